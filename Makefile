@@ -1,0 +1,43 @@
+# The doors into this project. Set-up goes into .venv and happens again only when pyproject.toml or constraints.txt change.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test check format bench constraints clean
+
+demo: $(READY)  ## send a real campaign file to the sandbox; ends with the report's path
+	$(BIN)/campaign run campaigns/welcome.yaml --sandbox --yes
+
+test: $(READY)  ## all tests
+	$(BIN)/python -m pytest
+
+check: $(READY)  ## lint, format, types, floors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)  ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY)  ## the benchmarks
+	$(BIN)/python -m benchmarks
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; say which with: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV) || { echo "the venv module is missing; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	$(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r constraints.txt
+	$(BIN)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+constraints:  ## pin everything again, with hashes, from pyproject.toml
+	$(PYTHON) -m venv --clear $(VENV)-pin
+	$(VENV)-pin/bin/pip install --quiet pip-tools
+	$(VENV)-pin/bin/pip-compile --quiet --upgrade --extra dev --generate-hashes --allow-unsafe --strip-extras \
+		--no-emit-index-url --no-emit-find-links --no-header --output-file constraints.txt pyproject.toml
+	rm -rf $(VENV)-pin
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,36 @@
+"""What every test gets: no way out to the network, and no settings of the developer's own."""
+
+import socket
+
+import pytest
+
+LOOPBACK = ("127.", "::1", "localhost")
+Address = tuple[str, int] | str
+
+
+@pytest.fixture(autouse=True)
+def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail any connection that leaves this computer: a test must never reach a real phone."""
+    connect, connect_ex = socket.socket.connect, socket.socket.connect_ex
+
+    def check(sock: socket.socket, address: Address) -> None:
+        if sock.family != socket.AF_UNIX and not str(address[0]).startswith(LOOPBACK):
+            raise AssertionError(f"a test tried to connect to {address!r}; only loopback is allowed")
+
+    def guarded_connect(self: socket.socket, address: Address) -> None:
+        check(self, address)
+        connect(self, address)
+
+    def guarded_connect_ex(self: socket.socket, address: Address) -> int:
+        check(self, address)
+        return connect_ex(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded_connect)
+    monkeypatch.setattr(socket.socket, "connect_ex", guarded_connect_ex)
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own key, ledger or reports folder has no say in a test."""
+    for name in ("EIGHTXEIGHT_API_KEY", "EIGHTXEIGHT_BASE_URL", "CAMPAIGN_LEDGER", "CAMPAIGN_REPORTS", "SSL_CERT_FILE"):
+        monkeypatch.delenv(name, raising=False)
