@@ -1,0 +1,210 @@
+"""From the keys as the user wrote them to the spelled-out form that the model knows.
+
+Unknown keys are told here, with the key that was meant; a plain slip (`nmae`, `sub_account_id`) is then read as what
+was meant, so that everything else that is wrong is told in the same go.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from runner.campaign.model import Account, Campaign, CountryColumn, Message, Recipients, Report
+from runner.campaign.nodes import Document, KeyPath, Kind, Place
+from runner.campaign.words import did_you_mean, quoted, shown_path
+from runner.errors import Position, Problem
+
+SECTIONS: Final[Mapping[KeyPath, type[BaseModel]]] = {
+    (): Campaign,
+    ("account",): Account,
+    ("recipients",): Recipients,
+    ("recipients", "country"): CountryColumn,
+    ("message",): Message,
+    ("report",): Report,
+}
+SHORTHANDS: Final[Mapping[str, tuple[str, str]]] = {
+    "subAccountId": ("account", "subAccountId"),
+    "template": ("message", "template"),
+}
+# Names that other tools use for our keys, without case and separators.
+_OTHER_NAMES: Final[Mapping[str, KeyPath]] = {
+    "from": ("message", "source"),
+    "sender": ("message", "source"),
+    "senderid": ("message", "source"),
+    "body": ("message", "text"),
+    "content": ("message", "text"),
+    "callbackurl": ("message", "dlrCallbackUrl"),
+    "subaccount": ("account", "subAccountId"),
+    "csv": ("recipients", "file"),
+}
+_SECRETS: Final = {"apikey", "token", "secret", "password", "authorization", "bearer", "eightxeightapikey"}
+
+
+def keys_of(section: KeyPath) -> list[str]:
+    """The keys of a section in its spelled-out form, `()` being the top level."""
+    return [field.alias or name for name, field in SECTIONS[section].model_fields.items()]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Where the parts of a campaign stand in its file, and what the user calls them.
+
+    Paths given are of the spelled-out form (`message`, `template`); `names` leads from one to the path in the file
+    where they differ.
+    """
+
+    file: str
+    places: Mapping[KeyPath, Place] = field(default_factory=dict)
+    names: Mapping[KeyPath, KeyPath] = field(default_factory=dict)
+
+    def path(self, path: KeyPath) -> KeyPath:
+        """The path in the file: `("template",)` where the shorthand is used."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self.names:
+                return self.names[path[:length]] + path[length:]
+        if path not in self.places:
+            # A section that is not in the file goes by the name of its shorthand.
+            return next(((short,) for short, long in SHORTHANDS.items() if long[:-1] == path), path)
+        return path
+
+    def place(self, path: KeyPath) -> Place | None:
+        """Where the key is and how its value is written; None when it isn't there."""
+        return self.places.get(self.path(path))
+
+    def position(self, path: KeyPath) -> Position:
+        """The value's position; of an absent key, the position of the nearest key around it."""
+        place = self.place(path)
+        return place.value if place else self.key_position(path)
+
+    def key_position(self, path: KeyPath) -> Position:
+        """The key's position, or the nearest around it."""
+        while path:
+            if place := self.place(path):
+                return place.key
+            path = path[:-1]
+        return Position(self.file, 1, 1)
+
+    def problem(self, path: KeyPath, what: str, remedy: str = "", *, at_key: bool = False) -> Problem:
+        """A problem with a value, under the name the user knows it by."""
+        where = self.key_position(path) if at_key else self.position(path)
+        return Problem(what, remedy, shown_path(self.path(path)), where)
+
+
+def canonical(document: Document) -> tuple[dict[str, Any], Written, list[Problem]]:
+    """The spelled-out tree of a document, where its parts are written, and what is wrong with its keys."""
+    assert document.tree is not None
+    reader = _Reader(document)
+    tree = reader.known_keys((), document.tree, ())
+    reader.expand(tree)
+    reader.put_in_place(tree)
+    return tree, reader.written, reader.problems
+
+
+class _Reader:
+    """Collects names and problems on the way through the tree."""
+
+    def __init__(self, document: Document) -> None:
+        self.names: dict[KeyPath, KeyPath] = {}
+        self.written = Written(document.file, document.places, self.names)
+        self.problems: list[Problem] = []
+        self.misplaced: list[tuple[KeyPath, KeyPath, object]] = []  # where it belongs, where it is, its value
+
+    def known_keys(self, section: KeyPath, tree: Mapping[str, Any], at: KeyPath) -> dict[str, Any]:
+        """The section with the keys that belong there; `at` is its path in the file."""
+        known = [*keys_of(section), *([] if section else SHORTHANDS)]
+        kept: dict[str, Any] = {}
+        for word, value in tree.items():
+            in_file = (*at, word)
+            key = word if word in known else self.meant(in_file, section, known, tree, value)
+            if key is None or (key != word and key in kept):
+                continue
+            path = (*section, key)
+            if path != in_file:
+                self.names[path] = in_file
+            kept[key] = self.known_value(path, value, in_file)
+        return kept
+
+    def known_value(self, path: KeyPath, value: object, in_file: KeyPath) -> object:
+        return self.known_keys(path, value, in_file) if path in SECTIONS and isinstance(value, dict) else value
+
+    def meant(
+        self, in_file: KeyPath, section: KeyPath, known: list[str], present: Mapping[str, Any], value: object
+    ) -> str | None:
+        """The key of this section that an unknown one is read as, if any."""
+        word = str(in_file[-1])
+        here, elsewhere = _suggestions(word, section, known)
+        key = None
+        what = "no such key"
+        if _plain(word) in _SECRETS:
+            what = "a secret must not stand in the file"
+            remedy = "remove it, and set EIGHTXEIGHT_API_KEY in the environment"
+        elif here and here in present:
+            remedy = f"{quoted(here)} is given already, so remove this one"
+        elif here:
+            key = here
+            remedy = f'did you mean "{here}"?'
+        elif elsewhere:
+            *parents, name = elsewhere
+            remedy = f'write "{name}" {f"under {shown_path(parents)}:" if parents else "at the top level"}'
+            self.misplaced.append((elsewhere, in_file, value))
+        else:
+            remedy = f"the keys {f'of {shown_path(section)}' if section else 'at the top level'} are {', '.join(known)}"
+        self.problems.append(Problem(what, remedy, shown_path(in_file), self.written.places[in_file].key))
+        return key
+
+    def expand(self, tree: dict[str, Any]) -> None:
+        """Unfold `recipients: FILE`, `template:` and `subAccountId:`."""
+        place = self.written.place(("recipients",))
+        if "recipients" in tree and place and place.kind not in (Kind.MAPPING, Kind.LIST, Kind.EMPTY):
+            self.names["recipients", "file"] = self.written.path(("recipients",))
+            tree["recipients"] = {"file": tree["recipients"]}
+        for short, (section, key) in SHORTHANDS.items():
+            if short not in tree:
+                continue
+            value, in_file = tree.pop(short), self.names.pop((short,), (short,))
+            if section in tree:
+                where = self.written.places[in_file].key
+                remedy = f'write "{key}" under {section}: instead'
+                self.problems.append(Problem(f"is given beside {section}", remedy, shown_path(in_file), where))
+            self.put(tree, (section, key), in_file, value)
+
+    def put_in_place(self, tree: dict[str, Any]) -> None:
+        """Read a key that stands in the wrong section as if it stood in the right one."""
+        for path, in_file, value in self.misplaced:  # grows when a misplaced section holds misplaced keys
+            self.put(tree, path, in_file, self.known_value(path, value, in_file))
+
+    def put(self, tree: dict[str, Any], path: KeyPath, in_file: KeyPath, value: object) -> None:
+        *parents, key = map(str, path)
+        for parent in parents:
+            section: object = tree.setdefault(parent, {})
+            if not isinstance(section, dict):
+                return
+            tree = section
+        is_second_text = path == ("message", "template") and "text" in tree
+        if key not in tree and not is_second_text:
+            tree[key] = value
+            self.names[path] = in_file
+
+
+def _suggestions(word: str, section: KeyPath, known: list[str]) -> tuple[str | None, KeyPath | None]:
+    """The key that is meant in this section, or the path of one in another."""
+    plain = _plain(word)
+    other = _OTHER_NAMES.get(plain)
+    here = next((key for key in known if _plain(key) == plain), None)
+    if here is None and other and other[:-1] == section:
+        here = str(other[-1])
+    if here:
+        return here, None
+    elsewhere = other or _elsewhere(plain, section)
+    return (None, elsewhere) if elsewhere else (did_you_mean(word, known), None)
+
+
+def _elsewhere(plain: str, section: KeyPath) -> KeyPath | None:
+    """A key of this name in another section."""
+    paths = [(*other, key) for other in SECTIONS if other != section for key in keys_of(other)]
+    return next((path for path in paths if _plain(str(path[-1])) == plain), None)
+
+
+def _plain(word: str) -> str:
+    return word.lower().replace("_", "").replace("-", "").replace(" ", "")

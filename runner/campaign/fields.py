@@ -1,0 +1,95 @@
+"""How single values of the campaign file are read, and what the JSON Schema says of them.
+
+The rules stand in `values`; here they become pydantic's, so that the model reads as a list of keys.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from enum import StrEnum
+from os.path import normpath
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, PlainValidator, StrictInt, ValidationInfo, WithJsonSchema
+from pydantic_core import PydanticKnownError
+
+from runner.campaign import values
+from runner.campaign.countries import COUNTRIES
+from runner.campaign.values import MAX_SEGMENTS, Wrong
+from runner.campaign.words import quoted
+
+
+class Region(StrEnum):
+    """Where the account lives; each region has a base URL of its own."""
+
+    ASIA = "asia"
+    NORTH_AMERICA = "north-america"
+    EUROPE = "europe"
+    INDONESIA = "indonesia"
+
+
+class Duplicates(StrEnum):
+    """What happens to rows that share a key."""
+
+    FIRST = "first"  # the first is sent to
+    REJECT = "reject"  # none is
+    ALL = "all"  # each is
+
+
+def parsed(parse: Callable[[str], object], *made: type) -> PlainValidator:
+    """A text that `parse` turns into a value. Instances of `made` pass, so that code can build models too."""
+
+    def validate(value: object) -> object:
+        if made and isinstance(value, made):
+            return value
+        if not isinstance(value, str):
+            raise PydanticKnownError("string_type")
+        return parse(value)
+
+    return PlainValidator(validate)
+
+
+def choice(kind: type[StrEnum]) -> PlainValidator:
+    return parsed(lambda text: kind(values.one_of(text, kind)), kind)
+
+
+def schema(**rules: object) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", **rules})
+
+
+def file(value: object, info: ValidationInfo) -> Path:
+    """A path from the campaign file's folder, which is the validation's context."""
+    if isinstance(value, Path):
+        return value
+    if not isinstance(value, str):
+        raise PydanticKnownError("string_type")
+    return Path(normpath((info.context or Path()) / values.file_name(value)))
+
+
+def in_range(segments: int) -> int:
+    if not 1 <= segments <= MAX_SEGMENTS:
+        raise Wrong(f"{segments} segments", f"write 1 to {MAX_SEGMENTS}: the provider cuts off what is longer")
+    return segments
+
+
+def unique(columns: tuple[str, ...]) -> tuple[str, ...]:
+    twice = {column for column in columns if columns.count(column) > 1}
+    if twice:
+        raise Wrong(f"lists {quoted(min(twice))} twice", "list each column once")
+    return columns
+
+
+FilePath = Annotated[Path, PlainValidator(file), schema(minLength=1)]
+Column = Annotated[str, parsed(values.column), schema(minLength=1)]
+CountryCode = Annotated[str, parsed(values.country), schema(enum=sorted(COUNTRIES))]
+IpAddress = Annotated[str, parsed(values.ip_address), schema(anyOf=[{"format": "ipv4"}, {"format": "ipv6"}])]
+Moment = Annotated[
+    datetime | timedelta,
+    parsed(values.moment, datetime, timedelta),
+    schema(anyOf=[{"pattern": values.DURATION_PATTERN}, {"format": "date-time"}]),
+]
+Segments = Annotated[
+    StrictInt,
+    AfterValidator(in_range),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_SEGMENTS}),
+]

@@ -1,0 +1,53 @@
+"""The JSON Schema of the campaign file, for editors: completion, hover and a first check while typing."""
+
+import json
+from typing import Any, Final
+
+from runner.campaign.canonical import SHORTHANDS
+from runner.campaign.model import Campaign
+
+_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+
+
+def schema_text() -> str:
+    """The schema as the text of `campaigns/campaign.schema.json`."""
+    return json.dumps(_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _schema() -> dict[str, Any]:
+    schema = _plain(Campaign.model_json_schema())
+    sections: dict[str, Any] = schema.pop("$defs")
+    properties: dict[str, Any] = schema["properties"]
+    for short, (section, key) in SHORTHANDS.items():
+        long = sections[properties[section]["$ref"].rpartition("/")[2]]["properties"][key]
+        properties[short] = {**long, "description": f"{long['description']} Short for {section}: {{{key}: …}}."}
+    recipients = properties["recipients"]
+    file = sections["Recipients"]["properties"]["file"]
+    recipients["anyOf"] = [{"type": "string", "minLength": 1, "description": file["description"]},
+                           {"$ref": recipients.pop("$ref")}]  # fmt: skip
+    sections["Message"]["oneOf"] = _one_required("template", "text")
+    schema["required"] = [key for key in schema["required"] if key not in ("account", "message")]
+    schema["allOf"] = [{"oneOf": _one_required(short, section)} for short, (section, _) in SHORTHANDS.items()]
+    return {"$schema": _DIALECT, "title": "An SMS campaign", **schema, "$defs": sections}
+
+
+def _one_required(*keys: str) -> list[dict[str, list[str]]]:
+    return [{"required": [key]} for key in keys]
+
+
+def _plain(node: Any) -> Any:  # noqa: ANN401 - any part of a schema
+    """Without what pydantic adds: titles made from attribute names, and null where a key may be absent."""
+    if isinstance(node, list):
+        return [_plain(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    kept = {key: _plain(value) for key, value in node.items() if not (key == "title" and isinstance(value, str))}
+    if isinstance(kept.get("default", ""), list | dict | None):
+        del kept["default"]
+    choices = [choice for choice in kept.get("anyOf", []) if choice != {"type": "null"}]
+    if len(choices) == 1:
+        del kept["anyOf"]
+        kept = {**choices[0], **kept}
+    elif choices:
+        kept["anyOf"] = choices
+    return kept

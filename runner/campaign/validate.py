@@ -1,0 +1,99 @@
+"""From the spelled-out tree to the model, in our words instead of pydantic's.
+
+A rule that ties two keys together is checked by pydantic only when both are right. So a wrong part is mended, with what
+was meant or with a harmless stand-in, and the whole is validated again: all problems of a file are told in one go, and
+the caller can go on to the template and the recipients.
+"""
+
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from runner.campaign.canonical import Written
+from runner.campaign.mistakes import Mistake, mistake
+from runner.campaign.model import COUNTRY_TAGS, Campaign
+from runner.campaign.nodes import KeyPath
+from runner.errors import Problem
+
+# A wrong scalar may be mended once and turn out wrong again, and so may the rules between keys that come after it.
+_ROUNDS: Final = 8
+
+_STAND_INS: Final[dict[KeyPath, Any]] = {
+    ("name",): "unnamed",
+    ("rate",): "1/s",
+    ("account",): {"subAccountId": "unknown"},
+    ("account", "subAccountId"): "unknown",
+    ("recipients", "country", "column"): "unknown",
+}
+# Without these nobody can go on: the campaign that they stand in is not handed out.
+_NEEDED: Final[dict[KeyPath, Any]] = {
+    ("recipients",): {"file": "unknown"},
+    ("recipients", "file"): "unknown",
+    ("message",): {"text": "unknown"},
+    ("message", "template"): "unknown",
+    ("message", "text"): "unknown",
+}
+
+
+def validate(
+    tree: dict[str, Any], written: Written, folder: Path, broken: set[KeyPath]
+) -> tuple[Campaign | None, dict[KeyPath, Problem]]:
+    """The campaign, if its recipients and message can be understood, and each wrong path with its problem.
+
+    `tree` is used up. `broken` are paths in the file that were complained of before, and are not again.
+    """
+    problems: dict[KeyPath, Problem] = {}
+    is_understood = True
+    for _ in range(_ROUNDS):
+        try:
+            campaign = Campaign.model_validate(tree, context=folder)
+        except ValidationError as refusal:
+            mistakes = [_mistake(error, written) for error in refusal.errors(include_url=False)]
+        else:
+            return campaign if is_understood else None, problems
+        for wrong in mistakes:
+            if written.path(wrong.path) not in broken:
+                problems[wrong.path] = wrong.problem(written)
+        # What was meant comes first: it may turn out wrong, and then its place must still be known, but removing items
+        # of a list moves the others. From the back for the same reason.
+        clear = [wrong for wrong in mistakes if wrong.meant is not None]
+        for wrong in clear or sorted(mistakes, key=lambda wrong: wrong.path, reverse=True):
+            is_understood &= _mend(tree, wrong)
+    return None, problems
+
+
+def _mistake(error: ErrorDetails, written: Written) -> Mistake:
+    path = tuple(part for part in error["loc"] if part not in COUNTRY_TAGS)
+    return mistake(error, path, written.place(path))
+
+
+def _mend(tree: dict[str, Any], wrong: Mistake) -> bool:
+    """Make the part pass next time. False when the campaign cannot be understood without it."""
+    if wrong.meant is not None:
+        _put(tree, wrong.path, wrong.meant)
+    elif wrong.is_surplus:
+        _drop(tree, wrong.path)
+    elif wrong.path in _STAND_INS:
+        _put(tree, wrong.path, _STAND_INS[wrong.path])
+    elif wrong.path in _NEEDED:
+        _put(tree, wrong.path, _NEEDED[wrong.path])
+        return False
+    else:
+        _drop(tree, wrong.path)
+    return True
+
+
+def _put(tree: Any, path: KeyPath, value: object) -> None:  # noqa: ANN401 - a tree of any data
+    *parents, last = path
+    for part in parents:
+        tree = tree.setdefault(part, {}) if isinstance(part, str) else tree[part]
+    tree[last] = value.copy() if isinstance(value, dict) else value
+
+
+def _drop(tree: Any, path: KeyPath) -> None:  # noqa: ANN401
+    *parents, last = path
+    for part in parents:
+        tree = tree[part]
+    del tree[last]

@@ -1,0 +1,225 @@
+"""The rules of single values: each function takes a text, and returns what it means or raises `Wrong`.
+
+Pure, except that time zones are looked up in this computer's database.
+"""
+
+import ipaddress
+import re
+import zoneinfo
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Final
+from urllib.parse import urlsplit
+
+from runner.campaign.countries import COUNTRIES, OFTEN_MEANT
+from runner.campaign.words import did_you_mean, listed, quoted
+from runner.models import Rate
+
+
+class Wrong(ValueError):  # noqa: N818 - a verdict on a value, told to people as a Problem
+    """A value breaks a rule. `key` names the part at fault when a rule ties several keys of a section together."""
+
+    def __init__(self, what: str, remedy: str = "", *, key: str = "") -> None:
+        self.what = what
+        self.remedy = remedy
+        self.key = key
+        super().__init__(what)
+
+
+NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+RUN_PATTERN: Final = r"^([A-Za-z0-9]|\{(date|week|month)\})([A-Za-z0-9._-]|\{(date|week|month)\})*$"
+SUB_ACCOUNT_PATTERN: Final = r"^[A-Za-z0-9\-._&]{3,50}$"
+SOURCE_PATTERN: Final = r"^(\+[0-9]{1,15}|[0-9]{1,16}|[!-_a-~]|[!-_a-~][ -_a-~]{0,9}[!-_a-~])$"
+RATE_PATTERN: Final = r"^[1-9][0-9]{0,8}/(s|min|h)$"
+DURATION_PATTERN: Final = r"^[0-9]{1,5}(s|min|h|d)$"
+
+RESERVED_RUN: Final = "sandbox"
+MAX_PER_SECOND: Final = 5000
+MAX_SEGMENTS: Final = 10
+# The provider accepts messages at most this long before they are due.
+MAX_AHEAD: Final = timedelta(days=7)
+
+
+def name(text: str) -> str:
+    """A campaign's name or an expanded run id: it becomes a folder's name and part of every clientMessageId."""
+    if len(text) > 64:
+        raise Wrong(f"has {len(text)} characters", "write at most 64")
+    if not re.fullmatch(NAME_PATTERN, text):
+        raise Wrong(f"{quoted(text)} cannot be a folder's name everywhere",
+                    "write letters, digits, dots, dashes and underscores, starting with a letter or digit")  # fmt: skip
+    return text
+
+
+def run_id(text: str) -> str:
+    """A run id, in which nothing is left to fill in."""
+    if name(text).casefold() == RESERVED_RUN:
+        raise Wrong(f'"{RESERVED_RUN}" is reserved for trials with --sandbox', "choose another run id")
+    return text
+
+
+def run_pattern(text: str) -> str:
+    """A run id that may hold {date}, {week} and {month}."""
+    for braced in re.findall(r"\{[^{}]*\}", text):
+        if braced not in ("{date}", "{week}", "{month}"):
+            raise Wrong(f"does not know {quoted(braced)}", "write {date}, {week} or {month}, or plain text")
+    run_id(fill_in(text, datetime(2026, 12, 31)))  # noqa: DTZ001 - any moment: only the length and characters count
+    return text
+
+
+def fill_in(run: str, local: datetime) -> str:
+    """The run id at a local time: `{date}` 2026-12-01, `{week}` the ISO week 2026-W49, `{month}` 2026-12."""
+    year, week, _ = local.isocalendar()
+    filled = run.replace("{date}", local.strftime("%Y-%m-%d"))
+    return filled.replace("{week}", f"{year}-W{week:02}").replace("{month}", local.strftime("%Y-%m"))
+
+
+def sub_account(text: str) -> str:
+    """An 8x8 sub-account id, as the provider's document limits it."""
+    if not re.fullmatch(SUB_ACCOUNT_PATTERN, text):
+        raise Wrong(f"{quoted(text)} is not a sub-account id",
+                    "write the 3 to 50 letters, digits and -._& that 8x8 Connect shows")  # fmt: skip
+    return text
+
+
+def one_of(text: str, known: Iterable[str]) -> str:
+    """One of a few words."""
+    words = list(known)
+    if text not in words:
+        meant = did_you_mean(text, words)
+        remedy = f'did you mean "{meant}"?' if meant else f"write {listed(words)}"
+        raise Wrong(f"{quoted(text)} is not known", remedy)
+    return text
+
+
+def time_zone(text: str) -> str:
+    """A name of the IANA time zone database."""
+    try:
+        zoneinfo.ZoneInfo(text)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        meant = _similar_zone(text)
+        remedy = f'did you mean "{meant}"?' if meant else 'write an area and a city, such as "Asia/Singapore"'
+        raise Wrong(f"{quoted(text)} is not a time zone", remedy) from None
+    return text
+
+
+def _similar_zone(text: str) -> str | None:
+    zones = sorted(zoneinfo.available_timezones())
+    city = text.strip().lower().replace(" ", "_")
+    in_area = [zone for zone in zones if "/" in zone and zone.rpartition("/")[2].lower() == city]
+    return in_area[0] if in_area else did_you_mean(text, zones)
+
+
+def country(text: str) -> str:
+    """An ISO 3166-1 alpha-2 code."""
+    if text in COUNTRIES:
+        return text
+    meant = OFTEN_MEANT.get(text.upper(), text.upper())
+    remedy = f"write {meant}" if meant in COUNTRIES else "write the two capital letters of ISO 3166, such as SG"
+    raise Wrong(f"{quoted(text)} is not a country code", remedy)
+
+
+def source(text: str) -> str:
+    """A sender id. The provider's document allows 16 characters, its guide 11 when they are not all digits."""
+    if re.fullmatch(r"\+?[0-9]+", text):
+        if len(text) > 16:
+            raise Wrong(f"has {len(text)} characters", "a number as sender has at most 16, the plus included")
+        return text
+    if unusual := re.search(r"[^ -_a-~]", text):
+        raise Wrong(f"a sender cannot hold {quoted(unusual.group())}", "write plain letters, digits and punctuation")
+    if not text or text != text.strip():
+        raise Wrong("is empty or has a space at its ends", "write the sender that phones show, such as ACME")
+    if len(text) > 11:
+        raise Wrong(f"{quoted(text)} has {len(text)} characters", "a sender with letters has at most 11")
+    return text
+
+
+_UNITS: Final = {"s": 1, "min": 60, "h": 3600}
+_OTHER_UNITS: Final = {"sec": "s", "second": "s", "m": "min", "minute": "min", "hr": "h", "hour": "h"}
+
+
+def rate(text: str) -> Rate:
+    """`200/s`, `600/min` or `3600/h`: at most 5,000 a second."""
+    match = re.fullmatch(r"\s*([0-9.,_]+)\s*(?:/|per\b)?\s*([a-z]*)\s*", text, re.IGNORECASE)
+    if not match:
+        raise Wrong(f"{quoted(text)} is not a rate", "write 10/s, 600/min or 3600/h")
+    digits, written_unit = re.sub("[_,]", "", match[1]), match[2].lower().removesuffix("s") or match[2].lower()
+    unit = _OTHER_UNITS.get(written_unit, written_unit)
+    if not unit:
+        raise Wrong(f"{quoted(text)} does not say per what", f"write {digits}/s, {digits}/min or {digits}/h")
+    if unit not in _UNITS or not re.fullmatch("[0-9]{1,9}", digits):
+        raise Wrong(f"{quoted(text)} is not a rate", "write a whole number per s, min or h, such as 10/s or 30/min")
+    if not int(digits):
+        raise Wrong("at this rate nothing is ever sent", "write at least 1/h")
+    result = Rate(int(digits), _UNITS[unit])
+    if text != str(result):
+        raise Wrong(f"{quoted(text)} is not how a rate is written", f"write {result}")
+    if result.per_second > MAX_PER_SECOND:
+        raise Wrong(f"{text} is more than {MAX_PER_SECOND} a second", f"write at most {MAX_PER_SECOND}/s")
+    return result
+
+
+_DURATION_UNITS: Final = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
+_WHEN: Final = "write a moment such as 2026-12-01T10:00:00+08:00, or a time after sending such as 30min, 4h or 2d"
+
+
+def moment(text: str) -> datetime | timedelta:
+    """A moment in ISO 8601 with an offset, or how long after sending."""
+    if match := re.fullmatch(r"([0-9]{1,5})(s|min|h|d)", text):
+        span = timedelta(**{_DURATION_UNITS[match[2]]: int(match[1])})
+        if not span:
+            raise Wrong(f"{text} is no time at all", "leave the key out to send at once")
+        return span
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        raise Wrong(f"{quoted(text)} is not a time", _WHEN) from None
+    if not re.search(r"[0-9].*[T ].*[0-9]", text):
+        raise Wrong(f"{text} has no time of day", f"write for example {when:%Y-%m-%d}T10:00:00+08:00")
+    if when.tzinfo is None:
+        plain = when.isoformat()
+        raise Wrong(f"{text} has no offset from UTC", f"write {plain}+08:00 for Singapore, {plain}Z for UTC")
+    if not 2000 <= when.year <= 2100:
+        raise Wrong(f"the year {when.year} cannot be meant", _WHEN)
+    return when
+
+
+def web_address(text: str) -> str:
+    """An absolute http or https URL."""
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or not re.fullmatch(r"[!-~]+", text):
+        raise Wrong(f"{quoted(text)} is not a web address", "write it whole, such as https://example.com/receipts")
+    return text
+
+
+def ip_address(text: str) -> str:
+    """An IPv4 or IPv6 address, without a zone."""
+    try:
+        ipaddress.ip_address(text.replace("%", " "))
+    except ValueError:
+        raise Wrong(f"{quoted(text)} is not an IP address", "write one such as 203.0.113.7 or 2001:db8::7") from None
+    return text
+
+
+def column(text: str) -> str:
+    """A column's name."""
+    if not text.strip() or not text.isprintable():
+        raise Wrong(f"{quoted(text)} cannot be a column", "write the name of a column of the recipient file")
+    return text
+
+
+def file_name(text: str) -> str:
+    """A path, relative to the campaign file."""
+    if not text.strip() or not text.isprintable():
+        raise Wrong(f"{quoted(text)} cannot be a file", "write a path relative to the campaign file")
+    return text
+
+
+def message_text(text: str) -> str:
+    """An inline template."""
+    if not text.strip():
+        raise Wrong("is empty", "write the text to send")
+    return text

@@ -1,0 +1,40 @@
+"""The ids of runs."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from runner.campaign import Account, Campaign, Message, Recipients, check_run_id, run_id
+from runner.models import Rate
+
+NEW_YEAR = datetime(2026, 12, 31, 17, tzinfo=UTC)  # 2027-01-01 01:00 in Singapore, still in week 53 of 2026
+
+IDS = [
+    ("main", "UTC", "main"),
+    ("{date}", "UTC", "2026-12-31"),
+    ("{date}", "Asia/Singapore", "2027-01-01"),
+    ("{week}", "Asia/Singapore", "2026-W53"),
+    ("m-{month}.{date}", "Asia/Singapore", "m-2027-01.2027-01-01"),
+]
+
+
+@pytest.mark.parametrize(("run", "timezone", "expected"), IDS)
+def test_run_id_is_in_the_campaigns_time_zone(run: str, timezone: str, expected: str) -> None:
+    campaign = Campaign(
+        name="a",
+        run=run,
+        timezone=timezone,
+        account=Account(sub_account_id="acme_hq"),
+        recipients=Recipients(file=Path("a.csv")),
+        message=Message(text="Hi"),
+        rate=Rate(1, 1),
+    )
+    assert expected == run_id(campaign, NEW_YEAR)
+
+
+def test_check_run_id() -> None:
+    assert check_run_id("2026-W49") is None
+    assert '"sandbox" is reserved for trials with --sandbox; choose another run id' == check_run_id("sandbox")
+    assert (check_run_id("../x") or "").startswith('"../x" cannot be a folder\'s name everywhere; write letters')
+    assert (check_run_id("{date}") or "").startswith('"{date}" cannot be a folder\'s name everywhere')
