@@ -1,0 +1,50 @@
+"""Which column of the recipient file is which. Pure: header in, name or problem out.
+
+A `Problem` from here has neither `path` nor `where`; the caller knows the key of the campaign file and its position
+and adds them with `dataclasses.replace`.
+"""
+
+from collections.abc import Sequence
+
+from runner.errors import Problem
+
+PHONE_NAMES = ("phone", "mobile", "msisdn", "destination", "to")
+
+
+def find_phone_column(header: Sequence[str], wanted: str | None = None) -> str | Problem:
+    """The column that holds the numbers: the one `wanted`, or else the only one with a name in `PHONE_NAMES`."""
+    if wanted is not None:
+        return find_column(header, wanted)
+    found = [column for column in header if column.casefold() in PHONE_NAMES]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        return Problem(
+            f"several columns could hold the numbers: {_quoted(found)}", "say which one with recipients.phone"
+        )
+    return Problem(
+        f"no column is named {', '.join(PHONE_NAMES[:-1])} or {PHONE_NAMES[-1]}",
+        f"say which one holds the numbers with recipients.phone; the file has {_quoted(header)}",
+    )
+
+
+def find_column(header: Sequence[str], wanted: str) -> str | Problem:
+    """The column named exactly `wanted`; names that differ in case are suggested, never taken."""
+    if wanted in header:
+        return wanted
+    return Problem(f'there is no column "{wanted}"', _remedy(header, wanted))
+
+
+def _remedy(header: Sequence[str], wanted: str) -> str:
+    # Imported late: only a mistake pays for it.
+    from difflib import get_close_matches
+
+    by_folded = {column.casefold(): column for column in header}
+    close = get_close_matches(wanted.strip().casefold(), by_folded, n=1)
+    listed = f"the file has {_quoted(header)}"
+    return f'did you mean "{by_folded[close[0]]}"? {listed}' if close else listed
+
+
+def _quoted(names: Sequence[str], limit: int = 20) -> str:
+    shown = ", ".join(f'"{name}"' for name in names[:limit])
+    return f"{shown} and {len(names) - limit} more" if len(names) > limit else shown

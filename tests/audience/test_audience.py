@@ -1,0 +1,159 @@
+"""Whole recipient files, judged."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.audience.audience import AudienceSpec, read_audience
+from runner.models import ExclusionReason, Row
+
+HEADER = "id,mobile,country,name\n"
+
+
+def judged(folder: Path, content: str, batch_size: int = 2, **spec: Any) -> list[Row]:  # noqa: ANN401 - the fields of AudienceSpec
+    path = folder / "recipients.csv"
+    path.write_text(HEADER + content)
+    spec.setdefault("phone", "mobile")
+    return [row for rows in read_audience(AudienceSpec(path, **spec), batch_size=batch_size) for row in rows]
+
+
+def verdicts(rows: list[Row]) -> list[tuple[str | None, str]]:
+    """(key, "" for a recipient or else the reason and its words)"""
+    return [(row.key, f"{row.exclusion.reason}: {row.exclusion.detail}" if row.exclusion else "") for row in rows]
+
+
+def test_a_recipient_has_everything(tmp_path: Path) -> None:
+    expected = Row(
+        number=1,
+        fields={"id": "C-1", "mobile": "9123 4567", "country": "", "name": "Ann"},
+        key="C-1",
+        destination="+6591234567",
+        country="SG",
+    )
+    assert [expected] == judged(tmp_path, "C-1, 9123 4567 ,,Ann\n", country="SG", key="id")
+
+
+def test_without_a_key_column_the_number_is_the_key(tmp_path: Path) -> None:
+    assert [("+6591234567", "")] == verdicts(judged(tmp_path, "C-1,+6591234567,,Ann\n"))
+
+
+def test_every_row_is_judged_in_the_order_of_the_file(tmp_path: Path) -> None:
+    rows = judged(tmp_path, "".join(f"{i},{'+6591' if i % 3 else ''}{i:06d},,\n" for i in range(1, 8)))
+    assert [1, 2, 3, 4, 5, 6, 7] == [row.number for row in rows]
+
+
+def test_each_reason_in_words(tmp_path: Path) -> None:
+    suppressed = tmp_path / "opted-out.txt"
+    suppressed.write_text("+6590000001\n")
+    rows = judged(
+        tmp_path,
+        "a,,,\n"
+        "b,12345,,\n"
+        "c,+60123456789,,\n"
+        "d,+870773111632,,\n"
+        "e,+6590000001,,\n"
+        ",+6590000002,,\n"
+        "g,+6590000003,,\n"
+        "g,+6590000004,,\n",
+        key="id",
+        country="SG",
+        suppress=(suppressed,),
+        countries=frozenset({"SG", "GB"}),
+    )
+    assert [
+        ("a", "invalid_number: mobile is empty"),
+        ("b", 'invalid_number: mobile: "12345" is too short for a number in SG'),
+        ("c", "country_not_allowed: mobile: +60123456789 is a number of MY; recipients.countries allows GB, SG"),
+        ("d", "country_not_allowed: mobile: +870773111632 belongs to no country; recipients.countries allows GB, SG"),
+        ("e", "suppressed: mobile: +6590000001 is listed in opted-out.txt"),
+        (None, "missing_field: id is empty, and it is the key that tells persons apart"),
+        ("g", ""),
+        ("g", 'duplicate: same key "g" as row 7'),
+    ] == verdicts(rows)
+
+
+def test_the_countrys_column_comes_before_the_constant(tmp_path: Path) -> None:
+    rows = judged(
+        tmp_path,
+        "a,91234567,,\nb,07700900123,gb,\nc,91234567,Singapore,\nd,91234567,UK,\n",
+        country="SG",
+        country_column="country",
+        key="id",
+    )
+    assert [
+        ("a", ""),
+        ("b", ""),
+        ("c", 'invalid_number: country: "Singapore" is not a country code; write two letters, such as SG'),
+        ("d", 'invalid_number: country: "UK" is not a country code; GB is the United Kingdom'),
+    ] == verdicts(rows)
+    assert ["SG", "GB"] == [row.country for row in rows[:2]]
+
+
+def test_what_was_repaired_is_noted(tmp_path: Path) -> None:
+    assert 'read "6591234567" as +6591234567' == judged(tmp_path, "a,6591234567,,\n")[0].note
+
+
+TWINS = "a,+6590000001,,\nb,+6590000002,,\nc,+6590000001,,\nd,junk,,\ne,+65 9000 0001,,\n"
+
+
+def test_duplicates_first(tmp_path: Path) -> None:
+    assert [
+        ("+6590000001", ""),
+        ("+6590000002", ""),
+        ("+6590000001", "duplicate: same number as row 1"),
+        (None, 'invalid_number: mobile: "junk" is not a number'),
+        ("+6590000001", "duplicate: same number as row 1"),
+    ] == verdicts(judged(tmp_path, TWINS))
+
+
+def test_duplicates_reject(tmp_path: Path) -> None:
+    assert [
+        ("+6590000001", "duplicate: same number as row 3"),
+        ("+6590000002", ""),
+        ("+6590000001", "duplicate: same number as row 1"),
+        (None, 'invalid_number: mobile: "junk" is not a number'),
+        ("+6590000001", "duplicate: same number as row 1"),
+    ] == verdicts(judged(tmp_path, TWINS, duplicates="reject"))
+
+
+def test_duplicates_all(tmp_path: Path) -> None:
+    rows = judged(tmp_path, TWINS, duplicates="all")
+    assert ["+6590000001", "+6590000002", "+6590000001#2", None, "+6590000001#3"] == [row.key for row in rows]
+
+
+def test_appended_rows_change_nobodys_key(tmp_path: Path) -> None:
+    before = judged(tmp_path, "x,+6590000001,,\nx,+6590000002,,\n", key="id", duplicates="all")
+    after = judged(tmp_path, "x,+6590000001,,\nx,+6590000002,,\nx#2,+6590000003,,\n", key="id", duplicates="all")
+    assert ["x", "x#2"] == [row.key for row in before]
+    assert ["x", "x#2", "x#2#1"] == [row.key for row in after]
+
+
+def test_a_row_that_is_out_anyway_makes_nobody_a_duplicate(tmp_path: Path) -> None:
+    rows = judged(tmp_path, "x,12345,,\nx,+6590000001,,\n", key="id", duplicates="reject", country="SG")
+    assert [ExclusionReason.INVALID_NUMBER, None] == [row.exclusion and row.exclusion.reason for row in rows]
+
+
+def test_stopping_early_leaves_nothing_open(tmp_path: Path) -> None:
+    path = tmp_path / "recipients.csv"
+    path.write_text(HEADER + "a,+6590000001,,\n" * 10)
+    batches = read_audience(AudienceSpec(path, "mobile"), batch_size=2)
+    assert 2 == len(next(batches))
+    batches.close()  # an open file would be a ResourceWarning, and so an error
+
+
+def test_an_unknown_way_with_duplicates_is_a_bug(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="last"):
+        judged(tmp_path, "", duplicates="last")
+
+
+def test_check_loads_nothing_heavy() -> None:
+    """`campaign check` answers in milliseconds: it needs the header alone."""
+    code = (
+        "import sys, runner.audience.audience, runner.audience.columns, runner.audience.files;"
+        "print([name for name in ('polars', 'phonenumbers', 'sqlite3') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "[]\n" == done.stdout
