@@ -1,0 +1,129 @@
+"""Jinja as this program allows it: strict, closed, and repeatable.
+
+Closed: no file, no Python internals, no way to fill the memory. Repeatable: the same row gives the same text, always,
+because the plan shows what is sent. So there is no `random`, no `lipsum`, no clock.
+"""
+
+from collections.abc import Callable
+from functools import cache, wraps
+from typing import NoReturn
+
+from jinja2 import StrictUndefined, Undefined
+from jinja2.exceptions import SecurityError, TemplateRuntimeError, UndefinedError
+from jinja2.runtime import Context, Macro
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+# Ten segments hold 1,530 characters. What grows beyond this is a mistake, found before it takes the memory.
+MAX_LENGTH = 20_000
+
+# `random` differs from time to time; the others show Python's or HTML's view of a value, which no phone can read.
+_REFUSED_FILTERS = ("random", "pprint", "xmlattr", "urlize", "tojson", "escape", "e", "forceescape", "safe")
+
+_FOR_EMPTY = ("default", "d")
+
+
+class EmptyFieldError(UndefinedError):
+    """A field that is empty in this row was put into the text. `name` is its name in the template."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class EmptyField(Undefined):  # noqa: PLW1641 - hashing is refused too, below
+    """Stands for an empty cell: usable in a decision, unusable as text.
+
+    `{% if city %}`, `city is defined`, `city or "x"`, `city|default("x")` and `city == ""` work. Whatever would put
+    it into the text, or into a comparison with another text, raises EmptyFieldError, so that the row is excluded and
+    nobody reads "Hi ,".
+    """
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return False
+
+    def _empty(self, *args: object, **kwargs: object) -> NoReturn:  # noqa: ARG002 - stands in for every operation
+        raise EmptyFieldError(str(self._undefined_name))
+
+    def __eq__(self, other: object) -> bool:
+        return other == "" or self._empty()
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    # A filter reaches a text through str, repr, iteration, a method or arithmetic.
+    __str__ = __repr__ = __iter__ = __len__ = __contains__ = __hash__ = __call__ = __getitem__ = _empty
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __mod__ = __rmod__ = _empty
+    __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = __pow__ = __rpow__ = __pos__ = __neg__ = _empty
+    __lt__ = __le__ = __gt__ = __ge__ = __int__ = __float__ = __complex__ = _empty
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name[:2] == "__":
+            raise AttributeError(name)
+        self._empty()
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    # The operators that make a short template long; Jinja lets them be watched.
+    intercepted_binops = frozenset({"*", "**"})
+
+    def call_binop(self, context: Context, operator: str, left: object, right: object) -> object:
+        if operator == "**" or (operator == "*" and _length(left, right) > MAX_LENGTH):
+            raise SecurityError(f"{operator} would make a value that is too long for a text")
+        return super().call_binop(context, operator, left, right)
+
+    def call(self, context: Context, called: object, /, *args: object, **kwargs: object) -> object:
+        # Python's own methods would say TypeError. A macro may decide for itself what to do with an empty field.
+        if not isinstance(called, Macro):
+            _refuse_empty(*args, *kwargs.values())
+        return super().call(context, called, *args, **kwargs)
+
+
+def _refuse_empty(*values: object) -> None:
+    for value in values:
+        if isinstance(value, EmptyField):
+            str(value)
+
+
+def _guarded(filtered: Callable[..., object]) -> Callable[..., object]:
+    """The filter, refusing an empty field: some of Jinja's take it for an empty list, and others say TypeError."""
+    # Some filters are handed the context or the environment first. `wraps` copies the mark by which Jinja knows.
+    place = 1 if hasattr(filtered, "jinja_pass_arg") else 0
+
+    @wraps(filtered)
+    def guarded(*args: object, **kwargs: object) -> object:
+        _refuse_empty(args[place])
+        return filtered(*args, **kwargs)
+
+    return guarded
+
+
+def _length(left: object, right: object) -> int:
+    """How long a product would be: a text or list repeated."""
+    for sequence, times in ((left, right), (right, left)):
+        if isinstance(sequence, str | list | tuple) and isinstance(times, int):
+            return len(sequence) * times
+    return 0
+
+
+def _only_text(value: object) -> object:
+    """Lets texts and numbers into the message. Python's view of True, None or a list is not for phones."""
+    if isinstance(value, str | Undefined) or (isinstance(value, int | float) and not isinstance(value, bool)):
+        return value
+    raise TemplateRuntimeError(f"a value of the kind {type(value).__name__} cannot be put into a text")
+
+
+@cache
+def environment() -> _Environment:
+    """The one environment. Made late: its 2 ms are spent by those who have a template."""
+    made = _Environment(autoescape=False, undefined=StrictUndefined, finalize=_only_text, loader=None)
+    # range, dict, lipsum, cycler, joiner, namespace: nothing that one text to one person needs, and each a name that
+    # would hide a missing column.
+    made.globals.clear()
+    made.filters = {
+        name: function if name in _FOR_EMPTY else _guarded(function)
+        for name, function in made.filters.items()
+        if name not in _REFUSED_FILTERS
+    }
+    return made

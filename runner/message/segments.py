@@ -1,0 +1,87 @@
+"""How many segments a text takes, exactly as a handset puts them together.
+
+A segment is 140 octets. In a message of several, six of them tell the segments' order, so that each holds less:
+160 septets become 153, and 70 UTF-16 units become 67. A character of two units (an extension of GSM-7, a surrogate
+pair of UCS-2) is never cut, so a segment can end one unit short.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from runner.message.gsm import EXTENSION, has_extended, is_gsm7, outside_gsm7
+from runner.models import Encoding
+
+MAX_SEGMENTS = 10
+"""The provider cuts off what is longer, without a word, and sends the rest."""
+
+_ALONE = {Encoding.GSM7: 160, Encoding.UCS2: 70}
+_JOINED = {Encoding.GSM7: 153, Encoding.UCS2: 67}
+_EXTENDED = frozenset(EXTENSION)
+
+
+def encoding_of(text: str) -> Encoding:
+    """What AUTO comes to: GSM7 if all characters allow it, UCS2 as soon as one doesn't."""
+    return Encoding.GSM7 if is_gsm7(text) else Encoding.UCS2
+
+
+def segments(text: str, encoding: Encoding) -> int:
+    """The number of segments; an empty text takes one.
+
+    `encoding` is GSM7 or UCS2. Raises ValueError for GSM7 when the text has characters outside of it.
+    """
+    # Nearly every text has only characters of one unit: simple arithmetic, without a look at each of them.
+    if encoding is Encoding.UCS2:
+        plain = text.isascii() or max(text) < "\U00010000"
+    else:
+        if not is_gsm7(text):
+            raise ValueError("the text has characters outside of GSM-7")
+        plain = not has_extended(text)
+    if not plain:
+        return len(_fill(text, encoding))
+    units = len(text)
+    return 1 if units <= _ALONE[encoding] else -(-units // _JOINED[encoding])
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What `campaign preview` tells of a text.
+
+    `units` are septets or UTF-16 units; `left` is how many more fit before another segment begins. `forcing` are the
+    characters that force UCS-2, with their 0-based indexes; empty for GSM7, and when only the campaign asks for UCS2.
+    """
+
+    encoding: Encoding
+    segments: int
+    units: int
+    left: int
+    forcing: list[tuple[int, str]]
+
+
+def measure(text: str, encoding: Encoding = Encoding.AUTO) -> Measure:
+    """Measures a text, as long as it may be. Raises ValueError as `segments` does."""
+    chosen = encoding_of(text) if encoding is Encoding.AUTO else encoding
+    if chosen is Encoding.GSM7 and not is_gsm7(text):
+        raise ValueError("the text has characters outside of GSM-7")
+    filled = _fill(text, chosen)
+    capacity = _ALONE[chosen] if len(filled) == 1 else _JOINED[chosen]
+    return Measure(chosen, len(filled), sum(filled), capacity - filled[-1], outside_gsm7(text))
+
+
+def _fill(text: str, encoding: Encoding) -> list[int]:
+    """The units in each segment."""
+    width = _WIDTHS[encoding]
+    widths = [width(character) for character in text]
+    if sum(widths) <= _ALONE[encoding]:
+        return [sum(widths)]
+    filled = [0]
+    for units in widths:
+        if filled[-1] + units > _JOINED[encoding]:
+            filled.append(0)
+        filled[-1] += units
+    return filled
+
+
+_WIDTHS: dict[Encoding, Callable[[str], int]] = {
+    Encoding.GSM7: lambda character: 2 if character in _EXTENDED else 1,
+    Encoding.UCS2: lambda character: 2 if character > "\uffff" else 1,
+}

@@ -1,0 +1,149 @@
+"""A message's template: compiled once, rendered for each row."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+
+from jinja2 import Template as Compiled
+from jinja2 import TemplateSyntaxError, nodes
+from jinja2.meta import find_undeclared_variables
+
+from runner.errors import InputError, Position, Problem
+from runner.message.environment import MAX_LENGTH, EmptyField, EmptyFieldError, environment
+from runner.message.syntax import Word, explain, position, words
+from runner.message.unsendable import UNSENDABLE, named
+
+_ONE_BRACE = re.compile(r"\{\s*(\w+)\s*\}")
+_NEWLINES = re.compile(r"\r\n?")
+_ELSEWHERE: dict[type[nodes.Stmt], str] = {
+    nodes.Include: "include",
+    nodes.Import: "import",
+    nodes.FromImport: "from",
+    nodes.Extends: "extends",
+}
+
+
+class Template:
+    """A template that is known to be valid. Made by `compile_template`."""
+
+    def __init__(self, compiled: Compiled, file: str, variables: list[tuple[str, Position]]) -> None:
+        self._compiled = compiled
+        self._root = compiled.root_render_func
+        self._variables = variables
+        self.file = file
+
+    def variables(self) -> list[tuple[str, Position]]:
+        """The names that have to come from the row, each with the place of its first use, in the template's order."""
+        return list(self._variables)
+
+    def render(self, values: Mapping[str, str]) -> str:
+        """The text for `values`, which holds each of `variables()`; "" is an empty field.
+
+        Raises EmptyFieldError when an empty field is put into the text, and InputError with the template's line when
+        the template itself is wrong: a method that doesn't exist, a division by zero.
+        """
+        given = {name: value or EmptyField(name=name) for name, value in values.items()}
+        try:
+            # What Template.render does, but that it would also collect what never ends.
+            return _joined(self._root(self._compiled.new_context(given)))
+        except EmptyFieldError:
+            raise
+        except Exception as error:  # whatever the template's author managed to do wrong
+            raise InputError([self._failure(error)]) from error
+
+    def _failure(self, error: Exception) -> Problem:
+        line, trace = 1, error.__traceback__
+        while trace:
+            if "__jinja_template__" in trace.tb_frame.f_globals:
+                line = self._compiled.get_corresponding_lineno(trace.tb_lineno)
+            trace = trace.tb_next
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        return Problem(f"this line cannot be rendered: {reason}", where=Position(self.file, line, 1))
+
+
+def _joined(pieces: Iterable[str]) -> str:
+    text: list[str] = []
+    length = 0
+    for piece in pieces:
+        text.append(piece)
+        length += len(piece)
+        if length > MAX_LENGTH:
+            raise OverflowError(f"the text is longer than {MAX_LENGTH:,} characters")
+    return "".join(text)
+
+
+def compile_template(source: str, file: str) -> Template:
+    """Compile a template strictly. `file` is what errors call it.
+
+    Raises InputError with every problem that can be told without a row: syntax, unknown filters and tests, other
+    files, characters that no text may hold.
+    """
+    # A byte order mark would be the text's first character, and force UCS-2 on every message.
+    source = _NEWLINES.sub("\n", source.removeprefix("\ufeff"))
+    made = environment()
+    try:
+        tree = made.parse(source)
+        names = list(words(made, source))
+        problems = [*_unsendable(source, file), *_forgotten(tree, source, file), *_misuses(tree, names, file)]
+        if problems:
+            raise InputError(problems)
+        variables = _variables(tree, names, file)
+        compiled = made.from_string(source)
+    except TemplateSyntaxError as error:
+        raise InputError([explain(error, source, file)]) from error
+    return Template(compiled, file, variables)
+
+
+def _unsendable(source: str, file: str) -> Iterator[Problem]:
+    for match in UNSENDABLE.finditer(source):
+        where = position(source, match.start(), file)
+        yield Problem(f"there is {named(match.group())}, which cannot be sent", "delete it", where=where)
+
+
+def _forgotten(tree: nodes.Template, source: str, file: str) -> Iterator[Problem]:
+    """`Hi {first_name}`: the one slip that is valid, and would go out to everybody as it stands."""
+    for data in tree.find_all(nodes.TemplateData):
+        for match in _ONE_BRACE.finditer(data.data):
+            where = position(source, max(source.find(match.group()), 0), file)
+            remedy = f"write {{{{ {match[1]} }}}}"
+            yield Problem(f'"{match.group()}" would be sent just like that', remedy, where=where)
+
+
+def _misuses(tree: nodes.Template, names: list[Word], file: str) -> Iterator[Problem]:
+    """What Jinja would refuse only at the first row, or not at all."""
+    made = environment()
+    for node in [*tree.find_all(nodes.Filter), *tree.find_all(nodes.Test)]:
+        kind, known = ("filter", made.filters) if isinstance(node, nodes.Filter) else ("test", made.tests)
+        if node.name not in known:
+            close = get_close_matches(node.name, known, n=1)
+            remedy = f'did you mean "{close[0]}"?' if close else f"{kind}s are {', '.join(sorted(known))}"
+            before = ("|",) if kind == "filter" else ("is", "not")
+            where = _find(names, node.name, node.lineno, file, before)
+            yield Problem(f'there is no {kind} "{node.name}"', remedy, where=where)
+    for statement_kind, word in _ELSEWHERE.items():
+        for statement in tree.find_all(statement_kind):
+            where = _find(names, word, statement.lineno, file, ("{%", "{%-", "{%+"))
+            yield Problem(f"{word} reads another file", "write the whole text into this one", where=where)
+    for choice in tree.find_all(nodes.CondExpr):
+        if choice.expr2 is None:
+            where = _find(names, "if", choice.lineno, file, ())
+            yield Problem('this "if" says nothing for the other case', 'write else "" after it', where=where)
+
+
+def _variables(tree: nodes.Template, names: list[Word], file: str) -> list[tuple[str, Position]]:
+    undeclared = find_undeclared_variables(tree)
+    first: dict[str, Position] = {}
+    for node in tree.find_all(nodes.Name):
+        if node.name in undeclared and node.ctx == "load":
+            where = _find(names, node.name, node.lineno, file, ())
+            first[node.name] = min(where, first.get(node.name, where))
+    return sorted(first.items(), key=lambda item: item[1])
+
+
+def _find(names: list[Word], name: str, line: int, file: str, before: tuple[str, ...]) -> Position:
+    """Where `name` stands on `line`; `before` is what comes before it, or else anything but a dot or a bar."""
+    for word in names:
+        fits = word.before in before if before else word.before not in (".", "|")
+        if (word.text, word.line) == (name, line) and fits:
+            return Position(file, line, word.column)
+    return Position(file, line, 1)

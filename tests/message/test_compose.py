@@ -1,0 +1,144 @@
+"""Rows and a template → texts and exclusions."""
+
+import pytest
+
+from runner.errors import InputError
+from runner.message.compose import Composer
+from runner.message.template import compile_template
+from runner.models import Encoding, Exclusion, ExclusionReason, Text
+
+AUTO, GSM7, UCS2 = Encoding.AUTO, Encoding.GSM7, Encoding.UCS2
+
+
+def composed(source: str, encoding: Encoding = AUTO, max_segments: int = 10, /, **fields: str) -> Text | Exclusion:
+    return Composer(compile_template(source, "t.j2"), encoding, max_segments).compose(fields)
+
+
+TEXTS = [
+    ("Hi {{ name }}!", "Ann", Text("Hi Ann!", GSM7, 1), "plain"),
+    ("Hi {{ name }}!", "Zoë", Text("Hi Zoë!", UCS2, 1), "one character decides"),
+    ("Hi {{ name }}!", "José", Text("Hi José!", GSM7, 1), "some accents are in the alphabet"),
+    ("\n  Hi {{ name }}\n\n", "Ann", Text("Hi Ann", GSM7, 1), "white space about the text goes"),
+    ("Hi {{ name }}\r\nBye\rX", "Ann", Text("Hi Ann\nBye\nX", GSM7, 1), "newlines become one kind"),
+    ("{{ name }}", "a\r\nb\rc", Text("a\nb\nc", GSM7, 1), "in a field too"),
+    ("{{ name }}", "<b>&amp;", Text("<b>&amp;", GSM7, 1), "nothing is escaped: this is no web page"),
+    ("{{ name }}", "{{ 7 * 7 }}", Text("{{ 7 * 7 }}", GSM7, 1), "a field is no template"),
+    ("{{ name }}", "a\tb", Text("a\tb", UCS2, 1), "a tab can be sent, at UCS-2's price"),
+]
+
+
+@pytest.mark.parametrize(("source", "name", "expected", "why"), TEXTS, ids=[row[-1] for row in TEXTS])
+def test_texts(source: str, name: str, expected: Text, why: str) -> None:
+    assert expected == composed(source, name=name)
+
+
+def test_columns_are_called_by_alias_and_excluded_by_their_own_name() -> None:
+    composer = Composer(compile_template("Hi {{ First_Name }}", "t"), AUTO, 1)
+    assert Text("Hi Ann", GSM7, 1) == composer.compose({"First Name": "Ann", "city": ""})
+    expected = Exclusion(ExclusionReason.MISSING_FIELD, "First Name is empty, and the text needs it")
+    assert expected == composer.compose({"First Name": "", "city": "KL"})
+
+
+def test_encoding_asked_for() -> None:
+    assert Text("Hi", UCS2, 1) == composed("Hi", UCS2)
+    assert Text("Hi", GSM7, 1) == composed("Hi", GSM7)
+
+
+EXCLUDED = [
+    ("{% if a %}x{% endif %}", AUTO, "", ExclusionReason.EMPTY_MESSAGE, "the text is empty", "no branch"),
+    ("{{ ' \u00a0\n' }}", AUTO, "", ExclusionReason.EMPTY_MESSAGE, "the text is empty", "white space alone"),
+    (
+        "it{{ a }}s",
+        GSM7,
+        "’",
+        ExclusionReason.NOT_GSM7,
+        "’ (U+2019) at 3: not in GSM-7",
+        "a curly apostrophe",
+    ),
+    (
+        "{{ a }}",
+        GSM7,
+        "’’“”–…👍",
+        ExclusionReason.NOT_GSM7,
+        "’ (U+2019) at 1, “ (U+201C) at 3, ” (U+201D) at 4, – (U+2013) at 5, … (U+2026) at 6 and 1 more: not in GSM-7",
+        "each character once, and not too many",
+    ),
+    (
+        "{{ a }}",
+        GSM7,
+        "x\u200by",
+        ExclusionReason.NOT_GSM7,
+        "U+200B (an invisible character) at 2: not in GSM-7",
+        "a zero-width space",
+    ),
+    (
+        "{{ a }}",
+        AUTO,
+        "x\x0by",
+        ExclusionReason.NOT_GSM7,
+        "U+000B (a control character) at 2 cannot be sent; remove it from the file",
+        "a vertical tab, Excel's newline in a cell",
+    ),
+    (
+        "{{ a }}",
+        AUTO,
+        "x\x0cy",
+        ExclusionReason.NOT_GSM7,
+        "U+000C (a control character) at 2 cannot be sent; remove it from the file",
+        "a form feed, though GSM-7 has it",
+    ),
+    (
+        "{{ a }}",
+        UCS2,
+        "x\x92y",
+        ExclusionReason.NOT_GSM7,
+        "U+0092 (a control character) at 2 cannot be sent; remove it from the file",
+        "Windows-1252 read as Latin-1",
+    ),
+    (
+        '{{ "\\ud83d" }}{{ a }}',
+        AUTO,
+        "x",
+        ExclusionReason.NOT_GSM7,
+        "U+D83D (an invisible character) at 1 cannot be sent; remove it from the file",
+        "half of a surrogate pair",
+    ),
+    (
+        "{{ 'x' * 161 }}",
+        AUTO,
+        "",
+        ExclusionReason.TOO_MANY_SEGMENTS,
+        "needs 2 segments (161 characters, GSM7); the most is 1",
+        "over the campaign's limit",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("source", "encoding", "field", "reason", "detail", "why"), EXCLUDED, ids=[row[-1] for row in EXCLUDED]
+)
+def test_exclusions(
+    source: str, encoding: Encoding, field: str, reason: ExclusionReason, detail: str, why: str
+) -> None:
+    assert Exclusion(reason, detail) == composed(source, encoding, 1, a=field)
+
+
+def test_never_more_than_ten_segments() -> None:
+    expected = Exclusion(
+        ExclusionReason.TOO_MANY_SEGMENTS, "needs 11 segments (1,531 characters, GSM7); the most is 10"
+    )
+    assert Text("x" * 1530, GSM7, 10) == composed("{{ 'x' * 1530 }}", AUTO, 99)
+    assert expected == composed("{{ 'x' * 1531 }}", AUTO, 99)
+
+
+def test_a_column_that_isnt_there() -> None:
+    with pytest.raises(InputError, match=r't\.j2:2:4: there is no column "frist_name"'):
+        composed("Hi\n{{ frist_name }}", first_name="Ann")
+
+
+def test_rows_dont_influence_each_other() -> None:
+    source = "{% if n == '1' %}{% set x = 'one' %}{% endif %}{{ x|default('none') }} {{ n }}"
+    composer = Composer(compile_template(source, "t"), AUTO, 1)
+    rows = [{"n": "1", "x": ""}, {"n": "2", "x": ""}, {"n": "1", "x": ""}]
+    texts = [composer.compose(row) for row in rows]
+    assert ["one 1", "none 2", "one 1"] == [text.text for text in texts if isinstance(text, Text)]
