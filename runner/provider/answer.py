@@ -1,0 +1,120 @@
+"""From an HTTP answer, or from its absence, to an outcome. Pure functions; the one place that knows the table.
+
+The rule behind the table: `unsent` only with proof that the provider did not take the message, `accepted` only with
+proof that it did. Everything between is `unknown` and never sent again by itself, because the provider has no
+idempotency key and a second request can text a person twice.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import orjson
+
+from runner.models import Outcome, OutcomeReason, Status, Then
+from runner.provider.codes import FATAL, FATAL_STATUS, REJECTIONS
+
+DEFAULT_RETRY_AFTER_S = 1.0
+"""The pause after a 429 that doesn't say how long; the provider's own limits are per second."""
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+def classify(status: int, headers: Mapping[str, str], body: bytes, *, message_id: str, now: datetime) -> Outcome:
+    """What the answer `status`, `headers`, `body` says about the message `message_id`.
+
+    `headers` looks names up without regard to case; `now` is aware and only serves a Retry-After that is a date.
+    """
+    data = _json_object(body)
+    if status == 200:
+        return _of_200(data, message_id)
+
+    code, words = _error_of(data, body)
+    error_id = data.get("errorId")
+    facts: dict[str, Any] = {
+        "http_status": status,
+        "error_code": code,
+        "error_id": error_id if isinstance(error_id, str) else None,
+        "detail": words,
+    }
+    fatal = FATAL.get(code) if code is not None else None
+    fatal = fatal or FATAL_STATUS.get(status)
+    if status == 429:
+        seconds = retry_after_s(headers.get("Retry-After"), now)
+        return Outcome(Status.UNSENT, OutcomeReason.THROTTLED, then=Then.PAUSE, retry_after_s=seconds, **facts)
+    if fatal:
+        return Outcome(Status.UNSENT, fatal, then=Then.STOP, **facts)
+    if status in (400, 422):
+        reason = REJECTIONS.get(code, OutcomeReason.BAD_REQUEST) if code is not None else OutcomeReason.BAD_REQUEST
+        return Outcome(Status.REJECTED, reason, **facts)
+    if status in _REDIRECTS:
+        facts["detail"] = f"redirected to {headers.get('Location', 'nowhere')!r}"
+        return Outcome(Status.UNSENT, OutcomeReason.UNEXPECTED_ANSWER, then=Then.STOP, **facts)
+    if 400 <= status < 500 and status != 408:
+        return Outcome(Status.UNSENT, OutcomeReason.UNEXPECTED_ANSWER, then=Then.STOP, **facts)
+    if status >= 500:
+        return Outcome(Status.UNKNOWN, OutcomeReason.SERVER_ERROR, **facts)
+    return Outcome(Status.UNKNOWN, OutcomeReason.INVALID_ANSWER, **facts)
+
+
+def _of_200(data: Mapping[str, Any], message_id: str) -> Outcome:
+    """A 200 counts only when it is whole: the provider also sends rejections with it, and proxies send anything."""
+    state = data.get("status")
+    state = state if isinstance(state, dict) else {}
+    umid, code, words = data.get("umid"), state.get("code"), state.get("description")
+    words = words if isinstance(words, str) else ""
+    known_umid = umid if isinstance(umid, str) and umid else None
+    echoed = data.get("clientMessageId")
+    if echoed is not None and echoed != message_id:
+        wrong = f"the answer is about another message ({_short(str(echoed))})"
+    elif code == "QUEUED" and known_umid:
+        return Outcome(Status.ACCEPTED, OutcomeReason.QUEUED, words, umid=known_umid, http_status=200)
+    elif code == "REJECTED":
+        return Outcome(Status.REJECTED, OutcomeReason.REJECTED_BY_PROVIDER, words, umid=known_umid, http_status=200)
+    elif not data:
+        wrong = "the answer is not a JSON object"
+    elif code == "QUEUED":
+        wrong = "the answer has no umid"
+    else:
+        wrong = f"the answer has the unknown status {_short(str(code))}"
+    return Outcome(Status.UNKNOWN, OutcomeReason.INVALID_ANSWER, wrong, http_status=200)
+
+
+def retry_after_s(value: str | None, now: datetime) -> float:
+    """Seconds to wait by a Retry-After header: a number of seconds or an HTTP date (RFC 9110, 10.2.3)."""
+    if not value:
+        return DEFAULT_RETRY_AFTER_S
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            when = parsedate_to_datetime(value)
+        except ValueError:
+            return DEFAULT_RETRY_AFTER_S
+        when = when if when.tzinfo else when.replace(tzinfo=UTC)
+        seconds = (when - now).total_seconds()
+    if not seconds >= 0:  # also when it is NaN
+        return 0.0
+    return min(seconds, 86_400.0)
+
+
+def _json_object(body: bytes) -> Mapping[str, Any]:
+    try:
+        data = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _error_of(data: Mapping[str, Any], body: bytes) -> tuple[int | None, str]:
+    """The provider's code and words; the body's beginning where it isn't the provider's error document."""
+    code, words = data.get("code"), data.get("message")
+    known_code = code if isinstance(code, int) and not isinstance(code, bool) else None
+    if isinstance(words, str) and words:
+        return known_code, _short(words, 300)
+    return known_code, _short(" ".join(body.decode("utf-8", "replace").split()))
+
+
+def _short(text: str, length: int = 120) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"

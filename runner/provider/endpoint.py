@@ -1,0 +1,70 @@
+"""Where the provider listens, and what may stand in for it."""
+
+import ipaddress
+from dataclasses import dataclass
+from urllib.parse import SplitResult, quote, urlsplit
+
+from runner.errors import InputError
+
+REGIONS = {
+    "asia": "https://sms.8x8.com",
+    "north-america": "https://sms.us.8x8.com",
+    "europe": "https://sms.8x8.uk",
+    "indonesia": "https://sms.8x8.id",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One sub-account at one base URL (no trailing slash)."""
+
+    base_url: str
+    sub_account_id: str
+
+    @property
+    def messages_url(self) -> str:
+        return f"{self.base_url}/api/v1/subaccounts/{quote(self.sub_account_id, safe='&')}/messages"
+
+    @property
+    def tls(self) -> bool:
+        return self.base_url.startswith("https://")
+
+
+def resolve(region: str, sub_account_id: str, override: str | None = None) -> Endpoint:
+    """The endpoint of a region, or of `override` (EIGHTXEIGHT_BASE_URL).
+
+    Raises InputError for an override that isn't a URL, or that would carry the API key unencrypted over a network.
+    """
+    if not override:
+        return Endpoint(REGIONS[region], sub_account_id)
+    parts = _split(override)
+    if parts is None:
+        raise InputError.of(
+            f"EIGHTXEIGHT_BASE_URL is {override!r}, which is not a base URL", "write it like https://sms.8x8.com"
+        )
+    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+        raise InputError.of(
+            f"EIGHTXEIGHT_BASE_URL is {override!r}: plain http would show the API key to the network",
+            "use https://, or http:// to this computer only (127.0.0.1)",
+        )
+    return Endpoint(override.rstrip("/"), sub_account_id)
+
+
+def _split(url: str) -> SplitResult | None:
+    """The parts of a base URL, or None when it isn't one."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    surplus = parts.query or parts.fragment or parts.username or port == 0
+    return parts if parts.scheme in ("http", "https") and parts.hostname and not surplus else None
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,114 @@
+"""Every line of the table from answer to outcome."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from runner.models import OutcomeReason, Status, Then
+from runner.provider.answer import DEFAULT_RETRY_AFTER_S, classify, retry_after_s
+
+NOW = datetime(2026, 12, 1, 2, 0, tzinfo=UTC)
+UMID = "bda3d56d-1424-e711-813c-06ed3428fe67"
+
+
+def taken(**changes: object) -> bytes:
+    answer: dict[str, object] = {
+        "umid": UMID,
+        "clientMessageId": "a.b.c",
+        "destination": "12025550142",
+        "encoding": "GSM7",
+        "status": {"code": "QUEUED", "description": "SMS is accepted"},
+    } | changes
+    return json.dumps({name: value for name, value in answer.items() if value is not None}).encode()
+
+
+def error(code: int, words: str = "no") -> bytes:
+    return json.dumps({"code": code, "message": words, "errorId": "e-1", "timestamp": "2026-12-01T02:00:00Z"}).encode()
+
+
+ACCEPTED, REJECTED, UNKNOWN, UNSENT = Status.ACCEPTED, Status.REJECTED, Status.UNKNOWN, Status.UNSENT
+R = OutcomeReason
+
+CASES = [
+    # label, HTTP status, body, outcome, reason, then
+    ("taken", 200, taken(), ACCEPTED, R.QUEUED, Then.GO_ON),
+    ("taken without an echo", 200, taken(clientMessageId=None), ACCEPTED, R.QUEUED, Then.GO_ON),
+    ("a 200 that refuses", 200, taken(status={"code": "REJECTED", "description": "Invalid MSISDN"}), REJECTED,
+     R.REJECTED_BY_PROVIDER, Then.GO_ON),
+    ("a refusal without umid", 200, taken(umid=None, status={"code": "REJECTED"}), REJECTED, R.REJECTED_BY_PROVIDER,
+     Then.GO_ON),
+    ("taken without umid", 200, taken(umid=None), UNKNOWN, R.INVALID_ANSWER, Then.GO_ON),
+    ("an empty umid", 200, taken(umid=""), UNKNOWN, R.INVALID_ANSWER, Then.GO_ON),
+    ("another message's answer", 200, taken(clientMessageId="x.y.z"), UNKNOWN, R.INVALID_ANSWER, Then.GO_ON),
+    ("a status nobody knows", 200, taken(status={"code": "MAYBE"}), UNKNOWN, R.INVALID_ANSWER, Then.GO_ON),
+    ("a status that is no object", 200, taken(status="QUEUED"), UNKNOWN, R.INVALID_ANSWER, Then.GO_ON),
+    ("half an answer", 200, taken()[:40], UNKNOWN, R.INVALID_ANSWER, Then.GO_ON),
+    ("an empty 200", 200, b"", UNKNOWN, R.INVALID_ANSWER, Then.GO_ON),
+    ("a list", 200, b"[]", UNKNOWN, R.INVALID_ANSWER, Then.GO_ON),
+    ("a portal's page", 200, b"<html>Please log in</html>", UNKNOWN, R.INVALID_ANSWER, Then.GO_ON),
+    ("not UTF-8", 200, b"\xff\xfe", UNKNOWN, R.INVALID_ANSWER, Then.GO_ON),
+    ("created", 201, taken(), UNKNOWN, R.INVALID_ANSWER, Then.GO_ON),
+    *[(f"rejected with {code}", 400, error(code), REJECTED, reason, Then.GO_ON) for code, reason in [
+        (1000, R.BAD_REQUEST), (1002, R.INVALID_DESTINATION), (1003, R.INVALID_OPTION), (1004, R.INVALID_TEXT),
+        (1005, R.INVALID_SOURCE), (1006, R.INVALID_OPTION), (1008, R.INVALID_OPTION), (1009, R.INVALID_DESTINATION),
+        (1010, R.INVALID_OPTION), (1011, R.INVALID_OPTION), (1012, R.INVALID_OPTION), (1400, R.RESENDING_INTERVAL),
+        (3002, R.INVALID_DESTINATION), (3003, R.INVALID_DESTINATION), (3005, R.INVALID_TEXT), (3006, R.INVALID_TEXT),
+        (3009, R.INVALID_OPTION), (3011, R.INVALID_SOURCE), (3020, R.INVALID_OPTION), (9999, R.BAD_REQUEST)]],
+    ("rejected with 422", 422, error(1002), REJECTED, R.INVALID_DESTINATION, Then.GO_ON),
+    ("a 400 of a proxy", 400, b"<h1>Bad Request</h1>", REJECTED, R.BAD_REQUEST, Then.GO_ON),
+    *[(f"fatal code {code}", status, error(code), UNSENT, reason, Then.STOP) for status, code, reason in [
+        (400, 1001, R.NOT_FOUND), (400, 1014, R.UPGRADE_REQUIRED), (400, 1200, R.UNAUTHORIZED),
+        (400, 1201, R.FORBIDDEN), (400, 2001, R.UNSUPPORTED), (400, 2002, R.UNSUPPORTED), (500, 2003, R.UNSUPPORTED)]],
+    *[(f"fatal HTTP {status}", status, b"", UNSENT, reason, Then.STOP) for status, reason in [
+        (401, R.UNAUTHORIZED), (403, R.FORBIDDEN), (404, R.NOT_FOUND), (410, R.UNSUPPORTED),
+        (426, R.UPGRADE_REQUIRED), (405, R.UNEXPECTED_ANSWER), (407, R.UNEXPECTED_ANSWER), (302, R.UNEXPECTED_ANSWER),
+        (308, R.UNEXPECTED_ANSWER)]],
+    ("too many", 429, error(429), UNSENT, R.THROTTLED, Then.PAUSE),
+    ("the server timed out on us", 408, b"", UNKNOWN, R.INVALID_ANSWER, Then.GO_ON),
+    *[(f"HTTP {status}", status, body, UNKNOWN, R.SERVER_ERROR, Then.GO_ON) for status, body in [
+        (500, error(2000)), (500, b""), (502, b"<html>Bad Gateway</html>"), (503, b""), (504, b"")]],
+    ("a strange 3xx", 304, b"", UNKNOWN, R.INVALID_ANSWER, Then.GO_ON),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "outcome", "reason", "then"), [c[1:] for c in CASES], ids=[c[0] for c in CASES]
+)
+def test_outcome(status: int, body: bytes, outcome: Status, reason: OutcomeReason, then: Then) -> None:
+    found = classify(status, {}, body, message_id="a.b.c", now=NOW)
+
+    assert (outcome, reason, then, status) == (found.status, found.reason, found.then, found.http_status)
+
+
+def test_the_facts_are_kept() -> None:
+    accepted = classify(200, {}, taken(), message_id="a.b.c", now=NOW)
+    rejected = classify(400, {}, error(1002, "Invalid MSISDN format"), message_id="a.b.c", now=NOW)
+
+    assert UMID == accepted.umid
+    assert (1002, "e-1", "Invalid MSISDN format") == (rejected.error_code, rejected.error_id, rejected.detail)
+
+
+def test_a_long_page_is_cut() -> None:
+    outcome = classify(502, {}, b"<p>sorry</p>\n" * 1000, message_id="a.b.c", now=NOW)
+
+    assert 120 == len(outcome.detail)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        pytest.param("2", 2.0, id="seconds"),
+        pytest.param("0.5", 0.5, id="half a second"),
+        pytest.param("Tue, 01 Dec 2026 02:00:30 GMT", 30.0, id="a date"),
+        pytest.param("Tue, 01 Dec 2026 01:00:00 GMT", 0.0, id="a date that is over"),
+        pytest.param("-5", 0.0, id="negative"),
+        pytest.param("nan", 0.0, id="not a number"),
+        pytest.param("999999999", 86_400.0, id="absurd"),
+        pytest.param("soon", DEFAULT_RETRY_AFTER_S, id="words"),
+        pytest.param("", DEFAULT_RETRY_AFTER_S, id="empty"),
+        pytest.param(None, DEFAULT_RETRY_AFTER_S, id="absent"),
+    ],
+)
+def test_retry_after(value: str | None, seconds: float) -> None:
+    assert seconds == retry_after_s(value, NOW)

@@ -1,0 +1,55 @@
+"""The request body: exactly what the campaign says, and nothing else."""
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from runner.models import Encoding, Message, SendOptions
+from runner.provider.payload import PayloadBuilder
+
+NOW = datetime(2026, 12, 1, 2, 0, 0, 123456, tzinfo=UTC)
+MESSAGE = Message(1, "C-1", "+6591234567", "SG", "Hi “Ana”", "sale.main.abc")
+BASE = {"destination": "+6591234567", "text": "Hi “Ana”", "clientMessageId": "sale.main.abc", "encoding": "AUTO"}
+SINGAPORE = timezone(timedelta(hours=8))
+
+
+@pytest.mark.parametrize(
+    ("options", "added"),
+    [
+        pytest.param(SendOptions(), {}, id="the smallest"),
+        pytest.param(SendOptions(source="ACME"), {"source": "ACME"}, id="source"),
+        pytest.param(SendOptions(encoding=Encoding.UCS2), {"encoding": "UCS2"}, id="encoding"),
+        pytest.param(SendOptions(track="Outcome"), {"track": "Outcome"}, id="tracked"),
+        pytest.param(SendOptions(track="None"), {"track": "None"}, id="not tracked"),
+        pytest.param(SendOptions(client_ip="203.0.113.7"), {"clientIp": "203.0.113.7"}, id="client IP"),
+        pytest.param(
+            SendOptions(dlr_callback_url="https://example.com/dlr"),
+            {"dlrCallbackUrl": "https://example.com/dlr"},
+            id="callback",
+        ),
+        pytest.param(SendOptions(send_country=True), {"country": "SG"}, id="country"),
+        pytest.param(
+            SendOptions(
+                scheduled=datetime(2026, 12, 1, 10, tzinfo=SINGAPORE),
+                expiry=datetime(2026, 12, 1, 20, tzinfo=SINGAPORE),
+            ),
+            {"scheduled": "2026-12-01T10:00:00+08:00", "expiry": "2026-12-01T20:00:00+08:00"},
+            id="absolute moments",
+        ),
+        pytest.param(
+            SendOptions(scheduled=timedelta(minutes=10), expiry=timedelta(hours=4)),
+            {"scheduled": "2026-12-01T02:10:00+00:00", "expiry": "2026-12-01T06:00:00+00:00"},
+            id="moments relative to the send",
+        ),
+    ],
+)
+def test_body(options: SendOptions, added: dict[str, Any]) -> None:
+    assert BASE | added == json.loads(PayloadBuilder(options).build(MESSAGE, NOW))
+
+
+def test_a_number_without_a_country_has_no_country_field() -> None:
+    message = Message(1, "C-1", "+88213000000", None, "Hi", "sale.main.abc")
+
+    assert "country" not in json.loads(PayloadBuilder(SendOptions(send_country=True)).build(message, NOW))
