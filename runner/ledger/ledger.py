@@ -1,0 +1,244 @@
+"""Opening a ledger, and everything that is read from it or written to it outside of sending.
+
+All times are microseconds since the epoch, UTC.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from sqlalchemy import Connection, Engine, create_engine, event, func, insert, inspect, select, update
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from runner.errors import InputError, LedgerError
+from runner.ledger.tables import SCHEMA_VERSION, SENDING, messages, meta, metadata, runs
+from runner.models import OutcomeReason, Status
+
+BUSY_TIMEOUT_S = 10
+"""How long a write waits for another process that is writing (`campaign status` only reads)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """What the ledger knows of one run. `counts` holds the settled statuses and `sending`, by number of messages."""
+
+    id: int
+    name: str
+    run: str
+    sub_account_id: str
+    options: str
+    fingerprint: str
+    rows: int
+    to_send: int
+    created_at: int
+    started_at: int
+    ended_at: int | None
+    stop_reason: str | None
+    stop_detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRecord:
+    """What the ledger knows of one message."""
+
+    message_id: str
+    status: str
+    reason: str | None
+    detail: str | None
+    attempts: int
+    sent_at: int | None
+    answered_at: int | None
+    umid: str | None
+    http_status: int | None
+    error_code: int | None
+    error_id: str | None
+
+
+_RECORD_COLUMNS = [messages.c[name] for name in MessageRecord.__slots__]
+
+
+@contextmanager
+def ledger_errors(doing: str) -> Iterator[None]:
+    """Turn a database error into a LedgerError that says what could not be done and why."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        cause = getattr(error, "orig", None) or error
+        words = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
+        raise LedgerError(f"the ledger could not be {doing}: {words}") from error
+
+
+class Ledger:
+    """A ledger that stands. Get one with `open_ledger`; close it, or use it as a context manager."""
+
+    def __init__(self, engine: Engine, url: URL) -> None:
+        self.engine = engine
+        self.url = url
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    @property
+    def path(self) -> Path:
+        """The file that the ledger is."""
+        return Path(self.url.database or "")
+
+    def runs(self, name: str | None = None, run: str | None = None) -> list[RunRecord]:
+        """The runs of a campaign, or all, oldest first."""
+        query = select(runs).order_by(runs.c.id)
+        query = query.where(runs.c.name == name) if name is not None else query
+        query = query.where(runs.c.run == run) if run is not None else query
+        with ledger_errors("read"), self.engine.connect() as connection:
+            return [RunRecord(*row) for row in connection.execute(query)]
+
+    def begin_run(self, *, name: str, run: str, now: int, **values: Any) -> RunRecord:  # noqa: ANN401 (columns)
+        """Note that a session of this run starts, with what it is about to send; makes the run if it is new.
+
+        `values`: sub_account_id, options, fingerprint, rows, to_send.
+        """
+        found = self.runs(name, run)
+        values |= {"started_at": now, "ended_at": None, "stop_reason": None, "stop_detail": None}
+        with ledger_errors("written"), self.engine.begin() as connection:
+            if found:
+                connection.execute(update(runs).where(runs.c.id == found[0].id), values)
+            else:
+                connection.execute(insert(runs), {"name": name, "run": run, "created_at": now, **values})
+        return self.runs(name, run)[0]
+
+    def end_run(self, run_id: int, *, now: int, stop_reason: str | None, stop_detail: str | None) -> None:
+        """Note how a session ended; `stop_reason` None means that it went to its end."""
+        values = {"ended_at": now, "stop_reason": stop_reason, "stop_detail": stop_detail}
+        with ledger_errors("written"), self.engine.begin() as connection:
+            connection.execute(update(runs).where(runs.c.id == run_id), values)
+
+    def bury_dead_claims(self, run_id: int) -> int:
+        """Turn what a dead process left as `sending` into `unknown`: its request may have left. Returns how many.
+
+        Only for the holder of the run's lock: a living process has `sending` messages of its own.
+        """
+        dead = (
+            update(messages)
+            .where(messages.c.run_id == run_id, messages.c.status == SENDING)
+            .values(
+                status=Status.UNKNOWN.value,
+                reason=OutcomeReason.PROCESS_DIED.value,
+                detail="the process that was sending it died before the answer was noted",
+            )
+        )
+        with ledger_errors("written"), self.engine.begin() as connection:
+            return connection.execute(dead).rowcount
+
+    def counts(self, run_id: int) -> dict[str, int]:
+        """Messages of a run by status (`sending` among them); the unsent are absent."""
+        query = select(messages.c.status, func.count()).where(messages.c.run_id == run_id).group_by(messages.c.status)
+        with ledger_errors("read"), self.engine.connect() as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
+
+    def records(self, run_id: int, message_ids: Sequence[str]) -> dict[str, MessageRecord]:
+        """What is known of these messages, by message id; those that were never claimed are absent.
+
+        Up to a few thousand ids at a time: they travel as bound parameters.
+        """
+        query = select(*_RECORD_COLUMNS).where(messages.c.run_id == run_id, messages.c.message_id.in_(message_ids))
+        with ledger_errors("read"), self.engine.connect() as connection:
+            return {row[0]: MessageRecord(*row) for row in connection.execute(query)}
+
+    def claimed(self, run_id: int, message_ids: Sequence[str]) -> set[str]:
+        """Which of these messages have a row already, whatever its status: they must not be claimed again."""
+        query = select(messages.c.message_id).where(messages.c.run_id == run_id, messages.c.message_id.in_(message_ids))
+        with ledger_errors("read"), self.engine.connect() as connection:
+            return set(connection.scalars(query))
+
+
+def open_ledger(url: str, *, create: bool) -> Ledger:
+    """Open the ledger at a database URL, or at the path of a SQLite file.
+
+    Raises InputError for a URL that isn't one, a missing ledger (unless `create`), a file that isn't a ledger, or one
+    that a newer version wrote; LedgerError when it cannot be read.
+    """
+    parsed = parse_url(url)
+    path = Path(parsed.database or "")
+    if not path.exists():
+        if not create:
+            raise InputError.of(f"there is no ledger at {path}", "name it with --ledger or CAMPAIGN_LEDGER")
+        _make_private(path)
+    engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_S})
+    event.listen(engine, "connect", _set_pragmas)
+    try:
+        with ledger_errors("opened"), engine.begin() as connection:
+            _check_version(connection, path, create=create)
+    except BaseException:
+        engine.dispose()
+        raise
+    return Ledger(engine, parsed)
+
+
+def parse_url(url: str) -> URL:
+    """The URL of a ledger; a text without `://` is the path of a SQLite file."""
+    if "://" not in url:
+        return URL.create("sqlite", database=url)
+    try:
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
+    except (ArgumentError, NoSuchModuleError):
+        backend = ""
+    if backend != "sqlite":
+        raise InputError.of(
+            f"the ledger URL {_without_password(url)!r} is not one that this version can use",
+            "write a path such as reports/ledger.sqlite3, or sqlite:///reports/ledger.sqlite3",
+        )
+    if not parsed.database or parsed.database == ":memory:":
+        raise InputError.of("a ledger in memory is gone with the process", "write the path of a file")
+    return parsed
+
+
+def _without_password(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
+def _make_private(path: Path) -> None:
+    """The ledger holds phone numbers, so it is its owner's alone; SQLite gives its -wal file the same mode."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+    except OSError as error:
+        raise LedgerError(f"the ledger {path} could not be made: {error.strerror}") from error
+
+
+def _set_pragmas(connection: Any, _record: object) -> None:  # noqa: ANN401 (the driver's own connection)
+    cursor = connection.cursor()
+    # WAL lets `campaign status` read while a run writes; FULL makes a commit survive a power loss.
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _check_version(connection: Connection, path: Path, *, create: bool) -> None:
+    names = set(inspect(connection).get_table_names())
+    if not names and create:
+        metadata.create_all(connection)
+        connection.execute(insert(meta), {"name": "schema_version", "value": str(SCHEMA_VERSION)})
+        return
+    version: str | None = None
+    if "meta" in names:
+        version = connection.scalar(select(meta.c.value).where(meta.c.name == "schema_version"))
+    if version is None:
+        raise InputError.of(f"{path} is not a ledger of campaign-runner", "name another file with --ledger")
+    if int(version) > SCHEMA_VERSION:
+        raise InputError.of(
+            f"the ledger {path} was written by a newer campaign-runner (schema {version}, this one knows "
+            f"{SCHEMA_VERSION})",
+            "upgrade campaign-runner",
+        )

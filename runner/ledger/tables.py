@@ -1,0 +1,69 @@
+"""The ledger's tables. Portable SQL only: SQLite by default, other databases by URL later.
+
+A message's life (`messages.status`):
+
+    (absent)  -> sending    a claim, committed before the request leaves
+    sending   -> accepted   the provider took it (umid)
+    sending   -> rejected   the provider refused it
+    sending   -> unknown    bytes left and no proof came back; or the process died
+    sending   -> (absent)   certainly not received: it may be claimed again
+
+Nothing leads from accepted, rejected or unknown back to sending, so nobody is texted twice.
+"""
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Integer, MetaData, String, Table, UniqueConstraint
+
+SCHEMA_VERSION = 1
+"""Raised with every change of the tables. A ledger with a newer one is refused, because its promises aren't known."""
+
+SENDING = "sending"
+"""The one status that is only the ledger's: a request that may be on its way."""
+
+metadata = MetaData()
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("value", String(255), nullable=False),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("run", String(64), nullable=False),
+    Column("sub_account_id", String(50), nullable=False),
+    Column("options", String, nullable=False),  # JSON of the send options, to say what a changed campaign changed
+    Column("fingerprint", String(64), nullable=False),  # of the plan that is being sent
+    Column("rows", Integer, nullable=False),
+    Column("to_send", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("started_at", BigInteger, nullable=False),  # of the newest session
+    Column("ended_at", BigInteger),  # null: going on, or killed
+    Column("stop_reason", String(32)),  # null: the newest session went to its end
+    Column("stop_detail", String),
+    UniqueConstraint("name", "run"),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("run_id", Integer, ForeignKey("runs.id"), primary_key=True),
+    Column("message_id", String(160), primary_key=True),  # the clientMessageId
+    Column("key", String, nullable=False),
+    Column("destination", String(16), nullable=False),
+    Column("status", String(10), nullable=False),
+    Column("reason", String(32)),
+    Column("detail", String),
+    Column("attempts", Integer, nullable=False),
+    Column("claimed_at", BigInteger, nullable=False),
+    Column("sent_at", BigInteger),
+    Column("answered_at", BigInteger),
+    Column("umid", String(64)),
+    Column("http_status", Integer),
+    Column("error_code", Integer),
+    Column("error_id", String(64)),
+    sqlite_with_rowid=False,
+)
