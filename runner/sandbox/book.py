@@ -1,0 +1,90 @@
+"""The book: every message that the sandbox took, so that a test or a curious user can count what a run really did.
+
+One JSON object per line: the request as received, and the sandbox's own `time` (microseconds since the epoch),
+`subAccountId`, `umid` and `status` (QUEUED or REJECTED), which win over fields of the same name.
+"""
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+
+from runner.errors import InputError
+from runner.sandbox.answers import QUEUED
+
+MEMORY_LIMIT = 100_000
+
+
+class Book:
+    """Where messages are written down: in a file that grows, or else, bounded, in memory. Made by `open_book`."""
+
+    def __init__(self, file: BinaryIO | None) -> None:
+        self._file = file
+        self._newest: deque[bytes] = deque(maxlen=MEMORY_LIMIT)
+        self._queued: set[tuple[str, str]] = set()
+
+    def add(self, request: dict[str, Any], *, time: int, sub_account_id: str, umid: str, status: str) -> bool:
+        """Write one message down; True if one with its clientMessageId had been queued before.
+
+        When it returns, a reader of the file sees it: a request is in the book before its answer leaves, so that the
+        book may hold a message whose answer got lost, and never lacks one whose answer arrived.
+        """
+        own = {"time": time, "subAccountId": sub_account_id, "umid": umid, "status": status}
+        entry = own | request | own
+        line = orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE)
+        if self._file is None:
+            self._newest.append(line)
+        else:
+            self._file.write(line)
+            self._file.flush()
+        return self._note(entry)
+
+    def lines(self) -> bytes:
+        """The messages that are kept in memory, oldest first; those of a file are read from the file."""
+        return b"".join(self._newest)
+
+    def remember(self, lines: Iterator[bytes]) -> None:
+        """Know the messages of an earlier sandbox, so that duplicates show across its restart."""
+        for line in lines:
+            entry = orjson.loads(line)
+            if not line.endswith(b"\n") or not isinstance(entry, dict) or not {"umid", "status"} <= entry.keys():
+                raise ValueError(line)
+            self._note(entry)
+
+    def _note(self, entry: dict[str, Any]) -> bool:
+        """Note what was queued; True if it had been noted before."""
+        # A message that was rejected reached nobody: sending it again is no second text.
+        if entry["status"] != QUEUED or entry.get("clientMessageId") is None:
+            return False
+        known = len(self._queued)
+        self._queued.add((entry["subAccountId"], entry["clientMessageId"]))
+        return len(self._queued) == known
+
+
+@contextmanager
+def open_book(path: Path | None) -> Iterator[Book]:
+    """The book, open for writing. A new file can be read by its owner alone, because it holds numbers and texts.
+
+    Raises `InputError` when the file cannot be written or holds something else than a book.
+    """
+    if path is None:
+        yield Book(None)
+        return
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise InputError.of(f"the book {path} cannot be written: {error.strerror}", "name another file") from error
+    with os.fdopen(descriptor, "ab") as file:
+        book = Book(file)
+        try:
+            with path.open("rb") as earlier:
+                book.remember(iter(earlier))
+        except (OSError, ValueError, KeyError) as error:
+            raise InputError.of(
+                f"{path} is not a book of the sandbox, or its end is cut off", "name another file, or remove this one"
+            ) from error
+        yield book

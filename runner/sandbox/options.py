@@ -1,0 +1,75 @@
+"""What the stand-in is asked to be."""
+
+import math
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from runner.errors import InputError, Problem
+
+# The path parameter's pattern in the provider's document.
+SUB_ACCOUNT_ID = re.compile(r"[A-Za-z0-9\-._&]{3,50}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxOptions:
+    """How the sandbox listens and answers. Raises `InputError` with every option that makes no sense.
+
+    `port` 0 takes any free one. `api_key` None accepts any key that isn't empty, `sub_account_id` None any that is well
+    formed. `latency_s` is waited before each answer. `reject_share` (0 to 1) of the messages are answered REJECTED, the
+    same ones each time for the same `seed`. `rate_limit` is in requests per second, None for no limit. `book` is the
+    file that accepted requests are appended to; None keeps the newest ones in memory. With a certificate and its key
+    (PEM files) it serves TLS.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    api_key: str | None = field(default=None, repr=False)
+    sub_account_id: str | None = None
+    latency_s: float = 0.0
+    reject_share: float = 0.0
+    rate_limit: int | None = None
+    book: Path | None = None
+    seed: int = 0
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+
+    def __post_init__(self) -> None:
+        share, limit, account = self.reject_share, self.rate_limit, self.sub_account_id
+        rules = [
+            (0 <= self.port <= 65535, f"port {self.port} does not exist", "choose 1 to 65535, or 0 for any free one"),
+            (self.api_key != "", "the sandbox's API key is empty", "leave it out to accept any"),
+            (
+                account is None or SUB_ACCOUNT_ID.fullmatch(account),
+                f"{account!r} cannot be a sub-account id",
+                "write 3 to 50 of A-Z a-z 0-9 - . _ &",
+            ),
+            (
+                self.latency_s >= 0 and math.isfinite(self.latency_s),
+                f"a latency of {self.latency_s} s cannot be waited",
+                "give a number from 0 up",
+            ),
+            (0 <= share <= 1, f"a share of rejections of {share} makes no sense", "give a number from 0 to 1"),
+            (
+                limit is None or limit >= 1,
+                f"a rate limit of {limit} would answer nothing",
+                "give at least 1 per second",
+            ),
+            (
+                (self.tls_certificate is None) == (self.tls_key is None),
+                "TLS needs a certificate and its key",
+                "give both or neither",
+            ),
+        ]
+        problems = [Problem(what, remedy) for holds, what, remedy in rules if not holds]
+        if problems:
+            raise InputError(problems)
+
+
+def key_from_environment(variable: str | None) -> str | None:
+    if variable is None:
+        return None
+    if not os.environ.get(variable):
+        raise InputError.of(f"the environment variable {variable} holds no key", "set it, or leave --api-key-env out")
+    return os.environ[variable]

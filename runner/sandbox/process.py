@@ -1,0 +1,164 @@
+"""Running the stand-in: `serve` in this process until it is told to stop, `start` in a process of its own."""
+
+import asyncio
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO
+
+from runner.errors import CampaignError, InputError
+from runner.sandbox.options import SandboxOptions
+
+READY = "sandbox listening on "
+KEY_VARIABLE = "CAMPAIGN_SANDBOX_KEY"
+READY_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxProcess:
+    """A sandbox that answers at `base_url`, in the process `pid`."""
+
+    base_url: str
+    pid: int
+
+
+def serve(options: SandboxOptions, on_ready: Callable[[str], None], *, until_stdin_closes: bool = False) -> None:
+    """Serve until SIGINT or SIGTERM; calls `on_ready` with the base URL once requests are answered. Main thread only.
+
+    `until_stdin_closes` is for the child of `start`: it ends with its parent, however that dies, because the kernel
+    then closes the parent's end of the pipe; and it leaves Ctrl-C to the parent.
+    """
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(options, on_ready, until_stdin_closes))
+
+
+async def _serve(options: SandboxOptions, on_ready: Callable[[str], None], until_stdin_closes: bool) -> None:
+    from runner.sandbox.server import running
+
+    stop = asyncio.Event()
+    _on_signal(signal.SIGTERM, stop)
+    if until_stdin_closes:
+        loop = asyncio.get_running_loop()
+        threading.Thread(target=_watch_stdin, args=(loop, stop), daemon=True).start()
+    else:
+        _on_signal(signal.SIGINT, stop)
+    async with running(options) as base_url:
+        on_ready(base_url)
+        await stop.wait()
+
+
+@contextmanager
+def start(options: SandboxOptions, *, timeout_s: float = READY_TIMEOUT_S) -> Iterator[SandboxProcess]:
+    """A sandbox in a child process, ready when this yields and gone when the block ends.
+
+    Raises `InputError` when the options cannot be served (a port in use), `CampaignError` when the child isn't ready
+    after `timeout_s` or has died before the block ended; both with what the child said.
+    """
+    with (
+        tempfile.TemporaryFile() as said,
+        subprocess.Popen(  # noqa: S603 - this very Python and a module of ours
+            # -P: a folder named `runner` where the user stands must not be imported instead of this package.
+            [sys.executable, "-P", "-m", "runner.sandbox", *_arguments(options)],
+            env=_environment(options),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            # Ctrl-C goes to the terminal's whole process group, and the runner still needs answers for what is in
+            # flight. The child ignores SIGINT, too, but only once it has started.
+            start_new_session=True,
+        ) as child,
+    ):
+        try:
+            yield SandboxProcess(_await_ready(child, said, timeout_s), child.pid)
+            if child.poll() is not None:
+                raise CampaignError(f"the sandbox died before its time (exit {child.returncode}): {_words(said)}")
+        finally:
+            _stop(child)
+
+
+def _arguments(options: SandboxOptions) -> list[str]:
+    """The command line of `runner.sandbox.__main__`. A key stands on no command line, where every user may read it."""
+    named = {
+        "--host": options.host,
+        "--port": options.port,
+        "--api-key-env": KEY_VARIABLE if options.api_key else None,
+        "--sub-account": options.sub_account_id,
+        "--latency-ms": options.latency_s * 1000,
+        "--reject-share": options.reject_share,
+        "--rate-limit": options.rate_limit,
+        "--book": options.book,
+        "--seed": options.seed,
+        "--tls-cert": options.tls_certificate,
+        "--tls-key": options.tls_key,
+    }
+    # With "=", because a value may begin with a dash.
+    return ["--until-stdin-closes", *(f"{name}={value}" for name, value in named.items() if value is not None)]
+
+
+def _environment(options: SandboxOptions) -> dict[str, str]:
+    environment = {name: value for name, value in os.environ.items() if name != "EIGHTXEIGHT_API_KEY"}
+    return environment | ({KEY_VARIABLE: options.api_key} if options.api_key else {})
+
+
+def _await_ready(child: subprocess.Popen[bytes], said: IO[bytes], timeout_s: float) -> str:
+    """The base URL, from the child's first line."""
+    assert child.stdout is not None
+    lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    # A thread, because a pipe cannot be read with a timeout on every system. It ends with the child at the latest.
+    threading.Thread(target=lambda stdout: lines.put(stdout.readline()), args=(child.stdout,), daemon=True).start()
+    try:
+        line = lines.get(timeout=timeout_s).decode()
+    except queue.Empty:
+        raise CampaignError(f"the sandbox was not ready after {timeout_s:g} s: {_words(said)}") from None
+    if line.startswith(READY):
+        return line.removeprefix(READY).strip()
+    # It closed its output without a word, which means that it is ending; its exit code tells whose mistake it was.
+    exit_code = child.wait(STOP_TIMEOUT_S)
+    if exit_code == InputError.exit_code:
+        raise InputError.of(_words(said))
+    raise CampaignError(f"the sandbox ended at once (exit {exit_code}): {_words(said)}")
+
+
+def _stop(child: subprocess.Popen[bytes]) -> None:
+    child.terminate()  # does nothing to one that has ended
+    try:
+        child.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+def _words(said: IO[bytes]) -> str:
+    said.seek(0)
+    return said.read().decode(errors="replace").strip() or "it said nothing"
+
+
+def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    # os.read, not sys.stdin: a daemon thread that sleeps in the latter holds its lock when the interpreter shuts down.
+    while os.read(0, 1024):
+        pass
+    loop.call_soon_threadsafe(stop.set)
+
+
+def _on_signal(number: signal.Signals, stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    try:
+        loop.add_signal_handler(number, stop.set)
+    except NotImplementedError:  # Windows
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:  # Windows
+        return None
+    return uvloop.new_event_loop

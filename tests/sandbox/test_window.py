@@ -1,0 +1,23 @@
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.sandbox.window import SlidingWindow
+
+
+def test_a_full_window_says_how_long_it_stays_full() -> None:
+    window = SlidingWindow(2)
+    assert [window.wait_s(now) for now in (10.0, 10.25, 10.5, 11.0, 11.0)] == [0.0, 0.0, 0.5, 0.0, 0.25]
+
+
+@given(limit=st.integers(1, 5), steps=st.lists(st.integers(0, 700), max_size=60))
+def test_never_more_than_the_limit_in_any_window(limit: int, steps: list[int]) -> None:
+    window, now, admitted = SlidingWindow(limit, period_s=1000), 0, []
+    for step in steps:
+        now += step
+        if not window.wait_s(now):
+            admitted.append(now)
+    spans = [later - earlier for earlier, later in zip(admitted, admitted[limit:], strict=False)]
+    assert all(span >= 1000 for span in spans)
+    assert all(later >= earlier for earlier, later in pairwise(admitted))
