@@ -1,0 +1,1 @@
+"""What `make bench` measures, on real files, real processes and real sockets. Nothing here is a test."""

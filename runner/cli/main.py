@@ -1,0 +1,85 @@
+"""The command `campaign`: one module for each command, and the one place that turns errors into exit codes.
+
+Exit codes: 0 all accepted or nothing to do; 1 finished with rejected or unknown ones; 2 wrong input, nothing was sent;
+3 stopped early, run it again to continue; 4 another process is sending the same run; 70 a bug.
+"""
+
+import sys
+import traceback
+
+import typer
+from typer.exceptions import TyperException
+
+from runner.cli import check, plan, preview, report, run, sandbox, schema, status
+from runner.cli.console import print_json, say
+from runner.errors import CampaignError, InputError
+
+BUG = 70
+STOPPED = 3
+
+INTERRUPTED = 130
+"""What typer returns after a Ctrl-C."""
+
+app = typer.Typer(
+    help="Send bulk SMS campaigns from YAML files through the 8x8 SMS API: nobody twice, nobody lost.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # its tracebacks can show local variables, and one of them is the API key
+    rich_markup_mode=None,
+)
+for module in (check, plan, preview, run, status, report, sandbox, schema):
+    app.command(module.NAME)(module.command)
+
+
+@app.callback(invoke_without_command=True)
+def options(
+    context: typer.Context,
+    version: bool = typer.Option(False, "--version", help="Show the version and exit."),
+) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"campaign-runner {installed('campaign-runner')}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def main() -> None:
+    """The installed command."""
+    sys.exit(run_command(sys.argv[1:]))
+
+
+def run_command(arguments: list[str]) -> int:
+    """Run the command line `arguments`; returns the exit code. Says what went wrong on standard error."""
+    as_json = "--json" in arguments
+    try:
+        result = app(args=arguments, prog_name="campaign", standalone_mode=False)
+    except CampaignError as error:
+        return _failed(error, as_json=as_json)
+    except TyperException as error:  # a wrong option or argument
+        say(f"campaign: {error.format_message()}")
+        say("see what it takes with `campaign --help` or `campaign COMMAND --help`")
+        return InputError.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        result = INTERRUPTED
+    except BrokenPipeError:  # `campaign … | head`
+        sys.stderr.close()
+        return 1
+    except Exception:
+        traceback.print_exc()
+        say("this is a bug in campaign-runner. What has been sent stands in the ledger; nothing is sent twice.")
+        return BUG
+    if result == INTERRUPTED:
+        say("\ninterrupted; run it again to continue")
+        return STOPPED
+    return result if isinstance(result, int) else 0
+
+
+def _failed(error: CampaignError, *, as_json: bool) -> int:
+    problems = [str(problem) for problem in error.problems] if isinstance(error, InputError) else [str(error)]
+    for problem in problems:
+        say(problem)
+    if as_json:
+        print_json({"exit_code": error.exit_code, "errors": problems})
+    return error.exit_code

@@ -1,0 +1,69 @@
+"""How sending shows itself: a bar on a terminal, a line every few seconds elsewhere."""
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from runner.cli.show import counts_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from runner.dispatch.dispatcher import Progress
+
+BAR_EVERY_S = 0.1
+LINE_EVERY_S = 5.0
+
+
+async def shown(console: "Console", progress: "Progress", total: int) -> None:
+    """Show `progress` of `total` messages until cancelled."""
+    if not total:
+        return
+    if console.is_terminal:
+        await _bar(console, progress, total)
+    else:
+        await _lines(console, progress, total)
+
+
+async def _bar(console: "Console", progress: "Progress", total: int) -> None:
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+    with Bar(*columns, console=console, transient=False, refresh_per_second=10) as bar:
+        task = bar.add_task("", total=total)
+        clock = _Speed(progress)
+        try:
+            while True:
+                bar.update(task, completed=progress.settled.total(), description=clock.words())
+                await asyncio.sleep(BAR_EVERY_S)
+        finally:
+            bar.update(task, completed=progress.settled.total(), description=counts_line(progress.settled))
+
+
+async def _lines(console: "Console", progress: "Progress", total: int) -> None:
+    speed = _Speed(progress)
+    while True:
+        await asyncio.sleep(LINE_EVERY_S)
+        done = progress.settled.total()
+        console.print(
+            f"{done:,} of {total:,} ({done / max(total, 1):.0%}) · {counts_line(progress.settled)} · {speed.words()}"
+        )
+
+
+class _Speed:
+    """Requests started per second, over the last few seconds."""
+
+    def __init__(self, progress: "Progress") -> None:
+        self._progress = progress
+        self._seen: list[tuple[float, int]] = []
+
+    def words(self) -> str:
+        now = time.monotonic()
+        self._seen = [seen for seen in self._seen if now - seen[0] <= LINE_EVERY_S]
+        self._seen.append((now, self._progress.started))
+        (then, before), (_, started) = self._seen[0], self._seen[-1]
+        if self._progress.waiting_for:
+            return f"waiting for {self._progress.waiting_for}"
+        per_second = (started - before) / (now - then) if now > then else 0.0
+        return f"{per_second:,.1f}/s · {self._progress.in_flight} in flight"

@@ -1,0 +1,118 @@
+"""`campaign run`: plan, ask, send, report. Run again, it continues."""
+
+import shlex
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from runner.cli.console import ask, human, is_terminal, print_json
+from runner.cli.options import File, Json, LedgerUrl, Limit, Reports, RunId, Sandbox
+from runner.errors import InputError, StoppedError
+from runner.models import Status
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from runner.dispatch.dispatcher import Progress, Stop
+    from runner.run.account import Account
+    from runner.run.report import Report
+
+NAME = "run"
+
+
+def command(
+    file: File,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Send without asking.")] = False,
+    accept_changes: Annotated[
+        bool, typer.Option("--accept-changes", help="Go on although texts or options changed since the run began.")
+    ] = False,
+    run: RunId = None,
+    sandbox: Sandbox = False,
+    limit: Limit = None,
+    ledger: LedgerUrl = None,
+    reports: Reports = None,
+    as_json: Json = False,
+) -> int:
+    """Plan, ask, send and report. The same command again continues where it stopped."""
+    from runner.cli.progress import shown
+    from runner.cli.show import show_plan, show_report, show_standing
+    from runner.dispatch.dispatcher import Progress
+    from runner.run.account import account_of
+    from runner.run.job import opened
+    from runner.run.places import Options
+    from runner.run.report import write_report
+    from runner.run.send import send
+
+    console = human(as_json=as_json)
+    options = Options(run, sandbox, limit, ledger, reports)
+    with opened(file, options, fresh_sandbox=sandbox) as job, account_of(job, sandbox=sandbox) as account:
+        job.plan()
+        show_plan(console, job)
+        changes = job.changes()
+        if changes and not accept_changes:
+            raise _changed(changes)
+        standing = job.standing()
+        show_standing(console, job, standing)
+        if standing.left and not yes:
+            _confirm(standing.left, account)
+        if not standing.left:
+            console.print("\nnothing is left to send")
+        progress = Progress()
+        stop = send(job, account, progress, show=lambda: shown(console, progress, standing.left))
+        report = write_report(job.ledger, job.ledger.runs(job.name, job.run)[0], job.places)
+        show_report(console, report)
+        _say_how_it_ended(console, stop, report, progress)
+        if as_json:
+            print_json(report.document)
+        return _exit_code(stop, report)
+
+
+def _changed(changes: list[str]) -> InputError:
+    words = "".join(f"\n  {change}" for change in changes)
+    return InputError.of(
+        f"this run has begun, and what it sends has changed since:{words}\nlook at it with `campaign preview`",
+        "then add --accept-changes, or start a new run with --run ID",
+    )
+
+
+def _confirm(left: int, account: "Account") -> None:
+    """Ask whether to send. Raises InputError when there is nobody to ask, StoppedError when the answer is no."""
+    if not is_terminal():
+        raise InputError.of("nothing was sent: there is no terminal to ask on", "add --yes to send without asking")
+    messages = "1 message" if left == 1 else f"{left:,} messages"
+    if not ask(f"\nSend {messages} from {account.endpoint.sub_account_id} through {account.endpoint.base_url}?"):
+        raise StoppedError("not confirmed: nothing was sent")
+
+
+def _say_how_it_ended(console: "Console", stop: "Stop | None", report: "Report", progress: "Progress") -> None:
+    """The last lines: the verdict, and what to do next."""
+    from runner.provider.codes import ADVICE
+
+    counts = report.tally.by_status
+    if progress.throttled_s:
+        console.print(f"the provider's rate limit held sending up for {progress.throttled_s:.0f} s")
+    if stop is None:
+        trouble = [f"{counts[s]:,} {s.value}" for s in (Status.REJECTED, Status.UNKNOWN) if counts[s]]
+        verdict = f"finished, with {' and '.join(trouble)}" if trouble else f"all {counts[Status.ACCEPTED]:,} accepted"
+        console.print(f"\n{verdict}", style="bold" if trouble else "bold green")
+        if counts[Status.UNKNOWN]:
+            console.print(
+                "whether the unknown ones were received is not known, so they are not sent again by themselves"
+            )
+        return
+    console.print(f"\nstopped: {stop.reason.value}: {stop.detail}", style="bold red")
+    if stop.outcome and stop.outcome.error_id:
+        console.print(f"errorId to quote to the provider: {stop.outcome.error_id}")
+    if stop.reason in ADVICE:
+        console.print(ADVICE[stop.reason])
+    console.print(
+        f"{counts[Status.UNSENT]:,} are left; to continue, run it again:  campaign {shlex.join(sys.argv[1:])}"
+    )
+
+
+def _exit_code(stop: "Stop | None", report: "Report") -> int:
+    counts = report.tally.by_status
+    if stop or counts[Status.UNSENT]:
+        return StoppedError.exit_code
+    return 1 if counts[Status.REJECTED] or counts[Status.UNKNOWN] else 0

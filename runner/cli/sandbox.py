@@ -1,0 +1,47 @@
+"""`campaign sandbox`: serve the stand-in for the provider's API until Ctrl-C."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from runner.cli.console import say
+
+NAME = "sandbox"
+
+
+def command(
+    port: Annotated[int, typer.Option(help="The port; 0 takes a free one.")] = 8088,
+    latency_ms: Annotated[float, typer.Option(help="How long each answer takes, in milliseconds.")] = 50,
+    reject_share: Annotated[float, typer.Option(help="The share of messages that is answered REJECTED, 0 to 1.")] = 0,
+    rate_limit: Annotated[int | None, typer.Option(help="Requests per second, 429 beyond. Default: none.")] = None,
+    book: Annotated[Path | None, typer.Option(help="Append every answered message to this file (JSON lines).")] = None,
+    sub_account: Annotated[str | None, typer.Option(help="The one sub-account that exists. Default: any.")] = None,
+    api_key_env: Annotated[
+        str | None, typer.Option(help="The environment variable with the one valid key. Default: any key.")
+    ] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="Serve TLS with this certificate (PEM).")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="The certificate's private key (PEM).")] = None,
+) -> int:
+    """Serve a stand-in for the 8x8 SMS API on this computer. Nothing that it accepts reaches a phone."""
+    from runner.sandbox.options import SandboxOptions, key_from_environment
+    from runner.sandbox.process import serve
+
+    def on_ready(base_url: str) -> None:
+        typer.echo(f"sandbox listening on {base_url}")
+        say(f"in another terminal:  export EIGHTXEIGHT_BASE_URL={base_url} EIGHTXEIGHT_API_KEY=any")
+        say("Ctrl-C ends it.")
+
+    options = SandboxOptions(
+        port=port,
+        api_key=key_from_environment(api_key_env),
+        sub_account_id=sub_account,
+        latency_s=latency_ms / 1000,
+        reject_share=reject_share,
+        rate_limit=rate_limit,
+        book=book,
+        tls_certificate=tls_cert,
+        tls_key=tls_key,
+    )
+    serve(options, on_ready)
+    return 0

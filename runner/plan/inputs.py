@@ -1,0 +1,168 @@
+"""Campaign file, recipients' header and template, read and held against each other.
+
+This is all that `campaign check` does, and the first thing that `plan` and `run` do: no row is read, nothing is
+rendered. Every problem is found in one go, each with its place.
+"""
+
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+
+from runner.audience.columns import find_column, find_phone_column
+from runner.audience.files import read_header
+from runner.audience.spec import AudienceSpec
+from runner.campaign import Campaign, CampaignFile, CountryColumn, read
+from runner.errors import InputError, Problem
+from runner.message.compose import Composer
+from runner.message.fields import field_names
+from runner.message.template import Template, compile_template
+from runner.plan.planner import COLUMNS as PLAN_COLUMNS
+
+RESULT_COLUMNS = frozenset(PLAN_COLUMNS) | {
+    "status", "umid", "client_message_id", "attempts", "http_status", "error_code", "error_id", "sent_at",
+    "answered_at", "latency_ms",
+}  # fmt: skip
+"""Names that the plan and the results use themselves; a carried column can't have them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a plan is made of. All of it is valid and fits together."""
+
+    file: CampaignFile
+    audience: AudienceSpec
+    composer: Composer
+    header: tuple[str, ...]
+
+    @property
+    def campaign(self) -> Campaign:
+        return self.file.campaign
+
+
+def load_inputs(path: Path) -> Inputs:
+    """Read everything that the campaign file at `path` names. Raises InputError with all problems."""
+    file, problems = read(path)
+    if file is None:
+        raise InputError(problems)
+    findings = _Findings(file, problems)
+    header = findings.header()
+    template = findings.template(header)
+    audience = findings.audience(header)
+    if findings.problems or template is None or audience is None or header is None:
+        raise InputError(findings.problems)
+    message = file.campaign.message
+    composer = Composer(template, message.encoding, message.max_segments)
+    return Inputs(file, audience, composer, tuple(header))
+
+
+class _Findings:
+    """Collects problems while the parts are read; a part that can't be read is None."""
+
+    def __init__(self, file: CampaignFile, problems: list[Problem]) -> None:
+        self._file = file
+        self._campaign = file.campaign
+        self.problems = list(problems)
+
+    def header(self) -> list[str] | None:
+        path = self._campaign.recipients.file
+        if not path.is_file():  # the campaign room has said so
+            return None
+        try:
+            return read_header(path)
+        except InputError as error:
+            self.problems += error.problems
+            return None
+
+    def template(self, header: list[str] | None) -> Template | None:
+        """The compiled template, if its syntax is right and each of its fields is a column."""
+        message = self._campaign.message
+        inline = message.text is not None
+        try:
+            if message.text is not None:
+                template = compile_template(message.text, str(self._file.path))
+            elif message.template is not None and message.template.is_file():
+                template = compile_template(_read_text(message.template), str(message.template))
+            else:
+                return None
+        except InputError as error:
+            self.problems += [self._in_the_file(problem) if inline else problem for problem in error.problems]
+            return None
+        if header is not None:
+            unknown = self._unknown_fields(template, header)
+            self.problems += [self._in_the_file(problem) if inline else problem for problem in unknown]
+        return template
+
+    def _in_the_file(self, problem: Problem) -> Problem:
+        """A problem of a text that stands in the campaign file, at the place of its key."""
+        line = f" (line {problem.where.line} of the text)" if problem.where and problem.where.line > 1 else ""
+        return self._file.problem(("message", "text"), problem.what + line, problem.remedy)
+
+    def _unknown_fields(self, template: Template, header: list[str]) -> list[Problem]:
+        names = field_names(header)
+        known = {name.casefold(): name for name in names}
+        problems = []
+        for name, where in template.variables():
+            if name in names:
+                continue
+            close = get_close_matches(name.casefold(), known, n=1)
+            guess = f'did you mean "{known[close[0]]}"? ' if close else ""
+            problems.append(
+                Problem(
+                    f'"{name}" is not a column of {self._campaign.recipients.file}',
+                    f"{guess}its columns are {', '.join(names)}",
+                    path="message.template",
+                    where=where,
+                )
+            )
+        return problems
+
+    def audience(self, header: list[str] | None) -> AudienceSpec | None:
+        """What the audience is asked for, if each column that the campaign names is there."""
+        if header is None:
+            return None
+        recipients = self._campaign.recipients
+        country = recipients.country
+        by_column = country.column if isinstance(country, CountryColumn) else None
+        phone = self._column(find_phone_column(header, recipients.phone), "recipients", "phone")
+        country_column = (
+            self._column(find_column(header, by_column), "recipients", "country", "column") if by_column else None
+        )
+        key = self._column(find_column(header, recipients.key), "recipients", "key") if recipients.key else None
+        for column in self._campaign.report.columns:
+            self._column(find_column(header, column), "report", "columns")
+            if column in RESULT_COLUMNS:
+                self.problems.append(
+                    self._file.problem(
+                        ("report", "columns"),
+                        f'the results have a column "{column}" of their own',
+                        "leave it out, or rename it in the recipient file",
+                    )
+                )
+        if phone is None:
+            return None
+        return AudienceSpec(
+            file=recipients.file,
+            phone=phone,
+            country=country if isinstance(country, str) else None,
+            country_column=country_column,
+            key=key,
+            duplicates=recipients.duplicates.value,
+            suppress=recipients.suppress,
+            countries=frozenset(recipients.countries),
+        )
+
+    def _column(self, found: str | Problem, *path: str) -> str | None:
+        if isinstance(found, str):
+            return found
+        placed = self._file.problem(path, found.what, found.remedy)
+        self.problems.append(replace(placed, what=f"{found.what} in {self._campaign.recipients.file}"))
+        return None
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError([Problem(f"{path} is not UTF-8 (byte {error.start + 1})", "save it as UTF-8")]) from error
+    except OSError as error:
+        raise InputError([Problem(f"{path} cannot be read: {error.strerror}")]) from error

@@ -1,0 +1,61 @@
+"""Writing Parquet as it comes, and reading it in batches: neither holds more than a few batches in memory."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from runner.errors import StoppedError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+ROW_GROUP_ROWS = 50_000
+BATCH_ROWS = 2_000
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A new file, its owner's alone, that takes the place of `path` when the block ends well.
+
+    Until then `path` stays as it was: a crash or a full disk never leaves half a file under the real name.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.unlink(missing_ok=True)
+        with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise StoppedError(f"{path} could not be written: {error.strerror or error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_frames(file: IO[bytes], schema: dict[str, Any], frames: Iterator["pl.DataFrame"]) -> None:
+    """Write data frames of `schema` (column name to polars type) to an open file, in their order.
+
+    What `frames` raises comes out as it is.
+    """
+    from polars.io.plugins import register_io_source
+
+    def source(_columns: object, _predicate: object, _rows: object, _size: object) -> Iterator["pl.DataFrame"]:
+        return frames
+
+    register_io_source(source, schema=schema).sink_parquet(
+        file, row_group_size=ROW_GROUP_ROWS, maintain_order=True, engine="streaming"
+    )
+
+
+def read_frames(
+    path: Path, select: Callable[["pl.LazyFrame"], "pl.LazyFrame"] = lambda frame: frame, *, rows: int = BATCH_ROWS
+) -> Iterator["pl.DataFrame"]:
+    """The file in batches of about `rows`, in order; `select` narrows rows and columns before they are read."""
+    import polars as pl
+
+    frame = select(pl.scan_parquet(path, glob=False))
+    yield from frame.collect_batches(chunk_size=rows, maintain_order=True, lazy=True, engine="streaming")

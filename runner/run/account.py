@@ -1,0 +1,60 @@
+"""Where a run sends to, and with which key: the provider, or a sandbox of its own."""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from runner.errors import InputError
+from runner.provider.endpoint import Endpoint, resolve
+from runner.run.job import Run
+from runner.sandbox.options import SandboxOptions
+from runner.sandbox.process import start
+
+API_KEY_VARIABLE = "EIGHTXEIGHT_API_KEY"
+BASE_URL_VARIABLE = "EIGHTXEIGHT_BASE_URL"
+
+SANDBOX_LATENCY_S = 0.05
+"""About what the provider takes, so that a try looks like the real thing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Where to send, and the key to it."""
+
+    endpoint: Endpoint
+    api_key: str = field(repr=False)
+
+
+@contextlib.contextmanager
+def account_of(run: Run, *, sandbox: bool) -> Iterator[Account]:
+    """The account that the campaign names, with the key from the environment; or a sandbox that stands in for it.
+
+    The sandbox lives as long as the block. Raises InputError when there is no key, or a base URL that isn't safe.
+    """
+    named = run.campaign.account
+    if not sandbox:
+        endpoint = resolve(named.region, named.sub_account_id, os.environ.get(BASE_URL_VARIABLE))
+        yield Account(endpoint, _api_key())
+        return
+    api_key = secrets.token_urlsafe()
+    options = SandboxOptions(
+        api_key=api_key,
+        sub_account_id=named.sub_account_id,
+        latency_s=SANDBOX_LATENCY_S,
+        book=run.places.sandbox_book,
+    )
+    with start(options) as process:
+        yield Account(Endpoint(process.base_url, named.sub_account_id), api_key)
+
+
+def _api_key() -> str:
+    api_key = os.environ.get(API_KEY_VARIABLE, "").strip()
+    if not api_key:
+        raise InputError.of(
+            f"there is no API key: {API_KEY_VARIABLE} is not set",
+            f"get a key from the provider's portal and `export {API_KEY_VARIABLE}=…`; or try without an account: add "
+            "--sandbox",
+        )
+    return api_key

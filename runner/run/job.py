@@ -1,0 +1,153 @@
+"""One run: its inputs, its lock, its ledger, its plan, and how far it is."""
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from runner.campaign import Campaign, check_run_id, run_id
+from runner.errors import InputError
+from runner.ledger.ledger import Ledger, RunRecord, open_ledger, parse_url
+from runner.ledger.lock import run_lock
+from runner.plan.identity import MessageIds
+from runner.plan.inputs import Inputs, load_inputs
+from runner.plan.planner import Planner, changed_texts, read_messages
+from runner.plan.summary import PlanSummary
+from runner.run.options import canonical, changed_options, described_options
+from runner.run.places import SANDBOX_RUN, Options, Places, places_of
+from runner.run.times import now_us
+
+
+@dataclass(slots=True)
+class Standing:
+    """How far a run is: the plan's messages that the ledger has, by status, and those that are left."""
+
+    settled: dict[str, int] = field(default_factory=dict)
+    left: int = 0
+
+
+class Run:
+    """One run, locked: nobody else plans or sends it. Get one with `opened`."""
+
+    def __init__(self, inputs: Inputs, name: str, run: str, places: Places, ledger: Ledger, limit: int | None) -> None:
+        self.inputs = inputs
+        self.name = name
+        self.run = run
+        self.places = places
+        self.ledger = ledger
+        self.limit = limit
+        self.ids = MessageIds(name, run)
+        self.summary = PlanSummary()
+        found = ledger.runs(name, run)
+        self.previous: RunRecord | None = found[0] if found else None
+        self.died = ledger.bury_dead_claims(self.previous.id) if self.previous else 0
+
+    @property
+    def campaign(self) -> Campaign:
+        return self.inputs.campaign
+
+    def plan(self) -> PlanSummary:
+        """Judge every row and write plan.parquet."""
+        planner = Planner(
+            self.inputs.audience,
+            self.inputs.composer,
+            options=canonical(described_options(self.campaign)),
+            carried=self.campaign.report.columns,
+            limit=self.limit,
+        )
+        self.summary = planner.write(self.places.plan)
+        return self.summary
+
+    def changes(self) -> list[str]:
+        """What would be sent otherwise than when this run began, in words; empty when nothing, or nothing was sent."""
+        before = self.previous
+        if before is None or before.fingerprint == self.summary.fingerprint or not self.ledger.counts(before.id):
+            return []
+        found = changed_options(orjson.loads(before.options), described_options(self.campaign))
+        if not self.places.sent_plan.exists():
+            return [*found, f"{self.places.sent_plan} is gone, so it can't be said which texts changed"]
+        count, examples = changed_texts(self.places.sent_plan, self.places.plan)
+        if count:
+            shown = ", ".join(f"row {row} (key {key})" for row, key in examples)
+            found.append(f"the texts of {count:,} recipients changed: {shown}{', …' if count > len(examples) else ''}")
+        return found
+
+    def standing(self) -> Standing:
+        """Hold the plan against the ledger."""
+        standing = Standing()
+        for batch in read_messages(self.places.plan, self.ids):
+            records = self.ledger.records(self.previous.id, [m.message_id for m in batch]) if self.previous else {}
+            standing.left += len(batch) - len(records)
+            for record in records.values():
+                standing.settled[record.status] = standing.settled.get(record.status, 0) + 1
+        return standing
+
+    def as_json(self) -> dict[str, Any]:
+        """The plan's figures for programs."""
+        seconds = self.summary.seconds_at(self.campaign.rate)
+        return {
+            "campaign": self.name,
+            "run": self.run,
+            **self.summary.as_json(),
+            "rate": str(self.campaign.rate),
+            "seconds": round(seconds, 3),
+            "plan": str(self.places.plan),
+        }
+
+    def begin(self) -> RunRecord:
+        """Make the newest plan the one that is sent, and say so in the ledger."""
+        self.places.sent_plan.unlink(missing_ok=True)
+        try:
+            self.places.sent_plan.hardlink_to(self.places.plan)
+        except OSError:  # a file system without links
+            shutil.copy2(self.places.plan, self.places.sent_plan)
+        return self.ledger.begin_run(
+            name=self.name,
+            run=self.run,
+            now=now_us(),
+            sub_account_id=self.campaign.account.sub_account_id,
+            options=canonical(described_options(self.campaign)),
+            fingerprint=self.summary.fingerprint,
+            rows=self.summary.rows,
+            to_send=self.summary.to_send,
+        )
+
+
+@contextlib.contextmanager
+def opened(path: Path, options: Options, *, fresh_sandbox: bool = False) -> Iterator[Run]:
+    """The run that the campaign file at `path` asks for, locked, with its ledger open.
+
+    Raises InputError with every problem of the inputs; RunLockedError when another process has the run.
+    """
+    inputs = load_inputs(path)
+    name, run = inputs.campaign.name, _run_id(inputs.campaign, options)
+    places = places_of(name, run, options)
+    ledger_path = Path(parse_url(places.ledger).database or "")
+    with run_lock(ledger_path, name, run):
+        if fresh_sandbox:
+            _empty(places.folder)
+        with open_ledger(places.ledger, create=True) as ledger:
+            yield Run(inputs, name, run, places, ledger, options.limit)
+
+
+def _run_id(campaign: Campaign, options: Options) -> str:
+    if options.sandbox:
+        return SANDBOX_RUN
+    if options.run is not None:
+        trouble = check_run_id(options.run)
+        if trouble:
+            raise InputError.of(f"--run: {trouble}")
+        return options.run
+    return run_id(campaign, datetime.now(UTC))
+
+
+def _empty(folder: Path) -> None:
+    """Remove what an earlier sandbox run left; its locks stay, because one of them is ours."""
+    for path in folder.iterdir() if folder.exists() else ():
+        if path.is_file():
+            path.unlink()

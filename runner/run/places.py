@@ -1,0 +1,67 @@
+"""Where a run keeps its files, by what the command line and the environment say."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+SANDBOX_RUN = "sandbox"
+"""The run that `--sandbox` sends; no campaign can name its own so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says beyond the campaign file. None: the environment or the default decides."""
+
+    run: str | None = None
+    sandbox: bool = False
+    limit: int | None = None
+    ledger: str | None = None
+    reports: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a run keeps its files."""
+
+    folder: Path
+    ledger: str
+
+    @property
+    def plan(self) -> Path:
+        """The newest plan, for people."""
+        return self.folder / "plan.parquet"
+
+    @property
+    def sent_plan(self) -> Path:
+        """The plan that the run sends, for the sender and the results: a later `campaign plan` doesn't touch it."""
+        return self.folder / "plan.sent.parquet"
+
+    @property
+    def summary(self) -> Path:
+        return self.folder / "summary.json"
+
+    @property
+    def results_parquet(self) -> Path:
+        return self.folder / "results.parquet"
+
+    @property
+    def results_csv(self) -> Path:
+        return self.folder / "results.csv"
+
+    @property
+    def sandbox_book(self) -> Path:
+        return self.folder / "book.jsonl"
+
+
+def reports_folder(options: Options) -> Path:
+    return options.reports or Path(os.environ.get("CAMPAIGN_REPORTS") or "reports")
+
+
+def ledger_url(options: Options) -> str:
+    return options.ledger or os.environ.get("CAMPAIGN_LEDGER") or str(reports_folder(options) / "ledger.sqlite3")
+
+
+def places_of(name: str, run: str, options: Options) -> Places:
+    """Where the run NAME/RUN keeps its files. The sandbox has its own ledger, whatever the options say."""
+    folder = reports_folder(options) / name / run
+    return Places(folder, str(folder / "ledger.sqlite3") if run == SANDBOX_RUN else ledger_url(options))

@@ -1,0 +1,133 @@
+"""The sending of one run: client, pace, ledger writer and dispatcher, wired together on an event loop."""
+
+import asyncio
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from runner.dispatch.dispatcher import IN_FLIGHT_LIMIT, Dispatcher, Progress, Stop
+from runner.dispatch.pace import Pace
+from runner.errors import LedgerError
+from runner.ledger.ledger import RunRecord
+from runner.ledger.writer import LedgerWriter
+from runner.models import Message, Outcome, OutcomeReason
+from runner.plan.planner import read_messages
+from runner.provider.client import Client
+from runner.provider.payload import PayloadBuilder
+from runner.run.account import Account
+from runner.run.job import Run
+from runner.run.options import send_options
+from runner.run.times import now_us
+
+
+def send(run: Run, account: Account, progress: Progress, *, show: Callable[[], Awaitable[None]]) -> Stop | None:
+    """Send what is left of the run's plan. Returns why it stopped early, or None when it came to its end.
+
+    `show` is a coroutine that runs beside the sending and reads `progress`; it is cancelled at the end. Ctrl-C and
+    SIGTERM stop gently; a second one no longer waits for the answers in flight.
+    """
+    record = run.begin()
+    stop: Stop | None = Stop(OutcomeReason.INTERRUPTED, "it ended unexpectedly")
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            stop = runner.run(_send(run, record, account, progress, show))
+    except LedgerError as error:
+        stop = Stop(OutcomeReason.INTERRUPTED, str(error))
+        raise
+    finally:
+        with contextlib.suppress(LedgerError):  # a ledger that failed has been reported already
+            run.ledger.end_run(
+                record.id,
+                now=now_us(),
+                stop_reason=stop.reason.value if stop else None,
+                stop_detail=stop.detail if stop else None,
+            )
+    return stop
+
+
+async def _send(
+    run: Run, record: RunRecord, account: Account, progress: Progress, show: Callable[[], Awaitable[None]]
+) -> Stop | None:
+    payload = PayloadBuilder(send_options(run.campaign))
+
+    async def send_one(message: Message, departure: Callable[[], Awaitable[None]]) -> Outcome:
+        body = payload.build(message, datetime.now(UTC))
+        return await client.send(body, message.message_id, departure)
+
+    def on_ledger_failure(error: LedgerError) -> None:
+        dispatcher.stop(Stop(OutcomeReason.INTERRUPTED, str(error)))
+
+    async with (
+        LedgerWriter(run.ledger.engine, record.id, on_failure=on_ledger_failure) as writer,
+        Client(account.endpoint, account.api_key, limit=IN_FLIGHT_LIMIT) as client,
+    ):
+        rate = run.campaign.rate
+        dispatcher = Dispatcher(
+            send=send_one, writer=writer, pace=Pace(rate, clock=time.monotonic), rate=rate, progress=progress
+        )
+        showing = asyncio.ensure_future(show())
+        try:
+            with _stopping_on_signals(dispatcher):
+                return await dispatcher.run(_left(run, record))
+        finally:
+            showing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await showing
+
+
+async def _left(run: Run, record: RunRecord) -> AsyncIterator[Message]:
+    """The plan's messages that the ledger doesn't have, read in a thread: the event loop has better things to do."""
+    batches = read_messages(run.places.sent_plan, run.ids)
+
+    def next_batch() -> list[Message] | None:
+        batch = next(batches, None)
+        if batch is None:
+            return None
+        claimed = run.ledger.claimed(record.id, [message.message_id for message in batch])
+        return [message for message in batch if message.message_id not in claimed]
+
+    while (batch := await asyncio.to_thread(next_batch)) is not None:
+        for message in batch:
+            yield message
+
+
+@contextlib.contextmanager
+def _stopping_on_signals(dispatcher: Dispatcher) -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM stops gently, the second stops waiting for answers."""
+    loop = asyncio.get_running_loop()
+    seen: list[int] = []
+
+    def on_signal(number: int, _frame: Any = None) -> None:  # noqa: ANN401 (the signal module's own)
+        seen.append(number)
+        if len(seen) == 1:
+            name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+            dispatcher.stop(Stop(OutcomeReason.INTERRUPTED, f"stopped by {name}"))
+        else:
+            dispatcher.abandon()
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number in numbers:
+        if sys.platform == "win32":
+            signal.signal(number, lambda n, frame: loop.call_soon_threadsafe(on_signal, n, frame))
+        else:
+            loop.add_signal_handler(number, on_signal, number)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if sys.platform != "win32":
+                loop.remove_signal_handler(number)
+            signal.signal(number, handler)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if sys.platform == "win32":
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop
