@@ -33,13 +33,13 @@ def main() -> None:
 
 
 def written(folder: Path, recipients: int, rate: str) -> Path:
-    """A campaign with that many recipients; numbers of +65 8… and +65 9…, names and cities."""
+    """A campaign with that many recipients; numbers of +65 81…, names and cities."""
     path = folder / f"{recipients}.csv"
     if not path.exists():
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(["phone", "first_name", "city"])
-            writer.writerows((f"+65{80_000_000 + i}", f"Name{i % 997}", f"City{i % 89}") for i in range(recipients))
+            writer.writerows((f"+65{81_000_000 + i}", f"Name{i % 997}", f"City{i % 89}") for i in range(recipients))
     campaign = folder / f"bench-{recipients}.yaml"
     campaign.write_text(
         f"name: bench-{recipients}\nsubAccountId: acme_hq\nrecipients: {path.name}\n"

@@ -57,7 +57,7 @@ def command(
         if standing.left and not yes:
             _confirm(standing.left, account)
         if not standing.left:
-            console.print("\nnothing is left to send")
+            console.print("\nnothing is left to send" if job.summary.to_send else "\nno row of the file can be sent to")
         progress = Progress()
         stop = send(job, account, progress, show=lambda: shown(console, progress, standing.left))
         report = write_report(job.ledger, job.ledger.runs(job.name, job.run)[0], job.places)
@@ -94,8 +94,10 @@ def _say_how_it_ended(console: "Console", stop: "Stop | None", report: "Report",
         console.print(f"the provider's rate limit held sending up for {progress.throttled_s:.0f} s")
     if stop is None:
         trouble = [f"{counts[s]:,} {s.value}" for s in (Status.REJECTED, Status.UNKNOWN) if counts[s]]
-        verdict = f"finished, with {' and '.join(trouble)}" if trouble else f"all {counts[Status.ACCEPTED]:,} accepted"
-        console.print(f"\n{verdict}", style="bold" if trouble else "bold green")
+        accepted = (
+            f"all {counts[Status.ACCEPTED]:,} messages are accepted" if counts[Status.ACCEPTED] else "nothing was sent"
+        )
+        console.print(f"\nfinished, with {' and '.join(trouble)}" if trouble else f"\n{accepted}", style="bold")
         if counts[Status.UNKNOWN]:
             console.print(
                 "whether the unknown ones were received is not known, so they are not sent again by themselves"

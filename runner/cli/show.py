@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from runner.run.job import Run, Standing
     from runner.run.report import Report
 
+_COUNTS = ("to_send", "accepted", "rejected", "unknown", "sending", "unsent")
+
 _STYLES = {"accepted": "green", "rejected": "red", "unknown": "magenta", "unsent": "yellow", "excluded": "dim"}
 
 
@@ -78,15 +80,14 @@ def show_status(console: "Console", runs: list[dict[str, Any]]) -> None:
     if not runs:
         console.print("no run yet: start one with `campaign run FILE`")
         return
-    from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("run", overflow="fold")
-    table.add_column("state")
-    counts = ("to_send", "accepted", "rejected", "unknown", "sending", "unsent")
+    table.add_column("state", no_wrap=True)
+    counts = [name for name in _COUNTS if name == "to_send" or any(run[name] for run in runs)]
     for name in counts:
-        table.add_column(name.replace("_", " "), justify="right")
+        table.add_column(name.replace("_", " "), justify="right", no_wrap=True)
     for run in runs:
         numbers = [f"{run[name]:,}" for name in counts]
         table.add_row(f"{run['campaign']}/{run['run']}", run["state"], *numbers)

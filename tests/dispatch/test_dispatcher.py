@@ -1,0 +1,287 @@
+"""Sending against a real ledger, with a provider that is scripted: what leaves, what comes back, what is noted."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from runner.dispatch import dispatcher as dispatcher_module
+from runner.dispatch.dispatcher import CLAIM_AHEAD_S, Dispatcher, Progress, Stop
+from runner.dispatch.pace import Pace
+from runner.dispatch.retry import Backoff, UnknownFuse
+from runner.errors import LedgerError
+from runner.ledger.ledger import Ledger, open_ledger
+from runner.ledger.writer import LedgerWriter
+from runner.models import Message, Outcome, OutcomeReason, Rate, Status, Then
+from runner.provider.client import HeldBackError
+
+Departure = Callable[[], Awaitable[None]]
+Script = Callable[["Stage", Message], Awaitable[Outcome]]
+
+OK = Outcome(Status.ACCEPTED, OutcomeReason.QUEUED, umid="u", http_status=200, sent_at=1, answered_at=2)
+FAST = Rate(5000, 1)
+
+
+class Quick(random.Random):
+    """A backoff that hardly rests."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return min(0.01, b)
+
+
+class Stage:
+    """One run on a real ledger. `departed` are the message rows whose first byte left, in that order."""
+
+    def __init__(self, tmp_path: Path, script: Script, rate: Rate = FAST, **parts: object) -> None:
+        self.ledger: Ledger = open_ledger(str(tmp_path / "l.sqlite3"), create=True)
+        self.record = self.ledger.begin_run(
+            name="a", run="b", now=1, sub_account_id="acme", options="{}", fingerprint="f", rows=1, to_send=1
+        )
+        self.script = script
+        self.rate = rate
+        self.parts = parts
+        self.departed: list[int] = []
+        self.progress = Progress()
+        self.dispatcher: Dispatcher
+
+    def run(self, count: int) -> Stop | None:
+        try:
+            return asyncio.run(self._run(count))
+        finally:
+            self.statuses = self.ledger.counts(self.record.id)
+            self.ledger.close()
+
+    async def _run(self, count: int) -> Stop | None:
+        def on_failure(error: LedgerError) -> None:
+            self.dispatcher.stop(Stop(OutcomeReason.INTERRUPTED, str(error)))
+
+        async with LedgerWriter(self.ledger.engine, self.record.id, on_failure=on_failure) as writer:
+            self.dispatcher = Dispatcher(
+                send=self._send,
+                writer=writer,
+                pace=Pace(self.rate),
+                rate=self.rate,
+                progress=self.progress,
+                **self.parts,  # type: ignore[arg-type]
+            )
+            return await self.dispatcher.run(messages(count))
+
+    async def _send(self, message: Message, departure: Departure) -> Outcome:
+        try:
+            await departure()
+        except HeldBackError:
+            return Outcome(Status.UNSENT, OutcomeReason.HELD_BACK)
+        self.departed.append(message.row)
+        return await self.script(self, message)
+
+    def sending(self) -> int:
+        return self.ledger.counts(self.record.id).get("sending", 0)
+
+
+async def messages(count: int) -> AsyncIterator[Message]:
+    for row in range(count):
+        yield Message(row, f"C-{row}", "+12025550142", "US", "Hi", f"a.b.{row}")
+
+
+def answering(*outcomes: Outcome) -> Script:
+    """The n-th request that leaves gets the n-th outcome; those after the last get OK."""
+    left = list(outcomes)
+
+    async def script(stage: Stage, message: Message) -> Outcome:
+        return left.pop(0) if left else OK
+
+    return script
+
+
+def outcome(status: Status, reason: OutcomeReason, then: Then = Then.GO_ON, **facts: object) -> Outcome:
+    return Outcome(status, reason, "because", then, **facts)  # type: ignore[arg-type]
+
+
+def test_every_message_is_sent_once_in_order(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, answering())
+
+    assert stage.run(500) is None
+    assert list(range(500)) == stage.departed
+    assert {"accepted": 500} == stage.statuses
+    assert (500, 500) == (stage.progress.started, stage.progress.settled[Status.ACCEPTED])
+
+
+def test_a_claim_is_in_the_ledger_before_its_request_leaves(tmp_path: Path) -> None:
+    async def script(stage: Stage, message: Message) -> Outcome:
+        found = stage.ledger.records(stage.record.id, [message.message_id])
+        assert "sending" == found[message.message_id].status
+        return OK
+
+    stage = Stage(tmp_path, script)
+
+    assert stage.run(50) is None
+    assert {"accepted": 50} == stage.statuses
+
+
+@pytest.mark.parametrize("rate", [Rate(10, 1), Rate(50, 1), Rate(400, 1), Rate(5000, 1)], ids=str)
+def test_a_kill_would_leave_few_unknown(tmp_path: Path, rate: Rate) -> None:
+    """What is claimed and has not left is at most a tenth of a second of the rate."""
+    ahead: list[int] = []
+
+    async def script(stage: Stage, message: Message) -> Outcome:
+        ahead.append(stage.sending() - 1)
+        return OK
+
+    Stage(tmp_path, script, rate).run(max(4, rate.count // 20))
+
+    assert max(ahead) <= rate.per_second * 0.1 + rate.per_second * CLAIM_AHEAD_S
+
+
+def test_a_throttled_message_goes_again_after_the_pause(tmp_path: Path) -> None:
+    throttled = outcome(
+        Status.UNSENT, OutcomeReason.THROTTLED, Then.PAUSE, retry_after_s=0.05, sent_at=1, http_status=429
+    )
+    stage = Stage(tmp_path, answering(throttled))
+
+    assert stage.run(20) is None
+    assert {"accepted": 20} == stage.statuses
+    assert [0, *range(20)] == sorted(stage.departed)
+    assert 0.05 <= stage.progress.throttled_s < 0.2
+    with open_ledger(str(tmp_path / "l.sqlite3"), create=False) as ledger:
+        records = ledger.records(1, ["a.b.0", "a.b.1"])
+        assert (2, 1) == (records["a.b.0"].attempts, records["a.b.1"].attempts)
+
+
+def test_a_fatal_answer_stops_everything_and_costs_nothing(tmp_path: Path) -> None:
+    fatal = outcome(Status.UNSENT, OutcomeReason.UNAUTHORIZED, Then.STOP, error_id="e-1", http_status=401, sent_at=1)
+    stage = Stage(tmp_path, answering(*[fatal] * 1000))
+
+    stop = stage.run(1000)
+
+    assert stop is not None
+    assert (OutcomeReason.UNAUTHORIZED, fatal) == (stop.reason, stop.outcome)
+    assert len(stage.departed) < 50
+    assert {} == stage.statuses
+
+
+def test_without_a_connection_it_tries_one_at_a_time_until_one_gets_through(tmp_path: Path) -> None:
+    refused = outcome(Status.UNSENT, OutcomeReason.NO_CONNECTION, Then.BACK_OFF)
+    stage = Stage(tmp_path, answering(*[refused] * 60), backoff=Backoff(Quick()))
+
+    assert stage.run(100) is None
+    assert {"accepted": 100} == stage.statuses
+
+
+def test_without_a_connection_for_too_long_it_gives_up(tmp_path: Path) -> None:
+    refused = outcome(Status.UNSENT, OutcomeReason.NO_CONNECTION, Then.BACK_OFF)
+    stage = Stage(tmp_path, answering(*[refused] * 1000), backoff=Backoff(random.Random(1), give_up_after_s=0.0))
+
+    stop = stage.run(100)
+
+    assert stop is not None
+    assert OutcomeReason.NO_CONNECTION == stop.reason
+    assert {} == stage.statuses
+
+
+def test_too_many_unknown_in_a_row_blow_the_fuse(tmp_path: Path) -> None:
+    lost = outcome(Status.UNKNOWN, OutcomeReason.SERVER_ERROR, sent_at=1)
+    stage = Stage(tmp_path, answering(*[lost] * 1000), Rate(200, 1), fuse=UnknownFuse(5))
+
+    stop = stage.run(1000)
+
+    assert stop is not None
+    assert OutcomeReason.FUSE == stop.reason
+    assert 5 <= stage.statuses["unknown"] == len(stage.departed) < 20
+
+
+def test_unknown_ones_are_not_tried_again(tmp_path: Path) -> None:
+    lost = outcome(Status.UNKNOWN, OutcomeReason.TIMEOUT, sent_at=1)
+    stage = Stage(tmp_path, answering(lost, OK, lost))
+
+    assert stage.run(10) is None
+    assert {"accepted": 8, "unknown": 2} == stage.statuses
+    assert list(range(10)) == stage.departed
+
+
+def test_stopping_lets_nothing_leave_and_settles_what_is_in_flight(tmp_path: Path) -> None:
+    answers = asyncio.Event()
+
+    async def script(stage: Stage, message: Message) -> Outcome:
+        if len(stage.departed) == 10:
+            stage.dispatcher.stop(Stop(OutcomeReason.INTERRUPTED, "Ctrl-C"))
+            asyncio.get_running_loop().call_later(0.05, answers.set)
+        await answers.wait()
+        return OK
+
+    stage = Stage(tmp_path, script, Rate(1000, 1))
+    stop = stage.run(1000)
+
+    assert stop == Stop(OutcomeReason.INTERRUPTED, "Ctrl-C")
+    assert 10 == len(stage.departed)
+    assert {"accepted": 10} == stage.statuses
+
+
+def test_a_second_ctrl_c_no_longer_waits(tmp_path: Path) -> None:
+    async def script(stage: Stage, message: Message) -> Outcome:
+        if len(stage.departed) == 3:
+            stage.dispatcher.stop(Stop(OutcomeReason.INTERRUPTED, "Ctrl-C"))
+            stage.dispatcher.abandon()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            return outcome(Status.UNKNOWN, OutcomeReason.ABANDONED, sent_at=1)
+        return OK
+
+    stage = Stage(tmp_path, script, Rate(1000, 1))
+    stage.run(1000)
+
+    assert {"unknown": 3} == stage.statuses
+
+
+def test_stopping_does_not_wait_for_a_turn_that_is_an_hour_away(tmp_path: Path) -> None:
+    async def script(stage: Stage, message: Message) -> Outcome:
+        asyncio.get_running_loop().call_later(0.02, stage.dispatcher.stop, Stop(OutcomeReason.INTERRUPTED, "Ctrl-C"))
+        return OK
+
+    stage = Stage(tmp_path, script, Rate(1, 3600))
+
+    assert stage.run(5) == Stop(OutcomeReason.INTERRUPTED, "Ctrl-C")
+    assert {"accepted": 1} == stage.statuses
+
+
+def test_requests_in_flight_have_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatcher_module, "IN_FLIGHT_LIMIT", 5)
+    in_flight: list[int] = []
+
+    async def script(stage: Stage, message: Message) -> Outcome:
+        in_flight.append(stage.progress.in_flight)
+        await asyncio.sleep(0.005)
+        return OK
+
+    assert Stage(tmp_path, script).run(60) is None
+    assert 5 == max(in_flight)
+
+
+def test_a_bug_stops_the_run_and_its_message_stays_claimed(tmp_path: Path) -> None:
+    async def script(stage: Stage, message: Message) -> Outcome:
+        if message.row == 3:
+            raise KeyError("a bug")
+        return OK
+
+    stage = Stage(tmp_path, script, Rate(200, 1))
+
+    with pytest.raises(KeyError):
+        stage.run(1000)
+    assert 1 == stage.statuses["sending"]
+    assert len(stage.departed) < 50
+
+
+def test_nothing_leaves_once_the_ledger_cannot_be_written(tmp_path: Path) -> None:
+    async def script(stage: Stage, message: Message) -> Outcome:
+        if len(stage.departed) == 10:
+            with stage.ledger.engine.begin() as connection:
+                connection.exec_driver_sql("alter table messages rename to elsewhere")
+        return OK
+
+    stage = Stage(tmp_path, script, Rate(200, 1))
+
+    with pytest.raises(LedgerError):
+        asyncio.run(stage._run(1000))
+    assert len(stage.departed) < 10 + 200 * 0.3
