@@ -16,7 +16,7 @@ def command(
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="The campaign files (YAML).")],
     as_json: Json = False,
 ) -> int:
-    """Read campaign files, their templates and the recipients' headers, and show everything that is wrong."""
+    """Show everything that is wrong with campaign files."""
     from runner.plan.inputs import load_inputs
 
     documents = []

@@ -15,7 +15,7 @@ def command(
     reports: Reports = None,
     as_json: Json = False,
 ) -> int:
-    """Read every recipient, render every message, and show what would be sent."""
+    """Show who would get what, and who is left out and why."""
     from runner.cli.show import show_plan
     from runner.run.job import opened
     from runner.run.places import Options

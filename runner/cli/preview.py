@@ -38,7 +38,7 @@ def command(
     to: Annotated[str | None, typer.Option("--to", metavar="NUMBER", help="The messages to this number.")] = None,
     as_json: Json = False,
 ) -> int:
-    """Show some messages as a phone would, with encoding, segments and what forces UCS-2."""
+    """Show messages as a phone would, and what forces UCS-2."""
     from runner.plan.inputs import load_inputs
     from runner.plan.planner import Planner
 
@@ -111,7 +111,7 @@ def _show(console: "Console", row: Row, verdict: Text | Exclusion) -> None:
     styled = Styled(verdict.text)
     for index, _ in found.forcing:
         styled.stylize("reverse bold", index, index + 1)
-    console.print(Panel(styled, width=PHONE_WIDTH, box=box.ROUNDED))
+    console.print(Panel(styled, width=PHONE_WIDTH, box=box.ROUNDED), soft_wrap=False)
     segments = "1 segment" if found.segments == 1 else f"{found.segments} segments"
     unit = "characters" if found.encoding is Encoding.GSM7 else "UTF-16 units"
     console.print(f"{found.encoding.value} · {segments} · {found.units} {unit} · {found.left} left in the last segment")
@@ -122,7 +122,7 @@ def _show_forcing(console: "Console", text: str, found: "Measure") -> None:
     """Each character outside GSM-7, marked in its surroundings, and what the text would take without them."""
     if not found.forcing:
         return
-    console.print("outside GSM-7:" if found.encoding is Encoding.UCS2 else "", style="bold")
+    console.print("outside GSM-7:", style="bold")
     seen: dict[str, list[int]] = {}
     for index, character in found.forcing:
         seen.setdefault(character, []).append(index)

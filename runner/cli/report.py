@@ -10,7 +10,7 @@ def command(
     target: Target, sandbox: Sandbox = False, ledger: LedgerUrl = None, reports: Reports = None, as_json: Json = False
 ) -> int:
     """Write the results of a run again."""
-    from runner.cli.show import show_report
+    from runner.cli.show import show_files, show_report
     from runner.run.places import Options
     from runner.run.report import write_report
     from runner.run.status import recorded
@@ -19,7 +19,9 @@ def command(
     options = Options(sandbox=sandbox, ledger=ledger, reports=reports)
     with recorded(name, run, options) as (opened, record, places):
         report = write_report(opened, record, places)
-    show_report(human(as_json=as_json), report)
+    console = human(as_json=as_json)
+    show_report(console, report)
+    show_files(console, report)
     if as_json:
         print_json(report.document)
     return 0

@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -34,9 +35,9 @@ def command(
     reports: Reports = None,
     as_json: Json = False,
 ) -> int:
-    """Plan, ask, send and report. The same command again continues where it stopped."""
+    """Plan, ask, send and report; the same command again continues."""
     from runner.cli.progress import shown
-    from runner.cli.show import show_plan, show_report, show_standing
+    from runner.cli.show import show_files, show_plan, show_report, show_standing
     from runner.dispatch.dispatcher import Progress
     from runner.run.account import account_of
     from runner.run.job import opened
@@ -63,6 +64,9 @@ def command(
         report = write_report(job.ledger, job.ledger.runs(job.name, job.run)[0], job.places)
         show_report(console, report)
         _say_how_it_ended(console, stop, report, progress)
+        show_files(console, report)
+        if stop:
+            _say_how_to_continue(console, report)
         if as_json:
             print_json(report.document)
         return _exit_code(stop, report)
@@ -86,31 +90,32 @@ def _confirm(left: int, account: "Account") -> None:
 
 
 def _say_how_it_ended(console: "Console", stop: "Stop | None", report: "Report", progress: "Progress") -> None:
-    """The last lines: the verdict, and what to do next."""
+    """The verdict, and for a stop, its reason and what to look at."""
     from runner.provider.codes import ADVICE
 
-    counts = report.tally.by_status
     if progress.throttled_s:
         console.print(f"the provider's rate limit held sending up for {progress.throttled_s:.0f} s")
     if stop is None:
-        trouble = [f"{counts[s]:,} {s.value}" for s in (Status.REJECTED, Status.UNKNOWN) if counts[s]]
-        accepted = (
-            f"all {counts[Status.ACCEPTED]:,} messages are accepted" if counts[Status.ACCEPTED] else "nothing was sent"
-        )
-        console.print(f"\nfinished, with {' and '.join(trouble)}" if trouble else f"\n{accepted}", style="bold")
-        if counts[Status.UNKNOWN]:
-            console.print(
-                "whether the unknown ones were received is not known, so they are not sent again by themselves"
-            )
+        console.print(f"\n{_verdict(report.tally.by_status)}", style="bold")
         return
     console.print(f"\nstopped: {stop.reason.value}: {stop.detail}", style="bold red")
     if stop.outcome and stop.outcome.error_id:
         console.print(f"errorId to quote to the provider: {stop.outcome.error_id}")
     if stop.reason in ADVICE:
         console.print(ADVICE[stop.reason])
-    console.print(
-        f"{counts[Status.UNSENT]:,} are left; to continue, run it again:  campaign {shlex.join(sys.argv[1:])}"
-    )
+
+
+def _verdict(counts: Mapping[str, int]) -> str:
+    accepted, rejected, unknown = (counts[s] for s in (Status.ACCEPTED, Status.REJECTED, Status.UNKNOWN))
+    if rejected or unknown:
+        words = f"finished: {accepted:,} accepted, {rejected:,} rejected, {unknown:,} unknown"
+        return f"{words} (perhaps received, so never sent again by themselves)" if unknown else words
+    return f"all {accepted:,} messages are accepted" if accepted else "nothing was sent"
+
+
+def _say_how_to_continue(console: "Console", report: "Report") -> None:
+    left = report.tally.by_status[Status.UNSENT]
+    console.print(f"\n{left:,} left. To continue, run it again:\n  campaign {shlex.join(sys.argv[1:])}")
 
 
 def _exit_code(stop: "Stop | None", report: "Report") -> int:

@@ -23,7 +23,7 @@ def command(
     tls_cert: Annotated[Path | None, typer.Option(help="Serve TLS with this certificate (PEM).")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="The certificate's private key (PEM).")] = None,
 ) -> int:
-    """Serve a stand-in for the 8x8 SMS API on this computer. Nothing that it accepts reaches a phone."""
+    """Serve a stand-in for the provider; nothing reaches a phone."""
     from runner.sandbox.options import SandboxOptions, key_from_environment
     from runner.sandbox.process import serve
 

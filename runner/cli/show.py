@@ -55,7 +55,7 @@ def show_standing(console: "Console", run: "Run", standing: "Standing") -> None:
 
 
 def show_report(console: "Console", report: "Report") -> None:
-    """Counts by status and reason with examples, and where the results are."""
+    """Counts by status and reason, with examples."""
     tally = report.tally
     console.print(f"\n{report.record.name}/{report.record.run}", style="bold")
     table = _table()
@@ -70,6 +70,10 @@ def show_report(console: "Console", report: "Report") -> None:
     console.print(table)
     if tally.by_error_code:
         console.print(f"the provider's error codes: {_parts(tally.by_error_code.most_common())}")
+
+
+def show_files(console: "Console", report: "Report") -> None:
+    """Where the results are."""
     console.print()
     for name in ("results_csv", "results_parquet", "summary"):
         console.print(f"{name.replace('_', '.'):<16} {report.document['files'][name]}")

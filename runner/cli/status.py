@@ -19,7 +19,7 @@ def command(
     reports: Reports = None,
     as_json: Json = False,
 ) -> int:
-    """Show how far runs are: counts by status from the ledger, also while a run is going."""
+    """Show how far runs are, also while they are going."""
     from runner.cli.show import show_status
     from runner.run.places import Options
     from runner.run.status import statuses

@@ -12,7 +12,7 @@ from runner.audience.columns import find_column, find_phone_column
 from runner.audience.files import read_header
 from runner.audience.spec import AudienceSpec
 from runner.campaign import Campaign, CampaignFile, CountryColumn, read
-from runner.errors import InputError, Problem
+from runner.errors import InputError, Position, Problem
 from runner.message.compose import Composer
 from runner.message.fields import field_names
 from runner.message.template import Template, compile_template
@@ -49,10 +49,16 @@ def load_inputs(path: Path) -> Inputs:
     template = findings.template(header)
     audience = findings.audience(header)
     if findings.problems or template is None or audience is None or header is None:
-        raise InputError(findings.problems)
+        raise InputError(sorted(findings.problems, key=lambda problem: _place(problem, path)))
     message = file.campaign.message
     composer = Composer(template, message.encoding, message.max_segments)
     return Inputs(file, audience, composer, tuple(header))
+
+
+def _place(problem: Problem, path: Path) -> tuple[bool, str, int, int]:
+    """Sorts by place: the campaign file first, then the files that it names."""
+    where = problem.where or Position("", 0, 0)
+    return where.file != str(path), where.file, where.line, where.column
 
 
 class _Findings:
