@@ -37,6 +37,7 @@ class ExclusionReason(StrEnum):
     DUPLICATE = "duplicate"
     MISSING_FIELD = "missing_field"
     EMPTY_MESSAGE = "empty_message"
+    INVALID_TEXT = "invalid_text"
     TOO_MANY_SEGMENTS = "too_many_segments"
     NOT_GSM7 = "not_gsm7"
     OVER_LIMIT = "over_limit"

@@ -1,15 +1,13 @@
 """Who has been seen before: exact, and flat in memory.
 
-Keys live in a temporary SQLite file, because a Python set of a million of them takes 100 MB and hashes alone would
+Keys live in a temporary SQLite database, because a Python set of a million of them takes 100 MB and hashes alone would
 now and then take two persons for one. Nothing in it needs to survive, so it neither syncs nor keeps a journal.
 """
 
 import sqlite3
-import tempfile
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from itertools import islice
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -38,13 +36,13 @@ CREATE TABLE seen (
 
 
 class People:
-    """Remembers keys. A context manager: the file is deleted on leaving."""
+    """Remembers keys. A context manager."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="campaign-")
-        self._base = sqlite3.connect(
-            Path(self._folder.name) / "people.sqlite3", isolation_level=None, check_same_thread=False
-        )
+        # The empty name is SQLite's own temporary database: on disk once it outgrows the cache, in a file without a
+        # name, so that the keys of real people are gone with the process, however that ends. Polars takes the rows
+        # from whichever of its threads is free, one at a time.
+        self._base = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         for pragma in ("journal_mode=OFF", "synchronous=OFF", "locking_mode=EXCLUSIVE", "cache_size=-32768"):
             self._base.execute(f"PRAGMA {pragma}")
         self._base.execute(_SCHEMA)
@@ -56,7 +54,6 @@ class People:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._base.close()
-        self._folder.cleanup()
 
     def count(self, sightings: Sequence[Sighting]) -> list[int]:
         """Remember a batch, in file order. Answers for each how many rows had its key before: 0 for the first."""

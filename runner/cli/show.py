@@ -52,6 +52,11 @@ def show_standing(console: "Console", run: "Run", standing: "Standing") -> None:
     if standing.settled:
         done = _parts(sorted(standing.settled.items()))
         console.print(f"continuing: {done}; {standing.left:,} left to send")
+    if standing.gone:
+        console.print(
+            f"{standing.gone:,} messages went to recipients that are no longer in the file: they stand in the ledger, "
+            "not in the results"
+        )
 
 
 def show_report(console: "Console", report: "Report") -> None:

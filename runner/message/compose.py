@@ -61,7 +61,7 @@ class Composer:
             return Exclusion(ExclusionReason.EMPTY_MESSAGE, "the text is empty")
         if match := UNSENDABLE.search(text):
             words = f"{named(match.group())} at {match.start() + 1} cannot be sent; remove it from the file"
-            return Exclusion(ExclusionReason.NOT_GSM7, words)
+            return Exclusion(ExclusionReason.INVALID_TEXT, words)
         encoding = encoding_of(text) if self._encoding is Encoding.AUTO else self._encoding
         if encoding is Encoding.GSM7 and self._encoding is Encoding.GSM7 and (outside := outside_gsm7(text)):
             return Exclusion(ExclusionReason.NOT_GSM7, _not_gsm7(outside))

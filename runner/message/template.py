@@ -105,7 +105,7 @@ def _forgotten(tree: nodes.Template, source: str, file: str) -> Iterator[Problem
     for data in tree.find_all(nodes.TemplateData):
         for match in _ONE_BRACE.finditer(data.data):
             where = position(source, max(source.find(match.group()), 0), file)
-            remedy = f"write {{{{ {match[1]} }}}}"
+            remedy = f'write {{{{ {match[1]} }}}}, or {{{{ "{match.group()}" }}}} if the braces are meant'
             yield Problem(f'"{match.group()}" would be sent just like that', remedy, where=where)
 
 

@@ -39,16 +39,19 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 def write_frames(file: IO[bytes], schema: dict[str, Any], frames: Iterator["pl.DataFrame"]) -> None:
     """Write data frames of `schema` (column name to polars type) to an open file, in their order.
 
-    What `frames` raises comes out as it is.
+    What `frames` raises comes out as it is; a full disk is a StoppedError.
     """
+    import polars as pl
     from polars.io.plugins import register_io_source
 
     def source(_columns: object, _predicate: object, _rows: object, _size: object) -> Iterator["pl.DataFrame"]:
         return frames
 
-    register_io_source(source, schema=schema).sink_parquet(
-        file, row_group_size=ROW_GROUP_ROWS, maintain_order=True, engine="streaming"
-    )
+    lazy = register_io_source(source, schema=schema)
+    try:
+        lazy.sink_parquet(file, row_group_size=ROW_GROUP_ROWS, maintain_order=True, engine="streaming")
+    except pl.exceptions.ComputeError as error:  # polars wraps what the operating system says
+        raise StoppedError(f"{file.name} could not be written: {str(error).rpartition(': ')[2]}") from error
 
 
 def read_frames(

@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,10 +26,14 @@ from runner.run.times import now_us
 
 @dataclass(slots=True)
 class Standing:
-    """How far a run is: the plan's messages that the ledger has, by status, and those that are left."""
+    """How far a run is: the plan's messages that the ledger has, by status, and those that are left.
 
-    settled: dict[str, int] = field(default_factory=dict)
+    `gone` were sent to earlier in this run, and are no longer in the recipient file.
+    """
+
+    settled: Counter[str] = field(default_factory=Counter)
     left: int = 0
+    gone: int = 0
 
 
 class Run:
@@ -83,8 +88,9 @@ class Run:
         for batch in read_messages(self.places.plan, self.ids):
             records = self.ledger.records(self.previous.id, [m.message_id for m in batch]) if self.previous else {}
             standing.left += len(batch) - len(records)
-            for record in records.values():
-                standing.settled[record.status] = standing.settled.get(record.status, 0) + 1
+            standing.settled.update(record.status for record in records.values())
+        if self.previous:
+            standing.gone = sum(self.ledger.counts(self.previous.id).values()) - standing.settled.total()
         return standing
 
     def as_json(self) -> dict[str, Any]:

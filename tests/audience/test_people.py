@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,11 +34,15 @@ def test_more_keys_than_one_statement_takes() -> None:
         assert [1] * 5000 == people.count([(str(number), 5000 + number) for number in range(5000)])
 
 
-def test_the_file_is_gone_afterwards() -> None:
+def test_no_file_of_it_can_be_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys of real people stay in no folder, also after a kill: the file never has a name."""
+    monkeypatch.setenv("SQLITE_TMPDIR", str(tmp_path))
     with People() as people:
-        folder = Path(people._folder.name)
-        assert (folder / "people.sqlite3").exists()
-    assert not folder.exists()
+        people._base.execute("PRAGMA cache_size=10")
+        people.count([(f"+1202555{row:06d}", row) for row in range(20_000)])
+
+        assert [] == list(tmp_path.iterdir())
+        assert [1, 1] == people.count([("+1202555000007", 1), ("+1202555019999", 2)])
 
 
 def test_later_rows_get_a_number() -> None:

@@ -24,7 +24,10 @@ SLIPS = [
     ("Hi {{ name", "t.j2:1:4: {{ is never closed; write }} after the name"),
     ("Hi {{ name }", "t.j2:1:4: {{ is closed by a single }; write }}"),
     ("Hi {{{ name }}}", "t.j2:1:4: there is one brace too many; write {{ name }}"),
-    ("Hi {name}", 't.j2:1:4: "{name}" would be sent just like that; write {{ name }}'),
+    (
+        "Hi {name}",
+        't.j2:1:4: "{name}" would be sent just like that; write {{ name }}, or {{ "{name}" }} if the braces are meant',
+    ),
     ("{{ }}", "t.j2:1:1: there is nothing between the braces; write a column's name"),
     ("{{ a | }}", "t.j2:1:1: a name is missing; write one, or remove what precedes"),
     ("{{ a + }}", "t.j2:1:1: something is missing before the closing braces; finish it, or remove what precedes"),
