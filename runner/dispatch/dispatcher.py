@@ -75,6 +75,7 @@ class Dispatcher:
         self._ahead = rate.per_second >= 1 / (2 * CLAIM_AHEAD_S)
         self._hand: deque[Claim] = deque()  # claimed, not started
         self._refill: asyncio.Task[list[Claim]] | None = None
+        self._seen: deque[Message] = deque()  # read, not claimed
         self._again: deque[Claim] = deque()  # came back unsent, to be claimed anew
         self._requests: set[asyncio.Task[None]] = set()
         self._ended = asyncio.Event()  # some request has ended
@@ -113,18 +114,25 @@ class Dispatcher:
     async def _feed(self, messages: AsyncIterator[Message]) -> None:
         try:
             while not self._stop:
-                await self._turn()
-                if self._stop:
-                    break
-                claim = await self._next_claim(messages)
-                if claim:
-                    self._start(claim)
-                elif self._requests:
+                # Looked at before the turn is waited for: at 1/h the last message would else be an hour from the end.
+                if not await self._has_more(messages):
+                    if not self._requests:
+                        break
                     await self._until_one_ended()  # it may come back unsent
-                elif not self._again:
-                    break
+                    continue
+                await self._turn()
+                if not self._stop and (claim := await self._next_claim(messages)):
+                    self._start(claim)
         finally:
             await self._take_back_claims()
+
+    async def _has_more(self, messages: AsyncIterator[Message]) -> bool:
+        """Whether there is something to claim or to start; perhaps, while a group is being claimed."""
+        if not (self._hand or self._refill or self._again or self._seen):
+            message = await anext(messages, None)
+            if message is not None:
+                self._seen.append(message)
+        return bool(self._hand or self._refill or self._again or self._seen)
 
     async def _turn(self) -> None:
         """Wait until one more request may be started: no pause, room in flight, and its place in the pace."""
@@ -175,7 +183,10 @@ class Dispatcher:
         group: list[Claim] = []
         while len(group) < self._group and self._again:
             group.append(self._again.popleft())
-        while len(group) < self._group and (message := await anext(messages, None)):
+        while len(group) < self._group:
+            message = self._seen.popleft() if self._seen else await anext(messages, None)
+            if message is None:
+                break
             group.append(Claim(message, attempt=1))
         if group:
             await self._writer.claim(group)

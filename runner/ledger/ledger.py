@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, insert, inspect, select, update
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy import ColumnElement, Connection, Engine, create_engine, event, func, insert, inspect, select, update
+from sqlalchemy.engine import URL, Row, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from runner.errors import InputError, LedgerError
@@ -22,9 +22,13 @@ BUSY_TIMEOUT_S = 10
 """How long a write waits for another process that is writing (`campaign status` only reads)."""
 
 
+IDS_AT_A_TIME = 2_000
+"""Message ids in one query; they travel as bound parameters, of which databases take only so many."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """What the ledger knows of one run. `counts` holds the settled statuses and `sending`, by number of messages."""
+    """What the ledger knows of one run."""
 
     id: int
     name: str
@@ -145,19 +149,21 @@ class Ledger:
             return {row[0]: row[1] for row in connection.execute(query)}
 
     def records(self, run_id: int, message_ids: Sequence[str]) -> dict[str, MessageRecord]:
-        """What is known of these messages, by message id; those that were never claimed are absent.
-
-        Up to a few thousand ids at a time: they travel as bound parameters.
-        """
-        query = select(*_RECORD_COLUMNS).where(messages.c.run_id == run_id, messages.c.message_id.in_(message_ids))
-        with ledger_errors("read"), self.engine.connect() as connection:
-            return {row[0]: MessageRecord(*row) for row in connection.execute(query)}
+        """What is known of these messages, by message id; those that were never claimed are absent."""
+        return {row[0]: MessageRecord(*row) for row in self._of_messages(_RECORD_COLUMNS, run_id, message_ids)}
 
     def claimed(self, run_id: int, message_ids: Sequence[str]) -> set[str]:
         """Which of these messages have a row already, whatever its status: they must not be claimed again."""
-        query = select(messages.c.message_id).where(messages.c.run_id == run_id, messages.c.message_id.in_(message_ids))
+        return {row[0] for row in self._of_messages([messages.c.message_id], run_id, message_ids)}
+
+    def _of_messages(
+        self, columns: Sequence[ColumnElement[Any]], run_id: int, message_ids: Sequence[str]
+    ) -> Iterator[Row[tuple[Any, ...]]]:
         with ledger_errors("read"), self.engine.connect() as connection:
-            return set(connection.scalars(query))
+            for first in range(0, len(message_ids), IDS_AT_A_TIME):
+                some = message_ids[first : first + IDS_AT_A_TIME]
+                query = select(*columns).where(messages.c.run_id == run_id, messages.c.message_id.in_(some))
+                yield from connection.execute(query)
 
 
 def open_ledger(url: str, *, create: bool) -> Ledger:

@@ -120,9 +120,14 @@ class LedgerWriter:
                 try:
                     self._commit(claims, settlements)
                 except LedgerError as error:
-                    self.error = error
-                    self._loop.call_soon_threadsafe(self._on_failure, error)
+                    self._fail(error)
+                except Exception as error:
+                    self._fail(LedgerError(f"the ledger could not be written: {error!r}"))
             self._loop.call_soon_threadsafe(_resolve, waiting, self.error)
+
+    def _fail(self, error: LedgerError) -> None:
+        self.error = error
+        self._loop.call_soon_threadsafe(self._on_failure, error)
 
     def _commit(self, claims: list[dict[str, Any]], settlements: list[tuple[str, Outcome]]) -> None:
         settled = [

@@ -246,6 +246,14 @@ def test_stopping_does_not_wait_for_a_turn_that_is_an_hour_away(tmp_path: Path) 
     assert {"accepted": 1} == stage.statuses
 
 
+def test_the_last_message_is_the_end(tmp_path: Path) -> None:
+    """No turn is waited for that nobody will use: at 1/h it is an hour away."""
+    stage = Stage(tmp_path, answering(), Rate(1, 3600))
+
+    assert asyncio.run(asyncio.wait_for(stage._run(1), timeout=5)) is None
+    assert [0] == stage.departed
+
+
 def test_requests_in_flight_have_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatcher_module, "IN_FLIGHT_LIMIT", 5)
     in_flight: list[int] = []
