@@ -158,7 +158,7 @@ class Ledger:
 
     def _of_messages(
         self, columns: Sequence[ColumnElement[Any]], run_id: int, message_ids: Sequence[str]
-    ) -> Iterator[Row[tuple[Any, ...]]]:
+    ) -> Iterator[Row[*tuple[Any, ...]]]:
         with ledger_errors("read"), self.engine.connect() as connection:
             for first in range(0, len(message_ids), IDS_AT_A_TIME):
                 some = message_ids[first : first + IDS_AT_A_TIME]
