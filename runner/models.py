@@ -132,6 +132,8 @@ class Message:
     destination: str
     country: str | None
     text: str
+    encoding: Encoding
+    segments: int
     message_id: str
 
 

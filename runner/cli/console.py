@@ -14,6 +14,11 @@ def human(*, as_json: bool = False) -> "Console":
     return Console(stderr=as_json, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
+def clean(text: str) -> str:
+    """The text without what would steer a terminal: cells and the provider's words can hold escape sequences."""
+    return text if text.isprintable() else "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
+
+
 def print_json(document: Any) -> None:  # noqa: ANN401 (any JSON)
     """Print the one document of `--json`."""
     import orjson
@@ -22,8 +27,8 @@ def print_json(document: Any) -> None:  # noqa: ANN401 (any JSON)
 
 
 def say(text: str) -> None:
-    """One line for people on standard error. Control characters of user data can't reach the terminal."""
-    sys.stderr.write("".join(c if c.isprintable() or c == "\n" else "�" for c in text) + "\n")
+    """One line for people on standard error."""
+    sys.stderr.write(f"{clean(text)}\n")
 
 
 def is_terminal() -> bool:

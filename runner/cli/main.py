@@ -56,11 +56,11 @@ def run_command(arguments: list[str]) -> int:
     try:
         result = app(args=arguments, prog_name="campaign", standalone_mode=False)
     except CampaignError as error:
-        return _failed(error, as_json=as_json)
+        problems = error.problems if isinstance(error, InputError) else [error]
+        return _failed(error.exit_code, [str(problem) for problem in problems], as_json=as_json)
     except TyperException as error:  # a wrong option or argument
-        say(f"campaign: {error.format_message()}")
-        say("see what it takes with `campaign --help` or `campaign COMMAND --help`")
-        return InputError.exit_code
+        words = f"campaign: {error.format_message()}; see what it takes with `campaign COMMAND --help`"
+        return _failed(InputError.exit_code, [words], as_json=as_json)
     except (KeyboardInterrupt, typer.Abort):
         result = INTERRUPTED
     except BrokenPipeError:  # `campaign … | head`
@@ -68,18 +68,16 @@ def run_command(arguments: list[str]) -> int:
         return 1
     except Exception:
         traceback.print_exc()
-        say("this is a bug in campaign-runner. What has been sent stands in the ledger; nothing is sent twice.")
-        return BUG
+        words = "this is a bug in campaign-runner; what has been sent stands in the ledger, and nothing is sent twice"
+        return _failed(BUG, [words], as_json=as_json)
     if result == INTERRUPTED:
-        say("\ninterrupted; run it again to continue")
-        return STOPPED
+        return _failed(STOPPED, ["interrupted; run it again to continue"], as_json=as_json)
     return result if isinstance(result, int) else 0
 
 
-def _failed(error: CampaignError, *, as_json: bool) -> int:
-    problems = [str(problem) for problem in error.problems] if isinstance(error, InputError) else [str(error)]
-    for problem in problems:
-        say(problem)
+def _failed(exit_code: int, errors: list[str], *, as_json: bool) -> int:
+    for error in errors:
+        say(error)
     if as_json:
-        print_json({"exit_code": error.exit_code, "errors": problems})
-    return error.exit_code
+        print_json({"exit_code": exit_code, "errors": errors})
+    return exit_code

@@ -16,7 +16,7 @@ def command(
     as_json: Json = False,
 ) -> int:
     """Show who would get what, and who is left out and why."""
-    from runner.cli.show import show_plan
+    from runner.cli.show import show_plan, show_standing
     from runner.run.job import opened
     from runner.run.places import Options
 
@@ -24,6 +24,7 @@ def command(
     with opened(file, Options(run, sandbox, limit, ledger, reports)) as job:
         job.plan()
         show_plan(console, job)
+        show_standing(console, job, job.standing())
         changes = job.changes()
         if changes:
             console.print("\nThis run has begun with another plan; `campaign run` will want --accept-changes:")

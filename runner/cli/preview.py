@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from runner.cli.console import human, print_json
+from runner.cli.console import clean, human, print_json
 from runner.cli.options import File, Json
 from runner.errors import InputError
 from runner.models import Encoding, Exclusion, Row, Text
@@ -103,12 +103,12 @@ def _show(console: "Console", row: Row, verdict: Text | Exclusion) -> None:
     from rich.text import Text as Styled
 
     key = f" · key {row.key}" if row.key and row.key != row.destination else ""
-    console.print(f"\nrow {row.number} · {row.destination or 'no number'}{key}", style="bold")
+    console.print(clean(f"\nrow {row.number} · {row.destination or 'no number'}{key}"), style="bold")
     if isinstance(verdict, Exclusion):
-        console.print(f"not sent: {verdict.reason.value}: {verdict.detail}", style="yellow")
+        console.print(clean(f"not sent: {verdict.reason.value}: {verdict.detail}"), style="yellow")
         return
     found = _measure(verdict)
-    styled = Styled(verdict.text)
+    styled = Styled(clean(verdict.text))
     for index, _ in found.forcing:
         styled.stylize("reverse bold", index, index + 1)
     console.print(Panel(styled, width=PHONE_WIDTH, box=box.ROUNDED), soft_wrap=False)
@@ -132,4 +132,4 @@ def _show_forcing(console: "Console", text: str, found: "Measure") -> None:
         name = unicodedata.name(character, "unnamed").lower()
         times = f" ({len(indexes)} times)" if len(indexes) > 1 else ""
         where = " ".join(f"{before}⟦{character}⟧{after}".split())
-        console.print(f"  {character}  U+{ord(character):04X} {name}{times}: …{where}…")
+        console.print(clean(f"  {character}  U+{ord(character):04X} {name}{times}: …{where}…"))

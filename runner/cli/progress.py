@@ -4,6 +4,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+from runner.cli.console import clean
 from runner.cli.show import counts_line
 
 if TYPE_CHECKING:
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 
     from runner.dispatch.dispatcher import Progress
 
-BAR_EVERY_S = 0.1
+LOOK_EVERY_S = 0.1
 LINE_EVERY_S = 5.0
 
 
@@ -32,23 +33,33 @@ async def _bar(console: "Console", progress: "Progress", total: int) -> None:
     columns = (BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
     with Bar(*columns, console=console, transient=False, refresh_per_second=10) as bar:
         task = bar.add_task("", total=total)
-        clock = _Speed(progress)
+        speed = _Speed(progress)
         try:
             while True:
-                bar.update(task, completed=progress.settled.total(), description=clock.words())
-                await asyncio.sleep(BAR_EVERY_S)
+                words = _stopping(progress) if progress.stopping else speed.words()
+                bar.update(task, completed=progress.settled.total(), description=clean(words))
+                await asyncio.sleep(LOOK_EVERY_S)
         finally:
             bar.update(task, completed=progress.settled.total(), description=counts_line(progress.settled))
 
 
 async def _lines(console: "Console", progress: "Progress", total: int) -> None:
     speed = _Speed(progress)
+    said_at, has_said_stopping = time.monotonic(), False
     while True:
-        await asyncio.sleep(LINE_EVERY_S)
-        done = progress.settled.total()
-        console.print(
-            f"{done:,} of {total:,} ({done / max(total, 1):.0%}) · {counts_line(progress.settled)} · {speed.words()}"
-        )
+        await asyncio.sleep(LOOK_EVERY_S)
+        words = speed.words()
+        if progress.stopping and not has_said_stopping:
+            console.print(_stopping(progress))
+            has_said_stopping = True
+        if time.monotonic() - said_at >= LINE_EVERY_S:
+            done, counts = progress.settled.total(), counts_line(progress.settled)
+            console.print(clean(f"{done:,} of {total:,} ({done / total:.0%}) · {counts} · {words}"))
+            said_at = time.monotonic()
+
+
+def _stopping(progress: "Progress") -> str:
+    return f"stopping: waiting for {progress.in_flight} answers; Ctrl-C again stops waiting"
 
 
 class _Speed:

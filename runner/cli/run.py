@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runner.cli.console import ask, human, is_terminal, print_json
+from runner.cli.console import ask, clean, human, is_terminal, print_json
 from runner.cli.options import File, Json, LedgerUrl, Limit, Reports, RunId, Sandbox
 from runner.errors import InputError, StoppedError
 from runner.models import Status
@@ -83,10 +83,10 @@ def _changed(changes: list[str]) -> InputError:
 def _confirm(left: int, account: "Account") -> None:
     """Ask whether to send. Raises InputError when there is nobody to ask, StoppedError when the answer is no."""
     if not is_terminal():
-        raise InputError.of("nothing was sent: there is no terminal to ask on", "add --yes to send without asking")
+        raise InputError.of("nothing was sent now: there is no terminal to ask on", "add --yes to send without asking")
     messages = "1 message" if left == 1 else f"{left:,} messages"
     if not ask(f"\nSend {messages} from {account.endpoint.sub_account_id} through {account.endpoint.base_url}?"):
-        raise StoppedError("not confirmed: nothing was sent")
+        raise StoppedError("not confirmed, so nothing was sent now")
 
 
 def _say_how_it_ended(console: "Console", stop: "Stop | None", report: "Report", progress: "Progress") -> None:
@@ -98,9 +98,9 @@ def _say_how_it_ended(console: "Console", stop: "Stop | None", report: "Report",
     if stop is None:
         console.print(f"\n{_verdict(report.tally.by_status)}", style="bold")
         return
-    console.print(f"\nstopped: {stop.reason.value}: {stop.detail}", style="bold red")
+    console.print(clean(f"\nstopped: {stop.reason.value}: {stop.detail}"), style="bold red")
     if stop.outcome and stop.outcome.error_id:
-        console.print(f"errorId to quote to the provider: {stop.outcome.error_id}")
+        console.print(f"errorId to quote to the provider: {clean(stop.outcome.error_id)}")
     if stop.reason in ADVICE:
         console.print(ADVICE[stop.reason])
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from runner.cli.console import clean
 from runner.models import OutcomeReason, Status
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ def show_plan(console: "Console", run: "Run") -> None:
         examples = summary.examples[reason]
         for number, (row, detail) in enumerate(examples):
             first = number == 0
-            table.add_row(f"  {reason.value}" if first else "", f"{count:,}" if first else "", f"row {row}: {detail}")
+            words = clean(f"row {row}: {detail}")
+            table.add_row(f"  {reason.value}" if first else "", f"{count:,}" if first else "", words)
     console.print(table)
 
 
@@ -103,7 +105,7 @@ def show_status(console: "Console", runs: list[dict[str, Any]]) -> None:
     console.print(table)
     for run in runs:
         if run["stopped"]:
-            console.print(f"{run['campaign']}/{run['run']} stopped: {run['stopped']['detail']}")
+            console.print(f"{run['campaign']}/{run['run']} stopped: {clean(run['stopped']['detail'])}")
 
 
 def _segments(size: int) -> str:
@@ -131,11 +133,13 @@ def _parts(counts: Iterable[tuple[object, int]]) -> str:
 
 def _example(examples: list[tuple[int, str | None, str]]) -> str:
     row, key, detail = examples[0]
-    return f"row {row}{f' (key {key})' if key else ''}{f': {detail}' if detail else ''}"
+    return clean(f"row {row}{f' (key {key})' if key else ''}{f': {detail}' if detail else ''}")
 
 
 def _duration(seconds: float) -> str:
     """`45 s`, `12 min`, `3 h 20 min`: as exact as a person needs."""
+    if seconds < 1:
+        return "under 1 s"
     if seconds < 120:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

@@ -10,6 +10,7 @@ import random
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from runner.dispatch.pace import Pace
@@ -49,6 +50,7 @@ class Progress:
     started: int = 0
     throttled_s: float = 0.0
     waiting_for: str = ""
+    stopping: bool = False
 
 
 class Dispatcher:
@@ -88,6 +90,7 @@ class Dispatcher:
     def stop(self, stop: Stop) -> None:
         """Let nothing more leave; what is in flight still gets its answer. The first reason given is the one kept."""
         self._stop = self._stop or stop
+        self._progress.stopping = True
         if self._interrupt:
             self._interrupt()
 
@@ -203,7 +206,7 @@ class Dispatcher:
     def _start(self, claim: Claim) -> None:
         request = asyncio.create_task(self._request(claim))
         self._requests.add(request)
-        request.add_done_callback(self._end)
+        request.add_done_callback(partial(self._end, claim))
         self._progress.in_flight = len(self._requests)
 
     async def _request(self, claim: Claim) -> None:
@@ -220,11 +223,13 @@ class Dispatcher:
             raise HeldBackError
         self._progress.started += 1
 
-    def _end(self, request: asyncio.Task[None]) -> None:
+    def _end(self, claim: Claim, request: asyncio.Task[None]) -> None:
         self._requests.discard(request)
         self._progress.in_flight = len(self._requests)
         self._ended.set()
-        if not request.cancelled() and (bug := request.exception()):
+        if request.cancelled():  # before its first step
+            self._settle(claim, Outcome(Status.UNSENT, OutcomeReason.INTERRUPTED))
+        elif bug := request.exception():
             # The claim stays in the ledger, so that the message becomes unknown instead of being sent again.
             self._bug = self._bug or bug
             self.stop(Stop(OutcomeReason.INTERRUPTED, "a bug"))

@@ -50,6 +50,10 @@ class MessageRecord:
     """What the ledger knows of one message."""
 
     message_id: str
+    destination: str
+    country: str | None
+    encoding: str
+    segments: int
     status: str
     reason: str | None
     detail: str | None

@@ -9,12 +9,15 @@ import contextlib
 import os
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
 from runner.errors import LedgerError, RunLockedError
+
+PATIENCE_S = 0.5
 
 
 @contextlib.contextmanager
@@ -31,7 +34,7 @@ def run_lock(ledger: Path, name: str, run: str) -> Iterator[None]:
     except OSError as error:
         raise LedgerError(f"the lock file {path} could not be opened: {error.strerror}") from error
     with file:
-        if not _try_lock(file):
+        if not _lock_soon(file):
             file.seek(0)
             holder = file.read().strip() or "another process"
             raise RunLockedError(f"{name}/{run} is being worked on by {holder}; wait for it, or stop it first")
@@ -40,6 +43,16 @@ def run_lock(ledger: Path, name: str, run: str) -> Iterator[None]:
         file.write(f"process {os.getpid()} on {socket.gethostname()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n")
         file.flush()
         yield
+
+
+def _lock_soon(file: IO[str]) -> bool:
+    """Lock it, trying for `PATIENCE_S`: `is_locked` holds it for a moment when it looks."""
+    end = time.monotonic() + PATIENCE_S
+    while not _try_lock(file):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
 
 
 def is_locked(ledger: Path, name: str, run: str) -> bool:

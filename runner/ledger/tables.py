@@ -53,7 +53,11 @@ messages = Table(
     Column("run_id", Integer, ForeignKey("runs.id"), primary_key=True),
     Column("message_id", String(160), primary_key=True),  # the clientMessageId
     Column("key", String, nullable=False),
+    # What was sent, for a report after the file has changed.
     Column("destination", String(16), nullable=False),
+    Column("country", String(2)),
+    Column("encoding", String(4), nullable=False),
+    Column("segments", Integer, nullable=False),
     Column("status", String(10), nullable=False),
     Column("reason", String(32)),
     Column("detail", String),

@@ -82,7 +82,6 @@ class _Findings:
     def template(self, header: list[str] | None) -> Template | None:
         """The compiled template, if its syntax is right and each of its fields is a column."""
         message = self._campaign.message
-        inline = message.text is not None
         try:
             if message.text is not None:
                 template = compile_template(message.text, str(self._file.path))
@@ -91,15 +90,17 @@ class _Findings:
             else:
                 return None
         except InputError as error:
-            self.problems += [self._in_the_file(problem) if inline else problem for problem in error.problems]
+            self.problems += [self._of_the_text(problem) for problem in error.problems]
             return None
         if header is not None:
-            unknown = self._unknown_fields(template, header)
-            self.problems += [self._in_the_file(problem) if inline else problem for problem in unknown]
+            self.problems += [self._of_the_text(problem) for problem in self._unknown_fields(template, header)]
         return template
 
-    def _in_the_file(self, problem: Problem) -> Problem:
-        """A problem of a text that stands in the campaign file, at the place of its key."""
+    def _of_the_text(self, problem: Problem) -> Problem:
+        """A problem of the text, under the key that gives it; a text in the campaign file has the place of its key."""
+        if self._campaign.message.text is None:
+            placed = self._file.problem(("message", "template"), problem.what, problem.remedy)
+            return replace(placed, where=problem.where) if problem.where else placed
         line = f" (line {problem.where.line} of the text)" if problem.where and problem.where.line > 1 else ""
         return self._file.problem(("message", "text"), problem.what + line, problem.remedy)
 
@@ -116,7 +117,6 @@ class _Findings:
                 Problem(
                     f'"{name}" is not a column of {self._campaign.recipients.file}',
                     f"{guess}its columns are {', '.join(names)}",
-                    path="message.template",
                     where=where,
                 )
             )
@@ -134,12 +134,12 @@ class _Findings:
             self._column(find_column(header, by_column), "recipients", "country", "column") if by_column else None
         )
         key = self._column(find_column(header, recipients.key), "recipients", "key") if recipients.key else None
-        for column in self._campaign.report.columns:
-            self._column(find_column(header, column), "report", "columns")
+        for number, column in enumerate(self._campaign.report.columns):
+            self._column(find_column(header, column), "report", "columns", number)
             if column in RESULT_COLUMNS:
                 self.problems.append(
                     self._file.problem(
-                        ("report", "columns"),
+                        ("report", "columns", number),
                         f'the results have a column "{column}" of their own',
                         "leave it out, or rename it in the recipient file",
                     )
@@ -157,7 +157,7 @@ class _Findings:
             countries=frozenset(recipients.countries),
         )
 
-    def _column(self, found: str | Problem, *path: str) -> str | None:
+    def _column(self, found: str | Problem, *path: str | int) -> str | None:
         if isinstance(found, str):
             return found
         placed = self._file.problem(path, found.what, found.remedy)

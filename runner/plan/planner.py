@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.audience.audience import AudienceSpec, read_audience
-from runner.errors import InputError, Position, Problem
+from runner.errors import InputError, Problem
 from runner.message.compose import Composer
-from runner.models import Exclusion, ExclusionReason, Message, Row, Text
+from runner.models import Encoding, Exclusion, ExclusionReason, Message, Row, Text
 from runner.plan.identity import MessageIds
 from runner.plan.parquet import read_frames, replacing, write_frames
 from runner.plan.summary import Fingerprint, PlanSummary
@@ -84,9 +84,8 @@ class Planner:
         try:
             return self._composer.compose(row.fields)
         except InputError as error:  # the template fails on this row's values: name the row too
-            place = Position(str(self._audience.file), row.number, 1)
-            words = f"the template fails on data row {row.number} (see the line before)"
-            raise InputError([*error.problems, Problem(words, where=place)]) from error
+            words = f"{self._audience.file}: the template fails on data row {row.number} (see the line before)"
+            raise InputError([*error.problems, Problem(words)]) from error
 
     def _frames(self) -> Iterator["pl.DataFrame"]:
         import polars as pl
@@ -115,22 +114,22 @@ def read_messages(path: Path, ids: MessageIds) -> Iterator[list[Message]]:
     """The messages of a plan that will be sent, in batches and in the order of the file."""
     import polars as pl
 
-    wanted = ["row", "key", "destination", "country", "text"]
+    wanted = ["row", "key", "destination", "country", "text", "encoding", "segments"]
     for frame in read_frames(path, lambda plan: plan.filter(pl.col("reason").is_null()).select(wanted)):
         yield [
-            Message(row, key, destination, country, text, ids.of(key))
-            for row, key, destination, country, text in frame.iter_rows()
+            Message(row, key, destination, country, text, Encoding(encoding), segments, ids.of(key))
+            for row, key, destination, country, text, encoding, segments in frame.iter_rows()
         ]
 
 
-def changed_texts(old: Path, new: Path, *, examples: int = 3) -> tuple[int, list[tuple[int, str]]]:
-    """How many keys have another text in the new plan than in the old one, and the first few as (data row, key)."""
+def changed_messages(old: Path, new: Path, *, examples: int = 3) -> tuple[int, list[tuple[int, str]]]:
+    """How many keys have another text or number in the new plan than in the old one; the first few as (row, key)."""
     import polars as pl
 
     def texts(path: Path) -> "pl.LazyFrame":
         plan = pl.scan_parquet(path, glob=False).filter(pl.col("reason").is_null())
         # Hashes keep the join small: 16 bytes for each recipient instead of the texts.
-        return plan.select("row", "key", pl.col("text").hash().alias("hash"))
+        return plan.select("row", "key", pl.struct("destination", "text").hash().alias("hash"))
 
     joined = texts(new).join(texts(old).drop("row"), on="key", how="inner", suffix="_old")
     changed = joined.filter(pl.col("hash") != pl.col("hash_old")).select("row", "key").collect(engine="streaming")

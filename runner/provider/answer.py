@@ -21,22 +21,27 @@ DEFAULT_RETRY_AFTER_S = 1.0
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
-def classify(status: int, headers: Mapping[str, str], body: bytes, *, message_id: str, now: datetime) -> Outcome:
+def classify(
+    status: int, headers: Mapping[str, str], body: bytes, *, message_id: str, now: datetime, secret: str = ""
+) -> Outcome:
     """What the answer `status`, `headers`, `body` says about the message `message_id`.
 
-    `headers` looks names up without regard to case; `now` is aware and only serves a Retry-After that is a date.
+    `headers` looks names up without regard to case; `now` is aware and only serves a Retry-After that is a date. An
+    answer may quote the request's headers, and its words end in the ledger and the report: `secret` is cut out of them.
     """
+    words = _Words(secret)
     data = _json_object(body)
     if status == 200:
-        return _of_200(data, message_id)
+        return _of_200(data, message_id, words)
 
-    code, words = _error_of(data, body)
-    error_id = data.get("errorId")
+    code = data.get("code")
+    code = code if isinstance(code, int) and not isinstance(code, bool) else None
     facts: dict[str, Any] = {
         "http_status": status,
         "error_code": code,
-        "error_id": error_id if isinstance(error_id, str) else None,
-        "detail": words,
+        "error_id": words.text(data.get("errorId"), 64) or None,
+        # The body's beginning where it isn't the provider's error document.
+        "detail": words.text(data.get("message"), 300) or words.text(body.decode("utf-8", "replace")),
     }
     fatal = FATAL.get(code) if code is not None else None
     fatal = fatal or FATAL_STATUS.get(status)
@@ -49,7 +54,7 @@ def classify(status: int, headers: Mapping[str, str], body: bytes, *, message_id
         reason = REJECTIONS.get(code, OutcomeReason.BAD_REQUEST) if code is not None else OutcomeReason.BAD_REQUEST
         return Outcome(Status.REJECTED, reason, **facts)
     if status in _REDIRECTS:
-        facts["detail"] = f"redirected to {headers.get('Location', 'nowhere')!r}"
+        facts["detail"] = f"redirected to {words.text(headers.get('Location')) or 'nowhere'}"
         return Outcome(Status.UNSENT, OutcomeReason.UNEXPECTED_ANSWER, then=Then.STOP, **facts)
     if 400 <= status < 500 and status != 408:
         return Outcome(Status.UNSENT, OutcomeReason.UNEXPECTED_ANSWER, then=Then.STOP, **facts)
@@ -58,26 +63,39 @@ def classify(status: int, headers: Mapping[str, str], body: bytes, *, message_id
     return Outcome(Status.UNKNOWN, OutcomeReason.INVALID_ANSWER, **facts)
 
 
-def _of_200(data: Mapping[str, Any], message_id: str) -> Outcome:
+class _Words:
+    """Takes words out of an answer: on one line, without the secret, and only then cut to a length."""
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret
+
+    def text(self, value: object, length: int = 120) -> str:
+        if not isinstance(value, str):
+            return ""
+        whole = value.replace(self._secret, "[API key]") if self._secret else value
+        line = " ".join(whole.split())
+        return line if len(line) <= length else line[: length - 1] + "…"
+
+
+def _of_200(data: Mapping[str, Any], message_id: str, words: _Words) -> Outcome:
     """A 200 counts only when it is whole: the provider also sends rejections with it, and proxies send anything."""
     state = data.get("status")
     state = state if isinstance(state, dict) else {}
-    umid, code, words = data.get("umid"), state.get("code"), state.get("description")
-    words = words if isinstance(words, str) else ""
-    known_umid = umid if isinstance(umid, str) and umid else None
+    code, said = state.get("code"), words.text(state.get("description"), 300)
+    umid = words.text(data.get("umid"), 64) or None
     echoed = data.get("clientMessageId")
     if echoed is not None and echoed != message_id:
-        wrong = f"the answer is about another message ({_short(str(echoed))})"
-    elif code == "QUEUED" and known_umid:
-        return Outcome(Status.ACCEPTED, OutcomeReason.QUEUED, words, umid=known_umid, http_status=200)
+        wrong = f"the answer is about another message ({words.text(str(echoed))})"
+    elif code == "QUEUED" and umid:
+        return Outcome(Status.ACCEPTED, OutcomeReason.QUEUED, said, umid=umid, http_status=200)
     elif code == "REJECTED":
-        return Outcome(Status.REJECTED, OutcomeReason.REJECTED_BY_PROVIDER, words, umid=known_umid, http_status=200)
+        return Outcome(Status.REJECTED, OutcomeReason.REJECTED_BY_PROVIDER, said, umid=umid, http_status=200)
     elif not data:
         wrong = "the answer is not a JSON object"
     elif code == "QUEUED":
         wrong = "the answer has no umid"
     else:
-        wrong = f"the answer has the unknown status {_short(str(code))}"
+        wrong = f"the answer has the unknown status {words.text(str(code))}"
     return Outcome(Status.UNKNOWN, OutcomeReason.INVALID_ANSWER, wrong, http_status=200)
 
 
@@ -105,16 +123,3 @@ def _json_object(body: bytes) -> Mapping[str, Any]:
     except orjson.JSONDecodeError:
         return {}
     return data if isinstance(data, dict) else {}
-
-
-def _error_of(data: Mapping[str, Any], body: bytes) -> tuple[int | None, str]:
-    """The provider's code and words; the body's beginning where it isn't the provider's error document."""
-    code, words = data.get("code"), data.get("message")
-    known_code = code if isinstance(code, int) and not isinstance(code, bool) else None
-    if isinstance(words, str) and words:
-        return known_code, _short(words, 300)
-    return known_code, _short(" ".join(body.decode("utf-8", "replace").split()))
-
-
-def _short(text: str, length: int = 120) -> str:
-    return text if len(text) <= length else text[: length - 1] + "…"

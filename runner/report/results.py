@@ -85,20 +85,25 @@ def _row(
 ) -> dict[str, Any]:
     row = {**planned, "client_message_id": message_id}
     if message_id is None:
-        row["status"] = Status.EXCLUDED.value
-    elif record is None:
-        row |= {"status": Status.UNSENT.value, "reason": unsent.reason.value, "detail": unsent.detail, "attempts": 0}
-    elif record.status == SENDING:
-        words = "the answer has not come yet"
-        row |= {"status": Status.UNKNOWN.value, "reason": OutcomeReason.IN_FLIGHT.value, "detail": words}
-        row["attempts"] = record.attempts
-    else:
-        known = ("status", "reason", "attempts", "umid", "http_status", "error_code", "error_id")
-        row |= {name: getattr(record, name) for name in (*known, "sent_at", "answered_at")}
-        row["detail"] = record.detail or planned["detail"]
-        if record.sent_at and record.answered_at:
-            row["latency_ms"] = (record.answered_at - record.sent_at) / 1000
+        return row | {"status": Status.EXCLUDED.value}
+    if record is None:
+        words = {"reason": unsent.reason.value, "detail": unsent.detail}
+        return row | {"status": Status.UNSENT.value, "attempts": 0, **words}
+    # What was sent wins over what the plan would send now.
+    row |= {name: getattr(record, name) for name in _FROM_LEDGER}
+    row["detail"] = record.detail or planned["detail"]
+    if record.status == SENDING:
+        words = {"reason": OutcomeReason.IN_FLIGHT.value, "detail": "the answer has not come yet"}
+        row |= {"status": Status.UNKNOWN.value, **words}
+    if record.sent_at and record.answered_at:
+        row["latency_ms"] = (record.answered_at - record.sent_at) / 1000
     return row
+
+
+_FROM_LEDGER = (
+    "destination", "country", "encoding", "segments", "status", "reason", "attempts", "umid", "http_status",
+    "error_code", "error_id", "sent_at", "answered_at",
+)  # fmt: skip
 
 
 def _count(rows: Sequence[Mapping[str, Any]], tally: Tally) -> None:

@@ -17,7 +17,7 @@ from runner.ledger.ledger import Ledger, RunRecord, open_ledger, parse_url
 from runner.ledger.lock import run_lock
 from runner.plan.identity import MessageIds
 from runner.plan.inputs import Inputs, load_inputs
-from runner.plan.planner import Planner, changed_texts, read_messages
+from runner.plan.planner import Planner, changed_messages, read_messages
 from runner.plan.summary import PlanSummary
 from runner.run.options import canonical, changed_options, described_options
 from runner.run.places import SANDBOX_RUN, Options, Places, places_of
@@ -76,10 +76,12 @@ class Run:
         found = changed_options(orjson.loads(before.options), described_options(self.campaign))
         if not self.places.sent_plan.exists():
             return [*found, f"{self.places.sent_plan} is gone, so it can't be said which texts changed"]
-        count, examples = changed_texts(self.places.sent_plan, self.places.plan)
+        count, examples = changed_messages(self.places.sent_plan, self.places.plan)
         if count:
             shown = ", ".join(f"row {row} (key {key})" for row, key in examples)
-            found.append(f"the texts of {count:,} recipients changed: {shown}{', …' if count > len(examples) else ''}")
+            found.append(
+                f"the texts or numbers of {count:,} recipients changed: {shown}{', …' if count > len(examples) else ''}"
+            )
         return found
 
     def standing(self) -> Standing:

@@ -47,7 +47,7 @@ def _as_text(value: object) -> str:
         case datetime():
             return value.astimezone(UTC).isoformat()
         case timedelta():
-            return f"{value.total_seconds():g} s after the send"
+            return f"{int(value.total_seconds())} s after the send"
         case bool():
             return str(value).lower()
         case _:

@@ -14,7 +14,7 @@ from runner.dispatch.retry import Backoff, UnknownFuse
 from runner.errors import LedgerError
 from runner.ledger.ledger import Ledger, open_ledger
 from runner.ledger.writer import LedgerWriter
-from runner.models import Message, Outcome, OutcomeReason, Rate, Status, Then
+from runner.models import Encoding, Message, Outcome, OutcomeReason, Rate, Status, Then
 from runner.provider.client import HeldBackError
 
 Departure = Callable[[], Awaitable[None]]
@@ -82,7 +82,7 @@ class Stage:
 
 async def messages(count: int) -> AsyncIterator[Message]:
     for row in range(count):
-        yield Message(row, f"C-{row}", "+12025550142", "US", "Hi", f"a.b.{row}")
+        yield Message(row, f"C-{row}", "+12025550142", "US", "Hi", Encoding.GSM7, 1, f"a.b.{row}")
 
 
 def answering(*outcomes: Outcome) -> Script:

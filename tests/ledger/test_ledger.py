@@ -10,13 +10,13 @@ import pytest
 from runner.errors import InputError, LedgerError
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger, parse_url
 from runner.ledger.writer import Claim, LedgerWriter
-from runner.models import Message, Outcome, OutcomeReason, Status
+from runner.models import Encoding, Message, Outcome, OutcomeReason, Status
 
 ACCEPTED = Outcome(Status.ACCEPTED, OutcomeReason.QUEUED, umid="u-1", http_status=200, sent_at=10, answered_at=20)
 
 
 def message(number: int) -> Message:
-    return Message(number, f"C-{number}", "+12025550142", "US", "Hi", f"sale.main.{number}")
+    return Message(number, f"C-{number}", "+12025550142", "US", "Hi", Encoding.GSM7, 1, f"sale.main.{number}")
 
 
 def begin(ledger: Ledger, run: str = "main") -> RunRecord:

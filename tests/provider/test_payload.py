@@ -10,7 +10,7 @@ from runner.models import Encoding, Message, SendOptions
 from runner.provider.payload import PayloadBuilder
 
 NOW = datetime(2026, 12, 1, 2, 0, 0, 123456, tzinfo=UTC)
-MESSAGE = Message(1, "C-1", "+6591234567", "SG", "Hi “Ana”", "sale.main.abc")
+MESSAGE = Message(1, "C-1", "+6591234567", "SG", "Hi “Ana”", Encoding.GSM7, 1, "sale.main.abc")
 BASE = {"destination": "+6591234567", "text": "Hi “Ana”", "clientMessageId": "sale.main.abc", "encoding": "AUTO"}
 SINGAPORE = timezone(timedelta(hours=8))
 
@@ -50,6 +50,6 @@ def test_body(options: SendOptions, added: dict[str, Any]) -> None:
 
 
 def test_a_number_without_a_country_has_no_country_field() -> None:
-    message = Message(1, "C-1", "+88213000000", None, "Hi", "sale.main.abc")
+    message = Message(1, "C-1", "+88213000000", None, "Hi", Encoding.GSM7, 1, "sale.main.abc")
 
     assert "country" not in json.loads(PayloadBuilder(SendOptions(send_country=True)).build(message, NOW))

@@ -1,0 +1,134 @@
+"""Each command by itself: what it prints, for people and for programs, and what it does not load."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+import pytest
+
+from tests.cli.terminal import Terminal
+from tests.cli.workplace import MINIMAL, Workplace, people, person
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = ["check", "plan", "preview", "run", "status", "report", "sandbox", "schema"]
+
+
+def in_one_process(*commands: tuple[str, ...], cwd: Path) -> list[tuple[int, str]]:
+    """Exit code and standard output of some commands, in one new process: starting many would take long."""
+    code = (
+        "import sys, io, contextlib, json\n"
+        "from runner.cli.main import run_command\n"
+        "done = []\n"
+        "for arguments in json.loads(sys.argv[1]):\n"
+        "    with contextlib.redirect_stdout(io.StringIO()) as said: done.append([run_command(arguments), said])\n"
+        "heavy = ['polars', 'aiohttp', 'phonenumbers', 'sqlalchemy', 'rich.console', 'asyncio']\n"
+        "done.append([0, io.StringIO(str([name for name in heavy if name in sys.modules]))])\n"
+        "print(json.dumps([[code, said.getvalue()] for code, said in done]))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, orjson.dumps(commands).decode()],
+        cwd=cwd, capture_output=True, text=True, encoding="utf-8", check=True,
+    )  # fmt: skip
+    return [(code, said) for code, said in orjson.loads(done.stdout)]
+
+
+def test_help_of_each_command_loads_nothing_heavy(tmp_path: Path) -> None:
+    *helps, (_, loaded) = in_one_process(("--help",), *((name, "--help") for name in COMMANDS), cwd=tmp_path)
+    assert "[]" == loaded
+    assert {0} == {code for code, _ in helps}
+    for name, (_, said) in zip(COMMANDS, helps[1:], strict=True):
+        assert f"Usage: campaign {name} " in said
+        assert f"  {name} " in helps[0][1]
+    for option in ("--run", "--sandbox", "--yes", "--limit", "--ledger", "--reports", "--json", "--accept-changes"):
+        assert option in helps[COMMANDS.index("run") + 1][1]
+
+
+def test_check_loads_nothing_heavy(offline: Workplace) -> None:
+    checked, (_, loaded) = in_one_process(("check", "hello.yaml", "--json"), cwd=offline.folder)
+    assert "[]" == loaded
+    assert (0, {"files": [{"file": "hello.yaml", "ok": True, "problems": []}]}) == (
+        checked[0],
+        orjson.loads(checked[1]),
+    )
+
+
+def test_check_tells_of_every_file(offline: Workplace) -> None:
+    (offline.folder / "wrong.yaml").write_text(MINIMAL.replace("200/s", "0/s"))
+    done = offline.here("check", "hello.yaml", "wrong.yaml", "nowhere.yaml", "--json")
+    assert 2 == done.exit_code
+    assert [("hello.yaml", True), ("wrong.yaml", False), ("nowhere.yaml", False)] == [
+        (file["file"], file["ok"]) for file in done.document["files"]
+    ]
+
+
+def test_the_schema_is_the_one_beside_the_examples(offline: Workplace) -> None:
+    done = offline.here("schema")
+    assert (0, (ROOT / "campaigns/campaign.schema.json").read_text()) == (done.exit_code, done.stdout)
+
+
+def test_version(offline: Workplace) -> None:
+    assert "campaign-runner 0.1.0\n" == offline.here("--version").stdout
+
+
+def test_plan(offline: Workplace) -> None:
+    offline.write(people(400) + "k401,12,Ben\n")
+    done = offline.here("plan", "hello.yaml", "--json", "--limit", "300")
+    assert 0 == done.exit_code
+    figures = dict(done.document)
+    assert 64 == len(figures.pop("fingerprint"))
+    assert {
+        "campaign": "hello",
+        "run": "main",
+        "rows": 401,
+        "to_send": 300,
+        "segments": 300,
+        "repaired": 0,
+        "excluded": {"over_limit": 100, "invalid_number": 1},
+        "by_encoding": {"GSM7": 300},
+        "by_segments": {"1": 300},
+        "by_country": {"SG": 300},
+        "rate": "200/s",
+        "seconds": 1.495,
+        "plan": "reports/hello/main/plan.parquet",
+        "changes": [],
+    } == figures
+    for words in ("hello/main", "401", "row 401: ", done.document["fingerprint"][:12], "200/s"):
+        assert words in done.stderr
+    assert max(map(len, done.stderr.splitlines())) <= 80
+
+
+def test_preview_shows_the_whole_text_and_what_forces_ucs2(offline: Workplace) -> None:
+    long = "a name that is longer than one line of a phone"
+    offline.write(person(1) + person(2, f"Zoë {long} ✓✓") + "k3,12,Ben\n")
+    done = offline("preview", "hello.yaml", "--row", "2", "--row", "3", NO_COLOR="1")
+    assert (0, "") == (done.exit_code, done.stderr)
+    bubble = [line.strip("│ ") for line in done.stdout.splitlines() if line.startswith("│")]
+    assert f"Hi Zoë {long} ✓✓" == " ".join(bubble)
+    for words in ("+6581230002", "UCS2 · 1 segment", "⟦ë⟧", "U+00EB latin small letter e with diaeresis",
+                  "⟦✓⟧", "U+2713 check mark (2 times)", "row 3", "not sent: invalid_number"):  # fmt: skip
+        assert words in done.stdout
+    assert "\x1b" not in done.stdout
+
+    first, last = offline.here("preview", "hello.yaml", "--row", "2", "--row", "3", "--json").document["messages"]
+    assert {
+        "row": 2, "key": "k2", "destination": "+6581230002", "text": f"Hi Zoë {long} ✓✓", "encoding": "UCS2",
+        "segments": 1, "characters_left": 14,
+        "forcing": [{"index": 5, "character": "ë"}, {"index": 54, "character": "✓"}, {"index": 55, "character": "✓"}],
+    } == first  # fmt: skip
+    assert (3, "k3", "invalid_number") == (last["row"], last["key"], last["reason"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rows"), [((), [1, 2, 3]), (("-n", "1"), [1]), (("--to", "30004"), [4]), (("--row", "5"), [5])]
+)
+def test_preview_chooses(offline: Workplace, arguments: tuple[str, ...], rows: list[int]) -> None:
+    done = offline.here("preview", "hello.yaml", "--json", *arguments)
+    assert (0, rows) == (done.exit_code, [message["row"] for message in done.document["messages"]])
+
+
+def test_preview_at_a_terminal_has_styles_and_the_whole_text(offline: Workplace) -> None:
+    offline.write(person(1, "Zoë who has a rather long name that is longer than a line"))
+    with Terminal(offline, "preview", "hello.yaml") as terminal:
+        assert 0 == terminal.wait()
+    assert "longer than a line" in " ".join(terminal.seen.replace("│", " ").split())

@@ -1,0 +1,67 @@
+"""`--sandbox`: the whole job with a stand-in for the provider, that leaves everything real alone."""
+
+import shutil
+import subprocess
+from contextlib import ExitStack
+from pathlib import Path
+
+import orjson
+import polars as pl
+
+from tests.cli.workplace import Workplace, ended, people
+
+ROOT = Path(__file__).parents[2]
+RUN = ("run", "hello.yaml", "--sandbox", "--yes")
+
+
+def book(workplace: Workplace) -> dict[str, tuple[str, str]]:
+    """clientMessageId → destination and umid, of everything the sandbox took."""
+    lines = workplace.path("book.jsonl", "sandbox").read_bytes().splitlines()
+    entries = [orjson.loads(line) for line in lines]
+    assert len(entries) == len({entry["clientMessageId"] for entry in entries})
+    return {entry["clientMessageId"]: (entry["destination"], entry["umid"]) for entry in entries}
+
+
+def test_the_book_agrees_with_the_results_and_nothing_real_is_touched(offline: Workplace) -> None:
+    offline.write(people(5) + "k6,12,Ben\n")
+    real = {"EIGHTXEIGHT_BASE_URL": "https://sms.8x8.com", "CAMPAIGN_LEDGER": "real.sqlite3"}
+    done = offline(*RUN, "--ledger", "other.sqlite3", "--json", **real)
+    assert (0, "sandbox") == (done.exit_code, done.document["run"])
+    rows = offline.results("sandbox")
+    assert ["accepted"] * 5 + ["excluded"] == [row["status"] for row in rows]
+    assert {r["client_message_id"]: (r["destination"], r["umid"]) for r in rows[:5]} == book(offline)
+    ledger = "reports/hello/sandbox/ledger.sqlite3"
+    assert [(5,)] == offline.ledger("SELECT count(*) FROM messages WHERE status = 'accepted'", ledger)
+    assert {"people.csv", "hello.yaml", "reports"} == {path.name for path in offline.folder.iterdir()}
+    assert ["hello"] == [path.name for path in (offline.folder / "reports").iterdir()]
+
+    again = offline(*RUN)  # fresh each time
+    assert (0, 5) == (again.exit_code, len(book(offline)))
+    assert "nothing is left" not in again.stdout
+    umids = {row["umid"] for row in offline.results("sandbox")} - {None}
+    assert umids == {umid for _, umid in book(offline).values()}
+
+    [status] = offline("status", "--sandbox", "--json").document["runs"]
+    assert ("sandbox", "finished", 5) == (status["run"], status["state"], status["accepted"])
+    assert 0 == offline("report", "hello/sandbox").exit_code
+
+
+def test_every_example_can_be_checked_planned_and_tried(offline: Workplace) -> None:
+    for name in ("campaigns", "templates"):
+        shutil.copytree(ROOT / name, offline.folder / name)
+    files = sorted(path.relative_to(offline.folder) for path in offline.folder.glob("campaigns/*.yaml"))
+    assert len(files) >= 3
+    checked = offline("check", *map(str, files))
+    assert 0 == checked.exit_code, checked.stderr
+    with ExitStack() as stack:  # they take a few seconds at their rates: all at once
+        running: list[subprocess.Popen[str]] = [
+            stack.enter_context(offline.started("run", str(file), "--sandbox", "--yes", "--json")) for file in files
+        ]
+        done = [ended(process) for process in running]
+    for one in done:
+        assert 0 == one.exit_code, one.stderr
+        plan = pl.read_parquet(offline.folder / one.document["files"]["plan"])
+        assert one.document["status"]["accepted"] == plan["reason"].null_count() > 0
+        assert one.document["rows"] == len(plan)
+    planned = offline("plan", str(files[0]), "--json")
+    assert (0, True) == (planned.exit_code, planned.document["to_send"] > 0)

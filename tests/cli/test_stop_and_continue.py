@@ -1,0 +1,199 @@
+"""A run that stops, however it stops, and starts again: nobody twice, nobody lost."""
+
+import os
+import signal
+import socket
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.cli.provider import Provider, Reply, Request, error, queued
+from tests.cli.terminal import Terminal
+from tests.cli.workplace import Done, Workplace, ended, people
+
+RUN = ("run", "hello.yaml", "--yes")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+
+
+def assert_nobody_twice(provider: Provider) -> None:
+    assert {1} == set(provider.message_ids.values())
+    assert {1} == set(provider.sent.values())
+
+
+def stopped_with_three_of(campaign: Workplace, provider: Provider, count: int, number: signal.Signals) -> Done:
+    """Start a run of `count`, and signal it once two have their answers and a third has none; then that answers."""
+    campaign.write(people(count), SLOW)
+    provider.hold(after=2)
+    with campaign.started(*RUN) as process:
+        provider.wait_for(3)
+        process.send_signal(number)
+        if number is not signal.SIGKILL:
+            provider.release()
+        done = ended(process)
+    provider.release()
+    return done
+
+
+SLOW = """\
+name: hello
+subAccountId: acme_hq
+recipients: {file: people.csv, key: id, country: SG}
+message: {text: "Hi {{ name }}"}
+rate: 10/s
+"""
+FAST = SLOW.replace("10/s", "200/s")
+
+
+def test_ctrl_c_stops_gently_and_the_same_command_continues(campaign: Workplace, provider: Provider) -> None:
+    done = stopped_with_three_of(campaign, provider, 40, signal.SIGINT)
+    sent = len(provider.requests)
+    assert 3 == done.exit_code
+    assert {("accepted", "queued"): sent, ("unsent", "interrupted"): 40 - sent} == campaign.statuses()
+    assert 3 <= sent < 40
+    assert "campaign run hello.yaml --yes" in done.stdout
+    assert f"{40 - sent} left" in done.stdout.replace("are left", "left")
+    assert "interrupted" == campaign.summary()["stopped"]["reason"]
+
+    campaign.write(people(40), FAST)
+    again = campaign(*RUN)
+    assert (0, {("accepted", "queued"): 40}) == (again.exit_code, campaign.statuses())
+    assert f"accepted {sent}" in again.stdout
+    assert_nobody_twice(provider)
+
+    third = campaign(*RUN)
+    assert (0, 40) == (third.exit_code, len(provider.requests))
+    assert "nothing is left to send" in third.stdout
+    assert {("accepted", "queued"): 40} == campaign.statuses()
+
+
+def test_a_second_signal_does_not_wait_for_answers(campaign: Workplace, provider: Provider) -> None:
+    campaign.write(people(40), SLOW)
+    provider.hold(after=2)
+    with campaign.started(*RUN) as process:
+        provider.wait_for(3)
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)  # another one: two of a kind may arrive as one
+        done = ended(process)
+    provider.release()
+    sent = len(provider.requests)
+    assert 3 == done.exit_code
+    expected = {("accepted", "queued"): 2, ("unknown", "abandoned"): sent - 2, ("unsent", "interrupted"): 40 - sent}
+    assert expected == campaign.statuses()
+    campaign.write(people(40), FAST)
+    assert 1 == campaign(*RUN).exit_code
+    assert_nobody_twice(provider)
+
+
+def test_after_a_kill_what_was_in_flight_is_unknown_for_ever(campaign: Workplace, provider: Provider) -> None:
+    killed = stopped_with_three_of(campaign, provider, 40, signal.SIGKILL)
+    assert -signal.SIGKILL == killed.exit_code
+    [status] = campaign("status", "hello", "--json").document["runs"]
+    claimed = status["sending"]
+    assert ("killed", 2) == (status["state"], status["accepted"])
+    assert claimed >= 1
+
+    campaign.write(people(40), FAST)
+    again = campaign(*RUN)
+    assert 1 == again.exit_code
+    assert {("accepted", "queued"): 40 - claimed, ("unknown", "process_died"): claimed} == campaign.statuses()
+    assert "not sent again" in again.stdout
+    assert 1 == campaign(*RUN).exit_code
+    assert_nobody_twice(provider)
+    unknown = {row["client_message_id"] for row in campaign.results() if row["status"] == "unknown"}
+    assert {request.message_id for request in provider.requests[:3]} & unknown
+
+
+def test_the_second_process_on_a_run_is_sent_away(campaign: Workplace, provider: Provider) -> None:
+    provider.hold(after=0)
+    with campaign.started(*RUN) as process:
+        provider.wait_for(1)
+        second = campaign(*RUN, "--json")
+        assert 4 == second.exit_code
+        assert f"process {process.pid} " in second.stderr
+        assert 4 == second.document["exit_code"]
+        [status] = campaign("status", "hello/main", "--json").document["runs"]
+        assert ("sending", 0) == (status["state"], status["accepted"])
+        assert status["sending"] >= 1
+        provider.release()
+        assert 0 == ended(process).exit_code
+    assert_nobody_twice(provider)
+    assert "finished" == campaign("status", "--json").document["runs"][0]["state"]
+
+
+def test_a_fatal_answer_stops_everything_at_once(campaign: Workplace, provider: Provider) -> None:
+    campaign.write(people(100), FAST)
+    provider.script = lambda _: error(401, 1200, "Invalid credentials")
+    done = campaign(*RUN)
+    assert 3 == done.exit_code
+    assert len(provider.requests) <= 20
+    assert {("unsent", "unauthorized"): 100} == campaign.statuses()
+    for words in ("EIGHTXEIGHT_API_KEY", "error-1200", "unauthorized", "campaign run hello.yaml --yes"):
+        assert words in done.stdout
+
+    provider.script = queued
+    provider.forget()
+    assert 0 == campaign(*RUN).exit_code
+    assert {("accepted", "queued"): 100} == campaign.statuses()
+    assert 100 == len(provider.requests)
+    assert_nobody_twice(provider)
+
+
+def test_a_rate_limit_is_waited_for(campaign: Workplace, provider: Provider) -> None:
+    def script(request: Request) -> Reply:
+        return error(429, 1429, "Too many requests", {"Retry-After": "1"}) if request.before == 3 else queued(request)
+
+    provider.script = script
+    campaign.write(people(8), FAST)
+    assert 0 == campaign(*RUN).exit_code
+    assert {("accepted", "queued"): 8} == campaign.statuses()
+    throttled = provider.requests[3]
+    assert {throttled.message_id} == {key for key, times in provider.message_ids.items() if times > 1}
+    attempts = {row["client_message_id"]: row["attempts"] for row in campaign.results()}
+    assert {key: 2 if key == throttled.message_id else 1 for key in attempts} == attempts
+    again = next(request for request in provider.requests[4:] if request.message_id == throttled.message_id)
+    assert again.at - throttled.at >= 1
+
+
+@pytest.mark.parametrize(("count", "exit_code", "reason"), [(3, 1, None), (60, 3, "fuse")])
+def test_server_errors_are_unknown_and_never_sent_again(
+    campaign: Workplace, provider: Provider, count: int, exit_code: int, reason: str | None
+) -> None:
+    campaign.write(people(count), FAST)
+    provider.script = lambda _: error(500, 5000, "Internal")
+    assert exit_code == campaign(*RUN).exit_code
+    sent = len(provider.requests)
+    assert reason == (campaign.summary()["stopped"] or {}).get("reason")
+    assert sent == campaign.statuses()["unknown", "server_error"]
+    provider.script = queued
+    assert 1 == campaign(*RUN).exit_code
+    expected = Counter({("unknown", "server_error"): sent, ("accepted", "queued"): count - sent})
+    assert +expected == campaign.statuses()
+    assert_nobody_twice(provider)
+
+
+@contextmanager
+def dead_port() -> Iterator[str]:
+    """A port that refuses connections: bound, so that nobody else gets it, and not listening."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+
+
+def test_a_dead_provider_is_waited_for_and_costs_nothing(campaign: Workplace) -> None:
+    with dead_port() as url, Terminal(campaign, *RUN, EIGHTXEIGHT_BASE_URL=url) as terminal:
+        terminal.read_until("waiting for a connection")
+        terminal.press_ctrl_c()
+        assert 3 == terminal.wait()
+    assert {("unsent", "interrupted"): 5} == campaign.statuses()
+    assert [] == campaign.ledger("SELECT * FROM messages")
+
+
+def test_the_ledger_alone_keeps_people_from_being_texted_twice(campaign: Workplace, provider: Provider) -> None:
+    assert 0 == campaign(*RUN).exit_code
+    for path in campaign.path("").iterdir():
+        path.unlink()
+    assert 0 == campaign(*RUN).exit_code
+    assert_nobody_twice(provider)
+    assert {("accepted", "queued"): 5} == campaign.statuses()

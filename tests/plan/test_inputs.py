@@ -1,0 +1,150 @@
+"""What `campaign check` says: every problem of the campaign, its template and the recipients' header in one go."""
+# ruff: noqa: E501 - the problems are shown whole, as a user reads them
+
+from pathlib import Path
+
+import pytest
+
+from runner.errors import InputError
+from runner.models import Encoding
+from runner.plan.inputs import load_inputs
+from tests.plan.folder import CAMPAIGN, write_folder
+
+
+def problems(file: Path) -> list[str]:
+    with pytest.raises(InputError) as caught:
+        load_inputs(file)
+    return [str(problem) for problem in caught.value.problems]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory: problems name files as the command line does."""
+    monkeypatch.chdir(tmp_path)
+    return Path()
+
+
+def test_what_fits_together(folder: Path) -> None:
+    inputs = load_inputs(write_folder(folder, campaign=CAMPAIGN + "report: {columns: [city]}\n"))
+    audience = inputs.audience
+    assert ("id", "mobile", "name", "city") == inputs.header
+    assert ("mobile", "SG", None, "id", "first") == (
+        audience.phone,
+        audience.country,
+        audience.country_column,
+        audience.key,
+        audience.duplicates,
+    )
+    assert ("welcome", Encoding.AUTO) == (inputs.campaign.name, inputs.campaign.message.encoding)
+
+
+COLUMNS = '"id", "mobile", "name", "city"'
+CASES = {
+    "everything at once": (
+        """\
+name: welcome
+subAccountId: a
+recipients:
+  file: people.csv
+  key: ID
+  phone: mobil
+  country: {column: land}
+template: hello.j2
+rate: 10
+report:
+  columns: [town]
+""",
+        "Hi {{ nme }},\n{{ Name }}",
+        [
+            "welcome.yaml:2:15: subAccountId: ",
+            f'welcome.yaml:5:8: recipients.key: there is no column "ID" in people.csv; did you mean "id"? the file has {COLUMNS}',
+            f'welcome.yaml:6:10: recipients.phone: there is no column "mobil" in people.csv; did you mean "mobile"? the file has {COLUMNS}',
+            f'welcome.yaml:7:21: recipients.country.column: there is no column "land" in people.csv; the file has {COLUMNS}',
+            "welcome.yaml:9:7: rate: ",
+            f'welcome.yaml:11:13: report.columns: there is no column "town" in people.csv; the file has {COLUMNS}',
+            'hello.j2:1:7: template: "nme" is not a column of people.csv; did you mean "name"? its columns are id, mobile, name, city',
+            'hello.j2:2:4: template: "Name" is not a column of people.csv; did you mean "name"? its columns are id, mobile, name, city',
+        ],
+    ),
+    "a template that is none": (
+        CAMPAIGN.replace("key: id", "key: idd"),
+        "Hi {{ name }},\n{% if city %}",
+        [
+            f'welcome.yaml:3:37: recipients.key: there is no column "idd" in people.csv; did you mean "id"? the file has {COLUMNS}',
+            "hello.j2:2:1: message.template: {% if %} is never closed; write {% endif %} where it ends",
+        ],
+    ),
+    "a text in the campaign file": (
+        CAMPAIGN.replace("template: hello.j2", 'text: "Hi {{ nme }}"'),
+        "",
+        [
+            'welcome.yaml:4:17: message.text: "nme" is not a column of people.csv; did you mean "name"? its columns are id, mobile, name, city'
+        ],
+    ),
+    "a text of several lines in the campaign file": (
+        CAMPAIGN.replace(
+            "message: {template: hello.j2}", "message:\n  text: |\n    Hi {{ name }},\n    {{ city | nope }}"
+        ),
+        "",
+        ['welcome.yaml:5:9: message.text: there is no filter "nope" (line 2 of the text); filters are a'],
+    ),
+    "a carried column with a name of the results": (
+        CAMPAIGN + "report: {columns: [city, status]}\n",
+        "Hi",
+        [
+            f'welcome.yaml:6:26: report.columns: there is no column "status" in people.csv; the file has {COLUMNS}',
+            'welcome.yaml:6:26: report.columns: the results have a column "status" of their own; leave it out, or rename it in the recipient file',
+        ],
+    ),
+    "a column's name in another case": (
+        CAMPAIGN + "report: {columns: [City]}\n",
+        "Hi",
+        [
+            f'welcome.yaml:6:20: report.columns: there is no column "City" in people.csv; did you mean "city"? the file has {COLUMNS}'
+        ],
+    ),
+    "the recipients are missing": (
+        CAMPAIGN.replace("people.csv", "peple.csv"),
+        "Hi {{ nme }} {% if %}",
+        ["welcome.yaml:3:20: recipients.file: ", "hello.j2:1:"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("campaign", "template", "expected"), CASES.values(), ids=CASES)
+def test_all_problems_in_one_go(folder: Path, campaign: str, template: str, expected: list[str]) -> None:
+    file = write_folder(folder, template=template, campaign=campaign)
+    assert expected == [
+        line if line == start else line[: len(start)]
+        for line, start in zip(problems(file), expected, strict=True)
+    ]  # fmt: skip
+
+
+def test_a_header_that_is_none(folder: Path) -> None:
+    file = write_folder(folder)
+    (folder / "people.csv").write_text("id,mobile,id,\n")
+    assert [
+        "people.csv:1:1: column 4 has no name; name it in the header, or delete the column",
+        'people.csv:1:1: 2 columns are named "id" (columns 1, 3); rename all but one',
+    ] == problems(file)
+
+
+def test_no_column_for_the_numbers(folder: Path) -> None:
+    file = write_folder(folder)
+    (folder / "people.csv").write_text("id,name\n")
+    assert [
+        "welcome.yaml:3:13: recipients.phone: no column is named phone, mobile, msisdn, destination or to in people.csv; "
+        'say which one holds the numbers with recipients.phone; the file has "id", "name"'
+    ] == [line.replace(":3:1:", ":3:13:") for line in problems(file)]
+
+
+def test_a_template_that_is_not_utf_8(folder: Path) -> None:
+    file = write_folder(folder)
+    (folder / "hello.j2").write_bytes("Hi Zoë".encode("latin-1"))
+    assert ["welcome.yaml:4:21: message.template: hello.j2 is not UTF-8 (byte 6); save it as UTF-8"] == problems(file)
+
+
+def test_names_that_a_template_cannot_write_have_aliases(folder: Path) -> None:
+    file = write_folder(folder, template="Hi {{ First_Name }}")
+    (folder / "people.csv").write_text("id,mobile,First Name\n")
+    assert ("id", "mobile", "First Name") == load_inputs(file).header

@@ -1,0 +1,194 @@
+"""From a campaign's folder to its plan file."""
+
+import stat
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from runner.errors import InputError
+from runner.models import Encoding, ExclusionReason, Message
+from runner.plan import planner as planner_module
+from runner.plan.identity import MessageIds
+from runner.plan.planner import changed_messages, read_messages
+from tests.plan.folder import ANN, BEN, CAMPAIGN, planned, planner, write_folder
+
+EVERY_KEY = """\
+name: welcome
+account: {subAccountId: acme_hq}
+recipients: {file: people.csv, key: id, country: SG, countries: [SG], suppress: [stop.txt]}
+message: {template: hello.j2, encoding: GSM7, maxSegments: 1}
+rate: 10/s
+report: {columns: [city, mobile]}
+"""
+TEMPLATE = "{% if city == 'nothing' %}{% else %}Hi {{ name }}{% endif %}"
+PEOPLE = (
+    ANN,
+    "2,12,Ben,\n",
+    "3,+60123456789,Cyd,\n",
+    "4,+6581111111,Dan,\n",
+    "1,+6581234567,Eve,\n",
+    "6,+6582222222,,Bedok\n",
+    "7,+6583333333,Fay,nothing\n",
+    f"8,+6584444444,{'x' * 158},Bedok\n",
+    "9,+6585555555,Zoë ✓,Bedok\n",
+    "10,6586666666,Gus,Yishun\n",
+    "11,+6587777777,Hal,Yishun\n",
+    "12,+6588888888,Ivy\x07,Yishun\n",
+)
+
+
+def test_every_row_with_its_text_or_why_it_gets_none(tmp_path: Path) -> None:
+    file = write_folder(tmp_path, "".join(PEOPLE), template=TEMPLATE, campaign=EVERY_KEY)
+    (tmp_path / "stop.txt").write_text("+6581111111\n")
+    rows, summary = planned(file, limit=2)
+    sg, gsm = "SG", "GSM7"
+    expected = [
+        (1, "1", "+6591234567", sg, "Hi Ann", gsm, 1, None, None, "Bedok", "+6591234567"),
+        (2, "2", None, None, None, None, None, "invalid_number", 'mobile: "12" is too short for a number in SG',
+         "", "12"),
+        (3, "3", "+60123456789", "MY", None, None, None, "country_not_allowed",
+         "mobile: +60123456789 is a number of MY; recipients.countries allows SG", "", "+60123456789"),
+        (4, "4", "+6581111111", sg, None, None, None, "suppressed", "mobile: +6581111111 is listed in stop.txt",
+         "", "+6581111111"),
+        (5, "1", "+6581234567", sg, None, None, None, "duplicate", 'same key "1" as row 1', "", "+6581234567"),
+        (6, "6", "+6582222222", sg, None, None, None, "missing_field", "name is empty, and the text needs it",
+         "Bedok", "+6582222222"),
+        (7, "7", "+6583333333", sg, None, None, None, "empty_message", "the text is empty", "nothing", "+6583333333"),
+        (8, "8", "+6584444444", sg, None, None, None, "too_many_segments",
+         "needs 2 segments (161 characters, GSM7); the most is 1", "Bedok", "+6584444444"),
+        (9, "9", "+6585555555", sg, None, None, None, "not_gsm7",
+         "ë (U+00EB) at 6, ✓ (U+2713) at 8: not in GSM-7", "Bedok", "+6585555555"),
+        (10, "10", "+6586666666", sg, "Hi Gus", gsm, 1, None, None, "Yishun", "6586666666"),
+        (11, "11", "+6587777777", sg, None, None, None, "over_limit", "beyond --limit 2; run without it to send",
+         "Yishun", "+6587777777"),
+        (12, "12", "+6588888888", sg, None, None, None, "invalid_text",
+         "U+0007 (a control character) at 7 cannot be sent; remove it from the file", "Yishun", "+6588888888"),
+    ]  # fmt: skip
+    assert expected == [tuple(row.values()) for row in rows]
+    assert dict.fromkeys(ExclusionReason, 1) == summary.excluded
+    assert (12, 2, 2) == (summary.rows, summary.to_send, summary.segments)
+
+
+def test_what_was_repaired_is_noted_beside_the_text(tmp_path: Path) -> None:
+    file = write_folder(tmp_path, "1,6591234567,Ann,\n" + BEN, campaign=CAMPAIGN.replace(", country: SG", ""))
+    rows, summary = planned(file)
+    assert ['read "6591234567" as +6591234567', None] == [row["detail"] for row in rows]
+    assert [None, None] == [row["reason"] for row in rows]
+    assert (2, 1) == (summary.to_send, summary.repaired)
+
+
+def test_columns_and_their_types(tmp_path: Path) -> None:
+    planned(write_folder(tmp_path, campaign=CAMPAIGN + "report: {columns: [name]}\n"))
+    expected = {
+        "row": pl.Int64, "key": pl.String, "destination": pl.String, "country": pl.String, "text": pl.String,
+        "encoding": pl.String, "segments": pl.Int8, "reason": pl.String, "detail": pl.String, "name": pl.String,
+    }  # fmt: skip
+    assert expected == dict(pl.read_parquet_schema(tmp_path / "plan.parquet"))
+    assert list(expected) == list(pl.read_parquet_schema(tmp_path / "plan.parquet"))
+
+
+def test_the_types_stay_when_nothing_will_be_sent(tmp_path: Path) -> None:
+    rows, summary = planned(write_folder(tmp_path, ""))
+    assert ([], 0, 0) == (rows, summary.rows, summary.to_send)
+    assert pl.String == pl.read_parquet_schema(tmp_path / "plan.parquet")["text"]
+
+
+def test_many_rows_keep_their_order(tmp_path: Path) -> None:
+    people = "".join(f"k{n},+65{81000000 + n},N{n},\n" for n in range(1, 12_001))
+    rows, _ = planned(write_folder(tmp_path, people))
+    assert [(n, f"k{n}") for n in range(1, 12_001)] == [(row["row"], row["key"]) for row in rows]
+
+
+def test_only_its_owner_reads_a_plan(tmp_path: Path) -> None:
+    planned(write_folder(tmp_path))
+    assert 0o600 == stat.S_IMODE((tmp_path / "plan.parquet").stat().st_mode)
+
+
+BREAKS = {
+    "the template fails on a later row": (ANN + "2,+6581234567,Ben,0\n", "{{ name }}{{ 1 // (city|length - 1) }}"),
+    "a later row is ragged": (ANN + "2,+6581234567\n", "Hi {{ name }}"),
+}
+
+
+@pytest.mark.parametrize(("people", "template"), BREAKS.values(), ids=BREAKS)
+def test_an_old_plan_outlives_one_that_breaks(tmp_path: Path, people: str, template: str) -> None:
+    planned(write_folder(tmp_path))
+    old = (tmp_path / "plan.parquet").read_bytes()
+    with pytest.raises(InputError):
+        planned(write_folder(tmp_path, people, template=template))
+    assert old == (tmp_path / "plan.parquet").read_bytes()
+    assert ["hello.j2", "people.csv", "plan.parquet", "welcome.yaml"] == sorted(p.name for p in tmp_path.iterdir())
+
+
+def test_a_template_that_fails_on_a_row_names_both(tmp_path: Path) -> None:
+    people, template = BREAKS["the template fails on a later row"]
+    with pytest.raises(InputError) as caught:
+        planned(write_folder(tmp_path, people, template=template))
+    assert [
+        f"{tmp_path}/hello.j2:1:1: this line cannot be rendered: integer division or modulo by zero",
+        f"{tmp_path}/people.csv: the template fails on data row 2 (see the line before)",
+    ] == [str(problem) for problem in caught.value.problems]
+
+
+def test_summary_counts(tmp_path: Path) -> None:
+    people = ANN + "2,+447700900123,Zoë,\n" + f"3,+6581234567,{'x' * 158},\n" + "4,1,D,\n5,2,E,\n6,3,F,\n7,4,G,\n"
+    _, summary = planned(write_folder(tmp_path, people, template="Hi {{ name }}✓"))
+    assert {
+        "rows": 7,
+        "to_send": 3,
+        "segments": 5,
+        "repaired": 0,
+        "excluded": {"invalid_number": 4},
+        "by_encoding": {"UCS2": 3},
+        "by_segments": {"1": 2, "3": 1},
+        "by_country": {"SG": 2, "GB": 1},
+        "fingerprint": summary.fingerprint,
+    } == summary.as_json()
+    assert [4, 5, 6] == [row for row, _ in summary.examples[ExclusionReason.INVALID_NUMBER]]
+
+
+def test_judging_alone_gives_the_plans_verdicts(tmp_path: Path) -> None:
+    file = write_folder(tmp_path, ANN + "2,12,Ben,\n")
+    verdicts = [getattr(verdict, "text", None) for _, verdict in planner(file).judged()]
+    assert ["Hi Ann", None] == verdicts
+    assert verdicts == [row["text"] for row in planned(file)[0]]
+
+
+def test_messages_are_those_that_will_be_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    planned(write_folder(tmp_path, ANN + "2,12,Ben,\n3,+6581234567,Cyd,\n"))
+    ids = MessageIds("welcome", "main")
+    batches = list(read_messages(tmp_path / "plan.parquet", ids))
+    assert [
+        Message(1, "1", "+6591234567", "SG", "Hi Ann", Encoding.GSM7, 1, ids.of("1")),
+        Message(3, "3", "+6581234567", "SG", "Hi Cyd", Encoding.GSM7, 1, ids.of("3")),
+    ] == [message for batch in batches for message in batch]
+    assert planner_module.COLUMNS == tuple(pl.read_parquet_schema(tmp_path / "plan.parquet"))
+
+
+CHANGES = {
+    "nothing": (ANN + BEN, "Hi {{ name }}", (0, [])),
+    "a text": (ANN + "2,+6581234567,Bob,\n", "Hi {{ name }}", (1, [(2, "2")])),
+    "every text": (ANN + BEN, "Ho {{ name }}", (2, [(1, "1"), (2, "2")])),
+    "another order, so other rows": (BEN + ANN, "Ho {{ name }}", (2, [(1, "2"), (2, "1")])),
+    "a new row": (ANN + BEN + "3,+6583333333,Cyd,\n", "Hi {{ name }}", (0, [])),
+    "a row that is gone": (ANN, "Hi {{ name }}", (0, [])),
+    "a row that is excluded now": ("1,12,Ann,\n" + BEN, "Ho {{ name }}", (1, [(2, "2")])),
+}
+
+
+@pytest.mark.parametrize(("people", "template", "expected"), CHANGES.values(), ids=CHANGES)
+def test_changed_messages(
+    tmp_path: Path, people: str, template: str, expected: tuple[int, list[tuple[int, str]]]
+) -> None:
+    planned(write_folder(tmp_path / "old"))
+    planned(write_folder(tmp_path / "new", people, template=template))
+    assert expected == changed_messages(tmp_path / "old/plan.parquet", tmp_path / "new/plan.parquet")
+
+
+def test_changed_messages_shows_the_first_few(tmp_path: Path) -> None:
+    people = "".join(f"{n},+65{81000000 + n},N{n},\n" for n in range(1, 6))
+    planned(write_folder(tmp_path / "old", people))
+    planned(write_folder(tmp_path / "new", people, template="Ho {{ name }}"))
+    old, new = tmp_path / "old/plan.parquet", tmp_path / "new/plan.parquet"
+    assert (5, [(1, "1"), (2, "2")]) == changed_messages(old, new, examples=2)

@@ -1,0 +1,199 @@
+"""Results: a plan and what the ledger knows of it, as Parquet and as CSV."""
+
+import csv
+import stat
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from runner.ledger.ledger import MessageRecord
+from runner.models import OutcomeReason
+from runner.plan.identity import MessageIds
+from runner.report.results import COLUMNS, Tally, Unsent, write_results
+from tests.plan.folder import CAMPAIGN, planned, write_folder
+
+IDS = MessageIds("welcome", "main")
+CARRYING = CAMPAIGN + "report: {columns: [city]}\n"
+SENT_AT = 1_796_090_400_000_000  # 2026-12-01T02:00:00Z
+SENT = datetime(2026, 12, 1, 2, tzinfo=UTC)
+STOPPED = Unsent(OutcomeReason.INTERRUPTED, "stopped by Ctrl-C")
+TYPES = {
+    "row": pl.Int64, "key": pl.String, "destination": pl.String, "country": pl.String, "status": pl.String,
+    "reason": pl.String, "detail": pl.String, "umid": pl.String, "client_message_id": pl.String,
+    "encoding": pl.String, "segments": pl.Int8, "attempts": pl.Int32, "http_status": pl.Int16,
+    "error_code": pl.Int32, "error_id": pl.String, "sent_at": pl.Datetime("us", "UTC"),
+    "answered_at": pl.Datetime("us", "UTC"), "latency_ms": pl.Float64, "city": pl.String,
+}  # fmt: skip
+
+
+def record(key: str, status: str, reason: str | None, **values: Any) -> MessageRecord:  # noqa: ANN401 (fields)
+    empty = dict.fromkeys(MessageRecord.__slots__)
+    sent = {"destination": f"+658123456{key}", "country": "SG", "encoding": "GSM7", "segments": 1}
+    facts = {"message_id": IDS.of(key), "status": status, "reason": reason, "attempts": 1}
+    return MessageRecord(**{**empty, **sent, **facts, **values})
+
+
+LEDGER = [
+    record("1", "accepted", "queued", umid="u-1", http_status=200, sent_at=SENT_AT, answered_at=SENT_AT + 12_345,
+           attempts=2),
+    record("2", "rejected", "invalid_destination", http_status=400, error_code=1002, error_id="e-1",
+           detail="Invalid MSISDN", sent_at=SENT_AT, answered_at=SENT_AT + 1_000),
+    record("3", "unknown", "timeout", detail="no answer within 45 s", sent_at=SENT_AT),
+    record("4", "sending", None),
+]  # fmt: skip
+PEOPLE = "".join(f"{n},+658123456{n},N{n},c{n}\n" for n in range(1, 6)) + "6,12,Fay,c6\n"
+
+
+def lookup(message_ids: Sequence[str]) -> Mapping[str, MessageRecord]:
+    return {found.message_id: found for found in LEDGER if found.message_id in message_ids}
+
+
+def written(folder: Path, people: str = PEOPLE, campaign: str = CARRYING, unsent: Unsent = STOPPED) -> Tally:
+    planned(write_folder(folder, people, campaign=campaign))
+    return write_results(
+        folder / "plan.parquet", IDS, lookup, unsent, parquet=folder / "results.parquet", csv=folder / "results.csv"
+    )
+
+
+def test_each_status(tmp_path: Path) -> None:
+    written(tmp_path)
+    rows = pl.read_parquet(tmp_path / "results.parquet").to_dicts()
+    nothing = dict.fromkeys(TYPES)
+    common = [
+        {**nothing, "row": n, "key": f"{n}", "destination": f"+658123456{n}", "country": "SG", "encoding": "GSM7",
+         "segments": 1, "client_message_id": IDS.of(f"{n}"), "city": f"c{n}"}
+        for n in range(1, 6)
+    ]  # fmt: skip
+    expected = [
+        {**common[0], "status": "accepted", "reason": "queued", "umid": "u-1", "http_status": 200, "attempts": 2,
+         "sent_at": SENT, "answered_at": SENT + timedelta(microseconds=12_345), "latency_ms": 12.345},
+        {**common[1], "status": "rejected", "reason": "invalid_destination", "detail": "Invalid MSISDN",
+         "http_status": 400, "error_code": 1002, "error_id": "e-1", "attempts": 1, "sent_at": SENT,
+         "answered_at": SENT + timedelta(milliseconds=1), "latency_ms": 1.0},
+        {**common[2], "status": "unknown", "reason": "timeout", "detail": "no answer within 45 s", "attempts": 1,
+         "sent_at": SENT},
+        {**common[3], "status": "unknown", "reason": "in_flight", "detail": "the answer has not come yet",
+         "attempts": 1},
+        {**common[4], "status": "unsent", "reason": "interrupted", "detail": "stopped by Ctrl-C", "attempts": 0},
+        {**nothing, "row": 6, "key": "6", "status": "excluded", "reason": "invalid_number",
+         "detail": 'mobile: "12" is too short for a number in SG', "city": "c6"},
+    ]  # fmt: skip
+    assert expected == rows
+
+
+def test_columns_and_their_types(tmp_path: Path) -> None:
+    written(tmp_path)
+    schema = pl.read_parquet_schema(tmp_path / "results.parquet")
+    assert list(TYPES.items()) == list(schema.items())
+    assert [*COLUMNS, "city"] == list(schema)
+
+
+def test_the_tally(tmp_path: Path) -> None:
+    tally = written(tmp_path)
+    assert {"accepted": 1, "rejected": 1, "unknown": 2, "unsent": 1, "excluded": 1} == tally.by_status
+    assert {
+        ("accepted", "queued"): 1,
+        ("rejected", "invalid_destination"): 1,
+        ("unknown", "timeout"): 1,
+        ("unknown", "in_flight"): 1,
+        ("unsent", "interrupted"): 1,
+        ("excluded", "invalid_number"): 1,
+    } == tally.by_reason
+    assert (6, 1, {1002: 1}) == (tally.rows, tally.segments_accepted, tally.by_error_code)
+    assert [(2, "2", "Invalid MSISDN")] == tally.examples["rejected", "invalid_destination"]
+
+
+def test_the_same_ledger_gives_the_same_bytes(tmp_path: Path) -> None:
+    written(tmp_path)
+    before = [(tmp_path / name).read_bytes() for name in ("results.parquet", "results.csv")]
+    written(tmp_path)
+    assert before == [(tmp_path / name).read_bytes() for name in ("results.parquet", "results.csv")]
+
+
+def test_only_their_owner_reads_them(tmp_path: Path) -> None:
+    written(tmp_path)
+    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("results.parquet", "results.csv")]
+    assert [0o600, 0o600] == modes
+
+
+def test_old_results_outlive_a_lookup_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    monkeypatch.setattr("tests.report.test_results.LEDGER", [None])
+    with pytest.raises(AttributeError):
+        written(tmp_path)
+    assert before == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+
+def as_text(value: Any) -> str:  # noqa: ANN401 (any cell)
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return "" if value is None else str(value)
+
+
+def test_the_csv_says_what_the_parquet_says(tmp_path: Path) -> None:
+    people = PEOPLE.replace("c1", '"a ""quoted"", text\nof two lines"').replace("c2", "Zoë ✓ 🎉")
+    written(tmp_path, people)
+    with (tmp_path / "results.csv").open(encoding="utf-8", newline="") as file:
+        found = list(csv.DictReader(file))
+    expected = pl.read_parquet(tmp_path / "results.parquet").to_dicts()
+    assert [{name: as_text(value) for name, value in row.items()} for row in expected] == found
+
+
+def test_there_is_a_header_when_there_are_no_rows(tmp_path: Path) -> None:
+    assert 0 == written(tmp_path, "").rows
+    assert ",".join(TYPES) + "\n" == (tmp_path / "results.csv").read_text()
+
+
+CELLS = {
+    "=1+1": "'=1+1",
+    "=HYPERLINK(0)": "'=HYPERLINK(0)",
+    "+cmd|' /C calc'!A0": "'+cmd|' /C calc'!A0",
+    "-2+3": "'-2+3",
+    "@SUM(1)": "'@SUM(1)",
+    "＝1+1": "'＝1+1",
+    "+6581234567": "+6581234567",
+    "-12.5": "-12.5",
+    "+12 34": "'+12 34",
+    "plain = text": "plain = text",
+    "a\n=1+1": "a\n=1+1",
+    "+1\n=2": "'+1\n=2",
+}
+
+
+@pytest.mark.parametrize(("cell", "expected"), CELLS.items())
+def test_formulas_are_defused_in_the_csv_alone(tmp_path: Path, cell: str, expected: str) -> None:
+    quoted = cell.replace('"', '""')
+    campaign = CARRYING.replace(", country: SG", "")
+    written(tmp_path, f'"{quoted}",+6581234567,Ann,"{quoted}"\n', campaign)
+    with (tmp_path / "results.csv").open(newline="") as file:
+        [found] = csv.DictReader(file)
+    assert (expected, expected, "+6581234567") == (found["key"], found["city"], found["destination"])
+    [kept] = pl.read_parquet(tmp_path / "results.parquet").to_dicts()
+    assert (cell, cell) == (kept["key"], kept["city"])
+
+
+def test_formulas_are_defused_in_the_header_too(tmp_path: Path) -> None:
+    file = write_folder(tmp_path, campaign=CAMPAIGN + 'report: {columns: ["=1+1", "+65"]}\n', template="Hi")
+    (tmp_path / "people.csv").write_text("id,mobile,=1+1,+65\n1,+6581234567,a,b\n")
+    planned(file)
+    parquet, table = tmp_path / "results.parquet", tmp_path / "results.csv"
+    write_results(tmp_path / "plan.parquet", IDS, lookup, STOPPED, parquet=parquet, csv=table)
+    with table.open(newline="") as opened:
+        assert [*COLUMNS, "'=1+1", "+65"] == next(csv.reader(opened))
+    assert [*COLUMNS, "=1+1", "+65"] == list(pl.read_parquet_schema(parquet))
+
+
+def test_formulas_are_defused_in_the_providers_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    evil = record("1", "rejected", "bad_request", detail="=1+1", umid="@x", error_id="-x", sent_at=SENT_AT)
+    monkeypatch.setattr("tests.report.test_results.LEDGER", [evil])
+    written(tmp_path)
+    with (tmp_path / "results.csv").open(newline="") as file:
+        first = next(csv.DictReader(file))
+    assert ("'=1+1", "'@x", "'-x") == (first["detail"], first["umid"], first["error_id"])
