@@ -122,6 +122,8 @@ def _broken(path: Path, line: int, error: csv.Error) -> Problem:
             'write a double quote inside of a quoted cell twice, as in "the ""big"" sale"',
             where=where,
         )
+    if "larger than" in str(error):
+        return Problem("a cell holds more than a megabyte", "that is no cell of a recipient; shorten it", where=where)
     return Problem("a double quote is opened in this row and never closed", "close it", where=where)
 
 

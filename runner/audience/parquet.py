@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 _MAGIC = b"PAR1"
+_PART_ROWS = 50_000
 _REMEDY = "write it again from where it came, or use CSV"
 
 # Whole numbers are exact in a float only up to its mantissa. A phone number stored in 32 bits has lost its last
@@ -24,16 +25,17 @@ def read_header(path: Path) -> list[str]:
 
 
 def read_rows(path: Path, batch_size: int) -> Generator[list[tuple[str, ...]], None, None]:
-    """Rows in file order, cells as trimmed text, nulls as "". Memory stays flat: polars hands out batch by batch."""
+    """Rows in file order, cells as trimmed text, nulls as "".
+
+    Part by part, because polars' own batches have no back-pressure: it reads a whole file ahead of a slow reader.
+    """
     import polars as pl
 
     frame, _ = _scan(path)
     try:
-        batches = frame.collect_batches(chunk_size=batch_size, maintain_order=True, lazy=True)
-        for batch in batches:
-            rows = [tuple(map(str.strip, row)) for row in batch.iter_rows()]
-            if rows:
-                yield rows
+        for first in range(0, frame.select(pl.len()).collect().item(), _PART_ROWS):
+            for batch in frame.slice(first, _PART_ROWS).collect().iter_slices(batch_size):
+                yield [tuple(map(str.strip, row)) for row in batch.iter_rows()]
     except (pl.exceptions.PolarsError, OSError) as error:
         raise InputError([Problem(f"{path} cannot be read as Parquet: {_first_line(error)}", _REMEDY)]) from error
 

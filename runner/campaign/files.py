@@ -15,6 +15,8 @@ def trouble_with(path: Path, *, written: str, folder: Path | None = None) -> tup
     try:
         if path.is_dir():
             return f"{path} is a folder", "name a file in it"
+        if path.exists() and not path.is_file():  # a pipe would be waited for, and it can't be read twice
+            return f"{path} is not a regular file", "save its content in a file"
         with path.open("rb"):
             return None
     except FileNotFoundError:

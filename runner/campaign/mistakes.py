@@ -1,5 +1,6 @@
 """One refused value: what is wrong with it and what to write instead, with YAML's traps called by name."""
 
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -107,7 +108,7 @@ def _trap(place: Place) -> str:
         truth = "true" if text.lower() in ("yes", "true", "on") else "false"
         return f"YAML reads {text} as {truth}, not as text"
     digits = text.lstrip("+-").replace("_", "")
-    if ":" in text:
+    if re.fullmatch(r"[0-9]+(:[0-9.]+)+", digits):
         return f"YAML reads {text} as a number in base 60, {_sexagesimal(digits)}, not as text"
     if digits[:1] == "0" and digits.isdigit() and len(digits) > 1:
         return f"YAML reads {text} as a number in octal, {int(digits[:40], 8)}, not as text"

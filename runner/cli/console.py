@@ -1,5 +1,6 @@
 """Where output goes: one JSON document or what people read, never both on one stream."""
 
+import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,8 @@ def is_terminal() -> bool:
 
 def ask(question: str) -> bool:
     """Ask on standard error, so that the question is seen when standard output goes to a file."""
+    # Polars puts a handler of its own before Python's, and with that Ctrl-C waits for the next Enter.
+    signal.signal(signal.SIGINT, signal.getsignal(signal.SIGINT))
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -4,8 +4,11 @@ Exit codes: 0 all accepted or nothing to do; 1 finished with rejected or unknown
 3 stopped early, run it again to continue; 4 another process is sending the same run; 70 a bug.
 """
 
+import signal
 import sys
 import traceback
+from types import FrameType
+from typing import NoReturn
 
 import typer
 from typer.exceptions import TyperException
@@ -47,7 +50,15 @@ def options(
 
 def main() -> None:
     """The installed command."""
+    # A closed terminal or a job that is cancelled is a Ctrl-C too: it ends with the same words and exit code.
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _interrupt)
     sys.exit(run_command(sys.argv[1:]))
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def run_command(arguments: list[str]) -> int:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from runner.dispatch.dispatcher import Progress, Stop
     from runner.run.account import Account
+    from runner.run.job import Run
     from runner.run.report import Report
 
 NAME = "run"
@@ -42,7 +43,6 @@ def command(
     from runner.run.account import account_of
     from runner.run.job import opened
     from runner.run.places import Options
-    from runner.run.report import write_report
     from runner.run.send import send
 
     console = human(as_json=as_json)
@@ -61,7 +61,7 @@ def command(
             console.print("\nnothing is left to send" if job.summary.to_send else "\nno row of the file can be sent to")
         progress = Progress()
         stop = send(job, account, progress, show=lambda: shown(console, progress, standing.left))
-        report = write_report(job.ledger, job.ledger.runs(job.name, job.run)[0], job.places)
+        report = _report(job)
         show_report(console, report)
         _say_how_it_ended(console, stop, report, progress)
         show_files(console, report)
@@ -70,6 +70,16 @@ def command(
         if as_json:
             print_json(report.document)
         return _exit_code(stop, report)
+
+
+def _report(job: "Run") -> "Report":
+    from runner.run.report import write_report
+
+    try:
+        return write_report(job.ledger, job.ledger.runs(job.name, job.run)[0], job.places)
+    except StoppedError as error:
+        later = f"write the results later with `campaign report {job.name}/{job.run}`"
+        raise StoppedError(f"{error}; what was sent stands in the ledger: {later}") from error
 
 
 def _changed(changes: list[str]) -> InputError:

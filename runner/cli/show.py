@@ -46,6 +46,8 @@ def show_plan(console: "Console", run: "Run") -> None:
 
 def show_standing(console: "Console", run: "Run", standing: "Standing") -> None:
     """How far a run is that has been started before."""
+    if not run.ledger.runs():
+        console.print(f"a new ledger, in which nobody counts as texted yet: {run.ledger.path}")
     if run.died:
         console.print(
             f"{run.died:,} messages were on their way when the process before this one died. Whether they were "

@@ -8,7 +8,7 @@ GIVE_UP_AFTER_S = 600.0
 """Without a single answer for so long, a run stops; it can be continued once the network is back."""
 
 UNKNOWN_IN_A_ROW = 20
-"""So many requests in a row without proof of what became of them stop the run: each one needs `campaign reconcile`."""
+"""So many requests in a row without proof of what became of them stop the run: sending on would make more of them."""
 
 
 class Backoff:

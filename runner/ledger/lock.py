@@ -66,7 +66,9 @@ def is_locked(ledger: Path, name: str, run: str) -> bool:
 
 def _lock_path(ledger: Path, name: str, run: str) -> Path:
     # A slash can't stand in either, so that no two runs share a file.
-    return ledger.with_name(f"{ledger.name}.locks") / name / f"{run}.lock"
+    # The file itself, or a link to it would be a way around the lock.
+    real = ledger.resolve()
+    return real.with_name(f"{real.name}.locks") / name / f"{run}.lock"
 
 
 if sys.platform == "win32":

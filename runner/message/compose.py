@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 
 from runner.errors import InputError, Problem
-from runner.message.environment import EmptyFieldError
+from runner.message.environment import MAX_LENGTH, EmptyFieldError
 from runner.message.fields import field_names
 from runner.message.gsm import outside_gsm7
 from runner.message.segments import MAX_SEGMENTS, encoding_of, segments
-from runner.message.template import Template
+from runner.message.template import Template, TooLongError
 from runner.message.unsendable import UNSENDABLE, named
 from runner.models import Encoding, Exclusion, ExclusionReason, Text
 
@@ -38,6 +38,9 @@ class Composer:
         except EmptyFieldError as error:
             words = f"{columns[error.name]} is empty, and the text needs it"
             return Exclusion(ExclusionReason.MISSING_FIELD, words)
+        except TooLongError:
+            words = f"the text is longer than {MAX_LENGTH:,} characters"
+            return Exclusion(ExclusionReason.TOO_MANY_SEGMENTS, words)
         text = rendered.strip()
         if "\r" in text:
             text = text.replace("\r\n", "\n").replace("\r", "\n")

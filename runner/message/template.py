@@ -23,6 +23,10 @@ _ELSEWHERE: dict[type[nodes.Stmt], str] = {
 }
 
 
+class TooLongError(Exception):
+    """A row's text is far beyond what any message holds: a cell with a whole page in it, or a loop without end."""
+
+
 class Template:
     """A template that is known to be valid. Made by `compile_template`."""
 
@@ -39,14 +43,15 @@ class Template:
     def render(self, values: Mapping[str, str]) -> str:
         """The text for `values`, which holds each of `variables()`; "" is an empty field.
 
-        Raises EmptyFieldError when an empty field is put into the text, and InputError with the template's line when
-        the template itself is wrong: a method that doesn't exist, a division by zero.
+        Raises EmptyFieldError when an empty field is put into the text, TooLongError beyond `MAX_LENGTH`, and
+        InputError with the template's line when the template itself is wrong: a method that doesn't exist, a division
+        by zero.
         """
         given = {name: value or EmptyField(name=name) for name, value in values.items()}
         try:
             # What Template.render does, but that it would also collect what never ends.
             return _joined(self._root(self._compiled.new_context(given)))
-        except EmptyFieldError:
+        except (EmptyFieldError, TooLongError):
             raise
         except Exception as error:  # whatever the template's author managed to do wrong
             raise InputError([self._failure(error)]) from error
@@ -68,7 +73,7 @@ def _joined(pieces: Iterable[str]) -> str:
         text.append(piece)
         length += len(piece)
         if length > MAX_LENGTH:
-            raise OverflowError(f"the text is longer than {MAX_LENGTH:,} characters")
+            raise TooLongError
     return "".join(text)
 
 

@@ -39,7 +39,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 def write_frames(file: IO[bytes], schema: dict[str, Any], frames: Iterator["pl.DataFrame"]) -> None:
     """Write data frames of `schema` (column name to polars type) to an open file, in their order.
 
-    What `frames` raises comes out as it is; a full disk is a StoppedError.
+    What `frames` raises comes out as it is; a full disk is an OSError.
     """
     import polars as pl
     from polars.io.plugins import register_io_source
@@ -50,15 +50,22 @@ def write_frames(file: IO[bytes], schema: dict[str, Any], frames: Iterator["pl.D
     lazy = register_io_source(source, schema=schema)
     try:
         lazy.sink_parquet(file, row_group_size=ROW_GROUP_ROWS, maintain_order=True, engine="streaming")
-    except pl.exceptions.ComputeError as error:  # polars wraps what the operating system says
-        raise StoppedError(f"{file.name} could not be written: {str(error).rpartition(': ')[2]}") from error
+    except pl.exceptions.ComputeError as error:
+        if "os error" not in str(error):
+            raise
+        # Polars wraps what the operating system says; `replacing` knows which file it is.
+        raise OSError(str(error).rpartition(": ")[2]) from error
 
 
 def read_frames(
     path: Path, select: Callable[["pl.LazyFrame"], "pl.LazyFrame"] = lambda frame: frame, *, rows: int = BATCH_ROWS
 ) -> Iterator["pl.DataFrame"]:
-    """The file in batches of about `rows`, in order; `select` narrows rows and columns before they are read."""
+    """The file in batches of at most `rows`, in order; `select` narrows rows and columns of each part that is read.
+
+    Part by part, because polars' own batches have no back-pressure: it reads a whole file ahead of a slow reader.
+    """
     import polars as pl
 
-    frame = select(pl.scan_parquet(path, glob=False))
-    yield from frame.collect_batches(chunk_size=rows, maintain_order=True, lazy=True, engine="streaming")
+    plan = pl.scan_parquet(path, glob=False)
+    for first in range(0, plan.select(pl.len()).collect().item(), ROW_GROUP_ROWS):
+        yield from select(plan.slice(first, ROW_GROUP_ROWS)).collect().iter_slices(rows)

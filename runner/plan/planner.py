@@ -122,6 +122,34 @@ def read_messages(path: Path, ids: MessageIds) -> Iterator[list[Message]]:
         ]
 
 
+def numbers_under_new_keys(old: Path, new: Path, *, examples: int = 3) -> tuple[int, list[tuple[int, str]]]:
+    """How many keys are only in the new plan, with a number that the old one has too; the first few as (row, key).
+
+    They would be texted again: most likely it is the key that changed (another column, another spelling).
+    """
+    import polars as pl
+
+    def recipients(path: Path) -> "pl.LazyFrame":
+        plan = pl.scan_parquet(path, glob=False).filter(pl.col("reason").is_null())
+        return plan.select("row", "key", pl.col("destination").hash().alias("number"))
+
+    new_keys = recipients(new).join(recipients(old), on="key", how="anti")
+    again = new_keys.join(recipients(old).select("number"), on="number", how="semi").select("row", "key")
+    found = again.collect(engine="streaming")
+    return len(found), found.sort("row").head(examples).rows()
+
+
+def is_readable(plan: Path) -> bool:
+    """Whether a plan is there and whole."""
+    import polars as pl
+
+    try:
+        pl.read_parquet_schema(plan)
+    except (OSError, pl.exceptions.PolarsError):
+        return False
+    return True
+
+
 def changed_messages(old: Path, new: Path, *, examples: int = 3) -> tuple[int, list[tuple[int, str]]]:
     """How many keys have another text or number in the new plan than in the old one; the first few as (row, key)."""
     import polars as pl

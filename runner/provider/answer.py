@@ -35,7 +35,8 @@ def classify(
         return _of_200(data, message_id, words)
 
     code = data.get("code")
-    code = code if isinstance(code, int) and not isinstance(code, bool) else None
+    # Of the size that codes have: what else a server sends must not break a column of the ledger or the results.
+    code = code if isinstance(code, int) and not isinstance(code, bool) and 0 <= code < 2**31 else None
     facts: dict[str, Any] = {
         "http_status": status,
         "error_code": code,

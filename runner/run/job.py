@@ -17,7 +17,7 @@ from runner.ledger.ledger import Ledger, RunRecord, open_ledger, parse_url
 from runner.ledger.lock import run_lock
 from runner.plan.identity import MessageIds
 from runner.plan.inputs import Inputs, load_inputs
-from runner.plan.planner import Planner, changed_messages, read_messages
+from runner.plan.planner import Planner, changed_messages, is_readable, numbers_under_new_keys, read_messages
 from runner.plan.summary import PlanSummary
 from runner.run.options import canonical, changed_options, described_options
 from runner.run.places import SANDBOX_RUN, Options, Places, places_of
@@ -74,25 +74,29 @@ class Run:
         if before is None or before.fingerprint == self.summary.fingerprint or not self.ledger.counts(before.id):
             return []
         found = changed_options(orjson.loads(before.options), described_options(self.campaign))
-        if not self.places.sent_plan.exists():
-            return [*found, f"{self.places.sent_plan} is gone, so it can't be said which texts changed"]
-        count, examples = changed_messages(self.places.sent_plan, self.places.plan)
-        if count:
-            shown = ", ".join(f"row {row} (key {key})" for row, key in examples)
-            found.append(
-                f"the texts or numbers of {count:,} recipients changed: {shown}{', …' if count > len(examples) else ''}"
-            )
+        if not is_readable(self.places.sent_plan):
+            return [*found, f"{self.places.sent_plan} is gone or damaged, so it can't be said what changed"]
+        changed = changed_messages(self.places.sent_plan, self.places.plan)
+        again = numbers_under_new_keys(self.places.sent_plan, self.places.plan)
+        for (count, examples), words in (
+            (changed, "recipients have another text or number"),
+            (again, "recipients have a new key, but a number that this run had already: THEY WOULD BE TEXTED AGAIN"),
+        ):
+            if count:
+                shown = ", ".join(f"row {row} (key {key})" for row, key in examples)
+                found.append(f"{count:,} {words}: {shown}{', …' if count > len(examples) else ''}")
         return found
 
     def standing(self) -> Standing:
         """Hold the plan against the ledger."""
+        if self.previous is None:
+            return Standing(left=self.summary.to_send)
         standing = Standing()
         for batch in read_messages(self.places.plan, self.ids):
-            records = self.ledger.records(self.previous.id, [m.message_id for m in batch]) if self.previous else {}
+            records = self.ledger.records(self.previous.id, [message.message_id for message in batch])
             standing.left += len(batch) - len(records)
             standing.settled.update(record.status for record in records.values())
-        if self.previous:
-            standing.gone = sum(self.ledger.counts(self.previous.id).values()) - standing.settled.total()
+        standing.gone = sum(self.ledger.counts(self.previous.id).values()) - standing.settled.total()
         return standing
 
     def as_json(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from runner.ledger.ledger import Ledger, MessageRecord, RunRecord
 from runner.models import OutcomeReason, Status
 from runner.plan.identity import MessageIds
 from runner.plan.parquet import replacing
+from runner.plan.planner import is_readable
 from runner.report.results import Tally, Unsent, write_results
 from runner.run.places import Places
 from runner.run.times import iso
@@ -32,9 +33,9 @@ def write_report(ledger: Ledger, record: RunRecord, places: Places) -> Report:
 
     Raises InputError when the plan that was sent is gone.
     """
-    if not places.sent_plan.exists():
+    if not is_readable(places.sent_plan):
         raise InputError.of(
-            f"{places.sent_plan} is gone, so the rows of the recipient file aren't known any more",
+            f"{places.sent_plan} is gone or damaged, so the rows of the recipient file aren't known any more",
             "the ledger still has every message; `campaign run` on the campaign file makes the plan again",
         )
 

@@ -37,7 +37,8 @@ def send(run: Run, account: Account, progress: Progress, *, show: Callable[[], A
             stop = runner.run(_send(run, record, account, progress, show))
     except LedgerError as error:
         stop = Stop(OutcomeReason.INTERRUPTED, str(error))
-        raise
+        words = f"{error}; nothing has left since. Mend that, and run the same command again to continue"
+        raise LedgerError(words) from error
     finally:
         with contextlib.suppress(LedgerError):  # a ledger that failed has been reported already
             run.ledger.end_run(
@@ -97,7 +98,7 @@ async def _left(run: Run, record: RunRecord) -> AsyncIterator[Message]:
 
 @contextlib.contextmanager
 def _stopping_on_signals(dispatcher: Dispatcher) -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM stops gently, the second stops waiting for answers."""
+    """The first Ctrl-C, SIGTERM or SIGHUP (a closed terminal) stops gently; the second stops waiting for answers."""
     loop = asyncio.get_running_loop()
     seen: list[int] = []
 
@@ -109,7 +110,7 @@ def _stopping_on_signals(dispatcher: Dispatcher) -> Iterator[None]:
         else:
             dispatcher.abandon()
 
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     before = {number: signal.getsignal(number) for number in numbers}
     for number in numbers:
         if sys.platform == "win32":

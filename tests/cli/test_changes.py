@@ -90,3 +90,27 @@ def test_the_report_can_be_written_again(campaign: Workplace, provider: Provider
     assert 0 == done.exit_code
     assert before == {name: campaign.path(name).read_bytes() for name in before}
     assert campaign.summary() == done.document
+
+
+def test_a_changed_key_column_is_no_way_around_the_run(campaign: Workplace, provider: Provider) -> None:
+    """Keys of another column are new ones to the ledger; the numbers behind them are not."""
+    assert 0 == campaign(*RUN).exit_code
+    campaign.write(people(5), MINIMAL.replace("key: id", "key: name"))
+
+    refused = campaign(*RUN)
+
+    assert (2, 5) == (refused.exit_code, len(provider.requests))
+    assert "5 recipients have a new key, but a number that this run had already" in refused.stderr
+
+
+def test_a_damaged_plan_is_like_a_missing_one(campaign: Workplace, provider: Provider) -> None:
+    assert 0 == campaign(*RUN, "--limit", "2").exit_code
+    campaign.path("plan.sent.parquet").write_text("junk")
+
+    report, refused = campaign("report", "hello"), campaign(*RUN)
+    assert (2, 2) == (report.exit_code, refused.exit_code)
+    assert "is gone or damaged" in report.stderr
+    assert "is gone or damaged" in refused.stderr
+
+    assert 0 == campaign(*RUN, "--accept-changes").exit_code
+    assert {1} == set(provider.sent.values())

@@ -132,3 +132,11 @@ def test_a_ledger_that_cannot_be_written(campaign: Workplace, provider: Provider
     assert (3, []) == (done.exit_code, provider.requests)
     assert 3 == done.document["exit_code"]
     assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_at_the_question_ends_it_at_once(campaign: Workplace, provider: Provider) -> None:
+    with Terminal(campaign, "run", "hello.yaml") as terminal:
+        terminal.read_until("[y/N]")
+        terminal.press_ctrl_c()
+        assert 3 == terminal.wait()
+    assert [] == provider.requests

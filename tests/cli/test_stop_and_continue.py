@@ -68,6 +68,15 @@ def test_ctrl_c_stops_gently_and_the_same_command_continues(campaign: Workplace,
     assert {("accepted", "queued"): 40} == campaign.statuses()
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["a cancelled job", "a closed terminal"])
+def test_other_ends_are_gentle_too(campaign: Workplace, provider: Provider, number: signal.Signals) -> None:
+    done = stopped_with_three_of(campaign, provider, 40, number)
+    sent = len(provider.requests)
+
+    assert 3 == done.exit_code
+    assert {("accepted", "queued"): sent, ("unsent", "interrupted"): 40 - sent} == campaign.statuses()
+
+
 def test_a_second_signal_does_not_wait_for_answers(campaign: Workplace, provider: Provider) -> None:
     campaign.write(people(40), SLOW)
     provider.hold(after=2)

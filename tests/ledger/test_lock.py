@@ -57,3 +57,12 @@ def test_names_that_join_alike_have_locks_of_their_own(tmp_path: Path) -> None:
     ledger = tmp_path / "l.sqlite3"
     with run_lock(ledger, "a.b", "c"), run_lock(ledger, "a", "b.c"):
         pass
+
+
+def test_a_link_to_the_ledger_is_no_way_around_its_lock(tmp_path: Path) -> None:
+    ledger, link = tmp_path / "l.sqlite3", tmp_path / "link.sqlite3"
+    ledger.touch()
+    link.symlink_to(ledger)
+
+    with run_lock(ledger, "sale", "main"), pytest.raises(RunLockedError), run_lock(link, "sale", "main"):
+        pass

@@ -142,3 +142,11 @@ def test_rows_dont_influence_each_other() -> None:
     rows = [{"n": "1", "x": ""}, {"n": "2", "x": ""}, {"n": "1", "x": ""}]
     texts = [composer.compose(row) for row in rows]
     assert ["one 1", "none 2", "one 1"] == [text.text for text in texts if isinstance(text, Text)]
+
+
+def test_a_page_in_a_cell_leaves_the_row_out() -> None:
+    composer = Composer(compile_template("Hi {{ name }}", "t.j2"))
+
+    found = composer.compose({"name": "x" * 200_000})
+
+    assert found == Exclusion(ExclusionReason.TOO_MANY_SEGMENTS, "the text is longer than 20,000 characters")

@@ -89,6 +89,14 @@ def test_the_facts_are_kept() -> None:
     assert (1002, "e-1", "Invalid MSISDN format") == (rejected.error_code, rejected.error_id, rejected.detail)
 
 
+@pytest.mark.parametrize("code", [2**64 - 1, 2**31, -1, True, 1e300, "1002"])
+def test_a_code_that_is_none_is_left_out(code: object) -> None:
+    """It would break a column of the ledger or of the results."""
+    body = json.dumps({"code": code, "message": "no"}).encode()
+
+    assert classify(400, {}, body, message_id="a.b.c", now=NOW).error_code is None
+
+
 def test_a_long_page_is_cut() -> None:
     outcome = classify(502, {}, b"<p>sorry</p>\n" * 1000, message_id="a.b.c", now=NOW)
 
