@@ -30,6 +30,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -m venv --clear $(VENV) || { echo "the venv module is missing; on Debian: apt-get install python3-venv" >&2; exit 1; }
 	$(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r constraints.txt
 	$(BIN)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m compileall -q runner
 	@touch $@
 
 constraints:  ## pin everything again, with hashes, from pyproject.toml
