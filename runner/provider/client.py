@@ -1,9 +1,9 @@
 """The one HTTP client that talks to the provider.
 
-What matters here is knowing whether a byte of the request left. aiohttp awaits its connection hooks
-(`on_connection_create_end`, `on_connection_reuseconn`) after the connection stands, TLS included, and before it writes
-the first byte, with no other await between the hook's end and the write. So the hook is the request's departure: it
-waits there for its place in the pace, and may still be called off. A failure before it is `unsent`, after it `unknown`.
+What matters here is knowing whether a byte of the request left. aiohttp gets a connection from its connector, TLS
+included, and then writes the first byte, with nothing to wait for between the two. So the connector's `connect` ends
+with the request's departure: it waits there for its place in the pace, and may still be called off, and then the
+connection goes back unused. A failure before the departure is `unsent`, after it `unknown`.
 
 The client never sends a request twice: aiohttp repeats only idempotent methods on a dropped keep-alive connection, and
 redirects aren't followed.
@@ -13,10 +13,11 @@ import asyncio
 import ssl
 import time
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from dataclasses import replace
 from datetime import UTC, datetime
-from types import SimpleNamespace, TracebackType
-from typing import Self
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
 import aiohttp
 
@@ -24,6 +25,10 @@ from runner.errors import InputError
 from runner.models import Outcome, OutcomeReason, Status, Then
 from runner.provider.answer import classify
 from runner.provider.endpoint import Endpoint
+
+if TYPE_CHECKING:
+    from aiohttp.connector import Connection
+    from aiohttp.tracing import Trace
 
 CONNECT_TIMEOUT_S = 10.0
 ANSWER_TIMEOUT_S = 45.0
@@ -56,16 +61,12 @@ class Client:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        trace = aiohttp.TraceConfig()
-        trace.on_connection_create_end.append(_depart)
-        trace.on_connection_reuseconn.append(_depart)
-        connector = aiohttp.TCPConnector(limit=self._limit, ssl=_tls_context() if self._endpoint.tls else True)
+        connector = _Departures(limit=self._limit, ssl=_tls_context() if self._endpoint.tls else True)
         self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=self._headers,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),
-            trace_configs=[trace],
         )
         return self
 
@@ -84,9 +85,10 @@ class Client:
         """
         assert self._session is not None, "use the client as a context manager"
         request = _Request(departure)
+        _departing.set(request)  # for this task alone
         try:
             async with asyncio.timeout(None) as request.deadline:
-                outcome = await self._post(body, message_id, request)
+                outcome = await self._post(body, message_id)
         except HeldBackError:
             outcome = Outcome(Status.UNSENT, OutcomeReason.HELD_BACK)
         except asyncio.CancelledError:
@@ -97,11 +99,9 @@ class Client:
             outcome = of_failure(error, departed=request.sent_at is not None)
         return replace(outcome, sent_at=request.sent_at)
 
-    async def _post(self, body: bytes, message_id: str, request: "_Request") -> Outcome:
+    async def _post(self, body: bytes, message_id: str) -> Outcome:
         assert self._session is not None
-        async with self._session.post(
-            self._endpoint.messages_url, data=body, allow_redirects=False, trace_request_ctx=request
-        ) as response:
+        async with self._session.post(self._endpoint.messages_url, data=body, allow_redirects=False) as response:
             answer = await _read(response)
             outcome = classify(
                 response.status,
@@ -130,8 +130,25 @@ class _Request:
         self.sent_at = time.time_ns() // 1000
 
 
-async def _depart(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
-    await context.trace_request_ctx.depart()
+_departing: ContextVar[_Request] = ContextVar("departing")
+
+
+class _Departures(aiohttp.TCPConnector):
+    """Hands out a connection when its request departs."""
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list["Trace"],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 (aiohttp's signature)
+    ) -> "Connection":
+        connection = await super().connect(req, traces, timeout)
+        try:
+            await _departing.get().depart()
+        except BaseException:
+            connection.release()  # nothing was written to it
+            raise
+        return connection
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

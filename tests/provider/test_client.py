@@ -35,8 +35,10 @@ class Server:
         self.requests: list[bytes] = []
         self.base_url = ""
         self.hung = asyncio.Event()
+        self.connections = 0
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -187,6 +189,23 @@ def test_a_request_that_is_held_back_never_leaves() -> None:
 
         assert (Status.UNSENT, OutcomeReason.HELD_BACK, None) == (outcome.status, outcome.reason, outcome.sent_at)
         assert [] == server.requests
+
+    asyncio.run(scenario())
+
+
+def test_a_connection_that_was_held_back_is_used_again() -> None:
+    async def scenario() -> None:
+        async def hold() -> None:
+            raise HeldBackError
+
+        async with (
+            serving((http(TAKEN), "keep"), (http(TAKEN), "keep")) as server,
+            Client(Endpoint(server.base_url, "acme"), "key", limit=1) as client,
+        ):
+            for departure in (at_once, hold, hold, at_once):
+                await client.send(BODY, ID, departure)
+
+            assert (2, 1) == (len(server.requests), server.connections)
 
     asyncio.run(scenario())
 
