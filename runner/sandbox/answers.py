@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import IntEnum
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
@@ -11,34 +10,9 @@ from uuid import UUID
 import orjson
 
 from runner.models import Encoding
+from runner.sandbox.codes import Code
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
-
-
-class Code(IntEnum):
-    """The `code` of an error body, as the provider's document and guides list them (those that a send can meet)."""
-
-    QUOTA_EXCEEDED = 429
-    INVALID_PARAMETER = 1000
-    ILLEGAL_SUB_ACCOUNT = 1001
-    INVALID_MSISDN = 1002
-    INVALID_ENCODING = 1003
-    INVALID_TEXT = 1004
-    INVALID_SOURCE = 1005
-    INVALID_EXPIRY = 1006
-    INVALID_ID = 1008
-    INVALID_COUNTRY = 1009
-    INVALID_SCHEDULE = 1011
-    INVALID_IP_ADDRESS = 1012
-    INSECURE_PROTOCOL = 1014
-    UNAUTHORIZED = 1200
-    NOT_FOUND = 1300
-    INTERNAL_ERROR = 2000
-    MISSED_MSISDN = 3002
-    MISSED_TEXT = 3005
-    TOO_LONG_CLIENT_MESSAGE_ID = 3009
-    TOO_LONG_SOURCE = 3011
-    INVALID_CALLBACK_URL = 3020
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +25,22 @@ class Refusal:
     headers: Mapping[str, str] = field(default_factory=lambda: NO_HEADERS)
 
 
+class RefusedError(Exception):
+    """Ends the handling of a request; the server answers with the refusal."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer, ready for the wire. The body is JSON."""
+    """One answer, ready for the wire. The body is JSON unless `content_type` says something else; None sends none."""
 
     http_status: int
     body: bytes
     headers: Mapping[str, str] = field(default_factory=lambda: NO_HEADERS)
+    content_type: str | None = "application/json"
 
 
 def error(refusal: Refusal, *, error_id: UUID, now: datetime) -> Answer:

@@ -22,10 +22,13 @@ MEMORY_LIMIT = 100_000
 class Book:
     """Where messages are written down: in a file that grows, or else, bounded, in memory. Made by `open_book`."""
 
-    def __init__(self, file: BinaryIO | None) -> None:
+    def __init__(self, file: BinaryIO | None = None, path: Path | None = None) -> None:
         self._file = file
+        self._path = path
         self._newest: deque[bytes] = deque(maxlen=MEMORY_LIMIT)
         self._queued: set[tuple[str, str]] = set()
+        self.duplicate_ids: dict[str, int] = {}
+        """How often a clientMessageId was queued, for those that were queued more than once."""
 
     def add(self, request: dict[str, Any], *, time: int, sub_account_id: str, umid: str, status: str) -> bool:
         """Write one message down; True if one with its clientMessageId had been queued before.
@@ -47,6 +50,27 @@ class Book:
         """The messages that are kept in memory, oldest first; those of a file are read from the file."""
         return b"".join(self._newest)
 
+    def entries(self) -> Iterator[dict[str, Any]]:
+        """Every message that is kept, oldest first."""
+        return map(orjson.loads, self._lines())
+
+    def find(self, umid: str, sub_account_id: str) -> dict[str, Any] | None:
+        """The message with this id. Reads the book from its beginning: good enough for one question per second."""
+        quoted = orjson.dumps(umid)
+        for line in self._lines():
+            if quoted in line:
+                entry: dict[str, Any] = orjson.loads(line)
+                if (entry["umid"], entry["subAccountId"]) == (umid, sub_account_id):
+                    return entry
+        return None
+
+    def _lines(self) -> Iterator[bytes]:
+        if self._path is None:
+            yield from self._newest
+            return
+        with self._path.open("rb") as file:
+            yield from file
+
     def remember(self, lines: Iterator[bytes]) -> None:
         """Know the messages of an earlier sandbox, so that duplicates show across its restart."""
         for line in lines:
@@ -60,9 +84,13 @@ class Book:
         # A message that was rejected reached nobody: sending it again is no second text.
         if entry["status"] != QUEUED or entry.get("clientMessageId") is None:
             return False
+        message_id = entry["clientMessageId"]
         known = len(self._queued)
-        self._queued.add((entry["subAccountId"], entry["clientMessageId"]))
-        return len(self._queued) == known
+        self._queued.add((entry["subAccountId"], message_id))
+        if len(self._queued) > known:
+            return False
+        self.duplicate_ids[message_id] = self.duplicate_ids.get(message_id, 1) + 1
+        return True
 
 
 @contextmanager
@@ -72,14 +100,14 @@ def open_book(path: Path | None) -> Iterator[Book]:
     Raises `InputError` when the file cannot be written or holds something else than a book.
     """
     if path is None:
-        yield Book(None)
+        yield Book()
         return
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     except OSError as error:
         raise InputError.of(f"the book {path} cannot be written: {error.strerror}", "name another file") from error
     with os.fdopen(descriptor, "ab") as file:
-        book = Book(file)
+        book = Book(file, path)
         try:
             with path.open("rb") as earlier:
                 book.remember(iter(earlier))

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from runner.models import Encoding
-from runner.sandbox.answers import Code, Refusal
+from runner.sandbox.answers import Refusal
+from runner.sandbox.codes import Code
 
 # The document's pattern holds for national numbers too, so that these come without a trunk zero.
 DESTINATION = re.compile(r"\+?[1-9][0-9]{6,14}")
@@ -85,7 +86,7 @@ def _encoding(value: object, _now: datetime) -> Refusal | None:
 
 
 def _scheduled(value: object, now: datetime) -> Refusal | None:
-    moment = _moment(value)
+    moment = moment_of(value)
     if moment is None:
         return Refusal(Code.INVALID_SCHEDULE, "Field 'scheduled' is not an ISO 8601 time with offset")
     if moment > now + SCHEDULE_LIMIT:
@@ -94,7 +95,7 @@ def _scheduled(value: object, now: datetime) -> Refusal | None:
 
 
 def _expiry(value: object, now: datetime) -> Refusal | None:
-    moment = _moment(value)
+    moment = moment_of(value)
     if moment is None:
         return Refusal(Code.INVALID_EXPIRY, "Field 'expiry' is not an ISO 8601 time with offset")
     if moment <= now:
@@ -130,8 +131,8 @@ def _track(value: object, _now: datetime) -> Refusal | None:
     return Refusal(Code.INVALID_PARAMETER, f"Field 'track' is none of {', '.join(TRACKS)}")
 
 
-def _moment(value: object) -> datetime | None:
-    """An RFC 3339 time (the document's `date-time`), which `fromisoformat` alone would read too generously."""
+def moment_of(value: object) -> datetime | None:
+    """An RFC 3339 time (the document's `date-time`) or None. `fromisoformat` alone would read too generously."""
     if not isinstance(value, str) or not MOMENT.fullmatch(value):
         return None
     try:

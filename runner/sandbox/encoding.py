@@ -1,4 +1,4 @@
-"""Which encoding the provider finds in a text (the `encoding` of its answer)."""
+"""Which encoding the provider finds in a text (the `encoding` of its answer), and how many segments it takes."""
 
 import re
 
@@ -10,6 +10,7 @@ DEFAULT_ALPHABET = (
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 EXTENSION = "\f^{}\\[~]|€"
+SEGMENT_LIMIT = 10
 GSM7_TEXT = re.compile(f"[{re.escape(DEFAULT_ALPHABET + EXTENSION)}]*")
 
 
@@ -22,3 +23,22 @@ def encoding_of(text: str, asked: str | None) -> Encoding:
     if asked in (Encoding.GSM7, Encoding.UCS2):
         return Encoding(asked)
     return Encoding.GSM7 if GSM7_TEXT.fullmatch(text) else Encoding.UCS2
+
+
+def segments_of(text: str, encoding: Encoding) -> int:
+    """How many segments the provider counts, ten at most: what is longer, it cuts.
+
+    A pair (an extension character's two septets, a surrogate pair) is never cut by the end of a segment.
+    """
+    if encoding is Encoding.GSM7:
+        alone, joined, sizes = 160, 153, [2 if character in EXTENSION else 1 for character in text]
+    else:
+        alone, joined, sizes = 70, 67, [2 if character > "\uffff" else 1 for character in text]
+    if sum(sizes) <= alone:
+        return 1
+    segments, left = 1, joined
+    for size in sizes:
+        if size > left:
+            segments, left = segments + 1, joined
+        left -= size
+    return min(segments, SEGMENT_LIMIT)

@@ -24,9 +24,10 @@ import orjson
 from aiohttp import hdrs, web
 
 from runner.errors import InputError
-from runner.sandbox.answers import QUEUED, REJECTED, Answer, Code, Refusal, error, taken
+from runner.sandbox.answers import QUEUED, REJECTED, Answer, Refusal, error, taken
 from runner.sandbox.book import Book, open_book
 from runner.sandbox.checks import check
+from runner.sandbox.codes import Code
 from runner.sandbox.encoding import encoding_of
 from runner.sandbox.options import SUB_ACCOUNT_ID, SandboxOptions
 from runner.sandbox.window import SlidingWindow

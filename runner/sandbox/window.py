@@ -1,4 +1,4 @@
-"""The sandbox's rate limit: a sliding window."""
+"""Requests in a sliding window: the sandbox's rate limit, and the count that shows a client's own rate."""
 
 from collections import deque
 
@@ -17,3 +17,18 @@ class SlidingWindow:
             return wait
         admitted.append(now)  # the oldest falls out on the left
         return 0.0
+
+
+class Busiest:
+    """Knows the most requests that came in any `period_s` seconds. Two that are a whole period apart aren't in one."""
+
+    def __init__(self, period_s: float = 1.0) -> None:
+        self._period_s = period_s
+        self._recent: deque[float] = deque()
+        self.most = 0
+
+    def add(self, now: float) -> None:
+        self._recent.append(now)
+        while now - self._recent[0] >= self._period_s:
+            self._recent.popleft()
+        self.most = max(self.most, len(self._recent))

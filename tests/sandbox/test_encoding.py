@@ -1,7 +1,7 @@
 import pytest
 
 from runner.models import Encoding
-from runner.sandbox.encoding import DEFAULT_ALPHABET, EXTENSION, encoding_of
+from runner.sandbox.encoding import DEFAULT_ALPHABET, EXTENSION, encoding_of, segments_of
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,25 @@ def test_encoding(text: str, asked: str | None, expected: Encoding) -> None:
 
 def test_the_alphabet_has_128_places_less_escape() -> None:
     assert (len(set(DEFAULT_ALPHABET)), len(set(EXTENSION))) == (127, 10)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("x" * 160, 1),
+        ("x" * 161, 2),
+        ("x" * 306, 2),
+        ("x" * 307, 3),
+        ("€" * 80, 1),
+        ("x" * 152 + "€" + "x" * 152, 3),  # the pair moves into the second segment, and pushes one into a third
+        ("x" * 2_000, 10),
+        ("é" * 69 + "ç", 1),
+        ("é" * 70 + "ç", 2),
+        ("👋" * 35, 1),
+        ("👋" * 36, 2),
+        ("👋" * 66, 2),  # 33 of them fit into the 67 units of each
+        ("👋" * 67, 3),
+    ],
+)
+def test_segments(text: str, expected: int) -> None:
+    assert expected == segments_of(text, encoding_of(text, None))

@@ -3,7 +3,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.sandbox.window import SlidingWindow
+from runner.sandbox.window import Busiest, SlidingWindow
 
 
 def test_a_full_window_says_how_long_it_stays_full() -> None:
@@ -21,3 +21,14 @@ def test_never_more_than_the_limit_in_any_window(limit: int, steps: list[int]) -
     spans = [later - earlier for earlier, later in zip(admitted, admitted[limit:], strict=False)]
     assert all(span >= 1000 for span in spans)
     assert all(later >= earlier for earlier, later in pairwise(admitted))
+
+
+@given(steps=st.lists(st.integers(0, 700), max_size=60))
+def test_the_busiest_window(steps: list[int]) -> None:
+    busiest, times, now = Busiest(period_s=1000), [], 0
+    for step in steps:
+        now += step
+        busiest.add(now)
+        times.append(now)
+    expected = max((sum(begin <= time < begin + 1000 for time in times) for begin in times), default=0)
+    assert expected == busiest.most
