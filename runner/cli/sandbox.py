@@ -20,6 +20,14 @@ def command(
     api_key_env: Annotated[
         str | None, typer.Option(help="The environment variable with the one valid key. Default: any key.")
     ] = None,
+    faults: Annotated[Path | None, typer.Option(help="What shall go wrong: a fault file, see docs/sandbox.md.")] = None,
+    seed: Annotated[int, typer.Option(help="Another seed, other victims of rejections and faults.")] = 0,
+    export_polls: Annotated[int, typer.Option(help="How often to ask for a log export before it is ready.")] = 2,
+    export_lag_s: Annotated[float, typer.Option(help="Messages younger than this are in no log export yet.")] = 0,
+    export_rows: Annotated[int | None, typer.Option(help="Messages in a file of an export. Default: all.")] = None,
+    download_port: Annotated[
+        int | None, typer.Option(help="Serve the exports' files on this port. Default: the same.")
+    ] = None,
     tls_cert: Annotated[Path | None, typer.Option(help="Serve TLS with this certificate (PEM).")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="The certificate's private key (PEM).")] = None,
 ) -> int:
@@ -40,6 +48,12 @@ def command(
         reject_share=reject_share,
         rate_limit=rate_limit,
         book=book,
+        seed=seed,
+        faults=faults,
+        export_polls=export_polls,
+        export_lag_s=export_lag_s,
+        export_rows=export_rows,
+        download_port=download_port,
         tls_certificate=tls_cert,
         tls_key=tls_key,
     )

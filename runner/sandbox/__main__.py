@@ -24,6 +24,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tls-cert", type=Path)
     parser.add_argument("--tls-key", type=Path)
+    parser.add_argument("--faults", type=Path)
+    parser.add_argument("--export-polls", type=int, default=2)
+    parser.add_argument("--export-lag-s", type=float, default=0.0)
+    parser.add_argument("--export-rows", type=int)
+    parser.add_argument("--download-port", type=int)
     parser.add_argument("--until-stdin-closes", action="store_true", help="end with the parent process; ignore Ctrl-C")
     given = parser.parse_args(arguments)
 
@@ -42,6 +47,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             seed=given.seed,
             tls_certificate=given.tls_cert,
             tls_key=given.tls_key,
+            faults=given.faults,
+            export_polls=given.export_polls,
+            export_lag_s=given.export_lag_s,
+            export_rows=given.export_rows,
+            download_port=given.download_port,
         )
         serve(options, _say_ready, until_stdin_closes=given.until_stdin_closes)
     except InputError as error:

@@ -11,6 +11,8 @@ from runner.errors import InputError, Problem
 # The path parameter's pattern in the provider's document.
 SUB_ACCOUNT_ID = re.compile(r"[A-Za-z0-9\-._&]{3,50}")
 
+LONGEST_LAG_S = 7 * 86_400
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxOptions:
@@ -21,6 +23,10 @@ class SandboxOptions:
     same ones each time for the same `seed`. `rate_limit` is in requests per second, None for no limit. `book` is the
     file that accepted requests are appended to; None keeps the newest ones in memory. With a certificate and its key
     (PEM files) it serves TLS.
+
+    `faults` is the file of what shall go wrong (see `fault_file`). An export takes `export_polls` questions before it
+    ends, lacks messages that are younger than `export_lag_s`, and has files of `export_rows` messages (None: one file).
+    `download_port` serves the download links on a port, and so an origin, of their own.
     """
 
     host: str = "127.0.0.1"
@@ -34,11 +40,19 @@ class SandboxOptions:
     seed: int = 0
     tls_certificate: Path | None = None
     tls_key: Path | None = None
+    faults: Path | None = None
+    export_polls: int = 2
+    export_lag_s: float = 0.0
+    export_rows: int | None = None
+    download_port: int | None = None
 
     def __post_init__(self) -> None:
         share, limit, account = self.reject_share, self.rate_limit, self.sub_account_id
         rules = [
-            (0 <= self.port <= 65535, f"port {self.port} does not exist", "choose 1 to 65535, or 0 for any free one"),
+            *(
+                (0 <= port <= 65535, f"port {port} does not exist", "choose 1 to 65535, or 0 for any free one")
+                for port in (self.port, self.download_port or 0)
+            ),
             (self.api_key != "", "the sandbox's API key is empty", "leave it out to accept any"),
             (
                 account is None or SUB_ACCOUNT_ID.fullmatch(account),
@@ -55,6 +69,21 @@ class SandboxOptions:
                 limit is None or limit >= 1,
                 f"a rate limit of {limit} would answer nothing",
                 "give at least 1 per second",
+            ),
+            (
+                self.export_polls >= 0,
+                f"an export after {self.export_polls} polls makes no sense",
+                "give a number from 0 up",
+            ),
+            (
+                0 <= self.export_lag_s <= LONGEST_LAG_S,
+                f"an export lag of {self.export_lag_s} s makes no sense",
+                f"give a number from 0 to {LONGEST_LAG_S}",
+            ),
+            (
+                self.export_rows is None or self.export_rows >= 1,
+                f"{self.export_rows} messages in a file are none",
+                "give at least 1",
             ),
             (
                 (self.tls_certificate is None) == (self.tls_key is None),

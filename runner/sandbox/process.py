@@ -98,6 +98,11 @@ def _arguments(options: SandboxOptions) -> list[str]:
         "--seed": options.seed,
         "--tls-cert": options.tls_certificate,
         "--tls-key": options.tls_key,
+        "--faults": options.faults,
+        "--export-polls": options.export_polls,
+        "--export-lag-s": options.export_lag_s,
+        "--export-rows": options.export_rows,
+        "--download-port": options.download_port,
     }
     # With "=", because a value may begin with a dash.
     return ["--until-stdin-closes", *(f"{name}={value}" for name, value in named.items() if value is not None)]

@@ -1,59 +1,32 @@
-"""The sandbox against the provider's own OpenAPI document, which lies outside of the project."""
+"""The sending of messages against the provider's own OpenAPI document."""
 
 import asyncio
 import ssl
-from collections.abc import Callable
-from datetime import datetime
-from functools import cache
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import aiohttp
-import orjson
 import pytest
 import trustme
-from jsonschema import Draft4Validator
-from referencing import Registry
-from referencing.jsonschema import DRAFT4
 
 from runner.sandbox import SandboxOptions
 from runner.sandbox.book import Book
+from runner.sandbox.checks import FIELDS
+from runner.sandbox.codes import Code
+from runner.sandbox.faults import RetryAfter
 from runner.sandbox.server import running
 from tests.sandbox.client import HELLO, MESSAGES, Reply, Request, ask
+from tests.sandbox.disturbed import faults_in
+from tests.sandbox.document import Document, needs_document
 from tests.sandbox.test_checks import REFUSED, TAKEN, complete
 
-DOCUMENT = Path(__file__).parents[2].parent / "shared" / "8x8" / "sms_api.json"
-SEND = "/paths/~1api~1v1~1subaccounts~1%7BsubAccountId%7D~1messages/post"
-# A send may also meet answers that the document lists for its other operations only: they share one schema.
-OTHER_ERRORS = "/paths/~1api~1v1~1accounts~1%7BaccountId%7D~1prices/get/responses/429"
-
-pytestmark = pytest.mark.skipif(
-    not DOCUMENT.exists(),
-    reason=f"THE ANSWERS ARE NOT HELD AGAINST THE PROVIDER'S DOCUMENT: there is no {DOCUMENT}",
-)
-
-Validator = Callable[[str], Draft4Validator]
+pytestmark = needs_document
 
 
 @pytest.fixture(scope="module")
-def validator() -> Validator:
-    contents = orjson.loads(DOCUMENT.read_bytes())
-    registry: Registry[Any] = Registry().with_resource("urn:sms", DRAFT4.create_resource(contents))
-
-    @cache
-    def at(pointer: str) -> Draft4Validator:
-        return Draft4Validator({"$ref": f"urn:sms#{pointer}"}, registry=registry)
-
-    return at
-
-
-@pytest.fixture(scope="module")
-def documented() -> dict[str, Any]:
-    operation = orjson.loads(DOCUMENT.read_bytes())["paths"]["/api/v1/subaccounts/{subAccountId}/messages"]["post"]
-    responses = operation["responses"]
-    assert isinstance(responses, dict)
-    return responses
+def document() -> Document:
+    return Document()
 
 
 # The rows with times are about one certain day, and these answers are given today.
@@ -82,29 +55,28 @@ def test_answer(
     options: SandboxOptions,
     request_: Request,
     status: int,
-    validator: Validator,
-    documented: dict[str, Any],
+    document: Document,
 ) -> None:
     [reply] = ask(options, request_)
     assert status == reply.status
-    assert_valid(reply, validator, documented)
+    document.check(reply)
 
 
-def test_throttled(validator: Validator, documented: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runner.sandbox.server.monotonic", lambda: 0.0)
+def test_throttled(document: Document, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.sandbox.messages.monotonic", lambda: 0.0)
     _, reply = ask(SandboxOptions(rate_limit=1), Request(), Request())
     assert reply.status == 429
-    assert_valid(reply, validator, documented)
+    document.check(reply)
 
 
-def test_internal_error(validator: Validator, documented: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_internal_error(document: Document, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(Book, "add")
     [reply] = ask(SandboxOptions(), Request())
     assert reply.status == 500
-    assert_valid(reply, validator, documented)
+    document.check(reply)
 
 
-def test_insecure_protocol(validator: Validator, documented: dict[str, Any], tmp_path: Path) -> None:
+def test_insecure_protocol(document: Document, tmp_path: Path) -> None:
     authority = trustme.CA()
     authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(tmp_path / "tls.pem")
     old = ssl.create_default_context()
@@ -122,29 +94,32 @@ def test_insecure_protocol(validator: Validator, documented: dict[str, Any], tmp
 
     reply = asyncio.run(post())
     assert (reply.status, reply.headers["Upgrade"]) == (426, "TLS/1.3")
-    assert_valid(reply, validator, documented)
+    document.check(reply)
 
 
 @pytest.mark.parametrize(("label", "body"), TAKEN, ids=[row[0] for row in TAKEN])
-def test_what_is_taken_is_a_request_of_the_document(label: str, body: dict[str, Any], validator: Validator) -> None:
+def test_what_is_taken_is_a_request_of_the_document(label: str, body: dict[str, Any], document: Document) -> None:
     # Null and unknown fields are ignored, as JSON APIs do, though the document doesn't say so.
     sent = complete({name: value for name, value in body.items() if value is not None})
-    validator("/components/schemas/SmsRequest").validate(sent)
+    document.validate(sent, "components", "schemas", "SmsRequest")
 
 
-def test_the_checks_know_every_field_of_the_document() -> None:
-    from runner.sandbox.checks import FIELDS
-
-    schemas = orjson.loads(DOCUMENT.read_bytes())["components"]["schemas"]
+def test_the_checks_know_every_field_of_the_document(document: Document) -> None:
+    schemas = document.contents["components"]["schemas"]
     assert set(schemas["SmsRequest"]["properties"]) == set(FIELDS)
 
 
-def assert_valid(reply: Reply, validator: Validator, documented: dict[str, Any]) -> None:
-    key = str(reply.status)
-    pointer = documented[key].get("$ref", f"#{SEND}/responses/{key}")[1:] if key in documented else OTHER_ERRORS
-    validator(f"{pointer}/content/application~1json/schema").validate(reply.body)
-    if reply.status == 200:
-        UUID(reply.body["umid"])
-    else:
-        UUID(reply.body["errorId"])
-        assert datetime.fromisoformat(reply.body["timestamp"]).tzinfo is not None
+FAULTS: list[Mapping[str, object]] = [
+    *({"fault": "error", "code": int(code)} for code in Code),
+    *({"fault": "throttle", "retry_after": form.value} for form in RetryAfter),
+    {"fault": "server_error"},
+    {"fault": "accepted_error_500"},
+    {"fault": "wrong_client_message_id"},
+    {"fault": "close_idle"},
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=[" ".join(map(str, fault.values())) for fault in FAULTS])
+def test_faults_that_the_document_knows(fault: Mapping[str, object], document: Document, tmp_path: Path) -> None:
+    [reply] = ask(SandboxOptions(faults=faults_in(tmp_path, {**fault, "share": 1})), Request())
+    document.check(reply)

@@ -17,6 +17,11 @@ from runner.sandbox import SandboxOptions
         ({"latency_s": float("nan")}, "a latency of nan s"),
         ({"reject_share": 5.0}, "a share of rejections of 5.0"),
         ({"rate_limit": 0}, "a rate limit of 0"),
+        ({"export_polls": -1}, "an export after -1 polls"),
+        ({"export_lag_s": float("nan")}, "an export lag of nan s"),
+        ({"export_lag_s": 1e9}, "an export lag of 1000000000.0 s"),
+        ({"export_rows": 0}, "0 messages in a file are none"),
+        ({"download_port": -1}, "port -1 does not exist"),
         ({"tls_key": Path("key.pem")}, "a certificate and its key"),
     ],
 )

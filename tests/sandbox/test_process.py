@@ -67,6 +67,11 @@ def test_every_option_reaches_the_child(tmp_path: Path, monkeypatch: pytest.Monk
         rate_limit=3,
         book=tmp_path / "-book with blanks",
         seed=-5,
+        faults=tmp_path / "-faults.json",
+        export_polls=0,
+        export_lag_s=1.5,
+        export_rows=7,
+        download_port=0,
     )
     told: list[SandboxOptions] = []
     monkeypatch.setattr("runner.sandbox.__main__.serve", lambda options, *_, **__: told.append(options))
@@ -105,6 +110,25 @@ def test_a_certificate_that_is_none(tmp_path: Path) -> None:
         start(SandboxOptions(tls_certificate=path, tls_key=path)),
     ):
         pytest.fail("it cannot have started")
+
+
+def test_a_fault_file_that_is_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "faults.json"
+    path.write_text('[{"fault": "brokenjson", "share": 1}]')
+    with (
+        pytest.raises(InputError, match=r"faults\.json: rule 1: there is no fault 'brokenjson'; write broken_json"),
+        start(SandboxOptions(faults=path)),
+    ):
+        pytest.fail("it cannot have started")
+
+
+def test_a_fault_reaches_the_client(tmp_path: Path) -> None:
+    path = tmp_path / "faults.json"
+    path.write_text('[{"fault": "accepted_then_reset", "requests": [1]}]')
+    with start(SandboxOptions(faults=path)) as sandbox:
+        with pytest.raises(ConnectionResetError):
+            post(sandbox.base_url)
+        assert post(sandbox.base_url)[0] == 200
 
 
 def test_a_child_that_is_never_ready() -> None:

@@ -11,7 +11,7 @@ import pytest
 from runner.errors import InputError
 from runner.sandbox import SandboxOptions
 from runner.sandbox.book import Book
-from runner.sandbox.server import is_rejected
+from runner.sandbox.messages import is_rejected
 from tests.sandbox.client import HELLO, MESSAGES, Reply, Request, ask
 
 ANY = SandboxOptions()
@@ -78,7 +78,7 @@ def test_a_wrong_method_says_which_is_right() -> None:
 
 def test_over_the_rate_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([10.0, 10.5, 10.75, 11.0])
-    monkeypatch.setattr("runner.sandbox.server.monotonic", lambda: next(times))
+    monkeypatch.setattr("runner.sandbox.messages.monotonic", lambda: next(times))
     *replies, stats = ask(SandboxOptions(rate_limit=2), *[Request()] * 4, Request(method="GET", path="/sandbox/stats"))
     assert [reply.status for reply in replies] == [200, 200, 429, 200]
     assert (replies[2].code, replies[2].headers["Retry-After"]) == (429, "1")
@@ -126,7 +126,9 @@ def test_the_book_and_the_counts_can_be_read_while_serving(tmp_path: Path, in_fi
     ids = [orjson.loads(line).get("clientMessageId") for line in book.raw.splitlines()]
     assert ids == ["welcome-1", "welcome-1", None]
     expected = {
-        "requests": 4, "queued": 3, "rejected": 0, "throttled": 0, "duplicates": 1, "errors": {"3002": 1}
+        "requests": 4, "queued": 3, "rejected": 0, "throttled": 0, "duplicates": 1, "max_per_second": 4,
+        "errors": {"3002": 1}, "faults": {}, "feedback": {}, "duplicate_ids": {"welcome-1": 2},
+        "foreign_authorizations": [],
     }  # fmt: skip
     assert expected == stats.body
 
