@@ -48,6 +48,7 @@ class OutcomeReason(StrEnum):
 
     # accepted
     QUEUED = "queued"
+    RECONCILED = "reconciled"
     # rejected: the provider read the message and refused it
     REJECTED_BY_PROVIDER = "rejected_by_provider"
     INVALID_DESTINATION = "invalid_destination"
@@ -71,6 +72,7 @@ class OutcomeReason(StrEnum):
     THROTTLED = "throttled"
     NO_CONNECTION = "no_connection"
     FUSE = "fuse"
+    LEASE_LOST = "lease_lost"
     UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
@@ -169,6 +171,15 @@ class Rate:
     def __str__(self) -> str:
         unit = {1: "s", 60: "min", 3600: "h"}.get(self.period_s, f"{self.period_s}s")
         return f"{self.count}/{unit}"
+
+
+@dataclass(frozen=True, slots=True)
+class FuseLimits:
+    """When a run stops by itself. Shares are from 0 to 1."""
+
+    unknown_in_a_row: int = 20
+    unknown_share: float = 0.2
+    rejected_share: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)

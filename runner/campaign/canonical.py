@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from runner.campaign.model import Account, Campaign, CountryColumn, Message, Recipients, Report
+from runner.campaign.model import Account, Campaign, CountryColumn, Message, Recipients, Report, StopWhen
 from runner.campaign.nodes import Document, KeyPath, Kind, Place
 from runner.campaign.words import did_you_mean, quoted, shown_path
 from runner.errors import Position, Problem
@@ -22,6 +22,7 @@ SECTIONS: Final[Mapping[KeyPath, type[BaseModel]]] = {
     ("recipients", "country"): CountryColumn,
     ("message",): Message,
     ("report",): Report,
+    ("stopWhen",): StopWhen,
 }
 SHORTHANDS: Final[Mapping[str, tuple[str, str]]] = {
     "subAccountId": ("account", "subAccountId"),

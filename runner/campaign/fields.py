@@ -72,6 +72,12 @@ def in_range(segments: int) -> int:
     return segments
 
 
+def at_least_one(count: int) -> int:
+    if count < 1:
+        raise Wrong(f"{count} would stop every run at once", "write 1 or more")
+    return count
+
+
 def unique(columns: tuple[str, ...]) -> tuple[str, ...]:
     twice = {column for column in columns if columns.count(column) > 1}
     if twice:
@@ -93,3 +99,6 @@ Segments = Annotated[
     AfterValidator(in_range),
     WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_SEGMENTS}),
 ]
+Duration = Annotated[timedelta, parsed(values.duration, timedelta), schema(pattern=values.DURATION_PATTERN)]
+Share = Annotated[float, parsed(values.share, float), schema(pattern=values.SHARE_PATTERN)]
+Count = Annotated[StrictInt, AfterValidator(at_least_one), WithJsonSchema({"type": "integer", "minimum": 1})]

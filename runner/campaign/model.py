@@ -22,20 +22,23 @@ from pydantic.alias_generators import to_camel
 from runner.campaign import values
 from runner.campaign.fields import (
     Column,
+    Count,
     CountryCode,
     Duplicates,
+    Duration,
     FilePath,
     IpAddress,
     Moment,
     Region,
     Segments,
+    Share,
     choice,
     parsed,
     schema,
     unique,
 )
 from runner.campaign.values import MAX_AHEAD, MAX_SEGMENTS, Wrong
-from runner.models import Encoding, Rate
+from runner.models import Encoding, FuseLimits, Rate
 
 
 class _Section(BaseModel):
@@ -176,6 +179,29 @@ class Message(_Section):
         return self
 
 
+class StopWhen(_Section):
+    """The fuses: what stops a run by itself."""
+
+    unknown_in_a_row: Count = Field(
+        default=FuseLimits().unknown_in_a_row,
+        description="So many requests in a row without proof of what became of them stop the run.",
+        examples=[20],
+    )
+    unknown_share: Share = Field(
+        default=FuseLimits().unknown_share,
+        description="A larger share of unknown outcomes among the last 200 (from the 50th on) stops the run.",
+        examples=["20%"],
+    )
+    rejected_share: Share = Field(
+        default=FuseLimits().rejected_share,
+        description="A larger share of rejected messages (from the 50th on) stops the run.",
+        examples=["50%"],
+    )
+
+    def limits(self) -> FuseLimits:
+        return FuseLimits(self.unknown_in_a_row, self.unknown_share, self.rejected_share)
+
+
 class Report(_Section):
     """What the results hold."""
 
@@ -213,6 +239,16 @@ class Campaign(_Section):
     rate: Annotated[Rate, parsed(values.rate, Rate), schema(pattern=values.RATE_PATTERN)] = Field(
         description="The most requests that start per second (s), minute (min) or hour (h); at most 5000/s.",
         examples=["10/s"],
+    )
+    stop_when: StopWhen = Field(
+        default=StopWhen(),
+        description="When a run stops by itself; the defaults hold without this.",
+        examples=[{"rejectedShare": "30%"}],
+    )
+    give_up_after: Duration = Field(
+        default=timedelta(minutes=10),
+        description="How long the provider may be out of reach before the run stops.",
+        examples=["10min"],
     )
     report: Report = Field(
         default=Report(),

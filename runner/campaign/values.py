@@ -32,6 +32,7 @@ SUB_ACCOUNT_PATTERN: Final = r"^[A-Za-z0-9\-._&]{3,50}$"
 SOURCE_PATTERN: Final = r"^(\+[0-9]{1,15}|[0-9]{1,16}|[!-_a-~]|[!-_a-~][ -_a-~]{0,9}[!-_a-~])$"
 RATE_PATTERN: Final = r"^[1-9][0-9]{0,8}/(s|min|h)$"
 DURATION_PATTERN: Final = r"^[0-9]{1,5}(s|min|h|d)$"
+SHARE_PATTERN: Final = r"^([0-9]{1,3}(?:\.[0-9]{1,3})?)%$"
 
 RESERVED_RUN: Final = "sandbox"
 MAX_PER_SECOND: Final = 5000
@@ -164,8 +165,8 @@ _WHEN: Final = "write a moment such as 2026-12-01T10:00:00+08:00, or a time afte
 
 def moment(text: str) -> datetime | timedelta:
     """A moment in ISO 8601 with an offset, or how long after sending."""
-    if match := re.fullmatch(r"([0-9]{1,5})(s|min|h|d)", text):
-        span = timedelta(**{_DURATION_UNITS[match[2]]: int(match[1])})
+    if re.fullmatch(r"[0-9]{1,5}(s|min|h|d)", text):
+        span = duration(text)
         if not span:
             raise Wrong(f"{text} is no time at all", "leave the key out to send at once")
         return span
@@ -181,6 +182,22 @@ def moment(text: str) -> datetime | timedelta:
     if not 2000 <= when.year <= 2100:
         raise Wrong(f"the year {when.year} cannot be meant", _WHEN)
     return when
+
+
+def duration(text: str) -> timedelta:
+    """How long: `45s`, `30min`, `4h`, `2d`."""
+    match = re.fullmatch(r"([0-9]{1,5})(s|min|h|d)", text)
+    if not match:
+        raise Wrong(f"{quoted(text)} is not a length of time", "write for example 45s, 10min, 4h or 2d")
+    return timedelta(**{_DURATION_UNITS[match[2]]: int(match[1])})
+
+
+def share(text: str) -> float:
+    """A share in per cent, `20%`, as a number from 0 to 1."""
+    match = re.fullmatch(SHARE_PATTERN, text)
+    if not match or float(match[1]) > 100:
+        raise Wrong(f"{quoted(text)} is not a share", "write 0% to 100%, such as 20%")
+    return float(match[1]) / 100
 
 
 def web_address(text: str) -> str:

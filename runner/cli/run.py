@@ -10,7 +10,7 @@ import typer
 from runner.cli.console import ask, clean, human, is_terminal, print_json
 from runner.cli.options import File, Json, LedgerUrl, Limit, Reports, RunId, Sandbox
 from runner.errors import InputError, StoppedError
-from runner.models import Status
+from runner.models import OutcomeReason, Status
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,6 +29,19 @@ def command(
     accept_changes: Annotated[
         bool, typer.Option("--accept-changes", help="Go on although texts or options changed since the run began.")
     ] = False,
+    ignore_fuse: Annotated[
+        list[str] | None,
+        typer.Option("--ignore-fuse", metavar="NAME", help="Go on although this fuse blows; may be given again."),
+    ] = None,
+    reconcile: Annotated[
+        bool, typer.Option("--reconcile", help="Ask the provider's log for the unknown ones first.")
+    ] = False,
+    accept_ledger: Annotated[
+        bool, typer.Option("--accept-ledger", help="Go on although the ledger doesn't know this run's past.")
+    ] = False,
+    accept_clock: Annotated[
+        bool, typer.Option("--accept-clock", help="Go on although the clock is behind the ledger.")
+    ] = False,
     run: RunId = None,
     sandbox: Sandbox = False,
     limit: Limit = None,
@@ -38,6 +51,7 @@ def command(
 ) -> int:
     """Plan, ask, send and report; the same command again continues."""
     from runner.cli.progress import shown
+    from runner.cli.reconcile import reconcile_run
     from runner.cli.show import show_files, show_plan, show_report, show_standing
     from runner.dispatch.dispatcher import Progress
     from runner.run.account import account_of
@@ -46,8 +60,11 @@ def command(
     from runner.run.send import send
 
     console = human(as_json=as_json)
-    options = Options(run, sandbox, limit, ledger, reports)
+    options = Options(run, sandbox, limit, ledger, reports, accept_ledger, accept_clock)
+    ignored = [_fuse(name) for name in ignore_fuse or ()]
     with opened(file, options, fresh_sandbox=sandbox) as job, account_of(job, sandbox=sandbox) as account:
+        if reconcile and job.previous:
+            reconcile_run(console, job.ledger, job.previous, account, yes=yes)
         job.plan()
         show_plan(console, job)
         changes = job.changes()
@@ -60,7 +77,7 @@ def command(
         if not standing.left:
             console.print("\nnothing is left to send" if job.summary.to_send else "\nno row of the file can be sent to")
         progress = Progress()
-        stop = send(job, account, progress, show=lambda: shown(console, progress, standing.left))
+        stop = send(job, account, progress, show=lambda: shown(console, progress, standing.left), ignored_fuses=ignored)
         report = _report(job)
         show_report(console, report)
         _say_how_it_ended(console, stop, report, progress)
@@ -70,6 +87,15 @@ def command(
         if as_json:
             print_json(report.document)
         return _exit_code(stop, report)
+
+
+def _fuse(name: str) -> str:
+    from runner.dispatch.fuse import FuseName
+
+    names = [fuse.value for fuse in FuseName]
+    if name not in names:
+        raise InputError.of(f"--ignore-fuse: there is no fuse {name!r}", f"write {', '.join(names)}")
+    return name
 
 
 def _report(job: "Run") -> "Report":
@@ -113,13 +139,16 @@ def _say_how_it_ended(console: "Console", stop: "Stop | None", report: "Report",
         console.print(f"errorId to quote to the provider: {clean(stop.outcome.error_id)}")
     if stop.reason in ADVICE:
         console.print(ADVICE[stop.reason])
+    if stop.reason is OutcomeReason.FUSE:
+        console.print(f"to go on in spite of it, add --ignore-fuse {stop.detail.partition(':')[0]}")
 
 
 def _verdict(counts: Mapping[str, int]) -> str:
     accepted, rejected, unknown = (counts[s] for s in (Status.ACCEPTED, Status.REJECTED, Status.UNKNOWN))
     if rejected or unknown:
         words = f"finished: {accepted:,} accepted, {rejected:,} rejected, {unknown:,} unknown"
-        return f"{words} (perhaps received, so never sent again by themselves)" if unknown else words
+        remedy = " (perhaps received, so not sent again: `campaign reconcile` asks the provider's log)"
+        return f"{words}{remedy if unknown else ''}"
     return f"all {accepted:,} messages are accepted" if accepted else "nothing was sent"
 
 

@@ -51,7 +51,7 @@ def show_standing(console: "Console", run: "Run", standing: "Standing") -> None:
     if run.died:
         console.print(
             f"{run.died:,} messages were on their way when the process before this one died. Whether they were "
-            "received is unknown, so they are not sent again."
+            "received is unknown, so they are not sent again: `campaign reconcile` asks the provider's log."
         )
     if standing.settled:
         done = _parts(sorted(standing.settled.items()))

@@ -6,6 +6,7 @@ a kill leaves `unknown` is what was in flight plus those.
 """
 
 import asyncio
+import contextlib
 import random
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,10 +14,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
+from runner.dispatch.fuse import Fuses
 from runner.dispatch.pace import Pace
-from runner.dispatch.retry import Backoff, UnknownFuse
+from runner.dispatch.retry import Backoff
+from runner.errors import LedgerError
 from runner.ledger.writer import Claim, LedgerWriter
-from runner.models import Message, Outcome, OutcomeReason, Rate, Status, Then
+from runner.models import FuseLimits, Message, Outcome, OutcomeReason, Rate, Status, Then
 from runner.provider.client import HeldBackError
 
 IN_FLIGHT_LIMIT = 800
@@ -30,6 +33,16 @@ class Sender(Protocol):
     """Sends one message. `departure` is awaited when the connection is ready, before the first byte leaves."""
 
     def __call__(self, message: Message, departure: Callable[[], Awaitable[None]]) -> Awaitable[Outcome]: ...
+
+
+class Permission(Protocol):
+    """What allows this process to send: a lease that may run out."""
+
+    def is_valid(self) -> bool:
+        """Whether a request may leave at this moment."""
+
+    def renew(self) -> bool:
+        """Ask again, blocking; False when it is lost for good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +78,16 @@ class Dispatcher:
         rate: Rate,
         progress: Progress,
         backoff: Backoff | None = None,
-        fuse: UnknownFuse | None = None,
+        fuses: Fuses | None = None,
+        lease: Permission | None = None,
     ) -> None:
         self._send = send
         self._writer = writer
         self._pace = pace
         self._progress = progress
         self._backoff = backoff or Backoff(random.Random())  # noqa: S311 (jitter, not a secret)
-        self._fuse = fuse or UnknownFuse()
+        self._fuses = fuses or Fuses(FuseLimits())
+        self._lease = lease
         self._group = max(1, int(rate.per_second * CLAIM_AHEAD_S))
         self._ahead = rate.per_second >= 1 / (2 * CLAIM_AHEAD_S)
         self._hand: deque[Claim] = deque()  # claimed, not started
@@ -145,10 +160,18 @@ class Dispatcher:
                 await self._until_one_ended()
             elif (wait_s := self._paused_until - loop.time()) > 0:
                 await self._interruptible(asyncio.sleep(wait_s))
+            elif self._lease and not self._lease.is_valid():
+                await self._ask_for_lease(self._lease)
             else:
                 self._progress.waiting_for = ""
                 await self._interruptible(self._pace.turn())
                 return
+
+    async def _ask_for_lease(self, lease: Permission) -> None:
+        """The machine slept, or the ledger was slow: go on only if nobody took the run over meanwhile."""
+        if not await asyncio.to_thread(lease.renew):
+            words = "another process took the run over while this one was away; nothing has left since"
+            self.stop(Stop(OutcomeReason.LEASE_LOST, words))
 
     async def _until_one_ended(self) -> None:
         self._ended.clear()
@@ -198,7 +221,8 @@ class Dispatcher:
     async def _take_back_claims(self) -> None:
         """Give back what was claimed and not started."""
         if self._refill:
-            self._hand.extend(await self._refill)
+            with contextlib.suppress(LedgerError):  # then none of them was claimed, and `run` tells of it
+                self._hand.extend(await self._refill)
         for claim in self._hand:
             self._writer.settle(claim.message.message_id, Outcome(Status.UNSENT, OutcomeReason.HELD_BACK))
         self._hand.clear()
@@ -219,7 +243,8 @@ class Dispatcher:
     async def _departure(self) -> None:
         """The last moment before the first byte leaves: keep the ceiling, and stay if sending has stopped or paused."""
         await self._pace.start()
-        if self._stop or asyncio.get_running_loop().time() < self._paused_until:
+        paused = asyncio.get_running_loop().time() < self._paused_until
+        if self._stop or paused or (self._lease and not self._lease.is_valid()):
             raise HeldBackError
         self._progress.started += 1
 
@@ -244,8 +269,8 @@ class Dispatcher:
             self._again.append(Claim(claim.message, claim.attempt + left))
         else:
             self._progress.settled[outcome.status] += 1
-            if self._fuse.saw(unknown=outcome.status is Status.UNKNOWN):
-                self.stop(Stop(OutcomeReason.FUSE, f"too many unknown outcomes in a row; the last: {outcome.detail}"))
+            if blown := self._fuses.saw(claim.message, outcome):
+                self.stop(Stop(OutcomeReason.FUSE, str(blown)))
         match outcome.then:
             case Then.STOP:
                 self.stop(Stop(outcome.reason, outcome.detail, outcome))

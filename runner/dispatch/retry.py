@@ -7,9 +7,6 @@ BACKOFF_CAP_S = 30.0
 GIVE_UP_AFTER_S = 600.0
 """Without a single answer for so long, a run stops; it can be continued once the network is back."""
 
-UNKNOWN_IN_A_ROW = 20
-"""So many requests in a row without proof of what became of them stop the run: sending on would make more of them."""
-
 
 class Backoff:
     """How long to rest while the provider can't be reached: full jitter, doubling, capped.
@@ -37,16 +34,3 @@ class Backoff:
         """The provider was reached: the next failure starts from the beginning."""
         self._failures = 0
         self._failing_since = None
-
-
-class UnknownFuse:
-    """Trips when too many outcomes in a row are unknown: sending on would only make more of them."""
-
-    def __init__(self, limit: int = UNKNOWN_IN_A_ROW) -> None:
-        self._limit = limit
-        self._in_a_row = 0
-
-    def saw(self, *, unknown: bool) -> bool:
-        """Note one outcome that is settled. Returns whether the fuse trips now."""
-        self._in_a_row = self._in_a_row + 1 if unknown else 0
-        return self._in_a_row >= self._limit

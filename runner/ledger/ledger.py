@@ -4,6 +4,7 @@ All times are microseconds since the epoch, UTC.
 """
 
 import os
+import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,6 +44,8 @@ class RunRecord:
     ended_at: int | None
     stop_reason: str | None
     stop_detail: str | None
+    holder: str | None
+    lease_until: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,18 @@ class Ledger:
         """The file that the ledger is."""
         return Path(self.url.database or "")
 
+    @property
+    def id(self) -> str:
+        """What tells this ledger from every other; a copy of the file has the same."""
+        with ledger_errors("read"), self.engine.connect() as connection:
+            return str(connection.scalar(select(meta.c.value).where(meta.c.name == "id")))
+
+    def newest_time(self) -> int:
+        """The newest time that the ledger knows, 0 for an empty one."""
+        times = (select(func.max(runs.c.started_at)), select(func.max(runs.c.ended_at)))
+        with ledger_errors("read"), self.engine.connect() as connection:
+            return max(connection.scalar(query) or 0 for query in times)
+
     def runs(self, name: str | None = None, run: str | None = None) -> list[RunRecord]:
         """The runs of a campaign, or all, oldest first."""
         query = select(runs).order_by(runs.c.id)
@@ -129,10 +144,11 @@ class Ledger:
         with ledger_errors("written"), self.engine.begin() as connection:
             connection.execute(update(runs).where(runs.c.id == run_id), values)
 
-    def bury_dead_claims(self, run_id: int) -> int:
+    def bury_dead_claims(self, run_id: int, *, died_by: int) -> int:
         """Turn what a dead process left as `sending` into `unknown`: its request may have left. Returns how many.
 
-        Only for the holder of the run's lock: a living process has `sending` messages of its own.
+        `died_by`: microseconds since the epoch by which that process was dead or no longer sent. Only for the holder of
+        the run's lock and lease: a living process has `sending` messages of its own.
         """
         dead = (
             update(messages)
@@ -141,6 +157,7 @@ class Ledger:
                 status=Status.UNKNOWN.value,
                 reason=OutcomeReason.PROCESS_DIED.value,
                 detail="the process that was sending it died before the answer was noted",
+                settled_at=died_by,
             )
         )
         with ledger_errors("written"), self.engine.begin() as connection:
@@ -239,7 +256,8 @@ def _check_version(connection: Connection, path: Path, *, create: bool) -> None:
     names = set(inspect(connection).get_table_names())
     if not names and create:
         metadata.create_all(connection)
-        connection.execute(insert(meta), {"name": "schema_version", "value": str(SCHEMA_VERSION)})
+        facts = {"schema_version": str(SCHEMA_VERSION), "id": secrets.token_hex(8)}
+        connection.execute(insert(meta), [{"name": name, "value": value} for name, value in facts.items()])
         return
     version: str | None = None
     if "meta" in names:

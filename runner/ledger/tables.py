@@ -7,8 +7,11 @@ A message's life (`messages.status`):
     sending   -> rejected   the provider refused it
     sending   -> unknown    bytes left and no proof came back; or the process died
     sending   -> (absent)   certainly not received: it may be claimed again
+    unknown   -> accepted   reconcile found it in the provider's log
+    unknown   -> (absent)   reconcile proved that the provider's log doesn't have it
 
-Nothing leads from accepted, rejected or unknown back to sending, so nobody is texted twice.
+Nothing leads from accepted or rejected back to sending, and from unknown only with the provider's proof, so nobody is
+texted twice.
 """
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Integer, MetaData, String, Table, UniqueConstraint
@@ -44,6 +47,8 @@ runs = Table(
     Column("ended_at", BigInteger),  # null: going on, or killed
     Column("stop_reason", String(32)),  # null: the newest session went to its end
     Column("stop_detail", String),
+    Column("holder", String(160)),  # who may send; null: nobody does
+    Column("lease_until", BigInteger),  # until when, if it isn't renewed
     UniqueConstraint("name", "run"),
 )
 
@@ -65,9 +70,15 @@ messages = Table(
     Column("claimed_at", BigInteger, nullable=False),
     Column("sent_at", BigInteger),
     Column("answered_at", BigInteger),
+    Column("settled_at", BigInteger),  # an unknown request left before this
     Column("umid", String(64)),
     Column("http_status", Integer),
     Column("error_code", Integer),
     Column("error_id", String(64)),
+    # What the provider's log said of it, for messages that reconcile found there.
+    Column("log_status", String(40)),
+    Column("log_segments", Integer),
+    Column("log_price", String(24)),  # decimal text: money is not a float
+    Column("log_currency", String(3)),
     sqlite_with_rowid=False,
 )

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Engine, bindparam, delete, insert, update
+from sqlalchemy import Engine
 
 from runner.errors import LedgerError
 from runner.ledger.ledger import ledger_errors
-from runner.ledger.tables import SENDING, messages
-from runner.models import Message, Outcome, Status
+from runner.ledger.spill import Spill
+from runner.ledger.statements import CLAIM, settle
+from runner.ledger.tables import SENDING
+from runner.models import Message, Outcome
 
 SETTLE_LINGER_S = 0.02
 """How long a settlement may wait for company. At 1,000/s that is 20 to a commit instead of one or two."""
@@ -35,13 +37,14 @@ class Claim:
 class LedgerWriter:
     """Writes one run's claims and settlements. An async context manager; leaving it writes all that is waiting.
 
-    When a write fails nothing further is written: `error` is set, `on_failure` is called in the event loop, and every
-    later call raises the error.
+    When a write fails nothing further is written: `error` is set, `on_failure` is called in the event loop, every later
+    claim raises the error, and settlements go to the `spill`.
     """
 
-    def __init__(self, engine: Engine, run_id: int, *, on_failure: Callable[[LedgerError], None]) -> None:
+    def __init__(self, engine: Engine, run_id: int, spill: Spill, *, on_failure: Callable[[LedgerError], None]) -> None:
         self._engine = engine
         self._run_id = run_id
+        self._spill = spill
         self._on_failure = on_failure
         self._condition = threading.Condition()
         self._claims: list[dict[str, Any]] = []
@@ -64,6 +67,7 @@ class LedgerWriter:
             self._closing = True
             self._condition.notify()
         await asyncio.to_thread(self._thread.join)
+        self._spill.close()
 
     async def claim(self, claims: Sequence[Claim]) -> None:
         """Note that these messages are about to leave. Returns when that is durable; raises LedgerError if it isn't."""
@@ -126,6 +130,8 @@ class LedgerWriter:
                     self._fail(error)
                 except Exception as error:
                     self._fail(LedgerError(f"the ledger could not be written: {error!r}"))
+            if self.error and settlements:
+                self._keep_aside(settlements)
             self._loop.call_soon_threadsafe(_resolve, waiting, self.error)
 
     def _fail(self, error: LedgerError) -> None:
@@ -133,44 +139,19 @@ class LedgerWriter:
         self._loop.call_soon_threadsafe(self._on_failure, error)
 
     def _commit(self, claims: list[dict[str, Any]], settlements: list[tuple[str, Outcome]]) -> None:
-        settled = [
-            {"of_message": message_id, **_settled_values(outcome)}
-            for message_id, outcome in settlements
-            if outcome.status is not Status.UNSENT
-        ]
-        released = [
-            {"of_message": message_id} for message_id, outcome in settlements if outcome.status is Status.UNSENT
-        ]
         with ledger_errors("written"), self._engine.begin() as connection:
-            # Releases go first: a message that is taken back and claimed again may be in one group.
-            for statement, rows in ((_SETTLE, settled), (_RELEASE, released)):
-                if rows:
-                    bound = [{"of_run": self._run_id, **row} for row in rows]
-                    changed = connection.execute(statement, bound).rowcount
-                    if changed != len(rows):
-                        raise LedgerError(
-                            f"the ledger was changed by somebody else: {len(rows) - changed} claims of this process "
-                            "are gone from it"
-                        )
+            # Settlements go first: a message that is taken back and claimed again may be in one group.
+            settle(connection, self._run_id, settlements)
             if claims:
-                connection.execute(_CLAIM, claims)
+                connection.execute(CLAIM, claims)
 
-
-_CLAIM = insert(messages)
-_IS_OURS = (
-    messages.c.run_id == bindparam("of_run"),
-    messages.c.message_id == bindparam("of_message"),
-    messages.c.status == SENDING,
-)
-_SETTLED = ("status", "reason", "detail", "sent_at", "answered_at", "umid", "http_status", "error_code", "error_id")
-_SETTLE = update(messages).where(*_IS_OURS).values({name: bindparam(name) for name in _SETTLED})
-_RELEASE = delete(messages).where(*_IS_OURS)
-
-
-def _settled_values(outcome: Outcome) -> dict[str, Any]:
-    values = {name: getattr(outcome, name) for name in _SETTLED}
-    # Plain strings for the driver; the words only where they say more than the code.
-    return values | {"status": outcome.status.value, "reason": outcome.reason.value, "detail": outcome.detail or None}
+    def _keep_aside(self, settlements: list[tuple[str, Outcome]]) -> None:
+        """Answers that the ledger didn't take go to the spill, and from there into the ledger at the next start."""
+        try:
+            self._spill.write(settlements)
+        except OSError as error:
+            words = f"{self.error}; the answers of {len(settlements)} requests are lost too ({error.strerror})"
+            self.error = LedgerError(words)
 
 
 def _resolve(waiting: list[asyncio.Future[None]], error: LedgerError | None) -> None:

@@ -52,7 +52,7 @@ class Client:
         self._endpoint = endpoint
         self._api_key = api_key
         self._headers = {
-            "Authorization": f"Bearer {_header_safe(api_key)}",
+            "Authorization": f"Bearer {header_safe(api_key)}",
             "Content-Type": "application/json",
             "Accept": "application/json",
             "User-Agent": "campaign-runner",
@@ -61,7 +61,7 @@ class Client:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        connector = _Departures(limit=self._limit, ssl=_tls_context() if self._endpoint.tls else True)
+        connector = _Departures(limit=self._limit, ssl=tls_context() if self._endpoint.tls else True)
         self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -180,14 +180,14 @@ def _words(error: Exception) -> str:
     return f"{name}: {text[:200]}" if text else name
 
 
-def _tls_context() -> ssl.SSLContext:
+def tls_context() -> ssl.SSLContext:
     """Certificates verified against the system's store or SSL_CERT_FILE; TLS 1.3 at least, as Singapore demands."""
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     return context
 
 
-def _header_safe(api_key: str) -> str:
+def header_safe(api_key: str) -> str:
     """A key that cannot be a header value is refused here, because an error further down would print it."""
     if not api_key.isascii() or not api_key.isprintable() or " " in api_key:
         raise InputError.of(

@@ -50,6 +50,12 @@ def resolve(region: str, sub_account_id: str, override: str | None = None) -> En
     return Endpoint(override.rstrip("/"), sub_account_id)
 
 
+def is_safe(url: str) -> bool:
+    """Whether a URL may be followed: encrypted, or on this computer."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or ""))
+
+
 def _split(url: str) -> SplitResult | None:
     """The parts of a base URL, or None when it isn't one."""
     try:

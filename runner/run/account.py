@@ -27,16 +27,20 @@ class Account:
     api_key: str = field(repr=False)
 
 
+def provider_account(region: str, sub_account_id: str) -> Account:
+    """An account of the provider's, with the key from the environment.
+
+    Raises InputError when there is no key, or a base URL that isn't safe.
+    """
+    return Account(resolve(region, sub_account_id, os.environ.get(BASE_URL_VARIABLE)), _api_key())
+
+
 @contextlib.contextmanager
 def account_of(run: Run, *, sandbox: bool) -> Iterator[Account]:
-    """The account that the campaign names, with the key from the environment; or a sandbox that stands in for it.
-
-    The sandbox lives as long as the block. Raises InputError when there is no key, or a base URL that isn't safe.
-    """
+    """The account that the campaign names; or a sandbox that stands in for it and lives as long as the block."""
     named = run.campaign.account
     if not sandbox:
-        endpoint = resolve(named.region, named.sub_account_id, os.environ.get(BASE_URL_VARIABLE))
-        yield Account(endpoint, _api_key())
+        yield provider_account(named.region, named.sub_account_id)
         return
     api_key = secrets.token_urlsafe()
     options = SandboxOptions(

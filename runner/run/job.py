@@ -13,12 +13,16 @@ import orjson
 
 from runner.campaign import Campaign, check_run_id, run_id
 from runner.errors import InputError
+from runner.ledger.lease import Lease
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger, parse_url
 from runner.ledger.lock import run_lock
+from runner.ledger.spill import merge
 from runner.plan.identity import MessageIds
 from runner.plan.inputs import Inputs, load_inputs
+from runner.plan.parquet import replacing
 from runner.plan.planner import Planner, changed_messages, is_readable, numbers_under_new_keys, read_messages
 from runner.plan.summary import PlanSummary
+from runner.run.doubts import refuse_the_impossible
 from runner.run.options import canonical, changed_options, described_options
 from runner.run.places import SANDBOX_RUN, Options, Places, places_of
 from runner.run.times import now_us
@@ -48,9 +52,20 @@ class Run:
         self.limit = limit
         self.ids = MessageIds(name, run)
         self.summary = PlanSummary()
+        self.lease: Lease | None = None
+        self.died = 0
         found = ledger.runs(name, run)
         self.previous: RunRecord | None = found[0] if found else None
-        self.died = ledger.bury_dead_claims(self.previous.id) if self.previous else 0
+        if self.previous:
+            self._take_over(self.previous.id)
+
+    def _take_over(self, run_id: int) -> None:
+        self.lease, self.died = take_over(self.ledger, run_id)
+
+    def close(self) -> None:
+        """Let the next process begin at once."""
+        if self.lease:
+            self.lease.give_back()
 
     @property
     def campaign(self) -> Campaign:
@@ -113,12 +128,14 @@ class Run:
 
     def begin(self) -> RunRecord:
         """Make the newest plan the one that is sent, and say so in the ledger."""
+        with replacing(self.places.ledger_id) as file:
+            file.write(self.ledger.id.encode())
         self.places.sent_plan.unlink(missing_ok=True)
         try:
             self.places.sent_plan.hardlink_to(self.places.plan)
         except OSError:  # a file system without links
             shutil.copy2(self.places.plan, self.places.sent_plan)
-        return self.ledger.begin_run(
+        record = self.ledger.begin_run(
             name=self.name,
             run=self.run,
             now=now_us(),
@@ -128,6 +145,31 @@ class Run:
             rows=self.summary.rows,
             to_send=self.summary.to_send,
         )
+        if self.lease is None:
+            self._take_over(record.id)
+        return record
+
+
+def take_over(ledger: Ledger, run_id: int) -> tuple[Lease, int]:
+    """Make this process the one that may send a run, and settle what the one before left open.
+
+    Returns the lease, and how many messages a dead process left unknown. The caller holds the run's lock.
+    """
+    lease = Lease(ledger.engine, run_id)
+    until = lease.take()
+    merge(ledger, run_id)
+    died_by = now_us() if until is None else min(now_us(), int(until * 1e6))
+    return lease, ledger.bury_dead_claims(run_id, died_by=died_by)
+
+
+@contextlib.contextmanager
+def taken_over(ledger: Ledger, run_id: int) -> Iterator[None]:
+    """`take_over` for the length of a block."""
+    lease, _ = take_over(ledger, run_id)
+    try:
+        yield
+    finally:
+        lease.give_back()
 
 
 @contextlib.contextmanager
@@ -144,7 +186,12 @@ def opened(path: Path, options: Options, *, fresh_sandbox: bool = False) -> Iter
         if fresh_sandbox:
             _empty(places.folder)
         with open_ledger(places.ledger, create=True) as ledger:
-            yield Run(inputs, name, run, places, ledger, options.limit)
+            refuse_the_impossible(ledger, name, run, places, options)
+            opened_run = Run(inputs, name, run, places, ledger, options.limit)
+            try:
+                yield opened_run
+            finally:
+                opened_run.close()
 
 
 def _run_id(campaign: Campaign, options: Options) -> str:

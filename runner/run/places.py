@@ -17,6 +17,8 @@ class Options:
     limit: int | None = None
     ledger: str | None = None
     reports: Path | None = None
+    accept_ledger: bool = False
+    accept_clock: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,11 @@ class Places:
     @property
     def results_csv(self) -> Path:
         return self.folder / "results.csv"
+
+    @property
+    def ledger_id(self) -> Path:
+        """Holds the id of the ledger that this folder's run was sent with."""
+        return self.folder / ".ledger"
 
     @property
     def sandbox_book(self) -> Path:

@@ -2,17 +2,21 @@
 
 import asyncio
 import contextlib
+import random
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 from runner.dispatch.dispatcher import IN_FLIGHT_LIMIT, Dispatcher, Progress, Stop
+from runner.dispatch.fuse import Fuses
 from runner.dispatch.pace import Pace
+from runner.dispatch.retry import Backoff
 from runner.errors import LedgerError
 from runner.ledger.ledger import RunRecord
+from runner.ledger.spill import Spill, spill_path
 from runner.ledger.writer import LedgerWriter
 from runner.models import Message, Outcome, OutcomeReason
 from runner.plan.planner import read_messages
@@ -24,7 +28,14 @@ from runner.run.options import send_options
 from runner.run.times import now_us
 
 
-def send(run: Run, account: Account, progress: Progress, *, show: Callable[[], Awaitable[None]]) -> Stop | None:
+def send(
+    run: Run,
+    account: Account,
+    progress: Progress,
+    *,
+    show: Callable[[], Awaitable[None]],
+    ignored_fuses: Collection[str] = (),
+) -> Stop | None:
     """Send what is left of the run's plan. Returns why it stopped early, or None when it came to its end.
 
     `show` is a coroutine that runs beside the sending and reads `progress`; it is cancelled at the end. Ctrl-C and
@@ -34,7 +45,7 @@ def send(run: Run, account: Account, progress: Progress, *, show: Callable[[], A
     stop: Stop | None = Stop(OutcomeReason.INTERRUPTED, "it ended unexpectedly")
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            stop = runner.run(_send(run, record, account, progress, show))
+            stop = runner.run(_send(run, record, account, progress, show, ignored_fuses))
     except LedgerError as error:
         stop = Stop(OutcomeReason.INTERRUPTED, str(error))
         words = f"{error}; nothing has left since. Mend that, and run the same command again to continue"
@@ -51,7 +62,12 @@ def send(run: Run, account: Account, progress: Progress, *, show: Callable[[], A
 
 
 async def _send(
-    run: Run, record: RunRecord, account: Account, progress: Progress, show: Callable[[], Awaitable[None]]
+    run: Run,
+    record: RunRecord,
+    account: Account,
+    progress: Progress,
+    show: Callable[[], Awaitable[None]],
+    ignored_fuses: Collection[str],
 ) -> Stop | None:
     payload = PayloadBuilder(send_options(run.campaign))
 
@@ -62,13 +78,21 @@ async def _send(
     def on_ledger_failure(error: LedgerError) -> None:
         dispatcher.stop(Stop(OutcomeReason.INTERRUPTED, str(error)))
 
+    spill = Spill(spill_path(run.ledger.path, record.id))
     async with (
-        LedgerWriter(run.ledger.engine, record.id, on_failure=on_ledger_failure) as writer,
+        LedgerWriter(run.ledger.engine, record.id, spill, on_failure=on_ledger_failure) as writer,
         Client(account.endpoint, account.api_key, limit=IN_FLIGHT_LIMIT) as client,
     ):
         rate = run.campaign.rate
         dispatcher = Dispatcher(
-            send=send_one, writer=writer, pace=Pace(rate, clock=time.monotonic), rate=rate, progress=progress
+            send=send_one,
+            writer=writer,
+            pace=Pace(rate, clock=time.monotonic),
+            rate=rate,
+            progress=progress,
+            backoff=Backoff(random.Random(), give_up_after_s=run.campaign.give_up_after.total_seconds()),  # noqa: S311
+            fuses=Fuses(run.campaign.stop_when.limits(), ignored=ignored_fuses),
+            lease=run.lease,
         )
         showing = asyncio.ensure_future(show())
         try:

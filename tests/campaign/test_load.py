@@ -142,7 +142,7 @@ ONE_MISTAKE = {
     "template is a folder": ("../templates/welcome.txt.j2", "../templates", "4:11: template: templates is a folder; name a file in it"),
     "source at the top": ("rate:", "source: ACME\nrate:", '5:1: source: no such key; write "source" under message:'),
     "phone at the top": ("rate:", "phone: mobile\nrate:", '5:1: phone: no such key; write "phone" under recipients:'),
-    "unknown key": ("rate:", "colour: red\nrate:", "5:1: colour: no such key; the keys at the top level are name, run, timezone, account, recipients, message, rate, report, subAccountId, template"),
+    "unknown key": ("rate:", "colour: red\nrate:", "5:1: colour: no such key; the keys at the top level are name, run, timezone, account, recipients, message, rate, stopWhen, giveUpAfter, report, subAccountId, template"),
     "key that is a number": ("rate:", "1: red\nrate:", '5:1: 1: the key "1" is not text for YAML; put the key in quotes, or see the schema for the keys'),
     "merge key": ("rate:", "<<: {a: b}\nrate:", "5:1: <<: merge keys (<<) are not supported; write the keys out"),
     "recipients are a list": ("recipients: recipients/welcome.csv", "recipients: [a.csv]", '3:13: recipients: a list where keys are expected; write "recipients: recipients/welcome.csv"'),

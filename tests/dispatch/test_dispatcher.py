@@ -9,12 +9,14 @@ import pytest
 
 from runner.dispatch import dispatcher as dispatcher_module
 from runner.dispatch.dispatcher import CLAIM_AHEAD_S, Dispatcher, Progress, Stop
+from runner.dispatch.fuse import Fuses
 from runner.dispatch.pace import Pace
-from runner.dispatch.retry import Backoff, UnknownFuse
+from runner.dispatch.retry import Backoff
 from runner.errors import LedgerError
 from runner.ledger.ledger import Ledger, open_ledger
+from runner.ledger.spill import Spill, merge, spill_path
 from runner.ledger.writer import LedgerWriter
-from runner.models import Encoding, Message, Outcome, OutcomeReason, Rate, Status, Then
+from runner.models import Encoding, FuseLimits, Message, Outcome, OutcomeReason, Rate, Status, Then
 from runner.provider.client import HeldBackError
 
 Departure = Callable[[], Awaitable[None]]
@@ -57,7 +59,8 @@ class Stage:
         def on_failure(error: LedgerError) -> None:
             self.dispatcher.stop(Stop(OutcomeReason.INTERRUPTED, str(error)))
 
-        async with LedgerWriter(self.ledger.engine, self.record.id, on_failure=on_failure) as writer:
+        spill = Spill(spill_path(self.ledger.path, self.record.id))
+        async with LedgerWriter(self.ledger.engine, self.record.id, spill, on_failure=on_failure) as writer:
             self.dispatcher = Dispatcher(
                 send=self._send,
                 writer=writer,
@@ -182,7 +185,7 @@ def test_without_a_connection_for_too_long_it_gives_up(tmp_path: Path) -> None:
 
 def test_too_many_unknown_in_a_row_blow_the_fuse(tmp_path: Path) -> None:
     lost = outcome(Status.UNKNOWN, OutcomeReason.SERVER_ERROR, sent_at=1)
-    stage = Stage(tmp_path, answering(*[lost] * 1000), Rate(200, 1), fuse=UnknownFuse(5))
+    stage = Stage(tmp_path, answering(*[lost] * 1000), Rate(200, 1), fuses=Fuses(FuseLimits(unknown_in_a_row=5)))
 
     stop = stage.run(1000)
 
@@ -293,3 +296,11 @@ def test_nothing_leaves_once_the_ledger_cannot_be_written(tmp_path: Path) -> Non
     with pytest.raises(LedgerError):
         asyncio.run(stage._run(1000))
     assert len(stage.departed) < 10 + 200 * 0.3
+
+    # The answers that came meanwhile are kept beside the ledger, and the next start has them.
+    with stage.ledger.engine.begin() as connection:
+        connection.exec_driver_sql("alter table elsewhere rename to messages")
+    merge(stage.ledger, stage.record.id)
+    assert {"accepted": len(stage.departed)} == stage.ledger.counts(stage.record.id)
+    assert not spill_path(stage.ledger.path, stage.record.id).exists()
+    stage.ledger.close()

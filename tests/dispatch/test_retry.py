@@ -1,8 +1,8 @@
-"""Decisions after trouble: how long to rest, when to give up, when the fuse blows."""
+"""Decisions after trouble: how long to rest, when to give up."""
 
 import random
 
-from runner.dispatch.retry import BACKOFF_BASE_S, BACKOFF_CAP_S, GIVE_UP_AFTER_S, Backoff, UnknownFuse
+from runner.dispatch.retry import BACKOFF_BASE_S, BACKOFF_CAP_S, GIVE_UP_AFTER_S, Backoff
 
 
 class Longest(random.Random):
@@ -43,11 +43,3 @@ def test_it_gives_up_after_long_enough_without_one_success() -> None:
 
     assert backoff.failed(100.0 + GIVE_UP_AFTER_S - 1) is not None
     assert backoff.failed(100.0 + GIVE_UP_AFTER_S) is None
-
-
-def test_the_fuse_counts_only_what_is_in_a_row() -> None:
-    fuse = UnknownFuse(3)
-
-    assert [False, False, False, False, False, True] == [
-        fuse.saw(unknown=unknown) for unknown in (True, True, False, True, True, True)
-    ]

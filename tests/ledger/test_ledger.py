@@ -3,12 +3,14 @@
 import asyncio
 import sqlite3
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from runner.errors import InputError, LedgerError
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger, parse_url
+from runner.ledger.spill import Spill, spill_path
 from runner.ledger.writer import Claim, LedgerWriter
 from runner.models import Encoding, Message, Outcome, OutcomeReason, Status
 
@@ -19,6 +21,12 @@ def message(number: int) -> Message:
     return Message(number, f"C-{number}", "+12025550142", "US", "Hi", Encoding.GSM7, 1, f"sale.main.{number}")
 
 
+def writing(
+    ledger: Ledger, record: RunRecord, on_failure: Callable[[LedgerError], None] = lambda _: None
+) -> LedgerWriter:
+    return LedgerWriter(ledger.engine, record.id, Spill(spill_path(ledger.path, record.id)), on_failure=on_failure)
+
+
 def begin(ledger: Ledger, run: str = "main") -> RunRecord:
     return ledger.begin_run(
         name="sale", run=run, now=1, sub_account_id="acme", options="{}", fingerprint="f", rows=3, to_send=3
@@ -27,7 +35,9 @@ def begin(ledger: Ledger, run: str = "main") -> RunRecord:
 
 def claim_and_settle(ledger: Ledger, record: RunRecord, *settled: tuple[int, Outcome], claimed: int = 3) -> None:
     async def scenario() -> None:
-        async with LedgerWriter(ledger.engine, record.id, on_failure=lambda _: None) as writer:
+        async with LedgerWriter(
+            ledger.engine, record.id, Spill(spill_path(ledger.path, record.id)), on_failure=lambda _: None
+        ) as writer:
             await writer.claim([Claim(message(number), 1) for number in range(claimed)])
             for number, outcome in settled:
                 writer.settle(message(number).message_id, outcome)
@@ -66,7 +76,7 @@ def test_a_dead_process_leaves_unknown_messages_of_its_own_run_only(tmp_path: Pa
         claim_and_settle(ledger, living)
 
     with open_ledger(path, create=False) as ledger:
-        assert 2 == ledger.bury_dead_claims(dead.id)
+        assert 2 == ledger.bury_dead_claims(dead.id, died_by=7)
         assert {"accepted": 1, "unknown": 2} == ledger.counts(dead.id)
         assert {"sending": 3} == ledger.counts(living.id)
         assert "process_died" == ledger.records(dead.id, ["sale.main.1"])["sale.main.1"].reason
@@ -90,7 +100,9 @@ def test_what_is_settled_is_never_settled_again(tmp_path: Path, final: Status) -
         claim_and_settle(ledger, record, (0, Outcome(final, OutcomeReason.QUEUED)), claimed=1)
 
         async def again(outcome: Outcome) -> None:
-            async with LedgerWriter(ledger.engine, record.id, on_failure=lambda _: None) as writer:
+            async with LedgerWriter(
+                ledger.engine, record.id, Spill(spill_path(ledger.path, record.id)), on_failure=lambda _: None
+            ) as writer:
                 writer.settle(message(0).message_id, outcome)
                 await writer.flush()
 
@@ -106,7 +118,9 @@ def test_a_claim_that_returned_survives_a_copy_of_the_files(tmp_path: Path) -> N
     path = tmp_path / "l.sqlite3"
 
     async def scenario(ledger: Ledger, record: RunRecord) -> None:
-        async with LedgerWriter(ledger.engine, record.id, on_failure=lambda _: None) as writer:
+        async with LedgerWriter(
+            ledger.engine, record.id, Spill(spill_path(ledger.path, record.id)), on_failure=lambda _: None
+        ) as writer:
             await writer.claim([Claim(message(0), 1)])
             copy = tmp_path / "copy.sqlite3"
             copy.write_bytes(path.read_bytes())
@@ -130,7 +144,9 @@ def test_a_failing_write_is_said_and_stops_everything_after_it(tmp_path: Path) -
     said: list[LedgerError] = []
 
     async def scenario(ledger: Ledger, record: RunRecord) -> None:
-        async with LedgerWriter(ledger.engine, record.id, on_failure=said.append) as writer:
+        async with LedgerWriter(
+            ledger.engine, record.id, Spill(spill_path(ledger.path, record.id)), on_failure=said.append
+        ) as writer:
             await writer.claim([Claim(message(0), 1)])
             with ledger.engine.begin() as connection:
                 connection.exec_driver_sql("drop table messages")

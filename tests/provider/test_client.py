@@ -42,7 +42,8 @@ class Server:
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
-                length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+                _, _, length_on = head.lower().partition(b"content-length:")
+                length = int(length_on.split(b"\r\n")[0] or 0)  # a GET has none
                 self.requests.append(head + await reader.readexactly(length))
                 answer, then = self.scripts.pop(0)
                 writer.write(answer)

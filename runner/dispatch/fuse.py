@@ -1,0 +1,95 @@
+"""Fuses: what stops a run by itself before it makes a mistake large. Counting only; no clock, no ledger.
+
+Each has a name, by which it can be ignored for one start of a run.
+"""
+
+from collections import deque
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+
+from runner.models import FuseLimits, Message, Outcome, Status
+
+RECENT = 200
+"""Outcomes that the share of unknown ones is taken over."""
+
+SAMPLE = 50
+"""Outcomes before a share says anything."""
+
+EXAMPLES = 3
+
+
+class FuseName(StrEnum):
+    """What `--ignore-fuse` takes."""
+
+    UNKNOWN_IN_A_ROW = "unknownInARow"
+    UNKNOWN_SHARE = "unknownShare"
+    REJECTED_SHARE = "rejectedShare"
+
+
+@dataclass(frozen=True, slots=True)
+class Blown:
+    """A fuse that has tripped, and what it saw."""
+
+    name: FuseName
+    saw: str
+    examples: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.saw}; for example {'; '.join(self.examples)}"
+
+
+class Fuses:
+    """Watches the outcomes of one session. `saw` each of them, in the order they are settled."""
+
+    def __init__(self, limits: FuseLimits, *, ignored: Collection[str] = ()) -> None:
+        self._limits = limits
+        self._ignored = frozenset(ignored)
+        self._in_a_row = 0
+        self._recent: deque[bool] = deque(maxlen=RECENT)
+        self._settled = 0
+        self._rejected = 0
+        self._examples: dict[Status, deque[str]] = {
+            status: deque(maxlen=EXAMPLES) for status in (Status.UNKNOWN, Status.REJECTED)
+        }
+
+    def saw(self, message: Message, outcome: Outcome) -> Blown | None:
+        """Note an outcome that is settled for good. Returns the fuse that it trips."""
+        unknown = outcome.status is Status.UNKNOWN
+        self._in_a_row = self._in_a_row + 1 if unknown else 0
+        self._recent.append(unknown)
+        self._settled += 1
+        self._rejected += outcome.status is Status.REJECTED
+        if outcome.status in self._examples:
+            code = f" {outcome.error_code}" if outcome.error_code else ""
+            words = f" ({outcome.detail})" if outcome.detail else ""
+            self._examples[outcome.status].append(f"row {message.row}: {outcome.reason.value}{code}{words}")
+        return self._blown()
+
+    def _blown(self) -> Blown | None:
+        limits = self._limits
+        unknown, recent = sum(self._recent), len(self._recent)
+        checks = (
+            (
+                FuseName.UNKNOWN_IN_A_ROW,
+                Status.UNKNOWN,
+                self._in_a_row >= limits.unknown_in_a_row,
+                f"{self._in_a_row} requests in a row without proof of what became of them",
+            ),
+            (
+                FuseName.UNKNOWN_SHARE,
+                Status.UNKNOWN,
+                recent >= SAMPLE and unknown > limits.unknown_share * recent,
+                f"{unknown} of the last {recent} requests without proof of what became of them",
+            ),
+            (
+                FuseName.REJECTED_SHARE,
+                Status.REJECTED,
+                self._settled >= SAMPLE and self._rejected > limits.rejected_share * self._settled,
+                f"{self._rejected} of {self._settled} messages were rejected",
+            ),
+        )
+        for name, status, has_tripped, saw in checks:
+            if has_tripped and name not in self._ignored:
+                return Blown(name, saw, tuple(self._examples[status]))
+        return None

@@ -1,0 +1,173 @@
+"""The provider's log export: what it knows of the messages it received. Reading only; nothing here sends a message.
+
+An export is a job: start it, ask until it is done, download its CSV files from the links it gives. The API key goes to
+the provider's own origin alone, because a link may lead to a storage service of somebody else.
+"""
+
+import csv
+import io
+import tempfile
+from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from types import TracebackType
+from typing import IO, Any, Self
+from urllib.parse import quote
+
+import aiohttp
+import orjson
+from yarl import URL
+
+from runner.errors import StoppedError
+from runner.provider.client import CONNECT_TIMEOUT_S, header_safe, tls_context
+from runner.provider.codes import ADVICE, FATAL_STATUS
+from runner.provider.endpoint import Endpoint, is_safe
+
+READ_TIMEOUT_S = 60.0
+NEEDED_COLUMNS = frozenset({"umid", "clientmessageid"})
+
+
+class JobStatus(StrEnum):
+    """The states of an export job, by the provider's document."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    EMPTY = "empty"  # an answer: the log has nothing in that span of time
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Where an export stands; `links` are there once it has succeeded."""
+
+    status: JobStatus
+    links: tuple[str, ...] = ()
+
+
+class UnreachableError(StoppedError):
+    """The provider didn't answer, or with a passing fault: asking again may help."""
+
+
+class LogExports:
+    """Exports of one sub-account. An async context manager. All errors are StoppedError, in words."""
+
+    def __init__(self, endpoint: Endpoint, api_key: str) -> None:
+        self._base = URL(endpoint.base_url)
+        account = quote(endpoint.sub_account_id, safe="&")
+        self._jobs = f"{endpoint.base_url}/api/v1/subaccounts/{account}/messages/exports"
+        self._key = {"Authorization": f"Bearer {header_safe(api_key)}"}
+        self._session: aiohttp.ClientSession
+
+    async def __aenter__(self) -> Self:
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=READ_TIMEOUT_S)
+        connector = aiohttp.TCPConnector(ssl=tls_context())
+        self._session = aiohttp.ClientSession(
+            connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=True
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._session.close()
+
+    async def start(self, since: datetime, until: datetime) -> str:
+        """Start an export of all messages between two aware times; returns its job id."""
+        body = {"from": _utc(since), "to": _utc(until), "limit": 0}
+        answer = await self._ask("POST", self._jobs, orjson.dumps(body))
+        job_id = answer.get("jobId")
+        if not isinstance(job_id, str) or not job_id:
+            raise StoppedError("the provider's answer to the log export has no jobId")
+        return job_id
+
+    async def look(self, job_id: str) -> Job:
+        """Where the job stands."""
+        answer = await self._ask("GET", f"{self._jobs}/{quote(job_id, safe='')}")
+        try:
+            status = JobStatus(str(answer.get("status")).lower())
+        except ValueError:
+            raise StoppedError(f"the log export has the unknown status {answer.get('status')!r}") from None
+        links = answer.get("data") or []
+        if status is JobStatus.SUCCEEDED and not (
+            isinstance(links, list) and links and all(isinstance(link, str) for link in links)
+        ):
+            raise StoppedError("the log export has succeeded, but gives no links")
+        return Job(status, tuple(links) if status is JobStatus.SUCCEEDED else ())
+
+    async def entries(self, link: str) -> AsyncGenerator[dict[str, str], None]:
+        """The rows of one CSV file, by lower-case column name. It is downloaded whole before the first one comes."""
+        with tempfile.TemporaryFile() as file:
+            await self._download(link, file)
+            file.seek(0)
+            with io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
+                for row in _rows(text):
+                    yield row
+
+    async def _ask(self, method: str, url: str, body: bytes | None = None) -> dict[str, Any]:
+        headers = {**self._key, "Content-Type": "application/json"}
+        try:
+            async with self._session.request(method, url, data=body, headers=headers, allow_redirects=False) as answer:
+                content = await answer.read()
+                status = answer.status
+        except (aiohttp.ClientError, OSError) as error:
+            raise UnreachableError(f"the provider can't be reached for its log: {_words(error)}") from error
+        if status == 429 or status >= 500:
+            raise UnreachableError(f"the provider answered HTTP {status} to the log export")
+        if status >= 300:
+            advice = ADVICE.get(FATAL_STATUS[status], "") if status in FATAL_STATUS else ""
+            raise StoppedError(f"the provider refused the log export: HTTP {status}{f'; {advice}' if advice else ''}")
+        try:
+            data = orjson.loads(content)
+        except orjson.JSONDecodeError:
+            data = None
+        if not isinstance(data, dict):
+            raise StoppedError("the provider's answer to the log export is not a JSON object")
+        return data
+
+    async def _download(self, link: str, file: IO[bytes]) -> None:
+        url = URL(link, encoded=True)
+        if not is_safe(link):
+            raise StoppedError(
+                f"the log export's link leads to {url.host or link!r} without encryption; it isn't followed"
+            )
+        headers = self._key if url.origin() == self._base.origin() else {}
+        try:
+            async with self._session.get(url, headers=headers) as answer:
+                if answer.status != 200:
+                    again = "it may have expired: " if answer.status in (401, 403, 404, 410) else ""
+                    raise StoppedError(f"the log export's link answers HTTP {answer.status}; {again}start again")
+                if answer.content_length is None and answer.headers.get("Transfer-Encoding", "").lower() != "chunked":
+                    raise StoppedError("the log export comes without a length, so it can't be told whether it is whole")
+                async for chunk in answer.content.iter_any():
+                    file.write(chunk)
+        except (aiohttp.ClientError, OSError) as error:
+            raise StoppedError(f"the log export was cut off in the middle: {_words(error)}; start again") from error
+
+
+def _rows(text: IO[str]) -> Iterator[dict[str, str]]:
+    """The rows of a CSV file; a file without the needed columns, or with a torn row, is refused whole."""
+    reader = csv.reader(text, strict=True)
+    try:
+        header = [name.strip().lower() for name in next(reader, [])]
+        if not header:
+            return
+        if missing := NEEDED_COLUMNS - set(header):
+            raise StoppedError(f"the log export has no column {', '.join(sorted(missing))}")
+        for cells in reader:
+            if len(cells) != len(header):
+                raise StoppedError(f"the log export is cut off or broken at line {reader.line_num}; start again")
+            yield dict(zip(header, cells, strict=True))
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise StoppedError(f"the log export is broken at line {reader.line_num}: {error}; start again") from error
+
+
+def _utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _words(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

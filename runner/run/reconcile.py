@@ -1,0 +1,148 @@
+"""Reconciling: the unknown messages of a run, settled by the provider's own log."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import orjson
+
+from runner.errors import StoppedError
+from runner.ledger.ledger import Ledger, RunRecord
+from runner.ledger.lock import run_lock
+from runner.ledger.reconciliation import LogEntry, Unknowns, apply, unknown_ids, unknowns
+from runner.provider.exports import Job, JobStatus, LogExports, UnreachableError
+from runner.run.account import Account, provider_account
+from runner.run.job import taken_over
+from runner.run.places import Options, Places
+from runner.run.status import recorded
+
+SETTLE = timedelta(minutes=15)
+"""How long after a request the provider's log is trusted to have it."""
+
+DEADLINE = timedelta(minutes=30)
+"""How long an export may take."""
+
+MARGIN = timedelta(minutes=10)
+"""The export begins this much before the first unknown request: the provider's clock may differ from ours."""
+
+FIRST_LOOK_S = 1.0
+SLOWEST_LOOK_S = 30.0
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What the log says of the unknown messages of a run; nothing is changed yet.
+
+    `found` are in the log. `missing` are not; they are `not_received` for certain only if the log was made late enough,
+    and else `again_at` says when to ask again.
+    """
+
+    unknown: Unknowns
+    found: dict[str, LogEntry] = field(default_factory=dict)
+    missing: frozenset[str] = frozenset()
+    again_at: datetime | None = None
+
+    @property
+    def not_received(self) -> frozenset[str]:
+        return frozenset() if self.again_at else self.missing
+
+
+@contextlib.contextmanager
+def recovered(name: str, run: str | None, options: Options) -> Iterator[tuple[Ledger, RunRecord, Places, Account]]:
+    """A run that is nobody's now, with what a dead process left open settled, and the account it was sent with.
+
+    Raises RunLockedError while another process has the run, InputError when the ledger doesn't know it.
+    """
+    with recorded(name, run, options) as (ledger, record, places):
+        account = orjson.loads(record.options)
+        with run_lock(ledger.path, record.name, record.run), taken_over(ledger, record.id):
+            yield (
+                ledger,
+                record,
+                places,
+                provider_account(account["account.region"], account["account.subAccountId"]),
+            )
+
+
+def look_up(
+    ledger: Ledger, record: RunRecord, account: Account, *, settle: timedelta, deadline: timedelta, say: Say
+) -> Finding | None:
+    """Ask the provider's log for the unknown messages of a run. None when nothing is unknown.
+
+    Raises StoppedError when the log can't be had whole; nothing is changed in any case.
+    """
+    unknown = unknowns(ledger, record.id)
+    if unknown is None:
+        return None
+    wanted = unknown_ids(ledger, record.id)
+    now = datetime.now(UTC)
+    since = _moment(unknown.first_claimed_at) - MARGIN
+    found = asyncio.run(_entries_of(wanted, since, now, account, deadline, say))
+    certain_from = _moment(unknown.last_settled_at) + settle
+    return Finding(unknown, found, frozenset(wanted - set(found)), certain_from if now < certain_from else None)
+
+
+async def _entries_of(
+    wanted: set[str], since: datetime, until: datetime, account: Account, deadline: timedelta, say: Say
+) -> dict[str, LogEntry]:
+    """What the provider's log has of the wanted messages."""
+    found: dict[str, LogEntry] = {}
+    async with LogExports(account.endpoint, account.api_key) as exports:
+        say(f"asking for the provider's log since {since:%Y-%m-%d %H:%M:%S} UTC")
+        # Whole seconds, rounded outwards: the provider takes no fractions, and its span ends before `to`.
+        job_id = await exports.start(since, until + timedelta(seconds=2))
+        job = await _finished(exports, job_id, deadline, say)
+        for number, link in enumerate(job.links, 1):
+            say(f"reading file {number} of {len(job.links)}")
+            async with contextlib.aclosing(exports.entries(link)) as rows:
+                async for row in rows:
+                    if row["clientmessageid"] in wanted and row["umid"]:
+                        found[row["clientmessageid"]] = _entry(row)
+    return found
+
+
+def apply_finding(ledger: Ledger, record: RunRecord, finding: Finding) -> None:
+    """Settle what the log has proven, all of it or nothing."""
+    apply(ledger, record.id, found=finding.found, not_received=finding.not_received)
+
+
+async def _finished(exports: LogExports, job_id: str, deadline: timedelta, say: Say) -> Job:
+    """Ask with growing pauses until the job is done. Raises StoppedError when it fails or takes too long."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + deadline.total_seconds()
+    pause_s = FIRST_LOOK_S
+    while True:
+        try:
+            job = await exports.look(job_id)
+        except UnreachableError as error:
+            words = str(error)
+        else:
+            if job.status in (JobStatus.SUCCEEDED, JobStatus.EMPTY):
+                return job
+            if job.status not in (JobStatus.QUEUED, JobStatus.RUNNING):
+                raise StoppedError(f"the provider's log export ended as {job.status}; nothing was changed, try again")
+            words = f"the export is {job.status}"
+        if loop.time() + pause_s > end:
+            raise StoppedError(f"the provider's log export took too long ({words}); nothing was changed, try again")
+        say(f"{words}; asking again in {pause_s:.0f} s")
+        await asyncio.sleep(pause_s)
+        pause_s = min(pause_s * 1.5, SLOWEST_LOOK_S)
+
+
+def _entry(row: dict[str, str]) -> LogEntry:
+    segments = row.get("smscount", "")
+    return LogEntry(
+        umid=row["umid"],
+        status=row.get("status_value", "")[:40],
+        segments=int(segments) if segments.isdecimal() else None,
+        price=row.get("price_total", "")[:24] or None,
+        currency=row.get("price_currency", "")[:3] or None,
+    )
+
+
+def _moment(microseconds: int) -> datetime:
+    return datetime.fromtimestamp(microseconds / 1e6, UTC)

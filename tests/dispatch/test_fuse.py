@@ -1,0 +1,66 @@
+"""Each fuse blows when it should, and not before; it says what it saw."""
+
+from collections.abc import Iterable
+
+import pytest
+
+from runner.dispatch.fuse import RECENT, SAMPLE, Blown, FuseName, Fuses
+from runner.models import Encoding, FuseLimits, Message, Outcome, OutcomeReason, Status
+
+A, R, U = Status.ACCEPTED, Status.REJECTED, Status.UNKNOWN
+REASONS = {A: OutcomeReason.QUEUED, R: OutcomeReason.INVALID_SOURCE, U: OutcomeReason.TIMEOUT}
+
+
+def fed(fuses: Fuses, statuses: Iterable[Status]) -> tuple[int, Blown] | None:
+    """How many outcomes it took, and what blew."""
+    for number, status in enumerate(statuses, 1):
+        message = Message(number, f"C-{number}", "+12025550142", "US", "Hi", Encoding.GSM7, 1, f"a.b.{number}")
+        if blown := fuses.saw(message, Outcome(status, REASONS[status], "because", error_code=1005)):
+            return number, blown
+    return None
+
+
+@pytest.mark.parametrize(
+    ("statuses", "expected"),
+    [
+        pytest.param([U] * 30, (20, FuseName.UNKNOWN_IN_A_ROW), id="nothing but silence"),
+        pytest.param([*[U] * 19, A] * 2, None, id="one answer in time, below the sample"),
+        pytest.param([*[A] * 3, U] * 100, (SAMPLE, FuseName.UNKNOWN_SHARE), id="every fourth unknown"),
+        pytest.param([*[A] * 4, U] * 100, None, id="every fifth unknown is the limit itself"),
+        pytest.param([R] * 60, (SAMPLE, FuseName.REJECTED_SHARE), id="the wrong sender"),
+        pytest.param([R] * (SAMPLE - 1), None, id="a small campaign is rejected whole"),
+        pytest.param([A, R] * 200, None, id="half rejected is the limit itself"),
+        pytest.param([*[A] * 1000, *[R] * 900], None, id="a bad end of a good list"),
+        pytest.param([*[A] * 1000, *[U, A, U] * 50], (1000 + 61, FuseName.UNKNOWN_SHARE), id="only the recent count"),
+    ],
+)
+def test_defaults(statuses: list[Status], expected: tuple[int, FuseName] | None) -> None:
+    found = fed(Fuses(FuseLimits()), statuses)
+
+    assert expected == (found and (found[0], found[1].name))
+
+
+def test_it_says_what_it_saw_with_the_newest_examples() -> None:
+    found = fed(Fuses(FuseLimits()), [R] * SAMPLE)
+
+    assert found is not None
+    assert (
+        "rejectedShare: 50 of 50 messages were rejected; for example row 48: invalid_source 1005 (because); "
+        "row 49: invalid_source 1005 (because); row 50: invalid_source 1005 (because)"
+    ) == str(found[1])
+
+
+def test_an_ignored_fuse_does_not_blow_and_the_others_do() -> None:
+    assert fed(Fuses(FuseLimits(), ignored=["rejectedShare"]), [R] * 500) is None
+    found = fed(Fuses(FuseLimits(), ignored=["unknownInARow"]), [U] * 500)
+    assert found is not None
+    assert (SAMPLE, FuseName.UNKNOWN_SHARE) == (found[0], found[1].name)
+
+
+def test_limits_of_the_campaign() -> None:
+    fuses = Fuses(FuseLimits(unknown_in_a_row=3, unknown_share=1.0, rejected_share=0.0))
+
+    assert fed(fuses, [U, U, A, U, U]) is None
+    found = fed(fuses, [A] * RECENT + [R])
+    assert found is not None
+    assert FuseName.REJECTED_SHARE == found[1].name

@@ -1,0 +1,91 @@
+"""A campaign against a provider that misbehaves, and the count of what it received: the book is the judge."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from runner.sandbox import SandboxOptions, start
+from tests.cli.workplace import KEY, MINIMAL, Done, Workplace, people
+
+MESSAGES = 60
+ROUNDS = 6
+"""Reconcile and rerun this often at the most; each fault happens to some requests only."""
+
+
+@dataclass
+class Arena:
+    """A user's folder, and the sandbox's book of what it received."""
+
+    place: Workplace
+    base_url: str
+    book: Path
+    rounds: list[int] = field(default_factory=list)
+
+    def run(self, *arguments: str) -> Done:
+        return self._here("run", "hello.yaml", "--yes", *arguments)
+
+    def reconcile(self, settle: str = "0s", deadline: str = "30min") -> Done:
+        return self._here("reconcile", "hello", "--yes", "--settle", settle, "--deadline", deadline)
+
+    def _here(self, *arguments: str) -> Done:
+        return self.place.here(*arguments, EIGHTXEIGHT_BASE_URL=self.base_url, EIGHTXEIGHT_API_KEY=KEY)
+
+    def received(self) -> Counter[str]:
+        """How often each message was accepted by the provider."""
+        lines = [orjson.loads(line) for line in self.book.read_bytes().splitlines()] if self.book.exists() else []
+        return Counter(line["clientMessageId"] for line in lines if line["status"] == "QUEUED")
+
+    def results(self) -> list[dict[str, Any]]:
+        return self.place.results()
+
+    def finish(self) -> None:
+        """Run, reconcile and run again until everything is accepted."""
+        for _ in range(ROUNDS):
+            done = self.run()
+            self.rounds.append(done.exit_code)
+            self.check_truth()
+            if done.exit_code == 0:
+                return
+            assert done.exit_code in (1, 3), done.stderr
+            if any(row["status"] == "unknown" for row in self.results()):
+                reconciled = self.reconcile()
+                assert reconciled.exit_code == 0, reconciled.stderr + reconciled.stdout
+                self.check_truth()
+        raise AssertionError(f"not finished after {ROUNDS} rounds: {self.rounds}")
+
+    def check_truth(self) -> None:
+        """Nobody twice, and no status that the provider's book contradicts."""
+        received = self.received()
+        assert [] == [message_id for message_id, count in received.items() if count > 1]
+        for row in self.results():
+            if row["status"] == "accepted":
+                assert row["client_message_id"] in received, row
+            elif row["status"] in ("unsent", "rejected"):
+                assert row["client_message_id"] not in received, row
+
+
+@contextmanager
+def arena(folder: Path, *, faults: list[dict[str, Any]] | None = None, **options: Any) -> Iterator[Arena]:  # noqa: ANN401
+    """A sandbox with `faults` (a fault file's rules), and a campaign of `MESSAGES` recipients beside it."""
+    rules = folder / "faults.json"
+    rules.write_bytes(orjson.dumps(faults or []))
+    book = folder / "book.jsonl"
+    sandbox = SandboxOptions(book=book, faults=rules, api_key=KEY, sub_account_id="acme_hq", export_polls=1, **options)
+    with start(sandbox) as provider:
+        place = Workplace(folder, provider.base_url)
+        place.write(people(MESSAGES), MINIMAL)
+        yield Arena(place, provider.base_url, book)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The waits that are long on purpose, made short: an answer that never comes, a look at an export, a backoff."""
+    monkeypatch.setattr("runner.provider.client.ANSWER_TIMEOUT_S", 0.5)
+    monkeypatch.setattr("runner.run.reconcile.FIRST_LOOK_S", 0.02)
+    monkeypatch.setattr("runner.dispatch.retry.BACKOFF_CAP_S", 0.05)

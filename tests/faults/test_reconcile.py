@@ -1,0 +1,102 @@
+"""`campaign reconcile` and an export that goes wrong: clear words, and nothing changed."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.arena import arena, quick
+
+__all__ = ["quick"]
+
+LOST = {"fault": "accepted_then_reset", "requests": [3, 4]}
+GONE = {"fault": "never_answer_unbooked", "requests": [9]}
+
+FAILURES: dict[str, tuple[dict[str, Any], str]] = {
+    "failed": ({"fault": "export_failed"}, "ended as failed"),
+    "cancelled": ({"fault": "export_cancelled"}, "ended as cancelled"),
+    "error": ({"fault": "export_error"}, "ended as error"),
+    "a job that is gone": ({"fault": "export_job_lost"}, "HTTP 404"),
+    "an expired link": ({"fault": "export_link_expired"}, "expired"),
+    "cut off in the middle": ({"fault": "export_cut_off"}, "cut off"),
+}
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(("fault", "words"), FAILURES.values(), ids=FAILURES)
+def test_a_failed_export_changes_nothing(tmp_path: Path, fault: dict[str, Any], words: str) -> None:
+    with arena(tmp_path, faults=[LOST, GONE, {**fault, "requests": [1]}]) as run:
+        assert run.run().exit_code == 1
+        before = run.place.statuses()
+
+        failed = run.reconcile()
+
+        assert 3 == failed.exit_code
+        assert words in failed.stderr
+        run.place.here("report", "hello")
+        assert before == run.place.statuses()
+        run.finish()
+
+
+@pytest.mark.usefixtures("quick")
+def test_found_ones_are_accepted_and_missing_ones_go_again(tmp_path: Path) -> None:
+    with arena(tmp_path, faults=[LOST, GONE]) as run:
+        run.run()
+        assert 3 == sum(row["status"] == "unknown" for row in run.results())
+
+        done = run.reconcile()
+
+        assert "in the log   2  become accepted" in done.stdout
+        assert "not in it    1  were not received" in done.stdout
+        reasons = [row["reason"] for row in run.results()]
+        assert (2, 1) == (reasons.count("reconciled"), reasons.count("not_reached"))
+        assert all(row["umid"] for row in run.results() if row["reason"] == "reconciled")
+        assert 0 == run.run().exit_code
+        run.check_truth()
+
+
+@pytest.mark.usefixtures("quick")
+def test_too_early_stays_unknown_and_says_when(tmp_path: Path) -> None:
+    with arena(tmp_path, faults=[GONE]) as run:
+        run.run()
+
+        early = run.reconcile(settle="15min")
+
+        assert 1 == early.exit_code
+        assert "stay unknown" in early.stdout
+        assert "ask again after" in early.stdout
+        assert 1 == sum(row["status"] == "unknown" for row in run.results())
+
+
+@pytest.mark.usefixtures("quick")
+def test_run_reconciles_first_when_told_to(tmp_path: Path) -> None:
+    with arena(tmp_path, faults=[LOST]) as run:
+        run.run()
+
+        done = run.run("--reconcile")
+
+        assert 0 == done.exit_code
+        run.check_truth()
+
+
+@pytest.mark.usefixtures("quick")
+def test_nothing_unknown_asks_nobody(tmp_path: Path) -> None:
+    with arena(tmp_path) as run:
+        run.run()
+
+        done = run.reconcile()
+
+        assert 0 == done.exit_code
+        assert "nothing is unknown" in done.stdout
+
+
+@pytest.mark.usefixtures("quick")
+def test_an_export_that_never_ends_is_given_up(tmp_path: Path) -> None:
+    with arena(tmp_path, faults=[GONE, {"fault": "export_never_ends", "requests": [1]}]) as run:
+        run.run()
+
+        done = run.reconcile(deadline="1s")
+
+        assert 3 == done.exit_code
+        assert "took too long (the export is running); nothing was changed" in done.stderr
+        assert 1 == sum(row["status"] == "unknown" for row in run.results())

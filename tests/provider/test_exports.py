@@ -1,0 +1,108 @@
+"""The log export over real sockets: whose key goes where, and files that can't be trusted."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from runner.errors import StoppedError
+from runner.provider.endpoint import Endpoint
+from runner.provider.exports import JobStatus, LogExports
+from tests.provider.test_client import http, serving
+
+HEADER = b"umid,clientmessageid,status_value\r\n"
+
+
+def rows_of(*answers: tuple[bytes, str], elsewhere: bool = False) -> tuple[list[dict[str, str]], list[bytes]]:
+    """The rows of a download whose server gives `answers`, and the requests it saw."""
+
+    async def scenario() -> tuple[list[dict[str, str]], list[bytes]]:
+        async with serving(*answers) as server, serving() as other:
+            base_url = other.base_url if elsewhere else server.base_url
+            async with LogExports(Endpoint(base_url, "acme"), "secret-key") as exports:
+                rows = [row async for row in exports.entries(f"{server.base_url}/file.csv?signature=x")]
+            return rows, server.requests
+
+    return asyncio.run(scenario())
+
+
+def test_the_key_goes_to_the_providers_own_origin_alone() -> None:
+    whole = (http(HEADER + b"u-1,a.b.c,delivered\r\n"), "keep")
+
+    rows, requests = rows_of(whole)
+    assert [{"umid": "u-1", "clientmessageid": "a.b.c", "status_value": "delivered"}] == rows
+    assert b"secret-key" in requests[0]
+
+    rows, requests = rows_of(whole, elsewhere=True)
+    assert 1 == len(rows)
+    assert b"secret-key" not in requests[0]
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        pytest.param((http(HEADER + b"u-1,a.b", length=500), "close"), "cut off in the middle", id="cut off"),
+        pytest.param((http(HEADER + b"u-1,a.b.c\r\n"), "keep"), "line 2", id="a torn row"),
+        pytest.param((http(HEADER + b'u-1,"a.b'), "keep"), "broken at line", id="an open quote"),
+        pytest.param(
+            (http(b"umid,status_value\r\nu-1,x\r\n"), "keep"), "no column clientmessageid", id="a column less"
+        ),
+        pytest.param((http(b"<html>Sign in</html>"), "keep"), "no column clientmessageid, umid", id="a portal's page"),
+        pytest.param((http(b"", "403 Forbidden"), "keep"), "may have expired", id="an expired link"),
+        pytest.param(
+            (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + HEADER, "close"), "without a length", id="no length"
+        ),
+    ],
+)
+def test_a_file_that_is_not_whole_is_refused(answer: tuple[bytes, str], words: str) -> None:
+    with pytest.raises(StoppedError, match=words):
+        rows_of(answer)
+
+
+def test_a_link_without_encryption_is_not_followed() -> None:
+    async def scenario() -> None:
+        async with LogExports(Endpoint("https://sms.8x8.com", "acme"), "secret-key") as exports:
+            with pytest.raises(StoppedError, match="without encryption"):
+                async for _ in exports.entries("http://storage.example/file.csv"):
+                    pass
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b'{"status": "queued"}', JobStatus.QUEUED),
+        (b'{"status": "running"}', JobStatus.RUNNING),
+        (b'{"status": "empty"}', JobStatus.EMPTY),
+        (b'{"status": "succeeded", "data": ["https://a.example/1"]}', JobStatus.SUCCEEDED),
+    ],
+)
+def test_states_of_a_job(body: bytes, status: JobStatus) -> None:
+    async def scenario() -> None:
+        async with serving((http(body), "keep")) as server:
+            async with LogExports(Endpoint(server.base_url, "acme"), "secret-key") as exports:
+                assert status == (await exports.look("job-1")).status
+            assert server.requests[0].startswith(b"GET /api/v1/subaccounts/acme/messages/exports/job-1 ")
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("body", [b'{"status": "succeeded"}', b'{"status": "maybe"}', b"[]", b"<html>"])
+def test_answers_that_make_no_sense(body: bytes) -> None:
+    async def scenario() -> None:
+        async with (
+            serving((http(body), "keep")) as server,
+            LogExports(Endpoint(server.base_url, "acme"), "secret-key") as exports,
+        ):
+            with pytest.raises(StoppedError):
+                await exports.look("job-1")
+
+    asyncio.run(scenario())
+
+
+def test_nothing_of_a_download_stays_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    rows_of((http(HEADER + b"u-1,a.b.c,delivered\r\n"), "keep"))
+
+    assert [] == list(tmp_path.iterdir())

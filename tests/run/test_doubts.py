@@ -1,0 +1,65 @@
+"""A lost or foreign ledger, and a clock that can't be right: refused until a person says otherwise."""
+
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.provider import Provider, serving
+from tests.cli.workplace import Workplace
+
+RUN = ("run", "hello.yaml", "--yes")
+
+
+@pytest.fixture
+def sent(tmp_path: Path) -> "object":
+    with serving() as provider:
+        place = Workplace(tmp_path, provider.base_url)
+        assert 0 == place(*RUN).exit_code
+        yield place, provider
+
+
+def test_a_lost_ledger_is_not_begun_anew(sent: tuple[Workplace, Provider]) -> None:
+    place, provider = sent
+    (place.folder / "reports/ledger.sqlite3").unlink()
+
+    refused = place(*RUN)
+
+    assert (2, 5) == (refused.exit_code, len(provider.requests))
+    assert "knows nothing of it" in refused.stderr
+    assert "--accept-ledger" in refused.stderr
+    assert 2 == place("plan", "hello.yaml").exit_code
+    assert (0, 10) == (place(*RUN, "--accept-ledger").exit_code, len(provider.requests))
+
+
+def test_an_emptied_ledger_is_a_lost_one(sent: tuple[Workplace, Provider]) -> None:
+    place, provider = sent
+    for path in (place.folder / "reports").glob("ledger.sqlite3-*"):
+        path.unlink()
+    (place.folder / "reports/ledger.sqlite3").write_bytes(b"")
+
+    assert (2, 5) == (place(*RUN).exit_code, len(provider.requests))
+
+
+def test_another_ledger_that_knows_the_same_run_is_refused(sent: tuple[Workplace, Provider]) -> None:
+    place, provider = sent
+    other = place("run", "hello.yaml", "--yes", "--reports", "elsewhere")
+    assert 0 == other.exit_code
+    shutil.copy(place.folder / "elsewhere/ledger.sqlite3", place.folder / "reports/ledger.sqlite3")
+
+    refused = place(*RUN)
+
+    assert (2, 10) == (refused.exit_code, len(provider.requests))
+    assert "is another one" in refused.stderr
+
+
+def test_a_clock_far_behind_the_ledger(sent: tuple[Workplace, Provider], monkeypatch: pytest.MonkeyPatch) -> None:
+    place, _ = sent
+    now = time.time_ns() // 1000
+    monkeypatch.setattr("runner.run.doubts.now_us", lambda: now - 7200 * 1_000_000)
+
+    refused = place.here("plan", "hello.yaml")
+
+    assert 2 == refused.exit_code
+    assert "this computer's clock" in refused.stderr
