@@ -57,7 +57,7 @@ ADVICE: dict[OutcomeReason, str] = {
     _R.UNSUPPORTED: "the provider doesn't support this request any longer; look for a newer campaign-runner",
     _R.UNEXPECTED_ANSWER: "check account.region and EIGHTXEIGHT_BASE_URL: this doesn't look like the SMS API",
     _R.NO_CONNECTION: "check the network, DNS, proxy and firewall of this computer",
-    _R.FUSE: "ask the provider's status page or support before going on",
+    _R.FUSE: "look at the examples: is it the right file, sender and text, or is the provider in trouble?",
     _R.INVALID_DESTINATION: "check these numbers and the country they are read with",
     _R.INVALID_TEXT: "check the rendered text with `campaign preview`",
     _R.INVALID_SOURCE: "check message.source: it must be a sender id that the provider has approved",

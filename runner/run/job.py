@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from runner.campaign import Campaign, check_run_id, run_id
-from runner.errors import InputError
+from runner.errors import InputError, LedgerError
 from runner.ledger.lease import Lease
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger, parse_url
 from runner.ledger.lock import run_lock
@@ -65,7 +65,8 @@ class Run:
     def close(self) -> None:
         """Let the next process begin at once."""
         if self.lease:
-            self.lease.give_back()
+            with contextlib.suppress(LedgerError):  # told already, and the lease ends by itself
+                self.lease.give_back()
 
     @property
     def campaign(self) -> Campaign:
