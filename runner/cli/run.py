@@ -63,13 +63,13 @@ def command(
     options = Options(run, sandbox, limit, ledger, reports, accept_ledger, accept_clock)
     ignored = [_fuse(name) for name in ignore_fuse or ()]
     with opened(file, options, fresh_sandbox=sandbox) as job, account_of(job, sandbox=sandbox) as account:
-        if reconcile and job.previous:
-            reconcile_run(console, job.ledger, job.previous, account, yes=yes)
         job.plan()
         show_plan(console, job)
         changes = job.changes()
         if changes and not accept_changes:
             raise _changed(changes)
+        if reconcile and job.previous:
+            reconcile_run(console, job.ledger, job.previous, account, yes=yes)
         standing = job.standing()
         show_standing(console, job, standing)
         if standing.left and not yes:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import ScalarSelect, bindparam, delete, func, select, update
 
 from runner.errors import LedgerError
 from runner.ledger.ledger import Ledger, ledger_errors
@@ -54,6 +54,29 @@ def unknown_ids(ledger: Ledger, run_id: int) -> set[str]:
     query = select(messages.c.message_id).where(messages.c.run_id == run_id, messages.c.status == Status.UNKNOWN.value)
     with ledger_errors("read"), ledger.engine.connect() as connection:
         return set(connection.scalars(query))
+
+
+def accepted_ids(ledger: Ledger, run_id: int, *, answered_before: int, limit: int) -> set[str]:
+    """Some messages whose acceptance came as an answer, the newest before that time: the log must have them."""
+    query = (
+        select(messages.c.message_id)
+        .where(
+            messages.c.run_id == run_id,
+            messages.c.reason == OutcomeReason.QUEUED.value,
+            messages.c.answered_at <= answered_before,
+            messages.c.claimed_at >= _first_unknown(run_id),
+        )
+        .order_by(messages.c.answered_at.desc())
+        .limit(limit)
+    )
+    with ledger_errors("read"), ledger.engine.connect() as connection:
+        return set(connection.scalars(query))
+
+
+def _first_unknown(run_id: int) -> ScalarSelect[int]:
+    """When the first unknown message was claimed: the export's span reaches back to there."""
+    unknown = (messages.c.run_id == run_id, messages.c.status == Status.UNKNOWN.value)
+    return select(func.min(messages.c.claimed_at)).where(*unknown).scalar_subquery()
 
 
 def apply(ledger: Ledger, run_id: int, *, found: Mapping[str, LogEntry], not_received: Iterable[str]) -> None:

@@ -81,8 +81,8 @@ def _read(path: Path) -> Iterator[tuple[str, Outcome]]:
     for line in path.read_bytes().rstrip(b"\0").split(b"\n"):
         try:
             message_id, facts = orjson.loads(line)
-        except (orjson.JSONDecodeError, ValueError):
-            continue  # empty, or the half of a line that a crash left: that message will be unknown
-        facts = {name: value for name, value in facts.items() if name in names}
-        kinds = {"status": Status, "reason": OutcomeReason, "then": Then}
-        yield message_id, Outcome(**facts | {name: kind(facts[name]) for name, kind in kinds.items()})
+            facts = {name: value for name, value in facts.items() if name in names}
+            kinds = {"status": Status, "reason": OutcomeReason, "then": Then}
+            yield message_id, Outcome(**facts | {name: kind(facts[name]) for name, kind in kinds.items()})
+        except (ValueError, TypeError, KeyError, AttributeError):
+            continue  # empty, half a line that a crash left, or damaged: that message will be unknown

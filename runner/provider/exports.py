@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from types import TracebackType
 from typing import IO, Any, Self
@@ -25,6 +26,7 @@ from runner.provider.codes import ADVICE, FATAL_STATUS
 from runner.provider.endpoint import Endpoint, is_safe
 
 READ_TIMEOUT_S = 60.0
+CLOCK_TOLERANCE_S = 60.0
 NEEDED_COLUMNS = frozenset({"umid", "clientmessageid"})
 
 
@@ -102,6 +104,7 @@ class LogExports:
         """The rows of one CSV file, by lower-case column name. It is downloaded whole before the first one comes."""
         with tempfile.TemporaryFile() as file:
             await self._download(link, file)
+            _check_end(file)
             file.seek(0)
             with io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
                 for row in _rows(text):
@@ -112,9 +115,10 @@ class LogExports:
         try:
             async with self._session.request(method, url, data=body, headers=headers, allow_redirects=False) as answer:
                 content = await answer.read()
-                status = answer.status
+                status, date = answer.status, answer.headers.get("Date")
         except (aiohttp.ClientError, OSError) as error:
             raise UnreachableError(f"the provider can't be reached for its log: {_words(error)}") from error
+        _check_clock(date)
         if status == 429 or status >= 500:
             raise UnreachableError(f"the provider answered HTTP {status} to the log export")
         if status >= 300:
@@ -148,13 +152,36 @@ class LogExports:
             raise StoppedError(f"the log export was cut off in the middle: {_words(error)}; start again") from error
 
 
+def _check_end(file: IO[bytes]) -> None:
+    """A CSV file ends with a line's end. One that doesn't, or is empty, was cut off before it was stored."""
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(size - 1, 0))
+    if file.read(1) != b"\n":
+        raise StoppedError(
+            "the log export's last line is cut off, or the file is empty; nothing was changed, start again"
+        )
+
+
+def _check_clock(date: str | None) -> None:
+    """The span of the export is told by this computer's clock and read by the provider's: they have to agree."""
+    try:
+        theirs = parsedate_to_datetime(date or "")
+    except ValueError:
+        return  # it doesn't say
+    ours = datetime.now(UTC)
+    theirs = theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC)
+    if abs((ours - theirs).total_seconds()) > CLOCK_TOLERANCE_S:
+        raise StoppedError(
+            f"this computer's clock says {ours:%Y-%m-%d %H:%M:%S} UTC and the provider's {theirs:%Y-%m-%d %H:%M:%S}; "
+            "set the clock, or the log would be searched in the wrong span of time; nothing was changed"
+        )
+
+
 def _rows(text: IO[str]) -> Iterator[dict[str, str]]:
     """The rows of a CSV file; a file without the needed columns, or with a torn row, is refused whole."""
     reader = csv.reader(text, strict=True)
     try:
         header = [name.strip().lower() for name in next(reader, [])]
-        if not header:
-            return
         if missing := NEEDED_COLUMNS - set(header):
             raise StoppedError(f"the log export has no column {', '.join(sorted(missing))}")
         for cells in reader:

@@ -89,7 +89,15 @@ class Run:
         before = self.previous
         if before is None or before.fingerprint == self.summary.fingerprint or not self.ledger.counts(before.id):
             return []
-        found = changed_options(orjson.loads(before.options), described_options(self.campaign))
+        options = orjson.loads(before.options)
+        now = described_options(self.campaign)
+        if any(options[path] != now[path] for path in ("account.subAccountId", "account.region")):
+            raise InputError.of(
+                f"this run was begun with the account {options['account.subAccountId']} ({options['account.region']}), "
+                "and only that account's log knows what became of its unknown messages",
+                "go on with it, or begin another run with --run ID",
+            )
+        found = changed_options(options, now)
         if not is_readable(self.places.sent_plan):
             return [*found, f"{self.places.sent_plan} is gone or damaged, so it can't be said what changed"]
         changed = changed_messages(self.places.sent_plan, self.places.plan)
@@ -158,9 +166,13 @@ def take_over(ledger: Ledger, run_id: int) -> tuple[Lease, int]:
     """
     lease = Lease(ledger.engine, run_id)
     until = lease.take()
-    merge(ledger, run_id)
-    died_by = now_us() if until is None else min(now_us(), int(until * 1e6))
-    return lease, ledger.bury_dead_claims(run_id, died_by=died_by)
+    try:
+        merge(ledger, run_id)
+        died_by = now_us() if until is None else min(now_us(), int(until * 1e6))
+        return lease, ledger.bury_dead_claims(run_id, died_by=died_by)
+    except BaseException:
+        lease.give_back()
+        raise
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ import orjson
 from runner.errors import StoppedError
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.lock import run_lock
-from runner.ledger.reconciliation import LogEntry, Unknowns, apply, unknown_ids, unknowns
+from runner.ledger.reconciliation import LogEntry, Unknowns, accepted_ids, apply, unknown_ids, unknowns
 from runner.provider.exports import Job, JobStatus, LogExports, UnreachableError
 from runner.run.account import Account, provider_account
 from runner.run.job import taken_over
@@ -24,11 +24,17 @@ SETTLE = timedelta(minutes=15)
 DEADLINE = timedelta(minutes=30)
 """How long an export may take."""
 
-MARGIN = timedelta(minutes=10)
-"""The export begins this much before the first unknown request: the provider's clock may differ from ours."""
+MARGIN = timedelta(hours=6)
+"""The export begins this much before the first unknown request: this computer's clock may have been wrong then."""
+
+AHEAD = timedelta(minutes=2)
+"""The export ends this much after now: the provider's clock may be as much ahead, and its span ends before `to`."""
 
 FIRST_LOOK_S = 1.0
 SLOWEST_LOOK_S = 30.0
+
+WITNESSES = 500
+"""Messages that the provider has surely accepted: a log without them is another account's, or isn't whole."""
 
 Say = Callable[[str], None]
 
@@ -81,9 +87,19 @@ def look_up(
     wanted = unknown_ids(ledger, record.id)
     now = datetime.now(UTC)
     since = _moment(unknown.first_claimed_at) - MARGIN
-    found = asyncio.run(_entries_of(wanted, since, now, account, deadline, say))
+    witnesses = accepted_ids(ledger, record.id, answered_before=int((now - settle).timestamp() * 1e6), limit=WITNESSES)
+    entries = asyncio.run(_entries_of(wanted | witnesses, since, now, account, deadline, say))
+    unseen = witnesses - set(entries)
+    if unseen:
+        raise StoppedError(
+            f"the provider's log lacks {len(unseen)} of {len(witnesses)} messages that the provider has accepted in "
+            f"this run ({min(unseen)}, …), so it proves nothing: is it the right account and base URL?"
+        )
+    # A line without a umid names the message all the same: it stays unknown.
+    found = {message_id: entries[message_id] for message_id in wanted & set(entries) if entries[message_id].umid}
+    missing = frozenset(wanted - set(entries))
     certain_from = _moment(unknown.last_settled_at) + settle
-    return Finding(unknown, found, frozenset(wanted - set(found)), certain_from if now < certain_from else None)
+    return Finding(unknown, found, missing, certain_from if now < certain_from else None)
 
 
 async def _entries_of(
@@ -93,14 +109,13 @@ async def _entries_of(
     found: dict[str, LogEntry] = {}
     async with LogExports(account.endpoint, account.api_key) as exports:
         say(f"asking for the provider's log since {since:%Y-%m-%d %H:%M:%S} UTC")
-        # Whole seconds, rounded outwards: the provider takes no fractions, and its span ends before `to`.
-        job_id = await exports.start(since, until + timedelta(seconds=2))
+        job_id = await exports.start(since, until + AHEAD)
         job = await _finished(exports, job_id, deadline, say)
         for number, link in enumerate(job.links, 1):
             say(f"reading file {number} of {len(job.links)}")
             async with contextlib.aclosing(exports.entries(link)) as rows:
                 async for row in rows:
-                    if row["clientmessageid"] in wanted and row["umid"]:
+                    if row["clientmessageid"] in wanted:
                         found[row["clientmessageid"]] = _entry(row)
     return found
 

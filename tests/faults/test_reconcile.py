@@ -100,3 +100,33 @@ def test_an_export_that_never_ends_is_given_up(tmp_path: Path) -> None:
         assert 3 == done.exit_code
         assert "took too long (the export is running); nothing was changed" in done.stderr
         assert 1 == sum(row["status"] == "unknown" for row in run.results())
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_log_that_lacks_what_was_accepted_proves_nothing(tmp_path: Path) -> None:
+    """The log of another provider, or of another account: the messages that it lacks may have been received."""
+    with arena(tmp_path, faults=[LOST]) as run:
+        run.run()
+        (tmp_path / "elsewhere").mkdir()
+        with arena(tmp_path / "elsewhere") as other:
+            here, run.base_url = run.base_url, other.base_url
+            wrong = run.reconcile()
+            run.base_url = here
+
+        assert 3 == wrong.exit_code
+        assert "so it proves nothing" in wrong.stderr
+        assert 2 == sum(row["status"] == "unknown" for row in run.results())
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_run_keeps_its_account(tmp_path: Path) -> None:
+    with arena(tmp_path, faults=[LOST]) as run:
+        run.run()
+        campaign = tmp_path / "hello.yaml"
+        campaign.write_text(campaign.read_text().replace("acme_hq", "acme_other"))
+
+        refused = run.run("--accept-changes", "--reconcile")
+
+        assert 2 == refused.exit_code
+        assert "was begun with the account acme_hq" in refused.stderr
+        assert 2 == sum(row["status"] == "unknown" for row in run.results())

@@ -81,3 +81,14 @@ def test_its_room_is_taken_before_it_is_needed_and_given_back(tmp_path: Path) ->
 def test_without_room_nothing_begins() -> None:
     with pytest.raises(LedgerError, match="no room beside the ledger"):
         Spill(Path("/dev/full"))
+
+
+@pytest.mark.parametrize(
+    "line", [b"123", b"null", b'["x", 5]', b'["x", {"status": "accepted"}]', b'["a.b.0", {"status": "new"}]', b"\xff"]
+)
+def test_a_damaged_line_is_like_a_torn_one(ledger: Ledger, line: bytes) -> None:
+    claim(ledger, 1)
+    spill_path(ledger.path, 1).write_bytes(line + b"\n")
+
+    assert 0 == merge(ledger, 1)
+    assert {"sending": 1} == ledger.counts(1)

@@ -43,11 +43,13 @@ def test_the_key_goes_to_the_providers_own_origin_alone() -> None:
     [
         pytest.param((http(HEADER + b"u-1,a.b", length=500), "close"), "cut off in the middle", id="cut off"),
         pytest.param((http(HEADER + b"u-1,a.b.c\r\n"), "keep"), "line 2", id="a torn row"),
-        pytest.param((http(HEADER + b'u-1,"a.b'), "keep"), "broken at line", id="an open quote"),
+        pytest.param((http(HEADER + b'u-1,"a.b\n'), "keep"), "broken at line", id="an open quote"),
         pytest.param(
             (http(b"umid,status_value\r\nu-1,x\r\n"), "keep"), "no column clientmessageid", id="a column less"
         ),
-        pytest.param((http(b"<html>Sign in</html>"), "keep"), "no column clientmessageid, umid", id="a portal's page"),
+        pytest.param((http(b"<html>Sign in</html>\n"), "keep"), "no column clientmessageid", id="a portal page"),
+        pytest.param((http(HEADER + b"u-1,a.b.c,deliv"), "keep"), "last line is cut off", id="half a cell"),
+        pytest.param((http(b""), "keep"), "the file is empty", id="nothing at all"),
         pytest.param((http(b"", "403 Forbidden"), "keep"), "may have expired", id="an expired link"),
         pytest.param(
             (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + HEADER, "close"), "without a length", id="no length"
@@ -96,6 +98,19 @@ def test_answers_that_make_no_sense(body: bytes) -> None:
             LogExports(Endpoint(server.base_url, "acme"), "secret-key") as exports,
         ):
             with pytest.raises(StoppedError):
+                await exports.look("job-1")
+
+    asyncio.run(scenario())
+
+
+def test_a_clock_that_differs_from_the_providers_is_refused() -> None:
+    async def scenario() -> None:
+        answer = http(b'{"status": "empty"}', extra="Date: Tue, 01 Dec 2020 02:00:00 GMT\r\n")
+        async with (
+            serving((answer, "keep")) as server,
+            LogExports(Endpoint(server.base_url, "acme"), "secret-key") as exports,
+        ):
+            with pytest.raises(StoppedError, match="this computer's clock"):
                 await exports.look("job-1")
 
     asyncio.run(scenario())
