@@ -12,6 +12,7 @@ from runner.errors import InputError, StoppedError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from runner.ledger.lease import Lease
     from runner.ledger.ledger import Ledger, RunRecord
     from runner.run.account import Account
     from runner.run.reconcile import Finding
@@ -38,8 +39,10 @@ def command(
     console = human(as_json=as_json)
     name, run = parse_target(target)
     settle_time, deadline_time = _time("--settle", settle), _time("--deadline", deadline)
-    with recovered(name, run, Options(ledger=ledger, reports=reports)) as (opened, record, places, account):
-        unsettled = reconcile_run(console, opened, record, account, yes=yes, settle=settle_time, deadline=deadline_time)
+    with recovered(name, run, Options(ledger=ledger, reports=reports)) as (opened, record, places, account, lease):
+        unsettled = reconcile_run(
+            console, opened, record, account, lease, yes=yes, settle=settle_time, deadline=deadline_time
+        )
         report = write_report(opened, record, places)
         if as_json:
             print_json(report.document | {"unsettled": unsettled})
@@ -53,6 +56,7 @@ def reconcile_run(
     ledger: "Ledger",
     record: "RunRecord",
     account: "Account",
+    lease: "Lease",
     *,
     yes: bool,
     settle: timedelta | None = None,
@@ -76,7 +80,7 @@ def reconcile_run(
     changed = len(finding.found) + len(finding.not_received)
     if changed:
         _confirm(changed, yes=yes)
-        apply_finding(ledger, record, finding)
+        apply_finding(ledger, record, finding, lease)
     return finding.unknown.count - changed
 
 

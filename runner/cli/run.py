@@ -68,8 +68,8 @@ def command(
         changes = job.changes()
         if changes and not accept_changes:
             raise _changed(changes)
-        if reconcile and job.previous:
-            reconcile_run(console, job.ledger, job.previous, account, yes=yes)
+        if reconcile and job.previous and job.lease:
+            reconcile_run(console, job.ledger, job.previous, account, job.lease, yes=yes)
         standing = job.standing()
         show_standing(console, job, standing)
         if standing.left and not yes:

@@ -176,11 +176,11 @@ def take_over(ledger: Ledger, run_id: int) -> tuple[Lease, int]:
 
 
 @contextlib.contextmanager
-def taken_over(ledger: Ledger, run_id: int) -> Iterator[None]:
+def taken_over(ledger: Ledger, run_id: int) -> Iterator[Lease]:
     """`take_over` for the length of a block."""
     lease, _ = take_over(ledger, run_id)
     try:
-        yield
+        yield lease
     finally:
         lease.give_back()
 

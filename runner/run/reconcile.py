@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import orjson
 
-from runner.errors import StoppedError
+from runner.errors import RunLockedError, StoppedError
+from runner.ledger.lease import Lease
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.lock import run_lock
 from runner.ledger.reconciliation import LogEntry, Unknowns, accepted_ids, apply, unknown_ids, unknowns
@@ -58,19 +59,22 @@ class Finding:
 
 
 @contextlib.contextmanager
-def recovered(name: str, run: str | None, options: Options) -> Iterator[tuple[Ledger, RunRecord, Places, Account]]:
+def recovered(
+    name: str, run: str | None, options: Options
+) -> Iterator[tuple[Ledger, RunRecord, Places, Account, Lease]]:
     """A run that is nobody's now, with what a dead process left open settled, and the account it was sent with.
 
     Raises RunLockedError while another process has the run, InputError when the ledger doesn't know it.
     """
     with recorded(name, run, options) as (ledger, record, places):
         account = orjson.loads(record.options)
-        with run_lock(ledger.path, record.name, record.run), taken_over(ledger, record.id):
+        with run_lock(ledger.path, record.name, record.run), taken_over(ledger, record.id) as lease:
             yield (
                 ledger,
                 record,
                 places,
                 provider_account(account["account.region"], account["account.subAccountId"]),
+                lease,
             )
 
 
@@ -120,8 +124,14 @@ async def _entries_of(
     return found
 
 
-def apply_finding(ledger: Ledger, record: RunRecord, finding: Finding) -> None:
-    """Settle what the log has proven, all of it or nothing."""
+def apply_finding(ledger: Ledger, record: RunRecord, finding: Finding, lease: Lease) -> None:
+    """Settle what the log has proven, all of it or nothing.
+
+    Raises RunLockedError when another machine took the run over while this one waited, for the log or at the question:
+    it may have sent these messages again since.
+    """
+    if not lease.renew():
+        raise RunLockedError("another process took this run over meanwhile; nothing was changed, look again")
     apply(ledger, record.id, found=finding.found, not_received=finding.not_received)
 
 

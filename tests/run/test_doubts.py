@@ -5,7 +5,13 @@ import time
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
+from runner.errors import RunLockedError
+from runner.ledger.lease import Lease
+from runner.ledger.ledger import open_ledger
+from runner.ledger.reconciliation import Unknowns
+from runner.run.reconcile import Finding, apply_finding
 from tests.cli.provider import Provider, serving
 from tests.cli.workplace import Workplace
 
@@ -63,3 +69,18 @@ def test_a_clock_far_behind_the_ledger(sent: tuple[Workplace, Provider], monkeyp
 
     assert 2 == refused.exit_code
     assert "this computer's clock" in refused.stderr
+
+
+def test_a_finding_is_worth_nothing_once_another_machine_has_the_run(tmp_path: Path) -> None:
+    with open_ledger(str(tmp_path / "l.sqlite3"), create=True) as ledger:
+        record = ledger.begin_run(
+            name="a", run="b", now=1, sub_account_id="x", options="{}", fingerprint="f", rows=1, to_send=1
+        )
+        sleeper = Lease(ledger.engine, record.id, host="east")
+        sleeper.take()
+        with ledger.engine.begin() as connection:
+            connection.execute(text("UPDATE runs SET holder = 'process 1 on west (aa)'"))
+
+        with pytest.raises(RunLockedError, match="nothing was changed"):
+            apply_finding(ledger, record, Finding(Unknowns(1, 1, 1), missing=frozenset({"a.b.1"})), sleeper)
+        sleeper.give_back()
