@@ -149,6 +149,8 @@ def _verdict(counts: Mapping[str, int]) -> str:
         words = f"finished: {accepted:,} accepted, {rejected:,} rejected, {unknown:,} unknown"
         remedy = " (perhaps received, so not sent again: `campaign reconcile` asks the provider's log)"
         return f"{words}{remedy if unknown else ''}"
+    if accepted == 1:
+        return "the one message is accepted"
     return f"all {accepted:,} messages are accepted" if accepted else "nothing was sent"
 
 
