@@ -28,6 +28,10 @@ def command(
     download_port: Annotated[
         int | None, typer.Option(help="Serve the exports' files on this port. Default: the same.")
     ] = None,
+    balance: Annotated[float, typer.Option(help="What the prepaid account has; may be below zero.")] = 1000,
+    post_paid: Annotated[
+        bool, typer.Option("--post-paid", help="The account is not prepaid: it has no balance.")
+    ] = False,
     tls_cert: Annotated[Path | None, typer.Option(help="Serve TLS with this certificate (PEM).")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="The certificate's private key (PEM).")] = None,
 ) -> int:
@@ -54,6 +58,8 @@ def command(
         export_lag_s=export_lag_s,
         export_rows=export_rows,
         download_port=download_port,
+        balance=balance,
+        post_paid=post_paid,
         tls_certificate=tls_cert,
         tls_key=tls_key,
     )

@@ -21,11 +21,11 @@ import orjson
 from yarl import URL
 
 from runner.errors import StoppedError
-from runner.provider.client import CONNECT_TIMEOUT_S, header_safe, tls_context
-from runner.provider.codes import ADVICE, FATAL_STATUS
 from runner.provider.endpoint import Endpoint, is_safe
+from runner.provider.reading import Reader, UnreachableError, in_words
 
-READ_TIMEOUT_S = 60.0
+__all__ = ["Job", "JobStatus", "LogExports", "UnreachableError"]
+
 CLOCK_TOLERANCE_S = 60.0
 NEEDED_COLUMNS = frozenset({"umid", "clientmessageid"})
 
@@ -50,10 +50,6 @@ class Job:
     links: tuple[str, ...] = ()
 
 
-class UnreachableError(StoppedError):
-    """The provider didn't answer, or with a passing fault: asking again may help."""
-
-
 class LogExports:
     """Exports of one sub-account. An async context manager. All errors are StoppedError, in words."""
 
@@ -61,21 +57,16 @@ class LogExports:
         self._base = URL(endpoint.base_url)
         account = quote(endpoint.sub_account_id, safe="&")
         self._jobs = f"{endpoint.base_url}/api/v1/subaccounts/{account}/messages/exports"
-        self._key = {"Authorization": f"Bearer {header_safe(api_key)}"}
-        self._session: aiohttp.ClientSession
+        self._reader = Reader(api_key, "log export")
 
     async def __aenter__(self) -> Self:
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=READ_TIMEOUT_S)
-        connector = aiohttp.TCPConnector(ssl=tls_context())
-        self._session = aiohttp.ClientSession(
-            connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=True
-        )
+        await self._reader.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._session.close()
+        await self._reader.__aexit__(kind, error, trace)
 
     async def start(self, since: datetime, until: datetime) -> str:
         """Start an export of all messages between two aware times; returns its job id."""
@@ -111,19 +102,9 @@ class LogExports:
                     yield row
 
     async def _ask(self, method: str, url: str, body: bytes | None = None) -> dict[str, Any]:
-        headers = {**self._key, "Content-Type": "application/json"}
-        try:
-            async with self._session.request(method, url, data=body, headers=headers, allow_redirects=False) as answer:
-                content = await answer.read()
-                status, date = answer.status, answer.headers.get("Date")
-        except (aiohttp.ClientError, OSError) as error:
-            raise UnreachableError(f"the provider can't be reached for its log: {_words(error)}") from error
-        _check_clock(date)
-        if status == 429 or status >= 500:
-            raise UnreachableError(f"the provider answered HTTP {status} to the log export")
-        if status >= 300:
-            advice = ADVICE.get(FATAL_STATUS[status], "") if status in FATAL_STATUS else ""
-            raise StoppedError(f"the provider refused the log export: HTTP {status}{f'; {advice}' if advice else ''}")
+        reply = await self._reader.ask(method, url, body)
+        _check_clock(reply.headers.get("Date"))
+        content = self._reader.demand(reply)
         try:
             data = orjson.loads(content)
         except orjson.JSONDecodeError:
@@ -138,9 +119,9 @@ class LogExports:
             raise StoppedError(
                 f"the log export's link leads to {url.host or link!r} without encryption; it isn't followed"
             )
-        headers = self._key if url.origin() == self._base.origin() else {}
+        headers = self._reader.key if url.origin() == self._base.origin() else {}
         try:
-            async with self._session.get(url, headers=headers) as answer:
+            async with self._reader.session.get(url, headers=headers) as answer:
                 if answer.status != 200:
                     again = "it may have expired: " if answer.status in (401, 403, 404, 410) else ""
                     raise StoppedError(f"the log export's link answers HTTP {answer.status}; {again}start again")
@@ -149,7 +130,7 @@ class LogExports:
                 async for chunk in answer.content.iter_any():
                     file.write(chunk)
         except (aiohttp.ClientError, OSError) as error:
-            raise StoppedError(f"the log export was cut off in the middle: {_words(error)}; start again") from error
+            raise StoppedError(f"the log export was cut off in the middle: {in_words(error)}; start again") from error
 
 
 def _check_end(file: IO[bytes]) -> None:
@@ -194,7 +175,3 @@ def _rows(text: IO[str]) -> Iterator[dict[str, str]]:
 
 def _utc(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _words(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

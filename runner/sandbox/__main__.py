@@ -29,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--export-lag-s", type=float, default=0.0)
     parser.add_argument("--export-rows", type=int)
     parser.add_argument("--download-port", type=int)
+    parser.add_argument("--balance", type=float, default=1000.0)
+    parser.add_argument("--post-paid", action="store_true")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end with the parent process; ignore Ctrl-C")
     given = parser.parse_args(arguments)
 
@@ -52,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             export_lag_s=given.export_lag_s,
             export_rows=given.export_rows,
             download_port=given.download_port,
+            balance=given.balance,
+            post_paid=given.post_paid,
         )
         serve(options, _say_ready, until_stdin_closes=given.until_stdin_closes)
     except InputError as error:

@@ -1,4 +1,4 @@
-"""What an account costs and has: prices and balance, always the same."""
+"""What an account costs and has: prices and balance, always the same. Sending doesn't lower the balance."""
 
 from typing import Any
 
@@ -13,7 +13,6 @@ from runner.sandbox.records import CURRENCY, PRICE_PER_SMS
 from runner.sandbox.wire import response
 
 ACCOUNT = "/api/v1/accounts/{accountId}"
-BALANCE = 1000.0
 # Alpha-2 code, name, prefix, then of its one operator: mobile country code, mobile network code. The price is the one
 # that the log export has.
 COUNTRIES = (
@@ -62,7 +61,9 @@ class Account:
     async def _balance(self, request: web.Request) -> web.StreamResponse:
         self._desk.admit(request)
         uuid_in_path(request, "accountId")
-        return response(Answer(200, orjson.dumps({"balance": BALANCE, "currency": CURRENCY})))
+        if self._desk.options.post_paid:
+            raise RefusedError(Refusal(Code.FORBIDDEN, "The account is not a prepaid one, and has no balance", 403))
+        return response(Answer(200, orjson.dumps({"balance": self._desk.options.balance, "currency": CURRENCY})))
 
 
 def _country_of(code: str, name: str, prefix: str, mcc: str, mnc: str) -> dict[str, Any]:

@@ -27,6 +27,8 @@ class SandboxOptions:
     `faults` is the file of what shall go wrong (see `fault_file`). An export takes `export_polls` questions before it
     ends, lacks messages that are younger than `export_lag_s`, and has files of `export_rows` messages (None: one file).
     `download_port` serves the download links on a port, and so an origin, of their own.
+
+    `balance` is what the account has, always; with `post_paid` it pays afterwards, and so has none.
     """
 
     host: str = "127.0.0.1"
@@ -45,6 +47,8 @@ class SandboxOptions:
     export_lag_s: float = 0.0
     export_rows: int | None = None
     download_port: int | None = None
+    balance: float = 1000.0
+    post_paid: bool = False
 
     def __post_init__(self) -> None:
         share, limit, account = self.reject_share, self.rate_limit, self.sub_account_id
@@ -84,6 +88,11 @@ class SandboxOptions:
                 self.export_rows is None or self.export_rows >= 1,
                 f"{self.export_rows} messages in a file are none",
                 "give at least 1",
+            ),
+            (
+                math.isfinite(self.balance),
+                f"a balance of {self.balance} makes no sense",
+                "give an amount, such as 12.50",
             ),
             (
                 (self.tls_certificate is None) == (self.tls_key is None),

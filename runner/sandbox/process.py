@@ -103,9 +103,11 @@ def _arguments(options: SandboxOptions) -> list[str]:
         "--export-lag-s": options.export_lag_s,
         "--export-rows": options.export_rows,
         "--download-port": options.download_port,
+        "--balance": options.balance,
     }
     # With "=", because a value may begin with a dash.
-    return ["--until-stdin-closes", *(f"{name}={value}" for name, value in named.items() if value is not None)]
+    flags = ["--until-stdin-closes", *(["--post-paid"] if options.post_paid else [])]
+    return [*flags, *(f"{name}={value}" for name, value in named.items() if value is not None)]
 
 
 def _environment(options: SandboxOptions) -> dict[str, str]:

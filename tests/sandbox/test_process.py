@@ -72,6 +72,8 @@ def test_every_option_reaches_the_child(tmp_path: Path, monkeypatch: pytest.Monk
         export_lag_s=1.5,
         export_rows=7,
         download_port=0,
+        balance=-1.5,
+        post_paid=True,
     )
     told: list[SandboxOptions] = []
     monkeypatch.setattr("runner.sandbox.__main__.serve", lambda options, *_, **__: told.append(options))
