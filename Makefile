@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check format bench constraints clean
+.PHONY: demo test check format bench docs constraints clean
 
 demo: $(READY)  ## send a real campaign file to the sandbox; ends with the report's path
 	$(BIN)/campaign run campaigns/welcome.yaml --sandbox --yes
@@ -32,6 +32,10 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	$(BIN)/python -m compileall -q runner
 	@touch $@
+
+docs: $(READY)  ## what is made from the model: the schema and the page of keys
+	$(BIN)/campaign schema > campaigns/campaign.schema.json
+	$(BIN)/python -m runner.campaign.guide > docs/campaign-file.md
 
 constraints:  ## pin everything again, with hashes, from pyproject.toml
 	$(PYTHON) -m venv --clear $(VENV)-pin

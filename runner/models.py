@@ -7,6 +7,7 @@ Unix epoch, UTC.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 
 
@@ -31,15 +32,31 @@ class Status(StrEnum):
 class ExclusionReason(StrEnum):
     """Why a row will not be sent to."""
 
+    # the row
+    UNREADABLE_ROW = "unreadable_row"
+    FILTERED = "filtered"
+    # its number
     INVALID_NUMBER = "invalid_number"
+    NOT_MOBILE = "not_mobile"
+    NUMBER_TYPE = "number_type"
     COUNTRY_NOT_ALLOWED = "country_not_allowed"
+    # its person
     SUPPRESSED = "suppressed"
     DUPLICATE = "duplicate"
+    COOLDOWN = "cooldown"
+    NOT_SAMPLED = "not_sampled"
+    # its text
     MISSING_FIELD = "missing_field"
+    TEMPLATE_ERROR = "template_error"
     EMPTY_MESSAGE = "empty_message"
     INVALID_TEXT = "invalid_text"
+    REQUIRED_TEXT = "required_text"
     TOO_MANY_SEGMENTS = "too_many_segments"
     NOT_GSM7 = "not_gsm7"
+    # its time
+    UNKNOWN_ZONE = "unknown_zone"
+    OUTSIDE_WINDOW = "outside_window"
+    # how many
     OVER_LIMIT = "over_limit"
 
 
@@ -72,6 +89,10 @@ class OutcomeReason(StrEnum):
     THROTTLED = "throttled"
     NO_CONNECTION = "no_connection"
     FUSE = "fuse"
+    LIMIT_REACHED = "limit_reached"
+    OUTSIDE_WINDOW = "outside_window"
+    TOO_LATE = "too_late"
+    COOLDOWN = "cooldown"
     LEASE_LOST = "lease_lost"
     UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"
@@ -104,7 +125,8 @@ class Row:
 
     `number` is the 1-based data row. `fields` holds every column, trimmed, empty cells as "". `key`, `destination`
     (E.164 with plus) and `country` (ISO 3166-1 alpha-2) are None where they couldn't be told. A row without an
-    exclusion is a recipient and has key and destination. `note` tells what was repaired.
+    exclusion is a recipient and has key and destination. `note` tells what was repaired. `zones` are the IANA time
+    zones that its phone may be in, sorted; empty when they are not known, or not asked for.
     """
 
     number: int
@@ -114,20 +136,56 @@ class Row:
     country: str | None = None
     exclusion: Exclusion | None = None
     note: str | None = None
+    zones: tuple[str, ...] = ()
+
+
+class RemarkKind(StrEnum):
+    """What a person should know of a text that will be sent all the same."""
+
+    REPLACED = "replaced"  # smart encoding put a character's likeness in GSM-7 in its place
+    REPLACEABLE = "replaceable"  # forces UCS-2, and smart encoding would have replaced it
+    FORCES_UCS2 = "forces_ucs2"  # forces UCS-2, and has no likeness
+    PLAIN_HTTP = "plain_http"  # a link without encryption
+    LONG_LINK = "long_link"  # a link that takes much of a segment
+    BROKEN_LINK = "broken_link"  # a link with a space in it, put there by a field
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """One thing about one text. `subject` is the character or link in words, `source` where it comes from.
+
+    `source` is "the template, line 3" or "the column first_name".
+    """
+
+    kind: RemarkKind
+    subject: str
+    source: str
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A rendered text and what it costs. `encoding` is GSM7 or UCS2; `segments` is 1 to 10."""
+    """A rendered text and what it costs. `encoding` is GSM7 or UCS2; `segments` is 1 to 10.
+
+    `saved` are the segments that smart encoding saved, or would have saved where it is off. `note` says in words what
+    it replaced.
+    """
 
     text: str
     encoding: Encoding
     segments: int
+    saved: int = 0
+    note: str | None = None
+    remarks: tuple[Remark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What will be sent to one recipient. `message_id` is unique in the run and holds no personal data."""
+    """What will be sent to one recipient. `message_id` is unique in the run and holds no personal data.
+
+    `zones` are the IANA time zones in all of which it must be inside of the sending hours; empty when the campaign has
+    none, or has them in one zone for all.
+    """
 
     row: int
     key: str
@@ -137,6 +195,48 @@ class Message:
     encoding: Encoding
     segments: int
     message_id: str
+    zones: tuple[str, ...] = ()
+
+
+class Outside(StrEnum):
+    """What becomes of a message whose turn comes outside of the sending hours."""
+
+    WAIT = "wait"  # the run sleeps until they begin
+    SKIP = "skip"  # it is left out
+    SCHEDULE = "schedule"  # the provider gets it now, and sends it when they begin
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Sending hours, in local time. `opens` and `closes` are minutes since midnight, `closes` up to 1440.
+
+    A window that closes before it opens, or at the same minute, goes on past midnight and belongs to the day on which
+    it opens. `days` are those days, 0 is Monday. `zone` is the IANA time zone for all; None: each recipient's own.
+    """
+
+    opens: int
+    closes: int
+    days: frozenset[int]
+    zone: str | None
+    outside: Outside = Outside.WAIT
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most that a run may send and cost, all of its sessions together. None: no limit. `cost` is in `currency`."""
+
+    messages: int | None = None
+    segments: int | None = None
+    cost: Decimal | None = None
+    currency: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cooldown:
+    """A number gets at most `messages` in any `per_s` seconds, over all campaigns of the ledger."""
+
+    messages: int
+    per_s: int
 
 
 @dataclass(frozen=True, slots=True)

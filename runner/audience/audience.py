@@ -3,13 +3,17 @@
 `campaign check` imports this module, so phonenumbers and sqlite are loaded only once rows are read.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 from runner.audience import files
+from runner.audience.cells import Cells, Unreadable
 from runner.audience.spec import AudienceSpec
+from runner.audience.steady import unchanged
+from runner.errors import InputError
 from runner.models import Exclusion, ExclusionReason, Row
 
 if TYPE_CHECKING:
@@ -21,37 +25,70 @@ __all__ = ["AudienceSpec", "read_audience"]
 Batches = Generator[list[Row], None, None]
 
 
-def read_audience(spec: AudienceSpec, *, batch_size: int = files.BATCH_SIZE) -> Batches:
-    """Every row of the file, in its order, in batches; close it to close the files.
+def read_audience(
+    spec: AudienceSpec, *, batch_size: int = files.BATCH_SIZE, remarks: list[str] | None = None
+) -> Batches:
+    """Every row of the file, in its order, in batches; close it to close the files. `remarks` collects sentences on
+    how the file is read, for people.
 
-    A row is excluded for the first of these that applies: its number is empty or invalid, its country is not allowed,
-    it is suppressed, its key is empty, it is a duplicate among the rows that passed all of these. Memory grows with
-    the suppression lists alone. Raises InputError when a file cannot be read.
+    A row is excluded for the first of these that applies: it cannot be read, `recipients.where` doesn't hold for it,
+    the judge has a reason (see `judge.Judge`), it is a duplicate among the rows that passed all of these. Memory
+    grows with the suppression lists alone. Raises InputError when a file cannot be read, has no rows, or changes
+    before its last row is read.
     """
     from runner.audience.judge import Judge
     from runner.audience.people import Duplicates, People
     from runner.audience.suppression import Suppression
 
     duplicates = Duplicates(spec.duplicates)
-    judge = Judge(spec, files.read_header(spec.file), Suppression(spec.suppress, spec.country))
-    with People() as people:
+    suppression = Suppression(spec.suppress, country=spec.country, key=spec.key, country_column=spec.country_column)
+    with unchanged(spec.source.path), People() as people:
+        header = files.read_header(spec.source)
+        judge = Judge(spec, header, suppression)
+        read = _Reading(spec, header, judge, batch_size)
         if duplicates is Duplicates.REJECT:
             # Whether the first row is to go shows only at the last one, so the file is read twice.
-            with closing(_judged(spec, judge, batch_size)) as batches:
+            with closing(read(None)) as batches:
                 for rows in batches:
                     people.count(_sightings(rows))
         decide = {Duplicates.FIRST: _first, Duplicates.REJECT: _reject, Duplicates.ALL: _all}[duplicates]
-        with closing(_judged(spec, judge, batch_size)) as batches:
+        with closing(read(remarks)) as batches:
             for rows in batches:
                 yield decide(rows, people)
 
 
-def _judged(spec: AudienceSpec, judge: "Judge", batch_size: int) -> Batches:
-    number = 0
-    with closing(files.read_rows(spec.file, batch_size=batch_size)) as batches:
-        for batch in batches:
-            yield [judge(row, cells) for row, cells in enumerate(batch, number + 1)]
-            number += len(batch)
+class _Reading:
+    """The rows of the file, judged one by one; it can be read again."""
+
+    def __init__(self, spec: AudienceSpec, header: Sequence[str], judge: "Judge", batch_size: int) -> None:
+        self._spec = spec
+        self._header = header
+        self._judge = judge
+        self._batch_size = batch_size
+
+    def __call__(self, remarks: list[str] | None) -> Batches:
+        source = self._spec.source
+        number = 0
+        with closing(files.read_rows(source, batch_size=self._batch_size, remarks=remarks)) as batches:
+            for batch in batches:
+                kept = batch.kept or repeat(True)
+                yield [
+                    self._row(row, *found) for row, found in enumerate(zip(batch.rows, kept, strict=False), number + 1)
+                ]
+                number += len(batch.rows)
+        if not number:
+            raise InputError.of(f"{source.path} has a header and no rows", "nobody is in it; check how it was made")
+
+    def _row(self, number: int, cells: Cells | Unreadable, kept: bool) -> Row:
+        if isinstance(cells, Unreadable):
+            exclusion = Exclusion(ExclusionReason.UNREADABLE_ROW, cells.words)
+            return Row(number, dict.fromkeys(self._header, ""), exclusion=exclusion)
+        if kept:
+            return self._judge(number, cells)
+        fields = dict(zip(self._header, cells, strict=True))
+        key = fields[self._spec.key] or None if self._spec.key else None
+        words = f"recipients.where doesn't hold for this row: {_in_one_line(self._spec.source.where or '')}"
+        return Row(number, fields, key=key, exclusion=Exclusion(ExclusionReason.FILTERED, words))
 
 
 def _sightings(rows: list[Row]) -> "list[Sighting]":
@@ -88,3 +125,8 @@ def _excluding(rows: list[Row], suspects: "list[Sighting]", people: "People") ->
 def _duplicate(row: Row, other: int) -> Row:
     same = "same number" if row.key == row.destination else f'same key "{row.key}"'
     return replace(row, exclusion=Exclusion(ExclusionReason.DUPLICATE, f"{same} as row {other}"))
+
+
+def _in_one_line(condition: str, limit: int = 60) -> str:
+    line = " ".join(condition.split())
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"

@@ -6,6 +6,7 @@ and adds them with `dataclasses.replace`.
 
 from collections.abc import Sequence
 
+from runner.audience.header import Header, bare, listed, repeated
 from runner.errors import Problem
 
 PHONE_NAMES = ("phone", "mobile", "msisdn", "destination", "to")
@@ -15,7 +16,7 @@ def find_phone_column(header: Sequence[str], wanted: str | None = None) -> str |
     """The column that holds the numbers: the one `wanted`, or else the only one with a name in `PHONE_NAMES`."""
     if wanted is not None:
         return find_column(header, wanted)
-    found = [column for column in header if column.casefold() in PHONE_NAMES]
+    found = [column for column in header if bare(column).casefold() in PHONE_NAMES]
     if len(found) == 1:
         return found[0]
     if found:
@@ -29,9 +30,19 @@ def find_phone_column(header: Sequence[str], wanted: str | None = None) -> str |
 
 
 def find_column(header: Sequence[str], wanted: str) -> str | Problem:
-    """The column named exactly `wanted`; names that differ in case are suggested, never taken."""
+    """The column named exactly `wanted`; names that differ in case are suggested, never taken.
+
+    A name that several columns have means none of them; see `header.name_columns` for how to write them.
+    """
     if wanted in header:
         return wanted
+    if isinstance(header, Header) and wanted in header.left_out:
+        kind = header.left_out[wanted]
+        return Problem(f'the column "{wanted}" holds {kind}, which is not a single value', "name another column")
+    if twins := repeated(header, wanted):
+        places = listed([str(header.index(name) + 1) for name in twins])
+        what = f'there are {len(twins)} columns named "{wanted}" (columns {places})'
+        return Problem(what, f'rename all but one, or write "{twins[0]}"')
     return Problem(f'there is no column "{wanted}"', _remedy(header, wanted))
 
 
@@ -41,8 +52,8 @@ def _remedy(header: Sequence[str], wanted: str) -> str:
 
     by_folded = {column.casefold(): column for column in header}
     close = get_close_matches(wanted.strip().casefold(), by_folded, n=1)
-    listed = f"the file has {_quoted(header)}"
-    return f'did you mean "{by_folded[close[0]]}"? {listed}' if close else listed
+    has = f"the file has {_quoted(header)}"
+    return f'did you mean "{by_folded[close[0]]}"? {has}' if close else has
 
 
 def _quoted(names: Sequence[str], limit: int = 20) -> str:

@@ -1,116 +1,205 @@
-"""CSV and TSV, strictly: what cannot be read exactly is an error with its line, never a guess.
+"""CSV and TSV, strictly: what cannot be read exactly is said with its line, never guessed.
 
-A quote that is not closed can swallow a thousand rows, and bytes of another encoding garble names; both would end on
-phones. The standard csv module is used because it keeps row and line numbers; it reads 700,000 rows a second.
+A quote that is not closed can swallow a thousand rows: it stops the plan. A row with more or fewer cells than the
+header is left out by itself. The standard csv module is used because it keeps row and line numbers.
 """
 
 import csv
+import io
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
-from runner.audience.header import check_header
+from runner.audience.cells import Numbered, Unreadable
+from runner.audience.charset import Charset, charset_of
+from runner.audience.header import remark_blank, without_blank_end
+from runner.audience.spec import Source
+from runner.audience.unpack import Packing, open_bytes, readable
 from runner.errors import InputError, Position, Problem
-
-ENDINGS = (".csv", ".tsv", ".txt")
 
 # Roomy for any cell that a person filled in. A longer one means a quote that was never closed.
 _CELL_LIMIT = 1 << 20
-_MAX_PROBLEMS = 10
+_HEAD = 1 << 16
 _QUOTED = re.compile(r'"[^"]*(?:"|$)')
+_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
+# Excel writes and obeys such a first line; blank cells may follow it.
+_SEP = re.compile(r'"?sep=([,;\t|])"?[,;\t|]*\s*', re.IGNORECASE)
 
-Record = tuple[int, tuple[str, ...]]
+
+def read_header(source: Source, packing: Packing) -> list[str]:
+    """The names as written, trimmed, without blank ones at the end; reads no further than it needs to."""
+    with readable(source.path), open_bytes(source.path, packing) as file:
+        head = file.read(_HEAD)
+    if source.encoding is None and _ascii_header(head):
+        # The header reads alike in every encoding that the rows may have, so `check` needn't read a whole file.
+        charset = Charset("utf-8")
+    else:
+        charset = charset_of(source.path, packing, source.encoding)
+    with _open(source.path, packing, charset, "replace") as file:
+        for _, header in _records(source.path, file, None, whole=False):
+            assert not isinstance(header, Unreadable)
+            return list(header)
+    raise InputError.of(f"{source.path} is empty", "its first line must name the columns")
 
 
-def read_records(path: Path) -> Generator[Record, None, None]:
-    """Every record, the header first, each as (line on which it begins, trimmed cells). Blank lines are no records.
+def read_records(
+    source: Source, packing: Packing = Packing.NONE, remarks: list[str] | None = None
+) -> Generator[Numbered, None, None]:
+    """Every record with the line on which it begins: first the header as written, then each row.
 
-    Raises InputError at once for trouble that makes the rest unreadable; ragged rows are collected, so that the user
-    sees ten of them at a time, but nothing after the first one is yielded.
+    Blank lines, and rows without anything in any cell, are no records. A file without any record yields nothing.
+    Raises InputError for an encoding in doubt, a quote that is never closed, and when not one row fits the header.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            yield from _records(path, _Lines(path, file))
-    except UnicodeDecodeError as error:
-        raise InputError([_not_utf8(path)]) from error
-    except OSError as error:
-        raise InputError([Problem(f"{path} cannot be read: {error.strerror}")]) from error
+    charset = charset_of(source.path, packing, source.encoding)
+    if remarks is not None and charset.remark:
+        remarks.append(charset.remark)
+    with _open(source.path, packing, charset, "strict") as file:
+        yield from _records(source.path, file, remarks, clean=charset.clean)
+
+
+@contextmanager
+def _open(path: Path, packing: Packing, charset: Charset, errors: str) -> Generator[io.TextIOWrapper, None, None]:
+    with (
+        readable(path),
+        open_bytes(path, packing) as raw,
+        io.TextIOWrapper(raw, charset.codec, errors, newline="") as file,
+    ):
+        yield file
+
+
+def _ascii_header(head: bytes) -> bool:
+    """Whether the header is surely one whole line and nothing but ASCII; a quote may go on in the next line."""
+    lines = head.splitlines(keepends=True)
+    line = next((line for line in lines if line.strip(b" ,;\t|\r\n")), b"")
+    plain = line.isascii() and not re.search(rb'[\0\x1b"]|^sep=', line, re.IGNORECASE)
+    return plain and line.endswith((b"\n", b"\r"))
 
 
 class _Lines:
-    """The physical lines of a file, refusing NUL; `first` can be looked at before reading."""
+    """The physical lines of a file, remembering the first NUL since it was last asked."""
 
-    def __init__(self, path: Path, file: Iterator[str]) -> None:
-        self._path = path
-        self._file = file
-        self._number = 0
-        self.first = next(file, "")
-        self._pending = self.first
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = lines
+        self.nul: tuple[int, int] | None = None
 
     def __iter__(self) -> Iterator[str]:
-        line = self._pending
-        while line:
-            self._number += 1
-            if "\0" in line:
-                where = Position(str(self._path), self._number, line.index("\0") + 1)
-                what = "there is a NUL byte, which no text file holds"
-                raise InputError([Problem(what, 'save the file as "CSV UTF-8" again', where=where)])
+        for number, line in enumerate(self._lines, 1):
+            if "\0" in line and self.nul is None:
+                self.nul = number, line.index("\0") + 1
             yield line
-            line = next(self._file, "")
 
 
-def _records(path: Path, lines: _Lines) -> Iterator[Record]:
+def _records(
+    path: Path, file: Iterator[str], remarks: list[str] | None, *, clean: bool = False, whole: bool = True
+) -> Iterator[Numbered]:
     csv.field_size_limit(_CELL_LIMIT)
-    reader = csv.reader(lines, delimiter=_delimiter(path, lines.first), strict=True)
-    width = row = 0
-    problems: list[Problem] = []
-    line = 1
+    opening, skipped, told = _opening(file)
+    delimiter = told or _delimiter(path, opening)
+    lines = _Lines(chain(opening, file))
+    reader = csv.reader(chain(opening, file) if clean else lines, delimiter=delimiter, strict=True)
+    width = full = row = ragged = blank = pending = 0
+    first: Problem | None = None
+    line = 1 + skipped
     try:
         for cells in reader:
-            begins, line = line, reader.line_num + 1
-            if not cells or (len(cells) == 1 != width and not cells[0].strip()):
+            begins, line = line, reader.line_num + 1 + skipped
+            if not any(map(str.strip, cells)):
+                pending += width > 0
                 continue
+            blank, pending = blank + pending, 0
             if not width:
-                header = check_header(path, cells, begins)
-                width = len(header)
-                yield begins, header
+                _check_nul(path, lines.nul, skipped)
+                header = without_blank_end(cells)
+                width, full = len(header), len(cells)
+                _remark_delimiter(path, delimiter, remarks)
+                yield begins, tuple(header)
                 continue
             row += 1
-            if len(cells) != width:
-                problems.append(_ragged(path, begins, row, len(cells), width))
-                if len(problems) == _MAX_PROBLEMS:
-                    break
-            elif not problems:
-                yield begins, tuple(map(str.strip, cells))
+            if lines.nul is not None:
+                yield begins, _nul(row, lines.nul, skipped)
+                lines.nul = None
+            elif len(cells) == width or (len(cells) > width and not any(map(str.strip, cells[width:]))):
+                yield begins, tuple(map(str.strip, cells[:width]))
+            else:
+                ragged += 1
+                problem = _ragged(row, begins, cells, width, full)
+                first = first or _none_fits(path, begins, len(cells), width, delimiter)
+                yield begins, problem
     except csv.Error as error:
-        problems.append(_broken(path, line, error))
-    if problems:
-        raise InputError(problems)
-    if not width:
-        raise InputError([Problem(f"{path} is empty", "its first line must name the columns")])
+        raise InputError([_broken(path, line, error)]) from error
+    if whole and first is not None and ragged == row:
+        raise InputError([first])
+    remark_blank(path, blank, remarks)
 
 
-def _delimiter(path: Path, first_line: str) -> str:
-    """Tab for .tsv; else whichever of comma, semicolon and tab the header holds most, outside of quotes.
+def _opening(file: Iterator[str]) -> tuple[list[str], int, str | None]:
+    """The lines up to the header's, how many were skipped before them, and the delimiter if the file says it."""
+    opening: list[str] = []
+    quotes = 0
+    for line in file:
+        if said := _SEP.fullmatch(line):
+            return [], len(opening) + 1, said[1]
+        opening.append(line)
+        quotes += line.count('"')
+        if line.strip() and (quotes % 2 == 0 or len(opening) > 100):
+            break
+    return opening, 0, None
+
+
+def _delimiter(path: Path, opening: list[str]) -> str:
+    """Tab for .tsv; else whichever of comma, semicolon, tab and pipe the header holds most, outside of quotes.
 
     Only the header is looked at: in the rows a comma or a semicolon may well be text.
     """
-    if path.suffix.lower() == ".tsv":
+    if ".tsv" in (suffix.lower() for suffix in path.suffixes[-2:]):
         return "\t"
-    bare = _QUOTED.sub("", first_line)
-    return max(",;\t", key=bare.count)
+    bare = _QUOTED.sub("", "".join(opening))
+    return max(_DELIMITERS, key=bare.count)
 
 
-def _ragged(path: Path, line: int, row: int, count: int, width: int) -> Problem:
-    cells = "1 cell" if count == 1 else f"{count} cells"
-    columns = "1 column" if width == 1 else f"{width} columns"
+def _remark_delimiter(path: Path, delimiter: str, remarks: list[str] | None) -> None:
+    if remarks is not None and delimiter != "," and ".tsv" not in path.name.lower():
+        remarks.append(f"{path.name} has its cells parted by {_DELIMITERS[delimiter]}")
+
+
+def _ragged(row: int, line: int, cells: list[str], width: int, full: int) -> Unreadable:
+    count = len(cells)
+    if width < count <= full:
+        place = next(place for place, cell in enumerate(cells, 1) if place > width and cell.strip())
+        words = f"row {row} (line {line}) has text in column {place}, which has no name"
+        return Unreadable(f"{words}; name it in the header, or empty the cell")
+    have = "1 cell" if count == 1 else f"{count} cells"
+    words = f"row {row} (line {line}) has {have}, but the header names {_columns(width)}"
+    if count > width:
+        return Unreadable(f"{words}; put a cell that holds the delimiter in double quotes")
+    return Unreadable(f"{words}; add the missing cells, left empty if need be")
+
+
+def _none_fits(path: Path, line: int, count: int, width: int, delimiter: str) -> Problem:
+    have = "1 cell" if count == 1 else f"{count} cells"
     return Problem(
-        f"row {row} has {cells}, but the header names {columns}",
-        "put a cell that holds the delimiter in double quotes"
-        if count > width
-        else "add the missing cells, left empty if need be",
+        f"not one row fits the header: this one has {have}, the header names {_columns(width)}",
+        f"let the first line name the columns, and part the cells of every row by {_DELIMITERS[delimiter]}, as there",
         where=Position(str(path), line, 1),
     )
+
+
+def _columns(width: int) -> str:
+    return "1 column" if width == 1 else f"{width} columns"
+
+
+def _nul(row: int, place: tuple[int, int], skipped: int) -> Unreadable:
+    words = f"row {row} holds a NUL byte (line {place[0] + skipped}, column {place[1]}), which no text does"
+    return Unreadable(f"{words}; write the file again from where it came")
+
+
+def _check_nul(path: Path, place: tuple[int, int] | None, skipped: int) -> None:
+    if place is not None:
+        where = Position(str(path), place[0] + skipped, place[1])
+        remedy = 'save the file as "CSV UTF-8" again'
+        raise InputError([Problem("there is a NUL byte, which no text file holds", remedy, where=where)])
 
 
 def _broken(path: Path, line: int, error: csv.Error) -> Problem:
@@ -125,17 +214,3 @@ def _broken(path: Path, line: int, error: csv.Error) -> Problem:
     if "larger than" in str(error):
         return Problem("a cell holds more than a megabyte", "that is no cell of a recipient; shorten it", where=where)
     return Problem("a double quote is opened in this row and never closed", "close it", where=where)
-
-
-def _not_utf8(path: Path) -> Problem:
-    """Looks for the line again, in bytes: the decoder knows only its place in a buffer."""
-    remedy = 'save it as "CSV UTF-8"'
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                line.decode()
-            except UnicodeDecodeError as error:
-                column = len(line[: error.start].decode()) + 1
-                what = f"the byte 0x{line[error.start]:02X} shows that this file is not UTF-8"
-                return Problem(what, remedy, where=Position(str(path), number, column))
-    return Problem(f"{path} is not UTF-8", remedy)

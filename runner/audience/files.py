@@ -1,76 +1,182 @@
-"""Recipient files as rows of strings: one door for every format.
+"""Files with rows, recipients' and suppression lists alike: one door for every format.
 
-    .csv, .tsv, .txt   text in UTF-8, read by the standard csv module, which keeps exact row and line numbers
-    .parquet           read by polars, every column turned into text
+    .csv, .tsv, .txt (.gz, .zst)         text in any encoding, read by the standard csv module, which keeps exact lines
+    .xlsx, .xlsm, .xlsb, .xls, .ods      read by calamine, one sheet of it
+    .parquet                             read by polars
 
-Whatever the format, cells come trimmed and empty cells are "". Memory doesn't grow with the number of rows.
+Whatever the format, cells come as trimmed text and empty cells are "". Memory doesn't grow with the number of rows,
+but for spreadsheets, which are packed so that they must be read whole.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
-from pathlib import Path
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
 
 from runner.audience import delimited
+from runner.audience.cells import Cells, Numbered, Unreadable
+from runner.audience.header import name_columns, naming_remarks
+from runner.audience.sniff import Found, Kind, identify
+from runner.audience.spec import Source
+from runner.audience.steady import unchanged
 from runner.errors import InputError, Problem
 
-Cells = tuple[str, ...]
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = [
+    "BATCH_SIZE",
+    "Batch",
+    "Cells",
+    "Numbered",
+    "Unreadable",
+    "check_where",
+    "is_text",
+    "read_header",
+    "read_numbered",
+    "read_rows",
+]
 
 # 5,000 rows are about 2 MB as tuples, and few enough that the first ones are planned at once.
 BATCH_SIZE = 5_000
 
-_SUPPORTED = ".csv, .tsv, .txt or .parquet"
-_SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows in file order. `kept` says for each whether the source's condition holds; None: it has no condition."""
+
+    rows: list[Cells | Unreadable]
+    kept: Sequence[bool] | None = None
 
 
-def read_header(path: Path) -> list[str]:
-    """The column names, trimmed. Reads one record of a text file, or the footer of a Parquet file.
+def read_header(source: Source) -> list[str]:
+    """The column names, trimmed, each of them once (see `header.name_columns`).
 
-    Raises InputError for a file that is missing, of another kind, empty, or with blank or repeated column names.
+    Reads one record of a text file, or the footer of a Parquet file. Raises InputError for a file that is missing,
+    empty, or not what its ending says.
     """
-    if _is_parquet(path):
+    found = identify(source.path)
+    if found.kind is Kind.PARQUET:
         from runner.audience import parquet
 
-        return parquet.read_header(path)
-    with closing(delimited.read_records(path)) as records:
-        return list(next(records)[1])
+        _no_sheet(source)
+        return parquet.Table(source.path).names
+    if found.kind is Kind.SPREADSHEET:
+        from runner.audience import spreadsheet
+
+        return list(name_columns(spreadsheet.read_header(source)))
+    _no_sheet(source)
+    return list(name_columns(delimited.read_header(source, found.packing)))
 
 
-def read_rows(path: Path, *, batch_size: int = BATCH_SIZE) -> Generator[list[Cells], None, None]:
-    """Data rows in file order, in batches of at most `batch_size`; each row has as many cells as the header.
+def read_rows(
+    source: Source, *, batch_size: int = BATCH_SIZE, remarks: list[str] | None = None
+) -> Generator[Batch, None, None]:
+    """Data rows in batches of at most `batch_size`; each readable row has as many cells as the header.
 
-    Close the iterator (or exhaust it) to close the file. Raises InputError as `read_header` does, and for what only
-    shows further down: ragged rows, bytes that aren't UTF-8, quotes that are never closed.
+    `remarks` collects sentences on how the file is read, for people. Close the iterator (or exhaust it) to close the
+    file. Raises InputError as `read_header` does, and for what only shows further down: an encoding in doubt, a quote
+    that is never closed, a file that changes while it is read, a condition that fails on a row.
     """
-    if _is_parquet(path):
-        from runner.audience import parquet
+    found = identify(source.path)
+    with unchanged(source.path):
+        if found.kind is Kind.PARQUET:
+            from runner.audience import parquet
 
-        yield from parquet.read_rows(path, batch_size)
+            table = parquet.Table(source.path, source.where)
+            if remarks is not None:
+                remarks += table.remarks
+            for rows, kept in table.read(batch_size):
+                yield Batch(list(rows), kept)
+        else:
+            yield from _batches(source, found, batch_size, remarks)
+
+
+def read_numbered(source: Source) -> Generator[Numbered, None, None]:
+    """Every row as (place, cells), for lists that may have no header; blank rows are passed over.
+
+    A text file's place is the line on which the row begins, a spreadsheet's is the row as it shows it. Both yield the
+    header record first, as written. A Parquet file's place is the 1-based data row, and there is no header record. A
+    file that is there but holds nothing yields nothing.
+    """
+    if _holds_nothing(source):
         return
-    with closing(delimited.read_records(path)) as records:
-        next(records)
-        batch: list[Cells] = []
-        for _, cells in records:
-            batch.append(cells)
-            if len(batch) == batch_size:
-                yield batch
-                batch = []
-        if batch:
-            yield batch
+    found = identify(source.path)
+    with unchanged(source.path):
+        if found.kind is Kind.PARQUET:
+            from runner.audience import parquet
+
+            number = 0
+            for rows, _ in parquet.Table(source.path).read(BATCH_SIZE):
+                yield from enumerate(rows, number + 1)
+                number += len(rows)
+        else:
+            yield from _records(source, found, None)
 
 
-def _is_parquet(path: Path) -> bool:
-    """Tells the two kinds apart by the ending, after making sure that there is a file to read."""
-    if not path.exists():
-        raise InputError([Problem(f"{path} does not exist", "check the name; it is relative to the campaign file")])
-    if not path.is_file():
-        raise InputError([Problem(f"{path} is not a file", f"name a {_SUPPORTED} file")])
-    ending = path.suffix.lower()
-    if ending == ".parquet":
-        return True
-    if ending in delimited.ENDINGS:
-        return False
-    if ending in _SPREADSHEETS:
-        raise InputError([Problem(f"{path} is a spreadsheet", 'save it as "CSV UTF-8" and name that file')])
-    raise InputError(
-        [Problem(f"{path} has the ending {ending or '(none)'}, which is not supported", f"use a {_SUPPORTED} file")]
-    )
+def is_text(source: Source) -> bool:
+    """Whether the places of `read_numbered` are lines, which an editor can go to."""
+    return identify(source.path).kind is Kind.TEXT
+
+
+def check_where(source: Source) -> Problem | None:
+    """What is wrong with the source's condition, found without reading rows: its words, columns and types.
+
+    The problem has neither `path` nor `where`; the caller knows the place in the campaign file. Raises InputError as
+    `read_header` does.
+    """
+    if source.where is None:
+        return None
+    from runner.audience.where import Where
+
+    if identify(source.path).kind is Kind.PARQUET:
+        from runner.audience import parquet
+
+        kinds: dict[str, pl.DataType | None] = {**parquet.Table(source.path).kinds}
+    else:
+        kinds = dict.fromkeys(read_header(source))
+    try:
+        Where(source.where, kinds)
+    except InputError as error:
+        found = error.problems[0]
+        return Problem(found.what, found.remedy)
+    return None
+
+
+def _batches(source: Source, found: Found, size: int, remarks: list[str] | None) -> Generator[Batch, None, None]:
+    with closing(_records(source, found, remarks)) as records:
+        first = next(records, None)
+        if first is None or isinstance(first[1], Unreadable):
+            raise InputError.of(f"{source.path} is empty", "its first line must name the columns")
+        header = name_columns(first[1])
+        if remarks is not None:
+            remarks += [f"{source.path.name}: {words}" for words in naming_remarks(first[1], header)]
+        where = None
+        if source.where is not None:
+            from runner.audience.where import Where
+
+            where = Where(source.where, dict.fromkeys(header))
+        number = 1
+        while rows := [row for _, row in islice(records, size)]:
+            yield Batch(rows, where.kept_texts(rows, header, number) if where else None)
+            number += len(rows)
+
+
+def _records(source: Source, found: Found, remarks: list[str] | None) -> Generator[Numbered, None, None]:
+    if found.kind is Kind.SPREADSHEET:
+        from runner.audience import spreadsheet
+
+        return spreadsheet.read_records(source, remarks)
+    _no_sheet(source)
+    return delimited.read_records(source, found.packing, remarks)
+
+
+def _no_sheet(source: Source) -> None:
+    if source.sheet is not None:
+        what = f"{source.path} has no sheets"
+        raise InputError([Problem(what, "leave recipients.sheet out, or name a spreadsheet", "recipients.sheet")])
+
+
+def _holds_nothing(source: Source) -> bool:
+    return source.path.is_file() and source.path.stat().st_size == 0

@@ -2,14 +2,21 @@
 
 from collections.abc import Sequence
 
-from runner.audience.phone import Number, is_country, normalise
+from runner.audience import kinds
+from runner.audience.phone import Number, is_country, normalise, not_a_country
 from runner.audience.spec import AudienceSpec
 from runner.audience.suppression import Suppression
+from runner.audience.written import quoted, why_no_key
 from runner.models import Exclusion, ExclusionReason, Row
 
 
 class Judge:
-    """Makes a `Row` of a data row's cells. Details name the column, so that the user knows where to look."""
+    """Makes a `Row` of a data row's cells. Details name the column, so that the user knows where to look.
+
+    A row is excluded for the first of these that applies: its number is empty or invalid, of a kind that is not sent
+    to, of a country that is not allowed; the person is suppressed; the key is empty; the time zone is not known though
+    sending hours depend on it.
+    """
 
     def __init__(self, spec: AudienceSpec, header: Sequence[str], suppression: Suppression) -> None:
         self._spec = spec
@@ -23,10 +30,14 @@ class Judge:
         found = self._number(fields)
         if isinstance(found, Exclusion):
             return Row(row, fields, key=key, exclusion=found)
+        exclusion = self._kind(found) or self._country(found) or self._person(found, key)
+        zones: tuple[str, ...] = ()
+        if spec.wants_zones and exclusion is None:
+            zones = self._zones(fields, found)
+            exclusion = None if zones else self._zone_unknown(fields, found)
         if not spec.key:
             key = found.destination
-        exclusion = self._exclusion(found, key)
-        return Row(row, fields, key, found.destination, found.country, exclusion, found.note)
+        return Row(row, fields, key, found.destination, found.country, exclusion, found.note, zones)
 
     def _number(self, fields: dict[str, str]) -> Number | Exclusion:
         spec = self._spec
@@ -34,8 +45,7 @@ class Judge:
         if spec.country_column and (written := fields[spec.country_column]):
             country = written.upper()
             if not is_country(country):
-                hint = "GB is the United Kingdom" if country == "UK" else "write two letters, such as SG"
-                words = f'{spec.country_column}: "{written}" is not a country code; {hint}'
+                words = f"{spec.country_column}: {not_a_country(written)}"
                 return Exclusion(ExclusionReason.INVALID_NUMBER, words)
         if not fields[spec.phone]:
             return Exclusion(ExclusionReason.INVALID_NUMBER, f"{spec.phone} is empty")
@@ -44,17 +54,57 @@ class Judge:
             return Exclusion(found.reason, f"{spec.phone}: {found.detail}")
         return found
 
-    def _exclusion(self, number: Number, key: str | None) -> Exclusion | None:
+    def _kind(self, number: Number) -> Exclusion | None:
+        if number.kind in self._spec.types:
+            return None
+        fixed = number.kind == kinds.FIXED_LINE
+        reason = ExclusionReason.NOT_MOBILE if fixed else ExclusionReason.NUMBER_TYPE
+        words = f"{number.destination} is {kinds.IN_WORDS[number.kind]}"
+        return self._exclusion(reason, f"{words}; recipients.types can allow {number.kind}")
+
+    def _country(self, number: Number) -> Exclusion | None:
         spec = self._spec
         if spec.countries and number.country not in spec.countries:
-            home = f"is a number of {number.country}" if number.country else "belongs to no country"
-            allowed = ", ".join(sorted(spec.countries))
-            words = f"{spec.phone}: {number.destination} {home}; recipients.countries allows {allowed}"
-            return Exclusion(ExclusionReason.COUNTRY_NOT_ALLOWED, words)
-        if listed := self._suppression.find(number.destination):
-            words = f"{spec.phone}: {number.destination} is listed in {listed}"
-            return Exclusion(ExclusionReason.SUPPRESSED, words)
+            rule = f"; recipients.countries allows {', '.join(sorted(spec.countries))}"
+        elif number.country in spec.deny_countries:
+            rule = "; recipients.denyCountries leaves them out"
+        else:
+            return None
+        home = f"is a number of {number.country}" if number.country else "belongs to no country"
+        return self._exclusion(ExclusionReason.COUNTRY_NOT_ALLOWED, f"{number.destination} {home}{rule}")
+
+    def _person(self, number: Number, key: str | None) -> Exclusion | None:
+        if listed := self._suppression.find_number(number.destination):
+            return self._exclusion(ExclusionReason.SUPPRESSED, f"{number.destination} is listed in {listed}")
+        if not self._spec.key:
+            return None
         if key is None:
-            words = f"{spec.key} is empty, and it is the key that tells persons apart"
+            words = f"{self._spec.key} is empty, and it is the key that tells persons apart"
             return Exclusion(ExclusionReason.MISSING_FIELD, words)
+        if why := why_no_key(key):
+            return Exclusion(ExclusionReason.MISSING_FIELD, f"{self._spec.key}: {why}")
+        if listed := self._suppression.find_key(key):
+            words = f"{self._spec.key}: {quoted(key)} is listed in {listed}"
+            return Exclusion(ExclusionReason.SUPPRESSED, words)
         return None
+
+    def _zones(self, fields: dict[str, str], number: Number) -> tuple[str, ...]:
+        """The row's own zone or else the number's; () when that is not known."""
+        from runner.audience.zones import is_zone, zones_of
+
+        if self._spec.zone_column and (zone := fields[self._spec.zone_column]):
+            return (zone,) if is_zone(zone) else ()
+        return zones_of(number.destination, number.kind)
+
+    def _zone_unknown(self, fields: dict[str, str], number: Number) -> Exclusion:
+        from runner.audience.zones import not_a_zone
+
+        column = self._spec.zone_column
+        if column and (zone := fields[column]):
+            return Exclusion(ExclusionReason.UNKNOWN_ZONE, f"{column}: {not_a_zone(zone)}")
+        words = f"where the phone of {number.destination} is isn't known, so its sending hours aren't"
+        remedy = f"fill in {column}" if column else "name a column of time zones with recipients.zone"
+        return self._exclusion(ExclusionReason.UNKNOWN_ZONE, f"{words}; {remedy}")
+
+    def _exclusion(self, reason: ExclusionReason, words: str) -> Exclusion:
+        return Exclusion(reason, f"{self._spec.phone}: {words}")

@@ -1,66 +1,116 @@
 """Parquet as rows of strings. Imported only for Parquet files, because polars takes 0.2 s to load."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.audience.header import check_header
+from runner.audience.cells import Cells
+from runner.audience.header import Header, name_columns, naming_remarks
 from runner.errors import InputError, Problem
 
 if TYPE_CHECKING:
     import polars as pl
 
-_MAGIC = b"PAR1"
 _PART_ROWS = 50_000
 _REMEDY = "write it again from where it came, or use CSV"
 
 # Whole numbers are exact in a float only up to its mantissa. A phone number stored in 32 bits has lost its last
-# digits: it must not be passed on as if it were one. Left as "6591234600.0" it is excluded with a reason.
+# digits: it must not be passed on as if it were one. Written as "≈6591234600" it is excluded with a reason.
 _EXACT = {"Float32": 2**24, "Float64": 2**53}
 
 
-def read_header(path: Path) -> list[str]:
-    """Column names, trimmed. Raises InputError for what isn't Parquet and for columns that aren't plain values."""
-    return _scan(path)[1]
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A column that holds single values: a field of a struct is one too, named as in `home.city`."""
+
+    path: tuple[str, ...]
+    kind: "pl.DataType"
+
+    def expression(self) -> "pl.Expr":
+        import polars as pl
+
+        column = pl.col(self.path[0])
+        for field in self.path[1:]:
+            column = column.struct.field(field)
+        return column
 
 
-def read_rows(path: Path, batch_size: int) -> Generator[list[tuple[str, ...]], None, None]:
-    """Rows in file order, cells as trimmed text, nulls as "".
+class Table:
+    """A Parquet file's columns and rows. `where` is an SQL condition over the columns, with the types that they have.
 
-    Part by part, because polars' own batches have no back-pressure: it reads a whole file ahead of a slow reader.
+    Raises InputError for what isn't Parquet, and for a condition that is wrong.
     """
+
+    def __init__(self, path: Path, where: str | None = None) -> None:
+        from runner.audience.where import Where
+
+        self._path = path
+        self._frame, schema = _scan(path)
+        self._columns: list[_Column] = []
+        left_out: dict[str, str] = {}
+        for name, kind in schema.items():
+            _collect((name,), kind, self._columns, left_out)
+        if not self._columns:
+            raise InputError([Problem(f"{path} has no column of single values", _REMEDY)])
+        written = [".".join(column.path) for column in self._columns]
+        self.names = Header(name_columns(written), left_out)
+        self.kinds = {name: column.kind for name, column in zip(self.names, self._columns, strict=True)}
+        self.remarks = [f"{path.name}: {words}" for words in naming_remarks(written, self.names)]
+        if left_out:
+            which = ", ".join(f'"{name}"' for name in left_out)
+            self.remarks.append(f"{path.name}: not read, because they hold lists or bytes: {which}")
+        self._where = Where(where, self.kinds) if where is not None else None
+
+    def read(self, batch_size: int) -> Generator[tuple[Sequence[Cells], Sequence[bool] | None], None, None]:
+        """Rows in file order, cells as trimmed text, nulls as "", each batch with whether the condition holds.
+
+        Part by part, because polars' own batches have no back-pressure: it reads a whole file ahead of a slow reader.
+        """
+        import polars as pl
+
+        plain = self._frame.select(
+            column.expression().alias(name) for name, column in zip(self.names, self._columns, strict=True)
+        )
+        texts = [_as_text(name, kind) for name, kind in self.kinds.items()]
+        row = 1
+        try:
+            for first in range(0, self._frame.select(pl.len()).collect().item(), _PART_ROWS):
+                for batch in plain.slice(first, _PART_ROWS).collect().iter_slices(batch_size):
+                    rows = [tuple(map(str.strip, cells)) for cells in batch.select(texts).iter_rows()]
+                    yield rows, self._where.kept(batch, row) if self._where else None
+                    row += len(rows)
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise _unreadable(self._path, error) from error
+
+
+def _scan(path: Path) -> tuple["pl.LazyFrame", "pl.Schema"]:
     import polars as pl
 
-    frame, _ = _scan(path)
     try:
-        for first in range(0, frame.select(pl.len()).collect().item(), _PART_ROWS):
-            for batch in frame.slice(first, _PART_ROWS).collect().iter_slices(batch_size):
-                yield [tuple(map(str.strip, row)) for row in batch.iter_rows()]
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise InputError([Problem(f"{path} cannot be read as Parquet: {_first_line(error)}", _REMEDY)]) from error
-
-
-def _scan(path: Path) -> tuple["pl.LazyFrame", list[str]]:
-    import polars as pl
-
-    try:
-        with path.open("rb") as file:
-            if file.read(len(_MAGIC)) != _MAGIC:
-                raise InputError([Problem(f"{path} is not a Parquet file", "check its ending: .csv, .tsv or .txt")])
         # Neither glob nor hive: a path is a path, and a folder named "city=Penang" adds no column.
         frame = pl.scan_parquet(path, glob=False, hive_partitioning=False)
-        schema = frame.collect_schema()
+        return frame, frame.collect_schema()
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise InputError([Problem(f"{path} cannot be read as Parquet: {_first_line(error)}", _REMEDY)]) from error
-    names = check_header(path, schema.names())
-    problems = [
-        Problem(f'{path}: the column "{name}" holds {kind}, which is not a single value', "leave it out of the file")
-        for name, kind in schema.items()
-        if kind.is_nested() or kind in (pl.Binary, pl.Object)
-    ]
-    if problems:
-        raise InputError(problems)
-    return frame.select(_as_text(name, kind) for name, kind in schema.items()), list(names)
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    first_line = str(error).partition("\n")[0]
+    return InputError([Problem(f"{path} cannot be read as Parquet: {first_line}", _REMEDY)])
+
+
+def _collect(path: tuple[str, ...], kind: "pl.DataType", columns: list[_Column], left_out: dict[str, str]) -> None:
+    import polars as pl
+
+    if isinstance(kind, pl.Struct):
+        for field in kind.fields:
+            dtype = field.dtype
+            _collect((*path, field.name), dtype() if isinstance(dtype, type) else dtype, columns, left_out)
+    elif kind.is_nested() or kind in (pl.Binary, pl.Object):
+        left_out[".".join(path)] = str(kind)
+    else:
+        columns.append(_Column(path, kind))
 
 
 def _as_text(name: str, kind: "pl.DataType") -> "pl.Expr":
@@ -69,10 +119,13 @@ def _as_text(name: str, kind: "pl.DataType") -> "pl.Expr":
 
     column = pl.col(name)
     if kind.is_float():
-        whole = column.is_finite() & (column == column.floor()) & (column.abs() <= _EXACT.get(str(kind), 0))
-        digits = pl.when(whole).then(column).cast(pl.Int64).cast(pl.String)
         # pandas writes a missing number as NaN.
-        text = pl.coalesce(digits, column.fill_nan(None).cast(pl.String))
+        text = column.fill_nan(None).cast(pl.String)
+        whole = column.is_finite() & (column == column.floor())
+        exact = column.abs() <= _EXACT.get(str(kind), 0)
+        digits = pl.when(whole & exact).then(column).cast(pl.Int64).cast(pl.String)
+        rounded = pl.when(whole & ~exact).then(pl.lit("≈") + text.str.strip_suffix(".0"))
+        text = pl.coalesce(digits, rounded, text)
     elif kind == pl.Datetime:
         text = column.dt.to_string("%Y-%m-%d %H:%M:%S%.f")
         if getattr(kind, "time_zone", None):
@@ -82,7 +135,3 @@ def _as_text(name: str, kind: "pl.DataType") -> "pl.Expr":
     else:
         text = column.cast(pl.String)
     return text.fill_null("").alias(name)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]

@@ -4,55 +4,51 @@ What can be read in two ways is never guessed: the wrong guess texts a stranger.
 in running text and is more helpful than that. Given "0049 1512 3456789" in a Singaporean file it answers with a number
 in India, because 004 is a way to dial abroad there. So it is handed nothing but a plus and digits, and an answer in
 another country than the given one is not taken.
+
+Digits without a plus are read as a number of the given country if they are one, and only else as a foreign one. Both
+can be true: in an American file 6592345678 is 659-234-5678 in Alabama, though it would be +65 9234 5678 in Singapore
+too. Ten digits are what Americans write, so the country of the file decides; it is the user's own word.
 """
 
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from phonenumbers import (
     COUNTRY_CODE_TO_REGION_CODE,
     SUPPORTED_REGIONS,
     NumberParseException,
-    PhoneMetadata,
     PhoneNumber,
+    PhoneNumberFormat,
     ValidationResult,
     country_code_for_region,
+    format_number,
     is_possible_number_with_reason,
-    is_valid_number_for_region,
     national_significant_number,
     parse,
-    region_code_for_number,
 )
 
+from runner.audience.kinds import FIXED_LINE
+from runner.audience.ranges import WORLD, look_up
+from runner.audience.written import Written, has_invisible, quoted, read_digits
 from runner.models import Exclusion, ExclusionReason
 
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A valid number: E.164 with plus, its ISO 3166-1 alpha-2 country (None: belongs to none), what was repaired."""
+    """A valid number: E.164 with plus, its ISO 3166-1 alpha-2 country (None: belongs to none), its kind.
+
+    `kind` is one of `kinds.KINDS`; `note` tells what was repaired.
+    """
 
     destination: str
     country: str | None
+    kind: str
     note: str | None = None
 
-
-# Spaces, hyphens, dots and brackets separate; a slash or comma may part two numbers, and a line break does.
-_SEPARATORS = " \u00a0\u2007\u202f\u2010\u2011\u2012\u2013()."
-_WRITTEN = re.compile(rf"(?:\(?\+[ \u00a0(]*|\()?[0-9](?:[{_SEPARATORS}-]*[0-9])*\)?")
-_DROP = {ord(character): None for character in f"{_SEPARATORS}-"}
-_DECIMAL = re.compile(r"[0-9]+\.0+")
-_SCIENTIFIC = re.compile(r"[0-9]+[.,]?[0-9]*E\+?[0-9]+", re.IGNORECASE)
-_EXTENSION = re.compile(r"[0-9 )](?:[x#;]|ext).*[0-9]", re.IGNORECASE)
-_TWO_NUMBERS = re.compile(r"[0-9]{7,}[^0-9]+[0-9]{7,}|[0-9].*[+/,;|&\n].*[0-9]", re.DOTALL)
 
 # The provider's own bound, and E.164's: country code and number together.
 _MIN_DIGITS, _MAX_DIGITS = 7, 15
 # A country code before a national number makes at least this many digits; fewer are too likely to be national.
 _MIN_INTERNATIONAL = 10
-
-# Reserved for fiction by Ofcom, so phonenumbers calls them invalid. Examples and tests hold them because they reach
-# no phone, which is just why they must pass here.
-_UK_FICTION = re.compile(r"447700900[0-9]{3}")
 
 _REASONS = {
     ValidationResult.TOO_SHORT: "is too short for a number",
@@ -63,47 +59,80 @@ _REASONS = {
     ValidationResult.IS_POSSIBLE: "has the right length, but no such number range exists",
 }
 
+_WRITE_PLUS = "write + and the country code instead"
+_STYLES = {"national": PhoneNumberFormat.NATIONAL, "international": PhoneNumberFormat.INTERNATIONAL}
+
 
 def is_country(code: str) -> bool:
     """Whether `code` is an ISO 3166-1 alpha-2 code in capitals for which numbers are known."""
     return code in SUPPORTED_REGIONS
 
 
-def normalise(raw: str, country: str | None = None) -> Number | Exclusion:
-    """Reads a trimmed cell. `country` (alpha-2, any case) is where numbers without a plus are at home.
+def not_a_country(code: str) -> str:
+    """Words for a code that `is_country` doesn't know."""
+    hint = "GB is the United Kingdom" if code.upper() == "UK" else "write two letters, such as SG"
+    return f"{quoted(code)} is not a country code; {hint}"
 
-    Valid means that the number lies in a range in use, not only that its length is right. Whatever is not a number
-    comes back as an `invalid_number` exclusion whose detail quotes the cell and says why.
+
+def normalise(raw: str, country: str | None = None) -> Number | Exclusion:
+    """Reads a cell. `country` (alpha-2, any case) is where numbers without a plus are at home.
+
+    Valid means that the number lies in a range in use, not only that its length is right; its kind doesn't matter
+    here. Whatever is not a number comes back as an `invalid_number` exclusion whose detail quotes the cell and says
+    why.
     """
     if country is not None:
         country = country.upper()
         if country not in SUPPORTED_REGIONS:
-            return _unknown_country(country)
+            return _excluded(not_a_country(country))
     if not raw:
         return _excluded("is empty")
-    if not _WRITTEN.fullmatch(raw) or _DECIMAL.fullmatch(raw) or _TWO_NUMBERS.search(raw):
-        return _excluded(f"{_quoted(raw)} {_why_not_a_number(raw)}")
-    digits = raw.translate(_DROP)
+    written = read_digits(raw)
+    if isinstance(written, str):
+        return _excluded(f"{quoted(raw)} {written}")
+    found = _without_trunk_zero(written, country) if written.bare else _read(written.digits, country)
+    if isinstance(found, str):
+        return _excluded(f"{quoted(raw)} {found}")
+    # Only where digits were cut off or put before is there something to tell; a national prefix is neither.
+    as_dialled = f"+{written.digits}" == found.destination or written.digits.startswith("00")
+    return replace(found, note=_note(raw, found)) if written.repaired or as_dialled else found
+
+
+def phone_for_people(written: str, style: str = "international", country: str | None = None) -> str:
+    """A number as people of its country write it: "8123 4567" (national), "+65 8123 4567" (international).
+
+    `written` and `country` are as for `normalise`. Raises ValueError, in words, for what is no number and for another
+    style.
+    """
+    if style not in _STYLES:
+        raise ValueError(f'{quoted(style)} is no way to write a number; use "national" or "international"')
+    found = normalise(written, country)
+    if isinstance(found, Exclusion):
+        raise ValueError(found.detail if written else '"" is no number')  # noqa: TRY004 - the value, not its type
+    return format_number(parse(found.destination), _STYLES[style])
+
+
+def _read(digits: str, country: str | None) -> Number | str:
+    """The one valid number that the digits can be, or why there is none."""
     if digits[0] == "+":
-        return _international(digits) or _excluded(f"{_quoted(raw)} {_why_invalid(digits, None)}")
+        return _international(digits) or _why_invalid(digits, None)
     if digits.startswith("00"):
-        return _from_00(raw, digits, country)
+        return _from_00(digits, country)
     if country is not None and (number := _national(digits, country)):
-        return number
+        return _with_own_code(number, digits, country)
     if _MIN_INTERNATIONAL <= len(digits) <= _MAX_DIGITS and (number := _international(f"+{digits}")):
-        return Number(number.destination, number.country, f"read {_quoted(raw)} as {number.destination}")
+        return number
     if country is None:
-        return _excluded(f"{_quoted(raw)} has no country code; set recipients.country")
-    return _excluded(f"{_quoted(raw)} {_why_invalid(digits, country)}")
+        return "has no country code; set recipients.country"
+    return _why_invalid(digits, country)
 
 
 def _international(number: str) -> Number | None:
     """A plus and digits, if valid."""
     try:
-        parsed = parse(number)
+        return _valid(parse(number))
     except NumberParseException:
         return None
-    return _valid(parsed)
 
 
 def _national(digits: str, country: str) -> Number | None:
@@ -116,47 +145,68 @@ def _national(digits: str, country: str) -> Number | None:
 
 
 def _valid(parsed: PhoneNumber) -> Number | None:
-    # One look for the region and one for validity: `is_valid_number` would look for the region again (5 µs of 20).
-    region = region_code_for_number(parsed)
+    code, national = parsed.country_code or 0, national_significant_number(parsed)
+    home = look_up(code, national)
     # E.164 put together by hand, because format_number spends 2 µs on finding out that there is nothing to format.
-    digits = f"{parsed.country_code}{national_significant_number(parsed)}"
-    if _UK_FICTION.fullmatch(digits):
-        return Number(f"+{digits}", "GB")
-    if region is None or not is_valid_number_for_region(parsed, region):
+    digits = f"{code}{national}"
+    if home is None or not _MIN_DIGITS <= len(digits) <= _MAX_DIGITS:
         return None
-    if not _MIN_DIGITS <= len(digits) <= _MAX_DIGITS:
-        return None
-    # phonenumbers calls the world "001": satellite phones and international free numbers have no country.
-    return Number(f"+{digits}", None if region == "001" else region)
+    return Number(f"+{digits}", *home)
 
 
-def _from_00(raw: str, digits: str, country: str | None) -> Number | Exclusion:
-    """00 stands for the plus only where one dials abroad with exactly that; in Singapore 001 6… goes to America."""
-    metadata = country and PhoneMetadata.metadata_for_region(country, None)
-    if not metadata or metadata.international_prefix != "00":
-        return _excluded(f"{_quoted(raw)} begins with 00; write + and the country code instead")
-    number = f"+{digits[2:]}"
-    return _international(number) or _excluded(f"{_quoted(raw)} {_why_invalid(number, None)}")
+def _with_own_code(national: Number, digits: str, country: str) -> Number | str:
+    """Decides about digits that are a national number and begin with the country's own code all the same.
+
+    6281234567890 is how Indonesians write +62 812 3456 7890, and phonenumbers finds a fixed line behind the area code
+    0628 in it, because it allows for numbers longer than any that exist; so it is in Germany, Sweden and Kosovo.
+    There, a national number begins with a zero. Found by trying numbers of all countries.
+    """
+    if national.destination == f"+{digits}" or not digits.startswith(str(country_code_for_region(country))):
+        return national
+    number = _international(f"+{digits}")
+    if number is None:
+        return national
+    return number if national.kind == FIXED_LINE else _ambiguous(national, number)
 
 
-def _why_not_a_number(raw: str) -> str:
-    if _SCIENTIFIC.fullmatch(raw):
-        return "was shortened by a spreadsheet, and its digits are lost; format the column as text and export it again"
-    if _DECIMAL.fullmatch(raw):
-        return "was saved as a decimal number; format the column as text and export it again"
-    if raw.startswith("-"):
-        return "begins with a minus"
-    if _EXTENSION.search(raw):
-        return "has an extension; texts cannot be sent to extensions"
-    if any(character.isalpha() for character in raw):
-        return "holds letters" if any(character.isdigit() for character in raw) else "is not a number"
-    if _TWO_NUMBERS.search(raw):
-        return "looks like two numbers; give each a row of its own"
-    strange = next((c for c in raw if c not in "+-0123456789" and c not in _SEPARATORS), None)
-    if strange is not None:
-        shown = strange if strange.isprintable() else "a character"
-        return f"holds {shown} (U+{ord(strange):04X}), which does not belong in a number"
-    return "is not written as a number"
+def _from_00(digits: str, country: str | None) -> Number | str:
+    """00 stands for the plus, unless the digits reach somebody else when they are dialled as they are.
+
+    In Singapore one dials abroad with 001, 002 or 008: there 001 6… may be a number in America or begin with +6. Where
+    the country isn't known, 001 is doubtful alone, because that is how half of Asia dials abroad.
+    """
+    meant = _international(f"+{digits[2:]}")
+    if meant is None:
+        return f"begins with 00, and what follows {_why_invalid(f'+{digits[2:]}', None)}; {_WRITE_PLUS}"
+    dialled = None
+    if country is not None:
+        try:
+            dialled = _valid(parse(digits, country))
+        except NumberParseException:
+            dialled = None
+    elif digits.startswith("001"):
+        dialled = _international(f"+{digits[3:]}")
+    if dialled is not None and dialled.destination != meant.destination:
+        return _ambiguous(meant, dialled)
+    return meant
+
+
+def _without_trunk_zero(written: Written, country: str | None) -> Number | str:
+    """+44 (0)20 … is dialled without the zero, and +39 (0)6 … with it: taken where just one of them is valid."""
+    found = _read(written.digits, country)
+    bare = _read(written.bare or written.digits, country)
+    if isinstance(found, str) or isinstance(bare, str):
+        return found if isinstance(bare, str) and not isinstance(found, str) else bare
+    return found if found.destination == bare.destination else _ambiguous(found, bare)
+
+
+def _ambiguous(one: Number, other: Number) -> str:
+    return f"may be {one.destination} or {other.destination}; {_WRITE_PLUS}"
+
+
+def _note(raw: str, found: Number) -> str:
+    words = f"read {quoted(raw.strip())} as {found.destination}"
+    return f"{words}, without its invisible marks" if has_invisible(raw) else words
 
 
 def _why_invalid(digits: str, country: str | None) -> str:
@@ -175,18 +225,8 @@ def _why_invalid(digits: str, country: str | None) -> str:
         return f"is not a number as written in {country}"
     reason = _REASONS[is_possible_number_with_reason(parsed)]
     home = country or COUNTRY_CODE_TO_REGION_CODE.get(parsed.country_code or 0, ("",))[0]
-    return reason if home in ("", "001") else f"{reason} in {home}"
-
-
-def _unknown_country(country: str) -> Exclusion:
-    hint = "GB is the United Kingdom" if country == "UK" else "write two letters, such as SG"
-    return _excluded(f"{_quoted(country)} is not a country code; {hint}")
+    return reason if home in ("", WORLD) else f"{reason} in {home}"
 
 
 def _excluded(detail: str) -> Exclusion:
     return Exclusion(ExclusionReason.INVALID_NUMBER, detail)
-
-
-def _quoted(value: str, limit: int = 40) -> str:
-    shown = "".join(character if character.isprintable() else " " for character in value[:limit])
-    return f'"{shown}…"' if len(value) > limit else f'"{shown}"'

@@ -3,21 +3,53 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+DEFAULT_TYPES = frozenset({"mobile", "fixed-line-or-mobile", "voip"})
+"""The kinds of numbers that an SMS can reach."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file with rows, and how it is to be read.
+
+    `sheet` is the name of a spreadsheet's sheet (None: the first), `encoding` a text file's (None: found out). `where`
+    is an SQL condition over its columns; rows that don't fulfil it are kept and marked.
+    """
+
+    path: Path
+    sheet: str | None = None
+    encoding: str | None = None
+    where: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SuppressionList:
+    """A file of people who are not sent to. `phone` and `key` are its columns where they can't be found by name."""
+
+    path: Path
+    phone: str | None = None
+    key: str | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class AudienceSpec:
     """What the campaign says about its recipients, with every column known to exist.
 
-    `phone`, `country_column` and `key` are column names. `country` is the alpha-2 country of numbers without a plus;
-    a row whose `country_column` is filled says it for itself. Without `key` the number is the key. `duplicates` is
-    first, reject or all. Empty `countries` means that all are allowed.
+    `phone`, `country_column`, `key` and `zone_column` are column names. `country` is the alpha-2 country of numbers
+    without a plus; a row whose `country_column` is filled says it for itself. Without `key` the number is the key.
+    `duplicates` is first, reject or all. Empty `countries` means that all are allowed but `deny_countries`. `types` are
+    the kinds of numbers that are sent to. With `wants_zones` each recipient's time zones are found out: from
+    `zone_column` where it is filled, else from the number.
     """
 
-    file: Path
+    source: Source
     phone: str
     country: str | None = None
     country_column: str | None = None
     key: str | None = None
     duplicates: str = "first"
-    suppress: tuple[Path, ...] = ()
+    suppress: tuple[SuppressionList, ...] = ()
     countries: frozenset[str] = frozenset()
+    deny_countries: frozenset[str] = frozenset()
+    types: frozenset[str] = DEFAULT_TYPES
+    wants_zones: bool = False
+    zone_column: str | None = None

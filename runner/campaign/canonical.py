@@ -10,8 +10,11 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from runner.campaign.model import Account, Campaign, CountryColumn, Message, Recipients, Report, StopWhen
+from runner.campaign.message import Message
+from runner.campaign.model import Account, Campaign, Limits, Report, StopWhen
 from runner.campaign.nodes import Document, KeyPath, Kind, Place
+from runner.campaign.recipients import Cooldown, CountryColumn, Recipients, SuppressionFile
+from runner.campaign.window import Window
 from runner.campaign.words import did_you_mean, quoted, shown_path
 from runner.errors import Position, Problem
 
@@ -20,7 +23,11 @@ SECTIONS: Final[Mapping[KeyPath, type[BaseModel]]] = {
     ("account",): Account,
     ("recipients",): Recipients,
     ("recipients", "country"): CountryColumn,
+    ("recipients", "suppress"): SuppressionFile,  # of an item of that list
+    ("recipients", "cooldown"): Cooldown,
     ("message",): Message,
+    ("window",): Window,
+    ("limits",): Limits,
     ("report",): Report,
     ("stopWhen",): StopWhen,
 }
@@ -42,9 +49,14 @@ _OTHER_NAMES: Final[Mapping[str, KeyPath]] = {
 _SECRETS: Final = {"apikey", "token", "secret", "password", "authorization", "bearer", "eightxeightapikey"}
 
 
+def section_of(path: KeyPath) -> KeyPath:
+    """The path as SECTIONS has it: the items of a list are alike."""
+    return tuple(part for part in path if isinstance(part, str))
+
+
 def keys_of(section: KeyPath) -> list[str]:
     """The keys of a section in its spelled-out form, `()` being the top level."""
-    return [field.alias or name for name, field in SECTIONS[section].model_fields.items()]
+    return [field.alias or name for name, field in SECTIONS[section_of(section)].model_fields.items()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +139,11 @@ class _Reader:
         return kept
 
     def known_value(self, path: KeyPath, value: object, in_file: KeyPath) -> object:
-        return self.known_keys(path, value, in_file) if path in SECTIONS and isinstance(value, dict) else value
+        if section_of(path) not in SECTIONS:
+            return value
+        if isinstance(value, list):
+            return [self.known_value((*path, n), item, (*in_file, n)) for n, item in enumerate(value)]
+        return self.known_keys(path, value, in_file) if isinstance(value, dict) else value
 
     def meant(
         self, in_file: KeyPath, section: KeyPath, known: list[str], present: Mapping[str, Any], value: object

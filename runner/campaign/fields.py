@@ -4,7 +4,8 @@ The rules stand in `values`; here they become pydantic's, so that the model read
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from os.path import normpath
 from pathlib import Path
@@ -26,6 +27,50 @@ class Region(StrEnum):
     NORTH_AMERICA = "north-america"
     EUROPE = "europe"
     INDONESIA = "indonesia"
+
+
+class CampaignKind(StrEnum):
+    """What a campaign is for."""
+
+    MARKETING = "marketing"
+    TRANSACTIONAL = "transactional"
+
+
+class Missing(StrEnum):
+    """What happens when a field that the text needs is empty."""
+
+    EXCLUDE = "exclude"  # the row is left out
+    ERROR = "error"  # the plan fails
+
+
+class NumberType(StrEnum):
+    """The kinds of numbers, as numbering plans tell them apart."""
+
+    MOBILE = "mobile"
+    FIXED_LINE_OR_MOBILE = "fixed-line-or-mobile"  # where the two look alike, as in North America
+    VOIP = "voip"
+    FIXED_LINE = "fixed-line"
+    TOLL_FREE = "toll-free"
+    PREMIUM_RATE = "premium-rate"
+    SHARED_COST = "shared-cost"
+    PERSONAL = "personal"
+    PAGER = "pager"
+    UAN = "uan"
+    VOICEMAIL = "voicemail"
+    SATELLITE = "satellite"
+    UNKNOWN = "unknown"
+
+
+class Day(StrEnum):
+    """A day of the week."""
+
+    MON = "mon"
+    TUE = "tue"
+    WED = "wed"
+    THU = "thu"
+    FRI = "fri"
+    SAT = "sat"
+    SUN = "sun"
 
 
 class Duplicates(StrEnum):
@@ -78,11 +123,23 @@ def at_least_one(count: int) -> int:
     return count
 
 
-def unique(columns: tuple[str, ...]) -> tuple[str, ...]:
-    twice = {column for column in columns if columns.count(column) > 1}
+def unique(items: tuple[str, ...]) -> tuple[str, ...]:
+    twice = {item for item in items if items.count(item) > 1}
     if twice:
-        raise Wrong(f"lists {quoted(min(twice))} twice", "list each column once")
-    return columns
+        raise Wrong(f"lists {quoted(min(twice))} twice", "list each of them once")
+    return items
+
+
+def not_empty(items: tuple[str, ...]) -> tuple[str, ...]:
+    if not items:
+        raise Wrong("is an empty list", "list at least one, or leave the key out")
+    return items
+
+
+def at_least_one_message(count: int) -> int:
+    if count < 1:
+        raise Wrong(f"{count} leaves nobody to send to", "write 1 or more")
+    return count
 
 
 FilePath = Annotated[Path, PlainValidator(file), schema(minLength=1)]
@@ -101,4 +158,16 @@ Segments = Annotated[
 ]
 Duration = Annotated[timedelta, parsed(values.duration, timedelta), schema(pattern=values.DURATION_PATTERN)]
 Share = Annotated[float, parsed(values.share, float), schema(pattern=values.SHARE_PATTERN)]
+Sample = Annotated[float, parsed(values.sample, float), schema(pattern=values.SHARE_PATTERN)]
+SomeTime = Annotated[timedelta, parsed(values.some_time, timedelta), schema(pattern=values.DURATION_PATTERN)]
+Deadline = Annotated[
+    datetime | time,
+    parsed(values.deadline, datetime, time),
+    schema(anyOf=[{"pattern": values.TIME_PATTERN}, {"format": "date-time"}]),
+]
+Opening = Annotated[int, parsed(values.opening_minute), schema(pattern=values.TIME_PATTERN)]
+Closing = Annotated[int, parsed(values.minute_of_day), schema(pattern=values.CLOSING_PATTERN)]
+Cost = Annotated[tuple[Decimal, str], parsed(values.cost, tuple), schema(pattern=values.COST_PATTERN)]
+TextEncoding = Annotated[str, parsed(values.text_encoding), schema(minLength=1)]
+Most = Annotated[StrictInt, AfterValidator(at_least_one_message), WithJsonSchema({"type": "integer", "minimum": 1})]
 Count = Annotated[StrictInt, AfterValidator(at_least_one), WithJsonSchema({"type": "integer", "minimum": 1})]

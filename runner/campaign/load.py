@@ -66,13 +66,18 @@ def read(path: Path) -> tuple[CampaignFile | None, list[Problem]]:
 
 def _files_named(tree: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
     """Each file that the campaign names, with the path of its key; whatever is no text is left to the model."""
-    for section, key in (("recipients", "file"), ("recipients", "suppress"), ("message", "template")):
-        within = tree.get(section)
-        value = within.get(key) if isinstance(within, dict) else None
-        if isinstance(value, str):
-            yield (section, key), value
-        elif isinstance(value, list):
-            yield from (((section, key, n), item) for n, item in enumerate(value) if isinstance(item, str))
+    for path in (("recipients", "file"), ("recipients", "suppress"), ("message", "template"), ("prices",)):
+        value: Any = tree
+        for key in path:
+            value = value.get(key) if isinstance(value, dict) else None
+        items: list[tuple[KeyPath, Any]] = [(path, value)]
+        if isinstance(value, list):
+            items = [((*path, n), item) for n, item in enumerate(value)]
+        for at, item in items:
+            if isinstance(item, str):
+                yield at, item
+            elif isinstance(item, dict) and isinstance(item.get("file"), str):
+                yield (*at, "file"), item["file"]
 
 
 def _place(problem: Problem) -> tuple[int, int]:

@@ -81,7 +81,8 @@ def _yaml(example: object) -> str:
         return f"[{', '.join(map(_yaml, example))}]"
     if isinstance(example, bool):
         return str(example).lower()
-    return f"'{example}'" if str(example).startswith("{") else str(example)
+    # In quotes what YAML would not read as text.
+    return f"'{example}'" if re.match(r"\{|[0-9]+:", str(example)) else str(example)
 
 
 def _empty(path: KeyPath, place: Place) -> Mistake:

@@ -5,181 +5,56 @@ The keys are camelCase in the file and in the JSON Schema, snake_case here. The 
 """
 
 from datetime import datetime, timedelta
-from typing import Annotated, Final, Self
+from typing import Annotated, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    StrictBool,
-    Tag,
-    model_validator,
-)
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, Field, model_validator
 
 from runner.campaign import values
 from runner.campaign.fields import (
+    CampaignKind,
     Column,
+    Cost,
     Count,
-    CountryCode,
-    Duplicates,
+    Deadline,
     Duration,
     FilePath,
-    IpAddress,
-    Moment,
+    Most,
     Region,
-    Segments,
     Share,
     choice,
     parsed,
     schema,
     unique,
 )
-from runner.campaign.values import MAX_AHEAD, MAX_SEGMENTS, Wrong
-from runner.models import Encoding, FuseLimits, Rate
+from runner.campaign.message import Message
+from runner.campaign.recipients import Recipients
+from runner.campaign.section import Section
+from runner.campaign.values import Wrong
+from runner.campaign.window import Window
+from runner.models import FuseLimits, Rate
+from runner.models import Limits as RunLimits
 
 
-class _Section(BaseModel):
-    """A mapping of the campaign file. Names pass beside aliases for code; `canonical` lets no file use them."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, validate_by_alias=True, validate_by_name=True
-    )
-
-
-class Account(_Section):
+class Account(Section):
     """Who sends."""
 
     sub_account_id: Annotated[str, parsed(values.sub_account), schema(pattern=values.SUB_ACCOUNT_PATTERN)] = Field(
         description="The 8x8 sub-account that sends and pays, as 8x8 Connect shows it.", examples=["acme_hq"]
     )
     region: Annotated[Region, choice(Region), schema(enum=list(Region))] = Field(
-        default=Region.ASIA, description="Where the account lives.", examples=["asia"]
+        default=Region.ASIA,
+        description="Where the account lives: asia, north-america, europe or indonesia.",
+        examples=["asia"],
     )
-
-
-class CountryColumn(_Section):
-    """A column that holds each row's country."""
-
-    column: Column = Field(description="The column with each row's two-letter country code.", examples=["country"])
-
-
-# How pydantic tells the two forms of `country` apart; it puts the tag into an error's location.
-COUNTRY_TAGS: Final = ("<code>", "<column>")
-Country = Annotated[
-    Annotated[CountryCode, Tag("<code>")] | Annotated[CountryColumn, Tag("<column>")],
-    Discriminator(lambda value: COUNTRY_TAGS[isinstance(value, dict | CountryColumn)]),
-]
-
-
-class Recipients(_Section):
-    """Who is sent to."""
-
-    file: FilePath = Field(
-        description="The recipient file, CSV, TSV or Parquet; the path is relative to this file.",
-        examples=["recipients/welcome.csv"],
-    )
-    phone: Column | None = Field(
+    account_id: Annotated[str, parsed(values.account_id), schema(pattern=values.UUID_PATTERN)] | None = Field(
         default=None,
-        description="The column with the numbers. A column named phone, mobile, msisdn, destination or to is found by "
-        "itself.",
-        examples=["mobile"],
-    )
-    country: Country | None = Field(
-        default=None,
-        description="The country that numbers without an international prefix belong to: a two-letter code, or "
-        "{column: NAME} for a column with the code of each row.",
-        examples=["SG"],
-    )
-    key: Column | None = Field(
-        default=None,
-        description="The column that tells persons apart; each gets one message. Absent: the number.",
-        examples=["customer_id"],
-    )
-    duplicates: Annotated[Duplicates, choice(Duplicates), schema(enum=list(Duplicates))] = Field(
-        default=Duplicates.FIRST,
-        description="Rows with the same key: send to the first, reject all of them, or send to all.",
-        examples=["first"],
-    )
-    suppress: tuple[FilePath, ...] = Field(
-        default=(), description="Files of numbers that are not sent to.", examples=[["recipients/opted-out.csv"]]
-    )
-    countries: tuple[CountryCode, ...] = Field(
-        default=(), description="Send to numbers of these countries alone. Absent: to all.", examples=[["SG", "MY"]]
+        description="The account that the sub-account belongs to, a UUID. With it, a run holds its cost against the "
+        "prepaid balance first.",
+        examples=["1f1bf1d0-6e0e-4c1c-9e6c-0a0a2b3c4d5e"],
     )
 
 
-class Message(_Section):
-    """What is sent, and how."""
-
-    template: FilePath | None = Field(
-        default=None,
-        description="The Jinja template of the text; the path is relative to this file.",
-        examples=["../templates/welcome.txt.j2"],
-    )
-    text: Annotated[str, parsed(values.message_text), schema(minLength=1)] | None = Field(
-        default=None, description="The Jinja template itself, for short texts.", examples=["Hi {{ first_name }}"]
-    )
-    source: Annotated[str, parsed(values.source), schema(pattern=values.SOURCE_PATTERN)] | None = Field(
-        default=None,
-        description="The sender that phones show: at most 11 characters with a letter, at most 16 digits without.",
-        examples=["ACME"],
-    )
-    encoding: Annotated[Encoding, choice(Encoding), schema(enum=list(Encoding))] = Field(
-        default=Encoding.AUTO,
-        description="AUTO: each text decides. GSM7: leave out texts that need more. UCS2: always.",
-        examples=["AUTO"],
-    )
-    max_segments: Segments = Field(
-        default=MAX_SEGMENTS, description="Leave out messages with more segments.", examples=[2]
-    )
-    conversion_tracking: StrictBool | None = Field(
-        default=None,
-        description="true: track=Outcome. false: track=None. Absent: as the sub-account is set.",
-        examples=[True],
-    )
-    scheduled: Moment | None = Field(
-        default=None,
-        description="When the provider sends: a moment with its offset, or a time after sending such as 30min, 4h, 2d; "
-        "at most 7 days ahead.",
-        examples=["2026-12-01T10:00:00+08:00"],
-    )
-    expiry: Moment | None = Field(
-        default=None,
-        description="When the provider stops trying: a moment with its offset, or a time after sending.",
-        examples=["4h"],
-    )
-    dlr_callback_url: Annotated[str, parsed(values.web_address), schema(pattern="^https?://")] | None = Field(
-        default=None, description="Where delivery receipts are posted to.", examples=["https://example.com/receipts"]
-    )
-    client_ip: IpAddress | None = Field(
-        default=None, description="The IP address sent along as the client's.", examples=["203.0.113.7"]
-    )
-
-    @model_validator(mode="after")
-    def _has_one_text(self) -> Self:
-        if self.template is not None and self.text is not None:
-            raise Wrong("is given beside template", "keep one of the two", key="text")
-        if self.template is None and self.text is None:
-            raise Wrong("has neither template nor text", 'add a line such as "template: ../templates/welcome.txt.j2"')
-        return self
-
-    @model_validator(mode="after")
-    def _is_in_time(self) -> Self:
-        start, end = self.scheduled, self.expiry
-        if isinstance(start, timedelta) and start > MAX_AHEAD:
-            raise Wrong("is more than 7 days ahead", "write at most 7d", key="scheduled")
-        is_before_start = (isinstance(start, timedelta) and isinstance(end, timedelta) and end <= start) or (
-            isinstance(start, datetime) and isinstance(end, datetime) and end <= start
-        )
-        if is_before_start:
-            raise Wrong("is not after scheduled", "write a later time, or leave it out", key="expiry")
-        return self
-
-
-class StopWhen(_Section):
+class StopWhen(Section):
     """The fuses: what stops a run by itself."""
 
     unknown_in_a_row: Count = Field(
@@ -202,7 +77,23 @@ class StopWhen(_Section):
         return FuseLimits(self.unknown_in_a_row, self.unknown_share, self.rejected_share)
 
 
-class Report(_Section):
+class Limits(Section):
+    """The most that a run may send and cost, however often it is started."""
+
+    messages: Most | None = Field(default=None, description="The most messages.", examples=[50000])
+    segments: Most | None = Field(default=None, description="The most segments.", examples=[80000])
+    cost: Cost | None = Field(
+        default=None,
+        description="The most that the messages may cost by the price list in prices, in its currency.",
+        examples=["500 USD"],
+    )
+
+    def of_run(self) -> RunLimits:
+        amount, currency = self.cost or (None, None)
+        return RunLimits(self.messages, self.segments, amount, currency)
+
+
+class Report(Section):
     """What the results hold."""
 
     columns: Annotated[tuple[Column, ...], AfterValidator(unique)] = Field(
@@ -212,7 +103,7 @@ class Report(_Section):
     )
 
 
-class Campaign(_Section):
+class Campaign(Section):
     """What the user asked for."""
 
     name: Annotated[str, parsed(values.name), schema(pattern=values.NAME_PATTERN)] = Field(
@@ -225,8 +116,16 @@ class Campaign(_Section):
         "{month} 2026-12.",
         examples=["{date}"],
     )
+    kind: Annotated[CampaignKind, choice(CampaignKind), schema(enum=list(CampaignKind))] | None = Field(
+        default=None,
+        description="What it is for: marketing (the plan warns when the texts needn't say how to opt out) or "
+        "transactional.",
+        examples=["marketing"],
+    )
     timezone: Annotated[str, parsed(values.time_zone), schema(minLength=1)] = Field(
-        default="UTC", description="The time zone of {date} and of sending hours.", examples=["Asia/Singapore"]
+        default="UTC",
+        description="The time zone of {date} and of sending hours, an IANA name.",
+        examples=["Asia/Singapore"],
     )
     account: Account = Field(description="The account that sends and pays.", examples=[{"subAccountId": "acme_hq"}])
     recipients: Recipients = Field(
@@ -239,6 +138,34 @@ class Campaign(_Section):
     rate: Annotated[Rate, parsed(values.rate, Rate), schema(pattern=values.RATE_PATTERN)] = Field(
         description="The most requests that start per second (s), minute (min) or hour (h); at most 5000/s.",
         examples=["10/s"],
+    )
+    window: Window | None = Field(
+        default=None,
+        description="Sending hours. Absent: at any time.",
+        examples=[{"from": "09:00", "to": "20:00", "zone": "recipient"}],
+    )
+    not_before: Deadline | None = Field(
+        default=None,
+        description="Before this the run refuses to start: a moment with its offset, or a time of day in the "
+        "campaign's timezone, in quotes.",
+        examples=["2026-12-01T09:00:00+08:00"],
+    )
+    not_after: Deadline | None = Field(
+        default=None,
+        description="After this nothing leaves any more, so that a job that starts late doesn't text old news: a "
+        "moment with its offset, or a time of day in the campaign's timezone, in quotes.",
+        examples=["2026-12-01T18:00:00+08:00"],
+    )
+    prices: FilePath | None = Field(
+        default=None,
+        description="A price list: a CSV with the columns country, price (of a segment) and currency. `campaign "
+        "prices` saves the provider's.",
+        examples=["prices.csv"],
+    )
+    limits: Limits = Field(
+        default=Limits(),
+        description="The most that a run may send and cost; a plan beyond them is refused, and a run stops at them.",
+        examples=[{"messages": 50000, "cost": "500 USD"}],
     )
     stop_when: StopWhen = Field(
         default=StopWhen(),
@@ -255,3 +182,18 @@ class Campaign(_Section):
         description="What the results hold beside their own columns.",
         examples=[{"columns": ["city"]}],
     )
+
+    @model_validator(mode="after")
+    def _is_sendable(self) -> Self:
+        first, last = self.not_before, self.not_after
+        if isinstance(first, datetime) and isinstance(last, datetime) and last <= first:
+            raise Wrong("is not after notBefore", "write a later time, or leave one of the two out", key="notAfter")
+        if self.limits.cost and self.prices is None:
+            raise Wrong("cannot hold a cost without prices", 'add a line such as "prices: prices.csv"', key="limits")
+        if self.window and self.message.scheduled is not None:
+            # The window is held when a message leaves; what the provider sends later could ring at 3 a.m. all the same.
+            what = "are sending hours, but with message.scheduled phones ring at another time than messages leave"
+            raise Wrong(
+                what, "keep one of the two; outside: schedule has the provider send at the opening", key="window"
+            )
+        return self

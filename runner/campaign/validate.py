@@ -11,10 +11,11 @@ from typing import Any, Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from runner.campaign.canonical import Written
+from runner.campaign.canonical import Written, section_of
 from runner.campaign.mistakes import Mistake, mistake
-from runner.campaign.model import COUNTRY_TAGS, Campaign
+from runner.campaign.model import Campaign
 from runner.campaign.nodes import KeyPath
+from runner.campaign.recipients import FORM_TAGS
 from runner.errors import Problem
 
 # A wrong scalar may be mended once and turn out wrong again, and so may the rules between keys that come after it.
@@ -26,6 +27,11 @@ _STAND_INS: Final[dict[KeyPath, Any]] = {
     ("account",): {"subAccountId": "unknown"},
     ("account", "subAccountId"): "unknown",
     ("recipients", "country", "column"): "unknown",
+    ("recipients", "suppress", "file"): "unknown",
+    ("recipients", "cooldown", "messages"): 1,
+    ("recipients", "cooldown", "per"): "1d",
+    ("window", "from"): "00:00",
+    ("window", "to"): "24:00",
 }
 # Without these nobody can go on: the campaign that they stand in is not handed out.
 _NEEDED: Final[dict[KeyPath, Any]] = {
@@ -65,7 +71,7 @@ def validate(
 
 
 def _mistake(error: ErrorDetails, written: Written) -> Mistake:
-    path = tuple(part for part in error["loc"] if part not in COUNTRY_TAGS)
+    path = tuple(part for part in error["loc"] if part not in FORM_TAGS)
     return mistake(error, path, written.place(path))
 
 
@@ -75,8 +81,8 @@ def _mend(tree: dict[str, Any], wrong: Mistake) -> bool:
         _put(tree, wrong.path, wrong.meant)
     elif wrong.is_surplus:
         _drop(tree, wrong.path)
-    elif wrong.path in _STAND_INS:
-        _put(tree, wrong.path, _STAND_INS[wrong.path])
+    elif section_of(wrong.path) in _STAND_INS:
+        _put(tree, wrong.path, _STAND_INS[section_of(wrong.path)])
     elif wrong.path in _NEEDED:
         _put(tree, wrong.path, _NEEDED[wrong.path])
         return False

@@ -3,11 +3,14 @@
 Pure, except that time zones are looked up in this computer's database.
 """
 
+import codecs
 import ipaddress
 import re
+import uuid
 import zoneinfo
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
+from decimal import Decimal
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -33,6 +36,10 @@ SOURCE_PATTERN: Final = r"^(\+[0-9]{1,15}|[0-9]{1,16}|[!-_a-~]|[!-_a-~][ -_a-~]{
 RATE_PATTERN: Final = r"^[1-9][0-9]{0,8}/(s|min|h)$"
 DURATION_PATTERN: Final = r"^[0-9]{1,5}(s|min|h|d)$"
 SHARE_PATTERN: Final = r"^([0-9]{1,3}(?:\.[0-9]{1,3})?)%$"
+TIME_PATTERN: Final = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+CLOSING_PATTERN: Final = r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
+COST_PATTERN: Final = r"^[0-9]{1,12}(\.[0-9]{1,6})? [A-Z]{3}$"
+UUID_PATTERN: Final = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 
 RESERVED_RUN: Final = "sandbox"
 MAX_PER_SECOND: Final = 5000
@@ -101,6 +108,14 @@ def time_zone(text: str) -> str:
         remedy = f'did you mean "{meant}"?' if meant else 'write an area and a city, such as "Asia/Singapore"'
         raise Wrong(f"{quoted(text)} is not a time zone", remedy) from None
     return text
+
+
+RECIPIENT_ZONE: Final = "recipient"
+
+
+def window_zone(text: str) -> str:
+    """A time zone, or `recipient` for each recipient's own."""
+    return text if text == RECIPIENT_ZONE else time_zone(text)
 
 
 def _similar_zone(text: str) -> str | None:
@@ -192,6 +207,83 @@ def duration(text: str) -> timedelta:
     return timedelta(**{_DURATION_UNITS[match[2]]: int(match[1])})
 
 
+def some_time(text: str) -> timedelta:
+    """A length of time that isn't zero."""
+    span = duration(text)
+    if not span:
+        raise Wrong(f"{text} is no time at all", "write for example 24h or 7d")
+    return span
+
+
+def minute_of_day(text: str) -> int:
+    """`09:00` as minutes since midnight; `24:00` is 1440."""
+    match = re.fullmatch(r"([0-9]{1,2}):([0-9]{2})", text)
+    if not match:
+        raise Wrong(f"{quoted(text)} is not a time of day", 'write hours and minutes, such as "09:00" or "20:30"')
+    hours, minutes = int(match[1]), int(match[2])
+    if minutes > 59 or hours * 60 + minutes > 24 * 60:
+        raise Wrong(f"{quoted(text)} is not a time of day", 'the day goes from "00:00" to "24:00"')
+    if len(match[1]) == 1:
+        raise Wrong(f"{quoted(text)} is not how a time of day is written", f'write "0{text}"')
+    return hours * 60 + minutes
+
+
+def opening_minute(text: str) -> int:
+    """When sending hours begin, in minutes since midnight."""
+    if text == "24:00":
+        raise Wrong('"24:00" is the end of a day', 'write "00:00" for its beginning')
+    return minute_of_day(text)
+
+
+def deadline(text: str) -> datetime | time:
+    """A moment in ISO 8601 with an offset, or a time of day in the campaign's time zone."""
+    if re.fullmatch(r"[0-9]{1,2}:[0-9]{2}", text):
+        minute = opening_minute(text)
+        return time(minute // 60, minute % 60)
+    remedy = 'write a moment such as 2026-12-01T10:00:00+08:00, or a time of day such as "10:30"'
+    try:
+        when = moment(text)
+    except Wrong as wrong:
+        raise Wrong(wrong.what, remedy) from None
+    if isinstance(when, timedelta):
+        raise Wrong(f"{text} is a length of time", remedy)
+    return when
+
+
+def cost(text: str) -> tuple[Decimal, str]:
+    """`500 USD`: an amount, and the ISO 4217 code of its currency."""
+    if not re.fullmatch(COST_PATTERN, text):
+        raise Wrong(f"{quoted(text)} is not an amount of money", "write it plainly, such as 500 USD or 99.50 EUR")
+    amount, currency = text.split()
+    return Decimal(amount), currency
+
+
+def account_id(text: str) -> str:
+    """The id of an 8x8 account: a UUID."""
+    if not re.fullmatch(UUID_PATTERN, text):
+        what = f"{quoted(text)} is not an account id"
+        raise Wrong(what, "write the UUID that 8x8 Connect shows; the sub-account's name is subAccountId")
+    return str(uuid.UUID(text))
+
+
+def text_encoding(text: str) -> str:
+    """An encoding of text that Python knows: utf-8, windows-1252, shift_jis."""
+    try:
+        name = codecs.lookup(text).name
+        b"a".decode(name)
+    except (LookupError, ValueError):
+        raise Wrong(f"{quoted(text)} is not an encoding", "write for example utf-8, windows-1252 or utf-16") from None
+    return name
+
+
+def sample(text: str) -> float:
+    """A share that isn't nothing."""
+    part = share(text)
+    if not part:
+        raise Wrong("of 0% nobody is sent to", "write for example 1%")
+    return part
+
+
 def share(text: str) -> float:
     """A share in per cent, `20%`, as a number from 0 to 1."""
     match = re.fullmatch(SHARE_PATTERN, text)
@@ -233,6 +325,20 @@ def file_name(text: str) -> str:
     if not text.strip() or not text.isprintable():
         raise Wrong(f"{quoted(text)} cannot be a file", "write a path relative to the campaign file")
     return text
+
+
+def required_text(text: str) -> str:
+    """Words that each text must hold."""
+    if not text.strip():
+        raise Wrong("is empty", 'write the words that each text must hold, such as "STOP"')
+    return text.strip()
+
+
+def condition(text: str) -> str:
+    """A condition in SQL; the audience room reads it."""
+    if not text.strip():
+        raise Wrong("is empty", "write a condition such as \"consent = 'yes'\"")
+    return text.strip()
 
 
 def message_text(text: str) -> str:

@@ -1,5 +1,6 @@
 """`campaign check`: read campaign files, their templates and the recipients' headers; no network, no rows."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -17,19 +18,19 @@ def command(
     as_json: Json = False,
 ) -> int:
     """Show everything that is wrong with campaign files."""
-    from runner.plan.inputs import load_inputs
+    from runner.run.inputs import inputs_of
 
     documents = []
     for path in files:
         problems: list[str] = []
         try:
-            inputs = load_inputs(path)
+            inputs = inputs_of(path, now=datetime.now(UTC))
         except InputError as error:
             problems = [str(problem) for problem in error.problems]
             for problem in problems:
                 say(problem)
         else:
-            say(f"{path}: ok ({len(inputs.header)} columns in {inputs.audience.file}, {inputs.campaign.rate})")
+            say(f"{path}: ok ({len(inputs.header)} columns in {inputs.audience.source.path}, {inputs.campaign.rate})")
         documents.append({"file": str(path), "ok": not problems, "problems": problems})
     if as_json:
         print_json({"files": documents})

@@ -13,7 +13,7 @@ from typing import NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from runner.cli import check, plan, preview, reconcile, report, run, sandbox, schema, status
+from runner.cli import check, plan, preview, prices, reconcile, report, run, sandbox, schema, status, test
 from runner.cli.console import print_json, say
 from runner.errors import CampaignError, InputError
 
@@ -30,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # its tracebacks can show local variables, and one of them is the API key
     rich_markup_mode=None,
 )
-for module in (check, plan, preview, run, status, report, reconcile, sandbox, schema):
+for module in (check, plan, preview, test, run, status, report, reconcile, prices, sandbox, schema):
     app.command(module.NAME)(module.command)
 
 

@@ -1,6 +1,7 @@
 """`campaign preview`: some messages as a phone shows them, and what forces UCS-2."""
 
 import itertools
+import textwrap
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import typer
 from runner.cli.console import clean, human, print_json
 from runner.cli.options import File, Json
 from runner.errors import InputError
-from runner.models import Encoding, Exclusion, Row, Text
+from runner.models import Encoding, Exclusion, RemarkKind, Row, Text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,6 +26,15 @@ PHONE_WIDTH = 36
 
 CONTEXT = 12
 """Characters shown on both sides of one that forces UCS-2."""
+
+MOST_CHARACTERS = 8
+"""Characters outside GSM-7 that are told one by one; a text in another script has dozens."""
+
+_LINKS = {
+    RemarkKind.PLAIN_HTTP: "{subject} is a link without encryption, from {source}; write https://",
+    RemarkKind.LONG_LINK: "{subject} is a long link, from {source}; a shortened one takes 20 to 30 characters",
+    RemarkKind.BROKEN_LINK: "{subject} is cut short by a space from {source}; write {{{{ … | urlencode }}}}",
+}
 
 Judged = tuple[Row, Text | Exclusion]
 
@@ -46,7 +56,7 @@ def command(
     planner = Planner(inputs.audience, inputs.composer, options="")
     chosen = _chosen(planner.judged(), rows or [], to, count)
     if not chosen:
-        raise _nothing_found(inputs.audience.file, rows or [], to)
+        raise _nothing_found(inputs.audience.source.path, rows or [], to)
     if as_json:
         print_json({"messages": [_as_json(row, verdict) for row, verdict in chosen]})
     console = human(as_json=as_json)
@@ -87,6 +97,13 @@ def _as_json(row: Row, verdict: Text | Exclusion) -> dict[str, Any]:
         "encoding": verdict.encoding.value,
         "segments": verdict.segments,
         "characters_left": found.left,
+        "next_segments": found.next_segments,
+        "saved": verdict.saved,
+        "note": verdict.note,
+        "remarks": [
+            {"kind": remark.kind.value, "subject": remark.subject, "source": remark.source, "times": remark.times}
+            for remark in verdict.remarks
+        ],
         "forcing": [{"index": index, "character": character} for index, character in found.forcing],
     }
 
@@ -105,31 +122,76 @@ def _show(console: "Console", row: Row, verdict: Text | Exclusion) -> None:
     key = f" · key {row.key}" if row.key and row.key != row.destination else ""
     console.print(clean(f"\nrow {row.number} · {row.destination or 'no number'}{key}"), style="bold")
     if isinstance(verdict, Exclusion):
-        console.print(clean(f"not sent: {verdict.reason.value}: {verdict.detail}"), style="yellow")
+        _print(console, f"not sent: {verdict.reason.value}: {verdict.detail}", style="yellow")
         return
     found = _measure(verdict)
     styled = Styled(clean(verdict.text))
     for index, _ in found.forcing:
         styled.stylize("reverse bold", index, index + 1)
     console.print(Panel(styled, width=PHONE_WIDTH, box=box.ROUNDED), soft_wrap=False)
-    segments = "1 segment" if found.segments == 1 else f"{found.segments} segments"
     unit = "characters" if found.encoding is Encoding.GSM7 else "UTF-16 units"
-    console.print(f"{found.encoding.value} · {segments} · {found.units} {unit} · {found.left} left in the last segment")
-    _show_forcing(console, verdict.text, found)
+    console.print(f"{found.encoding.value} · {_segments(found.segments)} · {found.units} {unit}")
+    console.print(_room(found))
+    if verdict.note:
+        _print(console, f"smart encoding: {verdict.note}{_saving(verdict.saved, '; saves {}')}")
+    _show_forcing(console, verdict, found)
+    _show_links(console, verdict)
 
 
-def _show_forcing(console: "Console", text: str, found: "Measure") -> None:
-    """Each character outside GSM-7, marked in its surroundings, and what the text would take without them."""
+def _room(found: "Measure") -> str:
+    """What is left, and the price of going over."""
+    from runner.message.segments import MAX_SEGMENTS
+
+    left = f"{found.left} left in the last segment" if found.left else "the last segment is full"
+    over = "one more than that" if found.left else "one character more"
+    if found.next_segments > MAX_SEGMENTS:
+        return f"{left}; {over} can't be sent"
+    return f"{left}; {over} makes it {found.next_segments} segments"
+
+
+def _segments(count: int) -> str:
+    return "1 segment" if count == 1 else f"{count} segments"
+
+
+def _saving(saved: int, words: str) -> str:
+    return words.format(_segments(saved)) if saved else ""
+
+
+def _show_forcing(console: "Console", text: Text, found: "Measure") -> None:
+    """Each character outside GSM-7, marked in its surroundings, where it comes from, and what to do about it."""
     if not found.forcing:
         return
+    from runner.message.unsendable import named
+
     console.print("outside GSM-7:", style="bold")
     seen: dict[str, list[int]] = {}
     for index, character in found.forcing:
         seen.setdefault(character, []).append(index)
-    for character, indexes in seen.items():
+    for character, indexes in itertools.islice(seen.items(), MOST_CHARACTERS):
         first = indexes[0]
-        before, after = text[max(first - CONTEXT, 0) : first], text[first + 1 : first + 1 + CONTEXT]
+        before, after = text.text[max(first - CONTEXT, 0) : first], text.text[first + 1 : first + 1 + CONTEXT]
         name = unicodedata.name(character, "unnamed").lower()
         times = f" ({len(indexes)} times)" if len(indexes) > 1 else ""
         where = " ".join(f"{before}⟦{character}⟧{after}".split())
-        console.print(clean(f"  {character}  U+{ord(character):04X} {name}{times}: …{where}…"))
+        _print(console, f"  {character}  U+{ord(character):04X} {name}{times}: …{where}…")
+        sources = [remark.source for remark in text.remarks if remark.subject == named(character)]
+        if sources:
+            _print(console, f"     from {' and '.join(sources)}")
+    if len(seen) > MOST_CHARACTERS:
+        console.print(f"  and {len(seen) - MOST_CHARACTERS} more")
+    if any(remark.kind is RemarkKind.REPLACEABLE for remark in text.remarks):
+        _print(console, f"message.smartEncoding: true would replace them{_saving(text.saved, ' and save {}')}")
+
+
+def _show_links(console: "Console", text: Text) -> None:
+    for remark in text.remarks:
+        if words := _LINKS.get(remark.kind):
+            _print(console, words.format(subject=remark.subject, source=remark.source), style="yellow")
+
+
+def _print(console: "Console", words: str, style: str | None = None) -> None:
+    """One line, or several that don't break inside of a word; those after the first stand deeper."""
+    depth = len(words) - len(words.lstrip())
+    width = max(console.width, 40)
+    lines = textwrap.wrap(clean(words), width, subsequent_indent=" " * (depth + 2), drop_whitespace=True)
+    console.print("\n".join(lines), style=style)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_S = 0.1
 LINE_EVERY_S = 5.0
+ASLEEP_LINE_EVERY_S = 600.0
+"""A night of waiting for sending hours shall not fill a job's log, and not look dead either."""
 
 
 async def shown(console: "Console", progress: "Progress", total: int) -> None:
@@ -46,13 +48,17 @@ async def _bar(console: "Console", progress: "Progress", total: int) -> None:
 async def _lines(console: "Console", progress: "Progress", total: int) -> None:
     speed = _Speed(progress)
     said_at, has_said_stopping = time.monotonic(), False
+    asleep_until: float | None = None
     while True:
         await asyncio.sleep(LOOK_EVERY_S)
         words = speed.words()
         if progress.stopping and not has_said_stopping:
             console.print(_stopping(progress))
             has_said_stopping = True
-        if time.monotonic() - said_at >= LINE_EVERY_S:
+        falls_asleep = progress.sleeps_until is not None and asleep_until is None
+        asleep_until = progress.sleeps_until
+        every_s = LINE_EVERY_S if asleep_until is None else ASLEEP_LINE_EVERY_S
+        if falls_asleep or time.monotonic() - said_at >= every_s:
             done, counts = progress.settled.total(), counts_line(progress.settled)
             console.print(clean(f"{done:,} of {total:,} ({done / total:.0%}) · {counts} · {words}"))
             said_at = time.monotonic()

@@ -1,5 +1,6 @@
 """`campaign run`: plan, ask, send, report. Run again, it continues."""
 
+import re
 import shlex
 import sys
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from runner.dispatch.dispatcher import Progress, Stop
     from runner.run.account import Account
-    from runner.run.job import Run
+    from runner.run.job import Run, Standing
     from runner.run.report import Report
 
 NAME = "run"
@@ -26,6 +27,10 @@ NAME = "run"
 def command(
     file: File,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Send without asking.")] = False,
+    approve: Annotated[
+        str | None,
+        typer.Option(metavar="FINGERPRINT", help="Send without asking, but only a plan with this fingerprint."),
+    ] = None,
     accept_changes: Annotated[
         bool, typer.Option("--accept-changes", help="Go on although texts or options changed since the run began.")
     ] = False,
@@ -42,6 +47,9 @@ def command(
     accept_clock: Annotated[
         bool, typer.Option("--accept-clock", help="Go on although the clock is behind the ledger.")
     ] = False,
+    accept_balance: Annotated[
+        bool, typer.Option("--accept-balance", help="Go on although the prepaid balance seems too small.")
+    ] = False,
     run: RunId = None,
     sandbox: Sandbox = False,
     limit: Limit = None,
@@ -57,14 +65,21 @@ def command(
     from runner.run.account import account_of
     from runner.run.job import opened
     from runner.run.places import Options
+    from runner.run.review import review
     from runner.run.send import send
 
     console = human(as_json=as_json)
     options = Options(run, sandbox, limit, ledger, reports, accept_ledger, accept_clock)
     ignored = [_fuse(name) for name in ignore_fuse or ()]
     with opened(file, options, fresh_sandbox=sandbox) as job, account_of(job, sandbox=sandbox) as account:
+        _check_time(job)
         job.plan()
-        show_plan(console, job)
+        seen = review(job)
+        show_plan(console, seen)
+        if seen.problems:
+            raise InputError(seen.problems)
+        if approve is not None:
+            _check_approval(approve, job.summary.fingerprint)
         changes = job.changes()
         if changes and not accept_changes:
             raise _changed(changes)
@@ -72,7 +87,8 @@ def command(
             reconcile_run(console, job.ledger, job.previous, account, job.lease, yes=yes)
         standing = job.standing()
         show_standing(console, job, standing)
-        if standing.left and not yes:
+        _check_balance(console, job, account, standing, accept=accept_balance)
+        if standing.left and not yes and approve is None:
             _confirm(standing.left, account)
         if not standing.left:
             console.print("\nnothing is left to send" if job.summary.to_send else "\nno row of the file can be sent to")
@@ -87,6 +103,49 @@ def command(
         if as_json:
             print_json(report.document)
         return _exit_code(stop, report)
+
+
+def _check_time(job: "Run") -> None:
+    """A job that comes too early or too late must not text: the news is not news yet, or old."""
+    from runner.plan.schedule import refusal
+
+    if words := refusal(job.campaign, job.now):
+        raise InputError.of(f"nothing was sent now: {words}", "start it in time, or change that in the campaign file")
+
+
+def _check_approval(approved: str, fingerprint: str) -> None:
+    """Raises InputError unless the plan is the one that was approved."""
+    if not re.fullmatch(r"[0-9a-fA-F]{12,64}", approved):
+        raise InputError.of(
+            f"--approve: {approved!r} is not a fingerprint", "write the one that `campaign plan` shows, 12 to 64 digits"
+        )
+    if not fingerprint.startswith(approved.lower()):
+        raise InputError.of(
+            f"the plan now is {fingerprint}, not the approved {approved}: a number, a text or an option is another one",
+            "look at it with `campaign plan`, and approve it anew",
+        )
+
+
+def _check_balance(console: "Console", job: "Run", account: "Account", standing: "Standing", *, accept: bool) -> None:
+    """Hold what is left to send against the prepaid balance, where the campaign names the account."""
+    from runner.plan.money import balance_problem
+    from runner.run.prices import balance_of
+
+    account_id = job.campaign.account.account_id
+    if account_id is None or not standing.left:
+        return
+    try:
+        balance = balance_of(account, account_id)
+    except StoppedError as error:
+        if not accept:
+            raise StoppedError(f"{error}; nothing was sent now, --accept-balance sends without knowing it") from error
+        console.print(clean(f"look: {error}"), style="yellow")
+        return
+    found = balance_problem(balance, standing.costs) if balance else None
+    if found and found.refuses and not accept:
+        raise InputError.of(f"nothing was sent now: {found.words}", "or add --accept-balance to send all the same")
+    if found:
+        console.print(clean(f"look: {found.words}"), style="yellow")
 
 
 def _fuse(name: str) -> str:

@@ -1,9 +1,10 @@
 """What people see in the terminal: plan, progress and results, at 80 columns and without colour alike."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from runner.cli.console import clean
+from runner.cli.plan_view import lines_of, parts
 from runner.models import OutcomeReason, Status
 
 if TYPE_CHECKING:
@@ -12,36 +13,24 @@ if TYPE_CHECKING:
 
     from runner.run.job import Run, Standing
     from runner.run.report import Report
+    from runner.run.review import Review
 
 _COUNTS = ("to_send", "accepted", "rejected", "unknown", "sending", "unsent")
 
 _STYLES = {"accepted": "green", "rejected": "red", "unknown": "magenta", "unsent": "yellow", "excluded": "dim"}
 
 
-def show_plan(console: "Console", run: "Run") -> None:
-    """The summary of a plan: what would be sent, and what not, with examples."""
-    summary = run.summary
-    console.print(f"\n{run.name}/{run.run}  plan {summary.fingerprint[:12]}", style="bold")
+def show_plan(console: "Console", review: "Review") -> None:
+    """What a plan comes to, and what to look at in it."""
+    summary = review.run.summary
+    console.print(f"\n{review.run.name}/{review.run.run}  plan {summary.fingerprint[:12]}", style="bold")
     table = _table()
-    table.add_row("rows", f"{summary.rows:,}", str(run.inputs.audience.file))
-    table.add_row("to send", f"{summary.to_send:,}", _parts(summary.by_country.most_common(8)))
-    if summary.repaired:
-        table.add_row("", f"{summary.repaired:,}", "of them with a repaired number (see detail in the plan)")
-    if summary.to_send:
-        encodings = _parts(sorted(summary.by_encoding.items()))
-        sizes = _parts(
-            (f"of {n} segment{'s' if n > 1 else ''}", count) for n, count in sorted(summary.by_segments.items())
-        )
-        table.add_row("segments", f"{summary.segments:,}", f"{encodings} · {sizes}")
-        table.add_row("takes", _duration(summary.seconds_at(run.campaign.rate)), f"at {run.campaign.rate}")
-    table.add_row("excluded", f"{summary.excluded.total():,}", "")
-    for reason, count in summary.excluded.most_common():
-        examples = summary.examples[reason]
-        for number, (row, detail) in enumerate(examples):
-            first = number == 0
-            words = clean(f"row {row}: {detail}")
-            table.add_row(f"  {reason.value}" if first else "", f"{count:,}" if first else "", words)
+    for line in lines_of(review):
+        label = f"  {line.label}" if line.is_part and line.label else line.label
+        table.add_row(label, line.number, clean(line.words))
     console.print(table)
+    for warning in review.warnings:
+        console.print(clean(f"look: {warning}"), style="yellow", soft_wrap=True)
 
 
 def show_standing(console: "Console", run: "Run", standing: "Standing") -> None:
@@ -54,7 +43,7 @@ def show_standing(console: "Console", run: "Run", standing: "Standing") -> None:
             "received is unknown, so they are not sent again: `campaign reconcile` asks the provider's log."
         )
     if standing.settled:
-        done = _parts(sorted(standing.settled.items()))
+        done = parts(sorted(standing.settled.items()))
         console.print(f"continuing: {done}; {standing.left:,} left to send")
     if standing.gone:
         console.print(
@@ -78,7 +67,7 @@ def show_report(console: "Console", report: "Report") -> None:
     table.add_row("rows", f"{tally.rows:,}", f"{tally.segments_accepted:,} segments accepted")
     console.print(table)
     if tally.by_error_code:
-        console.print(f"the provider's error codes: {_parts(tally.by_error_code.most_common())}")
+        console.print(f"the provider's error codes: {parts(tally.by_error_code.most_common())}")
 
 
 def show_files(console: "Console", report: "Report") -> None:
@@ -110,13 +99,9 @@ def show_status(console: "Console", runs: list[dict[str, Any]]) -> None:
             console.print(f"{run['campaign']}/{run['run']} stopped: {clean(run['stopped']['detail'])}")
 
 
-def _segments(size: int) -> str:
-    return f"of {size} segment{'s' if size > 1 else ''}"
-
-
 def counts_line(settled: Mapping[Status, int]) -> str:
     """`accepted 120, rejected 1`."""
-    return _parts((status.value, settled[status]) for status in Status if settled.get(status))
+    return parts((status.value, settled[status]) for status in Status if settled.get(status))
 
 
 def _table() -> "Table":
@@ -129,20 +114,6 @@ def _table() -> "Table":
     return table
 
 
-def _parts(counts: Iterable[tuple[object, int]]) -> str:
-    return ", ".join(f"{name} {count:,}" for name, count in counts)
-
-
 def _example(examples: list[tuple[int, str | None, str]]) -> str:
     row, key, detail = examples[0]
     return clean(f"row {row}{f' (key {key})' if key else ''}{f': {detail}' if detail else ''}")
-
-
-def _duration(seconds: float) -> str:
-    """`45 s`, `12 min`, `3 h 20 min`: as exact as a person needs."""
-    if seconds < 1:
-        return "under 1 s"
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"

@@ -2,6 +2,10 @@
 
 import random
 
+from runner.dispatch.pace import Pace
+from runner.dispatch.parts import Progress
+from runner.models import Outcome
+
 BACKOFF_BASE_S = 0.5
 BACKOFF_CAP_S = 30.0
 GIVE_UP_AFTER_S = 600.0
@@ -34,3 +38,45 @@ class Backoff:
         """The provider was reached: the next failure starts from the beginning."""
         self._failures = 0
         self._failing_since = None
+
+
+class Pauses:
+    """Until when all sending rests, because the provider says so or can't be reached. Times are of the event loop."""
+
+    def __init__(self, pace: Pace, backoff: Backoff, progress: Progress) -> None:
+        self._pace = pace
+        self._backoff = backoff
+        self._progress = progress
+        self.until = 0.0
+        self.one_at_a_time = False
+        """After a failed connection, until a request gets through."""
+
+    def reached(self) -> None:
+        """The provider has read a request."""
+        self.one_at_a_time = False
+        self._backoff.reached()
+
+    def slept(self) -> None:
+        """Nothing was tried for long: that time doesn't count as time without a connection."""
+        self._backoff.reached()
+
+    def throttled(self, now: float, seconds: float) -> None:
+        """All sending rests. The many 429s of one moment count as one, or the pace would fall to nothing."""
+        if now >= self.until:
+            self._pace.slow_down()
+        until = max(self.until, now + seconds)
+        self._progress.throttled_s += until - max(now, self.until)
+        self._progress.waiting_for = "the provider's rate limit"
+        self.until = until
+
+    def unreachable(self, now: float, outcome: Outcome) -> bool:
+        """A connection failed. False when it is time to give up."""
+        self.one_at_a_time = True
+        if now < self.until:
+            return True  # one of many that failed in the same moment
+        wait_s = self._backoff.failed(now)
+        if wait_s is None:
+            return False
+        self._progress.waiting_for = f"a connection ({outcome.detail})"
+        self.until = now + wait_s
+        return True

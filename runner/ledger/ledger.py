@@ -169,6 +169,13 @@ class Ledger:
         with ledger_errors("read"), self.engine.connect() as connection:
             return {row[0]: row[1] for row in connection.execute(query)}
 
+    def sizes(self, run_id: int) -> list[tuple[str | None, int, int]]:
+        """The messages of a run as (country, segments, how many), whatever their status; the unsent are absent."""
+        kinds = (messages.c.country, messages.c.segments)
+        query = select(*kinds, func.count()).where(messages.c.run_id == run_id).group_by(*kinds)
+        with ledger_errors("read"), self.engine.connect() as connection:
+            return [(country, segments, count) for country, segments, count in connection.execute(query)]
+
     def records(self, run_id: int, message_ids: Sequence[str]) -> dict[str, MessageRecord]:
         """What is known of these messages, by message id; those that were never claimed are absent."""
         return {row[0]: MessageRecord(*row) for row in self._of_messages(_RECORD_COLUMNS, run_id, message_ids)}

@@ -16,11 +16,12 @@ from typing import Any, Self
 from sqlalchemy import Engine
 
 from runner.errors import LedgerError
+from runner.ledger.cooldown import refuse_excess
 from runner.ledger.ledger import ledger_errors
 from runner.ledger.spill import Spill
 from runner.ledger.statements import CLAIM, settle
 from runner.ledger.tables import SENDING
-from runner.models import Message, Outcome
+from runner.models import Cooldown, Message, Outcome
 
 SETTLE_LINGER_S = 0.02
 """How long a settlement may wait for company. At 1,000/s that is 20 to a commit instead of one or two."""
@@ -39,17 +40,28 @@ class LedgerWriter:
 
     When a write fails nothing further is written: `error` is set, `on_failure` is called in the event loop, every later
     claim raises the error, and settlements go to the `spill`.
+
+    :param cooldown: how much a number may get, over all runs of the ledger; None: as much as the plan says.
     """
 
-    def __init__(self, engine: Engine, run_id: int, spill: Spill, *, on_failure: Callable[[LedgerError], None]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        run_id: int,
+        spill: Spill,
+        *,
+        on_failure: Callable[[LedgerError], None],
+        cooldown: Cooldown | None = None,
+    ) -> None:
         self._engine = engine
         self._run_id = run_id
         self._spill = spill
         self._on_failure = on_failure
+        self._cooldown = cooldown
         self._condition = threading.Condition()
         self._claims: list[dict[str, Any]] = []
         self._settlements: list[tuple[str, Outcome]] = []
-        self._waiting: list[asyncio.Future[None]] = []
+        self._waiting: list[asyncio.Future[frozenset[str]]] = []
         self._hurry = False
         self._closing = False
         self.error: LedgerError | None = None
@@ -69,8 +81,11 @@ class LedgerWriter:
         await asyncio.to_thread(self._thread.join)
         self._spill.close()
 
-    async def claim(self, claims: Sequence[Claim]) -> None:
-        """Note that these messages are about to leave. Returns when that is durable; raises LedgerError if it isn't."""
+    async def claim(self, claims: Sequence[Claim]) -> frozenset[str]:
+        """Note that these messages are about to leave. Returns when that is durable; raises LedgerError if it isn't.
+
+        The message ids returned are not claimed: their numbers got so much meanwhile that the cooldown forbids more.
+        """
         now = time.time_ns() // 1000
         rows = [
             {
@@ -87,7 +102,8 @@ class LedgerWriter:
             }
             for claim in claims
         ]
-        await self._submit(rows)
+        refused = await self._submit(rows)
+        return refused & {row["message_id"] for row in rows} if refused else refused
 
     def settle(self, message_id: str, outcome: Outcome) -> None:
         """Queue an outcome for the next commit. `unsent` takes the claim back."""
@@ -100,8 +116,8 @@ class LedgerWriter:
         """Wait until everything that was queued before is durable."""
         await self._submit([])
 
-    async def _submit(self, rows: list[dict[str, Any]]) -> None:
-        done = self._loop.create_future()
+    async def _submit(self, rows: list[dict[str, Any]]) -> frozenset[str]:
+        done: asyncio.Future[frozenset[str]] = self._loop.create_future()
         with self._condition:
             if self.error:
                 raise self.error
@@ -109,7 +125,7 @@ class LedgerWriter:
             self._waiting.append(done)
             self._hurry = True
             self._condition.notify()
-        await done
+        return await done
 
     def _write_all(self) -> None:
         """The thread: take everything that waits, commit it, tell those who wait; until closed and empty."""
@@ -123,27 +139,30 @@ class LedgerWriter:
                 self._hurry = False
                 if self._closing and not (claims or settlements or waiting):
                     return
+            refused: frozenset[str] = frozenset()
             if self.error is None:
                 try:
-                    self._commit(claims, settlements)
+                    refused = self._commit(claims, settlements)
                 except LedgerError as error:
                     self._fail(error)
                 except Exception as error:
                     self._fail(LedgerError(f"the ledger could not be written: {error!r}"))
             if self.error and settlements:
                 self._keep_aside(settlements)
-            self._loop.call_soon_threadsafe(_resolve, waiting, self.error)
+            self._loop.call_soon_threadsafe(_resolve, waiting, refused, self.error)
 
     def _fail(self, error: LedgerError) -> None:
         self.error = error
         self._loop.call_soon_threadsafe(self._on_failure, error)
 
-    def _commit(self, claims: list[dict[str, Any]], settlements: list[tuple[str, Outcome]]) -> None:
+    def _commit(self, claims: list[dict[str, Any]], settlements: list[tuple[str, Outcome]]) -> frozenset[str]:
         with ledger_errors("written"), self._engine.begin() as connection:
             # Settlements go first: a message that is taken back and claimed again may be in one group.
             settle(connection, self._run_id, settlements)
-            if claims:
-                connection.execute(CLAIM, claims)
+            if not claims:
+                return frozenset()
+            connection.execute(CLAIM, claims)
+            return refuse_excess(connection, self._run_id, claims, self._cooldown) if self._cooldown else frozenset()
 
     def _keep_aside(self, settlements: list[tuple[str, Outcome]]) -> None:
         """Answers that the ledger didn't take go to the spill, and from there into the ledger at the next start."""
@@ -154,10 +173,10 @@ class LedgerWriter:
             self.error = LedgerError(words)
 
 
-def _resolve(waiting: list[asyncio.Future[None]], error: LedgerError | None) -> None:
+def _resolve(waiting: list[asyncio.Future[frozenset[str]]], refused: frozenset[str], error: LedgerError | None) -> None:
     for future in waiting:
         if not future.done():
             if error:
                 future.set_exception(error)
             else:
-                future.set_result(None)
+                future.set_result(refused)

@@ -56,6 +56,11 @@ class Measure:
     left: int
     forcing: list[tuple[int, str]]
 
+    @property
+    def next_segments(self) -> int:
+        """What the text takes as soon as one unit more than `left` is added."""
+        return self.segments + 1
+
 
 def measure(text: str, encoding: Encoding = Encoding.AUTO) -> Measure:
     """Measures a text, as long as it may be. Raises ValueError as `segments` does."""

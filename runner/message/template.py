@@ -10,11 +10,14 @@ from jinja2.meta import find_undeclared_variables
 
 from runner.errors import InputError, Position, Problem
 from runner.message.environment import MAX_LENGTH, EmptyField, EmptyFieldError, environment
+from runner.message.filters import UNKNOWN, USAGE, PhoneFormat, misuse
+from runner.message.origins import Literal, Origins
 from runner.message.syntax import Word, explain, position, words
 from runner.message.unsendable import UNSENDABLE, named
 
 _ONE_BRACE = re.compile(r"\{\s*(\w+)\s*\}")
 _NEWLINES = re.compile(r"\r\n?")
+_REASON_SHOWN = 300
 _ELSEWHERE: dict[type[nodes.Stmt], str] = {
     nodes.Include: "include",
     nodes.Import: "import",
@@ -27,13 +30,18 @@ class TooLongError(Exception):
     """A row's text is far beyond what any message holds: a cell with a whole page in it, or a loop without end."""
 
 
-class Template:
-    """A template that is known to be valid. Made by `compile_template`."""
+class RenderError(Exception):
+    """The template fails on a row: `str()` has its file and line, and why."""
 
-    def __init__(self, compiled: Compiled, file: str, variables: list[tuple[str, Position]]) -> None:
+
+class Template:
+    """A template that is known to be valid. Made by `compile_template`. `origins` knows what is its own text."""
+
+    def __init__(self, compiled: Compiled, file: str, variables: list[tuple[str, Position]], origins: Origins) -> None:
         self._compiled = compiled
         self._root = compiled.root_render_func
         self._variables = variables
+        self.origins = origins
         self.file = file
 
     def variables(self) -> list[tuple[str, Position]]:
@@ -44,8 +52,7 @@ class Template:
         """The text for `values`, which holds each of `variables()`; "" is an empty field.
 
         Raises EmptyFieldError when an empty field is put into the text, TooLongError beyond `MAX_LENGTH`, and
-        InputError with the template's line when the template itself is wrong: a method that doesn't exist, a division
-        by zero.
+        RenderError when the template can't be rendered with these values: an amount that is none, a division by zero.
         """
         given = {name: value or EmptyField(name=name) for name, value in values.items()}
         try:
@@ -54,16 +61,16 @@ class Template:
         except (EmptyFieldError, TooLongError):
             raise
         except Exception as error:  # whatever the template's author managed to do wrong
-            raise InputError([self._failure(error)]) from error
+            raise RenderError(self._failure(error)) from error
 
-    def _failure(self, error: Exception) -> Problem:
+    def _failure(self, error: Exception) -> str:
         line, trace = 1, error.__traceback__
         while trace:
             if "__jinja_template__" in trace.tb_frame.f_globals:
                 line = self._compiled.get_corresponding_lineno(trace.tb_lineno)
             trace = trace.tb_next
         reason = str(error).partition("\n")[0] or type(error).__name__
-        return Problem(f"this line cannot be rendered: {reason}", where=Position(self.file, line, 1))
+        return f"{self.file}:{line}: this line cannot be rendered: {reason[:_REASON_SHOWN]}"
 
 
 def _joined(pieces: Iterable[str]) -> str:
@@ -77,15 +84,15 @@ def _joined(pieces: Iterable[str]) -> str:
     return "".join(text)
 
 
-def compile_template(source: str, file: str) -> Template:
-    """Compile a template strictly. `file` is what errors call it.
+def compile_template(source: str, file: str, *, phone: PhoneFormat | None = None) -> Template:
+    """Compile a template strictly. `file` is what errors call it; `phone` is what the filter of that name formats with.
 
-    Raises InputError with every problem that can be told without a row: syntax, unknown filters and tests, other
-    files, characters that no text may hold.
+    Raises InputError with every problem that can be told without a row: syntax, unknown filters and tests, a filter's
+    arguments, other files, characters that no text may hold.
     """
     # A byte order mark would be the text's first character, and force UCS-2 on every message.
     source = _NEWLINES.sub("\n", source.removeprefix("\ufeff"))
-    made = environment()
+    made = environment(phone)
     try:
         tree = made.parse(source)
         names = list(words(made, source))
@@ -96,7 +103,18 @@ def compile_template(source: str, file: str) -> Template:
         compiled = made.from_string(source)
     except TemplateSyntaxError as error:
         raise InputError([explain(error, source, file)]) from error
-    return Template(compiled, file, variables)
+    return Template(compiled, file, variables, Origins(_literals(tree)))
+
+
+def _literals(tree: nodes.Template) -> Iterator[Literal]:
+    """The template's own text, with what stands in quotes in its expressions."""
+    # What stands at the top, outside of every block, is in each text.
+    top = {id(piece) for node in tree.body if isinstance(node, nodes.Output) for piece in node.nodes}
+    for data in tree.find_all(nodes.TemplateData):
+        yield Literal(data.data, data.lineno, certain=id(data) in top)
+    for constant in tree.find_all(nodes.Const):
+        if isinstance(constant.value, str):
+            yield Literal(constant.value, constant.lineno, certain=id(constant) in top)
 
 
 def _unsendable(source: str, file: str) -> Iterator[Problem]:
@@ -125,6 +143,9 @@ def _misuses(tree: nodes.Template, names: list[Word], file: str) -> Iterator[Pro
             before = ("|",) if kind == "filter" else ("is", "not")
             where = _find(names, node.name, node.lineno, file, before)
             yield Problem(f'there is no {kind} "{node.name}"', remedy, where=where)
+        elif isinstance(node, nodes.Filter) and node.name in USAGE and (wrong := _wrong_arguments(node)):
+            where = _find(names, node.name, node.lineno, file, ("|",))
+            yield Problem(f"{node.name}: {wrong[0]}", wrong[1], where=where)
     for statement_kind, word in _ELSEWHERE.items():
         for statement in tree.find_all(statement_kind):
             where = _find(names, word, statement.lineno, file, ("{%", "{%-", "{%+"))
@@ -133,6 +154,18 @@ def _misuses(tree: nodes.Template, names: list[Word], file: str) -> Iterator[Pro
         if choice.expr2 is None:
             where = _find(names, "if", choice.lineno, file, ())
             yield Problem('this "if" says nothing for the other case', 'write else "" after it', where=where)
+
+
+def _wrong_arguments(node: nodes.Filter) -> tuple[str, str] | None:
+    if node.dyn_args or node.dyn_kwargs:
+        return None
+    args = [_constant(argument) for argument in node.args]
+    named_args = {str(pair.key): _constant(pair.value) for pair in node.kwargs}
+    return misuse(node.name, environment().filters[node.name], args, named_args)
+
+
+def _constant(node: nodes.Expr) -> object:
+    return node.value if isinstance(node, nodes.Const) else UNKNOWN
 
 
 def _variables(tree: nodes.Template, names: list[Word], file: str) -> list[tuple[str, Position]]:

@@ -4,25 +4,34 @@ This is all that `campaign check` does, and the first thing that `plan` and `run
 rendered. Every problem is found in one go, each with its place.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
 
 from runner.audience.columns import find_column, find_phone_column
-from runner.audience.files import read_header
-from runner.audience.spec import AudienceSpec
-from runner.campaign import Campaign, CampaignFile, CountryColumn, read
+from runner.audience.files import check_where, read_header
+from runner.audience.spec import AudienceSpec, Source, SuppressionList
+from runner.campaign import Campaign, CampaignFile, CountryColumn, SuppressionFile, read
 from runner.errors import InputError, Position, Problem
 from runner.message.compose import Composer
 from runner.message.fields import field_names
 from runner.message.template import Template, compile_template
+from runner.plan.money import Prices
 from runner.plan.planner import COLUMNS as PLAN_COLUMNS
+from runner.plan.planner import ZONES
+from runner.plan.schedule import moment_problems
 
 RESULT_COLUMNS = frozenset(PLAN_COLUMNS) | {
-    "status", "umid", "client_message_id", "attempts", "http_status", "error_code", "error_id", "sent_at",
+    ZONES, "status", "umid", "client_message_id", "attempts", "http_status", "error_code", "error_id", "sent_at",
     "answered_at", "latency_ms",
 }  # fmt: skip
 """Names that the plan and the results use themselves; a carried column can't have them."""
+
+
+ZONE_NAME = "zone"
+"""The column with recipients' time zones is found by this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,26 +42,40 @@ class Inputs:
     audience: AudienceSpec
     composer: Composer
     header: tuple[str, ...]
+    prices: Prices | None = None
 
     @property
     def campaign(self) -> Campaign:
         return self.file.campaign
 
 
-def load_inputs(path: Path) -> Inputs:
-    """Read everything that the campaign file at `path` names. Raises InputError with all problems."""
+def load_inputs(path: Path, suppress: Sequence[Path] = (), *, now: datetime | None = None) -> Inputs:
+    """Read everything that the campaign file at `path` names. Raises InputError with all problems.
+
+    `suppress` are suppression lists for every campaign, beside those that the file names. With `now` (aware) the
+    campaign's moments must be ones that can still be kept.
+    """
     file, problems = read(path)
     if file is None:
         raise InputError(problems)
-    findings = _Findings(file, problems)
+    findings = _Findings(file, problems, suppress)
     header = findings.header()
     template = findings.template(header)
     audience = findings.audience(header)
+    prices = findings.prices()
+    if now is not None:
+        findings.problems += moment_problems(file, now)
     if findings.problems or template is None or audience is None or header is None:
         raise InputError(sorted(findings.problems, key=lambda problem: _place(problem, path)))
     message = file.campaign.message
-    composer = Composer(template, message.encoding, message.max_segments)
-    return Inputs(file, audience, composer, tuple(header))
+    composer = Composer(
+        template,
+        message.encoding,
+        message.max_segments,
+        smart_encoding=message.smart_encoding,
+        require_text=message.require_text,
+    )
+    return Inputs(file, audience, composer, tuple(header), prices)
 
 
 def _place(problem: Problem, path: Path) -> tuple[bool, str, int, int]:
@@ -64,29 +87,35 @@ def _place(problem: Problem, path: Path) -> tuple[bool, str, int, int]:
 class _Findings:
     """Collects problems while the parts are read; a part that can't be read is None."""
 
-    def __init__(self, file: CampaignFile, problems: list[Problem]) -> None:
+    def __init__(self, file: CampaignFile, problems: list[Problem], suppress: Sequence[Path]) -> None:
         self._file = file
         self._campaign = file.campaign
+        self._suppress = suppress
+        recipients = file.campaign.recipients
+        self._source = Source(recipients.file, recipients.sheet, recipients.encoding, recipients.where)
         self.problems = list(problems)
 
     def header(self) -> list[str] | None:
-        path = self._campaign.recipients.file
-        if not path.is_file():  # the campaign room has said so
+        if not self._source.path.is_file():  # the campaign room has said so
             return None
         try:
-            return read_header(path)
+            header = read_header(self._source)
+            trouble = check_where(self._source) if self._source.where else None
         except InputError as error:
             self.problems += error.problems
             return None
+        if trouble:
+            self.problems.append(self._file.problem(("recipients", "where"), trouble.what, trouble.remedy))
+        return header
 
     def template(self, header: list[str] | None) -> Template | None:
         """The compiled template, if its syntax is right and each of its fields is a column."""
         message = self._campaign.message
         try:
             if message.text is not None:
-                template = compile_template(message.text, str(self._file.path))
+                template = compile_template(message.text, str(self._file.path), phone=self._phone)
             elif message.template is not None and message.template.is_file():
-                template = compile_template(_read_text(message.template), str(message.template))
+                template = compile_template(_read_text(message.template), str(message.template), phone=self._phone)
             else:
                 return None
         except InputError as error:
@@ -95,6 +124,13 @@ class _Findings:
         if header is not None:
             self.problems += [self._of_the_text(problem) for problem in self._unknown_fields(template, header)]
         return template
+
+    def _phone(self, written: str, style: str, country: str | None) -> str:
+        """The template filter `phone`: a number as people write it. Without a country it is the campaign's."""
+        from runner.audience.phone import phone_for_people
+
+        own = self._campaign.recipients.country
+        return phone_for_people(written, style, country or (own if isinstance(own, str) else None))
 
     def _of_the_text(self, problem: Problem) -> Problem:
         """A problem of the text, under the key that gives it; a text in the campaign file has the place of its key."""
@@ -134,6 +170,7 @@ class _Findings:
             self._column(find_column(header, by_column), "recipients", "country", "column") if by_column else None
         )
         key = self._column(find_column(header, recipients.key), "recipients", "key") if recipients.key else None
+        zone = self._column(find_column(header, recipients.zone), "recipients", "zone") if recipients.zone else None
         for number, column in enumerate(self._campaign.report.columns):
             self._column(find_column(header, column), "report", "columns", number)
             if column in RESULT_COLUMNS:
@@ -146,16 +183,43 @@ class _Findings:
                 )
         if phone is None:
             return None
+        window = self._campaign.window
         return AudienceSpec(
-            file=recipients.file,
+            source=self._source,
             phone=phone,
             country=country if isinstance(country, str) else None,
             country_column=country_column,
             key=key,
             duplicates=recipients.duplicates.value,
-            suppress=recipients.suppress,
+            suppress=self._suppression_lists(),
             countries=frozenset(recipients.countries),
+            deny_countries=frozenset(recipients.deny_countries),
+            types=frozenset(kind.value for kind in recipients.types),
+            wants_zones=window is not None and window.hours(self._campaign.timezone).zone is None,
+            zone_column=zone or (ZONE_NAME if ZONE_NAME in header else None),
         )
+
+    def prices(self) -> Prices | None:
+        """The price list, if the campaign names one; None when it can't be read."""
+        path = self._campaign.prices
+        if path is None or not path.is_file():  # the campaign room has said so
+            return None
+        from runner.plan.prices import read_prices
+
+        try:
+            return read_prices(path, self._campaign.account.sub_account_id)
+        except InputError as error:
+            self.problems += error.problems
+            return None
+
+    def _suppression_lists(self) -> tuple[SuppressionList, ...]:
+        named = [
+            SuppressionList(item.file, item.phone, item.key)
+            if isinstance(item, SuppressionFile)
+            else SuppressionList(item)
+            for item in self._campaign.recipients.suppress
+        ]
+        return (*named, *(SuppressionList(path) for path in self._suppress))
 
     def _column(self, found: str | Problem, *path: str | int) -> str | None:
         if isinstance(found, str):

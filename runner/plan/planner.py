@@ -1,15 +1,18 @@
 """Audience × message → plan: every row of the recipient file with its exact text, or with why it gets none."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.audience.audience import AudienceSpec, read_audience
 from runner.errors import InputError, Problem
 from runner.message.compose import Composer
-from runner.models import Encoding, Exclusion, ExclusionReason, Message, Row, Text
+from runner.models import Cooldown, Encoding, Exclusion, ExclusionReason, Message, Row, Text
 from runner.plan.identity import MessageIds
+from runner.plan.money import Costs, Prices
+from runner.plan.narrowing import Limit, Recent, Restraint, Sample, Timing
 from runner.plan.parquet import read_frames, replacing, write_frames
 from runner.plan.summary import Fingerprint, PlanSummary
 
@@ -19,58 +22,100 @@ if TYPE_CHECKING:
 COLUMNS = ("row", "key", "destination", "country", "text", "encoding", "segments", "reason", "detail")
 """The plan's columns; the carried ones follow. `reason` is null in the rows that will be sent."""
 
+ZONES = "zones"
+"""Comes after the carried columns in the plan of a campaign with sending hours: the recipient's time zones."""
+
+MAX_FAILURES = 10
+"""Rows that are named when they fail the plan."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What narrows a plan down beyond the audience and the texts, and what else it holds.
+
+    `carried` are columns of the recipient file that are kept for the results. With `missing_fails` an empty field that
+    a text needs fails the plan. None: no such rule.
+    """
+
+    carried: tuple[str, ...] = ()
+    missing_fails: bool = False
+    sample: Sample | None = None
+    timing: Timing | None = None
+    cooldown: tuple[Cooldown, Recent] | None = None
+    limit: Limit | None = None
+    prices: Prices | None = None
+
+
+Judged = tuple[Row, Text | Exclusion]
+
 
 class Planner:
     """Makes one plan. `summary` grows while the plan is written and is whole afterwards.
 
     :param options: what the send options come to as one text; it goes into the fingerprint.
-    :param carried: columns of the recipient file that are kept for the results.
-    :param limit: the most messages; rows beyond it are excluded as `over_limit`. None: no limit.
     """
 
-    def __init__(
-        self,
-        audience: AudienceSpec,
-        composer: Composer,
-        *,
-        options: str,
-        carried: Sequence[str] = (),
-        limit: int | None = None,
-    ) -> None:
+    def __init__(self, audience: AudienceSpec, composer: Composer, *, options: str, rules: Rules | None = None) -> None:
         self._audience = audience
         self._composer = composer
-        self._carried = tuple(carried)
-        self._limit = limit
+        self._rules = rules or Rules()
         self._fingerprint = Fingerprint(options)
-        self.summary = PlanSummary()
+        self._composed = 0
+        self._failed = 0
+        self._failures: list[tuple[int, str]] = []
+        self.summary = PlanSummary(costs=Costs(self._rules.prices))
 
     def write(self, path: Path) -> PlanSummary:
         """Write the plan to `path`, streaming. The file appears when it is whole.
 
-        Raises InputError when the recipients can't be read or the template fails on a row.
+        Raises InputError when the recipients can't be read, when the template fails on every row that came to it, and
+        with `missing_fails` when a field is empty that a text needs.
         """
         with replacing(path) as file:
-            write_frames(file, _schema(self._carried), self._frames())
+            write_frames(file, _schema(self._rules), self._frames())
+            self._refuse_failures()
         self.summary.fingerprint = self._fingerprint.hexdigest()
         return self.summary
 
-    def judged(self) -> Iterator[tuple[Row, Text | Exclusion]]:
+    def judged(self) -> Iterator[Judged]:
         """Every row with its text, or with why it gets none; in the order of the file."""
         for batch in self._batches():
             yield from batch
 
-    def _batches(self) -> Iterator[list[tuple[Row, Text | Exclusion]]]:
-        with closing(read_audience(self._audience)) as batches:
+    def _batches(self) -> Iterator[list[Judged]]:
+        with (
+            closing(read_audience(self._audience, remarks=self.summary.reading)) as batches,
+            ExitStack() as stack,
+        ):
+            cooldown = self._rules.cooldown
+            restraint = stack.enter_context(Restraint(*cooldown)) if cooldown else None
             for rows in batches:
-                yield [(row, self._judge(row)) for row in rows]
+                judged = [(row, self._judge(row)) for row in rows]
+                if restraint:
+                    judged = _restrained(judged, restraint)
+                yield [(row, self._count(row, verdict)) for row, verdict in judged]
 
     def _judge(self, row: Row) -> Text | Exclusion:
+        rules = self._rules
         if row.exclusion:
-            verdict: Text | Exclusion = row.exclusion
-        else:
-            verdict = self._compose(row)
-        if isinstance(verdict, Text) and self._limit is not None and self.summary.to_send >= self._limit:
-            verdict = Exclusion(ExclusionReason.OVER_LIMIT, f"beyond --limit {self._limit}; run without it to send")
+            return row.exclusion
+        assert row.key is not None
+        if rules.sample and not rules.sample.takes(row.key):
+            return rules.sample.exclusion
+        self._composed += 1
+        verdict = self._composer.compose(row.fields)
+        if isinstance(verdict, Exclusion):
+            if rules.missing_fails and verdict.reason is ExclusionReason.MISSING_FIELD:
+                self._failed += 1
+                if self._failed <= MAX_FAILURES:
+                    self._failures.append((row.number, verdict.detail))
+            return verdict
+        return (rules.timing and rules.timing.exclusion(row.zones)) or verdict
+
+    def _count(self, row: Row, verdict: Text | Exclusion) -> Text | Exclusion:
+        limit = self._rules.limit
+        if isinstance(verdict, Text) and limit and self.summary.to_send >= limit.messages:
+            verdict = limit.exclusion
         if isinstance(verdict, Text):
             assert row.key is not None
             assert row.destination is not None
@@ -80,34 +125,62 @@ class Planner:
             self.summary.add_exclusion(row, verdict)
         return verdict
 
-    def _compose(self, row: Row) -> Text | Exclusion:
-        try:
-            return self._composer.compose(row.fields)
-        except InputError as error:  # the template fails on this row's values: name the row too
-            words = f"{self._audience.file}: the template fails on data row {row.number} (see the line before)"
-            raise InputError([*error.problems, Problem(words)]) from error
+    def _refuse_failures(self) -> None:
+        file = self._audience.source.path
+        if self._failed:
+            shown = [f"{file}: row {row}: {detail}" for row, detail in self._failures]
+            more = self._failed - len(shown)
+            shown += [f"{file}: {more:,} more rows with an empty field that the text needs"] if more else []
+            remedy = "fill it in, or write message.missing: exclude to leave such rows out"
+            raise InputError([Problem(what, remedy) for what in shown])
+        failures = self.summary.excluded[ExclusionReason.TEMPLATE_ERROR]
+        if failures and failures == self._composed:
+            row, detail = self.summary.examples[ExclusionReason.TEMPLATE_ERROR][0]
+            raise InputError(
+                [Problem(f"the template fails on every row: {detail} (row {row})", "correct the template")]
+            )
 
     def _frames(self) -> Iterator["pl.DataFrame"]:
         import polars as pl
 
-        schema = _schema(self._carried)
+        schema = _schema(self._rules)
         for batch in self._batches():
             records = [self._record(row, verdict) for row, verdict in batch]
             yield pl.DataFrame(records, schema=schema, orient="row")
 
     def _record(self, row: Row, verdict: Text | Exclusion) -> tuple[Any, ...]:
-        carried = tuple(row.fields[column] for column in self._carried)
+        carried = tuple(row.fields[column] for column in self._rules.carried)
+        if self._rules.timing:
+            carried = (*carried, " ".join(row.zones))
         identity = (row.number, row.key, row.destination, row.country)
         if isinstance(verdict, Text):
-            return (*identity, verdict.text, verdict.encoding.value, verdict.segments, None, row.note, *carried)
+            notes = "; ".join(note for note in (row.note, verdict.note) if note) or None
+            return (*identity, verdict.text, verdict.encoding.value, verdict.segments, None, notes, *carried)
         return (*identity, None, None, None, verdict.reason.value, verdict.detail, *carried)
 
 
-def _schema(carried: Sequence[str]) -> dict[str, Any]:
+def _restrained(judged: list[Judged], restraint: Restraint) -> list[Judged]:
+    """The batch without the messages that would be too much for their numbers."""
+    numbers = [
+        (row.destination, row.number) for row, verdict in judged if isinstance(verdict, Text) and row.destination
+    ]
+    too_much = restraint.exclusions(numbers)
+    return [(row, too_much.get(row.number, verdict)) for row, verdict in judged]
+
+
+def _schema(rules: Rules) -> dict[str, Any]:
     import polars as pl
 
     numbers = {"row": pl.Int64, "segments": pl.Int8}
-    return {column: numbers.get(column, pl.String) for column in (*COLUMNS, *carried)}
+    zones = (ZONES,) if rules.timing else ()
+    return {column: numbers.get(column, pl.String) for column in (*COLUMNS, *rules.carried, *zones)}
+
+
+def carried_columns(plan: Path) -> list[str]:
+    """The columns of the recipient file that a plan carries."""
+    import polars as pl
+
+    return [column for column in pl.read_parquet_schema(plan) if column not in (*COLUMNS, ZONES)]
 
 
 def read_messages(path: Path, ids: MessageIds) -> Iterator[list[Message]]:
@@ -115,10 +188,13 @@ def read_messages(path: Path, ids: MessageIds) -> Iterator[list[Message]]:
     import polars as pl
 
     wanted = ["row", "key", "destination", "country", "text", "encoding", "segments"]
-    for frame in read_frames(path, lambda plan: plan.filter(pl.col("reason").is_null()).select(wanted)):
+    where = pl.col(ZONES) if ZONES in pl.read_parquet_schema(path) else pl.lit("")
+    for frame in read_frames(path, lambda plan: plan.filter(pl.col("reason").is_null()).select(*wanted, where)):
         yield [
-            Message(row, key, destination, country, text, Encoding(encoding), segments, ids.of(key))
-            for row, key, destination, country, text, encoding, segments in frame.iter_rows()
+            Message(
+                row, key, destination, country, text, Encoding(encoding), segments, ids.of(key), tuple(zones.split())
+            )
+            for row, key, destination, country, text, encoding, segments, zones in frame.iter_rows()
         ]
 
 

@@ -5,25 +5,58 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from runner.models import Exclusion, ExclusionReason, Rate, Row, Text
+from runner.models import Exclusion, ExclusionReason, Rate, Remark, RemarkKind, Row, Text
+from runner.plan.money import Costs
 
 EXAMPLES = 3
 """Rows that are shown for each reason."""
 
+MOST_REMARKS = 1_000
+"""Different remarks that are kept: a link of its own in each of a million texts must not fill the memory."""
+
+OTHERS = "others"
+
+
+@dataclass(slots=True)
+class Noted:
+    """In how many rows something was remarked, how often in all, and some of these data rows."""
+
+    rows: int = 0
+    times: int = 0
+    examples: list[int] = field(default_factory=list)
+
+    def add(self, row: int, times: int) -> None:
+        self.rows += 1
+        self.times += times
+        if len(self.examples) < EXAMPLES:
+            self.examples.append(row)
+
 
 @dataclass(slots=True)
 class PlanSummary:
-    """Counts of a plan; `fingerprint` is set when the plan is whole. `examples` are (data row, words)."""
+    """Counts of a plan; `fingerprint` is set when the plan is whole. `examples` are (data row, words).
+
+    `remarks` are by (kind, subject, source). `saved` are the segments that smart encoding saved, or would have.
+    `by_zones` are the messages by the time zones in all of which they must be inside of the sending hours.
+    `costs` are what they cost by country. `reading` tells how the recipient file was read.
+    `samples` are the first messages as (data row, number, text).
+    """
 
     rows: int = 0
     to_send: int = 0
     segments: int = 0
     repaired: int = 0
+    saved: int = 0
     excluded: Counter[ExclusionReason] = field(default_factory=Counter)
     examples: dict[ExclusionReason, list[tuple[int, str]]] = field(default_factory=dict)
     by_encoding: Counter[str] = field(default_factory=Counter)
     by_segments: Counter[int] = field(default_factory=Counter)
     by_country: Counter[str] = field(default_factory=Counter)
+    costs: Costs = field(default_factory=Costs)
+    by_zones: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    remarks: dict[tuple[RemarkKind, str, str], Noted] = field(default_factory=dict)
+    reading: list[str] = field(default_factory=list)
+    samples: list[tuple[int, str, Text]] = field(default_factory=list)
     fingerprint: str = ""
 
     def add_message(self, row: Row, text: Text) -> None:
@@ -31,9 +64,16 @@ class PlanSummary:
         self.to_send += 1
         self.segments += text.segments
         self.repaired += row.note is not None
+        self.saved += text.saved
         self.by_encoding[text.encoding.value] += 1
         self.by_segments[text.segments] += 1
         self.by_country[row.country or "?"] += 1
+        self.costs.add(row.country, text.segments)
+        self.by_zones[row.zones] += 1
+        if len(self.samples) < EXAMPLES:
+            self.samples.append((row.number, row.destination or "", text))
+        for remark in text.remarks:
+            self._note(row.number, remark)
 
     def add_exclusion(self, row: Row, exclusion: Exclusion) -> None:
         self.rows += 1
@@ -41,6 +81,17 @@ class PlanSummary:
         shown = self.examples.setdefault(exclusion.reason, [])
         if len(shown) < EXAMPLES:
             shown.append((row.number, exclusion.detail))
+
+    def _note(self, row: int, remark: Remark) -> None:
+        key = (remark.kind, remark.subject, remark.source)
+        if key not in self.remarks and len(self.remarks) >= MOST_REMARKS:
+            key = (remark.kind, OTHERS, "")
+        self.remarks.setdefault(key, Noted()).add(row, remark.times)
+
+    def remarks_of(self, *kinds: RemarkKind) -> list[tuple[str, str, Noted]]:
+        """(subject, source, noted) of these kinds, the most frequent first."""
+        found = [(subject, source, noted) for (kind, subject, source), noted in self.remarks.items() if kind in kinds]
+        return sorted(found, key=lambda item: -item[2].rows)
 
     def seconds_at(self, rate: Rate) -> float:
         """How long sending takes at least: the first request starts at once."""
@@ -53,11 +104,27 @@ class PlanSummary:
             "segments": self.segments,
             "repaired": self.repaired,
             "excluded": {reason.value: count for reason, count in self.excluded.most_common()},
+            "examples": {
+                reason.value: [{"row": row, "detail": detail} for row, detail in shown]
+                for reason, shown in self.examples.items()
+            },
             "by_encoding": dict(sorted(self.by_encoding.items())),
             "by_segments": {str(segments): count for segments, count in sorted(self.by_segments.items())},
             "by_country": dict(self.by_country.most_common()),
+            "cost": self.costs.as_json(),
+            "segments_saved": self.saved if self._has(RemarkKind.REPLACED) else 0,
+            "segments_savable": self.saved if self._has(RemarkKind.REPLACEABLE) else 0,
+            "remarks": [
+                {"kind": kind.value, "subject": subject, "source": source, "rows": noted.rows, "times": noted.times,
+                 "examples": noted.examples}
+                for (kind, subject, source), noted in self.remarks.items()
+            ],
+            "reading": self.reading,
             "fingerprint": self.fingerprint,
-        }
+        }  # fmt: skip
+
+    def _has(self, kind: RemarkKind) -> bool:
+        return any(of == kind for of, _, _ in self.remarks)
 
 
 class Fingerprint:
@@ -81,8 +148,3 @@ class Fingerprint:
     def _add(self, part: str) -> None:
         data = part.encode("utf-8", "surrogatepass")
         self._hash.update(b"%d:" % len(data) + data)
-
-
-def short(fingerprint: str) -> str:
-    """The fingerprint as people compare it."""
-    return fingerprint[:12]

@@ -30,8 +30,12 @@ class PayloadBuilder:
         }
         self._send_country = options.send_country
 
-    def build(self, message: Message, now: datetime) -> bytes:
-        """The body for one message; `now` (aware) is what relative moments count from."""
+    def build(self, message: Message, now: datetime, scheduled: datetime | None = None) -> bytes:
+        """The body for one message; `now` (aware) is what relative moments count from.
+
+        `scheduled` (aware) takes the place of the campaign's own: the message's sending hours begin then. A relative
+        `expiry` counts from it, or a message that is kept overnight would have expired before it is sent.
+        """
         body: dict[str, Any] = {
             "destination": message.destination,
             "text": message.text,
@@ -40,7 +44,10 @@ class PayloadBuilder:
         }
         if self._send_country and message.country:
             body["country"] = message.country
-        for name, moment in self._moments.items():
+        moments = self._moments
+        if scheduled is not None:
+            moments, now = {**moments, "scheduled": scheduled.replace(microsecond=0)}, scheduled
+        for name, moment in moments.items():
             body[name] = _iso(_after(now, moment) if isinstance(moment, timedelta) else moment)
         return orjson.dumps(body)
 

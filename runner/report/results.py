@@ -15,7 +15,7 @@ from runner.ledger.tables import SENDING
 from runner.models import OutcomeReason, Status
 from runner.plan.identity import MessageIds
 from runner.plan.parquet import read_frames, replacing, write_frames
-from runner.plan.planner import COLUMNS as PLAN_COLUMNS
+from runner.plan.planner import ZONES, carried_columns
 
 if TYPE_CHECKING:
     import polars as pl
@@ -55,7 +55,7 @@ class Tally:
 def write_results(plan: Path, ids: MessageIds, lookup: Lookup, unsent: Unsent, *, parquet: Path, csv: Path) -> Tally:
     """Write results.parquet and results.csv; both appear when they are whole."""
     tally = Tally()
-    schema = _schema(_carried(plan))
+    schema = _schema(carried_columns(plan))
     with replacing(parquet) as parquet_file, replacing(csv) as csv_file:
         csv_file.write(_csv_header(schema))
         frames = _frames(plan, schema, ids, lookup, unsent, tally)
@@ -68,7 +68,7 @@ def _frames(
 ) -> Iterator["pl.DataFrame"]:
     import polars as pl
 
-    for frame in read_frames(plan, lambda lazy: lazy.drop("text")):
+    for frame in read_frames(plan, lambda lazy: lazy.drop("text", ZONES, strict=False)):
         planned = frame.rows(named=True)
         message_ids = [None if row["reason"] else ids.of(row["key"]) for row in planned]
         records = lookup([message_id for message_id in message_ids if message_id])
@@ -120,12 +120,6 @@ def _count(rows: Sequence[Mapping[str, Any]], tally: Tally) -> None:
         shown = tally.examples.setdefault(kind, [])
         if len(shown) < EXAMPLES:
             shown.append((row["row"], row["key"], row["detail"] or ""))
-
-
-def _carried(plan: Path) -> list[str]:
-    import polars as pl
-
-    return [column for column in pl.read_parquet_schema(plan) if column not in PLAN_COLUMNS]
 
 
 def _schema(carried: Sequence[str]) -> dict[str, Any]:

@@ -5,12 +5,17 @@ import os
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from runner import campaign
 from runner.errors import InputError
 from runner.provider.endpoint import Endpoint, resolve
-from runner.run.job import Run
 from runner.sandbox.options import SandboxOptions
 from runner.sandbox.process import start
+
+if TYPE_CHECKING:
+    from runner.run.job import Run
 
 API_KEY_VARIABLE = "EIGHTXEIGHT_API_KEY"
 BASE_URL_VARIABLE = "EIGHTXEIGHT_BASE_URL"
@@ -36,21 +41,25 @@ def provider_account(region: str, sub_account_id: str) -> Account:
 
 
 @contextlib.contextmanager
-def account_of(run: Run, *, sandbox: bool) -> Iterator[Account]:
-    """The account that the campaign names; or a sandbox that stands in for it and lives as long as the block."""
-    named = run.campaign.account
+def account_for(named: campaign.Account, *, sandbox: bool, book: Path | None = None) -> Iterator[Account]:
+    """The account that a campaign names; or a sandbox that stands in for it and lives as long as the block.
+
+    `book` is the file in which that sandbox keeps what it received; None: nowhere.
+    """
     if not sandbox:
         yield provider_account(named.region, named.sub_account_id)
         return
     api_key = secrets.token_urlsafe()
     options = SandboxOptions(
-        api_key=api_key,
-        sub_account_id=named.sub_account_id,
-        latency_s=SANDBOX_LATENCY_S,
-        book=run.places.sandbox_book,
+        api_key=api_key, sub_account_id=named.sub_account_id, latency_s=SANDBOX_LATENCY_S, book=book
     )
     with start(options) as process:
         yield Account(Endpoint(process.base_url, named.sub_account_id), api_key)
+
+
+def account_of(run: "Run", *, sandbox: bool) -> contextlib.AbstractContextManager[Account]:
+    """The account that a run sends with."""
+    return account_for(run.campaign.account, sandbox=sandbox, book=run.places.sandbox_book)
 
 
 def _api_key() -> str:

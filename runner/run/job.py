@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import orjson
 
@@ -18,13 +17,16 @@ from runner.ledger.ledger import Ledger, RunRecord, open_ledger, parse_url
 from runner.ledger.lock import run_lock
 from runner.ledger.spill import merge
 from runner.plan.identity import MessageIds
-from runner.plan.inputs import Inputs, load_inputs
+from runner.plan.inputs import Inputs
+from runner.plan.money import Costs
 from runner.plan.parquet import replacing
 from runner.plan.planner import Planner, changed_messages, is_readable, numbers_under_new_keys, read_messages
 from runner.plan.summary import PlanSummary
 from runner.run.doubts import refuse_the_impossible
+from runner.run.inputs import inputs_of
 from runner.run.options import canonical, changed_options, described_options
 from runner.run.places import SANDBOX_RUN, Options, Places, places_of
+from runner.run.rules import rules_of
 from runner.run.times import now_us
 
 
@@ -32,19 +34,23 @@ from runner.run.times import now_us
 class Standing:
     """How far a run is: the plan's messages that the ledger has, by status, and those that are left.
 
-    `gone` were sent to earlier in this run, and are no longer in the recipient file.
+    `gone` were sent to earlier in this run, and are no longer in the recipient file. `costs` are of what is left.
     """
 
     settled: Counter[str] = field(default_factory=Counter)
     left: int = 0
     gone: int = 0
+    costs: Costs = field(default_factory=Costs)
 
 
 class Run:
     """One run, locked: nobody else plans or sends it. Get one with `opened`."""
 
-    def __init__(self, inputs: Inputs, name: str, run: str, places: Places, ledger: Ledger, limit: int | None) -> None:
+    def __init__(
+        self, inputs: Inputs, name: str, run: str, places: Places, ledger: Ledger, limit: int | None, now: datetime
+    ) -> None:
         self.inputs = inputs
+        self.now = now
         self.name = name
         self.run = run
         self.places = places
@@ -73,13 +79,13 @@ class Run:
         return self.inputs.campaign
 
     def plan(self) -> PlanSummary:
-        """Judge every row and write plan.parquet."""
+        """Judge every row and write plan.parquet, as it is at the run's `now`."""
+        run_id = self.previous.id if self.previous else None
         planner = Planner(
             self.inputs.audience,
             self.inputs.composer,
             options=canonical(described_options(self.campaign)),
-            carried=self.campaign.report.columns,
-            limit=self.limit,
+            rules=rules_of(self.inputs, limit=self.limit, now=self.now, ledger=self.ledger, run_id=run_id),
         )
         self.summary = planner.write(self.places.plan)
         return self.summary
@@ -114,26 +120,24 @@ class Run:
     def standing(self) -> Standing:
         """Hold the plan against the ledger."""
         if self.previous is None:
-            return Standing(left=self.summary.to_send)
-        standing = Standing()
+            return Standing(left=self.summary.to_send, costs=self.summary.costs)
+        standing = Standing(costs=Costs(self.inputs.prices))
         for batch in read_messages(self.places.plan, self.ids):
             records = self.ledger.records(self.previous.id, [message.message_id for message in batch])
             standing.left += len(batch) - len(records)
             standing.settled.update(record.status for record in records.values())
+            for message in batch:
+                if message.message_id not in records:
+                    standing.costs.add(message.country, message.segments)
         standing.gone = sum(self.ledger.counts(self.previous.id).values()) - standing.settled.total()
         return standing
 
-    def as_json(self) -> dict[str, Any]:
-        """The plan's figures for programs."""
-        seconds = self.summary.seconds_at(self.campaign.rate)
-        return {
-            "campaign": self.name,
-            "run": self.run,
-            **self.summary.as_json(),
-            "rate": str(self.campaign.rate),
-            "seconds": round(seconds, 3),
-            "plan": str(self.places.plan),
-        }
+    def spent(self) -> Costs:
+        """What earlier sessions of this run have sent."""
+        costs = Costs(self.inputs.prices)
+        for country, segments, count in self.ledger.sizes(self.previous.id) if self.previous else ():
+            costs.add(country, segments, count)
+        return costs
 
     def begin(self) -> RunRecord:
         """Make the newest plan the one that is sent, and say so in the ledger."""
@@ -191,8 +195,9 @@ def opened(path: Path, options: Options, *, fresh_sandbox: bool = False) -> Iter
 
     Raises InputError with every problem of the inputs; RunLockedError when another process has the run.
     """
-    inputs = load_inputs(path)
-    name, run = inputs.campaign.name, _run_id(inputs.campaign, options)
+    now = datetime.now(UTC)
+    inputs = inputs_of(path, now=now)
+    name, run = inputs.campaign.name, _run_id(inputs.campaign, options, now)
     places = places_of(name, run, options)
     ledger_path = Path(parse_url(places.ledger).database or "")
     with run_lock(ledger_path, name, run):
@@ -200,14 +205,14 @@ def opened(path: Path, options: Options, *, fresh_sandbox: bool = False) -> Iter
             _empty(places.folder)
         with open_ledger(places.ledger, create=True) as ledger:
             refuse_the_impossible(ledger, name, run, places, options)
-            opened_run = Run(inputs, name, run, places, ledger, options.limit)
+            opened_run = Run(inputs, name, run, places, ledger, options.limit, now)
             try:
                 yield opened_run
             finally:
                 opened_run.close()
 
 
-def _run_id(campaign: Campaign, options: Options) -> str:
+def _run_id(campaign: Campaign, options: Options, now: datetime) -> str:
     if options.sandbox:
         return SANDBOX_RUN
     if options.run is not None:
@@ -215,7 +220,7 @@ def _run_id(campaign: Campaign, options: Options) -> str:
         if trouble:
             raise InputError.of(f"--run: {trouble}")
         return options.run
-    return run_id(campaign, datetime.now(UTC))
+    return run_id(campaign, now)
 
 
 def _empty(folder: Path) -> None:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import orjson
 
+from runner.campaign.fields import Day
 from runner.campaign.model import Campaign
 from runner.models import SendOptions
 
@@ -38,8 +39,20 @@ def described_options(campaign: Campaign) -> dict[str, str]:
         "message.dlrCallbackUrl": message.dlr_callback_url,
         "message.clientIp": message.client_ip,
         "recipients.country": campaign.recipients.country is not None,
+        "window": _hours(campaign),
     }
     return {path: _as_text(value) for path, value in values.items() if value is not None}
+
+
+def _hours(campaign: Campaign) -> str | None:
+    """The sending hours in words: `09:00 to 20:00, mon tue, recipient, wait`."""
+    if campaign.window is None:
+        return None
+    window = campaign.window
+    hours = window.hours(campaign.timezone)
+    opens, closes = (f"{minutes // 60:02}:{minutes % 60:02}" for minutes in (hours.opens, hours.closes))
+    days = " ".join([day.value for day in Day if day in window.days])
+    return f"{opens} to {closes}, {days}, {hours.zone or 'recipient'}, {hours.outside}"
 
 
 def _as_text(value: object) -> str:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from datetime import UTC, datetime
 from typing import Any
 
+from runner.dispatch.budget import Budget
 from runner.dispatch.dispatcher import IN_FLIGHT_LIMIT, Dispatcher, Progress, Stop
 from runner.dispatch.fuse import Fuses
 from runner.dispatch.pace import Pace
@@ -18,13 +19,16 @@ from runner.errors import LedgerError
 from runner.ledger.ledger import RunRecord
 from runner.ledger.spill import Spill, spill_path
 from runner.ledger.writer import LedgerWriter
-from runner.models import Message, Outcome, OutcomeReason
+from runner.models import Message, Outcome, OutcomeReason, Outside
+from runner.plan.hours import WindowGate
 from runner.plan.planner import read_messages
+from runner.plan.schedule import deadline
 from runner.provider.client import Client
 from runner.provider.payload import PayloadBuilder
 from runner.run.account import Account
 from runner.run.job import Run
 from runner.run.options import send_options
+from runner.run.rules import cooldown_of
 from runner.run.times import now_us
 
 
@@ -70,17 +74,30 @@ async def _send(
     ignored_fuses: Collection[str],
 ) -> Stop | None:
     payload = PayloadBuilder(send_options(run.campaign))
+    hours = run.campaign.window.hours(run.campaign.timezone) if run.campaign.window else None
+    last = deadline(run.campaign.not_after, run.campaign, run.now)
+    not_after = last.timestamp() if last else None
+    gate = WindowGate(hours, not_after=not_after) if hours else None
+    schedules = hours is not None and hours.outside is Outside.SCHEDULE
 
     async def send_one(message: Message, departure: Callable[[], Awaitable[None]]) -> Outcome:
-        body = payload.build(message, datetime.now(UTC))
-        return await client.send(body, message.message_id, departure)
+        now = datetime.now(UTC)
+        scheduled = gate.schedule_at(message, now) if gate and schedules else None
+        return await client.send(payload.build(message, now, scheduled), message.message_id, departure)
 
     def on_ledger_failure(error: LedgerError) -> None:
         dispatcher.stop(Stop(OutcomeReason.INTERRUPTED, str(error)))
 
+    budget = Budget(run.campaign.limits.of_run(), run.spent())
     spill = Spill(spill_path(run.ledger.path, record.id))
     async with (
-        LedgerWriter(run.ledger.engine, record.id, spill, on_failure=on_ledger_failure) as writer,
+        LedgerWriter(
+            run.ledger.engine,
+            record.id,
+            spill,
+            on_failure=on_ledger_failure,
+            cooldown=cooldown_of(run.campaign),
+        ) as writer,
         Client(account.endpoint, account.api_key, limit=IN_FLIGHT_LIMIT) as client,
     ):
         rate = run.campaign.rate
@@ -93,11 +110,15 @@ async def _send(
             backoff=Backoff(random.Random(), give_up_after_s=run.campaign.give_up_after.total_seconds()),  # noqa: S311
             fuses=Fuses(run.campaign.stop_when.limits(), ignored=ignored_fuses),
             lease=run.lease,
+            hours=gate,
+            skip=hours is not None and hours.outside is Outside.SKIP,
+            not_after=not_after,
+            allowance=budget,
         )
         showing = asyncio.ensure_future(show())
         try:
             with _stopping_on_signals(dispatcher):
-                return await dispatcher.run(_left(run, record))
+                return await dispatcher.run(lambda: _left(run, record))
         finally:
             showing.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -5,9 +5,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from runner.audience.audience import AudienceSpec, read_audience
+from runner.audience.spec import Source, SuppressionList
 from runner.models import ExclusionReason, Row
 
 HEADER = "id,mobile,country,name\n"
@@ -17,7 +19,7 @@ def judged(folder: Path, content: str, batch_size: int = 2, **spec: Any) -> list
     path = folder / "recipients.csv"
     path.write_text(HEADER + content)
     spec.setdefault("phone", "mobile")
-    return [row for rows in read_audience(AudienceSpec(path, **spec), batch_size=batch_size) for row in rows]
+    return [row for rows in read_audience(AudienceSpec(Source(path), **spec), batch_size=batch_size) for row in rows]
 
 
 def verdicts(rows: list[Row]) -> list[tuple[str | None, str]]:
@@ -54,24 +56,30 @@ def test_each_reason_in_words(tmp_path: Path) -> None:
         "b,12345,,\n"
         "c,+60123456789,,\n"
         "d,+870773111632,,\n"
+        "D,+6561234567,,\n"
         "e,+6590000001,,\n"
         ",+6590000002,,\n"
         "g,+6590000003,,\n"
         "g,+6590000004,,\n",
         key="id",
         country="SG",
-        suppress=(suppressed,),
+        suppress=(SuppressionList(suppressed),),
         countries=frozenset({"SG", "GB"}),
     )
     assert [
         ("a", "invalid_number: mobile is empty"),
         ("b", 'invalid_number: mobile: "12345" is too short for a number in SG'),
         ("c", "country_not_allowed: mobile: +60123456789 is a number of MY; recipients.countries allows GB, SG"),
-        ("d", "country_not_allowed: mobile: +870773111632 belongs to no country; recipients.countries allows GB, SG"),
+        (
+            "d",
+            "number_type: mobile: +870773111632 is a number of a satellite or worldwide network; "
+            "recipients.types can allow satellite",
+        ),
+        ("D", "not_mobile: mobile: +6561234567 is a fixed line; recipients.types can allow fixed-line"),
         ("e", "suppressed: mobile: +6590000001 is listed in opted-out.txt"),
         (None, "missing_field: id is empty, and it is the key that tells persons apart"),
         ("g", ""),
-        ("g", 'duplicate: same key "g" as row 7'),
+        ("g", 'duplicate: same key "g" as row 8'),
     ] == verdicts(rows)
 
 
@@ -90,6 +98,45 @@ def test_the_countrys_column_comes_before_the_constant(tmp_path: Path) -> None:
         ("d", 'invalid_number: country: "UK" is not a country code; GB is the United Kingdom'),
     ] == verdicts(rows)
     assert ["SG", "GB"] == [row.country for row in rows[:2]]
+
+
+def test_people_are_left_out_by_number_or_key(tmp_path: Path) -> None:
+    left = tmp_path / "left.csv"
+    left.write_text("id,phone,country\nC-1,,\n,07700 900123,gb\n")
+    rows = judged(
+        tmp_path,
+        "C-1,+6591234567,,\nC-2,07700 900123,GB,\nC-3,+6591234567,,\n",
+        country="SG",
+        country_column="country",
+        key="id",
+        suppress=(SuppressionList(left),),
+    )
+    assert [
+        ("C-1", 'suppressed: id: "C-1" is listed in left.csv'),
+        ("C-2", "suppressed: mobile: +447700900123 is listed in left.csv"),
+        ("C-3", ""),
+    ] == verdicts(rows)
+
+
+def test_a_float_that_lost_digits_is_no_number(tmp_path: Path) -> None:
+    """A number in 32 bits is 6591234600.0 in place of 6591234567.0: somebody else's, or nobody's."""
+    path = tmp_path / "people.parquet"
+    pl.DataFrame({"phone": [6591234567.0, 6591234567.0]}).write_parquet(path)
+    exact = [row for rows in read_audience(AudienceSpec(Source(path), "phone", duplicates="all")) for row in rows]
+    assert ["+6591234567", "+6591234567"] == [row.destination for row in exact]
+
+    pl.DataFrame({"phone": pl.Series([6591234567.0, 91234567.0], dtype=pl.Float32)}).write_parquet(path)
+    lossy = [row for rows in read_audience(AudienceSpec(Source(path), "phone", "SG")) for row in rows]
+    words = "is rounded: it was stored with too few digits; store the column as text and export it again"
+    assert [
+        (None, f'invalid_number: phone: "≈6591234600" {words}'),
+        (None, f'invalid_number: phone: "≈91234570" {words}'),
+    ] == verdicts(lossy)
+
+
+def test_zones_come_with_the_row(tmp_path: Path) -> None:
+    rows = judged(tmp_path, "a,+12025550123,,\n", wants_zones=True)
+    assert [("America/New_York",)] == [row.zones for row in rows]
 
 
 def test_what_was_repaired_is_noted(tmp_path: Path) -> None:
@@ -139,7 +186,7 @@ def test_a_row_that_is_out_anyway_makes_nobody_a_duplicate(tmp_path: Path) -> No
 def test_stopping_early_leaves_nothing_open(tmp_path: Path) -> None:
     path = tmp_path / "recipients.csv"
     path.write_text(HEADER + "a,+6590000001,,\n" * 10)
-    batches = read_audience(AudienceSpec(path, "mobile"), batch_size=2)
+    batches = read_audience(AudienceSpec(Source(path), "mobile"), batch_size=2)
     assert 2 == len(next(batches))
     batches.close()  # an open file would be a ResourceWarning, and so an error
 

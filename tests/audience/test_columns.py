@@ -1,8 +1,11 @@
 """Finding columns by name."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runner.audience.columns import find_column, find_phone_column
+from runner.audience.header import Header, name_columns
 from runner.errors import Problem
 
 
@@ -42,3 +45,43 @@ def test_a_wide_file_is_not_listed_whole() -> None:
     found = find_column([f"c{number}" for number in range(50)], "nothing alike")
     assert isinstance(found, Problem)
     assert found.remedy.endswith('"c19" and 30 more')
+
+
+def test_a_name_that_several_columns_have_means_none_of_them() -> None:
+    header = name_columns(["id", "phone", "name", "city", "phone"])
+    expected = Problem(
+        'there are 2 columns named "phone" (columns 2 and 5)', 'rename all but one, or write "phone (column 2)"'
+    )
+    assert expected == find_column(header, "phone")
+    assert "phone (column 5)" == find_column(header, "phone (column 5)")
+    found = find_phone_column(header)
+    assert isinstance(found, Problem)
+    assert 'several columns could hold the numbers: "phone (column 2)", "phone (column 5)"' == found.what
+
+
+def test_a_column_of_no_single_values() -> None:
+    header = Header(["phone"], {"tags": "List(String)"})
+    expected = Problem('the column "tags" holds List(String), which is not a single value', "name another column")
+    assert expected == find_column(header, "tags")
+
+
+NAMES = [
+    (["a", "b"], ("a", "b"), "as they are"),
+    ([" a ", "b\u00a0"], ("a", "b"), "trimmed"),
+    (["a", "", "a"], ("a (column 1)", "column 2", "a (column 3)"), "none is the one that was meant"),
+    (["a", "a ", "a (column 1)"], ("a (column 1)'", "a (column 2)", "a (column 1)"), "a real name keeps its name"),
+    (["", "column 1"], ("column 1'", "column 1"), "also next to a blank one"),
+    (["A", "a"], ("A", "a"), "case tells names apart"),
+]
+
+
+@pytest.mark.parametrize(("written", "expected", "why"), NAMES, ids=[row[-1] for row in NAMES])
+def test_names_of_columns(written: list[str], expected: tuple[str, ...], why: str) -> None:
+    assert expected == name_columns(written)
+
+
+@given(st.lists(st.sampled_from(["", "a", "b", "column 1", "a (column 1)", "a (column 1)'"]), max_size=6))
+def test_every_name_is_one_of_a_kind(written: list[str]) -> None:
+    names = name_columns(written)
+    assert len(written) == len(set(names))
+    assert name_columns(names) == names

@@ -1,13 +1,21 @@
 """Suppression lists: exact, and never half loaded."""
 
+import gzip
+import zipfile
 from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from runner.audience import suppression
+from runner.audience import listed
+from runner.audience.listed import Listed
+from runner.audience.spec import SuppressionList
 from runner.audience.suppression import Suppression
 from runner.errors import InputError
+
+NUMBERS = ("+6591234567", "+447700900123", "+6581234567")
 
 
 def written(folder: Path, name: str, content: str) -> Path:
@@ -16,71 +24,313 @@ def written(folder: Path, name: str, content: str) -> Path:
     return path
 
 
+def loaded(*paths: Path, country: str | None = None, key: str | None = None) -> Suppression:
+    return Suppression([SuppressionList(path) for path in paths], country=country, key=key)
+
+
+def problems(*lists: SuppressionList, key: str | None = None, country: str | None = None) -> list[str]:
+    with pytest.raises(InputError) as error:
+        Suppression(lists, key=key, country=country)
+    return [str(problem) for problem in error.value.problems]
+
+
 LISTS = [
     ("out.txt", "+6591234567\n\n+447700900123\n", "one number per line, with a blank one"),
+    ("out.txt", "'+6591234567\n'+447700900123\n", "with Excel's apostrophes, from the first line on"),
+    ("out.txt", "００６５９１２３４５６７\n+447700900123\n", "a first line that only looks like a header"),
     ("out.csv", "+6591234567\n+447700900123\n", "a column without a header"),
     ("out.csv", "opted out since 2019\n+6591234567\n+447700900123\n", "a lone column, whatever it is called"),
     ("out.csv", "name;Phone\nAnn;+6591234567\n;\nBob;+447700900123\n", "a table with a blank row"),
     ("out.tsv", "name\tmsisdn\nAnn\t+6591234567\nBob\t+447700900123\n", "tabs"),
+    ("out.csv", "phone\n65 9123 4567\n0044 (0)7700 900123\n", "written in any way that recipients' numbers may be"),
 ]
 
 
 @pytest.mark.parametrize(("name", "content", "why"), LISTS, ids=[row[-1] for row in LISTS])
 def test_loads(tmp_path: Path, name: str, content: str, why: str) -> None:
-    found = Suppression([written(tmp_path, name, content)])
+    found = loaded(written(tmp_path, name, content))
     assert 2 == len(found)
-    assert [name, name, None] == [found.find(number) for number in ("+6591234567", "+447700900123", "+6581234567")]
+    assert [name, name, None] == [found.find(number) for number in NUMBERS]
+
+
+def test_loads_compressed_lists(tmp_path: Path) -> None:
+    path = tmp_path / "out.csv.gz"
+    path.write_bytes(gzip.compress(b"phone\n+6591234567\n"))
+    assert "out.csv.gz" == loaded(path).find("+6591234567")
 
 
 def test_numbers_are_normalised_with_the_campaigns_country(tmp_path: Path) -> None:
-    found = Suppression([written(tmp_path, "out.txt", "9123 4567\n")], "SG")
+    found = loaded(written(tmp_path, "out.txt", "9123 4567\n"), country="SG")
     assert "out.txt" == found.find("+6591234567")
+
+
+def test_a_lists_own_countries_come_first(tmp_path: Path) -> None:
+    path = written(tmp_path, "out.csv", "phone,land\n91234567,\n07700 900123,gb\n")
+    found = Suppression([SuppressionList(path)], country="SG", country_column="land")
+    assert ["out.csv", "out.csv", None] == [found.find(number) for number in NUMBERS]
+
+
+def test_a_fixed_line_on_a_list_is_fine(tmp_path: Path) -> None:
+    assert "out.txt" == loaded(written(tmp_path, "out.txt", "+6561234567\n")).find("+6561234567")
 
 
 def test_parquet_and_several_lists(tmp_path: Path) -> None:
     path = tmp_path / "out.parquet"
     pl.DataFrame({"name": ["Ann", None], "mobile": [6591234567, None]}).write_parquet(path)
-    found = Suppression([path, written(tmp_path, "b.txt", "+447700900123")])
+    found = loaded(path, written(tmp_path, "b.txt", "+447700900123"))
     assert ["out.parquet", "b.txt"] == [found.find("+6591234567"), found.find("+447700900123")]
+
+
+def test_parquet_made_of_a_list_without_a_header(tmp_path: Path) -> None:
+    """pandas takes the first number for the name of the column; that person has opted out too."""
+    path = tmp_path / "out.parquet"
+    pl.DataFrame({"+6591234567": ["+447700900123"]}).write_parquet(path)
+    assert ["out.parquet", "out.parquet"] == [loaded(path).find(number) for number in NUMBERS[:2]]
+
+
+def workbook(path: Path, *cells: str) -> Path:
+    """A spreadsheet with one column, as little as one can be."""
+    schemas = "http://schemas.openxmlformats.org"
+    main = f'xmlns="{schemas}/spreadsheetml/2006/main"'
+    office = f"{schemas}/officeDocument/2006/relationships"
+    rows = "".join(f'<row r="{row}"><c r="A{row}"><v>{cell}</v></c></row>' for row, cell in enumerate(cells, 1))
+    sheets = f'<sheets><sheet name="Out" sheetId="1" xmlns:r="{office}" r:id="r1"/></sheets>'
+    links = {
+        "_rels/.rels": ("officeDocument", "xl/workbook.xml"),
+        "xl/_rels/workbook.xml.rels": ("worksheet", "worksheets/sheet1.xml"),
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("xl/workbook.xml", f"<workbook {main}>{sheets}</workbook>")
+        archive.writestr("xl/worksheets/sheet1.xml", f"<worksheet {main}><sheetData>{rows}</sheetData></worksheet>")
+        for name, (kind, target) in links.items():
+            link = f'<Relationship Id="r1" Type="{office}/{kind}" Target="{target}"/>'
+            around = f'Relationships xmlns="{schemas}/package/2006/relationships"'
+            archive.writestr(name, f"<{around}>{link}</Relationships>")
+    return path
+
+
+def test_keys_that_lost_digits_are_junk(tmp_path: Path) -> None:
+    """They would be the keys of other people, so that nobody on the list were left out."""
+    path = tmp_path / "out.parquet"
+    pl.DataFrame({"id": pl.Series([16777217, 123456789], dtype=pl.Float32)}).write_parquet(path)
+    words = "is rounded: it was stored with too few digits; store the column as text and export it again"
+    assert [f'{path}: row 2: "≈123456790" {words}; {REMEDY}'] == problems(SuppressionList(path), key="id")
+
+
+def test_a_spreadsheet_without_a_header(tmp_path: Path) -> None:
+    found = loaded(workbook(tmp_path / "out.xlsx", "6591234567", "447700900123"))
+    assert ["out.xlsx", "out.xlsx", None] == [found.find(number) for number in NUMBERS]
+
+
+def test_junk_in_a_spreadsheet_is_named_by_row(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "out.xlsx", "6591234567", "6512")
+    short = '"6512" has no country code; set recipients.country'
+    assert [f"{path}: row 2: {short}; {REMEDY}"] == problems(SuppressionList(path))
 
 
 @pytest.mark.parametrize("content", ["", "phone\n"])
 def test_nobody_on_it_is_fine(tmp_path: Path, content: str) -> None:
-    assert 0 == len(Suppression([written(tmp_path, "out.csv", content)]))
+    assert 0 == len(loaded(written(tmp_path, "out.csv", content)))
 
 
-def test_more_than_one_run_of_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(suppression, "_RUN_LENGTH", 3)
-    numbers = [f"+6591{number:06d}" for number in range(10)]
-    found = Suppression([written(tmp_path, "out.txt", "\n".join(reversed(numbers)))])
-    assert ["out.txt"] * 10 == [found.find(number) for number in numbers]
-    assert found.find("+6591000010") is None
+KEYS = [
+    # (content, numbers found, keys found, why)
+    ("customer_id\nC-1\nC-2\n", [], ["C-1", "C-2"], "a lone column named like the key"),
+    ("Customer_ID\n10000001\n", [], ["10000001"], "the same in other letters; the keys could be numbers in Singapore"),
+    ("customer_id,name\nC-1,Ann\n", [], ["C-1"], "keys without numbers"),
+    ("customer_id,phone\nC-1,91234567\n", ["+6591234567"], ["C-1"], "both count"),
+    ("customer_id,phone\nC-1,\n,91234567\n", ["+6591234567"], ["C-1"], "one of the two is enough"),
+    ("customer_id\n  C-1  \n", [], ["C-1"], "trimmed"),
+    ("phone\n91234567\n", ["+6591234567"], [], "numbers alone"),
+    ("91234567\n", ["+6591234567"], [], "a text file of numbers"),
+]
+
+
+@pytest.mark.parametrize(("content", "numbers", "keys", "why"), KEYS, ids=[row[-1] for row in KEYS])
+def test_keys(tmp_path: Path, content: str, numbers: list[str], keys: list[str], why: str) -> None:
+    found = loaded(written(tmp_path, "out.csv", content), country="SG", key="customer_id")
+    assert numbers == [number for number in NUMBERS if found.find_number(number)]
+    assert keys == [key for key in ("C-1", "C-2", "c-1", "C-1 ", "10000001") if found.find_key(key)]
+
+
+def test_a_person_is_found_by_number_or_key(tmp_path: Path) -> None:
+    found = loaded(
+        written(tmp_path, "keys.csv", "customer_id\nC-1\n"), written(tmp_path, "out.txt", NUMBERS[0]), key="customer_id"
+    )
+    assert ["out.txt", "keys.csv", "out.txt", None, None] == [
+        found.find(NUMBERS[0]),
+        found.find(NUMBERS[1], "C-1"),
+        found.find(NUMBERS[0], "C-1"),
+        found.find(NUMBERS[1], "C-2"),
+        found.find(NUMBERS[1]),
+    ]
+
+
+def test_columns_that_the_campaign_names(tmp_path: Path) -> None:
+    path = written(tmp_path, "out.csv", "member,contact,phone\nC-1,+6591234567,+6581234567\n")
+    found = Suppression([SuppressionList(path, phone="contact", key="member")], key="customer_id")
+    assert ["out.csv", None, "out.csv"] == [
+        found.find("+6591234567"),
+        found.find("+6581234567"),
+        found.find("+6581234567", "C-1"),
+    ]
+
+
+def test_a_key_that_is_the_number_column(tmp_path: Path) -> None:
+    assert "out.csv" == loaded(written(tmp_path, "out.csv", "phone\n+65 9123 4567\n"), key="phone").find("+6591234567")
+
+
+def test_more_than_one_run_of_entries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listed, "_RUN_LENGTH", 3)
+    rows = [f"+6591{number:06d},C-{number}" for number in range(10)]
+    path = written(tmp_path, "out.csv", "\n".join(["phone,id", *reversed(rows)]))
+    found = loaded(path, key="id")
+    assert 20 == len(found)
+    assert ["out.csv"] * 20 == [found.find_number(f"+6591{number:06d}") for number in range(10)] + [
+        found.find_key(f"C-{number}") for number in range(10)
+    ]
+    assert found.find("+6591000010", "C-10") is None
+
+
+@given(listed_ones=st.lists(st.text(max_size=3), max_size=30), asked=st.text(max_size=3))
+def test_finds_exactly_what_is_listed(listed_ones: list[str], asked: str) -> None:
+    found = Listed()
+    for key in listed_ones:
+        found.add_key("a", key)
+    found.seal("a")
+    assert ("a" if asked in listed_ones else None) == found.find_key(asked)
+    assert ["a"] * len(listed_ones) == [found.find_key(key) for key in listed_ones]
+
+
+IN_DOUBT = "nothing is sent while a suppression list is in doubt"
+REMEDY = f"correct the entry or remove it; {IN_DOUBT}"
 
 
 def test_junk_stops_the_plan_with_examples(tmp_path: Path) -> None:
     path = written(tmp_path, "out.txt", "+6591234567\njunk\n" + "12345\n" * 6)
-    with pytest.raises(InputError) as error:
-        Suppression([path])
-    remedy = "correct the entry or remove it; nothing is sent while a suppression list is in doubt"
     short = '"12345" has no country code; set recipients.country'
     assert [
-        f'{path}:2:1: "junk" is not a number; {remedy}',
-        *(f"{path}:{line}:1: {short}; {remedy}" for line in range(3, 7)),
-        f"{path}: 2 more entries are no numbers",
-    ] == [str(problem) for problem in error.value.problems]
+        f'{path}:2:1: "junk" is not a number; {REMEDY}',
+        *(f"{path}:{line}:1: {short}; {REMEDY}" for line in range(3, 7)),
+        f"{path}: 2 more entries are in doubt",
+    ] == problems(SuppressionList(path))
 
 
-def test_a_person_without_a_number_is_junk_too(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"out\.csv:3:1: there is no number; "):
-        Suppression([written(tmp_path, "out.csv", "name,phone\nAnn,+6591234567\nBob,\n")])
+JUNK = [
+    ("name,phone\nAnn,+6591234567\nBob,\n", ":3:1: there is no number; {remedy}", None, "a person without a number"),
+    ("id,name\nC-1,Ann\n,Bob\n", ":3:1: there is no key; {remedy}", "id", "a person without a key"),
+    ("id,phone,name\n,,Bob\n", ":2:1: there is neither a number nor a key; {remedy}", "id", "a person without either"),
+    ("id,phone\nC-1,n/a\n", ':2:1: "n/a" is not a number; {remedy}', "id", "a key beside a number that isn't one"),
+    (
+        "name,phone\nAnn,+6591234567,x\nBob,+6581234567\n",
+        ":2:1: row 1 (line 2) has 3 cells, but the header names 2 columns; "
+        "put a cell that holds the delimiter in double quotes; {in_doubt}",
+        None,
+        "a row that can't be read",
+    ),
+    ("12345\n", ':1:1: "12345" has no country code; set recipients.country; {remedy}', None, "the first line, too"),
+]
+
+
+@pytest.mark.parametrize(("content", "words", "key", "why"), JUNK, ids=[row[-1] for row in JUNK])
+def test_every_entry_counts(tmp_path: Path, content: str, words: str, key: str | None, why: str) -> None:
+    path = written(tmp_path, "out.csv", content)
+    assert [f"{path}{words.format(remedy=REMEDY, in_doubt=IN_DOUBT)}"] == problems(SuppressionList(path), key=key)
+
+
+def test_a_country_that_is_none(tmp_path: Path) -> None:
+    path = written(tmp_path, "out.csv", "phone,land\n91234567,Singapore\n")
+    with pytest.raises(InputError, match=r'out\.csv:2:1: "Singapore" is not a country code'):
+        Suppression([SuppressionList(path)], country_column="land")
+
+
+def test_junk_in_parquet_is_named_by_row(tmp_path: Path) -> None:
+    path = tmp_path / "out.parquet"
+    pl.DataFrame({"phone": ["+6591234567", "x"]}).write_parquet(path)
+    assert [f'{path}: row 2: "x" is not a number; {REMEDY}'] == problems(SuppressionList(path))
+
+
+NAMES = "phone, mobile, msisdn, destination or to"
+DOUBTS = [
+    # (content, phone, key of the list, key of the campaign, what is wrong, why)
+    (
+        "name,mail\nAnn,a@example.com\n",
+        None,
+        None,
+        None,
+        [f'no column is named {NAMES}; rename one; the list has "name", "mail"'],
+        "no column of numbers",
+    ),
+    (
+        "cust,mail\n1,a@example.com\n",
+        None,
+        None,
+        "id",
+        [f'no column is named {NAMES}, or id for keys; rename one; the list has "cust", "mail"'],
+        "neither numbers nor keys",
+    ),
+    (
+        "cust_id\n91234567\n",
+        None,
+        None,
+        "customer_id",
+        [
+            'its only column, "cust_id", may hold numbers or customer_id; '
+            'name it phone or customer_id, or say which: {file: out.csv, phone: "cust_id"}'
+        ],
+        "customer numbers that would pass for phone numbers, so that nobody were left out",
+    ),
+    (
+        "phone,mobile\n+6591234567,+6581234567\n",
+        None,
+        None,
+        None,
+        ['several columns could hold the numbers: "phone", "mobile"; say which one: {file: out.csv, phone: "phone"}'],
+        "two columns of numbers",
+    ),
+    (
+        "id,phone,phone\nC-1,+6591234567,+6581234567\n",
+        None,
+        None,
+        "id",
+        [
+            'several columns could hold the numbers: "phone (column 2)", "phone (column 3)"; '
+            'say which one: {file: out.csv, phone: "phone (column 2)"}'
+        ],
+        "two columns of one name, beside the keys",
+    ),
+    (
+        "phone,name\n+6591234567,Ann\n",
+        None,
+        "name",
+        None,
+        [
+            'the column "name" is to hold keys, but the campaign has none; '
+            "name the recipients' column that tells persons apart with recipients.key"
+        ],
+        "keys, but nothing to compare them with",
+    ),
+    (
+        "phone,member\n+6591234567,C-1\n",
+        None,
+        "membr",
+        "id",
+        ['there is no column "membr"; did you mean "member"? the file has "phone", "member"'],
+        "a column that isn't there",
+    ),
+]
+
+
+@pytest.mark.parametrize(("content", "phone", "own", "key", "words", "why"), DOUBTS, ids=[row[-1] for row in DOUBTS])
+def test_columns_in_doubt(
+    tmp_path: Path, content: str, phone: str | None, own: str | None, key: str | None, words: list[str], why: str
+) -> None:
+    path = written(tmp_path, "out.csv", content)
+    assert [f"{path}: {word}" for word in words] == problems(SuppressionList(path, phone, own), key=key, country="SG")
 
 
 def test_missing_and_ambiguous_lists_are_all_named(tmp_path: Path) -> None:
     table = written(tmp_path, "out.csv", "name,mail\nAnn,a@example.com\n")
-    with pytest.raises(InputError) as error:
-        Suppression([tmp_path / "nope.txt", table])
-    assert [
-        f"{tmp_path / 'nope.txt'} does not exist; check the name; it is relative to the campaign file",
-        f"{table}: no column is named phone, mobile, msisdn, destination or to; "
-        "name one column, and only one, phone, mobile, msisdn, destination or to",
-    ] == [str(problem) for problem in error.value.problems]
+    missing, ambiguous = problems(SuppressionList(tmp_path / "nope.txt"), SuppressionList(table))
+    assert missing.startswith(f"{tmp_path / 'nope.txt'} does not exist; ")
+    assert ambiguous.startswith(f"{table}: no column is named ")

@@ -142,7 +142,8 @@ ONE_MISTAKE = {
     "template is a folder": ("../templates/welcome.txt.j2", "../templates", "4:11: template: templates is a folder; name a file in it"),
     "source at the top": ("rate:", "source: ACME\nrate:", '5:1: source: no such key; write "source" under message:'),
     "phone at the top": ("rate:", "phone: mobile\nrate:", '5:1: phone: no such key; write "phone" under recipients:'),
-    "unknown key": ("rate:", "colour: red\nrate:", "5:1: colour: no such key; the keys at the top level are name, run, timezone, account, recipients, message, rate, stopWhen, giveUpAfter, report, subAccountId, template"),
+    "unknown key": ("rate:", "colour: red\nrate:", "5:1: colour: no such key; the keys at the top level are name, run, kind, timezone, account, recipients, "
+        "message, rate, window, notBefore, notAfter, prices, limits, stopWhen, giveUpAfter, report, subAccountId, template"),
     "key that is a number": ("rate:", "1: red\nrate:", '5:1: 1: the key "1" is not text for YAML; put the key in quotes, or see the schema for the keys'),
     "merge key": ("rate:", "<<: {a: b}\nrate:", "5:1: <<: merge keys (<<) are not supported; write the keys out"),
     "recipients are a list": ("recipients: recipients/welcome.csv", "recipients: [a.csv]", '3:13: recipients: a list where keys are expected; write "recipients: recipients/welcome.csv"'),
@@ -161,7 +162,7 @@ ONE_MISTAKE = {
     "time zone is a city": ("rate:", "timezone: London\nrate:", '5:11: timezone: "London" is not a time zone; did you mean "Europe/London"?'),
     "report is text": ("rate:", "report: city\nrate:", '5:9: report: "city" where keys are expected; write "report: {columns: [city]}"'),
     "columns are text": ("rate:", "report: {columns: city}\nrate:", '5:19: report.columns: "city" is not a list; write [city]'),
-    "columns twice": ("rate:", "report: {columns: [a, b, a]}\nrate:", '5:19: report.columns: lists "a" twice; list each column once'),
+    "columns twice": ("rate:", "report: {columns: [a, b, a]}\nrate:", '5:19: report.columns: lists "a" twice; list each of them once'),
     "python object": ("name: welcome", "name: !!python/object:os.system x", '1:7: name: the tag "!!python/object:os.system" is not supported; write the plain value, or put text that starts with ! in quotes'),
     "alias of itself": ("rate:", "report: &a {columns: [*a]}\nrate:", "5:9: report.columns: an alias that contains itself; write the values out"),
 }  # fmt: skip

@@ -11,7 +11,7 @@ from tests.cli.terminal import Terminal
 from tests.cli.workplace import MINIMAL, Workplace, people, person
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ["check", "plan", "preview", "run", "status", "report", "sandbox", "schema"]
+COMMANDS = ["check", "plan", "preview", "test", "run", "status", "report", "prices", "sandbox", "schema"]
 
 
 def in_one_process(*commands: tuple[str, ...], cwd: Path) -> list[tuple[int, str]]:
@@ -92,7 +92,13 @@ def test_plan(offline: Workplace) -> None:
         "seconds": 1.495,
         "plan": "reports/hello/main/plan.parquet",
         "changes": [],
-    } == figures
+        "problems": [],
+        "warnings": [],
+    }.items() <= figures.items()
+    assert {"row": 401, "detail": 'mobile: "12" is too short for a number in SG'} == figures["examples"][
+        "invalid_number"
+    ][0]
+    assert 300 == figures["cost"]["by_country"]["SG"]["messages"]
     for words in ("hello/main", "401", "row 401: ", done.document["fingerprint"][:12], "200/s"):
         assert words in done.stderr
     assert max(map(len, done.stderr.splitlines())) <= 80
@@ -113,7 +119,11 @@ def test_preview_shows_the_whole_text_and_what_forces_ucs2(offline: Workplace) -
     first, last = offline.here("preview", "hello.yaml", "--row", "2", "--row", "3", "--json").document["messages"]
     assert {
         "row": 2, "key": "k2", "destination": "+6581230002", "text": f"Hi Zoë {long} ✓✓", "encoding": "UCS2",
-        "segments": 1, "characters_left": 14,
+        "segments": 1, "characters_left": 14, "next_segments": 2, "saved": 0, "note": None,
+        "remarks": [
+            {"kind": "forces_ucs2", "subject": "ë (U+00EB)", "source": "the column name", "times": 1},
+            {"kind": "forces_ucs2", "subject": "✓ (U+2713)", "source": "the column name", "times": 2},
+        ],
         "forcing": [{"index": 5, "character": "ë"}, {"index": 54, "character": "✓"}, {"index": 55, "character": "✓"}],
     } == first  # fmt: skip
     assert (3, "k3", "invalid_number") == (last["row"], last["key"], last["reason"])

@@ -3,6 +3,7 @@
 import bisect
 import csv
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -12,22 +13,25 @@ import pytest
 from tests.cli.provider import Provider, Reply, Request, error, queued
 from tests.cli.workplace import KEY, MINIMAL, Workplace, people, person
 
-EVERY_FIELD = """\
+# The provider takes messages up to 7 days ahead, and a plan that it would not take is refused.
+SCHEDULED, EXPIRY = (f"{datetime.now(UTC) + timedelta(days=days):%Y-%m-%d}T10:00:00+08:00" for days in (2, 3))
+
+EVERY_FIELD = f"""\
 name: hello
 run: first
-account: {subAccountId: acme_hq}
-recipients: {file: people.csv, key: id, country: SG}
+account: {{subAccountId: acme_hq}}
+recipients: {{file: people.csv, key: id, country: SG}}
 message:
   template: hello.j2
   source: ACME
   encoding: UCS2
   conversionTracking: true
-  scheduled: 2030-12-01T10:00:00+08:00
-  expiry: 2030-12-01T20:00:00+08:00
+  scheduled: {SCHEDULED}
+  expiry: {EXPIRY}
   dlrCallbackUrl: https://example.com/receipts
   clientIp: 203.0.113.7
 rate: 200/s
-report: {columns: [name]}
+report: {{columns: [name]}}
 """
 
 
@@ -50,8 +54,8 @@ def test_everything_that_was_sent_is_in_the_results(campaign: Workplace, provide
             "source": "ACME",
             "encoding": "UCS2",
             "track": "Outcome",
-            "scheduled": "2030-12-01T10:00:00+08:00",
-            "expiry": "2030-12-01T20:00:00+08:00",
+            "scheduled": SCHEDULED,
+            "expiry": EXPIRY,
             "dlrCallbackUrl": "https://example.com/receipts",
             "clientIp": "203.0.113.7",
             "country": "SG",

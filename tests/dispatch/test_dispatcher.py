@@ -2,28 +2,20 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from runner.dispatch import dispatcher as dispatcher_module
-from runner.dispatch.dispatcher import CLAIM_AHEAD_S, Dispatcher, Progress, Stop
+from runner.dispatch.feed import CLAIM_AHEAD_S
 from runner.dispatch.fuse import Fuses
-from runner.dispatch.pace import Pace
+from runner.dispatch.parts import Stop
 from runner.dispatch.retry import Backoff
 from runner.errors import LedgerError
-from runner.ledger.ledger import Ledger, open_ledger
-from runner.ledger.spill import Spill, merge, spill_path
-from runner.ledger.writer import LedgerWriter
-from runner.models import Encoding, FuseLimits, Message, Outcome, OutcomeReason, Rate, Status, Then
-from runner.provider.client import HeldBackError
-
-Departure = Callable[[], Awaitable[None]]
-Script = Callable[["Stage", Message], Awaitable[Outcome]]
-
-OK = Outcome(Status.ACCEPTED, OutcomeReason.QUEUED, umid="u", http_status=200, sent_at=1, answered_at=2)
-FAST = Rate(5000, 1)
+from runner.ledger.ledger import open_ledger
+from runner.ledger.spill import merge, spill_path
+from runner.models import FuseLimits, Message, Outcome, OutcomeReason, Rate, Status, Then
+from tests.dispatch.stage import OK, Stage, answering, outcome, people
 
 
 class Quick(random.Random):
@@ -31,75 +23,6 @@ class Quick(random.Random):
 
     def uniform(self, a: float, b: float) -> float:
         return min(0.01, b)
-
-
-class Stage:
-    """One run on a real ledger. `departed` are the message rows whose first byte left, in that order."""
-
-    def __init__(self, tmp_path: Path, script: Script, rate: Rate = FAST, **parts: object) -> None:
-        self.ledger: Ledger = open_ledger(str(tmp_path / "l.sqlite3"), create=True)
-        self.record = self.ledger.begin_run(
-            name="a", run="b", now=1, sub_account_id="acme", options="{}", fingerprint="f", rows=1, to_send=1
-        )
-        self.script = script
-        self.rate = rate
-        self.parts = parts
-        self.departed: list[int] = []
-        self.progress = Progress()
-        self.dispatcher: Dispatcher
-
-    def run(self, count: int) -> Stop | None:
-        try:
-            return asyncio.run(self._run(count))
-        finally:
-            self.statuses = self.ledger.counts(self.record.id)
-            self.ledger.close()
-
-    async def _run(self, count: int) -> Stop | None:
-        def on_failure(error: LedgerError) -> None:
-            self.dispatcher.stop(Stop(OutcomeReason.INTERRUPTED, str(error)))
-
-        spill = Spill(spill_path(self.ledger.path, self.record.id))
-        async with LedgerWriter(self.ledger.engine, self.record.id, spill, on_failure=on_failure) as writer:
-            self.dispatcher = Dispatcher(
-                send=self._send,
-                writer=writer,
-                pace=Pace(self.rate),
-                rate=self.rate,
-                progress=self.progress,
-                **self.parts,  # type: ignore[arg-type]
-            )
-            return await self.dispatcher.run(messages(count))
-
-    async def _send(self, message: Message, departure: Departure) -> Outcome:
-        try:
-            await departure()
-        except HeldBackError:
-            return Outcome(Status.UNSENT, OutcomeReason.HELD_BACK)
-        self.departed.append(message.row)
-        return await self.script(self, message)
-
-    def sending(self) -> int:
-        return self.ledger.counts(self.record.id).get("sending", 0)
-
-
-async def messages(count: int) -> AsyncIterator[Message]:
-    for row in range(count):
-        yield Message(row, f"C-{row}", "+12025550142", "US", "Hi", Encoding.GSM7, 1, f"a.b.{row}")
-
-
-def answering(*outcomes: Outcome) -> Script:
-    """The n-th request that leaves gets the n-th outcome; those after the last get OK."""
-    left = list(outcomes)
-
-    async def script(stage: Stage, message: Message) -> Outcome:
-        return left.pop(0) if left else OK
-
-    return script
-
-
-def outcome(status: Status, reason: OutcomeReason, then: Then = Then.GO_ON, **facts: object) -> Outcome:
-    return Outcome(status, reason, "because", then, **facts)  # type: ignore[arg-type]
 
 
 def test_every_message_is_sent_once_in_order(tmp_path: Path) -> None:
@@ -253,7 +176,7 @@ def test_the_last_message_is_the_end(tmp_path: Path) -> None:
     """No turn is waited for that nobody will use: at 1/h it is an hour away."""
     stage = Stage(tmp_path, answering(), Rate(1, 3600))
 
-    assert asyncio.run(asyncio.wait_for(stage._run(1), timeout=5)) is None
+    assert asyncio.run(asyncio.wait_for(stage.send(people(1)), timeout=5)) is None
     assert [0] == stage.departed
 
 
@@ -294,7 +217,7 @@ def test_nothing_leaves_once_the_ledger_cannot_be_written(tmp_path: Path) -> Non
     stage = Stage(tmp_path, script, Rate(200, 1))
 
     with pytest.raises(LedgerError):
-        asyncio.run(stage._run(1000))
+        asyncio.run(stage.send(people(1000)))
     assert len(stage.departed) < 10 + 200 * 0.3
 
     # The answers that came meanwhile are kept beside the ledger, and the next start has them.

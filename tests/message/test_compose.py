@@ -1,11 +1,13 @@
 """Rows and a template → texts and exclusions."""
 
+import dataclasses
+
 import pytest
 
 from runner.errors import InputError
 from runner.message.compose import Composer
 from runner.message.template import compile_template
-from runner.models import Encoding, Exclusion, ExclusionReason, Text
+from runner.models import Encoding, Exclusion, ExclusionReason, Remark, RemarkKind, Text
 
 AUTO, GSM7, UCS2 = Encoding.AUTO, Encoding.GSM7, Encoding.UCS2
 
@@ -29,7 +31,9 @@ TEXTS = [
 
 @pytest.mark.parametrize(("source", "name", "expected", "why"), TEXTS, ids=[row[-1] for row in TEXTS])
 def test_texts(source: str, name: str, expected: Text, why: str) -> None:
-    assert expected == composed(source, name=name)
+    found = composed(source, name=name)
+    assert isinstance(found, Text)
+    assert expected == dataclasses.replace(found, remarks=())
 
 
 def test_columns_are_called_by_alias_and_excluded_by_their_own_name() -> None:
@@ -52,7 +56,7 @@ EXCLUDED = [
         GSM7,
         "’",
         ExclusionReason.NOT_GSM7,
-        "’ (U+2019) at 3: not in GSM-7",
+        "’ (U+2019) at 3: not in GSM-7; message.smartEncoding: true would replace them",
         "a curly apostrophe",
     ),
     (
@@ -68,7 +72,7 @@ EXCLUDED = [
         GSM7,
         "x\u200by",
         ExclusionReason.NOT_GSM7,
-        "U+200B (an invisible character) at 2: not in GSM-7",
+        "U+200B (an invisible character) at 2: not in GSM-7; message.smartEncoding: true would replace them",
         "a zero-width space",
     ),
     (
@@ -104,6 +108,14 @@ EXCLUDED = [
         "half of a surrogate pair",
     ),
     (
+        "Hi {{ a }}",
+        AUTO,
+        "Zo\ufffd",
+        ExclusionReason.INVALID_TEXT,
+        "\ufffd (U+FFFD) at 6 cannot be sent; remove it from the file",
+        "a letter that was lost before",
+    ),
+    (
         "{{ 'x' * 161 }}",
         AUTO,
         "",
@@ -121,6 +133,63 @@ def test_exclusions(
     source: str, encoding: Encoding, field: str, reason: ExclusionReason, detail: str, why: str
 ) -> None:
     assert Exclusion(reason, detail) == composed(source, encoding, 1, a=field)
+
+
+def test_a_text_that_nobody_sees_is_empty() -> None:
+    expected = Exclusion(ExclusionReason.EMPTY_MESSAGE, "the text has nothing but invisible characters")
+    assert expected == composed("{{ a }}", a="\u200b \ufeff")
+
+
+def test_a_row_that_the_template_fails_on_is_left_out_and_the_next_one_is_not() -> None:
+    composer = Composer(compile_template("Hi\nyou owe {{ 100 / n|int }}", "templates/x.j2"))
+    expected = Exclusion(
+        ExclusionReason.TEMPLATE_ERROR, "templates/x.j2:2: this line cannot be rendered: division by zero"
+    )
+    assert expected == composer.compose({"n": "0"})
+    assert Text("Hi\nyou owe 25.0", GSM7, 1) == composer.compose({"n": "4"})
+
+
+def test_words_for_a_failing_row_are_short_and_clean() -> None:
+    found = composed("{{ a|currency('SGD') }}", a="\x1b[31m" + "x" * 5_000)
+    assert isinstance(found, Exclusion)
+    assert len(found.detail) < 200
+    assert found.detail.isprintable()
+
+
+def test_smart_encoding_would_have_made_it_short_enough() -> None:
+    found = composed("It’s {{ a }}", AUTO, 1, a="x" * 100)
+    assert found == Exclusion(
+        ExclusionReason.TOO_MANY_SEGMENTS,
+        "needs 2 segments (105 characters, UCS2); the most is 1; message.smartEncoding: true would make it 1",
+    )
+
+
+REQUIRED = [
+    ("Hi {{ a }}. Reply stop", "Ann", ["STOP"], None, "in any case"),
+    ("Hi {{ a }}", "Stop", ["STOP"], None, "from a field"),
+    ("Hi {{ a }}", "Ann", ["STOP"], "STOP", "not there"),
+    ("STOP {{ a }}", "Ann", ["STOP", "acme.com/t"], "acme.com/t", "each of them"),
+    ("Say “STOP” {{ a }}", "Ann", ["“stop”"], None, "with quotes that are replaced"),
+]
+
+
+@pytest.mark.parametrize(("source", "field", "required", "lacks", "why"), REQUIRED, ids=[row[-1] for row in REQUIRED])
+def test_required_text(source: str, field: str, required: list[str], lacks: str | None, why: str) -> None:
+    template = compile_template(source, "t")
+    found = Composer(template, smart_encoding=True, require_text=required).compose({"a": field})
+    if lacks is None:
+        assert isinstance(found, Text)
+    else:
+        words = f'the text lacks "{lacks}" (message.requireText)'
+        assert Exclusion(ExclusionReason.REQUIRED_TEXT, words) == found
+
+
+def test_links_are_remarked_upon_in_a_text_that_is_sent() -> None:
+    expected = Remark(RemarkKind.BROKEN_LINK, "https://x.example/…", "the column Promo Code")
+    composer = Composer(compile_template("Go to https://x.example/{{ Promo_Code }} now", "t"))
+    found = composer.compose({"Promo Code": "AB 12", "not used": "AB 12"})
+    assert Text("Go to https://x.example/AB 12 now", GSM7, 1, remarks=(expected,)) == found
+    assert Text("Go to https://x.example/AB12 now", GSM7, 1) == composer.compose({"Promo Code": "AB12"})
 
 
 def test_never_more_than_ten_segments() -> None:

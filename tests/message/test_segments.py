@@ -71,13 +71,39 @@ def test_ucs2_as_the_reference_counts(text: str) -> None:
     assert reference(text, UCS2) == segments(text, UCS2) == measure(text, UCS2).segments
 
 
+def cut(text: str, encoding: Encoding) -> list[str]:
+    """The segments' texts, as long as each can be: tries every length, by what the codec makes of it."""
+    size = (
+        (lambda part: len(part) + sum(part.count(character) for character in EXTENSION))
+        if encoding is GSM7
+        else (lambda part: len(part.encode("utf-16-le", "surrogatepass")) // 2)
+    )
+    alone, joined = (160, 153) if encoding is GSM7 else (70, 67)
+    if size(text) <= alone:
+        return [text]
+    parts: list[str] = []
+    while text:
+        length = max(length for length in range(1, min(len(text), joined) + 1) if size(text[:length]) <= joined)
+        parts.append(text[:length])
+        text = text[length:]
+    return parts
+
+
+@given(st.text(st.sampled_from("ab€{~"), max_size=500) | st.text(st.sampled_from("aё👍e\u0301"), max_size=300))
+def test_whole_characters_in_every_segment(text: str) -> None:
+    found = measure(text)
+    parts = cut(text, found.encoding)
+    assert (text, len(parts)) == ("".join(parts), found.segments)
+    assert measure(text, UCS2).segments == len(cut(text, UCS2))
+
+
 @given(st.text(st.sampled_from("a€👍"), max_size=400), st.sampled_from("a€👍"))
 def test_what_is_left_is_what_fits(text: str, more: str) -> None:
     """`left` characters of one unit fit; one more begins a segment."""
     now = measure(text)
     grown = measure(text + "a" * now.left)
     assert (now.segments, 0) == (grown.segments, grown.left)
-    assert now.segments + 1 == measure(text + "a" * (now.left + 1)).segments
+    assert now.next_segments == measure(text + "a" * (now.left + 1)).segments
 
 
 def test_the_alphabet_is_complete() -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from runner.errors import InputError, Position
 from runner.message.environment import EmptyFieldError
-from runner.message.template import compile_template
+from runner.message.template import RenderError, compile_template
 
 
 def problems(source: str) -> list[str]:
@@ -164,29 +164,29 @@ def test_an_empty_field_never_becomes_text(source: str) -> None:
 
 
 WRONG = [
-    ("Hi\n{{ 1 / 0 }}", "t:2:1: this line cannot be rendered: division by zero"),
-    ("{{ name.nope }}", "t:1:1: this line cannot be rendered: 'str object' has no attribute 'nope'"),
-    ("{{ name + 1 }}", 't:1:1: this line cannot be rendered: can only concatenate str (not "int") to str'),
-    ("{{ name() }}", "t:1:1: this line cannot be rendered: 'str' object is not callable"),
+    ("Hi\n{{ 1 / 0 }}", "t:2: this line cannot be rendered: division by zero"),
+    ("{{ name.nope }}", "t:1: this line cannot be rendered: 'str object' has no attribute 'nope'"),
+    ("{{ name + 1 }}", 't:1: this line cannot be rendered: can only concatenate str (not "int") to str'),
+    ("{{ name() }}", "t:1: this line cannot be rendered: 'str' object is not callable"),
     (
         "{{ name.__class__ }}",
-        "t:1:1: this line cannot be rendered: access to attribute '__class__' of 'str' object is unsafe.",
+        "t:1: this line cannot be rendered: access to attribute '__class__' of 'str' object is unsafe.",
     ),
-    ("{{ none }}", "t:1:1: this line cannot be rendered: a value of the kind NoneType cannot be put into a text"),
-    ("{{ name == 'x' }}", "t:1:1: this line cannot be rendered: a value of the kind bool cannot be put into a text"),
-    ("{{ [name] }}", "t:1:1: this line cannot be rendered: a value of the kind list cannot be put into a text"),
-    ("{{ 'x' * 10**9 }}", "t:1:1: this line cannot be rendered: ** would make a value that is too long for a text"),
-    ("{{ 'x' * 99999 }}", "t:1:1: this line cannot be rendered: * would make a value that is too long for a text"),
+    ("{{ none }}", "t:1: this line cannot be rendered: a value of the kind NoneType cannot be put into a text"),
+    ("{{ name == 'x' }}", "t:1: this line cannot be rendered: a value of the kind bool cannot be put into a text"),
+    ("{{ [name] }}", "t:1: this line cannot be rendered: a value of the kind list cannot be put into a text"),
+    ("{{ 'x' * 10**9 }}", "t:1: this line cannot be rendered: ** would make a value that is too long for a text"),
+    ("{{ 'x' * 99999 }}", "t:1: this line cannot be rendered: * would make a value that is too long for a text"),
     (
         "{% macro m() %}{{ m() }}{% endmacro %}\n{{ m() }}",
-        "t:1:1: this line cannot be rendered: maximum recursion depth exceeded",
+        "t:1: this line cannot be rendered: maximum recursion depth exceeded",
     ),
 ]
 
 
 @pytest.mark.parametrize(("source", "message"), WRONG, ids=[row[0] for row in WRONG])
 def test_a_template_that_fails_on_a_row_names_its_line(source: str, message: str) -> None:
-    with pytest.raises(InputError) as error:
+    with pytest.raises(RenderError) as error:
         compile_template(source, "t").render({"name": "Ann"})
     assert str(error.value).startswith(message)
 

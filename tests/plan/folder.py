@@ -5,8 +5,10 @@ from typing import Any
 
 import polars as pl
 
+from runner.campaign import Missing
 from runner.plan.inputs import load_inputs
-from runner.plan.planner import Planner
+from runner.plan.narrowing import Limit
+from runner.plan.planner import Planner, Rules
 from runner.plan.summary import PlanSummary
 from runner.run.options import canonical, described_options
 
@@ -38,8 +40,11 @@ def planner(file: Path, limit: int | None = None) -> Planner:
         inputs.audience,
         inputs.composer,
         options=canonical(described_options(inputs.campaign)),
-        carried=inputs.campaign.report.columns,
-        limit=limit,
+        rules=Rules(
+            carried=inputs.campaign.report.columns,
+            missing_fails=inputs.campaign.message.missing is Missing.ERROR,
+            limit=Limit(limit, "--limit") if limit else None,
+        ),
     )
 
 

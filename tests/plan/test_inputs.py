@@ -120,12 +120,12 @@ def test_all_problems_in_one_go(folder: Path, campaign: str, template: str, expe
     ]  # fmt: skip
 
 
-def test_a_header_that_is_none(folder: Path) -> None:
-    file = write_folder(folder)
+def test_a_name_that_two_columns_have_is_no_name(folder: Path) -> None:
+    file = write_folder(folder, template="Hi")
     (folder / "people.csv").write_text("id,mobile,id,\n")
     assert [
-        "people.csv:1:1: column 4 has no name; name it in the header, or delete the column",
-        'people.csv:1:1: 2 columns are named "id" (columns 1, 3); rename all but one',
+        'welcome.yaml:3:37: recipients.key: there are 2 columns named "id" (columns 1 and 3) in people.csv; rename all '
+        'but one, or write "id (column 1)"',
     ] == problems(file)
 
 

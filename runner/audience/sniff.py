@@ -1,0 +1,207 @@
+"""What a file is: by its ending and by its first bytes, which must agree.
+
+A spreadsheet that is named .csv, a web page that is named .xls, an archive without its ending: each is named for what
+it is, with what to do. Guessing on would end in a message about "a NUL byte in line 1", or in rows of nonsense.
+"""
+
+import re
+import stat
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from runner.audience.unpack import Packing, open_bytes, readable
+from runner.errors import InputError
+
+
+class Kind(StrEnum):
+    """Which reader a file needs."""
+
+    TEXT = "text"
+    PARQUET = "parquet"
+    SPREADSHEET = "spreadsheet"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file's kind, and how it is compressed (a text file only)."""
+
+    kind: Kind
+    packing: Packing = Packing.NONE
+
+
+SUPPORTED = ".csv, .tsv, .txt, .xlsx or .parquet"
+_TEXT = (".csv", ".tsv", ".txt")
+_SPREADSHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+_PACKED = {".gz": Packing.GZIP, ".zst": Packing.ZSTD}
+_SAVE_AS_CSV = 'save it as "CSV UTF-8" and name that file'
+_HEAD = 4_096
+
+_MAGIC: tuple[tuple[bytes, str], ...] = (
+    (b"PAR1", "a Parquet file"),
+    (b"PARE", "an encrypted Parquet file"),
+    (b"\x1f\x8b", "compressed with gzip"),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstd"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook (XLS)"),
+    (b"BZh", "compressed with bzip2"),
+    (b"\xfd7zXZ\0", "compressed with xz"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (b"Rar!\x1a\x07", "a RAR archive"),
+    (b"%PDF-", "a PDF document"),
+    (b"{\\rtf", "a text document (RTF)"),
+    (b"SQLite format 3\0", "an SQLite database"),
+    (b"ARROW1\0\0", "an Arrow file"),
+    (b"ORC", "an ORC file"),
+    (b"Obj\x01", "an Avro file"),
+    (b"\x89PNG", "a picture (PNG)"),
+    (b"\xff\xd8\xff", "a picture (JPEG)"),
+)
+_WEB = re.compile(rb"\s*<(?:!doctype|html|head|body|meta|table|div|script|style|\?xml)\b", re.IGNORECASE)
+_XML_SPREADSHEET = b"urn:schemas-microsoft-com:office:spreadsheet"
+_JSON = re.compile(rb'\s*(?:\{\s*"|\{\s*\}|\[\s*[\[{"\]])')
+# A column may well be called ORC… or BZh…; these few letters say something only before bytes that no text holds.
+_LIKE_TEXT = (b"ORC", b"BZh")
+
+
+def identify(path: Path) -> Found:
+    """The kind of a file. Raises InputError for a file that is missing, empty, no file, or not what its ending says."""
+    _must_be_a_file(path)
+    with readable(path), path.open("rb") as file:
+        head = file.read(_HEAD)
+    if not head and path.suffix.lower() in (*_TEXT, *_SPREADSHEETS, *_PACKED, ".parquet"):
+        raise InputError.of(f"{path} is empty", "its first line must name the columns")
+    return _by_ending(path, head)
+
+
+def _must_be_a_file(path: Path) -> None:
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError.of(f"{path} does not exist", "check the name; it is relative to the campaign file") from None
+    except (OSError, ValueError) as error:
+        raise InputError.of(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if stat.S_ISDIR(mode):
+        raise InputError.of(f"{path} is not a file but a folder", f"name a {SUPPORTED} file in it")
+    if not stat.S_ISREG(mode):
+        raise InputError.of(f"{path} is not a file but a pipe or a device", "write to a file first: it is read twice")
+
+
+def _by_ending(path: Path, head: bytes) -> Found:
+    ending = path.suffix.lower()
+    if packing := _PACKED.get(ending):
+        return _packed(path, packing, head)
+    if ending == ".numbers":
+        raise InputError.of(f"{path} is a spreadsheet of Apple Numbers", _SAVE_AS_CSV)
+    if ending in _TEXT:
+        _must_be_text(path, head)
+        return Found(Kind.TEXT)
+    if ending == ".parquet":
+        if not head.startswith(b"PAR1"):
+            raise _not(path, "a Parquet file", content(path, head))
+        return Found(Kind.PARQUET)
+    if ending in _SPREADSHEETS:
+        found = content(path, head)
+        if found is None or not found.endswith(_WORKBOOK):
+            raise _not(path, "a spreadsheet", found)
+        return Found(Kind.SPREADSHEET)
+    words = f"{path} has the ending {ending or '(none)'}, which is not supported"
+    raise InputError.of(words, f"use a {SUPPORTED} file")
+
+
+_WORKBOOK = ("(XLSX)", "(XLSB)", "(XLS)", "(ODS)")
+
+
+def _packed(path: Path, packing: Packing, head: bytes) -> Found:
+    inner = path.with_suffix("")
+    if inner.suffix.lower() not in _TEXT:
+        if inner.suffix.lower() in (".parquet", *_SPREADSHEETS):
+            raise InputError.of(f"{path} is a compressed {inner.suffix.lower()} file", f"unpack it to {inner.name}")
+        raise InputError.of(f"{path} doesn't say what it holds", f"name it .csv{path.suffix}, if that is what it holds")
+    expected = "compressed with gzip" if packing is Packing.GZIP else "compressed with zstd"
+    found = content(path, head)
+    if found != expected:
+        holds = f"is {found}" if found else "holds plain text"
+        remedy = f"rename it to {inner.name}" if found is None else "check how it was made"
+        raise InputError.of(f"{path} is not {expected}, as its ending says, but {holds}", remedy)
+    with readable(path), open_bytes(path, packing) as file:
+        inside = file.read(_HEAD)
+    what = content(inner, inside)
+    if what is not None:
+        raise InputError.of(f"{path} holds no text: unpacked it is {what}", "unpack it, and name that file")
+    return Found(Kind.TEXT, packing)
+
+
+def _must_be_text(path: Path, head: bytes) -> None:
+    found = content(path, head)
+    if found is None:
+        return
+    words = f"{path} is {found}, not the text that its ending says"
+    if found == "a Parquet file":
+        raise InputError.of(words, f"rename it to {path.with_suffix('.parquet').name}")
+    if found.endswith(_WORKBOOK):
+        ending = f".{found[-5:-1].strip('(').lower()}"
+        raise InputError.of(words, f'rename it to {path.with_suffix(ending).name}, or save it as "CSV UTF-8"')
+    if found in ("compressed with gzip", "compressed with zstd"):
+        ending = ".gz" if found.endswith("gzip") else ".zst"
+        raise InputError.of(words, f"rename it to {path.name}{ending}")
+    if "archive" in found or found.startswith("compressed"):
+        raise InputError.of(words, "unpack it, and name the file that is in it")
+    raise InputError.of(words, 'open it in a spreadsheet and save it as "CSV UTF-8"')
+
+
+def _not(path: Path, kind: str, found: str | None) -> InputError:
+    if found is None:
+        words = f"{path} is not {kind}, as its ending says, but looks like plain text"
+        return InputError.of(words, "rename it to .csv if that is what it is")
+    remedy = _SAVE_AS_CSV
+    if found.startswith("a web page"):
+        remedy = f"open it in a spreadsheet and {_SAVE_AS_CSV}"
+    elif found == "a Parquet file":
+        remedy = f"rename it to {path.with_suffix('.parquet').name}"
+    return InputError.of(f"{path} is not {kind}, as its ending says, but is {found}", remedy)
+
+
+def content(path: Path, head: bytes) -> str | None:
+    """What the first bytes show, in words; None: nothing but text."""
+    if head.startswith(b"PK\x03\x04"):
+        return _zip(path)
+    for magic, words in _MAGIC:
+        if head.startswith(magic) and not (magic in _LIKE_TEXT and head.isascii()):
+            return words
+    text = _as_ascii(head)
+    if _XML_SPREADSHEET in text:
+        return "an XML spreadsheet of Excel 2003"
+    if _WEB.match(text):
+        return "a web page (HTML)"
+    if _JSON.match(text):
+        return "a JSON document"
+    return None
+
+
+def _as_ascii(head: bytes) -> bytes:
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return head.decode("utf-16", "ignore").encode("ascii", "ignore")
+    return head.removeprefix(b"\xef\xbb\xbf")
+
+
+def _zip(path: Path) -> str:
+    from zipfile import BadZipFile, ZipFile
+
+    try:
+        with ZipFile(path) as archive:
+            names = archive.namelist()
+            kind = archive.read("mimetype")[:80] if "mimetype" in names else b""
+    except (BadZipFile, OSError, NotImplementedError, RuntimeError, ValueError, EOFError):
+        # A workbook that is cut off is a damaged ZIP archive; its reader says so.
+        return "a damaged ZIP archive or spreadsheet"
+    if "xl/workbook.bin" in names:
+        return "an Excel workbook (XLSB)"
+    if any(re.fullmatch(r"xl/workbook\w*\.xml", name) for name in names):
+        return "an Excel workbook (XLSX)"
+    if kind.startswith(b"application/vnd.oasis.opendocument.spreadsheet"):
+        return "a spreadsheet (ODS)"
+    if any(name.startswith("word/") for name in names):
+        return "a Word document"
+    if any(name.endswith(".iwa") for name in names):
+        return "a document of Apple Numbers or Pages"
+    return "a ZIP archive"

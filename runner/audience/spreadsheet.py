@@ -1,0 +1,169 @@
+"""Spreadsheets as rows of strings. Imported only for spreadsheets.
+
+Calamine unpacks a sheet whole: a million rows of three columns take 280 MB and 1.6 s. It gives error values (#N/A) and
+formulas that nobody calculated as empty cells; `oddities.py` finds those in an XLSX, because an empty cell is
+something that a template may have a default for.
+"""
+
+import datetime as dt
+from collections.abc import Generator
+from contextlib import closing, contextmanager
+from decimal import Decimal
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.audience.cells import Numbered, Unreadable
+from runner.audience.header import remark_blank, without_blank_end
+from runner.audience.oddities import Oddities, oddities
+from runner.audience.spec import Source
+from runner.audience.unpack import readable
+from runner.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from python_calamine import CalamineSheet, CalamineWorkbook
+
+_Value = int | float | str | bool | dt.time | dt.date | dt.datetime | dt.timedelta
+
+# Excel calculates with 15 digits; what is longer was rounded on the way in.
+_EXACT = 10**15
+
+
+def read_header(source: Source) -> list[str]:
+    """The names as written, trimmed, without blank ones at the end."""
+    with readable(source.path), _book(source.path) as book:
+        # What is odd in the rows takes a second for every 100 MB of XML, and `check` reads no rows.
+        sheet = book.get_sheet_by_name(_sheet_name(source, book, None))
+        with closing(_records(source.path, sheet, Oddities())) as records:
+            for _, header in records:
+                assert not isinstance(header, Unreadable)
+                return list(header)
+    raise InputError.of(f"{source.path} is empty", "its first row must name the columns")
+
+
+def read_records(source: Source, remarks: list[str] | None) -> Generator[Numbered, None, None]:
+    """Every row that isn't blank, with its number in the sheet: first the header as written, then the data.
+
+    Columns without a name at the right end are notes, and not read. Raises InputError for what is no spreadsheet, and
+    for a sheet that isn't there.
+    """
+    with readable(source.path), _book(source.path) as book:
+        name = _sheet_name(source, book, remarks)
+        odd = oddities(source.path, name)
+        if remarks is not None:
+            remarks += odd.remarks(source.path.name)
+        sheet = book.get_sheet_by_name(name)
+        yield from _records(source.path, sheet, odd, remarks)
+
+
+def _records(
+    path: Path, sheet: "CalamineSheet", odd: Oddities, remarks: list[str] | None = None
+) -> Generator[Numbered, None, None]:
+    width = row = blank = pending = 0
+    if sheet.start is None:
+        return
+    for number, values in enumerate(sheet.iter_rows(), 1):
+        marks = odd.cells.get(number)
+        cells = [_text(value) for value in values]
+        if not any(cells) and not marks:
+            pending += width > 0
+            continue
+        blank, pending = blank + pending, 0
+        if not width:
+            if marks:
+                what = f"{path}: row {number}, which should name the columns, holds {next(iter(marks.values()))}"
+                raise InputError.of(what, "write the name")
+            header = without_blank_end(cells)
+            width = len(header)
+            yield number, tuple(header)
+            continue
+        row += 1
+        column = next((place for place in sorted(marks) if place <= width), None) if marks else None
+        if marks and column is not None:
+            words = f"row {row} (row {number} of the sheet) holds {marks[column]}"
+            yield number, Unreadable(f'{words} in the column "{header[column - 1]}"; correct the cell, or empty it')
+        elif any(cells[:width]):
+            yield number, tuple(cells[:width])
+        else:
+            row -= 1  # nothing but a note beside the table
+    remark_blank(path, blank, remarks)
+
+
+def _text(value: _Value) -> str:
+    """The value as people write it: 6591234567 and not 6591234567.0, 12.5 and not 12.500000000000002."""
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        if value == int(value):
+            return str(int(value)) if abs(value) < _EXACT else f"≈{int(value)}"
+        return format(Decimal(f"{value:.15g}"), "f")
+    if isinstance(value, dt.timedelta):
+        minutes, seconds = divmod(round(value.total_seconds()), 60)
+        return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+    if isinstance(value, dt.datetime):
+        return value.isoformat(sep=" ")
+    return value.isoformat()
+
+
+@contextmanager
+def _book(path: Path) -> Generator["CalamineWorkbook", None, None]:
+    from python_calamine import CalamineError, PasswordError
+
+    try:
+        book = _opened(path)
+        try:
+            yield book
+        finally:
+            book.close()
+    except PasswordError as error:
+        remedy = 'save it without, or as "CSV UTF-8", and name that file'
+        raise InputError([Problem(f"{path} is protected by a password", remedy)]) from error
+    except CalamineError as error:
+        what = f"{path} is damaged, or no spreadsheet: {str(error).splitlines()[0] if str(error) else 'unreadable'}"
+        raise InputError([Problem(what, 'open and save it again, or save it as "CSV UTF-8"')]) from error
+    except BaseException as error:
+        # How a panic in the library's Rust shows in Python; it has no importable class.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise InputError.of(f"{path} is damaged, or no spreadsheet", 'save it as "CSV UTF-8" instead') from error
+
+
+def _opened(path: Path) -> "CalamineWorkbook":
+    from python_calamine import CalamineError, CalamineWorkbook, PasswordError
+
+    try:
+        return CalamineWorkbook.from_path(path)
+    except PasswordError:
+        raise
+    except CalamineError as error:
+        # By the path it goes by the ending alone; from a file it looks inside, but takes the whole of it to memory.
+        try:
+            with path.open("rb") as file:
+                return CalamineWorkbook.from_filelike(file)
+        except CalamineError:
+            raise error from None
+
+
+def _sheet_name(source: Source, book: "CalamineWorkbook", remarks: list[str] | None) -> str:
+    from python_calamine import SheetTypeEnum, SheetVisibleEnum
+
+    sheets = [sheet for sheet in book.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
+    names = [sheet.name for sheet in sheets]
+    if source.sheet is not None:
+        if source.sheet in names:
+            return source.sheet
+        close = get_close_matches(source.sheet.casefold(), [name.casefold() for name in names], n=1)
+        guess = next((name for name in names if close and name.casefold() == close[0]), None)
+        listed = ", ".join(f'"{name}"' for name in names[:20])
+        remedy = f'did you mean "{guess}"? it has {listed}' if guess else f"it has {listed or 'none'}"
+        raise InputError([Problem(f'{source.path} has no sheet "{source.sheet}"', remedy, "recipients.sheet")])
+    shown = [sheet.name for sheet in sheets if sheet.visible == SheetVisibleEnum.Visible]
+    if not shown:
+        raise InputError.of(f"{source.path} shows no sheet", "name one with recipients.sheet")
+    if len(shown) > 1 and remarks is not None:
+        more = "1 more" if len(shown) == 2 else f"{len(shown) - 1} more"
+        are = "is" if len(shown) == 2 else "are"
+        remarks.append(f'{source.path.name}: the first sheet, "{shown[0]}", is read; there {are} {more}')
+    return shown[0]

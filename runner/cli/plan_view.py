@@ -1,0 +1,146 @@
+"""A plan in words: the lines that a terminal and a pull request show alike."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from runner.models import Outside, RemarkKind
+
+if TYPE_CHECKING:
+    from runner.plan.money import Costs
+    from runner.plan.summary import Noted
+    from runner.run.review import Review
+
+MOST_COUNTRIES = 40
+MOST_ZONES = 12
+MOST_CHARACTERS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a plan: what it counts, the number, and words. `is_part`: it belongs to the line above."""
+
+    label: str
+    number: str = ""
+    words: str = ""
+    is_part: bool = False
+
+
+def lines_of(review: "Review") -> Iterator[Line]:
+    """What a plan comes to, from top to bottom."""
+    summary, rate = review.run.summary, review.run.campaign.rate
+    yield Line("rows", f"{summary.rows:,}", str(review.run.inputs.audience.source.path))
+    for words in summary.reading:
+        yield Line("", "", words, is_part=True)
+    yield Line("to send", f"{summary.to_send:,}", "" if summary.costs.prices else _countries(summary.costs))
+    if summary.repaired:
+        words = "of them with a repaired number (see detail in the plan)"
+        yield Line("", f"{summary.repaired:,}", words, is_part=True)
+    if summary.to_send:
+        encodings = parts(sorted(summary.by_encoding.items()))
+        sizes = parts((f"of {_segments(n)}", count) for n, count in sorted(summary.by_segments.items()))
+        yield Line("segments", f"{summary.segments:,}", f"{encodings} · {sizes}")
+        yield from _characters(review)
+        yield Line("takes", duration(summary.seconds_at(rate)), f"at {rate}")
+        yield from _hours(review)
+        yield from _costs(summary.costs)
+    yield Line("excluded", f"{summary.excluded.total():,}")
+    for reason, count in summary.excluded.most_common():
+        for place, (row, detail) in enumerate(summary.examples[reason]):
+            words = f"row {row}: {detail}"
+            yield Line("" if place else reason.value, "" if place else f"{count:,}", words, is_part=True)
+
+
+def _countries(costs: "Costs") -> str:
+    """Every country with its messages: a strange one must stand out, however few they are."""
+    rows = costs.rows()
+    more = f" and {len(rows) - MOST_COUNTRIES} more" if len(rows) > MOST_COUNTRIES else ""
+    return parts((row.country, row.messages) for row in rows[:MOST_COUNTRIES]) + more
+
+
+def _costs(costs: "Costs") -> Iterator[Line]:
+    if not costs.prices:
+        return
+    from runner.plan.money import at_most, exact
+
+    currency = costs.prices.currency
+    yield Line("cost", "", f"at most {at_most(costs.total, currency)} by {costs.prices.path}")
+    for row in costs.rows()[:MOST_COUNTRIES]:
+        if row.price is None or row.amount is None:
+            words = f"{_segments(row.segments)}, NO PRICE"
+        else:
+            words = f"{_segments(row.segments)} × {exact(row.price.high, currency)} = {at_most(row.amount, currency)}"
+        yield Line(row.country, f"{row.messages:,}", words, is_part=True)
+    if (more := len(costs.rows()) - MOST_COUNTRIES) > 0:
+        yield Line("", "", f"and {more} more countries", is_part=True)
+
+
+def _hours(review: "Review") -> Iterator[Line]:
+    """When each group of time zones would be sent."""
+    window, zone = review.run.campaign.window, review.run.campaign.timezone
+    if window is None:
+        return
+    from runner.plan.schedule import local
+
+    now = review.run.now
+    until = local(review.ends, zone) if review.ends else "more than a year from now"
+    yield Line("hours", "", f"the last message leaves {until}")
+    rings = window.outside is Outside.SCHEDULE
+    for slot in review.slots[:MOST_ZONES]:
+        own = window.hours(zone).zone or (slot.zones[0] if len(slot.zones) == 1 else zone)
+        begins = "now" if slot.begins <= now else f"{'scheduled for' if rings else 'from'} {local(slot.begins, own)}"
+        ends = f", until {local(slot.ends, own)}" if slot.ends and not rings else ""
+        zones = "" if window.hours(zone).zone else f" ({_zones(slot.zones)})"
+        yield Line("", f"{slot.count:,}", f"{begins}{ends}{zones}", is_part=True)
+    if len(review.slots) > MOST_ZONES:
+        left = sum(slot.count for slot in review.slots[MOST_ZONES:])
+        yield Line("", f"{left:,}", f"in {len(review.slots) - MOST_ZONES} more groups of zones", is_part=True)
+
+
+def _zones(zones: tuple[str, ...]) -> str:
+    return ", ".join(zones[:3]) + (f" and {len(zones) - 3} more zones, inside in all" if len(zones) > 3 else "")
+
+
+def _characters(review: "Review") -> Iterator[Line]:
+    """What smart encoding replaced, or would replace, and what else forces UCS-2."""
+    summary = review.run.summary
+    replaced, replaceable, forcing = (
+        summary.remarks_of(kind) for kind in (RemarkKind.REPLACED, RemarkKind.REPLACEABLE, RemarkKind.FORCES_UCS2)
+    )
+    if replaced:
+        yield Line("", "", f"smart encoding saved {_segments(summary.saved)}:", is_part=True)
+    if replaceable:
+        yield Line("", "", f"smartEncoding: true would save {_segments(summary.saved)}:", is_part=True)
+    yield from _sources(replaced or replaceable)
+    if forcing:
+        yield Line("", "", "no smart encoding helps against:", is_part=True)
+        yield from _sources(forcing)
+
+
+def _sources(remarks: list[tuple[str, str, "Noted"]]) -> Iterator[Line]:
+    for subject, source, noted in remarks[:MOST_CHARACTERS]:
+        rows = "1 row" if noted.rows == 1 else f"{noted.rows:,} rows"
+        examples = ", ".join(map(str, noted.examples)) + (", …" if noted.rows > len(noted.examples) else "")
+        origin = f" from {source}" if source else ""
+        yield Line("", f"{noted.times:,}", f"{subject} in {rows}{origin}: row {examples}", is_part=True)
+    if (more := len(remarks) - MOST_CHARACTERS) > 0:
+        yield Line("", "", f"and {more} more", is_part=True)
+
+
+def parts(counts: Iterable[tuple[object, int]]) -> str:
+    """`SG 120, MY 4`."""
+    return ", ".join(f"{name} {count:,}" for name, count in counts)
+
+
+def duration(seconds: float) -> str:
+    """`45 s`, `12 min`, `3 h 20 min`: as exact as a person needs."""
+    if seconds < 1:
+        return "under 1 s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _segments(count: int) -> str:
+    return "1 segment" if count == 1 else f"{count:,} segments"

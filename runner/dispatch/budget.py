@@ -1,0 +1,74 @@
+"""The campaign's limits while a run is sent: a message is refused before a cap would be exceeded.
+
+Counts whatever has been taken, whatever its answer says: an unknown message may have reached a phone, and the provider
+doesn't say what a rejected one costs. So a run never goes beyond its limits, and may end a little below them.
+"""
+
+from decimal import Decimal
+
+from runner.errors import InputError
+from runner.models import Limits, Message
+from runner.plan.money import UNKNOWN_COUNTRY, Costs, at_most, cost_limit_problem, exact
+
+
+class Budget:
+    """What is left of `limits`. Not thread-safe; the dispatcher's event loop alone uses it.
+
+    :param spent: the messages that earlier sessions of the run have sent, with the prices that hold for all.
+
+    Raises InputError when there is a cost limit that cannot be held: what was spent must have prices too.
+    """
+
+    def __init__(self, limits: Limits, spent: Costs) -> None:
+        if problem := cost_limit_problem(limits, spent):
+            raise InputError([problem])
+        self._limits = limits
+        self._prices = spent.prices if limits.cost is not None else None
+        self._messages = spent.messages
+        self._segments = spent.segments
+        self._cost = spent.total if self._prices else Decimal(0)
+
+    def take(self, message: Message) -> str | None:
+        """Count a message that is about to leave. None: it may. Else why it must not, and nothing is counted."""
+        limits = self._limits
+        if limits.messages is not None and self._messages >= limits.messages:
+            return f"limits.messages: {self._messages:,} are sent, and that is the most"
+        segments = self._segments + message.segments
+        if limits.segments is not None and segments > limits.segments:
+            if self._segments >= limits.segments:
+                return f"limits.segments: {self._segments:,} are sent, and that is the most"
+            return (
+                f"limits.segments: {self._segments:,} of {limits.segments:,} are sent, and the next message has "
+                f"{message.segments}"
+            )
+        cost = self._cost_of(message)
+        if cost is None:
+            country = message.country or UNKNOWN_COUNTRY
+            return f"limits.cost: the price list has no price for {country}, so the next message may cost anything"
+        if limits.cost is not None and self._cost + cost > limits.cost:
+            return self._too_dear(limits.cost, cost)
+        self._messages += 1
+        self._segments = segments
+        self._cost += cost
+        return None
+
+    def give_back(self, message: Message) -> None:
+        """Take back what `take` counted: the message has certainly not been received."""
+        self._messages -= 1
+        self._segments -= message.segments
+        self._cost -= self._cost_of(message) or 0
+
+    def _cost_of(self, message: Message) -> Decimal | None:
+        """The most that a message costs; 0 without a cost limit, None when it has no price."""
+        if self._prices is None:
+            return Decimal(0)
+        price = self._prices.of(message.country)
+        return price.high * message.segments if price else None
+
+    def _too_dear(self, most: Decimal, cost: Decimal) -> str:
+        assert self._prices is not None, "there is no cost without a limit"
+        currency = self._prices.currency
+        return (
+            f"limits.cost: up to {at_most(self._cost, currency)} of {exact(most, currency)} are spent, and the next "
+            f"message costs up to {at_most(cost, currency)}"
+        )

@@ -1,0 +1,215 @@
+"""The feeding side of sending: which message comes next, and its claim.
+
+It goes over the messages that are left in passes. Those whose sending hours are closed are passed over, not kept: there
+may be a million. When nothing is left to send before some of them open, the next pass begins, and finds in the ledger
+what the passes before have sent. So a pass may only begin when everything that was claimed is settled: the feed is
+empty, nothing is in flight, and the ledger's writer has nothing that waits. Else a message could be claimed twice.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+
+from runner.dispatch.parts import Allowance, Gate, Source, Stop
+from runner.errors import LedgerError
+from runner.ledger.writer import Claim, LedgerWriter
+from runner.models import Message, Outcome, OutcomeReason, Rate, Status
+
+CLAIM_AHEAD_S = 0.025
+"""Claims are made in groups of what the rate brings in this time, one group ahead: 40 commits a second at the most."""
+
+
+class Feed:
+    """Gives one dispatcher its claims.
+
+    :param skip: messages whose hours are closed are left out, and not waited for.
+    """
+
+    def __init__(
+        self,
+        *,
+        writer: LedgerWriter,
+        rate: Rate,
+        wall: Callable[[], float] = time.time,
+        hours: Gate | None = None,
+        skip: bool = False,
+        allowance: Allowance | None = None,
+    ) -> None:
+        self._writer = writer
+        self._wall = wall
+        self._hours = hours
+        self._skip = skip
+        self._allowance = allowance
+        self._group = max(1, int(rate.per_second * CLAIM_AHEAD_S))
+        self._ahead = rate.per_second >= 1 / (2 * CLAIM_AHEAD_S)
+        self._source: Source | None = None
+        self._pass: AsyncIterator[Message] | None = None  # None: it is used up
+        self._hand: deque[Claim] = deque()  # claimed, not started
+        self._refill: asyncio.Task[list[Claim]] | None = None
+        self._seen: deque[Claim] = deque()  # read, not claimed
+        self._again: deque[Claim] = deque()  # came back unsent, to be claimed anew
+        self._closed = False
+        self._outside = 0
+        self._never = 0
+        self._cooling: set[int] = set()  # rows; a pass later they would be claimed, and counted, again
+        self.opening: float | None = None
+        """When the first of those open that this pass has passed over (seconds since the epoch)."""
+        self.refusal: str | None = None
+        """The limit that the next message would break. Until something in flight comes back unsent there is no more."""
+
+    async def begin_pass(self, source: Source | None = None) -> None:
+        """Begin the first pass over `source`, or the next one; only when nothing is claimed, in flight or unwritten."""
+        assert not any((self._hand, self._refill, self._seen, self._again))
+        await self._end_pass()
+        self._source = source or self._source
+        assert self._source is not None
+        self._pass = self._source()
+        self.opening, self._outside, self._never = None, 0, 0
+
+    def close(self) -> None:
+        """Sending has stopped: read no further."""
+        self._closed = True
+
+    async def has_more(self) -> bool:
+        """Whether there is something to claim or to start; perhaps, while a group is being claimed."""
+        if self._hand or self._refill:
+            return True
+        if self.refusal:
+            return False
+        claim = await self._next_open()
+        if claim is not None:
+            self._seen.appendleft(claim)
+        return claim is not None
+
+    async def next_claim(self) -> Claim | None:
+        """The next message, durably claimed; None when there is none to claim now. Raises LedgerError."""
+        if not self._hand:
+            refill = self._refill or asyncio.create_task(self._claim_group())
+            self._refill = None
+            self._hand.extend(await refill)
+        if not self._hand:
+            return None
+        claim = self._hand.popleft()
+        if self._ahead and self._refill is None and len(self._hand) <= self._group // 2:
+            self._refill = asyncio.create_task(self._claim_group())
+        return claim
+
+    def came_back(self, claim: Claim) -> None:
+        """A message was certainly not sent: it is to be claimed anew, with the attempt that `claim` says."""
+        self._give_back(claim)
+        self._again.append(claim)
+
+    async def take_back(self) -> None:
+        """Give back what was claimed and not started, and let go of the source."""
+        try:
+            if self._refill:
+                with contextlib.suppress(LedgerError):  # then none of them was claimed, and `run` tells of it
+                    self._hand.extend(await self._refill)
+        finally:
+            for claim in self._hand:
+                self._writer.settle(claim.message.message_id, Outcome(Status.UNSENT, OutcomeReason.HELD_BACK))
+                self._give_back(claim)
+            self._hand.clear()
+            await self._end_pass()
+
+    def left_out(self) -> Stop | None:
+        """What was not sent although the feed came to its end, and why; None when there is nothing."""
+        causes: list[tuple[OutcomeReason, str]] = []
+        if self._outside:
+            whose = _count(self._outside, "message's turn", "messages' turn")
+            words = f"{whose} came outside of the sending hours; run it again inside of them"
+            causes.append((OutcomeReason.OUTSIDE_WINDOW, words))
+        if self._never:
+            words = (
+                f"{_count(self._never, 'message has', 'messages have')} no moment in the coming week that is inside of "
+                "the sending hours in every time zone its phone may be in; widen the hours, or name the zone in a "
+                "column of the recipient file"
+            )
+            causes.append((OutcomeReason.OUTSIDE_WINDOW, words))
+        if self._cooling:
+            who = _count(len(self._cooling), "recipient", "recipients")
+            words = f"{who} got their most messages from other campaigns meanwhile; the next start leaves them out"
+            causes.append((OutcomeReason.COOLDOWN, words))
+        return Stop(causes[0][0], "; ".join(words for _, words in causes)) if causes else None
+
+    async def _claim_group(self) -> list[Claim]:
+        """Claim a group: what came back unsent first, then new messages. Empty when there are none."""
+        while group := await self._candidates():
+            refused = await self._writer.claim(group)
+            if not refused:
+                return group
+            claimed: list[Claim] = []
+            for claim in group:
+                if claim.message.message_id in refused:
+                    self._cooling.add(claim.message.row)
+                    self._give_back(claim)
+                else:
+                    claimed.append(claim)
+            if claimed:
+                return claimed
+            # Nothing to start, and the turn is taken already: at 1/h the next one would be an hour away.
+        return []
+
+    async def _candidates(self) -> list[Claim]:
+        group: list[Claim] = []
+        while len(group) < self._group and (claim := await self._next_open()):
+            self.refusal = self._allowance.take(claim.message) if self._allowance else None
+            if self.refusal:
+                self._again.appendleft(claim)
+                break
+            group.append(claim)
+        return group
+
+    async def _next_open(self) -> Claim | None:
+        """The next message that may leave at this moment: one that came back unsent first, else a new one.
+
+        What was open when it was read may be closed by now: it is dropped, and the next pass finds it.
+        """
+        while waiting := self._again or self._seen:
+            claim = waiting.popleft()
+            if self._is_open(claim.message, self._wall()):
+                return claim
+        message = await self._read()
+        return None if message is None else Claim(message, attempt=1)
+
+    async def _read(self) -> Message | None:
+        while self._pass is not None and not self._closed:
+            message = await anext(self._pass, None)
+            now = self._wall()
+            # Some that were passed over are open now, and come first in the file: the next pass begins with them.
+            if message is None or (self.opening is not None and self.opening <= now):
+                await self._end_pass()
+            elif message.row not in self._cooling and self._is_open(message, now):
+                return message
+        return None
+
+    def _is_open(self, message: Message, now: float) -> bool:
+        """Whether a message may leave; if not, it is noted as passed over."""
+        if self._hours is None:
+            return True
+        opening = self._hours.opens_at(message, now)
+        if opening is None:
+            self._never += 1
+        elif opening <= now:
+            return True
+        elif self._skip:
+            self._outside += 1
+        elif self.opening is None or opening < self.opening:
+            self.opening = opening
+        return False
+
+    async def _end_pass(self) -> None:
+        ended, self._pass = self._pass, None
+        if isinstance(ended, AsyncGenerator):
+            await ended.aclose()  # it holds the plan's file open
+
+    def _give_back(self, claim: Claim) -> None:
+        if self._allowance:
+            self._allowance.give_back(claim.message)
+            self.refusal = None  # there may be room again
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"

@@ -1,0 +1,77 @@
+"""How much a number got lately, over all runs of the ledger.
+
+What counts is what may have reached the phone: accepted, unknown, or on its way. The time is the claim's, which every
+message has before its request leaves.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, func, select, text
+
+from runner.ledger.ledger import IDS_AT_A_TIME, Ledger, ledger_errors
+from runner.ledger.tables import SENDING, messages
+from runner.models import Cooldown, Status
+
+_MAY_HAVE_REACHED = (SENDING, Status.ACCEPTED.value, Status.UNKNOWN.value)
+
+# Not among the tables: only the ledgers of campaigns with a cooldown pay for it at each claim.
+_INDEX = text("CREATE INDEX IF NOT EXISTS messages_by_destination ON messages (destination, claimed_at)")
+
+
+def prepare(ledger: Ledger) -> None:
+    """Make the look-ups by number fast. Once for a ledger; later calls find it done."""
+    with ledger_errors("written"), ledger.engine.begin() as connection:
+        connection.execute(_INDEX)
+
+
+def recent(ledger: Ledger, destinations: Sequence[str], *, since: int, besides: int | None = None) -> Mapping[str, int]:
+    """How many messages each of these numbers got since then (microseconds since the epoch).
+
+    Numbers that got none are absent. The run with the id `besides` doesn't count.
+    """
+    with ledger_errors("read"), ledger.engine.connect() as connection:
+        return _counts(connection, destinations, since, besides)
+
+
+def refuse_excess(
+    connection: Connection, run_id: int, claims: Sequence[Mapping[str, Any]], cooldown: Cooldown
+) -> frozenset[str]:
+    """Take back those of these claims, just inserted, by which a number would get too much; returns their message ids.
+
+    Insert first, then look: the insert holds the database's write lock, so that of two runs that claim a message to
+    one number at the same moment, the second sees the first.
+    """
+    since = claims[0]["claimed_at"] - cooldown.per_s * 1_000_000
+    counts = Counter(_counts(connection, [claim["destination"] for claim in claims], since, None))
+    refused: list[str] = []
+    for claim in reversed(claims):  # the first in the file goes first
+        if counts[claim["destination"]] > cooldown.messages:
+            counts[claim["destination"]] -= 1
+            refused.append(claim["message_id"])
+    if refused:
+        ours = (messages.c.run_id == bindparam("of_run"), messages.c.message_id == bindparam("of_message"))
+        connection.execute(
+            delete(messages).where(*ours), [{"of_run": run_id, "of_message": message_id} for message_id in refused]
+        )
+    return frozenset(refused)
+
+
+def _counts(connection: Connection, destinations: Sequence[str], since: int, besides: int | None) -> Mapping[str, int]:
+    found: dict[str, int] = {}
+    wanted = sorted(set(destinations))
+    for first in range(0, len(wanted), IDS_AT_A_TIME):
+        query = (
+            select(messages.c.destination, func.count())
+            .where(
+                messages.c.destination.in_(wanted[first : first + IDS_AT_A_TIME]),
+                messages.c.claimed_at >= since,
+                messages.c.status.in_(_MAY_HAVE_REACHED),
+            )
+            .group_by(messages.c.destination)
+        )
+        if besides is not None:
+            query = query.where(messages.c.run_id != besides)
+        found.update((destination, count) for destination, count in connection.execute(query))
+    return found

@@ -1,0 +1,116 @@
+"""Characters outside of GSM-7 that have a likeness in it: what smart encoding puts in their place. Pure.
+
+Only where the meaning stays. Letters are never changed: Zoë stays Zoë, and her message UCS-2. Fractions stay too (1½
+would become 11/2), as do ©, ™, arrows and the middle dot, which Catalan spells with.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+
+from runner.message.gsm import BASIC, EXTENSION, is_gsm7
+from runner.message.links import link_spans
+from runner.message.unsendable import shown
+
+_SHOWN = 5
+
+_LIKE: dict[str, str] = {
+    # Quotes, primes (5′ 11″), accents that people type as apostrophes (it´s), and the ʻokina.
+    "'": "‘’‚‛′‵ʹʻʼ`´❛❜",
+    '"': "“”„‟″‶ʺ❝❞〝〞〟",
+    # Not " : people write "Shop now »" as well as « quotes ».
+    "<<": "«",
+    ">>": "»",
+    "<": "‹",
+    ">": "›",
+    # Hyphens, figure, en and em dashes, the minus.
+    "-": "‐‑‒–—―−⁃",
+    "...": "…",
+    "..": "‥",
+    # Not - : "• 5% off" would become -5%.
+    "*": "•",
+    "/": "⁄∕",
+    # A tab and every space of a width of its own, non-breaking ones too.
+    " ": "\t\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000",
+    "\n": "\u2028\u2029",
+}
+
+INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u202a\u202c\u2060\u2066\u2068\u2069\ufe0e\ufe0f\ufeff"
+"""Soft hyphen, zero-width space and joiners, marks of left-to-right text, variation selectors, byte order mark.
+
+They mean nothing among the letters of GSM-7; in an emoji or in Arabic they do, but such a text is not replaced at all.
+Those that turn text around (U+202B, U+202D, U+202E, U+2067) are not here: without them something else is read.
+"""
+
+
+_TWICE = "\u0374\u037e\u1fef\u1ffd\u2000\u2001\u2126\u212a\u212b"
+"""What Unicode has twice, and NFC makes a character of GSM-7 or one that has a likeness."""
+
+
+def _table() -> dict[int, str]:
+    table = {ord(character): like for like, characters in _LIKE.items() for character in characters}
+    table |= dict.fromkeys(map(ord, INVISIBLE), "")
+    # Ligatures (ﬁ), Dutch ĳ, small and full-width forms: Unicode itself says what they stand for.
+    for code in (0x132, 0x133, *range(0xFB00, 0xFB07), *range(0xFE50, 0xFE6C), *range(0xFF01, 0xFF5F), 0xFFE1, 0xFFE5):
+        stands_for = unicodedata.normalize("NFKC", chr(code)).translate(table)
+        if is_gsm7(stands_for):
+            table[code] = stands_for
+    return table
+
+
+_TABLE = _table()
+# A letter of any other script: found at once, where composing and translating a whole text would take 15 µs. The marks
+# may join a letter, and the signs of Kelvin, Ångström and Ohm are letters twice in Unicode.
+_STAYS = re.compile(f"[^{re.escape(BASIC + EXTENSION + ''.join(map(chr, _TABLE)))}\u0300-\u036f{_TWICE}]")
+_NO_INVISIBLE = dict.fromkeys(map(ord, INVISIBLE))
+
+
+def in_gsm7(text: str) -> str | None:
+    """The text with every character outside of GSM-7 replaced by its likeness; None where that is not possible.
+
+    All or nothing: one character that stays makes the message UCS-2, and then the others cost nothing. A link is never
+    changed, because with another character it leads elsewhere. Idempotent; a GSM-7 text comes back as it is.
+    """
+    if _STAYS.search(text):
+        return None
+    # Composed first: e and U+0301 are é, which GSM-7 has.
+    replaced = unicodedata.normalize("NFC", text).translate(_TABLE)
+    if not is_gsm7(replaced) or any(not is_gsm7(text[start:end]) for start, end in link_spans(text)):
+        return None
+    return replaced
+
+
+def likeness(text: str, index: int) -> str | None:
+    """What smart encoding would put for the character at `index`; for a combining mark, the letter with it."""
+    character = text[index]
+    if unicodedata.combining(character):
+        composed = unicodedata.normalize("NFC", text[max(index - 1, 0) : index + 1])
+        return composed if len(composed) == 1 and is_gsm7(composed) else None
+    like = unicodedata.normalize("NFC", character).translate(_TABLE)
+    return like if is_gsm7(like) else None
+
+
+def has_visible(text: str) -> bool:
+    """Whether a phone shows anything of it."""
+    return bool(text.translate(_NO_INVISIBLE).strip())
+
+
+def replacements(counts: Mapping[tuple[str, str], int]) -> str:
+    """`3 characters replaced: ’ by ' (2 times), … by ...`. `counts` is by character and likeness."""
+    total = sum(counts.values())
+    words = [_replacement(*pair, times) for pair, times in list(counts.items())[:_SHOWN]]
+    more = f" and {len(counts) - _SHOWN} more" if len(counts) > _SHOWN else ""
+    noun = "character" if total == 1 else "characters"
+    return f"{total} {noun} replaced: {', '.join(words)}{more}"
+
+
+def _replacement(character: str, like: str, times: int) -> str:
+    named = shown(character)
+    if unicodedata.combining(character):
+        words = f"{named} joined to its letter"
+    else:
+        words = f"{named} by {_BY.get(like, like)}" if like else f"{named} removed"
+    return f"{words} ({times} times)" if times > 1 else words
+
+
+_BY = {" ": "a space", "\n": "a line break"}

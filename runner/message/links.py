@@ -1,0 +1,105 @@
+"""Links in a text: where they are, and what is wrong with them. Pure."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from runner.models import Remark, RemarkKind
+
+LONG = 60
+"""Characters beyond which a link is long: over a third of a GSM-7 segment, nearly all of a UCS-2 one (67). A shortened
+link takes 20 to 30."""
+
+_HEAD = r"(?<![\w.@-])(?:[a-z]{2,10}://|www\.|[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}/)"
+# What phones make a link of: with a scheme, with www., or a name with a slash (bit.ly/x). The look behind keeps this
+# linear: every word is tried once, from its beginning.
+_LINK = re.compile(_HEAD + r"\S+", re.IGNORECASE)
+_BEGUN = re.compile(_HEAD + r"\S*", re.IGNORECASE)
+_SITE = re.compile(r"(?:[a-z]+://)?[^/?#]*", re.IGNORECASE)
+
+# What ends the sentence rather than the link.
+_AFTER = ".,;:!?)]}'\"’”»›…‘“‹«„‚\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
+_SITE_SHOWN = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A link that the template's own text begins; a field may go on with it."""
+
+    line: int
+    text: str
+
+
+def may_hold_link(text: str) -> bool:
+    """A look of 0.1 µs, so that texts without a link pay no more."""
+    return "/" in text or "www." in text or "Www." in text or "WWW." in text
+
+
+def link_spans(text: str) -> list[tuple[int, int]]:
+    """Begin and end of every link, without the punctuation that follows it."""
+    if not may_hold_link(text):
+        return []
+    return [(match.start(), match.start() + len(match.group().rstrip(_AFTER))) for match in _LINK.finditer(text)]
+
+
+def begun_links(literal: str, line: int) -> Iterator[Begun]:
+    """The links that a literal of the template holds or begins; it starts on `line`."""
+    for match in _BEGUN.finditer(literal):
+        yield Begun(line + literal.count("\n", 0, match.start()), match.group().rstrip(_AFTER.replace(":", "")))
+
+
+def link_remarks(text: str, columns: Mapping[str, str], template: Iterable[Begun], elsewhere: str) -> list[Remark]:
+    """What a person should know of the links in `text`; `columns` are the fields that the template uses.
+
+    The subject is the link's site, because the rest differs from row to row.
+    """
+    counts: dict[tuple[RemarkKind, str, str], int] = {}
+
+    def add(kind: RemarkKind, subject: str, source: str) -> None:
+        counts[kind, subject, source] = counts.get((kind, subject, source), 0) + 1
+
+    for start, end in link_spans(text):
+        link = text[start:end]
+        plain, long = link[:7].lower() == "http://", len(link) > LONG
+        if plain or long:
+            source = _source(link, columns, template, elsewhere)
+            if plain:
+                add(RemarkKind.PLAIN_HTTP, _site(link), source)
+            if long:
+                add(RemarkKind.LONG_LINK, _site(link), source)
+        for column in _breaking(text, start, columns):
+            add(RemarkKind.BROKEN_LINK, _site(link), f"the column {column}")
+    return [Remark(kind, subject, source, times) for (kind, subject, source), times in counts.items()]
+
+
+def _source(link: str, columns: Mapping[str, str], template: Iterable[Begun], elsewhere: str) -> str:
+    site = _site_of(link)
+    for column, value in columns.items():
+        if site in value:
+            return f"the column {column}"
+    for begun in template:
+        if link.startswith(begun.text):
+            return f"the template, line {begun.line}"
+    return elsewhere
+
+
+def _breaking(text: str, start: int, columns: Mapping[str, str]) -> Iterator[str]:
+    """The columns whose space ends the link at `start`: the value goes on after it."""
+    match = _LINK.match(text, start)
+    end = match.end() if match else start
+    for column, value in columns.items():
+        pieces = value.split(None, 1)
+        if len(pieces) == 2 and end - len(pieces[0]) >= start and text.startswith(value, end - len(pieces[0])):
+            yield column
+
+
+def _site_of(link: str) -> str:
+    match = _SITE.match(link)
+    return match.group() if match else link
+
+
+def _site(link: str) -> str:
+    site = _site_of(link)
+    if len(site) > _SITE_SHOWN:
+        return f"{site[:_SITE_SHOWN]}…"
+    return f"{site}/…" if len(link.rstrip("/")) > len(site) else site

@@ -1,0 +1,135 @@
+"""What leaves recipients out whose numbers and texts are fine: a sample, sending hours, a cooldown, a limit."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from types import TracebackType
+from typing import Self
+
+from runner.models import Cooldown, Exclusion, ExclusionReason, Outside, Window
+from runner.plan.hours import Hours
+
+MAX_AHEAD = timedelta(days=7)
+"""The provider takes messages at most this long before they are due."""
+
+Recent = Callable[[Sequence[str]], Mapping[str, int]]
+"""How many messages each of some numbers got lately from other runs; those that got none are absent."""
+
+
+class Sample:
+    """A share of the recipients, told by the campaign's name and the key alone.
+
+    A key's place between 0 and 1 is a hash of both, so that the same people are chosen each time, on every machine, and
+    a larger share holds the smaller one.
+    """
+
+    def __init__(self, name: str, share: float) -> None:
+        self._seed = blake2b(name.encode() + b"\0", digest_size=8)
+        self._below = round(share * 2**64)
+        self.exclusion = Exclusion(
+            ExclusionReason.NOT_SAMPLED, f"not in the sample of {share:.3%} (recipients.sample)".replace(".000%", "%")
+        )
+
+    def takes(self, key: str) -> bool:
+        digest = self._seed.copy()
+        digest.update(key.encode("utf-8", "surrogatepass"))
+        return int.from_bytes(digest.digest()) < self._below
+
+
+class Timing:
+    """When each recipient may be sent to, as it looks at `now` (aware). One look for each set of zones."""
+
+    def __init__(self, window: Window, now: datetime) -> None:
+        self.window = window
+        self.now = now
+        self._hours = Hours(window)
+        self._verdicts: dict[tuple[str, ...], Exclusion | None] = {}
+
+    def exclusion(self, zones: tuple[str, ...]) -> Exclusion | None:
+        if zones not in self._verdicts:
+            self._verdicts[zones] = self._judge(zones)
+        return self._verdicts[zones]
+
+    def opening(self, zones: tuple[str, ...]) -> datetime | None:
+        """When its first message may leave: `now`, or later; None for never."""
+        return self._hours.opening(zones, self.now)
+
+    def closing(self, zones: tuple[str, ...]) -> datetime | None:
+        """When the sending hours that begin with `opening` end."""
+        return self._hours.closing(zones, self.now)
+
+    def _judge(self, zones: tuple[str, ...]) -> Exclusion | None:
+        opening = self.opening(zones)
+        where = self.window.zone or ", ".join(zones)
+        if opening is None:
+            words = f"within 8 days no moment is inside of the sending hours in all of {where}"
+        elif self.window.outside is Outside.SKIP and opening > self.now:
+            words = f"the sending hours in {where} begin {_utc(opening)} (window.outside: skip)"
+        elif self.window.outside is Outside.SCHEDULE and opening > self.now + MAX_AHEAD:
+            words = f"the sending hours in {where} begin {_utc(opening)}, and the provider takes 7 days ahead at most"
+        else:
+            return None
+        return Exclusion(ExclusionReason.OUTSIDE_WINDOW, words)
+
+
+class Restraint:
+    """Keeps a number from getting more than its cooldown allows, counting this plan's own messages too.
+
+    A context manager. Flat in memory: the plan's numbers are kept as the audience keeps its keys.
+    """
+
+    def __init__(self, cooldown: Cooldown, recent: Recent) -> None:
+        from runner.audience.people import People
+
+        self._cooldown = cooldown
+        self._recent = recent
+        self._people = People()
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._stack.enter_context(self._people)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def exclusions(self, destinations: Sequence[tuple[str, int]]) -> dict[int, Exclusion]:
+        """Of a batch of (number, data row), the rows that would be too much."""
+        before = self._recent([destination for destination, _ in destinations])
+        planned = self._people.count(destinations)
+        found: dict[int, Exclusion] = {}
+        for (destination, row), earlier in zip(destinations, planned, strict=True):
+            others = before.get(destination, 0)
+            if others + earlier >= self._cooldown.messages:
+                found[row] = self._exclusion(others, earlier)
+        return found
+
+    def _exclusion(self, others: int, earlier: int) -> Exclusion:
+        days, rest = divmod(self._cooldown.per_s, 86_400)
+        span = f"{days}d" if not rest else f"{self._cooldown.per_s // 3600}h" if not rest % 3600 else f"{rest}s"
+        said = [f"{others} in the last {span} from other runs"] if others else []
+        said += [f"{earlier} earlier in this file"] if earlier else []
+        words = f"its number got {' and '.join(said)}; recipients.cooldown allows {self._cooldown.messages}"
+        return Exclusion(ExclusionReason.COOLDOWN, words)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The most messages of a plan, and which key or option says so."""
+
+    messages: int
+    name: str
+
+    @property
+    def exclusion(self) -> Exclusion:
+        return Exclusion(
+            ExclusionReason.OVER_LIMIT, f"beyond {self.name} {self.messages}; run without it to send to the rest"
+        )
+
+
+def _utc(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

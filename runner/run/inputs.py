@@ -1,0 +1,32 @@
+"""What a campaign file and the environment say, before a row is read."""
+
+import os
+from datetime import datetime
+from pathlib import Path
+
+from runner.errors import InputError, Problem
+from runner.plan.inputs import Inputs, load_inputs
+
+SUPPRESS_VARIABLE = "CAMPAIGN_SUPPRESS"
+
+
+def everybody_suppressed() -> tuple[Path, ...]:
+    """The suppression lists that hold for every campaign: paths parted as in PATH, relative to the working directory.
+
+    Raises InputError when one of them is not there: nothing is sent because a list failed to load.
+    """
+    paths = [Path(name) for name in os.environ.get(SUPPRESS_VARIABLE, "").split(os.pathsep) if name.strip()]
+    if missing := [path for path in paths if not path.is_file()]:
+        remedy = f"correct {SUPPRESS_VARIABLE}; several paths are parted by {os.pathsep}"
+        raise InputError(
+            [Problem(f"{SUPPRESS_VARIABLE} names {path}, which is not a file", remedy) for path in missing]
+        )
+    return tuple(paths)
+
+
+def inputs_of(path: Path, *, now: datetime | None = None) -> Inputs:
+    """What the campaign file at `path` names, and the suppression lists for every campaign.
+
+    Raises InputError with all problems; with `now` (aware) also for moments that can't be kept any more.
+    """
+    return load_inputs(path, everybody_suppressed(), now=now)

@@ -1,0 +1,195 @@
+"""The provider's price list as a file, and an account's balance."""
+
+import asyncio
+import contextlib
+import csv
+import io
+import re
+import secrets
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from runner.campaign.values import Wrong
+from runner.campaign.values import account_id as check_account_id
+from runner.errors import InputError
+from runner.plan.money import named, plain
+from runner.plan.parquet import replacing
+from runner.plan.prices import COLUMNS, WITH_NUMBERS
+from runner.provider.account import fetch_balance, fetch_price_list
+from runner.provider.endpoint import REGIONS, Endpoint
+from runner.provider.prices import Balance, ListedPrice, PriceList
+from runner.run.account import Account, provider_account
+from runner.sandbox.options import SandboxOptions
+from runner.sandbox.process import start
+
+DEFAULT_FILE = Path("prices.csv")
+SANDBOX_FILE = Path("prices.sandbox.csv")
+"""A stand-in's prices never take the place of the real ones by default."""
+
+# What a spreadsheet would run; a name of an operator may begin with anything. Source: OWASP, "CSV Injection".
+_FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]")
+
+
+@dataclass(frozen=True, slots=True)
+class CountryPrices:
+    """What one segment to a country costs: with the cheapest and the dearest of its operators."""
+
+    country: str
+    low: Decimal
+    high: Decimal
+    currency: str
+    operators: int
+
+
+@dataclass(frozen=True, slots=True)
+class SavedPrices:
+    """What `campaign prices` has saved. `left_out` says in words which countries the file lacks, and why."""
+
+    path: Path
+    prices: tuple[ListedPrice, ...]
+    left_out: tuple[str, ...]
+
+    @property
+    def sub_accounts(self) -> list[str]:
+        return sorted({price.sub_account for price in self.prices})
+
+    def countries(self) -> list[CountryPrices]:
+        """In the order of their codes; one with two currencies is there twice."""
+        found: dict[tuple[str, str], list[ListedPrice]] = {}
+        for price in self.prices:
+            found.setdefault((price.country, price.currency), []).append(price)
+        return [
+            CountryPrices(
+                country,
+                min(price.price for price in prices),
+                max(price.price for price in prices),
+                currency,
+                len({price.operator for price in prices}),
+            )
+            for (country, currency), prices in sorted(found.items())
+        ]
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs; prices are decimal text, because money is not a float."""
+        return {
+            "file": str(self.path),
+            "prices": len(self.prices),
+            "sub_accounts": self.sub_accounts,
+            "left_out": list(self.left_out),
+            "countries": [
+                {
+                    "country": country.country,
+                    "lowest_price": plain(country.low),
+                    "price": plain(country.high),
+                    "currency": country.currency,
+                    "operators": country.operators,
+                }
+                for country in self.countries()
+            ],
+        }
+
+
+def save_prices(
+    account_id: str | None,
+    *,
+    region: str,
+    sub_account_id: str | None = None,
+    output: Path | None = None,
+    sandbox: bool = False,
+) -> SavedPrices:
+    """Ask for the price list of an account and save it, whole or not at all.
+
+    Raises InputError for options that make no sense, StoppedError when the list can't be had or saved.
+    """
+    account_id = _checked(account_id, region, sandbox=sandbox)
+    path = output or (SANDBOX_FILE if sandbox else DEFAULT_FILE)
+    _refuse_to_overwrite(path)
+    with _account(region, sandbox=sandbox) as account:
+        listed = asyncio.run(
+            fetch_price_list(account.endpoint.base_url, account_id, account.api_key, sub_account_id=sub_account_id)
+        )
+    chosen = _of_sub_account(listed, sub_account_id)
+    prices = [price for price in chosen.prices if price.country in WITH_NUMBERS]
+    no_countries = sorted({price.country for price in chosen.prices} - WITH_NUMBERS)
+    left_out = [*map(str, chosen.left_out), *(f"{code} is no country that a number can be of" for code in no_countries)]
+    if not prices:
+        why = f" ({'; '.join(left_out[:3])})" if left_out else ""
+        raise InputError.of(
+            f"the price list of this account has no prices for messages{why}", "check the account id and the region"
+        )
+    prices.sort(key=lambda price: (price.sub_account, price.country, price.operator))
+    with replacing(path) as file:
+        file.write(_as_csv(prices))
+    return SavedPrices(path, tuple(prices), tuple(left_out))
+
+
+def balance_of(account: Account, account_id: str) -> Balance | None:
+    """What is left on a prepaid account; None for one that pays afterwards. Raises StoppedError, in words."""
+    return asyncio.run(fetch_balance(account.endpoint.base_url, account_id, account.api_key))
+
+
+def _checked(account_id: str | None, region: str, *, sandbox: bool) -> str:
+    if region not in REGIONS:
+        raise InputError.of(f"there is no region {region!r}", f"choose one of {', '.join(REGIONS)}")
+    if account_id is None and not sandbox:
+        raise InputError.of("whose prices?", "add --account ID, the account's UUID as 8x8 Connect shows it")
+    try:
+        return check_account_id(account_id) if account_id is not None else str(uuid.uuid4())
+    except Wrong as error:
+        raise InputError.of(f"--account: {error.what}", error.remedy) from error
+
+
+def _refuse_to_overwrite(path: Path) -> None:
+    """Only an older price list is overwritten: a slip of the hand must not cost a list of recipients."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            header = file.readline(200)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise InputError.of(f"{path} cannot be written: {error.strerror}", "name a file with --output") from error
+    if header and header.strip() != ",".join(COLUMNS):
+        what = f"{path} is there already, and isn't a price list that `campaign prices` has saved"
+        raise InputError.of(what, "name another file with --output")
+
+
+@contextlib.contextmanager
+def _account(region: str, *, sandbox: bool) -> Iterator[Account]:
+    if not sandbox:
+        yield provider_account(region, "")
+        return
+    api_key = secrets.token_urlsafe()
+    with start(SandboxOptions(api_key=api_key)) as process:
+        yield Account(Endpoint(process.base_url, ""), api_key)
+
+
+def _of_sub_account(listed: PriceList, sub_account_id: str | None) -> PriceList:
+    """The provider is asked for one sub-account's; that its answer has no others isn't taken for granted."""
+    if sub_account_id is None:
+        return listed
+    wanted = sub_account_id.casefold()
+    prices = tuple(price for price in listed.prices if price.sub_account.casefold() == wanted)
+    left_out = tuple(left_out for left_out in listed.left_out if left_out.sub_account.casefold() == wanted)
+    if listed.prices and not prices and not left_out:
+        names = named(sorted({price.sub_account for price in listed.prices}))
+        raise InputError.of(f"the price list has no sub-account {sub_account_id!r}", f"it has {names}")
+    return PriceList(prices, left_out)
+
+
+def _as_csv(prices: Iterable[ListedPrice]) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in prices:
+        writer.writerow(
+            (row.country, _defused(row.operator), plain(row.price), row.currency, _defused(row.sub_account))
+        )
+    return text.getvalue().encode("utf-8", "replace")
+
+
+def _defused(text: str) -> str:
+    return f"'{text}" if _FORMULA.match(text) else text

@@ -1,0 +1,116 @@
+"""What a person should look at before a plan is sent: when, what it costs, what is odd about it, what forbids it."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from runner.campaign import CampaignKind
+from runner.errors import Problem
+from runner.models import RemarkKind
+from runner.plan.money import over_limits
+from runner.plan.schedule import Slot, deadline, due_of, end_of, local, refusal, span_problems, timetable
+from runner.plan.summary import Noted
+from runner.run.job import Run
+from runner.run.times import iso
+
+_ADVICE = {
+    RemarkKind.PLAIN_HTTP: "links without encryption; write https:// where the site has it",
+    RemarkKind.LONG_LINK: "long links; a short one leaves room for words",
+    RemarkKind.BROKEN_LINK: "links broken by a space in a field; use the filter urlencode in the template",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A plan as people see it. `problems` forbid sending it; `warnings` are for a person's judgement."""
+
+    run: Run
+    slots: list[Slot]
+    warnings: list[str]
+    problems: list[Problem]
+
+    @property
+    def ends(self) -> datetime | None:
+        """When the last message would leave, at the campaign's rate and inside of its sending hours."""
+        return end_of(self.slots, self.run.now)
+
+    def as_json(self) -> dict[str, Any]:
+        """The plan's figures for programs. Times are ISO 8601, UTC."""
+        run, summary = self.run, self.run.summary
+        return {
+            "campaign": run.name,
+            "run": run.run,
+            **summary.as_json(),
+            "rate": str(run.campaign.rate),
+            "seconds": round(summary.seconds_at(run.campaign.rate), 3),
+            "ends_at": _iso(self.ends),
+            "timetable": [
+                {
+                    "zones": list(slot.zones),
+                    "messages": slot.count,
+                    "begins_at": _iso(slot.begins),
+                    "ends_at": _iso(slot.ends),
+                }
+                for slot in (self.slots if run.campaign.window else ())
+            ],
+            "warnings": self.warnings,
+            "problems": [str(problem) for problem in self.problems],
+            "plan": str(run.places.plan),
+        }
+
+
+def review(run: Run) -> Review:
+    """Look at a run's plan, which has been made."""
+    campaign, summary = run.campaign, run.summary
+    window = campaign.window.hours(campaign.timezone) if campaign.window else None
+    counts = summary.by_zones if summary.to_send else Counter[tuple[str, ...]]()
+    slots = timetable(window, counts, campaign.rate, run.now)
+    end = end_of(slots, run.now)
+    file = run.inputs.file
+    problems = span_problems(file, due_of(slots, run.now), run.now)
+    costs = summary.costs if run.inputs.prices else None
+    for problem in over_limits(
+        campaign.limits.of_run(), messages=summary.to_send, segments=summary.segments, costs=costs
+    ):
+        problems.append(file.problem(tuple(problem.path.split(".")), problem.what, problem.remedy))
+    return Review(run, slots, _warnings(run, slots, end), problems)
+
+
+def _warnings(run: Run, slots: list[Slot], end: datetime | None) -> list[str]:
+    campaign, summary = run.campaign, run.summary
+    found: list[str] = []
+    if words := refusal(campaign, run.now):
+        found.append(f"`campaign run` would refuse now: {words}")
+    last = deadline(campaign.not_after, campaign, run.now)
+    if last and run.now < last and (end is None or end > last):
+        when = local(end, campaign.timezone) if end else "in more than a year"
+        words = f"the last message would leave {when}, after notAfter ({local(last, campaign.timezone)})"
+        found.append(f"{words}; what is left then is not sent")
+    if late := sum(slot.late for slot in slots):
+        found.append(f"about {late:,} messages can't leave before the sending hours end (window.outside: skip)")
+    if campaign.kind is CampaignKind.MARKETING and not campaign.message.require_text:
+        found.append('this is marketing, and no text must say how to opt out; write for example requireText: ["STOP"]')
+    prices = run.inputs.prices
+    if prices and prices.of_others:
+        found.append(f"{prices.path} has no prices for {campaign.account.sub_account_id}; those of all are taken")
+    if prices and (unpriced := summary.costs.unpriced):
+        found.append(f"{prices.path} has no price for {', '.join(unpriced[:8])}: the cost is without them")
+    for kind, advice in _ADVICE.items():
+        found += _links(summary.remarks_of(kind), advice)
+    return found
+
+
+def _links(remarks: list[tuple[str, str, Noted]], advice: str) -> list[str]:
+    """One line for all links of a kind: `12 texts have links without …: http://x.y (the template, line 1; row 3)`."""
+    if not remarks:
+        return []
+    subject, source, noted = remarks[0]
+    rows = sum(noted.rows for _, _, noted in remarks)
+    place = f"{source}; row {noted.examples[0]}" if source else f"row {noted.examples[0]}"
+    texts = "1 text has" if rows == 1 else f"{rows:,} texts have"
+    return [f"{texts} {advice}: {subject} ({place})"]
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return iso(int(moment.timestamp() * 1e6)) if moment else None

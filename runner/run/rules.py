@@ -1,0 +1,51 @@
+"""What narrows a run's plan down: the campaign's rules, the command line's limit, and what the ledger knows."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from runner.campaign import Campaign, Missing
+from runner.ledger.cooldown import prepare, recent
+from runner.ledger.ledger import Ledger
+from runner.models import Cooldown
+from runner.plan.inputs import Inputs
+from runner.plan.narrowing import Limit, Recent, Sample, Timing
+from runner.plan.planner import Rules
+
+
+def rules_of(inputs: Inputs, *, limit: int | None, now: datetime, ledger: Ledger, run_id: int | None) -> Rules:
+    """The rules for a plan that is made at `now` (aware). `run_id` is the run's in the ledger, None for a new run."""
+    campaign = inputs.campaign
+    recipients = campaign.recipients
+    cooldown = cooldown_of(campaign)
+    return Rules(
+        carried=campaign.report.columns,
+        missing_fails=campaign.message.missing is Missing.ERROR,
+        sample=Sample(campaign.name, recipients.sample) if recipients.sample else None,
+        timing=Timing(campaign.window.hours(campaign.timezone), now) if campaign.window else None,
+        cooldown=(cooldown, _recent(ledger, cooldown, now, run_id)) if cooldown else None,
+        limit=_limit(limit, recipients.limit),
+        prices=inputs.prices,
+    )
+
+
+def cooldown_of(campaign: Campaign) -> Cooldown | None:
+    cooldown = campaign.recipients.cooldown
+    return Cooldown(cooldown.messages, int(cooldown.per.total_seconds())) if cooldown else None
+
+
+def _recent(ledger: Ledger, cooldown: Cooldown, now: datetime, run_id: int | None) -> Recent:
+    """What other runs have sent lately. This run's own messages are in the plan, and counted there."""
+    prepare(ledger)
+    since = int((now.timestamp() - cooldown.per_s) * 1e6)
+
+    def of(destinations: Sequence[str]) -> Mapping[str, int]:
+        return recent(ledger, destinations, since=since, besides=run_id)
+
+    return of
+
+
+def _limit(option: int | None, key: int | None) -> Limit | None:
+    """The smaller of the two, by its name."""
+    limits = [Limit(option, "--limit")] if option is not None else []
+    limits += [Limit(key, "recipients.limit")] if key is not None else []
+    return min(limits, key=lambda limit: limit.messages, default=None)

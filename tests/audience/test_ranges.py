@@ -1,0 +1,89 @@
+"""Country and kind of a number in one look: the same as the public functions of phonenumbers say in three."""
+
+import random
+
+import phonenumbers
+import pytest
+from phonenumbers import PhoneNumber, PhoneNumberType
+
+from runner.audience import kinds
+from runner.audience.ranges import KIND_OF_TYPE, look_up
+from runner.audience.spec import DEFAULT_TYPES
+
+TYPES = [kind for kind in PhoneNumberType.values() if kind != PhoneNumberType.UNKNOWN]
+WORLDWIDE = [800, 808, 870, 878, 881, 882, 883, 888, 979]
+
+
+def corpus() -> list[PhoneNumber]:
+    """Numbers of every country and kind, and for each some that differ from it in a few digits: many of no range."""
+    examples = [
+        number
+        for region in sorted(phonenumbers.SUPPORTED_REGIONS)
+        for kind in TYPES
+        if (number := phonenumbers.example_number_for_type(region, kind))
+    ]
+    examples += [number for code in WORLDWIDE if (number := phonenumbers.example_number_for_non_geo_entity(code))]
+    chance = random.Random(4)
+    for number in list(examples):
+        digits = phonenumbers.national_significant_number(number)
+        for _ in range(5):
+            place = chance.randrange(len(digits))
+            other = f"{digits[:place]}{chance.randrange(10)}{digits[place + 1 :]}"
+            examples.append(phonenumbers.parse(f"+{number.country_code}{other}"))
+    return examples
+
+
+def by_public_functions(number: PhoneNumber) -> tuple[str | None, str] | None:
+    if not phonenumbers.is_valid_number(number):
+        return None
+    region = phonenumbers.region_code_for_number(number)
+    return None if region == "001" else region, KIND_OF_TYPE[phonenumbers.number_type(number)]
+
+
+def test_agrees_with_the_public_functions() -> None:
+    found = {}
+    expected = {}
+    for number in corpus():
+        national = phonenumbers.national_significant_number(number)
+        if number.country_code in WORLDWIDE or (number.country_code == 44 and national.startswith("7700900")):
+            continue  # here it differs on purpose, see below
+        written = f"+{number.country_code} {national}"
+        found[written] = look_up(number.country_code or 0, national)
+        expected[written] = by_public_functions(number)
+    assert 5_000 < len(expected)
+    assert set(KIND_OF_TYPE.values()) == {home[1] for home in expected.values() if home}
+    assert None in expected.values()
+    assert expected == found
+
+
+WORLD = [
+    (800, "12345678", "toll-free", "international freephone"),
+    (808, "12345678", "shared-cost", "international shared cost"),
+    (870, "773111632", "satellite", "Inmarsat; phonenumbers says mobile"),
+    (878, "101234567890", "personal", "universal personal telecommunication; phonenumbers says VoIP"),
+    (881, "612345678", "satellite", "Iridium; phonenumbers says mobile"),
+    (882, "3421234", "satellite", "a worldwide network; phonenumbers says mobile"),
+    (883, "510012345", "satellite", "a worldwide network; phonenumbers says VoIP"),
+    (979, "123456789", "premium-rate", "international premium rate"),
+]
+
+
+@pytest.mark.parametrize(("code", "national", "kind", "why"), WORLD)
+def test_numbers_of_no_country(code: int, national: str, kind: str, why: str) -> None:
+    assert (None, kind) == look_up(code, national)
+    assert phonenumbers.is_valid_number(PhoneNumber(country_code=code, national_number=int(national)))
+
+
+def test_british_fiction_is_mobile() -> None:
+    assert ("GB", "mobile") == look_up(44, "7700900123")
+    assert look_up(44, "77009001234") is None
+
+
+@pytest.mark.parametrize(("code", "national"), [(0, "123"), (999, "12345678"), (65, ""), (65, "11234567")])
+def test_numbers_in_no_range(code: int, national: str) -> None:
+    assert look_up(code, national) is None
+
+
+def test_every_kind_has_a_name_and_words() -> None:
+    assert set(kinds.KINDS) == {*KIND_OF_TYPE.values(), kinds.SATELLITE, kinds.UNKNOWN}
+    assert set(kinds.KINDS) > DEFAULT_TYPES

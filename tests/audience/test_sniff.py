@@ -1,0 +1,115 @@
+"""Files that are not what their ending says are named for what they are."""
+
+import gzip
+import os
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from runner.audience.files import read_header
+from runner.audience.sniff import Found, Kind, identify
+from runner.audience.spec import Source
+from runner.audience.unpack import Packing
+from runner.errors import InputError
+from tests.audience.workbook import write_workbook
+
+OLD_EXCEL = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)
+
+MISNAMED = [
+    ("a.csv", b"", "is empty; its first line must name the columns"),
+    ("a.xlsx", b"", "is empty; its first line must name the columns"),
+    ("a.parquet", b"", "is empty; its first line must name the columns"),
+    ("a.csv.gz", b"", "is empty; its first line must name the columns"),
+    ("a.csv", OLD_EXCEL, "is an old Excel workbook (XLS), not the text that its ending says; rename it to a.xls, or"),
+    ("a.csv", b"PAR1....", "is a Parquet file, not the text that its ending says; rename it to a.parquet"),
+    ("a.csv", gzip.compress(b"phone\n"), "is compressed with gzip, not the text that its ending says; rename it t"),
+    ("a.csv", b"\x28\xb5\x2f\xfd....", "is compressed with zstd, not the text that its ending says; rename it to"),
+    ("a.csv", b"PK\x03\x04....", "is a damaged ZIP archive or spreadsheet, not the text that its ending says; unp"),
+    ("a.csv", b"%PDF-1.7\n", "is a PDF document, not the text that its ending says; open it in a spreadsheet and save"),
+    ("a.csv", b"<!DOCTYPE html><table>", "is a web page (HTML), not the text that its ending says; open it in"),
+    ("a.csv", b'\xef\xbb\xbf\n[{"phone": 1}]', "is a JSON document, not the text that its ending says; open it"),
+    ("a.csv", b'{"phone": 1}\n{"phone": 2}', "is a JSON document, not the text that its ending says; open it"),
+    ("a.csv", b"SQLite format 3\0....", "is an SQLite database, not the text that its ending says; open it"),
+    ("a.csv", b"\x89PNG\r\n", "is a picture (PNG), not the text that its ending says"),
+    ("a.csv", b"7z\xbc\xaf\x27\x1c..", "is a 7-Zip archive, not the text that its ending says; unpack it, and nam"),
+    ("a.xlsx", b"phone,name\n1,a\n", "is not a spreadsheet, as its ending says, but looks like plain text; rename"),
+    ("a.xls", b"<html><table>", "is not a spreadsheet, as its ending says, but is a web page (HTML); open it in a"),
+    ("a.xls", b"<?xml version='1.0'?><Workbook xmlns='urn:schemas-microsoft-com:office:spreadsheet'/>",
+     "is not a spreadsheet, as its ending says, but is an XML spreadsheet of Excel 2003"),
+    ("a.xlsx", b"PAR1....", "is not a spreadsheet, as its ending says, but is a Parquet file; rename it to a.parquet"),
+    ("a.parquet", b"phone\n1\n", "is not a Parquet file, as its ending says, but looks like plain text; rename it"),
+    ("a.csv.gz", b"phone\n1\n", "is not compressed with gzip, as its ending says, but holds plain text; rename it"),
+    ("a.csv.gz", b"\x28\xb5\x2f\xfd..", "is not compressed with gzip, as its ending says, but is compressed with zstd"),
+    ("a.csv.gz", gzip.compress(b"%PDF-1.7"), "holds no text: unpacked it is a PDF document; unpack it, and name that"),
+    ("a.csv.gz", gzip.compress(b"phone\n1\n" * 99)[:30], "is a damaged or cut off archive"),
+    ("a.parquet.gz", gzip.compress(b"PAR1"), "is a compressed .parquet file; unpack it to a.parquet"),
+    ("a.xlsx.zst", b"\x28\xb5\x2f\xfd", "is a compressed .xlsx file; unpack it to a.xlsx"),
+    ("a.gz", gzip.compress(b"phone\n"), "doesn't say what it holds; name it .csv.gz, if that is what it holds"),
+    ("a.json", b"[]", "has the ending .json, which is not supported; use a .csv, .tsv, .txt, .xlsx or .parquet file"),
+    ("a", b"phone\n", "has the ending (none), which is not supported; use a .csv"),
+    ("a.numbers", b"PK\x03\x04", 'is a spreadsheet of Apple Numbers; save it as "CSV UTF-8" and name that file'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "content", "message"), MISNAMED)
+def test_says_what_it_is(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(InputError) as error:
+        read_header(Source(path))
+    assert str(error.value).startswith(f"{path} {message}")
+
+
+def test_a_workbook_by_another_name(tmp_path: Path) -> None:
+    path = write_workbook(tmp_path / "a.csv", {"One": [["phone"]]})
+    with pytest.raises(InputError, match=r"is an Excel workbook \(XLSX\), not .*; rename it to a\.xlsx, or save it as"):
+        identify(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"ORCHID,phone\n", b"BZh,phone\n", b"{phone},name\n", b"[phone],name\n", b"<phone>,name\n", b"PKW,phone\n"],
+)
+def test_text_that_starts_as_something_else_would(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(content)
+    assert Found(Kind.TEXT, Packing.NONE) == identify(path)
+
+
+def test_what_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "file").touch()
+    for name, message in (
+        ("nope.csv", "does not exist; check the name; it is relative to the campaign file"),
+        ("file/nope.csv", "does not exist; check the name"),
+        (".", "is not a file but a folder; name a .csv, .tsv, .txt, .xlsx or .parquet file in it"),
+        ("pipe.csv", "is not a file but a pipe or a device; write to a file first"),
+        ("x" * 300 + ".csv", "cannot be read: File name too long"),
+    ):
+        with pytest.raises(InputError) as error:
+            read_header(Source(tmp_path / name))
+        assert str(error.value).startswith(f"{tmp_path / name} {message}")
+
+
+def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests may run as root, who may read everything, so the refusal is made up."""
+
+    def refused(self: Path, *_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    path = tmp_path / "a.csv"
+    path.write_text("phone\n")
+    monkeypatch.setattr(Path, "open", refused)
+    with pytest.raises(InputError, match="cannot be read: Permission denied; check that this user may read it"):
+        read_header(Source(path))
+
+
+def test_the_right_kinds(tmp_path: Path) -> None:
+    table = tmp_path / "a.parquet"
+    pl.DataFrame({"phone": [1]}).write_parquet(table)
+    packed = tmp_path / "a.TSV.GZ"
+    packed.write_bytes(gzip.compress(b"phone\n1\n"))
+    assert Found(Kind.PARQUET) == identify(table)
+    assert Found(Kind.TEXT, Packing.GZIP) == identify(packed)
+    assert Found(Kind.SPREADSHEET) == identify(write_workbook(tmp_path / "a.xlsx", {"One": []}))

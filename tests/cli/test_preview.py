@@ -1,0 +1,118 @@
+"""What `campaign preview` shows of a message, at 80 columns and to programs."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from runner.cli import preview
+from runner.message.compose import Composer
+from runner.message.template import compile_template
+from runner.models import Encoding, Exclusion, Row, Text
+
+ROW = Row(1, {}, key="k1", destination="+12025550142", country="US")
+
+
+def composed(
+    source: str, *, smart: bool = False, encoding: Encoding = Encoding.AUTO, **fields: str
+) -> Text | Exclusion:
+    return Composer(compile_template(source, "t.j2"), encoding, smart_encoding=smart).compose(fields)
+
+
+def shown(verdict: Text | Exclusion) -> str:
+    """All that is printed, without the bubble."""
+    console = Console(file=io.StringIO(), width=80, highlight=False, soft_wrap=True, markup=False, emoji=False)
+    preview._show(console, ROW, verdict)
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    return "\n".join(line for line in lines if line[:1] not in "╭│╰" or not line).strip()
+
+
+def test_what_is_left_and_the_price_of_going_over() -> None:
+    expected = """\
+row 1 · +12025550142 · key k1
+GSM7 · 2 segments · 303 characters
+3 left in the last segment; one more than that makes it 3 segments"""
+    assert expected == shown(composed("{{ a }}", a="x" * 303))
+
+
+@pytest.mark.parametrize(
+    ("length", "words"),
+    [
+        (160, "the last segment is full; one character more makes it 2 segments"),
+        (1529, "1 left in the last segment; one more than that can't be sent"),
+        (1530, "the last segment is full; one character more can't be sent"),
+    ],
+)
+def test_full_ones(length: int, words: str) -> None:
+    assert words in shown(composed("{{ a }}", a="x" * length))
+
+
+def test_what_smart_encoding_replaced_and_saved() -> None:
+    expected = """\
+GSM7 · 1 segment · 113 characters
+47 left in the last segment; one more than that makes it 2 segments
+smart encoding: 4 characters replaced: ’ by ' (2 times), “ by ", ” by "; saves 1
+  segment"""
+    assert shown(composed("It’s “{{ a }}”, O’Neil", smart=True, a="x" * 98)).endswith(expected)
+
+
+def test_what_it_would_replace_and_where_that_is_from() -> None:
+    expected = """\
+outside GSM-7:
+  ’  U+2019 right single quotation mark (2 times): …It⟦’⟧s O’Neil xxx…
+     from the template, line 1 and the column a
+message.smartEncoding: true would replace them and save 1 segment"""
+    assert shown(composed("It’s {{ a }}", a="O’Neil " + "x" * 98)).endswith(expected)
+
+
+def test_what_stays() -> None:
+    expected = """\
+outside GSM-7:
+  ë  U+00EB latin small letter e with diaeresis: …Hi Zo⟦ë⟧…
+     from the column a"""
+    assert shown(composed("Hi {{ a }}", smart=True, a="Zoë")).endswith(expected)
+
+
+def test_a_text_in_another_script_is_not_spelled_out() -> None:
+    words = shown(composed("Покажите это сообщение, {{ a }}!", a="Ann"))
+    assert 8 == words.count("cyrillic")
+    assert words.endswith("and 5 more")
+
+
+def test_ucs2_that_was_asked_for_needs_no_advice() -> None:
+    words = shown(composed("It’s", encoding=Encoding.UCS2))
+    assert "U+2019" in words
+    assert "smartEncoding" not in words
+    assert "from" not in words
+
+
+def test_links() -> None:
+    expected = """\
+http://shop.example/… is a link without encryption, from the template, line 1;
+  write https://
+http://shop.example/… is a long link, from the template, line 1; a shortened one
+  takes 20 to 30 characters
+https://x.example/… is cut short by a space from the column b; write {{ … |
+  urlencode }}"""
+    source = "http://shop.example/{{ a }} https://x.example/{{ b }}"
+    assert shown(composed(source, a="x" * 60, b="AB 12")).endswith(expected)
+
+
+def test_cells_dont_steer_the_terminal() -> None:
+    assert "\x1b" not in shown(composed("{{ a|currency('SGD') }}", a="\x1b[31m"))
+
+
+def test_for_programs() -> None:
+    document = preview._as_json(ROW, composed("It’s http://{{ a }}", smart=True, a="x.example"))
+    assert document == {
+        "row": 1, "key": "k1", "destination": "+12025550142", "text": "It's http://x.example", "encoding": "GSM7",
+        "segments": 1, "characters_left": 139, "next_segments": 2, "saved": 0,
+        "note": "1 character replaced: ’ by '",
+        "remarks": [
+            {"kind": "replaced", "subject": "’ (U+2019)", "source": "the template, line 1", "times": 1},
+            {"kind": "plain_http", "subject": "http://x.example", "source": "the template, line 1", "times": 1},
+        ],
+        "forcing": [],
+    }  # fmt: skip

@@ -1,0 +1,225 @@
+"""What is claimed: never more than is allowed, and not what a cooldown refuses at the last moment."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from runner.dispatch.parts import Stop
+from runner.models import Message, Outcome, OutcomeReason, Rate, Status, Then, Window
+from runner.plan.hours import WindowGate
+from tests.dispatch.stage import FAST, OK, Script, Stage, answering, outcome, people
+
+THROTTLED = outcome(Status.UNSENT, OutcomeReason.THROTTLED, Then.PAUSE, retry_after_s=0.01, sent_at=1, http_status=429)
+FULL = "10 messages are the most"
+
+
+class Ten:
+    """An allowance of ten messages."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+    def take(self, message: Message) -> str | None:
+        if self.taken == 10:
+            return FULL
+        self.taken += 1
+        return None
+
+    def give_back(self, message: Message) -> None:
+        self.taken -= 1
+
+
+def slowly(script: Script) -> Script:
+    """Answers that come after a while, so that many are in flight."""
+
+    async def slow(stage: Stage, message: Message) -> Outcome:
+        await asyncio.sleep(0.3)
+        return await script(stage, message)
+
+    return slow
+
+
+@pytest.mark.parametrize("rate", [Rate(1, 60), Rate(100, 1), FAST], ids=str)
+@pytest.mark.parametrize("answers", [[], [THROTTLED], [THROTTLED] * 25], ids=["all well", "one again", "many again"])
+def test_exactly_what_is_allowed_is_sent(tmp_path: Path, rate: Rate, answers: list[Outcome]) -> None:
+    """The rest of a group that was refused is sent, and so is one more for each that came back unsent."""
+    allowance = Ten()
+    stage = Stage(tmp_path, slowly(answering(*answers)), rate, allowance=allowance)
+
+    assert stage.run_virtually(people(300)) == Stop(OutcomeReason.LIMIT_REACHED, FULL)
+    assert {"accepted": 10} == stage.statuses
+    assert 10 == allowance.taken
+
+
+def test_an_allowance_that_suffices_is_not_noticed(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, slowly(answering(THROTTLED, THROTTLED)), allowance=Ten())
+
+    assert stage.run_virtually(people(10)) is None
+    assert {"accepted": 10} == stage.statuses
+
+
+def test_what_is_unknown_has_used_its_allowance(tmp_path: Path) -> None:
+    lost = outcome(Status.UNKNOWN, OutcomeReason.TIMEOUT, sent_at=1)
+    stage = Stage(tmp_path, slowly(answering(lost, lost)), allowance=Ten())
+
+    assert stage.run_virtually(people(20)) == Stop(OutcomeReason.LIMIT_REACHED, FULL)
+    assert {"accepted": 8, "unknown": 2} == stage.statuses
+
+
+def test_what_was_taken_back_is_given_back(tmp_path: Path) -> None:
+    """Stopped while claims are in hand: they count for the next start, not for this one."""
+    allowance = Ten()
+
+    async def script(stage: Stage, message: Message) -> Outcome:
+        stage.dispatcher.stop(Stop(OutcomeReason.INTERRUPTED, "Ctrl-C"))
+        return OK
+
+    stage = Stage(tmp_path, script, Rate(400, 1), allowance=allowance)
+    stage.run_virtually(people(10))
+
+    assert (1, {"accepted": 1}) == (allowance.taken, stage.statuses)
+
+
+def test_a_limit_is_not_slept_on(tmp_path: Path) -> None:
+    """Some wait for the morning, but the allowance is used up in the evening."""
+    hours = WindowGate(Window(9 * 60, 20 * 60, frozenset(range(7)), None))
+    stage = Stage(tmp_path, answering(), begin="2026-11-25T19:00+00:00", hours=hours, allowance=Ten())
+
+    stop = stage.run_virtually([*people(5, "Asia/Singapore"), *people(20, "Europe/London", first=5)])
+
+    assert stop == Stop(OutcomeReason.LIMIT_REACHED, FULL)
+    assert (list(range(5, 15)), 1) == (stage.departed, len(stage.passes))
+
+
+@pytest.mark.parametrize("rate", [Rate(1, 3600), Rate(300, 1), FAST], ids=str)
+def test_what_a_cooldown_refuses_is_left_out(tmp_path: Path, rate: Rate) -> None:
+    allowance = Ten()
+    stage = Stage(tmp_path, answering(), rate, cooling=[1, 2, 3, 12], allowance=allowance)
+
+    stop = stage.run_virtually(people(13))
+
+    words = "4 recipients got their most messages from other campaigns meanwhile; the next start leaves them out"
+    assert Stop(OutcomeReason.COOLDOWN, words) == stop
+    assert [0, *range(4, 12)] == stage.departed
+    assert (9, {"accepted": 9}) == (allowance.taken, stage.statuses)
+
+
+def test_a_refused_claim_costs_no_turn(tmp_path: Path) -> None:
+    """At 1/h each turn that is let go is an hour."""
+    stage = Stage(tmp_path, answering(), Rate(1, 3600), cooling=range(1, 9))
+    stage.run_virtually(people(10))
+
+    (_, first), (_, second) = stage.departed_at
+    assert 3600 == pytest.approx(second - first, abs=1)
+
+
+def test_a_cooldown_is_not_tried_again_after_the_night(tmp_path: Path) -> None:
+    hours = WindowGate(Window(9 * 60, 20 * 60, frozenset(range(7)), "Asia/Singapore"))
+    stage = Stage(tmp_path, answering(), Rate(1, 1), begin="2026-11-25T19:59:58+08:00", hours=hours, cooling=[0])
+
+    stop = stage.run_virtually(people(5))
+
+    words = "1 recipient got their most messages from other campaigns meanwhile; the next start leaves them out"
+    assert Stop(OutcomeReason.COOLDOWN, words) == stop
+    assert ([1, 2, 3, 4], 2) == (stage.departed, len(stage.passes))
+    assert [0, 1, 2, 3, 4] == stage.asked
+
+
+def test_a_refused_one_that_came_back_unsent_is_left_out(tmp_path: Path) -> None:
+    cooling: set[int] = set()
+
+    async def script(stage: Stage, message: Message) -> Outcome:
+        if stage.departed == [0]:
+            cooling.add(0)
+            return THROTTLED
+        return OK
+
+    stage = Stage(tmp_path, script, Rate(1, 1), cooling=cooling)
+    stop = stage.run_virtually(people(3))
+
+    assert stop is not None
+    assert OutcomeReason.COOLDOWN == stop.reason
+    assert ([0, 1, 2], {"accepted": 2}) == (stage.departed, stage.statuses)
+
+
+def test_several_causes_are_all_told(tmp_path: Path) -> None:
+    hours = WindowGate(Window(9 * 60, 20 * 60, frozenset(range(7)), None))
+    stage = Stage(tmp_path, answering(), begin="2026-11-25T12:00+08:00", hours=hours, skip=True, cooling=[2])
+    zones = [(), ("Europe/London",), ("Asia/Singapore",), ("Asia/Singapore",)]
+
+    stop = stage.run_virtually([m for row, own in enumerate(zones) for m in people(1, *own, first=row)])
+
+    assert stop is not None
+    assert OutcomeReason.OUTSIDE_WINDOW == stop.reason
+    for words in ("1 message's turn came outside", "1 message has no moment", "1 recipient got"):
+        assert words in stop.detail
+    assert [3] == stage.departed
+
+
+def test_a_source_that_fails_leaves_no_claim_behind(tmp_path: Path) -> None:
+    """A plan that can't be read on is an error, but what was claimed for it and not sent isn't lost."""
+
+    class Torn(Stage):
+        async def left(self, messages: Sequence[Message]) -> AsyncIterator[Message]:
+            for message in messages:
+                if message.row == 200:
+                    raise OSError("the plan is torn")
+                yield message
+
+    stage = Torn(tmp_path, answering(), Rate(2000, 1))
+
+    with pytest.raises(OSError, match="torn"):
+        stage.run_virtually(people(1000))
+    assert {"accepted": len(stage.departed)} == stage.statuses
+
+
+def test_a_pass_that_is_left_early_is_closed(tmp_path: Path) -> None:
+    """It holds the plan's file open, and isn't left to the garbage collector."""
+    passes: list[AsyncIterator[Message]] = []
+    closed: list[bool] = []
+
+    class Noting(Stage):
+        def left(self, messages: Sequence[Message]) -> AsyncIterator[Message]:
+            passes.append(self.read(messages))
+            return passes[-1]
+
+        async def read(self, messages: Sequence[Message]) -> AsyncIterator[Message]:
+            try:
+                for message in messages:
+                    yield message
+            finally:
+                closed.append(True)
+
+    async def script(stage: Stage, message: Message) -> Outcome:
+        stage.dispatcher.stop(Stop(OutcomeReason.INTERRUPTED, "Ctrl-C"))
+        return OK
+
+    async def send_and_look(stage: Stage) -> list[bool]:
+        await stage.send(people(10))
+        return [*closed]
+
+    stage = Noting(tmp_path, script, Rate(20, 1))
+
+    assert [True] == asyncio.run(send_and_look(stage))
+    stage.close()
+
+
+def test_stopping_does_not_wait_until_all_are_passed_over(tmp_path: Path) -> None:
+    """A million closed messages take seconds."""
+    read: list[int] = []
+
+    class Long(Stage):
+        async def left(self, messages: Sequence[Message]) -> AsyncIterator[Message]:
+            for message in messages:
+                read.append(message.row)
+                if message.row == 100:
+                    self.dispatcher.stop(Stop(OutcomeReason.INTERRUPTED, "Ctrl-C"))
+                yield message
+
+    hours = WindowGate(Window(9 * 60, 20 * 60, frozenset(range(7)), "Asia/Singapore"))
+    stage = Long(tmp_path, answering(), begin="2026-11-25T22:00+08:00", hours=hours)
+
+    assert stage.run_virtually(people(5000)) == Stop(OutcomeReason.INTERRUPTED, "Ctrl-C")
+    assert list(range(101)) == read

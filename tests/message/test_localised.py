@@ -1,0 +1,137 @@
+"""Money and dates."""
+
+from contextlib import suppress
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.message.given import FilterError
+from runner.message.gsm import is_gsm7
+from runner.message.localised import currency, date
+
+AMOUNTS = [
+    ("1234.5", "SGD", "en", "SGD 1,234.50", "the code, with a space"),
+    ("1234.5", "sgd", "en_SG", "$1,234.50", "at home; in any case"),
+    ("1234.5", "EUR", "fr", "1 234,50 €", "U+202F and U+00A0 become plain"),
+    ("1234.5", "CHF", "de-CH", "CHF 1'234.50", "a typographic apostrophe, too; a hyphen in the locale"),
+    ("-1234.5", "SEK", "sv", "-1 234,50 kr", "and the minus"),
+    ("50000", "IDR", "id", "Rp 50.000,00", "a symbol of letters"),
+    ("99", "INR", "en_IN", "INR 99.00", "a symbol outside of GSM-7"),
+    ("1234.5", "JPY", "en", "¥1,235", "no decimals; half up"),
+    ("0.125", "USD", "en", "$0.13", "half up, not half even"),
+    (5, "USD", "en", "$5.00", "a number"),
+    (1e-7, "USD", "en", None, "no exponent"),
+    (" 5 ", "USD", "en", "$5.00", "spaces about it"),
+    ("999999999999999.99", "USD", "en", "$999,999,999,999,999.99", "nothing is lost to floats"),
+    ("1234.5", "EGP", "ar_EG", "1,234.50 EGP", "the marks of direction go with the symbol"),
+]
+
+
+@pytest.mark.parametrize(("amount", "code", "locale", "expected", "why"), AMOUNTS, ids=[row[-1] for row in AMOUNTS])
+def test_currency(amount: object, code: str, locale: str, expected: str | None, why: str) -> None:
+    if expected is None:
+        with pytest.raises(FilterError, match="not a plain amount"):
+            currency(amount, code, locale)
+    else:
+        assert expected == currency(amount, code, locale)
+
+
+NO_AMOUNTS = [
+    "1,234.50", "1.234,50", "$5", "5 USD", "", "-", "1e3", "nan", "inf", "٥", "1.", ".5", "1_000", "9" * 99, "x\x1b[0m",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("amount", NO_AMOUNTS)
+def test_no_amount(amount: str) -> None:
+    with pytest.raises(FilterError, match="is not a plain amount; write digits and a point") as error:
+        currency(amount, "USD")
+    assert str(error.value).isprintable()
+
+
+@given(st.decimals(-(10**9), 10**9, places=2), st.sampled_from(["en", "de", "fr", "id", "sv", "hi", "th", "de_CH"]))
+def test_every_digit_is_there(amount: Decimal, locale: str) -> None:
+    found = currency(f"{amount:f}", "USD", locale)
+    assert f"{abs(amount):f}".replace(".", "") == "".join(character for character in found if character.isdigit())
+    assert is_gsm7(found)
+    assert ("-" in found) == (amount < 0)
+
+
+WRONG = [
+    (("5", "XYZW"), '"XYZW" is no currency; write its three letters, such as SGD'),
+    (("5", ""), '"" is no currency'),
+    (("5", "USD", "xx"), '"xx" is no locale; write one such as en, en_GB or id_ID'),
+    (("5", "USD", "../../etc"), "is no locale"),
+    (("5", "USD", ""), "is no locale"),
+    (("5", "USD", "en", "yes"), "symbol is true or false"),
+    ((True, "USD"), "a value of the kind bool is no text"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "words"), WRONG, ids=[row[-1] for row in WRONG])
+def test_wrong_arguments(arguments: tuple[object, ...], words: str) -> None:
+    with pytest.raises(FilterError) as error:
+        currency(*arguments)
+    assert words in str(error.value)
+
+
+DATES = [
+    ("2026-12-01", "medium", "en", "Dec 1, 2026", "a date"),
+    ("2026-12-01", "long", "en_GB", "1 December 2026", "there"),
+    ("2026-12-01", "EEE d MMM", "de", "Di. 1 Dez.", "letters"),
+    ("2026-12-01T18:30", "h:mm a", "en", "6:30 PM", "a time, without U+202F"),
+    ("2026-12-01 18:30:05.123456789", "HH:mm:ss", "en", "18:30:05", "a space, and nanoseconds"),
+    ("2026-12-01T23:30:00+08:00", "d MMM HH:mm", "en", "1 Dec 23:30", "the offset isn't applied"),
+    ("2026-12-01T23:30:00Z", "d MMM", "en", "1 Dec", "nor is Z"),
+    ("2026-12-28", "yyyy-MM-dd", "en", "2026-12-28", "ISO"),
+    ("2026-12-01", "d 'de' MMMM", "es", "1 de diciembre", "words in quotes"),
+    ("2024-02-29", "short", "en_GB", "29/02/2024", "a leap day"),
+    ("2026-12-01", "long", "ja", "2026年12月1日", "a script of its own"),
+]
+
+
+@pytest.mark.parametrize(("value", "pattern", "locale", "expected", "why"), DATES, ids=[row[-1] for row in DATES])
+def test_date(value: str, pattern: str, locale: str, expected: str, why: str) -> None:
+    assert expected == date(value, pattern, locale)
+
+
+NO_DATES = [
+    ("01/12/2026", "medium", "is not a date; write it as 2026-12-01"),
+    ("20261201", "medium", "is not a date; write"),
+    ("2026-W49-2", "medium", "is not a date; write"),
+    ("45992", "medium", "is not a date; write"),
+    ("2026-02-29", "medium", "is not a date: day"),
+    ("2026-12-01T25:00", "H", "is not a date: hour"),
+    ("2026-12-01", "d MMM h a", "has no time of day"),
+    ("", "medium", "is not a date"),
+    ("2026-12-01", "YYYY-MM-dd", "YYYY is the year of the week"),
+    ("2026-12-01", "DD/MM", "D is the day of the year"),
+    ("2026-12-01", "dd/mm/yyyy", "mm are minutes; write MM for the month"),
+    ("2026-12-01T18:30", "dd/mm/yyyy", "mm are minutes"),
+    ("2026-12-01", "%d %b", "write dd MMM yyyy for %d %b %Y"),
+    ("2026-12-01", "d of MMM", "means nothing here"),
+    ("2026-12-01T18:30Z", "HH:mm z", "z means nothing here"),
+    ("2026-12-01", "", "shows nothing of a date"),
+    ("2026-12-01", "-", "shows nothing of a date"),
+    ("2026-12-01", "d" * 9, "is no pattern"),
+]
+
+
+@pytest.mark.parametrize(("value", "pattern", "words"), NO_DATES, ids=[f"{row[0]}-{row[1]}" for row in NO_DATES])
+def test_no_date(value: str, pattern: str, words: str) -> None:
+    with pytest.raises(FilterError) as error:
+        date(value, pattern)
+    assert words in str(error.value)
+
+
+@given(st.text(st.sampled_from("dMyEHhmsaYD'%-/ :.,") | st.characters(codec="utf-8"), max_size=12))
+def test_any_pattern_is_text_or_words(pattern: str) -> None:
+    with suppress(FilterError):
+        assert date("2026-12-01T18:30", pattern)
+
+
+@given(st.text(st.sampled_from("0123456789-T:+Z. ") | st.characters(codec="utf-8"), max_size=30))
+def test_any_cell_is_a_date_or_words(cell: str) -> None:
+    with suppress(FilterError):
+        assert date(cell)
