@@ -5,7 +5,7 @@ A wrong guess raises no error. It garbles names, and the garbled names go to pho
 1. `recipients.encoding` says it; or a byte order mark at the start does.
 2. A file that is valid UTF-8 to its last byte is UTF-8: no text in another encoding is, by chance.
 3. UTF-16 without a mark is told by its zeros.
-4. What is left is read as Windows-1252, if it surely is (`guess.py`).
+4. What is left is read as Windows-1252, if it surely is (`guess.py`), but for rows that may be garbled.
 """
 
 import codecs
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.audience.guess import find_western
+from runner.audience.guess import Doubts, find_western
 from runner.audience.unpack import Packing, open_bytes, readable
 from runner.errors import InputError, Position, Problem
 
@@ -36,6 +36,7 @@ class Charset:
     codec: str
     remark: str | None = None
     clean: bool = False  # there is certainly no NUL
+    doubts: Doubts | None = None  # set when the encoding was found out by the words
 
 
 def charset_of(path: Path, packing: Packing, told: str | None = None) -> Charset:
@@ -67,9 +68,9 @@ def charset_of(path: Path, packing: Packing, told: str | None = None) -> Charset
         clean: list[bool] = []
         if _is_utf8(path, packing, clean):
             return Charset("utf-8", clean=all(clean))
-        find_western(path, packing)
+        doubts = find_western(path, packing)
         remark = f"{path.name} is read as Windows-1252, found out from its bytes"
-        return Charset("cp1252", f"{remark}; set recipients.encoding if names look wrong")
+        return Charset("cp1252", f"{remark}; set recipients.encoding if names look wrong", doubts=doubts)
 
 
 def _codec(told: str) -> str:

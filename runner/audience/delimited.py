@@ -56,7 +56,7 @@ def read_records(
     if remarks is not None and charset.remark:
         remarks.append(charset.remark)
     with _open(source.path, packing, charset, "strict") as file:
-        yield from _records(source.path, file, remarks, clean=charset.clean)
+        yield from _records(source.path, file, remarks, charset=charset)
 
 
 @contextmanager
@@ -92,12 +92,14 @@ class _Lines:
 
 
 def _records(
-    path: Path, file: Iterator[str], remarks: list[str] | None, *, clean: bool = False, whole: bool = True
+    path: Path, file: Iterator[str], remarks: list[str] | None, *, charset: Charset | None = None, whole: bool = True
 ) -> Iterator[Numbered]:
     csv.field_size_limit(_CELL_LIMIT)
     opening, skipped, told = _opening(file)
     delimiter = told or _delimiter(path, opening)
     lines = _Lines(chain(opening, file))
+    clean = charset is not None and charset.clean
+    doubts = charset.doubts if charset else None
     reader = csv.reader(chain(opening, file) if clean else lines, delimiter=delimiter, strict=True)
     width = full = row = ragged = blank = pending = 0
     first: Problem | None = None
@@ -120,6 +122,8 @@ def _records(
             if lines.nul is not None:
                 yield begins, _nul(row, lines.nul, skipped)
                 lines.nul = None
+            elif doubts and (word := doubts.word_in(cells)):
+                yield begins, _garbled(row, begins, word)
             elif len(cells) == width or (len(cells) > width and not any(map(str.strip, cells[width:]))):
                 yield begins, tuple(map(str.strip, cells[:width]))
             else:
@@ -193,6 +197,11 @@ def _columns(width: int) -> str:
 def _nul(row: int, place: tuple[int, int], skipped: int) -> Unreadable:
     words = f"row {row} holds a NUL byte (line {place[0] + skipped}, column {place[1]}), which no text does"
     return Unreadable(f"{words}; write the file again from where it came")
+
+
+def _garbled(row: int, line: int, word: str) -> Unreadable:
+    words = f'row {row} (line {line}) says "{word}" as Windows-1252, which the rest of the file seems to be'
+    return Unreadable(f"{words}; correct it, or set recipients.encoding: windows-1252 if it is right")
 
 
 def _check_nul(path: Path, place: tuple[int, int] | None, skipped: int) -> None:

@@ -34,17 +34,34 @@ class Evidence:
     odd: int = 0
     impossible: int = 0
     witness: str | None = None
+    icelandic: bool = False
+
+    def is_strange(self, word: str) -> bool:
+        """Whether this word may be garbled although the others look Western.
+
+        Where nothing but neutral words speaks for the guess, as in Hungarian, also what could be either.
+        """
+        bound = Look.OPEN if 4 * self.western >= self.neutral else Look.WESTERN
+        return look_of(word, icelandic=self.icelandic) > bound
 
     @property
     def convincing(self) -> bool:
-        """One word that cannot be Western is enough against it: a file of 1,000 Müllers and one £ukasz is no cp1252.
+        """Of a few words, one that cannot be Western is enough against it. Of many, some are odd in any language.
 
         Neutral words say little: of the Hungarian ones that aren't ASCII, nine in ten are, and the tenth is Mr Erdős.
         """
-        if self.impossible or self.neutral + self.western == 0:
+        strange = self.odd + self.impossible
+        total = self.neutral + self.western + strange
+        if not total - strange or self.open > self.western + self.neutral / 20:
             return False
-        return self.odd <= self.western / 20 + self.neutral / 150 and self.open <= self.western + self.neutral / 20
+        return strange <= max(TOLERATED * total, total >= ENOUGH) and strange <= self.western + self.neutral / 50
 
+
+TOLERATED = 0.05
+"""The share of strange words that lists of real names have: "Võro" in German. The rows with them are left out."""
+
+ENOUGH = 12
+"""From so many words on, one may be strange."""
 
 _ANY = "A-Za-z\x80-\x9f\xa1-\xac\xae-\uffff"
 WORD = re.compile(f"[{_ANY}]*[\x80-\x9f\xa1-\xac\xae-\uffff][{_ANY}]*")
@@ -66,7 +83,7 @@ def evidence(words: Iterable[str]) -> Evidence:
     """Judges each of the words, which hold the matches of `WORD`."""
     known = list(words)
     icelandic = _icelandic(known)
-    found = Evidence()
+    found = Evidence(icelandic=icelandic)
     worst = Look.WESTERN
     for word in known:
         look = look_of(word, icelandic=icelandic)

@@ -240,3 +240,26 @@ def test_whatever_the_bytes_are_there_is_an_answer(tmp_path: Path, content: byte
         return
     assert codec in ("utf-8", "cp1252", "utf-16-le", "utf-16-be")
     path.read_text(codec)
+
+
+STEMS = ["Müller", "Böhm", "Jäger", "Groß", "Köhler", "Krämer", "Schäfer", "Günther", "Weiß", "Lörrach", "Kühn", "Bär"]
+GERMAN = [stem + end for end in ("", "s", "mann", "berg", "feld") for stem in STEMS]
+
+
+def test_among_many_names_a_strange_one_is_left_out_by_itself(tmp_path: Path) -> None:
+    names = [*STEMS, "£ukasz", *GERMAN]
+    path = written(tmp_path, "name\n" + "".join(f"{name}\n" for name in names), "cp1252")
+    found = rows(Source(path))
+
+    assert [(name,) for name in names if name != "£ukasz"] == [row for row in found if not isinstance(row, Unreadable)]
+    [strange] = [row for row in found if isinstance(row, Unreadable)]
+    assert 'row 13 (line 14) says "£ukasz" as Windows-1252' in strange.words
+    assert "recipients.encoding: windows-1252" in strange.words
+
+
+def test_a_strange_name_is_read_when_the_campaign_says_so(tmp_path: Path) -> None:
+    path = written(tmp_path, "name\nMüller\n£ukasz\n", "cp1252")
+    with pytest.raises(InputError):
+        rows(Source(path))
+
+    assert ("£ukasz",) == rows(Source(path, encoding="windows-1252"))[-1]
