@@ -3,8 +3,8 @@
 `campaign check` imports this module, so phonenumbers and sqlite are loaded only once rows are read.
 """
 
-from collections.abc import Generator, Sequence
-from contextlib import closing
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import repeat
 from typing import TYPE_CHECKING
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from runner.audience import files
 from runner.audience.cells import Cells, Unreadable
 from runner.audience.spec import AudienceSpec
-from runner.audience.steady import unchanged
-from runner.errors import InputError
+from runner.audience.steady import changed, unchanged
+from runner.errors import InputError, Position
 from runner.models import Exclusion, ExclusionReason, Row
 
 if TYPE_CHECKING:
@@ -41,9 +41,13 @@ def read_audience(
     from runner.audience.suppression import Suppression
 
     duplicates = Duplicates(spec.duplicates)
-    suppression = Suppression(spec.suppress, country=spec.country, key=spec.key, country_column=spec.country_column)
-    with unchanged(spec.source.path), People() as people:
+    suppression = Suppression(
+        spec.suppress, country=spec.country, key=spec.key, country_column=spec.country_column, remarks=remarks
+    )
+    with _placed(spec.places), unchanged(spec.source.path), People() as people:
         header = files.read_header(spec.source)
+        if spec.header is not None and tuple(header) != spec.header:
+            raise changed(spec.source.path)
         judge = Judge(spec, header, suppression)
         read = _Reading(spec, header, judge, batch_size)
         if duplicates is Duplicates.REJECT:
@@ -55,6 +59,16 @@ def read_audience(
         with closing(read(remarks)) as batches:
             for rows in batches:
                 yield decide(rows, people)
+
+
+@contextmanager
+def _placed(places: Mapping[str, Position]) -> Generator[None, None, None]:
+    """Gives the problems with what the campaign file says of the source their places in it."""
+    try:
+        yield
+    except InputError as error:
+        placed = [replace(problem, where=problem.where or places.get(problem.path)) for problem in error.problems]
+        raise InputError(placed) from error
 
 
 class _Reading:

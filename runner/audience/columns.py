@@ -21,11 +21,11 @@ def find_phone_column(header: Sequence[str], wanted: str | None = None) -> str |
         return found[0]
     if found:
         return Problem(
-            f"several columns could hold the numbers: {_quoted(found)}", "say which one with recipients.phone"
+            f"several columns could hold the numbers: {quoted_names(found)}", "say which one with recipients.phone"
         )
     return Problem(
         f"no column is named {', '.join(PHONE_NAMES[:-1])} or {PHONE_NAMES[-1]}",
-        f"say which one holds the numbers with recipients.phone; the file has {_quoted(header)}",
+        f"say which one holds the numbers with recipients.phone; the file has {quoted_names(header)}",
     )
 
 
@@ -36,14 +36,21 @@ def find_column(header: Sequence[str], wanted: str) -> str | Problem:
     """
     if wanted in header:
         return wanted
+    if found := no_single_column(header, wanted):
+        return found
+    return Problem(f'there is no column "{wanted}"', _remedy(header, wanted))
+
+
+def no_single_column(header: Sequence[str], wanted: str) -> Problem | None:
+    """Why a name that is in the file can't be used: it means several columns, or one that holds no single values."""
     if isinstance(header, Header) and wanted in header.left_out:
-        kind = header.left_out[wanted]
-        return Problem(f'the column "{wanted}" holds {kind}, which is not a single value', "name another column")
+        what = f'the column "{wanted}" holds no single values, but {header.left_out[wanted]}'
+        return Problem(what, "name another column")
     if twins := repeated(header, wanted):
         places = listed([str(header.index(name) + 1) for name in twins])
         what = f'there are {len(twins)} columns named "{wanted}" (columns {places})'
         return Problem(what, f'rename all but one, or write "{twins[0]}"')
-    return Problem(f'there is no column "{wanted}"', _remedy(header, wanted))
+    return None
 
 
 def _remedy(header: Sequence[str], wanted: str) -> str:
@@ -52,10 +59,11 @@ def _remedy(header: Sequence[str], wanted: str) -> str:
 
     by_folded = {column.casefold(): column for column in header}
     close = get_close_matches(wanted.strip().casefold(), by_folded, n=1)
-    has = f"the file has {_quoted(header)}"
+    has = f"the file has {quoted_names(header)}"
     return f'did you mean "{by_folded[close[0]]}"? {has}' if close else has
 
 
-def _quoted(names: Sequence[str], limit: int = 20) -> str:
+def quoted_names(names: Sequence[str], limit: int = 20) -> str:
+    """`"phone", "name" and 12 more`."""
     shown = ", ".join(f'"{name}"' for name in names[:limit])
     return f"{shown} and {len(names) - limit} more" if len(names) > limit else shown

@@ -120,15 +120,15 @@ def _records(
                 continue
             row += 1
             if lines.nul is not None:
-                yield begins, _nul(row, lines.nul, skipped)
+                yield begins, _nul(lines.nul, skipped)
                 lines.nul = None
             elif doubts and (word := doubts.word_in(cells)):
-                yield begins, _garbled(row, begins, word)
+                yield begins, _garbled(begins, word)
             elif len(cells) == width or (len(cells) > width and not any(map(str.strip, cells[width:]))):
                 yield begins, tuple(map(str.strip, cells[:width]))
             else:
                 ragged += 1
-                problem = _ragged(row, begins, cells, width, full)
+                problem = _ragged(begins, cells, width, full)
                 first = first or _none_fits(path, begins, len(cells), width, delimiter)
                 yield begins, problem
     except csv.Error as error:
@@ -168,14 +168,14 @@ def _remark_delimiter(path: Path, delimiter: str, remarks: list[str] | None) -> 
         remarks.append(f"{path.name} has its cells parted by {_DELIMITERS[delimiter]}")
 
 
-def _ragged(row: int, line: int, cells: list[str], width: int, full: int) -> Unreadable:
+def _ragged(line: int, cells: list[str], width: int, full: int) -> Unreadable:
     count = len(cells)
     if width < count <= full:
         place = next(place for place, cell in enumerate(cells, 1) if place > width and cell.strip())
-        words = f"row {row} (line {line}) has text in column {place}, which has no name"
+        words = f"line {line} has text in column {place}, which has no name"
         return Unreadable(f"{words}; name it in the header, or empty the cell")
     have = "1 cell" if count == 1 else f"{count} cells"
-    words = f"row {row} (line {line}) has {have}, but the header names {_columns(width)}"
+    words = f"line {line} has {have}, but the header names {_columns(width)}"
     if count > width:
         return Unreadable(f"{words}; put a cell that holds the delimiter in double quotes")
     return Unreadable(f"{words}; add the missing cells, left empty if need be")
@@ -194,13 +194,13 @@ def _columns(width: int) -> str:
     return "1 column" if width == 1 else f"{width} columns"
 
 
-def _nul(row: int, place: tuple[int, int], skipped: int) -> Unreadable:
-    words = f"row {row} holds a NUL byte (line {place[0] + skipped}, column {place[1]}), which no text does"
+def _nul(place: tuple[int, int], skipped: int) -> Unreadable:
+    words = f"line {place[0] + skipped} holds a NUL byte (column {place[1]}), which no text does"
     return Unreadable(f"{words}; write the file again from where it came")
 
 
-def _garbled(row: int, line: int, word: str) -> Unreadable:
-    words = f'row {row} (line {line}) says "{word}" as Windows-1252, which the rest of the file seems to be'
+def _garbled(line: int, word: str) -> Unreadable:
+    words = f'line {line} says "{word}" as Windows-1252, which the rest of the file seems to be'
     return Unreadable(f"{words}; correct it, or set recipients.encoding: windows-1252 if it is right")
 
 

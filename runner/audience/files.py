@@ -32,6 +32,7 @@ __all__ = [
     "Numbered",
     "Unreadable",
     "check_where",
+    "filled_sheets",
     "is_text",
     "read_header",
     "read_numbered",
@@ -97,11 +98,9 @@ def read_numbered(source: Source) -> Generator[Numbered, None, None]:
     """Every row as (place, cells), for lists that may have no header; blank rows are passed over.
 
     A text file's place is the line on which the row begins, a spreadsheet's is the row as it shows it. Both yield the
-    header record first, as written. A Parquet file's place is the 1-based data row, and there is no header record. A
-    file that is there but holds nothing yields nothing.
+    header record first, as written. A Parquet file's place is the 1-based data row, and there is no header record.
+    Raises InputError as `read_rows` does.
     """
-    if _holds_nothing(source):
-        return
     found = identify(source.path)
     with unchanged(source.path):
         if found.kind is Kind.PARQUET:
@@ -118,6 +117,15 @@ def read_numbered(source: Source) -> Generator[Numbered, None, None]:
 def is_text(source: Source) -> bool:
     """Whether the places of `read_numbered` are lines, which an editor can go to."""
     return identify(source.path).kind is Kind.TEXT
+
+
+def filled_sheets(source: Source) -> list[str]:
+    """The names of a spreadsheet's sheets that are shown and hold anything; none for other formats."""
+    if identify(source.path).kind is not Kind.SPREADSHEET:
+        return []
+    from runner.audience import spreadsheet
+
+    return spreadsheet.filled_sheets(source.path)
 
 
 def check_where(source: Source) -> Problem | None:
@@ -176,7 +184,3 @@ def _no_sheet(source: Source) -> None:
     if source.sheet is not None:
         what = f"{source.path} has no sheets"
         raise InputError([Problem(what, "leave recipients.sheet out, or name a spreadsheet", "recipients.sheet")])
-
-
-def _holds_nothing(source: Source) -> bool:
-    return source.path.is_file() and source.path.stat().st_size == 0

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from runner.audience import kinds
-from runner.audience.phone import Number, is_country, normalise, not_a_country
+from runner.audience.phone import SET_COUNTRY, Number, is_country, normalise, not_a_country
 from runner.audience.spec import AudienceSpec
 from runner.audience.suppression import Suppression
 from runner.audience.written import quoted, why_no_key
@@ -51,7 +51,9 @@ class Judge:
             return Exclusion(ExclusionReason.INVALID_NUMBER, f"{spec.phone} is empty")
         found = normalise(fields[spec.phone], country)
         if isinstance(found, Exclusion):
-            return Exclusion(found.reason, f"{spec.phone}: {found.detail}")
+            fill_in = f"fill in {spec.country_column}" if spec.country_column else SET_COUNTRY
+            detail = found.detail.replace(SET_COUNTRY, fill_in)
+            return Exclusion(found.reason, f"{spec.phone}: {detail}")
         return found
 
     def _kind(self, number: Number) -> Exclusion | None:

@@ -30,12 +30,18 @@ _STRICT_RELATION = "{http://purl.oclc.org/ooxml/officeDocument/relationships}id"
 
 @dataclass(slots=True)
 class Oddities:
-    """`cells` maps the row of the sheet to its columns (from 1) and what they hold, in words."""
+    """`cells` maps the row of the sheet to its columns (from 1) and what they hold, in words.
+
+    `known`: the sheet was looked through.
+    """
 
     cells: dict[int, dict[int, str]] = field(default_factory=dict)
     hidden: int = 0
+    known: bool = False
 
     def remarks(self, name: str) -> list[str]:
+        if not self.known:
+            return [f"{name}: error values such as #N/A are read as empty cells in this format; XLSX tells them apart"]
         if not self.hidden:
             return []
         if self.hidden == 1:
@@ -57,6 +63,7 @@ def oddities(path: Path, sheet: str) -> Oddities:
             with archive.open(part) as file:
                 for piece in _pieces(iter(lambda: file.read(_READ), b"")):
                     _scan(path, piece, found)
+        found.known = True
     except (BadZipFile, KeyError, ET.ParseError, NotImplementedError, EOFError):
         return found  # the reader says what is wrong, or reads what it can
     return found

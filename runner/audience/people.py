@@ -5,11 +5,14 @@ now and then take two persons for one. Nothing in it needs to survive, so it nei
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from itertools import islice
 from types import TracebackType
 from typing import Self
+
+from runner.errors import StoppedError
 
 
 class Duplicates(StrEnum):
@@ -35,8 +38,18 @@ CREATE TABLE seen (
 """
 
 
+@contextmanager
+def _room() -> Generator[None, None, None]:
+    """Raises StoppedError when the disk of temporary files is full."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        remedy = "make room where temporary files go, or set TMPDIR to a folder with room"
+        raise StoppedError(f"the keys of the recipients could not be kept: {error}; {remedy}") from error
+
+
 class People:
-    """Remembers keys. A context manager."""
+    """Remembers keys. A context manager. Its methods raise StoppedError when there is no room for more."""
 
     def __init__(self) -> None:
         # The empty name is SQLite's own temporary database: on disk once it outgrows the cache, in a file without a
@@ -63,13 +76,14 @@ class People:
             first, second, times = known.get(key, (row, None, 0))
             before.append(times)
             known[key] = (first, row if times == 1 else second, times + 1)
-        self._base.execute("BEGIN")
-        self._base.executemany(
-            "INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?)",
-            # In the order of the key, neighbours share a page of the tree: a third faster on a million keys.
-            sorted((key, *facts) for key, facts in known.items()),
-        )
-        self._base.execute("COMMIT")
+        with _room():
+            self._base.execute("BEGIN")
+            self._base.executemany(
+                "INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?)",
+                # In the order of the key, neighbours share a page of the tree: a third faster on a million keys.
+                sorted((key, *facts) for key, facts in known.items()),
+            )
+            self._base.execute("COMMIT")
         return before
 
     def other_rows(self, sightings: Sequence[Sighting]) -> list[int | None]:
@@ -87,9 +101,9 @@ class People:
         while chunk := list(islice(wanted, _CHUNK)):
             marks = ",".join("?" * len(chunk))
             query = f"SELECT key, first, second, times FROM seen WHERE key IN ({marks})"  # noqa: S608 - only marks
-            known.update(
-                (key, (first, second, times)) for key, first, second, times in self._base.execute(query, chunk)
-            )
+            with _room():
+                rows = self._base.execute(query, chunk).fetchall()
+            known.update((key, (first, second, times)) for key, first, second, times in rows)
         return known
 
 

@@ -59,6 +59,7 @@ _REASONS = {
     ValidationResult.IS_POSSIBLE: "has the right length, but no such number range exists",
 }
 
+SET_COUNTRY = "set recipients.country"
 _WRITE_PLUS = "write + and the country code instead"
 _STYLES = {"national": PhoneNumberFormat.NATIONAL, "international": PhoneNumberFormat.INTERNATIONAL}
 
@@ -108,7 +109,8 @@ def phone_for_people(written: str, style: str = "international", country: str | 
         raise ValueError(f'{quoted(style)} is no way to write a number; use "national" or "international"')
     found = normalise(written, country)
     if isinstance(found, Exclusion):
-        raise ValueError(found.detail if written else '"" is no number')  # noqa: TRY004 - the value, not its type
+        detail = found.detail.replace(SET_COUNTRY, f'give its country, as in phone("{style}", "SG")')
+        raise ValueError(detail if written else '"" is no number')  # noqa: TRY004 - the value, not its type
     return format_number(parse(found.destination), _STYLES[style])
 
 
@@ -123,7 +125,7 @@ def _read(digits: str, country: str | None) -> Number | str:
     if _MIN_INTERNATIONAL <= len(digits) <= _MAX_DIGITS and (number := _international(f"+{digits}")):
         return number
     if country is None:
-        return "has no country code; set recipients.country"
+        return f"has no country code; {SET_COUNTRY}"
     return _why_invalid(digits, country)
 
 

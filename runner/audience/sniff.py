@@ -34,6 +34,9 @@ SUPPORTED = ".csv, .tsv, .txt, .xlsx or .parquet"
 _TEXT = (".csv", ".tsv", ".txt")
 _SPREADSHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 _PACKED = {".gz": Packing.GZIP, ".zst": Packing.ZSTD}
+_WEB_PAGE = "a web page (HTML)"
+_XML = "an XML spreadsheet of Excel 2003"
+_FOR_SPREADSHEETS = (_WEB_PAGE, _XML)
 _SAVE_AS_CSV = 'save it as "CSV UTF-8" and name that file'
 _HEAD = 4_096
 
@@ -104,8 +107,9 @@ def _by_ending(path: Path, head: bytes) -> Found:
         if found is None or not found.endswith(_WORKBOOK):
             raise _not(path, "a spreadsheet", found)
         return Found(Kind.SPREADSHEET)
+    found = content(path, head)
     words = f"{path} has the ending {ending or '(none)'}, which is not supported"
-    raise InputError.of(words, f"use a {SUPPORTED} file")
+    raise InputError.of(f"{words}, and is {found}" if found else words, f"use a {SUPPORTED} file")
 
 
 _WORKBOOK = ("(XLSX)", "(XLSB)", "(XLS)", "(ODS)")
@@ -146,7 +150,9 @@ def _must_be_text(path: Path, head: bytes) -> None:
         raise InputError.of(words, f"rename it to {path.name}{ending}")
     if "archive" in found or found.startswith("compressed"):
         raise InputError.of(words, "unpack it, and name the file that is in it")
-    raise InputError.of(words, 'open it in a spreadsheet and save it as "CSV UTF-8"')
+    if found in _FOR_SPREADSHEETS:
+        raise InputError.of(words, 'open it in a spreadsheet and save it as "CSV UTF-8"')
+    raise InputError.of(words, "export the list as CSV from where it came")
 
 
 def _not(path: Path, kind: str, found: str | None) -> InputError:
@@ -154,7 +160,7 @@ def _not(path: Path, kind: str, found: str | None) -> InputError:
         words = f"{path} is not {kind}, as its ending says, but looks like plain text"
         return InputError.of(words, "rename it to .csv if that is what it is")
     remedy = _SAVE_AS_CSV
-    if found.startswith("a web page"):
+    if found == _WEB_PAGE:
         remedy = f"open it in a spreadsheet and {_SAVE_AS_CSV}"
     elif found == "a Parquet file":
         remedy = f"rename it to {path.with_suffix('.parquet').name}"
@@ -170,9 +176,9 @@ def content(path: Path, head: bytes) -> str | None:
             return words
     text = _as_ascii(head)
     if _XML_SPREADSHEET in text:
-        return "an XML spreadsheet of Excel 2003"
+        return _XML
     if _WEB.match(text):
-        return "a web page (HTML)"
+        return _WEB_PAGE
     if _JSON.match(text):
         return "a JSON document"
     return None

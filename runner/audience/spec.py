@@ -1,7 +1,10 @@
 """What the audience room is asked for."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from runner.errors import Position
 
 DEFAULT_TYPES = frozenset({"mobile", "fixed-line-or-mobile", "voip"})
 """The kinds of numbers that an SMS can reach."""
@@ -39,6 +42,9 @@ class AudienceSpec:
     `duplicates` is first, reject or all. Empty `countries` means that all are allowed but `deny_countries`. `types` are
     the kinds of numbers that are sent to. With `wants_zones` each recipient's time zones are found out: from
     `zone_column` where it is filled, else from the number.
+
+    `header` is the one that all this was held against; reading fails when the file has another one by then. `places`
+    says where the campaign file says how the source is read: `recipients.where` → its position.
     """
 
     source: Source
@@ -53,3 +59,5 @@ class AudienceSpec:
     types: frozenset[str] = DEFAULT_TYPES
     wants_zones: bool = False
     zone_column: str | None = None
+    header: tuple[str, ...] | None = None
+    places: Mapping[str, Position] = field(default_factory=dict)

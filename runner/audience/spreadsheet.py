@@ -56,10 +56,16 @@ def read_records(source: Source, remarks: list[str] | None) -> Generator[Numbere
         yield from _records(source.path, sheet, odd, remarks)
 
 
+def filled_sheets(path: Path) -> list[str]:
+    """The names of the sheets that are shown and hold anything."""
+    with readable(path), _book(path) as book:
+        return [name for name in _shown(book) if book.get_sheet_by_name(name).start is not None]
+
+
 def _records(
     path: Path, sheet: "CalamineSheet", odd: Oddities, remarks: list[str] | None = None
 ) -> Generator[Numbered, None, None]:
-    width = row = blank = pending = 0
+    width = blank = pending = 0
     if sheet.start is None:
         return
     for number, values in enumerate(sheet.iter_rows(), 1):
@@ -77,15 +83,12 @@ def _records(
             width = len(header)
             yield number, tuple(header)
             continue
-        row += 1
         column = next((place for place in sorted(marks) if place <= width), None) if marks else None
         if marks and column is not None:
-            words = f"row {row} (row {number} of the sheet) holds {marks[column]}"
+            words = f"row {number} of the sheet holds {marks[column]}"
             yield number, Unreadable(f'{words} in the column "{header[column - 1]}"; correct the cell, or empty it')
-        elif any(cells[:width]):
+        elif any(cells[:width]):  # else there is nothing but a note beside the table
             yield number, tuple(cells[:width])
-        else:
-            row -= 1  # nothing but a note beside the table
     remark_blank(path, blank, remarks)
 
 
@@ -146,12 +149,21 @@ def _opened(path: Path) -> "CalamineWorkbook":
             raise error from None
 
 
-def _sheet_name(source: Source, book: "CalamineWorkbook", remarks: list[str] | None) -> str:
+def _shown(book: "CalamineWorkbook") -> list[str]:
     from python_calamine import SheetTypeEnum, SheetVisibleEnum
 
-    sheets = [sheet for sheet in book.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
-    names = [sheet.name for sheet in sheets]
+    return [
+        sheet.name
+        for sheet in book.sheets_metadata
+        if sheet.typ == SheetTypeEnum.WorkSheet and sheet.visible == SheetVisibleEnum.Visible
+    ]
+
+
+def _sheet_name(source: Source, book: "CalamineWorkbook", remarks: list[str] | None) -> str:
+    from python_calamine import SheetTypeEnum
+
     if source.sheet is not None:
+        names = [sheet.name for sheet in book.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
         if source.sheet in names:
             return source.sheet
         close = get_close_matches(source.sheet.casefold(), [name.casefold() for name in names], n=1)
@@ -159,7 +171,7 @@ def _sheet_name(source: Source, book: "CalamineWorkbook", remarks: list[str] | N
         listed = ", ".join(f'"{name}"' for name in names[:20])
         remedy = f'did you mean "{guess}"? it has {listed}' if guess else f"it has {listed or 'none'}"
         raise InputError([Problem(f'{source.path} has no sheet "{source.sheet}"', remedy, "recipients.sheet")])
-    shown = [sheet.name for sheet in sheets if sheet.visible == SheetVisibleEnum.Visible]
+    shown = _shown(book)
     if not shown:
         raise InputError.of(f"{source.path} shows no sheet", "name one with recipients.sheet")
     if len(shown) > 1 and remarks is not None:

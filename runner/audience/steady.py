@@ -21,10 +21,10 @@ def unchanged(path: Path) -> Generator[None, None, None]:
         yield
     except Exception as error:
         if before is not None and _stamp(path) != before:
-            raise _changed(path) from error
+            raise changed(path) from error
         raise
     if before is not None and _stamp(path) != before:
-        raise _changed(path)
+        raise changed(path)
 
 
 def _stamp(path: Path) -> Stamp | None:
@@ -35,5 +35,6 @@ def _stamp(path: Path) -> Stamp | None:
     return facts.st_ino, facts.st_size, facts.st_mtime_ns
 
 
-def _changed(path: Path) -> InputError:
+def changed(path: Path) -> InputError:
+    """Words for a file that is no longer what it was."""
     return InputError.of(f"{path} changed while it was read", "run again when it is written whole")

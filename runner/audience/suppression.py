@@ -1,43 +1,29 @@
 """Suppression lists: the people who must not be texted, whatever the recipient file says.
 
-A list that is missing, unreadable or partly junk stops the plan. Sending because a list failed to load is the one
-mistake that cannot be made good. So nothing is guessed about what a column holds either: customer numbers of eight
+A list that is missing, empty, unreadable or partly junk stops the plan. Sending because a list failed to load is the
+one mistake that cannot be made good. So nothing is guessed about what a column holds either: customer numbers of eight
 digits would pass for phone numbers in Singapore, and everybody on the list would be sent to.
 """
 
-import re
+from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from pathlib import Path
 
 from runner.audience import files
 from runner.audience.cells import Numbered, Unreadable
-from runner.audience.columns import PHONE_NAMES, find_column
+from runner.audience.columns import quoted_names
+from runner.audience.list_columns import ListColumns, find_columns
 from runner.audience.listed import Listed
 from runner.audience.phone import Number, is_country, normalise, not_a_country
 from runner.audience.sniff import Kind, identify
 from runner.audience.spec import Source, SuppressionList
-from runner.audience.written import why_no_key
+from runner.audience.steady import unchanged
+from runner.audience.written import quoted, why_no_key
 from runner.errors import InputError, Position, Problem
 
-_EXAMPLES = 5
+_EXAMPLES = 2
+_MOST_KINDS = 5
 _IN_DOUBT = "nothing is sent while a suppression list is in doubt"
-# A first line such as "+65 9123 4567" is a number already; "Phone" or "opted_out_2026" is a header.
-_LIKE_A_NUMBER = re.compile(r"['\"]?[+(]*[0-9][0-9 ().-]*['\"]?")
-# How a column is called when its name stands in the header more than once.
-_REPEATED = re.compile(r" \(column [0-9]+\)'*")
-_NAMES = f"{', '.join(PHONE_NAMES[:-1])} or {PHONE_NAMES[-1]}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """The places of what a list's rows hold. A list without a header begins with an entry."""
-
-    phone: int | None = None
-    key: int | None = None
-    country: int | None = None
-    has_header: bool = True
 
 
 class Suppression:
@@ -47,7 +33,8 @@ class Suppression:
     says it for each row. `key` is the column that tells recipients apart: a list with a column of that name (in any
     case), or with the one that it names itself, suppresses by key too. A row may hold a number, a key or both.
 
-    Raises InputError for every list that cannot be read and for entries that are no numbers, all at once.
+    Raises InputError for every list that cannot be read and for entries that are no numbers, all at once. `remarks`
+    collects a sentence on how much the lists hold, for people.
     """
 
     def __init__(
@@ -57,19 +44,26 @@ class Suppression:
         country: str | None = None,
         key: str | None = None,
         country_column: str | None = None,
+        remarks: list[str] | None = None,
     ) -> None:
         self._country = country
         self._key = key
         self._country_column = country_column
         self._listed = Listed()
         problems: list[Problem] = []
+        held: list[str] = []
         for one in lists:
+            before = len(self)
             try:
-                self._load(one)
+                with unchanged(one.path):
+                    self._load(one)
             except InputError as error:
                 problems += error.problems
+            held.append(f"{len(self) - before:,} of {one.path.name}")
         if problems:
             raise InputError(problems)
+        if held and remarks is not None:
+            remarks.append(f"numbers and keys on suppression lists: {', '.join(held)}")
 
     def __len__(self) -> int:
         """Entries, numbers and keys, counting each as often as it is listed."""
@@ -89,29 +83,27 @@ class Suppression:
 
     def _load(self, one: SuppressionList) -> None:
         source = Source(one.path)
-        if _is_blank(one.path):
-            return
         header = files.read_header(source)
-        columns = _Finder(one, header, self._key).columns(self._country, self._country_column)
+        columns = find_columns(one, header, key=self._key, country=self._country, country_column=self._country_column)
+        _refuse_more_sheets(source)
         name = one.path.name
-        junk: list[tuple[int, str, str]] = []
-        count = 0
+        junk = _Junk(source)
+        entries = 0
         with closing(_entries(source, header, columns)) as rows:
             for place, cells in rows:
+                entries += 1
                 if isinstance(cells, Unreadable):
-                    what, remedy = cells.words, _IN_DOUBT
+                    junk.add(place, cells.words, _IN_DOUBT, "cannot be read")
                 elif trouble := self._take(name, cells, columns):
-                    what, remedy = trouble, f"correct the entry or remove it; {_IN_DOUBT}"
-                else:
-                    continue
-                count += 1
-                if count <= _EXAMPLES:
-                    junk.append((place, what, remedy))
+                    junk.add(place, trouble, f"correct the entry or remove it; {_IN_DOUBT}", _kind(trouble, cells))
         self._listed.seal(name)
         if junk:
-            raise InputError(_junk(source, junk, count))
+            raise InputError(junk.problems(entries))
+        if not entries and not columns.is_named:
+            what = f"{one.path} holds nothing but {quoted(header[0])}, which is neither a number nor named like them"
+            raise InputError.of(what, f"if nobody is on the list, let it hold one line, phone; {_IN_DOUBT}")
 
-    def _take(self, name: str, cells: Sequence[str], columns: _Columns) -> str | None:
+    def _take(self, name: str, cells: Sequence[str], columns: ListColumns) -> str | None:
         """Takes a row's number and key. Answers what is wrong with the row, if anything."""
         written = cells[columns.phone] if columns.phone is not None else ""
         key = cells[columns.key] if columns.key is not None else ""
@@ -134,12 +126,15 @@ class Suppression:
         return None
 
 
-def _is_blank(path: Path) -> bool:
-    """A list without anybody on it is fine, even without a header."""
-    return path.is_file() and path.stat().st_size == 0
+def _refuse_more_sheets(source: Source) -> None:
+    """Only the first sheet is read, and there is no telling that nobody on another one has opted out."""
+    names = files.filled_sheets(source)
+    if len(names) > 1:
+        what = f"{source.path} has more than one sheet with something in it: {quoted_names(names)}"
+        raise InputError.of(what, f"save each list as a file of its own, and empty the others; {_IN_DOUBT}")
 
 
-def _entries(source: Source, header: list[str], columns: _Columns) -> Generator[Numbered, None, None]:
+def _entries(source: Source, header: list[str], columns: ListColumns) -> Generator[Numbered, None, None]:
     """Every entry with its line, or its row where there are no lines; a header that is an entry comes first."""
     with closing(files.read_numbered(source)) as rows:
         if identify(source.path).kind is not Kind.PARQUET:
@@ -151,91 +146,47 @@ def _entries(source: Source, header: list[str], columns: _Columns) -> Generator[
         yield from rows
 
 
-def _nothing(columns: _Columns) -> str:
+def _nothing(columns: ListColumns) -> str:
     if columns.key is None:
         return "there is no number"
     return "there is no key" if columns.phone is None else "there is neither a number nor a key"
 
 
-class _Finder:
-    """Finds what the columns of a list hold, or says what is in doubt."""
+class _Junk:
+    """The entries of a list that are none: some of every kind, and how many there are."""
 
-    def __init__(self, one: SuppressionList, header: list[str], key: str | None) -> None:
-        self._list = one
-        self._header = header
-        self._key = key
-        self._problems: list[Problem] = []
+    def __init__(self, source: Source) -> None:
+        self._path = source.path
+        self._is_text = files.is_text(source)
+        self._kinds: Counter[str] = Counter()
+        self._shown: list[Problem] = []
 
-    def columns(self, country: str | None, country_column: str | None) -> _Columns:
-        one, header = self._list, self._header
-        if one.key is not None and self._key is None:
-            what = f'the column "{one.key}" is to hold keys, but the campaign has none'
-            self._problem(what, "name the recipients' column that tells persons apart with recipients.key")
-        if len(header) == 1 and one.phone is None and one.key is None:
-            found = self._lone(country)
-        else:
-            phone = self._place(one.phone, PHONE_NAMES, "numbers", "phone")
-            key = self._place(one.key, [self._key] if self._key else [], "keys", "key")
-            found = _Columns(phone, None if key == phone else key, self._named(country_column))
-        if found.phone is None and found.key is None and not self._problems:
-            names = f"{_NAMES}, or {self._key} for keys" if self._key else _NAMES
-            self._problem(f"no column is named {names}", f"rename one; the list has {_quoted(header)}")
-        if self._problems:
-            raise InputError(self._problems)
-        return found
+    def __bool__(self) -> bool:
+        return bool(self._shown)
 
-    def _lone(self, country: str | None) -> _Columns:
-        """A lone column holds numbers, whatever it is called, unless it may hold keys as well."""
-        name = self._header[0]
-        if _LIKE_A_NUMBER.fullmatch(name) or isinstance(normalise(name, country), Number):
-            return _Columns(phone=0, has_header=False)
-        if self._key is None or name.casefold() in PHONE_NAMES:
-            return _Columns(phone=0)
-        if name.casefold() == self._key.casefold():
-            return _Columns(key=0)
-        self._problem(
-            f'its only column, "{name}", may hold numbers or {self._key}',
-            f'name it phone or {self._key}, or say which: {{file: {self._list.path.name}, phone: "{name}"}}',
-        )
-        return _Columns()
-
-    def _place(self, wanted: str | None, names: Sequence[str], what: str, option: str) -> int | None:
-        """The column that is `wanted`, or else the only one with one of the `names`, in any case."""
-        if wanted is not None:
-            found = find_column(self._header, wanted)
-            if isinstance(found, str):
-                return self._header.index(found)
-            self._problem(found.what, found.remedy)
-            return None
-        folded = [name.casefold() for name in names]
-        places = [place for place, name in enumerate(self._header) if _REPEATED.sub("", name).casefold() in folded]
-        if len(places) > 1:
-            several = _quoted([self._header[place] for place in places])
-            self._problem(
-                f"several columns could hold the {what}: {several}",
-                f'say which one: {{file: {self._list.path.name}, {option}: "{self._header[places[0]]}"}}',
-            )
-        return places[0] if len(places) == 1 else None
-
-    def _named(self, column: str | None) -> int | None:
-        return self._header.index(column) if column in self._header else None
-
-    def _problem(self, what: str, remedy: str) -> None:
-        self._problems.append(Problem(f"{self._list.path}: {what}", remedy))
-
-
-def _junk(source: Source, junk: list[tuple[int, str, str]], count: int) -> Iterator[Problem]:
-    is_text = files.is_text(source)
-    for place, what, remedy in junk:
-        if is_text:
-            yield Problem(what, remedy, where=Position(str(source.path), place, 1))
+    def add(self, place: int, what: str, remedy: str, kind: str) -> None:
+        if kind not in self._kinds and len(self._kinds) >= _MOST_KINDS:
+            kind = "something else"
+        self._kinds[kind] += 1
+        if self._kinds[kind] > _EXAMPLES:
+            return
+        if self._is_text:
+            self._shown.append(Problem(what, remedy, where=Position(str(self._path), place, 1)))
         else:
             row = f"row {place}" if place else "the name of its column"
-            yield Problem(f"{source.path}: {row}: {what}", remedy)
-    if count > len(junk):
-        yield Problem(f"{source.path}: {count - len(junk):,} more entries are in doubt")
+            self._shown.append(Problem(f"{self._path}: {row}: {what}", remedy))
+
+    def problems(self, entries: int) -> Iterator[Problem]:
+        yield from self._shown
+        if (count := self._kinds.total()) > len(self._shown):
+            kinds = ", ".join(f"{times:,} × {kind}" for kind, times in self._kinds.most_common())
+            most = count > entries // 2
+            remedy = "is it the right column, and recipients.country the country of its numbers?" if most else ""
+            yield Problem(f"{self._path}: {count:,} of its {entries:,} entries are in doubt: {kinds}", remedy)
 
 
-def _quoted(names: Sequence[str], limit: int = 20) -> str:
-    shown = ", ".join(f'"{name}"' for name in names[:limit])
-    return f"{shown} and {len(names) - limit} more" if len(names) > limit else shown
+def _kind(words: str, cells: Sequence[str]) -> str:
+    """What is wrong, without the cell that it is wrong with."""
+    for cell in cells:
+        words = words.removeprefix(f"{quoted(cell)} ")
+    return words.partition(";")[0]

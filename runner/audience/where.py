@@ -1,8 +1,7 @@
 """`recipients.where`: a condition in SQL over the columns of one row. Imported only with one, as polars takes 0.2 s.
 
-Polars evaluates it, batch by batch, so it must look at one row alone: an average over a batch would depend on where
-the batches end. Functions are therefore a closed list; it also keeps out those that read other files, the clock or
-chance. A condition that is NULL doesn't hold.
+Polars evaluates it, batch by batch, so it must look at one row alone; see `where_words.py`. A condition that is NULL
+doesn't hold.
 """
 
 import re
@@ -11,43 +10,16 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from runner.audience.cells import Cells, Unreadable
-from runner.errors import InputError, Problem
+from runner.audience.where_words import WRITE_DATE, check_words, wrong
+from runner.audience.written import quoted
 
 if TYPE_CHECKING:
     import polars as pl
 
-_FUNCTIONS = frozenset({
-    "abs", "ceil", "ceiling", "floor", "ln", "log", "log10", "log2", "mod", "pow", "power", "round", "sign", "sqrt",
-    "div", "cast", "try_cast", "coalesce", "greatest", "least", "if", "ifnull", "nullif", "date", "date_part",
-    "extract", "strftime", "strptime", "timestamp", "concat", "concat_ws", "ends_with", "starts_with", "left", "right",
-    "lower", "upper", "initcap", "length", "char_length", "character_length", "octet_length", "ltrim", "rtrim", "trim",
-    "btrim", "lpad", "rpad", "regexp_like", "replace", "reverse", "split_part", "strpos", "position", "substr",
-    "substring", "normalize",
-})  # fmt: skip
-# Words of SQL and names of types that may stand before a parenthesis without being functions.
-_BEFORE_PARENTHESIS = frozenset({
-    "and", "or", "not", "in", "like", "ilike", "between", "is", "case", "when", "then", "else", "any", "all",
-    "rlike", "regexp", "varchar", "char", "decimal", "numeric", "dec", "float", "timestamp", "time", "datetime", "from",
-})  # fmt: skip
-_DATE = "write the date as DATE '2026-12-31'"
-_BANNED = {
-    "select": "no other table can be asked",
-    "exists": "no other table can be asked",
-    "over": "it sees one row at a time",
-    # A plan must be the same today and tomorrow: its fingerprint is what was approved.
-    "current_date": _DATE,
-    "current_timestamp": _DATE,
-    "current_time": _DATE,
-    "localtimestamp": _DATE,
-    "localtime": _DATE,
-    "now": _DATE,
-}
-_TOKEN = re.compile(
-    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|--[^\n]*|/\*.*?\*/|(?P<word>[A-Za-z_]\w*)(?P<call>\s*\()?", re.DOTALL
-)
 _PLACE = re.compile(r"Line: (\d+), Column: (\d+)")
 _COLUMN_OF_ERROR = re.compile(r'col\("((?:[^"\\]|\\.)*)"\)')
 _BAD_VALUE = re.compile(r"in column '(.*?)' for \d+ out of \d+ values?: \[(.*?)\]", re.DOTALL)
+_NO_CAST = re.compile(r"casting from .* not supported")
 _KEPT = "\0kept"
 
 
@@ -63,13 +35,13 @@ class Where:
 
         self._condition = condition
         self._kinds = kinds
-        _check_words(condition)
+        check_words(condition)
         try:
             self._expression = pl.sql_expr(condition)
         except (pl.exceptions.PolarsError, BaseException) as error:
             if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
                 raise
-            raise _wrong(*_syntax(condition, str(error))) from error
+            raise wrong(*_syntax(condition, str(error))) from error
         self.columns: list[str] = list(dict.fromkeys(self._expression.meta.root_names()))
         self._check_columns()
         self._check_types()
@@ -105,8 +77,8 @@ class Where:
                 try:
                     _answers(frame.slice(place, 1), self._expression)
                 except pl.exceptions.PolarsError as single:
-                    raise _wrong(*_failed(str(single), number)) from error
-            raise _wrong(*_failed(str(error), None)) from error
+                    raise wrong(*_failed(str(single), number)) from error
+            raise wrong(*_failed(str(error), None)) from error
 
     def _check_columns(self) -> None:
         unknown = [name for name in self.columns if name not in self._kinds]
@@ -115,16 +87,15 @@ class Where:
             by_folded = {column.casefold(): column for column in self._kinds}
             close = get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.75)
             hint = f"if it is text, write it in single quotes: '{name}'"
-            if close:
+            if parts := [column for column in self._kinds if column.startswith(f"{name}.")]:
+                hint = f'write a name with a dot in double quotes: "{parts[0]}"'
+            elif close:
                 near = by_folded[close[0]]
                 written = near if re.fullmatch(r"[A-Za-z_]\w*", near) else f'"{near}" in double quotes'
                 hint = f"did you mean {written}? {hint}"
-            elif any(column.startswith(f"{name}.") for column in self._kinds):
-                near = next(column for column in self._kinds if column.startswith(f"{name}."))
-                hint = f'write a name with a dot in double quotes: "{near}"'
-            raise _wrong(f'there is no column "{name}"', hint)
+            raise wrong(f'there is no column "{name}"', hint)
         if not self.columns:
-            raise _wrong("looks at no column", "write one such as consent = 'yes'")
+            raise wrong("looks at no column", "write one such as consent = 'yes'")
 
     def _check_types(self) -> None:
         import polars as pl
@@ -135,11 +106,24 @@ class Where:
             if kind == pl.Boolean:
                 # The plan of an empty frame leaves out some checks that its rows would meet.
                 _answers(pl.DataFrame({name: [None] for name in self.columns}, schema=empty.schema), self._expression)
+                self._check_casts(empty.schema)
         except pl.exceptions.PolarsError as error:
-            raise _wrong(*self._mismatch(str(error))) from error
+            raise wrong(*self._mismatch(str(error))) from error
         if kind != pl.Boolean:
             example = f"{self.columns[0]} IS NOT NULL"
-            raise _wrong("is not a condition, which is true or false", f"compare it with something, or write {example}")
+            raise wrong("is not a condition, which is true or false", f"compare it with something, or write {example}")
+
+    def _check_casts(self, schema: "pl.Schema") -> None:
+        """Asks with some text: there are casts that polars refuses only then, for whatever the text is."""
+        import polars as pl
+
+        row = {name: ["1" if kind == pl.String else None] for name, kind in schema.items()}
+        try:
+            _answers(pl.DataFrame(row, schema=schema), self._expression)
+        except pl.exceptions.PolarsError as error:
+            if _NO_CAST.search(str(error)):
+                raise
+            # "1" may not be what is cast: that the rows will show
 
     def _mismatch(self, error: str) -> tuple[str, str]:
         """Words for a comparison or function that doesn't suit a type."""
@@ -148,6 +132,10 @@ class Where:
         kind = _in_words(self._kinds[name])
         written = name if re.fullmatch(r"[A-Za-z_]\w*", name) else f'"{name}"'
         what = f'"{name}" is {kind}, and is used as something else'
+        if "regex" in error:
+            return "holds a pattern that is no regular expression", "escape brackets with a backslash, or use LIKE"
+        if "to a string value" in error and kind == "text":
+            return "compares a date with text", f"{WRITE_DATE}, or compare two texts: {written} > '2026-12-31'"
         if "cannot compare string with numeric" in error:
             if kind == "text":
                 what = f'"{name}" is text, and is compared with a number'
@@ -155,26 +143,15 @@ class Where:
             return f'"{name}" is {kind}, and is compared with text', "write the number without quotes"
         if kind in ("a date", "a time"):
             return what, f"compare it with DATE '2026-12-31' or TIMESTAMP '2026-12-31 10:00:00': {written} > DATE '…'"
+        if kind == "text" and "Boolean" in error:
+            return what, f"compare it with what it holds: {written} = 'true'"
         if kind == "text":
-            return what, f"write CAST({written} AS INT) or CAST({written} AS DATE) where it stands for one"
+            return what, f"write CAST({written} AS INT) for a number, DATE({written}, '%Y-%m-%d') for a date"
         return what, "compare it with a value of its own type"
 
 
 def _answers(frame: "pl.DataFrame", expression: "pl.Expr") -> list[bool]:
     return frame.with_columns(expression.fill_null(value=False).alias(_KEPT))[_KEPT].to_list()
-
-
-def _check_words(condition: str) -> None:
-    for match in _TOKEN.finditer(condition):
-        word = (match["word"] or "").lower()
-        if match[0].startswith(("--", "/*")):
-            raise _wrong("holds a comment", "leave it out")
-        if word in _BANNED:
-            raise _wrong(f"cannot use {word.upper()}", _BANNED[word])
-        if match["call"] and word not in _FUNCTIONS | _BEFORE_PARENTHESIS:
-            close = get_close_matches(word, _FUNCTIONS, n=1, cutoff=0.8)
-            hint = f"did you mean {close[0].upper()}?" if close else "a condition sees one row at a time;"
-            raise _wrong(f"cannot use {word.upper()}()", f"{hint} there are LOWER, LENGTH, COALESCE and the like")
 
 
 def _syntax(condition: str, error: str) -> tuple[str, str]:
@@ -190,15 +167,12 @@ def _syntax(condition: str, error: str) -> tuple[str, str]:
 def _failed(error: str, row: int | None) -> tuple[str, str]:
     at = f" on row {row}" if row is not None else ""
     if found := _BAD_VALUE.search(error):
-        value = found[2].strip('"')
-        shown = value if len(value) <= 40 else f"{value[:40]}…"
-        what = f'cannot turn "{shown}" in the column "{found[1]}" into what it is cast to{at}'
+        value = quoted(found[2].strip('"'))
+        what = f'cannot turn {value} in the column "{found[1]}" into what it is cast to{at}'
+        if "strptime" in error:
+            return what, "correct the cell, or the format that it is written in"
         return what, "correct the cell, or write TRY_CAST, which makes it NULL"
     return f"fails{at}: {error.splitlines()[0]}", "use TRY_CAST where a value may not fit"
-
-
-def _wrong(what: str, remedy: str) -> InputError:
-    return InputError([Problem(what, remedy, "recipients.where")])
 
 
 def _typed(name: str, kind: "pl.DataType | None") -> "pl.Expr":

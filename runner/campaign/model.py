@@ -4,7 +4,7 @@ The keys are camelCase in the file and in the JSON Schema, snake_case here. The 
 `canonical` unfolds the shorthands. `fields` tells how a single value is read; `examples` are for messages too.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -186,7 +186,10 @@ class Campaign(Section):
     @model_validator(mode="after")
     def _is_sendable(self) -> Self:
         first, last = self.not_before, self.not_after
-        if isinstance(first, datetime) and isinstance(last, datetime) and last <= first:
+        # A time of day is today's for both, so that a run between 22:00 and 06:00 could never start.
+        moments = isinstance(first, datetime) and isinstance(last, datetime) and last <= first
+        times = isinstance(first, time) and isinstance(last, time) and last <= first
+        if moments or times:
             raise Wrong("is not after notBefore", "write a later time, or leave one of the two out", key="notAfter")
         if self.limits.cost and self.prices is None:
             raise Wrong("cannot hold a cost without prices", 'add a line such as "prices: prices.csv"', key="limits")

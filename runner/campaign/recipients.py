@@ -63,8 +63,7 @@ class Cooldown(Section):
 
     messages: Most = Field(description="The most messages to one number in that time.", examples=[2])
     per: SomeTime = Field(
-        description="The time that is looked back, over all campaigns of the ledger; this run's own messages don't "
-        "count against it twice.",
+        description="The time that is looked back, over all campaigns of the ledger.",
         examples=["7d"],
     )
 
@@ -88,7 +87,7 @@ class Recipients(Section):
     where: Annotated[str, parsed(values.condition), schema(minLength=1)] | None = Field(
         default=None,
         description="A condition in SQL over the file's columns; rows that don't fulfil it are left out. Columns of a "
-        "CSV or XLSX are text, an empty cell is NULL.",
+        "CSV or XLSX are text, an empty cell is NULL. A date is made with DATE(column, '%Y-%m-%d').",
         examples=["consent = 'yes' AND city = 'Penang'"],
     )
     phone: Column | None = Field(
@@ -122,7 +121,8 @@ class Recipients(Section):
     suppress: tuple[Suppression, ...] = Field(
         default=(),
         description="Files of numbers that are not sent to, or {file, phone, key} where columns need naming. A column "
-        "named like recipients.key counts too. CAMPAIGN_SUPPRESS adds files for every campaign.",
+        "named like recipients.key counts too. An empty file stops the plan: a list that nobody is on is a header "
+        "alone. CAMPAIGN_SUPPRESS adds files for every campaign.",
         examples=[["recipients/opted-out.csv", {"file": "recipients/left.csv", "key": "member_id"}]],
     )
     countries: tuple[CountryCode, ...] = Field(

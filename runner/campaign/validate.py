@@ -100,6 +100,9 @@ def _put(tree: Any, path: KeyPath, value: object) -> None:  # noqa: ANN401 - a t
 
 def _drop(tree: Any, path: KeyPath) -> None:  # noqa: ANN401
     *parents, last = path
-    for part in parents:
-        tree = tree[part]
-    del tree[last]
+    part = tree
+    for name in parents:
+        part = part[name]
+    del part[last]
+    if part == []:  # that a list without its one wrong item is empty would be no news
+        _drop(tree, tuple(parents))

@@ -1,7 +1,10 @@
 """Where output goes: one JSON document or what people read, never both on one stream."""
 
+import io
+import json
 import signal
 import sys
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,11 +23,43 @@ def clean(text: str) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
 
 
+def print_wrapped(console: "Console", words: str, style: str | None = None) -> None:
+    """One line, or several that don't break inside of a word; those after the first stand deeper."""
+    depth = len(words) - len(words.lstrip())
+    # A word that is longer than a line is a path or a link: whole, it can be copied.
+    lines = textwrap.wrap(
+        clean(words),
+        max(console.width, 40),
+        subsequent_indent=" " * (depth + 2),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    console.print("\n".join(lines), style=style)
+
+
 def print_json(document: Any) -> None:  # noqa: ANN401 (any JSON)
     """Print the one document of `--json`."""
     import orjson
 
-    sys.stdout.write(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n")
+    try:
+        text = orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
+    except orjson.JSONEncodeError:  # the name of a file isn't UTF-8: its bytes become question marks
+        text = json.dumps(document, indent=2, ensure_ascii=False)
+    print_document(f"{text}\n")
+
+
+def print_document(text: str) -> None:
+    """Print what is for a program or a file: in UTF-8, whatever the terminal has (JSON has to be: RFC 8259)."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="replace")
+    sys.stdout.write(text)
+
+
+def forgive_encodings() -> None:
+    """Show a character that the terminal's encoding lacks as its code: it must not end a run in the middle."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def say(text: str) -> None:

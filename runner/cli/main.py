@@ -7,6 +7,7 @@ Exit codes: 0 all accepted or nothing to do; 1 finished with rejected or unknown
 import signal
 import sys
 import traceback
+from itertools import pairwise
 from types import FrameType
 from typing import NoReturn
 
@@ -14,7 +15,7 @@ import typer
 from typer.exceptions import TyperException
 
 from runner.cli import check, plan, preview, prices, reconcile, report, run, sandbox, schema, status, test
-from runner.cli.console import print_json, say
+from runner.cli.console import forgive_encodings, print_json, say
 from runner.errors import CampaignError, InputError
 
 BUG = 70
@@ -50,6 +51,7 @@ def options(
 
 def main() -> None:
     """The installed command."""
+    forgive_encodings()
     # A closed terminal or a job that is cancelled is a Ctrl-C too: it ends with the same words and exit code.
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
@@ -63,7 +65,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
 
 def run_command(arguments: list[str]) -> int:
     """Run the command line `arguments`; returns the exit code. Says what went wrong on standard error."""
-    as_json = "--json" in arguments
+    as_json = _wants_json(arguments)
     try:
         result = app(args=arguments, prog_name="campaign", standalone_mode=False)
     except CampaignError as error:
@@ -84,6 +86,11 @@ def run_command(arguments: list[str]) -> int:
     if result == INTERRUPTED:
         return _failed(STOPPED, ["interrupted; run it again to continue"], as_json=as_json)
     return result if isinstance(result, int) else 0
+
+
+def _wants_json(arguments: list[str]) -> bool:
+    """Whether one JSON document is due on standard output, also when the options can't be read."""
+    return "--json" in arguments or "--format=json" in arguments or ("--format", "json") in pairwise(arguments)
 
 
 def _failed(exit_code: int, errors: list[str], *, as_json: bool) -> int:

@@ -1,6 +1,11 @@
-"""A plan as Markdown, for the review of a pull request. Numbers are masked: a review is read by many."""
+"""A plan as Markdown, for the review of a pull request.
+
+Phone numbers are masked, because a review is read by many; a number that stands in the template is none of theirs.
+Cells come from anybody: nothing in them may format, link or notify.
+"""
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from runner.cli.console import clean
@@ -9,47 +14,74 @@ from runner.cli.plan_view import lines_of
 if TYPE_CHECKING:
     from runner.run.review import Review
 
-_NUMBER = re.compile(r"(?<![0-9])(\+?[0-9]{2,4})([0-9]{3,})([0-9]{2})(?![0-9])")
+# Seven digits or more, in any script, with what people write between them. Days, and the numbers of rows, stay.
+_NUMBER = re.compile(
+    r"(?P<kept>\b(?:row|limit) \d{1,7}\b|(?<!\d)(?:19|20)\d\d-[01]\d-[0-3]\d(?!\d)(?:[ T]\d\d:\d\d)?)"
+    r"|\d(?:[^\w+,;:\"'“”‘’]{0,3}\d){6,}"
+)
+_SHOWN_FIRST, _SHOWN_LAST, _MASKED = 4, 2, 3
+
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#|~&!+-])")
+# Behind these, GitHub and GitLab make a mention, a reference or a link, however they are escaped.
+_ACTIVE = re.compile(r"(?<=[@#!$%~&])(?=\w)|(?<=:)(?=//)|(?<=\bwww)(?=\.)", re.IGNORECASE)
+_NOTHING = "\u200b"
 
 
-def markdown(review: "Review", file: str) -> str:
-    """The plan of the campaign file `file`, with what to write to send just this plan."""
+def markdown(review: "Review", command: str, changes: Sequence[str] = ()) -> str:
+    """The plan, with what to write to send just this one: `command`, which lacks the fingerprint alone.
+
+    `changes` are what the run would send otherwise than when it began.
+    """
+    from runner.message.segments import measure
+
     run, summary = review.run, review.run.summary
     text = [f"### {escaped(f'{run.name}/{run.run}')}", "", f"fingerprint `{summary.fingerprint}`", ""]
     text += ["| | | |", "|---|---:|---|"]
     for line in lines_of(review):
         label = f"&nbsp;&nbsp;{escaped(line.label)}" if line.is_part else f"**{escaped(line.label)}**"
-        text.append(f"| {label if line.label else ''} | {escaped(line.number)} | {escaped(masked(line.words))} |")
-    if review.problems:
-        text += ["", "**This plan can't be sent:**", ""]
-        text += [f"- {escaped(masked(str(problem)))}" for problem in review.problems]
-    if review.warnings:
-        text += ["", "**Look at this:**", ""]
-        text += [f"- {escaped(masked(warning))}" for warning in review.warnings]
+        words = escaped(line.words + masked(line.detail))
+        text.append(f"| {label if line.label else ''} | {escaped(line.number)} | {words} |")
+    text += _listed("This plan can't be sent:", [str(problem) for problem in review.problems])
+    text += _listed("This run has begun with another plan; it will want --accept-changes:", changes)
+    text += _listed("Look at this:", review.warnings)
     if summary.samples:
         text += ["", "**The first messages:**"]
+    own_text = run.inputs.composer.own_text
     for row, destination, sample in summary.samples:
-        fence = "`" * max(3, *(len(ticks) + 1 for ticks in re.findall("`+", sample.text)), 3)
-        size = f"{sample.encoding.value}, {sample.segments} segment{'s' if sample.segments > 1 else ''}"
-        text += [
-            "",
-            f"row {row}, {escaped(masked(destination))}, {size}",
-            "",
-            f"{fence}text",
-            clean(sample.text),
-            fence,
-        ]
+        left = measure(sample.text, sample.encoding).left
+        size = f"{sample.encoding.value}, {sample.segments} segment{'s' if sample.segments > 1 else ''}, {left} left"
+        text += ["", f"row {row}, {escaped(masked(destination))}, {size}", ""]
+        text += _fenced(masked(sample.text, besides=own_text), "text")
     if summary.to_send and not review.problems:
-        text += ["", "To send just this:", "", "```", f"campaign run {file} --approve {summary.fingerprint}", "```"]
+        text += ["", "To send just this:", "", *_fenced(f"{command} --approve {summary.fingerprint}")]
     return "\n".join(text) + "\n"
 
 
-def masked(text: str) -> str:
-    """Without the middle digits of what may be a phone number: `+1202•••0142`."""
-    return _NUMBER.sub(lambda match: match[1] + "•" * len(match[2]) + match[3], text)
+def _listed(title: str, points: Sequence[str]) -> list[str]:
+    return ["", f"**{escaped(title)}**", "", *(f"- {escaped(masked(point))}" for point in points)] if points else []
+
+
+def _fenced(content: str, kind: str = "") -> list[str]:
+    """The content as it is, in a block that none of its own backticks can end."""
+    fence = "`" * max([3, *(len(ticks) + 1 for ticks in re.findall("`+", content))])
+    return [f"{fence}{kind}", clean(content), fence]
+
+
+def masked(text: str, *, besides: str = "") -> str:
+    """Without the middle digits of what may be a phone number: `+1202•••••42`. What `besides` has too stays."""
+
+    def mask(match: re.Match[str]) -> str:
+        found = match.group()
+        if match["kept"] or (besides and found in besides):
+            return found
+        digits = [index for index, character in enumerate(found) if character.isdecimal()]
+        first = min(_SHOWN_FIRST, len(digits) - _MASKED - _SHOWN_LAST)
+        hidden = set(digits[first:-_SHOWN_LAST])
+        return "".join("•" if index in hidden else character for index, character in enumerate(found))
+
+    return _NUMBER.sub(mask, text)
 
 
 def escaped(text: str) -> str:
     """The text as Markdown shows it literally, in one line of a table too."""
-    return _SPECIAL.sub(r"\\\1", " ".join(clean(text).split()))
+    return _ACTIVE.sub(_NOTHING, _SPECIAL.sub(r"\\\1", " ".join(clean(text).split())))

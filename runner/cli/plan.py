@@ -1,13 +1,18 @@
 """`campaign plan`: who would get what, in how many segments, and who is left out and why. Sends nothing."""
 
+import shlex
 from enum import StrEnum
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runner.cli.console import human, print_json, say
+from runner.cli.console import human, print_document, print_json, say
 from runner.cli.options import File, Json, LedgerUrl, Limit, Reports, RunId, Sandbox
 from runner.errors import InputError
+
+if TYPE_CHECKING:
+    from runner.run.places import Options
 
 NAME = "plan"
 
@@ -41,7 +46,9 @@ def command(
 
     form = Format.JSON if as_json else form
     console = human(as_json=form is not Format.TEXT)
-    with opened(file, Options(run, sandbox, limit, ledger, reports)) as job:
+    # A plan sends nothing, so it is shown where `campaign run` would first want a person's word.
+    options = Options(run, sandbox, limit, ledger, reports, accept_ledger=True, accept_clock=True)
+    with opened(file, options) as job:
         job.plan()
         seen = review(job)
         changes = job.changes()
@@ -56,7 +63,16 @@ def command(
         if form is Format.JSON:
             print_json(seen.as_json() | {"changes": changes})
         elif form is Format.MARKDOWN:
-            typer.echo(markdown(seen, str(file)), nl=False)
+            print_document(markdown(seen, _run_command(file, options), changes))
         for problem in seen.problems:
             say(str(problem))
         return InputError.exit_code if seen.problems else 0
+
+
+def _run_command(file: Path, options: "Options") -> str:
+    """What a shell takes to run what was planned: another run or limit would be another plan."""
+    words = ["campaign", "run", str(file), *(["--sandbox"] if options.sandbox else [])]
+    for name in ("run", "limit", "ledger", "reports"):
+        value = getattr(options, name)
+        words += [] if value is None else [f"--{name}", str(value)]
+    return shlex.join(words)

@@ -1,29 +1,36 @@
 """A plan in words: the lines that a terminal and a pull request show alike."""
 
-from collections.abc import Iterable, Iterator
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from runner.models import Outside, RemarkKind
 
 if TYPE_CHECKING:
-    from runner.plan.money import Costs
+    from runner.plan.money import CostRow, Costs
+    from runner.plan.schedule import Slot
     from runner.plan.summary import Noted
     from runner.run.review import Review
 
 MOST_COUNTRIES = 40
-MOST_ZONES = 12
+MOST_OPENINGS = 12
 MOST_CHARACTERS = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a plan: what it counts, the number, and words. `is_part`: it belongs to the line above."""
+    """One line of a plan: what it counts, the number, and words. `is_part`: it belongs to the line above.
+
+    `detail` goes on with the words, and may quote cells: a phone number stands in it.
+    """
 
     label: str
     number: str = ""
     words: str = ""
     is_part: bool = False
+    detail: str = ""
 
 
 def lines_of(review: "Review") -> Iterator[Line]:
@@ -32,7 +39,7 @@ def lines_of(review: "Review") -> Iterator[Line]:
     yield Line("rows", f"{summary.rows:,}", str(review.run.inputs.audience.source.path))
     for words in summary.reading:
         yield Line("", "", words, is_part=True)
-    yield Line("to send", f"{summary.to_send:,}", "" if summary.costs.prices else _countries(summary.costs))
+    yield Line("to send", f"{summary.to_send:,}", "" if summary.costs.prices else _countries(summary.costs.rows()))
     if summary.repaired:
         words = "of them with a repaired number (see detail in the plan)"
         yield Line("", f"{summary.repaired:,}", words, is_part=True)
@@ -47,15 +54,13 @@ def lines_of(review: "Review") -> Iterator[Line]:
     yield Line("excluded", f"{summary.excluded.total():,}")
     for reason, count in summary.excluded.most_common():
         for place, (row, detail) in enumerate(summary.examples[reason]):
-            words = f"row {row}: {detail}"
-            yield Line("" if place else reason.value, "" if place else f"{count:,}", words, is_part=True)
+            label, number = ("", "") if place else (reason.value, f"{count:,}")
+            yield Line(label, number, f"row {row}: ", is_part=True, detail=detail)
 
 
-def _countries(costs: "Costs") -> str:
-    """Every country with its messages: a strange one must stand out, however few they are."""
-    rows = costs.rows()
-    more = f" and {len(rows) - MOST_COUNTRIES} more" if len(rows) > MOST_COUNTRIES else ""
-    return parts((row.country, row.messages) for row in rows[:MOST_COUNTRIES]) + more
+def _countries(rows: "Iterable[CostRow]") -> str:
+    """Every country with its messages: a strange one must stand out, and has the fewest."""
+    return parts((row.country, row.messages) for row in rows)
 
 
 def _costs(costs: "Costs") -> Iterator[Line]:
@@ -65,18 +70,19 @@ def _costs(costs: "Costs") -> Iterator[Line]:
 
     currency = costs.prices.currency
     yield Line("cost", "", f"at most {at_most(costs.total, currency)} by {costs.prices.path}")
-    for row in costs.rows()[:MOST_COUNTRIES]:
+    rows = sorted(costs.rows(), key=lambda row: row.price is not None)
+    for row in rows[:MOST_COUNTRIES]:
         if row.price is None or row.amount is None:
             words = f"{_segments(row.segments)}, NO PRICE"
         else:
             words = f"{_segments(row.segments)} × {exact(row.price.high, currency)} = {at_most(row.amount, currency)}"
         yield Line(row.country, f"{row.messages:,}", words, is_part=True)
-    if (more := len(costs.rows()) - MOST_COUNTRIES) > 0:
-        yield Line("", "", f"and {more} more countries", is_part=True)
+    if others := rows[MOST_COUNTRIES:]:
+        yield Line("", f"{sum(row.messages for row in others):,}", f"in others: {_countries(others)}", is_part=True)
 
 
 def _hours(review: "Review") -> Iterator[Line]:
-    """When each group of time zones would be sent."""
+    """When each group of time zones would be sent; those that begin together on one line."""
     window, zone = review.run.campaign.window, review.run.campaign.timezone
     if window is None:
         return
@@ -86,19 +92,35 @@ def _hours(review: "Review") -> Iterator[Line]:
     until = local(review.ends, zone) if review.ends else "more than a year from now"
     yield Line("hours", "", f"the last message leaves {until}")
     rings = window.outside is Outside.SCHEDULE
-    for slot in review.slots[:MOST_ZONES]:
-        own = window.hours(zone).zone or (slot.zones[0] if len(slot.zones) == 1 else zone)
-        begins = "now" if slot.begins <= now else f"{'scheduled for' if rings else 'from'} {local(slot.begins, own)}"
-        ends = f", until {local(slot.ends, own)}" if slot.ends and not rings else ""
-        zones = "" if window.hours(zone).zone else f" ({_zones(slot.zones)})"
-        yield Line("", f"{slot.count:,}", f"{begins}{ends}{zones}", is_part=True)
-    if len(review.slots) > MOST_ZONES:
-        left = sum(slot.count for slot in review.slots[MOST_ZONES:])
-        yield Line("", f"{left:,}", f"in {len(review.slots) - MOST_ZONES} more groups of zones", is_part=True)
+    fixed = window.hours(zone).zone
+    openings = [list(slots) for _, slots in itertools.groupby(review.slots, lambda slot: max(slot.begins, now))]
+    for slots in openings[:MOST_OPENINGS]:
+        zones = list(dict.fromkeys(name for slot in slots for name in slot.zones))
+        own = fixed or (zones[0] if len(zones) == 1 else zone)
+        opens = local(slots[0].begins, own)
+        begins = "now" if slots[0].begins <= now else f"{'scheduled for' if rings else 'from'} {opens}"
+        last = None if rings else _last_end(slots)
+        ends = f", until {local(last, own)}" if last and local(last, own) != opens else ""
+        where = "" if fixed else f" ({_some(zones)})"
+        yield Line("", f"{_count(slots):,}", f"{begins}{ends}{where}", is_part=True)
+    if left := list(itertools.chain.from_iterable(openings[MOST_OPENINGS:])):
+        yield Line("", f"{_count(left):,}", "later; --json lists them all", is_part=True)
 
 
-def _zones(zones: tuple[str, ...]) -> str:
-    return ", ".join(zones[:3]) + (f" and {len(zones) - 3} more zones, inside in all" if len(zones) > 3 else "")
+def _count(slots: "Sequence[Slot]") -> int:
+    return sum(slot.count for slot in slots)
+
+
+def _last_end(slots: "Sequence[Slot]") -> datetime | None:
+    """None when one of them has none."""
+    ends = [slot.ends for slot in slots if slot.ends]
+    return max(ends) if len(ends) == len(slots) else None
+
+
+def _some(zones: Sequence[str]) -> str:
+    """`Asia/Kolkata, Asia/Tokyo and 5 more`; a single one more is named."""
+    shown = zones if len(zones) <= 4 else zones[:3]
+    return ", ".join(shown) + (f" and {len(zones) - 3} more" if len(zones) > 4 else "")
 
 
 def _characters(review: "Review") -> Iterator[Line]:
@@ -108,13 +130,17 @@ def _characters(review: "Review") -> Iterator[Line]:
         summary.remarks_of(kind) for kind in (RemarkKind.REPLACED, RemarkKind.REPLACEABLE, RemarkKind.FORCES_UCS2)
     )
     if replaced:
-        yield Line("", "", f"smart encoding saved {_segments(summary.saved)}:", is_part=True)
+        yield Line("", "", f"smart encoding saved {_saved(summary.saved)} by replacing:", is_part=True)
     if replaceable:
-        yield Line("", "", f"smartEncoding: true would save {_segments(summary.saved)}:", is_part=True)
+        yield Line("", "", f"smartEncoding: true would save {_saved(summary.saved)} by replacing:", is_part=True)
     yield from _sources(replaced or replaceable)
     if forcing:
         yield Line("", "", "no smart encoding helps against:", is_part=True)
         yield from _sources(forcing)
+
+
+def _saved(count: int) -> str:
+    return _segments(count) if count else "no segment"
 
 
 def _sources(remarks: list[tuple[str, str, "Noted"]]) -> Iterator[Line]:

@@ -1,7 +1,6 @@
 """`campaign preview`: some messages as a phone shows them, and what forces UCS-2."""
 
 import itertools
-import textwrap
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from runner.cli.console import clean, human, print_json
+from runner.cli.console import clean, human, print_json, print_wrapped, say
 from runner.cli.options import File, Json
 from runner.errors import InputError
 from runner.models import Encoding, Exclusion, RemarkKind, Row, Text
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from runner.message.segments import Measure
+    from runner.plan.money import Prices
 
 NAME = "preview"
 
@@ -49,19 +49,20 @@ def command(
     as_json: Json = False,
 ) -> int:
     """Show messages as a phone would, and what forces UCS-2."""
-    from runner.plan.inputs import load_inputs
-    from runner.plan.planner import Planner
+    from runner.run.glance import judged_rows
+    from runner.run.inputs import inputs_of
 
-    inputs = load_inputs(file)
-    planner = Planner(inputs.audience, inputs.composer, options="")
-    chosen = _chosen(planner.judged(), rows or [], to, count)
+    inputs = inputs_of(file)
+    chosen = _chosen(judged_rows(inputs, sampled=not rows and to is None), rows or [], to, count)
     if not chosen:
         raise _nothing_found(inputs.audience.source.path, rows or [], to)
+    if absent := set(rows or []) - {row.number for row, _ in chosen}:
+        say(f"{inputs.audience.source.path} has no data row {', '.join(map(str, sorted(absent)))}")
     if as_json:
-        print_json({"messages": [_as_json(row, verdict) for row, verdict in chosen]})
+        print_json({"messages": [_as_json(row, verdict, inputs.prices) for row, verdict in chosen]})
     console = human(as_json=as_json)
     for row, verdict in chosen:
-        _show(console, row, verdict)
+        _show(console, row, verdict, inputs.prices)
     return 0
 
 
@@ -87,17 +88,23 @@ def _nothing_found(file: Path, rows: list[int], to: str | None) -> InputError:
     return InputError.of(f"no message of {file} would be sent", "see why with `campaign plan`")
 
 
-def _as_json(row: Row, verdict: Text | Exclusion) -> dict[str, Any]:
+def _as_json(row: Row, verdict: Text | Exclusion, prices: "Prices | None" = None) -> dict[str, Any]:
+    from runner.plan.money import plain
+
     document: dict[str, Any] = {"row": row.number, "key": row.key, "destination": row.destination}
     if isinstance(verdict, Exclusion):
         return document | {"reason": verdict.reason.value, "detail": verdict.detail}
     found = _measure(verdict)
+    price = prices.of(row.country) if prices else None
     return document | {
         "text": verdict.text,
         "encoding": verdict.encoding.value,
         "segments": verdict.segments,
         "characters_left": found.left,
         "next_segments": found.next_segments,
+        "currency": prices.currency if prices else None,
+        "at_most": plain(price.high * found.segments) if price else None,
+        "next_at_most": plain(price.high * found.next_segments) if price else None,
         "saved": verdict.saved,
         "note": verdict.note,
         "remarks": [
@@ -114,7 +121,7 @@ def _measure(text: Text) -> "Measure":
     return measure(text.text, text.encoding)
 
 
-def _show(console: "Console", row: Row, verdict: Text | Exclusion) -> None:
+def _show(console: "Console", row: Row, verdict: Text | Exclusion, prices: "Prices | None" = None) -> None:
     from rich import box
     from rich.panel import Panel
     from rich.text import Text as Styled
@@ -122,7 +129,7 @@ def _show(console: "Console", row: Row, verdict: Text | Exclusion) -> None:
     key = f" · key {row.key}" if row.key and row.key != row.destination else ""
     console.print(clean(f"\nrow {row.number} · {row.destination or 'no number'}{key}"), style="bold")
     if isinstance(verdict, Exclusion):
-        _print(console, f"not sent: {verdict.reason.value}: {verdict.detail}", style="yellow")
+        print_wrapped(console, f"not sent: {verdict.reason.value}: {verdict.detail}", style="yellow")
         return
     found = _measure(verdict)
     styled = Styled(clean(verdict.text))
@@ -130,15 +137,27 @@ def _show(console: "Console", row: Row, verdict: Text | Exclusion) -> None:
         styled.stylize("reverse bold", index, index + 1)
     console.print(Panel(styled, width=PHONE_WIDTH, box=box.ROUNDED), soft_wrap=False)
     unit = "characters" if found.encoding is Encoding.GSM7 else "UTF-16 units"
-    console.print(f"{found.encoding.value} · {_segments(found.segments)} · {found.units} {unit}")
-    console.print(_room(found))
+    cost, dearer = _costs(found, row.country, prices)
+    print_wrapped(console, f"{found.encoding.value} · {_segments(found.segments)} · {found.units} {unit}{cost}")
+    print_wrapped(console, _room(found, dearer))
     if verdict.note:
-        _print(console, f"smart encoding: {verdict.note}{_saving(verdict.saved, '; saves {}')}")
+        print_wrapped(console, f"smart encoding: {verdict.note}{_saving(verdict.saved, '; saves {}')}")
     _show_forcing(console, verdict, found)
     _show_links(console, verdict)
 
 
-def _room(found: "Measure") -> str:
+def _costs(found: "Measure", country: str | None, prices: "Prices | None") -> tuple[str, str]:
+    """What the message costs, and what it would with a segment more; nothing without a price."""
+    from runner.plan.money import exact
+
+    price = prices.of(country) if prices else None
+    if prices is None or price is None:
+        return ("", "") if prices is None else (f" · no price for {country or 'a number without a country'}", "")
+    now, then = (exact(price.high * count, prices.currency) for count in (found.segments, found.next_segments))
+    return f" · at most {now}", f", at most {then}"
+
+
+def _room(found: "Measure", dearer: str) -> str:
     """What is left, and the price of going over."""
     from runner.message.segments import MAX_SEGMENTS
 
@@ -146,7 +165,7 @@ def _room(found: "Measure") -> str:
     over = "one more than that" if found.left else "one character more"
     if found.next_segments > MAX_SEGMENTS:
         return f"{left}; {over} can't be sent"
-    return f"{left}; {over} makes it {found.next_segments} segments"
+    return f"{left}; {over} makes it {found.next_segments} segments{dearer}"
 
 
 def _segments(count: int) -> str:
@@ -173,25 +192,17 @@ def _show_forcing(console: "Console", text: Text, found: "Measure") -> None:
         name = unicodedata.name(character, "unnamed").lower()
         times = f" ({len(indexes)} times)" if len(indexes) > 1 else ""
         where = " ".join(f"{before}⟦{character}⟧{after}".split())
-        _print(console, f"  {character}  U+{ord(character):04X} {name}{times}: …{where}…")
+        print_wrapped(console, f"  {character}  U+{ord(character):04X} {name}{times}: …{where}…")
         sources = [remark.source for remark in text.remarks if remark.subject == named(character)]
         if sources:
-            _print(console, f"     from {' and '.join(sources)}")
+            print_wrapped(console, f"     from {' and '.join(sources)}")
     if len(seen) > MOST_CHARACTERS:
         console.print(f"  and {len(seen) - MOST_CHARACTERS} more")
     if any(remark.kind is RemarkKind.REPLACEABLE for remark in text.remarks):
-        _print(console, f"message.smartEncoding: true would replace them{_saving(text.saved, ' and save {}')}")
+        print_wrapped(console, f"message.smartEncoding: true would replace them{_saving(text.saved, ' and save {}')}")
 
 
 def _show_links(console: "Console", text: Text) -> None:
     for remark in text.remarks:
         if words := _LINKS.get(remark.kind):
-            _print(console, words.format(subject=remark.subject, source=remark.source), style="yellow")
-
-
-def _print(console: "Console", words: str, style: str | None = None) -> None:
-    """One line, or several that don't break inside of a word; those after the first stand deeper."""
-    depth = len(words) - len(words.lstrip())
-    width = max(console.width, 40)
-    lines = textwrap.wrap(clean(words), width, subsequent_indent=" " * (depth + 2), drop_whitespace=True)
-    console.print("\n".join(lines), style=style)
+            print_wrapped(console, words.format(subject=remark.subject, source=remark.source), style="yellow")

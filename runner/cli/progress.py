@@ -35,10 +35,15 @@ async def _bar(console: "Console", progress: "Progress", total: int) -> None:
     columns = (BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
     with Bar(*columns, console=console, transient=False, refresh_per_second=10) as bar:
         task = bar.add_task("", total=total)
-        speed = _Speed(progress)
+        speed, asleep_until = _Speed(progress), None
         try:
             while True:
                 words = _stopping(progress) if progress.stopping else speed.words()
+                if progress.sleeps_until is not None and not progress.stopping:
+                    if progress.sleeps_until != asleep_until:
+                        console.print(clean(words))  # too long to stand beside the bar at 80 columns
+                    words = "asleep"
+                asleep_until = progress.sleeps_until
                 bar.update(task, completed=progress.settled.total(), description=clean(words))
                 await asyncio.sleep(LOOK_EVERY_S)
         finally:
@@ -55,17 +60,21 @@ async def _lines(console: "Console", progress: "Progress", total: int) -> None:
         if progress.stopping and not has_said_stopping:
             console.print(_stopping(progress))
             has_said_stopping = True
-        falls_asleep = progress.sleeps_until is not None and asleep_until is None
+        falls_asleep = progress.sleeps_until not in (None, asleep_until)
         asleep_until = progress.sleeps_until
         every_s = LINE_EVERY_S if asleep_until is None else ASLEEP_LINE_EVERY_S
         if falls_asleep or time.monotonic() - said_at >= every_s:
             done, counts = progress.settled.total(), counts_line(progress.settled)
-            console.print(clean(f"{done:,} of {total:,} ({done / total:.0%}) · {counts} · {words}"))
+            parts = (f"{done:,} of {total:,} ({done / total:.0%})", counts, words)
+            console.print(clean(" · ".join(part for part in parts if part)))
             said_at = time.monotonic()
 
 
 def _stopping(progress: "Progress") -> str:
-    return f"stopping: waiting for {progress.in_flight} answers; Ctrl-C again stops waiting"
+    if not progress.in_flight:
+        return "stopping"
+    answers = "1 answer" if progress.in_flight == 1 else f"{progress.in_flight} answers"
+    return f"stopping: waiting for {answers}; Ctrl-C again stops waiting"
 
 
 class _Speed:

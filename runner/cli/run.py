@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runner.cli.console import ask, clean, human, is_terminal, print_json
+from runner.cli.console import ask, clean, human, is_terminal, print_json, print_wrapped
 from runner.cli.options import File, Json, LedgerUrl, Limit, Reports, RunId, Sandbox
 from runner.errors import InputError, StoppedError
 from runner.models import OutcomeReason, Status
@@ -60,31 +60,26 @@ def command(
     """Plan, ask, send and report; the same command again continues."""
     from runner.cli.progress import shown
     from runner.cli.reconcile import reconcile_run
-    from runner.cli.show import show_files, show_plan, show_report, show_standing
+    from runner.cli.show import show_files, show_report, show_standing
     from runner.dispatch.dispatcher import Progress
     from runner.run.account import account_of
     from runner.run.job import opened
     from runner.run.places import Options
-    from runner.run.review import review
     from runner.run.send import send
 
     console = human(as_json=as_json)
     options = Options(run, sandbox, limit, ledger, reports, accept_ledger, accept_clock)
+    approve = _fingerprint(approve) if approve is not None else None
     ignored = [_fuse(name) for name in ignore_fuse or ()]
     with opened(file, options, fresh_sandbox=sandbox) as job, account_of(job, sandbox=sandbox) as account:
         _check_time(job)
-        job.plan()
-        seen = review(job)
-        show_plan(console, seen)
-        if seen.problems:
-            raise InputError(seen.problems)
-        if approve is not None:
-            _check_approval(approve, job.summary.fingerprint)
-        changes = job.changes()
-        if changes and not accept_changes:
-            raise _changed(changes)
+        _plan(console, job, approved=approve, accept_changes=accept_changes)
         if reconcile and job.previous and job.lease:
+            claimed = sum(job.ledger.counts(job.previous.id).values())
             reconcile_run(console, job.ledger, job.previous, account, job.lease, yes=yes)
+            if sum(job.ledger.counts(job.previous.id).values()) < claimed:
+                # Who was not texted after all may be one of those that the plan leaves out now.
+                _plan(console, job, approved=approve, accept_changes=accept_changes)
         standing = job.standing()
         show_standing(console, job, standing)
         _check_balance(console, job, account, standing, accept=accept_balance)
@@ -99,7 +94,7 @@ def command(
         _say_how_it_ended(console, stop, report, progress)
         show_files(console, report)
         if stop:
-            _say_how_to_continue(console, report)
+            _say_how_to_continue(console, stop, report)
         if as_json:
             print_json(report.document)
         return _exit_code(stop, report)
@@ -113,17 +108,34 @@ def _check_time(job: "Run") -> None:
         raise InputError.of(f"nothing was sent now: {words}", "start it in time, or change that in the campaign file")
 
 
-def _check_approval(approved: str, fingerprint: str) -> None:
-    """Raises InputError unless the plan is the one that was approved."""
-    if not re.fullmatch(r"[0-9a-fA-F]{12,64}", approved):
+def _fingerprint(text: str) -> str:
+    """What --approve takes. Raises InputError for anything else, before a million rows are read."""
+    if not re.fullmatch(r"[0-9a-f]{12,64}", text.strip().lower()):
         raise InputError.of(
-            f"--approve: {approved!r} is not a fingerprint", "write the one that `campaign plan` shows, 12 to 64 digits"
+            f"--approve: {text!r} is not a fingerprint", "write the one that `campaign plan` shows, 12 to 64 digits"
         )
-    if not fingerprint.startswith(approved.lower()):
+    return text.strip().lower()
+
+
+def _plan(console: "Console", job: "Run", *, approved: str | None, accept_changes: bool) -> None:
+    """Make the plan and show it. Raises InputError when it mustn't be sent as it is, or isn't the approved one."""
+    from runner.cli.show import show_plan
+    from runner.run.review import review
+
+    job.plan()
+    seen = review(job)
+    show_plan(console, seen)
+    if seen.problems:
+        raise InputError(seen.problems)
+    fingerprint = job.summary.fingerprint
+    if approved is not None and not fingerprint.startswith(approved):
         raise InputError.of(
             f"the plan now is {fingerprint}, not the approved {approved}: a number, a text or an option is another one",
             "look at it with `campaign plan`, and approve it anew",
         )
+    changes = job.changes()
+    if changes and not accept_changes:
+        raise _changed(changes)
 
 
 def _check_balance(console: "Console", job: "Run", account: "Account", standing: "Standing", *, accept: bool) -> None:
@@ -139,13 +151,13 @@ def _check_balance(console: "Console", job: "Run", account: "Account", standing:
     except StoppedError as error:
         if not accept:
             raise StoppedError(f"{error}; nothing was sent now, --accept-balance sends without knowing it") from error
-        console.print(clean(f"look: {error}"), style="yellow")
+        print_wrapped(console, f"look: {error}", style="yellow")
         return
     found = balance_problem(balance, standing.costs) if balance else None
     if found and found.refuses and not accept:
         raise InputError.of(f"nothing was sent now: {found.words}", "or add --accept-balance to send all the same")
     if found:
-        console.print(clean(f"look: {found.words}"), style="yellow")
+        print_wrapped(console, f"look: {found.words}", style="yellow")
 
 
 def _fuse(name: str) -> str:
@@ -193,11 +205,12 @@ def _say_how_it_ended(console: "Console", stop: "Stop | None", report: "Report",
     if stop is None:
         console.print(f"\n{_verdict(report.tally.by_status)}", style="bold")
         return
-    console.print(clean(f"\nstopped: {stop.reason.value}: {stop.detail}"), style="bold red")
+    console.print()
+    print_wrapped(console, f"stopped: {stop.reason.value}: {stop.detail}", style="bold red")
     if stop.outcome and stop.outcome.error_id:
         console.print(f"errorId to quote to the provider: {clean(stop.outcome.error_id)}")
     if stop.reason in ADVICE:
-        console.print(ADVICE[stop.reason])
+        print_wrapped(console, ADVICE[stop.reason])
     if stop.reason is OutcomeReason.FUSE:
         console.print(f"to go on in spite of it, add --ignore-fuse {stop.detail.partition(':')[0]}")
 
@@ -213,9 +226,19 @@ def _verdict(counts: Mapping[str, int]) -> str:
     return f"all {accepted:,} messages are accepted" if accepted else "nothing was sent"
 
 
-def _say_how_to_continue(console: "Console", report: "Report") -> None:
+def _say_how_to_continue(console: "Console", stop: "Stop", report: "Report") -> None:
     left = report.tally.by_status[Status.UNSENT]
-    console.print(f"\n{left:,} left. To continue, run it again:\n  campaign {shlex.join(sys.argv[1:])}")
+    first = _FIRST.get(stop.reason, "")
+    console.print()
+    print_wrapped(console, f"{left:,} left. To continue, {first}run it again:")
+    console.print(f"  campaign {shlex.join(sys.argv[1:])}")
+
+
+_FIRST = {
+    OutcomeReason.LIMIT_REACHED: "raise the limit in the campaign file if that is meant, and ",
+    OutcomeReason.TOO_LATE: "write a later time into the campaign file if it is still news, and ",
+}
+"""Without this, running it again would stop at once."""
 
 
 def _exit_code(stop: "Stop | None", report: "Report") -> int:

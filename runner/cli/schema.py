@@ -1,6 +1,6 @@
 """`campaign schema`: the JSON Schema of the campaign file, for editors."""
 
-import sys
+from runner.cli.console import print_document
 
 NAME = "schema"
 
@@ -9,4 +9,4 @@ def command() -> None:
     """Print the JSON Schema of the campaign file."""
     from runner.campaign.schema import schema_text
 
-    sys.stdout.write(schema_text())
+    print_document(schema_text())

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from runner.cli.console import clean
+from runner.cli.console import clean, print_wrapped
 from runner.cli.plan_view import lines_of, parts
 from runner.models import OutcomeReason, Status
 
@@ -27,10 +27,10 @@ def show_plan(console: "Console", review: "Review") -> None:
     table = _table()
     for line in lines_of(review):
         label = f"  {line.label}" if line.is_part and line.label else line.label
-        table.add_row(label, line.number, clean(line.words))
+        table.add_row(label, line.number, clean(line.words + line.detail))
     console.print(table)
     for warning in review.warnings:
-        console.print(clean(f"look: {warning}"), style="yellow", soft_wrap=True)
+        print_wrapped(console, f"look: {warning}", style="yellow")
 
 
 def show_standing(console: "Console", run: "Run", standing: "Standing") -> None:
@@ -47,8 +47,8 @@ def show_standing(console: "Console", run: "Run", standing: "Standing") -> None:
         console.print(f"continuing: {done}; {standing.left:,} left to send")
     if standing.gone:
         console.print(
-            f"{standing.gone:,} messages went to recipients that are no longer in the file: they stand in the ledger, "
-            "not in the results"
+            f"{standing.gone:,} messages went to recipients that the file or its rules leave out now: they stand in "
+            "the ledger, and in the results if their row is still there"
         )
 
 
@@ -95,6 +95,8 @@ def show_status(console: "Console", runs: list[dict[str, Any]]) -> None:
         table.add_row(f"{run['campaign']}/{run['run']}", run["state"], *numbers)
     console.print(table)
     for run in runs:
+        if run["waiting_for"]:
+            console.print(f"{run['campaign']}/{run['run']} waits for {clean(run['waiting_for'])}")
         if run["stopped"]:
             console.print(f"{run['campaign']}/{run['run']} stopped: {clean(run['stopped']['detail'])}")
 

@@ -35,8 +35,10 @@ class Dispatcher:
 
     :param hours: when each message may leave; None: at any time. A message whose hours are closed is waited for, or,
         with `skip`, left out.
-    :param not_after: from then on (seconds since the Unix epoch) nothing leaves.
+    :param not_after: from then on (seconds since the Unix epoch) nothing leaves; `not_after_key` is what says so.
     :param allowance: what the run may still send and spend; None: without limit.
+    :param resting: is told, on a thread of its own, what is waited for when sending rests until some hours begin, and
+        None when it goes on.
     :param wall: the time of day, in seconds since the Unix epoch.
     """
 
@@ -54,7 +56,9 @@ class Dispatcher:
         hours: Gate | None = None,
         skip: bool = False,
         not_after: float | None = None,
+        not_after_key: str = "notAfter",
         allowance: Allowance | None = None,
+        resting: Callable[[str | None], object] = lambda _: None,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._send = send
@@ -67,6 +71,8 @@ class Dispatcher:
         self._lease = lease
         self._hours = hours
         self._not_after = not_after
+        self._not_after_key = not_after_key
+        self._resting = resting
         self._wall = wall
         self._feed = Feed(writer=writer, rate=rate, wall=wall, hours=hours, skip=skip, allowance=allowance)
         self._requests: set[asyncio.Task[None]] = set()
@@ -150,15 +156,17 @@ class Dispatcher:
         assert self._hours is not None
         words, now = self._hours.words(opening), self._wall()
         if self._not_after is not None and opening >= self._not_after:
-            when = f"notAfter ({_words(self._not_after)})"
-            self.stop(Stop(OutcomeReason.TOO_LATE, f"the rest is waiting for {words}, and that is past {when}"))
+            late = f"the rest is waiting for {words}, and that is past {self._last()}"
+            self.stop(Stop(OutcomeReason.TOO_LATE, late))
         self._progress.waiting_for, self._progress.sleeps_until = words, opening
+        await asyncio.to_thread(self._resting, words)
         while not self._stop and now < opening:
             await self._interruptible(asyncio.sleep(min(opening - now, LOOK_AGAIN_S)))
             before, now = now, self._wall()
             if now < before:
                 break  # the clock was set back: what opens first is to be asked anew
         self._progress.waiting_for, self._progress.sleeps_until = "", None
+        await asyncio.to_thread(self._resting, None)
         self._pauses.slept()
 
     async def _ask_for_lease(self, lease: Permission) -> None:
@@ -171,8 +179,13 @@ class Dispatcher:
         return self._not_after is not None and self._wall() >= self._not_after
 
     def _stop_if_late(self) -> None:
-        if self._not_after is not None and self._is_late():
-            self.stop(Stop(OutcomeReason.TOO_LATE, f"it is past notAfter ({_words(self._not_after)})"))
+        if self._is_late():
+            self.stop(Stop(OutcomeReason.TOO_LATE, f"it is past {self._last()}"))
+
+    def _last(self) -> str:
+        """`notAfter (2026-12-01 18:00 UTC)`."""
+        assert self._not_after is not None
+        return f"{self._not_after_key} ({datetime.fromtimestamp(self._not_after, UTC):%Y-%m-%d %H:%M} UTC)"
 
     def _left_s(self) -> float | None:
         return None if self._not_after is None else self._not_after - self._wall()
@@ -261,7 +274,3 @@ class Dispatcher:
             outcome.then is Then.BACK_OFF and not self._pauses.unreachable(now, outcome)
         ):
             self.stop(Stop(outcome.reason, outcome.detail, outcome))
-
-
-def _words(moment: float) -> str:
-    return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M} UTC"

@@ -26,13 +26,13 @@ def prepare(ledger: Ledger) -> None:
         connection.execute(_INDEX)
 
 
-def recent(ledger: Ledger, destinations: Sequence[str], *, since: int, besides: int | None = None) -> Mapping[str, int]:
+def recent(ledger: Ledger, destinations: Sequence[str], *, since: int) -> Mapping[str, int]:
     """How many messages each of these numbers got since then (microseconds since the epoch).
 
-    Numbers that got none are absent. The run with the id `besides` doesn't count.
+    Numbers that got none are absent.
     """
     with ledger_errors("read"), ledger.engine.connect() as connection:
-        return _counts(connection, destinations, since, besides)
+        return _counts(connection, destinations, since)
 
 
 def refuse_excess(
@@ -44,7 +44,7 @@ def refuse_excess(
     one number at the same moment, the second sees the first.
     """
     since = claims[0]["claimed_at"] - cooldown.per_s * 1_000_000
-    counts = Counter(_counts(connection, [claim["destination"] for claim in claims], since, None))
+    counts = Counter(_counts(connection, [claim["destination"] for claim in claims], since))
     refused: list[str] = []
     for claim in reversed(claims):  # the first in the file goes first
         if counts[claim["destination"]] > cooldown.messages:
@@ -58,7 +58,7 @@ def refuse_excess(
     return frozenset(refused)
 
 
-def _counts(connection: Connection, destinations: Sequence[str], since: int, besides: int | None) -> Mapping[str, int]:
+def _counts(connection: Connection, destinations: Sequence[str], since: int) -> Mapping[str, int]:
     found: dict[str, int] = {}
     wanted = sorted(set(destinations))
     for first in range(0, len(wanted), IDS_AT_A_TIME):
@@ -71,7 +71,5 @@ def _counts(connection: Connection, destinations: Sequence[str], since: int, bes
             )
             .group_by(messages.c.destination)
         )
-        if besides is not None:
-            query = query.where(messages.c.run_id != besides)
         found.update((destination, count) for destination, count in connection.execute(query))
     return found

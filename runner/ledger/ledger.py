@@ -138,6 +138,12 @@ class Ledger:
                 connection.execute(insert(runs), {"name": name, "run": run, "created_at": now, **values})
         return self.runs(name, run)[0]
 
+    def note_waiting(self, run_id: int, words: str | None) -> None:
+        """Note what a session that goes on waits for, for those who ask meanwhile; None: for nothing any more."""
+        going_on = (runs.c.id == run_id, runs.c.ended_at.is_(None))
+        with ledger_errors("written"), self.engine.begin() as connection:
+            connection.execute(update(runs).where(*going_on).values(stop_detail=words))
+
     def end_run(self, run_id: int, *, now: int, stop_reason: str | None, stop_detail: str | None) -> None:
         """Note how a session ended; `stop_reason` None means that it went to its end."""
         values = {"ended_at": now, "stop_reason": stop_reason, "stop_detail": stop_detail}

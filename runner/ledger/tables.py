@@ -46,7 +46,7 @@ runs = Table(
     Column("started_at", BigInteger, nullable=False),  # of the newest session
     Column("ended_at", BigInteger),  # null: going on, or killed
     Column("stop_reason", String(32)),  # null: the newest session went to its end
-    Column("stop_detail", String),
+    Column("stop_detail", String),  # while the session goes on: what it waits for
     Column("holder", String(160)),  # who may send; null: nobody does
     Column("lease_until", BigInteger),  # until when, if it isn't renewed
     UniqueConstraint("name", "run"),

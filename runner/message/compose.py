@@ -41,6 +41,11 @@ class Composer:
         self._names = [name for name, _ in template.variables()]
         self._columns: dict[str, str] | None = None
 
+    @property
+    def own_text(self) -> str:
+        """The template's own text, without what rows put into it."""
+        return self._template.origins.own_text
+
     def compose(self, fields: Mapping[str, str]) -> Text | Exclusion:
         """The text for one row's columns. Every call is for a row of the same file, with the same columns.
 

@@ -1,7 +1,7 @@
 """Jinja as this program allows it: strict, closed, and repeatable.
 
-Closed: no file, no Python internals, no way to fill the memory. Repeatable: the same row gives the same text, always,
-because the plan shows what is sent. So there is no `random`, no `lipsum`, no clock.
+Closed: no file, no Python internals, and what makes a text grow by a slip is stopped. Repeatable: the same row gives
+the same text, always, because the plan shows what is sent. So there is no `random`, no `lipsum`, no clock.
 """
 
 from collections.abc import Callable

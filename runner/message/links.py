@@ -10,9 +10,12 @@ LONG = 60
 """Characters beyond which a link is long: over a third of a GSM-7 segment, nearly all of a UCS-2 one (67). A shortened
 link takes 20 to 30."""
 
-_HEAD = r"(?<![\w.@-])(?:[a-z]{2,10}://|www\.|[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}/)"
+_HEAD = (
+    r"(?:(?<![a-z0-9_.@-])(?:[a-z]{2,10}://|www\.)"
+    r"|(?<![\w.@-])[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}/)"
+)
 # What phones make a link of: with a scheme, with www., or a name with a slash (bit.ly/x). The look behind keeps this
-# linear: every word is tried once, from its beginning.
+# linear: every word is tried once, from its beginning. Chinese, Japanese and Thai put no space before a link.
 _LINK = re.compile(_HEAD + r"\S+", re.IGNORECASE)
 _BEGUN = re.compile(_HEAD + r"\S*", re.IGNORECASE)
 _SITE = re.compile(r"(?:[a-z]+://)?[^/?#]*", re.IGNORECASE)

@@ -101,6 +101,8 @@ def _pattern(pattern: str) -> str:
         return pattern
     if "%" in pattern:
         raise FilterError(f"{quoted(pattern)} has signs of another notation; write dd MMM yyyy for %d %b %Y")
+    if pattern.count("'") % 2:
+        raise FilterError(f"{quoted(pattern)}: a quote is opened and never closed; write '' for an apostrophe")
     letters = _letters(pattern)
     for letter in sorted(letters):
         if letter in _TRAPS:
@@ -148,6 +150,8 @@ def _currency(amount: str, code: str, locale: "Locale", symbol: bool | None) -> 
     from babel.numbers import format_currency, get_currency_precision
 
     exact = Decimal(amount).quantize(Decimal(1).scaleb(-get_currency_precision(code)), ROUND_HALF_UP)
+
+    exact += 0  # without the sign of a zero: nobody owes -0.00
 
     def formatted(pattern: str | None) -> str:
         return _plain(_TOUCHING.sub(" ", format_currency(exact, code, pattern, locale=locale)))

@@ -23,6 +23,8 @@ class Literal:
 class Origins:
     """Tells which line of the template or which column a character is from. Costs nothing for GSM-7 texts.
 
+    `own_text` is all of the template's own text: what in a message isn't in it comes from a row.
+
     Jinja doesn't keep track, so this counts: what every text has from the template, then what the columns hold, then
     what the template may have added.
     """
@@ -31,13 +33,16 @@ class Origins:
         self._certain: dict[str, Counter[str]] = {}
         self._possible: dict[str, Counter[str]] = {}
         links: list[Begun] = []
+        texts: list[str] = []
         for literal in literals:
+            texts.append(literal.text)
             into = self._certain if literal.certain else self._possible
             for index, character in outside_gsm7(literal.text):
                 line = literal.line + literal.text.count("\n", 0, index)
                 into.setdefault(character, Counter())[f"the template, line {line}"] += 1
             links += begun_links(literal.text, literal.line)
         self.links: tuple[Begun, ...] = tuple(links)
+        self.own_text = "\n".join(texts)
 
     def of(self, character: str, times: int, columns: Mapping[str, str]) -> dict[str, int]:
         """Source → how many of the `times` that the text holds `character` are from there."""

@@ -92,6 +92,8 @@ def compile_template(source: str, file: str, *, phone: PhoneFormat | None = None
     """
     # A byte order mark would be the text's first character, and force UCS-2 on every message.
     source = _NEWLINES.sub("\n", source.removeprefix("\ufeff"))
+    if not source.strip():
+        raise InputError([Problem("the template is empty", "write the text to send", where=Position(file, 1, 1))])
     made = environment(phone)
     try:
         tree = made.parse(source)

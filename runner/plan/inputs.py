@@ -10,7 +10,7 @@ from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
 
-from runner.audience.columns import find_column, find_phone_column
+from runner.audience.columns import find_column, find_phone_column, no_single_column
 from runner.audience.files import check_where, read_header
 from runner.audience.spec import AudienceSpec, Source, SuppressionList
 from runner.campaign import Campaign, CampaignFile, CountryColumn, SuppressionFile, read
@@ -30,6 +30,7 @@ RESULT_COLUMNS = frozenset(PLAN_COLUMNS) | {
 """Names that the plan and the results use themselves; a carried column can't have them."""
 
 
+_MOST_NAMES = 20
 ZONE_NAME = "zone"
 """The column with recipients' time zones is found by this name."""
 
@@ -62,6 +63,7 @@ def load_inputs(path: Path, suppress: Sequence[Path] = (), *, now: datetime | No
     header = findings.header()
     template = findings.template(header)
     audience = findings.audience(header)
+    findings.suppression_columns()
     prices = findings.prices()
     if now is not None:
         findings.problems += moment_problems(file, now)
@@ -102,18 +104,24 @@ class _Findings:
             header = read_header(self._source)
             trouble = check_where(self._source) if self._source.where else None
         except InputError as error:
-            self.problems += error.problems
+            self.problems += [self._of_the_source(problem) for problem in error.problems]
             return None
         if trouble:
             self.problems.append(self._file.problem(("recipients", "where"), trouble.what, trouble.remedy))
         return header
+
+    def _of_the_source(self, problem: Problem) -> Problem:
+        """What is wrong with the recipient file as a whole has the place of the key that names it or how it is read."""
+        if problem.where:
+            return problem
+        return self._file.problem(tuple((problem.path or "recipients.file").split(".")), problem.what, problem.remedy)
 
     def template(self, header: list[str] | None) -> Template | None:
         """The compiled template, if its syntax is right and each of its fields is a column."""
         message = self._campaign.message
         try:
             if message.text is not None:
-                template = compile_template(message.text, str(self._file.path), phone=self._phone)
+                template = compile_template(message.text, f"{self._file.path}: message.text", phone=self._phone)
             elif message.template is not None and message.template.is_file():
                 template = compile_template(_read_text(message.template), str(message.template), phone=self._phone)
             else:
@@ -141,21 +149,26 @@ class _Findings:
         return self._file.problem(("message", "text"), problem.what + line, problem.remedy)
 
     def _unknown_fields(self, template: Template, header: list[str]) -> list[Problem]:
+        file = self._campaign.recipients.file
         names = field_names(header)
         known = {name.casefold(): name for name in names}
         problems = []
         for name, where in template.variables():
             if name in names:
                 continue
+            if found := no_single_column(header, name):
+                remedy = found.remedy
+                for alias, column in names.items():
+                    remedy = remedy.replace(f'"{column}"', f'"{alias}"')
+                problems.append(Problem(f"{found.what} in {file}", remedy, where=where))
+                continue
+            parts = [alias for alias, column in names.items() if column.startswith(f"{name}.")]
             close = get_close_matches(name.casefold(), known, n=1)
-            guess = f'did you mean "{known[close[0]]}"? ' if close else ""
-            problems.append(
-                Problem(
-                    f'"{name}" is not a column of {self._campaign.recipients.file}',
-                    f"{guess}its columns are {', '.join(names)}",
-                    where=where,
-                )
-            )
+            guess = parts[0] if parts else known[close[0]] if close else None
+            hint = f'did you mean "{guess}"? ' if guess else ""
+            more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+            remedy = f"{hint}its columns are {', '.join(list(names)[:_MOST_NAMES])}{more}"
+            problems.append(Problem(f'"{name}" is not a column of {file}', remedy, where=where))
         return problems
 
     def audience(self, header: list[str] | None) -> AudienceSpec | None:
@@ -197,6 +210,8 @@ class _Findings:
             types=frozenset(kind.value for kind in recipients.types),
             wants_zones=window is not None and window.hours(self._campaign.timezone).zone is None,
             zone_column=zone or (ZONE_NAME if ZONE_NAME in header else None),
+            header=tuple(header),
+            places={"recipients.where": self._file.position("recipients", "where")},
         )
 
     def prices(self) -> Prices | None:
@@ -221,11 +236,28 @@ class _Findings:
         ]
         return (*named, *(SuppressionList(path) for path in self._suppress))
 
-    def _column(self, found: str | Problem, *path: str | int) -> str | None:
+    def suppression_columns(self) -> None:
+        """Looks for the columns of suppression lists that the campaign names; what is on the lists the plan reads."""
+        for number, item in enumerate(self._campaign.recipients.suppress):
+            if not isinstance(item, SuppressionFile) or not item.file.is_file():
+                continue
+            for option, column in (("phone", item.phone), ("key", item.key)):
+                if column is not None:
+                    self._suppression_column(item.file, column, "recipients", "suppress", number, option)
+
+    def _suppression_column(self, file: Path, column: str, *path: str | int) -> None:
+        try:
+            found = find_column(read_header(Source(file)), column)
+        except InputError as error:
+            self.problems += error.problems
+        else:
+            self._column(found, *path, file=file)
+
+    def _column(self, found: str | Problem, *path: str | int, file: Path | None = None) -> str | None:
         if isinstance(found, str):
             return found
-        placed = self._file.problem(path, found.what, found.remedy)
-        self.problems.append(replace(placed, what=f"{found.what} in {self._campaign.recipients.file}"))
+        what = f"{found.what} in {file or self._campaign.recipients.file}"
+        self.problems.append(self._file.problem(path, what, found.remedy))
         return None
 
 

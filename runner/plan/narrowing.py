@@ -1,6 +1,6 @@
 """What leaves recipients out whose numbers and texts are fine: a sample, sending hours, a cooldown, a limit."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,10 @@ MAX_AHEAD = timedelta(days=7)
 """The provider takes messages at most this long before they are due."""
 
 Recent = Callable[[Sequence[str]], Mapping[str, int]]
-"""How many messages each of some numbers got lately from other runs; those that got none are absent."""
+"""How many messages each of some numbers got lately, over all runs; those that got none are absent."""
+
+Sent = Callable[[Sequence[str]], Collection[str]]
+"""To which of some keys this run has sent already, whatever the answer was."""
 
 
 class Sample:
@@ -75,7 +78,7 @@ class Timing:
 
 
 class Restraint:
-    """Keeps a number from getting more than its cooldown allows, counting this plan's own messages too.
+    """Keeps a number from getting more than its cooldown allows, counting what this plan is about to send too.
 
     A context manager. Flat in memory: the plan's numbers are kept as the audience keeps its keys.
     """
@@ -111,7 +114,7 @@ class Restraint:
     def _exclusion(self, others: int, earlier: int) -> Exclusion:
         days, rest = divmod(self._cooldown.per_s, 86_400)
         span = f"{days}d" if not rest else f"{self._cooldown.per_s // 3600}h" if not rest % 3600 else f"{rest}s"
-        said = [f"{others} in the last {span} from other runs"] if others else []
+        said = [f"{others} in the last {span}"] if others else []
         said += [f"{earlier} earlier in this file"] if earlier else []
         words = f"its number got {' and '.join(said)}; recipients.cooldown allows {self._cooldown.messages}"
         return Exclusion(ExclusionReason.COOLDOWN, words)

@@ -1,18 +1,19 @@
 """Audience × message → plan: every row of the recipient file with its exact text, or with why it gets none."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.audience.audience import AudienceSpec, read_audience
+from runner.audience.people import Duplicates, People
 from runner.errors import InputError, Problem
 from runner.message.compose import Composer
 from runner.models import Cooldown, Encoding, Exclusion, ExclusionReason, Message, Row, Text
 from runner.plan.identity import MessageIds
 from runner.plan.money import Costs, Prices
-from runner.plan.narrowing import Limit, Recent, Restraint, Sample, Timing
+from runner.plan.narrowing import Limit, Recent, Restraint, Sample, Sent, Timing
 from runner.plan.parquet import read_frames, replacing, write_frames
 from runner.plan.summary import Fingerprint, PlanSummary
 
@@ -35,6 +36,9 @@ class Rules:
 
     `carried` are columns of the recipient file that are kept for the results. With `missing_fails` an empty field that
     a text needs fails the plan. None: no such rule.
+
+    None of them leaves out whom the run has `sent` to already: being outside of the hours or the sample now doesn't
+    take a message back, and the results must say that it was sent.
     """
 
     carried: tuple[str, ...] = ()
@@ -44,6 +48,7 @@ class Rules:
     cooldown: tuple[Cooldown, Recent] | None = None
     limit: Limit | None = None
     prices: Prices | None = None
+    sent: Sent | None = None
 
 
 Judged = tuple[Row, Text | Exclusion]
@@ -89,18 +94,40 @@ class Planner:
         ):
             cooldown = self._rules.cooldown
             restraint = stack.enter_context(Restraint(*cooldown)) if cooldown else None
+            numbers = stack.enter_context(People()) if self._tells_shared_numbers() else None
             for rows in batches:
-                judged = [(row, self._judge(row)) for row in rows]
+                sent = self._sent(rows)
+                judged = [(row, self._judge(row, is_sent=row.key in sent)) for row in rows]
                 if restraint:
-                    judged = _restrained(judged, restraint)
-                yield [(row, self._count(row, verdict)) for row, verdict in judged]
+                    judged = _restrained(judged, restraint, sent)
+                counted = [(row, self._count(row, verdict, is_sent=row.key in sent)) for row, verdict in judged]
+                if numbers:
+                    self._note_shared(counted, numbers)
+                yield counted
 
-    def _judge(self, row: Row) -> Text | Exclusion:
+    def _tells_shared_numbers(self) -> bool:
+        """Where a key tells persons apart, a number may be two of them, or one that is in the file twice."""
+        return self._audience.key is not None and self._audience.duplicates != Duplicates.ALL
+
+    def _note_shared(self, counted: list[Judged], numbers: People) -> None:
+        messages = [
+            (row.destination, row.number) for row, verdict in counted if isinstance(verdict, Text) and row.destination
+        ]
+        for (_, row), before in zip(messages, numbers.count(messages), strict=True):
+            if before:
+                self.summary.shared.add(row, 1)
+
+    def _sent(self, rows: list[Row]) -> Collection[str]:
+        if self._rules.sent is None:
+            return ()
+        return self._rules.sent([row.key for row in rows if row.exclusion is None and row.key is not None])
+
+    def _judge(self, row: Row, *, is_sent: bool) -> Text | Exclusion:
         rules = self._rules
         if row.exclusion:
             return row.exclusion
         assert row.key is not None
-        if rules.sample and not rules.sample.takes(row.key):
+        if rules.sample and not is_sent and not rules.sample.takes(row.key):
             return rules.sample.exclusion
         self._composed += 1
         verdict = self._composer.compose(row.fields)
@@ -110,17 +137,17 @@ class Planner:
                 if self._failed <= MAX_FAILURES:
                     self._failures.append((row.number, verdict.detail))
             return verdict
-        return (rules.timing and rules.timing.exclusion(row.zones)) or verdict
+        return (rules.timing and not is_sent and rules.timing.exclusion(row.zones)) or verdict
 
-    def _count(self, row: Row, verdict: Text | Exclusion) -> Text | Exclusion:
+    def _count(self, row: Row, verdict: Text | Exclusion, *, is_sent: bool) -> Text | Exclusion:
         limit = self._rules.limit
-        if isinstance(verdict, Text) and limit and self.summary.to_send >= limit.messages:
+        if isinstance(verdict, Text) and limit and not is_sent and self.summary.to_send >= limit.messages:
             verdict = limit.exclusion
         if isinstance(verdict, Text):
             assert row.key is not None
             assert row.destination is not None
-            self.summary.add_message(row, verdict)
-            self._fingerprint.add_message(row.key, row.destination, verdict)
+            self.summary.add_message(row, verdict, is_sent=is_sent)
+            self._fingerprint.add_message(row.key, row.destination, verdict, row.zones)
         else:
             self.summary.add_exclusion(row, verdict)
         return verdict
@@ -159,10 +186,12 @@ class Planner:
         return (*identity, None, None, None, verdict.reason.value, verdict.detail, *carried)
 
 
-def _restrained(judged: list[Judged], restraint: Restraint) -> list[Judged]:
-    """The batch without the messages that would be too much for their numbers."""
+def _restrained(judged: list[Judged], restraint: Restraint, sent: Collection[str]) -> list[Judged]:
+    """The batch without the messages that would be too much for their numbers; those that are sent stay."""
     numbers = [
-        (row.destination, row.number) for row, verdict in judged if isinstance(verdict, Text) and row.destination
+        (row.destination, row.number)
+        for row, verdict in judged
+        if isinstance(verdict, Text) and row.destination and row.key not in sent
     ]
     too_much = restraint.exclusions(numbers)
     return [(row, too_much.get(row.number, verdict)) for row, verdict in judged]

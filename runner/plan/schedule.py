@@ -102,6 +102,24 @@ def deadline(value: datetime | time | None, campaign: Campaign, now: datetime) -
     return datetime.combine(now.astimezone(ZoneInfo(campaign.timezone)), value, ZoneInfo(campaign.timezone))
 
 
+def last_departure(campaign: Campaign, now: datetime) -> tuple[datetime, str] | None:
+    """From when on nothing may leave any more, and the key that says so; None when it may at any time.
+
+    The provider refuses what leaves later than it is `scheduled`, or would be sent past its `expiry`: rejected, a
+    message is lost to the run, and unsent it isn't.
+    """
+    message = campaign.message
+    ends: list[tuple[datetime, str]] = []
+    if last := deadline(campaign.not_after, campaign, now):
+        ends.append((last, "notAfter"))
+    if isinstance(message.scheduled, datetime):
+        ends.append((message.scheduled, "message.scheduled"))
+    if isinstance(message.expiry, datetime):
+        delay = message.scheduled if isinstance(message.scheduled, timedelta) else timedelta()
+        ends.append((message.expiry - delay, "message.expiry"))
+    return min(ends, default=None)
+
+
 def moment_problems(file: CampaignFile, now: datetime) -> list[Problem]:
     """What is wrong with `scheduled` and `expiry` before a row is read."""
     message = file.campaign.message
@@ -117,6 +135,11 @@ def moment_problems(file: CampaignFile, now: datetime) -> list[Problem]:
                 ("message", "scheduled"), what, f"send it from {_shown(message.scheduled - MAX_AHEAD, file)} on"
             )
         )
+    if isinstance(message.scheduled, datetime) and isinstance(message.expiry, timedelta):
+        expires = now + message.expiry
+        if expires <= message.scheduled:
+            what = f"counts from the send: what leaves now is past it {_shown(expires, file)}, before it is scheduled"
+            problems.append(file.problem(("message", "expiry"), what, "write a moment after scheduled"))
     return problems
 
 

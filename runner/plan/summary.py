@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,9 +37,10 @@ class Noted:
 class PlanSummary:
     """Counts of a plan; `fingerprint` is set when the plan is whole. `examples` are (data row, words).
 
-    `remarks` are by (kind, subject, source). `saved` are the segments that smart encoding saved, or would have.
-    `by_zones` are the messages by the time zones in all of which they must be inside of the sending hours.
-    `costs` are what they cost by country. `reading` tells how the recipient file was read.
+    `remarks` are by (kind, subject, source); `remarked` are the messages that have any of a kind. `saved` are the
+    segments that smart encoding saved, or would have. `by_zones` are the messages that are left, by the time zones in
+    all of which they must be inside of the sending hours. `costs` are what they cost by country. `shared` are messages
+    to a number that an earlier row has too, under another key. `reading` tells how the recipient file was read.
     `samples` are the first messages as (data row, number, text).
     """
 
@@ -51,15 +53,17 @@ class PlanSummary:
     examples: dict[ExclusionReason, list[tuple[int, str]]] = field(default_factory=dict)
     by_encoding: Counter[str] = field(default_factory=Counter)
     by_segments: Counter[int] = field(default_factory=Counter)
-    by_country: Counter[str] = field(default_factory=Counter)
     costs: Costs = field(default_factory=Costs)
     by_zones: Counter[tuple[str, ...]] = field(default_factory=Counter)
     remarks: dict[tuple[RemarkKind, str, str], Noted] = field(default_factory=dict)
+    remarked: Counter[RemarkKind] = field(default_factory=Counter)
+    shared: Noted = field(default_factory=Noted)
     reading: list[str] = field(default_factory=list)
     samples: list[tuple[int, str, Text]] = field(default_factory=list)
     fingerprint: str = ""
 
-    def add_message(self, row: Row, text: Text) -> None:
+    def add_message(self, row: Row, text: Text, *, is_sent: bool = False) -> None:
+        """`is_sent`: an earlier session of the run has sent it."""
         self.rows += 1
         self.to_send += 1
         self.segments += text.segments
@@ -67,13 +71,15 @@ class PlanSummary:
         self.saved += text.saved
         self.by_encoding[text.encoding.value] += 1
         self.by_segments[text.segments] += 1
-        self.by_country[row.country or "?"] += 1
         self.costs.add(row.country, text.segments)
-        self.by_zones[row.zones] += 1
+        if not is_sent:
+            self.by_zones[row.zones] += 1
         if len(self.samples) < EXAMPLES:
             self.samples.append((row.number, row.destination or "", text))
-        for remark in text.remarks:
-            self._note(row.number, remark)
+        if text.remarks:
+            self.remarked.update({remark.kind for remark in text.remarks})
+            for remark in text.remarks:
+                self._note(row.number, remark)
 
     def add_exclusion(self, row: Row, exclusion: Exclusion) -> None:
         self.rows += 1
@@ -110,7 +116,7 @@ class PlanSummary:
             },
             "by_encoding": dict(sorted(self.by_encoding.items())),
             "by_segments": {str(segments): count for segments, count in sorted(self.by_segments.items())},
-            "by_country": dict(self.by_country.most_common()),
+            "by_country": {row.country: row.messages for row in self.costs.rows()},
             "cost": self.costs.as_json(),
             "segments_saved": self.saved if self._has(RemarkKind.REPLACED) else 0,
             "segments_savable": self.saved if self._has(RemarkKind.REPLACEABLE) else 0,
@@ -119,12 +125,13 @@ class PlanSummary:
                  "examples": noted.examples}
                 for (kind, subject, source), noted in self.remarks.items()
             ],
+            "shared_numbers": {"rows": self.shared.rows, "examples": self.shared.examples},
             "reading": self.reading,
             "fingerprint": self.fingerprint,
         }  # fmt: skip
 
     def _has(self, kind: RemarkKind) -> bool:
-        return any(of == kind for of, _, _ in self.remarks)
+        return self.remarked[kind] > 0
 
 
 class Fingerprint:
@@ -138,8 +145,9 @@ class Fingerprint:
         self._hash = hashlib.sha256()
         self._add(options)
 
-    def add_message(self, key: str, destination: str, text: Text) -> None:
-        for part in (key, destination, text.encoding.value, text.text):
+    def add_message(self, key: str, destination: str, text: Text, zones: Sequence[str] = ()) -> None:
+        """`zones` decide when it is sent; a campaign has them for each of its messages, or for none."""
+        for part in (key, destination, text.encoding.value, text.text, *([" ".join(zones)] if zones else [])):
             self._add(part)
 
     def hexdigest(self) -> str:

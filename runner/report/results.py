@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from runner.ledger.ledger import MessageRecord
 from runner.ledger.tables import SENDING
-from runner.models import OutcomeReason, Status
+from runner.models import ExclusionReason, OutcomeReason, Status
 from runner.plan.identity import MessageIds
 from runner.plan.parquet import read_frames, replacing, write_frames
 from runner.plan.planner import ZONES, carried_columns
@@ -68,14 +68,20 @@ def _frames(
 ) -> Iterator["pl.DataFrame"]:
     import polars as pl
 
+    told: set[str] = set()
     for frame in read_frames(plan, lambda lazy: lazy.drop("text", ZONES, strict=False)):
         planned = frame.rows(named=True)
-        message_ids = [None if row["reason"] else ids.of(row["key"]) for row in planned]
+        message_ids = [ids.of(row["key"]) if _may_be_sent(row) else None for row in planned]
         records = lookup([message_id for message_id in message_ids if message_id])
-        rows = [
-            _row(row, message_id, records.get(message_id) if message_id else None, unsent)
-            for row, message_id in zip(planned, message_ids, strict=True)
-        ]
+        rows = []
+        for row, message_id in zip(planned, message_ids, strict=True):
+            record = records.get(message_id) if message_id else None
+            if row["reason"] and record:
+                # Left out now; but its very message was sent before, when the row or the rules said otherwise.
+                was_sent = record.destination == row["destination"] and record.message_id not in told
+                told.add(record.message_id)
+                record = record if was_sent else None
+            rows.append(_row(row, message_id, record, unsent))
         _count(rows, tally)
         yield pl.DataFrame(rows, schema=schema)
 
@@ -84,20 +90,26 @@ def _row(
     planned: Mapping[str, Any], message_id: str | None, record: MessageRecord | None, unsent: Unsent
 ) -> dict[str, Any]:
     row = {**planned, "client_message_id": message_id}
-    if message_id is None:
-        return row | {"status": Status.EXCLUDED.value}
+    if planned["reason"] and record is None:
+        return row | {"client_message_id": None, "status": Status.EXCLUDED.value}
     if record is None:
         words = {"reason": unsent.reason.value, "detail": unsent.detail}
         return row | {"status": Status.UNSENT.value, "attempts": 0, **words}
     # What was sent wins over what the plan would send now.
     row |= {name: getattr(record, name) for name in _FROM_LEDGER}
-    row["detail"] = record.detail or planned["detail"]
+    now = f"would be left out now: {planned['reason']}" if planned["reason"] else planned["detail"]
+    row["detail"] = record.detail or now
     if record.status == SENDING:
         words = {"reason": OutcomeReason.IN_FLIGHT.value, "detail": "the answer has not come yet"}
         row |= {"status": Status.UNKNOWN.value, **words}
     if record.sent_at and record.answered_at:
         row["latency_ms"] = (record.answered_at - record.sent_at) / 1000
     return row
+
+
+def _may_be_sent(planned: Mapping[str, Any]) -> bool:
+    """Whether the ledger may know this row's message. A duplicate's key is another row's."""
+    return planned["reason"] is None or (planned["reason"] != ExclusionReason.DUPLICATE and planned["key"] is not None)
 
 
 _FROM_LEDGER = (

@@ -1,6 +1,7 @@
 """What a campaign file and the environment say, before a row is read."""
 
 import os
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -19,7 +20,7 @@ def everybody_suppressed() -> tuple[Path, ...]:
     if missing := [path for path in paths if not path.is_file()]:
         remedy = f"correct {SUPPRESS_VARIABLE}; several paths are parted by {os.pathsep}"
         raise InputError(
-            [Problem(f"{SUPPRESS_VARIABLE} names {path}, which is not a file", remedy) for path in missing]
+            [Problem(f'{SUPPRESS_VARIABLE} names "{path}", which is not a file', remedy) for path in missing]
         )
     return tuple(paths)
 
@@ -29,4 +30,16 @@ def inputs_of(path: Path, *, now: datetime | None = None) -> Inputs:
 
     Raises InputError with all problems; with `now` (aware) also for moments that can't be kept any more.
     """
-    return load_inputs(path, everybody_suppressed(), now=now)
+    problems: Sequence[Problem] = ()
+    suppress: tuple[Path, ...] = ()
+    try:
+        suppress = everybody_suppressed()
+    except InputError as error:
+        problems = error.problems
+    try:
+        inputs = load_inputs(path, suppress, now=now)
+    except InputError as error:
+        raise InputError([*problems, *error.problems]) from error
+    if problems:
+        raise InputError(problems)
+    return inputs

@@ -3,7 +3,7 @@
 import contextlib
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from runner.ledger.spill import merge
 from runner.plan.identity import MessageIds
 from runner.plan.inputs import Inputs
 from runner.plan.money import Costs
+from runner.plan.narrowing import Sent
 from runner.plan.parquet import replacing
 from runner.plan.planner import Planner, changed_messages, is_readable, numbers_under_new_keys, read_messages
 from runner.plan.summary import PlanSummary
@@ -80,15 +81,25 @@ class Run:
 
     def plan(self) -> PlanSummary:
         """Judge every row and write plan.parquet, as it is at the run's `now`."""
-        run_id = self.previous.id if self.previous else None
         planner = Planner(
             self.inputs.audience,
             self.inputs.composer,
             options=canonical(described_options(self.campaign)),
-            rules=rules_of(self.inputs, limit=self.limit, now=self.now, ledger=self.ledger, run_id=run_id),
+            rules=rules_of(self.inputs, limit=self.limit, now=self.now, ledger=self.ledger, sent=self._sent()),
         )
         self.summary = planner.write(self.places.plan)
         return self.summary
+
+    def _sent(self) -> Sent | None:
+        if self.previous is None:
+            return None
+        run_id = self.previous.id
+
+        def sent(keys: Sequence[str]) -> Collection[str]:
+            ids = {self.ids.of(key): key for key in keys}
+            return {ids[message_id] for message_id in self.ledger.claimed(run_id, list(ids))}
+
+        return sent
 
     def changes(self) -> list[str]:
         """What would be sent otherwise than when this run began, in words; empty when nothing, or nothing was sent."""

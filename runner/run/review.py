@@ -50,7 +50,8 @@ class Review:
                     "zones": list(slot.zones),
                     "messages": slot.count,
                     "begins_at": _iso(slot.begins),
-                    "ends_at": _iso(slot.ends),
+                    # With `outside: schedule` it is when their requests are done, which says nothing of them.
+                    "ends_at": _iso(slot.ends if slot.ends and slot.ends >= slot.begins else None),
                 }
                 for slot in (self.slots if run.campaign.window else ())
             ],
@@ -89,6 +90,10 @@ def _warnings(run: Run, slots: list[Slot], end: datetime | None) -> list[str]:
         found.append(f"{words}; what is left then is not sent")
     if late := sum(slot.late for slot in slots):
         found.append(f"about {late:,} messages can't leave before the sending hours end (window.outside: skip)")
+    if shared := summary.shared.rows:
+        rows = ", ".join(map(str, summary.shared.examples))
+        several = "1 message goes to a number" if shared == 1 else f"{shared:,} messages go to numbers"
+        found.append(f"{several} that an earlier row has too, under another key (row {rows}); is that one person?")
     if campaign.kind is CampaignKind.MARKETING and not campaign.message.require_text:
         found.append('this is marketing, and no text must say how to opt out; write for example requireText: ["STOP"]')
     prices = run.inputs.prices
@@ -97,16 +102,15 @@ def _warnings(run: Run, slots: list[Slot], end: datetime | None) -> list[str]:
     if prices and (unpriced := summary.costs.unpriced):
         found.append(f"{prices.path} has no price for {', '.join(unpriced[:8])}: the cost is without them")
     for kind, advice in _ADVICE.items():
-        found += _links(summary.remarks_of(kind), advice)
+        found += _links(summary.remarks_of(kind), summary.remarked[kind], advice)
     return found
 
 
-def _links(remarks: list[tuple[str, str, Noted]], advice: str) -> list[str]:
+def _links(remarks: list[tuple[str, str, Noted]], rows: int, advice: str) -> list[str]:
     """One line for all links of a kind: `12 texts have links without …: http://x.y (the template, line 1; row 3)`."""
     if not remarks:
         return []
     subject, source, noted = remarks[0]
-    rows = sum(noted.rows for _, _, noted in remarks)
     place = f"{source}; row {noted.examples[0]}" if source else f"row {noted.examples[0]}"
     texts = "1 text has" if rows == 1 else f"{rows:,} texts have"
     return [f"{texts} {advice}: {subject} ({place})"]

@@ -8,12 +8,12 @@ from runner.ledger.cooldown import prepare, recent
 from runner.ledger.ledger import Ledger
 from runner.models import Cooldown
 from runner.plan.inputs import Inputs
-from runner.plan.narrowing import Limit, Recent, Sample, Timing
+from runner.plan.narrowing import Limit, Recent, Sample, Sent, Timing
 from runner.plan.planner import Rules
 
 
-def rules_of(inputs: Inputs, *, limit: int | None, now: datetime, ledger: Ledger, run_id: int | None) -> Rules:
-    """The rules for a plan that is made at `now` (aware). `run_id` is the run's in the ledger, None for a new run."""
+def rules_of(inputs: Inputs, *, limit: int | None, now: datetime, ledger: Ledger, sent: Sent | None) -> Rules:
+    """The rules for a plan that is made at `now` (aware). `sent` tells whom the run has sent to, None for a new run."""
     campaign = inputs.campaign
     recipients = campaign.recipients
     cooldown = cooldown_of(campaign)
@@ -22,9 +22,10 @@ def rules_of(inputs: Inputs, *, limit: int | None, now: datetime, ledger: Ledger
         missing_fails=campaign.message.missing is Missing.ERROR,
         sample=Sample(campaign.name, recipients.sample) if recipients.sample else None,
         timing=Timing(campaign.window.hours(campaign.timezone), now) if campaign.window else None,
-        cooldown=(cooldown, _recent(ledger, cooldown, now, run_id)) if cooldown else None,
+        cooldown=(cooldown, _recent(ledger, cooldown, now)) if cooldown else None,
         limit=_limit(limit, recipients.limit),
         prices=inputs.prices,
+        sent=sent,
     )
 
 
@@ -33,13 +34,12 @@ def cooldown_of(campaign: Campaign) -> Cooldown | None:
     return Cooldown(cooldown.messages, int(cooldown.per.total_seconds())) if cooldown else None
 
 
-def _recent(ledger: Ledger, cooldown: Cooldown, now: datetime, run_id: int | None) -> Recent:
-    """What other runs have sent lately. This run's own messages are in the plan, and counted there."""
+def _recent(ledger: Ledger, cooldown: Cooldown, now: datetime) -> Recent:
     prepare(ledger)
     since = int((now.timestamp() - cooldown.per_s) * 1e6)
 
     def of(destinations: Sequence[str]) -> Mapping[str, int]:
-        return recent(ledger, destinations, since=since, besides=run_id)
+        return recent(ledger, destinations, since=since)
 
     return of
 

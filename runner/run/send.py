@@ -22,7 +22,7 @@ from runner.ledger.writer import LedgerWriter
 from runner.models import Message, Outcome, OutcomeReason, Outside
 from runner.plan.hours import WindowGate
 from runner.plan.planner import read_messages
-from runner.plan.schedule import deadline
+from runner.plan.schedule import last_departure
 from runner.provider.client import Client
 from runner.provider.payload import PayloadBuilder
 from runner.run.account import Account
@@ -75,8 +75,8 @@ async def _send(
 ) -> Stop | None:
     payload = PayloadBuilder(send_options(run.campaign))
     hours = run.campaign.window.hours(run.campaign.timezone) if run.campaign.window else None
-    last = deadline(run.campaign.not_after, run.campaign, run.now)
-    not_after = last.timestamp() if last else None
+    last = last_departure(run.campaign, run.now)
+    not_after = last[0].timestamp() if last else None
     gate = WindowGate(hours, not_after=not_after) if hours else None
     schedules = hours is not None and hours.outside is Outside.SCHEDULE
 
@@ -87,6 +87,10 @@ async def _send(
 
     def on_ledger_failure(error: LedgerError) -> None:
         dispatcher.stop(Stop(OutcomeReason.INTERRUPTED, str(error)))
+
+    def on_rest(words: str | None) -> None:
+        with contextlib.suppress(LedgerError):  # only for those who look; a claim would say that the ledger failed
+            run.ledger.note_waiting(record.id, words)
 
     budget = Budget(run.campaign.limits.of_run(), run.spent())
     spill = Spill(spill_path(run.ledger.path, record.id))
@@ -113,7 +117,9 @@ async def _send(
             hours=gate,
             skip=hours is not None and hours.outside is Outside.SKIP,
             not_after=not_after,
+            not_after_key=last[1] if last else "",
             allowance=budget,
+            resting=on_rest,
         )
         showing = asyncio.ensure_future(show())
         try:

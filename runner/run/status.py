@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from runner.errors import InputError
@@ -11,8 +12,6 @@ from runner.ledger.tables import SENDING
 from runner.models import Status
 from runner.run.places import SANDBOX_RUN, Options, Places, ledger_url, places_of, reports_folder
 from runner.run.times import iso
-
-_SETTLED = (Status.ACCEPTED, Status.REJECTED, Status.UNKNOWN)
 
 
 @contextlib.contextmanager
@@ -26,14 +25,12 @@ def recorded(name: str, run: str | None, options: Options) -> Iterator[tuple[Led
     with open_ledger(url, create=False) as ledger:
         found = ledger.runs(name, run)
         if not found:
-            raise InputError.of(
-                f"the ledger {ledger.path} knows no run {name}{f'/{run}' if run else ''}", _known(ledger)
-            )
+            raise InputError.of(_not_known(ledger.path, name, run), _known(ledger))
         record = max(found, key=lambda record: record.started_at)
         yield ledger, record, places_of(name, record.run, options)
 
 
-def _not_known(ledger: str, name: str, run: str | None) -> str:
+def _not_known(ledger: str | Path, name: str, run: str | None) -> str:
     return f"the ledger {ledger} knows no run {name}{f'/{run}' if run else ''}"
 
 
@@ -55,9 +52,7 @@ def statuses(name: str | None, run: str | None, options: Options) -> list[dict[s
         with open_ledger(url, create=False) as ledger:
             found += [_status(ledger, record) for record in ledger.runs(name, run)]
     if name and not found:
-        raise InputError.of(
-            f"the ledger {urls[0]} knows no run {name}{f'/{run}' if run else ''}", "see `campaign status`"
-        )
+        raise InputError.of(_not_known(urls[0], name, run), "see `campaign status`")
     return found
 
 
@@ -68,10 +63,12 @@ def _status(ledger: Ledger, record: RunRecord) -> dict[str, Any]:
     }
     sending = counts.get(SENDING, 0)
     unsent = max(record.to_send - sum(settled.values()) - sending, 0)
+    state = _state(ledger, record, unsent)
     return {
         "campaign": record.name,
         "run": record.run,
-        "state": _state(ledger, record, unsent),
+        "state": state,
+        "waiting_for": record.stop_detail if state == "waiting" else None,
         "rows": record.rows,
         "to_send": record.to_send,
         **settled,
@@ -85,5 +82,7 @@ def _status(ledger: Ledger, record: RunRecord) -> dict[str, Any]:
 
 def _state(ledger: Ledger, record: RunRecord, unsent: int) -> str:
     if record.ended_at is None:
-        return "sending" if is_locked(ledger.path, record.name, record.run) else "killed"
+        if not is_locked(ledger.path, record.name, record.run):
+            return "killed"
+        return "waiting" if record.stop_detail else "sending"
     return "stopped" if record.stop_reason or unsent else "finished"

@@ -22,11 +22,10 @@ from runner.errors import InputError, Problem
 from runner.models import Message, Outcome, OutcomeReason, Rate, Row, SendOptions, Status, Text, Then
 from runner.plan.identity import TOKEN_BYTES
 from runner.plan.inputs import Inputs
-from runner.plan.narrowing import Sample
-from runner.plan.planner import Planner, Rules
 from runner.provider.client import Client, HeldBackError
 from runner.provider.payload import PayloadBuilder
 from runner.run.account import Account
+from runner.run.glance import judged_rows
 
 if TYPE_CHECKING:
     from runner.audience.phone import Number
@@ -131,8 +130,7 @@ def _numbers(to: Sequence[str], inputs: Inputs) -> tuple[list["Number"], list[Pr
 
 
 def _texts_of(inputs: Inputs, rows: Sequence[int]) -> list[tuple[Row, Text]]:
-    planner = Planner(inputs.audience, inputs.composer, options="")
-    upto = itertools.takewhile(lambda pair: pair[0].number <= max(rows), planner.judged())
+    upto = itertools.takewhile(lambda pair: pair[0].number <= max(rows), judged_rows(inputs, sampled=False))
     judged = {row.number: (row, verdict) for row, verdict in upto if row.number in rows}
     texts, problems = [], []
     for number in rows:
@@ -152,10 +150,7 @@ def _texts_of(inputs: Inputs, rows: Sequence[int]) -> list[tuple[Row, Text]]:
 
 
 def _first_text(inputs: Inputs) -> tuple[Row, Text]:
-    campaign = inputs.campaign
-    share = campaign.recipients.sample
-    rules = Rules(sample=Sample(campaign.name, share) if share else None)
-    for row, verdict in Planner(inputs.audience, inputs.composer, options="", rules=rules).judged():
+    for row, verdict in judged_rows(inputs, sampled=True):
         if isinstance(verdict, Text):
             return row, verdict
     raise InputError.of(f"no message of {inputs.audience.source.path} would be sent", "see why with `campaign plan`")

@@ -61,7 +61,7 @@ def test_a_name_that_several_columns_have_means_none_of_them() -> None:
 
 def test_a_column_of_no_single_values() -> None:
     header = Header(["phone"], {"tags": "List(String)"})
-    expected = Problem('the column "tags" holds List(String), which is not a single value', "name another column")
+    expected = Problem('the column "tags" holds no single values, but List(String)', "name another column")
     assert expected == find_column(header, "tags")
 
 

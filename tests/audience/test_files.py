@@ -108,14 +108,14 @@ def test_ragged_rows_are_left_out_one_by_one(tmp_path: Path) -> None:
     names = "but the header names 2 columns"
     assert [
         ("1", "a\nb"),
-        Unreadable(f"row 2 (line 5) has 1 cell, {names}; add the missing cells, left empty if need be"),
-        Unreadable(f"row 3 (line 6) has 3 cells, {names}; put a cell that holds the delimiter in double quotes"),
+        Unreadable(f"line 5 has 1 cell, {names}; add the missing cells, left empty if need be"),
+        Unreadable(f"line 6 has 3 cells, {names}; put a cell that holds the delimiter in double quotes"),
         ("4", "e"),
     ] == rows(written(tmp_path, "a.csv", RAGGED))
 
 
 def test_a_cell_under_no_name(tmp_path: Path) -> None:
-    words = "row 2 (line 3) has text in column 4, which has no name; name it in the header, or empty the cell"
+    words = "line 3 has text in column 4, which has no name; name it in the header, or empty the cell"
     path = written(tmp_path, "a.csv", "phone,name,,\n1,Ann,,\n2,Bob,,x\n")
     assert [("1", "Ann"), Unreadable(words)] == rows(path)
 
@@ -126,9 +126,9 @@ NUL = b'phone,name\n1,A\0nn\n2,Bob\n3,"a\n\0"\n'
 def test_rows_with_nul_bytes_are_left_out(tmp_path: Path) -> None:
     words = "which no text does; write the file again from where it came"
     assert [
-        Unreadable(f"row 1 holds a NUL byte (line 2, column 4), {words}"),
+        Unreadable(f"line 2 holds a NUL byte (column 4), {words}"),
         ("2", "Bob"),
-        Unreadable(f"row 3 holds a NUL byte (line 5, column 1), {words}"),
+        Unreadable(f"line 5 holds a NUL byte (column 1), {words}"),
     ] == rows(written(tmp_path, "a.csv", NUL))
 
 
@@ -210,7 +210,6 @@ def test_numbered_rows_of_a_list(tmp_path: Path) -> None:
     path = written(tmp_path, "a.txt", "\n+6591234567\n\n+6591234568\n")
     assert [(2, ("+6591234567",)), (4, ("+6591234568",))] == list(read_numbered(Source(path)))
     assert is_text(Source(path))
-    assert [] == list(read_numbered(Source(written(tmp_path, "a.txt", ""))))
     assert [] == list(read_numbered(Source(written(tmp_path, "a.txt", "\n \n"))))
     assert [] == list(read_numbered(Source(written(tmp_path, "b.txt.gz", gzip.compress(b"")))))
 
@@ -234,11 +233,12 @@ def test_reads_back_what_the_csv_module_writes(
     tmp_path: Path, table: list[tuple[str, ...]], delimiter: str, encoding: str
 ) -> None:
     width = len(table[0]) if table else 1
+    delimiter = delimiter if width > 1 else ","  # the header of a lone column doesn't tell another
     out = io.StringIO()
     writer = csv.writer(out, delimiter=delimiter)
     writer.writerow([f"c{number}" for number in range(width)])
     writer.writerows(table)
-    path = tmp_path / ("a.tsv" if width == 1 and delimiter == "\t" else "a.csv")
+    path = tmp_path / "a.csv"
     path.write_bytes(out.getvalue().encode(encoding))
     expected = [tuple(cell.strip() for cell in row) for row in table]
     assert [row for row in expected if any(row)] == rows(path)

@@ -64,6 +64,11 @@ def test_numbers(mobile: str, country: str, expected: str) -> None:
     assert expected == verdict(judged("C-1", mobile, country, country="SG", country_column="country"))
 
 
+def test_a_row_without_a_country_of_its_own() -> None:
+    words = 'mobile: "91234567" has no country code; fill in country'
+    assert words in verdict(judged("C-1", "91234567", "", country_column="country"))
+
+
 KINDS = [
     ("+6561234567", "not_mobile", "a fixed line", "fixed-line"),
     ("+6518001234567", "number_type", "a toll-free number", "toll-free"),

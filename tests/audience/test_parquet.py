@@ -80,7 +80,7 @@ def test_nested_columns(tmp_path: Path) -> None:
     assert ["phone", "home.city", "home.at.zip"] == header
     assert [("1", "Ipoh", "7"), ("2", "", "")] == rows(path, remarks)
     assert ['a.parquet: not read, because they hold lists or bytes: "tags", "raw"'] == remarks
-    expected = Problem('the column "tags" holds List(String), which is not a single value', "name another column")
+    expected = Problem('the column "tags" holds no single values, but List(String)', "name another column")
     assert expected == find_column(header, "tags")
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.audience.people import People, numbered
+from runner.errors import StoppedError
 
 
 def test_counts_within_and_over_batches() -> None:
@@ -14,6 +15,13 @@ def test_counts_within_and_over_batches() -> None:
         assert [0, 0, 1] == people.count([("a", 1), ("b", 2), ("a", 3)])
         assert [2, 1, 0] == people.count([("a", 4), ("b", 5), ("c", 6)])
         assert [3, 1, 1, 2, None] == people.other_rows([("a", 1), ("a", 3), ("a", 4), ("b", 5), ("c", 6)])
+
+
+def test_no_room_for_more_is_no_bug() -> None:
+    with People() as people:
+        people._base.execute("PRAGMA max_page_count=4")
+        with pytest.raises(StoppedError, match=r"could not be kept: database or disk is full; make room where"):
+            people.count([(f"key-{number}", number) for number in range(5000)])
 
 
 def test_an_empty_batch() -> None:

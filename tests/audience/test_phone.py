@@ -155,7 +155,7 @@ def test_formats_internationally_unless_told_otherwise() -> None:
 
 NOT_FOR_PEOPLE = [
     ("soon", "national", '"soon" is not a number'),
-    ("81234567", "national", '"81234567" has no country code; set recipients.country'),
+    ("81234567", "national", '"81234567" has no country code; give its country, as in phone("national", "SG")'),
     ("", "national", '"" is no number'),
     ("+6581234567", "pretty", '"pretty" is no way to write a number; use "national" or "international"'),
 ]

@@ -23,7 +23,7 @@ def judged(folder: Path, content: str, remarks: list[str] | None = None, **spec:
 
 def test_a_row_that_cannot_be_read_is_left_out_by_itself(tmp_path: Path) -> None:
     row = judged(tmp_path, CONTENT, key="id")[1]
-    words = "row 2 (line 3) has 2 cells, but the header names 3 columns; add the missing cells, left empty if need be"
+    words = "line 3 has 2 cells, but the header names 3 columns; add the missing cells, left empty if need be"
     exclusion = Exclusion(ExclusionReason.UNREADABLE_ROW, words)
     assert Row(2, {"id": "", "phone": "", "city": ""}, exclusion=exclusion) == row
 

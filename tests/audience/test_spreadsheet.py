@@ -1,6 +1,7 @@
 """Spreadsheets: values as people write them, and nothing silently empty."""
 
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -69,8 +70,31 @@ def test_cells_without_a_value_make_the_row_unreadable(tmp_path: Path, cell: str
         tmp_path / "a.xlsx", {"One": [["phone", "name"], ["1", "Ann"], [], ["2", cell], ["3", "Bob"]]}
     )
     what = "the error value #N/A" if cell == workbook.ERROR else "a formula without a value"
-    words = f'row 2 (row 4 of the sheet) holds {what} in the column "name"; correct the cell, or empty it'
+    words = f'row 4 of the sheet holds {what} in the column "name"; correct the cell, or empty it'
     assert [("1", "Ann"), Unreadable(words), ("3", "Bob")] == rows(Source(path))
+
+
+def test_other_formats_do_not_tell_errors_from_empty_cells(tmp_path: Path) -> None:
+    """A template may have a default for an empty cell, so it is said."""
+    path = tmp_path / "a.ods"
+    space = "urn:oasis:names:tc:opendocument:xmlns"
+    kind = 'office:value-type="string"'
+    texts = [f"<table:table-cell {kind}><text:p>{text}</text:p></table:table-cell>" for text in ("phone", "name", "1")]
+    error = f'<table:table-cell {kind} office:string-value=""><text:p>#N/A</text:p></table:table-cell>'
+    table = "".join(f"<table:table-row>{cells}</table:table-row>" for cells in (texts[0] + texts[1], texts[2] + error))
+    names = " ".join(f'xmlns:{name}="{space}:{name}:1.0"' for name in ("office", "table", "text"))
+    with ZipFile(path, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("META-INF/manifest.xml", f'<manifest:manifest xmlns:manifest="{space}:manifest:1.0"/>')
+        archive.writestr(
+            "content.xml",
+            f"<office:document-content {names}><office:body><office:spreadsheet>"
+            f'<table:table table:name="One">{table}</table:table>'
+            "</office:spreadsheet></office:body></office:document-content>",
+        )
+    remarks: list[str] = []
+    assert [("1", "")] == rows(Source(path), remarks)
+    assert ["a.ods: error values such as #N/A are read as empty cells in this format; XLSX tells them apart"] == remarks
 
 
 def test_a_row_of_nothing_but_an_error_is_a_row(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """Suppression lists: exact, and never half loaded."""
 
 import gzip
-import zipfile
 from pathlib import Path
 
 import polars as pl
@@ -14,6 +13,7 @@ from runner.audience.listed import Listed
 from runner.audience.spec import SuppressionList
 from runner.audience.suppression import Suppression
 from runner.errors import InputError
+from tests.audience.workbook import write_workbook
 
 NUMBERS = ("+6591234567", "+447700900123", "+6581234567")
 
@@ -88,27 +88,6 @@ def test_parquet_made_of_a_list_without_a_header(tmp_path: Path) -> None:
     assert ["out.parquet", "out.parquet"] == [loaded(path).find(number) for number in NUMBERS[:2]]
 
 
-def workbook(path: Path, *cells: str) -> Path:
-    """A spreadsheet with one column, as little as one can be."""
-    schemas = "http://schemas.openxmlformats.org"
-    main = f'xmlns="{schemas}/spreadsheetml/2006/main"'
-    office = f"{schemas}/officeDocument/2006/relationships"
-    rows = "".join(f'<row r="{row}"><c r="A{row}"><v>{cell}</v></c></row>' for row, cell in enumerate(cells, 1))
-    sheets = f'<sheets><sheet name="Out" sheetId="1" xmlns:r="{office}" r:id="r1"/></sheets>'
-    links = {
-        "_rels/.rels": ("officeDocument", "xl/workbook.xml"),
-        "xl/_rels/workbook.xml.rels": ("worksheet", "worksheets/sheet1.xml"),
-    }
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("xl/workbook.xml", f"<workbook {main}>{sheets}</workbook>")
-        archive.writestr("xl/worksheets/sheet1.xml", f"<worksheet {main}><sheetData>{rows}</sheetData></worksheet>")
-        for name, (kind, target) in links.items():
-            link = f'<Relationship Id="r1" Type="{office}/{kind}" Target="{target}"/>'
-            around = f'Relationships xmlns="{schemas}/package/2006/relationships"'
-            archive.writestr(name, f"<{around}>{link}</Relationships>")
-    return path
-
-
 def test_keys_that_lost_digits_are_junk(tmp_path: Path) -> None:
     """They would be the keys of other people, so that nobody on the list were left out."""
     path = tmp_path / "out.parquet"
@@ -118,19 +97,75 @@ def test_keys_that_lost_digits_are_junk(tmp_path: Path) -> None:
 
 
 def test_a_spreadsheet_without_a_header(tmp_path: Path) -> None:
-    found = loaded(workbook(tmp_path / "out.xlsx", "6591234567", "447700900123"))
+    found = loaded(write_workbook(tmp_path / "out.xlsx", {"Out": [[6591234567], [447700900123]]}))
     assert ["out.xlsx", "out.xlsx", None] == [found.find(number) for number in NUMBERS]
 
 
 def test_junk_in_a_spreadsheet_is_named_by_row(tmp_path: Path) -> None:
-    path = workbook(tmp_path / "out.xlsx", "6591234567", "6512")
+    path = write_workbook(tmp_path / "out.xlsx", {"Out": [[6591234567], [6512]]})
     short = '"6512" has no country code; set recipients.country'
     assert [f"{path}: row 2: {short}; {REMEDY}"] == problems(SuppressionList(path))
 
 
-@pytest.mark.parametrize("content", ["", "phone\n"])
-def test_nobody_on_it_is_fine(tmp_path: Path, content: str) -> None:
-    assert 0 == len(loaded(written(tmp_path, "out.csv", content)))
+def test_nobody_on_it_is_fine(tmp_path: Path) -> None:
+    assert 0 == len(loaded(written(tmp_path, "out.csv", "phone\n")))
+    assert 0 == len(loaded(written(tmp_path, "out.csv", "phone,since\n")))
+    assert 0 == len(loaded(written(tmp_path, "out.csv", "id\n"), key="id"))
+
+
+NOTHING = [
+    # (name, content, why)
+    ("out.csv", b"", "a disk was full, or the export failed after the file was made"),
+    ("out.txt", b"\n\n", "as little, with line breaks"),
+    ("out.parquet", b"", "no Parquet file is empty"),
+    ("out.xlsx", b"", "nor is a workbook"),
+    ("out.csv.gz", gzip.compress(b""), "an export that failed, compressed"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "why"), NOTHING, ids=[row[-1] for row in NOTHING])
+def test_an_empty_list_failed_to_load(tmp_path: Path, name: str, content: bytes, why: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    (problem,) = problems(SuppressionList(path))
+    assert problem.startswith(f"{path} is empty; ")
+
+
+@pytest.mark.parametrize("content", [b"Not found\n", b"error", b"\0\1\2\3" * 50, b"n/a\n"])
+def test_one_line_that_is_no_number_is_no_list(tmp_path: Path, content: bytes) -> None:
+    """What a download that failed leaves. A column of that name without anybody in it would look the same."""
+    path = tmp_path / "out.txt"
+    path.write_bytes(content)
+    (problem,) = problems(SuppressionList(path))
+    assert problem.startswith(f"{path} holds nothing but ")
+    assert problem.endswith(f"if nobody is on the list, let it hold one line, phone; {IN_DOUBT}")
+
+
+@pytest.mark.parametrize("first", ["8123 4567 Ann", "6.59E+09", "+65 8123 4567 ext 12", "8123 4567 / 8123 4568"])
+def test_a_first_line_with_the_digits_of_a_number_is_no_header(tmp_path: Path, first: str) -> None:
+    """Somebody who has opted out; the line would be passed over as the column's name."""
+    (problem,) = problems(SuppressionList(written(tmp_path, "out.txt", f"{first}\n+6591234567\n")), country="SG")
+    assert f'out.txt:1:1: "{first}" ' in problem
+
+
+def test_people_on_a_second_sheet_are_not_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "out.xlsx"
+    write_workbook(path, {"2025": [["phone"], ["+6591234567"]], "2026": [["phone"], ["+6581234567"]]})
+    assert [
+        f'{path} has more than one sheet with something in it: "2025", "2026"; '
+        f"save each list as a file of its own, and empty the others; {IN_DOUBT}"
+    ] == problems(SuppressionList(path))
+    write_workbook(path, {"2025": [["phone"], ["+6591234567"]], "Sheet2": []})
+    assert 1 == len(loaded(path))
+
+
+def test_says_how_much_the_lists_hold(tmp_path: Path) -> None:
+    remarks: list[str] = []
+    names = ("a.txt", "b.csv")
+    contents = ("+6591234567\n+6581234567\n", "phone\n")
+    paths = [written(tmp_path, name, content) for name, content in zip(names, contents, strict=True)]
+    Suppression([SuppressionList(path) for path in paths], remarks=remarks)
+    assert ["numbers and keys on suppression lists: 2 of a.txt, 0 of b.csv"] == remarks
 
 
 KEYS = [
@@ -211,9 +246,20 @@ def test_junk_stops_the_plan_with_examples(tmp_path: Path) -> None:
     short = '"12345" has no country code; set recipients.country'
     assert [
         f'{path}:2:1: "junk" is not a number; {REMEDY}',
-        *(f"{path}:{line}:1: {short}; {REMEDY}" for line in range(3, 7)),
-        f"{path}: 2 more entries are in doubt",
+        *(f"{path}:{line}:1: {short}; {REMEDY}" for line in (3, 4)),
+        f"{path}: 7 of its 8 entries are in doubt: 6 × has no country code, 1 × is not a number; "
+        "is it the right column, and recipients.country the country of its numbers?",
     ] == problems(SuppressionList(path))
+
+
+def test_junk_of_every_kind_is_shown_however_much_there_is(tmp_path: Path) -> None:
+    kinds = ["n/a", "12345", "+6512", "8123456x", "-91234567", "6.59E+09", "+65 9123 4567 / 9123 4568"]
+    content = "phone\n" + "+6591234567\n" * 3000 + "".join(f"{cell}\n" * 300 for cell in kinds)
+    *shown, total = problems(SuppressionList(written(tmp_path, "out.csv", content)))
+    assert [3002, 3003, 3302, 3303, 3602, 3603, 3902, 3903, 4202, 4203, 4502, 4503] == [
+        int(line.split(".csv:")[1].split(":")[0]) for line in shown
+    ]
+    assert "2,100 of its 5,100 entries are in doubt: 600 × something else, 300 × is not a number, " in total
 
 
 JUNK = [
@@ -223,7 +269,7 @@ JUNK = [
     ("id,phone\nC-1,n/a\n", ':2:1: "n/a" is not a number; {remedy}', "id", "a key beside a number that isn't one"),
     (
         "name,phone\nAnn,+6591234567,x\nBob,+6581234567\n",
-        ":2:1: row 1 (line 2) has 3 cells, but the header names 2 columns; "
+        ":2:1: line 2 has 3 cells, but the header names 2 columns; "
         "put a cell that holds the delimiter in double quotes; {in_doubt}",
         None,
         "a row that can't be read",
@@ -260,6 +306,17 @@ DOUBTS = [
         None,
         [f'no column is named {NAMES}; rename one; the list has "name", "mail"'],
         "no column of numbers",
+    ),
+    (
+        "+6591234567,2026-01-01\n+6581234567,2026-01-02\n",
+        None,
+        None,
+        None,
+        [
+            f'no column is named {NAMES}; its first row is "+6591234567", "2026-01-01"; '
+            "put one above it that names the columns"
+        ],
+        "several columns, and nothing that names them",
     ),
     (
         "cust,mail\n1,a@example.com\n",

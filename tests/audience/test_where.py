@@ -32,6 +32,7 @@ def parquet_file(folder: Path, where: str) -> Source:
             "since": [dt.date(2026, 1, 1), dt.date(2025, 1, 1), None],
             "yes": [True, False, None],
             "home": [{"zip": "10"}, {"zip": None}, None],
+            "house": ["1", "2", "3"],
             "nothing": [None, None, None],
         }
     ).write_parquet(path)
@@ -113,6 +114,13 @@ WRONG_TEXT = [
     ("phone > CURRENT_DATE", "cannot use CURRENT_DATE", "write the date as DATE '2026-12-31'"),
     ("city = 'a'; DROP TABLE x", "is not a condition in SQL", "write one such as"),
     ("*", "is not a condition in SQL", "write one such as"),
+    ("CAST(city AS DATE) > DATE '2026-01-01'", '"city" is text, and is used', "DATE(city, '%Y-%m-%d') for a date"),
+    ("TRY_CAST(city AS DATE) > DATE '2026-01-01'", '"city" is text, and is used', "DATE(city, '%Y-%m-%d') for a date"),
+    ("CAST(city AS BOOLEAN)", '"city" is text, and is used', "compare it with what it holds: city = 'true'"),
+    ("DATE(city) > DATE '2026-01-01'", "DATE() doesn't say how the text is written", "add the format"),
+    ("TIMESTAMP(CONCAT(city, ',)')) > DATE '2026-01-01'", "TIMESTAMP() doesn't say how the text", "add the format"),
+    ("DATE(city, '%Y-%m-%d') > '2026-01-01'", "compares a date with text", "write the date as DATE '2026-12-31'"),
+    ("city ~ '(['", "holds a pattern that is no regular expression", "use LIKE"),
     ("city = 'a' ORDER BY phone", "is not a condition in SQL", "write one such as"),
 ]
 
@@ -151,6 +159,18 @@ def test_a_cast_that_fails_names_the_row_and_the_remedy(tmp_path: Path, batch_si
         'recipients.where: cannot turn "x" in the column "amount" into what it is cast to on row 4; '
         "correct the cell, or write TRY_CAST, which makes it NULL"
     ) == str(error.value)
+
+
+def test_dates_are_read_as_they_are_said_to_be_written(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("phone,since\n1,13/02/2026\n2,01/03/2026\n3,\n")
+    source = Source(path, where="DATE(since, '%d/%m/%Y') >= DATE '2026-03-01'")
+    assert check_where(source) is None
+    assert [2] == kept(source)
+    wrong = Source(path, where="DATE(since, '%m/%d/%Y') >= DATE '2026-03-01'")
+    assert check_where(wrong) is None
+    with pytest.raises(InputError, match=r"13/02/2026.* on row 1; correct the cell, or the format that it is written"):
+        kept(wrong)
 
 
 PIECES = [

@@ -334,3 +334,27 @@ def test_any_slip_in_a_good_file_never_raises(folder: Path, data: st.DataObject)
     file, problems = read(path)
     assert file is not None or problems
     assert [] == [problem for problem in problems if "\n" in str(problem)]
+
+
+def test_a_list_s_one_wrong_item_is_told_once(read_text: Reader) -> None:
+    recipients = "recipients: {file: recipients/welcome.csv, types: [mobil], countries: [Atlantis]}\n"
+    _, problems = read_text(MINIMAL.replace("recipients: recipients/welcome.csv\n", recipients))
+    assert ['recipients.types: "mobil" is', 'recipients.countries: "Atlantis" is'] == [
+        problem.partition(" not")[0].partition(": ")[2] for problem in problems
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "is_wrong"),
+    [
+        ('"10:00"', '"09:00"', True),
+        ('"10:00"', '"10:00"', True),
+        ('"09:00"', '"10:00"', False),
+        ("2026-12-01T10:00:00+08:00", "2026-12-01T02:00:00Z", True),
+        ("2026-12-01T10:00:00+08:00", '"09:00"', False),
+    ],
+)
+def test_a_run_must_be_able_to_start(first: str, last: str, is_wrong: bool, read_text: Reader) -> None:
+    _, problems = read_text(f"{MINIMAL}notBefore: {first}\nnotAfter: {last}\n")
+    assert is_wrong == any("notAfter: is not after notBefore" in problem for problem in problems)
+    assert is_wrong == bool(problems)

@@ -1,5 +1,6 @@
 """Each command by itself: what it prints, for people and for programs, and what it does not load."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -104,6 +105,15 @@ def test_plan(offline: Workplace) -> None:
     assert max(map(len, done.stderr.splitlines())) <= 80
 
 
+def test_the_plan_s_document_is_described_whole(offline: Workplace) -> None:
+    page = (ROOT / "docs/files.md").read_text(encoding="utf-8")
+    table = page.partition("## What `campaign plan` shows")[2].partition("\n## ")[0]
+    described = {
+        key for cell in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for key in re.findall("`(.+?)`", cell)
+    }
+    assert offline.here("plan", "hello.yaml", "--json").document.keys() == described
+
+
 def test_preview_shows_the_whole_text_and_what_forces_ucs2(offline: Workplace) -> None:
     long = "a name that is longer than one line of a phone"
     offline.write(person(1) + person(2, f"Zoë {long} ✓✓") + "k3,12,Ben\n")
@@ -119,7 +129,8 @@ def test_preview_shows_the_whole_text_and_what_forces_ucs2(offline: Workplace) -
     first, last = offline.here("preview", "hello.yaml", "--row", "2", "--row", "3", "--json").document["messages"]
     assert {
         "row": 2, "key": "k2", "destination": "+6581230002", "text": f"Hi Zoë {long} ✓✓", "encoding": "UCS2",
-        "segments": 1, "characters_left": 14, "next_segments": 2, "saved": 0, "note": None,
+        "segments": 1, "characters_left": 14, "next_segments": 2, "currency": None, "at_most": None,
+        "next_at_most": None, "saved": 0, "note": None,
         "remarks": [
             {"kind": "forces_ucs2", "subject": "ë (U+00EB)", "source": "the column name", "times": 1},
             {"kind": "forces_ucs2", "subject": "✓ (U+2713)", "source": "the column name", "times": 2},
@@ -137,8 +148,55 @@ def test_preview_chooses(offline: Workplace, arguments: tuple[str, ...], rows: l
     assert (0, rows) == (done.exit_code, [message["row"] for message in done.document["messages"]])
 
 
+def test_preview_tells_of_rows_that_are_not_there(offline: Workplace) -> None:
+    done = offline.here("preview", "hello.yaml", "--row", "5", "--row", "9", "--json")
+    assert (0, "people.csv has no data row 9") == (done.exit_code, done.stderr.splitlines()[0])
+
+
+def test_preview_leaves_out_whom_a_run_leaves_out(offline: Workplace) -> None:
+    (offline.folder / "all.txt").write_text("+6581230001\n")
+    shown = offline.here("preview", "hello.yaml", "--json", CAMPAIGN_SUPPRESS="all.txt").document["messages"]
+    assert [2, 3, 4] == [message["row"] for message in shown]
+    (one,) = offline.here("preview", "hello.yaml", "--row", "1", "--json", CAMPAIGN_SUPPRESS="all.txt").document[
+        "messages"
+    ]
+    assert "suppressed" == one["reason"]
+
+
+def test_preview_shows_those_of_the_sample(offline: Workplace) -> None:
+    offline.write(people(200), MINIMAL.replace("country: SG", "country: SG, sample: 10%"))
+    shown = offline.here("preview", "hello.yaml", "-n", "99", "--json").document["messages"]
+    assert offline.here("plan", "hello.yaml", "--json").document["to_send"] == len(shown)
+    outside = next(row for row in range(1, 200) if row not in {message["row"] for message in shown})
+    (one,) = offline.here("preview", "hello.yaml", "--row", str(outside), "--json").document["messages"]
+    assert f"Hi N{outside}" == one["text"], "who asks for a row wants to see it"
+
+
 def test_preview_at_a_terminal_has_styles_and_the_whole_text(offline: Workplace) -> None:
     offline.write(person(1, "Zoë who has a rather long name that is longer than a line"))
     with Terminal(offline, "preview", "hello.yaml") as terminal:
         assert 0 == terminal.wait()
     assert "longer than a line" in " ".join(terminal.seen.replace("│", " ").split())
+
+
+def test_a_terminal_of_another_encoding_ends_nothing(offline: Workplace) -> None:
+    encoding = "ascii"
+    offline.write(person(1, "O’Neil") + person(2, "李小龙"))
+    sent = offline("run", "hello.yaml", "--sandbox", "--yes", PYTHONIOENCODING=encoding)
+    assert (0, "") == (sent.exit_code, sent.stderr)
+    preview = offline("preview", "hello.yaml", PYTHONIOENCODING=encoding)
+    assert 0 == preview.exit_code
+    assert "O\\u2019Neil" in preview.stdout
+    # What programs and files get is UTF-8 all the same.
+    (first, _) = offline("preview", "hello.yaml", "--json", PYTHONIOENCODING=encoding).document["messages"]
+    assert "Hi O’Neil" == first["text"]
+    assert "\nHi 李小龙\n" in offline("plan", "hello.yaml", "--format", "markdown", PYTHONIOENCODING=encoding).stdout
+
+
+def test_a_file_whose_name_is_not_utf8_is_no_bug(offline: Workplace) -> None:
+    done = offline("check", "caf\udce9.yaml", "--json")
+    assert "caf?.yaml" == done.document["files"][0]["file"]
+    assert (2, False) == (done.exit_code, done.document["files"][0]["ok"])
+    (offline.folder / "caf\udce9.yaml").write_text(MINIMAL)
+    for form in ("text", "markdown", "json"):
+        assert 0 == offline("plan", "caf\udce9.yaml", "--format", form).exit_code

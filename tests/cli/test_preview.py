@@ -1,6 +1,8 @@
 """What `campaign preview` shows of a message, at 80 columns and to programs."""
 
 import io
+from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -9,8 +11,12 @@ from runner.cli import preview
 from runner.message.compose import Composer
 from runner.message.template import compile_template
 from runner.models import Encoding, Exclusion, Row, Text
+from runner.plan.money import Price, Prices
 
 ROW = Row(1, {}, key="k1", destination="+12025550142", country="US")
+
+
+PRICES = Prices(Path("prices.csv"), "USD", {"US": Price(Decimal("0.01"), Decimal("0.0421"))})
 
 
 def composed(
@@ -19,10 +25,10 @@ def composed(
     return Composer(compile_template(source, "t.j2"), encoding, smart_encoding=smart).compose(fields)
 
 
-def shown(verdict: Text | Exclusion) -> str:
+def shown(verdict: Text | Exclusion, prices: Prices | None = None) -> str:
     """All that is printed, without the bubble."""
     console = Console(file=io.StringIO(), width=80, highlight=False, soft_wrap=True, markup=False, emoji=False)
-    preview._show(console, ROW, verdict)
+    preview._show(console, ROW, verdict, prices)
     assert isinstance(console.file, io.StringIO)
     lines = console.file.getvalue().splitlines()
     assert all(len(line) <= 80 for line in lines)
@@ -35,6 +41,16 @@ row 1 · +12025550142 · key k1
 GSM7 · 2 segments · 303 characters
 3 left in the last segment; one more than that makes it 3 segments"""
     assert expected == shown(composed("{{ a }}", a="x" * 303))
+
+
+def test_the_price_of_going_over_in_money() -> None:
+    expected = """\
+GSM7 · 1 segment · 159 characters · at most 0.0421 USD
+1 left in the last segment; one more than that makes it 2 segments, at most
+  0.0842 USD"""
+    assert shown(composed("{{ a }}", a="x" * 159), PRICES).endswith(expected)
+    unpriced = Prices(Path("prices.csv"), "USD", {})
+    assert "159 characters · no price for US\n" in shown(composed("{{ a }}", a="x" * 159), unpriced)
 
 
 @pytest.mark.parametrize(
@@ -105,11 +121,11 @@ def test_cells_dont_steer_the_terminal() -> None:
 
 
 def test_for_programs() -> None:
-    document = preview._as_json(ROW, composed("It’s http://{{ a }}", smart=True, a="x.example"))
+    document = preview._as_json(ROW, composed("It’s http://{{ a }}", smart=True, a="x.example"), PRICES)
     assert document == {
         "row": 1, "key": "k1", "destination": "+12025550142", "text": "It's http://x.example", "encoding": "GSM7",
-        "segments": 1, "characters_left": 139, "next_segments": 2, "saved": 0,
-        "note": "1 character replaced: ’ by '",
+        "segments": 1, "characters_left": 139, "next_segments": 2, "currency": "USD", "at_most": "0.0421",
+        "next_at_most": "0.0842", "saved": 0, "note": "1 character replaced: ’ by '",
         "remarks": [
             {"kind": "replaced", "subject": "’ (U+2019)", "source": "the template, line 1", "times": 1},
             {"kind": "plain_http", "subject": "http://x.example", "source": "the template, line 1", "times": 1},

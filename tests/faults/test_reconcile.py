@@ -1,5 +1,6 @@
 """`campaign reconcile` and an export that goes wrong: clear words, and nothing changed."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,23 @@ def test_run_reconciles_first_when_told_to(tmp_path: Path) -> None:
         done = run.run("--reconcile")
 
         assert 0 == done.exit_code
+        run.check_truth()
+
+
+@pytest.mark.usefixtures("quick")
+def test_who_was_not_texted_after_all_is_held_against_the_limit_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plan keeps whom the run has sent to; when the log says that one was not received, it must be made anew."""
+    monkeypatch.setattr("runner.run.reconcile.SETTLE", timedelta())
+    with arena(tmp_path, faults=[GONE]) as run:
+        run.run()
+
+        done = run.run("--reconcile", "--limit", "2")
+
+        assert 0 == done.exit_code
+        statuses = run.place.statuses()
+        assert {("accepted", "queued"): 59, ("excluded", "over_limit"): 1} == statuses
         run.check_truth()
 
 

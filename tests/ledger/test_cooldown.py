@@ -75,12 +75,11 @@ def test_what_counts(ledger: Ledger, outcome: Outcome | None, expected: dict[str
     assert expected == recent(ledger, [ANN, BEN], since=0)
 
 
-def test_counts_over_all_runs_but_one(ledger: Ledger) -> None:
+def test_counts_over_all_runs(ledger: Ledger) -> None:
     sent(ledger, "a", [(ANN, ACCEPTED), (BEN, ACCEPTED)])
     sent(ledger, "b", [(ANN, ACCEPTED)])
 
     assert {ANN: 2, BEN: 1} == recent(ledger, [ANN, BEN], since=0)
-    assert {ANN: 1} == recent(ledger, [ANN, BEN], since=0, besides=1)
 
 
 def test_counts_from_a_time_on(ledger: Ledger) -> None:

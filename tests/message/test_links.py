@@ -20,6 +20,8 @@ SPANS = [
     ("“https://x.example/a”…", ["https://x.example/a"], "typographic punctuation"),
     ("https://x.example/\u200b", ["https://x.example/"], "something invisible, copied along"),
     ("https://x.example/a?b=c&d=e#f!", ["https://x.example/a?b=c&d=e#f"], "all of its parts"),
+    ("请看http://x.example/a 谢谢", ["http://x.example/a"], "no space before it, as in Chinese"),
+    ("école.example/a", [], "not from the middle of a word"),
     ("and/or 1/2 w/o 24/7", [], "slashes alone"),
     ("me@x.example/ x.example", [], "an address, a name"),
     ("http:// www.", [], "nothing behind"),

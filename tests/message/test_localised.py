@@ -25,6 +25,7 @@ AMOUNTS = [
     (1e-7, "USD", "en", None, "no exponent"),
     (" 5 ", "USD", "en", "$5.00", "spaces about it"),
     ("999999999999999.99", "USD", "en", "$999,999,999,999,999.99", "nothing is lost to floats"),
+    ("-0.004", "USD", "en", "$0.00", "nobody owes nothing"),
     ("1234.5", "EGP", "ar_EG", "1,234.50 EGP", "the marks of direction go with the symbol"),
 ]
 
@@ -115,6 +116,7 @@ NO_DATES = [
     ("2026-12-01", "", "shows nothing of a date"),
     ("2026-12-01", "-", "shows nothing of a date"),
     ("2026-12-01", "d" * 9, "is no pattern"),
+    ("2026-12-01", "d MMM 'yy", "a quote is opened and never closed"),
 ]
 
 

@@ -56,6 +56,16 @@ def test_another_message_another_fingerprint(tmp_path: Path, people: str, templa
     assert fingerprint(tmp_path / "a") != fingerprint(tmp_path / "b", people, template, campaign)
 
 
+def test_another_time_zone_another_fingerprint(tmp_path: Path) -> None:
+    """It decides when a phone rings, and with `outside: schedule` what the provider is told."""
+    campaign = CAMPAIGN + 'window: {from: "09:00", to: "20:00", zone: recipient}\n'
+    campaign = campaign.replace("key: id", "key: id, zone: city")
+    zoned = ANN.replace("Bedok", "Asia/Singapore")
+    before = fingerprint(tmp_path / "a", zoned, campaign=campaign)
+    assert before == fingerprint(tmp_path / "b", zoned, campaign=campaign)
+    assert before != fingerprint(tmp_path / "c", ANN.replace("Bedok", "Europe/London"), campaign=campaign)
+
+
 @given(st.lists(st.text(max_size=4), min_size=3, max_size=3), st.lists(st.text(max_size=4), min_size=3, max_size=3))
 def test_no_text_imitates_a_fields_end(one: list[str], other: list[str]) -> None:
     prints = []

@@ -3,8 +3,10 @@
 
 from pathlib import Path
 
+import polars as pl
 import pytest
 
+from runner.audience.audience import read_audience
 from runner.errors import InputError
 from runner.models import Encoding
 from runner.plan.inputs import load_inputs
@@ -127,6 +129,92 @@ def test_a_name_that_two_columns_have_is_no_name(folder: Path) -> None:
         'welcome.yaml:3:37: recipients.key: there are 2 columns named "id" (columns 1 and 3) in people.csv; rename all '
         'but one, or write "id (column 1)"',
     ] == problems(file)
+
+
+def test_a_name_that_two_columns_have_is_no_field(folder: Path) -> None:
+    file = write_folder(folder, template="Hi {{ name }}")
+    (folder / "people.csv").write_text("id,mobile,name,name\n")
+    assert [
+        'hello.j2:1:7: message.template: there are 2 columns named "name" (columns 3 and 4) in people.csv; rename all '
+        'but one, or write "name__column_3_"'
+    ] == [line.replace(": template:", ": message.template:") for line in problems(file)]
+
+
+def test_many_columns_are_not_all_listed(folder: Path) -> None:
+    file = write_folder(folder, template="{{ nme }}")
+    (folder / "people.csv").write_text(f"id,mobile,{','.join(f'c{number}' for number in range(5000))}\n")
+    (problem,) = problems(file)
+    assert problem.endswith(
+        '"nme" is not a column of people.csv; its columns are id, mobile, '
+        + ", ".join(f"c{number}" for number in range(18))
+        + " and 4982 more"
+    )
+
+
+def test_nested_columns(folder: Path) -> None:
+    file = write_folder(
+        folder,
+        template="{{ tags }} {{ home.city }}",
+        campaign=CAMPAIGN.replace("people.csv, key: id", "people.parquet, key: tags"),
+    )
+    people = {"mobile": ["+6591234567"], "tags": [["a"]], "home": [{"city": "Bedok"}]}
+    pl.DataFrame(people).write_parquet(folder / "people.parquet")
+    what = 'the column "tags" holds no single values, but List(String) in people.parquet; name another column'
+    assert [
+        f"welcome.yaml:3:41: recipients.key: {what}",
+        f"hello.j2:1:4: message.template: {what}",
+        'hello.j2:1:15: message.template: "home" is not a column of people.parquet; did you mean "home_city"? its columns are mobile, home_city',
+    ] == problems(file)
+
+
+SOURCES = {
+    "sheet: Members": "recipients.sheet: people.csv has no sheets; leave recipients.sheet out, or name a spreadsheet",
+    "where: \"town = 'a'\"": "recipients.where: there is no column \"town\"; if it is text, write it in single quotes: 'town'",
+}
+
+
+@pytest.mark.parametrize(("key", "message"), SOURCES.items())
+def test_how_the_file_is_read_has_a_place(folder: Path, key: str, message: str) -> None:
+    file = write_folder(folder, campaign=CAMPAIGN.replace("country: SG", f"country: SG, {key}"))
+    column = 55 + key.index(" ")
+    assert [f"welcome.yaml:3:{column}: {message}"] == problems(file)
+
+
+def test_a_file_that_cannot_be_read_has_a_place(folder: Path) -> None:
+    file = write_folder(folder)
+    (folder / "people.csv").write_text("")
+    what = "people.csv is empty; its first line must name the columns"
+    assert [f"welcome.yaml:3:20: recipients.file: {what}"] == problems(file)
+
+
+def test_a_condition_that_fails_on_a_row_has_a_place(folder: Path) -> None:
+    campaign = CAMPAIGN.replace("country: SG", "country: SG, where: CAST(city AS INT) > 1")
+    audience = load_inputs(write_folder(folder, campaign=campaign)).audience
+    with pytest.raises(InputError, match=r'^welcome\.yaml:3:61: recipients\.where: cannot turn "Bedok" in the column'):
+        list(read_audience(audience))
+
+
+def test_columns_of_suppression_lists(folder: Path) -> None:
+    campaign = CAMPAIGN.replace(
+        "{file: people.csv, key: id, country: SG}",
+        "\n  file: people.csv\n  key: id\n  suppress: [{file: out.csv, key: membr}, {file: out.csv, phone: member}, "
+        "{file: gone.csv, key: a}, {file: none.csv, key: a}]",
+    )
+    file = write_folder(folder, campaign=campaign)
+    (folder / "out.csv").write_text("member\n")
+    (folder / "none.csv").write_text("")
+    assert [
+        'welcome.yaml:6:35: recipients.suppress.key: there is no column "membr" in out.csv; did you mean "member"? the file has "member"',
+        'welcome.yaml:6:82: recipients.suppress.file: no such file: gone.csv; did you mean "none.csv"?',
+        "none.csv is empty; its first line must name the columns",
+    ] == problems(file)
+
+
+def test_a_header_that_changes_before_the_rows_are_read(folder: Path) -> None:
+    audience = load_inputs(write_folder(folder)).audience
+    (folder / "people.csv").write_text("id,phone,name\n1,+6591234567,Ann\n")
+    with pytest.raises(InputError, match=r"people\.csv changed while it was read; run again when it is written whole"):
+        list(read_audience(audience))
 
 
 def test_no_column_for_the_numbers(folder: Path) -> None:

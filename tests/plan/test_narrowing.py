@@ -64,16 +64,16 @@ def test_zones_whose_hours_never_meet_are_left_out_and_named() -> None:
     assert "America/New_York, Asia/Singapore" in exclusion.detail
 
 
-def test_a_cooldown_counts_other_runs_and_this_file() -> None:
+def test_a_cooldown_counts_the_ledger_and_this_file() -> None:
     lately = {"+12025550142": 1, "+12025550143": 2}
     with Restraint(Cooldown(2, 7 * 86_400), lambda _: lately) as restraint:
         first = restraint.exclusions([("+12025550142", 1), ("+12025550143", 2), ("+12025550144", 3)])
         second = restraint.exclusions([("+12025550142", 4), ("+12025550144", 5), ("+12025550144", 6)])
 
-    assert {2: "its number got 2 in the last 7d from other runs; recipients.cooldown allows 2"} == {
+    assert {2: "its number got 2 in the last 7d; recipients.cooldown allows 2"} == {
         row: exclusion.detail for row, exclusion in first.items()
     }
     assert {
-        4: "its number got 1 in the last 7d from other runs and 1 earlier in this file; recipients.cooldown allows 2",
+        4: "its number got 1 in the last 7d and 1 earlier in this file; recipients.cooldown allows 2",
         6: "its number got 2 earlier in this file; recipients.cooldown allows 2",
     } == {row: exclusion.detail for row, exclusion in second.items()}

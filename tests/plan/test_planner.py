@@ -170,6 +170,12 @@ def test_summary_counts(tmp_path: Path) -> None:
     assert [4, 5, 6] == [row for row, _ in summary.examples[ExclusionReason.INVALID_NUMBER]]
 
 
+def test_one_number_under_several_keys_is_told(tmp_path: Path) -> None:
+    people = ANN + "2,+6591234567,Ann again,\n3,+6581234567,Ben,\n4,6591234567,Ann once more,\n"
+    _, summary = planned(write_folder(tmp_path, people))
+    assert (4, 2, [2, 4]) == (summary.to_send, summary.shared.rows, summary.shared.examples)
+
+
 def test_judging_alone_gives_the_plans_verdicts(tmp_path: Path) -> None:
     file = write_folder(tmp_path, ANN + "2,12,Ben,\n")
     verdicts = [getattr(verdict, "text", None) for _, verdict in planner(file).judged()]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from runner.campaign import CampaignFile, load
 from runner.models import Outside, Rate, Window
-from runner.plan.schedule import Slot, end_of, moment_problems, refusal, span_problems, timetable
+from runner.plan.schedule import Slot, end_of, last_departure, moment_problems, refusal, span_problems, timetable
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)  # a Wednesday
 EVERY_DAY = frozenset(range(7))
@@ -110,6 +110,10 @@ def campaign(tmp_path: Path) -> Campaign:
         ("message: {text: Hi, scheduled: 2026-12-02T12:00:01Z}\n", "6:32: message.scheduled: 2026-12-02 20:00 "
          "Asia/Singapore is more than 7 days ahead, and the provider takes no more; send it from 2026-11-25 20:00 "
          "Asia/Singapore on"),
+        # Nobody would get it: the provider stops trying before it begins.
+        ("message: {text: Hi, scheduled: 2026-11-25T16:00:00Z, expiry: 4h}\n", "6:62: message.expiry: counts from the "
+         "send: what leaves now is past it 2026-11-26 00:00 Asia/Singapore, before it is scheduled; write a moment "
+         "after scheduled"),
     ],
 )  # fmt: skip
 def test_moments_that_cannot_be_kept(campaign: Campaign, lines: str, problem: str) -> None:
@@ -123,6 +127,8 @@ def test_moments_that_can_be_kept(campaign: Campaign) -> None:
 
     assert [] == moment_problems(campaign(soon), NOON)
     assert [] == moment_problems(campaign("message: {text: Hi, scheduled: 7d, expiry: 8d}\n"), NOON)
+    later = "message: {text: Hi, scheduled: 2026-11-25T15:59:00Z, expiry: 4h}\n"
+    assert [] == moment_problems(campaign(later), NOON)
 
 
 @pytest.mark.parametrize(
@@ -143,6 +149,23 @@ def test_moments_that_come_before_the_run_is_over(
     found = span_problems(campaign(lines), NOON + timedelta(minutes=minutes), NOON)
 
     assert problems == [problem.path for problem in found]
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("message: {text: Hi, scheduled: 1h, expiry: 4h}\n", None),
+        ("message: {text: Hi}\nnotAfter: 2026-11-25T13:00:00Z\n", (13, "notAfter")),
+        ("message: {text: Hi, scheduled: 2026-11-25T14:00:00Z}\n", (14, "message.scheduled")),
+        ("message: {text: Hi, expiry: 2026-11-25T15:00:00Z}\n", (15, "message.expiry")),
+        ("message: {text: Hi, scheduled: 2h, expiry: 2026-11-25T15:00:00Z}\n", (13, "message.expiry")),
+        ("message: {text: Hi, expiry: 2026-11-25T15:00:00Z}\nnotAfter: 2026-11-25T13:00:00Z\n", (13, "notAfter")),
+    ],
+)
+def test_from_when_on_nothing_leaves(campaign: Campaign, lines: str, expected: tuple[int, str] | None) -> None:
+    found = last_departure(campaign(lines).campaign, NOON)
+
+    assert expected == (found and (found[0].hour, found[1]))
 
 
 @pytest.mark.parametrize(

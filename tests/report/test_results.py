@@ -151,6 +151,28 @@ def test_the_columns_of_the_csv(tmp_path: Path) -> None:
     assert ",".join(TYPES) == (tmp_path / "results.csv").read_text().partition("\n")[0]
 
 
+def test_who_was_sent_to_stays_so_though_they_would_be_left_out_now(tmp_path: Path) -> None:
+    """A message that reached somebody is never reported as excluded: not by a later opt-out, not by an empty field."""
+    campaign = CARRYING.replace("country: SG", "country: SG, suppress: [stop.txt]")
+    file = write_folder(
+        tmp_path, "1,+6581234561,Ann,c1\n2,+6581234569,Ben,c2\n1,+6581234561,Ann,c1\n", campaign=campaign
+    )
+    (tmp_path / "stop.txt").write_text("+6581234561\n+6581234569\n")
+    planned(file)
+    write_results(
+        tmp_path / "plan.parquet", IDS, lookup, STOPPED, parquet=tmp_path / "r.parquet", csv=tmp_path / "r.csv"
+    )
+    ann, ben, again = pl.read_parquet(tmp_path / "r.parquet").to_dicts()
+
+    assert ("accepted", "queued", "would be left out now: suppressed", "u-1") == (
+        ann["status"], ann["reason"], ann["detail"], ann["umid"]
+    )  # fmt: skip
+    # The ledger has Ben's key with another number: that was another message.
+    assert ("excluded", "suppressed", None) == (ben["status"], ben["reason"], ben["client_message_id"])
+    # One message is told once.
+    assert ("excluded", "suppressed") == (again["status"], again["reason"])
+
+
 CELLS = {
     "=1+1": "'=1+1",
     "=HYPERLINK(0)": "'=HYPERLINK(0)",

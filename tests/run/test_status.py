@@ -60,6 +60,7 @@ def test_every_figure(ledger: Path) -> None:
         "campaign": "welcome",
         "run": "main",
         "state": "stopped",
+        "waiting_for": None,
         "rows": 12,
         "to_send": 10,
         **COUNTS,
@@ -74,6 +75,18 @@ def test_going_on(ledger: Path) -> None:
     begin(ledger, claims=COUNTS)
     with run_lock(ledger, "welcome", "main"):
         assert "sending" == status_of(ledger)["state"]
+
+
+def test_waiting_for_its_sending_hours(ledger: Path) -> None:
+    run_id = begin(ledger, claims=COUNTS)
+    with open_ledger(str(ledger), create=False) as opened:
+        opened.note_waiting(run_id, "sending hours")
+        with run_lock(ledger, "welcome", "main"):
+            assert ("waiting", "sending hours") == (status_of(ledger)["state"], status_of(ledger)["waiting_for"])
+        assert ("killed", None) == (status_of(ledger)["state"], status_of(ledger)["waiting_for"])
+        opened.end_run(run_id, now=2_000_000, stop_reason=None, stop_detail=None)
+        opened.note_waiting(run_id, "too late: it has ended")
+        assert [None] == [record.stop_detail for record in opened.runs()]
 
 
 def test_killed(ledger: Path) -> None:

@@ -1,0 +1,71 @@
+"""The lines of a plan: nothing that is strange, and no group of recipients, is left out of them."""
+
+import phonenumbers
+import pytest
+from phonenumbers import PhoneNumberFormat, PhoneNumberType
+
+from tests.cli.workplace import MINIMAL, Workplace, people
+
+WINDOW = 'window: {from: "09:00", to: "20:00", zone: recipient}\n'
+
+
+def one_of_each_country() -> list[str]:
+    """An example of a mobile number for each that has one; three of Singapore come first."""
+    examples = {
+        region: phonenumbers.example_number_for_type(region, PhoneNumberType.MOBILE)
+        for region in sorted(phonenumbers.SUPPORTED_REGIONS)
+    }
+    return [phonenumbers.format_number(number, PhoneNumberFormat.E164) for number in examples.values() if number]
+
+
+def written(offline: Workplace, numbers: list[str], campaign: str = MINIMAL) -> None:
+    offline.write(people(3) + "".join(f"x{row},{number},N\n" for row, number in enumerate(numbers)), campaign)
+
+
+@pytest.mark.parametrize("prices", ["", "prices: prices.csv\n"])
+def test_every_country_is_named_however_few_its_messages(offline: Workplace, prices: str) -> None:
+    known = sorted(phonenumbers.SUPPORTED_REGIONS - {"ZW"})
+    (offline.folder / "prices.csv").write_text(
+        "country,price,currency\n" + "".join(f"{country},0.05,USD\n" for country in known)
+    )
+    written(offline, one_of_each_country(), MINIMAL + prices)
+    done = offline.here("plan", "hello.yaml", "--json")
+    words = " ".join(done.stderr.split())
+    countries = done.document["by_country"]
+    assert len(countries) > 200
+    for country, count in countries.items():
+        assert f"{country} {count}" in words
+    if prices:
+        assert words.index("ZW 1 1 segment, NO PRICE") < words.index("× 0.05 USD"), "what has no price comes first"
+
+
+def test_groups_that_begin_together_share_a_line(offline: Workplace) -> None:
+    zones = ["Asia/Tokyo", "Asia/Seoul", "Europe/London", "Asia/Kolkata", "America/New_York", "Australia/Sydney"]
+    rows = [f"k{row},+65{81230000 + row},N,{zones[row % len(zones)]}\n" for row in range(60)]
+    campaign = MINIMAL.replace("country: SG", "country: SG, zone: zone") + WINDOW
+    (offline.folder / "hello.yaml").write_text(campaign)
+    (offline.folder / "people.csv").write_text("id,mobile,name,zone\n" + "".join(rows))
+    done = offline.here("plan", "hello.yaml", "--json")
+    openings = {slot["begins_at"] for slot in done.document["timetable"]}
+    lines = [line for line in done.stderr.splitlines() if " now" in line or " from 20" in line]
+    assert len(openings) == len(lines)
+    assert 60 == sum(int(line.split()[0]) for line in lines)
+
+
+def test_what_rings_later_has_no_end_before_it_begins(offline: Workplace) -> None:
+    campaign = MINIMAL + WINDOW.replace("}", ", outside: schedule}")
+    written(offline, ["+12025550142", "+447700900001", "+61491570006"], campaign)
+    slots = offline.here("plan", "hello.yaml", "--json").document["timetable"]
+    assert any(slot["ends_at"] is None for slot in slots)
+    assert all(slot["ends_at"] is None or slot["begins_at"] <= slot["ends_at"] for slot in slots)
+
+
+def test_warnings_break_at_80_columns_between_words(offline: Workplace) -> None:
+    link = "http://a-rather-long-name-of-a-site.example/{{ name }}"
+    offline.write(people(3), "kind: marketing\n" + MINIMAL.replace("Hi {{ name }}", f"{link} {link}"))
+    done = offline.here("plan", "hello.yaml", "--json")
+    (marketing, links) = done.document["warnings"]
+    assert links.startswith("3 texts have links without encryption"), "each text counts once"
+    lines = done.stderr.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert f"look: {marketing} look: {links}" in " ".join(" ".join(lines).split())

@@ -1,0 +1,43 @@
+"""What the environment adds to a campaign: suppression lists for everybody."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from runner.errors import InputError
+from runner.run.inputs import SUPPRESS_VARIABLE, everybody_suppressed, inputs_of
+from tests.plan.folder import CAMPAIGN, write_folder
+
+
+def test_lists_are_parted_as_in_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("out.txt").write_text("+6591234567\n")
+    Path("of 2025").mkdir()
+    Path("of 2025/out.txt").write_text("+6591234567\n")
+    monkeypatch.setenv(SUPPRESS_VARIABLE, os.pathsep.join(["out.txt", "", "of 2025/out.txt"]))
+    lists = (Path("out.txt"), Path("of 2025/out.txt"))
+    assert lists == everybody_suppressed()
+    suppress = inputs_of(write_folder(tmp_path / "campaigns")).audience.suppress
+    assert lists == tuple(one.path for one in suppress)
+
+
+@pytest.mark.parametrize("value", ["", " ", os.pathsep])
+def test_none(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv(SUPPRESS_VARIABLE, value)
+    assert () == everybody_suppressed()
+
+
+def test_a_missing_list_is_named_with_all_that_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    monkeypatch.setenv(SUPPRESS_VARIABLE, os.pathsep.join([" out.txt", "folder"]))
+    file = write_folder(Path(), campaign=CAMPAIGN.replace("key: id", "key: idd"))
+    with pytest.raises(InputError) as error:
+        inputs_of(file)
+    remedy = f"correct {SUPPRESS_VARIABLE}; several paths are parted by {os.pathsep}"
+    assert [
+        f'{SUPPRESS_VARIABLE} names " out.txt", which is not a file; {remedy}',
+        f'{SUPPRESS_VARIABLE} names "folder", which is not a file; {remedy}',
+    ] == [str(problem) for problem in error.value.problems[:2]]
+    assert ["recipients.key"] == [problem.path for problem in error.value.problems[2:]]
