@@ -12,6 +12,10 @@ Limit = Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="
 LedgerUrl = Annotated[
     str | None, typer.Option("--ledger", metavar="URL", help="The ledger; default reports/ledger.sqlite3.")
 ]
+AcceptLedger = Annotated[
+    bool, typer.Option("--accept-ledger", help="Go on although the ledger doesn't know this run's past.")
+]
+AcceptClock = Annotated[bool, typer.Option("--accept-clock", help="Go on although the clock is behind the ledger.")]
 Reports = Annotated[Path | None, typer.Option("--reports", metavar="DIR", help="The reports folder.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 Target = Annotated[str, typer.Argument(metavar="NAME[/RUN]", help="The campaign, and the run; default the newest.")]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from runner.cli.console import human, print_document, print_json, say
-from runner.cli.options import File, Json, LedgerUrl, Limit, Reports, RunId, Sandbox
+from runner.cli.options import AcceptClock, AcceptLedger, File, Json, LedgerUrl, Limit, Reports, RunId, Sandbox
 from runner.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ def command(
     form: Annotated[
         Format, typer.Option("--format", help="text; markdown for a pull request, numbers masked; or json.")
     ] = Format.TEXT,
+    accept_ledger: AcceptLedger = False,
+    accept_clock: AcceptClock = False,
     run: RunId = None,
     sandbox: Sandbox = False,
     limit: Limit = None,
@@ -46,8 +48,7 @@ def command(
 
     form = Format.JSON if as_json else form
     console = human(as_json=form is not Format.TEXT)
-    # A plan sends nothing, so it is shown where `campaign run` would first want a person's word.
-    options = Options(run, sandbox, limit, ledger, reports, accept_ledger=True, accept_clock=True)
+    options = Options(run, sandbox, limit, ledger, reports, accept_ledger, accept_clock)
     with opened(file, options) as job:
         job.plan()
         seen = review(job)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from runner.cli.console import ask, clean, human, is_terminal, print_json, print_wrapped
-from runner.cli.options import File, Json, LedgerUrl, Limit, Reports, RunId, Sandbox
+from runner.cli.options import AcceptClock, AcceptLedger, File, Json, LedgerUrl, Limit, Reports, RunId, Sandbox
 from runner.errors import InputError, StoppedError
 from runner.models import OutcomeReason, Status
 
@@ -41,12 +41,8 @@ def command(
     reconcile: Annotated[
         bool, typer.Option("--reconcile", help="Ask the provider's log for the unknown ones first.")
     ] = False,
-    accept_ledger: Annotated[
-        bool, typer.Option("--accept-ledger", help="Go on although the ledger doesn't know this run's past.")
-    ] = False,
-    accept_clock: Annotated[
-        bool, typer.Option("--accept-clock", help="Go on although the clock is behind the ledger.")
-    ] = False,
+    accept_ledger: AcceptLedger = False,
+    accept_clock: AcceptClock = False,
     accept_balance: Annotated[
         bool, typer.Option("--accept-balance", help="Go on although the prepaid balance seems too small.")
     ] = False,
