@@ -149,7 +149,7 @@ def _check_balance(console: "Console", job: "Run", account: "Account", standing:
             raise StoppedError(f"{error}; nothing was sent now, --accept-balance sends without knowing it") from error
         print_wrapped(console, f"look: {error}", style="yellow")
         return
-    found = balance_problem(balance, standing.costs) if balance else None
+    found = balance_problem(balance, job.summary.left) if balance else None
     if found and found.refuses and not accept:
         raise InputError.of(f"nothing was sent now: {found.words}", "or add --accept-balance to send all the same")
     if found:

@@ -5,7 +5,7 @@ sum here takes the highest, so it is the most that the messages can cost, and pe
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from pathlib import Path
@@ -72,6 +72,18 @@ class Costs:
     def add(self, country: str | None, segments: int, times: int = 1) -> None:
         """Add `times` messages of `segments` segments to a country (alpha-2, None where it isn't known)."""
         self._counts[country, segments] += times
+
+    def including(self, other: "Costs") -> "Costs":
+        """Both together, with these prices."""
+        both = Costs(self.prices)
+        for costs in (self, other):
+            for country, segments, times in costs.sizes():
+                both.add(country, segments, times)
+        return both
+
+    def sizes(self) -> Iterator[tuple[str | None, int, int]]:
+        """(country, segments, how many such messages)."""
+        return ((country, segments, times) for (country, segments), times in self._counts.items())
 
     @property
     def messages(self) -> int:

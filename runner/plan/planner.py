@@ -68,7 +68,7 @@ class Planner:
         self._composed = 0
         self._failed = 0
         self._failures: list[tuple[int, str]] = []
-        self.summary = PlanSummary(costs=Costs(self._rules.prices))
+        self.summary = PlanSummary(costs=Costs(self._rules.prices), left=Costs(self._rules.prices))
 
     def write(self, path: Path) -> PlanSummary:
         """Write the plan to `path`, streaming. The file appears when it is whole.

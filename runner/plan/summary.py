@@ -39,9 +39,9 @@ class PlanSummary:
 
     `remarks` are by (kind, subject, source); `remarked` are the messages that have any of a kind. `saved` are the
     segments that smart encoding saved, or would have. `by_zones` are the messages that are left, by the time zones in
-    all of which they must be inside of the sending hours. `costs` are what they cost by country. `shared` are messages
-    to a number that an earlier row has too, under another key. `reading` tells how the recipient file was read.
-    `samples` are the first messages as (data row, number, text).
+    all of which they must be inside of the sending hours. `costs` are what all cost by country, `left` those that no
+    session has sent. `shared` are messages to a number that an earlier row has too, under another key. `reading` tells
+    how the recipient file was read. `samples` are the first messages as (data row, number, text).
     """
 
     rows: int = 0
@@ -54,6 +54,7 @@ class PlanSummary:
     by_encoding: Counter[str] = field(default_factory=Counter)
     by_segments: Counter[int] = field(default_factory=Counter)
     costs: Costs = field(default_factory=Costs)
+    left: Costs = field(default_factory=Costs)
     by_zones: Counter[tuple[str, ...]] = field(default_factory=Counter)
     remarks: dict[tuple[RemarkKind, str, str], Noted] = field(default_factory=dict)
     remarked: Counter[RemarkKind] = field(default_factory=Counter)
@@ -73,6 +74,7 @@ class PlanSummary:
         self.by_segments[text.segments] += 1
         self.costs.add(row.country, text.segments)
         if not is_sent:
+            self.left.add(row.country, text.segments)
             self.by_zones[row.zones] += 1
         if len(self.samples) < EXAMPLES:
             self.samples.append((row.number, row.destination or "", text))

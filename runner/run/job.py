@@ -35,13 +35,12 @@ from runner.run.times import now_us
 class Standing:
     """How far a run is: the plan's messages that the ledger has, by status, and those that are left.
 
-    `gone` were sent to earlier in this run, and are no longer in the recipient file. `costs` are of what is left.
+    `gone` were sent to earlier in this run, and are no longer in the recipient file.
     """
 
     settled: Counter[str] = field(default_factory=Counter)
     left: int = 0
     gone: int = 0
-    costs: Costs = field(default_factory=Costs)
 
 
 class Run:
@@ -131,15 +130,12 @@ class Run:
     def standing(self) -> Standing:
         """Hold the plan against the ledger."""
         if self.previous is None:
-            return Standing(left=self.summary.to_send, costs=self.summary.costs)
-        standing = Standing(costs=Costs(self.inputs.prices))
+            return Standing(left=self.summary.to_send)
+        standing = Standing()
         for batch in read_messages(self.places.plan, self.ids):
             records = self.ledger.records(self.previous.id, [message.message_id for message in batch])
             standing.left += len(batch) - len(records)
             standing.settled.update(record.status for record in records.values())
-            for message in batch:
-                if message.message_id not in records:
-                    standing.costs.add(message.country, message.segments)
         standing.gone = sum(self.ledger.counts(self.previous.id).values()) - standing.settled.total()
         return standing
 

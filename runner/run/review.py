@@ -8,7 +8,7 @@ from typing import Any
 from runner.campaign import CampaignKind
 from runner.errors import Problem
 from runner.models import RemarkKind
-from runner.plan.money import over_limits
+from runner.plan.money import Costs, over_limits
 from runner.plan.schedule import Slot, deadline, due_of, end_of, local, refusal, span_problems, timetable
 from runner.plan.summary import Noted
 from runner.run.job import Run
@@ -70,12 +70,15 @@ def review(run: Run) -> Review:
     end = end_of(slots, run.now)
     file = run.inputs.file
     problems = span_problems(file, due_of(slots, run.now), run.now)
-    costs = summary.costs if run.inputs.prices else None
-    for problem in over_limits(
-        campaign.limits.of_run(), messages=summary.to_send, segments=summary.segments, costs=costs
-    ):
+    for problem in _over_limits(run, summary.costs):
         problems.append(file.problem(tuple(problem.path.split(".")), problem.what, problem.remedy))
     return Review(run, slots, _warnings(run, slots, end), problems)
+
+
+def _over_limits(run: Run, costs: Costs) -> list[Problem]:
+    priced = costs if run.inputs.prices else None
+    limits = run.campaign.limits.of_run()
+    return over_limits(limits, messages=costs.messages, segments=costs.segments, costs=priced)
 
 
 def _warnings(run: Run, slots: list[Slot], end: datetime | None) -> list[str]:
@@ -88,6 +91,12 @@ def _warnings(run: Run, slots: list[Slot], end: datetime | None) -> list[str]:
         when = local(end, campaign.timezone) if end else "in more than a year"
         words = f"the last message would leave {when}, after notAfter ({local(last, campaign.timezone)})"
         found.append(f"{words}; what is left then is not sent")
+    # Who was sent to and has left the file since is in no plan, and counts all the same.
+    if not _over_limits(run, summary.costs):
+        found += [
+            f"with what was sent before, the run comes to more than {problem.path} allows, and will stop there"
+            for problem in _over_limits(run, summary.left.including(run.spent()))
+        ]
     if late := sum(slot.late for slot in slots):
         found.append(f"about {late:,} messages can't leave before the sending hours end (window.outside: skip)")
     if shared := summary.shared.rows:

@@ -158,6 +158,8 @@ def test_a_limit_holds_over_all_starts_of_a_run(campaign: Workplace, provider: P
         assert (3, 6) == (stopped.exit_code, len(provider.requests))
         assert {("accepted", "queued"): 2, ("unsent", "limit_reached"): 3} == campaign.statuses()
         assert "To continue, raise the limit in the campaign file" in stopped.stdout
+        said = " ".join(stopped.stdout.split())
+        assert "look: with what was sent before, the run comes to more than limits.messages allows" in said
     assert {1} == set(provider.sent.values())
 
 
