@@ -119,6 +119,14 @@ class Exclusion:
     detail: str
 
 
+class Duplicates(StrEnum):
+    """What happens to rows that share a key."""
+
+    FIRST = "first"  # the first is sent to
+    REJECT = "reject"  # none is
+    ALL = "all"  # each is
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One row of the recipient file, read and judged.

@@ -14,7 +14,7 @@ from runner.audience.cells import Cells, Unreadable
 from runner.audience.spec import AudienceSpec
 from runner.audience.steady import changed, unchanged
 from runner.errors import InputError, Position
-from runner.models import Exclusion, ExclusionReason, Row
+from runner.models import Duplicates, Exclusion, ExclusionReason, Row
 
 if TYPE_CHECKING:
     from runner.audience.judge import Judge
@@ -37,10 +37,9 @@ def read_audience(
     before its last row is read.
     """
     from runner.audience.judge import Judge
-    from runner.audience.people import Duplicates, People
+    from runner.audience.people import People
     from runner.audience.suppression import Suppression
 
-    duplicates = Duplicates(spec.duplicates)
     suppression = Suppression(
         spec.suppress, country=spec.country, key=spec.key, country_column=spec.country_column, remarks=remarks
     )
@@ -50,12 +49,12 @@ def read_audience(
             raise changed(spec.source.path)
         judge = Judge(spec, header, suppression)
         read = _Reading(spec, header, judge, batch_size)
-        if duplicates is Duplicates.REJECT:
+        if spec.duplicates is Duplicates.REJECT:
             # Whether the first row is to go shows only at the last one, so the file is read twice.
             with closing(read(None)) as batches:
                 for rows in batches:
                     people.count(_sightings(rows))
-        decide = {Duplicates.FIRST: _first, Duplicates.REJECT: _reject, Duplicates.ALL: _all}[duplicates]
+        decide = {Duplicates.FIRST: _first, Duplicates.REJECT: _reject, Duplicates.ALL: _all}[spec.duplicates]
         with closing(read(remarks)) as batches:
             for rows in batches:
                 yield decide(rows, people)

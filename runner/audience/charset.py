@@ -9,6 +9,7 @@ A wrong guess raises no error. It garbles names, and the garbled names go to pho
 """
 
 import codecs
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from runner.errors import InputError, Position, Problem
 
 _CHUNK = 1 << 20
 _LONGEST_LINE = 1 << 24
+_LINE_END = re.compile(rb"[\r\n]")
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig", "UTF-8"),
@@ -40,7 +42,7 @@ class Charset:
 
 
 def charset_of(path: Path, packing: Packing, told: str | None = None) -> Charset:
-    """Reads the whole file once, 1 GB/s of it if it is UTF-8, and decodes it: reading it again raises no errors.
+    """Reads the whole file once and decodes it, so that reading it again raises no errors.
 
     Raises InputError with line and column for bytes that don't fit the encoding, and for a file whose encoding is in
     doubt.
@@ -65,9 +67,9 @@ def charset_of(path: Path, packing: Packing, told: str | None = None) -> Charset
         if codec16 := _utf16(head):
             _must_decode(path, packing, codec16, "UTF-16, which its zeros say")
             return Charset(codec16, f"{path.name} is read as UTF-16, found out from its bytes")
-        clean: list[bool] = []
-        if _is_utf8(path, packing, clean):
-            return Charset("utf-8", clean=all(clean))
+        clean = _is_clean_utf8(path, packing)
+        if clean is not None:
+            return Charset("utf-8", clean=clean)
         doubts = find_western(path, packing)
         remark = f"{path.name} is read as Windows-1252, found out from its bytes"
         return Charset("cp1252", f"{remark}; set recipients.encoding if names look wrong", doubts=doubts)
@@ -88,7 +90,8 @@ def _codec(told: str) -> str:
 
 def _utf16(head: bytes) -> str | None:
     """A header in ASCII has a zero in every second byte; a stray NUL in a text file has letters on both sides."""
-    line = head.partition(b"\n")[0]
+    # As far as `delimited` looks for a plain header: with two views of a line, a NUL behind a CR would be in one alone.
+    line = _LINE_END.split(head, 1)[0]
     even, odd = line[0::2].count(0), line[1::2].count(0)
     half = len(line) // 2
     if half >= 2 and odd > 0.4 * half and even == 0:
@@ -98,16 +101,18 @@ def _utf16(head: bytes) -> str | None:
     return None
 
 
-def _is_utf8(path: Path, packing: Packing, clean: list[bool]) -> bool:
+def _is_clean_utf8(path: Path, packing: Packing) -> bool | None:
+    """Whether there is no NUL in it; None when it isn't UTF-8."""
+    clean = True
     try:
         for chunk in _decoded(path, packing, "utf-8"):
-            clean.append("\0" not in chunk)
+            clean &= "\0" not in chunk
             if "\x1b$" in chunk:
                 what = f"{path} looks like Japanese in ISO-2022"
                 raise InputError.of(what, 'save it as "CSV UTF-8", or set recipients.encoding: iso2022_jp')
     except UnicodeDecodeError:
-        return False
-    return True
+        return None
+    return clean
 
 
 def _must_decode(path: Path, packing: Packing, codec: str, words: str) -> None:

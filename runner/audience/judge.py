@@ -96,7 +96,7 @@ class Judge:
 
         if self._spec.zone_column and (zone := fields[self._spec.zone_column]):
             return (zone,) if is_zone(zone) else ()
-        return zones_of(number.destination, number.kind)
+        return zones_of(number)
 
     def _zone_unknown(self, fields: dict[str, str], number: Number) -> Exclusion:
         from runner.audience.zones import not_a_zone

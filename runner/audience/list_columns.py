@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runner.audience.columns import PHONE_NAMES, find_column, quoted_names
+from runner.audience.header import bare
 from runner.audience.phone import Number, normalise
 from runner.audience.spec import SuppressionList
 from runner.errors import InputError, Problem
@@ -16,8 +17,6 @@ from runner.errors import InputError, Problem
 _LIKE_A_NUMBER = re.compile(r"['\"]?[+(]*[0-9][0-9 ().-]*['\"]?")
 # "8123 4567 Ann" and 6.59E+09 are people too; "opted out since 2019" is nobody.
 _MOST_DIGITS_OF_A_NAME = 4
-# How a column is called when its name stands in the header more than once.
-_REPEATED = re.compile(r" \(column [0-9]+\)'*")
 _NAMES = f"{', '.join(PHONE_NAMES[:-1])} or {PHONE_NAMES[-1]}"
 
 
@@ -102,7 +101,7 @@ class _Finder:
             self._problem(found.what, found.remedy)
             return None
         folded = [name.casefold() for name in names]
-        places = [place for place, name in enumerate(self._header) if _REPEATED.sub("", name).casefold() in folded]
+        places = [place for place, name in enumerate(self._header) if bare(name).casefold() in folded]
         if len(places) > 1:
             several = quoted_names([self._header[place] for place in places])
             self._problem(

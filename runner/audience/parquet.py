@@ -1,4 +1,4 @@
-"""Parquet as rows of strings. Imported only for Parquet files, because polars takes 0.2 s to load."""
+"""Parquet as rows of strings. Imported only for Parquet files, because polars is slow to load."""
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass

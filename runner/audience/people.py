@@ -7,21 +7,11 @@ now and then take two persons for one. Nothing in it needs to survive, so it nei
 import sqlite3
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
-from enum import StrEnum
 from itertools import islice
 from types import TracebackType
 from typing import Self
 
 from runner.errors import StoppedError
-
-
-class Duplicates(StrEnum):
-    """What happens to rows that share a key."""
-
-    FIRST = "first"  # the first is sent to
-    REJECT = "reject"  # none is
-    ALL = "all"  # each is
-
 
 Sighting = tuple[str, int]  # (key, row number)
 
@@ -80,7 +70,7 @@ class People:
             self._base.execute("BEGIN")
             self._base.executemany(
                 "INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?)",
-                # In the order of the key, neighbours share a page of the tree: a third faster on a million keys.
+                # In the order of the key, neighbours share a page of the tree, which shows on a million keys.
                 sorted((key, *facts) for key, facts in known.items()),
             )
             self._base.execute("COMMIT")

@@ -27,7 +27,7 @@ from phonenumbers import (
 )
 
 from runner.audience.kinds import FIXED_LINE
-from runner.audience.ranges import WORLD, look_up
+from runner.audience.ranges import WORLD, look_up, split
 from runner.audience.written import Written, has_invisible, quoted, read_digits
 from runner.models import Exclusion, ExclusionReason
 
@@ -131,6 +131,8 @@ def _read(digits: str, country: str | None) -> Number | str:
 
 def _international(number: str) -> Number | None:
     """A plus and digits, if valid."""
+    if parts := split(number[1:]):
+        return _in_range(*parts)
     try:
         return _valid(parse(number))
     except NumberParseException:
@@ -147,9 +149,12 @@ def _national(digits: str, country: str) -> Number | None:
 
 
 def _valid(parsed: PhoneNumber) -> Number | None:
-    code, national = parsed.country_code or 0, national_significant_number(parsed)
+    return _in_range(parsed.country_code or 0, national_significant_number(parsed))
+
+
+def _in_range(code: int, national: str) -> Number | None:
     home = look_up(code, national)
-    # E.164 put together by hand, because format_number spends 2 µs on finding out that there is nothing to format.
+    # E.164 put together by hand: format_number would look for a format, and E.164 has none.
     digits = f"{code}{national}"
     if home is None or not _MIN_DIGITS <= len(digits) <= _MAX_DIGITS:
         return None

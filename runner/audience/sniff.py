@@ -22,6 +22,38 @@ class Kind(StrEnum):
     SPREADSHEET = "spreadsheet"
 
 
+class Content(StrEnum):
+    """What a file is by its first bytes, in words that go on with "is"; None stands for nothing but text."""
+
+    PARQUET = "a Parquet file"
+    ENCRYPTED = "an encrypted Parquet file"
+    XLSX = "an Excel workbook (XLSX)"
+    XLSB = "an Excel workbook (XLSB)"
+    XLS = "an old Excel workbook (XLS)"
+    ODS = "a spreadsheet (ODS)"
+    GZIP = "compressed with gzip"
+    ZSTD = "compressed with zstd"
+    BZIP2 = "compressed with bzip2"
+    XZ = "compressed with xz"
+    ZIP = "a ZIP archive"
+    DAMAGED_ZIP = "a damaged ZIP archive or spreadsheet"
+    SEVEN_ZIP = "a 7-Zip archive"
+    RAR = "a RAR archive"
+    WEB_PAGE = "a web page (HTML)"
+    XML_SPREADSHEET = "an XML spreadsheet of Excel 2003"
+    WORD = "a Word document"
+    APPLE = "a document of Apple Numbers or Pages"
+    PDF = "a PDF document"
+    RTF = "a text document (RTF)"
+    JSON = "a JSON document"
+    SQLITE = "an SQLite database"
+    ARROW = "an Arrow file"
+    ORC = "an ORC file"
+    AVRO = "an Avro file"
+    PNG = "a picture (PNG)"
+    JPEG = "a picture (JPEG)"
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A file's kind, and how it is compressed (a text file only)."""
@@ -34,30 +66,30 @@ SUPPORTED = ".csv, .tsv, .txt, .xlsx or .parquet"
 _TEXT = (".csv", ".tsv", ".txt")
 _SPREADSHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 _PACKED = {".gz": Packing.GZIP, ".zst": Packing.ZSTD}
-_WEB_PAGE = "a web page (HTML)"
-_XML = "an XML spreadsheet of Excel 2003"
-_FOR_SPREADSHEETS = (_WEB_PAGE, _XML)
+_WORKBOOKS = {Content.XLSX: ".xlsx", Content.XLSB: ".xlsb", Content.XLS: ".xls", Content.ODS: ".ods"}
+_COMPRESSED = {Content.GZIP: ".gz", Content.ZSTD: ".zst"}
+_TO_UNPACK = frozenset({Content.BZIP2, Content.XZ, Content.ZIP, Content.DAMAGED_ZIP, Content.SEVEN_ZIP, Content.RAR})
 _SAVE_AS_CSV = 'save it as "CSV UTF-8" and name that file'
 _HEAD = 4_096
 
-_MAGIC: tuple[tuple[bytes, str], ...] = (
-    (b"PAR1", "a Parquet file"),
-    (b"PARE", "an encrypted Parquet file"),
-    (b"\x1f\x8b", "compressed with gzip"),
-    (b"\x28\xb5\x2f\xfd", "compressed with zstd"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook (XLS)"),
-    (b"BZh", "compressed with bzip2"),
-    (b"\xfd7zXZ\0", "compressed with xz"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
-    (b"Rar!\x1a\x07", "a RAR archive"),
-    (b"%PDF-", "a PDF document"),
-    (b"{\\rtf", "a text document (RTF)"),
-    (b"SQLite format 3\0", "an SQLite database"),
-    (b"ARROW1\0\0", "an Arrow file"),
-    (b"ORC", "an ORC file"),
-    (b"Obj\x01", "an Avro file"),
-    (b"\x89PNG", "a picture (PNG)"),
-    (b"\xff\xd8\xff", "a picture (JPEG)"),
+_MAGIC: tuple[tuple[bytes, Content], ...] = (
+    (b"PAR1", Content.PARQUET),
+    (b"PARE", Content.ENCRYPTED),
+    (b"\x1f\x8b", Content.GZIP),
+    (b"\x28\xb5\x2f\xfd", Content.ZSTD),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Content.XLS),
+    (b"BZh", Content.BZIP2),
+    (b"\xfd7zXZ\0", Content.XZ),
+    (b"7z\xbc\xaf\x27\x1c", Content.SEVEN_ZIP),
+    (b"Rar!\x1a\x07", Content.RAR),
+    (b"%PDF-", Content.PDF),
+    (b"{\\rtf", Content.RTF),
+    (b"SQLite format 3\0", Content.SQLITE),
+    (b"ARROW1\0\0", Content.ARROW),
+    (b"ORC", Content.ORC),
+    (b"Obj\x01", Content.AVRO),
+    (b"\x89PNG", Content.PNG),
+    (b"\xff\xd8\xff", Content.JPEG),
 )
 _WEB = re.compile(rb"\s*<(?:!doctype|html|head|body|meta|table|div|script|style|\?xml)\b", re.IGNORECASE)
 _XML_SPREADSHEET = b"urn:schemas-microsoft-com:office:spreadsheet"
@@ -104,15 +136,12 @@ def _by_ending(path: Path, head: bytes) -> Found:
         return Found(Kind.PARQUET)
     if ending in _SPREADSHEETS:
         found = content(path, head)
-        if found is None or not found.endswith(_WORKBOOK):
+        if found not in _WORKBOOKS:
             raise _not(path, "a spreadsheet", found)
         return Found(Kind.SPREADSHEET)
     found = content(path, head)
     words = f"{path} has the ending {ending or '(none)'}, which is not supported"
     raise InputError.of(f"{words}, and is {found}" if found else words, f"use a {SUPPORTED} file")
-
-
-_WORKBOOK = ("(XLSX)", "(XLSB)", "(XLS)", "(ODS)")
 
 
 def _packed(path: Path, packing: Packing, head: bytes) -> Found:
@@ -121,7 +150,7 @@ def _packed(path: Path, packing: Packing, head: bytes) -> Found:
         if inner.suffix.lower() in (".parquet", *_SPREADSHEETS):
             raise InputError.of(f"{path} is a compressed {inner.suffix.lower()} file", f"unpack it to {inner.name}")
         raise InputError.of(f"{path} doesn't say what it holds", f"name it .csv{path.suffix}, if that is what it holds")
-    expected = "compressed with gzip" if packing is Packing.GZIP else "compressed with zstd"
+    expected = Content.GZIP if packing is Packing.GZIP else Content.ZSTD
     found = content(path, head)
     if found != expected:
         holds = f"is {found}" if found else "holds plain text"
@@ -140,47 +169,45 @@ def _must_be_text(path: Path, head: bytes) -> None:
     if found is None:
         return
     words = f"{path} is {found}, not the text that its ending says"
-    if found == "a Parquet file":
+    if found is Content.PARQUET:
         raise InputError.of(words, f"rename it to {path.with_suffix('.parquet').name}")
-    if found.endswith(_WORKBOOK):
-        ending = f".{found[-5:-1].strip('(').lower()}"
+    if ending := _WORKBOOKS.get(found):
         raise InputError.of(words, f'rename it to {path.with_suffix(ending).name}, or save it as "CSV UTF-8"')
-    if found in ("compressed with gzip", "compressed with zstd"):
-        ending = ".gz" if found.endswith("gzip") else ".zst"
+    if ending := _COMPRESSED.get(found):
         raise InputError.of(words, f"rename it to {path.name}{ending}")
-    if "archive" in found or found.startswith("compressed"):
+    if found in _TO_UNPACK:
         raise InputError.of(words, "unpack it, and name the file that is in it")
-    if found in _FOR_SPREADSHEETS:
+    if found in (Content.WEB_PAGE, Content.XML_SPREADSHEET):
         raise InputError.of(words, 'open it in a spreadsheet and save it as "CSV UTF-8"')
     raise InputError.of(words, "export the list as CSV from where it came")
 
 
-def _not(path: Path, kind: str, found: str | None) -> InputError:
+def _not(path: Path, kind: str, found: Content | None) -> InputError:
     if found is None:
         words = f"{path} is not {kind}, as its ending says, but looks like plain text"
         return InputError.of(words, "rename it to .csv if that is what it is")
     remedy = _SAVE_AS_CSV
-    if found == _WEB_PAGE:
+    if found is Content.WEB_PAGE:
         remedy = f"open it in a spreadsheet and {_SAVE_AS_CSV}"
-    elif found == "a Parquet file":
+    elif found is Content.PARQUET:
         remedy = f"rename it to {path.with_suffix('.parquet').name}"
     return InputError.of(f"{path} is not {kind}, as its ending says, but is {found}", remedy)
 
 
-def content(path: Path, head: bytes) -> str | None:
-    """What the first bytes show, in words; None: nothing but text."""
+def content(path: Path, head: bytes) -> Content | None:
+    """What the first bytes show; None: nothing but text."""
     if head.startswith(b"PK\x03\x04"):
         return _zip(path)
-    for magic, words in _MAGIC:
+    for magic, found in _MAGIC:
         if head.startswith(magic) and not (magic in _LIKE_TEXT and head.isascii()):
-            return words
+            return found
     text = _as_ascii(head)
     if _XML_SPREADSHEET in text:
-        return _XML
+        return Content.XML_SPREADSHEET
     if _WEB.match(text):
-        return _WEB_PAGE
+        return Content.WEB_PAGE
     if _JSON.match(text):
-        return "a JSON document"
+        return Content.JSON
     return None
 
 
@@ -190,7 +217,7 @@ def _as_ascii(head: bytes) -> bytes:
     return head.removeprefix(b"\xef\xbb\xbf")
 
 
-def _zip(path: Path) -> str:
+def _zip(path: Path) -> Content:
     from zipfile import BadZipFile, ZipFile
 
     try:
@@ -199,15 +226,15 @@ def _zip(path: Path) -> str:
             kind = archive.read("mimetype")[:80] if "mimetype" in names else b""
     except (BadZipFile, OSError, NotImplementedError, RuntimeError, ValueError, EOFError):
         # A workbook that is cut off is a damaged ZIP archive; its reader says so.
-        return "a damaged ZIP archive or spreadsheet"
+        return Content.DAMAGED_ZIP
     if "xl/workbook.bin" in names:
-        return "an Excel workbook (XLSB)"
+        return Content.XLSB
     if any(re.fullmatch(r"xl/workbook\w*\.xml", name) for name in names):
-        return "an Excel workbook (XLSX)"
+        return Content.XLSX
     if kind.startswith(b"application/vnd.oasis.opendocument.spreadsheet"):
-        return "a spreadsheet (ODS)"
+        return Content.ODS
     if any(name.startswith("word/") for name in names):
-        return "a Word document"
+        return Content.WORD
     if any(name.endswith(".iwa") for name in names):
-        return "a document of Apple Numbers or Pages"
-    return "a ZIP archive"
+        return Content.APPLE
+    return Content.ZIP

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runner.errors import Position
+from runner.models import Duplicates
 
 DEFAULT_TYPES = frozenset({"mobile", "fixed-line-or-mobile", "voip"})
 """The kinds of numbers that an SMS can reach."""
@@ -39,9 +40,9 @@ class AudienceSpec:
 
     `phone`, `country_column`, `key` and `zone_column` are column names. `country` is the alpha-2 country of numbers
     without a plus; a row whose `country_column` is filled says it for itself. Without `key` the number is the key.
-    `duplicates` is first, reject or all. Empty `countries` means that all are allowed but `deny_countries`. `types` are
-    the kinds of numbers that are sent to. With `wants_zones` each recipient's time zones are found out: from
-    `zone_column` where it is filled, else from the number.
+    Empty `countries` means that all are allowed but `deny_countries`. `types` are the kinds of numbers that are sent
+    to. With `wants_zones` each recipient's time zones are found out: from `zone_column` where it is filled, else from
+    the number.
 
     `header` is the one that all this was held against; reading fails when the file has another one by then. `places`
     says where the campaign file says how the source is read: `recipients.where` → its position.
@@ -52,7 +53,7 @@ class AudienceSpec:
     country: str | None = None
     country_column: str | None = None
     key: str | None = None
-    duplicates: str = "first"
+    duplicates: Duplicates = Duplicates.FIRST
     suppress: tuple[SuppressionList, ...] = ()
     countries: frozenset[str] = frozenset()
     deny_countries: frozenset[str] = frozenset()

@@ -1,8 +1,8 @@
 """Spreadsheets as rows of strings. Imported only for spreadsheets.
 
-Calamine unpacks a sheet whole: a million rows of three columns take 280 MB and 1.6 s. It gives error values (#N/A) and
-formulas that nobody calculated as empty cells; `oddities.py` finds those in an XLSX, because an empty cell is
-something that a template may have a default for.
+Calamine unpacks a sheet whole, so memory grows with its rows. It gives error values (#N/A) and formulas that nobody
+calculated as empty cells; `oddities.py` finds those in an XLSX, because an empty cell is something that a template may
+have a default for.
 """
 
 import datetime as dt
@@ -32,7 +32,7 @@ _EXACT = 10**15
 def read_header(source: Source) -> list[str]:
     """The names as written, trimmed, without blank ones at the end."""
     with readable(source.path), _book(source.path) as book:
-        # What is odd in the rows takes a second for every 100 MB of XML, and `check` reads no rows.
+        # What is odd in the rows takes a look at all of them, and `check` reads none.
         sheet = book.get_sheet_by_name(_sheet_name(source, book, None))
         with closing(_records(source.path, sheet, Oddities())) as records:
             for _, header in records:
@@ -69,24 +69,23 @@ def _records(
     if sheet.start is None:
         return
     for number, values in enumerate(sheet.iter_rows(), 1):
-        marks = odd.cells.get(number)
+        column, words = odd.cells.get(number, (0, ""))
         cells = [_text(value) for value in values]
-        if not any(cells) and not marks:
+        if not any(cells) and not column:
             pending += width > 0
             continue
         blank, pending = blank + pending, 0
         if not width:
-            if marks:
-                what = f"{path}: row {number}, which should name the columns, holds {next(iter(marks.values()))}"
+            if column:
+                what = f"{path}: row {number}, which should name the columns, holds {words}"
                 raise InputError.of(what, "write the name")
             header = without_blank_end(cells)
             width = len(header)
             yield number, tuple(header)
             continue
-        column = next((place for place in sorted(marks) if place <= width), None) if marks else None
-        if marks and column is not None:
-            words = f"row {number} of the sheet holds {marks[column]}"
-            yield number, Unreadable(f'{words} in the column "{header[column - 1]}"; correct the cell, or empty it')
+        if 0 < column <= width:
+            what = f'row {number} of the sheet holds {words} in the column "{header[column - 1]}"'
+            yield number, Unreadable(f"{what}; correct the cell, or empty it")
         elif any(cells[:width]):  # else there is nothing but a note beside the table
             yield number, tuple(cells[:width])
     remark_blank(path, blank, remarks)

@@ -77,10 +77,6 @@ class Suppression:
         """The name of the list that holds exactly this key, or None."""
         return self._listed.find_key(key)
 
-    def find(self, destination: str, key: str | None = None) -> str | None:
-        """The name of the list that holds the person's number or key, or None."""
-        return self.find_number(destination) or (self.find_key(key) if key is not None else None)
-
     def _load(self, one: SuppressionList) -> None:
         source = Source(one.path)
         header = files.read_header(source)

@@ -1,4 +1,4 @@
-"""`recipients.where`: a condition in SQL over the columns of one row. Imported only with one, as polars takes 0.2 s.
+"""`recipients.where`: a condition in SQL over the columns of one row. Imported only with one: polars is slow to load.
 
 Polars evaluates it, batch by batch, so it must look at one row alone; see `where_words.py`. A condition that is NULL
 doesn't hold.
@@ -38,7 +38,8 @@ class Where:
         check_words(condition)
         try:
             self._expression = pl.sql_expr(condition)
-        except (pl.exceptions.PolarsError, BaseException) as error:
+        except BaseException as error:
+            # How a panic in the library's Rust shows in Python; it has no importable class.
             if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
                 raise
             raise wrong(*_syntax(condition, str(error))) from error

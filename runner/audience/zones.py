@@ -10,7 +10,7 @@ from functools import cache
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneNumberType, is_number_type_geographical
 from phonenumbers.tzdata import TIMEZONE_DATA, TIMEZONE_LONGEST_PREFIX
 
-from runner.audience.phone import Number, normalise
+from runner.audience.phone import Number
 from runner.audience.ranges import KIND_OF_TYPE
 from runner.audience.written import quoted
 
@@ -19,25 +19,21 @@ _TYPE_OF_KIND = {kind: number_type for number_type, kind in KIND_OF_TYPE.items()
 # These stand in zoneinfo's folder and are no places: the zone of this very computer, and of one never set up.
 _NO_PLACES = frozenset({"localtime", "posixrules", "Factory"})
 
-# Looking for a likeness among 600 names takes a millisecond, and a column with names of streets has a million of them.
+# A likeness is looked for among 600 names, and a column with names of streets may have a million to look for.
 _MOST_SUGGESTIONS = 200
 _suggested: dict[str, str | None] = {}
 
 
-def zones_of(destination: str, kind: str | None = None) -> tuple[str, ...]:
-    """The IANA zones in which the phone of an E.164 number may be, sorted; () when not known. Takes 1.5 µs.
+def zones_of(number: Number) -> tuple[str, ...]:
+    """The IANA zones in which the phone of a number may be, sorted; () when not known.
 
-    As `phonenumbers.timezone.time_zones_for_number` has it, which takes 10 to 17 µs because it finds out the `kind`
-    (and the region) again; without `kind` so does this. Unknown is also a zone that this computer doesn't know.
+    As `phonenumbers.timezone.time_zones_for_number` has it, which spends most of its time on finding out the kind and
+    the region again (`python -m benchmarks.steps` measures both). Unknown is also a zone that this computer doesn't
+    know.
     """
-    if kind is None:
-        found = normalise(destination)
-        if not isinstance(found, Number):
-            return ()
-        kind = found.kind
-    digits = destination[1:]
+    digits = number.destination[1:]
     code = next((digits[:length] for length in (1, 2, 3) if int(digits[:length]) in COUNTRY_CODE_TO_REGION_CODE), "")
-    prefix = digits if _has_area(kind, code) else code
+    prefix = digits if _has_area(number.kind, code) else code
     for length in range(min(TIMEZONE_LONGEST_PREFIX, len(prefix)), 0, -1):
         if zones := TIMEZONE_DATA.get(prefix[:length]):
             return _sorted(zones)

@@ -14,7 +14,7 @@ from typing import Annotated
 from pydantic import AfterValidator, PlainValidator, StrictInt, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticKnownError
 
-from runner.campaign import values
+from runner.campaign import times, values
 from runner.campaign.countries import COUNTRIES
 from runner.campaign.values import MAX_SEGMENTS, Wrong
 from runner.campaign.words import quoted
@@ -71,14 +71,6 @@ class Day(StrEnum):
     FRI = "fri"
     SAT = "sat"
     SUN = "sun"
-
-
-class Duplicates(StrEnum):
-    """What happens to rows that share a key."""
-
-    FIRST = "first"  # the first is sent to
-    REJECT = "reject"  # none is
-    ALL = "all"  # each is
 
 
 def parsed(parse: Callable[[str], object], *made: type) -> PlainValidator:
@@ -148,25 +140,25 @@ CountryCode = Annotated[str, parsed(values.country), schema(enum=sorted(COUNTRIE
 IpAddress = Annotated[str, parsed(values.ip_address), schema(anyOf=[{"format": "ipv4"}, {"format": "ipv6"}])]
 Moment = Annotated[
     datetime | timedelta,
-    parsed(values.moment, datetime, timedelta),
-    schema(anyOf=[{"pattern": values.DURATION_PATTERN}, {"format": "date-time"}]),
+    parsed(times.moment, datetime, timedelta),
+    schema(anyOf=[{"pattern": times.DURATION_PATTERN}, {"format": "date-time"}]),
 ]
 Segments = Annotated[
     StrictInt,
     AfterValidator(in_range),
     WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_SEGMENTS}),
 ]
-Duration = Annotated[timedelta, parsed(values.duration, timedelta), schema(pattern=values.DURATION_PATTERN)]
+Duration = Annotated[timedelta, parsed(times.duration, timedelta), schema(pattern=times.DURATION_PATTERN)]
 Share = Annotated[float, parsed(values.share, float), schema(pattern=values.SHARE_PATTERN)]
 Sample = Annotated[float, parsed(values.sample, float), schema(pattern=values.SHARE_PATTERN)]
-SomeTime = Annotated[timedelta, parsed(values.some_time, timedelta), schema(pattern=values.DURATION_PATTERN)]
+SomeTime = Annotated[timedelta, parsed(times.some_time, timedelta), schema(pattern=times.DURATION_PATTERN)]
 Deadline = Annotated[
     datetime | time,
-    parsed(values.deadline, datetime, time),
-    schema(anyOf=[{"pattern": values.TIME_PATTERN}, {"format": "date-time"}]),
+    parsed(times.deadline, datetime, time),
+    schema(anyOf=[{"pattern": times.TIME_PATTERN}, {"format": "date-time"}]),
 ]
-Opening = Annotated[int, parsed(values.opening_minute), schema(pattern=values.TIME_PATTERN)]
-Closing = Annotated[int, parsed(values.minute_of_day), schema(pattern=values.CLOSING_PATTERN)]
+Opening = Annotated[int, parsed(times.opening_minute), schema(pattern=times.TIME_PATTERN)]
+Closing = Annotated[int, parsed(times.minute_of_day), schema(pattern=times.CLOSING_PATTERN)]
 Cost = Annotated[tuple[Decimal, str], parsed(values.cost, tuple), schema(pattern=values.COST_PATTERN)]
 TextEncoding = Annotated[str, parsed(values.text_encoding), schema(minLength=1)]
 Most = Annotated[StrictInt, AfterValidator(at_least_one_message), WithJsonSchema({"type": "integer", "minimum": 1})]

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Union, get_args, get_origin
 
 from pydantic import BaseModel, WithJsonSchema
 
-from runner.campaign import values
+from runner.campaign import times, values
 from runner.campaign.countries import COUNTRIES
 from runner.campaign.fields import Column
 from runner.campaign.words import listed
@@ -28,10 +28,10 @@ _PATTERNS: Final[Mapping[str, Words]] = {
     values.SUB_ACCOUNT_PATTERN: ("3 to 50 letters, digits and `-._&`", "sub-account ids"),
     values.SOURCE_PATTERN: ("a sender id", "sender ids"),
     values.RATE_PATTERN: ("a whole number per s, min or h", "rates"),
-    values.DURATION_PATTERN: ("a length of time in s, min, h or d", "lengths of time"),
+    times.DURATION_PATTERN: ("a length of time in s, min, h or d", "lengths of time"),
     values.SHARE_PATTERN: ("a share in per cent", "shares"),
-    values.TIME_PATTERN: ("a time of day in quotes", "times of day"),
-    values.CLOSING_PATTERN: ("a time of day in quotes", "times of day"),
+    times.TIME_PATTERN: ("a time of day in quotes", "times of day"),
+    times.CLOSING_PATTERN: ("a time of day in quotes", "times of day"),
     values.COST_PATTERN: ("an amount and the three letters of its currency", "amounts"),
     values.UUID_PATTERN: ("a UUID", "UUIDs"),
     "^https?://": ("a web address", "web addresses"),

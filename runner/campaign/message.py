@@ -8,7 +8,8 @@ from pydantic import AfterValidator, Field, StrictBool, model_validator
 from runner.campaign import values
 from runner.campaign.fields import FilePath, IpAddress, Missing, Moment, Segments, choice, parsed, schema, unique
 from runner.campaign.section import Section
-from runner.campaign.values import MAX_AHEAD, MAX_SEGMENTS, Wrong
+from runner.campaign.times import MAX_AHEAD
+from runner.campaign.values import MAX_SEGMENTS, Wrong
 from runner.models import Encoding
 
 

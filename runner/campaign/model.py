@@ -9,7 +9,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from runner.campaign import values
+from runner.campaign import times, values
 from runner.campaign.fields import (
     CampaignKind,
     Column,
@@ -122,7 +122,7 @@ class Campaign(Section):
         "transactional.",
         examples=["marketing"],
     )
-    timezone: Annotated[str, parsed(values.time_zone), schema(minLength=1)] = Field(
+    timezone: Annotated[str, parsed(times.time_zone), schema(minLength=1)] = Field(
         default="UTC",
         description="The time zone of {date} and of sending hours, an IANA name.",
         examples=["Asia/Singapore"],

@@ -8,7 +8,6 @@ from runner.campaign import values
 from runner.campaign.fields import (
     Column,
     CountryCode,
-    Duplicates,
     FilePath,
     Most,
     NumberType,
@@ -23,6 +22,7 @@ from runner.campaign.fields import (
 )
 from runner.campaign.section import Section
 from runner.campaign.values import Wrong
+from runner.models import Duplicates
 
 
 class CountryColumn(Section):

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from runner.campaign import values
+from runner.campaign import times
 from runner.campaign.fields import Closing, Day, Opening, choice, not_empty, parsed, schema, unique
 from runner.campaign.section import Section
 from runner.models import Outside
@@ -31,7 +31,7 @@ class Window(Section):
         description="The days on which they begin. Absent: every day.",
         examples=[["mon", "tue", "wed", "thu", "fri"]],
     )
-    zone: Annotated[str, parsed(values.window_zone), schema(minLength=1)] | None = Field(
+    zone: Annotated[str, parsed(times.window_zone), schema(minLength=1)] | None = Field(
         default=None,
         description="The IANA time zone in which they count, or recipient: each recipient's own, and where that may be "
         "one of several, inside in all of them. Absent: the campaign's timezone.",
@@ -46,6 +46,6 @@ class Window(Section):
 
     def hours(self, campaign_zone: str) -> SendingHours:
         """The window with its zone filled in; None there means each recipient's own."""
-        zone = None if self.zone == values.RECIPIENT_ZONE else self.zone or campaign_zone
+        zone = None if self.zone == times.RECIPIENT_ZONE else self.zone or campaign_zone
         days = frozenset(list(Day).index(day) for day in self.days)
         return SendingHours(self.opens, self.closes, days, zone, self.outside)

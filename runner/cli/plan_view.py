@@ -45,7 +45,7 @@ def lines_of(review: "Review") -> Iterator[Line]:
         yield Line("", f"{summary.repaired:,}", words, is_part=True)
     if summary.to_send:
         encodings = parts(sorted(summary.by_encoding.items()))
-        sizes = parts((f"of {_segments(n)}", count) for n, count in sorted(summary.by_segments.items()))
+        sizes = parts((f"of {in_segments(n)}", count) for n, count in sorted(summary.by_segments.items()))
         yield Line("segments", f"{summary.segments:,}", f"{encodings} · {sizes}")
         yield from _characters(review)
         yield Line("takes", duration(summary.seconds_at(rate)), f"at {rate}")
@@ -73,9 +73,9 @@ def _costs(costs: "Costs") -> Iterator[Line]:
     rows = sorted(costs.rows(), key=lambda row: row.price is not None)
     for row in rows[:MOST_COUNTRIES]:
         if row.price is None or row.amount is None:
-            words = f"{_segments(row.segments)}, NO PRICE"
+            words = f"{in_segments(row.segments)}, NO PRICE"
         else:
-            words = f"{_segments(row.segments)} × {exact(row.price.high, currency)} = {at_most(row.amount, currency)}"
+            words = f"{in_segments(row.segments)} × {exact(row.price.high, currency)} = {at_most(row.amount, currency)}"
         yield Line(row.country, f"{row.messages:,}", words, is_part=True)
     if others := rows[MOST_COUNTRIES:]:
         yield Line("", f"{sum(row.messages for row in others):,}", f"in others: {_countries(others)}", is_part=True)
@@ -140,7 +140,7 @@ def _characters(review: "Review") -> Iterator[Line]:
 
 
 def _saved(count: int) -> str:
-    return _segments(count) if count else "no segment"
+    return in_segments(count) if count else "no segment"
 
 
 def _sources(remarks: list[tuple[str, str, "Noted"]]) -> Iterator[Line]:
@@ -168,5 +168,6 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def _segments(count: int) -> str:
+def in_segments(count: int) -> str:
+    """`1 segment`, `1,234 segments`."""
     return "1 segment" if count == 1 else f"{count:,} segments"

@@ -10,6 +10,7 @@ import typer
 
 from runner.cli.console import clean, human, print_json, print_wrapped, say
 from runner.cli.options import File, Json
+from runner.cli.plan_view import in_segments
 from runner.errors import InputError
 from runner.models import Encoding, Exclusion, RemarkKind, Row, Text
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from runner.message.segments import Measure
     from runner.plan.money import Prices
+    from runner.plan.planner import Judged
 
 NAME = "preview"
 
@@ -35,8 +37,6 @@ _LINKS = {
     RemarkKind.LONG_LINK: "{subject} is a long link, from {source}; a shortened one takes 20 to 30 characters",
     RemarkKind.BROKEN_LINK: "{subject} is cut short by a space from {source}; write {{{{ … | urlencode }}}}",
 }
-
-Judged = tuple[Row, Text | Exclusion]
 
 
 def command(
@@ -66,7 +66,7 @@ def command(
     return 0
 
 
-def _chosen(judged: Iterator[Judged], rows: list[int], to: str | None, count: int) -> list[Judged]:
+def _chosen(judged: "Iterator[Judged]", rows: list[int], to: str | None, count: int) -> "list[Judged]":
     """The rows that were asked for, or the first messages that would be sent."""
     if rows:
         upto = itertools.takewhile(lambda pair: pair[0].number <= max(rows), judged)
@@ -138,7 +138,7 @@ def _show(console: "Console", row: Row, verdict: Text | Exclusion, prices: "Pric
     console.print(Panel(styled, width=PHONE_WIDTH, box=box.ROUNDED), soft_wrap=False)
     unit = "characters" if found.encoding is Encoding.GSM7 else "UTF-16 units"
     cost, dearer = _costs(found, row.country, prices)
-    print_wrapped(console, f"{found.encoding.value} · {_segments(found.segments)} · {found.units} {unit}{cost}")
+    print_wrapped(console, f"{found.encoding.value} · {in_segments(found.segments)} · {found.units} {unit}{cost}")
     print_wrapped(console, _room(found, dearer))
     if verdict.note:
         print_wrapped(console, f"smart encoding: {verdict.note}{_saving(verdict.saved, '; saves {}')}")
@@ -168,12 +168,8 @@ def _room(found: "Measure", dearer: str) -> str:
     return f"{left}; {over} makes it {found.next_segments} segments{dearer}"
 
 
-def _segments(count: int) -> str:
-    return "1 segment" if count == 1 else f"{count} segments"
-
-
 def _saving(saved: int, words: str) -> str:
-    return words.format(_segments(saved)) if saved else ""
+    return words.format(in_segments(saved)) if saved else ""
 
 
 def _show_forcing(console: "Console", text: Text, found: "Measure") -> None:

@@ -106,7 +106,8 @@ def _confirm(count: int, *, yes: bool) -> None:
 
 
 def _time(option: str, text: str) -> timedelta:
-    from runner.campaign.values import Wrong, duration
+    from runner.campaign.times import duration
+    from runner.campaign.values import Wrong
 
     try:
         return duration(text)

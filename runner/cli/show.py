@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 
 _COUNTS = ("to_send", "accepted", "rejected", "unknown", "sending", "unsent")
 
-_STYLES = {"accepted": "green", "rejected": "red", "unknown": "magenta", "unsent": "yellow", "excluded": "dim"}
+STYLES = {
+    Status.ACCEPTED: "green",
+    Status.REJECTED: "red",
+    Status.UNKNOWN: "magenta",
+    Status.UNSENT: "yellow",
+    Status.EXCLUDED: "dim",
+}
+"""How the terminal tells them apart, beside their words."""
 
 
 def show_plan(console: "Console", review: "Review") -> None:
@@ -60,7 +67,7 @@ def show_report(console: "Console", report: "Report") -> None:
     for status in Status:
         if not tally.by_status[status]:
             continue
-        table.add_row(status.value, f"{tally.by_status[status]:,}", "", style=_STYLES[status.value])
+        table.add_row(status.value, f"{tally.by_status[status]:,}", "", style=STYLES[status])
         for (of, reason), count in tally.by_reason.most_common():
             if of == status and reason != OutcomeReason.QUEUED:
                 table.add_row(f"  {reason}", f"{count:,}", _example(tally.examples[of, reason]))

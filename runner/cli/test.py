@@ -8,6 +8,8 @@ import typer
 
 from runner.cli.console import ask, clean, human, is_terminal, print_json, say
 from runner.cli.options import File, Json, Sandbox
+from runner.cli.plan_view import in_segments
+from runner.cli.show import STYLES
 from runner.errors import InputError, StoppedError
 from runner.models import Message, Outcome, OutcomeReason, Rate, Status
 
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 
 NAME = "test"
 
-_STYLES = {Status.ACCEPTED: "green", Status.REJECTED: "red", Status.UNKNOWN: "magenta", Status.UNSENT: "yellow"}
 _WORTH_SAYING_S = 10
 """How long a test at a low rate may take without a word of it."""
 
@@ -65,7 +66,7 @@ def command(
 def _show_messages(console: "Console", messages: Sequence[Message], left_out: Sequence[str]) -> None:
     """Each text once, the numbers, and what is otherwise than in a run."""
     for message in {message.row: message for message in messages}.values():
-        segments = "1 segment" if message.segments == 1 else f"{message.segments} segments"
+        segments = in_segments(message.segments)
         console.print(f"\nrow {message.row} · {message.encoding.value} · {segments}", style="bold")
         console.print(clean(message.text))
     console.print(f"\nto {', '.join(dict.fromkeys(message.destination for message in messages))}")
@@ -100,7 +101,7 @@ def _show_answers(console: "Console", answers: Answers) -> None:
     table.add_column("umid or reason", overflow="fold")
     for message, outcome in answers:
         words = clean(_words(outcome))
-        table.add_row(str(message.row), message.destination, outcome.status.value, words, style=_STYLES[outcome.status])
+        table.add_row(str(message.row), message.destination, outcome.status.value, words, style=STYLES[outcome.status])
     console.print()
     console.print(table)
     for reason in dict.fromkeys(outcome.reason for _, outcome in answers if outcome.reason in ADVICE):

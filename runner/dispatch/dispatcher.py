@@ -158,6 +158,7 @@ class Dispatcher:
         if self._not_after is not None and opening >= self._not_after:
             late = f"the rest is waiting for {words}, and that is past {self._last()}"
             self.stop(Stop(OutcomeReason.TOO_LATE, late))
+            return
         self._progress.waiting_for, self._progress.sleeps_until = words, opening
         await asyncio.to_thread(self._resting, words)
         while not self._stop and now < opening:

@@ -129,9 +129,7 @@ def _only_text(value: object) -> object:
 
 @lru_cache(maxsize=8)
 def environment(phone_format: PhoneFormat | None = None) -> _Environment:
-    """The environment, with `phone_format` behind the filter `phone`. Made late: its 2 ms are spent by those who have a
-    template.
-    """
+    """The environment, with `phone_format` behind the filter `phone`. Made when the first template needs it."""
     made = _Environment(autoescape=False, undefined=StrictUndefined, finalize=_only_text, loader=None)
     # range, dict, lipsum, cycler, joiner, namespace: nothing that one text to one person needs, and each a name that
     # would hide a missing column.

@@ -19,7 +19,7 @@ _EXTENDED = re.compile(f"[{re.escape(EXTENSION)}]")
 
 
 def is_gsm7(text: str) -> bool:
-    """Whether every character has a place in the alphabet. One regex: 0.3 µs for a usual text."""
+    """Whether every character has a place in the alphabet. One regex, because every text is asked."""
     return _GSM7.fullmatch(text) is not None
 
 

@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from runner.campaign.times import MAX_AHEAD
 from runner.models import Message, Outside, Window
 
 AHEAD = timedelta(days=8)
 """How far ahead an opening is looked for: a window on one day of the week opens again within 7 days and a clock change.
 What doesn't open until then has zones whose hours never meet."""
 
-MAX_SCHEDULED_S = 7 * 86_400 - 300
+MAX_SCHEDULED_S = MAX_AHEAD.total_seconds() - 300
 """The provider takes a message up to 7 days ahead, by its own clock, which may differ from this one by some minutes."""
 
 SOON_S = 60.0
@@ -223,11 +224,13 @@ class WindowGate:
         return not self._schedules or self._scheduled_for(message, made) == self._scheduled_for(message, now)
 
     def schedule_at(self, message: Message, now: datetime) -> datetime | None:
-        """For `outside: schedule`: what `scheduled` is to be (UTC); None: it is inside, and is sent at once.
+        """What `scheduled` is to be (UTC); None: it is sent at once, as whatever leaves without `outside: schedule`.
 
         A message that never opens is given a moment further ahead than the provider takes, because None would send it:
         `opens_at` and `may_leave` keep it, and if one did leave, the provider refuses it.
         """
+        if not self._schedules:
+            return None
         seconds = now.timestamp()
         opening = self._hours.opens_at(message.zones, seconds)
         if opening is not None and opening <= seconds:

@@ -19,8 +19,8 @@ from runner.message.compose import Composer
 from runner.message.fields import field_names
 from runner.message.template import Template, compile_template
 from runner.plan.money import Prices
-from runner.plan.planner import COLUMNS as PLAN_COLUMNS
-from runner.plan.planner import ZONES
+from runner.plan.saved import COLUMNS as PLAN_COLUMNS
+from runner.plan.saved import ZONES
 from runner.plan.schedule import moment_problems
 
 RESULT_COLUMNS = frozenset(PLAN_COLUMNS) | {
@@ -203,7 +203,7 @@ class _Findings:
             country=country if isinstance(country, str) else None,
             country_column=country_column,
             key=key,
-            duplicates=recipients.duplicates.value,
+            duplicates=recipients.duplicates,
             suppress=self._suppression_lists(),
             countries=frozenset(recipients.countries),
             deny_countries=frozenset(recipients.deny_countries),

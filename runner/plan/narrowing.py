@@ -1,18 +1,15 @@
 """What leaves recipients out whose numbers and texts are fine: a sample, sending hours, a cooldown, a limit."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from hashlib import blake2b
 from types import TracebackType
 from typing import Self
 
+from runner.campaign.times import MAX_AHEAD
 from runner.models import Cooldown, Exclusion, ExclusionReason, Outside, Window
 from runner.plan.hours import Hours
-
-MAX_AHEAD = timedelta(days=7)
-"""The provider takes messages at most this long before they are due."""
 
 Recent = Callable[[Sequence[str]], Mapping[str, int]]
 """How many messages each of some numbers got lately, over all runs; those that got none are absent."""
@@ -89,16 +86,14 @@ class Restraint:
         self._cooldown = cooldown
         self._recent = recent
         self._people = People()
-        self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        self._stack.enter_context(self._people)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stack.close()
+        self._people.__exit__(kind, error, trace)
 
     def exclusions(self, destinations: Sequence[tuple[str, int]]) -> dict[int, Exclusion]:
         """Of a batch of (number, data row), the rows that would be too much."""

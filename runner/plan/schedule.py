@@ -9,10 +9,10 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from runner.campaign import Campaign, CampaignFile
+from runner.campaign.times import MAX_AHEAD
 from runner.errors import Problem
 from runner.models import Outside, Rate, Window
 from runner.plan.hours import Hours
-from runner.plan.narrowing import MAX_AHEAD
 
 Zones = tuple[str, ...]
 

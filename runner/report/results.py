@@ -15,7 +15,7 @@ from runner.ledger.tables import SENDING
 from runner.models import ExclusionReason, OutcomeReason, Status
 from runner.plan.identity import MessageIds
 from runner.plan.parquet import read_frames, replacing, write_frames
-from runner.plan.planner import ZONES, carried_columns
+from runner.plan.saved import ZONES, carried_columns
 
 if TYPE_CHECKING:
     import polars as pl

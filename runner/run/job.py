@@ -21,7 +21,8 @@ from runner.plan.inputs import Inputs
 from runner.plan.money import Costs
 from runner.plan.narrowing import Sent
 from runner.plan.parquet import replacing
-from runner.plan.planner import Planner, changed_messages, is_readable, numbers_under_new_keys, read_messages
+from runner.plan.planner import Planner
+from runner.plan.saved import changed_messages, is_readable, numbers_under_new_keys, read_messages
 from runner.plan.summary import PlanSummary
 from runner.run.doubts import refuse_the_impossible
 from runner.run.inputs import inputs_of

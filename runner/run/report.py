@@ -12,7 +12,7 @@ from runner.ledger.ledger import Ledger, MessageRecord, RunRecord
 from runner.models import OutcomeReason, Status
 from runner.plan.identity import MessageIds
 from runner.plan.parquet import replacing
-from runner.plan.planner import is_readable
+from runner.plan.saved import is_readable
 from runner.report.results import Tally, Unsent, write_results
 from runner.run.places import Places
 from runner.run.times import iso

@@ -1,6 +1,5 @@
 """What a person should look at before a plan is sent: when, what it costs, what is odd about it, what forbids it."""
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -65,8 +64,7 @@ def review(run: Run) -> Review:
     """Look at a run's plan, which has been made."""
     campaign, summary = run.campaign, run.summary
     window = campaign.window.hours(campaign.timezone) if campaign.window else None
-    counts = summary.by_zones if summary.to_send else Counter[tuple[str, ...]]()
-    slots = timetable(window, counts, campaign.rate, run.now)
+    slots = timetable(window, summary.by_zones, campaign.rate, run.now)
     end = end_of(slots, run.now)
     file = run.inputs.file
     problems = span_problems(file, due_of(slots, run.now), run.now)

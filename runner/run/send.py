@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 from runner.dispatch.budget import Budget
 from runner.dispatch.dispatcher import IN_FLIGHT_LIMIT, Dispatcher, Progress, Stop
@@ -21,7 +20,7 @@ from runner.ledger.spill import Spill, spill_path
 from runner.ledger.writer import LedgerWriter
 from runner.models import Message, Outcome, OutcomeReason, Outside
 from runner.plan.hours import WindowGate
-from runner.plan.planner import read_messages
+from runner.plan.saved import read_messages
 from runner.plan.schedule import last_departure
 from runner.provider.client import Client
 from runner.provider.payload import PayloadBuilder
@@ -29,6 +28,7 @@ from runner.run.account import Account
 from runner.run.job import Run
 from runner.run.options import send_options
 from runner.run.rules import cooldown_of
+from runner.run.signals import told_of_signals
 from runner.run.times import now_us
 
 
@@ -78,11 +78,10 @@ async def _send(
     last = last_departure(run.campaign, run.now)
     not_after = last[0].timestamp() if last else None
     gate = WindowGate(hours, not_after=not_after) if hours else None
-    schedules = hours is not None and hours.outside is Outside.SCHEDULE
 
     async def send_one(message: Message, departure: Callable[[], Awaitable[None]]) -> Outcome:
         now = datetime.now(UTC)
-        scheduled = gate.schedule_at(message, now) if gate and schedules else None
+        scheduled = gate.schedule_at(message, now) if gate else None
         return await client.send(payload.build(message, now, scheduled), message.message_id, departure)
 
     def on_ledger_failure(error: LedgerError) -> None:
@@ -149,11 +148,10 @@ async def _left(run: Run, record: RunRecord) -> AsyncIterator[Message]:
 
 @contextlib.contextmanager
 def _stopping_on_signals(dispatcher: Dispatcher) -> Iterator[None]:
-    """The first Ctrl-C, SIGTERM or SIGHUP (a closed terminal) stops gently; the second stops waiting for answers."""
-    loop = asyncio.get_running_loop()
+    """The first signal stops gently; the second stops waiting for answers."""
     seen: list[int] = []
 
-    def on_signal(number: int, _frame: Any = None) -> None:  # noqa: ANN401 (the signal module's own)
+    def on_signal(number: int) -> None:
         seen.append(number)
         if len(seen) == 1:
             name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
@@ -161,20 +159,8 @@ def _stopping_on_signals(dispatcher: Dispatcher) -> Iterator[None]:
         else:
             dispatcher.abandon()
 
-    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {number: signal.getsignal(number) for number in numbers}
-    for number in numbers:
-        if sys.platform == "win32":
-            signal.signal(number, lambda n, frame: loop.call_soon_threadsafe(on_signal, n, frame))
-        else:
-            loop.add_signal_handler(number, on_signal, number)
-    try:
+    with told_of_signals(on_signal):
         yield
-    finally:
-        for number, handler in before.items():
-            if sys.platform != "win32":
-                loop.remove_signal_handler(number)
-            signal.signal(number, handler)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

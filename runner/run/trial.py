@@ -8,11 +8,9 @@ import asyncio
 import contextlib
 import itertools
 import secrets
-import signal
-import sys
 import time
 from base64 import b32encode
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -26,6 +24,7 @@ from runner.provider.client import Client, HeldBackError
 from runner.provider.payload import PayloadBuilder
 from runner.run.account import Account
 from runner.run.glance import judged_rows
+from runner.run.signals import told_of_signals
 
 if TYPE_CHECKING:
     from runner.audience.phone import Number
@@ -187,7 +186,9 @@ class _Sending:
     async def run(self) -> None:
         pace = Pace(self._rate, clock=time.monotonic)
         async with Client(self._account.endpoint, self._account.api_key, limit=1) as client:
-            with _cancelled_by_signals():
+            task = asyncio.current_task()
+            assert task is not None
+            with told_of_signals(task.cancel):
                 try:
                     for message in self._messages:
                         await pace.turn()
@@ -217,22 +218,3 @@ class _Sending:
             return False
         self._found.append(outcome)
         return outcome.then is Then.GO_ON and not self._interrupted
-
-
-@contextlib.contextmanager
-def _cancelled_by_signals() -> Iterator[None]:
-    """A closed terminal or a cancelled job is a Ctrl-C too, which asyncio's runner turns into a cancellation."""
-    task = asyncio.current_task()
-    assert task is not None
-    names = ("SIGTERM", "SIGHUP") if sys.platform != "win32" else ()
-    loop = asyncio.get_running_loop()
-    before = {number: signal.getsignal(number) for number in (getattr(signal, name) for name in names)}
-    cancel: Callable[[], object] = task.cancel
-    for number in before:
-        loop.add_signal_handler(number, cancel)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            loop.remove_signal_handler(number)
-            signal.signal(number, handler)

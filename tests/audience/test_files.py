@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from runner.audience.files import Cells, Unreadable, is_text, read_header, read_numbered, read_rows
@@ -246,6 +246,7 @@ def test_reads_back_what_the_csv_module_writes(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
 @given(text=st.text(st.sampled_from('ab,;\t|"\n\r\0 \ufeff'), max_size=30), ending=st.sampled_from(["csv", "tsv"]))
+@example(text=";;a\r\0\n;;", ending="csv")  # not UTF-16, though the zero is at an even place of what LF ends
 def test_whatever_the_text_is_rows_come_or_words(tmp_path: Path, text: str, ending: str) -> None:
     path = tmp_path / f"a.{ending}"
     path.write_text(text, encoding="utf-8", newline="")

@@ -1,13 +1,15 @@
-"""Country and kind of a number in one look: the same as the public functions of phonenumbers say in three."""
+"""Country and kind of a number in one look: the same as the public functions of phonenumbers say in four."""
 
 import random
 
 import phonenumbers
 import pytest
-from phonenumbers import PhoneNumber, PhoneNumberType
+from hypothesis import given
+from hypothesis import strategies as st
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, NumberParseException, PhoneNumber, PhoneNumberType
 
 from runner.audience import kinds
-from runner.audience.ranges import KIND_OF_TYPE, look_up
+from runner.audience.ranges import KIND_OF_TYPE, look_up, split
 from runner.audience.spec import DEFAULT_TYPES
 
 TYPES = [kind for kind in PhoneNumberType.values() if kind != PhoneNumberType.UNKNOWN]
@@ -54,6 +56,47 @@ def test_agrees_with_the_public_functions() -> None:
     assert set(KIND_OF_TYPE.values()) == {home[1] for home in expected.values() if home}
     assert None in expected.values()
     assert expected == found
+
+
+def parsed(digits: str) -> tuple[int, str] | None:
+    try:
+        number = phonenumbers.parse(f"+{digits}")
+    except NumberParseException:
+        return None
+    return number.country_code or 0, phonenumbers.national_significant_number(number)
+
+
+def test_parts_the_code_as_parsing_does() -> None:
+    digits = [f"{number.country_code}{phonenumbers.national_significant_number(number)}" for number in corpus()]
+    expected = {written: parsed(written) for written in digits}
+    found = {written: split(written) for written in digits}
+    # Some countries' numbers may begin with what is dialled inside of them: those are left to parsing.
+    assert 0.9 * len(expected) < sum(1 for parts in found.values() if parts)
+    assert {written: expected[written] for written, parts in found.items() if parts} == {
+        written: parts for written, parts in found.items() if parts
+    }
+
+
+@given(
+    code=st.sampled_from(sorted(COUNTRY_CODE_TO_REGION_CODE)),
+    dialled=st.sampled_from(["", "0", "00", "1", "8", "9", "01", "06"]),
+    rest=st.text(st.sampled_from("0123456789"), max_size=14),
+)
+def test_a_number_as_dialled_inside_is_left_to_parsing(code: int, dialled: str, rest: str) -> None:
+    digits = f"{code}{dialled}{rest}"
+    parts = split(digits)
+    if parts is not None and look_up(*parts):
+        assert parsed(digits) == parts
+
+
+@pytest.mark.parametrize(("digits", "why"), [
+    ("", "nothing"),
+    ("0659123", "a code begins with no zero"),
+    ("210912345678", "no such code"),
+    ("4402012345678", "a zero that is dialled inside of the country alone"),
+])  # fmt: skip
+def test_what_cannot_be_parted(digits: str, why: str) -> None:
+    assert split(digits) is None, why
 
 
 WORLD = [

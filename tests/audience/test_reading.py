@@ -8,7 +8,7 @@ import pytest
 from runner.audience.audience import AudienceSpec, read_audience
 from runner.audience.spec import Source
 from runner.errors import InputError
-from runner.models import Exclusion, ExclusionReason, Row
+from runner.models import Duplicates, Exclusion, ExclusionReason, Row
 
 CONTENT = "id;phone;city\na;+6590000001;Penang\nb;+6590000002\nc;+6590000003;Ipoh\nd;12;Ipoh\n"
 
@@ -40,13 +40,13 @@ def test_the_condition_comes_before_the_number(tmp_path: Path) -> None:
 
 def test_a_filtered_row_makes_nobody_a_duplicate(tmp_path: Path) -> None:
     content = "id,phone,city\na,+6590000001,Ipoh\na,+6590000001,Penang\n"
-    for duplicates in ("first", "reject"):
+    for duplicates in (Duplicates.FIRST, Duplicates.REJECT):
         rows = judged(tmp_path, content, duplicates=duplicates, where="city = 'Penang'")
         assert [ExclusionReason.FILTERED, None] == [row.exclusion and row.exclusion.reason for row in rows]
 
 
-@pytest.mark.parametrize("duplicates", ["first", "reject"])
-def test_remarks_come_once(tmp_path: Path, duplicates: str) -> None:
+@pytest.mark.parametrize("duplicates", [Duplicates.FIRST, Duplicates.REJECT])
+def test_remarks_come_once(tmp_path: Path, duplicates: Duplicates) -> None:
     remarks: list[str] = []
     judged(tmp_path, CONTENT, remarks, duplicates=duplicates)
     assert ["a.csv has its cells parted by semicolons"] == remarks

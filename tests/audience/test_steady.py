@@ -12,6 +12,7 @@ from runner.audience.files import read_rows
 from runner.audience.spec import Source
 from runner.audience.steady import unchanged
 from runner.errors import InputError
+from runner.models import Duplicates
 
 CHANGED = "changed while it was read; run again when it is written whole"
 
@@ -83,7 +84,7 @@ def test_a_change_between_the_two_readings_for_duplicates(tmp_path: Path, monkey
 
     monkeypatch.setattr("runner.audience.files.read_rows", changing)
     with pytest.raises(InputError, match=CHANGED):
-        list(read_audience(AudienceSpec(Source(path), "phone", duplicates="reject")))
+        list(read_audience(AudienceSpec(Source(path), "phone", duplicates=Duplicates.REJECT)))
 
 
 def test_stopping_early_asks_nothing(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runner.campaign import Account, Campaign, CountryColumn, Message, Recipients, Report, load, read
-from runner.campaign.fields import Duplicates, Region
+from runner.campaign.fields import Region
 from runner.errors import InputError, Position
-from runner.models import Encoding, Rate
+from runner.models import Duplicates, Encoding, Rate
 
 from .conftest import FULL, MINIMAL, Reader
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from runner.campaign import values
+from runner.campaign import times, values
 from runner.campaign.countries import COUNTRIES
 from runner.models import Rate
 
@@ -14,17 +14,17 @@ GOOD: list[tuple[Callable[[str], object], str, object]] = [
     (values.name, "0.a_b-C", "0.a_b-C"),
     (values.run_pattern, "w{week}-{month}", "w{week}-{month}"),
     (values.sub_account, "a-._&9", "a-._&9"),
-    (values.time_zone, "America/Argentina/Buenos_Aires", "America/Argentina/Buenos_Aires"),
+    (times.time_zone, "America/Argentina/Buenos_Aires", "America/Argentina/Buenos_Aires"),
     (values.source, "ACME & Co.", "ACME & Co."),
     (values.source, "1234567890123456", "1234567890123456"),
     (values.source, "+123456789012345", "+123456789012345"),
     (values.rate, "5000/s", Rate(5000, 1)),
     (values.rate, "300000/min", Rate(300_000, 60)),
     (values.rate, "1/h", Rate(1, 3600)),
-    (values.moment, "2026-12-01T02:00:00Z", datetime(2026, 12, 1, 2, tzinfo=UTC)),
-    (values.moment, "20261201T100000+0800", datetime(2026, 12, 1, 2, tzinfo=UTC)),
-    (values.moment, "90s", timedelta(seconds=90)),
-    (values.moment, "4h", timedelta(hours=4)),
+    (times.moment, "2026-12-01T02:00:00Z", datetime(2026, 12, 1, 2, tzinfo=UTC)),
+    (times.moment, "20261201T100000+0800", datetime(2026, 12, 1, 2, tzinfo=UTC)),
+    (times.moment, "90s", timedelta(seconds=90)),
+    (times.moment, "4h", timedelta(hours=4)),
     (values.web_address, "http://[2001:db8::7]:8080/x?y=1", "http://[2001:db8::7]:8080/x?y=1"),
     (values.ip_address, "2001:db8::7", "2001:db8::7"),
 ]
@@ -43,9 +43,11 @@ BAD: list[tuple[Callable[[str], object], str]] = [
     (values.sub_account, "ab"),
     (values.sub_account, "a b c"),
     (values.sub_account, "acme/hq"),
-    (values.time_zone, ""),
-    (values.time_zone, "../etc/passwd"),
-    (values.time_zone, "+08:00"),
+    (times.time_zone, ""),
+    (times.time_zone, "../etc/passwd"),
+    (times.time_zone, "+08:00"),
+    (times.time_zone, "localtime"),
+    (times.time_zone, "right/Asia/Singapore"),
     (values.country, "XK"),
     (values.country, ""),
     (values.source, ""),
@@ -59,11 +61,11 @@ BAD: list[tuple[Callable[[str], object], str]] = [
     (values.rate, "٣/s"),
     (values.rate, "9" * 5000 + "/s"),
     (values.rate, "5001/s"),
-    (values.moment, "tomorrow"),
-    (values.moment, "30m"),
-    (values.moment, "999999d"),
-    (values.moment, "0001-01-01T00:00:00+08:00"),
-    (values.moment, "2026-13-01T00:00:00+08:00"),
+    (times.moment, "tomorrow"),
+    (times.moment, "30m"),
+    (times.moment, "999999d"),
+    (times.moment, "0001-01-01T00:00:00+08:00"),
+    (times.moment, "2026-13-01T00:00:00+08:00"),
     (values.web_address, "ftp://example.com"),
     (values.web_address, "https://"),
     (values.web_address, "https://example.com/a b"),

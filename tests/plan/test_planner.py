@@ -7,12 +7,15 @@ import polars as pl
 import pytest
 
 from runner.audience.kinds import KINDS
+from runner.campaign import values
 from runner.campaign.fields import NumberType
 from runner.errors import InputError
+from runner.message import segments
 from runner.models import Encoding, ExclusionReason, Message
-from runner.plan import planner as planner_module
 from runner.plan.identity import MessageIds
-from runner.plan.planner import changed_messages, read_messages
+from runner.plan.inputs import RESULT_COLUMNS
+from runner.plan.saved import COLUMNS, ZONES, changed_messages, read_messages
+from runner.report import results
 from tests.plan.folder import ANN, BEN, CAMPAIGN, planned, planner, write_folder
 
 EVERY_KEY = """\
@@ -191,11 +194,13 @@ def test_messages_are_those_that_will_be_sent(tmp_path: Path, monkeypatch: pytes
         Message(1, "1", "+6591234567", "SG", "Hi Ann", Encoding.GSM7, 1, ids.of("1")),
         Message(3, "3", "+6581234567", "SG", "Hi Cyd", Encoding.GSM7, 1, ids.of("3")),
     ] == [message for batch in batches for message in batch]
-    assert planner_module.COLUMNS == tuple(pl.read_parquet_schema(tmp_path / "plan.parquet"))
+    assert COLUMNS == tuple(pl.read_parquet_schema(tmp_path / "plan.parquet"))
 
 
-def test_the_kinds_of_numbers_are_called_alike_in_both_rooms() -> None:
+def test_rooms_that_do_not_know_each_other_agree() -> None:
     assert set(KINDS) == {str(kind) for kind in NumberType}
+    assert segments.MAX_SEGMENTS == values.MAX_SEGMENTS
+    assert {*results.COLUMNS, *COLUMNS, ZONES} == RESULT_COLUMNS
 
 
 CHANGES = {

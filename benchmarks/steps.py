@@ -1,0 +1,65 @@
+"""What single steps of a plan cost: `python -m benchmarks.steps`. The modules that say they are fast name it."""
+
+import timeit
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import phonenumbers
+from phonenumbers import PhoneNumberFormat, PhoneNumberType, timezone
+
+from runner.audience.phone import Number, normalise
+from runner.audience.zones import zones_of
+from runner.message.compose import Composer
+from runner.message.template import compile_template
+
+TEMPLATE = "Hi {{ first_name }}, show this message in {{ city }} for 10% off. Reply STOP to opt out."
+ROW = {"first_name": "Anna", "city": "Penang"}
+TIMES = 5_000
+
+Step = tuple[str, Callable[[], object]]
+
+
+def examples() -> list[str]:
+    """A number of Singapore, one of America, and one of Jamaica, which shares America's code with 24 others."""
+    found = (phonenumbers.example_number_for_type(region, PhoneNumberType.MOBILE) for region in ("SG", "US", "JM"))
+    return [phonenumbers.format_number(number, PhoneNumberFormat.E164) for number in found if number]
+
+
+def by_the_library(number: str) -> tuple[bool, str | None, int]:
+    """What `normalise` finds out, by the public functions of phonenumbers."""
+    parsed = phonenumbers.parse(number)
+    region = phonenumbers.region_code_for_number(parsed)
+    return phonenumbers.is_valid_number(parsed), region, phonenumbers.number_type(parsed)
+
+
+def steps() -> Iterator[Step]:
+    """Each with its name."""
+    for number in examples():
+        found = normalise(number)
+        assert isinstance(found, Number)
+        parsed = phonenumbers.parse(number)
+        yield f"audience.phone: {number}", partial(normalise, number)
+        yield "    by phonenumbers alone", partial(by_the_library, number)
+        yield f"audience.zones: {number}", partial(zones_of, found)
+        yield "    by phonenumbers alone", partial(timezone.time_zones_for_number, parsed)
+    for name, template in (
+        ("GSM-7", TEMPLATE),
+        ("with a link", f"{TEMPLATE} https://example.com/sale"),
+        ("with a dash, replaceable", f"{TEMPLATE} \N{EN DASH}"),
+        ("in Thai", f"{TEMPLATE} \N{THAI CHARACTER SO SO}"),
+    ):
+        yield f"message.compose: {name}", partial(Composer(compile_template(template, "t")).compose, ROW)
+
+
+def microseconds(step: Callable[[], object]) -> float:
+    """The best of five."""
+    return min(timeit.repeat(step, number=TIMES, repeat=5)) / TIMES * 1e6
+
+
+def main() -> None:
+    for name, step in steps():
+        print(f"{name:<42} {microseconds(step):>6.1f} µs")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""The rules of values that mean a time, a length of time or a time zone; as those in `values`.
+
+Pure, except that time zones are looked up in this computer's database.
+"""
+
+import re
+import zoneinfo
+from datetime import datetime, time, timedelta
+from functools import cache
+from typing import Final
+
+from runner.campaign.values import Wrong
+from runner.campaign.words import did_you_mean, quoted
+
+DURATION_PATTERN: Final = r"^[0-9]{1,5}(s|min|h|d)$"
+TIME_PATTERN: Final = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+CLOSING_PATTERN: Final = r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
+
+# The provider accepts messages at most this long before they are due.
+MAX_AHEAD: Final = timedelta(days=7)
+RECIPIENT_ZONE: Final = "recipient"
+
+# They stand in the database and are no places: the zone of this very computer, which is another one where the run is
+# sent, and of one never set up.
+_NO_PLACES: Final = frozenset({"localtime", "posixrules", "Factory"})
+
+
+def time_zone(text: str) -> str:
+    """A name of the IANA time zone database."""
+    if text not in _known_zones():
+        meant = _similar_zone(text)
+        remedy = f'did you mean "{meant}"?' if meant else 'write an area and a city, such as "Asia/Singapore"'
+        raise Wrong(f"{quoted(text)} is not a time zone", remedy)
+    return text
+
+
+def window_zone(text: str) -> str:
+    """A time zone, or `recipient` for each recipient's own."""
+    return text if text == RECIPIENT_ZONE else time_zone(text)
+
+
+def _similar_zone(text: str) -> str | None:
+    zones = sorted(_known_zones())
+    city = text.strip().lower().replace(" ", "_")
+    in_area = [zone for zone in zones if "/" in zone and zone.rpartition("/")[2].lower() == city]
+    return in_area[0] if in_area else did_you_mean(text, zones)
+
+
+@cache
+def _known_zones() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones() - _NO_PLACES)
+
+
+_DURATION_UNITS: Final = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
+_WHEN: Final = "write a moment such as 2026-12-01T10:00:00+08:00, or a time after sending such as 30min, 4h or 2d"
+
+
+def moment(text: str) -> datetime | timedelta:
+    """A moment in ISO 8601 with an offset, or how long after sending."""
+    if re.fullmatch(r"[0-9]{1,5}(s|min|h|d)", text):
+        span = duration(text)
+        if not span:
+            raise Wrong(f"{text} is no time at all", "leave the key out to send at once")
+        return span
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        raise Wrong(f"{quoted(text)} is not a time", _WHEN) from None
+    if not re.search(r"[0-9].*[T ].*[0-9]", text):
+        raise Wrong(f"{text} has no time of day", f"write for example {when:%Y-%m-%d}T10:00:00+08:00")
+    if when.tzinfo is None:
+        plain = when.isoformat()
+        raise Wrong(f"{text} has no offset from UTC", f"write {plain}+08:00 for Singapore, {plain}Z for UTC")
+    if not 2000 <= when.year <= 2100:
+        raise Wrong(f"the year {when.year} cannot be meant", _WHEN)
+    return when
+
+
+def duration(text: str) -> timedelta:
+    """How long: `45s`, `30min`, `4h`, `2d`."""
+    match = re.fullmatch(r"([0-9]{1,5})(s|min|h|d)", text)
+    if not match:
+        raise Wrong(f"{quoted(text)} is not a length of time", "write for example 45s, 10min, 4h or 2d")
+    return timedelta(**{_DURATION_UNITS[match[2]]: int(match[1])})
+
+
+def some_time(text: str) -> timedelta:
+    """A length of time that isn't zero."""
+    span = duration(text)
+    if not span:
+        raise Wrong(f"{text} is no time at all", "write for example 24h or 7d")
+    return span
+
+
+def minute_of_day(text: str) -> int:
+    """`09:00` as minutes since midnight; `24:00` is 1440."""
+    match = re.fullmatch(r"([0-9]{1,2}):([0-9]{2})", text)
+    if not match:
+        raise Wrong(f"{quoted(text)} is not a time of day", 'write hours and minutes, such as "09:00" or "20:30"')
+    hours, minutes = int(match[1]), int(match[2])
+    if minutes > 59 or hours * 60 + minutes > 24 * 60:
+        raise Wrong(f"{quoted(text)} is not a time of day", 'the day goes from "00:00" to "24:00"')
+    if len(match[1]) == 1:
+        raise Wrong(f"{quoted(text)} is not how a time of day is written", f'write "0{text}"')
+    return hours * 60 + minutes
+
+
+def opening_minute(text: str) -> int:
+    """When sending hours begin, in minutes since midnight."""
+    if text == "24:00":
+        raise Wrong('"24:00" is the end of a day', 'write "00:00" for its beginning')
+    return minute_of_day(text)
+
+
+def deadline(text: str) -> datetime | time:
+    """A moment in ISO 8601 with an offset, or a time of day in the campaign's time zone."""
+    if re.fullmatch(r"[0-9]{1,2}:[0-9]{2}", text):
+        minute = opening_minute(text)
+        return time(minute // 60, minute % 60)
+    remedy = 'write a moment such as 2026-12-01T10:00:00+08:00, or a time of day such as "10:30"'
+    try:
+        when = moment(text)
+    except Wrong as wrong:
+        raise Wrong(wrong.what, remedy) from None
+    if isinstance(when, timedelta):
+        raise Wrong(f"{text} is a length of time", remedy)
+    return when
