@@ -66,7 +66,8 @@ class _Finder:
             found = ListColumns(phone, None if key == phone else key, self._named(country_column))
         if found.phone is None and found.key is None and not self._problems:
             names = f"{_NAMES}, or {self._key} for keys" if self._key else _NAMES
-            remedy = f"rename one; the list has {quoted_names(header)}"
+            naming = f"{{file: {one.path.name}, phone: COLUMN}}"
+            remedy = f"rename one, or name it in recipients.suppress: {naming}; the list has {quoted_names(header)}"
             if any(_LIKE_A_NUMBER.fullmatch(name) for name in header):
                 remedy = f"its first row is {quoted_names(header)}; put one above it that names the columns"
             self._problem(f"no column is named {names}", remedy)

@@ -140,7 +140,7 @@ def _by_ending(path: Path, head: bytes) -> Found:
             raise _not(path, "a spreadsheet", found)
         return Found(Kind.SPREADSHEET)
     found = content(path, head)
-    words = f"{path} has the ending {ending or '(none)'}, which is not supported"
+    words = f"{path} has the ending {ending}, which is not supported" if ending else f"{path} has no ending"
     raise InputError.of(f"{words}, and is {found}" if found else words, f"use a {SUPPORTED} file")
 
 

@@ -209,6 +209,8 @@ def _suggestions(word: str, section: KeyPath, known: list[str]) -> tuple[str | N
     plain = _plain(word)
     other = _OTHER_NAMES.get(plain)
     here = next((key for key in known if _plain(key) == plain), None)
+    if here is None and section:  # `message: 2` of a cooldown is no section at the top level
+        here = next((key for key in known if _plain(key).rstrip("s") == plain.rstrip("s")), None)
     if here is None and other and other[:-1] == section:
         here = str(other[-1])
     if here:

@@ -50,7 +50,7 @@ class Message(Section):
     ] = Field(
         default=(),
         description="Words that each text must hold, whatever their case, such as how to opt out; a text without them "
-        "is left out.",
+        "is left out, and a plan in which no text has them is refused.",
         examples=[["STOP"]],
     )
     max_segments: Segments = Field(

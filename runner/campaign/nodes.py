@@ -81,6 +81,7 @@ _SCALARS: Final = {
 }
 _TRUE: Final = {"yes", "true", "on"}
 _WHOLE_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]{0,17})")
+_THOUSANDS: Final = re.compile(r"[0-9]{3}")
 _HALF_CHARACTER: Final = re.compile("[\ud800-\udfff\0]")
 
 
@@ -164,8 +165,10 @@ class Walk:
             self.complain((*path, text), where, "merge keys (<<) are not supported", "write the keys out")
             return None
         if self.kind(node) is not Kind.TEXT:
-            self.complain((*path, text), where, f"the key {quoted(text)} is not text for YAML",
-                          "put the key in quotes, or see the schema for the keys")  # fmt: skip
+            remedy = "put the key in quotes, or see the schema for the keys"
+            if _THOUSANDS.fullmatch(text):  # {messages: 50,000} is two keys
+                remedy = "write a number without a comma in it, such as 50000"
+            self.complain((*path, text), where, f"the key {quoted(text)} is not text for YAML", remedy)
             return None
         return text
 

@@ -53,9 +53,17 @@ def lines_of(review: "Review") -> Iterator[Line]:
         yield from _costs(summary.costs)
     yield Line("excluded", f"{summary.excluded.total():,}")
     for reason, count in summary.excluded.most_common():
-        for place, (row, detail) in enumerate(summary.examples[reason]):
-            label, number = ("", "") if place else (reason.value, f"{count:,}")
-            yield Line(label, number, f"row {row}: ", is_part=True, detail=detail)
+        label, number = reason.value, f"{count:,}"
+        shown = summary.examples[reason]
+        for detail, alike in itertools.groupby(shown, lambda example: example[1]):
+            rows = [row for row, _ in alike]
+            more = ", …" if len(rows) == len(shown) < count else ""
+            yield Line(label, number, f"{_rows(rows)}{more}: ", is_part=True, detail=detail)
+            label = number = ""
+
+
+def _rows(rows: Sequence[int]) -> str:
+    return f"row {rows[0]}" if len(rows) == 1 else f"rows {', '.join(map(str, rows))}"
 
 
 def _countries(rows: "Iterable[CostRow]") -> str:

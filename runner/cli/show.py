@@ -53,9 +53,12 @@ def show_standing(console: "Console", run: "Run", standing: "Standing") -> None:
         done = parts(sorted(standing.settled.items()))
         console.print(f"continuing: {done}; {standing.left:,} left to send")
     if standing.gone:
+        several = (
+            "1 message went to a recipient" if standing.gone == 1 else f"{standing.gone:,} messages went to recipients"
+        )
         console.print(
-            f"{standing.gone:,} messages went to recipients that the file or its rules leave out now: they stand in "
-            "the ledger, and in the results if their row is still there"
+            f"{several} that the file or its rules leave out now: what is sent stays in the ledger, and in the results "
+            "if its row is still there"
         )
 
 

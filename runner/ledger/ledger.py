@@ -6,7 +6,7 @@ All times are microseconds since the epoch, UTC.
 import os
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -16,6 +16,7 @@ from sqlalchemy.engine import URL, Row, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from runner.errors import InputError, LedgerError
+from runner.ledger.lock import making_lock
 from runner.ledger.tables import SCHEMA_VERSION, SENDING, messages, meta, metadata, runs
 from runner.models import OutcomeReason, Status
 
@@ -208,15 +209,16 @@ def open_ledger(url: str, *, create: bool) -> Ledger:
     """
     parsed = parse_url(url)
     path = Path(parsed.database or "")
-    if not path.exists():
-        if not create:
-            raise InputError.of(f"there is no ledger at {path}", "name it with --ledger or CAMPAIGN_LEDGER")
-        _make_private(path)
+    if not create and not path.exists():
+        raise _no_ledger(path)
     engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_S})
     event.listen(engine, "connect", _set_pragmas)
     try:
-        with ledger_errors("opened"), engine.begin() as connection:
-            _check_version(connection, path, create=create)
+        with making_lock(path) if create else nullcontext(), ledger_errors(f"opened at {path}"):
+            if create and not path.exists():
+                _make_private(path)
+            with engine.begin() as connection:
+                _check_version(connection, path, create=create)
     except BaseException:
         engine.dispose()
         raise
@@ -240,6 +242,10 @@ def parse_url(url: str) -> URL:
     if not parsed.database or parsed.database == ":memory:":
         raise InputError.of("a ledger in memory is gone with the process", "write the path of a file")
     return parsed
+
+
+def _no_ledger(path: Path) -> InputError:
+    return InputError.of(f"there is no ledger at {path}", "name it with --ledger or CAMPAIGN_LEDGER")
 
 
 def _without_password(url: str) -> str:
@@ -267,7 +273,11 @@ def _set_pragmas(connection: Any, _record: object) -> None:  # noqa: ANN401 (the
 
 def _check_version(connection: Connection, path: Path, *, create: bool) -> None:
     names = set(inspect(connection).get_table_names())
-    if not names and create:
+    if not names and not create:  # another process is making it at this moment
+        raise _no_ledger(path)
+    if not names:
+        # The driver begins no transaction for CREATE TABLE, and a kill would leave half a ledger, which none can open.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
         metadata.create_all(connection)
         facts = {"schema_version": str(SCHEMA_VERSION), "id": secrets.token_hex(8)}
         connection.execute(insert(meta), [{"name": name, "value": value} for name, value in facts.items()])

@@ -1,7 +1,7 @@
 """A message's template: compiled once, rendered for each row."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 
 from jinja2 import Template as Compiled
@@ -26,6 +26,10 @@ _ELSEWHERE: dict[type[nodes.Stmt], str] = {
 }
 
 
+Variables = list[tuple[str, Position]]
+"""The names that have to come from the row, each with the place of its first use, in the template's order."""
+
+
 class TooLongError(Exception):
     """A row's text is far beyond what any message holds: a cell with a whole page in it, or a loop without end."""
 
@@ -37,15 +41,14 @@ class RenderError(Exception):
 class Template:
     """A template that is known to be valid. Made by `compile_template`. `origins` knows what is its own text."""
 
-    def __init__(self, compiled: Compiled, file: str, variables: list[tuple[str, Position]], origins: Origins) -> None:
+    def __init__(self, compiled: Compiled, file: str, variables: Variables, origins: Origins) -> None:
         self._compiled = compiled
         self._root = compiled.root_render_func
         self._variables = variables
         self.origins = origins
         self.file = file
 
-    def variables(self) -> list[tuple[str, Position]]:
-        """The names that have to come from the row, each with the place of its first use, in the template's order."""
+    def variables(self) -> Variables:
         return list(self._variables)
 
     def render(self, values: Mapping[str, str]) -> str:
@@ -84,11 +87,17 @@ def _joined(pieces: Iterable[str]) -> str:
     return "".join(text)
 
 
-def compile_template(source: str, file: str, *, phone: PhoneFormat | None = None) -> Template:
+def compile_template(
+    source: str,
+    file: str,
+    *,
+    phone: PhoneFormat | None = None,
+    unknown_fields: Callable[[Variables], list[Problem]] = lambda _: [],
+) -> Template:
     """Compile a template strictly. `file` is what errors call it; `phone` is what the filter of that name formats with.
 
     Raises InputError with every problem that can be told without a row: syntax, unknown filters and tests, a filter's
-    arguments, other files, characters that no text may hold.
+    arguments, other files, characters that no text may hold, and what `unknown_fields` says of its variables.
     """
     # A byte order mark would be the text's first character, and force UCS-2 on every message.
     source = _NEWLINES.sub("\n", source.removeprefix("\ufeff"))
@@ -99,9 +108,10 @@ def compile_template(source: str, file: str, *, phone: PhoneFormat | None = None
         tree = made.parse(source)
         names = list(words(made, source))
         problems = [*_unsendable(source, file), *_forgotten(tree, source, file), *_misuses(tree, names, file)]
-        if problems:
-            raise InputError(problems)
+        _make_known(tree)
         variables = _variables(tree, names, file)
+        if problems := [*problems, *unknown_fields(variables)]:
+            raise InputError(problems)
         compiled = made.from_string(source)
     except TemplateSyntaxError as error:
         raise InputError([explain(error, source, file)]) from error
@@ -158,6 +168,14 @@ def _misuses(tree: nodes.Template, names: list[Word], file: str) -> Iterator[Pro
             yield Problem('this "if" says nothing for the other case', 'write else "" after it', where=where)
 
 
+def _make_known(tree: nodes.Template) -> None:
+    """Looking for variables stops at a filter or test that there isn't, and `_misuses` has told of it."""
+    made = environment()
+    for node in tree.find_all((nodes.Filter, nodes.Test)):
+        known, other = (made.filters, "string") if isinstance(node, nodes.Filter) else (made.tests, "defined")
+        node.name = node.name if node.name in known else other
+
+
 def _wrong_arguments(node: nodes.Filter) -> tuple[str, str] | None:
     if node.dyn_args or node.dyn_kwargs:
         return None
@@ -170,7 +188,7 @@ def _constant(node: nodes.Expr) -> object:
     return node.value if isinstance(node, nodes.Const) else UNKNOWN
 
 
-def _variables(tree: nodes.Template, names: list[Word], file: str) -> list[tuple[str, Position]]:
+def _variables(tree: nodes.Template, names: list[Word], file: str) -> Variables:
     undeclared = find_undeclared_variables(tree)
     first: dict[str, Position] = {}
     for node in tree.find_all(nodes.Name):

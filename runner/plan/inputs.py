@@ -17,7 +17,7 @@ from runner.campaign import Campaign, CampaignFile, CountryColumn, SuppressionFi
 from runner.errors import InputError, Position, Problem
 from runner.message.compose import Composer
 from runner.message.fields import field_names
-from runner.message.template import Template, compile_template
+from runner.message.template import Template, Variables, compile_template
 from runner.plan.money import Prices
 from runner.plan.saved import COLUMNS as PLAN_COLUMNS
 from runner.plan.saved import ZONES
@@ -119,19 +119,21 @@ class _Findings:
     def template(self, header: list[str] | None) -> Template | None:
         """The compiled template, if its syntax is right and each of its fields is a column."""
         message = self._campaign.message
+
+        def unknown_fields(variables: Variables) -> list[Problem]:
+            return [] if header is None else self._unknown_fields(variables, header)
+
         try:
             if message.text is not None:
-                template = compile_template(message.text, f"{self._file.path}: message.text", phone=self._phone)
+                source, name = message.text, f"{self._file.path}: message.text"
             elif message.template is not None and message.template.is_file():
-                template = compile_template(_read_text(message.template), str(message.template), phone=self._phone)
+                source, name = _read_text(message.template), str(message.template)
             else:
                 return None
+            return compile_template(source, name, phone=self._phone, unknown_fields=unknown_fields)
         except InputError as error:
             self.problems += [self._of_the_text(problem) for problem in error.problems]
             return None
-        if header is not None:
-            self.problems += [self._of_the_text(problem) for problem in self._unknown_fields(template, header)]
-        return template
 
     def _phone(self, written: str, style: str, country: str | None) -> str:
         """The template filter `phone`: a number as people write it. Without a country it is the campaign's."""
@@ -148,12 +150,12 @@ class _Findings:
         line = f" (line {problem.where.line} of the text)" if problem.where and problem.where.line > 1 else ""
         return self._file.problem(("message", "text"), problem.what + line, problem.remedy)
 
-    def _unknown_fields(self, template: Template, header: list[str]) -> list[Problem]:
+    def _unknown_fields(self, variables: Variables, header: list[str]) -> list[Problem]:
         file = self._campaign.recipients.file
         names = field_names(header)
         known = {name.casefold(): name for name in names}
         problems = []
-        for name, where in template.variables():
+        for name, where in variables:
             if name in names:
                 continue
             if found := no_single_column(header, name):

@@ -6,10 +6,10 @@ from typing import Any
 
 from runner.campaign import CampaignKind
 from runner.errors import Problem
-from runner.models import RemarkKind
+from runner.models import ExclusionReason, RemarkKind
 from runner.plan.money import Costs, over_limits
 from runner.plan.schedule import Slot, deadline, due_of, end_of, local, refusal, span_problems, timetable
-from runner.plan.summary import Noted
+from runner.plan.summary import Noted, PlanSummary
 from runner.run.job import Run
 from runner.run.times import iso
 
@@ -18,6 +18,15 @@ _ADVICE = {
     RemarkKind.LONG_LINK: "long links; a short one leaves room for words",
     RemarkKind.BROKEN_LINK: "links broken by a space in a field; use the filter urlencode in the template",
 }
+
+_AFTER_REQUIRED_TEXT = (
+    ExclusionReason.TOO_MANY_SEGMENTS,
+    ExclusionReason.NOT_GSM7,
+    ExclusionReason.OUTSIDE_WINDOW,
+    ExclusionReason.COOLDOWN,
+    ExclusionReason.OVER_LIMIT,
+)
+"""Why a row is left out whose text had what `message.requireText` asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +79,16 @@ def review(run: Run) -> Review:
     problems = span_problems(file, due_of(slots, run.now), run.now)
     for problem in _over_limits(run, summary.costs):
         problems.append(file.problem(tuple(problem.path.split(".")), problem.what, problem.remedy))
+    if _all_lack_required(summary):
+        what, remedy = "no text has what each must have", "write it into the template, or correct it here"
+        problems.append(file.problem(("message", "requireText"), what, remedy))
     return Review(run, slots, _warnings(run, slots, end), problems)
+
+
+def _all_lack_required(summary: PlanSummary) -> bool:
+    """Of some rows a column may hold it; when none has it, a run would send nothing and end as if all were well."""
+    passed = summary.to_send + sum(summary.excluded[reason] for reason in _AFTER_REQUIRED_TEXT)
+    return summary.excluded[ExclusionReason.REQUIRED_TEXT] > 0 and not passed
 
 
 def _over_limits(run: Run, costs: Costs) -> list[Problem]:
@@ -102,7 +120,8 @@ def _warnings(run: Run, slots: list[Slot], end: datetime | None) -> list[str]:
         several = "1 message goes to a number" if shared == 1 else f"{shared:,} messages go to numbers"
         found.append(f"{several} that an earlier row has too, under another key (row {rows}); is that one person?")
     if campaign.kind is CampaignKind.MARKETING and not campaign.message.require_text:
-        found.append('this is marketing, and no text must say how to opt out; write for example requireText: ["STOP"]')
+        words = "this is marketing, and nothing makes sure that each text says how to opt out"
+        found.append(f'{words}; write for example requireText: ["STOP"] under message:')
     prices = run.inputs.prices
     if prices and prices.of_others:
         found.append(f"{prices.path} has no prices for {campaign.account.sub_account_id}; those of all are taken")

@@ -49,7 +49,7 @@ MISNAMED = [
     ("a.json", b"[[]]", "has the ending .json, which is not supported, and is a JSON document; use a .csv, .tsv, .txt"),
     ("a.csv.zip", b"PK\x03\x04", "has the ending .zip, which is not supported, and is a damaged ZIP archive"),
     ("a.tab", b"phone", "has the ending .tab, which is not supported; use a .csv, .tsv, .txt, .xlsx or .parquet file"),
-    ("a", b"phone\n", "has the ending (none), which is not supported; use a .csv"),
+    ("a", b"phone\n", "has no ending; use a .csv"),
     ("a.numbers", b"PK\x03\x04", 'is a spreadsheet of Apple Numbers; save it as "CSV UTF-8" and name that file'),
 ]  # fmt: skip
 

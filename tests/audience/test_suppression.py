@@ -299,6 +299,7 @@ def test_junk_in_parquet_is_named_by_row(tmp_path: Path) -> None:
 
 
 NAMES = "phone, mobile, msisdn, destination or to"
+NAME_ONE = "rename one, or name it in recipients.suppress: {file: out.csv, phone: COLUMN}"
 DOUBTS = [
     # (content, phone, key of the list, key of the campaign, what is wrong, why)
     (
@@ -306,7 +307,7 @@ DOUBTS = [
         None,
         None,
         None,
-        [f'no column is named {NAMES}; rename one; the list has "name", "mail"'],
+        [f'no column is named {NAMES}; {NAME_ONE}; the list has "name", "mail"'],
         "no column of numbers",
     ),
     (
@@ -325,7 +326,7 @@ DOUBTS = [
         None,
         None,
         "id",
-        [f'no column is named {NAMES}, or id for keys; rename one; the list has "cust", "mail"'],
+        [f'no column is named {NAMES}, or id for keys; {NAME_ONE}; the list has "cust", "mail"'],
         "neither numbers nor keys",
     ),
     (

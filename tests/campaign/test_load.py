@@ -142,6 +142,8 @@ ONE_MISTAKE = {
     "template is a folder": ("../templates/welcome.txt.j2", "../templates", "4:11: template: templates is a folder; name a file in it"),
     "source at the top": ("rate:", "source: ACME\nrate:", '5:1: source: no such key; write "source" under message:'),
     "phone at the top": ("rate:", "phone: mobile\nrate:", '5:1: phone: no such key; write "phone" under recipients:'),
+    "a comma in a number": ("rate:", "limits: {messages: 50,000}\nrate:", '5:23: limits.000: the key "000" is not text for YAML; write a number without a comma in it, such as 50000'),
+    "a singular at the top is not a plural": ("rate:", "limit: 5\nrate:", '5:1: limit: no such key; write "limit" under recipients:'),
     "unknown key": ("rate:", "colour: red\nrate:", "5:1: colour: no such key; the keys at the top level are name, run, kind, timezone, account, recipients, "
         "message, rate, window, notBefore, notAfter, prices, limits, stopWhen, giveUpAfter, report, subAccountId, template"),
     "key that is a number": ("rate:", "1: red\nrate:", '5:1: 1: the key "1" is not text for YAML; put the key in quotes, or see the schema for the keys'),
@@ -182,6 +184,10 @@ RECIPIENTS = {
     "suppress: recipients/opted-out.csv": 'suppress: "recipients/opted-out.csv" is not a list; write [recipients/opted-out.csv]',
     "suppress: [recipients/opted.csv]": 'suppress: no such file: campaigns/recipients/opted.csv; did you mean "recipients/opted-out.csv"?',
     "countries: [SG, UK]": 'countries: "UK" is not a country code; write GB',
+    "cooldown: {message: 2, messages: 2, per: 7d}": 'cooldown.message: no such key; "messages" is given already, so remove this one',
+    "cooldown: {message: 2, per: 7d}": 'cooldown.message: no such key; did you mean "messages"?',
+    "suppresses: [recipients/opted-out.csv]": 'suppresses: no such key; did you mean "suppress"?',
+    "limits: 5": 'limits: no such key; did you mean "limit"?',
     "countries: {SG: 1}": 'countries: is a mapping of keys where a list is expected; write "countries: [SG, MY]"',
 }  # fmt: skip
 MESSAGE = {

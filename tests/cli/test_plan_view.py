@@ -4,7 +4,7 @@ import phonenumbers
 import pytest
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
-from tests.cli.workplace import MINIMAL, Workplace, people
+from tests.cli.workplace import MINIMAL, Workplace, people, person
 
 WINDOW = 'window: {from: "09:00", to: "20:00", zone: recipient}\n'
 
@@ -69,3 +69,32 @@ def test_warnings_break_at_80_columns_between_words(offline: Workplace) -> None:
     lines = done.stderr.splitlines()
     assert max(map(len, lines)) <= 80
     assert f"look: {marketing} look: {links}" in " ".join(" ".join(lines).split())
+
+
+def test_rows_that_are_left_out_in_the_same_words_share_a_line(offline: Workplace) -> None:
+    rows = people(2) + "x1,,N\nx2,,N\nx3,12,N\ny1,+6581239001,\ny2,+6581239002,\ny3,+6581239003,\ny4,+6581239004,\n"
+    offline.write(rows)
+    words = " ".join(offline.here("plan", "hello.yaml", "--json").stderr.split())
+    assert "missing_field 4 rows 6, 7, 8, …: name is empty, and the text needs it" in words
+    assert 'invalid_number 3 rows 3, 4: mobile is empty row 5: mobile: "12" is too short for a number in SG' in words
+
+
+REQUIRED = {
+    # the names of the rows; what is added to `recipients`; the exit code; why
+    "no text has it": (["Ann", "Bob"], "", 2),
+    "one text has it": (["Ann", "nonstop"], "", 0),
+    "the only one that has it got enough": (["Ann", "Stop"], ", limit: 1", 0),
+}
+
+
+@pytest.mark.parametrize(("names", "recipients", "exit_code"), REQUIRED.values(), ids=REQUIRED)
+def test_required_text_that_no_text_has_is_a_mistake(
+    offline: Workplace, names: list[str], recipients: str, exit_code: int
+) -> None:
+    campaign = MINIMAL.replace("country: SG", f"country: SG{recipients}").replace('}}"', '}}", requireText: [STOP]')
+    offline.write("".join(person(number, name) for number, name in enumerate(names)), campaign)
+    done = offline.here("plan", "hello.yaml", "--json")
+    assert exit_code == done.exit_code
+    what, remedy = "no text has what each must have", "write it into the template, or correct it here"
+    problems = [f"hello.yaml:4:47: message.requireText: {what}; {remedy}"] if exit_code else []
+    assert problems == done.document["problems"]

@@ -3,8 +3,11 @@
 import asyncio
 import sqlite3
 import stat
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -166,9 +169,10 @@ def test_the_ledger_is_its_owners_alone(tmp_path: Path) -> None:
     path = tmp_path / "new" / "l.sqlite3"
     with open_ledger(str(path), create=True) as ledger:
         claim_and_settle(ledger, begin(ledger))
-        modes = {stat.S_IMODE(file.stat().st_mode) for file in path.parent.glob("l.sqlite3*")}
+        modes = {(file.suffix, stat.S_IMODE(file.stat().st_mode)) for file in path.parent.glob("l.sqlite3*")}
 
-    assert {0o600} == modes
+    assert {(".locks", 0o700)} == {mode for mode in modes if mode[1] != 0o600}
+    assert (".sqlite3", 0o600) in modes
 
 
 def test_runs_are_told_apart_and_continue(tmp_path: Path) -> None:
@@ -200,6 +204,33 @@ def test_a_missing_ledger_is_not_made_by_reading(tmp_path: Path) -> None:
     assert [] == list(tmp_path.iterdir())
 
 
+def test_commands_that_start_together_make_one_ledger(tmp_path: Path) -> None:
+    together = threading.Barrier(4)
+
+    def opened(path: Path) -> str:
+        together.wait()
+        with open_ledger(str(path), create=True) as ledger:
+            return ledger.id
+
+    with ThreadPoolExecutor(together.parties) as threads:
+        for number in range(15):
+            paths = [tmp_path / f"{number}.sqlite3"] * together.parties
+            assert 1 == len(set(threads.map(opened, paths)))
+
+
+def test_a_ledger_is_made_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "l.sqlite3"
+    with monkeypatch.context() as dying:
+        dying.setattr("runner.ledger.ledger.secrets.token_hex", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            open_ledger(str(path), create=True)
+
+    with pytest.raises(InputError, match="there is no ledger"):
+        open_ledger(str(path), create=False)
+    with open_ledger(str(path), create=True) as ledger:
+        assert [] == ledger.runs()
+
+
 def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "other.sqlite3"
     other = sqlite3.connect(path)
@@ -215,7 +246,7 @@ def test_a_file_that_is_no_database_is_an_error_in_words(tmp_path: Path) -> None
     path = tmp_path / "l.sqlite3"
     path.write_bytes(b"phone\n+12025550142\n" * 100)
 
-    with pytest.raises(LedgerError, match="not a database"):
+    with pytest.raises(LedgerError, match=r"opened at .*: file is not a database"):
         open_ledger(str(path), create=True)
 
 

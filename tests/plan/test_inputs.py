@@ -68,6 +68,16 @@ report:
             'hello.j2:2:4: template: "Name" is not a column of people.csv; did you mean "name"? its columns are id, mobile, name, city',
         ],
     ),
+    "unknown fields beside unknown filters": (
+        CAMPAIGN,
+        "Hi {{ nme | tittle }}{% if 1 is evn %}{{ cty }}{% endif %}",
+        [
+            'hello.j2:1:7: message.template: "nme" is not a column of people.csv; did you mean "name"? its columns are id, mobile, name, city',
+            'hello.j2:1:13: message.template: there is no filter "tittle"; did you mean "title"?',
+            'hello.j2:1:33: message.template: there is no test "evn"; did you mean "even"?',
+            'hello.j2:1:42: message.template: "cty" is not a column of people.csv; did you mean "city"? its columns are id, mobile, name, city',
+        ],
+    ),
     "a template that is none": (
         CAMPAIGN.replace("key: id", "key: idd"),
         "Hi {{ name }},\n{% if city %}",
