@@ -43,8 +43,8 @@ def run_lock(ledger: Path, name: str, run: str) -> Iterator[None]:
 def making_lock(ledger: Path) -> Iterator[None]:
     """Hold what keeps two processes from making this ledger at the same time; SQLite alone doesn't.
 
-    Of two first commands that started together, 19% of 160 pairs failed: one saw half the tables, or switched to
-    write-ahead logging while the other did, for which SQLite doesn't wait.
+    One of two first commands that start together may see half the tables, or switch to write-ahead logging while the
+    other does, for which SQLite doesn't wait.
     """
     with _lock_file(_locks(ledger) / ".making.lock") as file:
         if not _lock_soon(file, MAKING_S):
