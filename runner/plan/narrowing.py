@@ -4,9 +4,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
-from types import TracebackType
-from typing import Self
 
+from runner.audience.people import People
 from runner.campaign.times import MAX_AHEAD
 from runner.models import Cooldown, Exclusion, ExclusionReason, Outside, Window
 from runner.plan.hours import Hours
@@ -56,10 +55,6 @@ class Timing:
         """When its first message may leave: `now`, or later; None for never."""
         return self._hours.opening(zones, self.now)
 
-    def closing(self, zones: tuple[str, ...]) -> datetime | None:
-        """When the sending hours that begin with `opening` end."""
-        return self._hours.closing(zones, self.now)
-
     def _judge(self, zones: tuple[str, ...]) -> Exclusion | None:
         opening = self.opening(zones)
         where = self.window.zone or ", ".join(zones)
@@ -77,28 +72,18 @@ class Timing:
 class Restraint:
     """Keeps a number from getting more than its cooldown allows, counting what this plan is about to send too.
 
-    A context manager. Flat in memory: the plan's numbers are kept as the audience keeps its keys.
+    :param planned: remembers the plan's numbers; new for each plan.
     """
 
-    def __init__(self, cooldown: Cooldown, recent: Recent) -> None:
-        from runner.audience.people import People
-
+    def __init__(self, cooldown: Cooldown, recent: Recent, planned: People) -> None:
         self._cooldown = cooldown
         self._recent = recent
-        self._people = People()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._people.__exit__(kind, error, trace)
+        self._planned = planned
 
     def exclusions(self, destinations: Sequence[tuple[str, int]]) -> dict[int, Exclusion]:
         """Of a batch of (number, data row), the rows that would be too much."""
         before = self._recent([destination for destination, _ in destinations])
-        planned = self._people.count(destinations)
+        planned = self._planned.count(destinations)
         found: dict[int, Exclusion] = {}
         for (destination, row), earlier in zip(destinations, planned, strict=True):
             others = before.get(destination, 0)
@@ -107,9 +92,7 @@ class Restraint:
         return found
 
     def _exclusion(self, others: int, earlier: int) -> Exclusion:
-        days, rest = divmod(self._cooldown.per_s, 86_400)
-        span = f"{days}d" if not rest else f"{self._cooldown.per_s // 3600}h" if not rest % 3600 else f"{rest}s"
-        said = [f"{others} in the last {span}"] if others else []
+        said = [f"{others} in the last {_span(self._cooldown.per_s)}"] if others else []
         said += [f"{earlier} earlier in this file"] if earlier else []
         words = f"its number got {' and '.join(said)}; recipients.cooldown allows {self._cooldown.messages}"
         return Exclusion(ExclusionReason.COOLDOWN, words)
@@ -127,6 +110,15 @@ class Limit:
         return Exclusion(
             ExclusionReason.OVER_LIMIT, f"beyond {self.name} {self.messages}; run without it to send to the rest"
         )
+
+
+def _span(seconds: int) -> str:
+    """`7d`, `36h`, `90min`, `45s`: in the largest unit that it is a whole number of, as a campaign file has it."""
+    unit_s, unit = next((size, name) for size, name in _UNITS if seconds % size == 0)
+    return f"{seconds // unit_s}{unit}"
+
+
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
 def _utc(moment: datetime) -> str:

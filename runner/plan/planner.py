@@ -87,7 +87,7 @@ class Planner:
             ExitStack() as stack,
         ):
             cooldown = self._rules.cooldown
-            restraint = stack.enter_context(Restraint(*cooldown)) if cooldown else None
+            restraint = Restraint(*cooldown, stack.enter_context(People())) if cooldown else None
             numbers = stack.enter_context(People()) if self._tells_shared_numbers() else None
             for rows in batches:
                 sent = self._sent(rows)
