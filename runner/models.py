@@ -66,6 +66,7 @@ class OutcomeReason(StrEnum):
     # accepted
     QUEUED = "queued"
     RECONCILED = "reconciled"
+    RECEIPT = "receipt"
     # rejected: the provider read the message and refused it
     REJECTED_BY_PROVIDER = "rejected_by_provider"
     INVALID_DESTINATION = "invalid_destination"
@@ -93,6 +94,7 @@ class OutcomeReason(StrEnum):
     OUTSIDE_WINDOW = "outside_window"
     TOO_LATE = "too_late"
     COOLDOWN = "cooldown"
+    OPTED_OUT = "opted_out"
     LEASE_LOST = "lease_lost"
     UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"
@@ -308,3 +310,109 @@ class Outcome:
     retry_after_s: float | None = None
     sent_at: int | None = None
     answered_at: int | None = None
+
+
+class DeliveryState(StrEnum):
+    """What became of an accepted message, as far as receipts, the provider's log or a cancelling tell."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+    UNDELIVERED = "undelivered"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"  # the provider says so, or says something that this version doesn't know
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What receipts have told of one message so far: one of them, or several merged.
+
+    `message_id` is the clientMessageId, None where the provider doesn't echo it. `at` is the provider's time of the
+    state, `delivered_at` that of the first delivery to the phone. `segments` and `price` (decimal text, of the whole
+    message, in `currency`, ISO 4217) are what the provider bills, where it tells.
+    """
+
+    umid: str
+    message_id: str | None
+    state: DeliveryState
+    at: int
+    detail: str | None = None
+    error_code: int | None = None
+    error_message: str | None = None
+    delivered_at: int | None = None
+    segments: int | None = None
+    price: str | None = None
+    currency: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """A message that somebody wrote back. `source` is the phone as the provider writes it, `destination` our sender."""
+
+    umid: str
+    source: str
+    destination: str
+    body: str
+    at: int
+
+
+class OptOutSource(StrEnum):
+    """How an opt-out came into the ledger."""
+
+    REPLY = "reply"  # an inbound message
+    COMMAND = "command"  # `campaign optouts add` or `remove`
+    FILE = "file"  # a list given to that command
+
+
+@dataclass(frozen=True, slots=True)
+class OptOut:
+    """A number (E.164) that wants no more messages from any campaign of the ledger; or, not `is_out`, wants them again.
+
+    `word` is what was replied, as far as it decided.
+    """
+
+    destination: str
+    is_out: bool
+    at: int
+    source: OptOutSource
+    word: str | None = None
+
+
+class ConversionOutcome(StrEnum):
+    """Whether a message had the effect that it was sent for, in the provider's words."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """What the user tells of one message. `at` is when it happened, None where that isn't known."""
+
+    outcome: ConversionOutcome
+    at: int | None = None
+
+
+class EventKind(StrEnum):
+    """Moments in a run's life that no single message holds."""
+
+    STARTED = "started"
+    THROTTLED = "throttled"  # the provider's rate limit held sending up
+    UNREACHABLE = "unreachable"  # no connection
+    RESTED = "rested"  # until sending hours began
+    STOPPED = "stopped"  # before the end
+    ENDED = "ended"
+    PURGED = "purged"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A moment in a run's life. `seconds` is how long it lasted, where it has a length; `detail` is for people."""
+
+    kind: EventKind
+    at: int
+    seconds: float | None = None
+    detail: str | None = None

@@ -1,6 +1,6 @@
 """From a YAML file to a frozen campaign, with the place of everything in it."""
 
-from runner.campaign.fields import CampaignKind, Missing
+from runner.campaign.fields import CampaignKind, Format, Missing
 from runner.campaign.load import CampaignFile, load, read
 from runner.campaign.message import Message
 from runner.campaign.model import Account, Campaign, Report
@@ -13,6 +13,7 @@ __all__ = [
     "CampaignFile",
     "CampaignKind",
     "CountryColumn",
+    "Format",
     "Message",
     "Missing",
     "Recipients",

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from runner.campaign.message import Message
 from runner.campaign.model import Account, Campaign, Limits, Report, StopWhen
 from runner.campaign.nodes import Document, KeyPath, Kind, Place
+from runner.campaign.receipts import Receipts
 from runner.campaign.recipients import Cooldown, CountryColumn, Recipients, SuppressionFile
 from runner.campaign.window import Window
 from runner.campaign.words import did_you_mean, quoted, shown_path
@@ -28,6 +29,7 @@ SECTIONS: Final[Mapping[KeyPath, type[BaseModel]]] = {
     ("message",): Message,
     ("window",): Window,
     ("limits",): Limits,
+    ("receipts",): Receipts,
     ("report",): Report,
     ("stopWhen",): StopWhen,
 }

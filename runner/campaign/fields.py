@@ -61,6 +61,14 @@ class NumberType(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Format(StrEnum):
+    """What the results can be written as."""
+
+    PARQUET = "parquet"
+    CSV = "csv"
+    XLSX = "xlsx"
+
+
 class Day(StrEnum):
     """A day of the week."""
 
@@ -134,6 +142,12 @@ def at_least_one_message(count: int) -> int:
     return count
 
 
+def port(number: int) -> int:
+    if not 1 <= number <= 65535:
+        raise Wrong(f"{number} is not a port", "write 1 to 65535")
+    return number
+
+
 FilePath = Annotated[Path, PlainValidator(file), schema(minLength=1)]
 Column = Annotated[str, parsed(values.column), schema(minLength=1)]
 CountryCode = Annotated[str, parsed(values.country), schema(enum=sorted(COUNTRIES))]
@@ -163,3 +177,4 @@ Cost = Annotated[tuple[Decimal, str], parsed(values.cost, tuple), schema(pattern
 TextEncoding = Annotated[str, parsed(values.text_encoding), schema(minLength=1)]
 Most = Annotated[StrictInt, AfterValidator(at_least_one_message), WithJsonSchema({"type": "integer", "minimum": 1})]
 Count = Annotated[StrictInt, AfterValidator(at_least_one), WithJsonSchema({"type": "integer", "minimum": 1})]
+Port = Annotated[StrictInt, AfterValidator(port), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 65535})]

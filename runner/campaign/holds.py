@@ -34,6 +34,7 @@ _PATTERNS: Final[Mapping[str, Words]] = {
     times.CLOSING_PATTERN: ("a time of day in quotes", "times of day"),
     values.COST_PATTERN: ("an amount and the three letters of its currency", "amounts"),
     values.UUID_PATTERN: ("a UUID", "UUIDs"),
+    values.VARIABLE_PATTERN: ("the name of an environment variable", "names of environment variables"),
     "^https?://": ("a web address", "web addresses"),
 }
 _FORMATS: Final[Mapping[str, Words]] = {

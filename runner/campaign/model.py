@@ -7,7 +7,7 @@ The keys are camelCase in the file and in the JSON Schema, snake_case here. The 
 from datetime import datetime, time, timedelta
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, StrictBool, model_validator
 
 from runner.campaign import times, values
 from runner.campaign.fields import (
@@ -18,6 +18,7 @@ from runner.campaign.fields import (
     Deadline,
     Duration,
     FilePath,
+    Format,
     Most,
     Region,
     Share,
@@ -27,6 +28,7 @@ from runner.campaign.fields import (
     unique,
 )
 from runner.campaign.message import Message
+from runner.campaign.receipts import Receipts
 from runner.campaign.recipients import Recipients
 from runner.campaign.section import Section
 from runner.campaign.values import Wrong
@@ -100,6 +102,19 @@ class Report(Section):
         default=(),
         description="Columns carried from the recipient file into the results.",
         examples=[["segment", "city"]],
+    )
+    formats: Annotated[
+        tuple[Annotated[Format, choice(Format), schema(enum=list(Format))], ...], AfterValidator(unique)
+    ] = Field(
+        default=(),
+        description="What the results are written as beside parquet and csv, which always are: xlsx.",
+        examples=[["xlsx"]],
+    )
+    mask: StrictBool = Field(
+        default=False,
+        description="Mask phone numbers and leave out texts in all report files. The page report.html does so in any "
+        "case.",
+        examples=[True],
     )
 
 
@@ -177,11 +192,33 @@ class Campaign(Section):
         description="How long the provider may be out of reach before the run stops.",
         examples=["10min"],
     )
+    receipts: Receipts | None = Field(
+        default=None,
+        description="How delivery receipts and replies come back. A run then says how to receive them.",
+        examples=[{"url": "https://example.com/receipts"}],
+    )
     report: Report = Field(
         default=Report(),
         description="What the results hold beside their own columns.",
         examples=[{"columns": ["city"]}],
     )
+
+    @property
+    def callback_url(self) -> str | None:
+        """Where receipts are posted to; None: to the account's own webhook, if it has one."""
+        return self.message.dlr_callback_url or (self.receipts.url if self.receipts else None)
+
+    @property
+    def awaits_receipts(self) -> bool:
+        """Whether the file says that receipts come back; to where they come may be the account's own setting."""
+        return self.receipts is not None or self.callback_url is not None
+
+    @model_validator(mode="after")
+    def _has_one_callback(self) -> Self:
+        if self.receipts and self.receipts.url and self.message.dlr_callback_url not in (None, self.receipts.url):
+            what = "has another url than message.dlrCallbackUrl"
+            raise Wrong(what, "keep one of the two", key="receipts")
+        return self
 
     @model_validator(mode="after")
     def _is_sendable(self) -> Self:

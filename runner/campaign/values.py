@@ -196,6 +196,17 @@ def web_address(text: str) -> str:
     return text
 
 
+VARIABLE_PATTERN = "^[A-Za-z_][A-Za-z0-9_]{0,63}$"
+
+
+def variable(text: str) -> str:
+    """The name of an environment variable; what it holds must not stand in the file."""
+    if not re.fullmatch(VARIABLE_PATTERN, text):
+        # Not quoted: it may be the secret itself.
+        raise Wrong("is not the name of an environment variable", "write a name such as RECEIPTS_AUTHORIZATION")
+    return text
+
+
 def ip_address(text: str) -> str:
     """An IPv4 or IPv6 address, without a zone."""
     try:

@@ -18,7 +18,7 @@ from runner.dispatch.pace import Pace
 from runner.dispatch.parts import Allowance, Gate, Permission, Progress, Sender, Source, Stop
 from runner.dispatch.retry import Backoff, Pauses
 from runner.ledger.writer import Claim, LedgerWriter
-from runner.models import FuseLimits, Message, Outcome, OutcomeReason, Rate, Status, Then
+from runner.models import EventKind, FuseLimits, Message, Outcome, OutcomeReason, Rate, Status, Then
 from runner.provider.client import HeldBackError
 
 __all__ = ["IN_FLIGHT_LIMIT", "Dispatcher", "Progress", "Stop"]
@@ -66,7 +66,7 @@ class Dispatcher:
         self._pace = pace
         self._progress = progress
         backoff = backoff or Backoff(random.Random())  # noqa: S311 (jitter, not a secret)
-        self._pauses = Pauses(pace, backoff, progress)
+        self._pauses = Pauses(pace, backoff, progress, wall)
         self._fuses = fuses or Fuses(FuseLimits())
         self._lease = lease
         self._hours = hours
@@ -160,6 +160,7 @@ class Dispatcher:
             self.stop(Stop(OutcomeReason.TOO_LATE, late))
             return
         self._progress.waiting_for, self._progress.sleeps_until = words, opening
+        began = now
         await asyncio.to_thread(self._resting, words)
         while not self._stop and now < opening:
             await self._interruptible(asyncio.sleep(min(opening - now, LOOK_AGAIN_S)))
@@ -167,6 +168,7 @@ class Dispatcher:
             if now < before:
                 break  # the clock was set back: what opens first is to be asked anew
         self._progress.waiting_for, self._progress.sleeps_until = "", None
+        self._progress.note_pause(EventKind.RESTED, began, max(self._wall() - began, 0.0), words)
         await asyncio.to_thread(self._resting, None)
         self._pauses.slept()
 

@@ -3,10 +3,15 @@ Unix epoch."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from runner.models import Message, Outcome, OutcomeReason, Status
+from runner.models import Event, EventKind, Message, Outcome, OutcomeReason, Status
+
+JOINED_S = 5.0
+"""Two pauses of one kind that are no further apart are one: a throttled run has one each second."""
+
+MOST_EVENTS = 1_000
 
 Source = Callable[[], AsyncIterator[Message]]
 """Begins one pass over the messages that the ledger doesn't have, in the order of the file."""
@@ -64,7 +69,8 @@ class Stop:
 class Progress:
     """Where sending stands; read by whoever shows it, while the dispatcher writes it.
 
-    `sleeps_until` is set while nothing can be sent before that moment (seconds since the Unix epoch).
+    `sleeps_until` is set while nothing can be sent before that moment (seconds since the Unix epoch). `events` are the
+    pauses so far.
     """
 
     settled: Counter[Status] = field(default_factory=Counter)
@@ -74,3 +80,16 @@ class Progress:
     waiting_for: str = ""
     sleeps_until: float | None = None
     stopping: bool = False
+    events: list[Event] = field(default_factory=list)
+
+    def note_pause(self, kind: EventKind, now: float, seconds: float, detail: str | None = None) -> None:
+        """All sending rests from `now` on; joined with the pause before, so that there are few for any run."""
+        at, last = int(now * 1e6), self.events[-1] if self.events else None
+        if last and last.kind is kind:
+            end = last.at + int((last.seconds or 0.0) * 1e6)
+            if at <= end + JOINED_S * 1e6 or len(self.events) >= MOST_EVENTS:
+                until = max(end, at + int(seconds * 1e6))
+                self.events[-1] = replace(last, seconds=(until - last.at) / 1e6)
+                return
+        if len(self.events) < MOST_EVENTS:
+            self.events.append(Event(kind, at, seconds, detail))

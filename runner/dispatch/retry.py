@@ -1,10 +1,11 @@
 """What to do after trouble that isn't about one message. Decisions only: nothing here sleeps."""
 
 import random
+from collections.abc import Callable
 
 from runner.dispatch.pace import Pace
 from runner.dispatch.parts import Progress
-from runner.models import Outcome
+from runner.models import EventKind, Outcome
 
 BACKOFF_BASE_S = 0.5
 BACKOFF_CAP_S = 30.0
@@ -41,12 +42,16 @@ class Backoff:
 
 
 class Pauses:
-    """Until when all sending rests, because the provider says so or can't be reached. Times are of the event loop."""
+    """Until when all sending rests, because the provider says so or can't be reached. Times are of the event loop.
 
-    def __init__(self, pace: Pace, backoff: Backoff, progress: Progress) -> None:
+    :param wall: the time of day, in seconds since the Unix epoch, for what is noted of pauses.
+    """
+
+    def __init__(self, pace: Pace, backoff: Backoff, progress: Progress, wall: Callable[[], float]) -> None:
         self._pace = pace
         self._backoff = backoff
         self._progress = progress
+        self._wall = wall
         self.until = 0.0
         self.one_at_a_time = False
         """After a failed connection, until a request gets through."""
@@ -66,6 +71,7 @@ class Pauses:
             self._pace.slow_down()
         until = max(self.until, now + seconds)
         self._progress.throttled_s += until - max(now, self.until)
+        self._progress.note_pause(EventKind.THROTTLED, self._wall(), until - now)
         self._progress.waiting_for = "the provider's rate limit"
         self.until = until
 
@@ -78,5 +84,6 @@ class Pauses:
         if wait_s is None:
             return False
         self._progress.waiting_for = f"a connection ({outcome.detail})"
+        self._progress.note_pause(EventKind.UNREACHABLE, self._wall(), wait_s, outcome.detail)
         self.until = now + wait_s
         return True

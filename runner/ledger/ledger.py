@@ -68,6 +68,10 @@ class MessageRecord:
     http_status: int | None
     error_code: int | None
     error_id: str | None
+    log_status: str | None
+    log_segments: int | None
+    log_price: str | None
+    log_currency: str | None
 
 
 _RECORD_COLUMNS = [messages.c[name] for name in MessageRecord.__slots__]
@@ -293,3 +297,13 @@ def _check_version(connection: Connection, path: Path, *, create: bool) -> None:
             f"{SCHEMA_VERSION})",
             "upgrade campaign-runner",
         )
+    if int(version) < SCHEMA_VERSION:
+        _upgrade(connection)
+
+
+def _upgrade(connection: Connection) -> None:
+    """Bring an older ledger up to this version. What came later are tables of their own, so nothing is rewritten."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    metadata.create_all(connection)
+    is_version = meta.c.name == "schema_version"
+    connection.execute(update(meta).where(is_version).values(value=str(SCHEMA_VERSION)))

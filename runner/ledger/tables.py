@@ -8,16 +8,31 @@ A message's life (`messages.status`):
     sending   -> unknown    bytes left and no proof came back; or the process died
     sending   -> (absent)   certainly not received: it may be claimed again
     unknown   -> accepted   reconcile found it in the provider's log
+    unknown   -> accepted   a receipt came for it
     unknown   -> (absent)   reconcile proved that the provider's log doesn't have it
 
 Nothing leads from accepted or rejected back to sending, and from unknown only with the provider's proof, so nobody is
 texted twice.
 """
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Integer, MetaData, String, Table, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
 
-SCHEMA_VERSION = 1
-"""Raised with every change of the tables. A ledger with a newer one is refused, because its promises aren't known."""
+SCHEMA_VERSION = 2
+"""Raised with every change of the tables. A ledger with a newer one is refused, because its promises aren't known.
+
+1: meta, runs, messages. 2: receipts, optouts, feedback, cancellations, events.
+"""
 
 SENDING = "sending"
 """The one status that is only the ledger's: a request that may be on its way."""
@@ -81,4 +96,83 @@ messages = Table(
     Column("log_price", String(24)),  # decimal text: money is not a float
     Column("log_currency", String(3)),
     sqlite_with_rowid=False,
+)
+
+# What receipts have told, merged: one row for each message that they told of, also for one that no run of this ledger
+# sent (yet): the receipt may come before its answer.
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("umid", String(64), primary_key=True),
+    Column("message_id", String(350), index=True),  # the clientMessageId; null where the provider doesn't echo it
+    Column("state", String(16), nullable=False),
+    Column("at", BigInteger, nullable=False),  # the provider's time of the state
+    Column("detail", String(40)),
+    Column("error_code", Integer),
+    Column("error_message", String),
+    Column("delivered_at", BigInteger),
+    Column("segments", Integer),
+    Column("price", String(24)),  # decimal text: money is not a float
+    Column("currency", String(3)),
+    Column("received_at", BigInteger, nullable=False),  # the newest receipt's, by this computer's clock
+    sqlite_with_rowid=False,
+)
+
+# Who wants no more messages, over all campaigns; or, with is_out false, wanted none and took it back.
+optouts = Table(
+    "optouts",
+    metadata,
+    Column("destination", String(16), primary_key=True),
+    Column("is_out", Boolean, nullable=False),
+    Column("at", BigInteger, nullable=False),  # the newest word counts, whatever order they come in
+    Column("source", String(16), nullable=False),
+    Column("word", String(40)),
+    sqlite_with_rowid=False,
+)
+
+# A conversion's life (`feedback.status`):
+#
+#     (absent) -> pending   noted before its request leaves
+#     pending  -> told      the provider took it
+#     pending  -> refused   the provider said no; it isn't repeated
+#     pending  -> pending   no answer: repeating does no harm
+#     any      -> pending   the user tells another outcome or time
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("run_id", Integer, ForeignKey("runs.id"), primary_key=True),
+    Column("message_id", String(160), primary_key=True),
+    Column("outcome", String(8), nullable=False),
+    Column("converted_at", BigInteger),
+    Column("status", String(10), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("http_status", Integer),
+    Column("detail", String),
+    Column("noted_at", BigInteger, nullable=False),
+    Column("settled_at", BigInteger),
+    sqlite_with_rowid=False,
+)
+
+# What became of asking the provider not to send scheduled messages: cancelled, refused (sent already) or unknown.
+cancellations = Table(
+    "cancellations",
+    metadata,
+    Column("run_id", Integer, ForeignKey("runs.id"), primary_key=True),
+    Column("message_id", String(160), primary_key=True),
+    Column("status", String(10), nullable=False),
+    Column("http_status", Integer),
+    Column("detail", String),
+    Column("settled_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("run_id", Integer, ForeignKey("runs.id"), nullable=False, index=True),
+    Column("kind", String(16), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("seconds", Float),
+    Column("detail", String),
 )

@@ -187,6 +187,7 @@ def test_all_commented_lines_were_found() -> None:
         "limit",
         "text",
         "scheduled",
+        "dlrCallbackUrl",
         "notBefore",
         "notAfter",
     } == {line.partition(":")[0] for _, line in COMMENTED}

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from runner.campaign import Account, Campaign, CountryColumn, Message, Recipients, Report, load, read
 from runner.campaign.fields import Region
+from runner.campaign.receipts import Receipts
 from runner.errors import InputError, Position
 from runner.models import Duplicates, Encoding, Rate
 
@@ -145,7 +146,7 @@ ONE_MISTAKE = {
     "a comma in a number": ("rate:", "limits: {messages: 50,000}\nrate:", '5:23: limits.000: the key "000" is not text for YAML; write a number without a comma in it, such as 50000'),
     "a singular at the top is not a plural": ("rate:", "limit: 5\nrate:", '5:1: limit: no such key; write "limit" under recipients:'),
     "unknown key": ("rate:", "colour: red\nrate:", "5:1: colour: no such key; the keys at the top level are name, run, kind, timezone, account, recipients, "
-        "message, rate, window, notBefore, notAfter, prices, limits, stopWhen, giveUpAfter, report, subAccountId, template"),
+        "message, rate, window, notBefore, notAfter, prices, limits, stopWhen, giveUpAfter, receipts, report, subAccountId, template"),
     "key that is a number": ("rate:", "1: red\nrate:", '5:1: 1: the key "1" is not text for YAML; put the key in quotes, or see the schema for the keys'),
     "merge key": ("rate:", "<<: {a: b}\nrate:", "5:1: <<: merge keys (<<) are not supported; write the keys out"),
     "recipients are a list": ("recipients: recipients/welcome.csv", "recipients: [a.csv]", '3:13: recipients: a list where keys are expected; write "recipients: recipients/welcome.csv"'),
@@ -364,3 +365,50 @@ def test_a_run_must_be_able_to_start(first: str, last: str, is_wrong: bool, read
     _, problems = read_text(f"{MINIMAL}notBefore: {first}\nnotAfter: {last}\n")
     assert is_wrong == any("notAfter: is not after notBefore" in problem for problem in problems)
     assert is_wrong == bool(problems)
+
+
+def test_how_receipts_come_back(read_text: Reader) -> None:
+    receipts = "receipts: {url: https://example.com/r, port: 8443, authHeaderEnv: RECEIPTS_AUTHORIZATION}\n"
+    file, problems = read_text(MINIMAL + receipts)
+
+    assert [] == problems
+    assert file is not None
+    expected = Receipts(url="https://example.com/r", port=8443, auth_header_env="RECEIPTS_AUTHORIZATION")
+    assert expected == file.campaign.receipts
+    assert "https://example.com/r" == file.campaign.callback_url
+
+
+def test_receipts_may_come_to_the_account_s_own_webhook(read_text: Reader) -> None:
+    file, problems = read_text(f"{MINIMAL}receipts: {{}}\n")
+
+    assert [] == problems
+    assert file is not None
+    assert Receipts() == file.campaign.receipts
+    assert file.campaign.callback_url is None
+
+
+def test_two_addresses_for_receipts_are_a_mistake(read_text: Reader) -> None:
+    message = "message: {template: ../templates/welcome.txt.j2, dlrCallbackUrl: https://example.com/a}\n"
+    text = MINIMAL.replace("template: ../templates/welcome.txt.j2\n", message)
+    _, problems = read_text(f"{text}receipts: {{url: https://example.com/b}}\n")
+
+    assert ["6:11: receipts: has another url than message.dlrCallbackUrl; keep one of the two"] == problems
+
+
+def test_a_secret_in_the_place_of_its_variable_s_name_is_not_repeated(read_text: Reader) -> None:
+    _, problems = read_text(f"{MINIMAL}receipts: {{authHeaderEnv: Bearer s3cret}}\n")
+
+    words = "is not the name of an environment variable; write a name such as RECEIPTS_AUTHORIZATION"
+    assert [f"6:27: receipts.authHeaderEnv: {words}"] == problems
+
+
+@pytest.mark.parametrize(
+    ("report", "problem"),
+    [
+        ("formats: [html]", '6:20: report.formats: "html" is not known; write parquet, csv or xlsx'),
+        ("formats: [xlsx, xlsx]", '6:19: report.formats: lists "xlsx" twice; list each of them once'),
+        ("mask: yes please", '6:16: report.mask: "yes please" is neither true nor false; write true or false, without quotes'),
+    ],
+)  # fmt: skip
+def test_what_a_report_can_not_be(report: str, problem: str, read_text: Reader) -> None:
+    assert [problem] == read_text(f"{MINIMAL}report: {{{report}}}\n")[1]

@@ -27,9 +27,14 @@ GOOD: list[tuple[Callable[[str], object], str, object]] = [
     (times.moment, "4h", timedelta(hours=4)),
     (values.web_address, "http://[2001:db8::7]:8080/x?y=1", "http://[2001:db8::7]:8080/x?y=1"),
     (values.ip_address, "2001:db8::7", "2001:db8::7"),
+    (values.variable, "RECEIPTS_AUTHORIZATION", "RECEIPTS_AUTHORIZATION"),
 ]
 
 BAD: list[tuple[Callable[[str], object], str]] = [
+    (values.variable, ""),
+    (values.variable, "1A"),
+    (values.variable, "A" * 65),
+    (values.variable, "A B"),
     (values.name, ""),
     (values.name, "a" * 65),
     (values.name, ".."),
