@@ -32,11 +32,39 @@ def command(
     post_paid: Annotated[
         bool, typer.Option("--post-paid", help="The account is not prepaid: it has no balance.")
     ] = False,
+    receipt_delay_s: Annotated[
+        float, typer.Option(help="Seconds between the receipts of a message, about. They go to its dlrCallbackUrl.")
+    ] = 0.2,
+    undelivered_share: Annotated[float, typer.Option(help="The share of messages that reach no phone, 0 to 1.")] = 0,
+    receipt_disorder: Annotated[
+        float, typer.Option(help="The share of messages whose receipts come in another order, 0 to 1.")
+    ] = 0,
+    receipt_duplicates: Annotated[float, typer.Option(help="The share of receipts that come twice, 0 to 1.")] = 0,
+    stop_share: Annotated[
+        float, typer.Option(help="The share of recipients who reply, most of them STOP, 0 to 1.")
+    ] = 0,
+    inbound_url: Annotated[
+        str | None, typer.Option(help="Where replies go. Default: the message's dlrCallbackUrl.")
+    ] = None,
+    receipt_auth_header_env: Annotated[
+        str | None, typer.Option(help="The environment variable with the receipts' whole Authorization header.")
+    ] = None,
+    receipt_retry_s: Annotated[
+        str, typer.Option(help="Seconds before each other try of a receipt that was not taken.")
+    ] = "1,10,30,90",
+    receipts_beyond_loopback: Annotated[
+        bool, typer.Option("--receipts-beyond-loopback", help="Send receipts to other computers too.")
+    ] = False,
     tls_cert: Annotated[Path | None, typer.Option(help="Serve TLS with this certificate (PEM).")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="The certificate's private key (PEM).")] = None,
 ) -> int:
     """Serve a stand-in for the provider; nothing reaches a phone."""
-    from runner.sandbox.options import SandboxOptions, key_from_environment
+    from runner.sandbox.options import (
+        SandboxOptions,
+        authorization_from_environment,
+        key_from_environment,
+        pauses_of,
+    )
     from runner.sandbox.process import serve
 
     def on_ready(base_url: str) -> None:
@@ -60,6 +88,15 @@ def command(
         download_port=download_port,
         balance=balance,
         post_paid=post_paid,
+        receipt_delay_s=receipt_delay_s,
+        undelivered_share=undelivered_share,
+        receipt_disorder=receipt_disorder,
+        receipt_duplicates=receipt_duplicates,
+        stop_share=stop_share,
+        inbound_url=inbound_url,
+        receipt_authorization=authorization_from_environment(receipt_auth_header_env),
+        receipt_retry_s=pauses_of(receipt_retry_s),
+        receipts_beyond_loopback=receipts_beyond_loopback,
         tls_certificate=tls_cert,
         tls_key=tls_key,
     )

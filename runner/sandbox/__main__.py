@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runner.errors import InputError
-from runner.sandbox.options import SandboxOptions, key_from_environment
+from runner.sandbox.options import SandboxOptions, authorization_from_environment, key_from_environment, pauses_of
 from runner.sandbox.process import READY, serve
 
 
@@ -31,6 +31,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--download-port", type=int)
     parser.add_argument("--balance", type=float, default=1000.0)
     parser.add_argument("--post-paid", action="store_true")
+    parser.add_argument("--receipt-delay-s", type=float, default=0.2)
+    parser.add_argument("--undelivered-share", type=float, default=0.0)
+    parser.add_argument("--receipt-disorder", type=float, default=0.0)
+    parser.add_argument("--receipt-duplicates", type=float, default=0.0)
+    parser.add_argument("--stop-share", type=float, default=0.0)
+    parser.add_argument("--inbound-url")
+    parser.add_argument(
+        "--receipt-auth-header-env", metavar="NAME", help="the variable with the receipts' Authorization"
+    )
+    parser.add_argument("--receipt-retry-s", default="1,10,30,90", metavar="S,S")
+    parser.add_argument("--receipts-beyond-loopback", action="store_true")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end with the parent process; ignore Ctrl-C")
     given = parser.parse_args(arguments)
 
@@ -56,6 +67,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             download_port=given.download_port,
             balance=given.balance,
             post_paid=given.post_paid,
+            receipt_delay_s=given.receipt_delay_s,
+            undelivered_share=given.undelivered_share,
+            receipt_disorder=given.receipt_disorder,
+            receipt_duplicates=given.receipt_duplicates,
+            stop_share=given.stop_share,
+            inbound_url=given.inbound_url,
+            receipt_authorization=authorization_from_environment(given.receipt_auth_header_env),
+            receipt_retry_s=pauses_of(given.receipt_retry_s),
+            receipts_beyond_loopback=given.receipts_beyond_loopback,
         )
         serve(options, _say_ready, until_stdin_closes=given.until_stdin_closes)
     except InputError as error:

@@ -5,16 +5,20 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic
+from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
 from aiohttp import hdrs, web
 
 from runner.sandbox.answers import Answer, Refusal, RefusedError, error
-from runner.sandbox.book import Book
+from runner.sandbox.book import MEMORY_LIMIT, Book
 from runner.sandbox.codes import Code
+from runner.sandbox.fate import Fates
 from runner.sandbox.options import SUB_ACCOUNT_ID, SandboxOptions
 from runner.sandbox.window import Busiest
+
+NOTHING_TOLD = {"times": 0}
 
 
 @dataclass(slots=True)
@@ -25,6 +29,11 @@ class Stats:
     of them; `throttled` those beyond the rate limit. `errors` counts error answers by their `code`, `faults` by name
     what was done on purpose. `duplicate_ids` tells how often a clientMessageId was queued, for those queued more than
     once. `foreign_authorizations` holds every Authorization header that came to the origin of the downloads.
+
+    `receipts` counts what a callback URL has taken, by state (of delivered: by its detail), `receipt_duplicates` what
+    it took once more, `inbound` the replies that were taken. `failed_posts` counts every try of any of these that
+    failed, `receipts_not_sent` what will never be told, by reason. `receipts_waiting` is of how many messages something
+    is still to be told.
     """
 
     requests: int = 0
@@ -36,6 +45,12 @@ class Stats:
     errors: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
     feedback: Counter[str] = field(default_factory=Counter)
+    receipts: Counter[str] = field(default_factory=Counter)
+    receipt_duplicates: int = 0
+    inbound: int = 0
+    failed_posts: int = 0
+    receipts_not_sent: Counter[str] = field(default_factory=Counter)
+    receipts_waiting: int = 0
     duplicate_ids: dict[str, int] = field(default_factory=dict)
     foreign_authorizations: list[str] = field(default_factory=list)
 
@@ -47,7 +62,18 @@ class Desk:
         self.options = options
         self.book = book
         self.stats = Stats(duplicate_ids=book.duplicate_ids)
+        self.fates = Fates(options.undelivered_share, options.stop_share, options.seed)
+        self.feedback: dict[str, dict[str, Any]] = {}
         self._busiest = Busiest()
+
+    def note_feedback(self, umid: str, body: dict[str, Any]) -> None:
+        """Keep what was told last of a message, and how often something was told: of the newest messages."""
+        self.stats.feedback[body["outcome"]] += 1
+        times = self.feedback.pop(umid, NOTHING_TOLD)["times"] + 1
+        told = {name: body[name] for name in ("outcome", "timestamp") if body.get(name) is not None}
+        self.feedback[umid] = {"umid": umid, **told, "times": times}
+        if len(self.feedback) > MEMORY_LIMIT:
+            del self.feedback[next(iter(self.feedback))]
 
     def count(self) -> int:
         """Count a request to send a message; returns its number, from 1."""

@@ -10,7 +10,8 @@ from runner.sandbox.answers import Answer, Refusal, RefusedError
 from runner.sandbox.checks import moment_of
 from runner.sandbox.codes import Code
 from runner.sandbox.desk import Desk, json_of, uuid_in_path
-from runner.sandbox.records import Entry, details_of, is_waiting
+from runner.sandbox.fate import Entry
+from runner.sandbox.records import details_of, is_waiting
 from runner.sandbox.window import SlidingWindow
 from runner.sandbox.wire import response
 
@@ -37,7 +38,7 @@ class Details:
         self._desk.admit(request)
         self._throttle(request.match_info["subAccountId"])
         entry, now = self._find(request), datetime.now(UTC)
-        details = details_of(entry, cancelled=entry["umid"] in self._cancelled, now=now)
+        details = details_of(entry, cancelled=self._cancelled, fates=self._desk.fates, now=now)
         return response(Answer(200, orjson.dumps(details)))
 
     async def _cancel(self, request: web.Request) -> web.StreamResponse:
@@ -51,14 +52,14 @@ class Details:
     async def _feedback(self, request: web.Request) -> web.StreamResponse:
         """The document knows no 404 here: feedback about an unknown message is taken, too."""
         self._desk.admit(request)
-        uuid_in_path(request, "umid")
+        umid = uuid_in_path(request, "umid")
         body = await json_of(request)
         outcome = body.get("outcome") if isinstance(body, dict) else None
         if not isinstance(body, dict) or outcome not in OUTCOMES:
             raise RefusedError(Refusal(Code.INVALID_PARAMETER, f"Field 'outcome' is none of {', '.join(OUTCOMES)}"))
         if body.get("timestamp") is not None and moment_of(body["timestamp"]) is None:
             raise RefusedError(Refusal(Code.INVALID_PARAMETER, "Field 'timestamp' is not an ISO 8601 time with offset"))
-        self._desk.stats.feedback[outcome] += 1
+        self._desk.note_feedback(umid, body)
         return web.Response()
 
     def _throttle(self, sub_account_id: str) -> None:

@@ -73,7 +73,7 @@ class Exports:
             not_after = now - timedelta(seconds=self._options.export_lag_s)
             entries = selection.of(self._desk.book, sub_account_id, not_after=not_after)
             files = [
-                csv_of(some, cancelled=frozenset(self._cancelled), now=now)
+                csv_of(some, cancelled=self._cancelled, fates=self._desk.fates, now=now)
                 for some in in_files(entries, self._options.export_rows)
             ]
             self._jobs[job_id] = Job(sub_account_id, files, self._options.export_polls, fault)

@@ -11,8 +11,8 @@ from typing import Any
 from runner.sandbox.answers import Refusal, RefusedError
 from runner.sandbox.book import Book
 from runner.sandbox.codes import Code
+from runner.sandbox.fate import Entry
 from runner.sandbox.faults import Fault, FaultName
-from runner.sandbox.records import Entry
 
 # yyyy-MM-dd, or with a time, or with a time and Z or an offset. Fractions of a second aren't documented.
 MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})?)?")

@@ -18,8 +18,10 @@ from runner.sandbox.answers import QUEUED, REJECTED, Answer, Refusal, RefusedErr
 from runner.sandbox.chance import chance
 from runner.sandbox.checks import check
 from runner.sandbox.codes import Code
+from runner.sandbox.courier import Courier
 from runner.sandbox.desk import Desk
 from runner.sandbox.encoding import encoding_of
+from runner.sandbox.fate import words_of
 from runner.sandbox.faults import Fault, Faults
 from runner.sandbox.faulty import instead, spoiled
 from runner.sandbox.window import SlidingWindow
@@ -29,10 +31,11 @@ from runner.sandbox.wire import BEFORE_READING, transmit
 class Messages:
     """Takes messages."""
 
-    def __init__(self, desk: Desk, faults: Faults) -> None:
+    def __init__(self, desk: Desk, faults: Faults, courier: Courier) -> None:
         self._desk = desk
         self._options = desk.options
         self._faults = faults
+        self._courier = courier
         self._window = SlidingWindow(desk.options.rate_limit) if desk.options.rate_limit else None
 
     def routes(self) -> list[web.RouteDef]:
@@ -83,6 +86,8 @@ class Messages:
         stats.duplicates += book.add(message, time=now, sub_account_id=sub_account_id, umid=umid, status=status)
         stats.rejected += rejected
         stats.queued += not rejected
+        if not rejected:  # also when the answer gets lost: that is how an unknown one is settled
+            self._courier.take(message, umid=umid, sub_account_id=sub_account_id)
         return taken(message, umid=umid, encoding=encoding_of(message["text"], message.get("encoding")), status=status)
 
     async def _rest(self, seconds: float) -> None:
@@ -92,7 +97,7 @@ class Messages:
 
 def is_rejected(message: dict[str, Any], *, share: float, seed: int) -> bool:
     """Whether this message belongs to the share that is rejected: the same answer each time it is asked."""
-    return share > 0 and chance(seed, message.get("clientMessageId") or "", message["destination"]) < share
+    return share > 0 and chance(seed, *words_of(message)) < share
 
 
 def _decoded(request: web.Request, body: bytes) -> dict[str, Any]:

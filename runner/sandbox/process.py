@@ -18,8 +18,10 @@ from runner.sandbox.options import SandboxOptions
 
 READY = "sandbox listening on "
 KEY_VARIABLE = "CAMPAIGN_SANDBOX_KEY"
+AUTHORIZATION_VARIABLE = "CAMPAIGN_SANDBOX_RECEIPT_AUTHORIZATION"
 READY_TIMEOUT_S = 30.0
-STOP_TIMEOUT_S = 5.0
+# It closes its sockets (each in `server.SHUTDOWN_S` at most), then sends what receipts are due (`courier.DRAIN_S`).
+STOP_TIMEOUT_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ def start(options: SandboxOptions, *, timeout_s: float = READY_TIMEOUT_S) -> Ite
 
 
 def _arguments(options: SandboxOptions) -> list[str]:
-    """The command line of `runner.sandbox.__main__`. A key stands on no command line, where every user may read it."""
+    """The command line of `runner.sandbox.__main__`, without the secrets: every user may read command lines."""
     named = {
         "--host": options.host,
         "--port": options.port,
@@ -104,15 +106,25 @@ def _arguments(options: SandboxOptions) -> list[str]:
         "--export-rows": options.export_rows,
         "--download-port": options.download_port,
         "--balance": options.balance,
+        "--receipt-delay-s": options.receipt_delay_s,
+        "--undelivered-share": options.undelivered_share,
+        "--receipt-disorder": options.receipt_disorder,
+        "--receipt-duplicates": options.receipt_duplicates,
+        "--stop-share": options.stop_share,
+        "--inbound-url": options.inbound_url,
+        "--receipt-auth-header-env": AUTHORIZATION_VARIABLE if options.receipt_authorization else None,
+        "--receipt-retry-s": ",".join(map(str, options.receipt_retry_s)),
     }
+    switches = {"--post-paid": options.post_paid, "--receipts-beyond-loopback": options.receipts_beyond_loopback}
     # With "=", because a value may begin with a dash.
-    flags = ["--until-stdin-closes", *(["--post-paid"] if options.post_paid else [])]
+    flags = ["--until-stdin-closes", *(name for name, is_on in switches.items() if is_on)]
     return [*flags, *(f"{name}={value}" for name, value in named.items() if value is not None)]
 
 
 def _environment(options: SandboxOptions) -> dict[str, str]:
     environment = {name: value for name, value in os.environ.items() if name != "EIGHTXEIGHT_API_KEY"}
-    return environment | ({KEY_VARIABLE: options.api_key} if options.api_key else {})
+    secrets = {KEY_VARIABLE: options.api_key, AUTHORIZATION_VARIABLE: options.receipt_authorization}
+    return environment | {name: value for name, value in secrets.items() if value}
 
 
 def _await_ready(child: subprocess.Popen[bytes], said: IO[bytes], timeout_s: float) -> str:

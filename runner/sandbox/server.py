@@ -1,6 +1,6 @@
-"""The stand-in's HTTP side: its routes put together, on their sockets, with two pages of its own.
+"""The stand-in's HTTP side: its routes put together, on their sockets, with pages of its own.
 
-`/sandbox/book` shows the messages it took, `/sandbox/stats` its counts.
+`/sandbox/book` shows the messages it took, `/sandbox/feedback` what it was told of them, `/sandbox/stats` its counts.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from runner.sandbox.account import Account
 from runner.sandbox.answers import Answer, Refusal, RefusedError
 from runner.sandbox.book import open_book
 from runner.sandbox.codes import Code
+from runner.sandbox.courier import Courier
 from runner.sandbox.desk import Desk
 from runner.sandbox.details import Details
 from runner.sandbox.exports import Exports
@@ -31,6 +32,7 @@ from runner.sandbox.wire import CLOSING, response
 BODY_LIMIT_BYTES = 64 * 1024
 BACKLOG = 1024
 SHUTDOWN_S = 2.0
+LINES = {hdrs.CONTENT_TYPE: "application/x-ndjson"}
 HTTP_CODES = {401: Code.UNAUTHORIZED, 404: Code.NOT_FOUND}
 
 log = logging.getLogger(__name__)
@@ -38,7 +40,8 @@ log = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def running(options: SandboxOptions) -> AsyncIterator[str]:
-    """Serve in this event loop; yields the base URL, such as `http://127.0.0.1:40123`.
+    """Serve in this event loop; yields the base URL, such as `http://127.0.0.1:40123`. When the block ends, the sockets
+    close first, and then the receipts are sent that are outstanding, which takes `courier.DRAIN_S` at most.
 
     Raises `InputError` when it cannot listen there, or cannot use the faults, the book or the certificate.
     """
@@ -48,8 +51,10 @@ async def running(options: SandboxOptions) -> AsyncIterator[str]:
         desk = Desk(options, stack.enter_context(open_book(options.book)))
         cancelled: set[str] = set()
         exports = Exports(desk, Faults(rules, seed=options.seed, of_exports=True), cancelled)
+        courier = Courier(desk, cancelled)
+        await stack.enter_async_context(courier.posting())
         routes = [
-            *Messages(desk, Faults(rules, seed=options.seed)).routes(),
+            *Messages(desk, Faults(rules, seed=options.seed), courier).routes(),
             *exports.routes(),
             *Details(desk, cancelled).routes(),
             *Account(desk).routes(),
@@ -93,10 +98,14 @@ def _application(desk: Desk, routes: list[web.RouteDef]) -> web.Application:
 def _own_pages(desk: Desk) -> list[web.RouteDef]:
     async def book(request: web.Request) -> web.StreamResponse:
         only_for_key_holders(request)
-        headers = {hdrs.CONTENT_TYPE: "application/x-ndjson"}
         if desk.options.book:
-            return web.FileResponse(desk.options.book, headers=headers)
-        return web.Response(body=desk.book.lines(), headers=headers)
+            return web.FileResponse(desk.options.book, headers=LINES)
+        return web.Response(body=desk.book.lines(), headers=LINES)
+
+    async def feedback(request: web.Request) -> web.StreamResponse:
+        only_for_key_holders(request)
+        lines = (orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE) for told in desk.feedback.values())
+        return web.Response(body=b"".join(lines), headers=LINES)
 
     async def stats(request: web.Request) -> web.StreamResponse:
         only_for_key_holders(request)
@@ -107,7 +116,11 @@ def _own_pages(desk: Desk) -> list[web.RouteDef]:
         if desk.options.api_key and not desk.holds_key(request):
             raise web.HTTPUnauthorized
 
-    return [web.get("/sandbox/book", book), web.get("/sandbox/stats", stats)]
+    return [
+        web.get("/sandbox/book", book),
+        web.get("/sandbox/feedback", feedback),
+        web.get("/sandbox/stats", stats),
+    ]
 
 
 @asynccontextmanager

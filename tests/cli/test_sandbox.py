@@ -9,6 +9,8 @@ import orjson
 import polars as pl
 
 from tests.cli.workplace import Workplace, ended, people
+from tests.sandbox.client import post
+from tests.sandbox.thread import receiving
 
 ROOT = Path(__file__).parents[2]
 RUN = ("run", "hello.yaml", "--sandbox", "--yes")
@@ -44,6 +46,36 @@ def test_the_book_agrees_with_the_results_and_nothing_real_is_touched(offline: W
     [status] = offline("status", "--sandbox", "--json").document["runs"]
     assert ("sandbox", "finished", 5) == (status["run"], status["state"], status["accepted"])
     assert 0 == offline("report", "hello/sandbox").exit_code
+
+
+def test_the_sandbox_on_its_own_sends_receipts_until_it_is_told_to_end(offline: Workplace) -> None:
+    options = ("--port", "0", "--latency-ms", "0", "--receipt-delay-s", "3600", "--receipt-auth-header-env", "HOOK")
+    with (
+        receiving() as receiver,
+        offline.started("sandbox", *options, "--receipt-duplicates", "1", HOOK="Basic s3cret") as process,
+    ):
+        assert process.stdout is not None
+        base_url = process.stdout.readline().removeprefix("sandbox listening on ").strip()
+        post(base_url, dlrCallbackUrl=receiver.url)
+        receiver.count(2)
+        process.terminate()
+        done = ended(process)
+    assert (0, "") == (done.exit_code, done.stdout)
+    assert 8 == len(receiver.bodies)  # none was left for an hour later
+    assert {"Basic s3cret"} == set(receiver.authorizations)
+    assert "s3cret" not in done.stderr
+
+
+def test_receipt_options_that_make_no_sense(offline: Workplace) -> None:
+    for options, words in [
+        (("--undelivered-share", "5"), "a share of undelivered messages of 5.0 makes no sense; give a number"),
+        (("--inbound-url", "https://example.com/"), "is beyond this computer, and no reply goes there; name 127.0.0.1"),
+        (("--receipt-retry-s", "soon"), "'soon' are not pauses before another try; write seconds"),
+        (("--receipt-auth-header-env", "NOWHERE"), "NOWHERE holds no Authorization header; set it, or leave"),
+    ]:
+        done = offline.here("sandbox", "--port", "0", *options)
+        assert 2 == done.exit_code
+        assert words in done.stderr
 
 
 def test_every_example_can_be_checked_planned_and_tried(offline: Workplace) -> None:

@@ -1,9 +1,12 @@
 """A bare HTTP client for the sandbox's tests: it knows nothing of `runner.provider`."""
 
 import asyncio
+import http.client
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import orjson
@@ -12,6 +15,7 @@ from runner.sandbox import SandboxOptions
 from runner.sandbox.server import running
 
 MESSAGES = "/api/v1/subaccounts/acme_hq/messages"
+POST_TIMEOUT_S = 30.0
 HELLO = {"destination": "+12025550123", "text": "Hello"}
 
 
@@ -62,3 +66,24 @@ async def _send(client: aiohttp.ClientSession, request: Request) -> Reply:
     data = request.body if isinstance(request.body, bytes) else orjson.dumps(request.body)
     async with client.request(request.method, request.path, data=data, headers=headers) as response:
         return Reply(response.status, dict(response.headers), await response.read())
+
+
+def post(
+    base_url: str, *, key: str = "any", tls: ssl.SSLContext | None = None, **message: str
+) -> tuple[int, http.client.HTTPMessage]:
+    """Send one message to a sandbox in another process; returns the answer's status and headers."""
+    address = urlsplit(base_url).netloc
+    plain = http.client.HTTPConnection(address, timeout=POST_TIMEOUT_S)
+    connection = http.client.HTTPSConnection(address, timeout=POST_TIMEOUT_S, context=tls) if tls else plain
+    try:
+        connection.request(
+            "POST",
+            MESSAGES,
+            orjson.dumps(HELLO | message),
+            {"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
+        )
+        response = connection.getresponse()
+        response.read()
+        return response.status, response.headers
+    finally:
+        connection.close()

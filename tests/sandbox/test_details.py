@@ -6,6 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import aiohttp
+import orjson
 import pytest
 
 from runner.sandbox import SandboxOptions
@@ -104,6 +105,35 @@ def test_feedback() -> None:
     *replies, stats = about({}, *[("POST", "/feedback", body) for body in good])
     assert [(reply.status, reply.raw) for reply in replies] == [(200, b"")] * 3
     assert stats.body["feedback"] == {"success": 1, "failure": 2}
+
+
+def test_what_was_told_last_of_a_message_can_be_looked_at() -> None:
+    umids = [str(uuid4()) for _ in range(2)]
+    told = [
+        (umids[0], {"outcome": "failure"}),
+        (umids[1], {"outcome": "success", "timestamp": None}),
+        (umids[0], {"outcome": "success", "timestamp": "2026-12-01T10:00:00.5Z"}),
+    ]
+    *_, page = ask(
+        SandboxOptions(),
+        *[Request(body, path=f"{MESSAGES}/{umid.upper()}/feedback") for umid, body in told],
+        Request(method="GET", path="/sandbox/feedback"),
+    )
+    assert [
+        {"umid": umids[1], "outcome": "success", "times": 1},
+        {"umid": umids[0], "outcome": "success", "timestamp": "2026-12-01T10:00:00.5Z", "times": 2},
+    ] == [orjson.loads(line) for line in page.raw.splitlines()]
+
+
+def test_of_much_feedback_the_oldest_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.sandbox.desk.MEMORY_LIMIT", 2)
+    umids = [str(uuid4()) for _ in range(3)]
+    *_, page = ask(
+        SandboxOptions(),
+        *[Request({"outcome": "success"}, path=f"{MESSAGES}/{umid}/feedback") for umid in umids],
+        Request(method="GET", path="/sandbox/feedback"),
+    )
+    assert umids[1:] == [orjson.loads(line)["umid"] for line in page.raw.splitlines()]
 
 
 @pytest.mark.parametrize(

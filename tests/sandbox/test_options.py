@@ -5,6 +5,7 @@ import pytest
 
 from runner.errors import InputError
 from runner.sandbox import SandboxOptions
+from runner.sandbox.options import pauses_of
 
 
 @pytest.mark.parametrize(
@@ -23,6 +24,18 @@ from runner.sandbox import SandboxOptions
         ({"export_rows": 0}, "0 messages in a file are none"),
         ({"download_port": -1}, "port -1 does not exist"),
         ({"tls_key": Path("key.pem")}, "a certificate and its key"),
+        ({"receipt_delay_s": -0.1}, "a delay of -0.1 s between receipts"),
+        ({"receipt_delay_s": float("inf")}, "a delay of inf s between receipts"),
+        ({"undelivered_share": 1.1}, "a share of undelivered messages of 1.1"),
+        ({"receipt_disorder": -1}, "a share of receipts in disorder of -1"),
+        ({"receipt_duplicates": float("nan")}, "a share of receipts that come twice of nan"),
+        ({"stop_share": 2}, "a share of recipients who reply of 2"),
+        ({"inbound_url": "127.0.0.1:8090"}, "'127.0.0.1:8090' is no URL that replies can be posted to"),
+        ({"inbound_url": "https://example.com/"}, "'https://example.com/' is beyond this computer"),
+        ({"inbound_url": "http://127.0.0.1@example.com/"}, "is beyond this computer"),
+        ({"receipt_authorization": ""}, "Authorization header of the receipts is empty"),
+        ({"receipt_authorization": "Bearer a\r\nX-Other: b"}, "characters that no header can have"),
+        ({"receipt_retry_s": (1, -1)}, "pauses before another try of a receipt make no sense"),
     ],
 )
 def test_options_that_make_no_sense(options: dict[str, Any], expected: str) -> None:
@@ -37,4 +50,19 @@ def test_all_mistakes_are_told_at_once() -> None:
 
 
 def test_the_key_is_in_no_repr() -> None:
-    assert "s3cret" not in repr(SandboxOptions(api_key="s3cret"))
+    assert "s3cret" not in repr(SandboxOptions(api_key="s3cret", receipt_authorization="Bearer s3cret"))
+
+
+def test_replies_may_go_beyond_this_computer_when_asked() -> None:
+    SandboxOptions(inbound_url="https://example.com/", receipts_beyond_loopback=True)
+
+
+@pytest.mark.parametrize(("text", "expected"), [("", ()), (" ", ()), ("1", (1.0,)), ("1, 10,0.5", (1.0, 10.0, 0.5))])
+def test_pauses(text: str, expected: tuple[float, ...]) -> None:
+    assert expected == pauses_of(text)
+
+
+@pytest.mark.parametrize("text", ["soon", "1,,2", "1;2"])
+def test_pauses_that_are_none(text: str) -> None:
+    with pytest.raises(InputError, match="are not pauses before another try; write seconds"):
+        pauses_of(text)

@@ -1,6 +1,5 @@
 """The sandbox as others meet it: a process of its own, on a real socket."""
 
-import http.client
 import os
 import signal
 import socket
@@ -9,35 +8,27 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import fields
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import orjson
 import pytest
 import trustme
 
 from runner.errors import CampaignError, InputError
-from runner.sandbox import SandboxOptions, process, start
+from runner.sandbox import SandboxOptions, courier, process, server, start
 from runner.sandbox.process import READY
-from tests.sandbox.client import HELLO, MESSAGES
+from tests.sandbox.client import MESSAGES, post
+from tests.sandbox.thread import ThreadReceiver as Receiver
+from tests.sandbox.thread import receiving
 
 DEADLINE_S = 30.0
 
 
-def post(base_url: str, *, key: str = "any", tls: ssl.SSLContext | None = None) -> tuple[int, http.client.HTTPMessage]:
-    address = urlsplit(base_url).netloc
-    plain = http.client.HTTPConnection(address, timeout=DEADLINE_S)
-    connection = http.client.HTTPSConnection(address, timeout=DEADLINE_S, context=tls) if tls else plain
-    try:
-        connection.request("POST", MESSAGES, orjson.dumps(HELLO), {"Authorization": f"Bearer {key}", **JSON})
-        response = connection.getresponse()
-        response.read()
-        return response.status, response.headers
-    finally:
-        connection.close()
-
-
-JSON = {"Content-Type": "application/json"}
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as taking:
+        yield taking
 
 
 def address_of(base_url: str) -> tuple[str, int]:
@@ -74,7 +65,19 @@ def test_every_option_reaches_the_child(tmp_path: Path, monkeypatch: pytest.Monk
         download_port=0,
         balance=-1.5,
         post_paid=True,
+        receipt_delay_s=0.5,
+        undelivered_share=0.125,
+        receipt_disorder=0.25,
+        receipt_duplicates=0.375,
+        stop_share=0.625,
+        inbound_url="http://192.0.2.1/replies",
+        receipt_authorization="Bearer s3cret",
+        receipt_retry_s=(0.5, 2.0),
+        receipts_beyond_loopback=True,
     )
+    usual = SandboxOptions()
+    same = {each.name for each in fields(SandboxOptions) if getattr(options, each.name) == getattr(usual, each.name)}
+    assert {"host", "port", "tls_certificate", "tls_key"} == same
     told: list[SandboxOptions] = []
     monkeypatch.setattr("runner.sandbox.__main__.serve", lambda options, *_, **__: told.append(options))
     monkeypatch.setattr(signal, "signal", lambda *_: None)
@@ -103,6 +106,29 @@ def test_a_port_in_use() -> None:
             start(SandboxOptions(port=port)),
         ):
             pytest.fail("it cannot have started")
+
+
+def test_no_pauses_reach_the_child_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[SandboxOptions] = []
+    monkeypatch.setattr("runner.sandbox.__main__.serve", lambda options, *_, **__: told.append(options))
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    from runner.sandbox.__main__ import main
+
+    assert main(process._arguments(SandboxOptions(receipt_retry_s=()))) == 0
+    assert [SandboxOptions(receipt_retry_s=())] == told
+
+
+def test_the_end_waits_for_the_receipts(receiver: Receiver) -> None:
+    with start(SandboxOptions(receipt_delay_s=3600, receipt_authorization="Bearer s3cret")) as sandbox:
+        for _ in range(10):
+            post(sandbox.base_url, dlrCallbackUrl=receiver.url)
+    assert 40 == len(receiver.bodies)
+    assert {"Bearer s3cret"} == set(receiver.authorizations)
+
+
+def test_the_end_is_waited_for_long_enough() -> None:
+    listeners = 2
+    assert listeners * server.SHUTDOWN_S + courier.DRAIN_S < process.STOP_TIMEOUT_S
 
 
 def test_a_certificate_that_is_none(tmp_path: Path) -> None:
