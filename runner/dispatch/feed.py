@@ -9,7 +9,7 @@ empty, nothing is in flight, and the ledger's writer has nothing that waits. Els
 import asyncio
 import contextlib
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
 from runner.dispatch.parts import Allowance, Gate, Source, Stop
@@ -19,6 +19,15 @@ from runner.models import Message, Outcome, OutcomeReason, Rate, Status
 
 CLAIM_AHEAD_S = 0.025
 """Claims are made in groups of what the rate brings in this time, one group ahead: 40 commits a second at the most."""
+
+LOOK_AGAIN_S = 1.0
+"""After a pause, what was claimed before it is claimed anew: somebody may have opted out meanwhile."""
+
+_HELD_BACK = Outcome(Status.UNSENT, OutcomeReason.HELD_BACK)
+_REFUSED = {
+    OutcomeReason.COOLDOWN: "got their most messages from other campaigns meanwhile",
+    OutcomeReason.OPTED_OUT: "opted out meanwhile",
+}
 
 
 class Feed:
@@ -47,13 +56,15 @@ class Feed:
         self._source: Source | None = None
         self._pass: AsyncIterator[Message] | None = None  # None: it is used up
         self._hand: deque[Claim] = deque()  # claimed, not started
+        self._claimed_at = 0.0  # when the newest group was, by the wall
         self._refill: asyncio.Task[list[Claim]] | None = None
         self._seen: deque[Claim] = deque()  # read, not claimed
         self._again: deque[Claim] = deque()  # came back unsent, to be claimed anew
         self._closed = False
         self._outside = 0
         self._never = 0
-        self._cooling: set[int] = set()  # rows; a pass later they would be claimed, and counted, again
+        # Rows that must not be claimed any more; a pass later they would be, and be counted again.
+        self._refused: dict[int, OutcomeReason] = {}
         self.opening: float | None = None
         """When the first of those open that this pass has passed over (seconds since the epoch)."""
         self.refusal: str | None = None
@@ -85,6 +96,8 @@ class Feed:
 
     async def next_claim(self) -> Claim | None:
         """The next message, durably claimed; None when there is none to claim now. Raises LedgerError."""
+        if self._wall() - self._claimed_at > LOOK_AGAIN_S:
+            await self._claim_anew()
         if not self._hand:
             refill = self._refill or asyncio.create_task(self._claim_group())
             self._refill = None
@@ -101,6 +114,16 @@ class Feed:
         self._give_back(claim)
         self._again.append(claim)
 
+    async def _claim_anew(self) -> None:
+        """Give back what was claimed and not started, so that it is claimed next."""
+        if self._refill:
+            refill, self._refill = self._refill, None
+            self._hand.extend(await refill)
+        for claim in self._hand:
+            self._writer.settle(claim.message.message_id, _HELD_BACK)
+            self.came_back(claim)
+        self._hand.clear()
+
     async def take_back(self) -> None:
         """Give back what was claimed and not started, and let go of the source."""
         try:
@@ -109,13 +132,16 @@ class Feed:
                     self._hand.extend(await self._refill)
         finally:
             for claim in self._hand:
-                self._writer.settle(claim.message.message_id, Outcome(Status.UNSENT, OutcomeReason.HELD_BACK))
+                self._writer.settle(claim.message.message_id, _HELD_BACK)
                 self._give_back(claim)
             self._hand.clear()
             await self._end_pass()
 
     def left_out(self) -> Stop | None:
-        """What was not sent although the feed came to its end, and why; None when there is nothing."""
+        """What was not sent although the feed came to its end, and why; None when there is nothing.
+
+        With OPTED_OUT as the reason, there is nothing else: everybody who may still get a message got it.
+        """
         causes: list[tuple[OutcomeReason, str]] = []
         if self._outside:
             whose = _count(self._outside, "message's turn", "messages' turn")
@@ -128,22 +154,25 @@ class Feed:
                 "column of the recipient file"
             )
             causes.append((OutcomeReason.OUTSIDE_WINDOW, words))
-        if self._cooling:
-            who = _count(len(self._cooling), "recipient", "recipients")
-            words = f"{who} got their most messages from other campaigns meanwhile; the next start leaves them out"
-            causes.append((OutcomeReason.COOLDOWN, words))
+        reasons = Counter(self._refused.values())
+        # An opt-out comes last: the code of a stop is that of its first cause, and nothing can be done about this one.
+        for reason, what in _REFUSED.items():
+            if reasons[reason]:
+                words = f"{_count(reasons[reason], 'recipient', 'recipients')} {what}; the next start leaves them out"
+                causes.append((reason, words))
         return Stop(causes[0][0], "; ".join(words for _, words in causes)) if causes else None
 
     async def _claim_group(self) -> list[Claim]:
         """Claim a group: what came back unsent first, then new messages. Empty when there are none."""
         while group := await self._candidates():
             refused = await self._writer.claim(group)
+            self._claimed_at = self._wall()
             if not refused:
                 return group
             claimed: list[Claim] = []
             for claim in group:
-                if claim.message.message_id in refused:
-                    self._cooling.add(claim.message.row)
+                if reason := refused.get(claim.message.message_id):
+                    self._refused[claim.message.row] = reason
                     self._give_back(claim)
                 else:
                     claimed.append(claim)
@@ -181,7 +210,7 @@ class Feed:
             # Some that were passed over are open now, and come first in the file: the next pass begins with them.
             if message is None or (self.opening is not None and self.opening <= now):
                 await self._end_pass()
-            elif message.row not in self._cooling and self._is_open(message, now):
+            elif message.row not in self._refused and self._is_open(message, now):
                 return message
         return None
 

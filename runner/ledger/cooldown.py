@@ -8,13 +8,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, select, text
+from sqlalchemy import Connection, func, select, text
 
 from runner.ledger.ledger import IDS_AT_A_TIME, Ledger, ledger_errors
+from runner.ledger.statements import settle
 from runner.ledger.tables import SENDING, messages
-from runner.models import Cooldown, Status
+from runner.models import Cooldown, Outcome, OutcomeReason, Status
 
 _MAY_HAVE_REACHED = (SENDING, Status.ACCEPTED.value, Status.UNKNOWN.value)
+_TOO_MUCH = Outcome(Status.UNSENT, OutcomeReason.COOLDOWN)
 
 # Not among the tables: only the ledgers of campaigns with a cooldown pay for it at each claim.
 _INDEX = text("CREATE INDEX IF NOT EXISTS messages_by_destination ON messages (destination, claimed_at)")
@@ -51,10 +53,7 @@ def refuse_excess(
             counts[claim["destination"]] -= 1
             refused.append(claim["message_id"])
     if refused:
-        ours = (messages.c.run_id == bindparam("of_run"), messages.c.message_id == bindparam("of_message"))
-        connection.execute(
-            delete(messages).where(*ours), [{"of_run": run_id, "of_message": message_id} for message_id in refused]
-        )
+        settle(connection, run_id, [(message_id, _TOO_MUCH) for message_id in refused])
     return frozenset(refused)
 
 

@@ -1,5 +1,7 @@
 """Moments in a run's life that no single message holds: its sessions, pauses and stops."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import insert, select
 
 from runner.ledger.ledger import Ledger, ledger_errors
@@ -7,17 +9,21 @@ from runner.ledger.tables import events
 from runner.models import Event, EventKind
 
 
-def note_event(ledger: Ledger, run_id: int, event: Event) -> None:
-    """Note one. Raises LedgerError when it can't be written."""
-    values = {
-        "run_id": run_id,
-        "kind": event.kind.value,
-        "at": event.at,
-        "seconds": event.seconds,
-        "detail": event.detail,
-    }
-    with ledger_errors("written"), ledger.engine.begin() as connection:
-        connection.execute(insert(events), values)
+def note_events(ledger: Ledger, run_id: int, noted: Sequence[Event]) -> None:
+    """Note some, all or none. Raises LedgerError when they can't be written."""
+    rows = [
+        {
+            "run_id": run_id,
+            "kind": event.kind.value,
+            "at": event.at,
+            "seconds": event.seconds,
+            "detail": event.detail,
+        }
+        for event in noted
+    ]
+    if rows:
+        with ledger_errors("written"), ledger.engine.begin() as connection:
+            connection.execute(insert(events), rows)
 
 
 def events_of(ledger: Ledger, run_id: int) -> list[Event]:

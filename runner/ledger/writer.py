@@ -8,7 +8,7 @@ longer queue. A claim is awaited until it is durable; a settlement isn't, becaus
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -18,10 +18,11 @@ from sqlalchemy import Engine
 from runner.errors import LedgerError
 from runner.ledger.cooldown import refuse_excess
 from runner.ledger.ledger import ledger_errors
+from runner.ledger.optouts import refuse_opted_out
 from runner.ledger.spill import Spill
 from runner.ledger.statements import CLAIM, settle
 from runner.ledger.tables import SENDING
-from runner.models import Cooldown, Message, Outcome
+from runner.models import Cooldown, Message, Outcome, OutcomeReason
 
 SETTLE_LINGER_S = 0.02
 """How long a settlement may wait for company. At 1,000/s that is 20 to a commit instead of one or two."""
@@ -33,6 +34,10 @@ class Claim:
 
     message: Message
     attempt: int
+
+
+Refused = Mapping[str, OutcomeReason]
+"""Message ids that were not claimed after all, and why: COOLDOWN or OPTED_OUT."""
 
 
 class LedgerWriter:
@@ -61,7 +66,7 @@ class LedgerWriter:
         self._condition = threading.Condition()
         self._claims: list[dict[str, Any]] = []
         self._settlements: list[tuple[str, Outcome]] = []
-        self._waiting: list[asyncio.Future[frozenset[str]]] = []
+        self._waiting: list[asyncio.Future[Refused]] = []
         self._hurry = False
         self._closing = False
         self.error: LedgerError | None = None
@@ -81,10 +86,11 @@ class LedgerWriter:
         await asyncio.to_thread(self._thread.join)
         self._spill.close()
 
-    async def claim(self, claims: Sequence[Claim]) -> frozenset[str]:
+    async def claim(self, claims: Sequence[Claim]) -> Refused:
         """Note that these messages are about to leave. Returns when that is durable; raises LedgerError if it isn't.
 
-        The message ids returned are not claimed: their numbers got so much meanwhile that the cooldown forbids more.
+        The message ids returned are not claimed: their numbers opted out since the plan was made, or got so much from
+        other runs that the cooldown forbids more.
         """
         now = time.time_ns() // 1000
         rows = [
@@ -103,7 +109,11 @@ class LedgerWriter:
             for claim in claims
         ]
         refused = await self._submit(rows)
-        return refused & {row["message_id"] for row in rows} if refused else refused
+        if not refused:
+            return refused
+        # Others' claims may have been in the group.
+        ids = {claim.message.message_id for claim in claims}
+        return {message_id: reason for message_id, reason in refused.items() if message_id in ids}
 
     def settle(self, message_id: str, outcome: Outcome) -> None:
         """Queue an outcome for the next commit. `unsent` takes the claim back."""
@@ -116,8 +126,8 @@ class LedgerWriter:
         """Wait until everything that was queued before is durable."""
         await self._submit([])
 
-    async def _submit(self, rows: list[dict[str, Any]]) -> frozenset[str]:
-        done: asyncio.Future[frozenset[str]] = self._loop.create_future()
+    async def _submit(self, rows: list[dict[str, Any]]) -> Refused:
+        done: asyncio.Future[Refused] = self._loop.create_future()
         with self._condition:
             if self.error:
                 raise self.error
@@ -139,7 +149,7 @@ class LedgerWriter:
                 self._hurry = False
                 if self._closing and not (claims or settlements or waiting):
                     return
-            refused: frozenset[str] = frozenset()
+            refused: Refused = {}
             if self.error is None:
                 try:
                     refused = self._commit(claims, settlements)
@@ -155,14 +165,19 @@ class LedgerWriter:
         self.error = error
         self._loop.call_soon_threadsafe(self._on_failure, error)
 
-    def _commit(self, claims: list[dict[str, Any]], settlements: list[tuple[str, Outcome]]) -> frozenset[str]:
+    def _commit(self, claims: list[dict[str, Any]], settlements: list[tuple[str, Outcome]]) -> Refused:
         with ledger_errors("written"), self._engine.begin() as connection:
             # Settlements go first: a message that is taken back and claimed again may be in one group.
             settle(connection, self._run_id, settlements)
             if not claims:
-                return frozenset()
+                return {}
             connection.execute(CLAIM, claims)
-            return refuse_excess(connection, self._run_id, claims, self._cooldown) if self._cooldown else frozenset()
+            refused = dict.fromkeys(refuse_opted_out(connection, claims), OutcomeReason.OPTED_OUT)
+            left = [claim for claim in claims if claim["message_id"] not in refused] if refused else claims
+            if self._cooldown and left:
+                excess = refuse_excess(connection, self._run_id, left, self._cooldown)
+                refused |= dict.fromkeys(excess, OutcomeReason.COOLDOWN)
+            return refused
 
     def _keep_aside(self, settlements: list[tuple[str, Outcome]]) -> None:
         """Answers that the ledger didn't take go to the spill, and from there into the ledger at the next start."""
@@ -173,7 +188,7 @@ class LedgerWriter:
             self.error = LedgerError(words)
 
 
-def _resolve(waiting: list[asyncio.Future[frozenset[str]]], refused: frozenset[str], error: LedgerError | None) -> None:
+def _resolve(waiting: list[asyncio.Future[Refused]], refused: Refused, error: LedgerError | None) -> None:
     for future in waiting:
         if not future.done():
             if error:

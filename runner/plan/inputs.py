@@ -25,7 +25,8 @@ from runner.plan.schedule import moment_problems
 
 RESULT_COLUMNS = frozenset(PLAN_COLUMNS) | {
     ZONES, "status", "umid", "client_message_id", "attempts", "http_status", "error_code", "error_id", "sent_at",
-    "answered_at", "latency_ms",
+    "answered_at", "latency_ms", "delivery_state", "delivery_detail", "delivery_error", "delivered_at",
+    "billed_segments", "billed_price", "billed_currency", "outcome", "converted_at", "message_id",
 }  # fmt: skip
 """Names that the plan and the results use themselves; a carried column can't have them."""
 

@@ -1,4 +1,4 @@
-"""What leaves recipients out whose numbers and texts are fine: a sample, sending hours, a cooldown, a limit."""
+"""What leaves recipients out whose numbers and texts are fine: opt-outs, a sample, sending hours, cooldowns, limits."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +12,9 @@ from runner.plan.hours import Hours
 
 Recent = Callable[[Sequence[str]], Mapping[str, int]]
 """How many messages each of some numbers got lately, over all runs; those that got none are absent."""
+
+OptedOut = Callable[[Sequence[str]], Mapping[str, Exclusion]]
+"""Which of some numbers the ledger has as opted out, and why each of them is left out."""
 
 Sent = Callable[[Sequence[str]], Collection[str]]
 """To which of some keys this run has sent already, whatever the answer was."""

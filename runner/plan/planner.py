@@ -1,6 +1,6 @@
 """Audience × message → plan: every row of the recipient file with its exact text, or with why it gets none."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from runner.errors import InputError, Problem
 from runner.message.compose import Composer
 from runner.models import Cooldown, Duplicates, Exclusion, ExclusionReason, Row, Text
 from runner.plan.money import Costs, Prices
-from runner.plan.narrowing import Limit, Recent, Restraint, Sample, Sent, Timing
+from runner.plan.narrowing import Limit, OptedOut, Recent, Restraint, Sample, Sent, Timing
 from runner.plan.parquet import replacing, write_frames
 from runner.plan.saved import COLUMNS, ZONES
 from runner.plan.summary import Fingerprint, PlanSummary
@@ -37,6 +37,7 @@ class Rules:
 
     carried: tuple[str, ...] = ()
     missing_fails: bool = False
+    opted_out: OptedOut | None = None
     sample: Sample | None = None
     timing: Timing | None = None
     cooldown: tuple[Cooldown, Recent] | None = None
@@ -91,7 +92,8 @@ class Planner:
             numbers = stack.enter_context(People()) if self._tells_shared_numbers() else None
             for rows in batches:
                 sent = self._sent(rows)
-                judged = [(row, self._judge(row, is_sent=row.key in sent)) for row in rows]
+                out = self._opted_out(rows, sent)
+                judged = [(row, self._judge(row, out.get(row.number), is_sent=row.key in sent)) for row in rows]
                 if restraint:
                     judged = _restrained(judged, restraint, sent)
                 counted = [(row, self._count(row, verdict, is_sent=row.key in sent)) for row, verdict in judged]
@@ -116,10 +118,22 @@ class Planner:
             return ()
         return self._rules.sent([row.key for row in rows if row.exclusion is None and row.key is not None])
 
-    def _judge(self, row: Row, *, is_sent: bool) -> Text | Exclusion:
+    def _opted_out(self, rows: list[Row], sent: Collection[str]) -> Mapping[int, Exclusion]:
+        """The data rows whose numbers have opted out of every campaign of the ledger; those that are sent stay."""
+        if self._rules.opted_out is None:
+            return {}
+        asked = [
+            (row.number, row.destination)
+            for row in rows
+            if row.exclusion is None and row.destination and row.key not in sent
+        ]
+        out = self._rules.opted_out([destination for _, destination in asked])
+        return {row: out[destination] for row, destination in asked if destination in out}
+
+    def _judge(self, row: Row, out: Exclusion | None, *, is_sent: bool) -> Text | Exclusion:
         rules = self._rules
-        if row.exclusion:
-            return row.exclusion
+        if exclusion := row.exclusion or out:
+            return exclusion
         assert row.key is not None
         if rules.sample and not is_sent and not rules.sample.takes(row.key):
             return rules.sample.exclusion

@@ -13,7 +13,7 @@ from runner.dispatch.parts import Progress, Stop
 from runner.errors import LedgerError
 from runner.ledger.ledger import Ledger, open_ledger
 from runner.ledger.spill import Spill, spill_path
-from runner.ledger.writer import Claim, LedgerWriter
+from runner.ledger.writer import Claim, LedgerWriter, Refused
 from runner.models import Encoding, Message, Outcome, OutcomeReason, Rate, Status, Then
 from runner.provider.client import HeldBackError
 from tests.dispatch import virtual
@@ -139,11 +139,11 @@ class Stage:
         """Stands for a cooldown that another campaign uses up at this very moment."""
         claim = self.writer.claim
 
-        async def claim_some(claims: Sequence[Claim]) -> frozenset[str]:
+        async def claim_some(claims: Sequence[Claim]) -> Refused:
             self.asked += [c.message.row for c in claims]
-            refused = frozenset(c.message.message_id for c in claims if c.message.row in cooling)
+            refused = {c.message.message_id: OutcomeReason.COOLDOWN for c in claims if c.message.row in cooling}
             if wanted := [c for c in claims if c.message.message_id not in refused]:
-                await claim(wanted)
+                return {**refused, **await claim(wanted)}
             return refused
 
         self.writer.claim = claim_some  # type: ignore[method-assign]
@@ -155,7 +155,7 @@ class Stage:
 class _Timeless(LedgerWriter):
     """The virtual clock stands still while the ledger is written."""
 
-    async def _submit(self, rows: list[dict[str, Any]]) -> frozenset[str]:
+    async def _submit(self, rows: list[dict[str, Any]]) -> Refused:
         with virtual.outside():
             return await super()._submit(rows)
 

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from runner.dispatch.parts import Stop
-from runner.models import Message, Outcome, OutcomeReason, Rate, Status, Then, Window
+from runner.ledger.optouts import note
+from runner.models import Message, OptOut, OptOutSource, Outcome, OutcomeReason, Rate, Status, Then, Window
 from runner.plan.hours import WindowGate
 from tests.dispatch.stage import FAST, OK, Script, Stage, answering, outcome, people
 
@@ -18,17 +20,31 @@ FULL = "10 messages are the most"
 class Ten:
     """An allowance of ten messages."""
 
+    most = 10
+
     def __init__(self) -> None:
         self.taken = 0
 
     def take(self, message: Message) -> str | None:
-        if self.taken == 10:
+        if self.taken == self.most:
             return FULL
         self.taken += 1
         return None
 
     def give_back(self, message: Message) -> None:
         self.taken -= 1
+
+
+class Forty(Ten):
+    most = 40
+
+
+def each_with_a_number(count: int, *zones: str, first: int = 0) -> list[Message]:
+    return [replace(one, destination=f"+1202555{one.row:04}") for one in people(count, *zones, first=first)]
+
+
+def opt_out(stage: Stage, *rows: int) -> None:
+    note(stage.ledger, [OptOut(f"+1202555{row:04}", True, 1, OptOutSource.REPLY, "STOP") for row in rows])
 
 
 def slowly(script: Script) -> Script:
@@ -142,6 +158,78 @@ def test_a_refused_one_that_came_back_unsent_is_left_out(tmp_path: Path) -> None
     assert stop is not None
     assert OutcomeReason.COOLDOWN == stop.reason
     assert ([0, 1, 2], {"accepted": 2}) == (stage.departed, stage.statuses)
+
+
+def test_who_opts_out_while_it_is_sent_gets_nothing_more(tmp_path: Path) -> None:
+    """The STOP comes with the answer to another message; what is claimed after it doesn't leave."""
+
+    async def script(stage: Stage, message: Message) -> Outcome:
+        if message.row == 1:
+            opt_out(stage, 4, 5)
+        return OK
+
+    allowance = Ten()
+    stage = Stage(tmp_path, script, Rate(1, 1), allowance=allowance)
+    stop = stage.run_virtually(each_with_a_number(8))
+
+    words = "2 recipients opted out meanwhile; the next start leaves them out"
+    assert Stop(OutcomeReason.OPTED_OUT, words) == stop
+    assert [0, 1, 2, 3, 6, 7] == stage.departed
+    assert (6, {"accepted": 6}) == (allowance.taken, stage.statuses)
+
+
+def test_who_opts_out_while_their_message_waits_to_go_again_gets_nothing(tmp_path: Path) -> None:
+    async def script(stage: Stage, message: Message) -> Outcome:
+        if stage.departed == [0]:
+            opt_out(stage, 0)
+            return THROTTLED
+        return OK
+
+    stage = Stage(tmp_path, script, Rate(1, 1))
+    stop = stage.run_virtually(each_with_a_number(3))
+
+    assert stop is not None
+    assert OutcomeReason.OPTED_OUT == stop.reason
+    assert ([0, 1, 2], {"accepted": 2}) == (stage.departed, stage.statuses)
+
+
+def test_who_opts_out_in_a_pause_gets_nothing_though_it_was_claimed_before(tmp_path: Path) -> None:
+    """At 200/s up to ten are claimed ahead, and a Retry-After may keep them waiting for minutes."""
+    held = outcome(Status.UNSENT, OutcomeReason.THROTTLED, Then.PAUSE, retry_after_s=60.0, sent_at=1, http_status=429)
+    ahead: list[int] = []
+
+    async def script(stage: Stage, message: Message) -> Outcome:
+        if message.row == 3 and not ahead:
+            ahead.append(stage.sending())
+            opt_out(stage, *range(4, 40, 2))
+            return held
+        return OK
+
+    allowance = Forty()
+    stage = Stage(tmp_path, script, Rate(200, 1), allowance=allowance)
+    stop = stage.run_virtually(each_with_a_number(40))
+
+    assert ahead > [1], "none was claimed ahead"
+    assert stop is not None
+    assert "18 recipients opted out meanwhile; the next start leaves them out" == stop.detail
+    assert sorted([0, 1, 2, 3, 3, *range(5, 40, 2)]) == sorted(stage.departed)
+    assert (22, {"accepted": 22}) == (allowance.taken, stage.statuses)
+
+
+def test_an_opt_out_is_the_reason_only_when_it_is_the_only_one(tmp_path: Path) -> None:
+    """So that a run in which everybody else got their message can be told from one that is to be run again."""
+    hours = WindowGate(Window(9 * 60, 20 * 60, frozenset(range(7)), None))
+    stage = Stage(tmp_path, answering(), begin="2026-11-25T12:00+08:00", hours=hours, skip=True)
+    opt_out(stage, 1)
+
+    stop = stage.run_virtually(
+        [*each_with_a_number(2, "Asia/Singapore"), *each_with_a_number(1, "Europe/London", first=2)]
+    )
+
+    assert stop is not None
+    assert OutcomeReason.OUTSIDE_WINDOW == stop.reason
+    assert "1 recipient opted out meanwhile; the next start leaves them out" in stop.detail
+    assert [0] == stage.departed
 
 
 def test_several_causes_are_all_told(tmp_path: Path) -> None:

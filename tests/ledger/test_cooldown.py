@@ -59,7 +59,7 @@ def sent(
             for one, (_, outcome) in zip(claims, messages, strict=True):
                 if outcome and one.message_id not in refused:
                     writer.settle(one.message_id, outcome)
-            return refused
+            return frozenset(refused)
 
     return asyncio.run(scenario())
 
@@ -133,7 +133,7 @@ def test_of_two_runs_at_once_only_one_gets_the_last_place(tmp_path: Path, ledger
         refused: set[str] = set()
         async with writing as writer:
             for number, destination in enumerate(numbers):
-                refused |= await writer.claim([Claim(message(record.run, number, destination), 1)])
+                refused |= set(await writer.claim([Claim(message(record.run, number, destination), 1)]))
         return frozenset(refused)
 
     async def both() -> list[frozenset[str]]:

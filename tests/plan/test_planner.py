@@ -1,6 +1,7 @@
 """From a campaign's folder to its plan file."""
 
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -11,9 +12,11 @@ from runner.campaign import values
 from runner.campaign.fields import NumberType
 from runner.errors import InputError
 from runner.message import segments
-from runner.models import Encoding, ExclusionReason, Message
+from runner.models import Encoding, Exclusion, ExclusionReason, Message
 from runner.plan.identity import MessageIds
-from runner.plan.inputs import RESULT_COLUMNS
+from runner.plan.inputs import RESULT_COLUMNS, load_inputs
+from runner.plan.planner import Planner, Rules
+from runner.plan.purged import MESSAGE_ID
 from runner.plan.saved import COLUMNS, ZONES, changed_messages, read_messages
 from runner.report import results
 from tests.plan.folder import ANN, BEN, CAMPAIGN, planned, planner, write_folder
@@ -26,6 +29,7 @@ message: {template: hello.j2, encoding: GSM7, maxSegments: 1}
 rate: 10/s
 report: {columns: [city, mobile]}
 """
+OPTED_OUT = Exclusion(ExclusionReason.SUPPRESSED, "opted out on 2026-11-20 (replied STOP)")
 TEMPLATE = "{% if city == 'nothing' %}{% else %}Hi {{ name }}{% endif %}"
 PEOPLE = (
     ANN,
@@ -179,6 +183,31 @@ def test_one_number_under_several_keys_is_told(tmp_path: Path) -> None:
     assert (4, 2, [2, 4]) == (summary.to_send, summary.shared.rows, summary.shared.examples)
 
 
+def test_who_has_opted_out_is_left_out_before_a_text_is_made(tmp_path: Path) -> None:
+    """Ann has opted out; Ben was sent to before he opted out, Cyd's row is left out for another reason."""
+    people = (ANN, BEN, "3,12,Cyd,\n", "4,+6581111111,Dan,\n")
+    inputs = load_inputs(write_folder(tmp_path, "".join(people), template="Hi {{ name }}"))
+    asked: list[str] = []
+
+    def opted_out(destinations: Sequence[str]) -> dict[str, Exclusion]:
+        asked.extend(destinations)
+        return {number: OPTED_OUT for number in ("+6591234567", "+6581234567") if number in destinations}
+
+    def sent(keys: Sequence[str]) -> list[str]:
+        return [key for key in keys if key == "2"]
+
+    rules = Rules(missing_fails=True, opted_out=opted_out, sent=sent)
+    plan = Planner(inputs.audience, inputs.composer, options="", rules=rules)
+    summary = plan.write(tmp_path / "plan.parquet")
+
+    rows = pl.read_parquet(tmp_path / "plan.parquet").select("key", "reason", "detail").rows()
+    assert ("1", "suppressed", OPTED_OUT.detail) == rows[0]
+    assert [None, "invalid_number", None] == [reason for _, reason, _ in rows[1:]]
+    assert ["+6591234567", "+6581111111"] == asked
+    assert {ExclusionReason.SUPPRESSED: 1, ExclusionReason.INVALID_NUMBER: 1} == summary.excluded
+    assert [(1, OPTED_OUT.detail)] == summary.examples[ExclusionReason.SUPPRESSED]
+
+
 def test_judging_alone_gives_the_plans_verdicts(tmp_path: Path) -> None:
     file = write_folder(tmp_path, ANN + "2,12,Ben,\n")
     verdicts = [getattr(verdict, "text", None) for _, verdict in planner(file).judged()]
@@ -200,7 +229,7 @@ def test_messages_are_those_that_will_be_sent(tmp_path: Path, monkeypatch: pytes
 def test_rooms_that_do_not_know_each_other_agree() -> None:
     assert set(KINDS) == {str(kind) for kind in NumberType}
     assert segments.MAX_SEGMENTS == values.MAX_SEGMENTS
-    assert {*results.COLUMNS, *COLUMNS, ZONES} == RESULT_COLUMNS
+    assert {*results.COLUMNS, *COLUMNS, ZONES, MESSAGE_ID} == RESULT_COLUMNS
 
 
 CHANGES = {

@@ -1,0 +1,106 @@
+"""Taking the people out of a run: their numbers and keys go, the counts stay.
+
+What stays of a message is its id, so that it is never sent again and the provider's log can still be asked for it. An
+id is a hash of the key: whoever has a list of all keys (or numbers, where they are the keys) can try them one by one.
+
+Every step can be done again. A purge that was killed is finished by the next one.
+"""
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, bindparam, func, or_, select, update
+
+from runner.errors import StoppedError
+from runner.ledger.events import note_events
+from runner.ledger.ledger import Ledger, ledger_errors
+from runner.ledger.tables import cancellations, events, feedback, messages, receipts, runs
+from runner.models import Event, EventKind
+
+AT_A_TIME = 10_000
+"""Messages in one transaction: receipts that come in meanwhile are written between two of them."""
+
+_NOBODY = (
+    update(messages)
+    .where(
+        messages.c.run_id == bindparam("of_run"),
+        messages.c.message_id > bindparam("after"),
+        messages.c.message_id <= bindparam("upto"),
+        or_(messages.c.key != "", messages.c.destination != "", messages.c.detail.is_not(None)),
+    )
+    .values(key="", destination="", detail=None)
+)
+
+
+def purged_at(ledger: Ledger, run_id: int) -> int | None:
+    """Since when a run is purged, or was begun to be (microseconds since the epoch); None: it isn't.
+
+    A purged run can't be sent any more: its plan has no numbers and texts.
+    """
+    query = select(func.min(events.c.at)).where(events.c.run_id == run_id, events.c.kind == EventKind.PURGED.value)
+    with ledger_errors("read"), ledger.engine.connect() as connection:
+        found: int | None = connection.scalar(query)
+    return found
+
+
+def note_purge(ledger: Ledger, run_id: int, now: int) -> None:
+    """Note that a run is purged from now on: before its first number goes, so that none of it is sent meanwhile."""
+    if purged_at(ledger, run_id) is None:
+        note_events(ledger, run_id, [Event(EventKind.PURGED, now)])
+
+
+def purge_messages(ledger: Ledger, run_id: int) -> int:
+    """Take out of the tables what tells of a person or may quote one. Returns how many messages had something.
+
+    Numbers and keys become empty, words become null: the provider's own, and those of what stopped the run.
+    """
+    ours = messages.c.run_id == run_id
+    told = or_(
+        receipts.c.umid.in_(select(messages.c.umid).where(ours)),
+        receipts.c.message_id.in_(select(messages.c.message_id).where(ours)),
+    )
+    changed = 0
+    with ledger_errors("written"), ledger.engine.connect() as connection:
+        # What is no longer needed is overwritten at once, in case the file can't be written anew afterwards.
+        connection.exec_driver_sql("PRAGMA secure_delete=ON")
+        for after, upto in _spans(connection, run_id):
+            values = {"of_run": run_id, "after": after, "upto": upto}
+            changed += connection.execute(_NOBODY, values).rowcount
+            connection.commit()
+        connection.execute(
+            update(receipts).where(receipts.c.error_message.is_not(None), told).values(error_message=None)
+        )
+        for table in (feedback, cancellations, events):
+            connection.execute(update(table).where(table.c.run_id == run_id).values(detail=None))
+        connection.execute(update(runs).where(runs.c.id == run_id).values(stop_detail=None))
+        connection.commit()
+    return changed
+
+
+def _spans(connection: Connection, run_id: int) -> Iterator[tuple[str, str]]:
+    """The run's message ids in parts: after the first of each pair, up to the second."""
+    after = ""
+    while True:
+        ids = select(messages.c.message_id).where(messages.c.run_id == run_id, messages.c.message_id > after)
+        part = ids.order_by(messages.c.message_id).limit(AT_A_TIME).subquery()
+        upto = connection.scalar(select(func.max(part.c.message_id)))
+        if upto is None:
+            return
+        yield after, upto
+        after = upto
+
+
+def compact(ledger: Ledger) -> None:
+    """Write the ledger's file anew: what was deleted or changed, now or long ago, is in none of its bytes any more.
+
+    Raises LedgerError or StoppedError when that isn't possible at the moment, and then nothing is lost.
+    """
+    with ledger_errors("written anew"), ledger.engine.connect() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+        # Overwriting changed cells isn't enough: SQLite leaves copies behind wherever it has split or merged a page.
+        connection.exec_driver_sql("VACUUM")
+        busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+    if busy:
+        raise StoppedError(
+            f"another process is reading the ledger, so the numbers are not yet gone from {ledger.path}-wal; purge "
+            "again when it has ended"
+        )

@@ -1,0 +1,194 @@
+"""What receipts told: kept for every message, merged, and the proof that settles an unknown one as accepted."""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from runner.ledger.ledger import IDS_AT_A_TIME, Ledger, MessageRecord, ledger_errors
+from runner.ledger.tables import messages, receipts, runs
+from runner.models import DeliveryState, Message, OutcomeReason, Receipt, Status
+from runner.provider.delivery import merge
+
+_FIELDS = tuple(Receipt.__slots__)
+_COLUMNS = [receipts.c[name] for name in _FIELDS]
+_UPSERT = insert(receipts)
+_UPSERT = _UPSERT.on_conflict_do_update(
+    index_elements=[receipts.c.umid],
+    set_={column.name: _UPSERT.excluded[column.name] for column in receipts.c if column.name != "umid"},
+)
+_SETTLE = (
+    update(messages)
+    .where(
+        messages.c.run_id == bindparam("of_run"),
+        messages.c.message_id == bindparam("of_message"),
+        messages.c.status == Status.UNKNOWN.value,
+    )
+    .values(
+        status=Status.ACCEPTED.value,
+        reason=OutcomeReason.RECEIPT.value,
+        detail="no answer came, but a receipt did",
+        umid=bindparam("umid"),
+        settled_at=bindparam("settled_at"),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What became of a group of receipts: `kept` of them, `ours` of runs of this ledger, `settled` unknown messages."""
+
+    kept: int = 0
+    ours: int = 0
+    settled: int = 0
+
+
+def keep(ledger: Ledger, told: Sequence[Receipt], *, now: int) -> Kept:
+    """Keep receipts, durably when it returns; `now` is when they came (microseconds since the epoch).
+
+    All or nothing. A message that is unknown becomes accepted: who gets a receipt was sent to. One that is being sent
+    stays so, because the process that sends it is about to settle it. Raises LedgerError.
+    """
+    if not told:
+        return Kept()
+    merged = _merged(told)
+    with ledger_errors("written"), ledger.engine.connect() as connection:
+        # The lock comes before the look, or two processes could each merge into what the other hasn't written yet.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        for umid, known in _by_umid(connection, list(merged)).items():
+            merged[umid] = merge(merged[umid], known)
+        connection.execute(_UPSERT, [_row(receipt, now) for receipt in merged.values()])
+        prefixes = _prefixes(connection)
+        ours = [(run_id, receipt) for receipt in merged.values() for run_id in _runs_of(receipt.message_id, prefixes)]
+        settled = _settle(connection, ours, now)
+        connection.commit()
+    return Kept(len(told), len({receipt.umid for _, receipt in ours}), settled)
+
+
+def settle_by_receipts(ledger: Ledger, run_id: int) -> int:
+    """Settle each unknown message of a run for which a receipt has come; returns how many.
+
+    For what became unknown after its receipt had come: the answer was still waited for then.
+    """
+    unknown = messages.c.status == Status.UNKNOWN.value
+    query = (
+        select(*_COLUMNS)
+        .join_from(messages, receipts, receipts.c.message_id == messages.c.message_id)
+        .where(messages.c.run_id == run_id, unknown)
+    )
+    with ledger_errors("read"), ledger.engine.connect() as connection:
+        found = [_receipt(row) for row in connection.execute(query)]
+    if not found:
+        return 0
+    with ledger_errors("written"), ledger.engine.begin() as connection:
+        return _settle(connection, [(run_id, receipt) for receipt in found], time.time_ns() // 1000)
+
+
+def adopt(ledger: Ledger, run_id: int, found: Sequence[tuple[Message, Receipt]]) -> None:
+    """Note messages that this ledger doesn't have as accepted, because a receipt proves that they were sent.
+
+    By a process whose ledger was lost, or was put back from a copy. Raises LedgerError.
+    """
+    now = time.time_ns() // 1000
+    rows = [
+        {
+            "run_id": run_id,
+            "message_id": message.message_id,
+            "key": message.key,
+            "destination": message.destination,
+            "country": message.country,
+            "encoding": message.encoding.value,
+            "segments": message.segments,
+            "status": Status.ACCEPTED.value,
+            "reason": OutcomeReason.RECEIPT.value,
+            "detail": "this ledger didn't know that it was sent, but a receipt came",
+            "attempts": 1,
+            "claimed_at": now,
+            "settled_at": now,
+            "umid": receipt.umid,
+        }
+        for message, receipt in found
+    ]
+    with ledger_errors("written"), ledger.engine.begin() as connection:
+        connection.execute(insert(messages).on_conflict_do_nothing(), rows)
+
+
+def of_messages(ledger: Ledger, records: Mapping[str, MessageRecord]) -> dict[str, Receipt]:
+    """What is told of some messages, by message id; those without a receipt are absent.
+
+    By umid where the message has one, because a receipt needn't echo the message id; and else by message id.
+    """
+    by_umid = {record.umid: message_id for message_id, record in records.items() if record.umid}
+    with ledger_errors("read"), ledger.engine.connect() as connection:
+        found = {by_umid[umid]: receipt for umid, receipt in _by_umid(connection, list(by_umid)).items()}
+    found |= told_of(ledger, [message_id for message_id, record in records.items() if not record.umid])
+    return found
+
+
+def told_of(ledger: Ledger, message_ids: Sequence[str]) -> dict[str, Receipt]:
+    """The receipts that name these messages, by message id, whether a run of this ledger has them or not."""
+    found: dict[str, Receipt] = {}
+    with ledger_errors("read"), ledger.engine.connect() as connection:
+        for first in range(0, len(message_ids), IDS_AT_A_TIME):
+            wanted = message_ids[first : first + IDS_AT_A_TIME]
+            for row in connection.execute(select(*_COLUMNS).where(receipts.c.message_id.in_(wanted))):
+                receipt = _receipt(row)
+                assert receipt.message_id is not None
+                # Two umids for one message: it was taken twice, and what reached further counts.
+                known = found.get(receipt.message_id)
+                found[receipt.message_id] = receipt if known is None else _further(known, receipt)
+    return found
+
+
+def _merged(told: Iterable[Receipt]) -> dict[str, Receipt]:
+    found: dict[str, Receipt] = {}
+    for receipt in told:
+        known = found.get(receipt.umid)
+        found[receipt.umid] = receipt if known is None else merge(known, receipt)
+    return found
+
+
+def _further(one: Receipt, other: Receipt) -> Receipt:
+    """Of two receipts the one whose state wins, whole: the other is another message of the provider's."""
+    return one if merge(one, other).umid == one.umid else other
+
+
+def _by_umid(connection: Connection, umids: Sequence[str]) -> dict[str, Receipt]:
+    found: dict[str, Receipt] = {}
+    for first in range(0, len(umids), IDS_AT_A_TIME):
+        query = select(*_COLUMNS).where(receipts.c.umid.in_(umids[first : first + IDS_AT_A_TIME]))
+        found.update((row[0], _receipt(row)) for row in connection.execute(query))
+    return found
+
+
+def _prefixes(connection: Connection) -> Mapping[str, list[int]]:
+    """Run ids by how their message ids begin. Names may hold dots, so that two runs can begin alike."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for run_id, name, run in connection.execute(select(runs.c.id, runs.c.name, runs.c.run)):
+        found[f"{name}.{run}"].append(run_id)
+    return found
+
+
+def _runs_of(message_id: str | None, prefixes: Mapping[str, list[int]]) -> Sequence[int]:
+    return prefixes.get(message_id.rpartition(".")[0], ()) if message_id else ()
+
+
+def _settle(connection: Connection, found: Sequence[tuple[int, Receipt]], now: int) -> int:
+    rows = [
+        {"of_run": run_id, "of_message": receipt.message_id, "umid": receipt.umid, "settled_at": now}
+        for run_id, receipt in found
+    ]
+    return connection.execute(_SETTLE, rows).rowcount if rows else 0
+
+
+def _row(receipt: Receipt, now: int) -> dict[str, Any]:
+    return {name: getattr(receipt, name) for name in _FIELDS} | {"state": receipt.state.value, "received_at": now}
+
+
+def _receipt(row: Sequence[Any]) -> Receipt:
+    values = dict(zip(_FIELDS, row, strict=True))
+    return Receipt(**(values | {"state": DeliveryState(values["state"])}))

@@ -1,0 +1,191 @@
+"""What a delivery receipt means: how far a message got, how two receipts are one, and what an error code says. Pure.
+
+The codes are the provider's ("SMS delivery receipt error codes" in its documentation); words and verdicts are ours.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from types import MappingProxyType
+
+from runner.models import DeliveryState, Receipt
+
+AT_OPERATOR = "delivered_to_operator"
+"""The detail of a delivery that is not one yet: the operator has the message, the phone hasn't."""
+
+_RANKS = {
+    DeliveryState.UNKNOWN: 0,
+    DeliveryState.QUEUED: 1,
+    DeliveryState.SENT: 2,
+    DeliveryState.CANCELLED: 4,
+    DeliveryState.REJECTED: 4,
+    DeliveryState.FAILED: 4,
+    DeliveryState.UNDELIVERED: 4,
+    DeliveryState.DELIVERED: 5,
+    DeliveryState.READ: 6,
+}
+_RANK_AT_OPERATOR = 3
+
+
+def rank(state: DeliveryState, detail: str | None) -> int:
+    """How much a state tells. Receipts come in any order; the one that tells most counts.
+
+    A delivery to the phone outranks a failure: operators retry, and what has arrived has arrived.
+    """
+    if state is DeliveryState.DELIVERED and detail == AT_OPERATOR:
+        return _RANK_AT_OPERATOR
+    return _RANKS[state]
+
+
+def is_final(state: DeliveryState, detail: str | None = None) -> bool:
+    """Whether nothing better is to be waited for."""
+    return rank(state, detail) >= _RANKS[DeliveryState.UNDELIVERED]
+
+
+def is_failure(state: DeliveryState) -> bool:
+    """Whether the message reached no phone, for good."""
+    return _RANKS[state] == _RANKS[DeliveryState.UNDELIVERED]
+
+
+def delivered_at(state: DeliveryState, detail: str | None, at: int) -> int | None:
+    """The time of the delivery to the phone, if a receipt of this state tells of one."""
+    return at if state is DeliveryState.DELIVERED and detail != AT_OPERATOR else None
+
+
+def merge(one: Receipt, other: Receipt) -> Receipt:
+    """What two receipts of one message tell together, whichever came first and however often.
+
+    The state that tells most wins, then the later one. What only the loser knows (the price, the delivery before the
+    reading) is kept.
+    """
+    less, more = sorted((one, other), key=_weight)
+    times = [receipt.delivered_at for receipt in (one, other) if receipt.delivered_at is not None]
+    priced = more if more.price is not None else less
+    return replace(
+        more,
+        message_id=more.message_id if more.message_id is not None else less.message_id,
+        delivered_at=min(times, default=None),
+        segments=more.segments if more.segments is not None else less.segments,
+        price=priced.price,
+        currency=priced.currency,
+    )
+
+
+def _weight(receipt: Receipt) -> tuple[object, ...]:
+    """A total order, so that merging doesn't depend on the order of arrival also where two tell the same moment."""
+    facts = (receipt.detail, receipt.error_code, receipt.error_message, receipt.message_id, receipt.segments)
+    money = (receipt.price, receipt.currency)
+    return (
+        rank(receipt.state, receipt.detail),
+        receipt.at,
+        receipt.state.value,
+        *((fact is not None, fact if fact is not None else "") for fact in (*facts, *money)),
+    )
+
+
+class Verdict(StrEnum):
+    """What an error code says of the next message to this number."""
+
+    TRANSIENT = "transient"  # another time it may arrive
+    DEAD = "dead"  # this number takes no SMS, now or later: off the list
+    BLOCKED = "blocked"  # the person or the operator doesn't want it
+    CONTENT = "content"  # the text or the sender is the trouble
+    ROUTE = "route"  # the way there is the trouble: the provider's to mend
+    UNSPECIFIED = "unspecified"
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """An error code of a receipt. `words` say what happened."""
+
+    words: str
+    verdict: Verdict
+
+
+ADVICE: Mapping[Verdict, str] = MappingProxyType(
+    {
+        Verdict.TRANSIENT: "nothing: another time it may arrive",
+        Verdict.DEAD: "take the number off your list",
+        Verdict.BLOCKED: "ask the person, or the operator through the provider, before you send again",
+        Verdict.CONTENT: "look at the text and the sender; some countries want them registered",
+        Verdict.ROUTE: "if it happens often, give the provider's support the umid of an example",
+        Verdict.UNSPECIFIED: "if it happens often, give the provider's support the umid of an example",
+    }
+)
+
+_T, _D, _B, _C, _R, _U = (
+    Verdict.TRANSIENT, Verdict.DEAD, Verdict.BLOCKED, Verdict.CONTENT, Verdict.ROUTE, Verdict.UNSPECIFIED,
+)  # fmt: skip
+
+# Dead is only what says that the number itself can't get an SMS: a live customer who is taken off a list is a loss too.
+# 28 (a permanent fault of the phone) and 37 (no SMS service) are not: people get another phone, or another contract.
+CODES: Mapping[int, Code] = MappingProxyType(
+    {
+        0: Code("no reason is given", _U),
+        1: Code("the phone is off or out of reach", _T),
+        2: Code("something about the text", _C),
+        3: Code("data is missing from the message", _R),
+        4: Code("delivery was put off", _T),
+        5: Code("an operator on the way has not answered yet", _T),
+        7: Code("delivery failed", _U),
+        8: Code("delivery was denied", _B),
+        9: Code("the phone and the network did not understand each other", _R),
+        10: Code("a system on the way failed", _R),
+        11: Code("too many messages to this number in a short time", _T),
+        12: Code("the operator's register of subscribers failed", _R),
+        13: Code("the subscriber or the phone is not allowed in the network", _D),
+        14: Code("an internal failure on the way", _R),
+        15: Code("the destination is no valid number", _D),
+        16: Code("the message has a wrong format", _R),
+        17: Code("the message has a wrong length", _C),
+        18: Code("a parameter of the message is wrong", _R),
+        19: Code("the sender is not accepted", _C),
+        20: Code("cancelled on the way", _R),
+        21: Code("the phone's memory is full", _T),
+        22: Code("delivery is being tried again", _T),
+        23: Code("the network failed", _T),
+        24: Code("the subscriber's age is not verified", _B),
+        25: Code("the network or the person broke it off", _T),
+        26: Code("the subscriber's contract bars such messages", _B),
+        27: Code("the operator refuses it for good", _R),
+        28: Code("the phone can't take it", _U),
+        29: Code("something about the phone", _T),
+        30: Code("the number moved to another operator, and was looked for at the old one", _R),
+        31: Code("the number is not allowed for premium messages", _B),
+        32: Code("the phone is abroad", _T),
+        33: Code("there is no way to this operator", _R),
+        34: Code("a screening on the way stopped it", _C),
+        35: Code("the operator's message centre is overloaded", _T),
+        36: Code("it expired before it could be delivered", _T),
+        37: Code("the subscriber has no SMS service", _U),
+        38: Code("the message is malformed", _R),
+        39: Code("the operator's message centre cancelled it", _R),
+        40: Code("the operator's message centre failed", _R),
+        41: Code("the operator's message centre rejected it", _B),
+        42: Code("the sending account lacks credit", _R),
+        43: Code("a spam filter stopped it", _C),
+        44: Code("the subscriber's account at the operator is not in order", _T),
+        45: Code("the phone was busy with another message", _T),
+        46: Code("the phone can't be reached", _T),
+        47: Code("the subscriber is away for a while", _T),
+        48: Code("a system failed", _R),
+        49: Code("a transaction between operators failed", _R),
+        50: Code("too many messages at once on the way", _T),
+        51: Code("no answer in time on the way", _T),
+        52: Code("an answer on the way could not be read", _R),
+        53: Code("an unexpected value on the way", _R),
+        54: Code("an unexpected failure", _R),
+        55: Code("the subscriber can't be identified", _D),
+        56: Code("what became of it isn't known", _U),
+        57: Code("an unknown failure", _U),
+        58: Code("the operator's message centre isn't known", _R),
+        59: Code("the number belongs to nobody", _D),
+        60: Code("the text was filtered", _C),
+        61: Code("the time for it was over", _T),
+    }
+)
+
+
+def code_of(error_code: int) -> Code:
+    """What a code says; one that this version doesn't know is unspecified."""
+    return CODES.get(error_code, Code(f"code {error_code}, which this version doesn't know", Verdict.UNSPECIFIED))

@@ -1,0 +1,176 @@
+"""The server that the provider posts to: delivery receipts and replies, durable before they are answered.
+
+    POST /…        an event, whatever the path: the address at the provider may have one that nobody guesses
+    GET /health    200 while events are taken, else 503
+    GET /metrics   counts for Prometheus
+
+An answer from 400 up makes the provider post again after 1, 10, 30 and 90 s, and then never: so what can't be written
+now is answered 503, and what will never be an event 4xx.
+"""
+
+import asyncio
+import contextlib
+import hmac
+import ipaddress
+import logging
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+from aiohttp import hdrs, web
+
+from runner.errors import InputError, LedgerError
+from runner.ledger.ledger import Ledger
+from runner.provider.webhooks import Ignored, NotAnEventError, read_event
+from runner.receipts.intake import FullError, Intake
+from runner.receipts.metrics import Metrics
+from runner.receipts.words import BUILT_IN, Words
+
+BODY_LIMIT_BYTES = 64 * 1024
+"""An event has about one kilobyte."""
+
+READ_TIMEOUT_S = 10.0
+SHUTDOWN_S = 10.0
+BACKLOG = 1024
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where the server listens, and what it counts."""
+
+    url: str
+    metrics: Metrics
+    intake: Intake
+
+
+@contextlib.asynccontextmanager
+async def listening(
+    ledger: Ledger,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    authorization: str | None = None,
+    words: Words = BUILT_IN,
+) -> AsyncIterator[Listening]:
+    """Serve in this event loop. When the block ends, what was taken is answered and durable.
+
+    `authorization` is the whole header that the provider sends. Raises InputError when it can't listen there, and
+    beyond this computer without an authorization.
+    """
+    if authorization is None and not is_loopback(host):
+        raise InputError.of(
+            f"--host {host} lets everybody on the network write receipts and opt-outs",
+            "name the variable that holds the provider's Authorization header with --auth-header-env, or leave --host "
+            "out and put a proxy with TLS in front",
+        )
+    metrics = Metrics()
+    async with Intake(ledger, words, metrics) as intake:
+        runner = web.AppRunner(
+            _Desk(intake, metrics, authorization).application(),
+            access_log=None,
+            shutdown_timeout=SHUTDOWN_S,
+            keepalive_timeout=75.0,
+        )
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, host, port, backlog=BACKLOG)
+            try:
+                await site.start()
+            except OSError as error:
+                raise _cannot_listen(host, port, error) from error
+            shown = f"[{host}]" if ":" in host else host
+            yield Listening(f"http://{shown}:{runner.addresses[0][1]}", metrics, intake)
+        finally:
+            await runner.cleanup()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this computer can reach it."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class _Desk:
+    """Answers requests: one event each, or a look at how it goes."""
+
+    def __init__(self, intake: Intake, metrics: Metrics, authorization: str | None) -> None:
+        self._intake = intake
+        self._metrics = metrics
+        self._expected = authorization.encode() if authorization is not None else None
+
+    def application(self) -> web.Application:
+        @web.middleware
+        async def errors_as_json(
+            request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+        ) -> web.StreamResponse:
+            try:
+                return await handler(request)
+            except web.HTTPException as error:
+                return self._refuse(error.status, error.reason)
+
+        app = web.Application(client_max_size=BODY_LIMIT_BYTES, middlewares=[errors_as_json])
+        app.add_routes(
+            [
+                web.get("/health", self._health),
+                web.get("/metrics", self._show_metrics),
+                web.post("/{path:.*}", self._event),
+            ]
+        )
+        return app
+
+    async def _event(self, request: web.Request) -> web.Response:
+        if self._expected is not None and not _is_authorized(request, self._expected):
+            return self._refuse(401, "the Authorization header is not the one that was agreed on")
+        if request.content_type != "application/json":
+            return self._refuse(415, "events are application/json")
+        try:
+            async with asyncio.timeout(READ_TIMEOUT_S):
+                found = read_event(await request.read())
+        except TimeoutError:
+            answer = self._refuse(408, "the body did not come in time")
+            answer.force_close()
+            return answer
+        except NotAnEventError as error:
+            return self._refuse(400, str(error))
+        if isinstance(found, Ignored):
+            self._metrics.event("ignored")
+            return web.Response()
+        try:
+            await self._intake.take(found)
+        except FullError:
+            return self._refuse(503, "too much waits to be written; try again", retry_after_s=5)
+        except LedgerError as error:
+            log.warning("not taken: %s", error)
+            return self._refuse(503, "the ledger could not be written; try again", retry_after_s=10)
+        return web.Response()
+
+    async def _health(self, _request: web.Request) -> web.Response:
+        if self._intake.error is not None:
+            return web.json_response({"status": "the ledger can't be written"}, status=503)
+        return web.json_response({"status": "ok"})
+
+    async def _show_metrics(self, _request: web.Request) -> web.Response:
+        return web.Response(body=self._metrics.text(), headers={hdrs.CONTENT_TYPE: "text/plain; version=0.0.4"})
+
+    def _refuse(self, status: int, words: str, *, retry_after_s: int | None = None) -> web.Response:
+        self._metrics.refused(status)
+        headers = {hdrs.RETRY_AFTER: str(retry_after_s)} if retry_after_s is not None else {}
+        return web.json_response({"error": words}, status=status, headers=headers)
+
+
+def _is_authorized(request: web.Request, expected: bytes) -> bool:
+    given = request.headers.get(hdrs.AUTHORIZATION, "").encode("utf-8", "surrogateescape")
+    return hmac.compare_digest(given, expected)
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> InputError:
+    # The event loop's own words name addresses in Python's notation; a resolver's errors have negative numbers.
+    number = error.errno or 0
+    why = os.strerror(number) if number > 0 else error.strerror
+    return InputError.of(f"receipts can't be taken on {host} port {port}: {why}", "choose another port with --port")

@@ -1,0 +1,245 @@
+"""Opt-outs on real SQLite files: whatever order they come in, and the claim that comes after one."""
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from itertools import permutations
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete
+
+from runner.errors import LedgerError
+from runner.ledger.cooldown import prepare
+from runner.ledger.ledger import Ledger, RunRecord, open_ledger
+from runner.ledger.optouts import count, every, is_anybody_out, known, newest, note, opted_out
+from runner.ledger.spill import Spill, spill_path
+from runner.ledger.tables import optouts
+from runner.ledger.writer import Claim, LedgerWriter, Refused
+from runner.models import Cooldown, Encoding, Message, OptOut, OptOutSource, Outcome, OutcomeReason, Status
+
+ANN, BEN, CAT = "+12025550142", "+12025550143", "+12025550144"
+ACCEPTED = Outcome(Status.ACCEPTED, OutcomeReason.QUEUED, umid="u", sent_at=1, answered_at=2)
+
+
+def stop(destination: str, at: int = 10, word: str | None = "STOP") -> OptOut:
+    return OptOut(destination, True, at, OptOutSource.REPLY, word)
+
+
+def start(destination: str, at: int = 10) -> OptOut:
+    return OptOut(destination, False, at, OptOutSource.REPLY, "START")
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return open_ledger(str(tmp_path / "l.sqlite3"), create=True)
+
+
+def begin(ledger: Ledger, run: str = "a") -> RunRecord:
+    return ledger.begin_run(
+        name="sale", run=run, now=1, sub_account_id="acme", options="{}", fingerprint="f", rows=1, to_send=1
+    )
+
+
+def message(number: int, destination: str) -> Message:
+    return Message(number, f"k{number}", destination, "US", "Hi", Encoding.GSM7, 1, f"sale.a.{number}")
+
+
+def claimed(
+    ledger: Ledger, record: RunRecord, destinations: Sequence[str], cooldown: Cooldown | None = None
+) -> Refused:
+    """Claim a message to each of these numbers in one group."""
+
+    async def scenario() -> Refused:
+        spill = Spill(spill_path(ledger.path, record.id))
+        writing = LedgerWriter(ledger.engine, record.id, spill, on_failure=lambda _: None, cooldown=cooldown)
+        async with writing as writer:
+            return await writer.claim([Claim(message(*one), 1) for one in enumerate(destinations)])
+
+    return asyncio.run(scenario())
+
+
+def test_nobody_is_out_of_a_new_ledger(ledger: Ledger) -> None:
+    assert not is_anybody_out(ledger)
+    assert ({}, [], [], 0) == (opted_out(ledger, [ANN]), newest(ledger), list(every(ledger)), count(ledger))
+
+
+def test_who_is_out_is_known_with_what_they_said(ledger: Ledger) -> None:
+    assert 2 == note(ledger, [stop(ANN, word="Stop. Thank you"), start(BEN)])
+
+    assert is_anybody_out(ledger)
+    assert {ANN: stop(ANN, word="Stop. Thank you")} == opted_out(ledger, [ANN, BEN, CAT])
+    assert {ANN, BEN} == set(known(ledger, [ANN, BEN, CAT]))
+    assert [stop(ANN, word="Stop. Thank you")] == list(every(ledger))
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["in one go", "one by one"])
+@pytest.mark.parametrize("order", list(permutations([stop(ANN, 10), start(ANN, 20), stop(ANN, 30)])))
+def test_the_newest_word_counts_in_any_order(ledger: Ledger, order: Sequence[OptOut], together: bool) -> None:
+    for part in [order] if together else [[one] for one in order]:
+        note(ledger, part)
+
+    assert {ANN: stop(ANN, 30)} == known(ledger, [ANN])
+
+
+def test_of_one_moment_the_opt_out_counts(tmp_path: Path) -> None:
+    for order in ([stop(ANN), start(ANN)], [start(ANN), stop(ANN)]):
+        with open_ledger(str(tmp_path / f"{order[0].is_out}.sqlite3"), create=True) as ledger:
+            for one in order:
+                note(ledger, [one])
+            assert {ANN: stop(ANN)} == opted_out(ledger, [ANN])
+
+
+def test_what_comes_twice_changes_nothing(ledger: Ledger) -> None:
+    assert [1, 0, 0, 1, 0] == [
+        note(ledger, [one]) for one in (stop(ANN, 20), stop(ANN, 20), start(ANN, 10), start(ANN, 30), stop(ANN, 20))
+    ]
+    assert 0 == note(ledger, [])
+
+
+WORDS = st.builds(
+    OptOut,
+    st.sampled_from([ANN, BEN]),
+    st.booleans(),
+    st.integers(0, 3),
+    st.sampled_from(OptOutSource),
+    st.sampled_from([None, "STOP"]),
+)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
+    return open_ledger(str(tmp_path_factory.mktemp("shared") / "l.sqlite3"), create=True)
+
+
+@settings(max_examples=60)
+@given(st.lists(WORDS, max_size=8), st.randoms(use_true_random=False))
+def test_any_order_and_grouping_comes_to_the_same(shared: Ledger, words: list[OptOut], random: Random) -> None:
+    """Whether a number is out, and since when; of two words that agree in both, it doesn't matter which is kept."""
+    expected = {
+        number: max((one.at, one.is_out) for one in words if one.destination == number)
+        for number in {one.destination for one in words}
+    }
+    with shared.engine.begin() as connection:
+        connection.execute(delete(optouts))
+    shuffled = [*words]
+    random.shuffle(shuffled)
+    while shuffled:
+        size = random.randint(1, len(shuffled))
+        note(shared, shuffled[:size])
+        shuffled = shuffled[size:]
+
+    found = known(shared, [ANN, BEN])
+
+    assert expected == {number: (one.at, one.is_out) for number, one in found.items()}
+
+
+def test_an_older_word_that_is_written_at_the_same_moment_loses(ledger: Ledger) -> None:
+    """Two writers, each with a hundred words for one number: none is overwritten by one that is older."""
+    words = [[OptOut(ANN, at % 3 == 0, at, OptOutSource.REPLY) for at in range(first, 100, 2)] for first in (0, 1)]
+
+    def write(some: list[OptOut]) -> None:
+        for one in some:
+            note(ledger, [one])
+
+    threads = [threading.Thread(target=write, args=(some,)) for some in words]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert {ANN: OptOut(ANN, True, 99, OptOutSource.REPLY)} == known(ledger, [ANN])
+
+
+def test_many_are_noted_and_found_in_parts(ledger: Ledger) -> None:
+    numbers = [f"+1202{number:07}" for number in range(5_000)]
+
+    assert 5_000 == note(ledger, [stop(number) for number in numbers])
+    assert set(numbers[1::2]) == set(opted_out(ledger, numbers[1::2]))
+    assert numbers == [one.destination for one in every(ledger)]
+    assert 5_000 == count(ledger)
+
+
+def test_the_newest_come_first(ledger: Ledger) -> None:
+    note(ledger, [stop(ANN, 20), stop(BEN, 30), stop(CAT, 10), start("+12025550199", 40)])
+
+    assert [BEN, ANN, CAT] == [one.destination for one in newest(ledger)]
+    assert [BEN] == [one.destination for one in newest(ledger, 1)]
+
+
+def test_a_word_that_is_too_long_is_cut(ledger: Ledger) -> None:
+    note(ledger, [stop(ANN, word="stop " * 100)])
+
+    assert ("stop " * 8) == known(ledger, [ANN])[ANN].word
+
+
+def test_a_ledger_that_cant_be_written_says_so(ledger: Ledger) -> None:
+    with ledger.engine.connect() as connection:  # the pool gives it out again
+        connection.exec_driver_sql("PRAGMA query_only=ON")
+
+    with pytest.raises(LedgerError, match="the ledger could not be written"):
+        note(ledger, [stop(ANN)])
+
+
+def test_a_claim_for_somebody_who_is_out_is_not_made(ledger: Ledger) -> None:
+    record = begin(ledger)
+    note(ledger, [stop(BEN), start(CAT)])
+
+    assert {"sale.a.1": OutcomeReason.OPTED_OUT} == claimed(ledger, record, [ANN, BEN, CAT])
+    assert {"sending": 2} == ledger.counts(record.id)
+
+
+def test_a_whole_group_may_be_refused(ledger: Ledger) -> None:
+    record = begin(ledger)
+    note(ledger, [stop(ANN), stop(BEN)])
+
+    assert ["sale.a.0", "sale.a.1"] == sorted(claimed(ledger, record, [ANN, BEN]))
+    assert {} == ledger.counts(record.id)
+
+
+def test_an_opt_out_comes_before_a_cooldown_and_uses_none_of_it(ledger: Ledger) -> None:
+    """Two to a number that may get one, and one to somebody who is out: each is refused for its own reason."""
+    prepare(ledger)
+    record = begin(ledger)
+    note(ledger, [stop(BEN)])
+
+    refused = claimed(ledger, record, [ANN, ANN, BEN, BEN], Cooldown(messages=1, per_s=60))
+
+    assert {
+        "sale.a.1": OutcomeReason.COOLDOWN,
+        "sale.a.2": OutcomeReason.OPTED_OUT,
+        "sale.a.3": OutcomeReason.OPTED_OUT,
+    } == refused
+
+
+def test_an_opt_out_of_another_process_counts_for_the_very_next_claim(ledger: Ledger) -> None:
+    """Claim, opt-out through an engine of its own, claim: the writer's connection sees it at once."""
+    record = begin(ledger)
+
+    async def scenario() -> list[Refused]:
+        spill = Spill(spill_path(ledger.path, record.id))
+        async with LedgerWriter(ledger.engine, record.id, spill, on_failure=lambda _: None) as writer:
+            first = await writer.claim([Claim(message(0, ANN), 1)])
+            writer.settle("sale.a.0", ACCEPTED)
+            with open_ledger(str(ledger.path), create=False) as other:
+                note(other, [stop(ANN)])
+            return [first, await writer.claim([Claim(message(1, ANN), 1)])]
+
+    assert [{}, {"sale.a.1": OutcomeReason.OPTED_OUT}] == asyncio.run(scenario())
+    assert {"accepted": 1} == ledger.counts(record.id)
+
+
+def test_each_of_several_claims_in_one_group_learns_its_own(ledger: Ledger) -> None:
+    record = begin(ledger)
+    note(ledger, [stop(BEN)])
+
+    async def scenario() -> list[Refused]:
+        spill = Spill(spill_path(ledger.path, record.id))
+        async with LedgerWriter(ledger.engine, record.id, spill, on_failure=lambda _: None) as writer:
+            claims = [writer.claim([Claim(message(*one), 1)]) for one in enumerate([ANN, BEN, CAT])]
+            return await asyncio.gather(*claims)
+
+    assert [{}, {"sale.a.1": OutcomeReason.OPTED_OUT}, {}] == asyncio.run(scenario())
