@@ -4,10 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check format bench docs constraints clean
+.PHONY: demo test check format bench docs picture constraints clean
 
-demo: $(READY)  ## send a real campaign file to the sandbox; ends with the report's path
-	$(BIN)/campaign run campaigns/welcome.yaml --sandbox --yes
+demo: $(READY)  ## send a real campaign file to the sandbox, feed conversions back; ends with the report's path
+	$(BIN)/campaign run campaigns/autumn-fair.yaml --sandbox --yes
+	$(BIN)/campaign feedback autumn-fair campaigns/recipients/autumn-fair-conversions.csv --sandbox --rate 100/s
+	$(BIN)/campaign report autumn-fair --sandbox
 
 test: $(READY)  ## all tests
 	$(BIN)/python -m pytest
@@ -36,6 +38,9 @@ $(READY): pyproject.toml constraints.txt
 docs: $(READY)  ## what is made from the model: the schema and the page of keys
 	$(BIN)/campaign schema > campaigns/campaign.schema.json
 	$(BIN)/python -m runner.campaign.guide > docs/campaign-file.md
+
+picture: demo  ## the picture of the demo's report in the README; needs chromium
+	$(BIN)/python -m docs.picture reports/autumn-fair/sandbox/report.html docs/report.png
 
 constraints:  ## pin everything again, with hashes, from pyproject.toml
 	$(PYTHON) -m venv --clear $(VENV)-pin

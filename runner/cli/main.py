@@ -14,7 +14,24 @@ from typing import NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from runner.cli import check, plan, preview, prices, reconcile, report, run, sandbox, schema, status, test
+from runner.cli import (
+    cancel,
+    check,
+    feedback,
+    optouts,
+    plan,
+    preview,
+    prices,
+    purge,
+    receipts,
+    reconcile,
+    report,
+    run,
+    sandbox,
+    schema,
+    status,
+    test,
+)
 from runner.cli.console import forgive_encodings, print_json, say
 from runner.errors import CampaignError, InputError
 
@@ -31,8 +48,25 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # its tracebacks can show local variables, and one of them is the API key
     rich_markup_mode=None,
 )
-for module in (check, plan, preview, test, run, status, report, reconcile, prices, sandbox, schema):
+for module in (
+    check,
+    plan,
+    preview,
+    test,
+    run,
+    status,
+    receipts,
+    feedback,
+    report,
+    reconcile,
+    cancel,
+    purge,
+    prices,
+    sandbox,
+    schema,
+):
     app.command(module.NAME)(module.command)
+app.add_typer(optouts.app, name=optouts.NAME)
 
 
 @app.callback(invoke_without_command=True)

@@ -10,16 +10,10 @@ from typing import TYPE_CHECKING
 
 from runner.cli.console import clean
 from runner.cli.plan_view import lines_of
+from runner.report.masking import masked
 
 if TYPE_CHECKING:
     from runner.run.review import Review
-
-# Seven digits or more, in any script, with what people write between them. Days, and the numbers of rows, stay.
-_NUMBER = re.compile(
-    r"(?P<kept>\b(?:row|limit) \d{1,7}\b|(?<!\d)(?:19|20)\d\d-[01]\d-[0-3]\d(?!\d)(?:[ T]\d\d:\d\d)?)"
-    r"|\d(?:[^\w+,;:\"'“”‘’]{0,3}\d){6,}"
-)
-_SHOWN_FIRST, _SHOWN_LAST, _MASKED = 4, 2, 3
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#|~&!+-])")
 # Behind these, GitHub and GitLab make a mention, a reference or a link, however they are escaped.
@@ -65,21 +59,6 @@ def _fenced(content: str, kind: str = "") -> list[str]:
     """The content as it is, in a block that none of its own backticks can end."""
     fence = "`" * max([3, *(len(ticks) + 1 for ticks in re.findall("`+", content))])
     return [f"{fence}{kind}", clean(content), fence]
-
-
-def masked(text: str, *, besides: str = "") -> str:
-    """Without the middle digits of what may be a phone number: `+1202•••••42`. What `besides` has too stays."""
-
-    def mask(match: re.Match[str]) -> str:
-        found = match.group()
-        if match["kept"] or (besides and found in besides):
-            return found
-        digits = [index for index, character in enumerate(found) if character.isdecimal()]
-        first = min(_SHOWN_FIRST, len(digits) - _MASKED - _SHOWN_LAST)
-        hidden = set(digits[first:-_SHOWN_LAST])
-        return "".join("•" if index in hidden else character for index, character in enumerate(found))
-
-    return _NUMBER.sub(mask, text)
 
 
 def escaped(text: str) -> str:

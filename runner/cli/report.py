@@ -1,15 +1,70 @@
-"""`campaign report`: write the results of a run again, from its plan and the ledger."""
+"""`campaign report`: write the results of a run again, or compare runs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from runner.cli.console import human, print_json
-from runner.cli.options import Json, LedgerUrl, Reports, Sandbox, Target, parse_target
+from runner.cli.options import Json, LedgerUrl, Reports, Sandbox, parse_target
+from runner.errors import InputError
 
 NAME = "report"
 
 
 def command(
-    target: Target, sandbox: Sandbox = False, ledger: LedgerUrl = None, reports: Reports = None, as_json: Json = False
+    target: Annotated[
+        str | None, typer.Argument(metavar="[NAME[/RUN]]", help="The campaign, and the run; default the newest.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Compare the runs since then: 2026-11-01, or 30d.")
+    ] = None,
+    campaign: Annotated[
+        str | None, typer.Option(metavar="GLOB", help="Compare the runs of these campaigns: 'spring-*'.")
+    ] = None,
+    unmask: Annotated[
+        bool, typer.Option("--unmask", help="Show whole numbers and a whole text in report.html.")
+    ] = False,
+    sandbox: Sandbox = False,
+    ledger: LedgerUrl = None,
+    reports: Reports = None,
+    as_json: Json = False,
 ) -> int:
-    """Write the results of a run again."""
+    """Write the results and the report of a run again; with --since or --campaign, compare runs."""
+    compares = since is not None or campaign is not None
+    if target is not None and compares:
+        raise InputError.of(
+            "NAME and --since or --campaign exclude each other", "one writes a run's report, the other compares runs"
+        )
+    if compares:
+        if unmask:
+            raise InputError.of("--unmask: a comparison of runs shows no numbers at all", "leave it out")
+        return _compare(since, campaign, sandbox, ledger, reports, as_json=as_json)
+    if target is None:
+        raise InputError.of(
+            "report on what?", "name a run, NAME or NAME/RUN, or compare runs with --since or --campaign"
+        )
+    return _report(target, sandbox, ledger, reports, unmask=unmask, as_json=as_json)
+
+
+def _compare(
+    since: str | None, campaign: str | None, sandbox: bool, ledger: str | None, reports: Path | None, *, as_json: bool
+) -> int:
+    from runner.cli.compare_view import show_comparison
+    from runner.run.compare import compare, parse_since
+    from runner.run.places import Options
+
+    options = Options(sandbox=sandbox, ledger=ledger, reports=reports)
+    comparison = compare(options, since=parse_since(since) if since is not None else None, campaign=campaign)
+    show_comparison(human(as_json=as_json), comparison)
+    if as_json:
+        print_json(comparison.document)
+    return 0
+
+
+def _report(
+    target: str, sandbox: bool, ledger: str | None, reports: Path | None, *, unmask: bool, as_json: bool
+) -> int:
     from runner.cli.show import show_files, show_report
     from runner.run.places import Options
     from runner.run.report import write_report
@@ -18,7 +73,7 @@ def command(
     name, run = parse_target(target)
     options = Options(sandbox=sandbox, ledger=ledger, reports=reports)
     with recorded(name, run, options) as (opened, record, places):
-        report = write_report(opened, record, places)
+        report = write_report(opened, record, places, unmask=unmask)
     console = human(as_json=as_json)
     show_report(console, report)
     show_files(console, report)

@@ -56,7 +56,7 @@ def command(
     """Plan, ask, send and report; the same command again continues."""
     from runner.cli.progress import shown
     from runner.cli.reconcile import reconcile_run
-    from runner.cli.show import show_files, show_report, show_standing
+    from runner.cli.show import show_files, show_receipts, show_report, show_standing
     from runner.dispatch.dispatcher import Progress
     from runner.run.account import account_of
     from runner.run.job import opened
@@ -67,29 +67,35 @@ def command(
     options = Options(run, sandbox, limit, ledger, reports, accept_ledger, accept_clock)
     approve = _fingerprint(approve) if approve is not None else None
     ignored = [_fuse(name) for name in ignore_fuse or ()]
-    with opened(file, options, fresh_sandbox=sandbox) as job, account_of(job, sandbox=sandbox) as account:
-        _check_time(job)
-        _plan(console, job, approved=approve, accept_changes=accept_changes)
-        if reconcile and job.previous and job.lease:
-            claimed = sum(job.ledger.counts(job.previous.id).values())
-            reconcile_run(console, job.ledger, job.previous, account, job.lease, yes=yes)
-            if sum(job.ledger.counts(job.previous.id).values()) < claimed:
-                # Who was not texted after all may be one of those that the plan leaves out now.
-                _plan(console, job, approved=approve, accept_changes=accept_changes)
-        standing = job.standing()
-        show_standing(console, job, standing)
-        _check_balance(console, job, account, standing, accept=accept_balance)
-        if standing.left and not yes and approve is None:
-            _confirm(standing.left, account)
-        if not standing.left:
-            console.print("\nnothing is left to send" if job.summary.to_send else "\nno row of the file can be sent to")
-        progress = Progress()
-        stop = send(job, account, progress, show=lambda: shown(console, progress, standing.left), ignored_fuses=ignored)
+    with opened(file, options, fresh_sandbox=sandbox) as job:
+        with account_of(job, sandbox=sandbox) as account:
+            _check_time(job)
+            _plan(console, job, approved=approve, accept_changes=accept_changes)
+            if reconcile and job.previous and job.lease:
+                claimed = sum(job.ledger.counts(job.previous.id).values())
+                reconcile_run(console, job.ledger, job.previous, account, job.lease, yes=yes)
+                if sum(job.ledger.counts(job.previous.id).values()) < claimed:
+                    # Who was not texted after all may be one of those that the plan leaves out now.
+                    _plan(console, job, approved=approve, accept_changes=accept_changes)
+            standing = job.standing()
+            show_standing(console, job, standing)
+            show_receipts(console, job, sandbox=sandbox)
+            _check_balance(console, job, account, standing, accept=accept_balance)
+            if standing.left and not yes and approve is None:
+                _confirm(standing.left, account)
+            if not standing.left:
+                nothing = "nothing is left to send" if job.summary.to_send else "no row of the file can be sent to"
+                console.print(f"\n{nothing}")
+            progress = Progress()
+            stop = send(
+                job, account, progress, show=lambda: shown(console, progress, standing.left), ignored_fuses=ignored
+            )
+        # A sandbox of one's own has ended by now: all of its receipts are in the ledger.
         report = _report(job)
         show_report(console, report)
         _say_how_it_ended(console, stop, report, progress)
         show_files(console, report)
-        if stop:
+        if stop and stop.reason is not OutcomeReason.OPTED_OUT:
             _say_how_to_continue(console, stop, report)
         if as_json:
             print_json(report.document)
@@ -202,6 +208,9 @@ def _say_how_it_ended(console: "Console", stop: "Stop | None", report: "Report",
         console.print(f"\n{_verdict(report.tally.by_status)}", style="bold")
         return
     console.print()
+    if stop.reason is OutcomeReason.OPTED_OUT:
+        print_wrapped(console, f"{_verdict(report.tally.by_status)}; {stop.detail}", style="bold")
+        return
     print_wrapped(console, f"stopped: {stop.reason.value}: {stop.detail}", style="bold red")
     if stop.outcome and stop.outcome.error_id:
         console.print(f"errorId to quote to the provider: {clean(stop.outcome.error_id)}")
@@ -239,6 +248,8 @@ _FIRST = {
 
 def _exit_code(stop: "Stop | None", report: "Report") -> int:
     counts = report.tally.by_status
-    if stop or counts[Status.UNSENT]:
+    # Who opted out while the run was going is the only one left: there is nothing to continue.
+    is_over = stop is not None and stop.reason is OutcomeReason.OPTED_OUT
+    if (stop or counts[Status.UNSENT]) and not is_over:
         return StoppedError.exit_code
     return 1 if counts[Status.REJECTED] or counts[Status.UNKNOWN] else 0

@@ -1,21 +1,25 @@
 """What people see in the terminal: plan, progress and results, at 80 columns and without colour alike."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+import os
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from runner.cli.console import clean, print_wrapped
 from runner.cli.plan_view import lines_of, parts
 from runner.models import OutcomeReason, Status
+from runner.plan.money import plain
+from runner.provider.delivery import code_of
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from runner.report.tally import Tally
     from runner.run.job import Run, Standing
     from runner.run.report import Report
     from runner.run.review import Review
 
-_COUNTS = ("to_send", "accepted", "rejected", "unknown", "sending", "unsent")
+MOST_CODES = 5
 
 STYLES = {
     Status.ACCEPTED: "green",
@@ -62,6 +66,26 @@ def show_standing(console: "Console", run: "Run", standing: "Standing") -> None:
         )
 
 
+def show_receipts(console: "Console", run: "Run", *, sandbox: bool) -> None:
+    """How the receipts that the campaign awaits come into the ledger."""
+    campaign = run.campaign
+    if not campaign.awaits_receipts:
+        return
+    if sandbox:
+        console.print("receipts: the sandbox's come into this run's report")
+        return
+    words, receipts = ["campaign receipts"], campaign.receipts
+    if receipts:
+        words.append(f"--port {receipts.port}")
+        words += [f"--auth-header-env {receipts.auth_header_env}"] if receipts.auth_header_env else []
+    where = f"sent to {campaign.callback_url}" if campaign.callback_url else "sent to the account's webhook"
+    print_wrapped(console, f"receipts: {where}; `{' '.join(words)}` takes them there (docs/receipts.md)")
+    if receipts and receipts.auth_header_env and not os.environ.get(receipts.auth_header_env):
+        print_wrapped(
+            console, f"look: {receipts.auth_header_env} is not set here; `campaign receipts` needs it", "yellow"
+        )
+
+
 def show_report(console: "Console", report: "Report") -> None:
     """Counts by status and reason, with examples."""
     tally = report.tally
@@ -75,40 +99,44 @@ def show_report(console: "Console", report: "Report") -> None:
             if of == status and reason != OutcomeReason.QUEUED:
                 table.add_row(f"  {reason}", f"{count:,}", _example(tally.examples[of, reason]))
     table.add_row("rows", f"{tally.rows:,}", f"{tally.segments_accepted:,} segments accepted")
+    for label, number, words in _what_came_back(tally):
+        table.add_row(label, number, words)
     console.print(table)
     if tally.by_error_code:
         console.print(f"the provider's error codes: {parts(tally.by_error_code.most_common())}")
 
 
+def _what_came_back(tally: "Tally") -> Iterator[tuple[str, str, str]]:
+    """What receipts, the provider's log and the user have told of accepted messages since."""
+    if tally.by_delivery:
+        told = tally.by_delivery.total()
+        yield "receipts", f"{told:,}", parts(tally.by_delivery.most_common())
+    for code, count in tally.by_delivery_error.most_common(MOST_CODES):
+        yield f"  error {code}", f"{count:,}", code_of(code).words
+    for currency, amount in sorted(tally.billed.items()):
+        yield "billed", plain(amount), f"{currency}, {tally.segments_billed:,} segments".lstrip(", ")
+    if tally.converted:
+        yield "feedback", f"{tally.converted.total():,}", parts(tally.converted.most_common())
+
+
+_FILES = {
+    "results_csv": "results.csv",
+    "results_parquet": "results.parquet",
+    "results_xlsx": "results.xlsx",
+    "numbers_to_remove": "numbers to remove",
+    "summary": "summary",
+    "report": "report",
+}
+"""In the order in which they are shown: what most people open next stands nearest to the prompt."""
+
+
 def show_files(console: "Console", report: "Report") -> None:
     """Where the results are."""
     console.print()
-    for name in ("results_csv", "results_parquet", "summary"):
-        console.print(f"{name.replace('_', '.'):<16} {report.document['files'][name]}")
-
-
-def show_status(console: "Console", runs: list[dict[str, Any]]) -> None:
-    """One line for each run."""
-    if not runs:
-        console.print("no run yet: start one with `campaign run FILE`")
-        return
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("run", overflow="fold")
-    table.add_column("state", no_wrap=True)
-    counts = [name for name in _COUNTS if name == "to_send" or any(run[name] for run in runs)]
-    for name in counts:
-        table.add_column(name.replace("_", " "), justify="right", no_wrap=True)
-    for run in runs:
-        numbers = [f"{run[name]:,}" for name in counts]
-        table.add_row(f"{run['campaign']}/{run['run']}", run["state"], *numbers)
-    console.print(table)
-    for run in runs:
-        if run["waiting_for"]:
-            console.print(f"{run['campaign']}/{run['run']} waits for {clean(run['waiting_for'])}")
-        if run["stopped"]:
-            console.print(f"{run['campaign']}/{run['run']} stopped: {clean(run['stopped']['detail'])}")
+    files = report.document["files"]
+    for name, label in _FILES.items():
+        if name in files:
+            console.print(f"{label:<17} {files[name]}")
 
 
 def counts_line(settled: Mapping[Status, int]) -> str:

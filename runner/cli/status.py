@@ -6,6 +6,7 @@ import typer
 
 from runner.cli.console import human, print_json
 from runner.cli.options import Json, LedgerUrl, Reports, Sandbox, parse_target
+from runner.errors import InputError
 
 NAME = "status"
 
@@ -14,20 +15,32 @@ def command(
     target: Annotated[
         str | None, typer.Argument(metavar="[NAME[/RUN]]", help="A campaign or a run; default all.")
     ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Show runs as they go, until they end.")] = False,
     sandbox: Sandbox = False,
     ledger: LedgerUrl = None,
     reports: Reports = None,
     as_json: Json = False,
 ) -> int:
-    """Show how far runs are, also while they are going."""
-    from runner.cli.show import show_status
+    """Show how far runs are, also while they are going, and what is known of delivery and conversion since."""
+    if watch and as_json:
+        raise InputError.of(
+            "--watch and --json exclude each other: --json is one document", "ask again and again without --watch"
+        )
+    from runner.cli.status_view import show_status
     from runner.run.places import Options
-    from runner.run.status import statuses
+    from runner.run.status import Watch
+    from runner.run.times import now_us
 
     name, run = parse_target(target) if target else (None, None)
-    found = statuses(name, run, Options(sandbox=sandbox, ledger=ledger, reports=reports))
+    watched = Watch(name, run, Options(sandbox=sandbox, ledger=ledger, reports=reports))
+    if watch:
+        from runner.cli.watch import show_live
+
+        show_live(human(), watched)
+        return 0
+    look = watched.look(now_us())
     if as_json:
-        print_json({"runs": found})
+        print_json({"runs": look.runs, "optouts": look.optouts})
     else:
-        show_status(human(), found)
+        show_status(human(), look)
     return 0

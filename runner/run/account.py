@@ -23,13 +23,22 @@ BASE_URL_VARIABLE = "EIGHTXEIGHT_BASE_URL"
 SANDBOX_LATENCY_S = 0.05
 """About what the provider takes, so that a try looks like the real thing."""
 
+SANDBOX_UNDELIVERED = 0.05
+SANDBOX_STOPS = 0.02
+"""The shares of messages that reach no phone, and of recipients who reply STOP: a good list has about as many."""
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Where to send, and the key to it."""
+    """Where to send, and the key to it.
+
+    `receipts_url` is where a sandbox of one's own posts its receipts, in the place of the campaign's; None: nowhere
+    else.
+    """
 
     endpoint: Endpoint
     api_key: str = field(repr=False)
+    receipts_url: str | None = None
 
 
 def provider_account(region: str, sub_account_id: str) -> Account:
@@ -41,25 +50,46 @@ def provider_account(region: str, sub_account_id: str) -> Account:
 
 
 @contextlib.contextmanager
-def account_for(named: campaign.Account, *, sandbox: bool, book: Path | None = None) -> Iterator[Account]:
+def account_for(
+    named: campaign.Account, *, sandbox: bool, book: Path | None = None, receipts: str | None = None
+) -> Iterator[Account]:
     """The account that a campaign names; or a sandbox that stands in for it and lives as long as the block.
 
-    `book` is the file in which that sandbox keeps what it received; None: nowhere.
+    `book` is the file in which that sandbox keeps what it received; None: nowhere. With `receipts`, a ledger's URL, it
+    also plays the other side: its receipts and replies are taken into that ledger. All of them are there when the block
+    has ended.
     """
     if not sandbox:
         yield provider_account(named.region, named.sub_account_id)
         return
-    api_key = secrets.token_urlsafe()
-    options = SandboxOptions(
-        api_key=api_key, sub_account_id=named.sub_account_id, latency_s=SANDBOX_LATENCY_S, book=book
-    )
-    with start(options) as process:
-        yield Account(Endpoint(process.base_url, named.sub_account_id), api_key)
+    api_key, authorization = secrets.token_urlsafe(), f"Bearer {secrets.token_urlsafe()}"
+    with contextlib.ExitStack() as stack:
+        receipts_url: str | None = None
+        if receipts is not None:
+            from runner.receipts.inside import receiving
+
+            receipts_url = stack.enter_context(receiving(receipts, authorization=authorization))
+        options = SandboxOptions(
+            api_key=api_key,
+            sub_account_id=named.sub_account_id,
+            latency_s=SANDBOX_LATENCY_S,
+            book=book,
+            receipt_authorization=authorization,
+            undelivered_share=SANDBOX_UNDELIVERED,
+            stop_share=SANDBOX_STOPS,
+        )
+        process = stack.enter_context(start(options))
+        yield Account(Endpoint(process.base_url, named.sub_account_id), api_key, receipts_url)
 
 
 def account_of(run: "Run", *, sandbox: bool) -> contextlib.AbstractContextManager[Account]:
     """The account that a run sends with."""
-    return account_for(run.campaign.account, sandbox=sandbox, book=run.places.sandbox_book)
+    return account_for(
+        run.campaign.account,
+        sandbox=sandbox,
+        book=run.places.sandbox_book,
+        receipts=run.places.ledger if run.campaign.awaits_receipts else None,
+    )
 
 
 def _api_key() -> str:

@@ -15,6 +15,8 @@ from runner.errors import InputError, LedgerError
 from runner.ledger.lease import Lease
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger, parse_url
 from runner.ledger.lock import run_lock
+from runner.ledger.purge import purged_at
+from runner.ledger.receipts import settle_by_receipts
 from runner.ledger.spill import merge
 from runner.plan.identity import MessageIds
 from runner.plan.inputs import Inputs
@@ -25,11 +27,12 @@ from runner.plan.planner import Planner
 from runner.plan.saved import changed_messages, is_readable, numbers_under_new_keys, read_messages
 from runner.plan.summary import PlanSummary
 from runner.run.doubts import refuse_the_impossible
+from runner.run.facts import keep_facts
 from runner.run.inputs import inputs_of
 from runner.run.options import canonical, changed_options, described_options
 from runner.run.places import SANDBOX_RUN, Options, Places, places_of
 from runner.run.rules import rules_of
-from runner.run.times import now_us
+from runner.run.times import iso, now_us
 
 
 @dataclass(slots=True)
@@ -156,6 +159,7 @@ class Run:
             self.places.sent_plan.hardlink_to(self.places.plan)
         except OSError:  # a file system without links
             shutil.copy2(self.places.plan, self.places.sent_plan)
+        keep_facts(self.inputs, self.summary, self.places)
         record = self.ledger.begin_run(
             name=self.name,
             run=self.run,
@@ -181,7 +185,8 @@ def take_over(ledger: Ledger, run_id: int) -> tuple[Lease, int]:
     try:
         merge(ledger, run_id)
         died_by = now_us() if until is None else min(now_us(), int(until * 1e6))
-        return lease, ledger.bury_dead_claims(run_id, died_by=died_by)
+        dead = ledger.bury_dead_claims(run_id, died_by=died_by)
+        return lease, max(dead - settle_by_receipts(ledger, run_id), 0)
     except BaseException:
         lease.give_back()
         raise
@@ -215,9 +220,20 @@ def opened(path: Path, options: Options, *, fresh_sandbox: bool = False) -> Iter
             refuse_the_impossible(ledger, name, run, places, options)
             opened_run = Run(inputs, name, run, places, ledger, options.limit, now)
             try:
+                _refuse_purged(opened_run)
                 yield opened_run
             finally:
                 opened_run.close()
+
+
+def _refuse_purged(run: Run) -> None:
+    """A plan would bring the numbers back, and what is sent could not be told from what was."""
+    at = purged_at(run.ledger, run.previous.id) if run.previous else None
+    if at is not None:
+        raise InputError.of(
+            f"{run.name}/{run.run} was purged on {(iso(at) or '')[:10]}: its numbers and texts are gone",
+            "begin another run with --run ID",
+        )
 
 
 def _run_id(campaign: Campaign, options: Options, now: datetime) -> str:

@@ -51,6 +51,29 @@ class Places:
         return self.folder / "results.csv"
 
     @property
+    def results_xlsx(self) -> Path:
+        return self.folder / "results.xlsx"
+
+    @property
+    def page(self) -> Path:
+        return self.folder / "report.html"
+
+    @property
+    def removals(self) -> Path:
+        """The numbers that the receipts call dead: a suppression file."""
+        return self.folder / "numbers-to-remove.csv"
+
+    @property
+    def unmatched(self) -> Path:
+        """What `campaign feedback` was told and could not match."""
+        return self.folder / "feedback-unmatched.csv"
+
+    @property
+    def facts(self) -> Path:
+        """What the campaign asked for when the newest session began, for the report."""
+        return self.folder / "run.json"
+
+    @property
     def ledger_id(self) -> Path:
         """Holds the id of the ledger that this folder's run was sent with."""
         return self.folder / ".ledger"

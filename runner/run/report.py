@@ -1,4 +1,4 @@
-"""The report of a run: results and summary, from the plan that was sent and the ledger."""
+"""The report of a run: results, page and summary, from the plan that was sent and the ledger."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,14 +8,24 @@ from typing import Any
 import orjson
 
 from runner.errors import InputError
-from runner.ledger.ledger import Ledger, MessageRecord, RunRecord
-from runner.models import OutcomeReason, Status
+from runner.ledger.cancellations import cancelled_of
+from runner.ledger.events import events_of
+from runner.ledger.feedback import conversions_of
+from runner.ledger.ledger import Ledger, RunRecord
+from runner.ledger.receipts import of_messages, settle_by_receipts
+from runner.models import ConversionOutcome, OutcomeReason, Status
 from runner.plan.identity import MessageIds
+from runner.plan.money import plain
 from runner.plan.parquet import replacing
 from runner.plan.saved import is_readable
-from runner.report.results import Tally, Unsent, write_results
+from runner.report.page import Page, write_page
+from runner.report.removals import write_removals
+from runner.report.results import Known, Tally, Unsent, write_results
+from runner.run.facts import kept_facts
 from runner.run.places import Places
 from runner.run.times import iso
+
+VERSION = version("campaign-runner")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +38,10 @@ class Report:
     document: dict[str, Any]
 
 
-def write_report(ledger: Ledger, record: RunRecord, places: Places) -> Report:
-    """Write results.parquet, results.csv and summary.json of a run.
+def write_report(ledger: Ledger, record: RunRecord, places: Places, *, unmask: bool = False) -> Report:
+    """Write results.parquet, results.csv, report.html and summary.json of a run, and what else its campaign asks for.
+
+    `unmask` shows whole numbers and a whole text on the page, unless the campaign forbids it.
 
     Raises InputError when the plan that was sent is gone.
     """
@@ -38,18 +50,54 @@ def write_report(ledger: Ledger, record: RunRecord, places: Places) -> Report:
             f"{places.sent_plan} is gone or damaged, so the rows of the recipient file aren't known any more",
             "the ledger still has every message; `campaign run` on the campaign file makes the plan again",
         )
+    # A receipt may have come while the request's answer was still waited for.
+    settle_by_receipts(ledger, record.id)
+    facts = kept_facts(places)
+    mask = facts is not None and facts.mask
+    with_xlsx = facts is not None and "xlsx" in facts.formats
 
-    def lookup(message_ids: Sequence[str]) -> dict[str, MessageRecord]:
-        return ledger.records(record.id, message_ids)
+    def lookup(message_ids: Sequence[str]) -> dict[str, Known]:
+        return known_of(ledger, record.id, message_ids)
 
-    ids = MessageIds(record.name, record.run)
     tally = write_results(
-        places.sent_plan, ids, lookup, _unsent(record), parquet=places.results_parquet, csv=places.results_csv
+        places.sent_plan,
+        MessageIds(record.name, record.run),
+        lookup,
+        _unsent(record),
+        parquet=places.results_parquet,
+        csv=places.results_csv,
+        xlsx=places.results_xlsx if with_xlsx else None,
+        mask=mask,
     )
+    if not with_xlsx:
+        places.results_xlsx.unlink(missing_ok=True)  # of an earlier session: it would say something else
+    write_removals(places.results_parquet, places.removals, mask=mask)
+    page = Page(
+        record=record,
+        tally=tally,
+        facts=facts,
+        events=events_of(ledger, record.id),
+        results=places.results_parquet,
+        version=VERSION,
+        unmask=unmask and not mask,
+    )
+    write_page(places.page, page)
     document = as_json(record, tally, places)
     with replacing(places.summary) as file:
         file.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     return Report(record, tally, places, document)
+
+
+def known_of(ledger: Ledger, run_id: int, message_ids: Sequence[str]) -> dict[str, Known]:
+    """Everything that the ledger knows of some messages; those that were never claimed are absent."""
+    records = ledger.records(run_id, message_ids)
+    receipts = of_messages(ledger, records)
+    conversions = conversions_of(ledger, run_id, message_ids)
+    cancelled = cancelled_of(ledger, run_id, message_ids)
+    return {
+        message_id: Known(record, receipts.get(message_id), conversions.get(message_id), cancelled.get(message_id))
+        for message_id, record in records.items()
+    }
 
 
 def _unsent(record: RunRecord) -> Unsent:
@@ -60,16 +108,26 @@ def _unsent(record: RunRecord) -> Unsent:
 
 
 def as_json(record: RunRecord, tally: Tally, places: Places) -> dict[str, Any]:
-    """summary.json: the figures of a run for programs. Times are ISO 8601, UTC."""
+    """summary.json: the figures of a run for programs. Times are ISO 8601, UTC; amounts are decimal text."""
     reasons: dict[str, dict[str, int]] = {}
     for (status, reason), count in sorted(tally.by_reason.items()):
         reasons.setdefault(status, {})[reason] = count
+    files = {
+        "results_parquet": places.results_parquet,
+        "results_csv": places.results_csv,
+        "results_xlsx": places.results_xlsx,
+        "report": places.page,
+        "summary": places.summary,
+        "plan": places.sent_plan,
+        "numbers_to_remove": places.removals,
+    }
+    optional = {places.results_xlsx, places.removals}
     return {
         "campaign": record.name,
         "run": record.run,
         "sub_account_id": record.sub_account_id,
         "fingerprint": record.fingerprint,
-        "version": version("campaign-runner"),
+        "version": VERSION,
         "created_at": iso(record.created_at),
         "started_at": iso(record.started_at),
         "ended_at": iso(record.ended_at),
@@ -79,10 +137,10 @@ def as_json(record: RunRecord, tally: Tally, places: Places) -> dict[str, Any]:
         "reasons": reasons,
         "error_codes": {str(code): count for code, count in sorted(tally.by_error_code.items())},
         "segments_accepted": tally.segments_accepted,
-        "files": {
-            "results_parquet": str(places.results_parquet),
-            "results_csv": str(places.results_csv),
-            "summary": str(places.summary),
-            "plan": str(places.sent_plan),
-        },
+        "delivery": dict(sorted(tally.by_delivery.items())),
+        "delivery_errors": {str(code): count for code, count in sorted(tally.by_delivery_error.items())},
+        "segments_billed": tally.segments_billed,
+        "billed": {currency: plain(amount) for currency, amount in sorted(tally.billed.items())},
+        "conversions": {outcome.value: tally.converted[outcome] for outcome in ConversionOutcome},
+        "files": {name: str(path) for name, path in files.items() if path not in optional or path.exists()},
     }

@@ -6,10 +6,12 @@ from datetime import datetime
 from runner.campaign import Campaign, Missing
 from runner.ledger.cooldown import prepare, recent
 from runner.ledger.ledger import Ledger
-from runner.models import Cooldown
+from runner.ledger.optouts import is_anybody_out, opted_out
+from runner.models import Cooldown, Exclusion
 from runner.plan.inputs import Inputs
-from runner.plan.narrowing import Limit, Recent, Sample, Sent, Timing
+from runner.plan.narrowing import Limit, OptedOut, Recent, Sample, Sent, Timing
 from runner.plan.planner import Rules
+from runner.run.optouts import exclusion_of
 
 
 def rules_of(inputs: Inputs, *, limit: int | None, now: datetime, ledger: Ledger, sent: Sent | None) -> Rules:
@@ -20,6 +22,7 @@ def rules_of(inputs: Inputs, *, limit: int | None, now: datetime, ledger: Ledger
     return Rules(
         carried=campaign.report.columns,
         missing_fails=campaign.message.missing is Missing.ERROR,
+        opted_out=_opted_out(ledger),
         sample=Sample(campaign.name, recipients.sample) if recipients.sample else None,
         timing=Timing(campaign.window.hours(campaign.timezone), now) if campaign.window else None,
         cooldown=(cooldown, _recent(ledger, cooldown, now)) if cooldown else None,
@@ -32,6 +35,17 @@ def rules_of(inputs: Inputs, *, limit: int | None, now: datetime, ledger: Ledger
 def cooldown_of(campaign: Campaign) -> Cooldown | None:
     cooldown = campaign.recipients.cooldown
     return Cooldown(cooldown.messages, int(cooldown.per.total_seconds())) if cooldown else None
+
+
+def _opted_out(ledger: Ledger) -> OptedOut | None:
+    if not is_anybody_out(ledger):  # who opts out while the plan is made is refused when their message is claimed
+        return None
+
+    def of(destinations: Sequence[str]) -> Mapping[str, Exclusion]:
+        found = opted_out(ledger, destinations)
+        return {destination: exclusion_of(one) for destination, one in found.items()}
+
+    return of
 
 
 def _recent(ledger: Ledger, cooldown: Cooldown, now: datetime) -> Recent:

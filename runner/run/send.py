@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 import random
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from runner.dispatch.budget import Budget
@@ -15,10 +15,12 @@ from runner.dispatch.fuse import Fuses
 from runner.dispatch.pace import Pace
 from runner.dispatch.retry import Backoff
 from runner.errors import LedgerError
+from runner.ledger.events import note_events
 from runner.ledger.ledger import RunRecord
+from runner.ledger.receipts import adopt, told_of
 from runner.ledger.spill import Spill, spill_path
 from runner.ledger.writer import LedgerWriter
-from runner.models import Message, Outcome, OutcomeReason, Outside
+from runner.models import Event, EventKind, Message, Outcome, OutcomeReason, Outside
 from runner.plan.hours import WindowGate
 from runner.plan.saved import read_messages
 from runner.plan.schedule import last_departure
@@ -26,6 +28,7 @@ from runner.provider.client import Client
 from runner.provider.payload import PayloadBuilder
 from runner.run.account import Account
 from runner.run.job import Run
+from runner.run.loops import loop_factory
 from runner.run.options import send_options
 from runner.run.rules import cooldown_of
 from runner.run.signals import told_of_signals
@@ -46,9 +49,10 @@ def send(
     SIGTERM stop gently; a second one no longer waits for the answers in flight.
     """
     record = run.begin()
+    _note(run, record, Event(EventKind.STARTED, record.started_at))
     stop: Stop | None = Stop(OutcomeReason.INTERRUPTED, "it ended unexpectedly")
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             stop = runner.run(_send(run, record, account, progress, show, ignored_fuses))
     except LedgerError as error:
         stop = Stop(OutcomeReason.INTERRUPTED, str(error))
@@ -56,13 +60,21 @@ def send(
         raise LedgerError(words) from error
     finally:
         with contextlib.suppress(LedgerError):  # a ledger that failed has been reported already
+            now = now_us()
             run.ledger.end_run(
                 record.id,
-                now=now_us(),
+                now=now,
                 stop_reason=stop.reason.value if stop else None,
                 stop_detail=stop.detail if stop else None,
             )
+            end = Event(EventKind.STOPPED, now, detail=stop.detail) if stop else Event(EventKind.ENDED, now)
+            _note(run, record, *progress.events, end)
     return stop
+
+
+def _note(run: Run, record: RunRecord, *events: Event) -> None:
+    with contextlib.suppress(LedgerError):  # only for the report: a claim would say that the ledger failed
+        note_events(run.ledger, record.id, events)
 
 
 async def _send(
@@ -73,7 +85,10 @@ async def _send(
     show: Callable[[], Awaitable[None]],
     ignored_fuses: Collection[str],
 ) -> Stop | None:
-    payload = PayloadBuilder(send_options(run.campaign))
+    options = send_options(run.campaign)
+    if account.receipts_url:
+        options = replace(options, dlr_callback_url=account.receipts_url)
+    payload = PayloadBuilder(options)
     hours = run.campaign.window.hours(run.campaign.timezone) if run.campaign.window else None
     last = last_departure(run.campaign, run.now)
     not_after = last[0].timestamp() if last else None
@@ -139,7 +154,12 @@ async def _left(run: Run, record: RunRecord) -> AsyncIterator[Message]:
         if batch is None:
             return None
         claimed = run.ledger.claimed(record.id, [message.message_id for message in batch])
-        return [message for message in batch if message.message_id not in claimed]
+        left = [message for message in batch if message.message_id not in claimed]
+        # Whom a receipt says that they got it, though the ledger doesn't know, must not get it again.
+        told = told_of(run.ledger, [message.message_id for message in left])
+        if told:
+            adopt(run.ledger, record.id, [(one, told[one.message_id]) for one in left if one.message_id in told])
+        return [message for message in left if message.message_id not in told]
 
     while (batch := await asyncio.to_thread(next_batch)) is not None:
         for message in batch:
@@ -161,11 +181,3 @@ def _stopping_on_signals(dispatcher: Dispatcher) -> Iterator[None]:
 
     with told_of_signals(on_signal):
         yield
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    if sys.platform == "win32":
-        return None
-    import uvloop
-
-    return uvloop.new_event_loop

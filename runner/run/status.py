@@ -1,17 +1,19 @@
 """How far runs are, from the ledger alone; also while they are going."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from runner.errors import InputError
+from runner.ledger.figures import counts_and_claims, delivery_of, newest_event, opted_out, outcomes_of
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger
 from runner.ledger.lock import is_locked
 from runner.ledger.tables import SENDING
-from runner.models import Status
+from runner.models import ConversionOutcome, DeliveryState, Event, EventKind, Status
 from runner.run.places import SANDBOX_RUN, Options, Places, ledger_url, places_of, reports_folder
-from runner.run.times import iso
+from runner.run.times import iso, now_us
 
 
 @contextlib.contextmanager
@@ -39,48 +41,159 @@ def _known(ledger: Ledger) -> str:
     return f"it knows {', '.join(names[-10:])}" if names else "it is empty: start a campaign with `campaign run FILE`"
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the ledger says at one moment: a document for each run, oldest first, and how many numbers opted out."""
+
+    runs: list[dict[str, Any]]
+    optouts: int
+
+    @property
+    def going(self) -> list[dict[str, Any]]:
+        """The runs that some process is sending at this moment."""
+        return [run for run in self.runs if run["state"] in _GOING]
+
+
 def statuses(name: str | None, run: str | None, options: Options) -> list[dict[str, Any]]:
     """Every run of the ledger that matches, with its counts by status; oldest first."""
+    return Watch(name, run, options).look(now_us()).runs
+
+
+def ledger_urls(options: Options, name: str | None = None, run: str | None = None) -> list[str]:
+    """The ledgers that may know these runs: one, or those of all sandbox runs, each of which has its own."""
     if name and (run == SANDBOX_RUN or options.sandbox):
-        urls = [places_of(name, SANDBOX_RUN, options).ledger]
-    elif options.sandbox:
-        urls = [str(path) for path in sorted(reports_folder(options).glob(f"*/{SANDBOX_RUN}/ledger.sqlite3"))]
-    else:
-        urls = [ledger_url(options)]
-    found: list[dict[str, Any]] = []
-    for url in urls:
-        with open_ledger(url, create=False) as ledger:
-            found += [_status(ledger, record) for record in ledger.runs(name, run)]
-    if name and not found:
-        raise InputError.of(_not_known(urls[0], name, run), "see `campaign status`")
-    return found
+        return [places_of(name, SANDBOX_RUN, options).ledger]
+    if options.sandbox:
+        return [str(path) for path in sorted(reports_folder(options).glob(f"*/{SANDBOX_RUN}/ledger.sqlite3"))]
+    return [ledger_url(options)]
 
 
-def _status(ledger: Ledger, record: RunRecord) -> dict[str, Any]:
-    counts = ledger.counts(record.id)
+class Watch:
+    """Looks at the runs that match, again and again. Only reads, and holds nothing between two looks.
+
+    A look reads every message of the runs that it counts, and finds the receipt of each; so `quick` looks leave
+    delivery out, and count again only what may have changed.
+    """
+
+    def __init__(self, name: str | None, run: str | None, options: Options) -> None:
+        self._name, self._run = name, run
+        self._urls = ledger_urls(options, name, run)
+        self._at_rest: dict[tuple[str, RunRecord], dict[str, Any]] = {}
+
+    def look(self, now: int, *, quick: bool = False) -> Look:
+        """Read the ledger; `now` is microseconds since the epoch.
+
+        Raises InputError when there is no ledger, or no run of that name in it.
+        """
+        found: list[dict[str, Any]] = []
+        optouts = 0
+        for url in self._urls:
+            with open_ledger(url, create=False) as ledger:
+                optouts += opted_out(ledger)
+                read = self._quickly if quick else _status
+                found += [read(ledger, record, now) for record in ledger.runs(self._name, self._run)]
+        if self._name and not found:
+            raise InputError.of(_not_known(self._urls[0], self._name, self._run), "see `campaign status`")
+        return Look(found, optouts)
+
+    def _quickly(self, ledger: Ledger, record: RunRecord, now: int) -> dict[str, Any]:
+        # Whether it goes on is asked each time: a run that was killed may be started again at any moment.
+        place = (str(ledger.path), record)
+        if record.ended_at is None and is_locked(ledger.path, record.name, record.run):
+            self._at_rest.pop(place, None)
+        if place not in self._at_rest:
+            status = _counts(ledger, record, now)
+            if status["state"] in _GOING:
+                return status
+            self._at_rest[place] = status
+        return self._at_rest[place]
+
+
+_GOING = ("sending", "waiting")
+
+
+def _status(ledger: Ledger, record: RunRecord, now: int) -> dict[str, Any]:
+    status = _counts(ledger, record, now)
+    delivery, outcomes = delivery_of(ledger, record.id), outcomes_of(ledger, record.id)
+    is_known = delivery.told or delivery[DeliveryState.CANCELLED]
+    return {
+        **status,
+        "delivery": {state: count for state, count in sorted(delivery.items()) if count} if is_known else {},
+        "delivered_share": delivery.delivered / delivery.total() if delivery.told else None,
+        "conversions": {outcome.value: outcomes[outcome] for outcome in ConversionOutcome},
+    }
+
+
+def _counts(ledger: Ledger, record: RunRecord, now: int) -> dict[str, Any]:
+    # At least a second: a clock that was set back makes no rate of a million.
+    spans = [min(span, max(now - record.started_at, 1_000_000)) for span in _SPANS_US]
+    counts, claimed = counts_and_claims(ledger, record.id, [now - span for span in spans])
     settled = {
         status.value: counts.get(status.value, 0) for status in (Status.ACCEPTED, Status.REJECTED, Status.UNKNOWN)
     }
     sending = counts.get(SENDING, 0)
     unsent = max(record.to_send - sum(settled.values()) - sending, 0)
-    state = _state(ledger, record, unsent)
+    state = state_of(ledger, record, unsent)
+    rate = rate_now(claimed, spans) if state in _GOING else None
     return {
         "campaign": record.name,
         "run": record.run,
         "state": state,
         "waiting_for": record.stop_detail if state == "waiting" else None,
+        "held_up_by": _held_up_by(newest_event(ledger, record.id), now) if state == "sending" else None,
         "rows": record.rows,
         "to_send": record.to_send,
         **settled,
         "sending": sending,
         "unsent": unsent,
+        "rate_now": round(rate, 3) if rate is not None else None,
+        "eta": _eta(now, unsent, rate) if state == "sending" else None,
         "started_at": iso(record.started_at),
         "ended_at": iso(record.ended_at),
         "stopped": {"reason": record.stop_reason, "detail": record.stop_detail} if record.stop_reason else None,
     }
 
 
-def _state(ledger: Ledger, record: RunRecord, unsent: int) -> str:
+_SPANS_US = (5_000_000, 60_000_000, 3_600_000_000)
+_FEW = 10
+
+
+def rate_now(claimed: Sequence[int], spans: Sequence[int]) -> float:
+    """Messages per second of late, from how many were claimed within each of these spans (microseconds, growing).
+
+    The shortest span in which, going by the next longer one, at least ten should have been claimed: at 200/s that
+    shows a pause after seconds, and 6/min isn't shown as nothing. Pure.
+    """
+    for place in range(len(spans) - 1):
+        longer = place + 1
+        if claimed[longer] * spans[place] >= _FEW * spans[longer]:
+            return claimed[place] * 1e6 / spans[place]
+    return claimed[-1] * 1e6 / spans[-1]
+
+
+def _eta(now: int, unsent: int, rate: float | None) -> str | None:
+    if not rate:
+        return None
+    try:
+        return iso(now + int(unsent / rate * 1e6))
+    except (OverflowError, ValueError):  # a run of ten million at one in an hour would end after the year 9999
+        return None
+
+
+_HELD_UP = (EventKind.THROTTLED, EventKind.UNREACHABLE)
+_HELD_UP_FOR_US = 10_000_000
+
+
+def _held_up_by(newest: Event | None, now: int) -> str | None:
+    """What holds sending up, if the newest thing that happened is that, and not long ago."""
+    if newest is None or newest.kind not in _HELD_UP:
+        return None
+    lasts_until = newest.at + int((newest.seconds or 0) * 1e6) + _HELD_UP_FOR_US
+    return newest.kind.value if now <= lasts_until else None
+
+
+def state_of(ledger: Ledger, record: RunRecord, unsent: int) -> str:
+    """`sending`, `waiting`, `killed`, `stopped` or `finished`; `unsent` messages of the plan haven't left."""
     if record.ended_at is None:
         if not is_locked(ledger.path, record.name, record.run):
             return "killed"

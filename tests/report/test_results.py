@@ -13,7 +13,7 @@ import pytest
 from runner.ledger.ledger import MessageRecord
 from runner.models import OutcomeReason
 from runner.plan.identity import MessageIds
-from runner.report.results import COLUMNS, Tally, Unsent, write_results
+from runner.report.results import COLUMNS, Known, Tally, Unsent, write_results
 from tests.plan.folder import CAMPAIGN, planned, write_folder
 
 IDS = MessageIds("welcome", "main")
@@ -26,7 +26,10 @@ TYPES = {
     "reason": pl.String, "detail": pl.String, "umid": pl.String, "client_message_id": pl.String,
     "encoding": pl.String, "segments": pl.Int8, "attempts": pl.Int32, "http_status": pl.Int16,
     "error_code": pl.Int32, "error_id": pl.String, "sent_at": pl.Datetime("us", "UTC"),
-    "answered_at": pl.Datetime("us", "UTC"), "latency_ms": pl.Float64, "city": pl.String,
+    "answered_at": pl.Datetime("us", "UTC"), "latency_ms": pl.Float64, "delivery_state": pl.String,
+    "delivery_detail": pl.String, "delivery_error": pl.Int32, "delivered_at": pl.Datetime("us", "UTC"),
+    "billed_segments": pl.Int16, "billed_price": pl.Decimal(18, 6), "billed_currency": pl.String,
+    "outcome": pl.String, "converted_at": pl.Datetime("us", "UTC"), "city": pl.String,
 }  # fmt: skip
 
 
@@ -48,8 +51,8 @@ LEDGER = [
 PEOPLE = "".join(f"{n},+658123456{n},N{n},c{n}\n" for n in range(1, 6)) + "6,12,Fay,c6\n"
 
 
-def lookup(message_ids: Sequence[str]) -> Mapping[str, MessageRecord]:
-    return {found.message_id: found for found in LEDGER if found.message_id in message_ids}
+def lookup(message_ids: Sequence[str]) -> Mapping[str, Known]:
+    return {found.message_id: Known(found) for found in LEDGER if found.message_id in message_ids}
 
 
 def written(folder: Path, people: str = PEOPLE, campaign: str = CARRYING, unsent: Unsent = STOPPED) -> Tally:

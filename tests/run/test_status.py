@@ -6,14 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import insert
 
 from runner.errors import InputError
+from runner.ledger.events import note_events
 from runner.ledger.ledger import open_ledger
 from runner.ledger.lock import is_locked, run_lock
 from runner.ledger.tables import messages
+from runner.models import Event, EventKind
 from runner.run.places import Options
-from runner.run.status import recorded, statuses
+from runner.run.status import Watch, rate_now, recorded, statuses
+from tests.ledger.filled import Filled
 
 NOTHING: dict[str, int] = {}
 COUNTS = {"accepted": 3, "rejected": 1, "unknown": 2, "sending": 1}
@@ -68,6 +73,12 @@ def test_every_figure(ledger: Path) -> None:
         "started_at": "1970-01-01T00:00:00.000Z",
         "ended_at": "1970-01-01T00:00:02.000Z",
         "stopped": {"reason": "interrupted", "detail": "stopped by Ctrl-C"},
+        "held_up_by": None,
+        "rate_now": None,
+        "eta": None,
+        "delivery": {},
+        "delivered_share": None,
+        "conversions": {"success": 0, "failure": 0},
     } == status_of(ledger)
 
 
@@ -165,3 +176,129 @@ def test_without_a_ledger(ledger: Path) -> None:
     with pytest.raises(InputError, match="there is no ledger at"):
         statuses(None, None, Options(ledger=str(ledger)))
     assert [] == list(ledger.parent.iterdir())
+
+
+SECOND = 1_000_000
+SPANS = (5 * SECOND, 60 * SECOND, 3600 * SECOND)
+
+
+@pytest.mark.parametrize(
+    ("claimed", "expected"),
+    [
+        ((1_000, 12_000, 15_000), 200.0),
+        ((0, 11_000, 15_000), 0.0),  # paused a few seconds ago
+        ((1, 6, 360), 0.1),  # 6/min: five seconds say nothing
+        ((0, 0, 360), 0.1),  # nor does a minute
+        ((0, 0, 2), 2 / 3600),
+        ((0, 0, 0), 0.0),
+    ],
+)
+def test_the_rate_of_late(claimed: tuple[int, ...], expected: float) -> None:
+    assert expected == pytest.approx(rate_now(claimed, SPANS))
+
+
+@given(per_second=st.floats(0.01, 3_000), age=st.integers(1, 10_000))
+def test_a_steady_rate_is_told_as_it_is(per_second: float, age: int) -> None:
+    spans = [min(span, age * SECOND) for span in SPANS]
+    claimed = [int(per_second * span / SECOND) for span in spans]
+    slack = SECOND / min(span for span in spans if per_second * span / SECOND >= 9 or span == spans[-1])
+    assert per_second == pytest.approx(rate_now(claimed, spans), abs=slack + 1e-9)
+
+
+def test_rate_and_end_of_a_run_that_goes(ledger: Path) -> None:
+    started, now = 1_000 * SECOND, 1_100 * SECOND
+    with Filled(ledger) as filled:
+        run = filled.run(at=started, to_send=1_000)
+        filled.messages(run, 200, claimed_at=now - 30 * SECOND)
+        filled.messages(run, 50, status="sending", claimed_at=now - SECOND)
+    watch = Watch("welcome", None, Options(ledger=str(ledger)))
+    with run_lock(ledger, "welcome", "main"):
+        [found] = watch.look(now).runs
+        assert (10.0, "1970-01-01T00:19:35.000Z") == (found["rate_now"], found["eta"])
+        [found] = watch.look(now + 20 * SECOND).runs
+        assert (0.0, None) == (found["rate_now"], found["eta"])
+    [found] = watch.look(now).runs
+    assert ("killed", None, None) == (found["state"], found["rate_now"], found["eta"])
+
+
+def test_a_clock_that_was_set_back(ledger: Path) -> None:
+    with Filled(ledger) as filled:
+        filled.messages(filled.run(at=100 * SECOND), 5, claimed_at=101 * SECOND)
+    with run_lock(ledger, "welcome", "main"):
+        [found] = Watch("welcome", None, Options(ledger=str(ledger))).look(1).runs
+    assert 5.0 == found["rate_now"]
+
+
+def test_the_end_of_time_is_not_told(ledger: Path) -> None:
+    now = 1_795_000_000 * SECOND
+    with Filled(ledger) as filled:
+        filled.messages(filled.run(at=now - 3_600 * SECOND, to_send=100_000_000), 1, claimed_at=now - SECOND)
+    with run_lock(ledger, "welcome", "main"):
+        [found] = Watch("welcome", None, Options(ledger=str(ledger))).look(now).runs
+    assert None is found["eta"]
+
+
+def test_delivery_and_conversion(ledger: Path) -> None:
+    with Filled(ledger) as filled:
+        run = filled.run()
+        filled.messages(run, 3, receipt={"state": "delivered"}, outcome="success")
+        filled.messages(run, 1, receipt={"state": "undelivered"}, outcome="failure")
+        filled.messages(run, 4)
+        filled.opt_out("+12025550101")
+    found = status_of(ledger)
+    assert {"delivered": 3, "undelivered": 1, "pending": 4} == found["delivery"]
+    assert (0.375, {"success": 3, "failure": 1}) == (found["delivered_share"], found["conversions"])
+    assert 1 == Watch(None, None, Options(ledger=str(ledger))).look(0).optouts
+
+
+@pytest.mark.parametrize(
+    ("event", "held_up_by"),
+    [
+        (Event(EventKind.THROTTLED, 100 * SECOND, 30.0), "throttled"),
+        (Event(EventKind.UNREACHABLE, 135 * SECOND), "unreachable"),
+        (Event(EventKind.THROTTLED, 100 * SECOND, 1.0), None),
+        (Event(EventKind.STARTED, 139 * SECOND), None),
+    ],
+)
+def test_what_holds_sending_up(ledger: Path, event: Event, held_up_by: str | None) -> None:
+    with Filled(ledger) as filled:
+        note_events(filled.ledger, filled.run(), [event])
+    with run_lock(ledger, "welcome", "main"):
+        [found] = Watch("welcome", None, Options(ledger=str(ledger))).look(140 * SECOND).runs
+    assert held_up_by == found["held_up_by"]
+
+
+def test_quick_looks_see_what_goes_and_what_goes_again(ledger: Path) -> None:
+    watch = Watch(None, None, Options(ledger=str(ledger)))
+    with Filled(ledger) as filled:
+        going, ended, killed = (filled.run(run=run) for run in ("going", "ended", "killed"))
+        filled.end(ended)
+        with run_lock(ledger, "welcome", "going"):
+            filled.messages(going, 2)
+            assert [2, 0, 0] == [run["accepted"] for run in watch.look(0, quick=True).runs]
+            filled.messages(going, 1)
+            filled.messages(killed, 1)
+            with run_lock(ledger, "welcome", "killed"):
+                look = watch.look(0, quick=True)
+            assert [3, 0, 1] == [run["accepted"] for run in look.runs]
+            assert ["going", "killed"] == [run["run"] for run in look.going]
+        filled.end(going)
+        filled.run(run="ended")
+        with run_lock(ledger, "welcome", "ended"):
+            filled.messages(ended, 4)
+            look = watch.look(0, quick=True)
+    assert [3, 4, 1] == [run["accepted"] for run in look.runs]
+    assert ["ended"] == [run["run"] for run in look.going]
+
+
+def test_looking_leaves_no_lock_behind(ledger: Path) -> None:
+    """A look that went on reading would keep the run's log of changes from ever being folded into the ledger."""
+    watch = Watch(None, None, Options(ledger=str(ledger)))
+    with Filled(ledger) as filled:
+        run = filled.run()
+        filled.messages(run, 50, receipt={"state": "sent"})
+        watch.look(0)
+        watch.look(0, quick=True)
+        with filled.ledger.engine.connect() as connection:
+            busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+    assert 0 == busy

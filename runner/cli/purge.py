@@ -1,0 +1,97 @@
+"""`campaign purge`: take the people out of a run that is done with, and keep its counts."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from runner.cli.console import ask, clean, human, is_terminal, print_json, print_wrapped
+from runner.cli.options import Json, LedgerUrl, Reports, parse_target
+from runner.errors import InputError, StoppedError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from runner.run.purge import Standing
+
+NAME = "purge"
+
+
+def command(
+    target: Annotated[str, typer.Argument(metavar="NAME/RUN", help="The campaign and the run, both.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Purge without asking.")] = False,
+    ledger: LedgerUrl = None,
+    reports: Reports = None,
+    as_json: Json = False,
+) -> int:
+    """Remove numbers, keys and texts of a run for good, and keep its counts."""
+    name, run = parse_target(target)
+    if run is None:
+        raise InputError.of(
+            f"which run of {name} is to be purged?", f"write NAME/RUN; `campaign status {name}` shows its runs"
+        )
+    from runner.plan.saved import is_readable
+    from runner.run.places import Options
+    from runner.run.purge import purge, purging, standing_of
+    from runner.run.report import write_report
+    from runner.run.times import iso
+
+    console = human(as_json=as_json)
+    with purging(name, run, Options(ledger=ledger, reports=reports)) as (opened, record, places):
+        standing = standing_of(opened, record)
+        _say_what_it_means(console, f"{name}/{run}", standing)
+        _confirm(f"{name}/{run}", yes=yes)
+        purged = purge(opened, record, places)
+        document = None
+        if is_readable(places.sent_plan):
+            [newest] = opened.runs(name, run)  # without the words of its stop
+            document = write_report(opened, newest, places).document
+        since = iso(standing_of(opened, record).purged_at)
+    console.print(f"\npurged: {_messages(purged.messages)} in the ledger no longer name anybody", style="bold")
+    if document:
+        print_wrapped(console, f"the counts are in {places.page} and {places.summary}")
+    else:
+        print_wrapped(
+            console, f"the report was not written anew: {places.sent_plan} is gone; the ledger has the counts"
+        )
+    for path in purged.left:
+        print_wrapped(console, f"look: {clean(str(path))} is no file of the run's, and was left as it is", "yellow")
+    if as_json:
+        left = [str(path) for path in purged.left]
+        print_json({"campaign": name, "run": run, "purged_at": since, "messages": purged.messages, "left": left})
+    return 0
+
+
+def _say_what_it_means(console: "Console", run: str, standing: "Standing") -> None:
+    console.print(f"\npurge {run}", style="bold")
+    for words in (
+        f"goes for good: numbers, keys, texts and carried columns of {_messages(standing.messages)}, from the ledger, "
+        "the plans and the results",
+        "stays: the counts; the messages' ids, which are hashes of their keys; opt-outs, which protect people",
+        "ends: the run can't be sent again, and other campaigns' cooldowns no longer count its messages",
+        "is not touched: the campaign's own recipient file, and copies that somebody made",
+    ):
+        print_wrapped(console, words)
+    if standing.unsent:
+        print_wrapped(
+            console, f"look: {_messages(standing.unsent)} of the plan not sent yet, which never will be", "yellow"
+        )
+    if standing.unknown:
+        words = (
+            f"look: {_messages(standing.unknown)} unknown; `campaign reconcile` can still settle them for the counts"
+        )
+        print_wrapped(console, f"{words}, and those that were not received can't be sent any more", "yellow")
+    if standing.purged_at:
+        print_wrapped(console, "it was purged before; this finishes what that one may have left")
+
+
+def _confirm(run: str, *, yes: bool) -> None:
+    if yes:
+        return
+    if not is_terminal():
+        raise InputError.of("nothing was changed: there is no terminal to ask on", "add --yes to purge without asking")
+    if not ask(f"\nPurge {run}? This can't be undone."):
+        raise StoppedError("not confirmed: nothing was changed")
+
+
+def _messages(count: int) -> str:
+    return "1 message" if count == 1 else f"{count:,} messages"

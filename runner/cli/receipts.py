@@ -1,0 +1,116 @@
+"""`campaign receipts`: take the delivery receipts and replies that the provider posts."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from runner.cli.console import human, print_document, print_json, print_wrapped
+from runner.cli.options import Json, LedgerUrl, Reports
+from runner.errors import InputError
+
+if TYPE_CHECKING:
+    from runner.receipts.loading import Loaded
+
+NAME = "receipts"
+
+_KINDS = {
+    "receipt": "receipts",
+    "opt_out": "opted out",
+    "opt_in": "opted in again",
+    "reply": "other replies",
+    "unusable": "replies from no number",
+    "ignored": "other events",
+    "refused": "requests refused",
+}
+
+
+def command(
+    port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.", min=0, max=65535)] = 8090,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    auth_header_env: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The environment variable with the Authorization header that is expected."),
+    ] = None,
+    words: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Words that opt out and in, instead of the built-in ones (CSV).")
+    ] = None,
+    print_words: Annotated[bool, typer.Option("--print-words", help="Print the built-in words as such a CSV.")] = False,
+    load: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Take events from a file of JSON lines (-: standard input).")
+    ] = None,
+    ledger: LedgerUrl = None,
+    reports: Reports = None,
+    as_json: Json = False,
+) -> int:
+    """Take delivery receipts and replies from the provider, until Ctrl-C."""
+    from runner.run.places import Options
+    from runner.run.receipts import authorization_in, load_file, serve
+
+    if print_words:
+        from runner.receipts.words import as_csv
+
+        print_document(as_csv())
+        return 0
+    options = Options(ledger=ledger, reports=reports)
+    console = human(as_json=as_json)
+    if load is not None:
+        loaded = load_file(options, None if str(load) == "-" else load, words=words)
+        _show(loaded, str(load), as_json=as_json)
+        return 1 if loaded.bad else 0
+    authorization = authorization_in(auth_header_env)
+
+    def on_ready(url: str, ledger_path: Path) -> None:
+        console.print(f"taking receipts and replies on {url} into {ledger_path}")
+        if authorization is None:
+            words = "without --auth-header-env whoever reaches this port can post; that is this computer alone"
+            print_wrapped(console, f"look: {words}, and whatever a proxy lets through", "yellow")
+        console.print("Ctrl-C ends it.")
+
+    def on_news(counts: Mapping[str, int]) -> None:
+        console.print(_in_words(counts))
+
+    counts = serve(
+        options,
+        host=host,
+        port=port,
+        authorization=authorization,
+        words=words,
+        on_ready=on_ready,
+        on_news=on_news,
+    )
+    console.print(f"ended: {_in_words(counts) or 'nothing came'}")
+    if as_json:
+        print_json({kind: counts[kind] for kind in _KINDS})
+    return 0
+
+
+def _show(loaded: "Loaded", file: str, *, as_json: bool) -> None:
+    console = human(as_json=as_json)
+    if not loaded.lines:
+        raise InputError.of(f"{file} has no line", "name a file of JSON lines, each an event as the provider posts it")
+    console.print(f"{loaded.lines:,} lines: {_in_words(loaded.counts) or 'nothing that could be taken'}")
+    if loaded.settled:
+        print_wrapped(
+            console, f"{loaded.settled:,} unknown messages have arrived after all: they count as accepted now"
+        )
+    if loaded.bad:
+        print_wrapped(console, f"look: {loaded.bad:,} lines are no event; the others are taken", "yellow")
+        for line, why in loaded.examples:
+            print_wrapped(console, f"  {file}:{line}: {why}")
+    if as_json:
+        bad = [{"line": line, "why": why} for line, why in loaded.examples]
+        print_json(
+            {
+                "lines": loaded.lines,
+                "taken": {kind: loaded.counts[kind] for kind in _KINDS if kind != "refused"},
+                "settled": loaded.settled,
+                "bad": loaded.bad,
+                "bad_examples": bad,
+            }
+        )
+
+
+def _in_words(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{counts[kind]:,} {words}" for kind, words in _KINDS.items() if counts.get(kind))

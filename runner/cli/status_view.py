@@ -1,0 +1,207 @@
+"""What `campaign status` shows: tables of all runs, or a live view of those that are going; at 80 columns."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from runner.cli.console import clean, print_wrapped
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from runner.run.status import Look
+
+Document = Mapping[str, Any]
+"""What the ledger says of one run, as `--json` has it."""
+
+_COUNTS = ("to_send", "accepted", "rejected", "unknown", "sending", "unsent")
+_BAR = 24
+_NAME_WIDTH, _LEAST_NAME_WIDTH = 14, 6
+
+_REACHED = ("delivered", "read")
+_FAILED = ("undelivered", "rejected", "failed")
+_NO_RECEIPT = ("pending", "unknown")
+_LATER = (
+    ("delivered", _REACHED), ("of\naccepted", ()), ("not\ndelivered", _FAILED),
+    ("on its\nway", ("queued", "sent", "delivered_to_operator")), ("cancelled", ("cancelled",)),
+    ("no\nreceipt", _NO_RECEIPT),
+)  # fmt: skip
+_CONVERTED = (("converted", "success"), ("not\nconverted", "failure"))
+
+_HELD_UP = {"throttled": "held up by the provider's rate limit", "unreachable": "the provider can't be reached"}
+
+
+def show_status(console: "Console", look: "Look") -> None:
+    """All runs: how far they are, what is known of delivery and conversion since, and how many opted out."""
+    if not look.runs:
+        console.print("no run yet: start one with `campaign run FILE`")
+        return
+    _show_table(console, look.runs, _progress(look.runs))
+    # A watch that was broken off has no delivery: it would have taken long to count.
+    if known := [run for run in look.runs if run.get("delivery") or any(run.get("conversions", {}).values())]:
+        for columns in _later(known, console.width):
+            console.print()
+            _show_table(console, known, columns)
+    for run in look.runs:
+        for words in _reasons(run):
+            print_wrapped(console, f"{_name(run)} {words}")
+    if look.optouts:
+        numbers = "1 number wants" if look.optouts == 1 else f"{look.optouts:,} numbers want"
+        console.print(f"{numbers} no more messages; see `campaign optouts list`")
+
+
+Columns = Mapping[str, Sequence[str]]
+"""Cells under their label, one for each run. A label may have two lines."""
+
+
+def _progress(runs: Sequence[Document]) -> Columns:
+    columns = {"state": [run["state"] for run in runs]}
+    for name in _COUNTS:
+        if name == "to_send" or any(run[name] for run in runs):
+            columns[name.replace("_", " ")] = [f"{run[name]:,}" for run in runs]
+    return columns
+
+
+def _later(known: Sequence[Document], width: int) -> list[Columns]:
+    """Delivery and conversion, of the runs of which anything is known: side by side where `width` allows it."""
+    delivery: dict[str, list[str]] = {}
+    told = [run for run in known if run["delivery"]]
+    for label, states in _LATER:
+        if not states and told:
+            delivery[label] = [_share(run["delivered_share"]) for run in known]
+        elif any(_of(run, states) for run in told) or (told and states == _REACHED):
+            delivery[label] = [f"{_of(run, states):,}" if run["delivery"] else "" for run in known]
+    conversion = {
+        label: [f"{run['conversions'][outcome]:,}" for run in known]
+        for label, outcome in _CONVERTED
+        if any(run["conversions"][outcome] for run in known)
+    }
+    together = delivery | conversion
+    parts = [together] if _fits(known, together, width, _NAME_WIDTH) else [delivery, conversion]
+    return [part for part in parts if part]
+
+
+def _fits(runs: Sequence[Document], columns: Columns, width: int, name_width: int) -> bool:
+    """Whether no cell is broken, and no name before its `name_width`th character."""
+    cells = sum(max(map(len, [*label.split("\n"), *column])) + 2 for label, column in columns.items())
+    return cells + min(name_width, max(len(_name(run)) for run in runs)) <= width
+
+
+def _show_table(console: "Console", runs: Sequence[Document], columns: Columns) -> None:
+    from rich.table import Table
+
+    rows = list(zip(*columns.values(), strict=True))
+    if not _fits(runs, columns, console.width, _LEAST_NAME_WIDTH):
+        for run, row in zip(runs, rows, strict=True):
+            cells = ", ".join(
+                f"{label} {cell}".replace("\n", " ") for label, cell in zip(columns, row, strict=True) if cell
+            )
+            print_wrapped(console, f"{_name(run)}: {cells}")
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("run", overflow="fold", vertical="bottom")
+    for label in columns:
+        table.add_column(label, justify="left" if label == "state" else "right", no_wrap=True, vertical="bottom")
+    for run, row in zip(runs, rows, strict=True):
+        table.add_row(_name(run), *row)
+    console.print(table)
+
+
+def _of(run: Document, states: Iterable[str]) -> int:
+    return sum(run["delivery"].get(state, 0) for state in states)
+
+
+def _share(share: float | None) -> str:
+    if share is None:
+        return ""
+    # Only all of them are 100%.
+    return f"{min(share, 0.999 if share < 1 else 1):.1%}".replace(".0%", "%")
+
+
+def _reasons(run: Document) -> Iterable[str]:
+    if run["waiting_for"]:
+        yield f"waits for {run['waiting_for']}"
+    if run["held_up_by"]:
+        yield f"goes slowly: {_HELD_UP[run['held_up_by']]}"
+    if run["stopped"]:
+        yield f"stopped: {run['stopped']['detail']}"
+
+
+def live_view(look: "Look", watched: Iterable[tuple[str, str]], now: int) -> "RenderableType":
+    """A few lines for each run that is going, or was when the watch began. `now` is microseconds since the epoch."""
+    from rich.console import Group
+
+    wanted = set(watched)
+    runs = [run for run in look.runs if (run["campaign"], run["run"]) in wanted]
+    return Group(*(part for run in runs for part in _live(run, now)))
+
+
+def _live(run: Document, now: int) -> Iterable["RenderableType"]:
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    # Wrapped, although what the console prints isn't: else a narrow terminal cuts it.
+    yield Text(_name(run), style="bold", overflow="fold", no_wrap=False)
+    line = Table.grid(padding=(0, 1, 0, 0))
+    line.add_column(width=_BAR)
+    line.add_column(overflow="fold")
+    line.add_row(ProgressBar(total=max(run["to_send"], 1), completed=_done(run), width=_BAR), _how_far(run, now))
+    yield line
+    for words in (counts_words(run), *_reasons(run)):
+        if words:
+            yield Text(clean(words), overflow="fold", no_wrap=False)
+
+
+def live_line(run: Document, now: int) -> str:
+    """The same as one line, for a log."""
+    parts = [f"{_name(run)}: {_how_far(run, now)}", counts_words(run), *_reasons(run)]
+    return clean(" · ".join(part for part in parts if part))
+
+
+def _how_far(run: Document, now: int) -> str:
+    done, total = _done(run), run["to_send"]
+    # Only the whole of it is 100%.
+    words = [f"{done:,} of {total:,} ({min(done / total, 1.0 if done >= total else 0.99):.0%})" if total else "empty"]
+    if run["state"] != "sending":
+        words.append(run["state"])
+    else:
+        words += [_rate(run["rate_now"] or 0.0)]
+        words += [f"{_span(_until(run['eta'], now))} left"] if run["eta"] and run["unsent"] else []
+    return " · ".join(words)
+
+
+def counts_words(run: Document) -> str:
+    """`accepted 120, rejected 1, sending 4`."""
+    return ", ".join(f"{name} {run[name]:,}" for name in _COUNTS[1:-1] if run[name])
+
+
+def _done(run: Document) -> int:
+    return int(run["accepted"] + run["rejected"] + run["unknown"])
+
+
+def _rate(per_second: float) -> str:
+    if per_second >= 1 or not per_second:
+        return f"{per_second:,.1f}/s"
+    return f"{per_second * 60:,.1f}/min"
+
+
+def _until(eta: str, now: int) -> float:
+    from datetime import datetime
+
+    return max(datetime.fromisoformat(eta).timestamp() - now / 1e6, 0)
+
+
+def _span(seconds: float) -> str:
+    """`48 s`, `4 min`, `3 h 20 min`, `2 days`: as exact as a guess can be."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 120:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h" + (f" {minutes % 60} min" if minutes % 60 else "")
+    return f"{minutes // 1440} days"
+
+
+def _name(run: Document) -> str:
+    return clean(f"{run['campaign']}/{run['run']}")

@@ -1,0 +1,219 @@
+"""compare.html: runs and campaigns side by side, on one page that needs nothing but itself; as report.html is made."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+from runner.plan.parquet import replacing
+from runner.report.compare import Compared, ComparedRun, by_campaign, together
+from runner.report.drawing import drawn
+from runner.report.layout import HALF, Figure
+from runner.report.tables import Column, table
+from runner.report.words import counted, moment, money, share, shown
+
+if TYPE_CHECKING:
+    import altair as alt
+
+MOST_BARS = 15
+MOST_ROWS = 100
+"""Rows of a table on the page; the Parquet file has all."""
+
+_NAME, _RUN_NAME = 28, 40
+UNKNOWN = "–"
+
+
+@dataclass(frozen=True, slots=True)
+class ComparePage:
+    """What a page is made from: the runs, oldest first; which were asked for, in words ("" for all); our version."""
+
+    runs: Sequence[ComparedRun]
+    asked: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Rate:
+    """Something to compare: of one value or None for each, and how it is written."""
+
+    name: str
+    title: str
+    words: str
+    colour: str
+    value: Callable[[Compared], float | None]
+    written: Callable[[Compared], str]
+
+
+def percent(rate: float | None) -> str:
+    """`97.3%`, or a dash where it isn't known."""
+    return UNKNOWN if rate is None else share(rate, 1) if rate else "0%"
+
+
+def cost(amount: Decimal | None, currency: str | None) -> str:
+    """`0.0412 EUR`; a dash and the currencies where there are several."""
+    if amount is not None:
+        return money(amount, currency)
+    return f"{UNKNOWN} ({currency})" if currency and "," in currency else UNKNOWN
+
+
+_RATES = (
+    _Rate("rejection", "Rejected", "of the messages that the provider took or refused", "var(--rejected)",
+          lambda one: one.rejection_rate, lambda one: percent(one.rejection_rate)),
+    _Rate("delivery", "Delivered", "of the accepted messages, where receipts tell", "var(--accepted)",
+          lambda one: one.delivery_rate, lambda one: percent(one.delivery_rate)),
+    _Rate("conversion", "Converted", "of the accepted messages, where conversions were told", "var(--good)",
+          lambda one: one.conversion_rate, lambda one: percent(one.conversion_rate)),
+    _Rate("cost", "Cost of a delivered message", "as the provider bills it", "var(--unsent)",
+          lambda one: None if one.cost_per_delivered is None else float(one.cost_per_delivered),
+          lambda one: cost(one.cost_per_delivered, one.currency)),
+)  # fmt: skip
+
+
+def write_compare_page(path: Path, content: ComparePage) -> None:
+    """Write the page; it appears when it is whole. Raises StoppedError when it can't be written."""
+    html = compare_page_of(content)
+    with replacing(path) as file:
+        file.write(html.encode("utf-8", "replace"))
+
+
+def compare_page_of(content: ComparePage) -> str:
+    """The page as HTML."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    runs = content.runs
+    campaigns = {name: together(run.figures for run in several) for name, several in by_campaign(runs).items()}
+    if len(campaigns) > 1:
+        what, compared = "campaign", list(campaigns.items())
+    else:
+        what, compared = "run", [(run.record.run, run.figures) for run in reversed(runs)]
+    environment = Environment(
+        loader=PackageLoader("runner.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    tables = [_campaigns(campaigns, runs)] if len(campaigns) > 1 else []
+    return environment.get_template("compare.html.j2").render(
+        style=Markup((Path(__file__).parent / "page.css").read_text(encoding="utf-8")),  # noqa: S704 (our own file)
+        asked=shown(content.asked, 300),
+        counted=f"{counted(len(runs), 'run')} of {counted(len(campaigns), 'campaign')}",
+        tiles=_tiles(together(campaigns.values())),
+        figures=_figures(what, compared),
+        tables=[*tables, _runs(runs)],
+        version=content.version,
+    )
+
+
+def _tiles(total: Compared) -> list[tuple[str, str, str]]:
+    """All runs together, as (what, figure, words)."""
+    tiles = [("accepted", f"{total.accepted:,}", counted(total.segments_accepted, "segment"))]
+    known = [rate for rate in _RATES[:3] if rate.value(total) is not None]
+    tiles += [(rate.title.lower(), rate.written(total), rate.words) for rate in known]
+    for currency, amount in total.bills:
+        tiles.append((f"billed, {shown(currency, 8)}" if currency else "billed", money(amount, None), ""))
+    if total.cost_per_delivered is not None:
+        tiles.append(("cost of a delivered message", cost(total.cost_per_delivered, total.currency), ""))
+    return tiles[:8]
+
+
+def _figures(what: str, compared: Sequence[tuple[str, Compared]]) -> list[Figure]:
+    """A chart for each rate that is known of anything."""
+    figures = []
+    currencies = {one.currency for _, one in compared if one.cost_per_delivered is not None}
+    for rate in _RATES:
+        known = [(_cut(name), one) for name, one in compared if rate.value(one) is not None]
+        # Bars of several currencies beside each other would lie.
+        if not known or (rate.name == "cost" and len(currencies) > 1):
+            continue
+        listed = known[:MOST_BARS]
+        most = f"; the {MOST_BARS} {_most(what)} of {len(known):,}" if len(known) > MOST_BARS else ""
+        title, words = f"{rate.title}, by {what}", f"{rate.words}{most}"
+        told = f"{words}. " + "; ".join(f"{name} {rate.written(one)}" for name, one in listed)
+        drawings = drawn(_bars(rate, listed), f"by-{rate.name}", title=title, words=told, widths=HALF)
+        figures.append(Figure(title, drawings, f"{words[0].upper()}{words[1:]}."))
+    return figures
+
+
+def _most(what: str) -> str:
+    return "campaigns with the most accepted messages" if what == "campaign" else "newest"
+
+
+def _bars(rate: _Rate, listed: Sequence[tuple[str, Compared]]) -> "alt.TopLevelMixin":
+    import altair as alt
+
+    # A bar goes by its place: two names may be cut to the same text.
+    names = {f"{place:02}": name for place, (name, _) in enumerate(listed)}
+    values = [
+        {"at": at, "value": rate.value(one), "words": rate.written(one)}
+        for at, (_, one) in zip(names, listed, strict=True)
+    ]
+    most = max(rate.value(one) or 0.0 for _, one in listed) or 1.0
+    label = f"{_lookup(names)}[datum.value]"
+    base = alt.Chart(alt.InlineData(values=values), height=alt.Step(26)).encode(
+        y=alt.Y("at:N", title=None, sort=None,
+                axis=alt.Axis(domain=False, ticks=False, labelColor="var(--ink)", labelLimit=130, labelExpr=label)),
+        x=alt.X("value:Q", axis=None, scale=alt.Scale(domain=[0, most * 1.35], nice=False)),
+    )  # fmt: skip
+    bars = base.mark_bar(height=15, fill=rate.colour)
+    return alt.layer(bars, base.mark_text(align="left", dx=6).encode(text="words:N"))
+
+
+def _lookup(names: dict[str, str]) -> str:
+    """A lookup as Vega writes it: JSON is a Vega expression too."""
+    import orjson
+
+    return orjson.dumps(names).decode()
+
+
+def _campaigns(campaigns: dict[str, Compared], runs: Sequence[ComparedRun]) -> Markup:
+    counts = {name: len(several) for name, several in by_campaign(runs).items()}
+    listed = list(campaigns.items())[:MOST_ROWS]
+    columns = {"campaign": [_cut(name) for name, _ in listed], "runs": [f"{counts[name]:,}" for name, _ in listed]}
+    columns |= _columns([one for _, one in listed])
+    return _table("campaigns", f"Campaigns{_of(len(campaigns), 'the largest')}", columns)
+
+
+def _runs(runs: Sequence[ComparedRun]) -> Markup:
+    listed = list(reversed(runs))[:MOST_ROWS]
+    columns = {
+        "run": [_cut(run.name, _RUN_NAME) for run in listed],
+        "started": [moment(run.record.started_at).partition(",")[0] for run in listed],
+        "state": [run.state for run in listed],
+    }
+    columns |= _columns([run.figures for run in listed])
+    columns.pop("billed", None)  # it would be one too many for the page's width
+    return _table("runs", f"Runs{_of(len(runs), 'the newest')}", columns)
+
+
+def _table(name: str, caption: str, columns: dict[str, list[str]]) -> Markup:
+    # All as figures: short, and never broken.
+    labels = [Column(label) for label in columns]
+    return table(name, caption, labels, list(zip(*columns.values(), strict=True)))
+
+
+def _cut(name: str, most: int = _NAME) -> str:
+    name = shown(name)
+    return name if len(name) <= most else f"{name[: most - 1]}…"
+
+
+def _of(number: int, which: str) -> str:
+    return f" ({which} {MOST_ROWS} of {number:,}; all are in the Parquet file)" if number > MOST_ROWS else ""
+
+
+def _columns(listed: Sequence[Compared]) -> dict[str, list[str]]:
+    """The figures as columns; without those that say nothing of any."""
+    columns = {
+        "accepted": [f"{one.accepted:,}" for one in listed],
+        "rejected": [percent(one.rejection_rate) for one in listed],
+        "unknown": [f"{one.unknown:,}" for one in listed],
+        "not sent": [f"{one.unsent:,}" for one in listed],
+        "delivered": [percent(one.delivery_rate) for one in listed],
+        "converted": [percent(one.conversion_rate) for one in listed],
+        "billed": [cost(one.billed, one.currency) for one in listed],
+        "per delivered": [cost(one.cost_per_delivered, one.currency) for one in listed],
+    }
+    return {label: cells for label, cells in columns.items() if label == "accepted" or set(cells) - {UNKNOWN, "0"}}

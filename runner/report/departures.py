@@ -1,0 +1,223 @@
+"""When a run's requests left and how long their answers took, in few bins, however many there are.
+
+Durations are counted in buckets that grow by 2%, so that percentiles of ten million rows need no sorting and little
+memory; they are right to within 1%.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from runner.report.counting import counts
+
+if TYPE_CHECKING:
+    import polars as pl
+
+MOST_BINS = 120
+"""Of a chart: it is as many pixels wide as a phone, and each bin has three."""
+
+_WIDTHS_S = (
+    1,
+    2,
+    5,
+    10,
+    15,
+    20,
+    30,
+    60,
+    120,
+    300,
+    600,
+    900,
+    1_200,
+    1_800,
+    3_600,
+    7_200,
+    10_800,
+    21_600,
+    43_200,
+    86_400,
+)
+_COARSE = 1_000
+_GROWTH = math.log(1.02)
+_ACTIVE_ENOUGH = 0.3
+_SECOND = 1_000_000
+
+
+class Durations:
+    """How many took how long, in buckets. Milliseconds go in and come out."""
+
+    def __init__(self, counts: Mapping[int, int]) -> None:
+        self._counts = sorted(counts.items())
+        self.total = sum(counts.values())
+
+    def percentile(self, percent: float) -> float:
+        """In milliseconds, right to within 1%: the least time within which that many were done. There must be some."""
+        wanted, seen = math.ceil(self.total * percent / 100), 0
+        for bucket, count in self._counts:
+            seen += count
+            if seen >= wanted:
+                return _middle(bucket)
+        return _middle(self._counts[-1][0])
+
+    def curve(self) -> list[tuple[float, float]]:
+        """How many of all (0 to 1) were done within so many milliseconds, rising."""
+        seen, points = 0, []
+        for bucket, count in self._counts:
+            seen += count
+            points.append((_middle(bucket), seen / self.total))
+        return points
+
+
+def _middle(bucket: int) -> float:
+    return math.exp((bucket + 0.5) * _GROWTH)
+
+
+def bucket_of(milliseconds: "pl.Expr") -> "pl.Expr":
+    """The bucket of a duration. Below a millisecond, and before zero (two clocks that differ), all are alike."""
+    import polars as pl
+
+    return (milliseconds.clip(lower_bound=1).log() / _GROWTH).floor().cast(pl.Int32)
+
+
+@dataclass(slots=True)
+class Bin:
+    """Requests that left from `start` on, before `end` (microseconds since the epoch), by status, and their answers."""
+
+    start: int
+    end: int
+    by_status: Counter[str] = field(default_factory=Counter)
+    took: Durations | None = None
+
+    @property
+    def seconds(self) -> float:
+        return (self.end - self.start) / _SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Time in which requests left without a long break."""
+
+    first: int
+    last: int
+    requests: int
+
+    @property
+    def seconds(self) -> float:
+        return (self.last - self.first) / _SECOND
+
+    @property
+    def mean_per_second(self) -> float | None:
+        """None where it would say nothing: the first request starts the clock."""
+        return (self.requests - 1) / self.seconds if self.seconds >= 1 and self.requests > 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Departures:
+    """`stretches` are all of them; `shown` is what `bins` cover: everything, or the busiest stretch where the run
+    rested for most of the time. `took` is of all answers.
+    """
+
+    stretches: Sequence[Stretch]
+    shown: Stretch
+    bins: Sequence[Bin]
+    took: Durations | None
+
+    @property
+    def requests(self) -> int:
+        return sum(stretch.requests for stretch in self.stretches)
+
+    @property
+    def seconds(self) -> float:
+        """From the first to the last, rests included."""
+        return (self.stretches[-1].last - self.stretches[0].first) / _SECOND
+
+    @property
+    def is_part(self) -> bool:
+        return self.shown.requests < self.requests
+
+
+def departures(results: Sequence["pl.LazyFrame"], per_second: float | None) -> Departures | None:
+    """Of a run's results in parts; None when nothing left. `per_second` is the rate: a bin has some ten messages."""
+    import polars as pl
+
+    parts = [
+        part.filter(pl.col("sent_at").is_not_null()).select("status", "latency_ms", at=pl.col("sent_at").dt.epoch("us"))
+        for part in results
+    ]
+    ends = [part.select(pl.min("at"), pl.max("at").alias("last"), pl.len()).collect().row(0) for part in parts]
+    ends = [end for end in ends if end[2]]
+    if not ends:
+        return None
+    shown = Stretch(min(end[0] for end in ends), max(end[1] for end in ends), sum(end[2] for end in ends))
+    stretches = nearer = _stretches(parts, shown)
+    for _ in range(4):  # each time up to a thousand times nearer
+        if len(nearer) == 1 or sum(part.seconds for part in nearer) >= _ACTIVE_ENOUGH * shown.seconds:
+            break
+        shown = max(nearer, key=lambda part: part.requests)
+        nearer = _stretches(parts, shown)
+    took = counts(parts, lambda part: part.group_by(bucket_of(pl.col("latency_ms")).alias("bucket")).len())
+    known = {bucket: count for (bucket,), count in took.items() if bucket is not None}
+    bins = _bins(parts, shown, bin_width(shown.seconds, per_second))
+    return Departures(stretches, shown, bins, Durations(known) if known else None)
+
+
+def bin_width(seconds: float, per_second: float | None) -> int:
+    """A round number of seconds: not too many bins, and no bin with so few messages that it jumps by chance."""
+    least = max(seconds / MOST_BINS, 10 / per_second if per_second and per_second > 0 else 0)
+    return next((width for width in _WIDTHS_S if width >= least), 86_400 * math.ceil(least / 86_400))
+
+
+def _stretches(parts: Sequence["pl.LazyFrame"], of: Stretch) -> list[Stretch]:
+    """Its parts between breaks of more than a twentieth of it."""
+    import polars as pl
+
+    width = max((of.last - of.first) // _COARSE, 1)
+    ends: dict[int, Stretch] = {}
+    for part in parts:
+        coarse = (
+            part.filter(pl.col("at").is_between(of.first, of.last))
+            .group_by(((pl.col("at") - of.first) // width).alias("bin"))
+            .agg(pl.min("at").alias("first"), pl.max("at").alias("last"), pl.len().alias("requests"))
+        )
+        for number, first, last, requests in coarse.collect(engine="streaming").iter_rows():
+            one = ends.get(number, Stretch(first, last, 0))
+            ends[number] = Stretch(min(one.first, first), max(one.last, last), one.requests + requests)
+    found: list[Stretch] = []
+    for _, one in sorted(ends.items()):
+        if found and one.first - found[-1].last <= (of.last - of.first) / 20:
+            found[-1] = Stretch(found[-1].first, one.last, found[-1].requests + one.requests)
+        else:
+            found.append(one)
+    return found
+
+
+def _bins(parts: Sequence["pl.LazyFrame"], of: Stretch, width_s: int) -> list[Bin]:
+    """Bins of that width from the first request on. What is left after the last whole one is a bin if it is long.
+
+    Every request has its own share of the time, half of it before and half after: else a bin that begins with one of
+    them has, by a millisecond's jitter, one more than the rate allows.
+    """
+    import polars as pl
+
+    width, span = width_s * _SECOND, of.last - of.first
+    gap = max(span // (of.requests - 1), 1) if of.requests > 1 else _SECOND
+    start = of.first - gap // 2
+    # A rate over the last tenth of a second would say nothing.
+    last = max(round((span + gap) / width) - 1, 0)
+    number = ((pl.col("at") - start) // width).clip(upper_bound=last).alias("bin")
+    bucket = bucket_of(pl.col("latency_ms")).alias("bucket")
+    inside = pl.col("at").is_between(of.first, of.last)
+    counted = counts(parts, lambda part: part.filter(inside).group_by(number, "status", bucket).len())
+    bins = [Bin(start + n * width, start + (n + 1) * width) for n in range(last + 1)]
+    bins[-1].end = start + span + gap
+    took: dict[int, Counter[int]] = {}
+    for (n, status, milliseconds), count in counted.items():
+        bins[n].by_status[status] += count
+        if milliseconds is not None:
+            took.setdefault(n, Counter())[milliseconds] += count
+    for n, buckets in took.items():
+        bins[n].took = Durations(buckets)
+    return bins

@@ -1,0 +1,70 @@
+"""A chart as SVG inside of the page: no ids that clash, the page's own font, its colours by CSS variable."""
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+if TYPE_CHECKING:
+    import altair as alt
+
+TEXT = 13
+"""Size of a chart's text in CSS pixels, before the chart is fitted to its column."""
+
+_OPENING = re.compile(r"<svg [^>]*?width=\"([\d.]+)\" height=\"([\d.]+)\"[^>]*>")
+_NEEDLESS = re.compile(
+    r"<rect [^>]*fill=\"transparent\"/>"
+    r"|<path class=\"background\"[^>]*d=\"M0,0h0v0h0Z\"[^>]*/>"
+    r"| font-family=\"[^\"]*\"| pointer-events=\"none\"| aria-hidden=\"true\"| opacity=\"1\"| class=\"[^\"]*\""
+)
+_ID = re.compile(r"(id=\"|url\(#)([\w-]+)")
+
+
+def drawn(chart: "alt.TopLevelMixin", name: str, *, title: str, words: str, widths: Mapping[str, int]) -> list[Markup]:
+    """The chart as `<svg>`, one for each of `widths` (CSS pixels, by the class that it gets), which say in `words` what
+    they show. `name` is an id, once in a page.
+    """
+    # A test has Altair check what it made; here that would take half of the time.
+    spec = {**chart.to_dict(validate=False), "config": _config()}
+    return [_drawn(_widened(spec, width), f"{name}-{kind}", kind, title, words) for kind, width in widths.items()]
+
+
+def _widened(spec: Mapping[str, Any], width: int) -> dict[str, Any]:
+    """With that width, which a chart above others has in each of them."""
+    if "vconcat" in spec:
+        return {**spec, "vconcat": [_widened(part, width) for part in spec["vconcat"]]}
+    return {**spec, "width": width}
+
+
+def _drawn(spec: Mapping[str, Any], prefix: str, kind: str, title: str, words: str) -> Markup:
+    import vl_convert
+
+    svg = vl_convert.vegalite_to_svg(dict(spec), allowed_base_urls=[])
+    opening = _OPENING.search(svg)
+    assert opening is not None
+    inner = _ID.sub(rf"\g<1>{prefix}-\g<2>", _NEEDLESS.sub("", svg[opening.end() :]))
+    # What Vega writes is escaped by Vega: only title and words still have to be.
+    return Markup(
+        '<svg xmlns="http://www.w3.org/2000/svg" class="drawing {kind}" viewBox="0 0 {width} {height}" role="img" '
+        'aria-labelledby="{id}-title {id}-words"><title id="{id}-title">{title}</title>'
+        '<desc id="{id}-words">{words}</desc>'
+    ).format(kind=kind, width=opening[1], height=opening[2], id=prefix, title=title, words=words) + Markup(inner)  # noqa: S704 (Vega escapes the texts in it)
+
+
+def _config() -> dict[str, Any]:
+    soft, line = "var(--soft)", "var(--line)"
+    return {
+        "aria": False,  # a label on each mark would treble the size, and be read out one by one
+        "background": "transparent",
+        "font": "sans-serif",
+        "padding": {"left": 0, "right": 4, "top": 6, "bottom": 2},
+        "view": {"stroke": None},
+        "axis": {
+            "labelColor": soft, "labelFontSize": TEXT, "titleColor": soft, "titleFontSize": TEXT,
+            "titleFontWeight": "normal", "gridColor": line, "domainColor": line, "tickColor": line,
+            "labelPadding": 6, "titlePadding": 10, "tickSize": 4,
+        },
+        "text": {"fontSize": TEXT, "fill": "var(--ink)"},
+        "concat": {"spacing": 10},
+    }  # fmt: skip

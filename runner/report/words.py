@@ -1,0 +1,84 @@
+"""Numbers, times and texts as the page writes them. Pure."""
+
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+
+MOST_CHARACTERS = 280
+"""Of a cell or a detail on the page; the results hold the whole one."""
+
+# Everything that moves or hides other characters: controls but for line ends and tabs, the marks that turn the
+# direction of writing, what has no width, halves of surrogate pairs (they have no UTF-8).
+_STEERS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+
+
+def shown(text: str, most: int | None = None) -> str:
+    """The text with a replacement character for each that would steer what is around it; cut visibly after `most`."""
+    if most is not None and len(text) > most:
+        text = f"{text[:most].rstrip()}… ({len(text) - most:,} more characters)"
+    return _STEERS.sub("\ufffd", text.replace("\r\n", "\n"))
+
+
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """`1 message`, `1,204 messages`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def share(part: float, whole: float) -> str:
+    """`97.3%`; never 100% or 0% for what is only near it."""
+    if not whole:
+        return "–"
+    percent = 100 * part / whole
+    if part and percent < 0.1:
+        return "<0.1%"
+    if part < whole and percent > 99.9:
+        return ">99.9%"
+    return f"{percent:.0f}%" if part in (0, whole) else f"{percent:.1f}%"
+
+
+def seconds_in_words(seconds: float) -> str:
+    """`48 ms`, `3.2 s`, `4 min 5 s`, `3 h 20 min`, `2 days 4 h`."""
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.1f}".removesuffix(".0") + " s"
+    whole = round(seconds)
+    for unit, name, part, part_name in ((86_400, "day", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= unit:
+            rest = whole % unit // part
+            plural = "s" if name == "day" and whole // unit > 1 else ""
+            return f"{whole // unit} {name}{plural}" + (f" {rest} {part_name}" if rest else "")
+    return f"{whole} s"
+
+
+def moment(microseconds: int) -> str:
+    """`25 Nov 2026, 07:16:03`, UTC."""
+    try:
+        at = datetime.fromtimestamp(microseconds // 1_000_000, UTC)
+    except (OverflowError, OSError, ValueError):
+        return "at no time that exists"
+    return f"{at.day} {_MONTHS[at.month - 1]} {at.year}, {at:%H:%M:%S}"  # %b would be the locale's
+
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def money(amount: Decimal, currency: str | None) -> str:
+    """`1,204.50 EUR`; four decimals below 1, where a message's price would else be 0.00."""
+    digits = 2 if amount == 0 or abs(amount) >= 1 else 4
+    return f"{amount:,.{digits}f} {shown(currency or '', 12)}".rstrip()
+
+
+def per_time(per_second: float) -> tuple[float, str]:
+    """By how much to multiply messages per second to have figures that read well, and of what they are then."""
+    if per_second >= 1:
+        return 1, "a second"
+    return (60, "a minute") if per_second * 60 >= 1 else (3_600, "an hour")
+
+
+def rate_in_words(per_second: float) -> str:
+    """`40 a second`, `2.5 a minute`."""
+    times, unit = per_time(per_second)
+    return f"{per_second * times:,.1f}".removesuffix(".0") + f" {unit}"

@@ -1,0 +1,120 @@
+"""The results as a spreadsheet: written row by row as they come, whatever their number.
+
+Every text is a text: nothing in it becomes a formula, a link or a number. A sheet holds 1,048,576 rows; what is beyond
+goes on in further sheets.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import polars as pl
+
+SHEET_ROWS = 1_048_575
+"""Beside the header's."""
+
+MOST_OF_CELL = 32_767
+CUT = "… (cut)"
+
+_WIDTHS = {"row": 8, "key": 18, "destination": 16, "detail": 40, "umid": 38, "client_message_id": 38, "error_id": 38}
+_WIDTH, _WIDTH_OF_TIME = 14, 24
+# What XML 1.0 can't hold, and lone surrogates, which no file can.
+_UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_MADE = datetime(2000, 1, 1)  # noqa: DTZ001 (the library's: local time isn't written)
+"""Instead of the time of writing: the same results are the same bytes."""
+
+
+class Workbook:
+    """Takes frames of one schema. Get one with `workbook`."""
+
+    def __init__(self, book: Any, schema: Mapping[str, Any]) -> None:  # noqa: ANN401 (the library has no types)
+        self._book = book
+        self._schema = schema
+        self._header = book.add_format({"bold": True, "bottom": 1})
+        self._time = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss.000"})
+        self._sheets = 0
+        self._rows = 0
+        self._sheet: Any = None
+        self._begin_sheet()
+
+    def add(self, frame: "pl.DataFrame") -> None:
+        """Append the frame's rows."""
+        for row in frame.iter_rows():
+            if self._rows == SHEET_ROWS:
+                self._end_sheet()
+                self._begin_sheet()
+            self._rows += 1
+            for column, value in enumerate(row):
+                self._write(column, value)
+
+    def close(self) -> None:
+        self._end_sheet()
+
+    def _write(self, column: int, value: object) -> None:
+        match value:
+            case None:
+                return
+            case str():
+                self._sheet.write_string(self._rows, column, _writable(value))
+            case datetime():
+                # Spreadsheets know no time zones; the column's header says UTC.
+                self._sheet.write_datetime(self._rows, column, value.replace(tzinfo=None), self._time)
+            case Decimal() | int() | float():
+                self._sheet.write_number(self._rows, column, float(value))
+            case _:
+                self._sheet.write_string(self._rows, column, _writable(str(value)))
+
+    def _begin_sheet(self) -> None:
+        import polars as pl
+
+        self._sheets += 1
+        self._rows = 0
+        self._sheet = self._book.add_worksheet("results" if self._sheets == 1 else f"results {self._sheets}")
+        self._sheet.freeze_panes(1, 1)
+        for column, (name, kind) in enumerate(self._schema.items()):
+            is_time = isinstance(kind, pl.Datetime)
+            self._sheet.set_column(column, column, _WIDTH_OF_TIME if is_time else _WIDTHS.get(name, _WIDTH))
+            self._sheet.write_string(0, column, _writable(f"{name} (UTC)" if is_time else name), self._header)
+
+    def _end_sheet(self) -> None:
+        self._sheet.autofilter(0, 0, self._rows, len(self._schema) - 1)
+
+
+@contextmanager
+def workbook(file: IO[bytes], schema: Mapping[str, Any], folder: Path) -> Iterator[Workbook]:
+    """A spreadsheet that is written to an open file when the block ends well. `folder` takes what is on its way.
+
+    Raises OSError when it can't be written.
+    """
+    import xlsxwriter
+    from xlsxwriter.exceptions import XlsxFileError
+
+    options = {
+        "constant_memory": True,
+        "tmpdir": str(folder),
+        "strings_to_formulas": False,
+        "strings_to_numbers": False,
+        "strings_to_urls": False,
+    }
+    book = xlsxwriter.Workbook(file, options)
+    book.set_properties({"title": "results", "created": _MADE.replace(tzinfo=UTC)})
+    sheets = Workbook(book, schema)
+    try:
+        yield sheets
+        sheets.close()
+        book.close()
+    except XlsxFileError as error:
+        cause = error.args[0] if error.args else error
+        raise cause if isinstance(cause, OSError) else OSError(str(cause)) from error
+    finally:
+        book.fileclosed = True  # else its destructor warns of a block that was broken off
+
+
+def _writable(text: str) -> str:
+    text = _UNWRITABLE.sub("\ufffd", text)
+    return text if len(text) <= MOST_OF_CELL else text[: MOST_OF_CELL - len(CUT)] + CUT

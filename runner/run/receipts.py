@@ -1,0 +1,102 @@
+"""Taking receipts and replies: from the provider's posts, or from a file."""
+
+import asyncio
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+from runner.errors import InputError
+from runner.ledger.ledger import open_ledger
+from runner.receipts.loading import Loaded, load
+from runner.receipts.words import BUILT_IN, Words, read_words
+from runner.run.loops import loop_factory
+from runner.run.places import Options, ledger_url
+from runner.run.signals import told_of_signals
+
+LINE_EVERY_S = 5.0
+MAX_LINE_BYTES = 64 * 1024
+
+
+def authorization_in(variable: str | None) -> str | None:
+    """The Authorization header that an environment variable holds. Raises InputError when it holds none."""
+    if variable is None:
+        return None
+    value = os.environ.get(variable, "").strip()
+    if not value:
+        raise InputError.of(
+            f"--auth-header-env: the environment variable {variable} is not set",
+            'export it with the whole header that the webhook at the provider sends, such as "Bearer …"',
+        )
+    if not value.isascii() or not value.isprintable():
+        raise InputError.of(f"{variable} holds a character that no header has", "copy it again")
+    return value
+
+
+def serve(
+    options: Options,
+    *,
+    host: str,
+    port: int,
+    authorization: str | None,
+    words: Path | None,
+    on_ready: Callable[[str, Path], object],
+    on_news: Callable[[Mapping[str, int]], object],
+) -> Counter[str]:
+    """Take what the provider posts until Ctrl-C or SIGTERM; returns the counts by kind.
+
+    `on_ready` is told the URL and the ledger, `on_news` every few seconds the counts, if there are new ones.
+    """
+    known = _words(words)
+    with open_ledger(ledger_url(options), create=True) as ledger:
+
+        async def main() -> Counter[str]:
+            from runner.receipts.server import listening
+
+            stop = asyncio.Event()
+            with told_of_signals(lambda _: stop.set()):
+                async with listening(ledger, host=host, port=port, authorization=authorization, words=known) as server:
+                    on_ready(server.url, ledger.path)
+                    counts = server.metrics.counts
+                    said = 0
+                    while not stop.is_set():
+                        try:
+                            async with asyncio.timeout(LINE_EVERY_S):
+                                await stop.wait()
+                        except TimeoutError:
+                            if counts.total() != said:
+                                said = counts.total()
+                                on_news(counts)
+                return counts
+
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            return runner.run(main())
+
+
+def load_file(options: Options, file: Path | None, *, words: Path | None) -> Loaded:
+    """Take the events of a file of JSON lines, or, None, of standard input.
+
+    Raises InputError when the file can't be read.
+    """
+    known = _words(words)
+    with ExitStack() as stack:
+        try:
+            stream = stack.enter_context(file.open("rb")) if file is not None else sys.stdin.buffer
+        except OSError as error:
+            raise InputError.of(f"{file} cannot be read: {error.strerror}", "name a file of JSON lines") from error
+        ledger = stack.enter_context(open_ledger(ledger_url(options), create=True))
+        return load(ledger, _lines(stream.readline), known)
+
+
+def _lines(readline: Callable[[int], bytes]) -> Iterator[bytes]:
+    """Lines, those that are too long to be an event cut: a file without line ends must not fill the memory."""
+    while line := readline(MAX_LINE_BYTES):
+        yield line
+        while line and not line.endswith(b"\n"):
+            line = readline(MAX_LINE_BYTES)
+
+
+def _words(path: Path | None) -> Words:
+    return read_words(path) if path is not None else BUILT_IN

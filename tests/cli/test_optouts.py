@@ -1,0 +1,150 @@
+"""`campaign optouts`, and what an opt-out means to plans and to a run that is going on."""
+
+import pytest
+
+from runner.ledger.ledger import open_ledger
+from runner.ledger.optouts import note
+from runner.models import OptOut, OptOutSource
+from tests.cli.provider import Provider, Reply, Request, queued
+from tests.cli.workplace import MINIMAL, Workplace, people, person
+
+RUN = ("run", "hello.yaml", "--yes")
+FIRST, SECOND = "+6581230001", "+6581230002"
+
+
+def test_without_a_command_it_says_what_there_is(offline: Workplace) -> None:
+    done = offline.here("optouts")
+
+    assert 0 == done.exit_code
+    for command in ("list", "add", "remove", "export"):
+        assert f"\n  {command} " in done.stdout
+
+
+def test_nobody_has_opted_out(offline: Workplace) -> None:
+    missing = offline.here("optouts", "list")
+    assert 2 == missing.exit_code
+    assert "there is no ledger at reports/ledger.sqlite3; name it with --ledger" in missing.stderr
+
+    offline.here("plan", "hello.yaml")
+    assert (0, "nobody has opted out\n") == (offline.here("optouts", "list").exit_code,
+                                             offline.here("optouts", "list").stdout)  # fmt: skip
+
+
+def test_from_added_to_removed(offline: Workplace) -> None:
+    added = offline.here("optouts", "add", "8123 0001", SECOND, "--country", "SG")
+    assert (0, "2 numbers opted out (reports/ledger.sqlite3)\n") == (added.exit_code, added.stdout)
+    again = offline.here("optouts", "add", FIRST, "+6581230003")
+    assert "1 number opted out; 1 number had before (reports/ledger.sqlite3)\n" == again.stdout
+
+    shown = offline.here("optouts", "list").stdout.splitlines()
+    assert [FIRST, "+6581230003", SECOND] == [line.split()[0] for line in shown[1:4]], "the newest first"
+    assert "campaign optouts add" in shown[1]
+    assert "3 numbers opted out" == shown[-1]
+
+    removed = offline.here("optouts", "remove", FIRST, "+6581230009")
+    assert (0, "+6581230009 had not opted out\n") == (removed.exit_code, removed.stderr)
+    assert "1 number no longer opted out; a suppression list" in removed.stdout
+    assert 2 == offline.here("optouts", "list", "--json").document["opted_out"]
+
+
+def test_lists_are_short_unless_asked(offline: Workplace) -> None:
+    offline.here("optouts", "add", *(f"+65{81230000 + number}" for number in range(25)))
+
+    done = offline.here("optouts", "list")
+    lines = done.stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert 20 == sum(line.startswith("+65") for line in lines)
+    assert "25 numbers opted out; shown are the newest; --limit N shows more" in done.stdout
+    assert 25 == len(offline.here("optouts", "list", "--limit", "100", "--json").document["newest"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("add",), "whom to opt out?; write one number or several, or name a list with --file"),
+        (("add", "12"), '"12" has no country code; add --country'),
+        (("add", FIRST, "--file", "nope.csv"), "nope.csv does not exist; check the name"),
+        (("remove", "none"), '"none" '),
+        (("remove",), "Missing argument"),
+    ],
+)
+def test_mistakes(offline: Workplace, arguments: tuple[str, ...], words: str) -> None:
+    done = offline.here("optouts", *arguments)
+
+    assert (2, True) == (done.exit_code, words in done.stderr), done.stderr
+    assert not (offline.folder / "reports").exists(), "nothing is changed"
+
+
+def test_a_list_that_was_exported_suppresses_everywhere(offline: Workplace) -> None:
+    (offline.folder / "crm.csv").write_text(f"id,phone\n7,{FIRST}\n8,{SECOND}\n")
+    added = offline.here("optouts", "add", "--file", "crm.csv", "--ledger", "crm.sqlite3", "--json")
+    assert {"given": 2, "changed": 2, "ledger": "crm.sqlite3"} == added.document
+
+    exported = offline.here("optouts", "export", "--ledger", "crm.sqlite3")
+    assert [FIRST, SECOND] == [line.partition(",")[0] for line in exported.stdout.splitlines()[1:]]
+    saved = offline.here("optouts", "export", "out.csv", "--ledger", "crm.sqlite3")
+    assert "2 numbers written to out.csv\n" == saved.stderr
+    assert exported.stdout == (offline.folder / "out.csv").read_text()
+    assert 0o600 == (offline.folder / "out.csv").stat().st_mode & 0o777
+
+    for campaign, variable in (
+        (MINIMAL, {"CAMPAIGN_SUPPRESS": "out.csv"}),
+        (MINIMAL.replace("key: id", "key: id, suppress: [out.csv]"), {}),
+    ):
+        offline.write(people(5), campaign)
+        assert {"suppressed": 2} == offline.here("plan", "hello.yaml", "--json", **variable).document["excluded"]
+
+
+def test_every_plan_leaves_them_out_and_says_since_when(offline: Workplace) -> None:
+    offline.here("optouts", "add", SECOND)
+
+    plan = offline.here("plan", "hello.yaml", "--json").document
+
+    assert (4, {"suppressed": 1}) == (plan["to_send"], plan["excluded"])
+    [example] = plan["examples"]["suppressed"]
+    assert 2 == example["row"]
+    assert example["detail"].startswith("opted out on 2")
+    assert example["detail"].endswith("(campaign optouts add)")
+    offline.here("optouts", "remove", SECOND)
+    assert 5 == offline.here("plan", "hello.yaml", "--json").document["to_send"]
+
+
+def test_a_sandbox_run_has_its_own(offline: Workplace) -> None:
+    offline.here("optouts", "add", FIRST, "--sandbox", "hello")
+
+    assert (offline.folder / "reports/hello/sandbox/ledger.sqlite3").exists()
+    assert 1 == offline.here("optouts", "list", "--sandbox", "hello", "--json").document["opted_out"]
+    assert 5 == offline.here("plan", "hello.yaml", "--json").document["to_send"]
+
+
+def test_a_stop_counts_while_a_run_is_going_on(campaign: Workplace, provider: Provider) -> None:
+    """The second recipient's STOP is in the ledger before the first one's answer, a second before their turn."""
+    campaign.write(people(2), MINIMAL.replace("200/s", "1/s"))
+
+    def stopping(request: Request) -> Reply:
+        with open_ledger(str(campaign.folder / "reports/ledger.sqlite3"), create=False) as ledger:
+            note(ledger, [OptOut(SECOND, True, 1, OptOutSource.REPLY, "STOP")])
+        return queued(request)
+
+    provider.script = stopping
+    done = campaign(*RUN)
+
+    assert [FIRST] == list(provider.sent)
+    words = "1 recipient opted out meanwhile; the next start leaves them out"
+    assert words in " ".join(f"{done.stdout} {done.stderr}".split())
+    assert {("accepted", "queued"): 1, ("unsent", "opted_out"): 1} == campaign.statuses()
+
+    assert 0 == campaign(*RUN).exit_code
+    assert [FIRST] == list(provider.sent)
+    assert {("accepted", "queued"): 1, ("excluded", "suppressed"): 1} == campaign.statuses()
+
+
+def test_who_opts_out_after_their_message_keeps_it_in_the_results(campaign: Workplace, provider: Provider) -> None:
+    assert 0 == campaign(*RUN).exit_code
+    campaign.here("optouts", "add", FIRST)
+    campaign.write(people(5) + person(6))
+
+    assert 0 == campaign(*RUN, "--accept-changes").exit_code
+
+    assert {("accepted", "queued"): 6} == campaign.statuses()
+    assert [1] * 6 == list(provider.sent.values())

@@ -1,0 +1,137 @@
+"""`campaign purge`: what it asks, what is left, and what a purged run can still do."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.cli.provider import Provider, error, queued
+from tests.cli.terminal import Terminal
+from tests.cli.workplace import MINIMAL, Workplace, people
+
+RUN = ("run", "hello.yaml", "--yes")
+PURGE = ("purge", "hello/main", "--yes")
+CARRYING = MINIMAL.replace("Hi {{ name }}", "Dear {{ name }}, hello") + "report: {columns: [name]}\n"
+
+
+def found(folder: Path) -> list[str]:
+    """What is left of anybody below the reports folder: the file and the word."""
+    words = [word for n in range(1, 6) for word in (f"{81230000 + n}", f"k{n}\0", f'"k{n}"', f",k{n},", f"Dear N{n}")]
+    return [
+        f"{path}: {word!r}"
+        for path in sorted((folder / "reports").rglob("*"))
+        if path.is_file()
+        for word in words
+        if word.encode() in path.read_bytes()
+    ]
+
+
+@pytest.fixture
+def sent(campaign: Workplace, provider: Provider) -> Workplace:
+    """A run of five, of which one was rejected in words that quote its number."""
+    campaign.write(people(5), CARRYING)
+    provider.script = lambda request: (
+        error(400, 1002, f"no such number {request.body['destination']}") if request.before == 2 else queued(request)
+    )
+    assert 1 == campaign(*RUN).exit_code
+    return campaign
+
+
+def test_nobody_is_left_and_the_counts_are(sent: Workplace) -> None:
+    before = sent.summary()
+    assert found(sent.folder)
+
+    done = sent.here(*PURGE)
+
+    assert 0 == done.exit_code, done.stderr
+    assert [] == found(sent.folder)
+    after = sent.summary()
+    for figure in ("rows", "status", "reasons", "error_codes", "segments_accepted", "fingerprint"):
+        assert before[figure] == after[figure], figure
+    assert [(row["key"] or "", row["destination"] or "") for row in sent.results()] == [("", "")] * 5
+    assert all(row["client_message_id"] for row in sent.results())
+    assert people(5) in (sent.folder / "people.csv").read_text(), "the recipient file is the user's own"
+
+
+def test_it_says_what_it_means(sent: Workplace) -> None:
+    shown = " ".join(sent.here(*PURGE).stdout.split())
+
+    for words in (
+        "numbers, keys, texts and carried columns of 5 messages",
+        "the messages' ids, which are hashes of their keys; opt-outs",
+        "the run can't be sent again, and other campaigns' cooldowns no longer count its messages",
+        "the campaign's own recipient file",
+        "purged: 5 messages in the ledger no longer name anybody",
+    ):
+        assert words in shown
+    again = sent.here(*PURGE)
+    assert 0 == again.exit_code
+    assert "it was purged before" in again.stdout
+    assert "purged: 0 messages" in again.stdout
+
+
+def test_a_report_can_still_be_written(sent: Workplace) -> None:
+    sent.here(*PURGE)
+    before = sent.summary()
+    sent.path("results.csv").unlink()
+
+    assert 0 == sent.here("report", "hello/main").exit_code
+    assert before == sent.summary()
+    assert [] == found(sent.folder)
+
+
+def test_json(sent: Workplace) -> None:
+    document = sent.here(*PURGE, "--json").document
+
+    assert ("hello", "main", 5, []) == tuple(document[name] for name in ("campaign", "run", "messages", "left"))
+    assert document["purged_at"].startswith("20")
+
+
+MISTAKES = {
+    "without the run": (("purge", "hello"), "which run of hello is to be purged?; write NAME/RUN"),
+    "another run": (("purge", "hello/nope"), "knows no run hello/nope"),
+    "nobody to ask": (("purge", "hello/main"), "nothing was changed: there is no terminal to ask on; add --yes"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "words"), MISTAKES.values(), ids=MISTAKES)
+def test_mistakes_change_nothing(sent: Workplace, arguments: tuple[str, ...], words: str) -> None:
+    before = found(sent.folder)
+
+    done = sent.here(*arguments)
+
+    assert (2, True) == (done.exit_code, words in done.stderr), done.stderr
+    assert before == found(sent.folder)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a pseudo-terminal")
+@pytest.mark.parametrize(("answer", "exit_code"), [("n", 3), ("y", 0)])
+def test_it_asks_first(sent: Workplace, answer: str, exit_code: int) -> None:
+    with Terminal(sent, "purge", "hello/main") as terminal:
+        terminal.read_until("Purge hello/main? This can't be undone. [y/N]")
+        terminal.type(f"{answer}\n")
+        assert exit_code == terminal.wait()
+    assert (exit_code == 0) == (not found(sent.folder))
+
+
+def test_a_run_that_is_being_sent_is_not_purged(campaign: Workplace, provider: Provider) -> None:
+    provider.hold(0)
+    with campaign.started(*RUN):
+        provider.wait_for(1)
+        done = campaign.here(*PURGE)
+        assert 4 == done.exit_code
+        assert "hello/main is being worked on by process" in done.stderr
+
+
+def test_what_was_not_sent_or_is_unknown_is_told(campaign: Workplace, provider: Provider) -> None:
+    provider.hold(2)
+    with campaign.started(*RUN) as process:
+        provider.wait_for(3)
+        process.kill()
+        process.wait()
+
+    shown = " ".join(campaign.here(*PURGE).stdout.split())
+
+    assert "unknown; `campaign reconcile` can still settle them for the counts" in shown
+    assert 5 == campaign.summary()["rows"]
+    assert {"unknown"} <= {status for status, count in campaign.summary()["status"].items() if count}

@@ -1,0 +1,49 @@
+"""Charts: what Altair makes of them is valid, and what stands in the page is ours."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from runner.models import Event
+from runner.report import charts, timeline
+from runner.report.departures import Durations
+from runner.report.drawing import drawn
+from runner.report.figures import Country, Figures, Reach, count_figures
+from tests.report.sample import EVENTS, lively, page_for
+
+
+@pytest.fixture(scope="module")
+def figures(tmp_path_factory: pytest.TempPathFactory) -> Figures:
+    return count_figures(page_for(tmp_path_factory.mktemp("charts"), lively(400)).results, 40)
+
+
+@pytest.mark.parametrize("per_second", [40, 0.2, None])
+@pytest.mark.parametrize("events", [EVENTS, ()])
+def test_what_altair_makes_of_times_is_valid(
+    figures: Figures, per_second: float | None, events: Sequence[Event]
+) -> None:
+    assert figures.departures is not None
+    timeline.sends(figures.departures, per_second, events).to_dict(validate=True)
+    timeline.latency(figures.departures).to_dict(validate=True)
+
+
+@pytest.mark.parametrize("bucket", [0, 100, 500, 1_100])
+def test_what_altair_makes_of_durations_is_valid(bucket: int) -> None:
+    charts.took(Durations({bucket: 3, bucket + 50: 2}), "of those delivered").to_dict(validate=True)
+
+
+def test_what_altair_makes_of_shares_is_valid() -> None:
+    country = Country("SG")
+    country.reach.update({Reach.DELIVERED: 3, Reach.FAILED: 1})
+    charts.reach([("SG", country)]).to_dict(validate=True)
+    charts.sizes([(1, "GSM7", 5), (2, "UCS2", 1)]).to_dict(validate=True)
+
+
+def test_a_drawing_is_named_escaped_and_has_no_id_of_vegas() -> None:
+    chart = charts.sizes([(1, "<b>&", 5)])
+    one, two = drawn(chart, "sizes", title="A <b>", words="5 & more", widths={"wide": 600, "narrow": 300})
+    assert 'role="img" aria-labelledby="sizes-wide-title sizes-wide-words"' in one
+    assert '<title id="sizes-narrow-title">A &lt;b&gt;</title><desc id="sizes-narrow-words">5 &amp; more</desc>' in two
+    assert "font-family" not in one
+    assert "#fff" not in one
+    assert "var(--accepted)" in drawn(charts.sizes([(1, "GSM7", 5)]), "x", title="", words="", widths={"half": 300})[0]

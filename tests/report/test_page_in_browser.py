@@ -1,0 +1,163 @@
+"""report.html in a real browser: at the sizes, in the colours and on the paper that people look at it with."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Browser
+
+from runner.report.page import write_page
+from tests.report.browser import CONTRASTS, chromium, needs_chromium, opened
+from tests.report.sample import lively, page_for
+from tests.report.test_page import hostile_page
+
+pytestmark = needs_chromium
+SIZES = (375, 768, 1280)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    write_page(folder / "report.html", page_for(folder, lively()))
+    return folder / "report.html"
+
+
+@pytest.fixture(scope="module")
+def hostile_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("hostile")
+    write_page(folder / "report.html", hostile_page(folder))
+    return folder / "report.html"
+
+
+def test_it_opens_without_a_complaint_and_asks_nobody_for_anything(browser: Browser, report: Path) -> None:
+    with opened(browser, report) as tab:
+        tab.page.wait_for_load_state("networkidle")
+        assert [] == tab.console
+        assert [] == tab.asked
+        assert "autumn-fair/main" == tab.page.inner_text("h1")
+
+
+def test_what_hostile_cells_hold_is_text(browser: Browser, hostile_report: Path) -> None:
+    with opened(browser, hostile_report) as tab:
+        tab.page.wait_for_load_state("networkidle")
+        assert [] == tab.console
+        assert [] == tab.asked
+        assert "undefined" == tab.page.evaluate("typeof window.taken")
+        assert 0 == tab.page.locator("script, iframe, img, form, body a, object, embed").count()
+        assert 1 == tab.page.locator("style").count()
+
+
+@pytest.mark.parametrize("width", SIZES)
+@pytest.mark.parametrize("which", ["report", "hostile_report"])
+def test_it_fits_the_screen(browser: Browser, which: str, width: int, request: pytest.FixtureRequest) -> None:
+    with opened(browser, request.getfixturevalue(which), width=width) as tab:
+        assert width >= tab.width()
+
+
+@pytest.mark.parametrize("width", SIZES)
+def test_charts_are_seen_whole(browser: Browser, report: Path, width: int) -> None:
+    with opened(browser, report, width=width) as tab:
+        shown = [svg for svg in tab.page.locator("svg.drawing").all() if svg.is_visible()]
+        assert ["sends", "latency", "reach", "to-delivery", "to-conversion", "sizes"] == [
+            re.sub("-(wide|narrow|half)-title.*", "", str(svg.get_attribute("aria-labelledby"))) for svg in shown
+        ]
+        for svg in shown:
+            box = svg.bounding_box()
+            assert box is not None
+            assert box["width"] > 250
+            assert box["height"] > 50
+            # Its text stays within the window, also where the font is wider than the one that it was laid out with.
+            outer = svg.evaluate(
+                "svg => [...svg.querySelectorAll('text')].map(text => text.getBoundingClientRect())"
+                ".map(box => [box.left, box.right])"
+            )
+            assert [] == [sides for sides in outer if sides[0] < 0 or sides[1] > width]
+
+
+def test_a_charts_text_can_be_read_on_a_phone(browser: Browser, report: Path) -> None:
+    with opened(browser, report, width=375) as tab:
+        heights = tab.page.evaluate(
+            "[...document.querySelectorAll('svg.drawing text')].map(text => text.getBoundingClientRect())"
+            ".filter(box => box.width).map(box => Math.min(box.height, box.width))"
+        )
+        assert heights
+        assert [] == [height for height in heights if 0 < height < 5]
+        scales = tab.page.evaluate(
+            "[...document.querySelectorAll('svg.drawing')].filter(svg => svg.clientWidth)"
+            ".map(svg => svg.clientWidth / svg.viewBox.baseVal.width)"
+        )
+        assert 13 * min(scales) > 10  # CSS pixels
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+@pytest.mark.parametrize("width", [375, 1280])
+def test_text_stands_out_in_both_colour_schemes(
+    browser: Browser, report: Path, colours: Literal["light", "dark"], width: int
+) -> None:
+    with opened(browser, report, width=width, colours=colours) as tab:
+        found = tab.page.evaluate(CONTRASTS)
+        assert len(found) > 100
+        assert [] == [(contrast, text) for contrast, text in found if contrast < 4.5]
+
+
+def test_dark_is_dark(browser: Browser, report: Path) -> None:
+    seen = []
+    for scheme in ("light", "dark"):
+        with opened(browser, report, colours="dark" if scheme == "dark" else "light") as tab:
+            seen.append(tab.page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    assert ["rgb(255, 255, 255)", "rgb(20, 23, 27)"] == seen
+
+
+def test_print_gives_light_pages(browser: Browser, report: Path) -> None:
+    with opened(browser, report, colours="dark") as tab:
+        pdf = tab.page.pdf(format="A4", prefer_css_page_size=True)
+        pages = len(re.findall(rb"/Type\s*/Page\b", pdf))
+        assert pages in range(3, 9)
+        tab.page.emulate_media(media="print")
+        assert "rgb(255, 255, 255)" == tab.page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert [] == [text for contrast, text in tab.page.evaluate(CONTRASTS) if contrast < 4.5]
+
+
+def test_a_screen_reader_finds_its_way(browser: Browser, report: Path) -> None:
+    with opened(browser, report) as tab:
+        page = tab.page
+        assert "en" == page.get_attribute("html", "lang")
+        assert [1, 1, 1] == [page.locator(landmark).count() for landmark in ("header", "main", "footer")]
+        levels = [
+            int(tag[1]) for tag in page.evaluate("[...document.querySelectorAll('h1,h2,h3,h4')].map(h => h.tagName)")
+        ]
+        assert 1 == levels.count(1)
+        assert [] == [(a, b) for a, b in pairwise(levels) if b > a + 1]
+        for image in page.locator("[role=img]").all():
+            named = image.evaluate(
+                "e => e.getAttribute('aria-label') || (e.getAttribute('aria-labelledby') || '').split(' ')"
+                ".map(id => document.getElementById(id).textContent).join(' ')"
+            )
+            assert len(named) > 20
+        assert 0 == page.locator("th:not([scope])").count()
+        assert page.locator("table").count() == page.locator("table > caption").count()
+        # What scrolls can be scrolled without a mouse.
+        assert page.locator(".scroll").count() == page.locator(".scroll[tabindex='0'][role=region]").count()
+
+
+def test_it_needs_no_script(browser: Browser, report: Path) -> None:
+    with opened(browser, report, scripts=False) as tab:
+        assert "Every row of the file" in tab.page.inner_text("body")
+
+
+def test_the_picture_for_the_readme_is_taken(report: Path, tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    picture = tmp_path / "report.png"
+    subprocess.run([sys.executable, "-m", "docs.picture", report, picture], cwd=root, check=True)
+    assert picture.read_bytes().startswith(b"\x89PNG")

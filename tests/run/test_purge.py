@@ -1,0 +1,235 @@
+"""A run's folder and ledger without its people: every byte below the reports folder is looked at."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import pytest
+from sqlalchemy import insert
+
+from runner.errors import InputError, LedgerError, RunLockedError, StoppedError
+from runner.ledger.events import note_events
+from runner.ledger.ledger import Ledger, RunRecord, open_ledger
+from runner.ledger.lock import run_lock
+from runner.ledger.purge import purged_at
+from runner.ledger.spill import spill_path
+from runner.ledger.tables import messages, receipts
+from runner.models import Event, EventKind
+from runner.plan.identity import MessageIds
+from runner.plan.purged import MESSAGE_ID
+from runner.report.facts import Facts
+from runner.run import purge as purging_module
+from runner.run.places import Options, Places, places_of
+from runner.run.purge import Purged, Standing, purge, purging, standing_of
+from tests.plan.folder import planned, write_folder
+
+IDS = MessageIds("welcome", "main")
+PEOPLE = (("k-ann", "+6591234567", "Ann"), ("k-ben", "+6581234567", "Ben"), ("k-cyd", "+6582222222", "Cyd"))
+SECRETS = [word for key, number, name in PEOPLE for word in (key, number[3:], f"Hi {name}")]
+FACTS = Facts("welcome.yaml", "people.csv", "10/s", 10.0, "hello.j2", "Hi {{ name }}", "Hi Ann", "Hi ***")
+
+
+@dataclass
+class Place:
+    """A reports folder with one run in it that sent two of its three messages, and another run."""
+
+    options: Options
+    places: Places
+    reports: Path
+
+    def purge(self, run: str = "main") -> Purged:
+        with purging("welcome", run, self.options) as (ledger, record, places):
+            return purge(ledger, record, places)
+
+    def found(self) -> list[str]:
+        """What is left of anybody: the file and the word."""
+        return [
+            f"{path.relative_to(self.reports)}: {secret}"
+            for path in sorted(self.reports.rglob("*"))
+            if path.is_file()
+            for secret in SECRETS
+            if secret.encode() in path.read_bytes()
+        ]
+
+    def open(self) -> Ledger:
+        return open_ledger(self.places.ledger, create=False)
+
+
+def begin(ledger: Ledger, run: str) -> RunRecord:
+    return ledger.begin_run(
+        name="welcome", run=run, now=1, sub_account_id="acme", options="{}", fingerprint="f", rows=3, to_send=3
+    )
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    reports = tmp_path / "reports"
+    options = Options(reports=reports)
+    places = places_of("welcome", "main", options)
+    places.folder.mkdir(parents=True)
+    rows = "".join(f"{key},{number},{name},\n" for key, number, name in PEOPLE)
+    file = write_folder(tmp_path / "campaign", rows)
+    planned(file)
+    for plan in (places.plan, places.sent_plan):
+        plan.write_bytes(file.with_name("plan.parquet").read_bytes())
+    with open_ledger(places.ledger, create=True) as ledger:
+        record = begin(ledger, "main")
+        begin(ledger, "other")
+        sent = [
+            {"run_id": record.id, "message_id": IDS.of(key), "key": key, "destination": number, "country": "SG",
+             "encoding": "GSM7", "segments": 1, "status": status, "detail": f"about {number}", "attempts": 1,
+             "claimed_at": 1, "umid": f"umid-{name}"}
+            for (key, number, name), status in zip(PEOPLE, ("accepted", "unknown"), strict=False)
+        ]  # fmt: skip
+        told = {"umid": "umid-Ann", "state": "failed", "at": 1, "received_at": 1, "error_message": "no 91234567"}
+        with ledger.engine.begin() as connection:
+            connection.execute(insert(messages), sent)
+            connection.execute(insert(receipts), told)
+        note_events(ledger, record.id, [Event(EventKind.STOPPED, 5, detail="at +6591234567")])
+        ledger.end_run(record.id, now=6, stop_reason="fuse", stop_detail="at +6591234567")
+        spill_path(ledger.path, record.id).write_bytes(b'["+6591234567", {}]\n')
+    made = (places.results_csv, places.results_parquet, places.results_xlsx, places.page, places.removals)
+    for path in (*made, places.sandbox_book, places.folder / ".results.csv.part"):
+        path.write_text("k-ann +6591234567 Hi Ann")
+    places.facts.write_bytes(FACTS.as_bytes())
+    places.summary.write_text('{"rows": 3}\n')
+    places.ledger_id.write_text("id")
+    return Place(options, places, reports)
+
+
+def test_nothing_of_anybody_is_left_and_the_counts_are(place: Place) -> None:
+    assert place.found()
+
+    assert 2 == place.purge().messages
+
+    assert [] == place.found()
+    with place.open() as ledger:
+        [record] = ledger.runs("welcome", "main")
+        assert {"accepted": 1, "unknown": 1} == ledger.counts(record.id)
+        assert ("fuse", None) == (record.stop_reason, record.stop_detail)
+        assert purged_at(ledger, record.id)
+        assert IDS.of("k-ann") in ledger.records(record.id, [IDS.of("k-ann")])
+    for plan in (place.places.plan, place.places.sent_plan):
+        assert [IDS.of(key) for key, _, _ in PEOPLE] == pl.read_parquet(plan)[MESSAGE_ID].to_list()
+
+
+def test_the_folder_keeps_what_the_report_is_made_of(place: Place) -> None:
+    place.purge()
+
+    kept = {path.name for path in place.places.folder.iterdir()}
+    assert {"plan.parquet", "plan.sent.parquet", "run.json", "summary.json", ".ledger"} == kept
+    facts = Facts.from_bytes(place.places.facts.read_bytes())
+    assert (None, None, "10/s") == (facts.example, facts.example_masked, facts.rate)
+
+
+def test_files_of_the_users_own_are_left_and_named(place: Place) -> None:
+    own = place.places.folder / "results for the boss.csv"
+    own.write_text("mine")
+
+    assert (own,) == place.purge().left
+    assert "mine" == own.read_text()
+
+
+def test_what_it_is_before_is_told(place: Place) -> None:
+    with purging("welcome", "main", place.options) as (ledger, record, _):
+        assert Standing(messages=2, unknown=1, unsent=1, purged_at=None) == standing_of(ledger, record)
+
+
+def test_purging_twice_is_harmless(place: Place) -> None:
+    place.purge()
+    before = {path: path.read_bytes() for path in place.places.folder.iterdir()}
+
+    assert Purged(messages=0, removed=(), left=()) == place.purge()
+    assert before == {path: path.read_bytes() for path in place.places.folder.iterdir()}
+
+
+STEPS = ("note_purge", "_purge_plans", "_purge_facts", "_remove_files", "purge_messages", "compact")
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_purge_that_dies_at_any_step_is_finished_by_the_next(
+    place: Place, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Killed right before a step: the run may be half purged then, and can't be sent as soon as anything is gone."""
+
+    def dies(*_: object) -> None:
+        raise LedgerError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(purging_module, step, dies)
+        with pytest.raises(LedgerError, match="killed"):
+            place.purge()
+    with place.open() as ledger:
+        assert (step != "note_purge") == (purged_at(ledger, 1) is not None)
+
+    place.purge()
+
+    assert [] == place.found()
+    assert [IDS.of(key) for key, _, _ in PEOPLE] == pl.read_parquet(place.places.sent_plan)[MESSAGE_ID].to_list()
+
+
+def test_a_damaged_plan_and_damaged_facts_go_whole(place: Place) -> None:
+    place.places.plan.write_bytes(b"PAR1 half of it: +6591234567")
+    place.places.facts.write_bytes(b'{"example": "Hi Ann"')
+
+    place.purge()
+
+    assert not place.places.plan.exists()
+    assert not place.places.facts.exists()
+    assert [] == place.found()
+
+
+def test_a_run_without_a_folder_is_purged_from_the_ledger(place: Place) -> None:
+    assert Purged(messages=0, removed=(), left=()) == place.purge("other")
+
+
+def test_a_sandboxs_run_keeps_its_ledger_which_is_in_its_folder(tmp_path: Path) -> None:
+    options = Options(reports=tmp_path)
+    places = places_of("welcome", "sandbox", options)
+    with open_ledger(places.ledger, create=True) as ledger:
+        begin(ledger, "sandbox")
+    places.sandbox_book.write_text("+6591234567")
+
+    with purging("welcome", "sandbox", options) as (ledger, record, found):
+        assert places == found
+        assert () == purge(ledger, record, places).left
+    assert places.folder.joinpath("ledger.sqlite3").exists()
+    assert not places.sandbox_book.exists()
+
+
+def test_a_run_that_nobody_knows(place: Place) -> None:
+    (place.reports / "welcome/drafted").mkdir()
+
+    for run, remedy in (("nope", "`campaign status` shows all of them"), ("drafted", "delete the folder")):
+        with pytest.raises(InputError, match=f"knows no run welcome/{run}") as caught:
+            place.purge(run)
+        assert remedy in str(caught.value)
+
+
+def test_a_run_that_is_being_sent_is_left_alone(place: Place) -> None:
+    with (
+        run_lock(Path(place.places.ledger), "welcome", "main"),
+        pytest.raises(RunLockedError, match="welcome/main is being worked on"),
+    ):
+        place.purge()
+    assert place.found()
+
+
+def test_no_run_of_the_ledger_is_held_up(place: Place) -> None:
+    with (
+        run_lock(Path(place.places.ledger), "welcome", "other"),
+        pytest.raises(RunLockedError, match="welcome/other is being worked on") as caught,
+    ):
+        place.purge()
+    assert "wait until it has ended" in str(caught.value)
+    with place.open() as ledger:
+        assert purged_at(ledger, 1) is None
+    assert MESSAGE_ID not in pl.read_parquet_schema(place.places.plan)
+
+
+def test_a_file_that_cant_be_removed_stops_it_in_words(place: Place) -> None:
+    place.places.results_csv.unlink()
+    place.places.results_csv.mkdir()
+
+    with pytest.raises(StoppedError, match=r"results\.csv could not be removed: .*; close what has it open"):
+        place.purge()
