@@ -10,6 +10,8 @@ import time
 from datetime import datetime
 from pathlib import Path
 
+from benchmarks import receipts
+
 CAMPAIGN = Path(sys.executable).with_name("campaign")
 TEMPLATE = "Hi {{ first_name }}, show this message in {{ city }} for 10% off. Reply STOP to opt out."
 
@@ -27,6 +29,7 @@ def main() -> None:
         for rate, recipients in (("5000/s", 30_000), ("1000/s", 10_000), ("100/s", 1_000)):
             per_second, share = sent(folder, recipients, rate)
             rows.append((f"campaign run --sandbox at {rate}", f"{per_second:,.0f} messages/s, {share:.1%} of the rate"))
+    rows += receipts.rows()
     width = max(len(what) for what, _ in rows)
     for what, figure in rows:
         print(f"{what:<{width}}  {figure}")

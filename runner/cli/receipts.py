@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runner.cli.console import human, print_document, print_json, print_wrapped
+from runner.cli.console import clean, human, print_document, print_json, print_wrapped, say
 from runner.cli.options import Json, LedgerUrl, Reports
 from runner.errors import InputError
+from runner.report.words import counted
 
 if TYPE_CHECKING:
     from runner.receipts.loading import Loaded
@@ -16,13 +17,13 @@ if TYPE_CHECKING:
 NAME = "receipts"
 
 _KINDS = {
-    "receipt": "receipts",
-    "opt_out": "opted out",
-    "opt_in": "opted in again",
-    "reply": "other replies",
-    "unusable": "replies from no number",
-    "ignored": "other events",
-    "refused": "requests refused",
+    "receipt": ("receipt", "receipts"),
+    "opt_out": ("opted out", "opted out"),
+    "opt_in": ("opted in again", "opted in again"),
+    "reply": ("other reply", "other replies"),
+    "unusable": ("opt-out from no number", "opt-outs from no number"),
+    "ignored": ("other event", "other events"),
+    "refused": ("request refused", "requests refused"),
 }
 
 
@@ -62,14 +63,16 @@ def command(
     authorization = authorization_in(auth_header_env)
 
     def on_ready(url: str, ledger_path: Path) -> None:
-        console.print(f"taking receipts and replies on {url} into {ledger_path}")
+        console.print(clean(f"taking receipts and replies on {url} into {ledger_path}"))
         if authorization is None:
-            words = "without --auth-header-env whoever reaches this port can post; that is this computer alone"
-            print_wrapped(console, f"look: {words}, and whatever a proxy lets through", "yellow")
+            risk = "without --auth-header-env whoever reaches this port can post; that is this computer alone"
+            print_wrapped(console, f"look: {risk}, and whatever a proxy lets through", "yellow")
         console.print("Ctrl-C ends it.")
 
-    def on_news(counts: Mapping[str, int]) -> None:
-        console.print(_in_words(counts))
+    def on_news(counts: Mapping[str, int], error: str | None) -> None:
+        say(_in_words(counts) or "nothing yet")
+        if error is not None:
+            say(f"{error}; what is posted is refused with 503 until it can be written, so mend that soon")
 
     counts = serve(
         options,
@@ -90,13 +93,13 @@ def _show(loaded: "Loaded", file: str, *, as_json: bool) -> None:
     console = human(as_json=as_json)
     if not loaded.lines:
         raise InputError.of(f"{file} has no line", "name a file of JSON lines, each an event as the provider posts it")
-    console.print(f"{loaded.lines:,} lines: {_in_words(loaded.counts) or 'nothing that could be taken'}")
+    console.print(f"{counted(loaded.lines, 'line')}: {_in_words(loaded.counts) or 'nothing that could be taken'}")
     if loaded.settled:
-        print_wrapped(
-            console, f"{loaded.settled:,} unknown messages have arrived after all: they count as accepted now"
-        )
+        found = counted(loaded.settled, "unknown message was sent after all", "unknown messages were sent after all")
+        print_wrapped(console, f"{found}, as its receipt proves: accepted now")
     if loaded.bad:
-        print_wrapped(console, f"look: {loaded.bad:,} lines are no event; the others are taken", "yellow")
+        bad_lines = counted(loaded.bad, "line is no event", "lines are no event")
+        print_wrapped(console, f"look: {bad_lines}; the others are taken", "yellow")
         for line, why in loaded.examples:
             print_wrapped(console, f"  {file}:{line}: {why}")
     if as_json:
@@ -113,4 +116,4 @@ def _show(loaded: "Loaded", file: str, *, as_json: bool) -> None:
 
 
 def _in_words(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{counts[kind]:,} {words}" for kind, words in _KINDS.items() if counts.get(kind))
+    return ", ".join(counted(counts[kind], *words) for kind, words in _KINDS.items() if counts.get(kind))

@@ -48,7 +48,11 @@ def waiting_after(ledger: Ledger, run_id: int, message_id: str, *, limit: int) -
 
     Accepted, not asked about before, and without a receipt that they were sent.
     """
-    asked = select(cancellations.c.message_id).where(cancellations.c.run_id == run_id)
+    # By its key, message for message: a list of all that were asked about would be made anew for each batch, which took
+    # minutes with half a million of them instead of seconds.
+    asked = select(cancellations.c.message_id).where(
+        cancellations.c.run_id == messages.c.run_id, cancellations.c.message_id == messages.c.message_id
+    )
     sent = select(receipts.c.umid).where(receipts.c.umid == messages.c.umid, receipts.c.state.not_in(_ONLY_QUEUED))
     query = (
         select(messages.c.message_id, messages.c.key, messages.c.umid, messages.c.sent_at)
@@ -57,7 +61,7 @@ def waiting_after(ledger: Ledger, run_id: int, message_id: str, *, limit: int) -
             messages.c.message_id > message_id,
             messages.c.status == Status.ACCEPTED.value,
             messages.c.umid.is_not(None),
-            messages.c.message_id.not_in(asked),
+            ~asked.exists(),
             ~sent.exists(),
         )
         .order_by(messages.c.message_id)

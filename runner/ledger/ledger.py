@@ -286,24 +286,33 @@ def _check_version(connection: Connection, path: Path, *, create: bool) -> None:
         facts = {"schema_version": str(SCHEMA_VERSION), "id": secrets.token_hex(8)}
         connection.execute(insert(meta), [{"name": name, "value": value} for name, value in facts.items()])
         return
-    version: str | None = None
-    if "meta" in names:
-        version = connection.scalar(select(meta.c.value).where(meta.c.name == "schema_version"))
+    version = _version(connection) if "meta" in names else None
     if version is None:
         raise InputError.of(f"{path} is not a ledger of campaign-runner", "name another file with --ledger")
+    if int(version) < SCHEMA_VERSION:
+        version = _upgrade(connection)
     if int(version) > SCHEMA_VERSION:
         raise InputError.of(
             f"the ledger {path} was written by a newer campaign-runner (schema {version}, this one knows "
             f"{SCHEMA_VERSION})",
             "upgrade campaign-runner",
         )
-    if int(version) < SCHEMA_VERSION:
-        _upgrade(connection)
 
 
-def _upgrade(connection: Connection) -> None:
-    """Bring an older ledger up to this version. What came later are tables of their own, so nothing is rewritten."""
+def _version(connection: Connection) -> str | None:
+    return connection.scalar(select(meta.c.value).where(meta.c.name == "schema_version"))
+
+
+def _upgrade(connection: Connection) -> str:
+    """Bring an older ledger up to this version, and return the one that it then has.
+
+    What came later are tables of their own, so nothing is rewritten.
+    """
     connection.exec_driver_sql("BEGIN IMMEDIATE")
-    metadata.create_all(connection)
-    is_version = meta.c.name == "schema_version"
-    connection.execute(update(meta).where(is_version).values(value=str(SCHEMA_VERSION)))
+    # Another process may have upgraded it before this one had the lock, perhaps to a version that is newer still.
+    version = _version(connection)
+    if version is None or int(version) < SCHEMA_VERSION:
+        metadata.create_all(connection)
+        version = str(SCHEMA_VERSION)
+        connection.execute(update(meta).where(meta.c.name == "schema_version").values(value=version))
+    return version

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.sqlite import insert
 from runner.ledger.ledger import IDS_AT_A_TIME, Ledger, MessageRecord, ledger_errors
 from runner.ledger.tables import messages, receipts, runs
 from runner.models import DeliveryState, Message, OutcomeReason, Receipt, Status
-from runner.provider.delivery import merge
+from runner.provider.delivery import merge, standing
 
 _FIELDS = tuple(Receipt.__slots__)
 _COLUMNS = [receipts.c[name] for name in _FIELDS]
@@ -40,7 +40,9 @@ _SETTLE = (
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What became of a group of receipts: `kept` of them, `ours` of runs of this ledger, `settled` unknown messages."""
+    """What became of a group of receipts: how many were `kept`, and to how many messages of runs of this ledger they
+    belong (`ours`), of which so many were unknown and now are accepted (`settled`).
+    """
 
     kept: int = 0
     ours: int = 0
@@ -62,8 +64,7 @@ def keep(ledger: Ledger, told: Sequence[Receipt], *, now: int) -> Kept:
         for umid, known in _by_umid(connection, list(merged)).items():
             merged[umid] = merge(merged[umid], known)
         connection.execute(_UPSERT, [_row(receipt, now) for receipt in merged.values()])
-        prefixes = _prefixes(connection)
-        ours = [(run_id, receipt) for receipt in merged.values() for run_id in _runs_of(receipt.message_id, prefixes)]
+        ours = _of_runs(connection, merged.values())
         settled = _settle(connection, ours, now)
         connection.commit()
     return Kept(len(told), len({receipt.umid for _, receipt in ours}), settled)
@@ -122,11 +123,11 @@ def of_messages(ledger: Ledger, records: Mapping[str, MessageRecord]) -> dict[st
 
     By umid where the message has one, because a receipt needn't echo the message id; and else by message id.
     """
-    by_umid = {record.umid: message_id for message_id, record in records.items() if record.umid}
+    umids = {message_id: record.umid for message_id, record in records.items() if record.umid}
     with ledger_errors("read"), ledger.engine.connect() as connection:
-        found = {by_umid[umid]: receipt for umid, receipt in _by_umid(connection, list(by_umid)).items()}
-    found |= told_of(ledger, [message_id for message_id, record in records.items() if not record.umid])
-    return found
+        known = _by_umid(connection, list(set(umids.values())))
+    found = {message_id: known[umid] for message_id, umid in umids.items() if umid in known}
+    return found | told_of(ledger, [message_id for message_id in records if message_id not in umids])
 
 
 def told_of(ledger: Ledger, message_ids: Sequence[str]) -> dict[str, Receipt]:
@@ -154,7 +155,7 @@ def _merged(told: Iterable[Receipt]) -> dict[str, Receipt]:
 
 def _further(one: Receipt, other: Receipt) -> Receipt:
     """Of two receipts the one whose state wins, whole: the other is another message of the provider's."""
-    return one if merge(one, other).umid == one.umid else other
+    return max(one, other, key=lambda receipt: (standing(receipt), receipt.umid))
 
 
 def _by_umid(connection: Connection, umids: Sequence[str]) -> dict[str, Receipt]:
@@ -165,16 +166,25 @@ def _by_umid(connection: Connection, umids: Sequence[str]) -> dict[str, Receipt]
     return found
 
 
-def _prefixes(connection: Connection) -> Mapping[str, list[int]]:
-    """Run ids by how their message ids begin. Names may hold dots, so that two runs can begin alike."""
-    found: dict[str, list[int]] = defaultdict(list)
-    for run_id, name, run in connection.execute(select(runs.c.id, runs.c.name, runs.c.run)):
-        found[f"{name}.{run}"].append(run_id)
+def _of_runs(connection: Connection, told: Iterable[Receipt]) -> Sequence[tuple[int, Receipt]]:
+    """The receipts of messages of this ledger's runs, as (run id, receipt).
+
+    A message id begins with its run's name and id, and either may hold dots: two runs can begin alike, and then the
+    receipt is given to both.
+    """
+    by_prefix: dict[str, list[Receipt]] = defaultdict(list)
+    for receipt in told:
+        if receipt.message_id:
+            by_prefix[receipt.message_id.rpartition(".")[0]].append(receipt)
+    found: list[tuple[int, Receipt]] = []
+    prefixes = list(by_prefix)
+    for first in range(0, len(prefixes), IDS_AT_A_TIME):
+        # Compared by the database: with 5,000 runs, one receipt took 1.1 ms so, and 5.3 ms with their names read here.
+        begins = (runs.c.name + "." + runs.c.run).label("begins")
+        query = select(runs.c.id, begins).where(begins.in_(prefixes[first : first + IDS_AT_A_TIME]))
+        for run_id, prefix in connection.execute(query):
+            found += [(run_id, receipt) for receipt in by_prefix[prefix]]
     return found
-
-
-def _runs_of(message_id: str | None, prefixes: Mapping[str, list[int]]) -> Sequence[int]:
-    return prefixes.get(message_id.rpartition(".")[0], ()) if message_id else ()
 
 
 def _settle(connection: Connection, found: Sequence[tuple[int, Receipt]], now: int) -> int:

@@ -5,8 +5,10 @@ The codes are the provider's ("SMS delivery receipt error codes" in its document
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Any
 
 from runner.models import DeliveryState, Receipt
 
@@ -53,34 +55,35 @@ def delivered_at(state: DeliveryState, detail: str | None, at: int) -> int | Non
 
 
 def merge(one: Receipt, other: Receipt) -> Receipt:
-    """What two receipts of one message tell together, whichever came first and however often.
+    """What two receipts of one message (umid) tell together, whichever came first and however often.
 
-    The state that tells most wins, then the later one. What only the loser knows (the price, the delivery before the
-    reading) is kept.
+    The state that tells most wins, then the later one. What the other knows besides is kept: the first delivery, and
+    what is billed. Of two amounts the larger counts, and not the winner's: it may have it from a receipt before, and
+    then three receipts would come to another amount in another order.
     """
-    less, more = sorted((one, other), key=_weight)
-    times = [receipt.delivered_at for receipt in (one, other) if receipt.delivered_at is not None]
-    priced = more if more.price is not None else less
+    both = (one, other)
+    priced = max(both, key=lambda receipt: _money(receipt.price, receipt.currency))
     return replace(
-        more,
-        message_id=more.message_id if more.message_id is not None else less.message_id,
-        delivered_at=min(times, default=None),
-        segments=more.segments if more.segments is not None else less.segments,
+        max(both, key=standing),
+        message_id=max((each.message_id for each in both if each.message_id is not None), default=None),
+        delivered_at=min((each.delivered_at for each in both if each.delivered_at is not None), default=None),
+        segments=max((each.segments for each in both if each.segments is not None), default=None),
         price=priced.price,
         currency=priced.currency,
     )
 
 
-def _weight(receipt: Receipt) -> tuple[object, ...]:
-    """A total order, so that merging doesn't depend on the order of arrival also where two tell the same moment."""
-    facts = (receipt.detail, receipt.error_code, receipt.error_message, receipt.message_id, receipt.segments)
-    money = (receipt.price, receipt.currency)
+def standing(receipt: Receipt) -> tuple[Any, ...]:
+    """By what a state wins over another. Receipts that are alike by it tell the same of the state."""
+    facts = (receipt.detail, receipt.error_code, receipt.error_message)
     return (
-        rank(receipt.state, receipt.detail),
-        receipt.at,
-        receipt.state.value,
-        *((fact is not None, fact if fact is not None else "") for fact in (*facts, *money)),
-    )
+        rank(receipt.state, receipt.detail), receipt.at, receipt.state.value,
+        *((fact is not None, fact if fact is not None else "") for fact in facts),
+    )  # fmt: skip
+
+
+def _money(price: str | None, currency: str | None) -> tuple[Any, ...]:
+    return (-1,) if price is None else (Decimal(price), price, currency is not None, currency or "")
 
 
 class Verdict(StrEnum):
@@ -118,7 +121,9 @@ _T, _D, _B, _C, _R, _U = (
 )  # fmt: skip
 
 # Dead is only what says that the number itself can't get an SMS: a live customer who is taken off a list is a loss too.
-# 28 (a permanent fault of the phone) and 37 (no SMS service) are not: people get another phone, or another contract.
+# 13 and 55 don't: it is the network around the phone that says so (3GPP TS 29.002, MT-ForwardSM), after the operator's
+# register has said where the number is. So it is in use, and a barred phone or a network without its memory is behind
+# it. Nor do 28 (a lasting fault of the phone) and 37 (no SMS service): people get another phone, or another contract.
 CODES: Mapping[int, Code] = MappingProxyType(
     {
         0: Code("no reason is given", _U),
@@ -133,7 +138,7 @@ CODES: Mapping[int, Code] = MappingProxyType(
         10: Code("a system on the way failed", _R),
         11: Code("too many messages to this number in a short time", _T),
         12: Code("the operator's register of subscribers failed", _R),
-        13: Code("the subscriber or the phone is not allowed in the network", _D),
+        13: Code("the subscriber or the phone is not allowed in the network", _B),
         14: Code("an internal failure on the way", _R),
         15: Code("the destination is no valid number", _D),
         16: Code("the message has a wrong format", _R),
@@ -175,7 +180,7 @@ CODES: Mapping[int, Code] = MappingProxyType(
         52: Code("an answer on the way could not be read", _R),
         53: Code("an unexpected value on the way", _R),
         54: Code("an unexpected failure", _R),
-        55: Code("the subscriber can't be identified", _D),
+        55: Code("the subscriber can't be identified", _T),
         56: Code("what became of it isn't known", _U),
         57: Code("an unknown failure", _U),
         58: Code("the operator's message centre isn't known", _R),

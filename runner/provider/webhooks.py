@@ -5,12 +5,11 @@ more, and then be lost.
 """
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from runner.models import DeliveryState, Inbound, Receipt
@@ -23,9 +22,13 @@ NAMESPACE = "SMS"
 MAX_BODY_TEXT = 2_000
 """Characters of a reply: ten segments are 1,530."""
 
-_FRACTION = re.compile(r"(\.\d{1,6})\d*")
-_FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+EARLIEST, LATEST = 946_684_800_000_000, 4_102_444_800_000_000
+"""The years 2000 and 2100, in microseconds since the epoch: no true time of an event is beyond."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_PRICE = Decimal(10) ** 9
+_AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,14})?")
+_WHOLE = re.compile(r"[0-9]{1,10}")
 
 
 class NotAnEventError(ValueError):
@@ -34,15 +37,19 @@ class NotAnEventError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """An event of another kind, such as one of a chat app. `kind` is `namespace/eventType`, cut and printable."""
+    """An event of another kind, such as one of a chat app. `kind` is `namespace/eventType`, cut to 60 characters."""
 
     kind: str
 
 
 def read_event(body: bytes) -> Receipt | Inbound | Ignored:
-    """The event in a request's body. Raises NotAnEventError when there is none, or when it lacks what counts."""
+    """The event in a request's body: one JSON object, as the provider posts it.
+
+    A receipt needs its umid, state and timestamp, an inbound message its source and body. Raises NotAnEventError when
+    the body is no event, or one that lacks these.
+    """
     try:
-        event = json.loads(body, parse_float=Decimal, parse_constant=lambda _: None)
+        event = json.loads(body, parse_float=_decimal, parse_constant=lambda _: None)
     except (ValueError, RecursionError):
         raise NotAnEventError("the body is not JSON") from None
     if not isinstance(event, dict):
@@ -52,7 +59,8 @@ def read_event(body: bytes) -> Receipt | Inbound | Ignored:
         raise NotAnEventError("the body has no eventType")
     is_sms = not isinstance(namespace, str) or namespace.upper() == NAMESPACE
     if not is_sms or kind not in (RECEIPT, INBOUND):
-        return Ignored(_text(f"{namespace}/{kind}", 60) or "")
+        whose = namespace if isinstance(namespace, str) else ""
+        return Ignored("".join(c if c.isprintable() else "?" for c in f"{whose}/{kind}"[:60]))
     payload = event.get("payload")
     if not isinstance(payload, dict):
         raise NotAnEventError("the event has no payload")
@@ -71,7 +79,7 @@ def _receipt(payload: Mapping[str, Any]) -> Receipt:
         state = DeliveryState(said.lower())
     except ValueError:
         state = DeliveryState.UNKNOWN
-    detail = _text(status.get("detail"), 40)
+    detail = (_text(status.get("detail"), 40) or "").lower() or None
     price = payload.get("price")
     price = price if isinstance(price, dict) else {}
     total = _amount(price.get("total"))
@@ -79,11 +87,12 @@ def _receipt(payload: Mapping[str, Any]) -> Receipt:
         umid=umid,
         message_id=_text(payload.get("clientMessageId"), 350) or None,
         state=state,
-        at=at,
-        detail=detail.lower() if detail else None,
+        at=min(max(at, EARLIEST), LATEST),
+        detail=detail,
         error_code=_whole(status.get("errorCode")),
         error_message=_text(status.get("errorMessage"), 300) or None,
-        delivered_at=delivered_at(state, detail.lower() if detail else None, at),
+        # A time that can't be true says how to order receipts at best, and no duration is to be told from it.
+        delivered_at=delivered_at(state, detail, at) if EARLIEST <= at <= LATEST else None,
         segments=_whole(payload.get("smsCount"), most=1_000),
         price=total,
         currency=_text(price.get("currency"), 3) if total is not None else None,
@@ -91,13 +100,23 @@ def _receipt(payload: Mapping[str, Any]) -> Receipt:
 
 
 def _inbound(payload: Mapping[str, Any]) -> Inbound:
-    at = _moment(payload.get("timestamp"))
     source, umid = _text(payload.get("source"), 40), _text(payload.get("umid"), 64)
     body = payload.get("body")
-    if not source or not isinstance(body, str) or at is None:
-        raise NotAnEventError("the inbound message lacks its source, body or timestamp")
+    if not source or not isinstance(body, str):
+        raise NotAnEventError("the inbound message lacks its source or body")
+    at = _moment(payload.get("timestamp"))
+    # Who says STOP is heard, whatever the clock says: the last moment makes it the newest word.
+    at = at if at is not None and EARLIEST <= at <= LATEST else LATEST
     destination = _text(payload.get("destination"), 40)
     return Inbound(umid or "", source, destination or "", _clean(body)[:MAX_BODY_TEXT], at)
+
+
+def _decimal(text: str) -> Decimal | None:
+    """A JSON number with a point or an exponent, exactly; None where the exponent is past all bounds."""
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return None
 
 
 def _text(value: object, length: int) -> str | None:
@@ -111,33 +130,38 @@ def _clean(text: str) -> str:
 
 def _whole(value: object, *, most: int = 2**31 - 1) -> int | None:
     """A whole number from 0, also written as a text or with a decimal point; None for everything else."""
-    if isinstance(value, str) and value.strip().isascii() and value.strip().isdecimal() and len(value) <= 12:
+    if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
         value = int(value)
-    if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value() and value < most:
+    if isinstance(value, Decimal) and 0 <= value <= most and value == value.to_integral_value():
         value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most else None
 
 
 def _amount(value: object) -> str | None:
-    """An amount of money as decimal text, exactly as it was written."""
+    """An amount of money as decimal text, exactly as it was written; None for what is none, or has no end."""
+    if isinstance(value, str) and _AMOUNT.fullmatch(value.strip()):
+        value = Decimal(value.strip())
     if isinstance(value, int) and not isinstance(value, bool):
         value = Decimal(value)
-    if not isinstance(value, Decimal) or not value.is_finite() or not 0 <= value < _MOST_PRICE:
+    if not isinstance(value, Decimal) or not 0 <= value < _MOST_PRICE:
         return None
-    text = f"{value.normalize():f}" if value else "0"
+    # The length first: 1e-999999 would be written out with a million zeros.
+    _, digits, exponent = value.as_tuple()
+    if not isinstance(exponent, int) or exponent < -24 or len(digits) > 24:
+        return None
+    text = f"{abs(value):f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
     return text if len(text) <= 24 else None
 
 
 def _moment(value: object) -> int | None:
-    """Microseconds since the epoch of an ISO 8601 time; without an offset it is UTC."""
+    """Microseconds since the epoch of an ISO 8601 time, whenever it is; without an offset it is UTC."""
     if not isinstance(value, str) or len(value) > 40:
         return None
     try:
-        # Up to seven digits come; Python reads six.
-        moment = datetime.fromisoformat(_FRACTION.sub(r"\1", value.strip()))
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        if not _FIRST <= moment <= _LAST:
-            return None
-    except (ValueError, OverflowError):
+        # The provider writes up to seven digits of a second; what is beyond six is dropped.
+        moment = datetime.fromisoformat(value.strip().upper())
+    except ValueError:
         return None
-    return math.floor(moment.timestamp()) * 1_000_000 + moment.microsecond
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return (moment - _EPOCH) // timedelta(microseconds=1)

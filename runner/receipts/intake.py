@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -25,6 +26,13 @@ MOST_WAITING = 20_000
 """Events, of some hundred bytes each; beyond, the provider is asked to come again."""
 
 MOST_AT_ONCE = 1_000
+
+TRY_AGAIN_S = 2.0
+"""How often a ledger that couldn't be written is tried when nobody posts: who asks for /health before posting must see
+that there is space on the disk again."""
+
+MOST_PAUSE_S = 0.02
+"""Between two commits the ledger is left to others for as long as the commit before took, but no longer."""
 
 _NOT_DIGITS = re.compile(r"[^0-9]")
 
@@ -81,11 +89,25 @@ class Intake:
         self._ledger = ledger
         self._words = words
         self._metrics = metrics
+        self._file = _file_at(ledger.path)
         self._condition = threading.Condition()
         self._waiting: list[tuple[Receipt | Inbound, asyncio.Future[None]]] = []
         self._closing = False
         self.error: str | None = None
         """Why the ledger couldn't be written the last time; None: it could."""
+
+    @property
+    def gone(self) -> LedgerError | None:
+        """Why nothing more can be kept here, ever: another file is where the ledger was, or none.
+
+        SQLite goes on writing into a file that has been deleted, without a word, and all of it is lost.
+        """
+        if _file_at(self._ledger.path) == self._file:
+            return None
+        return LedgerError(
+            f"the ledger {self._ledger.path} was deleted or replaced while receipts were being taken; "
+            "start `campaign receipts` again"
+        )
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
@@ -113,40 +135,87 @@ class Intake:
         await asyncio.shield(done)
 
     def _write_all(self) -> None:
+        failed: list[Receipt | Inbound] = []
         while True:
             with self._condition:
-                self._condition.wait_for(lambda: self._waiting or self._closing)
+                wait_s = TRY_AGAIN_S if self.error is not None else None
+                self._condition.wait_for(lambda: self._waiting or self._closing, wait_s)
                 group, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
                 self._metrics.waiting(len(self._waiting))
-            if not group:
+                is_over = self._closing and not group
+            if is_over:
                 return
-            error = self._commit([event for event, _ in group])
-            self._loop.call_soon_threadsafe(_resolve, [done for _, done in group], error)
+            if not group:
+                # Nobody waits for these any more. Written twice they do no harm, and they show whether it goes again.
+                self._try_again(failed)
+                continue
+            events = [event for event, _ in group]
+            began = time.perf_counter()
+            errors = self._commit(events)
+            seconds = time.perf_counter() - began
+            if any(errors):
+                failed = events
+            self._loop.call_soon_threadsafe(_resolve, [done for _, done in group], errors)
+            # SQLite hands its lock to nobody in turn: a run that sends beside this would wait for it, and stop after 10 s.
+            time.sleep(min(seconds, MOST_PAUSE_S))
 
-    def _commit(self, events: Sequence[Receipt | Inbound]) -> LedgerError | None:
+    def _commit(self, events: Sequence[Receipt | Inbound]) -> Sequence[LedgerError | None]:
+        """Write a group; of each event, why it couldn't be."""
         began, now = time.perf_counter(), time.time_ns() // 1000
-        taken = Taken()
-        for event in events:
-            taken.add(event, self._words, now)
+        taken = self._sorted(events, now)
         try:
-            settled = write(self._ledger, taken, now)
+            settled = self._write(taken, now)
         except LedgerError as error:
-            self.error = str(error)
-            self._metrics.failed()
-            return error
+            self._note_failure(str(error))
+            return [error] * len(events)
         except Exception as error:  # a bug must not end the thread: everybody would wait for ever
-            self.error = repr(error)
-            self._metrics.failed()
-            return LedgerError(f"the receipts could not be written: {error!r}")
+            if len(events) > 1:  # one that can't be written must not hold up the others
+                return [each for event in events for each in self._commit([event])]
+            self._note_failure(f"{type(error).__name__} as it was written")
+            return [LedgerError(f"an event could not be written: {type(error).__name__}")]
         self.error = None
         self._metrics.committed(len(events), time.perf_counter() - began, settled)
         for kind, state in taken.counted:
             self._metrics.event(kind, state)
+        return [None] * len(events)
+
+    def _write(self, taken: Taken, now: int) -> int:
+        settled = write(self._ledger, taken, now)
+        if gone := self.gone:  # asked afterwards, so that nothing is answered that went into a deleted file
+            raise gone
+        return settled
+
+    def _try_again(self, events: Sequence[Receipt | Inbound]) -> None:
+        now = time.time_ns() // 1000
+        try:
+            self._write(self._sorted(events, now), now)
+        except Exception as error:
+            self._note_failure(str(error) if isinstance(error, LedgerError) else type(error).__name__)
+        else:
+            self.error = None
+            self._metrics.recovered()
+
+    def _sorted(self, events: Sequence[Receipt | Inbound], now: int) -> Taken:
+        taken = Taken()
+        for event in events:
+            taken.add(event, self._words, now)
+        return taken
+
+    def _note_failure(self, words: str) -> None:
+        self.error = words
+        self._metrics.failed()
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    try:
+        facts = path.stat()
+    except OSError:
         return None
+    return facts.st_dev, facts.st_ino
 
 
-def _resolve(futures: Sequence[asyncio.Future[None]], error: LedgerError | None) -> None:
-    for future in futures:
+def _resolve(futures: Sequence[asyncio.Future[None]], errors: Sequence[LedgerError | None]) -> None:
+    for future, error in zip(futures, errors, strict=True):
         if future.done():
             continue
         if error:

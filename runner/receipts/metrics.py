@@ -44,6 +44,9 @@ class Metrics:
         self._group.observe(events)
         self._commit.observe(seconds)
         self._settled.inc(settled)
+        self.recovered()
+
+    def recovered(self) -> None:
         self._healthy.set(1)
 
     def failed(self) -> None:

@@ -30,10 +30,26 @@ BODY_LIMIT_BYTES = 64 * 1024
 """An event has about one kilobyte."""
 
 READ_TIMEOUT_S = 10.0
+"""For the body of a request whose headers have come."""
+
+KEEP_ALIVE_S = 75.0
+"""For everything before: a connection that hasn't sent whole headers by then is closed, however slowly it drips. Longer
+than proxies keep an idle connection (nginx: 60 s), so that it is them who close it."""
+
+LINGER_S = 5.0
+"""For the rest of a body that was refused, so that the other side gets to read why."""
+
 SHUTDOWN_S = 10.0
 BACKLOG = 1024
 
 log = logging.getLogger(__name__)
+
+# The HTTP library's own log shows a stack trace for each scanner that sends nonsense; the answer is 400, and counted.
+_silent = logging.getLogger(f"{__name__}.http")
+_silent.addHandler(logging.NullHandler())
+_silent.propagate = False
+
+LOOKS = ("/health", "/metrics")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +86,10 @@ async def listening(
         runner = web.AppRunner(
             _Desk(intake, metrics, authorization).application(),
             access_log=None,
+            logger=_silent,
             shutdown_timeout=SHUTDOWN_S,
-            keepalive_timeout=75.0,
+            keepalive_timeout=KEEP_ALIVE_S,
+            lingering_time=LINGER_S,
         )
         await runner.setup()
         try:
@@ -113,6 +131,11 @@ class _Desk:
                 return await handler(request)
             except web.HTTPException as error:
                 return self._refuse(error.status, error.reason)
+            except (ConnectionError, asyncio.CancelledError):
+                raise
+            except Exception:  # a bug: the provider is to post again
+                log.exception("an event could not be taken")
+                return self._refuse(500, "this is a bug; try again")
 
         app = web.Application(client_max_size=BODY_LIMIT_BYTES, middlewares=[errors_as_json])
         app.add_routes(
@@ -125,6 +148,8 @@ class _Desk:
         return app
 
     async def _event(self, request: web.Request) -> web.Response:
+        if request.path in LOOKS:
+            return self._refuse(405, "this path is for looking; post events to another one")
         if self._expected is not None and not _is_authorized(request, self._expected):
             return self._refuse(401, "the Authorization header is not the one that was agreed on")
         if request.content_type != "application/json":
@@ -133,9 +158,9 @@ class _Desk:
             async with asyncio.timeout(READ_TIMEOUT_S):
                 found = read_event(await request.read())
         except TimeoutError:
-            answer = self._refuse(408, "the body did not come in time")
-            answer.force_close()
-            return answer
+            return _closing(self._refuse(408, "the body did not come in time"))
+        except web.RequestPayloadError:
+            return _closing(self._refuse(400, "the body is not encoded as its headers say"))
         except NotAnEventError as error:
             return self._refuse(400, str(error))
         if isinstance(found, Ignored):
@@ -145,8 +170,7 @@ class _Desk:
             await self._intake.take(found)
         except FullError:
             return self._refuse(503, "too much waits to be written; try again", retry_after_s=5)
-        except LedgerError as error:
-            log.warning("not taken: %s", error)
+        except LedgerError:
             return self._refuse(503, "the ledger could not be written; try again", retry_after_s=10)
         return web.Response()
 
@@ -167,6 +191,12 @@ class _Desk:
 def _is_authorized(request: web.Request, expected: bytes) -> bool:
     given = request.headers.get(hdrs.AUTHORIZATION, "").encode("utf-8", "surrogateescape")
     return hmac.compare_digest(given, expected)
+
+
+def _closing(answer: web.Response) -> web.Response:
+    """An answer after which nothing that comes over the connection makes sense."""
+    answer.force_close()
+    return answer
 
 
 def _cannot_listen(host: str, port: int, error: OSError) -> InputError:

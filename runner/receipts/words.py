@@ -3,10 +3,6 @@
 The whole message counts, never a word in it: "don't stop" and "stop by tomorrow?" want to be texted. What may stand
 around the word are punctuation, emoji, and courtesies: "Stop. Thank you", "please stop!". What could be meant in two
 ways is neither.
-
-Source of the English words: CTIA, "Short Code Monitoring Handbook" (STOP, END, CANCEL, UNSUBSCRIBE, QUIT), and what
-large senders add (STOPALL, START, UNSTOP). "Yes" is not among those that start: it answers too many other questions.
-Where CANCEL answers one, such as an appointment, a list of one's own leaves it out.
 """
 
 import csv
@@ -17,9 +13,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from types import MappingProxyType
 
 from runner.errors import InputError, Position, Problem
+from runner.receipts.word_lists import COURTESIES, START, STOP
 
 HEADER = ("language", "meaning", "word")
 
@@ -31,95 +27,10 @@ class Meaning(StrEnum):
     START = "start"
 
 
-STOP: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "en": (
-            "stop", "stop all", "stopall", "end", "quit", "cancel", "unsubscribe", "unsub", "opt out", "optout",
-            "remove me", "remove", "stop texting me", "stop messages", "stop sms", "no more messages", "revoke",
-            "stop it", "stop this", "stop sending", "stop messaging me", "unsubscribe me", "take me off",
-        ),
-        "id": ("berhenti", "stop", "batal langganan", "hentikan", "unreg"),
-        "ms": ("henti", "berhenti", "batal", "hentikan"),
-        "th": ("หยุด", "ยกเลิก", "เลิก", "ไม่รับ"),
-        "vi": ("dừng", "dung", "ngừng", "ngung", "hủy", "huy", "hủy đăng ký", "từ chối", "tu choi", "tc"),
-        "tl": ("itigil", "tigil", "hinto", "ihinto", "tama na"),
-        "zh-Hans": ("停止", "退订", "取消订阅", "拒收", "td", "停"),
-        "zh-Hant": ("停止", "退訂", "取消訂閱", "拒收", "停"),
-        "ja": ("停止", "配信停止", "解除", "ストップ", "やめて"),
-        "ko": ("중지", "수신거부", "거부", "그만", "정지"),
-        "hi": ("बंद", "रोकें", "रोको", "band karo"),
-        "bn": ("বন্ধ", "বন্ধ করুন"),
-        "si": ("නවත්වන්න",),
-        "ta": ("நிறுத்து", "நிறுத்தவும்"),
-        "km": ("ឈប់", "បញ្ឈប់"),
-        "my": ("ရပ်ပါ", "ရပ်"),
-        "es": ("alto", "parar", "pare", "baja", "cancelar", "detener", "salir", "dar de baja"),
-        "pt": ("parar", "pare", "sair", "cancelar", "descadastrar", "remover"),
-        "fr": ("stop", "arret", "arrêt", "arrêter", "arreter", "arrêtez", "desabonner", "désabonner", "désinscription"),
-        "de": ("stopp", "stop", "abmelden", "abbestellen", "austragen", "keine sms mehr"),
-        "it": ("stop", "ferma", "fermare", "basta", "disiscrivi", "cancella", "cancellami"),
-        "nl": ("stop", "afmelden", "uitschrijven", "stoppen"),
-        "pl": ("stop", "wypisz", "rezygnuję", "rezygnuje"),
-        "sv": ("stopp", "stop", "avsluta", "avregistrera"),
-        "da": ("stop", "afmeld"),
-        "nb": ("stopp", "stop", "avmeld"),
-        "fi": ("stop", "lopeta", "peru"),
-        "ru": ("стоп", "отписка", "отписаться", "отмена", "хватит"),
-        "uk": ("стоп", "відписатися", "відписка"),
-        "tr": ("dur", "iptal", "ret", "durdur"),
-        "ar": ("توقف", "إيقاف", "ايقاف", "الغاء", "إلغاء", "قف"),
-        "he": ("הסר", "הסרה", "עצור", "הפסק"),
-        "fa": ("توقف", "لغو"),
-    }
-)  # fmt: skip
-
-START: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "en": ("start", "unstop", "subscribe", "resubscribe", "opt in", "optin", "resume"),
-        "id": ("mulai", "start", "reg"),
-        "ms": ("mula", "langgan"),
-        "th": ("เริ่ม", "สมัคร"),
-        "vi": ("bắt đầu", "bat dau", "đăng ký", "dang ky"),
-        "tl": ("simulan",),
-        "zh-Hans": ("开始", "订阅", "恢复"),
-        "zh-Hant": ("開始", "訂閱", "恢復"),
-        "ja": ("開始", "再開", "スタート"),
-        "ko": ("시작", "수신동의"),
-        "hi": ("शुरू", "shuru"),
-        "es": ("inicio", "iniciar", "comenzar", "alta"),
-        "pt": ("iniciar", "começar", "comecar"),
-        "fr": ("start", "reprendre", "commencer", "réabonner"),
-        "de": ("start", "anmelden", "weiter"),
-        "it": ("start", "inizia", "riprendi"),
-        "nl": ("start", "aanmelden"),
-        "pl": ("start", "zapisz"),
-        "sv": ("start", "starta"),
-        "da": ("start", "tilmeld"),
-        "nb": ("start", "påmeld"),
-        "fi": ("aloita",),
-        "ru": ("старт", "подписаться", "начать"),
-        "uk": ("старт", "підписатися"),
-        "tr": ("başlat", "baslat", "kabul"),
-        "ar": ("ابدأ", "ابدا", "اشتراك", "بدء"),
-        "he": ("התחל", "הצטרף"),
-    }
-)  # fmt: skip
-
-_COURTESIES = frozenset(
-    {
-        "please", "pls", "plz", "kindly", "thanks", "thank you", "thank you very much", "thankyou", "thx", "ty", "tq",
-        "many thanks", "cheers", "sorry", "now", "hi", "hello", "sir", "madam", "ok", "bye", "tolong", "terima kasih",
-        "makasih", "salamat", "po", "ครับ", "ค่ะ", "ขอบคุณ", "xin", "cảm ơn", "谢谢", "請", "请", "謝謝", "お願いします",
-        "ください", "감사합니다", "por favor", "gracias", "obrigado", "obrigada", "merci", "svp", "s'il vous plaît",
-        "s'il vous plait", "bitte", "danke", "vielen dank", "per favore", "grazie", "alstublieft", "bedankt", "proszę",
-        "dziękuję", "tack", "tak", "takk", "kiitos", "пожалуйста", "спасибо", "lütfen", "teşekkürler",
-        "من فضلك", "شكرا",
-        "dhanyavad", "mit freundlichen grüßen", "regards",
-        "sent from my iphone", "sent from my ipad", "sent from my samsung", "sent from my phone",
-    }
-)  # fmt: skip
-
-_SENTENCE_ENDS = re.compile(r"[.!?…。！？؟।\n\r;,、，:-]+")
+_SENTENCE_ENDS = re.compile(r"[.!?…。！？؟।\n\r;,、，:]+|\s[-–—]+\s")
+# Marks and letters that nobody sees: the dot that is left of a small İ, what makes an emoji coloured or a key, fillers,
+# joiners. Category Cf goes too.
+_UNSEEN = re.compile("[\u0307\ufe00-\ufe0f\u20e3\u034f\u115f\u1160\u180b-\u180f\U000e0100-\U000e01ef]")
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "ʼ": "'"})
 _LONGEST = 160
 """Characters of a reply that can be an opt-out; no word with its courtesies is longer."""
@@ -149,6 +60,9 @@ class Words:
         if len(reply) > _LONGEST:
             return None
         text = normalised(reply)
+        spelled = text.split()
+        if len(spelled) > 2 and all(len(word) == 1 for word in spelled):  # "S.T.O.P."
+            text = "".join(spelled)
         if text in self.meanings:
             return self.meanings[text], text
         suffix = f" {normalised(sender)}" if normalised(sender) else ""
@@ -159,6 +73,8 @@ class Words:
                 words = words.removesuffix(suffix)
             if not words:
                 continue
+            if len(set(words.split())) == 1:  # "STOP STOP STOP"
+                words = self._known_of(words)
             meaning = self.meanings.get(words)
             if meaning is None or (found and found[0] is not meaning):
                 return None
@@ -172,16 +88,17 @@ def normalised(text: str) -> str:
         character if unicodedata.category(character)[0] in "LMN" or character == "'" else " "
         for character in _plain(text)
     )
-    return " ".join(letters.split()).strip("'")
+    return " ".join(word for part in letters.split() if (word := part.strip("'")))
 
 
 def _plain(text: str) -> str:
     plain = unicodedata.normalize("NFKC", text).translate(_APOSTROPHES).casefold()
-    # Invisible characters between the letters of a word part nothing; a zero-width space after it may.
-    return "".join("" if unicodedata.category(c) == "Cf" else c for c in unicodedata.normalize("NFKC", plain))
+    # Invisible characters between the letters of a word part nothing.
+    plain = _UNSEEN.sub("", "".join(c for c in plain if unicodedata.category(c) != "Cf"))
+    return unicodedata.normalize("NFKC", plain)
 
 
-_NORMAL_COURTESIES = frozenset(normalised(words) for words in _COURTESIES)
+_NORMAL_COURTESIES = frozenset(normalised(words) for words in COURTESIES)
 _MOST_WORDS_OF_A_COURTESY = max(len(words.split()) for words in _NORMAL_COURTESIES)
 
 
@@ -226,13 +143,14 @@ def read_words(path: Path) -> Words:
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.reader(file))
+            reader = csv.reader(file)
+            rows = [(reader.line_num, cells) for cells in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         words = error.strerror if isinstance(error, OSError) else "it is not CSV in UTF-8"
         raise InputError.of(
             f"the words in {path} cannot be read: {words}", "check the name and the encoding"
         ) from error
-    header = [name.strip().lower() for name in rows[0]] if rows else []
+    header = [name.strip().lower() for name in rows[0][1]] if rows else []
     if missing := [name for name in HEADER[1:] if name not in header]:
         raise InputError.of(
             f"{path} has no column {' and '.join(missing)}",
@@ -242,7 +160,7 @@ def read_words(path: Path) -> Words:
     found: dict[Meaning, list[str]] = {Meaning.STOP: [], Meaning.START: []}
     known: dict[str, Meaning] = {}
     problems: list[Problem] = []
-    for line, cells in enumerate(rows[1:], 2):
+    for line, cells in rows[1:]:
         if not any(cell.strip() for cell in cells):
             continue
         said = cells[meaning_at].strip().lower() if len(cells) > meaning_at else ""

@@ -1,6 +1,6 @@
 """What a report says of a run beyond its results: taken from the campaign as a session begins, kept beside the plan."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
@@ -34,10 +34,38 @@ class Facts:
     formats: tuple[str, ...] = ()
 
     def as_bytes(self) -> bytes:
-        return orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        # The name of a file can be no UTF-8, and JSON has no other.
+        values = {
+            name: value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+            for name, value in asdict(self).items()
+        }
+        return orjson.dumps(values, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """Raises ValueError (or TypeError, KeyError) when it isn't what `as_bytes` makes."""
-        values: dict[str, Any] = orjson.loads(data)
-        return cls(**{**values, "formats": tuple(values["formats"])})
+        """Raises ValueError when it isn't what `as_bytes` makes."""
+        values = orjson.loads(data)
+        if not isinstance(values, dict) or not values.keys() <= _KINDS.keys():
+            raise ValueError("it has other fields")
+        wrong = [name for name, value in values.items() if not isinstance(value, _KINDS[name])]
+        if wrong or not all(isinstance(text, str) for text in _texts(values)):
+            raise ValueError(f"it holds something else: {', '.join(wrong) or 'no text'}")
+        try:
+            return cls(**{**values, "formats": tuple(values.get("formats", ()))})
+        except TypeError as error:
+            raise ValueError(str(error)) from error
+
+
+_KINDS: Mapping[str, Any] = {
+    **dict.fromkeys(("file", "recipients", "rate", "template_name", "template"), str),
+    **dict.fromkeys(("example", "example_masked", "source", "currency"), str | None),
+    **dict.fromkeys(("tracked", "with_receipts", "mask"), bool),
+    "per_second": int | float,
+    "prices": dict,
+    "formats": list,
+}
+
+
+def _texts(values: Mapping[str, Any]) -> Iterator[object]:
+    yield from values.get("formats", ())
+    yield from values.get("prices", {}).values()

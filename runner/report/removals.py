@@ -4,6 +4,7 @@ import csv
 import io
 from pathlib import Path
 
+from runner.errors import StoppedError
 from runner.models import Status
 from runner.plan.parquet import replacing
 from runner.provider.delivery import CODES, Verdict
@@ -17,11 +18,11 @@ def write_removals(results: Path, path: Path, *, mask: bool = False) -> int:
     Without such a number there is no file, and one of an earlier look is removed: a receipt that came late may have
     told better. With `mask` neither: it would hold whole numbers.
 
-    Raises StoppedError when it can't be written.
+    Raises StoppedError when it can't be written, or an earlier one not removed.
     """
     found = [] if mask else _dead(results)
     if not found:
-        path.unlink(missing_ok=True)
+        discard(path)
         return 0
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
@@ -32,20 +33,30 @@ def write_removals(results: Path, path: Path, *, mask: bool = False) -> int:
     return len(found)
 
 
+def discard(path: Path) -> None:
+    """Remove an earlier file that would say something else by now. Raises StoppedError when it stays."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoppedError(f"{path} could not be removed: {error.strerror}") from error
+
+
 def _dead(results: Path) -> list[tuple[str, int]]:
-    """(number, error code), in the order of the file, each number once."""
+    """(number, error code), in the order of the file, each number once; without those that another row did reach."""
     import polars as pl
 
-    dead = [code for code, meaning in CODES.items() if meaning.verdict is Verdict.DEAD]
-    of_them = (
-        pl.scan_parquet(results, glob=False)
-        .filter(
-            pl.col("status") == Status.ACCEPTED.value,
-            pl.col("delivery_error").is_in(dead),
-            pl.col("delivered_at").is_null(),
-            pl.col("destination").is_not_null(),
-        )
+    codes = [code for code, meaning in CODES.items() if meaning.verdict is Verdict.DEAD]
+    accepted = pl.scan_parquet(results, glob=False).filter(
+        pl.col("status") == Status.ACCEPTED.value, pl.col("destination").is_not_null()
+    )
+    is_reached = pl.col("delivered_at").is_not_null()
+    dead = (
+        accepted.filter(pl.col("delivery_error").is_in(codes), ~is_reached)
         .select("destination", "delivery_error")
         .unique("destination", keep="first", maintain_order=True)
+        .collect(engine="streaming")
     )
-    return of_them.collect(engine="streaming").rows()
+    # Asked about these few alone: the numbers that were reached are most of the file.
+    of_them = pl.col("destination").is_in(dead["destination"].implode())
+    reached = accepted.filter(is_reached, of_them).select("destination").collect(engine="streaming")
+    return dead.join(reached, on="destination", how="anti", maintain_order="left").rows()

@@ -12,8 +12,9 @@ from typing import IO, TYPE_CHECKING, Any
 from runner.plan.identity import MessageIds
 from runner.plan.parquet import read_frames, replacing, write_frames
 from runner.plan.purged import MESSAGE_ID
+from runner.plan.saved import COLUMNS as PLAN_COLUMNS
 from runner.plan.saved import ZONES, carried_columns
-from runner.report.masking import masked
+from runner.report.masking import masked_cell, masked_detail
 from runner.report.rows import PRICE, Known, Unsent, message_id_of, row_of
 from runner.report.tally import Tally, count_rows
 from runner.report.workbook import Workbook, workbook
@@ -46,21 +47,27 @@ def write_results(
     xlsx: Path | None = None,
     mask: bool = False,
 ) -> Tally:
-    """Write results.parquet and results.csv, and with `xlsx` a spreadsheet too; all appear when they are whole.
+    """Write results.parquet and results.csv, and with `xlsx` a spreadsheet too; each appears when it is whole.
 
-    `mask`: phone numbers lose their middle digits wherever they stand.
+    `mask`: phone numbers lose their middle digits wherever they stand, and `detail` the cells that it quotes; the
+    tally's examples too. Raises StoppedError when the disk is full.
     """
     tally = Tally()
-    schema = _schema([column for column in carried_columns(plan) if column != MESSAGE_ID])
+    schema = _schema([column for column in carried_columns(plan) if column not in _OURS])
     with ExitStack() as stack:
         parquet_file, csv_file = (stack.enter_context(replacing(path)) for path in (parquet, csv))
         csv_file.write(_csv_header(schema))
         frames = _also_as_csv(_frames(plan, schema, ids, lookup, unsent, tally, mask=mask), csv_file)
         if xlsx:
             xlsx_file = stack.enter_context(replacing(xlsx))
-            frames = _also_as_xlsx(frames, stack.enter_context(workbook(xlsx_file, schema, xlsx.parent)))
+            frames = _also_as_xlsx(frames, stack.enter_context(workbook(xlsx_file, schema, scratch_of(xlsx))))
         write_frames(parquet_file, schema, frames)
     return tally
+
+
+def scratch_of(xlsx: Path) -> Path:
+    """The folder in which a spreadsheet is made; a process that is killed leaves it behind."""
+    return xlsx.with_name(f".{xlsx.name}.rows.part")
 
 
 def _frames(
@@ -69,7 +76,8 @@ def _frames(
     import polars as pl
 
     told: set[str] = set()
-    for frame in read_frames(plan, lambda lazy: lazy.drop("text", ZONES, strict=False)):
+    dropped = ["text", ZONES, *_OURS - {*PLAN_COLUMNS, MESSAGE_ID}]
+    for frame in read_frames(plan, lambda lazy: lazy.drop(dropped, strict=False)):
         planned = frame.rows(named=True)
         message_ids = [message_id_of(row, ids) for row in planned]
         found = lookup([message_id for message_id in message_ids if message_id])
@@ -84,14 +92,22 @@ def _frames(
                 known = known if was_sent else None
             rows.append(row_of(row, message_id, known, unsent))
         if mask:
-            rows = [{name: masked(v) if name not in _UNMASKED and isinstance(v, str) else v for name, v in row.items()}
-                    for row in rows]  # fmt: skip
+            rows = [_masked(row) for row in rows]
         count_rows(rows, tally)
         yield pl.DataFrame(rows, schema=schema)
 
 
+def _masked(row: Mapping[str, Any]) -> dict[str, Any]:
+    detail = masked_detail(row["detail"], row["reason"]) if row.get("detail") else None
+    hidden = {name: masked_cell(v) if isinstance(v, str) and name not in _UNMASKED else v for name, v in row.items()}
+    return hidden | {"detail": detail}
+
+
 _UNMASKED = frozenset({"umid", "client_message_id", "error_id"})
 """Ids hold no number, and a part of them can look like one."""
+
+_OURS = frozenset({*COLUMNS, MESSAGE_ID})
+"""What a plan can't carry: one of an earlier version may, from before the results had such a column."""
 
 
 def _schema(carried: Sequence[str]) -> dict[str, Any]:

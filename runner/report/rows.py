@@ -107,7 +107,7 @@ def _conversion(conversion: Conversion | None) -> dict[str, Any]:
 
 def message_id_of(planned: Mapping[str, Any], ids: MessageIds) -> str | None:
     """The message id of a row that may have been sent; a plan that was purged has it instead of the key."""
-    if MESSAGE_ID in planned:
+    if planned["key"] is None and MESSAGE_ID in planned:
         message_id: str | None = planned[MESSAGE_ID]
         return message_id
     return ids.of(planned["key"]) if _may_be_sent(planned) else None

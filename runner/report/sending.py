@@ -76,7 +76,7 @@ def _stretches(stretches: Sequence[Stretch]) -> Markup:
 
 
 _MOMENTS = {
-    EventKind.STARTED: "started", EventKind.THROTTLED: "held up by the provider's rate limit",
+    EventKind.STARTED: "started", EventKind.THROTTLED: "held up, on and off, by the provider's rate limit",
     EventKind.UNREACHABLE: "no connection", EventKind.RESTED: "rested until sending hours",
     EventKind.STOPPED: "stopped", EventKind.ENDED: "ended", EventKind.PURGED: "purged of numbers and texts",
 }  # fmt: skip

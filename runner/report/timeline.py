@@ -19,7 +19,7 @@ STATUS_COLOURS = {
 }  # fmt: skip
 LANES = {
     EventKind.STARTED: "started again",
-    EventKind.THROTTLED: "held up by the provider's rate limit",
+    EventKind.THROTTLED: "held up, on and off, by the rate limit",
     EventKind.UNREACHABLE: "no connection",
     EventKind.RESTED: "resting until sending hours",
     EventKind.STOPPED: "stopped",

@@ -21,8 +21,13 @@ def kept_facts(places: Places) -> Facts | None:
     """What was noted; None where nothing was, by a version before this one, or where it can't be read any more."""
     try:
         return Facts.from_bytes(places.facts.read_bytes())
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError):
         return None  # the report is made without it
+
+
+def asks_to_mask(facts: Facts | None, places: Places) -> bool:
+    """Whether the report files must show no numbers. Where it can't be read what was asked for, they don't."""
+    return facts.mask if facts else places.facts.exists()
 
 
 def facts_of(inputs: Inputs, summary: PlanSummary) -> Facts:
@@ -52,7 +57,10 @@ def facts_of(inputs: Inputs, summary: PlanSummary) -> Facts:
 def _template(campaign: Campaign) -> str:
     if campaign.message.template is None:
         return campaign.message.text or ""
-    return campaign.message.template.read_text(encoding="utf-8-sig", errors="replace")
+    try:
+        return campaign.message.template.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError:  # moved since it was read: that must not keep the run from beginning
+        return ""
 
 
 def _by_country(summary: PlanSummary) -> dict[str, str]:

@@ -252,3 +252,5 @@ def _empty(folder: Path) -> None:
     for path in folder.iterdir() if folder.exists() else ():
         if path.is_file():
             path.unlink()
+        elif path.name.endswith(".part"):  # a killed process was writing a spreadsheet
+            shutil.rmtree(path)

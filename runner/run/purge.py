@@ -1,6 +1,7 @@
 """Purging a run: its people's numbers, keys and texts go from ledger, plan and reports; the counts stay."""
 
 import contextlib
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -120,6 +121,7 @@ def _remove_files(ledger: Ledger, places: Places) -> tuple[list[Path], list[Path
         places.results_xlsx,
         places.page,
         places.removals,
+        places.unmatched,
         places.sandbox_book,
     }
     kept = {places.plan, places.sent_plan, places.facts, places.summary, places.ledger_id}
@@ -141,7 +143,10 @@ def _is_of_ledger(path: Path, ledger: Ledger) -> bool:
 
 def _remove(path: Path) -> None:
     try:
-        path.unlink(missing_ok=True)
+        if path.name.endswith(".part") and path.is_dir():  # what a killed process left of a spreadsheet
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
     except OSError as error:
         raise StoppedError(
             f"{path} could not be removed: {error.strerror}; close what has it open, and purge again"

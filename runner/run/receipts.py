@@ -4,20 +4,19 @@ import asyncio
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 from runner.errors import InputError
 from runner.ledger.ledger import open_ledger
-from runner.receipts.loading import Loaded, load
+from runner.receipts.loading import Loaded, lines_of, load
 from runner.receipts.words import BUILT_IN, Words, read_words
 from runner.run.loops import loop_factory
 from runner.run.places import Options, ledger_url
 from runner.run.signals import told_of_signals
 
 LINE_EVERY_S = 5.0
-MAX_LINE_BYTES = 64 * 1024
 
 
 def authorization_in(variable: str | None) -> str | None:
@@ -43,11 +42,13 @@ def serve(
     authorization: str | None,
     words: Path | None,
     on_ready: Callable[[str, Path], object],
-    on_news: Callable[[Mapping[str, int]], object],
+    on_news: Callable[[Mapping[str, int], str | None], object],
 ) -> Counter[str]:
     """Take what the provider posts until Ctrl-C or SIGTERM; returns the counts by kind.
 
-    `on_ready` is told the URL and the ledger, `on_news` every few seconds the counts, if there are new ones.
+    `on_ready` is told the URL and the ledger; `on_news` every few seconds, if there is news, the counts and why the
+    ledger can't be written (None: it can). Raises LedgerError when the ledger has been deleted: who started it is to
+    start it again.
     """
     known = _words(words)
     with open_ledger(ledger_url(options), create=True) as ledger:
@@ -60,15 +61,18 @@ def serve(
                 async with listening(ledger, host=host, port=port, authorization=authorization, words=known) as server:
                     on_ready(server.url, ledger.path)
                     counts = server.metrics.counts
-                    said = 0
+                    said: tuple[int, str | None] = (0, None)
                     while not stop.is_set():
                         try:
                             async with asyncio.timeout(LINE_EVERY_S):
                                 await stop.wait()
                         except TimeoutError:
-                            if counts.total() != said:
-                                said = counts.total()
-                                on_news(counts)
+                            if gone := server.intake.gone:
+                                raise gone from None
+                            news = (counts.total(), server.intake.error)
+                            if news != said:
+                                said = news
+                                on_news(counts, server.intake.error)
                 return counts
 
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
@@ -81,21 +85,15 @@ def load_file(options: Options, file: Path | None, *, words: Path | None) -> Loa
     Raises InputError when the file can't be read.
     """
     known = _words(words)
-    with ExitStack() as stack:
-        try:
-            stream = stack.enter_context(file.open("rb")) if file is not None else sys.stdin.buffer
-        except OSError as error:
-            raise InputError.of(f"{file} cannot be read: {error.strerror}", "name a file of JSON lines") from error
-        ledger = stack.enter_context(open_ledger(ledger_url(options), create=True))
-        return load(ledger, _lines(stream.readline), known)
-
-
-def _lines(readline: Callable[[int], bytes]) -> Iterator[bytes]:
-    """Lines, those that are too long to be an event cut: a file without line ends must not fill the memory."""
-    while line := readline(MAX_LINE_BYTES):
-        yield line
-        while line and not line.endswith(b"\n"):
-            line = readline(MAX_LINE_BYTES)
+    try:
+        with (
+            file.open("rb") if file is not None else nullcontext(sys.stdin.buffer) as stream,
+            open_ledger(ledger_url(options), create=True) as ledger,
+        ):
+            return load(ledger, lines_of(stream.readline), known)
+    except OSError as error:
+        name = file or "standard input"
+        raise InputError.of(f"{name} cannot be read: {error.strerror}", "name a file of JSON lines") from error
 
 
 def _words(path: Path | None) -> Words:

@@ -1,31 +1,40 @@
 """The report of a run: results, page and summary, from the plan that was sent and the ledger."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import contextlib
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import orjson
 
-from runner.errors import InputError
+from runner.errors import InputError, RunLockedError
 from runner.ledger.cancellations import cancelled_of
 from runner.ledger.events import events_of
 from runner.ledger.feedback import conversions_of
 from runner.ledger.ledger import Ledger, RunRecord
+from runner.ledger.lock import run_lock
 from runner.ledger.receipts import of_messages, settle_by_receipts
 from runner.models import ConversionOutcome, OutcomeReason, Status
 from runner.plan.identity import MessageIds
 from runner.plan.money import plain
 from runner.plan.parquet import replacing
 from runner.plan.saved import is_readable
+from runner.report.masking import masked_detail
 from runner.report.page import Page, write_page
-from runner.report.removals import write_removals
-from runner.report.results import Known, Tally, Unsent, write_results
-from runner.run.facts import kept_facts
+from runner.report.removals import discard, write_removals
+from runner.report.results import Known, Tally, Unsent, scratch_of, write_results
+from runner.run.facts import asks_to_mask, kept_facts
 from runner.run.places import Places
 from runner.run.times import iso
 
 VERSION = version("campaign-runner")
+
+PATIENCE_S = 900.0
+"""For another report of the run. A million rows with a spreadsheet take three minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +52,29 @@ def write_report(ledger: Ledger, record: RunRecord, places: Places, *, unmask: b
 
     `unmask` shows whole numbers and a whole text on the page, unless the campaign forbids it.
 
-    Raises InputError when the plan that was sent is gone.
+    Raises InputError when the plan that was sent is gone, StoppedError when the disk is full.
     """
+    with _alone(ledger, record):
+        return _write(ledger, record, places, unmask=unmask)
+
+
+@contextlib.contextmanager
+def _alone(ledger: Ledger, record: RunRecord) -> Iterator[None]:
+    """One process writes a run's report, others wait for it: both would write into the same unfinished files."""
+    end = time.monotonic() + PATIENCE_S
+    with contextlib.ExitStack() as stack:
+        while True:
+            try:
+                # No run has a tilde in its id.
+                stack.enter_context(run_lock(ledger.path, record.name, f"{record.run}~report"))
+                break
+            except RunLockedError:
+                if time.monotonic() > end:
+                    raise
+        yield
+
+
+def _write(ledger: Ledger, record: RunRecord, places: Places, *, unmask: bool) -> Report:
     if not is_readable(places.sent_plan):
         raise InputError.of(
             f"{places.sent_plan} is gone or damaged, so the rows of the recipient file aren't known any more",
@@ -53,7 +83,11 @@ def write_report(ledger: Ledger, record: RunRecord, places: Places, *, unmask: b
     # A receipt may have come while the request's answer was still waited for.
     settle_by_receipts(ledger, record.id)
     facts = kept_facts(places)
-    mask = facts is not None and facts.mask
+    mask = asks_to_mask(facts, places)
+    events = events_of(ledger, record.id)
+    if mask:  # the provider's words may quote what they answer
+        record = replace(record, stop_detail=_hidden(record.stop_detail))
+        events = [replace(event, detail=_hidden(event.detail)) for event in events]
     with_xlsx = facts is not None and "xlsx" in facts.formats
 
     def lookup(message_ids: Sequence[str]) -> dict[str, Known]:
@@ -70,13 +104,13 @@ def write_report(ledger: Ledger, record: RunRecord, places: Places, *, unmask: b
         mask=mask,
     )
     if not with_xlsx:
-        places.results_xlsx.unlink(missing_ok=True)  # of an earlier session: it would say something else
+        _drop(places.results_xlsx)  # of an earlier session: it would say something else
     write_removals(places.results_parquet, places.removals, mask=mask)
     page = Page(
         record=record,
         tally=tally,
         facts=facts,
-        events=events_of(ledger, record.id),
+        events=events,
         results=places.results_parquet,
         version=VERSION,
         unmask=unmask and not mask,
@@ -86,6 +120,17 @@ def write_report(ledger: Ledger, record: RunRecord, places: Places, *, unmask: b
     with replacing(places.summary) as file:
         file.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     return Report(record, tally, places, document)
+
+
+def _drop(xlsx: Path) -> None:
+    """Remove a spreadsheet, and what a process that was killed while it wrote one left."""
+    discard(xlsx)
+    discard(xlsx.with_name(f".{xlsx.name}.part"))
+    shutil.rmtree(scratch_of(xlsx), ignore_errors=True)
+
+
+def _hidden(words: str | None) -> str | None:
+    return masked_detail(words, None) if words else words
 
 
 def known_of(ledger: Ledger, run_id: int, message_ids: Sequence[str]) -> dict[str, Known]:
@@ -138,9 +183,13 @@ def as_json(record: RunRecord, tally: Tally, places: Places) -> dict[str, Any]:
         "error_codes": {str(code): count for code, count in sorted(tally.by_error_code.items())},
         "segments_accepted": tally.segments_accepted,
         "delivery": dict(sorted(tally.by_delivery.items())),
+        "countries": {
+            country: {"accepted": count, "delivered": tally.delivered[country]}
+            for country, count in sorted(tally.accepted.items())
+        },
         "delivery_errors": {str(code): count for code, count in sorted(tally.by_delivery_error.items())},
         "segments_billed": tally.segments_billed,
-        "billed": {currency: plain(amount) for currency, amount in sorted(tally.billed.items())},
+        "billed": {currency or "?": plain(amount) for currency, amount in sorted(tally.billed.items())},
         "conversions": {outcome.value: tally.converted[outcome] for outcome in ConversionOutcome},
         "files": {name: str(path) for name, path in files.items() if path not in optional or path.exists()},
     }

@@ -95,7 +95,7 @@ class Provider:
 
     async def _answer(self, request: web.Request) -> web.Response:
         at = time.monotonic()
-        body = orjson.loads(await request.read())
+        body = orjson.loads(await request.read() or b"{}")
         with self._arrived:
             seen = Request(at, len(self.requests), request.method, request.raw_path, request.headers.copy(), body)
             self.requests.append(seen)

@@ -1,25 +1,34 @@
 """Results: a plan and what the ledger knows of it, as Parquet and as CSV."""
 
 import csv
+import re
 import stat
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from python_calamine import CalamineWorkbook
 
 from runner.ledger.ledger import MessageRecord
-from runner.models import OutcomeReason
+from runner.models import Conversion, ConversionOutcome, DeliveryState, OutcomeReason, Receipt
 from runner.plan.identity import MessageIds
-from runner.report.results import COLUMNS, Known, Tally, Unsent, write_results
+from runner.plan.money import plain
+from runner.plan.purged import purge_plan
+from runner.report.results import COLUMNS, Known, Lookup, Tally, Unsent, write_results
 from tests.plan.folder import CAMPAIGN, planned, write_folder
 
 IDS = MessageIds("welcome", "main")
 CARRYING = CAMPAIGN + "report: {columns: [city]}\n"
 SENT_AT = 1_796_090_400_000_000  # 2026-12-01T02:00:00Z
 SENT = datetime(2026, 12, 1, 2, tzinfo=UTC)
+FILES = ("results.parquet", "results.csv", "results.xlsx")
 STOPPED = Unsent(OutcomeReason.INTERRUPTED, "stopped by Ctrl-C")
 TYPES = {
     "row": pl.Int64, "key": pl.String, "destination": pl.String, "country": pl.String, "status": pl.String,
@@ -51,15 +60,45 @@ LEDGER = [
 PEOPLE = "".join(f"{n},+658123456{n},N{n},c{n}\n" for n in range(1, 6)) + "6,12,Fay,c6\n"
 
 
+ARRIVED_AT, CONVERTED_AT = SENT_AT + 4_000_000, SENT_AT + 90_000_000
+TOLD = {
+    IDS.of("1"): Known(
+        LEDGER[0],
+        Receipt("u-1", IDS.of("1"), DeliveryState.DELIVERED, ARRIVED_AT, "delivered_to_recipient",
+                delivered_at=ARRIVED_AT, segments=1, price="0.0375", currency="SGD"),
+        Conversion(ConversionOutcome.SUCCESS, CONVERTED_AT),
+    )
+}  # fmt: skip
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ledger has a receipt and a conversion for the first message."""
+    plainly = lookup
+    monkeypatch.setattr(
+        "tests.report.test_results.lookup", lambda ids: {**plainly(ids), **{i: TOLD[i] for i in ids if i in TOLD}}
+    )
+
+
 def lookup(message_ids: Sequence[str]) -> Mapping[str, Known]:
     return {found.message_id: Known(found) for found in LEDGER if found.message_id in message_ids}
 
 
-def written(folder: Path, people: str = PEOPLE, campaign: str = CARRYING, unsent: Unsent = STOPPED) -> Tally:
+def written(folder: Path, people: str = PEOPLE, campaign: str = CARRYING, *, mask: bool = False) -> Tally:
     planned(write_folder(folder, people, campaign=campaign))
+    return write_all(folder, mask=mask)
+
+
+def write_all(folder: Path, found: Lookup | None = None, *, mask: bool = False) -> Tally:
+    """All formats, of the plan that is in the folder."""
+    parquet, table, xlsx = (folder / name for name in FILES)
     return write_results(
-        folder / "plan.parquet", IDS, lookup, unsent, parquet=folder / "results.parquet", csv=folder / "results.csv"
+        folder / "plan.parquet", IDS, found or lookup, STOPPED, parquet=parquet, csv=table, xlsx=xlsx, mask=mask
     )
+
+
+def rows_of(folder: Path) -> list[dict[str, Any]]:
+    return pl.read_parquet(folder / "results.parquet").to_dicts()
 
 
 def test_each_status(tmp_path: Path) -> None:
@@ -112,15 +151,39 @@ def test_the_tally(tmp_path: Path) -> None:
 
 def test_the_same_ledger_gives_the_same_bytes(tmp_path: Path) -> None:
     written(tmp_path)
-    before = [(tmp_path / name).read_bytes() for name in ("results.parquet", "results.csv")]
+    before = [(tmp_path / name).read_bytes() for name in FILES]
     written(tmp_path)
-    assert before == [(tmp_path / name).read_bytes() for name in ("results.parquet", "results.csv")]
+    assert before == [(tmp_path / name).read_bytes() for name in FILES]
 
 
 def test_only_their_owner_reads_them(tmp_path: Path) -> None:
     written(tmp_path)
-    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("results.parquet", "results.csv")]
-    assert [0o600, 0o600] == modes
+    assert [0o600] * 3 == [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in FILES]
+
+
+def test_a_spreadsheet_only_where_it_is_asked_for(tmp_path: Path) -> None:
+    planned(write_folder(tmp_path, PEOPLE))
+    plan, parquet = tmp_path / "plan.parquet", tmp_path / "results.parquet"
+    write_results(plan, IDS, lookup, STOPPED, parquet=parquet, csv=tmp_path / "results.csv")
+    assert not (tmp_path / "results.xlsx").exists()
+
+
+def test_a_full_disk_leaves_the_old_results(tmp_path: Path) -> None:
+    """In a process of its own, because a limit on the size of files can't be taken back."""
+    people = "".join(f"{n},+658{n:07},N{n},c{n}\n" for n in range(1, 2_001))
+    written(tmp_path, people)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    script = f"""
+import resource
+from pathlib import Path
+from tests.report.test_results import write_all
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+write_all(Path({str(tmp_path)!r}))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    last = done.stderr.splitlines()[-1]
+    assert re.search(r"StoppedError: .*/results\.(parquet|csv|xlsx) could not be written: File too large", last), last
+    assert before == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
 
 def test_old_results_outlive_a_lookup_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,16 +200,35 @@ def as_text(value: Any) -> str:  # noqa: ANN401 (any cell)
         return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     if isinstance(value, float):
         return f"{value:.3f}"
+    if isinstance(value, Decimal):
+        return plain(value)
     return "" if value is None else str(value)
 
 
-def test_the_csv_says_what_the_parquet_says(tmp_path: Path) -> None:
-    people = PEOPLE.replace("c1", '"a ""quoted"", text\nof two lines"').replace("c2", "Zoë ✓ 🎉")
-    written(tmp_path, people)
+ODD_PEOPLE = PEOPLE.replace("c1", '"a ""quoted"", text\nof two lines"').replace("c2", "Zoë ✓ 🎉")
+
+
+def test_the_csv_says_what_the_parquet_says(tmp_path: Path, told: None) -> None:
+    written(tmp_path, ODD_PEOPLE)
     with (tmp_path / "results.csv").open(encoding="utf-8", newline="") as file:
         found = list(csv.DictReader(file))
     expected = pl.read_parquet(tmp_path / "results.parquet").to_dicts()
     assert [{name: as_text(value) for name, value in row.items()} for row in expected] == found
+
+
+def test_the_spreadsheet_says_what_the_parquet_says(tmp_path: Path, told: None) -> None:
+    written(tmp_path, ODD_PEOPLE)
+    book = CalamineWorkbook.from_path(str(tmp_path / "results.xlsx"))
+    _, *found = book.get_sheet_by_name("results").to_python()
+
+    def as_cell(value: Any) -> Any:  # noqa: ANN401 (any cell)
+        if isinstance(value, datetime):  # a spreadsheet's times have no zone, and milliseconds
+            return value.replace(tzinfo=None, microsecond=value.microsecond // 1000 * 1000)
+        if isinstance(value, Decimal):
+            return float(value)
+        return "" if value is None else value
+
+    assert [[as_cell(value) for value in row.values()] for row in rows_of(tmp_path)] == found
 
 
 def test_the_columns_of_the_csv(tmp_path: Path) -> None:
@@ -162,10 +244,8 @@ def test_who_was_sent_to_stays_so_though_they_would_be_left_out_now(tmp_path: Pa
     )
     (tmp_path / "stop.txt").write_text("+6581234561\n+6581234569\n")
     planned(file)
-    write_results(
-        tmp_path / "plan.parquet", IDS, lookup, STOPPED, parquet=tmp_path / "r.parquet", csv=tmp_path / "r.csv"
-    )
-    ann, ben, again = pl.read_parquet(tmp_path / "r.parquet").to_dicts()
+    write_all(tmp_path)
+    ann, ben, again = rows_of(tmp_path)
 
     assert ("accepted", "queued", "would be left out now: suppressed", "u-1") == (
         ann["status"], ann["reason"], ann["detail"], ann["umid"]
@@ -222,3 +302,100 @@ def test_formulas_are_defused_in_the_providers_words(tmp_path: Path, monkeypatch
     with (tmp_path / "results.csv").open(newline="") as file:
         first = next(csv.DictReader(file))
     assert ("'=1+1", "'@x", "'-x") == (first["detail"], first["umid"], first["error_id"])
+
+
+def test_what_came_back_later(tmp_path: Path, told: None) -> None:
+    tally = written(tmp_path)
+    first, second, *_ = rows_of(tmp_path)
+    expected = {
+        "delivery_state": "delivered", "delivery_detail": "delivered_to_recipient", "delivery_error": None,
+        "delivered_at": SENT + timedelta(seconds=4), "billed_segments": 1, "billed_price": Decimal("0.0375"),
+        "billed_currency": "SGD", "outcome": "success", "converted_at": SENT + timedelta(seconds=90),
+    }  # fmt: skip
+    assert expected == {name: first[name] for name in expected}
+    assert dict.fromkeys(expected) == {name: second[name] for name in expected}
+    assert ({"delivered": 1}, {"SG": 1}, {"SG": 1}) == (tally.by_delivery, tally.accepted, tally.delivered)
+    assert ({"SGD": Decimal("0.0375")}, 1, {"success": 1}) == (tally.billed, tally.segments_billed, tally.converted)
+
+
+def test_a_plan_from_before_a_result_had_its_column(tmp_path: Path, told: None) -> None:
+    """It may carry columns of these names; what the ledger says stands under them."""
+    planned(write_folder(tmp_path, PEOPLE, campaign=CARRYING))
+    plan = pl.read_parquet(tmp_path / "plan.parquet")
+    theirs = {"billed_price": "dear", "outcome": "paid", "message_id": "M-1"}
+    plan.with_columns(pl.lit(cell).alias(name) for name, cell in theirs.items()).write_parquet(
+        tmp_path / "plan.parquet"
+    )
+    write_all(tmp_path)
+    assert TYPES == pl.read_parquet_schema(tmp_path / "results.parquet")
+    rows = rows_of(tmp_path)
+    assert ["accepted", "rejected", "unknown", "unknown", "unsent", "excluded"] == [row["status"] for row in rows]
+    assert [Decimal("0.0375"), *[None] * 5] == [row["billed_price"] for row in rows]
+    assert ["success", *[None] * 5] == [row["outcome"] for row in rows]
+
+
+def test_a_purged_run(tmp_path: Path, told: None) -> None:
+    """Nobody is in it any more, and it comes to the same."""
+    before = written(tmp_path)
+    whole = rows_of(tmp_path)
+
+    def sent_to(message_ids: Sequence[str]) -> Mapping[str, str]:
+        return {message_id: known.record.destination for message_id, known in lookup(message_ids).items()}
+
+    def purged(message_ids: Sequence[str]) -> Mapping[str, Known]:
+        return {
+            message_id: replace(known, record=replace(known.record, destination="", detail=None))
+            for message_id, known in lookup(message_ids).items()
+        }
+
+    purge_plan(tmp_path / "plan.parquet", IDS, sent_to)
+    after = write_all(tmp_path, purged)
+    gone = {"key", "destination", "city"}
+    assert [{**row, **dict.fromkeys(gone), "detail": None} for row in whole] == [
+        {**row, "detail": None} for row in rows_of(tmp_path)
+    ]
+    assert replace(before, examples={}) == replace(after, examples={})
+    assert "+6581234561" not in (tmp_path / "results.csv").read_text()
+
+
+SECRETS = """\
+1,+6581234561,Ann,+65 9123 4561
+ann@acme.example,+6581234562,Ben,ok
+ann@acme.example,+6581234568,Cyd,x
+7,Zoë 9123,Zoë,x
+8,+6581234567,cent,x
++6591234569,+6581234569,,x
+"""
+
+
+def test_masked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = [
+        record("1", "accepted", "queued", umid="11111111-2222-4333-8444-555555555555"),
+        record("ann@acme.example", "rejected", "bad_request", detail='+6581234562 can\'t get "Hi Ben"',
+               destination="+6581234562"),
+    ]  # fmt: skip
+    monkeypatch.setattr("tests.report.test_results.LEDGER", ledger)
+    template = 'Hi {{ name }}{% if name == "cent" %}{{ name | currency("SGD") }}{% endif %}'
+    planned(write_folder(tmp_path, SECRETS, campaign=CARRYING, template=template))
+    tally = write_all(tmp_path, mask=True)
+
+    rows = rows_of(tmp_path)
+    assert ["+6581••••61", "+6581••••62", "+6581••••68", None, "+6581••••67", "+6581••••69"] == [
+        row["destination"] for row in rows
+    ]
+    assert ["1", "ann@acme.example", "ann@acme.example", "7", "8", "+6591••••69"] == [row["key"] for row in rows]
+    assert ["+65 91•• ••61", "ok", "x", "x", "x", "x"] == [row["city"] for row in rows]
+    assert [
+        None,
+        '+6581••••62 can\'t get "•••"',
+        'same key "•••" as row 2',
+        'mobile: "•••" holds letters',
+        f"{tmp_path / 'hello.j2'}:1: this line cannot be rendered: •••",
+        "name is empty, and the text needs it",
+    ] == [row["detail"] for row in rows]
+    # Ids can be looked up by whoever may, and nobody else.
+    assert (IDS.of("1"), "11111111-2222-4333-8444-555555555555") == (rows[0]["client_message_id"], rows[0]["umid"])
+    assert [(2, "ann@acme.example", '+6581••••62 can\'t get "•••"')] == tally.examples["rejected", "bad_request"]
+    sheet = CalamineWorkbook.from_path(str(tmp_path / "results.xlsx")).get_sheet_by_name("results").to_python()
+    for text in ((tmp_path / "results.csv").read_text(), repr(sheet), repr(tally)):
+        assert not re.search(r"8123456|9123 ?4|Zoë|Ben|cent\b", text)

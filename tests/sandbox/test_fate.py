@@ -5,7 +5,7 @@ import pytest
 from runner.sandbox.fate import DELIVERED, FAILED, REPLIES, SENT, UNDELIVERED, Fate, Fates
 
 MESSAGES = [{"clientMessageId": f"welcome.main.{n}", "destination": f"+1202555{n:04}"} for n in range(10_000)]
-DEAD_NUMBERS = {59, 15, 13}
+DEAD_NUMBERS = {59, 15}
 
 
 def test_everything_arrives_unless_asked_otherwise() -> None:
@@ -19,7 +19,7 @@ def test_the_share_that_does_not_arrive(seed: int) -> None:
     lost = [fate for fate in fates if fate is not DELIVERED]
     assert abs(len(lost) - 2_000) < 150
     assert set(UNDELIVERED) == set(lost)
-    assert abs(sum(fate.error_code in DEAD_NUMBERS for fate in lost) / len(lost) - 0.4) < 0.05
+    assert abs(sum(fate.error_code in DEAD_NUMBERS for fate in lost) / len(lost) - 0.3) < 0.05
     assert fates == [Fates(undelivered_share=0.2, seed=seed).of(message) for message in MESSAGES]
 
 

@@ -1,0 +1,209 @@
+import asyncio
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.errors import LedgerError
+from runner.ledger.ledger import open_ledger
+from runner.models import DeliveryState, Inbound, OptOut, OptOutSource, Receipt
+from runner.receipts import intake as intake_module
+from runner.receipts.intake import FullError, Intake, Taken, e164
+from runner.receipts.metrics import Metrics
+from runner.receipts.words import BUILT_IN
+from tests.receipts.events import AT_US, broken, kept, opted
+
+NOW = AT_US + 3_600_000_000
+DEADLINE_S = 10.0
+
+
+def a_receipt(umid: str) -> Receipt:
+    return Receipt(umid, None, DeliveryState.DELIVERED, AT_US)
+
+
+def a_reply(body: str, source: str = "12025550123", at: int = AT_US) -> Inbound:
+    return Inbound("in", source, "ACME", body, at)
+
+
+def is_well(intake: Intake) -> bool:
+    return intake.error is None
+
+
+def is_gone(intake: Intake) -> bool:
+    return intake.gone is not None
+
+
+NUMBERS = [
+    ("12025550123", "+12025550123", "as the provider writes it"),
+    ("+12025550123", "+12025550123", "E.164"),
+    (" +1 (202) 555-0123 ", "+12025550123", "as people write it"),
+    ("447700900123", "+447700900123", "another country"),
+    ("ACME", None, "a sender's name"),
+    ("ACME12345678", None, "a name with digits"),
+    ("12345", None, "a short code"),
+    ("1234567890123456", None, "longer than any number"),
+    ("0491570156", None, "national: the country isn't known"),
+    ("", None, "nothing"),
+    ("+", None, "nothing but a plus"),
+    ("١٢٠٢٥٥٥٠١٢٣", None, "digits of another script: no gateway writes them"),
+]
+
+
+@pytest.mark.parametrize(("source", "number", "why"), NUMBERS)
+def test_numbers(source: str, number: str | None, why: str) -> None:
+    assert number == e164(source), why
+
+
+@given(st.text(max_size=40))
+def test_a_number_is_e164_or_none(source: str) -> None:
+    number = e164(source)
+    assert number is None or (number[0] == "+" and number[1] != "0" and number[1:].isascii() and 8 <= len(number) <= 16)
+
+
+def test_events_are_sorted_and_counted() -> None:
+    taken = Taken()
+    for event in (
+        a_receipt("u"),
+        a_reply("Stop. Thanks"),
+        a_reply("START", at=AT_US + 1),
+        a_reply("STOP acme"),
+        a_reply("who is this?"),
+        a_reply("STOP", "ACME"),
+    ):
+        taken.add(event, BUILT_IN, NOW)
+    assert [a_receipt("u")] == taken.receipts
+    assert [
+        OptOut("+12025550123", True, AT_US, OptOutSource.REPLY, "stop"),
+        OptOut("+12025550123", False, AT_US + 1, OptOutSource.REPLY, "start"),
+        OptOut("+12025550123", True, AT_US, OptOutSource.REPLY, "stop"),
+    ] == taken.optouts
+    kinds = ["receipt", "opt_out", "opt_in", "opt_out", "reply", "unusable"]
+    assert kinds == [kind for kind, _ in taken.counted]
+
+
+def test_a_clock_that_is_ahead_makes_no_opt_out_of_tomorrow() -> None:
+    taken = Taken()
+    taken.add(a_reply("STOP", at=NOW + 10**12), BUILT_IN, NOW)
+    assert [NOW] == [optout.at for optout in taken.optouts]
+
+
+def test_what_waits_is_written_when_the_block_ends(tmp_path: Path) -> None:
+    async def session() -> None:
+        with open_ledger(str(tmp_path / "ledger.sqlite3"), create=True) as ledger:
+            async with Intake(ledger, BUILT_IN, Metrics()) as intake:
+                takings = [asyncio.create_task(intake.take(a_receipt(f"u{index}"))) for index in range(5_000)]
+                await asyncio.wait(takings, return_when=asyncio.FIRST_COMPLETED)
+            async with asyncio.timeout(DEADLINE_S):
+                await asyncio.gather(*takings)
+
+    asyncio.run(session())
+    assert 5_000 == len(kept(tmp_path / "ledger.sqlite3"))
+
+
+def test_who_leaves_before_the_answer_takes_nothing_away(tmp_path: Path) -> None:
+    async def session() -> None:
+        with open_ledger(str(tmp_path / "ledger.sqlite3"), create=True) as ledger:
+            async with Intake(ledger, BUILT_IN, Metrics()) as intake:
+                taking = asyncio.create_task(intake.take(a_receipt("u")))
+                await asyncio.sleep(0)
+                taking.cancel()
+                await asyncio.wait([taking])
+                assert taking.cancelled()
+
+    asyncio.run(session())
+    assert {"u"} == set(kept(tmp_path / "ledger.sqlite3"))
+
+
+def test_too_many_that_wait_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake_module, "MOST_WAITING", 3)
+
+    async def session() -> None:
+        with open_ledger(str(tmp_path / "ledger.sqlite3"), create=True) as ledger:
+            intake = Intake(ledger, BUILT_IN, Metrics())
+            # Its thread isn't there yet: nothing is written.
+            intake._loop = asyncio.get_running_loop()
+            takings = [asyncio.create_task(intake.take(a_receipt(f"u{index}"))) for index in range(3)]
+            await asyncio.sleep(0)
+            with pytest.raises(FullError):
+                await intake.take(a_receipt("late"))
+            async with intake, asyncio.timeout(DEADLINE_S):
+                await asyncio.gather(*takings)
+                await intake.take(a_receipt("late"))
+
+    asyncio.run(session())
+    assert {"u0", "u1", "u2", "late"} == set(kept(tmp_path / "ledger.sqlite3"))
+
+
+def test_a_ledger_that_fails_is_tried_again_though_nobody_posts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake_module, "TRY_AGAIN_S", 0.01)
+    path = tmp_path / "ledger.sqlite3"
+
+    async def session() -> None:
+        with open_ledger(str(path), create=True) as ledger:
+            metrics = Metrics()
+            async with Intake(ledger, BUILT_IN, metrics) as intake:
+                with broken(path):
+                    with pytest.raises(LedgerError):
+                        await intake.take(a_receipt("u"))
+                    assert not is_well(intake)
+                    assert b"campaign_receipts_healthy 0.0" in metrics.text()
+                async with asyncio.timeout(DEADLINE_S):
+                    while not is_well(intake):  # noqa: ASYNC110 (a thread's doing, which no event tells of)
+                        await asyncio.sleep(0.005)
+                assert b"campaign_receipts_healthy 1.0" in metrics.text()
+
+    asyncio.run(session())
+    assert {"u"} == set(kept(path))
+
+
+def test_a_ledger_that_fails_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite3"
+
+    async def session() -> None:
+        with open_ledger(str(path), create=True) as ledger, broken(path):
+            async with asyncio.timeout(DEADLINE_S), Intake(ledger, BUILT_IN, Metrics()) as intake:
+                with pytest.raises(LedgerError):
+                    await intake.take(a_receipt("u"))
+
+    asyncio.run(session())
+    assert {} == kept(path)
+
+
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_nothing_is_taken_into_a_ledger_that_was_deleted(tmp_path: Path, *, is_replaced: bool) -> None:
+    """SQLite writes on into a deleted file, and tells nobody."""
+    path = tmp_path / "ledger.sqlite3"
+
+    async def session() -> None:
+        with open_ledger(str(path), create=True) as ledger:
+            async with asyncio.timeout(DEADLINE_S), Intake(ledger, BUILT_IN, Metrics()) as intake:
+                await intake.take(a_receipt("u1"))
+                assert not is_gone(intake)
+                path.unlink()
+                if is_replaced:
+                    path.write_bytes(b"")
+                with pytest.raises(LedgerError, match="was deleted or replaced while receipts were being taken"):
+                    await intake.take(a_receipt("u2"))
+                assert is_gone(intake)
+                assert not is_well(intake)
+
+    asyncio.run(session())
+
+
+def test_one_that_cannot_be_written_does_not_hold_up_the_others(tmp_path: Path) -> None:
+    poison = Receipt("bad", None, DeliveryState.DELIVERED, 2**70)  # more than the database's integers hold
+
+    async def session() -> None:
+        with open_ledger(str(tmp_path / "ledger.sqlite3"), create=True) as ledger:
+            async with asyncio.timeout(DEADLINE_S), Intake(ledger, BUILT_IN, Metrics()) as intake:
+                events: list[Receipt | Inbound] = [a_receipt("u1"), poison, a_receipt("u2"), a_reply("STOP")]
+                one, bad, *others = await asyncio.gather(*map(intake.take, events), return_exceptions=True)
+                assert [None, None, None] == [one, *others]
+                assert isinstance(bad, LedgerError)
+
+    asyncio.run(session())
+    assert {"u1", "u2"} == set(kept(tmp_path / "ledger.sqlite3"))
+    assert {"+12025550123"} == set(opted(tmp_path / "ledger.sqlite3"))

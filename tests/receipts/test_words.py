@@ -1,0 +1,251 @@
+import csv
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.errors import InputError
+from runner.receipts.word_lists import START, STOP
+from runner.receipts.words import BUILT_IN, Meaning, Words, as_csv, normalised, read_words
+
+WORDS_THAT_STOP = sorted({word for words in STOP.values() for word in words})
+WORDS_THAT_START = sorted({word for words in START.values() for word in words})
+
+STOPS = [
+    ("STOP", "as the text asked for it"),
+    ("stop", "phones write small letters"),
+    ("Stop ", "the keyboard adds a space after a suggestion"),
+    ("\nSTOP\r\n", "sent from a gateway with line ends"),
+    ("STOP.", "a sentence"),
+    ("STOP!!!", "angry"),
+    ("Stop?", "unsure of how it is done, sure of what is wanted"),
+    ("„STOP“", "German quotes: the text said to answer „STOP“"),
+    ("“Stop”", "the phone's smart quotes"),
+    ("'stop' please", "the quotes are around the word alone"),
+    ("«СТОП»", "Russian quotes"),
+    ("(stop)", "brackets"),
+    ("ＳＴＯＰ", "full-width letters of an East Asian keyboard"),
+    ("停止。", "a full-width full stop"),
+    ("STOP 😡", "an emoji"),
+    ("STOP ❤️", "an emoji with a variation selector, which is a mark of its own"),
+    ("🛑STOP🛑🏽", "emoji around, one with a skin colour"),
+    ("ST\u200bOP", "a zero-width space from a copied page"),
+    ("\ufeffSTOP", "a byte order mark"),
+    ("\u202aSTOP\u202c", "embedding marks of a right-to-left phone"),
+    ("S T O P", "spelled"),
+    ("S.T.O.P.", "spelled, with stops"),
+    ("Stop. Thank you", "polite, two sentences"),
+    ("Stop, thanks", "polite, one sentence"),
+    ("stop pls", "polite and short"),
+    ("Please stop!", "the courtesy first"),
+    ("hi, stop please. thx!", "courtesies on both sides"),
+    ("stop - thank you", "a dash"),
+    ("Stop\nSent from my iPhone", "a signature"),
+    ("stop now", "impatient"),
+    ("Stop. Stop. STOP", "three times"),
+    ("Stop. Unsubscribe", "two words for the same"),
+    ("STOP ALL", "as carriers know it"),
+    ("stopall", "the same in one"),
+    ("opt-out", "with a hyphen, which parts no sentence"),
+    ("Opt-out please", "the same, polite"),
+    ("UNSUBSCRIBE", "as in e-mail"),
+    ("End", "CTIA"),
+    ("don’t text me", "a typographic apostrophe"),
+    ("İPTAL", "Turkish capitals have a dotted I, whose small letter keeps a mark"),
+    ("ARRÊT", "accents in capitals"),
+    ("arre\u0302t", "the accent as a mark of its own"),
+    ("หยุด ครับ", "Thai, with vowels as marks, and polite"),
+    ("बंद", "Hindi, with marks"),
+    ("Por favor, baja. Gracias", "Spanish, polite"),
+    ("bitte abmelden", "German, polite"),
+    ("退订", "Chinese"),
+    ("توقف", "Arabic"),
+]  # fmt: skip
+
+STARTS = [
+    ("START", "as the text asked for it"),
+    ("Start please", "polite"),
+    ("unstop!", "as carriers know it"),
+    ("ok, start", "a courtesy first"),
+    ("开始", "Chinese"),
+]
+
+NEITHER = [
+    ("", "nothing"),
+    ("   \n", "nothing but white space"),
+    ("😀", "nothing but an emoji"),
+    ("thanks", "nothing but courtesy"),
+    ("don't stop", "the opposite"),
+    ("Don’t stop!", "the opposite, with a typographic apostrophe"),
+    ("stop by the shop tomorrow", "another meaning"),
+    ("Is the bus stop near you?", "another meaning"),
+    ("nonstop", "a word that holds it"),
+    ("stopped", "another form"),
+    ("Stop. I will sue you", "more is said: somebody has to read it"),
+    ("stop and start", "both"),
+    ("START. STOP", "both, in two sentences"),
+    ("stop or start?", "a question"),
+    ("STOP OTHERBRAND", "the name of somebody else"),
+    ("HELP", "asks for help, and is no opt-out"),
+    ("yes", "answers anything"),
+    ("no", "answers anything"),
+    ("dung", "Vietnamese without accents: correct, or stop"),
+    ("cancel my 3pm appointment", "another thing is to be cancelled"),
+    ("end of the month", "another end"),
+    ("not stop", "the opposite"),
+    ("stop" + " thanks" * 40, "longer than any reply that means it"),
+    ("St. Op", "two sentences that spell it"),
+    ("1", "a digit"),
+    ("STOPSTART", "no word"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("reply", "why"), STOPS)
+def test_replies_that_opt_out(reply: str, why: str) -> None:
+    found = BUILT_IN.meaning(reply)
+    assert found is not None, why
+    assert found[0] is Meaning.STOP, why
+
+
+@pytest.mark.parametrize(("reply", "why"), STARTS)
+def test_replies_that_take_it_back(reply: str, why: str) -> None:
+    found = BUILT_IN.meaning(reply)
+    assert found is not None, why
+    assert found[0] is Meaning.START, why
+
+
+@pytest.mark.parametrize(("reply", "why"), NEITHER)
+def test_replies_that_are_neither(reply: str, why: str) -> None:
+    assert BUILT_IN.meaning(reply) is None, why
+
+
+def test_the_word_is_told_normalised() -> None:
+    assert (Meaning.STOP, "stop") == BUILT_IN.meaning("  „ＳＴＯＰ“ Thank you!!")
+
+
+def test_the_name_of_the_sender_may_follow() -> None:
+    assert (Meaning.STOP, "stop") == BUILT_IN.meaning("STOP Acme", "ACME")
+    assert (Meaning.START, "start") == BUILT_IN.meaning("start acme please", "ACME")
+    assert (Meaning.STOP, "stop") == BUILT_IN.meaning("STOP +6591234567", "6591234567")
+    assert BUILT_IN.meaning("ACME", "ACME") is None
+    assert BUILT_IN.meaning("STOP ACME", "OTHER") is None
+    assert BUILT_IN.meaning("STOP ACME", "") is None
+
+
+around = st.text(alphabet=" .!?\n\t\"'„“”«»()[]*_~…。！，😀🛑\u200b\ufe0f", max_size=12)
+anything = st.text(max_size=200)
+
+
+@given(word=st.sampled_from(WORDS_THAT_STOP), before=around, after=around)
+def test_what_is_no_letter_changes_nothing(word: str, before: str, after: str) -> None:
+    assert (Meaning.STOP, normalised(word)) == BUILT_IN.meaning(before + word + after)
+
+
+@given(word=st.sampled_from(WORDS_THAT_STOP + WORDS_THAT_START))
+def test_the_case_changes_nothing(word: str) -> None:
+    small = BUILT_IN.meaning(word)
+    assert small is not None
+    for written in (word.upper(), word.title(), word.capitalize()):
+        assert small == BUILT_IN.meaning(written), written
+
+
+@given(stop=st.sampled_from(WORDS_THAT_STOP), start=st.sampled_from(WORDS_THAT_START), swap=st.booleans())
+def test_both_in_one_reply_are_neither(stop: str, start: str, swap: bool) -> None:
+    one, other = (stop, start) if not swap else (start, stop)
+    assert BUILT_IN.meaning(f"{one}. {other}") is None
+
+
+@given(reply=anything, sender=st.text(max_size=20))
+def test_no_reply_breaks_it(reply: str, sender: str) -> None:
+    found = BUILT_IN.meaning(reply, sender)
+    assert found is None or found[1] in BUILT_IN.meanings
+
+
+@given(word=st.sampled_from(WORDS_THAT_STOP), more=st.sampled_from(["by the shop", "wars", "motion", "xyzzy"]))
+def test_a_word_inside_of_a_sentence_is_none(word: str, more: str) -> None:
+    assert BUILT_IN.meaning(f"{word} {more}") is None
+    assert BUILT_IN.meaning(f"{more} {word}") is None
+
+
+@given(text=anything)
+def test_normalising_twice_changes_nothing(text: str) -> None:
+    assert normalised(text) == normalised(normalised(text))
+
+
+def test_no_built_in_word_is_lost_in_normalising() -> None:
+    for word in WORDS_THAT_STOP + WORDS_THAT_START:
+        assert normalised(word), word
+
+
+def test_every_built_in_word_stands_once_in_its_language() -> None:
+    for lists in (STOP, START):
+        for language, words in lists.items():
+            assert len(words) == len({normalised(word) for word in words}), language
+
+
+def test_the_built_in_words_are_read_back_as_they_are_printed(tmp_path: Path) -> None:
+    path = tmp_path / "words.csv"
+    path.write_text(as_csv(), encoding="utf-8")
+    assert BUILT_IN == read_words(path)
+    languages = {row["language"] for row in csv.DictReader(io.StringIO(as_csv()))}
+    assert set(STOP) | set(START) == languages
+
+
+def test_own_words_take_the_place_of_the_built_in_ones(tmp_path: Path) -> None:
+    path = tmp_path / "words.csv"
+    path.write_text("\ufefflanguage,meaning,word\nzh,stop,T\nen, STOP , “Ciao”\n\nen,start,ok\n", encoding="utf-8")
+    words = read_words(path)
+    assert (Meaning.STOP, "t") == words.meaning("T")
+    assert (Meaning.STOP, "ciao") == words.meaning("ciao!")
+    assert (Meaning.START, "ok") == words.meaning("OK")
+    assert words.meaning("stop") is None
+
+
+def test_the_language_may_be_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "words.csv"
+    path.write_text("word,meaning\nhalt,stop\n", encoding="utf-8")
+    assert (Meaning.STOP, "halt") == read_words(path).meaning("Halt!")
+
+
+def test_every_mistake_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "words.csv"
+    rows = 'language,meaning,word\nen,stop,halt\nen,"\nhalt",x\nen,start,HALT\nen,stop,!!\nen,stop\n'
+    path.write_text(rows, encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        read_words(path)
+    problems = caught.value.problems
+    assert [4, 5, 6, 7] == [problem.where.line for problem in problems if problem.where]
+    assert all(problem.remedy for problem in problems)
+    assert 'the meaning "halt" is neither stop nor start' == problems[0].what
+    assert '"HALT" means both stop and start' == problems[1].what
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "has no column meaning and word"),
+        (b"language;meaning;word\nen;stop;halt\n", "has no column meaning and word"),
+        (b"language,meaning,word\n", "has no word that means stop"),
+        (b"language,meaning,word\nen,start,go\n", "has no word that means stop"),
+        ("language,meaning,word\nfr,stop,arrêt\n".encode("latin-1"), "it is not CSV in UTF-8"),
+        ("language,meaning,word\nen,stop,halt\n".encode("utf-16"), "it is not CSV in UTF-8"),
+        (b"language,meaning,word\nen,stop," + b"x" * 200_000 + b"\n", "it is not CSV in UTF-8"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, content: bytes, words: str) -> None:
+    path = tmp_path / "words.csv"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=words):
+        read_words(path)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no\.csv cannot be read: No such file"):
+        read_words(tmp_path / "no.csv")
+
+
+def test_a_word_with_two_meanings_is_refused() -> None:
+    with pytest.raises(ValueError, match="halt"):
+        Words.of(["Halt"], ["halt"])

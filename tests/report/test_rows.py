@@ -1,0 +1,100 @@
+"""One row of the results: which of receipt, log and cancelling says what became of a message."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from runner.ledger.ledger import MessageRecord
+from runner.models import Conversion, ConversionOutcome, DeliveryState, OutcomeReason, Receipt
+from runner.report.rows import Known, Unsent, row_of
+
+AT = 1_796_090_400_000_000
+PLANNED = {"row": 1, "key": "1", "destination": "+6581234561", "country": "SG", "encoding": "GSM7", "segments": 1,
+           "reason": None, "detail": None}  # fmt: skip
+UNSENT = Unsent(OutcomeReason.NOT_REACHED, "the run did not come to it")
+
+
+def record(**values: Any) -> MessageRecord:  # noqa: ANN401 (fields)
+    facts = {"message_id": "m-1", "destination": "+6581234561", "encoding": "GSM7", "segments": 1,
+             "status": "accepted", "reason": "queued", "attempts": 1}  # fmt: skip
+    return MessageRecord(**{**dict.fromkeys(MessageRecord.__slots__), **facts, **values})
+
+
+def receipt(state: DeliveryState, **values: Any) -> Receipt:  # noqa: ANN401 (fields)
+    return Receipt("u-1", None, state, AT, **values)
+
+
+def row(known: Known) -> dict[str, Any]:
+    return row_of(PLANNED, "m-1", known, UNSENT)
+
+
+S = DeliveryState
+
+
+@pytest.mark.parametrize(
+    ("told", "logged", "cancelled_at", "expected"),
+    [
+        (None, None, None, None),
+        (S.SENT, None, None, "sent"),
+        (S.UNDELIVERED, "delivered", None, "undelivered"),
+        (None, "Delivered", None, "delivered"),
+        (None, "on the moon", None, None),
+        (None, None, AT, "cancelled"),
+        (S.QUEUED, None, AT, "cancelled"),
+        (S.UNKNOWN, None, AT, "cancelled"),
+        (None, "queued", AT, "cancelled"),
+        # It was sent all the same: the provider said yes to the cancelling, and the phone knows better.
+        (S.SENT, None, AT, "sent"),
+        (S.DELIVERED, None, AT, "delivered"),
+        (None, "undelivered", AT, "undelivered"),
+    ],
+)
+def test_the_state(told: DeliveryState | None, logged: str | None, cancelled_at: int | None, expected: str) -> None:
+    known = Known(record(log_status=logged), receipt(told) if told else None, cancelled_at=cancelled_at)
+    assert expected == row(known)["delivery_state"]
+
+
+@pytest.mark.parametrize(
+    ("told", "logged", "expected"),
+    [
+        ((None, None, None), (None, None, None), (None, None, None)),
+        ((2, "0.075", "SGD"), (None, None, None), (2, Decimal("0.075"), "SGD")),
+        ((None, None, None), (1, "0.04", "EUR"), (1, Decimal("0.04"), "EUR")),
+        # The receipt's, else the log's: an amount and its currency come from one of them.
+        ((2, "0", "SGD"), (1, "0.04", "EUR"), (2, Decimal(0), "SGD")),
+        ((2, None, "SGD"), (1, "0.04", "EUR"), (2, Decimal("0.04"), "EUR")),
+        ((None, "0.01", None), (1, "0.04", "EUR"), (1, Decimal("0.01"), None)),
+        # To a millionth, and only what is an amount.
+        ((1, "0.12345678", "SGD"), (None, None, None), (1, Decimal("0.123457"), "SGD")),
+        ((1, "1e999", "SGD"), (None, None, None), (1, None, None)),
+        ((1, "NaN", "SGD"), (None, None, None), (1, None, None)),
+        ((1, "999999999999.9999995", "SGD"), (None, None, None), (1, None, None)),
+        ((None, None, None), (40_000, "dear", "EUR"), (None, None, None)),
+    ],
+)
+def test_the_bill(
+    told: tuple[int | None, str | None, str | None],
+    logged: tuple[int | None, str | None, str | None],
+    expected: tuple[int | None, Decimal | None, str | None],
+) -> None:
+    segments, price, currency = logged
+    kept = record(log_segments=segments, log_price=price, log_currency=currency)
+    told_of = receipt(S.DELIVERED, segments=told[0], price=told[1], currency=told[2])
+    found = row(Known(kept, told_of if any(fact is not None for fact in told) else None))
+    assert expected == (found["billed_segments"], found["billed_price"], found["billed_currency"])
+
+
+def test_error_and_times() -> None:
+    found = row(Known(record(), receipt(S.UNDELIVERED, detail="undelivered_to_recipient", error_code=59)))
+    assert ("undelivered_to_recipient", 59, None) == (
+        found["delivery_detail"], found["delivery_error"], found["delivered_at"]
+    )  # fmt: skip
+    found = row(Known(record(), receipt(S.READ, error_code=0, delivered_at=AT - 1)))
+    assert ("read", None, AT - 1) == (found["delivery_state"], found["delivery_error"], found["delivered_at"])
+
+
+def test_the_conversion() -> None:
+    found = row(Known(record(), conversion=Conversion(ConversionOutcome.FAILURE)))
+    assert ("failure", None) == (found["outcome"], found["converted_at"])
+    assert (None, None) == (row(Known(record()))["outcome"], row(Known(record()))["converted_at"])
