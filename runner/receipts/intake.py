@@ -31,7 +31,7 @@ TRY_AGAIN_S = 2.0
 """How often a ledger that couldn't be written is tried when nobody posts: who asks for /health before posting must see
 that there is space on the disk again."""
 
-MOST_PAUSE_S = 0.02
+MOST_PAUSE_S = 0.005
 """Between two commits the ledger is left to others for as long as the commit before took, but no longer."""
 
 _NOT_DIGITS = re.compile(r"[^0-9]")
@@ -156,7 +156,7 @@ class Intake:
             if any(errors):
                 failed = events
             self._loop.call_soon_threadsafe(_resolve, [done for _, done in group], errors)
-            # SQLite hands its lock to nobody in turn: a run that sends beside this would wait for it, and stop after 10 s.
+            # SQLite gives its lock to nobody in turn: a run that sends beside this would wait for it, and stop after 10 s.
             time.sleep(min(seconds, MOST_PAUSE_S))
 
     def _commit(self, events: Sequence[Receipt | Inbound]) -> Sequence[LedgerError | None]:

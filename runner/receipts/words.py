@@ -74,7 +74,7 @@ class Words:
             if not words:
                 continue
             if len(set(words.split())) == 1:  # "STOP STOP STOP"
-                words = self._known_of(words)
+                words = words.split()[0]
             meaning = self.meanings.get(words)
             if meaning is None or (found and found[0] is not meaning):
                 return None
