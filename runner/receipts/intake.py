@@ -156,7 +156,7 @@ class Intake:
             if any(errors):
                 failed = events
             self._loop.call_soon_threadsafe(_resolve, [done for _, done in group], errors)
-            # SQLite gives its lock to nobody in turn: a run that sends beside this would wait for it, and stop after 10 s.
+            # SQLite gives its lock to nobody in turn: a run that sends beside this would wait, and stop after 10 s.
             time.sleep(min(seconds, MOST_PAUSE_S))
 
     def _commit(self, events: Sequence[Receipt | Inbound]) -> Sequence[LedgerError | None]:

@@ -45,6 +45,8 @@ STOPS = [
     ("Stop\nSent from my iPhone", "a signature"),
     ("stop now", "impatient"),
     ("Stop. Stop. STOP", "three times"),
+    ("STOP STOP STOP", "three times, in a hurry"),
+    ("please stop stop!!", "twice, and polite"),
     ("Stop. Unsubscribe", "two words for the same"),
     ("STOP ALL", "as carriers know it"),
     ("stopall", "the same in one"),
@@ -99,6 +101,8 @@ NEITHER = [
     ("St. Op", "two sentences that spell it"),
     ("1", "a digit"),
     ("STOPSTART", "no word"),
+    ("stop start stop", "both, again and again"),
+    ("thanks thanks", "courtesy alone"),
 ]  # fmt: skip
 
 
