@@ -182,6 +182,7 @@ def as_json(record: RunRecord, tally: Tally, places: Places) -> dict[str, Any]:
         "reasons": reasons,
         "error_codes": {str(code): count for code, count in sorted(tally.by_error_code.items())},
         "segments_accepted": tally.segments_accepted,
+        "delivered": tally.delivered.total(),
         "delivery": dict(sorted(tally.by_delivery.items())),
         "countries": {
             country: {"accepted": count, "delivered": tally.delivered[country]}
