@@ -10,12 +10,17 @@ _SHORTEST = 4
 such as "Hi ", with which both begin.
 """
 
+_LONGEST = 2_000
+"""Ten segments are 1,530 characters; comparing takes time by the square, and a repeated syllable by more."""
+
 
 def blotted(text: str, own_text: str) -> str:
     """`text` with everything blotted out that isn't in the template's `own_text`, in its order.
 
     White space that parts two of the template's words stays; what smart encoding replaced is blotted out too.
     """
+    if len(own_text) > _LONGEST or len(text) > _LONGEST:
+        return BLOT
     matcher = SequenceMatcher(None, own_text, text, autojunk=False)
     shown: list[str] = []
     end = 0

@@ -26,3 +26,7 @@ OWN = "Hi \n, welcome to Acme! Show this in \n for 10% off. Reply STOP to opt ou
 )
 def test_only_the_template_s_own_words_are_left(text: str, expected: str) -> None:
     assert expected == blotted(text, OWN)
+
+
+def test_what_would_take_long_is_blotted_out_whole() -> None:
+    assert "•••" == blotted("ha" * 500, "ha" * 3_000)
