@@ -46,12 +46,15 @@ _ONLY_QUEUED = (DeliveryState.QUEUED.value, DeliveryState.UNKNOWN.value)
 def waiting_after(ledger: Ledger, run_id: int, message_id: str, *, limit: int) -> list[Waiting]:
     """The next messages, by message id, after that one, that the provider may still have to send.
 
-    Accepted, not asked about before, and without a receipt that they were sent.
+    Accepted, not cancelled, and without a receipt that they were sent. One that was refused before is among them: the
+    wrong account may have been asked, and asking again does no harm.
     """
     # By its key, message for message: a list of all that were asked about would be made anew for each batch, which took
     # minutes with half a million of them instead of seconds.
-    asked = select(cancellations.c.message_id).where(
-        cancellations.c.run_id == messages.c.run_id, cancellations.c.message_id == messages.c.message_id
+    cancelled = select(cancellations.c.message_id).where(
+        cancellations.c.run_id == messages.c.run_id,
+        cancellations.c.message_id == messages.c.message_id,
+        cancellations.c.status == CancelStatus.CANCELLED.value,
     )
     sent = select(receipts.c.umid).where(receipts.c.umid == messages.c.umid, receipts.c.state.not_in(_ONLY_QUEUED))
     query = (
@@ -61,7 +64,7 @@ def waiting_after(ledger: Ledger, run_id: int, message_id: str, *, limit: int) -
             messages.c.message_id > message_id,
             messages.c.status == Status.ACCEPTED.value,
             messages.c.umid.is_not(None),
-            ~asked.exists(),
+            ~cancelled.exists(),
             ~sent.exists(),
         )
         .order_by(messages.c.message_id)
@@ -95,6 +98,20 @@ def note_cancellations(ledger: Ledger, run_id: int, ended: Sequence[Cancellation
     )
     with ledger_errors("written"), ledger.engine.begin() as connection:
         connection.execute(upsert, rows)
+
+
+def refusals(ledger: Ledger, run_id: int, *, limit: int | None = None) -> list[tuple[str, str]]:
+    """The messages of a run that could not be cancelled, and why, by key: (key, words)."""
+    of_same = (messages.c.run_id == cancellations.c.run_id) & (messages.c.message_id == cancellations.c.message_id)
+    query = (
+        select(messages.c.key, func.coalesce(cancellations.c.detail, ""))
+        .join_from(cancellations, messages, of_same)
+        .where(cancellations.c.run_id == run_id, cancellations.c.status == CancelStatus.REFUSED.value)
+        .order_by(messages.c.key, messages.c.message_id)
+        .limit(limit)
+    )
+    with ledger_errors("read"), ledger.engine.connect() as connection:
+        return [(key, words) for key, words in connection.execute(query)]
 
 
 def cancelled_of(ledger: Ledger, run_id: int, message_ids: Sequence[str]) -> dict[str, int]:

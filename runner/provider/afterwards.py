@@ -1,10 +1,11 @@
 """The two requests about a message that was accepted: feedback on its effect, and taking it back before its time.
 
-Both may be repeated without harm, which is what parts them from sending: no answer means asking again.
+Both may be repeated without harm, which is what parts them from sending: no answer means asking again. The rule behind
+`ended`: a message is only done with, or given up, by an answer that can be nobody's but the provider's.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from types import TracebackType
@@ -13,18 +14,25 @@ from urllib.parse import quote
 
 import aiohttp
 import orjson
+from yarl import URL
 
-from runner.models import Conversion
+from runner.models import Conversion, OutcomeReason
 from runner.provider.answer import retry_after_s
 from runner.provider.client import CONNECT_TIMEOUT_S, header_safe, tls_context
 from runner.provider.codes import ADVICE, FATAL, FATAL_STATUS
 from runner.provider.endpoint import Endpoint
-from runner.provider.reading import in_words
+from runner.provider.reading import Reply, in_words
 
 ANSWER_TIMEOUT_S = 30.0
 MAX_ANSWER_BYTES = 64 * 1024
 NOTHING_THERE = 1300
 """The code for a message that isn't there, or not any more; its status is 404, like that of a wrong sub-account."""
+
+NOTHING_TO_CANCEL = "it was sent or cancelled already, or is unknown to the provider"
+"""The provider doesn't say which."""
+
+_ABOUT_ONE = frozenset({400, 404, 422})
+"""The statuses that can be about one message alone; what else a server says, it says to all."""
 
 
 class Ending(StrEnum):
@@ -63,7 +71,11 @@ class Afterwards:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._limit, ssl=tls_context() if self._tls else True),
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"Authorization": f"Bearer {self._api_key}", "Accept": "application/json"},
+            headers={
+                "Authorization": f"Bearer {self._api_key}",
+                "Accept": "application/json",
+                "User-Agent": "campaign-runner",
+            },
             timeout=aiohttp.ClientTimeout(total=ANSWER_TIMEOUT_S, sock_connect=CONNECT_TIMEOUT_S),
         )
         return self
@@ -76,55 +88,86 @@ class Afterwards:
 
     async def tell(self, umid: str, conversion: Conversion) -> Ended:
         """Feedback on a message's effect."""
-        body: dict[str, str] = {"outcome": conversion.outcome.value}
-        if conversion.at is not None:
-            moment = datetime.fromtimestamp(conversion.at / 1e6, UTC)
-            body["timestamp"] = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        status, headers, content = await self._ask("POST", f"{quote(umid, safe='')}/feedback", orjson.dumps(body))
-        return ended(status, headers, content, self._api_key)
+        reply = await self._ask("POST", f"{quote(umid, safe='')}/feedback", feedback_body(conversion))
+        return reply if isinstance(reply, Ended) else told(reply, self._api_key)
 
     async def cancel(self, umid: str) -> Ended:
-        """Take a scheduled message back. REFUSED: it was sent already, or isn't known."""
-        status, headers, content = await self._ask("DELETE", quote(umid, safe=""))
-        found = ended(status, headers, content, self._api_key)
-        if found.ending is Ending.DONE and not _count(content):
-            return Ended(Ending.REFUSED, "nothing was cancelled", status)
-        return found
+        """Take a scheduled message back. REFUSED: it was sent or cancelled already, or isn't known."""
+        reply = await self._ask("DELETE", quote(umid, safe=""))
+        return reply if isinstance(reply, Ended) else cancelled(reply, self._api_key)
 
-    async def _ask(self, method: str, path: str, body: bytes | None = None) -> tuple[int, Mapping[str, str], bytes]:
-        """Status, headers and content of the answer; status 0 when there is none, with the words as its content."""
+    async def _ask(self, method: str, path: str, body: bytes | None = None) -> Reply | Ended:
+        """The answer, whatever it says; or how it ended when there is none."""
         assert self._session is not None, "use it as a context manager"
-        url = f"{self._messages_url}/{path}"
+        # Encoded already: yarl would make `..`, as an id, a way out of the path.
+        url = URL(f"{self._messages_url}/{path}", encoded=True)
         headers = {"Content-Type": "application/json"} if body is not None else {}
         try:
             async with self._session.request(method, url, data=body, headers=headers, allow_redirects=False) as answer:
-                return answer.status, answer.headers, await answer.content.read(MAX_ANSWER_BYTES)
+                content = bytearray()
+                async for chunk in answer.content.iter_any():
+                    content += chunk
+                    if len(content) > MAX_ANSWER_BYTES:
+                        answer.close()
+                        break
+                return Reply(answer.status, answer.headers, bytes(content))
         except TimeoutError:
-            return 0, {}, f"no answer within {ANSWER_TIMEOUT_S:g} s".encode()
+            return Ended(Ending.AGAIN, f"no answer within {ANSWER_TIMEOUT_S:g} s")
         except (aiohttp.ClientError, OSError) as error:
-            return 0, {}, in_words(error).encode()
+            return Ended(Ending.AGAIN, in_words(error))
 
 
-def ended(status: int, headers: Mapping[str, str], content: bytes, secret: str) -> Ended:
-    """What an answer means for a request that may be repeated; status 0: there was none. Pure."""
-    if status == 0:
-        return Ended(Ending.AGAIN, content.decode("utf-8", "replace"))
-    said = _said(content, secret)
+def feedback_body(conversion: Conversion) -> bytes:
+    """The document that tells of a conversion; its time in milliseconds, as the provider's examples have them."""
+    body: dict[str, str] = {"outcome": conversion.outcome.value}
+    if conversion.at is not None:
+        moment = datetime.fromtimestamp(conversion.at / 1e6, UTC)
+        body["timestamp"] = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return orjson.dumps(body)
+
+
+def told(reply: Reply, secret: str) -> Ended:
+    """What an answer to feedback means: a 200 with nothing in it is the yes, a web page is none. Pure."""
+    if 200 <= reply.status < 300 and reply.content.lstrip()[:1] == b"<":
+        return _not_the_api(reply)
+    return ended(reply, secret)
+
+
+def cancelled(reply: Reply, secret: str) -> Ended:
+    """What an answer to a cancelling means: only a count of at least one is the yes. Pure."""
+    found = ended(reply, secret)
+    if found.ending is Ending.REFUSED and reply.code == NOTHING_THERE:
+        return replace(found, detail=NOTHING_TO_CANCEL)
+    if found.ending is not Ending.DONE:
+        return found
+    count = _object(reply.content).get("cancelledCount")
+    if not isinstance(count, int) or isinstance(count, bool):
+        return _not_the_api(reply)
+    return found if count > 0 else Ended(Ending.REFUSED, NOTHING_TO_CANCEL, reply.status)
+
+
+def ended(reply: Reply, secret: str) -> Ended:
+    """What an answer means for a request that may be repeated. Pure."""
+    status, said, code = reply.status, reply.words(secret), reply.code
     if 200 <= status < 300:
         return Ended(Ending.DONE, said, status)
+    words = f"HTTP {status}{f' ({said})' if said else ''}"
     if status == 429:
-        return Ended(Ending.AGAIN, said, status, retry_after_s(headers.get("Retry-After"), datetime.now(UTC)))
-    if status >= 500 or status == 408:
-        return Ended(Ending.AGAIN, f"HTTP {status} {said}".strip(), status)
-    code = _object(content).get("code")
-    if code == NOTHING_THERE:
+        return Ended(Ending.AGAIN, words, status, retry_after_s(reply.headers.get("Retry-After"), datetime.now(UTC)))
+    if status in _ABOUT_ONE and code == NOTHING_THERE:
         return Ended(Ending.REFUSED, said or "there is no such message", status)
-    reason = (FATAL.get(code) if isinstance(code, int) else None) or FATAL_STATUS.get(status)
-    if reason or status < 400:
-        advice = ADVICE.get(reason, "") if reason else "a redirect, which isn't followed"
-        words = "; ".join(part for part in (f"HTTP {status} {said}".strip(), advice) if part)
-        return Ended(Ending.STOP, words, status)
-    return Ended(Ending.REFUSED, said or f"HTTP {status}", status)
+    reason = (FATAL.get(code) if code is not None else None) or FATAL_STATUS.get(status)
+    if reason is not None:
+        return Ended(Ending.STOP, f"{words}; {ADVICE[reason]}", status)
+    if status >= 500 or status == 408:
+        return Ended(Ending.AGAIN, words, status)
+    return Ended(Ending.REFUSED, said or words, status) if status in _ABOUT_ONE else _not_the_api(reply)
+
+
+def _not_the_api(reply: Reply) -> Ended:
+    """An answer that the provider doesn't give: whoever gave it would give the same to all."""
+    what = f"HTTP {reply.status}, which is no answer of the SMS API"
+    return Ended(Ending.STOP, f"{what}; {ADVICE[OutcomeReason.UNEXPECTED_ANSWER]}", reply.status)
 
 
 def _object(content: bytes) -> Mapping[str, Any]:
@@ -133,14 +176,3 @@ def _object(content: bytes) -> Mapping[str, Any]:
     except orjson.JSONDecodeError:
         return {}
     return data if isinstance(data, dict) else {}
-
-
-def _count(content: bytes) -> int:
-    count = _object(content).get("cancelledCount")
-    return count if isinstance(count, int) else 0
-
-
-def _said(content: bytes, secret: str) -> str:
-    message = _object(content).get("message")
-    words = " ".join(message.replace(secret, "[API key]").split()) if isinstance(message, str) else ""
-    return words if len(words) <= 200 else f"{words[:199]}…"

@@ -1,27 +1,31 @@
 """Taking back messages that the provider has scheduled and not sent yet."""
 
 import asyncio
+import contextlib
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import orjson
 
+from runner.dispatch.errands import Standing
 from runner.errors import InputError, RunLockedError
 from runner.ledger.cancellations import Cancellation, CancelStatus, Waiting, note_cancellations, waiting_after
 from runner.ledger.lease import Lease
 from runner.ledger.ledger import Ledger, RunRecord
-from runner.models import Rate
-from runner.provider.afterwards import Ended, Ending
+from runner.models import Rate, Status
+from runner.provider.afterwards import Afterwards, Ended, Ending
 from runner.run.account import Account
 from runner.run.errands import work_off
+from runner.run.places import SANDBOX_RUN, Options, Places
+from runner.run.reconcile import recovered
 from runner.run.times import now_us
 
 BATCH = 500
-EXAMPLES = 10
 
 _DELAY = re.compile(r"(\d+) s after the send")
+_MAYBE_CANCELLED = "an earlier request for it, whose answer never came, may have cancelled it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +40,45 @@ class Schedule:
 
 @dataclass(slots=True)
 class Cancelling:
-    """How far it is. `refusals` are the first few that could not be cancelled, as (key, why)."""
+    """How far it is. `wanted` wait at the provider as this begins; `unknown` may, too, and can't be named to it."""
 
     wanted: int = 0
+    unknown: int = 0
     cancelled: int = 0
     refused: int = 0
-    refusals: list[tuple[str, str]] = field(default_factory=list)
+    waiting_for: str = ""
+    stopping: bool = False
     stopped: str | None = None
+    asked_before: set[str] = field(default_factory=set)
+    """The message ids that were asked for and are waited for again."""
 
 
-def schedule_of(record: RunRecord) -> Schedule:
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run whose scheduled messages are taken back. Nobody else sends it meanwhile."""
+
+    ledger: Ledger
+    record: RunRecord
+    places: Places
+    account: Account
+    lease: Lease
+    schedule: Schedule
+
+
+@contextlib.contextmanager
+def cancelling(name: str, run: str | None, options: Options) -> Iterator[Job]:
+    """The run, locked. Raises InputError when nothing of it is scheduled, RunLockedError while it is being sent."""
+    if run == SANDBOX_RUN or options.sandbox:
+        raise InputError.of(
+            f"the sandbox of {name}/{SANDBOX_RUN} is gone, and what it had scheduled with it",
+            "to try cancelling, start `campaign sandbox`, and set EIGHTXEIGHT_BASE_URL as it says for `campaign run` "
+            "and `campaign cancel`",
+        )
+    with recovered(name, run, options) as (ledger, record, places, account, lease):
+        yield Job(ledger, record, places, account, lease, schedule_of(record, now_us()))
+
+
+def schedule_of(record: RunRecord, now: int) -> Schedule:
     """When the provider sends this run's messages. Raises InputError when it sent them at once, or has by now."""
     asked = orjson.loads(record.options)
     scheduled = asked.get("message.scheduled")
@@ -54,24 +87,42 @@ def schedule_of(record: RunRecord) -> Schedule:
         if asked.get("window", "").endswith(", schedule"):
             return Schedule()
         raise InputError.of(
-            f"nothing of {name} is scheduled at the provider: its messages left at once",
-            "an SMS that was sent can't be called back; `campaign run` can be stopped with Ctrl-C while it sends",
+            f"nothing of {name} is scheduled at the provider: its messages leave at once",
+            "an SMS that was sent can't be called back; a `campaign run` that still sends can be stopped with Ctrl-C",
         )
     if delay := _DELAY.fullmatch(scheduled):
         return Schedule(delay_s=int(delay.group(1)))
     moment = int(datetime.fromisoformat(scheduled).timestamp() * 1e6)
-    if moment <= now_us():
-        raise InputError.of(f"{name} was scheduled for {scheduled}, and that is past: its messages are sent")
+    if moment <= now:
+        raise InputError.of(
+            f"{name} was scheduled for {scheduled}, and that is past",
+            "its messages are sent, and an SMS that was sent can't be called back",
+        )
     return Schedule(moment=moment)
 
 
-def waiting(ledger: Ledger, record: RunRecord, schedule: Schedule) -> Iterator[list[Waiting]]:
+def count(job: Job) -> Cancelling:
+    """How many messages are to be cancelled, as far as this computer knows."""
+    wanted = sum(len(batch) for batch in _waiting(job))
+    return Cancelling(wanted=wanted, unknown=job.ledger.counts(job.record.id).get(Status.UNKNOWN.value, 0))
+
+
+def due_at(job: Job) -> int | None:
+    """When the provider sends the first of them, as far as that is known; microseconds since the epoch."""
+    schedule = job.schedule
+    if schedule.delay_s is None:
+        return schedule.moment
+    times = [one.sent_at for batch in _waiting(job) for one in batch if one.sent_at is not None]
+    return min(times) + schedule.delay_s * 1_000_000 if times else None
+
+
+def _waiting(job: Job) -> Iterator[list[Waiting]]:
     """The messages that the provider may not have sent yet, in batches."""
     after = ""
-    while batch := waiting_after(ledger, record.id, after, limit=BATCH):
+    while batch := waiting_after(job.ledger, job.record.id, after, limit=BATCH):
         after = batch[-1].message_id
         now = now_us()
-        yield [one for one in batch if _may_wait(one, schedule, now)]
+        yield [one for one in batch if _may_wait(one, job.schedule, now)]
 
 
 def _may_wait(one: Waiting, schedule: Schedule, now: int) -> bool:
@@ -80,42 +131,46 @@ def _may_wait(one: Waiting, schedule: Schedule, now: int) -> bool:
     return one.sent_at + schedule.delay_s * 1_000_000 > now
 
 
-def cancel(
-    ledger: Ledger,
-    record: RunRecord,
-    account: Account,
-    lease: Lease,
-    schedule: Schedule,
-    *,
-    rate: Rate,
-    progress: Cancelling,
-    show: Callable[[], object],
-) -> None:
+def cancel(job: Job, progress: Cancelling, rate: Rate, show: Callable[[], object]) -> None:
     """Ask the provider not to send what waits. What it says is in the ledger when this returns."""
-    if not lease.renew():
+    if not job.lease.renew():
         raise RunLockedError("another process took this run over meanwhile; nothing was cancelled, look again")
+
+    async def ask(provider: Afterwards, one: Waiting) -> Ended:
+        found = await provider.cancel(one.umid)
+        if found.ending is Ending.AGAIN and found.http_status != 429:  # that one wasn't listened to
+            progress.asked_before.add(one.message_id)
+        return found
 
     def ended(one: Waiting, found: Ended) -> Cancellation:
         is_cancelled = found.ending is Ending.DONE
         progress.cancelled += is_cancelled
         progress.refused += not is_cancelled
-        if not is_cancelled and len(progress.refusals) < EXAMPLES:
-            progress.refusals.append((one.key, found.detail))
+        words = found.detail
+        if not is_cancelled and one.message_id in progress.asked_before:
+            words = f"{words}; {_MAYBE_CANCELLED}"
+        progress.asked_before.discard(one.message_id)
         status = CancelStatus.CANCELLED if is_cancelled else CancelStatus.REFUSED
-        return Cancellation(one.message_id, status, now_us(), found.http_status, found.detail or None)
+        return Cancellation(one.message_id, status, now_us(), found.http_status, words or None)
 
-    progress.stopped = work_off(
-        account,
-        _one_by_one(waiting(ledger, record, schedule)),
-        ask=lambda provider, one: provider.cancel(one.umid),
+    def showing(standing: Standing) -> None:
+        progress.waiting_for = standing.waiting_for
+        progress.stopping = standing.stopping
+        show()
+
+    stop = work_off(
+        job.account,
+        _one_by_one(_waiting(job)),
+        ask=ask,
         ended=ended,
-        settle=lambda some: note_cancellations(ledger, record.id, some),
+        settle=lambda some: note_cancellations(job.ledger, job.record.id, some),
         at=rate,
-        show=lambda _: show(),
+        show=showing,
     )
+    progress.stopped = stop.words
 
 
-async def _one_by_one(batches: Iterator[Sequence[Waiting]]) -> AsyncIterator[Waiting]:
+async def _one_by_one(batches: Iterator[Sequence[Waiting]]) -> AsyncGenerator[Waiting, None]:
     while (batch := await asyncio.to_thread(next, batches, None)) is not None:
         for one in batch:
             yield one

@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import random
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TypeVar
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from runner.campaign.values import Wrong, rate
 from runner.dispatch.errands import IN_FLIGHT_LIMIT, Errands, Standing
@@ -15,31 +16,37 @@ from runner.provider.afterwards import Afterwards, Ended
 from runner.run.account import Account
 from runner.run.signals import told_of_signals
 
-SETTLE_EVERY_S = 0.5
+SETTLE_EVERY_S = 0.25
 """How long an answer may wait for company before it is written; losing it costs a request that does no harm."""
-
-DEFAULT_RATE = "20/s"
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """How it ended: `words` say why it stopped early, None: it didn't. `was_signalled`: somebody wanted it so."""
+
+    words: str | None = None
+    was_signalled: bool = False
+
+
 def work_off(
     account: Account,
-    things: AsyncIterator[T],
+    things: AsyncGenerator[T, None],
     *,
     ask: Callable[[Afterwards, T], Awaitable[Ended]],
     ended: Callable[[T, Ended], R],
     settle: Callable[[list[R]], None],
     at: Rate,
     show: Callable[[Standing], object],
-) -> str | None:
-    """Ask the provider about all of them; returns why it stopped early, in words, or None.
+) -> Stop:
+    """Ask the provider about all of them.
 
     `ended` makes a record of each that is done or refused, and `settle` writes several of them, in a thread. `show` is
-    called a few times a second. Ctrl-C and SIGTERM stop gently. Raises what `settle` raises.
+    called a few times a second. Ctrl-C and SIGTERM stop gently, and a second time at once. Raises what `settle` raises.
     """
-    return asyncio.run(_work_off(account, things, ask, ended, settle, at, show))
+    return asyncio.run(_work_off(account, things, ask, ended, _Settling(settle), at, show))
 
 
 def rate_of(text: str) -> Rate:
@@ -52,43 +59,71 @@ def rate_of(text: str) -> Rate:
 
 async def _work_off(
     account: Account,
-    things: AsyncIterator[T],
+    things: AsyncGenerator[T, None],
     ask: Callable[[Afterwards, T], Awaitable[Ended]],
     ended: Callable[[T, Ended], R],
-    settle: Callable[[list[R]], None],
+    settling: "_Settling[R]",
     at: Rate,
     show: Callable[[Standing], object],
-) -> str | None:
-    records: list[R] = []
-
-    def write() -> None:
-        some, records[:] = list(records), []
-        settle(some)
+) -> Stop:
+    is_over = asyncio.Event()
 
     async def look_after() -> None:
-        while True:
-            await asyncio.sleep(SETTLE_EVERY_S)
+        while not is_over.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(is_over.wait(), SETTLE_EVERY_S)
             show(errands.standing)
-            await asyncio.to_thread(write)
+            await settling.settle()
+        await settling.settle()  # what came while the one before was written
 
-    async with Afterwards(account.endpoint, account.api_key, limit=IN_FLIGHT_LIMIT) as provider:
+    async with (
+        Afterwards(account.endpoint, account.api_key, limit=IN_FLIGHT_LIMIT) as provider,
+        contextlib.aclosing(things),
+    ):
         errands = Errands[T](
             ask=lambda thing: ask(provider, thing),
-            ended=lambda thing, found: records.append(ended(thing, found)),
+            ended=lambda thing, found: settling.add(ended(thing, found)),
             rate=at,
             rng=random.Random(),  # noqa: S311 (jitter, not a secret)
         )
         looking = asyncio.ensure_future(look_after())
         looking.add_done_callback(lambda _: errands.stop("the ledger could not be written"))
-        try:
-            with told_of_signals(lambda number: errands.stop(f"stopped by {_named(number)}")):
-                return await errands.run(things)
-        finally:
-            looking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
+        with _stopping_on_signals(errands) as signals:
+            try:
+                words = await errands.run(things)
+            finally:
+                is_over.set()
                 await looking
-            write()
+        return Stop(words, was_signalled=bool(signals))
 
 
-def _named(number: int) -> str:
-    return "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+class _Settling(Generic[R]):
+    """Holds what isn't written yet. Only its `settle` takes something out, and only once that is written."""
+
+    def __init__(self, write: Callable[[list[R]], None]) -> None:
+        self._write = write
+        self._records: list[R] = []
+
+    def add(self, record: R) -> None:
+        self._records.append(record)
+
+    async def settle(self) -> None:
+        some = self._records.copy()
+        await asyncio.to_thread(self._write, some)
+        del self._records[: len(some)]
+
+
+@contextlib.contextmanager
+def _stopping_on_signals(errands: Errands[T]) -> Iterator[list[int]]:
+    """The first signal stops gently; the second stops waiting for answers. Yields those that came."""
+    seen: list[int] = []
+
+    def on_signal(number: int) -> None:
+        seen.append(number)
+        if len(seen) == 1:
+            errands.stop(f"stopped by {'Ctrl-C' if number == signal.SIGINT else signal.Signals(number).name}")
+        else:
+            errands.abandon()
+
+    with told_of_signals(on_signal):
+        yield seen

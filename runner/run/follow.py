@@ -1,114 +1,121 @@
-"""JSON lines as they come: of a file that grows, or of standard input."""
+"""Feeding conversions back as they happen: what comes is noted at once, and told as fast as the rate allows."""
 
 import asyncio
-import os
-import sys
-import threading
-from collections.abc import AsyncIterator
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from pathlib import Path
-from typing import IO, Any
 
-import orjson
+from runner.ledger.feedback import Pending, note_conversions, pending_among
+from runner.models import Conversion
+from runner.run.feedback import Feedback, Job, noted, tell
+from runner.run.lines import Line, Lines
+from runner.run.times import now_us
+from runner.run.told import Matched, Matcher, Unmatched, told_by_object
+from runner.run.unmatched import Add, unmatched_log
 
-from runner.errors import InputError
-
-LOOK_EVERY_S = 0.25
-MOST_AT_ONCE = 1_000
-LONGEST_LINE = 64 * 1024
-
-Line = tuple[int, dict[str, Any] | None]
-"""A line's number, from 1, and what it holds; None: it is no JSON object."""
+MOST_WAITING = 10_000
+"""So much is kept in memory for telling; what is more waits in the ledger alone."""
 
 
-class Lines:
-    """The lines of a file that grows, from its beginning on and without an end; or, None, of standard input to its end.
+def follow_file(job: Job, file: Path | None, progress: Feedback, show: Callable[[], object]) -> None:
+    """Feed back JSON lines as they come: of a file that grows, or, None, of standard input until its end.
 
-    A line counts when it is whole. A file that is replaced, or cut off to begin anew, is read from its beginning.
+    Raises InputError when there is no such file, StoppedError when it can't be read or nothing can be noted any more.
+    """
+    lines = Lines(file)
+    with unmatched_log(job.places.unmatched, anew=file is not None) as unmatched:
+        tell(job, progress, show, _Following(job, progress, lines, unmatched).pending())
+
+
+class _Following:
+    """Two walk side by side, so that lines are noted while the provider isn't reached.
+
+    One reads lines and notes what they tell, the other hands on what is to be told: first what came just now, then what
+    earlier starts have left, or what was too much to be kept in memory.
     """
 
-    def __init__(self, file: Path | None) -> None:
-        self._path = file
-        self._number = 0
-        if file is not None and not file.is_file():
-            raise InputError.of(f"{file} is not a file", "name a file of JSON lines, or - for standard input")
+    def __init__(self, job: Job, progress: Feedback, lines: Lines, unmatched: Add) -> None:
+        self._job = job
+        self._progress = progress
+        self._lines = lines
+        self._unmatched = unmatched
+        self._matcher = Matcher(job.ledger, job.record)
+        self._waiting: deque[Pending] = deque()
+        self._handed_on: dict[str, Conversion] = {}
+        self._more_in_ledger = True  # what earlier starts have left
+        self._changed = asyncio.Event()
 
-    async def batches(self) -> AsyncIterator[list[Line]]:
-        """Lines in groups, as they come."""
-        parts = _growing(self._path) if self._path is not None else _standard_input()
-        rest = b""
-        async for part in parts:
-            if part is None:
-                rest = b""  # what was half of a line belongs to a file that is gone
-                continue
-            *whole, rest = (rest + part).split(b"\n")
-            if len(rest) > LONGEST_LINE:
-                rest = rest[:LONGEST_LINE]  # no JSON any more, and no memory either
-            for first in range(0, len(whole), MOST_AT_ONCE):
-                if lines := self._numbered(whole[first : first + MOST_AT_ONCE]):
-                    yield lines
-        if rest.strip():
-            yield self._numbered([rest])
+    async def pending(self) -> AsyncGenerator[Pending, None]:
+        reading = asyncio.ensure_future(self._read())
+        reading.add_done_callback(lambda _: self._changed.set())
+        try:
+            while True:
+                self._changed.clear()
+                while one := self._next():
+                    yield one
+                if self._more_in_ledger:
+                    self._more_in_ledger = False
+                    async with aclosing(noted(self._job)) as rest:
+                        async for one in rest:
+                            while newer := self._next():  # what happens now is worth the most
+                                yield newer
+                            if self._is_new(one):
+                                yield one
+                elif reading.done():
+                    reading.result()  # raises what it raised
+                    if not self._waiting:
+                        return
+                else:
+                    await self._changed.wait()
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
 
-    def _numbered(self, lines: list[bytes]) -> list[Line]:
-        found: list[Line] = []
-        for line in lines:
-            self._number += 1
-            if line.strip():
-                found.append((self._number, _object(line)))
-        return found
-
-
-def _object(line: bytes) -> dict[str, Any] | None:
-    try:
-        value = orjson.loads(line)
-    except orjson.JSONDecodeError:
+    def _next(self) -> Pending | None:
+        while self._waiting:
+            one = self._waiting.popleft()
+            if self._is_new(one):
+                return one
         return None
-    return value if isinstance(value, dict) else None
 
+    def _is_new(self, one: Pending) -> bool:
+        """Whether it wasn't handed on before: what comes just now is in the ledger, too."""
+        if self._handed_on.get(one.message_id) == one.conversion:
+            return False
+        self._handed_on[one.message_id] = one.conversion
+        if len(self._handed_on) > MOST_WAITING:
+            del self._handed_on[next(iter(self._handed_on))]
+        return True
 
-async def _growing(path: Path) -> AsyncIterator[bytes | None]:
-    """What is added to a file, again and again; None when another file has its place."""
-    file: IO[bytes] | None = None
-    try:
-        while True:
-            if file is None or _is_another(file, path):
-                if file is not None:
-                    file.close()
-                    yield None
-                file = path.open("rb")
-            while part := file.read(1 << 20):
-                yield part
-            await asyncio.sleep(LOOK_EVERY_S)
-    finally:
-        if file is not None:
-            file.close()
+    async def _read(self) -> None:
+        async with aclosing(self._lines.batches()) as batches:
+            async for some in batches:
+                matched, news = await asyncio.to_thread(self._note, some)
+                self._progress.add(matched)
+                for _, conversion in matched.found:
+                    outcome = conversion.outcome.value
+                    self._progress.messages[outcome] = self._progress.messages.get(outcome, 0) + 1
+                if len(self._waiting) + len(news) <= MOST_WAITING:
+                    self._waiting.extend(news)
+                else:
+                    self._more_in_ledger = True
+                self._changed.set()
 
-
-def _is_another(file: IO[bytes], path: Path) -> bool:
-    """Whether the file was replaced, or cut off; one that is gone for the moment may come back."""
-    try:
-        now = path.stat()
-    except OSError:
-        return False
-    known = os.fstat(file.fileno())
-    return (known.st_dev, known.st_ino) != (now.st_dev, now.st_ino) or now.st_size < file.tell()
-
-
-async def _standard_input() -> AsyncIterator[bytes]:
-    """Read in a thread of its own: it may be a pipe, a terminal or a file, and not all of them can be waited for."""
-    loop = asyncio.get_running_loop()
-    parts: asyncio.Queue[bytes] = asyncio.Queue(maxsize=8)
-
-    def read() -> None:
-        while True:
-            part = os.read(sys.stdin.fileno(), 1 << 16)
-            try:
-                asyncio.run_coroutine_threadsafe(parts.put(part), loop).result()
-            except RuntimeError:  # the loop has ended
-                return
-            if not part:
-                return
-
-    threading.Thread(target=read, name="standard-input", daemon=True).start()
-    while part := await parts.get():
-        yield part
+    def _note(self, lines: list[Line]) -> tuple[Matched, list[Pending]]:
+        now = now_us()
+        told = [
+            Unmatched(number, "", "it is not a JSON object") if line is None else told_by_object(number, line)
+            for number, line in lines
+        ]
+        matched = self._matcher.match(told, now=now)
+        self._unmatched(matched.unmatched)
+        newest: dict[str, Conversion] = {}
+        for message_id, conversion in matched.found:
+            known = newest.pop(message_id, None)  # the order is that of the newest
+            is_older = known is not None and known.at is not None and (conversion.at or 0) < known.at
+            newest[message_id] = known if known is not None and is_older else conversion
+        note_conversions(
+            self._job.ledger, self._job.record.id, list(newest.items()), now=now, only_newer=True, untimed_at=now
+        )
+        return matched, pending_among(self._job.ledger, self._job.record.id, list(newest))

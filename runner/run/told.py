@@ -3,10 +3,11 @@
 A message is named by its recipient's key, by the provider's umid, or by the clientMessageId.
 """
 
-from collections import Counter
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 from runner.errors import InputError
 from runner.ledger.feedback import Message, find_by_umid, find_messages, prepare_umids
@@ -14,8 +15,10 @@ from runner.ledger.ledger import Ledger, RunRecord
 from runner.models import Conversion, ConversionOutcome, Status
 from runner.plan.identity import MessageIds
 
-WINDOW_S = 15 * 60
-"""Feedback counts fully within so much time after the message, says the provider."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECONDS = re.compile(r"\d{10}(\.\d+)?")
+_MILLISECONDS = re.compile(r"\d{13}")
+_DATE_ALONE = 10  # characters: at which time of the day it was matters, within 15 minutes
 
 TOLERANCE_US = 60_000_000
 """Two computers' clocks may differ by so much."""
@@ -59,12 +62,10 @@ class Unmatched:
 
 @dataclass(slots=True)
 class Matched:
-    """What a part of a file comes to. `found` are (message, conversion); `late` came after the provider's window."""
+    """What a part of a file comes to. `found` are (message id, conversion), in the file's order."""
 
-    found: list[tuple[Message, Conversion]] = field(default_factory=list)
+    found: list[tuple[str, Conversion]] = field(default_factory=list)
     unmatched: list[Unmatched] = field(default_factory=list)
-    late: int = 0
-    by_outcome: Counter[str] = field(default_factory=Counter)
 
 
 def find_columns(header: Sequence[str], file: str) -> Columns:
@@ -91,19 +92,26 @@ def told_by_row(place: int, cells: Sequence[str], columns: Columns) -> Told | Un
 
 def told_by_object(place: int, told: Mapping[str, object]) -> Told | Unmatched:
     """What one line of JSON says."""
-    texts = {_plain(name): value for name, value in told.items() if isinstance(value, str | int)}
-    fields = {name: str(texts[name]) for name in NAMES if name in texts}
-    outcome, time = texts.get("outcome", ""), texts.get("timestamp", "")
-    return _told(place, fields, str(outcome), str(time))
+    texts = {_plain(name): _text(value) for name, value in told.items() if value is not None}
+    fields = {name: texts[name] for name in NAMES if name in texts}
+    return _told(place, fields, texts.get("outcome", ""), texts.get("timestamp", ""))
+
+
+def _text(value: object) -> str:
+    """A JSON value as a cell would have it; what is no plain value is shown, so that its error can be read."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
 
 
 def _told(place: int, fields: Mapping[str, str], outcome: str, time: str) -> Told | Unmatched:
     named_by, name = next(((by, value.strip()) for by, value in fields.items() if value.strip()), ("", ""))
     if not name:
-        return Unmatched(place, "", "it names no message: key, umid and clientMessageId are empty")
+        return Unmatched(place, "", "it names no message: it has no key, no umid and no clientMessageId")
     found = _OUTCOMES.get(outcome.strip().casefold())
     if found is None:
-        return Unmatched(place, name, f'the outcome "{outcome.strip()[:40]}" is neither success nor failure')
+        is_none = f'the outcome "{outcome.strip()[:40]}" is neither success nor failure'
+        return Unmatched(place, name, is_none if outcome.strip() else "it has no outcome: success or failure")
     at = _moment(time.strip()) if time.strip() else None
     if time.strip() and at is None:
         return Unmatched(place, name, f'the timestamp "{time.strip()[:40]}" is not one like 2026-12-01T10:00:00+08:00')
@@ -111,13 +119,19 @@ def _told(place: int, fields: Mapping[str, str], outcome: str, time: str) -> Tol
 
 
 def _moment(text: str) -> int | None:
-    """Microseconds since the epoch; without an offset it is UTC."""
+    """Microseconds since the epoch, of ISO 8601 (UTC where it has no offset) or Unix time (seconds or milliseconds)."""
+    if _SECONDS.fullmatch(text):
+        return int(Decimal(text) * 1_000_000)
+    if _MILLISECONDS.fullmatch(text):
+        return int(text) * 1_000
     try:
         moment = datetime.fromisoformat(text)
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return int(moment.timestamp() * 1e6)
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
+    if len(text) <= _DATE_ALONE:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def _plain(name: str) -> str:
@@ -141,13 +155,11 @@ class Matcher:
             if isinstance(one, Unmatched):
                 continue
             message = known.get((one.named_by, one.name))
-            if why := _why_not(message, one.conversion, now):
+            if message is None or (why := _why_not(message, one.conversion, now)):
+                why = _no_message(one) if message is None else why
                 matched.unmatched.append(Unmatched(one.place, one.name, why))
                 continue
-            assert message is not None
-            matched.found.append((message, one.conversion))
-            matched.by_outcome[one.conversion.outcome.value] += 1
-            matched.late += (one.conversion.at or now) - (message.sent_at or now) > WINDOW_S * 1_000_000
+            matched.found.append((message.message_id, one.conversion))
         matched.unmatched.sort(key=lambda one: one.place)
         return matched
 
@@ -166,14 +178,32 @@ class Matcher:
         return found | {name: by_id[message_id] for name, message_id in ids.items() if message_id in by_id}
 
 
-def _why_not(message: Message | None, conversion: Conversion, now: int) -> str | None:
-    """Why a conversion can't be fed back; None when it can."""
-    if message is None:
-        return "no message of this run is called so"
+def _no_message(told: Told) -> str:
+    match told.named_by:
+        case "umid":
+            return "no message of this run has this umid"
+        case "clientmessageid":
+            return "no message of this run has this clientMessageId"
+        case _:
+            hint = "without recipients.key in the campaign, the key is the number, as in +12025550142"
+            return f"no message of this run has this key; {hint}" if _is_number(told.name) else _NO_KEY
+
+
+_NO_KEY = "no message of this run has this key"
+
+
+def _is_number(key: str) -> bool:
+    return len(re.sub(r"\D", "", key)) >= 7 and not re.search(r"[^\W\d_]", key) and not key.startswith("+")
+
+
+def _why_not(message: Message, conversion: Conversion, now: int) -> str:
+    """Why a conversion can't be fed back; empty when it can."""
+    if message.status == Status.REJECTED.value:
+        return "its message was rejected, so that it reached nobody"
     if message.umid is None or message.status != Status.ACCEPTED.value:
-        return f"its message is {message.status}, so the provider can't be told of it"
+        return f"its message is {message.status} so far; feed it back again once it is accepted"
     if conversion.at is not None and conversion.at > now + TOLERANCE_US:
         return "its timestamp is in the future"
     if conversion.at is not None and message.sent_at is not None and conversion.at < message.sent_at - TOLERANCE_US:
-        return "its timestamp is before the message was sent"
-    return None
+        return "its timestamp is before the message was sent (without an offset it is read as UTC)"
+    return ""

@@ -1,131 +1,245 @@
-"""`campaign cancel`: what the provider has scheduled is taken back, and nothing else."""
+"""`campaign cancel`, on a run whose messages the provider has scheduled."""
 
 import signal
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from sqlalchemy import insert
 
-from tests.cli.provider import Provider, Reply, Request, error, queued
-from tests.cli.workplace import MINIMAL, Workplace, ended, people
+from runner.ledger.ledger import open_ledger
+from runner.ledger.lock import run_lock
+from runner.ledger.tables import receipts
+from tests.cli.provider import DEADLINE_S
+from tests.cli.terminal import Terminal
+from tests.cli.workplace import KEY, MINIMAL, Done, Workplace, people
+from tests.run.sent import CANCELLED, NAME, NOT_THERE, Provider, Says, listening, sent_run, umid_of
 
-SCHEDULED = MINIMAL.replace('"Hi {{ name }}"', '"Hi {{ name }}", scheduled: 4h')
-YES = ("--yes", "--rate", "1000/s")
+KEYS = ["ann", "bob", "cat"]
+SOON = {"message.scheduled": (datetime.now(UTC) + timedelta(hours=2)).isoformat()}
 
 
-def taking(request: Request) -> Reply:
-    return Reply(200, {"cancelledCount": 1}) if request.method == "DELETE" else queued(request)
+class Place:
+    """A folder with a ledger, and the provider that has the run's messages."""
+
+    def __init__(self, folder: Path, provider: Provider) -> None:
+        self.folder = folder
+        self.provider = provider
+        self.ledger = folder / "reports/ledger.sqlite3"
+        self.workplace = Workplace(folder, provider.base_url)
+        self.environment = {"EIGHTXEIGHT_API_KEY": KEY, "EIGHTXEIGHT_BASE_URL": provider.base_url}
+
+    def cancel(self, *arguments: str, target: str = NAME) -> Done:
+        return self.workplace.here("cancel", target, *arguments, **self.environment)
+
+    def statuses(self) -> list[tuple[str, str, str]]:
+        query = (
+            "SELECT key, m.status, c.status FROM cancellations c JOIN messages m USING (run_id, message_id) ORDER BY 1"
+        )
+        return [(str(key), str(status), str(cancelling)) for key, status, cancelling in self.workplace.ledger(query)]
 
 
 @pytest.fixture
-def scheduled(campaign: Workplace, provider: Provider) -> Workplace:
-    """A run of five that the provider sends in four hours."""
-    provider.script = taking
-    campaign.write(people(5), SCHEDULED)
-    assert 0 == campaign("run", "hello.yaml", "--yes").exit_code
-    provider.forget()
-    return campaign
+def provider() -> Iterator[Provider]:
+    with listening() as provider:
+        yield provider
 
 
-def deleted(provider: Provider) -> list[str]:
-    return sorted(request.path.split("/")[-1] for request in provider.requests if request.method == "DELETE")
+@pytest.fixture
+def place(tmp_path: Path, provider: Provider) -> Place:
+    return Place(tmp_path, provider)
 
 
-def umids(campaign: Workplace) -> list[str]:
-    return sorted(row["umid"] for row in campaign.results())
+def test_all_that_waits_is_cancelled_and_stays_accepted(place: Place) -> None:
+    sent_run(place.ledger, [*KEYS, "gus"], options=SOON, status={"gus": "rejected"})
+    done = place.cancel("--yes")
+    assert (0, "") == (done.exit_code, done.stderr)
+    assert "welcome/main: 3 of 3 messages cancelled" in done.stdout
+    assert "never sends it again; another run can" in " ".join(done.stdout.split())
+    assert KEYS == sorted(one.key for one in place.provider.asked)
+    assert {"DELETE"} == {one.method for one in place.provider.asked}
+    assert [(key, "accepted", "cancelled") for key in KEYS] == place.statuses()
+
+    again = place.cancel("--yes")
+    assert (0, 3) == (again.exit_code, len(place.provider.asked))
+    assert "nothing waits at the provider" in again.stdout
 
 
-def test_what_waits_is_cancelled_and_shown_so(scheduled: Workplace, provider: Provider) -> None:
-    done = scheduled("cancel", "hello", *YES, "--json")
-
-    assert 0 == done.exit_code, done.stderr
-    assert umids(scheduled) == deleted(provider)
-    assert (5, 5, 0) == tuple(done.document[name] for name in ("waiting", "cancelled", "refused"))
-    assert 0 == scheduled("report", "hello").exit_code
-    assert {"cancelled"} == {row["delivery_state"] for row in scheduled.results()}
-    assert {"accepted"} == {row["status"] for row in scheduled.results()}
-
-
-def test_cancelled_messages_are_never_sent_again_by_their_run(scheduled: Workplace, provider: Provider) -> None:
-    scheduled("cancel", "hello", *YES)
-    provider.forget()
-
-    assert 0 == scheduled("run", "hello.yaml", "--yes").exit_code
-    assert [] == provider.requests
-    assert 0 == scheduled("cancel", "hello", *YES).exit_code
-    assert [] == provider.requests
-
-
-def test_what_could_not_be_cancelled_is_named(scheduled: Workplace, provider: Provider) -> None:
-    [late] = [row for row in scheduled.results() if row["key"] == "k3"]
-
-    def script(request: Request) -> Reply:
-        return error(404, 1300, "Message not found.") if request.path.endswith(late["umid"]) else taking(request)
-
-    provider.script = script
-    done = scheduled("cancel", "hello", *YES)
-
+@pytest.mark.parametrize("answer", [NOT_THERE, Says(200, {"cancelledCount": 0})])
+def test_what_could_not_be_cancelled_is_shown_and_asked_for_again(place: Place, answer: Says) -> None:
+    keys = [f"p{number:02}" for number in range(12)]
+    sent_run(place.ledger, [*KEYS, *keys], options=SOON)
+    place.provider.script = lambda asked: CANCELLED if asked.key in KEYS else answer
+    done = place.cancel("--yes")
     assert 1 == done.exit_code
-    assert "hello/main: 4 of 5 messages cancelled" in done.stdout
-    assert "k3: Message not found." in done.stdout
-    scheduled("report", "hello")
-    assert {"k3": None} == {row["key"]: None for row in scheduled.results() if row["delivery_state"] is None}
+    assert "3 of 15 messages cancelled" in done.stdout
+    assert "12 could not be cancelled" in done.stdout
+    assert "p09: it was sent or cancelled already, or is unknown to the provider" in done.stdout
+    assert "p10" not in done.stdout
+
+    place.provider.script = lambda asked: CANCELLED if asked.key == "p00" else answer
+    document = place.cancel("--yes", "--json").document
+    assert {"waiting": 12, "cancelled": 1, "unknown": 0, "stopped": None}.items() <= document.items()
+    assert keys[1:] == [one["key"] for one in document["refused"]]
 
 
-def test_killed_in_the_middle_the_same_command_continues(scheduled: Workplace, provider: Provider) -> None:
-    provider.hold(after=0)
-    with scheduled.started("cancel", "hello", *YES) as process:
-        provider.wait_for(2)
-        process.send_signal(signal.SIGKILL)
-        ended(process)
-    provider.release()
-    provider.forget()
-
-    assert 0 == scheduled("cancel", "hello", *YES).exit_code
-    assert umids(scheduled) == deleted(provider)
+def test_a_cancelling_whose_answer_was_lost_is_not_called_sent(place: Place) -> None:
+    sent_run(place.ledger, ["ann"], options=SOON)
+    answers = [NOT_THERE, Says(503)]
+    place.provider.script = lambda _: answers.pop()
+    done = place.cancel("--yes")
+    assert 1 == done.exit_code
+    assert "whose answer never came, may have cancelled it" in " ".join(done.stdout.split())
 
 
-def test_a_run_that_is_going_on_is_left_alone(campaign: Workplace, provider: Provider) -> None:
-    provider.script = taking
-    campaign.write(people(5), SCHEDULED)
-    provider.hold(after=0)
-    with campaign.started("run", "hello.yaml", "--yes") as process:
-        provider.wait_for(1)
-        done = campaign("cancel", "hello", *YES)
-        provider.release()
-        ended(process)
-
-    assert 4 == done.exit_code
-    assert [] == deleted(provider)
+def test_what_a_receipt_says_has_left_is_not_asked_for(place: Place) -> None:
+    sent_run(place.ledger, KEYS, options=SOON)
+    with open_ledger(str(place.ledger), create=False) as ledger, ledger.engine.begin() as connection:
+        for key, state in (("ann", "delivered"), ("bob", "queued")):
+            connection.execute(insert(receipts), {"umid": umid_of(key), "state": state, "at": 1, "received_at": 1})
+    assert 0 == place.cancel("--yes").exit_code
+    assert ["bob", "cat"] == sorted(one.key for one in place.provider.asked)
 
 
-@pytest.mark.parametrize("scheduled_at", [None, "past"])
-def test_what_was_sent_can_not_be_called_back(
-    campaign: Workplace, provider: Provider, scheduled_at: str | None
-) -> None:
-    provider.script = taking
-    if scheduled_at:
-        soon = (datetime.now(UTC) + timedelta(hours=1)).isoformat(timespec="seconds")
-        campaign.write(people(2), MINIMAL.replace('"Hi {{ name }}"', f'"Hi {{{{ name }}}}", scheduled: {soon}'))
-    campaign("run", "hello.yaml", "--yes")
-    if scheduled_at:
-        from sqlalchemy import create_engine, text
-
-        engine = create_engine(f"sqlite:///{campaign.folder / 'reports/ledger.sqlite3'}")
-        with engine.begin() as connection:
-            year = f"{datetime.now(UTC).year}-"
-            connection.execute(text(f"UPDATE runs SET options = replace(options, '\"{year}', '\"2020-')"))  # noqa: S608
-        engine.dispose()
-    provider.forget()
-    done = campaign("cancel", "hello", *YES)
-
-    assert 2 == done.exit_code
-    assert ("is past: its messages are sent" if scheduled_at else "its messages left at once") in done.stderr
-    assert [] == provider.requests
+def test_a_delay_is_counted_from_each_send(place: Place) -> None:
+    sent_run(place.ledger, KEYS, options={"message.scheduled": "600 s after the send"}, ago_s=300)
+    assert 0 == place.cancel("--yes").exit_code
+    assert len(KEYS) == len(place.provider.asked)
+    sent_run(place.ledger, KEYS, run="old", options={"message.scheduled": "600 s after the send"}, ago_s=601)
+    done = place.cancel("--yes", target=f"{NAME}/old")
+    assert (0, len(KEYS)) == (done.exit_code, len(place.provider.asked))
+    assert "nothing waits at the provider" in done.stdout
 
 
-def test_nobody_to_ask_changes_nothing(scheduled: Workplace, provider: Provider) -> None:
-    done = scheduled("cancel", "hello")
+def test_what_waits_for_sending_hours_is_tried(place: Place) -> None:
+    sent_run(place.ledger, KEYS, options={"window": "09:00 to 20:00, mon tue, recipient, schedule"}, ago_s=86_400)
+    assert 0 == place.cancel("--yes").exit_code
+    assert len(KEYS) == len(place.provider.asked)
 
-    assert 2 == done.exit_code
-    assert "there is no terminal to ask on" in done.stderr
-    assert [] == provider.requests
+
+PAST = (datetime.now(UTC) - timedelta(minutes=1)).isoformat()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({}, "nothing of welcome/main is scheduled"),
+        ({"window": "09:00 to 20:00, mon tue, recipient, wait"}, "nothing of welcome/main is scheduled"),
+        ({"message.scheduled": PAST}, "that is past"),
+    ],
+)
+def test_where_there_is_nothing_to_cancel(place: Place, options: dict[str, str], words: str) -> None:
+    sent_run(place.ledger, KEYS, options=options)
+    done = place.cancel("--yes")
+    assert (2, []) == (done.exit_code, place.provider.asked)
+    assert words in done.stderr
+    assert "can't be called back" in done.stderr
+
+
+def test_a_sandbox_that_is_gone(place: Place) -> None:
+    for arguments in (["--sandbox", "--yes"], ["--yes"]):
+        done = place.cancel(*arguments, target=NAME if "--sandbox" in arguments else f"{NAME}/sandbox")
+        assert (2, []) == (done.exit_code, place.provider.asked)
+        assert "EIGHTXEIGHT_BASE_URL" in done.stderr
+
+
+def test_without_a_terminal_nobody_can_be_asked(place: Place) -> None:
+    sent_run(place.ledger, KEYS, options=SOON)
+    with place.workplace.started("cancel", NAME) as process:
+        _, stderr = process.communicate(timeout=DEADLINE_S)
+    assert (2, []) == (process.returncode, place.provider.asked)
+    assert "--yes" in stderr
+
+
+@pytest.mark.parametrize(("answer", "exit_code", "asked"), [("y\n", 0, 3), ("n\n", 3, 0)])
+def test_it_asks_first(place: Place, answer: str, exit_code: int, asked: int) -> None:
+    sent_run(place.ledger, KEYS, options=SOON)
+    with Terminal(place.workplace, "cancel", NAME) as terminal:
+        terminal.read_until("Cancel 3 messages of welcome/main at the provider? [y/N]")
+        terminal.type(answer)
+        assert (exit_code, asked) == (terminal.wait(), len(place.provider.asked))
+
+
+def test_a_run_that_is_being_sent_is_left_alone(place: Place) -> None:
+    sent_run(place.ledger, KEYS, options=SOON)
+    with run_lock(place.ledger, NAME, "main"):
+        assert (4, []) == (place.cancel("--yes").exit_code, place.provider.asked)
+
+
+def test_unknown_ones_may_wait_too(place: Place) -> None:
+    sent_run(place.ledger, KEYS, options=SOON, status={"bob": "unknown", "cat": "sending"})
+    done = place.cancel("--yes")
+    assert (1, ["ann"]) == (done.exit_code, [one.key for one in place.provider.asked])
+    assert "2 messages of unknown outcome may wait" in done.stdout
+    assert "campaign reconcile welcome/main" in " ".join(done.stdout.split())
+
+
+def test_a_rate_that_is_too_slow_is_told(place: Place) -> None:
+    soon = (datetime.now(UTC) + timedelta(seconds=50)).isoformat()
+    sent_run(place.ledger, KEYS, options={"message.scheduled": soon})
+    place.provider.script = lambda _: Says(401)
+    done = place.cancel("--yes", "--rate", "1/min")
+    assert 3 == done.exit_code
+    assert "a higher --rate helps" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_fatal_answer_stops_it_and_it_goes_on(place: Place, status: int) -> None:
+    sent_run(place.ledger, KEYS, options=SOON)
+    place.provider.script = lambda _: Says(status, {"code": 1200, "message": KEY})
+    done = place.cancel("--yes")
+    assert 3 == done.exit_code
+    assert "to go on, run it again" in done.stdout
+    assert KEY not in done.stdout
+    assert [] == place.statuses()
+    place.provider.script = lambda _: CANCELLED
+    assert 0 == place.cancel("--yes").exit_code
+    assert [(key, "accepted", "cancelled") for key in KEYS] == place.statuses()
+
+
+def test_a_signal_waits_for_answers_and_the_next_start_goes_on(place: Place) -> None:
+    keys = [f"p{number}" for number in range(60)]
+    sent_run(place.ledger, keys, options=SOON)
+    place.provider.hold()
+    with place.workplace.started("cancel", NAME, "--yes", "--rate", "20/s", "--json") as process:
+        place.provider.wait_for(3)
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr is not None
+        while "stopping" not in process.stderr.readline():
+            pass
+        place.provider.release()
+        process.wait(DEADLINE_S)
+    assert 3 == process.returncode
+    asked = {one.key for one in place.provider.asked}
+    assert 3 <= len(asked) < 60
+    assert asked == {key for key, *_ in place.statuses()}
+    assert 0 == place.cancel("--yes", "--rate", "1000/s").exit_code
+    assert 60 == len(place.provider.asked) == len(place.statuses())
+
+
+def test_a_campaign_is_scheduled_cancelled_and_not_sent_again(tmp_path: Path) -> None:
+    """The whole way, with a sandbox that stands: a run that is scheduled, a cancel, the run again."""
+    from runner.sandbox.options import SandboxOptions
+    from runner.sandbox.process import start
+
+    with start(SandboxOptions(api_key=KEY, sub_account_id="acme_hq")) as sandbox:
+        campaign = Workplace(tmp_path, sandbox.base_url)
+        later = (datetime.now(UTC) + timedelta(hours=1)).isoformat(timespec="seconds")
+        message = f'message: {{text: "Hi {{{{ name }}}}", scheduled: "{later}"}}'
+        campaign.write(people(4), MINIMAL.replace('message: {text: "Hi {{ name }}"}', message))
+        assert 0 == campaign("run", "hello.yaml", "--yes").exit_code
+        done = campaign("cancel", "hello", "--yes", "--json")
+        assert (0, 4) == (done.exit_code, done.document["cancelled"]), done.stderr
+        again = campaign("run", "hello.yaml", "--yes", "--json")
+        assert 0 == again.exit_code, again.stderr
+        assert {"cancelled"} == {row["delivery_state"] for row in campaign.results()}
+        done = campaign("cancel", "hello", "--yes")
+        assert (0, True) == (done.exit_code, "nothing waits" in done.stdout)
+
+
+def test_every_answer_is_written(place: Place) -> None:
+    """Many come while others are being written."""
+    sent_run(place.ledger, [f"p{number}" for number in range(300)], options=SOON)
+    assert 0 == place.cancel("--yes", "--rate", "1000/s").exit_code
+    assert 300 == len(place.statuses())

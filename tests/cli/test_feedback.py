@@ -1,226 +1,449 @@
-"""`campaign feedback`: matched, told once, journalled, continued."""
+"""`campaign feedback`, on a run that was sent."""
 
-import csv
-import json
+import gzip
+import os
 import signal
+import stat
 import subprocess
-from collections import Counter
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
+import orjson
+import polars as pl
 import pytest
 
-from tests.cli.provider import DEADLINE_S, Provider, Reply, Request, error, queued
-from tests.cli.workplace import COMMAND, MINIMAL, Workplace, ended, people
+from runner.ledger.feedback import note_conversions
+from runner.ledger.ledger import open_ledger
+from runner.models import Conversion, ConversionOutcome
+from tests.cli.provider import DEADLINE_S
+from tests.cli.workplace import COMMAND, KEY, Done, Workplace
+from tests.run.sent import IDS, NAME, NOT_THERE, Provider, Says, listening, sent_run, umid_of
 
-FAST = ("--rate", "1000/s")
+KEYS = ["ann", "bob", "cat", "dan", "eve"]
 
 
-def taking(request: Request) -> Reply:
-    """A provider that takes messages and feedback."""
-    return Reply(200) if request.path.endswith("/feedback") else queued(request)
+class Place:
+    """A folder with the ledger of a run, and the provider that is told of it."""
+
+    def __init__(self, folder: Path, provider: Provider) -> None:
+        self.folder = folder
+        self.provider = provider
+        self.environment = {"EIGHTXEIGHT_API_KEY": KEY, "EIGHTXEIGHT_BASE_URL": provider.base_url}
+        self.workplace = Workplace(folder, provider.base_url)
+
+    @property
+    def ledger(self) -> Path:
+        return self.folder / "reports/ledger.sqlite3"
+
+    @property
+    def unmatched(self) -> Path:
+        return self.folder / f"reports/{NAME}/main/feedback-unmatched.csv"
+
+    def write(self, content: str, name: str = "told.csv") -> Path:
+        path = self.folder / name
+        path.write_text(content, encoding="utf-8")
+        return path
+
+    def feed(self, *arguments: str) -> Done:
+        return self.workplace.here("feedback", NAME, "--rate", "1000/s", *arguments, **self.environment)
+
+    def journal(self) -> list[tuple[str, str, str]]:
+        rows = self.workplace.ledger(
+            "SELECT key, outcome, f.status FROM feedback f JOIN messages m USING (run_id, message_id) ORDER BY key"
+        )
+        return [(str(key), str(outcome), str(status)) for key, outcome, status in rows]
+
+    @contextmanager
+    def following(self, file: str = "-", *more: str) -> Iterator["subprocess.Popen[bytes]"]:
+        """The installed command, with a pipe as its standard input."""
+        with subprocess.Popen(
+            [COMMAND, "feedback", NAME, file, "--follow", "--rate", "1000/s", "--json", *more],
+            cwd=self.folder,
+            env=self.workplace.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+
+def end(process: "subprocess.Popen[bytes]") -> Done:
+    stdout, stderr = process.communicate(timeout=DEADLINE_S)
+    return Done(process.returncode, stdout.decode(), stderr.decode())
+
+
+def say(stream: IO[bytes] | None, **line: object) -> None:
+    assert stream is not None
+    stream.write(orjson.dumps(line) + b"\n")
+    stream.flush()
 
 
 @pytest.fixture
-def sent(campaign: Workplace, provider: Provider) -> Workplace:
-    """A run of five that is done: k1 to k5, with the umids umid-0 to umid-4 in some order."""
-    provider.script = taking
-    assert 0 == campaign("run", "hello.yaml", "--yes").exit_code
-    provider.forget()
-    return campaign
+def provider() -> Iterator[Provider]:
+    with listening() as provider:
+        yield provider
 
 
-def told(provider: Provider) -> Counter[tuple[str, str]]:
-    """(umid, outcome) of every feedback that arrived."""
-    return Counter(
-        (request.path.split("/")[-2], request.body["outcome"])
-        for request in provider.requests
-        if request.path.endswith("/feedback")
+@pytest.fixture
+def place(tmp_path: Path, provider: Provider) -> Place:
+    place = Place(tmp_path, provider)
+    sent_run(place.ledger, KEYS)
+    return place
+
+
+def iso(ago_s: float) -> str:
+    return (datetime.now(UTC) - timedelta(seconds=ago_s)).isoformat()
+
+
+def test_each_conversion_is_told_once(place: Place) -> None:
+    at = iso(30)
+    place.write(f"key,outcome,timestamp\nann,success,{at}\nbob,failure,\n")
+    done = place.feed("told.csv")
+    assert (0, "") == (done.exit_code, done.stderr)
+    assert "welcome/main: 2 conversions told to the provider" in done.stdout
+    assert "2 rows · 1 failure, 1 success" in done.stdout
+    assert "campaign report welcome/main" in done.stdout
+    told = {one.key: one.body for one in place.provider.asked}
+    assert {"outcome": "failure"} == told["bob"]
+    assert datetime.fromisoformat(at).replace(microsecond=0) == datetime.fromisoformat(
+        told["ann"]["timestamp"]
+    ).replace(microsecond=0)
+    assert [("ann", "success", "told"), ("bob", "failure", "told")] == place.journal()
+
+    again = place.feed("told.csv")
+    assert (0, 2) == (again.exit_code, len(place.provider.asked))
+    assert "0 conversions told" in again.stdout
+    assert "2 known before" in again.stdout
+
+
+def test_another_outcome_is_told_again(place: Place) -> None:
+    for outcome in ("success", "failure"):
+        place.write(f"key,outcome\nann,{outcome}\nbob,success\n")
+        assert 0 == place.feed("told.csv").exit_code
+    assert [("ann", "failure"), ("ann", "success"), ("bob", "success")] == sorted(place.provider.told)
+    assert ("ann", "failure") == place.provider.told[-1]
+
+
+def write_utf16(path: Path) -> None:
+    path.write_text("Key;Outcome\nann;yes\n", encoding="utf-16")
+
+
+def write_gz(path: Path) -> None:
+    path.write_bytes(gzip.compress(f"umid\toutcome\n{umid_of('ann')}\ttrue\n".encode()))
+
+
+def write_parquet(path: Path) -> None:
+    moment = datetime.now(UTC) - timedelta(seconds=20)
+    pl.DataFrame({"client_message_id": [IDS.of("ann")], "outcome": ["success"], "timestamp": [moment]}).write_parquet(
+        path
     )
 
 
-def umids(campaign: Workplace) -> dict[str, str]:
-    return {row["key"]: row["umid"] for row in campaign.results()}
+def write_excel(path: Path) -> None:
+    moment = datetime.now(UTC).replace(tzinfo=None) - timedelta(seconds=20)
+    pl.DataFrame({"key": ["ann"], "outcome": ["SUCCESS"], "timestamp": [moment]}).write_excel(path)
 
 
-def write(campaign: Workplace, text: str, name: str = "c.csv") -> str:
-    (campaign.folder / name).write_text(text)
-    return name
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [("a.csv", write_utf16), ("a.tsv.gz", write_gz), ("a.parquet", write_parquet), ("a.xlsx", write_excel)],
+)
+def test_files_of_many_kinds(place: Place, name: str, write: Any) -> None:  # noqa: ANN401
+    write(place.folder / name)
+    done = place.feed(name)
+    assert (0, [("ann", "success")]) == (done.exit_code, place.provider.told), done
 
 
-def test_conversions_are_told_and_stand_in_the_results(sent: Workplace, provider: Provider) -> None:
-    at = (datetime.now(UTC) + timedelta(seconds=5)).isoformat(timespec="seconds")
-    file = write(sent, f"key,outcome,timestamp\nk1,success,{at}\nk2,failure,\nk3,success,\n")
-    done = sent("feedback", "hello", file, *FAST, "--json")
-
-    assert 0 == done.exit_code, done.stderr
-    of = umids(sent)
-    assert {(of["k1"], "success"): 1, (of["k2"], "failure"): 1, (of["k3"], "success"): 1} == told(provider)
-    expected: dict[str, Any] = {
-        "rows": 3, "matched": {"failure": 1, "success": 2}, "late": 0, "told": 3, "refused": 0, "unmatched": 0,
-        "unmatched_file": None, "stopped": None,
-    }  # fmt: skip
-    assert expected == {name: done.document[name] for name in expected}
-    assert 0 == sent("report", "hello").exit_code
-    rows = {row["key"]: (row["outcome"], row["converted_at"]) for row in sent.results()}
-    assert ("success", datetime.fromisoformat(at)) == rows["k1"]
-    assert [("failure", None), ("success", None), (None, None)] == [rows[key] for key in ("k2", "k3", "k4")]
-    assert {"success": 2, "failure": 1} == sent.summary()["conversions"]
-
-
-def test_the_same_again_posts_nothing_and_another_outcome_does(sent: Workplace, provider: Provider) -> None:
-    file = write(sent, "key,outcome\nk1,success\nk2,failure\n")
-    sent("feedback", "hello", file, *FAST)
-    provider.forget()
-
-    assert 0 == sent("feedback", "hello", file, *FAST).exit_code
-    assert {} == told(provider)
-    assert 0 == sent("feedback", "hello", write(sent, "key,outcome\nk2,success\n"), *FAST).exit_code
-    assert {(umids(sent)["k2"], "success"): 1} == told(provider)
-
-
-def test_a_message_may_be_named_in_three_ways(sent: Workplace, provider: Provider) -> None:
-    rows = {row["key"]: row for row in sent.results()}
-    lines = [f"{rows['k1']['umid']},,", f",{rows['k2']['client_message_id']},", ",,k3"]
-    file = write(sent, "umid,clientMessageId,key,outcome\n" + "".join(f"{line},success\n" for line in lines))
-
-    assert 0 == sent("feedback", "hello/main", file, *FAST).exit_code
-    assert {(rows[key]["umid"], "success"): 1 for key in ("k1", "k2", "k3")} == told(provider)
-
-
-def test_what_can_not_be_told_is_listed(sent: Workplace, provider: Provider) -> None:
-    future = (datetime.now(UTC) + timedelta(days=1)).isoformat()
-    rows = ("k1,success,", "=evil(),success,", "k2,perhaps,", f"k3,success,{future}", "k4,success,2020-01-01")
-    text = "".join(f"{row}\n" for row in ("key,outcome,timestamp", *rows))
-    done = sent("feedback", "hello", write(sent, text), *FAST, COLUMNS="80")
-
+def test_what_cannot_be_fed_back_is_listed(place: Place) -> None:
+    sent_run(place.ledger, ["fay", "gus"], run="spring", status={"gus": "rejected"})
+    place.write(
+        "key,outcome,timestamp\nfay,success,\ngus,success,\nhal,success,\nfay,perhaps,\n,success,\n"
+        f"=1+1,success,\nfay,success,{iso(-3600)}\nfay,success,{iso(3600)}\n"
+        + "".join(f"nobody{number},success,\n" for number in range(10))
+    )
+    done = place.workplace.here("feedback", f"{NAME}/spring", "told.csv", **place.environment)
     assert 1 == done.exit_code
-    assert {(umids(sent)["k1"], "success"): 1} == told(provider)
-    path = sent.path("feedback-unmatched.csv")
-    with path.open(newline="") as file:
-        listed = [(row["row"], row["message"], row["why"]) for row in csv.DictReader(file)]
-    assert [
-        ("2", "'=evil()", "no message of this run is called so"),
-        ("3", "k2", 'the outcome "perhaps" is neither success nor failure'),
-        ("4", "k3", "its timestamp is in the future"),
-        ("5", "k4", "its timestamp is before the message was sent"),
-    ] == listed
-    assert 0o600 == path.stat().st_mode & 0o777
-    assert "row 2 (=evil()): no message of this run is called so" in done.stdout
-    assert "4 could not be fed back" in done.stdout
+    assert [("fay", "success")] == place.provider.told
+    unmatched = place.folder / f"reports/{NAME}/spring/feedback-unmatched.csv"
+    for words in (
+        "17 rows could not be fed back",
+        "row 2 (gus): its message was rejected",
+        "row 3 (hal): no message of this run has this key",
+        'row 4 (fay): the outcome "perhaps"',
+        "row 5: it names no message",
+        "row 7 (fay): its timestamp is in the future",
+        "row 8 (fay): its timestamp is before the message was sent",
+    ):
+        assert words in done.stdout
+    assert "nobody9" not in done.stdout
+    assert 18 == len(unmatched.read_text().splitlines())
+    assert "6,'=1+1," in unmatched.read_text()
+    assert 0o600 == stat.S_IMODE(unmatched.stat().st_mode)
+
+    document = place.workplace.here("feedback", f"{NAME}/spring", "told.csv", "--json", **place.environment).document
+    assert {"rows": 18, "unmatched": 17, "told": 0, "known": 1, "refused": 0, "pending": 0}.items() <= document.items()
+    assert {"row": 2, "message": "gus", "why": "its message was rejected, so that it reached nobody"} == (
+        document["unmatched_examples"][0]
+    )
+    assert str(unmatched.relative_to(place.folder)) == document["unmatched_file"]
 
 
-def test_an_outcome_of_a_message_that_was_rejected_is_listed(campaign: Workplace, provider: Provider) -> None:
-    provider.script = lambda _: error(400, 1002, "Invalid MSISDN")
-    campaign("run", "hello.yaml", "--yes")
-    done = campaign("feedback", "hello", write(campaign, "key,outcome\nk1,success\n"), *FAST)
-
-    assert 1 == done.exit_code
-    assert "its message is rejected, so the provider can't be told of it" in " ".join(done.stdout.split())
-
-
-def test_feedback_that_comes_late_says_so(sent: Workplace, provider: Provider) -> None:
-    """As if the messages had been sent an hour ago."""
-    campaign = sent
-    from sqlalchemy import create_engine, text
-
-    engine = create_engine(f"sqlite:///{campaign.folder / 'reports/ledger.sqlite3'}")
-    with engine.begin() as connection:
-        connection.execute(text("UPDATE messages SET sent_at = sent_at - 3600000000"))
-    engine.dispose()
-    done = campaign("feedback", "hello", write(campaign, "key,outcome\nk1,success\n"), *FAST)
-
-    assert 0 == done.exit_code
-    assert "1 happened, or were told, more than 15 minutes after the message" in " ".join(done.stdout.split())
-
-
-def test_a_run_that_was_not_tracked_is_refused(campaign: Workplace, provider: Provider) -> None:
-    campaign.write(people(2), MINIMAL.replace('"Hi {{ name }}"', '"Hi {{ name }}", conversionTracking: false'))
-    campaign("run", "hello.yaml", "--yes")
-    done = campaign("feedback", "hello", write(campaign, "key,outcome\nk1,success\n"))
-
-    assert 2 == done.exit_code
-    assert "was sent with conversionTracking: false" in done.stderr
-
-
-def test_a_fatal_answer_stops_and_the_same_command_continues(sent: Workplace, provider: Provider) -> None:
-    provider.script = lambda _: error(401, 1200, "no such key")
-    file = write(sent, "key,outcome\n" + "".join(f"k{n},success\n" for n in range(1, 6)))
-    done = sent("feedback", "hello", file, *FAST)
-    assert 3 == done.exit_code
-    assert "check EIGHTXEIGHT_API_KEY" in " ".join(done.stdout.split())
-    provider.script = taking
-    provider.forget()
-
-    assert 0 == sent("feedback", "hello", file, *FAST).exit_code
-    assert {(umid, "success"): 1 for umid in umids(sent).values()} == told(provider)
-
-
-def test_killed_in_the_middle_all_are_told_by_the_next(sent: Workplace, provider: Provider) -> None:
-    file = write(sent, "key,outcome\n" + "".join(f"k{n},success\n" for n in range(1, 6)))
-    provider.hold(after=0)
-    with sent.started("feedback", "hello", file, *FAST) as process:
-        provider.wait_for(2)
-        process.send_signal(signal.SIGKILL)
-        ended(process)
-    provider.release()
-    provider.forget()
-    # What was noted is told also when the file is another one by now.
-    assert 0 == sent("feedback", "hello", write(sent, "key,outcome\nk1,success\n"), *FAST).exit_code
-
-    assert {(umid, "success") for umid in umids(sent).values()} == set(told(provider))
-
-
-def test_standard_input_is_fed_back_as_it_comes(sent: Workplace, provider: Provider) -> None:
-    of = umids(sent)
-    with subprocess.Popen(
-        [COMMAND, "feedback", "hello", "-", "--follow", *FAST],
-        cwd=sent.folder, env=sent.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True,
-    ) as process:  # fmt: skip
-        assert process.stdin is not None
-        process.stdin.write(json.dumps({"key": "k1", "outcome": "success"}) + "\n")
-        process.stdin.flush()
-        provider.wait_for(1)
-        assert {(of["k1"], "success"): 1} == told(provider)
-        process.stdin.write(json.dumps({"umid": of["k2"], "outcome": "failure"}) + "\nno json\n")
-        stdout, _ = process.communicate(timeout=DEADLINE_S)
-
-    assert 1 == process.returncode
-    assert {(of["k1"], "success"): 1, (of["k2"], "failure"): 1} == told(provider)
-    assert "line 3: it is not a JSON object" in stdout
-
-
-def test_following_a_file_ends_with_ctrl_c(sent: Workplace, provider: Provider) -> None:
-    file = write(sent, json.dumps({"key": "k1", "outcome": "success"}) + "\n", "c.jsonl")
-    with sent.started("feedback", "hello", file, "--follow", *FAST) as process:
-        provider.wait_for(1)
-        with (sent.folder / file).open("a") as growing:
-            growing.write(json.dumps({"key": "k2", "outcome": "success"}) + "\n")
-        provider.wait_for(2)
-        process.send_signal(signal.SIGINT)
-        done = ended(process)
-
-    assert 0 == done.exit_code, done.stderr
-    of = umids(sent)
-    assert {(of["k1"], "success"): 1, (of["k2"], "success"): 1} == told(provider)
-    assert [("told", 2)] == sent.ledger("SELECT status, count(*) FROM feedback GROUP BY status")
+def test_nothing_usable_is_an_error(place: Place) -> None:
+    place.write("key,outcome\nnobody,success\n")
+    done = place.feed("told.csv")
+    assert (2, []) == (done.exit_code, place.provider.asked)
+    assert place.unmatched.exists()
+    place.write("key,outcome\n")  # a day without conversions is none
+    assert 0 == place.feed("told.csv").exit_code
+    assert not place.unmatched.exists()
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("nobody", "c.csv"), "knows no run nobody"),
-        (("hello", "-"), "add --follow"),
-        (("hello", "missing.csv"), "missing.csv"),
-        (("hello", "people.csv"), "has no column that says which message is meant"),
-        (("hello", "c.csv", "--rate", "fast"), "--rate:"),
+        (["nothing.csv"], "nothing.csv"),
+        (["-"], "--follow"),
+        (["--follow"], "name a file of JSON lines"),
+        (["nothing.jsonl", "--follow"], "nothing.jsonl is not a file"),
+        (["phones.csv"], "key, umid or clientMessageId"),
+        (["phones.csv", "--rate", "fast"], "--rate"),
     ],
 )
-def test_mistakes_tell_nothing(sent: Workplace, provider: Provider, arguments: tuple[str, ...], words: str) -> None:
-    write(sent, "key,outcome\nk1,success\n")
-    done = sent("feedback", *arguments)
-
-    assert 2 == done.exit_code
+def test_mistakes(place: Place, arguments: list[str], words: str) -> None:
+    place.write("phone,outcome\n1,success\n", "phones.csv")
+    done = place.feed(*arguments)
+    assert (2, []) == (done.exit_code, place.provider.asked)
     assert words in done.stderr
-    assert {} == told(provider)
+
+
+def test_an_unknown_run_and_one_that_was_not_tracked(place: Place) -> None:
+    place.write("key,outcome\nann,success\n")
+    done = place.workplace.here("feedback", "unheard-of", "told.csv", **place.environment)
+    assert (2, True) == (done.exit_code, "knows no run unheard-of" in done.stderr)
+    sent_run(place.ledger, KEYS, run="untracked", options={"message.conversionTracking": "false"})
+    done = place.workplace.here("feedback", f"{NAME}/untracked", "told.csv", **place.environment)
+    assert (2, []) == (done.exit_code, place.provider.asked)
+    assert "conversionTracking: true" in done.stderr
+
+
+def test_the_newest_of_a_message_counts(place: Place) -> None:
+    rows = [
+        f"ann,failure,{iso(10)}",
+        "bob,success,",
+        *["cat,success,"] * 1500,
+        f"ann,success,{iso(20)}",
+        "bob,failure,",
+    ]
+    place.write("\n".join(["key,outcome,timestamp", *rows, ""]))
+    for _ in range(2):
+        done = place.feed("told.csv")
+        assert 0 == done.exit_code
+        assert "1,501 told of a message twice: the newest counts" in done.stdout
+    assert [("ann", "failure"), ("bob", "failure"), ("cat", "success")] == sorted(place.provider.told)
+
+
+def test_late_ones_are_told_with_a_way_out(place: Place) -> None:
+    sent_run(place.ledger, KEYS, run="old", ago_s=3600)
+    place.write(f"key,outcome,timestamp\nann,success,{iso(3500)}\nbob,success,{iso(1)}\n")
+    done = place.workplace.here("feedback", f"{NAME}/old", "told.csv", "--json", **place.environment)
+    assert (0, 2) == (done.exit_code, done.document["late"])
+    assert "2 were told more than 15 minutes after the message" in done.stderr
+    assert "for 1 of them --follow" in " ".join(done.stderr.split())
+
+
+def test_a_refusal_is_about_one(place: Place) -> None:
+    place.provider.script = lambda asked: NOT_THERE if asked.key == "bob" else Says(200)
+    place.write("key,outcome\nann,success\nbob,success\ncat,success\n")
+    done = place.feed("told.csv")
+    assert 1 == done.exit_code
+    assert "1 were refused by the provider" in done.stdout
+    assert "Message not found." in done.stdout
+    assert [("ann", "success", "told"), ("bob", "success", "refused"), ("cat", "success", "told")] == place.journal()
+
+
+def test_a_fatal_answer_stops_it_and_the_next_start_goes_on_without_the_file(place: Place) -> None:
+    place.provider.script = lambda _: Says(401, {"code": 1200, "message": f"no such key {KEY}"})
+    path = place.write("key,outcome\nann,success\nbob,failure\n")
+    done = place.feed("told.csv")
+    assert 3 == done.exit_code
+    assert "check EIGHTXEIGHT_API_KEY" in " ".join(done.stdout.split())
+    assert "2 conversions noted and not told yet" in done.stdout
+    assert KEY not in done.stdout
+    assert [("ann", "success", "pending"), ("bob", "failure", "pending")] == place.journal()
+
+    place.provider.script = lambda _: Says(200)
+    path.unlink()
+    assert 2 == place.feed("told.csv").exit_code
+    done = place.feed()
+    assert (0, True) == (done.exit_code, "2 conversions told" in done.stdout)
+    assert [("ann", "success", "told"), ("bob", "failure", "told")] == place.journal()
+    assert "nothing was left to tell" in place.feed().stdout
+
+
+def test_a_busy_provider_is_asked_again(place: Place) -> None:
+    answers = [Says(429, None, {"Retry-After": "0"}), Says(503), Says(500, {"code": 2000, "message": "oops"})]
+    place.provider.script = lambda _: answers.pop() if answers else Says(200)
+    place.write("key,outcome\nann,success\n")
+    assert (0, 4) == (place.feed("told.csv").exit_code, len(place.provider.asked))
+
+
+def test_a_run_that_is_being_sent_can_be_told_of(place: Place) -> None:
+    """Another process holds the run's lock and lease, and writes into the ledger."""
+    from runner.ledger.lock import run_lock
+
+    place.write("key,outcome\nann,success\n")
+    with run_lock(place.ledger, NAME, "main"):
+        assert 0 == place.feed("told.csv").exit_code
+    assert [("ann", "success")] == place.provider.told
+
+
+def test_the_provider_gets_hostile_words_and_the_terminal_does_not(place: Place) -> None:
+    place.write("key,outcome\n\x1b[2Jann,success\nann,\x1b]0;owned\x07\n")
+    done = place.feed("told.csv")
+    assert 2 == done.exit_code
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_lines_of_standard_input_are_told_as_they_come(place: Place) -> None:
+    with place.following() as process:
+        for number, key in enumerate(KEYS[:3], 1):
+            said_at = time.monotonic()
+            say(process.stdin, key=key, outcome="success")
+            place.provider.wait_for(number)
+            assert number == 1 or time.monotonic() - said_at < 5  # the first waits for the command to start
+        say(process.stdin, key="nobody", outcome="success")
+        say(process.stdin, key="ann", outcome="success")  # known
+        say(process.stdin, key="ann", outcome="failure")
+        done = end(process)
+    assert 1 == done.exit_code
+    assert {"told": 4, "pending": 0, "unmatched": 1, "rows": 6, "stopped": None}.items() <= done.document.items()
+    assert ("ann", "failure") == place.provider.told[-1]
+    assert [("ann", "failure", "told"), ("bob", "success", "told"), ("cat", "success", "told")] == place.journal()
+    assert [] == place.workplace.ledger("SELECT 1 FROM feedback WHERE converted_at IS NULL OR converted_at < 1e15")
+    assert "nobody" in place.unmatched.read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_following_a_file_ends_with_a_signal(place: Place, number: signal.Signals) -> None:
+    path = place.write('{"key": "ann", "outcome": "success"}\n', "events.jsonl")
+    with place.following("events.jsonl") as process:
+        place.provider.wait_for(1)
+        with path.open("ab") as file:
+            say(file, key="bob", outcome="failure", timestamp=time.time())
+        place.provider.wait_for(2)
+        process.send_signal(number)
+        done = end(process)
+    assert 0 == done.exit_code, done
+    assert "stopped by" in done.document["stopped"]
+    assert [("ann", "success", "told"), ("bob", "failure", "told")] == place.journal()
+
+    with place.following("events.jsonl") as process:  # nothing of it is news
+        with path.open("ab") as file:
+            say(file, key="cat", outcome="failure")
+        place.provider.wait_for(3)
+        process.send_signal(number)
+        assert 0 == end(process).exit_code
+    assert ["ann", "bob", "cat"] == [key for key, _ in place.provider.told]
+
+
+def test_lines_are_noted_while_the_provider_does_not_answer(place: Place) -> None:
+    place.provider.hold()
+    with place.following() as process:
+        for key in KEYS:
+            say(process.stdin, key=key, outcome="success")
+        place.provider.wait_for(1)
+        wait_until(lambda: len(KEYS) == len(place.journal()))
+        process.kill()
+        process.wait(DEADLINE_S)
+    assert {"pending"} == {status for *_, status in place.journal()}
+    place.provider.release()
+    assert 0 == place.feed().exit_code
+    assert {"told"} == {status for *_, status in place.journal()}
+
+
+def test_a_signal_before_the_answer_leaves_it_for_the_next_start(place: Place) -> None:
+    place.provider.hold()
+    with place.following() as process:
+        say(process.stdin, key="ann", outcome="success")
+        place.provider.wait_for(1)
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        while b"stopping" not in process.stderr.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        done = end(process)
+    assert (3, 1) == (done.exit_code, done.document["pending"])
+    assert [("ann", "success", "pending")] == place.journal()
+
+
+def wait_until(holds: Any) -> None:  # noqa: ANN401
+    until = time.monotonic() + DEADLINE_S
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def test_what_was_told_otherwise_meanwhile_is_not_repeated(place: Place) -> None:
+    """A request has no answer, and before it is repeated the user says the opposite: that must be the last word."""
+    first = [Says(503)]
+    place.provider.hold()
+    place.provider.script = lambda asked: first.pop() if first and asked.body["outcome"] == "success" else Says(200)
+    with place.following() as process:
+        say(process.stdin, key="ann", outcome="success")
+        place.provider.wait_for(1)
+        say(process.stdin, key="ann", outcome="failure")
+        place.provider.wait_for(2)
+        place.provider.release()
+        done = end(process)
+    assert 0 == done.exit_code
+    assert [("ann", "success"), ("ann", "failure")] == place.provider.told
+    assert [("ann", "failure", "told")] == place.journal()
+
+
+def test_a_killed_start_is_gone_on_with(place: Place) -> None:
+    """Noted, and its request perhaps sent, as a kill leaves it."""
+    with open_ledger(str(place.ledger), create=False) as ledger:
+        run = ledger.runs(NAME)[0].id
+        note_conversions(ledger, run, [(IDS.of("eve"), Conversion(ConversionOutcome.FAILURE))], now=1)
+    place.write("key,outcome\nann,success\n")
+    assert 0 == place.feed("told.csv").exit_code
+    assert [("ann", "success"), ("eve", "failure")] == sorted(place.provider.told)
+
+
+def test_a_run_in_the_sandbox_is_told_to_a_sandbox(place: Place) -> None:
+    folder = place.folder / f"reports/{NAME}/sandbox"
+    sent_run(folder / "ledger.sqlite3", ["ann"], run="sandbox")
+    place.write("key,outcome\nann,success\n")
+    for arguments in ((NAME, "told.csv", "--sandbox"), (f"{NAME}/sandbox", "told.csv")):
+        done = place.workplace.here("feedback", *arguments)  # no key is needed
+        assert 0 == done.exit_code, done.stderr
+    assert [] == place.provider.asked
+    assert [("success", "told")] == place.workplace.ledger(
+        "SELECT outcome, status FROM feedback", f"reports/{NAME}/sandbox/ledger.sqlite3"
+    )
+
+
+def test_more_than_is_kept_in_memory_waits_in_the_ledger(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    from runner.run import follow
+
+    monkeypatch.setattr(follow, "MOST_WAITING", 2)
+    keys = [f"p{number}" for number in range(40)]
+    sent_run(place.ledger, keys, run="many")
+    read, write = os.pipe()
+    with os.fdopen(read, "rb") as standard_input, os.fdopen(write, "wb") as writer:
+        monkeypatch.setattr("sys.stdin", standard_input)
+        for key in keys:
+            say(writer, key=key, outcome="success")
+        writer.close()
+        done = place.workplace.here(
+            "feedback", f"{NAME}/many", "-", "--follow", "--rate", "1000/s", "--json", **place.environment
+        )
+    assert (0, 0) == (done.exit_code, done.document["pending"])
+    assert set(keys) == {one.key for one in place.provider.asked}

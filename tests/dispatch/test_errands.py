@@ -1,141 +1,313 @@
-"""Requests that may be repeated: paced, asked again, and stopped, on a clock that jumps."""
+"""Requests that may be repeated: the pace, pauses, giving up, stopping."""
 
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from runner.dispatch.errands import Errands
+from runner.dispatch.errands import IN_FLIGHT_LIMIT, MOST_TRIES, Errands
 from runner.models import Rate
 from runner.provider.afterwards import Ended, Ending
-from tests.dispatch.virtual import run
+from tests.dispatch import virtual
 
-DONE = Ended(Ending.DONE, http_status=200)
-
-
-class Provider:
-    """Answers as `script` says for each thing in turn, and done after that; remembers when it was asked."""
-
-    def __init__(self, script: dict[int, list[Ended]] | None = None) -> None:
-        self.script = script or {}
-        self.asked: list[tuple[int, float]] = []
-
-    async def ask(self, thing: int) -> Ended:
-        self.asked.append((thing, asyncio.get_running_loop().time()))
-        await asyncio.sleep(0.05)
-        answers = self.script.get(thing, [])
-        return answers.pop(0) if answers else DONE
+DONE, REFUSED = Ended(Ending.DONE, "", 200), Ended(Ending.REFUSED, "no", 400)
+BUSY = Ended(Ending.AGAIN, "HTTP 503", 503)
+FATAL = Ended(Ending.STOP, "the key is wrong", 401)
+Ask = Callable[[int], Awaitable[Ended]]
 
 
-async def numbers(count: int) -> AsyncIterator[int]:
-    for number in range(count):
-        yield number
+async def each(things: Iterable[int]) -> AsyncIterator[int]:
+    for thing in things:
+        yield thing
 
 
-def worked_off(
-    provider: Provider, count: int, rate: Rate, *, stop_after: int | None = None, give_up_after_s: float = 600.0
-) -> tuple[str | None, dict[int, Ending]]:
-    ends: dict[int, Ending] = {}
+class Stage:
+    """Errands on a virtual clock, and what became of each thing."""
 
-    async def main() -> str | None:
-        def ended(thing: int, found: Ended) -> None:
-            ends[thing] = found.ending
-            if stop_after is not None and len(ends) == stop_after:
-                errands.stop("stopped by Ctrl-C")
-
-        errands = Errands[int](
-            ask=provider.ask, ended=ended, rate=rate, rng=random.Random(1), give_up_after_s=give_up_after_s
+    def __init__(self, ask: Ask, *, rate: Rate | None = None, give_up_after_s: float = 600) -> None:
+        self.asked: list[tuple[float, int]] = []
+        self.ended: dict[int, Ended] = {}
+        self._began = asyncio.get_running_loop().time()
+        self._ask_with = ask
+        self.errands = Errands[int](
+            ask=self._ask,
+            ended=self.ended.__setitem__,
+            rate=rate or Rate(1000, 1),
+            rng=random.Random(1),
+            give_up_after_s=give_up_after_s,
         )
-        return await errands.run(numbers(count))
 
-    return run(main()), ends
+    @property
+    def now(self) -> float:
+        return asyncio.get_running_loop().time() - self._began
 
-
-def test_each_is_asked_once_inside_of_the_rate() -> None:
-    provider = Provider()
-    stopped, ends = worked_off(provider, 100, Rate(20, 1))
-
-    assert stopped is None
-    assert dict.fromkeys(range(100), Ending.DONE) == ends
-    assert {1} == set(Counter(thing for thing, _ in provider.asked).values())
-    times = [at for _, at in provider.asked]
-    assert all(late - early >= 1.0 for early, late in zip(times, times[20:], strict=False))
-    assert times[-1] - times[0] == pytest.approx(99 / 20, rel=0.02)
+    async def _ask(self, thing: int) -> Ended:
+        self.asked.append((self.now, thing))
+        return await self._ask_with(thing)
 
 
-def test_what_had_no_answer_is_asked_again_and_what_is_refused_is_not() -> None:
-    refused = Ended(Ending.REFUSED, "no", 400)
-    provider = Provider({3: [Ended(Ending.AGAIN, "timeout"), Ended(Ending.AGAIN, "timeout")], 5: [refused]})
-    stopped, ends = worked_off(provider, 10, Rate(50, 1))
-
-    assert stopped is None
-    assert {**dict.fromkeys(range(10), Ending.DONE), 5: Ending.REFUSED} == ends
-    assert {3: 3} == {thing: times for thing, times in Counter(t for t, _ in provider.asked).items() if times > 1}
+async def always(found: Ended, _thing: int) -> Ended:
+    await asyncio.sleep(0.1)
+    return found
 
 
-def test_all_rest_for_as_long_as_the_provider_says() -> None:
-    provider = Provider({0: [Ended(Ending.AGAIN, "", 429, 5.0)]})
-    stopped, ends = worked_off(provider, 40, Rate(10, 1))
+def answers(*found: Ended) -> Ask:
+    """Each thing gets these answers one after the other, and then the last of them again."""
+    tries: Counter[int] = Counter()
 
-    assert stopped is None
-    assert 40 == len(ends)
-    answered = provider.asked[0][1] + 0.05
-    assert not [at for _, at in provider.asked if answered + 0.001 < at < answered + 5.0]
+    async def ask(thing: int) -> Ended:
+        await asyncio.sleep(0.1)
+        tries[thing] += 1
+        return found[min(tries[thing], len(found)) - 1]
+
+    return ask
+
+
+def test_all_are_asked_for_once() -> None:
+    async def main() -> None:
+        async def ask(thing: int) -> Ended:
+            return await always(REFUSED if thing % 3 == 0 else DONE, thing)
+
+        stage = Stage(ask)
+        assert await stage.errands.run(each(range(30))) is None
+        assert list(range(30)) == sorted(thing for _, thing in stage.asked)
+        assert {thing: REFUSED if thing % 3 == 0 else DONE for thing in range(30)} == stage.ended
+        assert (20, 10, 0) == (stage.errands.standing.done, stage.errands.standing.refused, stage.errands.standing.left)
+
+    virtual.run(main())
+
+
+def test_none_are_done_at_once() -> None:
+    async def main() -> None:
+        assert await Stage(answers(DONE)).errands.run(each([])) is None
+
+    virtual.run(main())
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    count=st.integers(1, 20),
+    period_s=st.sampled_from([1, 60]),
+    things=st.integers(1, 60),
+    failures=st.lists(st.integers(0, 59), max_size=5),
+)
+def test_no_window_holds_more_starts_than_the_rate(count: int, period_s: int, things: int, failures: list[int]) -> None:
+    async def main() -> None:
+        left = Counter(failures)
+
+        async def ask(thing: int) -> Ended:
+            left[thing] -= 1
+            return BUSY if left[thing] >= 0 else DONE
+
+        stage = Stage(ask, rate=Rate(count, period_s))
+        assert await stage.errands.run(each(range(things))) is None
+        starts = sorted(at for at, _ in stage.asked)
+        for first, beyond in zip(starts, starts[count:], strict=False):
+            assert beyond - first >= period_s - 1e-3
+        assert set(range(things)) == set(stage.ended)
+
+    virtual.run(main())
+
+
+def test_what_has_no_answer_is_asked_for_again() -> None:
+    async def main() -> None:
+        stage = Stage(answers(BUSY, BUSY, DONE))
+        assert await stage.errands.run(each([1, 2])) is None
+        assert Counter({1: 3, 2: 3}) == Counter(thing for _, thing in stage.asked)
+        assert {1: DONE, 2: DONE} == stage.ended
+        assert "" == stage.errands.standing.waiting_for
+
+    virtual.run(main())
+
+
+def test_a_pause_is_for_all() -> None:
+    async def main() -> None:
+        busy = [Ended(Ending.AGAIN, "HTTP 429", 429, rest_s=30.0)]
+
+        async def ask(_thing: int) -> Ended:
+            return busy.pop() if busy else DONE
+
+        stage = Stage(ask, rate=Rate(10, 1))
+        assert await stage.errands.run(each(range(20))) is None
+        first, *others = [at for at, _ in stage.asked]
+        assert first < 1
+        assert min(others) >= first + 30
+
+    virtual.run(main())
+
+
+def test_a_pause_that_begins_while_others_wait_for_their_turn_holds_them_too() -> None:
+    async def main() -> None:
+        async def ask(thing: int) -> Ended:
+            await asyncio.sleep(0.5)  # by now the next one waits for its turn
+            return Ended(Ending.AGAIN, "HTTP 429", 429, rest_s=50.0) if thing == 0 and len(stage.asked) == 1 else DONE
+
+        stage = Stage(ask, rate=Rate(1, 1))
+        assert await stage.errands.run(each(range(3))) is None
+        assert min(at for at, _ in stage.asked[1:]) >= 50
+
+    virtual.run(main())
+
+
+def test_the_429s_of_one_moment_slow_the_pace_down_once() -> None:
+    async def main() -> None:
+        async def ask(_thing: int) -> Ended:
+            await asyncio.sleep(1)
+            return Ended(Ending.AGAIN, "", 429, rest_s=1.0) if len(stage.asked) <= 100 and stage.now < 2 else DONE
+
+        stage = Stage(ask, rate=Rate(100, 1))
+        assert await stage.errands.run(each(range(200))) is None
+        # Halved a hundred times it would crawl at the lowest pace, 5/s, for seconds on end.
+        assert stage.now < 12
+
+    virtual.run(main())
+
+
+def test_it_gives_up_when_nobody_answers() -> None:
+    async def main() -> None:
+        stage = Stage(answers(BUSY), give_up_after_s=60)
+        words = await stage.errands.run(each(range(5)))
+        assert words is not None
+        assert "HTTP 503" in words
+        assert 60 <= stage.now < 120
+        assert {} == stage.ended
+
+    virtual.run(main())
+
+
+def test_a_rate_limit_is_an_answer_and_no_reason_to_give_up() -> None:
+    async def main() -> None:
+        stage = Stage(answers(BUSY, *[Ended(Ending.AGAIN, "", 429, rest_s=40.0)] * 5, BUSY, DONE), give_up_after_s=60)
+        assert await stage.errands.run(each([1])) is None
+        assert {1: DONE} == stage.ended
+
+    virtual.run(main())
+
+
+def test_one_that_never_gets_an_answer_does_not_hold_up_the_others() -> None:
+    async def main() -> None:
+        async def ask(thing: int) -> Ended:
+            return BUSY if thing == 0 else DONE
+
+        stage = Stage(ask, rate=Rate(5, 1), give_up_after_s=600)
+        assert await stage.errands.run(each(range(50))) is None
+        assert set(range(1, 50)) == set(stage.ended)
+        assert 1 == stage.errands.standing.left
+        assert MOST_TRIES == sum(1 for _, thing in stage.asked if thing == 0)
+
+    virtual.run(main())
 
 
 def test_a_fatal_answer_stops_all() -> None:
-    provider = Provider({2: [Ended(Ending.STOP, "HTTP 401; check EIGHTXEIGHT_API_KEY", 401)]})
-    stopped, ends = worked_off(provider, 1_000, Rate(100, 1))
-
-    assert "HTTP 401; check EIGHTXEIGHT_API_KEY" == stopped
-    assert 2 not in ends
-    assert len(provider.asked) < 20
-
-
-def test_it_gives_up_on_a_provider_that_is_not_there() -> None:
-    provider = Provider({n: [Ended(Ending.AGAIN, "connection refused")] * 1_000 for n in range(300)})
-    stopped, ends = worked_off(provider, 300, Rate(100, 1), give_up_after_s=60.0)
-
-    assert "the provider could not be reached for long: connection refused" == stopped
-    assert {} == ends
-
-
-def test_stopping_waits_for_the_answers_in_flight_and_begins_nothing_more() -> None:
-    provider = Provider()
-    stopped, ends = worked_off(provider, 1_000, Rate(100, 1), stop_after=10)
-
-    assert "stopped by Ctrl-C" == stopped
-    assert {thing for thing, _ in provider.asked} == set(ends)
-    assert len(ends) < 30
-
-
-def test_a_source_that_waits_for_ever_can_be_stopped() -> None:
-    provider = Provider()
-
-    async def main() -> str | None:
-        async def things() -> AsyncIterator[int]:
-            yield 1
-            await asyncio.sleep(10**9)
-            yield 2
-
-        def ended(_thing: int, _found: Ended) -> None:
-            asyncio.get_running_loop().call_later(1.0, errands.stop, "stopped")
-
-        errands = Errands[int](ask=provider.ask, ended=ended, rate=Rate(10, 1), rng=random.Random(1))
-        return await errands.run(things())
-
-    assert "stopped" == run(main())
-
-
-def test_a_bug_is_not_swallowed() -> None:
     async def main() -> None:
-        async def ask(_: int) -> Ended:
+        async def ask(thing: int) -> Ended:
+            await asyncio.sleep(0.1)
+            return FATAL if thing == 3 else DONE
+
+        stage = Stage(ask, rate=Rate(10, 1))
+        assert "the key is wrong" == await stage.errands.run(each(range(1000)))
+        assert len(stage.asked) < 10
+        assert 3 not in stage.ended
+
+    virtual.run(main())
+
+
+def test_a_stop_waits_for_answers_and_ends_pauses() -> None:
+    async def main() -> None:
+        async def ask(thing: int) -> Ended:
+            await asyncio.sleep(5)
+            return DONE if thing else Ended(Ending.AGAIN, "", 429, rest_s=86_400.0)
+
+        stage = Stage(ask, rate=Rate(1, 1))
+        running = asyncio.ensure_future(stage.errands.run(each(range(100))))
+        await asyncio.sleep(5.5)  # the pause has begun, and others are on their way
+        stage.errands.stop("stopped by Ctrl-C")
+        stage.errands.stop("too late a reason")
+        assert "stopped by Ctrl-C" == await running
+        assert {thing: DONE for _, thing in stage.asked if thing} == stage.ended
+        assert stage.now < 12
+
+    virtual.run(main())
+
+
+def test_abandoning_waits_for_nothing() -> None:
+    async def main() -> None:
+        async def ask(_thing: int) -> Ended:
+            await asyncio.sleep(3600)
+            return DONE
+
+        stage = Stage(ask, rate=Rate(10, 1))
+        running = asyncio.ensure_future(stage.errands.run(each(range(100))))
+        await asyncio.sleep(1)
+        stage.errands.stop("stopped by Ctrl-C")
+        stage.errands.abandon()
+        assert "stopped by Ctrl-C" == await running
+        assert stage.now < 2
+        assert {} == stage.ended
+
+    virtual.run(main())
+
+
+def test_only_so_many_are_in_flight() -> None:
+    async def main() -> None:
+        most = 0
+
+        async def ask(_thing: int) -> Ended:
+            nonlocal most
+            await asyncio.sleep(60)
+            most = max(most, stage.errands.standing.in_flight)
+            return DONE
+
+        stage = Stage(ask)
+        assert await stage.errands.run(each(range(3 * IN_FLIGHT_LIMIT))) is None
+        assert IN_FLIGHT_LIMIT == most
+
+    virtual.run(main())
+
+
+def test_a_bug_comes_out() -> None:
+    async def main() -> None:
+        async def ask(thing: int) -> Ended:
+            if thing == 2:
+                raise ZeroDivisionError
+            return DONE
+
+        with pytest.raises(ZeroDivisionError):
+            await Stage(ask, rate=Rate(1, 1)).errands.run(each(range(1000)))
+
+    virtual.run(main())
+
+
+def test_what_the_source_raises_comes_out_after_the_answers() -> None:
+    async def main() -> None:
+        async def broken() -> AsyncIterator[int]:
+            yield 1
             raise ZeroDivisionError
 
-        errands = Errands[int](ask=ask, ended=lambda *_: None, rate=Rate(10, 1), rng=random.Random(1))
-        await errands.run(numbers(3))
+        stage = Stage(answers(DONE))
+        with pytest.raises(ZeroDivisionError):
+            await stage.errands.run(broken())
+        assert {1: DONE} == stage.ended
 
-    with pytest.raises(ZeroDivisionError):
-        run(main())
+    virtual.run(main())
+
+
+def test_a_source_that_fails_does_not_wait_for_a_provider_that_is_not_there() -> None:
+    """What has no answer is asked again for ten minutes; nobody waits for that to read what is wrong with a file."""
+
+    async def main() -> None:
+        async def things() -> AsyncIterator[int]:
+            yield 0
+            await asyncio.sleep(1.0)
+            raise ZeroDivisionError
+
+        stage = Stage(answers(BUSY))
+        with pytest.raises(ZeroDivisionError):
+            await stage.errands.run(things())
+        assert stage.now < 2.0
+
+    virtual.run(main())

@@ -1,62 +1,215 @@
-"""What a row or a line says of a message, at its edges."""
+"""What a row or a line tells, and of which message."""
 
-from typing import Any
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runner.errors import InputError
+from runner.ledger.ledger import open_ledger
 from runner.models import Conversion, ConversionOutcome
-from runner.run.told import Told, Unmatched, find_columns, told_by_object, told_by_row
+from runner.run.told import Columns, Matched, Matcher, Told, Unmatched, find_columns, told_by_object, told_by_row
+from tests.run.sent import IDS, sent_run, umid_of
 
-NAMELESS = "it names no message: key, umid and clientMessageId are empty"
-S, F = ConversionOutcome.SUCCESS, ConversionOutcome.FAILURE
+SUCCESS, FAILURE = ConversionOutcome.SUCCESS, ConversionOutcome.FAILURE
+COLUMNS = Columns({"key": 0}, 1, 2)
 AT = 1_796_090_400_000_000  # 2026-12-01T02:00:00Z
 
-ROWS: list[tuple[list[str], list[str], Told | Unmatched]] = [
-    (["key", "outcome"], ["k1", "success"], Told(7, "key", "k1", Conversion(S))),
-    (["outcome", "Client_Message_Id"], ["Failure", "a.b.c"], Told(7, "clientmessageid", "a.b.c", Conversion(F))),
-    (["umid", "outcome", "timestamp"], ["u1", "yes", "2026-12-01T10:00:00+08:00"],
-     Told(7, "umid", "u1", Conversion(S, AT))),
-    # Without an offset it is UTC.
-    (["umid", "outcome", "timestamp"], ["u1", "0", "2026-12-01 02:00:00"], Told(7, "umid", "u1", Conversion(F, AT))),
-    # The first that is filled, the most certain first.
-    (["key", "umid", "outcome"], ["k1", "u1", "true"], Told(7, "umid", "u1", Conversion(S))),
-    (["key", "umid", "outcome"], ["k1", "", "true"], Told(7, "key", "k1", Conversion(S))),
-    (["key", "outcome"], ["k1", "maybe"], Unmatched(7, "k1", 'the outcome "maybe" is neither success nor failure')),
-    (["key", "outcome"], ["", "success"], Unmatched(7, "", NAMELESS)),
-    (["key", "outcome", "timestamp"], ["k1", "success", "soon"],
-     Unmatched(7, "k1", 'the timestamp "soon" is not one like 2026-12-01T10:00:00+08:00')),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("header", "cells", "expected"), ROWS)
-def test_a_row(header: list[str], cells: list[str], expected: Told | Unmatched) -> None:
-    assert expected == told_by_row(7, cells, find_columns(header, "c.csv"))
-
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("header", "expected"),
     [
-        ({"key": "k1", "outcome": "success"}, Told(1, "key", "k1", Conversion(S))),
-        ({"key": 12, "outcome": True}, Told(1, "key", "12", Conversion(S))),
-        ({"clientMessageId": "a.b.c", "outcome": "failure", "timestamp": "2026-12-01T02:00:00Z"},
-         Told(1, "clientmessageid", "a.b.c", Conversion(F, AT))),
-        ({"key": ["k1"], "outcome": "success"}, Unmatched(1, "", NAMELESS)),
-        ({"key": "k1"}, Unmatched(1, "k1", 'the outcome "" is neither success nor failure')),
-    ],
-)  # fmt: skip
-def test_a_line(told: dict[str, Any], expected: Told | Unmatched) -> None:
-    assert expected == told_by_object(1, told)
-
-
-@pytest.mark.parametrize(
-    ("header", "words"),
-    [
-        (["name", "outcome"], "has no column that says which message is meant"),
-        (["key", "result"], 'has no column "outcome"'),
+        (["key", "outcome"], Columns({"key": 0}, 1, None)),
+        (["Outcome", "UMID", "Timestamp"], Columns({"umid": 1}, 0, 2)),
+        (["client_message_id", "outcome", "x"], Columns({"clientmessageid": 0}, 1, None)),
+        (["key", "clientMessageId", "umid", "outcome"], Columns({"clientmessageid": 1, "umid": 2, "key": 0}, 3, None)),
     ],
 )
-def test_a_file_that_says_nothing(header: list[str], words: str) -> None:
-    with pytest.raises(InputError) as caught:
-        find_columns(header, "c.csv")
-    assert words in str(caught.value)
+def test_columns_are_found(header: list[str], expected: Columns) -> None:
+    found = find_columns(header, "f.csv")
+    assert expected == found
+    assert list(expected.named_by) == list(found.named_by)
+
+
+@pytest.mark.parametrize(("header", "words"), [(["phone", "outcome"], "umid"), (["key", "result"], "outcome")])
+def test_missing_columns_are_told(header: list[str], words: str) -> None:
+    with pytest.raises(InputError, match=words) as caught:
+        find_columns(header, "f.csv")
+    assert "f.csv" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("cell", "outcome"),
+    [
+        *((cell, SUCCESS) for cell in ("success", "Success", " SUCCESS ", "true", "TRUE", "yes", "1")),
+        *((cell, FAILURE) for cell in ("failure", "false", "No", "0")),
+    ],
+)
+def test_outcomes(cell: str, outcome: ConversionOutcome) -> None:
+    assert Told(1, "key", "k", Conversion(outcome)) == told_by_row(1, ("k", cell, ""), COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("cell", "at"),
+    [
+        ("2026-12-01T02:00:00Z", AT),
+        ("2026-12-01T10:00:00+08:00", AT),
+        ("2026-12-01 02:00:00", AT),
+        ("2026-12-01T02:00", AT),
+        ("2026-12-01T02:00:00.000001Z", AT + 1),
+        ("1796090400", AT),
+        ("1796090400.25", AT + 250_000),
+        ("1796090400250", AT + 250_000),
+    ],
+)
+def test_timestamps(cell: str, at: int) -> None:
+    assert Told(1, "key", "k", Conversion(SUCCESS, at)) == told_by_row(1, ("k", "success", cell), COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        (("", "success", ""), "names no message"),
+        (("k", "", ""), "no outcome"),
+        (("k", "maybe", ""), '"maybe"'),
+        (("k", "x" * 1000, ""), "neither success nor failure"),
+        (("k", "success", "yesterday"), '"yesterday"'),
+        (("k", "success", "2026-12-01"), '"2026-12-01"'),  # at which time of the day?
+        (("k", "success", "20261201"), '"20261201"'),
+        (("k", "success", "01/12/2026 10:00"), "2026-12-01T10:00:00+08:00"),
+        (("k", "success", "45992.5"), '"45992.5"'),  # a spreadsheet's date as a number
+    ],
+)
+def test_wrong_rows(cells: tuple[str, str, str], words: str) -> None:
+    found = told_by_row(7, cells, COLUMNS)
+    assert isinstance(found, Unmatched)
+    assert (7, cells[0]) == (found.place, found.name)
+    assert words in found.why
+    assert len(found.why) < 200
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ({"key": "k", "outcome": "success"}, Told(1, "key", "k", Conversion(SUCCESS))),
+        ({"key": 17, "outcome": True}, Told(1, "key", "17", Conversion(SUCCESS))),
+        (
+            {"Key": "k", "outcome": 0, "timestamp": 1796090400.25},
+            Told(1, "key", "k", Conversion(FAILURE, AT + 250_000)),
+        ),
+        (
+            {"clientMessageId": None, "umid": "u", "key": "k", "outcome": "success", "timestamp": None},
+            Told(1, "umid", "u", Conversion(SUCCESS)),
+        ),
+        ({"client_message_id": "c", "key": "k", "outcome": "no"}, Told(1, "clientmessageid", "c", Conversion(FAILURE))),
+    ],
+)
+def test_lines(line: dict[str, object], expected: Told) -> None:
+    assert expected == told_by_object(1, line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [{}, {"key": "k"}, {"key": "k", "outcome": ["success"]}, {"key": "k", "outcome": "success", "timestamp": {}}],
+)
+def test_wrong_lines(line: dict[str, object]) -> None:
+    assert isinstance(told_by_object(1, line), Unmatched)
+
+
+@given(st.text(), st.text(), st.text())
+def test_any_row_is_either(key: str, outcome: str, timestamp: str) -> None:
+    assert isinstance(told_by_row(1, (key, outcome, timestamp), COLUMNS), Told | Unmatched)
+
+
+@given(st.datetimes(min_value=datetime(2001, 9, 10), max_value=datetime(2200, 1, 1)))  # noqa: DTZ001
+def test_every_microsecond_is_kept(moment: datetime) -> None:
+    found = told_by_row(1, ("k", "1", moment.isoformat()), COLUMNS)
+    assert isinstance(found, Told)
+    at = found.conversion.at
+    assert at is not None
+    assert moment.replace(tzinfo=UTC).isoformat() == told_back(at)
+
+
+def told_back(at: int) -> str:
+    seconds, microseconds = divmod(at, 1_000_000)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=microseconds).isoformat()
+
+
+NOW = time.time_ns() // 1000
+
+
+@pytest.fixture
+def matcher(tmp_path: Path) -> Iterator[Matcher]:
+    status = {"gone": "rejected", "lost": "unknown", "away": "sending"}
+    record = sent_run(tmp_path / "ledger.sqlite3", ["ann", "bob", *status], ago_s=600, status=status)
+    sent_run(tmp_path / "ledger.sqlite3", ["cat"], run="other")
+    with open_ledger(str(tmp_path / "ledger.sqlite3"), create=False) as ledger:
+        yield Matcher(ledger, record)
+
+
+def match(matcher: Matcher, named_by: str, name: str, at: int | None = None) -> Matched:
+    return matcher.match([Told(1, named_by, name, Conversion(SUCCESS, at))], now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("named_by", "name"), [("key", "ann"), ("umid", umid_of("ann")), ("clientmessageid", IDS.of("ann"))]
+)
+def test_a_message_is_found_by_each_of_its_names(matcher: Matcher, named_by: str, name: str) -> None:
+    assert Matched(found=[(IDS.of("ann"), Conversion(SUCCESS))]) == match(matcher, named_by, name)
+
+
+@pytest.mark.parametrize(
+    ("named_by", "name", "words"),
+    [
+        ("key", "nobody", "has this key"),
+        ("key", "Ann", "has this key"),
+        ("key", "1 202 555 0142", "as in +12025550142"),
+        ("umid", "nothing", "has this umid"),
+        ("umid", umid_of("cat"), "has this umid"),
+        ("clientmessageid", "ann", "has this clientMessageId"),
+        ("key", "gone", "was rejected"),
+        ("key", "lost", "is unknown so far"),
+        ("key", "away", "is sending so far"),
+    ],
+)
+def test_why_there_is_nothing_to_tell(matcher: Matcher, named_by: str, name: str, words: str) -> None:
+    found = match(matcher, named_by, name)
+    [unmatched] = found.unmatched
+    assert [] == found.found
+    assert words in unmatched.why
+
+
+@pytest.mark.parametrize(
+    ("minutes", "words"),
+    [
+        pytest.param(-9.5, None, id="half a minute after the send"),
+        pytest.param(-10.5, None, id="before it, as far as clocks may differ"),
+        pytest.param(-12, "before the message was sent", id="before it"),
+        pytest.param(0.5, None, id="ahead, as far as clocks may differ"),
+        pytest.param(2, "in the future", id="in the future"),
+    ],
+)
+def test_impossible_times(matcher: Matcher, minutes: float, words: str | None) -> None:
+    found = match(matcher, "key", "ann", NOW + int(minutes * 60e6))
+    assert (words is None) == bool(found.found)
+    assert all(words and words in one.why for one in found.unmatched)
+
+
+def test_a_batch_keeps_its_order(matcher: Matcher) -> None:
+    rows: list[Told | Unmatched] = [
+        Told(1, "key", "bob", Conversion(SUCCESS)),
+        Unmatched(2, "x", "torn"),
+        Told(3, "umid", umid_of("ann"), Conversion(FAILURE)),
+        Told(4, "key", "nobody", Conversion(SUCCESS)),
+        Told(5, "key", "bob", Conversion(FAILURE)),
+    ]
+    found = matcher.match(rows, now=NOW)
+    assert [("bob", SUCCESS), ("ann", FAILURE), ("bob", FAILURE)] == [
+        (next(key for key in ("ann", "bob") if IDS.of(key) == message_id), one.outcome)
+        for message_id, one in found.found
+    ]
+    assert [2, 4] == [one.place for one in found.unmatched]

@@ -1,0 +1,149 @@
+"""JSON lines as they come: of a file that grows, or of standard input."""
+
+import asyncio
+import os
+import sys
+import threading
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+
+from runner.errors import InputError, StoppedError
+
+LOOK_EVERY_S = 0.25
+MOST_AT_ONCE = 1_000
+LONGEST_LINE = 64 * 1024
+PARTS_AHEAD = 8
+
+Line = tuple[int, dict[str, Any] | None]
+"""A line's number, from 1, and what it holds; None: it is no JSON object."""
+
+_BOM = b"\xef\xbb\xbf"
+
+
+class Lines:
+    """The lines of a file that grows, from its beginning on and without an end; or, None, of standard input to its end.
+
+    A line counts when it is whole. A file that is replaced, or cut off to begin anew, is read from its beginning, after
+    the last of the one before.
+    """
+
+    def __init__(self, file: Path | None) -> None:
+        self._path = file
+        self._number = 0
+        if file is not None and not file.is_file():
+            raise InputError.of(f"{file} is not a file", "name a file of JSON lines, or - for standard input")
+        if file is None and sys.stdin is None:  # Python has none when it was closed before the start, as by `<&-`
+            raise InputError.of("standard input is closed", "pipe JSON lines into it, or name a file of them")
+
+    async def batches(self) -> AsyncGenerator[list[Line], None]:
+        """Lines in groups, as they come. Raises StoppedError when they can't be read any more."""
+        rest = b""
+        async with aclosing(_growing(self._path) if self._path is not None else _standard_input()) as parts:
+            async for part in parts:
+                if part is None:  # what is left belongs to a file that is gone: it doesn't become whole any more
+                    last, rest = rest, b""
+                    if last.strip():
+                        yield self._numbered([last])
+                    self._number = 0
+                    continue
+                *whole, rest = (rest + part).split(b"\n")
+                if len(rest) > LONGEST_LINE:
+                    rest = rest[:LONGEST_LINE]  # no JSON any more, and no memory either
+                for first in range(0, len(whole), MOST_AT_ONCE):
+                    if lines := self._numbered(whole[first : first + MOST_AT_ONCE]):
+                        yield lines
+        if rest.strip():
+            yield self._numbered([rest])
+
+    def _numbered(self, lines: list[bytes]) -> list[Line]:
+        found: list[Line] = []
+        for line in lines:
+            self._number += 1
+            if line.strip():
+                found.append((self._number, _object(line.removeprefix(_BOM) if self._number == 1 else line)))
+        return found
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
+    try:
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+async def _growing(path: Path) -> AsyncGenerator[bytes | None, None]:
+    """What is added to a file, again and again; None when another file has its place."""
+    file = _open(path)
+    try:
+        while True:
+            is_another = file is not None and _is_another(file, path)
+            while file is not None and (part := _read(file, path)):  # the one before to its end, too
+                yield part
+            if is_another or file is None:
+                if file is not None:
+                    file.close()
+                    yield None
+                file = _open(path)
+            if file is None or not is_another:
+                await asyncio.sleep(LOOK_EVERY_S)
+    finally:
+        if file is not None:
+            file.close()
+
+
+def _open(path: Path) -> IO[bytes] | None:
+    """The file; None while there is none, as there may be for a moment when it is replaced."""
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StoppedError(f"{path} could not be read: {error.strerror}") from error
+
+
+def _read(file: IO[bytes], path: Path) -> bytes:
+    try:
+        return file.read(1 << 20)
+    except OSError as error:
+        raise StoppedError(f"{path} could not be read: {error.strerror}") from error
+
+
+def _is_another(file: IO[bytes], path: Path) -> bool:
+    """Whether the file was replaced, or cut off; one that is gone for the moment may come back."""
+    try:
+        now = path.stat()
+    except OSError:
+        return False
+    known = os.fstat(file.fileno())
+    return (known.st_dev, known.st_ino) != (now.st_dev, now.st_ino) or now.st_size < file.tell()
+
+
+async def _standard_input() -> AsyncGenerator[bytes, None]:
+    """Read in a thread of its own: it may be a pipe, a terminal or a file, and not all of them can be waited for."""
+    loop = asyncio.get_running_loop()
+    parts: asyncio.Queue[bytes] = asyncio.Queue()
+    room = threading.Semaphore(PARTS_AHEAD)
+    source = sys.stdin.fileno()
+
+    def read() -> None:
+        part = b"more"
+        while part:
+            room.acquire()
+            try:
+                part = os.read(source, 1 << 16)
+            except OSError:  # the terminal was closed
+                part = b""
+            try:
+                loop.call_soon_threadsafe(parts.put_nowait, part)
+            except RuntimeError:  # the loop has ended
+                return
+
+    threading.Thread(target=read, name="standard-input", daemon=True).start()
+    while part := await parts.get():
+        yield part
+        room.release()

@@ -1,0 +1,54 @@
+"""docs/feedback.md: what it shows is so."""
+
+import re
+from pathlib import Path
+
+import orjson
+import pytest
+from typer.testing import CliRunner
+
+from runner.cli.main import app
+from runner.models import Conversion, ConversionOutcome
+from runner.run.told import Told, find_columns, told_by_object, told_by_row
+from tests.cli.workplace import Workplace
+
+GUIDE = (Path(__file__).parents[2] / "docs/feedback.md").read_text(encoding="utf-8")
+SHARED = {"--help", "--ledger", "--reports", "--json", "--sandbox"}
+
+
+def test_every_option_is_in_the_guide() -> None:
+    for command in ("feedback", "cancel"):
+        shown = CliRunner().invoke(app, [command, "--help"]).output
+        options = set(re.findall(r"--[a-z]+(?:-[a-z]+)*", shown)) - SHARED
+        assert options
+        assert set() == {option for option in options if option not in GUIDE}
+
+
+def test_the_commands_are_understood(offline: Workplace) -> None:
+    """They get as far as the ledger, which isn't there."""
+    commands = re.findall(r"campaign ((?:feedback|cancel) [^|`\n]*)$", GUIDE, re.MULTILINE)
+    assert len(commands) >= 4
+    for command in commands:
+        done = offline.here(*command.split(), "--ledger", str(offline.folder / "none.sqlite3"))
+        assert 2 == done.exit_code
+        assert "there is no ledger" in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("outcome", ConversionOutcome)
+def test_the_outcomes_mean_what_the_guide_says(outcome: ConversionOutcome) -> None:
+    [row] = [line for line in GUIDE.splitlines() if line.startswith("| `outcome` |")]
+    yes, no = (part.split(";")[-1] for part in row.removesuffix("are understood too |").split(" and "))
+    words = {ConversionOutcome.SUCCESS: {"success", *re.findall(r"`(\w+)`", yes)} - {"failure"}}
+    words[ConversionOutcome.FAILURE] = {"failure", *re.findall(r"`(\w+)`", no)}
+    assert 4 == len(words[outcome])
+    columns = find_columns(["key", "outcome"], "c.csv")
+    for word in words[outcome]:
+        assert Told(1, "key", "C10001", Conversion(outcome)) == told_by_row(1, ["C10001", word], columns)
+
+
+def test_the_line_is_read() -> None:
+    [line] = re.findall(r"A line is `(\{.*\})`", GUIDE)
+    told = told_by_object(1, orjson.loads(line))
+    assert isinstance(told, Told)
+    assert ("key", "C10001", ConversionOutcome.SUCCESS) == (told.named_by, told.name, told.conversion.outcome)
+    assert told.conversion.at is not None

@@ -1,0 +1,232 @@
+"""Feedback and cancelling: what is asked, and what an answer means."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import orjson
+import pytest
+from aiohttp import web
+
+from runner.errors import InputError
+from runner.models import Conversion, ConversionOutcome
+from runner.provider.afterwards import (
+    MAX_ANSWER_BYTES,
+    NOTHING_TO_CANCEL,
+    Afterwards,
+    Ended,
+    Ending,
+    cancelled,
+    ended,
+    feedback_body,
+    told,
+)
+from runner.provider.endpoint import Endpoint
+from runner.provider.reading import Reply
+
+KEY = "sk-very-secret"
+SUCCESS = Conversion(ConversionOutcome.SUCCESS)
+UMID = "bda3d56f-2ff2-4b5c-9d4b-1f7dcd4aa1a7"
+
+
+def reply(status: int, body: object = None, headers: dict[str, str] | None = None) -> Reply:
+    return Reply(status, headers or {}, b"" if body is None else orjson.dumps(body))
+
+
+def error(code: int, message: str = "words of the provider's") -> dict[str, object]:
+    return {"code": code, "message": message, "errorId": "e", "timestamp": "2026-12-01T02:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        pytest.param(reply(200), Ending.DONE, id="the documented yes"),
+        pytest.param(reply(200, {}), Ending.DONE, id="a yes that says something"),
+        pytest.param(reply(202), Ending.DONE, id="taken for later"),
+        pytest.param(Reply(200, {}, b"\n<html>Log in</html>"), Ending.STOP, id="a web page in between"),
+        pytest.param(reply(400, error(1000)), Ending.REFUSED, id="something about this message"),
+        pytest.param(reply(422, error(9999)), Ending.REFUSED, id="an unlisted code about this message"),
+        pytest.param(reply(404, error(1300)), Ending.REFUSED, id="no such message"),
+        pytest.param(reply(404, error(1001)), Ending.STOP, id="no such sub-account"),
+        pytest.param(reply(404), Ending.STOP, id="a 404 of who knows whom"),
+        pytest.param(reply(401, error(1200)), Ending.STOP, id="a wrong key"),
+        pytest.param(reply(403, error(1201)), Ending.STOP, id="forbidden"),
+        pytest.param(reply(403, error(1300)), Ending.STOP, id="forbidden, whatever it says besides"),
+        pytest.param(reply(426, error(1014)), Ending.STOP, id="TLS too old"),
+        pytest.param(reply(500, error(2001)), Ending.STOP, id="not implemented"),
+        pytest.param(reply(302, None, {"Location": "https://example.com"}), Ending.STOP, id="a redirect"),
+        pytest.param(reply(407), Ending.STOP, id="a proxy in between"),
+        pytest.param(reply(429), Ending.AGAIN, id="too fast"),
+        pytest.param(reply(408), Ending.AGAIN, id="too slow"),
+        pytest.param(reply(500, error(2000)), Ending.AGAIN, id="an internal error"),
+        pytest.param(Reply(502, {}, b"<html>Bad gateway</html>"), Ending.AGAIN, id="a gateway"),
+    ],
+)
+def test_answers_to_feedback(answer: Reply, expected: Ending) -> None:
+    assert expected is told(answer, KEY).ending
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        pytest.param(reply(200, {"cancelledCount": 1}), Ended(Ending.DONE, "", 200), id="cancelled"),
+        pytest.param(reply(200, {"cancelledCount": 0}), Ended(Ending.REFUSED, NOTHING_TO_CANCEL, 200), id="none"),
+        pytest.param(reply(404, error(1300)), Ended(Ending.REFUSED, NOTHING_TO_CANCEL, 404), id="not there"),
+        pytest.param(
+            reply(400, error(1000, "Invalid umid.")), Ended(Ending.REFUSED, "Invalid umid.", 400), id="invalid"
+        ),
+    ],
+)
+def test_answers_to_cancelling(answer: Reply, expected: Ended) -> None:
+    assert expected == cancelled(answer, KEY)
+
+
+@pytest.mark.parametrize("body", [None, {}, {"cancelledCount": "1"}, {"cancelledCount": True}, [1]])
+def test_without_a_count_nothing_counts_as_cancelled_or_as_refused(body: object) -> None:
+    found = cancelled(reply(200, body), KEY)
+    assert Ending.STOP is found.ending
+    assert "no answer of the SMS API" in found.detail
+
+
+def test_the_pause_is_the_providers() -> None:
+    assert 7.0 == ended(reply(429, None, {"Retry-After": "7"}), KEY).rest_s
+    assert 1.0 == ended(reply(429), KEY).rest_s
+    assert ended(reply(500), KEY).rest_s is None
+
+
+def test_words_are_short_and_without_the_key() -> None:
+    found = ended(reply(400, error(1000, f"Bearer {KEY}\n was {'very ' * 100} wrong")), KEY)
+    assert KEY not in found.detail
+    assert "\n" not in found.detail
+    assert len(found.detail) <= 200
+    assert "EIGHTXEIGHT_API_KEY" in ended(reply(401), KEY).detail
+
+
+@pytest.mark.parametrize(
+    ("conversion", "expected"),
+    [
+        (SUCCESS, {"outcome": "success"}),
+        (
+            Conversion(ConversionOutcome.FAILURE, 1_796_090_400_123_456),
+            {"outcome": "failure", "timestamp": "2026-12-01T02:00:00.123Z"},
+        ),
+    ],
+)
+def test_the_body(conversion: Conversion, expected: dict[str, str]) -> None:
+    assert expected == orjson.loads(feedback_body(conversion))
+
+
+@dataclass
+class Arrived:
+    """What a server got."""
+
+    requests: list[tuple[str, str, str | None, bytes]] = field(default_factory=list)
+
+
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def asked(answer: Answer, ask: Callable[[Afterwards], Awaitable[Ended]]) -> tuple[Ended, Arrived]:
+    """Ask a real server once."""
+
+    async def main() -> tuple[Ended, Arrived]:
+        arrived = Arrived()
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            authorization = request.headers.get("Authorization")
+            arrived.requests.append((request.method, request.raw_path, authorization, await request.read()))
+            return await answer(request)
+
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", handle)
+        runner = web.AppRunner(app, shutdown_timeout=0)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        try:
+            async with Afterwards(Endpoint(f"http://127.0.0.1:{runner.addresses[0][1]}", "a&b"), KEY, limit=2) as one:
+                return await ask(one), arrived
+        finally:
+            await runner.cleanup()
+
+    return asyncio.run(main())
+
+
+async def yes(_: web.Request) -> web.StreamResponse:
+    return web.Response()
+
+
+def test_feedback_is_posted() -> None:
+    found, arrived = asked(yes, lambda provider: provider.tell(UMID, SUCCESS))
+    assert Ended(Ending.DONE, "", 200) == found
+    [(method, path, authorization, body)] = arrived.requests
+    assert ("POST", f"/api/v1/subaccounts/a&b/messages/{UMID}/feedback") == (method, path)
+    assert (f"Bearer {KEY}", {"outcome": "success"}) == (authorization, orjson.loads(body))
+
+
+def test_a_cancelling_is_a_delete_whose_answer_may_come_in_pieces() -> None:
+    async def slowly(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await response.prepare(request)
+        for piece in (b'{"cancelled', b'Count"', b": 1}"):
+            await response.write(piece)
+        await response.write_eof()
+        return response
+
+    found, arrived = asked(slowly, lambda provider: provider.cancel(UMID))
+    assert Ending.DONE is found.ending
+    assert [("DELETE", f"/api/v1/subaccounts/a&b/messages/{UMID}", b"")] == [
+        (method, path, body) for method, path, _, body in arrived.requests
+    ]
+
+
+@pytest.mark.parametrize(("umid", "path"), [("..", "../feedback"), ("a/b?c#d", "a%2Fb%3Fc%23d/feedback")])
+def test_no_umid_leads_out_of_its_place(umid: str, path: str) -> None:
+    _, arrived = asked(yes, lambda provider: provider.tell(umid, SUCCESS))
+    assert [f"/api/v1/subaccounts/a&b/messages/{path}"] == [path for _, path, _, _ in arrived.requests]
+
+
+def test_a_redirect_is_not_followed() -> None:
+    async def elsewhere(_: web.Request) -> web.StreamResponse:
+        raise web.HTTPTemporaryRedirect("/elsewhere")
+
+    found, arrived = asked(elsewhere, lambda provider: provider.tell(UMID, SUCCESS))
+    assert (Ending.STOP, 1) == (found.ending, len(arrived.requests))
+
+
+def test_an_answer_without_an_end_is_cut_off() -> None:
+    async def endless(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        try:
+            while True:
+                await response.write(b" " * MAX_ANSWER_BYTES)
+        except ConnectionError:
+            return response
+
+    found, _ = asked(endless, lambda provider: provider.cancel(UMID))
+    assert Ending.STOP is found.ending
+
+
+def test_a_connection_that_breaks_is_no_answer() -> None:
+    async def broken(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.abort()
+        return web.Response()
+
+    found, _ = asked(broken, lambda provider: provider.cancel(UMID))
+    assert (Ending.AGAIN, None, None) == (found.ending, found.http_status, found.rest_s)
+
+
+def test_nobody_there_is_no_answer() -> None:
+    async def main() -> Ended:
+        async with Afterwards(Endpoint("http://127.0.0.1:1", "a"), KEY, limit=1) as provider:
+            return await provider.tell(UMID, SUCCESS)
+
+    found = asyncio.run(main())
+    assert Ending.AGAIN is found.ending
+    assert found.detail
+
+
+def test_a_key_that_is_no_header_is_refused() -> None:
+    with pytest.raises(InputError):
+        Afterwards(Endpoint("http://127.0.0.1:1", "a"), "a\nb", limit=1)

@@ -1,0 +1,68 @@
+"""Which of a run's messages may still wait at the provider, from what its record says."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+import pytest
+
+from runner.errors import InputError
+from runner.ledger.ledger import RunRecord
+from runner.run.cancel import Schedule, cancelling, schedule_of
+from runner.run.places import Options
+from tests.ledger.filled import Filled
+
+NOW = datetime(2026, 12, 1, 2, tzinfo=UTC)
+NOW_US = int(NOW.timestamp()) * 1_000_000
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> RunRecord:
+    with Filled(tmp_path / "l.sqlite3") as filled:
+        filled.run()
+        [record] = filled.ledger.runs()
+        return record
+
+
+def asked(record: RunRecord, options: Mapping[str, str]) -> RunRecord:
+    return replace(record, options=orjson.dumps(options).decode())
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"message.scheduled": "14400 s after the send"}, Schedule(delay_s=14_400)),
+        ({"message.scheduled": "2026-12-01T10:00:01+08:00"}, Schedule(moment=NOW_US + 1_000_000)),
+        ({"window": "09:00 to 20:00, mon tue, recipient, schedule"}, Schedule()),
+        (
+            {"window": "09:00 to 20:00, mon tue, recipient, schedule", "message.scheduled": "60 s after the send"},
+            Schedule(delay_s=60),
+        ),
+    ],
+)
+def test_when_the_provider_sends(record: RunRecord, options: Mapping[str, str], expected: Schedule) -> None:
+    assert expected == schedule_of(asked(record, options), NOW_US)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({}, "nothing of welcome/main is scheduled"),
+        ({"window": "09:00 to 20:00, mon tue, recipient, wait"}, "nothing of welcome/main is scheduled"),
+        ({"message.scheduled": "2026-12-01T10:00:00+08:00"}, "and that is past"),
+    ],
+)
+def test_what_is_sent_already_is_refused(record: RunRecord, options: Mapping[str, str], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        schedule_of(asked(record, options), NOW_US)
+
+
+@pytest.mark.parametrize(("run", "options"), [("sandbox", Options()), (None, Options(sandbox=True))])
+def test_a_sandbox_that_is_gone_cancels_nothing(tmp_path: Path, run: str | None, options: Options) -> None:
+    with (
+        pytest.raises(InputError, match="the sandbox of welcome/sandbox is gone"),
+        cancelling("welcome", run, replace(options, ledger=str(tmp_path / "l.sqlite3"))),
+    ):
+        pass
