@@ -123,7 +123,7 @@ def _reasons(run: Document) -> Iterable[str]:
     if run["held_up_by"]:
         yield f"goes slowly: {_HELD_UP[run['held_up_by']]}"
     if run["stopped"]:
-        yield f"stopped: {run['stopped']['detail']}"
+        yield f"{run['state']}: {run['stopped']['detail']}"
 
 
 def live_view(look: "Look", watched: Iterable[tuple[str, str]], now: int) -> "RenderableType":

@@ -155,7 +155,8 @@ def _bars(rate: _Rate, listed: Sequence[tuple[str, Compared]]) -> "alt.TopLevelM
     label = f"{_lookup(names)}[datum.value]"
     base = alt.Chart(alt.InlineData(values=values), height=alt.Step(26)).encode(
         y=alt.Y("at:N", title=None, sort=None,
-                axis=alt.Axis(domain=False, ticks=False, labelColor="var(--ink)", labelLimit=130, labelExpr=label)),
+                axis=alt.Axis(domain=False, ticks=False, labelColor="var(--ink)", labelLimit=130, labelExpr=label,
+                      minExtent=min(room([*names.values()]), _LABEL))),
         x=alt.X("value:Q", axis=None, scale=alt.Scale(domain=[0, most * 1.35], nice=False)),
     )  # fmt: skip
     bars = base.mark_bar(height=15, fill=rate.colour)

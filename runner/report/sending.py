@@ -83,9 +83,13 @@ _MOMENTS = {
 
 
 def _moments(events: Sequence[Event], hide: Callable[[str], str]) -> Markup | None:
-    """The run's life as a table; the same thing several times in a row is one line. None for one start and its end."""
+    """The run's life as a table; None for one start and its end.
+
+    The same thing several times in a row is one line, but for starts: between two of them the process died.
+    """
     rows = []
-    for kind, group in groupby(sorted(events, key=lambda event: event.at), key=lambda event: event.kind):
+    in_turn = sorted(events, key=lambda event: event.at)
+    for (_, kind), group in groupby(in_turn, key=lambda event: (event.kind is EventKind.STARTED and event.at, event.kind)):
         several = list(group)
         long = sum(event.seconds or 0 for event in several)
         times = f", {len(several):,} times" if len(several) > 1 else ""

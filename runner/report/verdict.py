@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from runner.ledger.ledger import RunRecord
-from runner.models import ConversionOutcome, Status
+from runner.models import ConversionOutcome, OutcomeReason, Status
 from runner.report.figures import Figures, Reach
 from runner.report.results import Tally
 from runner.report.words import MOST_CHARACTERS, counted, share, shown
@@ -44,14 +44,17 @@ def _ended(record: RunRecord, tally: Tally, hide: Callable[[str], str]) -> tuple
     trouble = " and ".join(
         f"{count:,} {word}" for count, word in ((rejected, "rejected"), (unknown, "unknown")) if count
     )
-    if record.stop_reason is not None:
-        why = shown(hide(record.stop_detail or record.stop_reason.replace("_", " ")), MOST_CHARACTERS).rstrip(".")
+    if record.stop_reason not in (None, OutcomeReason.OPTED_OUT):
+        # Its first clause: the examples that follow it are among the moments of the run.
+        why = (record.stop_detail or (record.stop_reason or "").replace("_", " ")).partition("; ")[0]
+        why = shown(hide(why), MOST_CHARACTERS).rstrip(".")
         left = f"{counted(unsent, 'message')} of {messages:,} not sent" if unsent else "nothing is left to send"
         return Tone.STOPPED, f"Stopped early: {why}; {left}{f', {trouble}' if trouble else ''}."
     if not messages:
         return Tone.LOOK, "Nothing was sent: the plan left every row out."
     if trouble or unsent:
-        rest = " and ".join(filter(None, [trouble, f"{unsent:,} not sent" if unsent else ""]))
+        not_sent = "opted out meanwhile" if record.stop_reason is not None else "not sent"
+        rest = " and ".join(filter(None, [trouble, f"{unsent:,} {not_sent}" if unsent else ""]))
         return Tone.LOOK, f"Finished: {accepted:,} of {counted(messages, 'message')} accepted, {rest}."
     return Tone.GOOD, "The one message is accepted." if accepted == 1 else f"All {accepted:,} messages are accepted."
 

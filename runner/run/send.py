@@ -67,8 +67,9 @@ def send(
                 stop_reason=stop.reason.value if stop else None,
                 stop_detail=stop.detail if stop else None,
             )
-            end = Event(EventKind.STOPPED, now, detail=stop.detail) if stop else Event(EventKind.ENDED, now)
-            _note(run, record, *progress.events, end)
+            is_over = stop is None or stop.reason is OutcomeReason.OPTED_OUT
+            kind = EventKind.ENDED if is_over else EventKind.STOPPED
+            _note(run, record, *progress.events, Event(kind, now, detail=stop.detail if stop else None))
     return stop
 
 

@@ -11,7 +11,7 @@ from runner.ledger.figures import counts_and_claims, delivery_of, newest_event, 
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger
 from runner.ledger.lock import is_locked
 from runner.ledger.tables import SENDING
-from runner.models import ConversionOutcome, DeliveryState, Event, EventKind, Status
+from runner.models import ConversionOutcome, DeliveryState, Event, EventKind, OutcomeReason, Status
 from runner.run.places import SANDBOX_RUN, Options, Places, ledger_url, places_of, reports_folder
 from runner.run.times import iso, now_us
 
@@ -193,9 +193,14 @@ def _held_up_by(newest: Event | None, now: int) -> str | None:
 
 
 def state_of(ledger: Ledger, record: RunRecord, unsent: int) -> str:
-    """`sending`, `waiting`, `killed`, `stopped` or `finished`; `unsent` messages of the plan haven't left."""
+    """`sending`, `waiting`, `killed`, `stopped` or `finished`; `unsent` messages of the plan haven't left.
+
+    A run whose only unsent ones opted out while it was going is finished, as `campaign run` says: nothing can continue.
+    """
     if record.ended_at is None:
         if not is_locked(ledger.path, record.name, record.run):
             return "killed"
         return "waiting" if record.stop_detail else "sending"
+    if record.stop_reason == OutcomeReason.OPTED_OUT:
+        return "finished"
     return "stopped" if record.stop_reason or unsent else "finished"
