@@ -46,7 +46,8 @@ def command(
             [newest] = opened.runs(name, run)  # without the words of its stop
             document = write_report(opened, newest, places).document
         since = iso(standing_of(opened, record).purged_at)
-    console.print(f"\npurged: {_messages(purged.messages)} in the ledger no longer name anybody", style="bold")
+    words = f"{_messages(purged.messages)} in the ledger no longer name anybody"
+    console.print(f"\npurged: {words if purged.messages else 'the ledger names nobody of it'}", style="bold")
     if document:
         print_wrapped(console, f"the counts are in {places.page} and {places.summary}")
     else:

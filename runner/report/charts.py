@@ -55,7 +55,7 @@ def reach(countries: Sequence[tuple[str, Country]]) -> "alt.TopLevelMixin":
         .mark_bar(height=16)
         .encode(
             y=alt.Y("c:N", title=None, sort=names,
-                    axis=alt.Axis(domain=False, ticks=False, labelColor="var(--ink)", minExtent=_room(names))),
+                    axis=alt.Axis(domain=False, ticks=False, labelColor="var(--ink)", minExtent=room(names))),
             x=alt.X("low:Q", title="of the accepted messages", scale=alt.Scale(domain=[0, 1]),
                     axis=alt.Axis(format=".0%", tickCount=5, domain=False)),
             x2=alt.X2("high"),
@@ -77,7 +77,7 @@ def sizes(counts: Sequence[tuple[int, str, int]]) -> "alt.TopLevelMixin":
     encodings = {"GSM7": "var(--accepted)", "UCS2": "var(--unsent)"}
     base = alt.Chart(data_of(values), height=alt.Step(28)).encode(
         y=alt.Y("size:N", title=None, sort=names,
-                axis=alt.Axis(domain=False, ticks=False, labelColor="var(--ink)", minExtent=_room(names))),
+                axis=alt.Axis(domain=False, ticks=False, labelColor="var(--ink)", minExtent=room(names))),
         x=alt.X("n:Q", axis=None, scale=alt.Scale(domain=[0, max(v["n"] for v in values) * 1.25], nice=False)),
     )  # fmt: skip
     bars = base.mark_bar(height=16).encode(
@@ -90,7 +90,7 @@ def _size(segments: int, encoding: str) -> str:
     return f"{segments} × {'UCS-2' if encoding == 'UCS2' else 'GSM-7'}"
 
 
-def _room(labels: Sequence[str]) -> int:
+def room(labels: Sequence[str]) -> int:
     """For labels in a font that is wider than the one that Vega measures them with."""
     return max(map(len, labels)) * 8 + 6
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from runner.plan.parquet import replacing
+from runner.report.charts import room
 from runner.report.compare import Compared, ComparedRun, by_campaign, together
 from runner.report.drawing import drawn
 from runner.report.layout import HALF, Figure
@@ -23,6 +24,9 @@ MOST_ROWS = 100
 """Rows of a table on the page; the Parquet file has all."""
 
 _NAME, _RUN_NAME = 28, 40
+_LABEL = 130
+"""CSS pixels of a name beside its bar."""
+
 UNKNOWN = "–"
 
 
@@ -155,7 +159,7 @@ def _bars(rate: _Rate, listed: Sequence[tuple[str, Compared]]) -> "alt.TopLevelM
     label = f"{_lookup(names)}[datum.value]"
     base = alt.Chart(alt.InlineData(values=values), height=alt.Step(26)).encode(
         y=alt.Y("at:N", title=None, sort=None,
-                axis=alt.Axis(domain=False, ticks=False, labelColor="var(--ink)", labelLimit=130, labelExpr=label,
+                axis=alt.Axis(domain=False, ticks=False, labelColor="var(--ink)", labelLimit=_LABEL, labelExpr=label,
                       minExtent=min(room([*names.values()]), _LABEL))),
         x=alt.X("value:Q", axis=None, scale=alt.Scale(domain=[0, most * 1.35], nice=False)),
     )  # fmt: skip

@@ -85,7 +85,7 @@ def bills(figures: Figures, estimated: Estimate | None) -> list[Bill]:
             words += f"; without {counted(estimated.unpriced, 'message')} to countries that the list lacks"
         lines.append(Bill("estimated", money(estimated.total, estimated.currency), words, is_total=True))
     for currency, amount in list(figures.billed.items())[:MOST_CURRENCIES]:
-        told = f"as the provider tells, for {counted(figures.billed_messages, 'message')}"
+        told = f"as the provider tells, for {counted(figures.billed_messages[currency], 'message')}"
         lines.append(Bill("billed", money(amount, currency), told, is_total=True))
     if len(figures.billed) == 1 and delivered:
         ((currency, amount),) = figures.billed.items()

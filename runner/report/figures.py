@@ -66,7 +66,7 @@ class Figures:
 
     `states` are accepted messages by the provider's state and detail; `errors` those that were not delivered, by the
     receipt's error code; `codes` the refused ones by (reason, the answer's error code). `outcomes` are conversions as
-    they were told. `billed` is by currency, for `billed_messages`.
+    they were told. `billed` and `billed_messages` are by currency.
     """
 
     departures: Departures | None
@@ -77,7 +77,7 @@ class Figures:
     codes: Counter[tuple[str, int]]
     outcomes: Counter[str]
     billed: dict[str, Decimal]
-    billed_messages: int
+    billed_messages: Counter[str]
     billed_segments: int
     to_delivery: Durations | None
     to_conversion: Durations | None
@@ -113,7 +113,7 @@ def count_figures(results: Path, per_second: float | None) -> Figures:
         codes=Counter({(reason, code): count for (reason, code), (count,) in codes.items()}),
         outcomes=Counter(),
         billed={currency or "": bill[0] for (currency,), bill in sorted(bills.items(), key=str) if bill[0]},
-        billed_messages=sum(count for *_, count in bills.values()),
+        billed_messages=Counter({currency or "": count for (currency,), (*_, count) in bills.items()}),
         billed_segments=sum(segments for _, segments, _ in bills.values()),
         to_delivery=_durations(delivery),
         to_conversion=_durations(conversion),
@@ -158,13 +158,13 @@ def _codes(part: "pl.LazyFrame") -> "pl.LazyFrame":
 
 
 def _billed(part: "pl.LazyFrame") -> "pl.LazyFrame":
-    """By currency: how much, for how many segments and messages."""
+    """By currency: how much, for how many segments, and messages with a price."""
     import polars as pl
 
     price = pl.col("billed_price").cast(pl.Decimal(38, 9)).sum().alias("price")
     segments = pl.col("billed_segments").cast(pl.Int64).sum().alias("segments")
     is_billed = pl.col("billed_price").is_not_null() | pl.col("billed_segments").is_not_null()
-    return part.filter(is_billed).group_by("billed_currency").agg(price, segments, pl.len())
+    return part.filter(is_billed).group_by("billed_currency").agg(price, segments, pl.col("billed_price").count())
 
 
 def _delivery(part: "pl.LazyFrame") -> "pl.LazyFrame":

@@ -89,7 +89,9 @@ def _moments(events: Sequence[Event], hide: Callable[[str], str]) -> Markup | No
     """
     rows = []
     in_turn = sorted(events, key=lambda event: event.at)
-    for (_, kind), group in groupby(in_turn, key=lambda event: (event.kind is EventKind.STARTED and event.at, event.kind)):
+    for (_, kind), group in groupby(
+        in_turn, key=lambda event: (event.kind is EventKind.STARTED and event.at, event.kind)
+    ):
         several = list(group)
         long = sum(event.seconds or 0 for event in several)
         times = f", {len(several):,} times" if len(several) > 1 else ""

@@ -34,7 +34,7 @@ def test_bills_are_exact(tmp_path: Path) -> None:
     rows.append(accepted(1_001, billed_price=Decimal("0.1"), billed_currency="USD", billed_segments=1))
     figures = count_figures(page_for(tmp_path, rows).results, None)
     assert {"EUR": Decimal("37.5"), "USD": Decimal("0.1")} == figures.billed
-    assert (1_001, 2_001) == (figures.billed_messages, figures.billed_segments)
+    assert ({"EUR": 1_000, "USD": 1}, 2_001) == (figures.billed_messages, figures.billed_segments)
 
 
 @pytest.mark.parametrize(("state", "detail", "reach"), [

@@ -117,6 +117,16 @@ def test_says_what_became_of_every_row(tmp_path: Path) -> None:
             {"stop_reason": "fuse", "stop_detail": "20 unknown in a row"},
             "Stopped early: 20 unknown in a row; nothing is left to send, 1 unknown.",
         ),
+        (
+            [accepted(1), accepted(2, status="unsent", reason="fuse", sent_at=None, latency_ms=None)],
+            {"stop_reason": "fuse", "stop_detail": "rejectedShare: 9 of 9 were rejected; for example row 4: refused"},
+            "Stopped early: rejectedShare: 9 of 9 were rejected; 1 message of 2 not sent.",
+        ),
+        (
+            [accepted(1), accepted(2, status="unsent", reason="opted_out", sent_at=None, latency_ms=None)],
+            {"stop_reason": "opted_out", "stop_detail": "1 recipient opted out meanwhile; the next start leaves them"},
+            "Finished: 1 of 2 messages accepted, 1 opted out meanwhile.",
+        ),
     ],
 )
 def test_one_line_says_how_it_ended(
@@ -241,6 +251,21 @@ def test_delivery_conversion_and_cost_are_told(tmp_path: Path) -> None:
         "estimated 0.1388 EUR", "billed 0.0375 EUR", "half were within 3 s", "GB 3 3 0 0 1 33.3% 1 3 0.1230 EUR",
     ):  # fmt: skip
         assert part in words
+
+
+def test_bills_in_several_currencies_count_their_own_messages(tmp_path: Path) -> None:
+    euros = [accepted(n, billed_price=Decimal("0.5"), billed_currency="EUR", billed_segments=1) for n in (1, 2)]
+    dollars = accepted(3, billed_price=Decimal("0.25"), billed_currency="USD", billed_segments=1)
+    words = said(page_of(page_for(tmp_path, [*euros, dollars, accepted(4, billed_segments=1)])))
+    assert "1.00 EUR as the provider tells, for 2 messages" in words
+    assert "0.2500 USD as the provider tells, for 1 message" in words
+
+
+def test_a_start_after_a_death_is_a_moment_of_its_own(tmp_path: Path) -> None:
+    starts = [Event(EventKind.STARTED, START_US + seconds * 1_000_000) for seconds in (0, 90)]
+    events = [*starts, Event(EventKind.ENDED, START_US + 100_000_000)]
+    words = said(page_of(page_for(tmp_path, [accepted(1)], events=events)))
+    assert "09:00:00 started – 25 Nov 2026, 09:01:30 started –" in words
 
 
 def test_it_stays_small_whatever_there_is_to_show(tmp_path: Path) -> None:

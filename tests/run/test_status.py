@@ -112,7 +112,8 @@ def test_another_runs_lock_is_not_this_ones(ledger: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("accepted", "reason", "state"), [(10, None, "finished"), (9, None, "stopped"), (10, "fuse", "stopped")]
+    ("accepted", "reason", "state"),
+    [(10, None, "finished"), (9, None, "stopped"), (10, "fuse", "stopped"), (9, "opted_out", "finished")],
 )
 def test_ended(ledger: Path, accepted: int, reason: str | None, state: str) -> None:
     end(ledger, begin(ledger, claims={"accepted": accepted}), reason, "words" if reason else None)
