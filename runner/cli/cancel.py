@@ -129,7 +129,8 @@ def _show(console: "Console", job: "Job", progress: "Cancelling", refused: list[
         words = "what is cancelled stays accepted in this run, which never sends it again; another run can (--run ID)"
         print_wrapped(console, words)
     if progress.stopped:
-        print_wrapped(console, f"stopped: {progress.stopped}", "bold red")
+        words = progress.stopped if progress.was_signalled else f"stopped: {progress.stopped}"
+        print_wrapped(console, words, "bold red")
         console.print(clean(f"to go on, run it again:\n  campaign {shlex.join(sys.argv[1:])}"))
 
 

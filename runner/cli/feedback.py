@@ -134,7 +134,9 @@ def _show(console: "Console", job: "Job", progress: "Feedback", *, file: Path | 
         for message_id, detail in progress.refusals:
             print_wrapped(console, f"  {message_id}: {detail}")
     if progress.stopped:
-        print_wrapped(console, f"stopped: {progress.stopped}", None if progress.was_signalled else "bold red")
+        is_meant = progress.was_signalled
+        words = progress.stopped if is_meant else f"stopped: {progress.stopped}"
+        print_wrapped(console, words, None if is_meant else "bold red")
     if progress.pending:
         console.print(f"{_many(progress.pending, 'conversion')} noted and not told yet; to go on, run it again:")
         console.print(clean(f"  campaign {shlex.join(sys.argv[1:])}"))

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from runner.cli.console import clean, print_wrapped
+from runner.report.words import share
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -67,7 +68,7 @@ def _later(known: Sequence[Document], width: int) -> list[Columns]:
     told = [run for run in known if run["delivery"]]
     for label, states in _LATER:
         if not states and told:
-            delivery[label] = [_share(run["delivered_share"]) for run in known]
+            delivery[label] = ["" if (part := run["delivered_share"]) is None else share(part, 1) for run in known]
         elif any(_of(run, states) for run in told) or (told and states == _REACHED):
             delivery[label] = [f"{_of(run, states):,}" if run["delivery"] else "" for run in known]
     conversion = {
@@ -108,13 +109,6 @@ def _show_table(console: "Console", runs: Sequence[Document], columns: Columns) 
 
 def _of(run: Document, states: Iterable[str]) -> int:
     return sum(run["delivery"].get(state, 0) for state in states)
-
-
-def _share(share: float | None) -> str:
-    if share is None:
-        return ""
-    # Only all of them are 100%.
-    return f"{min(share, 0.999 if share < 1 else 1):.1%}".replace(".0%", "%")
 
 
 def _reasons(run: Document) -> Iterable[str]:

@@ -74,7 +74,6 @@ def find_messages(ledger: Ledger, run_id: int, message_ids: Sequence[str]) -> di
 def find_by_umid(ledger: Ledger, run_id: int, umids: Sequence[str]) -> dict[str, Message]:
     """Messages of a run by umid; `prepare_umids` makes it fast."""
     # The run isn't asked for: SQLite would go through all of its messages instead of using the index, for each part.
-    # 300,000 of them took 31 s instead of 4.
     return {row[3]: Message(*row[1:]) for row in _find(ledger, messages.c.umid, umids) if row[0] == run_id}
 
 

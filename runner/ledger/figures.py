@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, case, func, null, select, text
 
 from runner.ledger.ledger import Ledger, ledger_errors
-from runner.ledger.tables import cancellations, events, feedback, messages, optouts, receipts
+from runner.ledger.tables import cancellations, events, feedback, messages, receipts
 from runner.models import DeliveryState, Event, EventKind, Status
 from runner.provider.delivery import AT_OPERATOR
 
@@ -140,12 +140,6 @@ def figures_of(ledger: Ledger, run_id: int) -> Figures:
         if state in _FAILED:
             found.errors[code] += count
     return found
-
-
-def opted_out(ledger: Ledger) -> int:
-    """How many numbers want no more messages."""
-    [(count,)] = _rows(ledger, select(func.count()).select_from(optouts).where(optouts.c.is_out.is_(True)))
-    return int(count)
 
 
 def newest_event(ledger: Ledger, run_id: int) -> Event | None:

@@ -49,6 +49,7 @@ class Cancelling:
     waiting_for: str = ""
     stopping: bool = False
     stopped: str | None = None
+    was_signalled: bool = False
     asked_before: set[str] = field(default_factory=set)
     """The message ids that were asked for and are waited for again."""
 
@@ -155,7 +156,7 @@ def cancel(job: Job, progress: Cancelling, rate: Rate, show: Callable[[], object
 
     def showing(standing: Standing) -> None:
         progress.waiting_for = standing.waiting_for
-        progress.stopping = standing.stopping
+        progress.stopping = standing.stopping and standing.in_flight > 0
         show()
 
     stop = work_off(
@@ -167,7 +168,9 @@ def cancel(job: Job, progress: Cancelling, rate: Rate, show: Callable[[], object
         at=rate,
         show=showing,
     )
-    progress.stopped = stop.words
+    progress.stopped, progress.was_signalled = stop.words, stop.was_signalled
+    if stop.left and stop.words is None:
+        progress.stopped = f"the provider never answered about {stop.left:,} of them"
 
 
 async def _one_by_one(batches: Iterator[Sequence[Waiting]]) -> AsyncGenerator[Waiting, None]:

@@ -25,10 +25,14 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """How it ended: `words` say why it stopped early, None: it didn't. `was_signalled`: somebody wanted it so."""
+    """How it ended: `words` say why it stopped early, None: it didn't. `was_signalled`: somebody wanted it so.
+
+    `left` things got no answer, though others did.
+    """
 
     words: str | None = None
     was_signalled: bool = False
+    left: int = 0
 
 
 def work_off(
@@ -94,7 +98,7 @@ async def _work_off(
             finally:
                 is_over.set()
                 await looking
-        return Stop(words, was_signalled=bool(signals))
+        return Stop(words, was_signalled=bool(signals), left=errands.standing.left)
 
 
 class _Settling(Generic[R]):

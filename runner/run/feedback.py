@@ -212,7 +212,7 @@ def tell(job: Job, progress: Feedback, show: Callable[[], object], things: Async
 
     def showing(standing: Standing) -> None:
         progress.waiting_for = standing.waiting_for
-        progress.stopping = standing.stopping
+        progress.stopping = standing.stopping and standing.in_flight > 0
         show()
 
     stop = work_off(

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import InputError
-from runner.ledger.figures import counts_and_claims, delivery_of, newest_event, opted_out, outcomes_of
+from runner.ledger.figures import counts_and_claims, delivery_of, newest_event, outcomes_of
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger
 from runner.ledger.lock import is_locked
+from runner.ledger.optouts import count
 from runner.ledger.tables import SENDING
 from runner.models import ConversionOutcome, DeliveryState, Event, EventKind, OutcomeReason, Status
 from runner.run.places import SANDBOX_RUN, Options, Places, ledger_url, places_of, reports_folder
@@ -89,7 +90,7 @@ class Watch:
         optouts = 0
         for url in self._urls:
             with open_ledger(url, create=False) as ledger:
-                optouts += opted_out(ledger)
+                optouts += count(ledger)
                 read = self._quickly if quick else _status
                 found += [read(ledger, record, now) for record in ledger.runs(self._name, self._run)]
         if self._name and not found:

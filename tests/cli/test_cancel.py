@@ -198,6 +198,20 @@ def test_a_fatal_answer_stops_it_and_it_goes_on(place: Place, status: int) -> No
     assert [(key, "accepted", "cancelled") for key in KEYS] == place.statuses()
 
 
+def test_one_that_is_never_answered_about_is_left_for_another_time(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from runner.dispatch import errands
+
+    monkeypatch.setattr(errands, "MOST_TRIES", 2)
+    sent_run(place.ledger, KEYS, options=SOON)
+    place.provider.script = lambda asked: Says(500) if asked.key == "bob" else CANCELLED
+    done = place.cancel("--yes")
+    assert 3 == done.exit_code
+    assert "never answered about 1 of them" in " ".join(done.stdout.split())
+    assert [("ann", "accepted", "cancelled"), ("cat", "accepted", "cancelled")] == place.statuses()
+
+
 def test_a_signal_waits_for_answers_and_the_next_start_goes_on(place: Place) -> None:
     keys = [f"p{number}" for number in range(60)]
     sent_run(place.ledger, keys, options=SOON)
@@ -216,6 +230,20 @@ def test_a_signal_waits_for_answers_and_the_next_start_goes_on(place: Place) -> 
     assert asked == {key for key, *_ in place.statuses()}
     assert 0 == place.cancel("--yes", "--rate", "1000/s").exit_code
     assert 60 == len(place.provider.asked) == len(place.statuses())
+
+
+def test_a_killed_start_is_gone_on_with(place: Place) -> None:
+    sent_run(place.ledger, KEYS, options=SOON)
+    place.provider.hold()
+    with place.workplace.started("cancel", NAME, "--yes") as process:
+        place.provider.wait_for(2)
+        process.kill()
+        process.wait(DEADLINE_S)
+    place.provider.release()
+    place.provider.asked.clear()
+    assert 0 == place.cancel("--yes").exit_code
+    assert KEYS == sorted(one.key for one in place.provider.asked)
+    assert [(key, "accepted", "cancelled") for key in KEYS] == place.statuses()
 
 
 def test_a_campaign_is_scheduled_cancelled_and_not_sent_again(tmp_path: Path) -> None:

@@ -16,11 +16,8 @@ import orjson
 import polars as pl
 import pytest
 
-from runner.ledger.feedback import note_conversions
-from runner.ledger.ledger import open_ledger
-from runner.models import Conversion, ConversionOutcome
 from tests.cli.provider import DEADLINE_S
-from tests.cli.workplace import COMMAND, KEY, Done, Workplace
+from tests.cli.workplace import COMMAND, KEY, Done, Workplace, people
 from tests.run.sent import IDS, NAME, NOT_THERE, Provider, Says, listening, sent_run, umid_of
 
 KEYS = ["ann", "bob", "cat", "dan", "eve"]
@@ -407,14 +404,31 @@ def test_what_was_told_otherwise_meanwhile_is_not_repeated(place: Place) -> None
     assert [("ann", "failure", "told")] == place.journal()
 
 
-def test_a_killed_start_is_gone_on_with(place: Place) -> None:
-    """Noted, and its request perhaps sent, as a kill leaves it."""
-    with open_ledger(str(place.ledger), create=False) as ledger:
-        run = ledger.runs(NAME)[0].id
-        note_conversions(ledger, run, [(IDS.of("eve"), Conversion(ConversionOutcome.FAILURE))], now=1)
+def test_a_killed_start_is_gone_on_with_also_when_the_file_is_another_by_now(place: Place) -> None:
+    place.write("key,outcome\n" + "".join(f"{key},success\n" for key in KEYS))
+    place.provider.hold()
+    with place.workplace.started("feedback", NAME, "told.csv", "--rate", "1000/s") as process:
+        place.provider.wait_for(2)
+        process.kill()
+        process.wait(DEADLINE_S)
+    place.provider.release()
+    place.provider.asked.clear()
     place.write("key,outcome\nann,success\n")
     assert 0 == place.feed("told.csv").exit_code
-    assert [("ann", "success"), ("eve", "failure")] == sorted(place.provider.told)
+    assert [(key, "success") for key in KEYS] == sorted(place.provider.told)
+
+
+def test_what_was_told_stands_in_the_results(place: Place) -> None:
+    """The whole way, in a sandbox: a run, what it brought, the results."""
+    at = datetime.now(UTC) + timedelta(seconds=5)  # after the send, as far as clocks may differ
+    place.workplace.write(people(3))
+    assert 0 == place.workplace("run", "hello.yaml", "--sandbox", "--yes").exit_code
+    place.write(f"key,outcome,timestamp\nk1,success,{at.isoformat()}\nk2,failure,\n")
+    done = place.workplace.here("feedback", "hello", "told.csv", "--sandbox", "--json")
+    assert (0, 2) == (done.exit_code, done.document["told"]), done.stderr
+    assert 0 == place.workplace.here("report", "hello/sandbox").exit_code
+    rows = {row["key"]: (row["outcome"], row["converted_at"]) for row in place.workplace.results("sandbox")}
+    assert {"k1": ("success", at), "k2": ("failure", None), "k3": (None, None)} == rows
 
 
 def test_a_run_in_the_sandbox_is_told_to_a_sandbox(place: Place) -> None:

@@ -234,6 +234,27 @@ def test_a_stop_waits_for_answers_and_ends_pauses() -> None:
     virtual.run(main())
 
 
+def test_a_source_that_waits_for_ever_can_be_stopped() -> None:
+    async def main() -> None:
+        ends: list[str] = []
+
+        async def things() -> AsyncIterator[int]:
+            yield 1
+            try:
+                await asyncio.sleep(10**9)
+            finally:
+                ends.append("the source")
+
+        stage = Stage(answers(DONE))
+        running = asyncio.ensure_future(stage.errands.run(things()))
+        await asyncio.sleep(1)
+        stage.errands.stop("stopped by SIGTERM")
+        assert "stopped by SIGTERM" == await running
+        assert (["the source"], {1: DONE}) == (ends, stage.ended)
+
+    virtual.run(main())
+
+
 def test_abandoning_waits_for_nothing() -> None:
     async def main() -> None:
         async def ask(_thing: int) -> Ended:

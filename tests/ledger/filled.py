@@ -71,7 +71,7 @@ class Filled:
                     connection.execute(insert(cancellations), of_message | {"status": cancelling, "settled_at": 5})
         return ids
 
-    def opt_out(self, *destinations: str, is_out: bool = True) -> None:
-        rows = [{"destination": one, "is_out": is_out, "at": 1, "source": "reply"} for one in destinations]
+    def opt_out(self, *destinations: str) -> None:
+        rows = [{"destination": one, "is_out": True, "at": 1, "source": "reply"} for one in destinations]
         with self.ledger.engine.begin() as connection:
             connection.execute(insert(optouts), rows)

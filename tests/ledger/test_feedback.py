@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from runner.ledger.feedback import (
     FeedbackStatus,
@@ -24,7 +22,6 @@ from runner.ledger.feedback import (
     settle_feedback,
 )
 from runner.ledger.ledger import Ledger, open_ledger
-from runner.ledger.telling import Newest
 from runner.models import Conversion, ConversionOutcome
 from tests.ledger.filled import Filled
 
@@ -178,28 +175,18 @@ def test_noting_nothing_and_settling_nothing(case: Case) -> None:
     assert {} == feedback_counts(ledger, run)
 
 
-TOLD = st.lists(
-    st.tuples(
-        st.sampled_from("abc"),
-        st.builds(Conversion, st.sampled_from(ConversionOutcome), st.none() | st.integers(0, 3)),
-    ),
-    max_size=20,
-)
-
-
-@settings(deadline=None)
-@given(TOLD, st.integers(1, 25))
-def test_of_a_message_the_newest_time_counts_or_else_the_later_row(
-    rows: list[tuple[str, Conversion]], part: int
-) -> None:
-    expected: dict[str, Conversion] = {}
-    for message_id, one in rows:
-        known = expected.get(message_id)
-        if known is None or known.at is None or (one.at is not None and one.at >= known.at):
-            expected[message_id] = one
-    with Newest() as newest:
-        for first in range(0, len(rows), part):
-            newest.add(rows[first : first + part])
-        assert sorted(expected.items()) == [one for batch in newest.batches(2) for one in batch]
-        assert len(rows) == newest.added
-        assert len(expected) == sum(newest.counts().values())
+def test_a_umid_is_found_by_its_index(filled: Filled) -> None:
+    """And not by going through all messages of the run for each part of a file."""
+    run = filled.run()
+    filled.messages(run, 3)
+    prepare_umids(filled.ledger)
+    seen: list[str] = []
+    with filled.ledger.engine.connect() as connection:
+        raw = connection.connection.dbapi_connection
+        assert raw is not None
+        raw.set_trace_callback(seen.append)
+    find_by_umid(filled.ledger, run, ["umid-1", "umid-2"])
+    [query] = [one for one in seen if one.startswith("SELECT")]
+    with filled.ledger.engine.connect() as connection:
+        steps = " ".join(str(row[3]) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}"))
+    assert "messages_by_umid" in steps

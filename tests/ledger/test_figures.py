@@ -17,7 +17,6 @@ from runner.ledger.figures import (
     delivery_of,
     figures_of,
     newest_event,
-    opted_out,
     outcomes_of,
 )
 from runner.models import Event, EventKind
@@ -137,13 +136,6 @@ def test_claims_of_late(filled: Filled) -> None:
     filled.messages(run, 3, claimed_at=100)
     filled.messages(run, 2, status="sending", claimed_at=200)
     assert ({"accepted": 3, "sending": 2}, [0, 2, 5]) == counts_and_claims(filled.ledger, run, [201, 200, 100])
-
-
-def test_who_opted_out(filled: Filled) -> None:
-    assert 0 == opted_out(filled.ledger)
-    filled.opt_out("+12025550101", "+12025550102")
-    filled.opt_out("+12025550103", is_out=False)
-    assert 2 == opted_out(filled.ledger)
 
 
 def test_the_newest_event(filled: Filled) -> None:
