@@ -231,8 +231,8 @@ def _refuse_purged(run: Run) -> None:
     at = purged_at(run.ledger, run.previous.id) if run.previous else None
     if at is not None:
         raise InputError.of(
-            f"{run.name}/{run.run} was purged on {(iso(at) or '')[:10]}: its numbers and texts are gone",
-            "begin another run with --run ID",
+            f"{run.name}/{run.run} was purged on {(iso(at) or '')[:10]}, so it can't be sent any more",
+            "begin another run with --run ID; should the purge have been killed, `campaign purge` again finishes it",
         )
 
 

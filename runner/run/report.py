@@ -149,6 +149,8 @@ def _unsent(record: RunRecord) -> Unsent:
     """Why the messages without a row in the ledger were not sent."""
     if record.stop_reason is None:
         return Unsent(OutcomeReason.NOT_REACHED, "the run did not come to it")
+    if record.stop_reason == OutcomeReason.OPTED_OUT:  # the run's words count them all; a row is one person
+        return Unsent(OutcomeReason.OPTED_OUT, "opted out before the message's turn")
     return Unsent(OutcomeReason(record.stop_reason), record.stop_detail or "")
 
 
