@@ -110,7 +110,7 @@ def _what_came_back(tally: "Tally") -> Iterator[tuple[str, str, str]]:
     """What receipts, the provider's log and the user have told of accepted messages since."""
     if tally.by_delivery:
         told = tally.by_delivery.total()
-        yield "receipts", f"{told:,}", parts(tally.by_delivery.most_common())
+        yield "delivery", f"{told:,}", parts(tally.by_delivery.most_common())
     for code, count in tally.by_delivery_error.most_common(MOST_CODES):
         yield f"  error {code}", f"{count:,}", code_of(code).words
     for currency, amount in sorted(tally.billed.items()):

@@ -12,7 +12,7 @@ from sqlalchemy import ScalarSelect, bindparam, delete, func, select, update
 
 from runner.errors import LedgerError
 from runner.ledger.ledger import Ledger, ledger_errors
-from runner.ledger.tables import messages
+from runner.ledger.tables import messages, runs
 from runner.models import OutcomeReason, Status
 
 
@@ -105,6 +105,9 @@ def apply(ledger: Ledger, run_id: int, *, found: Mapping[str, LogEntry], not_rec
             bound = [{"of_run": run_id, **row} for row in rows]
             if connection.execute(statement, bound).rowcount != len(rows):
                 raise LedgerError("the ledger changed while it was reconciled; nothing was changed, run it again")
+        if released:
+            # A run that only opt-outs had ended has something to send again.
+            connection.execute(_REOPEN, {"of_run": run_id})
 
 
 _IS_UNKNOWN = (
@@ -126,3 +129,8 @@ _ACCEPT = (
     )
 )
 _RELEASE = delete(messages).where(*_IS_UNKNOWN)
+_REOPEN = (
+    update(runs)
+    .where(runs.c.id == bindparam("of_run"), runs.c.stop_reason == OutcomeReason.OPTED_OUT.value)
+    .values(stop_reason=None, stop_detail=None)
+)

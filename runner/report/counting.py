@@ -1,7 +1,6 @@
 """Counting the rows of a results file part by part, so that memory doesn't grow with the file.
 
-Polars reads far ahead of what it groups: a page of ten million rows took 910 MB when they were read at once; in parts
-it takes 280, of which drawing charts takes 240.
+Polars reads far ahead of what it groups: a page of ten million rows read at once takes several times the memory.
 """
 
 from collections.abc import Callable, Sequence

@@ -25,7 +25,7 @@ def drawn(chart: "alt.TopLevelMixin", name: str, *, title: str, words: str, widt
     """The chart as `<svg>`, one for each of `widths` (CSS pixels, by the class that it gets), which say in `words` what
     they show. `name` is an id, once in a page.
     """
-    # A test has Altair check what it made; here that would take half of the time.
+    # A test has Altair check what it made; here that would only cost time, once for every run.
     spec = {**chart.to_dict(validate=False), "config": _config()}
     return [_drawn(_widened(spec, width), f"{name}-{kind}", kind, title, words) for kind, width in widths.items()]
 

@@ -51,5 +51,5 @@ def table(name: str, caption: str, columns: Sequence[Column], rows: Sequence[Seq
 
 
 def _plain(found: re.Match[str]) -> str:
-    """Of Great Tables' classes only the one that the page's own style sheet knows: nine kilobytes less a table."""
+    """Of Great Tables' classes only the one that the page's own style sheet knows; others come with each."""
     return ' class="number"' if "gt_right" in found[1] else ""

@@ -3,8 +3,7 @@
 import asyncio
 import contextlib
 import random
-import signal
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -14,7 +13,7 @@ from runner.errors import InputError
 from runner.models import Rate
 from runner.provider.afterwards import Afterwards, Ended
 from runner.run.account import Account
-from runner.run.signals import told_of_signals
+from runner.run.signals import stopping_on_signals
 
 SETTLE_EVERY_S = 0.25
 """How long an answer may wait for company before it is written; losing it costs a request that does no harm."""
@@ -92,7 +91,7 @@ async def _work_off(
         )
         looking = asyncio.ensure_future(look_after())
         looking.add_done_callback(lambda _: errands.stop("the ledger could not be written"))
-        with _stopping_on_signals(errands) as signals:
+        with stopping_on_signals(errands.stop, errands.abandon) as signals:
             try:
                 words = await errands.run(things)
             finally:
@@ -115,19 +114,3 @@ class _Settling(Generic[R]):
         some = self._records.copy()
         await asyncio.to_thread(self._write, some)
         del self._records[: len(some)]
-
-
-@contextlib.contextmanager
-def _stopping_on_signals(errands: Errands[T]) -> Iterator[list[int]]:
-    """The first signal stops gently; the second stops waiting for answers. Yields those that came."""
-    seen: list[int] = []
-
-    def on_signal(number: int) -> None:
-        seen.append(number)
-        if len(seen) == 1:
-            errands.stop(f"stopped by {'Ctrl-C' if number == signal.SIGINT else signal.Signals(number).name}")
-        else:
-            errands.abandon()
-
-    with told_of_signals(on_signal):
-        yield seen

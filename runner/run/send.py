@@ -3,9 +3,8 @@
 import asyncio
 import contextlib
 import random
-import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -31,7 +30,7 @@ from runner.run.job import Run
 from runner.run.loops import loop_factory
 from runner.run.options import send_options
 from runner.run.rules import cooldown_of
-from runner.run.signals import told_of_signals
+from runner.run.signals import stopping_on_signals
 from runner.run.times import now_us
 
 
@@ -103,6 +102,9 @@ async def _send(
     def on_ledger_failure(error: LedgerError) -> None:
         dispatcher.stop(Stop(OutcomeReason.INTERRUPTED, str(error)))
 
+    def on_signal(words: str) -> None:
+        dispatcher.stop(Stop(OutcomeReason.INTERRUPTED, words))
+
     def on_rest(words: str | None) -> None:
         with contextlib.suppress(LedgerError):  # only for those who look; a claim would say that the ledger failed
             run.ledger.note_waiting(record.id, words)
@@ -138,7 +140,7 @@ async def _send(
         )
         showing = asyncio.ensure_future(show())
         try:
-            with _stopping_on_signals(dispatcher):
+            with stopping_on_signals(on_signal, dispatcher.abandon):
                 return await dispatcher.run(lambda: _left(run, record))
         finally:
             showing.cancel()
@@ -165,20 +167,3 @@ async def _left(run: Run, record: RunRecord) -> AsyncIterator[Message]:
     while (batch := await asyncio.to_thread(next_batch)) is not None:
         for message in batch:
             yield message
-
-
-@contextlib.contextmanager
-def _stopping_on_signals(dispatcher: Dispatcher) -> Iterator[None]:
-    """The first signal stops gently; the second stops waiting for answers."""
-    seen: list[int] = []
-
-    def on_signal(number: int) -> None:
-        seen.append(number)
-        if len(seen) == 1:
-            name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
-            dispatcher.stop(Stop(OutcomeReason.INTERRUPTED, f"stopped by {name}"))
-        else:
-            dispatcher.abandon()
-
-    with told_of_signals(on_signal):
-        yield

@@ -30,3 +30,22 @@ def told_of_signals(handle: Callable[[int], object]) -> Iterator[None]:
             if sys.platform != "win32":
                 loop.remove_signal_handler(number)
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def stopping_on_signals(stop: Callable[[str], object], abandon: Callable[[], object]) -> Iterator[list[int]]:
+    """The first signal stops gently, and `stop` is told by which; the second one `abandon`s what is in flight.
+
+    Yields the signals that came.
+    """
+    seen: list[int] = []
+
+    def on_signal(number: int) -> None:
+        seen.append(number)
+        if len(seen) == 1:
+            stop(f"stopped by {'Ctrl-C' if number == signal.SIGINT else signal.Signals(number).name}")
+        else:
+            abandon()
+
+    with told_of_signals(on_signal):
+        yield seen
