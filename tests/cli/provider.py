@@ -9,9 +9,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import orjson
 from aiohttp import web
@@ -117,18 +117,35 @@ class Provider:
         return runner
 
 
+class Startable(Protocol):
+    """A server that runs on an event loop of its own."""
+
+    _loop: asyncio.AbstractEventLoop
+
+    async def _start(self) -> web.AppRunner: ...
+
+    def release(self) -> None: ...
+
+
+S = TypeVar("S", bound=Startable)
+
+
 @contextmanager
-def serving() -> Iterator[Provider]:
-    provider = Provider()
-    loop = provider._loop
+def in_a_thread(server: S) -> Iterator[S]:
+    """Run a server beside the test."""
+    loop = server._loop
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    runner = asyncio.run_coroutine_threadsafe(provider._start(), loop).result(DEADLINE_S)
+    runner = asyncio.run_coroutine_threadsafe(server._start(), loop).result(DEADLINE_S)
     try:
-        yield provider
+        yield server
     finally:
-        provider.release()
+        server.release()
         asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(DEADLINE_S)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(DEADLINE_S)
         loop.close()
+
+
+def serving() -> AbstractContextManager[Provider]:
+    return in_a_thread(Provider())

@@ -3,8 +3,8 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from sqlalchemy import insert
 from runner.ledger.ledger import RunRecord, open_ledger
 from runner.ledger.tables import messages
 from runner.plan.identity import MessageIds
+from tests.cli.provider import in_a_thread
 
 DEADLINE_S = 20.0
 NAME, RUN = "welcome", "main"
@@ -142,18 +143,5 @@ class Provider:
         return runner
 
 
-@contextmanager
-def listening() -> Iterator[Provider]:
-    provider = Provider()
-    loop = provider._loop
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    runner = asyncio.run_coroutine_threadsafe(provider._start(), loop).result(DEADLINE_S)
-    try:
-        yield provider
-    finally:
-        provider.release()
-        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(DEADLINE_S)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(DEADLINE_S)
-        loop.close()
+def listening() -> AbstractContextManager[Provider]:
+    return in_a_thread(Provider())
