@@ -38,7 +38,7 @@ COST_PATTERN: Final = r"^[0-9]{1,12}(\.[0-9]{1,6})? [A-Z]{3}$"
 UUID_PATTERN: Final = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 
 RESERVED_RUN: Final = "sandbox"
-MAX_PER_SECOND: Final = 5000
+MAX_PER_SECOND: Final = 20_000
 MAX_SEGMENTS: Final = 10
 
 

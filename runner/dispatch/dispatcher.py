@@ -206,8 +206,11 @@ class Dispatcher:
         assert task is not None
         self._interrupt = task.cancel
         try:
-            async with asyncio.timeout(at_most_s):
+            if at_most_s is None:
                 await waiting
+            else:
+                async with asyncio.timeout(at_most_s):
+                    await waiting
         except TimeoutError:
             return False
         except asyncio.CancelledError:

@@ -47,6 +47,7 @@ class Fuses:
         self._ignored = frozenset(ignored)
         self._in_a_row = 0
         self._recent: deque[bool] = deque(maxlen=RECENT)
+        self._recent_unknown = 0
         self._settled = 0
         self._rejected = 0
         self._examples: dict[Status, deque[str]] = {
@@ -57,6 +58,7 @@ class Fuses:
         """Note an outcome that is settled for good. Returns the fuse that it trips."""
         unknown = outcome.status is Status.UNKNOWN
         self._in_a_row = self._in_a_row + 1 if unknown else 0
+        self._recent_unknown += unknown - (self._recent[0] if len(self._recent) == RECENT else 0)
         self._recent.append(unknown)
         self._settled += 1
         self._rejected += outcome.status is Status.REJECTED
@@ -64,11 +66,12 @@ class Fuses:
             code = f" {outcome.error_code}" if outcome.error_code else ""
             words = f" ({outcome.detail})" if outcome.detail else ""
             self._examples[outcome.status].append(f"row {message.row}: {outcome.reason.value}{code}{words}")
-        return self._blown()
+        # An accepted message trips nothing by itself, though a share may be too large once it is one of enough.
+        return self._blown() if self._recent_unknown or self._rejected else None
 
     def _blown(self) -> Blown | None:
         limits = self._limits
-        unknown, recent = sum(self._recent), len(self._recent)
+        unknown, recent = self._recent_unknown, len(self._recent)
         checks = (
             (
                 FuseName.UNKNOWN_IN_A_ROW,

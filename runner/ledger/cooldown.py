@@ -6,14 +6,13 @@ message has before its request leaves.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from sqlalchemy import Connection, func, select, text
 
 from runner.ledger.ledger import IDS_AT_A_TIME, Ledger, ledger_errors
 from runner.ledger.statements import settle
 from runner.ledger.tables import SENDING, messages
-from runner.models import Cooldown, Outcome, OutcomeReason, Status
+from runner.models import Cooldown, Message, Outcome, OutcomeReason, Status
 
 _MAY_HAVE_REACHED = (SENDING, Status.ACCEPTED.value, Status.UNKNOWN.value)
 _TOO_MUCH = Outcome(Status.UNSENT, OutcomeReason.COOLDOWN)
@@ -38,20 +37,22 @@ def recent(ledger: Ledger, destinations: Sequence[str], *, since: int) -> Mappin
 
 
 def refuse_excess(
-    connection: Connection, run_id: int, claims: Sequence[Mapping[str, Any]], cooldown: Cooldown
+    connection: Connection, run_id: int, claimed: Sequence[Message], cooldown: Cooldown, now: int
 ) -> frozenset[str]:
-    """Take back those of these claims, just inserted, by which a number would get too much; returns their message ids.
+    """Take back those of these messages, just claimed at `now`, by which a number would get too much.
+
+    Returns their message ids.
 
     Insert first, then look: the insert holds the database's write lock, so that of two runs that claim a message to
     one number at the same moment, the second sees the first.
     """
-    since = claims[0]["claimed_at"] - cooldown.per_s * 1_000_000
-    counts = Counter(_counts(connection, [claim["destination"] for claim in claims], since))
+    since = now - cooldown.per_s * 1_000_000
+    counts = Counter(_counts(connection, [message.destination for message in claimed], since))
     refused: list[str] = []
-    for claim in reversed(claims):  # the first in the file goes first
-        if counts[claim["destination"]] > cooldown.messages:
-            counts[claim["destination"]] -= 1
-            refused.append(claim["message_id"])
+    for message in reversed(claimed):  # the first in the file goes first
+        if counts[message.destination] > cooldown.messages:
+            counts[message.destination] -= 1
+            refused.append(message.message_id)
     if refused:
         settle(connection, run_id, [(message_id, _TOO_MUCH) for message_id in refused])
     return frozenset(refused)

@@ -4,7 +4,7 @@ Nothing is ever deleted here: who takes an opt-out back stands in the table too,
 START may come in any order, twice, or days late, and the newest of them counts.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, update
@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, selec
 from runner.ledger.ledger import IDS_AT_A_TIME, Ledger, ledger_errors
 from runner.ledger.statements import settle
 from runner.ledger.tables import optouts
-from runner.models import OptOut, OptOutSource, Outcome, OutcomeReason, Status
+from runner.models import Message, OptOut, OptOutSource, Outcome, OutcomeReason, Status
 
 _COLUMNS = [optouts.c[name] for name in OptOut.__slots__]
 _IS_OUT = optouts.c.is_out.is_(True)
@@ -98,19 +98,19 @@ def every(ledger: Ledger) -> Iterator[OptOut]:
         after = found[-1].destination
 
 
-def refuse_opted_out(connection: Connection, claims: Sequence[Mapping[str, Any]]) -> frozenset[str]:
-    """Take back those of these claims, just inserted, whose numbers are out; returns their message ids.
+def refuse_opted_out(connection: Connection, run_id: int, claimed: Sequence[Message]) -> frozenset[str]:
+    """Take back those of these messages, just claimed, whose numbers are out; returns their message ids.
 
     Insert first, then look, as the cooldown does: so that the look sees every opt-out that was written before the
     claim.
     """
     if connection.execute(_ANYBODY).first() is None:
         return frozenset()
-    wanted = {claim["destination"] for claim in claims}
+    wanted = {message.destination for message in claimed}
     out = set(connection.scalars(_THOSE_OUT, {"destinations": list(wanted)}))
-    refused = [claim["message_id"] for claim in claims if claim["destination"] in out] if out else []
+    refused = [message.message_id for message in claimed if message.destination in out] if out else []
     if refused:
-        settle(connection, claims[0]["run_id"], [(message_id, _OUT) for message_id in refused])
+        settle(connection, run_id, [(message_id, _OUT) for message_id in refused])
     return frozenset(refused)
 
 

@@ -28,10 +28,13 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 2
+from runner.ledger.words import Words
+
+SCHEMA_VERSION = 3
 """Raised with every change of the tables. A ledger with a newer one is refused, because its promises aren't known.
 
-1: meta, runs, messages. 2: receipts, optouts, feedback, cancellations, events.
+1: meta, runs, messages. 2: receipts, optouts, feedback, cancellations, events. 3: a sign for the usual words in
+messages.detail.
 """
 
 SENDING = "sending"
@@ -80,7 +83,7 @@ messages = Table(
     Column("segments", Integer, nullable=False),
     Column("status", String(10), nullable=False),
     Column("reason", String(32)),
-    Column("detail", String),
+    Column("detail", Words),
     Column("attempts", Integer, nullable=False),
     Column("claimed_at", BigInteger, nullable=False),
     Column("sent_at", BigInteger),

@@ -18,10 +18,10 @@ from yarl import URL
 
 from runner.models import Conversion, OutcomeReason
 from runner.provider.answer import retry_after_s
-from runner.provider.client import CONNECT_TIMEOUT_S, header_safe, tls_context
 from runner.provider.codes import ADVICE, FATAL, FATAL_STATUS
 from runner.provider.endpoint import Endpoint
-from runner.provider.reading import Reply, in_words
+from runner.provider.reach import CONNECT_TIMEOUT_S, header_safe, in_words, tls_context
+from runner.provider.reading import Reply
 
 ANSWER_TIMEOUT_S = 30.0
 MAX_ANSWER_BYTES = 64 * 1024

@@ -26,7 +26,7 @@ def classify(
 ) -> Outcome:
     """What the answer `status`, `headers`, `body` says about the message `message_id`.
 
-    `headers` looks names up without regard to case; `now` is aware and only serves a Retry-After that is a date. An
+    `headers` are by lower-case names; `now` is aware and only serves a Retry-After that is a date. An
     answer may quote the request's headers, and its words end in the ledger and the report: `secret` is cut out of them.
     """
     words = _Words(secret)
@@ -47,7 +47,7 @@ def classify(
     fatal = FATAL.get(code) if code is not None else None
     fatal = fatal or FATAL_STATUS.get(status)
     if status == 429:
-        seconds = retry_after_s(headers.get("Retry-After"), now)
+        seconds = retry_after_s(headers.get("retry-after"), now)
         return Outcome(Status.UNSENT, OutcomeReason.THROTTLED, then=Then.PAUSE, retry_after_s=seconds, **facts)
     if fatal:
         return Outcome(Status.UNSENT, fatal, then=Then.STOP, **facts)
@@ -55,7 +55,7 @@ def classify(
         reason = REJECTIONS.get(code, OutcomeReason.BAD_REQUEST) if code is not None else OutcomeReason.BAD_REQUEST
         return Outcome(Status.REJECTED, reason, **facts)
     if status in _REDIRECTS:
-        facts["detail"] = f"redirected to {words.text(headers.get('Location')) or 'nowhere'}"
+        facts["detail"] = f"redirected to {words.text(headers.get('location')) or 'nowhere'}"
         return Outcome(Status.UNSENT, OutcomeReason.UNEXPECTED_ANSWER, then=Then.STOP, **facts)
     if 400 <= status < 500 and status != 408:
         return Outcome(Status.UNSENT, OutcomeReason.UNEXPECTED_ANSWER, then=Then.STOP, **facts)

@@ -22,7 +22,8 @@ from yarl import URL
 
 from runner.errors import StoppedError
 from runner.provider.endpoint import Endpoint, is_safe
-from runner.provider.reading import Reader, UnreachableError, in_words
+from runner.provider.reach import in_words
+from runner.provider.reading import Reader, UnreachableError
 
 __all__ = ["Job", "JobStatus", "LogExports", "UnreachableError"]
 

@@ -14,8 +14,8 @@ import orjson
 
 from runner.errors import StoppedError
 from runner.models import OutcomeReason
-from runner.provider.client import CONNECT_TIMEOUT_S, header_safe, tls_context
 from runner.provider.codes import ADVICE, FATAL, FATAL_STATUS
+from runner.provider.reach import CONNECT_TIMEOUT_S, header_safe, in_words, tls_context
 
 READ_TIMEOUT_S = 60.0
 """Without a byte."""
@@ -133,11 +133,6 @@ class Reader:
                     f"the provider's answer to the {self._subject} has no end; it can't be the SMS API's"
                 )
         return bytes(content)
-
-
-def in_words(error: Exception) -> str:
-    """A library's error on one line."""
-    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def _retry_after(reply: Reply) -> str:

@@ -9,7 +9,6 @@ import contextlib
 import itertools
 import secrets
 import time
-from base64 import b32encode
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 from runner.dispatch.pace import Pace
 from runner.errors import InputError, Problem
 from runner.models import Message, Outcome, OutcomeReason, Rate, Row, SendOptions, Status, Text, Then
-from runner.plan.identity import TOKEN_BYTES
+from runner.plan.identity import TOKEN_BYTES, token
 from runner.plan.inputs import Inputs
 from runner.provider.client import Client, HeldBackError
 from runner.provider.payload import PayloadBuilder
@@ -35,7 +34,7 @@ MAX_MESSAGES = 50
 
 def trial_id(name: str) -> str:
     """A clientMessageId that no run can have: neither a campaign's name nor a run's id holds a colon."""
-    return f"{name}:test:{b32encode(secrets.token_bytes(TOKEN_BYTES)).decode().lower()}"
+    return f"{name}:test:{token(secrets.token_bytes(TOKEN_BYTES))}"
 
 
 def trial_messages(inputs: Inputs, to: Sequence[str], rows: Sequence[int]) -> list[Message]:

@@ -5,7 +5,6 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from runner.dispatch.dispatcher import Dispatcher
 from runner.dispatch.pace import Pace
@@ -155,9 +154,9 @@ class Stage:
 class _Timeless(LedgerWriter):
     """The virtual clock stands still while the ledger is written."""
 
-    async def _submit(self, rows: list[dict[str, Any]]) -> Refused:
+    async def _submit(self, claims: Sequence[Claim]) -> Refused:
         with virtual.outside():
-            return await super()._submit(rows)
+            return await super()._submit(claims)
 
 
 def at(moment: str) -> float:

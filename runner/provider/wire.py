@@ -1,0 +1,287 @@
+"""HTTP/1.1 to one host: connections that each carry one request at a time, and nothing that sending doesn't need.
+
+A request leaves with one call that doesn't wait, `Connection.exchange`, so that whoever makes it knows exactly from
+when on bytes may have left. Nothing is ever sent twice here, no redirect is followed, and an answer's bytes are taken
+as they come: no compression is asked for. The parsing is llhttp's (httptools), the race between a host's addresses
+aiohappyeyeballs'. aiohttp does all that too, for three times the work per request (docs/performance.md).
+"""
+
+import asyncio
+import ssl
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from socket import SOCK_STREAM
+from typing import Any, Final, cast
+from urllib.parse import urlsplit
+
+import aiohappyeyeballs
+import httptools
+
+from runner.provider.reach import CONNECT_TIMEOUT_S
+
+MAX_ANSWER_BYTES = 64 * 1024
+"""The real answers have under 1 kB."""
+
+IDLE_S = 4.0
+"""An idle connection is not used after that. Servers close theirs after 5 s and more, and a request that leaves in the
+moment in which the other side closes is `unknown`; a new connection costs a tenth of a second."""
+
+MOST_OPENING = 32
+"""Connections that are opened at a time. Each costs a TLS handshake, and a start would else open hundreds at once,
+which slow each other down; whichever is free first takes the request that waits longest."""
+
+NAME_S = 10.0
+"""How long an address is remembered."""
+
+HAPPY_EYEBALLS_DELAY_S = 0.25  # RFC 8305, 5
+
+
+class NotHttpError(Exception):
+    """What came back is no HTTP answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer; `headers` by lower-case names, `body` cut at `MAX_ANSWER_BYTES`."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Connection(asyncio.Protocol):
+    """One connection. `exchange` needs one that `is_open` and carries nothing; `Wire.connection` gives such."""
+
+    def __init__(self, wire: "Wire") -> None:
+        self._wire = wire
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport
+        self._answer: asyncio.Future[Answer] | None = None
+        self.is_open = False
+        self.idle_since = 0.0
+
+    def exchange(self, request: bytes) -> asyncio.Future[Answer]:
+        """Send a whole request; some of it may have left when this returns.
+
+        The future fails with NotHttpError or OSError when there is no answer. The connection goes back to its wire with
+        the answer, if it can carry another request.
+        """
+        assert self.is_open
+        assert self._answer is None
+        self._parser: Any = httptools.HttpResponseParser(self)
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._body = b""
+        self._status = 0
+        self._ends_with_connection = self._is_whole = self._is_cut = self._stays_open = False
+        self._answer = answer = self._loop.create_future()
+        self._transport.write(request)
+        return answer
+
+    def abort(self, error: Exception | None = None) -> None:
+        """Close at once; an answer that is still waited for fails with `error`."""
+        self.is_open = False
+        self._transport.abort()
+        self._fail(error or ConnectionAbortedError("the connection was closed"))
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's are none by their class
+        self.is_open = True
+
+    def data_received(self, data: bytes) -> None:
+        if self._answer is None:
+            self.abort()  # said without being asked: what comes next would be taken for the answer
+            return
+        trouble = None
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            trouble = NotHttpError(" ".join(str(error).split()))
+        if self._is_whole or self._is_cut:
+            self._deliver(reusable=self._stays_open and trouble is None)
+        elif trouble:
+            self.abort(trouble)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.is_open = False
+        self._wire.forget(self)
+        if self._answer is not None and self._ends_with_connection and error is None:
+            self._deliver(reusable=False)
+        else:
+            self._fail(error or ConnectionResetError("the connection was closed without a whole answer"))
+
+    # What the parser calls. After a whole answer, nothing that follows counts.
+
+    def on_message_begin(self) -> None:
+        if self._is_whole:
+            self._stays_open = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._is_whole:
+            self._headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        if self._is_whole:
+            return
+        self._status = self._parser.get_status_code()
+        names = {name.lower() for name, _ in self._headers}
+        self._ends_with_connection = not names & {b"content-length", b"transfer-encoding"}
+
+    def on_body(self, data: bytes) -> None:
+        if not self._is_whole:
+            self._body += data
+        self._is_cut = len(self._body) > MAX_ANSWER_BYTES
+
+    def on_message_complete(self) -> None:
+        if self._is_whole:
+            return
+        if self._status >= 200:
+            self._is_whole = True
+            self._stays_open = self._parser.should_keep_alive()  # it knows only now
+        else:
+            self._headers.clear()  # "100 Continue" and its like: the answer is still to come
+
+    def _deliver(self, *, reusable: bool) -> None:
+        answer, self._answer = self._answer, None
+        assert answer is not None
+        if not answer.done():
+            headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self._headers}
+            answer.set_result(Answer(self._status, headers, self._body[:MAX_ANSWER_BYTES]))
+        if reusable:
+            self._wire.release(self)
+        else:
+            self.abort()
+
+    def _fail(self, error: Exception) -> None:
+        answer, self._answer = self._answer, None
+        if answer is not None and not answer.done():
+            answer.set_exception(error)
+
+
+class Wire:
+    """The connections to one host. Made and used in one event loop; `close` it.
+
+    :param url: of the host; its path doesn't matter.
+    :param limit: the most connections at a time.
+    """
+
+    def __init__(self, url: str, *, tls: ssl.SSLContext | None, limit: int) -> None:
+        parts = urlsplit(url)
+        assert parts.hostname
+        self._host: Final = parts.hostname
+        self._port: Final = parts.port or (443 if tls else 80)
+        self._tls = tls
+        self._limit = limit
+        self._loop = asyncio.get_running_loop()
+        self._all: set[Connection] = set()
+        self._idle: list[Connection] = []  # the newest last: it is the one that is least likely to be closed
+        self._waiting: deque[asyncio.Future[Connection]] = deque()
+        self._opening: set[asyncio.Task[None]] = set()
+        self._addresses: list[Any] = []
+        self._addresses_until = 0.0
+
+    def idle(self) -> Connection | None:
+        """A connection that is ready at this moment, if there is one."""
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_open and self._loop.time() - connection.idle_since < IDLE_S:
+                return connection
+            if connection.is_open:
+                connection.abort()
+        return None
+
+    async def connection(self) -> Connection:
+        """A connection that carries nothing. Give it back by `release`, or let an exchange do that.
+
+        Raises OSError when none can be opened, also for what TLS or the look-up of the name has against it.
+        """
+        if connection := self.idle():
+            return connection
+        turn: asyncio.Future[Connection] = self._loop.create_future()
+        self._waiting.append(turn)
+        self._open_more()
+        try:
+            return await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled() and not turn.exception():
+                self.release(turn.result())
+            raise
+
+    def release(self, connection: Connection) -> None:
+        """It carries nothing any more: whoever waits longest gets it."""
+        if not connection.is_open:
+            return
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(connection)
+                return
+        connection.idle_since = self._loop.time()
+        self._idle.append(connection)
+
+    def forget(self, connection: Connection) -> None:
+        """It is closed."""
+        self._all.discard(connection)
+        self._open_more()
+
+    async def close(self) -> None:
+        """Close all connections; what is in flight fails."""
+        self._waiting.clear()
+        for opening in self._opening:
+            opening.cancel()
+        for connection in self._all.copy():
+            connection.abort()
+        await asyncio.gather(*self._opening, return_exceptions=True)
+
+    def _open_more(self) -> None:
+        """As many as there are requests that wait, and no more at a time than is good."""
+        while self._waiting and self._waiting[0].done():
+            self._waiting.popleft()
+        most = min(len(self._waiting), MOST_OPENING, self._limit - len(self._all))
+        while len(self._opening) < most:
+            opening = self._loop.create_task(self._open())
+            self._opening.add(opening)
+            opening.add_done_callback(self._opened)
+
+    def _opened(self, opening: asyncio.Task[None]) -> None:
+        self._opening.discard(opening)
+        self._open_more()
+
+    async def _open(self) -> None:
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                _, connection = await self._connect(lambda: Connection(self))
+        except TimeoutError:
+            self._none_comes(TimeoutError(f"no connection to {self._host} within {CONNECT_TIMEOUT_S:g} s"))
+        except Exception as error:  # an OSError (ssl.SSLError and socket.gaierror are such), or a bug
+            self._none_comes(error)
+        else:
+            if connection.is_open:
+                self._all.add(connection)
+                self.release(connection)
+            else:
+                self._none_comes(ConnectionResetError("the connection was closed as soon as it stood"))
+
+    def _none_comes(self, error: Exception) -> None:
+        """A connection that can't be opened stands for all that are waited for: they would only wait for the same."""
+        self._addresses_until = 0.0
+        waiting, self._waiting = self._waiting, deque()
+        for turn in waiting:
+            if not turn.done():
+                turn.set_exception(error)
+
+    async def _connect(self, protocol: Callable[[], Connection]) -> tuple[asyncio.Transport, Connection]:
+        if self._loop.time() >= self._addresses_until:
+            found = await self._loop.getaddrinfo(self._host, self._port, type=SOCK_STREAM)
+            self._addresses, self._addresses_until = found, self._loop.time() + NAME_S
+        socket = await aiohappyeyeballs.start_connection(
+            self._addresses, happy_eyeballs_delay=HAPPY_EYEBALLS_DELAY_S, interleave=1, loop=self._loop
+        )
+        try:
+            name = self._host if self._tls else None
+            return await self._loop.create_connection(protocol, sock=socket, ssl=self._tls, server_hostname=name)
+        except BaseException:
+            socket.close()
+            raise

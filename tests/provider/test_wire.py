@@ -1,0 +1,233 @@
+"""The connections that sending uses, against real sockets: which of them is used, and when an answer is one."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from runner.provider import wire as wire_module
+from runner.provider.wire import MAX_ANSWER_BYTES, MOST_OPENING, Answer, Connection, NotHttpError, Wire
+
+REQUEST = b"POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n"
+YES = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+OK = Answer(200, {"content-length": "2"}, b"ok")
+
+
+class Server:
+    """Answers each request with what `script` says for its number; b"" closes the connection instead."""
+
+    def __init__(self, script: Callable[[int], bytes]) -> None:
+        self.script = script
+        self.requests = 0
+        self.connections: list[asyncio.StreamWriter] = []
+        self.port = 0
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections.append(writer)
+        try:
+            while await reader.readuntil(b"\r\n\r\n"):
+                answer = self.script(self.requests)
+                self.requests += 1
+                if not answer:
+                    return
+                writer.write(answer)
+                if answer.endswith(b"\n\nend"):  # it has no length: it ends with the connection
+                    return
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def wired(script: Callable[[int], bytes] = lambda _: YES, limit: int = 4) -> AsyncIterator[tuple[Wire, Server]]:
+    server = Server(script)
+    listener = await asyncio.start_server(server.handle, "127.0.0.1", 0)
+    server.port = listener.sockets[0].getsockname()[1]
+    wire = Wire(f"http://127.0.0.1:{server.port}", tls=None, limit=limit)
+    async with listener:
+        try:
+            yield wire, server
+        finally:
+            await wire.close()
+
+
+async def ask(wire: Wire) -> Answer:
+    return await (await wire.connection()).exchange(REQUEST)
+
+
+async def closed(connection: Connection) -> None:
+    async with asyncio.timeout(10):
+        while connection.is_open:  # noqa: ASYNC110 (it tells nobody)
+            await asyncio.sleep(0)
+
+
+def test_a_connection_is_used_again() -> None:
+    async def scenario() -> None:
+        async with wired() as (wire, server):
+            assert [OK] * 3 == [await ask(wire) for _ in range(3)]
+            assert (3, 1) == (server.requests, len(server.connections))
+
+    asyncio.run(scenario())
+
+
+def test_who_waits_longest_gets_the_connection_that_is_free_first() -> None:
+    async def scenario() -> None:
+        async with wired(limit=1) as (wire, server):
+            order: list[int] = []
+
+            async def one(number: int) -> None:
+                await ask(wire)
+                order.append(number)
+
+            await asyncio.gather(*(one(number) for number in range(5)))
+            assert (list(range(5)), 1) == (order, len(server.connections))
+
+    asyncio.run(scenario())
+
+
+def test_a_start_opens_few_at_a_time() -> None:
+    async def scenario() -> None:
+        async with wired(limit=800) as (wire, server):
+            opening = 0
+
+            async def one() -> None:
+                nonlocal opening
+                connection = await wire.connection()
+                opening = max(opening, len(wire._opening))
+                await connection.exchange(REQUEST)
+
+            await asyncio.gather(*(one() for _ in range(400)))
+            assert 400 == server.requests
+            assert 0 < opening <= MOST_OPENING
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        pytest.param(b"HTTP/1.1 100 Continue\r\n\r\n" + YES, OK, id="after a hint that it is coming"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\no\r\n1\r\nk\r\n0\r\n\r\n",
+            Answer(200, {"transfer-encoding": "chunked"}, b"ok"),
+            id="in chunks",
+        ),
+        pytest.param(b"HTTP/1.1 200 OK\r\n\r\nok\n\nend", Answer(200, {}, b"ok\n\nend"), id="to the connection's end"),
+        pytest.param(b"HTTP/1.1 204 No Content\r\n\r\n", Answer(204, {}, b""), id="without a body"),
+    ],
+)
+def test_an_answer_however_it_comes(answer: bytes, expected: Answer) -> None:
+    async def scenario() -> None:
+        async with wired(lambda _: answer) as (wire, _):
+            assert expected == await ask(wire)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("answer", "body"),
+    [
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok", b"ok", id="it says so"),
+        pytest.param(YES + YES, b"ok", id="it says more than it was asked"),
+        pytest.param(YES + b"220 mail.example", b"ok", id="it goes on with something else"),
+        pytest.param(b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", b"ok", id="it is HTTP/1.0"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + b" " * (MAX_ANSWER_BYTES + 1),
+            b" " * MAX_ANSWER_BYTES,
+            id="it has no end",
+        ),
+    ],
+)
+def test_the_next_request_has_another_connection(answer: bytes, body: bytes) -> None:
+    async def scenario() -> None:
+        async with wired(lambda number: YES if number else answer) as (wire, server):
+            first = await ask(wire)
+            assert (200, body) == (first.status, first.body)
+            assert OK == await ask(wire)
+            assert 2 == len(server.connections)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (b"", ConnectionResetError),
+        (b"220 mail.example ESMTP\r\n", NotHttpError),
+        (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n", NotHttpError),
+    ],
+)
+def test_what_is_no_answer(answer: bytes, error: type[Exception]) -> None:
+    async def scenario() -> None:
+        async with wired(lambda _: answer) as (wire, _):
+            with pytest.raises(error):
+                await ask(wire)
+
+    asyncio.run(scenario())
+
+
+def test_what_comes_without_being_asked_for_is_never_an_answer() -> None:
+    async def scenario() -> None:
+        async with wired() as (wire, server):
+            connection = await wire.connection()
+            wire.release(connection)
+            server.connections[0].write(YES)  # such as a 408 to somebody who is slow
+            await closed(connection)
+            assert OK == await ask(wire)
+            assert 2 == len(server.connections)
+
+    asyncio.run(scenario())
+
+
+def test_an_idle_connection_is_not_used_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire_module, "IDLE_S", 0.0)
+
+    async def scenario() -> None:
+        async with wired() as (wire, server):
+            assert [OK, OK] == [await ask(wire), await ask(wire)]
+            assert 2 == len(server.connections)
+
+    asyncio.run(scenario())
+
+
+def test_a_connection_that_does_not_come_is_told_to_all_who_wait() -> None:
+    async def scenario() -> None:
+        async with wired(limit=800) as (_, server):
+            port = server.port
+        wire = Wire(f"http://127.0.0.1:{port}", tls=None, limit=800)
+        found = await asyncio.gather(*(wire.connection() for _ in range(100)), return_exceptions=True)
+        await wire.close()
+        assert {ConnectionRefusedError} == {type(error) for error in found}
+
+    asyncio.run(scenario())
+
+
+def test_a_connection_that_takes_too_long_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire_module, "CONNECT_TIMEOUT_S", 0.05)
+
+    async def scenario() -> None:
+        async with wired() as (_, server):  # which never speaks TLS
+            wire = Wire(f"https://127.0.0.1:{server.port}", tls=ssl.create_default_context(), limit=1)
+            with pytest.raises(TimeoutError, match=r"no connection to 127\.0\.0\.1 within 0\.05 s"):
+                await wire.connection()
+            await wire.close()
+
+    asyncio.run(scenario())
+
+
+def test_who_no_longer_waits_takes_no_connection() -> None:
+    async def scenario() -> None:
+        async with wired(limit=1) as (wire, server):
+            first = await wire.connection()
+            waiting = [asyncio.ensure_future(wire.connection()) for _ in range(3)]
+            await asyncio.sleep(0)
+            waiting[0].cancel()
+            wire.release(first)  # to the second
+            waiting[1].cancel()  # which has it already, and gives it to the third
+            assert first is await waiting[2]
+            assert 1 == len(server.connections)
+
+    asyncio.run(scenario())
