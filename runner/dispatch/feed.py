@@ -12,6 +12,7 @@ import time
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
+from runner.dispatch.frontier import Frontier
 from runner.dispatch.parts import Allowance, Gate, Source, Stop
 from runner.errors import LedgerError
 from runner.ledger.writer import Claim, LedgerWriter
@@ -60,6 +61,7 @@ class Feed:
         self._refill: asyncio.Task[list[Claim]] | None = None
         self._seen: deque[Claim] = deque()  # read, not claimed
         self._again: deque[Claim] = deque()  # came back unsent, to be claimed anew
+        self._frontier = Frontier()
         self._closed = False
         self._outside = 0
         self._never = 0
@@ -165,7 +167,9 @@ class Feed:
     async def _claim_group(self) -> list[Claim]:
         """Claim a group: what came back unsent first, then new messages. Empty when there are none."""
         while group := await self._candidates():
-            refused = await self._writer.claim(group)
+            for claim in group:
+                self._frontier.claim(claim.message.row)
+            refused = await self._writer.claim(group, frontier=self._frontier.row)
             self._claimed_at = self._wall()
             if not refused:
                 return group
@@ -210,8 +214,10 @@ class Feed:
             # Some that were passed over are open now, and come first in the file: the next pass begins with them.
             if message is None or (self.opening is not None and self.opening <= now):
                 await self._end_pass()
-            elif message.row not in self._refused and self._is_open(message, now):
-                return message
+            else:
+                self._frontier.read(message.row)
+                if message.row not in self._refused and self._is_open(message, now):
+                    return message
         return None
 
     def _is_open(self, message: Message, now: float) -> bool:
@@ -235,6 +241,7 @@ class Feed:
             await ended.aclose()  # it holds the plan's file open
 
     def _give_back(self, claim: Claim) -> None:
+        self._frontier.back(claim.message.row)
         if self._allowance:
             self._allowance.give_back(claim.message)
             self.refusal = None  # there may be room again

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import ScalarSelect, bindparam, delete, func, select, update
 
 from runner.errors import LedgerError
+from runner.ledger.frontier import forget_frontier
 from runner.ledger.ledger import Ledger, ledger_errors
 from runner.ledger.tables import messages, runs
 from runner.models import OutcomeReason, Status
@@ -106,6 +107,7 @@ def apply(ledger: Ledger, run_id: int, *, found: Mapping[str, LogEntry], not_rec
             if connection.execute(statement, bound).rowcount != len(rows):
                 raise LedgerError("the ledger changed while it was reconciled; nothing was changed, run it again")
         if released:
+            forget_frontier(connection, run_id)
             # A run that only opt-outs had ended has something to send again.
             connection.execute(_REOPEN, {"of_run": run_id})
 

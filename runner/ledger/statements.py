@@ -13,6 +13,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.dml import UpdateBase
 
 from runner.errors import LedgerError
+from runner.ledger.frontier import forget_frontier
 from runner.ledger.tables import SENDING, messages
 from runner.ledger.words import shortened
 from runner.models import Message, Outcome, Status
@@ -86,3 +87,5 @@ def settle(connection: Connection, run_id: int, settlements: Sequence[tuple[str,
             raise LedgerError(
                 f"the ledger was changed by somebody else: {gone} claims of this process are gone from it"
             )
+    if released:
+        forget_frontier(connection, run_id)

@@ -33,8 +33,8 @@ from runner.ledger.words import Words
 SCHEMA_VERSION = 3
 """Raised with every change of the tables. A ledger with a newer one is refused, because its promises aren't known.
 
-1: meta, runs, messages. 2: receipts, optouts, feedback, cancellations, events. 3: a sign for the usual words in
-messages.detail.
+1: meta, runs, messages. 2: receipts, optouts, feedback, cancellations, events. 3: frontiers; a sign for the
+usual words in messages.detail.
 """
 
 SENDING = "sending"
@@ -99,6 +99,15 @@ messages = Table(
     Column("log_price", String(24)),  # decimal text: money is not a float
     Column("log_currency", String(3)),
     sqlite_with_rowid=False,
+)
+
+# From where on a run is continued (see `frontier`). One row for each run that is being sent, or was.
+frontiers = Table(
+    "frontiers",
+    metadata,
+    Column("run_id", Integer, ForeignKey("runs.id"), primary_key=True),
+    Column("plan", String(64), nullable=False),  # SHA-256 of the plan's file
+    Column("row", Integer, nullable=False),
 )
 
 # What receipts have told, merged: one row for each message that they told of, also for one that no run of this ledger

@@ -138,11 +138,11 @@ class Stage:
         """Stands for a cooldown that another campaign uses up at this very moment."""
         claim = self.writer.claim
 
-        async def claim_some(claims: Sequence[Claim]) -> Refused:
+        async def claim_some(claims: Sequence[Claim], *, frontier: int = 0) -> Refused:
             self.asked += [c.message.row for c in claims]
             refused = {c.message.message_id: OutcomeReason.COOLDOWN for c in claims if c.message.row in cooling}
             if wanted := [c for c in claims if c.message.message_id not in refused]:
-                return {**refused, **await claim(wanted)}
+                return {**refused, **await claim(wanted, frontier=0 if refused else frontier)}
             return refused
 
         self.writer.claim = claim_some  # type: ignore[method-assign]
@@ -154,9 +154,9 @@ class Stage:
 class _Timeless(LedgerWriter):
     """The virtual clock stands still while the ledger is written."""
 
-    async def _submit(self, claims: Sequence[Claim]) -> Refused:
+    async def _submit(self, claims: Sequence[Claim], frontier: int = 0) -> Refused:
         with virtual.outside():
-            return await super()._submit(claims)
+            return await super()._submit(claims, frontier)
 
 
 def at(moment: str) -> float:
