@@ -23,7 +23,7 @@ def rows(count: int = ROWS) -> Iterator[Row]:
         folder = Path(name)
         yield from _start(folder)
         campaign = recipients.dirty(folder, count, "3000/s")
-        took = run([CAMPAIGN, "plan", campaign], cwd=folder)
+        took = run([CAMPAIGN, "plan", str(campaign)], cwd=folder)
         what = f"campaign plan, {count:,} dirty rows"
         limit = SECONDS_TARGET * count / ROWS
         yield Row(

@@ -29,7 +29,7 @@ class Took:
     peak_mb: float
 
 
-def run(command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str] | None = None) -> Took:
+def run(command: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None) -> Took:
     """Run a command to its end. Raises SystemExit with its words when it fails."""
     begin, before = time.perf_counter(), os.times()
     with started(command, cwd=cwd, env=env) as process, _watched(process.pid) as peak:
@@ -41,7 +41,7 @@ def run(command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str] | No
 
 @contextmanager
 def started(
-    command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str] | None = None
+    command: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A process that goes on while the caller measures; leaving waits for its end. Raises SystemExit when it fails."""
     with tempfile.TemporaryFile() as words:
@@ -56,7 +56,7 @@ def started(
         if process.returncode:
             words.seek(0)
             said = words.read().decode(errors="replace")[-2000:]
-            raise SystemExit(f"{' '.join(map(str, command))} ended with {process.returncode}:\n{said}")
+            raise SystemExit(f"{' '.join(command)} ended with {process.returncode}:\n{said}")
 
 
 @contextmanager

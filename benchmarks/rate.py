@@ -40,7 +40,7 @@ def kept(folder: Path, rate: int, seconds: int) -> tuple[Seen, float]:
     """What nginx saw of a run at that many requests a second for so long, and the share of a core that it took."""
     campaign = recipients.clean(folder, rate * seconds, f"{rate}/s")
     nginx = Server(folder / "nginx")
-    with nginx, started([CAMPAIGN, "run", campaign, "--yes"], cwd=folder, env=nginx.environment) as process:
+    with nginx, started([CAMPAIGN, "run", str(campaign), "--yes"], cwd=folder, env=nginx.environment) as process:
         while not nginx.has_answered() and process.poll() is None:
             time.sleep(0.05)
         time.sleep(SETTLES_S)

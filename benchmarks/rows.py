@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 
-CAMPAIGN = Path(sys.executable).with_name("campaign")
+CAMPAIGN = str(Path(sys.executable).with_name("campaign"))
 """The command that is measured."""
 
 TEMPLATE = (
@@ -20,7 +20,10 @@ SUPPRESSED = 100_000
 
 _FIRST = ("ANNA", "budi", "Chloe", "DEEPA", "Emil", "farah", "Grace", "HANNAH", "Ivan", "Jin", "Kavitha", "LIM")
 _CITIES = ("Leeds", "Bath", "", "York", "Hull", "Derby", "Oxford", "Truro", "Ely")
+_SECOND = ("", "", "", "-may", " Lee", " ANN", "beth", " bin Omar", " jo", " Rose")
 _TIERS = ("Silver", "Gold", "Blue")
+_MIXER = 2_654_435_761
+"""A prime near 2**32 divided by the golden ratio, as in Knuth's multiplicative hashing."""
 
 
 def clean(folder: Path, count: int, rate: str) -> Path:
@@ -67,14 +70,15 @@ def _write(path: Path, rows: Iterable[tuple[str, ...]]) -> None:
 
 
 def _row(index: int, mobile: str) -> tuple[str, ...]:
-    first, city, tier = _FIRST[index % 12], _CITIES[index % 9], _TIERS[index % 3]
-    points, until = f"{index % 9973}.{index % 100:02}", f"{index % 28 + 1} December"
-    return mobile, first, city, tier, points, until, f"C{index:09}", "web" if index % 4 else "shop"
+    mixed = index * _MIXER % 2**32  # neighbours have nothing in common, as in real files: they would compress too well
+    first, city, tier = _FIRST[mixed % 12] + _SECOND[mixed // 12 % 10], _CITIES[mixed % 9], _TIERS[mixed % 3]
+    points, until = f"{mixed % 9973}.{mixed % 100:02}", f"{mixed // 1000 % 28 + 1} December"
+    return mobile, first, city, tier, points, until, f"C{index:09}", "web" if mixed % 4 else "shop"
 
 
 def _national(index: int) -> str:
-    """A British mobile number without its zero. From 071 to 073 none is invalid, and 29 spreads ten million there."""
-    return f"7{100_000_000 + index * 29}"
+    """A British mobile number without its zero. From 071 to 073 none is invalid, and no two indexes share one."""
+    return f"7{100_000_000 + index * _MIXER % 300_000_000}"
 
 
 def _as_written(index: int) -> str:

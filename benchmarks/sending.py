@@ -5,11 +5,13 @@ plans, claims each message durably before it leaves, notes its answer and writes
 """
 
 import os
+import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import orjson
@@ -55,6 +57,7 @@ def rows(messages: int = MESSAGES) -> Iterator[Row]:
             if (len(loop.at_ms), loop.body_bytes) != (len(seen.at_ms), seen.body_bytes):
                 raise SystemExit("the run and the bare loop did not send the same bodies")
         yield from _lines(bare, sending, whole, seen.connections)
+        yield Row("ledger", f"{ledger_bytes(folder / 'run-0' / 'reports') / messages:.0f} bytes a message")
         if two:
             yield _of_two(two, sending)
 
@@ -79,25 +82,32 @@ def _of_two(two: Sequence[float], one: Sequence[float]) -> Row:
 def sent(place: Path, campaign: Path, *options: str) -> tuple[Seen, float]:
     """Run a campaign with everything of its own in `place`; returns what nginx saw, and the seconds it all took."""
     place.mkdir()
-    command = [*UNLIMITED, "run", campaign, "--yes", "--reports", place / "reports", *options]
+    command = [*UNLIMITED, "run", str(campaign), "--yes", "--reports", str(place / "reports"), *options]
     nginx = Server(place / "nginx")
     with nginx:
         took = run(command, cwd=Path.cwd(), env=nginx.environment)
     return nginx.seen(), took.seconds
 
 
+def ledger_bytes(reports: Path) -> int:
+    """What the ledger takes on disk when nothing waits in its journal."""
+    with closing(sqlite3.connect(reports / "ledger.sqlite3")) as ledger:
+        ledger.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return (reports / "ledger.sqlite3").stat().st_size
+
+
 def _posted(place: Path, bodies: Path, connections: int) -> Seen:
     place.mkdir()
     nginx = Server(place / "nginx")
     with nginx:
-        command = [sys.executable, "-m", "benchmarks.bare", nginx.url + server.PATH, bodies, str(connections)]
+        command = [sys.executable, "-m", "benchmarks.bare", nginx.url + server.PATH, str(bodies), str(connections)]
         run(command, cwd=Path.cwd(), env=nginx.environment)
     return nginx.seen()
 
 
 def _bodies(folder: Path, campaign: Path) -> Path:
     """The bodies that the run will send, one in each line."""
-    run([*UNLIMITED, "plan", campaign, "--reports", folder / "planned"], cwd=Path.cwd())
+    run([*UNLIMITED, "plan", str(campaign), "--reports", str(folder / "planned")], cwd=Path.cwd())
     plan = pl.read_parquet(folder / "planned" / campaign.stem / "main" / "plan.parquet")
     ids = MessageIds(campaign.stem, "main")
     path = folder / "bodies.jsonl"
