@@ -18,9 +18,9 @@ TEMPLATE = (
 HEADER = ("mobile", "first_name", "city", "tier", "points", "until", "customer", "source")
 SUPPRESSED = 100_000
 
-_FIRST = ("ANNA", "budi", "Chloe", "DEEPA", "Emil", "farah", "Grace", "HANNAH", "Ivan", "Jin", "Kavitha", "LIM")
+_FIRST = ("anna", "budi", "chloe", "deepa", "emil", "farah", "grace", "hannah", "ivan", "jin", "kavitha", "lim")
 _CITIES = ("Leeds", "Bath", "", "York", "Hull", "Derby", "Oxford", "Truro", "Ely")
-_SECOND = ("", "", "", "-may", " Lee", " ANN", "beth", " bin Omar", " jo", " Rose")
+_SECOND = ("", "", "", "-may", " lee", " ann", "beth", " bin omar", " jo", " rose")
 _TIERS = ("Silver", "Gold", "Blue")
 _MIXER = 2_654_435_761
 """A prime near 2**32 divided by the golden ratio, as in Knuth's multiplicative hashing."""
@@ -71,7 +71,9 @@ def _write(path: Path, rows: Iterable[tuple[str, ...]]) -> None:
 
 def _row(index: int, mobile: str) -> tuple[str, ...]:
     mixed = index * _MIXER % 2**32  # neighbours have nothing in common, as in real files: they would compress too well
-    first, city, tier = _FIRST[mixed % 12] + _SECOND[mixed // 12 % 10], _CITIES[mixed % 9], _TIERS[mixed % 3]
+    first = _FIRST[mixed % 12] + _SECOND[mixed // 12 % 10]
+    first = first.upper() if mixed % 5 < 3 else first
+    city, tier = _CITIES[mixed % 9], _TIERS[mixed % 3]
     points, until = f"{mixed % 9973}.{mixed % 100:02}", f"{mixed // 1000 % 28 + 1} December"
     return mobile, first, city, tier, points, until, f"C{index:09}", "web" if mixed % 4 else "shop"
 

@@ -6,20 +6,21 @@ plans, claims each message durably before it leaves, notes its answer and writes
 
 import os
 import sqlite3
-import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 import orjson
 import polars as pl
 
 from benchmarks import rows as recipients
 from benchmarks import server
-from benchmarks.processes import run
+from benchmarks.processes import Took, run
 from benchmarks.rows import CAMPAIGN
 from benchmarks.server import Seen, Server
 from benchmarks.table import Row, print_rows
@@ -45,48 +46,77 @@ def rows(messages: int = MESSAGES) -> Iterator[Row]:
         folder = Path(name)
         campaign = recipients.clean(folder, messages, RATE)
         bodies = _bodies(folder, campaign)
-        sending, whole, bare, two = [], [], [], []
+        runs, pairs, loops = [], [], []
         for turn in range(TURNS):
-            seen, seconds = sent(folder / f"run-{turn}", campaign)
-            sending.append(seen.per_second)
-            whole.append(messages / seconds)
-            if _has_workers():
-                two.append(sent(folder / f"two-{turn}", campaign, "--workers", "2")[0].per_second)
-            loop = _posted(folder / f"bare-{turn}", bodies, seen.connections)
-            bare.append(loop.per_second)
-            if (len(loop.at_ms), loop.body_bytes) != (len(seen.at_ms), seen.body_bytes):
+            ran = sent(folder / f"run-{turn}", campaign)
+            loop = _posted(folder / f"bare-{turn}", bodies, ran.seen.connections)
+            if (len(loop.seen.at_ms), loop.seen.body_bytes) != (len(ran.seen.at_ms), ran.seen.body_bytes):
                 raise SystemExit("the run and the bare loop did not send the same bodies")
-        yield from _lines(bare, sending, whole, seen.connections)
+            runs.append(ran)
+            loops.append(loop)
+            if _has_workers():
+                pairs.append(sent(folder / f"two-{turn}", campaign, "--workers", "2"))
+        yield from _lines(runs, loops)
+        if pairs:
+            yield _of_two(pairs, runs)
         yield Row("ledger", f"{ledger_bytes(folder / 'run-0' / 'reports') / messages:.0f} bytes a message")
-        if two:
-            yield _of_two(two, sending)
 
 
-def _lines(bare: Sequence[float], sending: Sequence[float], whole: Sequence[float], connections: int) -> Iterator[Row]:
-    yield Row(f"bare aiohttp loop over TLS 1.3, {connections} connections", f"{_median(bare)} messages/s")
-    for what, figures in (("first to last request", sending), ("from start to end", whole)):
-        ratio = statistics.median(figures) / statistics.median(bare)
-        figure = f"{_median(figures)} messages/s, {ratio:.2f} of the loop"
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One sending of all messages: what nginx saw of it, and what the process took from its start to its end."""
+
+    seen: Seen
+    took: Took
+
+    @property
+    def per_second(self) -> float:
+        """From the first request to the last."""
+        return self.seen.per_second
+
+    @property
+    def whole_per_second(self) -> float:
+        """From the process's start to its end."""
+        return len(self.seen.at_ms) / self.took.seconds
+
+    @property
+    def cpu_us(self) -> float:
+        """Processor microseconds a message, all of the process counted."""
+        return self.took.cpu_s / len(self.seen.at_ms) * 1e6
+
+
+def _lines(runs: Sequence[Sent], loops: Sequence[Sent]) -> Iterator[Row]:
+    speed, cpu_us = median(one.per_second for one in loops), median(one.cpu_us for one in loops)
+    what = f"bare aiohttp loop over TLS 1.3, {loops[0].seen.connections} connections"
+    yield Row(what, f"{speed:,.0f} messages/s, processor {cpu_us:.0f} µs each")
+    for what, speeds in (
+        ("first to last request", [one.per_second for one in runs]),
+        ("from start to end", [one.whole_per_second for one in runs]),
+    ):
+        ratio = median(ours / loop.per_second for ours, loop in zip(speeds, loops, strict=True))
+        figure = f"{median(speeds):,.0f} messages/s, {ratio:.2f} of the loop"
         yield Row(f"campaign run, {what}", figure, f"at least {TARGET} of the loop", ratio >= TARGET)
+    yield Row("campaign run, from start to end", f"processor {median(one.cpu_us for one in runs):.0f} µs each")
 
 
-def _of_two(two: Sequence[float], one: Sequence[float]) -> Row:
-    times = statistics.median(two) / statistics.median(one)
+def _of_two(pairs: Sequence[Sent], runs: Sequence[Sent]) -> Row:
+    times = median(two.per_second / one.per_second for two, one in zip(pairs, runs, strict=True))
     cores = os.cpu_count() or 1
-    few = cores < 4  # nginx takes one, each worker another, and its ledger a part of one
+    few = cores < 4  # nginx takes one, each worker another, and the ledger's writer a part of one
     target = f"at least {TARGET_OF_TWO} times one" + (f"; not with {cores} cores" if few else "")
     met = None if few and times < TARGET_OF_TWO else times >= TARGET_OF_TWO
-    return Row("campaign run --workers 2", f"{_median(two)} messages/s, {times:.2f} times one", target, met)
+    speed = median(one.per_second for one in pairs)
+    return Row("campaign run --workers 2", f"{speed:,.0f} messages/s, {times:.2f} times one", target, met)
 
 
-def sent(place: Path, campaign: Path, *options: str) -> tuple[Seen, float]:
-    """Run a campaign with everything of its own in `place`; returns what nginx saw, and the seconds it all took."""
-    place.mkdir()
+def sent(place: Path, campaign: Path, *options: str) -> Sent:
+    """Run a campaign with everything of its own in `place`, which is made."""
     command = [*UNLIMITED, "run", str(campaign), "--yes", "--reports", str(place / "reports"), *options]
+    place.mkdir()
     nginx = Server(place / "nginx")
     with nginx:
         took = run(command, cwd=Path.cwd(), env=nginx.environment)
-    return nginx.seen(), took.seconds
+    return Sent(nginx.seen(), took)
 
 
 def ledger_bytes(reports: Path) -> int:
@@ -96,13 +126,13 @@ def ledger_bytes(reports: Path) -> int:
     return (reports / "ledger.sqlite3").stat().st_size
 
 
-def _posted(place: Path, bodies: Path, connections: int) -> Seen:
+def _posted(place: Path, bodies: Path, connections: int) -> Sent:
     place.mkdir()
     nginx = Server(place / "nginx")
     with nginx:
         command = [sys.executable, "-m", "benchmarks.bare", nginx.url + server.PATH, str(bodies), str(connections)]
-        run(command, cwd=Path.cwd(), env=nginx.environment)
-    return nginx.seen()
+        took = run(command, cwd=Path.cwd(), env=nginx.environment)
+    return Sent(nginx.seen(), took)
 
 
 def _bodies(folder: Path, campaign: Path) -> Path:
@@ -121,10 +151,6 @@ def _bodies(folder: Path, campaign: Path) -> Path:
 def _has_workers() -> bool:
     words = subprocess.run([CAMPAIGN, "run", "--help"], capture_output=True, text=True, check=True).stdout
     return "--workers" in words
-
-
-def _median(figures: Sequence[float]) -> str:
-    return f"{statistics.median(figures):,.0f}"
 
 
 if __name__ == "__main__":

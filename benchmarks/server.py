@@ -162,6 +162,10 @@ class Seen:
             most = max(most, last - first + 1)
         return most
 
+    def shortest_ms(self, count: int) -> int:
+        """The shortest time in which so many requests came one after another, from the first to the last of them."""
+        return min(last - first for first, last in zip(self.at_ms, self.at_ms[count - 1 :], strict=False))
+
     def in_first(self, window_ms: int) -> int:
         """The requests in the window that begins with the first of them."""
         return bisect_left(self.at_ms, self.at_ms[0] + window_ms)
