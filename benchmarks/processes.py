@@ -9,12 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 SAMPLE_S = 0.05
 """Memory is looked at so often."""
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Took:
     peak_mb: float
 
 
-def run(command: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None) -> Took:
+def run(command: Sequence[str], *, cwd: Path, env: Mapping[str, str] = _NOTHING) -> Took:
     """Run a command to its end. Raises SystemExit with its words when it fails."""
     begin, before = time.perf_counter(), os.times()
     with started(command, cwd=cwd, env=env) as process, _watched(process.pid) as peak:
@@ -41,11 +43,18 @@ def run(command: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = No
 
 @contextmanager
 def started(
-    command: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None
+    command: Sequence[str], *, cwd: Path, env: Mapping[str, str] = _NOTHING
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that goes on while the caller measures; leaving waits for its end. Raises SystemExit when it fails."""
+    """A process that goes on while the caller measures; leaving waits for its end. Raises SystemExit when it fails.
+
+    `env` is what its environment has beyond this one's, of which it gets nothing that is about a user's own campaigns:
+    a benchmark must not write into their ledger.
+    """
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith(("CAMPAIGN_", "EIGHTXEIGHT_"))
+    }
     with tempfile.TemporaryFile() as words:
-        process = subprocess.Popen(command, cwd=cwd, env=env, stdout=words, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, cwd=cwd, env=inherited | dict(env), stdout=words, stderr=subprocess.STDOUT)
         try:
             yield process
             process.wait()

@@ -78,8 +78,7 @@ class Server:
     @property
     def environment(self) -> dict[str, str]:
         """What sends a `campaign` to this server."""
-        account = {"EIGHTXEIGHT_BASE_URL": self.url, "EIGHTXEIGHT_API_KEY": "bench-key", "SSL_CERT_FILE": str(self.ca)}
-        return os.environ | account
+        return {"EIGHTXEIGHT_BASE_URL": self.url, "EIGHTXEIGHT_API_KEY": "bench-key", "SSL_CERT_FILE": str(self.ca)}
 
     def __enter__(self) -> Self:
         nginx = executable()
