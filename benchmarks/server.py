@@ -152,22 +152,19 @@ class Seen:
         """Between the first and the last request."""
         return (len(self.at_ms) - 1) / (self.at_ms[-1] - self.at_ms[0]) * 1000
 
-    def most_in(self, window_ms: int) -> int:
-        """The most requests in any window of that length."""
-        most = first = 0
-        for last, at in enumerate(self.at_ms):
-            while self.at_ms[first] <= at - window_ms:
-                first += 1
-            most = max(most, last - first + 1)
-        return most
-
-    def shortest_ms(self, count: int) -> int:
-        """The shortest time in which so many requests came one after another, from the first to the last of them."""
-        return min(last - first for first, last in zip(self.at_ms, self.at_ms[count - 1 :], strict=False))
-
     def in_first(self, window_ms: int) -> int:
         """The requests in the window that begins with the first of them."""
         return bisect_left(self.at_ms, self.at_ms[0] + window_ms)
+
+
+def most_in(window: int, times: Sequence[int]) -> int:
+    """The most of these times (in order) in any half-open window of that length."""
+    most = first = 0
+    for last, at in enumerate(times):
+        while times[first] <= at - window:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
 
 
 def executable() -> str | None:
