@@ -36,7 +36,7 @@ def clean(folder: Path, count: int, rate: str) -> Path:
 def dirty(folder: Path, count: int, rate: str) -> Path:
     """A campaign whose file is as files come: national numbers of one country, one row in 25 of them of no use.
 
-    Another 100,000 numbers have opted out, every second of which is in a file of a million.
+    100,000 numbers are suppressed, 40,000 of which a file of a million has.
     """
     name = f"dirty-{count}"
     _write(folder / f"{name}.csv", (_row(index, _as_written(index)) for index in range(count)))
