@@ -41,7 +41,7 @@ def taken(messages: int, connections: int) -> tuple[float, float, float]:
     with tempfile.TemporaryDirectory(prefix="campaign-bench-") as name:
         ledger = Path(name) / "ledger.sqlite3"
         command = [str(CAMPAIGN), "receipts", "--port", "0", "--ledger", str(ledger)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
             assert server.stdout is not None
             port = int(server.stdout.readline().partition("http://127.0.0.1:")[2].split()[0])
             while "Ctrl-C" not in server.stdout.readline():

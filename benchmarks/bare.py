@@ -1,0 +1,42 @@
+"""The least that can be done with aiohttp: post bodies that lie ready, and read the answers. No ledger, no results.
+
+`campaign run` is held against it. `python -m benchmarks.bare URL BODIES CONNECTIONS`; BODIES holds one in each line.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import aiohttp
+
+from runner.provider.client import tls_context
+from runner.run.loops import loop_factory
+
+
+async def post_all(url: str, bodies: list[bytes], connections: int) -> None:
+    """Post them over so many connections. Raises SystemExit when one isn't answered as it should."""
+    headers = {"Authorization": "Bearer bench-key", "Content-Type": "application/json", "Accept": "application/json"}
+    connector = aiohttp.TCPConnector(limit=connections, ssl=tls_context())
+    left = iter(bodies)
+    async with aiohttp.ClientSession(
+        connector=connector, headers=headers, cookie_jar=aiohttp.DummyCookieJar(), timeout=aiohttp.ClientTimeout()
+    ) as session:
+
+        async def post() -> None:
+            for body in left:
+                async with session.post(url, data=body) as response:
+                    if response.status != 200 or b"umid" not in await response.read():
+                        raise SystemExit(f"not accepted: {response.status}")
+
+        await asyncio.gather(*(post() for _ in range(connections)))
+
+
+def main() -> None:
+    url, bodies, connections = sys.argv[1:]
+    lines = Path(bodies).read_bytes().splitlines()
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(post_all(url, lines, int(connections)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""`python -m benchmarks.fill CAMPAIGN REPORTS SHARE`: a run as it is when that share of it has been sent.
+
+The plan, the run and its ledger are made by the project's own code; nothing is sent.
+"""
+
+import asyncio
+import sys
+import time
+from pathlib import Path
+from uuid import uuid4
+
+from runner.errors import LedgerError
+from runner.ledger.ledger import RunRecord
+from runner.ledger.spill import Spill, spill_path
+from runner.ledger.writer import Claim, LedgerWriter
+from runner.models import Outcome, OutcomeReason, Status
+from runner.plan.saved import read_messages
+from runner.run.job import Run, opened
+from runner.run.places import Options
+
+
+def fill(campaign: Path, reports: Path, share: float) -> None:
+    """Begin the campaign's run and note the first share (0 to 1) of its messages as accepted."""
+    with opened(campaign, Options(reports=reports)) as run:
+        count = int(run.plan().to_send * share)
+        record = run.begin()
+        asyncio.run(_settle(run, record, count))
+        words = "filled by a benchmark"
+        run.ledger.end_run(record.id, now=_now_us(), stop_reason=OutcomeReason.INTERRUPTED.value, stop_detail=words)
+
+
+async def _settle(run: Run, record: RunRecord, left: int) -> None:
+    spill = Spill(spill_path(run.ledger.path, record.id))
+    async with LedgerWriter(run.ledger.engine, record.id, spill, on_failure=_fail) as writer:
+        for batch in read_messages(run.places.sent_plan, run.ids):
+            messages = batch[:left]
+            left -= len(messages)
+            await writer.claim([Claim(message, 1) for message in messages])
+            now = _now_us()
+            for message in messages:
+                accepted = Outcome(
+                    Status.ACCEPTED,
+                    OutcomeReason.QUEUED,
+                    umid=str(uuid4()),
+                    http_status=200,
+                    sent_at=now,
+                    answered_at=now + 25_000,
+                )
+                writer.settle(message.message_id, accepted)
+            if not left:
+                break
+
+
+def _fail(error: LedgerError) -> None:
+    raise error
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
+
+
+if __name__ == "__main__":
+    fill(Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3]))

@@ -1,0 +1,157 @@
+"""A whole `campaign run` over TLS against a bare aiohttp loop: `python -m benchmarks.sending [MESSAGES]`.
+
+Both send the same bodies over as many connections to the same nginx, turn by turn; the figures are medians. The run
+plans, claims each message durably before it leaves, notes its answer and writes its results; the loop does none of it.
+"""
+
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import orjson
+import polars as pl
+
+from benchmarks import rows as recipients
+from benchmarks import server
+from benchmarks.processes import Took, run
+from benchmarks.rows import CAMPAIGN
+from benchmarks.server import Seen, Server
+from benchmarks.table import Row, print_rows
+from runner.plan.identity import MessageIds
+
+MESSAGES = 40_000
+TURNS = 3
+RATE = "20000/s"
+"""More than is sent, so that only speed counts."""
+
+UNLIMITED = (sys.executable, "-m", "benchmarks.unlimited")
+
+TARGET = 0.75
+TARGET_OF_TWO = 1.7
+
+
+def rows(messages: int = MESSAGES) -> Iterator[Row]:
+    """Lines for the table: what the run reaches, what the loop does, and what that is in shares."""
+    if server.executable() is None:
+        yield Row("campaign run against a bare aiohttp loop", server.MISSING)
+        return
+    with tempfile.TemporaryDirectory(prefix="campaign-bench-") as name:
+        folder = Path(name)
+        campaign = recipients.clean(folder, messages, RATE)
+        bodies = _bodies(folder, campaign)
+        runs, pairs, loops = [], [], []
+        for turn in range(TURNS):
+            ran = sent(folder / f"run-{turn}", campaign)
+            loop = _posted(folder / f"bare-{turn}", bodies, ran.seen.connections)
+            if (len(loop.seen.at_ms), loop.seen.body_bytes) != (len(ran.seen.at_ms), ran.seen.body_bytes):
+                raise SystemExit("the run and the bare loop did not send the same bodies")
+            runs.append(ran)
+            loops.append(loop)
+            if _has_workers():
+                pairs.append(sent(folder / f"two-{turn}", campaign, "--workers", "2"))
+        yield from _lines(runs, loops)
+        if pairs:
+            yield _of_two(pairs, runs)
+        yield Row("ledger", f"{ledger_bytes(folder / 'run-0' / 'reports') / messages:.0f} bytes a message")
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One sending of all messages: what nginx saw of it, and what the process took from its start to its end."""
+
+    seen: Seen
+    took: Took
+
+    @property
+    def per_second(self) -> float:
+        """From the first request to the last."""
+        return self.seen.per_second
+
+    @property
+    def whole_per_second(self) -> float:
+        """From the process's start to its end."""
+        return len(self.seen.at_ms) / self.took.seconds
+
+    @property
+    def cpu_us(self) -> float:
+        """Processor microseconds a message, all of the process counted."""
+        return self.took.cpu_s / len(self.seen.at_ms) * 1e6
+
+
+def _lines(runs: Sequence[Sent], loops: Sequence[Sent]) -> Iterator[Row]:
+    speed, cpu_us = median(one.per_second for one in loops), median(one.cpu_us for one in loops)
+    what = f"bare aiohttp loop over TLS 1.3, {loops[0].seen.connections} connections"
+    yield Row(what, f"{speed:,.0f} messages/s, processor {cpu_us:.0f} µs each")
+    for what, speeds in (
+        ("first to last request", [one.per_second for one in runs]),
+        ("from start to end", [one.whole_per_second for one in runs]),
+    ):
+        ratio = median(ours / loop.per_second for ours, loop in zip(speeds, loops, strict=True))
+        figure = f"{median(speeds):,.0f} messages/s, {ratio:.2f} of the loop"
+        yield Row(f"campaign run, {what}", figure, f"at least {TARGET} of the loop", ratio >= TARGET)
+    yield Row("campaign run, from start to end", f"processor {median(one.cpu_us for one in runs):.0f} µs each")
+
+
+def _of_two(pairs: Sequence[Sent], runs: Sequence[Sent]) -> Row:
+    times = median(two.per_second / one.per_second for two, one in zip(pairs, runs, strict=True))
+    cores = os.cpu_count() or 1
+    few = cores < 4  # nginx takes one, each worker another, and the ledger's writer a part of one
+    target = f"at least {TARGET_OF_TWO} times one" + (f"; not with {cores} cores" if few else "")
+    met = None if few and times < TARGET_OF_TWO else times >= TARGET_OF_TWO
+    speed = median(one.per_second for one in pairs)
+    return Row("campaign run --workers 2", f"{speed:,.0f} messages/s, {times:.2f} times one", target, met)
+
+
+def sent(place: Path, campaign: Path, *options: str) -> Sent:
+    """Run a campaign with everything of its own in `place`, which is made."""
+    command = [*UNLIMITED, "run", str(campaign), "--yes", "--reports", str(place / "reports"), *options]
+    place.mkdir()
+    nginx = Server(place / "nginx")
+    with nginx:
+        took = run(command, cwd=Path.cwd(), env=nginx.environment)
+    return Sent(nginx.seen(), took)
+
+
+def ledger_bytes(reports: Path) -> int:
+    """What the ledger takes on disk when nothing waits in its journal."""
+    with closing(sqlite3.connect(reports / "ledger.sqlite3")) as ledger:
+        ledger.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return (reports / "ledger.sqlite3").stat().st_size
+
+
+def _posted(place: Path, bodies: Path, connections: int) -> Sent:
+    place.mkdir()
+    nginx = Server(place / "nginx")
+    with nginx:
+        command = [sys.executable, "-m", "benchmarks.bare", nginx.url + server.PATH, str(bodies), str(connections)]
+        took = run(command, cwd=Path.cwd(), env=nginx.environment)
+    return Sent(nginx.seen(), took)
+
+
+def _bodies(folder: Path, campaign: Path) -> Path:
+    """The bodies that the run will send, one in each line."""
+    run([*UNLIMITED, "plan", str(campaign), "--reports", str(folder / "planned")], cwd=Path.cwd())
+    plan = pl.read_parquet(folder / "planned" / campaign.stem / "main" / "plan.parquet")
+    ids = MessageIds(campaign.stem, "main")
+    path = folder / "bodies.jsonl"
+    with path.open("wb") as file:
+        for key, destination, text in plan.select("key", "destination", "text").iter_rows():
+            fields = {"destination": destination, "text": text, "clientMessageId": ids.of(key), "encoding": "AUTO"}
+            file.write(orjson.dumps(fields) + b"\n")
+    return path
+
+
+def _has_workers() -> bool:
+    words = subprocess.run([CAMPAIGN, "run", "--help"], capture_output=True, text=True, check=True).stdout
+    return "--workers" in words
+
+
+if __name__ == "__main__":
+    print_rows(rows(*map(int, sys.argv[1:])))
