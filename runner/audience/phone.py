@@ -10,7 +10,7 @@ can be true: in an American file 6592345678 is 659-234-5678 in Alabama, though i
 too. Ten digits are what Americans write, so the country of the file decides; it is the user's own word.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from phonenumbers import (
     COUNTRY_CODE_TO_REGION_CODE,
@@ -27,7 +27,7 @@ from phonenumbers import (
 )
 
 from runner.audience.kinds import FIXED_LINE
-from runner.audience.ranges import WORLD, look_up, split
+from runner.audience.ranges import WORLD, from_inside, look_up, split
 from runner.audience.written import Written, has_invisible, quoted, read_digits
 from runner.models import Exclusion, ExclusionReason
 
@@ -96,7 +96,9 @@ def normalise(raw: str, country: str | None = None) -> Number | Exclusion:
         return _excluded(f"{quoted(raw)} {found}")
     # Only where digits were cut off or put before is there something to tell; a national prefix is neither.
     as_dialled = f"+{written.digits}" == found.destination or written.digits.startswith("00")
-    return replace(found, note=_note(raw, found)) if written.repaired or as_dialled else found
+    if written.repaired or as_dialled:
+        return Number(found.destination, found.country, found.kind, _note(raw, found))
+    return found
 
 
 def phone_for_people(written: str, style: str = "international", country: str | None = None) -> str:
@@ -141,6 +143,8 @@ def _international(number: str) -> Number | None:
 
 def _national(digits: str, country: str) -> Number | None:
     """Digits as dialled in `country`, with or without its own country code; never as dialled from there to abroad."""
+    if (parts := from_inside(digits, country)) and (number := _in_range(*parts)):
+        return number
     try:
         parsed = parse(digits, country)
     except NumberParseException:
