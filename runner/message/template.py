@@ -50,14 +50,22 @@ class Template:
         file: str,
         variables: Variables,
         origins: Origins,
-        plain: tuple[str, tuple[str, ...]] | None = None,
+        plain: tuple[str, tuple[str, ...]] | None,
+        source: str,
+        phone: PhoneFormat | None,
     ) -> None:
+        self._source = source
+        self._phone = phone
         self._compiled = compiled
         self._root = compiled.root_render_func
         self._variables = variables
         self._plain = plain
         self.origins = origins
         self.file = file
+
+    def __reduce__(self) -> tuple[Callable[..., "Template"], tuple[str, str, PhoneFormat | None]]:
+        """Another process compiles it again: what Jinja has made can't be handed on. `phone` must be."""
+        return _compile_again, (self._source, self.file, self._phone)
 
     def variables(self) -> Variables:
         return list(self._variables)
@@ -132,7 +140,11 @@ def compile_template(
         compiled = made.from_string(source)
     except TemplateSyntaxError as error:
         raise InputError([explain(error, source, file)]) from error
-    return Template(compiled, file, variables, Origins(_literals(tree)), _plain(tree, variables))
+    return Template(compiled, file, variables, Origins(_literals(tree)), _plain(tree, variables), source, phone)
+
+
+def _compile_again(source: str, file: str, phone: PhoneFormat | None) -> Template:
+    return compile_template(source, file, phone=phone)
 
 
 def _plain(tree: nodes.Template, variables: Variables) -> tuple[str, tuple[str, ...]] | None:
