@@ -19,10 +19,13 @@ from runner.errors import StoppedError
 Sighting = tuple[str, int]  # (key, row number)
 
 # A key, the first row that has it, the second (0: there is none), and how many have it so far.
-_RECORD = struct.Struct("<17sIII")
+_RECORD = struct.Struct("<16sBIII")
 _FACTS = struct.Struct("<III")
 _KEY_SIZE = _RECORD.size - _FACTS.size
+# A key of at most so many bytes is kept as it is, with its length; of a longer one a digest, as good as exact: see
+# `listed`.
 _SHORT = 16
+_LONGER = 255
 
 # Written to the file when there is so much of them: a campaign of a few thousand rows needs no file.
 _TAIL_BYTES = 1 << 20
@@ -73,10 +76,15 @@ class People:
         before: list[int] = []
         with _room():
             for key, row in sightings:
-                identity = _identity(key)
-                number = self._find(key, identity)
+                data, size = _identity(key)
+                bits, hashes, numbers = self._leaf(key)
+                place = bisect_left(hashes, bits)
+                number = self._find(bits, hashes, numbers, place, data, size)
                 if number is None:
-                    self._tail += _RECORD.pack(identity, row, 0, 1)
+                    hashes.insert(place, bits)
+                    numbers.insert(place, self._count)
+                    self._count += 1
+                    self._tail += _RECORD.pack(data, size, row, 0, 1)
                     before.append(0)
                 else:
                     first, second, times = self._facts(number)
@@ -91,29 +99,30 @@ class People:
         others: list[int | None] = []
         with _room():
             for key, row in sightings:
-                number = self._find(key, _identity(key), adding=False)
+                bits, hashes, numbers = self._leaf(key)
+                number = self._find(bits, hashes, numbers, bisect_left(hashes, bits), *_identity(key))
                 assert number is not None, "only of keys that were counted"
                 first, second, _ = self._facts(number)
                 others.append((second or None) if row == first else first)
         return others
 
-    def _find(self, key: str, identity: bytes, *, adding: bool = True) -> int | None:
-        """The number of the key's record. Where there is none, the next one becomes it, when `adding`."""
+    def _leaf(self, key: str) -> "tuple[int, array[int], array[int]]":
+        """The bits by which the key is looked for, and the leaf that it is in."""
         hashed = hash(key)
-        bits = hashed >> 32 & _IN_LEAF
         leaf = self._leaves[hashed % _LEAVES]
         if leaf is None:
             leaf = self._leaves[hashed % _LEAVES] = array("H"), array("I")
-        hashes, numbers = leaf
-        place = bisect_left(hashes, bits)
+        return hashed >> 32 & _IN_LEAF, *leaf
+
+    def _find(
+        self, bits: int, hashes: "array[int]", numbers: "array[int]", place: int, data: bytes, size: int
+    ) -> int | None:
+        """The number of a key's record, if it has one; `place` is the first in its leaf where these bits may be."""
         while place < len(hashes) and hashes[place] == bits:
-            if self._read(numbers[place])[:_KEY_SIZE] == identity:
+            found, found_size, *_ = _RECORD.unpack(self._read(numbers[place]))
+            if found_size == size and found.startswith(data):
                 return numbers[place]
             place += 1
-        if adding:
-            hashes.insert(place, bits)
-            numbers.insert(place, self._count)
-            self._count += 1
         return None
 
     def _facts(self, number: int) -> tuple[int, int, int]:
@@ -147,13 +156,12 @@ class People:
         self._filed = self._count
 
 
-def _identity(key: str) -> bytes:
-    """17 bytes: a short key as it is, with its length; of a longer one a digest, as good as exact (see `listed`)."""
+def _identity(key: str) -> tuple[bytes, int]:
     # Cells of a Parquet file may hold halves of surrogate pairs, which plain UTF-8 refuses.
     data = key.encode("utf-8", "surrogatepass")
     if len(data) <= _SHORT:
-        return data.ljust(_SHORT, b"\0") + bytes((len(data),))
-    return blake2b(data, digest_size=_SHORT).digest() + b"\xff"
+        return data, len(data)
+    return blake2b(data, digest_size=_SHORT).digest(), _LONGER
 
 
 def numbered(key: str, before: int) -> str:
