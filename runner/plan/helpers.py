@@ -45,9 +45,12 @@ class Helpers:
         try:
             for _ in range(count):
                 self._start()
-        except OSError as error:
+        except BaseException as error:
             self._end()
-            raise StoppedError(f"no process could be started to help with the plan: {error.strerror}") from error
+            if isinstance(error, OSError):
+                words = f"no process could be started to help with the plan: {error.strerror}"
+                raise StoppedError(words) from error
+            raise
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
