@@ -10,7 +10,7 @@ can be true: in an American file 6592345678 is 659-234-5678 in Alabama, though i
 too. Ten digits are what Americans write, so the country of the file decides; it is the user's own word.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from phonenumbers import (
     COUNTRY_CODE_TO_REGION_CODE,
@@ -27,13 +27,12 @@ from phonenumbers import (
 )
 
 from runner.audience.kinds import FIXED_LINE
-from runner.audience.ranges import WORLD, from_inside, look_up, split
+from runner.audience.ranges import WORLD, begins_with_own_code, from_inside, look_up, split
 from runner.audience.written import Written, has_invisible, quoted, read_digits
 from runner.models import Exclusion, ExclusionReason
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(NamedTuple):
     """A valid number: E.164 with plus, its ISO 3166-1 alpha-2 country (None: belongs to none), its kind.
 
     `kind` is one of `kinds.KINDS`; `note` tells what was repaired.
@@ -89,7 +88,7 @@ def normalise(raw: str, country: str | None = None) -> Number | Exclusion:
     if not raw:
         return _excluded("is empty")
     written = read_digits(raw)
-    if isinstance(written, str):
+    if not isinstance(written, Written):
         return _excluded(f"{quoted(raw)} {written}")
     found = _without_trunk_zero(written, country) if written.bare else _read(written.digits, country)
     if isinstance(found, str):
@@ -172,7 +171,7 @@ def _with_own_code(national: Number, digits: str, country: str) -> Number | str:
     0628 in it, because it allows for numbers longer than any that exist; so it is in Germany, Sweden and Kosovo.
     There, a national number begins with a zero. Found by trying numbers of all countries.
     """
-    if national.destination == f"+{digits}" or not digits.startswith(str(country_code_for_region(country))):
+    if not begins_with_own_code(digits, country) or national.destination == f"+{digits}":
         return national
     number = _international(f"+{digits}")
     if number is None:

@@ -99,6 +99,10 @@ def from_inside(digits: str, country: str) -> tuple[int, str] | None:
     return None
 
 
+def begins_with_own_code(digits: str, country: str) -> bool:
+    return digits.startswith(_inside(country).code_digits)
+
+
 def look_up(code: int, national: str) -> tuple[str | None, str] | None:
     """The country (alpha-2; None: the number belongs to no country) and the kind of +`code` `national`.
 

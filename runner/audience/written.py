@@ -6,11 +6,10 @@ names, second numbers and extensions. Only the first kind can be undone without 
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """The digits of a cell, with the plus if it has one.
 
     `bare` is the same international number, with its plus, without the "(0)" behind the country code. `repaired`:

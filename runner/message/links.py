@@ -123,6 +123,8 @@ def _source(link: str, columns: Mapping[str, str], template: Iterable[Begun], el
 
 def _breaks(value: str, text: str, start: int, end: int) -> bool:
     """Whether a space in a field's value ends the link from `start` to `end`: the value goes on after it."""
+    if not start <= text.find(value, start) < end:
+        return False
     pieces = value.split(None, 1)
     before = end - len(pieces[0]) if len(pieces) == 2 else -1
     return before >= start and text.startswith(value, before)

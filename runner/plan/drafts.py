@@ -51,6 +51,9 @@ class Drafts(Rows):
         return Text(text, Encoding(encoding), segments, saved, note, told)
 
 
+_GSM7, _UCS2 = Encoding.GSM7.value, Encoding.UCS2.value
+
+
 class Drafter:
     """Judges rows, and composes the texts of those that pass."""
 
@@ -75,7 +78,7 @@ class Drafter:
                 composed = self._composer.compose_values(values, self._columns)
             if isinstance(composed, Text):
                 texts.append(composed.text)
-                encodings.append(composed.encoding.value)
+                encodings.append(_GSM7 if composed.encoding is Encoding.GSM7 else _UCS2)
                 segments.append(composed.segments)
                 if composed.saved or composed.note or composed.remarks:
                     columns.extras[index] = _extras(composed)
