@@ -47,10 +47,7 @@ def _room() -> Generator[None, None, None]:
 
 
 class People:
-    """Remembers keys. A context manager. Its methods raise StoppedError when there is no room for more.
-
-    Polars takes the rows from whichever of its threads is free, one at a time.
-    """
+    """Remembers keys. A context manager. Its methods raise StoppedError when there is no room for more."""
 
     def __init__(self) -> None:
         # Made when they are needed: (bits of the hashes, sorted; numbers of the records, in the same order).

@@ -81,7 +81,8 @@ class Planner:
             with ExitStack() as stack:
                 wanted = helpers_wanted() if self._is_large() else 0
                 helpers = stack.enter_context(Helpers(wanted)) if wanted else None
-                write_frames(file, _schema(self._rules), self._frames(helpers))
+                frames = stack.enter_context(closing(self._frames(helpers)))
+                write_frames(file, _schema(self._rules), frames)
             self._refuse_failures()
         self.summary.fingerprint = self._fingerprint.hexdigest()
         return self.summary
@@ -194,7 +195,7 @@ class Planner:
                 [Problem(f"the template fails on every row: {detail} (row {row})", "correct the template")]
             )
 
-    def _frames(self, helpers: Helpers | None) -> Iterator["pl.DataFrame"]:
+    def _frames(self, helpers: Helpers | None) -> Generator["pl.DataFrame", None, None]:
         import polars as pl
 
         schema = _schema(self._rules)
