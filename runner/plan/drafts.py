@@ -5,16 +5,18 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runner.audience.audience import exclusions, plain
 from runner.audience.cells import Cells
 from runner.audience.files import Batch
-from runner.audience.judge import Judge
 from runner.audience.rows import Columns, Rows, Verdict
 from runner.message.compose import Composer
 from runner.models import Encoding, Remark, RemarkKind, Text
 from runner.plan.helpers import Helpers
+
+if TYPE_CHECKING:
+    from runner.audience.judge import Judge
 
 Extras = tuple[int, str | None, list[tuple[str, str, str, int]]]
 """`saved`, `note` and the `remarks` of a `Text`; nearly no text has any."""
@@ -57,7 +59,7 @@ _GSM7, _UCS2 = Encoding.GSM7.value, Encoding.UCS2.value
 class Drafter:
     """Judges rows, and composes the texts of those that pass."""
 
-    def __init__(self, judge: Judge, composer: Composer) -> None:
+    def __init__(self, judge: "Judge", composer: Composer) -> None:
         self._judge = judge
         self._composer = composer
         self._columns = composer.columns(judge.header)
@@ -107,7 +109,7 @@ class Drafting:
         self._composer = composer
         self._helpers = helpers
 
-    def begin(self, judge: Judge) -> None:
+    def begin(self, judge: "Judge") -> None:
         self._header = judge.header
         self._drafter = Drafter(judge, self._composer)
         if self._helpers is not None:
