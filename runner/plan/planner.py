@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from runner.audience.audience import AudienceSpec, read_audience
 from runner.audience.people import People
 from runner.audience.rows import exclusion_of
+from runner.audience.seen import SeenNumbers
 from runner.errors import InputError, Problem
 from runner.message.compose import Composer
 from runner.models import Cooldown, Duplicates, Exclusion, ExclusionReason, Row, Text
@@ -103,7 +104,7 @@ class Planner:
         ):
             cooldown = self._rules.cooldown
             restraint = Restraint(*cooldown, stack.enter_context(People())) if cooldown else None
-            numbers = stack.enter_context(People()) if self._tells_shared_numbers() else None
+            numbers = SeenNumbers() if self._tells_shared_numbers() else None
             for drafts in batches:
                 sent = self._sent(drafts)
                 self._leave_out(drafts, sent)
@@ -164,15 +165,14 @@ class Planner:
             else:
                 to_send += 1
 
-    def _count(self, drafts: Drafts, left: Sequence[int], sent: Collection[int], numbers: People | None) -> None:
+    def _count(self, drafts: Drafts, left: Sequence[int], sent: Collection[int], numbers: SeenNumbers | None) -> None:
         columns = drafts.columns
         self.summary.add(drafts, left, sent)
         self._fingerprint.add(drafts, left)
-        if numbers:
-            messages = [(columns.destinations[index] or "", drafts.first + index) for index in left]
-            for (_, row), before in zip(messages, numbers.count(messages), strict=True):
-                if before:
-                    self.summary.shared.add(row, 1)
+        if numbers is not None:
+            for index in left:
+                if numbers.add(columns.destinations[index] or ""):
+                    self.summary.shared.add(drafts.first + index, 1)
 
     def _is_large(self) -> bool:
         try:
