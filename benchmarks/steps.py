@@ -3,13 +3,16 @@
 import timeit
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import count, islice
 
 import phonenumbers
 from phonenumbers import PhoneNumberFormat, PhoneNumberType, timezone
 
+from runner.audience.people import People
 from runner.audience.phone import Number, normalise
 from runner.audience.zones import zones_of
 from runner.message.compose import Composer
+from runner.message.environment import environment
 from runner.message.template import compile_template
 
 TEMPLATE = "Hi {{ first_name }}, show this message in {{ city }} for 10% off. Reply STOP to opt out."
@@ -25,11 +28,18 @@ def examples() -> list[str]:
     return [phonenumbers.format_number(number, PhoneNumberFormat.E164) for number in found if number]
 
 
-def by_the_library(number: str) -> tuple[bool, str | None, int]:
+def by_the_library(number: str, country: str | None = None) -> tuple[bool, str | None, int]:
     """What `normalise` finds out, by the public functions of phonenumbers."""
-    parsed = phonenumbers.parse(number)
+    parsed = phonenumbers.parse(number, country)
     region = phonenumbers.region_code_for_number(parsed)
     return phonenumbers.is_valid_number(parsed), region, phonenumbers.number_type(parsed)
+
+
+def another_key() -> Callable[[], object]:
+    """Remembers one key more, beyond a million."""
+    people, numbers = People(), count()
+    people.count([(f"+65{number}", number) for number in islice(numbers, 1_000_000)])
+    return lambda: people.count([(f"+65{number}", number) for number in islice(numbers, 1)])
 
 
 def steps() -> Iterator[Step]:
@@ -42,6 +52,12 @@ def steps() -> Iterator[Step]:
         yield "    by phonenumbers alone", partial(by_the_library, number)
         yield f"audience.zones: {number}", partial(zones_of, found)
         yield "    by phonenumbers alone", partial(timezone.time_zones_for_number, parsed)
+    for written in ("8123 4567", "6581234567"):
+        yield f"audience.phone: {written} in SG", partial(normalise, written, "SG")
+        yield "    by phonenumbers alone", partial(by_the_library, written, "SG")
+    yield "audience.people: a key among a million", another_key()
+    yield "message.template: text and fields", partial(compile_template(TEMPLATE, "t").render, ROW)
+    yield "    by Jinja", partial(environment().from_string(TEMPLATE).render, ROW)
     for name, template in (
         ("GSM-7", TEMPLATE),
         ("with a link", f"{TEMPLATE} https://example.com/sale"),

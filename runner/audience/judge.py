@@ -1,55 +1,83 @@
 """One row of the recipient file, judged by everything but the other rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from runner.audience import kinds
+from runner.audience.cells import Cells
 from runner.audience.phone import SET_COUNTRY, Number, is_country, normalise, not_a_country
+from runner.audience.rows import Columns
 from runner.audience.spec import AudienceSpec
 from runner.audience.suppression import Suppression
 from runner.audience.written import quoted, why_no_key
-from runner.models import Exclusion, ExclusionReason, Row
+from runner.models import Exclusion, ExclusionReason
 
 
 class Judge:
-    """Makes a `Row` of a data row's cells. Details name the column, so that the user knows where to look.
+    """Judges a data row by its cells. Details name the column, so that the user knows where to look.
 
-    A row is excluded for the first of these that applies: its number is empty or invalid, of a kind that is not sent
-    to, of a country that is not allowed; the person is suppressed; the key is empty; the time zone is not known though
-    sending hours depend on it.
+    A row is excluded for the first of these that applies: it cannot be read, `recipients.where` doesn't hold for it;
+    its number is empty or invalid, of a kind that is not sent to, of a country that is not allowed; the person is
+    suppressed; the key is empty; the time zone is not known though sending hours depend on it.
     """
 
     def __init__(self, spec: AudienceSpec, header: Sequence[str], suppression: Suppression) -> None:
+        self.header = tuple(header)
         self._spec = spec
-        self._header = header
         self._suppression = suppression
+        self._phone = header.index(spec.phone)
+        self._key = header.index(spec.key) if spec.key else None
+        self._country_column = header.index(spec.country_column) if spec.country_column else None
+        self._zone_column = header.index(spec.zone_column) if spec.zone_column else None
 
-    def __call__(self, row: int, cells: Sequence[str]) -> Row:
-        spec = self._spec
-        fields = dict(zip(self._header, cells, strict=True))
-        key = fields[spec.key] or None if spec.key else None
-        found = self._number(fields)
-        if isinstance(found, Exclusion):
-            return Row(row, fields, key=key, exclusion=found)
-        exclusion = self._kind(found) or self._country(found) or self._person(found, key)
-        zones: tuple[str, ...] = ()
-        if spec.wants_zones and exclusion is None:
-            zones = self._zones(fields, found)
-            exclusion = None if zones else self._zone_unknown(fields, found)
-        if not spec.key:
-            key = found.destination
-        return Row(row, fields, key, found.destination, found.country, exclusion, found.note, zones)
+    def judge(self, rows: Iterable[Cells | str], kept: Sequence[bool] | None = None) -> Columns:
+        """A batch of rows, each as its cells, or as words where it cannot be read. `kept` as in `files.Batch`."""
+        columns = Columns()
+        excluded = columns.excluded
+        for index, cells in enumerate(rows):
+            key = destination = country = note = None
+            zones: tuple[str, ...] = ()
+            exclusion: Exclusion | None = None
+            if isinstance(cells, str):
+                exclusion = Exclusion(ExclusionReason.UNREADABLE_ROW, cells)
+            elif kept is not None and not kept[index]:
+                key = self._key_of(cells)
+                words = f"recipients.where doesn't hold for this row: {_in_one_line(self._spec.source.where or '')}"
+                exclusion = Exclusion(ExclusionReason.FILTERED, words)
+            else:
+                key = self._key_of(cells)
+                found = self._number(cells)
+                if isinstance(found, Exclusion):
+                    exclusion = found
+                else:
+                    destination, country, note = found.destination, found.country, found.note
+                    exclusion = self._kind(found) or self._country(found) or self._person(found, key)
+                    if self._spec.wants_zones and exclusion is None:
+                        zones = self._zones(cells, found)
+                        exclusion = None if zones else self._zone_unknown(cells, found)
+                    key = key if self._spec.key else destination
+            columns.keys.append(key)
+            columns.destinations.append(destination)
+            columns.countries.append(country)
+            columns.notes.append(note)
+            columns.zones.append(zones)
+            if exclusion is not None:
+                excluded[index] = (exclusion.reason.value, exclusion.detail)
+        return columns
 
-    def _number(self, fields: dict[str, str]) -> Number | Exclusion:
+    def _key_of(self, cells: Cells) -> str | None:
+        return cells[self._key] or None if self._key is not None else None
+
+    def _number(self, cells: Cells) -> Number | Exclusion:
         spec = self._spec
         country = spec.country
-        if spec.country_column and (written := fields[spec.country_column]):
+        if self._country_column is not None and (written := cells[self._country_column]):
             country = written.upper()
             if not is_country(country):
                 words = f"{spec.country_column}: {not_a_country(written)}"
                 return Exclusion(ExclusionReason.INVALID_NUMBER, words)
-        if not fields[spec.phone]:
+        if not cells[self._phone]:
             return Exclusion(ExclusionReason.INVALID_NUMBER, f"{spec.phone} is empty")
-        found = normalise(fields[spec.phone], country)
+        found = normalise(cells[self._phone], country)
         if isinstance(found, Exclusion):
             fill_in = f"fill in {spec.country_column}" if spec.country_column else SET_COUNTRY
             detail = found.detail.replace(SET_COUNTRY, fill_in)
@@ -90,19 +118,19 @@ class Judge:
             return Exclusion(ExclusionReason.SUPPRESSED, words)
         return None
 
-    def _zones(self, fields: dict[str, str], number: Number) -> tuple[str, ...]:
+    def _zones(self, cells: Cells, number: Number) -> tuple[str, ...]:
         """The row's own zone or else the number's; () when that is not known."""
         from runner.audience.zones import is_zone, zones_of
 
-        if self._spec.zone_column and (zone := fields[self._spec.zone_column]):
+        if self._zone_column is not None and (zone := cells[self._zone_column]):
             return (zone,) if is_zone(zone) else ()
         return zones_of(number)
 
-    def _zone_unknown(self, fields: dict[str, str], number: Number) -> Exclusion:
+    def _zone_unknown(self, cells: Cells, number: Number) -> Exclusion:
         from runner.audience.zones import not_a_zone
 
         column = self._spec.zone_column
-        if column and (zone := fields[column]):
+        if self._zone_column is not None and (zone := cells[self._zone_column]):
             return Exclusion(ExclusionReason.UNKNOWN_ZONE, f"{column}: {not_a_zone(zone)}")
         words = f"where the phone of {number.destination} is isn't known, so its sending hours aren't"
         remedy = f"fill in {column}" if column else "name a column of time zones with recipients.zone"
@@ -110,3 +138,8 @@ class Judge:
 
     def _exclusion(self, reason: ExclusionReason, words: str) -> Exclusion:
         return Exclusion(reason, f"{self._spec.phone}: {words}")
+
+
+def _in_one_line(condition: str, limit: int = 60) -> str:
+    line = " ".join(condition.split())
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"

@@ -1,31 +1,38 @@
-"""Who has been seen before: exact, and flat in memory.
+"""Who has been seen before: exact, and small in memory.
 
-Keys live in a temporary SQLite database, because a Python set of a million of them takes 100 MB and hashes alone would
-now and then take two persons for one. Nothing in it needs to survive, so it neither syncs nor keeps a journal.
+A Python set of ten million keys takes 900 MB. Here a key takes 6 bytes of memory: some bits of its hash, and the number
+of its record in a temporary file, which is looked at where the hashes agree, nearly always because the key is the same.
 """
 
-import sqlite3
-from collections.abc import Generator, Iterable, Sequence
+import struct
+import tempfile
+from array import array
+from bisect import bisect_left
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from hashlib import blake2b
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 from runner.errors import StoppedError
 
 Sighting = tuple[str, int]  # (key, row number)
 
-# Few enough parameters for every build of SQLite.
-_CHUNK = 900
+# A key, the first row that has it, the second (0: there is none), and how many have it so far.
+_RECORD = struct.Struct("<16sBIII")
+_FACTS = struct.Struct("<III")
+_KEY_SIZE = _RECORD.size - _FACTS.size
+# A key of at most so many bytes is kept as it is, with its length; of a longer one a digest, as good as exact: see
+# `listed`.
+_SHORT = 16
+_LONGER = 255
 
-_SCHEMA = """
-CREATE TABLE seen (
-    key TEXT PRIMARY KEY,
-    first INTEGER NOT NULL,  -- the first row with this key
-    second INTEGER,          -- the second one, if there is one
-    times INTEGER NOT NULL   -- how many rows have it so far
-) WITHOUT ROWID
-"""
+# Written to the file when there is so much of them: a campaign of a few thousand rows needs no file.
+_TAIL_BYTES = 1 << 20
+
+# Some bits of the hash say in which leaf of the index a key is; in it are the next 16 bits, sorted, for a short look.
+_LEAVES = 1 << 14
+_IN_LEAF = (1 << 16) - 1
 
 
 @contextmanager
@@ -33,22 +40,24 @@ def _room() -> Generator[None, None, None]:
     """Raises StoppedError when the disk of temporary files is full."""
     try:
         yield
-    except sqlite3.Error as error:
+    except OSError as error:
         remedy = "make room where temporary files go, or set TMPDIR to a folder with room"
-        raise StoppedError(f"the keys of the recipients could not be kept: {error}; {remedy}") from error
+        words = f"the keys of the recipients could not be kept: {error.strerror or error}; {remedy}"
+        raise StoppedError(words) from error
 
 
 class People:
     """Remembers keys. A context manager. Its methods raise StoppedError when there is no room for more."""
 
     def __init__(self) -> None:
-        # The empty name is SQLite's own temporary database: on disk once it outgrows the cache, in a file without a
-        # name, so that the keys of real people are gone with the process, however that ends. Polars takes the rows
-        # from whichever of its threads is free, one at a time.
-        self._base = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        for pragma in ("journal_mode=OFF", "synchronous=OFF", "locking_mode=EXCLUSIVE", "cache_size=-32768"):
-            self._base.execute(f"PRAGMA {pragma}")
-        self._base.execute(_SCHEMA)
+        # Made when they are needed: (bits of the hashes, sorted; numbers of the records, in the same order).
+        self._leaves: list[tuple[array[int], array[int]] | None] = [None] * _LEAVES
+        self._count = 0
+        # Records from number `_filed` on; those before are in the file. It has no name where the system allows that,
+        # so that the keys of real people are gone with the process, however that ends.
+        self._tail = bytearray()
+        self._filed = 0
+        self._file: IO[bytes] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -56,45 +65,100 @@ class People:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._base.close()
+        if self._file is not None:
+            self._file.close()
 
     def count(self, sightings: Sequence[Sighting]) -> list[int]:
         """Remember a batch, in file order. Answers for each how many rows had its key before: 0 for the first."""
-        known = self._known(key for key, _ in sightings)
         before: list[int] = []
-        for key, row in sightings:
-            first, second, times = known.get(key, (row, None, 0))
-            before.append(times)
-            known[key] = (first, row if times == 1 else second, times + 1)
         with _room():
-            self._base.execute("BEGIN")
-            self._base.executemany(
-                "INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?)",
-                # In the order of the key, neighbours share a page of the tree, which shows on a million keys.
-                sorted((key, *facts) for key, facts in known.items()),
-            )
-            self._base.execute("COMMIT")
+            for key, row in sightings:
+                data, size = _identity(key)
+                bits, hashes, numbers = self._leaf(key)
+                place = bisect_left(hashes, bits)
+                number = self._find(bits, hashes, numbers, place, data, size)
+                if number is None:
+                    hashes.insert(place, bits)
+                    numbers.insert(place, self._count)
+                    self._count += 1
+                    self._tail += _RECORD.pack(data, size, row, 0, 1)
+                    before.append(0)
+                else:
+                    first, second, times = self._facts(number)
+                    self._keep(number, first, second or row, times + 1)
+                    before.append(times)
+            if len(self._tail) >= _TAIL_BYTES:
+                self._write_tail()
         return before
 
     def other_rows(self, sightings: Sequence[Sighting]) -> list[int | None]:
         """For each, another row that has its key: the first, or for the first the second. None: it is the only one."""
-        known = self._known(key for key, _ in sightings)
         others: list[int | None] = []
-        for key, row in sightings:
-            first, second, _ = known[key]
-            others.append(second if row == first else first)
+        with _room():
+            for key, row in sightings:
+                bits, hashes, numbers = self._leaf(key)
+                number = self._find(bits, hashes, numbers, bisect_left(hashes, bits), *_identity(key))
+                assert number is not None, "only of keys that were counted"
+                first, second, _ = self._facts(number)
+                others.append((second or None) if row == first else first)
         return others
 
-    def _known(self, keys: Iterable[str]) -> dict[str, tuple[int, int | None, int]]:
-        wanted = iter(sorted(set(keys)))
-        known: dict[str, tuple[int, int | None, int]] = {}
-        while chunk := list(islice(wanted, _CHUNK)):
-            marks = ",".join("?" * len(chunk))
-            query = f"SELECT key, first, second, times FROM seen WHERE key IN ({marks})"  # noqa: S608 - only marks
-            with _room():
-                rows = self._base.execute(query, chunk).fetchall()
-            known.update((key, (first, second, times)) for key, first, second, times in rows)
-        return known
+    def _leaf(self, key: str) -> "tuple[int, array[int], array[int]]":
+        """The bits by which the key is looked for, and the leaf that it is in."""
+        hashed = hash(key)
+        leaf = self._leaves[hashed % _LEAVES]
+        if leaf is None:
+            leaf = self._leaves[hashed % _LEAVES] = array("H"), array("I")
+        return hashed >> 32 & _IN_LEAF, *leaf
+
+    def _find(
+        self, bits: int, hashes: "array[int]", numbers: "array[int]", place: int, data: bytes, size: int
+    ) -> int | None:
+        """The number of a key's record, if it has one; `place` is the first in its leaf where these bits may be."""
+        while place < len(hashes) and hashes[place] == bits:
+            found, found_size, *_ = _RECORD.unpack(self._read(numbers[place]))
+            if found_size == size and found.startswith(data):
+                return numbers[place]
+            place += 1
+        return None
+
+    def _facts(self, number: int) -> tuple[int, int, int]:
+        first, second, times = _FACTS.unpack_from(self._read(number), _KEY_SIZE)
+        return first, second, times
+
+    def _read(self, number: int) -> bytes:
+        if number >= self._filed:
+            start = (number - self._filed) * _RECORD.size
+            return bytes(self._tail[start : start + _RECORD.size])
+        assert self._file is not None
+        self._file.seek(number * _RECORD.size)
+        return self._file.read(_RECORD.size)
+
+    def _keep(self, number: int, *facts: int) -> None:
+        if number >= self._filed:
+            _FACTS.pack_into(self._tail, (number - self._filed) * _RECORD.size + _KEY_SIZE, *facts)
+            return
+        assert self._file is not None
+        self._file.seek(number * _RECORD.size + _KEY_SIZE)
+        self._file.write(_FACTS.pack(*facts))
+
+    def _write_tail(self) -> None:
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed with the people
+        self._file.seek(self._filed * _RECORD.size)
+        left = memoryview(bytes(self._tail))
+        while left:
+            left = left[self._file.write(left) :]
+        self._tail.clear()
+        self._filed = self._count
+
+
+def _identity(key: str) -> tuple[bytes, int]:
+    # Cells of a Parquet file may hold halves of surrogate pairs, which plain UTF-8 refuses.
+    data = key.encode("utf-8", "surrogatepass")
+    if len(data) <= _SHORT:
+        return data, len(data)
+    return blake2b(data, digest_size=_SHORT).digest(), _LONGER
 
 
 def numbered(key: str, before: int) -> str:

@@ -10,7 +10,7 @@ can be true: in an American file 6592345678 is 659-234-5678 in Alabama, though i
 too. Ten digits are what Americans write, so the country of the file decides; it is the user's own word.
 """
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from phonenumbers import (
     COUNTRY_CODE_TO_REGION_CODE,
@@ -27,13 +27,12 @@ from phonenumbers import (
 )
 
 from runner.audience.kinds import FIXED_LINE
-from runner.audience.ranges import WORLD, look_up, split
+from runner.audience.ranges import WORLD, begins_with_own_code, from_inside, look_up, split
 from runner.audience.written import Written, has_invisible, quoted, read_digits
 from runner.models import Exclusion, ExclusionReason
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(NamedTuple):
     """A valid number: E.164 with plus, its ISO 3166-1 alpha-2 country (None: belongs to none), its kind.
 
     `kind` is one of `kinds.KINDS`; `note` tells what was repaired.
@@ -89,14 +88,16 @@ def normalise(raw: str, country: str | None = None) -> Number | Exclusion:
     if not raw:
         return _excluded("is empty")
     written = read_digits(raw)
-    if isinstance(written, str):
+    if not isinstance(written, Written):
         return _excluded(f"{quoted(raw)} {written}")
     found = _without_trunk_zero(written, country) if written.bare else _read(written.digits, country)
     if isinstance(found, str):
         return _excluded(f"{quoted(raw)} {found}")
     # Only where digits were cut off or put before is there something to tell; a national prefix is neither.
     as_dialled = f"+{written.digits}" == found.destination or written.digits.startswith("00")
-    return replace(found, note=_note(raw, found)) if written.repaired or as_dialled else found
+    if written.repaired or as_dialled:
+        return Number(found.destination, found.country, found.kind, _note(raw, found))
+    return found
 
 
 def phone_for_people(written: str, style: str = "international", country: str | None = None) -> str:
@@ -141,6 +142,8 @@ def _international(number: str) -> Number | None:
 
 def _national(digits: str, country: str) -> Number | None:
     """Digits as dialled in `country`, with or without its own country code; never as dialled from there to abroad."""
+    if (parts := from_inside(digits, country)) and (number := _in_range(*parts)):
+        return number
     try:
         parsed = parse(digits, country)
     except NumberParseException:
@@ -168,7 +171,7 @@ def _with_own_code(national: Number, digits: str, country: str) -> Number | str:
     0628 in it, because it allows for numbers longer than any that exist; so it is in Germany, Sweden and Kosovo.
     There, a national number begins with a zero. Found by trying numbers of all countries.
     """
-    if national.destination == f"+{digits}" or not digits.startswith(str(country_code_for_region(country))):
+    if not begins_with_own_code(digits, country) or national.destination == f"+{digits}":
         return national
     number = _international(f"+{digits}")
     if number is None:

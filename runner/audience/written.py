@@ -6,11 +6,10 @@ names, second numbers and extensions. Only the first kind can be undone without 
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """The digits of a cell, with the plus if it has one.
 
     `bare` is the same international number, with its plus, without the "(0)" behind the country code. `repaired`:
@@ -45,6 +44,9 @@ _FORMULA = re.compile(r'= *"([^"]*)"')
 _TEL = re.compile(r"tel: *", re.IGNORECASE)
 
 _PLAIN = re.compile(r"\+?[0-9]+")
+# One number in groups. With more digits it might be two; with other marks, or several in a row, anything.
+_GROUPED = re.compile(r"\+?[0-9]+(?:[ -][0-9]+)+")
+_MOST_GROUPED = 13
 # Spaces, hyphens, dots and brackets separate; a slash or comma may part two numbers, and a line break does.
 _SEPARATORS = " ().-"
 _WRITTEN = re.compile(r"(?:\(? *\+[ (]*|\( *)?[0-9](?:[ ().-]*[0-9])* *\)?")
@@ -71,6 +73,8 @@ def read_digits(cell: str) -> Written | str:
         return Written(cell) if len(cell) <= _LONGEST else "is too long for a number"
     if len(cell) > _LONGEST:
         return "is too long for a number"
+    if _GROUPED.fullmatch(cell) and len(digits := cell.translate(_DROP)) <= _MOST_GROUPED:
+        return Written(digits)
     if _REVERSING in cell:
         return "holds a mark that turns its digits around (U+202E); type the number again"
     cell = cell.strip()

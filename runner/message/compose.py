@@ -7,10 +7,11 @@ from runner.errors import InputError, Problem
 from runner.message.encode import encode
 from runner.message.environment import MAX_LENGTH, EmptyFieldError
 from runner.message.fields import field_names
+from runner.message.gsm import is_one_septet_each
 from runner.message.likeness import has_visible
 from runner.message.links import link_remarks, may_hold_link
 from runner.message.origins import COMPUTED
-from runner.message.segments import MAX_SEGMENTS
+from runner.message.segments import MAX_SEGMENTS, segments_of_units
 from runner.message.template import RenderError, Template, TooLongError
 from runner.message.unsendable import UNSENDABLE, named
 from runner.models import Encoding, Exclusion, ExclusionReason, Text
@@ -38,7 +39,8 @@ class Composer:
         self._max_segments = min(max_segments, MAX_SEGMENTS)
         self._smart = smart_encoding
         self._required = [(required, required.casefold()) for required in require_text]
-        self._names = [name for name, _ in template.variables()]
+        # Nearly every text is nothing but plain GSM-7, of which there is no more to find out.
+        self._is_simple = encoding is not Encoding.UCS2 and not require_text
         self._columns: dict[str, str] | None = None
 
     @property
@@ -51,9 +53,26 @@ class Composer:
 
         Raises InputError when the template calls for a column that isn't there.
         """
-        columns = self._columns if self._columns is not None else self._bind(fields)
+        if self._columns is None:
+            self._columns = self.columns(list(fields))
+        return self.compose_values({name: fields[column] for name, column in self._columns.items()}, self._columns)
+
+    def columns(self, header: Sequence[str]) -> dict[str, str]:
+        """Name in the template → column that it calls for. Raises InputError for one that isn't there."""
+        known = field_names(header)
+        problems = [
+            Problem(f'there is no column "{name}"', where=where)
+            for name, where in self._template.variables()
+            if name not in known
+        ]
+        if problems:
+            raise InputError(problems)
+        return {name: known[name] for name, _ in self._template.variables()}
+
+    def compose_values(self, values: Mapping[str, str], columns: Mapping[str, str]) -> Text | Exclusion:
+        """The text for one row. `values` are by the names in the template, `columns` what `self.columns` says."""
         try:
-            rendered = self._template.render({name: fields[column] for name, column in columns.items()})
+            rendered = self._template.render(values)
         except EmptyFieldError as error:
             words = f"{columns[error.name]} is empty, and the text needs it"
             return Exclusion(ExclusionReason.MISSING_FIELD, words)
@@ -63,22 +82,14 @@ class Composer:
         except RenderError as error:
             return Exclusion(ExclusionReason.TEMPLATE_ERROR, str(error))
         text = rendered.strip()
+        if self._is_simple and is_one_septet_each(text):
+            segments = segments_of_units(len(text), Encoding.GSM7)
+            if segments <= self._max_segments:
+                simple = Text(text, Encoding.GSM7, segments)
+                return self._with_links(simple, text, _fields(values, columns)) if may_hold_link(text) else simple
         if "\r" in text:
             text = text.replace("\r\n", "\n").replace("\r", "\n")
-        return self._judge(text, {column: fields[column] for column in columns.values()})
-
-    def _bind(self, fields: Mapping[str, str]) -> dict[str, str]:
-        """Template name → column, found out once: the columns of a file don't change from row to row."""
-        known = field_names(list(fields))
-        problems = [
-            Problem(f'there is no column "{name}"', where=where)
-            for name, where in self._template.variables()
-            if name not in known
-        ]
-        if problems:
-            raise InputError(problems)
-        self._columns = {name: known[name] for name in self._names}
-        return self._columns
+        return self._judge(text, _fields(values, columns))
 
     def _judge(self, text: str, columns: Mapping[str, str]) -> Text | Exclusion:
         if not text:
@@ -98,10 +109,11 @@ class Composer:
             if folded not in encoded.text.casefold() and folded not in text.casefold():
                 words = f'the text lacks "{required}" (message.requireText)'
                 return Exclusion(ExclusionReason.REQUIRED_TEXT, words)
-        if may_hold_link(text):
-            found = link_remarks(text, columns, self._template.origins.links, COMPUTED)
-            return replace(encoded, remarks=(*encoded.remarks, *found)) if found else encoded
-        return encoded
+        return self._with_links(encoded, text, columns) if may_hold_link(text) else encoded
+
+    def _with_links(self, encoded: Text, text: str, columns: Mapping[str, str]) -> Text:
+        found = link_remarks(text, columns, self._template.origins.links, COMPUTED)
+        return replace(encoded, remarks=(*encoded.remarks, *found)) if found else encoded
 
     def _too_many(self, text: Text) -> str:
         size = f"{len(text.text):,} characters, {text.encoding}"
@@ -109,3 +121,8 @@ class Composer:
         if text.saved and not self._smart and text.segments - text.saved <= self._max_segments:
             return f"{words}; message.smartEncoding: true would make it {text.segments - text.saved}"
         return words
+
+
+def _fields(values: Mapping[str, str], columns: Mapping[str, str]) -> dict[str, str]:
+    """The columns that the template uses, with what they hold."""
+    return {column: values[name] for name, column in columns.items()}

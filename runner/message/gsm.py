@@ -14,6 +14,7 @@ EXTENSION = "\f^{}\\[~]|€"
 """The characters of two septets: an escape and one more, never parted by a segment's boundary."""
 
 _GSM7 = re.compile(f"[{re.escape(BASIC + EXTENSION)}]*")
+_ONE_SEPTET = re.compile(f"[{re.escape(BASIC.replace(chr(13), ''))}]+")
 _OUTSIDE = re.compile(f"[^{re.escape(BASIC + EXTENSION)}]")
 _EXTENDED = re.compile(f"[{re.escape(EXTENSION)}]")
 
@@ -21,6 +22,11 @@ _EXTENDED = re.compile(f"[{re.escape(EXTENSION)}]")
 def is_gsm7(text: str) -> bool:
     """Whether every character has a place in the alphabet. One regex, because every text is asked."""
     return _GSM7.fullmatch(text) is not None
+
+
+def is_one_septet_each(text: str) -> bool:
+    """Whether the text is nothing but characters of one septet, without a carriage return; an empty one isn't."""
+    return _ONE_SEPTET.fullmatch(text) is not None
 
 
 def outside_gsm7(text: str) -> list[tuple[int, str]]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from runner.models import Remark, RemarkKind
 
@@ -40,9 +41,40 @@ def may_hold_link(text: str) -> bool:
 
 def link_spans(text: str) -> list[tuple[int, int]]:
     """Begin and end of every link, without the punctuation that follows it."""
+    return [(start, end) for start, end, _ in _found(text)]
+
+
+def _found(text: str) -> list[tuple[int, int, int]]:
+    """Begin and end of every link as in `link_spans`, and the end of its word: no link goes beyond a space."""
     if not may_hold_link(text):
         return []
-    return [(match.start(), match.start() + len(match.group().rstrip(_AFTER))) for match in _LINK.finditer(text)]
+    # Looking at every character of a text takes ten times as long.
+    words = text.split()
+    has_www = "w." in text or "W." in text
+    found: list[tuple[int, int, int]] = []
+    end = 0
+    for word in [word for word in words if "/" in word or (has_www and "w." in word.lower())]:
+        if spans := _in_word(word):
+            start = _place_of(word, text, end)
+            end = start + len(word)
+            found += [(start + first, start + last, end) for first, last in spans]
+    return found
+
+
+@lru_cache(maxsize=1_024)
+def _in_word(word: str) -> list[tuple[int, int]]:
+    """The links of a word; nearly always it is the template's own, the same in every text."""
+    return [(match.start(), match.start() + len(match.group().rstrip(_AFTER))) for match in _LINK.finditer(word)]
+
+
+def _place_of(word: str, text: str, start: int) -> int:
+    """Where the word stands in the text, from `start` on; not as a part of another one."""
+    while True:
+        place = text.index(word, start)
+        end = place + len(word)
+        if (place == 0 or text[place - 1].isspace()) and (end == len(text) or text[end].isspace()):
+            return place
+        start = place + 1
 
 
 def begun_links(literal: str, line: int) -> Iterator[Begun]:
@@ -61,7 +93,9 @@ def link_remarks(text: str, columns: Mapping[str, str], template: Iterable[Begun
     def add(kind: RemarkKind, subject: str, source: str) -> None:
         counts[kind, subject, source] = counts.get((kind, subject, source), 0) + 1
 
-    for start, end in link_spans(text):
+    # Every space is a space or not printable.
+    parted = [(column, value) for column, value in columns.items() if " " in value or not value.isprintable()]
+    for start, end, word_end in _found(text):
         link = text[start:end]
         plain, long = link[:7].lower() == "http://", len(link) > LONG
         if plain or long:
@@ -70,8 +104,9 @@ def link_remarks(text: str, columns: Mapping[str, str], template: Iterable[Begun
                 add(RemarkKind.PLAIN_HTTP, _site(link), source)
             if long:
                 add(RemarkKind.LONG_LINK, _site(link), source)
-        for column in _breaking(text, start, columns):
-            add(RemarkKind.BROKEN_LINK, _site(link), f"the column {column}")
+        for column, value in parted:
+            if _breaks(value, text, start, word_end):
+                add(RemarkKind.BROKEN_LINK, _site(link), f"the column {column}")
     return [Remark(kind, subject, source, times) for (kind, subject, source), times in counts.items()]
 
 
@@ -86,14 +121,13 @@ def _source(link: str, columns: Mapping[str, str], template: Iterable[Begun], el
     return elsewhere
 
 
-def _breaking(text: str, start: int, columns: Mapping[str, str]) -> Iterator[str]:
-    """The columns whose space ends the link at `start`: the value goes on after it."""
-    match = _LINK.match(text, start)
-    end = match.end() if match else start
-    for column, value in columns.items():
-        pieces = value.split(None, 1)
-        if len(pieces) == 2 and end - len(pieces[0]) >= start and text.startswith(value, end - len(pieces[0])):
-            yield column
+def _breaks(value: str, text: str, start: int, end: int) -> bool:
+    """Whether a space in a field's value ends the link from `start` to `end`: the value goes on after it."""
+    if not start <= text.find(value, start) < end:
+        return False
+    pieces = value.split(None, 1)
+    before = end - len(pieces[0]) if len(pieces) == 2 else -1
+    return before >= start and text.startswith(value, before)
 
 
 def _site_of(link: str) -> str:

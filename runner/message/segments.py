@@ -36,9 +36,11 @@ def segments(text: str, encoding: Encoding) -> int:
         if not is_gsm7(text):
             raise ValueError("the text has characters outside of GSM-7")
         plain = not has_extended(text)
-    if not plain:
-        return len(_fill(text, encoding))
-    units = len(text)
+    return segments_of_units(len(text), encoding) if plain else len(_fill(text, encoding))
+
+
+def segments_of_units(units: int, encoding: Encoding) -> int:
+    """The number of segments of a text whose characters are of one unit each."""
     return 1 if units <= _ALONE[encoding] else -(-units // _JOINED[encoding])
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 
 from runner.audience.columns import find_column, find_phone_column, no_single_column
@@ -120,6 +121,8 @@ class _Findings:
     def template(self, header: list[str] | None) -> Template | None:
         """The compiled template, if its syntax is right and each of its fields is a column."""
         message = self._campaign.message
+        country = self._campaign.recipients.country
+        own = country if isinstance(country, str) else None
 
         def unknown_fields(variables: Variables) -> list[Problem]:
             return [] if header is None else self._unknown_fields(variables, header)
@@ -131,17 +134,10 @@ class _Findings:
                 source, name = _read_text(message.template), str(message.template)
             else:
                 return None
-            return compile_template(source, name, phone=self._phone, unknown_fields=unknown_fields)
+            return compile_template(source, name, phone=partial(_phone, own), unknown_fields=unknown_fields)
         except InputError as error:
             self.problems += [self._of_the_text(problem) for problem in error.problems]
             return None
-
-    def _phone(self, written: str, style: str, country: str | None) -> str:
-        """The template filter `phone`: a number as people write it. Without a country it is the campaign's."""
-        from runner.audience.phone import phone_for_people
-
-        own = self._campaign.recipients.country
-        return phone_for_people(written, style, country or (own if isinstance(own, str) else None))
 
     def _of_the_text(self, problem: Problem) -> Problem:
         """A problem of the text, under the key that gives it; a text in the campaign file has the place of its key."""
@@ -262,6 +258,13 @@ class _Findings:
         what = f"{found.what} in {file or self._campaign.recipients.file}"
         self.problems.append(self._file.problem(path, what, found.remedy))
         return None
+
+
+def _phone(own_country: str | None, written: str, style: str, country: str | None) -> str:
+    """The template filter `phone`: a number as people write it. Without a country it is the campaign's."""
+    from runner.audience.phone import phone_for_people
+
+    return phone_for_people(written, style, country or own_country)
 
 
 def _read_text(path: Path) -> str:

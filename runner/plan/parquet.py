@@ -4,6 +4,8 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from queue import Queue
+from threading import Thread
 from typing import IO, TYPE_CHECKING, Any
 
 from runner.errors import StoppedError
@@ -40,22 +42,44 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 def write_frames(file: IO[bytes], schema: dict[str, Any], frames: Iterator["pl.DataFrame"]) -> None:
     """Write data frames of `schema` (column name to polars type) to an open file, in their order.
 
-    What `frames` raises comes out as it is; a full disk is an OSError.
+    What `frames` raises comes out as it is; a full disk is an OSError. The frames are made in the thread that calls,
+    because Python hands signals to the main thread alone: a SIGTERM would otherwise wait for the last of them.
     """
     import polars as pl
     from polars.io.plugins import register_io_source
 
-    def source(_columns: object, _predicate: object, _rows: object, _size: object) -> Iterator["pl.DataFrame"]:
-        return frames
+    made: Queue[pl.DataFrame | None] = Queue(maxsize=1)
+    failures: list[Exception] = []
 
-    lazy = register_io_source(source, schema=schema)
+    def source(_columns: object, _predicate: object, _rows: object, _size: object) -> Iterator["pl.DataFrame"]:
+        while (frame := made.get()) is not None:
+            yield frame
+
+    def write() -> None:
+        lazy = register_io_source(source, schema=schema)
+        try:
+            lazy.sink_parquet(file, row_group_size=ROW_GROUP_ROWS, maintain_order=True, engine="streaming")
+        except Exception as error:
+            failures.append(error)
+            while made.get() is not None:  # who makes the next one waits for room
+                pass
+
+    writer = Thread(target=write, daemon=True)
+    writer.start()
     try:
-        lazy.sink_parquet(file, row_group_size=ROW_GROUP_ROWS, maintain_order=True, engine="streaming")
-    except pl.exceptions.ComputeError as error:
-        if "os error" not in str(error):
-            raise
-        # Polars wraps what the operating system says; `replacing` knows which file it is.
-        raise OSError(str(error).rpartition(": ")[2]) from error
+        for frame in frames:
+            if failures:
+                break
+            made.put(frame)
+    finally:
+        made.put(None)
+        writer.join()
+    if failures:
+        [error] = failures
+        if isinstance(error, pl.exceptions.ComputeError) and "os error" in str(error):
+            # Polars wraps what the operating system says; `replacing` knows which file it is.
+            raise OSError(str(error).rpartition(": ")[2]) from error
+        raise error
 
 
 def read_frames(

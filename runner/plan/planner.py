@@ -1,6 +1,6 @@
 """Audience × message → plan: every row of the recipient file with its exact text, or with why it gets none."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from runner.audience.audience import AudienceSpec, read_audience
 from runner.audience.people import People
+from runner.audience.rows import exclusion_of
+from runner.audience.seen import SeenNumbers
 from runner.errors import InputError, Problem
 from runner.message.compose import Composer
 from runner.models import Cooldown, Duplicates, Exclusion, ExclusionReason, Row, Text
+from runner.plan.drafts import Drafting, Drafts
+from runner.plan.helpers import Helpers, helpers_wanted
 from runner.plan.money import Costs, Prices
 from runner.plan.narrowing import Limit, OptedOut, Recent, Restraint, Sample, Sent, Timing
 from runner.plan.parquet import replacing, write_frames
@@ -19,6 +23,9 @@ from runner.plan.summary import Fingerprint, PlanSummary
 
 if TYPE_CHECKING:
     import polars as pl
+
+SMALL_BYTES = 1 << 20
+"""Recipient files below it, some 20,000 rows, are planned before another process would have started."""
 
 MAX_FAILURES = 10
 """Rows that are named when they fail the plan."""
@@ -72,93 +79,106 @@ class Planner:
         with `missing_fails` when a field is empty that a text needs.
         """
         with replacing(path) as file:
-            write_frames(file, _schema(self._rules), self._frames())
+            with ExitStack() as stack:
+                wanted = helpers_wanted() if self._is_large() else 0
+                helpers = stack.enter_context(Helpers(wanted)) if wanted else None
+                frames = stack.enter_context(closing(self._frames(helpers)))
+                write_frames(file, _schema(self._rules), frames)
             self._refuse_failures()
         self.summary.fingerprint = self._fingerprint.hexdigest()
         return self.summary
 
     def judged(self) -> Iterator[Judged]:
         """Every row with its text, or with why it gets none; in the order of the file."""
-        for batch in self._batches():
-            yield from batch
+        with closing(self._drafts(None)) as batches:
+            for drafts in batches:
+                for index, row in enumerate(drafts):
+                    yield row, drafts.exclusions.get(index) or drafts.text(index)
 
-    def _batches(self) -> Iterator[list[Judged]]:
+    def _drafts(self, helpers: Helpers | None) -> Generator[Drafts, None, None]:
+        """Every batch, with each row either a message or among the `exclusions`, and counted."""
+        drafting = Drafting(self._composer, helpers)
         with (
-            closing(read_audience(self._audience, remarks=self.summary.reading)) as batches,
+            closing(read_audience(self._audience, drafting, remarks=self.summary.reading)) as batches,
             ExitStack() as stack,
         ):
             cooldown = self._rules.cooldown
             restraint = Restraint(*cooldown, stack.enter_context(People())) if cooldown else None
-            numbers = stack.enter_context(People()) if self._tells_shared_numbers() else None
-            for rows in batches:
-                sent = self._sent(rows)
-                out = self._opted_out(rows, sent)
-                judged = [(row, self._judge(row, out.get(row.number), is_sent=row.key in sent)) for row in rows]
+            numbers = SeenNumbers() if self._tells_shared_numbers() else None
+            for drafts in batches:
+                sent = self._sent(drafts)
+                self._leave_out(drafts, sent)
                 if restraint:
-                    judged = _restrained(judged, restraint, sent)
-                counted = [(row, self._count(row, verdict, is_sent=row.key in sent)) for row, verdict in judged]
-                if numbers:
-                    self._note_shared(counted, numbers)
-                yield counted
+                    _restrain(drafts, restraint, sent)
+                if self._rules.limit:
+                    self._cut(drafts, self._rules.limit, sent)
+                self._count(drafts, drafts.left(), sent, numbers)
+                yield drafts
 
     def _tells_shared_numbers(self) -> bool:
         """Where a key tells persons apart, a number may be two of them, or one that is in the file twice."""
         return self._audience.key is not None and self._audience.duplicates is not Duplicates.ALL
 
-    def _note_shared(self, counted: list[Judged], numbers: People) -> None:
-        messages = [
-            (row.destination, row.number) for row, verdict in counted if isinstance(verdict, Text) and row.destination
-        ]
-        for (_, row), before in zip(messages, numbers.count(messages), strict=True):
-            if before:
-                self.summary.shared.add(row, 1)
-
-    def _sent(self, rows: list[Row]) -> Collection[str]:
+    def _sent(self, drafts: Drafts) -> frozenset[int]:
+        """The recipients, by their indexes, whom this run has sent to already."""
         if self._rules.sent is None:
-            return ()
-        return self._rules.sent([row.key for row in rows if row.exclusion is None and row.key is not None])
+            return frozenset()
+        keys = drafts.columns.keys
+        left = [index for index in drafts.left() if keys[index] is not None]
+        sent = self._rules.sent([keys[index] or "" for index in left])
+        return frozenset(index for index in left if keys[index] in sent)
 
-    def _opted_out(self, rows: list[Row], sent: Collection[str]) -> Mapping[int, Exclusion]:
-        """The data rows whose numbers have opted out of every campaign of the ledger; those that are sent stay."""
-        if self._rules.opted_out is None:
-            return {}
-        asked = [
-            (row.number, row.destination)
-            for row in rows
-            if row.exclusion is None and row.destination and row.key not in sent
-        ]
-        out = self._rules.opted_out([destination for _, destination in asked])
-        return {row: out[destination] for row, destination in asked if destination in out}
+    def _leave_out(self, drafts: Drafts, sent: Collection[int]) -> None:
+        """Those who opted out, are not in the sample, get no text, or are outside of the sending hours."""
+        rules, columns, out = self._rules, drafts.columns, drafts.exclusions
+        if rules.opted_out:
+            out |= self._opted_out(rules.opted_out, drafts, sent)
+        if rules.sample:
+            for index in drafts.left():
+                if index not in sent and not rules.sample.takes(columns.keys[index] or ""):
+                    out[index] = rules.sample.exclusion
+        self._composed += len(drafts) - len(out)
+        for index, verdict in columns.refused.items():
+            if index not in out:
+                out[index] = exclusion = exclusion_of(verdict)
+                if rules.missing_fails and exclusion.reason is ExclusionReason.MISSING_FIELD:
+                    self._failed += 1
+                    if self._failed <= MAX_FAILURES:
+                        self._failures.append((drafts.first + index, exclusion.detail))
+        if rules.timing:
+            for index in drafts.left():
+                if index not in sent and (outside := rules.timing.exclusion(columns.zones[index])):
+                    out[index] = outside
 
-    def _judge(self, row: Row, out: Exclusion | None, *, is_sent: bool) -> Text | Exclusion:
-        rules = self._rules
-        if exclusion := row.exclusion or out:
-            return exclusion
-        assert row.key is not None
-        if rules.sample and not is_sent and not rules.sample.takes(row.key):
-            return rules.sample.exclusion
-        self._composed += 1
-        verdict = self._composer.compose(row.fields)
-        if isinstance(verdict, Exclusion):
-            if rules.missing_fails and verdict.reason is ExclusionReason.MISSING_FIELD:
-                self._failed += 1
-                if self._failed <= MAX_FAILURES:
-                    self._failures.append((row.number, verdict.detail))
-            return verdict
-        return (rules.timing and not is_sent and rules.timing.exclusion(row.zones)) or verdict
+    def _opted_out(self, opted_out: OptedOut, drafts: Drafts, sent: Collection[int]) -> dict[int, Exclusion]:
+        """Whose numbers have opted out of every campaign of the ledger; those that are sent stay."""
+        destinations = drafts.columns.destinations
+        asked = [(index, number) for index in drafts.left() if (number := destinations[index]) and index not in sent]
+        out = opted_out([number for _, number in asked])
+        return {index: out[number] for index, number in asked if number in out}
 
-    def _count(self, row: Row, verdict: Text | Exclusion, *, is_sent: bool) -> Text | Exclusion:
-        limit = self._rules.limit
-        if isinstance(verdict, Text) and limit and not is_sent and self.summary.to_send >= limit.messages:
-            verdict = limit.exclusion
-        if isinstance(verdict, Text):
-            assert row.key is not None
-            assert row.destination is not None
-            self.summary.add_message(row, verdict, is_sent=is_sent)
-            self._fingerprint.add_message(row.key, row.destination, verdict, row.zones)
-        else:
-            self.summary.add_exclusion(row, verdict)
-        return verdict
+    def _cut(self, drafts: Drafts, limit: Limit, sent: Collection[int]) -> None:
+        to_send = self.summary.to_send
+        for index in drafts.left():
+            if index not in sent and to_send >= limit.messages:
+                drafts.exclusions[index] = limit.exclusion
+            else:
+                to_send += 1
+
+    def _count(self, drafts: Drafts, left: Sequence[int], sent: Collection[int], numbers: SeenNumbers | None) -> None:
+        columns = drafts.columns
+        self.summary.add(drafts, left, sent)
+        self._fingerprint.add(drafts, left)
+        if numbers is not None:
+            for index in left:
+                if numbers.add(columns.destinations[index] or ""):
+                    self.summary.shared.add(drafts.first + index, 1)
+
+    def _is_large(self) -> bool:
+        try:
+            return self._audience.source.path.stat().st_size >= SMALL_BYTES
+        except OSError:
+            return False  # whoever opens it says what is wrong
 
     def _refuse_failures(self) -> None:
         file = self._audience.source.path
@@ -175,34 +195,36 @@ class Planner:
                 [Problem(f"the template fails on every row: {detail} (row {row})", "correct the template")]
             )
 
-    def _frames(self) -> Iterator["pl.DataFrame"]:
+    def _frames(self, helpers: Helpers | None) -> Generator["pl.DataFrame", None, None]:
         import polars as pl
 
         schema = _schema(self._rules)
-        for batch in self._batches():
-            records = [self._record(row, verdict) for row, verdict in batch]
-            yield pl.DataFrame(records, schema=schema, orient="row")
+        with closing(self._drafts(helpers)) as batches:
+            for drafts in batches:
+                yield pl.DataFrame(self._values(drafts), schema=schema)
 
-    def _record(self, row: Row, verdict: Text | Exclusion) -> tuple[Any, ...]:
-        carried = tuple(row.fields[column] for column in self._rules.carried)
-        if self._rules.timing:
-            carried = (*carried, " ".join(row.zones))
-        identity = (row.number, row.key, row.destination, row.country)
-        if isinstance(verdict, Text):
-            notes = "; ".join(note for note in (row.note, verdict.note) if note) or None
-            return (*identity, verdict.text, verdict.encoding.value, verdict.segments, None, notes, *carried)
-        return (*identity, None, None, None, verdict.reason.value, verdict.detail, *carried)
+    def _values(self, drafts: Drafts) -> dict[str, Any]:
+        """The plan's columns. `detail` is why a row is left out, or else what was done to its number and text."""
+        columns, out = drafts.columns, drafts.exclusions
+        texts, encodings, segments = list(columns.texts), list(columns.encodings), list(columns.segments)
+        reasons: list[str | None] = [None] * len(drafts)
+        details = list(columns.notes)
+        for index, (_, note, _) in columns.extras.items():
+            details[index] = "; ".join(words for words in (details[index], note) if words) or None
+        for index, exclusion in out.items():
+            texts[index] = encodings[index] = segments[index] = None
+            reasons[index], details[index] = exclusion.reason.value, exclusion.detail
+        identity = (range(drafts.first, drafts.first + len(drafts)), columns.keys, columns.destinations)
+        values = (*identity, columns.countries, texts, encodings, segments, reasons, details)
+        carried = {column: drafts.values(column) for column in self._rules.carried}
+        zones = {ZONES: [" ".join(zones) for zones in columns.zones]} if self._rules.timing else {}
+        return {**dict(zip(COLUMNS, values, strict=True)), **carried, **zones}
 
 
-def _restrained(judged: list[Judged], restraint: Restraint, sent: Collection[str]) -> list[Judged]:
-    """The batch without the messages that would be too much for their numbers; those that are sent stay."""
-    numbers = [
-        (row.destination, row.number)
-        for row, verdict in judged
-        if isinstance(verdict, Text) and row.destination and row.key not in sent
-    ]
-    too_much = restraint.exclusions(numbers)
-    return [(row, too_much.get(row.number, verdict)) for row, verdict in judged]
+def _restrain(drafts: Drafts, restraint: Restraint, sent: Collection[int]) -> None:
+    """Leaves out the messages that would be too much for their numbers; those that are sent stay."""
+    numbers = [(drafts.columns.destinations[index] or "", index) for index in drafts.left() if index not in sent]
+    drafts.exclusions |= restraint.exclusions(numbers)
 
 
 def _schema(rules: Rules) -> dict[str, Any]:

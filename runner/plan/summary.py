@@ -2,11 +2,12 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
-from runner.models import Exclusion, ExclusionReason, Rate, Remark, RemarkKind, Row, Text
+from runner.models import Exclusion, ExclusionReason, Rate, Remark, RemarkKind, Text
+from runner.plan.drafts import Drafts
 from runner.plan.money import Costs
 
 EXAMPLES = 3
@@ -63,32 +64,47 @@ class PlanSummary:
     samples: list[tuple[int, str, Text]] = field(default_factory=list)
     fingerprint: str = ""
 
-    def add_message(self, row: Row, text: Text, *, is_sent: bool = False) -> None:
-        """`is_sent`: an earlier session of the run has sent it."""
-        self.rows += 1
-        self.to_send += 1
-        self.segments += text.segments
-        self.repaired += row.note is not None
-        self.saved += text.saved
-        self.by_encoding[text.encoding.value] += 1
-        self.by_segments[text.segments] += 1
-        self.costs.add(row.country, text.segments)
-        if not is_sent:
-            self.left.add(row.country, text.segments)
-            self.by_zones[row.zones] += 1
-        if len(self.samples) < EXAMPLES:
-            self.samples.append((row.number, row.destination or "", text))
-        if text.remarks:
-            self.remarked.update({remark.kind for remark in text.remarks})
-            for remark in text.remarks:
-                self._note(row.number, remark)
+    def add(self, drafts: Drafts, left: Sequence[int], sent: Collection[int]) -> None:
+        """Count a batch. `left` are its messages by their indexes, `sent` those that an earlier session has sent."""
+        columns = drafts.columns
+        self.rows += len(drafts)
+        self.to_send += len(left)
+        sizes = Counter((columns.countries[index], columns.segments[index] or 0) for index in left)
+        unsent = [index for index in left if index not in sent] if sent else left
+        for costs, counts in (
+            (self.costs, sizes),
+            (
+                self.left,
+                sizes if not sent else Counter((columns.countries[i], columns.segments[i] or 0) for i in unsent),
+            ),
+        ):
+            for (country, segments), times in counts.items():
+                costs.add(country, segments, times)
+        for (_, segments), times in sizes.items():
+            self.segments += segments * times
+            self.by_segments[segments] += times
+        self.by_encoding.update(columns.encodings[index] or "" for index in left)
+        self.by_zones.update(columns.zones[index] for index in unsent)
+        self.repaired += sum(columns.notes[index] is not None for index in left)
+        for index in left[: EXAMPLES - len(self.samples)]:
+            self.samples.append((drafts.first + index, columns.destinations[index] or "", drafts.text(index)))
+        for index in columns.extras:
+            if index not in drafts.exclusions:
+                self._remark(drafts.first + index, drafts.text(index))
+        for index in sorted(drafts.exclusions):
+            self._exclude(drafts.first + index, drafts.exclusions[index])
 
-    def add_exclusion(self, row: Row, exclusion: Exclusion) -> None:
-        self.rows += 1
+    def _remark(self, row: int, text: Text) -> None:
+        self.saved += text.saved
+        self.remarked.update({remark.kind for remark in text.remarks})
+        for remark in text.remarks:
+            self._note(row, remark)
+
+    def _exclude(self, row: int, exclusion: Exclusion) -> None:
         self.excluded[exclusion.reason] += 1
         shown = self.examples.setdefault(exclusion.reason, [])
         if len(shown) < EXAMPLES:
-            shown.append((row.number, exclusion.detail))
+            shown.append((row, exclusion.detail))
 
     def _note(self, row: int, remark: Remark) -> None:
         key = (remark.kind, remark.subject, remark.source)
@@ -145,16 +161,30 @@ class Fingerprint:
 
     def __init__(self, options: str) -> None:
         self._hash = hashlib.sha256()
-        self._add(options)
+        self._add([options])
 
-    def add_message(self, key: str, destination: str, text: Text, zones: Sequence[str] = ()) -> None:
-        """`zones` decide when it is sent; a campaign has them for each of its messages, or for none."""
-        for part in (key, destination, text.encoding.value, text.text, *([" ".join(zones)] if zones else [])):
-            self._add(part)
+    def add(self, drafts: Drafts, left: Sequence[int]) -> None:
+        """The messages of a batch, by their indexes: key, destination, encoding and text of each.
+
+        Then its zones, which decide when it is sent; a campaign has them for each of its messages, or for none.
+        """
+        columns = drafts.columns
+        parts: list[str | None] = []
+        for index in left:
+            parts += (
+                columns.keys[index], columns.destinations[index], columns.encodings[index], columns.texts[index]
+            )  # fmt: skip
+            if zones := columns.zones[index]:
+                parts.append(" ".join(zones))
+        self._add(cast("list[str]", parts))  # a message has them all
+
+    def _add(self, parts: Iterable[str]) -> None:
+        fields = [f"{len(part) if part.isascii() else len(_bytes(part))}:{part}" for part in parts]
+        self._hash.update(_bytes("".join(fields)))
 
     def hexdigest(self) -> str:
         return self._hash.hexdigest()
 
-    def _add(self, part: str) -> None:
-        data = part.encode("utf-8", "surrogatepass")
-        self._hash.update(b"%d:" % len(data) + data)
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")

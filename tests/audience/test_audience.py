@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from runner.audience.audience import AudienceSpec, read_audience
+from runner.audience.audience import AudienceSpec, Judging, read_audience
 from runner.audience.spec import Source, SuppressionList
 from runner.models import Duplicates, ExclusionReason, Row
 
@@ -18,7 +18,11 @@ def judged(folder: Path, content: str, batch_size: int = 2, **spec: Any) -> list
     path = folder / "recipients.csv"
     path.write_text(HEADER + content)
     spec.setdefault("phone", "mobile")
-    return [row for rows in read_audience(AudienceSpec(Source(path), **spec), batch_size=batch_size) for row in rows]
+    return [
+        row
+        for rows in read_audience(AudienceSpec(Source(path), **spec), Judging(), batch_size=batch_size)
+        for row in rows
+    ]
 
 
 def verdicts(rows: list[Row]) -> list[tuple[str | None, str]]:
@@ -122,12 +126,14 @@ def test_a_float_that_lost_digits_is_no_number(tmp_path: Path) -> None:
     path = tmp_path / "people.parquet"
     pl.DataFrame({"phone": [6591234567.0, 6591234567.0]}).write_parquet(path)
     exact = [
-        row for rows in read_audience(AudienceSpec(Source(path), "phone", duplicates=Duplicates.ALL)) for row in rows
+        row
+        for rows in read_audience(AudienceSpec(Source(path), "phone", duplicates=Duplicates.ALL), Judging())
+        for row in rows
     ]
     assert ["+6591234567", "+6591234567"] == [row.destination for row in exact]
 
     pl.DataFrame({"phone": pl.Series([6591234567.0, 91234567.0], dtype=pl.Float32)}).write_parquet(path)
-    lossy = [row for rows in read_audience(AudienceSpec(Source(path), "phone", "SG")) for row in rows]
+    lossy = [row for rows in read_audience(AudienceSpec(Source(path), "phone", "SG"), Judging()) for row in rows]
     words = "is rounded: it was stored with too few digits; store the column as text and export it again"
     assert [
         (None, f'invalid_number: phone: "≈6591234600" {words}'),
@@ -189,7 +195,7 @@ def test_a_row_that_is_out_anyway_makes_nobody_a_duplicate(tmp_path: Path) -> No
 def test_stopping_early_leaves_nothing_open(tmp_path: Path) -> None:
     path = tmp_path / "recipients.csv"
     path.write_text(HEADER + "a,+6590000001,,\n" * 10)
-    batches = read_audience(AudienceSpec(Source(path), "mobile"), batch_size=2)
+    batches = read_audience(AudienceSpec(Source(path), "mobile"), Judging(), batch_size=2)
     assert 2 == len(next(batches))
     batches.close()  # an open file would be a ResourceWarning, and so an error
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from runner.audience.audience import Judging
+from runner.audience.files import Batch
 from runner.audience.judge import Judge
 from runner.audience.spec import AudienceSpec, Source, SuppressionList
 from runner.audience.suppression import Suppression
@@ -20,7 +22,10 @@ def judged(*cells: str, suppressed: str = "", folder: Path | None = None, **opti
         path = folder / "opted-out.csv"
         path.write_text(suppressed)
         lists.append(SuppressionList(path))
-    return Judge(spec, HEADER, Suppression(lists, key=spec.key))(7, [*cells, *[""] * (len(HEADER) - len(cells))])
+    judging = Judging()
+    judging.begin(Judge(spec, HEADER, Suppression(lists, key=spec.key)))
+    [rows] = judging.judged([(7, Batch([(*cells, *[""] * (len(HEADER) - len(cells)))]))])
+    return rows.row(0)
 
 
 def verdict(row: Row) -> str:

@@ -1,5 +1,8 @@
 """Keys that were seen before."""
 
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -7,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.audience.people import People, numbered
-from runner.errors import StoppedError
 
 
 def test_counts_within_and_over_batches() -> None:
@@ -17,11 +19,20 @@ def test_counts_within_and_over_batches() -> None:
         assert [3, 1, 1, 2, None] == people.other_rows([("a", 1), ("a", 3), ("a", 4), ("b", 5), ("c", 6)])
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a limit on a file's size stands for a full disk")
 def test_no_room_for_more_is_no_bug() -> None:
-    with People() as people:
-        people._base.execute("PRAGMA max_page_count=4")
-        with pytest.raises(StoppedError, match=r"could not be kept: database or disk is full; make room where"):
-            people.count([(f"key-{number}", number) for number in range(5000)])
+    """In a process of its own, because the limit holds for all of it."""
+    script = (
+        "import resource, signal\n"
+        "from runner.audience.people import People\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (2 << 20, 2 << 20))\n"
+        "with People() as people:\n"
+        "    people.count([(f'key-{number}', number) for number in range(100_000)])\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert 1 == ended.returncode
+    assert "StoppedError: the keys of the recipients could not be kept: File too large; make room where" in ended.stderr
 
 
 def test_an_empty_batch() -> None:
@@ -36,19 +47,38 @@ def test_keys_are_told_apart_exactly() -> None:
         assert [0] * len(keys) == people.count([(key, row) for row, key in enumerate(keys, 1)])
 
 
-def test_more_keys_than_one_statement_takes() -> None:
+def test_more_keys_than_are_kept_in_memory() -> None:
+    keys = [f"person-{number}-of-this-list" if number % 3 else f"+65{number}" for number in range(100_000)]
     with People() as people:
-        people.count([(str(number), number) for number in range(5000)])
-        assert [1] * 5000 == people.count([(str(number), 5000 + number) for number in range(5000)])
+        assert [0] * 100_000 == people.count([(key, row) for row, key in enumerate(keys, 1)])
+        assert people._file is not None
+        assert [1] * 100_000 == people.count([(key, row) for row, key in enumerate(keys, 100_001)])
+        assert [2, 2, 0] == people.count([(keys[0], 200_001), (keys[-1], 200_002), ("new", 200_003)])
+        assert [100_001, 1, 1] == people.other_rows([(keys[0], 1), (keys[0], 100_001), (keys[0], 200_001)])
+        assert [100_000, None] == people.other_rows([(keys[-1], 200_002), ("new", 200_003)])
 
 
+@given(st.lists(st.text("ab\0\ud800é", max_size=18) | st.sampled_from(["k" * 16, "k" * 17]), max_size=40))
+def test_counts_as_a_dictionary_does(keys: list[str]) -> None:
+    seen: dict[str, list[int]] = {}
+    expected = []
+    for row, key in enumerate(keys, 1):
+        expected.append(len(seen.setdefault(key, [])))
+        seen[key].append(row)
+    with People() as people:
+        assert expected == people.count([(key, row) for row, key in enumerate(keys, 1)])
+        others = [next((other for other in seen[key] if other != row), None) for row, key in enumerate(keys, 1)]
+        assert others == people.other_rows([(key, row) for row, key in enumerate(keys, 1)])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the file is unlinked as soon as it is made")
 def test_no_file_of_it_can_be_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keys of real people stay in no folder, also after a kill: the file never has a name."""
-    monkeypatch.setenv("SQLITE_TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with People() as people:
-        people._base.execute("PRAGMA cache_size=10")
-        people.count([(f"+1202555{row:06d}", row) for row in range(20_000)])
+        people.count([(f"+1202555{row:06d}", row) for row in range(100_000)])
 
+        assert people._file is not None
         assert [] == list(tmp_path.iterdir())
         assert [1, 1] == people.count([("+1202555000007", 1), ("+1202555019999", 2)])
 

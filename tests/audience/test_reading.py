@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from runner.audience.audience import AudienceSpec, read_audience
+from runner.audience.audience import AudienceSpec, Judging, read_audience
 from runner.audience.spec import Source
 from runner.errors import InputError
 from runner.models import Duplicates, Exclusion, ExclusionReason, Row
@@ -18,7 +18,7 @@ def judged(folder: Path, content: str, remarks: list[str] | None = None, **spec:
     path.write_text(content)
     source = Source(path, where=spec.pop("where", None))
     audience = AudienceSpec(source, "phone", **spec)
-    return [row for rows in read_audience(audience, batch_size=2, remarks=remarks) for row in rows]
+    return [row for rows in read_audience(audience, Judging(), batch_size=2, remarks=remarks) for row in rows]
 
 
 def test_a_row_that_cannot_be_read_is_left_out_by_itself(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from runner.audience.audience import AudienceSpec, read_audience
+from runner.audience.audience import AudienceSpec, Judging, read_audience
 from runner.audience.files import read_rows
 from runner.audience.spec import Source
 from runner.audience.steady import unchanged
@@ -84,7 +84,7 @@ def test_a_change_between_the_two_readings_for_duplicates(tmp_path: Path, monkey
 
     monkeypatch.setattr("runner.audience.files.read_rows", changing)
     with pytest.raises(InputError, match=CHANGED):
-        list(read_audience(AudienceSpec(Source(path), "phone", duplicates=Duplicates.REJECT)))
+        list(read_audience(AudienceSpec(Source(path), "phone", duplicates=Duplicates.REJECT), Judging()))
 
 
 def test_stopping_early_asks_nothing(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.models import Encoding, Rate, Row, Text
+from runner.models import Encoding, Rate
+from runner.plan.drafts import Drafts, TextColumns
 from runner.plan.identity import MessageIds
 from runner.plan.summary import Fingerprint, PlanSummary
 from tests.plan.folder import ANN, BEN, CAMPAIGN, planned, write_folder
@@ -66,12 +67,23 @@ def test_another_time_zone_another_fingerprint(tmp_path: Path) -> None:
     assert before != fingerprint(tmp_path / "c", ANN.replace("Bedok", "Europe/London"), campaign=campaign)
 
 
+def messages(*told: tuple[str, str, str]) -> Drafts:
+    """A batch of messages, each as key, destination and text."""
+    count = len(told)
+    keys, destinations, texts = map(list, zip(*told, strict=True))
+    encodings: list[str | None] = [Encoding.GSM7.value] * count
+    columns = TextColumns(
+        [*keys], [*destinations], [None] * count, [None] * count, [()] * count, {}, [*texts], encodings, [1] * count
+    )
+    return Drafts((), 1, [()] * count, columns, {})
+
+
 @given(st.lists(st.text(max_size=4), min_size=3, max_size=3), st.lists(st.text(max_size=4), min_size=3, max_size=3))
 def test_no_text_imitates_a_fields_end(one: list[str], other: list[str]) -> None:
     prints = []
     for key, destination, text in (one, other):
         made = Fingerprint("{}")
-        made.add_message(key, destination, Text(text, Encoding.GSM7, 1))
+        made.add(messages((key, destination, text)), [0])
         prints.append(made.hexdigest())
     assert (one == other) == (prints[0] == prints[1])
 
@@ -107,7 +119,6 @@ def test_no_two_keys_share_an_id(keys: set[str]) -> None:
 def test_seconds_at_the_rate_count_from_the_first() -> None:
     summary = PlanSummary()
     assert 0 == summary.seconds_at(Rate(10, 1))
-    for number in range(1, 12):
-        summary.add_message(Row(number, {}), Text("Hi", Encoding.GSM7, 1))
+    summary.add(messages(*[("k", "+6591234567", "Hi")] * 11), range(11), ())
     assert 1 == summary.seconds_at(Rate(10, 1))
     assert 600 == summary.seconds_at(Rate(60, 3600))

@@ -1,0 +1,129 @@
+"""A plan is the same, whoever has drafted it: one process or three."""
+
+import csv
+import random
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from runner.models import Cooldown, Exclusion, ExclusionReason
+from runner.plan import planner
+from runner.plan.inputs import load_inputs
+from runner.plan.narrowing import Limit, Sample, Timing
+from runner.plan.planner import Planner, Rules
+from tests.plan import folder
+
+ROWS = 12_000  # three batches, so that each helper gets one
+
+NUMBERS = (
+    "", "abc", "12", "9.1E+07", "'91234567", "6591234567 / 6598765432", "+44 (0)7700 900123", "(0)91234567",
+    "+1 202 555 0123", "07700900123", "91234567.0", "９１２３４５６７", "+81312345678", "0081312345678",
+    "+882 16 12345678", "80012345", "61234567", "6591234567", "006591234567", "\u202d+65 9123 4567\u202c",
+)  # fmt: skip
+NAMES = (
+    "Ann", "Ben", "Zoë", "O’Neil", "Nguyễn", "李小龍", "", "  Siti ", "Bob\u200b", "x" * 400, "Ta\x07b", "“Q”", "Jo e",
+    "{}", "50%", "a\nb", "a\r\nb", "ﬁ", "e\u0301",
+)  # fmt: skip
+LINKS = ("", "https://ex.com/a", "http://a.b/x y", "www.shop.sg", "WWW.x.sg/a", f"https://ex.com/{'y' * 70}")
+ZONES = ("", "", "Asia/Singapore", "Europe/London", "Nowhere")
+
+CAMPAIGNS = {
+    "as usual": ("country: SG", "maxSegments: 3", ""),
+    "by key": ("country: {column: country}, key: id", "smartEncoding: true", ""),
+    "none twice": ("country: SG, key: id, duplicates: reject, where: \"keep = 'yes'\"", "encoding: GSM7", ""),
+    "each row": ("country: SG, key: id, duplicates: all, denyCountries: [GB]", "encoding: UCS2", ""),
+    "every rule": (
+        "country: SG, key: id, zone: zone",
+        "requireText: [news], smartEncoding: true",
+        'window: {from: "09:00", to: "20:00", zone: recipient, outside: skip}\n',
+    ),
+}  # fmt: skip
+TEMPLATES = (
+    "Hi {{ name }}, news in {{ city }}: see {{ link }} 100%",
+    "{% if city %}Hi {{ name|title }}{% else %}Hello{% endif %}, news: {{ link|default('ex.sg/a') }} "
+    "{{ mobile|phone('national', 'SG') }}",
+)
+
+
+def write(place: Path, recipients: str, message: str, more: str, template: str) -> Path:
+    chance = random.Random(11)
+    with (place / "people.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "mobile", "country", "name", "city", "link", "zone", "keep"])
+        for number in range(ROWS):
+            mobile = chance.choice(
+                (f"{81_000_000 + chance.randrange(ROWS)}", f"8123 {number % 5000:04d}", *NUMBERS[::3])
+            )
+            row = [
+                f"k{number if chance.random() < 0.95 else chance.randrange(ROWS)}{chance.choice(('', '', '#2'))}",
+                mobile if chance.random() < 0.9 else chance.choice(NUMBERS),
+                "" if chance.random() < 0.9 else chance.choice(("GB", "sg", "XX", "MY")),
+                chance.choice(NAMES),
+                chance.choice(("Bedok", "", "Kuala Lumpur", "Århus")),
+                chance.choice(LINKS),
+                chance.choice(ZONES),
+                chance.choice(("yes", "no")),
+            ]
+            writer.writerow(row[: chance.choice((5, 8, 8, 8, 8, 8, 8, 8, 8))] if chance.random() < 0.05 else row)
+    (place / "stop.csv").write_text("phone\n" + "".join(f"+65{81_000_000 + number}\n" for number in range(0, ROWS, 7)))
+    (place / "hello.j2").write_text(template)
+    campaign = place / "messy.yaml"
+    campaign.write_text(
+        "name: messy\nsubAccountId: acme_hq\nrate: 10/s\nreport: {columns: [city, keep]}\n"
+        f"recipients: {{file: people.csv, suppress: [stop.csv], {recipients}}}\n"
+        f"message: {{template: hello.j2, {message}}}\n{more}"
+    )
+    return campaign
+
+
+def rules(campaign: Path) -> Rules:
+    read = load_inputs(campaign).campaign
+    if read.window is None:
+        return Rules(carried=read.report.columns)
+    out = Exclusion(ExclusionReason.SUPPRESSED, "opted out")
+
+    def ending(texts: Iterable[str], end: str) -> list[str]:
+        return [text for text in texts if text.endswith(end)]
+
+    return Rules(
+        carried=read.report.columns,
+        opted_out=lambda numbers: dict.fromkeys(ending(numbers, "3"), out),
+        sample=Sample("messy", 0.8),
+        timing=Timing(read.window.hours(read.timezone), datetime(2026, 11, 25, 5, tzinfo=UTC)),
+        cooldown=(Cooldown(2, 3600), lambda numbers: dict.fromkeys(ending(numbers, "5"), 1)),
+        limit=Limit(500, "--limit"),
+        sent=lambda keys: ending(keys, "7"),
+    )
+
+
+def planned(campaign: Path, name: str) -> tuple[dict[str, Any], list[Any], pl.DataFrame]:
+    inputs = load_inputs(campaign)
+    path = campaign.with_name(name)
+    summary = Planner(inputs.audience, inputs.composer, options="{}", rules=rules(campaign)).write(path)
+    return summary.as_json(), summary.samples, pl.read_parquet(path)
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=["plain", "with filters"])
+@pytest.mark.parametrize(("recipients", "message", "more"), CAMPAIGNS.values(), ids=CAMPAIGNS)
+def test_with_helpers_and_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipients: str, message: str, more: str, template: str
+) -> None:
+    campaign = write(tmp_path, recipients, message, more, template)
+    made = {}
+    for count in (0, 2):
+        monkeypatch.setattr(planner, "helpers_wanted", lambda count=count: count)
+        monkeypatch.setattr(planner, "SMALL_BYTES", 0)
+        made[count] = planned(campaign, f"{count}.parquet")
+    assert made[0][:2] == made[2][:2]
+    assert made[0][2].equals(made[2][2])
+    assert made[0][0]["to_send"] > 400
+    assert len(made[0][0]["excluded"]) > 6
+
+
+def test_a_small_file_needs_no_helpers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planner, "Helpers", None)
+    assert 2 == folder.planned(folder.write_folder(tmp_path))[1].rows
