@@ -90,7 +90,7 @@ def _write(ledger: Ledger, record: RunRecord, places: Places, *, unmask: bool) -
         events = [replace(event, detail=_hidden(event.detail)) for event in events]
     with_xlsx = facts is not None and "xlsx" in facts.formats
 
-    def lookup(message_ids: Sequence[str]) -> dict[str, Known]:
+    def lookup(message_ids: Sequence[str]) -> Known:
         return known_of(ledger, record.id, message_ids)
 
     tally = write_results(
@@ -133,16 +133,15 @@ def _hidden(words: str | None) -> str | None:
     return masked_detail(words, None) if words else words
 
 
-def known_of(ledger: Ledger, run_id: int, message_ids: Sequence[str]) -> dict[str, Known]:
+def known_of(ledger: Ledger, run_id: int, message_ids: Sequence[str]) -> Known:
     """Everything that the ledger knows of some messages; those that were never claimed are absent."""
     records = ledger.records(run_id, message_ids)
-    receipts = of_messages(ledger, records)
-    conversions = conversions_of(ledger, run_id, message_ids)
-    cancelled = cancelled_of(ledger, run_id, message_ids)
-    return {
-        message_id: Known(record, receipts.get(message_id), conversions.get(message_id), cancelled.get(message_id))
-        for message_id, record in records.items()
-    }
+    return Known(
+        records,
+        of_messages(ledger, records),
+        conversions_of(ledger, run_id, message_ids),
+        cancelled_of(ledger, run_id, message_ids),
+    )
 
 
 def _unsent(record: RunRecord) -> Unsent:

@@ -3,15 +3,19 @@
 from decimal import Decimal
 from typing import Any
 
+import polars as pl
 import pytest
 
 from runner.ledger.ledger import MessageRecord
 from runner.models import Conversion, ConversionOutcome, DeliveryState, OutcomeReason, Receipt
-from runner.report.rows import Known, Unsent, row_of
+from runner.report.rows import Known, Unsent, result_rows
 
 AT = 1_796_090_400_000_000
 PLANNED = {"row": 1, "key": "1", "destination": "+6581234561", "country": "SG", "encoding": "GSM7", "segments": 1,
            "reason": None, "detail": None}  # fmt: skip
+KINDS: dict[str, Any] = {
+    name: pl.Int64 if isinstance(value, int) else pl.String for name, value in PLANNED.items()
+}  # fmt: skip
 UNSENT = Unsent(OutcomeReason.NOT_REACHED, "the run did not come to it")
 
 
@@ -25,8 +29,14 @@ def receipt(state: DeliveryState, **values: Any) -> Receipt:  # noqa: ANN401 (fi
     return Receipt("u-1", None, state, AT, **values)
 
 
-def row(known: Known) -> dict[str, Any]:
-    return row_of(PLANNED, "m-1", known, UNSENT)
+def row(known: Known | None, message_id: str | None = "m-1", **planned: Any) -> dict[str, Any]:  # noqa: ANN401 (cells)
+    """The row of one message."""
+    plan = pl.DataFrame([PLANNED | planned], schema=KINDS)
+    return result_rows(plan, [message_id], known or Known({}), UNSENT).row(0, named=True)
+
+
+def known(of: MessageRecord, told: Receipt | None = None, **more: Any) -> Known:  # noqa: ANN401 (fields)
+    return Known({"m-1": of}, {"m-1": told} if told else {}, **{name: {"m-1": value} for name, value in more.items()})
 
 
 S = DeliveryState
@@ -51,8 +61,9 @@ S = DeliveryState
     ],
 )
 def test_the_state(told: DeliveryState | None, logged: str | None, cancelled_at: int | None, expected: str) -> None:
-    known = Known(record(log_status=logged), receipt(told) if told else None, cancelled_at=cancelled_at)
-    assert expected == row(known)["delivery_state"]
+    more = {} if cancelled_at is None else {"cancelled": cancelled_at}
+    found = row(known(record(log_status=logged), receipt(told) if told else None, **more))
+    assert expected == found["delivery_state"]
 
 
 @pytest.mark.parametrize(
@@ -81,20 +92,20 @@ def test_the_bill(
     segments, price, currency = logged
     kept = record(log_segments=segments, log_price=price, log_currency=currency)
     told_of = receipt(S.DELIVERED, segments=told[0], price=told[1], currency=told[2])
-    found = row(Known(kept, told_of if any(fact is not None for fact in told) else None))
+    found = row(known(kept, told_of if any(fact is not None for fact in told) else None))
     assert expected == (found["billed_segments"], found["billed_price"], found["billed_currency"])
 
 
 def test_error_and_times() -> None:
-    found = row(Known(record(), receipt(S.UNDELIVERED, detail="undelivered_to_recipient", error_code=59)))
+    found = row(known(record(), receipt(S.UNDELIVERED, detail="undelivered_to_recipient", error_code=59)))
     assert ("undelivered_to_recipient", 59, None) == (
         found["delivery_detail"], found["delivery_error"], found["delivered_at"]
     )  # fmt: skip
-    found = row(Known(record(), receipt(S.READ, error_code=0, delivered_at=AT - 1)))
+    found = row(known(record(), receipt(S.READ, error_code=0, delivered_at=AT - 1)))
     assert ("read", None, AT - 1) == (found["delivery_state"], found["delivery_error"], found["delivered_at"])
 
 
 def test_the_conversion() -> None:
-    found = row(Known(record(), conversion=Conversion(ConversionOutcome.FAILURE)))
+    found = row(known(record(), conversions=Conversion(ConversionOutcome.FAILURE)))
     assert ("failure", None) == (found["outcome"], found["converted_at"])
-    assert (None, None) == (row(Known(record()))["outcome"], row(Known(record()))["converted_at"])
+    assert (None, None) == (row(known(record()))["outcome"], row(known(record()))["converted_at"])
