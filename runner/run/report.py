@@ -12,12 +12,12 @@ from typing import Any
 import orjson
 
 from runner.errors import InputError, RunLockedError
-from runner.ledger.cancellations import cancelled_of
+from runner.ledger.cancellations import cancellation_counts, cancelled_of
 from runner.ledger.events import events_of
-from runner.ledger.feedback import conversions_of
+from runner.ledger.feedback import conversions_of, feedback_counts
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.lock import run_lock
-from runner.ledger.receipts import of_messages, settle_by_receipts
+from runner.ledger.receipts import is_anything_told, of_messages, settle_by_receipts
 from runner.models import ConversionOutcome, OutcomeReason, Status
 from runner.plan.identity import MessageIds
 from runner.plan.money import plain
@@ -26,7 +26,7 @@ from runner.plan.saved import is_readable
 from runner.report.masking import masked_detail
 from runner.report.page import Page, write_page
 from runner.report.removals import discard, write_removals
-from runner.report.results import Known, Tally, Unsent, scratch_of, write_results
+from runner.report.results import Known, Lookup, Tally, Unsent, scratch_of, write_results
 from runner.run.facts import asks_to_mask, kept_facts
 from runner.run.places import Places
 from runner.run.times import iso
@@ -90,13 +90,10 @@ def _write(ledger: Ledger, record: RunRecord, places: Places, *, unmask: bool) -
         events = [replace(event, detail=_hidden(event.detail)) for event in events]
     with_xlsx = facts is not None and "xlsx" in facts.formats
 
-    def lookup(message_ids: Sequence[str]) -> Known:
-        return known_of(ledger, record.id, message_ids)
-
     tally = write_results(
         places.sent_plan,
         MessageIds(record.name, record.run),
-        lookup,
+        lookup_in(ledger, record.id),
         _unsent(record),
         parquet=places.results_parquet,
         csv=places.results_csv,
@@ -133,15 +130,25 @@ def _hidden(words: str | None) -> str | None:
     return masked_detail(words, None) if words else words
 
 
-def known_of(ledger: Ledger, run_id: int, message_ids: Sequence[str]) -> Known:
-    """Everything that the ledger knows of some messages; those that were never claimed are absent."""
-    records = ledger.records(run_id, message_ids)
-    return Known(
-        records,
-        of_messages(ledger, records),
-        conversions_of(ledger, run_id, message_ids),
-        cancelled_of(ledger, run_id, message_ids),
-    )
+def lookup_in(ledger: Ledger, run_id: int) -> Lookup:
+    """Finds everything that the ledger knows of some messages of a run.
+
+    What nothing is known of at this moment isn't asked for message by message: most runs have no conversions.
+    """
+    has_receipts = is_anything_told(ledger)
+    has_conversions = bool(feedback_counts(ledger, run_id))
+    has_cancelled = bool(cancellation_counts(ledger, run_id))
+
+    def lookup(message_ids: Sequence[str]) -> Known:
+        records = ledger.records(run_id, message_ids)
+        return Known(
+            records,
+            of_messages(ledger, records) if has_receipts else {},
+            conversions_of(ledger, run_id, message_ids) if has_conversions else {},
+            cancelled_of(ledger, run_id, message_ids) if has_cancelled else {},
+        )
+
+    return lookup
 
 
 def _unsent(record: RunRecord) -> Unsent:
