@@ -234,8 +234,12 @@ def test_the_columns_of_the_csv(tmp_path: Path) -> None:
     assert ",".join(TYPES) == (tmp_path / "results.csv").read_text().partition("\n")[0]
 
 
-def test_who_was_sent_to_stays_so_though_they_would_be_left_out_now(tmp_path: Path) -> None:
+@pytest.mark.parametrize("batch", [1, 2, 10_000])
+def test_who_was_sent_to_stays_so_though_they_would_be_left_out_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
     """A message that reached somebody is never reported as excluded: not by a later opt-out, not by an empty field."""
+    monkeypatch.setattr("runner.report.results.BATCH_ROWS", batch)
     campaign = CARRYING.replace("country: SG", "country: SG, suppress: [stop.txt]")
     file = write_folder(
         tmp_path, "1,+6581234561,Ann,c1\n2,+6581234569,Ben,c2\n1,+6581234561,Ann,c1\n", campaign=campaign

@@ -1,4 +1,4 @@
-"""One row of the results: which of receipt, log and cancelling says what became of a message."""
+"""One row of the results: what was planned or sent, and which of receipt, log and cancelling says what became of it."""
 
 from decimal import Decimal
 from typing import Any
@@ -109,3 +109,56 @@ def test_the_conversion() -> None:
     found = row(known(record(), conversions=Conversion(ConversionOutcome.FAILURE)))
     assert ("failure", None) == (found["outcome"], found["converted_at"])
     assert (None, None) == (row(known(record()))["outcome"], row(known(record()))["converted_at"])
+
+
+def test_who_was_not_sent_to() -> None:
+    unsent, excluded = row(None), row(None, None, reason="suppressed", detail="in stop.txt", destination="")
+    assert ("unsent", "not_reached", "the run did not come to it", "m-1", 0) == (
+        unsent["status"], unsent["reason"], unsent["detail"], unsent["client_message_id"], unsent["attempts"]
+    )  # fmt: skip
+    assert ("excluded", "suppressed", "in stop.txt", None, None, None) == (
+        excluded["status"], excluded["reason"], excluded["detail"], excluded["client_message_id"],
+        excluded["attempts"], excluded["destination"],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("said", "planned", "expected"),
+    [
+        ("Invalid MSISDN", {}, "Invalid MSISDN"),
+        ("Invalid MSISDN", {"reason": "suppressed"}, "Invalid MSISDN"),
+        (None, {"reason": "suppressed", "detail": "in stop.txt"}, "would be left out now: suppressed"),
+        ("", {"detail": "read 0044 as +44"}, "read 0044 as +44"),
+        (None, {}, None),
+    ],
+)
+def test_the_words(said: str | None, planned: dict[str, str], expected: str | None) -> None:
+    assert expected == row(known(record(detail=said)), **planned)["detail"]
+
+
+def test_what_was_sent_wins_over_what_would_be_sent_now() -> None:
+    sent = record(destination="+6581234569", country=None, encoding="UCS2", segments=2)
+    found = row(known(sent))
+    assert ("+6581234569", None, "UCS2", 2) == tuple(
+        found[name] for name in ("destination", "country", "encoding", "segments")
+    )
+    assert row(known(record(destination="")))["destination"] is None  # it was purged
+
+
+@pytest.mark.parametrize(
+    ("sent_at", "answered_at", "expected"),
+    [(AT, AT + 12_345, 12.345), (AT, None, None), (0, AT, None), (None, AT, None)],
+)
+def test_the_latency(sent_at: int | None, answered_at: int | None, expected: float | None) -> None:
+    assert expected == row(known(record(sent_at=sent_at, answered_at=answered_at)))["latency_ms"]
+
+
+def test_what_is_told_of_a_message_that_the_ledger_does_not_have() -> None:
+    """A conversion outlives the claim of a message that was proved not to have been sent."""
+    stray = Known({}, conversions={"m-1": Conversion(ConversionOutcome.SUCCESS, AT)}, cancelled={"m-1": AT})
+    found = row(stray)
+    assert ("unsent", None, None) == (found["status"], found["outcome"], found["delivery_state"])
+
+
+def test_no_rows() -> None:
+    assert 0 == len(result_rows(pl.DataFrame(schema=KINDS), [], Known({}), UNSENT))
