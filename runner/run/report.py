@@ -4,6 +4,7 @@ import contextlib
 import shutil
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +24,7 @@ from runner.plan.identity import MessageIds
 from runner.plan.money import plain
 from runner.plan.parquet import replacing
 from runner.plan.saved import is_readable
+from runner.report.drawing import get_ready
 from runner.report.masking import masked_detail
 from runner.report.page import Page, write_page
 from runner.report.removals import discard, write_removals
@@ -90,16 +92,19 @@ def _write(ledger: Ledger, record: RunRecord, places: Places, *, unmask: bool) -
         events = [replace(event, detail=_hidden(event.detail)) for event in events]
     with_xlsx = facts is not None and "xlsx" in facts.formats
 
-    tally = write_results(
-        places.sent_plan,
-        MessageIds(record.name, record.run),
-        lookup_in(ledger, record.id),
-        _unsent(record),
-        parquet=places.results_parquet,
-        csv=places.results_csv,
-        xlsx=places.results_xlsx if with_xlsx else None,
-        mask=mask,
-    )
+    with ThreadPoolExecutor(1) as beside:
+        ready = beside.submit(get_ready)
+        tally = write_results(
+            places.sent_plan,
+            MessageIds(record.name, record.run),
+            lookup_in(ledger, record.id),
+            _unsent(record),
+            parquet=places.results_parquet,
+            csv=places.results_csv,
+            xlsx=places.results_xlsx if with_xlsx else None,
+            mask=mask,
+        )
+        ready.result()
     if not with_xlsx:
         _drop(places.results_xlsx)  # of an earlier session: it would say something else
     write_removals(places.results_parquet, places.removals, mask=mask)
