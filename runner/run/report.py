@@ -82,8 +82,9 @@ def _write(ledger: Ledger, record: RunRecord, places: Places, *, unmask: bool) -
             f"{places.sent_plan} is gone or damaged, so the rows of the recipient file aren't known any more",
             "the ledger still has every message; `campaign run` on the campaign file makes the plan again",
         )
-    # A receipt may have come while the request's answer was still waited for.
-    settle_by_receipts(ledger, record.id)
+    if is_anything_told(ledger):
+        # A receipt may have come while the request's answer was still waited for.
+        settle_by_receipts(ledger, record.id)
     facts = kept_facts(places)
     mask = asks_to_mask(facts, places)
     events = events_of(ledger, record.id)
