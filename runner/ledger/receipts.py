@@ -118,6 +118,12 @@ def adopt(ledger: Ledger, run_id: int, found: Sequence[tuple[Message, Receipt]])
         connection.execute(insert(messages).on_conflict_do_nothing(), rows)
 
 
+def is_anything_told(ledger: Ledger) -> bool:
+    """Whether there is a receipt at all, whichever run's it is."""
+    with ledger_errors("read"), ledger.engine.connect() as connection:
+        return connection.execute(select(receipts.c.umid).limit(1)).first() is not None
+
+
 def of_messages(ledger: Ledger, records: Mapping[str, MessageRecord]) -> dict[str, Receipt]:
     """What is told of some messages, by message id; those without a receipt are absent.
 

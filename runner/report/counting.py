@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     Query = Callable[[pl.LazyFrame], pl.LazyFrame]
 
-PART_ROWS = 500_000
+PART_ROWS = 200_000
 
 Totals = dict[tuple[Any, ...], tuple[Any, ...]]
 """Sums by what they are of."""

@@ -30,6 +30,17 @@ def drawn(chart: "alt.TopLevelMixin", name: str, *, title: str, words: str, widt
     return [_drawn(_widened(spec, width), f"{name}-{kind}", kind, title, words) for kind, width in widths.items()]
 
 
+def get_ready() -> None:
+    """Load what draws, and draw once: the first time takes longer than all charts of a page.
+
+    For a thread beside other work, because most of it is done outside of Python.
+    """
+    import altair as alt
+    import great_tables  # noqa: F401 (the page's tables need it)
+
+    drawn(alt.Chart(alt.InlineData([])).mark_point(), "ready", title="", words="", widths={"": 1})
+
+
 def _widened(spec: Mapping[str, Any], width: int) -> dict[str, Any]:
     """With that width, which a chart above others has in each of them."""
     if "vconcat" in spec:

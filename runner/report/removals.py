@@ -1,15 +1,15 @@
 """The numbers that receipts call dead, as a suppression list: sending to them again would cost money for nothing."""
 
-import csv
-import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner.errors import StoppedError
 from runner.models import Status
 from runner.plan.parquet import replacing
 from runner.provider.delivery import CODES, Verdict
 
-HEADER = ("destination", "reason")
+if TYPE_CHECKING:
+    import polars as pl
 
 
 def write_removals(results: Path, path: Path, *, mask: bool = False) -> int:
@@ -20,16 +20,15 @@ def write_removals(results: Path, path: Path, *, mask: bool = False) -> int:
 
     Raises StoppedError when it can't be written, or an earlier one not removed.
     """
-    found = [] if mask else _dead(results)
-    if not found:
+    import polars as pl
+
+    found = None if mask else _dead(results)
+    if found is None or found.is_empty():
         discard(path)
         return 0
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(HEADER)
-    writer.writerows((number, CODES[code].words) for number, code in found)
+    words = pl.col("delivery_error").replace_strict({code: CODES[code].words for code in _DEAD_CODES})
     with replacing(path) as file:
-        file.write(text.getvalue().encode())
+        found.select("destination", words.alias("reason")).write_csv(file)
     return len(found)
 
 
@@ -41,17 +40,21 @@ def discard(path: Path) -> None:
         raise StoppedError(f"{path} could not be removed: {error.strerror}") from error
 
 
-def _dead(results: Path) -> list[tuple[str, int]]:
-    """(number, error code), in the order of the file, each number once; without those that another row did reach."""
+_DEAD_CODES = [code for code, meaning in CODES.items() if meaning.verdict is Verdict.DEAD]
+
+
+def _dead(results: Path) -> "pl.DataFrame":
+    """Numbers with their error codes, in the order of the file, each number once; without those that another row did
+    reach.
+    """
     import polars as pl
 
-    codes = [code for code, meaning in CODES.items() if meaning.verdict is Verdict.DEAD]
     accepted = pl.scan_parquet(results, glob=False).filter(
         pl.col("status") == Status.ACCEPTED.value, pl.col("destination").is_not_null()
     )
     is_reached = pl.col("delivered_at").is_not_null()
     dead = (
-        accepted.filter(pl.col("delivery_error").is_in(codes), ~is_reached)
+        accepted.filter(pl.col("delivery_error").is_in(_DEAD_CODES), ~is_reached)
         .select("destination", "delivery_error")
         .unique("destination", keep="first", maintain_order=True)
         .collect(engine="streaming")
@@ -59,4 +62,4 @@ def _dead(results: Path) -> list[tuple[str, int]]:
     # Asked about these few alone: the numbers that were reached are most of the file.
     of_them = pl.col("destination").is_in(dead["destination"].implode())
     reached = accepted.filter(is_reached, of_them).select("destination").collect(engine="streaming")
-    return dead.join(reached, on="destination", how="anti", maintain_order="left").rows()
+    return dead.join(reached, on="destination", how="anti", maintain_order="left")

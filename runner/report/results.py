@@ -9,13 +9,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from runner.models import ExclusionReason
 from runner.plan.identity import MessageIds
 from runner.plan.parquet import read_frames, replacing, write_frames
 from runner.plan.purged import MESSAGE_ID
 from runner.plan.saved import COLUMNS as PLAN_COLUMNS
 from runner.plan.saved import ZONES, carried_columns
+from runner.report.counting import parts_of
 from runner.report.masking import masked_cell, masked_detail
-from runner.report.rows import PRICE, Known, Unsent, message_id_of, row_of
+from runner.report.rows import PRICE, Known, Unsent, result_rows
 from runner.report.tally import Tally, count_rows
 from runner.report.workbook import Workbook, workbook
 
@@ -32,8 +34,10 @@ COLUMNS = (
 )  # fmt: skip
 """The results' columns; the carried ones follow."""
 
-Lookup = Callable[[Sequence[str]], Mapping[str, Known]]
-"""Finds what is known of some message ids; those that were never claimed are absent."""
+BATCH_ROWS = 10_000
+
+Lookup = Callable[[Sequence[str]], Known]
+"""Finds what is known of some message ids, each of them given once."""
 
 
 def write_results(
@@ -75,36 +79,86 @@ def _frames(
 ) -> Iterator["pl.DataFrame"]:
     import polars as pl
 
-    told: set[str] = set()
+    sent_before = _SentBefore(plan)
     dropped = ["text", ZONES, *_OURS - {*PLAN_COLUMNS, MESSAGE_ID}]
-    for frame in read_frames(plan, lambda lazy: lazy.drop(dropped, strict=False)):
-        planned = frame.rows(named=True)
-        message_ids = [message_id_of(row, ids) for row in planned]
-        found = lookup([message_id for message_id in message_ids if message_id])
-        rows = []
-        for row, message_id in zip(planned, message_ids, strict=True):
-            row.pop(MESSAGE_ID, None)
-            known = found.get(message_id) if message_id else None
-            if row["reason"] and known:
-                # Left out now; but its very message was sent before, when the row or the rules said otherwise.
-                was_sent = known.record.destination == (row["destination"] or "") and message_id not in told
-                told.add(known.record.message_id)
-                known = known if was_sent else None
-            rows.append(row_of(row, message_id, known, unsent))
+    for planned in read_frames(plan, lambda lazy: lazy.drop(dropped, strict=False), rows=BATCH_ROWS):
+        message_ids = _message_ids(planned, ids)
+        # In their order, neighbours share a page of the ledger; a message that several rows name is asked for once.
+        known = lookup(sorted({message_id for message_id in message_ids if message_id}))
+        message_ids = sent_before.narrowed(message_ids, planned, known)
+        rows = result_rows(planned, message_ids, known, unsent)
+        carried = planned.select(name for name in schema if name not in COLUMNS)
+        frame = rows.hstack(carried).select(pl.col(name).cast(kind) for name, kind in schema.items())
         if mask:
-            rows = [_masked(row) for row in rows]
-        count_rows(rows, tally)
-        yield pl.DataFrame(rows, schema=schema)
+            frame = _masked(frame)
+        count_rows(frame, tally)
+        yield frame
 
 
-def _masked(row: Mapping[str, Any]) -> dict[str, Any]:
-    detail = masked_detail(row["detail"], row["reason"]) if row.get("detail") else None
-    hidden = {name: masked_cell(v) if isinstance(v, str) and name not in _UNMASKED else v for name, v in row.items()}
-    return hidden | {"detail": detail}
+def _message_ids(planned: "pl.DataFrame", ids: MessageIds) -> list[str | None]:
+    """The message ids of rows that may have been sent; a plan that was purged has them instead of the keys."""
+    kept = planned[MESSAGE_ID] if MESSAGE_ID in planned.columns else [None] * len(planned)
+    return [
+        # A duplicate's key is another row's.
+        kept_id if key is None else ids.of(key) if reason != ExclusionReason.DUPLICATE else None
+        for key, reason, kept_id in zip(planned["key"], planned["reason"], kept, strict=True)
+    ]
 
 
-_UNMASKED = frozenset({"umid", "client_message_id", "error_id"})
-"""Ids hold no number, and a part of them can look like one."""
+class _SentBefore:
+    """Tells which rows that are left out now were sent to before, when the row or the rules said otherwise.
+
+    Several of them may have one key, and one message was sent to one of them: it is told of the first. Only the
+    messages of such keys are remembered, so that memory doesn't grow with the people who have been left out since.
+    """
+
+    def __init__(self, plan: Path) -> None:
+        import polars as pl
+
+        self._key = pl.coalesce("key", MESSAGE_ID) if MESSAGE_ID in pl.read_parquet_schema(plan) else pl.col("key")
+        is_one = pl.col("reason").is_not_null() & (pl.col("reason") != ExclusionReason.DUPLICATE.value)
+        keys = [part.filter(is_one).select(self._key.drop_nulls().hash()).collect() for part in parts_of(plan)]
+        hashes = pl.concat(keys).to_series().sort()
+        self._repeated = hashes.filter(hashes == hashes.shift()).unique()
+        self._told: set[str] = set()
+
+    def narrowed(self, message_ids: Sequence[str | None], planned: "pl.DataFrame", known: Known) -> list[str | None]:
+        """The message ids without those of rows that are left out now and weren't sent to before."""
+        import polars as pl
+
+        narrowed = list(message_ids)
+        left_out = planned.select(
+            "destination",
+            pl.col("reason").is_not_null().alias("is_left_out"),
+            self._key.hash().is_in(self._repeated.implode()).alias("is_repeated"),
+        )
+        rows = left_out.with_row_index("place").filter("is_left_out").select("place", "destination", "is_repeated")
+        for place, destination, is_repeated in rows.iter_rows():
+            message_id = narrowed[place]
+            record = known.records.get(message_id) if message_id else None
+            narrowed[place] = None
+            if record is None or message_id in self._told:
+                continue
+            if record.destination == (destination or ""):
+                narrowed[place] = message_id
+            if is_repeated:
+                self._told.add(record.message_id)
+        return narrowed
+
+
+def _masked(rows: "pl.DataFrame") -> "pl.DataFrame":
+    import polars as pl
+
+    details = rows.select("detail", "reason").iter_rows()
+    hidden = {"detail": [masked_detail(detail, reason) if detail else None for detail, reason in details]}
+    for name, kind in rows.schema.items():
+        if kind == pl.String and name not in _UNMASKED:
+            hidden[name] = [cell if cell is None else masked_cell(cell) for cell in rows[name]]
+    return rows.with_columns(pl.Series(name, cells, dtype=pl.String) for name, cells in hidden.items())
+
+
+_UNMASKED = frozenset({"umid", "client_message_id", "error_id", "detail"})
+"""Ids hold no number, and a part of them can look like one. Details have a way of their own."""
 
 _OURS = frozenset({*COLUMNS, MESSAGE_ID})
 """What a plan can't carry: one of an earlier version may, from before the results had such a column."""

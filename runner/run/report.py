@@ -4,6 +4,7 @@ import contextlib
 import shutil
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -12,21 +13,22 @@ from typing import Any
 import orjson
 
 from runner.errors import InputError, RunLockedError
-from runner.ledger.cancellations import cancelled_of
+from runner.ledger.cancellations import cancellation_counts, cancelled_of
 from runner.ledger.events import events_of
-from runner.ledger.feedback import conversions_of
+from runner.ledger.feedback import conversions_of, feedback_counts
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.lock import run_lock
-from runner.ledger.receipts import of_messages, settle_by_receipts
+from runner.ledger.receipts import is_anything_told, of_messages, settle_by_receipts
 from runner.models import ConversionOutcome, OutcomeReason, Status
 from runner.plan.identity import MessageIds
 from runner.plan.money import plain
 from runner.plan.parquet import replacing
 from runner.plan.saved import is_readable
+from runner.report.drawing import get_ready
 from runner.report.masking import masked_detail
 from runner.report.page import Page, write_page
 from runner.report.removals import discard, write_removals
-from runner.report.results import Known, Tally, Unsent, scratch_of, write_results
+from runner.report.results import Known, Lookup, Tally, Unsent, scratch_of, write_results
 from runner.run.facts import asks_to_mask, kept_facts
 from runner.run.places import Places
 from runner.run.times import iso
@@ -80,8 +82,9 @@ def _write(ledger: Ledger, record: RunRecord, places: Places, *, unmask: bool) -
             f"{places.sent_plan} is gone or damaged, so the rows of the recipient file aren't known any more",
             "the ledger still has every message; `campaign run` on the campaign file makes the plan again",
         )
-    # A receipt may have come while the request's answer was still waited for.
-    settle_by_receipts(ledger, record.id)
+    if is_anything_told(ledger):
+        # A receipt may have come while the request's answer was still waited for.
+        settle_by_receipts(ledger, record.id)
     facts = kept_facts(places)
     mask = asks_to_mask(facts, places)
     events = events_of(ledger, record.id)
@@ -90,19 +93,19 @@ def _write(ledger: Ledger, record: RunRecord, places: Places, *, unmask: bool) -
         events = [replace(event, detail=_hidden(event.detail)) for event in events]
     with_xlsx = facts is not None and "xlsx" in facts.formats
 
-    def lookup(message_ids: Sequence[str]) -> dict[str, Known]:
-        return known_of(ledger, record.id, message_ids)
-
-    tally = write_results(
-        places.sent_plan,
-        MessageIds(record.name, record.run),
-        lookup,
-        _unsent(record),
-        parquet=places.results_parquet,
-        csv=places.results_csv,
-        xlsx=places.results_xlsx if with_xlsx else None,
-        mask=mask,
-    )
+    with ThreadPoolExecutor(1) as beside:
+        ready = beside.submit(get_ready)
+        tally = write_results(
+            places.sent_plan,
+            MessageIds(record.name, record.run),
+            lookup_in(ledger, record.id),
+            _unsent(record),
+            parquet=places.results_parquet,
+            csv=places.results_csv,
+            xlsx=places.results_xlsx if with_xlsx else None,
+            mask=mask,
+        )
+        ready.result()
     if not with_xlsx:
         _drop(places.results_xlsx)  # of an earlier session: it would say something else
     write_removals(places.results_parquet, places.removals, mask=mask)
@@ -133,16 +136,25 @@ def _hidden(words: str | None) -> str | None:
     return masked_detail(words, None) if words else words
 
 
-def known_of(ledger: Ledger, run_id: int, message_ids: Sequence[str]) -> dict[str, Known]:
-    """Everything that the ledger knows of some messages; those that were never claimed are absent."""
-    records = ledger.records(run_id, message_ids)
-    receipts = of_messages(ledger, records)
-    conversions = conversions_of(ledger, run_id, message_ids)
-    cancelled = cancelled_of(ledger, run_id, message_ids)
-    return {
-        message_id: Known(record, receipts.get(message_id), conversions.get(message_id), cancelled.get(message_id))
-        for message_id, record in records.items()
-    }
+def lookup_in(ledger: Ledger, run_id: int) -> Lookup:
+    """Finds everything that the ledger knows of some messages of a run.
+
+    What nothing is known of at this moment isn't asked for message by message: most runs have no conversions.
+    """
+    has_receipts = is_anything_told(ledger)
+    has_conversions = bool(feedback_counts(ledger, run_id))
+    has_cancelled = bool(cancellation_counts(ledger, run_id))
+
+    def lookup(message_ids: Sequence[str]) -> Known:
+        records = ledger.records(run_id, message_ids)
+        return Known(
+            records,
+            of_messages(ledger, records) if has_receipts else {},
+            conversions_of(ledger, run_id, message_ids) if has_conversions else {},
+            cancelled_of(ledger, run_id, message_ids) if has_cancelled else {},
+        )
+
+    return lookup
 
 
 def _unsent(record: RunRecord) -> Unsent:

@@ -8,6 +8,8 @@ from pathlib import Path
 import orjson
 import pytest
 
+from runner.cli.main import COMMANDS as ALL
+from runner.cli.main import app_for
 from tests.cli.terminal import Terminal
 from tests.cli.workplace import MINIMAL, Workplace, people, person
 
@@ -43,6 +45,16 @@ def test_help_of_each_command_loads_nothing_heavy(tmp_path: Path) -> None:
         assert f"  {name} " in helps[0][1]
     for option in ("--run", "--sandbox", "--yes", "--limit", "--ledger", "--reports", "--json", "--accept-changes"):
         assert option in helps[COMMANDS.index("run") + 1][1]
+
+
+def test_only_the_command_that_is_named_is_prepared() -> None:
+    def prepared(*arguments: str) -> list[str | None]:
+        app = app_for(arguments)
+        return [one.name for one in app.registered_commands] + [one.name for one in app.registered_groups]
+
+    assert ["check"] == prepared("check", "--help")
+    assert ["optouts"] == prepared("optouts", "add")
+    assert list(ALL) == prepared() == prepared("--version") == prepared("chekc", "check")
 
 
 def test_check_loads_nothing_heavy(offline: Workplace) -> None:

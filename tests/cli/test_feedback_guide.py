@@ -7,7 +7,7 @@ import orjson
 import pytest
 from typer.testing import CliRunner
 
-from runner.cli.main import app
+from runner.cli.main import app_for
 from runner.models import Conversion, ConversionOutcome
 from runner.run.told import Told, find_columns, told_by_object, told_by_row
 from tests.cli.workplace import Workplace
@@ -18,7 +18,7 @@ SHARED = {"--help", "--ledger", "--reports", "--json", "--sandbox"}
 
 def test_every_option_is_in_the_guide() -> None:
     for command in ("feedback", "cancel"):
-        shown = CliRunner().invoke(app, [command, "--help"]).output
+        shown = CliRunner().invoke(app_for([command]), [command, "--help"]).output
         options = set(re.findall(r"--[a-z]+(?:-[a-z]+)*", shown)) - SHARED
         assert options
         assert set() == {option for option in options if option not in GUIDE}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from runner.errors import LedgerError
 from runner.ledger.ledger import open_ledger
-from runner.ledger.receipts import Kept, adopt, keep, of_messages, settle_by_receipts, told_of
+from runner.ledger.receipts import Kept, adopt, is_anything_told, keep, of_messages, settle_by_receipts, told_of
 from runner.ledger.tables import SENDING
 from runner.models import DeliveryState, Encoding, Message, Receipt, Status
 from runner.provider.delivery import merge
@@ -55,6 +55,12 @@ def test_none_at_all(filled: Filled) -> None:
     assert Kept() == keep(filled.ledger, [], now=1)
     assert {} == told_of(filled.ledger, [])
     assert {} == of_messages(filled.ledger, {})
+    assert not is_anything_told(filled.ledger)
+
+
+def test_whether_there_is_one(filled: Filled) -> None:
+    keep(filled.ledger, [receipt("u-1")], now=1)
+    assert is_anything_told(filled.ledger)
 
 
 def test_receipts_are_merged_within_a_call_and_with_what_is_there(filled: Filled) -> None:

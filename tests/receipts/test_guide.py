@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from runner.cli.main import app
+from runner.cli.main import app_for
 from runner.models import DeliveryState, Inbound, Receipt
 from runner.provider.webhooks import read_event
 from runner.receipts import intake, server
@@ -24,7 +24,7 @@ def blocks(language: str) -> list[str]:
 
 
 def test_every_option_is_in_the_guide() -> None:
-    shown = CliRunner().invoke(app, ["receipts", "--help"]).output
+    shown = CliRunner().invoke(app_for(["receipts"]), ["receipts", "--help"]).output
     options = set(re.findall(r"--[a-z]+(?:-[a-z]+)*", shown)) - {"--help"}
     assert 9 == len(options)
     assert set() == {option for option in options if f"`{option}" not in GUIDE}

@@ -61,14 +61,11 @@ PEOPLE = "".join(f"{n},+658123456{n},N{n},c{n}\n" for n in range(1, 6)) + "6,12,
 
 
 ARRIVED_AT, CONVERTED_AT = SENT_AT + 4_000_000, SENT_AT + 90_000_000
-TOLD = {
-    IDS.of("1"): Known(
-        LEDGER[0],
-        Receipt("u-1", IDS.of("1"), DeliveryState.DELIVERED, ARRIVED_AT, "delivered_to_recipient",
-                delivered_at=ARRIVED_AT, segments=1, price="0.0375", currency="SGD"),
-        Conversion(ConversionOutcome.SUCCESS, CONVERTED_AT),
-    )
-}  # fmt: skip
+RECEIPT = Receipt(
+    "u-1", IDS.of("1"), DeliveryState.DELIVERED, ARRIVED_AT, "delivered_to_recipient", delivered_at=ARRIVED_AT,
+    segments=1, price="0.0375", currency="SGD",
+)  # fmt: skip
+CONVERSION = Conversion(ConversionOutcome.SUCCESS, CONVERTED_AT)
 
 
 @pytest.fixture
@@ -76,12 +73,13 @@ def told(monkeypatch: pytest.MonkeyPatch) -> None:
     """The ledger has a receipt and a conversion for the first message."""
     plainly = lookup
     monkeypatch.setattr(
-        "tests.report.test_results.lookup", lambda ids: {**plainly(ids), **{i: TOLD[i] for i in ids if i in TOLD}}
+        "tests.report.test_results.lookup",
+        lambda ids: replace(plainly(ids), receipts={IDS.of("1"): RECEIPT}, conversions={IDS.of("1"): CONVERSION}),
     )
 
 
-def lookup(message_ids: Sequence[str]) -> Mapping[str, Known]:
-    return {found.message_id: Known(found) for found in LEDGER if found.message_id in message_ids}
+def lookup(message_ids: Sequence[str]) -> Known:
+    return Known({found.message_id: found for found in LEDGER if found.message_id in message_ids})
 
 
 def written(folder: Path, people: str = PEOPLE, campaign: str = CARRYING, *, mask: bool = False) -> Tally:
@@ -236,8 +234,12 @@ def test_the_columns_of_the_csv(tmp_path: Path) -> None:
     assert ",".join(TYPES) == (tmp_path / "results.csv").read_text().partition("\n")[0]
 
 
-def test_who_was_sent_to_stays_so_though_they_would_be_left_out_now(tmp_path: Path) -> None:
+@pytest.mark.parametrize("batch", [1, 2, 10_000])
+def test_who_was_sent_to_stays_so_though_they_would_be_left_out_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
     """A message that reached somebody is never reported as excluded: not by a later opt-out, not by an empty field."""
+    monkeypatch.setattr("runner.report.results.BATCH_ROWS", batch)
     campaign = CARRYING.replace("country: SG", "country: SG, suppress: [stop.txt]")
     file = write_folder(
         tmp_path, "1,+6581234561,Ann,c1\n2,+6581234569,Ben,c2\n1,+6581234561,Ann,c1\n", campaign=campaign
@@ -340,13 +342,13 @@ def test_a_purged_run(tmp_path: Path, told: None) -> None:
     whole = rows_of(tmp_path)
 
     def sent_to(message_ids: Sequence[str]) -> Mapping[str, str]:
-        return {message_id: known.record.destination for message_id, known in lookup(message_ids).items()}
+        return {message_id: record.destination for message_id, record in lookup(message_ids).records.items()}
 
-    def purged(message_ids: Sequence[str]) -> Mapping[str, Known]:
-        return {
-            message_id: replace(known, record=replace(known.record, destination="", detail=None))
-            for message_id, known in lookup(message_ids).items()
-        }
+    def purged(message_ids: Sequence[str]) -> Known:
+        known = lookup(message_ids)
+        return replace(known, records={
+            message_id: replace(record, destination="", detail=None) for message_id, record in known.records.items()
+        })  # fmt: skip
 
     purge_plan(tmp_path / "plan.parquet", IDS, sent_to)
     after = write_all(tmp_path, purged)
