@@ -151,7 +151,8 @@ class Campaign(Section):
         examples=[{"template": "../templates/welcome.txt.j2"}],
     )
     rate: Annotated[Rate, parsed(values.rate, Rate), schema(pattern=values.RATE_PATTERN)] = Field(
-        description="The most requests that start per second (s), minute (min) or hour (h); at most 5000/s.",
+        description="The most requests that start per second (s), minute (min) or hour (h); at most "
+        f"{values.MAX_PER_SECOND}/s.",
         examples=["10/s"],
     )
     window: Window | None = Field(

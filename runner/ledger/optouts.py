@@ -7,7 +7,7 @@ START may come in any order, twice, or days late, and the newest of them counts.
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, func, insert, select, update
 
 from runner.ledger.ledger import IDS_AT_A_TIME, Ledger, ledger_errors
 from runner.ledger.statements import settle
@@ -70,6 +70,14 @@ def is_anybody_out(ledger: Ledger) -> bool:
     """Whether there is any opt-out: one look, where asking for each number of a plan would be many."""
     with ledger_errors("read"), ledger.engine.connect() as connection:
         return connection.execute(_ANYBODY).first() is not None
+
+
+def optouts_state(ledger: Ledger) -> str:
+    """A text that is another one after every change of who is out."""
+    at = optouts.c.at
+    query = select(func.count(), func.sum(case((_IS_OUT, 1), else_=0)), func.max(at), func.sum(at))
+    with ledger_errors("read"), ledger.engine.connect() as connection:
+        return repr(tuple(connection.execute(query).one()))
 
 
 def count(ledger: Ledger) -> int:

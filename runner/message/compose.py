@@ -44,6 +44,11 @@ class Composer:
         self._columns: dict[str, str] | None = None
 
     @property
+    def source(self) -> str:
+        """The whole template."""
+        return self._template.source
+
+    @property
     def own_text(self) -> str:
         """The template's own text, without what rows put into it."""
         return self._template.origins.own_text

@@ -54,7 +54,7 @@ class Template:
         source: str,
         phone: PhoneFormat | None,
     ) -> None:
-        self._source = source
+        self.source = source
         self._phone = phone
         self._compiled = compiled
         self._root = compiled.root_render_func
@@ -65,7 +65,7 @@ class Template:
 
     def __reduce__(self) -> tuple[Callable[..., "Template"], tuple[str, str, PhoneFormat | None]]:
         """Another process compiles it again: what Jinja has made can't be handed on. `phone` must be."""
-        return _compile_again, (self._source, self.file, self._phone)
+        return _compile_again, (self.source, self.file, self._phone)
 
     def variables(self) -> Variables:
         return list(self._variables)

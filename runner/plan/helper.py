@@ -11,12 +11,13 @@ import traceback
 from queue import SimpleQueue
 from typing import NoReturn
 
+from runner.children import socket_of_parent
 from runner.plan.helpers import receive, send
 
 
 def main() -> NoReturn:
     """Answer jobs until the socket closes."""
-    connection = socket.socket(fileno=sys.stdin.fileno())
+    connection = socket_of_parent()
     jobs: SimpleQueue[bytearray] = SimpleQueue()
     # Read at once, so that who sends never waits for who answers while that one waits for him.
     threading.Thread(target=_read, args=(connection, jobs), daemon=True).start()

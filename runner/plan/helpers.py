@@ -7,16 +7,15 @@ answers job after job. It ends when its end of the socket closes, so it doesn't 
 import marshal
 import os
 import pickle
-import signal
 import socket
 import struct
-import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from runner.children import Child
 from runner.errors import StoppedError
 
 MOST = 2
@@ -40,32 +39,16 @@ class Helpers:
     """`count` processes, started at once. A context manager: they are gone when it ends."""
 
     def __init__(self, count: int) -> None:
-        self._sockets: list[socket.socket] = []
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self._children: list[Child] = []
         try:
             for _ in range(count):
-                self._start()
+                self._children.append(Child("runner.plan.helper"))
         except BaseException as error:
             self._end()
             if isinstance(error, OSError):
                 words = f"no process could be started to help with the plan: {error.strerror}"
                 raise StoppedError(words) from error
             raise
-
-    def _start(self) -> None:
-        ours, theirs = socket.socketpair()
-        self._sockets.append(ours)
-        with theirs:
-            self._processes.append(
-                subprocess.Popen(
-                    # -P: a folder named `runner` where the user stands must not be imported instead of this package.
-                    [sys.executable, "-P", "-m", "runner.plan.helper"],
-                    stdin=theirs.fileno(),
-                    stdout=subprocess.DEVNULL,
-                    # Ctrl-C goes to the terminal's whole process group; this process ends it then.
-                    start_new_session=True,
-                )
-            )
 
     def __enter__(self) -> Self:
         return self
@@ -76,16 +59,13 @@ class Helpers:
         self._end()
 
     def _end(self) -> None:
-        for connection in self._sockets:
-            connection.close()
-        for process in self._processes:
-            process.kill()
-            process.wait()
+        for child in self._children:
+            child.end()
 
     def begin(self, function: Callable[[Any], object]) -> None:
         """Hand on what answers the jobs; it must be picklable. Jobs and answers are values that `marshal` takes."""
         data = pickle.dumps(function)
-        for number in range(len(self._sockets)):
+        for number in range(len(self._children)):
             self._send(number, data)
 
     def answers(self, jobs: Iterable[tuple[T, Any]]) -> Iterator[tuple[T, Any]]:
@@ -94,9 +74,9 @@ class Helpers:
         Raises StoppedError when a helper has died, RuntimeError with its traceback when the function fails.
         """
         waiting: deque[tuple[T, int]] = deque()
-        most = AHEAD * len(self._sockets)
+        most = AHEAD * len(self._children)
         for turn, (along, job) in enumerate(jobs):
-            number = turn % len(self._sockets)
+            number = turn % len(self._children)
             self._send(number, marshal.dumps(job))
             waiting.append((along, number))
             if len(waiting) == most:
@@ -110,13 +90,13 @@ class Helpers:
 
     def _send(self, number: int, data: bytes) -> None:
         try:
-            send(self._sockets[number], data)
+            send(self._children[number].socket, data)
         except OSError as error:
             raise self._died(number) from error
 
     def _answer(self, number: int) -> Any:  # noqa: ANN401 - whatever the function answers
         try:
-            received = receive(self._sockets[number])
+            received = receive(self._children[number].socket)
         except OSError as error:
             raise self._died(number) from error
         if received is None:
@@ -127,8 +107,7 @@ class Helpers:
         return marshal.loads(data)  # noqa: S302 - from a process of our own
 
     def _died(self, number: int) -> StoppedError:
-        status = self._processes[number].wait()
-        how = f"by {signal.Signals(-status).name}" if status < 0 else f"with exit code {status}"
+        how = self._children[number].how_it_ended()
         return StoppedError(f"a process that helps with the plan ended {how}, perhaps for want of memory; run it again")
 
 

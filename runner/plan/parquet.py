@@ -83,14 +83,20 @@ def write_frames(file: IO[bytes], schema: dict[str, Any], frames: Iterator["pl.D
 
 
 def read_frames(
-    path: Path, select: Callable[["pl.LazyFrame"], "pl.LazyFrame"] = lambda frame: frame, *, rows: int = BATCH_ROWS
+    path: Path,
+    select: Callable[["pl.LazyFrame"], "pl.LazyFrame"] = lambda frame: frame,
+    *,
+    rows: int = BATCH_ROWS,
+    after: int = 0,
 ) -> Iterator["pl.DataFrame"]:
     """The file in batches of at most `rows`, in order; `select` narrows rows and columns of each part that is read.
+
+    The first `after` rows are left out.
 
     Part by part, because polars' own batches have no back-pressure: it reads a whole file ahead of a slow reader.
     """
     import polars as pl
 
     plan = pl.scan_parquet(path, glob=False)
-    for first in range(0, plan.select(pl.len()).collect().item(), ROW_GROUP_ROWS):
+    for first in range(after, plan.select(pl.len()).collect().item(), ROW_GROUP_ROWS):
         yield from select(plan.slice(first, ROW_GROUP_ROWS)).collect().iter_slices(rows)

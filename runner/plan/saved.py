@@ -25,13 +25,14 @@ def carried_columns(plan: Path) -> list[str]:
     return [column for column in pl.read_parquet_schema(plan) if column not in (*COLUMNS, ZONES)]
 
 
-def read_messages(path: Path, ids: MessageIds) -> Iterator[list[Message]]:
-    """The messages of a plan that will be sent, in batches and in the order of the file."""
+def read_messages(path: Path, ids: MessageIds, *, after: int = 0) -> Iterator[list[Message]]:
+    """The messages of a plan that will be sent, from the row `after` on, in batches and in the order of the file."""
     import polars as pl
 
     wanted = ["row", "key", "destination", "country", "text", "encoding", "segments"]
     where = pl.col(ZONES) if ZONES in pl.read_parquet_schema(path) else pl.lit("")
-    for frame in read_frames(path, lambda plan: plan.filter(pl.col("reason").is_null()).select(*wanted, where)):
+    to_send = pl.col("reason").is_null()
+    for frame in read_frames(path, lambda plan: plan.filter(to_send).select(*wanted, where), after=after):
         yield [
             Message(
                 row, key, destination, country, text, Encoding(encoding), segments, ids.of(key), tuple(zones.split())

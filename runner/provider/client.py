@@ -41,11 +41,15 @@ class Client:
         self._limit = limit
         self._wire: Wire
 
-    async def __aenter__(self) -> Self:
+    def begin(self) -> Self:
+        """What entering it does, in the running event loop."""
         self._loop = asyncio.get_running_loop()
         tls = tls_context() if self._endpoint.tls else None
         self._wire = Wire(self._endpoint.base_url, tls=tls, limit=self._limit)
         return self
+
+    async def __aenter__(self) -> Self:
+        return self.begin()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -73,10 +77,18 @@ class Client:
             raise
         if not connection.is_open:  # it was closed while the request waited for its departure
             return Outcome(Status.UNSENT, OutcomeReason.HELD_BACK)
-        return await self._exchange(connection, body, message_id)
+        return await self.exchange(connection, body, message_id)
 
-    async def _exchange(self, connection: Connection, body: bytes, message_id: str) -> Outcome:
-        """From the first byte on: whatever happens is an outcome."""
+    async def open(self) -> None:
+        """Have one more connection ready. Raises OSError."""
+        self._wire.release(await self._wire.open())
+
+    def ready(self) -> Connection | None:
+        """A connection for an `exchange`, if one is ready."""
+        return self._wire.idle()
+
+    async def exchange(self, connection: Connection, body: bytes, message_id: str) -> Outcome:
+        """Send a message on a connection that is ready: whatever happens from its first byte on is an outcome."""
         sent_at = time.time_ns() // 1000
         pending = connection.exchange(b"%b%d\r\n\r\n%b" % (self._head, len(body), body))
         deadline = self._loop.call_later(ANSWER_TIMEOUT_S, connection.abort, TimeoutError())

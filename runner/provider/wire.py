@@ -249,20 +249,25 @@ class Wire:
         self._opening.discard(opening)
         self._open_more()
 
-    async def _open(self) -> None:
+    async def open(self) -> Connection:
+        """One more connection, which carries nothing. Raises OSError (ssl.SSLError and socket.gaierror are such)."""
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 _, connection = await self._connect(lambda: Connection(self))
-        except TimeoutError:
-            self._none_comes(TimeoutError(f"no connection to {self._host} within {CONNECT_TIMEOUT_S:g} s"))
-        except Exception as error:  # an OSError (ssl.SSLError and socket.gaierror are such), or a bug
+        except TimeoutError as error:
+            raise TimeoutError(f"no connection to {self._host} within {CONNECT_TIMEOUT_S:g} s") from error
+        if not connection.is_open:
+            raise ConnectionResetError("the connection was closed as soon as it stood")
+        self._all.add(connection)
+        return connection
+
+    async def _open(self) -> None:
+        try:
+            connection = await self.open()
+        except Exception as error:  # also a bug: who waits must hear of it
             self._none_comes(error)
         else:
-            if connection.is_open:
-                self._all.add(connection)
-                self.release(connection)
-            else:
-                self._none_comes(ConnectionResetError("the connection was closed as soon as it stood"))
+            self.release(connection)
 
     def _none_comes(self, error: Exception) -> None:
         """A connection that can't be opened stands for all that are waited for: they would only wait for the same."""

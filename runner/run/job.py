@@ -18,8 +18,10 @@ from runner.ledger.lock import run_lock
 from runner.ledger.purge import purged_at
 from runner.ledger.receipts import settle_by_receipts
 from runner.ledger.spill import merge
+from runner.models import Limits
 from runner.plan.identity import MessageIds
 from runner.plan.inputs import Inputs
+from runner.plan.kept import digest, keep, kept
 from runner.plan.money import Costs
 from runner.plan.narrowing import Sent
 from runner.plan.parquet import replacing
@@ -28,6 +30,7 @@ from runner.plan.saved import changed_messages, is_readable, numbers_under_new_k
 from runner.plan.summary import PlanSummary
 from runner.run.doubts import refuse_the_impossible
 from runner.run.facts import keep_facts
+from runner.run.ingredients import ingredients_of
 from runner.run.inputs import inputs_of
 from runner.run.options import canonical, changed_options, described_options
 from runner.run.places import SANDBOX_RUN, Options, Places, places_of
@@ -62,7 +65,10 @@ class Run:
         self.limit = limit
         self.ids = MessageIds(name, run)
         self.summary = PlanSummary()
+        # Set while the plan is one that was made before anything of the run was sent: then all of it is in the plan.
+        self._kept_settled: Counter[str] | None = None
         self.lease: Lease | None = None
+        self.sent_digest = ""
         self.died = 0
         found = ledger.runs(name, run)
         self.previous: RunRecord | None = found[0] if found else None
@@ -83,7 +89,13 @@ class Run:
         return self.inputs.campaign
 
     def plan(self) -> PlanSummary:
-        """Judge every row and write plan.parquet, as it is at the run's `now`."""
+        """Judge every row and write plan.parquet, as it is at the run's `now`; or take the one that still holds."""
+        made_of = ingredients_of(self.inputs, self.ledger, limit=self.limit)
+        if made_of and (summary := self._kept(made_of)):
+            self.summary = summary
+            return summary
+        self._kept_settled = None
+        self.places.kept_plan.unlink(missing_ok=True)
         planner = Planner(
             self.inputs.audience,
             self.inputs.composer,
@@ -91,7 +103,28 @@ class Run:
             rules=rules_of(self.inputs, limit=self.limit, now=self.now, ledger=self.ledger, sent=self._sent()),
         )
         self.summary = planner.write(self.places.plan)
+        # Whom the run has sent to already stays in a plan that leaves out others like them: that holds for once.
+        if made_of and not self._counts():
+            keep(self.places.kept_plan, ingredients=made_of, plan=self.places.plan, summary=self.summary)
         return self.summary
+
+    def _kept(self, made_of: str) -> PlanSummary | None:
+        """The summary of the plan that is there, if it is made of the same, with what is left of it."""
+        prices = self.inputs.prices
+        summary = kept(self.places.kept_plan, ingredients=made_of, plan=self.places.plan, prices=prices)
+        self._kept_settled = None if summary is None else Counter(self._counts())
+        if summary and self._kept_settled and (claimed := self._kept_settled.total()):
+            summary.by_zones[()] -= claimed
+            if prices is None and self.campaign.limits.of_run() == Limits():
+                return summary  # nobody asks for what is left by country, and it takes long to find out
+            summary.left = Costs(prices)
+            spent = Counter({(country, segments): times for country, segments, times in self.spent().sizes()})
+            for country, segments, times in summary.costs.sizes():
+                summary.left.add(country, segments, times - spent[country, segments])
+        return summary
+
+    def _counts(self) -> dict[str, int]:
+        return self.ledger.counts(self.previous.id) if self.previous else {}
 
     def _sent(self) -> Sent | None:
         if self.previous is None:
@@ -135,6 +168,8 @@ class Run:
         """Hold the plan against the ledger."""
         if self.previous is None:
             return Standing(left=self.summary.to_send)
+        if self._kept_settled is not None:
+            return Standing(self._kept_settled, self.summary.to_send - self._kept_settled.total())
         standing = Standing()
         for batch in read_messages(self.places.plan, self.ids):
             records = self.ledger.records(self.previous.id, [message.message_id for message in batch])
@@ -160,6 +195,7 @@ class Run:
         except OSError:  # a file system without links
             shutil.copy2(self.places.plan, self.places.sent_plan)
         keep_facts(self.inputs, self.summary, self.places)
+        self.sent_digest = digest(self.places.sent_plan)
         record = self.ledger.begin_run(
             name=self.name,
             run=self.run,

@@ -34,6 +34,11 @@ class Places:
         return self.folder / "plan.parquet"
 
     @property
+    def kept_plan(self) -> Path:
+        """What the newest plan was made of, and its summary."""
+        return self.folder / "plan.kept.json"
+
+    @property
     def sent_plan(self) -> Path:
         """The plan that the run sends, for the sender and the results: a later `campaign plan` doesn't touch it."""
         return self.folder / "plan.sent.parquet"

@@ -123,6 +123,7 @@ def _remove_files(ledger: Ledger, places: Places) -> tuple[list[Path], list[Path
         places.removals,
         places.unmatched,
         places.sandbox_book,
+        places.kept_plan,
     }
     kept = {places.plan, places.sent_plan, places.facts, places.summary, places.ledger_id}
     removed, left = [], []

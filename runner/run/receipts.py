@@ -10,9 +10,9 @@ from pathlib import Path
 
 from runner.errors import InputError
 from runner.ledger.ledger import open_ledger
+from runner.loops import loop_factory
 from runner.receipts.loading import Loaded, lines_of, load
 from runner.receipts.words import BUILT_IN, Words, read_words
-from runner.run.loops import loop_factory
 from runner.run.places import Options, ledger_url
 from runner.run.signals import told_of_signals
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from runner.campaign import CampaignKind
 from runner.errors import Problem
-from runner.models import ExclusionReason, RemarkKind
+from runner.models import ExclusionReason, Limits, RemarkKind
 from runner.plan.money import Costs, over_limits
 from runner.plan.schedule import Slot, deadline, due_of, end_of, local, refusal, span_problems, timetable
 from runner.plan.summary import Noted, PlanSummary
@@ -108,7 +108,7 @@ def _warnings(run: Run, slots: list[Slot], end: datetime | None) -> list[str]:
         words = f"the last message would leave {when}, after notAfter ({local(last, campaign.timezone)})"
         found.append(f"{words}; what is left then is not sent")
     # Who was sent to and has left the file since is in no plan, and counts all the same.
-    if not _over_limits(run, summary.costs):
+    if campaign.limits.of_run() != Limits() and not _over_limits(run, summary.costs):
         found += [
             f"with what was sent before, the run comes to more than {problem.path} allows, and will stop there"
             for problem in _over_limits(run, summary.left.including(run.spent()))

@@ -15,19 +15,21 @@ from runner.dispatch.pace import Pace
 from runner.dispatch.retry import Backoff
 from runner.errors import LedgerError
 from runner.ledger.events import note_events
+from runner.ledger.frontier import frontier
 from runner.ledger.ledger import RunRecord
 from runner.ledger.receipts import adopt, told_of
 from runner.ledger.spill import Spill, spill_path
 from runner.ledger.writer import LedgerWriter
+from runner.loops import loop_factory
 from runner.models import Event, EventKind, Message, Outcome, OutcomeReason, Outside
 from runner.plan.hours import WindowGate
 from runner.plan.saved import read_messages
 from runner.plan.schedule import last_departure
 from runner.provider.client import Client
 from runner.provider.payload import PayloadBuilder
+from runner.provider.workers import Workers
 from runner.run.account import Account
 from runner.run.job import Run
-from runner.run.loops import loop_factory
 from runner.run.options import send_options
 from runner.run.rules import cooldown_of
 from runner.run.signals import stopping_on_signals
@@ -41,8 +43,11 @@ def send(
     *,
     show: Callable[[], Awaitable[None]],
     ignored_fuses: Collection[str] = (),
+    workers: int = 1,
 ) -> Stop | None:
     """Send what is left of the run's plan. Returns why it stopped early, or None when it came to its end.
+
+    With `workers` above 1 so many processes have the connections; pace, ledger and fuses stay in this one.
 
     `show` is a coroutine that runs beside the sending and reads `progress`; it is cancelled at the end. Ctrl-C and
     SIGTERM stop gently; a second one no longer waits for the answers in flight.
@@ -52,7 +57,7 @@ def send(
     stop: Stop | None = Stop(OutcomeReason.INTERRUPTED, "it ended unexpectedly")
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            stop = runner.run(_send(run, record, account, progress, show, ignored_fuses))
+            stop = runner.run(_send(run, record, account, progress, show, ignored_fuses, workers))
     except LedgerError as error:
         stop = Stop(OutcomeReason.INTERRUPTED, str(error))
         words = f"{error}; nothing has left since. Mend that, and run the same command again to continue"
@@ -84,6 +89,7 @@ async def _send(
     progress: Progress,
     show: Callable[[], Awaitable[None]],
     ignored_fuses: Collection[str],
+    workers: int,
 ) -> Stop | None:
     options = send_options(run.campaign)
     if account.receipts_url:
@@ -102,6 +108,15 @@ async def _send(
     def on_ledger_failure(error: LedgerError) -> None:
         dispatcher.stop(Stop(OutcomeReason.INTERRUPTED, str(error)))
 
+    def on_death(words: str) -> None:
+        dispatcher.stop(Stop(OutcomeReason.INTERRUPTED, words))
+
+    def provider() -> Client | Workers:
+        endpoint, key = account.endpoint, account.api_key
+        if workers == 1:
+            return Client(endpoint, key, limit=IN_FLIGHT_LIMIT)
+        return Workers(endpoint, key, limit=IN_FLIGHT_LIMIT, count=workers, on_death=on_death)
+
     def on_signal(words: str) -> None:
         dispatcher.stop(Stop(OutcomeReason.INTERRUPTED, words))
 
@@ -118,8 +133,9 @@ async def _send(
             spill,
             on_failure=on_ledger_failure,
             cooldown=cooldown_of(run.campaign),
+            plan=run.sent_digest,
         ) as writer,
-        Client(account.endpoint, account.api_key, limit=IN_FLIGHT_LIMIT) as client,
+        provider() as client,
     ):
         rate = run.campaign.rate
         dispatcher = Dispatcher(
@@ -150,7 +166,8 @@ async def _send(
 
 async def _left(run: Run, record: RunRecord) -> AsyncIterator[Message]:
     """The plan's messages that the ledger doesn't have, read in a thread: the event loop has better things to do."""
-    batches = read_messages(run.places.sent_plan, run.ids)
+    after = frontier(run.ledger, record.id, run.sent_digest)
+    batches = read_messages(run.places.sent_plan, run.ids, after=after)
 
     def next_batch() -> list[Message] | None:
         batch = next(batches, None)

@@ -1,0 +1,198 @@
+"""Sending by several processes: connections, TLS and answers are theirs, everything else stays in this one.
+
+So there is one pace, one ledger and one set of fuses however many send, and nobody can be texted twice because of them.
+A message is handed over when a connection is ready for it and its departure has come, as `Client` does it; a worker
+sends it in that moment or holds it back.
+"""
+
+import asyncio
+import itertools
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from functools import partial
+from types import TracebackType
+from typing import Final, Self
+
+from runner.children import Child
+from runner.errors import StoppedError
+from runner.models import Outcome, OutcomeReason, Status, Then
+from runner.provider.client import HeldBackError
+from runner.provider.endpoint import Endpoint
+from runner.provider.frames import Frame, Frames, Order, Report, unpacked
+from runner.provider.reach import header_safe
+from runner.provider.wire import IDLE_S, MOST_OPENING
+from runner.provider.worker import shared_clock
+
+MARGIN_S: Final = 0.5
+"""So much sooner than the worker itself a ready connection counts as too old."""
+
+
+class _Worker:
+    """One of them: its process, what it has in flight, and since when its connections are ready, the newest last."""
+
+    def __init__(self, child: Child) -> None:
+        self.child = child
+        self.frames: Frames
+        self.in_flight: dict[int, tuple[asyncio.Future[Outcome], int]] = {}  # each with when it was given, as sent_at
+        self.ready: list[float] = []
+        self.is_alive = True
+
+
+class Workers:
+    """Posts messages to one sub-account, as `Client` does. An async context manager.
+
+    :param limit: the most connections at a time, of all together.
+    :param count: how many processes.
+    :param on_death: is told in words, in the event loop, when one has ended; what it had in flight is `unknown`.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, api_key: str, *, limit: int, count: int, on_death: Callable[[str], object]
+    ) -> None:
+        self._endpoint = endpoint
+        self._api_key = header_safe(api_key)
+        self._limit = -(-limit // count)
+        self._count = count
+        self._on_death = on_death
+        self._workers: list[_Worker] = []
+        self._numbers = itertools.count()
+        self._waiting: deque[asyncio.Future[_Worker]] = deque()
+        self._opening = 0
+        self._is_closing = False
+
+    async def __aenter__(self) -> Self:
+        """Raises StoppedError when a process can't be started."""
+        self._loop = asyncio.get_running_loop()
+        try:
+            for _ in range(self._count):
+                await self._start()
+        except OSError as error:
+            await self.__aexit__(None, None, None)
+            raise StoppedError(f"a process to send with could not be started: {error.strerror}") from error
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._is_closing = True
+        for worker in self._workers:
+            worker.frames.close()
+            await asyncio.to_thread(worker.child.end)
+
+    async def send(self, body: bytes, message_id: str, departure: Callable[[], Awaitable[None]]) -> Outcome:
+        """Post one message and say what became of it: as `Client.send`."""
+        try:
+            worker = self._with_connection() or await self._opened()
+        except OSError as error:
+            return Outcome(Status.UNSENT, OutcomeReason.NO_CONNECTION, str(error), then=Then.BACK_OFF)
+        try:
+            await departure()
+        except HeldBackError:
+            self._connection_is_ready(worker)
+            return Outcome(Status.UNSENT, OutcomeReason.HELD_BACK)
+        except BaseException:
+            self._connection_is_ready(worker)
+            raise
+        if not worker.is_alive:
+            return Outcome(Status.UNSENT, OutcomeReason.HELD_BACK)
+        number, given_at = next(self._numbers), time.time_ns() // 1000
+        outcome: asyncio.Future[Outcome] = self._loop.create_future()
+        worker.in_flight[number] = outcome, given_at
+        worker.frames.give(Order.SEND, number, shared_clock(), body, message_id)
+        try:
+            return await outcome
+        except asyncio.CancelledError:
+            worker.in_flight.pop(number, None)
+            words = "the answer was no longer waited for"
+            return Outcome(Status.UNKNOWN, OutcomeReason.ABANDONED, words, sent_at=given_at)
+
+    async def _start(self) -> None:
+        worker = _Worker(Child("runner.provider.worker"))
+        worker.frames = Frames(partial(self._received, worker), partial(self._died, worker))
+        self._workers.append(worker)
+        await self._loop.create_connection(lambda: worker.frames, sock=worker.child.socket)
+        endpoint = self._endpoint
+        worker.frames.give(Order.BEGIN, endpoint.base_url, endpoint.sub_account_id, self._api_key, self._limit)
+
+    def _with_connection(self) -> _Worker | None:
+        """The worker with the most ready connections, one of which is taken; None: none has any."""
+        too_old = self._loop.time() - IDLE_S + MARGIN_S
+        for worker in self._workers:
+            if worker.ready and worker.ready[-1] < too_old:
+                worker.ready.clear()
+        best = max(self._workers, key=lambda worker: len(worker.ready))
+        if not best.ready:
+            return None
+        best.ready.pop()
+        return best
+
+    async def _opened(self) -> _Worker:
+        """A worker with a connection that becomes ready. Raises OSError when none can be opened."""
+        turn: asyncio.Future[_Worker] = self._loop.create_future()
+        self._waiting.append(turn)
+        self._open_more()
+        try:
+            return await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled() and not turn.exception():
+                self._connection_is_ready(turn.result())
+            raise
+
+    def _open_more(self) -> None:
+        """Ask for as many connections as there are messages that wait, each worker for its share."""
+        alive = [worker for worker in self._workers if worker.is_alive]
+        if not alive:
+            self._none_comes(ConnectionError("the processes that send have ended"))
+        while self._opening < min(len(self._waiting), MOST_OPENING * len(alive)):
+            worker = min(alive, key=lambda one: len(one.in_flight) + len(one.ready))
+            alive.append(alive.pop(alive.index(worker)))
+            worker.frames.give(Order.OPEN)
+            self._opening += 1
+
+    def _received(self, worker: _Worker, frame: Frame) -> None:
+        kind, *values = frame
+        match kind:
+            case Report.OUTCOME:
+                number, is_ready, *fields = values
+                if is_ready:
+                    self._connection_is_ready(worker)
+                outcome, _ = worker.in_flight.pop(number, (None, 0))
+                if outcome is not None and not outcome.done():
+                    outcome.set_result(unpacked(*fields))
+            case Report.READY:
+                self._opening -= 1
+                self._connection_is_ready(worker)
+            case Report.FAILED:
+                self._opening -= 1
+                self._none_comes(ConnectionError(values[0]))
+
+    def _connection_is_ready(self, worker: _Worker) -> None:
+        """Whoever waits longest gets it."""
+        if not worker.is_alive:
+            return
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(worker)
+                return
+        worker.ready.append(self._loop.time())
+
+    def _none_comes(self, error: OSError) -> None:
+        waiting, self._waiting = self._waiting, deque()
+        for turn in waiting:
+            if not turn.done():
+                turn.set_exception(error)
+
+    def _died(self, worker: _Worker) -> None:
+        worker.is_alive = False
+        worker.ready.clear()
+        words = "the process that was sending it ended"
+        if not self._is_closing:
+            words = f"a process that sends ended {worker.child.how_it_ended()}"
+            self._on_death(words)
+        for outcome, given_at in worker.in_flight.values():
+            if not outcome.done():
+                outcome.set_result(Outcome(Status.UNKNOWN, OutcomeReason.DISCONNECTED, words, sent_at=given_at))
+        worker.in_flight.clear()
+        self._none_comes(ConnectionError(words))
