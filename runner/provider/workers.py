@@ -29,13 +29,17 @@ MARGIN_S: Final = 0.5
 
 
 class _Worker:
-    """One of them: its process, what it has in flight, and since when its connections are ready, the newest last."""
+    """One of them: its process, what it has in flight, and since when its connections are ready, the newest last.
+
+    `opening` are the connections that it was asked for and has not told of.
+    """
 
     def __init__(self, child: Child) -> None:
         self.child = child
         self.frames: Frames
         self.in_flight: dict[int, tuple[asyncio.Future[Outcome], int]] = {}  # each with when it was given, as sent_at
         self.ready: list[float] = []
+        self.opening = 0
         self.is_alive = True
 
 
@@ -58,7 +62,6 @@ class Workers:
         self._workers: list[_Worker] = []
         self._numbers = itertools.count()
         self._waiting: deque[asyncio.Future[_Worker]] = deque()
-        self._opening = 0
         self._is_closing = False
 
     async def __aenter__(self) -> Self:
@@ -144,11 +147,12 @@ class Workers:
         alive = [worker for worker in self._workers if worker.is_alive]
         if not alive:
             self._none_comes(ConnectionError("the processes that send have ended"))
-        while self._opening < min(len(self._waiting), MOST_OPENING * len(alive)):
-            worker = min(alive, key=lambda one: len(one.in_flight) + len(one.ready))
-            alive.append(alive.pop(alive.index(worker)))
+        opening = sum(worker.opening for worker in alive)
+        while alive and opening < min(len(self._waiting), MOST_OPENING * len(alive)):
+            worker = min(alive, key=lambda one: one.opening + len(one.in_flight) + len(one.ready))
             worker.frames.give(Order.OPEN)
-            self._opening += 1
+            worker.opening += 1
+            opening += 1
 
     def _received(self, worker: _Worker, frame: Frame) -> None:
         kind, *values = frame
@@ -161,10 +165,10 @@ class Workers:
                 if outcome is not None and not outcome.done():
                     outcome.set_result(unpacked(*fields))
             case Report.READY:
-                self._opening -= 1
+                worker.opening -= 1
                 self._connection_is_ready(worker)
             case Report.FAILED:
-                self._opening -= 1
+                worker.opening -= 1
                 self._none_comes(ConnectionError(values[0]))
 
     def _connection_is_ready(self, worker: _Worker) -> None:

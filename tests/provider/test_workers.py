@@ -59,7 +59,8 @@ class Server:
 
 @asynccontextmanager
 async def working(count: int = 2) -> AsyncIterator[tuple[Workers, Server, list[str]]]:
-    server, deaths = Server(), []
+    server = Server()
+    deaths: list[str] = []
     listener = await asyncio.start_server(server.handle, "127.0.0.1", 0)
     server.base_url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
     async with (
