@@ -273,10 +273,10 @@ class Dispatcher:
             self._progress.settled[outcome.status] += 1
             if blown := self._fuses.saw(claim.message, outcome):
                 self.stop(Stop(OutcomeReason.FUSE, str(blown)))
+        if outcome.then is Then.GO_ON:
+            return
         now = asyncio.get_running_loop().time()
         if outcome.then is Then.PAUSE:
             self._pauses.throttled(now, outcome.retry_after_s or 0.0)
-        elif outcome.then is Then.STOP or (
-            outcome.then is Then.BACK_OFF and not self._pauses.unreachable(now, outcome)
-        ):
+        elif outcome.then is Then.STOP or not self._pauses.unreachable(now, outcome):
             self.stop(Stop(outcome.reason, outcome.detail, outcome))

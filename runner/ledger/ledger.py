@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
-from sqlalchemy import ColumnElement, Connection, Engine, create_engine, event, func, insert, inspect, select, update
-from sqlalchemy.engine import URL, Row, make_url
+from sqlalchemy import Connection, Engine, bindparam, create_engine, event, func, insert, inspect, select, update
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from runner.errors import InputError, LedgerError
@@ -52,8 +53,7 @@ class RunRecord:
     lease_until: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class MessageRecord:
+class MessageRecord(NamedTuple):
     """What the ledger knows of one message."""
 
     message_id: str
@@ -77,7 +77,15 @@ class MessageRecord:
     log_currency: str | None
 
 
-_RECORD_COLUMNS = [messages.c[name] for name in MessageRecord.__slots__]
+def _of_messages(*names: str) -> str:
+    """SQLite's text of the query for these columns of some messages, up to the number of their ids."""
+    query = select(*(messages.c[name] for name in names)).where(messages.c.run_id == bindparam("of_run"))
+    return f"{query.compile(dialect=sqlite.dialect(paramstyle='qmark'))} AND messages.message_id IN "
+
+
+# Asked for every message of a run, so compiled once, and its rows are the driver's own.
+_RECORDS = _of_messages(*MessageRecord._fields)
+_CLAIMED = _of_messages("message_id")
 
 
 @contextmanager
@@ -194,20 +202,20 @@ class Ledger:
 
     def records(self, run_id: int, message_ids: Sequence[str]) -> dict[str, MessageRecord]:
         """What is known of these messages, by message id; those that were never claimed are absent."""
-        return {row[0]: MessageRecord(*row) for row in self._of_messages(_RECORD_COLUMNS, run_id, message_ids)}
+        return {row[0]: MessageRecord._make(row) for row in self._rows(_RECORDS, run_id, message_ids)}
 
     def claimed(self, run_id: int, message_ids: Sequence[str]) -> set[str]:
         """Which of these messages have a row already, whatever its status: they must not be claimed again."""
-        return {row[0] for row in self._of_messages([messages.c.message_id], run_id, message_ids)}
+        return {row[0] for row in self._rows(_CLAIMED, run_id, message_ids)}
 
-    def _of_messages(
-        self, columns: Sequence[ColumnElement[Any]], run_id: int, message_ids: Sequence[str]
-    ) -> Iterator[Row[*tuple[Any, ...]]]:
+    def _rows(self, query: str, run_id: int, message_ids: Sequence[str]) -> Iterator[tuple[Any, ...]]:
         with ledger_errors("read"), self.engine.connect() as connection:
             for first in range(0, len(message_ids), IDS_AT_A_TIME):
                 some = message_ids[first : first + IDS_AT_A_TIME]
-                query = select(*columns).where(messages.c.run_id == run_id, messages.c.message_id.in_(some))
-                yield from connection.execute(query)
+                marks = ",".join("?" * len(some))
+                found = connection.exec_driver_sql(f"{query}({marks})", (run_id, *some)).cursor
+                assert found is not None
+                yield from found.fetchall()
 
 
 def open_ledger(url: str, *, create: bool) -> Ledger:

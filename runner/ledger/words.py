@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import String
+from sqlalchemy import ColumnElement, String, case, literal_column
 from sqlalchemy.types import TypeDecorator
 
 _USUAL = "SMS is accepted and queued for processing"
@@ -24,5 +24,6 @@ class Words(TypeDecorator[str]):
     def process_bind_param(self, value: str | None, dialect: Any) -> str | None:  # noqa: ANN401, ARG002 (SQLAlchemy's)
         return shortened(value)
 
-    def process_result_value(self, value: str | None, dialect: Any) -> str | None:  # noqa: ANN401, ARG002
-        return _USUAL if value == _SHORT else value
+    def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        """The database writes them out, also for those who take the driver's own rows."""
+        return case((column == literal_column(f"char({ord(_SHORT)})"), literal_column(f"'{_USUAL}'")), else_=column)

@@ -22,23 +22,34 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 def classify(
-    status: int, headers: Mapping[str, str], body: bytes, *, message_id: str, now: datetime, secret: str = ""
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    message_id: str,
+    now: datetime,
+    secret: str = "",
+    sent_at: int | None = None,
+    answered_at: int | None = None,
 ) -> Outcome:
     """What the answer `status`, `headers`, `body` says about the message `message_id`.
 
     `headers` are by lower-case names; `now` is aware and only serves a Retry-After that is a date. An
     answer may quote the request's headers, and its words end in the ledger and the report: `secret` is cut out of them.
+    `sent_at` and `answered_at` stand in the outcome.
     """
     words = _Words(secret)
     data = _json_object(body)
     if status == 200:
-        return _of_200(data, message_id, words)
+        return _of_200(data, message_id, words, {"http_status": 200, "sent_at": sent_at, "answered_at": answered_at})
 
     code = data.get("code")
     # Of the size that codes have: what else a server sends must not break a column of the ledger or the results.
     code = code if isinstance(code, int) and not isinstance(code, bool) and 0 <= code < 2**31 else None
     facts: dict[str, Any] = {
         "http_status": status,
+        "sent_at": sent_at,
+        "answered_at": answered_at,
         "error_code": code,
         "error_id": words.text(data.get("errorId"), 64) or None,
         # The body's beginning where it isn't the provider's error document.
@@ -78,7 +89,7 @@ class _Words:
         return line if len(line) <= length else line[: length - 1] + "…"
 
 
-def _of_200(data: Mapping[str, Any], message_id: str, words: _Words) -> Outcome:
+def _of_200(data: Mapping[str, Any], message_id: str, words: _Words, facts: Mapping[str, Any]) -> Outcome:
     """A 200 counts only when it is whole: the provider also sends rejections with it, and proxies send anything."""
     state = data.get("status")
     state = state if isinstance(state, dict) else {}
@@ -88,16 +99,16 @@ def _of_200(data: Mapping[str, Any], message_id: str, words: _Words) -> Outcome:
     if echoed is not None and echoed != message_id:
         wrong = f"the answer is about another message ({words.text(str(echoed))})"
     elif code == "QUEUED" and umid:
-        return Outcome(Status.ACCEPTED, OutcomeReason.QUEUED, said, umid=umid, http_status=200)
+        return Outcome(Status.ACCEPTED, OutcomeReason.QUEUED, said, umid=umid, **facts)
     elif code == "REJECTED":
-        return Outcome(Status.REJECTED, OutcomeReason.REJECTED_BY_PROVIDER, said, umid=umid, http_status=200)
+        return Outcome(Status.REJECTED, OutcomeReason.REJECTED_BY_PROVIDER, said, umid=umid, **facts)
     elif not data:
         wrong = "the answer is not a JSON object"
     elif code == "QUEUED":
         wrong = "the answer has no umid"
     else:
         wrong = f"the answer has the unknown status {words.text(str(code))}"
-    return Outcome(Status.UNKNOWN, OutcomeReason.INVALID_ANSWER, wrong, http_status=200)
+    return Outcome(Status.UNKNOWN, OutcomeReason.INVALID_ANSWER, wrong, **facts)
 
 
 def retry_after_s(value: str | None, now: datetime) -> float:

@@ -102,15 +102,16 @@ class Client:
             return replace(of_failure(error), sent_at=sent_at)
         finally:
             deadline.cancel()
-        outcome = classify(
+        return classify(
             answer.status,
-            answer.headers,
+            {} if answer.status == 200 else answer.headers,  # a 200 is told by its body alone
             answer.body,
             message_id=message_id,
             now=datetime.now(UTC),
             secret=self._api_key,
+            sent_at=sent_at,
+            answered_at=time.time_ns() // 1000,
         )
-        return replace(outcome, sent_at=sent_at, answered_at=time.time_ns() // 1000)
 
 
 def _head(url: str, api_key: str) -> bytes:

@@ -9,7 +9,7 @@ aiohappyeyeballs'. aiohttp does all that too, for three times the work per reque
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from socket import SOCK_STREAM
 from typing import Any, Final, cast
@@ -43,11 +43,16 @@ class NotHttpError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer; `headers` by lower-case names, `body` cut at `MAX_ANSWER_BYTES`."""
+    """An answer; `body` is cut at `MAX_ANSWER_BYTES`."""
 
     status: int
-    headers: Mapping[str, str]
+    raw_headers: Sequence[tuple[bytes, bytes]]
     body: bytes
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """By lower-case names."""
+        return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self.raw_headers}
 
 
 class Connection(asyncio.Protocol):
@@ -73,7 +78,7 @@ class Connection(asyncio.Protocol):
         self._headers: list[tuple[bytes, bytes]] = []
         self._body = b""
         self._status = 0
-        self._ends_with_connection = self._is_whole = self._is_cut = self._stays_open = False
+        self._is_whole = self._is_cut = self._stays_open = False
         self._answer = answer = self._loop.create_future()
         self._transport.write(request)
         return answer
@@ -107,7 +112,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self.is_open = False
         self._wire.forget(self)
-        if self._answer is not None and self._ends_with_connection and error is None:
+        if self._answer is not None and error is None and self._ends_with_connection():
             self._deliver(reusable=False)
         else:
             self._fail(error or ConnectionResetError("the connection was closed without a whole answer"))
@@ -126,8 +131,6 @@ class Connection(asyncio.Protocol):
         if self._is_whole:
             return
         self._status = self._parser.get_status_code()
-        names = {name.lower() for name, _ in self._headers}
-        self._ends_with_connection = not names & {b"content-length", b"transfer-encoding"}
 
     def on_body(self, data: bytes) -> None:
         if not self._is_whole:
@@ -143,12 +146,16 @@ class Connection(asyncio.Protocol):
         else:
             self._headers.clear()  # "100 Continue" and its like: the answer is still to come
 
+    def _ends_with_connection(self) -> bool:
+        """Whether the answer is whole with the end of the connection: its head is there, and tells no length."""
+        names = {name.lower() for name, _ in self._headers}
+        return self._status >= 200 and not names & {b"content-length", b"transfer-encoding"}
+
     def _deliver(self, *, reusable: bool) -> None:
         answer, self._answer = self._answer, None
         assert answer is not None
         if not answer.done():
-            headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self._headers}
-            answer.set_result(Answer(self._status, headers, self._body[:MAX_ANSWER_BYTES]))
+            answer.set_result(Answer(self._status, self._headers, self._body[:MAX_ANSWER_BYTES]))
         if reusable:
             self._wire.release(self)
         else:

@@ -17,7 +17,7 @@ from runner.errors import LedgerError
 from runner.ledger.events import note_events
 from runner.ledger.frontier import frontier
 from runner.ledger.ledger import RunRecord
-from runner.ledger.receipts import adopt, told_of
+from runner.ledger.receipts import adopt, is_anything_told, told_of
 from runner.ledger.spill import Spill, spill_path
 from runner.ledger.writer import LedgerWriter
 from runner.loops import loop_factory
@@ -176,7 +176,7 @@ async def _left(run: Run, record: RunRecord) -> AsyncIterator[Message]:
         claimed = run.ledger.claimed(record.id, [message.message_id for message in batch])
         left = [message for message in batch if message.message_id not in claimed]
         # Whom a receipt says that they got it, though the ledger doesn't know, must not get it again.
-        told = told_of(run.ledger, [message.message_id for message in left])
+        told = told_of(run.ledger, [message.message_id for message in left]) if is_anything_told(run.ledger) else {}
         if told:
             adopt(run.ledger, record.id, [(one, told[one.message_id]) for one in left if one.message_id in told])
         return [message for message in left if message.message_id not in told]

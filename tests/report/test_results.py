@@ -43,7 +43,7 @@ TYPES = {
 
 
 def record(key: str, status: str, reason: str | None, **values: Any) -> MessageRecord:  # noqa: ANN401 (fields)
-    empty = dict.fromkeys(MessageRecord.__slots__)
+    empty = dict.fromkeys(MessageRecord._fields)
     sent = {"destination": f"+658123456{key}", "country": "SG", "encoding": "GSM7", "segments": 1}
     facts = {"message_id": IDS.of(key), "status": status, "reason": reason, "attempts": 1}
     return MessageRecord(**{**empty, **sent, **facts, **values})
@@ -347,7 +347,7 @@ def test_a_purged_run(tmp_path: Path, told: None) -> None:
     def purged(message_ids: Sequence[str]) -> Known:
         known = lookup(message_ids)
         return replace(known, records={
-            message_id: replace(record, destination="", detail=None) for message_id, record in known.records.items()
+            message_id: record._replace(destination="", detail=None) for message_id, record in known.records.items()
         })  # fmt: skip
 
     purge_plan(tmp_path / "plan.parquet", IDS, sent_to)

@@ -22,7 +22,7 @@ UNSENT = Unsent(OutcomeReason.NOT_REACHED, "the run did not come to it")
 def record(**values: Any) -> MessageRecord:  # noqa: ANN401 (fields)
     facts = {"message_id": "m-1", "destination": "+6581234561", "encoding": "GSM7", "segments": 1,
              "status": "accepted", "reason": "queued", "attempts": 1}  # fmt: skip
-    return MessageRecord(**{**dict.fromkeys(MessageRecord.__slots__), **facts, **values})
+    return MessageRecord(**{**dict.fromkeys(MessageRecord._fields), **facts, **values})
 
 
 def receipt(state: DeliveryState, **values: Any) -> Receipt:  # noqa: ANN401 (fields)
