@@ -1,6 +1,6 @@
 """The recipient file, row by row, each one judged: a recipient, or excluded for a reason.
 
-`campaign check` imports this module, so phonenumbers and sqlite are loaded only once rows are read.
+`campaign check` imports this module, so phonenumbers is loaded only once rows are read.
 """
 
 from collections.abc import Generator, Iterable, Iterator, Mapping

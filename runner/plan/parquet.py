@@ -54,6 +54,7 @@ def write_frames(file: IO[bytes], schema: dict[str, Any], frames: Iterator["pl.D
     def source(_columns: object, _predicate: object, _rows: object, _size: object) -> Iterator["pl.DataFrame"]:
         while (frame := made.get()) is not None:
             yield frame
+        made.put(None)  # again: should polars fail after the last frame, `write` waits for it
 
     def write() -> None:
         lazy = register_io_source(source, schema=schema)

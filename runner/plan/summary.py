@@ -69,20 +69,14 @@ class PlanSummary:
         columns = drafts.columns
         self.rows += len(drafts)
         self.to_send += len(left)
-        sizes = Counter((columns.countries[index], columns.segments[index] or 0) for index in left)
         unsent = [index for index in left if index not in sent] if sent else left
-        for costs, counts in (
-            (self.costs, sizes),
-            (
-                self.left,
-                sizes if not sent else Counter((columns.countries[i], columns.segments[i] or 0) for i in unsent),
-            ),
-        ):
-            for (country, segments), times in counts.items():
+        for costs, counted in ((self.costs, left), (self.left, unsent)):
+            sizes = Counter((columns.countries[index], columns.segments[index] or 0) for index in counted)
+            for (country, segments), times in sizes.items():
                 costs.add(country, segments, times)
-        for (_, segments), times in sizes.items():
-            self.segments += segments * times
-            self.by_segments[segments] += times
+        by_segments = Counter(columns.segments[index] or 0 for index in left)
+        self.by_segments.update(by_segments)
+        self.segments += sum(segments * times for segments, times in by_segments.items())
         self.by_encoding.update(columns.encodings[index] or "" for index in left)
         self.by_zones.update(columns.zones[index] for index in unsent)
         self.repaired += sum(columns.notes[index] is not None for index in left)
