@@ -32,6 +32,10 @@ CATCH_UP_S = 0.02
 TICK_S = 0.004
 """The shortest wait for a turn; well below `CATCH_UP_S`, so that nothing of the rate is lost to it."""
 
+JITTER_S = 0.002
+"""So much longer than its `T` is the window, because requests don't travel equally fast: those of one second may come
+within a little less. It costs a five-hundredth of a rate per second, and next to nothing of others."""
+
 WINDOW_PLACES = 4096
 """The most start times that are remembered; a larger window remembers every second, third, … one."""
 
@@ -52,7 +56,7 @@ class Window:
     """
 
     def __init__(self, rate: Rate) -> None:
-        self._period_s = rate.period_s
+        self._period_s = rate.period_s + JITTER_S
         self._stride = math.ceil(rate.count / WINDOW_PLACES)
         self._ends = array("d", [-math.inf]) * (rate.count // self._stride)
         self._count = 0
