@@ -26,12 +26,10 @@ from benchmarks.server import Seen, Server
 from benchmarks.table import Row, print_rows
 from runner.plan.identity import MessageIds
 
-MESSAGES = 40_000
+MESSAGES = 100_000
 TURNS = 3
 RATE = "20000/s"
 """More than is sent, so that only speed counts."""
-
-UNLIMITED = (sys.executable, "-m", "benchmarks.unlimited")
 
 TARGET = 0.75
 TARGET_OF_TWO = 1.7
@@ -111,7 +109,7 @@ def _of_two(pairs: Sequence[Sent], runs: Sequence[Sent]) -> Row:
 
 def sent(place: Path, campaign: Path, *options: str) -> Sent:
     """Run a campaign with everything of its own in `place`, which is made."""
-    command = [*UNLIMITED, "run", str(campaign), "--yes", "--reports", str(place / "reports"), *options]
+    command = [str(CAMPAIGN), "run", str(campaign), "--yes", "--reports", str(place / "reports"), *options]
     place.mkdir()
     nginx = Server(place / "nginx")
     with nginx:
@@ -137,7 +135,7 @@ def _posted(place: Path, bodies: Path, connections: int) -> Sent:
 
 def _bodies(folder: Path, campaign: Path) -> Path:
     """The bodies that the run will send, one in each line."""
-    run([*UNLIMITED, "plan", str(campaign), "--reports", str(folder / "planned")], cwd=Path.cwd())
+    run([str(CAMPAIGN), "plan", str(campaign), "--reports", str(folder / "planned")], cwd=Path.cwd())
     plan = pl.read_parquet(folder / "planned" / campaign.stem / "main" / "plan.parquet")
     ids = MessageIds(campaign.stem, "main")
     path = folder / "bodies.jsonl"

@@ -157,7 +157,7 @@ ONE_MISTAKE = {
     "rate without period": ("10/s", "200", '5:7: rate: "200" does not say per what; write 200/s, 200/min or 200/h'),
     "rate in words": ("10/s", "10 per second", '5:7: rate: "10 per second" is not how a rate is written; write 10/s'),
     "rate is zero": ("10/s", "0/s", "5:7: rate: at this rate nothing is ever sent; write at least 1/h"),
-    "rate is too fast": ("10/s", "300001/min", "5:7: rate: 300001/min is more than 5000 a second; write at most 5000/s"),
+    "rate is too fast": ("10/s", "1200001/min", "5:7: rate: 1200001/min is more than 20000 a second; write at most 20000/s"),
     "run holds something else": ("rate:", 'run: "{day}"\nrate:', '5:6: run: does not know "{day}"; write {date}, {week} or {month}, or plain text'),
     "run without quotes": ("rate:", "run: {date}\nrate:", '5:6: run: YAML reads {date} as a mapping of keys; write "{date}" in quotes'),
     "run is sandbox": ("rate:", "run: Sandbox\nrate:", '5:6: run: "sandbox" is reserved for trials with --sandbox; choose another run id'),
