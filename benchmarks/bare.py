@@ -9,8 +9,8 @@ from pathlib import Path
 
 import aiohttp
 
-from runner.provider.reach import tls_context
 from runner.loops import loop_factory
+from runner.provider.reach import tls_context
 
 
 async def post_all(url: str, bodies: list[bytes], connections: int) -> None:

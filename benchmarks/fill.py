@@ -31,11 +31,11 @@ def fill(campaign: Path, reports: Path, share: float) -> None:
 
 async def _settle(run: Run, record: RunRecord, left: int) -> None:
     spill = Spill(spill_path(run.ledger.path, record.id))
-    async with LedgerWriter(run.ledger.engine, record.id, spill, on_failure=_fail) as writer:
+    async with LedgerWriter(run.ledger.engine, record.id, spill, on_failure=_fail, plan=run.sent_digest) as writer:
         for batch in read_messages(run.places.sent_plan, run.ids):
             messages = batch[:left]
             left -= len(messages)
-            await writer.claim([Claim(message, 1) for message in messages])
+            await writer.claim([Claim(message, 1) for message in messages], frontier=messages[-1].row)
             now = _now_us()
             for message in messages:
                 accepted = Outcome(

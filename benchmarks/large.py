@@ -72,7 +72,7 @@ def measured(count: int) -> Job:
     """Do a job of that many rows, in a folder that is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="campaign-bench-") as name:
         folder = Path(name)
-        campaign = recipients.dirty(folder, count, "5000/s")
+        campaign = recipients.dirty(folder, count, "20000/s")
         reports = folder / "reports"
         planned = run([CAMPAIGN, "plan", str(campaign)], cwd=folder)
         fill = [sys.executable, "-m", "benchmarks.fill", str(campaign), str(reports), str(SENT_BEFORE)]
