@@ -7,6 +7,7 @@ sends it in that moment or holds it back.
 
 import asyncio
 import itertools
+import sys
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -15,7 +16,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from runner.children import Child
-from runner.errors import StoppedError
+from runner.errors import InputError, StoppedError
 from runner.models import Outcome, OutcomeReason, Status, Then
 from runner.provider.client import HeldBackError
 from runner.provider.endpoint import Endpoint
@@ -65,7 +66,9 @@ class Workers:
         self._is_closing = False
 
     async def __aenter__(self) -> Self:
-        """Raises StoppedError when a process can't be started."""
+        """Raises StoppedError when a process can't be started, InputError on Windows, which hands on no sockets."""
+        if sys.platform == "win32":
+            raise InputError.of("--workers doesn't work on Windows", "leave it out")
         self._loop = asyncio.get_running_loop()
         try:
             for _ in range(self._count):
