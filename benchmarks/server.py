@@ -20,6 +20,7 @@ from typing import Self
 import trustme
 
 MISSING = "skipped: nginx is not installed (apt-get install nginx)"
+WORDS = "SMS is accepted and queued for processing"
 PATH = "/api/v1/subaccounts/acme_hq/messages"
 
 # `return` alone would answer before the body has come. `mirror` reads it, and the static module after it refuses with
@@ -55,7 +56,7 @@ http {{
         }}
         location = /read {{ internal; return 204; }}
         location @answer {{
-            return 200 '{{"umid":"$request_id","status":{{"code":"QUEUED","description":"SMS is accepted"}}}}';
+            return 200 '{{"umid":"$request_id","status":{{"code":"QUEUED","description":"{words}"}}}}';
         }}
     }}
 }}
@@ -92,7 +93,7 @@ class Server:
         certificate.cert_chain_pems[0].write_to_path(str(self._folder / "server.pem"))
         user = f"user {pwd.getpwuid(os.geteuid()).pw_name};" if os.geteuid() == 0 else ""
         configuration = self._folder / "nginx.conf"
-        configuration.write_text(_CONFIGURATION.format(user=user, port=self.port), encoding="utf-8")
+        configuration.write_text(_CONFIGURATION.format(words=WORDS, user=user, port=self.port), encoding="utf-8")
         command = [nginx, "-p", f"{self._folder}/", "-c", str(configuration), "-e", "error.log"]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self._wait_until_it_listens()

@@ -1,7 +1,7 @@
 """The statements that move a message from `sending` to where it ends, shared by the writer and the spill.
 
 They run for every message, so they are compiled once, and their values go to the driver as they are: SQLAlchemy would
-look at each of them again (`python -m benchmarks.steps` measures both ways).
+look at each of them again (`python -m benchmarks.parts` measures both ways).
 """
 
 import time

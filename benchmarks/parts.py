@@ -1,0 +1,164 @@
+"""What a message costs on its way, part by part, in processor time: `python -m benchmarks.parts [MESSAGES]`.
+
+The parts that say they are fast name it. `campaign run` does all of them in one process.
+"""
+
+import asyncio
+import os
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import bindparam, insert, update
+
+from benchmarks import server
+from benchmarks.bare import post_all
+from benchmarks.server import Server
+from benchmarks.table import Row, print_rows
+from runner.dispatch.dispatcher import Dispatcher
+from runner.dispatch.pace import Pace
+from runner.dispatch.parts import Progress
+from runner.ledger.ledger import Ledger, open_ledger
+from runner.ledger.spill import Spill, spill_path
+from runner.ledger.statements import claim, settle
+from runner.ledger.tables import SENDING, messages
+from runner.ledger.writer import LedgerWriter
+from runner.loops import loop_factory
+from runner.models import Encoding, Message, Outcome, OutcomeReason, Rate, SendOptions, Status
+from runner.provider.client import Client
+from runner.provider.endpoint import Endpoint
+from runner.provider.payload import PayloadBuilder
+
+MESSAGES = 20_000
+CONNECTIONS = 64
+GROUP = 45
+"""What 1,800/s claim at a time."""
+
+OK = Outcome(
+    Status.ACCEPTED, OutcomeReason.QUEUED, server.WORDS, umid="u" * 36, http_status=200, sent_at=1, answered_at=2
+)
+
+
+def rows(count: int = MESSAGES) -> Iterator[Row]:
+    """Lines for the table."""
+    people = [_message(number) for number in range(count)]
+    with tempfile.TemporaryDirectory(prefix="campaign-bench-") as name:
+        folder = Path(name)
+        if server.executable() is None:
+            yield Row("a request and its answer over TLS 1.3", server.MISSING)
+        else:
+            with Server(folder / "nginx") as nginx:
+                os.environ |= nginx.environment
+                yield _row("a request and its answer over TLS 1.3", _each(_ours(nginx.url, people), count))
+                bodies = [_body(message) for message in people]
+                url = nginx.url + server.PATH
+                yield _row("    by aiohttp's session", _each(post_all(url, bodies, CONNECTIONS), count))
+        with _ledger(folder / "dispatch.sqlite3") as ledger:
+            yield _row("dispatch and ledger, answered at once", _each(_dispatched(ledger, people), count))
+        ways = (("ledger: a claim and its settlement", _compiled), ("    by SQLAlchemy's own way", _composed))
+        for what, way in ways:
+            with _ledger(folder / f"{way.__name__}.sqlite3") as ledger:
+                begin = time.process_time()
+                for first in range(0, count, GROUP):
+                    way(ledger, people[first : first + GROUP])
+                yield _row(what, (time.process_time() - begin) / count * 1e6)
+
+
+def _row(what: str, microseconds: float) -> Row:
+    return Row(what, f"{microseconds:.0f} µs of processor")
+
+
+def _each(work: Coroutine[Any, Any, None], count: int) -> float:
+    """Processor microseconds for each of `count` messages that the coroutine works off, of all threads."""
+    begin = time.process_time()
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(work)
+    return (time.process_time() - begin) / count * 1e6
+
+
+def _message(number: int) -> Message:
+    phone = f"+65{81_000_000 + number}"
+    text = "Hi Anna, show this message in Penang for 10% off. Reply STOP to opt out."
+    return Message(number, phone, phone, "SG", text, Encoding.GSM7, 1, f"bench.main.{number:024}")
+
+
+def _body(message: Message) -> bytes:
+    return PayloadBuilder(SendOptions()).build(message, datetime.now(UTC))
+
+
+async def _ours(url: str, people: Sequence[Message]) -> None:
+    async def at_once() -> None:
+        """Nothing to wait for."""
+
+    bodies = [(_body(message), message.message_id) for message in people]
+    left = iter(bodies)
+    async with Client(Endpoint(url, "acme_hq"), "bench-key", limit=CONNECTIONS) as client:
+
+        async def post() -> None:
+            for body, message_id in left:
+                outcome = await client.send(body, message_id, at_once)
+                if outcome.status is not Status.ACCEPTED:
+                    raise SystemExit(f"not accepted: {outcome}")
+
+        await asyncio.gather(*(post() for _ in range(CONNECTIONS)))
+
+
+async def _dispatched(ledger: Ledger, people: Sequence[Message]) -> None:
+    payload, rate = PayloadBuilder(SendOptions()), Rate(1_000_000, 1)
+
+    async def send(message: Message, departure: Callable[[], Awaitable[None]]) -> Outcome:
+        payload.build(message, datetime.now(UTC))
+        await departure()
+        await asyncio.sleep(0)
+        return OK
+
+    async def source() -> AsyncIterator[Message]:
+        for message in people:
+            yield message
+
+    spill = Spill(spill_path(ledger.path, 1))
+    async with LedgerWriter(ledger.engine, 1, spill, on_failure=print, plan="plan") as writer:
+        pace = Pace(rate, clock=time.monotonic)
+        await Dispatcher(send=send, writer=writer, pace=pace, rate=rate, progress=Progress()).run(source)
+
+
+def _compiled(ledger: Ledger, group: Sequence[Message]) -> None:
+    with ledger.engine.begin() as connection:
+        claim(connection, 1, [(message, 1) for message in group], 1)
+    with ledger.engine.begin() as connection:
+        settle(connection, 1, [(message.message_id, OK) for message in group])
+
+
+def _composed(ledger: Ledger, group: Sequence[Message]) -> None:
+    """The same two statements, with their values by name."""
+    values = {"status": SENDING, "attempts": 1, "claimed_at": 1, "run_id": 1}
+    names = ("message_id", "key", "destination", "country", "encoding", "segments")
+    claims = [{name: getattr(message, name) for name in names} | values for message in group]
+    settled = [{"of": message.message_id, "told": OK.umid, "is": OK.status.value} for message in group]
+    ours = (messages.c.run_id == 1, messages.c.message_id == bindparam("of"), messages.c.status == SENDING)
+    facts = ("reason", "detail", "sent_at", "answered_at", "http_status")
+    told: dict[str, Any] = {name: bindparam(f"new_{name}") for name in facts} | {
+        "umid": bindparam("told"),
+        "status": bindparam("is"),
+    }
+    new = {f"new_{name}": getattr(OK, name) for name in facts}
+    with ledger.engine.begin() as connection:
+        connection.execute(insert(messages), claims)
+    with ledger.engine.begin() as connection:
+        connection.execute(update(messages).where(*ours).values(told), [row | new for row in settled])
+
+
+def _ledger(path: Path) -> Ledger:
+    ledger = open_ledger(str(path), create=True)
+    ledger.begin_run(
+        name="bench", run="main", now=1, sub_account_id="acme_hq", options="{}", fingerprint="f", rows=1, to_send=1
+    )
+    return ledger
+
+
+if __name__ == "__main__":
+    print_rows(rows(*map(int, sys.argv[1:])))
