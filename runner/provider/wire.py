@@ -109,6 +109,9 @@ class Connection(asyncio.Protocol):
         elif trouble:
             self.abort(trouble)
 
+    def eof_received(self) -> None:
+        self.is_open = False  # it closes now, and what is written to it doesn't leave any more
+
     def connection_lost(self, error: Exception | None) -> None:
         self.is_open = False
         self._wire.forget(self)

@@ -90,11 +90,11 @@ class Run:
 
     def plan(self) -> PlanSummary:
         """Judge every row and write plan.parquet, as it is at the run's `now`; or take the one that still holds."""
+        self._kept_settled = None
         made_of = ingredients_of(self.inputs, self.ledger, limit=self.limit)
         if made_of and (summary := self._kept(made_of)):
             self.summary = summary
             return summary
-        self._kept_settled = None
         self.places.kept_plan.unlink(missing_ok=True)
         planner = Planner(
             self.inputs.audience,
@@ -112,16 +112,26 @@ class Run:
         """The summary of the plan that is there, if it is made of the same, with what is left of it."""
         prices = self.inputs.prices
         summary = kept(self.places.kept_plan, ingredients=made_of, plan=self.places.plan, prices=prices)
-        self._kept_settled = None if summary is None else Counter(self._counts())
-        if summary and self._kept_settled and (claimed := self._kept_settled.total()):
-            summary.by_zones[()] -= claimed
-            if prices is None and self.campaign.limits.of_run() == Limits():
-                return summary  # nobody asks for what is left by country, and it takes long to find out
-            summary.left = Costs(prices)
-            spent = Counter({(country, segments): times for country, segments, times in self.spent().sizes()})
-            for country, segments, times in summary.costs.sizes():
-                summary.left.add(country, segments, times - spent[country, segments])
+        if summary is None:
+            return None
+        settled = Counter(self._counts())
+        if settled and self.previous and self.previous.fingerprint != summary.fingerprint:
+            return None  # what was sent was another plan's, from another folder
+        self._kept_settled = settled
+        if settled:
+            summary.by_zones[()] -= settled.total()
+            # Only for whom it matters: it takes long to find out.
+            if prices is not None or self.campaign.limits.of_run() != Limits():
+                summary.left = self._unspent(summary.costs)
         return summary
+
+    def _unspent(self, costs: Costs) -> Costs:
+        """What is left of a plan's costs, all of whose messages that were sent are in it."""
+        left = Costs(self.inputs.prices)
+        spent = Counter({(country, segments): times for country, segments, times in self.spent().sizes()})
+        for country, segments, times in costs.sizes():
+            left.add(country, segments, times - spent[country, segments])
+        return left
 
     def _counts(self) -> dict[str, int]:
         return self.ledger.counts(self.previous.id) if self.previous else {}
