@@ -65,8 +65,8 @@ class Client:
         """
         try:
             connection = await self._wire.connection()
-        except OSError as error:
-            return Outcome(Status.UNSENT, OutcomeReason.NO_CONNECTION, in_words(error), then=Then.BACK_OFF)
+        except ConnectionError as error:
+            return Outcome(Status.UNSENT, OutcomeReason.NO_CONNECTION, str(error), then=Then.BACK_OFF)
         try:
             await departure()
         except HeldBackError:
@@ -80,7 +80,7 @@ class Client:
         return await self.exchange(connection, body, message_id)
 
     async def open(self) -> None:
-        """Have one more connection ready. Raises OSError."""
+        """Have one more connection ready. Raises ConnectionError, in words."""
         self._wire.release(await self._wire.open())
 
     def ready(self) -> Connection | None:

@@ -7,6 +7,7 @@ aiohappyeyeballs'. aiohttp does all that too, for more than twice the work per r
 """
 
 import asyncio
+import os
 import ssl
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +19,7 @@ from urllib.parse import urlsplit
 import aiohappyeyeballs
 import httptools
 
-from runner.provider.reach import CONNECT_TIMEOUT_S
+from runner.provider.reach import CONNECT_TIMEOUT_S, in_words
 
 MAX_ANSWER_BYTES = 64 * 1024
 """The real answers have under 1 kB."""
@@ -205,7 +206,7 @@ class Wire:
     async def connection(self) -> Connection:
         """A connection that carries nothing. Give it back by `release`, or let an exchange do that.
 
-        Raises OSError when none can be opened, also for what TLS or the look-up of the name has against it.
+        Raises ConnectionError when none can be opened, also for what TLS or the look-up of the name has against it.
         """
         if connection := self.idle():
             return connection
@@ -260,14 +261,19 @@ class Wire:
         self._open_more()
 
     async def open(self) -> Connection:
-        """One more connection, which carries nothing. Raises OSError (ssl.SSLError and socket.gaierror are such)."""
+        """One more connection, which carries nothing. Raises ConnectionError, in words."""
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 _, connection = await self._connect(lambda: Connection(self))
         except TimeoutError as error:
-            raise TimeoutError(f"no connection to {self._host} within {CONNECT_TIMEOUT_S:g} s") from error
+            raise self._none(f"it took more than {CONNECT_TIMEOUT_S:g} s") from error
+        except ssl.SSLError as error:
+            raise self._none(in_words(error)) from error
+        except OSError as error:  # a number below 0 is the look-up's, whose words are its own
+            number = error.errno or 0
+            raise self._none(os.strerror(number) if number > 0 else error.strerror or in_words(error)) from error
         if not connection.is_open:
-            raise ConnectionResetError("the connection was closed as soon as it stood")
+            raise self._none("it was closed as soon as it stood")
         self._all.add(connection)
         return connection
 
@@ -278,6 +284,9 @@ class Wire:
             self._none_comes(error)
         else:
             self.release(connection)
+
+    def _none(self, why: str) -> ConnectionError:
+        return ConnectionError(f"no connection to {self._host}:{self._port}: {why}")
 
     def _none_comes(self, error: Exception) -> None:
         """A connection that can't be opened stands for all that are waited for: they would only wait for the same."""

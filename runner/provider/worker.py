@@ -17,7 +17,6 @@ from runner.models import Outcome, OutcomeReason, Status
 from runner.provider.client import Client
 from runner.provider.endpoint import Endpoint
 from runner.provider.frames import Frame, Frames, Order, Report, packed
-from runner.provider.reach import in_words
 
 LATE_S: Final = 2.0
 """What was given longer ago stays: this process was stopped or the machine slept, and the run may be another one's."""
@@ -63,8 +62,8 @@ class Worker:
     async def _open(self) -> None:
         try:
             await self._client.open()
-        except OSError as error:
-            self.frames.give(Report.FAILED, in_words(error))
+        except ConnectionError as error:
+            self.frames.give(Report.FAILED, str(error))
         else:
             self.frames.give(Report.READY)
 

@@ -90,7 +90,7 @@ class Workers:
         """Post one message and say what became of it: as `Client.send`."""
         try:
             worker = self._with_connection() or await self._opened()
-        except OSError as error:
+        except ConnectionError as error:
             return Outcome(Status.UNSENT, OutcomeReason.NO_CONNECTION, str(error), then=Then.BACK_OFF)
         try:
             await departure()
@@ -134,7 +134,7 @@ class Workers:
         return best
 
     async def _opened(self) -> _Worker:
-        """A worker with a connection that becomes ready. Raises OSError when none can be opened."""
+        """A worker with a connection that becomes ready. Raises ConnectionError when none can be opened."""
         turn: asyncio.Future[_Worker] = self._loop.create_future()
         self._waiting.append(turn)
         self._open_more()
@@ -185,7 +185,7 @@ class Workers:
                 return
         worker.ready.append(self._loop.time())
 
-    def _none_comes(self, error: OSError) -> None:
+    def _none_comes(self, error: ConnectionError) -> None:
         waiting, self._waiting = self._waiting, deque()
         for turn in waiting:
             if not turn.done():
