@@ -94,7 +94,8 @@ class Feed:
         claim = await self._next_open()
         if claim is not None:
             self._seen.appendleft(claim)
-        return claim is not None
+        # Something may have come back unsent while the end of the plan was read.
+        return claim is not None or bool(self._again)
 
     async def next_claim(self) -> Claim | None:
         """The next message, durably claimed; None when there is none to claim now. Raises LedgerError."""

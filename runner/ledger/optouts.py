@@ -75,7 +75,9 @@ def is_anybody_out(ledger: Ledger) -> bool:
 def optouts_state(ledger: Ledger) -> str:
     """A text that is another one after every change of who is out."""
     at = optouts.c.at
-    query = select(func.count(), func.sum(case((_IS_OUT, 1), else_=0)), func.max(at), func.sum(at))
+    # In two parts: five thousand times in microseconds are more than the database's largest number.
+    seconds, rest = (func.sum(at.op(sign)(1_000_000)) for sign in ("/", "%"))
+    query = select(func.count(), func.sum(case((_IS_OUT, 1), else_=0)), func.max(at), seconds, rest)
     with ledger_errors("read"), ledger.engine.connect() as connection:
         return repr(tuple(connection.execute(query).one()))
 

@@ -32,20 +32,24 @@ class Client:
     """Posts messages to one sub-account. An async context manager.
 
     :param limit: the most connections at a time; the caller keeps its requests in flight below it.
+    :param on_closed: is called when the other side has closed a connection that was ready.
     """
 
-    def __init__(self, endpoint: Endpoint, api_key: str, *, limit: int) -> None:
+    def __init__(
+        self, endpoint: Endpoint, api_key: str, *, limit: int, on_closed: Callable[[], object] = lambda: None
+    ) -> None:
         self._endpoint = endpoint
         self._api_key = api_key
         self._head = _head(endpoint.messages_url, header_safe(api_key))
         self._limit = limit
+        self._on_closed = on_closed
         self._wire: Wire
 
     def begin(self) -> Self:
         """What entering it does, in the running event loop."""
         self._loop = asyncio.get_running_loop()
         tls = tls_context() if self._endpoint.tls else None
-        self._wire = Wire(self._endpoint.base_url, tls=tls, limit=self._limit)
+        self._wire = Wire(self._endpoint.base_url, tls=tls, limit=self._limit, on_closed=self._on_closed)
         return self
 
     async def __aenter__(self) -> Self:

@@ -47,7 +47,19 @@ def resolve(region: str, sub_account_id: str, override: str | None = None) -> En
             f"EIGHTXEIGHT_BASE_URL is {override!r}: plain http would show the API key to the network",
             "use https://, or http:// to this computer only (127.0.0.1)",
         )
-    return Endpoint(override.rstrip("/"), sub_account_id)
+    return Endpoint(f"{parts.scheme}://{_netloc(parts, override)}{parts.path.rstrip('/')}", sub_account_id)
+
+
+def _netloc(parts: SplitResult, override: str) -> str:
+    """Host and port as they go over the wire: in ASCII."""
+    try:
+        host = (parts.hostname or "").encode("idna").decode("ascii")
+    except UnicodeError:
+        raise InputError.of(
+            f"EIGHTXEIGHT_BASE_URL is {override!r}, which has no host name that can exist", "correct it"
+        ) from None
+    host = f"[{host}]" if ":" in host else host
+    return host if parts.port is None else f"{host}:{parts.port}"
 
 
 def is_safe(url: str) -> bool:

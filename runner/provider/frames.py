@@ -33,6 +33,7 @@ class Report(IntEnum):
 
     READY = 0  # one more connection is
     FAILED = 1  # none can be opened: why, in words
+    CLOSED = 3  # one that was ready isn't any more
     OUTCOME = 2  # number, whether its connection is ready again, and the outcome's fields
 
 

@@ -78,7 +78,7 @@ class Connection(asyncio.Protocol):
         self._parser: Any = httptools.HttpResponseParser(self)
         self._headers: list[tuple[bytes, bytes]] = []
         self._body = b""
-        self._status = 0
+        self._status = self._head_bytes = 0
         self._is_whole = self._is_cut = self._stays_open = False
         self._answer = answer = self._loop.create_future()
         self._transport.write(request)
@@ -105,7 +105,9 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             trouble = NotHttpError(" ".join(str(error).split()))
-        if self._is_whole or self._is_cut:
+        if self._head_bytes > MAX_ANSWER_BYTES:
+            self.abort(NotHttpError("its headers have no end"))
+        elif self._is_whole or self._is_cut:
             self._deliver(reusable=self._stays_open and trouble is None)
         elif trouble:
             self.abort(trouble)
@@ -130,6 +132,7 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._is_whole:
             self._headers.append((name, value))
+            self._head_bytes += len(name) + len(value)
 
     def on_headers_complete(self) -> None:
         if self._is_whole:
@@ -176,15 +179,19 @@ class Wire:
 
     :param url: of the host; its path doesn't matter.
     :param limit: the most connections at a time.
+    :param on_closed: is called when the other side has closed an idle one.
     """
 
-    def __init__(self, url: str, *, tls: ssl.SSLContext | None, limit: int) -> None:
+    def __init__(
+        self, url: str, *, tls: ssl.SSLContext | None, limit: int, on_closed: Callable[[], object] = lambda: None
+    ) -> None:
         parts = urlsplit(url)
         assert parts.hostname
         self._host: Final = parts.hostname
         self._port: Final = parts.port or (443 if tls else 80)
         self._tls = tls
         self._limit = limit
+        self._on_closed = on_closed
         self._loop = asyncio.get_running_loop()
         self._all: set[Connection] = set()
         self._idle: list[Connection] = []  # the newest last: it is the one that is least likely to be closed
@@ -235,6 +242,9 @@ class Wire:
     def forget(self, connection: Connection) -> None:
         """It is closed."""
         self._all.discard(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
+            self._on_closed()
         self._open_more()
 
     async def close(self) -> None:
@@ -262,12 +272,16 @@ class Wire:
 
     async def open(self) -> Connection:
         """One more connection, which carries nothing. Raises ConnectionError, in words."""
+        while self._idle and self._loop.time() - self._idle[0].idle_since >= IDLE_S:
+            self._idle.pop(0).abort()  # else those that are never the newest would stay
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 _, connection = await self._connect(lambda: Connection(self))
         except TimeoutError as error:
             raise self._none(f"it took more than {CONNECT_TIMEOUT_S:g} s") from error
         except ssl.SSLError as error:
+            raise self._none(in_words(error)) from error
+        except UnicodeError as error:  # a name that can't be looked up
             raise self._none(in_words(error)) from error
         except OSError as error:  # a number below 0 is the look-up's, whose words are its own
             number = error.errno or 0

@@ -6,6 +6,7 @@ from an outcome is the parent's business. All that could go wrong here is to sen
 
 import asyncio
 import os
+import signal
 import time
 import traceback
 from collections.abc import Coroutine
@@ -18,8 +19,9 @@ from runner.provider.client import Client
 from runner.provider.endpoint import Endpoint
 from runner.provider.frames import Frame, Frames, Order, Report, packed
 
-LATE_S: Final = 2.0
-"""What was given longer ago stays: this process was stopped or the machine slept, and the run may be another one's."""
+LATE_S: Final = 0.05
+"""What was given longer ago stays. A process that was held up would else send at once what the pace had parted, and one
+that was stopped, or slept with the machine, what may be another one's by now."""
 
 _HELD_BACK: Final = Outcome(Status.UNSENT, OutcomeReason.HELD_BACK)
 
@@ -46,7 +48,8 @@ class Worker:
                 self._begin(self._open())
             case Order.BEGIN:
                 base_url, sub_account_id, api_key, limit = values
-                self._client = Client(Endpoint(base_url, sub_account_id), api_key, limit=limit).begin()
+                endpoint = Endpoint(base_url, sub_account_id)
+                self._client = Client(endpoint, api_key, limit=limit, on_closed=self._closed).begin()
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -58,6 +61,9 @@ class Worker:
         if error := task.exception():  # a bug: what is in flight becomes unknown
             traceback.print_exception(error)
             os._exit(1)
+
+    def _closed(self) -> None:
+        self.frames.give(Report.CLOSED)
 
     async def _open(self) -> None:
         try:
@@ -88,6 +94,10 @@ async def _work() -> None:
 
 
 def main() -> None:
+    # Whoever stops a run may tell all of its processes. What is in flight deserves its answer, so only the parent ends
+    # this one.
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_work())
 

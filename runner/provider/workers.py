@@ -18,12 +18,15 @@ from typing import Final, Self
 from runner.children import Child
 from runner.errors import InputError, StoppedError
 from runner.models import Outcome, OutcomeReason, Status, Then
-from runner.provider.client import HeldBackError
+from runner.provider.client import ANSWER_TIMEOUT_S, HeldBackError
 from runner.provider.endpoint import Endpoint
 from runner.provider.frames import Frame, Frames, Order, Report, unpacked
-from runner.provider.reach import header_safe
+from runner.provider.reach import CONNECT_TIMEOUT_S, header_safe
 from runner.provider.wire import IDLE_S, MOST_OPENING
 from runner.provider.worker import shared_clock
+
+PATIENCE_S: Final = 5.0
+"""So much longer than the worker itself this process waits for it, before it takes it for stalled and kills it."""
 
 MARGIN_S: Final = 0.5
 """So much sooner than the worker itself a ready connection counts as too old."""
@@ -32,7 +35,7 @@ MARGIN_S: Final = 0.5
 class _Worker:
     """One of them: its process, what it has in flight, and since when its connections are ready, the newest last.
 
-    `opening` are the connections that it was asked for and has not told of.
+    `opening` are the connections that it was asked for and has not told of, each with what kills it if it never does.
     """
 
     def __init__(self, child: Child) -> None:
@@ -40,8 +43,12 @@ class _Worker:
         self.frames: Frames
         self.in_flight: dict[int, tuple[asyncio.Future[Outcome], int]] = {}  # each with when it was given, as sent_at
         self.ready: list[float] = []
-        self.opening = 0
+        self.opening: deque[asyncio.TimerHandle] = deque()
         self.is_alive = True
+
+    def kill(self) -> None:
+        """It has stalled: its own deadlines are long over."""
+        self.child.process.kill()
 
 
 class Workers:
@@ -106,12 +113,15 @@ class Workers:
         outcome: asyncio.Future[Outcome] = self._loop.create_future()
         worker.in_flight[number] = outcome, given_at
         worker.frames.give(Order.SEND, number, shared_clock(), body, message_id)
+        deadline = self._loop.call_later(ANSWER_TIMEOUT_S + PATIENCE_S, worker.kill)
         try:
             return await outcome
         except asyncio.CancelledError:
             worker.in_flight.pop(number, None)
             words = "the answer was no longer waited for"
             return Outcome(Status.UNKNOWN, OutcomeReason.ABANDONED, words, sent_at=given_at)
+        finally:
+            deadline.cancel()
 
     async def _start(self) -> None:
         worker = _Worker(Child("runner.provider.worker"))
@@ -150,11 +160,13 @@ class Workers:
         alive = [worker for worker in self._workers if worker.is_alive]
         if not alive:
             self._none_comes(ConnectionError("the processes that send have ended"))
-        opening = sum(worker.opening for worker in alive)
+        while self._waiting and self._waiting[0].done():
+            self._waiting.popleft()
+        opening = sum(len(worker.opening) for worker in alive)
         while alive and opening < min(len(self._waiting), MOST_OPENING * len(alive)):
-            worker = min(alive, key=lambda one: one.opening + len(one.in_flight) + len(one.ready))
+            worker = min(alive, key=lambda one: len(one.opening) + len(one.in_flight) + len(one.ready))
             worker.frames.give(Order.OPEN)
-            worker.opening += 1
+            worker.opening.append(self._loop.call_later(CONNECT_TIMEOUT_S + PATIENCE_S, worker.kill))
             opening += 1
 
     def _received(self, worker: _Worker, frame: Frame) -> None:
@@ -168,11 +180,14 @@ class Workers:
                 if outcome is not None and not outcome.done():
                     outcome.set_result(unpacked(*fields))
             case Report.READY:
-                worker.opening -= 1
+                worker.opening.popleft().cancel()
                 self._connection_is_ready(worker)
+            case Report.CLOSED:
+                del worker.ready[:1]
             case Report.FAILED:
-                worker.opening -= 1
+                worker.opening.popleft().cancel()
                 self._none_comes(ConnectionError(values[0]))
+        self._open_more()
 
     def _connection_is_ready(self, worker: _Worker) -> None:
         """Whoever waits longest gets it."""
@@ -194,6 +209,9 @@ class Workers:
     def _died(self, worker: _Worker) -> None:
         worker.is_alive = False
         worker.ready.clear()
+        for opening in worker.opening:
+            opening.cancel()
+        worker.kill()  # if only its socket has ended
         words = "the process that was sending it ended"
         if not self._is_closing:
             words = f"a process that sends ended {worker.child.how_it_ended()}"

@@ -30,6 +30,7 @@ def ingredients_of(inputs: Inputs, ledger: Ledger, *, limit: int | None) -> str 
     made_of.add(inputs.composer.source)
     made_of.add(repr(inputs.prices))
     made_of.add(repr(limit))
+    made_of.add(ledger.id)
     made_of.add(optouts_state(ledger))
     try:
         made_of.add_file(inputs.audience.source.path)

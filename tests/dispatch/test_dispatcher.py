@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,32 @@ def test_too_many_unknown_in_a_row_blow_the_fuse(tmp_path: Path) -> None:
     assert stop is not None
     assert OutcomeReason.FUSE == stop.reason
     assert 5 <= stage.statuses["unknown"] == len(stage.departed) < 20
+
+
+class SlowEnd(Stage):
+    """The last message comes back while the reading thread still finds out that it was the last."""
+
+    came_back: asyncio.Event
+
+    async def left(self, messages: Sequence[Message]) -> AsyncIterator[Message]:
+        async for message in super().left(messages):
+            yield message
+        await self.came_back.wait()
+
+
+def test_what_comes_back_while_the_plan_ends_is_sent_all_the_same(tmp_path: Path) -> None:
+    async def script(stage: Stage, message: Message) -> Outcome:
+        assert isinstance(stage, SlowEnd)
+        if len(stage.departed) > 1:
+            return OK
+        asyncio.get_running_loop().call_later(0.01, stage.came_back.set)
+        return outcome(Status.UNSENT, OutcomeReason.HELD_BACK)
+
+    stage = SlowEnd(tmp_path, script, Rate(10, 1))  # claimed one at a time
+    stage.came_back = asyncio.Event()
+
+    assert stage.run(1) is None
+    assert ([0, 0], {"accepted": 1}) == (stage.departed, stage.statuses)
 
 
 def test_unknown_ones_are_not_tried_again(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 from random import Random
@@ -15,7 +16,7 @@ from sqlalchemy import delete
 from runner.errors import LedgerError
 from runner.ledger.cooldown import prepare
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger
-from runner.ledger.optouts import count, every, is_anybody_out, known, newest, note, opted_out
+from runner.ledger.optouts import count, every, is_anybody_out, known, newest, note, opted_out, optouts_state
 from runner.ledger.spill import Spill, spill_path
 from runner.ledger.tables import optouts
 from runner.ledger.writer import Claim, LedgerWriter, Refused
@@ -60,6 +61,20 @@ def claimed(
             return await writer.claim([Claim(message(*one), 1) for one in enumerate(destinations)])
 
     return asyncio.run(scenario())
+
+
+def test_the_state_tells_every_change_of_many(ledger: Ledger) -> None:
+    """More of them than times in microseconds can be added up."""
+    now = 1_795_604_550_018_940
+    states = {optouts_state(ledger)}
+    many = [OptOut(f"+1202555{number:04}", True, now + number, OptOutSource.FILE) for number in range(6000)]
+    note(ledger, many)
+    states.add(optouts_state(ledger))
+    for change in (replace(many[7], at=now + 8000), replace(many[8], at=now + 9000, is_out=False)):
+        note(ledger, [change])
+        states.add(optouts_state(ledger))
+
+    assert 4 == len(states)
 
 
 def test_nobody_is_out_of_a_new_ledger(ledger: Ledger) -> None:

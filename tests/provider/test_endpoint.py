@@ -33,11 +33,17 @@ def test_an_override_wins(url: str) -> None:
         pytest.param("http://[::1", id="half an address"),
         pytest.param("https://a.example:port", id="a port that is none"),
         pytest.param("https://a.example?x=1", id="a query"),
+        pytest.param("https://a..b", id="an empty part"),
+        pytest.param(f"https://{'a' * 64}.example", id="a part that is too long"),
     ],
 )
 def test_a_wrong_override_is_refused(url: str) -> None:
     with pytest.raises(InputError, match="EIGHTXEIGHT_BASE_URL"):
         resolve("asia", "acme_hq", url)
+
+
+def test_a_host_goes_over_the_wire_in_ascii() -> None:
+    assert "https://xn--exmple-cua.example:8443/a" == resolve("asia", "x", "https://exämple.example:8443/a/").base_url
 
 
 def test_the_sub_account_is_quoted() -> None:

@@ -157,6 +157,7 @@ def test_the_next_request_has_another_connection(answer: bytes, body: bytes) -> 
     [
         (b"", ConnectionResetError),
         (b"220 mail.example ESMTP\r\n", NotHttpError),
+        (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 40_000 + b"\r\n", NotHttpError),
         (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n", NotHttpError),
     ],
 )
