@@ -6,11 +6,12 @@ from runner.ledger.ledger import Ledger
 from runner.ledger.optouts import optouts_state
 from runner.plan.inputs import Inputs
 from runner.plan.kept import Ingredients
+from runner.run.options import canonical, described_options
 
 _PLANNERS = ("campaign-runner", "phonenumbers", "jinja2", "babel", "charset-normalizer", "python-calamine", "polars")
 """Another version of these may plan otherwise."""
 
-_NOT_OF_THE_PLAN = {"rate", "not_before", "not_after", "receipts", "stop_when", "give_up_after"}
+_NOT_OF_THE_PLAN = {"rate", "not_before", "not_after", "stop_when", "give_up_after"}
 """What may be changed between two sessions without another plan."""
 
 
@@ -27,6 +28,7 @@ def ingredients_of(inputs: Inputs, ledger: Ledger, *, limit: int | None) -> str 
     for package in _PLANNERS:
         made_of.add(version(package))
     made_of.add(campaign.model_dump_json(exclude=_NOT_OF_THE_PLAN, warnings=False))
+    made_of.add(canonical(described_options(campaign)))
     made_of.add(inputs.composer.source)
     made_of.add(repr(inputs.prices))
     made_of.add(repr(limit))

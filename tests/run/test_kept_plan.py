@@ -84,6 +84,8 @@ def test_another_rate_is_the_same_plan(place: Place) -> None:
         ("hello.yaml", "rate:", "limits: {messages: 3}\nrate:"),
         ("hello.yaml", "{template: hello.j2}", '{text: "Ho {{ name }}"}'),
         ("hello.yaml", "  key: id\n", "  key: id\n  sample: 50%\n"),
+        ("hello.yaml", "rate:", "receipts: {url: 'https://a.example/receipts'}\nrate:"),
+        ("hello.yaml", "{template: hello.j2}", "{template: hello.j2, source: ACME}"),
     ],
 )
 def test_whatever_changes_is_planned_anew(place: Place, name: str, before: str, after: str) -> None:
