@@ -59,7 +59,7 @@ class Frames(asyncio.Protocol):
         self._received = received
         self._ended = ended
         self._loop = asyncio.get_running_loop()
-        self._transport: asyncio.Transport
+        self._transport: asyncio.Transport | None = None
         self._rest = b""
         self._leaving: list[bytes] = []
 
@@ -73,7 +73,8 @@ class Frames(asyncio.Protocol):
         self._leaving += (_LENGTH.pack(len(data)), data)
 
     def close(self) -> None:
-        self._transport.abort()
+        if self._transport:
+            self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         data = self._rest + data
@@ -92,5 +93,5 @@ class Frames(asyncio.Protocol):
 
     def _write(self) -> None:
         leaving, self._leaving = self._leaving, []
-        if not self._transport.is_closing():
+        if self._transport and not self._transport.is_closing():
             self._transport.write(b"".join(leaving))

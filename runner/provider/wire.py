@@ -9,7 +9,6 @@ aiohappyeyeballs'. aiohttp does all that too, for more than twice the work per r
 import asyncio
 import os
 import ssl
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from socket import SOCK_STREAM
@@ -20,6 +19,7 @@ import aiohappyeyeballs
 import httptools
 
 from runner.provider.reach import CONNECT_TIMEOUT_S, in_words
+from runner.provider.turns import Turns
 
 MAX_ANSWER_BYTES = 64 * 1024
 """The real answers have under 1 kB."""
@@ -195,7 +195,7 @@ class Wire:
         self._loop = asyncio.get_running_loop()
         self._all: set[Connection] = set()
         self._idle: list[Connection] = []  # the newest last: it is the one that is least likely to be closed
-        self._waiting: deque[asyncio.Future[Connection]] = deque()
+        self._waiting = Turns[Connection](self.release)
         self._opening: set[asyncio.Task[None]] = set()
         self._addresses: list[Any] = []
         self._addresses_until = 0.0
@@ -217,27 +217,15 @@ class Wire:
         """
         if connection := self.idle():
             return connection
-        turn: asyncio.Future[Connection] = self._loop.create_future()
-        self._waiting.append(turn)
+        turn = self._waiting.begin()
         self._open_more()
-        try:
-            return await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled() and not turn.exception():
-                self.release(turn.result())
-            raise
+        return await self._waiting.get(turn)
 
     def release(self, connection: Connection) -> None:
         """It carries nothing any more: whoever waits longest gets it."""
-        if not connection.is_open:
-            return
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(connection)
-                return
-        connection.idle_since = self._loop.time()
-        self._idle.append(connection)
+        if connection.is_open and not self._waiting.hand(connection):
+            connection.idle_since = self._loop.time()
+            self._idle.append(connection)
 
     def forget(self, connection: Connection) -> None:
         """It is closed."""
@@ -249,7 +237,7 @@ class Wire:
 
     async def close(self) -> None:
         """Close all connections; what is in flight fails."""
-        self._waiting.clear()
+        self._waiting.fail(ConnectionAbortedError("nothing is sent any more"))
         for opening in self._opening:
             opening.cancel()
         for connection in self._all.copy():
@@ -258,8 +246,6 @@ class Wire:
 
     def _open_more(self) -> None:
         """As many as there are requests that wait, and no more at a time than is good."""
-        while self._waiting and self._waiting[0].done():
-            self._waiting.popleft()
         most = min(len(self._waiting), MOST_OPENING, self._limit - len(self._all))
         while len(self._opening) < most:
             opening = self._loop.create_task(self._open())
@@ -305,10 +291,7 @@ class Wire:
     def _none_comes(self, error: Exception) -> None:
         """A connection that can't be opened stands for all that are waited for: they would only wait for the same."""
         self._addresses_until = 0.0
-        waiting, self._waiting = self._waiting, deque()
-        for turn in waiting:
-            if not turn.done():
-                turn.set_exception(error)
+        self._waiting.fail(error)
 
     async def _connect(self, protocol: Callable[[], Connection]) -> tuple[asyncio.Transport, Connection]:
         if self._loop.time() >= self._addresses_until:

@@ -22,6 +22,7 @@ from runner.provider.client import ANSWER_TIMEOUT_S, HeldBackError
 from runner.provider.endpoint import Endpoint
 from runner.provider.frames import Frame, Frames, Order, Report, unpacked
 from runner.provider.reach import CONNECT_TIMEOUT_S, header_safe
+from runner.provider.turns import Turns
 from runner.provider.wire import IDLE_S, MOST_OPENING
 from runner.provider.worker import shared_clock
 
@@ -54,7 +55,7 @@ class _Worker:
 class Workers:
     """Posts messages to one sub-account, as `Client` does. An async context manager.
 
-    :param limit: the most connections at a time, of all together.
+    :param limit: the caller keeps its requests in flight, of all processes together, below it.
     :param count: how many processes.
     :param on_death: is told in words, in the event loop, when one has ended; what it had in flight is `unknown`.
     """
@@ -64,12 +65,12 @@ class Workers:
     ) -> None:
         self._endpoint = endpoint
         self._api_key = header_safe(api_key)
-        self._limit = -(-limit // count)
+        self._limit = limit
         self._count = count
         self._on_death = on_death
         self._workers: list[_Worker] = []
         self._numbers = itertools.count()
-        self._waiting: deque[asyncio.Future[_Worker]] = deque()
+        self._waiting = Turns[_Worker](self._connection_is_ready)
         self._is_closing = False
 
     async def __aenter__(self) -> Self:
@@ -80,9 +81,12 @@ class Workers:
         try:
             for _ in range(self._count):
                 await self._start()
-        except OSError as error:
+        except BaseException as error:
             await self.__aexit__(None, None, None)
-            raise StoppedError(f"a process to send with could not be started: {error.strerror}") from error
+            if isinstance(error, OSError):
+                words = f"a process to send with could not be started: {error.strerror}"
+                raise StoppedError(words) from error
+            raise
         return self
 
     async def __aexit__(
@@ -145,23 +149,15 @@ class Workers:
 
     async def _opened(self) -> _Worker:
         """A worker with a connection that becomes ready. Raises ConnectionError when none can be opened."""
-        turn: asyncio.Future[_Worker] = self._loop.create_future()
-        self._waiting.append(turn)
+        turn = self._waiting.begin()
         self._open_more()
-        try:
-            return await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled() and not turn.exception():
-                self._connection_is_ready(turn.result())
-            raise
+        return await self._waiting.get(turn)
 
     def _open_more(self) -> None:
         """Ask for as many connections as there are messages that wait, each worker for its share."""
         alive = [worker for worker in self._workers if worker.is_alive]
         if not alive:
-            self._none_comes(ConnectionError("the processes that send have ended"))
-        while self._waiting and self._waiting[0].done():
-            self._waiting.popleft()
+            self._waiting.fail(ConnectionError("the processes that send have ended"))
         opening = sum(len(worker.opening) for worker in alive)
         while alive and opening < min(len(self._waiting), MOST_OPENING * len(alive)):
             worker = min(alive, key=lambda one: len(one.opening) + len(one.in_flight) + len(one.ready))
@@ -186,25 +182,13 @@ class Workers:
                 del worker.ready[:1]
             case Report.FAILED:
                 worker.opening.popleft().cancel()
-                self._none_comes(ConnectionError(values[0]))
+                self._waiting.fail(ConnectionError(values[0]))
         self._open_more()
 
     def _connection_is_ready(self, worker: _Worker) -> None:
         """Whoever waits longest gets it."""
-        if not worker.is_alive:
-            return
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(worker)
-                return
-        worker.ready.append(self._loop.time())
-
-    def _none_comes(self, error: ConnectionError) -> None:
-        waiting, self._waiting = self._waiting, deque()
-        for turn in waiting:
-            if not turn.done():
-                turn.set_exception(error)
+        if worker.is_alive and not self._waiting.hand(worker):
+            worker.ready.append(self._loop.time())
 
     def _died(self, worker: _Worker) -> None:
         worker.is_alive = False
@@ -220,4 +204,4 @@ class Workers:
             if not outcome.done():
                 outcome.set_result(Outcome(Status.UNKNOWN, OutcomeReason.DISCONNECTED, words, sent_at=given_at))
         worker.in_flight.clear()
-        self._none_comes(ConnectionError(words))
+        self._waiting.fail(ConnectionError(words))
