@@ -1,54 +1,78 @@
 """A campaign as frozen records: what each key is called, means and may hold.
 
 The keys are camelCase in the file and in the JSON Schema, snake_case here. The models know the spelled-out form alone;
-`canonical` unfolds the shorthands. `fields` tells how a single value is read; `examples` are for messages too.
+`normalize` unfolds the shorthands. `field_types` says how a single value is read; `examples` appear in messages too.
+The sections `recipients` and `message` have their own modules.
 """
 
 from datetime import datetime, time, timedelta
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, StrictBool, model_validator
+from pydantic import Field, StrictBool, model_validator
 
 from runner.campaign import times, values
-from runner.campaign.fields import (
+from runner.campaign.field_types import (
+    NOT_EMPTY,
+    UNIQUE,
     CampaignKind,
+    ClosingTime,
     Column,
     Cost,
     Count,
+    Day,
     Deadline,
     Duration,
     FilePath,
     Format,
-    Most,
+    Maximum,
+    OpeningTime,
+    Port,
     Region,
+    Section,
     Share,
+    WebAddress,
     choice,
-    parsed,
-    schema,
-    unique,
+    free_text,
+    pattern,
 )
-from runner.campaign.message import Message
-from runner.campaign.receipts import Receipts
-from runner.campaign.recipients import Recipients
-from runner.campaign.section import Section
-from runner.campaign.values import Wrong
-from runner.campaign.window import Window
-from runner.models import FuseLimits, Rate
-from runner.models import Limits as RunLimits
+from runner.campaign.message_section import MessageSection
+from runner.campaign.recipients_section import RecipientsSection
+from runner.campaign.values import InvalidValue
+from runner.models import FuseLimits, Limits, Outside, Rate, Window
+
+DEFAULT_PORT: Final = 8090
+
+_Name = pattern(values.name, values.NAME_PATTERN, "1 to 64 letters, digits, dots, dashes and underscores", "names")
+_RunId = pattern(
+    values.run_pattern,
+    values.RUN_PATTERN,
+    "1 to 64 letters, digits, dots, dashes, underscores, {date}, {week}, {month}",
+    "run ids",
+)
+_SubAccountId = pattern(
+    values.sub_account, values.SUB_ACCOUNT_PATTERN, "3 to 50 letters, digits and `-._&`", "sub-account ids"
+)
+_Variable = pattern(
+    values.variable,
+    values.VARIABLE_PATTERN,
+    "the name of an environment variable",
+    "names of environment variables",
+)
 
 
-class Account(Section):
+class AccountSection(Section):
     """Who sends."""
 
-    sub_account_id: Annotated[str, parsed(values.sub_account), schema(pattern=values.SUB_ACCOUNT_PATTERN)] = Field(
+    sub_account_id: Annotated[str, _SubAccountId] = Field(
         description="The 8x8 sub-account that sends and pays, as 8x8 Connect shows it.", examples=["acme_hq"]
     )
-    region: Annotated[Region, choice(Region), schema(enum=list(Region))] = Field(
+    region: Annotated[Region, choice(Region)] = Field(
         default=Region.ASIA,
         description="Where the account lives: asia, north-america, europe or indonesia.",
         examples=["asia"],
     )
-    account_id: Annotated[str, parsed(values.account_id), schema(pattern=values.UUID_PATTERN)] | None = Field(
+    account_id: Annotated[str, pattern(values.account_id, values.UUID_PATTERN, "a UUID", "UUIDs")] | None = Field(
         default=None,
         description="The account that the sub-account belongs to, a UUID. With it, a run holds its cost against the "
         "prepaid balance first.",
@@ -56,7 +80,7 @@ class Account(Section):
     )
 
 
-class StopWhen(Section):
+class StopWhenSection(Section):
     """The fuses: what stops a run by itself."""
 
     unknown_in_a_row: Count = Field(
@@ -79,33 +103,31 @@ class StopWhen(Section):
         return FuseLimits(self.unknown_in_a_row, self.unknown_share, self.rejected_share)
 
 
-class Limits(Section):
+class LimitsSection(Section):
     """The most that a run may send and cost, however often it is started."""
 
-    messages: Most | None = Field(default=None, description="The most messages.", examples=[50000])
-    segments: Most | None = Field(default=None, description="The most segments.", examples=[80000])
+    messages: Maximum | None = Field(default=None, description="The most messages.", examples=[50000])
+    segments: Maximum | None = Field(default=None, description="The most segments.", examples=[80000])
     cost: Cost | None = Field(
         default=None,
         description="The most that the messages may cost by the price list in prices, in its currency.",
         examples=["500 USD"],
     )
 
-    def of_run(self) -> RunLimits:
+    def of_run(self) -> Limits:
         amount, currency = self.cost or (None, None)
-        return RunLimits(self.messages, self.segments, amount, currency)
+        return Limits(self.messages, self.segments, amount, currency)
 
 
-class Report(Section):
+class ReportSection(Section):
     """What the results hold."""
 
-    columns: Annotated[tuple[Column, ...], AfterValidator(unique)] = Field(
+    columns: Annotated[tuple[Column, ...], UNIQUE] = Field(
         default=(),
         description="Columns carried from the recipient file into the results.",
         examples=[["segment", "city"]],
     )
-    formats: Annotated[
-        tuple[Annotated[Format, choice(Format), schema(enum=list(Format))], ...], AfterValidator(unique)
-    ] = Field(
+    formats: Annotated[tuple[Annotated[Format, choice(Format)], ...], UNIQUE] = Field(
         default=(),
         description="What the results are written as beside parquet and csv, which always are: xlsx.",
         examples=[["xlsx"]],
@@ -118,44 +140,103 @@ class Report(Section):
     )
 
 
+class WindowSection(Section):
+    """Sending hours."""
+
+    opens: OpeningTime = Field(
+        alias="from", description="When they begin, in quotes: YAML would read 21:00 as a number.", examples=["09:00"]
+    )
+    closes: ClosingTime = Field(
+        alias="to",
+        description='When they end, in quotes; up to "24:00". Not after from: they go on past midnight.',
+        examples=["20:00"],
+    )
+    days: Annotated[tuple[Annotated[Day, choice(Day)], ...], UNIQUE, NOT_EMPTY] = Field(
+        default=tuple(Day),
+        description="The days on which they begin. Absent: every day.",
+        examples=[["mon", "tue", "wed", "thu", "fri"]],
+    )
+    zone: Annotated[str, free_text(times.window_zone)] | None = Field(
+        default=None,
+        description="The IANA time zone in which they count, or recipient: each recipient's own, and where that may be "
+        "one of several, inside in all of them. Absent: the campaign's timezone.",
+        examples=["recipient"],
+    )
+    outside: Annotated[Outside, choice(Outside)] = Field(
+        default=Outside.WAIT,
+        description="What becomes of a message whose turn comes outside: wait (the run sleeps until they begin), skip "
+        "(it is left out), schedule (the provider sends it when they begin).",
+        examples=["wait"],
+    )
+
+    def hours(self, campaign_zone: str) -> Window:
+        """The window with its zone filled in; None there means each recipient's own."""
+        zone = None if self.zone == times.RECIPIENT_ZONE else self.zone or campaign_zone
+        days = frozenset(list(Day).index(day) for day in self.days)
+        return Window(self.opens, self.closes, days, zone, self.outside)
+
+
+class ReceiptsSection(Section):
+    """How delivery receipts come back; `campaign receipts` takes them."""
+
+    url: WebAddress | None = Field(
+        default=None,
+        description="The public address of `campaign receipts`, which goes along with each message as its "
+        "dlrCallbackUrl. Absent: the webhook that the account has.",
+        examples=["https://example.com/receipts"],
+    )
+    port: Port = Field(
+        default=DEFAULT_PORT, description="The port on which `campaign receipts` listens here.", examples=[8090]
+    )
+    auth_header_env: Annotated[str, _Variable] | None = Field(
+        default=None,
+        description="The environment variable that holds the Authorization header with which the provider posts.",
+        examples=["RECEIPTS_AUTHORIZATION"],
+    )
+
+
 class Campaign(Section):
     """What the user asked for."""
 
-    name: Annotated[str, parsed(values.name), schema(pattern=values.NAME_PATTERN)] = Field(
+    name: Annotated[str, _Name] = Field(
         description="The campaign's name: the folder of its reports, and a part of every clientMessageId.",
         examples=["spring-sale"],
     )
-    run: Annotated[str, parsed(values.run_pattern), schema(pattern=values.RUN_PATTERN)] = Field(
+    run: Annotated[str, _RunId] = Field(
         default="main",
         description="The run's id; each run sends once to each recipient. {date} is 2026-12-01, {week} 2026-W49, "
         "{month} 2026-12.",
         examples=["{date}"],
     )
-    kind: Annotated[CampaignKind, choice(CampaignKind), schema(enum=list(CampaignKind))] | None = Field(
+    kind: Annotated[CampaignKind, choice(CampaignKind)] | None = Field(
         default=None,
         description="What it is for: marketing (the plan warns when the texts needn't say how to opt out) or "
         "transactional.",
         examples=["marketing"],
     )
-    timezone: Annotated[str, parsed(times.time_zone), schema(minLength=1)] = Field(
+    timezone: Annotated[str, free_text(times.time_zone)] = Field(
         default="UTC",
         description="The time zone of {date} and of sending hours, an IANA name.",
         examples=["Asia/Singapore"],
     )
-    account: Account = Field(description="The account that sends and pays.", examples=[{"subAccountId": "acme_hq"}])
-    recipients: Recipients = Field(
+    account: AccountSection = Field(
+        description="The account that sends and pays.", examples=[{"subAccountId": "acme_hq"}]
+    )
+    recipients: RecipientsSection = Field(
         description="Who is sent to: a file, or a file and what its columns mean.", examples=["recipients/welcome.csv"]
     )
-    message: Message = Field(
+    message: MessageSection = Field(
         description="What is sent, and how: the text and the options of every message.",
         examples=[{"template": "../templates/welcome.txt.j2"}],
     )
-    rate: Annotated[Rate, parsed(values.rate, Rate), schema(pattern=values.RATE_PATTERN)] = Field(
+    rate: Annotated[
+        Rate, pattern(values.rate, values.RATE_PATTERN, "a whole number per s, min or h", "rates", Rate)
+    ] = Field(
         description="The most requests that start per second (s), minute (min) or hour (h); at most "
         f"{values.MAX_PER_SECOND}/s.",
         examples=["10/s"],
     )
-    window: Window | None = Field(
+    window: WindowSection | None = Field(
         default=None,
         description="Sending hours. Absent: at any time.",
         examples=[{"from": "09:00", "to": "20:00", "zone": "recipient"}],
@@ -178,13 +259,13 @@ class Campaign(Section):
         "prices` saves the provider's.",
         examples=["prices.csv"],
     )
-    limits: Limits = Field(
-        default=Limits(),
+    limits: LimitsSection = Field(
+        default=LimitsSection(),
         description="The most that a run may send and cost; a plan beyond them is refused, and a run stops at them.",
         examples=[{"messages": 50000, "cost": "500 USD"}],
     )
-    stop_when: StopWhen = Field(
-        default=StopWhen(),
+    stop_when: StopWhenSection = Field(
+        default=StopWhenSection(),
         description="When a run stops by itself; the defaults hold without this.",
         examples=[{"rejectedShare": "30%"}],
     )
@@ -193,16 +274,21 @@ class Campaign(Section):
         description="How long the provider may be out of reach before the run stops.",
         examples=["10min"],
     )
-    receipts: Receipts | None = Field(
+    receipts: ReceiptsSection | None = Field(
         default=None,
         description="How delivery receipts and replies come back. A run then says how to receive them.",
         examples=[{"url": "https://example.com/receipts"}],
     )
-    report: Report = Field(
-        default=Report(),
+    report: ReportSection = Field(
+        default=ReportSection(),
         description="What the results hold beside their own columns.",
         examples=[{"columns": ["city"]}],
     )
+
+    def run_id(self, now: datetime) -> str:
+        """The run's id at `now`, which must be aware: its date is taken in the campaign's time zone."""
+        assert now.tzinfo is not None
+        return values.fill_in(self.run, now.astimezone(ZoneInfo(self.timezone)))
 
     @property
     def callback_url(self) -> str | None:
@@ -218,7 +304,7 @@ class Campaign(Section):
     def _has_one_callback(self) -> Self:
         if self.receipts and self.receipts.url and self.message.dlr_callback_url not in (None, self.receipts.url):
             what = "has another url than message.dlrCallbackUrl"
-            raise Wrong(what, "keep one of the two", key="receipts")
+            raise InvalidValue(what, "keep one of the two", key="receipts")
         return self
 
     @model_validator(mode="after")
@@ -228,13 +314,17 @@ class Campaign(Section):
         moments = isinstance(first, datetime) and isinstance(last, datetime) and last <= first
         times = isinstance(first, time) and isinstance(last, time) and last <= first
         if moments or times:
-            raise Wrong("is not after notBefore", "write a later time, or leave one of the two out", key="notAfter")
+            raise InvalidValue(
+                "is not after notBefore", "write a later time, or leave one of the two out", key="notAfter"
+            )
         if self.limits.cost and self.prices is None:
-            raise Wrong("cannot hold a cost without prices", 'add a line such as "prices: prices.csv"', key="limits")
+            raise InvalidValue(
+                "cannot hold a cost without prices", 'add a line such as "prices: prices.csv"', key="limits"
+            )
         if self.window and self.message.scheduled is not None:
             # The window is held when a message leaves; what the provider sends later could ring at 3 a.m. all the same.
             what = "are sending hours, but with message.scheduled phones ring at another time than messages leave"
-            raise Wrong(
+            raise InvalidValue(
                 what, "keep one of the two; outside: schedule has the provider send at the opening", key="window"
             )
         return self

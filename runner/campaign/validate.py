@@ -11,11 +11,11 @@ from typing import Any, Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from runner.campaign.canonical import Written, section_of
-from runner.campaign.mistakes import Mistake, mistake
 from runner.campaign.model import Campaign
-from runner.campaign.nodes import KeyPath
-from runner.campaign.recipients import FORM_TAGS
+from runner.campaign.normalize import SourceMap, section_of
+from runner.campaign.recipients_section import FORM_TAGS
+from runner.campaign.validation_errors import Mistake, mistake
+from runner.campaign.yaml_document import KeyPath
 from runner.errors import Problem
 
 # A wrong scalar may be mended once and turn out wrong again, and so may the rules between keys that come after it.
@@ -44,7 +44,7 @@ _NEEDED: Final[dict[KeyPath, Any]] = {
 
 
 def validate(
-    tree: dict[str, Any], written: Written, folder: Path, broken: set[KeyPath]
+    tree: dict[str, Any], source_map: SourceMap, folder: Path, broken: set[KeyPath]
 ) -> tuple[Campaign | None, dict[KeyPath, Problem]]:
     """The campaign, if its recipients and message can be understood, and each wrong path with its problem.
 
@@ -56,12 +56,12 @@ def validate(
         try:
             campaign = Campaign.model_validate(tree, context=folder)
         except ValidationError as refusal:
-            mistakes = [_mistake(error, written) for error in refusal.errors(include_url=False)]
+            mistakes = [_mistake(error, source_map) for error in refusal.errors(include_url=False)]
         else:
             return campaign if is_understood else None, problems
         for wrong in mistakes:
-            if written.path(wrong.path) not in broken:
-                problems[wrong.path] = wrong.problem(written)
+            if source_map.path(wrong.path) not in broken:
+                problems[wrong.path] = wrong.problem(source_map)
         # What was meant comes first: it may turn out wrong, and then its place must still be known, but removing items
         # of a list moves the others. From the back for the same reason.
         clear = [wrong for wrong in mistakes if wrong.meant is not None]
@@ -70,9 +70,9 @@ def validate(
     return None, problems
 
 
-def _mistake(error: ErrorDetails, written: Written) -> Mistake:
+def _mistake(error: ErrorDetails, source_map: SourceMap) -> Mistake:
     path = tuple(part for part in error["loc"] if part not in FORM_TAGS)
-    return mistake(error, path, written.place(path))
+    return mistake(error, path, source_map.place(path))
 
 
 def _mend(tree: dict[str, Any], wrong: Mistake) -> bool:

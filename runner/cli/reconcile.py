@@ -107,9 +107,9 @@ def _confirm(count: int, *, yes: bool) -> None:
 
 def _time(option: str, text: str) -> timedelta:
     from runner.campaign.times import duration
-    from runner.campaign.values import Wrong
+    from runner.campaign.values import InvalidValue
 
     try:
         return duration(text)
-    except Wrong as error:
+    except InvalidValue as error:
         raise InputError.of(f"{option}: {error.what}", error.remedy) from error

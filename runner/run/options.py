@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import orjson
 
-from runner.campaign.fields import Day
+from runner.campaign.field_types import Day
 from runner.campaign.model import Campaign
 from runner.models import SendOptions
 

@@ -1,19 +1,40 @@
-"""The section `message` of a campaign: what is sent, and how."""
+"""The section `message` of a campaign: what is sent, and how.
 
+A key marked SENT goes to the provider with every message: `provider_options` and the fingerprint's options follow from
+the mark.
+"""
+
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Annotated, Self
+from typing import Annotated, Any, Final, Self
 
-from pydantic import AfterValidator, Field, StrictBool, model_validator
+from pydantic import Field, StrictBool, model_validator
 
 from runner.campaign import values
-from runner.campaign.fields import FilePath, IpAddress, Missing, Moment, Segments, choice, parsed, schema, unique
-from runner.campaign.section import Section
+from runner.campaign.field_types import (
+    UNIQUE,
+    FilePath,
+    IpAddress,
+    Missing,
+    Moment,
+    Section,
+    Segments,
+    WebAddress,
+    choice,
+    free_text,
+    pattern,
+)
 from runner.campaign.times import MAX_AHEAD
-from runner.campaign.values import MAX_SEGMENTS, Wrong
+from runner.campaign.values import MAX_SEGMENTS, InvalidValue
 from runner.models import Encoding
 
+# Marks a key whose value goes to the provider.
+SENT: Final = "sent"
 
-class Message(Section):
+SenderId = Annotated[str, pattern(values.source, values.SOURCE_PATTERN, "a sender id", "sender ids")]
+
+
+class MessageSection(Section):
     """What is sent, and how."""
 
     template: FilePath | None = Field(
@@ -21,15 +42,15 @@ class Message(Section):
         description="The Jinja template of the text; the path is relative to the campaign file.",
         examples=["../templates/welcome.txt.j2"],
     )
-    text: Annotated[str, parsed(values.message_text), schema(minLength=1)] | None = Field(
+    text: Annotated[str, free_text(values.message_text)] | None = Field(
         default=None, description="The Jinja template itself, for short texts.", examples=["Hi {{ first_name }}"]
     )
-    source: Annotated[str, parsed(values.source), schema(pattern=values.SOURCE_PATTERN)] | None = Field(
+    source: Annotated[SenderId | None, SENT] = Field(
         default=None,
         description="The sender that phones show: at most 11 characters with a letter, at most 16 digits without.",
         examples=["ACME"],
     )
-    encoding: Annotated[Encoding, choice(Encoding), schema(enum=list(Encoding))] = Field(
+    encoding: Annotated[Encoding, choice(Encoding), SENT] = Field(
         default=Encoding.AUTO,
         description="AUTO: each text decides. GSM7: leave out texts that need more. UCS2: always.",
         examples=["AUTO"],
@@ -40,14 +61,12 @@ class Message(Section):
         "whole text then needs no UCS-2. Never with encoding UCS2.",
         examples=[True],
     )
-    missing: Annotated[Missing, choice(Missing), schema(enum=list(Missing))] = Field(
+    missing: Annotated[Missing, choice(Missing)] = Field(
         default=Missing.EXCLUDE,
         description="When a field that the text needs is empty: exclude the row, or error: the plan fails.",
         examples=["exclude"],
     )
-    require_text: Annotated[
-        tuple[Annotated[str, parsed(values.required_text), schema(minLength=1)], ...], AfterValidator(unique)
-    ] = Field(
+    require_text: Annotated[tuple[Annotated[str, free_text(values.required_text)], ...], UNIQUE] = Field(
         default=(),
         description="Words that each text must hold, whatever their case, such as how to opt out; a text without them "
         "is left out, and a plan in which no text has them is refused.",
@@ -56,45 +75,50 @@ class Message(Section):
     max_segments: Segments = Field(
         default=MAX_SEGMENTS, description="Leave out messages with more segments.", examples=[2]
     )
-    conversion_tracking: StrictBool | None = Field(
+    conversion_tracking: Annotated[StrictBool | None, SENT] = Field(
         default=None,
         description="true: track=Outcome. false: track=None. Absent: as the sub-account is set.",
         examples=[True],
     )
-    scheduled: Moment | None = Field(
+    scheduled: Annotated[Moment | None, SENT] = Field(
         default=None,
         description="When the provider sends: a moment with its offset, or a time after sending such as 30min, 4h, 2d; "
         "at most 7 days ahead.",
         examples=["2026-12-01T10:00:00+08:00"],
     )
-    expiry: Moment | None = Field(
+    expiry: Annotated[Moment | None, SENT] = Field(
         default=None,
         description="When the provider stops trying: a moment with its offset, or a time after sending.",
         examples=["4h"],
     )
-    dlr_callback_url: Annotated[str, parsed(values.web_address), schema(pattern="^https?://")] | None = Field(
+    dlr_callback_url: Annotated[WebAddress | None, SENT] = Field(
         default=None, description="Where delivery receipts are posted to.", examples=["https://example.com/receipts"]
     )
-    client_ip: IpAddress | None = Field(
+    client_ip: Annotated[IpAddress | None, SENT] = Field(
         default=None, description="The IP address sent along as the client's.", examples=["203.0.113.7"]
     )
+
+    def provider_options(self) -> Mapping[str, Any]:
+        """The options that go to the provider, by attribute name. None means that the option is not sent."""
+        return {name: getattr(self, name) for name, key in type(self).model_fields.items() if SENT in key.metadata}
 
     @model_validator(mode="after")
     def _has_one_text(self) -> Self:
         if self.template is not None and self.text is not None:
-            raise Wrong("is given beside template", "keep one of the two", key="text")
+            raise InvalidValue("is given beside template", "keep one of the two", key="text")
         if self.template is None and self.text is None:
-            raise Wrong("has neither template nor text", 'add a line such as "template: ../templates/welcome.txt.j2"')
+            remedy = 'add a line such as "template: ../templates/welcome.txt.j2"'
+            raise InvalidValue("has neither template nor text", remedy)
         return self
 
     @model_validator(mode="after")
     def _is_in_time(self) -> Self:
         start, end = self.scheduled, self.expiry
         if isinstance(start, timedelta) and start > MAX_AHEAD:
-            raise Wrong("is more than 7 days ahead", "write at most 7d", key="scheduled")
+            raise InvalidValue("is more than 7 days ahead", "write at most 7d", key="scheduled")
         is_before_start = (isinstance(start, timedelta) and isinstance(end, timedelta) and end <= start) or (
             isinstance(start, datetime) and isinstance(end, datetime) and end <= start
         )
         if is_before_start:
-            raise Wrong("is not after scheduled", "write a later time, or leave it out", key="expiry")
+            raise InvalidValue("is not after scheduled", "write a later time, or leave it out", key="expiry")
         return self

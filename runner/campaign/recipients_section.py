@@ -2,26 +2,24 @@
 
 from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, BaseModel, Discriminator, Field, Tag, model_validator
+from pydantic import BaseModel, Discriminator, Field, Tag, model_validator
 
 from runner.campaign import values
-from runner.campaign.fields import (
+from runner.campaign.field_types import (
+    NOT_EMPTY,
+    UNIQUE,
     Column,
     CountryCode,
     FilePath,
-    Most,
+    Maximum,
     NumberType,
-    Sample,
-    SomeTime,
-    TextEncoding,
+    PositiveDuration,
+    PositiveShare,
+    Section,
     choice,
-    not_empty,
-    parsed,
-    schema,
-    unique,
+    free_text,
 )
-from runner.campaign.section import Section
-from runner.campaign.values import Wrong
+from runner.campaign.values import InvalidValue
 from runner.models import Duplicates
 
 
@@ -58,17 +56,17 @@ class SuppressionFile(Section):
 Suppression = Annotated[Annotated[FilePath, Tag(_SHORT)] | Annotated[SuppressionFile, Tag(_MAPPING)], _BY_FORM]
 
 
-class Cooldown(Section):
+class CooldownSection(Section):
     """How much one person may get."""
 
-    messages: Most = Field(description="The most messages to one number in that time.", examples=[2])
-    per: SomeTime = Field(
+    messages: Maximum = Field(description="The most messages to one number in that time.", examples=[2])
+    per: PositiveDuration = Field(
         description="The time that is looked back, over all campaigns of the ledger.",
         examples=["7d"],
     )
 
 
-class Recipients(Section):
+class RecipientsSection(Section):
     """Who is sent to."""
 
     file: FilePath = Field(
@@ -76,15 +74,15 @@ class Recipients(Section):
         "the campaign file.",
         examples=["recipients/welcome.csv"],
     )
-    sheet: Annotated[str, parsed(values.column), schema(minLength=1)] | None = Field(
+    sheet: Annotated[str, free_text(values.column)] | None = Field(
         default=None, description="The sheet of a spreadsheet. Absent: the first.", examples=["Members"]
     )
-    encoding: TextEncoding | None = Field(
+    encoding: Annotated[str, free_text(values.text_encoding)] | None = Field(
         default=None,
         description="The encoding of a CSV. Absent: it is found out, and said aloud when it isn't UTF-8.",
         examples=["windows-1252"],
     )
-    where: Annotated[str, parsed(values.condition), schema(minLength=1)] | None = Field(
+    where: Annotated[str, free_text(values.condition)] | None = Field(
         default=None,
         description="A condition in SQL over the file's columns; rows that don't fulfil it are left out. Columns of a "
         "CSV or XLSX are text, an empty cell is NULL. A date is made with DATE(column, '%Y-%m-%d').",
@@ -107,7 +105,7 @@ class Recipients(Section):
         description="The column that tells persons apart; each gets one message. Absent: the number.",
         examples=["customer_id"],
     )
-    duplicates: Annotated[Duplicates, choice(Duplicates), schema(enum=list(Duplicates))] = Field(
+    duplicates: Annotated[Duplicates, choice(Duplicates)] = Field(
         default=Duplicates.FIRST,
         description="Rows with the same key: send to the first, reject all of them, or send to all.",
         examples=["first"],
@@ -133,32 +131,30 @@ class Recipients(Section):
         description="Never send to numbers of these countries; for when countries is absent.",
         examples=[["US"]],
     )
-    types: Annotated[
-        tuple[Annotated[NumberType, choice(NumberType), schema(enum=list(NumberType))], ...],
-        AfterValidator(unique),
-        AfterValidator(not_empty),
-    ] = Field(
+    types: Annotated[tuple[Annotated[NumberType, choice(NumberType)], ...], UNIQUE, NOT_EMPTY] = Field(
         default=(NumberType.MOBILE, NumberType.FIXED_LINE_OR_MOBILE, NumberType.VOIP),
         description="The kinds of numbers that are sent to. Absent: mobile, fixed-line-or-mobile, voip.",
         examples=[["mobile", "fixed-line-or-mobile"]],
     )
-    cooldown: Cooldown | None = Field(
+    cooldown: CooldownSection | None = Field(
         default=None,
         description="Nobody gets more than so many messages in such a time, over all campaigns of the ledger.",
         examples=[{"messages": 2, "per": "7d"}],
     )
-    sample: Sample | None = Field(
+    sample: PositiveShare | None = Field(
         default=None,
         description="Send to this share of the recipients only. The choice depends on the campaign's name and the key "
         "alone: it stays the same, and a larger share holds the smaller one.",
         examples=["1%"],
     )
-    limit: Most | None = Field(
+    limit: Maximum | None = Field(
         default=None, description="Send to the first so many recipients only, as --limit does.", examples=[100]
     )
 
     @model_validator(mode="after")
     def _countries_agree(self) -> Self:
         if both := set(self.countries) & set(self.deny_countries):
-            raise Wrong(f"denies {min(both)}, which countries allows", "keep it in one of the two", key="denyCountries")
+            raise InvalidValue(
+                f"denies {min(both)}, which countries allows", "keep it in one of the two", key="denyCountries"
+            )
         return self

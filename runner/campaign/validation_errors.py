@@ -6,13 +6,13 @@ from typing import Any, Final
 
 from pydantic_core import ErrorDetails
 
-from runner.campaign.canonical import SECTIONS, SHORTHANDS, Written
-from runner.campaign.nodes import KeyPath, Kind, Place
-from runner.campaign.values import Wrong
-from runner.campaign.words import quoted, shown_path
+from runner.campaign.normalize import SECTIONS, SHORTHANDS, SourceMap
+from runner.campaign.values import InvalidValue
+from runner.campaign.yaml_document import KeyPath, Location, YamlKind, shown_path
 from runner.errors import Problem
+from runner.text import quoted
 
-_FOUND: Final = {Kind.LIST: "a list", Kind.MAPPING: "a mapping of keys", Kind.EMPTY: "empty"}
+_FOUND: Final = {YamlKind.LIST: "a list", YamlKind.MAPPING: "a mapping of keys", YamlKind.EMPTY: "empty"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +26,24 @@ class Mistake:
     is_surplus: bool = False
     at_key: bool = False
 
-    def problem(self, written: Written) -> Problem:
-        return written.problem(self.path, self.what, self.remedy, at_key=self.at_key)
+    def problem(self, source_map: SourceMap) -> Problem:
+        return source_map.problem(self.path, self.what, self.remedy, at_key=self.at_key)
 
 
-def mistake(error: ErrorDetails, path: KeyPath, place: Place | None) -> Mistake:
+def mistake(error: ErrorDetails, path: KeyPath, place: Location | None) -> Mistake:
     """Pydantic's error in our words. `place` is how the value is written, None when it is absent."""
     kind = error["type"]
     if kind == "missing":
         return _missing(path)
     wrong = error.get("ctx", {}).get("error")
-    if isinstance(wrong, Wrong):
+    if isinstance(wrong, InvalidValue):
         if wrong.key:
             return Mistake((*path, wrong.key), wrong.what, wrong.remedy, is_surplus=True)
         return Mistake(path, wrong.what, wrong.remedy)
     assert place is not None
     if kind == "extra_forbidden":  # `canonical` tells these, with better words
         return Mistake(path, "no such key", "remove it", is_surplus=True, at_key=True)
-    if place.kind is Kind.EMPTY:
+    if place.kind is YamlKind.EMPTY:
         return _empty(path, place)
     if kind == "string_type":
         return _not_text(path, place)
@@ -85,15 +85,15 @@ def _yaml(example: object) -> str:
     return f"'{example}'" if re.match(r"\{|[0-9]+:", str(example)) else str(example)
 
 
-def _empty(path: KeyPath, place: Place) -> Mistake:
+def _empty(path: KeyPath, place: Location) -> Mistake:
     if place.text:
         return Mistake(path, f"YAML reads {place.text} as empty", f"write {_line(path)}, or put it in quotes")
     return Mistake(path, "is empty", f"write {_line(path)}, or remove the key")
 
 
-def _not_text(path: KeyPath, place: Place) -> Mistake:
-    if place.kind in (Kind.LIST, Kind.MAPPING):
-        if place.kind is Kind.LIST and place.text and "," not in place.text:
+def _not_text(path: KeyPath, place: Location) -> Mistake:
+    if place.kind in (YamlKind.LIST, YamlKind.MAPPING):
+        if place.kind is YamlKind.LIST and place.text and "," not in place.text:
             return Mistake(path, "is a list where text is expected", f"write {_cut(place.text[1:-1])} without brackets")
         if place.text:  # most likely text that starts with a brace, such as {date}
             what = f"YAML reads {_cut(place.text)} as {_FOUND[place.kind]}"
@@ -102,10 +102,10 @@ def _not_text(path: KeyPath, place: Place) -> Mistake:
     return Mistake(path, _trap(place), f"write {quoted(place.text)} in quotes", meant=place.text)
 
 
-def _trap(place: Place) -> str:
+def _trap(place: Location) -> str:
     """What YAML makes of a scalar that looks like text."""
     text = place.text
-    if place.kind is Kind.BOOLEAN:
+    if place.kind is YamlKind.BOOLEAN:
         truth = "true" if text.lower() in ("yes", "true", "on") else "false"
         return f"YAML reads {text} as {truth}, not as text"
     digits = text.lstrip("+-").replace("_", "")
@@ -125,33 +125,33 @@ def _sexagesimal(digits: str) -> str:
     return f"{total:.15g}"
 
 
-def _not_bool(path: KeyPath, place: Place) -> Mistake:
-    if place.kind is Kind.TEXT and place.text.lower() in ("true", "false"):
+def _not_bool(path: KeyPath, place: Location) -> Mistake:
+    if place.kind is YamlKind.TEXT and place.text.lower() in ("true", "false"):
         meant = place.text.lower()
         return Mistake(path, f"{quoted(place.text)} is text", f"write {meant} without quotes", meant=meant == "true")
     return Mistake(path, f"{_shown(place)} is neither true nor false", "write true or false, without quotes")
 
 
-def _not_int(path: KeyPath, place: Place) -> Mistake:
-    if place.kind is Kind.TEXT and place.text.isdecimal() and len(place.text) < 10:
+def _not_int(path: KeyPath, place: Location) -> Mistake:
+    if place.kind is YamlKind.TEXT and place.text.isdecimal() and len(place.text) < 10:
         meant = int(place.text)
         return Mistake(path, f"{quoted(place.text)} is text", f"write {meant} without quotes", meant=meant)
-    if place.kind is Kind.NUMBER and ("." not in place.text):
+    if place.kind is YamlKind.NUMBER and ("." not in place.text):
         return Mistake(path, _trap(place).removesuffix(", not as text"), f"write a plain number: {_line(path)}")
     return Mistake(path, f"{_shown(place)} is not a whole number", f"write {_line(path)}")
 
 
-def _not_list(path: KeyPath, place: Place) -> Mistake:
-    if place.kind is Kind.MAPPING:
+def _not_list(path: KeyPath, place: Location) -> Mistake:
+    if place.kind is YamlKind.MAPPING:
         return Mistake(path, "is a mapping of keys where a list is expected", f"write {_line(path)}")
-    meant = [place.text] if place.kind is Kind.TEXT else None
+    meant = [place.text] if place.kind is YamlKind.TEXT else None
     return Mistake(path, f"{_shown(place)} is not a list", f"write [{_cut(place.text)}]", meant=meant)
 
 
-def _shown(place: Place) -> str:
+def _shown(place: Location) -> str:
     if place.kind in _FOUND:
         return _FOUND[place.kind]
-    return quoted(place.text) if place.kind is Kind.TEXT else _cut(place.text)
+    return quoted(place.text) if place.kind is YamlKind.TEXT else _cut(place.text)
 
 
 def _cut(text: str) -> str:

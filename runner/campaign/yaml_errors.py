@@ -4,8 +4,8 @@ from typing import Final
 
 import yaml
 
-from runner.campaign.words import quoted
 from runner.errors import Position, Problem
+from runner.text import quoted
 
 _Words = tuple[str, str]
 
