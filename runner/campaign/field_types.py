@@ -12,7 +12,7 @@ from os.path import normpath
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationInfo
 from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
@@ -27,6 +27,11 @@ class Section(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", alias_generator=to_camel, validate_by_alias=True, validate_by_name=True
     )
+
+
+def setting(description: str, example: object, *, default: Any = ..., alias: str | None = None) -> Any:  # noqa: ANN401
+    """A key of a section. Without a default the key is required; an alias replaces its name in camelCase."""
+    return Field(default, description=description, examples=[example], alias=alias)
 
 
 class Region(StrEnum):
@@ -94,15 +99,15 @@ class Day(StrEnum):
 class Text:
     """The rule of a value that is written as text.
 
-    `parse` turns the text into a value or raises InvalidValue. Instances of `made` pass as they are, so that code
-    can build models too. `one` and `several` are the words for such values in the guide, `schema` their JSON Schema
-    beside the type.
+    `parse` turns the text into a value or raises InvalidValue. Instances of `made` pass as they are, so that code can
+    build models too. `one` and `several` are the guide's words for such a value and for a list of them, `schema` is
+    its JSON Schema beside the type.
     """
 
     parse: Callable[[str], object]
-    one: str
-    several: str
     schema: Mapping[str, Any]
+    one: str = "text"
+    several: str = "texts"
     made: tuple[type, ...] = ()
 
     def __get_pydantic_core_schema__(self, _source: object, _handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -123,19 +128,18 @@ class Text:
 
 @dataclass(frozen=True)
 class WholeNumber:
-    """The rule of a whole number. `wrong` are the words for one out of range (`{}` is the number), and the remedy."""
+    """The rule of a whole number. `wrong` and `remedy` are the words for one out of range; `{}` is the number."""
 
-    minimum: int
-    wrong: tuple[str, str]
+    wrong: str
+    remedy: str = "write 1 or more"
+    minimum: int = 1
     maximum: int | None = None
 
     @property
     def one(self) -> str:
         return f"a whole number, {self.minimum}{f' to {self.maximum}' if self.maximum else ' or more'}"
 
-    @property
-    def several(self) -> str:
-        return "whole numbers"
+    several = "whole numbers"
 
     def __get_pydantic_core_schema__(self, _source: object, _handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(self._validate, core_schema.int_schema(strict=True))
@@ -145,26 +149,28 @@ class WholeNumber:
 
     def _validate(self, number: int) -> int:
         if number < self.minimum or (self.maximum is not None and number > self.maximum):
-            raise InvalidValue(self.wrong[0].format(number), self.wrong[1])
+            raise InvalidValue(self.wrong.format(number), self.remedy)
         return number
 
 
-def pattern(parse: Callable[[str], object], regex: str, one: str, several: str, *made: type) -> Text:
+def pattern(parse: Callable[[str], object], regex: str, one: str, *made: type) -> Text:
     """A text of one form."""
-    return Text(parse, one, several, {"pattern": regex}, made)
+    return Text(parse, {"pattern": regex}, one, made=made)
 
 
-def free_text(parse: Callable[[str], object], one: str = "text", several: str = "texts", *made: type) -> Text:
+def free_text(parse: Callable[[str], object]) -> Text:
     """A text of any form that isn't empty."""
-    return Text(parse, one, several, {"minLength": 1}, made)
+    return Text(parse, _NOT_EMPTY_TEXT)
 
 
 def choice(kind: type[StrEnum]) -> Text:
     """One of a few words."""
     words = [f"`{word}`" for word in kind]
-    return Text(
-        lambda text: kind(values.one_of(text, kind)), listed(words), ", ".join(words), {"enum": list(kind)}, (kind,)
-    )
+    schema = {"enum": list(kind)}
+    return Text(lambda text: kind(values.one_of(text, kind)), schema, listed(words), ", ".join(words), (kind,))
+
+
+_NOT_EMPTY_TEXT = {"minLength": 1}
 
 
 def _unique(items: Iterable[str]) -> Iterable[str]:
@@ -183,60 +189,39 @@ def _not_empty(items: tuple[str, ...]) -> tuple[str, ...]:
 UNIQUE = AfterValidator(_unique)
 NOT_EMPTY = AfterValidator(_not_empty)
 
-_DURATION = (times.DURATION_PATTERN, "a length of time in s, min, h or d", "lengths of time", timedelta)
-_SHARE = (values.SHARE_PATTERN, "a share in per cent", "shares", float)
-_TIMES_OF_DAY = ("a time of day in quotes", "times of day")
+_DURATION = (times.DURATION_PATTERN, "a length of time in s, min, h or d")
+_SHARE = (values.SHARE_PATTERN, "a share in per cent")
+_TIME_OF_DAY = "a time of day in quotes"
+_DATE_TIME = ({"format": "date-time"}, "a moment with its offset from UTC")
 
-FilePath = Annotated[Path, free_text(values.file_name, "a path", "paths", Path)]
-Column = Annotated[str, free_text(values.column, "the name of a column", "names of columns")]
+
+def _or_moment(parse: Callable[[str], object], regex: str, one: str, other: type) -> Text:
+    schema, moment = _DATE_TIME
+    return Text(parse, {"anyOf": [{"pattern": regex}, schema]}, f"{one} or {moment}", made=(datetime, other))
+
+
+FilePath = Annotated[Path, Text(values.file_name, _NOT_EMPTY_TEXT, "a path", "paths", (Path,))]
+Column = Annotated[str, Text(values.column, _NOT_EMPTY_TEXT, "the name of a column", "names of columns")]
 CountryCode = Annotated[
-    str,
-    Text(values.country, "a two-letter country code", "two-letter country codes", {"enum": sorted(COUNTRIES)}),
+    str, Text(values.country, {"enum": sorted(COUNTRIES)}, "a two-letter country code", "two-letter country codes")
 ]
-WebAddress = Annotated[str, pattern(values.web_address, "^https?://", "a web address", "web addresses")]
-IpAddress = Annotated[
-    str,
-    Text(
-        values.ip_address,
-        "an IPv4 address or an IPv6 address",
-        "IP addresses",
-        {"anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]},
-    ),
-]
-Duration = Annotated[timedelta, pattern(times.duration, *_DURATION)]
-PositiveDuration = Annotated[timedelta, pattern(times.positive_duration, *_DURATION)]
-Moment = Annotated[
-    datetime | timedelta,
-    Text(
-        times.moment,
-        "a length of time in s, min, h or d or a moment with its offset from UTC",
-        "moments",
-        {"anyOf": [{"pattern": times.DURATION_PATTERN}, {"format": "date-time"}]},
-        (datetime, timedelta),
-    ),
-]
-Deadline = Annotated[
-    datetime | time,
-    Text(
-        times.deadline,
-        "a time of day in quotes or a moment with its offset from UTC",
-        "moments",
-        {"anyOf": [{"pattern": times.TIME_PATTERN}, {"format": "date-time"}]},
-        (datetime, time),
-    ),
-]
-OpeningTime = Annotated[int, pattern(times.opening_minute, times.TIME_PATTERN, *_TIMES_OF_DAY)]
-ClosingTime = Annotated[int, pattern(times.minute_of_day, times.CLOSING_PATTERN, *_TIMES_OF_DAY)]
-Share = Annotated[float, pattern(values.share, *_SHARE)]
-PositiveShare = Annotated[float, pattern(values.positive_share, *_SHARE)]
+WebAddress = Annotated[str, pattern(values.web_address, "^https?://", "a web address")]
+_IP_FORMATS = {"anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}
+IpAddress = Annotated[str, Text(values.ip_address, _IP_FORMATS, "an IPv4 address or an IPv6 address")]
+Duration = Annotated[timedelta, pattern(times.duration, *_DURATION, timedelta)]
+PositiveDuration = Annotated[timedelta, pattern(times.positive_duration, *_DURATION, timedelta)]
+Moment = Annotated[datetime | timedelta, _or_moment(times.moment, *_DURATION, timedelta)]
+Deadline = Annotated[datetime | time, _or_moment(times.deadline, times.TIME_PATTERN, _TIME_OF_DAY, time)]
+OpeningTime = Annotated[int, pattern(times.opening_minute, times.TIME_PATTERN, _TIME_OF_DAY)]
+ClosingTime = Annotated[int, pattern(times.minute_of_day, times.CLOSING_PATTERN, _TIME_OF_DAY)]
+Share = Annotated[float, pattern(values.share, *_SHARE, float)]
+PositiveShare = Annotated[float, pattern(values.positive_share, *_SHARE, float)]
 Cost = Annotated[
     tuple[Decimal, str],
-    pattern(values.cost, values.COST_PATTERN, "an amount and the three letters of its currency", "amounts", tuple),
+    pattern(values.cost, values.COST_PATTERN, "an amount and the three letters of its currency", tuple),
 ]
-Segments = Annotated[
-    int,
-    WholeNumber(1, ("{} segments", f"write 1 to {MAX_SEGMENTS}: the provider cuts off what is longer"), MAX_SEGMENTS),
-]
-Maximum = Annotated[int, WholeNumber(1, ("{} leaves nobody to send to", "write 1 or more"))]
-Count = Annotated[int, WholeNumber(1, ("{} would stop every run at once", "write 1 or more"))]
-Port = Annotated[int, WholeNumber(1, ("{} is not a port", "write 1 to 65535"), 65535)]
+_CUT_OFF = f"write 1 to {MAX_SEGMENTS}: the provider cuts off what is longer"
+Segments = Annotated[int, WholeNumber("{} segments", _CUT_OFF, maximum=MAX_SEGMENTS)]
+Maximum = Annotated[int, WholeNumber("{} leaves nobody to send to")]
+Count = Annotated[int, WholeNumber("{} would stop every run at once")]
+Port = Annotated[int, WholeNumber("{} is not a port", "write 1 to 65535", maximum=65535)]

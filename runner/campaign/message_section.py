@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Self
 
-from pydantic import Field, StrictBool, model_validator
+from pydantic import StrictBool, model_validator
 
 from runner.campaign import values
 from runner.campaign.field_types import (
@@ -23,6 +23,7 @@ from runner.campaign.field_types import (
     choice,
     free_text,
     pattern,
+    setting,
 )
 from runner.campaign.times import MAX_AHEAD
 from runner.campaign.values import MAX_SEGMENTS, InvalidValue
@@ -31,71 +32,63 @@ from runner.models import Encoding
 # Marks a key whose value goes to the provider.
 SENT: Final = "sent"
 
-SenderId = Annotated[str, pattern(values.source, values.SOURCE_PATTERN, "a sender id", "sender ids")]
+SenderId = Annotated[str, pattern(values.source, values.SOURCE_PATTERN, "a sender id")]
 
 
 class MessageSection(Section):
     """What is sent, and how."""
 
-    template: FilePath | None = Field(
+    template: FilePath | None = setting(
+        "The Jinja template of the text; the path is relative to the campaign file.",
+        "../templates/welcome.txt.j2",
         default=None,
-        description="The Jinja template of the text; the path is relative to the campaign file.",
-        examples=["../templates/welcome.txt.j2"],
     )
-    text: Annotated[str, free_text(values.message_text)] | None = Field(
-        default=None, description="The Jinja template itself, for short texts.", examples=["Hi {{ first_name }}"]
+    text: Annotated[str, free_text(values.message_text)] | None = setting(
+        "The Jinja template itself, for short texts.", "Hi {{ first_name }}", default=None
     )
-    source: Annotated[SenderId | None, SENT] = Field(
+    source: Annotated[SenderId | None, SENT] = setting(
+        "The sender that phones show: at most 11 characters with a letter, at most 16 digits without.",
+        "ACME",
         default=None,
-        description="The sender that phones show: at most 11 characters with a letter, at most 16 digits without.",
-        examples=["ACME"],
     )
-    encoding: Annotated[Encoding, choice(Encoding), SENT] = Field(
-        default=Encoding.AUTO,
-        description="AUTO: each text decides. GSM7: leave out texts that need more. UCS2: always.",
-        examples=["AUTO"],
+    encoding: Annotated[Encoding, choice(Encoding), SENT] = setting(
+        "AUTO: each text decides. GSM7: leave out texts that need more. UCS2: always.", "AUTO", default=Encoding.AUTO
     )
-    smart_encoding: StrictBool = Field(
-        default=False,
-        description="Replace typographic quotes, dashes, spaces and the like by their likeness in GSM-7 where the "
+    smart_encoding: StrictBool = setting(
+        "Replace typographic quotes, dashes, spaces and the like by their likeness in GSM-7 where the "
         "whole text then needs no UCS-2. Never with encoding UCS2.",
-        examples=[True],
+        True,
+        default=False,
     )
-    missing: Annotated[Missing, choice(Missing)] = Field(
+    missing: Annotated[Missing, choice(Missing)] = setting(
+        "When a field that the text needs is empty: exclude the row, or error: the plan fails.",
+        "exclude",
         default=Missing.EXCLUDE,
-        description="When a field that the text needs is empty: exclude the row, or error: the plan fails.",
-        examples=["exclude"],
     )
-    require_text: Annotated[tuple[Annotated[str, free_text(values.required_text)], ...], UNIQUE] = Field(
-        default=(),
-        description="Words that each text must hold, whatever their case, such as how to opt out; a text without them "
+    require_text: Annotated[tuple[Annotated[str, free_text(values.required_text)], ...], UNIQUE] = setting(
+        "Words that each text must hold, whatever their case, such as how to opt out; a text without them "
         "is left out, and a plan in which no text has them is refused.",
-        examples=[["STOP"]],
+        ["STOP"],
+        default=(),
     )
-    max_segments: Segments = Field(
-        default=MAX_SEGMENTS, description="Leave out messages with more segments.", examples=[2]
+    max_segments: Segments = setting("Leave out messages with more segments.", 2, default=MAX_SEGMENTS)
+    conversion_tracking: Annotated[StrictBool | None, SENT] = setting(
+        "true: track=Outcome. false: track=None. Absent: as the sub-account is set.", True, default=None
     )
-    conversion_tracking: Annotated[StrictBool | None, SENT] = Field(
-        default=None,
-        description="true: track=Outcome. false: track=None. Absent: as the sub-account is set.",
-        examples=[True],
-    )
-    scheduled: Annotated[Moment | None, SENT] = Field(
-        default=None,
-        description="When the provider sends: a moment with its offset, or a time after sending such as 30min, 4h, 2d; "
+    scheduled: Annotated[Moment | None, SENT] = setting(
+        "When the provider sends: a moment with its offset, or a time after sending such as 30min, 4h, 2d; "
         "at most 7 days ahead.",
-        examples=["2026-12-01T10:00:00+08:00"],
-    )
-    expiry: Annotated[Moment | None, SENT] = Field(
+        "2026-12-01T10:00:00+08:00",
         default=None,
-        description="When the provider stops trying: a moment with its offset, or a time after sending.",
-        examples=["4h"],
     )
-    dlr_callback_url: Annotated[WebAddress | None, SENT] = Field(
-        default=None, description="Where delivery receipts are posted to.", examples=["https://example.com/receipts"]
+    expiry: Annotated[Moment | None, SENT] = setting(
+        "When the provider stops trying: a moment with its offset, or a time after sending.", "4h", default=None
     )
-    client_ip: Annotated[IpAddress | None, SENT] = Field(
-        default=None, description="The IP address sent along as the client's.", examples=["203.0.113.7"]
+    dlr_callback_url: Annotated[WebAddress | None, SENT] = setting(
+        "Where delivery receipts are posted to.", "https://example.com/receipts", default=None
+    )
+    client_ip: Annotated[IpAddress | None, SENT] = setting(
+        "The IP address sent along as the client's.", "203.0.113.7", default=None
     )
 
     def provider_options(self) -> Mapping[str, Any]:

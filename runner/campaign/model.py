@@ -9,7 +9,7 @@ from datetime import datetime, time, timedelta
 from typing import Annotated, Final, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, StrictBool, model_validator
+from pydantic import StrictBool, model_validator
 
 from runner.campaign import times, values
 from runner.campaign.field_types import (
@@ -35,6 +35,7 @@ from runner.campaign.field_types import (
     choice,
     free_text,
     pattern,
+    setting,
 )
 from runner.campaign.message_section import MessageSection
 from runner.campaign.recipients_section import RecipientsSection
@@ -43,60 +44,46 @@ from runner.models import FuseLimits, Limits, Outside, Rate, Window
 
 DEFAULT_PORT: Final = 8090
 
-_Name = pattern(values.name, values.NAME_PATTERN, "1 to 64 letters, digits, dots, dashes and underscores", "names")
-_RunId = pattern(
-    values.run_pattern,
-    values.RUN_PATTERN,
-    "1 to 64 letters, digits, dots, dashes, underscores, {date}, {week}, {month}",
-    "run ids",
-)
-_SubAccountId = pattern(
-    values.sub_account, values.SUB_ACCOUNT_PATTERN, "3 to 50 letters, digits and `-._&`", "sub-account ids"
-)
-_Variable = pattern(
-    values.variable,
-    values.VARIABLE_PATTERN,
-    "the name of an environment variable",
-    "names of environment variables",
-)
+_NAME = "1 to 64 letters, digits, dots, dashes and underscores"
+_RUN_ID = "1 to 64 letters, digits, dots, dashes, underscores, {date}, {week}, {month}"
+_VARIABLE = "the name of an environment variable"
+_SUB_ACCOUNT_ID = "3 to 50 letters, digits and `-._&`"
 
 
 class AccountSection(Section):
     """Who sends."""
 
-    sub_account_id: Annotated[str, _SubAccountId] = Field(
-        description="The 8x8 sub-account that sends and pays, as 8x8 Connect shows it.", examples=["acme_hq"]
+    sub_account_id: Annotated[str, pattern(values.sub_account, values.SUB_ACCOUNT_PATTERN, _SUB_ACCOUNT_ID)] = setting(
+        "The 8x8 sub-account that sends and pays, as 8x8 Connect shows it.", "acme_hq"
     )
-    region: Annotated[Region, choice(Region)] = Field(
-        default=Region.ASIA,
-        description="Where the account lives: asia, north-america, europe or indonesia.",
-        examples=["asia"],
+    region: Annotated[Region, choice(Region)] = setting(
+        "Where the account lives: asia, north-america, europe or indonesia.", "asia", default=Region.ASIA
     )
-    account_id: Annotated[str, pattern(values.account_id, values.UUID_PATTERN, "a UUID", "UUIDs")] | None = Field(
-        default=None,
-        description="The account that the sub-account belongs to, a UUID. With it, a run holds its cost against the "
+    account_id: Annotated[str, pattern(values.account_id, values.UUID_PATTERN, "a UUID")] | None = setting(
+        "The account that the sub-account belongs to, a UUID. With it, a run holds its cost against the "
         "prepaid balance first.",
-        examples=["1f1bf1d0-6e0e-4c1c-9e6c-0a0a2b3c4d5e"],
+        "1f1bf1d0-6e0e-4c1c-9e6c-0a0a2b3c4d5e",
+        default=None,
     )
 
 
 class StopWhenSection(Section):
     """The fuses: what stops a run by itself."""
 
-    unknown_in_a_row: Count = Field(
+    unknown_in_a_row: Count = setting(
+        "So many requests in a row without proof of what became of them stop the run.",
+        20,
         default=FuseLimits().unknown_in_a_row,
-        description="So many requests in a row without proof of what became of them stop the run.",
-        examples=[20],
     )
-    unknown_share: Share = Field(
+    unknown_share: Share = setting(
+        "A larger share of unknown outcomes among the last 200 (from the 50th on) stops the run.",
+        "20%",
         default=FuseLimits().unknown_share,
-        description="A larger share of unknown outcomes among the last 200 (from the 50th on) stops the run.",
-        examples=["20%"],
     )
-    rejected_share: Share = Field(
+    rejected_share: Share = setting(
+        "A larger share of rejected messages (from the 50th on) stops the run.",
+        "50%",
         default=FuseLimits().rejected_share,
-        description="A larger share of rejected messages (from the 50th on) stops the run.",
-        examples=["50%"],
     )
 
     def limits(self) -> FuseLimits:
@@ -106,12 +93,10 @@ class StopWhenSection(Section):
 class LimitsSection(Section):
     """The most that a run may send and cost, however often it is started."""
 
-    messages: Maximum | None = Field(default=None, description="The most messages.", examples=[50000])
-    segments: Maximum | None = Field(default=None, description="The most segments.", examples=[80000])
-    cost: Cost | None = Field(
-        default=None,
-        description="The most that the messages may cost by the price list in prices, in its currency.",
-        examples=["500 USD"],
+    messages: Maximum | None = setting("The most messages.", 50000, default=None)
+    segments: Maximum | None = setting("The most segments.", 80000, default=None)
+    cost: Cost | None = setting(
+        "The most that the messages may cost by the price list in prices, in its currency.", "500 USD", default=None
     )
 
     def of_run(self) -> Limits:
@@ -122,51 +107,42 @@ class LimitsSection(Section):
 class ReportSection(Section):
     """What the results hold."""
 
-    columns: Annotated[tuple[Column, ...], UNIQUE] = Field(
-        default=(),
-        description="Columns carried from the recipient file into the results.",
-        examples=[["segment", "city"]],
+    columns: Annotated[tuple[Column, ...], UNIQUE] = setting(
+        "Columns carried from the recipient file into the results.", ["segment", "city"], default=()
     )
-    formats: Annotated[tuple[Annotated[Format, choice(Format)], ...], UNIQUE] = Field(
-        default=(),
-        description="What the results are written as beside parquet and csv, which always are: xlsx.",
-        examples=[["xlsx"]],
+    formats: Annotated[tuple[Annotated[Format, choice(Format)], ...], UNIQUE] = setting(
+        "What the results are written as beside parquet and csv, which always are: xlsx.", ["xlsx"], default=()
     )
-    mask: StrictBool = Field(
+    mask: StrictBool = setting(
+        "Mask phone numbers and leave out texts in all report files. The page report.html does so in any case.",
+        True,
         default=False,
-        description="Mask phone numbers and leave out texts in all report files. The page report.html does so in any "
-        "case.",
-        examples=[True],
     )
 
 
 class WindowSection(Section):
     """Sending hours."""
 
-    opens: OpeningTime = Field(
-        alias="from", description="When they begin, in quotes: YAML would read 21:00 as a number.", examples=["09:00"]
+    opens: OpeningTime = setting(
+        "When they begin, in quotes: YAML would read 21:00 as a number.", "09:00", alias="from"
     )
-    closes: ClosingTime = Field(
-        alias="to",
-        description='When they end, in quotes; up to "24:00". Not after from: they go on past midnight.',
-        examples=["20:00"],
+    closes: ClosingTime = setting(
+        'When they end, in quotes; up to "24:00". Not after from: they go on past midnight.', "20:00", alias="to"
     )
-    days: Annotated[tuple[Annotated[Day, choice(Day)], ...], UNIQUE, NOT_EMPTY] = Field(
-        default=tuple(Day),
-        description="The days on which they begin. Absent: every day.",
-        examples=[["mon", "tue", "wed", "thu", "fri"]],
+    days: Annotated[tuple[Annotated[Day, choice(Day)], ...], UNIQUE, NOT_EMPTY] = setting(
+        "The days on which they begin. Absent: every day.", ["mon", "tue", "wed", "thu", "fri"], default=tuple(Day)
     )
-    zone: Annotated[str, free_text(times.window_zone)] | None = Field(
-        default=None,
-        description="The IANA time zone in which they count, or recipient: each recipient's own, and where that may be "
+    zone: Annotated[str, free_text(times.window_zone)] | None = setting(
+        "The IANA time zone in which they count, or recipient: each recipient's own, and where that may be "
         "one of several, inside in all of them. Absent: the campaign's timezone.",
-        examples=["recipient"],
+        "recipient",
+        default=None,
     )
-    outside: Annotated[Outside, choice(Outside)] = Field(
-        default=Outside.WAIT,
-        description="What becomes of a message whose turn comes outside: wait (the run sleeps until they begin), skip "
+    outside: Annotated[Outside, choice(Outside)] = setting(
+        "What becomes of a message whose turn comes outside: wait (the run sleeps until they begin), skip "
         "(it is left out), schedule (the provider sends it when they begin).",
-        examples=["wait"],
+        "wait",
+        default=Outside.WAIT,
     )
 
     def hours(self, campaign_zone: str) -> Window:
@@ -179,110 +155,91 @@ class WindowSection(Section):
 class ReceiptsSection(Section):
     """How delivery receipts come back; `campaign receipts` takes them."""
 
-    url: WebAddress | None = Field(
-        default=None,
-        description="The public address of `campaign receipts`, which goes along with each message as its "
+    url: WebAddress | None = setting(
+        "The public address of `campaign receipts`, which goes along with each message as its "
         "dlrCallbackUrl. Absent: the webhook that the account has.",
-        examples=["https://example.com/receipts"],
-    )
-    port: Port = Field(
-        default=DEFAULT_PORT, description="The port on which `campaign receipts` listens here.", examples=[8090]
-    )
-    auth_header_env: Annotated[str, _Variable] | None = Field(
+        "https://example.com/receipts",
         default=None,
-        description="The environment variable that holds the Authorization header with which the provider posts.",
-        examples=["RECEIPTS_AUTHORIZATION"],
+    )
+    port: Port = setting("The port on which `campaign receipts` listens here.", 8090, default=DEFAULT_PORT)
+    auth_header_env: Annotated[str, pattern(values.variable, values.VARIABLE_PATTERN, _VARIABLE)] | None = setting(
+        "The environment variable that holds the Authorization header with which the provider posts.",
+        "RECEIPTS_AUTHORIZATION",
+        default=None,
     )
 
 
 class Campaign(Section):
     """What the user asked for."""
 
-    name: Annotated[str, _Name] = Field(
-        description="The campaign's name: the folder of its reports, and a part of every clientMessageId.",
-        examples=["spring-sale"],
+    name: Annotated[str, pattern(values.name, values.NAME_PATTERN, _NAME)] = setting(
+        "The campaign's name: the folder of its reports, and a part of every clientMessageId.", "spring-sale"
     )
-    run: Annotated[str, _RunId] = Field(
+    run: Annotated[str, pattern(values.run_pattern, values.RUN_PATTERN, _RUN_ID)] = setting(
+        "The run's id; each run sends once to each recipient. {date} is 2026-12-01, {week} 2026-W49, {month} 2026-12.",
+        "{date}",
         default="main",
-        description="The run's id; each run sends once to each recipient. {date} is 2026-12-01, {week} 2026-W49, "
-        "{month} 2026-12.",
-        examples=["{date}"],
     )
-    kind: Annotated[CampaignKind, choice(CampaignKind)] | None = Field(
+    kind: Annotated[CampaignKind, choice(CampaignKind)] | None = setting(
+        "What it is for: marketing (the plan warns when the texts needn't say how to opt out) or transactional.",
+        "marketing",
         default=None,
-        description="What it is for: marketing (the plan warns when the texts needn't say how to opt out) or "
-        "transactional.",
-        examples=["marketing"],
     )
-    timezone: Annotated[str, free_text(times.time_zone)] = Field(
-        default="UTC",
-        description="The time zone of {date} and of sending hours, an IANA name.",
-        examples=["Asia/Singapore"],
+    timezone: Annotated[str, free_text(times.time_zone)] = setting(
+        "The time zone of {date} and of sending hours, an IANA name.", "Asia/Singapore", default="UTC"
     )
-    account: AccountSection = Field(
-        description="The account that sends and pays.", examples=[{"subAccountId": "acme_hq"}]
+    account: AccountSection = setting("The account that sends and pays.", {"subAccountId": "acme_hq"})
+    recipients: RecipientsSection = setting(
+        "Who is sent to: a file, or a file and what its columns mean.", "recipients/welcome.csv"
     )
-    recipients: RecipientsSection = Field(
-        description="Who is sent to: a file, or a file and what its columns mean.", examples=["recipients/welcome.csv"]
+    message: MessageSection = setting(
+        "What is sent, and how: the text and the options of every message.", {"template": "../templates/welcome.txt.j2"}
     )
-    message: MessageSection = Field(
-        description="What is sent, and how: the text and the options of every message.",
-        examples=[{"template": "../templates/welcome.txt.j2"}],
+    rate: Annotated[Rate, pattern(values.rate, values.RATE_PATTERN, "a whole number per s, min or h", Rate)] = setting(
+        f"The most requests that start per second (s), minute (min) or hour (h); at most {values.MAX_PER_SECOND}/s.",
+        "10/s",
     )
-    rate: Annotated[
-        Rate, pattern(values.rate, values.RATE_PATTERN, "a whole number per s, min or h", "rates", Rate)
-    ] = Field(
-        description="The most requests that start per second (s), minute (min) or hour (h); at most "
-        f"{values.MAX_PER_SECOND}/s.",
-        examples=["10/s"],
+    window: WindowSection | None = setting(
+        "Sending hours. Absent: at any time.", {"from": "09:00", "to": "20:00", "zone": "recipient"}, default=None
     )
-    window: WindowSection | None = Field(
-        default=None,
-        description="Sending hours. Absent: at any time.",
-        examples=[{"from": "09:00", "to": "20:00", "zone": "recipient"}],
-    )
-    not_before: Deadline | None = Field(
-        default=None,
-        description="Before this the run refuses to start: a moment with its offset, or a time of day in the "
+    not_before: Deadline | None = setting(
+        "Before this the run refuses to start: a moment with its offset, or a time of day in the "
         "campaign's timezone, in quotes.",
-        examples=["2026-12-01T09:00:00+08:00"],
-    )
-    not_after: Deadline | None = Field(
+        "2026-12-01T09:00:00+08:00",
         default=None,
-        description="After this nothing leaves any more, so that a job that starts late doesn't text old news: a "
+    )
+    not_after: Deadline | None = setting(
+        "After this nothing leaves any more, so that a job that starts late doesn't text old news: a "
         "moment with its offset, or a time of day in the campaign's timezone, in quotes.",
-        examples=["2026-12-01T18:00:00+08:00"],
-    )
-    prices: FilePath | None = Field(
+        "2026-12-01T18:00:00+08:00",
         default=None,
-        description="A price list: a CSV with the columns country, price (of a segment) and currency. `campaign "
+    )
+    prices: FilePath | None = setting(
+        "A price list: a CSV with the columns country, price (of a segment) and currency. `campaign "
         "prices` saves the provider's.",
-        examples=["prices.csv"],
-    )
-    limits: LimitsSection = Field(
-        default=LimitsSection(),
-        description="The most that a run may send and cost; a plan beyond them is refused, and a run stops at them.",
-        examples=[{"messages": 50000, "cost": "500 USD"}],
-    )
-    stop_when: StopWhenSection = Field(
-        default=StopWhenSection(),
-        description="When a run stops by itself; the defaults hold without this.",
-        examples=[{"rejectedShare": "30%"}],
-    )
-    give_up_after: Duration = Field(
-        default=timedelta(minutes=10),
-        description="How long the provider may be out of reach before the run stops.",
-        examples=["10min"],
-    )
-    receipts: ReceiptsSection | None = Field(
+        "prices.csv",
         default=None,
-        description="How delivery receipts and replies come back. A run then says how to receive them.",
-        examples=[{"url": "https://example.com/receipts"}],
     )
-    report: ReportSection = Field(
-        default=ReportSection(),
-        description="What the results hold beside their own columns.",
-        examples=[{"columns": ["city"]}],
+    limits: LimitsSection = setting(
+        "The most that a run may send and cost; a plan beyond them is refused, and a run stops at them.",
+        {"messages": 50000, "cost": "500 USD"},
+        default=LimitsSection(),
+    )
+    stop_when: StopWhenSection = setting(
+        "When a run stops by itself; the defaults hold without this.",
+        {"rejectedShare": "30%"},
+        default=StopWhenSection(),
+    )
+    give_up_after: Duration = setting(
+        "How long the provider may be out of reach before the run stops.", "10min", default=timedelta(minutes=10)
+    )
+    receipts: ReceiptsSection | None = setting(
+        "How delivery receipts and replies come back. A run then says how to receive them.",
+        {"url": "https://example.com/receipts"},
+        default=None,
+    )
+    report: ReportSection = setting(
+        "What the results hold beside their own columns.", {"columns": ["city"]}, default=ReportSection()
     )
 
     def run_id(self, now: datetime) -> str:
@@ -311,20 +268,17 @@ class Campaign(Section):
     def _is_sendable(self) -> Self:
         first, last = self.not_before, self.not_after
         # A time of day is today's for both, so that a run between 22:00 and 06:00 could never start.
-        moments = isinstance(first, datetime) and isinstance(last, datetime) and last <= first
-        times = isinstance(first, time) and isinstance(last, time) and last <= first
-        if moments or times:
-            raise InvalidValue(
-                "is not after notBefore", "write a later time, or leave one of the two out", key="notAfter"
-            )
+        if (isinstance(first, datetime) and isinstance(last, datetime) and last <= first) or (
+            isinstance(first, time) and isinstance(last, time) and last <= first
+        ):
+            remedy = "write a later time, or leave one of the two out"
+            raise InvalidValue("is not after notBefore", remedy, key="notAfter")
         if self.limits.cost and self.prices is None:
-            raise InvalidValue(
-                "cannot hold a cost without prices", 'add a line such as "prices: prices.csv"', key="limits"
-            )
+            remedy = 'add a line such as "prices: prices.csv"'
+            raise InvalidValue("cannot hold a cost without prices", remedy, key="limits")
         if self.window and self.message.scheduled is not None:
             # The window is held when a message leaves; what the provider sends later could ring at 3 a.m. all the same.
             what = "are sending hours, but with message.scheduled phones ring at another time than messages leave"
-            raise InvalidValue(
-                what, "keep one of the two; outside: schedule has the provider send at the opening", key="window"
-            )
+            remedy = "keep one of the two; outside: schedule has the provider send at the opening"
+            raise InvalidValue(what, remedy, key="window")
         return self

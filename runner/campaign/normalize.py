@@ -77,20 +77,20 @@ class SourceMap:
             return next(((short,) for short, long in SHORTHANDS.items() if long[:-1] == path), path)
         return path
 
-    def place(self, path: KeyPath) -> Location | None:
+    def location(self, path: KeyPath) -> Location | None:
         """Where the key is and how its value is written; None when it isn't there."""
         return self.locations.get(self.path(path))
 
     def position(self, path: KeyPath) -> Position:
         """The value's position; of an absent key, the position of the nearest key around it."""
-        place = self.place(path)
-        return place.value if place else self.key_position(path)
+        location = self.location(path)
+        return location.value if location else self.key_position(path)
 
     def key_position(self, path: KeyPath) -> Position:
         """The key's position, or the nearest around it."""
         while path:
-            if place := self.place(path):
-                return place.key
+            if location := self.location(path):
+                return location.key
             path = path[:-1]
         return Position(self.file, 1, 1)
 
@@ -168,8 +168,8 @@ class _Normalizer:
 
     def expand(self, tree: dict[str, Any]) -> None:
         """Unfold `recipients: FILE`, `template:` and `subAccountId:`."""
-        place = self.source_map.place(("recipients",))
-        if "recipients" in tree and place and place.kind not in (YamlKind.MAPPING, YamlKind.LIST, YamlKind.EMPTY):
+        location = self.source_map.location(("recipients",))
+        if "recipients" in tree and location and location.kind not in (YamlKind.MAPPING, YamlKind.LIST, YamlKind.EMPTY):
             self.names["recipients", "file"] = self.source_map.path(("recipients",))
             tree["recipients"] = {"file": tree["recipients"]}
         for short, (section, key) in SHORTHANDS.items():

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, Discriminator, Field, Tag, model_validator
+from pydantic import BaseModel, Discriminator, Tag, model_validator
 
 from runner.campaign import values
 from runner.campaign.field_types import (
@@ -18,6 +18,7 @@ from runner.campaign.field_types import (
     Section,
     choice,
     free_text,
+    setting,
 )
 from runner.campaign.values import InvalidValue
 from runner.models import Duplicates
@@ -26,7 +27,7 @@ from runner.models import Duplicates
 class CountryColumn(Section):
     """A column that holds each row's country."""
 
-    column: Column = Field(description="The column with each row's two-letter country code.", examples=["country"])
+    column: Column = setting("The column with each row's two-letter country code.", "country")
 
 
 # How pydantic tells a short form from a mapping; it puts the tag into an error's location.
@@ -39,17 +40,14 @@ Country = Annotated[Annotated[CountryCode, Tag(_SHORT)] | Annotated[CountryColum
 class SuppressionFile(Section):
     """A suppression list whose columns can't be told by their names."""
 
-    file: FilePath = Field(
-        description="The list: CSV, TSV, Parquet, XLSX or a text file with a number on each line.",
-        examples=["recipients/opted-out.csv"],
+    file: FilePath = setting(
+        "The list: CSV, TSV, Parquet, XLSX or a text file with a number on each line.", "recipients/opted-out.csv"
     )
-    phone: Column | None = Field(
-        default=None, description="The column with the numbers that are not sent to.", examples=["msisdn"]
-    )
-    key: Column | None = Field(
+    phone: Column | None = setting("The column with the numbers that are not sent to.", "msisdn", default=None)
+    key: Column | None = setting(
+        "The column with the keys that are not sent to, to compare with those of recipients.key.",
+        "member_id",
         default=None,
-        description="The column with the keys that are not sent to, to compare with those of recipients.key.",
-        examples=["member_id"],
     )
 
 
@@ -59,97 +57,87 @@ Suppression = Annotated[Annotated[FilePath, Tag(_SHORT)] | Annotated[Suppression
 class CooldownSection(Section):
     """How much one person may get."""
 
-    messages: Maximum = Field(description="The most messages to one number in that time.", examples=[2])
-    per: PositiveDuration = Field(
-        description="The time that is looked back, over all campaigns of the ledger.",
-        examples=["7d"],
-    )
+    messages: Maximum = setting("The most messages to one number in that time.", 2)
+    per: PositiveDuration = setting("The time that is looked back, over all campaigns of the ledger.", "7d")
 
 
 class RecipientsSection(Section):
     """Who is sent to."""
 
-    file: FilePath = Field(
-        description="The recipient file: CSV or TSV (plain, gzip or zstd), Parquet, or XLSX; the path is relative to "
+    file: FilePath = setting(
+        "The recipient file: CSV or TSV (plain, gzip or zstd), Parquet, or XLSX; the path is relative to "
         "the campaign file.",
-        examples=["recipients/welcome.csv"],
+        "recipients/welcome.csv",
     )
-    sheet: Annotated[str, free_text(values.column)] | None = Field(
-        default=None, description="The sheet of a spreadsheet. Absent: the first.", examples=["Members"]
+    sheet: Annotated[str, free_text(values.column)] | None = setting(
+        "The sheet of a spreadsheet. Absent: the first.", "Members", default=None
     )
-    encoding: Annotated[str, free_text(values.text_encoding)] | None = Field(
+    encoding: Annotated[str, free_text(values.text_encoding)] | None = setting(
+        "The encoding of a CSV. Absent: it is found out, and said aloud when it isn't UTF-8.",
+        "windows-1252",
         default=None,
-        description="The encoding of a CSV. Absent: it is found out, and said aloud when it isn't UTF-8.",
-        examples=["windows-1252"],
     )
-    where: Annotated[str, free_text(values.condition)] | None = Field(
-        default=None,
-        description="A condition in SQL over the file's columns; rows that don't fulfil it are left out. Columns of a "
+    where: Annotated[str, free_text(values.condition)] | None = setting(
+        "A condition in SQL over the file's columns; rows that don't fulfil it are left out. Columns of a "
         "CSV or XLSX are text, an empty cell is NULL. A date is made with DATE(column, '%Y-%m-%d').",
-        examples=["consent = 'yes' AND city = 'Penang'"],
-    )
-    phone: Column | None = Field(
+        "consent = 'yes' AND city = 'Penang'",
         default=None,
-        description="The column with the numbers. A column named phone, mobile, msisdn, destination or to is found by "
-        "itself.",
-        examples=["mobile"],
     )
-    country: Country | None = Field(
+    phone: Column | None = setting(
+        "The column with the numbers. A column named phone, mobile, msisdn, destination or to is found by itself.",
+        "mobile",
         default=None,
-        description="The country that numbers without an international prefix belong to: a two-letter code, or "
+    )
+    country: Country | None = setting(
+        "The country that numbers without an international prefix belong to: a two-letter code, or "
         "{column: NAME} for a column with the code of each row.",
-        examples=["SG"],
-    )
-    key: Column | None = Field(
+        "SG",
         default=None,
-        description="The column that tells persons apart; each gets one message. Absent: the number.",
-        examples=["customer_id"],
     )
-    duplicates: Annotated[Duplicates, choice(Duplicates)] = Field(
+    key: Column | None = setting(
+        "The column that tells persons apart; each gets one message. Absent: the number.", "customer_id", default=None
+    )
+    duplicates: Annotated[Duplicates, choice(Duplicates)] = setting(
+        "Rows with the same key: send to the first, reject all of them, or send to all.",
+        "first",
         default=Duplicates.FIRST,
-        description="Rows with the same key: send to the first, reject all of them, or send to all.",
-        examples=["first"],
     )
-    zone: Column | None = Field(
-        default=None,
-        description="The column with each recipient's IANA time zone, for sending hours in recipients' own zones. A "
+    zone: Column | None = setting(
+        "The column with each recipient's IANA time zone, for sending hours in recipients' own zones. A "
         "column named zone is found by itself; where the cell is empty, the number tells.",
-        examples=["time_zone"],
+        "time_zone",
+        default=None,
     )
-    suppress: tuple[Suppression, ...] = Field(
-        default=(),
-        description="Files of numbers that are not sent to, or {file, phone, key} where columns need naming. A column "
+    suppress: tuple[Suppression, ...] = setting(
+        "Files of numbers that are not sent to, or {file, phone, key} where columns need naming. A column "
         "named like recipients.key counts too. An empty file stops the plan: a list that nobody is on is a header "
         "alone. CAMPAIGN_SUPPRESS adds files for every campaign.",
-        examples=[["recipients/opted-out.csv", {"file": "recipients/left.csv", "key": "member_id"}]],
-    )
-    countries: tuple[CountryCode, ...] = Field(
-        default=(), description="Send to numbers of these countries alone. Absent: to all.", examples=[["SG", "MY"]]
-    )
-    deny_countries: tuple[CountryCode, ...] = Field(
+        ["recipients/opted-out.csv", {"file": "recipients/left.csv", "key": "member_id"}],
         default=(),
-        description="Never send to numbers of these countries; for when countries is absent.",
-        examples=[["US"]],
     )
-    types: Annotated[tuple[Annotated[NumberType, choice(NumberType)], ...], UNIQUE, NOT_EMPTY] = Field(
+    countries: tuple[CountryCode, ...] = setting(
+        "Send to numbers of these countries alone. Absent: to all.", ["SG", "MY"], default=()
+    )
+    deny_countries: tuple[CountryCode, ...] = setting(
+        "Never send to numbers of these countries; for when countries is absent.", ["US"], default=()
+    )
+    types: Annotated[tuple[Annotated[NumberType, choice(NumberType)], ...], UNIQUE, NOT_EMPTY] = setting(
+        "The kinds of numbers that are sent to. Absent: mobile, fixed-line-or-mobile, voip.",
+        ["mobile", "fixed-line-or-mobile"],
         default=(NumberType.MOBILE, NumberType.FIXED_LINE_OR_MOBILE, NumberType.VOIP),
-        description="The kinds of numbers that are sent to. Absent: mobile, fixed-line-or-mobile, voip.",
-        examples=[["mobile", "fixed-line-or-mobile"]],
     )
-    cooldown: CooldownSection | None = Field(
+    cooldown: CooldownSection | None = setting(
+        "Nobody gets more than so many messages in such a time, over all campaigns of the ledger.",
+        {"messages": 2, "per": "7d"},
         default=None,
-        description="Nobody gets more than so many messages in such a time, over all campaigns of the ledger.",
-        examples=[{"messages": 2, "per": "7d"}],
     )
-    sample: PositiveShare | None = Field(
-        default=None,
-        description="Send to this share of the recipients only. The choice depends on the campaign's name and the key "
+    sample: PositiveShare | None = setting(
+        "Send to this share of the recipients only. The choice depends on the campaign's name and the key "
         "alone: it stays the same, and a larger share holds the smaller one.",
-        examples=["1%"],
+        "1%",
+        default=None,
     )
-    limit: Maximum | None = Field(
-        default=None, description="Send to the first so many recipients only, as --limit does.", examples=[100]
-    )
+    limit: Maximum | None = setting("Send to the first so many recipients only, as --limit does.", 100, default=None)
 
     @model_validator(mode="after")
     def _countries_agree(self) -> Self:

@@ -31,7 +31,7 @@ def time_zone(text: str) -> str:
     if text not in _usual_zones() and text not in _known_zones():
         meant = _similar_zone(text)
         remedy = f'did you mean "{meant}"?' if meant else 'write an area and a city, such as "Asia/Singapore"'
-        raise InvalidValue(f"{quoted(text)} is not a time zone", remedy)
+        raise InvalidValue.of(text, "a time zone", remedy)
     return text
 
 
@@ -73,7 +73,7 @@ def moment(text: str) -> datetime | timedelta:
     try:
         when = datetime.fromisoformat(text)
     except ValueError:
-        raise InvalidValue(f"{quoted(text)} is not a time", _WHEN) from None
+        raise InvalidValue.of(text, "a time", _WHEN) from None
     if not re.search(r"[0-9].*[T ].*[0-9]", text):
         raise InvalidValue(f"{text} has no time of day", f"write for example {when:%Y-%m-%d}T10:00:00+08:00")
     if when.tzinfo is None:
@@ -88,7 +88,7 @@ def duration(text: str) -> timedelta:
     """How long: `45s`, `30min`, `4h`, `2d`."""
     match = re.fullmatch(r"([0-9]{1,5})(s|min|h|d)", text)
     if not match:
-        raise InvalidValue(f"{quoted(text)} is not a length of time", "write for example 45s, 10min, 4h or 2d")
+        raise InvalidValue.of(text, "a length of time", "write for example 45s, 10min, 4h or 2d")
     return timedelta(**{_DURATION_UNITS[match[2]]: int(match[1])})
 
 
@@ -104,12 +104,10 @@ def minute_of_day(text: str) -> int:
     """`09:00` as minutes since midnight; `24:00` is 1440."""
     match = re.fullmatch(r"([0-9]{1,2}):([0-9]{2})", text)
     if not match:
-        raise InvalidValue(
-            f"{quoted(text)} is not a time of day", 'write hours and minutes, such as "09:00" or "20:30"'
-        )
+        raise InvalidValue.of(text, "a time of day", 'write hours and minutes, such as "09:00" or "20:30"')
     hours, minutes = int(match[1]), int(match[2])
     if minutes > 59 or hours * 60 + minutes > 24 * 60:
-        raise InvalidValue(f"{quoted(text)} is not a time of day", 'the day goes from "00:00" to "24:00"')
+        raise InvalidValue.of(text, "a time of day", 'the day goes from "00:00" to "24:00"')
     if len(match[1]) == 1:
         raise InvalidValue(f"{quoted(text)} is not how a time of day is written", f'write "0{text}"')
     return hours * 60 + minutes

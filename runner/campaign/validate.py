@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from runner.campaign.model import Campaign
 from runner.campaign.normalize import SourceMap, section_of
@@ -56,7 +55,11 @@ def validate(
         try:
             campaign = Campaign.model_validate(tree, context=folder)
         except ValidationError as refusal:
-            mistakes = [_mistake(error, source_map) for error in refusal.errors(include_url=False)]
+            errors = [
+                (error, tuple(part for part in error["loc"] if part not in FORM_TAGS))
+                for error in refusal.errors(include_url=False)
+            ]
+            mistakes = [mistake(error, path, source_map.location(path)) for error, path in errors]
         else:
             return campaign if is_understood else None, problems
         for wrong in mistakes:
@@ -68,11 +71,6 @@ def validate(
         for wrong in clear or sorted(mistakes, key=lambda wrong: wrong.path, reverse=True):
             is_understood &= _mend(tree, wrong)
     return None, problems
-
-
-def _mistake(error: ErrorDetails, source_map: SourceMap) -> Mistake:
-    path = tuple(part for part in error["loc"] if part not in FORM_TAGS)
-    return mistake(error, path, source_map.place(path))
 
 
 def _mend(tree: dict[str, Any], wrong: Mistake) -> bool:

@@ -27,6 +27,11 @@ class InvalidValue(ValueError):  # noqa: N818 - told to people as a Problem, nev
         self.key = key
         super().__init__(what)
 
+    @classmethod
+    def of(cls, text: str, noun: str, remedy: str) -> "InvalidValue":
+        """The text is not what the noun says, such as "a rate"."""
+        return cls(f"{quoted(text)} is not {noun}", remedy)
+
 
 NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 RUN_PATTERN: Final = r"^([A-Za-z0-9]|\{(date|week|month)\})([A-Za-z0-9._-]|\{(date|week|month)\})*$"
@@ -107,7 +112,7 @@ def sub_account(text: str) -> str:
     """An 8x8 sub-account id, as the provider's document limits it."""
     if not re.fullmatch(SUB_ACCOUNT_PATTERN, text):
         remedy = "write the 3 to 50 letters, digits and -._& that 8x8 Connect shows"
-        raise InvalidValue(f"{quoted(text)} is not a sub-account id", remedy)
+        raise InvalidValue.of(text, "a sub-account id", remedy)
     return text
 
 
@@ -127,7 +132,7 @@ def country(text: str) -> str:
         return text
     meant = _OFTEN_MEANT.get(text.upper(), text.upper())
     remedy = f"write {meant}" if meant in COUNTRIES else "write the two capital letters of ISO 3166, such as SG"
-    raise InvalidValue(f"{quoted(text)} is not a country code", remedy)
+    raise InvalidValue.of(text, "a country code", remedy)
 
 
 def source(text: str) -> str:
@@ -155,15 +160,13 @@ def rate(text: str) -> Rate:
     """`200/s`, `600/min` or `3600/h`: at most 20,000 a second."""
     match = re.fullmatch(r"\s*([0-9.,_]+)\s*(?:/|per\b)?\s*([a-z]*)\s*", text, re.IGNORECASE)
     if not match:
-        raise InvalidValue(f"{quoted(text)} is not a rate", "write 10/s, 600/min or 3600/h")
+        raise InvalidValue.of(text, "a rate", "write 10/s, 600/min or 3600/h")
     digits, written_unit = re.sub("[_,]", "", match[1]), match[2].lower().removesuffix("s") or match[2].lower()
     unit = _OTHER_UNITS.get(written_unit, written_unit)
     if not unit:
         raise InvalidValue(f"{quoted(text)} does not say per what", f"write {digits}/s, {digits}/min or {digits}/h")
     if unit not in _UNITS or not re.fullmatch("[0-9]{1,9}", digits):
-        raise InvalidValue(
-            f"{quoted(text)} is not a rate", "write a whole number per s, min or h, such as 10/s or 30/min"
-        )
+        raise InvalidValue.of(text, "a rate", "write a whole number per s, min or h, such as 10/s or 30/min")
     if not int(digits):
         raise InvalidValue("at this rate nothing is ever sent", "write at least 1/h")
     result = Rate(int(digits), _UNITS[unit])
@@ -177,9 +180,7 @@ def rate(text: str) -> Rate:
 def cost(text: str) -> tuple[Decimal, str]:
     """`500 USD`: an amount, and the ISO 4217 code of its currency."""
     if not re.fullmatch(COST_PATTERN, text):
-        raise InvalidValue(
-            f"{quoted(text)} is not an amount of money", "write it plainly, such as 500 USD or 99.50 EUR"
-        )
+        raise InvalidValue.of(text, "an amount of money", "write it plainly, such as 500 USD or 99.50 EUR")
     amount, currency = text.split()
     return Decimal(amount), currency
 
@@ -187,8 +188,9 @@ def cost(text: str) -> tuple[Decimal, str]:
 def account_id(text: str) -> str:
     """The id of an 8x8 account: a UUID."""
     if not re.fullmatch(UUID_PATTERN, text):
-        what = f"{quoted(text)} is not an account id"
-        raise InvalidValue(what, "write the UUID that 8x8 Connect shows; the sub-account's name is subAccountId")
+        raise InvalidValue.of(
+            text, "an account id", "write the UUID that 8x8 Connect shows; the sub-account's name is subAccountId"
+        )
     return str(uuid.UUID(text))
 
 
@@ -198,9 +200,7 @@ def text_encoding(text: str) -> str:
         name = codecs.lookup(text).name
         b"a".decode(name)
     except (LookupError, ValueError):
-        raise InvalidValue(
-            f"{quoted(text)} is not an encoding", "write for example utf-8, windows-1252 or utf-16"
-        ) from None
+        raise InvalidValue.of(text, "an encoding", "write for example utf-8, windows-1252 or utf-16") from None
     return name
 
 
@@ -216,7 +216,7 @@ def share(text: str) -> float:
     """A share in per cent, `20%`, as a number from 0 to 1."""
     match = re.fullmatch(SHARE_PATTERN, text)
     if not match or float(match[1]) > 100:
-        raise InvalidValue(f"{quoted(text)} is not a share", "write 0% to 100%, such as 20%")
+        raise InvalidValue.of(text, "a share", "write 0% to 100%, such as 20%")
     return float(match[1]) / 100
 
 
@@ -228,9 +228,7 @@ def web_address(text: str) -> str:
     except ValueError:
         usable = False
     if not usable or not re.fullmatch(r"[!-~]+", text):
-        raise InvalidValue(
-            f"{quoted(text)} is not a web address", "write it whole, such as https://example.com/receipts"
-        )
+        raise InvalidValue.of(text, "a web address", "write it whole, such as https://example.com/receipts")
     return text
 
 
@@ -247,9 +245,7 @@ def ip_address(text: str) -> str:
     try:
         ipaddress.ip_address(text.replace("%", " "))
     except ValueError:
-        raise InvalidValue(
-            f"{quoted(text)} is not an IP address", "write one such as 203.0.113.7 or 2001:db8::7"
-        ) from None
+        raise InvalidValue.of(text, "an IP address", "write one such as 203.0.113.7 or 2001:db8::7") from None
     return text
 
 

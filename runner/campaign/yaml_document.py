@@ -84,7 +84,8 @@ _SCALARS: Final = {
     "bool": YamlKind.BOOLEAN,
     "null": YamlKind.EMPTY,
 }
-_TRUE: Final = {"yes", "true", "on"}
+# Words that YAML reads as true; others that are no text are false.
+TRUE: Final = {"yes", "true", "on"}
 _WHOLE_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _THOUSANDS: Final = re.compile(r"[0-9]{3}")
 _HALF_CHARACTER: Final = re.compile("[\ud800-\udfff\0]")
@@ -93,28 +94,21 @@ _HALF_CHARACTER: Final = re.compile("[\ud800-\udfff\0]")
 def parse(content: bytes, file: str) -> YamlDocument:
     """The document in the bytes of a file; `file` is its name in problems."""
     document = YamlDocument(file)
+    start = Position(file, 1, 1)
     if len(content) > MAX_BYTES:
-        document.problems.append(
-            Problem(
-                "larger than 1 MB, so this is not a campaign file",
-                "is it the recipient file?",
-                where=Position(file, 1, 1),
-            )
-        )
+        what = "larger than 1 MB, so this is not a campaign file"
+        document.problems.append(Problem(what, "is it the recipient file?", where=start))
         return document
     try:
-        text = content.decode("utf-8-sig")
+        _read_text(content.decode("utf-8-sig"), document, start)
     except UnicodeDecodeError as error:
         document.problems.append(yaml_errors.not_utf8(content, error, file))
-        return document
-    try:
-        _read_text(text, document)
     except _Refused as refused:
         document.problems.append(refused.problem)
     return document
 
 
-def _read_text(text: str, document: YamlDocument) -> None:
+def _read_text(text: str, document: YamlDocument, start: Position) -> None:
     if problem := yaml_errors.unprintable(text, document.file):
         raise _Refused(problem)
     loader = _Loader(text, document.file)
@@ -125,25 +119,16 @@ def _read_text(text: str, document: YamlDocument) -> None:
         mark = loader.get_mark()
         raise _Refused(yaml_errors.problem(error, text, document.file, (mark.line, mark.column))) from error
     if root is None:
-        raise _Refused(
-            Problem(
-                "the file is empty",
-                "write at least name, subAccountId, recipients, template and rate",
-                where=loader.start,
-            )
-        )
+        remedy = "write at least name, subAccountId, recipients, template and rate"
+        raise _Refused(Problem("the file is empty", remedy, where=start))
     if following is not None:
-        document.problems.append(
-            Problem(
-                "a second YAML document starts here",
-                "write one campaign per file, without ---",
-                where=loader.at(following),
-            )
-        )
+        what, where = "a second YAML document starts here", loader.position(following)
+        document.problems.append(Problem(what, "write one campaign per file, without ---", where=where))
     if not isinstance(root, yaml.MappingNode):
-        raise _Refused(Problem("the file holds no keys", 'write lines such as "name: welcome"', where=loader.at(root)))
+        remedy = 'write lines such as "name: welcome"'
+        raise _Refused(Problem("the file holds no keys", remedy, where=loader.position(root)))
     document.tree = _TreeBuilder(document, text).mapping(root, ())
-    document.locations[()] = Location(loader.start, loader.start, YamlKind.MAPPING)
+    document.locations[()] = Location(start, start, YamlKind.MAPPING)
 
 
 class _Loader(yaml.SafeLoader):
@@ -151,16 +136,16 @@ class _Loader(yaml.SafeLoader):
 
     def __init__(self, text: str, file: str) -> None:
         super().__init__(text)
-        self.start = Position(file, 1, 1)
+        self._file = file
         self._nodes = self._depth = 0
 
-    def at(self, node: yaml.Node | yaml.Event) -> Position:
-        return _position(self.start.file, node)
+    def position(self, node: yaml.Node | yaml.Event) -> Position:
+        return _position(self._file, node)
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         self._nodes += 1
         self._depth += 1
-        where = self.at(self.peek_event())  # type: ignore[no-untyped-call]
+        where = self.position(self.peek_event())  # type: ignore[no-untyped-call]
         if self._nodes > MAX_NODES:
             raise _Refused(Problem(f"more than {MAX_NODES:,} values, so this is not a campaign file", where=where))
         if self._depth > MAX_DEPTH:
@@ -182,13 +167,16 @@ class _TreeBuilder:
     def value(self, node: yaml.Node, path: KeyPath, key: Position) -> object:
         kind = self.kind(node)
         where = self.position(node)
-        is_block = isinstance(node, yaml.CollectionNode) and not node.flow_style
-        text = node.value if isinstance(node, yaml.ScalarNode) else "" if is_block else self.source(node)
+        if isinstance(node, yaml.ScalarNode):
+            text = node.value
+        else:
+            is_block = isinstance(node, yaml.CollectionNode) and not node.flow_style
+            text = "" if is_block else self.text[node.start_mark.index : node.end_mark.index]
         self.document.locations[path] = Location(key, where, kind or YamlKind.TEXT, text)
         if kind is None:
             tag = node.tag.replace(_TAG_PREFIX, "!!")
-            return self.refuse(path, where, f"the tag {quoted(tag)} is not supported", "write the plain value, or put "
-                               "text that starts with ! in quotes")  # fmt: skip
+            remedy = "write the plain value, or put text that starts with ! in quotes"
+            return self.refuse(path, where, f"the tag {quoted(tag)} is not supported", remedy)
         if isinstance(node, yaml.ScalarNode):
             return self.scalar(text, kind, path, where)
         if id(node) in self.open:
@@ -210,12 +198,12 @@ class _TreeBuilder:
     def scalar(self, text: str, kind: YamlKind, path: KeyPath, where: Position) -> object:
         self.count(where)
         if _HALF_CHARACTER.search(text):
-            return self.refuse(path, where, "holds an escape such as \\ud83d that is only half a character",
-                               "write the character itself")  # fmt: skip
+            what = "holds an escape such as \\ud83d that is only half a character"
+            return self.refuse(path, where, what, "write the character itself")
         if kind is YamlKind.TEXT:
             return text
         if kind is YamlKind.BOOLEAN:
-            return text.lower() in _TRUE
+            return text.lower() in TRUE
         if kind is YamlKind.NUMBER and _WHOLE_NUMBER.fullmatch(text):
             return int(text)
         return UNUSABLE
@@ -241,8 +229,8 @@ class _TreeBuilder:
 
     def key(self, node: yaml.Node, path: KeyPath, where: Position) -> str | None:
         if not isinstance(node, yaml.ScalarNode):
-            self.refuse(path, where, "YAML reads what starts with { or [ as keys and lists",
-                        "put the text in quotes")  # fmt: skip
+            what = "YAML reads what starts with { or [ as keys and lists"
+            self.refuse(path, where, what, "put the text in quotes")
             return None
         text: str = node.value
         if node.tag == f"{_TAG_PREFIX}merge":
@@ -260,11 +248,8 @@ class _TreeBuilder:
         """Every scalar and collection as often as aliases repeat it."""
         self.visited += 1
         if self.visited > MAX_NODES:
-            raise _Refused(Problem(f"aliases blow the file up to more than {MAX_NODES:,} values",
-                                   "write the values out", where=where))  # fmt: skip
-
-    def source(self, node: yaml.Node) -> str:
-        return self.text[node.start_mark.index : node.end_mark.index]
+            what = f"aliases blow the file up to more than {MAX_NODES:,} values"
+            raise _Refused(Problem(what, "write the values out", where=where))
 
     def complain(self, path: KeyPath, where: Position, what: str, remedy: str) -> None:
         self.document.problems.append(Problem(what, remedy, shown_path(path), where))

@@ -7,6 +7,7 @@ import yaml
 from runner.errors import Position, Problem
 from runner.text import quoted
 
+# What is wrong, and the remedy.
 _Words = tuple[str, str]
 
 _QUOTES: Final = "put the whole text in quotes"
@@ -24,6 +25,8 @@ _BY_CONTEXT: Final[dict[str, _Words]] = {
     "while scanning a quoted scalar": _UNCLOSED,
     "while parsing a flow sequence": _BRACKET,
     "while parsing a flow mapping": _BRACE,
+    "while scanning a double-quoted scalar": ("a backslash in double quotes starts an escape that YAML does not know",
+                                              "write \\\\ for a backslash and / in paths, or use single quotes"),
     "while scanning a simple key": ("a key without a colon", 'write "key: value"'),
     "while scanning an alias": ("text that starts with * is an alias for YAML", _QUOTES),
     "while scanning an anchor": ("text that starts with & is an anchor for YAML", _QUOTES),
@@ -61,7 +64,7 @@ def problem(error: Exception, text: str, file: str, reached: tuple[int, int]) ->
         tab = _position(file, line, source.index("\t"))
         return Problem("a tab indents this line, which YAML forbids", "indent with spaces", where=tab)
     begun = error.context_mark
-    if begun and (words := _by_context(error)):
+    if begun and (words := _BY_CONTEXT.get(error.context or "")):
         return Problem(*words, where=_position(file, begun.line, begun.column))
     return Problem(*_by_problem(error, source, column), where=_position(file, line, column))
 
@@ -87,15 +90,6 @@ def not_utf8(content: bytes, error: UnicodeDecodeError, file: str) -> Problem:
     byte = f"0x{content[error.start]:02X}"
     return Problem(f"the file is not in UTF-8: byte {byte}", "save it as UTF-8",
                    where=_position(file, before.count(b"\n"), column))  # fmt: skip
-
-
-def _by_context(error: yaml.MarkedYAMLError) -> _Words | None:
-    if error.context == "while scanning a double-quoted scalar":
-        return (
-            "a backslash in double quotes starts an escape that YAML does not know",
-            "write \\\\ for a backslash and / in paths, or use single quotes",
-        )
-    return _BY_CONTEXT.get(error.context or "")
 
 
 def _by_problem(error: yaml.MarkedYAMLError, source: str, column: int) -> _Words:

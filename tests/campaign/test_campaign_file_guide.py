@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from docs.campaign_file import INTRODUCTION, as_yaml, example, guide_text, paths
 from runner.campaign import read
-from runner.campaign.guide import INTRODUCTION, as_yaml, example, guide_text, paths
 from runner.campaign.normalize import SECTIONS
 from runner.campaign.yaml_document import KeyPath, parse, shown_path
 
@@ -52,7 +52,7 @@ def files_in(value: object) -> Iterator[str]:
 
 def test_the_file_is_current() -> None:
     kept = ROOT / "docs" / "campaign-file.md"
-    assert guide_text() == kept.read_text(encoding="utf-8"), "python -m runner.campaign.guide > docs/campaign-file.md"
+    assert guide_text() == kept.read_text(encoding="utf-8"), "python -m docs.campaign_file > docs/campaign-file.md"
 
 
 def test_every_key_of_the_model_is_in_it() -> None:

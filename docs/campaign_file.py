@@ -1,6 +1,6 @@
 """The guide to the campaign file, `docs/campaign-file.md`, made from the model so that it cannot lag behind it.
 
-    python -m runner.campaign.guide > docs/campaign-file.md
+    python -m docs.campaign_file > docs/campaign-file.md
 
 Nothing is said here of a single key: description, example, default and what it may hold are the model's.
 """
@@ -24,7 +24,7 @@ from runner.text import listed
 INTRODUCTION: Final = """\
 # The campaign file
 
-<!-- Made by `python -m runner.campaign.guide` from the model in runner/campaign: change the words there. -->
+<!-- Made by `python -m docs.campaign_file` from the model in runner/campaign: change the words there. -->
 
 A campaign is a YAML file. The smallest one:
 
