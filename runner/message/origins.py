@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from runner.message.gsm import outside_gsm7
+from runner.message.characters import outside_gsm7
 from runner.message.links import Begun, begun_links
 
 COMPUTED = "an expression of the template"

@@ -8,7 +8,7 @@ pair of UCS-2) is never cut, so a segment can end one unit short.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from runner.message.gsm import EXTENSION, has_extended, is_gsm7, outside_gsm7
+from runner.message.characters import EXTENSION, has_extended, is_gsm7, outside_gsm7
 from runner.models import Encoding
 
 MAX_SEGMENTS = 10

@@ -2,32 +2,18 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from difflib import get_close_matches
 
-from jinja2 import Template as Compiled
+from jinja2 import Template as JinjaTemplate
 from jinja2 import TemplateSyntaxError, nodes
-from jinja2.meta import find_undeclared_variables
 
 from runner.errors import InputError, Position, Problem
 from runner.message.environment import MAX_LENGTH, EmptyField, EmptyFieldError, environment
-from runner.message.filters import UNKNOWN, USAGE, PhoneFormat, misuse
+from runner.message.filters import PhoneFormat
 from runner.message.origins import Literal, Origins
-from runner.message.syntax import Word, explain, position, words
-from runner.message.unsendable import UNSENDABLE, named
+from runner.message.template_lint import Linter, Variables, explain
 
-_ONE_BRACE = re.compile(r"\{\s*(\w+)\s*\}")
 _NEWLINES = re.compile(r"\r\n?")
 _REASON_SHOWN = 300
-_ELSEWHERE: dict[type[nodes.Stmt], str] = {
-    nodes.Include: "include",
-    nodes.Import: "import",
-    nodes.FromImport: "from",
-    nodes.Extends: "extends",
-}
-
-
-Variables = list[tuple[str, Position]]
-"""The names that have to come from the row, each with the place of its first use, in the template's order."""
 
 
 class TooLongError(Exception):
@@ -46,7 +32,7 @@ class Template:
 
     def __init__(
         self,
-        compiled: Compiled,
+        compiled: JinjaTemplate,
         file: str,
         variables: Variables,
         origins: Origins,
@@ -128,16 +114,15 @@ def compile_template(
     source = _NEWLINES.sub("\n", source.removeprefix("\ufeff"))
     if not source.strip():
         raise InputError([Problem("the template is empty", "write the text to send", where=Position(file, 1, 1))])
-    made = environment(phone)
+    jinja = environment(phone)
     try:
-        tree = made.parse(source)
-        names = list(words(made, source))
-        problems = [*_unsendable(source, file), *_forgotten(tree, source, file), *_misuses(tree, names, file)]
-        _make_known(tree)
-        variables = _variables(tree, names, file)
+        tree = jinja.parse(source)
+        linter = Linter(tree, source, file)
+        problems = linter.problems()
+        variables = linter.variables()
         if problems := [*problems, *unknown_fields(variables)]:
             raise InputError(problems)
-        compiled = made.from_string(source)
+        compiled = jinja.from_string(source)
     except TemplateSyntaxError as error:
         raise InputError([explain(error, source, file)]) from error
     return Template(compiled, file, variables, Origins(_literals(tree)), _plain(tree, variables), source, phone)
@@ -175,81 +160,3 @@ def _literals(tree: nodes.Template) -> Iterator[Literal]:
     for constant in tree.find_all(nodes.Const):
         if isinstance(constant.value, str):
             yield Literal(constant.value, constant.lineno, certain=id(constant) in top)
-
-
-def _unsendable(source: str, file: str) -> Iterator[Problem]:
-    for match in UNSENDABLE.finditer(source):
-        where = position(source, match.start(), file)
-        yield Problem(f"there is {named(match.group())}, which cannot be sent", "delete it", where=where)
-
-
-def _forgotten(tree: nodes.Template, source: str, file: str) -> Iterator[Problem]:
-    """`Hi {first_name}`: the one slip that is valid, and would go out to everybody as it stands."""
-    for data in tree.find_all(nodes.TemplateData):
-        for match in _ONE_BRACE.finditer(data.data):
-            where = position(source, max(source.find(match.group()), 0), file)
-            remedy = f'write {{{{ {match[1]} }}}}, or {{{{ "{match.group()}" }}}} if the braces are meant'
-            yield Problem(f'"{match.group()}" would be sent just like that', remedy, where=where)
-
-
-def _misuses(tree: nodes.Template, names: list[Word], file: str) -> Iterator[Problem]:
-    """What Jinja would refuse only at the first row, or not at all."""
-    made = environment()
-    for node in [*tree.find_all(nodes.Filter), *tree.find_all(nodes.Test)]:
-        kind, known = ("filter", made.filters) if isinstance(node, nodes.Filter) else ("test", made.tests)
-        if node.name not in known:
-            close = get_close_matches(node.name, known, n=1)
-            remedy = f'did you mean "{close[0]}"?' if close else f"{kind}s are {', '.join(sorted(known))}"
-            before = ("|",) if kind == "filter" else ("is", "not")
-            where = _find(names, node.name, node.lineno, file, before)
-            yield Problem(f'there is no {kind} "{node.name}"', remedy, where=where)
-        elif isinstance(node, nodes.Filter) and node.name in USAGE and (wrong := _wrong_arguments(node)):
-            where = _find(names, node.name, node.lineno, file, ("|",))
-            yield Problem(f"{node.name}: {wrong[0]}", wrong[1], where=where)
-    for statement_kind, word in _ELSEWHERE.items():
-        for statement in tree.find_all(statement_kind):
-            where = _find(names, word, statement.lineno, file, ("{%", "{%-", "{%+"))
-            yield Problem(f"{word} reads another file", "write the whole text into this one", where=where)
-    for choice in tree.find_all(nodes.CondExpr):
-        if choice.expr2 is None:
-            where = _find(names, "if", choice.lineno, file, ())
-            yield Problem('this "if" says nothing for the other case', 'write else "" after it', where=where)
-
-
-def _make_known(tree: nodes.Template) -> None:
-    """Looking for variables stops at a filter or test that there isn't, and `_misuses` has told of it."""
-    made = environment()
-    for node in tree.find_all((nodes.Filter, nodes.Test)):
-        known, other = (made.filters, "string") if isinstance(node, nodes.Filter) else (made.tests, "defined")
-        node.name = node.name if node.name in known else other
-
-
-def _wrong_arguments(node: nodes.Filter) -> tuple[str, str] | None:
-    if node.dyn_args or node.dyn_kwargs:
-        return None
-    args = [_constant(argument) for argument in node.args]
-    named_args = {str(pair.key): _constant(pair.value) for pair in node.kwargs}
-    return misuse(node.name, environment().filters[node.name], args, named_args)
-
-
-def _constant(node: nodes.Expr) -> object:
-    return node.value if isinstance(node, nodes.Const) else UNKNOWN
-
-
-def _variables(tree: nodes.Template, names: list[Word], file: str) -> Variables:
-    undeclared = find_undeclared_variables(tree)
-    first: dict[str, Position] = {}
-    for node in tree.find_all(nodes.Name):
-        if node.name in undeclared and node.ctx == "load":
-            where = _find(names, node.name, node.lineno, file, ())
-            first[node.name] = min(where, first.get(node.name, where))
-    return sorted(first.items(), key=lambda item: item[1])
-
-
-def _find(names: list[Word], name: str, line: int, file: str, before: tuple[str, ...]) -> Position:
-    """Where `name` stands on `line`; `before` is what comes before it, or else anything but a dot or a bar."""
-    for word in names:
-        fits = word.before in before if before else word.before not in (".", "|")
-        if (word.text, word.line) == (name, line) and fits:
-            return Position(file, line, word.column)
-    return Position(file, line, 1)

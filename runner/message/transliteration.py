@@ -8,9 +8,8 @@ import re
 import unicodedata
 from collections.abc import Mapping
 
-from runner.message.gsm import BASIC, EXTENSION, is_gsm7
+from runner.message.characters import BASIC, EXTENSION, is_gsm7, shown
 from runner.message.links import link_spans
-from runner.message.unsendable import shown
 
 _SHOWN = 5
 

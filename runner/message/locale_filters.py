@@ -9,9 +9,9 @@ from decimal import ROUND_HALF_UP, Decimal
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
-from runner.message.given import FilterError, quoted, text_of
-from runner.message.gsm import is_gsm7
-from runner.message.likeness import in_gsm7
+from runner.message.characters import is_gsm7
+from runner.message.filters import FilterError, quoted, text_of
+from runner.message.transliteration import in_gsm7
 
 if TYPE_CHECKING:
     from babel import Locale
