@@ -1,12 +1,12 @@
 """The section `message` of a campaign: what is sent, and how.
 
-A key marked SENT goes to the provider with every message: `provider_options` and the fingerprint's options follow from
-the mark.
+A key marked SENT goes to the provider with every message: the request's options, the fingerprint and the words for a
+changed option follow from the mark.
 """
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Final, Self
 
 from pydantic import StrictBool, model_validator
 
@@ -91,10 +91,6 @@ class MessageSection(Section):
         "The IP address sent along as the client's.", "203.0.113.7", default=None
     )
 
-    def provider_options(self) -> Mapping[str, Any]:
-        """The options that go to the provider, by attribute name. None means that the option is not sent."""
-        return {name: getattr(self, name) for name, key in type(self).model_fields.items() if SENT in key.metadata}
-
     @model_validator(mode="after")
     def _has_one_text(self) -> Self:
         if self.template is not None and self.text is not None:
@@ -115,3 +111,9 @@ class MessageSection(Section):
         if is_before_start:
             raise InvalidValue("is not after scheduled", "write a later time, or leave it out", key="expiry")
         return self
+
+
+# The keys that go to the provider, by attribute: `dlr_callback_url` is `dlrCallbackUrl` in the file.
+SENT_KEYS: Final[Mapping[str, str]] = {
+    name: field.alias or name for name, field in MessageSection.model_fields.items() if SENT in field.metadata
+}

@@ -6,7 +6,7 @@ The sections `recipients` and `message` have their own modules.
 """
 
 from datetime import datetime, time, timedelta
-from typing import Annotated, Final, Self
+from typing import Annotated, Any, Final, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import StrictBool, model_validator
@@ -37,7 +37,7 @@ from runner.campaign.field_types import (
     pattern,
     setting,
 )
-from runner.campaign.message_section import MessageSection
+from runner.campaign.message_section import SENT_KEYS, MessageSection
 from runner.campaign.recipients_section import RecipientsSection
 from runner.campaign.values import InvalidValue
 from runner.models import FuseLimits, Limits, Outside, Rate, Window
@@ -145,6 +145,12 @@ class WindowSection(Section):
         default=Outside.WAIT,
     )
 
+    def in_words(self, campaign_zone: str) -> str:
+        """The sending hours as one text, which fingerprints hold: `09:00 to 20:00, mon tue, recipient, wait`."""
+        opens, closes = (f"{minutes // 60:02}:{minutes % 60:02}" for minutes in (self.opens, self.closes))
+        days = " ".join(day for day in Day if day in self.days)
+        return f"{opens} to {closes}, {days}, {self.zone or campaign_zone}, {self.outside}"
+
     def hours(self, campaign_zone: str) -> Window:
         """The window with its zone filled in; None there means each recipient's own."""
         zone = None if self.zone == times.RECIPIENT_ZONE else self.zone or campaign_zone
@@ -251,6 +257,10 @@ class Campaign(Section):
     def callback_url(self) -> str | None:
         """Where receipts are posted to; None: to the account's own webhook, if it has one."""
         return self.message.dlr_callback_url or (self.receipts.url if self.receipts else None)
+
+    def provider_options(self) -> dict[str, Any]:
+        """What goes to the provider with every message, by attribute of the section `message`. None: not sent."""
+        return {name: getattr(self.message, name) for name in SENT_KEYS} | {"dlr_callback_url": self.callback_url}
 
     @property
     def awaits_receipts(self) -> bool:
