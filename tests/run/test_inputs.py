@@ -35,7 +35,7 @@ def test_a_missing_list_is_named_with_all_that_is_wrong(tmp_path: Path, monkeypa
     file = write_folder(Path(), campaign=CAMPAIGN.replace("key: id", "key: idd"))
     with pytest.raises(InputError) as error:
         inputs_of(file)
-    remedy = f"correct {SUPPRESS_VARIABLE}; several paths are parted by {os.pathsep}"
+    remedy = f"correct {SUPPRESS_VARIABLE}; separate several paths with {os.pathsep}"
     assert [
         f'{SUPPRESS_VARIABLE} names " out.txt", which is not a file; {remedy}',
         f'{SUPPRESS_VARIABLE} names "folder", which is not a file; {remedy}',
