@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final, Union, get_args, get_origin, get_type_
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from runner.campaign.field_types import Text, WholeNumber
+from runner.campaign.field_types import TextRule, WholeNumberRule
 from runner.campaign.normalize import SECTIONS, SHORTHANDS
 from runner.campaign.yaml_document import KeyPath, shown_path
 from runner.text import listed
@@ -156,7 +156,7 @@ def _accepted(kind: Any) -> tuple[str, str]:  # noqa: ANN401 - a type as it is a
     if get_origin(kind) is Annotated:
         kind, *rules = get_args(kind)
     for rule in rules:
-        if isinstance(rule, Text | WholeNumber):
+        if isinstance(rule, TextRule | WholeNumberRule):
             return rule.one, rule.several
     if get_origin(kind) in (Union, UnionType):
         forms = [_accepted(form) for form in get_args(kind) if form is not NoneType]

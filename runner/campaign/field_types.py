@@ -75,7 +75,7 @@ class NumberType(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Format(StrEnum):
+class ReportFormat(StrEnum):
     """What the results can be written as."""
 
     PARQUET = "parquet"
@@ -96,7 +96,7 @@ class Day(StrEnum):
 
 
 @dataclass(frozen=True, eq=False)  # typing hashes annotations, and a mapping has no hash
-class Text:
+class TextRule:
     """The rule of a value that is written as text.
 
     `parse` turns the text into a value or raises InvalidValue. Instances of `made` pass as they are, so that code can
@@ -127,7 +127,7 @@ class Text:
 
 
 @dataclass(frozen=True)
-class WholeNumber:
+class WholeNumberRule:
     """The rule of a whole number. `wrong` and `remedy` are the words for one out of range; `{}` is the number."""
 
     wrong: str
@@ -153,21 +153,21 @@ class WholeNumber:
         return number
 
 
-def pattern(parse: Callable[[str], object], regex: str, one: str, *made: type) -> Text:
+def pattern(parse: Callable[[str], object], regex: str, one: str, *made: type) -> TextRule:
     """A text of one form."""
-    return Text(parse, {"pattern": regex}, one, made=made)
+    return TextRule(parse, {"pattern": regex}, one, made=made)
 
 
-def free_text(parse: Callable[[str], object]) -> Text:
+def free_text(parse: Callable[[str], object]) -> TextRule:
     """A text of any form that isn't empty."""
-    return Text(parse, _NOT_EMPTY_TEXT)
+    return TextRule(parse, _NOT_EMPTY_TEXT)
 
 
-def choice(kind: type[StrEnum]) -> Text:
+def choice(kind: type[StrEnum]) -> TextRule:
     """One of a few words."""
     words = [f"`{word}`" for word in kind]
     schema = {"enum": list(kind)}
-    return Text(lambda text: kind(values.one_of(text, kind)), schema, listed(words), ", ".join(words), (kind,))
+    return TextRule(lambda text: kind(values.one_of(text, kind)), schema, listed(words), ", ".join(words), (kind,))
 
 
 _NOT_EMPTY_TEXT = {"minLength": 1}
@@ -195,19 +195,19 @@ _TIME_OF_DAY = "a time of day in quotes"
 _DATE_TIME = ({"format": "date-time"}, "a moment with its offset from UTC")
 
 
-def _or_moment(parse: Callable[[str], object], regex: str, one: str, other: type) -> Text:
+def _or_moment(parse: Callable[[str], object], regex: str, one: str, other: type) -> TextRule:
     schema, moment = _DATE_TIME
-    return Text(parse, {"anyOf": [{"pattern": regex}, schema]}, f"{one} or {moment}", made=(datetime, other))
+    return TextRule(parse, {"anyOf": [{"pattern": regex}, schema]}, f"{one} or {moment}", made=(datetime, other))
 
 
-FilePath = Annotated[Path, Text(values.file_name, _NOT_EMPTY_TEXT, "a path", "paths", (Path,))]
-Column = Annotated[str, Text(values.column, _NOT_EMPTY_TEXT, "the name of a column", "names of columns")]
+FilePath = Annotated[Path, TextRule(values.file_name, _NOT_EMPTY_TEXT, "a path", "paths", (Path,))]
+Column = Annotated[str, TextRule(values.column, _NOT_EMPTY_TEXT, "the name of a column", "names of columns")]
 CountryCode = Annotated[
-    str, Text(values.country, {"enum": sorted(COUNTRIES)}, "a two-letter country code", "two-letter country codes")
+    str, TextRule(values.country, {"enum": sorted(COUNTRIES)}, "a two-letter country code", "two-letter country codes")
 ]
 WebAddress = Annotated[str, pattern(values.web_address, "^https?://", "a web address")]
 _IP_FORMATS = {"anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}
-IpAddress = Annotated[str, Text(values.ip_address, _IP_FORMATS, "an IPv4 address or an IPv6 address")]
+IpAddress = Annotated[str, TextRule(values.ip_address, _IP_FORMATS, "an IPv4 address or an IPv6 address")]
 Duration = Annotated[timedelta, pattern(times.duration, *_DURATION, timedelta)]
 PositiveDuration = Annotated[timedelta, pattern(times.positive_duration, *_DURATION, timedelta)]
 Moment = Annotated[datetime | timedelta, _or_moment(times.moment, *_DURATION, timedelta)]
@@ -221,7 +221,7 @@ Cost = Annotated[
     pattern(values.cost, values.COST_PATTERN, "an amount and the three letters of its currency", tuple),
 ]
 _CUT_OFF = f"write 1 to {MAX_SEGMENTS}: the provider cuts off what is longer"
-Segments = Annotated[int, WholeNumber("{} segments", _CUT_OFF, maximum=MAX_SEGMENTS)]
-Maximum = Annotated[int, WholeNumber("{} leaves nobody to send to")]
-Count = Annotated[int, WholeNumber("{} would stop every run at once")]
-Port = Annotated[int, WholeNumber("{} is not a port", "write 1 to 65535", maximum=65535)]
+Segments = Annotated[int, WholeNumberRule("{} segments", _CUT_OFF, maximum=MAX_SEGMENTS)]
+Maximum = Annotated[int, WholeNumberRule("{} leaves nobody to send to")]
+Count = Annotated[int, WholeNumberRule("{} would stop every run at once")]
+Port = Annotated[int, WholeNumberRule("{} is not a port", "write 1 to 65535", maximum=65535)]

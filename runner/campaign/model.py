@@ -24,11 +24,11 @@ from runner.campaign.field_types import (
     Deadline,
     Duration,
     FilePath,
-    Format,
     Maximum,
     OpeningTime,
     Port,
     Region,
+    ReportFormat,
     Section,
     Share,
     WebAddress,
@@ -110,7 +110,7 @@ class ReportSection(Section):
     columns: Annotated[tuple[Column, ...], UNIQUE] = setting(
         "Columns carried from the recipient file into the results.", ["segment", "city"], default=()
     )
-    formats: Annotated[tuple[Annotated[Format, choice(Format)], ...], UNIQUE] = setting(
+    formats: Annotated[tuple[Annotated[ReportFormat, choice(ReportFormat)], ...], UNIQUE] = setting(
         "What the results are written as beside parquet and csv, which always are: xlsx.", ["xlsx"], default=()
     )
     mask: StrictBool = setting(

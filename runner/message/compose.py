@@ -93,14 +93,17 @@ class Composer:
         except RenderError as error:
             return Exclusion(ExclusionReason.TEMPLATE_ERROR, str(error))
         text = rendered.strip()
+        simple = None
         if self._is_simple and is_one_septet_each(text):
             segments = segments_of_units(len(text), Encoding.GSM7)
             if segments <= self._max_segments:
                 simple = Text(text, Encoding.GSM7, segments)
-                return self._with_links(simple, text, _fields(values, columns)) if may_hold_link(text) else simple
-        if "\r" in text:
-            text = text.replace("\r\n", "\n").replace("\r", "\n")
-        return self._judge(text, _fields(values, columns))
+                if not may_hold_link(text):
+                    return simple
+        used = {column: values[name] for name, column in columns.items()}
+        if simple is not None:
+            return self._with_links(simple, text, used)
+        return self._judge(text.replace("\r\n", "\n").replace("\r", "\n"), used)
 
     def _judge(self, text: str, columns: Mapping[str, str]) -> Text | Exclusion:
         if not text:
@@ -132,11 +135,6 @@ class Composer:
         if text.saved and not self._smart and text.segments - text.saved <= self._max_segments:
             return f"{words}; message.smartEncoding: true would make it {text.segments - text.saved}"
         return words
-
-
-def _fields(values: Mapping[str, str], columns: Mapping[str, str]) -> dict[str, str]:
-    """The columns that the template uses, with what they hold."""
-    return {column: values[name] for name, column in columns.items()}
 
 
 def field_names(header: Sequence[str]) -> dict[str, str]:

@@ -13,9 +13,9 @@ from runner.models import Encoding, Exclusion, ExclusionReason, Remark, RemarkKi
 _SHOWN = 5
 _GSM7 = frozenset(BASIC + EXTENSION)
 
+# What is said of a text in another script: it is UCS-2 on purpose, and its letters would be a remark each.
 _MANY = 10
 ANOTHER_SCRIPT = f"more than {_MANY} different characters"
-"""What is said of a text in another script: it is UCS-2 on purpose, and its letters would be a remark each."""
 
 
 def encode(

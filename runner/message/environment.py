@@ -129,28 +129,23 @@ def _refuse_empty(*values: object) -> None:
             str(value)
 
 
-def _guarded(filtered: Callable[..., object]) -> Callable[..., object]:
-    """The filter, refusing an empty field: some of Jinja's take it for an empty list, and others say TypeError."""
+def _guarded(filtered: Callable[..., object], *, in_any_place: bool = False) -> Callable[..., object]:
+    """The filter, refusing an empty field: some of Jinja's take it for an empty list, and others say TypeError.
+
+    Of our own filters an empty field is refused in any place: a currency's code can come from a column too.
+    """
     # Some filters are handed the context or the environment first. `wraps` copies the mark by which Jinja knows.
     place = 1 if hasattr(filtered, "jinja_pass_arg") else 0
 
     @wraps(filtered)
     def guarded(*args: object, **kwargs: object) -> object:
-        _refuse_empty(args[place])
+        if in_any_place:
+            _refuse_empty(*args, *kwargs.values())
+        else:
+            _refuse_empty(args[place])
         return filtered(*args, **kwargs)
 
     return guarded
-
-
-def _strict(filtered: Callable[..., object]) -> Callable[..., object]:
-    """A filter of our own, refusing an empty field in any place: a currency's code can come from a column too."""
-
-    @wraps(filtered)
-    def strict(*args: object, **kwargs: object) -> object:
-        _refuse_empty(*args, *kwargs.values())
-        return filtered(*args, **kwargs)
-
-    return strict
 
 
 def _length(left: object, right: object) -> int:
@@ -180,7 +175,7 @@ def environment(phone_format: PhoneFormat | None = None) -> _Environment:
         for name, function in made.filters.items()
         if name not in _REFUSED_FILTERS
     }
-    made.filters |= {name: _strict(own.function) for name, own in OWN_FILTERS.items()}
+    made.filters |= {name: _guarded(own.function, in_any_place=True) for name, own in OWN_FILTERS.items()}
     if phone_format is not None:
-        made.filters["phone"] = _strict(phone_filter(phone_format))
+        made.filters["phone"] = _guarded(phone_filter(phone_format), in_any_place=True)
     return made

@@ -19,7 +19,6 @@ from runner.message.transliteration import likeness
 # Raises ValueError, in words, for what is no number.
 PhoneFormat = Callable[..., str]
 
-_LONGEST_SHOWN = 40
 _PHONE_STYLES = ("international", "national")
 
 # A run of letters, with digits before it and apostrophes in it.
@@ -44,19 +43,9 @@ class FilterError(TemplateRuntimeError):
 
 def text_of(value: object) -> str:
     """A field's or a number's text. Raises FilterError for what is neither, UndefinedError for what isn't there."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
-    if isinstance(value, Undefined):
-        return str(value)  # raises, in Jinja's words
+    if isinstance(value, str | Undefined) or (isinstance(value, int | float) and not isinstance(value, bool)):
+        return str(value)  # of what isn't there, this raises in Jinja's words
     raise FilterError(f"a value of the kind {type(value).__name__} is no text")
-
-
-def quoted(value: str) -> str:
-    """A cell in words: short, and without what would steer a terminal."""
-    shown = "".join(character if character.isprintable() else " " for character in value[:_LONGEST_SHOWN])
-    return f'"{shown}…"' if len(value) > _LONGEST_SHOWN else f'"{shown}"'
 
 
 def title(value: object) -> str:

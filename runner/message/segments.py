@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from runner.message.characters import EXTENSION, has_extended, is_gsm7, outside_gsm7
 from runner.models import Encoding
 
+# The provider cuts off what is longer, without a word, and sends the rest.
 MAX_SEGMENTS = 10
-"""The provider cuts off what is longer, without a word, and sends the rest."""
 
 _ALONE = {Encoding.GSM7: 160, Encoding.UCS2: 70}
 _JOINED = {Encoding.GSM7: 153, Encoding.UCS2: 67}

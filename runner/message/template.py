@@ -9,7 +9,7 @@ from jinja2 import TemplateSyntaxError, nodes
 from runner.errors import InputError, Position, Problem
 from runner.message.environment import MAX_LENGTH, EmptyField, EmptyFieldError, environment
 from runner.message.filters import PhoneFormat
-from runner.message.origins import Literal, Origins
+from runner.message.origins import Origins, TemplateText
 from runner.message.template_lint import Linter, Variables, explain
 
 _NEWLINES = re.compile(r"\r\n?")
@@ -151,12 +151,12 @@ def _plain(tree: nodes.Template, variables: Variables) -> tuple[str, tuple[str, 
     return "".join(text), tuple(names)
 
 
-def _literals(tree: nodes.Template) -> Iterator[Literal]:
+def _literals(tree: nodes.Template) -> Iterator[TemplateText]:
     """The template's own text, with what stands in quotes in its expressions."""
     # What stands at the top, outside of every block, is in each text.
     top = {id(piece) for node in tree.body if isinstance(node, nodes.Output) for piece in node.nodes}
     for data in tree.find_all(nodes.TemplateData):
-        yield Literal(data.data, data.lineno, certain=id(data) in top)
+        yield TemplateText(data.data, data.lineno, certain=id(data) in top)
     for constant in tree.find_all(nodes.Const):
         if isinstance(constant.value, str):
-            yield Literal(constant.value, constant.lineno, certain=id(constant) in top)
+            yield TemplateText(constant.value, constant.lineno, certain=id(constant) in top)

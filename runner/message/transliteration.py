@@ -1,4 +1,4 @@
-"""Characters outside of GSM-7 that have a likeness in it: what smart encoding puts in their place. Pure.
+"""Transliteration to GSM-7: the likeness that smart encoding puts in the place of a typographic character. Pure.
 
 Only where the meaning stays. Letters are never changed: Zoë stays Zoë, and her message UCS-2. Fractions stay too (1½
 would become 11/2), as do ©, ™, arrows and the middle dot, which Catalan spells with.
@@ -34,16 +34,13 @@ _LIKE: dict[str, str] = {
     "\n": "\u2028\u2029",
 }
 
+# Soft hyphen, zero-width space and joiners, marks of left-to-right text, variation selectors, byte order mark.
+# They mean nothing among the letters of GSM-7; in an emoji or in Arabic they do, but then the text is not replaced.
+# Those that turn text around (U+202B, U+202D, U+202E, U+2067) are not here: without them something else is read.
 INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u202a\u202c\u2060\u2066\u2068\u2069\ufe0e\ufe0f\ufeff"
-"""Soft hyphen, zero-width space and joiners, marks of left-to-right text, variation selectors, byte order mark.
 
-They mean nothing among the letters of GSM-7; in an emoji or in Arabic they do, but such a text is not replaced at all.
-Those that turn text around (U+202B, U+202D, U+202E, U+2067) are not here: without them something else is read.
-"""
-
-
+# What Unicode has twice, and NFC makes a character of GSM-7 or one that has a likeness.
 _TWICE = "\u0374\u037e\u1fef\u1ffd\u2000\u2001\u2126\u212a\u212b"
-"""What Unicode has twice, and NFC makes a character of GSM-7 or one that has a likeness."""
 
 
 def _table() -> dict[int, str]:
