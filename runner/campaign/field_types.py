@@ -1,6 +1,6 @@
 """How single values of the campaign file are read, what the JSON Schema says of them, and how the guide names them.
 
-The rules stand in `values` and `times`; here they become types for the model, which then reads as a list of keys.
+The rules are in `values` and `times`; here they become types for the model, which then reads as a list of keys.
 """
 
 from collections.abc import Callable, Iterable, Mapping

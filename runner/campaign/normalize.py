@@ -1,7 +1,7 @@
 """From the keys as the user wrote them to the spelled-out form that the model knows.
 
-Unknown keys are told here, with the key that was meant; a plain slip (`nmae`, `sub_account_id`) is then read as what
-was meant, so that everything else that is wrong is told in the same go.
+Unknown keys are reported here, with the key that was meant. A plain slip (`nmae`, `sub_account_id`) is then read as
+the key that was meant, so that all other problems are reported at the same time.
 """
 
 from collections.abc import Iterator, Mapping
@@ -57,7 +57,7 @@ def keys_of(section: KeyPath) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class SourceMap:
-    """Where the parts of a campaign stand in its file, and what the user calls them.
+    """Where the parts of a campaign are in its file, and what the user calls them.
 
     Paths given are of the spelled-out form (`message`, `template`); `names` leads from one to the path in the file
     where they differ.
@@ -111,7 +111,7 @@ def normalize(document: YamlDocument) -> tuple[dict[str, Any], SourceMap, list[P
 
 
 class _Normalizer:
-    """Collects names and problems on the way through the tree."""
+    """Walks through the tree, and collects names and problems."""
 
     def __init__(self, document: YamlDocument) -> None:
         self.names: dict[KeyPath, KeyPath] = {}
@@ -144,7 +144,7 @@ class _Normalizer:
     def meant(
         self, in_file: KeyPath, section: KeyPath, known: list[str], present: Mapping[str, Any], value: object
     ) -> str | None:
-        """The key of this section that an unknown one is read as, if any."""
+        """Report an unknown key; returns the key of this section that it is read as, if any."""
         word = str(in_file[-1])
         here, elsewhere = _suggestions(word, section, known)
         key = None
@@ -183,7 +183,7 @@ class _Normalizer:
             self.put(tree, (section, key), in_file, value)
 
     def put_in_place(self, tree: dict[str, Any]) -> None:
-        """Read a key that stands in the wrong section as if it stood in the right one."""
+        """Read a key in the wrong section as if it were in the right one."""
         for path, in_file, value in self.misplaced:  # grows when a misplaced section holds misplaced keys
             self.put(tree, path, in_file, self.known_value(path, value, in_file))
 

@@ -30,7 +30,7 @@ class CountryColumn(Section):
     column: Column = setting("The column with each row's two-letter country code.", "country")
 
 
-# How pydantic tells a short form from a mapping; it puts the tag into an error's location.
+# Pydantic chooses between a short form and a mapping by these tags, and puts the tag into an error's location.
 _SHORT, _MAPPING = "<short>", "<mapping>"
 FORM_TAGS: Final = (_SHORT, _MAPPING)
 _BY_FORM: Final = Discriminator(lambda value: FORM_TAGS[isinstance(value, dict | BaseModel)])

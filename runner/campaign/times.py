@@ -21,8 +21,8 @@ CLOSING_PATTERN: Final = r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
 MAX_AHEAD: Final = timedelta(days=7)
 RECIPIENT_ZONE: Final = "recipient"
 
-# They stand in the database and are no places: the zone of this very computer, which is another one where the run is
-# sent, and of one never set up.
+# Names in the database that are not places: the zone of this computer, which differs from the zone of the computer that
+# sends the run, and the zone of a computer that was never set up.
 _NO_PLACES: Final = frozenset({"localtime", "posixrules", "Factory"})
 
 

@@ -42,7 +42,7 @@ def mistake(error: ErrorDetails, path: KeyPath, location: Location | None) -> Mi
         at = (*path, invalid.key) if invalid.key else path
         return Mistake(at, invalid.what, invalid.remedy, is_surplus=bool(invalid.key))
     assert location is not None
-    if kind == "extra_forbidden":  # `normalize` tells these, with better words
+    if kind == "extra_forbidden":  # `normalize` reports these, with better words
         return Mistake(path, "no such key", "remove it", is_surplus=True, at_key=True)
     if location.kind is YamlKind.EMPTY:
         if location.text:

@@ -18,7 +18,7 @@ from runner.models import Rate
 from runner.text import did_you_mean, listed, quoted
 
 
-class InvalidValue(ValueError):  # noqa: N818 - told to people as a Problem, never as an error of the program
+class InvalidValue(ValueError):  # noqa: N818 - people see it as a Problem, never as a program's error
     """A value breaks a rule. `key` names the part at fault when a rule ties several keys of a section together."""
 
     def __init__(self, what: str, remedy: str = "", *, key: str = "") -> None:

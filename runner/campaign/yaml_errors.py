@@ -20,7 +20,7 @@ _INDENT: Final = (
     "start the keys of one level in the same column, and write nothing after a closing quote",
 )
 
-# Where PyYAML's own context ("while scanning a quoted scalar") tells the reason, and its mark where it began.
+# PyYAML's context ("while scanning a quoted scalar") names the reason, and its mark the place where that began.
 _BY_CONTEXT: Final[dict[str, _Words]] = {
     "while scanning a quoted scalar": _UNCLOSED,
     "while parsing a flow sequence": _BRACKET,
@@ -81,7 +81,7 @@ def unprintable(text: str, file: str) -> Problem | None:
 
 
 def not_utf8(content: bytes, error: UnicodeDecodeError, file: str) -> Problem:
-    """Bytes in another encoding, at the first that gives it away."""
+    """Bytes in another encoding, at the first byte that proves it."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return Problem("the file is in UTF-16", "save it as UTF-8", where=_position(file, 0, 0))
     before = content[: error.start]

@@ -45,7 +45,7 @@ class Composer:
         self._max_segments = min(max_segments, MAX_SEGMENTS)
         self._smart = smart_encoding
         self._required = [(required, required.casefold()) for required in require_text]
-        # Nearly every text is nothing but plain GSM-7, of which there is no more to find out.
+        # Nearly every text is plain GSM-7, and then there is nothing more to check.
         self._is_simple = encoding is not Encoding.UCS2 and not require_text
         self._columns: dict[str, str] | None = None
 

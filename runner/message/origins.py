@@ -13,8 +13,10 @@ COMPUTED = "an expression of the template"
 
 @dataclass(frozen=True, slots=True)
 class TemplateText:
-    """A piece of the template's own text. `certain`: every text has it; otherwise it stands in a condition, a loop or
-    an expression."""
+    """A piece of the template's own text, and its first line.
+
+    `certain` says that every message has it; otherwise it is in a condition, a loop or an expression.
+    """
 
     text: str
     line: int

@@ -2,7 +2,7 @@
 
 from difflib import SequenceMatcher
 
-# The length never varies, because a name's length tells something too.
+# Always the same length, because the length of a name says something too.
 REDACTED = "•••"
 
 # Fewer characters in common are chance, the letters of a name being in the template somewhere; but for a short word,

@@ -46,7 +46,7 @@ def segments_of_units(units: int, encoding: Encoding) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What `campaign preview` tells of a text.
+    """What `campaign preview` shows of a text.
 
     `units` are septets or UTF-16 units; `left` is how many more fit before another segment begins. `forcing` are the
     characters that force UCS-2, with their 0-based indexes; empty for GSM7, and when only the campaign asks for UCS2.

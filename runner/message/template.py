@@ -107,7 +107,7 @@ def compile_template(
 ) -> Template:
     """Compile a template strictly. `file` is what errors call it; `phone` is what the filter of that name formats with.
 
-    Raises InputError with every problem that can be told without a row: syntax, unknown filters and tests, a filter's
+    Raises InputError with every problem that can be found without a row: syntax, unknown filters and tests, a filter's
     arguments, other files, characters that no text may hold, and what `unknown_fields` says of its variables.
     """
     # A byte order mark would be the text's first character, and force UCS-2 on every message.
@@ -152,8 +152,8 @@ def _plain(tree: nodes.Template, variables: Variables) -> tuple[str, tuple[str, 
 
 
 def _literals(tree: nodes.Template) -> Iterator[TemplateText]:
-    """The template's own text, with what stands in quotes in its expressions."""
-    # What stands at the top, outside of every block, is in each text.
+    """The template's own text, and the quoted texts in its expressions."""
+    # Text outside of every block is in each message.
     top = {id(piece) for node in tree.body if isinstance(node, nodes.Output) for piece in node.nodes}
     for data in tree.find_all(nodes.TemplateData):
         yield TemplateText(data.data, data.lineno, certain=id(data) in top)

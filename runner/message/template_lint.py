@@ -70,7 +70,7 @@ _OTHER_FILES: dict[type[nodes.Stmt], str] = {
     nodes.Extends: "extends",
 }
 
-# An argument of a filter that only a row tells.
+# An argument of a filter that is known only with a row.
 _UNKNOWN = object()
 
 
@@ -138,7 +138,7 @@ class Linter:
 
     def variables(self) -> Variables:
         """The names that have to come from the row."""
-        # Jinja's search stops at a filter or test that doesn't exist, which `problems` has told of.
+        # Jinja's search stops at a filter or test that doesn't exist, which `problems` has reported.
         for node in self._tree.find_all((nodes.Filter, nodes.Test)):
             is_filter = isinstance(node, nodes.Filter)
             if node.name not in (self._environment.filters if is_filter else self._environment.tests):
@@ -177,7 +177,7 @@ class Linter:
                 yield Problem(f"{node.name}: {wrong[0]}", wrong[1], where=where)
 
     def _wrong_arguments(self, node: nodes.Filter) -> tuple[str, str] | None:
-        """What is wrong with the arguments of one of our filters, and the remedy; None as far as the template tells."""
+        """What is wrong with the arguments of one of our filters, and the remedy; None if it looks right."""
         own = OWN_FILTERS.get(node.name)
         if own is None or node.dyn_args or node.dyn_kwargs:
             return None

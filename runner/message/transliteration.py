@@ -29,7 +29,7 @@ _LIKE: dict[str, str] = {
     # Not - : "• 5% off" would become -5%.
     "*": "•",
     "/": "⁄∕",
-    # A tab and every space of a width of its own, non-breaking ones too.
+    # A tab and every space of a special width, non-breaking spaces too.
     " ": "\t\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000",
     "\n": "\u2028\u2029",
 }

@@ -1,4 +1,4 @@
-"""The ids of runs."""
+"""What a campaign says of itself: the ids of its runs."""
 
 from datetime import UTC, datetime
 from pathlib import Path
