@@ -73,12 +73,12 @@ class Composer:
         known = field_names(header)
         problems = [
             Problem(f'there is no column "{name}"', where=where)
-            for name, where in self._template.variables()
+            for name, where in self._template.variables
             if name not in known
         ]
         if problems:
             raise InputError(problems)
-        return {name: known[name] for name, _ in self._template.variables()}
+        return {name: known[name] for name, _ in self._template.variables}
 
     def compose_values(self, values: Mapping[str, str], columns: Mapping[str, str]) -> Text | Exclusion:
         """The text for one row. `values` are by the names in the template, `columns` what `self.columns` says."""

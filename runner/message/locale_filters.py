@@ -151,7 +151,6 @@ def _currency(amount: str, code: str, locale: "Locale", symbol: bool | None) -> 
     from babel.numbers import format_currency, get_currency_precision
 
     exact = Decimal(amount).quantize(Decimal(1).scaleb(-get_currency_precision(code)), ROUND_HALF_UP)
-
     exact += 0  # without the sign of a zero: nobody owes -0.00
 
     def formatted(pattern: str | None) -> str:

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
 
 from jinja2 import Template as JinjaTemplate
 from jinja2 import TemplateSyntaxError, nodes
@@ -24,54 +26,42 @@ class RenderError(Exception):
     """The template fails on a row: `str()` has its file and line, and why."""
 
 
+@dataclass(frozen=True, slots=True)
 class Template:
-    """A template that is known to be valid. Made by `compile_template`. `origins` knows what is its own text.
+    """A template that is known to be valid; `compile_template` makes it.
 
-    `plain` is the same template where it is nothing but text and fields: as a format for `%`, and the fields' names.
+    `variables` are the names that have to come from the row. `plain` is the same template where it is nothing but text
+    and fields: as a format for `%`, and the fields' names. `phone` is what the filter of that name formats with.
     """
 
-    def __init__(
-        self,
-        compiled: JinjaTemplate,
-        file: str,
-        variables: Variables,
-        origins: Origins,
-        plain: tuple[str, tuple[str, ...]] | None,
-        source: str,
-        phone: PhoneFormat | None,
-    ) -> None:
-        self.source = source
-        self._phone = phone
-        self._compiled = compiled
-        self._root = compiled.root_render_func
-        self._variables = variables
-        self._plain = plain
-        self.origins = origins
-        self.file = file
+    source: str
+    file: str
+    variables: Variables
+    origins: Origins
+    compiled: JinjaTemplate
+    plain: tuple[str, tuple[str, ...]] | None
+    phone: PhoneFormat | None
 
-    def __reduce__(self) -> tuple[Callable[..., "Template"], tuple[str, str, PhoneFormat | None]]:
-        """Another process compiles it again: what Jinja has made can't be handed on. `phone` must be."""
-        return _compile_again, (self.source, self.file, self._phone)
-
-    def variables(self) -> Variables:
-        return list(self._variables)
+    def __reduce__(self) -> tuple[Callable[..., "Template"], tuple[str, str]]:
+        """Another process compiles it again: what Jinja made can't be pickled, but `phone` can."""
+        return partial(compile_template, phone=self.phone), (self.source, self.file)
 
     def render(self, values: Mapping[str, str]) -> str:
-        """The text for `values`, which holds each of `variables()`; "" is an empty field.
+        """The text for `values`, which holds each of `variables`; "" is an empty field.
 
         Raises EmptyFieldError when an empty field is put into the text, TooLongError beyond `MAX_LENGTH`, and
         RenderError when the template can't be rendered with these values: an amount that is none, a division by zero.
         """
-        if self._plain is not None:
+        if self.plain is not None:
             # Several times as fast (`python -m benchmarks.steps`). What is wrong with a field Jinja can say.
-            text, names = self._plain
+            text, names = self.plain
             fields = tuple([values[name] for name in names])
             if all(fields) and len(text := text % fields) <= MAX_LENGTH:
                 return text
         given = {name: value or EmptyField(name=name) for name, value in values.items()}
         try:
             # What Template.render does, but that it would also collect what never ends.
-            return _joined(self._root(self._compiled.new_context(given)))
+            return _joined(self.compiled.root_render_func(self.compiled.new_context(given)))
         except (EmptyFieldError, TooLongError):
             raise
         except Exception as error:  # whatever the template's author managed to do wrong
@@ -81,7 +71,7 @@ class Template:
         line, trace = 1, error.__traceback__
         while trace:
             if "__jinja_template__" in trace.tb_frame.f_globals:
-                line = self._compiled.get_corresponding_lineno(trace.tb_lineno)
+                line = self.compiled.get_corresponding_lineno(trace.tb_lineno)
             trace = trace.tb_next
         reason = str(error).partition("\n")[0] or type(error).__name__
         return f"{self.file}:{line}: this line cannot be rendered: {reason[:_REASON_SHOWN]}"
@@ -125,11 +115,8 @@ def compile_template(
         compiled = jinja.from_string(source)
     except TemplateSyntaxError as error:
         raise InputError([explain(error, source, file)]) from error
-    return Template(compiled, file, variables, Origins(_literals(tree)), _plain(tree, variables), source, phone)
-
-
-def _compile_again(source: str, file: str, phone: PhoneFormat | None) -> Template:
-    return compile_template(source, file, phone=phone)
+    origins = Origins(_literals(tree))
+    return Template(source, file, variables, origins, compiled, _plain(tree, variables), phone)
 
 
 def _plain(tree: nodes.Template, variables: Variables) -> tuple[str, tuple[str, ...]] | None:

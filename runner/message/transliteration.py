@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from runner.message.characters import BASIC, EXTENSION, is_gsm7, shown
 from runner.message.links import link_spans
 
+# The most replacements that a note names, and the words for those that can't be seen.
 _SHOWN = 5
+_BY = {" ": "a space", "\n": "a line break"}
 
 _LIKE: dict[str, str] = {
     # Quotes, primes (5′ 11″), accents that people type as apostrophes (it´s), and the ʻokina.
@@ -107,6 +109,3 @@ def _replacement(character: str, like: str, times: int) -> str:
     else:
         words = f"{named} by {_BY.get(like, like)}" if like else f"{named} removed"
     return f"{words} ({times} times)" if times > 1 else words
-
-
-_BY = {" ": "a space", "\n": "a line break"}

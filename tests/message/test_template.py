@@ -17,12 +17,12 @@ def test_variables_with_the_place_of_their_first_use() -> None:
         ("b", Position("t", 2, 8)),
         ("name", Position("t", 3, 11)),
         ("x", Position("t", 3, 44)),
-    ] == template.variables()
+    ] == template.variables
 
 
 def test_own_names_are_no_variables_and_jinjas_globals_are_gone() -> None:
     template = compile_template("{% set a = b %}{% for c in a %}{{ c }}{{ loop.index }}{% endfor %}{{ range(3) }}", "t")
-    assert ["b", "range"] == [name for name, _ in template.variables()]
+    assert ["b", "range"] == [name for name, _ in template.variables]
 
 
 def test_a_byte_order_mark_is_no_part_of_the_text() -> None:
@@ -123,7 +123,7 @@ def test_a_template_that_fails_on_a_row_names_its_line(source: str, message: str
 def test_any_source_compiles_or_has_problems_with_places(source: str) -> None:
     places: list[Position | None] = []
     try:
-        places += [where for _, where in compile_template(source, "t").variables()]
+        places += [where for _, where in compile_template(source, "t").variables]
     except InputError as error:
         places += [problem.where for problem in error.problems]
     assert all(where and where.line >= 1 and where.column >= 1 for where in places)
