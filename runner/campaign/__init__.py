@@ -1,26 +1,24 @@
 """From a YAML file to a frozen campaign, with the place of everything in it."""
 
-from runner.campaign.fields import CampaignKind, Format, Missing
+from runner.campaign.field_types import CampaignKind, Missing
 from runner.campaign.load import CampaignFile, load, read
-from runner.campaign.message import Message
-from runner.campaign.model import Account, Campaign, Report
-from runner.campaign.recipients import CountryColumn, Recipients, SuppressionFile
-from runner.campaign.runs import check_run_id, run_id
+from runner.campaign.message_section import MessageSection
+from runner.campaign.model import AccountSection, Campaign, ReportSection
+from runner.campaign.recipients_section import CountryColumn, RecipientsSection, SuppressionFile
+from runner.campaign.values import check_run_id
 
 __all__ = [
-    "Account",
+    "AccountSection",
     "Campaign",
     "CampaignFile",
     "CampaignKind",
     "CountryColumn",
-    "Format",
-    "Message",
+    "MessageSection",
     "Missing",
-    "Recipients",
-    "Report",
+    "RecipientsSection",
+    "ReportSection",
     "SuppressionFile",
     "check_run_id",
     "load",
     "read",
-    "run_id",
 ]

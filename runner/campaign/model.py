@@ -1,213 +1,266 @@
 """A campaign as frozen records: what each key is called, means and may hold.
 
 The keys are camelCase in the file and in the JSON Schema, snake_case here. The models know the spelled-out form alone;
-`canonical` unfolds the shorthands. `fields` tells how a single value is read; `examples` are for messages too.
+`normalize` unfolds the shorthands. `field_types` says how a single value is read; `examples` appear in messages too.
+The sections `recipients` and `message` have their own modules.
 """
 
 from datetime import datetime, time, timedelta
-from typing import Annotated, Self
+from typing import Annotated, Any, Final, Self
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, StrictBool, model_validator
+from pydantic import StrictBool, model_validator
 
 from runner.campaign import times, values
-from runner.campaign.fields import (
+from runner.campaign.field_types import (
+    NOT_EMPTY,
+    UNIQUE,
     CampaignKind,
+    ClosingTime,
     Column,
     Cost,
     Count,
+    Day,
     Deadline,
     Duration,
     FilePath,
-    Format,
-    Most,
+    Maximum,
+    OpeningTime,
+    Port,
     Region,
+    ReportFormat,
+    Section,
     Share,
+    WebAddress,
     choice,
-    parsed,
-    schema,
-    unique,
+    free_text,
+    pattern,
+    setting,
 )
-from runner.campaign.message import Message
-from runner.campaign.receipts import Receipts
-from runner.campaign.recipients import Recipients
-from runner.campaign.section import Section
-from runner.campaign.values import Wrong
-from runner.campaign.window import Window
-from runner.models import FuseLimits, Rate
-from runner.models import Limits as RunLimits
+from runner.campaign.message_section import SENT_KEYS, MessageSection
+from runner.campaign.recipients_section import RecipientsSection
+from runner.campaign.values import InvalidValue
+from runner.models import FuseLimits, Limits, Outside, Rate, Window
+
+DEFAULT_PORT: Final = 8090
+
+_NAME = "1 to 64 letters, digits, dots, dashes and underscores"
+_RUN_ID = "1 to 64 letters, digits, dots, dashes, underscores, {date}, {week}, {month}"
+_VARIABLE = "the name of an environment variable"
+_SUB_ACCOUNT_ID = "3 to 50 letters, digits and `-._&`"
 
 
-class Account(Section):
+class AccountSection(Section):
     """Who sends."""
 
-    sub_account_id: Annotated[str, parsed(values.sub_account), schema(pattern=values.SUB_ACCOUNT_PATTERN)] = Field(
-        description="The 8x8 sub-account that sends and pays, as 8x8 Connect shows it.", examples=["acme_hq"]
+    sub_account_id: Annotated[str, pattern(values.sub_account, values.SUB_ACCOUNT_PATTERN, _SUB_ACCOUNT_ID)] = setting(
+        "The 8x8 sub-account that sends and pays, as 8x8 Connect shows it.", "acme_hq"
     )
-    region: Annotated[Region, choice(Region), schema(enum=list(Region))] = Field(
-        default=Region.ASIA,
-        description="Where the account lives: asia, north-america, europe or indonesia.",
-        examples=["asia"],
+    region: Annotated[Region, choice(Region)] = setting(
+        "Where the account lives: asia, north-america, europe or indonesia.", "asia", default=Region.ASIA
     )
-    account_id: Annotated[str, parsed(values.account_id), schema(pattern=values.UUID_PATTERN)] | None = Field(
-        default=None,
-        description="The account that the sub-account belongs to, a UUID. With it, a run holds its cost against the "
+    account_id: Annotated[str, pattern(values.account_id, values.UUID_PATTERN, "a UUID")] | None = setting(
+        "The account that the sub-account belongs to, a UUID. With it, a run holds its cost against the "
         "prepaid balance first.",
-        examples=["1f1bf1d0-6e0e-4c1c-9e6c-0a0a2b3c4d5e"],
+        "1f1bf1d0-6e0e-4c1c-9e6c-0a0a2b3c4d5e",
+        default=None,
     )
 
 
-class StopWhen(Section):
+class StopWhenSection(Section):
     """The fuses: what stops a run by itself."""
 
-    unknown_in_a_row: Count = Field(
+    unknown_in_a_row: Count = setting(
+        "So many requests in a row without proof of what became of them stop the run.",
+        20,
         default=FuseLimits().unknown_in_a_row,
-        description="So many requests in a row without proof of what became of them stop the run.",
-        examples=[20],
     )
-    unknown_share: Share = Field(
+    unknown_share: Share = setting(
+        "A larger share of unknown outcomes among the last 200 (from the 50th on) stops the run.",
+        "20%",
         default=FuseLimits().unknown_share,
-        description="A larger share of unknown outcomes among the last 200 (from the 50th on) stops the run.",
-        examples=["20%"],
     )
-    rejected_share: Share = Field(
+    rejected_share: Share = setting(
+        "A larger share of rejected messages (from the 50th on) stops the run.",
+        "50%",
         default=FuseLimits().rejected_share,
-        description="A larger share of rejected messages (from the 50th on) stops the run.",
-        examples=["50%"],
     )
 
     def limits(self) -> FuseLimits:
         return FuseLimits(self.unknown_in_a_row, self.unknown_share, self.rejected_share)
 
 
-class Limits(Section):
+class LimitsSection(Section):
     """The most that a run may send and cost, however often it is started."""
 
-    messages: Most | None = Field(default=None, description="The most messages.", examples=[50000])
-    segments: Most | None = Field(default=None, description="The most segments.", examples=[80000])
-    cost: Cost | None = Field(
-        default=None,
-        description="The most that the messages may cost by the price list in prices, in its currency.",
-        examples=["500 USD"],
+    messages: Maximum | None = setting("The most messages.", 50000, default=None)
+    segments: Maximum | None = setting("The most segments.", 80000, default=None)
+    cost: Cost | None = setting(
+        "The most that the messages may cost by the price list in prices, in its currency.", "500 USD", default=None
     )
 
-    def of_run(self) -> RunLimits:
+    def of_run(self) -> Limits:
         amount, currency = self.cost or (None, None)
-        return RunLimits(self.messages, self.segments, amount, currency)
+        return Limits(self.messages, self.segments, amount, currency)
 
 
-class Report(Section):
+class ReportSection(Section):
     """What the results hold."""
 
-    columns: Annotated[tuple[Column, ...], AfterValidator(unique)] = Field(
-        default=(),
-        description="Columns carried from the recipient file into the results.",
-        examples=[["segment", "city"]],
+    columns: Annotated[tuple[Column, ...], UNIQUE] = setting(
+        "Columns carried from the recipient file into the results.", ["segment", "city"], default=()
     )
-    formats: Annotated[
-        tuple[Annotated[Format, choice(Format), schema(enum=list(Format))], ...], AfterValidator(unique)
-    ] = Field(
-        default=(),
-        description="What the results are written as beside parquet and csv, which always are: xlsx.",
-        examples=[["xlsx"]],
+    formats: Annotated[tuple[Annotated[ReportFormat, choice(ReportFormat)], ...], UNIQUE] = setting(
+        "What the results are written as beside parquet and csv, which always are: xlsx.", ["xlsx"], default=()
     )
-    mask: StrictBool = Field(
+    mask: StrictBool = setting(
+        "Mask phone numbers and leave out texts in all report files. The page report.html does so in any case.",
+        True,
         default=False,
-        description="Mask phone numbers and leave out texts in all report files. The page report.html does so in any "
-        "case.",
-        examples=[True],
+    )
+
+
+class WindowSection(Section):
+    """Sending hours."""
+
+    opens: OpeningTime = setting(
+        "When they begin, in quotes: YAML would read 21:00 as a number.", "09:00", alias="from"
+    )
+    closes: ClosingTime = setting(
+        'When they end, in quotes; up to "24:00". Not after from: they go on past midnight.', "20:00", alias="to"
+    )
+    days: Annotated[tuple[Annotated[Day, choice(Day)], ...], UNIQUE, NOT_EMPTY] = setting(
+        "The days on which they begin. Absent: every day.", ["mon", "tue", "wed", "thu", "fri"], default=tuple(Day)
+    )
+    zone: Annotated[str, free_text(times.window_zone)] | None = setting(
+        "The IANA time zone in which they count, or recipient: each recipient's own, and where that may be "
+        "one of several, inside in all of them. Absent: the campaign's timezone.",
+        "recipient",
+        default=None,
+    )
+    outside: Annotated[Outside, choice(Outside)] = setting(
+        "What becomes of a message whose turn comes outside: wait (the run sleeps until they begin), skip "
+        "(it is left out), schedule (the provider sends it when they begin).",
+        "wait",
+        default=Outside.WAIT,
+    )
+
+    def in_words(self, campaign_zone: str) -> str:
+        """The sending hours as one text, which fingerprints hold: `09:00 to 20:00, mon tue, recipient, wait`."""
+        opens, closes = (f"{minutes // 60:02}:{minutes % 60:02}" for minutes in (self.opens, self.closes))
+        days = " ".join(day for day in Day if day in self.days)
+        return f"{opens} to {closes}, {days}, {self.zone or campaign_zone}, {self.outside}"
+
+    def hours(self, campaign_zone: str) -> Window:
+        """The window with its zone filled in; None there means each recipient's own."""
+        zone = None if self.zone == times.RECIPIENT_ZONE else self.zone or campaign_zone
+        days = frozenset(list(Day).index(day) for day in self.days)
+        return Window(self.opens, self.closes, days, zone, self.outside)
+
+
+class ReceiptsSection(Section):
+    """How delivery receipts come back; `campaign receipts` takes them."""
+
+    url: WebAddress | None = setting(
+        "The public address of `campaign receipts`, which goes along with each message as its "
+        "dlrCallbackUrl. Absent: the webhook that the account has.",
+        "https://example.com/receipts",
+        default=None,
+    )
+    port: Port = setting("The port on which `campaign receipts` listens here.", 8090, default=DEFAULT_PORT)
+    auth_header_env: Annotated[str, pattern(values.variable, values.VARIABLE_PATTERN, _VARIABLE)] | None = setting(
+        "The environment variable that holds the Authorization header with which the provider posts.",
+        "RECEIPTS_AUTHORIZATION",
+        default=None,
     )
 
 
 class Campaign(Section):
     """What the user asked for."""
 
-    name: Annotated[str, parsed(values.name), schema(pattern=values.NAME_PATTERN)] = Field(
-        description="The campaign's name: the folder of its reports, and a part of every clientMessageId.",
-        examples=["spring-sale"],
+    name: Annotated[str, pattern(values.name, values.NAME_PATTERN, _NAME)] = setting(
+        "The campaign's name: the folder of its reports, and a part of every clientMessageId.", "spring-sale"
     )
-    run: Annotated[str, parsed(values.run_pattern), schema(pattern=values.RUN_PATTERN)] = Field(
+    run: Annotated[str, pattern(values.run_pattern, values.RUN_PATTERN, _RUN_ID)] = setting(
+        "The run's id; each run sends once to each recipient. {date} is 2026-12-01, {week} 2026-W49, {month} 2026-12.",
+        "{date}",
         default="main",
-        description="The run's id; each run sends once to each recipient. {date} is 2026-12-01, {week} 2026-W49, "
-        "{month} 2026-12.",
-        examples=["{date}"],
     )
-    kind: Annotated[CampaignKind, choice(CampaignKind), schema(enum=list(CampaignKind))] | None = Field(
+    kind: Annotated[CampaignKind, choice(CampaignKind)] | None = setting(
+        "What it is for: marketing (the plan warns when the texts needn't say how to opt out) or transactional.",
+        "marketing",
         default=None,
-        description="What it is for: marketing (the plan warns when the texts needn't say how to opt out) or "
-        "transactional.",
-        examples=["marketing"],
     )
-    timezone: Annotated[str, parsed(times.time_zone), schema(minLength=1)] = Field(
-        default="UTC",
-        description="The time zone of {date} and of sending hours, an IANA name.",
-        examples=["Asia/Singapore"],
+    timezone: Annotated[str, free_text(times.time_zone)] = setting(
+        "The time zone of {date} and of sending hours, an IANA name.", "Asia/Singapore", default="UTC"
     )
-    account: Account = Field(description="The account that sends and pays.", examples=[{"subAccountId": "acme_hq"}])
-    recipients: Recipients = Field(
-        description="Who is sent to: a file, or a file and what its columns mean.", examples=["recipients/welcome.csv"]
+    account: AccountSection = setting("The account that sends and pays.", {"subAccountId": "acme_hq"})
+    recipients: RecipientsSection = setting(
+        "Who is sent to: a file, or a file and what its columns mean.", "recipients/welcome.csv"
     )
-    message: Message = Field(
-        description="What is sent, and how: the text and the options of every message.",
-        examples=[{"template": "../templates/welcome.txt.j2"}],
+    message: MessageSection = setting(
+        "What is sent, and how: the text and the options of every message.", {"template": "../templates/welcome.txt.j2"}
     )
-    rate: Annotated[Rate, parsed(values.rate, Rate), schema(pattern=values.RATE_PATTERN)] = Field(
-        description="The most requests that start per second (s), minute (min) or hour (h); at most "
-        f"{values.MAX_PER_SECOND}/s.",
-        examples=["10/s"],
+    rate: Annotated[Rate, pattern(values.rate, values.RATE_PATTERN, "a whole number per s, min or h", Rate)] = setting(
+        f"The most requests that start per second (s), minute (min) or hour (h); at most {values.MAX_PER_SECOND}/s.",
+        "10/s",
     )
-    window: Window | None = Field(
-        default=None,
-        description="Sending hours. Absent: at any time.",
-        examples=[{"from": "09:00", "to": "20:00", "zone": "recipient"}],
+    window: WindowSection | None = setting(
+        "Sending hours. Absent: at any time.", {"from": "09:00", "to": "20:00", "zone": "recipient"}, default=None
     )
-    not_before: Deadline | None = Field(
-        default=None,
-        description="Before this the run refuses to start: a moment with its offset, or a time of day in the "
+    not_before: Deadline | None = setting(
+        "Before this the run refuses to start: a moment with its offset, or a time of day in the "
         "campaign's timezone, in quotes.",
-        examples=["2026-12-01T09:00:00+08:00"],
-    )
-    not_after: Deadline | None = Field(
+        "2026-12-01T09:00:00+08:00",
         default=None,
-        description="After this nothing leaves any more, so that a job that starts late doesn't text old news: a "
+    )
+    not_after: Deadline | None = setting(
+        "After this nothing leaves any more, so that a job that starts late doesn't text old news: a "
         "moment with its offset, or a time of day in the campaign's timezone, in quotes.",
-        examples=["2026-12-01T18:00:00+08:00"],
-    )
-    prices: FilePath | None = Field(
+        "2026-12-01T18:00:00+08:00",
         default=None,
-        description="A price list: a CSV with the columns country, price (of a segment) and currency. `campaign "
+    )
+    prices: FilePath | None = setting(
+        "A price list: a CSV with the columns country, price (of a segment) and currency. `campaign "
         "prices` saves the provider's.",
-        examples=["prices.csv"],
-    )
-    limits: Limits = Field(
-        default=Limits(),
-        description="The most that a run may send and cost; a plan beyond them is refused, and a run stops at them.",
-        examples=[{"messages": 50000, "cost": "500 USD"}],
-    )
-    stop_when: StopWhen = Field(
-        default=StopWhen(),
-        description="When a run stops by itself; the defaults hold without this.",
-        examples=[{"rejectedShare": "30%"}],
-    )
-    give_up_after: Duration = Field(
-        default=timedelta(minutes=10),
-        description="How long the provider may be out of reach before the run stops.",
-        examples=["10min"],
-    )
-    receipts: Receipts | None = Field(
+        "prices.csv",
         default=None,
-        description="How delivery receipts and replies come back. A run then says how to receive them.",
-        examples=[{"url": "https://example.com/receipts"}],
     )
-    report: Report = Field(
-        default=Report(),
-        description="What the results hold beside their own columns.",
-        examples=[{"columns": ["city"]}],
+    limits: LimitsSection = setting(
+        "The most that a run may send and cost; a plan beyond them is refused, and a run stops at them.",
+        {"messages": 50000, "cost": "500 USD"},
+        default=LimitsSection(),
     )
+    stop_when: StopWhenSection = setting(
+        "When a run stops by itself; the defaults hold without this.",
+        {"rejectedShare": "30%"},
+        default=StopWhenSection(),
+    )
+    give_up_after: Duration = setting(
+        "How long the provider may be out of reach before the run stops.", "10min", default=timedelta(minutes=10)
+    )
+    receipts: ReceiptsSection | None = setting(
+        "How delivery receipts and replies come back. A run then says how to receive them.",
+        {"url": "https://example.com/receipts"},
+        default=None,
+    )
+    report: ReportSection = setting(
+        "What the results hold beside their own columns.", {"columns": ["city"]}, default=ReportSection()
+    )
+
+    def run_id(self, now: datetime) -> str:
+        """The run's id at `now`, which must be aware: its date is taken in the campaign's time zone."""
+        assert now.tzinfo is not None
+        return values.fill_in(self.run, now.astimezone(ZoneInfo(self.timezone)))
 
     @property
     def callback_url(self) -> str | None:
         """Where receipts are posted to; None: to the account's own webhook, if it has one."""
         return self.message.dlr_callback_url or (self.receipts.url if self.receipts else None)
+
+    def provider_options(self) -> dict[str, Any]:
+        """What goes to the provider with every message, by attribute of the section `message`. None: not sent."""
+        return {name: getattr(self.message, name) for name in SENT_KEYS} | {"dlr_callback_url": self.callback_url}
 
     @property
     def awaits_receipts(self) -> bool:
@@ -218,23 +271,24 @@ class Campaign(Section):
     def _has_one_callback(self) -> Self:
         if self.receipts and self.receipts.url and self.message.dlr_callback_url not in (None, self.receipts.url):
             what = "has another url than message.dlrCallbackUrl"
-            raise Wrong(what, "keep one of the two", key="receipts")
+            raise InvalidValue(what, "keep one of the two", key="receipts")
         return self
 
     @model_validator(mode="after")
     def _is_sendable(self) -> Self:
         first, last = self.not_before, self.not_after
         # A time of day is today's for both, so that a run between 22:00 and 06:00 could never start.
-        moments = isinstance(first, datetime) and isinstance(last, datetime) and last <= first
-        times = isinstance(first, time) and isinstance(last, time) and last <= first
-        if moments or times:
-            raise Wrong("is not after notBefore", "write a later time, or leave one of the two out", key="notAfter")
+        if (isinstance(first, datetime) and isinstance(last, datetime) and last <= first) or (
+            isinstance(first, time) and isinstance(last, time) and last <= first
+        ):
+            remedy = "write a later time, or leave one of the two out"
+            raise InvalidValue("is not after notBefore", remedy, key="notAfter")
         if self.limits.cost and self.prices is None:
-            raise Wrong("cannot hold a cost without prices", 'add a line such as "prices: prices.csv"', key="limits")
+            remedy = 'add a line such as "prices: prices.csv"'
+            raise InvalidValue("cannot hold a cost without prices", remedy, key="limits")
         if self.window and self.message.scheduled is not None:
             # The window is held when a message leaves; what the provider sends later could ring at 3 a.m. all the same.
             what = "are sending hours, but with message.scheduled phones ring at another time than messages leave"
-            raise Wrong(
-                what, "keep one of the two; outside: schedule has the provider send at the opening", key="window"
-            )
+            remedy = "keep one of the two; outside: schedule has the provider send at the opening"
+            raise InvalidValue(what, remedy, key="window")
         return self

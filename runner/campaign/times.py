@@ -1,4 +1,4 @@
-"""The rules of values that mean a time, a length of time or a time zone; as those in `values`.
+"""The rules of values that mean a time, a length of time or a time zone, in the manner of `values`.
 
 Pure, except that time zones are looked up in this computer's database.
 """
@@ -10,8 +10,8 @@ from datetime import datetime, time, timedelta
 from functools import cache
 from typing import Final
 
-from runner.campaign.values import Wrong
-from runner.campaign.words import did_you_mean, quoted
+from runner.campaign.values import InvalidValue
+from runner.text import did_you_mean, quoted
 
 DURATION_PATTERN: Final = r"^[0-9]{1,5}(s|min|h|d)$"
 TIME_PATTERN: Final = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
@@ -21,8 +21,8 @@ CLOSING_PATTERN: Final = r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
 MAX_AHEAD: Final = timedelta(days=7)
 RECIPIENT_ZONE: Final = "recipient"
 
-# They stand in the database and are no places: the zone of this very computer, which is another one where the run is
-# sent, and of one never set up.
+# Names in the database that are not places: the zone of this computer, which differs from the zone of the computer that
+# sends the run, and the zone of a computer that was never set up.
 _NO_PLACES: Final = frozenset({"localtime", "posixrules", "Factory"})
 
 
@@ -31,7 +31,7 @@ def time_zone(text: str) -> str:
     if text not in _usual_zones() and text not in _known_zones():
         meant = _similar_zone(text)
         remedy = f'did you mean "{meant}"?' if meant else 'write an area and a city, such as "Asia/Singapore"'
-        raise Wrong(f"{quoted(text)} is not a time zone", remedy)
+        raise InvalidValue.of(text, "a time zone", remedy)
     return text
 
 
@@ -68,19 +68,19 @@ def moment(text: str) -> datetime | timedelta:
     if re.fullmatch(r"[0-9]{1,5}(s|min|h|d)", text):
         span = duration(text)
         if not span:
-            raise Wrong(f"{text} is no time at all", "leave the key out to send at once")
+            raise InvalidValue(f"{text} is no time at all", "leave the key out to send at once")
         return span
     try:
         when = datetime.fromisoformat(text)
     except ValueError:
-        raise Wrong(f"{quoted(text)} is not a time", _WHEN) from None
+        raise InvalidValue.of(text, "a time", _WHEN) from None
     if not re.search(r"[0-9].*[T ].*[0-9]", text):
-        raise Wrong(f"{text} has no time of day", f"write for example {when:%Y-%m-%d}T10:00:00+08:00")
+        raise InvalidValue(f"{text} has no time of day", f"write for example {when:%Y-%m-%d}T10:00:00+08:00")
     if when.tzinfo is None:
         plain = when.isoformat()
-        raise Wrong(f"{text} has no offset from UTC", f"write {plain}+08:00 for Singapore, {plain}Z for UTC")
+        raise InvalidValue(f"{text} has no offset from UTC", f"write {plain}+08:00 for Singapore, {plain}Z for UTC")
     if not 2000 <= when.year <= 2100:
-        raise Wrong(f"the year {when.year} cannot be meant", _WHEN)
+        raise InvalidValue(f"the year {when.year} cannot be meant", _WHEN)
     return when
 
 
@@ -88,15 +88,15 @@ def duration(text: str) -> timedelta:
     """How long: `45s`, `30min`, `4h`, `2d`."""
     match = re.fullmatch(r"([0-9]{1,5})(s|min|h|d)", text)
     if not match:
-        raise Wrong(f"{quoted(text)} is not a length of time", "write for example 45s, 10min, 4h or 2d")
+        raise InvalidValue.of(text, "a length of time", "write for example 45s, 10min, 4h or 2d")
     return timedelta(**{_DURATION_UNITS[match[2]]: int(match[1])})
 
 
-def some_time(text: str) -> timedelta:
+def positive_duration(text: str) -> timedelta:
     """A length of time that isn't zero."""
     span = duration(text)
     if not span:
-        raise Wrong(f"{text} is no time at all", "write for example 24h or 7d")
+        raise InvalidValue(f"{text} is no time at all", "write for example 24h or 7d")
     return span
 
 
@@ -104,19 +104,19 @@ def minute_of_day(text: str) -> int:
     """`09:00` as minutes since midnight; `24:00` is 1440."""
     match = re.fullmatch(r"([0-9]{1,2}):([0-9]{2})", text)
     if not match:
-        raise Wrong(f"{quoted(text)} is not a time of day", 'write hours and minutes, such as "09:00" or "20:30"')
+        raise InvalidValue.of(text, "a time of day", 'write hours and minutes, such as "09:00" or "20:30"')
     hours, minutes = int(match[1]), int(match[2])
     if minutes > 59 or hours * 60 + minutes > 24 * 60:
-        raise Wrong(f"{quoted(text)} is not a time of day", 'the day goes from "00:00" to "24:00"')
+        raise InvalidValue.of(text, "a time of day", 'the day goes from "00:00" to "24:00"')
     if len(match[1]) == 1:
-        raise Wrong(f"{quoted(text)} is not how a time of day is written", f'write "0{text}"')
+        raise InvalidValue(f"{quoted(text)} is not how a time of day is written", f'write "0{text}"')
     return hours * 60 + minutes
 
 
 def opening_minute(text: str) -> int:
     """When sending hours begin, in minutes since midnight."""
     if text == "24:00":
-        raise Wrong('"24:00" is the end of a day', 'write "00:00" for its beginning')
+        raise InvalidValue('"24:00" is the end of a day', 'write "00:00" for its beginning')
     return minute_of_day(text)
 
 
@@ -128,8 +128,8 @@ def deadline(text: str) -> datetime | time:
     remedy = 'write a moment such as 2026-12-01T10:00:00+08:00, or a time of day such as "10:30"'
     try:
         when = moment(text)
-    except Wrong as wrong:
-        raise Wrong(wrong.what, remedy) from None
+    except InvalidValue as invalid:
+        raise InvalidValue(invalid.what, remedy) from None
     if isinstance(when, timedelta):
-        raise Wrong(f"{text} is a length of time", remedy)
+        raise InvalidValue(f"{text} is a length of time", remedy)
     return when

@@ -1,24 +1,23 @@
 """From the spelled-out tree to the model, in our words instead of pydantic's.
 
-A rule that ties two keys together is checked by pydantic only when both are right. So a wrong part is mended, with what
-was meant or with a harmless stand-in, and the whole is validated again: all problems of a file are told in one go, and
-the caller can go on to the template and the recipients.
+Pydantic checks a rule over two keys only when both are right. So a wrong part is repaired, with what was meant or with
+a harmless stand-in, and everything is validated again: all problems of a file are reported at once, and the caller can
+go on to the template and the recipients.
 """
 
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
-from runner.campaign.canonical import Written, section_of
-from runner.campaign.mistakes import Mistake, mistake
 from runner.campaign.model import Campaign
-from runner.campaign.nodes import KeyPath
-from runner.campaign.recipients import FORM_TAGS
+from runner.campaign.normalize import SourceMap, section_of
+from runner.campaign.recipients_section import FORM_TAGS
+from runner.campaign.validation_errors import Mistake, mistake
+from runner.campaign.yaml_document import KeyPath
 from runner.errors import Problem
 
-# A wrong scalar may be mended once and turn out wrong again, and so may the rules between keys that come after it.
+# A repaired value may be wrong again, and so may the rules between keys that pydantic checks after it.
 _ROUNDS: Final = 8
 
 _STAND_INS: Final[dict[KeyPath, Any]] = {
@@ -33,7 +32,7 @@ _STAND_INS: Final[dict[KeyPath, Any]] = {
     ("window", "from"): "00:00",
     ("window", "to"): "24:00",
 }
-# Without these nobody can go on: the campaign that they stand in is not handed out.
+# Without these there is nothing to go on with: the caller gets no campaign.
 _NEEDED: Final[dict[KeyPath, Any]] = {
     ("recipients",): {"file": "unknown"},
     ("recipients", "file"): "unknown",
@@ -44,11 +43,11 @@ _NEEDED: Final[dict[KeyPath, Any]] = {
 
 
 def validate(
-    tree: dict[str, Any], written: Written, folder: Path, broken: set[KeyPath]
+    tree: dict[str, Any], source_map: SourceMap, folder: Path, broken: set[KeyPath]
 ) -> tuple[Campaign | None, dict[KeyPath, Problem]]:
     """The campaign, if its recipients and message can be understood, and each wrong path with its problem.
 
-    `tree` is used up. `broken` are paths in the file that were complained of before, and are not again.
+    `tree` is changed. `broken` are paths in the file that have been reported before; they are not reported again.
     """
     problems: dict[KeyPath, Problem] = {}
     is_understood = True
@@ -56,27 +55,26 @@ def validate(
         try:
             campaign = Campaign.model_validate(tree, context=folder)
         except ValidationError as refusal:
-            mistakes = [_mistake(error, written) for error in refusal.errors(include_url=False)]
+            errors = [
+                (error, tuple(part for part in error["loc"] if part not in FORM_TAGS))
+                for error in refusal.errors(include_url=False)
+            ]
+            mistakes = [mistake(error, path, source_map.location(path)) for error, path in errors]
         else:
             return campaign if is_understood else None, problems
         for wrong in mistakes:
-            if written.path(wrong.path) not in broken:
-                problems[wrong.path] = wrong.problem(written)
-        # What was meant comes first: it may turn out wrong, and then its place must still be known, but removing items
+            if source_map.path(wrong.path) not in broken:
+                problems[wrong.path] = wrong.problem(source_map)
+        # What was meant comes first: it may be wrong again, and then its place must still be known, but removing items
         # of a list moves the others. From the back for the same reason.
         clear = [wrong for wrong in mistakes if wrong.meant is not None]
         for wrong in clear or sorted(mistakes, key=lambda wrong: wrong.path, reverse=True):
-            is_understood &= _mend(tree, wrong)
+            is_understood &= _repair(tree, wrong)
     return None, problems
 
 
-def _mistake(error: ErrorDetails, written: Written) -> Mistake:
-    path = tuple(part for part in error["loc"] if part not in FORM_TAGS)
-    return mistake(error, path, written.place(path))
-
-
-def _mend(tree: dict[str, Any], wrong: Mistake) -> bool:
-    """Make the part pass next time. False when the campaign cannot be understood without it."""
+def _repair(tree: dict[str, Any], wrong: Mistake) -> bool:
+    """Repair the part for the next round. False when the campaign cannot be understood without it."""
     if wrong.meant is not None:
         _put(tree, wrong.path, wrong.meant)
     elif wrong.is_surplus:
@@ -104,5 +102,5 @@ def _drop(tree: Any, path: KeyPath) -> None:  # noqa: ANN401
     for name in parents:
         part = part[name]
     del part[last]
-    if part == []:  # that a list without its one wrong item is empty would be no news
+    if part == []:  # the empty list would be reported too
         _drop(tree, tuple(parents))

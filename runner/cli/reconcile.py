@@ -78,9 +78,9 @@ class TerminalSettling:
 
 def _time(option: str, text: str) -> timedelta:
     from runner.campaign.times import duration
-    from runner.campaign.values import Wrong
+    from runner.campaign.values import InvalidValue
 
     try:
         return duration(text)
-    except Wrong as error:
+    except InvalidValue as error:
         raise InputError.of(f"{option}: {error.what}", error.remedy) from error

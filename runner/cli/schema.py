@@ -7,6 +7,6 @@ NAME = "schema"
 
 def command() -> None:
     """Print the JSON Schema of the campaign file."""
-    from runner.campaign.schema import schema_text
+    from runner.campaign.json_schema import schema_text
 
     print_document(schema_text())

@@ -1,20 +1,26 @@
 """A row's fields → the text that its phone will show, or why there is none."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from runner.errors import InputError, Problem
+from runner.message.characters import UNSENDABLE, is_one_septet_each, named
 from runner.message.encode import encode
 from runner.message.environment import MAX_LENGTH, EmptyFieldError
-from runner.message.fields import field_names
-from runner.message.gsm import is_one_septet_each
-from runner.message.likeness import has_visible
 from runner.message.links import link_remarks, may_hold_link
 from runner.message.origins import COMPUTED
 from runner.message.segments import MAX_SEGMENTS, segments_of_units
 from runner.message.template import RenderError, Template, TooLongError
-from runner.message.unsendable import UNSENDABLE, named
+from runner.message.transliteration import has_visible
 from runner.models import Encoding, Exclusion, ExclusionReason, Text
+
+# What Jinja reads as something else, so that no template can call a column by it.
+_RESERVED = frozenset(
+    ("and", "else", "false", "False", "if", "in", "is", "loop", "none", "None", "not", "or", "self", "super", "true",
+     "True", "caller", "varargs", "kwargs"),
+)  # fmt: skip
+_NOT_IN_NAMES = re.compile(r"\W")
 
 
 class Composer:
@@ -39,7 +45,7 @@ class Composer:
         self._max_segments = min(max_segments, MAX_SEGMENTS)
         self._smart = smart_encoding
         self._required = [(required, required.casefold()) for required in require_text]
-        # Nearly every text is nothing but plain GSM-7, of which there is no more to find out.
+        # Nearly every text is plain GSM-7, and then there is nothing more to check.
         self._is_simple = encoding is not Encoding.UCS2 and not require_text
         self._columns: dict[str, str] | None = None
 
@@ -67,12 +73,12 @@ class Composer:
         known = field_names(header)
         problems = [
             Problem(f'there is no column "{name}"', where=where)
-            for name, where in self._template.variables()
+            for name, where in self._template.variables
             if name not in known
         ]
         if problems:
             raise InputError(problems)
-        return {name: known[name] for name, _ in self._template.variables()}
+        return {name: known[name] for name, _ in self._template.variables}
 
     def compose_values(self, values: Mapping[str, str], columns: Mapping[str, str]) -> Text | Exclusion:
         """The text for one row. `values` are by the names in the template, `columns` what `self.columns` says."""
@@ -87,14 +93,17 @@ class Composer:
         except RenderError as error:
             return Exclusion(ExclusionReason.TEMPLATE_ERROR, str(error))
         text = rendered.strip()
+        simple = None
         if self._is_simple and is_one_septet_each(text):
             segments = segments_of_units(len(text), Encoding.GSM7)
             if segments <= self._max_segments:
                 simple = Text(text, Encoding.GSM7, segments)
-                return self._with_links(simple, text, _fields(values, columns)) if may_hold_link(text) else simple
-        if "\r" in text:
-            text = text.replace("\r\n", "\n").replace("\r", "\n")
-        return self._judge(text, _fields(values, columns))
+                if not may_hold_link(text):
+                    return simple
+        used = {column: values[name] for name, column in columns.items()}
+        if simple is not None:
+            return self._with_links(simple, text, used)
+        return self._judge(text.replace("\r\n", "\n").replace("\r", "\n"), used)
 
     def _judge(self, text: str, columns: Mapping[str, str]) -> Text | Exclusion:
         if not text:
@@ -128,6 +137,28 @@ class Composer:
         return words
 
 
-def _fields(values: Mapping[str, str], columns: Mapping[str, str]) -> dict[str, str]:
-    """The columns that the template uses, with what they hold."""
-    return {column: values[name] for name, column in columns.items()}
+def field_names(header: Sequence[str]) -> dict[str, str]:
+    """Name in the template → column. A column that cannot be written in a template has an alias: "First Name" is
+    First_Name, "2nd-line" is _2nd_line.
+
+    An alias that would also be another column's name or alias is left out: which of the two was meant would be a
+    guess.
+    """
+    names = {column: column for column in header if _callable(column)}
+    aliases: dict[str, list[str]] = {}
+    for column in header:
+        if column not in names:
+            aliases.setdefault(_alias(column), []).append(column)
+    for alias, columns in aliases.items():
+        if len(columns) == 1 and alias not in names and _callable(alias):
+            names[alias] = columns[0]
+    return names
+
+
+def _callable(name: str) -> bool:
+    return name.isidentifier() and name not in _RESERVED
+
+
+def _alias(column: str) -> str:
+    alias = _NOT_IN_NAMES.sub("_", column)
+    return alias if alias.isidentifier() else f"_{alias}"

@@ -3,20 +3,19 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from runner.message.gsm import BASIC, EXTENSION, is_gsm7, outside_gsm7
-from runner.message.likeness import in_gsm7, likeness, replacements
+from runner.message.characters import BASIC, EXTENSION, is_gsm7, named, outside_gsm7
 from runner.message.links import link_spans
 from runner.message.origins import Origins
 from runner.message.segments import segments
-from runner.message.unsendable import named
+from runner.message.transliteration import in_gsm7, likeness, replacements
 from runner.models import Encoding, Exclusion, ExclusionReason, Remark, RemarkKind, Text
 
 _SHOWN = 5
 _GSM7 = frozenset(BASIC + EXTENSION)
 
+# What is said of a text in another script: it is UCS-2 on purpose, and its letters would be a remark each.
 _MANY = 10
 ANOTHER_SCRIPT = f"more than {_MANY} different characters"
-"""What is said of a text in another script: it is UCS-2 on purpose, and its letters would be a remark each."""
 
 
 def encode(

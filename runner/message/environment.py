@@ -4,16 +4,33 @@ Closed: no file, no Python internals, and what makes a text grow by a slip is st
 the same text, always, because the plan shows what is sent. So there is no `random`, no `lipsum`, no clock.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache, wraps
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from jinja2 import StrictUndefined, Undefined
 from jinja2.exceptions import SecurityError, TemplateRuntimeError, UndefinedError
 from jinja2.runtime import Context, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from runner.message.filters import PhoneFormat, own_filters
+from runner.message.filters import (
+    PhoneFormat,
+    checked_length,
+    checked_style,
+    phone_filter,
+    text_of,
+    title,
+    truncate_gsm,
+)
+from runner.message.locale_filters import (
+    checked_currency,
+    checked_locale,
+    checked_pattern,
+    checked_symbol,
+    currency,
+    date,
+)
 
 # Ten segments hold 1,530 characters. What grows beyond this is a mistake, found before it takes the memory.
 MAX_LENGTH = 20_000
@@ -22,6 +39,30 @@ MAX_LENGTH = 20_000
 _REFUSED_FILTERS = ("random", "pprint", "xmlattr", "urlize", "tojson", "escape", "e", "forceescape", "safe")
 
 _FOR_EMPTY = ("default", "d")
+
+
+@dataclass(frozen=True)
+class OwnFilter:
+    """A filter of this program's. `usage` shows how to write it, `checks` raise FilterError for a wrong argument."""
+
+    function: Callable[..., object]
+    usage: str
+    checks: Mapping[str, Callable[[Any], object]] = field(default_factory=dict)
+
+
+OWN_FILTERS: Mapping[str, OwnFilter] = {
+    "title": OwnFilter(title, "{{ first_name | title }}"),
+    "currency": OwnFilter(
+        currency,
+        '{{ amount | currency("SGD") }}',
+        {"code": checked_currency, "locale": checked_locale, "symbol": checked_symbol},
+    ),
+    "date": OwnFilter(date, '{{ day | date("d MMM") }}', {"pattern": checked_pattern, "locale": checked_locale}),
+    "phone": OwnFilter(phone_filter(None), '{{ branch | phone("national") }}', {"style": checked_style}),
+    "truncate_gsm": OwnFilter(
+        truncate_gsm, "{{ product | truncate_gsm(20) }}", {"length": checked_length, "end": text_of}
+    ),
+}
 
 
 class EmptyFieldError(UndefinedError):
@@ -88,28 +129,23 @@ def _refuse_empty(*values: object) -> None:
             str(value)
 
 
-def _guarded(filtered: Callable[..., object]) -> Callable[..., object]:
-    """The filter, refusing an empty field: some of Jinja's take it for an empty list, and others say TypeError."""
+def _guarded(filtered: Callable[..., object], *, in_any_place: bool = False) -> Callable[..., object]:
+    """The filter, refusing an empty field: some of Jinja's take it for an empty list, and others say TypeError.
+
+    Of our own filters an empty field is refused in any place: a currency's code can come from a column too.
+    """
     # Some filters are handed the context or the environment first. `wraps` copies the mark by which Jinja knows.
     place = 1 if hasattr(filtered, "jinja_pass_arg") else 0
 
     @wraps(filtered)
     def guarded(*args: object, **kwargs: object) -> object:
-        _refuse_empty(args[place])
+        if in_any_place:
+            _refuse_empty(*args, *kwargs.values())
+        else:
+            _refuse_empty(args[place])
         return filtered(*args, **kwargs)
 
     return guarded
-
-
-def _strict(filtered: Callable[..., object]) -> Callable[..., object]:
-    """A filter of our own, refusing an empty field in any place: a currency's code can come from a column too."""
-
-    @wraps(filtered)
-    def strict(*args: object, **kwargs: object) -> object:
-        _refuse_empty(*args, *kwargs.values())
-        return filtered(*args, **kwargs)
-
-    return strict
 
 
 def _length(left: object, right: object) -> int:
@@ -139,5 +175,7 @@ def environment(phone_format: PhoneFormat | None = None) -> _Environment:
         for name, function in made.filters.items()
         if name not in _REFUSED_FILTERS
     }
-    made.filters |= {name: _strict(function) for name, function in own_filters(phone_format).items()}
+    made.filters |= {name: _guarded(own.function, in_any_place=True) for name, own in OWN_FILTERS.items()}
+    if phone_format is not None:
+        made.filters["phone"] = _guarded(phone_filter(phone_format), in_any_place=True)
     return made

@@ -1,42 +1,154 @@
-"""The filters of this program's own, beside Jinja's: `title`, `currency`, `date`, `phone`, `truncate_gsm`.
+"""The template filters for text: `title`, `truncate_gsm` and `phone`, and how every filter reads its arguments. Pure.
 
-Each is described, with examples that a test runs, in docs/templates.md.
+`locale_filters` has `currency` and `date`. docs/templates.md describes each, with examples that a test runs.
 """
 
-import inspect
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+import re
+import unicodedata
+from collections.abc import Callable
+from functools import cache
+from itertools import accumulate
 
-from runner.message.given import FilterError, text_of
-from runner.message.localised import (
-    checked_currency,
-    checked_locale,
-    checked_pattern,
-    checked_symbol,
-    currency,
-    date,
-)
-from runner.message.names import title
-from runner.message.truncate import checked_length, truncate_gsm
+from jinja2 import Undefined
+from jinja2.exceptions import TemplateRuntimeError
 
+from runner.message.characters import EXTENSION, is_gsm7
+from runner.message.transliteration import likeness
+
+# `(number, style, country)` → the number for people; `style` is national or international, `country` alpha-2 or None.
+# Raises ValueError, in words, for what is no number.
 PhoneFormat = Callable[..., str]
-"""`(number, style, country)` → the number for people; `style` is national or international, `country` alpha-2 or None.
-Raises ValueError, in words, for what is no number."""
 
-_STYLES = ("international", "national")
+_PHONE_STYLES = ("international", "national")
 
-USAGE: Mapping[str, str] = {
-    "title": "{{ first_name | title }}",
-    "currency": '{{ amount | currency("SGD") }}',
-    "date": '{{ day | date("d MMM") }}',
-    "phone": '{{ branch | phone("national") }}',
-    "truncate_gsm": "{{ product | truncate_gsm(20) }}",
-}
-"""How each is written: the remedy for one that is called wrongly."""
+# A run of letters, with digits before it and apostrophes in it.
+_APOSTROPHES = "'’‘ʼ`´"
+_WORD = re.compile(rf"(\d*)([^\W\d_]+(?:[{_APOSTROPHES}][^\W\d_]+)*)")
+_AT_APOSTROPHE = re.compile(rf"([{_APOSTROPHES}])")
+# What follows an apostrophe without being a name: John's, we'll.
+_ENDINGS = frozenset({"s", "t", "ll", "re", "ve", "m", "d"})
+_MC = re.compile(r"Mc[^\W\d_]{3,}")
+_LAST_NUMERAL = re.compile(r"(?<=\s)(ii|iii|iv)$", re.IGNORECASE)
+
+_EXTENSION = frozenset(EXTENSION)
+_JOINER = "\u200d"
+_SKIN_TONES = frozenset(map(chr, range(0x1F3FB, 0x1F400)))
+_FLAG_LETTERS = frozenset(map(chr, range(0x1F1E6, 0x1F200)))
+_LAST_SPACE = re.compile(r"\s+(?=\S*$)")
 
 
-def own_filters(phone_format: PhoneFormat | None) -> dict[str, Callable[..., object]]:
-    """The filters by name. Without `phone_format`, `phone` says that it is not available."""
+class FilterError(TemplateRuntimeError):
+    """A filter can't do what it is asked to: `str()` says what is wrong and what to write instead."""
+
+
+def text_of(value: object) -> str:
+    """A field's or a number's text. Raises FilterError for what is neither, UndefinedError for what isn't there."""
+    if isinstance(value, str | Undefined) or (isinstance(value, int | float) and not isinstance(value, bool)):
+        return str(value)  # of what isn't there, this raises in Jinja's words
+    raise FilterError(f"a value of the kind {type(value).__name__} is no text")
+
+
+def title(value: object) -> str:
+    """The name with its capitals: ANNA-MARIA O'NEIL is Anna-Maria O'Neil, john's shop is John's Shop.
+
+    A value that has capitals and small letters already (McDonald, van der Berg, DeShawn, LaToya J.) stays as it is:
+    its owner knows better. Raises FilterError for what is no text.
+    """
+    text = text_of(value)
+    if text != text.lower() and text != text.upper():
+        return text
+    titled = _WORD.sub(lambda match: match[1] + _word(match[2], after_digit=bool(match[1])), text)
+    return _LAST_NUMERAL.sub(lambda match: match[0].upper(), titled)
+
+
+def _word(word: str, *, after_digit: bool) -> str:
+    if after_digit:  # 2nd, 10th
+        return _lower(word)
+    pieces = _AT_APOSTROPHE.split(word)
+    written = [_capital(pieces[0])]
+    for before, apostrophe, piece in zip(pieces[0::2], pieces[1::2], pieces[2::2], strict=False):
+        written += [apostrophe, _capital(piece) if _begins_name(before, piece) else _lower(piece)]
+    return "".join(written)
+
+
+def _begins_name(before: str, piece: str) -> bool:
+    """O'Neil, D'Or and De'Andre go on with a capital; John's, we'll and ma'am don't."""
+    return piece.lower() not in _ENDINGS and (len(before) <= 1 or len(piece) > 2)
+
+
+def _capital(piece: str) -> str:
+    if piece[:1] in ("", "ʻ"):  # ʻAlika: a letter of Hawaiian; inside of a name (Oʻahu) no capital follows it
+        return piece[:1] + (_capital(piece[1:]) if piece else "")
+    capital = piece[0].title() + _lower(piece)[len(_lower(piece[0])) :]
+    return capital[:2] + capital[2].upper() + capital[3:] if _MC.fullmatch(capital) else capital
+
+
+def _lower(piece: str) -> str:
+    # Turkish İ would become an i with a combining dot, a character that forces UCS-2.
+    return piece.lower().replace("i\u0307", "i")
+
+
+def truncate_gsm(value: object, length: object, end: object = "") -> str:
+    """The text if it takes at most `length` septets; or else its beginning and `end`, together at most that.
+
+    A character of the extension takes two septets and is never cut. A character outside of GSM-7 counts as much as
+    itself (one or two UTF-16 units) or as its likeness in GSM-7, whichever is more, so that the promise holds with
+    smart encoding and without. The cut is at a space where there is one in the second half of what would remain; an
+    accent or an emoji is never torn apart. Raises FilterError for a length that isn't a whole number above 0, or an
+    `end` that is longer.
+    """
+    text, ending = text_of(value), text_of(end)
+    room = checked_length(length) - _size(ending)
+    if room < 0:
+        raise FilterError(f"the end takes {_size(ending)} of {length} septets; write a shorter one")
+    # Every character takes at least one, so that a page in a cell need not be looked at to its end.
+    beginning = text[: room + _size(ending) + 1]
+    if _size(beginning) <= room + _size(ending):
+        return text
+    whole = _clusters(beginning)
+    fitting = sum(1 for units in accumulate(map(_size, whole)) if units <= room)
+    kept = "".join(whole[:fitting])
+    if not whole[fitting].isspace() and (space := _LAST_SPACE.search(kept)) and space.start() * 2 >= len(kept):
+        kept = kept[: space.start()]
+    return kept.rstrip() + ending
+
+
+def checked_length(length: object) -> int:
+    """Raises FilterError for what isn't a whole number above 0."""
+    if isinstance(length, bool) or not isinstance(length, int) or length < 1:
+        raise FilterError("the length is a whole number of septets above 0, such as truncate_gsm(20)")
+    return length
+
+
+def _size(text: str) -> int:
+    return sum(map(_units, text))
+
+
+@cache
+def _units(character: str) -> int:
+    if is_gsm7(character):
+        return 2 if character in _EXTENSION else 1
+    own = 2 if character > "\uffff" else 1
+    like = likeness(character, 0) or ""
+    return max(own, sum(2 if septet in _EXTENSION else 1 for septet in like))
+
+
+def _clusters(text: str) -> list[str]:
+    """What people take for one character, in one piece: a letter with its accents, an emoji of several, a flag."""
+    clusters: list[str] = []
+    for character in text:
+        last = clusters[-1] if clusters else ""
+        flag = character in _FLAG_LETTERS and len(last) == 1 and last in _FLAG_LETTERS
+        joins = character == _JOINER or character in _SKIN_TONES or unicodedata.category(character)[0] == "M"
+        if last and (flag or joins or last[-1] == _JOINER):
+            clusters[-1] += character
+        else:
+            clusters.append(character)
+    return clusters
+
+
+def phone_filter(phone_format: PhoneFormat | None) -> Callable[..., str]:
+    """The filter `phone`, which formats with `phone_format`; without one, it says that it is not available."""
 
     def phone(value: object, style: object = "international", country: object = None) -> str:
         if phone_format is None:
@@ -47,42 +159,11 @@ def own_filters(phone_format: PhoneFormat | None) -> dict[str, Callable[..., obj
         except ValueError as error:
             raise FilterError(str(error)) from error
 
-    own: Sequence[Callable[..., object]] = (title, currency, date, phone, truncate_gsm)
-    return {function.__name__: function for function in own}
+    return phone
 
 
 def checked_style(style: object) -> object:
     """Raises FilterError for what is neither national nor international."""
-    if style not in _STYLES:
+    if style not in _PHONE_STYLES:
         raise FilterError('the style is "international" or "national"')
     return style
-
-
-_CHECKS: Mapping[str, Mapping[str, Callable[[Any], object]]] = {
-    "currency": {"code": checked_currency, "locale": checked_locale, "symbol": checked_symbol},
-    "date": {"pattern": checked_pattern, "locale": checked_locale},
-    "phone": {"style": checked_style},
-    "truncate_gsm": {"length": checked_length, "end": text_of},
-}
-
-UNKNOWN = object()
-"""An argument that only a row tells."""
-
-
-def misuse(
-    name: str, function: Callable[..., object], args: Sequence[object], named: Mapping[str, object]
-) -> tuple[str, str] | None:
-    """What is wrong with the arguments of a filter of USAGE, and the remedy; None as far as the template tells."""
-    try:
-        bound = inspect.signature(function).bind(UNKNOWN, *args, **named)
-    except TypeError as error:
-        return str(error), f"write it like {USAGE[name]}"
-    for argument, check in _CHECKS.get(name, {}).items():
-        given = bound.arguments.get(argument, UNKNOWN)
-        if given is not UNKNOWN:
-            try:
-                check(given)
-            except FilterError as error:
-                what, _, remedy = str(error).partition("; ")
-                return what, remedy
-    return None

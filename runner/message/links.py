@@ -1,15 +1,16 @@
 """Links in a text: where they are, and what is wrong with them. Pure."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 from runner.models import Remark, RemarkKind
 
+# Characters beyond which a link is long: over a third of a GSM-7 segment, nearly all of a UCS-2 one (67). A shortened
+# link takes 20 to 30.
 LONG = 60
-"""Characters beyond which a link is long: over a third of a GSM-7 segment, nearly all of a UCS-2 one (67). A shortened
-link takes 20 to 30."""
 
 _HEAD = (
     r"(?:(?<![a-z0-9_.@-])(?:[a-z]{2,10}://|www\.)"
@@ -27,7 +28,7 @@ _SITE_SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class TemplateLink:
     """A link that the template's own text begins; a field may go on with it."""
 
     line: int
@@ -54,63 +55,48 @@ def _found(text: str) -> list[tuple[int, int, int]]:
     found: list[tuple[int, int, int]] = []
     end = 0
     for word in [word for word in words if "/" in word or (has_www and "w." in word.lower())]:
-        if spans := _in_word(word):
-            start = _place_of(word, text, end)
-            end = start + len(word)
-            found += [(start + first, start + last, end) for first, last in spans]
+        # Never a part of another word: that word would be among these too, and before this one.
+        start = text.index(word, end)
+        end = start + len(word)
+        found += [(start + first, start + last, end) for first, last in _links_of(word)]
     return found
 
 
 @lru_cache(maxsize=1_024)
-def _in_word(word: str) -> list[tuple[int, int]]:
+def _links_of(word: str) -> list[tuple[int, int]]:
     """The links of a word; nearly always it is the template's own, the same in every text."""
     return [(match.start(), match.start() + len(match.group().rstrip(_AFTER))) for match in _LINK.finditer(word)]
 
 
-def _place_of(word: str, text: str, start: int) -> int:
-    """Where the word stands in the text, from `start` on; not as a part of another one."""
-    while True:
-        place = text.index(word, start)
-        end = place + len(word)
-        if (place == 0 or text[place - 1].isspace()) and (end == len(text) or text[end].isspace()):
-            return place
-        start = place + 1
-
-
-def begun_links(literal: str, line: int) -> Iterator[Begun]:
+def template_links(literal: str, line: int) -> Iterator[TemplateLink]:
     """The links that a literal of the template holds or begins; it starts on `line`."""
     for match in _BEGUN.finditer(literal):
-        yield Begun(line + literal.count("\n", 0, match.start()), match.group().rstrip(_AFTER.replace(":", "")))
+        yield TemplateLink(line + literal.count("\n", 0, match.start()), match.group().rstrip(_AFTER.replace(":", "")))
 
 
-def link_remarks(text: str, columns: Mapping[str, str], template: Iterable[Begun], elsewhere: str) -> list[Remark]:
+def link_remarks(
+    text: str, columns: Mapping[str, str], template: Iterable[TemplateLink], elsewhere: str
+) -> list[Remark]:
     """What a person should know of the links in `text`; `columns` are the fields that the template uses.
 
     The subject is the link's site, because the rest differs from row to row.
     """
-    counts: dict[tuple[RemarkKind, str, str], int] = {}
-
-    def add(kind: RemarkKind, subject: str, source: str) -> None:
-        counts[kind, subject, source] = counts.get((kind, subject, source), 0) + 1
-
-    # Every space is a space or not printable.
-    parted = [(column, value) for column, value in columns.items() if " " in value or not value.isprintable()]
+    counts: Counter[tuple[RemarkKind, str, str]] = Counter()
+    # Every white space is a space or not printable.
+    spaced = [(column, value) for column, value in columns.items() if " " in value or not value.isprintable()]
     for start, end, word_end in _found(text):
         link = text[start:end]
-        plain, long = link[:7].lower() == "http://", len(link) > LONG
-        if plain or long:
-            source = _source(link, columns, template, elsewhere)
-            if plain:
-                add(RemarkKind.PLAIN_HTTP, _site(link), source)
-            if long:
-                add(RemarkKind.LONG_LINK, _site(link), source)
-        for column, value in parted:
+        if link[:7].lower() == "http://":
+            counts[RemarkKind.PLAIN_HTTP, _shown_site(link), _source(link, columns, template, elsewhere)] += 1
+        if len(link) > LONG:
+            counts[RemarkKind.LONG_LINK, _shown_site(link), _source(link, columns, template, elsewhere)] += 1
+        for column, value in spaced:
             if _breaks(value, text, start, word_end):
-                add(RemarkKind.BROKEN_LINK, _site(link), f"the column {column}")
+                counts[RemarkKind.BROKEN_LINK, _shown_site(link), f"the column {column}"] += 1
     return [Remark(kind, subject, source, times) for (kind, subject, source), times in counts.items()]
 
 
-def _source(link: str, columns: Mapping[str, str], template: Iterable[Begun], elsewhere: str) -> str:
+def _source(link: str, columns: Mapping[str, str], template: Iterable[TemplateLink], elsewhere: str) -> str:
     site = _site_of(link)
     for column, value in columns.items():
         if site in value:
@@ -135,7 +121,7 @@ def _site_of(link: str) -> str:
     return match.group() if match else link
 
 
-def _site(link: str) -> str:
+def _shown_site(link: str) -> str:
     site = _site_of(link)
     if len(site) > _SITE_SHOWN:
         return f"{site[:_SITE_SHOWN]}…"

@@ -4,16 +4,19 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from runner.message.gsm import outside_gsm7
-from runner.message.links import Begun, begun_links
+from runner.message.characters import outside_gsm7
+from runner.message.links import TemplateLink, template_links
 
+# The source of what neither the template nor a column holds.
 COMPUTED = "an expression of the template"
 
 
 @dataclass(frozen=True, slots=True)
-class Literal:
-    """A piece of the template's own text. `certain`: every text has it; otherwise it stands in a condition, a loop or
-    an expression."""
+class TemplateText:
+    """A piece of the template's own text, and its first line.
+
+    `certain` says that every message has it; otherwise it is in a condition, a loop or an expression.
+    """
 
     text: str
     line: int
@@ -29,10 +32,10 @@ class Origins:
     what the template may have added.
     """
 
-    def __init__(self, literals: Iterable[Literal]) -> None:
+    def __init__(self, literals: Iterable[TemplateText]) -> None:
         self._certain: dict[str, Counter[str]] = {}
         self._possible: dict[str, Counter[str]] = {}
-        links: list[Begun] = []
+        links: list[TemplateLink] = []
         texts: list[str] = []
         for literal in literals:
             texts.append(literal.text)
@@ -40,8 +43,8 @@ class Origins:
             for index, character in outside_gsm7(literal.text):
                 line = literal.line + literal.text.count("\n", 0, index)
                 into.setdefault(character, Counter())[f"the template, line {line}"] += 1
-            links += begun_links(literal.text, literal.line)
-        self.links: tuple[Begun, ...] = tuple(links)
+            links += template_links(literal.text, literal.line)
+        self.links: tuple[TemplateLink, ...] = tuple(links)
         self.own_text = "\n".join(texts)
 
     def of(self, character: str, times: int, columns: Mapping[str, str]) -> dict[str, int]:

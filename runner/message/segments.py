@@ -8,11 +8,11 @@ pair of UCS-2) is never cut, so a segment can end one unit short.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from runner.message.gsm import EXTENSION, has_extended, is_gsm7, outside_gsm7
+from runner.message.characters import EXTENSION, has_extended, is_gsm7, outside_gsm7
 from runner.models import Encoding
 
+# The provider cuts off what is longer, without a word, and sends the rest.
 MAX_SEGMENTS = 10
-"""The provider cuts off what is longer, without a word, and sends the rest."""
 
 _ALONE = {Encoding.GSM7: 160, Encoding.UCS2: 70}
 _JOINED = {Encoding.GSM7: 153, Encoding.UCS2: 67}
@@ -46,7 +46,7 @@ def segments_of_units(units: int, encoding: Encoding) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What `campaign preview` tells of a text.
+    """What `campaign preview` shows of a text.
 
     `units` are septets or UTF-16 units; `left` is how many more fit before another segment begins. `forcing` are the
     characters that force UCS-2, with their 0-based indexes; empty for GSM7, and when only the campaign asks for UCS2.

@@ -16,9 +16,9 @@ from runner.audience.files import check_where, read_header
 from runner.audience.spec import AudienceSpec, Source, SuppressionList
 from runner.campaign import Campaign, CampaignFile, CountryColumn, SuppressionFile, read
 from runner.errors import InputError, Position, Problem
-from runner.message.compose import Composer
-from runner.message.fields import field_names
-from runner.message.template import Template, Variables, compile_template
+from runner.message.compose import Composer, field_names
+from runner.message.template import Template, compile_template
+from runner.message.template_lint import Variables
 from runner.plan.money import Prices
 from runner.plan.saved import COLUMNS as PLAN_COLUMNS
 from runner.plan.saved import ZONES

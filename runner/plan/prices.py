@@ -13,13 +13,12 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
-from runner.campaign.countries import COUNTRIES
-from runner.campaign.values import Wrong
+from runner.campaign.values import COUNTRIES, InvalidValue
 from runner.campaign.values import country as check_country
-from runner.campaign.words import did_you_mean, quoted
 from runner.errors import InputError, Position, Problem
 from runner.plan.money import Price, Prices
 from runner.provider.prices import MAX_DECIMALS, MAX_PRICE
+from runner.text import did_you_mean, quoted
 
 COLUMNS = ("country", "operator", "price", "currency", "sub_account")
 """Of the file that `campaign prices` saves. `operator`, for people, and `sub_account` may be missing."""
@@ -174,7 +173,7 @@ class _Reader:
                     price = self._price(cell, line)
                 else:
                     currency = _currency(cell)
-            except Wrong as error:
+            except InvalidValue as error:
                 self._wrong(line, index, error.what, error.remedy)
         if len(self._problems) > before:
             return
@@ -188,11 +187,11 @@ class _Reader:
             self._names_others = True
 
     def _price(self, cell: str, line: int) -> Decimal:
-        """A decimal point or, throughout a file, a decimal comma. Raises Wrong for what could be read in two ways."""
+        """A decimal point or, throughout a file, a decimal comma. Raises InvalidValue for an ambiguous one."""
         match = _NUMBER.fullmatch(cell)
         if not match or not (match[1] or match[3]):
             what = f"{quoted(cell)} is not a price" if cell else "there is no price"
-            raise Wrong(what, "write digits with a decimal point alone, such as 0.0345")
+            raise InvalidValue(what, "write digits with a decimal point alone, such as 0.0345")
         whole, sign, fraction, exponent = match.groups()
         if sign:
             if sign == "," or self._delimiter != ",":
@@ -200,19 +199,19 @@ class _Reader:
             known, first_line = self._decimal_sign = self._decimal_sign or (sign, line)
             if sign != known:
                 what = f"{quoted(cell)} has another decimal sign than line {first_line} ({known!r})"
-                raise Wrong(what, "write the same in all rows")
+                raise InvalidValue(what, "write the same in all rows")
         price = Decimal(f"{whole or '0'}.{fraction or '0'}E{exponent or '0'}")
         if price > MAX_PRICE:
-            raise Wrong(f"{quoted(cell)} is more than a message costs", "write the price of one segment")
+            raise InvalidValue(f"{quoted(cell)} is more than a message costs", "write the price of one segment")
         if round(price, MAX_DECIMALS) != price:
-            raise Wrong(f"{quoted(cell)} is finer than any price", f"write at most {MAX_DECIMALS} decimals")
+            raise InvalidValue(f"{quoted(cell)} is finer than any price", f"write at most {MAX_DECIMALS} decimals")
         return price
 
     def _refuse_thousands(self, cell: str) -> None:
         if _THOUSANDS.fullmatch(cell):
             units, thousandths = re.sub("[.,]", "", cell), f"{cell}0"
             what = f"{quoted(cell)} can be read in two ways"
-            raise Wrong(what, f"write {units}, or {thousandths} if the sign is a decimal one")
+            raise InvalidValue(what, f"write {units}, or {thousandths} if the sign is a decimal one")
 
     def _wrong(self, line: int, index: int, what: str, remedy: str) -> None:
         self._problems.append(Problem(what, remedy, where=self._place(line, index)))
@@ -233,5 +232,5 @@ def _currency(cell: str) -> str:
     code = cell.upper()
     if not re.fullmatch("[A-Z]{3}", code):
         what = f"{quoted(cell)} is not a currency code" if cell else "there is no currency"
-        raise Wrong(what, "write the three letters of ISO 4217, such as USD")
+        raise InvalidValue(what, "write the three letters of ISO 4217, such as USD")
     return code

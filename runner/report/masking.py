@@ -7,7 +7,7 @@ numbers, so who has the list of all numbers, or can ask somebody who does, finds
 
 import re
 
-from runner.message.blot import BLOT
+from runner.message.redact import REDACTED
 from runner.models import ExclusionReason
 
 _SHORTEST = 7
@@ -58,16 +58,16 @@ def masked_detail(detail: str, reason: str | None) -> str:
     if reason == ExclusionReason.TEMPLATE_ERROR:
         # What Python or Jinja say of a value quotes it in ways of their own.
         place, why, _ = detail.partition(_WHY)
-        return masked(f"{place}{why}{BLOT}") if why else BLOT
+        return masked(f"{place}{why}{REDACTED}") if why else REDACTED
 
     def hide(match: re.Match[str]) -> str:
         cell = match["cell"] if match["cell"] is not None else match["cut"]
         if reason != ExclusionReason.INVALID_NUMBER or any(map(str.isalpha, cell)):
-            return f'"{BLOT}"'
+            return f'"{REDACTED}"'
         # Whatever parts its digits: two numbers in one cell are parted by a comma.
         return f'"{_without_middle(cell) if sum(map(str.isdecimal, cell)) >= _SHORTEST else cell}"'
 
     hidden = _QUOTED.sub(hide, detail)
     if reason != ExclusionReason.INVALID_NUMBER:
-        hidden = _ALSO_QUOTED.sub(lambda match: f"{match.group()[0]}{BLOT}{match.group()[-1]}", hidden)
+        hidden = _ALSO_QUOTED.sub(lambda match: f"{match.group()[0]}{REDACTED}{match.group()[-1]}", hidden)
     return masked(hidden)

@@ -52,7 +52,7 @@ def provider_account(region: str, sub_account_id: str) -> Account:
 
 @contextlib.contextmanager
 def account_for(
-    named: campaign.Account, *, sandbox: bool, book: Path | None = None, receipts: str | None = None
+    named: campaign.AccountSection, *, sandbox: bool, book: Path | None = None, receipts: str | None = None
 ) -> Iterator[Account]:
     """The account that a campaign names; or a sandbox that stands in for it and lives as long as the block.
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from runner.campaign.values import Wrong, rate
+from runner.campaign.values import InvalidValue, rate
 from runner.dispatch.errands import IN_FLIGHT_LIMIT, Errands, Standing
 from runner.errors import InputError
 from runner.models import Rate
@@ -56,7 +56,7 @@ def rate_of(text: str) -> Rate:
     """The rate that an option gives. Raises InputError for what is none."""
     try:
         return rate(text)
-    except Wrong as error:
+    except InvalidValue as error:
         raise InputError.of(f"--rate: {error.what}", error.remedy) from error
 
 

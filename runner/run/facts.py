@@ -1,7 +1,7 @@
 """What a report says of a run beyond its results: taken from the campaign, kept in the run's folder, and read again."""
 
 from runner.campaign import Campaign
-from runner.message.blot import blotted
+from runner.message.redact import redact
 from runner.plan.inputs import Inputs
 from runner.plan.money import plain
 from runner.plan.parquet import replacing
@@ -33,7 +33,7 @@ def asks_to_mask(facts: Facts | None, places: Places) -> bool:
 def facts_of(inputs: Inputs, summary: PlanSummary) -> Facts:
     campaign = inputs.campaign
     text = summary.samples[0][2].text if summary.samples and not campaign.report.mask else None
-    blot = blotted(summary.samples[0][2].text, inputs.composer.own_text) if summary.samples else None
+    blot = redact(summary.samples[0][2].text, inputs.composer.own_text) if summary.samples else None
     prices = inputs.prices
     return Facts(
         file=inputs.file.path.name,

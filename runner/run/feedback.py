@@ -12,8 +12,8 @@ import orjson
 from runner.audience.cells import Unreadable
 from runner.audience.files import read_header, read_rows
 from runner.audience.spec import Source
-from runner.campaign.fields import Region
-from runner.campaign.model import Account as NamedAccount
+from runner.campaign.field_types import Region
+from runner.campaign.model import AccountSection
 from runner.dispatch.errands import Standing
 from runner.errors import InputError
 from runner.ledger.feedback import (
@@ -103,7 +103,7 @@ def feeding_back(name: str, run: str | None, options: Options, rate: Rate) -> It
                 "feedback on it",
                 "write conversionTracking: true for the next run",
             )
-        named = NamedAccount(sub_account_id=asked["account.subAccountId"], region=Region(asked["account.region"]))
+        named = AccountSection(sub_account_id=asked["account.subAccountId"], region=Region(asked["account.region"]))
         # What went to a sandbox is nothing that the provider knows.
         with account_for(named, sandbox=record.run == SANDBOX_RUN) as account:
             yield Job(ledger, record, places, account, rate)

@@ -1,4 +1,4 @@
-"""What a campaign file and the environment say, before a row is read."""
+"""Everything that a campaign file and the environment name, read and checked before a row is read."""
 
 import os
 from collections.abc import Sequence
@@ -8,17 +8,18 @@ from pathlib import Path
 from runner.errors import InputError, Problem
 from runner.plan.inputs import Inputs, load_inputs
 
+# The environment variable with suppression lists for every campaign.
 SUPPRESS_VARIABLE = "CAMPAIGN_SUPPRESS"
 
 
-def everybody_suppressed() -> tuple[Path, ...]:
-    """The suppression lists that hold for every campaign: paths parted as in PATH, relative to the working directory.
+def suppression_lists_for_all() -> tuple[Path, ...]:
+    """The suppression lists that hold for every campaign: paths as in PATH, relative to the working directory.
 
     Raises InputError when one of them is not there: nothing is sent because a list failed to load.
     """
     paths = [Path(name) for name in os.environ.get(SUPPRESS_VARIABLE, "").split(os.pathsep) if name.strip()]
     if missing := [path for path in paths if not path.is_file()]:
-        remedy = f"correct {SUPPRESS_VARIABLE}; several paths are parted by {os.pathsep}"
+        remedy = f"correct {SUPPRESS_VARIABLE}; separate several paths with {os.pathsep}"
         raise InputError(
             [Problem(f'{SUPPRESS_VARIABLE} names "{path}", which is not a file', remedy) for path in missing]
         )
@@ -33,7 +34,7 @@ def inputs_of(path: Path, *, now: datetime | None = None) -> Inputs:
     problems: Sequence[Problem] = ()
     suppress: tuple[Path, ...] = ()
     try:
-        suppress = everybody_suppressed()
+        suppress = suppression_lists_for_all()
     except InputError as error:
         problems = error.problems
     try:

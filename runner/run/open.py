@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from runner.campaign import Campaign, check_run_id, run_id
+from runner.campaign import Campaign, check_run_id
 from runner.errors import InputError, LedgerError
 from runner.ledger.lease import Lease
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger, parse_url
@@ -138,7 +138,7 @@ def _run_id(campaign: Campaign, options: Options, now: datetime) -> str:
         if trouble:
             raise InputError.of(f"--run: {trouble}")
         return options.run
-    return run_id(campaign, now)
+    return campaign.run_id(now)
 
 
 def _empty(folder: Path) -> None:

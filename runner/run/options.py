@@ -1,58 +1,36 @@
-"""What a campaign says about every message alike: for the wire, for the fingerprint, and in words."""
+"""What a campaign says about every message alike: for the wire, for the fingerprint, and in words.
+
+Which keys of the section `message` go to the provider is marked there; nothing here lists them again.
+"""
 
 from datetime import UTC, datetime, timedelta
 
 import orjson
 
-from runner.campaign.fields import Day
+from runner.campaign.message_section import SENT_KEYS
 from runner.campaign.model import Campaign
 from runner.models import SendOptions
 
+_TRACK = {True: "Outcome", False: "None", None: None}
+
 
 def send_options(campaign: Campaign) -> SendOptions:
-    """What the campaign says about every message alike."""
-    message = campaign.message
-    track = {True: "Outcome", False: "None", None: None}[message.conversion_tracking]
-    return SendOptions(
-        source=message.source,
-        encoding=message.encoding,
-        scheduled=message.scheduled,
-        expiry=message.expiry,
-        dlr_callback_url=campaign.callback_url,
-        client_ip=message.client_ip,
-        track=track,
-        send_country=campaign.recipients.country is not None,
-    )
+    """The options of every request."""
+    options = campaign.provider_options()
+    track = _TRACK[options.pop("conversion_tracking")]
+    return SendOptions(**options, track=track, send_country=campaign.recipients.country is not None)
 
 
 def described_options(campaign: Campaign) -> dict[str, str]:
     """Every option that changes what is sent, as text, by its path in the campaign file."""
-    message = campaign.message
     values = {
         "account.subAccountId": campaign.account.sub_account_id,
         "account.region": campaign.account.region,
-        "message.source": message.source,
-        "message.encoding": message.encoding.value,
-        "message.conversionTracking": message.conversion_tracking,
-        "message.scheduled": message.scheduled,
-        "message.expiry": message.expiry,
-        "message.dlrCallbackUrl": campaign.callback_url,
-        "message.clientIp": message.client_ip,
+        **{f"message.{SENT_KEYS[name]}": value for name, value in campaign.provider_options().items()},
         "recipients.country": campaign.recipients.country is not None,
-        "window": _hours(campaign),
+        "window": campaign.window.in_words(campaign.timezone) if campaign.window else None,
     }
     return {path: _as_text(value) for path, value in values.items() if value is not None}
-
-
-def _hours(campaign: Campaign) -> str | None:
-    """The sending hours in words: `09:00 to 20:00, mon tue, recipient, wait`."""
-    if campaign.window is None:
-        return None
-    window = campaign.window
-    hours = window.hours(campaign.timezone)
-    opens, closes = (f"{minutes // 60:02}:{minutes % 60:02}" for minutes in (hours.opens, hours.closes))
-    days = " ".join([day.value for day in Day if day in window.days])
-    return f"{opens} to {closes}, {days}, {hours.zone or 'recipient'}, {hours.outside}"
 
 
 def _as_text(value: object) -> str:
@@ -68,6 +46,7 @@ def _as_text(value: object) -> str:
 
 
 def changed_options(before: dict[str, str], now: dict[str, str]) -> list[str]:
+    """Each option that differs, in words: `message.source was ACME, is absent`."""
     return [
         f"{path} was {before.get(path, 'absent')}, is {now.get(path, 'absent')}"
         for path in sorted({*before, *now})

@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from runner.campaign.values import Wrong
+from runner.campaign.values import InvalidValue
 from runner.campaign.values import account_id as check_account_id
 from runner.errors import InputError
 from runner.plan.money import named, plain
@@ -139,7 +139,7 @@ def _checked(account_id: str | None, region: str, *, sandbox: bool) -> str:
         raise InputError.of("whose prices?", "add --account ID, the account's UUID as 8x8 Connect shows it")
     try:
         return check_account_id(account_id) if account_id is not None else str(uuid.uuid4())
-    except Wrong as error:
+    except InvalidValue as error:
         raise InputError.of(f"--account: {error.what}", error.remedy) from error
 
 

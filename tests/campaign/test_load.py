@@ -8,9 +8,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runner.campaign import Account, Campaign, CountryColumn, Message, Recipients, Report, load, read
-from runner.campaign.fields import Region
-from runner.campaign.receipts import Receipts
+from runner.campaign import (
+    AccountSection,
+    Campaign,
+    CountryColumn,
+    MessageSection,
+    RecipientsSection,
+    ReportSection,
+    load,
+    read,
+)
+from runner.campaign.field_types import Region
+from runner.campaign.model import ReceiptsSection
 from runner.errors import InputError, Position
 from runner.models import Duplicates, Encoding, Rate
 
@@ -28,8 +37,8 @@ def test_smallest_campaign(read_text: Reader) -> None:
         name="welcome",
         run="main",
         timezone="UTC",
-        account=Account(sub_account_id="acme_hq", region=Region.ASIA),
-        recipients=Recipients(
+        account=AccountSection(sub_account_id="acme_hq", region=Region.ASIA),
+        recipients=RecipientsSection(
             file=Path("campaigns/recipients/welcome.csv"),
             phone=None,
             country=None,
@@ -38,14 +47,14 @@ def test_smallest_campaign(read_text: Reader) -> None:
             suppress=(),
             countries=(),
         ),
-        message=Message(
+        message=MessageSection(
             template=Path("templates/welcome.txt.j2"),
             encoding=Encoding.AUTO,
             max_segments=10,
             conversion_tracking=None,
         ),
         rate=Rate(10, 1),
-        report=Report(columns=()),
+        report=ReportSection(columns=()),
     )
     assert expected == file.campaign
 
@@ -58,8 +67,8 @@ def test_every_key(read_text: Reader) -> None:
         name="spring-sale",
         run="{date}",
         timezone="Asia/Singapore",
-        account=Account(sub_account_id="acme_hq", region=Region.ASIA),
-        recipients=Recipients(
+        account=AccountSection(sub_account_id="acme_hq", region=Region.ASIA),
+        recipients=RecipientsSection(
             file=Path("campaigns/recipients/spring.parquet"),
             phone="mobile",
             country="SG",
@@ -68,7 +77,7 @@ def test_every_key(read_text: Reader) -> None:
             suppress=(Path("campaigns/recipients/opted-out.csv"),),
             countries=("SG", "MY"),
         ),
-        message=Message(
+        message=MessageSection(
             template=Path("templates/spring.txt.j2"),
             source="ACME",
             encoding=Encoding.AUTO,
@@ -80,7 +89,7 @@ def test_every_key(read_text: Reader) -> None:
             client_ip="203.0.113.7",
         ),
         rate=Rate(200, 1),
-        report=Report(columns=("segment", "city")),
+        report=ReportSection(columns=("segment", "city")),
     )
     assert expected == file.campaign
 
@@ -97,7 +106,7 @@ def test_other_forms(read_text: Reader) -> None:
     assert Region.EUROPE == file.campaign.account.region
     assert CountryColumn(column="land") == file.campaign.recipients.country
     assert Duplicates.REJECT == file.campaign.recipients.duplicates
-    message = Message(
+    message = MessageSection(
         text="Hi {{ first_name }}",
         scheduled=timedelta(minutes=30),
         expiry=timedelta(days=2),
@@ -373,7 +382,7 @@ def test_how_receipts_come_back(read_text: Reader) -> None:
 
     assert [] == problems
     assert file is not None
-    expected = Receipts(url="https://example.com/r", port=8443, auth_header_env="RECEIPTS_AUTHORIZATION")
+    expected = ReceiptsSection(url="https://example.com/r", port=8443, auth_header_env="RECEIPTS_AUTHORIZATION")
     assert expected == file.campaign.receipts
     assert "https://example.com/r" == file.campaign.callback_url
 
@@ -383,7 +392,7 @@ def test_receipts_may_come_to_the_account_s_own_webhook(read_text: Reader) -> No
 
     assert [] == problems
     assert file is not None
-    assert Receipts() == file.campaign.receipts
+    assert ReceiptsSection() == file.campaign.receipts
     assert file.campaign.callback_url is None
 
 

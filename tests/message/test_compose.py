@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from runner.errors import InputError
-from runner.message.compose import Composer
+from runner.message.compose import Composer, field_names
 from runner.message.template import compile_template
 from runner.models import Encoding, Exclusion, ExclusionReason, Remark, RemarkKind, Text
 
@@ -219,3 +219,20 @@ def test_a_page_in_a_cell_leaves_the_row_out() -> None:
     found = composer.compose({"name": "x" * 200_000})
 
     assert found == Exclusion(ExclusionReason.TOO_MANY_SEGMENTS, "the text is longer than 20,000 characters")
+
+
+HEADERS = [
+    (["first_name"], {"first_name": "first_name"}, "as it is"),
+    (["First Name"], {"First_Name": "First Name"}, "a space"),
+    (["E-mail (work)"], {"E_mail__work_": "E-mail (work)"}, "each character by itself"),
+    (["2nd line"], {"_2nd_line": "2nd line"}, "a digit first"),
+    (["città", "名前"], {"città": "città", "名前": "名前"}, "letters of all scripts"),
+    (["a b", "a_b"], {"a_b": "a_b"}, "the alias is another column's name"),
+    (["a b", "a-b"], {}, "two columns with one alias: neither has it"),
+    (["class", "in", "self", "true"], {"class": "class"}, "words that mean something in Jinja can't be called"),
+]
+
+
+@pytest.mark.parametrize(("header", "names", "why"), HEADERS, ids=[row[-1] for row in HEADERS])
+def test_names(header: list[str], names: dict[str, str], why: str) -> None:
+    assert names == field_names(header)

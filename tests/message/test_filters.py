@@ -1,6 +1,7 @@
 """The filters in a template: what is refused before a row is read, and every example of docs/templates.md."""
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,11 @@ from hypothesis import strategies as st
 
 from runner.audience.phone import phone_for_people
 from runner.errors import InputError
+from runner.message.characters import EXTENSION, is_gsm7
 from runner.message.compose import Composer
+from runner.message.filters import FilterError, title, truncate_gsm
 from runner.message.template import compile_template
+from runner.message.transliteration import in_gsm7
 from runner.models import Exclusion, ExclusionReason, Text
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "templates.md"
@@ -115,3 +119,130 @@ def test_examples_of_the_document(template: str, fields: dict[str, str], expecte
     else:
         detail = found.detail.partition("this line cannot be rendered: ")[2]
         assert expected == f"{found.reason.value}: {detail}"
+
+
+NAMES = [
+    ("ANNA-MARIA O'NEIL", "Anna-Maria O'Neil", "hyphen and apostrophe"),
+    ("o’brien", "O’Brien", "a typographic one"),
+    ("mcdonald", "McDonald", "Mc is never anything else"),
+    ("MCDONALD'S", "McDonald's", "both"),
+    ("MAC", "Mac", "too short"),
+    ("MACDONALD", "Macdonald", "Mac is not told from Macy or Machado"),
+    ("john's", "John's", "Jinja's title writes John's too, but"),
+    ("WE'LL", "We'll", "no name begins here"),
+    ("I'VE", "I've", "not after one letter either"),
+    ("ma'am", "Ma'am", "two letters"),
+    ("de'andre", "De'Andre", "more letters"),
+    ("D'OR", "D'Or", "after one letter"),
+    ("ʻALIKA", "ʻAlika", "an ʻokina first"),
+    ("OʻAHU", "Oʻahu", "and inside"),
+    ("ʼtis ʼ", "ʼTis ʼ", "an apostrophe first, and alone"),
+    ("J.R. SMITH", "J.R. Smith", "initials"),
+    ("2ND STREET 10TH", "2nd Street 10th", "behind digits"),
+    ("HENRY TAN III", "Henry Tan III", "a number of a name"),
+    ("iii", "Iii", "no name before it"),
+    ("ludwig van beethoven", "Ludwig Van Beethoven", "particles: in Nguyen Van An it is a name"),
+    ("van der Berg", "van der Berg", "mixed: as it is"),
+    ("DeShawn", "DeShawn", "mixed"),
+    ("LaToya O'NEIL", "LaToya O'NEIL", "mixed, though not everywhere"),
+    ("ÉLODIE ÅSA", "Élodie Åsa", "accents"),
+    ("İSMAİL", "İsmail", "no combining dot"),
+    ("ΑΝΔΡΕΑΣ", "Ανδρεας", "a final sigma"),
+    ("李小龙", "李小龙", "no capitals there"),
+    ("", "", "nothing"),
+    ("  ", "  ", "spaces"),
+    ("-'-", "-'-", "signs alone"),
+]
+
+
+@pytest.mark.parametrize(("name", "expected", "why"), NAMES, ids=[f"{row[0]}-{row[2]}" for row in NAMES])
+def test_title(name: str, expected: str, why: str) -> None:
+    assert expected == title(name)
+
+
+@given(st.text(st.characters(codec="utf-8") | st.sampled_from("abAB'’ʼʻŉßİǆ- 1")))
+def test_only_case_changes(name: str) -> None:
+    assert name.casefold().replace("i\u0307", "i") == title(name).casefold().replace("i\u0307", "i")
+
+
+@given(st.text(st.sampled_from("ABCDEÅÄÖÑÜÆØÉ'-. 12"), max_size=30))
+def test_capitals_of_gsm7_stay_in_gsm7(name: str) -> None:
+    assert is_gsm7(title(name))
+
+
+@pytest.mark.parametrize("value", [None, True, ["x"]])
+def test_what_is_no_text(value: object) -> None:
+    with pytest.raises(FilterError, match="is no text"):
+        title(value)
+
+
+CUT = [
+    ("Kettle", 6, "", "Kettle", "it fits"),
+    ("Kettle", 5, "", "Kettl", "it doesn't"),
+    ("Noise cancelling headphones", 20, "", "Noise cancelling", "at a space"),
+    ("Noise cancelling headphones", 20, "...", "Noise cancelling...", "with an end"),
+    ("Noise cancelling headphones", 16, "", "Noise cancelling", "just behind a word"),
+    ("A Supercalifragilistic", 10, "", "A Supercal", "no space in the second half"),
+    ("a€€€€", 4, "", "a€", "a pair is never cut"),
+    ("{{{{", 5, "", "{{", "nor is one at the end"),
+    ("it’s here", 4, "", "it’s", "outside of GSM-7, one unit"),
+    ("wait…now", 6, "", "wait", "but its likeness takes three"),
+    ("👍👍👍", 5, "", "👍👍", "two units"),
+    ("👍🏽👍🏽", 7, "", "👍🏽", "with its skin"),
+    ("👨‍👩‍👧 x", 7, "", "", "a family of eight units, whole or not at all"),
+    ("🇸🇬🇲🇾", 7, "", "🇸🇬", "flags"),
+    ("cafe\u0301s", 4, "", "caf", "an accent belongs to its letter"),
+    ("a\nb c", 3, "", "a\nb", "a line break is a septet"),
+    (1234.5, 4, "", "1234", "a number: trailing signs are the author's matter"),
+    ("ab", 3, "...", "ab", "it fits, and the end isn't needed"),
+    ("abcdef", 3, "...", "...", "only the end fits"),
+]
+
+
+@pytest.mark.parametrize(("value", "length", "end", "expected", "why"), CUT, ids=[row[-1] for row in CUT])
+def test_cut(value: object, length: int, end: str, expected: str, why: str) -> None:
+    assert expected.rstrip(".") == truncate_gsm(value, length, end).rstrip(".")
+    assert truncate_gsm(value, length, end).startswith(expected)
+
+
+def septets(text: str) -> int:
+    return sum(2 if character in EXTENSION else 1 for character in text)
+
+
+@given(st.text(st.sampled_from("ab c€{’…ﬁ👍\u0301ë\u200d｛") | st.characters(codec="utf-8")), st.integers(3, 40))
+def test_never_more_than_asked_for(text: str, length: int) -> None:
+    for end in ("", "...", "€"):
+        found = truncate_gsm(text, length, end)
+        units = septets(found) if is_gsm7(found) else len(found.encode("utf-16-le")) // 2
+        assert units <= length
+        # Smart encoding comes later, and the promise holds all the same.
+        replaced = in_gsm7(found)
+        assert replaced is None or septets(replaced) <= length
+        assert text.startswith(found.removesuffix(end)) or found == text
+
+
+@given(st.text(st.sampled_from("ab c€{é"), max_size=40))
+def test_what_fits_stays(text: str) -> None:
+    assert text == truncate_gsm(text, max(septets(text), 1), "")
+
+
+def test_a_page_in_a_cell_is_not_read_to_its_end() -> None:
+    begin = time.process_time()
+    assert "xxxxx..." == truncate_gsm("x" * 10_000_000, 8, "...")
+    assert time.process_time() - begin < 0.2
+
+
+@pytest.mark.parametrize(
+    ("length", "end", "words"),
+    [
+        (0, "", "whole number of septets above 0"),
+        ("20", "", "whole number"),
+        (True, "", "whole number"),
+        (1.5, "", "whole number"),
+        (2, "...", "the end takes 3 of 2 septets"),
+        (1, "€", "the end takes 2 of 1"),
+    ],
+)
+def test_nonsense(length: object, end: object, words: str) -> None:
+    with pytest.raises(FilterError, match=words):
+        truncate_gsm("abc", length, end)

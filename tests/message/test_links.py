@@ -3,9 +3,11 @@
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runner.message.compose import Composer
-from runner.message.links import LONG, link_spans
+from runner.message.links import _AFTER, _LINK, LONG, link_spans
 from runner.message.origins import COMPUTED
 from runner.message.template import compile_template
 from runner.models import Remark, RemarkKind, Text
@@ -31,6 +33,12 @@ SPANS = [
 @pytest.mark.parametrize(("text", "links", "why"), SPANS, ids=[row[-1] for row in SPANS])
 def test_spans(text: str, links: list[str], why: str) -> None:
     assert links == [text[start:end] for start, end in link_spans(text)]
+
+
+@given(st.text(st.sampled_from("a.w/ \n:htp@-W…x"), max_size=60).map(lambda text: f"www.x {text}"))
+def test_the_quick_way_finds_what_the_slow_one_does(text: str) -> None:
+    slow = [(found.start(), found.start() + len(found.group().rstrip(_AFTER))) for found in _LINK.finditer(text)]
+    assert slow == link_spans(text)
 
 
 def remarks(source: str, **fields: str) -> set[Remark]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.message.gsm import BASIC, EXTENSION, is_gsm7, outside_gsm7
+from runner.message.characters import BASIC, EXTENSION, is_gsm7, outside_gsm7
 from runner.message.segments import Measure, encoding_of, measure, segments
 from runner.models import Encoding
 

@@ -9,7 +9,7 @@ import pytest
 
 from runner.audience.kinds import KINDS
 from runner.campaign import values
-from runner.campaign.fields import NumberType
+from runner.campaign.field_types import NumberType
 from runner.errors import InputError
 from runner.message import segments
 from runner.models import Encoding, Exclusion, ExclusionReason, Message

@@ -1,11 +1,13 @@
 """A campaign's options: on the wire, in the fingerprint, and in words."""
 
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from runner.campaign import Campaign, read
+from runner.campaign.message_section import SENT_KEYS
 from runner.models import Encoding, SendOptions
 from runner.run.options import canonical, changed_options, described_options, send_options
 from tests.plan.folder import CAMPAIGN, write_folder
@@ -58,6 +60,14 @@ def test_every_option(tmp_path: Path) -> None:
         track="None",
         send_country=True,
     ) == send_options(made)
+
+
+def test_a_key_that_goes_to_the_provider_is_sent_and_described(tmp_path: Path) -> None:
+    described = described_options(campaign(tmp_path, EVERY_OPTION))
+    assert set() == {f"message.{key}" for key in SENT_KEYS.values()} - set(described), "add the key to EVERY_OPTION"
+    assert {field.name for field in fields(SendOptions)} == {*SENT_KEYS, "track", "send_country"} - {
+        "conversion_tracking"
+    }, "mark the key as SENT in the section message"
 
 
 def test_the_fewest_options(tmp_path: Path) -> None:

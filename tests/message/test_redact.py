@@ -2,7 +2,7 @@
 
 import pytest
 
-from runner.message.blot import blotted
+from runner.message.redact import redact
 
 OWN = "Hi \n, welcome to Acme! Show this in \n for 10% off. Reply STOP to opt out."
 
@@ -25,8 +25,8 @@ OWN = "Hi \n, welcome to Acme! Show this in \n for 10% off. Reply STOP to opt ou
     ],
 )
 def test_only_the_template_s_own_words_are_left(text: str, expected: str) -> None:
-    assert expected == blotted(text, OWN)
+    assert expected == redact(text, OWN)
 
 
-def test_what_would_take_long_is_blotted_out_whole() -> None:
-    assert "•••" == blotted("ha" * 500, "ha" * 3_000)
+def test_what_would_take_long_is_redacted_whole() -> None:
+    assert "•••" == redact("ha" * 500, "ha" * 3_000)

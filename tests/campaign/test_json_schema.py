@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from runner.campaign import document as documents
-from runner.campaign.schema import schema_text
+from runner.campaign.json_schema import schema_text
+from runner.campaign.yaml_document import parse
 
 from .conftest import FULL, MINIMAL
 
@@ -17,7 +17,7 @@ SCHEMA = json.loads(schema_text())
 
 
 def is_valid(text: str) -> bool:
-    document = documents.parse(text.encode(), "c.yaml")
+    document = parse(text.encode(), "c.yaml")
     return Draft202012Validator(SCHEMA).is_valid(document.tree)
 
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner.message.characters import BASIC, EXTENSION, is_gsm7
 from runner.message.compose import Composer
-from runner.message.gsm import BASIC, EXTENSION, is_gsm7
-from runner.message.likeness import INVISIBLE, in_gsm7
 from runner.message.segments import segments
 from runner.message.template import compile_template
+from runner.message.transliteration import INVISIBLE, in_gsm7
 from runner.models import Encoding, Exclusion, ExclusionReason, Remark, RemarkKind, Text
 
 AUTO, GSM7, UCS2 = Encoding.AUTO, Encoding.GSM7, Encoding.UCS2

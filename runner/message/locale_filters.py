@@ -9,9 +9,10 @@ from decimal import ROUND_HALF_UP, Decimal
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
-from runner.message.given import FilterError, quoted, text_of
-from runner.message.gsm import is_gsm7
-from runner.message.likeness import in_gsm7
+from runner.message.characters import is_gsm7
+from runner.message.filters import FilterError, text_of
+from runner.message.transliteration import in_gsm7
+from runner.text import quoted
 
 if TYPE_CHECKING:
     from babel import Locale
@@ -150,7 +151,6 @@ def _currency(amount: str, code: str, locale: "Locale", symbol: bool | None) -> 
     from babel.numbers import format_currency, get_currency_precision
 
     exact = Decimal(amount).quantize(Decimal(1).scaleb(-get_currency_precision(code)), ROUND_HALF_UP)
-
     exact += 0  # without the sign of a zero: nobody owes -0.00
 
     def formatted(pattern: str | None) -> str:

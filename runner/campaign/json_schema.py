@@ -3,8 +3,8 @@
 import json
 from typing import Any, Final
 
-from runner.campaign.canonical import SHORTHANDS
 from runner.campaign.model import Campaign
+from runner.campaign.normalize import SHORTHANDS
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -16,15 +16,15 @@ def schema_text() -> str:
 
 def _schema() -> dict[str, Any]:
     schema = _plain(Campaign.model_json_schema())
-    sections: dict[str, Any] = schema.pop("$defs")
+    sections = {name.removesuffix("Section"): section for name, section in schema.pop("$defs").items()}
     properties: dict[str, Any] = schema["properties"]
     for short, (section, key) in SHORTHANDS.items():
         long = sections[properties[section]["$ref"].rpartition("/")[2]]["properties"][key]
         properties[short] = {**long, "description": f"{long['description']} Short for {section}: {{{key}: …}}."}
     recipients = properties["recipients"]
     file = sections["Recipients"]["properties"]["file"]
-    recipients["anyOf"] = [{"type": "string", "minLength": 1, "description": file["description"]},
-                           {"$ref": recipients.pop("$ref")}]  # fmt: skip
+    short_form = {"type": "string", "minLength": 1, "description": file["description"]}
+    recipients["anyOf"] = [short_form, {"$ref": recipients.pop("$ref")}]
     sections["Message"]["oneOf"] = _one_required("template", "text")
     schema["required"] = [key for key in schema["required"] if key not in ("account", "message")]
     schema["allOf"] = [{"oneOf": _one_required(short, section)} for short, (section, _) in SHORTHANDS.items()]
@@ -36,7 +36,9 @@ def _one_required(*keys: str) -> list[dict[str, list[str]]]:
 
 
 def _plain(node: Any) -> Any:  # noqa: ANN401 - any part of a schema
-    """Without what pydantic adds: titles made from attribute names, and null where a key may be absent."""
+    """Without what pydantic and our class names add: titles, `Section`, and null where a key may be absent."""
+    if isinstance(node, str) and node.startswith("#/$defs/"):
+        return node.removesuffix("Section")
     if isinstance(node, list):
         return [_plain(item) for item in node]
     if not isinstance(node, dict):

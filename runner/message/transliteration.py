@@ -1,4 +1,4 @@
-"""Characters outside of GSM-7 that have a likeness in it: what smart encoding puts in their place. Pure.
+"""Transliteration to GSM-7: the likeness that smart encoding puts in the place of a typographic character. Pure.
 
 Only where the meaning stays. Letters are never changed: Zoë stays Zoë, and her message UCS-2. Fractions stay too (1½
 would become 11/2), as do ©, ™, arrows and the middle dot, which Catalan spells with.
@@ -8,11 +8,12 @@ import re
 import unicodedata
 from collections.abc import Mapping
 
-from runner.message.gsm import BASIC, EXTENSION, is_gsm7
+from runner.message.characters import BASIC, EXTENSION, is_gsm7, shown
 from runner.message.links import link_spans
-from runner.message.unsendable import shown
 
+# The most replacements that a note names, and the words for those that can't be seen.
 _SHOWN = 5
+_BY = {" ": "a space", "\n": "a line break"}
 
 _LIKE: dict[str, str] = {
     # Quotes, primes (5′ 11″), accents that people type as apostrophes (it´s), and the ʻokina.
@@ -30,21 +31,18 @@ _LIKE: dict[str, str] = {
     # Not - : "• 5% off" would become -5%.
     "*": "•",
     "/": "⁄∕",
-    # A tab and every space of a width of its own, non-breaking ones too.
+    # A tab and every space of a special width, non-breaking spaces too.
     " ": "\t\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000",
     "\n": "\u2028\u2029",
 }
 
+# Soft hyphen, zero-width space and joiners, marks of left-to-right text, variation selectors, byte order mark.
+# They mean nothing among the letters of GSM-7; in an emoji or in Arabic they do, but then the text is not replaced.
+# Those that turn text around (U+202B, U+202D, U+202E, U+2067) are not here: without them something else is read.
 INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u202a\u202c\u2060\u2066\u2068\u2069\ufe0e\ufe0f\ufeff"
-"""Soft hyphen, zero-width space and joiners, marks of left-to-right text, variation selectors, byte order mark.
 
-They mean nothing among the letters of GSM-7; in an emoji or in Arabic they do, but such a text is not replaced at all.
-Those that turn text around (U+202B, U+202D, U+202E, U+2067) are not here: without them something else is read.
-"""
-
-
+# What Unicode has twice, and NFC makes a character of GSM-7 or one that has a likeness.
 _TWICE = "\u0374\u037e\u1fef\u1ffd\u2000\u2001\u2126\u212a\u212b"
-"""What Unicode has twice, and NFC makes a character of GSM-7 or one that has a likeness."""
 
 
 def _table() -> dict[int, str]:
@@ -111,6 +109,3 @@ def _replacement(character: str, like: str, times: int) -> str:
     else:
         words = f"{named} by {_BY.get(like, like)}" if like else f"{named} removed"
     return f"{words} ({times} times)" if times > 1 else words
-
-
-_BY = {" ": "a space", "\n": "a line break"}

@@ -1,38 +1,32 @@
 """From the keys as the user wrote them to the spelled-out form that the model knows.
 
-Unknown keys are told here, with the key that was meant; a plain slip (`nmae`, `sub_account_id`) is then read as what
-was meant, so that everything else that is wrong is told in the same go.
+Unknown keys are reported here, with the key that was meant. A plain slip (`nmae`, `sub_account_id`) is then read as
+the key that was meant, so that all other problems are reported at the same time.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from pydantic import BaseModel
 
-from runner.campaign.message import Message
-from runner.campaign.model import Account, Campaign, Limits, Report, StopWhen
-from runner.campaign.nodes import Document, KeyPath, Kind, Place
-from runner.campaign.receipts import Receipts
-from runner.campaign.recipients import Cooldown, CountryColumn, Recipients, SuppressionFile
-from runner.campaign.window import Window
-from runner.campaign.words import did_you_mean, quoted, shown_path
+from runner.campaign.model import Campaign
+from runner.campaign.yaml_document import KeyPath, Location, YamlDocument, YamlKind, shown_path
 from runner.errors import Position, Problem
+from runner.text import did_you_mean, quoted
 
-SECTIONS: Final[Mapping[KeyPath, type[BaseModel]]] = {
-    (): Campaign,
-    ("account",): Account,
-    ("recipients",): Recipients,
-    ("recipients", "country"): CountryColumn,
-    ("recipients", "suppress"): SuppressionFile,  # of an item of that list
-    ("recipients", "cooldown"): Cooldown,
-    ("message",): Message,
-    ("window",): Window,
-    ("limits",): Limits,
-    ("receipts",): Receipts,
-    ("report",): Report,
-    ("stopWhen",): StopWhen,
-}
+
+def _sections_in(kind: Any, path: KeyPath) -> Iterator[tuple[KeyPath, type[BaseModel]]]:  # noqa: ANN401 - an annotation
+    """Each section within a type, with its path; the items of a list are at the path of the list."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        yield path, kind
+        for name, field_info in kind.model_fields.items():
+            yield from _sections_in(field_info.annotation, (*path, field_info.alias or name))
+    for part in get_args(kind):
+        yield from _sections_in(part, path)
+
+
+SECTIONS: Final[Mapping[KeyPath, type[BaseModel]]] = dict(_sections_in(Campaign, ()))
 SHORTHANDS: Final[Mapping[str, tuple[str, str]]] = {
     "subAccountId": ("account", "subAccountId"),
     "template": ("message", "template"),
@@ -62,15 +56,15 @@ def keys_of(section: KeyPath) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """Where the parts of a campaign stand in its file, and what the user calls them.
+class SourceMap:
+    """Where the parts of a campaign are in its file, and what the user calls them.
 
     Paths given are of the spelled-out form (`message`, `template`); `names` leads from one to the path in the file
     where they differ.
     """
 
     file: str
-    places: Mapping[KeyPath, Place] = field(default_factory=dict)
+    locations: Mapping[KeyPath, Location] = field(default_factory=dict)
     names: Mapping[KeyPath, KeyPath] = field(default_factory=dict)
 
     def path(self, path: KeyPath) -> KeyPath:
@@ -78,25 +72,25 @@ class Written:
         for length in range(len(path), 0, -1):
             if path[:length] in self.names:
                 return self.names[path[:length]] + path[length:]
-        if path not in self.places:
+        if path not in self.locations:
             # A section that is not in the file goes by the name of its shorthand.
             return next(((short,) for short, long in SHORTHANDS.items() if long[:-1] == path), path)
         return path
 
-    def place(self, path: KeyPath) -> Place | None:
+    def location(self, path: KeyPath) -> Location | None:
         """Where the key is and how its value is written; None when it isn't there."""
-        return self.places.get(self.path(path))
+        return self.locations.get(self.path(path))
 
     def position(self, path: KeyPath) -> Position:
         """The value's position; of an absent key, the position of the nearest key around it."""
-        place = self.place(path)
-        return place.value if place else self.key_position(path)
+        location = self.location(path)
+        return location.value if location else self.key_position(path)
 
     def key_position(self, path: KeyPath) -> Position:
         """The key's position, or the nearest around it."""
         while path:
-            if place := self.place(path):
-                return place.key
+            if location := self.location(path):
+                return location.key
             path = path[:-1]
         return Position(self.file, 1, 1)
 
@@ -106,22 +100,22 @@ class Written:
         return Problem(what, remedy, shown_path(self.path(path)), where)
 
 
-def canonical(document: Document) -> tuple[dict[str, Any], Written, list[Problem]]:
+def normalize(document: YamlDocument) -> tuple[dict[str, Any], SourceMap, list[Problem]]:
     """The spelled-out tree of a document, where its parts are written, and what is wrong with its keys."""
     assert document.tree is not None
-    reader = _Reader(document)
+    reader = _Normalizer(document)
     tree = reader.known_keys((), document.tree, ())
     reader.expand(tree)
     reader.put_in_place(tree)
-    return tree, reader.written, reader.problems
+    return tree, reader.source_map, reader.problems
 
 
-class _Reader:
-    """Collects names and problems on the way through the tree."""
+class _Normalizer:
+    """Walks through the tree, and collects names and problems."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: YamlDocument) -> None:
         self.names: dict[KeyPath, KeyPath] = {}
-        self.written = Written(document.file, document.places, self.names)
+        self.source_map = SourceMap(document.file, document.locations, self.names)
         self.problems: list[Problem] = []
         self.misplaced: list[tuple[KeyPath, KeyPath, object]] = []  # where it belongs, where it is, its value
 
@@ -150,7 +144,7 @@ class _Reader:
     def meant(
         self, in_file: KeyPath, section: KeyPath, known: list[str], present: Mapping[str, Any], value: object
     ) -> str | None:
-        """The key of this section that an unknown one is read as, if any."""
+        """Report an unknown key; returns the key of this section that it is read as, if any."""
         word = str(in_file[-1])
         here, elsewhere = _suggestions(word, section, known)
         key = None
@@ -164,32 +158,32 @@ class _Reader:
             key = here
             remedy = f'did you mean "{here}"?'
         elif elsewhere:
-            *parents, name = elsewhere
-            remedy = f'write "{name}" {f"under {shown_path(parents)}:" if parents else "at the top level"}'
+            place = f"under {shown_path(elsewhere[:-1])}:" if elsewhere[:-1] else "at the top level"
+            remedy = f'write "{elsewhere[-1]}" {place}'
             self.misplaced.append((elsewhere, in_file, value))
         else:
             remedy = f"the keys {f'of {shown_path(section)}' if section else 'at the top level'} are {', '.join(known)}"
-        self.problems.append(Problem(what, remedy, shown_path(in_file), self.written.places[in_file].key))
+        self.problems.append(Problem(what, remedy, shown_path(in_file), self.source_map.locations[in_file].key))
         return key
 
     def expand(self, tree: dict[str, Any]) -> None:
         """Unfold `recipients: FILE`, `template:` and `subAccountId:`."""
-        place = self.written.place(("recipients",))
-        if "recipients" in tree and place and place.kind not in (Kind.MAPPING, Kind.LIST, Kind.EMPTY):
-            self.names["recipients", "file"] = self.written.path(("recipients",))
+        location = self.source_map.location(("recipients",))
+        if "recipients" in tree and location and location.kind not in (YamlKind.MAPPING, YamlKind.LIST, YamlKind.EMPTY):
+            self.names["recipients", "file"] = self.source_map.path(("recipients",))
             tree["recipients"] = {"file": tree["recipients"]}
         for short, (section, key) in SHORTHANDS.items():
             if short not in tree:
                 continue
             value, in_file = tree.pop(short), self.names.pop((short,), (short,))
             if section in tree:
-                where = self.written.places[in_file].key
+                where = self.source_map.locations[in_file].key
                 remedy = f'write "{key}" under {section}: instead'
                 self.problems.append(Problem(f"is given beside {section}", remedy, shown_path(in_file), where))
             self.put(tree, (section, key), in_file, value)
 
     def put_in_place(self, tree: dict[str, Any]) -> None:
-        """Read a key that stands in the wrong section as if it stood in the right one."""
+        """Read a key in the wrong section as if it were in the right one."""
         for path, in_file, value in self.misplaced:  # grows when a misplaced section holds misplaced keys
             self.put(tree, path, in_file, self.known_value(path, value, in_file))
 

@@ -1,27 +1,21 @@
-"""How values and keys are shown in messages."""
+"""How words that a user wrote are shown in messages, and which known word may have been meant. Pure."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Final
 
-_LONGEST_SHOWN: Final = 40
+LONGEST_SHOWN: Final = 40
 
 
 def quoted(text: str) -> str:
     """The text in double quotes, on one line, short, and harmless to a terminal: `"NO"`, `"a\\nb"`."""
-    if len(text) > _LONGEST_SHOWN:
-        text = f"{text[: _LONGEST_SHOWN - 1]}…"
+    if len(text) > LONGEST_SHOWN:
+        text = f"{text[: LONGEST_SHOWN - 1]}…"
     return f'"{"".join(map(_printable, text))}"'
 
 
-def shown_path(path: Iterable[str | int]) -> str:
-    """`message.source`. Items of a list are not numbered: the line and the value tell them apart."""
-    keys = [key for key in path if isinstance(key, str)]
-    return ".".join(key if key.isprintable() and key and len(key) <= _LONGEST_SHOWN else quoted(key) for key in keys)
-
-
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """The one known word that is most like this one, whatever its case."""
+    """The known word that is most like this one, in any case; None when nothing is like it."""
     by_lower = {other.lower(): other for other in known}
     close = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.7)
     return by_lower[close[0]] if close else None

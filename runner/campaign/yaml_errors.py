@@ -4,9 +4,10 @@ from typing import Final
 
 import yaml
 
-from runner.campaign.words import quoted
 from runner.errors import Position, Problem
+from runner.text import quoted
 
+# What is wrong, and the remedy.
 _Words = tuple[str, str]
 
 _QUOTES: Final = "put the whole text in quotes"
@@ -19,11 +20,13 @@ _INDENT: Final = (
     "start the keys of one level in the same column, and write nothing after a closing quote",
 )
 
-# Where PyYAML's own context ("while scanning a quoted scalar") tells the reason, and its mark where it began.
+# PyYAML's context ("while scanning a quoted scalar") names the reason, and its mark the place where that began.
 _BY_CONTEXT: Final[dict[str, _Words]] = {
     "while scanning a quoted scalar": _UNCLOSED,
     "while parsing a flow sequence": _BRACKET,
     "while parsing a flow mapping": _BRACE,
+    "while scanning a double-quoted scalar": ("a backslash in double quotes starts an escape that YAML does not know",
+                                              "write \\\\ for a backslash and / in paths, or use single quotes"),
     "while scanning a simple key": ("a key without a colon", 'write "key: value"'),
     "while scanning an alias": ("text that starts with * is an alias for YAML", _QUOTES),
     "while scanning an anchor": ("text that starts with & is an anchor for YAML", _QUOTES),
@@ -61,7 +64,7 @@ def problem(error: Exception, text: str, file: str, reached: tuple[int, int]) ->
         tab = _position(file, line, source.index("\t"))
         return Problem("a tab indents this line, which YAML forbids", "indent with spaces", where=tab)
     begun = error.context_mark
-    if begun and (words := _by_context(error)):
+    if begun and (words := _BY_CONTEXT.get(error.context or "")):
         return Problem(*words, where=_position(file, begun.line, begun.column))
     return Problem(*_by_problem(error, source, column), where=_position(file, line, column))
 
@@ -78,7 +81,7 @@ def unprintable(text: str, file: str) -> Problem | None:
 
 
 def not_utf8(content: bytes, error: UnicodeDecodeError, file: str) -> Problem:
-    """Bytes in another encoding, at the first that gives it away."""
+    """Bytes in another encoding, at the first byte that proves it."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return Problem("the file is in UTF-16", "save it as UTF-8", where=_position(file, 0, 0))
     before = content[: error.start]
@@ -87,15 +90,6 @@ def not_utf8(content: bytes, error: UnicodeDecodeError, file: str) -> Problem:
     byte = f"0x{content[error.start]:02X}"
     return Problem(f"the file is not in UTF-8: byte {byte}", "save it as UTF-8",
                    where=_position(file, before.count(b"\n"), column))  # fmt: skip
-
-
-def _by_context(error: yaml.MarkedYAMLError) -> _Words | None:
-    if error.context == "while scanning a double-quoted scalar":
-        return (
-            "a backslash in double quotes starts an escape that YAML does not know",
-            "write \\\\ for a backslash and / in paths, or use single quotes",
-        )
-    return _BY_CONTEXT.get(error.context or "")
 
 
 def _by_problem(error: yaml.MarkedYAMLError, source: str, column: int) -> _Words:

@@ -8,12 +8,10 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from runner.campaign import document as documents
+from docs.campaign_file import INTRODUCTION, as_yaml, example, guide_text, paths
 from runner.campaign import read
-from runner.campaign.canonical import SECTIONS
-from runner.campaign.guide import INTRODUCTION, as_yaml, example, guide_text, paths
-from runner.campaign.nodes import KeyPath
-from runner.campaign.words import shown_path
+from runner.campaign.normalize import SECTIONS
+from runner.campaign.yaml_document import KeyPath, parse, shown_path
 
 ROOT = Path(__file__).parents[2]
 KEYS = list(paths())
@@ -27,7 +25,7 @@ SMALLEST = {
 
 
 def tree_of(text: str) -> dict[str, Any]:
-    document = documents.parse(text.encode(), "c.yaml")
+    document = parse(text.encode(), "c.yaml")
     assert [] == document.problems
     assert document.tree is not None
     return document.tree
@@ -54,7 +52,7 @@ def files_in(value: object) -> Iterator[str]:
 
 def test_the_file_is_current() -> None:
     kept = ROOT / "docs" / "campaign-file.md"
-    assert guide_text() == kept.read_text(encoding="utf-8"), "python -m runner.campaign.guide > docs/campaign-file.md"
+    assert guide_text() == kept.read_text(encoding="utf-8"), "python -m docs.campaign_file > docs/campaign-file.md"
 
 
 def test_every_key_of_the_model_is_in_it() -> None:
@@ -124,7 +122,7 @@ TRAPS = re.findall(r"^\| `(\w+): (.*?)` \| (?!the same).* \| `\1: (.*?)` \|$", I
 def test_every_trap_is_one_and_its_remedy_helps(key: str, plain: str, in_quotes: str) -> None:
     meant = in_quotes.strip('"')
     assert {key: meant} == tree_of(f"{key}: {in_quotes}\n")
-    caught = documents.parse(f"{key}: {plain}\n".encode(), "c.yaml")
+    caught = parse(f"{key}: {plain}\n".encode(), "c.yaml")
     assert {key: meant} != caught.tree or caught.problems
 
 

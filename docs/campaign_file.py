@@ -1,6 +1,6 @@
 """The guide to the campaign file, `docs/campaign-file.md`, made from the model so that it cannot lag behind it.
 
-    python -m runner.campaign.guide > docs/campaign-file.md
+    python -m docs.campaign_file > docs/campaign-file.md
 
 Nothing is said here of a single key: description, example, default and what it may hold are the model's.
 """
@@ -9,19 +9,22 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final, get_type_hints
+from datetime import timedelta
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, Union, get_args, get_origin, get_type_hints
 
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from runner.campaign.canonical import SECTIONS, SHORTHANDS
-from runner.campaign.holds import holds, is_list, written
-from runner.campaign.nodes import KeyPath
-from runner.campaign.words import shown_path
+from runner.campaign.field_types import TextRule, WholeNumberRule
+from runner.campaign.normalize import SECTIONS, SHORTHANDS
+from runner.campaign.yaml_document import KeyPath, shown_path
+from runner.text import listed
 
 INTRODUCTION: Final = """\
 # The campaign file
 
-<!-- Made by `python -m runner.campaign.guide` from the model in runner/campaign: change the words there. -->
+<!-- Made by `python -m docs.campaign_file` from the model in runner/campaign: change the words there. -->
 
 A campaign is a YAML file. The smallest one:
 
@@ -113,7 +116,7 @@ def example(path: KeyPath) -> str:
     node = tree
     for length, name in enumerate(map(str, path[:-1]), 1):
         inner = node[name]
-        if is_list(_kind(path[:length])):  # the section is one item of it
+        if _is_list(_kind(path[:length])):  # the section is one item of it
             node[name] = [inner]
         node = inner
     return as_yaml(tree)
@@ -128,7 +131,7 @@ def _entry(path: KeyPath) -> str:
     """One key: its heading, what it may hold, what it means, an example."""
     is_section_of_file = len(path) == 1 and path in SECTIONS
     field = _field(path)
-    kind = _SHORT_FORM.get(path, "") + holds(_kind(path))
+    kind = _SHORT_FORM.get(path, "") + _accepted(_kind(path))[0]
     return "\n\n".join(
         [
             f"{'##' if is_section_of_file else '###'} {shown_path(path)}",
@@ -143,8 +146,45 @@ def _need(path: KeyPath) -> str:
     if path in _ONE_OF_TWO:
         return f"Required, unless {shown_path(_ONE_OF_TWO[path])} is given."
     field = _field(path)
-    default = written(field.default)
+    default = _shown_default(field.default)
     return "Required." if field.is_required() else f"Default: `{default}`." if default else "Optional."
+
+
+def _accepted(kind: Any) -> tuple[str, str]:  # noqa: ANN401 - a type as it is annotated
+    """The words for a value of this type, and for several: "a path", "a list of names of columns"."""
+    rules: list[Any] = []
+    if get_origin(kind) is Annotated:
+        kind, *rules = get_args(kind)
+    for rule in rules:
+        if isinstance(rule, TextRule | WholeNumberRule):
+            return rule.one, rule.several
+    if get_origin(kind) in (Union, UnionType):
+        forms = [_accepted(form) for form in get_args(kind) if form is not NoneType]
+        return listed(one for one, _ in forms), listed(several for _, several in forms)
+    if get_origin(kind) is tuple:
+        return f"a list of {_accepted(get_args(kind)[0])[1]}", "lists"
+    return ("true or false",) * 2 if kind is bool else ("a section with the keys below", "sections with the keys below")
+
+
+def _is_list(kind: Any) -> bool:  # noqa: ANN401 - a type as it is annotated
+    return get_origin(get_args(kind)[0] if get_origin(kind) is Annotated else kind) is tuple
+
+
+def _shown_default(value: object) -> str | None:
+    """A default as it would stand in the file; None for one that says nothing."""
+    match value:
+        case None | () | BaseModel():
+            return None
+        case tuple():
+            return f"[{', '.join(map(str, value))}]"
+        case bool():
+            return str(value).lower()
+        case float():
+            return f"{value:.0%}"
+        case timedelta():
+            return f"{int(value.total_seconds() // 60)}min"
+        case _:
+            return str(value)
 
 
 def _keys(section: KeyPath) -> Iterator[KeyPath]:

@@ -1,11 +1,11 @@
-"""The ids of runs."""
+"""What a campaign says of itself: the ids of its runs."""
 
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from runner.campaign import Account, Campaign, Message, Recipients, check_run_id, run_id
+from runner.campaign import AccountSection, Campaign, MessageSection, RecipientsSection, check_run_id
 from runner.models import Rate
 
 NEW_YEAR = datetime(2026, 12, 31, 17, tzinfo=UTC)  # 2027-01-01 01:00 in Singapore, still in week 53 of 2026
@@ -25,12 +25,12 @@ def test_run_id_is_in_the_campaigns_time_zone(run: str, timezone: str, expected:
         name="a",
         run=run,
         timezone=timezone,
-        account=Account(sub_account_id="acme_hq"),
-        recipients=Recipients(file=Path("a.csv")),
-        message=Message(text="Hi"),
+        account=AccountSection(sub_account_id="acme_hq"),
+        recipients=RecipientsSection(file=Path("a.csv")),
+        message=MessageSection(text="Hi"),
         rate=Rate(1, 1),
     )
-    assert expected == run_id(campaign, NEW_YEAR)
+    assert expected == campaign.run_id(NEW_YEAR)
 
 
 def test_check_run_id() -> None:

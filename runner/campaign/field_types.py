@@ -1,0 +1,227 @@
+"""How single values of the campaign file are read, what the JSON Schema says of them, and how the guide names them.
+
+The rules are in `values` and `times`; here they become types for the model, which then reads as a list of keys.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from os.path import normpath
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationInfo
+from pydantic.alias_generators import to_camel
+from pydantic_core import CoreSchema, PydanticKnownError, core_schema
+
+from runner.campaign import times, values
+from runner.campaign.values import COUNTRIES, MAX_SEGMENTS, InvalidValue
+from runner.text import listed, quoted
+
+
+class Section(BaseModel):
+    """A mapping of the campaign file. Code may use attribute names; `normalize` lets no file use them."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, validate_by_alias=True, validate_by_name=True
+    )
+
+
+def setting(description: str, example: object, *, default: Any = ..., alias: str | None = None) -> Any:  # noqa: ANN401
+    """A key of a section. Without a default the key is required; an alias replaces its name in camelCase."""
+    return Field(default, description=description, examples=[example], alias=alias)
+
+
+class Region(StrEnum):
+    """Where the account lives; each region has its own base URL."""
+
+    ASIA = "asia"
+    NORTH_AMERICA = "north-america"
+    EUROPE = "europe"
+    INDONESIA = "indonesia"
+
+
+class CampaignKind(StrEnum):
+    """What a campaign is for."""
+
+    MARKETING = "marketing"
+    TRANSACTIONAL = "transactional"
+
+
+class Missing(StrEnum):
+    """What happens when a field that the text needs is empty."""
+
+    EXCLUDE = "exclude"  # the row is left out
+    ERROR = "error"  # the plan fails
+
+
+class NumberType(StrEnum):
+    """The kinds of numbers, as numbering plans tell them apart."""
+
+    MOBILE = "mobile"
+    FIXED_LINE_OR_MOBILE = "fixed-line-or-mobile"  # where the two look alike, as in North America
+    VOIP = "voip"
+    FIXED_LINE = "fixed-line"
+    TOLL_FREE = "toll-free"
+    PREMIUM_RATE = "premium-rate"
+    SHARED_COST = "shared-cost"
+    PERSONAL = "personal"
+    PAGER = "pager"
+    UAN = "uan"
+    VOICEMAIL = "voicemail"
+    SATELLITE = "satellite"
+    UNKNOWN = "unknown"
+
+
+class ReportFormat(StrEnum):
+    """What the results can be written as."""
+
+    PARQUET = "parquet"
+    CSV = "csv"
+    XLSX = "xlsx"
+
+
+class Day(StrEnum):
+    """A day of the week."""
+
+    MON = "mon"
+    TUE = "tue"
+    WED = "wed"
+    THU = "thu"
+    FRI = "fri"
+    SAT = "sat"
+    SUN = "sun"
+
+
+@dataclass(frozen=True, eq=False)  # typing hashes annotations, and a mapping has no hash
+class TextRule:
+    """The rule of a value that is written as text.
+
+    `parse` turns the text into a value or raises InvalidValue. Instances of `made` pass as they are, so that code can
+    build models too. `one` and `several` are the guide's words for such a value and for a list of them, `schema` is
+    its JSON Schema beside the type.
+    """
+
+    parse: Callable[[str], object]
+    schema: Mapping[str, Any]
+    one: str = "text"
+    several: str = "texts"
+    made: tuple[type, ...] = ()
+
+    def __get_pydantic_core_schema__(self, _source: object, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_info_plain_validator_function(self._validate)
+
+    def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: object) -> dict[str, Any]:
+        return {"type": "string", **self.schema}
+
+    def _validate(self, value: object, info: ValidationInfo) -> object:
+        if self.made and isinstance(value, self.made):
+            return value
+        if not isinstance(value, str):
+            raise PydanticKnownError("string_type")
+        parsed = self.parse(value)
+        # Paths are relative to the campaign file's folder, which is the validation's context.
+        return Path(normpath((info.context or Path()) / parsed)) if isinstance(parsed, Path) else parsed
+
+
+@dataclass(frozen=True)
+class WholeNumberRule:
+    """The rule of a whole number. `wrong` and `remedy` are the words for one out of range; `{}` is the number."""
+
+    wrong: str
+    remedy: str = "write 1 or more"
+    minimum: int = 1
+    maximum: int | None = None
+
+    @property
+    def one(self) -> str:
+        return f"a whole number, {self.minimum}{f' to {self.maximum}' if self.maximum else ' or more'}"
+
+    several = "whole numbers"
+
+    def __get_pydantic_core_schema__(self, _source: object, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._validate, core_schema.int_schema(strict=True))
+
+    def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: object) -> dict[str, Any]:
+        return {"type": "integer", "minimum": self.minimum} | ({"maximum": self.maximum} if self.maximum else {})
+
+    def _validate(self, number: int) -> int:
+        if number < self.minimum or (self.maximum is not None and number > self.maximum):
+            raise InvalidValue(self.wrong.format(number), self.remedy)
+        return number
+
+
+def pattern(parse: Callable[[str], object], regex: str, one: str, *made: type) -> TextRule:
+    """A text of one form."""
+    return TextRule(parse, {"pattern": regex}, one, made=made)
+
+
+def free_text(parse: Callable[[str], object]) -> TextRule:
+    """A text of any form that isn't empty."""
+    return TextRule(parse, _NOT_EMPTY_TEXT)
+
+
+def choice(kind: type[StrEnum]) -> TextRule:
+    """One of a few words."""
+    words = [f"`{word}`" for word in kind]
+    schema = {"enum": list(kind)}
+    return TextRule(lambda text: kind(values.one_of(text, kind)), schema, listed(words), ", ".join(words), (kind,))
+
+
+_NOT_EMPTY_TEXT = {"minLength": 1}
+
+
+def _unique(items: Iterable[str]) -> Iterable[str]:
+    found = list(items)
+    if twice := {item for item in found if found.count(item) > 1}:
+        raise InvalidValue(f"lists {quoted(min(twice))} twice", "list each of them once")
+    return items
+
+
+def _not_empty(items: tuple[str, ...]) -> tuple[str, ...]:
+    if not items:
+        raise InvalidValue("is an empty list", "list at least one, or leave the key out")
+    return items
+
+
+UNIQUE = AfterValidator(_unique)
+NOT_EMPTY = AfterValidator(_not_empty)
+
+_DURATION = (times.DURATION_PATTERN, "a length of time in s, min, h or d")
+_SHARE = (values.SHARE_PATTERN, "a share in per cent")
+_TIME_OF_DAY = "a time of day in quotes"
+_DATE_TIME = ({"format": "date-time"}, "a moment with its offset from UTC")
+
+
+def _or_moment(parse: Callable[[str], object], regex: str, one: str, other: type) -> TextRule:
+    schema, moment = _DATE_TIME
+    return TextRule(parse, {"anyOf": [{"pattern": regex}, schema]}, f"{one} or {moment}", made=(datetime, other))
+
+
+FilePath = Annotated[Path, TextRule(values.file_name, _NOT_EMPTY_TEXT, "a path", "paths", (Path,))]
+Column = Annotated[str, TextRule(values.column, _NOT_EMPTY_TEXT, "the name of a column", "names of columns")]
+CountryCode = Annotated[
+    str, TextRule(values.country, {"enum": sorted(COUNTRIES)}, "a two-letter country code", "two-letter country codes")
+]
+WebAddress = Annotated[str, pattern(values.web_address, "^https?://", "a web address")]
+_IP_FORMATS = {"anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}
+IpAddress = Annotated[str, TextRule(values.ip_address, _IP_FORMATS, "an IPv4 address or an IPv6 address")]
+Duration = Annotated[timedelta, pattern(times.duration, *_DURATION, timedelta)]
+PositiveDuration = Annotated[timedelta, pattern(times.positive_duration, *_DURATION, timedelta)]
+Moment = Annotated[datetime | timedelta, _or_moment(times.moment, *_DURATION, timedelta)]
+Deadline = Annotated[datetime | time, _or_moment(times.deadline, times.TIME_PATTERN, _TIME_OF_DAY, time)]
+OpeningTime = Annotated[int, pattern(times.opening_minute, times.TIME_PATTERN, _TIME_OF_DAY)]
+ClosingTime = Annotated[int, pattern(times.minute_of_day, times.CLOSING_PATTERN, _TIME_OF_DAY)]
+Share = Annotated[float, pattern(values.share, *_SHARE, float)]
+PositiveShare = Annotated[float, pattern(values.positive_share, *_SHARE, float)]
+Cost = Annotated[
+    tuple[Decimal, str],
+    pattern(values.cost, values.COST_PATTERN, "an amount and the three letters of its currency", tuple),
+]
+_CUT_OFF = f"write 1 to {MAX_SEGMENTS}: the provider cuts off what is longer"
+Segments = Annotated[int, WholeNumberRule("{} segments", _CUT_OFF, maximum=MAX_SEGMENTS)]
+Maximum = Annotated[int, WholeNumberRule("{} leaves nobody to send to")]
+Count = Annotated[int, WholeNumberRule("{} would stop every run at once")]
+Port = Annotated[int, WholeNumberRule("{} is not a port", "write 1 to 65535", maximum=65535)]

@@ -1,0 +1,275 @@
+"""From a YAML file's bytes to plain data, with the place of every key and value, and what is wrong with the file. Pure.
+
+PyYAML composes nodes and never constructs objects: a tag such as `!!python/object` is a problem, not a call. What a
+campaign has no use for (duplicate keys, merge keys, tags, endless aliases) is refused here, so that whoever reads the
+tree meets only mappings with text keys, lists, and scalars.
+"""
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+import yaml
+
+from runner.campaign import yaml_errors
+from runner.errors import Position, Problem
+from runner.text import LONGEST_SHOWN, quoted
+
+KeyPath = tuple[str | int, ...]
+
+MAX_BYTES: Final = 1_000_000
+MAX_DEPTH: Final = 20
+# A campaign has about 40 nodes; nine aliases of nine aliases of nine … have millions.
+MAX_NODES: Final = 10_000
+
+# Stands in the tree for a scalar that no key takes: an empty value, a fraction, a number in octal or base 60. Not None,
+# which an optional key would take for absence.
+UNUSABLE: Final = object()
+
+
+class YamlKind(StrEnum):
+    """What YAML makes of a value."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    EMPTY = "empty"
+    LIST = "list"
+    MAPPING = "mapping"
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where a key and its value stand, and how the value is written. Of a list item, `key` is the place of the item.
+
+    `text` is a scalar's text before YAML gave it a type, or the source of a list or mapping in brackets.
+    """
+
+    key: Position
+    value: Position
+    kind: YamlKind
+    text: str = ""
+
+
+@dataclass(slots=True)
+class YamlDocument:
+    """A file as data. `tree` is None when the file cannot be understood at all.
+
+    `broken` are the paths of values that a problem names already.
+    """
+
+    file: str
+    tree: dict[str, Any] | None = None
+    locations: dict[KeyPath, Location] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    broken: set[KeyPath] = field(default_factory=set)
+
+
+class _Refused(Exception):  # noqa: N818 - never leaves this module
+    """The file cannot be understood any further."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        super().__init__(str(problem))
+
+
+_TAG_PREFIX: Final = "tag:yaml.org,2002:"
+_SCALARS: Final = {
+    "str": YamlKind.TEXT,
+    "timestamp": YamlKind.TEXT,  # a moment is read by the rules of its key, not by YAML's
+    "value": YamlKind.TEXT,  # a bare =
+    "int": YamlKind.NUMBER,
+    "float": YamlKind.NUMBER,
+    "bool": YamlKind.BOOLEAN,
+    "null": YamlKind.EMPTY,
+}
+# Words that YAML reads as true; others that are no text are false.
+TRUE: Final = {"yes", "true", "on"}
+_WHOLE_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]{0,17})")
+_THOUSANDS: Final = re.compile(r"[0-9]{3}")
+_HALF_CHARACTER: Final = re.compile("[\ud800-\udfff\0]")
+
+
+def parse(content: bytes, file: str) -> YamlDocument:
+    """The document in the bytes of a file; `file` is its name in problems."""
+    document = YamlDocument(file)
+    start = Position(file, 1, 1)
+    if len(content) > MAX_BYTES:
+        what = "larger than 1 MB, so this is not a campaign file"
+        document.problems.append(Problem(what, "is it the recipient file?", where=start))
+        return document
+    try:
+        _read_text(content.decode("utf-8-sig"), document, start)
+    except UnicodeDecodeError as error:
+        document.problems.append(yaml_errors.not_utf8(content, error, file))
+    except _Refused as refused:
+        document.problems.append(refused.problem)
+    return document
+
+
+def _read_text(text: str, document: YamlDocument, start: Position) -> None:
+    if problem := yaml_errors.unprintable(text, document.file):
+        raise _Refused(problem)
+    loader = _Loader(text, document.file)
+    try:
+        root = loader.get_node() if loader.check_node() else None
+        following = loader.get_event() if loader.check_node() else None  # type: ignore[no-untyped-call]
+    except (yaml.MarkedYAMLError, ValueError, OverflowError) as error:  # the last two: absurd escapes and versions
+        mark = loader.get_mark()
+        raise _Refused(yaml_errors.problem(error, text, document.file, (mark.line, mark.column))) from error
+    if root is None:
+        remedy = "write at least name, subAccountId, recipients, template and rate"
+        raise _Refused(Problem("the file is empty", remedy, where=start))
+    if following is not None:
+        what, where = "a second YAML document starts here", loader.position(following)
+        document.problems.append(Problem(what, "write one campaign per file, without ---", where=where))
+    if not isinstance(root, yaml.MappingNode):
+        remedy = 'write lines such as "name: welcome"'
+        raise _Refused(Problem("the file holds no keys", remedy, where=loader.position(root)))
+    document.tree = _TreeBuilder(document, text).mapping(root, ())
+    document.locations[()] = Location(start, start, YamlKind.MAPPING)
+
+
+class _Loader(yaml.SafeLoader):
+    """Composes nodes, and stops before size or depth become a burden."""
+
+    def __init__(self, text: str, file: str) -> None:
+        super().__init__(text)
+        self._file = file
+        self._nodes = self._depth = 0
+
+    def position(self, node: yaml.Node | yaml.Event) -> Position:
+        return _position(self._file, node)
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        self._nodes += 1
+        self._depth += 1
+        where = self.position(self.peek_event())  # type: ignore[no-untyped-call]
+        if self._nodes > MAX_NODES:
+            raise _Refused(Problem(f"more than {MAX_NODES:,} values, so this is not a campaign file", where=where))
+        if self._depth > MAX_DEPTH:
+            raise _Refused(Problem("nested too deeply", "put text that starts with [ or { in quotes", where=where))
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+
+class _TreeBuilder:
+    """Makes plain data of nodes, and notes locations and problems on the way."""
+
+    def __init__(self, document: YamlDocument, text: str) -> None:
+        self.document = document
+        self.text = text
+        self.open: set[int] = set()
+        self.visited = 0
+
+    def value(self, node: yaml.Node, path: KeyPath, key: Position) -> object:
+        kind = self.kind(node)
+        where = self.position(node)
+        if isinstance(node, yaml.ScalarNode):
+            text = node.value
+        else:
+            is_block = isinstance(node, yaml.CollectionNode) and not node.flow_style
+            text = "" if is_block else self.text[node.start_mark.index : node.end_mark.index]
+        self.document.locations[path] = Location(key, where, kind or YamlKind.TEXT, text)
+        if kind is None:
+            tag = node.tag.replace(_TAG_PREFIX, "!!")
+            remedy = "write the plain value, or put text that starts with ! in quotes"
+            return self.refuse(path, where, f"the tag {quoted(tag)} is not supported", remedy)
+        if isinstance(node, yaml.ScalarNode):
+            return self.scalar(text, kind, path, where)
+        if id(node) in self.open:
+            return self.refuse(path, where, "an alias that contains itself", "write the values out")
+        self.open.add(id(node))
+        result = self.mapping(node, path) if isinstance(node, yaml.MappingNode) else self.sequence(node, path)
+        self.open.discard(id(node))
+        return result
+
+    def kind(self, node: yaml.Node) -> YamlKind | None:
+        """None for a tag that has no place in a campaign."""
+        name = node.tag.removeprefix(_TAG_PREFIX)
+        if isinstance(node, yaml.ScalarNode):
+            return YamlKind.TEXT if name == "merge" else _SCALARS.get(name)
+        if isinstance(node, yaml.MappingNode):
+            return YamlKind.MAPPING if name == "map" else None
+        return YamlKind.LIST if name == "seq" else None
+
+    def scalar(self, text: str, kind: YamlKind, path: KeyPath, where: Position) -> object:
+        self.count(where)
+        if _HALF_CHARACTER.search(text):
+            what = "holds an escape such as \\ud83d that is only half a character"
+            return self.refuse(path, where, what, "write the character itself")
+        if kind is YamlKind.TEXT:
+            return text
+        if kind is YamlKind.BOOLEAN:
+            return text.lower() in TRUE
+        if kind is YamlKind.NUMBER and _WHOLE_NUMBER.fullmatch(text):
+            return int(text)
+        return UNUSABLE
+
+    def sequence(self, node: yaml.Node, path: KeyPath) -> list[object]:
+        self.count(self.position(node))
+        return [self.value(item, (*path, n), self.position(item)) for n, item in enumerate(node.value)]
+
+    def mapping(self, node: yaml.Node, path: KeyPath) -> dict[str, Any]:
+        self.count(self.position(node))
+        result: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            where = self.position(key_node)
+            key = self.key(key_node, path, where)
+            if key is None:
+                continue
+            if key in result:
+                first = self.document.locations[(*path, key)].key
+                self.complain((*path, key), where, f"written twice, first on line {first.line}", "keep one of the two")
+                continue
+            result[key] = self.value(value_node, (*path, key), where)
+        return result
+
+    def key(self, node: yaml.Node, path: KeyPath, where: Position) -> str | None:
+        if not isinstance(node, yaml.ScalarNode):
+            what = "YAML reads what starts with { or [ as keys and lists"
+            self.refuse(path, where, what, "put the text in quotes")
+            return None
+        text: str = node.value
+        if node.tag == f"{_TAG_PREFIX}merge":
+            self.complain((*path, text), where, "merge keys (<<) are not supported", "write the keys out")
+            return None
+        if self.kind(node) is not YamlKind.TEXT:
+            remedy = "put the key in quotes, or see the schema for the keys"
+            if _THOUSANDS.fullmatch(text):  # {messages: 50,000} is two keys
+                remedy = "write a number without a comma in it, such as 50000"
+            self.complain((*path, text), where, f"the key {quoted(text)} is not text for YAML", remedy)
+            return None
+        return text
+
+    def count(self, where: Position) -> None:
+        """Every scalar and collection as often as aliases repeat it."""
+        self.visited += 1
+        if self.visited > MAX_NODES:
+            what = f"aliases blow the file up to more than {MAX_NODES:,} values"
+            raise _Refused(Problem(what, "write the values out", where=where))
+
+    def complain(self, path: KeyPath, where: Position, what: str, remedy: str) -> None:
+        self.document.problems.append(Problem(what, remedy, shown_path(path), where))
+
+    def refuse(self, path: KeyPath, where: Position, what: str, remedy: str) -> object:
+        self.document.broken.add(path)
+        self.complain(path, where, what, remedy)
+        return UNUSABLE
+
+    def position(self, node: yaml.Node) -> Position:
+        return _position(self.document.file, node)
+
+
+def shown_path(path: KeyPath) -> str:
+    """`message.source`. Items of a list are not numbered: the line and the value tell them apart."""
+    keys = [key for key in path if isinstance(key, str)]
+    return ".".join(key if key.isprintable() and key and len(key) <= LONGEST_SHOWN else quoted(key) for key in keys)
+
+
+def _position(file: str, node: yaml.Node | yaml.Event) -> Position:
+    mark = node.start_mark
+    assert mark is not None  # the composer marks every node
+    return Position(file, mark.line + 1, mark.column + 1)
