@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 NAME = "run"
 
-MOST_WORKERS = 16
-"""This process has work for four of them, at the most."""
-
 
 def command(
     file: File,
@@ -49,10 +46,6 @@ def command(
     accept_balance: Annotated[
         bool, typer.Option("--accept-balance", help="Go on although the prepaid balance seems too small.")
     ] = False,
-    workers: Annotated[
-        int,
-        typer.Option(min=1, max=MOST_WORKERS, metavar="N", help="Processes that send, all at the one rate of the run."),
-    ] = 1,
     run: RunId = None,
     sandbox: Sandbox = False,
     limit: Limit = None,
@@ -100,7 +93,6 @@ def command(
                 progress,
                 show=lambda: shown(console, progress, standing.left),
                 ignored_fuses=ignored,
-                workers=workers,
             )
         # A sandbox of one's own has ended by now: all of its receipts are in the ledger.
         report = _report(job)

@@ -32,28 +32,20 @@ class Client:
     """Posts messages to one sub-account. An async context manager.
 
     :param limit: the most connections at a time; the caller keeps its requests in flight below it.
-    :param on_closed: is called when the other side has closed a connection that was ready.
     """
 
-    def __init__(
-        self, endpoint: Endpoint, api_key: str, *, limit: int, on_closed: Callable[[], object] = lambda: None
-    ) -> None:
+    def __init__(self, endpoint: Endpoint, api_key: str, *, limit: int) -> None:
         self._endpoint = endpoint
         self._api_key = api_key
         self._head = _head(endpoint.messages_url, header_safe(api_key))
         self._limit = limit
-        self._on_closed = on_closed
         self._wire: Wire
 
-    def begin(self) -> Self:
-        """What entering it does, in the running event loop."""
+    async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
         tls = tls_context() if self._endpoint.tls else None
-        self._wire = Wire(self._endpoint.base_url, tls=tls, limit=self._limit, on_closed=self._on_closed)
+        self._wire = Wire(self._endpoint.base_url, tls=tls, limit=self._limit)
         return self
-
-    async def __aenter__(self) -> Self:
-        return self.begin()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -81,17 +73,9 @@ class Client:
             raise
         if not connection.is_open:  # it was closed while the request waited for its departure
             return Outcome(Status.UNSENT, OutcomeReason.HELD_BACK)
-        return await self.exchange(connection, body, message_id)
+        return await self._exchange(connection, body, message_id)
 
-    async def open(self) -> None:
-        """Have one more connection ready. Raises ConnectionError, in words."""
-        self._wire.release(await self._wire.open())
-
-    def ready(self) -> Connection | None:
-        """A connection for an `exchange`, if one is ready."""
-        return self._wire.idle()
-
-    async def exchange(self, connection: Connection, body: bytes, message_id: str) -> Outcome:
+    async def _exchange(self, connection: Connection, body: bytes, message_id: str) -> Outcome:
         """Send a message on a connection that is ready: whatever happens from its first byte on is an outcome."""
         sent_at = time.time_ns() // 1000
         pending = connection.exchange(b"%b%d\r\n\r\n%b" % (self._head, len(body), body))

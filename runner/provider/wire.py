@@ -179,19 +179,15 @@ class Wire:
 
     :param url: of the host; its path doesn't matter.
     :param limit: the most connections at a time.
-    :param on_closed: is called when the other side has closed an idle one.
     """
 
-    def __init__(
-        self, url: str, *, tls: ssl.SSLContext | None, limit: int, on_closed: Callable[[], object] = lambda: None
-    ) -> None:
+    def __init__(self, url: str, *, tls: ssl.SSLContext | None, limit: int) -> None:
         parts = urlsplit(url)
         assert parts.hostname
         self._host: Final = parts.hostname
         self._port: Final = parts.port or (443 if tls else 80)
         self._tls = tls
         self._limit = limit
-        self._on_closed = on_closed
         self._loop = asyncio.get_running_loop()
         self._all: set[Connection] = set()
         self._idle: list[Connection] = []  # the newest last: it is the one that is least likely to be closed
@@ -232,7 +228,6 @@ class Wire:
         self._all.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
-            self._on_closed()
         self._open_more()
 
     async def close(self) -> None:
