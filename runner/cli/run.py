@@ -204,7 +204,7 @@ def _confirm(left: int, account: "Account") -> None:
 
 def _say_how_it_ended(console: "Console", stop: "Stop | None", report: "Report", progress: "Progress") -> None:
     """The verdict, and for a stop, its reason and what to look at."""
-    from runner.provider.codes import ADVICE
+    from runner.provider.answer import ADVICE
 
     if progress.throttled_s:
         console.print(f"the provider's rate limit held sending up for {progress.throttled_s:.0f} s")

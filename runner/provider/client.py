@@ -8,7 +8,6 @@ failure before that is `unsent`, after it `unknown`. Nothing is ever sent twice.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
@@ -16,12 +15,11 @@ from urllib.parse import urlsplit
 
 from runner.models import Outcome, OutcomeReason, Status, Then
 from runner.provider.answer import classify
-from runner.provider.endpoint import Endpoint
-from runner.provider.reach import header_safe, in_words, tls_context
+from runner.provider.endpoint import Endpoint, header_safe, in_words, tls_context
 from runner.provider.wire import Connection, NotHttpError, Wire
 
+# From departure to the whole answer. Longer than any answer worth waiting for: what is cut off here is `unknown`.
 ANSWER_TIMEOUT_S = 45.0
-"""From departure to the whole answer. Longer than any answer worth waiting for: what is cut off here is `unknown`."""
 
 
 class HeldBackError(Exception):
@@ -81,19 +79,19 @@ class Client:
         pending = connection.exchange(b"%b%d\r\n\r\n%b" % (self._head, len(body), body))
         deadline = self._loop.call_later(ANSWER_TIMEOUT_S, connection.abort, TimeoutError())
         try:
-            answer = await pending
+            response = await pending
         except asyncio.CancelledError:
             connection.abort()
             words = "the answer was no longer waited for"
             return Outcome(Status.UNKNOWN, OutcomeReason.ABANDONED, words, sent_at=sent_at)
         except (NotHttpError, OSError) as error:
-            return replace(of_failure(error), sent_at=sent_at)
+            return _no_answer(error, sent_at)
         finally:
             deadline.cancel()
         return classify(
-            answer.status,
-            {} if answer.status == 200 else answer.headers,  # a 200 is told by its body alone
-            answer.body,
+            response.status,
+            {} if response.status == 200 else response.headers,  # a 200 is told by its body alone
+            response.body,
             message_id=message_id,
             now=datetime.now(UTC),
             secret=self._api_key,
@@ -117,10 +115,12 @@ def _head(url: str, api_key: str) -> bytes:
     return "\r\n".join(lines).encode("ascii")
 
 
-def of_failure(error: Exception) -> Outcome:
-    """The outcome of a request that left and got no answer. Pure."""
+def _no_answer(error: Exception, sent_at: int) -> Outcome:
+    """The outcome of a request that left and got no answer."""
     if isinstance(error, TimeoutError):
-        return Outcome(Status.UNKNOWN, OutcomeReason.TIMEOUT, f"no answer within {ANSWER_TIMEOUT_S:g} s")
-    if isinstance(error, NotHttpError):
-        return Outcome(Status.UNKNOWN, OutcomeReason.INVALID_ANSWER, f"no HTTP answer: {error}")
-    return Outcome(Status.UNKNOWN, OutcomeReason.DISCONNECTED, in_words(error))
+        reason, words = OutcomeReason.TIMEOUT, f"no answer within {ANSWER_TIMEOUT_S:g} s"
+    elif isinstance(error, NotHttpError):
+        reason, words = OutcomeReason.INVALID_ANSWER, f"no HTTP answer: {error}"
+    else:
+        reason, words = OutcomeReason.DISCONNECTED, in_words(error)
+    return Outcome(Status.UNKNOWN, reason, words, sent_at=sent_at)

@@ -12,8 +12,8 @@ from typing import Any
 
 from runner.models import DeliveryState, Receipt
 
+# The detail of a delivery that is not one yet: the operator has the message, the phone hasn't.
 AT_OPERATOR = "delivered_to_operator"
-"""The detail of a delivery that is not one yet: the operator has the message, the phone hasn't."""
 
 _RANKS = {
     DeliveryState.UNKNOWN: 0,

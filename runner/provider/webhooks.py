@@ -19,11 +19,11 @@ RECEIPT = "outbound_message_status_changed"
 INBOUND = "inbound_message_received"
 NAMESPACE = "SMS"
 
+# Characters of a reply: ten segments are 1,530.
 MAX_BODY_TEXT = 2_000
-"""Characters of a reply: ten segments are 1,530."""
 
+# The years 2000 and 2100, in microseconds since the epoch: no true time of an event is beyond.
 EARLIEST, LATEST = 946_684_800_000_000, 4_102_444_800_000_000
-"""The years 2000 and 2100, in microseconds since the epoch: no true time of an event is beyond."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_PRICE = Decimal(10) ** 9
