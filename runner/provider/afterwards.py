@@ -4,6 +4,7 @@ Both may be repeated without harm, which is what tells them from sending: withou
 rule: a message is only done with, or given up, by an answer that can be nobody's but the provider's.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -67,18 +68,20 @@ class Afterwards(HttpClient):
 
     async def tell(self, umid: str, conversion: Conversion) -> Ended:
         """Feedback on a message's effect."""
-        answer = await self._ask("POST", f"{quote(umid, safe='')}/feedback", feedback_body(conversion))
-        return answer if isinstance(answer, Ended) else feedback_ended(answer)
+        path = f"{quote(umid, safe='')}/feedback"
+        return await self._ended("POST", path, feedback_ended, feedback_body(conversion))
 
     async def cancel(self, umid: str) -> Ended:
         """Cancel a scheduled message. REFUSED: it was sent or cancelled already, or isn't known."""
-        answer = await self._ask("DELETE", quote(umid, safe=""))
-        return answer if isinstance(answer, Ended) else cancel_ended(answer)
+        return await self._ended("DELETE", quote(umid, safe=""), cancel_ended)
 
-    async def _ask(self, method: str, path: str, body: bytes | None = None) -> Answer | Ended:
+    async def _ended(
+        self, method: str, path: str, meaning: Callable[[Answer], Ended], body: bytes | None = None
+    ) -> Ended:
+        # Encoded already: yarl would make `..`, as an id, a way out of the path.
+        url = URL(f"{self._messages_url}/{path}", encoded=True)
         try:
-            # Encoded already: yarl would make `..`, as an id, a way out of the path.
-            return await self.ask(method, URL(f"{self._messages_url}/{path}", encoded=True), body=body)
+            return meaning(await self.ask(method, url, body=body))
         except UnreachableError as error:
             return Ended(Ending.AGAIN, error.why)
         except StoppedError as error:

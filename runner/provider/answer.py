@@ -5,9 +5,11 @@ second request can text a person twice. So a message is `unsent` only with proof
 `accepted` only with proof that it did. Everything between is `unknown`, and never sent again by itself.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -24,40 +26,25 @@ _EXCERPT_LENGTH = 120
 
 _R = OutcomeReason
 
-# Error codes about one message: the next one may well be fine. Source, also of `FATAL`: the error code table of the SMS
-# API's documentation. A code that isn't there leaves it to the HTTP status.
-REJECTIONS: dict[int | None, OutcomeReason] = {
-    1002: _R.INVALID_DESTINATION,
-    1003: _R.INVALID_OPTION,
-    1004: _R.INVALID_TEXT,
-    1005: _R.INVALID_SOURCE,
-    1006: _R.INVALID_OPTION,
-    1008: _R.INVALID_OPTION,
-    1009: _R.INVALID_DESTINATION,
-    1010: _R.INVALID_OPTION,
-    1011: _R.INVALID_OPTION,
-    1012: _R.INVALID_OPTION,
+# Error codes about one message: the next one may well be fine. Source, also of `_FATAL`: the error code table of the
+# SMS API's documentation. With a code that isn't there, the HTTP status decides.
+_REJECTED: dict[int | None, OutcomeReason] = {
+    **dict.fromkeys((1002, 1009, 3002, 3003), _R.INVALID_DESTINATION),
+    **dict.fromkeys((1004, 3005, 3006), _R.INVALID_TEXT),
+    **dict.fromkeys((1005, 3011), _R.INVALID_SOURCE),
+    **dict.fromkeys((1003, 1006, 1008, 1010, 1011, 1012, 3009, 3020), _R.INVALID_OPTION),
     1400: _R.RESENDING_INTERVAL,
-    3002: _R.INVALID_DESTINATION,
-    3003: _R.INVALID_DESTINATION,
-    3005: _R.INVALID_TEXT,
-    3006: _R.INVALID_TEXT,
-    3009: _R.INVALID_OPTION,
-    3011: _R.INVALID_SOURCE,
-    3020: _R.INVALID_OPTION,
 }
 
 # Error codes and statuses about the account or the program: every further request would get the same answer.
-FATAL: dict[int | None, OutcomeReason] = {
+_FATAL: dict[int | None, OutcomeReason] = {
     1001: _R.NOT_FOUND,
     1014: _R.UPGRADE_REQUIRED,
     1200: _R.UNAUTHORIZED,
     1201: _R.FORBIDDEN,
-    2001: _R.UNSUPPORTED,
-    2002: _R.UNSUPPORTED,
-    2003: _R.UNSUPPORTED,
+    **dict.fromkeys((2001, 2002, 2003), _R.UNSUPPORTED),
 }
-FATAL_STATUS: dict[int, OutcomeReason] = {
+_FATAL_STATUS = {
     401: _R.UNAUTHORIZED,
     403: _R.FORBIDDEN,
     404: _R.NOT_FOUND,
@@ -148,12 +135,12 @@ def _what_follows(status: int, code: int | None) -> tuple[OutcomeReason | None, 
     """The table. Its first row that fits counts."""
     if status == 429:
         return _R.THROTTLED, Then.PAUSE
-    if fatal := FATAL.get(code) or FATAL_STATUS.get(status):
+    if fatal := _FATAL.get(code) or _FATAL_STATUS.get(status):
         return fatal, Then.STOP
     if 200 <= status < 300:
         return None, Then.GO_ON
     if status in (400, 422):
-        return REJECTIONS.get(code, _R.BAD_REQUEST), Then.GO_ON
+        return _REJECTED.get(code, _R.BAD_REQUEST), Then.GO_ON
     if status == 408:
         return _R.INVALID_ANSWER, Then.BACK_OFF
     if status >= 500:
@@ -217,18 +204,41 @@ def _of_200(document: Mapping[str, Any], message_id: str, secret: str, facts: Ma
     return Outcome(Status.UNKNOWN, _R.INVALID_ANSWER, wrong, **facts)
 
 
+def http_date(value: str | None) -> datetime | None:
+    """The aware moment of an HTTP date (RFC 9110, 5.6.7); None for anything else."""
+    try:
+        moment = parsedate_to_datetime(value or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def exact_json(body: bytes) -> object:
+    """JSON with exact decimals, for money: orjson, used everywhere else, makes floats of them.
+
+    A number whose exponent is past all bounds is None. Raises ValueError when the body isn't JSON.
+    """
+    try:
+        return json.loads(body, parse_float=_decimal)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _decimal(text: str) -> Decimal | None:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return None
+
+
 def _retry_after_s(value: str | None, now: datetime) -> float | None:
     """Seconds to wait by a Retry-After header: a number of seconds or an HTTP date (RFC 9110, 10.2.3)."""
-    if not value:
-        return None
     try:
-        seconds = float(value)
+        seconds = float(value or "")
     except ValueError:
-        try:
-            when = parsedate_to_datetime(value)
-        except ValueError:
+        when = http_date(value)
+        if when is None:
             return None
-        when = when if when.tzinfo else when.replace(tzinfo=UTC)
         seconds = (when - now).total_seconds()
     if not seconds >= 0:  # also when it is NaN
         return 0.0

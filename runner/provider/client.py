@@ -9,7 +9,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -45,9 +44,7 @@ class Client:
         self._wire = Wire(self._endpoint.base_url, tls=tls, limit=self._limit)
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         await self._wire.close()
 
     async def send(self, body: bytes, message_id: str, departure: Callable[[], Awaitable[None]]) -> Outcome:

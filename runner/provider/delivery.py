@@ -39,16 +39,6 @@ def rank(state: DeliveryState, detail: str | None) -> int:
     return _RANKS[state]
 
 
-def is_final(state: DeliveryState, detail: str | None = None) -> bool:
-    """Whether nothing better is to be waited for."""
-    return rank(state, detail) >= _RANKS[DeliveryState.UNDELIVERED]
-
-
-def is_failure(state: DeliveryState) -> bool:
-    """Whether the message reached no phone, for good."""
-    return _RANKS[state] == _RANKS[DeliveryState.UNDELIVERED]
-
-
 def delivered_at(state: DeliveryState, detail: str | None, at: int) -> int | None:
     """The time of the delivery to the phone, if a receipt of this state tells of one."""
     return at if state is DeliveryState.DELIVERED and detail != AT_OPERATOR else None

@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import IO, Any
 from urllib.parse import quote, urljoin
@@ -20,7 +19,7 @@ import orjson
 from yarl import URL
 
 from runner.errors import StoppedError
-from runner.provider.answer import REDIRECTS
+from runner.provider.answer import REDIRECTS, http_date
 from runner.provider.endpoint import Endpoint, in_words, is_safe
 from runner.provider.http import HttpClient
 
@@ -144,13 +143,8 @@ def _check_end(file: IO[bytes]) -> None:
 
 def _check_clock(date: str | None) -> None:
     """The span of the export is told by this computer's clock and read by the provider's: they have to agree."""
-    try:
-        theirs = parsedate_to_datetime(date or "")
-    except ValueError:
-        return  # it doesn't say
-    ours = datetime.now(UTC)
-    theirs = theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC)
-    if abs((ours - theirs).total_seconds()) > CLOCK_TOLERANCE_S:
+    ours, theirs = datetime.now(UTC), http_date(date)
+    if theirs is not None and abs((ours - theirs).total_seconds()) > CLOCK_TOLERANCE_S:
         raise StoppedError(
             f"this computer's clock says {ours:%Y-%m-%d %H:%M:%S} UTC and the provider's {theirs:%Y-%m-%d %H:%M:%S}; "
             "set the clock, or the log would be searched in the wrong span of time; nothing was changed"

@@ -6,7 +6,6 @@ All of these may be asked again without harm. Redirects are never followed, beca
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import ClassVar, Self
 
 import aiohttp
@@ -62,9 +61,7 @@ class HttpClient:
         )
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         await self._session.close()
 
     async def ask(

@@ -4,7 +4,6 @@ The provider's document contradicts itself: `outbound` is an object in its examp
 Both are read.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from runner.errors import StoppedError
 from runner.models import OutcomeReason
+from runner.provider.answer import exact_json
 
 if TYPE_CHECKING:
     from runner.provider.http import HttpClient
@@ -191,15 +191,10 @@ def _currency(value: object) -> str | None:
 
 
 def _json_object(content: bytes, subject: str) -> dict[str, Any]:
-    """JSON with exact decimals: orjson, used everywhere else, makes floats of them."""
     try:
-        document = json.loads(content, parse_float=Decimal, parse_constant=_refuse)
-    except (ValueError, RecursionError):  # also for what isn't text
+        document = exact_json(content)
+    except ValueError:
         document = None
     if not isinstance(document, dict):
         raise StoppedError(f"the provider's answer about the {subject} is not a JSON object")
     return document
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(constant)

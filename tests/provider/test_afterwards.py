@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from runner.errors import InputError
-from runner.models import Conversion, ConversionOutcome
+from runner.models import Conversion, ConversionOutcome, Then
 from runner.provider.afterwards import (
     NOTHING_TO_CANCEL,
     Afterwards,
@@ -43,6 +43,7 @@ def error(code: int, message: str = "words of the provider's") -> dict[str, obje
         pytest.param(reply(200), Ending.DONE, id="the documented yes"),
         pytest.param(reply(200, {}), Ending.DONE, id="a yes that says something"),
         pytest.param(reply(202), Ending.DONE, id="taken for later"),
+        pytest.param(reply(200, error(1200)), Ending.STOP, id="a 200 that holds a fatal error"),
         pytest.param(reply(200, b"\n<html>Log in</html>"), Ending.STOP, id="a web page in between"),
         pytest.param(reply(400, error(1000)), Ending.REFUSED, id="something about this message"),
         pytest.param(reply(422, error(9999)), Ending.REFUSED, id="an unlisted code about this message"),
@@ -57,6 +58,7 @@ def error(code: int, message: str = "words of the provider's") -> dict[str, obje
         pytest.param(reply(302, None, {"Location": "https://example.com"}), Ending.STOP, id="a redirect"),
         pytest.param(reply(407), Ending.STOP, id="a proxy in between"),
         pytest.param(reply(429), Ending.AGAIN, id="too fast"),
+        pytest.param(reply(304), Ending.STOP, id="a status that the provider doesn't give"),
         pytest.param(reply(408), Ending.AGAIN, id="too slow"),
         pytest.param(reply(500, error(2000)), Ending.AGAIN, id="an internal error"),
         pytest.param(reply(502, b"<html>Bad gateway</html>"), Ending.AGAIN, id="a gateway"),
@@ -86,6 +88,20 @@ def test_without_a_count_nothing_counts_as_cancelled_or_as_refused(body: object)
     found = cancel_ended(reply(200, body))
     assert Ending.STOP is found.ending
     assert "no answer of the SMS API" in found.detail
+
+
+@pytest.mark.parametrize(
+    ("ended", "expected"),
+    [
+        (Ended(Ending.DONE), Then.GO_ON),
+        (Ended(Ending.REFUSED), Then.GO_ON),
+        (Ended(Ending.AGAIN), Then.BACK_OFF),
+        (Ended(Ending.AGAIN, retry_after_s=0.0), Then.PAUSE),
+        (Ended(Ending.STOP), Then.STOP),
+    ],
+)
+def test_what_follows(ended: Ended, expected: Then) -> None:
+    assert expected is ended.then
 
 
 def test_the_pause_is_the_providers() -> None:

@@ -94,6 +94,7 @@ REFUSALS: list[Any] = [
     pytest.param(
         http(b"", "302 Found", extra="Location: /x\r\n"), r"\(redirected to /x\); check account", id="a redirect"
     ),
+    pytest.param(error("500 Internal Server Error", 2003), "look for a newer campaign-runner", id="a fatal code"),
     pytest.param(http(b"<html>"), "not a JSON object", id="a portal page"),
 ]
 
@@ -112,6 +113,7 @@ PASSING: list[Any] = [
     pytest.param((error("429 Too Many", 429, extra="Retry-After: soon\r\n"), "keep"), "429 .* .no.$", id="429 garbage"),
     pytest.param((error("500 Internal Server Error", 2000), "keep"), "HTTP 500", id="500"),
     pytest.param((http(b"<html>", "503 Service Unavailable"), "keep"), "HTTP 503 to the price list$", id="503"),
+    pytest.param((http(b"", "408 Request Timeout"), "keep"), "HTTP 408 to the price list$", id="408"),
     pytest.param((b"", "close"), "can't be reached", id="closed"),
     pytest.param((b"", "reset"), "can't be reached", id="reset"),
     pytest.param((http(LIST, length=5000), "close"), "can't be reached", id="half an answer"),
