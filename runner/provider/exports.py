@@ -125,7 +125,7 @@ def _url(link: str) -> URL:
         url = URL(link, encoded=True)
         is_followed = is_safe(link)
     except ValueError:
-        raise StoppedError(f"the log export's link is no URL: {link!r}") from None
+        raise StoppedError("the log export's link is no URL") from None
     if not is_followed:
         raise StoppedError(f"the log export's link leads to {url.host or link!r} without encryption; it isn't followed")
     return url

@@ -89,7 +89,8 @@ class HttpClient:
                         what = f"the provider's answer to the {self._subject} has no end"
                         raise StoppedError(f"{what}; it can't be the SMS API's")
         except (aiohttp.ClientError, OSError) as error:
-            why = in_words(error) if str(error) else f"no whole answer within {ANSWER_TIMEOUT_S:g} s"
+            is_late = isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ConnectionTimeoutError)
+            why = "no answer in time" if is_late else in_words(error)
             raise UnreachableError(f"the provider can't be reached for the {self._subject}: {why}", why) from error
         now = datetime.now(UTC)
         return read_answer(response.status, response.headers, bytes(content), now=now, secret=self._api_key)
