@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 
 from runner.loops import loop_factory
-from runner.provider.reach import tls_context
+from runner.provider.endpoint import tls_context
 
 
 async def post_all(url: str, bodies: list[bytes], connections: int) -> None:

@@ -4,9 +4,7 @@ Both send the same bodies over as many connections to the same nginx, turn by tu
 plans, claims each message durably before it leaves, notes its answer and writes its results; the loop does none of it.
 """
 
-import os
 import sqlite3
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -32,7 +30,6 @@ RATE = "20000/s"
 """More than is sent, so that only speed counts."""
 
 TARGET = 0.75
-TARGET_OF_TWO = 1.7
 
 
 def rows(messages: int = MESSAGES) -> Iterator[Row]:
@@ -44,7 +41,7 @@ def rows(messages: int = MESSAGES) -> Iterator[Row]:
         folder = Path(name)
         campaign = recipients.clean(folder, messages, RATE)
         bodies = _bodies(folder, campaign)
-        runs, pairs, loops = [], [], []
+        runs, loops = [], []
         for turn in range(TURNS):
             ran = sent(folder / f"run-{turn}", campaign)
             loop = _posted(folder / f"bare-{turn}", bodies, ran.seen.connections)
@@ -52,11 +49,7 @@ def rows(messages: int = MESSAGES) -> Iterator[Row]:
                 raise SystemExit("the run and the bare loop did not send the same bodies")
             runs.append(ran)
             loops.append(loop)
-            if _has_workers():
-                pairs.append(sent(folder / f"two-{turn}", campaign, "--workers", "2"))
         yield from _lines(runs, loops)
-        if pairs:
-            yield _of_two(pairs, runs)
         yield Row("ledger", f"{ledger_bytes(folder / 'run-0' / 'reports') / messages:.0f} bytes a message")
 
 
@@ -97,16 +90,6 @@ def _lines(runs: Sequence[Sent], loops: Sequence[Sent]) -> Iterator[Row]:
     yield Row("campaign run, from start to end", f"processor {median(one.cpu_us for one in runs):.0f} µs each")
 
 
-def _of_two(pairs: Sequence[Sent], runs: Sequence[Sent]) -> Row:
-    times = median(two.per_second / one.per_second for two, one in zip(pairs, runs, strict=True))
-    cores = os.cpu_count() or 1
-    few = cores < 4  # nginx takes one, each worker another, and the ledger's writer a part of one
-    target = f"at least {TARGET_OF_TWO} times one" + (f"; not with {cores} cores" if few else "")
-    met = None if few and times < TARGET_OF_TWO else times >= TARGET_OF_TWO
-    speed = median(one.per_second for one in pairs)
-    return Row("campaign run --workers 2", f"{speed:,.0f} messages/s, {times:.2f} times one", target, met)
-
-
 def sent(place: Path, campaign: Path, *options: str) -> Sent:
     """Run a campaign with everything of its own in `place`, which is made."""
     command = [str(CAMPAIGN), "run", str(campaign), "--yes", "--reports", str(place / "reports"), *options]
@@ -144,11 +127,6 @@ def _bodies(folder: Path, campaign: Path) -> Path:
             fields = {"destination": destination, "text": text, "clientMessageId": ids.of(key), "encoding": "AUTO"}
             file.write(orjson.dumps(fields) + b"\n")
     return path
-
-
-def _has_workers() -> bool:
-    words = subprocess.run([CAMPAIGN, "run", "--help"], capture_output=True, text=True, check=True).stdout
-    return "--workers" in words
 
 
 if __name__ == "__main__":

@@ -94,7 +94,7 @@ def _show_answers(console: "Console", answers: Answers) -> None:
     """What became of each message, and what to do about those that weren't accepted."""
     from rich.table import Table
 
-    from runner.provider.codes import ADVICE
+    from runner.provider.answer import ADVICE
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in ("row", "to", "status"):

@@ -140,12 +140,12 @@ class Errands(Generic[T]):
         """Let all rest for a while, or stop when it is time to give up."""
         now = self._clock()
         is_first = now >= self._rest_until  # else it is one of many that failed in the same moment
-        if found.rest_s is not None:
+        if found.retry_after_s is not None:
             self.standing.waiting_for = "the provider's rate limit"
             self._backoff.reached()
             if is_first:
                 self._pace.slow_down()
-            self._rest_until = max(self._rest_until, now + found.rest_s)
+            self._rest_until = max(self._rest_until, now + found.retry_after_s)
             return
         self.standing.waiting_for = f"the provider ({found.detail})"
         if is_first:

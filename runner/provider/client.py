@@ -8,20 +8,17 @@ failure before that is `unsent`, after it `unknown`. Nothing is ever sent twice.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
 from runner.models import Outcome, OutcomeReason, Status, Then
 from runner.provider.answer import classify
-from runner.provider.endpoint import Endpoint
-from runner.provider.reach import header_safe, in_words, tls_context
+from runner.provider.endpoint import Endpoint, header_safe, in_words, tls_context
 from runner.provider.wire import Connection, NotHttpError, Wire
 
+# From departure to the whole answer. Longer than any answer worth waiting for: what is cut off here is `unknown`.
 ANSWER_TIMEOUT_S = 45.0
-"""From departure to the whole answer. Longer than any answer worth waiting for: what is cut off here is `unknown`."""
 
 
 class HeldBackError(Exception):
@@ -32,32 +29,22 @@ class Client:
     """Posts messages to one sub-account. An async context manager.
 
     :param limit: the most connections at a time; the caller keeps its requests in flight below it.
-    :param on_closed: is called when the other side has closed a connection that was ready.
     """
 
-    def __init__(
-        self, endpoint: Endpoint, api_key: str, *, limit: int, on_closed: Callable[[], object] = lambda: None
-    ) -> None:
+    def __init__(self, endpoint: Endpoint, api_key: str, *, limit: int) -> None:
         self._endpoint = endpoint
         self._api_key = api_key
         self._head = _head(endpoint.messages_url, header_safe(api_key))
         self._limit = limit
-        self._on_closed = on_closed
         self._wire: Wire
 
-    def begin(self) -> Self:
-        """What entering it does, in the running event loop."""
+    async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
         tls = tls_context() if self._endpoint.tls else None
-        self._wire = Wire(self._endpoint.base_url, tls=tls, limit=self._limit, on_closed=self._on_closed)
+        self._wire = Wire(self._endpoint.base_url, tls=tls, limit=self._limit)
         return self
 
-    async def __aenter__(self) -> Self:
-        return self.begin()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         await self._wire.close()
 
     async def send(self, body: bytes, message_id: str, departure: Callable[[], Awaitable[None]]) -> Outcome:
@@ -81,35 +68,27 @@ class Client:
             raise
         if not connection.is_open:  # it was closed while the request waited for its departure
             return Outcome(Status.UNSENT, OutcomeReason.HELD_BACK)
-        return await self.exchange(connection, body, message_id)
+        return await self._exchange(connection, body, message_id)
 
-    async def open(self) -> None:
-        """Have one more connection ready. Raises ConnectionError, in words."""
-        self._wire.release(await self._wire.open())
-
-    def ready(self) -> Connection | None:
-        """A connection for an `exchange`, if one is ready."""
-        return self._wire.idle()
-
-    async def exchange(self, connection: Connection, body: bytes, message_id: str) -> Outcome:
+    async def _exchange(self, connection: Connection, body: bytes, message_id: str) -> Outcome:
         """Send a message on a connection that is ready: whatever happens from its first byte on is an outcome."""
         sent_at = time.time_ns() // 1000
         pending = connection.exchange(b"%b%d\r\n\r\n%b" % (self._head, len(body), body))
         deadline = self._loop.call_later(ANSWER_TIMEOUT_S, connection.abort, TimeoutError())
         try:
-            answer = await pending
+            response = await pending
         except asyncio.CancelledError:
             connection.abort()
             words = "the answer was no longer waited for"
             return Outcome(Status.UNKNOWN, OutcomeReason.ABANDONED, words, sent_at=sent_at)
         except (NotHttpError, OSError) as error:
-            return replace(of_failure(error), sent_at=sent_at)
+            return _no_answer(error, sent_at)
         finally:
             deadline.cancel()
         return classify(
-            answer.status,
-            {} if answer.status == 200 else answer.headers,  # a 200 is told by its body alone
-            answer.body,
+            response.status,
+            {} if response.status == 200 else response.headers,  # a 200 is told by its body alone
+            response.body,
             message_id=message_id,
             now=datetime.now(UTC),
             secret=self._api_key,
@@ -133,10 +112,12 @@ def _head(url: str, api_key: str) -> bytes:
     return "\r\n".join(lines).encode("ascii")
 
 
-def of_failure(error: Exception) -> Outcome:
-    """The outcome of a request that left and got no answer. Pure."""
+def _no_answer(error: Exception, sent_at: int) -> Outcome:
+    """The outcome of a request that left and got no answer."""
     if isinstance(error, TimeoutError):
-        return Outcome(Status.UNKNOWN, OutcomeReason.TIMEOUT, f"no answer within {ANSWER_TIMEOUT_S:g} s")
-    if isinstance(error, NotHttpError):
-        return Outcome(Status.UNKNOWN, OutcomeReason.INVALID_ANSWER, f"no HTTP answer: {error}")
-    return Outcome(Status.UNKNOWN, OutcomeReason.DISCONNECTED, in_words(error))
+        reason, words = OutcomeReason.TIMEOUT, f"no answer within {ANSWER_TIMEOUT_S:g} s"
+    elif isinstance(error, NotHttpError):
+        reason, words = OutcomeReason.INVALID_ANSWER, f"no HTTP answer: {error}"
+    else:
+        reason, words = OutcomeReason.DISCONNECTED, in_words(error)
+    return Outcome(Status.UNKNOWN, reason, words, sent_at=sent_at)

@@ -12,8 +12,8 @@ from typing import Any
 
 from runner.models import DeliveryState, Receipt
 
+# The detail of a delivery that is not one yet: the operator has the message, the phone hasn't.
 AT_OPERATOR = "delivered_to_operator"
-"""The detail of a delivery that is not one yet: the operator has the message, the phone hasn't."""
 
 _RANKS = {
     DeliveryState.UNKNOWN: 0,
@@ -37,16 +37,6 @@ def rank(state: DeliveryState, detail: str | None) -> int:
     if state is DeliveryState.DELIVERED and detail == AT_OPERATOR:
         return _RANK_AT_OPERATOR
     return _RANKS[state]
-
-
-def is_final(state: DeliveryState, detail: str | None = None) -> bool:
-    """Whether nothing better is to be waited for."""
-    return rank(state, detail) >= _RANKS[DeliveryState.UNDELIVERED]
-
-
-def is_failure(state: DeliveryState) -> bool:
-    """Whether the message reached no phone, for good."""
-    return _RANKS[state] == _RANKS[DeliveryState.UNDELIVERED]
 
 
 def delivered_at(state: DeliveryState, detail: str | None, at: int) -> int | None:

@@ -1,6 +1,7 @@
-"""Where the provider listens, and what may stand in for it."""
+"""Where the provider listens, what may stand in for it, and what every connection to it shares."""
 
 import ipaddress
+import ssl
 from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, urlsplit
 
@@ -12,6 +13,9 @@ REGIONS = {
     "europe": "https://sms.8x8.uk",
     "indonesia": "https://sms.8x8.id",
 }
+
+# For a connection to be established, TLS included.
+CONNECT_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +46,51 @@ def resolve(region: str, sub_account_id: str, override: str | None = None) -> En
         raise InputError.of(
             f"EIGHTXEIGHT_BASE_URL is {override!r}, which is not a base URL", "write it like https://sms.8x8.com"
         )
-    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+    if not is_safe(override):
         raise InputError.of(
             f"EIGHTXEIGHT_BASE_URL is {override!r}: plain http would show the API key to the network",
             "use https://, or http:// to this computer only (127.0.0.1)",
         )
     return Endpoint(f"{parts.scheme}://{_netloc(parts, override)}{parts.path.rstrip('/')}", sub_account_id)
+
+
+def is_safe(url: str) -> bool:
+    """Whether a URL may be followed: encrypted, or on this computer."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or ""))
+
+
+def tls_context() -> ssl.SSLContext:
+    """Certificates verified against the system's store or SSL_CERT_FILE; TLS 1.3 at least, as Singapore demands."""
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    return context
+
+
+def header_safe(api_key: str) -> str:
+    """The key. Raises InputError when it can't be a header's value: an error further down would print the key."""
+    if not api_key.isascii() or not api_key.isprintable() or " " in api_key:
+        raise InputError.of(
+            "EIGHTXEIGHT_API_KEY holds a space, a line break or another character that no API key has",
+            "copy it again from the provider's portal",
+        )
+    return api_key
+
+
+def in_words(error: Exception) -> str:
+    """A library's error on one line."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def _split(url: str) -> SplitResult | None:
+    """The parts of a base URL, or None when it isn't one."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    surplus = parts.query or parts.fragment or parts.username or port == 0
+    return parts if parts.scheme in ("http", "https") and parts.hostname and not surplus else None
 
 
 def _netloc(parts: SplitResult, override: str) -> str:
@@ -60,23 +103,6 @@ def _netloc(parts: SplitResult, override: str) -> str:
         ) from None
     host = f"[{host}]" if ":" in host else host
     return host if parts.port is None else f"{host}:{parts.port}"
-
-
-def is_safe(url: str) -> bool:
-    """Whether a URL may be followed: encrypted, or on this computer."""
-    parts = urlsplit(url)
-    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or ""))
-
-
-def _split(url: str) -> SplitResult | None:
-    """The parts of a base URL, or None when it isn't one."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return None
-    surplus = parts.query or parts.fragment or parts.username or port == 0
-    return parts if parts.scheme in ("http", "https") and parts.hostname and not surplus else None
 
 
 def _is_loopback(host: str) -> bool:

@@ -7,27 +7,24 @@ the provider's own origin alone, because a link may lead to a storage service of
 import csv
 import io
 import tempfile
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from enum import StrEnum
-from types import TracebackType
-from typing import IO, Any, Self
-from urllib.parse import quote
+from typing import IO, Any
+from urllib.parse import quote, urljoin
 
 import aiohttp
 import orjson
 from yarl import URL
 
 from runner.errors import StoppedError
-from runner.provider.endpoint import Endpoint, is_safe
-from runner.provider.reach import in_words
-from runner.provider.reading import Reader, UnreachableError
-
-__all__ = ["Job", "JobStatus", "LogExports", "UnreachableError"]
+from runner.provider.answer import REDIRECTS, http_date
+from runner.provider.endpoint import Endpoint, in_words, is_safe
+from runner.provider.http import HttpClient
 
 CLOCK_TOLERANCE_S = 60.0
+MAX_REDIRECTS = 3
 NEEDED_COLUMNS = frozenset({"umid", "clientmessageid"})
 
 
@@ -51,23 +48,13 @@ class Job:
     links: tuple[str, ...] = ()
 
 
-class LogExports:
+class LogExports(HttpClient):
     """Exports of one sub-account. An async context manager. All errors are StoppedError, in words."""
 
     def __init__(self, endpoint: Endpoint, api_key: str) -> None:
-        self._base = URL(endpoint.base_url)
-        account = quote(endpoint.sub_account_id, safe="&")
-        self._jobs = f"{endpoint.base_url}/api/v1/subaccounts/{account}/messages/exports"
-        self._reader = Reader(api_key, "log export")
-
-    async def __aenter__(self) -> Self:
-        await self._reader.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._reader.__aexit__(kind, error, trace)
+        super().__init__(api_key, "log export")
+        self._origin = URL(endpoint.base_url).origin()
+        self._jobs = f"{endpoint.messages_url}/exports"
 
     async def start(self, since: datetime, until: datetime) -> str:
         """Start an export of all messages between two aware times; returns its job id."""
@@ -102,36 +89,46 @@ class LogExports:
                 for row in _rows(text):
                     yield row
 
-    async def _ask(self, method: str, url: str, body: bytes | None = None) -> dict[str, Any]:
-        reply = await self._reader.ask(method, url, body)
-        _check_clock(reply.headers.get("Date"))
-        content = self._reader.demand(reply)
-        try:
-            data = orjson.loads(content)
-        except orjson.JSONDecodeError:
-            data = None
-        if not isinstance(data, dict):
+    async def _ask(self, method: str, url: str, body: bytes | None = None) -> Mapping[str, Any]:
+        answer = await self.ask(method, url, body=body)
+        _check_clock(answer.headers.get("Date"))
+        document = self.demand(answer).document
+        if not document:
             raise StoppedError("the provider's answer to the log export is not a JSON object")
-        return data
+        return document
 
-    async def _download(self, link: str, file: IO[bytes]) -> None:
-        url = URL(link, encoded=True)
-        if not is_safe(link):
-            raise StoppedError(
-                f"the log export's link leads to {url.host or link!r} without encryption; it isn't followed"
-            )
-        headers = self._reader.key if url.origin() == self._base.origin() else {}
+    async def _download(self, link: str, file: IO[bytes], redirects: int = MAX_REDIRECTS) -> None:
+        url = _url(link)
+        headers = self._key if url.origin() == self._origin else {}
         try:
-            async with self._reader.session.get(url, headers=headers) as answer:
-                if answer.status != 200:
-                    again = "it may have expired: " if answer.status in (401, 403, 404, 410) else ""
-                    raise StoppedError(f"the log export's link answers HTTP {answer.status}; {again}start again")
-                if answer.content_length is None and answer.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            async with self._session.get(url, headers=headers, allow_redirects=False) as response:
+                location = response.headers.get("Location")
+                if response.status in REDIRECTS and location and redirects:
+                    # Step by step: each origin is checked before anything, above all the key, goes there.
+                    await self._download(urljoin(link, location), file, redirects - 1)
+                    return
+                if response.status != 200:
+                    again = "it may have expired: " if response.status in (401, 403, 404, 410) else ""
+                    raise StoppedError(f"the log export's link answers HTTP {response.status}; {again}start again")
+                encoding = response.headers.get("Transfer-Encoding", "").lower()
+                if response.content_length is None and encoding != "chunked":
                     raise StoppedError("the log export comes without a length, so it can't be told whether it is whole")
-                async for chunk in answer.content.iter_any():
+                async for chunk in response.content.iter_any():
                     file.write(chunk)
         except (aiohttp.ClientError, OSError) as error:
             raise StoppedError(f"the log export was cut off in the middle: {in_words(error)}; start again") from error
+
+
+def _url(link: str) -> URL:
+    """A download link as it is, without encoding it anew: it may be signed."""
+    try:
+        url = URL(link, encoded=True)
+        is_followed = is_safe(link)
+    except ValueError:
+        raise StoppedError("the log export's link is no URL") from None
+    if not is_followed:
+        raise StoppedError(f"the log export's link leads to {url.host or link!r} without encryption; it isn't followed")
+    return url
 
 
 def _check_end(file: IO[bytes]) -> None:
@@ -146,13 +143,8 @@ def _check_end(file: IO[bytes]) -> None:
 
 def _check_clock(date: str | None) -> None:
     """The span of the export is told by this computer's clock and read by the provider's: they have to agree."""
-    try:
-        theirs = parsedate_to_datetime(date or "")
-    except ValueError:
-        return  # it doesn't say
-    ours = datetime.now(UTC)
-    theirs = theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC)
-    if abs((ours - theirs).total_seconds()) > CLOCK_TOLERANCE_S:
+    ours, theirs = datetime.now(UTC), http_date(date)
+    if theirs is not None and abs((ours - theirs).total_seconds()) > CLOCK_TOLERANCE_S:
         raise StoppedError(
             f"this computer's clock says {ours:%Y-%m-%d %H:%M:%S} UTC and the provider's {theirs:%Y-%m-%d %H:%M:%S}; "
             "set the clock, or the log would be searched in the wrong span of time; nothing was changed"

@@ -1,24 +1,40 @@
-"""What an account pays and has, as the provider's price list and balance say it. Pure: from JSON to records.
+"""An account's price list and balance: asking the provider, and from its JSON to records. Asking costs nothing.
 
-The provider's document contradicts itself: `outbound` is an object in its examples and a list of such objects in its
-schema. Both are read.
+The provider's document contradicts itself: `outbound` is an object in its examples and a list of objects in its schema.
+Both are read.
 """
 
-import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, NoReturn
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from runner.errors import StoppedError
+from runner.models import OutcomeReason
+from runner.provider.answer import exact_json
 
+if TYPE_CHECKING:
+    from runner.provider.http import HttpClient
+
+# No segment costs more, in any currency.
 MAX_PRICE = 1_000_000
-"""No segment costs more, in any currency."""
 
+# Before and after the decimal point. Inside of these, the sums of a run are exact in a Decimal of 28 digits.
 MAX_DIGITS = 15
 MAX_DECIMALS = 12
-"""Before and after the decimal point. Inside of these, the sums of a run are exact in a Decimal of 28 digits."""
+
+# The balance's answer, status and code, for an account that pays afterwards.
+_POST_PAID = (403, 1201)
+
+_ADVICE: Mapping[OutcomeReason, str] = MappingProxyType(
+    {
+        OutcomeReason.NOT_FOUND: "check the account id and the region (and EIGHTXEIGHT_BASE_URL, if it is set)",
+        OutcomeReason.FORBIDDEN: "check that the API key belongs to this account, and that this computer's address is "
+        "allow-listed",
+    }
+)
 
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _CURRENCY = re.compile(r"[A-Z]{3}")
@@ -64,6 +80,29 @@ class Balance:
 
     amount: Decimal
     currency: str
+
+
+async def fetch_price_list(
+    base_url: str, account_id: str, api_key: str, *, sub_account_id: str | None = None
+) -> PriceList:
+    """The outbound prices of an account (a UUID), or of one of its sub-accounts. Raises StoppedError, in words."""
+    query = {"direction": "outbound"} | ({"subAccountId": sub_account_id} if sub_account_id else {})
+    async with _client(api_key, "price list") as client:
+        answer = await client.ask("GET", f"{base_url}/api/v1/accounts/{account_id}/prices", query=query)
+        return read_price_list(client.demand(answer).body)
+
+
+async def fetch_balance(base_url: str, account_id: str, api_key: str) -> Balance | None:
+    """What is left on a prepaid account; None for one that pays afterwards. Raises StoppedError, in words."""
+    async with _client(api_key, "balance") as client:
+        answer = await client.ask("GET", f"{base_url}/api/v1/accounts/{account_id}/balance")
+        return None if (answer.status, answer.code) == _POST_PAID else read_balance(client.demand(answer).body)
+
+
+def _client(api_key: str, subject: str) -> "HttpClient":
+    from runner.provider.http import HttpClient  # aiohttp takes long to import, and planning reads this module
+
+    return HttpClient(api_key, subject, advice=_ADVICE)
 
 
 def read_price_list(content: bytes) -> PriceList:
@@ -152,15 +191,10 @@ def _currency(value: object) -> str | None:
 
 
 def _json_object(content: bytes, subject: str) -> dict[str, Any]:
-    """JSON with exact decimals: orjson, used everywhere else, makes floats of them."""
     try:
-        document = json.loads(content, parse_float=Decimal, parse_constant=_refuse)
-    except (ValueError, RecursionError):  # also for what isn't text
+        document = exact_json(content)
+    except ValueError:
         document = None
     if not isinstance(document, dict):
         raise StoppedError(f"the provider's answer about the {subject} is not a JSON object")
     return document
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(constant)

@@ -4,26 +4,26 @@ Lenient in what isn't needed: a receipt that is refused because of a field that 
 more, and then be lost.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from runner.models import DeliveryState, Inbound, Receipt
+from runner.provider.answer import exact_json
 from runner.provider.delivery import delivered_at
 
 RECEIPT = "outbound_message_status_changed"
 INBOUND = "inbound_message_received"
 NAMESPACE = "SMS"
 
+# Characters of a reply: ten segments are 1,530.
 MAX_BODY_TEXT = 2_000
-"""Characters of a reply: ten segments are 1,530."""
 
+# The years 2000 and 2100, in microseconds since the epoch: no true time of an event is beyond.
 EARLIEST, LATEST = 946_684_800_000_000, 4_102_444_800_000_000
-"""The years 2000 and 2100, in microseconds since the epoch: no true time of an event is beyond."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_PRICE = Decimal(10) ** 9
@@ -49,8 +49,8 @@ def read_event(body: bytes) -> Receipt | Inbound | Ignored:
     the body is no event, or one that lacks these.
     """
     try:
-        event = json.loads(body, parse_float=_decimal, parse_constant=lambda _: None)
-    except (ValueError, RecursionError):
+        event = exact_json(body)
+    except ValueError:
         raise NotAnEventError("the body is not JSON") from None
     if not isinstance(event, dict):
         raise NotAnEventError("the body is not a JSON object")
@@ -109,14 +109,6 @@ def _inbound(payload: Mapping[str, Any]) -> Inbound:
     at = at if at is not None and EARLIEST <= at <= LATEST else LATEST
     destination = _text(payload.get("destination"), 40)
     return Inbound(umid or "", source, destination or "", _clean(body)[:MAX_BODY_TEXT], at)
-
-
-def _decimal(text: str) -> Decimal | None:
-    """A JSON number with a point or an exponent, exactly; None where the exponent is past all bounds."""
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        return None
 
 
 def _text(value: object, length: int) -> str | None:

@@ -9,6 +9,7 @@ aiohappyeyeballs'. aiohttp does all that too, for more than twice the work per r
 import asyncio
 import os
 import ssl
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from socket import SOCK_STREAM
@@ -18,22 +19,21 @@ from urllib.parse import urlsplit
 import aiohappyeyeballs
 import httptools
 
-from runner.provider.reach import CONNECT_TIMEOUT_S, in_words
-from runner.provider.turns import Turns
+from runner.provider.endpoint import CONNECT_TIMEOUT_S, in_words
 
+# The real answers have under 1 kB.
 MAX_ANSWER_BYTES = 64 * 1024
-"""The real answers have under 1 kB."""
 
+# An idle connection is not used after that. Servers close theirs after 5 s and more, and a request that leaves in the
+# moment in which the other side closes is `unknown`; a new connection costs a tenth of a second.
 IDLE_S = 4.0
-"""An idle connection is not used after that. Servers close theirs after 5 s and more, and a request that leaves in the
-moment in which the other side closes is `unknown`; a new connection costs a tenth of a second."""
 
+# Connections that are opened at a time: 3,000/s need 300 of them at 100 ms, and each takes three times that to stand.
+# Not more, because each costs a TLS handshake; whichever is free first takes the request that waits longest.
 MOST_OPENING = 200
-"""Connections that are opened at a time: 3,000/s need 300 of them at 100 ms, and each takes three times that to stand.
-Not more, because each costs a TLS handshake; whichever is free first takes the request that waits longest."""
 
+# How long an address is remembered.
 NAME_S = 10.0
-"""How long an address is remembered."""
 
 HAPPY_EYEBALLS_DELAY_S = 0.25  # RFC 8305, 5
 
@@ -43,8 +43,8 @@ class NotHttpError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer; `body` is cut at `MAX_ANSWER_BYTES`."""
+class Response:
+    """A whole HTTP response; `body` is cut at `MAX_ANSWER_BYTES`."""
 
     status: int
     raw_headers: Sequence[tuple[bytes, bytes]]
@@ -63,26 +63,26 @@ class Connection(asyncio.Protocol):
         self._wire = wire
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport
-        self._answer: asyncio.Future[Answer] | None = None
+        self._response: asyncio.Future[Response] | None = None
         self.is_open = False
         self.idle_since = 0.0
 
-    def exchange(self, request: bytes) -> asyncio.Future[Answer]:
+    def exchange(self, request: bytes) -> asyncio.Future[Response]:
         """Send a whole request; some of it may have left when this returns.
 
         The future fails with NotHttpError or OSError when there is no answer. The connection goes back to its wire with
         the answer, if it can carry another request.
         """
         assert self.is_open
-        assert self._answer is None
+        assert self._response is None
         self._parser: Any = httptools.HttpResponseParser(self)
         self._headers: list[tuple[bytes, bytes]] = []
         self._body = b""
         self._status = self._head_bytes = 0
         self._is_whole = self._is_cut = self._stays_open = False
-        self._answer = answer = self._loop.create_future()
+        self._response = response = self._loop.create_future()
         self._transport.write(request)
-        return answer
+        return response
 
     def abort(self, error: Exception | None = None) -> None:
         """Close at once; an answer that is still waited for fails with `error`."""
@@ -97,7 +97,7 @@ class Connection(asyncio.Protocol):
         self.is_open = True
 
     def data_received(self, data: bytes) -> None:
-        if self._answer is None:
+        if self._response is None:
             self.abort()  # said without being asked: what comes next would be taken for the answer
             return
         trouble = None
@@ -118,7 +118,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self.is_open = False
         self._wire.forget(self)
-        if self._answer is not None and error is None and self._ends_with_connection():
+        if self._response is not None and error is None and self._ends_with_connection():
             self._deliver(reusable=False)
         else:
             self._fail(error or ConnectionResetError("the connection was closed without a whole answer"))
@@ -159,19 +159,19 @@ class Connection(asyncio.Protocol):
         return self._status >= 200 and not names & {b"content-length", b"transfer-encoding"}
 
     def _deliver(self, *, reusable: bool) -> None:
-        answer, self._answer = self._answer, None
-        assert answer is not None
-        if not answer.done():
-            answer.set_result(Answer(self._status, self._headers, self._body[:MAX_ANSWER_BYTES]))
+        response, self._response = self._response, None
+        assert response is not None
+        if not response.done():
+            response.set_result(Response(self._status, self._headers, self._body[:MAX_ANSWER_BYTES]))
         if reusable:
             self._wire.release(self)
         else:
             self.abort()
 
     def _fail(self, error: Exception) -> None:
-        answer, self._answer = self._answer, None
-        if answer is not None and not answer.done():
-            answer.set_exception(error)
+        response, self._response = self._response, None
+        if response is not None and not response.done():
+            response.set_exception(error)
 
 
 class Wire:
@@ -179,28 +179,24 @@ class Wire:
 
     :param url: of the host; its path doesn't matter.
     :param limit: the most connections at a time.
-    :param on_closed: is called when the other side has closed an idle one.
     """
 
-    def __init__(
-        self, url: str, *, tls: ssl.SSLContext | None, limit: int, on_closed: Callable[[], object] = lambda: None
-    ) -> None:
+    def __init__(self, url: str, *, tls: ssl.SSLContext | None, limit: int) -> None:
         parts = urlsplit(url)
         assert parts.hostname
         self._host: Final = parts.hostname
         self._port: Final = parts.port or (443 if tls else 80)
         self._tls = tls
         self._limit = limit
-        self._on_closed = on_closed
         self._loop = asyncio.get_running_loop()
         self._all: set[Connection] = set()
         self._idle: list[Connection] = []  # the newest last: it is the one that is least likely to be closed
-        self._waiting = Turns[Connection](self.release)
+        self._waiting: deque[asyncio.Future[Connection]] = deque()  # first come, first served
         self._opening: set[asyncio.Task[None]] = set()
         self._addresses: list[Any] = []
         self._addresses_until = 0.0
 
-    def idle(self) -> Connection | None:
+    def _take_idle(self) -> Connection | None:
         """A connection that is ready at this moment, if there is one."""
         while self._idle:
             connection = self._idle.pop()
@@ -215,29 +211,40 @@ class Wire:
 
         Raises ConnectionError when none can be opened, also for what TLS or the look-up of the name has against it.
         """
-        if connection := self.idle():
+        if connection := self._take_idle():
             return connection
-        turn = self._waiting.begin()
+        turn: asyncio.Future[Connection] = self._loop.create_future()
+        self._waiting.append(turn)
         self._open_more()
-        return await self._waiting.get(turn)
+        try:
+            return await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled() and not turn.exception():
+                self.release(turn.result())  # it came in the moment of giving up
+            raise
 
     def release(self, connection: Connection) -> None:
-        """It carries nothing any more: whoever waits longest gets it."""
-        if connection.is_open and not self._waiting.hand(connection):
-            connection.idle_since = self._loop.time()
-            self._idle.append(connection)
+        """Take back a connection that carries nothing any more: whoever waits longest gets it."""
+        if not connection.is_open:
+            return
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():  # else it gave up meanwhile
+                turn.set_result(connection)
+                return
+        connection.idle_since = self._loop.time()
+        self._idle.append(connection)
 
     def forget(self, connection: Connection) -> None:
-        """It is closed."""
+        """Drop a connection that is closed."""
         self._all.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
-            self._on_closed()
         self._open_more()
 
     async def close(self) -> None:
         """Close all connections; what is in flight fails."""
-        self._waiting.fail(ConnectionAbortedError("nothing is sent any more"))
+        self._fail_waiting(ConnectionAbortedError("nothing is sent any more"))
         for opening in self._opening:
             opening.cancel()
         for connection in self._all.copy():
@@ -245,7 +252,9 @@ class Wire:
         await asyncio.gather(*self._opening, return_exceptions=True)
 
     def _open_more(self) -> None:
-        """As many as there are requests that wait, and no more at a time than is good."""
+        """Open as many as there are requests that wait, and no more at a time than is good."""
+        while self._waiting and self._waiting[0].done():
+            self._waiting.popleft()
         most = min(len(self._waiting), MOST_OPENING, self._limit - len(self._all))
         while len(self._opening) < most:
             opening = self._loop.create_task(self._open())
@@ -256,7 +265,23 @@ class Wire:
         self._opening.discard(opening)
         self._open_more()
 
-    async def open(self) -> Connection:
+    def _fail_waiting(self, error: Exception) -> None:
+        waiting, self._waiting = self._waiting, deque()
+        for turn in waiting:
+            if not turn.done():
+                turn.set_exception(error)
+
+    async def _open(self) -> None:
+        try:
+            connection = await self._opened_connection()
+        except Exception as error:  # also a bug: who waits must hear of it
+            # One that can't be opened stands for all that are waited for: they would only wait for the same.
+            self._addresses_until = 0.0
+            self._fail_waiting(error)
+        else:
+            self.release(connection)
+
+    async def _opened_connection(self) -> Connection:
         """One more connection, which carries nothing. Raises ConnectionError, in words."""
         while self._idle and self._loop.time() - self._idle[0].idle_since >= IDLE_S:
             self._idle.pop(0).abort()  # else those that are never the newest would stay
@@ -265,9 +290,7 @@ class Wire:
                 _, connection = await self._connect(lambda: Connection(self))
         except TimeoutError as error:
             raise self._none(f"it took more than {CONNECT_TIMEOUT_S:g} s") from error
-        except ssl.SSLError as error:
-            raise self._none(in_words(error)) from error
-        except UnicodeError as error:  # a name that can't be looked up
+        except (ssl.SSLError, UnicodeError) as error:  # the latter: a name that can't be looked up
             raise self._none(in_words(error)) from error
         except OSError as error:  # a number below 0 is the look-up's, whose words are its own
             number = error.errno or 0
@@ -277,21 +300,8 @@ class Wire:
         self._all.add(connection)
         return connection
 
-    async def _open(self) -> None:
-        try:
-            connection = await self.open()
-        except Exception as error:  # also a bug: who waits must hear of it
-            self._none_comes(error)
-        else:
-            self.release(connection)
-
     def _none(self, why: str) -> ConnectionError:
         return ConnectionError(f"no connection to {self._host}:{self._port}: {why}")
-
-    def _none_comes(self, error: Exception) -> None:
-        """A connection that can't be opened stands for all that are waited for: they would only wait for the same."""
-        self._addresses_until = 0.0
-        self._waiting.fail(error)
 
     async def _connect(self, protocol: Callable[[], Connection]) -> tuple[asyncio.Transport, Connection]:
         if self._loop.time() >= self._addresses_until:

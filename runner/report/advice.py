@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from runner.models import ExclusionReason, OutcomeReason, Status
-from runner.provider.codes import ADVICE
+from runner.provider.answer import ADVICE
 from runner.report.words import MOST_CHARACTERS, shown
 
 _X, _O = ExclusionReason, OutcomeReason

@@ -19,9 +19,8 @@ from runner.errors import InputError
 from runner.plan.money import named, plain
 from runner.plan.parquet import replacing
 from runner.plan.prices import COLUMNS, WITH_NUMBERS
-from runner.provider.account import fetch_balance, fetch_price_list
 from runner.provider.endpoint import REGIONS, Endpoint
-from runner.provider.prices import Balance, ListedPrice, PriceList
+from runner.provider.prices import Balance, ListedPrice, PriceList, fetch_balance, fetch_price_list
 from runner.run.account import Account, provider_account
 from runner.sandbox.options import SandboxOptions
 from runner.sandbox.process import start

@@ -14,7 +14,8 @@ from runner.ledger.lease import Lease
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.lock import run_lock
 from runner.ledger.reconciliation import LogEntry, Unknowns, accepted_ids, apply, unknown_ids, unknowns
-from runner.provider.exports import Job, JobStatus, LogExports, UnreachableError
+from runner.provider.exports import Job, JobStatus, LogExports
+from runner.provider.http import UnreachableError
 from runner.run.account import Account, provider_account
 from runner.run.open import taken_over
 from runner.run.places import Options, Places

@@ -27,7 +27,6 @@ from runner.plan.saved import read_messages
 from runner.plan.schedule import last_departure
 from runner.provider.client import Client
 from runner.provider.payload import PayloadBuilder
-from runner.provider.workers import Workers
 from runner.run.account import Account
 from runner.run.open import Run
 from runner.run.options import send_options
@@ -43,11 +42,8 @@ def send(
     *,
     show: Callable[[], Awaitable[None]],
     ignored_fuses: Collection[str] = (),
-    workers: int = 1,
 ) -> Stop | None:
     """Send what is left of the run's plan. Returns why it stopped early, or None when it came to its end.
-
-    With `workers` above 1 so many processes have the connections; pace, ledger and fuses stay in this one.
 
     `show` is a coroutine that runs beside the sending and reads `progress`; it is cancelled at the end. Ctrl-C and
     SIGTERM stop gently; a second one no longer waits for the answers in flight.
@@ -57,7 +53,7 @@ def send(
     stop: Stop | None = Stop(OutcomeReason.INTERRUPTED, "it ended unexpectedly")
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            stop = runner.run(_send(run, record, sent_digest, account, progress, show, ignored_fuses, workers))
+            stop = runner.run(_send(run, record, sent_digest, account, progress, show, ignored_fuses))
     except LedgerError as error:
         stop = Stop(OutcomeReason.INTERRUPTED, str(error))
         words = f"{error}; nothing has left since. Mend that, and run the same command again to continue"
@@ -90,7 +86,6 @@ async def _send(
     progress: Progress,
     show: Callable[[], Awaitable[None]],
     ignored_fuses: Collection[str],
-    workers: int,
 ) -> Stop | None:
     options = send_options(run.campaign)
     if account.receipts_url:
@@ -108,15 +103,6 @@ async def _send(
 
     def on_ledger_failure(error: LedgerError) -> None:
         dispatcher.stop(Stop(OutcomeReason.INTERRUPTED, str(error)))
-
-    def on_death(words: str) -> None:
-        dispatcher.stop(Stop(OutcomeReason.INTERRUPTED, words))
-
-    def provider() -> Client | Workers:
-        endpoint, key = account.endpoint, account.api_key
-        if workers == 1:
-            return Client(endpoint, key, limit=IN_FLIGHT_LIMIT)
-        return Workers(endpoint, key, limit=IN_FLIGHT_LIMIT, count=workers, on_death=on_death)
 
     def on_signal(words: str) -> None:
         dispatcher.stop(Stop(OutcomeReason.INTERRUPTED, words))
@@ -136,7 +122,7 @@ async def _send(
             cooldown=cooldown_of(run.campaign),
             plan=sent_digest,
         ) as writer,
-        provider() as client,
+        Client(account.endpoint, account.api_key, limit=IN_FLIGHT_LIMIT) as client,
     ):
         rate = run.campaign.rate
         dispatcher = Dispatcher(

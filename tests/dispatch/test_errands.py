@@ -126,7 +126,7 @@ def test_what_has_no_answer_is_asked_for_again() -> None:
 
 def test_a_pause_is_for_all() -> None:
     async def main() -> None:
-        busy = [Ended(Ending.AGAIN, "HTTP 429", 429, rest_s=30.0)]
+        busy = [Ended(Ending.AGAIN, "HTTP 429", 429, retry_after_s=30.0)]
 
         async def ask(_thing: int) -> Ended:
             return busy.pop() if busy else DONE
@@ -144,7 +144,11 @@ def test_a_pause_that_begins_while_others_wait_for_their_turn_holds_them_too() -
     async def main() -> None:
         async def ask(thing: int) -> Ended:
             await asyncio.sleep(0.5)  # by now the next one waits for its turn
-            return Ended(Ending.AGAIN, "HTTP 429", 429, rest_s=50.0) if thing == 0 and len(stage.asked) == 1 else DONE
+            return (
+                Ended(Ending.AGAIN, "HTTP 429", 429, retry_after_s=50.0)
+                if thing == 0 and len(stage.asked) == 1
+                else DONE
+            )
 
         stage = Stage(ask, rate=Rate(1, 1))
         assert await stage.errands.run(each(range(3))) is None
@@ -157,7 +161,9 @@ def test_the_429s_of_one_moment_slow_the_pace_down_once() -> None:
     async def main() -> None:
         async def ask(_thing: int) -> Ended:
             await asyncio.sleep(1)
-            return Ended(Ending.AGAIN, "", 429, rest_s=1.0) if len(stage.asked) <= 100 and stage.now < 2 else DONE
+            return (
+                Ended(Ending.AGAIN, "", 429, retry_after_s=1.0) if len(stage.asked) <= 100 and stage.now < 2 else DONE
+            )
 
         stage = Stage(ask, rate=Rate(100, 1))
         assert await stage.errands.run(each(range(200))) is None
@@ -181,7 +187,9 @@ def test_it_gives_up_when_nobody_answers() -> None:
 
 def test_a_rate_limit_is_an_answer_and_no_reason_to_give_up() -> None:
     async def main() -> None:
-        stage = Stage(answers(BUSY, *[Ended(Ending.AGAIN, "", 429, rest_s=40.0)] * 5, BUSY, DONE), give_up_after_s=60)
+        stage = Stage(
+            answers(BUSY, *[Ended(Ending.AGAIN, "", 429, retry_after_s=40.0)] * 5, BUSY, DONE), give_up_after_s=60
+        )
         assert await stage.errands.run(each([1])) is None
         assert {1: DONE} == stage.ended
 
@@ -220,7 +228,7 @@ def test_a_stop_waits_for_answers_and_ends_pauses() -> None:
     async def main() -> None:
         async def ask(thing: int) -> Ended:
             await asyncio.sleep(5)
-            return DONE if thing else Ended(Ending.AGAIN, "", 429, rest_s=86_400.0)
+            return DONE if thing else Ended(Ending.AGAIN, "", 429, retry_after_s=86_400.0)
 
         stage = Stage(ask, rate=Rate(1, 1))
         running = asyncio.ensure_future(stage.errands.run(each(range(100))))

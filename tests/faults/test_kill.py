@@ -7,7 +7,6 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-import pytest
 from sqlalchemy.exc import OperationalError
 
 from tests.cli.workplace import COMMAND, KEY, MINIMAL, people
@@ -19,12 +18,12 @@ RATE = 400
 LATENCY_S = 0.02
 
 
-def killed(run: Arena, moments: random.Random, *options: str) -> None:
+def killed(run: Arena, moments: random.Random) -> None:
     """Start the real command and kill it at some moment after its first message left, or before."""
     environment = run.place.environment | {"EIGHTXEIGHT_BASE_URL": run.base_url, "EIGHTXEIGHT_API_KEY": KEY}
     size = run.book.stat().st_size if run.book.exists() else 0
     with subprocess.Popen(
-        [COMMAND, "run", "hello.yaml", "--yes", *options],
+        [COMMAND, "run", "hello.yaml", "--yes"],
         cwd=run.place.folder,
         env=environment,
         stdout=subprocess.DEVNULL,
@@ -55,14 +54,13 @@ def in_doubt(run: Arena) -> int:
         return 0
 
 
-@pytest.mark.parametrize(("kills", "options"), [(KILLS, ()), (8, ("--workers", "2"))], ids=["alone", "workers"])
-def test_killed_at_random_moments(tmp_path: Path, kills: int, options: tuple[str, ...]) -> None:
+def test_killed_at_random_moments(tmp_path: Path) -> None:
     moments = random.Random(3)
     with arena(tmp_path, latency_s=LATENCY_S) as run:
         run.place.write(people(RECIPIENTS), MINIMAL.replace("200/s", f"{RATE}/s"))
-        for _ in range(kills):
+        for _ in range(KILLS):
             before = in_doubt(run)
-            killed(run, moments, *options)
+            killed(run, moments)
             # In flight is what the rate brings in the time of an answer; three times that for a busy machine.
             assert in_doubt(run) - before <= RATE * LATENCY_S * 3 + RATE * 0.1 + 1
         run.finish()

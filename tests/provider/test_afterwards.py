@@ -3,34 +3,34 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import orjson
 import pytest
 from aiohttp import web
 
 from runner.errors import InputError
-from runner.models import Conversion, ConversionOutcome
+from runner.models import Conversion, ConversionOutcome, Then
 from runner.provider.afterwards import (
-    MAX_ANSWER_BYTES,
     NOTHING_TO_CANCEL,
     Afterwards,
     Ended,
     Ending,
-    cancelled,
-    ended,
+    cancel_ended,
     feedback_body,
-    told,
+    feedback_ended,
 )
+from runner.provider.answer import Answer, read_answer
 from runner.provider.endpoint import Endpoint
-from runner.provider.reading import Reply
 
 KEY = "sk-very-secret"
 SUCCESS = Conversion(ConversionOutcome.SUCCESS)
 UMID = "bda3d56f-2ff2-4b5c-9d4b-1f7dcd4aa1a7"
 
 
-def reply(status: int, body: object = None, headers: dict[str, str] | None = None) -> Reply:
-    return Reply(status, headers or {}, b"" if body is None else orjson.dumps(body))
+def reply(status: int, body: object = None, headers: dict[str, str] | None = None) -> Answer:
+    content = body if isinstance(body, bytes) else b"" if body is None else orjson.dumps(body)
+    return read_answer(status, headers or {}, content, now=datetime.now(UTC), secret=KEY)
 
 
 def error(code: int, message: str = "words of the provider's") -> dict[str, object]:
@@ -43,7 +43,8 @@ def error(code: int, message: str = "words of the provider's") -> dict[str, obje
         pytest.param(reply(200), Ending.DONE, id="the documented yes"),
         pytest.param(reply(200, {}), Ending.DONE, id="a yes that says something"),
         pytest.param(reply(202), Ending.DONE, id="taken for later"),
-        pytest.param(Reply(200, {}, b"\n<html>Log in</html>"), Ending.STOP, id="a web page in between"),
+        pytest.param(reply(200, error(1200)), Ending.STOP, id="a 200 that holds a fatal error"),
+        pytest.param(reply(200, b"\n<html>Log in</html>"), Ending.STOP, id="a web page in between"),
         pytest.param(reply(400, error(1000)), Ending.REFUSED, id="something about this message"),
         pytest.param(reply(422, error(9999)), Ending.REFUSED, id="an unlisted code about this message"),
         pytest.param(reply(404, error(1300)), Ending.REFUSED, id="no such message"),
@@ -57,13 +58,14 @@ def error(code: int, message: str = "words of the provider's") -> dict[str, obje
         pytest.param(reply(302, None, {"Location": "https://example.com"}), Ending.STOP, id="a redirect"),
         pytest.param(reply(407), Ending.STOP, id="a proxy in between"),
         pytest.param(reply(429), Ending.AGAIN, id="too fast"),
+        pytest.param(reply(304), Ending.STOP, id="a status that the provider doesn't give"),
         pytest.param(reply(408), Ending.AGAIN, id="too slow"),
         pytest.param(reply(500, error(2000)), Ending.AGAIN, id="an internal error"),
-        pytest.param(Reply(502, {}, b"<html>Bad gateway</html>"), Ending.AGAIN, id="a gateway"),
+        pytest.param(reply(502, b"<html>Bad gateway</html>"), Ending.AGAIN, id="a gateway"),
     ],
 )
-def test_answers_to_feedback(answer: Reply, expected: Ending) -> None:
-    assert expected is told(answer, KEY).ending
+def test_answers_to_feedback(answer: Answer, expected: Ending) -> None:
+    assert expected is feedback_ended(answer).ending
 
 
 @pytest.mark.parametrize(
@@ -77,29 +79,43 @@ def test_answers_to_feedback(answer: Reply, expected: Ending) -> None:
         ),
     ],
 )
-def test_answers_to_cancelling(answer: Reply, expected: Ended) -> None:
-    assert expected == cancelled(answer, KEY)
+def test_answers_to_cancelling(answer: Answer, expected: Ended) -> None:
+    assert expected == cancel_ended(answer)
 
 
 @pytest.mark.parametrize("body", [None, {}, {"cancelledCount": "1"}, {"cancelledCount": True}, [1]])
 def test_without_a_count_nothing_counts_as_cancelled_or_as_refused(body: object) -> None:
-    found = cancelled(reply(200, body), KEY)
+    found = cancel_ended(reply(200, body))
     assert Ending.STOP is found.ending
     assert "no answer of the SMS API" in found.detail
 
 
+@pytest.mark.parametrize(
+    ("ended", "expected"),
+    [
+        (Ended(Ending.DONE), Then.GO_ON),
+        (Ended(Ending.REFUSED), Then.GO_ON),
+        (Ended(Ending.AGAIN), Then.BACK_OFF),
+        (Ended(Ending.AGAIN, retry_after_s=0.0), Then.PAUSE),
+        (Ended(Ending.STOP), Then.STOP),
+    ],
+)
+def test_what_follows(ended: Ended, expected: Then) -> None:
+    assert expected is ended.then
+
+
 def test_the_pause_is_the_providers() -> None:
-    assert 7.0 == ended(reply(429, None, {"Retry-After": "7"}), KEY).rest_s
-    assert 1.0 == ended(reply(429), KEY).rest_s
-    assert ended(reply(500), KEY).rest_s is None
+    assert 7.0 == feedback_ended(reply(429, None, {"retry-after": "7"})).retry_after_s
+    assert 1.0 == feedback_ended(reply(429)).retry_after_s
+    assert feedback_ended(reply(500)).retry_after_s is None
 
 
 def test_words_are_short_and_without_the_key() -> None:
-    found = ended(reply(400, error(1000, f"Bearer {KEY}\n was {'very ' * 100} wrong")), KEY)
+    found = feedback_ended(reply(400, error(1000, f"Bearer {KEY}\n was {'very ' * 100} wrong")))
     assert KEY not in found.detail
     assert "\n" not in found.detail
-    assert len(found.detail) <= 200
-    assert "EIGHTXEIGHT_API_KEY" in ended(reply(401), KEY).detail
+    assert len(found.detail) <= 300
+    assert "EIGHTXEIGHT_API_KEY" in feedback_ended(reply(401)).detail
 
 
 @pytest.mark.parametrize(
@@ -123,10 +139,10 @@ class Arrived:
     requests: list[tuple[str, str, str | None, bytes]] = field(default_factory=list)
 
 
-Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Script = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def asked(answer: Answer, ask: Callable[[Afterwards], Awaitable[Ended]]) -> tuple[Ended, Arrived]:
+def asked(answer: Script, ask: Callable[[Afterwards], Awaitable[Ended]]) -> tuple[Ended, Arrived]:
     """Ask a real server once."""
 
     async def main() -> tuple[Ended, Arrived]:
@@ -199,7 +215,7 @@ def test_an_answer_without_an_end_is_cut_off() -> None:
         await response.prepare(request)
         try:
             while True:
-                await response.write(b" " * MAX_ANSWER_BYTES)
+                await response.write(b" " * Afterwards.max_answer_bytes)
         except ConnectionError:
             return response
 
@@ -214,7 +230,7 @@ def test_a_connection_that_breaks_is_no_answer() -> None:
         return web.Response()
 
     found, _ = asked(broken, lambda provider: provider.cancel(UMID))
-    assert (Ending.AGAIN, None, None) == (found.ending, found.http_status, found.rest_s)
+    assert (Ending.AGAIN, None, None) == (found.ending, found.http_status, found.retry_after_s)
 
 
 def test_nobody_there_is_no_answer() -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from runner.models import OutcomeReason, Status, Then
-from runner.provider.answer import DEFAULT_RETRY_AFTER_S, classify, retry_after_s
+from runner.provider.answer import DEFAULT_RETRY_AFTER_S, classify
 
 NOW = datetime(2026, 12, 1, 2, 0, tzinfo=UTC)
 UMID = "bda3d56d-1424-e711-813c-06ed3428fe67"
@@ -119,4 +119,6 @@ def test_a_long_page_is_cut() -> None:
     ],
 )
 def test_retry_after(value: str | None, seconds: float) -> None:
-    assert seconds == retry_after_s(value, NOW)
+    headers = {} if value is None else {"retry-after": value}
+
+    assert seconds == classify(429, headers, b"", message_id="a.b.c", now=NOW).retry_after_s

@@ -16,8 +16,6 @@ from runner.provider.delivery import (
     Verdict,
     code_of,
     delivered_at,
-    is_failure,
-    is_final,
     merge,
     rank,
     standing,
@@ -113,13 +111,6 @@ def test_of_two_deliveries_the_first_is_when_it_arrived() -> None:
 def test_money_is_compared_as_numbers_and_keeps_its_currency() -> None:
     cheap, dear = (receipt(S.SENT, 1, price=price, currency=name) for price, name in (("9", "USD"), ("10", "SGD")))
     assert ("10", "SGD") == (merge(cheap, dear).price, merge(cheap, dear).currency)
-
-
-@pytest.mark.parametrize("state", S)
-def test_what_ends_a_message(state: DeliveryState) -> None:
-    assert (state in (S.READ, S.DELIVERED, S.UNDELIVERED, S.REJECTED, S.FAILED, S.CANCELLED)) == is_final(state)
-    assert (state in (S.UNDELIVERED, S.REJECTED, S.FAILED, S.CANCELLED)) == is_failure(state)
-    assert not is_final(S.DELIVERED, AT_OPERATOR)
 
 
 def test_every_code_of_the_provider_has_words_of_its_own() -> None:

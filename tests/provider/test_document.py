@@ -6,12 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import orjson
 import pytest
 
-from runner.models import Encoding, Message, SendOptions
+from runner.models import Conversion, ConversionOutcome, Encoding, Message, SendOptions
+from runner.provider.afterwards import Ending, cancel_ended, feedback_body, feedback_ended
+from runner.provider.answer import Answer, read_answer
+from runner.provider.endpoint import Endpoint
 from runner.provider.payload import PayloadBuilder
 
 DOCUMENT = Path(__file__).parents[2].parent / "shared" / "8x8" / "sms_api.json"
+MESSAGE = "/api/v1/subaccounts/{subAccountId}/messages/{umid}"
 NOW = datetime(2026, 12, 1, 2, tzinfo=UTC)
 
 
@@ -59,3 +64,36 @@ def test_a_log_export(document: dict[str, Any]) -> None:
 
     jsonschema.validate(body, schema, format_checker=jsonschema.FormatChecker())
     assert set(body) <= set(schema["properties"])
+
+
+@pytest.mark.parametrize("outcome", ConversionOutcome)
+@pytest.mark.parametrize("at", [None, 1_796_090_400_123_456])
+def test_feedback(document: dict[str, Any], outcome: ConversionOutcome, at: int | None) -> None:
+    body = json.loads(feedback_body(Conversion(outcome, at)))
+    schema = document["components"]["schemas"]["feedback"]
+    jsonschema.validate(body, schema, format_checker=jsonschema.FormatChecker())
+    assert set(body) <= set(schema["properties"])
+
+
+def test_the_paths_of_feedback_and_cancelling(document: dict[str, Any]) -> None:
+    assert {"delete", "get"} <= set(document["paths"][MESSAGE])
+    assert "post" in document["paths"][f"{MESSAGE}/feedback"]
+    assert Endpoint("", "{subAccountId}").messages_url.replace("%7B", "{").replace("%7D", "}") + "/{umid}" == MESSAGE
+
+
+def test_the_documents_own_answers_to_a_cancelling(document: dict[str, Any]) -> None:
+    responses = document["paths"][MESSAGE]["delete"]["responses"]
+    yes = responses["200"]["content"]["application/json"]["examples"]["example-1"]["value"]
+    assert Ending.DONE is cancel_ended(answer(200, yes)).ending
+    for status, expected in (("400", Ending.REFUSED), ("401", Ending.STOP), ("404", Ending.REFUSED)):
+        example = responses[status]["content"]["application/json"]["example"]
+        assert expected is cancel_ended(answer(int(status), example)).ending
+
+
+def test_feedbacks_yes_is_empty(document: dict[str, Any]) -> None:
+    assert {} == document["paths"][f"{MESSAGE}/feedback"]["post"]["responses"]["200"]["content"]
+    assert Ending.DONE is feedback_ended(read_answer(200, {}, b"", now=NOW)).ending
+
+
+def answer(status: int, body: object) -> Answer:
+    return read_answer(status, {}, orjson.dumps(body), now=NOW)

@@ -61,14 +61,47 @@ def test_a_file_that_is_not_whole_is_refused(answer: tuple[bytes, str], words: s
         rows_of(answer)
 
 
-def test_a_link_without_encryption_is_not_followed() -> None:
+@pytest.mark.parametrize(
+    ("link", "words"),
+    [
+        ("http://storage.example/file.csv", "storage.example. without encryption"),
+        ("https://[::1", "is no URL"),
+    ],
+)
+def test_a_link_that_is_not_safe_is_not_followed(link: str, words: str) -> None:
     async def scenario() -> None:
         async with LogExports(Endpoint("https://sms.8x8.com", "acme"), "secret-key") as exports:
-            with pytest.raises(StoppedError, match="without encryption"):
-                async for _ in exports.entries("http://storage.example/file.csv"):
+            with pytest.raises(StoppedError, match=words):
+                async for _ in exports.entries(link):
                     pass
 
     asyncio.run(scenario())
+
+
+def moved(to: str) -> tuple[bytes, str]:
+    return http(b"", "302 Found", extra=f"Location: {to}\r\n"), "keep"
+
+
+def test_a_link_that_is_redirected_is_followed_without_the_key() -> None:
+    async def scenario() -> None:
+        async with serving((http(HEADER + b"u-1,a.b.c,delivered\r\n"), "keep")) as storage:
+            async with (
+                serving(moved("/there"), moved(f"{storage.base_url}/file.csv")) as server,
+                LogExports(Endpoint(server.base_url, "acme"), "secret-key") as exports,
+            ):
+                assert 1 == len([row async for row in exports.entries(f"{server.base_url}/here")])
+            assert [b"GET /here", b"GET /there"] == [request[: request.index(b" HTTP")] for request in server.requests]
+            assert [True, True] == [b"secret-key" in request for request in server.requests]
+            assert [False] == [b"secret-key" in request for request in storage.requests]
+
+    asyncio.run(scenario())
+
+
+def test_a_redirect_that_is_not_safe_or_has_no_end_is_not_followed() -> None:
+    with pytest.raises(StoppedError, match="without encryption"):
+        rows_of(moved("http://storage.example/file.csv"))
+    with pytest.raises(StoppedError, match="HTTP 302"):
+        rows_of(*[moved("/again")] * 9)
 
 
 @pytest.mark.parametrize(

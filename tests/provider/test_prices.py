@@ -86,6 +86,8 @@ NO_PRICES: list[Any] = [
     pytest.param(b"1e7", id="too much"),
     pytest.param(b"1e400", id="more than a float holds"),
     pytest.param(b"1e-400", id="less than a float holds"),
+    pytest.param(b"1e99999999999999999999", id="more than a decimal holds"),
+    pytest.param(b"NaN", id="not a number"),
     pytest.param(b"[0.01]", id="a list"),
 ]
 

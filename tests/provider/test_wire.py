@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from runner.provider import wire as wire_module
-from runner.provider.wire import MAX_ANSWER_BYTES, MOST_OPENING, Answer, Connection, NotHttpError, Wire
+from runner.provider.wire import MAX_ANSWER_BYTES, MOST_OPENING, Connection, NotHttpError, Response, Wire
 
 REQUEST = b"POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n"
 YES = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-OK = Answer(200, [(b"Content-Length", b"2")], b"ok")
+OK = Response(200, [(b"Content-Length", b"2")], b"ok")
 
 
 class Server:
@@ -54,7 +54,7 @@ async def wired(script: Callable[[int], bytes] = lambda _: YES, limit: int = 4) 
             await wire.close()
 
 
-async def ask(wire: Wire) -> Answer:
+async def ask(wire: Wire) -> Response:
     return await (await wire.connection()).exchange(REQUEST)
 
 
@@ -112,14 +112,16 @@ def test_a_start_opens_few_at_a_time() -> None:
         pytest.param(b"HTTP/1.1 100 Continue\r\n\r\n" + YES, OK, id="after a hint that it is coming"),
         pytest.param(
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\no\r\n1\r\nk\r\n0\r\n\r\n",
-            Answer(200, [(b"Transfer-Encoding", b"chunked")], b"ok"),
+            Response(200, [(b"Transfer-Encoding", b"chunked")], b"ok"),
             id="in chunks",
         ),
-        pytest.param(b"HTTP/1.1 200 OK\r\n\r\nok\n\nend", Answer(200, [], b"ok\n\nend"), id="to the connection's end"),
-        pytest.param(b"HTTP/1.1 204 No Content\r\n\r\n", Answer(204, [], b""), id="without a body"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\n\r\nok\n\nend", Response(200, [], b"ok\n\nend"), id="to the connection's end"
+        ),
+        pytest.param(b"HTTP/1.1 204 No Content\r\n\r\n", Response(204, [], b""), id="without a body"),
     ],
 )
-def test_an_answer_however_it_comes(answer: bytes, expected: Answer) -> None:
+def test_an_answer_however_it_comes(answer: bytes, expected: Response) -> None:
     async def scenario() -> None:
         async with wired(lambda _: answer) as (wire, _):
             assert expected == await ask(wire)

@@ -1,4 +1,4 @@
-"""Prices and balance over real sockets: the sandbox, a server that misbehaves, and where the key goes."""
+"""Asking over real sockets, by prices and balance: the sandbox, servers that misbehave, and where the key goes."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from runner.errors import InputError, StoppedError
-from runner.provider import reading
-from runner.provider.account import fetch_balance, fetch_price_list
-from runner.provider.prices import Balance
-from runner.provider.reading import UnreachableError
+from runner.provider import http as http_module
+from runner.provider.http import HttpClient, UnreachableError
+from runner.provider.prices import Balance, fetch_balance, fetch_price_list
 from runner.sandbox import SandboxOptions
 from runner.sandbox.server import running
 from tests.provider.test_client import http, serving
@@ -92,7 +91,10 @@ REFUSALS: list[Any] = [
     pytest.param(error("400 Bad Request", 1200), "check EIGHTXEIGHT_API_KEY", id="the code says more than the status"),
     pytest.param(error("426 Upgrade Required", 1014), "TLS 1.3", id="426"),
     pytest.param(http(b"<html>", "403 Forbidden"), "HTTP 403; check", id="a proxy's page"),
-    pytest.param(http(b"", "302 Found", extra="Location: /x\r\n"), "redirect, which isn't followed", id="a redirect"),
+    pytest.param(
+        http(b"", "302 Found", extra="Location: /x\r\n"), r"\(redirected to /x\); check account", id="a redirect"
+    ),
+    pytest.param(error("500 Internal Server Error", 2003), "look for a newer campaign-runner", id="a fatal code"),
     pytest.param(http(b"<html>"), "not a JSON object", id="a portal page"),
 ]
 
@@ -111,6 +113,7 @@ PASSING: list[Any] = [
     pytest.param((error("429 Too Many", 429, extra="Retry-After: soon\r\n"), "keep"), "429 .* .no.$", id="429 garbage"),
     pytest.param((error("500 Internal Server Error", 2000), "keep"), "HTTP 500", id="500"),
     pytest.param((http(b"<html>", "503 Service Unavailable"), "keep"), "HTTP 503 to the price list$", id="503"),
+    pytest.param((http(b"", "408 Request Timeout"), "keep"), "HTTP 408 to the price list$", id="408"),
     pytest.param((b"", "close"), "can't be reached", id="closed"),
     pytest.param((b"", "reset"), "can't be reached", id="reset"),
     pytest.param((http(LIST, length=5000), "close"), "can't be reached", id="half an answer"),
@@ -124,14 +127,15 @@ def test_passing_faults(script: tuple[bytes, str], words: str) -> None:
         prices_from(script)
 
 
-def test_an_answer_that_never_comes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "WHOLE_TIMEOUT_S", 0.05)
-    with pytest.raises(UnreachableError, match="can't be reached for the price list"):
+@pytest.mark.parametrize("timeout", ["ANSWER_TIMEOUT_S", "SILENCE_TIMEOUT_S"])
+def test_an_answer_that_never_comes(timeout: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_module, timeout, 0.05)
+    with pytest.raises(UnreachableError, match="can't be reached for the price list: no answer in time"):
         prices_from((b"HTTP/1.1 200 OK\r\n", "hang"))
 
 
 def test_an_answer_without_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "MAX_ANSWER_BYTES", 1000)
+    monkeypatch.setattr(HttpClient, "max_answer_bytes", 1000)
     with pytest.raises(StoppedError, match="has no end"):
         prices_from((http(b" " * 5000), "close"))
 

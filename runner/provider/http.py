@@ -1,0 +1,110 @@
+"""The HTTP client for every request that isn't a message: feedback, cancelling, the log export, prices, the balance.
+
+All of these may be asked again without harm. Redirects are never followed, because the API key would go along.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import ClassVar, Self
+
+import aiohttp
+from yarl import URL
+
+from runner.errors import StoppedError
+from runner.models import OutcomeReason, Then
+from runner.provider.answer import ADVICE, Answer, read_answer
+from runner.provider.endpoint import CONNECT_TIMEOUT_S, header_safe, in_words, tls_context
+
+# Without a byte. Longer than any answer worth waiting for.
+SILENCE_TIMEOUT_S = 45.0
+
+# For a whole answer: one that comes byte by byte would never end.
+ANSWER_TIMEOUT_S = 300.0
+
+
+class UnreachableError(StoppedError):
+    """The provider didn't answer, or with a passing fault: asking again may help. `why` is the fault, in words."""
+
+    def __init__(self, words: str, why: str) -> None:
+        super().__init__(words)
+        self.why = why
+
+
+class HttpClient:
+    """Asks the provider with one API key. An async context manager. All errors are StoppedError, in words.
+
+    :param subject: what is asked for, as its errors name it, such as "log export".
+    :param limit: the most connections at a time.
+    :param advice: what to check for a reason of refusal, where `answer.ADVICE` doesn't fit the subject.
+    """
+
+    # The largest answer is a price list: some hundred kilobytes for each sub-account.
+    max_answer_bytes: ClassVar[int] = 64 * 1024 * 1024
+
+    def __init__(
+        self, api_key: str, subject: str, *, limit: int = 100, advice: Mapping[OutcomeReason, str] | None = None
+    ) -> None:
+        self._api_key = header_safe(api_key)
+        self._subject = subject
+        self._limit = limit
+        self._advice = {**ADVICE, **(advice or {})}
+        self._key = {"Authorization": f"Bearer {self._api_key}"}
+        self._session: aiohttp.ClientSession
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._limit, ssl=tls_context()),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": "campaign-runner"},
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=SILENCE_TIMEOUT_S),
+        )
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._session.close()
+
+    async def ask(
+        self, method: str, url: str | URL, *, body: bytes | None = None, query: Mapping[str, str] | None = None
+    ) -> Answer:
+        """One request and its answer, whatever the answer says. `body` is JSON.
+
+        Raises UnreachableError when no answer comes, StoppedError when it is larger than `max_answer_bytes`.
+        """
+        headers = self._key | {"Accept": "application/json"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        content = bytearray()
+        try:
+            async with (
+                asyncio.timeout(ANSWER_TIMEOUT_S),
+                self._session.request(
+                    method, url, data=body, params=query, headers=headers, allow_redirects=False
+                ) as response,
+            ):
+                async for chunk in response.content.iter_any():
+                    content += chunk
+                    if len(content) > self.max_answer_bytes:
+                        response.close()
+                        what = f"the provider's answer to the {self._subject} has no end"
+                        raise StoppedError(f"{what}; it can't be the SMS API's")
+        except (aiohttp.ClientError, OSError) as error:
+            is_late = isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ConnectionTimeoutError)
+            why = "no answer in time" if is_late else in_words(error)
+            raise UnreachableError(f"the provider can't be reached for the {self._subject}: {why}", why) from error
+        now = datetime.now(UTC)
+        return read_answer(response.status, response.headers, bytes(content), now=now, secret=self._api_key)
+
+    def demand(self, answer: Answer) -> Answer:
+        """The answer, if it is a success. Raises UnreachableError for a passing fault, StoppedError for a refusal."""
+        if answer.reason is None:
+            return answer
+        what = f"HTTP {answer.status}"
+        message = f" ({answer.message})" if answer.message else ""
+        if answer.then in (Then.PAUSE, Then.BACK_OFF):
+            later = "" if answer.retry_after_s is None else f"; ask again in {answer.retry_after_s:.0f} s"
+            words = f"the provider answered {what} to the {self._subject}{message}{later}"
+            raise UnreachableError(words, f"{what}{message}")
+        is_for_all = answer.then is Then.STOP
+        advice = f"; {self._advice[answer.reason]}" if is_for_all and answer.reason in self._advice else ""
+        raise StoppedError(f"the provider refused the {self._subject}: {what}{message}{advice}")
