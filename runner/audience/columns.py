@@ -6,8 +6,9 @@ and adds them with `dataclasses.replace`.
 
 from collections.abc import Sequence
 
-from runner.audience.header import Header, bare, listed, repeated
+from runner.audience.header import Header, bare, repeated
 from runner.errors import Problem
+from runner.text import joined, quoted_names
 
 PHONE_NAMES = ("phone", "mobile", "msisdn", "destination", "to")
 
@@ -47,7 +48,7 @@ def no_single_column(header: Sequence[str], wanted: str) -> Problem | None:
         what = f'the column "{wanted}" holds no single values, but {header.left_out[wanted]}'
         return Problem(what, "name another column")
     if twins := repeated(header, wanted):
-        places = listed([str(header.index(name) + 1) for name in twins])
+        places = joined([str(header.index(name) + 1) for name in twins])
         what = f'there are {len(twins)} columns named "{wanted}" (columns {places})'
         return Problem(what, f'rename all but one, or write "{twins[0]}"')
     return None
@@ -61,9 +62,3 @@ def _remedy(header: Sequence[str], wanted: str) -> str:
     close = get_close_matches(wanted.strip().casefold(), by_folded, n=1)
     has = f"the file has {quoted_names(header)}"
     return f'did you mean "{by_folded[close[0]]}"? {has}' if close else has
-
-
-def quoted_names(names: Sequence[str], limit: int = 20) -> str:
-    """`"phone", "name" and 12 more`."""
-    shown = ", ".join(f'"{name}"' for name in names[:limit])
-    return f"{shown} and {len(names) - limit} more" if len(names) > limit else shown

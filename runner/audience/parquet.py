@@ -1,12 +1,13 @@
-"""Parquet as rows of strings. Imported only for Parquet files, because polars is slow to load."""
+"""Parquet as rows of strings. Polars is slow to load, so only with a Parquet file."""
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.audience.cells import Cells
 from runner.audience.header import Header, name_columns, naming_remarks
+from runner.audience.source import Cells
+from runner.audience.where import Where
 from runner.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -43,8 +44,6 @@ class Table:
     """
 
     def __init__(self, path: Path, where: str | None = None) -> None:
-        from runner.audience.where import Where
-
         self._path = path
         self._frame, schema = _scan(path)
         self._columns: list[_Column] = []

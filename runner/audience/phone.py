@@ -26,16 +26,16 @@ from phonenumbers import (
     parse,
 )
 
-from runner.audience.kinds import FIXED_LINE
-from runner.audience.ranges import WORLD, begins_with_own_code, from_inside, look_up, split
-from runner.audience.written import Written, has_invisible, quoted, read_digits
+from runner.audience.ranges import FIXED_LINE, WORLD, begins_with_own_code, from_inside, look_up, split
+from runner.audience.written import Written, has_invisible, read_digits
 from runner.models import Exclusion, ExclusionReason
+from runner.text import quoted
 
 
 class Number(NamedTuple):
     """A valid number: E.164 with plus, its ISO 3166-1 alpha-2 country (None: belongs to none), its kind.
 
-    `kind` is one of `kinds.KINDS`; `note` tells what was repaired.
+    `kind` is one of `ranges.KINDS`; `note` tells what was repaired.
     """
 
     destination: str

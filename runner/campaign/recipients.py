@@ -81,7 +81,8 @@ class Recipients(Section):
     )
     encoding: TextEncoding | None = Field(
         default=None,
-        description="The encoding of a CSV. Absent: it is found out, and said aloud when it isn't UTF-8.",
+        description="The encoding of a CSV. Absent: UTF-8, or UTF-16 if its bytes show that. A CSV in another encoding "
+        "is refused, with its doubtful words as likely encodings read them.",
         examples=["windows-1252"],
     )
     where: Annotated[str, parsed(values.condition), schema(minLength=1)] | None = Field(

@@ -9,8 +9,8 @@ import pytest
 
 from runner.audience.audience import AudienceSpec, Judging, read_audience
 from runner.audience.files import read_rows
-from runner.audience.spec import Source
-from runner.audience.steady import unchanged
+from runner.audience.formats import unchanged
+from runner.audience.source import Source
 from runner.errors import InputError
 from runner.models import Duplicates
 

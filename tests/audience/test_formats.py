@@ -8,49 +8,50 @@ import polars as pl
 import pytest
 
 from runner.audience.files import read_header
-from runner.audience.sniff import Found, Kind, identify
-from runner.audience.spec import Source
-from runner.audience.unpack import Packing
+from runner.audience.formats import Format, Kind, Packing, identify
+from runner.audience.source import Source
 from runner.errors import InputError
 from tests.audience.workbook import write_workbook
 
 OLD_EXCEL = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)
 
+ZIP = b"PK\x03\x04...."
+NOT_TEXT = "is not text, as its ending says, but"
+NO_SHEET = "is not a spreadsheet, as its ending says"
 MISNAMED = [
     ("a.csv", b"", "is empty; its first line must name the columns"),
     ("a.xlsx", b"", "is empty; its first line must name the columns"),
     ("a.parquet", b"", "is empty; its first line must name the columns"),
     ("a.csv.gz", b"", "is empty; its first line must name the columns"),
-    ("a.csv", OLD_EXCEL, "is an old Excel workbook (XLS), not the text that its ending says; rename it to a.xls, or"),
-    ("a.csv", b"PAR1....", "is a Parquet file, not the text that its ending says; rename it to a.parquet"),
-    ("a.csv", gzip.compress(b"phone\n"), "is compressed with gzip, not the text that its ending says; rename it t"),
-    ("a.csv", b"\x28\xb5\x2f\xfd....", "is compressed with zstd, not the text that its ending says; rename it to"),
-    ("a.csv", b"PK\x03\x04....", "is a damaged ZIP archive or spreadsheet, not the text that its ending says; unp"),
-    ("a.csv", b"%PDF-1.7\n", "is a PDF document, not the text that its ending says; export the list as CSV"),
-    ("a.csv", b"<!DOCTYPE html><table>", "is a web page (HTML), not the text that its ending says; open it in"),
-    ("a.csv", b'\xef\xbb\xbf\n[{"phone": 1}]', "is a JSON document, not the text that its ending says; export the"),
-    ("a.csv", b'{"phone": 1}\n{"phone": 2}', "is a JSON document, not the text that its ending says; export the"),
-    ("a.csv", b"SQLite format 3\0....", "is an SQLite database, not the text that its ending says; export"),
-    ("a.csv", b"\x89PNG\r\n", "is a picture (PNG), not the text that its ending says"),
-    ("a.csv", b"7z\xbc\xaf\x27\x1c..", "is a 7-Zip archive, not the text that its ending says; unpack it, and nam"),
-    ("a.xlsx", b"phone,name\n1,a\n", "is not a spreadsheet, as its ending says, but looks like plain text; rename"),
-    ("a.xls", b"<html><table>", "is not a spreadsheet, as its ending says, but is a web page (HTML); open it in a"),
+    ("a.csv", OLD_EXCEL, f"{NOT_TEXT} an old Excel workbook (XLS); rename it to a.xls, or save it as \"CSV UTF-8\""),
+    ("a.csv", b"PAR1....", f"{NOT_TEXT} a Parquet file; rename it to a.parquet"),
+    ("a.csv", gzip.compress(b"phone\n"), f"{NOT_TEXT} compressed with gzip; rename it to a.csv.gz"),
+    ("a.csv", b"\x28\xb5\x2f\xfd....", f"{NOT_TEXT} compressed with zstd; rename it to a.csv.zst"),
+    ("a.csv", ZIP, f"{NOT_TEXT} a ZIP archive, or a damaged spreadsheet; unpack it and name the file that is in it"),
+    ("a.csv", b"%PDF-1.7\n", f"{NOT_TEXT} a PDF document; export the list as CSV from where it came"),
+    ("a.csv", b"<!DOCTYPE html><table>", f"{NOT_TEXT} a web page (HTML) or an XML document; open it in a spreadsheet"),
+    ("a.csv", b'\xef\xbb\xbf\n[{"phone": 1}]', f"{NOT_TEXT} a JSON document; export the list as CSV"),
+    ("a.csv", b'{"phone": 1}\n{"phone": 2}', f"{NOT_TEXT} a JSON document; export the list as CSV"),
+    ("a.csv", '{"phone": 1}'.encode("utf-16"), f"{NOT_TEXT} a JSON document; export the list as CSV"),
+    ("a.xlsx", b"phone,name\n1,a\n", f'{NO_SHEET}; rename it to a.csv if it is text, else save it as "CSV UTF-8"'),
+    ("a.xlsx", ZIP, f"{NO_SHEET}, but a ZIP archive, or a damaged spreadsheet; unpack it"),
+    ("a.xls", b"<html><table>", f"{NO_SHEET}, but a web page (HTML) or an XML document; open it in a spreadsheet"),
     ("a.xls", b"<?xml version='1.0'?><Workbook xmlns='urn:schemas-microsoft-com:office:spreadsheet'/>",
-     "is not a spreadsheet, as its ending says, but is an XML spreadsheet of Excel 2003"),
-    ("a.xlsx", b"PAR1....", "is not a spreadsheet, as its ending says, but is a Parquet file; rename it to a.parquet"),
-    ("a.parquet", b"phone\n1\n", "is not a Parquet file, as its ending says, but looks like plain text; rename it"),
-    ("a.csv.gz", b"phone\n1\n", "is not compressed with gzip, as its ending says, but holds plain text; rename it"),
-    ("a.csv.gz", b"\x28\xb5\x2f\xfd..", "is not compressed with gzip, as its ending says, but is compressed with zstd"),
+     f"{NO_SHEET}, but a web page (HTML) or an XML document; open it in a spreadsheet"),
+    ("a.xlsx", b"PAR1....", f"{NO_SHEET}, but a Parquet file; rename it to a.parquet"),
+    ("a.parquet", b"phone\n1\n", "is not a Parquet file, as its ending says; rename it to a.csv if it is text"),
+    ("a.csv.gz", b"phone\n1\n", "is not compressed with gzip, as its ending says; rename it to a.csv if it is text"),
+    ("a.csv.gz", b"\x28\xb5\x2f\xfd..", "is not compressed with gzip, as its ending says, but compressed with zstd; "
+     "rename it to a.csv.zst"),
     ("a.csv.gz", gzip.compress(b"%PDF-1.7"), "holds no text: unpacked it is a PDF document; unpack it, and name that"),
     ("a.csv.gz", gzip.compress(b"phone\n1\n" * 99)[:30], "is a damaged or cut off archive"),
     ("a.parquet.gz", gzip.compress(b"PAR1"), "is a compressed .parquet file; unpack it to a.parquet"),
     ("a.xlsx.zst", b"\x28\xb5\x2f\xfd", "is a compressed .xlsx file; unpack it to a.xlsx"),
     ("a.gz", gzip.compress(b"phone\n"), "doesn't say what it holds; name it .csv.gz, if that is what it holds"),
     ("a.json", b"[[]]", "has the ending .json, which is not supported, and is a JSON document; use a .csv, .tsv, .txt"),
-    ("a.csv.zip", b"PK\x03\x04", "has the ending .zip, which is not supported, and is a damaged ZIP archive"),
+    ("a.csv.zip", ZIP, "has the ending .zip, which is not supported, and is a ZIP archive, or a damaged spreadsheet"),
     ("a.tab", b"phone", "has the ending .tab, which is not supported; use a .csv, .tsv, .txt, .xlsx or .parquet file"),
     ("a", b"phone\n", "has no ending; use a .csv"),
-    ("a.numbers", b"PK\x03\x04", 'is a spreadsheet of Apple Numbers; save it as "CSV UTF-8" and name that file'),
 ]  # fmt: skip
 
 
@@ -65,18 +66,20 @@ def test_says_what_it_is(tmp_path: Path, name: str, content: bytes, message: str
 
 def test_a_workbook_by_another_name(tmp_path: Path) -> None:
     path = write_workbook(tmp_path / "a.csv", {"One": [["phone"]]})
-    with pytest.raises(InputError, match=r"is an Excel workbook \(XLSX\), not .*; rename it to a\.xlsx, or save it as"):
+    with pytest.raises(
+        InputError, match=r"is not text, .* but an Excel workbook \(XLSX\); rename it to a\.xlsx, or save"
+    ):
         identify(path)
 
 
 @pytest.mark.parametrize(
     "content",
-    [b"ORCHID,phone\n", b"BZh,phone\n", b"{phone},name\n", b"[phone],name\n", b"<phone>,name\n", b"PKW,phone\n"],
+    [b"{phone},name\n", b"[phone],name\n", b"<phone>,name\n", b"PKW,phone\n"],
 )
 def test_text_that_starts_as_something_else_would(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(content)
-    assert Found(Kind.TEXT, Packing.NONE) == identify(path)
+    assert Format(Kind.TEXT, Packing.NONE) == identify(path)
 
 
 def test_what_is_no_file(tmp_path: Path) -> None:
@@ -112,6 +115,6 @@ def test_the_right_kinds(tmp_path: Path) -> None:
     pl.DataFrame({"phone": [1]}).write_parquet(table)
     packed = tmp_path / "a.TSV.GZ"
     packed.write_bytes(gzip.compress(b"phone\n1\n"))
-    assert Found(Kind.PARQUET) == identify(table)
-    assert Found(Kind.TEXT, Packing.GZIP) == identify(packed)
-    assert Found(Kind.SPREADSHEET) == identify(write_workbook(tmp_path / "a.xlsx", {"One": []}))
+    assert Format(Kind.PARQUET) == identify(table)
+    assert Format(Kind.TEXT, Packing.GZIP) == identify(packed)
+    assert Format(Kind.SPREADSHEET) == identify(write_workbook(tmp_path / "a.xlsx", {"One": []}))

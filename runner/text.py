@@ -1,0 +1,26 @@
+"""Text for people to read: cells and names quoted, words joined. Pure."""
+
+import re
+from collections.abc import Sequence
+
+# Marks without a width: soft hyphen, Arabic letter mark, zero-width spaces and joiners, directions, word joiner, BOM.
+# Numbers copied from contact lists come as U+202D …U+202C. U+202E is not among them: it turns the digits around.
+INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202d\u2060-\u2064\u2066-\u206f\ufeff]")
+
+
+def quoted(cell: str, limit: int = 40) -> str:
+    """A cell for people to read: shortened, on one line, without marks that would turn the words around it."""
+    shown = INVISIBLE.sub("", cell[: limit + 1])
+    shown = "".join(character if character.isprintable() else " " for character in shown[:limit])
+    return f'"{shown}…"' if len(cell) > limit else f'"{shown}"'
+
+
+def quoted_names(names: Sequence[str], limit: int = 20) -> str:
+    """`"phone", "name" and 12 more`."""
+    shown = ", ".join(f'"{name}"' for name in names[:limit])
+    return f"{shown} and {len(names) - limit} more" if len(names) > limit else shown
+
+
+def joined(words: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
