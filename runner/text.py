@@ -1,7 +1,8 @@
-"""Text for people to read: cells and names quoted, words joined. Pure."""
+"""Text for people to read: cells and names quoted, words joined, the name that was meant. Pure."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
 # Marks without a width: soft hyphen, Arabic letter mark, zero-width spaces and joiners, directions, word joiner, BOM.
 # Numbers copied from contact lists come as U+202D …U+202C. U+202E is not among them: it turns the digits around.
@@ -24,3 +25,10 @@ def quoted_names(names: Sequence[str], limit: int = 20) -> str:
 def joined(words: Sequence[str]) -> str:
     """`a, b and c`."""
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
+
+
+def closest(wanted: str, names: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The one of `names` that was probably meant, whatever its case; None if none is like it."""
+    by_folded = {name.casefold(): name for name in names}
+    close = get_close_matches(wanted.strip().casefold(), by_folded, n=1, cutoff=cutoff)
+    return by_folded[close[0]] if close else None

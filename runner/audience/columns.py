@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from runner.audience.header import Header, bare, repeated
 from runner.errors import Problem
-from runner.text import joined, quoted_names
+from runner.text import closest, joined, quoted_names
 
 PHONE_NAMES = ("phone", "mobile", "msisdn", "destination", "to")
 
@@ -39,7 +39,9 @@ def find_column(header: Sequence[str], wanted: str) -> str | Problem:
         return wanted
     if found := no_single_column(header, wanted):
         return found
-    return Problem(f'there is no column "{wanted}"', _remedy(header, wanted))
+    meant = closest(wanted, header)
+    hint = f'did you mean "{meant}"? ' if meant else ""
+    return Problem(f'there is no column "{wanted}"', f"{hint}the file has {quoted_names(header)}")
 
 
 def no_single_column(header: Sequence[str], wanted: str) -> Problem | None:
@@ -52,13 +54,3 @@ def no_single_column(header: Sequence[str], wanted: str) -> Problem | None:
         what = f'there are {len(twins)} columns named "{wanted}" (columns {places})'
         return Problem(what, f'rename all but one, or write "{twins[0]}"')
     return None
-
-
-def _remedy(header: Sequence[str], wanted: str) -> str:
-    # Imported late: only a mistake pays for it.
-    from difflib import get_close_matches
-
-    by_folded = {column.casefold(): column for column in header}
-    close = get_close_matches(wanted.strip().casefold(), by_folded, n=1)
-    has = f"the file has {quoted_names(header)}"
-    return f'did you mean "{by_folded[close[0]]}"? {has}' if close else has

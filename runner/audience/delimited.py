@@ -95,15 +95,20 @@ def _records(path: Path, file: Iterator[str], remarks: list[str] | None, charset
                 continue
             blank, pending = blank + pending, 0
             if not width:
-                _check_nul(path, lines.nul, skipped)
+                if lines.nul is not None:
+                    where = Position(str(path), lines.nul[0] + skipped, lines.nul[1])
+                    remedy = 'save the file as "CSV UTF-8" again'
+                    raise InputError([Problem("there is a NUL byte, which no text file holds", remedy, where=where)])
                 header = without_blank_end(cells)
                 width, full = len(header), len(cells)
-                _remark_delimiter(path, delimiter, remarks)
+                if remarks is not None and delimiter != "," and ".tsv" not in path.name.lower():
+                    remarks.append(f"{path.name} has its cells parted by {_DELIMITERS[delimiter]}")
                 yield begins, tuple(header)
                 continue
             row += 1
             if lines.nul is not None:
-                yield begins, _nul(lines.nul, skipped)
+                words = f"line {lines.nul[0] + skipped} holds a NUL byte (column {lines.nul[1]}), which no text does"
+                yield begins, Unreadable(f"{words}; write the file again from where it came")
                 lines.nul = None
             elif len(cells) == width or (len(cells) > width and not any(map(str.strip, cells[width:]))):
                 yield begins, tuple(map(str.strip, cells[:width]))
@@ -144,47 +149,28 @@ def _delimiter(path: Path, opening: list[str]) -> str:
     return max(_DELIMITERS, key=bare.count)
 
 
-def _remark_delimiter(path: Path, delimiter: str, remarks: list[str] | None) -> None:
-    if remarks is not None and delimiter != "," and ".tsv" not in path.name.lower():
-        remarks.append(f"{path.name} has its cells parted by {_DELIMITERS[delimiter]}")
-
-
 def _ragged(line: int, cells: list[str], width: int, full: int) -> Unreadable:
     count = len(cells)
     if width < count <= full:
         place = next(place for place, cell in enumerate(cells, 1) if place > width and cell.strip())
         words = f"line {line} has text in column {place}, which has no name"
         return Unreadable(f"{words}; name it in the header, or empty the cell")
-    have = "1 cell" if count == 1 else f"{count} cells"
-    words = f"line {line} has {have}, but the header names {_columns(width)}"
+    words = f"line {line} has {_many(count, 'cell')}, but the header names {_many(width, 'column')}"
     if count > width:
         return Unreadable(f"{words}; put a cell that holds the delimiter in double quotes")
     return Unreadable(f"{words}; add the missing cells, left empty if need be")
 
 
 def _none_fits(path: Path, line: int, count: int, width: int, delimiter: str) -> Problem:
-    have = "1 cell" if count == 1 else f"{count} cells"
     return Problem(
-        f"not one row fits the header: this one has {have}, the header names {_columns(width)}",
+        f"not one row fits the header: this one has {_many(count, 'cell')}, the header names {_many(width, 'column')}",
         f"let the first line name the columns, and part the cells of every row by {_DELIMITERS[delimiter]}, as there",
         where=Position(str(path), line, 1),
     )
 
 
-def _columns(width: int) -> str:
-    return "1 column" if width == 1 else f"{width} columns"
-
-
-def _nul(place: tuple[int, int], skipped: int) -> Unreadable:
-    words = f"line {place[0] + skipped} holds a NUL byte (column {place[1]}), which no text does"
-    return Unreadable(f"{words}; write the file again from where it came")
-
-
-def _check_nul(path: Path, place: tuple[int, int] | None, skipped: int) -> None:
-    if place is not None:
-        where = Position(str(path), place[0] + skipped, place[1])
-        remedy = 'save the file as "CSV UTF-8" again'
-        raise InputError([Problem("there is a NUL byte, which no text file holds", remedy, where=where)])
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _broken(path: Path, line: int, error: csv.Error) -> Problem:

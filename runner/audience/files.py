@@ -12,17 +12,19 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.audience import delimited, parquet
+from runner.audience import delimited
 from runner.audience.formats import Format, Kind, identify, unchanged
 from runner.audience.header import name_columns, naming_remarks
 from runner.audience.source import Cells, Numbered, Source, Unreadable
-from runner.audience.where import Where
 from runner.errors import InputError, Problem
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from runner.audience.parquet import Table
 
 # 5,000 rows are about 2 MB as tuples, and few enough that the first ones are planned at once.
 BATCH_SIZE = 5_000
@@ -44,7 +46,7 @@ def read_header(source: Source) -> list[str]:
     """
     found = _identified(source)
     if found.kind is Kind.PARQUET:
-        return parquet.Table(source.path).names
+        return _table(source.path).names
     if found.kind is Kind.SPREADSHEET:
         from runner.audience import spreadsheet
 
@@ -64,7 +66,7 @@ def read_rows(
     found = _identified(source)
     with unchanged(source.path):
         if found.kind is Kind.PARQUET:
-            table = parquet.Table(source.path, source.where)
+            table = _table(source.path, source.where)
             if remarks is not None:
                 remarks += table.remarks
             for rows, kept in table.read(batch_size):
@@ -84,7 +86,7 @@ def read_numbered(source: Source) -> Generator[Numbered, None, None]:
     with unchanged(source.path):
         if found.kind is Kind.PARQUET:
             number = 0
-            for rows, _ in parquet.Table(source.path).read(BATCH_SIZE):
+            for rows, _ in _table(source.path).read(BATCH_SIZE):
                 yield from enumerate(rows, number + 1)
                 number += len(rows)
         else:
@@ -108,9 +110,11 @@ def check_where(source: Source) -> Problem | None:
     """
     if source.where is None:
         return None
+    from runner.audience.where import Where
+
     kinds: dict[str, pl.DataType | None]
     if identify(source.path).kind is Kind.PARQUET:
-        kinds = {**parquet.Table(source.path).kinds}
+        kinds = {**_table(source.path).kinds}
     else:
         kinds = dict.fromkeys(read_header(source))
     try:
@@ -119,6 +123,12 @@ def check_where(source: Source) -> Problem | None:
         found = error.problems[0]
         return Problem(found.what, found.remedy)
     return None
+
+
+def _table(path: Path, where: str | None = None) -> "Table":
+    from runner.audience.parquet import Table
+
+    return Table(path, where)
 
 
 def _identified(source: Source) -> Format:
@@ -137,7 +147,11 @@ def _batches(source: Source, found: Format, size: int, remarks: list[str] | None
         header = name_columns(first[1])
         if remarks is not None:
             remarks += [f"{source.path.name}: {words}" for words in naming_remarks(first[1], header)]
-        where = Where(source.where, dict.fromkeys(header)) if source.where is not None else None
+        where = None
+        if source.where is not None:
+            from runner.audience.where import Where
+
+            where = Where(source.where, dict.fromkeys(header))
         number = 1
         while rows := [row for _, row in islice(records, size)]:
             yield Batch(rows, where.kept_texts(rows, header, number) if where else None)

@@ -191,7 +191,7 @@ def open_bytes(path: Path, packing: Packing) -> BinaryIO:
     if packing is Packing.GZIP:
         return cast("BinaryIO", gzip.open(path, "rb"))
     if packing is Packing.ZSTD:
-        return cast("BinaryIO", io.BufferedReader(_Zstd(path), 1 << 17))
+        return cast("BinaryIO", io.BufferedReader(_Pieces(_unzstd(path)), 1 << 17))
     return path.open("rb")
 
 
@@ -244,52 +244,46 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
-class _Zstd(io.RawIOBase):
-    """Not zstandard's own reader: that one takes an archive which breaks off for one that ends."""
+class _Pieces(io.RawIOBase):
+    """A file of bytes that come in pieces."""
 
-    def __init__(self, path: Path) -> None:
-        import zstandard
-
-        self._error = zstandard.ZstdError
-        self._decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
-        self._frame: zstandard.ZstdDecompressionObj | None = None
-        self._file = path.open("rb")
-        self._input = b""
-        self._output = memoryview(b"")
+    def __init__(self, pieces: Generator[bytes, None, None]) -> None:
+        self._pieces = pieces
+        self._rest = memoryview(b"")
 
     def readable(self) -> bool:
         return True
 
+    def readinto(self, buffer: "Buffer") -> int:
+        while not self._rest:
+            if (piece := next(self._pieces, None)) is None:
+                return 0
+            self._rest = memoryview(piece)
+        target = memoryview(buffer).cast("B")
+        some, self._rest = self._rest[: len(target)], self._rest[len(target) :]
+        target[: len(some)] = some
+        return len(some)
+
     def close(self) -> None:
-        if not self.closed:
-            self._file.close()
+        self._pieces.close()
         super().close()
 
-    def readinto(self, buffer: "Buffer") -> int:
-        while not self._output:
-            if not self._advance():
-                return 0
-        target = memoryview(buffer).cast("B")
-        count = min(len(target), len(self._output))
-        target[:count] = self._output[:count]
-        self._output = self._output[count:]
-        return count
 
-    def _advance(self) -> bool:
-        """Unpacks a little more. False: the archive is at its end, and whole."""
-        data = self._input or self._file.read(_ZSTD_INPUT)
-        self._input = b""
-        if not data:
-            if self._frame is not None:
-                raise _DamagedError
-            return False
-        if self._frame is None:
-            self._frame = self._decompressor.decompressobj()
-        try:
-            self._output = memoryview(self._frame.decompress(data))
-        except self._error as error:
-            raise _DamagedError from error
-        if self._frame.eof:
-            self._input = self._frame.unused_data  # several frames make one archive, as with `cat a.zst b.zst`
-            self._frame = None
-        return True
+def _unzstd(path: Path) -> Generator[bytes, None, None]:
+    """Not zstandard's own reader: that one takes an archive which breaks off for one that ends."""
+    import zstandard
+
+    decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
+    frame = None
+    with path.open("rb") as file:
+        while data := file.read(_ZSTD_INPUT):
+            while data:
+                frame = frame or decompressor.decompressobj()
+                try:
+                    yield frame.decompress(data)
+                except zstandard.ZstdError as error:
+                    raise _DamagedError from error
+                # Several frames make one archive, as with `cat a.zst b.zst`.
+                data, frame = (frame.unused_data, None) if frame.eof else (b"", frame)
+    if frame is not None:
+        raise _DamagedError

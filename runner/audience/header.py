@@ -44,8 +44,11 @@ def name_columns(written: Sequence[str]) -> tuple[str, ...]:
         if name and times[name] == 1:
             names.append(name)
             continue
-        names.append(_free(f"{name} (column {place})" if name else f"column {place}", taken))
-        taken.add(names[-1])
+        new = f"{name} (column {place})" if name else f"column {place}"
+        while new in taken:
+            new += "'"
+        names.append(new)
+        taken.add(new)
     return tuple(names)
 
 
@@ -76,9 +79,3 @@ def remark_blank(path: Path, count: int, remarks: list[str] | None) -> None:
     """Says how many rows without anything in them there are between others; those at the end mean nothing."""
     if count and remarks is not None:
         remarks.append(f"{path.name}: {count:,} blank {'row is' if count == 1 else 'rows are'} passed over")
-
-
-def _free(name: str, taken: set[str]) -> str:
-    while name in taken:
-        name += "'"
-    return name

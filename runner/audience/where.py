@@ -1,21 +1,18 @@
 """`recipients.where`: a condition in SQL over the columns of one row.
 
-Polars evaluates it, batch by batch; it is slow to load, so only with a condition. An average over a batch would depend
-on where the batches end. Functions are therefore a closed list, which also keeps out those that read other files, the
-clock or chance. A condition that is NULL doesn't hold.
+Imported only with a condition, because polars is slow to load. Polars evaluates it batch by batch, and an average over
+a batch would depend on where the batches end. Functions are therefore a closed list, which also keeps out those that
+read other files, the clock or chance. A condition that is NULL doesn't hold.
 """
 
 import re
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
-from typing import TYPE_CHECKING
+
+import polars as pl
 
 from runner.audience.source import Cells, Unreadable
 from runner.errors import InputError, Problem
-from runner.text import quoted
-
-if TYPE_CHECKING:
-    import polars as pl
+from runner.text import closest, quoted
 
 _PLACE = re.compile(r"Line: (\d+), Column: (\d+)")
 _COLUMN_OF_ERROR = re.compile(r'col\("((?:[^"\\]|\\.)*)"\)')
@@ -62,9 +59,7 @@ class Where:
     false, or compares what can't be compared.
     """
 
-    def __init__(self, condition: str, kinds: "Mapping[str, pl.DataType | None]") -> None:
-        import polars as pl
-
+    def __init__(self, condition: str, kinds: Mapping[str, pl.DataType | None]) -> None:
         self._condition = condition
         self._kinds = kinds
         _check_words(condition)
@@ -81,8 +76,6 @@ class Where:
 
     def kept_texts(self, rows: Sequence[Cells | Unreadable], header: Sequence[str], first: int = 1) -> list[bool]:
         """For each row, from row number `first` on, whether the condition holds; True for an unreadable one."""
-        import polars as pl
-
         places = [header.index(name) for name in self.columns]
         readable = [row for row in rows if not isinstance(row, Unreadable)]
         frame = pl.DataFrame(
@@ -95,14 +88,12 @@ class Where:
         kept = iter(self._evaluated(frame, numbers))
         return [True if isinstance(row, Unreadable) else next(kept) for row in rows]
 
-    def kept(self, frame: "pl.DataFrame", first: int = 1) -> list[bool]:
+    def kept(self, frame: pl.DataFrame, first: int = 1) -> list[bool]:
         """For each row of a frame with the columns in their types, whether the condition holds."""
         typed = frame.select(_typed(name, self._kinds[name]) for name in self.columns)
         return self._evaluated(typed, range(first, first + frame.height))
 
-    def _evaluated(self, frame: "pl.DataFrame", numbers: Sequence[int]) -> list[bool]:
-        import polars as pl
-
+    def _evaluated(self, frame: pl.DataFrame, numbers: Sequence[int]) -> list[bool]:
         try:
             return _answers(frame, self._expression)
         except pl.exceptions.PolarsError as error:
@@ -117,13 +108,11 @@ class Where:
         unknown = [name for name in self.columns if name not in self._kinds]
         if unknown:
             name = unknown[0]
-            by_folded = {column.casefold(): column for column in self._kinds}
-            close = get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.75)
+            near = closest(name, self._kinds, cutoff=0.75)
             hint = f"if it is text, write it in single quotes: '{name}'"
             if parts := [column for column in self._kinds if column.startswith(f"{name}.")]:
                 hint = f'write a name with a dot in double quotes: "{parts[0]}"'
-            elif close:
-                near = by_folded[close[0]]
+            elif near:
                 written = near if re.fullmatch(r"[A-Za-z_]\w*", near) else f'"{near}" in double quotes'
                 hint = f"did you mean {written}? {hint}"
             raise _wrong(f'there is no column "{name}"', hint)
@@ -131,8 +120,6 @@ class Where:
             raise _wrong("looks at no column", "write one such as consent = 'yes'")
 
     def _check_types(self) -> None:
-        import polars as pl
-
         empty = pl.DataFrame(schema={name: _schema_kind(self._kinds[name]) for name in self.columns})
         try:
             kind = empty.select(self._expression.alias(_KEPT)).schema[_KEPT]
@@ -146,10 +133,8 @@ class Where:
             example = f"{self.columns[0]} IS NOT NULL"
             raise _wrong("is not a condition, which is true or false", f"compare it with something, or write {example}")
 
-    def _check_casts(self, schema: "pl.Schema") -> None:
+    def _check_casts(self, schema: pl.Schema) -> None:
         """Asks with some text: there are casts that polars refuses only then, for whatever the text is."""
-        import polars as pl
-
         row = {name: ["1" if kind == pl.String else None] for name, kind in schema.items()}
         try:
             _answers(pl.DataFrame(row, schema=schema), self._expression)
@@ -183,7 +168,7 @@ class Where:
         return what, "compare it with a value of its own type"
 
 
-def _answers(frame: "pl.DataFrame", expression: "pl.Expr") -> list[bool]:
+def _answers(frame: pl.DataFrame, expression: pl.Expr) -> list[bool]:
     return frame.with_columns(expression.fill_null(value=False).alias(_KEPT))[_KEPT].to_list()
 
 
@@ -208,10 +193,8 @@ def _failed(error: str, row: int | None) -> tuple[str, str]:
     return f"fails{at}: {error.splitlines()[0]}", "use TRY_CAST where a value may not fit"
 
 
-def _typed(name: str, kind: "pl.DataType | None") -> "pl.Expr":
+def _typed(name: str, kind: pl.DataType | None) -> pl.Expr:
     """Text trimmed, and nothing as NULL, as in a CSV; categories as the text that they stand for."""
-    import polars as pl
-
     column = pl.col(name)
     if kind is not None and kind.is_float():
         return column.fill_nan(None)
@@ -221,17 +204,13 @@ def _typed(name: str, kind: "pl.DataType | None") -> "pl.Expr":
     return pl.when(text != "").then(text).alias(name)
 
 
-def _schema_kind(kind: "pl.DataType | None") -> "pl.DataType":
-    import polars as pl
-
+def _schema_kind(kind: pl.DataType | None) -> pl.DataType:
     if kind is None or kind in (pl.String, pl.Categorical, pl.Enum, pl.Null):
         return pl.String()
     return kind
 
 
-def _in_words(kind: "pl.DataType | None") -> str:
-    import polars as pl
-
+def _in_words(kind: pl.DataType | None) -> str:
     kind = _schema_kind(kind)
     if kind == pl.String:
         return "text"
@@ -253,8 +232,8 @@ def _check_words(condition: str) -> None:
         if word in _BANNED:
             raise _wrong(f"cannot use {word.upper()}", _BANNED[word])
         if match["call"] and word not in _FUNCTIONS | _BEFORE_PARENTHESIS:
-            close = get_close_matches(word, _FUNCTIONS, n=1, cutoff=0.8)
-            hint = f"did you mean {close[0].upper()}?" if close else "a condition sees one row at a time;"
+            near = closest(word, _FUNCTIONS, cutoff=0.8)
+            hint = f"did you mean {near.upper()}?" if near else "a condition sees one row at a time;"
             raise _wrong(f"cannot use {word.upper()}()", f"{hint} there are LOWER, LENGTH, COALESCE and the like")
         if match["call"] and word in ("date", "timestamp") and not _has_second(condition, match.end()):
             # Without one polars guesses it from the first row of each batch, and 01/02 is two days of a year.

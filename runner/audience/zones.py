@@ -5,6 +5,7 @@ is dropped: with a zone less, a text might arrive at night.
 """
 
 import zoneinfo
+from difflib import get_close_matches
 from functools import cache
 
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneNumberType, is_number_type_geographical
@@ -84,8 +85,6 @@ def _meant(name: str) -> str | None:
     if found := _by_likeness().get(folded):
         return found
     if folded not in _suggested and len(_suggested) < _MOST_SUGGESTIONS and len(folded) <= 40:
-        from difflib import get_close_matches
-
         close = get_close_matches(folded, _by_likeness(), n=1, cutoff=0.75)
         _suggested[folded] = _by_likeness()[close[0]] if close else None
     return _suggested.get(folded)

@@ -133,7 +133,7 @@ def test_hidden_rows_are_read_and_said(tmp_path: Path) -> None:
     path = write_workbook(tmp_path / "a.xlsx", {"One": [["phone"], ["1"], ["2"]]}, hidden_rows=[3])
     remarks: list[str] = []
     assert [("1",), ("2",)] == rows(Source(path), remarks)
-    assert ["a.xlsx: 1 row is hidden in the spreadsheet, by a filter or by hand; it is read all the same"] == remarks
+    assert ["a.xlsx: 1 row is hidden in the spreadsheet, by a filter or by hand, and read all the same"] == remarks
 
 
 def test_an_unknown_sheet(tmp_path: Path) -> None:
