@@ -101,16 +101,16 @@ def charset_of(source: Source, packing: Packing, *, whole: bool = True) -> Chars
         return Charset("utf-8", clean=clean)
 
 
-def _codec(source: Source, told: str) -> str:
+def _codec(source: Source, name: str) -> str:
     try:
-        found = codecs.lookup(told)
+        found = codecs.lookup(name)
         found.incrementaldecoder()
-        known = isinstance("".encode(told), bytes) and isinstance(b"".decode(told), str)
+        known = isinstance("".encode(name), bytes) and isinstance(b"".decode(name), str)
     except (LookupError, TypeError, ValueError):
         known = False
     if not known:
         remedy = "write one such as utf-8, windows-1252 or shift_jis"
-        raise InputError([Problem(f'"{told}" is not the name of a text encoding', remedy, source.encoding_key or "")])
+        raise InputError([Problem(f'"{name}" is not the name of a text encoding', remedy, source.encoding_key or "")])
     return found.name
 
 
@@ -130,7 +130,7 @@ def _remedy(source: Source, encoding: str | None = None) -> str:
 
 def _utf16(head: bytes) -> str | None:
     """A header in ASCII has a zero in every second byte; a stray NUL in a text file has letters on both sides."""
-    # As far as `delimited` looks for a plain header: with two views of a line, a NUL behind a CR would be in one alone.
+    # A CR ends a line too, so that a stray NUL behind one is not taken for half of UTF-16's line end.
     line = _LINE_END.split(head, 1)[0]
     even, odd = line[0::2].count(0), line[1::2].count(0)
     half = len(line) // 2
@@ -259,12 +259,13 @@ def _readings(text: _Text, valid: bytes, sample: bytes) -> dict[str, str]:
     if not found:
         return {}
 
-    def told_apart(places: list[int]) -> int:
+    def distinct(places: list[int]) -> int:
         return len({tuple(reading[place] for place in places) for reading in found})
 
+    # The fewest words on which all of the readings differ, and at least one of `sample`.
     shown = list(range(len(by_accident)))
-    while len(shown) == len(by_accident) or told_apart(shown) < len(found):
-        shown.append(max(range(len(by_accident), len(words)), key=lambda place: told_apart([*shown, place])))
+    while len(shown) == len(by_accident) or distinct(shown) < len(found):
+        shown.append(max(range(len(by_accident), len(words)), key=lambda place: distinct([*shown, place])))
     return {_named(codec): " ".join(reading[place] for place in shown) for reading, codec in found.items()}
 
 
