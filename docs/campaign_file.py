@@ -19,7 +19,7 @@ from pydantic.fields import FieldInfo
 from runner.campaign.field_types import TextRule, WholeNumberRule
 from runner.campaign.normalize import SECTIONS, SHORTHANDS
 from runner.campaign.yaml_document import KeyPath, shown_path
-from runner.text import listed
+from runner.text import joined
 
 INTRODUCTION: Final = """\
 # The campaign file
@@ -160,7 +160,7 @@ def _accepted(kind: Any) -> tuple[str, str]:  # noqa: ANN401 - a type as it is a
             return rule.one, rule.several
     if get_origin(kind) in (Union, UnionType):
         forms = [_accepted(form) for form in get_args(kind) if form is not NoneType]
-        return listed(one for one, _ in forms), listed(several for _, several in forms)
+        return joined((one for one, _ in forms), "or"), joined((several for _, several in forms), "or")
     if get_origin(kind) is tuple:
         return f"a list of {_accepted(get_args(kind)[0])[1]}", "lists"
     return ("true or false",) * 2 if kind is bool else ("a section with the keys below", "sections with the keys below")

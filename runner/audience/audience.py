@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from runner.audience import files
-from runner.audience.cells import Cells, Unreadable
+from runner.audience.formats import changed, unchanged
 from runner.audience.rows import Columns, Rows, exclusion_of
+from runner.audience.source import Cells, Unreadable
 from runner.audience.spec import AudienceSpec
-from runner.audience.steady import changed, unchanged
 from runner.errors import InputError, Position
 from runner.models import Duplicates, Exclusion, ExclusionReason
 

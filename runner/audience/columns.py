@@ -6,8 +6,9 @@ and adds them with `dataclasses.replace`.
 
 from collections.abc import Sequence
 
-from runner.audience.header import Header, bare, listed, repeated
+from runner.audience.header import Header, bare, repeated
 from runner.errors import Problem
+from runner.text import closest, joined, quoted_names
 
 PHONE_NAMES = ("phone", "mobile", "msisdn", "destination", "to")
 
@@ -38,7 +39,9 @@ def find_column(header: Sequence[str], wanted: str) -> str | Problem:
         return wanted
     if found := no_single_column(header, wanted):
         return found
-    return Problem(f'there is no column "{wanted}"', _remedy(header, wanted))
+    meant = closest(wanted, header)
+    hint = f'did you mean "{meant}"? ' if meant else ""
+    return Problem(f'there is no column "{wanted}"', f"{hint}the file has {quoted_names(header)}")
 
 
 def no_single_column(header: Sequence[str], wanted: str) -> Problem | None:
@@ -47,23 +50,7 @@ def no_single_column(header: Sequence[str], wanted: str) -> Problem | None:
         what = f'the column "{wanted}" holds no single values, but {header.left_out[wanted]}'
         return Problem(what, "name another column")
     if twins := repeated(header, wanted):
-        places = listed([str(header.index(name) + 1) for name in twins])
+        places = joined([str(header.index(name) + 1) for name in twins])
         what = f'there are {len(twins)} columns named "{wanted}" (columns {places})'
         return Problem(what, f'rename all but one, or write "{twins[0]}"')
     return None
-
-
-def _remedy(header: Sequence[str], wanted: str) -> str:
-    # Imported late: only a mistake pays for it.
-    from difflib import get_close_matches
-
-    by_folded = {column.casefold(): column for column in header}
-    close = get_close_matches(wanted.strip().casefold(), by_folded, n=1)
-    has = f"the file has {quoted_names(header)}"
-    return f'did you mean "{by_folded[close[0]]}"? {has}' if close else has
-
-
-def quoted_names(names: Sequence[str], limit: int = 20) -> str:
-    """`"phone", "name" and 12 more`."""
-    shown = ", ".join(f'"{name}"' for name in names[:limit])
-    return f"{shown} and {len(names) - limit} more" if len(names) > limit else shown

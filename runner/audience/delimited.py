@@ -12,16 +12,14 @@ from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 
-from runner.audience.cells import Numbered, Unreadable
 from runner.audience.charset import Charset, charset_of
+from runner.audience.formats import Packing, open_bytes, readable
 from runner.audience.header import remark_blank, without_blank_end
-from runner.audience.spec import Source
-from runner.audience.unpack import Packing, open_bytes, readable
+from runner.audience.source import Numbered, Source, Unreadable
 from runner.errors import InputError, Position, Problem
 
 # Roomy for any cell that a person filled in. A longer one means a quote that was never closed.
 _CELL_LIMIT = 1 << 20
-_HEAD = 1 << 16
 _QUOTED = re.compile(r'"[^"]*(?:"|$)')
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
 # Excel writes and obeys such a first line; blank cells may follow it.
@@ -29,16 +27,13 @@ _SEP = re.compile(r'"?sep=([,;\t|])"?[,;\t|]*\s*', re.IGNORECASE)
 
 
 def read_header(source: Source, packing: Packing) -> list[str]:
-    """The names as written, trimmed, without blank ones at the end; reads no further than it needs to."""
-    with readable(source.path), open_bytes(source.path, packing) as file:
-        head = file.read(_HEAD)
-    if source.encoding is None and _ascii_header(head):
-        # The header reads alike in every encoding that the rows may have, so `check` needn't read a whole file.
-        charset = Charset("utf-8")
-    else:
-        charset = charset_of(source.path, packing, source.encoding)
+    """The names as written, trimmed, without blank ones at the end.
+
+    Reads the first megabyte at most, and refuses a file whose encoding is in doubt by then.
+    """
+    charset = charset_of(source, packing, whole=False)
     with _open(source.path, packing, charset, "replace") as file:
-        for _, header in _records(source.path, file, None, whole=False):
+        for _, header in _records(source.path, file, None, charset):
             assert not isinstance(header, Unreadable)
             return list(header)
     raise InputError.of(f"{source.path} is empty", "its first line must name the columns")
@@ -52,11 +47,11 @@ def read_records(
     Blank lines, and rows without anything in any cell, are no records. A file without any record yields nothing.
     Raises InputError for an encoding in doubt, a quote that is never closed, and when not one row fits the header.
     """
-    charset = charset_of(source.path, packing, source.encoding)
+    charset = charset_of(source, packing)
     if remarks is not None and charset.remark:
         remarks.append(charset.remark)
     with _open(source.path, packing, charset, "strict") as file:
-        yield from _records(source.path, file, remarks, charset=charset)
+        yield from _records(source.path, file, remarks, charset)
 
 
 @contextmanager
@@ -67,14 +62,6 @@ def _open(path: Path, packing: Packing, charset: Charset, errors: str) -> Genera
         io.TextIOWrapper(raw, charset.codec, errors, newline="") as file,
     ):
         yield file
-
-
-def _ascii_header(head: bytes) -> bool:
-    """Whether the header is surely one whole line and nothing but ASCII; a quote may go on in the next line."""
-    lines = head.splitlines(keepends=True)
-    line = next((line for line in lines if line.strip(b" ,;\t|\r\n")), b"")
-    plain = line.isascii() and not re.search(rb'[\0\x1b"]|^sep=', line, re.IGNORECASE)
-    return plain and line.endswith((b"\n", b"\r"))
 
 
 class _Lines:
@@ -91,16 +78,12 @@ class _Lines:
             yield line
 
 
-def _records(
-    path: Path, file: Iterator[str], remarks: list[str] | None, *, charset: Charset | None = None, whole: bool = True
-) -> Iterator[Numbered]:
+def _records(path: Path, file: Iterator[str], remarks: list[str] | None, charset: Charset) -> Iterator[Numbered]:
     csv.field_size_limit(_CELL_LIMIT)
     opening, skipped, told = _opening(file)
     delimiter = told or _delimiter(path, opening)
     lines = _Lines(chain(opening, file))
-    clean = charset is not None and charset.clean
-    doubts = charset.doubts if charset else None
-    reader = csv.reader(chain(opening, file) if clean else lines, delimiter=delimiter, strict=True)
+    reader = csv.reader(chain(opening, file) if charset.clean else lines, delimiter=delimiter, strict=True)
     width = full = row = ragged = blank = pending = 0
     first: Problem | None = None
     line = 1 + skipped
@@ -112,18 +95,21 @@ def _records(
                 continue
             blank, pending = blank + pending, 0
             if not width:
-                _check_nul(path, lines.nul, skipped)
+                if lines.nul is not None:
+                    where = Position(str(path), lines.nul[0] + skipped, lines.nul[1])
+                    remedy = 'save the file as "CSV UTF-8" again'
+                    raise InputError([Problem("there is a NUL byte, which no text file holds", remedy, where=where)])
                 header = without_blank_end(cells)
                 width, full = len(header), len(cells)
-                _remark_delimiter(path, delimiter, remarks)
+                if remarks is not None and delimiter != "," and ".tsv" not in path.name.lower():
+                    remarks.append(f"{path.name} has its cells parted by {_DELIMITERS[delimiter]}")
                 yield begins, tuple(header)
                 continue
             row += 1
             if lines.nul is not None:
-                yield begins, _nul(lines.nul, skipped)
+                words = f"line {lines.nul[0] + skipped} holds a NUL byte (column {lines.nul[1]}), which no text does"
+                yield begins, Unreadable(f"{words}; write the file again from where it came")
                 lines.nul = None
-            elif doubts and (word := doubts.word_in(cells)):
-                yield begins, _garbled(begins, word)
             elif len(cells) == width or (len(cells) > width and not any(map(str.strip, cells[width:]))):
                 yield begins, tuple(map(str.strip, cells[:width]))
             else:
@@ -133,7 +119,7 @@ def _records(
                 yield begins, problem
     except csv.Error as error:
         raise InputError([_broken(path, line, error)]) from error
-    if whole and first is not None and ragged == row:
+    if first is not None and ragged == row:
         raise InputError([first])
     remark_blank(path, blank, remarks)
 
@@ -163,52 +149,28 @@ def _delimiter(path: Path, opening: list[str]) -> str:
     return max(_DELIMITERS, key=bare.count)
 
 
-def _remark_delimiter(path: Path, delimiter: str, remarks: list[str] | None) -> None:
-    if remarks is not None and delimiter != "," and ".tsv" not in path.name.lower():
-        remarks.append(f"{path.name} has its cells parted by {_DELIMITERS[delimiter]}")
-
-
 def _ragged(line: int, cells: list[str], width: int, full: int) -> Unreadable:
     count = len(cells)
     if width < count <= full:
         place = next(place for place, cell in enumerate(cells, 1) if place > width and cell.strip())
         words = f"line {line} has text in column {place}, which has no name"
         return Unreadable(f"{words}; name it in the header, or empty the cell")
-    have = "1 cell" if count == 1 else f"{count} cells"
-    words = f"line {line} has {have}, but the header names {_columns(width)}"
+    words = f"line {line} has {_many(count, 'cell')}, but the header names {_many(width, 'column')}"
     if count > width:
         return Unreadable(f"{words}; put a cell that holds the delimiter in double quotes")
     return Unreadable(f"{words}; add the missing cells, left empty if need be")
 
 
 def _none_fits(path: Path, line: int, count: int, width: int, delimiter: str) -> Problem:
-    have = "1 cell" if count == 1 else f"{count} cells"
     return Problem(
-        f"not one row fits the header: this one has {have}, the header names {_columns(width)}",
+        f"not one row fits the header: this one has {_many(count, 'cell')}, the header names {_many(width, 'column')}",
         f"let the first line name the columns, and part the cells of every row by {_DELIMITERS[delimiter]}, as there",
         where=Position(str(path), line, 1),
     )
 
 
-def _columns(width: int) -> str:
-    return "1 column" if width == 1 else f"{width} columns"
-
-
-def _nul(place: tuple[int, int], skipped: int) -> Unreadable:
-    words = f"line {place[0] + skipped} holds a NUL byte (column {place[1]}), which no text does"
-    return Unreadable(f"{words}; write the file again from where it came")
-
-
-def _garbled(line: int, word: str) -> Unreadable:
-    words = f'line {line} says "{word}" as Windows-1252, which the rest of the file seems to be'
-    return Unreadable(f"{words}; correct it, or set recipients.encoding: windows-1252 if it is right")
-
-
-def _check_nul(path: Path, place: tuple[int, int] | None, skipped: int) -> None:
-    if place is not None:
-        where = Position(str(path), place[0] + skipped, place[1])
-        remedy = 'save the file as "CSV UTF-8" again'
-        raise InputError([Problem("there is a NUL byte, which no text file holds", remedy, where=where)])
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _broken(path: Path, line: int, error: csv.Error) -> Problem:

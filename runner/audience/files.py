@@ -1,6 +1,6 @@
 """Files with rows, recipients' and suppression lists alike: one door for every format.
 
-    .csv, .tsv, .txt (.gz, .zst)         text in any encoding, read by the standard csv module, which keeps exact lines
+    .csv, .tsv, .txt (.gz, .zst)         text, read by the standard csv module, which keeps exact lines
     .xlsx, .xlsm, .xlsb, .xls, .ods      read by calamine, one sheet of it
     .parquet                             read by polars
 
@@ -12,32 +12,19 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.audience import delimited
-from runner.audience.cells import Cells, Numbered, Unreadable
+from runner.audience.formats import Format, Kind, identify, unchanged
 from runner.audience.header import name_columns, naming_remarks
-from runner.audience.sniff import Found, Kind, identify
-from runner.audience.spec import Source
-from runner.audience.steady import unchanged
+from runner.audience.source import Cells, Numbered, Source, Unreadable
 from runner.errors import InputError, Problem
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = [
-    "BATCH_SIZE",
-    "Batch",
-    "Cells",
-    "Numbered",
-    "Unreadable",
-    "check_where",
-    "filled_sheets",
-    "is_text",
-    "read_header",
-    "read_numbered",
-    "read_rows",
-]
+    from runner.audience.parquet import Table
 
 # 5,000 rows are about 2 MB as tuples, and few enough that the first ones are planned at once.
 BATCH_SIZE = 5_000
@@ -54,20 +41,16 @@ class Batch:
 def read_header(source: Source) -> list[str]:
     """The column names, trimmed, each of them once (see `header.name_columns`).
 
-    Reads one record of a text file, or the footer of a Parquet file. Raises InputError for a file that is missing,
-    empty, or not what its ending says.
+    Reads the first megabyte of a text file, or the footer of a Parquet file. Raises InputError for a file that is
+    missing, empty, not what its ending says, or in an encoding that is in doubt.
     """
-    found = identify(source.path)
+    found = _identified(source)
     if found.kind is Kind.PARQUET:
-        from runner.audience import parquet
-
-        _no_sheet(source)
-        return parquet.Table(source.path).names
+        return _table(source.path).names
     if found.kind is Kind.SPREADSHEET:
         from runner.audience import spreadsheet
 
         return list(name_columns(spreadsheet.read_header(source)))
-    _no_sheet(source)
     return list(name_columns(delimited.read_header(source, found.packing)))
 
 
@@ -80,12 +63,10 @@ def read_rows(
     file. Raises InputError as `read_header` does, and for what only shows further down: an encoding in doubt, a quote
     that is never closed, a file that changes while it is read, a condition that fails on a row.
     """
-    found = identify(source.path)
+    found = _identified(source)
     with unchanged(source.path):
         if found.kind is Kind.PARQUET:
-            from runner.audience import parquet
-
-            table = parquet.Table(source.path, source.where)
+            table = _table(source.path, source.where)
             if remarks is not None:
                 remarks += table.remarks
             for rows, kept in table.read(batch_size):
@@ -101,22 +82,15 @@ def read_numbered(source: Source) -> Generator[Numbered, None, None]:
     header record first, as written. A Parquet file's place is the 1-based data row, and there is no header record.
     Raises InputError as `read_rows` does.
     """
-    found = identify(source.path)
+    found = _identified(source)
     with unchanged(source.path):
         if found.kind is Kind.PARQUET:
-            from runner.audience import parquet
-
             number = 0
-            for rows, _ in parquet.Table(source.path).read(BATCH_SIZE):
+            for rows, _ in _table(source.path).read(BATCH_SIZE):
                 yield from enumerate(rows, number + 1)
                 number += len(rows)
         else:
             yield from _records(source, found, None)
-
-
-def is_text(source: Source) -> bool:
-    """Whether the places of `read_numbered` are lines, which an editor can go to."""
-    return identify(source.path).kind is Kind.TEXT
 
 
 def filled_sheets(source: Source) -> list[str]:
@@ -138,10 +112,9 @@ def check_where(source: Source) -> Problem | None:
         return None
     from runner.audience.where import Where
 
+    kinds: dict[str, pl.DataType | None]
     if identify(source.path).kind is Kind.PARQUET:
-        from runner.audience import parquet
-
-        kinds: dict[str, pl.DataType | None] = {**parquet.Table(source.path).kinds}
+        kinds = {**_table(source.path).kinds}
     else:
         kinds = dict.fromkeys(read_header(source))
     try:
@@ -152,7 +125,21 @@ def check_where(source: Source) -> Problem | None:
     return None
 
 
-def _batches(source: Source, found: Found, size: int, remarks: list[str] | None) -> Generator[Batch, None, None]:
+def _table(path: Path, where: str | None = None) -> "Table":
+    from runner.audience.parquet import Table
+
+    return Table(path, where)
+
+
+def _identified(source: Source) -> Format:
+    found = identify(source.path)
+    if source.sheet is not None and found.kind is not Kind.SPREADSHEET:
+        what = f"{source.path} has no sheets"
+        raise InputError([Problem(what, "leave recipients.sheet out, or name a spreadsheet", "recipients.sheet")])
+    return found
+
+
+def _batches(source: Source, found: Format, size: int, remarks: list[str] | None) -> Generator[Batch, None, None]:
     with closing(_records(source, found, remarks)) as records:
         first = next(records, None)
         if first is None or isinstance(first[1], Unreadable):
@@ -171,16 +158,9 @@ def _batches(source: Source, found: Found, size: int, remarks: list[str] | None)
             number += len(rows)
 
 
-def _records(source: Source, found: Found, remarks: list[str] | None) -> Generator[Numbered, None, None]:
+def _records(source: Source, found: Format, remarks: list[str] | None) -> Generator[Numbered, None, None]:
     if found.kind is Kind.SPREADSHEET:
         from runner.audience import spreadsheet
 
         return spreadsheet.read_records(source, remarks)
-    _no_sheet(source)
     return delimited.read_records(source, found.packing, remarks)
-
-
-def _no_sheet(source: Source) -> None:
-    if source.sheet is not None:
-        what = f"{source.path} has no sheets"
-        raise InputError([Problem(what, "leave recipients.sheet out, or name a spreadsheet", "recipients.sheet")])

@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from runner.text import joined
+
 _PLACED = re.compile(r"(?P<name>.+) \(column (?P<place>[0-9]+)\)'*", re.DOTALL)
 
 
@@ -42,8 +44,11 @@ def name_columns(written: Sequence[str]) -> tuple[str, ...]:
         if name and times[name] == 1:
             names.append(name)
             continue
-        names.append(_free(f"{name} (column {place})" if name else f"column {place}", taken))
-        taken.add(names[-1])
+        new = f"{name} (column {place})" if name else f"column {place}"
+        while new in taken:
+            new += "'"
+        names.append(new)
+        taken.add(new)
     return tuple(names)
 
 
@@ -63,10 +68,10 @@ def naming_remarks(written: Sequence[str], names: Sequence[str]) -> list[str]:
         called = [f'"{given}"' for given, other in zip(names, trimmed, strict=True) if other == name]
         if not name:
             places = [str(place) for place, other in enumerate(trimmed, 1) if not other]
-            which = f"column {places[0]} has" if len(places) == 1 else f"columns {listed(places)} have"
-            remarks.append(f"{which} no name and {'is' if len(places) == 1 else 'are'} called {listed(called)}")
+            which = f"column {places[0]} has" if len(places) == 1 else f"columns {joined(places)} have"
+            remarks.append(f"{which} no name and {'is' if len(places) == 1 else 'are'} called {joined(called)}")
         elif len(called) > 1:
-            remarks.append(f'{len(called)} columns are named "{name}" and are called {listed(called)}')
+            remarks.append(f'{len(called)} columns are named "{name}" and are called {joined(called)}')
     return remarks
 
 
@@ -74,13 +79,3 @@ def remark_blank(path: Path, count: int, remarks: list[str] | None) -> None:
     """Says how many rows without anything in them there are between others; those at the end mean nothing."""
     if count and remarks is not None:
         remarks.append(f"{path.name}: {count:,} blank {'row is' if count == 1 else 'rows are'} passed over")
-
-
-def _free(name: str, taken: set[str]) -> str:
-    while name in taken:
-        name += "'"
-    return name
-
-
-def listed(words: Sequence[str]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 
-from runner.audience import kinds
-from runner.audience.cells import Cells
 from runner.audience.phone import SET_COUNTRY, Number, is_country, normalise, not_a_country
+from runner.audience.ranges import FIXED_LINE, IN_WORDS
 from runner.audience.rows import Columns
+from runner.audience.source import Cells
 from runner.audience.spec import AudienceSpec
 from runner.audience.suppression import Suppression
-from runner.audience.written import quoted, why_no_key
+from runner.audience.written import why_no_key
 from runner.models import Exclusion, ExclusionReason
+from runner.text import quoted
 
 
 class Judge:
@@ -87,9 +88,9 @@ class Judge:
     def _kind(self, number: Number) -> Exclusion | None:
         if number.kind in self._spec.types:
             return None
-        fixed = number.kind == kinds.FIXED_LINE
+        fixed = number.kind == FIXED_LINE
         reason = ExclusionReason.NOT_MOBILE if fixed else ExclusionReason.NUMBER_TYPE
-        words = f"{number.destination} is {kinds.IN_WORDS[number.kind]}"
+        words = f"{number.destination} is {IN_WORDS[number.kind]}"
         return self._exclusion(reason, f"{words}; recipients.types can allow {number.kind}")
 
     def _country(self, number: Number) -> Exclusion | None:

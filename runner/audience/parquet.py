@@ -3,14 +3,13 @@
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from runner.audience.cells import Cells
+import polars as pl
+
 from runner.audience.header import Header, name_columns, naming_remarks
+from runner.audience.source import Cells
+from runner.audience.where import Where
 from runner.errors import InputError, Problem
-
-if TYPE_CHECKING:
-    import polars as pl
 
 _PART_ROWS = 50_000
 _REMEDY = "write it again from where it came, or use CSV"
@@ -25,11 +24,9 @@ class _Column:
     """A column that holds single values: a field of a struct is one too, named as in `home.city`."""
 
     path: tuple[str, ...]
-    kind: "pl.DataType"
+    kind: pl.DataType
 
-    def expression(self) -> "pl.Expr":
-        import polars as pl
-
+    def expression(self) -> pl.Expr:
         column = pl.col(self.path[0])
         for field in self.path[1:]:
             column = column.struct.field(field)
@@ -43,8 +40,6 @@ class Table:
     """
 
     def __init__(self, path: Path, where: str | None = None) -> None:
-        from runner.audience.where import Where
-
         self._path = path
         self._frame, schema = _scan(path)
         self._columns: list[_Column] = []
@@ -67,8 +62,6 @@ class Table:
 
         Part by part, because polars' own batches have no back-pressure: it reads a whole file ahead of a slow reader.
         """
-        import polars as pl
-
         plain = self._frame.select(
             column.expression().alias(name) for name, column in zip(self.names, self._columns, strict=True)
         )
@@ -84,9 +77,7 @@ class Table:
             raise _unreadable(self._path, error) from error
 
 
-def _scan(path: Path) -> tuple["pl.LazyFrame", "pl.Schema"]:
-    import polars as pl
-
+def _scan(path: Path) -> tuple[pl.LazyFrame, pl.Schema]:
     try:
         # Neither glob nor hive: a path is a path, and a folder named "city=Penang" adds no column.
         frame = pl.scan_parquet(path, glob=False, hive_partitioning=False)
@@ -100,9 +91,7 @@ def _unreadable(path: Path, error: Exception) -> InputError:
     return InputError([Problem(f"{path} cannot be read as Parquet: {first_line}", _REMEDY)])
 
 
-def _collect(path: tuple[str, ...], kind: "pl.DataType", columns: list[_Column], left_out: dict[str, str]) -> None:
-    import polars as pl
-
+def _collect(path: tuple[str, ...], kind: pl.DataType, columns: list[_Column], left_out: dict[str, str]) -> None:
     if isinstance(kind, pl.Struct):
         for field in kind.fields:
             dtype = field.dtype
@@ -113,10 +102,8 @@ def _collect(path: tuple[str, ...], kind: "pl.DataType", columns: list[_Column],
         columns.append(_Column(path, kind))
 
 
-def _as_text(name: str, kind: "pl.DataType") -> "pl.Expr":
+def _as_text(name: str, kind: pl.DataType) -> pl.Expr:
     """The column as people write it: 6591234567 and not 6591234567.0, 2026-12-01 10:00:00 and not …000000."""
-    import polars as pl
-
     column = pl.col(name)
     if kind.is_float():
         # pandas writes a missing number as NaN.

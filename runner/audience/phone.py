@@ -16,7 +16,6 @@ from phonenumbers import (
     COUNTRY_CODE_TO_REGION_CODE,
     SUPPORTED_REGIONS,
     NumberParseException,
-    PhoneNumber,
     PhoneNumberFormat,
     ValidationResult,
     country_code_for_region,
@@ -26,16 +25,16 @@ from phonenumbers import (
     parse,
 )
 
-from runner.audience.kinds import FIXED_LINE
-from runner.audience.ranges import WORLD, begins_with_own_code, from_inside, look_up, split
-from runner.audience.written import Written, has_invisible, quoted, read_digits
+from runner.audience.ranges import FIXED_LINE, WORLD, begins_with_own_code, from_inside, look_up, split
+from runner.audience.written import Written, has_invisible, read_digits
 from runner.models import Exclusion, ExclusionReason
+from runner.text import quoted
 
 
 class Number(NamedTuple):
     """A valid number: E.164 with plus, its ISO 3166-1 alpha-2 country (None: belongs to none), its kind.
 
-    `kind` is one of `kinds.KINDS`; `note` tells what was repaired.
+    `kind` is one of `ranges.KINDS`; `note` tells what was repaired.
     """
 
     destination: str
@@ -132,26 +131,24 @@ def _read(digits: str, country: str | None) -> Number | str:
 
 def _international(number: str) -> Number | None:
     """A plus and digits, if valid."""
-    if parts := split(number[1:]):
-        return _in_range(*parts)
-    try:
-        return _valid(parse(number))
-    except NumberParseException:
-        return None
+    parts = split(number[1:])
+    return _in_range(*parts) if parts else _parsed(number)
 
 
 def _national(digits: str, country: str) -> Number | None:
     """Digits as dialled in `country`, with or without its own country code; never as dialled from there to abroad."""
     if (parts := from_inside(digits, country)) and (number := _in_range(*parts)):
         return number
+    number = _parsed(digits, country)
+    return number if number and number.destination.startswith(f"+{country_code_for_region(country)}") else None
+
+
+def _parsed(digits: str, country: str | None = None) -> Number | None:
+    """What phonenumbers reads, if it is valid."""
     try:
         parsed = parse(digits, country)
     except NumberParseException:
         return None
-    return _valid(parsed) if parsed.country_code == country_code_for_region(country) else None
-
-
-def _valid(parsed: PhoneNumber) -> Number | None:
     return _in_range(parsed.country_code or 0, national_significant_number(parsed))
 
 
@@ -190,10 +187,7 @@ def _from_00(digits: str, country: str | None) -> Number | str:
         return f"begins with 00, and what follows {_why_invalid(f'+{digits[2:]}', None)}; {_WRITE_PLUS}"
     dialled = None
     if country is not None:
-        try:
-            dialled = _valid(parse(digits, country))
-        except NumberParseException:
-            dialled = None
+        dialled = _parsed(digits, country)
     elif digits.startswith("001"):
         dialled = _international(f"+{digits[3:]}")
     if dialled is not None and dialled.destination != meant.destination:

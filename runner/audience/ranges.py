@@ -12,20 +12,44 @@ from functools import cache
 
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata, PhoneNumberDesc, PhoneNumberType
 
-from runner.audience import kinds
-
+# What phonenumbers calls the country of numbers that belong to none.
 WORLD = "001"
-"""What phonenumbers calls the country of numbers that belong to none."""
+
+# The kinds of numbers, as `recipients.types` names them: the types of libphonenumber, and satellite, for the networks
+# that belong to no country.
+FIXED_LINE = "fixed-line"
+MOBILE = "mobile"
+SATELLITE = "satellite"
+PERSONAL = "personal"
+UNKNOWN = "unknown"
+
+# What a number is, in words: "+6561234567 is …".
+IN_WORDS = {
+    MOBILE: "a mobile number",
+    FIXED_LINE: "a fixed line",
+    "fixed-line-or-mobile": "a number of a fixed line or a mobile",
+    "voip": "a VoIP number",
+    "toll-free": "a toll-free number",
+    "premium-rate": "a premium rate number",
+    "shared-cost": "a shared cost number",
+    PERSONAL: "a personal number",
+    "pager": "a pager",
+    "uan": "a company's number for the whole country (UAN)",
+    "voicemail": "a voicemail box",
+    SATELLITE: "a number of a satellite or worldwide network",
+    UNKNOWN: "a number of unknown kind",
+}
+KINDS: tuple[str, ...] = tuple(IN_WORDS)
 
 KIND_OF_TYPE = {
-    PhoneNumberType.FIXED_LINE: kinds.FIXED_LINE,
-    PhoneNumberType.MOBILE: kinds.MOBILE,
+    PhoneNumberType.FIXED_LINE: FIXED_LINE,
+    PhoneNumberType.MOBILE: MOBILE,
     PhoneNumberType.FIXED_LINE_OR_MOBILE: "fixed-line-or-mobile",
     PhoneNumberType.TOLL_FREE: "toll-free",
     PhoneNumberType.PREMIUM_RATE: "premium-rate",
     PhoneNumberType.SHARED_COST: "shared-cost",
     PhoneNumberType.VOIP: "voip",
-    PhoneNumberType.PERSONAL_NUMBER: kinds.PERSONAL,
+    PhoneNumberType.PERSONAL_NUMBER: PERSONAL,
     PhoneNumberType.PAGER: "pager",
     PhoneNumberType.UAN: "uan",
     PhoneNumberType.VOICEMAIL: "voicemail",
@@ -34,21 +58,21 @@ KIND_OF_TYPE = {
 _TRIED_FIRST = (
     "premium_rate", "toll_free", "shared_cost", "voip", "personal_number", "pager", "uan", "voicemail",
 )  # fmt: skip
+# The groups of `_ranges`; all but one have the names that phonenumbers gives its metadata.
 _KIND_OF_GROUP = {
     name: KIND_OF_TYPE[getattr(PhoneNumberType, name.upper())]
     for name in (*_TRIED_FIRST, "fixed_line_or_mobile", "fixed_line", "mobile")
 }
-"""The groups of `_ranges`; all but one have the names that phonenumbers gives its metadata."""
 
 # ITU-T E.164 annex: 870 is Inmarsat, 881 are the satellite systems, 882 and 883 worldwide networks (Thuraya among
 # them), 878 is universal personal telecommunication. phonenumbers calls some of them mobile or VoIP, but an SMS to
 # them costs many times as much.
 _WORLDWIDE = {
-    870: kinds.SATELLITE,
-    881: kinds.SATELLITE,
-    882: kinds.SATELLITE,
-    883: kinds.SATELLITE,
-    878: kinds.PERSONAL,
+    870: SATELLITE,
+    881: SATELLITE,
+    882: SATELLITE,
+    883: SATELLITE,
+    878: PERSONAL,
 }
 
 # Reserved for fiction by Ofcom, so phonenumbers calls them invalid. Examples and tests hold them because they reach
@@ -109,7 +133,7 @@ def look_up(code: int, national: str) -> tuple[str | None, str] | None:
     None when no range holds it: the number is not valid, whatever its length.
     """
     if code == 44 and _UK_FICTION.fullmatch(national):
-        return "GB", kinds.MOBILE
+        return "GB", MOBILE
     for region, leading, ranges in _homes(code):
         if leading is not None and not leading.match(national):
             continue

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 
-from runner.audience.cells import Cells, Unreadable
+from runner.audience.source import Cells, Unreadable
 from runner.models import Exclusion, ExclusionReason, Row
 
 Verdict = tuple[str, str]

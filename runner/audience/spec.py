@@ -4,25 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from runner.audience.source import Source
 from runner.errors import Position
 from runner.models import Duplicates
 
 DEFAULT_TYPES = frozenset({"mobile", "fixed-line-or-mobile", "voip"})
 """The kinds of numbers that an SMS can reach."""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A file with rows, and how it is to be read.
-
-    `sheet` is the name of a spreadsheet's sheet (None: the first), `encoding` a text file's (None: found out). `where`
-    is an SQL condition over its columns; rows that don't fulfil it are kept and marked.
-    """
-
-    path: Path
-    sheet: str | None = None
-    encoding: str | None = None
-    where: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,25 +5,47 @@ one mistake that cannot be made good. So nothing is guessed about what a column 
 digits would pass for phone numbers in Singapore, and everybody on the list would be sent to.
 """
 
+import re
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
 
 from runner.audience import files
-from runner.audience.cells import Numbered, Unreadable
-from runner.audience.columns import quoted_names
-from runner.audience.list_columns import ListColumns, find_columns
+from runner.audience.columns import PHONE_NAMES, find_column
+from runner.audience.formats import Kind, identify, unchanged
+from runner.audience.header import bare
 from runner.audience.listed import Listed
 from runner.audience.phone import Number, is_country, normalise, not_a_country
-from runner.audience.sniff import Kind, identify
-from runner.audience.spec import Source, SuppressionList
-from runner.audience.steady import unchanged
-from runner.audience.written import quoted, why_no_key
+from runner.audience.source import Numbered, Source, Unreadable
+from runner.audience.spec import SuppressionList
+from runner.audience.written import why_no_key
 from runner.errors import InputError, Position, Problem
+from runner.text import quoted, quoted_names
 
 _EXAMPLES = 2
 _MOST_KINDS = 5
 _IN_DOUBT = "nothing is sent while a suppression list is in doubt"
+# A first line such as "+65 9123 4567" is a number already; "Phone" or "opted_out_2026" is a header.
+_LIKE_A_NUMBER = re.compile(r"['\"]?[+(]*[0-9][0-9 ().-]*['\"]?")
+# "8123 4567 Ann" and 6.59E+09 are people too; "opted out since 2019" is nobody.
+_MOST_DIGITS_OF_A_NAME = 4
+_NAMES = f"{', '.join(PHONE_NAMES[:-1])} or {PHONE_NAMES[-1]}"
+
+
+@dataclass(frozen=True, slots=True)
+class ListColumns:
+    """The places of what a list's rows hold. A list without a header begins with an entry.
+
+    `is_named`: the header says what they hold; else it is any words above a lone column.
+    """
+
+    phone: int | None = None
+    key: int | None = None
+    country: int | None = None
+    has_header: bool = True
+    is_named: bool = True
 
 
 class Suppression:
@@ -78,14 +100,19 @@ class Suppression:
         return self._listed.find_key(key)
 
     def _load(self, one: SuppressionList) -> None:
-        source = Source(one.path)
+        source = Source(one.path, encoding_key=None)
         header = files.read_header(source)
         columns = find_columns(one, header, key=self._key, country=self._country, country_column=self._country_column)
-        _refuse_more_sheets(source)
+        sheets = files.filled_sheets(source)
+        if len(sheets) > 1:
+            # Only the first one is read, and there is no telling that nobody on another one has opted out.
+            what = f"{one.path} has more than one sheet with something in it: {quoted_names(sheets)}"
+            raise InputError.of(what, f"save each list as a file of its own, and empty the others; {_IN_DOUBT}")
         name = one.path.name
-        junk = _Junk(source)
+        kind = identify(one.path).kind
+        junk = _Junk(one.path, kind)
         entries = 0
-        with closing(_entries(source, header, columns)) as rows:
+        with closing(_entries(source, kind, header, columns)) as rows:
             for place, cells in rows:
                 entries += 1
                 if isinstance(cells, Unreadable):
@@ -118,22 +145,16 @@ class Suppression:
                 return number.detail
             self._listed.add_number(name, number.destination)
         elif not key and any(cells):
-            return _nothing(columns)
+            if columns.key is None:
+                return "there is no number"
+            return "there is no key" if columns.phone is None else "there is neither a number nor a key"
         return None
 
 
-def _refuse_more_sheets(source: Source) -> None:
-    """Only the first sheet is read, and there is no telling that nobody on another one has opted out."""
-    names = files.filled_sheets(source)
-    if len(names) > 1:
-        what = f"{source.path} has more than one sheet with something in it: {quoted_names(names)}"
-        raise InputError.of(what, f"save each list as a file of its own, and empty the others; {_IN_DOUBT}")
-
-
-def _entries(source: Source, header: list[str], columns: ListColumns) -> Generator[Numbered, None, None]:
+def _entries(source: Source, kind: Kind, header: list[str], columns: ListColumns) -> Generator[Numbered, None, None]:
     """Every entry with its line, or its row where there are no lines; a header that is an entry comes first."""
     with closing(files.read_numbered(source)) as rows:
-        if identify(source.path).kind is not Kind.PARQUET:
+        if kind is not Kind.PARQUET:
             first = next(rows, None)
             if first is not None and not columns.has_header:
                 yield first
@@ -142,18 +163,12 @@ def _entries(source: Source, header: list[str], columns: ListColumns) -> Generat
         yield from rows
 
 
-def _nothing(columns: ListColumns) -> str:
-    if columns.key is None:
-        return "there is no number"
-    return "there is no key" if columns.phone is None else "there is neither a number nor a key"
-
-
 class _Junk:
     """The entries of a list that are none: some of every kind, and how many there are."""
 
-    def __init__(self, source: Source) -> None:
-        self._path = source.path
-        self._is_text = files.is_text(source)
+    def __init__(self, path: Path, kind: Kind) -> None:
+        self._path = path
+        self._is_text = kind is Kind.TEXT
         self._kinds: Counter[str] = Counter()
         self._shown: list[Problem] = []
 
@@ -186,3 +201,85 @@ def _kind(words: str, cells: Sequence[str]) -> str:
     for cell in cells:
         words = words.removeprefix(f"{quoted(cell)} ")
     return words.partition(";")[0]
+
+
+def find_columns(
+    one: SuppressionList, header: Sequence[str], *, key: str | None, country: str | None, country_column: str | None
+) -> ListColumns:
+    """The columns of a list with that `header`. `key`, `country` and `country_column` are the campaign's.
+
+    Raises InputError with everything that is in doubt.
+    """
+    return _Finder(one, header, key).columns(country, country_column)
+
+
+class _Finder:
+    """Finds what the columns of a list hold, or says what is in doubt."""
+
+    def __init__(self, one: SuppressionList, header: Sequence[str], key: str | None) -> None:
+        self._list = one
+        self._header = header
+        self._key = key
+        self._problems: list[Problem] = []
+
+    def columns(self, country: str | None, country_column: str | None) -> ListColumns:
+        one, header = self._list, self._header
+        if one.key is not None and self._key is None:
+            what = f'the column "{one.key}" is to hold keys, but the campaign has none'
+            self._problem(what, "name the recipients' column that tells persons apart with recipients.key")
+        if len(header) == 1 and one.phone is None and one.key is None:
+            found = self._lone(country)
+        else:
+            phone = self._place(one.phone, PHONE_NAMES, "numbers", "phone")
+            key = self._place(one.key, [self._key] if self._key else [], "keys", "key")
+            countries = header.index(country_column) if country_column in header else None
+            found = ListColumns(phone, None if key == phone else key, countries)
+        if found.phone is None and found.key is None and not self._problems:
+            names = f"{_NAMES}, or {self._key} for keys" if self._key else _NAMES
+            naming = f"{{file: {one.path.name}, phone: COLUMN}}"
+            remedy = f"rename one, or name it in recipients.suppress: {naming}; the list has {quoted_names(header)}"
+            if any(_LIKE_A_NUMBER.fullmatch(name) for name in header):
+                remedy = f"its first row is {quoted_names(header)}; put one above it that names the columns"
+            self._problem(f"no column is named {names}", remedy)
+        if self._problems:
+            raise InputError(self._problems)
+        return found
+
+    def _lone(self, country: str | None) -> ListColumns:
+        """A lone column holds numbers, whatever it is called, unless it may hold keys as well."""
+        name = self._header[0]
+        if _LIKE_A_NUMBER.fullmatch(name) or isinstance(normalise(name, country), Number):
+            return ListColumns(phone=0, has_header=False)
+        if name.casefold() in PHONE_NAMES:
+            return ListColumns(phone=0)
+        if self._key is None:
+            digits = sum(map(str.isdecimal, name))
+            return ListColumns(phone=0, has_header=digits <= _MOST_DIGITS_OF_A_NAME, is_named=False)
+        if name.casefold() == self._key.casefold():
+            return ListColumns(key=0)
+        self._problem(
+            f'its only column, "{name}", may hold numbers or {self._key}',
+            f'name it phone or {self._key}, or say which: {{file: {self._list.path.name}, phone: "{name}"}}',
+        )
+        return ListColumns()
+
+    def _place(self, wanted: str | None, names: Sequence[str], what: str, option: str) -> int | None:
+        """The column that is `wanted`, or else the only one with one of the `names`, in any case."""
+        if wanted is not None:
+            found = find_column(self._header, wanted)
+            if isinstance(found, str):
+                return self._header.index(found)
+            self._problem(found.what, found.remedy)
+            return None
+        folded = [name.casefold() for name in names]
+        places = [place for place, name in enumerate(self._header) if bare(name).casefold() in folded]
+        if len(places) > 1:
+            several = quoted_names([self._header[place] for place in places])
+            self._problem(
+                f"several columns could hold the {what}: {several}",
+                f'say which one: {{file: {self._list.path.name}, {option}: "{self._header[places[0]]}"}}',
+            )
+        return places[0] if len(places) == 1 else None
+
+    def _problem(self, what: str, remedy: str) -> None:
+        self._problems.append(Problem(f"{self._list.path}: {what}", remedy))

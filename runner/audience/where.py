@@ -1,26 +1,55 @@
-"""`recipients.where`: a condition in SQL over the columns of one row. Imported only with one: polars is slow to load.
+"""`recipients.where`: a condition in SQL over the columns of one row.
 
-Polars evaluates it, batch by batch, so it must look at one row alone; see `where_words.py`. A condition that is NULL
-doesn't hold.
+Imported only with a condition, because polars is slow to load. Polars evaluates it batch by batch, and an average over
+a batch would depend on where the batches end. Functions are therefore a closed list, which also keeps out those that
+read other files, the clock or chance. A condition that is NULL doesn't hold.
 """
 
 import re
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
-from typing import TYPE_CHECKING
 
-from runner.audience.cells import Cells, Unreadable
-from runner.audience.where_words import WRITE_DATE, check_words, wrong
-from runner.audience.written import quoted
+import polars as pl
 
-if TYPE_CHECKING:
-    import polars as pl
+from runner.audience.source import Cells, Unreadable
+from runner.errors import InputError, Problem
+from runner.text import closest, quoted
 
 _PLACE = re.compile(r"Line: (\d+), Column: (\d+)")
 _COLUMN_OF_ERROR = re.compile(r'col\("((?:[^"\\]|\\.)*)"\)')
 _BAD_VALUE = re.compile(r"in column '(.*?)' for \d+ out of \d+ values?: \[(.*?)\]", re.DOTALL)
 _NO_CAST = re.compile(r"casting from .* not supported")
 _KEPT = "\0kept"
+
+_FUNCTIONS = frozenset({
+    "abs", "ceil", "ceiling", "floor", "ln", "log", "log10", "log2", "mod", "pow", "power", "round", "sign", "sqrt",
+    "div", "cast", "try_cast", "coalesce", "greatest", "least", "if", "ifnull", "nullif", "date", "date_part",
+    "extract", "strftime", "strptime", "timestamp", "concat", "concat_ws", "ends_with", "starts_with", "left", "right",
+    "lower", "upper", "initcap", "length", "char_length", "character_length", "octet_length", "ltrim", "rtrim", "trim",
+    "btrim", "lpad", "rpad", "regexp_like", "replace", "reverse", "split_part", "strpos", "position", "substr",
+    "substring", "normalize",
+})  # fmt: skip
+# Words of SQL and names of types that may stand before a parenthesis without being functions.
+_BEFORE_PARENTHESIS = frozenset({
+    "and", "or", "not", "in", "like", "ilike", "between", "is", "case", "when", "then", "else", "any", "all",
+    "rlike", "regexp", "varchar", "char", "decimal", "numeric", "dec", "float", "timestamp", "time", "datetime", "from",
+})  # fmt: skip
+_WRITE_DATE = "write the date as DATE '2026-12-31'"
+_BANNED = {
+    "select": "no other table can be asked",
+    "exists": "no other table can be asked",
+    "over": "it sees one row at a time",
+    # A plan must be the same today and tomorrow: its fingerprint is what was approved.
+    "current_date": _WRITE_DATE,
+    "current_timestamp": _WRITE_DATE,
+    "current_time": _WRITE_DATE,
+    "localtimestamp": _WRITE_DATE,
+    "localtime": _WRITE_DATE,
+    "now": _WRITE_DATE,
+}
+_TOKEN = re.compile(
+    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|--[^\n]*|/\*.*?\*/|(?P<word>[A-Za-z_]\w*)(?P<call>\s*\()?", re.DOTALL
+)
+_QUOTED_OR_MARK = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|[(),]")
 
 
 class Where:
@@ -30,27 +59,23 @@ class Where:
     false, or compares what can't be compared.
     """
 
-    def __init__(self, condition: str, kinds: "Mapping[str, pl.DataType | None]") -> None:
-        import polars as pl
-
+    def __init__(self, condition: str, kinds: Mapping[str, pl.DataType | None]) -> None:
         self._condition = condition
         self._kinds = kinds
-        check_words(condition)
+        _check_words(condition)
         try:
             self._expression = pl.sql_expr(condition)
         except BaseException as error:
             # How a panic in the library's Rust shows in Python; it has no importable class.
             if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
                 raise
-            raise wrong(*_syntax(condition, str(error))) from error
+            raise _wrong(*_syntax(condition, str(error))) from error
         self.columns: list[str] = list(dict.fromkeys(self._expression.meta.root_names()))
         self._check_columns()
         self._check_types()
 
     def kept_texts(self, rows: Sequence[Cells | Unreadable], header: Sequence[str], first: int = 1) -> list[bool]:
         """For each row, from row number `first` on, whether the condition holds; True for an unreadable one."""
-        import polars as pl
-
         places = [header.index(name) for name in self.columns]
         readable = [row for row in rows if not isinstance(row, Unreadable)]
         frame = pl.DataFrame(
@@ -63,14 +88,12 @@ class Where:
         kept = iter(self._evaluated(frame, numbers))
         return [True if isinstance(row, Unreadable) else next(kept) for row in rows]
 
-    def kept(self, frame: "pl.DataFrame", first: int = 1) -> list[bool]:
+    def kept(self, frame: pl.DataFrame, first: int = 1) -> list[bool]:
         """For each row of a frame with the columns in their types, whether the condition holds."""
         typed = frame.select(_typed(name, self._kinds[name]) for name in self.columns)
         return self._evaluated(typed, range(first, first + frame.height))
 
-    def _evaluated(self, frame: "pl.DataFrame", numbers: Sequence[int]) -> list[bool]:
-        import polars as pl
-
+    def _evaluated(self, frame: pl.DataFrame, numbers: Sequence[int]) -> list[bool]:
         try:
             return _answers(frame, self._expression)
         except pl.exceptions.PolarsError as error:
@@ -78,29 +101,25 @@ class Where:
                 try:
                     _answers(frame.slice(place, 1), self._expression)
                 except pl.exceptions.PolarsError as single:
-                    raise wrong(*_failed(str(single), number)) from error
-            raise wrong(*_failed(str(error), None)) from error
+                    raise _wrong(*_failed(str(single), number)) from error
+            raise _wrong(*_failed(str(error), None)) from error
 
     def _check_columns(self) -> None:
         unknown = [name for name in self.columns if name not in self._kinds]
         if unknown:
             name = unknown[0]
-            by_folded = {column.casefold(): column for column in self._kinds}
-            close = get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.75)
+            near = closest(name, self._kinds, cutoff=0.75)
             hint = f"if it is text, write it in single quotes: '{name}'"
             if parts := [column for column in self._kinds if column.startswith(f"{name}.")]:
                 hint = f'write a name with a dot in double quotes: "{parts[0]}"'
-            elif close:
-                near = by_folded[close[0]]
+            elif near:
                 written = near if re.fullmatch(r"[A-Za-z_]\w*", near) else f'"{near}" in double quotes'
                 hint = f"did you mean {written}? {hint}"
-            raise wrong(f'there is no column "{name}"', hint)
+            raise _wrong(f'there is no column "{name}"', hint)
         if not self.columns:
-            raise wrong("looks at no column", "write one such as consent = 'yes'")
+            raise _wrong("looks at no column", "write one such as consent = 'yes'")
 
     def _check_types(self) -> None:
-        import polars as pl
-
         empty = pl.DataFrame(schema={name: _schema_kind(self._kinds[name]) for name in self.columns})
         try:
             kind = empty.select(self._expression.alias(_KEPT)).schema[_KEPT]
@@ -109,15 +128,13 @@ class Where:
                 _answers(pl.DataFrame({name: [None] for name in self.columns}, schema=empty.schema), self._expression)
                 self._check_casts(empty.schema)
         except pl.exceptions.PolarsError as error:
-            raise wrong(*self._mismatch(str(error))) from error
+            raise _wrong(*self._mismatch(str(error))) from error
         if kind != pl.Boolean:
             example = f"{self.columns[0]} IS NOT NULL"
-            raise wrong("is not a condition, which is true or false", f"compare it with something, or write {example}")
+            raise _wrong("is not a condition, which is true or false", f"compare it with something, or write {example}")
 
-    def _check_casts(self, schema: "pl.Schema") -> None:
+    def _check_casts(self, schema: pl.Schema) -> None:
         """Asks with some text: there are casts that polars refuses only then, for whatever the text is."""
-        import polars as pl
-
         row = {name: ["1" if kind == pl.String else None] for name, kind in schema.items()}
         try:
             _answers(pl.DataFrame(row, schema=schema), self._expression)
@@ -136,7 +153,7 @@ class Where:
         if "regex" in error:
             return "holds a pattern that is no regular expression", "escape brackets with a backslash, or use LIKE"
         if "to a string value" in error and kind == "text":
-            return "compares a date with text", f"{WRITE_DATE}, or compare two texts: {written} > '2026-12-31'"
+            return "compares a date with text", f"{_WRITE_DATE}, or compare two texts: {written} > '2026-12-31'"
         if "cannot compare string with numeric" in error:
             if kind == "text":
                 what = f'"{name}" is text, and is compared with a number'
@@ -151,7 +168,7 @@ class Where:
         return what, "compare it with a value of its own type"
 
 
-def _answers(frame: "pl.DataFrame", expression: "pl.Expr") -> list[bool]:
+def _answers(frame: pl.DataFrame, expression: pl.Expr) -> list[bool]:
     return frame.with_columns(expression.fill_null(value=False).alias(_KEPT))[_KEPT].to_list()
 
 
@@ -176,10 +193,8 @@ def _failed(error: str, row: int | None) -> tuple[str, str]:
     return f"fails{at}: {error.splitlines()[0]}", "use TRY_CAST where a value may not fit"
 
 
-def _typed(name: str, kind: "pl.DataType | None") -> "pl.Expr":
+def _typed(name: str, kind: pl.DataType | None) -> pl.Expr:
     """Text trimmed, and nothing as NULL, as in a CSV; categories as the text that they stand for."""
-    import polars as pl
-
     column = pl.col(name)
     if kind is not None and kind.is_float():
         return column.fill_nan(None)
@@ -189,17 +204,13 @@ def _typed(name: str, kind: "pl.DataType | None") -> "pl.Expr":
     return pl.when(text != "").then(text).alias(name)
 
 
-def _schema_kind(kind: "pl.DataType | None") -> "pl.DataType":
-    import polars as pl
-
+def _schema_kind(kind: pl.DataType | None) -> pl.DataType:
     if kind is None or kind in (pl.String, pl.Categorical, pl.Enum, pl.Null):
         return pl.String()
     return kind
 
 
-def _in_words(kind: "pl.DataType | None") -> str:
-    import polars as pl
-
+def _in_words(kind: pl.DataType | None) -> str:
     kind = _schema_kind(kind)
     if kind == pl.String:
         return "text"
@@ -210,3 +221,37 @@ def _in_words(kind: "pl.DataType | None") -> str:
     if kind.is_temporal():
         return "a time"
     return "a number"
+
+
+def _check_words(condition: str) -> None:
+    """Raises InputError for a word that a condition can't use. What isn't SQL at all may pass."""
+    for match in _TOKEN.finditer(condition):
+        word = (match["word"] or "").lower()
+        if match[0].startswith(("--", "/*")):
+            raise _wrong("holds a comment", "leave it out")
+        if word in _BANNED:
+            raise _wrong(f"cannot use {word.upper()}", _BANNED[word])
+        if match["call"] and word not in _FUNCTIONS | _BEFORE_PARENTHESIS:
+            near = closest(word, _FUNCTIONS, cutoff=0.8)
+            hint = f"did you mean {near.upper()}?" if near else "a condition sees one row at a time;"
+            raise _wrong(f"cannot use {word.upper()}()", f"{hint} there are LOWER, LENGTH, COALESCE and the like")
+        if match["call"] and word in ("date", "timestamp") and not _has_second(condition, match.end()):
+            # Without one polars guesses it from the first row of each batch, and 01/02 is two days of a year.
+            what = f"{word.upper()}() doesn't say how the text is written"
+            raise _wrong(what, f"add the format: {word.upper()}(since, '%Y-%m-%d')")
+
+
+def _has_second(condition: str, start: int) -> bool:
+    """Whether the parenthesis that is opened before `start` holds more than one argument."""
+    depth = 1
+    for match in _QUOTED_OR_MARK.finditer(condition, start):
+        depth += {"(": 1, ")": -1}.get(match[0], 0)
+        if depth == 0:
+            return False
+        if depth == 1 and match[0] == ",":
+            return True
+    return False
+
+
+def _wrong(what: str, remedy: str) -> InputError:
+    return InputError([Problem(what, remedy, "recipients.where")])

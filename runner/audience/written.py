@@ -8,6 +8,8 @@ import re
 import unicodedata
 from typing import NamedTuple
 
+from runner.text import INVISIBLE, quoted
+
 
 class Written(NamedTuple):
     """The digits of a cell, with the plus if it has one.
@@ -24,10 +26,6 @@ class Written(NamedTuple):
 # Longer than any number, with its brackets, marks and quotes. Bounds the work for a cell that holds a novel.
 _LONGEST = 100
 
-# Marks without a width: soft hyphen, Arabic letter mark, zero-width spaces and joiners, directions, word joiner, BOM.
-# Numbers copied from contact lists come as U+202D …U+202C. U+202E is none of them: it turns the digits around.
-_INVISIBLE = "\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202d\u2060-\u2064\u2066-\u206f\ufeff"
-_INVISIBLE_ONES = re.compile(f"[{_INVISIBLE}]")
 _REVERSING = "\u202e"
 
 _ASCII = (
@@ -91,16 +89,9 @@ def read_digits(cell: str) -> Written | str:
     return Written(digits, repaired=text != cell)
 
 
-def quoted(cell: str, limit: int = 40) -> str:
-    """A cell for people to read: shortened, on one line, without marks that would turn the words around it."""
-    shown = _INVISIBLE_ONES.sub("", cell[: limit + 1])
-    shown = "".join(character if character.isprintable() else " " for character in shown[:limit])
-    return f'"{shown}…"' if len(cell) > limit else f'"{shown}"'
-
-
 def has_invisible(cell: str) -> bool:
     """Whether the cell holds marks that `quoted` doesn't show."""
-    return not cell.isascii() and _INVISIBLE_ONES.search(cell) is not None
+    return not cell.isascii() and INVISIBLE.search(cell) is not None
 
 
 def why_no_key(cell: str) -> str | None:
@@ -111,7 +102,7 @@ def why_no_key(cell: str) -> str | None:
 def _without_noise(text: str) -> str:
     if not text.isascii():
         # A mark between digits may be all that parts two numbers, so it counts as a space.
-        text = _INVISIBLE_ONES.sub(" ", text).translate(_ASCII)
+        text = INVISIBLE.sub(" ", text).translate(_ASCII)
         text = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
     text = text.strip()
     if formula := _FORMULA.fullmatch(text):

@@ -5,6 +5,7 @@ is dropped: with a zone less, a text might arrive at night.
 """
 
 import zoneinfo
+from difflib import get_close_matches
 from functools import cache
 
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneNumberType, is_number_type_geographical
@@ -12,7 +13,7 @@ from phonenumbers.tzdata import TIMEZONE_DATA, TIMEZONE_LONGEST_PREFIX
 
 from runner.audience.phone import Number
 from runner.audience.ranges import KIND_OF_TYPE
-from runner.audience.written import quoted
+from runner.text import quoted
 
 _TYPE_OF_KIND = {kind: number_type for number_type, kind in KIND_OF_TYPE.items()}
 
@@ -84,8 +85,6 @@ def _meant(name: str) -> str | None:
     if found := _by_likeness().get(folded):
         return found
     if folded not in _suggested and len(_suggested) < _MOST_SUGGESTIONS and len(folded) <= 40:
-        from difflib import get_close_matches
-
         close = get_close_matches(folded, _by_likeness(), n=1, cutoff=0.75)
         _suggested[folded] = _by_likeness()[close[0]] if close else None
     return _suggested.get(folded)

@@ -18,7 +18,7 @@ from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 from runner.campaign import times, values
 from runner.campaign.values import COUNTRIES, MAX_SEGMENTS, InvalidValue
-from runner.text import listed, quoted
+from runner.text import joined, quoted
 
 
 class Section(BaseModel):
@@ -167,7 +167,9 @@ def choice(kind: type[StrEnum]) -> TextRule:
     """One of a few words."""
     words = [f"`{word}`" for word in kind]
     schema = {"enum": list(kind)}
-    return TextRule(lambda text: kind(values.one_of(text, kind)), schema, listed(words), ", ".join(words), (kind,))
+    return TextRule(
+        lambda text: kind(values.one_of(text, kind)), schema, joined(words, "or"), ", ".join(words), (kind,)
+    )
 
 
 _NOT_EMPTY_TEXT = {"minLength": 1}

@@ -12,7 +12,7 @@ from runner.campaign.normalize import SourceMap, normalize
 from runner.campaign.validate import validate
 from runner.campaign.yaml_document import MAX_BYTES, KeyPath, parse
 from runner.errors import InputError, Position, Problem
-from runner.text import did_you_mean, quoted
+from runner.text import closest, quoted
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def _remedy_for_missing(path: Path, written: str, folder: Path | None) -> str:
         return f"write / between folders: {quoted(written.replace(chr(92), '/'))}"
     if not path.parent.is_dir():
         return f"the folder {path.parent} does not exist"
-    if similar := did_you_mean(path.name, _names_in(path.parent)):
+    if similar := closest(path.name, _names_in(path.parent)):
         return f"did you mean {quoted(PurePath(written).with_name(similar).as_posix())}?"
     return "create it, or correct the path"
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from runner.campaign.model import Campaign
 from runner.campaign.yaml_document import KeyPath, Location, YamlDocument, YamlKind, shown_path
 from runner.errors import Position, Problem
-from runner.text import did_you_mean, quoted
+from runner.text import closest, quoted
 
 
 def _sections_in(kind: Any, path: KeyPath) -> Iterator[tuple[KeyPath, type[BaseModel]]]:  # noqa: ANN401 - an annotation
@@ -212,7 +212,7 @@ def _suggestions(word: str, section: KeyPath, known: list[str]) -> tuple[str | N
     if here:
         return here, None
     elsewhere = other or _elsewhere(plain, section)
-    return (None, elsewhere) if elsewhere else (did_you_mean(word, known), None)
+    return (None, elsewhere) if elsewhere else (closest(word, known), None)
 
 
 def _elsewhere(plain: str, section: KeyPath) -> KeyPath | None:

@@ -73,7 +73,8 @@ class RecipientsSection(Section):
         "The sheet of a spreadsheet. Absent: the first.", "Members", default=None
     )
     encoding: Annotated[str, free_text(values.text_encoding)] | None = setting(
-        "The encoding of a CSV. Absent: it is found out, and said aloud when it isn't UTF-8.",
+        "The encoding of a CSV. Absent: UTF-8, or UTF-16 if its bytes show that. A CSV in another encoding is refused, "
+        "with its doubtful words as likely encodings read them.",
         "windows-1252",
         default=None,
     )

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Final
 
 from runner.campaign.values import InvalidValue
-from runner.text import did_you_mean, quoted
+from runner.text import closest, quoted
 
 DURATION_PATTERN: Final = r"^[0-9]{1,5}(s|min|h|d)$"
 TIME_PATTERN: Final = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
@@ -44,7 +44,7 @@ def _similar_zone(text: str) -> str | None:
     zones = sorted(_known_zones())
     city = text.strip().lower().replace(" ", "_")
     in_area = [zone for zone in zones if "/" in zone and zone.rpartition("/")[2].lower() == city]
-    return in_area[0] if in_area else did_you_mean(text, zones)
+    return in_area[0] if in_area else closest(text, zones)
 
 
 @cache

@@ -15,7 +15,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from runner.models import Rate
-from runner.text import did_you_mean, listed, quoted
+from runner.text import closest, joined, quoted
 
 
 class InvalidValue(ValueError):  # noqa: N818 - people see it as a Problem, never as a program's error
@@ -120,8 +120,8 @@ def one_of(text: str, known: Iterable[str]) -> str:
     """One of a few words."""
     words = list(known)
     if text not in words:
-        meant = did_you_mean(text, words)
-        remedy = f'did you mean "{meant}"?' if meant else f"write {listed(words)}"
+        meant = closest(text, words)
+        remedy = f'did you mean "{meant}"?' if meant else f"write {joined(words, 'or')}"
         raise InvalidValue(f"{quoted(text)} is not known", remedy)
     return text
 

@@ -14,7 +14,7 @@ import yaml
 
 from runner.campaign import yaml_errors
 from runner.errors import Position, Problem
-from runner.text import LONGEST_SHOWN, quoted
+from runner.text import quoted
 
 KeyPath = tuple[str | int, ...]
 
@@ -266,7 +266,7 @@ class _TreeBuilder:
 def shown_path(path: KeyPath) -> str:
     """`message.source`. Items of a list are not numbered: the line and the value tell them apart."""
     keys = [key for key in path if isinstance(key, str)]
-    return ".".join(key if key.isprintable() and key and len(key) <= LONGEST_SHOWN else quoted(key) for key in keys)
+    return ".".join(key if key.isprintable() and key and len(key) <= 40 else quoted(key) for key in keys)
 
 
 def _position(file: str, node: yaml.Node | yaml.Event) -> Position:

@@ -136,7 +136,7 @@ def _fuse(name: str) -> str:
 
 def _say_how_it_ended(console: "Console", ended: "Execution") -> None:
     """The verdict, and for a stop, its reason and what to look at."""
-    from runner.provider.codes import ADVICE
+    from runner.provider.answer import ADVICE
 
     stop, counts = ended.stop, ended.report.tally.by_status
     if held_up_s := ended.progress.throttled_s:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from runner.audience.audience import exclusions, plain
-from runner.audience.cells import Cells
 from runner.audience.files import Batch
 from runner.audience.rows import Columns, Rows, Verdict
+from runner.audience.source import Cells
 from runner.message.compose import Composer
 from runner.models import Encoding, Remark, RemarkKind, Text
 from runner.plan.helpers import Helpers

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from runner.audience.columns import find_column, find_phone_column, no_single_column
 from runner.audience.files import check_where, read_header
-from runner.audience.spec import AudienceSpec, Source, SuppressionList
+from runner.audience.source import Source
+from runner.audience.spec import AudienceSpec, SuppressionList
 from runner.campaign import Campaign, CampaignFile, CountryColumn, SuppressionFile, read
 from runner.errors import InputError, Position, Problem
 from runner.message.compose import Composer, field_names
@@ -246,7 +247,7 @@ class _Findings:
 
     def _suppression_column(self, file: Path, column: str, *path: str | int) -> None:
         try:
-            found = find_column(read_header(Source(file)), column)
+            found = find_column(read_header(Source(file, encoding_key=None)), column)
         except InputError as error:
             self.problems += error.problems
         else:

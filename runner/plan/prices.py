@@ -18,7 +18,7 @@ from runner.campaign.values import country as check_country
 from runner.errors import InputError, Position, Problem
 from runner.plan.money import Price, Prices
 from runner.provider.prices import MAX_DECIMALS, MAX_PRICE
-from runner.text import did_you_mean, quoted
+from runner.text import closest, quoted
 
 COLUMNS = ("country", "operator", "price", "currency", "sub_account")
 """Of the file that `campaign prices` saves. `operator`, for people, and `sub_account` may be missing."""
@@ -154,7 +154,7 @@ class _Reader:
             self._columns.setdefault(name, index)
         for name in _NEEDED:
             if name not in self._columns:
-                like = did_you_mean(name, [cell for cell in cells if cell.casefold() not in COLUMNS])
+                like = closest(name, [cell for cell in cells if cell.casefold() not in COLUMNS])
                 remedy = f"rename {quoted(like)}" if like else "the first line must name country, price and currency"
                 self._wrong(line, 0, f"there is no column {name}", remedy)
 

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import orjson
 
-from runner.audience.cells import Unreadable
 from runner.audience.files import read_header, read_rows
-from runner.audience.spec import Source
+from runner.audience.source import Source, Unreadable
 from runner.campaign.field_types import Region
 from runner.campaign.model import AccountSection
 from runner.dispatch.errands import Standing
@@ -122,7 +121,7 @@ def feed_file(job: Job, file: Path | None, progress: Feedback, show: Callable[[]
 
 
 def _note_file(job: Job, file: Path, progress: Feedback, show: Callable[[], object]) -> None:
-    source = Source(file)
+    source = Source(file, encoding_key=None)
     columns = find_columns(read_header(source), str(file))
     matcher = Matcher(job.ledger, job.record)
     place = 1

@@ -11,7 +11,7 @@ from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import TypeVar
 
-from runner.audience.cells import Unreadable
+from runner.audience.source import Source, Unreadable
 from runner.errors import InputError, Problem
 from runner.ledger.ledger import Ledger
 from runner.ledger.optouts import every, known, note
@@ -94,13 +94,12 @@ def read_file(path: Path, country: str | None) -> "array[int]":
     Raises InputError with everything in it that is in doubt.
     """
     from runner.audience.files import read_header, read_numbered
-    from runner.audience.list_columns import find_columns
+    from runner.audience.formats import unchanged
     from runner.audience.phone import Number, normalise
-    from runner.audience.spec import Source, SuppressionList
-    from runner.audience.steady import unchanged
-    from runner.audience.suppression import Suppression
+    from runner.audience.spec import SuppressionList
+    from runner.audience.suppression import Suppression, find_columns
 
-    one, source = SuppressionList(path), Source(path)
+    one, source = SuppressionList(path), Source(path, encoding_key=None)
     try:
         with unchanged(path):
             # The door that a plan has: what is in doubt there is in doubt here. It lets numbers pass, and empty cells.

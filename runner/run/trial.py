@@ -106,8 +106,8 @@ def send_trial(
 
 def _numbers(to: Sequence[str], inputs: Inputs) -> tuple[list["Number"], list[Problem]]:
     """The numbers, each once, and what is wrong with the others."""
-    from runner.audience.kinds import IN_WORDS
     from runner.audience.phone import normalise
+    from runner.audience.ranges import IN_WORDS
     from runner.models import Exclusion
 
     found: dict[str, Number] = {}

@@ -8,7 +8,8 @@ from typing import Any
 import polars as pl
 
 from runner.audience.audience import AudienceSpec, Judging, read_audience
-from runner.audience.spec import Source, SuppressionList
+from runner.audience.source import Source
+from runner.audience.spec import SuppressionList
 from runner.models import Duplicates, ExclusionReason, Row
 
 HEADER = "id,mobile,country,name\n"

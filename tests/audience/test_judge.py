@@ -8,7 +8,8 @@ import pytest
 from runner.audience.audience import Judging
 from runner.audience.files import Batch
 from runner.audience.judge import Judge
-from runner.audience.spec import AudienceSpec, Source, SuppressionList
+from runner.audience.source import Source
+from runner.audience.spec import AudienceSpec, SuppressionList
 from runner.audience.suppression import Suppression
 from runner.models import ExclusionReason, Row
 

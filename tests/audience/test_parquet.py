@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from runner.audience.columns import find_column
-from runner.audience.files import Cells, Unreadable, read_header, read_numbered, read_rows
-from runner.audience.spec import Source
+from runner.audience.files import read_header, read_numbered, read_rows
+from runner.audience.source import Cells, Source, Unreadable
 from runner.errors import InputError, Problem
 
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from runner.audience.kinds import KINDS
 from runner.audience.phone import Number, is_country, normalise, not_a_country, phone_for_people
-from runner.audience.written import quoted
+from runner.audience.ranges import KINDS
 from runner.models import Exclusion, ExclusionReason
+from runner.text import quoted
 from tests.audience.dirty import NOTED, NOTED_AS_INVISIBLE, READ, REFUSED
 
 

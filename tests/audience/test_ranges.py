@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, NumberParseException, PhoneNumber, PhoneNumberType
 
-from runner.audience import kinds
+from runner.audience import ranges
 from runner.audience.ranges import KIND_OF_TYPE, from_inside, look_up, split
 from runner.audience.spec import DEFAULT_TYPES
 
@@ -175,5 +175,5 @@ def test_numbers_in_no_range(code: int, national: str) -> None:
 
 
 def test_every_kind_has_a_name_and_words() -> None:
-    assert set(kinds.KINDS) == {*KIND_OF_TYPE.values(), kinds.SATELLITE, kinds.UNKNOWN}
-    assert set(kinds.KINDS) > DEFAULT_TYPES
+    assert set(ranges.KINDS) == {*KIND_OF_TYPE.values(), ranges.SATELLITE, ranges.UNKNOWN}
+    assert set(ranges.KINDS) > DEFAULT_TYPES

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from runner.audience.audience import AudienceSpec, Judging, read_audience
-from runner.audience.spec import Source
+from runner.audience.source import Source
 from runner.errors import InputError
 from runner.models import Duplicates, Exclusion, ExclusionReason, Row
 

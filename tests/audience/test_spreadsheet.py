@@ -5,10 +5,10 @@ from zipfile import ZipFile
 
 import pytest
 
-from runner.audience import oddities
-from runner.audience.files import Cells, Unreadable, read_header, read_numbered, read_rows
+from runner.audience import spreadsheet
+from runner.audience.files import read_header, read_numbered, read_rows
 from runner.audience.phone import Number, normalise
-from runner.audience.spec import Source
+from runner.audience.source import Cells, Source, Unreadable
 from runner.errors import InputError
 from tests.audience import workbook
 from tests.audience.workbook import write_workbook
@@ -113,8 +113,8 @@ def test_every_error_is_found_wherever_the_xml_is_cut(tmp_path: Path, monkeypatc
     table += [[str(number), workbook.ERROR if number % 7 == 0 else "Ann"] for number in range(1, 200)]
     path = write_workbook(tmp_path / "a.xlsx", {"One": table})
     for size in (50, 97, 1000):
-        monkeypatch.setattr(oddities, "_CHUNK", 4096)
-        monkeypatch.setattr(oddities, "_READ", size)
+        monkeypatch.setattr(spreadsheet, "_CHUNK", 4096)
+        monkeypatch.setattr(spreadsheet, "_READ", size)
         found = [number for number, row in enumerate(rows(Source(path)), 1) if isinstance(row, Unreadable)]
         assert list(range(7, 200, 7)) == found
 
@@ -133,7 +133,7 @@ def test_hidden_rows_are_read_and_said(tmp_path: Path) -> None:
     path = write_workbook(tmp_path / "a.xlsx", {"One": [["phone"], ["1"], ["2"]]}, hidden_rows=[3])
     remarks: list[str] = []
     assert [("1",), ("2",)] == rows(Source(path), remarks)
-    assert ["a.xlsx: 1 row is hidden in the spreadsheet, by a filter or by hand; it is read all the same"] == remarks
+    assert ["a.xlsx: 1 row is hidden in the spreadsheet, by a filter or by hand, and read all the same"] == remarks
 
 
 def test_an_unknown_sheet(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_an_empty_sheet(tmp_path: Path) -> None:
 def test_half_a_workbook(tmp_path: Path) -> None:
     path = write_workbook(tmp_path / "a.xlsx", {"One": [["phone"], ["1"]]})
     path.write_bytes(path.read_bytes()[:900])
-    with pytest.raises(InputError, match="is a damaged ZIP archive or spreadsheet"):
+    with pytest.raises(InputError, match=r"is not a spreadsheet, .* but a ZIP archive, or a damaged spreadsheet"):
         read_header(Source(path))
 
 

@@ -59,6 +59,17 @@ def test_loads_compressed_lists(tmp_path: Path) -> None:
     assert "out.csv.gz" == loaded(path).find_number("+6591234567")
 
 
+def test_a_list_in_another_encoding_is_refused(tmp_path: Path) -> None:
+    """No key of the campaign file tells the encoding of a list."""
+    path = tmp_path / "out.csv"
+    path.write_bytes("phone,name\n+6591234567,Zoë\n".encode("cp1252"))
+    (problem,) = problems(SuppressionList(path))
+    assert problem.startswith(f'{path}:2:15: this is not UTF-8; it reads "Zoë" as windows-1252, ')
+    assert problem.endswith('; save it as "CSV UTF-8"')
+    path.write_bytes("phone,name\n+6591234567,Zoë\n".encode("utf-16"))
+    assert "out.csv" == loaded(path).find_number("+6591234567")
+
+
 def test_numbers_are_normalised_with_the_campaigns_country(tmp_path: Path) -> None:
     found = loaded(written(tmp_path, "out.txt", "9123 4567\n"), country="SG")
     assert "out.txt" == found.find_number("+6591234567")

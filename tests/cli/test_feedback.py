@@ -40,9 +40,9 @@ class Place:
     def unmatched(self) -> Path:
         return self.folder / f"reports/{NAME}/main/feedback-unmatched.csv"
 
-    def write(self, content: str, name: str = "told.csv") -> Path:
+    def write(self, content: str, name: str = "told.csv", encoding: str = "utf-8") -> Path:
         path = self.folder / name
-        path.write_text(content, encoding="utf-8")
+        path.write_text(content, encoding=encoding)
         return path
 
     def feed(self, *arguments: str) -> Done:
@@ -211,10 +211,12 @@ def test_nothing_usable_is_an_error(place: Place) -> None:
         (["nothing.jsonl", "--follow"], "nothing.jsonl is not a file"),
         (["phones.csv"], "key, umid or clientMessageId"),
         (["phones.csv", "--rate", "fast"], "--rate"),
+        (["western.csv"], 'this is not UTF-8; it reads "Zoë" as windows-1252, '),
     ],
 )
 def test_mistakes(place: Place, arguments: list[str], words: str) -> None:
     place.write("phone,outcome\n1,success\n", "phones.csv")
+    place.write("key,outcome\nZoë,success\n", "western.csv", encoding="cp1252")
     done = place.feed(*arguments)
     assert (2, []) == (done.exit_code, place.provider.asked)
     assert words in done.stderr

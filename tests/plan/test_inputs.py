@@ -197,6 +197,20 @@ def test_a_file_that_cannot_be_read_has_a_place(folder: Path) -> None:
     assert [f"welcome.yaml:3:20: recipients.file: {what}"] == problems(file)
 
 
+def test_rows_in_another_encoding_are_refused_with_the_key_to_write(folder: Path) -> None:
+    """`campaign check` says so, though it reads no more than the first rows."""
+    file = write_folder(folder)
+    people = (folder / "people.csv").read_text() + "k9,+6591234567,Málaga\n"
+    (folder / "people.csv").write_text(people, encoding="cp1252")
+    (problem,) = problems(file)
+    where = f"people.csv:{people.count(chr(10))}:17"
+    assert problem.startswith(f'{where}: this is not UTF-8; it reads "Málaga" as windows-1252, ')
+    assert "; write encoding: windows-1252 under recipients" in problem
+    file = write_folder(folder, campaign=CAMPAIGN.replace("country: SG", "country: SG, encoding: windows-1252"))
+    (folder / "people.csv").write_text(people, encoding="cp1252")
+    load_inputs(file)
+
+
 def test_a_condition_that_fails_on_a_row_has_a_place(folder: Path) -> None:
     campaign = CAMPAIGN.replace("country: SG", "country: SG, where: CAST(city AS INT) > 1")
     audience = load_inputs(write_folder(folder, campaign=campaign)).audience

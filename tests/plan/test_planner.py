@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from runner.audience.kinds import KINDS
+from runner.audience.ranges import KINDS
 from runner.campaign import values
 from runner.campaign.field_types import NumberType
 from runner.errors import InputError

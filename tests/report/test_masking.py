@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.audience.phone import normalise
-from runner.audience.written import quoted
 from runner.models import Exclusion
 from runner.report.masking import masked, masked_cell, masked_detail
+from runner.text import quoted
 
 
 @pytest.mark.parametrize(
@@ -70,8 +70,8 @@ def test_a_number_reads_the_same_wherever_it_stands(number: str) -> None:
         ("invalid_number", 'mobile: "9123,4567" looks like two numbers', 'mobile: "912•,••67" looks like two numbers'),
         ("invalid_number", 'mobile: "9123"4567:" holds :', 'mobile: "912•"••67:" holds :'),
         ("invalid_number", 'mobile: "Ann 91234" holds letters', 'mobile: "•••" holds letters'),
-        ("unreadable_row", 'line 8 says "Zoë" as Windows-1252; correct it',
-         'line 8 says "•••" as Windows-1252; correct it'),
+        ("unreadable_row", 'row 8 of the sheet holds the error value #N/A in the column "Zoë"; correct the cell',
+         'row 8 of the sheet holds the error value #N/A in the column "•••"; correct the cell'),
         ("missing_field", "first_name is empty, and the text needs it", "first_name is empty, and the text needs it"),
         ("invalid_text", "U+0007 (a control character) at 12 cannot be sent; remove it from the file",
          "U+0007 (a control character) at 12 cannot be sent; remove it from the file"),
