@@ -14,23 +14,8 @@ from jinja2.exceptions import SecurityError, TemplateRuntimeError, UndefinedErro
 from jinja2.runtime import Context, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from runner.message.filters import (
-    PhoneFormat,
-    checked_length,
-    checked_style,
-    phone_filter,
-    text_of,
-    title,
-    truncate_gsm,
-)
-from runner.message.locale_filters import (
-    checked_currency,
-    checked_locale,
-    checked_pattern,
-    checked_symbol,
-    currency,
-    date,
-)
+from runner.message import filters, locale_filters
+from runner.message.filters import PhoneFormat, phone_filter
 
 # Ten segments hold 1,530 characters. What grows beyond this is a mistake, found before it takes the memory.
 MAX_LENGTH = 20_000
@@ -50,18 +35,16 @@ class OwnFilter:
     checks: Mapping[str, Callable[[Any], object]] = field(default_factory=dict)
 
 
+_LOCALE = {"locale": locale_filters.checked_locale}
+_MONEY = {"code": locale_filters.checked_currency, "symbol": locale_filters.checked_symbol} | _LOCALE
+_DATE = {"pattern": locale_filters.checked_pattern} | _LOCALE
+_SEPTETS = {"length": filters.checked_length, "end": filters.text_of}
 OWN_FILTERS: Mapping[str, OwnFilter] = {
-    "title": OwnFilter(title, "{{ first_name | title }}"),
-    "currency": OwnFilter(
-        currency,
-        '{{ amount | currency("SGD") }}',
-        {"code": checked_currency, "locale": checked_locale, "symbol": checked_symbol},
-    ),
-    "date": OwnFilter(date, '{{ day | date("d MMM") }}', {"pattern": checked_pattern, "locale": checked_locale}),
-    "phone": OwnFilter(phone_filter(None), '{{ branch | phone("national") }}', {"style": checked_style}),
-    "truncate_gsm": OwnFilter(
-        truncate_gsm, "{{ product | truncate_gsm(20) }}", {"length": checked_length, "end": text_of}
-    ),
+    "title": OwnFilter(filters.title, "{{ first_name | title }}"),
+    "currency": OwnFilter(locale_filters.currency, '{{ amount | currency("SGD") }}', _MONEY),
+    "date": OwnFilter(locale_filters.date, '{{ day | date("d MMM") }}', _DATE),
+    "phone": OwnFilter(phone_filter(None), '{{ branch | phone("national") }}', {"style": filters.checked_style}),
+    "truncate_gsm": OwnFilter(filters.truncate_gsm, "{{ product | truncate_gsm(20) }}", _SEPTETS),
 }
 
 

@@ -12,8 +12,10 @@ from itertools import accumulate
 from jinja2 import Undefined
 from jinja2.exceptions import TemplateRuntimeError
 
-from runner.message.characters import EXTENSION, is_gsm7
+from runner.message.characters import is_gsm7
+from runner.message.segments import units
 from runner.message.transliteration import likeness
+from runner.models import Encoding
 
 # `(number, style, country)` → the number for people; `style` is national or international, `country` alpha-2 or None.
 # Raises ValueError, in words, for what is no number.
@@ -30,7 +32,6 @@ _ENDINGS = frozenset({"s", "t", "ll", "re", "ve", "m", "d"})
 _MC = re.compile(r"Mc[^\W\d_]{3,}")
 _LAST_NUMERAL = re.compile(r"(?<=\s)(ii|iii|iv)$", re.IGNORECASE)
 
-_EXTENSION = frozenset(EXTENSION)
 _JOINER = "\u200d"
 _SKIN_TONES = frozenset(map(chr, range(0x1F3FB, 0x1F400)))
 _FLAG_LETTERS = frozenset(map(chr, range(0x1F1E6, 0x1F200)))
@@ -127,10 +128,9 @@ def _size(text: str) -> int:
 @cache
 def _units(character: str) -> int:
     if is_gsm7(character):
-        return 2 if character in _EXTENSION else 1
-    own = 2 if character > "\uffff" else 1
+        return units(character, Encoding.GSM7)
     like = likeness(character, 0) or ""
-    return max(own, sum(2 if septet in _EXTENSION else 1 for septet in like))
+    return max(units(character, Encoding.UCS2), sum(units(septet, Encoding.GSM7) for septet in like))
 
 
 def _clusters(text: str) -> list[str]:

@@ -5,7 +5,6 @@ A segment is 140 octets. In a message of several, six of them tell the segments'
 pair of UCS-2) is never cut, so a segment can end one unit short.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from runner.message.characters import EXTENSION, has_extended, is_gsm7, outside_gsm7
@@ -39,9 +38,14 @@ def segments(text: str, encoding: Encoding) -> int:
     return segments_of_units(len(text), encoding) if plain else len(_fill(text, encoding))
 
 
-def segments_of_units(units: int, encoding: Encoding) -> int:
+def segments_of_units(count: int, encoding: Encoding) -> int:
     """The number of segments of a text whose characters are of one unit each."""
-    return 1 if units <= _ALONE[encoding] else -(-units // _JOINED[encoding])
+    return 1 if count <= _ALONE[encoding] else -(-count // _JOINED[encoding])
+
+
+def units(character: str, encoding: Encoding) -> int:
+    """The units of one character: septets in GSM7, UTF-16 units in UCS2."""
+    return 2 if (character in _EXTENDED if encoding is Encoding.GSM7 else character > "\uffff") else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +80,12 @@ def measure(text: str, encoding: Encoding = Encoding.AUTO) -> Measure:
 
 def _fill(text: str, encoding: Encoding) -> list[int]:
     """The units in each segment."""
-    width = _WIDTHS[encoding]
-    widths = [width(character) for character in text]
+    widths = [units(character, encoding) for character in text]
     if sum(widths) <= _ALONE[encoding]:
         return [sum(widths)]
     filled = [0]
-    for units in widths:
-        if filled[-1] + units > _JOINED[encoding]:
+    for width in widths:
+        if filled[-1] + width > _JOINED[encoding]:
             filled.append(0)
-        filled[-1] += units
+        filled[-1] += width
     return filled
-
-
-_WIDTHS: dict[Encoding, Callable[[str], int]] = {
-    Encoding.GSM7: lambda character: 2 if character in _EXTENDED else 1,
-    Encoding.UCS2: lambda character: 2 if character > "\uffff" else 1,
-}

@@ -23,30 +23,19 @@ Variables = list[tuple[str, Position]]
 
 # (Jinja's message, what is wrong, what to write instead). Its first group is looked for on the line.
 _SYNTAX_ERRORS: tuple[tuple[str, str, str], ...] = (
-    (
-        r"Unexpected end of template.*needs to be closed is '(\w+)'",
-        "{{% {0} %}} is never closed",
-        "write {{% end{0} %}} where it ends",
-    ),
-    (
-        r"Encountered unknown tag '(\w+)'.*needs to be closed is '(\w+)'",
-        "{{% {0} %}} does not belong inside of {{% {1} %}}",
-        "close that first, with {{% end{1} %}}",
-    ),
+    (r"Unexpected end of template.*needs to be closed is '(\w+)'",
+     "{{% {0} %}} is never closed", "write {{% end{0} %}} where it ends"),
+    (r"Encountered unknown tag '(\w+)'.*needs to be closed is '(\w+)'",
+     "{{% {0} %}} does not belong inside of {{% {1} %}}", "close that first, with {{% end{1} %}}"),
     (r"Encountered unknown tag '(end\w+|else|elif)'", "{{% {0} %}} closes nothing", "remove it, or open it before"),
     (r"Encountered unknown tag '(elseif|elsif)'", "there is no tag {{% {0} %}}", "write {{% elif … %}}"),
     (r"Encountered unknown tag '(\w+)'", "there is no tag {{% {0} %}}", "use if, elif, else, endif, for or set"),
-    (
-        r"expected token 'end of print statement', got '(\w+)'",
-        'there is an unexpected "{0}" between {{{{ and }}}}',
-        "a name holds no spaces (First Name is First_Name); texts stand in quotes",
-    ),
+    (r"expected token 'end of print statement', got '(\w+)'",
+     'there is an unexpected "{0}" between {{{{ and }}}}',
+     "a name holds no spaces (First Name is First_Name); texts stand in quotes"),
     (r"expected token 'end of statement block', got '='", "a single = compares nothing", "write =="),
-    (
-        r"expected token 'end of statement block', got '(.+)'",
-        'there is an unexpected "{0}" between {{% and %}}',
-        "remove it",
-    ),
+    (r"expected token 'end of statement block', got '(.+)'",
+     'there is an unexpected "{0}" between {{% and %}}', "remove it"),
     (r"unexpected end of template, expected 'end of print", "{{{{ is never closed", "write }}}} after the name"),
     (r"unexpected end of template, expected 'end of statement", "{{% is never closed", "write %}} at its end"),
     (r"unexpected '}'$", "{{{{ is closed by a single }}", "write }}}}"),

@@ -94,6 +94,17 @@ def test_an_expiry_is_told_exactly(tmp_path: Path, expiry: str, words: str) -> N
     assert f"{words} after the send" == described_options(made)["message.expiry"]
 
 
+@pytest.mark.parametrize(
+    ("window", "words"),
+    [
+        ('from: "09:00", to: "20:00", days: [tue, mon], zone: recipient', "09:00 to 20:00, mon tue, recipient, wait"),
+        ('from: "22:30", to: "24:00", days: [sun], outside: skip', "22:30 to 24:00, sun, UTC, skip"),
+    ],
+)
+def test_sending_hours_are_told_in_one_text(tmp_path: Path, window: str, words: str) -> None:
+    assert words == described_options(campaign(tmp_path, f"{CAMPAIGN}window: {{{window}}}\n"))["window"]
+
+
 def test_changed_options_in_words() -> None:
     before = {"message.source": "ACME", "message.encoding": "AUTO", "message.expiry": "60 s after the send"}
     now = {"message.source": "ACME2", "message.encoding": "AUTO", "message.clientIp": "203.0.113.7"}
