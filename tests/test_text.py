@@ -2,15 +2,15 @@
 
 import pytest
 
-from runner.text import LONGEST_SHOWN, did_you_mean, listed, quoted
+from runner.text import closest, joined, quoted
 
 QUOTED = [
     ("NO", '"NO"', "as it is"),
-    ('a "b"', '"a \\"b\\""', "quotes"),
-    ("a\nb\tc\r", '"a\\nb\\tc\\r"', "on one line"),
+    ("a\nb\tc\u00a0d", '"a b c d"', "on one line"),
     ("\x1b[31m", '"\\u001b[31m"', "harmless to a terminal"),
-    ("x" * LONGEST_SHOWN, f'"{"x" * LONGEST_SHOWN}"', "just short enough"),
-    ("x" * 1000, f'"{"x" * (LONGEST_SHOWN - 1)}…"', "too long"),
+    ("\u202a+65\u202c", '"+65"', "without marks that have no width"),
+    ("x" * 40, f'"{"x" * 40}"', "just short enough"),
+    ("x" * 1000, f'"{"x" * 40}…"', "too long"),
 ]
 
 
@@ -22,10 +22,10 @@ def test_quoted(text: str, expected: str, why: str) -> None:
 @pytest.mark.parametrize(
     ("word", "meant"), [("frist", "first"), ("FIRST", "first"), ("gsm-7", "GSM7"), ("nothing like it", None)]
 )
-def test_did_you_mean(word: str, meant: str | None) -> None:
-    assert meant == did_you_mean(word, ["first", "reject", "GSM7"])
+def test_closest(word: str, meant: str | None) -> None:
+    assert meant == closest(word, ["first", "reject", "GSM7"])
 
 
 @pytest.mark.parametrize(("words", "expected"), [(["a"], "a"), (["a", "b"], "a or b"), (["a", "b", "c"], "a, b or c")])
-def test_listed(words: list[str], expected: str) -> None:
-    assert expected == listed(words)
+def test_joined(words: list[str], expected: str) -> None:
+    assert expected == joined(words, "or")
