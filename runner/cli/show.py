@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from runner.cli.console import clean, print_wrapped
-from runner.cli.plan_view import lines_of, parts
+from runner.cli.plan_view import lines_of
 from runner.models import OutcomeReason, Status
 from runner.plan.money import plain
 from runner.provider.delivery import code_of
+from runner.text import listed_counts
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,7 +55,7 @@ def show_standing(console: "Console", run: "Run", standing: "Standing") -> None:
             "received is unknown, so they are not sent again: `campaign reconcile` asks the provider's log."
         )
     if standing.settled:
-        done = parts(sorted(standing.settled.items()))
+        done = listed_counts(sorted(standing.settled.items()))
         console.print(f"continuing: {done}; {standing.left:,} left to send")
     if standing.gone:
         several = (
@@ -103,20 +104,20 @@ def show_report(console: "Console", report: "Report") -> None:
         table.add_row(label, number, words)
     console.print(table)
     if tally.by_error_code:
-        console.print(f"the provider's error codes: {parts(tally.by_error_code.most_common())}")
+        console.print(f"the provider's error codes: {listed_counts(tally.by_error_code.most_common())}")
 
 
 def _what_came_back(tally: "Tally") -> Iterator[tuple[str, str, str]]:
     """What receipts, the provider's log and the user have told of accepted messages since."""
     if tally.by_delivery:
         told = tally.by_delivery.total()
-        yield "delivery", f"{told:,}", parts(tally.by_delivery.most_common())
+        yield "delivery", f"{told:,}", listed_counts(tally.by_delivery.most_common())
     for code, count in tally.by_delivery_error.most_common(MOST_CODES):
         yield f"  error {code}", f"{count:,}", code_of(code).words
     for currency, amount in sorted(tally.billed.items()):
         yield "billed", plain(amount), f"{currency}, {tally.segments_billed:,} segments".lstrip(", ")
     if tally.converted:
-        yield "feedback", f"{tally.converted.total():,}", parts(tally.converted.most_common())
+        yield "feedback", f"{tally.converted.total():,}", listed_counts(tally.converted.most_common())
 
 
 _FILES = {
@@ -141,7 +142,7 @@ def show_files(console: "Console", report: "Report") -> None:
 
 def counts_line(settled: Mapping[Status, int]) -> str:
     """`accepted 120, rejected 1`."""
-    return parts((status.value, settled[status]) for status in Status if settled.get(status))
+    return listed_counts((status.value, settled[status]) for status in Status if settled.get(status))
 
 
 def _table() -> "Table":

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from runner.cli.console import clean, print_wrapped
-from runner.report.words import share
+from runner.text import share
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from runner.models import ExclusionReason, OutcomeReason, Status
 from runner.provider.codes import ADVICE
-from runner.report.words import MOST_CHARACTERS, shown
+from runner.text import MOST_CHARACTERS, shown
 
 _X, _O = ExclusionReason, OutcomeReason
 

@@ -6,11 +6,11 @@ from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from pathlib import Path
 from typing import Any, Self
 
+from runner.atomic import replacing
 from runner.ledger.figures import Figures
 from runner.ledger.ledger import RunRecord
 from runner.ledger.tables import SENDING
 from runner.models import ConversionOutcome, DeliveryState, Status
-from runner.plan.parquet import replacing
 
 MONEY = (38, 9)
 """Precision and scale of an amount. Sums of prices are exact to a billionth."""

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from runner.plan.parquet import replacing
+from runner.atomic import replacing
 from runner.report.charts import room
 from runner.report.compare import Compared, ComparedRun, by_campaign, together
 from runner.report.drawing import drawn
 from runner.report.layout import HALF, Figure
 from runner.report.tables import Column, table
-from runner.report.words import counted, moment, money, share, shown
+from runner.text import counted, moment, money, share, shown
 
 if TYPE_CHECKING:
     import altair as alt

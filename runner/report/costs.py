@@ -10,7 +10,7 @@ from runner.report.drawing import drawn
 from runner.report.facts import Facts
 from runner.report.figures import Country, Figures, Reach
 from runner.report.layout import HALF, Bill, Figure, Section
-from runner.report.words import counted, money
+from runner.text import counted, money
 
 MOST_CURRENCIES = 5
 

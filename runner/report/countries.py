@@ -8,7 +8,7 @@ from runner.report.costs import Estimate
 from runner.report.figures import Country, Figures, Reach
 from runner.report.layout import Section
 from runner.report.tables import Column, table
-from runner.report.words import money, share, shown
+from runner.text import money, share, shown
 
 MOST_COUNTRIES = 15
 OTHERS = "others"

@@ -9,7 +9,7 @@ from runner.report.facts import Facts
 from runner.report.figures import Figures, Reach
 from runner.report.layout import Bill
 from runner.report.results import Tally
-from runner.report.words import counted, moment, rate_in_words, seconds_in_words, share, shown
+from runner.text import counted, moment, rate_in_words, seconds_in_words, share, shown
 
 MOST_OF_TEXT = 4_000
 """Characters of the template and of the example that are shown."""

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from markupsafe import Markup, escape
 
+from runner.atomic import replacing
 from runner.ledger.ledger import RunRecord
 from runner.models import Event
-from runner.plan.parquet import replacing
 from runner.report.costs import bills, estimate, segments
 from runner.report.countries import countries
 from runner.report.facts import Facts
@@ -25,7 +25,7 @@ from runner.report.reasons import reasons, rows_by_status
 from runner.report.results import Tally
 from runner.report.sending import sending
 from runner.report.verdict import verdict_of
-from runner.report.words import shown
+from runner.text import shown
 
 _COMMAND = re.compile(r"`([^`]+)`")
 

@@ -13,7 +13,7 @@ from runner.report.facts import Facts
 from runner.report.figures import Figures, Reach
 from runner.report.layout import HALF, Figure, Part, Section
 from runner.report.tables import Column, table
-from runner.report.words import seconds_in_words, share, shown
+from runner.text import seconds_in_words, share, shown
 
 MOST_CODES = 20
 

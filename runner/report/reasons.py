@@ -9,7 +9,7 @@ from runner.report.figures import Figures
 from runner.report.layout import Part
 from runner.report.results import Tally
 from runner.report.timeline import STATUS_COLOURS
-from runner.report.words import MOST_CHARACTERS, share, shown
+from runner.text import MOST_CHARACTERS, share, shown
 
 _STATUS_WORDS = {
     Status.ACCEPTED: "the provider took the message",

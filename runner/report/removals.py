@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.atomic import replacing
 from runner.errors import StoppedError
 from runner.models import Status
-from runner.plan.parquet import replacing
 from runner.provider.delivery import CODES, Verdict
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from runner.atomic import replacing
 from runner.models import ExclusionReason
 from runner.plan.identity import MessageIds
-from runner.plan.parquet import read_frames, replacing, write_frames
+from runner.plan.parquet import read_frames, write_frames
 from runner.plan.purged import MESSAGE_ID
 from runner.plan.saved import COLUMNS as PLAN_COLUMNS
 from runner.plan.saved import ZONES, carried_columns

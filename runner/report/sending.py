@@ -13,7 +13,7 @@ from runner.report.facts import Facts
 from runner.report.layout import ACROSS, Figure, Part, Section
 from runner.report.tables import Column, table
 from runner.report.timeline import STATUS_COLOURS
-from runner.report.words import MOST_CHARACTERS, counted, moment, rate_in_words, seconds_in_words, share, shown
+from runner.text import MOST_CHARACTERS, counted, moment, rate_in_words, seconds_in_words, share, shown
 
 MOST_MOMENTS = 40
 

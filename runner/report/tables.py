@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from runner.report.words import MOST_CHARACTERS, shown
+from runner.text import MOST_CHARACTERS, shown
 
 _CLASSES = re.compile(r' class="([^"]*)"(?: rowspan="1" colspan="1")?')
 

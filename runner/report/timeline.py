@@ -8,7 +8,7 @@ from runner.models import Event, EventKind, Status
 from runner.report.charts import coloured, data_of
 from runner.report.departures import Bin, Departures
 from runner.report.drawing import TEXT
-from runner.report.words import per_time, rate_in_words
+from runner.text import per_time, rate_in_words
 
 if TYPE_CHECKING:
     import altair as alt

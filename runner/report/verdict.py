@@ -8,7 +8,7 @@ from runner.ledger.ledger import RunRecord
 from runner.models import ConversionOutcome, OutcomeReason, Status
 from runner.report.figures import Figures, Reach
 from runner.report.results import Tally
-from runner.report.words import MOST_CHARACTERS, counted, share, shown
+from runner.text import MOST_CHARACTERS, counted, share, shown
 
 
 class Tone(StrEnum):

@@ -1,10 +1,10 @@
 """What a report says of a run beyond its results: taken from the campaign, kept in the run's folder, and read again."""
 
+from runner.atomic import replacing
 from runner.campaign import Campaign
 from runner.message.blot import blotted
 from runner.plan.inputs import Inputs
 from runner.plan.money import plain
-from runner.plan.parquet import replacing
 from runner.plan.summary import PlanSummary
 from runner.report.facts import Facts
 from runner.run.places import Places

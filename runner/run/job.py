@@ -10,6 +10,7 @@ from pathlib import Path
 
 import orjson
 
+from runner.atomic import write_atomically
 from runner.campaign import Campaign, check_run_id, run_id
 from runner.errors import InputError, LedgerError
 from runner.ledger.lease import Lease
@@ -24,7 +25,6 @@ from runner.plan.inputs import Inputs
 from runner.plan.kept import digest, keep, kept
 from runner.plan.money import Costs
 from runner.plan.narrowing import Sent
-from runner.plan.parquet import replacing
 from runner.plan.planner import Planner
 from runner.plan.saved import changed_messages, is_readable, numbers_under_new_keys, read_messages
 from runner.plan.summary import PlanSummary
@@ -197,8 +197,7 @@ class Run:
 
     def begin(self) -> RunRecord:
         """Make the newest plan the one that is sent, and say so in the ledger."""
-        with replacing(self.places.ledger_id) as file:
-            file.write(self.ledger.id.encode())
+        write_atomically(self.places.ledger_id, self.ledger.id.encode())
         self.places.sent_plan.unlink(missing_ok=True)
         try:
             self.places.sent_plan.hardlink_to(self.places.plan)

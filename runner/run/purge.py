@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from runner.atomic import write_atomically
 from runner.errors import InputError, RunLockedError, StoppedError
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger
 from runner.ledger.lock import is_locked, run_lock
 from runner.ledger.purge import compact, note_purge, purge_messages, purged_at
 from runner.models import Status
 from runner.plan.identity import MessageIds
-from runner.plan.parquet import replacing
 from runner.plan.purged import purge_plan
 from runner.plan.saved import is_readable
 from runner.run.facts import kept_facts
@@ -109,8 +109,7 @@ def _purge_facts(places: Places) -> None:
     if facts is None:
         _remove(places.facts)
     elif facts.example is not None or facts.example_masked is not None:
-        with replacing(places.facts) as file:
-            file.write(replace(facts, example=None, example_masked=None).as_bytes())
+        write_atomically(places.facts, replace(facts, example=None, example_masked=None).as_bytes())
 
 
 def _remove_files(ledger: Ledger, places: Places) -> tuple[list[Path], list[Path]]:

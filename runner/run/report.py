@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from runner.atomic import replacing
 from runner.errors import InputError, RunLockedError
 from runner.ledger.cancellations import cancellation_counts, cancelled_of
 from runner.ledger.events import events_of
@@ -22,7 +23,6 @@ from runner.ledger.receipts import is_anything_told, of_messages, settle_by_rece
 from runner.models import ConversionOutcome, OutcomeReason, Status
 from runner.plan.identity import MessageIds
 from runner.plan.money import plain
-from runner.plan.parquet import replacing
 from runner.plan.saved import is_readable
 from runner.report.drawing import get_ready
 from runner.report.masking import masked_detail

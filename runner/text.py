@@ -1,11 +1,37 @@
-"""Numbers, times and texts as the page writes them. Pure."""
+"""Numbers, times and cells as terminals, pages and files for spreadsheets write them. Pure."""
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
+if TYPE_CHECKING:
+    import polars as pl
+
+# Characters of a cell or a detail on a page; the results hold the whole one.
 MOST_CHARACTERS = 280
-"""Of a cell or a detail on the page; the results hold the whole one."""
+
+# What a spreadsheet runs as a formula, and the signed numbers (an E.164 number is one) that it only reads as numbers.
+# Both are read by Python and by polars. Source: OWASP, "CSV Injection".
+_FORMULA = r"^\s*[=+\-@＝＋－＠\t\r]"
+_SIGNED_NUMBER = r"[+-]?\d+(\.\d+)?"
+
+
+def defused(cell: str) -> str:
+    """The cell for a CSV file, with a quote before what a spreadsheet would run as a formula: `'=1+1`."""
+    is_formula = re.match(_FORMULA, cell) and not re.fullmatch(_SIGNED_NUMBER, cell)
+    return f"'{cell}" if is_formula else cell
+
+
+def defused_column(name: str) -> "pl.Expr":
+    """A column of texts, each of them `defused`."""
+    import polars as pl
+
+    cell = pl.col(name)
+    is_formula = cell.str.contains(_FORMULA) & ~cell.str.contains(f"^{_SIGNED_NUMBER}$")
+    return pl.when(is_formula).then(pl.lit("'") + cell).otherwise(cell).alias(name)
+
 
 # Everything that moves or hides other characters: controls but for line ends and tabs, the marks that turn the
 # direction of writing, what has no width, halves of surrogate pairs (they have no UTF-8).
@@ -24,6 +50,11 @@ def shown(text: str, most: int | None = None) -> str:
 def counted(number: int, noun: str, plural: str | None = None) -> str:
     """`1 message`, `1,204 messages`."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def listed_counts(counts: Iterable[tuple[object, int]]) -> str:
+    """`SG 120, MY 4`."""
+    return ", ".join(f"{name} {count:,}" for name, count in counts)
 
 
 def share(part: float, whole: float) -> str:
