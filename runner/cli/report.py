@@ -1,15 +1,22 @@
 """`campaign report`: write the results of a run again, or compare runs."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runner.cli.console import human, print_json
+from runner.cli.console import clean, human, print_json
 from runner.cli.options import Json, LedgerUrl, Reports, Sandbox, parse_target
 from runner.errors import InputError
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from runner.run.compare import Comparison
+
 NAME = "report"
+# Runs of a comparison that the terminal shows.
+MOST_ROWS = 40
 
 
 def command(
@@ -50,7 +57,6 @@ def command(
 def _compare(
     since: str | None, campaign: str | None, sandbox: bool, ledger: str | None, reports: Path | None, *, as_json: bool
 ) -> int:
-    from runner.cli.compare_view import show_comparison
     from runner.run.compare import compare, parse_since
     from runner.run.places import Options
 
@@ -80,3 +86,35 @@ def _report(
     if as_json:
         print_json(report.document)
     return 0
+
+
+def show_comparison(console: "Console", comparison: "Comparison") -> None:
+    """Runs side by side, at 80 columns, the newest last; then where the files are."""
+    from datetime import UTC, datetime
+
+    from rich.table import Table
+
+    from runner.report.compare_page import UNKNOWN, cost, percent
+
+    listed = comparison.runs[-MOST_ROWS:]
+    columns = {
+        "started": [f"{datetime.fromtimestamp(run.record.started_at / 1e6, UTC):%Y-%m-%d}" for run in listed],
+        "accepted": [f"{run.counts.accepted:,}" for run in listed],
+        "rejected": [percent(run.counts.rejection_rate) for run in listed],
+        "delivered": [percent(run.counts.delivery_rate) for run in listed],
+        "converted": [percent(run.counts.conversion_rate) for run in listed],
+        "per delivered": [clean(cost(run.counts.cost_per_delivered, run.counts.currency)) for run in listed],
+    }
+    columns = {label: cells for label, cells in columns.items() if set(cells) != {UNKNOWN}}
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("run", overflow="fold", vertical="bottom")
+    for label in columns:
+        table.add_column(label.replace(" ", "\n"), justify="right", overflow="fold", vertical="bottom")
+    for run, *cells in zip(listed, *columns.values(), strict=True):
+        table.add_row(clean(run.name), *cells)
+    console.print(table)
+    if len(comparison.runs) > MOST_ROWS:
+        console.print(f"the newest {MOST_ROWS} of {len(comparison.runs):,} runs")
+    console.print()
+    console.print(f"{'figures':<17} {comparison.parquet}")
+    console.print(f"{'report':<17} {comparison.page}")

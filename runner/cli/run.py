@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from runner.dispatch.dispatcher import Progress, Stop
     from runner.run.account import Account
     from runner.run.job import Run, Standing
-    from runner.run.report import Report
+    from runner.run.report import RunReport
 
 NAME = "run"
 
@@ -183,7 +183,7 @@ def _fuse(name: str) -> str:
     return name
 
 
-def _report(job: "Run") -> "Report":
+def _report(job: "Run") -> "RunReport":
     from runner.run.report import write_report
 
     try:
@@ -210,18 +210,18 @@ def _confirm(left: int, account: "Account") -> None:
         raise StoppedError("not confirmed, so nothing was sent now")
 
 
-def _say_how_it_ended(console: "Console", stop: "Stop | None", report: "Report", progress: "Progress") -> None:
+def _say_how_it_ended(console: "Console", stop: "Stop | None", report: "RunReport", progress: "Progress") -> None:
     """The verdict, and for a stop, its reason and what to look at."""
     from runner.provider.codes import ADVICE
 
     if progress.throttled_s:
         console.print(f"the provider's rate limit held sending up for {progress.throttled_s:.0f} s")
     if stop is None:
-        console.print(f"\n{_verdict(report.tally.by_status)}", style="bold")
+        console.print(f"\n{_verdict(report.counts.totals.by_status)}", style="bold")
         return
     console.print()
     if stop.reason is OutcomeReason.OPTED_OUT:
-        print_wrapped(console, f"{_verdict(report.tally.by_status)}; {stop.detail}", style="bold")
+        print_wrapped(console, f"{_verdict(report.counts.totals.by_status)}; {stop.detail}", style="bold")
         return
     print_wrapped(console, f"stopped: {stop.reason.value}: {stop.detail}", style="bold red")
     if stop.outcome and stop.outcome.error_id:
@@ -243,8 +243,8 @@ def _verdict(counts: Mapping[str, int]) -> str:
     return f"all {accepted:,} messages are accepted" if accepted else "nothing was sent"
 
 
-def _say_how_to_continue(console: "Console", stop: "Stop", report: "Report") -> None:
-    left = report.tally.by_status[Status.UNSENT]
+def _say_how_to_continue(console: "Console", stop: "Stop", report: "RunReport") -> None:
+    left = report.counts.totals.by_status[Status.UNSENT]
     first = _FIRST.get(stop.reason, "")
     console.print()
     print_wrapped(console, f"{left:,} left. To continue, {first}run it again:")
@@ -258,8 +258,8 @@ _FIRST = {
 """Without this, running it again would stop at once."""
 
 
-def _exit_code(stop: "Stop | None", report: "Report") -> int:
-    counts = report.tally.by_status
+def _exit_code(stop: "Stop | None", report: "RunReport") -> int:
+    counts = report.counts.totals.by_status
     # Who opted out while the run was going is the only one left: there is nothing to continue.
     is_over = stop is not None and stop.reason is OutcomeReason.OPTED_OUT
     if (stop or counts[Status.UNSENT]) and not is_over:

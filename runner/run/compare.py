@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import InputError
-from runner.ledger.figures import figures_of
 from runner.ledger.ledger import RunRecord, open_ledger
-from runner.report.compare import Compared, ComparedRun, row_of, write_parquet
+from runner.report.compare import ComparedRun, row_of, write_parquet
 from runner.report.compare_page import ComparePage, write_compare_page
+from runner.report.counts import count_ledger
 from runner.run.places import Options, reports_folder
 from runner.run.status import ledger_urls, state_of
 from runner.run.times import iso, now_us
@@ -74,14 +74,14 @@ def parse_since(text: str, now: int | None = None) -> datetime:
 
 
 def _matching(options: Options, since: int | None, campaign: str | None, known: list[str]) -> Iterator[ComparedRun]:
-    """The runs that match, with their figures; puts the names of all into `known`."""
+    """The runs that match, with their counts; puts the names of all into `known`."""
     for url in ledger_urls(options):
         with open_ledger(url, create=False) as ledger:
             for record in ledger.runs():
                 known.append(f"{record.name}/{record.run}")
                 if _matches(record, since, campaign):
-                    figures = Compared.of(record, figures_of(ledger, record.id))
-                    yield ComparedRun(record, state_of(ledger, record, figures.unsent), figures)
+                    counts = count_ledger(ledger, record)
+                    yield ComparedRun(record, state_of(ledger, record, counts.unsent), counts)
 
 
 def _matches(record: RunRecord, since: int | None, campaign: str | None) -> bool:

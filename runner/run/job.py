@@ -28,8 +28,8 @@ from runner.plan.narrowing import Sent
 from runner.plan.planner import Planner
 from runner.plan.saved import changed_messages, is_readable, numbers_under_new_keys, read_messages
 from runner.plan.summary import PlanSummary
+from runner.report.run_settings import RunSettings
 from runner.run.doubts import refuse_the_impossible
-from runner.run.facts import keep_facts
 from runner.run.ingredients import ingredients_of
 from runner.run.inputs import inputs_of
 from runner.run.options import canonical, changed_options, described_options
@@ -203,7 +203,7 @@ class Run:
             self.places.sent_plan.hardlink_to(self.places.plan)
         except OSError:  # a file system without links
             shutil.copy2(self.places.plan, self.places.sent_plan)
-        keep_facts(self.inputs, self.summary, self.places)
+        RunSettings.of(self.inputs, self.summary).write(self.places.run_settings)
         self.sent_digest = digest(self.places.sent_plan)
         record = self.ledger.begin_run(
             name=self.name,

@@ -7,10 +7,10 @@ import polars as pl
 import pytest
 from sqlalchemy import create_engine, text
 
-from runner.cli.compare_view import show_comparison
 from runner.cli.console import human
+from runner.cli.report import show_comparison
 from runner.errors import InputError
-from runner.report.compare import schema
+from runner.report.compare import SCHEMA
 from runner.run.compare import Comparison, compare, parse_since
 from runner.run.places import Options
 from tests.ledger.filled import Filled
@@ -60,7 +60,7 @@ def test_what_is_written_and_told(reports: Path) -> None:
     found = compare(Options(reports=reports), campaign="[fw]*")
     assert (reports / "compare.parquet", reports / "compare.html") == (found.parquet, found.page)
     frame = pl.read_parquet(found.parquet)
-    assert schema() == dict(frame.schema)
+    assert SCHEMA == dict(frame.schema)
     assert ["welcome", "fair"] == frame["campaign"].to_list()
     assert [None, 1.0] == frame["delivery_rate"].to_list()
     assert "Campaigns compared" in found.page.read_text(encoding="utf-8")
