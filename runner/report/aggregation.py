@@ -7,12 +7,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
-if TYPE_CHECKING:
-    import polars as pl
-
-    Query = Callable[[pl.LazyFrame], pl.LazyFrame]
+import polars as pl
 
 PART_ROWS = 200_000
 
@@ -23,25 +20,25 @@ Sums = Mapping[tuple[Any, ...], tuple[Any, ...]]
 _GROWTH = math.log(1.02)
 
 
-def parts_of(results: Path, rows: int = PART_ROWS) -> list["pl.LazyFrame"]:
+def parts_of(results: Path, rows: int = PART_ROWS) -> list[pl.LazyFrame]:
     """The file as parts of so many rows; at least one."""
-    import polars as pl
-
     scan = pl.scan_parquet(results, glob=False)
     return [scan.slice(first, rows) for first in range(0, max(scan.select(pl.len()).collect().item(), 1), rows)]
 
 
-def sums_of(parts: Sequence["pl.LazyFrame"], queries: Sequence["Query"], *, columns: Sequence[int]) -> list[Sums]:
-    """What each query gives of all parts, in the order of the texts of its keys.
+def sums_of(
+    parts: Sequence[pl.LazyFrame],
+    queries: Callable[[pl.LazyFrame], Sequence[pl.LazyFrame]],
+    *,
+    columns: Sequence[int],
+) -> list[Sums]:
+    """What each of the queries gives of all parts, in the order of the texts of its keys.
 
-    Each query's last `columns` hold what is added up; the columns before them are the key.
+    The last `columns` of each query are added up; those before them are the key.
     """
-    import polars as pl
-
-    found: list[dict[tuple[Any, ...], tuple[Any, ...]]] = [{} for _ in queries]
+    found: list[dict[tuple[Any, ...], tuple[Any, ...]]] = [{} for _ in columns]
     for part in parts:
-        frames = pl.collect_all([query(part) for query in queries], engine="streaming")
-        for sums, frame, last in zip(found, frames, columns, strict=True):
+        for sums, frame, last in zip(found, pl.collect_all(queries(part), engine="streaming"), columns, strict=True):
             for row in frame.iter_rows():
                 key, values = row[:-last], row[-last:]
                 before = sums.get(key)
@@ -49,9 +46,11 @@ def sums_of(parts: Sequence["pl.LazyFrame"], queries: Sequence["Query"], *, colu
     return [dict(sorted(sums.items(), key=lambda item: str(item[0]))) for sums in found]
 
 
-def counts_of(parts: Sequence["pl.LazyFrame"], query: "Query") -> dict[tuple[Any, ...], int]:
+def counts_of(
+    parts: Sequence[pl.LazyFrame], query: Callable[[pl.LazyFrame], pl.LazyFrame]
+) -> dict[tuple[Any, ...], int]:
     """Of one query whose last column is a count."""
-    (found,) = sums_of(parts, [query], columns=[1])
+    (found,) = sums_of(parts, lambda part: [query(part)], columns=[1])
     return {key: count for key, (count,) in found.items()}
 
 
@@ -91,8 +90,6 @@ def _middle(bucket: int) -> float:
     return math.exp((bucket + 0.5) * _GROWTH)
 
 
-def bucket_of(milliseconds: "pl.Expr") -> "pl.Expr":
+def bucket_of(milliseconds: pl.Expr) -> pl.Expr:
     """The bucket of a duration. Below a millisecond, and before zero (two clocks that differ), all are alike."""
-    import polars as pl
-
     return (milliseconds.clip(lower_bound=1).log() / _GROWTH).floor().cast(pl.Int32)

@@ -91,9 +91,8 @@ def _added(counts: Iterable[tuple[int, int]]) -> Counter[int]:
 def count_results(results: Path) -> ResultCounts:
     """Count a run's results.parquet."""
     parts = parts_of(results)
-    queries = [_outcomes, _reasons, _sizes, _errors, _codes, _billed, _to_delivery, _to_conversion]
     outcomes, reasons, sizes, errors, codes, billed, to_delivery, to_conversion = sums_of(
-        parts, queries, columns=[1, 1, 1, 1, 1, 3, 1, 1]
+        parts, _queries, columns=[1, 1, 1, 1, 1, 3, 1, 1]
     )
     by_status, delivery, conversions = Counter[str](), Counter[str](), Counter[str]()
     accepted_conversions, states = Counter[str](), Counter[tuple[str | None, str | None]]()
@@ -161,46 +160,23 @@ def _durations(buckets: Sums) -> Durations | None:
     return Durations.of({bucket: count for (bucket,), (count,) in buckets.items()}) if buckets else None
 
 
-def _outcomes(part: pl.LazyFrame) -> pl.LazyFrame:
-    return part.group_by("country", "status", "delivery_state", "delivery_detail", "outcome").len()
-
-
-def _reasons(part: pl.LazyFrame) -> pl.LazyFrame:
-    return part.group_by("status", "reason").len()
-
-
-def _sizes(part: pl.LazyFrame) -> pl.LazyFrame:
-    return _accepted(part).group_by("country", "segments", "encoding").len()
-
-
-def _errors(part: pl.LazyFrame) -> pl.LazyFrame:
-    return _accepted(part).group_by("delivery_state", "delivery_detail", "delivery_error").len()
-
-
-def _codes(part: pl.LazyFrame) -> pl.LazyFrame:
-    return part.filter(pl.col("error_code").is_not_null()).group_by("reason", "error_code").len()
-
-
-def _billed(part: pl.LazyFrame) -> pl.LazyFrame:
-    """By currency and whether the message is accepted: how much, for how many segments, and messages with a price."""
-    price = pl.col("billed_price").cast(pl.Decimal(38, 9)).sum().alias("price")
-    segments = pl.col("billed_segments").cast(pl.Int64).sum().alias("segments")
-    is_billed = pl.col("billed_price").is_not_null() | pl.col("billed_segments").is_not_null()
+def _queries(part: pl.LazyFrame) -> list[pl.LazyFrame]:
+    """What is grouped, as (key…, count), the bills as (key…, amount, segments, messages with a price)."""
+    accepted = part.filter(pl.col("status") == Status.ACCEPTED.value)
+    converted = part.filter(pl.col("outcome") == ConversionOutcome.SUCCESS.value)
     is_accepted = (pl.col("status") == Status.ACCEPTED.value).alias("is_accepted")
-    groups = part.filter(is_billed).group_by("billed_currency", is_accepted)
-    return groups.agg(price, segments, pl.col("billed_price").count())
-
-
-def _to_delivery(part: pl.LazyFrame) -> pl.LazyFrame:
-    return _took(_accepted(part), "delivered_at")
-
-
-def _to_conversion(part: pl.LazyFrame) -> pl.LazyFrame:
-    return _took(part.filter(pl.col("outcome") == ConversionOutcome.SUCCESS.value), "converted_at")
-
-
-def _accepted(part: pl.LazyFrame) -> pl.LazyFrame:
-    return part.filter(pl.col("status") == Status.ACCEPTED.value)
+    price, segments = pl.col("billed_price"), pl.col("billed_segments")
+    billed = part.filter(price.is_not_null() | segments.is_not_null()).group_by("billed_currency", is_accepted)
+    return [
+        part.group_by("country", "status", "delivery_state", "delivery_detail", "outcome").len(),
+        part.group_by("status", "reason").len(),
+        accepted.group_by("country", "segments", "encoding").len(),
+        accepted.group_by("delivery_state", "delivery_detail", "delivery_error").len(),
+        part.filter(pl.col("error_code").is_not_null()).group_by("reason", "error_code").len(),
+        billed.agg(price.cast(pl.Decimal(38, 9)).sum(), segments.cast(pl.Int64).sum(), price.count().alias("messages")),
+        _took(accepted, "delivered_at"),
+        _took(converted, "converted_at"),
+    ]
 
 
 def _took(part: pl.LazyFrame, until: str) -> pl.LazyFrame:
