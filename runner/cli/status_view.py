@@ -9,7 +9,7 @@ from runner.cli.console import clean, print_wrapped
 from runner.report.counts import DeliveryGroup, delivery_group
 from runner.run.status import StatusReader, StatusSnapshot
 from runner.run.times import now_us
-from runner.text import share
+from runner.text import seconds_in_words, share
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -161,8 +161,11 @@ def _how_far(run: Document, now: int) -> str:
     if run["state"] != "sending":
         words.append(run["state"])
     else:
-        words += [_rate(run["rate_now"] or 0.0)]
-        words += [f"{_span(_until(run['eta'], now))} left"] if run["eta"] and run["unsent"] else []
+        rate = run["rate_now"] or 0.0
+        words.append(f"{rate:,.1f}/s" if rate >= 1 or not rate else f"{rate * 60:,.1f}/min")
+        if run["eta"] and run["unsent"]:
+            seconds = datetime.fromisoformat(run["eta"]).timestamp() - now / 1e6
+            words.append(f"{seconds_in_words(max(round(seconds), 0))} left")
     return " · ".join(words)
 
 
@@ -173,28 +176,6 @@ def counts_words(run: Document) -> str:
 
 def _done(run: Document) -> int:
     return int(run["accepted"] + run["rejected"] + run["unknown"])
-
-
-def _rate(per_second: float) -> str:
-    if per_second >= 1 or not per_second:
-        return f"{per_second:,.1f}/s"
-    return f"{per_second * 60:,.1f}/min"
-
-
-def _until(eta: str, now: int) -> float:
-    return max(datetime.fromisoformat(eta).timestamp() - now / 1e6, 0)
-
-
-def _span(seconds: float) -> str:
-    """`48 s`, `4 min`, `3 h 20 min`, `2 days`: as exact as a guess can be."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 120:
-        return f"{minutes} min"
-    if minutes < 48 * 60:
-        return f"{minutes // 60} h" + (f" {minutes % 60} min" if minutes % 60 else "")
-    return f"{minutes // 1440} days"
 
 
 def _name(run: Document) -> str:

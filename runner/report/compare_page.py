@@ -32,15 +32,6 @@ UNKNOWN = "–"
 
 
 @dataclass(frozen=True, slots=True)
-class ComparePage:
-    """What a page is made from: the runs, oldest first; which were asked for, in words ("" for all); our version."""
-
-    runs: Sequence[ComparedRun]
-    asked: str
-    version: str
-
-
-@dataclass(frozen=True, slots=True)
 class _Rate:
     """Something to compare: of one value or None for each, and how it is written."""
 
@@ -77,28 +68,32 @@ _RATES = (
 )  # fmt: skip
 
 
-def write_compare_page(path: Path, content: ComparePage) -> None:
-    """Write the page; it appears when it is whole. Raises StoppedError when it can't be written."""
-    write_atomically(path, compare_page_of(content).encode("utf-8", "replace"))
+def write_compare_page(path: Path, runs: Sequence[ComparedRun], *, asked: str, version: str) -> None:
+    """Write the page of these runs, oldest first; it appears when it is whole. Raises StoppedError.
+
+    `asked` says in words which runs were asked for, "" for all; `version` is this program's.
+    """
+    write_atomically(path, compare_page_of(runs, asked=asked, version=version).encode("utf-8", "replace"))
 
 
-def compare_page_of(content: ComparePage) -> str:
+def compare_page_of(runs: Sequence[ComparedRun], *, asked: str, version: str) -> str:
     """The page as HTML."""
-    runs = content.runs
-    campaigns = {name: added_up(run.counts for run in several) for name, several in by_campaign(runs).items()}
+    grouped = by_campaign(runs)
+    campaigns = {name: added_up(run.counts for run in several) for name, several in grouped.items()}
+    tables = [_runs(runs)]
     if len(campaigns) > 1:
         what, compared = "campaign", list(campaigns.items())
+        tables.insert(0, _campaigns(campaigns, {name: len(several) for name, several in grouped.items()}))
     else:
         what, compared = "run", [(run.record.run, run.counts) for run in reversed(runs)]
-    tables = [_campaigns(campaigns, runs)] if len(campaigns) > 1 else []
     return rendered(
         "compare.html.j2",
-        asked=shown(content.asked, 300),
+        asked=shown(asked, 300),
         counted=f"{counted(len(runs), 'run')} of {counted(len(campaigns), 'campaign')}",
         key_figures=_key_figures(added_up(campaigns.values())),
         figures=_figures(what, compared),
-        tables=[*tables, _runs(runs)],
-        version=content.version,
+        tables=tables,
+        version=version,
     )
 
 
@@ -157,10 +152,9 @@ def _bars(rate: _Rate, listed: Sequence[tuple[str, Counts]]) -> "alt.TopLevelMix
     return alt.layer(bars, base.mark_text(align="left", dx=6).encode(text="words:N"))
 
 
-def _campaigns(campaigns: dict[str, Counts], runs: Sequence[ComparedRun]) -> Markup:
-    counts = {name: len(several) for name, several in by_campaign(runs).items()}
+def _campaigns(campaigns: dict[str, Counts], runs: dict[str, int]) -> Markup:
     listed = list(campaigns.items())[:MOST_ROWS]
-    columns = {"campaign": [_cut(name) for name, _ in listed], "runs": [f"{counts[name]:,}" for name, _ in listed]}
+    columns = {"campaign": [_cut(name) for name, _ in listed], "runs": [f"{runs[name]:,}" for name, _ in listed]}
     columns |= _columns([one for _, one in listed])
     return _table("campaigns", f"Campaigns{_of(len(campaigns), 'the largest')}", columns)
 

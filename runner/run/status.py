@@ -14,7 +14,7 @@ from runner.ledger.optouts import count
 from runner.models import ConversionOutcome, Event, EventKind, OutcomeReason
 from runner.report.counts import Counts, count_progress, with_delivery
 from runner.run.places import SANDBOX_RUN, Options, Places, ledger_url, places_of, reports_folder
-from runner.run.times import iso, now_us
+from runner.run.times import iso
 
 
 @contextlib.contextmanager
@@ -53,11 +53,6 @@ class StatusSnapshot:
     def active(self) -> list[dict[str, Any]]:
         """The runs that some process is sending at this moment."""
         return [run for run in self.runs if run["state"] in _ACTIVE]
-
-
-def statuses(name: str | None, run: str | None, options: Options) -> list[dict[str, Any]]:
-    """Every run of the ledger that matches, with its counts by status; oldest first."""
-    return StatusReader(name, run, options).read(now_us()).runs
 
 
 def ledger_urls(options: Options, name: str | None = None, run: str | None = None) -> list[str]:

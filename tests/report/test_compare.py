@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from runner.report.compare import SCHEMA, ComparedRun, by_campaign, write_parquet
-from runner.report.compare_page import ComparePage, compare_page_of, write_compare_page
+from runner.report.compare_page import compare_page_of, write_compare_page
 from runner.report.counts import Counts
 from tests.report.sample import START_US, record
 
@@ -34,7 +34,7 @@ def run(name: str = "autumn-fair", run: str = "main", counts: Counts = FULL, **v
 
 
 def page(*runs: ComparedRun) -> str:
-    return compare_page_of(ComparePage(runs, "of autumn-*", "0.1.0"))
+    return compare_page_of(runs, asked="of autumn-*", version="0.1.0")
 
 
 def test_the_largest_campaign_comes_first() -> None:
@@ -161,7 +161,7 @@ def test_hostile_names_are_only_shown() -> None:
 def test_a_thousand_runs_are_a_small_page(tmp_path: Path) -> None:
     runs = [run(f"campaign-{n % 200}", f"run-{n}", started_at=START_US + n) for n in range(1_000)]
     path = tmp_path / "compare.html"
-    write_compare_page(path, ComparePage(runs, "of all", "0.1.0"))
+    write_compare_page(path, runs, asked="of all", version="0.1.0")
     assert 400_000 > path.stat().st_size
     words = Whole(path.read_text(encoding="utf-8")).words
     assert "Runs (the newest 100 of 1,000; all are in the Parquet file)" in words

@@ -17,7 +17,8 @@ from runner.ledger.lock import is_locked, run_lock
 from runner.ledger.tables import messages
 from runner.models import Event, EventKind
 from runner.run.places import Options
-from runner.run.status import StatusReader, rate_now, recorded, statuses
+from runner.run.status import StatusReader, rate_now, recorded
+from runner.run.times import now_us
 from tests.ledger.filled import Filled
 
 NOTHING: dict[str, int] = {}
@@ -47,6 +48,10 @@ def begin(
 def end(path: Path, run_id: int, reason: str | None = None, detail: str | None = None) -> None:
     with open_ledger(str(path), create=False) as ledger:
         ledger.end_run(run_id, now=2_000_000, stop_reason=reason, stop_detail=detail)
+
+
+def statuses(name: str | None, run: str | None, options: Options) -> list[dict[str, Any]]:
+    return StatusReader(name, run, options).read(now_us()).runs
 
 
 def status_of(path: Path) -> dict[str, Any]:
