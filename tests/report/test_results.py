@@ -35,16 +35,7 @@ SENT = datetime(2026, 12, 1, 2, tzinfo=UTC)
 FILES = ("results.parquet", "results.csv", "results.xlsx")
 COLUMNS = [column.name for column in RESULT_COLUMNS]
 STOPPED = WhyUnsent(OutcomeReason.INTERRUPTED, "stopped by Ctrl-C")
-TYPES = {
-    "row": pl.Int64, "key": pl.String, "destination": pl.String, "country": pl.String, "status": pl.String,
-    "reason": pl.String, "detail": pl.String, "umid": pl.String, "client_message_id": pl.String,
-    "encoding": pl.String, "segments": pl.Int8, "attempts": pl.Int32, "http_status": pl.Int16,
-    "error_code": pl.Int32, "error_id": pl.String, "sent_at": pl.Datetime("us", "UTC"),
-    "answered_at": pl.Datetime("us", "UTC"), "latency_ms": pl.Float64, "delivery_state": pl.String,
-    "delivery_detail": pl.String, "delivery_error": pl.Int32, "delivered_at": pl.Datetime("us", "UTC"),
-    "billed_segments": pl.Int16, "billed_price": pl.Decimal(18, 6), "billed_currency": pl.String,
-    "outcome": pl.String, "converted_at": pl.Datetime("us", "UTC"), "city": pl.String,
-}  # fmt: skip
+TYPES = {column.name: column.polars_type for column in RESULT_COLUMNS} | {"city": pl.String}
 
 
 def record(key: str, status: str, reason: str | None, **values: Any) -> MessageRecord:  # noqa: ANN401 (fields)
