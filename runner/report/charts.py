@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from markupsafe import Markup
 
+from runner.models import Status
+
 if TYPE_CHECKING:
     import altair as alt
 
@@ -19,6 +21,10 @@ TEXT = 13
 # CSS pixels of a chart without its labels: across the page or a phone; or in half of the page, all of a phone.
 ACROSS, HALF = {"wide": 850, "narrow": 310}, {"half": 360}
 
+STATUS_COLOURS = {
+    Status.ACCEPTED: "var(--accepted)", Status.REJECTED: "var(--rejected)", Status.UNKNOWN: "var(--unknown)",
+    Status.UNSENT: "var(--unsent)", Status.EXCLUDED: "var(--excluded)",
+}  # fmt: skip
 _OPENING = re.compile(r"<svg [^>]*?width=\"([\d.]+)\" height=\"([\d.]+)\"[^>]*>")
 _NEEDLESS = re.compile(
     r"<rect [^>]*fill=\"transparent\"/>"

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from runner.models import ExclusionReason, OutcomeReason, Status
 from runner.provider.codes import ADVICE
+from runner.report.charts import STATUS_COLOURS
 from runner.report.counts import Counts
 from runner.report.layout import Share
-from runner.report.page_sending import STATUS_COLOURS
 from runner.report.result_counts import ResultCounts
 from runner.text import MOST_CHARACTERS, share, shown
 

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from runner.models import Event, EventKind, Status
 from runner.report.aggregation import Durations
-from runner.report.charts import ACROSS, TEXT, coloured, data_of, drawn
+from runner.report.charts import ACROSS, STATUS_COLOURS, TEXT, coloured, data_of, drawn
 from runner.report.departures import Bin, Departures, Stretch
 from runner.report.layout import Column, Figure, Section, Share, table
 from runner.report.run_settings import RunSettings
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 
 MOST_MOMENTS = 40
 
-STATUS_COLOURS = {
-    Status.ACCEPTED: "var(--accepted)", Status.REJECTED: "var(--rejected)", Status.UNKNOWN: "var(--unknown)",
-    Status.UNSENT: "var(--unsent)", Status.EXCLUDED: "var(--excluded)",
-}  # fmt: skip
 # Moments that are marked under the chart of sends, in words.
 LANES = {
     EventKind.STARTED: "started again",
