@@ -1,9 +1,13 @@
-"""Text for people to read: cells and names quoted, words joined, the name that was meant. Pure."""
+"""Text for people to read: cells and names quoted, words joined, the name that was meant, cells made harmless. Pure."""
 
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars as pl
 
 # Marks without a width: soft hyphen, Arabic letter mark, zero-width spaces and joiners, directions, word joiner, BOM.
 # Numbers copied from contact lists come as U+202D …U+202C. U+202E is not among them: it turns the digits around.
@@ -40,3 +44,41 @@ def _escaped(character: str) -> str:
     """A control character by its number, because a space in its place would hide what is wrong."""
     is_control = unicodedata.category(character) == "Cc" and not character.isspace()
     return f"\\u{ord(character):04x}" if is_control else " "
+
+
+# Characters of a cell or a detail on a page; the results hold the whole one.
+MOST_CHARACTERS = 280
+
+# What a spreadsheet runs as a formula, and the signed numbers (an E.164 number is one) that it only reads as numbers.
+# Both are read by Python and by polars. Source: OWASP, "CSV Injection".
+_FORMULA = r"^\s*[=+\-@＝＋－＠\t\r]"
+_SIGNED_NUMBER = r"[+-]?\d+(\.\d+)?"
+
+
+def defused(cell: str) -> str:
+    """The cell for a CSV file, with a quote before what a spreadsheet would run as a formula: `'=1+1`."""
+    is_formula = re.match(_FORMULA, cell) and not re.fullmatch(_SIGNED_NUMBER, cell)
+    return f"'{cell}" if is_formula else cell
+
+
+def defused_column(name: str) -> "pl.Expr":
+    """A column of texts, each of them `defused`."""
+    import polars as pl
+
+    cell = pl.col(name)
+    is_formula = cell.str.contains(_FORMULA) & ~cell.str.contains(f"^{_SIGNED_NUMBER}$")
+    return pl.when(is_formula).then(pl.lit("'") + cell).otherwise(cell).alias(name)
+
+
+# Everything that moves or hides other characters: controls but for line ends and tabs, the marks that turn the
+# direction of writing, what has no width, halves of surrogate pairs (they have no UTF-8).
+_STEERS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+
+
+def shown(text: str, most: int | None = None) -> str:
+    """The text with a replacement character for each that would steer what is around it; cut visibly after `most`."""
+    if most is not None and len(text) > most:
+        text = f"{text[:most].rstrip()}… ({len(text) - most:,} more characters)"
+    return _STEERS.sub("\ufffd", text.replace("\r\n", "\n"))

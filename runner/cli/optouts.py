@@ -140,7 +140,7 @@ def export(
     reports: Reports = None,
 ) -> int:
     """Write everybody who has opted out as a suppression list (CSV)."""
-    from runner.plan.parquet import replacing
+    from runner.atomic import replacing
     from runner.run.optouts import as_csv
 
     with _opened(sandbox, ledger, reports) as opened:

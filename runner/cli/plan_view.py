@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from runner.models import Outside, RemarkKind
+from runner.wording import listed_counts
 
 if TYPE_CHECKING:
     from runner.plan.money import CostRow, Costs
@@ -44,8 +45,8 @@ def lines_of(review: "Review") -> Iterator[Line]:
         words = "of them with a repaired number (see detail in the plan)"
         yield Line("", f"{summary.repaired:,}", words, is_part=True)
     if summary.to_send:
-        encodings = parts(sorted(summary.by_encoding.items()))
-        sizes = parts((f"of {in_segments(n)}", count) for n, count in sorted(summary.by_segments.items()))
+        encodings = listed_counts(sorted(summary.by_encoding.items()))
+        sizes = listed_counts((f"of {in_segments(n)}", count) for n, count in sorted(summary.by_segments.items()))
         yield Line("segments", f"{summary.segments:,}", f"{encodings} · {sizes}")
         yield from _characters(review)
         yield Line("takes", duration(summary.seconds_at(rate)), f"at {rate}")
@@ -68,7 +69,7 @@ def _rows(rows: Sequence[int]) -> str:
 
 def _countries(rows: "Iterable[CostRow]") -> str:
     """Every country with its messages: a strange one must stand out, and has the fewest."""
-    return parts((row.country, row.messages) for row in rows)
+    return listed_counts((row.country, row.messages) for row in rows)
 
 
 def _costs(costs: "Costs") -> Iterator[Line]:
@@ -159,11 +160,6 @@ def _sources(remarks: list[tuple[str, str, "Noted"]]) -> Iterator[Line]:
         yield Line("", f"{noted.times:,}", f"{subject} in {rows}{origin}: row {examples}", is_part=True)
     if (more := len(remarks) - MOST_CHARACTERS) > 0:
         yield Line("", "", f"and {more} more", is_part=True)
-
-
-def parts(counts: Iterable[tuple[object, int]]) -> str:
-    """`SG 120, MY 4`."""
-    return ", ".join(f"{name} {count:,}" for name, count in counts)
 
 
 def duration(seconds: float) -> str:

@@ -2,10 +2,12 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from runner.cli.console import clean
-from runner.cli.show import counts_line
+from runner.models import Status
+from runner.wording import listed_counts
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -14,8 +16,8 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_S = 0.1
 LINE_EVERY_S = 5.0
+# A night of waiting for sending hours shall not fill a job's log, and not look dead either.
 ASLEEP_LINE_EVERY_S = 600.0
-"""A night of waiting for sending hours shall not fill a job's log, and not look dead either."""
 
 
 async def shown(console: "Console", progress: "Progress", total: int) -> None:
@@ -47,7 +49,7 @@ async def _bar(console: "Console", progress: "Progress", total: int) -> None:
                 bar.update(task, completed=progress.settled.total(), description=clean(words))
                 await asyncio.sleep(LOOK_EVERY_S)
         finally:
-            bar.update(task, completed=progress.settled.total(), description=counts_line(progress.settled))
+            bar.update(task, completed=progress.settled.total(), description=_counts(progress.settled))
 
 
 async def _lines(console: "Console", progress: "Progress", total: int) -> None:
@@ -64,10 +66,15 @@ async def _lines(console: "Console", progress: "Progress", total: int) -> None:
         asleep_until = progress.sleeps_until
         every_s = LINE_EVERY_S if asleep_until is None else ASLEEP_LINE_EVERY_S
         if falls_asleep or time.monotonic() - said_at >= every_s:
-            done, counts = progress.settled.total(), counts_line(progress.settled)
+            done, counts = progress.settled.total(), _counts(progress.settled)
             parts = (f"{done:,} of {total:,} ({done / total:.0%})", counts, words)
             console.print(clean(" · ".join(part for part in parts if part)))
             said_at = time.monotonic()
+
+
+def _counts(settled: Mapping[Status, int]) -> str:
+    """`accepted 120, rejected 1`."""
+    return listed_counts((status.value, settled[status]) for status in Status if settled.get(status))
 
 
 def _stopping(progress: "Progress") -> str:

@@ -9,7 +9,7 @@ import typer
 from runner.cli.console import clean, human, print_document, print_json, print_wrapped, say
 from runner.cli.options import Json, LedgerUrl, Reports
 from runner.errors import InputError
-from runner.report.words import counted
+from runner.wording import counted
 
 if TYPE_CHECKING:
     from runner.receipts.loading import Loaded

@@ -1,15 +1,22 @@
 """`campaign report`: write the results of a run again, or compare runs."""
 
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from runner.cli.console import human, print_json
+from runner.cli.console import clean, human, print_json
 from runner.cli.options import Json, LedgerUrl, Reports, Sandbox, parse_target
 from runner.errors import InputError
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from runner.run.compare import Comparison
+    from runner.run.places import Options
+
 NAME = "report"
+# Runs of a comparison that the terminal shows.
+MOST_ROWS = 40
 
 
 def command(
@@ -31,52 +38,77 @@ def command(
     as_json: Json = False,
 ) -> int:
     """Write the results and the report of a run again; with --since or --campaign, compare runs."""
-    compares = since is not None or campaign is not None
-    if target is not None and compares:
-        raise InputError.of(
-            "NAME and --since or --campaign exclude each other", "one writes a run's report, the other compares runs"
-        )
-    if compares:
+    from runner.run.places import Options
+
+    options = Options(sandbox=sandbox, ledger=ledger, reports=reports)
+    console = human(as_json=as_json)
+    if since is not None or campaign is not None:
+        if target is not None:
+            raise InputError.of(
+                "NAME and --since or --campaign exclude each other",
+                "one writes a run's report, the other compares runs",
+            )
         if unmask:
             raise InputError.of("--unmask: a comparison of runs shows no numbers at all", "leave it out")
-        return _compare(since, campaign, sandbox, ledger, reports, as_json=as_json)
-    if target is None:
+        document = _compare(console, options, since, campaign)
+    elif target is None:
         raise InputError.of(
             "report on what?", "name a run, NAME or NAME/RUN, or compare runs with --since or --campaign"
         )
-    return _report(target, sandbox, ledger, reports, unmask=unmask, as_json=as_json)
-
-
-def _compare(
-    since: str | None, campaign: str | None, sandbox: bool, ledger: str | None, reports: Path | None, *, as_json: bool
-) -> int:
-    from runner.cli.compare_view import show_comparison
-    from runner.run.compare import compare, parse_since
-    from runner.run.places import Options
-
-    options = Options(sandbox=sandbox, ledger=ledger, reports=reports)
-    comparison = compare(options, since=parse_since(since) if since is not None else None, campaign=campaign)
-    show_comparison(human(as_json=as_json), comparison)
+    else:
+        document = _report(console, options, target, unmask=unmask)
     if as_json:
-        print_json(comparison.document)
+        print_json(document)
     return 0
 
 
-def _report(
-    target: str, sandbox: bool, ledger: str | None, reports: Path | None, *, unmask: bool, as_json: bool
-) -> int:
+def _compare(console: "Console", options: "Options", since: str | None, campaign: str | None) -> dict[str, Any]:
+    from runner.run.compare import compare, parse_since
+
+    comparison = compare(options, since=parse_since(since) if since is not None else None, campaign=campaign)
+    show_comparison(console, comparison)
+    return comparison.document
+
+
+def _report(console: "Console", options: "Options", target: str, *, unmask: bool) -> dict[str, Any]:
     from runner.cli.show import show_files, show_report
-    from runner.run.places import Options
     from runner.run.report import write_report
     from runner.run.status import recorded
 
-    name, run = parse_target(target)
-    options = Options(sandbox=sandbox, ledger=ledger, reports=reports)
-    with recorded(name, run, options) as (opened, record, places):
+    with recorded(*parse_target(target), options) as (opened, record, places):
         report = write_report(opened, record, places, unmask=unmask)
-    console = human(as_json=as_json)
     show_report(console, report)
     show_files(console, report)
-    if as_json:
-        print_json(report.document)
-    return 0
+    return report.document
+
+
+def show_comparison(console: "Console", comparison: "Comparison") -> None:
+    """Runs side by side, at 80 columns, the newest last; then where the files are."""
+    from datetime import UTC, datetime
+
+    from rich.table import Table
+
+    from runner.report.compare_page import UNKNOWN, cost, percent
+
+    listed = comparison.runs[-MOST_ROWS:]
+    columns = {
+        "started": [f"{datetime.fromtimestamp(run.record.started_at / 1e6, UTC):%Y-%m-%d}" for run in listed],
+        "accepted": [f"{run.counts.accepted:,}" for run in listed],
+        "rejected": [percent(run.counts.rejection_rate) for run in listed],
+        "delivered": [percent(run.counts.delivery_rate) for run in listed],
+        "converted": [percent(run.counts.conversion_rate) for run in listed],
+        "per delivered": [clean(cost(run.counts.cost_per_delivered, run.counts.currency)) for run in listed],
+    }
+    columns = {label: cells for label, cells in columns.items() if set(cells) != {UNKNOWN}}
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("run", overflow="fold", vertical="bottom")
+    for label in columns:
+        table.add_column(label.replace(" ", "\n"), justify="right", overflow="fold", vertical="bottom")
+    for run, *cells in zip(listed, *columns.values(), strict=True):
+        table.add_row(clean(run.name), *cells)
+    console.print(table)
+    if len(comparison.runs) > MOST_ROWS:
+        console.print(f"the newest {MOST_ROWS} of {len(comparison.runs):,} runs")
+    console.print()
+    console.print(f"{'figures':<17} {comparison.parquet}")
+    console.print(f"{'report':<17} {comparison.page}")

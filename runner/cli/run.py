@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from runner.run.execute import Execution
     from runner.run.open import Run
     from runner.run.plan import Remaining
-    from runner.run.report import Report
+    from runner.run.report import RunReport
     from runner.run.review import Review
 
 NAME = "run"
@@ -138,7 +138,7 @@ def _say_how_it_ended(console: "Console", ended: "Execution") -> None:
     """The verdict, and for a stop, its reason and what to look at."""
     from runner.provider.answer import ADVICE
 
-    stop, counts = ended.stop, ended.report.tally.by_status
+    stop, counts = ended.stop, ended.report.counts.totals.by_status
     if held_up_s := ended.progress.throttled_s:
         console.print(f"the provider's rate limit held sending up for {held_up_s:.0f} s")
     if stop is None:
@@ -168,8 +168,8 @@ def _verdict(counts: Mapping[str, int]) -> str:
     return f"all {accepted:,} messages are accepted" if accepted else "nothing was sent"
 
 
-def _say_how_to_continue(console: "Console", stop: "Stop", report: "Report") -> None:
-    left = report.tally.by_status[Status.UNSENT]
+def _say_how_to_continue(console: "Console", stop: "Stop", report: "RunReport") -> None:
+    left = report.counts.totals.by_status[Status.UNSENT]
     first = _FIRST.get(stop.reason, "")
     console.print()
     print_wrapped(console, f"{left:,} left. To continue, {first}run it again:")
@@ -183,8 +183,8 @@ _FIRST = {
 }
 
 
-def _exit_code(stop: "Stop | None", report: "Report") -> int:
-    counts = report.tally.by_status
+def _exit_code(stop: "Stop | None", report: "RunReport") -> int:
+    counts = report.counts.totals.by_status
     # Who opted out while the run was going is the only one left: there is nothing to continue.
     is_over = stop is not None and stop.reason is OutcomeReason.OPTED_OUT
     if (stop or counts[Status.UNSENT]) and not is_over:

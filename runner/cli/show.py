@@ -1,28 +1,30 @@
 """What people see in the terminal: plan, progress and results, at 80 columns and without colour alike."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from runner.cli.console import clean, print_wrapped
-from runner.cli.plan_view import lines_of, parts
+from runner.cli.plan_view import lines_of
 from runner.models import OutcomeReason, Status
 from runner.plan.money import plain
 from runner.provider.delivery import code_of
 from runner.run.places import SANDBOX_RUN
+from runner.wording import listed_counts
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from runner.report.tally import Tally
+    from runner.report.result_counts import ResultCounts
     from runner.run.open import Run
     from runner.run.plan import Remaining
-    from runner.run.report import Report
+    from runner.run.report import RunReport
     from runner.run.review import Review
 
 MOST_CODES = 5
 
+# How the terminal tells statuses apart, beside their words.
 STYLES = {
     Status.ACCEPTED: "green",
     Status.REJECTED: "red",
@@ -30,7 +32,6 @@ STYLES = {
     Status.UNSENT: "yellow",
     Status.EXCLUDED: "dim",
 }
-"""How the terminal tells them apart, beside their words."""
 
 
 def show_plan(console: "Console", review: "Review") -> None:
@@ -56,7 +57,7 @@ def show_remaining(console: "Console", run: "Run", remaining: "Remaining") -> No
             "received is unknown, so they are not sent again: `campaign reconcile` asks the provider's log."
         )
     if remaining.settled:
-        done = parts(sorted(remaining.settled.items()))
+        done = listed_counts(sorted(remaining.settled.items()))
         console.print(f"continuing: {done}; {remaining.left:,} left to send")
     if remaining.gone:
         gone = remaining.gone
@@ -87,39 +88,40 @@ def show_receipts(console: "Console", run: "Run") -> None:
         )
 
 
-def show_report(console: "Console", report: "Report") -> None:
+def show_report(console: "Console", report: "RunReport") -> None:
     """Counts by status and reason, with examples."""
-    tally = report.tally
+    counts, totals = report.counts, report.counts.totals
     console.print(f"\n{report.record.name}/{report.record.run}", style="bold")
     table = _table()
     for status in Status:
-        if not tally.by_status[status]:
+        if not totals.by_status[status]:
             continue
-        table.add_row(status.value, f"{tally.by_status[status]:,}", "", style=STYLES[status])
-        for (of, reason), count in tally.by_reason.most_common():
+        table.add_row(status.value, f"{totals.by_status[status]:,}", "", style=STYLES[status])
+        for (of, reason), count in counts.by_reason.most_common():
             if of == status and reason != OutcomeReason.QUEUED:
-                table.add_row(f"  {reason}", f"{count:,}", _example(tally.examples[of, reason]))
-    table.add_row("rows", f"{tally.rows:,}", f"{tally.segments_accepted:,} segments accepted")
-    for label, number, words in _what_came_back(tally):
+                table.add_row(f"  {reason}", f"{count:,}", _example(counts.examples[of, reason]))
+    table.add_row("rows", f"{totals.rows:,}", f"{totals.segments_accepted:,} segments accepted")
+    for label, number, words in _what_came_back(counts):
         table.add_row(label, number, words)
     console.print(table)
-    if tally.by_error_code:
-        console.print(f"the provider's error codes: {parts(tally.by_error_code.most_common())}")
+    if codes := counts.by_error_code:
+        console.print(f"the provider's error codes: {listed_counts(codes.most_common())}")
 
 
-def _what_came_back(tally: "Tally") -> Iterator[tuple[str, str, str]]:
+def _what_came_back(counts: "ResultCounts") -> Iterator[tuple[str, str, str]]:
     """What receipts, the provider's log and the user have told of accepted messages since."""
-    if tally.by_delivery:
-        told = tally.by_delivery.total()
-        yield "delivery", f"{told:,}", parts(tally.by_delivery.most_common())
-    for code, count in tally.by_delivery_error.most_common(MOST_CODES):
+    if states := counts.totals.known_delivery:
+        yield "delivery", f"{states.total():,}", listed_counts(states.most_common())
+    for code, count in counts.by_delivery_error.most_common(MOST_CODES):
         yield f"  error {code}", f"{count:,}", code_of(code).words
-    for currency, amount in sorted(tally.billed.items()):
-        yield "billed", plain(amount), f"{currency}, {tally.segments_billed:,} segments".lstrip(", ")
-    if tally.converted:
-        yield "feedback", f"{tally.converted.total():,}", parts(tally.converted.most_common())
+    for currency, bill in sorted(counts.accepted_bills.items()):
+        words = f"{currency}, {counts.accepted_billed_segments:,} segments".lstrip(", ")
+        yield "billed", plain(bill.amount), words
+    if conversions := counts.accepted_conversions:
+        yield "feedback", f"{conversions.total():,}", listed_counts(conversions.most_common())
 
 
+# In the order in which they are shown: what most people open next stands nearest to the prompt.
 _FILES = {
     "results_csv": "results.csv",
     "results_parquet": "results.parquet",
@@ -128,21 +130,15 @@ _FILES = {
     "summary": "summary",
     "report": "report",
 }
-"""In the order in which they are shown: what most people open next stands nearest to the prompt."""
 
 
-def show_files(console: "Console", report: "Report") -> None:
+def show_files(console: "Console", report: "RunReport") -> None:
     """Where the results are."""
     console.print()
     files = report.document["files"]
     for name, label in _FILES.items():
         if name in files:
             console.print(f"{label:<17} {files[name]}")
-
-
-def counts_line(settled: Mapping[Status, int]) -> str:
-    """`accepted 120, rejected 1`."""
-    return parts((status.value, settled[status]) for status in Status if settled.get(status))
 
 
 def _table() -> "Table":
@@ -155,6 +151,6 @@ def _table() -> "Table":
     return table
 
 
-def _example(examples: list[tuple[int, str | None, str]]) -> str:
+def _example(examples: Sequence[tuple[int, str | None, str]]) -> str:
     row, key, detail = examples[0]
     return clean(f"row {row}{f' (key {key})' if key else ''}{f': {detail}' if detail else ''}")

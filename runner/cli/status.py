@@ -26,21 +26,19 @@ def command(
         raise InputError.of(
             "--watch and --json exclude each other: --json is one document", "ask again and again without --watch"
         )
-    from runner.cli.status_view import show_status
+    from runner.cli.status_view import show_status, watch_status
     from runner.run.places import Options
-    from runner.run.status import Watch
+    from runner.run.status import StatusReader
     from runner.run.times import now_us
 
     name, run = parse_target(target) if target else (None, None)
-    watched = Watch(name, run, Options(sandbox=sandbox, ledger=ledger, reports=reports))
+    reader = StatusReader(name, run, Options(sandbox=sandbox, ledger=ledger, reports=reports))
     if watch:
-        from runner.cli.watch import show_live
-
-        show_live(human(), watched)
+        watch_status(human(), reader)
         return 0
-    look = watched.look(now_us())
+    snapshot = reader.read(now_us())
     if as_json:
-        print_json({"runs": look.runs, "optouts": look.optouts})
+        print_json({"runs": snapshot.runs, "optouts": snapshot.optouts})
     else:
-        show_status(human(), look)
+        show_status(human(), snapshot)
     return 0

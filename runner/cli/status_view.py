@@ -1,57 +1,55 @@
-"""What `campaign status` shows: tables of all runs, or a live view of those that are going; at 80 columns."""
+"""What `campaign status` shows: tables of all runs, or a live view of the active ones; at 80 columns."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from runner.cli.console import clean, print_wrapped
-from runner.report.words import share
+from runner.report.counts import DeliveryGroup, delivery_group
+from runner.run.status import StatusReader, StatusSnapshot
+from runner.run.times import now_us
+from runner.wording import seconds_in_words, share
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from runner.run.status import Look
-
+# What the ledger says of one run, as `--json` has it.
 Document = Mapping[str, Any]
-"""What the ledger says of one run, as `--json` has it."""
+# Cells under their label, one for each run. A label may have two lines.
+Columns = Mapping[str, Sequence[str]]
 
+LOOK_EVERY_S = 1.0
+LINE_EVERY_S = 5.0
+# At most this share of the time is spent reading: millions of messages take seconds to count, on a computer that is
+# sending them at the same time.
+READING_SHARE = 0.1
 _COUNTS = ("to_send", "accepted", "rejected", "unknown", "sending", "unsent")
 _BAR = 24
 _NAME_WIDTH, _LEAST_NAME_WIDTH = 14, 6
-
-_REACHED = ("delivered", "read")
-_FAILED = ("undelivered", "rejected", "failed")
-_NO_RECEIPT = ("pending", "unknown")
-_LATER = (
-    ("delivered", _REACHED), ("of\naccepted", ()), ("not\ndelivered", _FAILED),
-    ("on its\nway", ("queued", "sent", "delivered_to_operator")), ("cancelled", ("cancelled",)),
-    ("no\nreceipt", _NO_RECEIPT),
-)  # fmt: skip
+_GROUPS = (DeliveryGroup.FAILED, DeliveryGroup.IN_TRANSIT, DeliveryGroup.CANCELLED, DeliveryGroup.NO_RECEIPT)
 _CONVERTED = (("converted", "success"), ("not\nconverted", "failure"))
 
 _HELD_UP = {"throttled": "held up by the provider's rate limit", "unreachable": "the provider can't be reached"}
 
 
-def show_status(console: "Console", look: "Look") -> None:
+def show_status(console: "Console", snapshot: StatusSnapshot) -> None:
     """All runs: how far they are, what is known of delivery and conversion since, and how many opted out."""
-    if not look.runs:
+    if not snapshot.runs:
         console.print("no run yet: start one with `campaign run FILE`")
         return
-    _show_table(console, look.runs, _progress(look.runs))
+    _show_table(console, snapshot.runs, _progress(snapshot.runs))
     # A watch that was broken off has no delivery: it would have taken long to count.
-    if known := [run for run in look.runs if run.get("delivery") or any(run.get("conversions", {}).values())]:
+    if known := [run for run in snapshot.runs if run.get("delivery") or any(run.get("conversions", {}).values())]:
         for columns in _later(known, console.width):
             console.print()
             _show_table(console, known, columns)
-    for run in look.runs:
+    for run in snapshot.runs:
         for words in _reasons(run):
             print_wrapped(console, f"{_name(run)} {words}")
-    if look.optouts:
-        numbers = "1 number wants" if look.optouts == 1 else f"{look.optouts:,} numbers want"
+    if snapshot.optouts:
+        numbers = "1 number wants" if snapshot.optouts == 1 else f"{snapshot.optouts:,} numbers want"
         console.print(f"{numbers} no more messages; see `campaign optouts list`")
-
-
-Columns = Mapping[str, Sequence[str]]
-"""Cells under their label, one for each run. A label may have two lines."""
 
 
 def _progress(runs: Sequence[Document]) -> Columns:
@@ -65,12 +63,14 @@ def _progress(runs: Sequence[Document]) -> Columns:
 def _later(known: Sequence[Document], width: int) -> list[Columns]:
     """Delivery and conversion, of the runs of which anything is known: side by side where `width` allows it."""
     delivery: dict[str, list[str]] = {}
-    told = [run for run in known if run["delivery"]]
-    for label, states in _LATER:
-        if not states and told:
-            delivery[label] = ["" if (part := run["delivered_share"]) is None else share(part, 1) for run in known]
-        elif any(_of(run, states) for run in told) or (told and states == _REACHED):
-            delivery[label] = [f"{_of(run, states):,}" if run["delivery"] else "" for run in known]
+    if any(run["delivery"] for run in known):
+        delivery["delivered"] = _group(known, DeliveryGroup.DELIVERED)
+        shares = [run["delivered_share"] for run in known]
+        delivery["of\naccepted"] = ["" if part is None else share(part, 1) for part in shares]
+    for group in _GROUPS:
+        cells = _group(known, group)
+        if set(cells) - {"", "0"}:
+            delivery["\n".join(group.rsplit(" ", 1))] = cells
     conversion = {
         label: [f"{run['conversions'][outcome]:,}" for run in known]
         for label, outcome in _CONVERTED
@@ -107,8 +107,10 @@ def _show_table(console: "Console", runs: Sequence[Document], columns: Columns) 
     console.print(table)
 
 
-def _of(run: Document, states: Iterable[str]) -> int:
-    return sum(run["delivery"].get(state, 0) for state in states)
+def _group(runs: Sequence[Document], group: DeliveryGroup) -> list[str]:
+    """How many accepted messages of each run are in the group; "" where nothing is known of delivery."""
+    counts = [sum(n for state, n in run["delivery"].items() if delivery_group(state) is group) for run in runs]
+    return [f"{count:,}" if run["delivery"] else "" for run, count in zip(runs, counts, strict=True)]
 
 
 def _reasons(run: Document) -> Iterable[str]:
@@ -120,12 +122,12 @@ def _reasons(run: Document) -> Iterable[str]:
         yield f"{run['state']}: {run['stopped']['detail']}"
 
 
-def live_view(look: "Look", watched: Iterable[tuple[str, str]], now: int) -> "RenderableType":
+def live_view(snapshot: StatusSnapshot, watched: Iterable[tuple[str, str]], now: int) -> "RenderableType":
     """A few lines for each run that is going, or was when the watch began. `now` is microseconds since the epoch."""
     from rich.console import Group
 
     wanted = set(watched)
-    runs = [run for run in look.runs if (run["campaign"], run["run"]) in wanted]
+    runs = [run for run in snapshot.runs if (run["campaign"], run["run"]) in wanted]
     return Group(*(part for run in runs for part in _live(run, now)))
 
 
@@ -159,8 +161,11 @@ def _how_far(run: Document, now: int) -> str:
     if run["state"] != "sending":
         words.append(run["state"])
     else:
-        words += [_rate(run["rate_now"] or 0.0)]
-        words += [f"{_span(_until(run['eta'], now))} left"] if run["eta"] and run["unsent"] else []
+        rate = run["rate_now"] or 0.0
+        words.append(f"{rate:,.1f}/s" if rate >= 1 or not rate else f"{rate * 60:,.1f}/min")
+        if run["eta"] and run["unsent"]:
+            seconds = datetime.fromisoformat(run["eta"]).timestamp() - now / 1e6
+            words.append(f"{seconds_in_words(max(round(seconds), 0))} left")
     return " · ".join(words)
 
 
@@ -173,29 +178,58 @@ def _done(run: Document) -> int:
     return int(run["accepted"] + run["rejected"] + run["unknown"])
 
 
-def _rate(per_second: float) -> str:
-    if per_second >= 1 or not per_second:
-        return f"{per_second:,.1f}/s"
-    return f"{per_second * 60:,.1f}/min"
-
-
-def _until(eta: str, now: int) -> float:
-    from datetime import datetime
-
-    return max(datetime.fromisoformat(eta).timestamp() - now / 1e6, 0)
-
-
-def _span(seconds: float) -> str:
-    """`48 s`, `4 min`, `3 h 20 min`, `2 days`: as exact as a guess can be."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 120:
-        return f"{minutes} min"
-    if minutes < 48 * 60:
-        return f"{minutes // 60} h" + (f" {minutes % 60} min" if minutes % 60 else "")
-    return f"{minutes // 1440} days"
-
-
 def _name(run: Document) -> str:
     return clean(f"{run['campaign']}/{run['run']}")
+
+
+def watch_status(console: "Console", reader: StatusReader) -> None:
+    """Show the runs that are active until none is, or until Ctrl-C; then all that match, as `campaign status` does."""
+    snapshots = _Snapshots(reader)
+    try:
+        if console.is_terminal and not console.is_dumb_terminal:
+            _draw(console, snapshots)
+        else:
+            _tell(console, snapshots)
+        show_status(console, reader.read(now_us()))
+    except KeyboardInterrupt:  # nothing was broken off but the looking
+        if snapshots.newest:
+            show_status(console, snapshots.newest)
+
+
+class _Snapshots:
+    """One snapshot after another while any run is active. `watched` are the runs that were active in any of them."""
+
+    def __init__(self, reader: StatusReader) -> None:
+        self._reader = reader
+        self.newest: StatusSnapshot | None = None
+        self.watched: dict[tuple[str, str], None] = {}
+
+    def __iter__(self) -> Iterator[StatusSnapshot]:
+        while True:
+            before = time.monotonic()
+            self.newest = snapshot = self._reader.read(now_us(), quick=True)
+            took_s = time.monotonic() - before
+            self.watched |= dict.fromkeys((run["campaign"], run["run"]) for run in snapshot.active)
+            if not snapshot.active:
+                return
+            yield snapshot
+            time.sleep(max(LOOK_EVERY_S, took_s * (1 / READING_SHARE - 1)))
+
+
+def _draw(console: "Console", snapshots: _Snapshots) -> None:
+    from rich.live import Live
+
+    # Drawn again four times a second, for a terminal that changes its size; looked at less often.
+    with Live(console=console, refresh_per_second=4, transient=True) as live:
+        for snapshot in snapshots:
+            live.update(live_view(snapshot, snapshots.watched, now_us()), refresh=True)
+
+
+def _tell(console: "Console", snapshots: _Snapshots) -> None:
+    said_at = -LINE_EVERY_S
+    for snapshot in snapshots:
+        if time.monotonic() - said_at < LINE_EVERY_S:
+            continue
+        said_at = time.monotonic()
+        for run in snapshot.active:
+            console.print(live_line(run, now_us()))

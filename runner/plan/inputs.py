@@ -24,14 +24,10 @@ from runner.plan.money import Prices
 from runner.plan.saved import COLUMNS as PLAN_COLUMNS
 from runner.plan.saved import ZONES
 from runner.plan.schedule import moment_problems
+from runner.result_columns import RESULT_COLUMNS
 
-RESULT_COLUMNS = frozenset(PLAN_COLUMNS) | {
-    ZONES, "status", "umid", "client_message_id", "attempts", "http_status", "error_code", "error_id", "sent_at",
-    "answered_at", "latency_ms", "delivery_state", "delivery_detail", "delivery_error", "delivered_at",
-    "billed_segments", "billed_price", "billed_currency", "outcome", "converted_at", "message_id",
-}  # fmt: skip
-"""Names that the plan and the results use themselves; a carried column can't have them."""
-
+# Names that the plan and the results use themselves; a carried column can't have them.
+RESERVED_COLUMNS = frozenset({*PLAN_COLUMNS, ZONES, "message_id", *(column.name for column in RESULT_COLUMNS)})
 
 _MOST_NAMES = 20
 ZONE_NAME = "zone"
@@ -186,7 +182,7 @@ class _Findings:
         zone = self._column(find_column(header, recipients.zone), "recipients", "zone") if recipients.zone else None
         for number, column in enumerate(self._campaign.report.columns):
             self._column(find_column(header, column), "report", "columns", number)
-            if column in RESULT_COLUMNS:
+            if column in RESERVED_COLUMNS:
                 self.problems.append(
                     self._file.problem(
                         ("report", "columns", number),

@@ -13,9 +13,9 @@ from typing import Any
 
 import orjson
 
+from runner.atomic import write_atomically
 from runner.models import Encoding, ExclusionReason, Remark, RemarkKind, Text
 from runner.plan.money import Costs, Prices
-from runner.plan.parquet import replacing
 from runner.plan.summary import Noted, PlanSummary
 
 
@@ -46,8 +46,7 @@ def digest(path: Path) -> str:
 def keep(path: Path, *, ingredients: str, plan: Path, summary: PlanSummary) -> None:
     """Note beside a plan what it was made of and what it came to."""
     document = {"ingredients": ingredients, "plan": digest(plan), "summary": _dump(summary)}
-    with replacing(path) as file:
-        file.write(orjson.dumps(document))
+    write_atomically(path, orjson.dumps(document))
 
 
 def kept(path: Path, *, ingredients: str, plan: Path, prices: Prices | None) -> PlanSummary | None:

@@ -1,42 +1,16 @@
 """Writing Parquet as it comes, and reading it in batches: neither holds more than a few batches in memory."""
 
-import contextlib
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from queue import Queue
 from threading import Thread
 from typing import IO, TYPE_CHECKING, Any
 
-from runner.errors import StoppedError
-
 if TYPE_CHECKING:
     import polars as pl
 
 ROW_GROUP_ROWS = 50_000
 BATCH_ROWS = 2_000
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A new file, its owner's alone, that takes the place of `path` when the block ends well.
-
-    Until then `path` stays as it was: a crash or a full disk never leaves half a file under the real name.
-    """
-    part = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.unlink(missing_ok=True)
-        with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        raise StoppedError(f"{path} could not be written: {error.strerror or error}") from error
-    finally:
-        with contextlib.suppress(OSError):  # what went wrong is told already, and this would hide it
-            part.unlink(missing_ok=True)
 
 
 def write_frames(file: IO[bytes], schema: dict[str, Any], frames: Iterator["pl.DataFrame"]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runner.atomic import replacing
 from runner.audience.audience import AudienceSpec, read_audience
 from runner.audience.people import People
 from runner.audience.rows import exclusion_of
@@ -17,7 +18,7 @@ from runner.plan.drafts import Drafting, Drafts
 from runner.plan.helpers import Helpers, helpers_wanted
 from runner.plan.money import Costs, Prices
 from runner.plan.narrowing import Limit, OptedOut, Recent, Restraint, Sample, Sent, Timing
-from runner.plan.parquet import replacing, write_frames
+from runner.plan.parquet import write_frames
 from runner.plan.saved import COLUMNS, ZONES
 from runner.plan.summary import Fingerprint, PlanSummary
 

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runner.atomic import replacing
 from runner.models import ExclusionReason
 from runner.plan.identity import MessageIds
-from runner.plan.parquet import read_frames, replacing, write_frames
+from runner.plan.parquet import read_frames, write_frames
 
 if TYPE_CHECKING:
     import polars as pl

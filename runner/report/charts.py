@@ -1,93 +1,97 @@
-"""The charts of the page that tell shares and sizes, as Altair draws them."""
+"""Charts as SVG inside of a page: no ids that clash, the page's own font, its colours by CSS variable.
 
-from collections.abc import Sequence
+What the charts of a page have in common stands here; each section of a page makes its own. Altair, Vega and Great
+Tables are imported where they are used: `get_ready` loads them beside other work.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from markupsafe import Markup
 
-from runner.report.departures import Durations
-from runner.report.figures import Country, Reach
+from runner.models import Status
 
 if TYPE_CHECKING:
     import altair as alt
 
-REACH_COLOURS = {
-    Reach.DELIVERED: "var(--accepted)", Reach.ON_ITS_WAY: "var(--waiting)", Reach.FAILED: "var(--rejected)",
-    Reach.CANCELLED: "var(--unsent)", Reach.UNTOLD: "var(--excluded)",
+# Size of a chart's text in CSS pixels, before the chart is fitted to its column.
+TEXT = 13
+# CSS pixels of a chart without its labels: across the page or a phone; or in half of the page, all of a phone.
+ACROSS, HALF = {"wide": 850, "narrow": 310}, {"half": 360}
+
+STATUS_COLOURS = {
+    Status.ACCEPTED: "var(--accepted)", Status.REJECTED: "var(--rejected)", Status.UNKNOWN: "var(--unknown)",
+    Status.UNSENT: "var(--unsent)", Status.EXCLUDED: "var(--excluded)",
 }  # fmt: skip
-_DURATIONS = ((86_400_000, "days"), (3_600_000, "hours"), (60_000, "minutes"), (1_000, "seconds"), (1, "milliseconds"))
+_OPENING = re.compile(r"<svg [^>]*?width=\"([\d.]+)\" height=\"([\d.]+)\"[^>]*>")
+_NEEDLESS = re.compile(
+    r"<rect [^>]*fill=\"transparent\"/>"
+    r"|<path class=\"background\"[^>]*d=\"M0,0h0v0h0Z\"[^>]*/>"
+    r"| font-family=\"[^\"]*\"| pointer-events=\"none\"| aria-hidden=\"true\"| opacity=\"1\"| class=\"[^\"]*\""
+)
+_ID = re.compile(r"(id=\"|url\(#)([\w-]+)")
 
 
-def took(durations: Durations, what: str) -> "alt.TopLevelMixin":
-    """The share that was done within a time after sending, up to the 99th percentile."""
+def drawn(chart: "alt.TopLevelMixin", name: str, *, title: str, words: str, widths: Mapping[str, int]) -> list[Markup]:
+    """The chart as `<svg>`, one for each of `widths` (CSS pixels, by the class that it gets), which say in `words` what
+    they show. `name` is an id, once in a page.
+    """
+    # A test has Altair check what it made; here that would only cost time, once for every run.
+    spec = {**chart.to_dict(validate=False), "config": _config()}
+    return [_drawn(_widened(spec, width), f"{name}-{kind}", kind, title, words) for kind, width in widths.items()]
+
+
+def get_ready() -> None:
+    """Load what draws, and draw once: the first time takes longer than all charts of a page.
+
+    For a thread beside other work, because most of it is done outside of Python.
+    """
     import altair as alt
+    import great_tables  # noqa: F401 (the page's tables need it)
 
-    longest = durations.percentile(99) * 1.02
-    size, unit = next((size, unit) for size, unit in _DURATIONS if longest >= size * 2 or size == 1)
-    values = [{"x": 0.0, "y": 0.0}]
-    values += [{"x": at / size, "y": done} for at, done in durations.curve() if at <= longest]
-    values.append({"x": longest / size, "y": values[-1]["y"]})
-    base = alt.Chart(data_of(values), height=190).encode(
-        x=alt.X("x:Q", title=f"{unit} after sending", scale=alt.Scale(domain=[0, longest / size], nice=False),
-                axis=alt.Axis(grid=False, tickCount=5)),
-        y=alt.Y("y:Q", title=what, scale=alt.Scale(domain=[0, 1]),
-                axis=alt.Axis(format=".0%", tickCount=5, domain=False, ticks=False)),
-    )  # fmt: skip
-    area = base.mark_area(interpolate="step-after", fill="var(--accent)", fillOpacity=0.15)
-    return alt.layer(area, base.mark_line(interpolate="step-after", stroke="var(--accent)", strokeWidth=2))
+    drawn(alt.Chart(alt.InlineData([])).mark_point(), "ready", title="", words="", widths={"": 1})
 
 
-def reach(countries: Sequence[tuple[str, Country]]) -> "alt.TopLevelMixin":
-    """How far accepted messages got, in each country, as shares."""
-    import altair as alt
-
-    values = []
-    for name, country in countries:
-        total, low = sum(country.reach.values()), 0.0
-        for group in Reach:
-            if count := country.reach[group]:
-                values.append({"c": name, "reach": group.value, "low": low, "high": low + count / total})
-                low += count / total
-    names = [name for name, _ in countries]
-    present = [group for group in Reach if any(value["reach"] == group for value in values)]
-    bars: alt.TopLevelMixin = (
-        alt.Chart(data_of(values), height=alt.Step(26))
-        .mark_bar(height=16)
-        .encode(
-            y=alt.Y("c:N", title=None, sort=names,
-                    axis=alt.Axis(domain=False, ticks=False, labelColor="var(--ink)", minExtent=room(names))),
-            x=alt.X("low:Q", title="of the accepted messages", scale=alt.Scale(domain=[0, 1]),
-                    axis=alt.Axis(format=".0%", tickCount=5, domain=False)),
-            x2=alt.X2("high"),
-            color=alt.Color("reach:N", legend=None, scale=coloured(REACH_COLOURS, present)),
-        )
-    )  # fmt: skip
-    return bars
+def _widened(spec: Mapping[str, Any], width: int) -> dict[str, Any]:
+    """With that width, which a chart above others has in each of them."""
+    if "vconcat" in spec:
+        return {**spec, "vconcat": [_widened(part, width) for part in spec["vconcat"]]}
+    return {**spec, "width": width}
 
 
-def sizes(counts: Sequence[tuple[int, str, int]]) -> "alt.TopLevelMixin":
-    """Messages by segments and encoding; the counts are (segments, encoding, messages)."""
-    import altair as alt
+def _drawn(spec: Mapping[str, Any], prefix: str, kind: str, title: str, words: str) -> Markup:
+    import vl_convert
 
-    names = [_size(segments, encoding) for segments, encoding, _ in counts]
-    values: list[dict[str, Any]] = [
-        {"size": name, "n": count, "words": f"{count:,}", "encoding": encoding}
-        for name, (_, encoding, count) in zip(names, counts, strict=True)
-    ]
-    encodings = {"GSM7": "var(--accepted)", "UCS2": "var(--unsent)"}
-    base = alt.Chart(data_of(values), height=alt.Step(28)).encode(
-        y=alt.Y("size:N", title=None, sort=names,
-                axis=alt.Axis(domain=False, ticks=False, labelColor="var(--ink)", minExtent=room(names))),
-        x=alt.X("n:Q", axis=None, scale=alt.Scale(domain=[0, max(v["n"] for v in values) * 1.25], nice=False)),
-    )  # fmt: skip
-    bars = base.mark_bar(height=16).encode(
-        color=alt.Color("encoding:N", legend=None, scale=coloured(encodings, list(encodings)))
-    )
-    return alt.layer(bars, base.mark_text(align="left", dx=6).encode(text=alt.Text("words:N")))
+    svg = vl_convert.vegalite_to_svg(dict(spec), allowed_base_urls=[])
+    opening = _OPENING.search(svg)
+    assert opening is not None
+    inner = _ID.sub(rf"\g<1>{prefix}-\g<2>", _NEEDLESS.sub("", svg[opening.end() :]))
+    # What Vega writes is escaped by Vega: only title and words still have to be.
+    return Markup(
+        '<svg xmlns="http://www.w3.org/2000/svg" class="drawing {kind}" viewBox="0 0 {width} {height}" role="img" '
+        'aria-labelledby="{id}-title {id}-words"><title id="{id}-title">{title}</title>'
+        '<desc id="{id}-words">{words}</desc>'
+    ).format(kind=kind, width=opening[1], height=opening[2], id=prefix, title=title, words=words) + Markup(inner)  # noqa: S704 (Vega escapes the texts in it)
 
 
-def _size(segments: int, encoding: str) -> str:
-    return f"{segments} × {'UCS-2' if encoding == 'UCS2' else 'GSM-7'}"
+def _config() -> dict[str, Any]:
+    soft, line = "var(--soft)", "var(--line)"
+    return {
+        "aria": False,  # a label on each mark would treble the size, and be read out one by one
+        "background": "transparent",
+        "font": "sans-serif",
+        "padding": {"left": 0, "right": 4, "top": 6, "bottom": 2},
+        "view": {"stroke": None},
+        "axis": {
+            "labelColor": soft, "labelFontSize": TEXT, "titleColor": soft, "titleFontSize": TEXT,
+            "titleFontWeight": "normal", "gridColor": line, "domainColor": line, "tickColor": line,
+            "labelPadding": 6, "titlePadding": 10, "tickSize": 4,
+        },
+        "text": {"fontSize": TEXT, "fill": "var(--ink)"},
+        "concat": {"spacing": 10},
+    }  # fmt: skip
 
 
 def room(labels: Sequence[str]) -> int:

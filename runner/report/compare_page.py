@@ -6,37 +6,30 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import orjson
 from markupsafe import Markup
 
-from runner.plan.parquet import replacing
-from runner.report.charts import room
-from runner.report.compare import Compared, ComparedRun, by_campaign, together
-from runner.report.drawing import drawn
-from runner.report.layout import HALF, Figure
-from runner.report.tables import Column, table
-from runner.report.words import counted, moment, money, share, shown
+from runner.atomic import write_atomically
+from runner.report.charts import HALF, data_of, drawn, room
+from runner.report.compare import ComparedRun, by_campaign
+from runner.report.counts import Counts, added_up
+from runner.report.layout import Column, Figure, table
+from runner.report.page import rendered
+from runner.text import shown
+from runner.wording import counted, moment, money, share
 
 if TYPE_CHECKING:
     import altair as alt
 
 MOST_BARS = 15
+# Rows of a table on the page; the Parquet file has all.
 MOST_ROWS = 100
-"""Rows of a table on the page; the Parquet file has all."""
 
 _NAME, _RUN_NAME = 28, 40
+# CSS pixels of a name beside its bar.
 _LABEL = 130
-"""CSS pixels of a name beside its bar."""
 
 UNKNOWN = "–"
-
-
-@dataclass(frozen=True, slots=True)
-class ComparePage:
-    """What a page is made from: the runs, oldest first; which were asked for, in words ("" for all); our version."""
-
-    runs: Sequence[ComparedRun]
-    asked: str
-    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +40,8 @@ class _Rate:
     title: str
     words: str
     colour: str
-    value: Callable[[Compared], float | None]
-    written: Callable[[Compared], str]
+    value: Callable[[Counts], float | None]
+    written: Callable[[Counts], str]
 
 
 def percent(rate: float | None) -> str:
@@ -76,55 +69,48 @@ _RATES = (
 )  # fmt: skip
 
 
-def write_compare_page(path: Path, content: ComparePage) -> None:
-    """Write the page; it appears when it is whole. Raises StoppedError when it can't be written."""
-    html = compare_page_of(content)
-    with replacing(path) as file:
-        file.write(html.encode("utf-8", "replace"))
+def write_compare_page(path: Path, runs: Sequence[ComparedRun], *, asked: str, version: str) -> None:
+    """Write the page of these runs, oldest first; it appears when it is whole. Raises StoppedError.
+
+    `asked` says in words which runs were asked for, "" for all; `version` is this program's.
+    """
+    write_atomically(path, compare_page_of(runs, asked=asked, version=version).encode("utf-8", "replace"))
 
 
-def compare_page_of(content: ComparePage) -> str:
+def compare_page_of(runs: Sequence[ComparedRun], *, asked: str, version: str) -> str:
     """The page as HTML."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    runs = content.runs
-    campaigns = {name: together(run.figures for run in several) for name, several in by_campaign(runs).items()}
+    grouped = by_campaign(runs)
+    campaigns = {name: added_up(run.counts for run in several) for name, several in grouped.items()}
+    tables = [_runs(runs)]
     if len(campaigns) > 1:
         what, compared = "campaign", list(campaigns.items())
+        tables.insert(0, _campaigns(campaigns, {name: len(several) for name, several in grouped.items()}))
     else:
-        what, compared = "run", [(run.record.run, run.figures) for run in reversed(runs)]
-    environment = Environment(
-        loader=PackageLoader("runner.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    tables = [_campaigns(campaigns, runs)] if len(campaigns) > 1 else []
-    return environment.get_template("compare.html.j2").render(
-        style=Markup((Path(__file__).parent / "page.css").read_text(encoding="utf-8")),  # noqa: S704 (our own file)
-        asked=shown(content.asked, 300),
+        what, compared = "run", [(run.record.run, run.counts) for run in reversed(runs)]
+    return rendered(
+        "compare.html.j2",
+        asked=shown(asked, 300),
         counted=f"{counted(len(runs), 'run')} of {counted(len(campaigns), 'campaign')}",
-        tiles=_tiles(together(campaigns.values())),
+        key_figures=_key_figures(added_up(campaigns.values())),
         figures=_figures(what, compared),
-        tables=[*tables, _runs(runs)],
-        version=content.version,
+        tables=tables,
+        version=version,
     )
 
 
-def _tiles(total: Compared) -> list[tuple[str, str, str]]:
+def _key_figures(total: Counts) -> list[tuple[str, str, str]]:
     """All runs together, as (what, figure, words)."""
-    tiles = [("accepted", f"{total.accepted:,}", counted(total.segments_accepted, "segment"))]
+    found = [("accepted", f"{total.accepted:,}", counted(total.segments_accepted, "segment"))]
     known = [rate for rate in _RATES[:3] if rate.value(total) is not None]
-    tiles += [(rate.title.lower(), rate.written(total), rate.words) for rate in known]
-    for currency, amount in total.bills:
-        tiles.append((f"billed, {shown(currency, 8)}" if currency else "billed", money(amount, None), ""))
+    found += [(rate.title.lower(), rate.written(total), rate.words) for rate in known]
+    for currency, amount in sorted(total.bills.items()):
+        found.append((f"billed, {shown(currency, 8)}" if currency else "billed", money(amount, None), ""))
     if total.cost_per_delivered is not None:
-        tiles.append(("cost of a delivered message", cost(total.cost_per_delivered, total.currency), ""))
-    return tiles[:8]
+        found.append(("cost of a delivered message", cost(total.cost_per_delivered, total.currency), ""))
+    return found[:8]
 
 
-def _figures(what: str, compared: Sequence[tuple[str, Compared]]) -> list[Figure]:
+def _figures(what: str, compared: Sequence[tuple[str, Counts]]) -> list[Figure]:
     """A chart for each rate that is known of anything."""
     figures = []
     currencies = {one.currency for _, one in compared if one.cost_per_delivered is not None}
@@ -146,7 +132,7 @@ def _most(what: str) -> str:
     return "campaigns with the most accepted messages" if what == "campaign" else "newest"
 
 
-def _bars(rate: _Rate, listed: Sequence[tuple[str, Compared]]) -> "alt.TopLevelMixin":
+def _bars(rate: _Rate, listed: Sequence[tuple[str, Counts]]) -> "alt.TopLevelMixin":
     import altair as alt
 
     # A bar goes by its place: two names may be cut to the same text.
@@ -156,8 +142,8 @@ def _bars(rate: _Rate, listed: Sequence[tuple[str, Compared]]) -> "alt.TopLevelM
         for at, (_, one) in zip(names, listed, strict=True)
     ]
     most = max(rate.value(one) or 0.0 for _, one in listed) or 1.0
-    label = f"{_lookup(names)}[datum.value]"
-    base = alt.Chart(alt.InlineData(values=values), height=alt.Step(26)).encode(
+    label = f"{orjson.dumps(names).decode()}[datum.value]"  # JSON is a Vega expression too
+    base = alt.Chart(data_of(values), height=alt.Step(26)).encode(
         y=alt.Y("at:N", title=None, sort=None,
                 axis=alt.Axis(domain=False, ticks=False, labelColor="var(--ink)", labelLimit=_LABEL, labelExpr=label,
                       minExtent=min(room([*names.values()]), _LABEL))),
@@ -167,17 +153,9 @@ def _bars(rate: _Rate, listed: Sequence[tuple[str, Compared]]) -> "alt.TopLevelM
     return alt.layer(bars, base.mark_text(align="left", dx=6).encode(text="words:N"))
 
 
-def _lookup(names: dict[str, str]) -> str:
-    """A lookup as Vega writes it: JSON is a Vega expression too."""
-    import orjson
-
-    return orjson.dumps(names).decode()
-
-
-def _campaigns(campaigns: dict[str, Compared], runs: Sequence[ComparedRun]) -> Markup:
-    counts = {name: len(several) for name, several in by_campaign(runs).items()}
+def _campaigns(campaigns: dict[str, Counts], runs: dict[str, int]) -> Markup:
     listed = list(campaigns.items())[:MOST_ROWS]
-    columns = {"campaign": [_cut(name) for name, _ in listed], "runs": [f"{counts[name]:,}" for name, _ in listed]}
+    columns = {"campaign": [_cut(name) for name, _ in listed], "runs": [f"{runs[name]:,}" for name, _ in listed]}
     columns |= _columns([one for _, one in listed])
     return _table("campaigns", f"Campaigns{_of(len(campaigns), 'the largest')}", columns)
 
@@ -189,7 +167,7 @@ def _runs(runs: Sequence[ComparedRun]) -> Markup:
         "started": [moment(run.record.started_at).partition(",")[0] for run in listed],
         "state": [run.state for run in listed],
     }
-    columns |= _columns([run.figures for run in listed])
+    columns |= _columns([run.counts for run in listed])
     columns.pop("billed", None)  # it would be one too many for the page's width
     return _table("runs", f"Runs{_of(len(runs), 'the newest')}", columns)
 
@@ -209,7 +187,7 @@ def _of(number: int, which: str) -> str:
     return f" ({which} {MOST_ROWS} of {number:,}; all are in the Parquet file)" if number > MOST_ROWS else ""
 
 
-def _columns(listed: Sequence[Compared]) -> dict[str, list[str]]:
+def _columns(listed: Sequence[Counts]) -> dict[str, list[str]]:
     """The figures as columns; without those that say nothing of any."""
     columns = {
         "accepted": [f"{one.accepted:,}" for one in listed],

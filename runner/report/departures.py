@@ -1,85 +1,24 @@
-"""When a run's requests left and how long their answers took, in few bins, however many there are.
-
-Durations are counted in buckets that grow by 2%, so that percentiles of ten million rows need no sorting and little
-memory; they are right to within 1%.
-"""
+"""When a run's requests left and how long their answers took, in few bins, however many there are."""
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from runner.report.counting import counts
+import polars as pl
 
-if TYPE_CHECKING:
-    import polars as pl
+from runner.report.aggregation import Durations, bucket_of, counts_of
 
+# Bins of a chart: it is as many pixels wide as a phone, and each bin has three.
 MOST_BINS = 120
-"""Of a chart: it is as many pixels wide as a phone, and each bin has three."""
 
+# Seconds that a bin may be wide.
 _WIDTHS_S = (
-    1,
-    2,
-    5,
-    10,
-    15,
-    20,
-    30,
-    60,
-    120,
-    300,
-    600,
-    900,
-    1_200,
-    1_800,
-    3_600,
-    7_200,
-    10_800,
-    21_600,
-    43_200,
-    86_400,
-)
+    1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1_200, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400,
+)  # fmt: skip
 _COARSE = 1_000
-_GROWTH = math.log(1.02)
 _ACTIVE_ENOUGH = 0.3
 _SECOND = 1_000_000
-
-
-class Durations:
-    """How many took how long, in buckets. Milliseconds go in and come out."""
-
-    def __init__(self, counts: Mapping[int, int]) -> None:
-        self._counts = sorted(counts.items())
-        self.total = sum(counts.values())
-
-    def percentile(self, percent: float) -> float:
-        """In milliseconds, right to within 1%: the least time within which that many were done. There must be some."""
-        wanted, seen = math.ceil(self.total * percent / 100), 0
-        for bucket, count in self._counts:
-            seen += count
-            if seen >= wanted:
-                return _middle(bucket)
-        return _middle(self._counts[-1][0])
-
-    def curve(self) -> list[tuple[float, float]]:
-        """How many of all (0 to 1) were done within so many milliseconds, rising."""
-        seen, points = 0, []
-        for bucket, count in self._counts:
-            seen += count
-            points.append((_middle(bucket), seen / self.total))
-        return points
-
-
-def _middle(bucket: int) -> float:
-    return math.exp((bucket + 0.5) * _GROWTH)
-
-
-def bucket_of(milliseconds: "pl.Expr") -> "pl.Expr":
-    """The bucket of a duration. Below a millisecond, and before zero (two clocks that differ), all are alike."""
-    import polars as pl
-
-    return (milliseconds.clip(lower_bound=1).log() / _GROWTH).floor().cast(pl.Int32)
 
 
 @dataclass(slots=True)
@@ -139,10 +78,8 @@ class Departures:
         return self.shown.requests < self.requests
 
 
-def departures(results: Sequence["pl.LazyFrame"], per_second: float | None) -> Departures | None:
+def departures(results: Sequence[pl.LazyFrame], per_second: float | None) -> Departures | None:
     """Of a run's results in parts; None when nothing left. `per_second` is the rate: a bin has some ten messages."""
-    import polars as pl
-
     parts = [
         part.filter(pl.col("sent_at").is_not_null()).select("status", "latency_ms", at=pl.col("sent_at").dt.epoch("us"))
         for part in results
@@ -158,10 +95,10 @@ def departures(results: Sequence["pl.LazyFrame"], per_second: float | None) -> D
             break
         shown = max(nearer, key=lambda part: part.requests)
         nearer = _stretches(parts, shown)
-    took = counts(parts, lambda part: part.group_by(bucket_of(pl.col("latency_ms")).alias("bucket")).len())
+    took = counts_of(parts, lambda part: part.group_by(bucket_of(pl.col("latency_ms")).alias("bucket")).len())
     known = {bucket: count for (bucket,), count in took.items() if bucket is not None}
     bins = _bins(parts, shown, bin_width(shown.seconds, per_second))
-    return Departures(stretches, shown, bins, Durations(known) if known else None)
+    return Departures(stretches, shown, bins, Durations.of(known) if known else None)
 
 
 def bin_width(seconds: float, per_second: float | None) -> int:
@@ -170,10 +107,8 @@ def bin_width(seconds: float, per_second: float | None) -> int:
     return next((width for width in _WIDTHS_S if width >= least), 86_400 * math.ceil(least / 86_400))
 
 
-def _stretches(parts: Sequence["pl.LazyFrame"], of: Stretch) -> list[Stretch]:
+def _stretches(parts: Sequence[pl.LazyFrame], of: Stretch) -> list[Stretch]:
     """Its parts between breaks of more than a twentieth of it."""
-    import polars as pl
-
     width = max((of.last - of.first) // _COARSE, 1)
     ends: dict[int, Stretch] = {}
     for part in parts:
@@ -194,14 +129,12 @@ def _stretches(parts: Sequence["pl.LazyFrame"], of: Stretch) -> list[Stretch]:
     return found
 
 
-def _bins(parts: Sequence["pl.LazyFrame"], of: Stretch, width_s: int) -> list[Bin]:
+def _bins(parts: Sequence[pl.LazyFrame], of: Stretch, width_s: int) -> list[Bin]:
     """Bins of that width from the first request on. What is left after the last whole one is a bin if it is long.
 
     Every request has its own share of the time, half of it before and half after: else a bin that begins with one of
     them has, by a millisecond's jitter, one more than the rate allows.
     """
-    import polars as pl
-
     width, span = width_s * _SECOND, of.last - of.first
     gap = max(span // (of.requests - 1), 1) if of.requests > 1 else _SECOND
     start = of.first - gap // 2
@@ -210,7 +143,7 @@ def _bins(parts: Sequence["pl.LazyFrame"], of: Stretch, width_s: int) -> list[Bi
     number = ((pl.col("at") - start) // width).clip(upper_bound=last).alias("bin")
     bucket = bucket_of(pl.col("latency_ms")).alias("bucket")
     inside = pl.col("at").is_between(of.first, of.last)
-    counted = counts(parts, lambda part: part.filter(inside).group_by(number, "status", bucket).len())
+    counted = counts_of(parts, lambda part: part.filter(inside).group_by(number, "status", bucket).len())
     bins = [Bin(start + n * width, start + (n + 1) * width) for n in range(last + 1)]
     bins[-1].end = start + span + gap
     took: dict[int, Counter[int]] = {}
@@ -219,5 +152,5 @@ def _bins(parts: Sequence["pl.LazyFrame"], of: Stretch, width_s: int) -> list[Bi
         if milliseconds is not None:
             took.setdefault(n, Counter())[milliseconds] += count
     for n, buckets in took.items():
-        bins[n].took = Durations(buckets)
+        bins[n].took = Durations.of(buckets)
     return bins

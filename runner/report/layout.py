@@ -1,22 +1,24 @@
-"""What the page is laid out from: sections with their words, figures and tables."""
+"""What a page is laid out from: sections with their words, figures and tables."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-ACROSS, HALF = {"wide": 850, "narrow": 310}, {"half": 360}
-"""CSS pixels of a chart without its labels: across the page or a phone; or in half
-of the page, which is all of a phone."""
+from runner.report.charts import ACROSS
+from runner.text import MOST_CHARACTERS, shown
+
+_CLASSES = re.compile(r' class="([^"]*)"(?: rowspan="1" colspan="1")?')
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """One part of a whole. `colour` is a CSS colour; `share` words such as `2.4%`."""
+class Share:
+    """A part of a whole. `colour` is a CSS colour; `percent` words such as `2.4%`."""
 
     name: str
     count: int
-    share: str
+    percent: str
     colour: str = ""
     words: str = ""
 
@@ -28,7 +30,7 @@ class Figure:
     title: str
     drawings: Sequence[Markup]
     words: str = ""
-    legend: Sequence[Part] = ()
+    legend: Sequence[Share] = ()
 
     @property
     def is_across(self) -> bool:
@@ -37,8 +39,8 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Bill:
-    """What something cost. `is_total`: it is about all of the messages, and worth a key figure."""
+class CostLine:
+    """What something costs. `is_total`: it is about all of the messages, and worth a key figure."""
 
     what: str
     amount: str
@@ -55,4 +57,48 @@ class Section:
     words: str = ""
     figures: list[Figure] = field(default_factory=list)
     tables: list[Markup] = field(default_factory=list)
-    bills: Sequence[Bill] = ()
+    costs: Sequence[CostLine] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What stands above a column; figures stand to the right."""
+
+    label: str
+    is_number: bool = True
+
+
+def table(name: str, caption: str, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Markup:
+    """A table whose first column names its rows, in a region of its own that scrolls where it is too wide.
+
+    `name` is an id, once in a page. Cells are texts that are escaped here, and cut where they are long.
+    """
+    import polars as pl
+    from great_tables import GT
+
+    names = [f"c{number}" for number in range(len(columns))]
+    cells = [[str(escape(shown(cell, MOST_CHARACTERS))) for cell in row] for row in rows]
+    frame = pl.DataFrame(cells, schema=dict.fromkeys(names, pl.String), orient="row")
+    labels = {name: column.label for name, column in zip(names, columns, strict=True)}
+    made = (
+        GT(frame, id=name, rowname_col="c0")
+        .tab_stubhead(columns[0].label)
+        .cols_label(cases={key: label for key, label in labels.items() if key != "c0"})
+        .cols_align("left", [key for key, column in zip(names, columns, strict=True) if not column.is_number])
+        .cols_align("right", [key for key, column in zip(names, columns, strict=True) if column.is_number])
+        # Formatted cells stay as they are: else they would be escaped twice.
+        .fmt(lambda cell: cell, columns=names)
+    )
+    html = made.as_raw_html(inline_css=False)
+    start, end = html.index("<table"), html.rindex("</table>")
+    body = _CLASSES.sub(_plain, html[html.index(">", start) + 1 : end])
+    body = body.replace(f' id="{name}-{escape(columns[0].label)}"', "", 1)  # a label isn't an id, and nothing uses it
+    return Markup(
+        '<div class="scroll" role="region" aria-labelledby="{name}-caption" tabindex="0"><table>'
+        '<caption><span id="{name}-caption">{caption}</span></caption>{body}</table></div>'
+    ).format(name=name, caption=caption, body=Markup(body))  # noqa: S704 (its cells are escaped above)
+
+
+def _plain(found: re.Match[str]) -> str:
+    """Of Great Tables' classes only the one that the page's own style sheet knows; others come with each."""
+    return ' class="number"' if "gt_right" in found[1] else ""

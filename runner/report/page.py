@@ -11,35 +11,33 @@ from pathlib import Path
 
 from markupsafe import Markup, escape
 
+from runner.atomic import write_atomically
 from runner.ledger.ledger import RunRecord
 from runner.models import Event
-from runner.plan.parquet import replacing
-from runner.report.costs import bills, estimate, segments
-from runner.report.countries import countries
-from runner.report.facts import Facts
-from runner.report.figures import count_figures
-from runner.report.glance import about, message, subtitle, tiles
+from runner.report.aggregation import parts_of
+from runner.report.departures import departures
 from runner.report.masking import masked
-from runner.report.reaching import conversion, delivery
-from runner.report.reasons import reasons, rows_by_status
-from runner.report.results import Tally
-from runner.report.sending import sending
-from runner.report.verdict import verdict_of
-from runner.report.words import shown
+from runner.report.page_costs import cost_lines, countries, estimate, segments
+from runner.report.page_delivery import conversion, delivery
+from runner.report.page_reasons import reasons, rows_by_status
+from runner.report.page_sending import sending
+from runner.report.page_summary import about, headline, key_figures, message_example, subtitle
+from runner.report.result_counts import ResultCounts
+from runner.report.run_settings import RunSettings
+from runner.text import shown
 
 _COMMAND = re.compile(r"`([^`]+)`")
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a page is made from. `results` is the run's results.parquet, `version` this program's.
-
-    `unmask` shows whole numbers and a whole text.
+    """What a page is made from. `results` is the run's results.parquet, `counts` what it comes to, `version` this
+    program's. `unmask` shows whole numbers and a whole text.
     """
 
     record: RunRecord
-    tally: Tally
-    facts: Facts | None
+    counts: ResultCounts
+    settings: RunSettings | None
     events: Sequence[Event]
     results: Path
     version: str
@@ -48,21 +46,44 @@ class Page:
 
 def write_page(path: Path, content: Page) -> None:
     """Write the page; it appears when it is whole. Raises StoppedError when it can't be written."""
-    html = page_of(content)
-    with replacing(path) as file:
-        file.write(html.encode())
+    write_atomically(path, page_of(content).encode())
 
 
 def page_of(content: Page) -> str:
     """The page as HTML."""
+    record, counts, settings = content.record, content.counts, content.settings
+    left = departures(parts_of(content.results), settings.per_second if settings else None)
+    estimated = estimate(counts.countries, settings)
+    costs = cost_lines(counts, estimated)
+    hide = _as_is if content.unmask else masked
+    name = f"{record.name}/{record.run}"
+    sections = [
+        sending(left, settings, content.events, hide),
+        delivery(counts, settings),
+        conversion(counts, settings, name),
+        countries(counts, estimated),
+        segments(counts, costs),
+    ]
+    return rendered(
+        "page.html.j2",
+        name=name,
+        headline=headline(record, counts.totals, hide),
+        key_figures=key_figures(counts.totals, left, costs),
+        rows=counts.totals.rows,
+        statuses=rows_by_status(counts.totals),
+        reasons=reasons(counts, hide),
+        sections=[section for section in sections if section],
+        message=message_example(settings, unmask=content.unmask),
+        about=about(record, settings, content.version),
+        subtitle=subtitle(record, content.version),
+        masked=not content.unmask,
+    )
+
+
+def rendered(template: str, **values: object) -> str:
+    """A page of this room with its style sheet inside. Nothing that the template prints steers the text around it."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    record, tally, facts = content.record, content.tally, content.facts
-    figures = count_figures(content.results, facts.per_second if facts else None)
-    estimated = estimate(figures.countries, facts)
-    hide = _as_is if content.unmask else masked
-    costs = bills(figures, estimated)
-    name = f"{record.name}/{record.run}"
     environment = Environment(
         loader=PackageLoader("runner.report", "."),
         autoescape=True,
@@ -72,27 +93,8 @@ def page_of(content: Page) -> str:
         finalize=_steady,
     )
     environment.filters["commands"] = _commands
-    sections = [
-        sending(figures.departures, facts, content.events, hide),
-        delivery(figures, facts),
-        conversion(figures, facts, name),
-        countries(figures, estimated),
-        segments(figures, costs),
-    ]
-    return environment.get_template("page.html.j2").render(
-        name=name,
-        style=Markup((Path(__file__).parent / "page.css").read_text(encoding="utf-8")),  # noqa: S704 (our own file)
-        verdict=verdict_of(record, tally, figures, hide),
-        tiles=tiles(tally, figures, costs),
-        rows=tally.rows,
-        statuses=rows_by_status(tally),
-        reasons=reasons(tally, figures, hide),
-        sections=[section for section in sections if section],
-        message=message(facts, unmask=content.unmask),
-        about=about(record, facts, content.version),
-        subtitle=subtitle(record, content.version),
-        masked=not content.unmask,
-    )
+    style = Markup((Path(__file__).parent / "page.css").read_text(encoding="utf-8"))  # noqa: S704 (our own file)
+    return environment.get_template(template).render(style=style, **values)
 
 
 def _steady(value: object) -> object:

@@ -1,15 +1,14 @@
 """The numbers that receipts call dead, as a suppression list: sending to them again would cost money for nothing."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from runner.errors import StoppedError
+import polars as pl
+
+from runner.atomic import remove, replacing
 from runner.models import Status
-from runner.plan.parquet import replacing
 from runner.provider.delivery import CODES, Verdict
 
-if TYPE_CHECKING:
-    import polars as pl
+_DEAD_CODES = [code for code, meaning in CODES.items() if meaning.verdict is Verdict.DEAD]
 
 
 def write_removals(results: Path, path: Path, *, mask: bool = False) -> int:
@@ -20,11 +19,9 @@ def write_removals(results: Path, path: Path, *, mask: bool = False) -> int:
 
     Raises StoppedError when it can't be written, or an earlier one not removed.
     """
-    import polars as pl
-
     found = None if mask else _dead(results)
     if found is None or found.is_empty():
-        discard(path)
+        remove(path)
         return 0
     words = pl.col("delivery_error").replace_strict({code: CODES[code].words for code in _DEAD_CODES})
     with replacing(path) as file:
@@ -32,23 +29,10 @@ def write_removals(results: Path, path: Path, *, mask: bool = False) -> int:
     return len(found)
 
 
-def discard(path: Path) -> None:
-    """Remove an earlier file that would say something else by now. Raises StoppedError when it stays."""
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        raise StoppedError(f"{path} could not be removed: {error.strerror}") from error
-
-
-_DEAD_CODES = [code for code, meaning in CODES.items() if meaning.verdict is Verdict.DEAD]
-
-
-def _dead(results: Path) -> "pl.DataFrame":
+def _dead(results: Path) -> pl.DataFrame:
     """Numbers with their error codes, in the order of the file, each number once; without those that another row did
     reach.
     """
-    import polars as pl
-
     accepted = pl.scan_parquet(results, glob=False).filter(
         pl.col("status") == Status.ACCEPTED.value, pl.col("destination").is_not_null()
     )

@@ -11,28 +11,28 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
-if TYPE_CHECKING:
-    import polars as pl
+import polars as pl
 
+from runner.result_columns import RESULT_COLUMNS
+
+# Rows of a sheet beside the header's.
 SHEET_ROWS = 1_048_575
-"""Beside the header's."""
 
+# The most that a cell holds, in UTF-16 units, of which a character beyond U+FFFF has two.
 MOST_OF_CELL = 32_767
-"""In UTF-16 units, of which a character beyond U+FFFF has two."""
 
 CUT = "… (cut)"
 
-_WIDTHS = {"row": 8, "key": 18, "destination": 16, "detail": 40, "umid": 38, "client_message_id": 38, "error_id": 38}
-_WIDTH, _WIDTH_OF_TIME = 14, 24
+_WIDTHS = {column.name: column.width for column in RESULT_COLUMNS}
+_CARRIED_WIDTH = 14
 # What XML 1.0 can't hold, and lone surrogates, which no file can.
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+# The first of the dates that a spreadsheet knows.
 _FIRST_YEAR = 1900
-"""Of the dates that a spreadsheet knows."""
-
-_MADE = datetime(2000, 1, 1)  # noqa: DTZ001 (the library's: local time isn't written)
-"""Instead of the time of writing: the same results are the same bytes."""
+# Instead of the time of writing: the same results are the same bytes.
+_MADE = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class Workbook:
@@ -48,7 +48,7 @@ class Workbook:
         self._sheet: Any = None
         self._begin_sheet()
 
-    def add(self, frame: "pl.DataFrame") -> None:
+    def add(self, frame: pl.DataFrame) -> None:
         """Append the frame's rows."""
         for row in frame.iter_rows():
             if self._rows == SHEET_ROWS:
@@ -76,15 +76,13 @@ class Workbook:
                 self._sheet.write_string(self._rows, column, _writable(str(value)))
 
     def _begin_sheet(self) -> None:
-        import polars as pl
-
         self._sheets += 1
         self._rows = 0
         self._sheet = self._book.add_worksheet("results" if self._sheets == 1 else f"results {self._sheets}")
         self._sheet.freeze_panes(1, 1)
         for column, (name, kind) in enumerate(self._schema.items()):
             is_time = isinstance(kind, pl.Datetime)
-            self._sheet.set_column(column, column, _WIDTH_OF_TIME if is_time else _WIDTHS.get(name, _WIDTH))
+            self._sheet.set_column(column, column, _WIDTHS.get(name, _CARRIED_WIDTH))
             self._sheet.write_string(0, column, _writable(f"{name} (UTC)" if is_time else name), self._header)
 
     def _end_sheet(self) -> None:
@@ -112,7 +110,7 @@ def workbook(file: IO[bytes], schema: Mapping[str, Any], scratch: Path) -> Itera
     target = _Target(file)
     with _folder(scratch):
         book = xlsxwriter.Workbook(target, options)
-        book.set_properties({"title": "results", "created": _MADE.replace(tzinfo=UTC)})
+        book.set_properties({"title": "results", "created": _MADE})
         try:
             sheets = Workbook(book, schema)
             yield sheets

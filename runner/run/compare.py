@@ -4,18 +4,19 @@ import contextlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from runner.errors import InputError
-from runner.ledger.figures import figures_of
-from runner.ledger.ledger import RunRecord, open_ledger
-from runner.report.compare import Compared, ComparedRun, row_of, write_parquet
-from runner.report.compare_page import ComparePage, write_compare_page
+from runner.ledger.ledger import open_ledger
+from runner.plan.money import plain
+from runner.report.compare import ComparedRun, row_of, write_parquet
+from runner.report.compare_page import write_compare_page
+from runner.report.counts import count_ledger
 from runner.run.places import Options, reports_folder
+from runner.run.report import VERSION
 from runner.run.status import ledger_urls, state_of
 from runner.run.times import iso, now_us
 
@@ -32,25 +33,30 @@ class Comparison:
     document: dict[str, Any]
 
 
-def compare(options: Options, *, since: date | datetime | None = None, campaign: str | None = None) -> Comparison:
-    """Compare the runs whose newest session started at `since` or later (a date begins at midnight UTC, and so does a
-    datetime without an offset mean UTC), and whose NAME or NAME/RUN the pattern `campaign` matches (`spring-*`).
+def compare(options: Options, *, since: datetime | None = None, campaign: str | None = None) -> Comparison:
+    """Compare the runs whose newest session started at `since` (aware) or later, and whose NAME or NAME/RUN the pattern
+    `campaign` matches (`spring-*`).
 
     Writes compare.parquet and compare.html into the reports folder; for sandbox runs, which are compared only with
     `options.sandbox` and among themselves, compare.sandbox.parquet and compare.sandbox.html.
 
     Raises InputError when there is no ledger, or no run in it matches; StoppedError when a file can't be written.
     """
-    from_us = _microseconds(since) if since is not None else None
+    asked = f"of {campaign}" if campaign is not None else ""
+    asked += f" started since {since.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if since is not None else ""
     known: list[str] = []
-    runs = list(_matching(options, from_us, campaign, known))
+    runs = sorted(_matching(options, since, campaign, known), key=lambda run: run.record.started_at)
+    if not runs and not known:
+        raise InputError.of("there is no run to compare", "start one with `campaign run FILE`")
     if not runs:
-        raise _none(from_us, campaign, known)
-    runs.sort(key=lambda run: run.record.started_at)
+        more = f" and {len(known) - MOST_NAMED:,} older ones" if len(known) > MOST_NAMED else ""
+        raise InputError.of(
+            f"there is no run {asked.strip()}", f"the ledger knows {', '.join(known[-MOST_NAMED:])}{more}"
+        )
     folder, suffix = reports_folder(options), ".sandbox" if options.sandbox else ""
     parquet, page = folder / f"compare{suffix}.parquet", folder / f"compare{suffix}.html"
     write_parquet(parquet, runs)
-    write_compare_page(page, ComparePage(runs, _asked(from_us, campaign), version("campaign-runner")))
+    write_compare_page(page, runs, asked=asked.strip(), version=VERSION)
     return Comparison(runs, parquet, page, _document(runs, parquet, page))
 
 
@@ -73,48 +79,20 @@ def parse_since(text: str, now: int | None = None) -> datetime:
     )
 
 
-def _matching(options: Options, since: int | None, campaign: str | None, known: list[str]) -> Iterator[ComparedRun]:
-    """The runs that match, with their figures; puts the names of all into `known`."""
+def _matching(
+    options: Options, since: datetime | None, campaign: str | None, known: list[str]
+) -> Iterator[ComparedRun]:
+    """The runs that match, with their counts; puts the names of all into `known`."""
+    from_us = round(since.timestamp() * 1e6) if since is not None else None
     for url in ledger_urls(options):
         with open_ledger(url, create=False) as ledger:
             for record in ledger.runs():
-                known.append(f"{record.name}/{record.run}")
-                if _matches(record, since, campaign):
-                    figures = Compared.of(record, figures_of(ledger, record.id))
-                    yield ComparedRun(record, state_of(ledger, record, figures.unsent), figures)
-
-
-def _matches(record: RunRecord, since: int | None, campaign: str | None) -> bool:
-    names = (record.name, f"{record.name}/{record.run}")
-    is_named = campaign is None or any(fnmatchcase(name, campaign) for name in names)
-    return is_named and (since is None or record.started_at >= since)
-
-
-def _microseconds(since: date | datetime) -> int:
-    if not isinstance(since, datetime):
-        since = datetime(since.year, since.month, since.day)  # noqa: DTZ001 (the next line)
-    since = since if since.tzinfo else since.replace(tzinfo=UTC)
-    return (since - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-
-
-def _asked(since: int | None, campaign: str | None) -> str:
-    """In words that go after `runs`."""
-    words = [f"of {campaign}"] if campaign is not None else []
-    words += [f"started since {_day(since)}"] if since is not None else []
-    return " ".join(words)
-
-
-def _day(since: int) -> str:
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=since)).strftime("%Y-%m-%d %H:%M UTC")
-
-
-def _none(since: int | None, campaign: str | None, known: list[str]) -> InputError:
-    if not known:
-        return InputError.of("there is no run to compare", "start one with `campaign run FILE`")
-    more = f" and {len(known) - MOST_NAMED:,} older ones" if len(known) > MOST_NAMED else ""
-    return InputError.of(
-        f"there is no run {_asked(since, campaign)}", f"the ledger knows {', '.join(known[-MOST_NAMED:])}{more}"
-    )
+                name = f"{record.name}/{record.run}"
+                known.append(name)
+                is_named = campaign is None or fnmatchcase(record.name, campaign) or fnmatchcase(name, campaign)
+                if is_named and (from_us is None or record.started_at >= from_us):
+                    counts = count_ledger(ledger, record)
+                    yield ComparedRun(record, state_of(ledger, record, counts.unsent), counts)
 
 
 def _document(runs: list[ComparedRun], parquet: Path, page: Path) -> dict[str, Any]:
@@ -122,9 +100,5 @@ def _document(runs: list[ComparedRun], parquet: Path, page: Path) -> dict[str, A
     compared = [row_of(run) for run in runs]
     for row in compared:
         row |= {name: iso(row[name]) for name in ("created_at", "started_at", "ended_at")}
-        row |= {name: _plain(row[name]) for name in ("billed", "cost_per_delivered")}
+        row |= {name: plain(row[name]) for name in ("billed", "cost_per_delivered") if row[name] is not None}
     return {"runs": compared, "files": {"compare_parquet": str(parquet), "compare_page": str(page)}}
-
-
-def _plain(amount: Any) -> str | None:  # noqa: ANN401 (a cell)
-    return None if amount is None else f"{amount.normalize():f}"

@@ -13,7 +13,7 @@ from runner.run.places import Options
 from runner.run.plan import Remaining, changes, make_plan, remaining_of
 from runner.run.preflight import check_balance, refuse_wrong_time
 from runner.run.reconcile import SettlingView, settle_unknown
-from runner.run.report import Report, write_report
+from runner.run.report import RunReport, write_report
 from runner.run.review import Review, review
 from runner.run.send import send
 
@@ -54,7 +54,7 @@ class Execution:
     """How a session of a run ended. `stop` is None when the plan was sent to its end."""
 
     stop: Stop | None
-    report: Report
+    report: RunReport
     progress: Progress
 
 
@@ -117,7 +117,7 @@ def _plan(run: Run, decisions: Decisions, view: RunView) -> None:
         )
 
 
-def _report(run: Run) -> Report:
+def _report(run: Run) -> RunReport:
     try:
         return write_report(run.ledger, run.ledger.runs(run.name, run.run)[0], run.places)
     except StoppedError as error:

@@ -74,7 +74,7 @@ class Places:
         return self.folder / "feedback-unmatched.csv"
 
     @property
-    def facts(self) -> Path:
+    def run_settings(self) -> Path:
         """What the campaign asked for when the newest session began, for the report."""
         return self.folder / "run.json"
 

@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 import orjson
 
+from runner.atomic import write_atomically
 from runner.campaign import Campaign, Missing
 from runner.errors import InputError
 from runner.ledger.cooldown import prepare, recent
@@ -19,11 +20,10 @@ from runner.plan.inputs import Inputs
 from runner.plan.kept import Ingredients, digest, keep, kept
 from runner.plan.money import Costs
 from runner.plan.narrowing import Limit, OptedOut, Recent, Sample, Sent, Timing
-from runner.plan.parquet import replacing
 from runner.plan.planner import Planner, Rules
 from runner.plan.saved import changed_messages, is_readable, numbers_under_new_keys, read_messages
 from runner.plan.summary import PlanSummary
-from runner.run.facts import keep_facts
+from runner.report.run_settings import RunSettings
 from runner.run.open import Run
 from runner.run.options import canonical, changed_options, described_options
 from runner.run.optouts import exclusion_of
@@ -125,14 +125,13 @@ def begin(run: Run) -> tuple[RunRecord, str]:
     Returns the run's record, and the digest of the plan's file.
     """
     places = run.places
-    with replacing(places.ledger_id) as file:
-        file.write(run.ledger.id.encode())
+    write_atomically(places.ledger_id, run.ledger.id.encode())
     places.sent_plan.unlink(missing_ok=True)
     try:
         places.sent_plan.hardlink_to(places.plan)
     except OSError:  # a file system without links
         shutil.copy2(places.plan, places.sent_plan)
-    keep_facts(run.inputs, run.summary, places)
+    RunSettings.of(run.inputs, run.summary).write(places.run_settings)
     sent_digest = digest(places.sent_plan)
     record = run.ledger.begin_run(
         name=run.name,

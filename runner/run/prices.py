@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import csv
 import io
-import re
 import secrets
 import uuid
 from collections.abc import Iterable, Iterator
@@ -13,24 +12,22 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from runner.atomic import write_atomically
 from runner.campaign.values import InvalidValue
 from runner.campaign.values import account_id as check_account_id
 from runner.errors import InputError
 from runner.plan.money import named, plain
-from runner.plan.parquet import replacing
 from runner.plan.prices import COLUMNS, WITH_NUMBERS
 from runner.provider.endpoint import REGIONS, Endpoint
 from runner.provider.prices import Balance, ListedPrice, PriceList, fetch_balance, fetch_price_list
 from runner.run.account import Account, provider_account
 from runner.sandbox.options import SandboxOptions
 from runner.sandbox.process import start
+from runner.text import defused
 
 DEFAULT_FILE = Path("prices.csv")
 SANDBOX_FILE = Path("prices.sandbox.csv")
 """A stand-in's prices never take the place of the real ones by default."""
-
-# What a spreadsheet would run; a name of an operator may begin with anything. Source: OWASP, "CSV Injection".
-_FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +118,7 @@ def save_prices(
             f"the price list of this account has no prices for messages{why}", "check the account id and the region"
         )
     prices.sort(key=lambda price: (price.sub_account, price.country, price.operator))
-    with replacing(path) as file:
-        file.write(_as_csv(prices))
+    write_atomically(path, _as_csv(prices))
     return SavedPrices(path, tuple(prices), tuple(left_out))
 
 
@@ -184,11 +180,5 @@ def _as_csv(prices: Iterable[ListedPrice]) -> bytes:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for row in prices:
-        writer.writerow(
-            (row.country, _defused(row.operator), plain(row.price), row.currency, _defused(row.sub_account))
-        )
+        writer.writerow((row.country, defused(row.operator), plain(row.price), row.currency, defused(row.sub_account)))
     return text.getvalue().encode("utf-8", "replace")
-
-
-def _defused(text: str) -> str:
-    return f"'{text}" if _FORMULA.match(text) else text

@@ -12,10 +12,9 @@ from runner.ledger.lock import is_locked, run_lock
 from runner.ledger.purge import compact, note_purge, purge_messages, purged_at
 from runner.models import Status
 from runner.plan.identity import MessageIds
-from runner.plan.parquet import replacing
 from runner.plan.purged import purge_plan
 from runner.plan.saved import is_readable
-from runner.run.facts import kept_facts
+from runner.report.run_settings import RunSettings
 from runner.run.open import taken_over
 from runner.run.places import Options, Places, places_of
 from runner.run.times import now_us
@@ -73,7 +72,7 @@ def purge(ledger: Ledger, record: RunRecord, places: Places) -> Purged:
     _refuse_while_sending(ledger, record)
     note_purge(ledger, record.id, now_us())
     _purge_plans(ledger, record, places)
-    _purge_facts(places)
+    _purge_settings(places)
     removed, left = _remove_files(ledger, places)
     messages = purge_messages(ledger, record.id)
     compact(ledger)
@@ -103,14 +102,13 @@ def _purge_plans(ledger: Ledger, record: RunRecord, places: Places) -> None:
             _remove(plan)  # damaged, and its bytes may hold numbers
 
 
-def _purge_facts(places: Places) -> None:
+def _purge_settings(places: Places) -> None:
     """What the report says of the campaign stays, but for the example of a text."""
-    facts = kept_facts(places)
-    if facts is None:
-        _remove(places.facts)
-    elif facts.example is not None or facts.example_masked is not None:
-        with replacing(places.facts) as file:
-            file.write(replace(facts, example=None, example_masked=None).as_bytes())
+    settings = RunSettings.read(places.run_settings)
+    if settings is None:
+        _remove(places.run_settings)
+    elif settings.example is not None or settings.example_masked is not None:
+        replace(settings, example=None, example_masked=None).write(places.run_settings)
 
 
 def _remove_files(ledger: Ledger, places: Places) -> tuple[list[Path], list[Path]]:
@@ -125,7 +123,7 @@ def _remove_files(ledger: Ledger, places: Places) -> tuple[list[Path], list[Path
         places.sandbox_book,
         places.kept_plan,
     }
-    kept = {places.plan, places.sent_plan, places.facts, places.summary, places.ledger_id}
+    kept = {places.plan, places.sent_plan, places.run_settings, places.summary, places.ledger_id}
     removed, left = [], []
     for path in sorted(places.folder.iterdir()) if places.folder.is_dir() else ():
         if path in made or (path.name.startswith(".") and path.name.endswith(".part")):

@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from runner.atomic import part_of, remove, write_atomically
 from runner.errors import InputError, RunLockedError
 from runner.ledger.cancellations import cancellation_counts, cancelled_of
 from runner.ledger.events import events_of
@@ -22,34 +23,37 @@ from runner.ledger.receipts import is_anything_told, of_messages, settle_by_rece
 from runner.models import ConversionOutcome, OutcomeReason, Status
 from runner.plan.identity import MessageIds
 from runner.plan.money import plain
-from runner.plan.parquet import replacing
 from runner.plan.saved import is_readable
-from runner.report.drawing import get_ready
+from runner.report.charts import get_ready
+from runner.report.counts import DeliveryGroup
 from runner.report.masking import masked_detail
 from runner.report.page import Page, write_page
-from runner.report.removals import discard, write_removals
-from runner.report.results import Known, Lookup, Tally, Unsent, scratch_of, write_results
-from runner.run.facts import asks_to_mask, kept_facts
+from runner.report.removals import write_removals
+from runner.report.result_counts import ResultCounts, count_results
+from runner.report.results import LedgerEntries, Lookup, WhyUnsent, scratch_of, write_results
+from runner.report.run_settings import RunSettings, asks_to_mask
 from runner.run.places import Places
 from runner.run.times import iso
 
 VERSION = version("campaign-runner")
 
+# How long to wait for another report of the run: a million rows with a spreadsheet take three minutes.
 PATIENCE_S = 900.0
-"""For another report of the run. A million rows with a spreadsheet take three minutes."""
+
+# Of numbers that belong to no country, such as those of satellite phones.
+NO_COUNTRY = "?"
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What was written, and where."""
+class RunReport:
+    """What was written: its counts, and summary.json as `document`."""
 
     record: RunRecord
-    tally: Tally
-    places: Places
+    counts: ResultCounts
     document: dict[str, Any]
 
 
-def write_report(ledger: Ledger, record: RunRecord, places: Places, *, unmask: bool = False) -> Report:
+def write_report(ledger: Ledger, record: RunRecord, places: Places, *, unmask: bool = False) -> RunReport:
     """Write results.parquet, results.csv, report.html and summary.json of a run, and what else its campaign asks for.
 
     `unmask` shows whole numbers and a whole text on the page, unless the campaign forbids it.
@@ -76,7 +80,7 @@ def _alone(ledger: Ledger, record: RunRecord) -> Iterator[None]:
         yield
 
 
-def _write(ledger: Ledger, record: RunRecord, places: Places, *, unmask: bool) -> Report:
+def _write(ledger: Ledger, record: RunRecord, places: Places, *, unmask: bool) -> RunReport:
     if not is_readable(places.sent_plan):
         raise InputError.of(
             f"{places.sent_plan} is gone or damaged, so the rows of the recipient file aren't known any more",
@@ -85,21 +89,21 @@ def _write(ledger: Ledger, record: RunRecord, places: Places, *, unmask: bool) -
     if is_anything_told(ledger):
         # A receipt may have come while the request's answer was still waited for.
         settle_by_receipts(ledger, record.id)
-    facts = kept_facts(places)
-    mask = asks_to_mask(facts, places)
+    settings = RunSettings.read(places.run_settings)
+    mask = asks_to_mask(settings, places.run_settings)
     events = events_of(ledger, record.id)
     if mask:  # the provider's words may quote what they answer
         record = replace(record, stop_detail=_hidden(record.stop_detail))
         events = [replace(event, detail=_hidden(event.detail)) for event in events]
-    with_xlsx = facts is not None and "xlsx" in facts.formats
+    with_xlsx = settings is not None and "xlsx" in settings.formats
 
     with ThreadPoolExecutor(1) as beside:
         ready = beside.submit(get_ready)
-        tally = write_results(
+        write_results(
             places.sent_plan,
             MessageIds(record.name, record.run),
             lookup_in(ledger, record.id),
-            _unsent(record),
+            _why_unsent(record),
             parquet=places.results_parquet,
             csv=places.results_csv,
             xlsx=places.results_xlsx if with_xlsx else None,
@@ -109,26 +113,26 @@ def _write(ledger: Ledger, record: RunRecord, places: Places, *, unmask: bool) -
     if not with_xlsx:
         _drop(places.results_xlsx)  # of an earlier session: it would say something else
     write_removals(places.results_parquet, places.removals, mask=mask)
+    counts = count_results(places.results_parquet)
     page = Page(
         record=record,
-        tally=tally,
-        facts=facts,
+        counts=counts,
+        settings=settings,
         events=events,
         results=places.results_parquet,
         version=VERSION,
         unmask=unmask and not mask,
     )
     write_page(places.page, page)
-    document = as_json(record, tally, places)
-    with replacing(places.summary) as file:
-        file.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-    return Report(record, tally, places, document)
+    document = as_json(record, counts, places)
+    write_atomically(places.summary, orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    return RunReport(record, counts, document)
 
 
 def _drop(xlsx: Path) -> None:
     """Remove a spreadsheet, and what a process that was killed while it wrote one left."""
-    discard(xlsx)
-    discard(xlsx.with_name(f".{xlsx.name}.part"))
+    remove(xlsx)
+    remove(part_of(xlsx))
     shutil.rmtree(scratch_of(xlsx), ignore_errors=True)
 
 
@@ -145,9 +149,9 @@ def lookup_in(ledger: Ledger, run_id: int) -> Lookup:
     has_conversions = bool(feedback_counts(ledger, run_id))
     has_cancelled = bool(cancellation_counts(ledger, run_id))
 
-    def lookup(message_ids: Sequence[str]) -> Known:
+    def lookup(message_ids: Sequence[str]) -> LedgerEntries:
         records = ledger.records(run_id, message_ids)
-        return Known(
+        return LedgerEntries(
             records,
             of_messages(ledger, records) if has_receipts else {},
             conversions_of(ledger, run_id, message_ids) if has_conversions else {},
@@ -157,19 +161,19 @@ def lookup_in(ledger: Ledger, run_id: int) -> Lookup:
     return lookup
 
 
-def _unsent(record: RunRecord) -> Unsent:
+def _why_unsent(record: RunRecord) -> WhyUnsent:
     """Why the messages without a row in the ledger were not sent."""
     if record.stop_reason is None:
-        return Unsent(OutcomeReason.NOT_REACHED, "the run did not come to it")
+        return WhyUnsent(OutcomeReason.NOT_REACHED, "the run did not come to it")
     if record.stop_reason == OutcomeReason.OPTED_OUT:  # the run's words count them all; a row is one person
-        return Unsent(OutcomeReason.OPTED_OUT, "opted out before the message's turn")
-    return Unsent(OutcomeReason(record.stop_reason), record.stop_detail or "")
+        return WhyUnsent(OutcomeReason.OPTED_OUT, "opted out before the message's turn")
+    return WhyUnsent(OutcomeReason(record.stop_reason), record.stop_detail or "")
 
 
-def as_json(record: RunRecord, tally: Tally, places: Places) -> dict[str, Any]:
+def as_json(record: RunRecord, counts: ResultCounts, places: Places) -> dict[str, Any]:
     """summary.json: the figures of a run for programs. Times are ISO 8601, UTC; amounts are decimal text."""
-    reasons: dict[str, dict[str, int]] = {}
-    for (status, reason), count in sorted(tally.by_reason.items()):
+    totals, reasons = counts.totals, dict[str, dict[str, int]]()
+    for (status, reason), count in sorted(counts.by_reason.items()):
         reasons.setdefault(status, {})[reason] = count
     files = {
         "results_parquet": places.results_parquet,
@@ -191,20 +195,24 @@ def as_json(record: RunRecord, tally: Tally, places: Places) -> dict[str, Any]:
         "started_at": iso(record.started_at),
         "ended_at": iso(record.ended_at),
         "stopped": {"reason": record.stop_reason, "detail": record.stop_detail} if record.stop_reason else None,
-        "rows": tally.rows,
-        "status": {status.value: tally.by_status[status] for status in Status},
+        "rows": totals.rows,
+        "status": {status.value: totals.by_status[status] for status in Status},
         "reasons": reasons,
-        "error_codes": {str(code): count for code, count in sorted(tally.by_error_code.items())},
-        "segments_accepted": tally.segments_accepted,
-        "delivered": tally.delivered.total(),
-        "delivery": dict(sorted(tally.by_delivery.items())),
-        "countries": {
-            country: {"accepted": count, "delivered": tally.delivered[country]}
-            for country, count in sorted(tally.accepted.items())
-        },
-        "delivery_errors": {str(code): count for code, count in sorted(tally.by_delivery_error.items())},
-        "segments_billed": tally.segments_billed,
-        "billed": {currency or "?": plain(amount) for currency, amount in sorted(tally.billed.items())},
-        "conversions": {outcome.value: tally.converted[outcome] for outcome in ConversionOutcome},
+        "error_codes": {str(code): count for code, count in sorted(counts.by_error_code.items())},
+        "segments_accepted": totals.segments_accepted,
+        "delivered": totals.delivered,
+        "delivery": dict(sorted(totals.known_delivery.items())),
+        "countries": dict(sorted(_countries(counts))),
+        "delivery_errors": {str(code): count for code, count in sorted(counts.by_delivery_error.items())},
+        "segments_billed": counts.accepted_billed_segments,
+        "billed": {currency or "?": plain(bill.amount) for currency, bill in sorted(counts.accepted_bills.items())},
+        "conversions": {outcome.value: counts.accepted_conversions[outcome] for outcome in ConversionOutcome},
         "files": {name: str(path) for name, path in files.items() if path not in optional or path.exists()},
     }
+
+
+def _countries(counts: ResultCounts) -> Iterator[tuple[str, dict[str, int]]]:
+    for country in counts.countries:
+        if accepted := country.by_status[Status.ACCEPTED]:
+            delivered = country.by_group[DeliveryGroup.DELIVERED]
+            yield country.country or NO_COUNTRY, {"accepted": accepted, "delivered": delivered}

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import InputError
-from runner.ledger.figures import counts_and_claims, delivery_of, newest_event, outcomes_of
+from runner.ledger.figures import newest_event
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger
 from runner.ledger.lock import is_locked
 from runner.ledger.optouts import count
-from runner.ledger.tables import SENDING
-from runner.models import ConversionOutcome, DeliveryState, Event, EventKind, OutcomeReason, Status
+from runner.models import ConversionOutcome, Event, EventKind, OutcomeReason
+from runner.report.counts import Counts, count_progress, with_delivery
 from runner.run.places import SANDBOX_RUN, Options, Places, ledger_url, places_of, reports_folder
-from runner.run.times import iso, now_us
+from runner.run.times import iso
 
 
 @contextlib.contextmanager
@@ -43,21 +43,16 @@ def _known(ledger: Ledger) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class StatusSnapshot:
     """What the ledger says at one moment: a document for each run, oldest first, and how many numbers opted out."""
 
     runs: list[dict[str, Any]]
     optouts: int
 
     @property
-    def going(self) -> list[dict[str, Any]]:
+    def active(self) -> list[dict[str, Any]]:
         """The runs that some process is sending at this moment."""
-        return [run for run in self.runs if run["state"] in _GOING]
-
-
-def statuses(name: str | None, run: str | None, options: Options) -> list[dict[str, Any]]:
-    """Every run of the ledger that matches, with its counts by status; oldest first."""
-    return Watch(name, run, options).look(now_us()).runs
+        return [run for run in self.runs if run["state"] in _ACTIVE]
 
 
 def ledger_urls(options: Options, name: str | None = None, run: str | None = None) -> list[str]:
@@ -69,11 +64,11 @@ def ledger_urls(options: Options, name: str | None = None, run: str | None = Non
     return [ledger_url(options)]
 
 
-class Watch:
-    """Looks at the runs that match, again and again. Only reads, and holds nothing between two looks.
+class StatusReader:
+    """Reads how far the runs that match are, again and again. Only reads, and holds no lock between two readings.
 
-    A look reads every message of the runs that it counts, and finds the receipt of each; so `quick` looks leave
-    delivery out, and count again only what may have changed.
+    A reading counts every message of these runs, and finds the receipt of each; so a `quick` one leaves delivery out,
+    and counts again only what may have changed.
     """
 
     def __init__(self, name: str | None, run: str | None, options: Options) -> None:
@@ -81,7 +76,7 @@ class Watch:
         self._urls = ledger_urls(options, name, run)
         self._at_rest: dict[tuple[str, RunRecord], dict[str, Any]] = {}
 
-    def look(self, now: int, *, quick: bool = False) -> Look:
+    def read(self, now: int, *, quick: bool = False) -> StatusSnapshot:
         """Read the ledger; `now` is microseconds since the epoch.
 
         Raises InputError when there is no ledger, or no run of that name in it.
@@ -91,11 +86,11 @@ class Watch:
         for url in self._urls:
             with open_ledger(url, create=False) as ledger:
                 optouts += count(ledger)
-                read = self._quickly if quick else _status
-                found += [read(ledger, record, now) for record in ledger.runs(self._name, self._run)]
+                status_of = self._quickly if quick else _status
+                found += [status_of(ledger, record, now) for record in ledger.runs(self._name, self._run)]
         if self._name and not found:
             raise InputError.of(_not_known(self._urls[0], self._name, self._run), "see `campaign status`")
-        return Look(found, optouts)
+        return StatusSnapshot(found, optouts)
 
     def _quickly(self, ledger: Ledger, record: RunRecord, now: int) -> dict[str, Any]:
         # Whether it goes on is asked each time: a run that was killed may be started again at any moment.
@@ -103,40 +98,34 @@ class Watch:
         if record.ended_at is None and is_locked(ledger.path, record.name, record.run):
             self._at_rest.pop(place, None)
         if place not in self._at_rest:
-            status = _counts(ledger, record, now)
-            if status["state"] in _GOING:
+            status, _ = _progress(ledger, record, now)
+            if status["state"] in _ACTIVE:
                 return status
             self._at_rest[place] = status
         return self._at_rest[place]
 
 
-_GOING = ("sending", "waiting")
+_ACTIVE = ("sending", "waiting")
 
 
 def _status(ledger: Ledger, record: RunRecord, now: int) -> dict[str, Any]:
-    status = _counts(ledger, record, now)
-    delivery, outcomes = delivery_of(ledger, record.id), outcomes_of(ledger, record.id)
-    is_known = delivery.told or delivery[DeliveryState.CANCELLED]
+    status, counts = _progress(ledger, record, now)
+    counts = with_delivery(counts, ledger, record)
     return {
         **status,
-        "delivery": {state: count for state, count in sorted(delivery.items()) if count} if is_known else {},
-        "delivered_share": delivery.delivered / delivery.total() if delivery.told else None,
-        "conversions": {outcome.value: outcomes[outcome] for outcome in ConversionOutcome},
+        "delivery": dict(sorted(counts.delivery.items())) if counts.known_delivery else {},
+        "delivered_share": counts.delivery_rate,
+        "conversions": {outcome.value: counts.conversions[outcome] for outcome in ConversionOutcome},
     }
 
 
-def _counts(ledger: Ledger, record: RunRecord, now: int) -> dict[str, Any]:
+def _progress(ledger: Ledger, record: RunRecord, now: int) -> tuple[dict[str, Any], Counts]:
     # At least a second: a clock that was set back makes no rate of a million.
     spans = [min(span, max(now - record.started_at, 1_000_000)) for span in _SPANS_US]
-    counts, claimed = counts_and_claims(ledger, record.id, [now - span for span in spans])
-    settled = {
-        status.value: counts.get(status.value, 0) for status in (Status.ACCEPTED, Status.REJECTED, Status.UNKNOWN)
-    }
-    sending = counts.get(SENDING, 0)
-    unsent = max(record.to_send - sum(settled.values()) - sending, 0)
-    state = state_of(ledger, record, unsent)
-    rate = rate_now(claimed, spans) if state in _GOING else None
-    return {
+    counts, claimed = count_progress(ledger, record, [now - span for span in spans])
+    state = state_of(ledger, record, counts.unsent)
+    rate = rate_now(claimed, spans) if state in _ACTIVE else None
+    status = {
         "campaign": record.name,
         "run": record.run,
         "state": state,
@@ -144,15 +133,18 @@ def _counts(ledger: Ledger, record: RunRecord, now: int) -> dict[str, Any]:
         "held_up_by": _held_up_by(newest_event(ledger, record.id), now) if state == "sending" else None,
         "rows": record.rows,
         "to_send": record.to_send,
-        **settled,
-        "sending": sending,
-        "unsent": unsent,
+        "accepted": counts.accepted,
+        "rejected": counts.rejected,
+        "unknown": counts.unknown - counts.in_flight,
+        "sending": counts.in_flight,
+        "unsent": counts.unsent,
         "rate_now": round(rate, 3) if rate is not None else None,
-        "eta": _eta(now, unsent, rate) if state == "sending" else None,
+        "eta": _eta(now, counts.unsent, rate) if state == "sending" else None,
         "started_at": iso(record.started_at),
         "ended_at": iso(record.ended_at),
         "stopped": {"reason": record.stop_reason, "detail": record.stop_detail} if record.stop_reason else None,
     }
+    return status, counts
 
 
 _SPANS_US = (5_000_000, 60_000_000, 3_600_000_000)

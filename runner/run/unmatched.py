@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
+from runner.atomic import replacing
 from runner.errors import StoppedError
-from runner.plan.parquet import replacing
 from runner.run.told import Unmatched
+from runner.text import defused
 
 Add = Callable[[Sequence[Unmatched]], None]
 
@@ -74,14 +75,8 @@ _HEADER = b"row,message,why\n"
 
 def _lines(rows: Sequence[Unmatched]) -> bytes:
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows((row.place, _defused(row.name), _defused(row.why)) for row in rows)
+    csv.writer(text, lineterminator="\n").writerows((row.place, defused(row.name), defused(row.why)) for row in rows)
     return text.getvalue().encode("utf-8", "replace")
-
-
-def _defused(cell: str) -> str:
-    """With a quote before what a spreadsheet would run as a formula; a number with its plus is none."""
-    is_number = cell.removeprefix("+").isdecimal()
-    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") and not is_number else cell
 
 
 @contextlib.contextmanager

@@ -59,7 +59,7 @@ def test_ten_million_in_eighty_columns(offline: Workplace) -> None:
     """No figure is ever cut: what doesn't fit side by side stands below."""
     from runner.cli.console import human
     from runner.cli.status_view import show_status
-    from runner.run.status import Look
+    from runner.run.status import StatusSnapshot
 
     count = 12_345_678
     states = ("delivered", "undelivered", "sent", "cancelled", "pending")
@@ -71,7 +71,7 @@ def test_ten_million_in_eighty_columns(offline: Workplace) -> None:
     }  # fmt: skip
     console = human()
     with console.capture() as capture:
-        show_status(console, Look([run], 0))
+        show_status(console, StatusSnapshot([run], 0))
     shown = capture.get()
     assert 3 + 5 + 2 == shown.count("12,345,678")
     assert 80 >= max(map(len, shown.splitlines()))

@@ -14,11 +14,11 @@ from runner.errors import InputError
 from runner.message import segments
 from runner.models import Encoding, Exclusion, ExclusionReason, Message
 from runner.plan.identity import MessageIds
-from runner.plan.inputs import RESULT_COLUMNS, load_inputs
+from runner.plan.inputs import RESERVED_COLUMNS, load_inputs
 from runner.plan.planner import Planner, Rules
 from runner.plan.purged import MESSAGE_ID
 from runner.plan.saved import COLUMNS, ZONES, changed_messages, read_messages
-from runner.report import results
+from runner.result_columns import RESULT_COLUMNS
 from tests.plan.folder import ANN, BEN, CAMPAIGN, planned, planner, write_folder
 
 EVERY_KEY = """\
@@ -229,7 +229,7 @@ def test_messages_are_those_that_will_be_sent(tmp_path: Path, monkeypatch: pytes
 def test_rooms_that_do_not_know_each_other_agree() -> None:
     assert set(KINDS) == {str(kind) for kind in NumberType}
     assert segments.MAX_SEGMENTS == values.MAX_SEGMENTS
-    assert {*results.COLUMNS, *COLUMNS, ZONES, MESSAGE_ID} == RESULT_COLUMNS
+    assert {*(column.name for column in RESULT_COLUMNS), *COLUMNS, ZONES, MESSAGE_ID} == RESERVED_COLUMNS
 
 
 CHANGES = {

@@ -11,23 +11,16 @@ import polars as pl
 
 from runner.ledger.ledger import RunRecord
 from runner.models import Event, EventKind
-from runner.report.facts import Facts
 from runner.report.page import Page
-from runner.report.results import Tally
+from runner.report.result_counts import count_results
+from runner.report.run_settings import RunSettings
+from runner.result_columns import RESULT_COLUMNS
 
 START = datetime(2026, 11, 25, 9, tzinfo=UTC)
 START_US = int(START.timestamp() * 1e6)
 TIME = pl.Datetime("us", "UTC")
-SCHEMA: dict[str, Any] = {
-    "row": pl.Int64, "key": pl.String, "destination": pl.String, "country": pl.String, "status": pl.String,
-    "reason": pl.String, "detail": pl.String, "umid": pl.String, "client_message_id": pl.String,
-    "encoding": pl.String, "segments": pl.Int8, "attempts": pl.Int32, "http_status": pl.Int16,
-    "error_code": pl.Int32, "error_id": pl.String, "sent_at": TIME, "answered_at": TIME, "latency_ms": pl.Float64,
-    "delivery_state": pl.String, "delivery_detail": pl.String, "delivery_error": pl.Int32, "delivered_at": TIME,
-    "billed_segments": pl.Int16, "billed_price": pl.Decimal(18, 6), "billed_currency": pl.String,
-    "outcome": pl.String, "converted_at": TIME, "city": pl.String,
-}  # fmt: skip
-FACTS = Facts(
+SCHEMA: dict[str, Any] = {column.name: column.polars_type for column in RESULT_COLUMNS} | {"city": pl.String}
+SETTINGS = RunSettings(
     file="autumn-fair.yaml",
     recipients="autumn-fair.csv",
     rate="40/s",
@@ -122,23 +115,10 @@ def page_for(folder: Path, rows: Sequence[dict[str, Any]], **values: Any) -> Pag
     results = folder / "results.parquet"
     pl.DataFrame(rows, schema=SCHEMA, orient="row").write_parquet(results)
     fields: dict[str, Any] = {
-        "record": record(), "tally": tally(rows), "facts": FACTS, "events": EVENTS, "results": results,
-        "version": "0.1.0",
+        "record": record(), "counts": count_results(results), "settings": SETTINGS, "events": EVENTS,
+        "results": results, "version": "0.1.0",
     }  # fmt: skip
     return Page(**(fields | values))
-
-
-def tally(rows: Sequence[dict[str, Any]]) -> Tally:
-    """What `write_results` would have counted."""
-    made = Tally(rows=len(rows))
-    for row in rows:
-        kind = (row["status"], row["reason"])
-        made.by_status[row["status"]] += 1
-        made.by_reason[kind] += 1
-        shown = made.examples.setdefault(kind, [])
-        if len(shown) < 3:
-            shown.append((row["row"], row.get("key"), row.get("detail") or ""))
-    return made
 
 
 def record(**values: Any) -> RunRecord:  # noqa: ANN401 (columns)

@@ -5,45 +5,50 @@ from collections.abc import Sequence
 import pytest
 
 from runner.models import Event
-from runner.report import charts, timeline
-from runner.report.departures import Durations
-from runner.report.drawing import drawn
-from runner.report.figures import Country, Figures, Reach, count_figures
+from runner.report.aggregation import Durations, parts_of
+from runner.report.charts import drawn
+from runner.report.counts import DeliveryGroup
+from runner.report.departures import Departures, departures
+from runner.report.page_costs import sizes
+from runner.report.page_delivery import done_within, group_shares
+from runner.report.page_sending import latency, sends
+from runner.report.result_counts import CountryCounts
 from tests.report.sample import EVENTS, lively, page_for
 
 
 @pytest.fixture(scope="module")
-def figures(tmp_path_factory: pytest.TempPathFactory) -> Figures:
-    return count_figures(page_for(tmp_path_factory.mktemp("charts"), lively(400)).results, 40)
+def left(tmp_path_factory: pytest.TempPathFactory) -> Departures:
+    found = departures(parts_of(page_for(tmp_path_factory.mktemp("charts"), lively(400)).results), 40)
+    assert found is not None
+    return found
 
 
 @pytest.mark.parametrize("per_second", [40, 0.2, None])
 @pytest.mark.parametrize("events", [EVENTS, ()])
 def test_what_altair_makes_of_times_is_valid(
-    figures: Figures, per_second: float | None, events: Sequence[Event]
+    left: Departures, per_second: float | None, events: Sequence[Event]
 ) -> None:
-    assert figures.departures is not None
-    timeline.sends(figures.departures, per_second, events).to_dict(validate=True)
-    timeline.latency(figures.departures).to_dict(validate=True)
+    sends(left, per_second, events).to_dict(validate=True)
+    latency(left).to_dict(validate=True)
 
 
 @pytest.mark.parametrize("bucket", [0, 100, 500, 1_100])
 def test_what_altair_makes_of_durations_is_valid(bucket: int) -> None:
-    charts.took(Durations({bucket: 3, bucket + 50: 2}), "of those delivered").to_dict(validate=True)
+    done_within(Durations.of({bucket: 3, bucket + 50: 2}), "of those delivered").to_dict(validate=True)
 
 
 def test_what_altair_makes_of_shares_is_valid() -> None:
-    country = Country("SG")
-    country.reach.update({Reach.DELIVERED: 3, Reach.FAILED: 1})
-    charts.reach([("SG", country)]).to_dict(validate=True)
-    charts.sizes([(1, "GSM7", 5), (2, "UCS2", 1)]).to_dict(validate=True)
+    country = CountryCounts("SG")
+    country.by_group.update({DeliveryGroup.DELIVERED: 3, DeliveryGroup.FAILED: 1})
+    group_shares([("SG", country)]).to_dict(validate=True)
+    sizes([(1, "GSM7", 5), (2, "UCS2", 1)]).to_dict(validate=True)
 
 
 def test_a_drawing_is_named_escaped_and_has_no_id_of_vegas() -> None:
-    chart = charts.sizes([(1, "<b>&", 5)])
+    chart = sizes([(1, "<b>&", 5)])
     one, two = drawn(chart, "sizes", title="A <b>", words="5 & more", widths={"wide": 600, "narrow": 300})
     assert 'role="img" aria-labelledby="sizes-wide-title sizes-wide-words"' in one
     assert '<title id="sizes-narrow-title">A &lt;b&gt;</title><desc id="sizes-narrow-words">5 &amp; more</desc>' in two
     assert "font-family" not in one
     assert "#fff" not in one
-    assert "var(--accepted)" in drawn(charts.sizes([(1, "GSM7", 5)]), "x", title="", words="", widths={"half": 300})[0]
+    assert "var(--accepted)" in drawn(sizes([(1, "GSM7", 5)]), "x", title="", words="", widths={"half": 300})[0]

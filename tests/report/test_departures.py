@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.models import Event, EventKind
-from runner.report.departures import MOST_BINS, Departures, Durations, bin_width, bucket_of, departures
-from runner.report.timeline import lanes
+from runner.report.aggregation import Durations, bucket_of
+from runner.report.departures import MOST_BINS, Departures, bin_width, departures
+from runner.report.page_sending import lanes
 from tests.report.sample import SCHEMA, START, START_US, accepted
 
 
@@ -76,11 +77,11 @@ def test_sending_hours_of_several_days_are_shown_whole() -> None:
 def test_percentiles_are_right_to_within_a_hundredth(took: list[float], percent: int) -> None:
     buckets = pl.DataFrame({"ms": took}).select(bucket_of(pl.col("ms")))["ms"].to_list()
     exact = sorted(took)[max(-(-len(took) * percent // 100), 1) - 1]
-    assert Durations(Counter(buckets)).percentile(percent) == pytest.approx(exact, rel=0.0101)
+    assert Durations.of(Counter(buckets)).percentile(percent) == pytest.approx(exact, rel=0.0101)
 
 
 def test_a_curve_rises_to_all() -> None:
-    curve = Durations({10: 1, 300: 2, 20: 1}).curve()
+    curve = Durations.of({10: 1, 300: 2, 20: 1}).curve()
     assert [0.25, 0.5, 1.0] == [done for _, done in curve]
     assert sorted(curve) == curve
 

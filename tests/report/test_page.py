@@ -14,9 +14,9 @@ import pytest
 
 from runner.errors import StoppedError
 from runner.models import Event, EventKind, ExclusionReason, OutcomeReason, Status
-from runner.report.advice import EXCLUSIONS, OUTCOMES, advice_for
 from runner.report.page import Page, page_of, write_page
-from tests.report.sample import EVENTS, FACTS, START, START_US, accepted, excluded, lively, page_for, record
+from runner.report.page_reasons import EXCLUSIONS, OUTCOMES, advice_for
+from tests.report.sample import EVENTS, SETTINGS, START, START_US, accepted, excluded, lively, page_for, record
 
 NASTY = (
     "<script>window.taken=1</script>", "</style></title></textarea><img src=x onerror=window.taken=1>",
@@ -73,8 +73,8 @@ def hostile_page(folder: Path) -> Page:
             excluded(number + 300, nasty, nasty, key=nasty),
         ]
     surrogate = ALL_NASTY + "\ud800"
-    facts = replace(
-        FACTS, file=surrogate, recipients=surrogate, rate=surrogate, template_name=surrogate, source=surrogate,
+    settings = replace(
+        SETTINGS, file=surrogate, recipients=surrogate, rate=surrogate, template_name=surrogate, source=surrogate,
         template=surrogate * 50, example=surrogate, example_masked=surrogate, currency=surrogate,
         prices=dict.fromkeys([*NASTY, "GB"], "NaN") | {NASTY[0]: "0.01", "XX": surrogate},
     )  # fmt: skip
@@ -83,13 +83,13 @@ def hostile_page(folder: Path) -> Page:
         name=surrogate, run=surrogate, sub_account_id=surrogate, fingerprint=surrogate, stop_reason="fuse",
         stop_detail=surrogate, created_at=2**62,
     )  # fmt: skip
-    return page_for(folder, rows, facts=facts, events=events, record=named, version=surrogate, unmask=True)
+    return page_for(folder, rows, settings=settings, events=events, record=named, version=surrogate, unmask=True)
 
 
 def test_says_what_became_of_every_row(tmp_path: Path) -> None:
     page = page_for(tmp_path, lively())
     words = said(page_of(page))
-    counts = {status: page.tally.by_status[status] for status in Status}
+    counts = {status: page.counts.totals.by_status[status] for status in Status}
     assert 1_200 == sum(counts.values())
     for status, count in counts.items():
         if count:
@@ -212,7 +212,7 @@ def test_numbers_are_masked_and_texts_left_out_unless_asked_for(tmp_path: Path) 
 
 
 def test_a_campaign_that_masks_shows_no_text_in_any_case(tmp_path: Path) -> None:
-    page = page_for(tmp_path, [accepted(1)], facts=replace(FACTS, mask=True), unmask=True)
+    page = page_for(tmp_path, [accepted(1)], settings=replace(SETTINGS, mask=True), unmask=True)
     assert "Hi Will" not in page_of(page)
 
 
@@ -220,15 +220,15 @@ def test_what_is_not_known_yet_says_how_to_know_it(tmp_path: Path) -> None:
     words = said(page_of(page_for(tmp_path, [accepted(1), accepted(2)])))
     assert "No receipts yet: campaign receipts takes them" in words
     assert "No conversion is told yet: campaign feedback autumn-fair/main FILE" in words
-    quiet = replace(FACTS, tracked=False, with_receipts=False, prices={})
-    words = said(page_of(page_for(tmp_path, [accepted(1), accepted(2)], facts=quiet)))
+    quiet = replace(SETTINGS, tracked=False, with_receipts=False, prices={})
+    words = said(page_of(page_for(tmp_path, [accepted(1), accepted(2)], settings=quiet)))
     assert "this campaign awaits none" in words
     assert "Conversion" not in words
     assert "estimated" not in words
 
 
 def test_a_run_of_an_older_version_has_a_page_too(tmp_path: Path) -> None:
-    words = said(page_of(page_for(tmp_path, lively(200), facts=None, events=())))
+    words = said(page_of(page_for(tmp_path, lively(200), settings=None, events=())))
     assert "Messages over time" in words
     assert "Template" not in words
 
@@ -279,7 +279,7 @@ def test_it_stays_small_whatever_there_is_to_show(tmp_path: Path) -> None:
         rows.append(excluded(number, "missing_field", "e" * 10_000, key="k" * 10_000))
     throttled = [Event(EventKind.THROTTLED, START_US + n * 40_000_000, 1.0, "t" * 10_000) for n in range(5_000)]
     events = [event for one in throttled for event in (one, Event(EventKind.STARTED, one.at + 1))]
-    page = page_for(tmp_path, rows, facts=replace(FACTS, template="t" * 1_000_000), events=events)
+    page = page_for(tmp_path, rows, settings=replace(SETTINGS, template="t" * 1_000_000), events=events)
     write_page(tmp_path / "report.html", page)
     assert (tmp_path / "report.html").stat().st_size < 300_000
     words = said((tmp_path / "report.html").read_text())

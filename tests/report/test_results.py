@@ -5,6 +5,7 @@ import re
 import stat
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -21,7 +22,10 @@ from runner.models import Conversion, ConversionOutcome, DeliveryState, OutcomeR
 from runner.plan.identity import MessageIds
 from runner.plan.money import plain
 from runner.plan.purged import purge_plan
-from runner.report.results import COLUMNS, Known, Lookup, Tally, Unsent, write_results
+from runner.report.counts import DeliveryGroup
+from runner.report.result_counts import Bill, CountryCounts, ResultCounts, count_results
+from runner.report.results import LedgerEntries, Lookup, WhyUnsent, write_results
+from runner.result_columns import RESULT_COLUMNS
 from tests.plan.folder import CAMPAIGN, planned, write_folder
 
 IDS = MessageIds("welcome", "main")
@@ -29,17 +33,9 @@ CARRYING = CAMPAIGN + "report: {columns: [city]}\n"
 SENT_AT = 1_796_090_400_000_000  # 2026-12-01T02:00:00Z
 SENT = datetime(2026, 12, 1, 2, tzinfo=UTC)
 FILES = ("results.parquet", "results.csv", "results.xlsx")
-STOPPED = Unsent(OutcomeReason.INTERRUPTED, "stopped by Ctrl-C")
-TYPES = {
-    "row": pl.Int64, "key": pl.String, "destination": pl.String, "country": pl.String, "status": pl.String,
-    "reason": pl.String, "detail": pl.String, "umid": pl.String, "client_message_id": pl.String,
-    "encoding": pl.String, "segments": pl.Int8, "attempts": pl.Int32, "http_status": pl.Int16,
-    "error_code": pl.Int32, "error_id": pl.String, "sent_at": pl.Datetime("us", "UTC"),
-    "answered_at": pl.Datetime("us", "UTC"), "latency_ms": pl.Float64, "delivery_state": pl.String,
-    "delivery_detail": pl.String, "delivery_error": pl.Int32, "delivered_at": pl.Datetime("us", "UTC"),
-    "billed_segments": pl.Int16, "billed_price": pl.Decimal(18, 6), "billed_currency": pl.String,
-    "outcome": pl.String, "converted_at": pl.Datetime("us", "UTC"), "city": pl.String,
-}  # fmt: skip
+COLUMNS = [column.name for column in RESULT_COLUMNS]
+STOPPED = WhyUnsent(OutcomeReason.INTERRUPTED, "stopped by Ctrl-C")
+TYPES = {column.name: column.polars_type for column in RESULT_COLUMNS} | {"city": pl.String}
 
 
 def record(key: str, status: str, reason: str | None, **values: Any) -> MessageRecord:  # noqa: ANN401 (fields)
@@ -78,21 +74,22 @@ def told(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def lookup(message_ids: Sequence[str]) -> Known:
-    return Known({found.message_id: found for found in LEDGER if found.message_id in message_ids})
+def lookup(message_ids: Sequence[str]) -> LedgerEntries:
+    return LedgerEntries({found.message_id: found for found in LEDGER if found.message_id in message_ids})
 
 
-def written(folder: Path, people: str = PEOPLE, campaign: str = CARRYING, *, mask: bool = False) -> Tally:
+def written(folder: Path, people: str = PEOPLE, campaign: str = CARRYING, *, mask: bool = False) -> ResultCounts:
     planned(write_folder(folder, people, campaign=campaign))
     return write_all(folder, mask=mask)
 
 
-def write_all(folder: Path, found: Lookup | None = None, *, mask: bool = False) -> Tally:
-    """All formats, of the plan that is in the folder."""
+def write_all(folder: Path, found: Lookup | None = None, *, mask: bool = False) -> ResultCounts:
+    """All formats, of the plan that is in the folder; and what they come to."""
     parquet, table, xlsx = (folder / name for name in FILES)
-    return write_results(
+    write_results(
         folder / "plan.parquet", IDS, found or lookup, STOPPED, parquet=parquet, csv=table, xlsx=xlsx, mask=mask
     )
+    return count_results(parquet)
 
 
 def rows_of(folder: Path) -> list[dict[str, Any]]:
@@ -132,9 +129,10 @@ def test_columns_and_their_types(tmp_path: Path) -> None:
     assert [*COLUMNS, "city"] == list(schema)
 
 
-def test_the_tally(tmp_path: Path) -> None:
-    tally = written(tmp_path)
-    assert {"accepted": 1, "rejected": 1, "unknown": 2, "unsent": 1, "excluded": 1} == tally.by_status
+def test_what_they_come_to(tmp_path: Path) -> None:
+    counts = written(tmp_path)
+    assert {"accepted": 1, "rejected": 1, "unknown": 2, "unsent": 1, "excluded": 1} == counts.totals.by_status
+    assert 1 == counts.totals.in_flight
     assert {
         ("accepted", "queued"): 1,
         ("rejected", "invalid_destination"): 1,
@@ -142,9 +140,9 @@ def test_the_tally(tmp_path: Path) -> None:
         ("unknown", "in_flight"): 1,
         ("unsent", "interrupted"): 1,
         ("excluded", "invalid_number"): 1,
-    } == tally.by_reason
-    assert (6, 1, {1002: 1}) == (tally.rows, tally.segments_accepted, tally.by_error_code)
-    assert [(2, "2", "Invalid MSISDN")] == tally.examples["rejected", "invalid_destination"]
+    } == counts.by_reason
+    assert (6, 1, {1002: 1}) == (counts.totals.rows, counts.totals.segments_accepted, counts.by_error_code)
+    assert [(2, "2", "Invalid MSISDN")] == counts.examples["rejected", "invalid_destination"]
 
 
 def test_the_same_ledger_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -307,7 +305,7 @@ def test_formulas_are_defused_in_the_providers_words(tmp_path: Path, monkeypatch
 
 
 def test_what_came_back_later(tmp_path: Path, told: None) -> None:
-    tally = written(tmp_path)
+    counts = written(tmp_path)
     first, second, *_ = rows_of(tmp_path)
     expected = {
         "delivery_state": "delivered", "delivery_detail": "delivered_to_recipient", "delivery_error": None,
@@ -316,8 +314,11 @@ def test_what_came_back_later(tmp_path: Path, told: None) -> None:
     }  # fmt: skip
     assert expected == {name: first[name] for name in expected}
     assert dict.fromkeys(expected) == {name: second[name] for name in expected}
-    assert ({"delivered": 1}, {"SG": 1}, {"SG": 1}) == (tally.by_delivery, tally.accepted, tally.delivered)
-    assert ({"SGD": Decimal("0.0375")}, 1, {"success": 1}) == (tally.billed, tally.segments_billed, tally.converted)
+    by_status = Counter(accepted=1, rejected=1, unknown=2, unsent=1)
+    singapore = CountryCounts("SG", by_status, Counter({DeliveryGroup.DELIVERED: 1}), segments=1, conversions=1)
+    assert ({"delivered": 1}, [singapore]) == (counts.totals.known_delivery, counts.countries)
+    assert {"SGD": Bill(Decimal("0.0375"), 1)} == counts.accepted_bills
+    assert (1, {"success": 1}) == (counts.accepted_billed_segments, counts.accepted_conversions)
 
 
 def test_a_plan_from_before_a_result_had_its_column(tmp_path: Path, told: None) -> None:
@@ -344,7 +345,7 @@ def test_a_purged_run(tmp_path: Path, told: None) -> None:
     def sent_to(message_ids: Sequence[str]) -> Mapping[str, str]:
         return {message_id: record.destination for message_id, record in lookup(message_ids).records.items()}
 
-    def purged(message_ids: Sequence[str]) -> Known:
+    def purged(message_ids: Sequence[str]) -> LedgerEntries:
         known = lookup(message_ids)
         return replace(known, records={
             message_id: record._replace(destination="", detail=None) for message_id, record in known.records.items()
@@ -379,7 +380,7 @@ def test_masked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.report.test_results.LEDGER", ledger)
     template = 'Hi {{ name }}{% if name == "cent" %}{{ name | currency("SGD") }}{% endif %}'
     planned(write_folder(tmp_path, SECRETS, campaign=CARRYING, template=template))
-    tally = write_all(tmp_path, mask=True)
+    counts = write_all(tmp_path, mask=True)
 
     rows = rows_of(tmp_path)
     assert ["+6581••••61", "+6581••••62", "+6581••••68", None, "+6581••••67", "+6581••••69"] == [
@@ -397,7 +398,7 @@ def test_masked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ] == [row["detail"] for row in rows]
     # Ids can be looked up by whoever may, and nobody else.
     assert (IDS.of("1"), "11111111-2222-4333-8444-555555555555") == (rows[0]["client_message_id"], rows[0]["umid"])
-    assert [(2, "ann@acme.example", '+6581••••62 can\'t get "•••"')] == tally.examples["rejected", "bad_request"]
+    assert [(2, "ann@acme.example", '+6581••••62 can\'t get "•••"')] == counts.examples["rejected", "bad_request"]
     sheet = CalamineWorkbook.from_path(str(tmp_path / "results.xlsx")).get_sheet_by_name("results").to_python()
-    for text in ((tmp_path / "results.csv").read_text(), repr(sheet), repr(tally)):
+    for text in ((tmp_path / "results.csv").read_text(), repr(sheet), repr(counts)):
         assert not re.search(r"8123456|9123 ?4|Zoë|Ben|cent\b", text)

@@ -8,7 +8,7 @@ import polars as pl
 from runner.models import ConversionOutcome, DeliveryState, Encoding, ExclusionReason, OutcomeReason, Status
 from runner.provider.delivery import ADVICE, CODES, Verdict
 from runner.report import compare
-from runner.report.results import COLUMNS
+from runner.result_columns import RESULT_COLUMNS
 from tests.report.test_results import rows_of, written
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -37,13 +37,14 @@ def dtype(kind: pl.DataType | type[pl.DataType]) -> str:
             return str(kind)
 
 
-def test_columns_and_types_in_their_order(tmp_path: Path) -> None:
-    written(tmp_path)
-    schema = pl.read_parquet_schema(tmp_path / "results.parquet")
-    rows = table("| column | Parquet | holds | null |")
-    assert [*((f"`{name}`", dtype(schema[name])) for name in COLUMNS), ("…", "String")] == [
-        (name, kind) for name, kind, _, _ in rows
-    ]
+def test_each_column_is_described_as_it_is_declared() -> None:
+    *rows, carried = table("| column | Parquet | holds | null |")
+    assert [[f"`{column.name}`", column.kind, column.holds, column.null] for column in RESULT_COLUMNS] == rows
+    assert ["…", "String"] == carried[:2]
+
+
+def test_types_are_what_they_are_called() -> None:
+    assert [column.kind for column in RESULT_COLUMNS] == [dtype(column.polars_type) for column in RESULT_COLUMNS]
 
 
 def test_what_is_never_null(tmp_path: Path) -> None:
@@ -92,4 +93,4 @@ def test_the_comparison_s_columns_and_types_in_their_order() -> None:
         for names, kind, _, _ in table("| column | Parquet | holds | null |", section)
         for name in codes(names)
     }
-    assert list({name: dtype(kind) for name, kind in compare.schema().items()}.items()) == list(told.items())
+    assert list({name: dtype(kind) for name, kind in compare.SCHEMA.items()}.items()) == list(told.items())

@@ -1,16 +1,16 @@
 """Which runs are compared, from real ledgers, and what is written and told of them."""
 
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import polars as pl
 import pytest
 from sqlalchemy import create_engine, text
 
-from runner.cli.compare_view import show_comparison
 from runner.cli.console import human
+from runner.cli.report import show_comparison
 from runner.errors import InputError
-from runner.report.compare import schema
+from runner.report.compare import SCHEMA
 from runner.run.compare import Comparison, compare, parse_since
 from runner.run.places import Options
 from tests.ledger.filled import Filled
@@ -46,13 +46,13 @@ def named(comparison: Comparison) -> list[str]:
         (None, "s*", ["spring/w1", "spring/w2"]),
         (None, "*/main", ["welcome/main", "fair/main"]),
         (None, "spring/w[2-9]", ["spring/w2"]),
-        (date(2026, 11, 2), None, ["spring/w2", "welcome/main", "fair/main"]),
-        (datetime(2026, 11, 2, 0, 0, 1), None, ["welcome/main", "fair/main"]),  # noqa: DTZ001 (as UTC)
+        (datetime(2026, 11, 2, tzinfo=UTC), None, ["spring/w2", "welcome/main", "fair/main"]),
+        (datetime(2026, 11, 2, 0, 0, 1, tzinfo=UTC), None, ["welcome/main", "fair/main"]),
         (datetime(2026, 11, 3, 8, tzinfo=timezone(timedelta(hours=8))), None, ["welcome/main", "fair/main"]),
-        (date(2026, 11, 2), "spring", ["spring/w2"]),
+        (datetime(2026, 11, 2, tzinfo=UTC), "spring", ["spring/w2"]),
     ],
 )
-def test_which_runs(reports: Path, since: date | None, campaign: str | None, expected: list[str]) -> None:
+def test_which_runs(reports: Path, since: datetime | None, campaign: str | None, expected: list[str]) -> None:
     assert expected == named(compare(Options(reports=reports), since=since, campaign=campaign))
 
 
@@ -60,7 +60,7 @@ def test_what_is_written_and_told(reports: Path) -> None:
     found = compare(Options(reports=reports), campaign="[fw]*")
     assert (reports / "compare.parquet", reports / "compare.html") == (found.parquet, found.page)
     frame = pl.read_parquet(found.parquet)
-    assert schema() == dict(frame.schema)
+    assert SCHEMA == dict(frame.schema)
     assert ["welcome", "fair"] == frame["campaign"].to_list()
     assert [None, 1.0] == frame["delivery_rate"].to_list()
     assert "Campaigns compared" in found.page.read_text(encoding="utf-8")
@@ -107,7 +107,7 @@ def test_sandbox_runs_are_compared_among_themselves(reports: Path) -> None:
 def test_nothing_to_compare(reports: Path) -> None:
     expected = "there is no run of autumn-* started since 2026-11-01 00:00 UTC; the ledger knows spring/w1, spring/w2,"
     with pytest.raises(InputError) as caught:
-        compare(Options(reports=reports), since=date(2026, 11, 1), campaign="autumn-*")
+        compare(Options(reports=reports), since=datetime(2026, 11, 1, tzinfo=UTC), campaign="autumn-*")
     assert str(caught.value).startswith(expected)
     assert not (reports / "compare.parquet").exists()
     with Filled(reports / "empty.sqlite3"), pytest.raises(InputError, match="there is no run to compare"):

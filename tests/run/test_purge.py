@@ -17,7 +17,7 @@ from runner.ledger.tables import messages, receipts
 from runner.models import Event, EventKind
 from runner.plan.identity import MessageIds
 from runner.plan.purged import MESSAGE_ID
-from runner.report.facts import Facts
+from runner.report.run_settings import RunSettings
 from runner.run import purge as purging_module
 from runner.run.places import Options, Places, places_of
 from runner.run.purge import Purged, PurgeScope, purge, purging, scope_of
@@ -26,7 +26,7 @@ from tests.plan.folder import planned, write_folder
 IDS = MessageIds("welcome", "main")
 PEOPLE = (("k-ann", "+6591234567", "Ann"), ("k-ben", "+6581234567", "Ben"), ("k-cyd", "+6582222222", "Cyd"))
 SECRETS = [word for key, number, name in PEOPLE for word in (key, number[3:], f"Hi {name}")]
-FACTS = Facts("welcome.yaml", "people.csv", "10/s", 10.0, "hello.j2", "Hi {{ name }}", "Hi Ann", "Hi ***")
+SETTINGS = RunSettings("welcome.yaml", "people.csv", "10/s", 10.0, "hello.j2", "Hi {{ name }}", "Hi Ann", "Hi ***")
 
 
 @dataclass
@@ -91,7 +91,7 @@ def place(tmp_path: Path) -> Place:
     made = (places.results_csv, places.results_parquet, places.results_xlsx, places.page, places.removals)
     for path in (*made, places.sandbox_book, places.folder / ".results.csv.part"):
         path.write_text("k-ann +6591234567 Hi Ann")
-    places.facts.write_bytes(FACTS.as_bytes())
+    places.run_settings.write_bytes(SETTINGS.as_bytes())
     places.summary.write_text('{"rows": 3}\n')
     places.ledger_id.write_text("id")
     return Place(options, places, reports)
@@ -118,8 +118,8 @@ def test_the_folder_keeps_what_the_report_is_made_of(place: Place) -> None:
 
     kept = {path.name for path in place.places.folder.iterdir()}
     assert {"plan.parquet", "plan.sent.parquet", "run.json", "summary.json", ".ledger"} == kept
-    facts = Facts.from_bytes(place.places.facts.read_bytes())
-    assert (None, None, "10/s") == (facts.example, facts.example_masked, facts.rate)
+    settings = RunSettings.from_bytes(place.places.run_settings.read_bytes())
+    assert (None, None, "10/s") == (settings.example, settings.example_masked, settings.rate)
 
 
 def test_files_of_the_users_own_are_left_and_named(place: Place) -> None:
@@ -143,7 +143,7 @@ def test_purging_twice_is_harmless(place: Place) -> None:
     assert before == {path: path.read_bytes() for path in place.places.folder.iterdir()}
 
 
-STEPS = ("note_purge", "_purge_plans", "_purge_facts", "_remove_files", "purge_messages", "compact")
+STEPS = ("note_purge", "_purge_plans", "_purge_settings", "_remove_files", "purge_messages", "compact")
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -168,14 +168,14 @@ def test_a_purge_that_dies_at_any_step_is_finished_by_the_next(
     assert [IDS.of(key) for key, _, _ in PEOPLE] == pl.read_parquet(place.places.sent_plan)[MESSAGE_ID].to_list()
 
 
-def test_a_damaged_plan_and_damaged_facts_go_whole(place: Place) -> None:
+def test_a_damaged_plan_and_damaged_settings_go_whole(place: Place) -> None:
     place.places.plan.write_bytes(b"PAR1 half of it: +6591234567")
-    place.places.facts.write_bytes(b'{"example": "Hi Ann"')
+    place.places.run_settings.write_bytes(b'{"example": "Hi Ann"')
 
     place.purge()
 
     assert not place.places.plan.exists()
-    assert not place.places.facts.exists()
+    assert not place.places.run_settings.exists()
     assert [] == place.found()
 
 

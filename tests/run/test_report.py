@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import polars as pl
 import pytest
 from python_calamine import CalamineWorkbook
 
@@ -28,7 +29,7 @@ from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.lock import run_lock
 from runner.ledger.receipts import keep
 from runner.models import Conversion, ConversionOutcome, DeliveryState, Receipt
-from runner.report.results import COLUMNS
+from runner.result_columns import RESULT_COLUMNS
 from runner.run import report as module
 from runner.run.places import Options, Places
 from runner.run.report import write_report
@@ -36,7 +37,7 @@ from runner.run.status import recorded
 from tests.cli.provider import DEADLINE_S, Provider, Reply, Request, Script, error, queued, serving
 from tests.cli.workplace import COMMAND, MINIMAL, Workplace, people
 from tests.ledger.test_upgrade import SCHEMA_1
-from tests.report.test_page import ALLOWED, Seen
+from tests.report.test_page import ALLOWED, Seen, said
 
 RUN = ("run", "hello.yaml", "--yes")
 XLSX = MINIMAL + "report: {formats: [xlsx], columns: [name]}\n"
@@ -140,6 +141,57 @@ def test_what_came_back_is_in_every_format(campaign: Workplace, provider: Provid
     removals = campaign.path("numbers-to-remove.csv")
     assert "destination,reason\n+6581230002,the number belongs to nobody\n" == removals.read_text()
     assert Suppression([SuppressionList(removals)]).find_number("+6581230002")
+
+
+def test_terminal_page_status_and_comparison_show_the_same_counts(campaign: Workplace, provider: Provider) -> None:
+    campaign.write(people(9) + "10,12,N10\n")
+    provider.script = refusing(8, 9)
+    campaign(*RUN)
+    bill = {"price": "0.0375", "currency": "SGD", "segments": 1}
+    for number in (1, 2, 3):
+        tell(campaign, number, DeliveryState.DELIVERED, detail="delivered_to_recipient", delivered_at=AT, **bill)
+    tell(campaign, 4, DeliveryState.DELIVERED, detail="delivered_to_operator", **bill)
+    tell(campaign, 5, DeliveryState.UNDELIVERED, error_code=59)
+    ids = [row["client_message_id"] for row in campaign.results()]
+    outcomes = [ConversionOutcome.SUCCESS, ConversionOutcome.SUCCESS, ConversionOutcome.FAILURE]
+    conversions = [(message_id, Conversion(outcome, AT)) for message_id, outcome in zip(ids, outcomes, strict=False)]
+    with opened(campaign) as (ledger, record, _):
+        note_conversions(ledger, record.id, conversions, now=AT)
+        note_cancellations(ledger, record.id, [Cancellation(ids[5], CancelStatus.CANCELLED, AT)])
+
+    terminal = " ".join(campaign("report", "hello").stdout.split())
+    page = said(campaign.path("report.html").read_text(encoding="utf-8"))
+    status = orjson.loads(campaign("status", "hello", "--json").stdout)["runs"][0]
+    campaign("report", "--campaign", "hello")
+    [compared] = pl.read_parquet(campaign.folder / "reports" / "compare.parquet").to_dicts()
+
+    expected = {"accepted": 7, "rejected": 2, "excluded": 1}
+    assert all(f"{name} {count} " in words for words in (terminal, page) for name, count in expected.items())
+    assert expected == {name: compared[name] for name in expected}
+    assert (7, 2, 10, 9) == tuple(status[name] for name in ("accepted", "rejected", "rows", "to_send"))
+    assert "rows 10 7 segments accepted" in terminal
+    assert "rows in the file 10 9 messages planned" in page
+    assert (10, 9) == (compared["rows"], compared["to_send"])
+
+    assert "delivery 6 delivered 3, cancelled 1, delivered_to_operator 1, undelivered 1" in terminal
+    assert "delivered 42.9% 3 of 7" in page
+    assert "delivered 3 42.9% on its way 1 14.3% not delivered 1 14.3% cancelled 1 14.3% no receipt 1 14.3%" in page
+    assert {"delivered": 3, "delivered_to_operator": 1, "undelivered": 1, "cancelled": 1, "pending": 1} == (
+        status["delivery"]
+    )
+    assert (5, 3, 1, 1) == tuple(compared[name] for name in ("receipts", "delivered", "undelivered", "cancelled"))
+    assert 3 / 7 == status["delivered_share"] == compared["delivery_rate"]
+
+    assert "feedback 3 success 2, failure 1" in terminal
+    assert "2 converted: 28.6% of the accepted messages, 66.7% of the delivered. 1 did not, and of 4" in page
+    assert {"success": 2, "failure": 1} == status["conversions"]
+    assert (2, 1) == (compared["converted"], compared["not_converted"])
+
+    assert "billed 0.15 SGD, 4 segments" in terminal
+    assert "billed 0.1500 SGD as the provider tells, for 4 messages" in page
+    assert (Decimal("0.15"), "SGD", 4) == tuple(compared[name] for name in ("billed", "currency", "billed_segments"))
+    assert "segments 7 of accepted messages" in page
+    assert 7 == compared["segments_accepted"]
 
 
 def test_the_same_ledger_gives_the_same_bytes(campaign: Workplace) -> None:
@@ -315,7 +367,8 @@ def test_a_hostile_cell_is_a_cell_everywhere(campaign: Workplace, provider: Prov
 
 
 def test_a_column_that_the_results_have_cannot_be_carried(campaign: Workplace) -> None:
-    names = COLUMNS[COLUMNS.index("delivery_state") :]
+    names = [column.name for column in RESULT_COLUMNS[18:]]
+    assert "delivery_state" == names[0]
     campaign.write("", MINIMAL + f"report: {{columns: [{', '.join(names)}]}}\n")
     (campaign.folder / "people.csv").write_text(f"id,mobile,name,{','.join(names)}\n")
     done = campaign("check", "hello.yaml")

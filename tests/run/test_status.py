@@ -17,7 +17,8 @@ from runner.ledger.lock import is_locked, run_lock
 from runner.ledger.tables import messages
 from runner.models import Event, EventKind
 from runner.run.places import Options
-from runner.run.status import Watch, rate_now, recorded, statuses
+from runner.run.status import StatusReader, rate_now, recorded
+from runner.run.times import now_us
 from tests.ledger.filled import Filled
 
 NOTHING: dict[str, int] = {}
@@ -47,6 +48,10 @@ def begin(
 def end(path: Path, run_id: int, reason: str | None = None, detail: str | None = None) -> None:
     with open_ledger(str(path), create=False) as ledger:
         ledger.end_run(run_id, now=2_000_000, stop_reason=reason, stop_detail=detail)
+
+
+def statuses(name: str | None, run: str | None, options: Options) -> list[dict[str, Any]]:
+    return StatusReader(name, run, options).read(now_us()).runs
 
 
 def status_of(path: Path) -> dict[str, Any]:
@@ -212,13 +217,13 @@ def test_rate_and_end_of_a_run_that_goes(ledger: Path) -> None:
         run = filled.run(at=started, to_send=1_000)
         filled.messages(run, 200, claimed_at=now - 30 * SECOND)
         filled.messages(run, 50, status="sending", claimed_at=now - SECOND)
-    watch = Watch("welcome", None, Options(ledger=str(ledger)))
+    reader = StatusReader("welcome", None, Options(ledger=str(ledger)))
     with run_lock(ledger, "welcome", "main"):
-        [found] = watch.look(now).runs
+        [found] = reader.read(now).runs
         assert (10.0, "1970-01-01T00:19:35.000Z") == (found["rate_now"], found["eta"])
-        [found] = watch.look(now + 20 * SECOND).runs
+        [found] = reader.read(now + 20 * SECOND).runs
         assert (0.0, None) == (found["rate_now"], found["eta"])
-    [found] = watch.look(now).runs
+    [found] = reader.read(now).runs
     assert ("killed", None, None) == (found["state"], found["rate_now"], found["eta"])
 
 
@@ -226,7 +231,7 @@ def test_a_clock_that_was_set_back(ledger: Path) -> None:
     with Filled(ledger) as filled:
         filled.messages(filled.run(at=100 * SECOND), 5, claimed_at=101 * SECOND)
     with run_lock(ledger, "welcome", "main"):
-        [found] = Watch("welcome", None, Options(ledger=str(ledger))).look(1).runs
+        [found] = StatusReader("welcome", None, Options(ledger=str(ledger))).read(1).runs
     assert 5.0 == found["rate_now"]
 
 
@@ -235,7 +240,7 @@ def test_the_end_of_time_is_not_told(ledger: Path) -> None:
     with Filled(ledger) as filled:
         filled.messages(filled.run(at=now - 3_600 * SECOND, to_send=100_000_000), 1, claimed_at=now - SECOND)
     with run_lock(ledger, "welcome", "main"):
-        [found] = Watch("welcome", None, Options(ledger=str(ledger))).look(now).runs
+        [found] = StatusReader("welcome", None, Options(ledger=str(ledger))).read(now).runs
     assert None is found["eta"]
 
 
@@ -249,7 +254,7 @@ def test_delivery_and_conversion(ledger: Path) -> None:
     found = status_of(ledger)
     assert {"delivered": 3, "undelivered": 1, "pending": 4} == found["delivery"]
     assert (0.375, {"success": 3, "failure": 1}) == (found["delivered_share"], found["conversions"])
-    assert 1 == Watch(None, None, Options(ledger=str(ledger))).look(0).optouts
+    assert 1 == StatusReader(None, None, Options(ledger=str(ledger))).read(0).optouts
 
 
 @pytest.mark.parametrize(
@@ -265,41 +270,41 @@ def test_what_holds_sending_up(ledger: Path, event: Event, held_up_by: str | Non
     with Filled(ledger) as filled:
         note_events(filled.ledger, filled.run(), [event])
     with run_lock(ledger, "welcome", "main"):
-        [found] = Watch("welcome", None, Options(ledger=str(ledger))).look(140 * SECOND).runs
+        [found] = StatusReader("welcome", None, Options(ledger=str(ledger))).read(140 * SECOND).runs
     assert held_up_by == found["held_up_by"]
 
 
 def test_quick_looks_see_what_goes_and_what_goes_again(ledger: Path) -> None:
-    watch = Watch(None, None, Options(ledger=str(ledger)))
+    reader = StatusReader(None, None, Options(ledger=str(ledger)))
     with Filled(ledger) as filled:
         going, ended, killed = (filled.run(run=run) for run in ("going", "ended", "killed"))
         filled.end(ended)
         with run_lock(ledger, "welcome", "going"):
             filled.messages(going, 2)
-            assert [2, 0, 0] == [run["accepted"] for run in watch.look(0, quick=True).runs]
+            assert [2, 0, 0] == [run["accepted"] for run in reader.read(0, quick=True).runs]
             filled.messages(going, 1)
             filled.messages(killed, 1)
             with run_lock(ledger, "welcome", "killed"):
-                look = watch.look(0, quick=True)
-            assert [3, 0, 1] == [run["accepted"] for run in look.runs]
-            assert ["going", "killed"] == [run["run"] for run in look.going]
+                snapshot = reader.read(0, quick=True)
+            assert [3, 0, 1] == [run["accepted"] for run in snapshot.runs]
+            assert ["going", "killed"] == [run["run"] for run in snapshot.active]
         filled.end(going)
         filled.run(run="ended")
         with run_lock(ledger, "welcome", "ended"):
             filled.messages(ended, 4)
-            look = watch.look(0, quick=True)
-    assert [3, 4, 1] == [run["accepted"] for run in look.runs]
-    assert ["ended"] == [run["run"] for run in look.going]
+            snapshot = reader.read(0, quick=True)
+    assert [3, 4, 1] == [run["accepted"] for run in snapshot.runs]
+    assert ["ended"] == [run["run"] for run in snapshot.active]
 
 
 def test_looking_leaves_no_lock_behind(ledger: Path) -> None:
-    """A look that went on reading would keep the run's log of changes from ever being folded into the ledger."""
-    watch = Watch(None, None, Options(ledger=str(ledger)))
+    """A transaction that stayed open would keep the run's log of changes from ever being folded into the ledger."""
+    reader = StatusReader(None, None, Options(ledger=str(ledger)))
     with Filled(ledger) as filled:
         run = filled.run()
         filled.messages(run, 50, receipt={"state": "sent"})
-        watch.look(0)
-        watch.look(0, quick=True)
+        reader.read(0)
+        reader.read(0, quick=True)
         with filled.ledger.engine.connect() as connection:
             busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
     assert 0 == busy

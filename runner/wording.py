@@ -1,29 +1,20 @@
-"""Numbers, times and texts as the page writes them. Pure."""
+"""Numbers, times and money as terminals and pages write them. Pure."""
 
-import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 
-MOST_CHARACTERS = 280
-"""Of a cell or a detail on the page; the results hold the whole one."""
-
-# Everything that moves or hides other characters: controls but for line ends and tabs, the marks that turn the
-# direction of writing, what has no width, halves of surrogate pairs (they have no UTF-8).
-_STEERS = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
-)
-
-
-def shown(text: str, most: int | None = None) -> str:
-    """The text with a replacement character for each that would steer what is around it; cut visibly after `most`."""
-    if most is not None and len(text) > most:
-        text = f"{text[:most].rstrip()}… ({len(text) - most:,} more characters)"
-    return _STEERS.sub("\ufffd", text.replace("\r\n", "\n"))
+from runner.text import shown
 
 
 def counted(number: int, noun: str, plural: str | None = None) -> str:
     """`1 message`, `1,204 messages`."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def listed_counts(counts: Iterable[tuple[object, int]]) -> str:
+    """`SG 120, MY 4`."""
+    return ", ".join(f"{name} {count:,}" for name, count in counts)
 
 
 def share(part: float, whole: float) -> str:

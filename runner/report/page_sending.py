@@ -1,22 +1,26 @@
-"""The charts of the page that run along the time of sending, as Altair draws them."""
+"""The page on sending: when messages left, against the rate, how long the answers took, and what held them up."""
 
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Callable, Sequence
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any
 
+from markupsafe import Markup
+
 from runner.models import Event, EventKind, Status
-from runner.report.charts import coloured, data_of
-from runner.report.departures import Bin, Departures
-from runner.report.drawing import TEXT
-from runner.report.words import per_time, rate_in_words
+from runner.report.aggregation import Durations
+from runner.report.charts import ACROSS, STATUS_COLOURS, TEXT, coloured, data_of, drawn
+from runner.report.departures import Bin, Departures, Stretch
+from runner.report.layout import Column, Figure, Section, Share, table
+from runner.report.run_settings import RunSettings
+from runner.text import MOST_CHARACTERS, shown
+from runner.wording import counted, moment, per_time, rate_in_words, seconds_in_words, share
 
 if TYPE_CHECKING:
     import altair as alt
 
-STATUS_COLOURS = {
-    Status.ACCEPTED: "var(--accepted)", Status.REJECTED: "var(--rejected)", Status.UNKNOWN: "var(--unknown)",
-    Status.UNSENT: "var(--unsent)", Status.EXCLUDED: "var(--excluded)",
-}  # fmt: skip
+MOST_MOMENTS = 40
+
+# Moments that are marked under the chart of sends, in words.
 LANES = {
     EventKind.STARTED: "started again",
     EventKind.THROTTLED: "held up, on and off, by the rate limit",
@@ -24,9 +28,95 @@ LANES = {
     EventKind.RESTED: "resting until sending hours",
     EventKind.STOPPED: "stopped",
 }
-"""Moments that are marked under the sends, in words."""
-
 _LANE_HEIGHT = 38
+
+
+def sending(
+    found: Departures | None, settings: RunSettings | None, events: Sequence[Event], hide: Callable[[str], str]
+) -> Section:
+    """When messages left, against the rate, and how long the provider's answers took."""
+    section = Section("sending", "Sending")
+    moments = _moments(events, hide)
+    if found is None:
+        section.words = "No request left, so there is nothing to show of rate and latency."
+        section.tables += [moments] if moments else []
+        return section
+    per_second = settings.per_second if settings and settings.per_second > 0 else None
+    span, requests = found.shown, counted(found.shown.requests, "message")
+    mean = f"; on average {rate_in_words(span.mean_per_second)}" if span.mean_per_second else ""
+    words = f"{requests} left within {seconds_in_words(span.seconds)}, from {moment(span.first)} on{mean}."
+    if found.is_part:
+        words += " The run rested for most of its time, so this shows its busiest stretch only."
+    statuses = [status for status in Status if any(part.by_status[status] for part in found.bins)]
+    legend = [
+        Share(status, count, share(count, span.requests), STATUS_COLOURS[status])
+        for status in statuses
+        if (count := sum(part.by_status[status] for part in found.bins))
+    ]
+    if len(found.bins) > 2:
+        title = "Messages against the rate" if per_second else "Messages over time"
+        drawings = drawn(sends(found, per_second, events), "sends", title=title, words=words, widths=ACROSS)
+        section.figures.append(Figure(title, drawings, words, legend))
+    else:
+        section.words = words
+    if found.took:
+        section.figures += _latency(found, found.took)
+    if found.is_part:
+        section.tables.append(_stretches(found.stretches))
+    section.tables += [moments] if moments else []
+    return section
+
+
+def _latency(found: Departures, all_took: Durations) -> list[Figure]:
+    words = "Half of all answers came within {}, 95% within {}, 99% within {}.".format(
+        *(seconds_in_words(all_took.percentile(percent) / 1000) for percent in (50, 95, 99))
+    )
+    title = "How long answers took"
+    if sum(part.took is not None for part in found.bins) < 3:
+        return [Figure(title, (), words)]
+    drawings = drawn(latency(found), "latency", title=title, words=words, widths=ACROSS)
+    return [Figure(title, drawings, f"{words} Below: the same as p50, p95 and p99 over time.")]
+
+
+def _stretches(stretches: Sequence[Stretch]) -> Markup:
+    columns = [Column("from"), Column("until"), Column("messages"), Column("on average")]
+    rows = [
+        [moment(part.first), moment(part.last), f"{part.requests:,}",
+         rate_in_words(part.mean_per_second) if part.mean_per_second else "–"]
+        for part in stretches
+    ]  # fmt: skip
+    return table("stretches", "When messages left", columns, rows[:MOST_MOMENTS])
+
+
+_MOMENTS = {
+    EventKind.STARTED: "started", EventKind.THROTTLED: "held up, on and off, by the provider's rate limit",
+    EventKind.UNREACHABLE: "no connection", EventKind.RESTED: "rested until sending hours",
+    EventKind.STOPPED: "stopped", EventKind.ENDED: "ended", EventKind.PURGED: "purged of numbers and texts",
+}  # fmt: skip
+
+
+def _moments(events: Sequence[Event], hide: Callable[[str], str]) -> Markup | None:
+    """The run's life as a table; None for one start and its end.
+
+    The same thing several times in a row is one line, but for starts: between two of them the process died.
+    """
+    rows = []
+    in_turn = sorted(events, key=lambda event: event.at)
+    for (_, kind), group in groupby(
+        in_turn, key=lambda event: (event.kind is EventKind.STARTED and event.at, event.kind)
+    ):
+        several = list(group)
+        long = sum(event.seconds or 0 for event in several)
+        times = f", {len(several):,} times" if len(several) > 1 else ""
+        rows.append([
+            moment(several[0].at), _MOMENTS[kind] + times, seconds_in_words(long) if long else "–",
+            shown(hide(several[-1].detail or ""), MOST_CHARACTERS),
+        ])  # fmt: skip
+    if all(event.kind in (EventKind.STARTED, EventKind.ENDED) for event in events) and len(events) < 3:
+        return None
+    more = f" (the newest {MOST_MOMENTS} of {len(rows):,})" if len(rows) > MOST_MOMENTS else ""
+    columns = [Column("when"), Column("what", is_number=False), Column("how long"), Column("more", is_number=False)]
+    return table("moments", f"Moments of the run{more}", columns, rows[-MOST_MOMENTS:])
 
 
 def sends(found: Departures, per_second: float | None, events: Sequence[Event]) -> "alt.TopLevelMixin":
@@ -52,16 +142,8 @@ def sends(found: Departures, per_second: float | None, events: Sequence[Event]) 
         )
     ]
     if per_second:
-        one = data_of(
-            [
-                {
-                    "x": _ms(found.bins[-1].end),
-                    "y": ceiling,
-                    "top": max(highest, ceiling),
-                    "words": f"the rate, {rate_in_words(per_second)}",
-                }
-            ]
-        )
+        words = f"the rate, {rate_in_words(per_second)}"
+        one = data_of([{"x": _ms(found.bins[-1].end), "y": ceiling, "top": max(highest, ceiling), "words": words}])
         rule = alt.Chart(one).mark_rule(stroke="var(--ink)", strokeDash=[5, 4], strokeWidth=1.5).encode(y=alt.Y("y:Q"))
         label = (
             alt.Chart(one)

@@ -1,6 +1,6 @@
 """Tables: every cell is text, whatever it holds, and names its row and column."""
 
-from runner.report.tables import Column, table
+from runner.report.layout import Column, table
 
 
 def test_cells_are_escaped_once_and_cut() -> None:

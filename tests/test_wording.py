@@ -1,12 +1,14 @@
-"""Numbers, times and texts as people read them."""
+"""Numbers, times and cells as people and spreadsheets read them."""
 
 from decimal import Decimal
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.report.words import moment, money, rate_in_words, seconds_in_words, share, shown
+from runner.text import defused, defused_column, shown
+from runner.wording import moment, money, rate_in_words, seconds_in_words, share
 
 
 @pytest.mark.parametrize(("seconds", "words"), [
@@ -51,3 +53,28 @@ def test_what_is_cut_says_how_much() -> None:
 @given(st.text(st.characters(codec=None)))
 def test_what_is_shown_can_be_written_and_steers_nothing(text: str) -> None:
     assert not set(shown(text).encode().decode()) & set(map(chr, [0, 7, 27, 0x9B, 0x202E, 0x2066, 0x2028, 0xFEFF]))
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("=1+1", "'=1+1"),
+        ("  @SUM(1)", "'  @SUM(1)"),
+        ("＝1+1", "'＝1+1"),
+        ("-2+3", "'-2+3"),
+        ("+12 34", "'+12 34"),
+        ("\t=1", "'\t=1"),
+        ("+6581234567", "+6581234567"),
+        ("-12.5", "-12.5"),
+        ("+1\n", "'+1\n"),
+        ("a = b", "a = b"),
+        ("", ""),
+    ],
+)
+def test_formulas_are_defused(cell: str, expected: str) -> None:
+    assert expected == defused(cell)
+
+
+@given(st.text(st.sampled_from("=+-@＝＋－＠\t\r\n 1.a'٣"), max_size=6))
+def test_a_column_is_defused_as_each_of_its_cells(cell: str) -> None:
+    assert [defused(cell)] == pl.DataFrame({"cell": [cell]}).select(defused_column("cell"))["cell"].to_list()

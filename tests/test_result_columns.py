@@ -1,5 +1,6 @@
 """One row of the results: what was planned or sent, and which of receipt, log and cancelling says what became of it."""
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -8,15 +9,16 @@ import pytest
 
 from runner.ledger.ledger import MessageRecord
 from runner.models import Conversion, ConversionOutcome, DeliveryState, OutcomeReason, Receipt
-from runner.report.rows import Known, Unsent, result_rows
+from runner.report.results import LedgerEntries, WhyUnsent, result_rows
 
 AT = 1_796_090_400_000_000
+ARRIVED = datetime.fromtimestamp(AT / 1e6, UTC) - timedelta(microseconds=1)
 PLANNED = {"row": 1, "key": "1", "destination": "+6581234561", "country": "SG", "encoding": "GSM7", "segments": 1,
            "reason": None, "detail": None}  # fmt: skip
 KINDS: dict[str, Any] = {
     name: pl.Int64 if isinstance(value, int) else pl.String for name, value in PLANNED.items()
 }  # fmt: skip
-UNSENT = Unsent(OutcomeReason.NOT_REACHED, "the run did not come to it")
+UNSENT = WhyUnsent(OutcomeReason.NOT_REACHED, "the run did not come to it")
 
 
 def record(**values: Any) -> MessageRecord:  # noqa: ANN401 (fields)
@@ -29,14 +31,16 @@ def receipt(state: DeliveryState, **values: Any) -> Receipt:  # noqa: ANN401 (fi
     return Receipt("u-1", None, state, AT, **values)
 
 
-def row(known: Known | None, message_id: str | None = "m-1", **planned: Any) -> dict[str, Any]:  # noqa: ANN401 (cells)
+def row(known: LedgerEntries | None, message_id: str | None = "m-1", **planned: Any) -> dict[str, Any]:  # noqa: ANN401 (cells)
     """The row of one message."""
     plan = pl.DataFrame([PLANNED | planned], schema=KINDS)
-    return result_rows(plan, [message_id], known or Known({}), UNSENT).row(0, named=True)
+    return result_rows(plan, [message_id], known or LedgerEntries({}), UNSENT).row(0, named=True)
 
 
-def known(of: MessageRecord, told: Receipt | None = None, **more: Any) -> Known:  # noqa: ANN401 (fields)
-    return Known({"m-1": of}, {"m-1": told} if told else {}, **{name: {"m-1": value} for name, value in more.items()})
+def known(of: MessageRecord, told: Receipt | None = None, **more: Any) -> LedgerEntries:  # noqa: ANN401 (fields)
+    return LedgerEntries(
+        {"m-1": of}, {"m-1": told} if told else {}, **{name: {"m-1": value} for name, value in more.items()}
+    )
 
 
 S = DeliveryState
@@ -102,7 +106,7 @@ def test_error_and_times() -> None:
         found["delivery_detail"], found["delivery_error"], found["delivered_at"]
     )  # fmt: skip
     found = row(known(record(), receipt(S.READ, error_code=0, delivered_at=AT - 1)))
-    assert ("read", None, AT - 1) == (found["delivery_state"], found["delivery_error"], found["delivered_at"])
+    assert ("read", None, ARRIVED) == (found["delivery_state"], found["delivery_error"], found["delivered_at"])
 
 
 def test_the_conversion() -> None:
@@ -155,10 +159,10 @@ def test_the_latency(sent_at: int | None, answered_at: int | None, expected: flo
 
 def test_what_is_told_of_a_message_that_the_ledger_does_not_have() -> None:
     """A conversion outlives the claim of a message that was proved not to have been sent."""
-    stray = Known({}, conversions={"m-1": Conversion(ConversionOutcome.SUCCESS, AT)}, cancelled={"m-1": AT})
+    stray = LedgerEntries({}, conversions={"m-1": Conversion(ConversionOutcome.SUCCESS, AT)}, cancelled={"m-1": AT})
     found = row(stray)
     assert ("unsent", None, None) == (found["status"], found["outcome"], found["delivery_state"])
 
 
 def test_no_rows() -> None:
-    assert 0 == len(result_rows(pl.DataFrame(schema=KINDS), [], Known({}), UNSENT))
+    assert 0 == len(result_rows(pl.DataFrame(schema=KINDS), [], LedgerEntries({}), UNSENT))

@@ -1,14 +1,19 @@
-"""What each reason means, in words for whoever reads a report, and what to do about it.
+"""The page on reasons: every row by its status, and what each reason means and asks for, with example rows. Pure.
 
-Every reason has an entry; a test holds this against the two enumerations.
+Every reason has an entry in `EXCLUSIONS` or `OUTCOMES`; a test holds this against the two enumerations.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from runner.models import ExclusionReason, OutcomeReason, Status
 from runner.provider.answer import ADVICE
-from runner.report.words import MOST_CHARACTERS, shown
+from runner.report.charts import STATUS_COLOURS
+from runner.report.counts import Counts
+from runner.report.layout import Share
+from runner.report.result_counts import ResultCounts
+from runner.text import MOST_CHARACTERS, shown
+from runner.wording import share
 
 _X, _O = ExclusionReason, OutcomeReason
 
@@ -122,3 +127,70 @@ def advice_for(status: str, reason: str | None) -> Advice:
         return EXCLUSIONS[_X(reason or "")] if status == Status.EXCLUDED else OUTCOMES[_O(reason or "")]
     except ValueError:
         return Advice(shown((reason or "no reason is known").replace("_", " "), MOST_CHARACTERS))
+
+
+_STATUS_WORDS = {
+    Status.ACCEPTED: "the provider took the message",
+    Status.REJECTED: "the provider refused it",
+    Status.UNKNOWN: "perhaps received: no proof came back",
+    Status.UNSENT: "certainly not received",
+    Status.EXCLUDED: "left out by the plan",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Rows that ended for one reason: what that means, what to do, and examples as (where, words)."""
+
+    code: str
+    count: int
+    advice: Advice
+    codes: str
+    examples: Sequence[tuple[str, str]]
+
+
+def rows_by_status(counts: Counts) -> list[Share]:
+    """Every row of the file, by its status."""
+    return [
+        Share(status, count, share(count, counts.rows), STATUS_COLOURS[status], _STATUS_WORDS[status])
+        for status in Status
+        if (count := counts.by_status[status])
+    ]
+
+
+def reasons(counts: ResultCounts, hide: Callable[[str], str]) -> list[tuple[Share, list[Reason]]]:
+    """What to look at, by status: the reasons of all rows that weren't simply accepted, the most frequent first."""
+    found: list[tuple[Share, list[Reason]]] = []
+    for part in rows_by_status(counts.totals):
+        if part.name == Status.ACCEPTED:
+            continue
+        of_status = [(reason, count) for (status, reason), count in counts.by_reason.items() if status == part.name]
+        of_status.sort(key=lambda item: (-item[1], item[0] or ""))
+        listed = [
+            Reason(
+                code=shown(reason or "", 40),
+                count=count,
+                advice=advice_for(part.name, reason),
+                codes=_answer_codes(counts, reason) if part.name == Status.REJECTED else "",
+                examples=_examples(counts.examples.get((part.name, reason), ()), hide),
+            )
+            for reason, count in of_status
+        ]
+        found.append((part, listed))
+    return found
+
+
+def _answer_codes(counts: ResultCounts, reason: str | None) -> str:
+    codes = sorted((code, count) for (of, code), count in counts.error_codes.items() if of == reason)
+    words = ", ".join(f"{code} ({count:,})" for code, count in codes[:8])
+    return f"the provider's error codes: {words}" if words else ""
+
+
+def _examples(examples: Iterable[tuple[int, str | None, str]], hide: Callable[[str], str]) -> list[tuple[str, str]]:
+    return [
+        (
+            f"row {row}" + (f", key {shown(hide(key), 60)}" if key else ""),
+            shown(hide(detail), MOST_CHARACTERS) if detail else "",
+        )
+        for row, key, detail in examples
+    ]

@@ -1,0 +1,180 @@
+"""The page on delivery and conversion: how far messages got, by their receipts, and what effect they had."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+from runner.models import DeliveryState, Status
+from runner.provider.delivery import ADVICE, AT_OPERATOR, Code, Verdict, code_of
+from runner.report.aggregation import Durations
+from runner.report.charts import HALF, coloured, data_of, drawn, room
+from runner.report.counts import DeliveryGroup
+from runner.report.layout import Column, Figure, Section, Share, table
+from runner.report.page_costs import OTHERS, listed_countries
+from runner.report.result_counts import CountryCounts, ResultCounts
+from runner.report.run_settings import RunSettings
+from runner.text import shown
+from runner.wording import seconds_in_words, share
+
+if TYPE_CHECKING:
+    import altair as alt
+
+MOST_CODES = 20
+
+GROUP_COLOURS = {
+    DeliveryGroup.DELIVERED: "var(--accepted)", DeliveryGroup.IN_TRANSIT: "var(--waiting)",
+    DeliveryGroup.FAILED: "var(--rejected)", DeliveryGroup.CANCELLED: "var(--unsent)",
+    DeliveryGroup.NO_RECEIPT: "var(--excluded)",
+}  # fmt: skip
+_DURATIONS = ((86_400_000, "days"), (3_600_000, "hours"), (60_000, "minutes"), (1_000, "seconds"), (1, "milliseconds"))
+_STATES = {
+    DeliveryState.QUEUED: "queued by the provider", DeliveryState.SENT: "sent on to the operator",
+    DeliveryState.DELIVERED: "delivered to the phone", DeliveryState.READ: "read",
+    DeliveryState.UNDELIVERED: "not delivered", DeliveryState.REJECTED: "rejected after all",
+    DeliveryState.FAILED: "failed", DeliveryState.CANCELLED: "cancelled before it was sent",
+    DeliveryState.UNKNOWN: "in a state that isn't known",
+}  # fmt: skip
+
+
+def delivery(counts: ResultCounts, settings: RunSettings | None) -> Section:
+    """How far accepted messages got, as far as receipts tell."""
+    section = Section("delivery", "Delivery")
+    totals = counts.totals
+    if not totals.receipts:
+        how = "`campaign receipts` takes them while it runs, `campaign receipts --load FILE` from a file"
+        asked = settings is not None and settings.with_receipts
+        section.words = (
+            f"No receipts yet: {how if asked else f'this campaign awaits none; its key receipts says how, and {how}'}."
+        )
+        return section
+    accepted, groups = totals.accepted, totals.by_group
+    legend = [
+        Share(group, groups[group], share(groups[group], accepted), GROUP_COLOURS[group])
+        for group in DeliveryGroup
+        if groups[group]
+    ]
+    words = ", ".join(f"{part.name} {part.count:,} ({part.percent})" for part in legend) + "."
+    title = "How far accepted messages got"
+    listed = [(name, one) for name, one in listed_countries(counts.countries) if one.by_status[Status.ACCEPTED]]
+    drawings = drawn(group_shares(listed), "reach", title=title, words=words, widths=HALF)
+    section.figures.append(Figure(title, drawings, "", legend))
+    if counts.to_delivery:
+        section.figures.append(_took(counts.to_delivery, "delivery", "delivered", "Time to delivery"))
+    states = sorted(counts.states.items(), key=lambda item: (-item[1], str(item[0])))
+    rows = [[_state(*state), f"{count:,}", share(count, accepted)] for state, count in states[:MOST_CODES]]
+    columns = [Column("state"), Column("messages"), Column("of accepted")]
+    section.tables.append(table("by-state", "Accepted messages by the provider's state", columns, rows))
+    if counts.failed_by_code:
+        section.tables.append(_errors(counts.failed_by_code))
+    return section
+
+
+def _state(state: str | None, detail: str | None) -> str:
+    if state is None:
+        return "no receipt yet"
+    if state == DeliveryState.DELIVERED and detail == AT_OPERATOR:
+        return "delivered to the operator"
+    try:
+        words = _STATES[DeliveryState(state)]
+    except ValueError:
+        return shown(state, 40)
+    return "rejected by the operator" if detail == "rejected_by_operator" else words
+
+
+def _errors(by_code: Counter[int | None]) -> Markup:
+    """Messages that were not delivered, by the receipts' error code."""
+    failed = by_code.total()
+    found = sorted(by_code.items(), key=lambda item: (-item[1], -1 if item[0] is None else item[0]))
+    rows = []
+    for number, count in found[:MOST_CODES]:
+        code = code_of(number) if number is not None else Code("no code was told", Verdict.UNSPECIFIED)
+        rows.append([
+            "–" if number is None else str(number), code.words, code.verdict.value, f"{count:,}",
+            share(count, failed), ADVICE[code.verdict],
+        ])  # fmt: skip
+    if rest := sum(count for _, count in found[MOST_CODES:]):
+        rows.append([OTHERS, "", "", f"{rest:,}", share(rest, failed), ""])
+    columns = [
+        Column("code"), Column("means", is_number=False), Column("kind", is_number=False), Column("messages"),
+        Column("of these"), Column("what to do", is_number=False),
+    ]  # fmt: skip
+    return table("by-error", "Messages that were not delivered, by error code", columns, rows)
+
+
+def conversion(counts: ResultCounts, settings: RunSettings | None, run: str) -> Section | None:
+    """What the user told of the messages' effect. None where nobody asked for it."""
+    totals = counts.totals
+    if not totals.conversions and not (settings and settings.tracked):
+        return None
+    section = Section("conversion", "Conversion")
+    if not totals.conversions:
+        section.words = (
+            f"No conversion is told yet: `campaign feedback {run} FILE` tells the provider, and shows it here."
+        )
+        return section
+    converted, failures = totals.converted, totals.not_converted
+    rest = max(totals.accepted - converted - failures, 0)
+    section.words = (
+        f"{converted:,} converted: {share(converted, totals.accepted)} of the accepted messages"
+        + (f", {share(converted, totals.delivered)} of the delivered" if totals.delivered else "")
+        + f". {failures:,} did not, and of {rest:,} nothing is told."
+    )
+    if counts.to_conversion:
+        section.figures.append(_took(counts.to_conversion, "conversion", "converted", "Time to conversion"))
+    return section
+
+
+def _took(durations: Durations, name: str, done: str, title: str) -> Figure:
+    half, most = (seconds_in_words(durations.percentile(percent) / 1000) for percent in (50, 95))
+    words = f"Of {durations.total:,} that were {done}, half were within {half}, 95% within {most}."
+    drawings = drawn(done_within(durations, f"of those {done}"), f"to-{name}", title=title, words=words, widths=HALF)
+    return Figure(title, drawings, words)
+
+
+def done_within(durations: Durations, what: str) -> "alt.TopLevelMixin":
+    """The share that was done within a time after sending, up to the 99th percentile."""
+    import altair as alt
+
+    longest = durations.percentile(99) * 1.02
+    size, unit = next((size, unit) for size, unit in _DURATIONS if longest >= size * 2 or size == 1)
+    values = [{"x": 0.0, "y": 0.0}]
+    values += [{"x": at / size, "y": done} for at, done in durations.curve() if at <= longest]
+    values.append({"x": longest / size, "y": values[-1]["y"]})
+    base = alt.Chart(data_of(values), height=190).encode(
+        x=alt.X("x:Q", title=f"{unit} after sending", scale=alt.Scale(domain=[0, longest / size], nice=False),
+                axis=alt.Axis(grid=False, tickCount=5)),
+        y=alt.Y("y:Q", title=what, scale=alt.Scale(domain=[0, 1]),
+                axis=alt.Axis(format=".0%", tickCount=5, domain=False, ticks=False)),
+    )  # fmt: skip
+    area = base.mark_area(interpolate="step-after", fill="var(--accent)", fillOpacity=0.15)
+    return alt.layer(area, base.mark_line(interpolate="step-after", stroke="var(--accent)", strokeWidth=2))
+
+
+def group_shares(countries: Sequence[tuple[str, CountryCounts]]) -> "alt.TopLevelMixin":
+    """How far accepted messages got, in each country, as shares."""
+    import altair as alt
+
+    values = []
+    for name, country in countries:
+        total, low = sum(country.by_group.values()), 0.0
+        for group in DeliveryGroup:
+            if count := country.by_group[group]:
+                values.append({"c": name, "group": group.value, "low": low, "high": low + count / total})
+                low += count / total
+    names = [name for name, _ in countries]
+    present = [group for group in DeliveryGroup if any(value["group"] == group for value in values)]
+    bars: alt.TopLevelMixin = (
+        alt.Chart(data_of(values), height=alt.Step(26))
+        .mark_bar(height=16)
+        .encode(
+            y=alt.Y("c:N", title=None, sort=names,
+                    axis=alt.Axis(domain=False, ticks=False, labelColor="var(--ink)", minExtent=room(names))),
+            x=alt.X("low:Q", title="of the accepted messages", scale=alt.Scale(domain=[0, 1]),
+                    axis=alt.Axis(format=".0%", tickCount=5, domain=False)),
+            x2=alt.X2("high"),
+            color=alt.Color("group:N", legend=None, scale=coloured(GROUP_COLOURS, present)),
+        )
+    )  # fmt: skip
+    return bars

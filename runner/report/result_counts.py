@@ -1,0 +1,202 @@
+"""The counts of a run's results file: for the terminal, the page and summary.json."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+
+import polars as pl
+
+from runner.models import ConversionOutcome, OutcomeReason, Status
+from runner.report.aggregation import Durations, Sums, bucket_of, parts_of, sums_of
+from runner.report.counts import Counts, DeliveryGroup, delivery_group, delivery_key
+
+# Example rows of each reason.
+EXAMPLES = 3
+
+
+@dataclass(slots=True)
+class CountryCounts:
+    """What went to one country (alpha-2; None: not known). `segments` are those of accepted messages."""
+
+    country: str | None
+    by_status: Counter[str] = field(default_factory=Counter)
+    by_group: Counter[DeliveryGroup] = field(default_factory=Counter)
+    segments: int = 0
+    conversions: int = 0
+
+    @property
+    def sent(self) -> int:
+        return sum(self.by_status[status] for status in (Status.ACCEPTED, Status.REJECTED, Status.UNKNOWN))
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What the provider bills in one currency, and for how many messages."""
+
+    amount: Decimal = Decimal(0)
+    messages: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ResultCounts:
+    """What became of a run, row by row: `totals`, and what stands in its results alone.
+
+    `by_reason` and `examples` (data row, key, words) are by status and reason; `error_codes` by reason and the answer's
+    error code. `countries` are those that messages went to, the one with the most accepted messages first. Of accepted
+    messages: `sizes` by (segments, encoding), `states` by the provider's delivery state and detail, `delivery_errors`
+    by group and the receipt's error code, `accepted_conversions` by outcome, `accepted_bills` by currency, and
+    `accepted_billed_segments`. `bills` are those for all messages.
+    """
+
+    totals: Counts
+    by_reason: Counter[tuple[str, str]]
+    examples: Mapping[tuple[str, str], Sequence[tuple[int, str | None, str]]]
+    error_codes: Counter[tuple[str, int]]
+    countries: Sequence[CountryCounts]
+    sizes: Counter[tuple[int, str]]
+    states: Counter[tuple[str | None, str | None]]
+    delivery_errors: Counter[tuple[DeliveryGroup, int | None]]
+    accepted_conversions: Counter[str]
+    accepted_bills: Mapping[str, Bill]
+    accepted_billed_segments: int
+    bills: Mapping[str, Bill]
+    to_delivery: Durations | None
+    to_conversion: Durations | None
+
+    @property
+    def by_error_code(self) -> Counter[int]:
+        """Rows by the answer's error code."""
+        return _added((code, count) for (_, code), count in self.error_codes.items())
+
+    @property
+    def by_delivery_error(self) -> Counter[int]:
+        """Accepted messages by the receipt's error code."""
+        return _added((code, count) for (_, code), count in self.delivery_errors.items() if code)
+
+    @property
+    def failed_by_code(self) -> Counter[int | None]:
+        """Accepted messages that were not delivered, by the receipt's error code."""
+        return Counter({code: n for (group, code), n in self.delivery_errors.items() if group is DeliveryGroup.FAILED})
+
+
+def _added(counts: Iterable[tuple[int, int]]) -> Counter[int]:
+    found: Counter[int] = Counter()
+    for key, count in counts:
+        found[key] += count
+    return found
+
+
+def count_results(results: Path) -> ResultCounts:
+    """Count a run's results.parquet."""
+    parts = parts_of(results)
+    outcomes, reasons, sizes, errors, codes, billed, to_delivery, to_conversion = sums_of(
+        parts, _queries, columns=[1, 1, 1, 1, 1, 3, 1, 1]
+    )
+    by_status, delivery, conversions = Counter[str](), Counter[str](), Counter[str]()
+    accepted_conversions, states = Counter[str](), Counter[tuple[str | None, str | None]]()
+    countries: dict[str | None, CountryCounts] = {}
+    for (name, status, state, detail, outcome), (count,) in outcomes.items():
+        country = countries.setdefault(name, CountryCounts(name))
+        by_status[status] += count
+        country.by_status[status] += count
+        if status == Status.ACCEPTED:
+            key = delivery_key(state, detail)
+            country.by_group[delivery_group(key)] += count
+            delivery[key] += count
+            states[state, detail] += count
+        if outcome is not None:
+            conversions[outcome] += count
+            accepted_conversions[outcome] += count if status == Status.ACCEPTED else 0
+            country.conversions += count if outcome == ConversionOutcome.SUCCESS else 0
+    by_size = Counter[tuple[int, str]]()
+    for (name, segments, encoding), (count,) in sizes.items():
+        countries[name].segments += (segments or 0) * count
+        by_size[segments, encoding] += count
+    delivery_errors = Counter[tuple[DeliveryGroup, int | None]]()
+    for (state, detail, code), (count,) in errors.items():
+        delivery_errors[delivery_group(delivery_key(state, detail)), code] += count
+    bills, accepted_bills = _bills(billed, True, False), _bills(billed, True)
+    counts = Counts(
+        by_status=by_status,
+        in_flight=sum(count for (_, reason), (count,) in reasons.items() if reason == OutcomeReason.IN_FLIGHT),
+        segments_accepted=sum((segments or 0) * count for (segments, _), count in by_size.items()),
+        delivery=delivery,
+        conversions=conversions,
+        billed_segments=sum(segments for _, segments, _ in billed.values()),
+        bills={currency: bill.amount for currency, bill in bills.items()},
+    )
+    sent = [country for country in countries.values() if country.sent]
+    return ResultCounts(
+        totals=counts.with_rates(),
+        by_reason=Counter({kind: count for kind, (count,) in reasons.items()}),
+        examples=_examples(parts),
+        error_codes=Counter({kind: count for kind, (count,) in codes.items()}),
+        countries=sorted(sent, key=lambda c: (-c.by_status[Status.ACCEPTED], -c.sent, c.country or "~")),
+        sizes=by_size,
+        states=states,
+        delivery_errors=delivery_errors,
+        accepted_conversions=+accepted_conversions,
+        accepted_bills=accepted_bills,
+        accepted_billed_segments=sum(segments for (_, is_accepted), (_, segments, _) in billed.items() if is_accepted),
+        bills=bills,
+        to_delivery=_durations(to_delivery),
+        to_conversion=_durations(to_conversion),
+    )
+
+
+def _bills(billed: Sums, *of_accepted: bool) -> dict[str, Bill]:
+    """By currency, where any message has a price."""
+    bills: dict[str, Bill] = {}
+    for (currency, is_accepted), (amount, _, messages) in billed.items():
+        if messages and is_accepted in of_accepted:
+            before = bills.get(currency or "", Bill())
+            bills[currency or ""] = Bill(before.amount + amount, before.messages + messages)
+    return bills
+
+
+def _durations(buckets: Sums) -> Durations | None:
+    return Durations.of({bucket: count for (bucket,), (count,) in buckets.items()}) if buckets else None
+
+
+def _queries(part: pl.LazyFrame) -> list[pl.LazyFrame]:
+    """What is grouped, as (key…, count), the bills as (key…, amount, segments, messages with a price)."""
+    accepted = part.filter(pl.col("status") == Status.ACCEPTED.value)
+    converted = part.filter(pl.col("outcome") == ConversionOutcome.SUCCESS.value)
+    is_accepted = (pl.col("status") == Status.ACCEPTED.value).alias("is_accepted")
+    price, segments = pl.col("billed_price"), pl.col("billed_segments")
+    billed = part.filter(price.is_not_null() | segments.is_not_null()).group_by("billed_currency", is_accepted)
+    return [
+        part.group_by("country", "status", "delivery_state", "delivery_detail", "outcome").len(),
+        part.group_by("status", "reason").len(),
+        accepted.group_by("country", "segments", "encoding").len(),
+        accepted.group_by("delivery_state", "delivery_detail", "delivery_error").len(),
+        part.filter(pl.col("error_code").is_not_null()).group_by("reason", "error_code").len(),
+        billed.agg(price.cast(pl.Decimal(38, 9)).sum(), segments.cast(pl.Int64).sum(), price.count().alias("messages")),
+        _took(accepted, "delivered_at"),
+        _took(converted, "converted_at"),
+    ]
+
+
+def _took(part: pl.LazyFrame, until: str) -> pl.LazyFrame:
+    """How long after the request left, as (bucket, how many)."""
+    milliseconds = (pl.col(until) - pl.col("sent_at")).dt.total_milliseconds()
+    return part.filter(milliseconds.is_not_null()).group_by(bucket_of(milliseconds).alias("bucket")).len()
+
+
+def _examples(parts: Sequence[pl.LazyFrame]) -> dict[tuple[str, str], list[tuple[int, str | None, str]]]:
+    """The first rows of each status and reason. Their words are read of these rows alone: a cell may be long."""
+    found: dict[tuple[str, str], list[tuple[int, str | None, str]]] = {}
+    for part in parts:
+        numbered = part.with_row_index("index")
+        firsts = numbered.group_by("status", "reason").agg(pl.col("index").bottom_k(EXAMPLES))
+        wanted = [
+            index
+            for status, reason, indexes in firsts.collect(engine="streaming").iter_rows()
+            for index in sorted(indexes)[: EXAMPLES - len(found.get((status, reason), ()))]
+        ]
+        rows = numbered.filter(pl.col("index").is_in(wanted)).select("status", "reason", "row", "key", "detail")
+        for status, reason, row, key, detail in rows.sort("row").collect(engine="streaming").iter_rows():
+            found.setdefault((status, reason), []).append((row, key, detail or ""))
+    return found

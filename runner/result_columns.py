@@ -1,0 +1,204 @@
+"""The columns of results.parquet, results.csv and results.xlsx: the one declaration of each.
+
+All formats, masking, the names that a recipient file can't use for carried columns and the data dictionary in
+docs/results.md follow from `RESULT_COLUMNS`. A new column stands behind the last one.
+
+A column is an SQL expression, as polars reads it, over one row of the plan and what the ledger knows of the row's
+message, side by side:
+
+| source column | is |
+|---|---|
+| `plan_…` | a column of the plan |
+| `message_id` | the id of the row's message, null for a row that is left out and was not sent to before |
+| `message_…` | a field of the ledger's `MessageRecord` |
+| `receipt_…`, `conversion_…` | a field of `models.Receipt`, `models.Conversion` |
+| `cancelled_at` | when the provider cancelled the message |
+| `billed_amount` | what the provider bills, by the receipt or else its log: Decimal(18, 6), null for no amount |
+| `unsent_reason`, `unsent_detail` | why messages without a record were not sent |
+
+Texts are strings, whole numbers Int64; times are microseconds since the epoch. All but `plan_…` are null where nothing
+is known.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from runner.models import DeliveryState
+
+if TYPE_CHECKING:
+    import polars as pl
+
+# Digits in all, and behind the point, of an amount of money: money is not a float.
+PRICE = (18, 6)
+_TIME = "Datetime(µs, UTC)"
+
+
+class Masking(Enum):
+    """How masked results show a column of texts."""
+
+    NUMBERS = "what may be a phone number loses its middle"
+    DETAIL = "phone numbers lose their middle, and quoted cells go"
+    NONE = "an id holds no number, and a part of an id can look like one"
+
+
+@dataclass(frozen=True, slots=True)
+class ResultColumn:
+    """One column.
+
+    `kind`, `holds` and `null` stand so in the table of docs/results.md: the Parquet type, the content, and when there
+    is none. `sql` computes it from the source columns. `width` is in characters of a spreadsheet.
+    """
+
+    name: str
+    kind: str
+    holds: str
+    null: str
+    sql: str
+    masking: Masking = Masking.NUMBERS
+    width: int = 14
+
+    def expression(self) -> "pl.Expr":
+        """Computes the column from the source columns."""
+        import polars as pl
+
+        return pl.sql_expr(self.sql).cast(self.polars_type).alias(self.name)
+
+    @property
+    def polars_type(self) -> Any:  # noqa: ANN401 (a polars type, or an instance of one)
+        import polars as pl
+
+        return {_TIME: pl.Datetime("us", "UTC"), "Decimal(18, 6)": pl.Decimal(*PRICE)}.get(self.kind) or getattr(
+            pl, self.kind
+        )
+
+
+def _by_status(*, in_flight: str, sent: str, excluded: str, unsent: str) -> str:
+    """What holds for a message that is being sent, was sent, a row that the plan leaves out, or one not sent yet."""
+    return (
+        f"CASE WHEN message_status = 'sending' THEN {in_flight} WHEN message_status IS NOT NULL THEN {sent} "
+        f"WHEN plan_reason IS NOT NULL THEN {excluded} ELSE {unsent} END"
+    )
+
+
+def _sent_or_planned(name: str) -> str:
+    return f"CASE WHEN message_status IS NOT NULL THEN message_{name} ELSE plan_{name} END"
+
+
+_DETAIL = (
+    "CASE WHEN message_detail <> '' THEN message_detail "
+    "WHEN plan_reason IS NOT NULL THEN 'would be left out now: ' || plan_reason ELSE plan_detail END"
+)
+_STATES = ", ".join(f"'{state}'" for state in DeliveryState)
+_STATE = (
+    f"COALESCE(receipt_state, CASE WHEN LOWER(message_log_status) IN ({_STATES}) THEN LOWER(message_log_status) END)"
+)
+# A cancelled message that was sent all the same was not cancelled.
+_IS_CANCELLED = f"cancelled_at IS NOT NULL AND COALESCE({_STATE}, 'queued') IN ('queued', 'unknown')"
+_BILLED_SEGMENTS = "COALESCE(receipt_segments, message_log_segments)"
+
+RESULT_COLUMNS = (
+    ResultColumn("row", "Int64", "the data row of the recipient file, from 1", "never", "plan_row", width=8),
+    ResultColumn(
+        "key", "String", "what tells persons apart: the key column, or else the number",
+        "it couldn't be told; the run is purged", "plan_key", width=18,
+    ),
+    ResultColumn(
+        "destination", "String", "the number in E.164, `+12025550142`; of a message, the number that it was sent to",
+        "there is none; the run is purged",
+        f"NULLIF({_sent_or_planned('destination')}, '')", width=16,  # '': it was purged
+    ),
+    ResultColumn(
+        "country", "String", "its country, ISO 3166-1 alpha-2", "it isn't known, or the number belongs to none",
+        _sent_or_planned("country"),
+    ),
+    ResultColumn(
+        "status", "String", "what became of the row: [below](#statuses-and-reasons)", "never",
+        _by_status(in_flight="'unknown'", sent="message_status", excluded="'excluded'", unsent="'unsent'"),
+    ),
+    ResultColumn(
+        "reason", "String", "why, as a code: [below](#statuses-and-reasons)", "never",
+        _by_status(in_flight="'in_flight'", sent="message_reason", excluded="plan_reason", unsent="unsent_reason"),
+    ),
+    ResultColumn(
+        "detail", "String",
+        "why, in words: the provider's own, those for an exclusion, or what was repaired in the number",
+        "there is nothing to say",
+        _by_status(
+            in_flight="'the answer has not come yet'", sent=_DETAIL, excluded="plan_detail", unsent="unsent_detail"
+        ),
+        masking=Masking.DETAIL, width=40,
+    ),
+    ResultColumn(
+        "umid", "String", "the provider's id of the message", "it gave none", "message_umid",
+        masking=Masking.NONE, width=38,
+    ),
+    ResultColumn(
+        "client_message_id", "String", "`NAME.RUN.TOKEN`, our id of the message, as it was or would be sent",
+        "excluded", "message_id", masking=Masking.NONE, width=38,
+    ),
+    ResultColumn("encoding", "String", "`GSM7`, `UCS2`", "there is no text", _sent_or_planned("encoding")),
+    ResultColumn(
+        "segments", "Int8", "segments of the text, 1 to 10, as this program counts them", "there is no text",
+        _sent_or_planned("segments"),
+    ),
+    ResultColumn(
+        "attempts", "Int32", "requests made for it; 0: none", "excluded",
+        _by_status(in_flight="message_attempts", sent="message_attempts", excluded="NULL", unsent="0"),
+    ),
+    ResultColumn("http_status", "Int16", "of the last answer", "no answer came", "message_http_status"),
+    ResultColumn(
+        "error_code", "Int32", "of the last answer: the provider's API error code", "the answer had none",
+        "message_error_code",
+    ),
+    ResultColumn(
+        "error_id", "String", "the provider's id of that error, to quote to its support", "the answer had none",
+        "message_error_id", masking=Masking.NONE, width=38,
+    ),
+    ResultColumn("sent_at", _TIME, "when the last request began to leave", "none left", "message_sent_at", width=24),
+    ResultColumn(
+        "answered_at", _TIME, "when its answer was there", "no answer came", "message_answered_at", width=24,
+    ),
+    ResultColumn(
+        "latency_ms", "Float64", "between the two, in milliseconds", "either is",
+        "CASE WHEN message_sent_at <> 0 AND message_answered_at <> 0 "
+        "THEN (message_answered_at - message_sent_at) / CAST(1000 AS DOUBLE) END",
+    ),
+    ResultColumn(
+        "delivery_state", "String", "how far the message got: [below](#delivery)", "nothing is known of it",
+        f"CASE WHEN {_IS_CANCELLED} THEN 'cancelled' ELSE {_STATE} END",
+    ),
+    ResultColumn(
+        "delivery_detail", "String", "the provider's word for more on that, such as `delivered_to_recipient`",
+        "no receipt came, or it had none", "receipt_detail",
+    ),
+    ResultColumn(
+        "delivery_error", "Int32", "the receipt's error code: [below](#delivery-errors)",
+        "no receipt came, or it had none (or 0)", "NULLIF(receipt_error_code, 0)",
+    ),
+    ResultColumn(
+        "delivered_at", _TIME,
+        "when the phone got it, by the provider's clock; the first time, where several are told",
+        "no receipt says so", "receipt_delivered_at", width=24,
+    ),
+    ResultColumn(
+        "billed_segments", "Int16", "segments that the provider bills", "it didn't tell",
+        f"CASE WHEN {_BILLED_SEGMENTS} < 32768 THEN {_BILLED_SEGMENTS} END",
+    ),
+    ResultColumn(
+        "billed_price", "Decimal(18, 6)", "what the provider bills for the whole message, rounded to a millionth",
+        "it didn't tell", "billed_amount",
+    ),
+    ResultColumn(
+        "billed_currency", "String", "of that amount, ISO 4217", "it didn't tell",
+        "CASE WHEN billed_amount IS NULL THEN NULL WHEN receipt_price IS NOT NULL THEN receipt_currency "
+        "ELSE message_log_currency END",
+    ),
+    ResultColumn(
+        "outcome", "String", "what `campaign feedback` was told: `success`, `failure`", "nothing was told",
+        "conversion_outcome",
+    ),
+    ResultColumn(
+        "converted_at", _TIME, "when that happened", "nothing was told, or no time", "conversion_at", width=24,
+    ),
+)  # fmt: skip

@@ -1,0 +1,133 @@
+"""What is counted from a results file: the same in parts as at once, and to the last cent."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.report.aggregation import parts_of
+from runner.report.counts import DeliveryGroup
+from runner.report.departures import departures
+from runner.report.result_counts import EXAMPLES, Bill, ResultCounts, count_results
+from tests.report.sample import SCHEMA, accepted, excluded, lively
+
+
+def counted(*rows: Mapping[str, Any]) -> ResultCounts:
+    with TemporaryDirectory() as folder:
+        return count_results(written(Path(folder), rows))
+
+
+def written(folder: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
+    pl.DataFrame(rows, schema=SCHEMA, orient="row").write_parquet(folder / "results.parquet")
+    return folder / "results.parquet"
+
+
+def test_nothing() -> None:
+    counts = counted()
+    assert (0, {}, []) == (counts.totals.rows, counts.examples, counts.countries)
+
+
+def test_a_few_examples_of_each_reason() -> None:
+    rows = [excluded(n, "invalid_number", f"words {n}", key=f"C{n}") for n in range(1, 10)]
+    counts = counted(*rows, excluded(10, "duplicate", "same number as row 3"))
+    assert EXAMPLES == len(counts.examples["excluded", "invalid_number"])
+    assert (1, "C1", "words 1") == counts.examples["excluded", "invalid_number"][0]
+    assert [(10, None, "same number as row 3")] == counts.examples["excluded", "duplicate"]
+    assert {("excluded", "invalid_number"): 9, ("excluded", "duplicate"): 1} == counts.by_reason
+
+
+@pytest.mark.parametrize(
+    ("state", "detail", "is_delivered"),
+    [
+        ("delivered", "delivered_to_recipient", True),
+        ("delivered", None, True),
+        ("delivered", "delivered_to_operator", False),
+        ("read", None, True),
+        ("sent", None, False),
+        ("undelivered", "undelivered_to_recipient", False),
+        ("cancelled", None, False),
+        (None, None, False),
+    ],
+)
+def test_delivered_is_what_reached_the_phone(state: str | None, detail: str | None, *, is_delivered: bool) -> None:
+    """At the operator is not at the phone."""
+    counts = counted(accepted(1, delivery_state=state, delivery_detail=detail))
+    [country] = counts.countries
+    assert (1, int(is_delivered)) == (country.by_status["accepted"], country.by_group[DeliveryGroup.DELIVERED])
+    shown = detail if detail == "delivered_to_operator" else state
+    assert ({shown: 1} if shown else {}) == counts.totals.known_delivery
+    assert int(is_delivered) == counts.totals.delivered
+
+
+def test_only_accepted_messages_have_arrived_or_cost_anything() -> None:
+    told: dict[str, Any] = {
+        "delivery_state": "delivered", "delivery_error": 1, "billed_price": Decimal(1), "billed_currency": "EUR",
+        "billed_segments": 1, "outcome": "success",
+    }  # fmt: skip
+    counts = counted(accepted(1, status="unknown", reason="timeout", **told))
+    totals = counts.totals
+    assert (0, 0, {}, {}, {}, {}) == (
+        totals.segments_accepted, counts.accepted_billed_segments, totals.delivery, counts.delivery_errors,
+        counts.accepted_bills, counts.accepted_conversions,
+    )  # fmt: skip
+    # The page and compare.parquet show all that the provider bills.
+    assert ({"EUR": Decimal(1)}, 1, {"success": 1}) == (totals.bills, totals.billed_segments, totals.conversions)
+
+
+def test_money_is_added_exactly_and_by_currency() -> None:
+    bills = [("0.1", "EUR")] * 3 + [("0.000001", "USD"), ("5", None)]
+    rows = [accepted(n, billed_price=Decimal(price), billed_currency=currency, billed_segments=2)
+            for n, (price, currency) in enumerate(bills)]  # fmt: skip
+    counts = counted(*rows)
+    expected = {"EUR": Bill(Decimal("0.3"), 3), "USD": Bill(Decimal("0.000001"), 1), "": Bill(Decimal(5), 1)}
+    assert expected == counts.accepted_bills == counts.bills
+    assert {currency: bill.amount for currency, bill in expected.items()} == counts.totals.bills
+    assert (10, 10) == (counts.accepted_billed_segments, counts.totals.billed_segments)
+
+
+def test_a_million_of_the_dearest_messages_are_still_exact(tmp_path: Path) -> None:
+    dearest = Decimal("999999999999.999999")
+    row = pl.DataFrame([accepted(1, billed_price=dearest, billed_currency="EUR")], schema=SCHEMA, orient="row")
+    row.select(pl.all().repeat_by(1_000_000).explode()).write_parquet(tmp_path / "results.parquet")
+    assert dearest * 1_000_000 == count_results(tmp_path / "results.parquet").bills["EUR"].amount
+
+
+def test_states_are_of_accepted_messages_only() -> None:
+    counts = counted(accepted(1, delivery_state="sent"), accepted(2, status="rejected", delivery_state="rejected"))
+    assert Counter({("sent", None): 1}) == counts.states
+    assert 1 == counts.totals.accepted
+
+
+def test_a_number_of_no_country() -> None:
+    assert [None] == [country.country for country in counted(accepted(1, country=None)).countries]
+
+
+def test_what_is_in_flight_counts_as_unknown() -> None:
+    rows = [accepted(n, status="unknown", reason=reason) for n, reason in enumerate(("in_flight", "timeout"))]
+    assert (2, 1) == (counted(*rows).totals.unknown, counted(*rows).totals.in_flight)
+
+
+@given(st.lists(st.sampled_from(lively(300)), max_size=60))
+def test_every_row_counts_once(rows: list[dict[str, Any]]) -> None:
+    counts = counted(*rows)
+    assert len(rows) == counts.totals.rows == counts.by_reason.total()
+    by_country = sum(country.by_status["accepted"] for country in counts.countries)
+    assert counts.totals.accepted == by_country == counts.totals.delivery.total() == counts.states.total()
+
+
+def test_parts_come_to_the_same_as_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = written(tmp_path, lively(500))
+    at_once, left_at_once = count_results(results), departures(parts_of(results), 40)
+    monkeypatch.setattr(parts_of, "__defaults__", (77,))
+    assert 7 == len(parts_of(results))
+    in_parts, left_in_parts = count_results(results), departures(parts_of(results), 40)
+    assert at_once == in_parts
+    assert left_at_once is not None
+    assert left_at_once == left_in_parts
