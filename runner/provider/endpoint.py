@@ -1,10 +1,10 @@
 """Where the provider listens, and what may stand in for it."""
 
-import ipaddress
 from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, urlsplit
 
 from runner.errors import InputError
+from runner.net import is_loopback
 
 REGIONS = {
     "asia": "https://sms.8x8.com",
@@ -42,7 +42,7 @@ def resolve(region: str, sub_account_id: str, override: str | None = None) -> En
         raise InputError.of(
             f"EIGHTXEIGHT_BASE_URL is {override!r}, which is not a base URL", "write it like https://sms.8x8.com"
         )
-    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise InputError.of(
             f"EIGHTXEIGHT_BASE_URL is {override!r}: plain http would show the API key to the network",
             "use https://, or http:// to this computer only (127.0.0.1)",
@@ -65,7 +65,7 @@ def _netloc(parts: SplitResult, override: str) -> str:
 def is_safe(url: str) -> bool:
     """Whether a URL may be followed: encrypted, or on this computer."""
     parts = urlsplit(url)
-    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or ""))
+    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))
 
 
 def _split(url: str) -> SplitResult | None:
@@ -77,12 +77,3 @@ def _split(url: str) -> SplitResult | None:
         return None
     surplus = parts.query or parts.fragment or parts.username or port == 0
     return parts if parts.scheme in ("http", "https") and parts.hostname and not surplus else None
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from runner.models import Encoding
+from runner.net import is_http_url
 from runner.sandbox.answers import Refusal
 from runner.sandbox.codes import Code
-from runner.sandbox.urls import is_absolute
 
 # The document's pattern holds for national numbers too, so that these come without a trunk zero.
 DESTINATION = re.compile(r"\+?[1-9][0-9]{6,14}")
@@ -104,7 +104,7 @@ def _expiry(value: object, now: datetime) -> Refusal | None:
 
 
 def _callback_url(value: object, _now: datetime) -> Refusal | None:
-    if isinstance(value, str) and is_absolute(value):
+    if isinstance(value, str) and is_http_url(value):
         return None
     return Refusal(Code.INVALID_CALLBACK_URL, "Field 'dlrCallbackUrl' is not an absolute URL")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from runner.errors import InputError, Problem
-from runner.sandbox.urls import is_absolute, is_loopback
+from runner.net import is_http_url, is_loopback
 
 # The path parameter's pattern in the provider's document.
 SUB_ACCOUNT_ID = re.compile(r"[A-Za-z0-9\-._&]{3,50}")
@@ -153,14 +153,14 @@ class SandboxOptions:
                 'give the whole header, such as "Bearer …"',
             ),
             (
-                url is None or is_absolute(url),
+                url is None or is_http_url(url),
                 f"{url!r} is no URL that replies can be posted to",
                 "write it in full, such as http://127.0.0.1:8090/",
             ),
             (
                 url is None
                 or self.receipts_beyond_loopback
-                or not is_absolute(url)
+                or not is_http_url(url)
                 or is_loopback(urlsplit(url).hostname),
                 f"{url!r} is beyond this computer, and no reply goes there",
                 "name 127.0.0.1, or add --receipts-beyond-loopback",

@@ -7,10 +7,10 @@ from typing import Any
 
 from yarl import URL
 
+from runner.net import is_loopback
 from runner.sandbox.chance import chance
 from runner.sandbox.fate import AT_OPERATOR, DELIVERED, Fate, Fates
 from runner.sandbox.options import SandboxOptions
-from runner.sandbox.urls import is_loopback
 from runner.sandbox.webhooks import Reply, Sent, Step, disordered, receipt_of, reply_of, sent_of, way_to
 
 PEOPLE_ARE_SLOWER = 3
