@@ -12,7 +12,7 @@ from runner.provider import reading
 from runner.provider.account import fetch_balance, fetch_price_list
 from runner.provider.prices import Balance
 from runner.provider.reading import UnreachableError
-from runner.sandbox import SandboxOptions
+from runner.sandbox.options import SandboxOptions
 from runner.sandbox.server import running
 from tests.provider.test_client import http, serving
 

@@ -1,6 +1,7 @@
 """Receipts and replies as a receiver on this computer gets them."""
 
 import asyncio
+import itertools
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
@@ -9,13 +10,11 @@ from typing import Any
 
 import pytest
 
-from runner.sandbox import SandboxOptions, courier
-from runner.sandbox.server import running
-from runner.sandbox.stories import Parcel, Story
-from tests.sandbox.client import MESSAGES
-from tests.sandbox.disturbed import faults_in
-from tests.sandbox.receiver import DEADLINE_S, Post, Receiver, receiving
-from tests.sandbox.talk import HEADERS, Talk, talk
+from runner.sandbox import webhook_sender
+from runner.sandbox.options import SandboxOptions
+from runner.sandbox.webhooks import Post, PostPlan
+from tests.sandbox.client import MESSAGES, Talk, faults_in, serving, talk
+from tests.sandbox.receiver import DEADLINE_S, Receiver, receiving
 
 WAY = ["queued", "sent", "delivered_to_operator", "delivered_to_recipient"]
 BEYOND = "https://example.com/receipts"
@@ -24,22 +23,14 @@ Telling = Callable[[Talk, Receiver], Awaitable[None]]
 
 def listen(telling: Telling, statuses: Iterable[int] = (), *, hangs: bool = False, **options: Any) -> Receiver:  # noqa: ANN401
     """Talk to a sandbox beside a receiver; returns that, once the sandbox has ended."""
-    kept: list[Receiver] = []
 
-    async def session() -> None:
+    async def session() -> Receiver:
         async with receiving(statuses, hangs=hangs) as receiver:
-            kept.append(receiver)
-            await _talk(lambda told: telling(told, receiver), SandboxOptions(**{"receipt_delay_s": 0, **options}))
+            async with serving(SandboxOptions(**{"receipt_delay_s": 0, **options})) as talking:
+                await telling(talking, receiver)
+            return receiver
 
-    asyncio.run(asyncio.wait_for(session(), 2 * DEADLINE_S))
-    return kept[0]
-
-
-async def _talk(talking: Callable[[Talk], Awaitable[None]], options: SandboxOptions) -> None:
-    import aiohttp
-
-    async with running(options) as base_url, aiohttp.ClientSession(base_url, headers=HEADERS) as client:
-        await talking(Talk(client))
+    return asyncio.run(asyncio.wait_for(session(), 2 * DEADLINE_S))
 
 
 async def settled(talking: Talk) -> dict[str, Any]:
@@ -71,7 +62,7 @@ def test_every_message_of_many_gets_its_receipts_in_their_order() -> None:
         await receiver.count(200)
 
     receiver = listen(telling, receipt_delay_s=0.01)
-    assert {f"k{n}": WAY for n in range(50)} == by_message(receiver.posts)
+    assert {f"k{n}": WAY for n in range(50)} == receiver.by_message
 
 
 def test_disorder_and_duplicates() -> None:
@@ -82,7 +73,7 @@ def test_disorder_and_duplicates() -> None:
         assert (await settled(talking))["receipt_duplicates"] == 20
 
     receiver = listen(telling, receipt_disorder=1, receipt_duplicates=1)
-    for told in by_message(receiver.posts).values():
+    for told in receiver.by_message.values():
         assert told[::2] == told[1::2]
         assert WAY != told[::2]
         assert set(WAY) == set(told)
@@ -104,11 +95,9 @@ def test_what_does_not_arrive_agrees_with_the_details_and_the_log() -> None:
             assert row["status_errormessage"] == status.get("errorMessage", "")
             assert (row["price_total"], row["smscount"]) == (str(payload["price"]["total"]), "2")
         umid = next(payload["umid"] for payload in last.values() if payload["status"]["state"] == "undelivered")
-        async with talking.client.get(f"{MESSAGES}/{umid}") as response:
-            details = await response.json()
-        assert details["status"]["errorCode"] == next(
-            payload["status"]["errorCode"] for payload in last.values() if payload["umid"] == umid
-        )
+        details = (await talking.do("GET", f"{MESSAGES}/{umid}")).body
+        told = next(payload for payload in last.values() if payload["umid"] == umid)
+        assert told["status"]["errorCode"] == details["status"]["errorCode"]
 
     listen(telling, undelivered_share=0.3)
 
@@ -131,7 +120,12 @@ def test_replies_come_last_and_carry_the_header() -> None:
     assert ["don't stop"] in [said[4:] for said in by_person.values()]
 
 
-def test_a_start_is_later_than_the_stop_before_it_however_times_are_cut_off() -> None:
+def test_a_start_is_later_than_the_stop_before_it_though_times_are_cut_off_and_the_clock_jumps_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = itertools.count(time.time_ns(), -1_000_000_000)
+    monkeypatch.setattr(webhook_sender, "time_ns", lambda: next(clock))
+
     async def telling(talking: Talk, receiver: Receiver) -> None:
         for n in range(60):
             await talking.send(f"k{n}", dlrCallbackUrl=receiver.url, destination=f"+120255501{n:02}")
@@ -198,7 +192,7 @@ def test_a_receiver_that_is_not_there() -> None:
         stats = await settled(told)
         assert (8, {"given_up": 4}) == (stats["failed_posts"], stats["receipts_not_sent"])
 
-    talk(talking, receipt_delay_s=0, receipt_retry_s=(0,))
+    talk(talking, SandboxOptions(receipt_delay_s=0, receipt_retry_s=(0,)))
 
 
 def test_no_proxy_carries_receipts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,13 +212,12 @@ def test_a_cancelled_message_gets_none_and_a_scheduled_one_at_its_time() -> None
         cancelled, _ = [
             await talking.send(name, dlrCallbackUrl=receiver.url, scheduled=at.isoformat()) for name in ("no", "yes")
         ]
-        async with talking.client.delete(f"{MESSAGES}/{cancelled}") as response:
-            assert response.status == 200
+        assert 200 == (await talking.do("DELETE", f"{MESSAGES}/{cancelled}")).status
         assert receiver.posts == []
         await settled(talking)
         assert datetime.fromisoformat(receiver.posts[0].payload["status"]["timestamp"]) > at - timedelta(seconds=0.1)
 
-    assert {"yes": WAY} == by_message(listen(telling).posts)
+    assert {"yes": WAY} == listen(telling).by_message
 
 
 def test_a_message_for_another_day_holds_nothing_up() -> None:
@@ -235,8 +228,8 @@ def test_a_message_for_another_day_holds_nothing_up() -> None:
         await receiver.count(4)
 
     started = time.monotonic()
-    assert {"now": WAY} == by_message(listen(telling).posts)
-    assert time.monotonic() - started < courier.DRAIN_S
+    assert {"now": WAY} == listen(telling).by_message
+    assert time.monotonic() - started < webhook_sender.DRAIN_S
 
 
 def test_what_was_rejected_gets_none() -> None:
@@ -254,8 +247,8 @@ def test_the_end_does_not_wait_for_delays() -> None:
 
     started = time.monotonic()
     receiver = listen(telling, receipt_delay_s=3600)
-    assert time.monotonic() - started < courier.DRAIN_S
-    assert {f"k{n}": WAY for n in range(20)} == by_message(receiver.posts)
+    assert time.monotonic() - started < webhook_sender.DRAIN_S
+    assert {f"k{n}": WAY for n in range(20)} == receiver.by_message
 
 
 def test_at_the_end_what_waits_for_another_try_gets_one_more() -> None:
@@ -273,7 +266,7 @@ def test_at_the_end_what_waits_for_another_try_gets_one_more() -> None:
 def test_the_end_comes_though_a_receiver_never_answers(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(courier, "DRAIN_S", 0.2)
+    monkeypatch.setattr(webhook_sender, "DRAIN_S", 0.2)
 
     async def telling(talking: Talk, receiver: Receiver) -> None:
         await talking.send("k1", dlrCallbackUrl=receiver.url)
@@ -284,7 +277,7 @@ def test_the_end_comes_though_a_receiver_never_answers(
 
 
 def test_more_than_can_wait_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(courier, "WAITING_LIMIT", 2)
+    monkeypatch.setattr(webhook_sender, "WAITING_LIMIT", 2)
 
     async def telling(talking: Talk, receiver: Receiver) -> None:
         for n in range(3):
@@ -292,7 +285,7 @@ def test_more_than_can_wait_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
         stats = await talking.stats()
         assert (2, {"too_many": 4}) == (stats["receipts_waiting"], stats["receipts_not_sent"])
 
-    assert {"k0", "k1"} == by_message(listen(telling, receipt_delay_s=3600).posts).keys()
+    assert {"k0", "k1"} == listen(telling, receipt_delay_s=3600).by_message.keys()
 
 
 def test_a_message_whose_answer_was_lost_gets_its_receipts(tmp_path: Path) -> None:
@@ -302,32 +295,25 @@ def test_a_message_whose_answer_was_lost_gets_its_receipts(tmp_path: Path) -> No
         await receiver.count(4)
 
     faults = faults_in(tmp_path, {"fault": "accepted_then_reset", "requests": [1]})
-    assert {"k1": WAY} == by_message(listen(telling, faults=faults).posts)
+    assert {"k1": WAY} == listen(telling, faults=faults).by_message
 
 
 def test_a_bug_with_one_message_is_not_the_end(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    told = Story.parcel
+    post = PostPlan.post
 
-    def fail_once(story: Story, now: int) -> Parcel:
-        if story.sent.client_message_id == "k1":
+    def fail_once(plan: PostPlan, position: int, at: int) -> Post:
+        if plan.sent.client_message_id == "k1":
             raise RuntimeError("a bug")
-        return told(story, now)
+        return post(plan, position, at)
 
-    monkeypatch.setattr(Story, "parcel", fail_once)
+    monkeypatch.setattr(PostPlan, "post", fail_once)
 
     async def telling(talking: Talk, receiver: Receiver) -> None:
         for name in ("k1", "k2"):
             await talking.send(name, dlrCallbackUrl=receiver.url)
         await settled(talking)
 
-    assert {"k2": WAY} == by_message(listen(telling).posts)
-    assert "failed to tell of a message" in caplog.text
-
-
-def by_message(posts: list[Post]) -> dict[str, list[str]]:
-    told: dict[str, list[str]] = {}
-    for post in posts:
-        told.setdefault(post.payload["clientMessageId"], []).append(post.said)
-    return told
+    assert {"k2": WAY} == listen(telling).by_message
+    assert "failed to post about a message" in caplog.text
