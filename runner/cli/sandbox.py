@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from runner.cli.console import say
-from runner.sandbox.options import SandboxOptions, declared_options
+from runner.sandbox.options import Option, SandboxOptions
 
 NAME = "sandbox"
 
@@ -29,13 +29,13 @@ def command(**given: Any) -> int:  # noqa: ANN401 (each flag has its own type)
 def _flags() -> Iterator[inspect.Parameter]:
     """A flag for every option that the sandbox declares."""
     for each in fields(SandboxOptions):
-        kind, option, *_ = declared_options()[each.name]
+        option: Option = each.metadata["option"]
         flag = option.flag or f"--{each.name.replace('_', '-')}"
         yield inspect.Parameter(
             each.name,
             inspect.Parameter.KEYWORD_ONLY,
-            default=each.default if option.default is None else option.default,
-            annotation=Annotated[option.kind or kind, typer.Option(flag, help=option.help)],
+            default=each.default if option.flag_default is None else option.flag_default,
+            annotation=Annotated[option.kind or each.type, typer.Option(flag, help=option.help)],
         )
 
 

@@ -169,6 +169,11 @@ def price_of(status: DeliveryStatus, segments: int) -> dict[str, Any]:
     return {"total": round(price * segments, 6), "perSms": price, "currency": CURRENCY}
 
 
+def created_at(entry: Entry) -> datetime:
+    """When the sandbox took a message of the book."""
+    return datetime.fromtimestamp(entry["time"] / 1e6, UTC)
+
+
 def is_waiting(entry: Entry, now: datetime) -> bool:
     """Whether the message is scheduled for later."""
     moment = moment_of(entry.get("scheduled"))
@@ -188,18 +193,18 @@ def details_of(
         status = FAILED
     else:
         status = WAITING if is_waiting(entry, now) else delivery.final_status(entry)
-    created_at = timestamp(datetime.fromtimestamp(entry["time"] / 1e6, UTC))
+    created = timestamp(created_at(entry))
     details = {
         "umid": entry["umid"],
         "subAccountId": entry["subAccountId"],
         "direction": "outbound",
         "country": entry.get("country"),
-        "status": status.as_json(created_at),
+        "status": status.as_json(created),
         "msisdn": f"+{entry['destination'].removeprefix('+')[:-4]}xxxx",
         "source": entry.get("source") or "",
         "body": MASKED,
         "encoding": encoding,
-        "createdAt": created_at,
+        "createdAt": created,
         "smsCount": segments,
         "price": price_of(status, segments),
         "clientMessageId": entry.get("clientMessageId"),

@@ -6,7 +6,7 @@ do: whatever key arrives there was given away, and is noted.
 
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -17,7 +17,7 @@ from aiohttp import hdrs, web
 
 from runner.sandbox.answers import Answer, Code, RefusedError
 from runner.sandbox.book import Entry
-from runner.sandbox.delivery import csv_of, details_of, timestamp
+from runner.sandbox.delivery import created_at, csv_of, details_of, timestamp
 from runner.sandbox.fault_effects import cut_off, response
 from runner.sandbox.faults import Fault, FaultName, FaultSchedule
 from runner.sandbox.state import SandboxState, json_of
@@ -40,25 +40,6 @@ ENDS = {
     FaultName.EXPORT_ERROR: "error",
     FaultName.EXPORT_NEVER_ENDS: "running",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which messages are asked for: created from `start` on and before `end`; `limit` 0 stands for all of them."""
-
-    start: datetime
-    end: datetime
-    limit: int = 0
-
-    def of(self, entries: Iterable[Entry], sub_account_id: str, *, not_after: datetime) -> list[Entry]:
-        """The chosen ones, in their order. What was created after `not_after` hasn't reached the log yet."""
-
-        def holds(entry: Entry) -> bool:
-            created_at = datetime.fromtimestamp(entry["time"] / 1e6, UTC)
-            is_in_time = self.start <= created_at < self.end and created_at <= not_after
-            return is_in_time and entry["subAccountId"] == sub_account_id
-
-        return list(islice(filter(holds, entries), self.limit or None))
 
 
 @dataclass(slots=True)
@@ -118,7 +99,7 @@ class Exports:
     async def _start(self, request: web.Request) -> web.StreamResponse:
         self._state.admit(request)
         now = datetime.now(UTC)
-        selection = selection_of(await json_of(request), now)
+        is_asked_for, limit = selection_of(await json_of(request), now)
         self._started += 1
         fault = self._faults.of(self._started)
         if fault:
@@ -126,20 +107,26 @@ class Exports:
         job_id = secrets.token_urlsafe(48)
         if not fault or fault.name is not FaultName.EXPORT_JOB_LOST:
             sub_account_id = request.match_info["subAccountId"]
-            files = list(self._files(selection, sub_account_id, now))
+            # The log as it is now: what comes later isn't in this export.
+            lag = timedelta(seconds=self._state.options.export_lag_s)
+            entries = (
+                entry
+                for entry in map(orjson.loads, self._state.book.lines())
+                if entry["subAccountId"] == sub_account_id
+                and created_at(entry) <= now - lag
+                and is_asked_for(created_at(entry))
+            )
+            files = list(self._files(list(islice(entries, limit)), now))
             self._jobs[job_id] = Job(sub_account_id, files, self._state.options.export_polls, fault)
         return response(Answer(202, orjson.dumps({"jobId": job_id})))
 
-    def _files(self, selection: Selection, sub_account_id: str, now: datetime) -> Iterator[bytes]:
-        """The log as it is now: what comes later isn't in this export."""
-        state, options = self._state, self._state.options
-        not_after = now - timedelta(seconds=options.export_lag_s)
-        entries = selection.of(map(orjson.loads, state.book.lines()), sub_account_id, not_after=not_after)
-        size = options.export_rows or max(len(entries), 1)
+    def _files(self, entries: list[Entry], now: datetime) -> Iterator[bytes]:
+        state = self._state
+        size = state.options.export_rows or max(len(entries), 1)
         for begin in range(0, len(entries), size):
-            some = entries[begin : begin + size]
             yield csv_of(
-                details_of(entry, cancelled=state.cancelled, delivery=state.delivery, now=now) for entry in some
+                details_of(entry, cancelled=state.cancelled, delivery=state.delivery, now=now)
+                for entry in entries[begin : begin + size]
             )
 
     async def _ask(self, request: web.Request) -> web.StreamResponse:
@@ -185,8 +172,8 @@ class Exports:
         return f"{self.origin or request.url.origin()}{path}"
 
 
-def selection_of(body: object, now: datetime) -> Selection:
-    """What an export request asks for. Raises `RefusedError`.
+def selection_of(body: object, now: datetime) -> tuple[Callable[[datetime], bool], int | None]:
+    """Which times of creation an export request asks for, and how many messages at most. Raises `RefusedError`.
 
     Without `from` it is the last seven days. Without `to` it is all that there is: the document's "today" doesn't say
     whether today is in.
@@ -202,7 +189,7 @@ def selection_of(body: object, now: datetime) -> Selection:
     limit = body.get("limit") or 0
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
         raise RefusedError(Code.INVALID_PARAMETER, "'limit' is not a whole number from 0 up")
-    return Selection(start, end, limit)
+    return lambda at: start <= at < end, limit or None
 
 
 def _moment_of(body: dict[str, Any], name: str) -> datetime | None:

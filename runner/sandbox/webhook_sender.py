@@ -92,7 +92,7 @@ class WebhookSender:
         if self._ending and self._now() < due:  # the time that the message is scheduled for won't be seen
             self._give_up("scheduled", len(plan.steps))
             return
-        if plan.sent.umid in self._state.cancelled:
+        if plan.sent["umid"] in self._state.cancelled:
             return
         at = 0
         for position in range(len(plan.steps)):

@@ -47,18 +47,6 @@ Step = DeliveryStatus | str
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """What receipts say of a message in each of its states. Without the text: a hundred thousand of these may wait."""
-
-    umid: str
-    sub_account_id: str
-    client_message_id: str | None
-    source: str | None
-    destination: str
-    segments: int
-
-
-@dataclass(frozen=True, slots=True)
 class Post:
     """One body on its way. `label` is what it counts as."""
 
@@ -71,7 +59,7 @@ class Post:
 class PostPlan:
     """What is posted about a message, step by step."""
 
-    sent: Sent
+    sent: Mapping[str, Any]
     steps: tuple[Step, ...]
     receipts_to: URL | None
     replies_to: URL | None
@@ -98,7 +86,7 @@ class PostPlan:
         return options.receipt_delay_s * slower * (0.5 + self._chance("delay", position, options))
 
     def _chance(self, what: str, position: int, options: SandboxOptions) -> float:
-        return chance(options.seed, what, self.sent.client_message_id or "", self.sent.destination, position)
+        return chance(options.seed, what, *identity_of(self.sent), position)
 
 
 def plan_posts(
@@ -141,16 +129,17 @@ def _parsed(url: str) -> URL | None:
         return None
 
 
-def sent_of(entry: Entry, *, umid: str, sub_account_id: str) -> Sent:
-    text = entry["text"]
-    return Sent(
-        umid=umid,
-        sub_account_id=sub_account_id,
-        client_message_id=entry.get("clientMessageId"),
-        source=entry.get("source"),
-        destination=f"+{entry['destination'].removeprefix('+')}",
-        segments=segments_of(text, encoding_of(text, entry.get("encoding"))),
-    )
+def sent_of(entry: Entry, *, umid: str, sub_account_id: str) -> dict[str, Any]:
+    """What receipts say of a message in each of its states. Without the text: a hundred thousand of these may wait."""
+    sent = {
+        "umid": umid,
+        "clientMessageId": entry.get("clientMessageId"),
+        "subAccountId": sub_account_id,
+        "source": entry.get("source"),
+        "destination": f"+{entry['destination'].removeprefix('+')}",
+        "smsCount": segments_of(entry["text"], encoding_of(entry["text"], entry.get("encoding"))),
+    }
+    return known(sent)
 
 
 def statuses_to(final: DeliveryStatus) -> tuple[DeliveryStatus, ...]:
@@ -165,30 +154,23 @@ def disordered(steps: Sequence[DeliveryStatus], share: float) -> tuple[DeliveryS
     return next(islice(permutations(steps), 1 + int(share * others), None))
 
 
-def receipt_of(sent: Sent, status: DeliveryStatus, at: int) -> bytes:
+def receipt_of(sent: Mapping[str, Any], status: DeliveryStatus, at: int) -> bytes:
     """A delivery receipt. `at` is in microseconds since the epoch. Only the last state's is billed, and has a price."""
-    payload = {
-        "umid": sent.umid,
-        "clientMessageId": sent.client_message_id,
-        "subAccountId": sent.sub_account_id,
-        "source": sent.source,
-        "destination": sent.destination,
-        "status": status.as_json(timestamp_of(at, sent.umid, status)),
-        "price": None if status in (WAITING, SENT, AT_OPERATOR) else price_of(status, sent.segments),
-        "smsCount": sent.segments,
-    }
+    payload = {**sent, "status": status.as_json(timestamp_of(at, sent["umid"], status))}
+    if status not in (WAITING, SENT, AT_OPERATOR):
+        payload["price"] = price_of(status, sent["smsCount"])
     return _event("outbound_message_status_changed", "a delivery receipt of the sandbox", payload)
 
 
-def reply_of(sent: Sent, text: str, at: int) -> bytes:
+def reply_of(sent: Mapping[str, Any], text: str, at: int) -> bytes:
     """An inbound message. `at` is in microseconds since the epoch."""
     encoding = encoding_of(text, None)
     payload = {
-        "umid": str(uuid5(NAMESPACE_OID, f"{sent.umid} {at} {text}")),
-        "subAccountId": sent.sub_account_id,
-        "timestamp": timestamp_of(at, sent.umid, text),
-        "source": sent.destination,
-        "destination": sent.source or OUR_NUMBER,
+        "umid": str(uuid5(NAMESPACE_OID, f"{sent['umid']} {at} {text}")),
+        "subAccountId": sent["subAccountId"],
+        "timestamp": timestamp_of(at, sent["umid"], text),
+        "source": sent["destination"],
+        "destination": sent.get("source") or OUR_NUMBER,
         "body": text,
         "encoding": encoding,
         "smsCount": segments_of(text, encoding),
@@ -205,5 +187,5 @@ def timestamp_of(at: int, *about: object) -> str:
 
 
 def _event(kind: str, description: str, payload: Mapping[str, Any]) -> bytes:
-    event = {"namespace": "SMS", "eventType": kind, "description": description, "payload": known(payload)}
+    event = {"namespace": "SMS", "eventType": kind, "description": description, "payload": payload}
     return orjson.dumps(event)

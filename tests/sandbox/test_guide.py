@@ -49,4 +49,3 @@ def test_the_receipt_in_the_guide_is_one_that_is_sent() -> None:
     assert re.fullmatch(r"2026-12-01T02:00:01\.50(3(4(00?)?)?)?Z", made["payload"]["status"].pop("timestamp"))
     assert payload["status"].pop("timestamp").startswith("2026-12-01T02:00:01.50")
     assert expected == made
-    assert list(expected["payload"]) == list(made["payload"])

@@ -304,7 +304,7 @@ def test_a_bug_with_one_message_is_not_the_end(
     post = PostPlan.post
 
     def fail_once(plan: PostPlan, position: int, at: int) -> Post:
-        if plan.sent.client_message_id == "k1":
+        if plan.sent["clientMessageId"] == "k1":
             raise RuntimeError("a bug")
         return post(plan, position, at)
 
