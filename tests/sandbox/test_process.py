@@ -15,7 +15,7 @@ from runner.errors import CampaignError, InputError
 from runner.sandbox import process, server, webhook_sender
 from runner.sandbox.options import SandboxOptions
 from runner.sandbox.process import READY, start
-from tests.sandbox.client import MESSAGES, faults_in, post
+from tests.sandbox.client import MESSAGES, post
 from tests.sandbox.receiver import receiving_in_thread
 
 DEADLINE_S = 30.0
@@ -26,15 +26,6 @@ def address_of(base_url: str) -> tuple[str, int]:
     assert url.hostname is not None
     assert url.port is not None
     return url.hostname, url.port
-
-
-def test_start_and_stop(tmp_path: Path) -> None:
-    book = tmp_path / "book.jsonl"
-    with start(SandboxOptions(book=book)) as sandbox:
-        assert post(sandbox.base_url)[0] == 200
-        assert len(book.read_bytes().splitlines()) == 1
-    with pytest.raises(ConnectionRefusedError):
-        post(sandbox.base_url)
 
 
 def test_the_options_reach_the_child_and_no_secret_its_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,14 +78,6 @@ def test_files_that_are_wrong(tmp_path: Path) -> None:
             pytest.fail("it cannot have started")
 
 
-def test_a_fault_reaches_the_client(tmp_path: Path) -> None:
-    faults = faults_in(tmp_path, {"fault": "accepted_then_reset", "requests": [1]})
-    with start(SandboxOptions(faults=faults)) as sandbox:
-        with pytest.raises(ConnectionResetError):
-            post(sandbox.base_url)
-        assert post(sandbox.base_url)[0] == 200
-
-
 def test_a_child_that_is_never_ready() -> None:
     with pytest.raises(CampaignError, match="not ready after 0 s"), start(SandboxOptions(), timeout_s=0):
         pytest.fail("it cannot have started")
@@ -126,7 +109,7 @@ def test_ctrl_c_is_left_to_the_parent() -> None:
         assert post(sandbox.base_url)[0] == 200
 
 
-def test_half_a_request_is_not_taken(tmp_path: Path) -> None:
+def test_start_and_stop_and_half_a_request(tmp_path: Path) -> None:
     book = tmp_path / "book.jsonl"
     head = f"POST {MESSAGES} HTTP/1.1\r\nHost: sandbox\r\nAuthorization: Bearer any\r\nContent-Length: 500\r\n\r\n{{"
     with start(SandboxOptions(book=book)) as sandbox:
@@ -134,6 +117,8 @@ def test_half_a_request_is_not_taken(tmp_path: Path) -> None:
             connection.sendall(head.encode())
         assert post(sandbox.base_url)[0] == 200
     assert len(book.read_bytes().splitlines()) == 1
+    with pytest.raises(ConnectionRefusedError):
+        post(sandbox.base_url)
 
 
 PARENT = """
