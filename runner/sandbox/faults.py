@@ -1,19 +1,12 @@
 """Faults: what shall go wrong, and for which requests. Pure; `fault_effects` does what is decided here.
 
-A fault file is a JSON list of rules, each an object with a `fault` and when it happens:
-
-[
-  {"fault": "latency", "seconds": 0.05, "tail": true, "share": 0.2},
-  {"fault": "throttle", "retry_after": "date", "seconds": 2, "requests": [3, 4, 10]},
-  {"fault": "accepted_then_reset", "from": 5, "to": 20, "times": 3}
-]
-
-The decision about the n-th request depends on the file, the seed and n alone, so that a failure repeats.
+A fault file is a JSON list of rules, each an object with a `fault` and when it happens (docs/sandbox.md). The decision
+about the n-th request depends on the file, the seed and n alone, so that a failure repeats.
 """
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
@@ -215,14 +208,10 @@ def _is_one_of(*values: object) -> Callable[[Any], bool]:
 
 
 COUNT = Key(_is_count, "a whole number from 1 up")
+SECONDS = Key(lambda value: _is_number(value, 0, LONGEST_S), f"a number of seconds from 0 to {LONGEST_S}")
 SWITCH = Key(_is_one_of(True, False), "true or false")
 CODES = tuple(map(int, Code))
 RETRY_AFTER = ("seconds", "date", "absent", "garbage")
-
-
-def _seconds(*, required: bool = False) -> Key:
-    remedy = f"a number of seconds from 0 to {LONGEST_S}"
-    return Key(lambda value: _is_number(value, 0, LONGEST_S), remedy, required=required)
 
 
 WHEN = {
@@ -235,10 +224,10 @@ WHEN = {
     "times": COUNT,
 }
 PARAMETERS: dict[FaultName, dict[str, Key]] = {
-    FaultName.LATENCY: {"seconds": _seconds(required=True), "tail": SWITCH},
+    FaultName.LATENCY: {"seconds": replace(SECONDS, required=True), "tail": SWITCH},
     FaultName.THROTTLE: {
         "retry_after": Key(_is_one_of(*RETRY_AFTER), f"one of {', '.join(RETRY_AFTER)}"),
-        "seconds": _seconds(),
+        "seconds": SECONDS,
     },
     FaultName.ERROR: {
         "code": Key(_is_one_of(*CODES), f"one of {', '.join(map(str, CODES))}", required=True),

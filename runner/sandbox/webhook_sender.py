@@ -26,7 +26,7 @@ CONNECTIONS = 32
 POST_TIMEOUT_S = 10.0
 # How long the sandbox goes on posting when it is told to end. `process` waits for it.
 DRAIN_S = 10.0
-# What is more is not posted, and counted.
+# About 2.5 KB each; what is more is not posted, and counted.
 WAITING_LIMIT = 100_000
 
 log = logging.getLogger(__name__)
