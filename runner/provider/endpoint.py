@@ -1,11 +1,11 @@
 """Where the provider listens, what may stand in for it, and what every connection to it shares."""
 
-import ipaddress
 import ssl
 from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, urlsplit
 
 from runner.errors import InputError
+from runner.net import is_loopback
 
 REGIONS = {
     "asia": "https://sms.8x8.com",
@@ -57,7 +57,7 @@ def resolve(region: str, sub_account_id: str, override: str | None = None) -> En
 def is_safe(url: str) -> bool:
     """Whether a URL may be followed: encrypted, or on this computer."""
     parts = urlsplit(url)
-    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or ""))
+    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))
 
 
 def tls_context() -> ssl.SSLContext:
@@ -103,12 +103,3 @@ def _netloc(parts: SplitResult, override: str) -> str:
         ) from None
     host = f"[{host}]" if ":" in host else host
     return host if parts.port is None else f"{host}:{parts.port}"
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

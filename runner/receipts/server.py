@@ -11,9 +11,7 @@ now is answered 503, and what will never be an event 4xx.
 import asyncio
 import contextlib
 import hmac
-import ipaddress
 import logging
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
@@ -21,6 +19,7 @@ from aiohttp import hdrs, web
 
 from runner.errors import InputError, LedgerError
 from runner.ledger.ledger import Ledger
+from runner.net import is_loopback, listen_failure
 from runner.provider.webhooks import Ignored, NotAnEventError, read_event
 from runner.receipts.intake import FullError, Intake
 from runner.receipts.metrics import Metrics
@@ -97,21 +96,14 @@ async def listening(
             try:
                 await site.start()
             except OSError as error:
-                raise _cannot_listen(host, port, error) from error
+                raise InputError.of(
+                    f"receipts can't be taken on {host} port {port}: {listen_failure(error)}",
+                    "choose another port with --port",
+                ) from error
             shown = f"[{host}]" if ":" in host else host
             yield Listening(f"http://{shown}:{runner.addresses[0][1]}", metrics, intake)
         finally:
             await runner.cleanup()
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this computer can reach it."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class _Desk:
@@ -197,10 +189,3 @@ def _closing(answer: web.Response) -> web.Response:
     """An answer after which nothing that comes over the connection makes sense."""
     answer.force_close()
     return answer
-
-
-def _cannot_listen(host: str, port: int, error: OSError) -> InputError:
-    # The event loop's own words name addresses in Python's notation; a resolver's errors have negative numbers.
-    number = error.errno or 0
-    why = os.strerror(number) if number > 0 else error.strerror
-    return InputError.of(f"receipts can't be taken on {host} port {port}: {why}", "choose another port with --port")

@@ -3,8 +3,3 @@
 It is a second, independent reading of the provider's document: it shares no code with `runner.provider`, so that a
 misunderstanding in one of the two shows as a failed request instead of hiding in both.
 """
-
-from runner.sandbox.options import SandboxOptions
-from runner.sandbox.process import SandboxProcess, serve, start
-
-__all__ = ["SandboxOptions", "SandboxProcess", "serve", "start"]

@@ -6,7 +6,7 @@ One JSON object per line: the request as received, and the sandbox's own `time` 
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,9 +18,15 @@ from runner.sandbox.answers import QUEUED
 
 MEMORY_LIMIT = 100_000
 
+# A message as requested, or a line of the book.
+Entry = Mapping[str, Any]
+
 
 class Book:
-    """Where messages are written down: in a file that grows, or else, bounded, in memory. Made by `open_book`."""
+    """Where messages are written down: in a file that grows, or else, bounded, in memory. Made by `open_book`.
+
+    `duplicate_ids` counts how often a clientMessageId was queued, for those that were queued more than once.
+    """
 
     def __init__(self, file: BinaryIO | None = None, path: Path | None = None) -> None:
         self._file = file
@@ -28,16 +34,15 @@ class Book:
         self._newest: deque[bytes] = deque(maxlen=MEMORY_LIMIT)
         self._queued: set[tuple[str, str]] = set()
         self.duplicate_ids: dict[str, int] = {}
-        """How often a clientMessageId was queued, for those that were queued more than once."""
 
-    def add(self, request: dict[str, Any], *, time: int, sub_account_id: str, umid: str, status: str) -> bool:
+    def add(self, request: Entry, *, time: int, sub_account_id: str, umid: str, status: str) -> bool:
         """Write one message down; True if one with its clientMessageId had been queued before.
 
         When it returns, a reader of the file sees it: a request is in the book before its answer leaves, so that the
         book may hold a message whose answer got lost, and never lacks one whose answer arrived.
         """
         own = {"time": time, "subAccountId": sub_account_id, "umid": umid, "status": status}
-        entry = own | request | own
+        entry = own | dict(request) | own
         line = orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE)
         if self._file is None:
             self._newest.append(line)
@@ -46,40 +51,36 @@ class Book:
             self._file.flush()
         return self._note(entry)
 
-    def lines(self) -> bytes:
-        """The messages that are kept in memory, oldest first; those of a file are read from the file."""
-        return b"".join(self._newest)
-
-    def entries(self) -> Iterator[dict[str, Any]]:
+    def lines(self) -> Iterator[bytes]:
         """Every message that is kept, oldest first."""
-        return map(orjson.loads, self._lines())
-
-    def find(self, umid: str, sub_account_id: str) -> dict[str, Any] | None:
-        """The message with this id. Reads the book from its beginning: good enough for one question per second."""
-        quoted = orjson.dumps(umid)
-        for line in self._lines():
-            if quoted in line:
-                entry: dict[str, Any] = orjson.loads(line)
-                if (entry["umid"], entry["subAccountId"]) == (umid, sub_account_id):
-                    return entry
-        return None
-
-    def _lines(self) -> Iterator[bytes]:
         if self._path is None:
-            yield from self._newest
+            yield from tuple(self._newest)
             return
         with self._path.open("rb") as file:
             yield from file
 
-    def remember(self, lines: Iterator[bytes]) -> None:
-        """Know the messages of an earlier sandbox, so that duplicates show across its restart."""
-        for line in lines:
+    def find(self, umid: str, sub_account_id: str) -> Entry | None:
+        """The message with this id. Reads the book from its beginning: good enough for one question per second."""
+        quoted = orjson.dumps(umid)
+        for line in self.lines():
+            if quoted in line:
+                entry: Entry = orjson.loads(line)
+                if (entry["umid"], entry["subAccountId"]) == (umid, sub_account_id):
+                    return entry
+        return None
+
+    def remember(self) -> None:
+        """Know the messages of an earlier sandbox, so that duplicates show across its restart.
+
+        Raises ValueError or KeyError when the file is no book.
+        """
+        for line in self.lines():
             entry = orjson.loads(line)
             if not line.endswith(b"\n") or not isinstance(entry, dict) or not {"umid", "status"} <= entry.keys():
                 raise ValueError(line)
             self._note(entry)
 
-    def _note(self, entry: dict[str, Any]) -> bool:
+    def _note(self, entry: Entry) -> bool:
         """Note what was queued; True if it had been noted before."""
         # A message that was rejected reached nobody: sending it again is no second text.
         if entry["status"] != QUEUED or entry.get("clientMessageId") is None:
@@ -109,8 +110,7 @@ def open_book(path: Path | None) -> Iterator[Book]:
     with os.fdopen(descriptor, "ab") as file:
         book = Book(file, path)
         try:
-            with path.open("rb") as earlier:
-                book.remember(iter(earlier))
+            book.remember()
         except (OSError, ValueError, KeyError) as error:
             raise InputError.of(
                 f"{path} is not a book of the sandbox, or its end is cut off", "name another file, or remove this one"

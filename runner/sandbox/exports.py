@@ -4,24 +4,64 @@ The download links are signed, so that they take no key. They may stand on an or
 do: whatever key arrives there was given away, and is noted.
 """
 
+import re
 import secrets
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any
 
 import orjson
 from aiohttp import hdrs, web
 
-from runner.sandbox.answers import Answer, Refusal, RefusedError
-from runner.sandbox.codes import Code
-from runner.sandbox.desk import Desk, json_of
-from runner.sandbox.faults import Fault, FaultName, Faults
-from runner.sandbox.jobs import Job, State, in_files, selection_of
-from runner.sandbox.records import csv_of
-from runner.sandbox.wire import cut_off, response
+from runner.sandbox.answers import Answer, Code, RefusedError
+from runner.sandbox.book import Entry
+from runner.sandbox.delivery import created_at, csv_of, details_of, timestamp
+from runner.sandbox.fault_effects import cut_off, response
+from runner.sandbox.faults import Fault, FaultName, FaultSchedule
+from runner.sandbox.state import SandboxState, json_of
 
 LINKS_LAST = timedelta(days=30)
+DEFAULT_PERIOD = timedelta(days=7)
 EXPORTS = "/api/v1/subaccounts/{subAccountId}/messages/exports"
+JOB = f"{EXPORTS}/{{jobId}}"
 DOWNLOAD = "/api/v1/subaccounts/{subAccountId}/messages/download/{token}"
+
+# yyyy-MM-dd, or with a time, or with a time and Z or an offset. Fractions of a second aren't documented.
+MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})?)?")
+# The document has these filters too. An export that ignored them would be a wrong answer.
+NOT_OFFERED = {"phoneNumber", "countries"}
+
+# The status that a job with this fault ends with.
+ENDS = {
+    FaultName.EXPORT_FAILED: "failed",
+    FaultName.EXPORT_CANCELLED: "cancelled",
+    FaultName.EXPORT_ERROR: "error",
+    FaultName.EXPORT_NEVER_ENDS: "running",
+}
+
+
+@dataclass(slots=True)
+class Job:
+    """One export. `files` are CSVs, none when nothing was found; it ends after `polls` questions."""
+
+    sub_account_id: str
+    files: list[bytes]
+    polls: int
+    fault: Fault | None = None
+    asked: int = 0
+    cancelled: bool = False
+
+    def ask(self) -> str:
+        """Its status in the document's words, one question further."""
+        self.asked += 1
+        if self.cancelled:
+            return "cancelled"
+        if self.asked <= self.polls:
+            return "queued" if self.asked == 1 else "running"
+        end = ENDS.get(self.fault.name) if self.fault else None
+        return end or ("succeeded" if self.files else "empty")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +76,9 @@ class Link:
 class Exports:
     """Keeps the jobs. `origin` is where the download links lead, None for where the question came."""
 
-    def __init__(self, desk: Desk, faults: Faults, cancelled: set[str]) -> None:
-        self._desk = desk
-        self._options = desk.options
+    def __init__(self, state: SandboxState, faults: FaultSchedule) -> None:
+        self._state = state
         self._faults = faults
-        self._cancelled = cancelled
         self._started = 0
         self._jobs: dict[str, Job] = {}
         self._links: dict[str, Link] = {}
@@ -49,8 +87,8 @@ class Exports:
     def routes(self) -> list[web.RouteDef]:
         return [
             web.post(EXPORTS, self._start),
-            web.get(f"{EXPORTS}/{{jobId}}", self._ask),
-            web.delete(f"{EXPORTS}/{{jobId}}", self._cancel),
+            web.get(JOB, self._ask),
+            web.delete(JOB, self._cancel),
             web.get(DOWNLOAD, self._download, allow_head=False),
         ]
 
@@ -59,36 +97,45 @@ class Exports:
         return [web.get(DOWNLOAD, self._download_elsewhere, allow_head=False)]
 
     async def _start(self, request: web.Request) -> web.StreamResponse:
-        self._desk.admit(request)
+        self._state.admit(request)
         now = datetime.now(UTC)
-        selection = selection_of(await json_of(request), now)
+        is_asked_for, limit = selection_of(await json_of(request), now)
         self._started += 1
         fault = self._faults.of(self._started)
         if fault:
-            self._desk.stats.faults[fault.name.value] += 1
+            self._state.stats.faults[fault.name.value] += 1
         job_id = secrets.token_urlsafe(48)
         if not fault or fault.name is not FaultName.EXPORT_JOB_LOST:
             sub_account_id = request.match_info["subAccountId"]
             # The log as it is now: what comes later isn't in this export.
-            not_after = now - timedelta(seconds=self._options.export_lag_s)
-            entries = selection.of(self._desk.book, sub_account_id, not_after=not_after)
-            files = [
-                csv_of(some, cancelled=self._cancelled, fates=self._desk.fates, now=now)
-                for some in in_files(entries, self._options.export_rows)
-            ]
-            self._jobs[job_id] = Job(sub_account_id, files, self._options.export_polls, fault)
+            lag = timedelta(seconds=self._state.options.export_lag_s)
+            entries = (
+                entry
+                for entry in map(orjson.loads, self._state.book.lines())
+                if entry["subAccountId"] == sub_account_id
+                and created_at(entry) <= now - lag
+                and is_asked_for(created_at(entry))
+            )
+            files = list(self._files(list(islice(entries, limit)), now))
+            self._jobs[job_id] = Job(sub_account_id, files, self._state.options.export_polls, fault)
         return response(Answer(202, orjson.dumps({"jobId": job_id})))
+
+    def _files(self, entries: list[Entry], now: datetime) -> Iterator[bytes]:
+        state = self._state
+        size = state.options.export_rows or max(len(entries), 1)
+        for begin in range(0, len(entries), size):
+            yield csv_of(
+                details_of(entry, cancelled=state.cancelled, delivery=state.delivery, now=now)
+                for entry in entries[begin : begin + size]
+            )
 
     async def _ask(self, request: web.Request) -> web.StreamResponse:
         job = self._job_of(request)
-        state = job.ask()
-        body: dict[str, object] = {"status": state.value}
-        if state is State.SUCCEEDED:
-            expires = datetime.now(UTC) + LINKS_LAST
-            body |= {
-                "data": [self._link_to(job, index, request) for index in range(len(job.files))],
-                "expires": expires.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            }
+        status = job.ask()
+        body: dict[str, object] = {"status": status}
+        if status == "succeeded":
+            links = [self._link_to(job, index, request) for index in range(len(job.files))]
+            body |= {"data": links, "expires": timestamp(datetime.now(UTC) + LINKS_LAST)}
         return response(Answer(200, orjson.dumps(body)))
 
     async def _cancel(self, request: web.Request) -> web.StreamResponse:
@@ -98,24 +145,24 @@ class Exports:
     async def _download(self, request: web.Request) -> web.StreamResponse:
         link = self._links.get(request.match_info["token"])
         if link is None:
-            raise RefusedError(Refusal(Code.NOT_FOUND, "There is no such file", 404))
+            raise RefusedError(Code.NOT_FOUND, "There is no such file")
         fault = link.fault.name if link.fault else None
         if link.fault and fault is FaultName.EXPORT_LINK_EXPIRED:
-            raise RefusedError(Refusal(Code.NOT_FOUND, "The link has expired", link.fault.status))
+            raise RefusedError(Code.NOT_FOUND, "The link has expired", link.fault.status)
         answer = Answer(200, link.file, content_type="text/csv")
         # Of several files the last one only: the ones before it look as if all were well.
         broken = fault is FaultName.EXPORT_CUT_OFF and link.is_last
         return await cut_off(request, answer) if broken else response(answer)
 
     async def _download_elsewhere(self, request: web.Request) -> web.StreamResponse:
-        self._desk.stats.foreign_authorizations += request.headers.getall(hdrs.AUTHORIZATION, [])
+        self._state.stats.foreign_authorizations += request.headers.getall(hdrs.AUTHORIZATION, [])
         return await self._download(request)
 
     def _job_of(self, request: web.Request) -> Job:
-        self._desk.admit(request)
+        self._state.admit(request)
         job = self._jobs.get(request.match_info["jobId"])
         if job is None or job.sub_account_id != request.match_info["subAccountId"]:
-            raise RefusedError(Refusal(Code.INVALID_JOB_ID, "Invalid jobId", 404))
+            raise RefusedError(Code.INVALID_JOB_ID, "Invalid jobId")
         return job
 
     def _link_to(self, job: Job, index: int, request: web.Request) -> str:
@@ -123,3 +170,38 @@ class Exports:
         self._links[token] = Link(job.files[index], job.fault, is_last=index == len(job.files) - 1)
         path = DOWNLOAD.format(subAccountId=job.sub_account_id, token=token)
         return f"{self.origin or request.url.origin()}{path}"
+
+
+def selection_of(body: object, now: datetime) -> tuple[Callable[[datetime], bool], int | None]:
+    """Which times of creation an export request asks for, and how many messages at most. Raises `RefusedError`.
+
+    Without `from` it is the last seven days. Without `to` it is all that there is: the document's "today" doesn't say
+    whether today is in.
+    """
+    if not isinstance(body, dict):
+        raise RefusedError(Code.INVALID_PARAMETER, "The body must be a JSON object")
+    if not_offered := NOT_OFFERED & body.keys():
+        raise RefusedError(Code.NOT_IMPLEMENTED, f"The sandbox has no {', '.join(sorted(not_offered))} here")
+    start = _moment_of(body, "from") or now - DEFAULT_PERIOD
+    end = _moment_of(body, "to") or now
+    if start >= end:
+        raise RefusedError(Code.INVALID_PARAMETER, "'from' must be before 'to'")
+    limit = body.get("limit") or 0
+    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
+        raise RefusedError(Code.INVALID_PARAMETER, "'limit' is not a whole number from 0 up")
+    return lambda at: start <= at < end, limit or None
+
+
+def _moment_of(body: dict[str, Any], name: str) -> datetime | None:
+    """A time of day is UTC unless it says otherwise; a date is its midnight."""
+    value = body.get(name)
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value) if MOMENT.fullmatch(value) else None
+    except (TypeError, ValueError):  # not a string, the 30th of February
+        moment = None
+    if moment is None:
+        words = f"'{name}' is neither yyyy-MM-dd nor yyyy-MM-ddTHH:mm:ss with or without an offset"
+        raise RefusedError(Code.INVALID_PARAMETER, words)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,6 +1,6 @@
-"""`POST …/messages`: send one message, or suffer what the fault file has for it.
+"""Messages: send one, look at one, cancel one, take feedback about one.
 
-A request is judged first (`Answer` is a value) and booked, and only then answered, so that whatever disturbs the
+A message is judged first (`Answer` is a value) and booked, and only then answered, so that whatever disturbs the
 answering leaves a message that was taken and whose sender doesn't know.
 """
 
@@ -14,101 +14,135 @@ from uuid import uuid4
 import orjson
 from aiohttp import hdrs, web
 
-from runner.sandbox.answers import QUEUED, REJECTED, Answer, Refusal, RefusedError, taken
-from runner.sandbox.chance import chance
-from runner.sandbox.checks import check
-from runner.sandbox.codes import Code
-from runner.sandbox.courier import Courier
-from runner.sandbox.desk import Desk
-from runner.sandbox.encoding import encoding_of
-from runner.sandbox.fate import words_of
-from runner.sandbox.faults import Fault, Faults
-from runner.sandbox.faulty import instead, spoiled
-from runner.sandbox.window import SlidingWindow
-from runner.sandbox.wire import BEFORE_READING, transmit
+from runner.sandbox.answers import QUEUED, REJECTED, Answer, Code, RefusedError, taken
+from runner.sandbox.book import Entry
+from runner.sandbox.checks import check, moment_of
+from runner.sandbox.delivery import chance, details_of, encoding_of, identity_of, is_waiting
+from runner.sandbox.fault_effects import BEFORE_READING, instead, response, spoiled, transmit
+from runner.sandbox.faults import FaultSchedule
+from runner.sandbox.state import SandboxState, SlidingWindow, json_of, uuid_in_path
+from runner.sandbox.webhook_sender import WebhookSender
+
+MESSAGES = "/api/v1/subaccounts/{subAccountId}/messages"
+MESSAGE = f"{MESSAGES}/{{umid}}"
+OUTCOMES = ("success", "failure")
 
 
 class Messages:
-    """Takes messages."""
+    """Takes messages, and answers about single ones."""
 
-    def __init__(self, desk: Desk, faults: Faults, courier: Courier) -> None:
-        self._desk = desk
-        self._options = desk.options
+    def __init__(self, state: SandboxState, faults: FaultSchedule, webhooks: WebhookSender) -> None:
+        self._state = state
+        self._options = state.options
         self._faults = faults
-        self._courier = courier
-        self._window = SlidingWindow(desk.options.rate_limit) if desk.options.rate_limit else None
+        self._webhooks = webhooks
+        self._window = SlidingWindow(state.options.rate_limit) if state.options.rate_limit else None
+        self._windows_of_details: dict[str, SlidingWindow] = {}
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.post("/api/v1/subaccounts/{subAccountId}/messages", self._send)]
+        return [
+            web.post(MESSAGES, self._send),
+            web.get(MESSAGE, self._show, allow_head=False),
+            web.delete(MESSAGE, self._cancel),
+            web.post(f"{MESSAGE}/feedback", self._feedback),
+        ]
 
     async def _send(self, request: web.Request) -> web.StreamResponse:
-        number = self._desk.count()
-        fault = self._faults.of(number)
+        number = self._state.count()
+        fault, delay_s = self._faults.of(number), self._options.latency_s
         if fault is None:
             answer = await self._judge(request)
-            await self._rest(self._options.latency_s)
-            return await transmit(request, answer)
-        self._desk.stats.faults[fault.name.value] += 1
-        if fault.name in BEFORE_READING:
-            return await BEFORE_READING[fault.name](request)
-        answer = await self._disturbed(fault, request)
-        await self._rest(self._options.latency_s + self._faults.delay_s(fault, number))
-        return await transmit(request, answer, fault.name)
-
-    async def _disturbed(self, fault: Fault, request: web.Request) -> Answer:
-        answer = instead(fault, datetime.now(UTC)) or spoiled(await self._judge(request), fault)
-        return self._desk.refuse(answer) if isinstance(answer, Refusal) else answer
+        else:
+            self._state.stats.faults[fault.name.value] += 1
+            if fault.name in BEFORE_READING:
+                return await BEFORE_READING[fault.name](request)
+            try:
+                answer = instead(fault, datetime.now(UTC)) or spoiled(await self._judge(request), fault)
+            except RefusedError as refusal:
+                answer = self._state.refuse(refusal)
+            delay_s += self._faults.delay_s(fault, number)
+        if delay_s:
+            await asyncio.sleep(delay_s)
+        return await transmit(request, answer, fault.name if fault else None)
 
     async def _judge(self, request: web.Request) -> Answer:
         try:
             body = await request.read()
-            self._desk.admit(request)
+            self._state.admit(request)
             self._throttle()
             return self._take(_decoded(request, body), request.match_info["subAccountId"])
-        except RefusedError as error:
-            return self._desk.refuse(error.refusal)
+        except RefusedError as refusal:
+            return self._state.refuse(refusal)
         except (web.RequestPayloadError, ConnectionError):  # a client that was killed while it sent: nothing is taken
-            return self._desk.refuse(Refusal(Code.INVALID_PARAMETER, "The body ended early or could not be decoded"))
+            words = "The body ended early or could not be decoded"
+            return self._state.refuse(RefusedError(Code.INVALID_PARAMETER, words))
 
     def _throttle(self) -> None:
         if self._window and (wait_s := self._window.wait_s(monotonic())):
-            self._desk.stats.throttled += 1
+            self._state.stats.throttled += 1
             retry_after = str(math.ceil(wait_s))
             words = f"More than {self._options.rate_limit} requests in a second; try again in {retry_after} s"
-            raise RefusedError(Refusal(Code.QUOTA_EXCEEDED, words, 429, {hdrs.RETRY_AFTER: retry_after}))
+            raise RefusedError(Code.QUOTA_EXCEEDED, words, headers={hdrs.RETRY_AFTER: retry_after})
 
     def _take(self, message: dict[str, Any], sub_account_id: str) -> Answer:
         rejected = is_rejected(message, share=self._options.reject_share, seed=self._options.seed)
         status = REJECTED if rejected else QUEUED
-        umid = str(uuid4())
-        now = time_ns() // 1000
-        stats, book = self._desk.stats, self._desk.book
+        umid, now = str(uuid4()), time_ns() // 1000
+        stats, book = self._state.stats, self._state.book
         stats.duplicates += book.add(message, time=now, sub_account_id=sub_account_id, umid=umid, status=status)
         stats.rejected += rejected
         stats.queued += not rejected
         if not rejected:  # also when the answer gets lost: that is how an unknown one is settled
-            self._courier.take(message, umid=umid, sub_account_id=sub_account_id)
+            self._webhooks.take(message, umid=umid, sub_account_id=sub_account_id)
         return taken(message, umid=umid, encoding=encoding_of(message["text"], message.get("encoding")), status=status)
 
-    async def _rest(self, seconds: float) -> None:
-        if seconds:
-            await asyncio.sleep(seconds)
+    async def _show(self, request: web.Request) -> web.StreamResponse:
+        self._state.admit(request)
+        window = self._windows_of_details.setdefault(request.match_info["subAccountId"], SlidingWindow(1))
+        if window.wait_s(monotonic()):  # one request per second and sub-account, says the document
+            words = "Quota exceeded. Please try again in 1 second(s)."
+            raise RefusedError(Code.QUOTA_EXCEEDED, words, headers={hdrs.RETRY_AFTER: "1"})
+        state, entry = self._state, self._find(request)
+        details = details_of(entry, cancelled=state.cancelled, delivery=state.delivery, now=datetime.now(UTC))
+        return response(Answer(200, orjson.dumps(details)))
+
+    async def _cancel(self, request: web.Request) -> web.StreamResponse:
+        self._state.admit(request)
+        entry = self._find(request)
+        if entry["umid"] in self._state.cancelled or not is_waiting(entry, datetime.now(UTC)):
+            raise RefusedError(Code.NOT_FOUND, "There is no such message that waits for its time")
+        self._state.cancelled.add(entry["umid"])
+        return response(Answer(200, orjson.dumps({"cancelledCount": 1})))
+
+    async def _feedback(self, request: web.Request) -> web.StreamResponse:
+        """The document knows no 404 here: feedback about an unknown message is taken, too."""
+        self._state.admit(request)
+        umid = uuid_in_path(request, "umid")
+        body = await json_of(request)
+        if not isinstance(body, dict) or body.get("outcome") not in OUTCOMES:
+            raise RefusedError(Code.INVALID_PARAMETER, f"Field 'outcome' is none of {', '.join(OUTCOMES)}")
+        if body.get("timestamp") is not None and moment_of(body["timestamp"]) is None:
+            raise RefusedError(Code.INVALID_PARAMETER, "Field 'timestamp' is not an ISO 8601 time with offset")
+        self._state.add_feedback(umid, body)
+        return web.Response()
+
+    def _find(self, request: web.Request) -> Entry:
+        entry = self._state.book.find(uuid_in_path(request, "umid"), request.match_info["subAccountId"])
+        if entry is None:
+            raise RefusedError(Code.NOT_FOUND, "There is no such message")
+        return entry
 
 
-def is_rejected(message: dict[str, Any], *, share: float, seed: int) -> bool:
+def is_rejected(message: Entry, *, share: float, seed: int) -> bool:
     """Whether this message belongs to the share that is rejected: the same answer each time it is asked."""
-    return share > 0 and chance(seed, *words_of(message)) < share
+    return share > 0 and chance(seed, *identity_of(message)) < share
 
 
 def _decoded(request: web.Request, body: bytes) -> dict[str, Any]:
     """The message in a request's body. Raises `RefusedError`."""
     if request.content_type != "application/json":
-        raise RefusedError(Refusal(Code.INVALID_PARAMETER, "The body must be application/json", 415))
+        raise RefusedError(Code.INVALID_PARAMETER, "The body must be application/json", 415)
     try:
-        message: dict[str, Any] = orjson.loads(body)
+        return check(orjson.loads(body), datetime.now(UTC))
     except orjson.JSONDecodeError:
-        raise RefusedError(Refusal(Code.INVALID_PARAMETER, "The body is not valid JSON")) from None
-    refusal = check(message, datetime.now(UTC))
-    if refusal:
-        raise RefusedError(refusal)
-    return message
+        raise RefusedError(Code.INVALID_PARAMETER, "The body is not valid JSON") from None

@@ -1,14 +1,20 @@
-"""What the stand-in is asked to be."""
+"""The options of the sandbox. `SandboxOptions` is their only declaration.
 
+`campaign sandbox` makes its flags from the fields, and the child process gets the fields as JSON (`process.start`).
+"""
+
+import json
 import math
 import os
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any, get_args
 from urllib.parse import urlsplit
 
 from runner.errors import InputError, Problem
-from runner.sandbox.urls import is_absolute, is_loopback
+from runner.net import is_http_url, is_loopback
 
 # The path parameter's pattern in the provider's document.
 SUB_ACCOUNT_ID = re.compile(r"[A-Za-z0-9\-._&]{3,50}")
@@ -16,177 +22,213 @@ SUB_ACCOUNT_ID = re.compile(r"[A-Za-z0-9\-._&]{3,50}")
 LONGEST_LAG_S = 7 * 86_400
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxOptions:
-    """How the sandbox listens and answers. Raises `InputError` with every option that makes no sense.
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What must hold for a field's value, unless that is None. In `wrong`, "{}" stands for the value."""
 
-    `port` 0 takes any free one. `api_key` None accepts any key that isn't empty, `sub_account_id` None any that is well
-    formed. `latency_s` is waited before each answer. `reject_share` (0 to 1) of the messages are answered REJECTED, the
-    same ones each time for the same `seed`. `rate_limit` is in requests per second, None for no limit. `book` is the
-    file that accepted requests are appended to; None keeps the newest ones in memory. With a certificate and its key
-    (PEM files) it serves TLS.
+    holds: Callable[[Any], object]
+    wrong: str
+    remedy: str
 
-    `faults` is the file of what shall go wrong (see `fault_file`). An export takes `export_polls` questions before it
-    ends, lacks messages that are younger than `export_lag_s`, and has files of `export_rows` messages (None: one file).
-    `download_port` serves the download links on a port, and so an origin, of their own.
 
-    `balance` is what the account has, always; with `post_paid` it pays afterwards, and so has none.
+@dataclass(frozen=True, slots=True)
+class Option:
+    """How a field of `SandboxOptions` is given on the command line, and the rule for its value.
 
-    The other side: each message with a `dlrCallbackUrl` gets its receipts there, about `receipt_delay_s` between two
-    states; `undelivered_share` of the messages don't arrive. Of `receipt_disorder` of the messages the receipts come in
-    another order, and `receipt_duplicates` of the receipts come twice. `stop_share` of the recipients write back, to
-    `inbound_url` (None: the message's `dlrCallbackUrl`). All shares are from 0 to 1. A post that fails is tried again
-    after each of `receipt_retry_s`. `receipt_authorization` is the Authorization header of them all, None for none.
-    They go to this computer alone unless `receipts_beyond_loopback`.
+    The flag is `flag`, or else has the field's name. The last three are for a flag that takes something else than the
+    field's value: its type, its default, and how the value is read from it.
     """
 
-    host: str = "127.0.0.1"
-    port: int = 0
-    api_key: str | None = field(default=None, repr=False)
-    sub_account_id: str | None = None
-    latency_s: float = 0.0
-    reject_share: float = 0.0
-    rate_limit: int | None = None
-    book: Path | None = None
-    seed: int = 0
-    tls_certificate: Path | None = None
-    tls_key: Path | None = None
-    faults: Path | None = None
-    export_polls: int = 2
-    export_lag_s: float = 0.0
-    export_rows: int | None = None
-    download_port: int | None = None
-    balance: float = 1000.0
-    post_paid: bool = False
-    receipt_delay_s: float = 0.2
-    undelivered_share: float = 0.0
-    receipt_disorder: float = 0.0
-    receipt_duplicates: float = 0.0
-    stop_share: float = 0.0
-    inbound_url: str | None = None
-    receipt_authorization: str | None = field(default=None, repr=False)
-    receipt_retry_s: tuple[float, ...] = (1.0, 10.0, 30.0, 90.0)
-    receipts_beyond_loopback: bool = False
-
-    def __post_init__(self) -> None:
-        limit, account = self.rate_limit, self.sub_account_id
-        shares = {
-            "rejections": self.reject_share,
-            "undelivered messages": self.undelivered_share,
-            "receipts in disorder": self.receipt_disorder,
-            "receipts that come twice": self.receipt_duplicates,
-            "recipients who reply": self.stop_share,
-        }
-        rules = [
-            *(
-                (0 <= port <= 65535, f"port {port} does not exist", "choose 1 to 65535, or 0 for any free one")
-                for port in (self.port, self.download_port or 0)
-            ),
-            (self.api_key != "", "the sandbox's API key is empty", "leave it out to accept any"),
-            (
-                account is None or SUB_ACCOUNT_ID.fullmatch(account),
-                f"{account!r} cannot be a sub-account id",
-                "write 3 to 50 of A-Z a-z 0-9 - . _ &",
-            ),
-            (
-                self.latency_s >= 0 and math.isfinite(self.latency_s),
-                f"a latency of {self.latency_s} s cannot be waited",
-                "give a number from 0 up",
-            ),
-            *(
-                (0 <= share <= 1, f"a share of {of_what} of {share} makes no sense", "give a number from 0 to 1")
-                for of_what, share in shares.items()
-            ),
-            (
-                limit is None or limit >= 1,
-                f"a rate limit of {limit} would answer nothing",
-                "give at least 1 per second",
-            ),
-            (
-                self.export_polls >= 0,
-                f"an export after {self.export_polls} polls makes no sense",
-                "give a number from 0 up",
-            ),
-            (
-                0 <= self.export_lag_s <= LONGEST_LAG_S,
-                f"an export lag of {self.export_lag_s} s makes no sense",
-                f"give a number from 0 to {LONGEST_LAG_S}",
-            ),
-            (
-                self.export_rows is None or self.export_rows >= 1,
-                f"{self.export_rows} messages in a file are none",
-                "give at least 1",
-            ),
-            (
-                math.isfinite(self.balance),
-                f"a balance of {self.balance} makes no sense",
-                "give an amount, such as 12.50",
-            ),
-            (
-                (self.tls_certificate is None) == (self.tls_key is None),
-                "TLS needs a certificate and its key",
-                "give both or neither",
-            ),
-            *self._rules_of_receipts(),
-        ]
-        problems = [Problem(what, remedy) for holds, what, remedy in rules if not holds]
-        if problems:
-            raise InputError(problems)
-
-    def _rules_of_receipts(self) -> list[tuple[object, str, str]]:
-        url, authorization = self.inbound_url, self.receipt_authorization
-        return [
-            (
-                0 <= self.receipt_delay_s <= LONGEST_LAG_S,
-                f"a delay of {self.receipt_delay_s} s between receipts makes no sense",
-                f"give a number from 0 to {LONGEST_LAG_S}",
-            ),
-            (
-                all(0 <= pause_s <= LONGEST_LAG_S for pause_s in self.receipt_retry_s),
-                "the pauses before another try of a receipt make no sense",
-                "give seconds from 0 up, such as 1,10,30,90",
-            ),
-            (
-                authorization is None
-                or (authorization.isascii() and authorization.strip() and authorization.isprintable()),
-                "the Authorization header of the receipts is empty, or has characters that no header can have",
-                'give the whole header, such as "Bearer …"',
-            ),
-            (
-                url is None or is_absolute(url),
-                f"{url!r} is no URL that replies can be posted to",
-                "write it in full, such as http://127.0.0.1:8090/",
-            ),
-            (
-                url is None
-                or self.receipts_beyond_loopback
-                or not is_absolute(url)
-                or is_loopback(urlsplit(url).hostname),
-                f"{url!r} is beyond this computer, and no reply goes there",
-                "name 127.0.0.1, or add --receipts-beyond-loopback",
-            ),
-        ]
+    help: str
+    rule: Rule | None = None
+    flag: str = ""
+    kind: Any = None
+    flag_default: Any = None
+    read: Callable[[Any], Any] = lambda value: value
 
 
-def key_from_environment(variable: str | None) -> str | None:
-    return _from_environment(variable, "key", "--api-key-env")
+def option(default: Any, words: str, rule: Rule | None = None, **given: Any) -> Any:  # noqa: ANN401 (any field)
+    """A field of `SandboxOptions`; `words` are its help, and `given` the rest of its `Option`."""
+    return field(default=default, metadata={"option": Option(words, rule, **given)})
 
 
-def authorization_from_environment(variable: str | None) -> str | None:
-    return _from_environment(variable, "Authorization header", "--receipt-auth-header-env")
+def secret(what: str, words: str, rule: Rule, flag: str) -> Any:  # noqa: ANN401 (any field)
+    """A field that the flag doesn't show, because every user may read command lines: it names the environment variable
+    that holds the value.
+    """
+
+    def from_environment(variable: str | None) -> str | None:
+        if variable is not None and not os.environ.get(variable):
+            raise InputError.of(f"the environment variable {variable} holds no {what}", f"set it, or leave {flag} out")
+        return os.environ[variable] if variable is not None else None
+
+    return field(default=None, repr=False, metadata={"option": Option(words, rule, flag, read=from_environment)})
 
 
 def pauses_of(text: str) -> tuple[float, ...]:
-    """The seconds in "1,10,30,90"; none in an empty text."""
+    """The seconds in "1,10,30,90"; none in an empty text. Raises `InputError`."""
     try:
         return tuple(float(each) for each in text.split(",")) if text.strip() else ()
     except ValueError:
         raise InputError.of(f"{text!r} are not pauses before another try", "write seconds, such as 1,10,30") from None
 
 
-def _from_environment(variable: str | None, what: str, option: str) -> str | None:
-    if variable is None:
-        return None
-    if not os.environ.get(variable):
-        raise InputError.of(f"the environment variable {variable} holds no {what}", f"set it, or leave {option} out")
-    return os.environ[variable]
+def share(of_what: str) -> Rule:
+    wrong = f"a share of {of_what} of {{}} makes no sense"
+    return Rule(lambda share: 0 <= share <= 1, wrong, "give a number from 0 to 1")
+
+
+def lag(wrong: str) -> Rule:
+    return Rule(lambda seconds: 0 <= seconds <= LONGEST_LAG_S, wrong, f"give a number from 0 to {LONGEST_LAG_S}")
+
+
+PORT = Rule(lambda port: 0 <= port <= 65535, "port {} does not exist", "choose 1 to 65535, or 0 for any free one")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxOptions:
+    """How the sandbox listens, answers, fails and posts. Raises `InputError` with every option that makes no sense.
+
+    With None, everything is allowed or nothing is limited. `book` None keeps the newest messages in memory. The same
+    `seed` chooses the same messages for rejections, faults, receipts and replies each time. `receipt_retry_s` are the
+    pauses before each other try of a post that failed.
+    """
+
+    port: int = option(0, "The port; 0 takes a free one.", PORT, flag_default=8088)
+    latency_s: float = option(
+        0,
+        "How long each answer takes, in milliseconds.",
+        Rule(lambda s: s >= 0 and math.isfinite(s), "a latency of {} s cannot be waited", "give a number from 0 up"),
+        flag="--latency-ms",
+        flag_default=50,
+        read=lambda latency_ms: latency_ms / 1000,
+    )
+    reject_share: float = option(0, "The share of messages that is answered REJECTED, 0 to 1.", share("rejections"))
+    rate_limit: int | None = option(
+        None,
+        "Requests per second, 429 beyond. Default: none.",
+        Rule(lambda limit: limit >= 1, "a rate limit of {} would answer nothing", "give at least 1 per second"),
+    )
+    book: Path | None = option(None, "Append every answered message to this file (JSON lines).")
+    sub_account_id: str | None = option(
+        None,
+        "The one sub-account that exists. Default: any.",
+        Rule(SUB_ACCOUNT_ID.fullmatch, "{!r} cannot be a sub-account id", "write 3 to 50 of A-Z a-z 0-9 - . _ &"),
+        flag="--sub-account",
+    )
+    api_key: str | None = secret(
+        "key",
+        "The environment variable with the one valid key. Default: any key.",
+        Rule(lambda key: key != "", "the sandbox's API key is empty", "leave it out to accept any"),
+        "--api-key-env",
+    )
+    faults: Path | None = option(None, "What shall go wrong: a fault file, see docs/sandbox.md.")
+    seed: int = option(0, "Another seed, other victims of rejections and faults.")
+    export_polls: int = option(
+        2,
+        "How often to ask for a log export before it is ready.",
+        Rule(lambda polls: polls >= 0, "an export after {} polls makes no sense", "give a number from 0 up"),
+    )
+    export_lag_s: float = option(
+        0, "Messages younger than this are in no log export yet.", lag("an export lag of {} s makes no sense")
+    )
+    export_rows: int | None = option(
+        None,
+        "Messages in a file of an export. Default: all.",
+        Rule(lambda rows: rows >= 1, "{} messages in a file are none", "give at least 1"),
+    )
+    download_port: int | None = option(None, "Serve the exports' files on this port. Default: the same.", PORT)
+    balance: float = option(
+        1000,
+        "What the prepaid account has; may be below zero.",
+        Rule(math.isfinite, "a balance of {} makes no sense", "give an amount, such as 12.50"),
+    )
+    post_paid: bool = option(False, "The account is not prepaid: it has no balance.")
+    receipt_delay_s: float = option(
+        0.2,
+        "Seconds between the receipts of a message, about. They go to its dlrCallbackUrl.",
+        lag("a delay of {} s between receipts makes no sense"),
+    )
+    undelivered_share: float = option(
+        0, "The share of messages that reach no phone, 0 to 1.", share("undelivered messages")
+    )
+    receipt_disorder: float = option(
+        0, "The share of messages whose receipts come in another order, 0 to 1.", share("receipts in disorder")
+    )
+    receipt_duplicates: float = option(
+        0, "The share of receipts that come twice, 0 to 1.", share("receipts that come twice")
+    )
+    stop_share: float = option(
+        0, "The share of recipients who reply, most of them STOP, 0 to 1.", share("recipients who reply")
+    )
+    inbound_url: str | None = option(
+        None,
+        "Where replies go. Default: the message's dlrCallbackUrl.",
+        Rule(
+            is_http_url,
+            "{!r} is no URL that replies can be posted to",
+            "write it in full, such as http://127.0.0.1:8090/",
+        ),
+    )
+    receipt_authorization: str | None = secret(
+        "Authorization header",
+        "The environment variable with the receipts' whole Authorization header.",
+        Rule(
+            lambda header: header.isascii() and header.strip() and header.isprintable(),
+            "the Authorization header of the receipts is empty, or has characters that no header can have",
+            'give the whole header, such as "Bearer …"',
+        ),
+        "--receipt-auth-header-env",
+    )
+    receipt_retry_s: tuple[float, ...] = option(
+        (1, 10, 30, 90),
+        "Seconds before each other try of a receipt that was not taken.",
+        Rule(
+            lambda pauses_s: all(0 <= pause_s <= LONGEST_LAG_S for pause_s in pauses_s),
+            "the pauses before another try of a receipt make no sense",
+            "give seconds from 0 up, such as 1,10,30,90",
+        ),
+        kind=str,
+        flag_default="1,10,30,90",
+        read=pauses_of,
+    )
+    receipts_beyond_loopback: bool = option(False, "Send receipts to other computers too.")
+    tls_certificate: Path | None = option(None, "Serve TLS with this certificate (PEM).", flag="--tls-cert")
+    tls_key: Path | None = option(None, "The certificate's private key (PEM).")
+
+    def __post_init__(self) -> None:
+        problems = []
+        for each in fields(self):
+            value, rule = getattr(self, each.name), each.metadata["option"].rule
+            if rule is not None and value is not None and not rule.holds(value):
+                problems.append(Problem(rule.wrong.format(value), rule.remedy))
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            problems.append(Problem("TLS needs a certificate and its key", "give both or neither"))
+        url = self.inbound_url
+        stays_here = self.receipts_beyond_loopback or url is None or not is_http_url(url)
+        if not stays_here and not is_loopback(urlsplit(str(url)).hostname):
+            remedy = "name 127.0.0.1, or add --receipts-beyond-loopback"
+            problems.append(Problem(f"{url!r} is beyond this computer, and no reply goes there", remedy))
+        if problems:
+            raise InputError(problems)
+
+    def as_json(self) -> str:
+        """One line, for `from_json`."""
+        return json.dumps({each.name: getattr(self, each.name) for each in fields(self)}, default=str)
+
+    @classmethod
+    def from_json(cls, line: str | bytes) -> "SandboxOptions":
+        """The options that `as_json` wrote. Raises ValueError or TypeError for anything else."""
+        given = json.loads(line)
+        for each in fields(cls):
+            # What JSON has no kind for.
+            if isinstance(given.get(each.name), str) and Path in get_args(each.type):
+                given[each.name] = Path(given[each.name])
+            elif isinstance(given.get(each.name), list):
+                given[each.name] = tuple(given[each.name])
+        return cls(**given)
+
+    @classmethod
+    def from_flags(cls, given: Mapping[str, Any]) -> "SandboxOptions":
+        """The options of a command line: what each flag was given, by the field's name."""
+        return cls(**{each.name: each.metadata["option"].read(given[each.name]) for each in fields(cls)})

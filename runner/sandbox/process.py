@@ -9,18 +9,18 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO
 
 from runner.errors import CampaignError, InputError
+from runner.loops import loop_factory
 from runner.sandbox.options import SandboxOptions
 
 READY = "sandbox listening on "
-KEY_VARIABLE = "CAMPAIGN_SANDBOX_KEY"
-AUTHORIZATION_VARIABLE = "CAMPAIGN_SANDBOX_RECEIPT_AUTHORIZATION"
 READY_TIMEOUT_S = 30.0
-# It closes its sockets (each in `server.SHUTDOWN_S` at most), then sends what receipts are due (`courier.DRAIN_S`).
+# The child closes its sockets (each in `server.SHUTDOWN_S` at most), then sends what receipts are due
+# (`webhook_sender.DRAIN_S`).
 STOP_TIMEOUT_S = 20.0
 
 
@@ -38,7 +38,7 @@ def serve(options: SandboxOptions, on_ready: Callable[[str], None], *, until_std
     `until_stdin_closes` is for the child of `start`: it ends with its parent, however that dies, because the kernel
     then closes the parent's end of the pipe; and it leaves Ctrl-C to the parent.
     """
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_serve(options, on_ready, until_stdin_closes))
 
 
@@ -57,6 +57,21 @@ async def _serve(options: SandboxOptions, on_ready: Callable[[str], None], until
         await stop.wait()
 
 
+def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    # os.read, not sys.stdin: a daemon thread that sleeps in the latter holds its lock when the interpreter shuts down.
+    while os.read(0, 1024):
+        pass
+    loop.call_soon_threadsafe(stop.set)
+
+
+def _on_signal(number: signal.Signals, stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    try:
+        loop.add_signal_handler(number, stop.set)
+    except NotImplementedError:  # Windows
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+
+
 @contextmanager
 def start(options: SandboxOptions, *, timeout_s: float = READY_TIMEOUT_S) -> Iterator[SandboxProcess]:
     """A sandbox in a child process, ready when this yields and gone when the block ends.
@@ -66,10 +81,10 @@ def start(options: SandboxOptions, *, timeout_s: float = READY_TIMEOUT_S) -> Ite
     """
     with (
         tempfile.TemporaryFile() as said,
-        subprocess.Popen(  # noqa: S603 - this very Python and a module of ours
+        subprocess.Popen(
             # -P: a folder named `runner` where the user stands must not be imported instead of this package.
-            [sys.executable, "-P", "-m", "runner.sandbox", *_arguments(options)],
-            env=_environment(options),
+            [sys.executable, "-P", "-m", "runner.sandbox"],
+            env={name: value for name, value in os.environ.items() if name != "EIGHTXEIGHT_API_KEY"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=said,
@@ -78,53 +93,17 @@ def start(options: SandboxOptions, *, timeout_s: float = READY_TIMEOUT_S) -> Ite
             start_new_session=True,
         ) as child,
     ):
+        assert child.stdin is not None
         try:
+            # Not on the command line, which every user may read: the options hold a key. The pipe stays open until the
+            # child has ended. One that is dead already has said why.
+            with suppress(BrokenPipeError):
+                os.write(child.stdin.fileno(), f"{options.as_json()}\n".encode())
             yield SandboxProcess(_await_ready(child, said, timeout_s), child.pid)
             if child.poll() is not None:
                 raise CampaignError(f"the sandbox died before its time (exit {child.returncode}): {_words(said)}")
         finally:
             _stop(child)
-
-
-def _arguments(options: SandboxOptions) -> list[str]:
-    """The command line of `runner.sandbox.__main__`, without the secrets: every user may read command lines."""
-    named = {
-        "--host": options.host,
-        "--port": options.port,
-        "--api-key-env": KEY_VARIABLE if options.api_key else None,
-        "--sub-account": options.sub_account_id,
-        "--latency-ms": options.latency_s * 1000,
-        "--reject-share": options.reject_share,
-        "--rate-limit": options.rate_limit,
-        "--book": options.book,
-        "--seed": options.seed,
-        "--tls-cert": options.tls_certificate,
-        "--tls-key": options.tls_key,
-        "--faults": options.faults,
-        "--export-polls": options.export_polls,
-        "--export-lag-s": options.export_lag_s,
-        "--export-rows": options.export_rows,
-        "--download-port": options.download_port,
-        "--balance": options.balance,
-        "--receipt-delay-s": options.receipt_delay_s,
-        "--undelivered-share": options.undelivered_share,
-        "--receipt-disorder": options.receipt_disorder,
-        "--receipt-duplicates": options.receipt_duplicates,
-        "--stop-share": options.stop_share,
-        "--inbound-url": options.inbound_url,
-        "--receipt-auth-header-env": AUTHORIZATION_VARIABLE if options.receipt_authorization else None,
-        "--receipt-retry-s": ",".join(map(str, options.receipt_retry_s)),
-    }
-    switches = {"--post-paid": options.post_paid, "--receipts-beyond-loopback": options.receipts_beyond_loopback}
-    # With "=", because a value may begin with a dash.
-    flags = ["--until-stdin-closes", *(name for name, is_on in switches.items() if is_on)]
-    return [*flags, *(f"{name}={value}" for name, value in named.items() if value is not None)]
-
-
-def _environment(options: SandboxOptions) -> dict[str, str]:
-    environment = {name: value for name, value in os.environ.items() if name != "EIGHTXEIGHT_API_KEY"}
-    secrets = {KEY_VARIABLE: options.api_key, AUTHORIZATION_VARIABLE: options.receipt_authorization}
-    return environment | {name: value for name, value in secrets.items() if value}
 
 
 def _await_ready(child: subprocess.Popen[bytes], said: IO[bytes], timeout_s: float) -> str:
@@ -158,26 +137,3 @@ def _stop(child: subprocess.Popen[bytes]) -> None:
 def _words(said: IO[bytes]) -> str:
     said.seek(0)
     return said.read().decode(errors="replace").strip() or "it said nothing"
-
-
-def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    # os.read, not sys.stdin: a daemon thread that sleeps in the latter holds its lock when the interpreter shuts down.
-    while os.read(0, 1024):
-        pass
-    loop.call_soon_threadsafe(stop.set)
-
-
-def _on_signal(number: signal.Signals, stop: asyncio.Event) -> None:
-    loop = asyncio.get_running_loop()
-    try:
-        loop.add_signal_handler(number, stop.set)
-    except NotImplementedError:  # Windows
-        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:  # Windows
-        return None
-    return uvloop.new_event_loop

@@ -5,7 +5,6 @@
 
 import asyncio
 import logging
-import os
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,22 +13,21 @@ import orjson
 from aiohttp import hdrs, web
 
 from runner.errors import InputError
+from runner.net import listen_failure
 from runner.sandbox.account import Account
-from runner.sandbox.answers import Answer, Refusal, RefusedError
+from runner.sandbox.answers import Answer, Code, RefusedError
 from runner.sandbox.book import open_book
-from runner.sandbox.codes import Code
-from runner.sandbox.courier import Courier
-from runner.sandbox.desk import Desk
-from runner.sandbox.details import Details
 from runner.sandbox.exports import Exports
-from runner.sandbox.fault_file import read_faults
-from runner.sandbox.faults import Faults
+from runner.sandbox.fault_effects import CLOSING, response
+from runner.sandbox.faults import FaultSchedule, read_faults
 from runner.sandbox.messages import Messages
 from runner.sandbox.options import SandboxOptions
-from runner.sandbox.wire import CLOSING, response
+from runner.sandbox.state import SandboxState
+from runner.sandbox.webhook_sender import WebhookSender
 
 # Ten segments are 1,530 characters; what is longer is taken too, but a body has an end.
 BODY_LIMIT_BYTES = 64 * 1024
+HOST = "127.0.0.1"
 BACKLOG = 1024
 SHUTDOWN_S = 2.0
 LINES = {hdrs.CONTENT_TYPE: "application/x-ndjson"}
@@ -41,33 +39,31 @@ log = logging.getLogger(__name__)
 @asynccontextmanager
 async def running(options: SandboxOptions) -> AsyncIterator[str]:
     """Serve in this event loop; yields the base URL, such as `http://127.0.0.1:40123`. When the block ends, the sockets
-    close first, and then the receipts are sent that are outstanding, which takes `courier.DRAIN_S` at most.
+    close first, and then the receipts are sent that are outstanding, which takes `webhook_sender.DRAIN_S` at most.
 
     Raises `InputError` when it cannot listen there, or cannot use the faults, the book or the certificate.
     """
     tls = _tls_context(options)
     rules = read_faults(options.faults) if options.faults else ()
     async with AsyncExitStack() as stack:
-        desk = Desk(options, stack.enter_context(open_book(options.book)))
-        cancelled: set[str] = set()
-        exports = Exports(desk, Faults(rules, seed=options.seed, of_exports=True), cancelled)
-        courier = Courier(desk, cancelled)
-        await stack.enter_async_context(courier.posting())
+        state = SandboxState(options, stack.enter_context(open_book(options.book)))
+        exports = Exports(state, FaultSchedule(rules, seed=options.seed, of_exports=True))
+        webhooks = WebhookSender(state)
+        await stack.enter_async_context(webhooks.posting())
         routes = [
-            *Messages(desk, Faults(rules, seed=options.seed), courier).routes(),
+            # The exports first: their paths would do for a message's, too.
             *exports.routes(),
-            *Details(desk, cancelled).routes(),
-            *Account(desk).routes(),
-            *_own_pages(desk),
+            *Messages(state, FaultSchedule(rules, seed=options.seed), webhooks).routes(),
+            *Account(state).routes(),
+            *_own_pages(state),
         ]
         if options.download_port is not None:
-            elsewhere = _application(desk, exports.routes_elsewhere())
-            exports.origin = await stack.enter_async_context(_listening(elsewhere, options, options.download_port, tls))
-        app = _application(desk, routes)
-        yield await stack.enter_async_context(_listening(app, options, options.port, tls))
+            elsewhere = _application(state, exports.routes_elsewhere())
+            exports.origin = await stack.enter_async_context(_listening(elsewhere, options.download_port, tls))
+        yield await stack.enter_async_context(_listening(_application(state, routes), options.port, tls))
 
 
-def _application(desk: Desk, routes: list[web.RouteDef]) -> web.Application:
+def _application(state: SandboxState, routes: list[web.RouteDef]) -> web.Application:
     @web.middleware
     async def errors_as_json(
         request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -75,15 +71,15 @@ def _application(desk: Desk, routes: list[web.RouteDef]) -> web.Application:
         """No path, wrong method, body too large, a bug of ours: an API answers these with JSON as well."""
         try:
             return await handler(request)
-        except RefusedError as exception:
-            return response(desk.refuse(exception.refusal))
+        except RefusedError as refusal:
+            return response(state.refuse(refusal))
         except web.HTTPException as exception:
             code = HTTP_CODES.get(exception.status, Code.INVALID_PARAMETER)
             headers = {name: value for name, value in exception.headers.items() if name == hdrs.ALLOW}
-            return response(desk.refuse(Refusal(code, exception.reason, exception.status, headers)))
+            return response(state.refuse(RefusedError(code, exception.reason, exception.status, headers)))
         except Exception:
             log.exception("the sandbox failed on %s %s", request.method, request.path)
-            return response(desk.refuse(Refusal(Code.INTERNAL_ERROR, "The sandbox itself failed", 500)))
+            return response(state.refuse(RefusedError(Code.INTERNAL_ERROR, "The sandbox itself failed")))
 
     async def close(app: web.Application) -> None:
         app[CLOSING].set()
@@ -95,25 +91,25 @@ def _application(desk: Desk, routes: list[web.RouteDef]) -> web.Application:
     return app
 
 
-def _own_pages(desk: Desk) -> list[web.RouteDef]:
+def _own_pages(state: SandboxState) -> list[web.RouteDef]:
     async def book(request: web.Request) -> web.StreamResponse:
         only_for_key_holders(request)
-        if desk.options.book:
-            return web.FileResponse(desk.options.book, headers=LINES)
-        return web.Response(body=desk.book.lines(), headers=LINES)
+        if state.options.book:
+            return web.FileResponse(state.options.book, headers=LINES)
+        return web.Response(body=b"".join(state.book.lines()), headers=LINES)
 
     async def feedback(request: web.Request) -> web.StreamResponse:
         only_for_key_holders(request)
-        lines = (orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE) for told in desk.feedback.values())
+        lines = (orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE) for told in state.feedback.values())
         return web.Response(body=b"".join(lines), headers=LINES)
 
     async def stats(request: web.Request) -> web.StreamResponse:
         only_for_key_holders(request)
-        return response(Answer(200, orjson.dumps(desk.stats)))
+        return response(Answer(200, orjson.dumps(state.stats)))
 
     def only_for_key_holders(request: web.Request) -> None:
-        """A sandbox with a key may listen beyond this computer, and its book holds numbers; one without is a toy."""
-        if desk.options.api_key and not desk.holds_key(request):
+        """Other users of this computer may ask too, and the book holds numbers."""
+        if state.options.api_key and not state.holds_key(request):
             raise web.HTTPUnauthorized
 
     return [
@@ -124,21 +120,19 @@ def _own_pages(desk: Desk) -> list[web.RouteDef]:
 
 
 @asynccontextmanager
-async def _listening(
-    app: web.Application, options: SandboxOptions, port: int, tls: ssl.SSLContext | None
-) -> AsyncIterator[str]:
+async def _listening(app: web.Application, port: int, tls: ssl.SSLContext | None) -> AsyncIterator[str]:
     """Serve the application on a port of its own; yields its origin."""
     # A handler ends with its client: one that never answers would otherwise stay until the sandbox ends.
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S, handler_cancellation=True)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, options.host, port, ssl_context=tls, backlog=BACKLOG)
+        site = web.TCPSite(runner, HOST, port, ssl_context=tls, backlog=BACKLOG)
         try:
             await site.start()
         except OSError as exception:
-            raise _cannot_listen(options.host, port, exception) from exception
-        host = f"[{options.host}]" if ":" in options.host else options.host
-        yield f"{'https' if tls else 'http'}://{host}:{runner.addresses[0][1]}"
+            words = f"the sandbox cannot listen on {HOST} port {port}: {listen_failure(exception)}"
+            raise InputError.of(words, "choose another port, or 0 for any free one") from exception
+        yield f"{'https' if tls else 'http'}://{HOST}:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
 
@@ -156,13 +150,3 @@ def _tls_context(options: SandboxOptions) -> ssl.SSLContext | None:
             "give two PEM files that belong together",
         ) from exception
     return context
-
-
-def _cannot_listen(host: str, port: int, exception: OSError) -> InputError:
-    # The event loop's own words name addresses in Python's notation; a resolver's errors have negative numbers.
-    number = exception.errno or 0
-    why = os.strerror(number) if number > 0 else exception.strerror
-    return InputError.of(
-        f"the sandbox cannot listen on {host} port {port}: {why}",
-        "choose another port, or 0 for any free one",
-    )

@@ -1,100 +1,179 @@
-"""The bodies that the provider posts, delivery receipts and inbound messages, and the states that a message goes by.
+"""What the provider posts about a message: its delivery receipts, then what its recipient replies. Pure.
 
-Pure. Sources: the provider's pages "Delivery receipts for outbound SMS", "Inbound SMS" and "Message status reference".
+Sources: the provider's pages "Delivery receipts for outbound SMS", "Inbound SMS" and "Message status reference".
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import islice, permutations
 from math import factorial
+from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 import orjson
+from yarl import URL
 
-from runner.sandbox.chance import chance
-from runner.sandbox.encoding import encoding_of, segments_of
-from runner.sandbox.fate import AT_OPERATOR, QUEUED, SENT, Entry, Fate, digits_of
-from runner.sandbox.records import price_of
+from runner.net import is_loopback
+from runner.sandbox.book import Entry
+from runner.sandbox.delivery import (
+    AT_OPERATOR,
+    DELIVERED,
+    SENT,
+    WAITING,
+    DeliverySimulator,
+    DeliveryStatus,
+    chance,
+    encoding_of,
+    identity_of,
+    known,
+    price_of,
+    segments_of,
+)
+from runner.sandbox.options import SandboxOptions
 
 # A virtual number, from the United Kingdom's range for fiction, for replies to a message without a sender id.
 OUR_NUMBER = "+447700900999"
 # The reference shows two digits of a second, the examples three, and some platforms write seven.
 FRACTION_DIGITS = (2, 7)
+PEOPLE_ARE_SLOWER = 3
+INBOUND = "inbound"
+# More than the coarsest timestamp cuts off: a START must not seem older than the STOP before it.
+STEP_US = 20_000
+
+# A receipt of a status, or the text of a reply.
+Step = DeliveryStatus | str
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """What a recipient writes."""
+class Post:
+    """One body on its way. `label` is what it counts as."""
 
-    body: str
-
-
-Step = Fate | Reply
+    url: URL
+    body: bytes
+    label: str
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class PostPlan:
+    """What is posted about a message, step by step."""
+
+    sent: Mapping[str, Any]
+    steps: tuple[Step, ...]
+    receipts_to: URL | None
+    replies_to: URL | None
+
+    def post(self, position: int, at: int) -> Post:
+        """The step, on its way at a time in microseconds since the epoch."""
+        step = self.steps[position]
+        if isinstance(step, str):
+            assert self.replies_to is not None
+            return Post(self.replies_to, reply_of(self.sent, step, at), INBOUND)
+        assert self.receipts_to is not None
+        # Of delivered, the detail says how far.
+        label = step.detail if step.detail and step in (AT_OPERATOR, DELIVERED) else step.state
+        return Post(self.receipts_to, receipt_of(self.sent, step, at), label)
+
+    def comes_twice(self, position: int, options: SandboxOptions) -> bool:
+        """Whether the step is a receipt that is posted twice."""
+        is_receipt = isinstance(self.steps[position], DeliveryStatus)
+        return is_receipt and self._chance("twice", position, options) < options.receipt_duplicates
+
+    def delay_s(self, position: int, options: SandboxOptions) -> float:
+        """How long after the step before it this one comes."""
+        slower = PEOPLE_ARE_SLOWER if isinstance(self.steps[position], str) else 1
+        return options.receipt_delay_s * slower * (0.5 + self._chance("delay", position, options))
+
+    def _chance(self, what: str, position: int, options: SandboxOptions) -> float:
+        return chance(options.seed, what, *identity_of(self.sent), position)
+
+
+def plan_posts(
+    message: Entry, options: SandboxOptions, delivery: DeliverySimulator, *, umid: str, sub_account_id: str
+) -> tuple[PostPlan | None, int]:
+    """What is posted about a message that was queued, None if nothing; and how many steps are left out because they
+    would have gone beyond this computer.
+    """
+    callback = message.get("dlrCallbackUrl")
+    inbound = options.inbound_url or callback
+    if inbound is None:
+        return None, 0
+    status = delivery.final_status(message)
+    receipts = statuses_to(status) if callback else ()
+    replies = delivery.replies_to(message) if status is DELIVERED else ()
+    receipts_to, replies_to = (_allowed(url, options) for url in (callback, inbound))
+    if receipts and chance(options.seed, "disorder", *identity_of(message)) < options.receipt_disorder:
+        receipts = disordered(receipts, chance(options.seed, "order", *identity_of(message)))
+    steps: tuple[Step, ...] = (*(receipts if receipts_to else ()), *(replies if replies_to else ()))
+    left_out = len(receipts) + len(replies) - len(steps)
+    if not steps:
+        return None, left_out
+    return PostPlan(
+        sent_of(message, umid=umid, sub_account_id=sub_account_id), steps, receipts_to, replies_to
+    ), left_out
+
+
+def _allowed(url: str | None, options: SandboxOptions) -> URL | None:
+    """Where to post; None for nowhere."""
+    target = _parsed(url) if url else None
+    return target if target and (options.receipts_beyond_loopback or is_loopback(target.host)) else None
+
+
+@lru_cache(maxsize=64)
+def _parsed(url: str) -> URL | None:
+    """An URL as the client reads it, which is the reading that counts; None for one that it cannot read."""
+    try:
+        return URL(url)
+    except ValueError:
+        return None
+
+
+def sent_of(entry: Entry, *, umid: str, sub_account_id: str) -> dict[str, Any]:
     """What receipts say of a message in each of its states. Without the text: a hundred thousand of these may wait."""
-
-    umid: str
-    sub_account_id: str
-    client_message_id: str | None
-    source: str | None
-    destination: str
-    segments: int
-
-
-def sent_of(entry: Entry, *, umid: str, sub_account_id: str) -> Sent:
-    text = entry["text"]
-    return Sent(
-        umid=umid,
-        sub_account_id=sub_account_id,
-        client_message_id=entry.get("clientMessageId"),
-        source=entry.get("source"),
-        destination=f"+{digits_of(entry['destination'])}",
-        segments=segments_of(text, encoding_of(text, entry.get("encoding"))),
-    )
+    sent = {
+        "umid": umid,
+        "clientMessageId": entry.get("clientMessageId"),
+        "subAccountId": sub_account_id,
+        "source": entry.get("source"),
+        "destination": f"+{entry['destination'].removeprefix('+')}",
+        "smsCount": segments_of(entry["text"], encoding_of(entry["text"], entry.get("encoding"))),
+    }
+    return known(sent)
 
 
-def way_to(fate: Fate) -> tuple[Fate, ...]:
-    """The states that a message goes through, one receipt for each."""
-    return (QUEUED, SENT, fate) if fate.detail == "rejected_by_operator" else (QUEUED, SENT, AT_OPERATOR, fate)
+def statuses_to(final: DeliveryStatus) -> tuple[DeliveryStatus, ...]:
+    """The statuses that a message goes through to its last one, with a receipt for each."""
+    passed = (WAITING, SENT) if final.detail == "rejected_by_operator" else (WAITING, SENT, AT_OPERATOR)
+    return (*passed, final)
 
 
-def disordered(steps: Sequence[Fate], share: float) -> tuple[Fate, ...]:
+def disordered(steps: Sequence[DeliveryStatus], share: float) -> tuple[DeliveryStatus, ...]:
     """The steps in another order than theirs; `share` (0 to 1) chooses which."""
     others = factorial(len(steps)) - 1
     return next(islice(permutations(steps), 1 + int(share * others), None))
 
 
-def receipt_of(sent: Sent, fate: Fate, at: int) -> bytes:
+def receipt_of(sent: Mapping[str, Any], status: DeliveryStatus, at: int) -> bytes:
     """A delivery receipt. `at` is in microseconds since the epoch. Only the last state's is billed, and has a price."""
-    payload = {
-        "umid": sent.umid,
-        "clientMessageId": sent.client_message_id,
-        "subAccountId": sent.sub_account_id,
-        "source": sent.source,
-        "destination": sent.destination,
-        "status": fate.as_status(timestamp_of(at, sent.umid, fate)),
-        "price": None if fate in (QUEUED, SENT, AT_OPERATOR) else price_of(fate, sent.segments),
-        "smsCount": sent.segments,
-    }
+    payload = {**sent, "status": status.as_json(timestamp_of(at, sent["umid"], status))}
+    if status not in (WAITING, SENT, AT_OPERATOR):
+        payload["price"] = price_of(status, sent["smsCount"])
     return _event("outbound_message_status_changed", "a delivery receipt of the sandbox", payload)
 
 
-def reply_of(sent: Sent, reply: Reply, at: int) -> bytes:
+def reply_of(sent: Mapping[str, Any], text: str, at: int) -> bytes:
     """An inbound message. `at` is in microseconds since the epoch."""
-    encoding = encoding_of(reply.body, None)
+    encoding = encoding_of(text, None)
     payload = {
-        "umid": str(uuid5(NAMESPACE_OID, f"{sent.umid} {at} {reply.body}")),
-        "subAccountId": sent.sub_account_id,
-        "timestamp": timestamp_of(at, sent.umid, reply),
-        "source": sent.destination,
-        "destination": sent.source or OUR_NUMBER,
-        "body": reply.body,
-        "encoding": encoding.value,
-        "smsCount": segments_of(reply.body, encoding),
+        "umid": str(uuid5(NAMESPACE_OID, f"{sent['umid']} {at} {text}")),
+        "subAccountId": sent["subAccountId"],
+        "timestamp": timestamp_of(at, sent["umid"], text),
+        "source": sent["destination"],
+        "destination": sent.get("source") or OUR_NUMBER,
+        "body": text,
+        "encoding": encoding,
+        "smsCount": segments_of(text, encoding),
     }
     return _event("inbound_message_received", "an inbound message of the sandbox", payload)
 
@@ -107,6 +186,6 @@ def timestamp_of(at: int, *about: object) -> str:
     return f"{whole}.{f'{at % 1_000_000:06}0'[:digits]}Z"
 
 
-def _event(kind: str, description: str, payload: Mapping[str, object]) -> bytes:
-    known = {name: value for name, value in payload.items() if value is not None}
-    return orjson.dumps({"namespace": "SMS", "eventType": kind, "description": description, "payload": known})
+def _event(kind: str, description: str, payload: Mapping[str, Any]) -> bytes:
+    event = {"namespace": "SMS", "eventType": kind, "description": description, "payload": payload}
+    return orjson.dumps(event)

@@ -10,7 +10,7 @@ import polars as pl
 
 from tests.cli.workplace import Workplace, ended, people
 from tests.sandbox.client import post
-from tests.sandbox.thread import receiving
+from tests.sandbox.receiver import receiving_in_thread
 
 ROOT = Path(__file__).parents[2]
 RUN = ("run", "hello.yaml", "--sandbox", "--yes")
@@ -51,18 +51,18 @@ def test_the_book_agrees_with_the_results_and_nothing_real_is_touched(offline: W
 def test_the_sandbox_on_its_own_sends_receipts_until_it_is_told_to_end(offline: Workplace) -> None:
     options = ("--port", "0", "--latency-ms", "0", "--receipt-delay-s", "3600", "--receipt-auth-header-env", "HOOK")
     with (
-        receiving() as receiver,
+        receiving_in_thread() as (receiver, count),
         offline.started("sandbox", *options, "--receipt-duplicates", "1", HOOK="Basic s3cret") as process,
     ):
         assert process.stdout is not None
         base_url = process.stdout.readline().removeprefix("sandbox listening on ").strip()
         post(base_url, dlrCallbackUrl=receiver.url)
-        receiver.count(2)
+        count(2)
         process.terminate()
         done = ended(process)
     assert (0, "") == (done.exit_code, done.stdout)
-    assert 8 == len(receiver.bodies)  # none was left for an hour later
-    assert {"Basic s3cret"} == set(receiver.authorizations)
+    assert 8 == len(receiver.posts)  # none was left for an hour later
+    assert {"Basic s3cret"} == {each.authorization for each in receiver.posts}
     assert "s3cret" not in done.stderr
 
 

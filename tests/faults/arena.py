@@ -10,7 +10,8 @@ from typing import Any
 import orjson
 import pytest
 
-from runner.sandbox import SandboxOptions, start
+from runner.sandbox.options import SandboxOptions
+from runner.sandbox.process import start
 from tests.cli.workplace import KEY, MINIMAL, Done, Workplace, people
 
 MESSAGES = 60

@@ -11,7 +11,7 @@ from runner.errors import InputError, StoppedError
 from runner.provider import http as http_module
 from runner.provider.http import HttpClient, UnreachableError
 from runner.provider.prices import Balance, fetch_balance, fetch_price_list
-from runner.sandbox import SandboxOptions
+from runner.sandbox.options import SandboxOptions
 from runner.sandbox.server import running
 from tests.provider.test_client import http, serving
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from runner.errors import StoppedError
 from runner.provider.prices import Balance, ListedPrice, read_balance, read_price_list
-from tests.sandbox.document import PRICES, Document, needs_document
+from tests.sandbox.document import BALANCE, PRICES, contents, needs_document
 
 SINGTEL = ListedPrice("SG", "SingTel", Decimal("0.0099171"), "SGD", "acme_hq")
 
@@ -47,7 +47,7 @@ def country(*operators: object, code: object = "SG") -> dict[str, Any]:
     ],
 )
 def test_the_examples_of_the_document(example: str, expected: list[tuple[str, str, str]]) -> None:
-    content = Document().contents["paths"][PRICES]["get"]["responses"]["200"]["content"]
+    content = contents()["paths"][PRICES]["get"]["responses"]["200"]["content"]
     listed = read_price_list(content[example]["example"].encode())
 
     assert expected == [(price.sub_account, price.country, str(price.price)) for price in listed.prices]
@@ -57,7 +57,7 @@ def test_the_examples_of_the_document(example: str, expected: list[tuple[str, st
 
 @needs_document
 def test_the_balance_of_the_document() -> None:
-    content = Document().contents["paths"][PRICES.replace("prices", "balance")]["get"]["responses"]["200"]["content"]
+    content = contents()["paths"][BALANCE]["get"]["responses"]["200"]["content"]
     example = content["application/json"]["example"]
 
     assert Balance(Decimal("149309.7985931"), "USD") == read_balance(json.dumps(example).encode())

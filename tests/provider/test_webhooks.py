@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from runner.models import DeliveryState, Inbound, Receipt
 from runner.provider.webhooks import EARLIEST, LATEST, Ignored, NotAnEventError, read_event
-from runner.sandbox.fate import DELIVERED, UNDELIVERED, Fate
-from runner.sandbox.webhooks import OUR_NUMBER, Reply, reply_of, sent_of, way_to
+from runner.sandbox.delivery import DELIVERED, UNDELIVERED, DeliveryStatus
+from runner.sandbox.webhooks import OUR_NUMBER, reply_of, sent_of, statuses_to
 from runner.sandbox.webhooks import receipt_of as receipt_from_sandbox
 
 UMID = "9e09ac86-bd74-5465-851d-1eb5a5fdbb9a"
@@ -333,14 +333,14 @@ def test_no_body_is_a_bug(body: bytes) -> None:
         read_event(body)
 
 
-@pytest.mark.parametrize("fate", [DELIVERED, *UNDELIVERED], ids=lambda fate: f"{fate.state}-{fate.error_code}")
-def test_what_the_sandbox_posts_is_understood(fate: Fate) -> None:
+@pytest.mark.parametrize("final", [DELIVERED, *UNDELIVERED], ids=lambda final: f"{final.state}-{final.error_code}")
+def test_what_the_sandbox_posts_is_understood(final: DeliveryStatus) -> None:
     sent = sent_of({"destination": "+12025550142", "text": "Hi", "clientMessageId": "sale.main.abc"}, umid=UMID,
                    sub_account_id="acme_hq")  # fmt: skip
-    told = [receipt_of(receipt_from_sandbox(sent, each, AT)) for each in way_to(fate)]
+    told = [receipt_of(receipt_from_sandbox(sent, each, AT)) for each in statuses_to(final)]
     assert {(UMID, "sale.main.abc")} == {(each.umid, each.message_id) for each in told}
     assert max(AT - each.at for each in told) < 10_000  # it writes from two digits of a second to seven
-    assert (fate.state, fate.detail, fate.error_code) == (told[-1].state, told[-1].detail, told[-1].error_code)
+    assert (final.state, final.detail, final.error_code) == (told[-1].state, told[-1].detail, told[-1].error_code)
     assert told[-1].price is not None
 
 
@@ -349,7 +349,7 @@ def test_what_the_sandbox_posts_is_understood(fate: Fate) -> None:
 def test_the_replies_of_the_sandbox_are_understood(sender: str | None, body: str) -> None:
     entry = {"destination": "+12025550142", "text": "Hi"} | ({"source": sender} if sender else {})
     sent = sent_of(entry, umid=UMID, sub_account_id="acme_hq")
-    inbound = inbound_of(reply_of(sent, Reply(body), AT))
+    inbound = inbound_of(reply_of(sent, body, AT))
     assert ("+12025550142", sender or OUR_NUMBER, body) == (inbound.source, inbound.destination, inbound.body)
     assert AT - inbound.at < 10_000
     assert inbound.umid

@@ -1,8 +1,10 @@
 """A receiver of receipts on loopback, that keeps what is posted to it and answers as it is told."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+import queue
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,6 +69,14 @@ class Receiver:
     def said(self) -> list[str]:
         return [post.said for post in self.posts]
 
+    @property
+    def by_message(self) -> dict[str, list[str]]:
+        """What was said, by clientMessageId."""
+        told: dict[str, list[str]] = {}
+        for post in self.posts:
+            told.setdefault(post.payload["clientMessageId"], []).append(post.said)
+        return told
+
 
 @asynccontextmanager
 async def receiving(statuses: Iterable[int] = (), *, hangs: bool = False) -> AsyncIterator[Receiver]:
@@ -81,3 +91,28 @@ async def receiving(statuses: Iterable[int] = (), *, hangs: bool = False) -> Asy
         yield receiver
     finally:
         await runner.cleanup()
+
+
+@contextmanager
+def receiving_in_thread() -> Iterator[tuple[Receiver, Callable[[int], None]]]:
+    """For tests of whole processes: a receiver, and what waits until that has so many posts."""
+    ready: queue.SimpleQueue[Receiver] = queue.SimpleQueue()
+    loop, end = asyncio.new_event_loop(), asyncio.Event()
+
+    async def serve() -> None:
+        async with receiving() as receiver:
+            ready.put(receiver)
+            await end.wait()
+
+    def count(number: int) -> None:
+        asyncio.run_coroutine_threadsafe(receiver.count(number), loop).result()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    try:
+        receiver = ready.get(timeout=DEADLINE_S)
+        yield receiver, count
+    finally:
+        loop.call_soon_threadsafe(end.set)
+        thread.join()
+        loop.close()

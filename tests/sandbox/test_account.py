@@ -1,48 +1,68 @@
-"""The balance that the sandbox is asked to have, and none for an account that pays afterwards."""
+"""Prices and balance."""
 
-from typing import Any
 from uuid import uuid4
 
+import orjson
 import pytest
 
-from runner.errors import InputError
-from runner.sandbox import SandboxOptions
-from tests.sandbox.client import HELLO, Request, ask
-from tests.sandbox.document import PRICES, Document, needs_document
+from runner.sandbox.options import SandboxOptions
+from tests.sandbox import document
+from tests.sandbox.client import Request, ask, get
 
-BALANCE = Request(None, method="GET", path=f"/api/v1/accounts/{uuid4()}/balance")
+ACCOUNT = f"/api/v1/accounts/{uuid4()}"
+BALANCE = get(f"{ACCOUNT}/balance")
+PRICES = get(f"{ACCOUNT}/prices")
 
 
 @pytest.mark.parametrize("amount", [0.0, 12.5, -3.01, 149309.7985931])
 def test_a_balance_stays_what_it_is(amount: float) -> None:
-    before, sent, after = ask(SandboxOptions(balance=amount), BALANCE, Request(HELLO), BALANCE)
-
+    before, sent, after = ask(SandboxOptions(balance=amount), BALANCE, Request(), BALANCE)
     assert [200, 200, 200] == [before.status, sent.status, after.status]
     assert {"balance": amount, "currency": "USD"} == before.body == after.body
 
 
 def test_an_account_that_pays_afterwards_has_prices_and_no_balance() -> None:
-    prices = Request(None, method="GET", path=BALANCE.path.replace("balance", "prices"))
-    refused, listed = ask(SandboxOptions(balance=5, post_paid=True), BALANCE, prices)
-
+    refused, listed = ask(SandboxOptions(balance=5, post_paid=True), BALANCE, PRICES)
     assert (403, 1201) == (refused.status, refused.code)
     assert 200 == listed.status
 
 
-@needs_document
-@pytest.mark.parametrize("options", [{}, {"post_paid": True}])
-def test_both_as_the_document_has_them(options: dict[str, Any]) -> None:
-    [reply] = ask(SandboxOptions(**options), BALANCE)
+@pytest.mark.parametrize(
+    ("query", "sides"),
+    [("", {"outbound", "inbound"}), ("&direction=outbound", {"outbound"}), ("&direction=inbound", {"inbound"})],
+)
+def test_prices(query: str, sides: set[str]) -> None:
+    [reply] = ask(SandboxOptions(), get(f"{ACCOUNT}/prices?subAccountId=acme_hq{query}"))
+    [account] = reply.body["subAccounts"]
+    assert "acme_hq" == account.pop("subAccountId")
+    assert sides == account.keys()
+    countries = {each["alpha2Code"]: each for each in account.get("outbound", {"countries": []})["countries"]}
+    assert countries.keys() == ({"GB", "MY", "SG", "US"} if "outbound" in sides else set())
+    assert all(each["operators"][0]["price"] == {"amount": 0.01, "currency": "USD"} for each in countries.values())
 
-    if reply.status == 403:
-        content = Document().contents["paths"][PRICES.replace("prices", "balance")]["get"]["responses"]["403"][
-            "content"
-        ]
-        assert content["application/json"]["example"].keys() == reply.body.keys()
-    else:
-        Document().check(reply, PRICES.replace("prices", "balance"), "get")
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        (f"{ACCOUNT}/prices?country=SG", 2001),
+        (f"{ACCOUNT}/prices?mcc=525&mnc=01", 2001),
+        (f"{ACCOUNT}/prices?direction=up", 1000),
+        ("/api/v1/accounts/acme/prices", 1000),
+        ("/api/v1/accounts/acme/balance", 1000),
+    ],
+)
+def test_questions_that_are_refused(path: str, code: int) -> None:
+    [reply] = ask(SandboxOptions(), get(path))
+    assert (400, code) == (reply.status, reply.code)
 
 
-def test_a_balance_that_makes_no_sense() -> None:
-    with pytest.raises(InputError, match=r"a balance of inf makes no sense; give an amount, such as 12\.50"):
-        SandboxOptions(balance=float("inf"))
+@document.needs_document
+def test_prices_are_as_in_the_examples_of_the_document() -> None:
+    """The schema has a list for `outbound` and `inbound`, the three examples an object: the sandbox goes with these."""
+    [reply] = ask(SandboxOptions(), PRICES)
+    content = document.contents()["paths"][document.PRICES]["get"]["responses"]["200"]["content"]
+    [example] = orjson.loads(content["Single-SubAccount"]["example"])["subAccounts"]
+    [account] = reply.body["subAccounts"]
+    assert example.keys() == account.keys()
+    for each in (example, account):
+        document.validate(each["outbound"], "components", "schemas", "PriceOutbound")

@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
-from runner.sandbox.checks import check
+from runner.sandbox.answers import RefusedError
+from runner.sandbox.checks import FIELDS, check
+from tests.sandbox import document
+from tests.sandbox.client import HELLO
 
 NOW = datetime(2026, 12, 1, 10, 0, tzinfo=UTC)
 
@@ -85,26 +88,39 @@ def complete(body: object) -> object:
     """The fields of a row beside the two required ones; null takes one away."""
     if not isinstance(body, dict):
         return body
-    fields: dict[str, Any] = {"destination": "+12025550123", "text": "Hello"} | body
+    fields: dict[str, Any] = HELLO | body
     return {name: value for name, value in fields.items() if value is not None or name not in ("destination", "text")}
 
 
 @pytest.mark.parametrize(("label", "body"), TAKEN, ids=[row[0] for row in TAKEN])
 def test_takes(label: str, body: dict[str, Any]) -> None:
-    assert check(complete(body), NOW) is None
+    message = complete(body)
+    assert message == check(message, NOW)
+    if document.PATH.exists():
+        # Null and unknown fields are ignored, as JSON APIs do, though the document doesn't say so.
+        sent = complete({name: value for name, value in body.items() if value is not None})
+        document.validate(sent, "components", "schemas", "SmsRequest")
 
 
 @pytest.mark.parametrize(("label", "body", "code"), REFUSED, ids=[row[0] for row in REFUSED])
 def test_refuses(label: str, body: object, code: int) -> None:
-    refusal = check(complete(body), NOW)
-    assert refusal is not None
-    assert (400, code) == (refusal.http_status, refusal.code)
+    with pytest.raises(RefusedError) as caught:
+        check(complete(body), NOW)
+    assert (400, code) == (caught.value.http_status, caught.value.code)
 
 
 @pytest.mark.parametrize("name", ["destination", "text"])
 def test_null_is_as_bad_as_absent_in_a_required_field(name: str) -> None:
-    body: dict[str, Any] = {"destination": "+12025550123", "text": "Hello", name: None}
-    null = check(body, NOW)
-    del body[name]
-    assert null is not None
-    assert null == check(body, NOW)
+    errors = []
+    for rest in ({name: None}, {}):
+        body = {key: value for key, value in HELLO.items() if key != name} | rest
+        with pytest.raises(RefusedError) as caught:
+            check(body, NOW)
+        errors.append((caught.value.code, str(caught.value)))
+    assert errors[0] == errors[1]
+
+
+@document.needs_document
+def test_the_checks_know_every_field_of_the_document() -> None:
+    schemas = document.contents()["components"]["schemas"]
+    assert set(schemas["SmsRequest"]["properties"]) == set(FIELDS)

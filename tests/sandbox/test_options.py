@@ -1,11 +1,12 @@
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from runner.cli.main import run_command
 from runner.errors import InputError
-from runner.sandbox import SandboxOptions
-from runner.sandbox.options import pauses_of
+from runner.sandbox.options import SandboxOptions, pauses_of
 
 
 @pytest.mark.parametrize(
@@ -66,3 +67,76 @@ def test_pauses(text: str, expected: tuple[float, ...]) -> None:
 def test_pauses_that_are_none(text: str) -> None:
     with pytest.raises(InputError, match="are not pauses before another try; write seconds"):
         pauses_of(text)
+
+
+# Every option, each with another value than its default.
+GIVEN: dict[str, Any] = {
+    "port": 8089,
+    "latency_s": 0.001,
+    "reject_share": 0.25,
+    "rate_limit": 3,
+    "book": Path("-book with blanks \udcff"),
+    "sub_account_id": "-cme",
+    "api_key": "s3cret",
+    "faults": Path("-faults.json"),
+    "seed": -5,
+    "export_polls": 0,
+    "export_lag_s": 1.5,
+    "export_rows": 7,
+    "download_port": 0,
+    "balance": -1.5,
+    "post_paid": True,
+    "receipt_delay_s": 0.5,
+    "undelivered_share": 0.125,
+    "receipt_disorder": 0.25,
+    "receipt_duplicates": 0.375,
+    "stop_share": 0.625,
+    "inbound_url": "http://192.0.2.1/replies",
+    "receipt_authorization": "Bearer s3cret",
+    "receipt_retry_s": (0.5, 2.0),
+    "receipts_beyond_loopback": True,
+    "tls_certificate": Path("c.pem"),
+    "tls_key": Path("k.pem"),
+}
+
+
+@pytest.mark.parametrize("given", [{}, GIVEN, {"receipt_retry_s": ()}], ids=["none", "all", "no pauses"])
+def test_json_holds_every_option(given: dict[str, Any]) -> None:
+    options = SandboxOptions(**given)
+    line = options.as_json()
+    assert options == SandboxOptions.from_json(line)
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize("line", ["", "{", '{"colour": "green"}'])
+def test_json_of_something_else(line: str) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        SandboxOptions.from_json(line)
+
+
+def test_every_option_has_a_flag(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEY", "s3cret")
+    monkeypatch.setenv("HEADER", "Bearer s3cret")
+    values = GIVEN | {"api_key": "KEY", "receipt_authorization": "HEADER", "latency_s": 1, "receipt_retry_s": "0.5,2"}
+    names = {"latency_s": "latency-ms", "sub_account_id": "sub-account", "api_key": "api-key-env",
+             "receipt_authorization": "receipt-auth-header-env", "tls_certificate": "tls-cert"}  # fmt: skip
+    flags = {f"--{names.get(name, name.replace('_', '-'))}": value for name, value in values.items()}
+    served: list[SandboxOptions] = []
+    monkeypatch.setattr("runner.sandbox.process.serve", lambda options, _: served.append(options))
+    assert 0 == run_command(
+        ["sandbox", *(flag if value is True else f"{flag}={value}" for flag, value in flags.items())]
+    )
+    assert 0 == run_command(["sandbox"])
+    assert [SandboxOptions(**GIVEN), SandboxOptions(port=8088, latency_s=0.05)] == served
+    assert {each.name for each in fields(SandboxOptions)} == {
+        name for name, value in GIVEN.items() if value != getattr(SandboxOptions(), name)
+    }
+
+
+def test_a_variable_that_is_empty(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("NO_KEY_HERE", "")
+    for flag in ("--api-key-env", "--receipt-auth-header-env"):
+        assert 2 == run_command(["sandbox", flag, "NO_KEY_HERE"])
+    said = capsys.readouterr().err
+    assert "NO_KEY_HERE holds no key; set it, or leave --api-key-env out" in said
+    assert "NO_KEY_HERE holds no Authorization header; set it, or leave --receipt-auth-header-env out" in said

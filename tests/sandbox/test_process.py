@@ -3,32 +3,22 @@
 import os
 import signal
 import socket
-import ssl
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import fields
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-import trustme
 
 from runner.errors import CampaignError, InputError
-from runner.sandbox import SandboxOptions, courier, process, server, start
-from runner.sandbox.process import READY
+from runner.sandbox import process, server, webhook_sender
+from runner.sandbox.options import SandboxOptions
+from runner.sandbox.process import READY, start
 from tests.sandbox.client import MESSAGES, post
-from tests.sandbox.thread import ThreadReceiver as Receiver
-from tests.sandbox.thread import receiving
+from tests.sandbox.receiver import receiving_in_thread
 
 DEADLINE_S = 30.0
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as taking:
-        yield taking
 
 
 def address_of(base_url: str) -> tuple[str, int]:
@@ -38,62 +28,14 @@ def address_of(base_url: str) -> tuple[str, int]:
     return url.hostname, url.port
 
 
-def test_start_and_stop(tmp_path: Path) -> None:
-    book = tmp_path / "book.jsonl"
-    with start(SandboxOptions(book=book)) as sandbox:
-        assert post(sandbox.base_url)[0] == 200
-        assert len(book.read_bytes().splitlines()) == 1
-    with pytest.raises(ConnectionRefusedError):
-        post(sandbox.base_url)
-
-
-def test_every_option_reaches_the_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_options_reach_the_child_and_no_secret_its_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EIGHTXEIGHT_API_KEY", "the real one")
-    options = SandboxOptions(
-        host="127.0.0.1",
-        api_key="s3cret",
-        sub_account_id="-cme",
-        latency_s=0.001,
-        reject_share=0.25,
-        rate_limit=3,
-        book=tmp_path / "-book with blanks",
-        seed=-5,
-        faults=tmp_path / "-faults.json",
-        export_polls=0,
-        export_lag_s=1.5,
-        export_rows=7,
-        download_port=0,
-        balance=-1.5,
-        post_paid=True,
-        receipt_delay_s=0.5,
-        undelivered_share=0.125,
-        receipt_disorder=0.25,
-        receipt_duplicates=0.375,
-        stop_share=0.625,
-        inbound_url="http://192.0.2.1/replies",
-        receipt_authorization="Bearer s3cret",
-        receipt_retry_s=(0.5, 2.0),
-        receipts_beyond_loopback=True,
-    )
-    usual = SandboxOptions()
-    same = {each.name for each in fields(SandboxOptions) if getattr(options, each.name) == getattr(usual, each.name)}
-    assert {"host", "port", "tls_certificate", "tls_key"} == same
-    told: list[SandboxOptions] = []
-    monkeypatch.setattr("runner.sandbox.__main__.serve", lambda options, *_, **__: told.append(options))
-    monkeypatch.setattr(signal, "signal", lambda *_: None)
-    for name, value in process._environment(options).items():
-        monkeypatch.setenv(name, value)
-    from runner.sandbox.__main__ import main
-
-    assert main(process._arguments(options)) == 0
-    assert [options] == told
-    assert "s3cret" not in " ".join(process._arguments(options))
-    assert "EIGHTXEIGHT_API_KEY" not in process._environment(options)
-
-
-def test_a_key_of_its_own() -> None:
-    with start(SandboxOptions(api_key="s3cret")) as sandbox:
-        assert [post(sandbox.base_url, key=key)[0] for key in ("other", "s3cret")] == [401, 200]
+    with start(SandboxOptions(api_key="s3cret", receipt_authorization="Bearer s3cret", balance=12.5)) as sandbox:
+        assert [401, 200] == [post(sandbox.base_url, key=key)[0] for key in ("other", "s3cret")]
+        process_folder = Path(f"/proc/{sandbox.pid}")
+        if process_folder.exists():
+            shown = [(process_folder / name).read_bytes() for name in ("cmdline", "environ")]
+            assert not [text for text in shown if b"s3cret" in text or b"the real one" in text]
 
 
 def test_a_port_in_use() -> None:
@@ -108,55 +50,32 @@ def test_a_port_in_use() -> None:
             pytest.fail("it cannot have started")
 
 
-def test_no_pauses_reach_the_child_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[SandboxOptions] = []
-    monkeypatch.setattr("runner.sandbox.__main__.serve", lambda options, *_, **__: told.append(options))
-    monkeypatch.setattr(signal, "signal", lambda *_: None)
-    from runner.sandbox.__main__ import main
-
-    assert main(process._arguments(SandboxOptions(receipt_retry_s=()))) == 0
-    assert [SandboxOptions(receipt_retry_s=())] == told
-
-
-def test_the_end_waits_for_the_receipts(receiver: Receiver) -> None:
-    with start(SandboxOptions(receipt_delay_s=3600, receipt_authorization="Bearer s3cret")) as sandbox:
-        for _ in range(10):
-            post(sandbox.base_url, dlrCallbackUrl=receiver.url)
-    assert 40 == len(receiver.bodies)
-    assert {"Bearer s3cret"} == set(receiver.authorizations)
+def test_the_end_waits_for_the_receipts() -> None:
+    with receiving_in_thread() as (receiver, _):
+        with start(SandboxOptions(receipt_delay_s=3600, receipt_authorization="Bearer s3cret")) as sandbox:
+            for _ in range(10):
+                post(sandbox.base_url, dlrCallbackUrl=receiver.url)
+        assert 40 == len(receiver.posts)
+        assert {"Bearer s3cret"} == {each.authorization for each in receiver.posts}
 
 
 def test_the_end_is_waited_for_long_enough() -> None:
     listeners = 2
-    assert listeners * server.SHUTDOWN_S + courier.DRAIN_S < process.STOP_TIMEOUT_S
+    assert listeners * server.SHUTDOWN_S + webhook_sender.DRAIN_S < process.STOP_TIMEOUT_S
 
 
-def test_a_certificate_that_is_none(tmp_path: Path) -> None:
-    path = tmp_path / "nowhere.pem"
-    with (
-        pytest.raises(InputError, match=r"nowhere\.pem with its key cannot be used: No such file"),
-        start(SandboxOptions(tls_certificate=path, tls_key=path)),
-    ):
-        pytest.fail("it cannot have started")
-
-
-def test_a_fault_file_that_is_wrong(tmp_path: Path) -> None:
-    path = tmp_path / "faults.json"
-    path.write_text('[{"fault": "brokenjson", "share": 1}]')
-    with (
-        pytest.raises(InputError, match=r"faults\.json: rule 1: there is no fault 'brokenjson'; write broken_json"),
-        start(SandboxOptions(faults=path)),
-    ):
-        pytest.fail("it cannot have started")
-
-
-def test_a_fault_reaches_the_client(tmp_path: Path) -> None:
-    path = tmp_path / "faults.json"
-    path.write_text('[{"fault": "accepted_then_reset", "requests": [1]}]')
-    with start(SandboxOptions(faults=path)) as sandbox:
-        with pytest.raises(ConnectionResetError):
-            post(sandbox.base_url)
-        assert post(sandbox.base_url)[0] == 200
+def test_files_that_are_wrong(tmp_path: Path) -> None:
+    nowhere, faults = tmp_path / "nowhere.pem", tmp_path / "faults.json"
+    faults.write_text('[{"fault": "brokenjson", "share": 1}]')
+    for options, words in [
+        (
+            SandboxOptions(tls_certificate=nowhere, tls_key=nowhere),
+            r"nowhere\.pem with its key cannot be used: No such",
+        ),
+        (SandboxOptions(faults=faults), r"faults\.json: rule 1: there is no fault 'brokenjson'; write broken_json"),
+    ]:
+        with pytest.raises(InputError, match=words), start(options):
+            pytest.fail("it cannot have started")
 
 
 def test_a_child_that_is_never_ready() -> None:
@@ -164,9 +83,12 @@ def test_a_child_that_is_never_ready() -> None:
         pytest.fail("it cannot have started")
 
 
-def test_a_child_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "_arguments", lambda _: ["--no-such-option"])
-    with pytest.raises(InputError, match="no-such-option"), start(SandboxOptions()):
+def test_a_child_that_gets_no_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SandboxOptions, "as_json", lambda _: '{"colour": "green"}')
+    with (
+        pytest.raises(InputError, match=r"standard input holds no options: .*; use `campaign sandbox`"),
+        start(SandboxOptions()),
+    ):
         pytest.fail("it cannot have started")
 
 
@@ -187,7 +109,7 @@ def test_ctrl_c_is_left_to_the_parent() -> None:
         assert post(sandbox.base_url)[0] == 200
 
 
-def test_half_a_request_is_not_taken(tmp_path: Path) -> None:
+def test_start_and_stop_and_half_a_request(tmp_path: Path) -> None:
     book = tmp_path / "book.jsonl"
     head = f"POST {MESSAGES} HTTP/1.1\r\nHost: sandbox\r\nAuthorization: Bearer any\r\nContent-Length: 500\r\n\r\n{{"
     with start(SandboxOptions(book=book)) as sandbox:
@@ -195,11 +117,14 @@ def test_half_a_request_is_not_taken(tmp_path: Path) -> None:
             connection.sendall(head.encode())
         assert post(sandbox.base_url)[0] == 200
     assert len(book.read_bytes().splitlines()) == 1
+    with pytest.raises(ConnectionRefusedError):
+        post(sandbox.base_url)
 
 
 PARENT = """
 import signal
-from runner.sandbox import SandboxOptions, start
+from runner.sandbox.options import SandboxOptions
+from runner.sandbox.process import start
 with start(SandboxOptions()) as sandbox:
     print(sandbox.base_url, flush=True)
     signal.pause()
@@ -221,7 +146,7 @@ def test_the_child_dies_with_its_parent() -> None:
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_by_itself_it_serves_until_it_is_told_to_stop(number: signal.Signals) -> None:
-    command = [sys.executable, "-m", "runner.sandbox", "--port", "0"]
+    command = [str(Path(sys.executable).with_name("campaign")), "sandbox", "--port=0"]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         line = child.stdout.readline()
@@ -229,42 +154,6 @@ def test_by_itself_it_serves_until_it_is_told_to_stop(number: signal.Signals) ->
         assert post(line.removeprefix(READY).strip())[0] == 200
         child.send_signal(number)
         assert child.wait(DEADLINE_S) == 0
-
-
-def test_a_key_variable_that_is_empty(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    from runner.sandbox.__main__ import main
-
-    monkeypatch.delenv("NO_KEY_HERE", raising=False)
-    assert main(["--api-key-env", "NO_KEY_HERE"]) == 2
-    assert "NO_KEY_HERE holds no key; set it" in capsys.readouterr().err
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture(scope="module")
-def tls_url(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("tls")
-    certificate = authority.issue_cert("127.0.0.1")
-    certificate.cert_chain_pems[0].write_to_path(folder / "certificate.pem")
-    certificate.private_key_pem.write_to_path(folder / "key.pem")
-    options = SandboxOptions(tls_certificate=folder / "certificate.pem", tls_key=folder / "key.pem")
-    with start(options) as sandbox:
-        yield sandbox.base_url
-
-
-@pytest.mark.parametrize(
-    ("version", "status", "upgrade"), [(ssl.TLSVersion.TLSv1_2, 426, "TLS/1.3"), (ssl.TLSVersion.TLSv1_3, 200, None)]
-)
-def test_tls(authority: trustme.CA, tls_url: str, version: ssl.TLSVersion, status: int, upgrade: str | None) -> None:
-    context = ssl.create_default_context()
-    context.maximum_version = version
-    authority.configure_trust(context)
-    answered, headers = post(tls_url, tls=context)
-    assert (status, upgrade) == (answered, headers["Upgrade"])
-    assert tls_url.startswith("https://127.0.0.1:")
 
 
 def wait_for_end(connection: socket.socket) -> None:

@@ -4,17 +4,37 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.sandbox.fate import AT_OPERATOR, DELIVERED, QUEUED, SENT, UNDELIVERED
-from runner.sandbox.webhooks import OUR_NUMBER, Reply, disordered, receipt_of, reply_of, sent_of, timestamp_of, way_to
+from runner.sandbox.delivery import (
+    AT_OPERATOR,
+    DELIVERED,
+    SENT,
+    UNDELIVERED,
+    WAITING,
+    DeliverySimulator,
+    DeliveryStatus,
+)
+from runner.sandbox.options import SandboxOptions
+from runner.sandbox.webhooks import (
+    OUR_NUMBER,
+    PostPlan,
+    disordered,
+    plan_posts,
+    receipt_of,
+    reply_of,
+    sent_of,
+    statuses_to,
+    timestamp_of,
+)
 
 UMID = "9f1c2e7a-6b40-4de1-8a2c-1f0d9e7c5b31"
 AT = 1_764_035_999_123_456  # 2025-11-25T01:59:59.123456Z
 MESSAGE = {"destination": "+12025550123", "text": "Hello", "clientMessageId": "welcome.main.k1", "source": "ACME"}
 SENT_MESSAGE = sent_of(MESSAGE, umid=UMID, sub_account_id="acme_hq")
-REJECTED = next(fate for fate in UNDELIVERED if fate.detail == "rejected_by_operator")
+REJECTED = next(status for status in UNDELIVERED if status.detail == "rejected_by_operator")
 
 
 def event(body: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -42,30 +62,31 @@ def test_a_receipt_of_a_message_that_arrived() -> None:
 
 
 def test_only_the_last_state_has_a_price() -> None:
-    priced = [each for each in way_to(DELIVERED) if "price" in event(receipt_of(SENT_MESSAGE, each, AT))[1]]
+    priced = [each for each in statuses_to(DELIVERED) if "price" in event(receipt_of(SENT_MESSAGE, each, AT))[1]]
     assert [DELIVERED] == priced
 
 
-def test_a_receipt_of_a_message_that_did_not_arrive() -> None:
-    _, payload = event(receipt_of(SENT_MESSAGE, REJECTED, AT))
-    assert {
-        "state": "undelivered",
-        "detail": "rejected_by_operator",
-        "errorCode": 15,
-        "errorMessage": "the destination is invalid",
-    } == payload["status"]
-    assert payload["price"]["total"] == 0.0
-
-
-def test_segments_are_billed_and_what_is_absent_stays_so() -> None:
+def test_what_did_not_arrive_and_what_is_absent() -> None:
     sent = sent_of({"destination": "12025550123", "text": "x" * 161}, umid=UMID, sub_account_id="acme_hq")
-    _, payload = event(receipt_of(sent, DELIVERED, AT))
-    assert (2, 0.02, "+12025550123") == (payload["smsCount"], payload["price"]["total"], payload["destination"])
-    assert not {"clientMessageId", "source"} & payload.keys()
+    assert {
+        "umid": UMID,
+        "subAccountId": "acme_hq",
+        "destination": "+12025550123",
+        "status": {
+            "state": "undelivered",
+            "detail": "rejected_by_operator",
+            "errorCode": 15,
+            "errorMessage": "the destination is invalid",
+        },
+        "price": {"total": 0.0, "perSms": 0.0, "currency": "USD"},
+        "smsCount": 2,
+    } == event(receipt_of(sent, REJECTED, AT))[1]
+    assert 0.02 == event(receipt_of(sent, DELIVERED, AT))[1]["price"]["total"]
+    assert OUR_NUMBER == event(reply_of(sent, "STOP", AT))[1]["destination"]
 
 
 def test_a_reply() -> None:
-    envelope, payload = event(reply_of(SENT_MESSAGE, Reply("STOP"), AT))
+    envelope, payload = event(reply_of(SENT_MESSAGE, "STOP", AT))
     assert ("SMS", "inbound_message_received") == (envelope["namespace"], envelope["eventType"])
     assert str(UUID(payload["umid"])) != UMID
     del payload["umid"]
@@ -79,23 +100,17 @@ def test_a_reply() -> None:
     } == payload
 
 
-def test_a_reply_to_a_message_without_a_sender() -> None:
-    sent = sent_of({"destination": "12025550123", "text": "Hi"}, umid=UMID, sub_account_id="acme_hq")
-    assert event(reply_of(sent, Reply("STOP"), AT))[1]["destination"] == OUR_NUMBER
-
-
 def test_the_way_of_a_message() -> None:
-    assert (QUEUED, SENT, AT_OPERATOR, DELIVERED) == way_to(DELIVERED)
-    assert (QUEUED, SENT, REJECTED) == way_to(REJECTED)
+    assert (WAITING, SENT, AT_OPERATOR, DELIVERED) == statuses_to(DELIVERED)
+    assert (WAITING, SENT, REJECTED) == statuses_to(REJECTED)
 
 
 @given(st.floats(0, 1, exclude_max=True), st.sampled_from([DELIVERED, REJECTED]))
-def test_disorder_is_the_same_in_another_order(share: float, fate: Any) -> None:  # noqa: ANN401 - a fate
-    way = way_to(fate)
+def test_disorder_is_the_same_in_another_order(share: float, final: DeliveryStatus) -> None:
+    way = statuses_to(final)
     other = disordered(way, share)
     assert way != other
-    assert set(way) == set(other)
-    assert len(way) == len(other)
+    assert sorted(map(str, way)) == sorted(map(str, other))
 
 
 @given(st.integers(0, 4_000_000_000_000_000), st.integers())
@@ -111,3 +126,81 @@ def test_a_timestamp_is_cut_off_and_never_rounded(at: int, about: int) -> None:
 
 def test_timestamps_come_with_all_numbers_of_digits() -> None:
     assert {2, 3, 4, 5, 6, 7} == {len(timestamp_of(AT, n)[20:-1]) for n in range(100)}
+
+
+HERE = "http://127.0.0.1:8090/receipts"
+BEYOND = "https://example.com/receipts"
+
+
+def planned(fields: dict[str, Any], **options: Any) -> tuple[PostPlan | None, int]:  # noqa: ANN401 - any option
+    sandbox = SandboxOptions(**options)
+    delivery = DeliverySimulator(sandbox.undelivered_share, sandbox.stop_share, sandbox.seed)
+    return plan_posts(MESSAGE | fields, sandbox, delivery, umid="u", sub_account_id="acme_hq")
+
+
+def plan(fields: dict[str, Any], **options: Any) -> PostPlan:  # noqa: ANN401 - any option
+    made, left_out = planned(fields, **options)
+    assert made is not None
+    assert left_out == 0
+    return made
+
+
+def test_the_receipts_of_a_message() -> None:
+    made = plan({"dlrCallbackUrl": HERE})
+    assert (statuses_to(DELIVERED), HERE) == (made.steps, str(made.receipts_to))
+    post = made.post(0, AT)
+    assert ("queued", HERE, "queued") == (post.label, str(post.url), event(post.body)[1]["status"]["state"])
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        BEYOND,
+        "http://127.0.0.1@example.com/",
+        "http://192.0.2.7/",
+        "http://127.0.0.1:99999/",  # which the client cannot read
+    ],
+)
+def test_what_goes_beyond_this_computer_is_left_out(url: str) -> None:
+    assert (None, 4) == planned({"dlrCallbackUrl": url})
+    if "99999" not in url:
+        assert 4 == len(plan({"dlrCallbackUrl": url}, receipts_beyond_loopback=True).steps)
+
+
+def test_replies() -> None:
+    """They come after the receipts, from those who were reached, and may have a URL of their own."""
+    receipts = statuses_to(DELIVERED)
+    made = plan({"dlrCallbackUrl": HERE}, stop_share=1, seed=3)
+    assert (receipts, {str}) == (made.steps[:4], set(map(type, made.steps[4:])))
+    lost = plan({"dlrCallbackUrl": HERE}, stop_share=1, undelivered_share=1)
+    assert {DeliveryStatus} == set(map(type, lost.steps))
+    assert (None, 0) == planned({}, stop_share=1)
+    elsewhere, left_out = planned({"dlrCallbackUrl": BEYOND}, stop_share=1, inbound_url=HERE)
+    assert elsewhere is not None
+    assert (4, HERE, {str}) == (left_out, str(elsewhere.replies_to), set(map(type, elsewhere.steps)))
+    alone = plan({}, stop_share=1, inbound_url=HERE, receipt_disorder=1)
+    assert {str} == set(map(type, alone.steps))
+    assert not alone.comes_twice(0, SandboxOptions(receipt_duplicates=1))
+
+
+def test_disorder_is_of_the_receipts_alone() -> None:
+    made = plan({"dlrCallbackUrl": HERE}, receipt_disorder=1, stop_share=1)
+    assert statuses_to(DELIVERED) != made.steps[:4]
+    assert set(statuses_to(DELIVERED)) == set(made.steps[:4])
+    assert {str} == set(map(type, made.steps[4:]))
+    assert made.steps == plan({"dlrCallbackUrl": HERE}, receipt_disorder=1, stop_share=1).steps
+
+
+def test_the_shares_are_kept() -> None:
+    options: dict[str, Any] = {"receipt_disorder": 0.3, "receipt_duplicates": 0.3, "seed": 5}
+    made = [plan({"dlrCallbackUrl": HERE, "clientMessageId": f"k{n}"}, **options) for n in range(2_000)]
+    sandbox = SandboxOptions(**options)
+    assert abs(sum(each.steps != statuses_to(DELIVERED) for each in made) - 600) < 80
+    assert abs(sum(each.comes_twice(0, sandbox) for each in made) - 600) < 80
+
+
+def test_delays_are_about_as_asked_for_and_people_take_longer() -> None:
+    options = SandboxOptions(receipt_delay_s=2)
+    made = plan({"dlrCallbackUrl": HERE}, stop_share=1)
+    assert 1 <= made.delay_s(1, options) < 3
+    assert 3 <= made.delay_s(4, options) < 9

@@ -1,7 +1,7 @@
-"""What all routes have in common: the options, the book, the counts, who is let in, and how a refusal reads."""
+"""What all routes share: the options, the book, the counts, who is admitted, and how a refusal reads."""
 
 import hmac
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic
@@ -11,29 +11,48 @@ from uuid import UUID, uuid4
 import orjson
 from aiohttp import hdrs, web
 
-from runner.sandbox.answers import Answer, Refusal, RefusedError, error
+from runner.sandbox.answers import Answer, Code, RefusedError
 from runner.sandbox.book import MEMORY_LIMIT, Book
-from runner.sandbox.codes import Code
-from runner.sandbox.fate import Fates
+from runner.sandbox.delivery import DeliverySimulator
 from runner.sandbox.options import SUB_ACCOUNT_ID, SandboxOptions
-from runner.sandbox.window import Busiest
 
-NOTHING_TOLD = {"times": 0}
+
+class SlidingWindow:
+    """Admits at most `limit` requests in any `period_s` seconds. What it turns away takes no place in the window."""
+
+    def __init__(self, limit: int, period_s: float = 1.0) -> None:
+        self._period_s = period_s
+        self._admitted: deque[float] = deque(maxlen=limit)
+
+    def wait_s(self, now: float) -> float:
+        """0 when a request at `now` (a monotonic clock, in seconds) is admitted, or else for how long none will be."""
+        admitted = self._admitted
+        if len(admitted) == admitted.maxlen and (wait := admitted[0] + self._period_s - now) > 0:
+            return wait
+        admitted.append(now)  # the oldest falls out on the left
+        return 0.0
+
+
+class BusiestWindow:
+    """Counts the most requests in any `period_s` seconds. Two that are a whole period apart aren't in one."""
+
+    def __init__(self, period_s: float = 1.0) -> None:
+        self._period_s = period_s
+        self._recent: deque[float] = deque()
+        self.most = 0
+
+    def add(self, now: float) -> None:
+        self._recent.append(now)
+        while now - self._recent[0] >= self._period_s:
+            self._recent.popleft()
+        self.most = max(self.most, len(self._recent))
 
 
 @dataclass(slots=True)
 class Stats:
-    """What happened since the start; `duplicate_ids` also knows what an earlier sandbox wrote into the same book.
+    """What happened since the start, as `/sandbox/stats` shows it; docs/sandbox.md says what each count means.
 
-    `requests` and `max_per_second` (the most in any sliding second) count requests to send a message, whatever became
-    of them; `throttled` those beyond the rate limit. `errors` counts error answers by their `code`, `faults` by name
-    what was done on purpose. `duplicate_ids` tells how often a clientMessageId was queued, for those queued more than
-    once. `foreign_authorizations` holds every Authorization header that came to the origin of the downloads.
-
-    `receipts` counts what a callback URL has taken, by state (of delivered: by its detail), `receipt_duplicates` what
-    it took once more, `inbound` the replies that were taken. `failed_posts` counts every try of any of these that
-    failed, `receipts_not_sent` what will never be told, by reason. `receipts_waiting` is of how many messages something
-    is still to be told.
+    `duplicate_ids` also knows what an earlier sandbox wrote into the same book.
     """
 
     requests: int = 0
@@ -55,23 +74,26 @@ class Stats:
     foreign_authorizations: list[str] = field(default_factory=list)
 
 
-class Desk:
-    """Where requests come in."""
+class SandboxState:
+    """The state of a running sandbox. `cancelled` holds the umids of the messages that will not be sent.
+
+    `feedback` holds what was told last of each message, by its umid, for the newest messages.
+    """
 
     def __init__(self, options: SandboxOptions, book: Book) -> None:
         self.options = options
         self.book = book
         self.stats = Stats(duplicate_ids=book.duplicate_ids)
-        self.fates = Fates(options.undelivered_share, options.stop_share, options.seed)
+        self.delivery = DeliverySimulator(options.undelivered_share, options.stop_share, options.seed)
+        self.cancelled: set[str] = set()
         self.feedback: dict[str, dict[str, Any]] = {}
-        self._busiest = Busiest()
+        self._busiest = BusiestWindow()
 
-    def note_feedback(self, umid: str, body: dict[str, Any]) -> None:
-        """Keep what was told last of a message, and how often something was told: of the newest messages."""
+    def add_feedback(self, umid: str, body: dict[str, Any]) -> None:
         self.stats.feedback[body["outcome"]] += 1
-        times = self.feedback.pop(umid, NOTHING_TOLD)["times"] + 1
+        earlier = self.feedback.pop(umid, None)
         told = {name: body[name] for name in ("outcome", "timestamp") if body.get(name) is not None}
-        self.feedback[umid] = {"umid": umid, **told, "times": times}
+        self.feedback[umid] = {"umid": umid, **told, "times": earlier["times"] + 1 if earlier else 1}
         if len(self.feedback) > MEMORY_LIMIT:
             del self.feedback[next(iter(self.feedback))]
 
@@ -88,19 +110,16 @@ class Desk:
         if tls and tls.version() != "TLSv1.3":
             # The provider insists for Singapore only; the sandbox for all, because the runner promises it for all.
             words = f"TLS 1.3 or later is required, this is {tls.version()}"
-            raise RefusedError(Refusal(Code.INSECURE_PROTOCOL, words, 426, {hdrs.UPGRADE: "TLS/1.3"}))
+            raise RefusedError(Code.INSECURE_PROTOCOL, words, headers={hdrs.UPGRADE: "TLS/1.3"})
         if not self.holds_key(request):
-            raise RefusedError(Refusal(Code.UNAUTHORIZED, "The request carries no valid API key", 401))
+            raise RefusedError(Code.UNAUTHORIZED, "The request carries no valid API key")
         sub_account_id = request.match_info.get("subAccountId")
         if sub_account_id is None:
             return
-        # 404, as the one example of this code in the document.
         if sub_account_id != (self.options.sub_account_id or sub_account_id):
-            raise RefusedError(
-                Refusal(Code.ILLEGAL_SUB_ACCOUNT, "The sub-account does not belong to this API key", 404)
-            )
+            raise RefusedError(Code.ILLEGAL_SUB_ACCOUNT, "The sub-account does not belong to this API key")
         if not SUB_ACCOUNT_ID.fullmatch(sub_account_id):
-            raise RefusedError(Refusal(Code.ILLEGAL_SUB_ACCOUNT, "This is not a sub-account id", 404))
+            raise RefusedError(Code.ILLEGAL_SUB_ACCOUNT, "This is not a sub-account id")
 
     def holds_key(self, request: web.Request) -> bool:
         scheme, _, key = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
@@ -109,9 +128,10 @@ class Desk:
         expected = self.options.api_key
         return expected is None or hmac.compare_digest(key.encode(errors="replace"), expected.encode())
 
-    def refuse(self, refusal: Refusal) -> Answer:
+    def refuse(self, refusal: RefusedError) -> Answer:
+        """The error answer, which is counted."""
         self.stats.errors[str(int(refusal.code))] += 1
-        return error(refusal, error_id=uuid4(), now=datetime.now(UTC))
+        return refusal.answer(error_id=uuid4(), now=datetime.now(UTC))
 
 
 async def json_of(request: web.Request) -> object:
@@ -122,7 +142,7 @@ async def json_of(request: web.Request) -> object:
     try:
         return orjson.loads(body) if body else {}
     except orjson.JSONDecodeError:
-        raise RefusedError(Refusal(Code.INVALID_PARAMETER, "The body is not valid JSON")) from None
+        raise RefusedError(Code.INVALID_PARAMETER, "The body is not valid JSON") from None
 
 
 def uuid_in_path(request: web.Request, name: str) -> str:
@@ -130,4 +150,4 @@ def uuid_in_path(request: web.Request, name: str) -> str:
     try:
         return str(UUID(request.match_info[name]))
     except ValueError:
-        raise RefusedError(Refusal(Code.INVALID_PARAMETER, f"'{name}' is not an UUID")) from None
+        raise RefusedError(Code.INVALID_PARAMETER, f"'{name}' is not an UUID") from None

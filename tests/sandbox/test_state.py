@@ -3,12 +3,12 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.sandbox.window import Busiest, SlidingWindow
+from runner.sandbox.state import BusiestWindow, SlidingWindow
 
 
 def test_a_full_window_says_how_long_it_stays_full() -> None:
     window = SlidingWindow(2)
-    assert [window.wait_s(now) for now in (10.0, 10.25, 10.5, 11.0, 11.0)] == [0.0, 0.0, 0.5, 0.0, 0.25]
+    assert [0.0, 0.0, 0.5, 0.0, 0.25] == [window.wait_s(now) for now in (10.0, 10.25, 10.5, 11.0, 11.0)]
 
 
 @given(limit=st.integers(1, 5), steps=st.lists(st.integers(0, 700), max_size=60))
@@ -25,7 +25,7 @@ def test_never_more_than_the_limit_in_any_window(limit: int, steps: list[int]) -
 
 @given(steps=st.lists(st.integers(0, 700), max_size=60))
 def test_the_busiest_window(steps: list[int]) -> None:
-    busiest, times, now = Busiest(period_s=1000), [], 0
+    busiest, times, now = BusiestWindow(period_s=1000), [], 0
     for step in steps:
         now += step
         busiest.add(now)

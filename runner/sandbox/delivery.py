@@ -1,0 +1,247 @@
+"""What becomes of a message, what its recipient replies, and what the provider's log says about it. Pure.
+
+It depends on the seed and the message alone, so that receipts, details and log exports agree, and every run of the same
+campaign shows the same. Numbers and texts are masked in the log, as the provider masks them.
+"""
+
+import csv
+import hashlib
+import io
+import re
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import accumulate
+from typing import Any, TypeVar
+
+from runner.sandbox.answers import QUEUED
+from runner.sandbox.book import Entry
+from runner.sandbox.checks import moment_of
+
+T = TypeVar("T")
+
+MASKED = "**MASKED**"
+PRICE_PER_SMS = 0.01
+CURRENCY = "USD"
+
+# The log export's, in the order of the provider's document.
+COLUMNS = (
+    "umid", "subaccountid", "direction", "country", "operator", "mcc", "mnc", "status_value", "status_details",
+    "status_errorcode", "status_errormessage", "status_timestamp", "msisdn", "source", "encoding", "createdat",
+    "smscount", "price_currency", "price_persms", "price_total", "clientmessageid", "clientbatchid", "batchid", "body",
+)  # fmt: skip
+
+# 3GPP TS 23.038, section 6.2.1: the default alphabet, then its extension table (ESC itself is not a character).
+DEFAULT_ALPHABET = (
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+EXTENSION = "\f^{}\\[~]|€"
+GSM7_TEXT = re.compile(f"[{re.escape(DEFAULT_ALPHABET + EXTENSION)}]*")
+SEGMENT_LIMIT = 10
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryStatus:
+    """A state of the provider's, with its detail. The error is for states of failure."""
+
+    state: str
+    detail: str | None = None
+    error_code: int | None = None
+    error_message: str | None = None
+
+    def as_json(self, timestamp: str) -> dict[str, Any]:
+        """The document's status object; what is not known is absent."""
+        status = {"state": self.state, "detail": self.detail, "timestamp": timestamp}
+        return known(status | {"errorCode": self.error_code, "errorMessage": self.error_message})
+
+
+WAITING = DeliveryStatus("queued")
+SENT = DeliveryStatus("sent")
+AT_OPERATOR = DeliveryStatus("delivered", "delivered_to_operator")
+DELIVERED = DeliveryStatus("delivered", "delivered_to_recipient")
+# Rejected by the API, or cancelled before its time.
+FAILED = DeliveryStatus("failed")
+
+
+def _lost(code: int, words: str, detail: str = "undelivered_to_recipient") -> DeliveryStatus:
+    return DeliveryStatus("undelivered", detail, code, words)
+
+
+# Of a hundred messages that don't arrive: about as many numbers that are dead as phones that are off, full or away.
+UNDELIVERED: Mapping[DeliveryStatus, int] = {
+    _lost(59, "the subscriber is unknown"): 20,
+    _lost(15, "the destination is invalid", "rejected_by_operator"): 10,
+    _lost(13, "the subscriber or the phone may not receive"): 10,
+    _lost(1, "the subscriber is absent"): 25,
+    _lost(46, "the subscriber cannot be reached"): 15,
+    _lost(36, "the message expired"): 12,
+    _lost(21, "the phone's memory is full"): 8,
+}
+# Of a hundred who reply: most opt out, in several ways; some change their mind, some mean something else.
+REPLIES: Mapping[tuple[str, ...], int] = {
+    ("STOP",): 40,
+    ("Stop. Thank you",): 20,
+    ("stop",): 10,
+    ("STOP", "START"): 10,
+    ("don't stop",): 10,
+    ("Ok, thanks!",): 10,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverySimulator:
+    """Decides what becomes of messages, the same each time for the same `seed`. Both shares are from 0 to 1."""
+
+    undelivered_share: float = 0.0
+    stop_share: float = 0.0
+    seed: int = 0
+
+    def final_status(self, entry: Entry) -> DeliveryStatus:
+        """How a message ends that is sent."""
+        if (
+            not self.undelivered_share
+            or chance(self.seed, "undelivered", *identity_of(entry)) >= self.undelivered_share
+        ):
+            return DELIVERED
+        return _drawn(UNDELIVERED, chance(self.seed, "why", *identity_of(entry)))
+
+    def replies_to(self, entry: Entry) -> tuple[str, ...]:
+        """What the recipient writes back, if the message arrives: the same to every message."""
+        number = entry["destination"].removeprefix("+")
+        if not self.stop_share or chance(self.seed, "reply", number) >= self.stop_share:
+            return ()
+        return _drawn(REPLIES, chance(self.seed, "words", number))
+
+
+def chance(*about: object) -> float:
+    """From 0 (included) to 1 (excluded), evenly spread, the same each time for the same words."""
+    digest = hashlib.blake2b(" ".join(map(str, about)).encode(), digest_size=8).digest()
+    # 53 bits are what a float holds: with all 64 the largest would be rounded to 1.
+    return (int.from_bytes(digest) >> 11) / 2**53
+
+
+def identity_of(entry: Entry) -> tuple[str, str]:
+    """What tells one message from another, wherever and whenever it is sent."""
+    return entry.get("clientMessageId") or "", entry["destination"]
+
+
+def _drawn(weights: Mapping[T, int], share: float) -> T:
+    place = share * sum(weights.values())
+    return next(each for each, end in zip(weights, accumulate(weights.values()), strict=True) if place < end)
+
+
+def encoding_of(text: str, asked: str | None) -> str:
+    """The encoding that the text travels in: the one asked for, or else (AUTO) the one it needs.
+
+    A text that cannot be written in the GSM7 it was asked for is answered as GSM7: what the provider does to its
+    characters is not documented.
+    """
+    if asked in ("GSM7", "UCS2"):
+        return str(asked)
+    return "GSM7" if GSM7_TEXT.fullmatch(text) else "UCS2"
+
+
+def segments_of(text: str, encoding: str) -> int:
+    """How many segments the provider counts, ten at most: what is longer, it cuts.
+
+    A pair (an extension character's two septets, a surrogate pair) is never cut by the end of a segment.
+    """
+    if encoding == "GSM7":
+        alone, joined, sizes = 160, 153, [2 if character in EXTENSION else 1 for character in text]
+    else:
+        alone, joined, sizes = 70, 67, [2 if character > "\uffff" else 1 for character in text]
+    if sum(sizes) <= alone:
+        return 1
+    segments, left = 1, joined
+    for size in sizes:
+        if size > left:
+            segments, left = segments + 1, joined
+        left -= size
+    return min(segments, SEGMENT_LIMIT)
+
+
+def price_of(status: DeliveryStatus, segments: int) -> dict[str, Any]:
+    """The document's price of a message. Whatever an operator has taken costs money, wherever it ended."""
+    is_free = status.state == "failed" or status.detail == "rejected_by_operator"
+    price = 0.0 if is_free else PRICE_PER_SMS
+    return {"total": round(price * segments, 6), "perSms": price, "currency": CURRENCY}
+
+
+def created_at(entry: Entry) -> datetime:
+    """When the sandbox took a message of the book."""
+    return datetime.fromtimestamp(entry["time"] / 1e6, UTC)
+
+
+def is_waiting(entry: Entry, now: datetime) -> bool:
+    """Whether the message is scheduled for later."""
+    moment = moment_of(entry.get("scheduled"))
+    return entry["status"] == QUEUED and moment is not None and moment > now
+
+
+def details_of(
+    entry: Entry, *, cancelled: AbstractSet[str], delivery: DeliverySimulator, now: datetime
+) -> dict[str, Any]:
+    """The document's answer to a question for one message. `cancelled` holds the umids of those that were.
+
+    What was queued has arrived at once, but for the undelivered share. What is scheduled waits for its time.
+    """
+    encoding = encoding_of(entry["text"], entry.get("encoding"))
+    segments = segments_of(entry["text"], encoding)
+    if entry["umid"] in cancelled or entry["status"] != QUEUED:
+        status = FAILED
+    else:
+        status = WAITING if is_waiting(entry, now) else delivery.final_status(entry)
+    created = timestamp(created_at(entry))
+    details = {
+        "umid": entry["umid"],
+        "subAccountId": entry["subAccountId"],
+        "direction": "outbound",
+        "country": entry.get("country"),
+        "status": status.as_json(created),
+        "msisdn": f"+{entry['destination'].removeprefix('+')[:-4]}xxxx",
+        "source": entry.get("source") or "",
+        "body": MASKED,
+        "encoding": encoding,
+        "createdAt": created,
+        "smsCount": segments,
+        "price": price_of(status, segments),
+        "clientMessageId": entry.get("clientMessageId"),
+    }
+    return known(details)
+
+
+def csv_of(details: Iterable[Mapping[str, Any]]) -> bytes:
+    """A file of the log export, with its header: of messages as `details_of` shows them."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, COLUMNS, restval="", extrasaction="ignore")
+    writer.writeheader()
+    for each in details:
+        status, price = each["status"], each["price"]
+        plain = {name.lower(): value for name, value in each.items()}
+        writer.writerow(
+            plain
+            | {
+                "direction": "1",  # outbound
+                "status_value": status["state"],
+                "status_details": status.get("detail", ""),
+                "status_errorcode": status.get("errorCode", ""),
+                "status_errormessage": status.get("errorMessage", ""),
+                "status_timestamp": status["timestamp"],
+                "price_currency": price["currency"],
+                "price_persms": price["perSms"],
+                "price_total": price["total"],
+            }
+        )
+    return text.getvalue().encode()
+
+
+def timestamp(moment: datetime) -> str:
+    """As the provider writes times: UTC, with a Z."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def known(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that have a value: the provider leaves the others out."""
+    return {name: value for name, value in fields.items() if value is not None}
