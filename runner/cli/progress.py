@@ -10,7 +10,7 @@ from runner.cli.show import counts_line
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from runner.dispatch.dispatcher import Progress
+    from runner.dispatch.progress import Progress
 
 LOOK_EVERY_S = 0.1
 LINE_EVERY_S = 5.0

@@ -16,7 +16,7 @@ from runner.models import OutcomeReason, Status
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from runner.dispatch.dispatcher import Progress, Stop
+    from runner.dispatch.progress import Progress, Stop
     from runner.run.account import Account
     from runner.run.job import Run, Standing
     from runner.run.report import Report
@@ -64,7 +64,7 @@ def command(
     from runner.cli.progress import shown
     from runner.cli.reconcile import reconcile_run
     from runner.cli.show import show_files, show_receipts, show_report, show_standing
-    from runner.dispatch.dispatcher import Progress
+    from runner.dispatch.progress import Progress
     from runner.run.account import account_of
     from runner.run.job import opened
     from runner.run.places import Options

@@ -16,7 +16,7 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from runner.models import Conversion, OutcomeReason
+from runner.models import Conversion, OutcomeReason, Then
 from runner.provider.answer import retry_after_s
 from runner.provider.codes import ADVICE, FATAL, FATAL_STATUS
 from runner.provider.endpoint import Endpoint
@@ -46,12 +46,22 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How one request ended. `rest_s` is how long all should rest, where the provider says so."""
+    """How one request ended. `retry_after_s` is how long all should rest, where the provider says so."""
 
     ending: Ending
     detail: str = ""
     http_status: int | None = None
-    rest_s: float | None = None
+    retry_after_s: float | None = None
+    sent_at: int | None = None
+
+    @property
+    def then(self) -> Then:
+        """What follows for the other requests."""
+        if self.ending is Ending.STOP:
+            return Then.STOP
+        if self.ending is not Ending.AGAIN:
+            return Then.GO_ON
+        return Then.BACK_OFF if self.retry_after_s is None else Then.PAUSE
 
 
 class Afterwards:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.dispatch.parts import Stop
+from runner.dispatch.progress import Stop
 from runner.ledger.optouts import note
 from runner.models import Message, OptOut, OptOutSource, Outcome, OutcomeReason, Rate, Status, Then, Window
 from runner.plan.hours import WindowGate

@@ -89,9 +89,9 @@ def test_without_a_count_nothing_counts_as_cancelled_or_as_refused(body: object)
 
 
 def test_the_pause_is_the_providers() -> None:
-    assert 7.0 == ended(reply(429, None, {"Retry-After": "7"}), KEY).rest_s
-    assert 1.0 == ended(reply(429), KEY).rest_s
-    assert ended(reply(500), KEY).rest_s is None
+    assert 7.0 == ended(reply(429, None, {"Retry-After": "7"}), KEY).retry_after_s
+    assert 1.0 == ended(reply(429), KEY).retry_after_s
+    assert ended(reply(500), KEY).retry_after_s is None
 
 
 def test_words_are_short_and_without_the_key() -> None:
@@ -214,7 +214,7 @@ def test_a_connection_that_breaks_is_no_answer() -> None:
         return web.Response()
 
     found, _ = asked(broken, lambda provider: provider.cancel(UMID))
-    assert (Ending.AGAIN, None, None) == (found.ending, found.http_status, found.rest_s)
+    assert (Ending.AGAIN, None, None) == (found.ending, found.http_status, found.retry_after_s)
 
 
 def test_nobody_there_is_no_answer() -> None:

@@ -22,11 +22,10 @@ from python_calamine import CalamineWorkbook
 from runner.audience.spec import SuppressionList
 from runner.audience.suppression import Suppression
 from runner.errors import RunLockedError, StoppedError
-from runner.ledger.cancellations import Cancellation, CancelStatus, note_cancellations
-from runner.ledger.feedback import note_conversions
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.lock import run_lock
 from runner.ledger.receipts import keep
+from runner.ledger.requests import CancelStatus, Settled, note_cancellations, note_conversions
 from runner.models import Conversion, ConversionOutcome, DeliveryState, Receipt
 from runner.report.results import COLUMNS
 from runner.run import report as module
@@ -107,8 +106,8 @@ def test_what_came_back_is_in_every_format(campaign: Workplace, provider: Provid
          currency="SGD")  # fmt: skip
     ids = [row["client_message_id"] for row in campaign.results()]
     with opened(campaign) as (ledger, record, _):
-        note_conversions(ledger, record.id, [(ids[0], Conversion(ConversionOutcome.SUCCESS, AT + 1))], now=AT)
-        note_cancellations(ledger, record.id, [Cancellation(ids[2], CancelStatus.CANCELLED, AT)])
+        note_conversions(ledger, record.id, {ids[0]: Conversion(ConversionOutcome.SUCCESS, AT + 1)}, now=AT)
+        note_cancellations(ledger, record.id, [Settled(ids[2], CancelStatus.CANCELLED, AT)])
 
     document = report(campaign)
 
