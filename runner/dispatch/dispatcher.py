@@ -7,17 +7,19 @@ request and those in flight become `unknown` by a kill; `Feed` bounds the former
 """
 
 import asyncio
+import math
 import random
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from runner.dispatch.pace import Pace
 from runner.dispatch.progress import Progress, Stop
 from runner.dispatch.retry import Answer, Backoff, Retry
+from runner.ledger.lease import Lease
 from runner.models import EventKind, OutcomeReason
 from runner.provider.client import HeldBackError
 
@@ -66,10 +68,6 @@ class WorkSource(ABC, Generic[T, A]):
         Returns a reason for the loop to stop, if the source sees one.
         """
 
-    @abstractmethod
-    def stop_for(self, answer: A) -> Stop:
-        """The retry rule gave up because of this answer: why, for people."""
-
     def opening(self) -> Opening | None:
         """When items that `has_more` passes over may leave; None: there are none."""
         return None
@@ -88,20 +86,11 @@ class WorkSource(ABC, Generic[T, A]):
         return None
 
 
-class Permission(Protocol):
-    """What allows this process to send: a lease that may run out."""
-
-    def is_valid(self) -> bool:
-        """Whether a request may leave at this moment."""
-
-    def renew(self) -> bool:
-        """Ask again, blocking; False when it is lost for good."""
-
-
 class Dispatcher(Generic[T, A]):
     """Sends the items of one source once. Use `run`; `stop` and `abandon` may be called from a signal handler.
 
     :param send: one request. It awaits the departure it is given, and returns an answer or raises HeldBackError.
+    :param lease: what allows this process to send; asked again when it has run out.
     :param not_after: from then on (seconds since the Unix epoch) nothing leaves; `not_after_key` is what says so.
     :param resting: is told, on a thread of its own, what is waited for when sending rests until some hours begin, and
         None when it goes on.
@@ -117,7 +106,7 @@ class Dispatcher(Generic[T, A]):
         progress: Progress,
         in_flight_limit: int = IN_FLIGHT_LIMIT,
         backoff: Backoff | None = None,
-        lease: Permission | None = None,
+        lease: Lease | None = None,
         not_after: float | None = None,
         not_after_key: str = "notAfter",
         resting: Callable[[str | None], object] = lambda _: None,
@@ -130,7 +119,7 @@ class Dispatcher(Generic[T, A]):
         self._in_flight_limit = in_flight_limit
         self._retry = Retry(pace, backoff or Backoff(random.Random()), progress, wall)  # noqa: S311 (jitter, no secret)
         self._lease = lease
-        self._not_after = not_after
+        self._not_after = math.inf if not_after is None else not_after
         self._not_after_key = not_after_key
         self._resting = resting
         self._wall = wall
@@ -175,8 +164,7 @@ class Dispatcher(Generic[T, A]):
                 # Looked at before the turn is waited for: at 1/h the last item would else be an hour from the end.
                 if await self._source.has_more():
                     await self._turn()
-                    self._stop_if_late()
-                    if not self._stop and (item := await self._source.next()) is not None:
+                    if not self._is_over() and (item := await self._source.next()) is not None:
                         self._start(item)
                 elif self._requests:
                     await self._until_one_ended()  # its item may have to go again
@@ -194,29 +182,29 @@ class Dispatcher(Generic[T, A]):
 
         No longer than `not_after`.
         """
-        loop = asyncio.get_running_loop()
-        while not self._stop and not self._is_late():
+        while not self._is_over():
             if len(self._requests) >= (1 if self._retry.one_at_a_time else self._in_flight_limit):
                 await self._until_one_ended()
-            elif (wait_s := self._retry.until - loop.time()) > 0:
-                await self._interruptible(asyncio.sleep(wait_s), self._left_s())
+            elif (wait_s := self._retry.until - asyncio.get_running_loop().time()) > 0:
+                await self._interruptible(asyncio.sleep(wait_s), self._not_after - self._wall())
             elif self._lease and not self._lease.is_valid():
-                await self._ask_for_lease(self._lease)
+                # The machine slept, or the ledger was slow: go on only if nobody took the run over meanwhile.
+                if not await asyncio.to_thread(self._lease.renew):
+                    words = "another process took the run over while this one was away; nothing has left since"
+                    self.stop(Stop(OutcomeReason.LEASE_LOST, words))
             else:
                 self._progress.waiting_for = ""
-                if await self._interruptible(self._pace.turn(), self._left_s()):
+                if await self._interruptible(self._pace.turn(), self._not_after - self._wall()):
                     return
 
     async def _rest(self, opening: Opening) -> None:
         """Sleep until some sending hours begin, with everything settled and written: a new pass may begin then."""
         await self._source.flush()
-        now = self._wall()
-        if self._not_after is not None and opening.at >= self._not_after:
-            late = f"the rest is waiting for {opening.words}, and that is past {self._last()}"
-            self.stop(Stop(OutcomeReason.TOO_LATE, late))
+        if opening.at >= self._not_after:
+            self._stop_late(f"the rest is waiting for {opening.words}, and that is past")
             return
         self._progress.waiting_for, self._progress.sleeps_until = opening.words, opening.at
-        began = now
+        began = now = self._wall()
         await asyncio.to_thread(self._resting, opening.words)
         while not self._stop and now < opening.at:
             await self._interruptible(asyncio.sleep(min(opening.at - now, LOOK_AGAIN_S)))
@@ -228,45 +216,31 @@ class Dispatcher(Generic[T, A]):
         await asyncio.to_thread(self._resting, None)
         self._retry.slept()
 
-    async def _ask_for_lease(self, lease: Permission) -> None:
-        """The machine slept, or the ledger was slow: go on only if nobody took the run over meanwhile."""
-        if not await asyncio.to_thread(lease.renew):
-            words = "another process took the run over while this one was away; nothing has left since"
-            self.stop(Stop(OutcomeReason.LEASE_LOST, words))
+    def _is_over(self) -> bool:
+        """Whether nothing more leaves; looks at `not_after`, too."""
+        if not self._stop and self._wall() >= self._not_after:
+            self._stop_late("it is past")
+        return self._stop is not None
 
-    def _is_late(self) -> bool:
-        return self._not_after is not None and self._wall() >= self._not_after
-
-    def _stop_if_late(self) -> None:
-        if self._is_late():
-            self.stop(Stop(OutcomeReason.TOO_LATE, f"it is past {self._last()}"))
-
-    def _last(self) -> str:
-        """`notAfter (2026-12-01 18:00 UTC)`."""
-        assert self._not_after is not None
-        return f"{self._not_after_key} ({datetime.fromtimestamp(self._not_after, UTC):%Y-%m-%d %H:%M} UTC)"
-
-    def _left_s(self) -> float | None:
-        return None if self._not_after is None else self._not_after - self._wall()
+    def _stop_late(self, words: str) -> None:
+        last = f"{self._not_after_key} ({datetime.fromtimestamp(self._not_after, UTC):%Y-%m-%d %H:%M} UTC)"
+        self.stop(Stop(OutcomeReason.TOO_LATE, f"{words} {last}"))
 
     async def _until_one_ended(self) -> None:
         self._ended.clear()
         await self._interruptible(self._ended.wait())
 
-    async def _interruptible(self, waiting: Awaitable[object], at_most_s: float | None = None) -> bool:
+    async def _interruptible(self, waiting: Awaitable[object], at_most_s: float = math.inf) -> bool:
         """Wait, but no longer than `at_most_s` or until `stop`: at 1/h the next turn is an hour away.
 
-        Returns whether it was waited for to its end.
+        Returns whether `waiting` came to its end.
         """
         task = asyncio.current_task()
         assert task is not None
         self._interrupt = task.cancel
         try:
-            if at_most_s is None:
+            async with asyncio.timeout(None if math.isinf(at_most_s) else at_most_s):
                 await waiting
-            else:
-                async with asyncio.timeout(at_most_s):
-                    await waiting
         except TimeoutError:
             return False
         except asyncio.CancelledError:
@@ -289,7 +263,7 @@ class Dispatcher(Generic[T, A]):
         try:
             answer = await self._send(item, partial(self._departure, item, self._wall()))
         except (asyncio.CancelledError, HeldBackError):  # for a message only raised while nothing has left
-            self._called_off(item)
+            self._settle(item, None)
         else:
             self._settle(item, answer)
 
@@ -299,9 +273,8 @@ class Dispatcher(Generic[T, A]):
         The item was given at `made`; since then sending may have stopped or paused, or its hours may have ended.
         """
         await self._pace.start()
-        self._stop_if_late()
         paused = asyncio.get_running_loop().time() < self._retry.until
-        if self._stop or paused or (self._lease and not self._lease.is_valid()):
+        if self._is_over() or paused or (self._lease and not self._lease.is_valid()):
             raise HeldBackError
         if not self._source.may_leave(item, made, self._wall()):
             raise HeldBackError
@@ -312,18 +285,14 @@ class Dispatcher(Generic[T, A]):
         self._progress.in_flight = len(self._requests)
         self._ended.set()
         if request.cancelled():  # before its first step
-            self._called_off(item)
+            self._settle(item, None)
         elif bug := request.exception():
             # A message's claim stays in the ledger, so that it becomes unknown instead of being sent again.
             self._bug = self._bug or bug
             self.stop(Stop(OutcomeReason.INTERRUPTED, "a bug"))
 
-    def _called_off(self, item: T) -> None:
-        if stop := self._source.settle(item, None):
-            self.stop(stop)
-
-    def _settle(self, item: T, answer: A) -> None:
+    def _settle(self, item: T, answer: A | None) -> None:
         if stop := self._source.settle(item, answer):
             self.stop(stop)
-        if not self._retry.goes_on(answer, asyncio.get_running_loop().time()):
-            self.stop(self._source.stop_for(answer))
+        if answer and (stop := self._retry.after(answer, asyncio.get_running_loop().time())):
+            self.stop(stop)

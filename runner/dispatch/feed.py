@@ -11,8 +11,8 @@ import contextlib
 import time
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from typing import Protocol
 
+from runner.dispatch.budget import Budget
 from runner.dispatch.dispatcher import Opening, WorkSource
 from runner.dispatch.frontier import Frontier
 from runner.dispatch.fuse import Fuses
@@ -20,6 +20,7 @@ from runner.dispatch.progress import Progress, Stop
 from runner.errors import LedgerError
 from runner.ledger.writer import Claim, LedgerWriter
 from runner.models import FuseLimits, Message, Outcome, OutcomeReason, Rate, Status
+from runner.plan.hours import WindowGate
 
 # Claims are made in groups of what the rate brings in this time, one group ahead: 40 commits a second at the most.
 CLAIM_AHEAD_S = 0.025
@@ -34,29 +35,6 @@ _REFUSED = {
 }
 
 
-class Gate(Protocol):
-    """Sending hours. Asked once or more for every message, so that it must be fast. Times are Unix times."""
-
-    def opens_at(self, message: Message, now: float) -> float | None:
-        """From when on a message may leave: not after `now` if at once, None if never."""
-
-    def may_leave(self, message: Message, made: float, now: float) -> bool:
-        """Whether a request whose body was made at `made` may leave at `now`, as it was made."""
-
-    def words(self, opening: float) -> str:
-        """What is waited for, and until when."""
-
-
-class Allowance(Protocol):
-    """How much a run may still send and spend."""
-
-    def take(self, message: Message) -> str | None:
-        """Count a message that is about to be claimed; or say in words which limit it would break, and don't."""
-
-    def give_back(self, message: Message) -> None:
-        """A message that was counted was certainly not sent."""
-
-
 class Feed(WorkSource[Claim, Outcome]):
     """Gives one dispatcher its claims, and settles them.
 
@@ -64,7 +42,7 @@ class Feed(WorkSource[Claim, Outcome]):
     :param progress: its `settled` is counted here.
     :param hours: when each message may leave; None: at any time. A message whose hours are closed is waited for, or,
         with `skip`, left out.
-    :param allowance: what the run may still send and spend; None: without limit.
+    :param budget: what the run may still send and spend; None: without limit.
     """
 
     def __init__(
@@ -75,9 +53,9 @@ class Feed(WorkSource[Claim, Outcome]):
         rate: Rate,
         progress: Progress,
         fuses: Fuses | None = None,
-        hours: Gate | None = None,
+        hours: WindowGate | None = None,
         skip: bool = False,
-        allowance: Allowance | None = None,
+        budget: Budget | None = None,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._messages = messages
@@ -87,7 +65,7 @@ class Feed(WorkSource[Claim, Outcome]):
         self._wall = wall
         self._hours = hours
         self._skip = skip
-        self._allowance = allowance
+        self._budget = budget
         self._group = max(1, int(rate.per_second * CLAIM_AHEAD_S))
         self._ahead = rate.per_second >= 1 / (2 * CLAIM_AHEAD_S)
         self._pass: AsyncIterator[Message] | None = None  # None: it is used up
@@ -160,10 +138,6 @@ class Feed(WorkSource[Claim, Outcome]):
         self._progress.settled[outcome.status] += 1
         blown = self._fuses.saw(item.message, outcome)
         return Stop(OutcomeReason.FUSE, str(blown)) if blown else None
-
-    def stop_for(self, answer: Outcome) -> Stop:
-        """A fatal answer, or no connection for too long."""
-        return Stop(answer.reason, answer.detail, answer)
 
     def opening(self) -> Opening | None:
         """When the first of the messages open that this pass has passed over; no limit is slept on."""
@@ -254,7 +228,7 @@ class Feed(WorkSource[Claim, Outcome]):
     async def _candidates(self) -> list[Claim]:
         group: list[Claim] = []
         while len(group) < self._group and (claim := await self._next_open()):
-            self._limit = self._allowance.take(claim.message) if self._allowance else None
+            self._limit = self._budget.take(claim.message) if self._budget else None
             if self._limit:
                 self._again.appendleft(claim)
                 break
@@ -308,8 +282,8 @@ class Feed(WorkSource[Claim, Outcome]):
 
     def _give_back(self, claim: Claim) -> None:
         self._frontier.back(claim.message.row)
-        if self._allowance:
-            self._allowance.give_back(claim.message)
+        if self._budget:
+            self._budget.give_back(claim.message)
             self._limit = None  # there may be room again
 
 

@@ -110,12 +110,6 @@ class RepeatableRequests(WorkSource[Attempt[T], A]):
             else:
                 self._go_again(item)
 
-    def stop_for(self, answer: A) -> Stop:
-        """A fatal answer, or none for too long."""
-        if answer.then is Then.STOP:
-            return Stop(OutcomeReason.UNEXPECTED_ANSWER, answer.detail)
-        return Stop(OutcomeReason.NO_CONNECTION, f"the provider could not be reached for long: {answer.detail}")
-
     def close(self) -> None:
         """End the waiting for the next item."""
         self._closed = True

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from runner.dispatch.pace import Pace
-from runner.dispatch.progress import Progress
-from runner.models import EventKind, Then
+from runner.dispatch.progress import Progress, Stop
+from runner.models import EventKind, Outcome, OutcomeReason, Then
 
 BACKOFF_BASE_S = 0.5
 BACKOFF_CAP_S = 30.0
@@ -34,6 +34,9 @@ class Answer(Protocol):
 
     @property
     def then(self) -> Then: ...
+
+    @property
+    def reason(self) -> OutcomeReason: ...
 
     @property
     def detail(self) -> str: ...
@@ -91,16 +94,18 @@ class Retry:
         # After a failed connection, until a request gets through.
         self.one_at_a_time = False
 
-    def goes_on(self, answer: Answer, now: float) -> bool:
-        """Apply the rule to an answer that came at `now` (the event loop's time). False: nothing more may leave."""
+    def after(self, answer: Answer, now: float) -> Stop | None:
+        """Apply the rule to an answer that came at `now` (the event loop's time). Returns why all must stop, if so."""
         if answer.then is Then.BACK_OFF:
-            return self._back_off(answer, now)
+            if self._back_off(answer, now):
+                return None
+            return _stop(answer, f"the provider could not be reached for long: {answer.detail}")
         if answer.http_status or answer.sent_at:
             self.one_at_a_time = False
             self._backoff.reached()
         if answer.then is Then.PAUSE:
             self._pause(now, answer.retry_after_s or 0.0)
-        return answer.then is not Then.STOP
+        return _stop(answer, answer.detail) if answer.then is Then.STOP else None
 
     def slept(self) -> None:
         """Nothing was tried for long: that time doesn't count as time without a connection."""
@@ -117,6 +122,7 @@ class Retry:
         self.until = until
 
     def _back_off(self, answer: Answer, now: float) -> bool:
+        """False: it is time to give up."""
         self.one_at_a_time = True
         if now < self.until:
             return True  # one of many that failed in the same moment
@@ -128,3 +134,7 @@ class Retry:
         self._progress.note_pause(EventKind.UNREACHABLE, self._wall(), wait_s, answer.detail)
         self.until = now + wait_s
         return True
+
+
+def _stop(answer: Answer, words: str) -> Stop:
+    return Stop(answer.reason, words, answer if isinstance(answer, Outcome) else None)

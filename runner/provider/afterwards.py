@@ -55,6 +55,11 @@ class Ended:
     sent_at: int | None = None
 
     @property
+    def reason(self) -> OutcomeReason:
+        """Why, when this answer stops all: there was none, or it was a fatal one."""
+        return OutcomeReason.NO_CONNECTION if self.ending is Ending.AGAIN else OutcomeReason.UNEXPECTED_ANSWER
+
+    @property
     def then(self) -> Then:
         """What follows for the other requests."""
         if self.ending is Ending.STOP:

@@ -148,7 +148,7 @@ async def _send(
             fuses=Fuses(run.campaign.stop_when.limits(), ignored=ignored_fuses),
             hours=gate,
             skip=hours is not None and hours.outside is Outside.SKIP,
-            allowance=budget,
+            budget=budget,
         )
         dispatcher = Dispatcher(
             feed,

@@ -151,10 +151,7 @@ class _TestMessages(WorkSource[Message, Outcome]):
             self.left.appendleft(item)
             return None
         self.outcomes.append(answer)
-        return None if answer.then is Then.GO_ON else self.stop_for(answer)
-
-    def stop_for(self, answer: Outcome) -> Stop:
-        return Stop(answer.reason, answer.detail, answer)
+        return None if answer.then is Then.GO_ON else Stop(answer.reason, answer.detail, answer)
 
 
 def _numbers(to: Sequence[str], inputs: Inputs) -> tuple[list["Number"], list[Problem]]:

@@ -22,7 +22,7 @@ Script = Callable[["Stage", Message], Awaitable[Outcome]]
 
 OK = Outcome(Status.ACCEPTED, OutcomeReason.QUEUED, umid="u", http_status=200, sent_at=1, answered_at=2)
 FAST = Rate(5000, 1)
-OF_FEED = {"hours", "skip", "allowance", "fuses"}
+OF_FEED = {"hours", "skip", "budget", "fuses"}
 
 
 class Stage:
