@@ -10,6 +10,7 @@ from runner.cli.options import Json, LedgerUrl, Reports, Sandbox, Target, parse_
 from runner.cli.requests import RequestLines, parse_rate, show_command_again, show_examples, show_stop
 from runner.errors import InputError, StoppedError
 from runner.models import OutcomeReason
+from runner.report.words import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -93,7 +94,7 @@ def _show(
 ) -> None:
     name, read = f"{run.record.name}/{run.record.run}", progress.read
     unit = "line" if follows else "row"
-    console.print(f"\n{name}: {_many(progress.told, 'conversion')} told to the provider", style="bold")
+    console.print(f"\n{name}: {counted(progress.told, 'conversion')} told to the provider", style="bold")
     if file is not None:
         console.print(_read(progress, unit))
     elif not progress.told:
@@ -104,14 +105,14 @@ def _show(
         examples = [
             f"{unit} {one.place}{f' ({one.name[:60]})' if one.name else ''}: {one.why}" for one in read.unmatched
         ]
-        what = f"{_many(read.unmatched_rows, unit)} could not be fed back"
+        what = f"{counted(read.unmatched_rows, unit)} could not be fed back"
         show_examples(console, what, examples, f"all of them: {run.places.unmatched}")
     if progress.refused:
         examples = [f"{message_id}: {detail}" for message_id, detail in progress.refusals]
         show_examples(console, f"{progress.refused:,} were refused by the provider", examples)
     show_stop(console, progress.stop, is_meant=_is_meant(progress, follows=follows))
     if progress.pending:
-        console.print(f"{_many(progress.pending, 'conversion')} noted and not told yet; to go on, run it again:")
+        console.print(f"{counted(progress.pending, 'conversion')} noted and not told yet; to go on, run it again:")
         show_command_again(console)
     if progress.told:
         print_wrapped(console, f"`campaign report {name}` writes them into the results")
@@ -120,7 +121,7 @@ def _show(
 def _read(progress: "FeedbackProgress", unit: str) -> str:
     read = progress.read
     outcomes = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(read.messages.items()))
-    parts = [_many(read.rows, unit), *([outcomes] if outcomes else [])]
+    parts = [counted(read.rows, unit), *([outcomes] if outcomes else [])]
     if read.repeated:
         parts.append(f"{read.repeated:,} told of a message twice: the newest counts")
     if read.known:
@@ -135,10 +136,6 @@ def _late(progress: "FeedbackProgress", *, follows: bool) -> str:
     earlier = progress.late - progress.happened_late
     hint = "keep it running while the campaign is sent" if follows else "--follow feeds each back as it happens"
     return f"{words}; {hint}" if not progress.happened_late else f"{words}; for {earlier:,} of them {hint}"
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _document(run: "FeedbackTarget", progress: "FeedbackProgress") -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 Messages, conversion feedback, cancellations and test messages all leave through here. What differs between them is a
 `WorkSource`: where the items come from, and where their answers go. One task feeds: it waits for the pace, has the next
-item from the source and starts a task for its request. So of the messages that are claimed, only those without a
-request and those in flight become `unknown` by a kill; `Feed` bounds the former.
+item from the source and starts a task for its request. So a kill leaves only those messages `unknown` that are in
+flight, and the few that `Feed` has claimed ahead.
 """
 
 import asyncio

@@ -169,16 +169,16 @@ def note_conversions(
     conversions: Mapping[str, Conversion],
     *,
     now: int,
-    only_newer: bool = False,
-    untimed_at: int | None = None,
+    as_it_happens: bool = False,
 ) -> int:
     """Note the conversions of some messages, by message id; returns for how many it is news.
 
     What was noted before, with the same outcome and time, stays as far as it is; anything else is pending again. A
-    conversion without a time takes nothing back from one with the same outcome. With `only_newer`, what happened before
-    the one that is known is no news. `untimed_at` becomes the time of conversions without one, where they are news. All
-    or nothing; raises LedgerError.
+    conversion without a time takes nothing back from one with the same outcome. `as_it_happens`: what happened before
+    the known conversion is no news, and what has no time happens `now` (microseconds since the epoch). All or nothing;
+    raises LedgerError.
     """
+    untimed_at = now if as_it_happens else None
     rows = [
         {
             "run_id": run_id,
@@ -192,7 +192,7 @@ def note_conversions(
         }
         for message_id, conversion in sorted(conversions.items())
     ]
-    return _write(ledger, _NOTE_NEWER if only_newer else _NOTE, rows)
+    return _write(ledger, _NOTE_NEWER if as_it_happens else _NOTE, rows)
 
 
 def pending_after(ledger: Ledger, run_id: int, message_id: str, *, limit: int) -> list[Pending]:

@@ -107,16 +107,16 @@ def test_telling_again(case: Case, status: FeedbackStatus, again: Conversion, ne
 )
 def test_telling_as_it_happens(case: Case, again: Conversion, known: Conversion) -> None:
     ledger, run, one = case
-    note_conversions(ledger, run, {one: BEFORE}, now=1, only_newer=True, untimed_at=1)
+    note_conversions(ledger, run, {one: BEFORE}, now=1, as_it_happens=True)
     told_all(ledger, run)
-    note_conversions(ledger, run, {one: again}, now=900, only_newer=True, untimed_at=900)
+    note_conversions(ledger, run, {one: again}, now=900, as_it_happens=True)
     assert {one: known} == conversions_of(ledger, run, [one])
 
 
 def test_a_time_that_becomes_known_is_news_also_as_it_happens(case: Case) -> None:
     ledger, run, one = case
     note_conversions(ledger, run, {one: Conversion(SUCCESS)}, now=1)
-    assert 1 == note_conversions(ledger, run, {one: Conversion(SUCCESS, 5)}, now=2, only_newer=True)
+    assert 1 == note_conversions(ledger, run, {one: Conversion(SUCCESS, 5)}, now=2, as_it_happens=True)
 
 
 def test_an_answer_about_what_was_told_before_settles_nothing(case: Case) -> None:
