@@ -8,7 +8,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,15 @@ from benchmarks import server
 from benchmarks.bare import post_all
 from benchmarks.server import Server
 from benchmarks.table import Row, print_rows
-from runner.dispatch.dispatcher import Dispatcher
+from runner.dispatch.dispatcher import Departure, Dispatcher
+from runner.dispatch.feed import Feed
 from runner.dispatch.pace import Pace
-from runner.dispatch.parts import Progress
+from runner.dispatch.progress import Progress
 from runner.ledger.ledger import Ledger, open_ledger
 from runner.ledger.spill import Spill, spill_path
 from runner.ledger.statements import claim, settle
 from runner.ledger.tables import SENDING, messages
-from runner.ledger.writer import LedgerWriter
+from runner.ledger.writer import Claim, LedgerWriter
 from runner.loops import loop_factory
 from runner.models import Encoding, Message, Outcome, OutcomeReason, Rate, SendOptions, Status
 from runner.provider.client import Client
@@ -110,8 +111,8 @@ async def _ours(url: str, people: Sequence[Message]) -> None:
 async def _dispatched(ledger: Ledger, people: Sequence[Message]) -> None:
     payload, rate = PayloadBuilder(SendOptions()), Rate(1_000_000, 1)
 
-    async def send(message: Message, departure: Callable[[], Awaitable[None]]) -> Outcome:
-        payload.build(message, datetime.now(UTC))
+    async def send(claim: Claim, departure: Departure) -> Outcome:
+        payload.build(claim.message, datetime.now(UTC))
         await departure()
         await asyncio.sleep(0)
         return OK
@@ -122,8 +123,9 @@ async def _dispatched(ledger: Ledger, people: Sequence[Message]) -> None:
 
     spill = Spill(spill_path(ledger.path, 1))
     async with LedgerWriter(ledger.engine, 1, spill, on_failure=print, plan="plan") as writer:
-        pace = Pace(rate, clock=time.monotonic)
-        await Dispatcher(send=send, writer=writer, pace=pace, rate=rate, progress=Progress()).run(source)
+        pace, progress = Pace(rate, clock=time.monotonic), Progress()
+        feed = Feed(source, writer=writer, rate=rate, progress=progress)
+        await Dispatcher(feed, send=send, pace=pace, progress=progress).run()
 
 
 def _compiled(ledger: Ledger, group: Sequence[Message]) -> None:

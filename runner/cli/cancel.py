@@ -1,24 +1,22 @@
 """`campaign cancel`: take back what the provider has scheduled and not sent yet."""
 
-import shlex
-import sys
-import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from runner.cli.console import clean, confirm, human, print_json, print_wrapped
+from runner.cli.console import confirm, human, print_json, print_wrapped
 from runner.cli.options import Json, LedgerUrl, Reports, Sandbox, Target, parse_target
+from runner.cli.requests import RequestLines, parse_rate, show_command_again, show_examples, show_stop
+from runner.errors import StoppedError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from runner.models import Rate
-    from runner.run.cancel import Cancelling, Job
+    from runner.run.cancel import CancelProgress, CancelTarget
 
 NAME = "cancel"
 
-LINE_EVERY_S = 5.0
 EXAMPLES = 10
 
 
@@ -32,27 +30,28 @@ def command(
     as_json: Json = False,
 ) -> int:
     """Cancel a run's messages that the provider has scheduled and not sent yet."""
-    from runner.ledger.cancellations import refusals
-    from runner.run.cancel import cancel, cancelling, count
-    from runner.run.errands import rate_of
+    from runner.ledger.requests import refusals
+    from runner.run.cancel import cancel, count, opened_for_cancelling
     from runner.run.places import Options
 
     name, run = parse_target(target)
     console = human(as_json=as_json)
-    at = rate_of(rate)
-    with cancelling(name, run, Options(sandbox=sandbox, ledger=ledger, reports=reports)) as job:
-        progress = count(job)
+    at = parse_rate(rate)
+    with opened_for_cancelling(name, run, Options(sandbox=sandbox, ledger=ledger, reports=reports)) as target_run:
+        record = target_run.record
+        progress = count(target_run)
         if progress.wanted:
-            _show_haste(console, job, progress, at)
+            _show_haste(console, target_run, progress, at)
             if not yes:
-                _confirm(progress.wanted, f"{job.record.name}/{job.record.run}")
-            cancel(job, progress, at, _Showing(console, progress))
-        refused = refusals(job.ledger, job.record.id, limit=None if as_json else EXAMPLES) if progress.refused else []
-        _show(console, job, progress, refused)
+                _confirm(progress.wanted, f"{record.name}/{record.run}")
+            cancel(target_run, progress, at, RequestLines(console, progress.loop, lambda: _line(progress)))
+        limit = None if as_json else EXAMPLES
+        refused = refusals(target_run.ledger, record.id, limit=limit) if progress.refused else []
+        _show(console, f"{record.name}/{record.run}", progress, refused)
         if as_json:
-            print_json(_document(job, progress, refused))
-    if progress.stopped:
-        return 3
+            print_json(_document(target_run, progress, refused))
+    if progress.stop:
+        return StoppedError.exit_code
     return 1 if progress.refused or progress.unknown else 0
 
 
@@ -64,12 +63,12 @@ def _confirm(wanted: int, run: str) -> None:
     )
 
 
-def _show_haste(console: "Console", job: "Job", progress: "Cancelling", rate: "Rate") -> None:
+def _show_haste(console: "Console", run: "CancelTarget", progress: "CancelProgress", rate: "Rate") -> None:
     """Say when the provider will have sent the last ones before they can be cancelled at this rate."""
     from runner.run.cancel import due_at
     from runner.run.times import now_us
 
-    due = due_at(job)
+    due = due_at(run)
     takes_s = progress.wanted / rate.per_second
     if due is not None and takes_s > (left_s := max((due - now_us()) / 1e6, 0.0)):
         words = (
@@ -83,40 +82,20 @@ def _span(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:,.0f} minutes"
 
 
-class _Showing:
-    """A line every few seconds."""
-
-    def __init__(self, console: "Console", progress: "Cancelling") -> None:
-        self._console = console
-        self._progress = progress
-        self._said_at = time.monotonic()
-        self._has_said_stopping = False
-
-    def __call__(self) -> None:
-        progress = self._progress
-        if progress.stopping and not self._has_said_stopping:
-            self._has_said_stopping = True
-            self._console.print("stopping: waiting for answers; Ctrl-C again stops waiting")
-        if time.monotonic() - self._said_at >= LINE_EVERY_S:
-            self._said_at = time.monotonic()
-            refused = f", {progress.refused:,} could not be" if progress.refused else ""
-            waiting = f" · waiting for {progress.waiting_for}" if progress.waiting_for else ""
-            words = f"{progress.cancelled:,} of {progress.wanted:,} cancelled{refused}{waiting}"
-            self._console.print(clean(words))
+def _line(progress: "CancelProgress") -> str:
+    refused = f", {progress.refused:,} could not be" if progress.refused else ""
+    return f"{progress.cancelled:,} of {progress.wanted:,} cancelled{refused}"
 
 
-def _show(console: "Console", job: "Job", progress: "Cancelling", refused: list[tuple[str, str]]) -> None:
-    name = f"{job.record.name}/{job.record.run}"
+def _show(console: "Console", name: str, progress: "CancelProgress", refused: list[tuple[str, str]]) -> None:
     if not progress.wanted:
         console.print(f"\n{name}: nothing waits at the provider: all was sent, or is cancelled already", style="bold")
     else:
         console.print(f"\n{name}: {progress.cancelled:,} of {_messages(progress.wanted)} cancelled", style="bold")
     if progress.refused:
-        print_wrapped(console, f"look: {progress.refused:,} could not be cancelled:", "yellow")
-        for key, detail in refused[:EXAMPLES]:
-            print_wrapped(console, f"  {key}: {detail}")
-        if progress.refused > EXAMPLES:
-            console.print("  …; --json names all of them")
+        more = "…; --json names all of them" if progress.refused > EXAMPLES else None
+        examples = [f"{key}: {detail}" for key, detail in refused[:EXAMPLES]]
+        show_examples(console, f"{progress.refused:,} could not be cancelled", examples, more)
     if progress.unknown:
         words = (
             f"look: {_messages(progress.unknown)} of unknown outcome may wait at the provider, too; "
@@ -126,21 +105,21 @@ def _show(console: "Console", job: "Job", progress: "Cancelling", refused: list[
     if progress.cancelled:
         words = "what is cancelled stays accepted in this run, which never sends it again; another run can (--run ID)"
         print_wrapped(console, words)
-    if progress.stopped:
-        words = progress.stopped if progress.was_signalled else f"stopped: {progress.stopped}"
-        print_wrapped(console, words, "bold red")
-        console.print(clean(f"to go on, run it again:\n  campaign {shlex.join(sys.argv[1:])}"))
+    if progress.stop:
+        show_stop(console, progress.stop)
+        console.print("to go on, run it again:")
+        show_command_again(console)
 
 
-def _document(job: "Job", progress: "Cancelling", refused: list[tuple[str, str]]) -> dict[str, Any]:
+def _document(run: "CancelTarget", progress: "CancelProgress", refused: list[tuple[str, str]]) -> dict[str, Any]:
     return {
-        "campaign": job.record.name,
-        "run": job.record.run,
+        "campaign": run.record.name,
+        "run": run.record.run,
         "waiting": progress.wanted,
         "cancelled": progress.cancelled,
         "refused": [{"key": key, "why": why} for key, why in refused],
         "unknown": progress.unknown,
-        "stopped": progress.stopped,
+        "stopped": progress.stop.detail if progress.stop else None,
     }
 
 

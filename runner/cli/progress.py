@@ -12,7 +12,7 @@ from runner.wording import listed_counts
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from runner.dispatch.dispatcher import Progress
+    from runner.dispatch.progress import Progress
 
 LOOK_EVERY_S = 0.1
 LINE_EVERY_S = 5.0

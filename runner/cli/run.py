@@ -18,7 +18,7 @@ from runner.models import OutcomeReason, Status
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from runner.dispatch.dispatcher import Progress, Stop
+    from runner.dispatch.progress import Progress, Stop
     from runner.run.account import Account
     from runner.run.execute import Execution
     from runner.run.open import Run

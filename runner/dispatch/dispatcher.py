@@ -1,42 +1,97 @@
-"""Sending: claim, pace, send, settle, for every message that is left, until there are none or something stops it.
+"""The one paced loop: next item, pace, departure, answer, settle, until there are no more or something stops it.
 
-One task feeds: it takes the next messages, has them claimed (durably, a few at a time), waits for the pace and starts
-one task for each request. So there are never more claims without a request than `CLAIM_AHEAD_S` of the rate, and what
-a kill leaves `unknown` is what was in flight plus those.
+Messages, conversion feedback, cancellations and test messages all leave through here. What differs between them is a
+`WorkSource`: where the items come from, and where their answers go. One task feeds: it waits for the pace, has the next
+item from the source and starts a task for its request. So a kill leaves only those messages `unknown` that are in
+flight, and the few that `Feed` has claimed ahead.
 """
 
 import asyncio
+import math
 import random
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
+from typing import Generic, NamedTuple, TypeVar
 
-from runner.dispatch.feed import Feed
-from runner.dispatch.fuse import Fuses
 from runner.dispatch.pace import Pace
-from runner.dispatch.parts import Allowance, Gate, Permission, Progress, Sender, Source, Stop
-from runner.dispatch.retry import Backoff, Pauses
-from runner.ledger.writer import Claim, LedgerWriter
-from runner.models import EventKind, FuseLimits, Message, Outcome, OutcomeReason, Rate, Status, Then
+from runner.dispatch.progress import Progress, Stop
+from runner.dispatch.retry import Answer, Backoff, Retry
+from runner.ledger.lease import Lease
+from runner.models import EventKind, OutcomeReason
 from runner.provider.client import HeldBackError
 
-__all__ = ["IN_FLIGHT_LIMIT", "Dispatcher", "Progress", "Stop"]
-
+# The most requests without an answer. 1,800/s needs 180 of them at 100 ms; below the usual 1,024 open files.
 IN_FLIGHT_LIMIT = 800
-"""The most requests without an answer. 1,800/s needs 180 of them at 100 ms; below the usual 1,024 open files."""
 
+# How long to sleep before looking at the wall clock: a machine that was suspended, or a clock that was set.
 LOOK_AGAIN_S = 60.0
-"""How long to sleep before looking at the wall clock: a machine that was suspended, or a clock that was set."""
+
+T = TypeVar("T")
+A = TypeVar("A", bound=Answer)
+
+# Awaited by a sender when its request is ready, before the first byte leaves. May raise HeldBackError.
+Departure = Callable[[], Awaitable[None]]
 
 
-class Dispatcher:
-    """Sends the messages of one run once. Use `run`; `stop` and `abandon` may be called from a signal handler.
+class Opening(NamedTuple):
+    """When the next items may leave (seconds since the Unix epoch), and in words what is waited for until then."""
 
-    :param hours: when each message may leave; None: at any time. A message whose hours are closed is waited for, or,
-        with `skip`, left out.
+    at: float
+    words: str
+
+
+class WorkSource(ABC, Generic[T, A]):
+    """Gives the loop its items and takes their answers. The loop calls everything from one event loop."""
+
+    async def begin(self) -> None:
+        """Begin, or begin again after an `opening`: nothing is in flight, and all that was settled is flushed."""
+
+    @abstractmethod
+    async def has_more(self) -> bool:
+        """Whether there is something to start; True may be wrong, False isn't, unless an item comes back."""
+
+    @abstractmethod
+    async def next(self) -> T | None:
+        """The next item, ready to leave; None when there is none now."""
+
+    def may_leave(self, item: T, made: float, now: float) -> bool:  # noqa: ARG002 (a hook)
+        """Whether an item whose request was made at `made` may still leave at `now` (seconds since the epoch)."""
+        return True
+
+    @abstractmethod
+    def settle(self, item: T, answer: A | None) -> Stop | None:
+        """Take an item's answer, None when it was called off. An item that is to go again is given again.
+
+        Returns a reason for the loop to stop, if the source sees one.
+        """
+
+    def opening(self) -> Opening | None:
+        """When items that `has_more` passes over may leave; None: there are none."""
+        return None
+
+    def close(self) -> None:
+        """Nothing more leaves: `has_more` says False soon."""
+
+    async def end(self) -> None:
+        """Take back what was prepared and not started. Requests may still be in flight."""
+
+    async def flush(self) -> None:
+        """Wait until all that was settled is durable. Raises LedgerError."""
+
+    def left_out(self) -> Stop | None:
+        """What was not sent although the source came to its end, and why; None: nothing."""
+        return None
+
+
+class Dispatcher(Generic[T, A]):
+    """Sends the items of one source once. Use `run`; `stop` and `abandon` may be called from a signal handler.
+
+    :param send: one request. It awaits the departure it is given, and returns an answer or raises HeldBackError.
+    :param lease: what allows this process to send; asked again when it has run out.
     :param not_after: from then on (seconds since the Unix epoch) nothing leaves; `not_after_key` is what says so.
-    :param allowance: what the run may still send and spend; None: without limit.
     :param resting: is told, on a thread of its own, what is waited for when sending rests until some hours begin, and
         None when it goes on.
     :param wall: the time of day, in seconds since the Unix epoch.
@@ -44,37 +99,30 @@ class Dispatcher:
 
     def __init__(
         self,
+        source: WorkSource[T, A],
         *,
-        send: Sender,
-        writer: LedgerWriter,
+        send: Callable[[T, Departure], Awaitable[A]],
         pace: Pace,
-        rate: Rate,
         progress: Progress,
+        in_flight_limit: int = IN_FLIGHT_LIMIT,
         backoff: Backoff | None = None,
-        fuses: Fuses | None = None,
-        lease: Permission | None = None,
-        hours: Gate | None = None,
-        skip: bool = False,
+        lease: Lease | None = None,
         not_after: float | None = None,
         not_after_key: str = "notAfter",
-        allowance: Allowance | None = None,
         resting: Callable[[str | None], object] = lambda _: None,
         wall: Callable[[], float] = time.time,
     ) -> None:
+        self._source = source
         self._send = send
-        self._writer = writer
         self._pace = pace
         self._progress = progress
-        backoff = backoff or Backoff(random.Random())  # noqa: S311 (jitter, not a secret)
-        self._pauses = Pauses(pace, backoff, progress, wall)
-        self._fuses = fuses or Fuses(FuseLimits())
+        self._in_flight_limit = in_flight_limit
+        self._retry = Retry(pace, backoff or Backoff(random.Random()), progress, wall)  # noqa: S311 (jitter, no secret)
         self._lease = lease
-        self._hours = hours
-        self._not_after = not_after
+        self._not_after = math.inf if not_after is None else not_after
         self._not_after_key = not_after_key
         self._resting = resting
         self._wall = wall
-        self._feed = Feed(writer=writer, rate=rate, wall=wall, hours=hours, skip=skip, allowance=allowance)
         self._requests: set[asyncio.Task[None]] = set()
         self._ended = asyncio.Event()  # some request has ended
         self._interrupt: Callable[[], object] | None = None
@@ -85,128 +133,113 @@ class Dispatcher:
         """Let nothing more leave; what is in flight still gets its answer. The first reason given is the one kept."""
         self._stop = self._stop or stop
         self._progress.stopping = True
-        self._feed.close()
+        self._source.close()
         if self._interrupt:
             self._interrupt()
 
     def abandon(self) -> None:
-        """Stop waiting for the answers in flight: they become `unknown`."""
+        """Stop waiting for the answers in flight: a message's outcome is `unknown` then."""
         for request in self._requests:
             request.cancel()
 
-    async def run(self, source: Source) -> Stop | None:
-        """Send until the messages are used up. Returns why it stopped earlier, or what was left out, or None.
+    async def run(self) -> Stop | None:
+        """Send until the source is used up. Returns why it stopped earlier, or what was left out, or None.
 
-        Raises LedgerError when the ledger can't be written; nothing has left since.
+        Raises LedgerError when the ledger can't be written; nothing has left since. Raises what the source raises.
         """
         try:
-            await self._work_off(source)
+            await self._work_off()
         finally:
             while self._requests:
                 await asyncio.wait(self._requests)
         if self._bug:
             raise self._bug
-        await self._writer.flush()
-        return self._stop or self._feed.left_out()
+        await self._source.flush()
+        return self._stop or self._source.left_out()
 
-    async def _work_off(self, source: Source) -> None:
+    async def _work_off(self) -> None:
         try:
-            await self._feed.begin_pass(source)
+            await self._source.begin()
             while not self._stop:
-                # Looked at before the turn is waited for: at 1/h the last message would else be an hour from the end.
-                if await self._feed.has_more():
+                # Looked at before the turn is waited for: at 1/h the last item would else be an hour from the end.
+                if await self._source.has_more():
                     await self._turn()
-                    self._stop_if_late()
-                    if not self._stop and (claim := await self._feed.next_claim()):
-                        self._start(claim)
+                    if not self._is_over() and (item := await self._source.next()) is not None:
+                        self._start(item)
                 elif self._requests:
-                    await self._until_one_ended()  # it may come back unsent
-                elif self._feed.refusal:
-                    self.stop(Stop(OutcomeReason.LIMIT_REACHED, self._feed.refusal))
-                elif self._feed.opening is None:
-                    break
-                else:
-                    await self._rest(self._feed.opening)
+                    await self._until_one_ended()  # its item may have to go again
+                elif opening := self._source.opening():
+                    await self._rest(opening)
                     if not self._stop:
-                        await self._feed.begin_pass()
+                        await self._source.begin()
+                else:
+                    break
         finally:
-            await self._feed.take_back()
+            await self._source.end()
 
     async def _turn(self) -> None:
         """Wait until one more request may be started: no pause, room in flight, and its place in the pace.
 
         No longer than `not_after`.
         """
-        loop = asyncio.get_running_loop()
-        while not self._stop and not self._is_late():
-            if len(self._requests) >= (1 if self._pauses.one_at_a_time else IN_FLIGHT_LIMIT):
+        while not self._is_over():
+            if len(self._requests) >= (1 if self._retry.one_at_a_time else self._in_flight_limit):
                 await self._until_one_ended()
-            elif (wait_s := self._pauses.until - loop.time()) > 0:
-                await self._interruptible(asyncio.sleep(wait_s), self._left_s())
+            elif (wait_s := self._retry.until - asyncio.get_running_loop().time()) > 0:
+                await self._interruptible(asyncio.sleep(wait_s), self._not_after - self._wall())
             elif self._lease and not self._lease.is_valid():
-                await self._ask_for_lease(self._lease)
+                # The machine slept, or the ledger was slow: go on only if nobody took the run over meanwhile.
+                if not await asyncio.to_thread(self._lease.renew):
+                    words = "another process took the run over while this one was away; nothing has left since"
+                    self.stop(Stop(OutcomeReason.LEASE_LOST, words))
             else:
                 self._progress.waiting_for = ""
-                if await self._interruptible(self._pace.turn(), self._left_s()):
+                if await self._interruptible(self._pace.turn(), self._not_after - self._wall()):
                     return
 
-    async def _rest(self, opening: float) -> None:
+    async def _rest(self, opening: Opening) -> None:
         """Sleep until some sending hours begin, with everything settled and written: a new pass may begin then."""
-        await self._writer.flush()
-        assert self._hours is not None
-        words, now = self._hours.words(opening), self._wall()
-        if self._not_after is not None and opening >= self._not_after:
-            late = f"the rest is waiting for {words}, and that is past {self._last()}"
-            self.stop(Stop(OutcomeReason.TOO_LATE, late))
+        await self._source.flush()
+        if opening.at >= self._not_after:
+            self._stop_late(f"the rest is waiting for {opening.words}, and that is past")
             return
-        self._progress.waiting_for, self._progress.sleeps_until = words, opening
-        began = now
-        await asyncio.to_thread(self._resting, words)
-        while not self._stop and now < opening:
-            await self._interruptible(asyncio.sleep(min(opening - now, LOOK_AGAIN_S)))
+        self._progress.waiting_for, self._progress.sleeps_until = opening.words, opening.at
+        began = now = self._wall()
+        await asyncio.to_thread(self._resting, opening.words)
+        while not self._stop and now < opening.at:
+            await self._interruptible(asyncio.sleep(min(opening.at - now, LOOK_AGAIN_S)))
             before, now = now, self._wall()
             if now < before:
                 break  # the clock was set back: what opens first is to be asked anew
         self._progress.waiting_for, self._progress.sleeps_until = "", None
-        self._progress.note_pause(EventKind.RESTED, began, max(self._wall() - began, 0.0), words)
+        self._progress.note_pause(EventKind.RESTED, began, max(self._wall() - began, 0.0), opening.words)
         await asyncio.to_thread(self._resting, None)
-        self._pauses.slept()
+        self._retry.slept()
 
-    async def _ask_for_lease(self, lease: Permission) -> None:
-        """The machine slept, or the ledger was slow: go on only if nobody took the run over meanwhile."""
-        if not await asyncio.to_thread(lease.renew):
-            words = "another process took the run over while this one was away; nothing has left since"
-            self.stop(Stop(OutcomeReason.LEASE_LOST, words))
+    def _is_over(self) -> bool:
+        """Whether nothing more leaves; looks at `not_after`, too."""
+        if not self._stop and self._wall() >= self._not_after:
+            self._stop_late("it is past")
+        return self._stop is not None
 
-    def _is_late(self) -> bool:
-        return self._not_after is not None and self._wall() >= self._not_after
-
-    def _stop_if_late(self) -> None:
-        if self._is_late():
-            self.stop(Stop(OutcomeReason.TOO_LATE, f"it is past {self._last()}"))
-
-    def _last(self) -> str:
-        """`notAfter (2026-12-01 18:00 UTC)`."""
-        assert self._not_after is not None
-        return f"{self._not_after_key} ({datetime.fromtimestamp(self._not_after, UTC):%Y-%m-%d %H:%M} UTC)"
-
-    def _left_s(self) -> float | None:
-        return None if self._not_after is None else self._not_after - self._wall()
+    def _stop_late(self, words: str) -> None:
+        last = f"{self._not_after_key} ({datetime.fromtimestamp(self._not_after, UTC):%Y-%m-%d %H:%M} UTC)"
+        self.stop(Stop(OutcomeReason.TOO_LATE, f"{words} {last}"))
 
     async def _until_one_ended(self) -> None:
         self._ended.clear()
         await self._interruptible(self._ended.wait())
 
-    async def _interruptible(self, waiting: Awaitable[object], at_most_s: float | None = None) -> bool:
+    async def _interruptible(self, waiting: Awaitable[object], at_most_s: float = math.inf) -> bool:
         """Wait, but no longer than `at_most_s` or until `stop`: at 1/h the next turn is an hour away.
 
-        Returns whether it was waited for to its end.
+        Returns whether `waiting` came to its end.
         """
         task = asyncio.current_task()
         assert task is not None
         self._interrupt = task.cancel
         try:
-            if at_most_s is None:
+            if math.isinf(at_most_s):  # a timeout costs 4 µs, once for each message
                 await waiting
             else:
                 async with asyncio.timeout(at_most_s):
@@ -223,60 +256,46 @@ class Dispatcher:
         finally:
             self._interrupt = None
 
-    def _start(self, claim: Claim) -> None:
-        request = asyncio.create_task(self._request(claim))
+    def _start(self, item: T) -> None:
+        request = asyncio.create_task(self._request(item))
         self._requests.add(request)
-        request.add_done_callback(partial(self._end, claim))
+        request.add_done_callback(partial(self._end, item))
         self._progress.in_flight = len(self._requests)
 
-    async def _request(self, claim: Claim) -> None:
-        departure = partial(self._departure, claim.message, self._wall())
+    async def _request(self, item: T) -> None:
         try:
-            outcome = await self._send(claim.message, departure)
-        except asyncio.CancelledError:  # only raised while nothing has left
-            outcome = Outcome(Status.UNSENT, OutcomeReason.INTERRUPTED)
-        self._settle(claim, outcome)
+            answer = await self._send(item, partial(self._departure, item, self._wall()))
+        except (asyncio.CancelledError, HeldBackError):  # for a message only raised while nothing has left
+            self._settle(item, None)
+        else:
+            self._settle(item, answer)
 
-    async def _departure(self, message: Message, made: float) -> None:
+    async def _departure(self, item: T, made: float) -> None:
         """The last moment before the first byte leaves: keep the ceiling, and stay if it may not leave any more.
 
-        It was claimed at `made`; since then sending may have stopped or paused, or its sending hours may have ended.
+        The item was given at `made`; since then sending may have stopped or paused, or its hours may have ended.
         """
         await self._pace.start()
-        self._stop_if_late()
-        paused = asyncio.get_running_loop().time() < self._pauses.until
-        if self._stop or paused or (self._lease and not self._lease.is_valid()):
+        paused = asyncio.get_running_loop().time() < self._retry.until
+        if self._is_over() or paused or (self._lease and not self._lease.is_valid()):
             raise HeldBackError
-        if self._hours and not self._hours.may_leave(message, made, self._wall()):
+        if not self._source.may_leave(item, made, self._wall()):
             raise HeldBackError
         self._progress.started += 1
 
-    def _end(self, claim: Claim, request: asyncio.Task[None]) -> None:
+    def _end(self, item: T, request: asyncio.Task[None]) -> None:
         self._requests.discard(request)
         self._progress.in_flight = len(self._requests)
         self._ended.set()
         if request.cancelled():  # before its first step
-            self._settle(claim, Outcome(Status.UNSENT, OutcomeReason.INTERRUPTED))
+            self._settle(item, None)
         elif bug := request.exception():
-            # The claim stays in the ledger, so that the message becomes unknown instead of being sent again.
+            # A message's claim stays in the ledger, so that it becomes unknown instead of being sent again.
             self._bug = self._bug or bug
             self.stop(Stop(OutcomeReason.INTERRUPTED, "a bug"))
 
-    def _settle(self, claim: Claim, outcome: Outcome) -> None:
-        self._writer.settle(claim.message.message_id, outcome)
-        if outcome.http_status or outcome.sent_at:
-            self._pauses.reached()
-        if outcome.status is Status.UNSENT:
-            left = outcome.sent_at is not None
-            self._feed.came_back(Claim(claim.message, claim.attempt + left))
-        else:
-            self._progress.settled[outcome.status] += 1
-            if blown := self._fuses.saw(claim.message, outcome):
-                self.stop(Stop(OutcomeReason.FUSE, str(blown)))
-        if outcome.then is Then.GO_ON:
-            return
-        now = asyncio.get_running_loop().time()
-        if outcome.then is Then.PAUSE:
-            self._pauses.throttled(now, outcome.retry_after_s or 0.0)
-        elif outcome.then is Then.STOP or not self._pauses.unreachable(now, outcome):
-            self.stop(Stop(outcome.reason, outcome.detail, outcome))
+    def _settle(self, item: T, answer: A | None) -> None:
+        if stop := self._source.settle(item, answer):
+            self.stop(stop)
+        if answer and (stop := self._retry.after(answer, asyncio.get_running_loop().time())):
+            self.stop(stop)

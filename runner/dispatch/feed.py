@@ -1,9 +1,9 @@
-"""The feeding side of sending: which message comes next, and its claim.
+"""The source of a run's messages: which one comes next, its claim before it leaves, its settlement after the answer.
 
-It goes over the messages that are left in passes. Those whose sending hours are closed are passed over, not kept: there
-may be a million. When nothing is left to send before some of them open, the next pass begins, and finds in the ledger
-what the passes before have sent. So a pass may only begin when everything that was claimed is settled: the feed is
-empty, nothing is in flight, and the ledger's writer has nothing that waits. Else a message could be claimed twice.
+The feed goes over the messages that are left in passes. Those whose sending hours are closed are passed over, not kept:
+there may be a million. When nothing is left to send before some of them open, the next pass begins, and finds in the
+ledger what the passes before have sent. So a pass may only begin when everything that was claimed is settled: the feed
+is empty, nothing is in flight, and the ledger's writer has nothing that waits. Else a message could be claimed twice.
 """
 
 import asyncio
@@ -12,17 +12,21 @@ import time
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
+from runner.dispatch.budget import Budget
+from runner.dispatch.dispatcher import Opening, WorkSource
 from runner.dispatch.frontier import Frontier
-from runner.dispatch.parts import Allowance, Gate, Source, Stop
+from runner.dispatch.fuse import Fuses
+from runner.dispatch.progress import Progress, Stop
 from runner.errors import LedgerError
 from runner.ledger.writer import Claim, LedgerWriter
-from runner.models import Message, Outcome, OutcomeReason, Rate, Status
+from runner.models import FuseLimits, Message, Outcome, OutcomeReason, Rate, Status
+from runner.plan.hours import WindowGate
 
+# Claims are made in groups of what the rate brings in this time, one group ahead: 40 commits a second at the most.
 CLAIM_AHEAD_S = 0.025
-"""Claims are made in groups of what the rate brings in this time, one group ahead: 40 commits a second at the most."""
 
-LOOK_AGAIN_S = 1.0
-"""After a pause, what was claimed before it is claimed anew: somebody may have opted out meanwhile."""
+# After a pause, what was claimed before it is claimed anew: somebody may have opted out meanwhile.
+CLAIM_AGAIN_S = 1.0
 
 _HELD_BACK = Outcome(Status.UNSENT, OutcomeReason.HELD_BACK)
 _REFUSED = {
@@ -31,30 +35,39 @@ _REFUSED = {
 }
 
 
-class Feed:
-    """Gives one dispatcher its claims.
+class Feed(WorkSource[Claim, Outcome]):
+    """Gives one dispatcher its claims, and settles them.
 
-    :param skip: messages whose hours are closed are left out, and not waited for.
+    :param messages: begins one pass over the messages that the ledger doesn't have, in the order of the file.
+    :param progress: its `settled` is counted here.
+    :param hours: when each message may leave; None: at any time. A message whose hours are closed is waited for, or,
+        with `skip`, left out.
+    :param budget: what the run may still send and spend; None: without limit.
     """
 
     def __init__(
         self,
+        messages: Callable[[], AsyncIterator[Message]],
         *,
         writer: LedgerWriter,
         rate: Rate,
-        wall: Callable[[], float] = time.time,
-        hours: Gate | None = None,
+        progress: Progress,
+        fuses: Fuses | None = None,
+        hours: WindowGate | None = None,
         skip: bool = False,
-        allowance: Allowance | None = None,
+        budget: Budget | None = None,
+        wall: Callable[[], float] = time.time,
     ) -> None:
+        self._messages = messages
         self._writer = writer
+        self._progress = progress
+        self._fuses = fuses or Fuses(FuseLimits())
         self._wall = wall
         self._hours = hours
         self._skip = skip
-        self._allowance = allowance
+        self._budget = budget
         self._group = max(1, int(rate.per_second * CLAIM_AHEAD_S))
         self._ahead = rate.per_second >= 1 / (2 * CLAIM_AHEAD_S)
-        self._source: Source | None = None
         self._pass: AsyncIterator[Message] | None = None  # None: it is used up
         self._hand: deque[Claim] = deque()  # claimed, not started
         self._claimed_at = 0.0  # when the newest group was, by the wall
@@ -67,19 +80,17 @@ class Feed:
         self._never = 0
         # Rows that must not be claimed any more; a pass later they would be, and be counted again.
         self._refused: dict[int, OutcomeReason] = {}
-        self.opening: float | None = None
-        """When the first of those open that this pass has passed over (seconds since the epoch)."""
-        self.refusal: str | None = None
-        """The limit that the next message would break. Until something in flight comes back unsent there is no more."""
+        # When the first of those open that this pass has passed over.
+        self._opening: float | None = None
+        # The limit that the next message would break. Until something in flight comes back unsent there is no more.
+        self._limit: str | None = None
 
-    async def begin_pass(self, source: Source | None = None) -> None:
-        """Begin the first pass over `source`, or the next one; only when nothing is claimed, in flight or unwritten."""
+    async def begin(self) -> None:
+        """Begin the first pass, or the next one; only when nothing is claimed, in flight or unwritten."""
         assert not any((self._hand, self._refill, self._seen, self._again))
         await self._end_pass()
-        self._source = source or self._source
-        assert self._source is not None
-        self._pass = self._source()
-        self.opening, self._outside, self._never = None, 0, 0
+        self._pass = self._messages()
+        self._opening, self._outside, self._never = None, 0, 0
 
     def close(self) -> None:
         """Sending has stopped: read no further."""
@@ -89,7 +100,7 @@ class Feed:
         """Whether there is something to claim or to start; perhaps, while a group is being claimed."""
         if self._hand or self._refill:
             return True
-        if self.refusal:
+        if self._limit:
             return False
         claim = await self._next_open()
         if claim is not None:
@@ -97,9 +108,9 @@ class Feed:
         # Something may have come back unsent while the end of the plan was read.
         return claim is not None or bool(self._again)
 
-    async def next_claim(self) -> Claim | None:
+    async def next(self) -> Claim | None:
         """The next message, durably claimed; None when there is none to claim now. Raises LedgerError."""
-        if self._wall() - self._claimed_at > LOOK_AGAIN_S:
+        if self._wall() - self._claimed_at > CLAIM_AGAIN_S:
             await self._claim_anew()
         if not self._hand:
             refill = self._refill or asyncio.create_task(self._claim_group())
@@ -112,8 +123,34 @@ class Feed:
             self._refill = asyncio.create_task(self._claim_group())
         return claim
 
-    def came_back(self, claim: Claim) -> None:
-        """A message was certainly not sent: it is to be claimed anew, with the attempt that `claim` says."""
+    def may_leave(self, item: Claim, made: float, now: float) -> bool:
+        """Whether the message's sending hours still allow it."""
+        return self._hours is None or self._hours.may_leave(item.message, made, now)
+
+    def settle(self, item: Claim, answer: Outcome | None) -> Stop | None:
+        """Settle a claim. What was certainly not sent is claimed anew. Returns the fuse that the outcome trips."""
+        outcome = answer or _HELD_BACK
+        self._writer.settle(item.message.message_id, outcome)
+        if outcome.status is Status.UNSENT:
+            left = outcome.sent_at is not None
+            self._come_back(Claim(item.message, item.attempt + left))
+            return None
+        self._progress.settled[outcome.status] += 1
+        blown = self._fuses.saw(item.message, outcome)
+        return Stop(OutcomeReason.FUSE, str(blown)) if blown else None
+
+    def opening(self) -> Opening | None:
+        """When the first of the messages open that this pass has passed over; no limit is slept on."""
+        if self._opening is None or self._limit:
+            return None
+        assert self._hours is not None
+        return Opening(self._opening, self._hours.words(self._opening))
+
+    async def flush(self) -> None:
+        """Wait until every settlement is in the ledger. Raises LedgerError."""
+        await self._writer.flush()
+
+    def _come_back(self, claim: Claim) -> None:
         self._give_back(claim)
         self._again.append(claim)
 
@@ -124,11 +161,11 @@ class Feed:
             self._hand.extend(await refill)
         for claim in self._hand:
             self._writer.settle(claim.message.message_id, _HELD_BACK)
-            self.came_back(claim)
+            self._come_back(claim)
         self._hand.clear()
 
-    async def take_back(self) -> None:
-        """Give back what was claimed and not started, and let go of the source."""
+    async def end(self) -> None:
+        """Give back what was claimed and not started, and close the pass."""
         try:
             if self._refill:
                 with contextlib.suppress(LedgerError):  # then none of them was claimed, and `run` tells of it
@@ -143,8 +180,10 @@ class Feed:
     def left_out(self) -> Stop | None:
         """What was not sent although the feed came to its end, and why; None when there is nothing.
 
-        With OPTED_OUT as the reason, there is nothing else: everybody who may still get a message got it.
+        A limit comes first. OPTED_OUT is the reason only when there is no other: all others got their message.
         """
+        if self._limit:
+            return Stop(OutcomeReason.LIMIT_REACHED, self._limit)
         causes: list[tuple[OutcomeReason, str]] = []
         if self._outside:
             whose = _count(self._outside, "message's turn", "messages' turn")
@@ -189,8 +228,8 @@ class Feed:
     async def _candidates(self) -> list[Claim]:
         group: list[Claim] = []
         while len(group) < self._group and (claim := await self._next_open()):
-            self.refusal = self._allowance.take(claim.message) if self._allowance else None
-            if self.refusal:
+            self._limit = self._budget.take(claim.message) if self._budget else None
+            if self._limit:
                 self._again.appendleft(claim)
                 break
             group.append(claim)
@@ -213,7 +252,7 @@ class Feed:
             message = await anext(self._pass, None)
             now = self._wall()
             # Some that were passed over are open now, and come first in the file: the next pass begins with them.
-            if message is None or (self.opening is not None and self.opening <= now):
+            if message is None or (self._opening is not None and self._opening <= now):
                 await self._end_pass()
             else:
                 self._frontier.read(message.row)
@@ -232,8 +271,8 @@ class Feed:
             return True
         elif self._skip:
             self._outside += 1
-        elif self.opening is None or opening < self.opening:
-            self.opening = opening
+        elif self._opening is None or opening < self._opening:
+            self._opening = opening
         return False
 
     async def _end_pass(self) -> None:
@@ -243,9 +282,9 @@ class Feed:
 
     def _give_back(self, claim: Claim) -> None:
         self._frontier.back(claim.message.row)
-        if self._allowance:
-            self._allowance.give_back(claim.message)
-            self.refusal = None  # there may be room again
+        if self._budget:
+            self._budget.give_back(claim.message)
+            self._limit = None  # there may be room again
 
 
 def _count(number: int, one: str, many: str) -> str:

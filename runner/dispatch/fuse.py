@@ -10,11 +10,11 @@ from enum import StrEnum
 
 from runner.models import FuseLimits, Message, Outcome, Status
 
+# Outcomes that the share of unknown ones is taken over.
 RECENT = 200
-"""Outcomes that the share of unknown ones is taken over."""
 
+# Outcomes before a share says anything.
 SAMPLE = 50
-"""Outcomes before a share says anything."""
 
 EXAMPLES = 3
 
@@ -28,7 +28,7 @@ class FuseName(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Blown:
+class BlownFuse:
     """A fuse that has tripped, and what it saw."""
 
     name: FuseName
@@ -54,7 +54,7 @@ class Fuses:
             status: deque(maxlen=EXAMPLES) for status in (Status.UNKNOWN, Status.REJECTED)
         }
 
-    def saw(self, message: Message, outcome: Outcome) -> Blown | None:
+    def saw(self, message: Message, outcome: Outcome) -> BlownFuse | None:
         """Note an outcome that is settled for good. Returns the fuse that it trips."""
         unknown = outcome.status is Status.UNKNOWN
         self._in_a_row = self._in_a_row + 1 if unknown else 0
@@ -69,30 +69,20 @@ class Fuses:
         # An accepted message trips nothing by itself, though a share may be too large once it is one of enough.
         return self._blown() if self._recent_unknown or self._rejected else None
 
-    def _blown(self) -> Blown | None:
-        limits = self._limits
-        unknown, recent = self._recent_unknown, len(self._recent)
-        checks = (
-            (
-                FuseName.UNKNOWN_IN_A_ROW,
-                Status.UNKNOWN,
-                self._in_a_row >= limits.unknown_in_a_row,
-                f"{self._in_a_row} requests in a row without proof of what became of them",
-            ),
-            (
-                FuseName.UNKNOWN_SHARE,
-                Status.UNKNOWN,
-                recent >= SAMPLE and unknown > limits.unknown_share * recent,
-                f"{unknown} of the last {recent} requests without proof of what became of them",
-            ),
-            (
-                FuseName.REJECTED_SHARE,
-                Status.REJECTED,
-                self._settled >= SAMPLE and self._rejected > limits.rejected_share * self._settled,
-                f"{self._rejected} of {self._settled} messages were rejected",
-            ),
-        )
-        for name, status, has_tripped, saw in checks:
-            if has_tripped and name not in self._ignored:
-                return Blown(name, saw, tuple(self._examples[status]))
+    def _blown(self) -> BlownFuse | None:
+        limits, unknown, recent = self._limits, self._recent_unknown, len(self._recent)
+        tripped: dict[FuseName, str] = {}
+        if self._in_a_row >= limits.unknown_in_a_row:
+            tripped[FuseName.UNKNOWN_IN_A_ROW] = f"{self._in_a_row} requests in a row {_NO_PROOF}"
+        if recent >= SAMPLE and unknown > limits.unknown_share * recent:
+            tripped[FuseName.UNKNOWN_SHARE] = f"{unknown} of the last {recent} requests {_NO_PROOF}"
+        if self._settled >= SAMPLE and self._rejected > limits.rejected_share * self._settled:
+            tripped[FuseName.REJECTED_SHARE] = f"{self._rejected} of {self._settled} messages were rejected"
+        for name, saw in tripped.items():
+            if name not in self._ignored:
+                status = Status.REJECTED if name is FuseName.REJECTED_SHARE else Status.UNKNOWN
+                return BlownFuse(name, saw, tuple(self._examples[status]))
         return None
+
+
+_NO_PROOF = "without proof of what became of them"

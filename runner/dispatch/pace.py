@@ -26,28 +26,28 @@ from aiolimiter import AsyncLimiter
 
 from runner.models import Rate
 
+# How much lateness of the event loop is made up for.
 CATCH_UP_S = 0.02
-"""How much lateness of the event loop is made up for."""
 
+# The shortest wait for a turn; well below `CATCH_UP_S`, so that nothing of the rate is lost to it.
 TICK_S = 0.004
-"""The shortest wait for a turn; well below `CATCH_UP_S`, so that nothing of the rate is lost to it."""
 
+# So much longer than its `T` is the window, because requests don't travel equally fast: those of one second may come
+# within a little less. It costs a five-hundredth of a rate per second, and next to nothing of others.
 JITTER_S = 0.002
-"""So much longer than its `T` is the window, because requests don't travel equally fast: those of one second may come
-within a little less. It costs a five-hundredth of a rate per second, and next to nothing of others."""
 
+# The most start times that are remembered; a larger window remembers every second, third, … one.
 WINDOW_PLACES = 4096
-"""The most start times that are remembered; a larger window remembers every second, third, … one."""
 
+# A throttled pace falls no lower than this share of the campaign's rate.
 SLOWEST_SHARE = 0.05
-"""A throttled pace falls no lower than this share of the campaign's rate."""
 
 RECOVERY_STEP_S = 1.0
+# A throttled pace climbs by this share of the campaign's rate in every such time.
 RECOVERY_STEP_SHARE = 0.05
-"""A throttled pace climbs by this share of the campaign's rate in every such time."""
 
 
-class Window:
+class SlidingWindow:
     """The times of the last starts; says from when on the next one keeps the ceiling. No clock of its own.
 
     Remembering every start of a large window would cost memory without need: the starts are taken in strides of `s`,
@@ -83,7 +83,7 @@ class Pace:
     def __init__(self, rate: Rate, *, clock: Callable[[], float] | None = None) -> None:
         self._rate = rate
         self._clock = clock or asyncio.get_running_loop().time
-        self._window = Window(rate)
+        self._window = SlidingWindow(rate)
         self._at_the_window = asyncio.Lock()
         self._share = 1.0
         self._share_since = 0.0

@@ -1,16 +1,54 @@
-"""What to do after trouble that isn't about one message. Decisions only: nothing here sleeps."""
+"""The retry rule: what an answer means for everything that is sent after it. Decides only; nothing here sleeps.
+
+| `then` | what follows |
+|---|---|
+| GO_ON | nothing: the item is done |
+| PAUSE | the provider's rate limit: nothing leaves for `retry_after_s`, the pace falls, the item goes again |
+| BACK_OFF | the provider isn't reached: nothing leaves for a while, then one request at a time until one gets through |
+| STOP | nothing more leaves |
+
+After `give_up_after_s` without one answer BACK_OFF ends in a stop, too.
+"""
 
 import random
 from collections.abc import Callable
+from typing import Protocol
 
 from runner.dispatch.pace import Pace
-from runner.dispatch.parts import Progress
-from runner.models import EventKind, Outcome
+from runner.dispatch.progress import Progress, Stop
+from runner.models import EventKind, Outcome, OutcomeReason, Then
 
 BACKOFF_BASE_S = 0.5
 BACKOFF_CAP_S = 30.0
+
+# Without a single answer for so long, a run stops. It can be continued once the network is back.
 GIVE_UP_AFTER_S = 600.0
-"""Without a single answer for so long, a run stops; it can be continued once the network is back."""
+
+
+class Answer(Protocol):
+    """What came back for one request: all that the retry rule reads.
+
+    `http_status` is None without an HTTP answer. `sent_at` is None when nothing of the request left, or when the
+    sender doesn't know.
+    """
+
+    @property
+    def then(self) -> Then: ...
+
+    @property
+    def reason(self) -> OutcomeReason: ...
+
+    @property
+    def detail(self) -> str: ...
+
+    @property
+    def http_status(self) -> int | None: ...
+
+    @property
+    def retry_after_s(self) -> float | None: ...
+
+    @property
+    def sent_at(self) -> int | None: ...
 
 
 class Backoff:
@@ -41,8 +79,8 @@ class Backoff:
         self._failing_since = None
 
 
-class Pauses:
-    """Until when all sending rests, because the provider says so or can't be reached. Times are of the event loop.
+class Retry:
+    """Applies the rule. `until` is the time of the event loop up to which nothing leaves.
 
     :param wall: the time of day, in seconds since the Unix epoch, for what is noted of pauses.
     """
@@ -53,20 +91,28 @@ class Pauses:
         self._progress = progress
         self._wall = wall
         self.until = 0.0
+        # After a failed connection, until a request gets through.
         self.one_at_a_time = False
-        """After a failed connection, until a request gets through."""
 
-    def reached(self) -> None:
-        """The provider has read a request."""
-        self.one_at_a_time = False
-        self._backoff.reached()
+    def after(self, answer: Answer, now: float) -> Stop | None:
+        """Apply the rule to an answer that came at `now` (the event loop's time). Returns why all must stop, if so."""
+        if answer.then is Then.BACK_OFF:
+            if self._back_off(answer, now):
+                return None
+            return _stop(answer, f"the provider could not be reached for long: {answer.detail}")
+        if answer.http_status or answer.sent_at:
+            self.one_at_a_time = False
+            self._backoff.reached()
+        if answer.then is Then.PAUSE:
+            self._pause(now, answer.retry_after_s or 0.0)
+        return _stop(answer, answer.detail) if answer.then is Then.STOP else None
 
     def slept(self) -> None:
         """Nothing was tried for long: that time doesn't count as time without a connection."""
         self._backoff.reached()
 
-    def throttled(self, now: float, seconds: float) -> None:
-        """All sending rests. The many 429s of one moment count as one, or the pace would fall to nothing."""
+    def _pause(self, now: float, seconds: float) -> None:
+        # The many 429s of one moment count as one, or the pace would fall to nothing.
         if now >= self.until:
             self._pace.slow_down()
         until = max(self.until, now + seconds)
@@ -75,15 +121,20 @@ class Pauses:
         self._progress.waiting_for = "the provider's rate limit"
         self.until = until
 
-    def unreachable(self, now: float, outcome: Outcome) -> bool:
-        """A connection failed. False when it is time to give up."""
+    def _back_off(self, answer: Answer, now: float) -> bool:
+        """False: it is time to give up."""
         self.one_at_a_time = True
         if now < self.until:
             return True  # one of many that failed in the same moment
         wait_s = self._backoff.failed(now)
         if wait_s is None:
             return False
-        self._progress.waiting_for = f"a connection ({outcome.detail})"
-        self._progress.note_pause(EventKind.UNREACHABLE, self._wall(), wait_s, outcome.detail)
+        what = "a connection" if answer.http_status is None else "the provider"
+        self._progress.waiting_for = f"{what} ({answer.detail})"
+        self._progress.note_pause(EventKind.UNREACHABLE, self._wall(), wait_s, answer.detail)
         self.until = now + wait_s
         return True
+
+
+def _stop(answer: Answer, words: str) -> Stop:
+    return Stop(answer.reason, words, answer if isinstance(answer, Outcome) else None)

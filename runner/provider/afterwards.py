@@ -44,13 +44,21 @@ class Ended:
     detail: str = ""
     http_status: int | None = None
     retry_after_s: float | None = None
+    sent_at: int | None = None
+
+    @property
+    def reason(self) -> OutcomeReason:
+        """Why, when this answer stops all: there was none, or it was a fatal one."""
+        return OutcomeReason.NO_CONNECTION if self.ending is Ending.AGAIN else OutcomeReason.UNEXPECTED_ANSWER
 
     @property
     def then(self) -> Then:
-        """What follows for this and the other requests."""
-        if self.ending is Ending.AGAIN:
-            return Then.BACK_OFF if self.retry_after_s is None else Then.PAUSE
-        return Then.STOP if self.ending is Ending.STOP else Then.GO_ON
+        """What follows for the other requests."""
+        if self.ending is Ending.STOP:
+            return Then.STOP
+        if self.ending is not Ending.AGAIN:
+            return Then.GO_ON
+        return Then.BACK_OFF if self.retry_after_s is None else Then.PAUSE
 
 
 class Afterwards(HttpClient):

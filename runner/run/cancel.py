@@ -1,4 +1,4 @@
-"""Taking back messages that the provider has scheduled and not sent yet."""
+"""`campaign cancel`: the provider is asked not to send messages that it has scheduled and not sent yet."""
 
 import asyncio
 import contextlib
@@ -9,17 +9,17 @@ from datetime import datetime
 
 import orjson
 
-from runner.dispatch.errands import Standing
+from runner.dispatch.progress import Progress, Stop
 from runner.errors import InputError, RunLockedError
-from runner.ledger.cancellations import Cancellation, CancelStatus, Waiting, note_cancellations, waiting_after
 from runner.ledger.lease import Lease
 from runner.ledger.ledger import Ledger, RunRecord
-from runner.models import Rate, Status
+from runner.ledger.requests import CancelStatus, Scheduled, Settled, note_cancellations, scheduled_after
+from runner.models import Rate, Status, Then
 from runner.provider.afterwards import Afterwards, Ended, Ending
 from runner.run.account import Account
-from runner.run.errands import work_off
 from runner.run.places import SANDBOX_RUN, Options, Places
 from runner.run.reconcile import recovered
+from runner.run.requests import send_requests
 from runner.run.times import now_us
 
 BATCH = 500
@@ -39,24 +39,24 @@ class Schedule:
 
 
 @dataclass(slots=True)
-class Cancelling:
-    """How far it is. `wanted` wait at the provider as this begins; `unknown` may, too, and can't be named to it."""
+class CancelProgress:
+    """How far cancelling is; read by whoever shows it.
+
+    `wanted` messages are scheduled at the provider as this begins; `unknown` ones may be, too, and can't be named to
+    it. `stop` is why it stopped early.
+    """
 
     wanted: int = 0
     unknown: int = 0
     cancelled: int = 0
     refused: int = 0
-    waiting_for: str = ""
-    stopping: bool = False
-    stopped: str | None = None
-    was_signalled: bool = False
-    asked_before: set[str] = field(default_factory=set)
-    """The message ids that were asked for and are waited for again."""
+    loop: Progress = field(default_factory=Progress)
+    stop: Stop | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """One run whose scheduled messages are taken back. Nobody else sends it meanwhile."""
+class CancelTarget:
+    """The run whose scheduled messages are cancelled. Nobody else sends it meanwhile."""
 
     ledger: Ledger
     record: RunRecord
@@ -67,7 +67,7 @@ class Job:
 
 
 @contextlib.contextmanager
-def cancelling(name: str, run: str | None, options: Options) -> Iterator[Job]:
+def opened_for_cancelling(name: str, run: str | None, options: Options) -> Iterator[CancelTarget]:
     """The run, locked. Raises InputError when nothing of it is scheduled, RunLockedError while it is being sent."""
     if run == SANDBOX_RUN or options.sandbox:
         raise InputError.of(
@@ -76,7 +76,7 @@ def cancelling(name: str, run: str | None, options: Options) -> Iterator[Job]:
             "and `campaign cancel`",
         )
     with recovered(name, run, options) as (ledger, record, places, account, lease):
-        yield Job(ledger, record, places, account, lease, schedule_of(record, now_us()))
+        yield CancelTarget(ledger, record, places, account, lease, schedule_of(record, now_us()))
 
 
 def schedule_of(record: RunRecord, now: int) -> Schedule:
@@ -102,78 +102,69 @@ def schedule_of(record: RunRecord, now: int) -> Schedule:
     return Schedule(moment=moment)
 
 
-def count(job: Job) -> Cancelling:
+def count(target: CancelTarget) -> CancelProgress:
     """How many messages are to be cancelled, as far as this computer knows."""
-    wanted = sum(len(batch) for batch in _waiting(job))
-    return Cancelling(wanted=wanted, unknown=job.ledger.counts(job.record.id).get(Status.UNKNOWN.value, 0))
+    wanted = sum(len(batch) for batch in _scheduled(target))
+    unknown = target.ledger.counts(target.record.id).get(Status.UNKNOWN.value, 0)
+    return CancelProgress(wanted=wanted, unknown=unknown)
 
 
-def due_at(job: Job) -> int | None:
+def due_at(target: CancelTarget) -> int | None:
     """When the provider sends the first of them, as far as that is known; microseconds since the epoch."""
-    schedule = job.schedule
+    schedule = target.schedule
     if schedule.delay_s is None:
         return schedule.moment
-    times = [one.sent_at for batch in _waiting(job) for one in batch if one.sent_at is not None]
+    times = [one.sent_at for batch in _scheduled(target) for one in batch if one.sent_at is not None]
     return min(times) + schedule.delay_s * 1_000_000 if times else None
 
 
-def _waiting(job: Job) -> Iterator[list[Waiting]]:
-    """The messages that the provider may not have sent yet, in batches."""
-    after = ""
-    while batch := waiting_after(job.ledger, job.record.id, after, limit=BATCH):
-        after = batch[-1].message_id
-        now = now_us()
-        yield [one for one in batch if _may_wait(one, job.schedule, now)]
-
-
-def _may_wait(one: Waiting, schedule: Schedule, now: int) -> bool:
-    if schedule.delay_s is None or one.sent_at is None:
-        return True
-    return one.sent_at + schedule.delay_s * 1_000_000 > now
-
-
-def cancel(job: Job, progress: Cancelling, rate: Rate, show: Callable[[], object]) -> None:
-    """Ask the provider not to send what waits. What it says is in the ledger when this returns."""
-    if not job.lease.renew():
+def cancel(target: CancelTarget, progress: CancelProgress, rate: Rate, show: Callable[[], object]) -> None:
+    """Ask the provider not to send what is scheduled. What it says is in the ledger when this returns."""
+    if not target.lease.renew():
         raise RunLockedError("another process took this run over meanwhile; nothing was cancelled, look again")
+    without_answer: set[str] = set()  # an earlier request about these messages may have cancelled them
 
-    async def ask(provider: Afterwards, one: Waiting) -> Ended:
-        found = await provider.cancel(one.umid)
-        if found.ending is Ending.AGAIN and found.http_status != 429:  # that one wasn't listened to
-            progress.asked_before.add(one.message_id)
-        return found
+    async def ask(provider: Afterwards, one: Scheduled) -> Ended:
+        answer = await provider.cancel(one.umid)
+        if answer.then is Then.BACK_OFF:  # a 429, on the other hand, wasn't listened to
+            without_answer.add(one.message_id)
+        return answer
 
-    def ended(one: Waiting, found: Ended) -> Cancellation:
-        is_cancelled = found.ending is Ending.DONE
-        progress.cancelled += is_cancelled
-        progress.refused += not is_cancelled
-        words = found.detail
-        if not is_cancelled and one.message_id in progress.asked_before:
-            words = f"{words}; {_MAYBE_CANCELLED}"
-        progress.asked_before.discard(one.message_id)
-        status = CancelStatus.CANCELLED if is_cancelled else CancelStatus.REFUSED
-        return Cancellation(one.message_id, status, now_us(), found.http_status, words or None)
+    def answered(one: Scheduled, answer: Ended) -> Settled:
+        words = answer.detail
+        if answer.ending is Ending.DONE:
+            status = CancelStatus.CANCELLED
+            progress.cancelled += 1
+        else:
+            status = CancelStatus.REFUSED
+            progress.refused += 1
+            words += f"; {_MAYBE_CANCELLED}" if one.message_id in without_answer else ""
+        without_answer.discard(one.message_id)
+        return Settled(one.message_id, status, now_us(), answer.http_status, words or None)
 
-    def showing(standing: Standing) -> None:
-        progress.waiting_for = standing.waiting_for
-        progress.stopping = standing.stopping and standing.in_flight > 0
-        show()
-
-    stop = work_off(
-        job.account,
-        _one_by_one(_waiting(job)),
+    progress.stop = send_requests(
+        target.account,
+        _one_by_one(_scheduled(target)),
         ask=ask,
-        ended=ended,
-        settle=lambda some: note_cancellations(job.ledger, job.record.id, some),
-        at=rate,
-        show=showing,
+        answered=answered,
+        settle=lambda some: note_cancellations(target.ledger, target.record.id, some),
+        rate=rate,
+        progress=progress.loop,
+        show=show,
     )
-    progress.stopped, progress.was_signalled = stop.words, stop.was_signalled
-    if stop.left and stop.words is None:
-        progress.stopped = f"the provider never answered about {stop.left:,} of them"
 
 
-async def _one_by_one(batches: Iterator[Sequence[Waiting]]) -> AsyncGenerator[Waiting, None]:
+def _scheduled(target: CancelTarget) -> Iterator[list[Scheduled]]:
+    """The messages that the provider may not have sent yet, in batches."""
+    after, delay_s = "", target.schedule.delay_s
+    while batch := scheduled_after(target.ledger, target.record.id, after, limit=BATCH):
+        after, now = batch[-1].message_id, now_us()
+        yield [
+            one for one in batch if delay_s is None or one.sent_at is None or one.sent_at + delay_s * 1_000_000 > now
+        ]
+
+
+async def _one_by_one(batches: Iterator[Sequence[Scheduled]]) -> AsyncGenerator[Scheduled, None]:
     while (batch := await asyncio.to_thread(next, batches, None)) is not None:
         for one in batch:
             yield one

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from runner.dispatch.dispatcher import Progress, Stop
+from runner.dispatch.progress import Progress, Stop
 from runner.errors import InputError, StoppedError
 from runner.run.account import Account, account_of
 from runner.run.open import Run, open_run

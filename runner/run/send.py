@@ -9,9 +9,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from runner.dispatch.budget import Budget
-from runner.dispatch.dispatcher import IN_FLIGHT_LIMIT, Dispatcher, Progress, Stop
+from runner.dispatch.dispatcher import IN_FLIGHT_LIMIT, Departure, Dispatcher
+from runner.dispatch.feed import Feed
 from runner.dispatch.fuse import Fuses
 from runner.dispatch.pace import Pace
+from runner.dispatch.progress import Progress, Stop
 from runner.dispatch.retry import Backoff
 from runner.errors import LedgerError
 from runner.ledger.events import note_events
@@ -19,7 +21,7 @@ from runner.ledger.frontier import frontier
 from runner.ledger.ledger import RunRecord
 from runner.ledger.receipts import adopt, is_anything_told, told_of
 from runner.ledger.spill import Spill, spill_path
-from runner.ledger.writer import LedgerWriter
+from runner.ledger.writer import Claim, LedgerWriter
 from runner.loops import loop_factory
 from runner.models import Event, EventKind, Message, Outcome, OutcomeReason, Outside
 from runner.plan.hours import WindowGate
@@ -96,8 +98,8 @@ async def _send(
     not_after = last[0].timestamp() if last else None
     gate = WindowGate(hours, not_after=not_after) if hours else None
 
-    async def send_one(message: Message, departure: Callable[[], Awaitable[None]]) -> Outcome:
-        now = datetime.now(UTC)
+    async def send_one(claim: Claim, departure: Departure) -> Outcome:
+        message, now = claim.message, datetime.now(UTC)
         scheduled = gate.schedule_at(message, now) if gate else None
         return await client.send(payload.build(message, now, scheduled), message.message_id, departure)
 
@@ -125,26 +127,31 @@ async def _send(
         Client(account.endpoint, account.api_key, limit=IN_FLIGHT_LIMIT) as client,
     ):
         rate = run.campaign.rate
-        dispatcher = Dispatcher(
-            send=send_one,
+        feed = Feed(
+            lambda: _left(run, record, sent_digest),
             writer=writer,
-            pace=Pace(rate, clock=time.monotonic),
             rate=rate,
             progress=progress,
-            backoff=Backoff(random.Random(), give_up_after_s=run.campaign.give_up_after.total_seconds()),  # noqa: S311
             fuses=Fuses(run.campaign.stop_when.limits(), ignored=ignored_fuses),
-            lease=run.lease,
             hours=gate,
             skip=hours is not None and hours.outside is Outside.SKIP,
+            budget=budget,
+        )
+        dispatcher = Dispatcher(
+            feed,
+            send=send_one,
+            pace=Pace(rate, clock=time.monotonic),
+            progress=progress,
+            backoff=Backoff(random.Random(), give_up_after_s=run.campaign.give_up_after.total_seconds()),  # noqa: S311
+            lease=run.lease,
             not_after=not_after,
             not_after_key=last[1] if last else "",
-            allowance=budget,
             resting=on_rest,
         )
         showing = asyncio.ensure_future(show())
         try:
             with stopping_on_signals(on_signal, dispatcher.abandon):
-                return await dispatcher.run(lambda: _left(run, record, sent_digest))
+                return await dispatcher.run()
         finally:
             showing.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -9,27 +9,30 @@ import contextlib
 import itertools
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from runner.dispatch.dispatcher import Departure, Dispatcher, WorkSource
 from runner.dispatch.pace import Pace
+from runner.dispatch.progress import Progress, Stop
 from runner.errors import InputError, Problem
 from runner.models import Message, Outcome, OutcomeReason, Rate, Row, SendOptions, Status, Text, Then
 from runner.plan.identity import TOKEN_BYTES, token
 from runner.plan.inputs import Inputs
-from runner.provider.client import Client, HeldBackError
+from runner.provider.client import Client
 from runner.provider.payload import PayloadBuilder
 from runner.run.account import Account
 from runner.run.glance import judged_rows
-from runner.run.signals import told_of_signals
+from runner.run.signals import stopping_on_signals
 
 if TYPE_CHECKING:
     from runner.audience.phone import Number
 
+# A test is looked at on a few phones; more is a campaign.
 MAX_MESSAGES = 50
-"""A test is looked at on a few phones; more is a campaign."""
 
 
 def trial_id(name: str) -> str:
@@ -98,10 +101,57 @@ def send_trial(
     None is sent twice. Whatever would hold up a run (a fatal answer, a 429, no connection) ends the test. Ctrl-C calls
     `on_waiting` and waits for the one answer that is under way; a second one doesn't.
     """
-    sending = _Sending(account, messages, PayloadBuilder(options), rate, on_waiting)
-    with contextlib.suppress(KeyboardInterrupt), asyncio.Runner() as runner:
-        runner.run(sending.run())
-    return sending.outcomes()
+    source = _TestMessages(messages)
+    stop: Stop | None = None
+    with contextlib.suppress(KeyboardInterrupt):
+        stop = asyncio.run(_send(account, source, PayloadBuilder(options), rate, on_waiting))
+    reason = OutcomeReason.INTERRUPTED if stop and stop.outcome is None else OutcomeReason.NOT_REACHED
+    return source.outcomes + [Outcome(Status.UNSENT, reason)] * len(source.left)
+
+
+async def _send(
+    account: Account,
+    source: "_TestMessages",
+    payload: PayloadBuilder,
+    rate: Rate,
+    on_waiting: Callable[[], None],
+) -> Stop | None:
+    progress = Progress()
+
+    async def send_one(message: Message, departure: Departure) -> Outcome:
+        return await client.send(payload.build(message, datetime.now(UTC)), message.message_id, departure)
+
+    def on_signal(words: str) -> None:
+        dispatcher.stop(Stop(OutcomeReason.INTERRUPTED, words))
+        if progress.in_flight:
+            on_waiting()
+
+    async with Client(account.endpoint, account.api_key, limit=1) as client:
+        pace = Pace(rate, clock=time.monotonic)
+        dispatcher = Dispatcher(source, send=send_one, pace=pace, progress=progress, in_flight_limit=1)
+        with stopping_on_signals(on_signal, dispatcher.abandon):
+            return await dispatcher.run()
+
+
+class _TestMessages(WorkSource[Message, Outcome]):
+    """Gives the messages of a test in their order. `outcomes` are those of the first ones, `left` has the others."""
+
+    def __init__(self, messages: Sequence[Message]) -> None:
+        self.left = deque(messages)
+        self.outcomes: list[Outcome] = []
+
+    async def has_more(self) -> bool:
+        return bool(self.left)
+
+    async def next(self) -> Message:
+        return self.left.popleft()
+
+    def settle(self, item: Message, answer: Outcome | None) -> Stop | None:
+        if answer is None or answer.reason is OutcomeReason.HELD_BACK:  # it goes again, if nothing has stopped
+            self.left.appendleft(item)
+            return None
+        self.outcomes.append(answer)
+        return None if answer.then is Then.GO_ON else Stop(answer.reason, answer.detail, answer)
 
 
 def _numbers(to: Sequence[str], inputs: Inputs) -> tuple[list["Number"], list[Problem]]:
@@ -152,68 +202,3 @@ def _first_text(inputs: Inputs) -> tuple[Row, Text]:
         if isinstance(verdict, Text):
             return row, verdict
     raise InputError.of(f"no message of {inputs.audience.source.path} would be sent", "see why with `campaign plan`")
-
-
-class _Sending:
-    """One request after the other. `outcomes` knows of each message, wherever the sending was interrupted."""
-
-    def __init__(
-        self,
-        account: Account,
-        messages: Sequence[Message],
-        payload: PayloadBuilder,
-        rate: Rate,
-        on_waiting: Callable[[], None],
-    ) -> None:
-        self._account = account
-        self._messages = messages
-        self._payload = payload
-        self._rate = rate
-        self._on_waiting = on_waiting
-        self._departed = 0
-        self._found: list[Outcome] = []
-        self._interrupted = False
-
-    def outcomes(self) -> list[Outcome]:
-        """What became of each message, also of those that the sending didn't come to or hear of."""
-        found = list(self._found)
-        if self._departed > len(found):
-            found.append(Outcome(Status.UNKNOWN, OutcomeReason.ABANDONED, "the answer was no longer waited for"))
-        reason = OutcomeReason.INTERRUPTED if self._interrupted else OutcomeReason.NOT_REACHED
-        return found + [Outcome(Status.UNSENT, reason)] * (len(self._messages) - len(found))
-
-    async def run(self) -> None:
-        pace = Pace(self._rate, clock=time.monotonic)
-        async with Client(self._account.endpoint, self._account.api_key, limit=1) as client:
-            task = asyncio.current_task()
-            assert task is not None
-            with told_of_signals(task.cancel):
-                try:
-                    for message in self._messages:
-                        await pace.turn()
-                        if not await self._send(client, message, pace):
-                            return
-                except asyncio.CancelledError:
-                    self._interrupted = True
-
-    async def _send(self, client: Client, message: Message, pace: Pace) -> bool:
-        """Whether the next one may follow."""
-
-        async def depart() -> None:
-            await pace.start()
-            if self._interrupted:
-                raise HeldBackError
-            self._departed = len(self._found) + 1
-
-        body = self._payload.build(message, datetime.now(UTC))
-        sending = asyncio.ensure_future(client.send(body, message.message_id, depart))
-        try:
-            outcome = await asyncio.shield(sending)
-        except asyncio.CancelledError:  # Ctrl-C: a message that has left deserves its answer
-            self._interrupted = True
-            self._on_waiting()
-            outcome = await sending
-        if outcome.reason is OutcomeReason.HELD_BACK:
-            return False
-        self._found.append(outcome)
-        return outcome.then is Then.GO_ON and not self._interrupted

@@ -201,9 +201,9 @@ def test_a_fatal_answer_stops_it_and_it_goes_on(place: Place, status: int) -> No
 def test_one_that_is_never_answered_about_is_left_for_another_time(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from runner.dispatch import errands
+    from runner.dispatch import repeatable
 
-    monkeypatch.setattr(errands, "MOST_TRIES", 2)
+    monkeypatch.setattr(repeatable, "MOST_TRIES", 2)
     sent_run(place.ledger, KEYS, options=SOON)
     place.provider.script = lambda asked: Says(500) if asked.key == "bob" else CANCELLED
     done = place.cancel("--yes")

@@ -447,9 +447,9 @@ def test_a_run_in_the_sandbox_is_told_to_a_sandbox(place: Place) -> None:
 
 
 def test_more_than_is_kept_in_memory_waits_in_the_ledger(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    from runner.run import follow
+    from runner.feedback import conversion_log
 
-    monkeypatch.setattr(follow, "MOST_WAITING", 2)
+    monkeypatch.setattr(conversion_log, "MOST_WAITING", 2)
     keys = [f"p{number}" for number in range(40)]
     sent_run(place.ledger, keys, run="many")
     read, write = os.pipe()

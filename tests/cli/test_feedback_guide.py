@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from runner.cli.main import app_for
+from runner.feedback.conversion_rows import ConversionRow, find_columns, read_object, read_row
 from runner.models import Conversion, ConversionOutcome
-from runner.run.told import Told, find_columns, told_by_object, told_by_row
 from tests.cli.workplace import Workplace
 
 GUIDE = (Path(__file__).parents[2] / "docs/feedback.md").read_text(encoding="utf-8")
@@ -43,12 +43,12 @@ def test_the_outcomes_mean_what_the_guide_says(outcome: ConversionOutcome) -> No
     assert 4 == len(words[outcome])
     columns = find_columns(["key", "outcome"], "c.csv")
     for word in words[outcome]:
-        assert Told(1, "key", "C10001", Conversion(outcome)) == told_by_row(1, ["C10001", word], columns)
+        assert ConversionRow(1, "key", "C10001", Conversion(outcome)) == read_row(1, ["C10001", word], columns)
 
 
 def test_the_line_is_read() -> None:
     [line] = re.findall(r"A line is `(\{.*\})`", GUIDE)
-    told = told_by_object(1, orjson.loads(line))
-    assert isinstance(told, Told)
+    told = read_object(1, orjson.loads(line))
+    assert isinstance(told, ConversionRow)
     assert ("key", "C10001", ConversionOutcome.SUCCESS) == (told.named_by, told.name, told.conversion.outcome)
     assert told.conversion.at is not None

@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequ
 from datetime import datetime
 from pathlib import Path
 
-from runner.dispatch.dispatcher import Dispatcher
+from runner.dispatch.dispatcher import Departure, Dispatcher
+from runner.dispatch.feed import Feed
 from runner.dispatch.pace import Pace
-from runner.dispatch.parts import Progress, Stop
+from runner.dispatch.progress import Progress, Stop
 from runner.errors import LedgerError
 from runner.ledger.ledger import Ledger, open_ledger
 from runner.ledger.spill import Spill, spill_path
@@ -17,11 +18,11 @@ from runner.models import Encoding, Message, Outcome, OutcomeReason, Rate, Statu
 from runner.provider.client import HeldBackError
 from tests.dispatch import virtual
 
-Departure = Callable[[], Awaitable[None]]
 Script = Callable[["Stage", Message], Awaitable[Outcome]]
 
 OK = Outcome(Status.ACCEPTED, OutcomeReason.QUEUED, umid="u", http_status=200, sent_at=1, answered_at=2)
 FAST = Rate(5000, 1)
+OF_FEED = {"hours", "skip", "budget", "fuses"}
 
 
 class Stage:
@@ -60,7 +61,7 @@ class Stage:
         self.asked: list[int] = []  # rows to be claimed, where some are cooling
         self.progress = Progress()
         self.writer: LedgerWriter
-        self.dispatcher: Dispatcher
+        self.dispatcher: Dispatcher[Claim, Outcome]
 
     def run(self, count: int) -> Stop | None:
         """Send to so many recipients on the real clock."""
@@ -105,16 +106,23 @@ class Stage:
         async with writer(self.ledger.engine, self.record.id, spill, on_failure=on_failure) as self.writer:
             if self.cooling is not None:
                 self._refuse(self.cooling)
-            self.dispatcher = Dispatcher(
-                send=self._send,
+            feed = Feed(
+                source,
                 writer=self.writer,
-                pace=Pace(self.rate),
                 rate=self.rate,
                 progress=self.progress,
                 wall=wall,
-                **self.parts,  # type: ignore[arg-type]
+                **{name: part for name, part in self.parts.items() if name in OF_FEED},  # type: ignore[arg-type]
             )
-            return await self.dispatcher.run(source)
+            self.dispatcher = Dispatcher(
+                feed,
+                send=self._send,
+                pace=Pace(self.rate),
+                progress=self.progress,
+                wall=wall,
+                **{name: part for name, part in self.parts.items() if name not in OF_FEED},  # type: ignore[arg-type]
+            )
+            return await self.dispatcher.run()
 
     async def left(self, messages: Sequence[Message]) -> AsyncIterator[Message]:
         claimed = self.ledger.claimed(self.record.id, [message.message_id for message in messages])
@@ -122,7 +130,8 @@ class Stage:
             if message.message_id not in claimed:
                 yield message
 
-    async def _send(self, message: Message, departure: Departure) -> Outcome:
+    async def _send(self, claim: Claim, departure: Departure) -> Outcome:
+        message = claim.message
         if wait_s := self.connect_s():
             await asyncio.sleep(wait_s)
         try:

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from runner.dispatch import dispatcher as dispatcher_module
 from runner.dispatch.feed import CLAIM_AHEAD_S
 from runner.dispatch.fuse import Fuses
-from runner.dispatch.parts import Stop
+from runner.dispatch.progress import Stop
 from runner.dispatch.retry import Backoff
 from runner.errors import LedgerError
 from runner.ledger.ledger import open_ledger
@@ -207,8 +206,7 @@ def test_the_last_message_is_the_end(tmp_path: Path) -> None:
     assert [0] == stage.departed
 
 
-def test_requests_in_flight_have_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dispatcher_module, "IN_FLIGHT_LIMIT", 5)
+def test_requests_in_flight_have_a_limit(tmp_path: Path) -> None:
     in_flight: list[int] = []
 
     async def script(stage: Stage, message: Message) -> Outcome:
@@ -216,7 +214,7 @@ def test_requests_in_flight_have_a_limit(tmp_path: Path, monkeypatch: pytest.Mon
         await asyncio.sleep(0.005)
         return OK
 
-    assert Stage(tmp_path, script).run(60) is None
+    assert Stage(tmp_path, script, in_flight_limit=5).run(60) is None
     assert 5 == max(in_flight)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.dispatch.parts import Stop
+from runner.dispatch.progress import Stop
 from runner.ledger.optouts import note
 from runner.models import Message, OptOut, OptOutSource, Outcome, OutcomeReason, Rate, Status, Then, Window
 from runner.plan.hours import WindowGate
@@ -62,7 +62,7 @@ def slowly(script: Script) -> Script:
 def test_exactly_what_is_allowed_is_sent(tmp_path: Path, rate: Rate, answers: list[Outcome]) -> None:
     """The rest of a group that was refused is sent, and so is one more for each that came back unsent."""
     allowance = Ten()
-    stage = Stage(tmp_path, slowly(answering(*answers)), rate, allowance=allowance)
+    stage = Stage(tmp_path, slowly(answering(*answers)), rate, budget=allowance)
 
     assert stage.run_virtually(people(300)) == Stop(OutcomeReason.LIMIT_REACHED, FULL)
     assert {"accepted": 10} == stage.statuses
@@ -70,7 +70,7 @@ def test_exactly_what_is_allowed_is_sent(tmp_path: Path, rate: Rate, answers: li
 
 
 def test_an_allowance_that_suffices_is_not_noticed(tmp_path: Path) -> None:
-    stage = Stage(tmp_path, slowly(answering(THROTTLED, THROTTLED)), allowance=Ten())
+    stage = Stage(tmp_path, slowly(answering(THROTTLED, THROTTLED)), budget=Ten())
 
     assert stage.run_virtually(people(10)) is None
     assert {"accepted": 10} == stage.statuses
@@ -78,7 +78,7 @@ def test_an_allowance_that_suffices_is_not_noticed(tmp_path: Path) -> None:
 
 def test_what_is_unknown_has_used_its_allowance(tmp_path: Path) -> None:
     lost = outcome(Status.UNKNOWN, OutcomeReason.TIMEOUT, sent_at=1)
-    stage = Stage(tmp_path, slowly(answering(lost, lost)), allowance=Ten())
+    stage = Stage(tmp_path, slowly(answering(lost, lost)), budget=Ten())
 
     assert stage.run_virtually(people(20)) == Stop(OutcomeReason.LIMIT_REACHED, FULL)
     assert {"accepted": 8, "unknown": 2} == stage.statuses
@@ -92,7 +92,7 @@ def test_what_was_taken_back_is_given_back(tmp_path: Path) -> None:
         stage.dispatcher.stop(Stop(OutcomeReason.INTERRUPTED, "Ctrl-C"))
         return OK
 
-    stage = Stage(tmp_path, script, Rate(400, 1), allowance=allowance)
+    stage = Stage(tmp_path, script, Rate(400, 1), budget=allowance)
     stage.run_virtually(people(10))
 
     assert (1, {"accepted": 1}) == (allowance.taken, stage.statuses)
@@ -101,7 +101,7 @@ def test_what_was_taken_back_is_given_back(tmp_path: Path) -> None:
 def test_a_limit_is_not_slept_on(tmp_path: Path) -> None:
     """Some wait for the morning, but the allowance is used up in the evening."""
     hours = WindowGate(Window(9 * 60, 20 * 60, frozenset(range(7)), None))
-    stage = Stage(tmp_path, answering(), begin="2026-11-25T19:00+00:00", hours=hours, allowance=Ten())
+    stage = Stage(tmp_path, answering(), begin="2026-11-25T19:00+00:00", hours=hours, budget=Ten())
 
     stop = stage.run_virtually([*people(5, "Asia/Singapore"), *people(20, "Europe/London", first=5)])
 
@@ -112,7 +112,7 @@ def test_a_limit_is_not_slept_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize("rate", [Rate(1, 3600), Rate(300, 1), FAST], ids=str)
 def test_what_a_cooldown_refuses_is_left_out(tmp_path: Path, rate: Rate) -> None:
     allowance = Ten()
-    stage = Stage(tmp_path, answering(), rate, cooling=[1, 2, 3, 12], allowance=allowance)
+    stage = Stage(tmp_path, answering(), rate, cooling=[1, 2, 3, 12], budget=allowance)
 
     stop = stage.run_virtually(people(13))
 
@@ -169,7 +169,7 @@ def test_who_opts_out_while_it_is_sent_gets_nothing_more(tmp_path: Path) -> None
         return OK
 
     allowance = Ten()
-    stage = Stage(tmp_path, script, Rate(1, 1), allowance=allowance)
+    stage = Stage(tmp_path, script, Rate(1, 1), budget=allowance)
     stop = stage.run_virtually(each_with_a_number(8))
 
     words = "2 recipients opted out meanwhile; the next start leaves them out"
@@ -206,7 +206,7 @@ def test_who_opts_out_in_a_pause_gets_nothing_though_it_was_claimed_before(tmp_p
         return OK
 
     allowance = Forty()
-    stage = Stage(tmp_path, script, Rate(200, 1), allowance=allowance)
+    stage = Stage(tmp_path, script, Rate(200, 1), budget=allowance)
     stop = stage.run_virtually(each_with_a_number(40))
 
     assert ahead > [1], "none was claimed ahead"

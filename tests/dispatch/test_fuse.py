@@ -4,14 +4,14 @@ from collections.abc import Iterable
 
 import pytest
 
-from runner.dispatch.fuse import RECENT, SAMPLE, Blown, FuseName, Fuses
+from runner.dispatch.fuse import RECENT, SAMPLE, BlownFuse, FuseName, Fuses
 from runner.models import Encoding, FuseLimits, Message, Outcome, OutcomeReason, Status
 
 A, R, U = Status.ACCEPTED, Status.REJECTED, Status.UNKNOWN
 REASONS = {A: OutcomeReason.QUEUED, R: OutcomeReason.INVALID_SOURCE, U: OutcomeReason.TIMEOUT}
 
 
-def fed(fuses: Fuses, statuses: Iterable[Status]) -> tuple[int, Blown] | None:
+def fed(fuses: Fuses, statuses: Iterable[Status]) -> tuple[int, BlownFuse] | None:
     """How many outcomes it took, and what blew."""
     for number, status in enumerate(statuses, 1):
         message = Message(number, f"C-{number}", "+12025550142", "US", "Hi", Encoding.GSM7, 1, f"a.b.{number}")

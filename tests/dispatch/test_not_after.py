@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from runner.dispatch.pace import JITTER_S
-from runner.dispatch.parts import Stop
+from runner.dispatch.progress import Stop
 from runner.models import Message, Outcome, OutcomeReason, Outside, Rate, Status, Then, Window
 from runner.plan.hours import WindowGate
 from tests.dispatch import virtual

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from runner.dispatch.pace import JITTER_S, RECOVERY_STEP_S, SLOWEST_SHARE, TICK_S, WINDOW_PLACES, Pace, Window
+from runner.dispatch.pace import JITTER_S, RECOVERY_STEP_S, SLOWEST_SHARE, TICK_S, WINDOW_PLACES, Pace, SlidingWindow
 from runner.models import Rate
 from tests.dispatch import virtual
 
@@ -105,7 +105,7 @@ def test_a_start_is_as_smooth_as_the_rest(rate: Rate) -> None:
 def test_a_window_is_a_ceiling_whatever_is_asked_of_it(count: int, period_s: int, seed: int) -> None:
     """Requests come at random, in bursts too, each as early as the window lets it."""
     rng = random.Random(seed)
-    window = Window(Rate(count, period_s))
+    window = SlidingWindow(Rate(count, period_s))
     now, starts = 0.0, []
     for _ in range(6000):
         if rng.random() < 0.01:
@@ -119,7 +119,7 @@ def test_a_window_is_a_ceiling_whatever_is_asked_of_it(count: int, period_s: int
 
 def test_a_large_window_gives_little_away() -> None:
     rate = Rate(1_000_000, 3600)
-    window = Window(rate)
+    window = SlidingWindow(rate)
     starts = 0
     while window.free_at() <= 0.0:
         window.note_start(0.0)

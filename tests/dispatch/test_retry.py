@@ -1,8 +1,14 @@
-"""Decisions after trouble: how long to rest, when to give up."""
+"""Decisions after trouble: what an answer means for all others, how long to rest, when to give up."""
 
 import random
 
-from runner.dispatch.retry import BACKOFF_BASE_S, BACKOFF_CAP_S, GIVE_UP_AFTER_S, Backoff
+import pytest
+
+from runner.dispatch.pace import Pace
+from runner.dispatch.progress import Progress, Stop
+from runner.dispatch.retry import BACKOFF_BASE_S, BACKOFF_CAP_S, GIVE_UP_AFTER_S, Backoff, Retry
+from runner.models import Outcome, OutcomeReason, Rate, Status, Then
+from runner.provider.afterwards import Ended, Ending
 
 
 class Longest(random.Random):
@@ -43,3 +49,72 @@ def test_it_gives_up_after_long_enough_without_one_success() -> None:
 
     assert backoff.failed(100.0 + GIVE_UP_AFTER_S - 1) is not None
     assert backoff.failed(100.0 + GIVE_UP_AFTER_S) is None
+
+
+NOW = 100.0
+
+
+def an_outcome(status: Status, reason: OutcomeReason, then: Then = Then.GO_ON, **facts: object) -> Outcome:
+    return Outcome(status, reason, "because", then, **facts)  # type: ignore[arg-type]
+
+
+FATAL = an_outcome(Status.UNSENT, OutcomeReason.UNAUTHORIZED, Then.STOP, http_status=401)
+PAUSED = an_outcome(Status.UNSENT, OutcomeReason.THROTTLED, Then.PAUSE, http_status=429, retry_after_s=7.0)
+LOST = an_outcome(Status.UNKNOWN, OutcomeReason.TIMEOUT, sent_at=1)
+HELD_BACK = an_outcome(Status.UNSENT, OutcomeReason.HELD_BACK)
+REFUSED = an_outcome(Status.UNSENT, OutcomeReason.NO_CONNECTION, Then.BACK_OFF)
+
+
+@pytest.mark.parametrize(
+    ("answer", "until", "one_at_a_time", "throttled", "waiting_for", "stop"),
+    [
+        pytest.param(LOST, 0.0, False, False, "", None, id="a request that left has reached the provider"),
+        pytest.param(HELD_BACK, 0.0, True, False, "", None, id="nothing left: it proves nothing"),
+        pytest.param(PAUSED, 107.0, False, True, "the provider's rate limit", None, id="a 429"),
+        pytest.param(REFUSED, 101.0, True, False, "a connection (because)", None, id="no connection"),
+        pytest.param(
+            FATAL, 0.0, False, False, "", Stop(OutcomeReason.UNAUTHORIZED, "because", FATAL), id="a fatal answer"
+        ),
+        pytest.param(Ended(Ending.DONE, "", 200), 0.0, False, False, "", None, id="a conversion that is told"),
+        pytest.param(
+            Ended(Ending.AGAIN, "HTTP 503", 503),
+            101.0,
+            True,
+            False,
+            "the provider (HTTP 503)",
+            None,
+            id="a busy provider",
+        ),
+        pytest.param(
+            Ended(Ending.STOP, "no", 401),
+            0.0,
+            False,
+            False,
+            "",
+            Stop(OutcomeReason.UNEXPECTED_ANSWER, "no"),
+            id="a fatal answer to feedback",
+        ),
+    ],
+)
+def test_what_an_answer_means_for_all_others(
+    answer: Outcome | Ended, until: float, one_at_a_time: bool, throttled: bool, waiting_for: str, stop: Stop | None
+) -> None:
+    """After one failed connection, which was half a second ago."""
+    progress, pace = Progress(), Pace(Rate(10, 1), clock=lambda: NOW)
+    retry = Retry(pace, Backoff(Longest()), progress, wall=lambda: 0.0)
+    retry.after(REFUSED, NOW - 0.5)
+    retry.until, progress.waiting_for = 0.0, ""
+
+    assert stop == retry.after(answer, NOW)
+    assert (until, one_at_a_time) == (retry.until, retry.one_at_a_time)
+    assert (throttled, waiting_for) == (pace.throttled, progress.waiting_for)
+
+
+def test_without_any_answer_for_long_all_stops() -> None:
+    retry = Retry(Pace(Rate(10, 1), clock=lambda: NOW), Backoff(Longest()), Progress(), wall=lambda: 0.0)
+
+    assert retry.after(REFUSED, NOW) is None
+    stop = retry.after(REFUSED, NOW + GIVE_UP_AFTER_S)
+
+    words = "the provider could not be reached for long: because"
+    assert Stop(OutcomeReason.NO_CONNECTION, words, REFUSED) == stop

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.dispatch.parts import Stop
+from runner.dispatch.progress import Stop
 from runner.dispatch.retry import Backoff
 from runner.errors import LedgerError
 from runner.models import Message, Outcome, OutcomeReason, Outside, Rate, Status, Then, Window

@@ -10,7 +10,7 @@ import pytest
 
 from runner.errors import InputError
 from runner.ledger.ledger import RunRecord
-from runner.run.cancel import Schedule, cancelling, schedule_of
+from runner.run.cancel import Schedule, opened_for_cancelling, schedule_of
 from runner.run.places import Options
 from tests.ledger.filled import Filled
 
@@ -63,6 +63,6 @@ def test_what_is_sent_already_is_refused(record: RunRecord, options: Mapping[str
 def test_a_sandbox_that_is_gone_cancels_nothing(tmp_path: Path, run: str | None, options: Options) -> None:
     with (
         pytest.raises(InputError, match="the sandbox of welcome/sandbox is gone"),
-        cancelling("welcome", run, replace(options, ledger=str(tmp_path / "l.sqlite3"))),
+        opened_for_cancelling("welcome", run, replace(options, ledger=str(tmp_path / "l.sqlite3"))),
     ):
         pass

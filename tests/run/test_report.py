@@ -23,11 +23,10 @@ from python_calamine import CalamineWorkbook
 from runner.audience.spec import SuppressionList
 from runner.audience.suppression import Suppression
 from runner.errors import RunLockedError, StoppedError
-from runner.ledger.cancellations import Cancellation, CancelStatus, note_cancellations
-from runner.ledger.feedback import note_conversions
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.lock import run_lock
 from runner.ledger.receipts import keep
+from runner.ledger.requests import CancelStatus, Settled, note_cancellations, note_conversions
 from runner.models import Conversion, ConversionOutcome, DeliveryState, Receipt
 from runner.result_columns import RESULT_COLUMNS
 from runner.run import report as module
@@ -108,8 +107,8 @@ def test_what_came_back_is_in_every_format(campaign: Workplace, provider: Provid
          currency="SGD")  # fmt: skip
     ids = [row["client_message_id"] for row in campaign.results()]
     with opened(campaign) as (ledger, record, _):
-        note_conversions(ledger, record.id, [(ids[0], Conversion(ConversionOutcome.SUCCESS, AT + 1))], now=AT)
-        note_cancellations(ledger, record.id, [Cancellation(ids[2], CancelStatus.CANCELLED, AT)])
+        note_conversions(ledger, record.id, {ids[0]: Conversion(ConversionOutcome.SUCCESS, AT + 1)}, now=AT)
+        note_cancellations(ledger, record.id, [Settled(ids[2], CancelStatus.CANCELLED, AT)])
 
     document = report(campaign)
 
@@ -154,10 +153,10 @@ def test_terminal_page_status_and_comparison_show_the_same_counts(campaign: Work
     tell(campaign, 5, DeliveryState.UNDELIVERED, error_code=59)
     ids = [row["client_message_id"] for row in campaign.results()]
     outcomes = [ConversionOutcome.SUCCESS, ConversionOutcome.SUCCESS, ConversionOutcome.FAILURE]
-    conversions = [(message_id, Conversion(outcome, AT)) for message_id, outcome in zip(ids, outcomes, strict=False)]
+    conversions = {message_id: Conversion(outcome, AT) for message_id, outcome in zip(ids, outcomes, strict=False)}
     with opened(campaign) as (ledger, record, _):
         note_conversions(ledger, record.id, conversions, now=AT)
-        note_cancellations(ledger, record.id, [Cancellation(ids[5], CancelStatus.CANCELLED, AT)])
+        note_cancellations(ledger, record.id, [Settled(ids[5], CancelStatus.CANCELLED, AT)])
 
     terminal = " ".join(campaign("report", "hello").stdout.split())
     page = said(campaign.path("report.html").read_text(encoding="utf-8"))

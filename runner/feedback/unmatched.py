@@ -1,4 +1,4 @@
-"""The rows that `campaign feedback` could not feed back, in a file for whoever mends them."""
+"""`feedback-unmatched.csv`: the rows that `campaign feedback` could not report, for whoever mends them."""
 
 import contextlib
 import csv
@@ -10,18 +10,18 @@ from typing import IO
 
 from runner.atomic import replacing
 from runner.errors import StoppedError
-from runner.run.told import Unmatched
+from runner.feedback.conversion_rows import Unmatched
 from runner.text import defused
 
-Add = Callable[[Sequence[Unmatched]], None]
+AddUnmatched = Callable[[Sequence[Unmatched]], None]
 
 
 @contextlib.contextmanager
-def unmatched_file(path: Path, *, source: Path) -> Iterator[Add]:
-    """Takes the unmatched rows of a file that is read to its end; when the block ends well, they are the file `path`.
+def unmatched_file(path: Path, *, source: Path) -> Iterator[AddUnmatched]:
+    """Collects the unmatched rows of the file `source`; when the block ends well, they are the file `path`.
 
-    Without any, the one of an earlier time goes, unless it is `source` itself, mended and fed back. Raises StoppedError
-    when it can't be written.
+    Without unmatched rows an earlier `path` is removed, unless it is `source` itself, mended and given again. Raises
+    StoppedError when `path` can't be written.
     """
     with contextlib.ExitStack() as stack:
         files: list[IO[bytes]] = []
@@ -34,26 +34,26 @@ def unmatched_file(path: Path, *, source: Path) -> Iterator[Add]:
                 file.write(_lines(rows))
 
         yield add
-    with _told(path):
+    with _reported(path):
         if not files and not (path.exists() and source.exists() and path.samefile(source)):
             path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def unmatched_log(path: Path, *, anew: bool) -> Iterator[Add]:
+def unmatched_log(path: Path, *, anew: bool) -> Iterator[AddUnmatched]:
     """The same for rows that come without an end: each is in the file at once.
 
-    They stand behind those of earlier times; or, `anew`, in their place: what is followed is read from its beginning.
+    New rows follow those of earlier times; or, `anew`, they replace them: a followed file is read from its beginning.
     """
     files: list[IO[bytes]] = []
     if anew:
-        with _told(path):
+        with _reported(path):
             path.unlink(missing_ok=True)
 
     def add(rows: Sequence[Unmatched]) -> None:
         if not rows:
             return
-        with _told(path):
+        with _reported(path):
             if not files:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 descriptor = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
@@ -80,7 +80,7 @@ def _lines(rows: Sequence[Unmatched]) -> bytes:
 
 
 @contextlib.contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _reported(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

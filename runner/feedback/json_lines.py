@@ -18,13 +18,13 @@ MOST_AT_ONCE = 1_000
 LONGEST_LINE = 64 * 1024
 PARTS_AHEAD = 8
 
+# A line's number, from 1, and its JSON object; None: the line is none.
 Line = tuple[int, dict[str, Any] | None]
-"""A line's number, from 1, and what it holds; None: it is no JSON object."""
 
 _BOM = b"\xef\xbb\xbf"
 
 
-class Lines:
+class JsonLines:
     """The lines of a file that grows, from its beginning on and without an end; or, None, of standard input to its end.
 
     A line counts when it is whole. A file that is replaced, or cut off to begin anew, is read from its beginning, after

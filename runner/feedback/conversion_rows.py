@@ -1,4 +1,4 @@
-"""From what the user tells (a row, or a line of JSON) to a conversion of a message, or why it is none.
+"""From a row of a file, or a line of JSON, to the conversion of a message, or to why there is none.
 
 A message is named by its recipient's key, by the provider's umid, or by the clientMessageId.
 """
@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from runner.errors import InputError
-from runner.ledger.feedback import Message, find_by_umid, find_messages, prepare_umids
 from runner.ledger.ledger import Ledger, RunRecord
+from runner.ledger.requests import SentMessage, find_by_umid, find_messages, prepare_umids
 from runner.models import Conversion, ConversionOutcome, Status
 from runner.plan.identity import MessageIds
 
@@ -20,11 +20,11 @@ _SECONDS = re.compile(r"\d{10}(\.\d+)?")
 _MILLISECONDS = re.compile(r"\d{13}")
 _DATE_ALONE = 10  # characters: at which time of the day it was matters, within 15 minutes
 
+# Two computers' clocks may differ by so much.
 TOLERANCE_US = 60_000_000
-"""Two computers' clocks may differ by so much."""
 
-NAMES = {"clientmessageid": "clientMessageId", "umid": "umid", "key": "key"}
-"""How a message may be named, the most certain first; letters' case and underscores don't matter."""
+# How a message may be named, the most certain first; letters' case and underscores don't matter.
+NAMES = ("clientmessageid", "umid", "key")
 
 _OUTCOMES = {
     **dict.fromkeys(("success", "true", "yes", "1"), ConversionOutcome.SUCCESS),
@@ -42,8 +42,8 @@ class Columns:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """One row or line: how it names its message, and what it says of it."""
+class ConversionRow:
+    """One row or line: how it names its message, and the message's conversion."""
 
     place: int
     named_by: str
@@ -53,7 +53,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Unmatched:
-    """A row or line that can't be fed back. `place` is its number, from 1; `name` as it was given."""
+    """A row or line that can't be reported. `place` is its number, from 1; `name` is its message, as it was given."""
 
     place: int
     name: str
@@ -62,14 +62,14 @@ class Unmatched:
 
 @dataclass(slots=True)
 class Matched:
-    """What a part of a file comes to. `found` are (message id, conversion), in the file's order."""
+    """The conversions in a part of a file, as (message id, conversion) in the file's order, and the other rows."""
 
-    found: list[tuple[str, Conversion]] = field(default_factory=list)
+    conversions: list[tuple[str, Conversion]] = field(default_factory=list)
     unmatched: list[Unmatched] = field(default_factory=list)
 
 
 def find_columns(header: Sequence[str], file: str) -> Columns:
-    """The columns of a file. Raises InputError when it names no messages, or says nothing of them."""
+    """The columns of a file. Raises InputError when one that names messages or the outcome is missing."""
     places = {_plain(name): index for index, name in reversed(list(enumerate(header)))}
     named_by = {name: places[name] for name in NAMES if name in places}
     has = ", ".join(f'"{name}"' for name in header[:20])
@@ -83,18 +83,18 @@ def find_columns(header: Sequence[str], file: str) -> Columns:
     return Columns(named_by, places["outcome"], places.get("timestamp"))
 
 
-def told_by_row(place: int, cells: Sequence[str], columns: Columns) -> Told | Unmatched:
-    """What one row says."""
+def read_row(place: int, cells: Sequence[str], columns: Columns) -> ConversionRow | Unmatched:
+    """Read one row of a file."""
     fields = {name: cells[index] for name, index in columns.named_by.items()}
     time = cells[columns.timestamp] if columns.timestamp is not None else ""
-    return _told(place, fields, cells[columns.outcome], time)
+    return _read(place, fields, cells[columns.outcome], time)
 
 
-def told_by_object(place: int, told: Mapping[str, object]) -> Told | Unmatched:
-    """What one line of JSON says."""
-    texts = {_plain(name): _text(value) for name, value in told.items() if value is not None}
-    fields = {name: texts[name] for name in NAMES if name in texts}
-    return _told(place, fields, texts.get("outcome", ""), texts.get("timestamp", ""))
+def read_object(place: int, fields: Mapping[str, object]) -> ConversionRow | Unmatched:
+    """Read one line of JSON."""
+    texts = {_plain(name): _text(value) for name, value in fields.items() if value is not None}
+    named_by = {name: texts[name] for name in NAMES if name in texts}
+    return _read(place, named_by, texts.get("outcome", ""), texts.get("timestamp", ""))
 
 
 def _text(value: object) -> str:
@@ -104,7 +104,7 @@ def _text(value: object) -> str:
     return str(value)
 
 
-def _told(place: int, fields: Mapping[str, str], outcome: str, time: str) -> Told | Unmatched:
+def _read(place: int, fields: Mapping[str, str], outcome: str, time: str) -> ConversionRow | Unmatched:
     named_by, name = next(((by, value.strip()) for by, value in fields.items() if value.strip()), ("", ""))
     if not name:
         return Unmatched(place, "", "it names no message: it has no key, no umid and no clientMessageId")
@@ -115,7 +115,7 @@ def _told(place: int, fields: Mapping[str, str], outcome: str, time: str) -> Tol
     at = _moment(time.strip()) if time.strip() else None
     if time.strip() and at is None:
         return Unmatched(place, name, f'the timestamp "{time.strip()[:40]}" is not one like 2026-12-01T10:00:00+08:00')
-    return Told(place, named_by, name, Conversion(found, at))
+    return ConversionRow(place, named_by, name, Conversion(found, at))
 
 
 def _moment(text: str) -> int | None:
@@ -139,7 +139,7 @@ def _plain(name: str) -> str:
 
 
 class Matcher:
-    """Holds what is told against the messages of one run."""
+    """Finds the messages of one run that rows are about."""
 
     def __init__(self, ledger: Ledger, record: RunRecord) -> None:
         self._ledger = ledger
@@ -147,57 +147,54 @@ class Matcher:
         self._ids = MessageIds(record.name, record.run)
         self._by_umid = False
 
-    def match(self, told: Sequence[Told | Unmatched], *, now: int) -> Matched:
+    def match(self, rows: Sequence[ConversionRow | Unmatched], *, now: int) -> Matched:
         """Find the messages that are meant; `now` is microseconds since the epoch."""
-        matched = Matched(unmatched=[one for one in told if isinstance(one, Unmatched)])
-        known = self._messages([one for one in told if isinstance(one, Told)])
-        for one in told:
-            if isinstance(one, Unmatched):
+        matched = Matched()
+        known = self._messages([row for row in rows if isinstance(row, ConversionRow)])
+        for row in rows:
+            if isinstance(row, Unmatched):
+                matched.unmatched.append(row)
                 continue
-            message = known.get((one.named_by, one.name))
-            if message is None or (why := _why_not(message, one.conversion, now)):
-                why = _no_message(one) if message is None else why
-                matched.unmatched.append(Unmatched(one.place, one.name, why))
-                continue
-            matched.found.append((message.message_id, one.conversion))
-        matched.unmatched.sort(key=lambda one: one.place)
+            message = known.get((row.named_by, row.name))
+            why = _no_message(row) if message is None else _why_not(message, row.conversion, now)
+            if message is None or why:
+                matched.unmatched.append(Unmatched(row.place, row.name, why))
+            else:
+                matched.conversions.append((message.message_id, row.conversion))
         return matched
 
-    def _messages(self, told: Sequence[Told]) -> dict[tuple[str, str], Message]:
-        umids = sorted({one.name for one in told if one.named_by == "umid"})
+    def _messages(self, rows: Sequence[ConversionRow]) -> dict[tuple[str, str], SentMessage]:
+        umids = sorted({row.name for row in rows if row.named_by == "umid"})
         if umids and not self._by_umid:
             prepare_umids(self._ledger)
             self._by_umid = True
         found = {("umid", umid): message for umid, message in find_by_umid(self._ledger, self._run_id, umids).items()}
         ids = {
-            (one.named_by, one.name): one.name if one.named_by == "clientmessageid" else self._ids.of(one.name)
-            for one in told
-            if one.named_by != "umid"
+            (row.named_by, row.name): row.name if row.named_by == "clientmessageid" else self._ids.of(row.name)
+            for row in rows
+            if row.named_by != "umid"
         }
         by_id = find_messages(self._ledger, self._run_id, sorted(set(ids.values())))
         return found | {name: by_id[message_id] for name, message_id in ids.items() if message_id in by_id}
 
 
-def _no_message(told: Told) -> str:
-    match told.named_by:
+def _no_message(row: ConversionRow) -> str:
+    match row.named_by:
         case "umid":
             return "no message of this run has this umid"
         case "clientmessageid":
             return "no message of this run has this clientMessageId"
         case _:
-            hint = "without recipients.key in the campaign, the key is the number, as in +12025550142"
-            return f"no message of this run has this key; {hint}" if _is_number(told.name) else _NO_KEY
-
-
-_NO_KEY = "no message of this run has this key"
+            hint = "; without recipients.key in the campaign, the key is the number, as in +12025550142"
+            return f"no message of this run has this key{hint if _is_number(row.name) else ''}"
 
 
 def _is_number(key: str) -> bool:
     return len(re.sub(r"\D", "", key)) >= 7 and not re.search(r"[^\W\d_]", key) and not key.startswith("+")
 
 
-def _why_not(message: Message, conversion: Conversion, now: int) -> str:
-    """Why a conversion can't be fed back; empty when it can."""
+def _why_not(message: SentMessage, conversion: Conversion, now: int) -> str:
+    """Why a conversion can't be reported; empty when it can."""
     if message.status == Status.REJECTED.value:
         return "its message was rejected, so that it reached nobody"
     if message.umid is None or message.status != Status.ACCEPTED.value:

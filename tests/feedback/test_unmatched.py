@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from runner.errors import StoppedError
-from runner.run.told import Unmatched
-from runner.run.unmatched import Add, unmatched_file, unmatched_log
+from runner.feedback.conversion_rows import Unmatched
+from runner.feedback.unmatched import AddUnmatched, unmatched_file, unmatched_log
 
 ROWS = [Unmatched(3, "=cmd|x", "no, never"), Unmatched(7, "+6581230001", "it isn't here")]
 CONTENT = "row,message,why\n3,'=cmd|x,\"no, never\"\n7,+6581230001,it isn't here\n"
@@ -55,7 +55,7 @@ def test_a_failure_leaves_the_earlier_file(path: Path, tmp_path: Path) -> None:
     assert "of yesterday" == path.read_text()
 
 
-def _broken(add: Add) -> list[Unmatched]:
+def _broken(add: AddUnmatched) -> list[Unmatched]:
     add(ROWS)
     raise ZeroDivisionError
 

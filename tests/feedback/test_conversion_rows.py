@@ -10,9 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.errors import InputError
+from runner.feedback.conversion_rows import (
+    Columns,
+    ConversionRow,
+    Matched,
+    Matcher,
+    Unmatched,
+    find_columns,
+    read_object,
+    read_row,
+)
 from runner.ledger.ledger import open_ledger
 from runner.models import Conversion, ConversionOutcome
-from runner.run.told import Columns, Matched, Matcher, Told, Unmatched, find_columns, told_by_object, told_by_row
 from tests.run.sent import IDS, sent_run, umid_of
 
 SUCCESS, FAILURE = ConversionOutcome.SUCCESS, ConversionOutcome.FAILURE
@@ -50,7 +59,7 @@ def test_missing_columns_are_told(header: list[str], words: str) -> None:
     ],
 )
 def test_outcomes(cell: str, outcome: ConversionOutcome) -> None:
-    assert Told(1, "key", "k", Conversion(outcome)) == told_by_row(1, ("k", cell, ""), COLUMNS)
+    assert ConversionRow(1, "key", "k", Conversion(outcome)) == read_row(1, ("k", cell, ""), COLUMNS)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +76,7 @@ def test_outcomes(cell: str, outcome: ConversionOutcome) -> None:
     ],
 )
 def test_timestamps(cell: str, at: int) -> None:
-    assert Told(1, "key", "k", Conversion(SUCCESS, at)) == told_by_row(1, ("k", "success", cell), COLUMNS)
+    assert ConversionRow(1, "key", "k", Conversion(SUCCESS, at)) == read_row(1, ("k", "success", cell), COLUMNS)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +94,7 @@ def test_timestamps(cell: str, at: int) -> None:
     ],
 )
 def test_wrong_rows(cells: tuple[str, str, str], words: str) -> None:
-    found = told_by_row(7, cells, COLUMNS)
+    found = read_row(7, cells, COLUMNS)
     assert isinstance(found, Unmatched)
     assert (7, cells[0]) == (found.place, found.name)
     assert words in found.why
@@ -95,21 +104,24 @@ def test_wrong_rows(cells: tuple[str, str, str], words: str) -> None:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ({"key": "k", "outcome": "success"}, Told(1, "key", "k", Conversion(SUCCESS))),
-        ({"key": 17, "outcome": True}, Told(1, "key", "17", Conversion(SUCCESS))),
+        ({"key": "k", "outcome": "success"}, ConversionRow(1, "key", "k", Conversion(SUCCESS))),
+        ({"key": 17, "outcome": True}, ConversionRow(1, "key", "17", Conversion(SUCCESS))),
         (
             {"Key": "k", "outcome": 0, "timestamp": 1796090400.25},
-            Told(1, "key", "k", Conversion(FAILURE, AT + 250_000)),
+            ConversionRow(1, "key", "k", Conversion(FAILURE, AT + 250_000)),
         ),
         (
             {"clientMessageId": None, "umid": "u", "key": "k", "outcome": "success", "timestamp": None},
-            Told(1, "umid", "u", Conversion(SUCCESS)),
+            ConversionRow(1, "umid", "u", Conversion(SUCCESS)),
         ),
-        ({"client_message_id": "c", "key": "k", "outcome": "no"}, Told(1, "clientmessageid", "c", Conversion(FAILURE))),
+        (
+            {"client_message_id": "c", "key": "k", "outcome": "no"},
+            ConversionRow(1, "clientmessageid", "c", Conversion(FAILURE)),
+        ),
     ],
 )
-def test_lines(line: dict[str, object], expected: Told) -> None:
-    assert expected == told_by_object(1, line)
+def test_lines(line: dict[str, object], expected: ConversionRow) -> None:
+    assert expected == read_object(1, line)
 
 
 @pytest.mark.parametrize(
@@ -117,18 +129,18 @@ def test_lines(line: dict[str, object], expected: Told) -> None:
     [{}, {"key": "k"}, {"key": "k", "outcome": ["success"]}, {"key": "k", "outcome": "success", "timestamp": {}}],
 )
 def test_wrong_lines(line: dict[str, object]) -> None:
-    assert isinstance(told_by_object(1, line), Unmatched)
+    assert isinstance(read_object(1, line), Unmatched)
 
 
 @given(st.text(), st.text(), st.text())
 def test_any_row_is_either(key: str, outcome: str, timestamp: str) -> None:
-    assert isinstance(told_by_row(1, (key, outcome, timestamp), COLUMNS), Told | Unmatched)
+    assert isinstance(read_row(1, (key, outcome, timestamp), COLUMNS), ConversionRow | Unmatched)
 
 
 @given(st.datetimes(min_value=datetime(2001, 9, 10), max_value=datetime(2200, 1, 1)))  # noqa: DTZ001
 def test_every_microsecond_is_kept(moment: datetime) -> None:
-    found = told_by_row(1, ("k", "1", moment.isoformat()), COLUMNS)
-    assert isinstance(found, Told)
+    found = read_row(1, ("k", "1", moment.isoformat()), COLUMNS)
+    assert isinstance(found, ConversionRow)
     at = found.conversion.at
     assert at is not None
     assert moment.replace(tzinfo=UTC).isoformat() == told_back(at)
@@ -154,14 +166,14 @@ def matcher(tmp_path: Path) -> Iterator[Matcher]:
 
 
 def match(matcher: Matcher, named_by: str, name: str, at: int | None = None) -> Matched:
-    return matcher.match([Told(1, named_by, name, Conversion(SUCCESS, at))], now=now())
+    return matcher.match([ConversionRow(1, named_by, name, Conversion(SUCCESS, at))], now=now())
 
 
 @pytest.mark.parametrize(
     ("named_by", "name"), [("key", "ann"), ("umid", umid_of("ann")), ("clientmessageid", IDS.of("ann"))]
 )
 def test_a_message_is_found_by_each_of_its_names(matcher: Matcher, named_by: str, name: str) -> None:
-    assert Matched(found=[(IDS.of("ann"), Conversion(SUCCESS))]) == match(matcher, named_by, name)
+    assert Matched(conversions=[(IDS.of("ann"), Conversion(SUCCESS))]) == match(matcher, named_by, name)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +193,7 @@ def test_a_message_is_found_by_each_of_its_names(matcher: Matcher, named_by: str
 def test_why_there_is_nothing_to_tell(matcher: Matcher, named_by: str, name: str, words: str) -> None:
     found = match(matcher, named_by, name)
     [unmatched] = found.unmatched
-    assert [] == found.found
+    assert [] == found.conversions
     assert words in unmatched.why
 
 
@@ -197,21 +209,21 @@ def test_why_there_is_nothing_to_tell(matcher: Matcher, named_by: str, name: str
 )
 def test_impossible_times(matcher: Matcher, minutes: float, words: str | None) -> None:
     found = match(matcher, "key", "ann", now() + int(minutes * 60e6))
-    assert (words is None) == bool(found.found)
+    assert (words is None) == bool(found.conversions)
     assert all(words and words in one.why for one in found.unmatched)
 
 
 def test_a_batch_keeps_its_order(matcher: Matcher) -> None:
-    rows: list[Told | Unmatched] = [
-        Told(1, "key", "bob", Conversion(SUCCESS)),
+    rows: list[ConversionRow | Unmatched] = [
+        ConversionRow(1, "key", "bob", Conversion(SUCCESS)),
         Unmatched(2, "x", "torn"),
-        Told(3, "umid", umid_of("ann"), Conversion(FAILURE)),
-        Told(4, "key", "nobody", Conversion(SUCCESS)),
-        Told(5, "key", "bob", Conversion(FAILURE)),
+        ConversionRow(3, "umid", umid_of("ann"), Conversion(FAILURE)),
+        ConversionRow(4, "key", "nobody", Conversion(SUCCESS)),
+        ConversionRow(5, "key", "bob", Conversion(FAILURE)),
     ]
     found = matcher.match(rows, now=now())
     assert [("bob", SUCCESS), ("ann", FAILURE), ("bob", FAILURE)] == [
         (next(key for key in ("ann", "bob") if IDS.of(key) == message_id), one.outcome)
-        for message_id, one in found.found
+        for message_id, one in found.conversions
     ]
     assert [2, 4] == [one.place for one in found.unmatched]

@@ -1,6 +1,6 @@
 """What is noted of pauses: few entries for any run, with their whole length."""
 
-from runner.dispatch.parts import MOST_EVENTS, Progress
+from runner.dispatch.progress import MOST_EVENTS, Progress
 from runner.models import Event, EventKind
 
 

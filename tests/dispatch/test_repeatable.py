@@ -9,8 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.dispatch.errands import IN_FLIGHT_LIMIT, MOST_TRIES, Errands
-from runner.models import Rate
+from runner.dispatch.dispatcher import Dispatcher
+from runner.dispatch.pace import Pace
+from runner.dispatch.progress import Progress, Stop
+from runner.dispatch.repeatable import IN_FLIGHT_LIMIT, MOST_TRIES, Attempt, RepeatableRequests
+from runner.dispatch.retry import Backoff
+from runner.models import OutcomeReason, Rate
 from runner.provider.afterwards import Ended, Ending
 from tests.dispatch import virtual
 
@@ -26,20 +30,39 @@ async def each(things: Iterable[int]) -> AsyncIterator[int]:
 
 
 class Stage:
-    """Errands on a virtual clock, and what became of each thing."""
+    """Repeatable requests on a virtual clock, and what became of each thing."""
 
     def __init__(self, ask: Ask, *, rate: Rate | None = None, give_up_after_s: float = 600) -> None:
         self.asked: list[tuple[float, int]] = []
         self.ended: dict[int, Ended] = {}
+        self.progress = Progress()
         self._began = asyncio.get_running_loop().time()
         self._ask_with = ask
-        self.errands = Errands[int](
-            ask=self._ask,
-            ended=self.ended.__setitem__,
-            rate=rate or Rate(1000, 1),
-            rng=random.Random(1),
-            give_up_after_s=give_up_after_s,
+        self._rate = rate or Rate(1000, 1)
+        self._give_up_after_s = give_up_after_s
+        self._dispatcher: Dispatcher[Attempt[int], Ended]
+
+    async def run(self, things: AsyncIterator[int]) -> str | None:
+        """Why it stopped, in words."""
+        requests = RepeatableRequests[int, Ended](
+            things, ask=self._ask, answered=self.ended.__setitem__, on_failure=lambda: self.stop("a torn source")
         )
+        self._dispatcher = Dispatcher(
+            requests,
+            send=requests.send,
+            pace=Pace(self._rate),
+            progress=self.progress,
+            in_flight_limit=IN_FLIGHT_LIMIT,
+            backoff=Backoff(random.Random(1), give_up_after_s=self._give_up_after_s),
+        )
+        stop = await self._dispatcher.run()
+        return stop.detail if stop else None
+
+    def stop(self, words: str) -> None:
+        self._dispatcher.stop(Stop(OutcomeReason.INTERRUPTED, words))
+
+    def abandon(self) -> None:
+        self._dispatcher.abandon()
 
     @property
     def now(self) -> float:
@@ -73,17 +96,16 @@ def test_all_are_asked_for_once() -> None:
             return await always(REFUSED if thing % 3 == 0 else DONE, thing)
 
         stage = Stage(ask)
-        assert await stage.errands.run(each(range(30))) is None
+        assert await stage.run(each(range(30))) is None
         assert list(range(30)) == sorted(thing for _, thing in stage.asked)
         assert {thing: REFUSED if thing % 3 == 0 else DONE for thing in range(30)} == stage.ended
-        assert (20, 10, 0) == (stage.errands.standing.done, stage.errands.standing.refused, stage.errands.standing.left)
 
     virtual.run(main())
 
 
 def test_none_are_done_at_once() -> None:
     async def main() -> None:
-        assert await Stage(answers(DONE)).errands.run(each([])) is None
+        assert await Stage(answers(DONE)).run(each([])) is None
 
     virtual.run(main())
 
@@ -104,7 +126,7 @@ def test_no_window_holds_more_starts_than_the_rate(count: int, period_s: int, th
             return BUSY if left[thing] >= 0 else DONE
 
         stage = Stage(ask, rate=Rate(count, period_s))
-        assert await stage.errands.run(each(range(things))) is None
+        assert await stage.run(each(range(things))) is None
         starts = sorted(at for at, _ in stage.asked)
         for first, beyond in zip(starts, starts[count:], strict=False):
             assert beyond - first >= period_s - 1e-3
@@ -116,10 +138,10 @@ def test_no_window_holds_more_starts_than_the_rate(count: int, period_s: int, th
 def test_what_has_no_answer_is_asked_for_again() -> None:
     async def main() -> None:
         stage = Stage(answers(BUSY, BUSY, DONE))
-        assert await stage.errands.run(each([1, 2])) is None
+        assert await stage.run(each([1, 2])) is None
         assert Counter({1: 3, 2: 3}) == Counter(thing for _, thing in stage.asked)
         assert {1: DONE, 2: DONE} == stage.ended
-        assert "" == stage.errands.standing.waiting_for
+        assert "" == stage.progress.waiting_for
 
     virtual.run(main())
 
@@ -132,7 +154,7 @@ def test_a_pause_is_for_all() -> None:
             return busy.pop() if busy else DONE
 
         stage = Stage(ask, rate=Rate(10, 1))
-        assert await stage.errands.run(each(range(20))) is None
+        assert await stage.run(each(range(20))) is None
         first, *others = [at for at, _ in stage.asked]
         assert first < 1
         assert min(others) >= first + 30
@@ -151,7 +173,7 @@ def test_a_pause_that_begins_while_others_wait_for_their_turn_holds_them_too() -
             )
 
         stage = Stage(ask, rate=Rate(1, 1))
-        assert await stage.errands.run(each(range(3))) is None
+        assert await stage.run(each(range(3))) is None
         assert min(at for at, _ in stage.asked[1:]) >= 50
 
     virtual.run(main())
@@ -166,7 +188,7 @@ def test_the_429s_of_one_moment_slow_the_pace_down_once() -> None:
             )
 
         stage = Stage(ask, rate=Rate(100, 1))
-        assert await stage.errands.run(each(range(200))) is None
+        assert await stage.run(each(range(200))) is None
         # Halved a hundred times it would crawl at the lowest pace, 5/s, for seconds on end.
         assert stage.now < 12
 
@@ -176,7 +198,7 @@ def test_the_429s_of_one_moment_slow_the_pace_down_once() -> None:
 def test_it_gives_up_when_nobody_answers() -> None:
     async def main() -> None:
         stage = Stage(answers(BUSY), give_up_after_s=60)
-        words = await stage.errands.run(each(range(5)))
+        words = await stage.run(each(range(5)))
         assert words is not None
         assert "HTTP 503" in words
         assert 60 <= stage.now < 120
@@ -190,7 +212,7 @@ def test_a_rate_limit_is_an_answer_and_no_reason_to_give_up() -> None:
         stage = Stage(
             answers(BUSY, *[Ended(Ending.AGAIN, "", 429, retry_after_s=40.0)] * 5, BUSY, DONE), give_up_after_s=60
         )
-        assert await stage.errands.run(each([1])) is None
+        assert await stage.run(each([1])) is None
         assert {1: DONE} == stage.ended
 
     virtual.run(main())
@@ -202,10 +224,57 @@ def test_one_that_never_gets_an_answer_does_not_hold_up_the_others() -> None:
             return BUSY if thing == 0 else DONE
 
         stage = Stage(ask, rate=Rate(5, 1), give_up_after_s=600)
-        assert await stage.errands.run(each(range(50))) is None
+        assert "the provider never answered about 1 of them" == await stage.run(each(range(50)))
         assert set(range(1, 50)) == set(stage.ended)
-        assert 1 == stage.errands.standing.left
         assert MOST_TRIES == sum(1 for _, thing in stage.asked if thing == 0)
+
+    virtual.run(main())
+
+
+def test_without_an_answer_it_tries_one_at_a_time_until_one_gets_through() -> None:
+    async def main() -> None:
+        in_flight: list[int] = []
+
+        async def ask(_thing: int) -> Ended:
+            is_down = stage.now < 30
+            if 1 < stage.now < 30:
+                in_flight.append(stage.progress.in_flight)
+            await asyncio.sleep(0.1)
+            return BUSY if is_down else DONE
+
+        stage = Stage(ask, rate=Rate(100, 1))
+        assert await stage.run(each(range(500))) is None
+        assert set(range(500)) == set(stage.ended)
+        assert in_flight
+        assert {1} == set(in_flight)
+
+    virtual.run(main())
+
+
+def test_those_that_go_again_and_new_ones_take_turns() -> None:
+    """A provider that asks everybody to wait must not let a source of a million items fill the memory."""
+
+    async def main() -> None:
+        read: list[int] = []
+
+        async def things() -> AsyncIterator[int]:
+            for thing in range(5_000):
+                read.append(thing)
+                yield thing
+
+        async def ask(thing: int) -> Ended:
+            return Ended(Ending.AGAIN, "", 429, retry_after_s=0.5) if stage.now < 1_000 else DONE
+
+        stage = Stage(ask)
+        assert await stage.run(each(range(5))) is None
+        assert 5 == len({thing for _, thing in stage.asked[:10]})
+
+        stage = Stage(ask)
+        running = asyncio.ensure_future(stage.run(things()))
+        await asyncio.sleep(900)
+        assert len(read) <= 2 * IN_FLIGHT_LIMIT + 1
+        assert await running is None
+        assert 5_000 == len(stage.ended)
 
     virtual.run(main())
 
@@ -217,7 +286,7 @@ def test_a_fatal_answer_stops_all() -> None:
             return FATAL if thing == 3 else DONE
 
         stage = Stage(ask, rate=Rate(10, 1))
-        assert "the key is wrong" == await stage.errands.run(each(range(1000)))
+        assert "the key is wrong" == await stage.run(each(range(1000)))
         assert len(stage.asked) < 10
         assert 3 not in stage.ended
 
@@ -231,10 +300,10 @@ def test_a_stop_waits_for_answers_and_ends_pauses() -> None:
             return DONE if thing else Ended(Ending.AGAIN, "", 429, retry_after_s=86_400.0)
 
         stage = Stage(ask, rate=Rate(1, 1))
-        running = asyncio.ensure_future(stage.errands.run(each(range(100))))
+        running = asyncio.ensure_future(stage.run(each(range(100))))
         await asyncio.sleep(5.5)  # the pause has begun, and others are on their way
-        stage.errands.stop("stopped by Ctrl-C")
-        stage.errands.stop("too late a reason")
+        stage.stop("stopped by Ctrl-C")
+        stage.stop("too late a reason")
         assert "stopped by Ctrl-C" == await running
         assert {thing: DONE for _, thing in stage.asked if thing} == stage.ended
         assert stage.now < 12
@@ -254,9 +323,9 @@ def test_a_source_that_waits_for_ever_can_be_stopped() -> None:
                 ends.append("the source")
 
         stage = Stage(answers(DONE))
-        running = asyncio.ensure_future(stage.errands.run(things()))
+        running = asyncio.ensure_future(stage.run(things()))
         await asyncio.sleep(1)
-        stage.errands.stop("stopped by SIGTERM")
+        stage.stop("stopped by SIGTERM")
         assert "stopped by SIGTERM" == await running
         assert (["the source"], {1: DONE}) == (ends, stage.ended)
 
@@ -270,10 +339,10 @@ def test_abandoning_waits_for_nothing() -> None:
             return DONE
 
         stage = Stage(ask, rate=Rate(10, 1))
-        running = asyncio.ensure_future(stage.errands.run(each(range(100))))
+        running = asyncio.ensure_future(stage.run(each(range(100))))
         await asyncio.sleep(1)
-        stage.errands.stop("stopped by Ctrl-C")
-        stage.errands.abandon()
+        stage.stop("stopped by Ctrl-C")
+        stage.abandon()
         assert "stopped by Ctrl-C" == await running
         assert stage.now < 2
         assert {} == stage.ended
@@ -288,11 +357,11 @@ def test_only_so_many_are_in_flight() -> None:
         async def ask(_thing: int) -> Ended:
             nonlocal most
             await asyncio.sleep(60)
-            most = max(most, stage.errands.standing.in_flight)
+            most = max(most, stage.progress.in_flight)
             return DONE
 
         stage = Stage(ask)
-        assert await stage.errands.run(each(range(3 * IN_FLIGHT_LIMIT))) is None
+        assert await stage.run(each(range(3 * IN_FLIGHT_LIMIT))) is None
         assert IN_FLIGHT_LIMIT == most
 
     virtual.run(main())
@@ -306,7 +375,7 @@ def test_a_bug_comes_out() -> None:
             return DONE
 
         with pytest.raises(ZeroDivisionError):
-            await Stage(ask, rate=Rate(1, 1)).errands.run(each(range(1000)))
+            await Stage(ask, rate=Rate(1, 1)).run(each(range(1000)))
 
     virtual.run(main())
 
@@ -319,7 +388,7 @@ def test_what_the_source_raises_comes_out_after_the_answers() -> None:
 
         stage = Stage(answers(DONE))
         with pytest.raises(ZeroDivisionError):
-            await stage.errands.run(broken())
+            await stage.run(broken())
         assert {1: DONE} == stage.ended
 
     virtual.run(main())
@@ -336,7 +405,7 @@ def test_a_source_that_fails_does_not_wait_for_a_provider_that_is_not_there() ->
 
         stage = Stage(answers(BUSY))
         with pytest.raises(ZeroDivisionError):
-            await stage.errands.run(things())
+            await stage.run(things())
         assert stage.now < 2.0
 
     virtual.run(main())

@@ -1,0 +1,51 @@
+"""How far the loop is, and why it stopped."""
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+
+from runner.models import Event, EventKind, Outcome, OutcomeReason, Status
+
+# Two pauses of one kind that are no further apart are one: a throttled run has one each second.
+JOINED_S = 5.0
+
+MOST_EVENTS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why the loop ended early, as a code and in words. `outcome` is the answer that was the reason, if one was."""
+
+    reason: OutcomeReason
+    detail: str
+    outcome: Outcome | None = None
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far the loop is. The loop writes; whoever shows it reads.
+
+    `settled` counts messages by outcome. `started` counts requests. `throttled_s` is the length of all pauses that the
+    provider's rate limit made. `sleeps_until` (seconds since the Unix epoch) is set while nothing can leave before that
+    moment. `stopping` is set once nothing more leaves. `events` are the pauses so far.
+    """
+
+    settled: Counter[Status] = field(default_factory=Counter)
+    in_flight: int = 0
+    started: int = 0
+    throttled_s: float = 0.0
+    waiting_for: str = ""
+    sleeps_until: float | None = None
+    stopping: bool = False
+    events: list[Event] = field(default_factory=list)
+
+    def note_pause(self, kind: EventKind, now: float, seconds: float, detail: str | None = None) -> None:
+        """Nothing leaves for `seconds` from `now` (Unix time). Pauses that follow one another become one event."""
+        at, last = int(now * 1e6), self.events[-1] if self.events else None
+        if last and last.kind is kind:
+            end = last.at + int((last.seconds or 0.0) * 1e6)
+            if at <= end + JOINED_S * 1e6 or len(self.events) >= MOST_EVENTS:
+                until = max(end, at + int(seconds * 1e6))
+                self.events[-1] = replace(last, seconds=(until - last.at) / 1e6)
+                return
+        if len(self.events) < MOST_EVENTS:
+            self.events.append(Event(kind, at, seconds, detail))
