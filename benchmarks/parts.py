@@ -22,9 +22,9 @@ from benchmarks.table import Row, print_rows
 from runner.dispatch.dispatcher import Dispatcher
 from runner.dispatch.pace import Pace
 from runner.dispatch.parts import Progress
+from runner.ledger.claims import claim, settle
 from runner.ledger.ledger import Ledger, open_ledger
 from runner.ledger.spill import Spill, spill_path
-from runner.ledger.statements import claim, settle
 from runner.ledger.tables import SENDING, messages
 from runner.ledger.writer import LedgerWriter
 from runner.loops import loop_factory

@@ -7,7 +7,8 @@ from enum import StrEnum
 from sqlalchemy import func, select
 from sqlalchemy.dialects.sqlite import insert
 
-from runner.ledger.ledger import IDS_AT_A_TIME, Ledger, ledger_errors
+from runner.ledger.database import IDS_AT_A_TIME, ledger_errors
+from runner.ledger.ledger import Ledger
 from runner.ledger.tables import cancellations, messages, receipts
 from runner.models import DeliveryState, Status
 

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, func, select, text
 
-from runner.ledger.ledger import IDS_AT_A_TIME, Ledger, ledger_errors
-from runner.ledger.statements import settle
+from runner.ledger.claims import settle
+from runner.ledger.database import in_parts
+from runner.ledger.ledger import Ledger
 from runner.ledger.tables import SENDING, messages
 from runner.models import Cooldown, Message, Outcome, OutcomeReason, Status
 
@@ -23,7 +24,7 @@ _INDEX = text("CREATE INDEX IF NOT EXISTS messages_by_destination ON messages (d
 
 def prepare(ledger: Ledger) -> None:
     """Make the look-ups by number fast. Once for a ledger; later calls find it done."""
-    with ledger_errors("written"), ledger.engine.begin() as connection:
+    with ledger.writing() as connection:
         connection.execute(_INDEX)
 
 
@@ -32,7 +33,7 @@ def recent(ledger: Ledger, destinations: Sequence[str], *, since: int) -> Mappin
 
     Numbers that got none are absent.
     """
-    with ledger_errors("read"), ledger.engine.connect() as connection:
+    with ledger.reading() as connection:
         return _counts(connection, destinations, since)
 
 
@@ -60,12 +61,11 @@ def refuse_excess(
 
 def _counts(connection: Connection, destinations: Sequence[str], since: int) -> Mapping[str, int]:
     found: dict[str, int] = {}
-    wanted = sorted(set(destinations))
-    for first in range(0, len(wanted), IDS_AT_A_TIME):
+    for some in in_parts(sorted(set(destinations))):
         query = (
             select(messages.c.destination, func.count())
             .where(
-                messages.c.destination.in_(wanted[first : first + IDS_AT_A_TIME]),
+                messages.c.destination.in_(some),
                 messages.c.claimed_at >= since,
                 messages.c.status.in_(_MAY_HAVE_REACHED),
             )

@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy import Boolean, ColumnElement, Row, bindparam, func, or_, select, text, update
 from sqlalchemy.dialects.sqlite import insert
 
-from runner.ledger.ledger import IDS_AT_A_TIME, Ledger, ledger_errors
+from runner.ledger.database import IDS_AT_A_TIME, ledger_errors
+from runner.ledger.ledger import Ledger
 from runner.ledger.tables import feedback, messages
 from runner.models import Conversion, ConversionOutcome
 

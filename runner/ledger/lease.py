@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, select, update
 
 from runner.errors import LedgerError, RunLockedError
-from runner.ledger.ledger import ledger_errors
+from runner.ledger.database import ledger_errors
 from runner.ledger.tables import runs
 
 LEASE_S = 30.0

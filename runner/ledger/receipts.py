@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from runner.ledger.ledger import IDS_AT_A_TIME, Ledger, MessageRecord, ledger_errors
+from runner.ledger.database import in_parts
+from runner.ledger.ledger import Ledger, MessageRecord
 from runner.ledger.tables import messages, receipts, runs
 from runner.models import DeliveryState, Message, OutcomeReason, Receipt, Status
 from runner.provider.delivery import merge, standing
@@ -58,7 +59,7 @@ def keep(ledger: Ledger, told: Sequence[Receipt], *, now: int) -> Kept:
     if not told:
         return Kept()
     merged = _merged(told)
-    with ledger_errors("written"), ledger.engine.connect() as connection:
+    with ledger.writing() as connection:
         # The lock comes before the look, or two processes could each merge into what the other hasn't written yet.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         for umid, known in _by_umid(connection, list(merged)).items():
@@ -66,7 +67,6 @@ def keep(ledger: Ledger, told: Sequence[Receipt], *, now: int) -> Kept:
         connection.execute(_UPSERT, [_row(receipt, now) for receipt in merged.values()])
         ours = _of_runs(connection, merged.values())
         settled = _settle(connection, ours, now)
-        connection.commit()
     return Kept(len(told), len({receipt.umid for _, receipt in ours}), settled)
 
 
@@ -81,11 +81,11 @@ def settle_by_receipts(ledger: Ledger, run_id: int) -> int:
         .join_from(messages, receipts, receipts.c.message_id == messages.c.message_id)
         .where(messages.c.run_id == run_id, unknown)
     )
-    with ledger_errors("read"), ledger.engine.connect() as connection:
+    with ledger.reading() as connection:
         found = [_receipt(row) for row in connection.execute(query)]
     if not found:
         return 0
-    with ledger_errors("written"), ledger.engine.begin() as connection:
+    with ledger.writing() as connection:
         return _settle(connection, [(run_id, receipt) for receipt in found], time.time_ns() // 1000)
 
 
@@ -114,13 +114,13 @@ def adopt(ledger: Ledger, run_id: int, found: Sequence[tuple[Message, Receipt]])
         }
         for message, receipt in found
     ]
-    with ledger_errors("written"), ledger.engine.begin() as connection:
+    with ledger.writing() as connection:
         connection.execute(insert(messages).on_conflict_do_nothing(), rows)
 
 
 def is_anything_told(ledger: Ledger) -> bool:
     """Whether there is a receipt at all, whichever run's it is."""
-    with ledger_errors("read"), ledger.engine.connect() as connection:
+    with ledger.reading() as connection:
         return connection.execute(select(receipts.c.umid).limit(1)).first() is not None
 
 
@@ -130,7 +130,7 @@ def of_messages(ledger: Ledger, records: Mapping[str, MessageRecord]) -> dict[st
     By umid where the message has one, because a receipt needn't echo the message id; and else by message id.
     """
     umids = {message_id: record.umid for message_id, record in records.items() if record.umid}
-    with ledger_errors("read"), ledger.engine.connect() as connection:
+    with ledger.reading() as connection:
         known = _by_umid(connection, list(set(umids.values())))
     found = {message_id: known[umid] for message_id, umid in umids.items() if umid in known}
     return found | told_of(ledger, [message_id for message_id in records if message_id not in umids])
@@ -139,10 +139,9 @@ def of_messages(ledger: Ledger, records: Mapping[str, MessageRecord]) -> dict[st
 def told_of(ledger: Ledger, message_ids: Sequence[str]) -> dict[str, Receipt]:
     """The receipts that name these messages, by message id, whether a run of this ledger has them or not."""
     found: dict[str, Receipt] = {}
-    with ledger_errors("read"), ledger.engine.connect() as connection:
-        for first in range(0, len(message_ids), IDS_AT_A_TIME):
-            wanted = message_ids[first : first + IDS_AT_A_TIME]
-            for row in connection.execute(select(*_COLUMNS).where(receipts.c.message_id.in_(wanted))):
+    with ledger.reading() as connection:
+        for some in in_parts(message_ids):
+            for row in connection.execute(select(*_COLUMNS).where(receipts.c.message_id.in_(some))):
                 receipt = _receipt(row)
                 assert receipt.message_id is not None
                 # Two umids for one message: it was taken twice, and what reached further counts.
@@ -166,8 +165,8 @@ def _further(one: Receipt, other: Receipt) -> Receipt:
 
 def _by_umid(connection: Connection, umids: Sequence[str]) -> dict[str, Receipt]:
     found: dict[str, Receipt] = {}
-    for first in range(0, len(umids), IDS_AT_A_TIME):
-        query = select(*_COLUMNS).where(receipts.c.umid.in_(umids[first : first + IDS_AT_A_TIME]))
+    for some in in_parts(umids):
+        query = select(*_COLUMNS).where(receipts.c.umid.in_(some))
         found.update((row[0], _receipt(row)) for row in connection.execute(query))
     return found
 
@@ -183,11 +182,10 @@ def _of_runs(connection: Connection, told: Iterable[Receipt]) -> Sequence[tuple[
         if receipt.message_id:
             by_prefix[receipt.message_id.rpartition(".")[0]].append(receipt)
     found: list[tuple[int, Receipt]] = []
-    prefixes = list(by_prefix)
-    for first in range(0, len(prefixes), IDS_AT_A_TIME):
+    for some in in_parts(list(by_prefix)):
         # Compared by the database: reading the names of thousands of runs for each receipt would cost more than it.
         begins = (runs.c.name + "." + runs.c.run).label("begins")
-        query = select(runs.c.id, begins).where(begins.in_(prefixes[first : first + IDS_AT_A_TIME]))
+        query = select(runs.c.id, begins).where(begins.in_(some))
         for run_id, prefix in connection.execute(query):
             found += [(run_id, receipt) for receipt in by_prefix[prefix]]
     return found

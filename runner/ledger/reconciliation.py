@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from sqlalchemy import ScalarSelect, bindparam, delete, func, select, update
 
 from runner.errors import LedgerError
-from runner.ledger.frontier import forget_frontier
-from runner.ledger.ledger import Ledger, ledger_errors
+from runner.ledger.claims import forget_resume_point
+from runner.ledger.ledger import Ledger
 from runner.ledger.tables import messages, runs
 from runner.models import OutcomeReason, Status
 
@@ -45,7 +45,7 @@ def unknowns(ledger: Ledger, run_id: int) -> Unknowns | None:
     """What is unknown in a run; None when nothing is."""
     columns = (func.count(), func.min(messages.c.claimed_at), func.max(messages.c.settled_at))
     query = select(*columns).where(messages.c.run_id == run_id, messages.c.status == Status.UNKNOWN.value)
-    with ledger_errors("read"), ledger.engine.connect() as connection:
+    with ledger.reading() as connection:
         count, first, last = connection.execute(query).one()
     return Unknowns(count, first, last or first) if count else None
 
@@ -53,7 +53,7 @@ def unknowns(ledger: Ledger, run_id: int) -> Unknowns | None:
 def unknown_ids(ledger: Ledger, run_id: int) -> set[str]:
     """The message ids that are unknown: as many as went wrong, not as many as were sent."""
     query = select(messages.c.message_id).where(messages.c.run_id == run_id, messages.c.status == Status.UNKNOWN.value)
-    with ledger_errors("read"), ledger.engine.connect() as connection:
+    with ledger.reading() as connection:
         return set(connection.scalars(query))
 
 
@@ -70,7 +70,7 @@ def accepted_ids(ledger: Ledger, run_id: int, *, answered_before: int, limit: in
         .order_by(messages.c.answered_at.desc())
         .limit(limit)
     )
-    with ledger_errors("read"), ledger.engine.connect() as connection:
+    with ledger.reading() as connection:
         return set(connection.scalars(query))
 
 
@@ -99,7 +99,7 @@ def apply(ledger: Ledger, run_id: int, *, found: Mapping[str, LogEntry], not_rec
         for message_id, entry in found.items()
     ]
     released = [{"of_message": message_id} for message_id in not_received]
-    with ledger_errors("written"), ledger.engine.begin() as connection:
+    with ledger.writing() as connection:
         for statement, rows in ((_ACCEPT, accepted), (_RELEASE, released)):
             if not rows:
                 continue
@@ -107,7 +107,7 @@ def apply(ledger: Ledger, run_id: int, *, found: Mapping[str, LogEntry], not_rec
             if connection.execute(statement, bound).rowcount != len(rows):
                 raise LedgerError("the ledger changed while it was reconciled; nothing was changed, run it again")
         if released:
-            forget_frontier(connection, run_id)
+            forget_resume_point(connection, run_id)
             # A run that only opt-outs had ended has something to send again.
             connection.execute(_REOPEN, {"of_run": run_id})
 

@@ -14,8 +14,8 @@ import orjson
 from sqlalchemy import select
 
 from runner.errors import LedgerError
-from runner.ledger.ledger import Ledger, ledger_errors
-from runner.ledger.statements import settle
+from runner.ledger.claims import settle
+from runner.ledger.ledger import Ledger
 from runner.ledger.tables import SENDING, messages
 from runner.models import Outcome, OutcomeReason, Status, Then
 
@@ -67,7 +67,7 @@ def merge(ledger: Ledger, run_id: int) -> int:
     if not path.exists():
         return 0
     outcomes = dict(_read(path))
-    with ledger_errors("written"), ledger.engine.begin() as connection:
+    with ledger.writing() as connection:
         query = select(messages.c.message_id).where(messages.c.run_id == run_id, messages.c.status == SENDING)
         open_ids = set(connection.scalars(query))
         settlements = [(message_id, outcome) for message_id, outcome in outcomes.items() if message_id in open_ids]

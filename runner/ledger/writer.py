@@ -16,12 +16,11 @@ from typing import NamedTuple, Self
 from sqlalchemy import Connection, Engine
 
 from runner.errors import LedgerError
+from runner.ledger.claims import claim, note_resume_point, settle
 from runner.ledger.cooldown import refuse_excess
-from runner.ledger.frontier import note_frontier
-from runner.ledger.ledger import ledger_errors
+from runner.ledger.database import ledger_errors
 from runner.ledger.optouts import refuse_opted_out
 from runner.ledger.spill import Spill
-from runner.ledger.statements import claim, settle
 from runner.models import Cooldown, Message, Outcome, OutcomeReason, Status
 
 SETTLE_LINGER_S = 0.04
@@ -182,7 +181,7 @@ class LedgerWriter:
     def _note_frontier(self, connection: Connection, row: int) -> None:
         """Now and then: it only saves a later session some looking."""
         if self._plan and row and time.monotonic() - self._frontier_noted_at > NOTE_FRONTIER_S:
-            note_frontier(connection, self._run_id, self._plan, row)
+            note_resume_point(connection, self._run_id, self._plan, row)
             self._frontier_noted_at = time.monotonic()
 
     def _keep_aside(self, settlements: list[tuple[str, Outcome]]) -> None:

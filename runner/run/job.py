@@ -12,8 +12,9 @@ import orjson
 
 from runner.campaign import Campaign, check_run_id, run_id
 from runner.errors import InputError, LedgerError
+from runner.ledger.database import parse_url
 from runner.ledger.lease import Lease
-from runner.ledger.ledger import Ledger, RunRecord, open_ledger, parse_url
+from runner.ledger.ledger import Ledger, RunRecord, open_ledger
 from runner.ledger.lock import run_lock
 from runner.ledger.purge import purged_at
 from runner.ledger.receipts import settle_by_receipts

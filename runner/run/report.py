@@ -14,7 +14,6 @@ import orjson
 
 from runner.errors import InputError, RunLockedError
 from runner.ledger.cancellations import cancellation_counts, cancelled_of
-from runner.ledger.events import events_of
 from runner.ledger.feedback import conversions_of, feedback_counts
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.lock import run_lock
@@ -87,7 +86,7 @@ def _write(ledger: Ledger, record: RunRecord, places: Places, *, unmask: bool) -
         settle_by_receipts(ledger, record.id)
     facts = kept_facts(places)
     mask = asks_to_mask(facts, places)
-    events = events_of(ledger, record.id)
+    events = ledger.events(record.id)
     if mask:  # the provider's words may quote what they answer
         record = replace(record, stop_detail=_hidden(record.stop_detail))
         events = [replace(event, detail=_hidden(event.detail)) for event in events]

@@ -1,7 +1,12 @@
-"""The statements that move a message from `sending` to where it ends, shared by the writer and the spill.
+"""Writing claims and settlements, and the resume point that both move. Every function writes in its caller's
+transaction.
 
-They run for every message, so they are compiled once, and their values go to the driver as they are: SQLAlchemy would
-look at each of them again (`python -m benchmarks.parts` measures both ways).
+These statements run for every message, so they are compiled once, and their values go to the driver as they are:
+SQLAlchemy would look at each of them again (`python -m benchmarks.parts` measures both ways).
+
+The resume point is the row of the plan up to which the ledger has every message. It only spares a later session the
+look at those messages. So whatever takes a message out of the ledger forgets it in the same transaction, and the
+sender, who knows what is open, notes it anew.
 """
 
 import time
@@ -13,9 +18,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.dml import UpdateBase
 
 from runner.errors import LedgerError
-from runner.ledger.frontier import forget_frontier
-from runner.ledger.tables import SENDING, messages
-from runner.ledger.words import shortened
+from runner.ledger.tables import SENDING, abbreviated, messages, runs
 from runner.models import Message, Outcome, Status
 
 _CLAIMED = (
@@ -45,6 +48,11 @@ _SETTLE = _compiled(
     *_SETTLED, "of_run", "of_message", "is_sending",
 )  # fmt: skip
 _RELEASE = _compiled(delete(messages).where(*_IS_OURS), "of_run", "of_message", "is_sending")
+_MOVE_RESUME_POINT = (
+    update(runs)
+    .where(runs.c.id == bindparam("of_run"))
+    .values(resume_plan=bindparam("plan"), resume_row=bindparam("row"))
+)
 
 
 def claim(connection: Connection, run_id: int, claims: Sequence[tuple[Message, int]], now: int) -> None:
@@ -74,7 +82,7 @@ def settle(connection: Connection, run_id: int, settlements: Sequence[tuple[str,
         # Plain strings for the driver; the words only where they say more than the code.
         settled.append(
             (
-                one.status.value, one.reason.value, shortened(one.detail or None), one.sent_at, one.answered_at, now,
+                one.status.value, one.reason.value, abbreviated(one.detail or None), one.sent_at, one.answered_at, now,
                 one.umid, one.http_status, one.error_code, one.error_id, run_id, message_id, SENDING,
             )
         )  # fmt: skip
@@ -88,4 +96,17 @@ def settle(connection: Connection, run_id: int, settlements: Sequence[tuple[str,
                 f"the ledger was changed by somebody else: {gone} claims of this process are gone from it"
             )
     if released:
-        forget_frontier(connection, run_id)
+        forget_resume_point(connection, run_id)
+
+
+def note_resume_point(connection: Connection, run_id: int, plan: str, row: int) -> None:
+    """Note, with the claims that it counts, that the ledger has every message up to this row of the plan.
+
+    `plan` is the SHA-256 of the plan's file, `row` is 1-based.
+    """
+    connection.execute(_MOVE_RESUME_POINT, {"of_run": run_id, "plan": plan, "row": row})
+
+
+def forget_resume_point(connection: Connection, run_id: int) -> None:
+    """Forget it, because a message of the run is taken out of the ledger."""
+    connection.execute(_MOVE_RESUME_POINT, {"of_run": run_id, "plan": None, "row": None})
