@@ -24,9 +24,8 @@ from runner.dispatch.pace import Pace
 from runner.dispatch.parts import Progress
 from runner.ledger.claims import claim, settle
 from runner.ledger.ledger import Ledger, open_ledger
-from runner.ledger.spill import Spill, spill_path
 from runner.ledger.tables import SENDING, messages
-from runner.ledger.writer import LedgerWriter
+from runner.ledger.writer import LedgerWriter, Spill, spill_path
 from runner.loops import loop_factory
 from runner.models import Encoding, Message, Outcome, OutcomeReason, Rate, SendOptions, Status
 from runner.provider.client import Client

@@ -18,7 +18,7 @@ from runner.ledger.ledger import Ledger, RunRecord, open_ledger
 from runner.ledger.lock import run_lock
 from runner.ledger.purge import purged_at
 from runner.ledger.receipts import settle_by_receipts
-from runner.ledger.spill import merge
+from runner.ledger.writer import merge_spill
 from runner.models import Limits
 from runner.plan.identity import MessageIds
 from runner.plan.inputs import Inputs
@@ -230,7 +230,7 @@ def take_over(ledger: Ledger, run_id: int) -> tuple[Lease, int]:
     lease = Lease(ledger.engine, run_id)
     until = lease.take()
     try:
-        merge(ledger, run_id)
+        merge_spill(ledger, run_id)
         died_by = now_us() if until is None else min(now_us(), int(until * 1e6))
         dead = ledger.bury_dead_claims(run_id, died_by=died_by)
         return lease, max(dead - settle_by_receipts(ledger, run_id), 0)

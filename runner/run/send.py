@@ -16,8 +16,7 @@ from runner.dispatch.retry import Backoff
 from runner.errors import LedgerError
 from runner.ledger.ledger import RunRecord
 from runner.ledger.receipts import adopt, is_anything_told, told_of
-from runner.ledger.spill import Spill, spill_path
-from runner.ledger.writer import LedgerWriter
+from runner.ledger.writer import LedgerWriter, Spill, spill_path
 from runner.loops import loop_factory
 from runner.models import Event, EventKind, Message, Outcome, OutcomeReason, Outside
 from runner.plan.hours import WindowGate

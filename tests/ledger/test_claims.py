@@ -8,8 +8,7 @@ from runner.ledger.claims import note_resume_point, settle
 from runner.ledger.ledger import Ledger, open_ledger
 from runner.ledger.optouts import note
 from runner.ledger.reconciliation import apply
-from runner.ledger.spill import Spill, spill_path
-from runner.ledger.writer import Claim, LedgerWriter
+from runner.ledger.writer import Claim, LedgerWriter, Spill, spill_path
 from runner.models import Encoding, Message, OptOut, OptOutSource, Outcome, OutcomeReason, Status
 
 PLAN = "d" * 64
@@ -38,7 +37,7 @@ def written(ledger: Ledger, run_id: int, *steps: tuple[Sequence[int], int, dict[
         spill = Spill(spill_path(ledger.path, run_id))
         async with LedgerWriter(ledger.engine, run_id, spill, on_failure=print, plan=PLAN) as writer:
             for rows, row, outcomes in steps:
-                writer._frontier_noted_at = float("-inf")  # as if a second had passed
+                writer._resume_point_noted_at = float("-inf")  # as if a second had passed
                 await writer.claim([Claim(message(one), 1) for one in rows], frontier=row)
                 for one, outcome in outcomes.items():
                     writer.settle(f"a.b.{one}", outcome)
@@ -71,8 +70,8 @@ def test_claims_that_are_written_with_a_release_do_not_note_it(tmp_path: Path) -
         spill = Spill(spill_path(ledger.path, run_id))
         async with LedgerWriter(ledger.engine, run_id, spill, on_failure=print, plan=PLAN) as writer:
             await writer.claim([Claim(message(1), 1)], frontier=1)
-            writer._frontier_noted_at = float("-inf")
-            with writer._condition:  # so that both are in one commit
+            writer._resume_point_noted_at = float("-inf")
+            with writer._commits._condition:  # so that both are in one commit
                 claiming = asyncio.ensure_future(writer.claim([Claim(message(2), 1)], frontier=2))
                 await asyncio.sleep(0)
                 writer.settle("a.b.1", BACK)

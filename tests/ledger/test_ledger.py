@@ -14,8 +14,7 @@ import pytest
 from runner.errors import InputError, LedgerError
 from runner.ledger.database import parse_url
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger
-from runner.ledger.spill import Spill, spill_path
-from runner.ledger.writer import Claim, LedgerWriter
+from runner.ledger.writer import Claim, LedgerWriter, Spill, spill_path
 from runner.models import Encoding, Message, Outcome, OutcomeReason, Status
 
 ACCEPTED = Outcome(Status.ACCEPTED, OutcomeReason.QUEUED, umid="u-1", http_status=200, sent_at=10, answered_at=20)

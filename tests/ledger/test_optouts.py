@@ -17,9 +17,8 @@ from runner.errors import LedgerError
 from runner.ledger.cooldown import prepare
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger
 from runner.ledger.optouts import count, every, is_anybody_out, known, newest, note, opted_out, optouts_state
-from runner.ledger.spill import Spill, spill_path
 from runner.ledger.tables import optouts
-from runner.ledger.writer import Claim, LedgerWriter, Refused
+from runner.ledger.writer import Claim, LedgerWriter, Refused, Spill, spill_path
 from runner.models import Cooldown, Encoding, Message, OptOut, OptOutSource, Outcome, OutcomeReason, Status
 
 ANN, BEN, CAT = "+12025550142", "+12025550143", "+12025550144"

@@ -11,8 +11,8 @@ from runner.errors import InputError, LedgerError, RunLockedError, StoppedError
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger
 from runner.ledger.lock import run_lock
 from runner.ledger.purge import purged_at
-from runner.ledger.spill import spill_path
 from runner.ledger.tables import messages, receipts
+from runner.ledger.writer import spill_path
 from runner.models import Event, EventKind
 from runner.plan.identity import MessageIds
 from runner.plan.purged import MESSAGE_ID

@@ -1,8 +1,12 @@
-"""Which replies are an opt-out, and which take one back. Pure.
+"""Which replies are an opt-out, and which take one back. Pure, but for `read_words`.
 
-The whole message counts, never a word in it: "don't stop" and "stop by tomorrow?" want to be texted. What may stand
-around the word are punctuation, emoji, and courtesies: "Stop. Thank you", "please stop!". What could be meant in two
-ways is neither.
+The whole message counts, never a word in it: "don't stop" and "stop by tomorrow?" are no opt-outs. Punctuation, emoji
+and courtesies may stand around the word: "Stop. Thank you", "please stop!". An ambiguous reply is neither.
+
+Source of the English words: CTIA, "Short Code Monitoring Handbook" (STOP, END, CANCEL, UNSUBSCRIBE, QUIT), and what
+large senders add (STOPALL, START, UNSTOP). Words that answer too many other questions are left out: "yes" and "kabul"
+for start, and for stop the Vietnamese "dung", which without its accents is "correct" as well as "stop". Where CANCEL
+answers another question, such as an appointment, give a list without it. HELP is no opt-out.
 """
 
 import csv
@@ -13,10 +17,107 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 
 from runner.errors import InputError, Position, Problem
-from runner.receipts.word_lists import COURTESIES, START, STOP
 
+# The words that stop, by language (BCP 47).
+STOP: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "en": (
+            "stop", "stop all", "stopall", "end", "quit", "cancel", "unsubscribe", "unsub", "opt out", "optout",
+            "remove me", "remove", "stop texting me", "stop messages", "stop sms", "no more messages", "revoke",
+            "stop it", "stop this", "stop sending", "stop messaging me", "unsubscribe me", "take me off",
+            "stop texting", "stop sending me messages", "stop messaging", "stop the messages", "stop spamming me",
+            "don't text me", "dont text me", "do not text me", "don't text me anymore", "do not contact me",
+            "no more texts", "no more sms", "remove me from your list", "take me off your list", "leave me alone",
+        ),
+        "id": ("berhenti", "stop", "batal langganan", "hentikan", "unreg"),
+        "ms": ("henti", "berhenti", "batal", "hentikan"),
+        "th": ("หยุด", "ยกเลิก", "เลิก", "ไม่รับ"),
+        "vi": ("dừng", "ngừng", "ngung", "hủy", "huy", "hủy đăng ký", "từ chối", "tu choi", "tc"),
+        "tl": ("itigil", "tigil", "hinto", "ihinto", "tama na"),
+        "zh-Hans": ("停止", "退订", "取消订阅", "拒收", "td", "停"),
+        "zh-Hant": ("停止", "退訂", "取消訂閱", "拒收", "停"),
+        "ja": ("停止", "配信停止", "解除", "ストップ", "やめて"),
+        "ko": ("중지", "수신거부", "거부", "그만", "정지"),
+        "hi": ("बंद", "रोकें", "रोको", "band karo"),
+        "bn": ("বন্ধ", "বন্ধ করুন"),
+        "si": ("නවත්වන්න",),
+        "ta": ("நிறுத்து", "நிறுத்தவும்"),
+        "km": ("ឈប់", "បញ្ឈប់"),
+        "my": ("ရပ်ပါ", "ရပ်"),
+        "es": ("alto", "parar", "pare", "baja", "cancelar", "detener", "salir", "dar de baja"),
+        "pt": ("parar", "pare", "sair", "cancelar", "descadastrar", "remover"),
+        "fr": ("stop", "arret", "arrêt", "arrêter", "arreter", "arrêtez", "desabonner", "désabonner", "désinscription",
+            "desinscription"),
+        "de": ("stopp", "stop", "abmelden", "abbestellen", "austragen", "keine sms mehr"),
+        "it": ("stop", "ferma", "fermare", "basta", "disiscrivi", "cancella", "cancellami"),
+        "nl": ("stop", "afmelden", "uitschrijven", "stoppen"),
+        "pl": ("stop", "wypisz", "rezygnuję", "rezygnuje"),
+        "sv": ("stopp", "stop", "avsluta", "avregistrera"),
+        "da": ("stop", "afmeld"),
+        "nb": ("stopp", "stop", "avmeld"),
+        "fi": ("stop", "lopeta", "peru"),
+        "el": ("στοπ", "σταμάτα", "διαγραφή"),
+        "ru": ("стоп", "отписка", "отписаться", "отмена", "хватит"),
+        "uk": ("стоп", "відписатися", "відписка"),
+        "tr": ("dur", "iptal", "ret", "durdur"),
+        "ar": ("توقف", "إيقاف", "ايقاف", "الغاء", "إلغاء", "قف"),
+        "he": ("הסר", "הסרה", "עצור", "הפסק"),
+        "fa": ("توقف", "لغو"),
+    }
+)  # fmt: skip
+
+# The words that start again, by language.
+START: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "en": ("start", "unstop", "subscribe", "resubscribe", "opt in", "optin", "resume"),
+        "id": ("mulai", "start", "reg"),
+        "ms": ("mula", "langgan"),
+        "th": ("เริ่ม", "สมัคร"),
+        "vi": ("bắt đầu", "bat dau", "đăng ký", "dang ky"),
+        "tl": ("simulan",),
+        "zh-Hans": ("开始", "订阅", "恢复"),
+        "zh-Hant": ("開始", "訂閱", "恢復"),
+        "ja": ("開始", "再開", "スタート"),
+        "ko": ("시작", "수신동의"),
+        "hi": ("शुरू", "shuru"),
+        "es": ("inicio", "iniciar", "comenzar", "alta"),
+        "pt": ("iniciar", "começar", "comecar"),
+        "fr": ("start", "reprendre", "commencer", "réabonner"),
+        "de": ("start", "anmelden"),
+        "it": ("start", "inizia", "riprendi"),
+        "nl": ("start", "aanmelden"),
+        "pl": ("start", "zapisz"),
+        "sv": ("start", "starta"),
+        "da": ("start", "tilmeld"),
+        "nb": ("start", "påmeld"),
+        "fi": ("aloita",),
+        "ru": ("старт", "подписаться", "начать"),
+        "uk": ("старт", "підписатися"),
+        "tr": ("başlat", "baslat"),
+        "ar": ("ابدأ", "ابدا", "اشتراك", "بدء"),
+        "he": ("התחל", "הצטרף"),
+    }
+)  # fmt: skip
+
+# What may stand around a word without changing what it means.
+COURTESIES = frozenset(
+    {
+        "please", "pls", "plz", "kindly", "thanks", "thank you", "thank you very much", "thankyou", "thx", "ty", "tq",
+        "many thanks", "cheers", "sorry", "now", "hi", "hello", "sir", "madam", "ok", "bye", "tolong", "terima kasih",
+        "makasih", "salamat", "po", "ครับ", "ค่ะ", "ขอบคุณ", "xin", "cảm ơn", "谢谢", "請", "请", "謝謝", "お願いします",
+        "ください", "감사합니다", "por favor", "gracias", "obrigado", "obrigada", "merci", "svp", "s'il vous plaît",
+        "s'il vous plait", "bitte", "danke", "vielen dank", "per favore", "grazie", "alstublieft", "bedankt", "proszę",
+        "dziękuję", "tack", "tak", "takk", "kiitos", "пожалуйста", "спасибо", "lütfen", "teşekkürler",
+        "من فضلك", "شكرا",
+        "dhanyavad", "mit freundlichen grüßen", "regards",
+        "sent from my iphone", "sent from my ipad", "sent from my samsung", "sent from my phone",
+    }
+)  # fmt: skip
+
+# The columns of a file of words.
 HEADER = ("language", "meaning", "word")
 
 
@@ -32,18 +133,18 @@ _SENTENCE_ENDS = re.compile(r"[.!?…。！？؟।\n\r;,、，:]+|\s[-–—]+\
 # joiners. Category Cf goes too.
 _UNSEEN = re.compile("[\u0307\ufe00-\ufe0f\u20e3\u034f\u115f\u1160\u180b-\u180f\U000e0100-\U000e01ef]")
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "ʼ": "'"})
+# Characters of a reply that can be an opt-out; no word with its courtesies is longer.
 _LONGEST = 160
-"""Characters of a reply that can be an opt-out; no word with its courtesies is longer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class OptOutWords:
     """The words that stop and start. Each is held normalised, so that case, width and accents' forms don't matter."""
 
     meanings: Mapping[str, Meaning]
 
     @classmethod
-    def of(cls, stop: Iterable[str], start: Iterable[str]) -> "Words":
+    def of(cls, stop: Iterable[str], start: Iterable[str]) -> "OptOutWords":
         """A word that is on both lists would mean nothing; raises ValueError with it."""
         meanings: dict[str, Meaning] = {}
         for meaning, words in ((Meaning.STOP, stop), (Meaning.START, start)):
@@ -120,7 +221,7 @@ def _courtesy(words: list[str], *, at_end: bool) -> int:
     return 0
 
 
-BUILT_IN = Words.of(
+BUILT_IN = OptOutWords.of(
     (word for words in STOP.values() for word in words), (word for words in START.values() for word in words)
 )
 
@@ -135,7 +236,7 @@ def as_csv() -> str:
     return text.getvalue()
 
 
-def read_words(path: Path) -> Words:
+def read_words(path: Path) -> OptOutWords:
     """The words of a CSV file (UTF-8) with the columns language, meaning (stop or start) and word; they take the place
     of the built-in ones.
 
@@ -180,4 +281,4 @@ def read_words(path: Path) -> Words:
         problems.append(Problem(f"{path} has no word that means stop", "add one, or nobody can opt out"))
     if problems:
         raise InputError(problems)
-    return Words.of(found[Meaning.STOP], found[Meaning.START])
+    return OptOutWords.of(found[Meaning.STOP], found[Meaning.START])
