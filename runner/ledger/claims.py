@@ -10,7 +10,7 @@ sender, who knows what is open, notes it anew.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, update
@@ -73,30 +73,29 @@ def settle(connection: Connection, run_id: int, settlements: Sequence[tuple[str,
     Raises LedgerError when one of them isn't `sending`: nothing but this process may have touched it.
     """
     now = time.time_ns() // 1000
-    settled: list[tuple[Any, ...]] = []
-    released: list[tuple[Any, ...]] = []
-    for message_id, one in settlements:
-        if one.status is Status.UNSENT:
-            released.append((run_id, message_id, SENDING))
-            continue
-        # Plain strings for the driver; the words only where they say more than the code.
-        settled.append(
-            (
-                one.status.value, one.reason.value, abbreviated(one.detail or None), one.sent_at, one.answered_at, now,
-                one.umid, one.http_status, one.error_code, one.error_id, run_id, message_id, SENDING,
-            )
-        )  # fmt: skip
-    for statement, rows in ((_SETTLE, settled), (_RELEASE, released)):
-        if not rows:
-            continue
-        changed = connection.exec_driver_sql(statement, rows).rowcount
-        if changed != len(rows):
-            gone = len(rows) - changed
-            raise LedgerError(
-                f"the ledger was changed by somebody else: {gone} claims of this process are gone from it"
-            )
-    if released:
+    # Plain strings for the driver; the words only where they say more than the code.
+    settled = [
+        (
+            one.status.value, one.reason.value, abbreviated(one.detail or None), one.sent_at, one.answered_at, now,
+            one.umid, one.http_status, one.error_code, one.error_id, run_id, message_id, SENDING,
+        )
+        for message_id, one in settlements
+        if one.status is not Status.UNSENT
+    ]  # fmt: skip
+    _change(connection, _SETTLE, settled)
+    release(connection, run_id, [message_id for message_id, one in settlements if one.status is Status.UNSENT])
+
+
+def release(connection: Connection, run_id: int, message_ids: Collection[str]) -> None:
+    """Take claims back, so that these messages may be claimed again. Raises LedgerError as `settle` does."""
+    if message_ids:
+        _change(connection, _RELEASE, [(run_id, message_id, SENDING) for message_id in message_ids])
         forget_resume_point(connection, run_id)
+
+
+def _change(connection: Connection, statement: str, rows: list[tuple[Any, ...]]) -> None:
+    if rows and (gone := len(rows) - connection.exec_driver_sql(statement, rows).rowcount):
+        raise LedgerError(f"the ledger was changed by somebody else: {gone} claims of this process are gone from it")
 
 
 def note_resume_point(connection: Connection, run_id: int, plan: str, row: int) -> None:

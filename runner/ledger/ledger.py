@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from sqlalchemy import Connection, Engine, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, func, select, update
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import URL
 
 from runner.ledger.database import engine_for, in_parts, ledger_errors, make_private, parse_url
@@ -138,13 +139,10 @@ class Ledger:
 
         `values`: sub_account_id, options, fingerprint, rows, to_send.
         """
-        found = self.runs(name, run)
         values |= {"started_at": now, "ended_at": None, "stop_reason": None, "stop_detail": None}
+        made = insert(runs).values(name=name, run=run, created_at=now, **values)
         with self.writing() as connection:
-            if found:
-                connection.execute(update(runs).where(runs.c.id == found[0].id), values)
-            else:
-                connection.execute(insert(runs), {"name": name, "run": run, "created_at": now, **values})
+            connection.execute(made.on_conflict_do_update(index_elements=[runs.c.name, runs.c.run], set_=values))
         return self.runs(name, run)[0]
 
     def note_waiting(self, run_id: int, words: str | None) -> None:

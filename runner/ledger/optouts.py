@@ -10,11 +10,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, bindparam, case, func, select, tuple_
 from sqlalchemy.dialects.sqlite import insert
 
-from runner.ledger.claims import settle
 from runner.ledger.database import IDS_AT_A_TIME, in_parts
 from runner.ledger.ledger import Ledger
 from runner.ledger.tables import optouts
-from runner.models import Message, OptOut, OptOutSource, Outcome, OutcomeReason, Status
+from runner.models import Message, OptOut, OptOutSource
 
 _COLUMNS = [optouts.c[name] for name in OptOut.__slots__]
 _IS_OUT = optouts.c.is_out.is_(True)
@@ -30,7 +29,6 @@ _NOTE = _NOTE.on_conflict_do_update(
     where=tuple_(_NOTE.excluded.at, _NOTE.excluded.is_out) > tuple_(optouts.c.at, optouts.c.is_out),
 )
 _WORD_LENGTH = 40
-_OUT = Outcome(Status.UNSENT, OutcomeReason.OPTED_OUT)
 
 
 def note(ledger: Ledger, changes: Sequence[OptOut]) -> int:
@@ -103,20 +101,17 @@ def every(ledger: Ledger) -> Iterator[OptOut]:
         after = found[-1].destination
 
 
-def refuse_opted_out(connection: Connection, run_id: int, claimed: Sequence[Message]) -> frozenset[str]:
-    """Take back those of these messages, just claimed, whose numbers are out; returns their message ids.
+def opted_out_of(connection: Connection, claimed: Sequence[Message]) -> list[str]:
+    """The message ids of those of these messages, just claimed, whose numbers are out.
 
     Insert first, then look, as the cooldown does: so that the look sees every opt-out that was written before the
     claim.
     """
     if connection.execute(_ANYBODY).first() is None:
-        return frozenset()
+        return []
     wanted = {message.destination for message in claimed}
     out = set(connection.scalars(_THOSE_OUT, {"destinations": list(wanted)}))
-    refused = [message.message_id for message in claimed if message.destination in out] if out else []
-    if refused:
-        settle(connection, run_id, [(message_id, _OUT) for message_id in refused])
-    return frozenset(refused)
+    return [message.message_id for message in claimed if message.destination in out]
 
 
 def _find(connection: Connection, destinations: Sequence[str], *where: ColumnElement[bool]) -> dict[str, OptOut]:

@@ -3,7 +3,6 @@
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
@@ -39,25 +38,15 @@ _SETTLE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What became of a group of receipts: how many were `kept`, and to how many messages of runs of this ledger they
-    belong (`ours`), of which so many were unknown and now are accepted (`settled`).
-    """
+def keep(ledger: Ledger, told: Sequence[Receipt], *, now: int) -> int:
+    """Keep receipts, durably when it returns; returns how many unknown messages they settled as accepted.
 
-    kept: int = 0
-    ours: int = 0
-    settled: int = 0
-
-
-def keep(ledger: Ledger, told: Sequence[Receipt], *, now: int) -> Kept:
-    """Keep receipts, durably when it returns; `now` is when they came (microseconds since the epoch).
-
-    All or nothing. A message that is unknown becomes accepted: who gets a receipt was sent to. One that is being sent
-    stays so, because the process that sends it is about to settle it. Raises LedgerError.
+    `now` is when they came (microseconds since the epoch). All or nothing. Who gets a receipt was sent to, so an
+    unknown message becomes accepted. One that is being sent stays so, because the process that sends it is about to
+    settle it. Raises LedgerError.
     """
     if not told:
-        return Kept()
+        return 0
     merged = _merged(told)
     with ledger.writing() as connection:
         # The lock comes before the look, or two processes could each merge into what the other hasn't written yet.
@@ -65,9 +54,7 @@ def keep(ledger: Ledger, told: Sequence[Receipt], *, now: int) -> Kept:
         for umid, known in _by_umid(connection, list(merged)).items():
             merged[umid] = merge(merged[umid], known)
         connection.execute(_UPSERT, [_row(receipt, now) for receipt in merged.values()])
-        ours = _of_runs(connection, merged.values())
-        settled = _settle(connection, ours, now)
-    return Kept(len(told), len({receipt.umid for _, receipt in ours}), settled)
+        return _settle(connection, _of_runs(connection, merged.values()), now)
 
 
 def settle_by_receipts(ledger: Ledger, run_id: int) -> int:

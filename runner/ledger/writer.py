@@ -19,12 +19,12 @@ import orjson
 from sqlalchemy import Connection, Engine, select
 
 from runner.errors import LedgerError
-from runner.ledger.claims import claim, note_resume_point, settle
-from runner.ledger.cooldown import refuse_excess
+from runner.ledger.claims import claim, note_resume_point, release, settle
+from runner.ledger.cooldown import excess
 from runner.ledger.database import ledger_errors
 from runner.ledger.group_commit import GroupCommit
 from runner.ledger.ledger import Ledger
-from runner.ledger.optouts import refuse_opted_out
+from runner.ledger.optouts import opted_out_of
 from runner.ledger.tables import SENDING, messages
 from runner.models import Cooldown, Message, Outcome, OutcomeReason, Status, Then
 
@@ -144,11 +144,12 @@ class LedgerWriter:
         now = time.time_ns() // 1000
         claim(connection, self._run_id, claims, now)
         wanted = [one.message for one in claims]
-        refused = dict.fromkeys(refuse_opted_out(connection, self._run_id, wanted), OutcomeReason.OPTED_OUT)
-        left = [message for message in wanted if message.message_id not in refused] if refused else wanted
-        if self._cooldown and left:
-            excess = refuse_excess(connection, self._run_id, left, self._cooldown, now)
-            refused |= dict.fromkeys(excess, OutcomeReason.COOLDOWN)
+        refused: dict[str, OutcomeReason] = {}
+        if self._cooldown:
+            refused = dict.fromkeys(excess(connection, wanted, self._cooldown, now), OutcomeReason.COOLDOWN)
+        # The opt-out goes before the cooldown: who has opted out never gets a message.
+        refused |= dict.fromkeys(opted_out_of(connection, wanted), OutcomeReason.OPTED_OUT)
+        release(connection, self._run_id, refused)
         return refused
 
     def _note_resume_point(self, connection: Connection, row: int) -> None:

@@ -82,7 +82,7 @@ def e164(source: str) -> str | None:
 
 def write(ledger: Ledger, events: SortedEvents, now: int) -> int:
     """Write events; returns how many unknown messages it settled. Raises LedgerError when it isn't durable."""
-    settled = keep(ledger, events.receipts, now=now).settled
+    settled = keep(ledger, events.receipts, now=now)
     optouts.note(ledger, events.optouts)
     return settled
 

@@ -13,7 +13,8 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -143,16 +144,6 @@ class OptOutWords:
 
     meanings: Mapping[str, Meaning]
 
-    @classmethod
-    def of(cls, stop: Iterable[str], start: Iterable[str]) -> "OptOutWords":
-        """A word that is on both lists would mean nothing; raises ValueError with it."""
-        meanings: dict[str, Meaning] = {}
-        for meaning, words in ((Meaning.STOP, stop), (Meaning.START, start)):
-            for word in words:
-                if meanings.setdefault(normalised(word), meaning) is not meaning:
-                    raise ValueError(word)
-        return cls(meanings)
-
     def meaning(self, reply: str, sender: str = "") -> tuple[Meaning, str] | None:
         """What a reply means, and the word that says so; None when it is neither, or could be both.
 
@@ -221,8 +212,10 @@ def _courtesy(words: list[str], *, at_end: bool) -> int:
     return 0
 
 
-BUILT_IN = OptOutWords.of(
-    (word for words in STOP.values() for word in words), (word for words in START.values() for word in words)
+_LISTS = ((Meaning.STOP, STOP), (Meaning.START, START))
+
+BUILT_IN = OptOutWords(
+    {normalised(word): meaning for meaning, lists in _LISTS for words in lists.values() for word in words}
 )
 
 
@@ -231,14 +224,13 @@ def as_csv() -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(HEADER)
-    for meaning, lists in ((Meaning.STOP, STOP), (Meaning.START, START)):
+    for meaning, lists in _LISTS:
         writer.writerows((language, meaning.value, word) for language, words in lists.items() for word in words)
     return text.getvalue()
 
 
 def read_words(path: Path) -> OptOutWords:
-    """The words of a CSV file (UTF-8) with the columns language, meaning (stop or start) and word; they take the place
-    of the built-in ones.
+    """The words of a CSV file (UTF-8) with the columns meaning (stop or start) and word, in place of the built-in ones.
 
     Raises InputError with every mistake: an opt-out that isn't understood is a complaint.
     """
@@ -257,28 +249,23 @@ def read_words(path: Path) -> OptOutWords:
             f"{path} has no column {' and '.join(missing)}",
             "begin with the line language,meaning,word; `campaign receipts --print-words` shows the built-in ones",
         )
-    meaning_at, word_at = header.index("meaning"), header.index("word")
-    found: dict[Meaning, list[str]] = {Meaning.STOP: [], Meaning.START: []}
-    known: dict[str, Meaning] = {}
+    meanings: dict[str, Meaning] = {}
     problems: list[Problem] = []
     for line, cells in rows[1:]:
         if not any(cell.strip() for cell in cells):
             continue
-        said = cells[meaning_at].strip().lower() if len(cells) > meaning_at else ""
-        word = cells[word_at].strip() if len(cells) > word_at else ""
-        where = Position(str(path), line, 1)
+        values = defaultdict(str, zip(header, map(str.strip, cells), strict=False))
+        said, word, where = values["meaning"].lower(), values["word"], Position(str(path), line, 1)
         if said not in (Meaning.STOP, Meaning.START):
             problems.append(
                 Problem(f'the meaning "{said}" is neither stop nor start', "write one of the two", "", where)
             )
         elif not normalised(word):
             problems.append(Problem(f'the word "{word}" has no letter', "write a word, or remove the line", "", where))
-        elif known.setdefault(normalised(word), Meaning(said)) != said:
+        elif meanings.setdefault(normalised(word), Meaning(said)) != said:
             problems.append(Problem(f'"{word}" means both stop and start', "keep one of the two", "", where))
-        else:
-            found[Meaning(said)].append(word)
-    if not problems and not found[Meaning.STOP]:
+    if not problems and Meaning.STOP not in meanings.values():
         problems.append(Problem(f"{path} has no word that means stop", "add one, or nobody can opt out"))
     if problems:
         raise InputError(problems)
-    return OptOutWords.of(found[Meaning.STOP], found[Meaning.START])
+    return OptOutWords(meanings)
