@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, func, select, text
 
-from runner.ledger.database import in_parts
+from runner.ledger.database import rows_among
 from runner.ledger.ledger import Ledger
 from runner.ledger.tables import SENDING, messages
 from runner.models import Cooldown, Message, Status
@@ -52,16 +52,10 @@ def excess(connection: Connection, claimed: Sequence[Message], cooldown: Cooldow
 
 
 def _counts(connection: Connection, destinations: Sequence[str], since: int) -> Mapping[str, int]:
-    found: dict[str, int] = {}
-    for some in in_parts(sorted(set(destinations))):
-        query = (
-            select(messages.c.destination, func.count())
-            .where(
-                messages.c.destination.in_(some),
-                messages.c.claimed_at >= since,
-                messages.c.status.in_(_MAY_HAVE_REACHED),
-            )
-            .group_by(messages.c.destination)
-        )
-        found.update((destination, count) for destination, count in connection.execute(query))
-    return found
+    query = (
+        select(messages.c.destination, func.count())
+        .where(messages.c.claimed_at >= since, messages.c.status.in_(_MAY_HAVE_REACHED))
+        .group_by(messages.c.destination)
+    )
+    rows = rows_among(connection, query, messages.c.destination, sorted(set(destinations)))
+    return {row[0]: row[1] for row in rows}

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
@@ -28,6 +28,14 @@ def ledger_errors(doing: str) -> Iterator[None]:
         cause = getattr(error, "orig", None) or error
         words = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
         raise LedgerError(f"the ledger could not be {doing}: {words}") from error
+
+
+def rows_among(
+    connection: Connection, query: Select[Any], column: ColumnElement[Any], values: Sequence[str]
+) -> Iterator[Row[*tuple[Any, ...]]]:
+    """The query's rows in which the column has one of the values, asked for in as many parts as it takes."""
+    for some in in_parts(values):
+        yield from connection.execute(query.where(column.in_(some)))
 
 
 def in_parts(values: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, bindparam, case, func, select, tuple_
 from sqlalchemy.dialects.sqlite import insert
 
-from runner.ledger.database import IDS_AT_A_TIME, in_parts
+from runner.ledger.database import IDS_AT_A_TIME, rows_among
 from runner.ledger.ledger import Ledger
 from runner.ledger.tables import optouts
 from runner.models import Message, OptOut, OptOutSource
@@ -115,11 +115,8 @@ def opted_out_of(connection: Connection, claimed: Sequence[Message]) -> list[str
 
 
 def _find(connection: Connection, destinations: Sequence[str], *where: ColumnElement[bool]) -> dict[str, OptOut]:
-    found: dict[str, OptOut] = {}
-    for some in in_parts(destinations):
-        query = select(*_COLUMNS).where(optouts.c.destination.in_(some), *where)
-        found.update((row[0], _opt_out(row)) for row in connection.execute(query))
-    return found
+    query = select(*_COLUMNS).where(*where)
+    return {row[0]: _opt_out(row) for row in rows_among(connection, query, optouts.c.destination, destinations)}
 
 
 def _opt_out(row: Sequence[Any]) -> OptOut:

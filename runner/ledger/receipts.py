@@ -8,14 +8,14 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from runner.ledger.database import in_parts
+from runner.ledger.database import rows_among
 from runner.ledger.ledger import Ledger, MessageRecord
 from runner.ledger.tables import messages, receipts, runs
 from runner.models import DeliveryState, Message, OutcomeReason, Receipt, Status
 from runner.provider.delivery import merge, standing
 
 _FIELDS = tuple(Receipt.__slots__)
-_COLUMNS = [receipts.c[name] for name in _FIELDS]
+_ALL = select(*(receipts.c[name] for name in _FIELDS))
 _UPSERT = insert(receipts)
 _UPSERT = _UPSERT.on_conflict_do_update(
     index_elements=[receipts.c.umid],
@@ -47,7 +47,9 @@ def keep(ledger: Ledger, told: Sequence[Receipt], *, now: int) -> int:
     """
     if not told:
         return 0
-    merged = _merged(told)
+    merged: dict[str, Receipt] = {}
+    for receipt in told:
+        merged[receipt.umid] = merge(merged[receipt.umid], receipt) if receipt.umid in merged else receipt
     with ledger.writing() as connection:
         # The lock comes before the look, or two processes could each merge into what the other hasn't written yet.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -62,18 +64,15 @@ def settle_by_receipts(ledger: Ledger, run_id: int) -> int:
 
     For what became unknown after its receipt had come: the answer was still waited for then.
     """
-    unknown = messages.c.status == Status.UNKNOWN.value
-    query = (
-        select(*_COLUMNS)
-        .join_from(messages, receipts, receipts.c.message_id == messages.c.message_id)
-        .where(messages.c.run_id == run_id, unknown)
+    query = _ALL.join(messages, receipts.c.message_id == messages.c.message_id).where(
+        messages.c.run_id == run_id, messages.c.status == Status.UNKNOWN.value
     )
     with ledger.reading() as connection:
-        found = [_receipt(row) for row in connection.execute(query)]
+        found = [(run_id, _receipt(row)) for row in connection.execute(query)]
     if not found:
         return 0
     with ledger.writing() as connection:
-        return _settle(connection, [(run_id, receipt) for receipt in found], time.time_ns() // 1000)
+        return _settle(connection, found, time.time_ns() // 1000)
 
 
 def adopt(ledger: Ledger, run_id: int, found: Sequence[tuple[Message, Receipt]]) -> None:
@@ -127,35 +126,17 @@ def told_of(ledger: Ledger, message_ids: Sequence[str]) -> dict[str, Receipt]:
     """The receipts that name these messages, by message id, whether a run of this ledger has them or not."""
     found: dict[str, Receipt] = {}
     with ledger.reading() as connection:
-        for some in in_parts(message_ids):
-            for row in connection.execute(select(*_COLUMNS).where(receipts.c.message_id.in_(some))):
-                receipt = _receipt(row)
-                assert receipt.message_id is not None
-                # Two umids for one message: it was taken twice, and what reached further counts.
-                known = found.get(receipt.message_id)
-                found[receipt.message_id] = receipt if known is None else _further(known, receipt)
+        for row in rows_among(connection, _ALL, receipts.c.message_id, message_ids):
+            receipt = _receipt(row)
+            assert receipt.message_id is not None
+            # Two umids for one message: it was taken twice, and what reached further counts, whole.
+            known = found.get(receipt.message_id, receipt)
+            found[receipt.message_id] = max(known, receipt, key=lambda each: (standing(each), each.umid))
     return found
-
-
-def _merged(told: Iterable[Receipt]) -> dict[str, Receipt]:
-    found: dict[str, Receipt] = {}
-    for receipt in told:
-        known = found.get(receipt.umid)
-        found[receipt.umid] = receipt if known is None else merge(known, receipt)
-    return found
-
-
-def _further(one: Receipt, other: Receipt) -> Receipt:
-    """Of two receipts the one whose state wins, whole: the other is another message of the provider's."""
-    return max(one, other, key=lambda receipt: (standing(receipt), receipt.umid))
 
 
 def _by_umid(connection: Connection, umids: Sequence[str]) -> dict[str, Receipt]:
-    found: dict[str, Receipt] = {}
-    for some in in_parts(umids):
-        query = select(*_COLUMNS).where(receipts.c.umid.in_(some))
-        found.update((row[0], _receipt(row)) for row in connection.execute(query))
-    return found
+    return {row[0]: _receipt(row) for row in rows_among(connection, _ALL, receipts.c.umid, umids)}
 
 
 def _of_runs(connection: Connection, told: Iterable[Receipt]) -> Sequence[tuple[int, Receipt]]:
@@ -169,12 +150,10 @@ def _of_runs(connection: Connection, told: Iterable[Receipt]) -> Sequence[tuple[
         if receipt.message_id:
             by_prefix[receipt.message_id.rpartition(".")[0]].append(receipt)
     found: list[tuple[int, Receipt]] = []
-    for some in in_parts(list(by_prefix)):
-        # Compared by the database: reading the names of thousands of runs for each receipt would cost more than it.
-        begins = (runs.c.name + "." + runs.c.run).label("begins")
-        query = select(runs.c.id, begins).where(begins.in_(some))
-        for run_id, prefix in connection.execute(query):
-            found += [(run_id, receipt) for receipt in by_prefix[prefix]]
+    # Compared by the database: reading the names of thousands of runs for each receipt would cost more than it.
+    begins = (runs.c.name + "." + runs.c.run).label("begins")
+    for run_id, prefix in rows_among(connection, select(runs.c.id, begins), begins, list(by_prefix)):
+        found += [(run_id, receipt) for receipt in by_prefix[prefix]]
     return found
 
 

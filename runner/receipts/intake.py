@@ -162,7 +162,7 @@ class Intake:
 
     def _note_failure(self, events: Sequence[Receipt | Inbound], error: Exception) -> LedgerError:
         self._failed = events
-        self._metrics.failed()
+        self._metrics.healthy(is_healthy=False)
         if isinstance(error, LedgerError):
             self.error = str(error)
             return error
@@ -179,7 +179,7 @@ class Intake:
         except Exception as error:
             self._note_failure(self._failed, error)
         else:
-            self._metrics.recovered()
+            self._metrics.healthy(is_healthy=True)
 
 
 def _file_at(path: Path) -> tuple[int, int] | None:
