@@ -22,9 +22,9 @@ from benchmarks.table import Row, print_rows
 from runner.dispatch.dispatcher import Dispatcher
 from runner.dispatch.pace import Pace
 from runner.dispatch.parts import Progress
-from runner.ledger.claims import claim, settle
 from runner.ledger.ledger import Ledger, open_ledger
 from runner.ledger.tables import SENDING, messages
+from runner.ledger.transitions import claim, settle
 from runner.ledger.writer import LedgerWriter, Spill, spill_path
 from runner.loops import loop_factory
 from runner.models import Encoding, Message, Outcome, OutcomeReason, Rate, SendOptions, Status

@@ -5,12 +5,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, select
 from sqlalchemy.dialects.sqlite import insert
 
 from runner.ledger.database import rows_among
 from runner.ledger.ledger import Ledger, MessageRecord
 from runner.ledger.tables import messages, receipts, runs
+from runner.ledger.transitions import Proof, accept_unknown
 from runner.models import DeliveryState, Message, OutcomeReason, Receipt, Status
 from runner.provider.delivery import merge, standing
 
@@ -20,22 +21,8 @@ _UPSERT = insert(receipts)
 _UPSERT = _UPSERT.on_conflict_do_update(
     index_elements=[receipts.c.umid],
     set_={column.name: _UPSERT.excluded[column.name] for column in receipts.c if column.name != "umid"},
-)
-_SETTLE = (
-    update(messages)
-    .where(
-        messages.c.run_id == bindparam("of_run"),
-        messages.c.message_id == bindparam("of_message"),
-        messages.c.status == Status.UNKNOWN.value,
-    )
-    .values(
-        status=Status.ACCEPTED.value,
-        reason=OutcomeReason.RECEIPT.value,
-        detail="no answer came, but a receipt did",
-        umid=bindparam("umid"),
-        settled_at=bindparam("settled_at"),
-    )
-)
+)  # The detail of a message that a receipt has settled.
+_SETTLED = "no answer came, but a receipt did"
 
 
 def keep(ledger: Ledger, told: Sequence[Receipt], *, now: int) -> int:
@@ -56,7 +43,8 @@ def keep(ledger: Ledger, told: Sequence[Receipt], *, now: int) -> int:
         for umid, known in _by_umid(connection, list(merged)).items():
             merged[umid] = merge(merged[umid], known)
         connection.execute(_UPSERT, [_row(receipt, now) for receipt in merged.values()])
-        return _settle(connection, _of_runs(connection, merged.values()), now)
+        proofs = _proofs(connection, merged.values())
+        return accept_unknown(connection, proofs, OutcomeReason.RECEIPT, _SETTLED, now)
 
 
 def settle_by_receipts(ledger: Ledger, run_id: int) -> int:
@@ -64,15 +52,17 @@ def settle_by_receipts(ledger: Ledger, run_id: int) -> int:
 
     For what became unknown after its receipt had come: the answer was still waited for then.
     """
-    query = _ALL.join(messages, receipts.c.message_id == messages.c.message_id).where(
-        messages.c.run_id == run_id, messages.c.status == Status.UNKNOWN.value
+    query = (
+        select(messages.c.run_id, messages.c.message_id, receipts.c.umid)
+        .join_from(messages, receipts, receipts.c.message_id == messages.c.message_id)
+        .where(messages.c.run_id == run_id, messages.c.status == Status.UNKNOWN.value)
     )
     with ledger.reading() as connection:
-        found = [(run_id, _receipt(row)) for row in connection.execute(query)]
+        found = [Proof(*row) for row in connection.execute(query)]
     if not found:
         return 0
     with ledger.writing() as connection:
-        return _settle(connection, found, time.time_ns() // 1000)
+        return accept_unknown(connection, found, OutcomeReason.RECEIPT, _SETTLED, time.time_ns() // 1000)
 
 
 def adopt(ledger: Ledger, run_id: int, found: Sequence[tuple[Message, Receipt]]) -> None:
@@ -139,30 +129,22 @@ def _by_umid(connection: Connection, umids: Sequence[str]) -> dict[str, Receipt]
     return {row[0]: _receipt(row) for row in rows_among(connection, _ALL, receipts.c.umid, umids)}
 
 
-def _of_runs(connection: Connection, told: Iterable[Receipt]) -> Sequence[tuple[int, Receipt]]:
-    """The receipts of messages of this ledger's runs, as (run id, receipt).
+def _proofs(connection: Connection, told: Iterable[Receipt]) -> list[Proof]:
+    """What receipts prove of messages of this ledger's runs.
 
     A message id begins with its run's name and id, and either may hold dots: two runs can begin alike, and then the
-    receipt is given to both.
+    receipt is tried with both.
     """
-    by_prefix: dict[str, list[Receipt]] = defaultdict(list)
+    by_prefix: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for receipt in told:
         if receipt.message_id:
-            by_prefix[receipt.message_id.rpartition(".")[0]].append(receipt)
-    found: list[tuple[int, Receipt]] = []
+            by_prefix[receipt.message_id.rpartition(".")[0]].append((receipt.message_id, receipt.umid))
+    found: list[Proof] = []
     # Compared by the database: reading the names of thousands of runs for each receipt would cost more than it.
     begins = (runs.c.name + "." + runs.c.run).label("begins")
     for run_id, prefix in rows_among(connection, select(runs.c.id, begins), begins, list(by_prefix)):
-        found += [(run_id, receipt) for receipt in by_prefix[prefix]]
+        found += [Proof(run_id, *ids) for ids in by_prefix[prefix]]
     return found
-
-
-def _settle(connection: Connection, found: Sequence[tuple[int, Receipt]], now: int) -> int:
-    rows = [
-        {"of_run": run_id, "of_message": receipt.message_id, "umid": receipt.umid, "settled_at": now}
-        for run_id, receipt in found
-    ]
-    return connection.execute(_SETTLE, rows).rowcount if rows else 0
 
 
 def _row(receipt: Receipt, now: int) -> dict[str, Any]:

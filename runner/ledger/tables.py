@@ -9,6 +9,7 @@ A message's life (`messages.status`):
     sending   -> (absent)   certainly not received: it may be claimed again
     unknown   -> accepted   reconcile found it in the provider's log
     unknown   -> accepted   a receipt came for it
+    (absent)  -> accepted   a receipt came for a message that this ledger had lost
     unknown   -> (absent)   reconcile proved that the provider's log doesn't have it
 
 Nothing leads from accepted or rejected back to sending, and from unknown only with the provider's proof, so nobody is

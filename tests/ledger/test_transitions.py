@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from runner.ledger.claims import note_resume_point, settle
 from runner.ledger.ledger import Ledger, open_ledger
 from runner.ledger.optouts import note
 from runner.ledger.reconciliation import apply
+from runner.ledger.transitions import note_resume_point, settle
 from runner.ledger.writer import Claim, LedgerWriter, Spill, spill_path
 from runner.models import Encoding, Message, OptOut, OptOutSource, Outcome, OutcomeReason, Status
 
