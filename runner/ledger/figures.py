@@ -16,8 +16,8 @@ from runner.ledger.tables import cancellations, feedback, messages, receipts
 from runner.models import DeliveryState, Status
 from runner.provider.delivery import AT_OPERATOR
 
+# Accepted, and neither a receipt nor the provider's log tells of it yet.
 PENDING = "pending"
-"""Accepted, and no receipt (nor the provider's log) tells of it yet."""
 
 _NOT_SENT_YET = (None, DeliveryState.QUEUED.value, DeliveryState.UNKNOWN.value)
 _DELIVERED = (DeliveryState.DELIVERED.value, DeliveryState.READ.value)

@@ -16,8 +16,8 @@ from runner.ledger.ledger import Ledger
 from runner.ledger.tables import cancellations, events, feedback, messages, receipts, runs
 from runner.models import Event, EventKind
 
+# Messages in one transaction: receipts that come in meanwhile are written between two of them.
 AT_A_TIME = 10_000
-"""Messages in one transaction: receipts that come in meanwhile are written between two of them."""
 
 _NOBODY = (
     update(messages)
