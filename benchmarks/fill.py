@@ -11,8 +11,7 @@ from uuid import uuid4
 
 from runner.errors import LedgerError
 from runner.ledger.ledger import RunRecord
-from runner.ledger.spill import Spill, spill_path
-from runner.ledger.writer import Claim, LedgerWriter
+from runner.ledger.writer import Claim, LedgerWriter, Spill, spill_path
 from runner.models import Outcome, OutcomeReason, Status
 from runner.plan.saved import read_messages
 from runner.run.open import Run, open_run

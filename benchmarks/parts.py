@@ -24,10 +24,9 @@ from runner.dispatch.feed import Feed
 from runner.dispatch.pace import Pace
 from runner.dispatch.progress import Progress
 from runner.ledger.ledger import Ledger, open_ledger
-from runner.ledger.spill import Spill, spill_path
-from runner.ledger.statements import claim, settle
 from runner.ledger.tables import SENDING, messages
-from runner.ledger.writer import Claim, LedgerWriter
+from runner.ledger.transitions import claim, settle
+from runner.ledger.writer import Claim, LedgerWriter, Spill, spill_path
 from runner.loops import loop_factory
 from runner.models import Encoding, Message, Outcome, OutcomeReason, Rate, SendOptions, Status
 from runner.provider.client import Client

@@ -12,7 +12,7 @@ from runner.errors import InputError
 from runner.wording import counted
 
 if TYPE_CHECKING:
-    from runner.receipts.loading import Loaded
+    from runner.receipts.intake import Loaded
 
 NAME = "receipts"
 
@@ -50,7 +50,7 @@ def command(
     from runner.run.receipts import authorization_in, load_file, serve
 
     if print_words:
-        from runner.receipts.words import as_csv
+        from runner.receipts.optout_words import as_csv
 
         print_document(as_csv())
         return 0

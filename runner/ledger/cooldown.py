@@ -9,13 +9,12 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, func, select, text
 
-from runner.ledger.ledger import IDS_AT_A_TIME, Ledger, ledger_errors
-from runner.ledger.statements import settle
+from runner.ledger.database import rows_among
+from runner.ledger.ledger import Ledger
 from runner.ledger.tables import SENDING, messages
-from runner.models import Cooldown, Message, Outcome, OutcomeReason, Status
+from runner.models import Cooldown, Message, Status
 
 _MAY_HAVE_REACHED = (SENDING, Status.ACCEPTED.value, Status.UNKNOWN.value)
-_TOO_MUCH = Outcome(Status.UNSENT, OutcomeReason.COOLDOWN)
 
 # Not among the tables: only the ledgers of campaigns with a cooldown pay for it at each claim.
 _INDEX = text("CREATE INDEX IF NOT EXISTS messages_by_destination ON messages (destination, claimed_at)")
@@ -23,7 +22,7 @@ _INDEX = text("CREATE INDEX IF NOT EXISTS messages_by_destination ON messages (d
 
 def prepare(ledger: Ledger) -> None:
     """Make the look-ups by number fast. Once for a ledger; later calls find it done."""
-    with ledger_errors("written"), ledger.engine.begin() as connection:
+    with ledger.writing() as connection:
         connection.execute(_INDEX)
 
 
@@ -32,44 +31,31 @@ def recent(ledger: Ledger, destinations: Sequence[str], *, since: int) -> Mappin
 
     Numbers that got none are absent.
     """
-    with ledger_errors("read"), ledger.engine.connect() as connection:
+    with ledger.reading() as connection:
         return _counts(connection, destinations, since)
 
 
-def refuse_excess(
-    connection: Connection, run_id: int, claimed: Sequence[Message], cooldown: Cooldown, now: int
-) -> frozenset[str]:
-    """Take back those of these messages, just claimed at `now`, by which a number would get too much.
-
-    Returns their message ids.
+def excess(connection: Connection, claimed: Sequence[Message], cooldown: Cooldown, now: int) -> list[str]:
+    """The message ids of those of these messages, just claimed at `now`, by which a number would get too much.
 
     Insert first, then look: the insert holds the database's write lock, so that of two runs that claim a message to
     one number at the same moment, the second sees the first.
     """
     since = now - cooldown.per_s * 1_000_000
     counts = Counter(_counts(connection, [message.destination for message in claimed], since))
-    refused: list[str] = []
+    found: list[str] = []
     for message in reversed(claimed):  # the first in the file goes first
         if counts[message.destination] > cooldown.messages:
             counts[message.destination] -= 1
-            refused.append(message.message_id)
-    if refused:
-        settle(connection, run_id, [(message_id, _TOO_MUCH) for message_id in refused])
-    return frozenset(refused)
+            found.append(message.message_id)
+    return found
 
 
 def _counts(connection: Connection, destinations: Sequence[str], since: int) -> Mapping[str, int]:
-    found: dict[str, int] = {}
-    wanted = sorted(set(destinations))
-    for first in range(0, len(wanted), IDS_AT_A_TIME):
-        query = (
-            select(messages.c.destination, func.count())
-            .where(
-                messages.c.destination.in_(wanted[first : first + IDS_AT_A_TIME]),
-                messages.c.claimed_at >= since,
-                messages.c.status.in_(_MAY_HAVE_REACHED),
-            )
-            .group_by(messages.c.destination)
-        )
-        found.update((destination, count) for destination, count in connection.execute(query))
-    return found
+    query = (
+        select(messages.c.destination, func.count())
+        .where(messages.c.claimed_at >= since, messages.c.status.in_(_MAY_HAVE_REACHED))
+        .group_by(messages.c.destination)
+    )
+    rows = rows_among(connection, query, messages.c.destination, sorted(set(destinations)))
+    return {row[0]: row[1] for row in rows}

@@ -11,13 +11,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, null, select, text
 
-from runner.ledger.ledger import Ledger, ledger_errors
-from runner.ledger.tables import cancellations, events, feedback, messages, receipts
-from runner.models import DeliveryState, Event, EventKind, Status
+from runner.ledger.ledger import Ledger
+from runner.ledger.tables import cancellations, feedback, messages, receipts
+from runner.models import DeliveryState, Status
 from runner.provider.delivery import AT_OPERATOR
 
+# Accepted, and neither a receipt nor the provider's log tells of it yet.
 PENDING = "pending"
-"""Accepted, and no receipt (nor the provider's log) tells of it yet."""
 
 _NOT_SENT_YET = (None, DeliveryState.QUEUED.value, DeliveryState.UNKNOWN.value)
 _DELIVERED = (DeliveryState.DELIVERED.value, DeliveryState.READ.value)
@@ -142,14 +142,6 @@ def figures_of(ledger: Ledger, run_id: int) -> Figures:
     return found
 
 
-def newest_event(ledger: Ledger, run_id: int) -> Event | None:
-    """The newest moment of a run's life."""
-    query = select(events.c.kind, events.c.at, events.c.seconds, events.c.detail).where(events.c.run_id == run_id)
-    for kind, at, seconds, detail in _rows(ledger, query.order_by(events.c.at.desc(), events.c.id.desc()).limit(1)):
-        return Event(EventKind(kind), at, seconds, detail)
-    return None
-
-
 _STATES = (
     receipts.c.state,
     receipts.c.detail == AT_OPERATOR,
@@ -198,5 +190,5 @@ def _decimal(amount: str | None) -> Decimal | None:
 
 def _rows(ledger: Ledger, query: Select[Any]) -> Iterator[Any]:
     """Row by row: a run whose every price differs has as many groups as messages."""
-    with ledger_errors("read"), ledger.engine.connect() as connection:
+    with ledger.reading() as connection:
         yield from connection.execute(query)

@@ -17,9 +17,11 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, select, update
 
 from runner.errors import LedgerError, RunLockedError
-from runner.ledger.ledger import ledger_errors
+from runner.ledger.database import ledger_errors
 from runner.ledger.tables import runs
 
+# How long a lease is, how often it is renewed, and how long after its end another machine waits: clocks may differ by
+# as much.
 LEASE_S = 30.0
 RENEW_S = 5.0
 GRACE_S = 15.0

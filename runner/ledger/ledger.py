@@ -1,33 +1,24 @@
-"""Opening a ledger, and everything that is read from it or written to it outside of sending.
+"""A ledger: opening it, its runs and what happened to them, and what it knows of their messages.
 
 All times are microseconds since the epoch, UTC.
 """
 
-import os
-import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from sqlalchemy import Connection, Engine, bindparam, create_engine, event, func, insert, inspect, select, update
+from sqlalchemy import Connection, Engine, bindparam, func, select, update
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.engine import URL
 
-from runner.errors import InputError, LedgerError
+from runner.ledger.database import engine_for, in_parts, ledger_errors, make_private, parse_url
 from runner.ledger.lock import making_lock
-from runner.ledger.tables import SCHEMA_VERSION, SENDING, messages, meta, metadata, runs
-from runner.models import OutcomeReason, Status
-
-BUSY_TIMEOUT_S = 10
-"""How long a write waits for another process that is writing (`campaign status` only reads)."""
-
-
-IDS_AT_A_TIME = 2_000
-"""Message ids in one query; they travel as bound parameters, of which databases take only so many."""
-
+from runner.ledger.migrations import no_ledger, prepare_schema
+from runner.ledger.tables import SENDING, events, messages, meta, runs
+from runner.models import Event, EventKind, OutcomeReason, Status
 
 _STATUSES = (SENDING, Status.ACCEPTED.value, Status.REJECTED.value, Status.UNKNOWN.value)
 
@@ -83,20 +74,11 @@ def _of_messages(*names: str) -> str:
     return f"{query.compile(dialect=sqlite.dialect(paramstyle='qmark'))} AND messages.message_id IN "
 
 
+_RUN = [runs.c[name] for name in RunRecord.__slots__]
+_EVENT = (events.c.kind, events.c.at, events.c.seconds, events.c.detail)
 # Asked for every message of a run, so compiled once, and its rows are the driver's own.
 _RECORDS = _of_messages(*MessageRecord._fields)
 _CLAIMED = _of_messages("message_id")
-
-
-@contextmanager
-def ledger_errors(doing: str) -> Iterator[None]:
-    """Turn a database error into a LedgerError that says what could not be done and why."""
-    try:
-        yield
-    except SQLAlchemyError as error:
-        cause = getattr(error, "orig", None) or error
-        words = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
-        raise LedgerError(f"the ledger could not be {doing}: {words}") from error
 
 
 class Ledger:
@@ -115,6 +97,18 @@ class Ledger:
     def close(self) -> None:
         self.engine.dispose()
 
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection to read with. Its errors become a LedgerError."""
+        with ledger_errors("read"), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction, durable when the block has ended, and undone if it raises. Its errors become a LedgerError."""
+        with ledger_errors("written"), self.engine.begin() as connection:
+            yield connection
+
     @property
     def path(self) -> Path:
         """The file that the ledger is."""
@@ -123,21 +117,21 @@ class Ledger:
     @property
     def id(self) -> str:
         """What tells this ledger from every other; a copy of the file has the same."""
-        with ledger_errors("read"), self.engine.connect() as connection:
+        with self.reading() as connection:
             return str(connection.scalar(select(meta.c.value).where(meta.c.name == "id")))
 
     def newest_time(self) -> int:
         """The newest time that the ledger knows, 0 for an empty one."""
         times = (select(func.max(runs.c.started_at)), select(func.max(runs.c.ended_at)))
-        with ledger_errors("read"), self.engine.connect() as connection:
+        with self.reading() as connection:
             return max(connection.scalar(query) or 0 for query in times)
 
     def runs(self, name: str | None = None, run: str | None = None) -> list[RunRecord]:
         """The runs of a campaign, or all, oldest first."""
-        query = select(runs).order_by(runs.c.id)
+        query = select(*_RUN).order_by(runs.c.id)
         query = query.where(runs.c.name == name) if name is not None else query
         query = query.where(runs.c.run == run) if run is not None else query
-        with ledger_errors("read"), self.engine.connect() as connection:
+        with self.reading() as connection:
             return [RunRecord(*row) for row in connection.execute(query)]
 
     def begin_run(self, *, name: str, run: str, now: int, **values: Any) -> RunRecord:  # noqa: ANN401 (columns)
@@ -145,26 +139,52 @@ class Ledger:
 
         `values`: sub_account_id, options, fingerprint, rows, to_send.
         """
-        found = self.runs(name, run)
         values |= {"started_at": now, "ended_at": None, "stop_reason": None, "stop_detail": None}
-        with ledger_errors("written"), self.engine.begin() as connection:
-            if found:
-                connection.execute(update(runs).where(runs.c.id == found[0].id), values)
-            else:
-                connection.execute(insert(runs), {"name": name, "run": run, "created_at": now, **values})
+        made = insert(runs).values(name=name, run=run, created_at=now, **values)
+        with self.writing() as connection:
+            connection.execute(made.on_conflict_do_update(index_elements=[runs.c.name, runs.c.run], set_=values))
         return self.runs(name, run)[0]
 
     def note_waiting(self, run_id: int, words: str | None) -> None:
         """Note what a session that goes on waits for, for those who ask meanwhile; None: for nothing any more."""
         going_on = (runs.c.id == run_id, runs.c.ended_at.is_(None))
-        with ledger_errors("written"), self.engine.begin() as connection:
+        with self.writing() as connection:
             connection.execute(update(runs).where(*going_on).values(stop_detail=words))
 
     def end_run(self, run_id: int, *, now: int, stop_reason: str | None, stop_detail: str | None) -> None:
         """Note how a session ended; `stop_reason` None means that it went to its end."""
         values = {"ended_at": now, "stop_reason": stop_reason, "stop_detail": stop_detail}
-        with ledger_errors("written"), self.engine.begin() as connection:
+        with self.writing() as connection:
             connection.execute(update(runs).where(runs.c.id == run_id), values)
+
+    def note_events(self, run_id: int, noted: Sequence[Event]) -> None:
+        """Note moments in a run's life, all or none."""
+        rows = [
+            {"run_id": run_id, "kind": one.kind.value, "at": one.at, "seconds": one.seconds, "detail": one.detail}
+            for one in noted
+        ]
+        if rows:
+            with self.writing() as connection:
+                connection.execute(insert(events), rows)
+
+    def events(self, run_id: int) -> list[Event]:
+        """All moments of a run's life, oldest first."""
+        query = select(*_EVENT).where(events.c.run_id == run_id).order_by(events.c.at, events.c.id)
+        with self.reading() as connection:
+            return [_event(row) for row in connection.execute(query)]
+
+    def newest_event(self, run_id: int) -> Event | None:
+        """The newest moment of a run's life."""
+        query = select(*_EVENT).where(events.c.run_id == run_id).order_by(events.c.at.desc(), events.c.id.desc())
+        with self.reading() as connection:
+            row = connection.execute(query.limit(1)).first()
+        return _event(row) if row else None
+
+    def resume_row(self, run_id: int, plan: str) -> int:
+        """The row (1-based) up to which the ledger has every message of the plan file with this SHA-256; 0: unknown."""
+        query = select(runs.c.resume_row).where(runs.c.id == run_id, runs.c.resume_plan == plan)
+        with self.reading() as connection:
+            return int(connection.scalar(query) or 0)
 
     def bury_dead_claims(self, run_id: int, *, died_by: int) -> int:
         """Turn what a dead process left as `sending` into `unknown`: its request may have left. Returns how many.
@@ -182,14 +202,14 @@ class Ledger:
                 settled_at=died_by,
             )
         )
-        with ledger_errors("written"), self.engine.begin() as connection:
+        with self.writing() as connection:
             return connection.execute(dead).rowcount
 
     def counts(self, run_id: int) -> dict[str, int]:
         """Messages of a run by status (`sending` among them); the unsent are absent."""
         # One pass without grouping, which SQLite does by sorting: a third of the time, for ten million messages.
         query = select(*(func.count().filter(messages.c.status == status) for status in _STATUSES))
-        with ledger_errors("read"), self.engine.connect() as connection:
+        with self.reading() as connection:
             found = connection.execute(query.where(messages.c.run_id == run_id)).one()
         return {status: count for status, count in zip(_STATUSES, found, strict=True) if count}
 
@@ -197,7 +217,7 @@ class Ledger:
         """The messages of a run as (country, segments, how many), whatever their status; the unsent are absent."""
         kinds = (messages.c.country, messages.c.segments)
         query = select(*kinds, func.count()).where(messages.c.run_id == run_id).group_by(*kinds)
-        with ledger_errors("read"), self.engine.connect() as connection:
+        with self.reading() as connection:
             return [(country, segments, count) for country, segments, count in connection.execute(query)]
 
     def records(self, run_id: int, message_ids: Sequence[str]) -> dict[str, MessageRecord]:
@@ -209,123 +229,38 @@ class Ledger:
         return {row[0] for row in self._rows(_CLAIMED, run_id, message_ids)}
 
     def _rows(self, query: str, run_id: int, message_ids: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-        with ledger_errors("read"), self.engine.connect() as connection:
-            for first in range(0, len(message_ids), IDS_AT_A_TIME):
-                some = message_ids[first : first + IDS_AT_A_TIME]
+        with self.reading() as connection:
+            for some in in_parts(message_ids):
                 marks = ",".join("?" * len(some))
                 found = connection.exec_driver_sql(f"{query}({marks})", (run_id, *some)).cursor
                 assert found is not None
                 yield from found.fetchall()
 
 
+def _event(row: Sequence[Any]) -> Event:
+    kind, at, seconds, detail = row
+    return Event(EventKind(kind), at, seconds, detail)
+
+
 def open_ledger(url: str, *, create: bool) -> Ledger:
-    """Open the ledger at a database URL, or at the path of a SQLite file.
+    """Open the ledger at a database URL, or at the path of a SQLite file; an older one is upgraded.
 
     Raises InputError for a URL that isn't one, a missing ledger (unless `create`), a file that isn't a ledger, or one
-    that a newer version wrote; LedgerError when it cannot be read.
+    that a newer version wrote; RunLockedError for an older one of which a run is being sent; LedgerError when it cannot
+    be read.
     """
     parsed = parse_url(url)
     path = Path(parsed.database or "")
     if not create and not path.exists():
-        raise _no_ledger(path)
-    engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_S})
-    event.listen(engine, "connect", _set_pragmas)
+        raise no_ledger(path)
+    engine = engine_for(parsed)
     try:
         with making_lock(path) if create else nullcontext(), ledger_errors(f"opened at {path}"):
             if create and not path.exists():
-                _make_private(path)
+                make_private(path)
             with engine.begin() as connection:
-                _check_version(connection, path, create=create)
+                prepare_schema(connection, path, create=create)
     except BaseException:
         engine.dispose()
         raise
     return Ledger(engine, parsed)
-
-
-def parse_url(url: str) -> URL:
-    """The URL of a ledger; a text without `://` is the path of a SQLite file."""
-    if "://" not in url:
-        return URL.create("sqlite", database=url)
-    try:
-        parsed = make_url(url)
-        backend = parsed.get_backend_name()
-    except (ArgumentError, NoSuchModuleError):
-        backend = ""
-    if backend != "sqlite":
-        raise InputError.of(
-            f"the ledger URL {_without_password(url)!r} is not one that this version can use",
-            "write a path such as reports/ledger.sqlite3, or sqlite:///reports/ledger.sqlite3",
-        )
-    if not parsed.database or parsed.database == ":memory:":
-        raise InputError.of("a ledger in memory is gone with the process", "write the path of a file")
-    return parsed
-
-
-def _no_ledger(path: Path) -> InputError:
-    return InputError.of(f"there is no ledger at {path}", "name it with --ledger or CAMPAIGN_LEDGER")
-
-
-def _without_password(url: str) -> str:
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"
-
-
-def _make_private(path: Path) -> None:
-    """The ledger holds phone numbers, so it is its owner's alone; SQLite gives its -wal file the same mode."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
-    except OSError as error:
-        raise LedgerError(f"the ledger {path} could not be made: {error.strerror}") from error
-
-
-def _set_pragmas(connection: Any, _record: object) -> None:  # noqa: ANN401 (the driver's own connection)
-    cursor = connection.cursor()
-    # WAL lets `campaign status` read while a run writes; FULL makes a commit survive a power loss.
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.close()
-
-
-def _check_version(connection: Connection, path: Path, *, create: bool) -> None:
-    names = set(inspect(connection).get_table_names())
-    if not names and not create:  # another process is making it at this moment
-        raise _no_ledger(path)
-    if not names:
-        # The driver begins no transaction for CREATE TABLE, and a kill would leave half a ledger, which none can open.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-        metadata.create_all(connection)
-        facts = {"schema_version": str(SCHEMA_VERSION), "id": secrets.token_hex(8)}
-        connection.execute(insert(meta), [{"name": name, "value": value} for name, value in facts.items()])
-        return
-    version = _version(connection) if "meta" in names else None
-    if version is None:
-        raise InputError.of(f"{path} is not a ledger of campaign-runner", "name another file with --ledger")
-    if int(version) < SCHEMA_VERSION:
-        version = _upgrade(connection)
-    if int(version) > SCHEMA_VERSION:
-        raise InputError.of(
-            f"the ledger {path} was written by a newer campaign-runner (schema {version}, this one knows "
-            f"{SCHEMA_VERSION})",
-            "upgrade campaign-runner",
-        )
-
-
-def _version(connection: Connection) -> str | None:
-    return connection.scalar(select(meta.c.value).where(meta.c.name == "schema_version"))
-
-
-def _upgrade(connection: Connection) -> str:
-    """Bring an older ledger up to this version, and return the one that it then has.
-
-    What came later are tables of their own, so nothing is rewritten.
-    """
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-    # Another process may have upgraded it before this one had the lock, perhaps to a version that is newer still.
-    version = _version(connection)
-    if version is None or int(version) < SCHEMA_VERSION:
-        metadata.create_all(connection)
-        version = str(SCHEMA_VERSION)
-        connection.execute(update(meta).where(meta.c.name == "schema_version").values(value=version))
-    return version

@@ -17,7 +17,10 @@ from typing import IO
 
 from runner.errors import LedgerError, RunLockedError
 
+# How long a lock is tried: who only looks whether a run is locked (`is_locked`) holds it for a moment.
 PATIENCE_S = 0.5
+
+# How long another process may take to make the ledger.
 MAKING_S = 10.0
 
 
@@ -41,7 +44,7 @@ def run_lock(ledger: Path, name: str, run: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def making_lock(ledger: Path) -> Iterator[None]:
-    """Hold what keeps two processes from making this ledger at the same time; SQLite alone doesn't.
+    """Hold the lock that keeps two processes from making this ledger at the same time; SQLite alone doesn't.
 
     One of two first commands that start together may see half the tables, or switch to write-ahead logging while the
     other does, for which SQLite doesn't wait.
@@ -62,7 +65,6 @@ def _lock_file(path: Path) -> IO[str]:
 
 
 def _lock_soon(file: IO[str], patience_s: float = PATIENCE_S) -> bool:
-    """Lock it, trying for a while: `is_locked` holds it for a moment when it looks."""
     end = time.monotonic() + patience_s
     while not _try_lock(file):
         if time.monotonic() > end:

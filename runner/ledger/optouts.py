@@ -7,12 +7,13 @@ START may come in any order, twice, or days late, and the newest of them counts.
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, case, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, func, select, tuple_
+from sqlalchemy.dialects.sqlite import insert
 
-from runner.ledger.ledger import IDS_AT_A_TIME, Ledger, ledger_errors
-from runner.ledger.statements import settle
+from runner.ledger.database import IDS_AT_A_TIME, rows_among
+from runner.ledger.ledger import Ledger
 from runner.ledger.tables import optouts
-from runner.models import Message, OptOut, OptOutSource, Outcome, OutcomeReason, Status
+from runner.models import Message, OptOut, OptOutSource
 
 _COLUMNS = [optouts.c[name] for name in OptOut.__slots__]
 _IS_OUT = optouts.c.is_out.is_(True)
@@ -20,13 +21,14 @@ _ANYBODY = select(optouts.c.destination).where(_IS_OUT).limit(1)
 _THOSE_OUT = select(optouts.c.destination).where(
     optouts.c.destination.in_(bindparam("destinations", expanding=True)), _IS_OUT
 )
-_CHANGE = (
-    update(optouts)
-    .where(optouts.c.destination == bindparam("of"))
-    .values({name: bindparam(name) for name in ("is_out", "at", "source", "word")})
+_NOTE = insert(optouts)
+# The newest word counts; of one moment, the opt-out.
+_NOTE = _NOTE.on_conflict_do_update(
+    index_elements=[optouts.c.destination],
+    set_={name: _NOTE.excluded[name] for name in ("is_out", "at", "source", "word")},
+    where=tuple_(_NOTE.excluded.at, _NOTE.excluded.is_out) > tuple_(optouts.c.at, optouts.c.is_out),
 )
 _WORD_LENGTH = 40
-_OUT = Outcome(Status.UNSENT, OutcomeReason.OPTED_OUT)
 
 
 def note(ledger: Ledger, changes: Sequence[OptOut]) -> int:
@@ -37,38 +39,29 @@ def note(ledger: Ledger, changes: Sequence[OptOut]) -> int:
     """
     newest: dict[str, OptOut] = {}
     for change in changes:
-        if _is_newer(change, newest.get(change.destination)):
-            newest[change.destination] = change
+        before = newest.get(change.destination, change)
+        newest[change.destination] = max(before, change, key=lambda one: (one.at, one.is_out))
     if not newest:
         return 0
-    with ledger_errors("written"), ledger.engine.begin() as connection:
-        # The write lock comes first: else an older word could win over one that is written between look and change.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-        before = _find(connection, list(newest))
-        changed = [one for destination, one in newest.items() if _is_newer(one, before.get(destination))]
-        new = [_values(one) for one in changed if one.destination not in before]
-        other = [_values(one) | {"of": one.destination} for one in changed if one.destination in before]
-        for statement, rows in ((insert(optouts), new), (_CHANGE, other)):
-            if rows:
-                connection.execute(statement, rows)
-    return len(changed)
+    with ledger.writing() as connection:
+        return connection.execute(_NOTE, [_values(one) for one in newest.values()]).rowcount
 
 
 def known(ledger: Ledger, destinations: Sequence[str]) -> dict[str, OptOut]:
     """The newest word of each of these numbers (E.164), out or not; those that never said one are absent."""
-    with ledger_errors("read"), ledger.engine.connect() as connection:
+    with ledger.reading() as connection:
         return _find(connection, destinations)
 
 
 def opted_out(ledger: Ledger, destinations: Sequence[str]) -> dict[str, OptOut]:
     """Those of these numbers (E.164) that are out."""
-    with ledger_errors("read"), ledger.engine.connect() as connection:
+    with ledger.reading() as connection:
         return _find(connection, destinations, _IS_OUT)
 
 
 def is_anybody_out(ledger: Ledger) -> bool:
     """Whether there is any opt-out: one look, where asking for each number of a plan would be many."""
-    with ledger_errors("read"), ledger.engine.connect() as connection:
+    with ledger.reading() as connection:
         return connection.execute(_ANYBODY).first() is not None
 
 
@@ -78,20 +71,20 @@ def optouts_state(ledger: Ledger) -> str:
     # In two parts: five thousand times in microseconds are more than the database's largest number.
     seconds, rest = (func.sum(at.op(sign)(1_000_000)) for sign in ("/", "%"))
     query = select(func.count(), func.sum(case((_IS_OUT, 1), else_=0)), func.max(at), seconds, rest)
-    with ledger_errors("read"), ledger.engine.connect() as connection:
+    with ledger.reading() as connection:
         return repr(tuple(connection.execute(query).one()))
 
 
 def count(ledger: Ledger) -> int:
     """How many numbers are out."""
-    with ledger_errors("read"), ledger.engine.connect() as connection:
+    with ledger.reading() as connection:
         return connection.scalar(select(func.count()).select_from(optouts).where(_IS_OUT)) or 0
 
 
 def newest(ledger: Ledger, limit: int | None = None) -> list[OptOut]:
     """Those who are out, the newest first; at most `limit` of them."""
     query = select(*_COLUMNS).where(_IS_OUT).order_by(optouts.c.at.desc(), optouts.c.destination).limit(limit)
-    with ledger_errors("read"), ledger.engine.connect() as connection:
+    with ledger.reading() as connection:
         return [_opt_out(row) for row in connection.execute(query)]
 
 
@@ -100,7 +93,7 @@ def every(ledger: Ledger) -> Iterator[OptOut]:
     after = ""
     while True:
         query = select(*_COLUMNS).where(_IS_OUT, optouts.c.destination > after).order_by(optouts.c.destination)
-        with ledger_errors("read"), ledger.engine.connect() as connection:
+        with ledger.reading() as connection:
             found = [_opt_out(row) for row in connection.execute(query.limit(IDS_AT_A_TIME))]
         yield from found
         if len(found) < IDS_AT_A_TIME:
@@ -108,33 +101,22 @@ def every(ledger: Ledger) -> Iterator[OptOut]:
         after = found[-1].destination
 
 
-def refuse_opted_out(connection: Connection, run_id: int, claimed: Sequence[Message]) -> frozenset[str]:
-    """Take back those of these messages, just claimed, whose numbers are out; returns their message ids.
+def opted_out_of(connection: Connection, claimed: Sequence[Message]) -> list[str]:
+    """The message ids of those of these messages, just claimed, whose numbers are out.
 
     Insert first, then look, as the cooldown does: so that the look sees every opt-out that was written before the
     claim.
     """
     if connection.execute(_ANYBODY).first() is None:
-        return frozenset()
+        return []
     wanted = {message.destination for message in claimed}
     out = set(connection.scalars(_THOSE_OUT, {"destinations": list(wanted)}))
-    refused = [message.message_id for message in claimed if message.destination in out] if out else []
-    if refused:
-        settle(connection, run_id, [(message_id, _OUT) for message_id in refused])
-    return frozenset(refused)
-
-
-def _is_newer(change: OptOut, before: OptOut | None) -> bool:
-    return before is None or (change.at, change.is_out) > (before.at, before.is_out)
+    return [message.message_id for message in claimed if message.destination in out]
 
 
 def _find(connection: Connection, destinations: Sequence[str], *where: ColumnElement[bool]) -> dict[str, OptOut]:
-    found: dict[str, OptOut] = {}
-    for first in range(0, len(destinations), IDS_AT_A_TIME):
-        some = destinations[first : first + IDS_AT_A_TIME]
-        query = select(*_COLUMNS).where(optouts.c.destination.in_(some), *where)
-        found.update((row[0], _opt_out(row)) for row in connection.execute(query))
-    return found
+    query = select(*_COLUMNS).where(*where)
+    return {row[0]: _opt_out(row) for row in rows_among(connection, query, optouts.c.destination, destinations)}
 
 
 def _opt_out(row: Sequence[Any]) -> OptOut:

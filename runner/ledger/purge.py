@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, bindparam, func, or_, select, update
 
 from runner.errors import StoppedError
-from runner.ledger.events import note_events
-from runner.ledger.ledger import Ledger, ledger_errors
+from runner.ledger.database import ledger_errors
+from runner.ledger.ledger import Ledger
 from runner.ledger.tables import cancellations, events, feedback, messages, receipts, runs
 from runner.models import Event, EventKind
 
+# Messages in one transaction: receipts that come in meanwhile are written between two of them.
 AT_A_TIME = 10_000
-"""Messages in one transaction: receipts that come in meanwhile are written between two of them."""
 
 _NOBODY = (
     update(messages)
@@ -37,7 +37,7 @@ def purged_at(ledger: Ledger, run_id: int) -> int | None:
     A purged run can't be sent any more: its plan has no numbers and texts.
     """
     query = select(func.min(events.c.at)).where(events.c.run_id == run_id, events.c.kind == EventKind.PURGED.value)
-    with ledger_errors("read"), ledger.engine.connect() as connection:
+    with ledger.reading() as connection:
         found: int | None = connection.scalar(query)
     return found
 
@@ -45,7 +45,7 @@ def purged_at(ledger: Ledger, run_id: int) -> int | None:
 def note_purge(ledger: Ledger, run_id: int, now: int) -> None:
     """Note that a run is purged from now on: before its first number goes, so that none of it is sent meanwhile."""
     if purged_at(ledger, run_id) is None:
-        note_events(ledger, run_id, [Event(EventKind.PURGED, now)])
+        ledger.note_events(run_id, [Event(EventKind.PURGED, now)])
 
 
 def purge_messages(ledger: Ledger, run_id: int) -> int:

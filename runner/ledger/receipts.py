@@ -3,71 +3,48 @@
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, select
 from sqlalchemy.dialects.sqlite import insert
 
-from runner.ledger.ledger import IDS_AT_A_TIME, Ledger, MessageRecord, ledger_errors
+from runner.ledger.database import rows_among
+from runner.ledger.ledger import Ledger, MessageRecord
 from runner.ledger.tables import messages, receipts, runs
+from runner.ledger.transitions import Proof, accept_unknown
 from runner.models import DeliveryState, Message, OutcomeReason, Receipt, Status
 from runner.provider.delivery import merge, standing
 
 _FIELDS = tuple(Receipt.__slots__)
-_COLUMNS = [receipts.c[name] for name in _FIELDS]
+_ALL = select(*(receipts.c[name] for name in _FIELDS))
 _UPSERT = insert(receipts)
 _UPSERT = _UPSERT.on_conflict_do_update(
     index_elements=[receipts.c.umid],
     set_={column.name: _UPSERT.excluded[column.name] for column in receipts.c if column.name != "umid"},
-)
-_SETTLE = (
-    update(messages)
-    .where(
-        messages.c.run_id == bindparam("of_run"),
-        messages.c.message_id == bindparam("of_message"),
-        messages.c.status == Status.UNKNOWN.value,
-    )
-    .values(
-        status=Status.ACCEPTED.value,
-        reason=OutcomeReason.RECEIPT.value,
-        detail="no answer came, but a receipt did",
-        umid=bindparam("umid"),
-        settled_at=bindparam("settled_at"),
-    )
-)
+)  # The detail of a message that a receipt has settled.
+_SETTLED = "no answer came, but a receipt did"
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What became of a group of receipts: how many were `kept`, and to how many messages of runs of this ledger they
-    belong (`ours`), of which so many were unknown and now are accepted (`settled`).
-    """
+def keep(ledger: Ledger, told: Sequence[Receipt], *, now: int) -> int:
+    """Keep receipts, durably when it returns; returns how many unknown messages they settled as accepted.
 
-    kept: int = 0
-    ours: int = 0
-    settled: int = 0
-
-
-def keep(ledger: Ledger, told: Sequence[Receipt], *, now: int) -> Kept:
-    """Keep receipts, durably when it returns; `now` is when they came (microseconds since the epoch).
-
-    All or nothing. A message that is unknown becomes accepted: who gets a receipt was sent to. One that is being sent
-    stays so, because the process that sends it is about to settle it. Raises LedgerError.
+    `now` is when they came (microseconds since the epoch). All or nothing. Who gets a receipt was sent to, so an
+    unknown message becomes accepted. One that is being sent stays so, because the process that sends it is about to
+    settle it. Raises LedgerError.
     """
     if not told:
-        return Kept()
-    merged = _merged(told)
-    with ledger_errors("written"), ledger.engine.connect() as connection:
+        return 0
+    merged: dict[str, Receipt] = {}
+    for receipt in told:
+        merged[receipt.umid] = merge(merged[receipt.umid], receipt) if receipt.umid in merged else receipt
+    with ledger.writing() as connection:
         # The lock comes before the look, or two processes could each merge into what the other hasn't written yet.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         for umid, known in _by_umid(connection, list(merged)).items():
             merged[umid] = merge(merged[umid], known)
         connection.execute(_UPSERT, [_row(receipt, now) for receipt in merged.values()])
-        ours = _of_runs(connection, merged.values())
-        settled = _settle(connection, ours, now)
-        connection.commit()
-    return Kept(len(told), len({receipt.umid for _, receipt in ours}), settled)
+        proofs = _proofs(connection, merged.values())
+        return accept_unknown(connection, proofs, OutcomeReason.RECEIPT, _SETTLED, now)
 
 
 def settle_by_receipts(ledger: Ledger, run_id: int) -> int:
@@ -75,18 +52,17 @@ def settle_by_receipts(ledger: Ledger, run_id: int) -> int:
 
     For what became unknown after its receipt had come: the answer was still waited for then.
     """
-    unknown = messages.c.status == Status.UNKNOWN.value
     query = (
-        select(*_COLUMNS)
+        select(messages.c.run_id, messages.c.message_id, receipts.c.umid)
         .join_from(messages, receipts, receipts.c.message_id == messages.c.message_id)
-        .where(messages.c.run_id == run_id, unknown)
+        .where(messages.c.run_id == run_id, messages.c.status == Status.UNKNOWN.value)
     )
-    with ledger_errors("read"), ledger.engine.connect() as connection:
-        found = [_receipt(row) for row in connection.execute(query)]
+    with ledger.reading() as connection:
+        found = [Proof(*row) for row in connection.execute(query)]
     if not found:
         return 0
-    with ledger_errors("written"), ledger.engine.begin() as connection:
-        return _settle(connection, [(run_id, receipt) for receipt in found], time.time_ns() // 1000)
+    with ledger.writing() as connection:
+        return accept_unknown(connection, found, OutcomeReason.RECEIPT, _SETTLED, time.time_ns() // 1000)
 
 
 def adopt(ledger: Ledger, run_id: int, found: Sequence[tuple[Message, Receipt]]) -> None:
@@ -114,13 +90,13 @@ def adopt(ledger: Ledger, run_id: int, found: Sequence[tuple[Message, Receipt]])
         }
         for message, receipt in found
     ]
-    with ledger_errors("written"), ledger.engine.begin() as connection:
+    with ledger.writing() as connection:
         connection.execute(insert(messages).on_conflict_do_nothing(), rows)
 
 
 def is_anything_told(ledger: Ledger) -> bool:
     """Whether there is a receipt at all, whichever run's it is."""
-    with ledger_errors("read"), ledger.engine.connect() as connection:
+    with ledger.reading() as connection:
         return connection.execute(select(receipts.c.umid).limit(1)).first() is not None
 
 
@@ -130,7 +106,7 @@ def of_messages(ledger: Ledger, records: Mapping[str, MessageRecord]) -> dict[st
     By umid where the message has one, because a receipt needn't echo the message id; and else by message id.
     """
     umids = {message_id: record.umid for message_id, record in records.items() if record.umid}
-    with ledger_errors("read"), ledger.engine.connect() as connection:
+    with ledger.reading() as connection:
         known = _by_umid(connection, list(set(umids.values())))
     found = {message_id: known[umid] for message_id, umid in umids.items() if umid in known}
     return found | told_of(ledger, [message_id for message_id in records if message_id not in umids])
@@ -139,66 +115,36 @@ def of_messages(ledger: Ledger, records: Mapping[str, MessageRecord]) -> dict[st
 def told_of(ledger: Ledger, message_ids: Sequence[str]) -> dict[str, Receipt]:
     """The receipts that name these messages, by message id, whether a run of this ledger has them or not."""
     found: dict[str, Receipt] = {}
-    with ledger_errors("read"), ledger.engine.connect() as connection:
-        for first in range(0, len(message_ids), IDS_AT_A_TIME):
-            wanted = message_ids[first : first + IDS_AT_A_TIME]
-            for row in connection.execute(select(*_COLUMNS).where(receipts.c.message_id.in_(wanted))):
-                receipt = _receipt(row)
-                assert receipt.message_id is not None
-                # Two umids for one message: it was taken twice, and what reached further counts.
-                known = found.get(receipt.message_id)
-                found[receipt.message_id] = receipt if known is None else _further(known, receipt)
+    with ledger.reading() as connection:
+        for row in rows_among(connection, _ALL, receipts.c.message_id, message_ids):
+            receipt = _receipt(row)
+            assert receipt.message_id is not None
+            # Two umids for one message: it was taken twice, and what reached further counts, whole.
+            known = found.get(receipt.message_id, receipt)
+            found[receipt.message_id] = max(known, receipt, key=lambda each: (standing(each), each.umid))
     return found
-
-
-def _merged(told: Iterable[Receipt]) -> dict[str, Receipt]:
-    found: dict[str, Receipt] = {}
-    for receipt in told:
-        known = found.get(receipt.umid)
-        found[receipt.umid] = receipt if known is None else merge(known, receipt)
-    return found
-
-
-def _further(one: Receipt, other: Receipt) -> Receipt:
-    """Of two receipts the one whose state wins, whole: the other is another message of the provider's."""
-    return max(one, other, key=lambda receipt: (standing(receipt), receipt.umid))
 
 
 def _by_umid(connection: Connection, umids: Sequence[str]) -> dict[str, Receipt]:
-    found: dict[str, Receipt] = {}
-    for first in range(0, len(umids), IDS_AT_A_TIME):
-        query = select(*_COLUMNS).where(receipts.c.umid.in_(umids[first : first + IDS_AT_A_TIME]))
-        found.update((row[0], _receipt(row)) for row in connection.execute(query))
-    return found
+    return {row[0]: _receipt(row) for row in rows_among(connection, _ALL, receipts.c.umid, umids)}
 
 
-def _of_runs(connection: Connection, told: Iterable[Receipt]) -> Sequence[tuple[int, Receipt]]:
-    """The receipts of messages of this ledger's runs, as (run id, receipt).
+def _proofs(connection: Connection, told: Iterable[Receipt]) -> list[Proof]:
+    """What receipts prove of messages of this ledger's runs.
 
     A message id begins with its run's name and id, and either may hold dots: two runs can begin alike, and then the
-    receipt is given to both.
+    receipt is tried with both.
     """
-    by_prefix: dict[str, list[Receipt]] = defaultdict(list)
+    by_prefix: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for receipt in told:
         if receipt.message_id:
-            by_prefix[receipt.message_id.rpartition(".")[0]].append(receipt)
-    found: list[tuple[int, Receipt]] = []
-    prefixes = list(by_prefix)
-    for first in range(0, len(prefixes), IDS_AT_A_TIME):
-        # Compared by the database: reading the names of thousands of runs for each receipt would cost more than it.
-        begins = (runs.c.name + "." + runs.c.run).label("begins")
-        query = select(runs.c.id, begins).where(begins.in_(prefixes[first : first + IDS_AT_A_TIME]))
-        for run_id, prefix in connection.execute(query):
-            found += [(run_id, receipt) for receipt in by_prefix[prefix]]
+            by_prefix[receipt.message_id.rpartition(".")[0]].append((receipt.message_id, receipt.umid))
+    found: list[Proof] = []
+    # Compared by the database: reading the names of thousands of runs for each receipt would cost more than it.
+    begins = (runs.c.name + "." + runs.c.run).label("begins")
+    for run_id, prefix in rows_among(connection, select(runs.c.id, begins), begins, list(by_prefix)):
+        found += [Proof(run_id, *ids) for ids in by_prefix[prefix]]
     return found
-
-
-def _settle(connection: Connection, found: Sequence[tuple[int, Receipt]], now: int) -> int:
-    rows = [
-        {"of_run": run_id, "of_message": receipt.message_id, "umid": receipt.umid, "settled_at": now}
-        for run_id, receipt in found
-    ]
-    return connection.execute(_SETTLE, rows).rowcount if rows else 0
 
 
 def _row(receipt: Receipt, now: int) -> dict[str, Any]:

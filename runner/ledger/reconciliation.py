@@ -8,12 +8,12 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import ScalarSelect, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 
 from runner.errors import LedgerError
-from runner.ledger.frontier import forget_frontier
-from runner.ledger.ledger import Ledger, ledger_errors
+from runner.ledger.ledger import Ledger
 from runner.ledger.tables import messages, runs
+from runner.ledger.transitions import Proof, accept_unknown, release
 from runner.models import OutcomeReason, Status
 
 
@@ -44,40 +44,40 @@ class LogEntry:
 def unknowns(ledger: Ledger, run_id: int) -> Unknowns | None:
     """What is unknown in a run; None when nothing is."""
     columns = (func.count(), func.min(messages.c.claimed_at), func.max(messages.c.settled_at))
-    query = select(*columns).where(messages.c.run_id == run_id, messages.c.status == Status.UNKNOWN.value)
-    with ledger_errors("read"), ledger.engine.connect() as connection:
+    query = select(*columns).where(*_unknown(run_id))
+    with ledger.reading() as connection:
         count, first, last = connection.execute(query).one()
     return Unknowns(count, first, last or first) if count else None
 
 
 def unknown_ids(ledger: Ledger, run_id: int) -> set[str]:
     """The message ids that are unknown: as many as went wrong, not as many as were sent."""
-    query = select(messages.c.message_id).where(messages.c.run_id == run_id, messages.c.status == Status.UNKNOWN.value)
-    with ledger_errors("read"), ledger.engine.connect() as connection:
+    query = select(messages.c.message_id).where(*_unknown(run_id))
+    with ledger.reading() as connection:
         return set(connection.scalars(query))
 
 
 def accepted_ids(ledger: Ledger, run_id: int, *, answered_before: int, limit: int) -> set[str]:
     """Some messages whose acceptance came as an answer, the newest before that time: the log must have them."""
+    # The export's span reaches back to when the first unknown message was claimed.
+    first_unknown = select(func.min(messages.c.claimed_at)).where(*_unknown(run_id)).scalar_subquery()
     query = (
         select(messages.c.message_id)
         .where(
             messages.c.run_id == run_id,
             messages.c.reason == OutcomeReason.QUEUED.value,
             messages.c.answered_at <= answered_before,
-            messages.c.claimed_at >= _first_unknown(run_id),
+            messages.c.claimed_at >= first_unknown,
         )
         .order_by(messages.c.answered_at.desc())
         .limit(limit)
     )
-    with ledger_errors("read"), ledger.engine.connect() as connection:
+    with ledger.reading() as connection:
         return set(connection.scalars(query))
 
 
-def _first_unknown(run_id: int) -> ScalarSelect[int]:
-    """When the first unknown message was claimed: the export's span reaches back to there."""
-    unknown = (messages.c.run_id == run_id, messages.c.status == Status.UNKNOWN.value)
-    return select(func.min(messages.c.claimed_at)).where(*unknown).scalar_subquery()
+def _unknown(run_id: int) -> tuple[ColumnElement[bool], ...]:
+    return messages.c.run_id == run_id, messages.c.status == Status.UNKNOWN.value
 
 
 def apply(ledger: Ledger, run_id: int, *, found: Mapping[str, LogEntry], not_received: Iterable[str]) -> None:
@@ -85,54 +85,18 @@ def apply(ledger: Ledger, run_id: int, *, found: Mapping[str, LogEntry], not_rec
 
     All or nothing. Raises LedgerError when one of them is not unknown any more.
     """
-    now = time.time_ns() // 1000
     accepted = [
-        {
-            "of_message": message_id,
-            "umid": entry.umid,
-            "log_status": entry.status,
-            "log_segments": entry.segments,
-            "log_price": entry.price,
-            "log_currency": entry.currency,
-            "settled_at": now,
-        }
+        Proof(run_id, message_id, entry.umid, entry.status, entry.segments, entry.price, entry.currency)
         for message_id, entry in found.items()
     ]
-    released = [{"of_message": message_id} for message_id in not_received]
-    with ledger_errors("written"), ledger.engine.begin() as connection:
-        for statement, rows in ((_ACCEPT, accepted), (_RELEASE, released)):
-            if not rows:
-                continue
-            bound = [{"of_run": run_id, **row} for row in rows]
-            if connection.execute(statement, bound).rowcount != len(rows):
-                raise LedgerError("the ledger changed while it was reconciled; nothing was changed, run it again")
+    released = list(not_received)
+    with ledger.writing() as connection:
+        detail = "found in the provider's log"
+        changed = accept_unknown(connection, accepted, OutcomeReason.RECONCILED, detail, time.time_ns() // 1000)
+        changed += release(connection, run_id, released, Status.UNKNOWN.value)
+        if changed != len(accepted) + len(released):
+            raise LedgerError("the ledger changed while it was reconciled; nothing was changed, run it again")
         if released:
-            forget_frontier(connection, run_id)
             # A run that only opt-outs had ended has something to send again.
-            connection.execute(_REOPEN, {"of_run": run_id})
-
-
-_IS_UNKNOWN = (
-    messages.c.run_id == bindparam("of_run"),
-    messages.c.message_id == bindparam("of_message"),
-    messages.c.status == Status.UNKNOWN.value,
-)
-_ACCEPT = (
-    update(messages)
-    .where(*_IS_UNKNOWN)
-    .values(
-        status=Status.ACCEPTED.value,
-        reason=OutcomeReason.RECONCILED.value,
-        detail="found in the provider's log",
-        **{
-            name: bindparam(name)
-            for name in ("umid", "log_status", "log_segments", "log_price", "log_currency", "settled_at")
-        },
-    )
-)
-_RELEASE = delete(messages).where(*_IS_UNKNOWN)
-_REOPEN = (
-    update(runs)
-    .where(runs.c.id == bindparam("of_run"), runs.c.stop_reason == OutcomeReason.OPTED_OUT.value)
-    .values(stop_reason=None, stop_detail=None)
-)
+            over = (runs.c.id == run_id, runs.c.stop_reason == OutcomeReason.OPTED_OUT.value)
+            connection.execute(update(runs).where(*over).values(stop_reason=None, stop_detail=None))

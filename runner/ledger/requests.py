@@ -4,7 +4,7 @@ A conversion is noted before its request leaves and settled after the answer; wh
 told again, which does no harm. A cancellation is noted after its answer; what has none is asked for again.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -25,7 +25,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert
 
-from runner.ledger.ledger import IDS_AT_A_TIME, Ledger, ledger_errors
+from runner.ledger.database import rows_among
+from runner.ledger.ledger import Ledger
 from runner.ledger.tables import cancellations, feedback, messages, receipts
 from runner.models import Conversion, ConversionOutcome, DeliveryState, Status
 
@@ -111,23 +112,22 @@ def _status_counts(ledger: Ledger, run_id: int, journal: Table) -> dict[str, int
 
 
 def _rows(ledger: Ledger, query: Select[*tuple[Any, ...]]) -> Sequence[_Row]:
-    with ledger_errors("read"), ledger.engine.connect() as connection:
+    with ledger.reading() as connection:
         return connection.execute(query).all()
 
 
 def _rows_among(
     ledger: Ledger, query: Select[*tuple[Any, ...]], column: ColumnElement[Any], values: Sequence[str]
-) -> Iterator[_Row]:
-    """The query's rows with one of these values in the column, asked for in parts."""
-    for first in range(0, len(values), IDS_AT_A_TIME):
-        yield from _rows(ledger, query.where(column.in_(values[first : first + IDS_AT_A_TIME])))
+) -> list[_Row]:
+    with ledger.reading() as connection:
+        return list(rows_among(connection, query, column, values))
 
 
 def _write(ledger: Ledger, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> int:
     """Write some rows, all or nothing; returns how many changed. Raises LedgerError."""
     if not rows:
         return 0
-    with ledger_errors("written"), ledger.engine.begin() as connection:
+    with ledger.writing() as connection:
         return connection.execute(statement, rows).rowcount
 
 
@@ -140,7 +140,7 @@ def _settled(one: Settled) -> dict[str, Any]:
 
 def prepare_umids(ledger: Ledger) -> None:
     """Make the look-ups by umid fast. Once for a ledger; later calls find it done."""
-    with ledger_errors("written"), ledger.engine.begin() as connection:
+    with ledger.writing() as connection:
         connection.execute(_UMID_INDEX)
 
 

@@ -1,4 +1,4 @@
-"""The ledger's tables. Portable SQL only: SQLite by default, other databases by URL later.
+"""The ledger's tables, as the newest schema has them (`migrations.py` leads older ledgers there).
 
 A message's life (`messages.status`):
 
@@ -9,16 +9,20 @@ A message's life (`messages.status`):
     sending   -> (absent)   certainly not received: it may be claimed again
     unknown   -> accepted   reconcile found it in the provider's log
     unknown   -> accepted   a receipt came for it
+    (absent)  -> accepted   a receipt came for a message that this ledger had lost
     unknown   -> (absent)   reconcile proved that the provider's log doesn't have it
 
 Nothing leads from accepted or rejected back to sending, and from unknown only with the provider's proof, so nobody is
 texted twice.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Float,
     ForeignKey,
     Integer,
@@ -26,19 +30,39 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    case,
+    literal_column,
 )
+from sqlalchemy.types import TypeDecorator
 
-from runner.ledger.words import Words
-
-SCHEMA_VERSION = 3
-"""Raised with every change of the tables. A ledger with a newer one is refused, because its promises aren't known.
-
-1: meta, runs, messages. 2: receipts, optouts, feedback, cancellations, events. 3: frontiers; a sign for the
-usual words in messages.detail.
-"""
-
+# The one status that is only the ledger's: a request that may be on its way.
 SENDING = "sending"
-"""The one status that is only the ledger's: a request that may be on its way."""
+
+# The provider's words for an accepted message, alike for each: written out, they are a fifth of the ledger. In their
+# place stands a control character, which no words for people are.
+_USUAL_DETAIL = "SMS is accepted and queued for processing"
+_ABBREVIATION = "\x01"
+
+
+def abbreviated(detail: str | None) -> str | None:
+    """The provider's words as they stand in the ledger."""
+    return _ABBREVIATION if detail == _USUAL_DETAIL else detail
+
+
+class AbbreviatedDetail(TypeDecorator[str]):
+    """A column of the provider's words, the usual ones abbreviated."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Any) -> str | None:  # noqa: ANN401, ARG002 (SQLAlchemy's)
+        return abbreviated(value)
+
+    def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        """The database writes them out, also for those who take the driver's own rows."""
+        is_abbreviated = column == literal_column(f"char({ord(_ABBREVIATION)})")
+        return case((is_abbreviated, literal_column(f"'{_USUAL_DETAIL}'")), else_=column)
+
 
 metadata = MetaData()
 
@@ -67,6 +91,9 @@ runs = Table(
     Column("stop_detail", String),  # while the session goes on: what it waits for
     Column("holder", String(160)),  # who may send; null: nobody does
     Column("lease_until", BigInteger),  # until when, if it isn't renewed
+    # The resume point: the ledger has every message of the plan up to this row. Null: that isn't known.
+    Column("resume_plan", String(64)),  # SHA-256 of the plan's file
+    Column("resume_row", Integer),  # 1-based
     UniqueConstraint("name", "run"),
 )
 
@@ -83,7 +110,7 @@ messages = Table(
     Column("segments", Integer, nullable=False),
     Column("status", String(10), nullable=False),
     Column("reason", String(32)),
-    Column("detail", Words),
+    Column("detail", AbbreviatedDetail),
     Column("attempts", Integer, nullable=False),
     Column("claimed_at", BigInteger, nullable=False),
     Column("sent_at", BigInteger),
@@ -99,15 +126,6 @@ messages = Table(
     Column("log_price", String(24)),  # decimal text: money is not a float
     Column("log_currency", String(3)),
     sqlite_with_rowid=False,
-)
-
-# From where on a run is continued (see `frontier`). One row for each run that is being sent, or was.
-frontiers = Table(
-    "frontiers",
-    metadata,
-    Column("run_id", Integer, ForeignKey("runs.id"), primary_key=True),
-    Column("plan", String(64), nullable=False),  # SHA-256 of the plan's file
-    Column("row", Integer, nullable=False),
 )
 
 # What receipts have told, merged: one row for each message that they told of, also for one that no run of this ledger

@@ -1,34 +1,47 @@
-"""Claims and settlements, written in group commits by one thread beside the event loop.
+"""Writing one run while it is sent: claims and settlements, in group commits by a thread beside the event loop.
 
-Everything that is waiting when a commit begins goes into it, so that a slow disk makes larger groups instead of a
-longer queue. A claim is awaited until it is durable; a settlement isn't, because losing it to a crash costs an
-`unknown`, never a second text.
+A claim is awaited until it is durable; a settlement isn't, because losing it to a crash costs an `unknown`, never a
+second text. Answers that the ledger can't take are spilled: they go to a file beside it, and from there into the ledger
+at the next start. Without it, whatever was in flight at that moment would be `unknown`, although its answer is known.
 """
 
-import asyncio
+import contextlib
 import math
-import threading
+import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from sqlalchemy import Connection, Engine
+import orjson
+from sqlalchemy import Connection, Engine, select
 
 from runner.errors import LedgerError
-from runner.ledger.cooldown import refuse_excess
-from runner.ledger.frontier import note_frontier
-from runner.ledger.ledger import ledger_errors
-from runner.ledger.optouts import refuse_opted_out
-from runner.ledger.spill import Spill
-from runner.ledger.statements import claim, settle
-from runner.models import Cooldown, Message, Outcome, OutcomeReason, Status
+from runner.ledger.cooldown import excess
+from runner.ledger.database import ledger_errors
+from runner.ledger.group_commit import GroupCommit
+from runner.ledger.ledger import Ledger
+from runner.ledger.optouts import opted_out_of
+from runner.ledger.tables import SENDING, messages
+from runner.ledger.transitions import claim, note_resume_point, release, settle
+from runner.models import Cooldown, Message, Outcome, OutcomeReason, Status, Then
 
+# How long a settlement may wait for company. At 40/s and above the next claims take it along, without a commit of its
+# own.
 SETTLE_LINGER_S = 0.04
-"""How long a settlement may wait for company. At 40/s and above the next claims take it along, without a commit of its
-own."""
 
-NOTE_FRONTIER_S = 1.0
+# How often the resume point is noted.
+NOTE_RESUME_POINT_S = 1.0
+
+# Room in the spill for the answers of as many requests as can be in flight (800), with long words.
+SPILL_BYTES = 512 * 1024
+
+# Message ids that were not claimed after all, and why: COOLDOWN or OPTED_OUT.
+Refused = Mapping[str, OutcomeReason]
+
+Settlement = tuple[str, Outcome]
 
 
 class Claim(NamedTuple):
@@ -38,8 +51,12 @@ class Claim(NamedTuple):
     attempt: int
 
 
-Refused = Mapping[str, OutcomeReason]
-"""Message ids that were not claimed after all, and why: COOLDOWN or OPTED_OUT."""
+@dataclass(frozen=True, slots=True)
+class _Claiming:
+    """Claims that are made together. With them, the ledger has every message up to the row `frontier` of the plan."""
+
+    claims: Sequence[Claim]
+    frontier: int
 
 
 class LedgerWriter:
@@ -49,14 +66,15 @@ class LedgerWriter:
     claim raises the error, and settlements go to the `spill`.
 
     :param cooldown: how much a number may get, over all runs of the ledger; None: as much as the plan says.
-    :param plan: the digest of the plan's file, for the frontier that is noted with the claims; None: it isn't noted.
+    :param plan: the digest of the plan's file, for the resume point that is noted with the claims; None: it isn't
+        noted.
     """
 
     def __init__(
         self,
         engine: Engine,
         run_id: int,
-        spill: Spill,
+        spill: "Spill",
         *,
         on_failure: Callable[[LedgerError], None],
         cooldown: Cooldown | None = None,
@@ -68,29 +86,20 @@ class LedgerWriter:
         self._on_failure = on_failure
         self._cooldown = cooldown
         self._plan = plan
-        self._frontier = 0
-        self._frontier_noted_at = -math.inf
-        self._condition = threading.Condition()
-        self._claims: list[Claim] = []
-        self._settlements: list[tuple[str, Outcome]] = []
-        self._waiting: list[asyncio.Future[Refused]] = []
-        self._hurry = False
-        self._closing = False
+        self._resume_point_noted_at = -math.inf
+        self._commits: GroupCommit[_Claiming | Settlement, Refused] = GroupCommit(
+            self._commit, self._failed, name="ledger-writer", linger_s=SETTLE_LINGER_S
+        )
         self.error: LedgerError | None = None
 
     async def __aenter__(self) -> Self:
-        self._loop = asyncio.get_running_loop()
-        self._thread = threading.Thread(target=self._write_all, name="ledger-writer", daemon=True)
-        self._thread.start()
+        await self._commits.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._condition:
-            self._closing = True
-            self._condition.notify()
-        await asyncio.to_thread(self._thread.join)
+        await self._commits.__aexit__(kind, error, trace)
         self._spill.close()
 
     async def claim(self, claims: Sequence[Claim], *, frontier: int = 0) -> Refused:
@@ -101,103 +110,145 @@ class LedgerWriter:
         The message ids returned are not claimed: their numbers opted out since the plan was made, or got so much from
         other runs that the cooldown forbids more.
         """
-        refused = await self._submit(claims, frontier)
-        if not refused:
-            return refused
-        # Others' claims may have been in the group.
-        ids = {claim.message.message_id for claim in claims}
-        return {message_id: reason for message_id, reason in refused.items() if message_id in ids}
+        return await self._submit(claims, frontier)
 
     def settle(self, message_id: str, outcome: Outcome) -> None:
         """Queue an outcome for the next commit. `unsent` takes the claim back."""
-        with self._condition:
-            self._settlements.append((message_id, outcome))
-            if len(self._settlements) == 1:
-                self._condition.notify()
+        self._commits.put((message_id, outcome))
 
     async def flush(self) -> None:
         """Wait until everything that was queued before is durable."""
         await self._submit([])
 
     async def _submit(self, claims: Sequence[Claim], frontier: int = 0) -> Refused:
-        done: asyncio.Future[Refused] = self._loop.create_future()
-        with self._condition:
-            if self.error:
-                raise self.error
-            self._claims += claims
-            self._frontier = frontier
-            self._waiting.append(done)
-            self._hurry = True
-            self._condition.notify()
-        return await done
+        if self.error:
+            raise self.error
+        return await self._commits.submit(_Claiming(claims, frontier))
 
-    def _write_all(self) -> None:
-        """The thread: take everything that waits, commit it, tell those who wait; until closed and empty."""
-        while True:
-            with self._condition:
-                self._condition.wait_for(lambda: self._hurry or self._settlements or self._closing)
-                self._condition.wait_for(lambda: self._hurry or self._closing, timeout=SETTLE_LINGER_S)
-                claims, self._claims = self._claims, []
-                frontier = self._frontier  # of just these claims: it counts them as being in the ledger
-                settlements, self._settlements = self._settlements, []
-                waiting, self._waiting = self._waiting, []
-                self._hurry = False
-                if self._closing and not (claims or settlements or waiting):
-                    return
-            refused: Refused = {}
-            if self.error is None:
-                try:
-                    refused = self._commit(claims, settlements, frontier)
-                except LedgerError as error:
-                    self._fail(error)
-                except Exception as error:
-                    self._fail(LedgerError(f"the ledger could not be written: {error!r}"))
-            if self.error and settlements:
-                self._keep_aside(settlements)
-            self._loop.call_soon_threadsafe(_resolve, waiting, refused, self.error)
-
-    def _fail(self, error: LedgerError) -> None:
-        self.error = error
-        self._loop.call_soon_threadsafe(self._on_failure, error)
-
-    def _commit(self, claims: list[Claim], settlements: list[tuple[str, Outcome]], frontier: int) -> Refused:
+    def _commit(self, group: Sequence[_Claiming | Settlement]) -> Sequence[Refused]:
+        if self.error:
+            raise self.error
+        settlements = [one for one in group if isinstance(one, tuple)]
+        claimings = [one for one in group if isinstance(one, _Claiming)]
+        claims = [one for claiming in claimings for one in claiming.claims]
         with ledger_errors("written"), self._engine.begin() as connection:
             # Settlements go first: a message that is taken back and claimed again may be in one group.
             settle(connection, self._run_id, settlements)
-            if not claims:
-                return {}
-            now = time.time_ns() // 1000
-            claim(connection, self._run_id, claims, now)
-            wanted = [one.message for one in claims]
-            is_whole = not any(outcome.status is Status.UNSENT for _, outcome in settlements)
-            refused = dict.fromkeys(refuse_opted_out(connection, self._run_id, wanted), OutcomeReason.OPTED_OUT)
-            left = [message for message in wanted if message.message_id not in refused] if refused else wanted
-            if self._cooldown and left:
-                excess = refuse_excess(connection, self._run_id, left, self._cooldown, now)
-                refused |= dict.fromkeys(excess, OutcomeReason.COOLDOWN)
-            if is_whole and not refused:
-                self._note_frontier(connection, frontier)
-            return refused
+            refused = self._claim(connection, claims) if claims else {}
+            is_whole = not refused and not any(outcome.status is Status.UNSENT for _, outcome in settlements)
+            if claims and is_whole:
+                self._note_resume_point(connection, claimings[-1].frontier)
+        return [_among(one.claims, refused) if isinstance(one, _Claiming) else {} for one in group]
 
-    def _note_frontier(self, connection: Connection, row: int) -> None:
+    def _claim(self, connection: Connection, claims: Sequence[Claim]) -> Refused:
+        now = time.time_ns() // 1000
+        claim(connection, self._run_id, claims, now)
+        wanted = [one.message for one in claims]
+        refused: dict[str, OutcomeReason] = {}
+        if self._cooldown:
+            refused = dict.fromkeys(excess(connection, wanted, self._cooldown, now), OutcomeReason.COOLDOWN)
+        # The opt-out goes before the cooldown: who has opted out never gets a message.
+        refused |= dict.fromkeys(opted_out_of(connection, wanted), OutcomeReason.OPTED_OUT)
+        release(connection, self._run_id, refused)
+        return refused
+
+    def _note_resume_point(self, connection: Connection, row: int) -> None:
         """Now and then: it only saves a later session some looking."""
-        if self._plan and row and time.monotonic() - self._frontier_noted_at > NOTE_FRONTIER_S:
-            note_frontier(connection, self._run_id, self._plan, row)
-            self._frontier_noted_at = time.monotonic()
+        if self._plan and row and time.monotonic() - self._resume_point_noted_at > NOTE_RESUME_POINT_S:
+            note_resume_point(connection, self._run_id, self._plan, row)
+            self._resume_point_noted_at = time.monotonic()
 
-    def _keep_aside(self, settlements: list[tuple[str, Outcome]]) -> None:
-        """Answers that the ledger didn't take go to the spill, and from there into the ledger at the next start."""
+    def _failed(self, group: Sequence[_Claiming | Settlement], error: Exception) -> LedgerError:
+        if self.error is None:
+            words = f"the ledger could not be written: {error!r}"
+            self._fail(error if isinstance(error, LedgerError) else LedgerError(words))
+        assert self.error
+        settlements = [one for one in group if isinstance(one, tuple)]
         try:
-            self._spill.write(settlements)
-        except OSError as error:
-            words = f"{self.error}; the answers of {len(settlements)} requests are lost too ({error.strerror})"
+            if settlements:
+                self._spill.write(settlements)
+        except OSError as trouble:
+            words = f"{self.error}; the answers of {len(settlements)} requests are lost too ({trouble.strerror})"
             self.error = LedgerError(words)
+        return self.error
+
+    def _fail(self, error: LedgerError) -> None:
+        self.error = error
+        self._commits.call(self._on_failure, error)
 
 
-def _resolve(waiting: list[asyncio.Future[Refused]], refused: Refused, error: LedgerError | None) -> None:
-    for future in waiting:
-        if not future.done():
-            if error:
-                future.set_exception(error)
-            else:
-                future.set_result(refused)
+def _among(claims: Sequence[Claim], refused: Refused) -> Refused:
+    """Those that were refused of these claims: others' claims may have been in the group."""
+    if not refused:
+        return refused
+    ids = {claim.message.message_id for claim in claims}
+    return {message_id: reason for message_id, reason in refused.items() if message_id in ids}
+
+
+def spill_path(ledger: Path, run_id: int) -> Path:
+    return ledger.with_name(f"{ledger.name}.spill-{run_id}")
+
+
+class Spill:
+    """The spill file of one run. `close` deletes it if nothing was written to it.
+
+    A full disk is the likeliest cause of a spill, so the file's room is taken before the first request leaves, and the
+    answers overwrite it in place. Raises LedgerError when there is no room.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.count = 0
+        with contextlib.ExitStack() as on_failure:
+            try:
+                descriptor = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_RDWR, 0o600)
+                self._file = on_failure.enter_context(os.fdopen(descriptor, "r+b", buffering=0))
+                self._file.write(bytes(SPILL_BYTES))
+                os.fsync(descriptor)
+                self._file.seek(0)
+            except OSError as error:
+                words = f"there is no room beside the ledger: {path}: {error.strerror}"
+                raise LedgerError(words) from error
+            on_failure.pop_all()
+
+    def write(self, settlements: Sequence[Settlement]) -> None:
+        """Keep these outcomes, durably. What cannot be kept is lost, and its messages will be `unknown`."""
+        lines = b"".join(orjson.dumps([message_id, asdict(outcome)]) + b"\n" for message_id, outcome in settlements)
+        self._file.write(lines)
+        os.fsync(self._file.fileno())
+        self.count += len(settlements)
+
+    def close(self) -> None:
+        self._file.close()
+        if not self.count:
+            self._path.unlink(missing_ok=True)
+
+
+def merge_spill(ledger: Ledger, run_id: int) -> int:
+    """Settle what an earlier process could only spill, and delete the file. Returns how many.
+
+    Before `bury_dead_claims`, which would make them unknown. Messages that are not `sending` any more are left alone.
+    """
+    path = spill_path(ledger.path, run_id)
+    if not path.exists():
+        return 0
+    outcomes = dict(_spilled(path))
+    with ledger.writing() as connection:
+        query = select(messages.c.message_id).where(messages.c.run_id == run_id, messages.c.status == SENDING)
+        open_ids = set(connection.scalars(query))
+        settlements = [(message_id, outcome) for message_id, outcome in outcomes.items() if message_id in open_ids]
+        settle(connection, run_id, settlements)
+    path.unlink()
+    return len(settlements)
+
+
+def _spilled(path: Path) -> Iterator[Settlement]:
+    names = {field.name for field in fields(Outcome)}
+    for line in path.read_bytes().rstrip(b"\0").split(b"\n"):
+        try:
+            message_id, facts = orjson.loads(line)
+            facts = {name: value for name, value in facts.items() if name in names}
+            kinds = {"status": Status, "reason": OutcomeReason, "then": Then}
+            yield message_id, Outcome(**facts | {name: kind(facts[name]) for name, kind in kinds.items()})
+        except (ValueError, TypeError, KeyError, AttributeError):
+            continue  # empty, half a line that a crash left, or damaged: that message will be unknown

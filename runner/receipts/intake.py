@@ -1,14 +1,9 @@
-"""From events to the ledger: group commits by one thread beside the event loop.
+"""From events to the ledger: those that the server takes, and those of a file."""
 
-Everything that waits when a commit begins goes into it. Who brought an event is answered after its commit, and never
-before: what was answered 200 is not posted again.
-"""
-
-import asyncio
 import re
-import threading
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -16,23 +11,34 @@ from typing import Self
 
 from runner.errors import LedgerError
 from runner.ledger import optouts
+from runner.ledger.group_commit import GroupCommit
 from runner.ledger.ledger import Ledger
 from runner.ledger.receipts import keep
 from runner.models import Inbound, OptOut, OptOutSource, Receipt
+from runner.provider.webhooks import Ignored, NotAnEventError, read_event
 from runner.receipts.metrics import Metrics
-from runner.receipts.words import Meaning, Words
+from runner.receipts.optout_words import Meaning, OptOutWords
 
+# As much as an event may have; it has about one kilobyte.
+EVENT_LIMIT_BYTES = 64 * 1024
+
+# Events, of some hundred bytes each; beyond, the provider is asked to come again.
 MOST_WAITING = 20_000
-"""Events, of some hundred bytes each; beyond, the provider is asked to come again."""
 
+# Events in one transaction.
 MOST_AT_ONCE = 1_000
 
+# How often a ledger that couldn't be written is tried when nobody posts: who asks for /health before posting must see
+# that there is space on the disk again.
 TRY_AGAIN_S = 2.0
-"""How often a ledger that couldn't be written is tried when nobody posts: who asks for /health before posting must see
-that there is space on the disk again."""
 
+# SQLite gives its lock to nobody in turn: a run that sends beside the server would wait, and stop after 10 s.
 MOST_PAUSE_S = 0.005
-"""Between two commits the ledger is left to others for as long as the commit before took, but no longer."""
+
+# Bad lines of a file that are named.
+EXAMPLES = 10
+
+NOT_JSON = "the body is not JSON"
 
 _NOT_DIGITS = re.compile(r"[^0-9]")
 
@@ -42,14 +48,14 @@ class FullError(Exception):
 
 
 @dataclass(slots=True)
-class Taken:
+class SortedEvents:
     """Events as the ledger takes them, with what is counted of them."""
 
     receipts: list[Receipt] = field(default_factory=list)
     optouts: list[OptOut] = field(default_factory=list)
     counted: list[tuple[str, str | None]] = field(default_factory=list)
 
-    def add(self, event: Receipt | Inbound, words: Words, now: int) -> None:
+    def add(self, event: Receipt | Inbound, words: OptOutWords, now: int) -> None:
         """Sort an event in. A reply that neither stops nor starts is counted, and not kept: it is a private letter."""
         if isinstance(event, Receipt):
             self.receipts.append(event)
@@ -74,27 +80,37 @@ def e164(source: str) -> str | None:
     return f"+{digits}" if 7 <= len(digits) <= 15 and digits[0] != "0" and not has_letters else None
 
 
-def write(ledger: Ledger, taken: Taken, now: int) -> int:
-    """Write what was taken; returns how many unknown messages it settled. Raises LedgerError when it isn't durable."""
-    settled = keep(ledger, taken.receipts, now=now).settled
-    if taken.optouts:
-        optouts.note(ledger, taken.optouts)
+def write(ledger: Ledger, events: SortedEvents, now: int) -> int:
+    """Write events; returns how many unknown messages it settled. Raises LedgerError when it isn't durable."""
+    settled = keep(ledger, events.receipts, now=now)
+    optouts.note(ledger, events.optouts)
     return settled
 
 
 class Intake:
-    """Takes events for one ledger. An async context manager; leaving it writes all that waits."""
+    """Takes events for one ledger, in group commits. An async context manager; leaving it writes all that waits.
 
-    def __init__(self, ledger: Ledger, words: Words, metrics: Metrics) -> None:
+    Who brought an event is answered after its commit, and never before: what was answered 200 is not posted again.
+    `error` says why the ledger couldn't be written the last time; None: it could.
+    """
+
+    def __init__(self, ledger: Ledger, words: OptOutWords, metrics: Metrics) -> None:
         self._ledger = ledger
         self._words = words
         self._metrics = metrics
         self._file = _file_at(ledger.path)
-        self._condition = threading.Condition()
-        self._waiting: list[tuple[Receipt | Inbound, asyncio.Future[None]]] = []
-        self._closing = False
+        self._failed: Sequence[Receipt | Inbound] = ()
+        self._commits: GroupCommit[Receipt | Inbound, None] = GroupCommit(
+            self._commit,
+            self._note_failure,
+            name="receipts-writer",
+            most=MOST_AT_ONCE,
+            most_pause_s=MOST_PAUSE_S,
+            isolates=True,
+            on_idle=self._try_again,
+            idle_s=TRY_AGAIN_S,
+        )
         self.error: str | None = None
-        """Why the ledger couldn't be written the last time; None: it could."""
 
     @property
     def gone(self) -> LedgerError | None:
@@ -110,100 +126,60 @@ class Intake:
         )
 
     async def __aenter__(self) -> Self:
-        self._loop = asyncio.get_running_loop()
-        self._thread = threading.Thread(target=self._write_all, name="receipts-writer", daemon=True)
-        self._thread.start()
+        await self._commits.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._condition:
-            self._closing = True
-            self._condition.notify()
-        await asyncio.to_thread(self._thread.join)
+        await self._commits.__aexit__(kind, error, trace)
 
     async def take(self, event: Receipt | Inbound) -> None:
         """Returns when the event is durable. Raises LedgerError when it isn't, FullError when too much waits."""
-        done: asyncio.Future[None] = self._loop.create_future()
-        with self._condition:
-            if len(self._waiting) >= MOST_WAITING:
-                raise FullError
-            self._waiting.append((event, done))
-            self._condition.notify()
-        # The commit goes on when the one who brought the event leaves.
-        await asyncio.shield(done)
+        if self._commits.waiting >= MOST_WAITING:
+            raise FullError
+        await self._commits.submit(event)
 
-    def _write_all(self) -> None:
-        failed: list[Receipt | Inbound] = []
-        while True:
-            with self._condition:
-                wait_s = TRY_AGAIN_S if self.error is not None else None
-                self._condition.wait_for(lambda: self._waiting or self._closing, wait_s)
-                group, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
-                self._metrics.waiting(len(self._waiting))
-                is_over = self._closing and not group
-            if is_over:
-                return
-            if not group:
-                # Nobody waits for these any more. Written twice they do no harm, and they show whether it goes again.
-                self._try_again(failed)
-                continue
-            events = [event for event, _ in group]
-            began = time.perf_counter()
-            errors = self._commit(events)
-            seconds = time.perf_counter() - began
-            if any(errors):
-                failed = events
-            self._loop.call_soon_threadsafe(_resolve, [done for _, done in group], errors)
-            # SQLite gives its lock to nobody in turn: a run that sends beside this would wait, and stop after 10 s.
-            time.sleep(min(seconds, MOST_PAUSE_S))
-
-    def _commit(self, events: Sequence[Receipt | Inbound]) -> Sequence[LedgerError | None]:
-        """Write a group; of each event, why it couldn't be."""
-        began, now = time.perf_counter(), time.time_ns() // 1000
-        taken = self._sorted(events, now)
-        try:
-            settled = self._write(taken, now)
-        except LedgerError as error:
-            self._note_failure(str(error))
-            return [error] * len(events)
-        except Exception as error:  # a bug must not end the thread: everybody would wait for ever
-            if len(events) > 1:  # one that can't be written must not hold up the others
-                return [each for event in events for each in self._commit([event])]
-            self._note_failure(f"{type(error).__name__} as it was written")
-            return [LedgerError(f"an event could not be written: {type(error).__name__}")]
-        self.error = None
+    def _commit(self, events: Sequence[Receipt | Inbound]) -> Sequence[None]:
+        self._metrics.waiting(self._commits.waiting)
+        began = time.perf_counter()
+        sorted_events, settled = self._write(events)
         self._metrics.committed(len(events), time.perf_counter() - began, settled)
-        for kind, state in taken.counted:
+        for kind, state in sorted_events.counted:
             self._metrics.event(kind, state)
         return [None] * len(events)
 
-    def _write(self, taken: Taken, now: int) -> int:
-        settled = write(self._ledger, taken, now)
+    def _write(self, events: Sequence[Receipt | Inbound]) -> tuple[SortedEvents, int]:
+        now = time.time_ns() // 1000
+        found = SortedEvents()
+        for event in events:
+            found.add(event, self._words, now)
+        settled = write(self._ledger, found, now)
         if gone := self.gone:  # asked afterwards, so that nothing is answered that went into a deleted file
             raise gone
-        return settled
+        self.error = None
+        return found, settled
 
-    def _try_again(self, events: Sequence[Receipt | Inbound]) -> None:
-        now = time.time_ns() // 1000
+    def _note_failure(self, events: Sequence[Receipt | Inbound], error: Exception) -> LedgerError:
+        self._failed = events
+        self._metrics.healthy(is_healthy=False)
+        if isinstance(error, LedgerError):
+            self.error = str(error)
+            return error
+        # Its words may quote the event.
+        self.error = f"{type(error).__name__} as it was written"
+        return LedgerError(f"an event could not be written: {type(error).__name__}")
+
+    def _try_again(self) -> None:
+        """Nobody waits for these any more. Written twice they do no harm, and they show whether it goes again."""
+        if self.error is None:
+            return
         try:
-            self._write(self._sorted(events, now), now)
+            self._write(self._failed)
         except Exception as error:
-            self._note_failure(str(error) if isinstance(error, LedgerError) else type(error).__name__)
+            self._note_failure(self._failed, error)
         else:
-            self.error = None
-            self._metrics.recovered()
-
-    def _sorted(self, events: Sequence[Receipt | Inbound], now: int) -> Taken:
-        taken = Taken()
-        for event in events:
-            taken.add(event, self._words, now)
-        return taken
-
-    def _note_failure(self, words: str) -> None:
-        self.error = words
-        self._metrics.failed()
+            self._metrics.healthy(is_healthy=True)
 
 
 def _file_at(path: Path) -> tuple[int, int] | None:
@@ -214,11 +190,64 @@ def _file_at(path: Path) -> tuple[int, int] | None:
     return facts.st_dev, facts.st_ino
 
 
-def _resolve(futures: Sequence[asyncio.Future[None]], errors: Sequence[LedgerError | None]) -> None:
-    for future, error in zip(futures, errors, strict=True):
-        if future.done():
+@dataclass(slots=True)
+class Loaded:
+    """What a file came to. `bad` are lines that are no event; `examples` the first of them, as (line, why)."""
+
+    lines: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    settled: int = 0
+    bad: int = 0
+    examples: list[tuple[int, str]] = field(default_factory=list)
+
+    def note_bad(self, line: int, why: str) -> None:
+        self.bad += 1
+        if len(self.examples) < EXAMPLES:
+            self.examples.append((line, why))
+
+
+def lines_of(readline: Callable[[int], bytes]) -> Iterator[bytes]:
+    """Lines, cut where they are too long to be an event: a file without line ends must not fill the memory."""
+    while line := readline(EVENT_LIMIT_BYTES + 1):
+        yield line
+        while line and not line.endswith(b"\n"):
+            line = readline(EVENT_LIMIT_BYTES + 1)
+
+
+def load(ledger: Ledger, lines: Iterable[bytes], words: OptOutWords) -> Loaded:
+    """Take every event of JSON lines, as somebody else's endpoint stored them. Loading the same again changes nothing.
+
+    Blank lines are passed over. Raises LedgerError when the ledger can't be written; what came before that is in it.
+    """
+    loaded, found = Loaded(), SortedEvents()
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
             continue
-        if error:
-            future.set_exception(error)
-        else:
-            future.set_result(None)
+        loaded.lines += 1
+        if len(line) > EVENT_LIMIT_BYTES:
+            loaded.note_bad(number, f"the line is longer than {EVENT_LIMIT_BYTES // 1024} KiB")
+            continue
+        try:
+            event = read_event(line)
+        except NotAnEventError as error:
+            # Every other line ends; the last one needn't, but is whole only if it is JSON.
+            is_cut_off = line.startswith(b"{") and not line.endswith(b"\n") and str(error) == NOT_JSON
+            why = (
+                "the file ends in the middle of this line" if is_cut_off else str(error).replace("the body", "the line")
+            )
+            loaded.note_bad(number, why)
+            continue
+        if isinstance(event, Ignored):
+            loaded.counts["ignored"] += 1
+            continue
+        found.add(event, words, time.time_ns() // 1000)
+        if len(found.counted) >= MOST_AT_ONCE:
+            _write_loaded(ledger, found, loaded)
+            found = SortedEvents()
+    _write_loaded(ledger, found, loaded)
+    return loaded
+
+
+def _write_loaded(ledger: Ledger, found: SortedEvents, loaded: Loaded) -> None:
+    loaded.settled += write(ledger, found, time.time_ns() // 1000)
+    loaded.counts.update(kind for kind, _ in found.counted)

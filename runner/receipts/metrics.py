@@ -13,21 +13,17 @@ class Metrics:
 
         self.registry = CollectorRegistry()
         self.counts: Counter[str] = Counter()
-        common: dict[str, Any] = {"registry": self.registry}
-        self._events = Counting("campaign_receipts_events", "Events taken, by kind.", ["kind"], **common)
-        self._states = Counting("campaign_receipts_states", "Delivery receipts, by state.", ["state"], **common)
-        self._refused = Counting("campaign_receipts_refused", "Requests refused, by status.", ["status"], **common)
-        self._settled = Counting("campaign_receipts_settled", "Unknown messages that a receipt settled.", **common)
-        self._commit = Histogram("campaign_receipts_commit_seconds", "How long a commit takes.", **common)
-        self._group = Histogram(
-            "campaign_receipts_group_size",
-            "Events in a commit.",
-            buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500),
-            **common,
-        )
-        self._waiting = Gauge("campaign_receipts_waiting", "Events that wait for a commit.", **common)
-        self._healthy = Gauge("campaign_receipts_healthy", "1 while the ledger can be written.", **common)
-        self._healthy.set(1)
+        common: dict[str, Any] = {"registry": self.registry, "namespace": "campaign_receipts"}
+        self._events = Counting("events", "Events taken, by kind.", ["kind"], **common)
+        self._states = Counting("states", "Delivery receipts, by state.", ["state"], **common)
+        self._refused = Counting("refused", "Requests refused, by status.", ["status"], **common)
+        self._settled = Counting("settled", "Unknown messages that a receipt settled.", **common)
+        self._commit = Histogram("commit_seconds", "How long a commit takes.", **common)
+        sizes = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+        self._group = Histogram("group_size", "Events in a commit.", buckets=sizes, **common)
+        self._waiting = Gauge("waiting", "Events that wait for a commit.", **common)
+        self._healthy = Gauge("healthy", "1 while the ledger can be written.", **common)
+        self.healthy(is_healthy=True)
 
     def event(self, kind: str, state: str | None = None) -> None:
         """One event of a kind: receipt, opt_out, opt_in, reply, unusable or ignored."""
@@ -44,13 +40,11 @@ class Metrics:
         self._group.observe(events)
         self._commit.observe(seconds)
         self._settled.inc(settled)
-        self.recovered()
+        self.healthy(is_healthy=True)
 
-    def recovered(self) -> None:
-        self._healthy.set(1)
-
-    def failed(self) -> None:
-        self._healthy.set(0)
+    def healthy(self, *, is_healthy: bool) -> None:
+        """Whether the ledger could be written the last time."""
+        self._healthy.set(is_healthy)
 
     def waiting(self, events: int) -> None:
         self._waiting.set(events)

@@ -21,22 +21,19 @@ from runner.errors import InputError, LedgerError
 from runner.ledger.ledger import Ledger
 from runner.net import is_loopback, listen_failure
 from runner.provider.webhooks import Ignored, NotAnEventError, read_event
-from runner.receipts.intake import FullError, Intake
+from runner.receipts.intake import EVENT_LIMIT_BYTES, FullError, Intake
 from runner.receipts.metrics import Metrics
-from runner.receipts.words import BUILT_IN, Words
+from runner.receipts.optout_words import BUILT_IN, OptOutWords
 
-BODY_LIMIT_BYTES = 64 * 1024
-"""An event has about one kilobyte."""
-
+# For the body of a request whose headers have come.
 READ_TIMEOUT_S = 10.0
-"""For the body of a request whose headers have come."""
 
+# For everything before: a connection that hasn't sent whole headers by then is closed, however slowly it drips. Longer
+# than proxies keep an idle connection (nginx: 60 s), so that the proxies close it.
 KEEP_ALIVE_S = 75.0
-"""For everything before: a connection that hasn't sent whole headers by then is closed, however slowly it drips. Longer
-than proxies keep an idle connection (nginx: 60 s), so that it is them who close it."""
 
+# For the rest of a body that was refused, so that the other side gets to read why.
 LINGER_S = 5.0
-"""For the rest of a body that was refused, so that the other side gets to read why."""
 
 SHUTDOWN_S = 10.0
 BACKLOG = 1024
@@ -48,7 +45,8 @@ _silent = logging.getLogger(f"{__name__}.http")
 _silent.addHandler(logging.NullHandler())
 _silent.propagate = False
 
-LOOKS = ("/health", "/metrics")
+# Paths for GET alone.
+STATE_PATHS = ("/health", "/metrics")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,7 @@ async def listening(
     host: str = "127.0.0.1",
     port: int = 0,
     authorization: str | None = None,
-    words: Words = BUILT_IN,
+    words: OptOutWords = BUILT_IN,
 ) -> AsyncIterator[Listening]:
     """Serve in this event loop. When the block ends, what was taken is answered and durable.
 
@@ -83,7 +81,7 @@ async def listening(
     metrics = Metrics()
     async with Intake(ledger, words, metrics) as intake:
         runner = web.AppRunner(
-            _Desk(intake, metrics, authorization).application(),
+            _Handlers(intake, metrics, authorization).application(),
             access_log=None,
             logger=_silent,
             shutdown_timeout=SHUTDOWN_S,
@@ -106,8 +104,8 @@ async def listening(
             await runner.cleanup()
 
 
-class _Desk:
-    """Answers requests: one event each, or a look at how it goes."""
+class _Handlers:
+    """What answers requests: one event each, or the state of the server."""
 
     def __init__(self, intake: Intake, metrics: Metrics, authorization: str | None) -> None:
         self._intake = intake
@@ -129,7 +127,7 @@ class _Desk:
                 log.exception("an event could not be taken")
                 return self._refuse(500, "this is a bug; try again")
 
-        app = web.Application(client_max_size=BODY_LIMIT_BYTES, middlewares=[errors_as_json])
+        app = web.Application(client_max_size=EVENT_LIMIT_BYTES, middlewares=[errors_as_json])
         app.add_routes(
             [
                 web.get("/health", self._health),
@@ -140,7 +138,7 @@ class _Desk:
         return app
 
     async def _event(self, request: web.Request) -> web.Response:
-        if request.path in LOOKS:
+        if request.path in STATE_PATHS:
             return self._refuse(405, "this path is for looking; post events to another one")
         if self._expected is not None and not _is_authorized(request, self._expected):
             return self._refuse(401, "the Authorization header is not the one that was agreed on")

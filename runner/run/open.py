@@ -8,11 +8,12 @@ from pathlib import Path
 
 from runner.campaign import Campaign, check_run_id
 from runner.errors import InputError, LedgerError
+from runner.ledger.database import parse_url
 from runner.ledger.lease import Lease
-from runner.ledger.ledger import Ledger, RunRecord, open_ledger, parse_url
+from runner.ledger.ledger import Ledger, RunRecord, open_ledger
 from runner.ledger.lock import run_lock
 from runner.ledger.receipts import settle_by_receipts
-from runner.ledger.spill import merge
+from runner.ledger.writer import merge_spill
 from runner.plan.identity import MessageIds
 from runner.plan.inputs import Inputs
 from runner.plan.money import Costs
@@ -111,7 +112,7 @@ def take_over(ledger: Ledger, run_id: int) -> tuple[Lease, int]:
     lease = Lease(ledger.engine, run_id)
     until = lease.take()
     try:
-        merge(ledger, run_id)
+        merge_spill(ledger, run_id)
         died_by = now_us() if until is None else min(now_us(), int(until * 1e6))
         dead = ledger.bury_dead_claims(run_id, died_by=died_by)
         return lease, max(dead - settle_by_receipts(ledger, run_id), 0)

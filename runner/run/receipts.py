@@ -11,8 +11,8 @@ from pathlib import Path
 from runner.errors import InputError
 from runner.ledger.ledger import open_ledger
 from runner.loops import loop_factory
-from runner.receipts.loading import Loaded, lines_of, load
-from runner.receipts.words import BUILT_IN, Words, read_words
+from runner.receipts.intake import Loaded, lines_of, load
+from runner.receipts.optout_words import BUILT_IN, OptOutWords, read_words
 from runner.run.places import Options, ledger_url
 from runner.run.signals import told_of_signals
 
@@ -96,5 +96,5 @@ def load_file(options: Options, file: Path | None, *, words: Path | None) -> Loa
         raise InputError.of(f"{name} cannot be read: {error.strerror}", "name a file of JSON lines") from error
 
 
-def _words(path: Path | None) -> Words:
+def _words(path: Path | None) -> OptOutWords:
     return read_words(path) if path is not None else BUILT_IN

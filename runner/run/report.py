@@ -14,7 +14,6 @@ import orjson
 
 from runner.atomic import part_of, remove, write_atomically
 from runner.errors import InputError, RunLockedError
-from runner.ledger.events import events_of
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.lock import run_lock
 from runner.ledger.receipts import is_anything_told, of_messages, settle_by_receipts
@@ -90,7 +89,7 @@ def _write(ledger: Ledger, record: RunRecord, places: Places, *, unmask: bool) -
         settle_by_receipts(ledger, record.id)
     settings = RunSettings.read(places.run_settings)
     mask = asks_to_mask(settings, places.run_settings)
-    events = events_of(ledger, record.id)
+    events = ledger.events(record.id)
     if mask:  # the provider's words may quote what they answer
         record = replace(record, stop_detail=_hidden(record.stop_detail))
         events = [replace(event, detail=_hidden(event.detail)) for event in events]

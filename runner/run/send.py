@@ -16,12 +16,9 @@ from runner.dispatch.pace import Pace
 from runner.dispatch.progress import Progress, Stop
 from runner.dispatch.retry import Backoff
 from runner.errors import LedgerError
-from runner.ledger.events import note_events
-from runner.ledger.frontier import frontier
 from runner.ledger.ledger import RunRecord
 from runner.ledger.receipts import adopt, is_anything_told, told_of
-from runner.ledger.spill import Spill, spill_path
-from runner.ledger.writer import Claim, LedgerWriter
+from runner.ledger.writer import Claim, LedgerWriter, Spill, spill_path
 from runner.loops import loop_factory
 from runner.models import Event, EventKind, Message, Outcome, OutcomeReason, Outside
 from runner.plan.hours import WindowGate
@@ -77,7 +74,7 @@ def send(
 
 def _note(run: Run, record: RunRecord, *events: Event) -> None:
     with contextlib.suppress(LedgerError):  # only for the report: a claim would say that the ledger failed
-        note_events(run.ledger, record.id, events)
+        run.ledger.note_events(record.id, events)
 
 
 async def _send(
@@ -160,7 +157,7 @@ async def _send(
 
 async def _left(run: Run, record: RunRecord, sent_digest: str) -> AsyncIterator[Message]:
     """The plan's messages that the ledger doesn't have, read in a thread: the event loop has better things to do."""
-    after = frontier(run.ledger, record.id, sent_digest)
+    after = run.ledger.resume_row(record.id, sent_digest)
     batches = read_messages(run.places.sent_plan, run.ids, after=after)
 
     def next_batch() -> list[Message] | None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import InputError
-from runner.ledger.figures import newest_event
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger
 from runner.ledger.lock import is_locked
 from runner.ledger.optouts import count
@@ -130,7 +129,7 @@ def _progress(ledger: Ledger, record: RunRecord, now: int) -> tuple[dict[str, An
         "run": record.run,
         "state": state,
         "waiting_for": record.stop_detail if state == "waiting" else None,
-        "held_up_by": _held_up_by(newest_event(ledger, record.id), now) if state == "sending" else None,
+        "held_up_by": _held_up_by(ledger.newest_event(record.id), now) if state == "sending" else None,
         "rows": record.rows,
         "to_send": record.to_send,
         "accepted": counts.accepted,

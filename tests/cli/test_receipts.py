@@ -19,7 +19,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from runner.receipts.words import as_csv
+from runner.receipts.optout_words import as_csv
 from tests.cli.provider import DEADLINE_S, Provider, Request, error, queued
 from tests.cli.provider import Reply as Answer
 from tests.cli.workplace import COMMAND, Workplace, ended, people

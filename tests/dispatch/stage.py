@@ -12,8 +12,7 @@ from runner.dispatch.pace import Pace
 from runner.dispatch.progress import Progress, Stop
 from runner.errors import LedgerError
 from runner.ledger.ledger import Ledger, open_ledger
-from runner.ledger.spill import Spill, spill_path
-from runner.ledger.writer import Claim, LedgerWriter, Refused
+from runner.ledger.writer import Claim, LedgerWriter, Refused, Spill, spill_path
 from runner.models import Encoding, Message, Outcome, OutcomeReason, Rate, Status, Then
 from runner.provider.client import HeldBackError
 from tests.dispatch import virtual

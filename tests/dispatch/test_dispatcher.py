@@ -13,7 +13,7 @@ from runner.dispatch.progress import Stop
 from runner.dispatch.retry import Backoff
 from runner.errors import LedgerError
 from runner.ledger.ledger import open_ledger
-from runner.ledger.spill import merge, spill_path
+from runner.ledger.writer import merge_spill, spill_path
 from runner.models import FuseLimits, Message, Outcome, OutcomeReason, Rate, Status, Then
 from tests.dispatch.stage import OK, Stage, answering, outcome, people
 
@@ -248,7 +248,7 @@ def test_nothing_leaves_once_the_ledger_cannot_be_written(tmp_path: Path) -> Non
     # The answers that came meanwhile are kept beside the ledger, and the next start has them.
     with stage.ledger.engine.begin() as connection:
         connection.exec_driver_sql("alter table elsewhere rename to messages")
-    merge(stage.ledger, stage.record.id)
+    merge_spill(stage.ledger, stage.record.id)
     assert {"accepted": len(stage.departed)} == stage.ledger.counts(stage.record.id)
     assert not spill_path(stage.ledger.path, stage.record.id).exists()
     stage.ledger.close()

@@ -10,8 +10,7 @@ from sqlalchemy import text
 
 from runner.ledger.cooldown import prepare, recent
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger
-from runner.ledger.spill import Spill, spill_path
-from runner.ledger.writer import Claim, LedgerWriter
+from runner.ledger.writer import Claim, LedgerWriter, Spill, spill_path
 from runner.models import Cooldown, Encoding, Message, Outcome, OutcomeReason, Status
 
 ANN, BEN = "+12025550142", "+12025550143"

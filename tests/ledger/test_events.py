@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from runner.errors import LedgerError
-from runner.ledger.events import events_of, note_events
 from runner.models import Event, EventKind
 from tests.ledger.filled import Filled
 
@@ -20,33 +19,33 @@ def filled(tmp_path: Path) -> Iterator[Filled]:
 def test_every_kind_is_kept_as_it_was_noted(filled: Filled) -> None:
     run = filled.run()
     noted = [Event(kind, number, number / 8, f"é {kind}") for number, kind in enumerate(EventKind)]
-    note_events(filled.ledger, run, noted)
-    assert noted == events_of(filled.ledger, run)
+    filled.ledger.note_events(run, noted)
+    assert noted == filled.ledger.events(run)
 
 
 def test_they_are_read_in_the_order_of_time_and_then_of_noting(filled: Filled) -> None:
     run = filled.run()
     throttled, ended, unreachable = (Event(EventKind(kind), 5) for kind in ("throttled", "ended", "unreachable"))
     started = Event(EventKind.STARTED, 1)
-    note_events(filled.ledger, run, [throttled, ended])
-    note_events(filled.ledger, run, [started, unreachable])
-    assert [started, throttled, ended, unreachable] == events_of(filled.ledger, run)
+    filled.ledger.note_events(run, [throttled, ended])
+    filled.ledger.note_events(run, [started, unreachable])
+    assert [started, throttled, ended, unreachable] == filled.ledger.events(run)
 
 
 def test_each_run_has_its_own(filled: Filled) -> None:
     runs = [filled.run(), filled.run("other")]
     for number, run in enumerate(runs):
-        note_events(filled.ledger, run, [Event(EventKind.STARTED, number)])
-    assert [[0], [1]] == [[event.at for event in events_of(filled.ledger, run)] for run in runs]
+        filled.ledger.note_events(run, [Event(EventKind.STARTED, number)])
+    assert [[0], [1]] == [[event.at for event in filled.ledger.events(run)] for run in runs]
 
 
 def test_none_at_all(filled: Filled) -> None:
     run = filled.run()
-    note_events(filled.ledger, run, [])
-    assert [] == events_of(filled.ledger, run)
+    filled.ledger.note_events(run, [])
+    assert [] == filled.ledger.events(run)
 
 
 def test_all_or_nothing_and_no_run_no_events(filled: Filled) -> None:
     with pytest.raises(LedgerError, match="could not be written"):
-        note_events(filled.ledger, 99, [Event(EventKind.STARTED, 1)])
-    assert [] == events_of(filled.ledger, 99)
+        filled.ledger.note_events(99, [Event(EventKind.STARTED, 1)])
+    assert [] == filled.ledger.events(99)

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from runner.ledger.events import note_events
 from runner.ledger.figures import (
     Country,
     Delivery,
@@ -16,7 +15,6 @@ from runner.ledger.figures import (
     counts_and_claims,
     delivery_of,
     figures_of,
-    newest_event,
     outcomes_of,
 )
 from runner.models import Event, EventKind
@@ -140,8 +138,8 @@ def test_claims_of_late(filled: Filled) -> None:
 
 def test_the_newest_event(filled: Filled) -> None:
     run, other = filled.run(), filled.run(run="other")
-    assert None is newest_event(filled.ledger, run)
+    assert None is filled.ledger.newest_event(run)
     throttled = Event(EventKind.THROTTLED, 7, 1.5, "429")
     for one, event in ((run, throttled), (run, Event(EventKind.STARTED, 3)), (other, Event(EventKind.ENDED, 9))):
-        note_events(filled.ledger, one, [event])
-    assert throttled == newest_event(filled.ledger, run)
+        filled.ledger.note_events(one, [event])
+    assert throttled == filled.ledger.newest_event(run)

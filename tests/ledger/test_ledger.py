@@ -12,9 +12,9 @@ from unittest.mock import Mock
 import pytest
 
 from runner.errors import InputError, LedgerError
-from runner.ledger.ledger import Ledger, RunRecord, open_ledger, parse_url
-from runner.ledger.spill import Spill, spill_path
-from runner.ledger.writer import Claim, LedgerWriter
+from runner.ledger.database import parse_url
+from runner.ledger.ledger import Ledger, RunRecord, open_ledger
+from runner.ledger.writer import Claim, LedgerWriter, Spill, spill_path
 from runner.models import Encoding, Message, Outcome, OutcomeReason, Status
 
 ACCEPTED = Outcome(Status.ACCEPTED, OutcomeReason.QUEUED, umid="u-1", http_status=200, sent_at=10, answered_at=20)
@@ -221,7 +221,7 @@ def test_commands_that_start_together_make_one_ledger(tmp_path: Path) -> None:
 def test_a_ledger_is_made_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "l.sqlite3"
     with monkeypatch.context() as dying:
-        dying.setattr("runner.ledger.ledger.secrets.token_hex", Mock(side_effect=KeyboardInterrupt))
+        dying.setattr("runner.ledger.migrations.secrets.token_hex", Mock(side_effect=KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             open_ledger(str(path), create=True)
 

@@ -13,8 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from runner.errors import LedgerError
 from runner.ledger.ledger import open_ledger
 from runner.ledger.reconciliation import LogEntry, apply, unknown_ids
-from runner.ledger.spill import Spill, merge, spill_path
-from runner.ledger.writer import Claim, LedgerWriter
+from runner.ledger.writer import Claim, LedgerWriter, Spill, merge_spill, spill_path
 from runner.models import Encoding, Message, Outcome, OutcomeReason, Status
 
 KEYS = st.integers(0, 5)
@@ -97,7 +96,7 @@ class LedgerMachine(RuleBasedStateMachine):
         spill.write([(message(key).message_id, Outcome(final, REASON[final], umid="u"))])
         spill.close()
         is_open = self.status.get(key) == "sending"
-        assert int(is_open) == merge(self.ledger, self.run)
+        assert int(is_open) == merge_spill(self.ledger, self.run)
         if is_open:
             self.status[key] = final.value
         self.crash()

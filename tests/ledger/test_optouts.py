@@ -17,9 +17,8 @@ from runner.errors import LedgerError
 from runner.ledger.cooldown import prepare
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger
 from runner.ledger.optouts import count, every, is_anybody_out, known, newest, note, opted_out, optouts_state
-from runner.ledger.spill import Spill, spill_path
 from runner.ledger.tables import optouts
-from runner.ledger.writer import Claim, LedgerWriter, Refused
+from runner.ledger.writer import Claim, LedgerWriter, Refused, Spill, spill_path
 from runner.models import Cooldown, Encoding, Message, OptOut, OptOutSource, Outcome, OutcomeReason, Status
 
 ANN, BEN, CAT = "+12025550142", "+12025550143", "+12025550144"
@@ -130,7 +129,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
     return open_ledger(str(tmp_path_factory.mktemp("shared") / "l.sqlite3"), create=True)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)  # each example waits for the disk
 @given(st.lists(WORDS, max_size=8), st.randoms(use_true_random=False))
 def test_any_order_and_grouping_comes_to_the_same(shared: Ledger, words: list[OptOut], random: Random) -> None:
     """Whether a number is out, and since when; of two words that agree in both, it doesn't matter which is kept."""

@@ -6,7 +6,6 @@ import pytest
 from sqlalchemy import insert, select, text, update
 
 from runner.errors import StoppedError
-from runner.ledger.events import events_of, note_events
 from runner.ledger.ledger import Ledger, open_ledger
 from runner.ledger.optouts import note, opted_out
 from runner.ledger.purge import AT_A_TIME, compact, note_purge, purge_messages, purged_at
@@ -61,7 +60,7 @@ def words(ledger: Ledger, run_id: int, secret: str) -> None:
         )
         connection.execute(insert(cancellations), ours | {"status": "refused", "settled_at": 1})
         connection.execute(update(runs).where(runs.c.id == run_id), {"stop_detail": f"the fuse blew at {secret}"})
-    note_events(ledger, run_id, [Event(EventKind.STOPPED, 5, detail=f"at {secret}")])
+    ledger.note_events(run_id, [Event(EventKind.STOPPED, 5, detail=f"at {secret}")])
 
 
 def written(folder: Path) -> bytes:
@@ -147,7 +146,7 @@ def test_purging_twice_is_harmless(ledger: Ledger) -> None:
     compact(ledger)
 
     assert 100 == purged_at(ledger, run_id)
-    assert [EventKind.PURGED] == [event.kind for event in events_of(ledger, run_id)]
+    assert [EventKind.PURGED] == [event.kind for event in ledger.events(run_id)]
 
 
 def test_a_run_is_not_purged_because_another_one_is(ledger: Ledger) -> None:
@@ -158,7 +157,7 @@ def test_a_run_is_not_purged_because_another_one_is(ledger: Ledger) -> None:
 
 def test_a_reader_that_holds_the_old_pages_is_told_of(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """A snapshot that somebody reads keeps what was written before it in the log beside the ledger."""
-    monkeypatch.setattr("runner.ledger.ledger.BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("runner.ledger.database.BUSY_TIMEOUT_S", 0.05)
     path = ledger.path
     with open_ledger(str(path), create=False) as impatient, ledger.engine.connect() as reading:
         run_id = begin(ledger, "a")

@@ -9,8 +9,7 @@ import pytest
 
 from runner.errors import LedgerError
 from runner.ledger.ledger import Ledger, open_ledger
-from runner.ledger.spill import ROOM_BYTES, Spill, merge, spill_path
-from runner.ledger.writer import Claim, LedgerWriter
+from runner.ledger.writer import SPILL_BYTES, Claim, LedgerWriter, Spill, merge_spill, spill_path
 from runner.models import Encoding, Message, Outcome, OutcomeReason, Status
 
 ACCEPTED = Outcome(Status.ACCEPTED, OutcomeReason.QUEUED, umid="u-1", http_status=200, sent_at=10, answered_at=20)
@@ -44,12 +43,12 @@ def test_what_was_spilled_is_settled_at_the_next_start(ledger: Ledger) -> None:
     spill.write([("a.b.0", ACCEPTED), ("a.b.1", UNSENT)])
     spill.close()
 
-    assert 2 == merge(ledger, 1)
+    assert 2 == merge_spill(ledger, 1)
 
     assert {"accepted": 1, "sending": 1} == ledger.counts(1)
     assert "u-1" == ledger.records(1, ["a.b.0"])["a.b.0"].umid
     assert not spill_path(ledger.path, 1).exists()
-    assert 0 == merge(ledger, 1)
+    assert 0 == merge_spill(ledger, 1)
 
 
 def test_half_a_line_and_settled_messages_are_left_alone(ledger: Ledger) -> None:
@@ -58,14 +57,14 @@ def test_half_a_line_and_settled_messages_are_left_alone(ledger: Ledger) -> None
     spill = Spill(path)
     spill.write([("a.b.0", ACCEPTED)])
     spill.close()
-    merge(ledger, 1)
+    merge_spill(ledger, 1)
     again = Spill(path)
     again.write([("a.b.0", UNSENT), ("a.b.1", ACCEPTED)])
     again.close()
     whole = path.read_bytes().rstrip(b"\0").splitlines(keepends=True)
     path.write_bytes(whole[0] + whole[1][:30])
 
-    assert 0 == merge(ledger, 1)
+    assert 0 == merge_spill(ledger, 1)
     assert {"accepted": 1, "sending": 1} == ledger.counts(1)
 
 
@@ -73,7 +72,7 @@ def test_its_room_is_taken_before_it_is_needed_and_given_back(tmp_path: Path) ->
     path = tmp_path / "spill"
     spill = Spill(path)
 
-    assert (ROOM_BYTES, 0o600) == (path.stat().st_size, stat.S_IMODE(path.stat().st_mode))
+    assert (SPILL_BYTES, 0o600) == (path.stat().st_size, stat.S_IMODE(path.stat().st_mode))
     spill.close()
     assert not path.exists()
 
@@ -90,5 +89,5 @@ def test_a_damaged_line_is_like_a_torn_one(ledger: Ledger, line: bytes) -> None:
     claim(ledger, 1)
     spill_path(ledger.path, 1).write_bytes(line + b"\n")
 
-    assert 0 == merge(ledger, 1)
+    assert 0 == merge_spill(ledger, 1)
     assert {"sending": 1} == ledger.counts(1)

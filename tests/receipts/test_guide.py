@@ -13,8 +13,7 @@ from runner.models import DeliveryState, Inbound, Receipt
 from runner.provider.webhooks import read_event
 from runner.receipts import intake, server
 from runner.receipts.metrics import Metrics
-from runner.receipts.word_lists import STOP
-from runner.receipts.words import BUILT_IN, as_csv, read_words
+from runner.receipts.optout_words import BUILT_IN, STOP, as_csv, read_words
 
 GUIDE = (Path(__file__).parents[2] / "docs/receipts.md").read_text(encoding="utf-8")
 
@@ -69,5 +68,5 @@ def test_the_words_are_a_file_and_an_extract(tmp_path: Path) -> None:
 def test_the_limits_are_those_of_the_server() -> None:
     assert f"longer than {server.READ_TIMEOUT_S:.0f} seconds" in GUIDE
     assert f"closed after {server.KEEP_ALIVE_S:.0f}" in GUIDE
-    assert f"more than {server.BODY_LIMIT_BYTES // 1024} KiB" in GUIDE
+    assert f"more than {intake.EVENT_LIMIT_BYTES // 1024} KiB" in GUIDE
     assert f"or {intake.MOST_WAITING:,} are waiting" in GUIDE

@@ -9,9 +9,9 @@ from runner.errors import LedgerError
 from runner.ledger.ledger import open_ledger
 from runner.models import DeliveryState, Inbound, OptOut, OptOutSource, Receipt
 from runner.receipts import intake as intake_module
-from runner.receipts.intake import FullError, Intake, Taken, e164
+from runner.receipts.intake import FullError, Intake, SortedEvents, e164
 from runner.receipts.metrics import Metrics
-from runner.receipts.words import BUILT_IN
+from runner.receipts.optout_words import BUILT_IN
 from tests.receipts.events import AT_US, broken, kept, opted
 
 NOW = AT_US + 3_600_000_000
@@ -62,7 +62,7 @@ def test_a_number_is_e164_or_none(source: str) -> None:
 
 
 def test_events_are_sorted_and_counted() -> None:
-    taken = Taken()
+    found = SortedEvents()
     for event in (
         a_receipt("u"),
         a_reply("Stop. Thanks"),
@@ -71,21 +71,21 @@ def test_events_are_sorted_and_counted() -> None:
         a_reply("who is this?"),
         a_reply("STOP", "ACME"),
     ):
-        taken.add(event, BUILT_IN, NOW)
-    assert [a_receipt("u")] == taken.receipts
+        found.add(event, BUILT_IN, NOW)
+    assert [a_receipt("u")] == found.receipts
     assert [
         OptOut("+12025550123", True, AT_US, OptOutSource.REPLY, "stop"),
         OptOut("+12025550123", False, AT_US + 1, OptOutSource.REPLY, "start"),
         OptOut("+12025550123", True, AT_US, OptOutSource.REPLY, "stop"),
-    ] == taken.optouts
+    ] == found.optouts
     kinds = ["receipt", "opt_out", "opt_in", "opt_out", "reply", "unusable"]
-    assert kinds == [kind for kind, _ in taken.counted]
+    assert kinds == [kind for kind, _ in found.counted]
 
 
 def test_a_clock_that_is_ahead_makes_no_opt_out_of_tomorrow() -> None:
-    taken = Taken()
-    taken.add(a_reply("STOP", at=NOW + 10**12), BUILT_IN, NOW)
-    assert [NOW] == [optout.at for optout in taken.optouts]
+    found = SortedEvents()
+    found.add(a_reply("STOP", at=NOW + 10**12), BUILT_IN, NOW)
+    assert [NOW] == [optout.at for optout in found.optouts]
 
 
 def test_what_waits_is_written_when_the_block_ends(tmp_path: Path) -> None:
@@ -122,7 +122,6 @@ def test_too_many_that_wait_are_refused(tmp_path: Path, monkeypatch: pytest.Monk
         with open_ledger(str(tmp_path / "ledger.sqlite3"), create=True) as ledger:
             intake = Intake(ledger, BUILT_IN, Metrics())
             # Its thread isn't there yet: nothing is written.
-            intake._loop = asyncio.get_running_loop()
             takings = [asyncio.create_task(intake.take(a_receipt(f"u{index}"))) for index in range(3)]
             await asyncio.sleep(0)
             with pytest.raises(FullError):

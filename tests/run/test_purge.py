@@ -8,12 +8,11 @@ import pytest
 from sqlalchemy import insert
 
 from runner.errors import InputError, LedgerError, RunLockedError, StoppedError
-from runner.ledger.events import note_events
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger
 from runner.ledger.lock import run_lock
 from runner.ledger.purge import purged_at
-from runner.ledger.spill import spill_path
 from runner.ledger.tables import messages, receipts
+from runner.ledger.writer import spill_path
 from runner.models import Event, EventKind
 from runner.plan.identity import MessageIds
 from runner.plan.purged import MESSAGE_ID
@@ -85,7 +84,7 @@ def place(tmp_path: Path) -> Place:
         with ledger.engine.begin() as connection:
             connection.execute(insert(messages), sent)
             connection.execute(insert(receipts), told)
-        note_events(ledger, record.id, [Event(EventKind.STOPPED, 5, detail="at +6591234567")])
+        ledger.note_events(record.id, [Event(EventKind.STOPPED, 5, detail="at +6591234567")])
         ledger.end_run(record.id, now=6, stop_reason="fuse", stop_detail="at +6591234567")
         spill_path(ledger.path, record.id).write_bytes(b'["+6591234567", {}]\n')
     made = (places.results_csv, places.results_parquet, places.results_xlsx, places.page, places.removals)

@@ -35,7 +35,7 @@ from runner.run.report import write_report
 from runner.run.status import recorded
 from tests.cli.provider import DEADLINE_S, Provider, Reply, Request, Script, error, queued, serving
 from tests.cli.workplace import COMMAND, MINIMAL, Workplace, people
-from tests.ledger.test_upgrade import SCHEMA_1
+from tests.ledger.test_migrations import SCHEMA_1
 from tests.report.test_page import ALLOWED, Seen, said
 
 RUN = ("run", "hello.yaml", "--yes")

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from sqlalchemy import insert
 
 from runner.errors import InputError
-from runner.ledger.events import note_events
 from runner.ledger.ledger import open_ledger
 from runner.ledger.lock import is_locked, run_lock
 from runner.ledger.tables import messages
@@ -268,7 +267,7 @@ def test_delivery_and_conversion(ledger: Path) -> None:
 )
 def test_what_holds_sending_up(ledger: Path, event: Event, held_up_by: str | None) -> None:
     with Filled(ledger) as filled:
-        note_events(filled.ledger, filled.run(), [event])
+        filled.ledger.note_events(filled.run(), [event])
     with run_lock(ledger, "welcome", "main"):
         [found] = StatusReader("welcome", None, Options(ledger=str(ledger))).read(140 * SECOND).runs
     assert held_up_by == found["held_up_by"]

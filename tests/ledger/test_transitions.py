@@ -1,16 +1,14 @@
-"""The frontier in a real ledger: it is there after claims, and gone as soon as a message is taken out."""
+"""The resume point in a real ledger: it is there after claims, and gone as soon as a message is taken out."""
 
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from runner.ledger.frontier import frontier, note_frontier
 from runner.ledger.ledger import Ledger, open_ledger
 from runner.ledger.optouts import note
 from runner.ledger.reconciliation import apply
-from runner.ledger.spill import Spill, spill_path
-from runner.ledger.statements import settle
-from runner.ledger.writer import Claim, LedgerWriter
+from runner.ledger.transitions import note_resume_point, settle
+from runner.ledger.writer import Claim, LedgerWriter, Spill, spill_path
 from runner.models import Encoding, Message, OptOut, OptOutSource, Outcome, OutcomeReason, Status
 
 PLAN = "d" * 64
@@ -32,19 +30,19 @@ def begun(folder: Path) -> tuple[Ledger, int]:
 
 
 def written(ledger: Ledger, run_id: int, *steps: tuple[Sequence[int], int, dict[int, Outcome]]) -> list[int]:
-    """Claim rows with a frontier, then settle some: step by step. Returns the frontier after each."""
+    """Claim rows with a resume point, then settle some: step by step. Returns the resume point after each."""
     found = []
 
     async def scenario() -> None:
         spill = Spill(spill_path(ledger.path, run_id))
         async with LedgerWriter(ledger.engine, run_id, spill, on_failure=print, plan=PLAN) as writer:
             for rows, row, outcomes in steps:
-                writer._frontier_noted_at = float("-inf")  # as if a second had passed
+                writer._resume_point_noted_at = float("-inf")  # as if a second had passed
                 await writer.claim([Claim(message(one), 1) for one in rows], frontier=row)
                 for one, outcome in outcomes.items():
                     writer.settle(f"a.b.{one}", outcome)
                 await writer.flush()
-                found.append(frontier(ledger, run_id, PLAN))
+                found.append(ledger.resume_row(run_id, PLAN))
 
     asyncio.run(scenario())
     return found
@@ -53,9 +51,9 @@ def written(ledger: Ledger, run_id: int, *steps: tuple[Sequence[int], int, dict[
 def test_it_is_noted_with_the_claims(tmp_path: Path) -> None:
     ledger, run_id = begun(tmp_path)
     with ledger:
-        assert 0 == frontier(ledger, run_id, PLAN)
+        assert 0 == ledger.resume_row(run_id, PLAN)
         assert [2, 4] == written(ledger, run_id, ([1, 2], 2, {1: OK}), ([3, 4], 4, {2: OK}))
-        assert 0 == frontier(ledger, run_id, "another plan")
+        assert 0 == ledger.resume_row(run_id, "another plan")
 
 
 def test_what_comes_back_unsent_forgets_it(tmp_path: Path) -> None:
@@ -72,8 +70,8 @@ def test_claims_that_are_written_with_a_release_do_not_note_it(tmp_path: Path) -
         spill = Spill(spill_path(ledger.path, run_id))
         async with LedgerWriter(ledger.engine, run_id, spill, on_failure=print, plan=PLAN) as writer:
             await writer.claim([Claim(message(1), 1)], frontier=1)
-            writer._frontier_noted_at = float("-inf")
-            with writer._condition:  # so that both are in one commit
+            writer._resume_point_noted_at = float("-inf")
+            with writer._commits._condition:  # so that both are in one commit
                 claiming = asyncio.ensure_future(writer.claim([Claim(message(2), 1)], frontier=2))
                 await asyncio.sleep(0)
                 writer.settle("a.b.1", BACK)
@@ -81,7 +79,7 @@ def test_claims_that_are_written_with_a_release_do_not_note_it(tmp_path: Path) -
 
     with ledger:
         asyncio.run(scenario())
-        assert 0 == frontier(ledger, run_id, PLAN)
+        assert 0 == ledger.resume_row(run_id, PLAN)
 
 
 def test_a_claim_that_is_refused_does_not_note_it(tmp_path: Path) -> None:
@@ -96,10 +94,10 @@ def test_reconciling_and_the_spill_forget_it(tmp_path: Path) -> None:
     with ledger:
         written(ledger, run_id, ([1, 2], 2, {1: LOST}))
         apply(ledger, run_id, found={}, not_received=["a.b.1"])
-        assert 0 == frontier(ledger, run_id, PLAN)
+        assert 0 == ledger.resume_row(run_id, PLAN)
 
         with ledger.engine.begin() as connection:
-            note_frontier(connection, run_id, PLAN, 2)
+            note_resume_point(connection, run_id, PLAN, 2)
         with ledger.engine.begin() as connection:
             settle(connection, run_id, [("a.b.2", BACK)])
-        assert 0 == frontier(ledger, run_id, PLAN)
+        assert 0 == ledger.resume_row(run_id, PLAN)

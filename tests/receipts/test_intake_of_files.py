@@ -8,8 +8,8 @@ import pytest
 
 from runner.errors import LedgerError
 from runner.ledger.ledger import Ledger, open_ledger
-from runner.receipts.loading import LINE_LIMIT_BYTES, Loaded, lines_of, load
-from runner.receipts.words import BUILT_IN
+from runner.receipts.intake import EVENT_LIMIT_BYTES, Loaded, lines_of, load
+from runner.receipts.optout_words import BUILT_IN
 from tests.receipts.events import OTHER, broken, kept, opted, receipt, reply
 
 
@@ -97,15 +97,15 @@ def test_nothing(ledger: Ledger) -> None:
 
 
 def test_a_file_without_line_ends_is_one_bad_line(ledger: Ledger, path: Path) -> None:
-    content = receipt("u1") + b"\n" + b"x" * (5 * LINE_LIMIT_BYTES) + b"\n" + receipt("u2") + b"\n" + b"{" * 70_000
+    content = receipt("u1") + b"\n" + b"x" * (5 * EVENT_LIMIT_BYTES) + b"\n" + receipt("u2") + b"\n" + b"{" * 70_000
     found = loaded(ledger, content)
     assert [(2, "the line is longer than 64 KiB"), (4, "the line is longer than 64 KiB")] == found.examples
     assert {"u1", "u2"} == set(kept(path))
 
 
 def test_no_line_is_handed_on_longer_than_it_may_be() -> None:
-    lines = list(lines_of(io.BytesIO(b"y" * 1_000_000 + b"\nz" + b"w" * LINE_LIMIT_BYTES).readline))
-    assert [LINE_LIMIT_BYTES + 1, LINE_LIMIT_BYTES + 1] == [len(line) for line in lines]
+    lines = list(lines_of(io.BytesIO(b"y" * 1_000_000 + b"\nz" + b"w" * EVENT_LIMIT_BYTES).readline))
+    assert [EVENT_LIMIT_BYTES + 1, EVENT_LIMIT_BYTES + 1] == [len(line) for line in lines]
 
 
 def test_what_came_before_a_ledger_that_fails_is_kept(ledger: Ledger, path: Path) -> None:

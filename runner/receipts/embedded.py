@@ -1,4 +1,4 @@
-"""The same server inside of another program, on a thread and an event loop of its own."""
+"""The receipts server embedded in another program: in a thread, with its own event loop."""
 
 import asyncio
 import concurrent.futures
@@ -41,7 +41,7 @@ def receiving(ledger_url: str, *, authorization: str) -> Iterator[str]:
     try:
         yield url
     finally:
-        with contextlib.suppress(RuntimeError):  # its loop has ended already: why is told below
+        with contextlib.suppress(RuntimeError):  # its loop has ended already; `ended` says why
             stop()
         thread.join()
     ended.result()

@@ -1,0 +1,144 @@
+"""Group commits: one thread beside the event loop writes all that waits in one transaction, and then the next.
+
+Everything that is waiting when a commit begins goes into it, so that a slow disk makes larger groups instead of a
+longer queue.
+"""
+
+import asyncio
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+from runner.errors import LedgerError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class GroupCommit(Generic[Item, Result]):
+    """Commits items in groups, in the order in which they came. An async context manager; leaving it commits all that
+    waits.
+
+    Both callbacks run in the thread.
+
+    :param commit: writes a group, durably when it returns; returns a result for each item.
+    :param on_failure: what follows when `commit` raised; returns the error that those who wait are given.
+    :param name: the thread's.
+    :param most: items in a group.
+    :param linger_s: how long an item for which nobody waits may wait for company.
+    :param most_pause_s: after a commit, the ledger is left to others for as long as the commit took, but no longer than
+        this.
+    :param isolates: after an error that isn't the ledger's own, each item of the group is tried alone.
+    :param on_idle: called when nothing has come for `idle_s`; None: never.
+    """
+
+    def __init__(
+        self,
+        commit: Callable[[Sequence[Item]], Sequence[Result]],
+        on_failure: Callable[[Sequence[Item], Exception], LedgerError],
+        *,
+        name: str,
+        most: int = sys.maxsize,
+        linger_s: float = 0.0,
+        most_pause_s: float = 0.0,
+        isolates: bool = False,
+        on_idle: Callable[[], object] | None = None,
+        idle_s: float | None = None,
+    ) -> None:
+        self._commit = commit
+        self._on_failure = on_failure
+        self._most = most
+        self._linger_s = linger_s
+        self._most_pause_s = most_pause_s
+        self._isolates = isolates
+        self._on_idle = on_idle
+        self._idle_s = idle_s
+        self._condition = threading.Condition()
+        self._queue: list[tuple[Item, asyncio.Future[Result] | None]] = []
+        self._is_awaited = False
+        self._is_closing = False
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    @property
+    def waiting(self) -> int:
+        """How many items wait for a commit."""
+        return len(self._queue)
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._condition:
+            self._is_closing = True
+            self._condition.notify()
+        await asyncio.to_thread(self._thread.join)
+
+    async def submit(self, item: Item) -> Result:
+        """Commit an item; it is durable when this returns. Raises LedgerError when it isn't.
+
+        The commit goes on when the caller is cancelled.
+        """
+        done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        with self._condition:
+            self._queue.append((item, done))
+            self._is_awaited = True
+            self._condition.notify()
+        return await done
+
+    def put(self, item: Item) -> None:
+        """Commit an item soon, with the next ones."""
+        with self._condition:
+            self._queue.append((item, None))
+            if len(self._queue) == 1:
+                self._condition.notify()
+
+    def call(self, function: Callable[..., object], *arguments: object) -> None:
+        """Have a function called in the event loop; for the callbacks."""
+        self._loop.call_soon_threadsafe(function, *arguments)
+
+    def _run(self) -> None:
+        """The thread: until closed and empty."""
+        while True:
+            with self._condition:
+                self._condition.wait_for(lambda: self._queue or self._is_closing, self._idle_s)
+                if self._queue:
+                    self._condition.wait_for(lambda: self._is_awaited or self._is_closing, self._linger_s)
+                group, self._queue = self._queue[: self._most], self._queue[self._most :]
+                self._is_awaited = bool(self._queue)
+                if self._is_closing and not group:
+                    return
+            if not group:
+                if self._on_idle:
+                    self._on_idle()
+                continue
+            began = time.perf_counter()
+            results = self._committed([item for item, _ in group])
+            seconds = time.perf_counter() - began
+            self.call(_resolve, [done for _, done in group], results)
+            if self._most_pause_s:
+                time.sleep(min(seconds, self._most_pause_s))
+
+    def _committed(self, items: Sequence[Item]) -> Sequence[Result | LedgerError]:
+        try:
+            return self._commit(items)
+        except Exception as error:  # also a bug: it must not end the thread, or everybody would wait for ever
+            if self._isolates and len(items) > 1 and not isinstance(error, LedgerError):
+                return [result for item in items for result in self._committed([item])]
+            return [self._on_failure(items, error)] * len(items)
+
+
+def _resolve(futures: Sequence[asyncio.Future[Result] | None], results: Sequence[Result | LedgerError]) -> None:
+    for future, result in zip(futures, results, strict=True):
+        if future is None or future.done():
+            continue
+        if isinstance(result, LedgerError):
+            future.set_exception(result)
+        else:
+            future.set_result(result)

@@ -1,0 +1,145 @@
+"""The ledger's schema: made new, or brought up to date by numbered migrations when an older ledger is opened.
+
+To change the schema, change `tables.py`, and append the next number to `MIGRATIONS` with the statements that change an
+older ledger alike. A new column goes to the end of its table, because ALTER TABLE puts it there. A test compares both.
+
+Why not Alembic: older programs refuse a newer ledger by `meta.schema_version`, so the version must stay there; it must
+be read again under the write lock; and a straight line of numbers needs no graph of revisions.
+"""
+
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+from sqlalchemy import Connection, insert, inspect, select, update
+
+from runner.errors import InputError, RunLockedError
+from runner.ledger.lease import GRACE_S
+from runner.ledger.tables import meta, metadata, runs
+
+# The statements that lead to each schema from the one before; 1 had meta, runs and messages. They are text, because
+# what a migration did must not change when `tables.py` does.
+MIGRATIONS: Mapping[int, Sequence[str]] = MappingProxyType(
+    {
+        2: (
+            """CREATE TABLE receipts (
+                umid VARCHAR(64) NOT NULL, message_id VARCHAR(350), state VARCHAR(16) NOT NULL, at BIGINT NOT NULL,
+                detail VARCHAR(40), error_code INTEGER, error_message VARCHAR, delivered_at BIGINT, segments INTEGER,
+                price VARCHAR(24), currency VARCHAR(3), received_at BIGINT NOT NULL, PRIMARY KEY (umid)
+            ) WITHOUT ROWID""",
+            "CREATE INDEX ix_receipts_message_id ON receipts (message_id)",
+            """CREATE TABLE optouts (
+                destination VARCHAR(16) NOT NULL, is_out BOOLEAN NOT NULL, at BIGINT NOT NULL,
+                source VARCHAR(16) NOT NULL, word VARCHAR(40), PRIMARY KEY (destination)
+            ) WITHOUT ROWID""",
+            """CREATE TABLE feedback (
+                run_id INTEGER NOT NULL, message_id VARCHAR(160) NOT NULL, outcome VARCHAR(8) NOT NULL,
+                converted_at BIGINT, status VARCHAR(10) NOT NULL, attempts INTEGER NOT NULL, http_status INTEGER,
+                detail VARCHAR, noted_at BIGINT NOT NULL, settled_at BIGINT, PRIMARY KEY (run_id, message_id),
+                FOREIGN KEY(run_id) REFERENCES runs (id)
+            ) WITHOUT ROWID""",
+            """CREATE TABLE cancellations (
+                run_id INTEGER NOT NULL, message_id VARCHAR(160) NOT NULL, status VARCHAR(10) NOT NULL,
+                http_status INTEGER, detail VARCHAR, settled_at BIGINT NOT NULL, PRIMARY KEY (run_id, message_id),
+                FOREIGN KEY(run_id) REFERENCES runs (id)
+            ) WITHOUT ROWID""",
+            """CREATE TABLE events (
+                id INTEGER NOT NULL, run_id INTEGER NOT NULL, kind VARCHAR(16) NOT NULL, at BIGINT NOT NULL,
+                seconds FLOAT, detail VARCHAR, PRIMARY KEY (id), FOREIGN KEY(run_id) REFERENCES runs (id)
+            )""",
+            "CREATE INDEX ix_events_run_id ON events (run_id)",
+        ),
+        # From here on, messages.detail may hold an abbreviation (see `tables.AbbreviatedDetail`).
+        3: (
+            """CREATE TABLE frontiers (
+                run_id INTEGER NOT NULL, "plan" VARCHAR(64) NOT NULL, "row" INTEGER NOT NULL, PRIMARY KEY (run_id),
+                FOREIGN KEY(run_id) REFERENCES runs (id)
+            )""",
+        ),
+        # The resume point becomes two columns of its run.
+        4: (
+            "ALTER TABLE runs ADD COLUMN resume_plan VARCHAR(64)",
+            "ALTER TABLE runs ADD COLUMN resume_row INTEGER",
+            """UPDATE runs SET
+                resume_plan = (SELECT "plan" FROM frontiers WHERE run_id = runs.id),
+                resume_row = (SELECT "row" FROM frontiers WHERE run_id = runs.id)""",
+            "DROP TABLE frontiers",
+        ),
+    }
+)
+
+# A ledger with a newer schema is refused, because its promises aren't known.
+SCHEMA_VERSION = max(MIGRATIONS)
+
+
+def no_ledger(path: Path) -> InputError:
+    return InputError.of(f"there is no ledger at {path}", "name it with --ledger or CAMPAIGN_LEDGER")
+
+
+def prepare_schema(connection: Connection, path: Path, *, create: bool) -> None:
+    """Make the tables of a new ledger, or bring an older one up to date, in the connection's transaction.
+
+    Raises InputError when there is none (unless `create`), when the database is another program's, or when a newer
+    version wrote it; RunLockedError when an older version sends a run of it at this moment.
+    """
+    names = set(inspect(connection).get_table_names())
+    if not names and not create:  # another process is making it at this moment
+        raise no_ledger(path)
+    if not names:
+        _create(connection)
+        return
+    version = _version(connection) if "meta" in names else None
+    if version is None:
+        raise InputError.of(f"{path} is not a ledger of campaign-runner", "name another file with --ledger")
+    if version < SCHEMA_VERSION:
+        version = _upgrade(connection)
+    if version > SCHEMA_VERSION:
+        raise InputError.of(
+            f"the ledger {path} was written by a newer campaign-runner (schema {version}, this one knows "
+            f"{SCHEMA_VERSION})",
+            "upgrade campaign-runner",
+        )
+
+
+def _create(connection: Connection) -> None:
+    # The driver begins no transaction for CREATE TABLE, and a kill would leave half a ledger, which none can open.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    metadata.create_all(connection)
+    facts = {"schema_version": str(SCHEMA_VERSION), "id": secrets.token_hex(8)}
+    connection.execute(insert(meta), [{"name": name, "value": value} for name, value in facts.items()])
+
+
+def _version(connection: Connection) -> int | None:
+    found = connection.scalar(select(meta.c.value).where(meta.c.name == "schema_version"))
+    return int(found) if found is not None else None
+
+
+def _upgrade(connection: Connection) -> int:
+    """Run every migration that is due, all or none, and return the version that the ledger then has."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    # Another process may have upgraded it before this one had the lock, perhaps to a version that is newer still.
+    version = _version(connection)
+    assert version is not None
+    if version < SCHEMA_VERSION:
+        _refuse_while_sending(connection)
+        for number in range(version + 1, SCHEMA_VERSION + 1):
+            for statement in MIGRATIONS[number]:
+                connection.exec_driver_sql(statement)
+        version = SCHEMA_VERSION
+        connection.execute(update(meta).where(meta.c.name == "schema_version").values(value=str(version)))
+    return version
+
+
+def _refuse_while_sending(connection: Connection) -> None:
+    """A process of an older version that is sending would find other tables than it knows, and stop."""
+    now = time.time()
+    sending = (runs.c.holder.is_not(None), runs.c.lease_until > int((now - GRACE_S) * 1e6))
+    query = select(runs.c.name, runs.c.run, runs.c.holder, runs.c.lease_until).where(*sending)
+    for name, run, holder, lease_until in connection.execute(query.limit(1)):
+        raise RunLockedError(
+            f"the ledger has to be upgraded, but {name}/{run} is being sent by an older campaign-runner "
+            f"({holder.rpartition(' (')[0]}); wait until it has ended; if it was killed, its lease ends in "
+            f"{lease_until / 1e6 + GRACE_S - now:.0f} s"
+        )

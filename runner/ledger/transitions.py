@@ -1,0 +1,142 @@
+"""What claims, answers and proofs do to a message's status (`tables.py` shows all of it), and the resume point.
+
+Every function writes in its caller's transaction. What runs for every message is compiled once, and its values go to
+the driver as they are: SQLAlchemy would look at each of them again (`python -m benchmarks.parts` measures both ways).
+
+The resume point is the row of the plan up to which the ledger has every message. It only spares a later session the
+look at those messages. So whatever takes a message out of the ledger forgets it in the same transaction, and the
+sender, who knows what is open, notes it anew.
+"""
+
+import time
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, bindparam, delete, insert, update
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.sql.dml import UpdateBase
+
+from runner.errors import LedgerError
+from runner.ledger.tables import SENDING, abbreviated, messages, runs
+from runner.models import Message, Outcome, OutcomeReason, Status
+
+_CLAIMED = (
+    "run_id", "message_id", "key", "destination", "country", "encoding", "segments", "status", "attempts", "claimed_at",
+)  # fmt: skip
+_SETTLED = (
+    "status", "reason", "detail", "sent_at", "answered_at", "settled_at", "umid", "http_status", "error_code",
+    "error_id",
+)  # fmt: skip
+_IN_STATUS = (
+    messages.c.run_id == bindparam("of_run"),
+    messages.c.message_id == bindparam("of_message"),
+    messages.c.status == bindparam("of_status"),
+)
+
+
+class Proof(NamedTuple):
+    """What proves that the provider has an unknown message: a receipt, or a line of its log."""
+
+    run_id: int
+    message_id: str
+    umid: str
+    log_status: str | None = None
+    log_segments: int | None = None
+    log_price: str | None = None
+    log_currency: str | None = None
+
+
+def _compiled(statement: UpdateBase, *names: str) -> str:
+    """The statement as SQLite's text, with a question mark for each of `names`, in their order."""
+    compiled = statement.compile(dialect=sqlite.dialect(paramstyle="qmark"))
+    assert list(names) == compiled.positiontup
+    return str(compiled)
+
+
+_CLAIM = _compiled(insert(messages).values({name: bindparam(name) for name in _CLAIMED}), *_CLAIMED)
+_SETTLE = _compiled(
+    update(messages).where(*_IN_STATUS).values({name: bindparam(name) for name in _SETTLED}),
+    *_SETTLED, "of_run", "of_message", "of_status",
+)  # fmt: skip
+_RELEASE = _compiled(delete(messages).where(*_IN_STATUS), "of_run", "of_message", "of_status")
+_PROVEN = Proof._fields[2:]
+_ACCEPT = (
+    update(messages)
+    .where(*_IN_STATUS)
+    .values(
+        status=Status.ACCEPTED.value,
+        **{name: bindparam(name) for name in ("reason", "detail", "settled_at", *_PROVEN)},
+    )
+)
+_MOVE_RESUME_POINT = (
+    update(runs)
+    .where(runs.c.id == bindparam("of_run"))
+    .values(resume_plan=bindparam("plan"), resume_row=bindparam("row"))
+)
+
+
+def claim(connection: Connection, run_id: int, claims: Sequence[tuple[Message, int]], now: int) -> None:
+    """Note messages with the number of the attempt, as `sending` since `now` (microseconds since the epoch)."""
+    rows = [
+        (
+            run_id, message.message_id, message.key, message.destination, message.country, message.encoding.value,
+            message.segments, SENDING, attempt, now,
+        )
+        for message, attempt in claims
+    ]  # fmt: skip
+    connection.exec_driver_sql(_CLAIM, rows)
+
+
+def settle(connection: Connection, run_id: int, settlements: Sequence[tuple[str, Outcome]]) -> None:
+    """Write outcomes of claimed messages; `unsent` takes the claim back.
+
+    Raises LedgerError when one of them isn't `sending`: nothing but this process may have touched it.
+    """
+    now = time.time_ns() // 1000
+    # Plain strings for the driver; the words only where they say more than the code.
+    settled: list[tuple[Any, ...]] = [
+        (
+            one.status.value, one.reason.value, abbreviated(one.detail or None), one.sent_at, one.answered_at, now,
+            one.umid, one.http_status, one.error_code, one.error_id, run_id, message_id, SENDING,
+        )
+        for message_id, one in settlements
+        if one.status is not Status.UNSENT
+    ]  # fmt: skip
+    changed = connection.exec_driver_sql(_SETTLE, settled).rowcount if settled else 0
+    changed += release(connection, run_id, [key for key, one in settlements if one.status is Status.UNSENT])
+    if gone := len(settlements) - changed:
+        raise LedgerError(f"the ledger was changed by somebody else: {gone} claims of this process are gone from it")
+
+
+def release(connection: Connection, run_id: int, message_ids: Collection[str], status: str = SENDING) -> int:
+    """Take messages in this status out of the ledger, so that they may be claimed again; returns how many it had."""
+    if not message_ids:
+        return 0
+    forget_resume_point(connection, run_id)
+    rows: list[tuple[Any, ...]] = [(run_id, message_id, status) for message_id in message_ids]
+    return connection.exec_driver_sql(_RELEASE, rows).rowcount
+
+
+def accept_unknown(
+    connection: Connection, proofs: Sequence[Proof], reason: OutcomeReason, detail: str, now: int
+) -> int:
+    """Make unknown messages accepted at `now`, because there is proof. Returns how many were unknown."""
+    common = {"of_status": Status.UNKNOWN.value, "reason": reason.value, "detail": detail, "settled_at": now}
+    rows = [
+        {"of_run": one.run_id, "of_message": one.message_id, **dict(zip(_PROVEN, one[2:], strict=True)), **common}
+        for one in proofs
+    ]
+    return connection.execute(_ACCEPT, rows).rowcount if rows else 0
+
+
+def note_resume_point(connection: Connection, run_id: int, plan: str, row: int) -> None:
+    """Note, with the claims that it counts, that the ledger has every message up to this row of the plan.
+
+    `plan` is the SHA-256 of the plan's file, `row` is 1-based.
+    """
+    connection.execute(_MOVE_RESUME_POINT, {"of_run": run_id, "plan": plan, "row": row})
+
+
+def forget_resume_point(connection: Connection, run_id: int) -> None:
+    """Forget it, because a message of the run is taken out of the ledger."""
+    connection.execute(_MOVE_RESUME_POINT, {"of_run": run_id, "plan": None, "row": None})

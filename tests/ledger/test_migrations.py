@@ -1,0 +1,330 @@
+"""A ledger of an older version: its rows stay, whoever opens it first, and however many at once."""
+
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection
+
+from runner.errors import InputError, LedgerError, RunLockedError
+from runner.ledger import migrations as module
+from runner.ledger.ledger import open_ledger
+from runner.ledger.migrations import MIGRATIONS, SCHEMA_VERSION
+from runner.ledger.receipts import keep
+from runner.ledger.tables import metadata
+from runner.models import DeliveryState, Receipt
+
+SCHEMA_1 = """
+PRAGMA journal_mode=WAL;
+CREATE TABLE meta (name VARCHAR(32) NOT NULL, value VARCHAR(255) NOT NULL, PRIMARY KEY (name));
+CREATE TABLE runs (
+    id INTEGER NOT NULL, name VARCHAR(64) NOT NULL, run VARCHAR(64) NOT NULL, sub_account_id VARCHAR(50) NOT NULL,
+    options VARCHAR NOT NULL, fingerprint VARCHAR(64) NOT NULL, rows INTEGER NOT NULL, to_send INTEGER NOT NULL,
+    created_at BIGINT NOT NULL, started_at BIGINT NOT NULL, ended_at BIGINT, stop_reason VARCHAR(32),
+    stop_detail VARCHAR, holder VARCHAR(160), lease_until BIGINT, PRIMARY KEY (id), UNIQUE (name, run)
+);
+CREATE TABLE messages (
+    run_id INTEGER NOT NULL, message_id VARCHAR(160) NOT NULL, "key" VARCHAR NOT NULL,
+    destination VARCHAR(16) NOT NULL, country VARCHAR(2), encoding VARCHAR(4) NOT NULL, segments INTEGER NOT NULL,
+    status VARCHAR(10) NOT NULL, reason VARCHAR(32), detail VARCHAR, attempts INTEGER NOT NULL,
+    claimed_at BIGINT NOT NULL, sent_at BIGINT, answered_at BIGINT, settled_at BIGINT, umid VARCHAR(64),
+    http_status INTEGER, error_code INTEGER, error_id VARCHAR(64), log_status VARCHAR(40), log_segments INTEGER,
+    log_price VARCHAR(24), log_currency VARCHAR(3), PRIMARY KEY (run_id, message_id),
+    FOREIGN KEY(run_id) REFERENCES runs (id)
+) WITHOUT ROWID;
+INSERT INTO meta VALUES ('schema_version', '1'), ('id', '0123456789abcdef');
+INSERT INTO runs VALUES (1, 'welcome', 'main', 'acme_hq', '{}', 'f', 4, 4, 10, 20, NULL, NULL, NULL, NULL, NULL);
+INSERT INTO messages (run_id, message_id, "key", destination, country, encoding, segments, status, attempts, claimed_at,
+                      umid)
+VALUES (1, 'welcome.main.a', 'C-1', '+12025550101', 'US', 'GSM7', 1, 'accepted', 1, 11, 'u-1'),
+       (1, 'welcome.main.b', 'C-2', '+12025550102', 'US', 'UCS2', 2, 'unknown', 1, 12, NULL),
+       (1, 'welcome.main.c', 'C-3', '+12025550103', NULL, 'GSM7', 1, 'sending', 2, 13, NULL);
+"""
+# What schema 2 has beside it, with rows as its programs wrote them.
+SCHEMA_2 = """
+CREATE TABLE receipts (
+    umid VARCHAR(64) NOT NULL, message_id VARCHAR(350), state VARCHAR(16) NOT NULL, at BIGINT NOT NULL,
+    detail VARCHAR(40), error_code INTEGER, error_message VARCHAR, delivered_at BIGINT, segments INTEGER,
+    price VARCHAR(24), currency VARCHAR(3), received_at BIGINT NOT NULL, PRIMARY KEY (umid)
+) WITHOUT ROWID;
+CREATE INDEX ix_receipts_message_id ON receipts (message_id);
+CREATE TABLE optouts (
+    destination VARCHAR(16) NOT NULL, is_out BOOLEAN NOT NULL, at BIGINT NOT NULL, source VARCHAR(16) NOT NULL,
+    word VARCHAR(40), PRIMARY KEY (destination)
+) WITHOUT ROWID;
+CREATE TABLE feedback (
+    run_id INTEGER NOT NULL, message_id VARCHAR(160) NOT NULL, outcome VARCHAR(8) NOT NULL, converted_at BIGINT,
+    status VARCHAR(10) NOT NULL, attempts INTEGER NOT NULL, http_status INTEGER, detail VARCHAR,
+    noted_at BIGINT NOT NULL, settled_at BIGINT, PRIMARY KEY (run_id, message_id),
+    FOREIGN KEY(run_id) REFERENCES runs (id)
+) WITHOUT ROWID;
+CREATE TABLE cancellations (
+    run_id INTEGER NOT NULL, message_id VARCHAR(160) NOT NULL, status VARCHAR(10) NOT NULL, http_status INTEGER,
+    detail VARCHAR, settled_at BIGINT NOT NULL, PRIMARY KEY (run_id, message_id),
+    FOREIGN KEY(run_id) REFERENCES runs (id)
+) WITHOUT ROWID;
+CREATE TABLE events (
+    id INTEGER NOT NULL, run_id INTEGER NOT NULL, kind VARCHAR(16) NOT NULL, at BIGINT NOT NULL, seconds FLOAT,
+    detail VARCHAR, PRIMARY KEY (id), FOREIGN KEY(run_id) REFERENCES runs (id)
+);
+CREATE INDEX ix_events_run_id ON events (run_id);
+INSERT INTO receipts VALUES ('u-1', 'welcome.main.a', 'delivered', 30, NULL, NULL, NULL, 30, 1, '0.01', 'USD', 31);
+INSERT INTO optouts VALUES ('+12025550109', 1, 5, 'reply', 'stop');
+INSERT INTO feedback VALUES (1, 'welcome.main.a', 'success', 40, 'told', 1, 200, NULL, 41, 42);
+INSERT INTO cancellations VALUES (1, 'welcome.main.a', 'refused', 404, 'sent already', 43);
+INSERT INTO events VALUES (1, 1, 'started', 20, NULL, NULL);
+UPDATE meta SET value = '2' WHERE name = 'schema_version';
+"""
+# Schema 3 noted the resume point in a table, and abbreviated the usual words.
+SCHEMA_3 = """
+CREATE TABLE frontiers (
+    run_id INTEGER NOT NULL, "plan" VARCHAR(64) NOT NULL, "row" INTEGER NOT NULL, PRIMARY KEY (run_id),
+    FOREIGN KEY(run_id) REFERENCES runs (id)
+);
+INSERT INTO runs VALUES (2, 'welcome', 'next', 'acme_hq', '{}', 'f', 4, 4, 10, 20, 30, NULL, NULL, NULL, NULL);
+INSERT INTO frontiers VALUES (1, 'plan-digest', 3);
+UPDATE messages SET detail = char(1) WHERE status = 'accepted';
+UPDATE meta SET value = '3' WHERE name = 'schema_version';
+"""
+SCHEMAS = {1: SCHEMA_1, 2: SCHEMA_1 + SCHEMA_2, 3: SCHEMA_1 + SCHEMA_2 + SCHEMA_3}
+
+
+def made(path: Path, schema: str) -> Path:
+    connection = sqlite3.connect(path)
+    connection.executescript(schema)
+    connection.close()
+    return path
+
+
+@pytest.fixture(params=SCHEMAS)
+def older(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    return made(tmp_path / "l.sqlite3", SCHEMAS[request.param])
+
+
+@pytest.fixture
+def newest_but_one(tmp_path: Path) -> Path:
+    return made(tmp_path / "l.sqlite3", SCHEMAS[3])
+
+
+def columns(schema: str) -> dict[str, str]:
+    """The columns of each table, as a query names them."""
+    connection = sqlite3.connect(":memory:")
+    connection.executescript(schema)
+    names = [name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")]
+    found = {name: [row[1] for row in connection.execute(f"pragma table_info({name})")] for name in names}
+    connection.close()
+    return {name: ", ".join(f'"{column}"' for column in found[name]) for name in names}
+
+
+# What no upgrade changes: a later migration may add tables and columns to these.
+LASTING = {name: names for name, names in columns(SCHEMAS[3]).items() if name != "frontiers"}
+
+
+def content(path: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """The rows that every upgrade keeps, without the version."""
+    connection = sqlite3.connect(path)
+    found = {
+        name: connection.execute(f"select {LASTING[name]} from {name} order by 1, 2").fetchall()  # noqa: S608
+        for name in LASTING.keys() & tables(path)
+    }
+    connection.close()
+    found["meta"] = [row for row in found["meta"] if row[0] != "schema_version"]
+    return {name: rows for name, rows in found.items() if rows}
+
+
+def version(path: Path) -> int:
+    connection = sqlite3.connect(path)
+    (found,) = connection.execute("select value from meta where name = 'schema_version'").fetchone()
+    connection.close()
+    return int(found)
+
+
+def tables(path: Path) -> set[str]:
+    connection = sqlite3.connect(path)
+    found = {name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")}
+    connection.close()
+    return found
+
+
+@pytest.mark.parametrize("create", [True, False], ids=["a run", "a reader"])
+def test_an_older_ledger_is_upgraded_and_keeps_its_rows(older: Path, *, create: bool) -> None:
+    before = content(older)
+    for _ in range(2):
+        with open_ledger(str(older), create=create) as ledger:
+            assert "0123456789abcdef" == ledger.id
+            assert {"accepted": 1, "unknown": 1, "sending": 1} == ledger.counts(1)
+    assert before == content(older)
+    assert (SCHEMA_VERSION, set(metadata.tables)) == (version(older), tables(older))
+
+
+def test_it_has_the_columns_and_indexes_of_a_new_one(older: Path, tmp_path: Path) -> None:
+    new = tmp_path / "new.sqlite3"
+    shapes = []
+    for path in (older, new):
+        open_ledger(str(path), create=True).close()
+        connection = sqlite3.connect(path)
+        names = [
+            name for (name,) in connection.execute("select name from sqlite_master where sql is not null order by 1")
+        ]
+        shapes.append([(name, connection.execute(f"pragma table_xinfo({name})").fetchall(),
+                        connection.execute(f"pragma index_xinfo({name})").fetchall()) for name in names])  # fmt: skip
+        connection.close()
+    assert shapes[0] == shapes[1]
+
+
+def test_an_upgraded_ledger_takes_receipts_for_its_messages(older: Path) -> None:
+    with open_ledger(str(older), create=False) as ledger:
+        told = [Receipt(f"u-{last}", f"welcome.main.{last}", DeliveryState.SENT, 1) for last in "abc"]
+        assert 1 == keep(ledger, told, now=2)
+        assert {"accepted": 2, "sending": 1} == ledger.counts(1)
+
+
+def test_the_resume_point_becomes_columns_of_its_run(newest_but_one: Path) -> None:
+    with open_ledger(str(newest_but_one), create=False) as ledger:
+        assert 3 == ledger.resume_row(1, "plan-digest")
+        assert 0 == ledger.resume_row(1, "another plan")
+        assert 0 == ledger.resume_row(2, "plan-digest")
+        assert (
+            "SMS is accepted and queued for processing"
+            == ledger.records(1, ["welcome.main.a"])["welcome.main.a"].detail
+        )
+
+
+OPENER = """
+import sys
+from runner.ledger.ledger import open_ledger
+
+print("ready", flush=True)
+for line in sys.stdin:
+    with open_ledger(line.strip(), create=sys.argv[1] == "run") as ledger:
+        print(ledger.counts(1)["accepted"], flush=True)
+"""
+
+
+def test_processes_that_open_it_together(older: Path, tmp_path: Path) -> None:
+    """Two that may make a ledger, and one that only reads, again and again from the older state."""
+    processes = [
+        subprocess.Popen((sys.executable, "-c", OPENER, kind), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for kind in ("run", "run", "read")
+    ]
+    pipes = [(process.stdin, process.stdout) for process in processes]
+    assert ["ready\n"] * 3 == [reading.readline() for _, reading in pipes if reading]
+    before = content(older)
+    for number in range(10):
+        path = tmp_path / f"{number}.sqlite3"
+        path.write_bytes(older.read_bytes())
+        for writing, _ in pipes:
+            assert writing is not None
+            writing.write(f"{path}\n")
+            writing.flush()
+        assert ["1\n"] * 3 == [reading.readline() for _, reading in pipes if reading]
+        assert (SCHEMA_VERSION, before) == (version(path), content(path))
+    for process in processes:
+        process.communicate(timeout=30)
+    assert [0] * 3 == [process.returncode for process in processes]
+
+
+def test_a_process_of_the_older_version_goes_on(older: Path) -> None:
+    """One that began before the upgrade: its tables are as they were."""
+    running = sqlite3.connect(older)
+    running.execute("select * from messages").fetchall()
+    with open_ledger(str(older), create=False) as ledger:
+        running.execute("update messages set status = 'accepted', umid = 'u-3' where status = 'sending'")
+        running.commit()
+        assert {"accepted": 2, "unknown": 1} == ledger.counts(1)
+    running.close()
+
+
+def test_what_an_older_process_takes_out_after_all_is_not_lost(newest_but_one: Path) -> None:
+    """It would forget the resume point where that no longer is: so its whole transaction fails."""
+    running = sqlite3.connect(newest_but_one)
+    with open_ledger(str(newest_but_one), create=False) as ledger:
+        running.execute("delete from messages where status = 'sending'")
+        with pytest.raises(sqlite3.OperationalError, match="no such table"):
+            running.execute("delete from frontiers where run_id = 1")
+        running.close()
+        assert {"accepted": 1, "unknown": 1, "sending": 1} == ledger.counts(1)
+        assert 3 == ledger.resume_row(1, "plan-digest")
+
+
+@pytest.mark.parametrize(("until_s", "is_refused"), [(30, True), (-10, True), (-20, False)])
+def test_it_waits_until_an_older_version_has_ended(older: Path, until_s: int, *, is_refused: bool) -> None:
+    """A lease of 30 seconds may be renewed until 15 seconds after its end."""
+    connection = sqlite3.connect(older)
+    lease = ("process 7 on far (ab12)", int((time.time() + until_s) * 1e6))
+    connection.execute("update runs set holder = ?, lease_until = ? where id = 1", lease)
+    connection.commit()
+    connection.close()
+    before = version(older)
+    if is_refused:
+        with pytest.raises(RunLockedError, match=r"welcome/main is being sent by .* \(process 7 on far\); wait"):
+            open_ledger(str(older), create=False)
+        assert before == version(older)
+    else:
+        open_ledger(str(older), create=False).close()
+        assert SCHEMA_VERSION == version(older)
+
+
+KILLED = """
+import os, signal, sys
+from collections.abc import Iterator
+from runner.ledger import migrations
+from runner.ledger.ledger import open_ledger
+
+def dying() -> Iterator[str]:
+    yield "ALTER TABLE messages ADD COLUMN colour VARCHAR(8)"
+    yield "UPDATE messages SET colour = 'red'"
+    os.kill(os.getpid(), signal.SIGKILL)
+
+migrations.SCHEMA_VERSION += 1
+migrations.MIGRATIONS = {**migrations.MIGRATIONS, migrations.SCHEMA_VERSION: dying()}
+open_ledger(sys.argv[1], create=True)
+"""
+
+
+def test_a_process_that_is_killed_in_the_middle_leaves_the_older_schema(older: Path) -> None:
+    before = (version(older), tables(older), content(older))
+    killed = subprocess.run((sys.executable, "-c", KILLED, str(older)), timeout=60, check=False)
+    assert -signal.SIGKILL == killed.returncode
+    assert before == (version(older), tables(older), content(older))
+    open_ledger(str(older), create=True).close()
+    assert (SCHEMA_VERSION, before[2]) == (version(older), content(older))
+
+
+def test_a_later_migration_adds_a_column_once(newest_but_one: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = SCHEMA_VERSION + 1
+    monkeypatch.setattr(module, "SCHEMA_VERSION", number)
+    added = ("ALTER TABLE messages ADD COLUMN colour VARCHAR(8)",)
+    monkeypatch.setattr(module, "MIGRATIONS", {**MIGRATIONS, number: added})
+    for _ in range(2):
+        with open_ledger(str(newest_but_one), create=False) as ledger, ledger.reading() as connection:
+            assert 3 == len(connection.exec_driver_sql("select colour from messages").fetchall())
+    assert number == version(newest_but_one)
+
+
+def test_a_newer_version_that_was_first_is_not_taken_back(older: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the look at the version and the lock another process upgraded it, further than this one knows."""
+    upgrade = module._upgrade
+
+    def late(connection: Connection) -> int:
+        other = sqlite3.connect(older)
+        other.execute("update meta set value = '999' where name = 'schema_version'")
+        other.commit()
+        other.close()
+        return upgrade(connection)
+
+    monkeypatch.setattr(module, "_upgrade", late)
+    with pytest.raises(InputError, match="newer campaign-runner"):
+        open_ledger(str(older), create=False)
+    assert 999 == version(older)
+
+
+def test_a_ledger_that_cannot_be_written_says_so(older: Path) -> None:
+    older.with_name("l.sqlite3-wal").mkdir()
+    with pytest.raises(LedgerError, match="could not be opened"):
+        open_ledger(str(older), create=False)
