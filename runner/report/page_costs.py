@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import altair as alt
 
 from runner.models import Status
 from runner.report.charts import HALF, coloured, data_of, drawn, room
@@ -12,9 +14,6 @@ from runner.report.layout import Column, CostLine, Figure, Section, table
 from runner.report.result_counts import CountryCounts, ResultCounts
 from runner.report.run_settings import RunSettings
 from runner.text import counted, money, share, shown
-
-if TYPE_CHECKING:
-    import altair as alt
 
 MOST_COUNTRIES = 15
 MOST_CURRENCIES = 5
@@ -150,10 +149,8 @@ def cost_lines(counts: ResultCounts, estimated: Estimate | None) -> list[CostLin
     return lines
 
 
-def sizes(counts: Sequence[tuple[int, str, int]]) -> "alt.TopLevelMixin":
+def sizes(counts: Sequence[tuple[int, str, int]]) -> alt.TopLevelMixin:
     """Messages by segments and encoding; the counts are (segments, encoding, messages)."""
-    import altair as alt
-
     names = [_size(segments, encoding) for segments, encoding, _ in counts]
     values: list[dict[str, Any]] = [
         {"size": name, "n": count, "words": f"{count:,}", "encoding": encoding}
