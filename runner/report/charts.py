@@ -1,20 +1,18 @@
 """Charts as SVG inside of a page: no ids that clash, the page's own font, its colours by CSS variable.
 
-What the charts of a page have in common stands here; each section of a page makes its own. Altair, Vega and Great
-Tables are imported where they are used: `get_ready` loads them beside other work.
+What the charts of a page have in common stands here; each section of a page makes its own.
 """
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import altair as alt
 import orjson
+import vl_convert
 from markupsafe import Markup
 
 from runner.models import Status
-
-if TYPE_CHECKING:
-    import altair as alt
 
 # Size of a chart's text in CSS pixels, before the chart is fitted to its column.
 TEXT = 13
@@ -34,7 +32,7 @@ _NEEDLESS = re.compile(
 _ID = re.compile(r"(id=\"|url\(#)([\w-]+)")
 
 
-def drawn(chart: "alt.TopLevelMixin", name: str, *, title: str, words: str, widths: Mapping[str, int]) -> list[Markup]:
+def drawn(chart: alt.TopLevelMixin, name: str, *, title: str, words: str, widths: Mapping[str, int]) -> list[Markup]:
     """The chart as `<svg>`, one for each of `widths` (CSS pixels, by the class that it gets), which say in `words` what
     they show. `name` is an id, once in a page.
     """
@@ -43,15 +41,9 @@ def drawn(chart: "alt.TopLevelMixin", name: str, *, title: str, words: str, widt
     return [_drawn(_widened(spec, width), f"{name}-{kind}", kind, title, words) for kind, width in widths.items()]
 
 
-def get_ready() -> None:
-    """Load what draws, and draw once: the first time takes longer than all charts of a page.
-
-    For a thread beside other work, because most of it is done outside of Python.
-    """
-    import altair as alt
-    import great_tables  # noqa: F401 (the page's tables need it)
-
-    drawn(alt.Chart(alt.InlineData([])).mark_point(), "ready", title="", words="", widths={"": 1})
+def draw_once() -> None:
+    """The first drawing takes longer than all charts of a page; most of it is done outside of Python."""
+    drawn(alt.Chart(alt.InlineData([])).mark_point(), "first", title="", words="", widths={"": 1})
 
 
 def _widened(spec: Mapping[str, Any], width: int) -> dict[str, Any]:
@@ -62,8 +54,6 @@ def _widened(spec: Mapping[str, Any], width: int) -> dict[str, Any]:
 
 
 def _drawn(spec: Mapping[str, Any], prefix: str, kind: str, title: str, words: str) -> Markup:
-    import vl_convert
-
     svg = vl_convert.vegalite_to_svg(dict(spec), allowed_base_urls=[])
     opening = _OPENING.search(svg)
     assert opening is not None
@@ -99,14 +89,10 @@ def room(labels: Sequence[str]) -> int:
     return max(map(len, labels)) * 8 + 6
 
 
-def coloured(colours: Any, present: Sequence[Any]) -> "alt.Scale":  # noqa: ANN401 (a colour for each of any enumeration)
-    import altair as alt
-
+def coloured(colours: Any, present: Sequence[Any]) -> alt.Scale:  # noqa: ANN401 (a colour for each of any enumeration)
     return alt.Scale(domain=[str(kind) for kind in present], range=[colours[kind] for kind in present])
 
 
-def data_of(values: list[dict[str, Any]]) -> "alt.InlineData":
+def data_of(values: list[dict[str, Any]]) -> alt.InlineData:
     """As JSON text: Altair copies a list of records again and again."""
-    import altair as alt
-
     return alt.InlineData(values=orjson.dumps(values).decode(), format=alt.JsonDataFormat(type="json"))

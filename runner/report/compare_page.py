@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import altair as alt
 import orjson
 from markupsafe import Markup
 
@@ -17,9 +17,6 @@ from runner.report.layout import Column, Figure, table
 from runner.report.page import rendered
 from runner.text import shown
 from runner.wording import counted, moment, money, share
-
-if TYPE_CHECKING:
-    import altair as alt
 
 MOST_BARS = 15
 # Rows of a table on the page; the Parquet file has all.
@@ -132,9 +129,7 @@ def _most(what: str) -> str:
     return "campaigns with the most accepted messages" if what == "campaign" else "newest"
 
 
-def _bars(rate: _Rate, listed: Sequence[tuple[str, Counts]]) -> "alt.TopLevelMixin":
-    import altair as alt
-
+def _bars(rate: _Rate, listed: Sequence[tuple[str, Counts]]) -> alt.TopLevelMixin:
     # A bar goes by its place: two names may be cut to the same text.
     names = {f"{place:02}": name for place, (name, _) in enumerate(listed)}
     values = [

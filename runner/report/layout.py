@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import polars as pl
+from great_tables import GT
 from markupsafe import Markup, escape
 
 from runner.report.charts import ACROSS
@@ -73,9 +75,6 @@ def table(name: str, caption: str, columns: Sequence[Column], rows: Sequence[Seq
 
     `name` is an id, once in a page. Cells are texts that are escaped here, and cut where they are long.
     """
-    import polars as pl
-    from great_tables import GT
-
     names = [f"c{number}" for number in range(len(columns))]
     cells = [[str(escape(shown(cell, MOST_CHARACTERS))) for cell in row] for row in rows]
     frame = pl.DataFrame(cells, schema=dict.fromkeys(names, pl.String), orient="row")

@@ -1,7 +1,7 @@
 """report.html: what became of a run, on one page that needs nothing but itself.
 
 No script, no network, nothing that depends on when or where it is made: the same ledger gives the same bytes. Numbers
-are masked unless somebody asks for them.
+are masked unless somebody asks for them. This and the other page modules load what draws, so import them late.
 """
 
 import re
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from runner.atomic import write_atomically
@@ -82,8 +83,6 @@ def page_of(content: Page) -> str:
 
 def rendered(template: str, **values: object) -> str:
     """A page of this room with its style sheet inside. Nothing that the template prints steers the text around it."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     environment = Environment(
         loader=PackageLoader("runner.report", "."),
         autoescape=True,

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import altair as alt
 
 from runner.models import Status
 from runner.report.charts import HALF, coloured, data_of, drawn, room
@@ -13,9 +15,6 @@ from runner.report.result_counts import CountryCounts, ResultCounts
 from runner.report.run_settings import RunSettings
 from runner.text import shown
 from runner.wording import counted, money, share
-
-if TYPE_CHECKING:
-    import altair as alt
 
 MOST_COUNTRIES = 15
 MOST_CURRENCIES = 5
@@ -151,10 +150,8 @@ def cost_lines(counts: ResultCounts, estimated: Estimate | None) -> list[CostLin
     return lines
 
 
-def sizes(counts: Sequence[tuple[int, str, int]]) -> "alt.TopLevelMixin":
+def sizes(counts: Sequence[tuple[int, str, int]]) -> alt.TopLevelMixin:
     """Messages by segments and encoding; the counts are (segments, encoding, messages)."""
-    import altair as alt
-
     names = [_size(segments, encoding) for segments, encoding, _ in counts]
     values: list[dict[str, Any]] = [
         {"size": name, "n": count, "words": f"{count:,}", "encoding": encoding}

@@ -2,8 +2,8 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+import altair as alt
 from markupsafe import Markup
 
 from runner.models import DeliveryState, Status
@@ -17,9 +17,6 @@ from runner.report.result_counts import CountryCounts, ResultCounts
 from runner.report.run_settings import RunSettings
 from runner.text import shown
 from runner.wording import seconds_in_words, share
-
-if TYPE_CHECKING:
-    import altair as alt
 
 MOST_CODES = 20
 
@@ -133,10 +130,8 @@ def _took(durations: Durations, name: str, done: str, title: str) -> Figure:
     return Figure(title, drawings, words)
 
 
-def done_within(durations: Durations, what: str) -> "alt.TopLevelMixin":
+def done_within(durations: Durations, what: str) -> alt.TopLevelMixin:
     """The share that was done within a time after sending, up to the 99th percentile."""
-    import altair as alt
-
     longest = durations.percentile(99) * 1.02
     size, unit = next((size, unit) for size, unit in _DURATIONS if longest >= size * 2 or size == 1)
     values = [{"x": 0.0, "y": 0.0}]
@@ -152,10 +147,8 @@ def done_within(durations: Durations, what: str) -> "alt.TopLevelMixin":
     return alt.layer(area, base.mark_line(interpolate="step-after", stroke="var(--accent)", strokeWidth=2))
 
 
-def group_shares(countries: Sequence[tuple[str, CountryCounts]]) -> "alt.TopLevelMixin":
+def group_shares(countries: Sequence[tuple[str, CountryCounts]]) -> alt.TopLevelMixin:
     """How far accepted messages got, in each country, as shares."""
-    import altair as alt
-
     values = []
     for name, country in countries:
         total, low = sum(country.by_group.values()), 0.0

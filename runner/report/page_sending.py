@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from itertools import groupby, pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import altair as alt
 from markupsafe import Markup
 
 from runner.models import Event, EventKind, Status
@@ -14,9 +15,6 @@ from runner.report.layout import Column, Figure, Section, Share, table
 from runner.report.run_settings import RunSettings
 from runner.text import MOST_CHARACTERS, shown
 from runner.wording import counted, moment, per_time, rate_in_words, seconds_in_words, share
-
-if TYPE_CHECKING:
-    import altair as alt
 
 MOST_MOMENTS = 40
 
@@ -119,10 +117,8 @@ def _moments(events: Sequence[Event], hide: Callable[[str], str]) -> Markup | No
     return table("moments", f"Moments of the run{more}", columns, rows[-MOST_MOMENTS:])
 
 
-def sends(found: Departures, per_second: float | None, events: Sequence[Event]) -> "alt.TopLevelMixin":
+def sends(found: Departures, per_second: float | None, events: Sequence[Event]) -> alt.TopLevelMixin:
     """Messages that left, by what became of them, against the rate; and what held them up."""
-    import altair as alt
-
     times, unit = per_time(per_second or found.shown.requests / max(found.shown.seconds, 1))
     statuses = [status for status in Status if any(part.by_status[status] for part in found.bins)]
     values, highest = _stacked(found.bins, statuses, times)
@@ -179,10 +175,8 @@ def lanes(found: Departures, events: Sequence[Event]) -> list[tuple[str, list[tu
     return rows
 
 
-def latency(found: Departures) -> "alt.TopLevelMixin":
+def latency(found: Departures) -> alt.TopLevelMixin:
     """How long answers took: three percentiles in time."""
-    import altair as alt
-
     dashes = {"p50": [1, 0], "p95": [6, 3], "p99": [2, 3]}
     values: list[dict[str, Any]] = [
         {"x": _ms((part.start + part.end) // 2), "y": part.took.percentile(float(name[1:])) if part.took else None,
@@ -234,9 +228,7 @@ def _stacked(bins: Sequence[Bin], statuses: Sequence[Status], times: float) -> t
     return values, max(low)
 
 
-def _lane(words: str, marks: Sequence[tuple[int, int]], found: Departures) -> "alt.TopLevelMixin":
-    import altair as alt
-
+def _lane(words: str, marks: Sequence[tuple[int, int]], found: Departures) -> alt.TopLevelMixin:
     x = alt.X("x:T", axis=None, scale=_time_scale(found))
     data = data_of([{"x": _ms(begin), "x2": _ms(end)} for begin, end in marks])
     bars = alt.Chart(data, height=_LANE_HEIGHT).mark_bar(fill="var(--ink)", y=24, height=8)
@@ -246,18 +238,14 @@ def _lane(words: str, marks: Sequence[tuple[int, int]], found: Departures) -> "a
     return alt.layer(line, bars.encode(x=x, x2=alt.X2("x2")), text.encode(x=x, text=alt.Text("words:N")))
 
 
-def _time_axis(found: Departures) -> "alt.X":
-    import altair as alt
-
+def _time_axis(found: Departures) -> alt.X:
     seconds = (found.bins[-1].end - found.bins[0].start) / 1e6
     form = "%H:%M:%S" if seconds < 600 else "%H:%M" if seconds < 129_600 else "%-d %b, %H:%M"
     axis = alt.Axis(grid=False, format=form, tickCount=4, labelOverlap=True, labelSeparation=12, labelFlush=True)
     return alt.X("x:T", title=None, scale=_time_scale(found), axis=axis)
 
 
-def _time_scale(found: Departures) -> "alt.Scale":
-    import altair as alt
-
+def _time_scale(found: Departures) -> alt.Scale:
     return alt.Scale(type="utc", domain=[_ms(found.bins[0].start), _ms(found.bins[-1].end)], nice=False)
 
 

@@ -22,10 +22,8 @@ from runner.models import ConversionOutcome, OutcomeReason, Status
 from runner.plan.identity import MessageIds
 from runner.plan.money import plain
 from runner.plan.saved import is_readable
-from runner.report.charts import get_ready
 from runner.report.counts import DeliveryGroup
 from runner.report.masking import masked_detail
-from runner.report.page import Page, write_page
 from runner.report.removals import write_removals
 from runner.report.result_counts import ResultCounts, count_results
 from runner.report.results import LedgerEntries, Lookup, WhyUnsent, scratch_of, write_results
@@ -96,7 +94,7 @@ def _write(ledger: Ledger, record: RunRecord, places: Places, *, unmask: bool) -
     with_xlsx = settings is not None and "xlsx" in settings.formats
 
     with ThreadPoolExecutor(1) as beside:
-        ready = beside.submit(get_ready)
+        ready = beside.submit(_load_page)
         write_results(
             places.sent_plan,
             MessageIds(record.name, record.run),
@@ -112,6 +110,8 @@ def _write(ledger: Ledger, record: RunRecord, places: Places, *, unmask: bool) -
         _drop(places.results_xlsx)  # of an earlier session: it would say something else
     write_removals(places.results_parquet, places.removals, mask=mask)
     counts = count_results(places.results_parquet)
+    from runner.report.page import Page, write_page
+
     page = Page(
         record=record,
         counts=counts,
@@ -125,6 +125,14 @@ def _write(ledger: Ledger, record: RunRecord, places: Places, *, unmask: bool) -
     document = as_json(record, counts, places)
     write_atomically(places.summary, orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     return RunReport(record, counts, document)
+
+
+def _load_page() -> None:
+    """Load what makes the page, and draw once. For a thread beside other work: together it takes most of a second."""
+    import runner.report.page  # noqa: F401 (only loaded)
+    from runner.report.charts import draw_once
+
+    draw_once()
 
 
 def _drop(xlsx: Path) -> None:
