@@ -7,12 +7,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from runner.audience.audience import AudienceSpec, Judging, read_audience
 from runner.audience.files import read_rows
 from runner.audience.spec import Source
 from runner.audience.steady import unchanged
 from runner.errors import InputError
 from runner.models import Duplicates
+from tests.audience.rows import judged
 
 CHANGED = "changed while it was read; run again when it is written whole"
 
@@ -84,7 +84,7 @@ def test_a_change_between_the_two_readings_for_duplicates(tmp_path: Path, monkey
 
     monkeypatch.setattr("runner.audience.files.read_rows", changing)
     with pytest.raises(InputError, match=CHANGED):
-        list(read_audience(AudienceSpec(Source(path), "phone", duplicates=Duplicates.REJECT), Judging()))
+        judged(Source(path), duplicates=Duplicates.REJECT)
 
 
 def test_stopping_early_asks_nothing(tmp_path: Path) -> None:
