@@ -4,7 +4,6 @@ Codes are for programs to match on, words (`detail`) for people to read. Times a
 Unix epoch, UTC.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -127,26 +126,6 @@ class Duplicates(StrEnum):
     FIRST = "first"  # the first is sent to
     REJECT = "reject"  # none is
     ALL = "all"  # each is
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row of the recipient file, read and judged.
-
-    `number` is the 1-based data row. `fields` holds every column, trimmed, empty cells as "". `key`, `destination`
-    (E.164 with plus) and `country` (ISO 3166-1 alpha-2) are None where they couldn't be told. A row without an
-    exclusion is a recipient and has key and destination. `note` tells what was repaired. `zones` are the IANA time
-    zones that its phone may be in, sorted; empty when they are not known, or not asked for.
-    """
-
-    number: int
-    fields: Mapping[str, str]
-    key: str | None = None
-    destination: str | None = None
-    country: str | None = None
-    exclusion: Exclusion | None = None
-    note: str | None = None
-    zones: tuple[str, ...] = ()
 
 
 class RemarkKind(StrEnum):

@@ -1,49 +1,44 @@
-"""One row of the recipient file, judged by everything but the other rows."""
-
-from collections.abc import Iterable, Sequence
+"""Judging rows of the recipient file one by one, by all that needs neither the other rows nor a suppression list."""
 
 from runner.audience.phone import SET_COUNTRY, Number, is_country, normalise, not_a_country
 from runner.audience.ranges import FIXED_LINE, IN_WORDS
-from runner.audience.rows import Columns
-from runner.audience.source import Cells
+from runner.audience.row_batch import RowBatch
+from runner.audience.source import Cells, Unreadable
 from runner.audience.spec import AudienceSpec
-from runner.audience.suppression import Suppression
 from runner.audience.written import why_no_key
 from runner.models import Exclusion, ExclusionReason
-from runner.text import quoted
 
 
 class Judge:
-    """Judges a data row by its cells. Details name the column, so that the user knows where to look.
+    """Judges data rows by their cells. Details name the column, so that the user knows where to look.
 
-    A row is excluded for the first of these that applies: it cannot be read, `recipients.where` doesn't hold for it;
-    its number is empty or invalid, of a kind that is not sent to, of a country that is not allowed; the person is
-    suppressed; the key is empty; the time zone is not known though sending hours depend on it.
+    A row is excluded for the first of these that applies: it cannot be read; `recipients.where` doesn't hold for it;
+    its number is empty or invalid, of a kind that is not sent to, of a country that is not allowed; the key is empty or
+    damaged; the time zone is unknown though sending hours depend on it.
     """
 
-    def __init__(self, spec: AudienceSpec, header: Sequence[str], suppression: Suppression) -> None:
-        self.header = tuple(header)
+    def __init__(self, spec: AudienceSpec) -> None:
+        header = spec.header
         self._spec = spec
-        self._suppression = suppression
         self._phone = header.index(spec.phone)
         self._key = header.index(spec.key) if spec.key else None
         self._country_column = header.index(spec.country_column) if spec.country_column else None
         self._zone_column = header.index(spec.zone_column) if spec.zone_column else None
+        condition = _in_one_line(spec.source.where or "")
+        self._filtered = Exclusion(ExclusionReason.FILTERED, f"recipients.where doesn't hold for this row: {condition}")
 
-    def judge(self, rows: Iterable[Cells | str], kept: Sequence[bool] | None = None) -> Columns:
-        """A batch of rows, each as its cells, or as words where it cannot be read. `kept` as in `files.Batch`."""
-        columns = Columns()
-        excluded = columns.excluded
-        for index, cells in enumerate(rows):
+    def judge(self, batch: RowBatch) -> None:
+        """Fill the columns of a batch that was read, and its exclusions."""
+        kept = batch.kept
+        for index, cells in enumerate(batch.cells):
             key = destination = country = note = None
             zones: tuple[str, ...] = ()
             exclusion: Exclusion | None = None
-            if isinstance(cells, str):
-                exclusion = Exclusion(ExclusionReason.UNREADABLE_ROW, cells)
+            if isinstance(cells, Unreadable):
+                exclusion = Exclusion(ExclusionReason.UNREADABLE_ROW, cells.words)
             elif kept is not None and not kept[index]:
                 key = self._key_of(cells)
-                words = f"recipients.where doesn't hold for this row: {_in_one_line(self._spec.source.where or '')}"
-                exclusion = Exclusion(ExclusionReason.FILTERED, words)
+                exclusion = self._filtered
             else:
                 key = self._key_of(cells)
                 found = self._number(cells)
@@ -51,19 +46,18 @@ class Judge:
                     exclusion = found
                 else:
                     destination, country, note = found.destination, found.country, found.note
-                    exclusion = self._kind(found) or self._country(found) or self._person(found, key)
+                    exclusion = self._kind(found) or self._country(found) or self._key_trouble(key)
                     if self._spec.wants_zones and exclusion is None:
                         zones = self._zones(cells, found)
                         exclusion = None if zones else self._zone_unknown(cells, found)
                     key = key if self._spec.key else destination
-            columns.keys.append(key)
-            columns.destinations.append(destination)
-            columns.countries.append(country)
-            columns.notes.append(note)
-            columns.zones.append(zones)
+            batch.keys.append(key)
+            batch.destinations.append(destination)
+            batch.countries.append(country)
+            batch.notes.append(note)
+            batch.zones.append(zones)
             if exclusion is not None:
-                excluded[index] = (exclusion.reason.value, exclusion.detail)
-        return columns
+                batch.exclusions[index] = exclusion
 
     def _key_of(self, cells: Cells) -> str | None:
         return cells[self._key] or None if self._key is not None else None
@@ -104,9 +98,7 @@ class Judge:
         home = f"is a number of {number.country}" if number.country else "belongs to no country"
         return self._exclusion(ExclusionReason.COUNTRY_NOT_ALLOWED, f"{number.destination} {home}{rule}")
 
-    def _person(self, number: Number, key: str | None) -> Exclusion | None:
-        if listed := self._suppression.find_number(number.destination):
-            return self._exclusion(ExclusionReason.SUPPRESSED, f"{number.destination} is listed in {listed}")
+    def _key_trouble(self, key: str | None) -> Exclusion | None:
         if not self._spec.key:
             return None
         if key is None:
@@ -114,9 +106,6 @@ class Judge:
             return Exclusion(ExclusionReason.MISSING_FIELD, words)
         if why := why_no_key(key):
             return Exclusion(ExclusionReason.MISSING_FIELD, f"{self._spec.key}: {why}")
-        if listed := self._suppression.find_key(key):
-            words = f"{self._spec.key}: {quoted(key)} is listed in {listed}"
-            return Exclusion(ExclusionReason.SUPPRESSED, words)
         return None
 
     def _zones(self, cells: Cells, number: Number) -> tuple[str, ...]:

@@ -36,6 +36,7 @@ class AudienceSpec:
     """
 
     source: Source
+    header: tuple[str, ...]
     phone: str
     country: str | None = None
     country_column: str | None = None
@@ -47,5 +48,4 @@ class AudienceSpec:
     types: frozenset[str] = DEFAULT_TYPES
     wants_zones: bool = False
     zone_column: str | None = None
-    header: tuple[str, ...] | None = None
     places: Mapping[str, Position] = field(default_factory=dict)

@@ -16,7 +16,7 @@ from runner.audience import files
 from runner.audience.columns import PHONE_NAMES, find_column
 from runner.audience.formats import Kind, identify, unchanged
 from runner.audience.header import bare
-from runner.audience.listed import Listed
+from runner.audience.key_index import KeyIndex
 from runner.audience.phone import Number, is_country, normalise, not_a_country
 from runner.audience.source import Numbered, Source, Unreadable
 from runner.audience.spec import SuppressionList
@@ -71,7 +71,10 @@ class Suppression:
         self._country = country
         self._key = key
         self._country_column = country_column
-        self._listed = Listed()
+        # Each entry's row is the place of its list in `_names`, from 1.
+        self._numbers, self._keys = KeyIndex(), KeyIndex()
+        self._names: list[str] = []
+        self._entries = 0
         problems: list[Problem] = []
         held: list[str] = []
         for one in lists:
@@ -89,15 +92,18 @@ class Suppression:
 
     def __len__(self) -> int:
         """Entries, numbers and keys, counting each as often as it is listed."""
-        return len(self._listed)
+        return self._entries
 
     def find_number(self, destination: str) -> str | None:
-        """The name of the list that holds the E.164 number, or None."""
-        return self._listed.find_number(destination)
+        """The name of the first list that holds the E.164 number, or None."""
+        return self._name(self._numbers.first_row(destination))
 
     def find_key(self, key: str) -> str | None:
-        """The name of the list that holds exactly this key, or None."""
-        return self._listed.find_key(key)
+        """The name of the first list that holds exactly this key, or None."""
+        return self._name(self._keys.first_row(key))
+
+    def _name(self, row: int | None) -> str | None:
+        return None if row is None else self._names[row - 1]
 
     def _load(self, one: SuppressionList) -> None:
         source = Source(one.path, encoding_key=None)
@@ -108,7 +114,7 @@ class Suppression:
             # Only the first one is read, and there is no telling that nobody on another one has opted out.
             what = f"{one.path} has more than one sheet with something in it: {quoted_names(sheets)}"
             raise InputError.of(what, f"save each list as a file of its own, and empty the others; {_IN_DOUBT}")
-        name = one.path.name
+        self._names.append(one.path.name)
         kind = identify(one.path).kind
         junk = _Junk(one.path, kind)
         entries = 0
@@ -117,23 +123,23 @@ class Suppression:
                 entries += 1
                 if isinstance(cells, Unreadable):
                     junk.add(place, cells.words, _IN_DOUBT, "cannot be read")
-                elif trouble := self._take(name, cells, columns):
+                elif trouble := self._take(cells, columns):
                     junk.add(place, trouble, f"correct the entry or remove it; {_IN_DOUBT}", _kind(trouble, cells))
-        self._listed.seal(name)
         if junk:
             raise InputError(junk.problems(entries))
         if not entries and not columns.is_named:
             what = f"{one.path} holds nothing but {quoted(header[0])}, which is neither a number nor named like them"
             raise InputError.of(what, f"if nobody is on the list, let it hold one line, phone; {_IN_DOUBT}")
 
-    def _take(self, name: str, cells: Sequence[str], columns: ListColumns) -> str | None:
+    def _take(self, cells: Sequence[str], columns: ListColumns) -> str | None:
         """Takes a row's number and key. Answers what is wrong with the row, if anything."""
         written = cells[columns.phone] if columns.phone is not None else ""
         key = cells[columns.key] if columns.key is not None else ""
         if key:
             if why := why_no_key(key):
                 return why
-            self._listed.add_key(name, key)
+            self._keys.add(key, len(self._names))
+            self._entries += 1
         if written:
             country = self._country
             if columns.country is not None and (own := cells[columns.country]):
@@ -143,7 +149,8 @@ class Suppression:
             number = normalise(written, country)
             if not isinstance(number, Number):
                 return number.detail
-            self._listed.add_number(name, number.destination)
+            self._numbers.add(number.destination, len(self._names))
+            self._entries += 1
         elif not key and any(cells):
             if columns.key is None:
                 return "there is no number"

@@ -12,14 +12,14 @@ from runner.cli.console import clean, human, print_json, print_wrapped, say
 from runner.cli.options import File, Json
 from runner.cli.plan_view import in_segments
 from runner.errors import InputError
-from runner.models import Encoding, Exclusion, RemarkKind, Row, Text
+from runner.models import Encoding, Exclusion, RemarkKind, Text
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from runner.audience.row_batch import RowBatch
     from runner.message.segments import Measure
     from runner.plan.money import Prices
-    from runner.plan.planner import Judged
 
 NAME = "preview"
 
@@ -49,33 +49,35 @@ def command(
     as_json: Json = False,
 ) -> int:
     """Show messages as a phone would, and what forces UCS-2."""
-    from runner.run.glance import judged_rows
+    from runner.plan.planner import rows_to_show
     from runner.run.inputs import inputs_of
 
     inputs = inputs_of(file)
-    chosen = _chosen(judged_rows(inputs, sampled=not rows and to is None), rows or [], to, count)
+    chosen = _chosen(rows_to_show(inputs, sampled=not rows and to is None), rows or [], to, count)
     if not chosen:
         raise _nothing_found(inputs.audience.source.path, rows or [], to)
-    if absent := set(rows or []) - {row.number for row, _ in chosen}:
+    if absent := set(rows or []) - {batch.first + index for batch, index in chosen}:
         say(f"{inputs.audience.source.path} has no data row {', '.join(map(str, sorted(absent)))}")
     if as_json:
-        print_json({"messages": [_as_json(row, verdict, inputs.prices) for row, verdict in chosen]})
+        print_json({"messages": [_as_json(batch, index, inputs.prices) for batch, index in chosen]})
     console = human(as_json=as_json)
-    for row, verdict in chosen:
-        _show(console, row, verdict, inputs.prices)
+    for batch, index in chosen:
+        _show(console, batch, index, inputs.prices)
     return 0
 
 
-def _chosen(judged: "Iterator[Judged]", rows: list[int], to: str | None, count: int) -> "list[Judged]":
+def _chosen(
+    shown: "Iterator[tuple[RowBatch, int]]", rows: list[int], to: str | None, count: int
+) -> "list[tuple[RowBatch, int]]":
     """The rows that were asked for, or the first messages that would be sent."""
     if rows:
-        upto = itertools.takewhile(lambda pair: pair[0].number <= max(rows), judged)
-        return [pair for pair in upto if pair[0].number in rows]
+        upto = itertools.takewhile(lambda one: one[0].first + one[1] <= max(rows), shown)
+        return [(batch, index) for batch, index in upto if batch.first + index in rows]
     if to is not None:
         digits = "".join(character for character in to if character.isdigit())
-        found = (pair for pair in judged if digits and (pair[0].destination or "").endswith(digits))
+        found = (one for one in shown if digits and (one[0].destinations[one[1]] or "").endswith(digits))
         return list(itertools.islice(found, count))
-    return list(itertools.islice((pair for pair in judged if isinstance(pair[1], Text)), count))
+    return list(itertools.islice((one for one in shown if one[1] not in one[0].exclusions), count))
 
 
 def _nothing_found(file: Path, rows: list[int], to: str | None) -> InputError:
@@ -88,14 +90,15 @@ def _nothing_found(file: Path, rows: list[int], to: str | None) -> InputError:
     return InputError.of(f"no message of {file} would be sent", "see why with `campaign plan`")
 
 
-def _as_json(row: Row, verdict: Text | Exclusion, prices: "Prices | None" = None) -> dict[str, Any]:
+def _as_json(batch: "RowBatch", index: int, prices: "Prices | None" = None) -> dict[str, Any]:
     from runner.plan.money import plain
 
-    document: dict[str, Any] = {"row": row.number, "key": row.key, "destination": row.destination}
+    key, destination, verdict = batch.keys[index], batch.destinations[index], batch.verdict(index)
+    document: dict[str, Any] = {"row": batch.first + index, "key": key, "destination": destination}
     if isinstance(verdict, Exclusion):
         return document | {"reason": verdict.reason.value, "detail": verdict.detail}
     found = _measure(verdict)
-    price = prices.of(row.country) if prices else None
+    price = prices.of(batch.countries[index]) if prices else None
     return document | {
         "text": verdict.text,
         "encoding": verdict.encoding.value,
@@ -121,23 +124,24 @@ def _measure(text: Text) -> "Measure":
     return measure(text.text, text.encoding)
 
 
-def _show(console: "Console", row: Row, verdict: Text | Exclusion, prices: "Prices | None" = None) -> None:
+def _show(console: "Console", batch: "RowBatch", index: int, prices: "Prices | None" = None) -> None:
     from rich import box
     from rich.panel import Panel
     from rich.text import Text as Styled
 
-    key = f" · key {row.key}" if row.key and row.key != row.destination else ""
-    console.print(clean(f"\nrow {row.number} · {row.destination or 'no number'}{key}"), style="bold")
+    key, destination, verdict = batch.keys[index], batch.destinations[index], batch.verdict(index)
+    shown_key = f" · key {key}" if key and key != destination else ""
+    console.print(clean(f"\nrow {batch.first + index} · {destination or 'no number'}{shown_key}"), style="bold")
     if isinstance(verdict, Exclusion):
         print_wrapped(console, f"not sent: {verdict.reason.value}: {verdict.detail}", style="yellow")
         return
     found = _measure(verdict)
     styled = Styled(clean(verdict.text))
-    for index, _ in found.forcing:
-        styled.stylize("reverse bold", index, index + 1)
+    for place, _ in found.forcing:
+        styled.stylize("reverse bold", place, place + 1)
     console.print(Panel(styled, width=PHONE_WIDTH, box=box.ROUNDED), soft_wrap=False)
     unit = "characters" if found.encoding is Encoding.GSM7 else "UTF-16 units"
-    cost, dearer = _costs(found, row.country, prices)
+    cost, dearer = _costs(found, batch.countries[index], prices)
     print_wrapped(console, f"{found.encoding.value} · {in_segments(found.segments)} · {found.units} {unit}{cost}")
     print_wrapped(console, _room(found, dearer))
     if verdict.note:

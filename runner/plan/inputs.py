@@ -195,6 +195,7 @@ class _Findings:
         window = self._campaign.window
         return AudienceSpec(
             source=self._source,
+            header=tuple(header),
             phone=phone,
             country=country if isinstance(country, str) else None,
             country_column=country_column,
@@ -206,7 +207,6 @@ class _Findings:
             types=frozenset(kind.value for kind in recipients.types),
             wants_zones=window is not None and window.hours(self._campaign.timezone).zone is None,
             zone_column=zone or (ZONE_NAME if ZONE_NAME in header else None),
-            header=tuple(header),
             places={"recipients.where": self._file.position("recipients", "where")},
         )
 

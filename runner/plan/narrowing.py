@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
 
-from runner.audience.people import People
+from runner.audience.key_index import KeyIndex
 from runner.campaign.times import MAX_AHEAD
 from runner.models import Cooldown, Exclusion, ExclusionReason, Outside, Window
 from runner.plan.hours import Hours
@@ -73,23 +73,19 @@ class Timing:
 
 
 class Restraint:
-    """Keeps a number from getting more than its cooldown allows, counting what this plan is about to send too.
+    """Keeps a number from getting more than its cooldown allows, counting what this plan is about to send too."""
 
-    :param planned: remembers the plan's numbers; new for each plan.
-    """
-
-    def __init__(self, cooldown: Cooldown, recent: Recent, planned: People) -> None:
+    def __init__(self, cooldown: Cooldown, recent: Recent) -> None:
         self._cooldown = cooldown
         self._recent = recent
-        self._planned = planned
+        self._planned = KeyIndex()
 
     def exclusions(self, destinations: Sequence[tuple[str, int]]) -> dict[int, Exclusion]:
         """Of a batch of (number, data row), the rows that would be too much."""
         before = self._recent([destination for destination, _ in destinations])
-        planned = self._planned.count(destinations)
         found: dict[int, Exclusion] = {}
-        for (destination, row), earlier in zip(destinations, planned, strict=True):
-            others = before.get(destination, 0)
+        for destination, row in destinations:
+            others, earlier = before.get(destination, 0), self._planned.add(destination, row + 1)
             if others + earlier >= self._cooldown.messages:
                 found[row] = self._exclusion(others, earlier)
         return found

@@ -1,24 +1,23 @@
 """Audience × message → plan: every row of the recipient file with its exact text, or with why it gets none."""
 
-from collections.abc import Collection, Generator, Iterator, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Collection, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.atomic import replacing
 from runner.audience.audience import AudienceSpec, read_audience
-from runner.audience.people import People
-from runner.audience.rows import exclusion_of
-from runner.audience.seen import SeenNumbers
+from runner.audience.key_index import KeyIndex
+from runner.audience.row_batch import RowBatch, Work
 from runner.errors import InputError, Problem
 from runner.message.compose import Composer
-from runner.models import Cooldown, Duplicates, Exclusion, ExclusionReason, Row, Text
-from runner.plan.drafts import Drafting, Drafts
-from runner.plan.helpers import Helpers, helpers_wanted
+from runner.models import Cooldown, Duplicates, Exclusion, ExclusionReason
+from runner.plan.inputs import Inputs
 from runner.plan.money import Costs, Prices
 from runner.plan.narrowing import Limit, OptedOut, Recent, Restraint, Sample, Sent, Timing
 from runner.plan.parquet import write_frames
+from runner.plan.pool import RowComposer, composing, processes_wanted
 from runner.plan.saved import COLUMNS, ZONES
 from runner.plan.summary import Fingerprint, PlanSummary
 
@@ -54,9 +53,6 @@ class Rules:
     sent: Sent | None = None
 
 
-Judged = tuple[Row, Text | Exclusion]
-
-
 class Planner:
     """Makes one plan. `summary` grows while the plan is written and is whole afterwards.
 
@@ -80,100 +76,90 @@ class Planner:
         with `missing_fails` when a field is empty that a text needs.
         """
         with replacing(path) as file:
-            with ExitStack() as stack:
-                wanted = helpers_wanted() if self._is_large() else 0
-                helpers = stack.enter_context(Helpers(wanted)) if wanted else None
-                frames = stack.enter_context(closing(self._frames(helpers)))
+            processes = processes_wanted() if self._is_large() else 0
+            with (
+                composing(RowComposer(self._audience, self._composer), processes) as work,
+                closing(self._frames(work)) as frames,
+            ):
                 write_frames(file, _schema(self._rules), frames)
             self._refuse_failures()
         self.summary.fingerprint = self._fingerprint.hexdigest()
         return self.summary
 
-    def judged(self) -> Iterator[Judged]:
-        """Every row with its text, or with why it gets none; in the order of the file."""
-        with closing(self._drafts(None)) as batches:
-            for drafts in batches:
-                for index, row in enumerate(drafts):
-                    yield row, drafts.exclusions.get(index) or drafts.text(index)
+    def batches(self, work: Work | None = None) -> Generator[RowBatch, None, None]:
+        """Every batch, with each row either a message or among the `exclusions`, and counted. Close it after use.
 
-    def _drafts(self, helpers: Helpers | None) -> Generator[Drafts, None, None]:
-        """Every batch, with each row either a message or among the `exclusions`, and counted."""
-        drafting = Drafting(self._composer, helpers)
-        with (
-            closing(read_audience(self._audience, drafting, remarks=self.summary.reading)) as batches,
-            ExitStack() as stack,
-        ):
-            cooldown = self._rules.cooldown
-            restraint = Restraint(*cooldown, stack.enter_context(People())) if cooldown else None
-            numbers = SeenNumbers() if self._tells_shared_numbers() else None
-            for drafts in batches:
-                sent = self._sent(drafts)
-                self._leave_out(drafts, sent)
+        :param work: judges and composes; None: in this process.
+        """
+        if work is None:
+            with composing(RowComposer(self._audience, self._composer), 0) as here:
+                yield from self.batches(here)
+            return
+        cooldown = self._rules.cooldown
+        restraint = Restraint(*cooldown) if cooldown else None
+        numbers = KeyIndex() if self._tells_shared_numbers() else None
+        with closing(read_audience(self._audience, work, remarks=self.summary.reading)) as batches:
+            for batch in batches:
+                sent = self._sent(batch)
+                self._leave_out(batch, sent)
                 if restraint:
-                    _restrain(drafts, restraint, sent)
+                    _restrain(batch, restraint, sent)
                 if self._rules.limit:
-                    self._cut(drafts, self._rules.limit, sent)
-                self._count(drafts, drafts.left(), sent, numbers)
-                yield drafts
+                    self._cut(batch, self._rules.limit, sent)
+                self._count(batch, sent, numbers)
+                yield batch
 
     def _tells_shared_numbers(self) -> bool:
         """Where a key tells persons apart, a number may be two of them, or one that is in the file twice."""
         return self._audience.key is not None and self._audience.duplicates is not Duplicates.ALL
 
-    def _sent(self, drafts: Drafts) -> frozenset[int]:
+    def _sent(self, batch: RowBatch) -> frozenset[int]:
         """The recipients, by their indexes, whom this run has sent to already."""
         if self._rules.sent is None:
             return frozenset()
-        keys = drafts.columns.keys
-        left = [index for index in drafts.left() if keys[index] is not None]
-        sent = self._rules.sent([keys[index] or "" for index in left])
-        return frozenset(index for index in left if keys[index] in sent)
+        keys = {index: key for index in batch.recipients() if (key := batch.keys[index]) is not None}
+        sent = self._rules.sent(list(keys.values()))
+        return frozenset(index for index, key in keys.items() if key in sent)
 
-    def _leave_out(self, drafts: Drafts, sent: Collection[int]) -> None:
+    def _leave_out(self, batch: RowBatch, sent: Collection[int]) -> None:
         """Those who opted out, are not in the sample, get no text, or are outside of the sending hours."""
-        rules, columns, out = self._rules, drafts.columns, drafts.exclusions
+        rules, out = self._rules, batch.exclusions
         if rules.opted_out:
-            out |= self._opted_out(rules.opted_out, drafts, sent)
+            out |= _opted_out(rules.opted_out, batch, sent)
         if rules.sample:
-            for index in drafts.left():
-                if index not in sent and not rules.sample.takes(columns.keys[index] or ""):
+            for index in batch.recipients():
+                if index not in sent and not rules.sample.takes(batch.keys[index] or ""):
                     out[index] = rules.sample.exclusion
-        self._composed += len(drafts) - len(out)
-        for index, verdict in columns.refused.items():
+        self._composed += len(batch) - len(out)
+        for index, exclusion in batch.refused.items():
             if index not in out:
-                out[index] = exclusion = exclusion_of(verdict)
+                out[index] = exclusion
                 if rules.missing_fails and exclusion.reason is ExclusionReason.MISSING_FIELD:
                     self._failed += 1
                     if self._failed <= MAX_FAILURES:
-                        self._failures.append((drafts.first + index, exclusion.detail))
+                        self._failures.append((batch.first + index, exclusion.detail))
         if rules.timing:
-            for index in drafts.left():
-                if index not in sent and (outside := rules.timing.exclusion(columns.zones[index])):
+            for index in batch.recipients():
+                if index not in sent and (outside := rules.timing.exclusion(batch.zones[index])):
                     out[index] = outside
 
-    def _opted_out(self, opted_out: OptedOut, drafts: Drafts, sent: Collection[int]) -> dict[int, Exclusion]:
-        """Whose numbers have opted out of every campaign of the ledger; those that are sent stay."""
-        destinations = drafts.columns.destinations
-        asked = [(index, number) for index in drafts.left() if (number := destinations[index]) and index not in sent]
-        out = opted_out([number for _, number in asked])
-        return {index: out[number] for index, number in asked if number in out}
-
-    def _cut(self, drafts: Drafts, limit: Limit, sent: Collection[int]) -> None:
+    def _cut(self, batch: RowBatch, limit: Limit, sent: Collection[int]) -> None:
         to_send = self.summary.to_send
-        for index in drafts.left():
+        for index in batch.recipients():
             if index not in sent and to_send >= limit.messages:
-                drafts.exclusions[index] = limit.exclusion
+                batch.exclusions[index] = limit.exclusion
             else:
                 to_send += 1
 
-    def _count(self, drafts: Drafts, left: Sequence[int], sent: Collection[int], numbers: SeenNumbers | None) -> None:
-        columns = drafts.columns
-        self.summary.add(drafts, left, sent)
-        self._fingerprint.add(drafts, left)
+    def _count(self, batch: RowBatch, sent: Collection[int], numbers: KeyIndex | None) -> None:
+        recipients = batch.recipients()
+        self.summary.add(batch, recipients, sent)
+        self._fingerprint.add(batch, recipients)
         if numbers is not None:
-            for index in left:
-                if numbers.add(columns.destinations[index] or ""):
-                    self.summary.shared.add(drafts.first + index, 1)
+            for index in recipients:
+                row = batch.first + index
+                if numbers.add(batch.destinations[index] or "", row):
+                    self.summary.shared.add(row, 1)
 
     def _is_large(self) -> bool:
         try:
@@ -192,40 +178,47 @@ class Planner:
         failures = self.summary.excluded[ExclusionReason.TEMPLATE_ERROR]
         if failures and failures == self._composed:
             row, detail = self.summary.examples[ExclusionReason.TEMPLATE_ERROR][0]
-            raise InputError(
-                [Problem(f"the template fails on every row: {detail} (row {row})", "correct the template")]
-            )
+            raise InputError.of(f"the template fails on every row: {detail} (row {row})", "correct the template")
 
-    def _frames(self, helpers: Helpers | None) -> Generator["pl.DataFrame", None, None]:
+    def _frames(self, work: Work) -> Generator["pl.DataFrame", None, None]:
         import polars as pl
 
         schema = _schema(self._rules)
-        with closing(self._drafts(helpers)) as batches:
-            for drafts in batches:
-                yield pl.DataFrame(self._values(drafts), schema=schema)
+        with closing(self.batches(work)) as batches:
+            for batch in batches:
+                yield pl.DataFrame(self._values(batch), schema=schema)
 
-    def _values(self, drafts: Drafts) -> dict[str, Any]:
+    def _values(self, batch: RowBatch) -> dict[str, Any]:
         """The plan's columns. `detail` is why a row is left out, or else what was done to its number and text."""
-        columns, out = drafts.columns, drafts.exclusions
-        texts, encodings, segments = list(columns.texts), list(columns.encodings), list(columns.segments)
-        reasons: list[str | None] = [None] * len(drafts)
-        details = list(columns.notes)
-        for index, (_, note, _) in columns.extras.items():
+        texts, encodings, segments = list(batch.texts), list(batch.encodings), list(batch.segments)
+        reasons: list[str | None] = [None] * len(batch)
+        details = list(batch.notes)
+        for index, (_, note, _) in batch.extras.items():
             details[index] = "; ".join(words for words in (details[index], note) if words) or None
-        for index, exclusion in out.items():
+        for index, exclusion in batch.exclusions.items():
             texts[index] = encodings[index] = segments[index] = None
             reasons[index], details[index] = exclusion.reason.value, exclusion.detail
-        identity = (range(drafts.first, drafts.first + len(drafts)), columns.keys, columns.destinations)
-        values = (*identity, columns.countries, texts, encodings, segments, reasons, details)
-        carried = {column: drafts.values(column) for column in self._rules.carried}
-        zones = {ZONES: [" ".join(zones) for zones in columns.zones]} if self._rules.timing else {}
+        identity = (range(batch.first, batch.first + len(batch)), batch.keys, batch.destinations)
+        values = (*identity, batch.countries, texts, encodings, segments, reasons, details)
+        header = self._audience.header
+        carried = {column: batch.column(header.index(column)) for column in self._rules.carried}
+        zones = {ZONES: [" ".join(zones) for zones in batch.zones]} if self._rules.timing else {}
         return {**dict(zip(COLUMNS, values, strict=True)), **carried, **zones}
 
 
-def _restrain(drafts: Drafts, restraint: Restraint, sent: Collection[int]) -> None:
+def _opted_out(opted_out: OptedOut, batch: RowBatch, sent: Collection[int]) -> dict[int, Exclusion]:
+    """Whose numbers have opted out of every campaign of the ledger; those that are sent stay."""
+    asked = {
+        index: number for index in batch.recipients() if (number := batch.destinations[index]) and index not in sent
+    }
+    out = opted_out(list(asked.values()))
+    return {index: out[number] for index, number in asked.items() if number in out}
+
+
+def _restrain(batch: RowBatch, restraint: Restraint, sent: Collection[int]) -> None:
     """Leaves out the messages that would be too much for their numbers; those that are sent stay."""
-    numbers = [(drafts.columns.destinations[index] or "", index) for index in drafts.left() if index not in sent]
-    drafts.exclusions |= restraint.exclusions(numbers)
+    numbers = [(batch.destinations[index] or "", index) for index in batch.recipients() if index not in sent]
+    batch.exclusions |= restraint.exclusions(numbers)
 
 
 def _schema(rules: Rules) -> dict[str, Any]:
@@ -234,3 +227,16 @@ def _schema(rules: Rules) -> dict[str, Any]:
     numbers = {"row": pl.Int64, "segments": pl.Int8}
     zones = (ZONES,) if rules.timing else ()
     return {column: numbers.get(column, pl.String) for column in (*COLUMNS, *rules.carried, *zones)}
+
+
+def rows_to_show(inputs: Inputs, *, sampled: bool) -> Iterator[tuple[RowBatch, int]]:
+    """Every row of the file as a plan would have it, as a batch and an index; no ledger, sending hours or limits.
+
+    `sampled`: rows outside of `recipients.sample` are left out, as in a run. Somebody who asks for a row by its number
+    wants to see its text all the same.
+    """
+    share = inputs.campaign.recipients.sample if sampled else None
+    rules = Rules(sample=Sample(inputs.campaign.name, share)) if share else None
+    with closing(Planner(inputs.audience, inputs.composer, options="", rules=rules).batches()) as batches:
+        for batch in batches:
+            yield from ((batch, index) for index in range(len(batch)))

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from runner.audience.row_batch import RowBatch
 from runner.models import Exclusion, ExclusionReason, Rate, Remark, RemarkKind, Text
-from runner.plan.drafts import Drafts
 from runner.plan.money import Costs
 
 EXAMPLES = 3
@@ -64,29 +64,28 @@ class PlanSummary:
     samples: list[tuple[int, str, Text]] = field(default_factory=list)
     fingerprint: str = ""
 
-    def add(self, drafts: Drafts, left: Sequence[int], sent: Collection[int]) -> None:
+    def add(self, batch: RowBatch, left: Sequence[int], sent: Collection[int]) -> None:
         """Count a batch. `left` are its messages by their indexes, `sent` those that an earlier session has sent."""
-        columns = drafts.columns
-        self.rows += len(drafts)
+        self.rows += len(batch)
         self.to_send += len(left)
         unsent = [index for index in left if index not in sent] if sent else left
         for costs, counted in ((self.costs, left), (self.left, unsent)):
-            sizes = Counter((columns.countries[index], columns.segments[index] or 0) for index in counted)
+            sizes = Counter((batch.countries[index], batch.segments[index] or 0) for index in counted)
             for (country, segments), times in sizes.items():
                 costs.add(country, segments, times)
-        by_segments = Counter(columns.segments[index] or 0 for index in left)
+        by_segments = Counter(batch.segments[index] or 0 for index in left)
         self.by_segments.update(by_segments)
         self.segments += sum(segments * times for segments, times in by_segments.items())
-        self.by_encoding.update(columns.encodings[index] or "" for index in left)
-        self.by_zones.update(columns.zones[index] for index in unsent)
-        self.repaired += sum(columns.notes[index] is not None for index in left)
+        self.by_encoding.update(batch.encodings[index] or "" for index in left)
+        self.by_zones.update(batch.zones[index] for index in unsent)
+        self.repaired += sum(batch.notes[index] is not None for index in left)
         for index in left[: EXAMPLES - len(self.samples)]:
-            self.samples.append((drafts.first + index, columns.destinations[index] or "", drafts.text(index)))
-        for index in columns.extras:
-            if index not in drafts.exclusions:
-                self._remark(drafts.first + index, drafts.text(index))
-        for index in sorted(drafts.exclusions):
-            self._exclude(drafts.first + index, drafts.exclusions[index])
+            self.samples.append((batch.first + index, batch.destinations[index] or "", batch.text(index)))
+        for index in batch.extras:
+            if index not in batch.exclusions:
+                self._remark(batch.first + index, batch.text(index))
+        for index in sorted(batch.exclusions):
+            self._exclude(batch.first + index, batch.exclusions[index])
 
     def _remark(self, row: int, text: Text) -> None:
         self.saved += text.saved
@@ -157,18 +156,17 @@ class Fingerprint:
         self._hash = hashlib.sha256()
         self._add([options])
 
-    def add(self, drafts: Drafts, left: Sequence[int]) -> None:
+    def add(self, batch: RowBatch, left: Sequence[int]) -> None:
         """The messages of a batch, by their indexes: key, destination, encoding and text of each.
 
         Then its zones, which decide when it is sent; a campaign has them for each of its messages, or for none.
         """
-        columns = drafts.columns
         parts: list[str | None] = []
         for index in left:
             parts += (
-                columns.keys[index], columns.destinations[index], columns.encodings[index], columns.texts[index]
+                batch.keys[index], batch.destinations[index], batch.encodings[index], batch.texts[index]
             )  # fmt: skip
-            if zones := columns.zones[index]:
+            if zones := batch.zones[index]:
                 parts.append(" ".join(zones))
         self._add(cast("list[str]", parts))  # a message has them all
 

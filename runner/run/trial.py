@@ -6,7 +6,6 @@ the clientMessageId, and that it comes at once (`scheduled` and the sending hour
 
 import asyncio
 import contextlib
-import itertools
 import secrets
 import time
 from collections import deque
@@ -19,13 +18,13 @@ from runner.dispatch.dispatcher import Departure, Dispatcher, WorkSource
 from runner.dispatch.pace import Pace
 from runner.dispatch.progress import Progress, Stop
 from runner.errors import InputError, Problem
-from runner.models import Message, Outcome, OutcomeReason, Rate, Row, SendOptions, Status, Text, Then
+from runner.models import Message, Outcome, OutcomeReason, Rate, SendOptions, Status, Text, Then
 from runner.plan.identity import TOKEN_BYTES, token
 from runner.plan.inputs import Inputs
+from runner.plan.planner import rows_to_show
 from runner.provider.client import Client
 from runner.provider.payload import PayloadBuilder
 from runner.run.account import Account
-from runner.run.glance import judged_rows
 from runner.run.signals import stopping_on_signals
 
 if TYPE_CHECKING:
@@ -62,8 +61,8 @@ def trial_messages(inputs: Inputs, to: Sequence[str], rows: Sequence[int]) -> li
         raise InputError(problems)
     return [
         Message(
-            row=row.number,
-            key=row.key or "",
+            row=row,
+            key=key,
             destination=number.destination,
             country=number.country,
             text=text.text,
@@ -71,7 +70,7 @@ def trial_messages(inputs: Inputs, to: Sequence[str], rows: Sequence[int]) -> li
             segments=text.segments,
             message_id=trial_id(inputs.campaign.name),
         )
-        for row, text in texts
+        for row, key, text in texts
         for number in numbers
     ]
 
@@ -177,28 +176,31 @@ def _numbers(to: Sequence[str], inputs: Inputs) -> tuple[list["Number"], list[Pr
     return list(found.values()), problems
 
 
-def _texts_of(inputs: Inputs, rows: Sequence[int]) -> list[tuple[Row, Text]]:
-    upto = itertools.takewhile(lambda pair: pair[0].number <= max(rows), judged_rows(inputs, sampled=False))
-    judged = {row.number: (row, verdict) for row, verdict in upto if row.number in rows}
+def _texts_of(inputs: Inputs, rows: Sequence[int]) -> list[tuple[int, str, Text]]:
+    """(data row, key, text) of each of the rows."""
+    wanted, last = set(rows), max(rows)
     texts, problems = [], []
-    for number in rows:
-        if number not in judged:
-            what = f"{inputs.audience.source.path} has no data row {number}"
-            problems.append(Problem(what, "the first row below the header is 1"))
-            continue
-        row, verdict = judged[number]
-        if isinstance(verdict, Text):
-            texts.append((row, verdict))
-        else:
-            what = f"row {number} would not be sent: {verdict.reason.value}: {verdict.detail}"
-            problems.append(Problem(what, "choose another row"))
+    for batch, index in rows_to_show(inputs, sampled=False):
+        row = batch.first + index
+        if row in wanted:
+            wanted.remove(row)
+            if exclusion := batch.exclusions.get(index):
+                what = f"row {row} would not be sent: {exclusion.reason.value}: {exclusion.detail}"
+                problems.append(Problem(what, "choose another row"))
+            else:
+                texts.append((row, batch.keys[index] or "", batch.text(index)))
+        if row >= last:
+            break
+    for row in sorted(wanted):
+        what = f"{inputs.audience.source.path} has no data row {row}"
+        problems.append(Problem(what, "the first row below the header is 1"))
     if problems:
         raise InputError(problems)
     return texts
 
 
-def _first_text(inputs: Inputs) -> tuple[Row, Text]:
-    for row, verdict in judged_rows(inputs, sampled=True):
-        if isinstance(verdict, Text):
-            return row, verdict
+def _first_text(inputs: Inputs) -> tuple[int, str, Text]:
+    for batch, index in rows_to_show(inputs, sampled=True):
+        if index not in batch.exclusions:
+            return batch.first + index, batch.keys[index] or "", batch.text(index)
     raise InputError.of(f"no message of {inputs.audience.source.path} would be sent", "see why with `campaign plan`")

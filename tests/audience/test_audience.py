@@ -6,39 +6,29 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from hypothesis import given
+from hypothesis import strategies as st
 
-from runner.audience.audience import AudienceSpec, Judging, read_audience
+from runner.audience.audience import numbered, read_audience
 from runner.audience.source import Source
 from runner.audience.spec import SuppressionList
-from runner.models import Duplicates, ExclusionReason, Row
+from runner.models import Duplicates, ExclusionReason
+from tests.audience.rows import Row, judging, spec_of, written
+from tests.audience.rows import judged as judged_source
 
 HEADER = "id,mobile,country,name\n"
 
 
-def judged(folder: Path, content: str, batch_size: int = 2, **spec: Any) -> list[Row]:  # noqa: ANN401 - the fields of AudienceSpec
-    path = folder / "recipients.csv"
-    path.write_text(HEADER + content)
-    spec.setdefault("phone", "mobile")
-    return [
-        row
-        for rows in read_audience(AudienceSpec(Source(path), **spec), Judging(), batch_size=batch_size)
-        for row in rows
-    ]
+def judged(folder: Path, content: str, **spec: Any) -> list[Row]:  # noqa: ANN401 - the fields of AudienceSpec
+    return judged_source(written(folder, HEADER + content), "mobile", **spec)
 
 
 def verdicts(rows: list[Row]) -> list[tuple[str | None, str]]:
-    """(key, "" for a recipient or else the reason and its words)"""
-    return [(row.key, f"{row.exclusion.reason}: {row.exclusion.detail}" if row.exclusion else "") for row in rows]
+    return [(row.key, row.verdict) for row in rows]
 
 
 def test_a_recipient_has_everything(tmp_path: Path) -> None:
-    expected = Row(
-        number=1,
-        fields={"id": "C-1", "mobile": "9123 4567", "country": "", "name": "Ann"},
-        key="C-1",
-        destination="+6591234567",
-        country="SG",
-    )
+    expected = Row(1, key="C-1", destination="+6591234567", country="SG")
     assert [expected] == judged(tmp_path, "C-1, 9123 4567 ,,Ann\n", country="SG", key="id")
 
 
@@ -122,19 +112,58 @@ def test_people_are_left_out_by_number_or_key(tmp_path: Path) -> None:
     ] == verdicts(rows)
 
 
+def test_the_first_rule_that_applies_speaks(tmp_path: Path) -> None:
+    """Each of these rows has one trouble less than the one before it."""
+    stop = tmp_path / "stop.csv"
+    stop.write_text("id,phone\n,+6591234567\nC-2,\n")
+    rows = judged(
+        tmp_path,
+        ",junk,,nowhere\n,+60323856789,,nowhere\n,+60123456789,,nowhere\n,+6591234567,,nowhere\n"
+        ",+6581234567,,nowhere\nC-2,+6581234567,,nowhere\nC-1,+6581234567,,nowhere\nC-1,+6581234567,,\n",
+        key="id",
+        countries=frozenset({"SG"}),
+        suppress=(SuppressionList(stop),),
+        wants_zones=True,
+        zone_column="name",
+    )
+    assert [
+        ExclusionReason.INVALID_NUMBER,
+        ExclusionReason.NOT_MOBILE,
+        ExclusionReason.COUNTRY_NOT_ALLOWED,
+        ExclusionReason.SUPPRESSED,
+        ExclusionReason.MISSING_FIELD,
+        ExclusionReason.SUPPRESSED,
+        ExclusionReason.UNKNOWN_ZONE,
+        None,
+    ] == [row.reason for row in rows]
+
+
+def test_a_damaged_key_is_not_looked_up(tmp_path: Path) -> None:
+    """The number is, all the same: whoever has opted out is counted as such."""
+    stop = tmp_path / "stop.txt"
+    stop.write_text("+6591234567\n")
+    rows = judged(tmp_path, "≈1,+6591234567,,\n≈1,+6581234567,,\n", key="id", suppress=(SuppressionList(stop),))
+    assert [ExclusionReason.SUPPRESSED, ExclusionReason.MISSING_FIELD] == [row.reason for row in rows]
+
+
+def test_the_suppressed_make_nobody_a_duplicate(tmp_path: Path) -> None:
+    stop = tmp_path / "stop.txt"
+    stop.write_text("+6591234567\n")
+    people, lists = "C-1,+6591234567,,\nC-1,+6581234567,,\n", (SuppressionList(stop),)
+    for duplicates in (Duplicates.FIRST, Duplicates.REJECT):
+        rows = judged(tmp_path, people, key="id", suppress=lists, duplicates=duplicates)
+        assert [ExclusionReason.SUPPRESSED, None] == [row.reason for row in rows]
+
+
 def test_a_float_that_lost_digits_is_no_number(tmp_path: Path) -> None:
     """A number in 32 bits is 6591234600.0 in place of 6591234567.0: somebody else's, or nobody's."""
     path = tmp_path / "people.parquet"
     pl.DataFrame({"phone": [6591234567.0, 6591234567.0]}).write_parquet(path)
-    exact = [
-        row
-        for rows in read_audience(AudienceSpec(Source(path), "phone", duplicates=Duplicates.ALL), Judging())
-        for row in rows
-    ]
+    exact = judged_source(Source(path), duplicates=Duplicates.ALL)
     assert ["+6591234567", "+6591234567"] == [row.destination for row in exact]
 
     pl.DataFrame({"phone": pl.Series([6591234567.0, 91234567.0], dtype=pl.Float32)}).write_parquet(path)
-    lossy = [row for rows in read_audience(AudienceSpec(Source(path), "phone", "SG"), Judging()) for row in rows]
+    lossy = judged_source(Source(path), country="SG")
     words = "is rounded: it was stored with too few digits; store the column as text and export it again"
     assert [
         (None, f'invalid_number: phone: "≈6591234600" {words}'),
@@ -179,6 +208,26 @@ def test_duplicates_all(tmp_path: Path) -> None:
     assert ["+6590000001", "+6590000002", "+6590000001#2", None, "+6590000001#3"] == [row.key for row in rows]
 
 
+def test_later_rows_get_a_number() -> None:
+    assert ["C-17", "C-17#2", "C-17#3"] == [numbered("C-17", before) for before in range(3)]
+
+
+def test_a_key_that_looks_numbered_is_numbered_from_the_start() -> None:
+    assert ["C#2#1", "C#2#2", "C#x", "#", "C#"] == [
+        numbered("C#2", 0),
+        numbered("C#2", 1),
+        numbered("C#x", 0),
+        numbered("#", 0),
+        numbered("C#", 0),
+    ]
+
+
+@given(st.lists(st.text("a#12", max_size=5), max_size=30))
+def test_no_two_rows_ever_share_a_numbered_key(keys: list[str]) -> None:
+    made = [numbered(key, keys[:index].count(key)) for index, key in enumerate(keys)]
+    assert len(keys) == len(set(made))
+
+
 def test_appended_rows_change_nobodys_key(tmp_path: Path) -> None:
     before = judged(tmp_path, "x,+6590000001,,\nx,+6590000002,,\n", key="id", duplicates=Duplicates.ALL)
     after = judged(
@@ -190,13 +239,12 @@ def test_appended_rows_change_nobodys_key(tmp_path: Path) -> None:
 
 def test_a_row_that_is_out_anyway_makes_nobody_a_duplicate(tmp_path: Path) -> None:
     rows = judged(tmp_path, "x,12345,,\nx,+6590000001,,\n", key="id", duplicates=Duplicates.REJECT, country="SG")
-    assert [ExclusionReason.INVALID_NUMBER, None] == [row.exclusion and row.exclusion.reason for row in rows]
+    assert [ExclusionReason.INVALID_NUMBER, None] == [row.reason for row in rows]
 
 
 def test_stopping_early_leaves_nothing_open(tmp_path: Path) -> None:
-    path = tmp_path / "recipients.csv"
-    path.write_text(HEADER + "a,+6590000001,,\n" * 10)
-    batches = read_audience(AudienceSpec(Source(path), "mobile"), Judging(), batch_size=2)
+    spec = spec_of(written(tmp_path, HEADER + "a,+6590000001,,\n" * 10), "mobile")
+    batches = read_audience(spec, judging(spec), batch_size=2)
     assert 2 == len(next(batches))
     batches.close()  # an open file would be a ResourceWarning, and so an error
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from runner.audience.audience import AudienceSpec, Judging, read_audience
 from runner.audience.files import read_header, read_rows
 from runner.audience.formats import Format, Kind, Packing, identify, unchanged
 from runner.audience.source import Source
 from runner.errors import InputError
 from runner.models import Duplicates
+from tests.audience.rows import judged
 from tests.audience.workbook import write_workbook
 
 OLD_EXCEL = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)
@@ -193,7 +193,7 @@ def test_a_change_between_the_two_readings_for_duplicates(tmp_path: Path, monkey
 
     monkeypatch.setattr("runner.audience.files.read_rows", changing)
     with pytest.raises(InputError, match=CHANGED):
-        list(read_audience(AudienceSpec(Source(path), "phone", duplicates=Duplicates.REJECT), Judging()))
+        judged(Source(path), duplicates=Duplicates.REJECT)
 
 
 def test_stopping_early_asks_nothing(tmp_path: Path) -> None:

@@ -1,57 +1,53 @@
 """Whole recipient files: rows that can't be read, rows that are filtered, and what is said of the file."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from runner.audience.audience import AudienceSpec, Judging, read_audience
-from runner.audience.source import Source
 from runner.errors import InputError
-from runner.models import Duplicates, Exclusion, ExclusionReason, Row
+from runner.models import Duplicates, Exclusion, ExclusionReason
+from tests.audience.rows import Row, written
+from tests.audience.rows import judged as judged_source
 
 CONTENT = "id;phone;city\na;+6590000001;Penang\nb;+6590000002\nc;+6590000003;Ipoh\nd;12;Ipoh\n"
 
 
-def judged(folder: Path, content: str, remarks: list[str] | None = None, **spec: Any) -> list[Row]:  # noqa: ANN401 - the fields of AudienceSpec
-    path = folder / "a.csv"
-    path.write_text(content)
-    source = Source(path, where=spec.pop("where", None))
-    audience = AudienceSpec(source, "phone", **spec)
-    return [row for rows in read_audience(audience, Judging(), batch_size=2, remarks=remarks) for row in rows]
+def judged(folder: Path, content: str, **spec: Any) -> list[Row]:  # noqa: ANN401 - the fields of AudienceSpec
+    return judged_source(replace(written(folder, content), where=spec.pop("where", None)), **spec)
 
 
 def test_a_row_that_cannot_be_read_is_left_out_by_itself(tmp_path: Path) -> None:
     row = judged(tmp_path, CONTENT, key="id")[1]
     words = "line 3 has 2 cells, but the header names 3 columns; add the missing cells, left empty if need be"
     exclusion = Exclusion(ExclusionReason.UNREADABLE_ROW, words)
-    assert Row(2, {"id": "", "phone": "", "city": ""}, exclusion=exclusion) == row
+    assert Row(2, exclusion=exclusion) == row
 
 
 def test_the_condition_comes_before_the_number(tmp_path: Path) -> None:
     rows = judged(tmp_path, CONTENT, key="id", where="city =\n  'Penang'")
     assert [None, ExclusionReason.UNREADABLE_ROW, ExclusionReason.FILTERED, ExclusionReason.FILTERED] == [
-        row.exclusion and row.exclusion.reason for row in rows
+        row.reason for row in rows
     ]
     words = "recipients.where doesn't hold for this row: city = 'Penang'"
-    fields = {"id": "c", "phone": "+6590000003", "city": "Ipoh"}
-    assert Row(3, fields, key="c", exclusion=Exclusion(ExclusionReason.FILTERED, words)) == rows[2]
+    assert Row(3, key="c", exclusion=Exclusion(ExclusionReason.FILTERED, words)) == rows[2]
 
 
 def test_a_filtered_row_makes_nobody_a_duplicate(tmp_path: Path) -> None:
     content = "id,phone,city\na,+6590000001,Ipoh\na,+6590000001,Penang\n"
     for duplicates in (Duplicates.FIRST, Duplicates.REJECT):
         rows = judged(tmp_path, content, duplicates=duplicates, where="city = 'Penang'")
-        assert [ExclusionReason.FILTERED, None] == [row.exclusion and row.exclusion.reason for row in rows]
+        assert [ExclusionReason.FILTERED, None] == [row.reason for row in rows]
 
 
 @pytest.mark.parametrize("duplicates", [Duplicates.FIRST, Duplicates.REJECT])
 def test_remarks_come_once(tmp_path: Path, duplicates: Duplicates) -> None:
     remarks: list[str] = []
-    judged(tmp_path, CONTENT, remarks, duplicates=duplicates)
-    assert ["a.csv has its cells parted by semicolons"] == remarks
+    judged(tmp_path, CONTENT, remarks=remarks, duplicates=duplicates)
+    assert ["people.csv has its cells parted by semicolons"] == remarks
 
 
 def test_a_header_alone_is_no_audience(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"a\.csv has a header and no rows; nobody is in it"):
+    with pytest.raises(InputError, match=r"people\.csv has a header and no rows; nobody is in it"):
         judged(tmp_path, "id,phone\n\n")

@@ -5,11 +5,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from runner.audience import listed
-from runner.audience.listed import Listed
 from runner.audience.spec import SuppressionList
 from runner.audience.suppression import Suppression
 from runner.errors import InputError
@@ -227,27 +223,10 @@ def test_a_key_that_is_the_number_column(tmp_path: Path) -> None:
     )
 
 
-def test_more_than_one_run_of_entries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listed, "_RUN_LENGTH", 3)
-    rows = [f"+6591{number:06d},C-{number}" for number in range(10)]
-    path = written(tmp_path, "out.csv", "\n".join(["phone,id", *reversed(rows)]))
-    found = loaded(path, key="id")
-    assert 20 == len(found)
-    assert ["out.csv"] * 20 == [found.find_number(f"+6591{number:06d}") for number in range(10)] + [
-        found.find_key(f"C-{number}") for number in range(10)
-    ]
-    assert found.find_number("+6591000010") is None
-    assert found.find_key("C-10") is None
-
-
-@given(listed_ones=st.lists(st.text(max_size=3), max_size=30), asked=st.text(max_size=3))
-def test_finds_exactly_what_is_listed(listed_ones: list[str], asked: str) -> None:
-    found = Listed()
-    for key in listed_ones:
-        found.add_key("a", key)
-    found.seal("a")
-    assert ("a" if asked in listed_ones else None) == found.find_key(asked)
-    assert ["a"] * len(listed_ones) == [found.find_key(key) for key in listed_ones]
+def test_who_is_on_several_lists_is_on_the_first(tmp_path: Path) -> None:
+    one, other = written(tmp_path, "a.csv", "phone\n+6591234567\n"), written(tmp_path, "b.csv", "id\nC-1\nC-1\n")
+    found = loaded(one, other, written(tmp_path, "c.csv", "phone,id\n+6591234567,C-1\n"), key="id")
+    assert (5, "a.csv", "b.csv") == (len(found), found.find_number("+6591234567"), found.find_key("C-1"))
 
 
 IN_DOUBT = "nothing is sent while a suppression list is in doubt"

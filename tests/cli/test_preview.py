@@ -7,14 +7,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from runner.audience.row_batch import RowBatch
 from runner.cli import preview
 from runner.message.compose import Composer
 from runner.message.template import compile_template
-from runner.models import Encoding, Exclusion, Row, Text
+from runner.models import Encoding, Exclusion, Text
 from runner.plan.money import Price, Prices
-
-ROW = Row(1, {}, key="k1", destination="+12025550142", country="US")
-
 
 PRICES = Prices(Path("prices.csv"), "USD", {"US": Price(Decimal("0.01"), Decimal("0.0421"))})
 
@@ -25,10 +23,18 @@ def composed(
     return Composer(compile_template(source, "t.j2"), encoding, smart_encoding=smart).compose(fields)
 
 
+def row(verdict: Text | Exclusion) -> RowBatch:
+    """A batch of one row that has this text, or none for this reason."""
+    batch = RowBatch(1, [()], keys=["k1"], destinations=["+12025550142"], countries=["US"])
+    batch.add_text(verdict)
+    batch.exclusions |= batch.refused
+    return batch
+
+
 def shown(verdict: Text | Exclusion, prices: Prices | None = None) -> str:
     """All that is printed, without the bubble."""
     console = Console(file=io.StringIO(), width=80, highlight=False, soft_wrap=True, markup=False, emoji=False)
-    preview._show(console, ROW, verdict, prices)
+    preview._show(console, row(verdict), 0, prices)
     assert isinstance(console.file, io.StringIO)
     lines = console.file.getvalue().splitlines()
     assert all(len(line) <= 80 for line in lines)
@@ -121,7 +127,7 @@ def test_cells_dont_steer_the_terminal() -> None:
 
 
 def test_for_programs() -> None:
-    document = preview._as_json(ROW, composed("It’s http://{{ a }}", smart=True, a="x.example"), PRICES)
+    document = preview._as_json(row(composed("It’s http://{{ a }}", smart=True, a="x.example")), 0, PRICES)
     assert document == {
         "row": 1, "key": "k1", "destination": "+12025550142", "text": "It's http://x.example", "encoding": "GSM7",
         "segments": 1, "characters_left": 139, "next_segments": 2, "currency": "USD", "at_most": "0.0421",

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.models import Encoding, Rate
-from runner.plan.drafts import Drafts, TextColumns
+from runner.audience.row_batch import RowBatch
+from runner.models import Encoding, Rate, Text
 from runner.plan.identity import MessageIds
 from runner.plan.summary import Fingerprint, PlanSummary
 from tests.plan.folder import ANN, BEN, CAMPAIGN, planned, write_folder
@@ -67,15 +67,14 @@ def test_another_time_zone_another_fingerprint(tmp_path: Path) -> None:
     assert before != fingerprint(tmp_path / "c", ANN.replace("Bedok", "Europe/London"), campaign=campaign)
 
 
-def messages(*told: tuple[str, str, str]) -> Drafts:
+def messages(*told: tuple[str, str, str]) -> RowBatch:
     """A batch of messages, each as key, destination and text."""
     count = len(told)
-    keys, destinations, texts = map(list, zip(*told, strict=True))
-    encodings: list[str | None] = [Encoding.GSM7.value] * count
-    columns = TextColumns(
-        [*keys], [*destinations], [None] * count, [None] * count, [()] * count, {}, [*texts], encodings, [1] * count
-    )
-    return Drafts((), 1, [()] * count, columns, {})
+    keys, destinations, texts = zip(*told, strict=True)
+    batch = RowBatch(1, [()] * count, None, [*keys], [*destinations], [None] * count, [None] * count, [()] * count)
+    for text in texts:
+        batch.add_text(Text(text, Encoding.GSM7, 1))
+    return batch
 
 
 @given(st.lists(st.text(max_size=4), min_size=3, max_size=3), st.lists(st.text(max_size=4), min_size=3, max_size=3))

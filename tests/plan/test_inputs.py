@@ -6,10 +6,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from runner.audience.audience import Judging, read_audience
+from runner.audience.audience import read_audience
 from runner.errors import InputError
 from runner.models import Encoding
 from runner.plan.inputs import load_inputs
+from tests.audience.rows import judging
 from tests.plan.folder import CAMPAIGN, write_folder
 
 
@@ -215,7 +216,7 @@ def test_a_condition_that_fails_on_a_row_has_a_place(folder: Path) -> None:
     campaign = CAMPAIGN.replace("country: SG", "country: SG, where: CAST(city AS INT) > 1")
     audience = load_inputs(write_folder(folder, campaign=campaign)).audience
     with pytest.raises(InputError, match=r'^welcome\.yaml:3:61: recipients\.where: cannot turn "Bedok" in the column'):
-        list(read_audience(audience, Judging()))
+        list(read_audience(audience, judging(audience)))
 
 
 def test_columns_of_suppression_lists(folder: Path) -> None:
@@ -238,7 +239,7 @@ def test_a_header_that_changes_before_the_rows_are_read(folder: Path) -> None:
     audience = load_inputs(write_folder(folder)).audience
     (folder / "people.csv").write_text("id,phone,name\n1,+6591234567,Ann\n")
     with pytest.raises(InputError, match=r"people\.csv changed while it was read; run again when it is written whole"):
-        list(read_audience(audience, Judging()))
+        list(read_audience(audience, judging(audience)))
 
 
 def test_no_column_for_the_numbers(folder: Path) -> None:

@@ -15,11 +15,11 @@ from runner.message import segments
 from runner.models import Encoding, Exclusion, ExclusionReason, Message
 from runner.plan.identity import MessageIds
 from runner.plan.inputs import RESERVED_COLUMNS, load_inputs
-from runner.plan.planner import Planner, Rules
+from runner.plan.planner import Planner, Rules, rows_to_show
 from runner.plan.purged import MESSAGE_ID
 from runner.plan.saved import COLUMNS, ZONES, changed_messages, read_messages
 from runner.result_columns import RESULT_COLUMNS
-from tests.plan.folder import ANN, BEN, CAMPAIGN, planned, planner, write_folder
+from tests.plan.folder import ANN, BEN, CAMPAIGN, planned, write_folder
 
 EVERY_KEY = """\
 name: welcome
@@ -208,11 +208,12 @@ def test_who_has_opted_out_is_left_out_before_a_text_is_made(tmp_path: Path) -> 
     assert [(1, OPTED_OUT.detail)] == summary.examples[ExclusionReason.SUPPRESSED]
 
 
-def test_judging_alone_gives_the_plans_verdicts(tmp_path: Path) -> None:
+def test_rows_to_show_have_the_plans_verdicts(tmp_path: Path) -> None:
     file = write_folder(tmp_path, ANN + "2,12,Ben,\n")
-    verdicts = [getattr(verdict, "text", None) for _, verdict in planner(file).judged()]
-    assert ["Hi Ann", None] == verdicts
-    assert verdicts == [row["text"] for row in planned(file)[0]]
+    shown = [batch.verdict(index) for batch, index in rows_to_show(load_inputs(file), sampled=True)]
+    texts = [getattr(verdict, "text", None) for verdict in shown]
+    assert ["Hi Ann", None] == texts
+    assert texts == [row["text"] for row in planned(file)[0]]
 
 
 def test_messages_are_those_that_will_be_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

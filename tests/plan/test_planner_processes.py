@@ -1,4 +1,4 @@
-"""A plan is the same, whoever has drafted it: one process or three."""
+"""A plan is the same, whoever composes it: one process or three."""
 
 import csv
 import random
@@ -17,7 +17,7 @@ from runner.plan.narrowing import Limit, Sample, Timing
 from runner.plan.planner import Planner, Rules
 from tests.plan import folder
 
-ROWS = 12_000  # three batches, so that each helper gets one
+ROWS = 12_000  # three batches, so that each process gets one
 
 NUMBERS = (
     "", "abc", "12", "9.1E+07", "'91234567", "6591234567 / 6598765432", "+44 (0)7700 900123", "(0)91234567",
@@ -109,13 +109,13 @@ def planned(campaign: Path, name: str) -> tuple[dict[str, Any], list[Any], pl.Da
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=["plain", "with filters"])
 @pytest.mark.parametrize(("recipients", "message", "more"), CAMPAIGNS.values(), ids=CAMPAIGNS)
-def test_with_helpers_and_without(
+def test_with_other_processes_and_without(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipients: str, message: str, more: str, template: str
 ) -> None:
     campaign = write(tmp_path, recipients, message, more, template)
     made = {}
     for count in (0, 2):
-        monkeypatch.setattr(planner, "helpers_wanted", lambda count=count: count)
+        monkeypatch.setattr(planner, "processes_wanted", lambda count=count: count)
         monkeypatch.setattr(planner, "SMALL_BYTES", 0)
         made[count] = planned(campaign, f"{count}.parquet")
     assert made[0][:2] == made[2][:2]
@@ -124,6 +124,6 @@ def test_with_helpers_and_without(
     assert len(made[0][0]["excluded"]) > 6
 
 
-def test_a_small_file_needs_no_helpers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planner, "Helpers", None)
+def test_a_small_file_needs_no_other_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planner, "processes_wanted", None)
     assert 2 == folder.planned(folder.write_folder(tmp_path))[1].rows

@@ -1,0 +1,160 @@
+"""Judging rows and composing their texts, which takes most of a plan's time: here, or in other processes too.
+
+Each of these is a fresh Python (never a fork: polars has threads). No polars in here, which would cost each of them
+60 MB.
+"""
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from functools import partial
+
+from runner.audience.row_batch import RowBatch, Work
+from runner.audience.source import Unreadable
+from runner.audience.spec import AudienceSpec
+from runner.errors import StoppedError
+from runner.message.compose import Composer
+
+# More processes don't help: reading, looking for duplicates and writing take this one as long as two of them.
+MOST_PROCESSES = 2
+
+# Batches that each process has at a time: one in work, one that waits, so that no process is idle. Bounds the memory.
+AHEAD = 2
+
+
+def processes_wanted() -> int:
+    """How many make a plan faster on this computer: none on one core, or on Windows, where this was never tried."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return 0 if cores == 1 or sys.platform == "win32" else min(cores, MOST_PROCESSES)
+
+
+class RowComposer:
+    """Judges the rows of a batch and, if asked, composes the texts of those that pass. Picklable."""
+
+    def __init__(self, spec: AudienceSpec, composer: Composer) -> None:
+        # Imported late: `campaign check` imports this module, and phonenumbers takes 60 ms.
+        from runner.audience.judge import Judge
+
+        self._judge = Judge(spec)
+        self._composer = composer
+        self._columns = composer.columns(spec.header)
+        self._places = [(name, spec.header.index(column)) for name, column in self._columns.items()]
+
+    def __call__(self, batch: RowBatch, with_texts: bool) -> RowBatch:
+        """The same batch, its columns filled."""
+        self._judge.judge(batch)
+        for index, cells in enumerate(batch.cells if with_texts else ()):
+            composed = None
+            if index not in batch.exclusions and not isinstance(cells, Unreadable):
+                values = {name: cells[place] for name, place in self._places}
+                composed = self._composer.compose_values(values, self._columns)
+            batch.add_text(composed)
+        return batch
+
+
+@contextmanager
+def composing(composer: RowComposer, processes: int) -> Generator[Work, None, None]:
+    """`composer` as what `read_audience` works with: in so many other `processes`, or in this one if there are none.
+
+    The processes are gone when the block ends, and soon after this process has ended, however it did. Raises
+    StoppedError when a process dies.
+    """
+    before = multiprocessing.active_children()
+    executor = _started(composer, processes) if processes else None
+    if executor is None:
+        yield lambda batches, with_texts: (composer(batch, with_texts) for batch in batches)
+        return
+    try:
+        yield partial(_in_order, executor, AHEAD * processes)
+    except BaseException as error:
+        for child in multiprocessing.active_children():
+            if child not in before:
+                child.kill()  # nobody waits for what it is working on
+        if isinstance(error, BrokenProcessPool):
+            words = "a process that helps with the plan was killed, perhaps for want of memory; run it again"
+            raise StoppedError(words) from error
+        raise
+    finally:
+        executor.shutdown()
+
+
+def _started(composer: RowComposer, processes: int) -> ProcessPoolExecutor | None:
+    """A pool whose processes import nothing from the folder where the user stands, and leave Ctrl-C to this process.
+
+    None where the system has no room for processes, or no semaphores: then this process does the work alone.
+    """
+    safe_path = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        context = multiprocessing.get_context("spawn")
+        executor = ProcessPoolExecutor(processes, context, initializer=_begin, initargs=(composer,))
+        # A process inherits what is blocked when it is started, and each of the first jobs starts one.
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+        try:
+            for _ in range(processes):
+                executor.submit(int)
+        except OSError:
+            executor.shutdown()
+            raise
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+    except (OSError, NotImplementedError):
+        return None
+    finally:
+        del os.environ["PYTHONSAFEPATH"]
+        if safe_path is not None:
+            os.environ["PYTHONSAFEPATH"] = safe_path
+    return executor
+
+
+def _in_order(
+    executor: ProcessPoolExecutor, most: int, batches: Iterable[RowBatch], with_texts: bool
+) -> Iterator[RowBatch]:
+    """Each batch composed, in their order, with no more than `most` on their way."""
+    waiting: deque[tuple[RowBatch, Future[RowBatch]]] = deque()
+    for batch in batches:
+        waiting.append((batch, executor.submit(_compose, batch, with_texts)))
+        if len(waiting) == most:
+            yield _composed(*waiting.popleft())
+    while waiting:
+        yield _composed(*waiting.popleft())
+
+
+def _composed(batch: RowBatch, future: "Future[RowBatch]") -> RowBatch:
+    composed = future.result()
+    composed.cells = batch.cells
+    return composed
+
+
+# The rest is for the other processes.
+
+
+def _begin(composer: RowComposer) -> None:
+    global _composer  # noqa: PLW0603 - a pool's function gets nothing but its job
+    _composer = composer
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A pool's process has both ends of the pipe that brings its jobs, so it would wait for ever when this one dies."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def _compose(batch: RowBatch, with_texts: bool) -> RowBatch:
+    """The columns of a batch; whoever sent it has its cells."""
+    composed = _composer(batch, with_texts)
+    composed.cells = []
+    return composed
+
+
+_composer: RowComposer
