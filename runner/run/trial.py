@@ -13,13 +13,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
+from runner.audience.kinds import IN_WORDS
+from runner.audience.phone import Number, normalise
 from runner.dispatch.dispatcher import Departure, Dispatcher, WorkSource
 from runner.dispatch.pace import Pace
 from runner.dispatch.progress import Progress, Stop
 from runner.errors import InputError, Problem
-from runner.models import Message, Outcome, OutcomeReason, Rate, Row, SendOptions, Status, Text, Then
+from runner.models import Exclusion, Message, Outcome, OutcomeReason, Rate, Row, SendOptions, Status, Text, Then
 from runner.plan.identity import TOKEN_BYTES, token
 from runner.plan.inputs import Inputs
 from runner.provider.client import Client
@@ -27,9 +28,6 @@ from runner.provider.payload import PayloadBuilder
 from runner.run.account import Account
 from runner.run.glance import judged_rows
 from runner.run.signals import stopping_on_signals
-
-if TYPE_CHECKING:
-    from runner.audience.phone import Number
 
 # A test is looked at on a few phones; more is a campaign.
 MAX_MESSAGES = 50
@@ -154,12 +152,8 @@ class _TestMessages(WorkSource[Message, Outcome]):
         return None if answer.then is Then.GO_ON else Stop(answer.reason, answer.detail, answer)
 
 
-def _numbers(to: Sequence[str], inputs: Inputs) -> tuple[list["Number"], list[Problem]]:
+def _numbers(to: Sequence[str], inputs: Inputs) -> tuple[list[Number], list[Problem]]:
     """The numbers, each once, and what is wrong with the others."""
-    from runner.audience.kinds import IN_WORDS
-    from runner.audience.phone import normalise
-    from runner.models import Exclusion
-
     found: dict[str, Number] = {}
     problems = []
     for written in filter(None, (part.strip() for text in to for part in text.split(","))):
