@@ -131,10 +131,7 @@ def _as_json(message: Message, outcome: Outcome) -> dict[str, Any]:
         "status": outcome.status.value,
         "reason": outcome.reason.value,
         "detail": outcome.detail,
-        "umid": outcome.umid,
-        "http_status": outcome.http_status,
-        "error_code": outcome.error_code,
-        "error_id": outcome.error_id,
+        **{name: getattr(outcome, name) for name in ("umid", "http_status", "error_code", "error_id")},
     }
 
 

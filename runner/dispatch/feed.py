@@ -93,7 +93,6 @@ class Feed(WorkSource[Claim, Outcome]):
         self._opening, self._outside, self._never = None, 0, 0
 
     def close(self) -> None:
-        """Sending has stopped: read no further."""
         self._closed = True
 
     async def has_more(self) -> bool:
@@ -124,7 +123,6 @@ class Feed(WorkSource[Claim, Outcome]):
         return claim
 
     def may_leave(self, item: Claim, made: float, now: float) -> bool:
-        """Whether the message's sending hours still allow it."""
         return self._hours is None or self._hours.may_leave(item.message, made, now)
 
     def settle(self, item: Claim, answer: Outcome | None) -> Stop | None:
@@ -147,7 +145,6 @@ class Feed(WorkSource[Claim, Outcome]):
         return Opening(self._opening, self._hours.words(self._opening))
 
     async def flush(self) -> None:
-        """Wait until every settlement is in the ledger. Raises LedgerError."""
         await self._writer.flush()
 
     def _come_back(self, claim: Claim) -> None:

@@ -68,7 +68,6 @@ class RepeatableRequests(WorkSource[Attempt[T], A]):
         return await self._ask(attempt.item)
 
     async def begin(self) -> None:
-        """Begin to read the items."""
         self._read_on()
 
     async def has_more(self) -> bool:
@@ -111,7 +110,6 @@ class RepeatableRequests(WorkSource[Attempt[T], A]):
                 self._go_again(item)
 
     def close(self) -> None:
-        """End the waiting for the next item."""
         self._closed = True
         self._changed.set()
 

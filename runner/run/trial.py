@@ -12,13 +12,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
+from runner.audience.phone import Number, normalise
+from runner.audience.ranges import IN_WORDS
 from runner.dispatch.dispatcher import Departure, Dispatcher, WorkSource
 from runner.dispatch.pace import Pace
 from runner.dispatch.progress import Progress, Stop
 from runner.errors import InputError, Problem
-from runner.models import Message, Outcome, OutcomeReason, Rate, SendOptions, Status, Text, Then
+from runner.models import Exclusion, Message, Outcome, OutcomeReason, Rate, SendOptions, Status, Text, Then
 from runner.plan.identity import TOKEN_BYTES, token
 from runner.plan.inputs import Inputs
 from runner.plan.planner import rows_to_show
@@ -26,9 +27,6 @@ from runner.provider.client import Client
 from runner.provider.payload import PayloadBuilder
 from runner.run.account import Account
 from runner.run.signals import stopping_on_signals
-
-if TYPE_CHECKING:
-    from runner.audience.phone import Number
 
 # A test is looked at on a few phones; more is a campaign.
 MAX_MESSAGES = 50
@@ -153,12 +151,8 @@ class _TestMessages(WorkSource[Message, Outcome]):
         return None if answer.then is Then.GO_ON else Stop(answer.reason, answer.detail, answer)
 
 
-def _numbers(to: Sequence[str], inputs: Inputs) -> tuple[list["Number"], list[Problem]]:
+def _numbers(to: Sequence[str], inputs: Inputs) -> tuple[list[Number], list[Problem]]:
     """The numbers, each once, and what is wrong with the others."""
-    from runner.audience.phone import normalise
-    from runner.audience.ranges import IN_WORDS
-    from runner.models import Exclusion
-
     found: dict[str, Number] = {}
     problems = []
     for written in filter(None, (part.strip() for text in to for part in text.split(","))):
