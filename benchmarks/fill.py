@@ -14,23 +14,24 @@ from runner.ledger.ledger import RunRecord
 from runner.ledger.writer import Claim, LedgerWriter, Spill, spill_path
 from runner.models import Outcome, OutcomeReason, Status
 from runner.plan.saved import read_messages
-from runner.run.job import Run, opened
+from runner.run.open import Run, open_run
 from runner.run.places import Options
+from runner.run.plan import begin, make_plan
 
 
 def fill(campaign: Path, reports: Path, share: float) -> None:
     """Begin the campaign's run and note the first share (0 to 1) of its messages as accepted."""
-    with opened(campaign, Options(reports=reports)) as run:
-        count = int(run.plan().to_send * share)
-        record = run.begin()
-        asyncio.run(_settle(run, record, count))
+    with open_run(campaign, Options(reports=reports)) as run:
+        count = int(make_plan(run).to_send * share)
+        record, sent_digest = begin(run)
+        asyncio.run(_settle(run, record, sent_digest, count))
         words = "filled by a benchmark"
         run.ledger.end_run(record.id, now=_now_us(), stop_reason=OutcomeReason.INTERRUPTED.value, stop_detail=words)
 
 
-async def _settle(run: Run, record: RunRecord, left: int) -> None:
+async def _settle(run: Run, record: RunRecord, sent_digest: str, left: int) -> None:
     spill = Spill(spill_path(run.ledger.path, record.id))
-    async with LedgerWriter(run.ledger.engine, record.id, spill, on_failure=_fail, plan=run.sent_digest) as writer:
+    async with LedgerWriter(run.ledger.engine, record.id, spill, on_failure=_fail, plan=sent_digest) as writer:
         for batch in read_messages(run.places.sent_plan, run.ids):
             messages = batch[:left]
             left -= len(messages)

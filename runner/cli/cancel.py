@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from runner.cli.console import ask, clean, human, is_terminal, print_json, print_wrapped
+from runner.cli.console import clean, confirm, human, print_json, print_wrapped
 from runner.cli.options import Json, LedgerUrl, Reports, Sandbox, Target, parse_target
-from runner.errors import InputError, StoppedError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -58,12 +57,11 @@ def command(
 
 
 def _confirm(wanted: int, run: str) -> None:
-    if not is_terminal():
-        raise InputError.of(
-            "nothing was cancelled: there is no terminal to ask on", "add --yes to cancel without asking"
-        )
-    if not ask(f"\nCancel {_messages(wanted)} of {run} at the provider?"):
-        raise StoppedError("not confirmed: nothing was cancelled")
+    confirm(
+        f"\nCancel {_messages(wanted)} of {run} at the provider?",
+        no="nothing was cancelled",
+        without="add --yes to cancel without asking",
+    )
 
 
 def _show_haste(console: "Console", job: "Job", progress: "Cancelling", rate: "Rate") -> None:

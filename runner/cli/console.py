@@ -7,6 +7,8 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING, Any
 
+from runner.errors import InputError, StoppedError
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -67,15 +69,17 @@ def say(text: str) -> None:
     sys.stderr.write(f"{clean(text)}\n")
 
 
-def is_terminal() -> bool:
-    """Whether somebody can be asked."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
+def confirm(question: str, *, no: str, without: str) -> None:
+    """Ask on standard error, so that the question is seen when standard output goes to a file.
 
-
-def ask(question: str) -> bool:
-    """Ask on standard error, so that the question is seen when standard output goes to a file."""
+    Raises StoppedError when the answer isn't yes, with `no` saying what that means; InputError when there is no
+    terminal, with `without` as the way to do without a question.
+    """
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise InputError.of(f"{no}: there is no terminal to ask on", without)
     # Polars puts a handler of its own before Python's, and with that Ctrl-C waits for the next Enter.
     signal.signal(signal.SIGINT, signal.getsignal(signal.SIGINT))
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise StoppedError(f"not confirmed: {no}")

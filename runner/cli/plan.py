@@ -41,33 +41,34 @@ def command(
 ) -> int:
     """Show who would get what, and who is left out and why."""
     from runner.cli.markdown import markdown
-    from runner.cli.show import show_plan, show_standing
-    from runner.run.job import opened
+    from runner.cli.show import show_plan, show_remaining
+    from runner.run.open import open_run
     from runner.run.places import Options
+    from runner.run.plan import changes, make_plan, remaining_of
     from runner.run.review import review
 
     form = Format.JSON if as_json else form
     console = human(as_json=form is not Format.TEXT)
     options = Options(run, sandbox, limit, ledger, reports, accept_ledger, accept_clock)
-    with opened(file, options) as job:
-        job.plan()
-        seen = review(job)
-        changes = job.changes()
+    with open_run(file, options) as opened:
+        make_plan(opened)
+        reviewed = review(opened)
+        changed = changes(opened)
         if form is not Format.MARKDOWN:
-            show_plan(console, seen)
-            show_standing(console, job, job.standing())
-        if changes:
+            show_plan(console, reviewed)
+            show_remaining(console, opened, remaining_of(opened))
+        if changed:
             console.print("\nThis run has begun with another plan; `campaign run` will want --accept-changes:")
-            for change in changes:
+            for change in changed:
                 console.print(f"  {change}")
-        console.print(f"\nplan  {job.places.plan}")
+        console.print(f"\nplan  {opened.places.plan}")
         if form is Format.JSON:
-            print_json(seen.as_json() | {"changes": changes})
+            print_json(reviewed.as_json() | {"changes": changed})
         elif form is Format.MARKDOWN:
-            print_document(markdown(seen, _run_command(file, options), changes))
-        for problem in seen.problems:
+            print_document(markdown(reviewed, _run_command(file, options), changed))
+        for problem in reviewed.problems:
             say(str(problem))
-        return InputError.exit_code if seen.problems else 0
+        return InputError.exit_code if reviewed.problems else 0
 
 
 def _run_command(file: Path, options: "Options") -> str:

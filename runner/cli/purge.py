@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runner.cli.console import ask, clean, human, is_terminal, print_json, print_wrapped
+from runner.cli.console import clean, confirm, human, print_json, print_wrapped
 from runner.cli.options import Json, LedgerUrl, Reports, parse_target
-from runner.errors import InputError, StoppedError
+from runner.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from runner.run.purge import Standing
+    from runner.run.purge import PurgeScope
 
 NAME = "purge"
 
@@ -31,21 +31,26 @@ def command(
         )
     from runner.plan.saved import is_readable
     from runner.run.places import Options
-    from runner.run.purge import purge, purging, standing_of
+    from runner.run.purge import purge, purging, scope_of
     from runner.run.report import write_report
     from runner.run.times import iso
 
     console = human(as_json=as_json)
     with purging(name, run, Options(ledger=ledger, reports=reports)) as (opened, record, places):
-        standing = standing_of(opened, record)
-        _say_what_it_means(console, f"{name}/{run}", standing)
-        _confirm(f"{name}/{run}", yes=yes)
+        scope = scope_of(opened, record)
+        _say_what_it_means(console, f"{name}/{run}", scope)
+        if not yes:
+            confirm(
+                f"\nPurge {name}/{run}? This can't be undone.",
+                no="nothing was changed",
+                without="add --yes to purge without asking",
+            )
         purged = purge(opened, record, places)
         document = None
         if is_readable(places.sent_plan):
             [newest] = opened.runs(name, run)  # without the words of its stop
             document = write_report(opened, newest, places).document
-        since = iso(standing_of(opened, record).purged_at)
+        since = iso(scope_of(opened, record).purged_at)
     words = f"{_messages(purged.messages)} in the ledger no longer name anybody"
     console.print(f"\npurged: {words if purged.messages else 'the ledger names nobody of it'}", style="bold")
     if document:
@@ -62,36 +67,25 @@ def command(
     return 0
 
 
-def _say_what_it_means(console: "Console", run: str, standing: "Standing") -> None:
+def _say_what_it_means(console: "Console", run: str, scope: "PurgeScope") -> None:
     console.print(f"\npurge {run}", style="bold")
     for words in (
-        f"goes for good: numbers, keys, texts and carried columns of {_messages(standing.messages)}, from the ledger, "
+        f"goes for good: numbers, keys, texts and carried columns of {_messages(scope.messages)}, from the ledger, "
         "the plans and the results",
         "stays: the counts; the messages' ids, which are hashes of their keys; opt-outs, which protect people",
         "ends: the run can't be sent again, and other campaigns' cooldowns no longer count its messages",
         "is not touched: the campaign's own recipient file, and copies that somebody made",
     ):
         print_wrapped(console, words)
-    if standing.unsent:
+    if scope.unsent:
         print_wrapped(
-            console, f"look: {_messages(standing.unsent)} of the plan not sent yet, which never will be", "yellow"
+            console, f"look: {_messages(scope.unsent)} of the plan not sent yet, which never will be", "yellow"
         )
-    if standing.unknown:
-        words = (
-            f"look: {_messages(standing.unknown)} unknown; `campaign reconcile` can still settle them for the counts"
-        )
+    if scope.unknown:
+        words = f"look: {_messages(scope.unknown)} unknown; `campaign reconcile` can still settle them for the counts"
         print_wrapped(console, f"{words}, and those that were not received can't be sent any more", "yellow")
-    if standing.purged_at:
+    if scope.purged_at:
         print_wrapped(console, "it was purged before; this finishes what that one may have left")
-
-
-def _confirm(run: str, *, yes: bool) -> None:
-    if yes:
-        return
-    if not is_terminal():
-        raise InputError.of("nothing was changed: there is no terminal to ask on", "add --yes to purge without asking")
-    if not ask(f"\nPurge {run}? This can't be undone."):
-        raise StoppedError("not confirmed: nothing was changed")
 
 
 def _messages(count: int) -> str:

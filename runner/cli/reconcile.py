@@ -5,16 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runner.cli.console import ask, human, is_terminal, print_json
+from runner.cli.console import confirm, human, print_json
 from runner.cli.options import Json, LedgerUrl, Reports, Target, parse_target
-from runner.errors import InputError, StoppedError
+from runner.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from runner.ledger.lease import Lease
-    from runner.ledger.ledger import Ledger, RunRecord
-    from runner.run.account import Account
+    from runner.ledger.ledger import RunRecord
     from runner.run.reconcile import Finding
 
 NAME = "reconcile"
@@ -33,15 +31,16 @@ def command(
 ) -> int:
     """Ask the provider's log what became of the unknown messages."""
     from runner.run.places import Options
-    from runner.run.reconcile import recovered
+    from runner.run.reconcile import recovered, settle_unknown
     from runner.run.report import write_report
 
     console = human(as_json=as_json)
     name, run = parse_target(target)
     settle_time, deadline_time = _time("--settle", settle), _time("--deadline", deadline)
     with recovered(name, run, Options(ledger=ledger, reports=reports)) as (opened, record, places, account, lease):
-        unsettled = reconcile_run(
-            console, opened, record, account, lease, yes=yes, settle=settle_time, deadline=deadline_time
+        view = TerminalSettling(console)
+        unsettled = settle_unknown(
+            opened, record, account, lease, view, yes=yes, settle=settle_time, deadline=deadline_time
         )
         report = write_report(opened, record, places)
         if as_json:
@@ -51,58 +50,30 @@ def command(
     return 1 if unsettled else 0
 
 
-def reconcile_run(
-    console: "Console",
-    ledger: "Ledger",
-    record: "RunRecord",
-    account: "Account",
-    lease: "Lease",
-    *,
-    yes: bool,
-    settle: timedelta | None = None,
-    deadline: timedelta | None = None,
-) -> int:
-    """Look the unknown messages up, show what that means, ask, and settle them. Returns how many stay unknown."""
-    from runner.run.reconcile import DEADLINE, SETTLE, apply_finding, look_up
+class TerminalSettling:
+    """What reconciling finds, in the terminal."""
 
-    finding = look_up(
-        ledger,
-        record,
-        account,
-        settle=SETTLE if settle is None else settle,
-        deadline=deadline or DEADLINE,
-        say=lambda words: console.print(words, style="dim"),
-    )
-    if finding is None:
-        console.print(f"{record.name}/{record.run}: nothing is unknown")
-        return 0
-    _show(console, finding)
-    changed = len(finding.found) + len(finding.not_received)
-    if changed:
-        _confirm(changed, yes=yes)
-        apply_finding(ledger, record, finding, lease)
-    return finding.unknown.count - changed
+    def __init__(self, console: "Console") -> None:
+        self.console = console
 
+    def say(self, words: str) -> None:
+        self.console.print(words, style="dim")
 
-def _show(console: "Console", finding: "Finding") -> None:
-    console.print(f"\nunknown      {finding.unknown.count:,}")
-    console.print(f"in the log   {len(finding.found):,}  become accepted")
-    if finding.again_at is None:
-        console.print(f"not in it    {len(finding.missing):,}  were not received: the next run sends them")
-    elif finding.missing:
-        console.print(
-            f"not in it    {len(finding.missing):,}  stay unknown: the log may not have them yet; ask again after "
-            f"{finding.again_at:%Y-%m-%d %H:%M:%S} UTC"
-        )
+    def show_finding(self, record: "RunRecord", finding: "Finding | None") -> None:
+        if finding is None:
+            self.console.print(f"{record.name}/{record.run}: nothing is unknown")
+            return
+        self.console.print(f"\nunknown      {finding.unknown.count:,}")
+        self.console.print(f"in the log   {len(finding.found):,}  become accepted")
+        not_in_it = f"not in it    {len(finding.missing):,}"
+        if finding.again_at is None:
+            self.console.print(f"{not_in_it}  were not received: the next run sends them")
+        elif finding.missing:
+            when = f"{finding.again_at:%Y-%m-%d %H:%M:%S} UTC"
+            self.console.print(f"{not_in_it}  stay unknown: the log may not have them yet; ask again after {when}")
 
-
-def _confirm(count: int, *, yes: bool) -> None:
-    if yes:
-        return
-    if not is_terminal():
-        raise InputError.of("nothing was changed: there is no terminal to ask on", "add --yes")
-    if not ask(f"\nSettle {count:,} messages in the ledger?"):
-        raise StoppedError("not confirmed: nothing was changed")
+    def confirm_settling(self, messages: int) -> None:
+        confirm(f"\nSettle {messages:,} messages in the ledger?", no="nothing was changed", without="add --yes")
 
 
 def _time(option: str, text: str) -> timedelta:

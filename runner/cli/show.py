@@ -9,13 +9,15 @@ from runner.cli.plan_view import lines_of, parts
 from runner.models import OutcomeReason, Status
 from runner.plan.money import plain
 from runner.provider.delivery import code_of
+from runner.run.places import SANDBOX_RUN
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
     from runner.report.tally import Tally
-    from runner.run.job import Run, Standing
+    from runner.run.open import Run
+    from runner.run.plan import Remaining
     from runner.run.report import Report
     from runner.run.review import Review
 
@@ -44,7 +46,7 @@ def show_plan(console: "Console", review: "Review") -> None:
         print_wrapped(console, f"look: {warning}", style="yellow")
 
 
-def show_standing(console: "Console", run: "Run", standing: "Standing") -> None:
+def show_remaining(console: "Console", run: "Run", remaining: "Remaining") -> None:
     """How far a run is that has been started before."""
     if not run.ledger.runs():
         console.print(f"a new ledger, in which nobody counts as texted yet: {run.ledger.path}")
@@ -53,25 +55,24 @@ def show_standing(console: "Console", run: "Run", standing: "Standing") -> None:
             f"{run.died:,} messages were on their way when the process before this one died. Whether they were "
             "received is unknown, so they are not sent again: `campaign reconcile` asks the provider's log."
         )
-    if standing.settled:
-        done = parts(sorted(standing.settled.items()))
-        console.print(f"continuing: {done}; {standing.left:,} left to send")
-    if standing.gone:
-        several = (
-            "1 message went to a recipient" if standing.gone == 1 else f"{standing.gone:,} messages went to recipients"
-        )
+    if remaining.settled:
+        done = parts(sorted(remaining.settled.items()))
+        console.print(f"continuing: {done}; {remaining.left:,} left to send")
+    if remaining.gone:
+        gone = remaining.gone
+        several = "1 message went to a recipient" if gone == 1 else f"{gone:,} messages went to recipients"
         console.print(
             f"{several} that the file or its rules leave out now: what is sent stays in the ledger, and in the results "
             "if its row is still there"
         )
 
 
-def show_receipts(console: "Console", run: "Run", *, sandbox: bool) -> None:
+def show_receipts(console: "Console", run: "Run") -> None:
     """How the receipts that the campaign awaits come into the ledger."""
     campaign = run.campaign
     if not campaign.awaits_receipts:
         return
-    if sandbox:
+    if run.run == SANDBOX_RUN:
         console.print("receipts: the sandbox's come into this run's report")
         return
     words, receipts = ["campaign receipts"], campaign.receipts

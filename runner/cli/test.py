@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from runner.cli.console import ask, clean, human, is_terminal, print_json, say
+from runner.cli.console import clean, confirm, human, print_json, say
 from runner.cli.options import File, Json, Sandbox
 from runner.cli.plan_view import in_segments
 from runner.cli.show import STYLES
-from runner.errors import InputError, StoppedError
+from runner.errors import StoppedError
 from runner.models import Message, Outcome, OutcomeReason, Rate, Status
 
 if TYPE_CHECKING:
@@ -76,13 +76,14 @@ def _show_messages(console: "Console", messages: Sequence[Message], left_out: Se
 
 def _confirm(count: int, account: "Account", rate: Rate) -> None:
     """Ask whether to send. Raises InputError when there is nobody to ask, StoppedError when the answer is no."""
-    if not is_terminal():
-        raise InputError.of("nothing was sent: there is no terminal to ask on", "add --yes to send without asking")
     messages = "1 test message" if count == 1 else f"{count} test messages"
     seconds = (count - 1) / rate.per_second
     takes = f" at {rate}, which takes {seconds / 60:.0f} min" if seconds > _WORTH_SAYING_S else ""
-    if not ask(f"\nSend {messages} from {account.endpoint.sub_account_id} through {account.endpoint.base_url}{takes}?"):
-        raise StoppedError("not confirmed, so nothing was sent")
+    confirm(
+        f"\nSend {messages} from {account.endpoint.sub_account_id} through {account.endpoint.base_url}{takes}?",
+        no="nothing was sent",
+        without="add --yes to send without asking",
+    )
 
 
 def _say_that_it_waits() -> None:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from runner import campaign
 from runner.errors import InputError
 from runner.provider.endpoint import Endpoint, resolve
+from runner.run.places import SANDBOX_RUN
 from runner.sandbox.options import SandboxOptions
 from runner.sandbox.process import start
 
 if TYPE_CHECKING:
-    from runner.run.job import Run
+    from runner.run.open import Run
 
 API_KEY_VARIABLE = "EIGHTXEIGHT_API_KEY"
 BASE_URL_VARIABLE = "EIGHTXEIGHT_BASE_URL"
@@ -82,11 +83,11 @@ def account_for(
         yield Account(Endpoint(process.base_url, named.sub_account_id), api_key, receipts_url)
 
 
-def account_of(run: "Run", *, sandbox: bool) -> contextlib.AbstractContextManager[Account]:
+def account_of(run: "Run") -> contextlib.AbstractContextManager[Account]:
     """The account that a run sends with."""
     return account_for(
         run.campaign.account,
-        sandbox=sandbox,
+        sandbox=run.run == SANDBOX_RUN,
         book=run.places.sandbox_book,
         receipts=run.places.ledger if run.campaign.awaits_receipts else None,
     )

@@ -16,14 +16,14 @@ from runner.plan.parquet import replacing
 from runner.plan.purged import purge_plan
 from runner.plan.saved import is_readable
 from runner.run.facts import kept_facts
-from runner.run.job import taken_over
+from runner.run.open import taken_over
 from runner.run.places import Options, Places, places_of
 from runner.run.times import now_us
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What a run has in the ledger before it is purged. `unsent` are the messages that it hasn't come to."""
+class PurgeScope:
+    """What the ledger has of a run before it is purged. `unsent` messages of its plan haven't been sent."""
 
     messages: int
     unknown: int
@@ -56,11 +56,11 @@ def purging(name: str, run: str, options: Options) -> Iterator[tuple[Ledger, Run
             yield ledger, found[0], places
 
 
-def standing_of(ledger: Ledger, record: RunRecord) -> Standing:
+def scope_of(ledger: Ledger, record: RunRecord) -> PurgeScope:
     counts = ledger.counts(record.id)
     total = sum(counts.values())
     unknown = counts.get(Status.UNKNOWN, 0)
-    return Standing(total, unknown, max(record.to_send - total, 0), purged_at(ledger, record.id))
+    return PurgeScope(total, unknown, max(record.to_send - total, 0), purged_at(ledger, record.id))
 
 
 def purge(ledger: Ledger, record: RunRecord, places: Places) -> Purged:

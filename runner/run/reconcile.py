@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 import orjson
 
@@ -15,7 +16,7 @@ from runner.ledger.lock import run_lock
 from runner.ledger.reconciliation import LogEntry, Unknowns, accepted_ids, apply, unknown_ids, unknowns
 from runner.provider.exports import Job, JobStatus, LogExports, UnreachableError
 from runner.run.account import Account, provider_account
-from runner.run.job import taken_over
+from runner.run.open import taken_over
 from runner.run.places import Options, Places
 from runner.run.status import recorded
 
@@ -58,6 +59,16 @@ class Finding:
         return frozenset() if self.again_at else self.missing
 
 
+class SettlingView(Protocol):
+    """How reconciling shows itself and asks. `confirm_settling` raises StoppedError for a no."""
+
+    def say(self, words: str) -> None: ...
+
+    def show_finding(self, record: RunRecord, finding: Finding | None) -> None: ...
+
+    def confirm_settling(self, messages: int) -> None: ...
+
+
 @contextlib.contextmanager
 def recovered(
     name: str, run: str | None, options: Options
@@ -76,6 +87,33 @@ def recovered(
                 provider_account(account["account.region"], account["account.subAccountId"]),
                 lease,
             )
+
+
+def settle_unknown(
+    ledger: Ledger,
+    record: RunRecord,
+    account: Account,
+    lease: Lease,
+    view: SettlingView,
+    *,
+    yes: bool,
+    settle: timedelta = SETTLE,
+    deadline: timedelta = DEADLINE,
+) -> int:
+    """Look the unknown messages up, show what that means, ask, and settle them. Returns how many stay unknown.
+
+    Raises StoppedError when the log can't be had whole or the answer is no; nothing is changed then.
+    """
+    finding = look_up(ledger, record, account, settle=settle, deadline=deadline, say=view.say)
+    view.show_finding(record, finding)
+    if finding is None:
+        return 0
+    changed = len(finding.found) + len(finding.not_received)
+    if changed:
+        if not yes:
+            view.confirm_settling(changed)
+        apply_finding(ledger, record, finding, lease)
+    return finding.unknown.count - changed
 
 
 def look_up(

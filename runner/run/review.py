@@ -10,7 +10,7 @@ from runner.models import ExclusionReason, Limits, RemarkKind
 from runner.plan.money import Costs, over_limits
 from runner.plan.schedule import Slot, deadline, due_of, end_of, local, refusal, span_problems, timetable
 from runner.plan.summary import Noted, PlanSummary
-from runner.run.job import Run
+from runner.run.open import Run
 from runner.run.times import iso
 
 _ADVICE = {

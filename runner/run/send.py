@@ -26,9 +26,9 @@ from runner.provider.client import Client
 from runner.provider.payload import PayloadBuilder
 from runner.provider.workers import Workers
 from runner.run.account import Account
-from runner.run.job import Run
+from runner.run.open import Run
 from runner.run.options import send_options
-from runner.run.rules import cooldown_of
+from runner.run.plan import begin, cooldown_of
 from runner.run.signals import stopping_on_signals
 from runner.run.times import now_us
 
@@ -49,12 +49,12 @@ def send(
     `show` is a coroutine that runs beside the sending and reads `progress`; it is cancelled at the end. Ctrl-C and
     SIGTERM stop gently; a second one no longer waits for the answers in flight.
     """
-    record = run.begin()
+    record, sent_digest = begin(run)
     _note(run, record, Event(EventKind.STARTED, record.started_at))
     stop: Stop | None = Stop(OutcomeReason.INTERRUPTED, "it ended unexpectedly")
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            stop = runner.run(_send(run, record, account, progress, show, ignored_fuses, workers))
+            stop = runner.run(_send(run, record, sent_digest, account, progress, show, ignored_fuses, workers))
     except LedgerError as error:
         stop = Stop(OutcomeReason.INTERRUPTED, str(error))
         words = f"{error}; nothing has left since. Mend that, and run the same command again to continue"
@@ -82,6 +82,7 @@ def _note(run: Run, record: RunRecord, *events: Event) -> None:
 async def _send(
     run: Run,
     record: RunRecord,
+    sent_digest: str,
     account: Account,
     progress: Progress,
     show: Callable[[], Awaitable[None]],
@@ -130,7 +131,7 @@ async def _send(
             spill,
             on_failure=on_ledger_failure,
             cooldown=cooldown_of(run.campaign),
-            plan=run.sent_digest,
+            plan=sent_digest,
         ) as writer,
         provider() as client,
     ):
@@ -154,16 +155,16 @@ async def _send(
         showing = asyncio.ensure_future(show())
         try:
             with stopping_on_signals(on_signal, dispatcher.abandon):
-                return await dispatcher.run(lambda: _left(run, record))
+                return await dispatcher.run(lambda: _left(run, record, sent_digest))
         finally:
             showing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await showing
 
 
-async def _left(run: Run, record: RunRecord) -> AsyncIterator[Message]:
+async def _left(run: Run, record: RunRecord, sent_digest: str) -> AsyncIterator[Message]:
     """The plan's messages that the ledger doesn't have, read in a thread: the event loop has better things to do."""
-    after = run.ledger.resume_row(record.id, run.sent_digest)
+    after = run.ledger.resume_row(record.id, sent_digest)
     batches = read_messages(run.places.sent_plan, run.ids, after=after)
 
     def next_batch() -> list[Message] | None:

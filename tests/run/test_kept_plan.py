@@ -8,8 +8,9 @@ import pytest
 
 from runner.ledger.optouts import note
 from runner.models import OptOut, OptOutSource
-from runner.run.job import Run, opened
+from runner.run.open import Run, open_run
 from runner.run.places import Options
+from runner.run.plan import begin, make_plan
 
 CAMPAIGN = """\
 name: hello
@@ -49,8 +50,8 @@ class Place:
         options = Options(ledger=str(self.folder / "l.sqlite3"), reports=self.folder / "reports", limit=limit)
         plan = self.folder / "reports/hello/main/plan.parquet"
         before = plan.stat().st_ino if plan.exists() else None
-        with opened(self.folder / "hello.yaml", options) as run:
-            fingerprint = run.plan().fingerprint
+        with open_run(self.folder / "hello.yaml", options) as run:
+            fingerprint = make_plan(run).fingerprint
             do(run)
         return before != plan.stat().st_ino, fingerprint
 
@@ -139,7 +140,7 @@ def test_a_purge_takes_it_along(place: Place) -> None:
     from runner.run.purge import purge
 
     def begin_and_purge(run: Run) -> None:
-        purge(run.ledger, run.begin(), run.places)
+        purge(run.ledger, begin(run)[0], run.places)
 
     place.plan(do=begin_and_purge)
 

@@ -19,7 +19,7 @@ from runner.plan.purged import MESSAGE_ID
 from runner.report.facts import Facts
 from runner.run import purge as purging_module
 from runner.run.places import Options, Places, places_of
-from runner.run.purge import Purged, Standing, purge, purging, standing_of
+from runner.run.purge import Purged, PurgeScope, purge, purging, scope_of
 from tests.plan.folder import planned, write_folder
 
 IDS = MessageIds("welcome", "main")
@@ -131,7 +131,7 @@ def test_files_of_the_users_own_are_left_and_named(place: Place) -> None:
 
 def test_what_it_is_before_is_told(place: Place) -> None:
     with purging("welcome", "main", place.options) as (ledger, record, _):
-        assert Standing(messages=2, unknown=1, unsent=1, purged_at=None) == standing_of(ledger, record)
+        assert PurgeScope(messages=2, unknown=1, unsent=1, purged_at=None) == scope_of(ledger, record)
 
 
 def test_purging_twice_is_harmless(place: Place) -> None:

@@ -63,7 +63,7 @@ def test_another_ledger_that_knows_the_same_run_is_refused(sent: tuple[Workplace
 def test_a_clock_far_behind_the_ledger(sent: tuple[Workplace, Provider], monkeypatch: pytest.MonkeyPatch) -> None:
     place, _ = sent
     now = time.time_ns() // 1000
-    monkeypatch.setattr("runner.run.doubts.now_us", lambda: now - 7200 * 1_000_000)
+    monkeypatch.setattr("runner.run.preflight.now_us", lambda: now - 7200 * 1_000_000)
 
     refused = place.here("plan", "hello.yaml")
 

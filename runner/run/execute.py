@@ -1,0 +1,125 @@
+"""`campaign run` from top to bottom: open, check, plan, ask, send, report. Run again, it continues."""
+
+from collections.abc import Awaitable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from runner.dispatch.dispatcher import Progress, Stop
+from runner.errors import InputError, StoppedError
+from runner.run.account import Account, account_of
+from runner.run.open import Run, open_run
+from runner.run.places import Options
+from runner.run.plan import Remaining, changes, make_plan, remaining_of
+from runner.run.preflight import check_balance, refuse_wrong_time
+from runner.run.reconcile import SettlingView, settle_unknown
+from runner.run.report import Report, write_report
+from runner.run.review import Review, review
+from runner.run.send import send
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """What the user has decided in advance. `approved` is a fingerprint, or its beginning: 12 to 64 hex digits."""
+
+    yes: bool = False
+    approved: str | None = None
+    accept_changes: bool = False
+    accept_balance: bool = False
+    ignored_fuses: Collection[str] = ()
+    reconcile: bool = False
+
+
+class RunView(SettlingView, Protocol):
+    """How a run shows itself and asks. `confirm_…` raise StoppedError for a no, InputError if nobody can be asked."""
+
+    def show_plan(self, review: Review) -> None: ...
+
+    def show_remaining(self, run: Run, remaining: Remaining) -> None: ...
+
+    def show_receipts(self, run: Run) -> None: ...
+
+    def warn(self, words: str) -> None: ...
+
+    def confirm_sending(self, messages: int, account: Account) -> None: ...
+
+    def show_nothing_left(self, run: Run) -> None: ...
+
+    def show_progress(self, progress: Progress, messages: int) -> Awaitable[None]:
+        """Runs beside the sending; cancelled when sending has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """How a session of a run ended. `stop` is None when the plan was sent to its end."""
+
+    stop: Stop | None
+    report: Report
+    progress: Progress
+
+
+def execute(file: Path, options: Options, decisions: Decisions, view: RunView) -> Execution:
+    """Run the campaign file.
+
+    Raises InputError when nothing may be sent as things are, StoppedError for what may pass by itself.
+    """
+    with open_run(file, options, fresh_sandbox=options.sandbox) as run:
+        with account_of(run) as account:
+            refuse_wrong_time(run.campaign, run.now)
+            _plan(run, decisions, view)
+            if decisions.reconcile and run.previous and run.lease:
+                claimed = sum(run.counts().values())
+                settle_unknown(run.ledger, run.previous, account, run.lease, view, yes=decisions.yes)
+                if sum(run.counts().values()) < claimed:
+                    # A recipient who was not texted after all may be one whom the plan leaves out now.
+                    _plan(run, decisions, view)
+            remaining = remaining_of(run)
+            view.show_remaining(run, remaining)
+            view.show_receipts(run)
+            if remaining.left:
+                warning = check_balance(run.campaign, account, run.summary.left, accept=decisions.accept_balance)
+                if warning:
+                    view.warn(warning)
+                if not decisions.yes and decisions.approved is None:
+                    view.confirm_sending(remaining.left, account)
+            else:
+                view.show_nothing_left(run)
+            progress = Progress()
+            stop = send(
+                run,
+                account,
+                progress,
+                show=lambda: view.show_progress(progress, remaining.left),
+                ignored_fuses=decisions.ignored_fuses,
+            )
+        # A sandbox of the run's own has ended by now: all of its receipts are in the ledger.
+        return Execution(stop, _report(run), progress)
+
+
+def _plan(run: Run, decisions: Decisions, view: RunView) -> None:
+    """Make the plan and show it. Raises InputError when it mustn't be sent as it is, or isn't the approved one."""
+    make_plan(run)
+    reviewed = review(run)
+    view.show_plan(reviewed)
+    if reviewed.problems:
+        raise InputError(reviewed.problems)
+    approved, fingerprint = decisions.approved, run.summary.fingerprint
+    if approved is not None and not fingerprint.startswith(approved):
+        raise InputError.of(
+            f"the plan now is {fingerprint}, not the approved {approved}: a number, a text or an option differs",
+            "look at it with `campaign plan`, and approve it anew",
+        )
+    if (changed := changes(run)) and not decisions.accept_changes:
+        words = "".join(f"\n  {change}" for change in changed)
+        raise InputError.of(
+            f"this run has begun, and what it sends has changed since:{words}\nlook at it with `campaign preview`",
+            "then add --accept-changes, or start a new run with --run ID",
+        )
+
+
+def _report(run: Run) -> Report:
+    try:
+        return write_report(run.ledger, run.ledger.runs(run.name, run.run)[0], run.places)
+    except StoppedError as error:
+        later = f"write the results later with `campaign report {run.name}/{run.run}`"
+        raise StoppedError(f"{error}; what was sent stands in the ledger: {later}") from error

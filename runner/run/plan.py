@@ -1,0 +1,270 @@
+"""Planning a run: who would get what, how that differs from what the run began with, and what is left to send."""
+
+import shutil
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from importlib.metadata import version
+
+import orjson
+
+from runner.campaign import Campaign, Missing
+from runner.errors import InputError
+from runner.ledger.cooldown import prepare, recent
+from runner.ledger.ledger import Ledger, RunRecord
+from runner.ledger.optouts import is_anybody_out, opted_out, optouts_state
+from runner.models import Cooldown, Exclusion, Limits
+from runner.plan.inputs import Inputs
+from runner.plan.kept import Ingredients, digest, keep, kept
+from runner.plan.money import Costs
+from runner.plan.narrowing import Limit, OptedOut, Recent, Sample, Sent, Timing
+from runner.plan.parquet import replacing
+from runner.plan.planner import Planner, Rules
+from runner.plan.saved import changed_messages, is_readable, numbers_under_new_keys, read_messages
+from runner.plan.summary import PlanSummary
+from runner.run.facts import keep_facts
+from runner.run.open import Run
+from runner.run.options import canonical, changed_options, described_options
+from runner.run.optouts import exclusion_of
+from runner.run.times import now_us
+
+# Another version of one of these may plan differently.
+_PLANNERS = ("campaign-runner", "phonenumbers", "jinja2", "babel", "charset-normalizer", "python-calamine", "polars")
+
+# What may change between two sessions of a run without another plan.
+_NOT_OF_THE_PLAN = {"rate", "not_before", "not_after", "stop_when", "give_up_after"}
+
+
+@dataclass(slots=True)
+class Remaining:
+    """What a run still has to send: `left` messages of the plan, besides those that the ledger has, by status.
+
+    `gone` messages were sent earlier in this run, and their recipients are no longer in the plan.
+    """
+
+    settled: Counter[str] = field(default_factory=Counter)
+    left: int = 0
+    gone: int = 0
+
+
+def make_plan(run: Run) -> PlanSummary:
+    """Judge every row and write plan.parquet, as of the run's `now`; or use the plan that is there and still holds."""
+    run.settled = None
+    cache_key = plan_cache_key(run.inputs, run.ledger, limit=run.limit)
+    if cache_key and (summary := _cached(run, cache_key)):
+        run.summary = summary
+        return summary
+    run.places.kept_plan.unlink(missing_ok=True)
+    planner = Planner(
+        run.inputs.audience,
+        run.inputs.composer,
+        options=canonical(described_options(run.campaign)),
+        rules=_rules(run.inputs, limit=run.limit, now=run.now, ledger=run.ledger, sent=_sent(run)),
+    )
+    run.summary = planner.write(run.places.plan)
+    # A recipient whom this run has sent to stays in the plan although others like them are left out: such a plan
+    # holds for this session only.
+    if cache_key and not run.counts():
+        keep(run.places.kept_plan, ingredients=cache_key, plan=run.places.plan, summary=run.summary)
+    return run.summary
+
+
+def changes(run: Run) -> list[str]:
+    """What would be sent differently than when this run began, in words; empty when nothing, or nothing was sent.
+
+    Raises InputError for another account: only the first one's log knows what became of unknown messages.
+    """
+    before = run.previous
+    if before is None or before.fingerprint == run.summary.fingerprint or not run.counts():
+        return []
+    options = orjson.loads(before.options)
+    now = described_options(run.campaign)
+    if any(options[path] != now[path] for path in ("account.subAccountId", "account.region")):
+        raise InputError.of(
+            f"this run was begun with the account {options['account.subAccountId']} ({options['account.region']}), "
+            "and only that account's log knows what became of its unknown messages",
+            "go on with it, or begin another run with --run ID",
+        )
+    found = changed_options(options, now)
+    sent_plan, plan = run.places.sent_plan, run.places.plan
+    if not is_readable(sent_plan):
+        return [*found, f"{sent_plan} is gone or damaged, so it can't be said what changed"]
+    for (count, examples), words in (
+        (changed_messages(sent_plan, plan), "recipients have another text or number"),
+        (
+            numbers_under_new_keys(sent_plan, plan),
+            "recipients have a new key, but a number that this run had already: THEY WOULD BE TEXTED AGAIN",
+        ),
+    ):
+        if count:
+            shown = ", ".join(f"row {row} (key {key})" for row, key in examples)
+            found.append(f"{count:,} {words}: {shown}{', …' if count > len(examples) else ''}")
+    return found
+
+
+def remaining_of(run: Run) -> Remaining:
+    """Compare the plan with the ledger."""
+    if run.previous is None:
+        return Remaining(left=run.summary.to_send)
+    if run.settled is not None:
+        settled = Counter(run.settled)
+        return Remaining(settled, run.summary.to_send - settled.total())
+    remaining = Remaining()
+    for batch in read_messages(run.places.plan, run.ids):
+        records = run.ledger.records(run.previous.id, [message.message_id for message in batch])
+        remaining.left += len(batch) - len(records)
+        remaining.settled.update(record.status for record in records.values())
+    remaining.gone = sum(run.counts().values()) - remaining.settled.total()
+    return remaining
+
+
+def begin(run: Run) -> tuple[RunRecord, str]:
+    """Make the newest plan the one that is sent, and note that in the ledger.
+
+    Returns the run's record, and the digest of the plan's file.
+    """
+    places = run.places
+    with replacing(places.ledger_id) as file:
+        file.write(run.ledger.id.encode())
+    places.sent_plan.unlink(missing_ok=True)
+    try:
+        places.sent_plan.hardlink_to(places.plan)
+    except OSError:  # a file system without links
+        shutil.copy2(places.plan, places.sent_plan)
+    keep_facts(run.inputs, run.summary, places)
+    sent_digest = digest(places.sent_plan)
+    record = run.ledger.begin_run(
+        name=run.name,
+        run=run.run,
+        now=now_us(),
+        sub_account_id=run.campaign.account.sub_account_id,
+        options=canonical(described_options(run.campaign)),
+        fingerprint=run.summary.fingerprint,
+        rows=run.summary.rows,
+        to_send=run.summary.to_send,
+    )
+    run.take_over(record.id)
+    return record, sent_digest
+
+
+def cooldown_of(campaign: Campaign) -> Cooldown | None:
+    """The campaign's frequency cap, as the ledger applies it."""
+    cooldown = campaign.recipients.cooldown
+    return Cooldown(cooldown.messages, int(cooldown.per.total_seconds())) if cooldown else None
+
+
+def plan_cache_key(inputs: Inputs, ledger: Ledger, *, limit: int | None) -> str | None:
+    """A digest of everything that the run's plan is made of.
+
+    None: the plan depends on the moment (quiet hours, a frequency cap), or a file can't be read. The files' contents
+    are read before they are planned: if one changes meanwhile, the digest is that of the older contents, and the next
+    plan is made again.
+    """
+    campaign = inputs.campaign
+    if campaign.window or campaign.recipients.cooldown:
+        return None
+    key = Ingredients()
+    for package in _PLANNERS:
+        key.add(version(package))
+    key.add(campaign.model_dump_json(exclude=_NOT_OF_THE_PLAN, warnings=False))
+    key.add(canonical(described_options(campaign)))
+    key.add(inputs.composer.source)
+    key.add(repr(inputs.prices))
+    key.add(repr(limit))
+    key.add(ledger.id)
+    key.add(optouts_state(ledger))
+    try:
+        key.add_file(inputs.audience.source.path)
+        for suppression in inputs.audience.suppress:
+            key.add(f"{suppression.path} {suppression.phone} {suppression.key}")
+            key.add_file(suppression.path)
+    except OSError:
+        return None  # planning reports it in words
+    return key.hexdigest()
+
+
+def _cached(run: Run, cache_key: str) -> PlanSummary | None:
+    """The summary of the plan that is there, if it is made of the same, with what is left of its costs."""
+    prices = run.inputs.prices
+    summary = kept(run.places.kept_plan, ingredients=cache_key, plan=run.places.plan, prices=prices)
+    if summary is None:
+        return None
+    settled = Counter(run.counts())
+    if settled and run.previous and run.previous.fingerprint != summary.fingerprint:
+        return None  # what was sent was another plan's, from another folder
+    run.settled = settled
+    if settled:
+        summary.by_zones[()] -= settled.total()
+        # Finding out takes long, so it is done only for a campaign that has prices or limits.
+        if prices is not None or run.campaign.limits.of_run() != Limits():
+            summary.left = _unspent(run, summary.costs)
+    return summary
+
+
+def _unspent(run: Run, costs: Costs) -> Costs:
+    """A plan's costs less what was sent, all of which is in the plan."""
+    left = Costs(run.inputs.prices)
+    spent = Counter({(country, segments): times for country, segments, times in run.spent().sizes()})
+    for country, segments, times in costs.sizes():
+        left.add(country, segments, times - spent[country, segments])
+    return left
+
+
+def _rules(inputs: Inputs, *, limit: int | None, now: datetime, ledger: Ledger, sent: Sent | None) -> Rules:
+    """What leaves recipients out besides their row: the campaign's rules, --limit, and what the ledger knows."""
+    campaign = inputs.campaign
+    recipients = campaign.recipients
+    cooldown = cooldown_of(campaign)
+    return Rules(
+        carried=campaign.report.columns,
+        missing_fails=campaign.message.missing is Missing.ERROR,
+        opted_out=_opted_out(ledger),
+        sample=Sample(campaign.name, recipients.sample) if recipients.sample else None,
+        timing=Timing(campaign.window.hours(campaign.timezone), now) if campaign.window else None,
+        cooldown=(cooldown, _recent(ledger, cooldown, now)) if cooldown else None,
+        limit=_limit(limit, recipients.limit),
+        prices=inputs.prices,
+        sent=sent,
+    )
+
+
+def _opted_out(ledger: Ledger) -> OptedOut | None:
+    if not is_anybody_out(ledger):  # an opt-out that comes while the plan is made is refused at the claim
+        return None
+
+    def of(destinations: Sequence[str]) -> Mapping[str, Exclusion]:
+        found = opted_out(ledger, destinations)
+        return {destination: exclusion_of(optout) for destination, optout in found.items()}
+
+    return of
+
+
+def _recent(ledger: Ledger, cooldown: Cooldown, now: datetime) -> Recent:
+    prepare(ledger)
+    since = int((now.timestamp() - cooldown.per_s) * 1e6)
+
+    def of(destinations: Sequence[str]) -> Mapping[str, int]:
+        return recent(ledger, destinations, since=since)
+
+    return of
+
+
+def _limit(option: int | None, key: int | None) -> Limit | None:
+    """The smaller of the two, with the name under which it was set."""
+    limits = [Limit(option, "--limit")] if option is not None else []
+    limits += [Limit(key, "recipients.limit")] if key is not None else []
+    return min(limits, key=lambda limit: limit.messages, default=None)
+
+
+def _sent(run: Run) -> Sent | None:
+    """Finds the recipients, by key, whom this run has sent to; None for a new run."""
+    if run.previous is None:
+        return None
+    run_id = run.previous.id
+
+    def sent(keys: Sequence[str]) -> Collection[str]:
+        ids = {run.ids.of(key): key for key in keys}
+        return {ids[message_id] for message_id in run.ledger.claimed(run_id, list(ids))}
+
+    return sent
