@@ -234,7 +234,8 @@ def test_headers_that_drip_do_not_hold_a_connection(tmp_path: Path, monkeypatch:
                     writer.write(b"y")
                     await writer.drain()
                 await asyncio.wait([closed], timeout=0.01)
-        assert b"" == await closed
+        with contextlib.suppress(ConnectionResetError):  # what dripped last met a closed connection
+            assert b"" == await closed
         writer.close()
 
     async def session() -> None:
