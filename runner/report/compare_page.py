@@ -13,7 +13,7 @@ from runner.atomic import write_atomically
 from runner.report.charts import HALF, data_of, drawn, room
 from runner.report.compare import ComparedRun, by_campaign
 from runner.report.counts import Counts, added_up
-from runner.report.layout import Column, Figure, table
+from runner.report.layout import Figure, table
 from runner.report.page import rendered
 from runner.text import shown
 from runner.wording import counted, moment, money, share
@@ -117,16 +117,13 @@ def _figures(what: str, compared: Sequence[tuple[str, Counts]]) -> list[Figure]:
         if not known or (rate.name == "cost" and len(currencies) > 1):
             continue
         listed = known[:MOST_BARS]
-        most = f"; the {MOST_BARS} {_most(what)} of {len(known):,}" if len(known) > MOST_BARS else ""
+        first = "campaigns with the most accepted messages" if what == "campaign" else "newest"
+        most = f"; the {MOST_BARS} {first} of {len(known):,}" if len(known) > MOST_BARS else ""
         title, words = f"{rate.title}, by {what}", f"{rate.words}{most}"
         told = f"{words}. " + "; ".join(f"{name} {rate.written(one)}" for name, one in listed)
         drawings = drawn(_bars(rate, listed), f"by-{rate.name}", title=title, words=told, widths=HALF)
         figures.append(Figure(title, drawings, f"{words[0].upper()}{words[1:]}."))
     return figures
-
-
-def _most(what: str) -> str:
-    return "campaigns with the most accepted messages" if what == "campaign" else "newest"
 
 
 def _bars(rate: _Rate, listed: Sequence[tuple[str, Counts]]) -> alt.TopLevelMixin:
@@ -168,9 +165,7 @@ def _runs(runs: Sequence[ComparedRun]) -> Markup:
 
 
 def _table(name: str, caption: str, columns: dict[str, list[str]]) -> Markup:
-    # All as figures: short, and never broken.
-    labels = [Column(label) for label in columns]
-    return table(name, caption, labels, list(zip(*columns.values(), strict=True)))
+    return table(name, caption, list(columns), list(zip(*columns.values(), strict=True)))
 
 
 def _cut(name: str, most: int = _NAME) -> str:

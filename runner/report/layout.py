@@ -41,11 +41,11 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class CostLine:
-    """What something costs. `is_total`: it is about all of the messages, and worth a key figure."""
+class KeyFigure:
+    """A number or an amount with what it counts, and words below it. `is_total`: a cost of all messages."""
 
     what: str
-    amount: str
+    figure: str
     words: str = ""
     is_total: bool = False
 
@@ -59,39 +59,33 @@ class Section:
     words: str = ""
     figures: list[Figure] = field(default_factory=list)
     tables: list[Markup] = field(default_factory=list)
-    costs: Sequence[CostLine] = ()
+    costs: Sequence[KeyFigure] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """What stands above a column; figures stand to the right."""
-
-    label: str
-    is_number: bool = True
-
-
-def table(name: str, caption: str, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Markup:
+def table(
+    name: str, caption: str, labels: Sequence[str], rows: Sequence[Sequence[str]], *, texts: Sequence[str] = ()
+) -> Markup:
     """A table whose first column names its rows, in a region of its own that scrolls where it is too wide.
 
-    `name` is an id, once in a page. Cells are texts that are escaped here, and cut where they are long.
+    `name` is an id, once in a page. Cells are escaped here, and cut where they are long. Columns stand to the right, as
+    figures do; those whose label is among `texts` stand to the left.
     """
-    names = [f"c{number}" for number in range(len(columns))]
+    by_name = {f"c{number}": label for number, label in enumerate(labels)}
     cells = [[str(escape(shown(cell, MOST_CHARACTERS))) for cell in row] for row in rows]
-    frame = pl.DataFrame(cells, schema=dict.fromkeys(names, pl.String), orient="row")
-    labels = {name: column.label for name, column in zip(names, columns, strict=True)}
+    frame = pl.DataFrame(cells, schema=dict.fromkeys(by_name, pl.String), orient="row")
     made = (
         GT(frame, id=name, rowname_col="c0")
-        .tab_stubhead(columns[0].label)
-        .cols_label(cases={key: label for key, label in labels.items() if key != "c0"})
-        .cols_align("left", [key for key, column in zip(names, columns, strict=True) if not column.is_number])
-        .cols_align("right", [key for key, column in zip(names, columns, strict=True) if column.is_number])
+        .tab_stubhead(labels[0])
+        .cols_label(cases={key: label for key, label in by_name.items() if key != "c0"})
+        .cols_align("left", [key for key, label in by_name.items() if label in texts])
+        .cols_align("right", [key for key, label in by_name.items() if label not in texts])
         # Formatted cells stay as they are: else they would be escaped twice.
-        .fmt(lambda cell: cell, columns=names)
+        .fmt(lambda cell: cell, columns=list(by_name))
     )
     html = made.as_raw_html(inline_css=False)
     start, end = html.index("<table"), html.rindex("</table>")
     body = _CLASSES.sub(_plain, html[html.index(">", start) + 1 : end])
-    body = body.replace(f' id="{name}-{escape(columns[0].label)}"', "", 1)  # a label isn't an id, and nothing uses it
+    body = body.replace(f' id="{name}-{escape(labels[0])}"', "", 1)  # a label isn't an id, and nothing uses it
     return Markup(
         '<div class="scroll" role="region" aria-labelledby="{name}-caption" tabindex="0"><table>'
         '<caption><span id="{name}-caption">{caption}</span></caption>{body}</table></div>'

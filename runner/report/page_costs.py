@@ -10,7 +10,7 @@ import altair as alt
 from runner.models import Status
 from runner.report.charts import HALF, coloured, data_of, drawn, room
 from runner.report.counts import DeliveryGroup
-from runner.report.layout import Column, CostLine, Figure, Section, table
+from runner.report.layout import Figure, KeyFigure, Section, table
 from runner.report.result_counts import CountryCounts, ResultCounts
 from runner.report.run_settings import RunSettings
 from runner.text import shown
@@ -68,11 +68,11 @@ def countries(counts: ResultCounts, estimated: Estimate | None) -> Section:
         section.words = "No message left."
         return section
     with_receipts, with_conversions = counts.totals.receipts > 0, bool(counts.totals.conversions)
-    columns = [Column("country"), Column("sent"), Column("accepted"), Column("rejected"), Column("unknown")]
-    columns += [Column("delivered"), Column("of accepted")] if with_receipts else []
-    columns += [Column("converted")] if with_conversions else []
-    columns += [Column("segments")]
-    columns += [Column("estimated cost")] if estimated else []
+    labels = ["country", "sent", "accepted", "rejected", "unknown"]
+    labels += ["delivered", "of accepted"] if with_receipts else []
+    labels += ["converted"] if with_conversions else []
+    labels += ["segments"]
+    labels += ["estimated cost"] if estimated else []
     rows = []
     for name, country in listed:
         accepted, reached = country.by_status[Status.ACCEPTED], country.by_group[DeliveryGroup.DELIVERED]
@@ -84,7 +84,7 @@ def countries(counts: ResultCounts, estimated: Estimate | None) -> Section:
         if estimated:
             row += [_cost(name, country, counts.countries, estimated)]
         rows.append(row)
-    section.tables.append(table("by-country", "Messages by country (ISO 3166 codes)", columns, rows))
+    section.tables.append(table("by-country", "Messages by country (ISO 3166 codes)", labels, rows))
     return section
 
 
@@ -109,7 +109,7 @@ def listed_countries(found: Sequence[CountryCounts]) -> list[tuple[str, CountryC
     return listed
 
 
-def segments(counts: ResultCounts, costs: Sequence[CostLine]) -> Section:
+def segments(counts: ResultCounts, costs: Sequence[KeyFigure]) -> Section:
     """Segments and encodings of the accepted messages, and what they cost."""
     section = Section("segments", "Segments and cost", costs=costs)
     by_size = sorted(counts.sizes.items(), key=lambda item: (item[0][0] or 0, item[0][1] or ""))
@@ -130,23 +130,23 @@ def segments(counts: ResultCounts, costs: Sequence[CostLine]) -> Section:
     return section
 
 
-def cost_lines(counts: ResultCounts, estimated: Estimate | None) -> list[CostLine]:
+def cost_lines(counts: ResultCounts, estimated: Estimate | None) -> list[KeyFigure]:
     """What the run cost, as far as anything is known."""
     lines = []
     if estimated is not None:
         words = "by the price list as the run began, each country's dearest operator"
         if estimated.unpriced:
             words += f"; without {counted(estimated.unpriced, 'message')} to countries that the list lacks"
-        lines.append(CostLine("estimated", money(estimated.total, estimated.currency), words, is_total=True))
+        lines.append(KeyFigure("estimated", money(estimated.total, estimated.currency), words, is_total=True))
     bills = {currency: bill for currency, bill in counts.bills.items() if bill.amount}
     for currency, bill in list(bills.items())[:MOST_CURRENCIES]:
         told = f"as the provider tells, for {counted(bill.messages, 'message')}"
-        lines.append(CostLine("billed", money(bill.amount, currency), told, is_total=True))
+        lines.append(KeyFigure("billed", money(bill.amount, currency), told, is_total=True))
     if len(bills) == 1 and (delivered := counts.totals.delivered):
         ((currency, bill),) = bills.items()
-        lines.append(CostLine("billed for each delivered message", money(bill.amount / Decimal(delivered), currency)))
+        lines.append(KeyFigure("billed for each delivered message", money(bill.amount / Decimal(delivered), currency)))
     if counts.totals.billed_segments:
-        lines.append(CostLine("billed segments", f"{counts.totals.billed_segments:,}"))
+        lines.append(KeyFigure("billed segments", f"{counts.totals.billed_segments:,}"))
     return lines
 
 

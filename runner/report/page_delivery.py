@@ -11,7 +11,7 @@ from runner.provider.delivery import ADVICE, AT_OPERATOR, Code, Verdict, code_of
 from runner.report.aggregation import Durations
 from runner.report.charts import HALF, coloured, data_of, drawn, room
 from runner.report.counts import DeliveryGroup
-from runner.report.layout import Column, Figure, Section, Share, table
+from runner.report.layout import Figure, Section, Share, table
 from runner.report.page_costs import OTHERS, listed_countries
 from runner.report.result_counts import CountryCounts, ResultCounts
 from runner.report.run_settings import RunSettings
@@ -61,8 +61,8 @@ def delivery(counts: ResultCounts, settings: RunSettings | None) -> Section:
         section.figures.append(_took(counts.to_delivery, "delivery", "delivered", "Time to delivery"))
     states = sorted(counts.states.items(), key=lambda item: (-item[1], str(item[0])))
     rows = [[_state(*state), f"{count:,}", share(count, accepted)] for state, count in states[:MOST_CODES]]
-    columns = [Column("state"), Column("messages"), Column("of accepted")]
-    section.tables.append(table("by-state", "Accepted messages by the provider's state", columns, rows))
+    labels = ["state", "messages", "of accepted"]
+    section.tables.append(table("by-state", "Accepted messages by the provider's state", labels, rows))
     if counts.failed_by_code:
         section.tables.append(_errors(counts.failed_by_code))
     return section
@@ -93,11 +93,9 @@ def _errors(by_code: Counter[int | None]) -> Markup:
         ])  # fmt: skip
     if rest := sum(count for _, count in found[MOST_CODES:]):
         rows.append([OTHERS, "", "", f"{rest:,}", share(rest, failed), ""])
-    columns = [
-        Column("code"), Column("means", is_number=False), Column("kind", is_number=False), Column("messages"),
-        Column("of these"), Column("what to do", is_number=False),
-    ]  # fmt: skip
-    return table("by-error", "Messages that were not delivered, by error code", columns, rows)
+    labels = ["code", "means", "kind", "messages", "of these", "what to do"]
+    caption = "Messages that were not delivered, by error code"
+    return table("by-error", caption, labels, rows, texts=("means", "kind", "what to do"))
 
 
 def conversion(counts: ResultCounts, settings: RunSettings | None, run: str) -> Section | None:

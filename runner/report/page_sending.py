@@ -11,7 +11,7 @@ from runner.models import Event, EventKind, Status
 from runner.report.aggregation import Durations
 from runner.report.charts import ACROSS, STATUS_COLOURS, TEXT, coloured, data_of, drawn
 from runner.report.departures import Bin, Departures, Stretch
-from runner.report.layout import Column, Figure, Section, Share, table
+from runner.report.layout import Figure, Section, Share, table
 from runner.report.run_settings import RunSettings
 from runner.text import MOST_CHARACTERS, shown
 from runner.wording import counted, moment, per_time, rate_in_words, seconds_in_words, share
@@ -77,13 +77,13 @@ def _latency(found: Departures, all_took: Durations) -> list[Figure]:
 
 
 def _stretches(stretches: Sequence[Stretch]) -> Markup:
-    columns = [Column("from"), Column("until"), Column("messages"), Column("on average")]
+    labels = ["from", "until", "messages", "on average"]
     rows = [
         [moment(part.first), moment(part.last), f"{part.requests:,}",
          rate_in_words(part.mean_per_second) if part.mean_per_second else "–"]
         for part in stretches
     ]  # fmt: skip
-    return table("stretches", "When messages left", columns, rows[:MOST_MOMENTS])
+    return table("stretches", "When messages left", labels, rows[:MOST_MOMENTS])
 
 
 _MOMENTS = {
@@ -113,8 +113,8 @@ def _moments(events: Sequence[Event], hide: Callable[[str], str]) -> Markup | No
     if all(event.kind in (EventKind.STARTED, EventKind.ENDED) for event in events) and len(events) < 3:
         return None
     more = f" (the newest {MOST_MOMENTS} of {len(rows):,})" if len(rows) > MOST_MOMENTS else ""
-    columns = [Column("when"), Column("what", is_number=False), Column("how long"), Column("more", is_number=False)]
-    return table("moments", f"Moments of the run{more}", columns, rows[-MOST_MOMENTS:])
+    labels = ["when", "what", "how long", "more"]
+    return table("moments", f"Moments of the run{more}", labels, rows[-MOST_MOMENTS:], texts=("what", "more"))
 
 
 def sends(found: Departures, per_second: float | None, events: Sequence[Event]) -> alt.TopLevelMixin:

@@ -8,7 +8,7 @@ from runner.ledger.ledger import RunRecord
 from runner.models import OutcomeReason
 from runner.report.counts import Counts, DeliveryGroup
 from runner.report.departures import Departures
-from runner.report.layout import CostLine
+from runner.report.layout import KeyFigure
 from runner.report.run_settings import RunSettings
 from runner.text import MOST_CHARACTERS, shown
 from runner.wording import counted, moment, rate_in_words, seconds_in_words, share
@@ -77,15 +77,6 @@ def _since(counts: Counts) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class KeyFigure:
-    """A number with what it counts and words below it."""
-
-    what: str
-    figure: str
-    words: str
-
-
-@dataclass(frozen=True, slots=True)
 class MessageExample:
     """The template and what it makes; `is_whole`: with the recipient's own words."""
 
@@ -95,7 +86,7 @@ class MessageExample:
     is_whole: bool
 
 
-def key_figures(counts: Counts, left: Departures | None, costs: Sequence[CostLine]) -> list[KeyFigure]:
+def key_figures(counts: Counts, left: Departures | None, costs: Sequence[KeyFigure]) -> list[KeyFigure]:
     """Those that are known; `left` tells when requests left."""
     accepted = counts.accepted
     found = [
@@ -116,8 +107,8 @@ def key_figures(counts: Counts, left: Departures | None, costs: Sequence[CostLin
     found.append(KeyFigure("segments", f"{counts.segments_accepted:,}", "of accepted messages"))
     if all_costs := [cost for cost in costs if cost.is_total]:
         first, *rest = all_costs
-        others = ", ".join(f"{cost.amount} {cost.what}" for cost in rest)
-        found.append(KeyFigure(f"cost, {first.what}", first.amount, others))
+        others = ", ".join(f"{cost.figure} {cost.what}" for cost in rest)
+        found.append(KeyFigure(f"cost, {first.what}", first.figure, others))
     return found
 
 

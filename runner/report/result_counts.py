@@ -127,11 +127,12 @@ def count_results(results: Path) -> ResultCounts:
         billed_segments=sum(segments for _, segments, _ in billed.values()),
         bills={currency: bill.amount for currency, bill in bills.items()},
     )
+    examples = _examples(parts)
     sent = [country for country in countries.values() if country.sent]
     return ResultCounts(
         totals=counts.with_rates(),
-        by_reason=Counter({kind: count for kind, (count,) in reasons.items()}),
-        examples=_examples(parts),
+        by_reason=Counter({kind: reasons[kind][0] for kind in examples}),
+        examples=examples,
         error_codes=Counter({kind: count for kind, (count,) in codes.items()}),
         countries=sorted(sent, key=lambda c: (-c.by_status[Status.ACCEPTED], -c.sent, c.country or "~")),
         sizes=by_size,
@@ -186,7 +187,9 @@ def _took(part: pl.LazyFrame, until: str) -> pl.LazyFrame:
 
 
 def _examples(parts: Sequence[pl.LazyFrame]) -> dict[tuple[str, str], list[tuple[int, str | None, str]]]:
-    """The first rows of each status and reason. Their words are read of these rows alone: a cell may be long."""
+    """The first rows of each status and reason, in the order of the file. Their words are read of these rows alone: a
+    cell may be long.
+    """
     found: dict[tuple[str, str], list[tuple[int, str | None, str]]] = {}
     for part in parts:
         numbered = part.with_row_index("index")
