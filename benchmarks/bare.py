@@ -9,7 +9,7 @@ from pathlib import Path
 
 import aiohttp
 
-from runner.loops import loop_factory
+from runner.base.loops import loop_factory
 from runner.provider.endpoint import tls_context
 
 

@@ -18,7 +18,7 @@ from benchmarks.processes import run
 from benchmarks.rows import CAMPAIGN
 from benchmarks.server import Server, most_in
 from benchmarks.table import Row, print_rows
-from runner.loops import loop_factory
+from runner.base.loops import loop_factory
 
 SECONDS = 30
 RATES = (1_800, 3_000)

@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 from uuid import uuid4
 
-from runner.errors import LedgerError
+from runner.base.errors import LedgerError
+from runner.base.outcomes import Outcome, OutcomeReason, Status
 from runner.ledger.ledger import RunRecord
 from runner.ledger.writer import Claim, LedgerWriter, Spill, spill_path
-from runner.models import Outcome, OutcomeReason, Status
 from runner.plan.saved import read_messages
 from runner.run.open import Run, open_run
 from runner.run.places import Options

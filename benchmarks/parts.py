@@ -19,6 +19,10 @@ from benchmarks import server
 from benchmarks.bare import post_all
 from benchmarks.server import Server
 from benchmarks.table import Row, print_rows
+from runner.base.loops import loop_factory
+from runner.base.messages import Encoding, Message
+from runner.base.options import Rate
+from runner.base.outcomes import Outcome, OutcomeReason, Status
 from runner.dispatch.dispatcher import Departure, Dispatcher
 from runner.dispatch.feed import Feed
 from runner.dispatch.pace import Pace
@@ -27,11 +31,9 @@ from runner.ledger.ledger import Ledger, open_ledger
 from runner.ledger.tables import SENDING, messages
 from runner.ledger.transitions import claim, settle
 from runner.ledger.writer import Claim, LedgerWriter, Spill, spill_path
-from runner.loops import loop_factory
-from runner.models import Encoding, Message, Outcome, OutcomeReason, Rate, SendOptions, Status
 from runner.provider.client import Client
 from runner.provider.endpoint import Endpoint
-from runner.provider.payload import PayloadBuilder
+from runner.provider.payload import PayloadBuilder, SendOptions
 
 MESSAGES = 20_000
 CONNECTIONS = 64

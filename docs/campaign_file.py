@@ -16,10 +16,10 @@ from typing import Annotated, Any, Final, Union, get_args, get_origin, get_type_
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from runner.base.text import joined
 from runner.campaign.field_types import TextRule, WholeNumberRule
 from runner.campaign.normalize import SECTIONS, SHORTHANDS
 from runner.campaign.yaml_document import KeyPath, shown_path
-from runner.text import joined
 
 INTRODUCTION: Final = """\
 # The campaign file

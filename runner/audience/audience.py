@@ -12,9 +12,9 @@ from runner.audience import files
 from runner.audience.formats import changed, unchanged
 from runner.audience.row_batch import RowBatch, Work
 from runner.audience.spec import AudienceSpec
-from runner.errors import InputError, Position
-from runner.models import Duplicates, Exclusion, ExclusionReason
-from runner.text import quoted
+from runner.base.errors import InputError, Position
+from runner.base.exclusions import Duplicates, Exclusion, ExclusionReason
+from runner.base.text import quoted
 
 if TYPE_CHECKING:
     from runner.audience.key_index import KeyIndex

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from runner.audience.formats import Packing, open_bytes, readable
 from runner.audience.source import Source
-from runner.errors import InputError, Position, Problem
-from runner.text import quoted
+from runner.base.errors import InputError, Position, Problem
+from runner.base.text import quoted
 
 # All that `campaign check` reads of a file, however large that is.
 _HEAD = 1 << 20

@@ -7,8 +7,8 @@ and adds them with `dataclasses.replace`.
 from collections.abc import Sequence
 
 from runner.audience.header import Header, bare, repeated
-from runner.errors import Problem
-from runner.text import closest, joined, quoted_names
+from runner.base.errors import Problem
+from runner.base.text import closest, joined, quoted_names
 
 PHONE_NAMES = ("phone", "mobile", "msisdn", "destination", "to")
 

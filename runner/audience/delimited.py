@@ -16,7 +16,7 @@ from runner.audience.charset import Charset, charset_of
 from runner.audience.formats import Packing, open_bytes, readable
 from runner.audience.header import remark_blank, without_blank_end
 from runner.audience.source import Numbered, Source, Unreadable
-from runner.errors import InputError, Position, Problem
+from runner.base.errors import InputError, Position, Problem
 
 # Roomy for any cell that a person filled in. A longer one means a quote that was never closed.
 _CELL_LIMIT = 1 << 20

@@ -19,7 +19,7 @@ from runner.audience import delimited
 from runner.audience.formats import Format, Kind, identify, unchanged
 from runner.audience.header import name_columns, naming_remarks
 from runner.audience.source import Cells, Numbered, Source, Unreadable
-from runner.errors import InputError, Problem
+from runner.base.errors import InputError, Problem
 
 if TYPE_CHECKING:
     import polars as pl

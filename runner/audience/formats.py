@@ -16,7 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from runner.errors import InputError
+from runner.base.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Buffer  # type: ignore[attr-defined]

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from runner.text import joined
+from runner.base.text import joined
 
 _PLACED = re.compile(r"(?P<name>.+) \(column (?P<place>[0-9]+)\)'*", re.DOTALL)
 

@@ -6,7 +6,7 @@ from runner.audience.row_batch import RowBatch
 from runner.audience.source import Cells, Unreadable
 from runner.audience.spec import AudienceSpec
 from runner.audience.written import why_no_key
-from runner.models import Exclusion, ExclusionReason
+from runner.base.exclusions import Exclusion, ExclusionReason
 
 
 class Judge:

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from hashlib import blake2b
 from typing import IO
 
-from runner.errors import StoppedError
+from runner.base.errors import StoppedError
 
 _DIGEST_BYTES = 16
 

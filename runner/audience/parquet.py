@@ -9,7 +9,7 @@ import polars as pl
 from runner.audience.header import Header, name_columns, naming_remarks
 from runner.audience.source import Cells
 from runner.audience.where import Where
-from runner.errors import InputError, Problem
+from runner.base.errors import InputError, Problem
 
 _PART_ROWS = 50_000
 _REMEDY = "write it again from where it came, or use CSV"

@@ -27,8 +27,8 @@ from phonenumbers import (
 
 from runner.audience.ranges import FIXED_LINE, WORLD, begins_with_own_code, from_inside, look_up, split
 from runner.audience.written import Written, has_invisible, read_digits
-from runner.models import Exclusion, ExclusionReason
-from runner.text import quoted
+from runner.base.exclusions import Exclusion, ExclusionReason
+from runner.base.text import quoted
 
 
 class Number(NamedTuple):

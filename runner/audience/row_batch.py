@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 
 from runner.audience.source import Cells, Unreadable
-from runner.models import Encoding, Exclusion, Remark, RemarkKind, Text
+from runner.base.exclusions import Exclusion
+from runner.base.messages import Encoding, Remark, RemarkKind, Text
 
 Extras = tuple[int, str | None, list[tuple[str, str, str, int]]]
 """`saved`, `note` and the `remarks` of a `Text` as plain values, which go between processes five times as fast."""

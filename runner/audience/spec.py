@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runner.audience.source import Source
-from runner.errors import Position
-from runner.models import Duplicates
+from runner.base.errors import Position
+from runner.base.exclusions import Duplicates
 
 DEFAULT_TYPES = frozenset({"mobile", "fixed-line-or-mobile", "voip"})
 """The kinds of numbers that an SMS can reach."""

@@ -29,8 +29,8 @@ from python_calamine import (
 from runner.audience.formats import readable
 from runner.audience.header import remark_blank, without_blank_end
 from runner.audience.source import Numbered, Source, Unreadable
-from runner.errors import InputError, Problem
-from runner.text import closest, quoted_names
+from runner.base.errors import InputError, Problem
+from runner.base.text import closest, quoted_names
 
 _Value = int | float | str | bool | dt.time | dt.date | dt.datetime | dt.timedelta
 

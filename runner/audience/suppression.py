@@ -21,8 +21,8 @@ from runner.audience.phone import Number, is_country, normalise, not_a_country
 from runner.audience.source import Numbered, Source, Unreadable
 from runner.audience.spec import SuppressionList
 from runner.audience.written import why_no_key
-from runner.errors import InputError, Position, Problem
-from runner.text import quoted, quoted_names
+from runner.base.errors import InputError, Position, Problem
+from runner.base.text import quoted, quoted_names
 
 _EXAMPLES = 2
 _MOST_KINDS = 5

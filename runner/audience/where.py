@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from runner.audience.source import Cells, Unreadable
-from runner.errors import InputError, Problem
-from runner.text import closest, quoted
+from runner.base.errors import InputError, Problem
+from runner.base.text import closest, quoted
 
 _PLACE = re.compile(r"Line: (\d+), Column: (\d+)")
 _COLUMN_OF_ERROR = re.compile(r'col\("((?:[^"\\]|\\.)*)"\)')

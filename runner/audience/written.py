@@ -8,7 +8,7 @@ import re
 import unicodedata
 from typing import NamedTuple
 
-from runner.text import INVISIBLE, quoted
+from runner.base.text import INVISIBLE, quoted
 
 
 class Written(NamedTuple):

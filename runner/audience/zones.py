@@ -13,7 +13,7 @@ from phonenumbers.tzdata import TIMEZONE_DATA, TIMEZONE_LONGEST_PREFIX
 
 from runner.audience.phone import Number
 from runner.audience.ranges import KIND_OF_TYPE
-from runner.text import quoted
+from runner.base.text import quoted
 
 _TYPE_OF_KIND = {kind: number_type for number_type, kind in KIND_OF_TYPE.items()}
 

@@ -16,9 +16,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchema
 from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
+from runner.base.text import joined, quoted
 from runner.campaign import times, values
 from runner.campaign.values import COUNTRIES, MAX_SEGMENTS, InvalidValue
-from runner.text import joined, quoted
 
 
 class Section(BaseModel):

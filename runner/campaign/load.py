@@ -7,12 +7,12 @@ from os.path import normpath
 from pathlib import Path, PurePath
 from typing import Any
 
+from runner.base.errors import InputError, Position, Problem
+from runner.base.text import closest, quoted
 from runner.campaign.model import Campaign
 from runner.campaign.normalize import SourceMap, normalize
 from runner.campaign.validate import validate
 from runner.campaign.yaml_document import MAX_BYTES, KeyPath, parse
-from runner.errors import InputError, Position, Problem
-from runner.text import closest, quoted
 
 
 @dataclass(frozen=True)

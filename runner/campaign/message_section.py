@@ -10,6 +10,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import StrictBool, model_validator
 
+from runner.base.messages import Encoding
 from runner.campaign import values
 from runner.campaign.field_types import (
     UNIQUE,
@@ -27,7 +28,6 @@ from runner.campaign.field_types import (
 )
 from runner.campaign.times import MAX_AHEAD
 from runner.campaign.values import MAX_SEGMENTS, InvalidValue
-from runner.models import Encoding
 
 # Marks a key whose value goes to the provider.
 SENT: Final = "sent"

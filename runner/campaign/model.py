@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import StrictBool, model_validator
 
+from runner.base.options import FuseLimits, Limits, Outside, Rate, Window
 from runner.campaign import times, values
 from runner.campaign.field_types import (
     NOT_EMPTY,
@@ -40,7 +41,6 @@ from runner.campaign.field_types import (
 from runner.campaign.message_section import SENT_KEYS, MessageSection
 from runner.campaign.recipients_section import RecipientsSection
 from runner.campaign.values import InvalidValue
-from runner.models import FuseLimits, Limits, Outside, Rate, Window
 
 DEFAULT_PORT: Final = 8090
 

@@ -10,10 +10,10 @@ from typing import Any, Final, get_args
 
 from pydantic import BaseModel
 
+from runner.base.errors import Position, Problem
+from runner.base.text import closest, quoted
 from runner.campaign.model import Campaign
 from runner.campaign.yaml_document import KeyPath, Location, YamlDocument, YamlKind, shown_path
-from runner.errors import Position, Problem
-from runner.text import closest, quoted
 
 
 def _sections_in(kind: Any, path: KeyPath) -> Iterator[tuple[KeyPath, type[BaseModel]]]:  # noqa: ANN401 - an annotation

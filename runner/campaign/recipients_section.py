@@ -4,6 +4,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, Discriminator, Tag, model_validator
 
+from runner.base.exclusions import Duplicates
 from runner.campaign import values
 from runner.campaign.field_types import (
     NOT_EMPTY,
@@ -21,7 +22,6 @@ from runner.campaign.field_types import (
     setting,
 )
 from runner.campaign.values import InvalidValue
-from runner.models import Duplicates
 
 
 class CountryColumn(Section):

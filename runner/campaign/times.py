@@ -10,8 +10,8 @@ from datetime import datetime, time, timedelta
 from functools import cache
 from typing import Final
 
+from runner.base.text import closest, quoted
 from runner.campaign.values import InvalidValue
-from runner.text import closest, quoted
 
 DURATION_PATTERN: Final = r"^[0-9]{1,5}(s|min|h|d)$"
 TIME_PATTERN: Final = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"

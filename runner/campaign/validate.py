@@ -10,12 +10,12 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from runner.base.errors import Problem
 from runner.campaign.model import Campaign
 from runner.campaign.normalize import SourceMap, section_of
 from runner.campaign.recipients_section import FORM_TAGS
 from runner.campaign.validation_errors import Mistake, mistake
 from runner.campaign.yaml_document import KeyPath
-from runner.errors import Problem
 
 # A repaired value may be wrong again, and so may the rules between keys that pydantic checks after it.
 _ROUNDS: Final = 8

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from pydantic_core import ErrorDetails
 
+from runner.base.errors import Problem
+from runner.base.text import quoted
 from runner.campaign.normalize import SECTIONS, SHORTHANDS, SourceMap
 from runner.campaign.values import InvalidValue
 from runner.campaign.yaml_document import TRUE, KeyPath, Location, YamlKind, shown_path
-from runner.errors import Problem
-from runner.text import quoted
 
 _FOUND: Final = {YamlKind.LIST: "a list", YamlKind.MAPPING: "a mapping of keys", YamlKind.EMPTY: "empty"}
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from runner.models import Rate
-from runner.text import closest, joined, quoted
+from runner.base.options import Rate
+from runner.base.text import closest, joined, quoted
 
 
 class InvalidValue(ValueError):  # noqa: N818 - people see it as a Problem, never as a program's error

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import yaml
 
+from runner.base.errors import Position, Problem
+from runner.base.text import quoted
 from runner.campaign import yaml_errors
-from runner.errors import Position, Problem
-from runner.text import quoted
 
 KeyPath = tuple[str | int, ...]
 

@@ -4,8 +4,8 @@ from typing import Final
 
 import yaml
 
-from runner.errors import Position, Problem
-from runner.text import quoted
+from runner.base.errors import Position, Problem
+from runner.base.text import quoted
 
 # What is wrong, and the remedy.
 _Words = tuple[str, str]

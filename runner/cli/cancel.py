@@ -4,15 +4,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from runner.base.errors import StoppedError
 from runner.cli.console import confirm, human, print_json, print_wrapped
 from runner.cli.options import Json, LedgerUrl, Reports, Sandbox, Target, parse_target
 from runner.cli.requests import RequestLines, parse_rate, show_command_again, show_examples, show_stop
-from runner.errors import StoppedError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from runner.models import Rate
+    from runner.base.options import Rate
     from runner.run.cancel import CancelProgress, CancelTarget
 
 NAME = "cancel"

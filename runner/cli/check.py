@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
+from runner.base.errors import InputError
 from runner.cli.console import print_json, say
 from runner.cli.options import Json
-from runner.errors import InputError
 
 NAME = "check"
 

@@ -7,7 +7,7 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from runner.errors import InputError, StoppedError
+from runner.base.errors import InputError, StoppedError
 
 if TYPE_CHECKING:
     from rich.console import Console

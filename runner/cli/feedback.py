@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from runner.base.errors import InputError, StoppedError
+from runner.base.outcomes import OutcomeReason
+from runner.base.wording import counted
 from runner.cli.console import clean, human, print_json, print_wrapped
 from runner.cli.options import Json, LedgerUrl, Reports, Sandbox, Target, parse_target
 from runner.cli.requests import RequestLines, parse_rate, show_command_again, show_examples, show_stop
-from runner.errors import InputError, StoppedError
-from runner.models import OutcomeReason
-from runner.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -17,8 +17,8 @@ from typing import NoReturn
 import typer
 from typer.exceptions import TyperException
 
+from runner.base.errors import CampaignError, InputError
 from runner.cli.console import forgive_encodings, print_json, say
-from runner.errors import CampaignError, InputError
 
 BUG = 70
 STOPPED = 3

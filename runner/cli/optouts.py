@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from runner.base.errors import InputError
 from runner.cli.console import clean, human, print_document, print_json, print_wrapped, say
 from runner.cli.options import Json, LedgerUrl, Reports
-from runner.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from runner.base.optouts import OptOut
     from runner.ledger.ledger import Ledger
-    from runner.models import OptOut
 
 NAME = "optouts"
 
@@ -140,7 +140,7 @@ def export(
     reports: Reports = None,
 ) -> int:
     """Write everybody who has opted out as a suppression list (CSV)."""
-    from runner.atomic import replacing
+    from runner.base.files import replacing
     from runner.run.optouts import as_csv
 
     with _opened(sandbox, ledger, reports) as opened:

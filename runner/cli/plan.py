@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from runner.base.errors import InputError
 from runner.cli.console import human, print_document, print_json, say
 from runner.cli.options import AcceptClock, AcceptLedger, File, Json, LedgerUrl, Limit, Reports, RunId, Sandbox
-from runner.errors import InputError
 
 if TYPE_CHECKING:
     from runner.run.places import Options

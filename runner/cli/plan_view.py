@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from runner.models import Outside, RemarkKind
-from runner.wording import listed_counts
+from runner.base.messages import RemarkKind
+from runner.base.options import Outside
+from runner.base.wording import listed_counts
 
 if TYPE_CHECKING:
     from runner.plan.money import CostRow, Costs

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from runner.base.errors import InputError
+from runner.base.exclusions import Exclusion
+from runner.base.messages import Encoding, RemarkKind, Text
 from runner.cli.console import clean, human, print_json, print_wrapped, say
 from runner.cli.options import File, Json
 from runner.cli.plan_view import in_segments
-from runner.errors import InputError
-from runner.models import Encoding, Exclusion, RemarkKind, Text
 
 if TYPE_CHECKING:
     from rich.console import Console

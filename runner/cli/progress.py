@@ -5,9 +5,9 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from runner.base.outcomes import Status
+from runner.base.wording import listed_counts
 from runner.cli.console import clean
-from runner.models import Status
-from runner.wording import listed_counts
 
 if TYPE_CHECKING:
     from rich.console import Console

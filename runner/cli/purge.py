@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from runner.base.errors import InputError
 from runner.cli.console import clean, confirm, human, print_json, print_wrapped
 from runner.cli.options import Json, LedgerUrl, Reports, parse_target
-from runner.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console

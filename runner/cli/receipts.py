@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from runner.base.errors import InputError
+from runner.base.wording import counted
 from runner.cli.console import clean, human, print_document, print_json, print_wrapped, say
 from runner.cli.options import Json, LedgerUrl, Reports
-from runner.errors import InputError
-from runner.wording import counted
 
 if TYPE_CHECKING:
     from runner.receipts.intake import Loaded

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from runner.base.errors import InputError
 from runner.cli.console import confirm, human, print_json
 from runner.cli.options import Json, LedgerUrl, Reports, Target, parse_target
-from runner.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console

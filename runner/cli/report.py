@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from runner.base.errors import InputError
 from runner.cli.console import clean, human, print_json
 from runner.cli.options import Json, LedgerUrl, Reports, Sandbox, parse_target
-from runner.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console

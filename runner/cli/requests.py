@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from runner.base.errors import InputError
 from runner.cli.console import clean, print_wrapped
-from runner.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from runner.base.options import Rate
     from runner.dispatch.progress import Progress, Stop
-    from runner.models import Rate
 
 LINE_EVERY_S = 5.0
 
@@ -64,7 +64,7 @@ def show_examples(console: "Console", what: str, examples: Iterable[str], more: 
 
 def show_stop(console: "Console", stop: "Stop | None", *, is_meant: bool = False) -> None:
     """Why it ended early; `is_meant`: that was the only way to end it."""
-    from runner.models import OutcomeReason
+    from runner.base.outcomes import OutcomeReason
 
     if stop:
         words = stop.detail if stop.reason is OutcomeReason.INTERRUPTED else f"stopped: {stop.detail}"

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from runner.base.errors import InputError, StoppedError
+from runner.base.outcomes import OutcomeReason, Status
 from runner.cli.console import clean, confirm, human, print_json, print_wrapped
 from runner.cli.options import AcceptClock, AcceptLedger, File, Json, LedgerUrl, Limit, Reports, RunId, Sandbox
 from runner.cli.reconcile import TerminalSettling
 from runner.cli.show import show_files, show_plan, show_receipts, show_remaining, show_report
-from runner.errors import InputError, StoppedError
-from runner.models import OutcomeReason, Status
 
 if TYPE_CHECKING:
     from rich.console import Console

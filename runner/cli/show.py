@@ -4,13 +4,13 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from runner.base.outcomes import OutcomeReason, Status
+from runner.base.wording import listed_counts
 from runner.cli.console import clean, print_wrapped
 from runner.cli.plan_view import lines_of
-from runner.models import OutcomeReason, Status
 from runner.plan.money import plain
 from runner.provider.delivery import code_of
 from runner.run.places import SANDBOX_RUN
-from runner.wording import listed_counts
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
+from runner.base.errors import InputError
 from runner.cli.console import human, print_json
 from runner.cli.options import Json, LedgerUrl, Reports, Sandbox, parse_target
-from runner.errors import InputError
 
 NAME = "status"
 

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from runner.base.errors import StoppedError
+from runner.base.messages import Message
+from runner.base.options import Rate
+from runner.base.outcomes import Outcome, OutcomeReason, Status
 from runner.cli.console import clean, confirm, human, print_json, say
 from runner.cli.options import File, Json, Sandbox
 from runner.cli.plan_view import in_segments
 from runner.cli.show import STYLES
-from runner.errors import StoppedError
-from runner.models import Message, Outcome, OutcomeReason, Rate, Status
 
 if TYPE_CHECKING:
     from rich.console import Console

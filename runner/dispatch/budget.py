@@ -6,8 +6,9 @@ doesn't say what a rejected one costs. So a run never goes beyond its limits, an
 
 from decimal import Decimal
 
-from runner.errors import InputError
-from runner.models import Limits, Message
+from runner.base.errors import InputError
+from runner.base.messages import Message
+from runner.base.options import Limits
 from runner.plan.money import UNKNOWN_COUNTRY, Costs, at_most, cost_limit_problem, exact
 
 

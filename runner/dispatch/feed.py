@@ -12,14 +12,16 @@ import time
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
+from runner.base.errors import LedgerError
+from runner.base.messages import Message
+from runner.base.options import FuseLimits, Rate
+from runner.base.outcomes import Outcome, OutcomeReason, Status
 from runner.dispatch.budget import Budget
 from runner.dispatch.dispatcher import Opening, WorkSource
 from runner.dispatch.frontier import Frontier
 from runner.dispatch.fuse import Fuses
 from runner.dispatch.progress import Progress, Stop
-from runner.errors import LedgerError
 from runner.ledger.writer import Claim, LedgerWriter
-from runner.models import FuseLimits, Message, Outcome, OutcomeReason, Rate, Status
 from runner.plan.hours import WindowGate
 
 # Claims are made in groups of what the rate brings in this time, one group ahead: 40 commits a second at the most.

@@ -8,7 +8,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
-from runner.models import FuseLimits, Message, Outcome, Status
+from runner.base.messages import Message
+from runner.base.options import FuseLimits
+from runner.base.outcomes import Outcome, Status
 
 # Outcomes that the share of unknown ones is taken over.
 RECENT = 200

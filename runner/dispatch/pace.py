@@ -24,7 +24,7 @@ from collections.abc import Callable
 
 from aiolimiter import AsyncLimiter
 
-from runner.models import Rate
+from runner.base.options import Rate
 
 # How much lateness of the event loop is made up for.
 CATCH_UP_S = 0.02

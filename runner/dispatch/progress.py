@@ -3,7 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
-from runner.models import Event, EventKind, Outcome, OutcomeReason, Status
+from runner.base.events import Event, EventKind
+from runner.base.outcomes import Outcome, OutcomeReason, Status
 
 # Two pauses of one kind that are no further apart are one: a throttled run has one each second.
 JOINED_S = 5.0

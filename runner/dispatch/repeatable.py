@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from runner.base.outcomes import OutcomeReason, Then
 from runner.dispatch.dispatcher import Departure, WorkSource
 from runner.dispatch.progress import Stop
 from runner.dispatch.retry import Answer
-from runner.models import OutcomeReason, Then
 
 # The most requests without an answer. When as many wait to go again, new items wait for them.
 IN_FLIGHT_LIMIT = 200

@@ -14,9 +14,10 @@ import random
 from collections.abc import Callable
 from typing import Protocol
 
+from runner.base.events import EventKind
+from runner.base.outcomes import Outcome, OutcomeReason, Then
 from runner.dispatch.pace import Pace
 from runner.dispatch.progress import Progress, Stop
-from runner.models import EventKind, Outcome, OutcomeReason, Then
 
 BACKOFF_BASE_S = 0.5
 BACKOFF_CAP_S = 30.0

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from runner.audience.files import read_header, read_rows
 from runner.audience.source import Source, Unreadable
+from runner.base.conversions import Conversion
 from runner.feedback.conversion_rows import Matched, Matcher, Unmatched, find_columns, read_object, read_row
 from runner.feedback.json_lines import JsonLines, Line
 from runner.feedback.unmatched import AddUnmatched, unmatched_file
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.requests import Pending, note_conversions, pending_after, pending_among
 from runner.ledger.telling import Newest
-from runner.models import Conversion
 
 BATCH = 1_000
 NOTED_AT_A_TIME = 5_000

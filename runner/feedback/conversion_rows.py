@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from runner.errors import InputError
+from runner.base.conversions import Conversion, ConversionOutcome
+from runner.base.errors import InputError
+from runner.base.outcomes import Status
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.requests import SentMessage, find_by_umid, find_messages, prepare_umids
-from runner.models import Conversion, ConversionOutcome, Status
 from runner.plan.identity import MessageIds
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -11,7 +11,7 @@ from typing import IO, Any
 
 import orjson
 
-from runner.errors import InputError, StoppedError
+from runner.base.errors import InputError, StoppedError
 
 LOOK_EVERY_S = 0.25
 MOST_AT_ONCE = 1_000

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from runner.atomic import replacing
-from runner.errors import StoppedError
+from runner.base.errors import StoppedError
+from runner.base.files import replacing
+from runner.base.text import defused
 from runner.feedback.conversion_rows import Unmatched
-from runner.text import defused
 
 AddUnmatched = Callable[[Sequence[Unmatched]], None]
 

@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, func, select, text
 
+from runner.base.messages import Message
+from runner.base.options import Cooldown
+from runner.base.outcomes import Status
 from runner.ledger.database import rows_among
 from runner.ledger.ledger import Ledger
 from runner.ledger.tables import SENDING, messages
-from runner.models import Cooldown, Message, Status
 
 _MAY_HAVE_REACHED = (SENDING, Status.ACCEPTED.value, Status.UNKNOWN.value)
 

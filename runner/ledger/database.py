@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, create_en
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from runner.errors import InputError, LedgerError
+from runner.base.errors import InputError, LedgerError
 
 # How long a write waits for another process that is writing, in seconds (`campaign status` only reads).
 BUSY_TIMEOUT_S = 10

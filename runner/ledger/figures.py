@@ -11,9 +11,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, null, select, text
 
+from runner.base.delivery import DeliveryState
+from runner.base.outcomes import Status
 from runner.ledger.ledger import Ledger
 from runner.ledger.tables import cancellations, feedback, messages, receipts
-from runner.models import DeliveryState, Status
 from runner.provider.delivery import AT_OPERATOR
 
 # Accepted, and neither a receipt nor the provider's log tells of it yet.

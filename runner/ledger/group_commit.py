@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
-from runner.errors import LedgerError
+from runner.base.errors import LedgerError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

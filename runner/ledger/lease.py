@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine, select, update
 
-from runner.errors import LedgerError, RunLockedError
+from runner.base.errors import LedgerError, RunLockedError
 from runner.ledger.database import ledger_errors
 from runner.ledger.tables import runs
 

@@ -14,11 +14,12 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import URL
 
+from runner.base.events import Event, EventKind
+from runner.base.outcomes import OutcomeReason, Status
 from runner.ledger.database import engine_for, in_parts, ledger_errors, make_private, parse_url
 from runner.ledger.lock import making_lock
 from runner.ledger.migrations import no_ledger, prepare_schema
 from runner.ledger.tables import SENDING, events, messages, meta, runs
-from runner.models import Event, EventKind, OutcomeReason, Status
 
 _STATUSES = (SENDING, Status.ACCEPTED.value, Status.REJECTED.value, Status.UNKNOWN.value)
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from runner.errors import LedgerError, RunLockedError
+from runner.base.errors import LedgerError, RunLockedError
 
 # How long a lock is tried: who only looks whether a run is locked (`is_locked`) holds it for a moment.
 PATIENCE_S = 0.5

@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from sqlalchemy import Connection, insert, inspect, select, update
 
-from runner.errors import InputError, RunLockedError
+from runner.base.errors import InputError, RunLockedError
 from runner.ledger.lease import GRACE_S
 from runner.ledger.tables import meta, metadata, runs
 

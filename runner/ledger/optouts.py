@@ -10,10 +10,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, bindparam, case, func, select, tuple_
 from sqlalchemy.dialects.sqlite import insert
 
+from runner.base.messages import Message
+from runner.base.optouts import OptOut, OptOutSource
 from runner.ledger.database import IDS_AT_A_TIME, rows_among
 from runner.ledger.ledger import Ledger
 from runner.ledger.tables import optouts
-from runner.models import Message, OptOut, OptOutSource
 
 _COLUMNS = [optouts.c[name] for name in OptOut.__slots__]
 _IS_OUT = optouts.c.is_out.is_(True)

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, bindparam, func, or_, select, update
 
-from runner.errors import StoppedError
+from runner.base.errors import StoppedError
+from runner.base.events import Event, EventKind
 from runner.ledger.database import ledger_errors
 from runner.ledger.ledger import Ledger
 from runner.ledger.tables import cancellations, events, feedback, messages, receipts, runs
-from runner.models import Event, EventKind
 
 # Messages in one transaction: receipts that come in meanwhile are written between two of them.
 AT_A_TIME = 10_000

@@ -8,11 +8,13 @@ from typing import Any
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects.sqlite import insert
 
+from runner.base.delivery import DeliveryState, Receipt
+from runner.base.messages import Message
+from runner.base.outcomes import OutcomeReason, Status
 from runner.ledger.database import rows_among
 from runner.ledger.ledger import Ledger, MessageRecord
 from runner.ledger.tables import messages, receipts, runs
 from runner.ledger.transitions import Proof, accept_unknown
-from runner.models import DeliveryState, Message, OutcomeReason, Receipt, Status
 from runner.provider.delivery import merge, standing
 
 _FIELDS = tuple(Receipt.__slots__)

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, func, select, update
 
-from runner.errors import LedgerError
+from runner.base.errors import LedgerError
+from runner.base.outcomes import OutcomeReason, Status
 from runner.ledger.ledger import Ledger
 from runner.ledger.tables import messages, runs
 from runner.ledger.transitions import Proof, accept_unknown, release
-from runner.models import OutcomeReason, Status
 
 
 @dataclass(frozen=True, slots=True)

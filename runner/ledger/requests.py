@@ -25,10 +25,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert
 
+from runner.base.conversions import Conversion, ConversionOutcome
+from runner.base.delivery import DeliveryState
+from runner.base.outcomes import Status
 from runner.ledger.database import rows_among
 from runner.ledger.ledger import Ledger
 from runner.ledger.tables import cancellations, feedback, messages, receipts
-from runner.models import Conversion, ConversionOutcome, DeliveryState, Status
 
 # Not among the tables: only the ledgers of those who tell by umid pay for it at each settlement.
 _UMID_INDEX = text("CREATE INDEX IF NOT EXISTS messages_by_umid ON messages (umid)")

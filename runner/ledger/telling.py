@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
-from runner.errors import StoppedError
-from runner.models import Conversion, ConversionOutcome
+from runner.base.conversions import Conversion, ConversionOutcome
+from runner.base.errors import StoppedError
 
 _SCHEMA = """
 CREATE TABLE told (

@@ -16,9 +16,10 @@ from sqlalchemy import Connection, bindparam, delete, insert, update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.dml import UpdateBase
 
-from runner.errors import LedgerError
+from runner.base.errors import LedgerError
+from runner.base.messages import Message
+from runner.base.outcomes import Outcome, OutcomeReason, Status
 from runner.ledger.tables import SENDING, abbreviated, messages, runs
-from runner.models import Message, Outcome, OutcomeReason, Status
 
 _CLAIMED = (
     "run_id", "message_id", "key", "destination", "country", "encoding", "segments", "status", "attempts", "claimed_at",

@@ -18,7 +18,10 @@ from typing import NamedTuple, Self
 import orjson
 from sqlalchemy import Connection, Engine, select
 
-from runner.errors import LedgerError
+from runner.base.errors import LedgerError
+from runner.base.messages import Message
+from runner.base.options import Cooldown
+from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
 from runner.ledger.cooldown import excess
 from runner.ledger.database import ledger_errors
 from runner.ledger.group_commit import GroupCommit
@@ -26,7 +29,6 @@ from runner.ledger.ledger import Ledger
 from runner.ledger.optouts import opted_out_of
 from runner.ledger.tables import SENDING, messages
 from runner.ledger.transitions import claim, note_resume_point, release, settle
-from runner.models import Cooldown, Message, Outcome, OutcomeReason, Status, Then
 
 # How long a settlement may wait for company. At 40/s and above the next claims take it along, without a commit of its
 # own.

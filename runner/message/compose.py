@@ -4,7 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from runner.errors import InputError, Problem
+from runner.base.errors import InputError, Problem
+from runner.base.exclusions import Exclusion, ExclusionReason
+from runner.base.messages import Encoding, Text
 from runner.message.characters import UNSENDABLE, is_one_septet_each, named
 from runner.message.encode import encode
 from runner.message.environment import MAX_LENGTH, EmptyFieldError
@@ -13,7 +15,6 @@ from runner.message.origins import COMPUTED
 from runner.message.segments import MAX_SEGMENTS, segments_of_units
 from runner.message.template import RenderError, Template, TooLongError
 from runner.message.transliteration import has_visible
-from runner.models import Encoding, Exclusion, ExclusionReason, Text
 
 # What Jinja reads as something else, so that no template can call a column by it.
 _RESERVED = frozenset(

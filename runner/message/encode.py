@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Mapping
 
+from runner.base.exclusions import Exclusion, ExclusionReason
+from runner.base.messages import Encoding, Remark, RemarkKind, Text
 from runner.message.characters import BASIC, EXTENSION, is_gsm7, named, outside_gsm7
 from runner.message.links import link_spans
 from runner.message.origins import Origins
 from runner.message.segments import segments
 from runner.message.transliteration import in_gsm7, likeness, replacements
-from runner.models import Encoding, Exclusion, ExclusionReason, Remark, RemarkKind, Text
 
 _SHOWN = 5
 _GSM7 = frozenset(BASIC + EXTENSION)

@@ -12,10 +12,10 @@ from itertools import accumulate
 from jinja2 import Undefined
 from jinja2.exceptions import TemplateRuntimeError
 
+from runner.base.messages import Encoding
 from runner.message.characters import is_gsm7
 from runner.message.segments import units
 from runner.message.transliteration import likeness
-from runner.models import Encoding
 
 # `(number, style, country)` → the number for people; `style` is national or international, `country` alpha-2 or None.
 # Raises ValueError, in words, for what is no number.

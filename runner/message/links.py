@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from runner.models import Remark, RemarkKind
+from runner.base.messages import Remark, RemarkKind
 
 # Characters beyond which a link is long: over a third of a GSM-7 segment, nearly all of a UCS-2 one (67). A shortened
 # link takes 20 to 30.

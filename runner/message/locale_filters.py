@@ -9,10 +9,10 @@ from decimal import ROUND_HALF_UP, Decimal
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
+from runner.base.text import quoted
 from runner.message.characters import is_gsm7
 from runner.message.filters import FilterError, text_of
 from runner.message.transliteration import in_gsm7
-from runner.text import quoted
 
 if TYPE_CHECKING:
     from babel import Locale

@@ -7,8 +7,8 @@ pair of UCS-2) is never cut, so a segment can end one unit short.
 
 from dataclasses import dataclass
 
+from runner.base.messages import Encoding
 from runner.message.characters import EXTENSION, has_extended, is_gsm7, outside_gsm7
-from runner.models import Encoding
 
 # The provider cuts off what is longer, without a word, and sends the rest.
 MAX_SEGMENTS = 10

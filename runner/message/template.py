@@ -8,7 +8,7 @@ from functools import partial
 from jinja2 import Template as JinjaTemplate
 from jinja2 import TemplateSyntaxError, nodes
 
-from runner.errors import InputError, Position, Problem
+from runner.base.errors import InputError, Position, Problem
 from runner.message.environment import MAX_LENGTH, EmptyField, EmptyFieldError, environment
 from runner.message.filters import PhoneFormat
 from runner.message.origins import Origins, TemplateText

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from jinja2 import TemplateSyntaxError, nodes
 from jinja2.meta import find_undeclared_variables
 
-from runner.errors import Position, Problem
+from runner.base.errors import Position, Problem
 from runner.message.characters import UNSENDABLE, named
 from runner.message.environment import OWN_FILTERS, environment
 from runner.message.filters import FilterError

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from runner.base.messages import Message
+from runner.base.options import Outside, Window
 from runner.campaign.times import MAX_AHEAD
-from runner.models import Message, Outside, Window
 
 AHEAD = timedelta(days=8)
 """How far ahead an opening is looked for: a window on one day of the week opens again within 7 days and a clock change.

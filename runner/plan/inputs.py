@@ -15,8 +15,9 @@ from runner.audience.columns import find_column, find_phone_column, no_single_co
 from runner.audience.files import check_where, read_header
 from runner.audience.source import Source
 from runner.audience.spec import AudienceSpec, SuppressionList
+from runner.base.errors import InputError, Position, Problem
+from runner.base.result_columns import RESULT_COLUMNS
 from runner.campaign import Campaign, CampaignFile, CountryColumn, SuppressionFile, read
-from runner.errors import InputError, Position, Problem
 from runner.message.compose import Composer, field_names
 from runner.message.template import Template, compile_template
 from runner.message.template_lint import Variables
@@ -24,7 +25,6 @@ from runner.plan.money import Prices
 from runner.plan.saved import COLUMNS as PLAN_COLUMNS
 from runner.plan.saved import ZONES
 from runner.plan.schedule import moment_problems
-from runner.result_columns import RESULT_COLUMNS
 
 # Names that the plan and the results use themselves; a carried column can't have them.
 RESERVED_COLUMNS = frozenset({*PLAN_COLUMNS, ZONES, "message_id", *(column.name for column in RESULT_COLUMNS)})

@@ -13,8 +13,9 @@ from typing import Any
 
 import orjson
 
-from runner.atomic import write_atomically
-from runner.models import Encoding, ExclusionReason, Remark, RemarkKind, Text
+from runner.base.exclusions import ExclusionReason
+from runner.base.files import write_atomically
+from runner.base.messages import Encoding, Remark, RemarkKind, Text
 from runner.plan.money import Costs, Prices
 from runner.plan.summary import Noted, PlanSummary
 

@@ -11,8 +11,8 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from pathlib import Path
 from typing import Any
 
-from runner.errors import Problem
-from runner.models import Limits
+from runner.base.errors import Problem
+from runner.base.options import Limits
 from runner.provider.prices import Balance
 
 UNKNOWN_COUNTRY = "?"

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from hashlib import blake2b
 
 from runner.audience.key_index import KeyIndex
+from runner.base.exclusions import Exclusion, ExclusionReason
+from runner.base.options import Cooldown, Outside, Window
 from runner.campaign.times import MAX_AHEAD
-from runner.models import Cooldown, Exclusion, ExclusionReason, Outside, Window
 from runner.plan.hours import Hours
 
 Recent = Callable[[Sequence[str]], Mapping[str, int]]

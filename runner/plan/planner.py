@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.atomic import replacing
 from runner.audience.audience import AudienceSpec, read_audience
 from runner.audience.key_index import KeyIndex
 from runner.audience.row_batch import RowBatch, Work
-from runner.errors import InputError, Problem
+from runner.base.errors import InputError, Problem
+from runner.base.exclusions import Duplicates, Exclusion, ExclusionReason
+from runner.base.files import replacing
+from runner.base.options import Cooldown
 from runner.message.compose import Composer
-from runner.models import Cooldown, Duplicates, Exclusion, ExclusionReason
 from runner.plan.inputs import Inputs
 from runner.plan.money import Costs, Prices
 from runner.plan.narrowing import Limit, OptedOut, Recent, Restraint, Sample, Sent, Timing

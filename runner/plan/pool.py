@@ -19,7 +19,7 @@ from functools import partial
 from runner.audience.row_batch import RowBatch, Work
 from runner.audience.source import Unreadable
 from runner.audience.spec import AudienceSpec
-from runner.errors import StoppedError
+from runner.base.errors import StoppedError
 from runner.message.compose import Composer
 
 # More processes don't help: reading, looking for duplicates and writing take this one as long as two of them.

@@ -13,12 +13,12 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
+from runner.base.errors import InputError, Position, Problem
+from runner.base.text import closest, quoted
 from runner.campaign.values import COUNTRIES, InvalidValue
 from runner.campaign.values import country as check_country
-from runner.errors import InputError, Position, Problem
 from runner.plan.money import Price, Prices
 from runner.provider.prices import MAX_DECIMALS, MAX_PRICE
-from runner.text import closest, quoted
 
 COLUMNS = ("country", "operator", "price", "currency", "sub_account")
 """Of the file that `campaign prices` saves. `operator`, for people, and `sub_account` may be missing."""

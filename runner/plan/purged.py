@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.atomic import replacing
-from runner.models import ExclusionReason
+from runner.base.exclusions import ExclusionReason
+from runner.base.files import replacing
 from runner.plan.identity import MessageIds
 from runner.plan.parquet import read_frames, write_frames
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.models import Encoding, Message
+from runner.base.messages import Encoding, Message
 from runner.plan.identity import MessageIds
 from runner.plan.parquet import read_frames
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from runner.base.errors import Problem
+from runner.base.options import Outside, Rate, Window
 from runner.campaign import Campaign, CampaignFile
 from runner.campaign.times import MAX_AHEAD
-from runner.errors import Problem
-from runner.models import Outside, Rate, Window
 from runner.plan.hours import Hours
 
 Zones = tuple[str, ...]

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from runner.audience.row_batch import RowBatch
-from runner.models import Exclusion, ExclusionReason, Rate, Remark, RemarkKind, Text
+from runner.base.exclusions import Exclusion, ExclusionReason
+from runner.base.messages import Remark, RemarkKind, Text
+from runner.base.options import Rate
 from runner.plan.money import Costs
 
 EXAMPLES = 3

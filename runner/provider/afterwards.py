@@ -14,8 +14,9 @@ from urllib.parse import quote
 import orjson
 from yarl import URL
 
-from runner.errors import StoppedError
-from runner.models import Conversion, OutcomeReason, Then
+from runner.base.conversions import Conversion
+from runner.base.errors import StoppedError
+from runner.base.outcomes import OutcomeReason, Then
 from runner.provider.answer import ADVICE, Answer
 from runner.provider.endpoint import Endpoint
 from runner.provider.http import HttpClient, UnreachableError

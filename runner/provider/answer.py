@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from runner.models import Outcome, OutcomeReason, Status, Then
+from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
 
 # The pause after a 429 that doesn't say how long; the provider's own limits are per second.
 DEFAULT_RETRY_AFTER_S = 1.0

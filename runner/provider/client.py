@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Self
 from urllib.parse import urlsplit
 
-from runner.models import Outcome, OutcomeReason, Status, Then
+from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
 from runner.provider.answer import classify
 from runner.provider.endpoint import Endpoint, header_safe, in_words, tls_context
 from runner.provider.wire import Connection, NotHttpError, Wire

@@ -10,7 +10,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from runner.models import DeliveryState, Receipt
+from runner.base.delivery import DeliveryState, Receipt
 
 # The detail of a delivery that is not one yet: the operator has the message, the phone hasn't.
 AT_OPERATOR = "delivered_to_operator"

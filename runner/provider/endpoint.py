@@ -4,8 +4,8 @@ import ssl
 from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, urlsplit
 
-from runner.errors import InputError
-from runner.net import is_loopback
+from runner.base.errors import InputError
+from runner.base.net import is_loopback
 
 REGIONS = {
     "asia": "https://sms.8x8.com",

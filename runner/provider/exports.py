@@ -18,7 +18,7 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from runner.errors import StoppedError
+from runner.base.errors import StoppedError
 from runner.provider.answer import REDIRECTS, http_date
 from runner.provider.endpoint import Endpoint, in_words, is_safe
 from runner.provider.http import HttpClient

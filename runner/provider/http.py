@@ -11,8 +11,8 @@ from typing import ClassVar, Self
 import aiohttp
 from yarl import URL
 
-from runner.errors import StoppedError
-from runner.models import OutcomeReason, Then
+from runner.base.errors import StoppedError
+from runner.base.outcomes import OutcomeReason, Then
 from runner.provider.answer import ADVICE, Answer, read_answer
 from runner.provider.endpoint import CONNECT_TIMEOUT_S, header_safe, in_words, tls_context
 

@@ -1,12 +1,31 @@
 """The body of `POST /api/v1/subaccounts/{subAccountId}/messages`, as the provider's document has it. Pure."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
 
-from runner.models import Message, SendOptions
+from runner.base.messages import Encoding, Message
+
+
+@dataclass(frozen=True, slots=True)
+class SendOptions:
+    """What the campaign says about every message alike. None means that the field is not sent.
+
+    `scheduled` and `expiry` are absolute, or relative to the moment of sending. `send_country` adds each number's
+    country to its request.
+    """
+
+    source: str | None = None
+    encoding: Encoding = Encoding.AUTO
+    scheduled: datetime | timedelta | None = None
+    expiry: datetime | timedelta | None = None
+    dlr_callback_url: str | None = None
+    client_ip: str | None = None
+    track: str | None = None
+    send_country: bool = False
 
 
 def _moment(value: datetime | timedelta, message: Message, now: datetime) -> str:  # noqa: ARG001 (all writers are alike)

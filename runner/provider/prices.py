@@ -11,8 +11,8 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from runner.errors import StoppedError
-from runner.models import OutcomeReason
+from runner.base.errors import StoppedError
+from runner.base.outcomes import OutcomeReason
 from runner.provider.answer import exact_json
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from runner.models import DeliveryState, Inbound, Receipt
+from runner.base.delivery import DeliveryState, Inbound, Receipt
 from runner.provider.answer import exact_json
 from runner.provider.delivery import delivered_at
 

@@ -9,12 +9,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from runner.errors import LedgerError
+from runner.base.delivery import Inbound, Receipt
+from runner.base.errors import LedgerError
+from runner.base.optouts import OptOut, OptOutSource
 from runner.ledger import optouts
 from runner.ledger.group_commit import GroupCommit
 from runner.ledger.ledger import Ledger
 from runner.ledger.receipts import keep
-from runner.models import Inbound, OptOut, OptOutSource, Receipt
 from runner.provider.webhooks import Ignored, NotAnEventError, read_event
 from runner.receipts.metrics import Metrics
 from runner.receipts.optout_words import Meaning, OptOutWords

@@ -20,7 +20,7 @@ from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 
-from runner.errors import InputError, Position, Problem
+from runner.base.errors import InputError, Position, Problem
 
 # The words that stop, by language (BCP 47).
 STOP: Mapping[str, tuple[str, ...]] = MappingProxyType(

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 
 from aiohttp import hdrs, web
 
-from runner.errors import InputError, LedgerError
+from runner.base.errors import InputError, LedgerError
+from runner.base.net import is_loopback, listen_failure
 from runner.ledger.ledger import Ledger
-from runner.net import is_loopback, listen_failure
 from runner.provider.webhooks import Ignored, NotAnEventError, read_event
 from runner.receipts.intake import EVENT_LIMIT_BYTES, FullError, Intake
 from runner.receipts.metrics import Metrics

@@ -12,7 +12,7 @@ import orjson
 import vl_convert
 from markupsafe import Markup
 
-from runner.models import Status
+from runner.base.outcomes import Status
 
 # Size of a chart's text in CSS pixels, before the chart is fitted to its column.
 TEXT = 13

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from runner.atomic import replacing
+from runner.base.files import replacing
 from runner.ledger.ledger import RunRecord
 from runner.report.counts import Counts
 

@@ -9,14 +9,14 @@ import altair as alt
 import orjson
 from markupsafe import Markup
 
-from runner.atomic import write_atomically
+from runner.base.files import write_atomically
+from runner.base.text import shown
+from runner.base.wording import counted, moment, money, share
 from runner.report.charts import HALF, data_of, drawn, room
 from runner.report.compare import ComparedRun, by_campaign
 from runner.report.counts import Counts, added_up
 from runner.report.layout import Figure, table
 from runner.report.page import rendered
-from runner.text import shown
-from runner.wording import counted, moment, money, share
 
 MOST_BARS = 15
 # Rows of a table on the page; the Parquet file has all.

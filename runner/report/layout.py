@@ -8,8 +8,8 @@ import polars as pl
 from great_tables import GT
 from markupsafe import Markup, escape
 
+from runner.base.text import MOST_CHARACTERS, shown
 from runner.report.charts import ACROSS
-from runner.text import MOST_CHARACTERS, shown
 
 _CLASSES = re.compile(r' class="([^"]*)"(?: rowspan="1" colspan="1")?')
 

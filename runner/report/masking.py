@@ -7,8 +7,8 @@ numbers, so who has the list of all numbers, or can ask somebody who does, finds
 
 import re
 
+from runner.base.exclusions import ExclusionReason
 from runner.message.redact import REDACTED
-from runner.models import ExclusionReason
 
 _SHORTEST = 7
 # Seven digits or more, in any script, with what people write between them. Days, and the numbers of rows, stay.

@@ -12,9 +12,10 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from runner.atomic import write_atomically
+from runner.base.events import Event
+from runner.base.files import write_atomically
+from runner.base.text import shown
 from runner.ledger.ledger import RunRecord
-from runner.models import Event
 from runner.report.aggregation import parts_of
 from runner.report.departures import departures
 from runner.report.masking import masked
@@ -25,7 +26,6 @@ from runner.report.page_sending import sending
 from runner.report.page_summary import about, headline, key_figures, message_example, subtitle
 from runner.report.result_counts import ResultCounts
 from runner.report.run_settings import RunSettings
-from runner.text import shown
 
 _COMMAND = re.compile(r"`([^`]+)`")
 

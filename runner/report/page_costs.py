@@ -7,14 +7,14 @@ from typing import Any
 
 import altair as alt
 
-from runner.models import Status
+from runner.base.outcomes import Status
+from runner.base.text import shown
+from runner.base.wording import counted, money, share
 from runner.report.charts import HALF, coloured, data_of, drawn, room
 from runner.report.counts import DeliveryGroup
 from runner.report.layout import Figure, KeyFigure, Section, table
 from runner.report.result_counts import CountryCounts, ResultCounts
 from runner.report.run_settings import RunSettings
-from runner.text import shown
-from runner.wording import counted, money, share
 
 MOST_COUNTRIES = 15
 MOST_CURRENCIES = 5

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 import altair as alt
 from markupsafe import Markup
 
-from runner.models import DeliveryState, Status
+from runner.base.delivery import DeliveryState
+from runner.base.outcomes import Status
+from runner.base.text import shown
+from runner.base.wording import seconds_in_words, share
 from runner.provider.delivery import ADVICE, AT_OPERATOR, Code, Verdict, code_of
 from runner.report.aggregation import Durations
 from runner.report.charts import HALF, coloured, data_of, drawn, room
@@ -15,8 +18,6 @@ from runner.report.layout import Figure, Section, Share, table
 from runner.report.page_costs import OTHERS, listed_countries
 from runner.report.result_counts import CountryCounts, ResultCounts
 from runner.report.run_settings import RunSettings
-from runner.text import shown
-from runner.wording import seconds_in_words, share
 
 MOST_CODES = 20
 

@@ -6,14 +6,15 @@ Every reason has an entry in `EXCLUSIONS` or `OUTCOMES`; a test holds this again
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from runner.models import ExclusionReason, OutcomeReason, Status
+from runner.base.exclusions import ExclusionReason
+from runner.base.outcomes import OutcomeReason, Status
+from runner.base.text import MOST_CHARACTERS, shown
+from runner.base.wording import share
 from runner.provider.answer import ADVICE
 from runner.report.charts import STATUS_COLOURS
 from runner.report.counts import Counts
 from runner.report.layout import Share
 from runner.report.result_counts import ResultCounts
-from runner.text import MOST_CHARACTERS, shown
-from runner.wording import share
 
 _X, _O = ExclusionReason, OutcomeReason
 

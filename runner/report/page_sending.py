@@ -7,14 +7,15 @@ from typing import Any
 import altair as alt
 from markupsafe import Markup
 
-from runner.models import Event, EventKind, Status
+from runner.base.events import Event, EventKind
+from runner.base.outcomes import Status
+from runner.base.text import MOST_CHARACTERS, shown
+from runner.base.wording import counted, moment, per_time, rate_in_words, seconds_in_words, share
 from runner.report.aggregation import Durations
 from runner.report.charts import ACROSS, STATUS_COLOURS, TEXT, coloured, data_of, drawn
 from runner.report.departures import Bin, Departures, Stretch
 from runner.report.layout import Figure, Section, Share, table
 from runner.report.run_settings import RunSettings
-from runner.text import MOST_CHARACTERS, shown
-from runner.wording import counted, moment, per_time, rate_in_words, seconds_in_words, share
 
 MOST_MOMENTS = 40
 

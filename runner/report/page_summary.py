@@ -4,14 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from runner.base.outcomes import OutcomeReason
+from runner.base.text import MOST_CHARACTERS, shown
+from runner.base.wording import counted, moment, rate_in_words, seconds_in_words, share
 from runner.ledger.ledger import RunRecord
-from runner.models import OutcomeReason
 from runner.report.counts import Counts, DeliveryGroup
 from runner.report.departures import Departures
 from runner.report.layout import KeyFigure
 from runner.report.run_settings import RunSettings
-from runner.text import MOST_CHARACTERS, shown
-from runner.wording import counted, moment, rate_in_words, seconds_in_words, share
 
 # Characters of the template and of the example that are shown.
 MOST_OF_TEXT = 4_000

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import polars as pl
 
-from runner.atomic import remove, replacing
-from runner.models import Status
+from runner.base.files import remove, replacing
+from runner.base.outcomes import Status
 from runner.provider.delivery import CODES, Verdict
 
 _DEAD_CODES = [code for code, meaning in CODES.items() if meaning.verdict is Verdict.DEAD]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import polars as pl
 
-from runner.models import ConversionOutcome, OutcomeReason, Status
+from runner.base.conversions import ConversionOutcome
+from runner.base.outcomes import OutcomeReason, Status
 from runner.report.aggregation import Durations, Sums, bucket_of, parts_of, sums_of
 from runner.report.counts import Counts, DeliveryGroup, delivery_group, delivery_key
 

@@ -1,7 +1,7 @@
 """The results: one row for each row of the recipient file, with its status, its reason and what the provider said.
 
 Made from the plan that was sent and the ledger, streamed, in the order of the file. The same ledger gives the same
-rows. What each column holds is declared in `runner/result_columns.py`.
+rows. What each column holds is declared in `runner/base/result_columns.py`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,9 +14,14 @@ from typing import IO, Any, get_type_hints
 
 import polars as pl
 
-from runner.atomic import replacing
+from runner.base.conversions import Conversion
+from runner.base.delivery import Receipt
+from runner.base.exclusions import ExclusionReason
+from runner.base.files import replacing
+from runner.base.outcomes import OutcomeReason
+from runner.base.result_columns import PRICE, RESULT_COLUMNS, Masking
+from runner.base.text import defused_column
 from runner.ledger.ledger import MessageRecord
-from runner.models import Conversion, ExclusionReason, OutcomeReason, Receipt
 from runner.plan.identity import MessageIds
 from runner.plan.parquet import read_frames, write_frames
 from runner.plan.purged import MESSAGE_ID
@@ -25,8 +30,6 @@ from runner.plan.saved import ZONES, carried_columns
 from runner.report.aggregation import parts_of
 from runner.report.masking import masked_cell, masked_detail
 from runner.report.workbook import Workbook, workbook
-from runner.result_columns import PRICE, RESULT_COLUMNS, Masking
-from runner.text import defused_column
 
 BATCH_ROWS = 10_000
 

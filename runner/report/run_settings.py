@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import orjson
 
-from runner.atomic import write_atomically
+from runner.base.files import write_atomically
 from runner.campaign import Campaign
 from runner.message.redact import redact
 from runner.plan.inputs import Inputs

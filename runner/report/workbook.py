@@ -15,7 +15,7 @@ from typing import IO, Any
 
 import polars as pl
 
-from runner.result_columns import RESULT_COLUMNS
+from runner.base.result_columns import RESULT_COLUMNS
 
 # Rows of a sheet beside the header's.
 SHEET_ROWS = 1_048_575

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner import campaign
-from runner.errors import InputError
+from runner.base.errors import InputError
 from runner.provider.endpoint import Endpoint, resolve
 from runner.run.places import SANDBOX_RUN
 from runner.sandbox.options import SandboxOptions

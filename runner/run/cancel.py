@@ -9,12 +9,13 @@ from datetime import datetime
 
 import orjson
 
+from runner.base.errors import InputError, RunLockedError
+from runner.base.options import Rate
+from runner.base.outcomes import Status, Then
 from runner.dispatch.progress import Progress, Stop
-from runner.errors import InputError, RunLockedError
 from runner.ledger.lease import Lease
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.requests import CancelStatus, Scheduled, Settled, note_cancellations, scheduled_after
-from runner.models import Rate, Status, Then
 from runner.provider.afterwards import Afterwards, Ended, Ending
 from runner.run.account import Account
 from runner.run.places import SANDBOX_RUN, Options, Places

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from runner.errors import InputError
+from runner.base.errors import InputError
 from runner.ledger.ledger import open_ledger
 from runner.plan.money import plain
 from runner.report.compare import ComparedRun, row_of, write_parquet

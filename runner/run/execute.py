@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from runner.base.errors import InputError, StoppedError
 from runner.dispatch.progress import Progress, Stop
-from runner.errors import InputError, StoppedError
 from runner.run.account import Account, account_of
 from runner.run.open import Run, open_run
 from runner.run.places import Options

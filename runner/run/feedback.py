@@ -8,16 +8,17 @@ from pathlib import Path
 
 import orjson
 
+from runner.base.conversions import Conversion
+from runner.base.errors import InputError
+from runner.base.options import Rate
 from runner.campaign.field_types import Region
 from runner.campaign.model import AccountSection
 from runner.dispatch.progress import Progress, Stop
-from runner.errors import InputError
 from runner.feedback.conversion_log import EXAMPLES, ConversionStream, ReadCounts, note_file, noted
 from runner.feedback.json_lines import JsonLines
 from runner.feedback.unmatched import unmatched_log
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.requests import FeedbackStatus, Pending, Settled, pending_count, settle_feedback
-from runner.models import Conversion, Rate
 from runner.provider.afterwards import Afterwards, Ended, Ending
 from runner.run.account import Account, account_for
 from runner.run.places import SANDBOX_RUN, Options, Places

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from runner.errors import InputError, Problem
+from runner.base.errors import InputError, Problem
 from runner.plan.inputs import Inputs, load_inputs
 
 # The environment variable with suppression lists for every campaign.

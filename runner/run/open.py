@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from runner.base.errors import InputError, LedgerError
 from runner.campaign import Campaign, check_run_id
-from runner.errors import InputError, LedgerError
 from runner.ledger.database import parse_url
 from runner.ledger.lease import Lease
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger

@@ -9,7 +9,7 @@ import orjson
 
 from runner.campaign.message_section import SENT_KEYS
 from runner.campaign.model import Campaign
-from runner.models import SendOptions
+from runner.provider.payload import SendOptions
 
 _TRACK = {True: "Outcome", False: "None", None: None}
 

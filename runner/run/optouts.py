@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from runner.audience.source import Source, Unreadable
-from runner.errors import InputError, Problem
+from runner.base.errors import InputError, Problem
+from runner.base.exclusions import Exclusion, ExclusionReason
+from runner.base.optouts import OptOut, OptOutSource
 from runner.ledger.ledger import Ledger
 from runner.ledger.optouts import every, known, note
-from runner.models import Exclusion, ExclusionReason, OptOut, OptOutSource
 from runner.run.places import SANDBOX_RUN, Options, ledger_url, places_of
 from runner.run.times import iso, now_us
 

@@ -9,13 +9,14 @@ from importlib.metadata import version
 
 import orjson
 
-from runner.atomic import write_atomically
+from runner.base.errors import InputError
+from runner.base.exclusions import Exclusion
+from runner.base.files import write_atomically
+from runner.base.options import Cooldown, Limits
 from runner.campaign import Campaign, Missing
-from runner.errors import InputError
 from runner.ledger.cooldown import prepare, recent
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.optouts import is_anybody_out, opted_out, optouts_state
-from runner.models import Cooldown, Exclusion, Limits
 from runner.plan.inputs import Inputs
 from runner.plan.kept import Ingredients, digest, keep, kept
 from runner.plan.money import Costs

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
+from runner.base.errors import InputError, StoppedError
 from runner.campaign import Campaign
-from runner.errors import InputError, StoppedError
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.purge import purged_at
 from runner.plan.money import Costs, balance_problem

@@ -12,10 +12,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from runner.atomic import write_atomically
+from runner.base.errors import InputError
+from runner.base.files import write_atomically
+from runner.base.text import defused
 from runner.campaign.values import InvalidValue
 from runner.campaign.values import account_id as check_account_id
-from runner.errors import InputError
 from runner.plan.money import named, plain
 from runner.plan.prices import COLUMNS, WITH_NUMBERS
 from runner.provider.endpoint import REGIONS, Endpoint
@@ -23,7 +24,6 @@ from runner.provider.prices import Balance, ListedPrice, PriceList, fetch_balanc
 from runner.run.account import Account, provider_account
 from runner.sandbox.options import SandboxOptions
 from runner.sandbox.process import start
-from runner.text import defused
 
 DEFAULT_FILE = Path("prices.csv")
 SANDBOX_FILE = Path("prices.sandbox.csv")

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from runner.errors import InputError, RunLockedError, StoppedError
+from runner.base.errors import InputError, RunLockedError, StoppedError
+from runner.base.outcomes import Status
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger
 from runner.ledger.lock import is_locked, run_lock
 from runner.ledger.purge import compact, note_purge, purge_messages, purged_at
-from runner.models import Status
 from runner.plan.identity import MessageIds
 from runner.plan.purged import purge_plan
 from runner.plan.saved import is_readable

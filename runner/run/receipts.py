@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 
-from runner.errors import InputError
+from runner.base.errors import InputError
+from runner.base.loops import loop_factory
 from runner.ledger.ledger import open_ledger
-from runner.loops import loop_factory
 from runner.receipts.intake import Loaded, lines_of, load
 from runner.receipts.optout_words import BUILT_IN, OptOutWords, read_words
 from runner.run.places import Options, ledger_url

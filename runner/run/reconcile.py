@@ -9,7 +9,7 @@ from typing import Protocol
 
 import orjson
 
-from runner.errors import RunLockedError, StoppedError
+from runner.base.errors import RunLockedError, StoppedError
 from runner.ledger.lease import Lease
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.lock import run_lock

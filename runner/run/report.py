@@ -12,13 +12,14 @@ from typing import Any
 
 import orjson
 
-from runner.atomic import part_of, remove, write_atomically
-from runner.errors import InputError, RunLockedError
+from runner.base.conversions import ConversionOutcome
+from runner.base.errors import InputError, RunLockedError
+from runner.base.files import part_of, remove, write_atomically
+from runner.base.outcomes import OutcomeReason, Status
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.lock import run_lock
 from runner.ledger.receipts import is_anything_told, of_messages, settle_by_receipts
 from runner.ledger.requests import cancellation_counts, cancelled_of, conversions_of, feedback_counts
-from runner.models import ConversionOutcome, OutcomeReason, Status
 from runner.plan.identity import MessageIds
 from runner.plan.money import plain
 from runner.plan.saved import is_readable

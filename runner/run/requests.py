@@ -6,11 +6,12 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import TypeVar
 
+from runner.base.options import Rate
+from runner.base.outcomes import OutcomeReason
 from runner.dispatch.dispatcher import Dispatcher
 from runner.dispatch.pace import Pace
 from runner.dispatch.progress import Progress, Stop
 from runner.dispatch.repeatable import IN_FLIGHT_LIMIT, RepeatableRequests
-from runner.models import OutcomeReason, Rate
 from runner.provider.afterwards import Afterwards, Ended
 from runner.run.account import Account
 from runner.run.signals import stopping_on_signals

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from runner.base.errors import Problem
+from runner.base.exclusions import ExclusionReason
+from runner.base.messages import RemarkKind
+from runner.base.options import Limits
 from runner.campaign import CampaignKind
-from runner.errors import Problem
-from runner.models import ExclusionReason, Limits, RemarkKind
 from runner.plan.money import Costs, over_limits
 from runner.plan.schedule import Slot, deadline, due_of, end_of, local, refusal, span_problems, timetable
 from runner.plan.summary import Noted, PlanSummary

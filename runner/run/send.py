@@ -8,6 +8,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from runner.base.errors import LedgerError
+from runner.base.events import Event, EventKind
+from runner.base.loops import loop_factory
+from runner.base.messages import Message
+from runner.base.options import Outside
+from runner.base.outcomes import Outcome, OutcomeReason
 from runner.dispatch.budget import Budget
 from runner.dispatch.dispatcher import IN_FLIGHT_LIMIT, Departure, Dispatcher
 from runner.dispatch.feed import Feed
@@ -15,12 +21,9 @@ from runner.dispatch.fuse import Fuses
 from runner.dispatch.pace import Pace
 from runner.dispatch.progress import Progress, Stop
 from runner.dispatch.retry import Backoff
-from runner.errors import LedgerError
 from runner.ledger.ledger import RunRecord
 from runner.ledger.receipts import adopt, is_anything_told, told_of
 from runner.ledger.writer import Claim, LedgerWriter, Spill, spill_path
-from runner.loops import loop_factory
-from runner.models import Event, EventKind, Message, Outcome, OutcomeReason, Outside
 from runner.plan.hours import WindowGate
 from runner.plan.saved import read_messages
 from runner.plan.schedule import last_departure

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.errors import InputError
+from runner.base.conversions import ConversionOutcome
+from runner.base.errors import InputError
+from runner.base.events import Event, EventKind
+from runner.base.outcomes import OutcomeReason
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger
 from runner.ledger.lock import is_locked
 from runner.ledger.optouts import count
-from runner.models import ConversionOutcome, Event, EventKind, OutcomeReason
 from runner.report.counts import Counts, count_progress, with_delivery
 from runner.run.places import SANDBOX_RUN, Options, Places, ledger_url, places_of, reports_folder
 from runner.run.times import iso

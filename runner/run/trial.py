@@ -15,16 +15,19 @@ from datetime import UTC, datetime
 
 from runner.audience.phone import Number, normalise
 from runner.audience.ranges import IN_WORDS
+from runner.base.errors import InputError, Problem
+from runner.base.exclusions import Exclusion
+from runner.base.messages import Message, Text
+from runner.base.options import Rate
+from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
 from runner.dispatch.dispatcher import Departure, Dispatcher, WorkSource
 from runner.dispatch.pace import Pace
 from runner.dispatch.progress import Progress, Stop
-from runner.errors import InputError, Problem
-from runner.models import Exclusion, Message, Outcome, OutcomeReason, Rate, SendOptions, Status, Text, Then
 from runner.plan.identity import TOKEN_BYTES, token
 from runner.plan.inputs import Inputs
 from runner.plan.planner import rows_to_show
 from runner.provider.client import Client
-from runner.provider.payload import PayloadBuilder
+from runner.provider.payload import PayloadBuilder, SendOptions
 from runner.run.account import Account
 from runner.run.signals import stopping_on_signals
 

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 
-from runner.errors import InputError
+from runner.base.errors import InputError
 from runner.sandbox.options import SandboxOptions
 from runner.sandbox.process import READY, serve
 

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from runner.errors import InputError
+from runner.base.errors import InputError
 from runner.sandbox.answers import QUEUED
 
 MEMORY_LIMIT = 100_000

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from runner.net import is_http_url
+from runner.base.net import is_http_url
 from runner.sandbox.answers import Code, RefusedError
 
 # The document's pattern holds for national numbers too, so that these come without a trunk zero.

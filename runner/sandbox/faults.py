@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from runner.errors import InputError, Position, Problem
+from runner.base.errors import InputError, Position, Problem
 from runner.sandbox.answers import Code
 from runner.sandbox.delivery import chance
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import urlsplit
 
-from runner.errors import InputError, Problem
-from runner.net import is_http_url, is_loopback
+from runner.base.errors import InputError, Problem
+from runner.base.net import is_http_url, is_loopback
 
 # The path parameter's pattern in the provider's document.
 SUB_ACCOUNT_ID = re.compile(r"[A-Za-z0-9\-._&]{3,50}")

@@ -13,8 +13,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO
 
-from runner.errors import CampaignError, InputError
-from runner.loops import loop_factory
+from runner.base.errors import CampaignError, InputError
+from runner.base.loops import loop_factory
 from runner.sandbox.options import SandboxOptions
 
 READY = "sandbox listening on "

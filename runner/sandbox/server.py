@@ -12,8 +12,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import orjson
 from aiohttp import hdrs, web
 
-from runner.errors import InputError
-from runner.net import listen_failure
+from runner.base.errors import InputError
+from runner.base.net import listen_failure
 from runner.sandbox.account import Account
 from runner.sandbox.answers import Answer, Code, RefusedError
 from runner.sandbox.book import open_book

@@ -15,7 +15,7 @@ from uuid import NAMESPACE_OID, uuid5
 import orjson
 from yarl import URL
 
-from runner.net import is_loopback
+from runner.base.net import is_loopback
 from runner.sandbox.book import Entry
 from runner.sandbox.delivery import (
     AT_OPERATOR,

@@ -11,7 +11,7 @@ from runner.audience.judge import Judge
 from runner.audience.row_batch import RowBatch, Work
 from runner.audience.source import Source
 from runner.audience.spec import AudienceSpec
-from runner.models import Exclusion, ExclusionReason
+from runner.base.exclusions import Exclusion, ExclusionReason
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from runner.audience.audience import numbered, read_audience
 from runner.audience.source import Source
 from runner.audience.spec import SuppressionList
-from runner.models import Duplicates, ExclusionReason
+from runner.base.exclusions import Duplicates, ExclusionReason
 from tests.audience.rows import Row, judging, spec_of, written
 from tests.audience.rows import judged as judged_source
 

@@ -14,8 +14,8 @@ from runner.audience.charset import charset_of
 from runner.audience.files import read_header, read_rows
 from runner.audience.formats import Packing
 from runner.audience.source import Cells, Source, Unreadable
+from runner.base.errors import InputError
 from runner.campaign.values import text_encoding
-from runner.errors import InputError
 
 READING = re.compile(r'("[^"]*"(?: "[^"]*")*) as ([a-z0-9-]+)')
 SAVE = 'save it as "CSV UTF-8"'

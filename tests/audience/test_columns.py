@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from runner.audience.columns import find_column, find_phone_column
 from runner.audience.header import Header, name_columns
-from runner.errors import Problem
+from runner.base.errors import Problem
 
 
 @pytest.mark.parametrize("name", ["phone", "mobile", "msisdn", "destination", "to", "Phone", "MSISDN"])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from runner.audience.files import read_header, read_numbered, read_rows
 from runner.audience.source import Cells, Source, Unreadable
-from runner.errors import InputError
+from runner.base.errors import InputError
 
 
 def rows(path: Path, remarks: list[str] | None = None) -> list[Cells | Unreadable]:

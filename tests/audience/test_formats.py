@@ -11,8 +11,8 @@ import pytest
 from runner.audience.files import read_header, read_rows
 from runner.audience.formats import Format, Kind, Packing, identify, unchanged
 from runner.audience.source import Source
-from runner.errors import InputError
-from runner.models import Duplicates
+from runner.base.errors import InputError
+from runner.base.exclusions import Duplicates
 from tests.audience.rows import judged
 from tests.audience.workbook import write_workbook
 

@@ -10,7 +10,7 @@ import pytest
 from runner.audience.columns import find_column
 from runner.audience.files import read_header, read_numbered, read_rows
 from runner.audience.source import Cells, Source, Unreadable
-from runner.errors import InputError, Problem
+from runner.base.errors import InputError, Problem
 
 
 def rows(path: Path, remarks: list[str] | None = None) -> list[Cells | Unreadable]:

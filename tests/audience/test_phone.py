@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from runner.audience.phone import Number, is_country, normalise, not_a_country, phone_for_people
 from runner.audience.ranges import KINDS
-from runner.models import Exclusion, ExclusionReason
-from runner.text import quoted
+from runner.base.exclusions import Exclusion, ExclusionReason
+from runner.base.text import quoted
 from tests.audience.dirty import NOTED, NOTED_AS_INVISIBLE, READ, REFUSED
 
 

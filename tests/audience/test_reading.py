@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from runner.errors import InputError
-from runner.models import Duplicates, Exclusion, ExclusionReason
+from runner.base.errors import InputError
+from runner.base.exclusions import Duplicates, Exclusion, ExclusionReason
 from tests.audience.rows import Row, written
 from tests.audience.rows import judged as judged_source
 

@@ -9,7 +9,7 @@ from runner.audience import spreadsheet
 from runner.audience.files import read_header, read_numbered, read_rows
 from runner.audience.phone import Number, normalise
 from runner.audience.source import Cells, Source, Unreadable
-from runner.errors import InputError
+from runner.base.errors import InputError
 from tests.audience import workbook
 from tests.audience.workbook import write_workbook
 

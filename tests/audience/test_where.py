@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from runner.audience.files import check_where, read_rows
 from runner.audience.source import Source, Unreadable
-from runner.errors import InputError
+from runner.base.errors import InputError
 
 CSV = "phone,city,amount,first name\n1,Penang,10,Ann\n2,,9,Bob\n3, Ipoh ,,Cy\n4,it's,x,\n"
 

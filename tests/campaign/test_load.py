@@ -8,6 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from runner.base.errors import InputError, Position
+from runner.base.exclusions import Duplicates
+from runner.base.messages import Encoding
+from runner.base.options import Rate
 from runner.campaign import (
     AccountSection,
     Campaign,
@@ -20,8 +24,6 @@ from runner.campaign import (
 )
 from runner.campaign.field_types import Region
 from runner.campaign.model import ReceiptsSection
-from runner.errors import InputError, Position
-from runner.models import Duplicates, Encoding, Rate
 
 from .conftest import FULL, MINIMAL, Reader
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from runner.base.options import Rate
 from runner.campaign import AccountSection, Campaign, MessageSection, RecipientsSection, check_run_id
-from runner.models import Rate
 
 NEW_YEAR = datetime(2026, 12, 31, 17, tzinfo=UTC)  # 2027-01-01 01:00 in Singapore, still in week 53 of 2026
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from runner.base.options import Rate
 from runner.campaign import times, values
-from runner.models import Rate
 
 GOOD: list[tuple[Callable[[str], object], str, object]] = [
     (values.name, "a" * 64, "a" * 64),

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from runner.base.errors import Position
 from runner.campaign import read
 from runner.campaign.yaml_document import UNUSABLE, YamlKind, parse
-from runner.errors import Position
 
 QUOTES = "put the whole text in quotes"
 COLUMN = "start the keys of one level in the same column"

@@ -7,9 +7,9 @@ import orjson
 import pytest
 from typer.testing import CliRunner
 
+from runner.base.conversions import Conversion, ConversionOutcome
 from runner.cli.main import app_for
 from runner.feedback.conversion_rows import ConversionRow, find_columns, read_object, read_row
-from runner.models import Conversion, ConversionOutcome
 from tests.cli.workplace import Workplace
 
 GUIDE = (Path(__file__).parents[2] / "docs/feedback.md").read_text(encoding="utf-8")

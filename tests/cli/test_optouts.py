@@ -2,9 +2,9 @@
 
 import pytest
 
+from runner.base.optouts import OptOut, OptOutSource
 from runner.ledger.ledger import open_ledger
 from runner.ledger.optouts import note
-from runner.models import OptOut, OptOutSource
 from tests.cli.provider import Provider, Reply, Request, queued
 from tests.cli.workplace import MINIMAL, Workplace, people, person
 

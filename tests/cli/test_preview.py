@@ -8,10 +8,11 @@ import pytest
 from rich.console import Console
 
 from runner.audience.row_batch import RowBatch
+from runner.base.exclusions import Exclusion
+from runner.base.messages import Encoding, Text
 from runner.cli import preview
 from runner.message.compose import Composer
 from runner.message.template import compile_template
-from runner.models import Encoding, Exclusion, Text
 from runner.plan.money import Price, Prices
 
 PRICES = Prices(Path("prices.csv"), "USD", {"US": Price(Decimal("0.01"), Decimal("0.0421"))})

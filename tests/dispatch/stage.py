@@ -6,14 +6,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequ
 from datetime import datetime
 from pathlib import Path
 
+from runner.base.errors import LedgerError
+from runner.base.messages import Encoding, Message
+from runner.base.options import Rate
+from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
 from runner.dispatch.dispatcher import Departure, Dispatcher
 from runner.dispatch.feed import Feed
 from runner.dispatch.pace import Pace
 from runner.dispatch.progress import Progress, Stop
-from runner.errors import LedgerError
 from runner.ledger.ledger import Ledger, open_ledger
 from runner.ledger.writer import Claim, LedgerWriter, Refused, Spill, spill_path
-from runner.models import Encoding, Message, Outcome, OutcomeReason, Rate, Status, Then
 from runner.provider.client import HeldBackError
 from tests.dispatch import virtual
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner.base.errors import InputError
+from runner.base.messages import Encoding, Message
+from runner.base.options import Limits
 from runner.dispatch.budget import Budget
-from runner.errors import InputError
-from runner.models import Encoding, Limits, Message
 from runner.plan.money import Costs, Price, Prices
 
 LIST = Prices(

@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from runner.base.errors import LedgerError
+from runner.base.messages import Message
+from runner.base.options import FuseLimits, Rate
+from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
 from runner.dispatch.feed import CLAIM_AHEAD_S
 from runner.dispatch.fuse import Fuses
 from runner.dispatch.progress import Stop
 from runner.dispatch.retry import Backoff
-from runner.errors import LedgerError
 from runner.ledger.ledger import open_ledger
 from runner.ledger.writer import merge_spill, spill_path
-from runner.models import FuseLimits, Message, Outcome, OutcomeReason, Rate, Status, Then
 from tests.dispatch.stage import OK, Stage, answering, outcome, people
 
 

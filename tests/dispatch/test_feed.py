@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from runner.base.messages import Message
+from runner.base.options import Rate, Window
+from runner.base.optouts import OptOut, OptOutSource
+from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
 from runner.dispatch.progress import Stop
 from runner.ledger.optouts import note
-from runner.models import Message, OptOut, OptOutSource, Outcome, OutcomeReason, Rate, Status, Then, Window
 from runner.plan.hours import WindowGate
 from tests.dispatch.stage import FAST, OK, Script, Stage, answering, outcome, people
 

@@ -4,8 +4,10 @@ from collections.abc import Iterable
 
 import pytest
 
+from runner.base.messages import Encoding, Message
+from runner.base.options import FuseLimits
+from runner.base.outcomes import Outcome, OutcomeReason, Status
 from runner.dispatch.fuse import RECENT, SAMPLE, BlownFuse, FuseName, Fuses
-from runner.models import Encoding, FuseLimits, Message, Outcome, OutcomeReason, Status
 
 A, R, U = Status.ACCEPTED, Status.REJECTED, Status.UNKNOWN
 REASONS = {A: OutcomeReason.QUEUED, R: OutcomeReason.INVALID_SOURCE, U: OutcomeReason.TIMEOUT}

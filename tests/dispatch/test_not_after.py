@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from runner.base.messages import Message
+from runner.base.options import Outside, Rate, Window
+from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
 from runner.dispatch.pace import JITTER_S
 from runner.dispatch.progress import Stop
-from runner.models import Message, Outcome, OutcomeReason, Outside, Rate, Status, Then, Window
 from runner.plan.hours import WindowGate
 from tests.dispatch import virtual
 from tests.dispatch.stage import OK, Stage, answering, at, outcome, people

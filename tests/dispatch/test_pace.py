@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from runner.base.options import Rate
 from runner.dispatch.pace import JITTER_S, RECOVERY_STEP_S, SLOWEST_SHARE, TICK_S, WINDOW_PLACES, Pace, SlidingWindow
-from runner.models import Rate
 from tests.dispatch import virtual
 
 TINY = 1e-6

@@ -1,7 +1,7 @@
 """What is noted of pauses: few entries for any run, with their whole length."""
 
+from runner.base.events import Event, EventKind
 from runner.dispatch.progress import MOST_EVENTS, Progress
-from runner.models import Event, EventKind
 
 
 def test_pauses_of_one_kind_that_follow_each_other_are_one() -> None:

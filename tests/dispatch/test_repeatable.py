@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runner.base.options import Rate
+from runner.base.outcomes import OutcomeReason
 from runner.dispatch.dispatcher import Dispatcher
 from runner.dispatch.pace import Pace
 from runner.dispatch.progress import Progress, Stop
 from runner.dispatch.repeatable import IN_FLIGHT_LIMIT, MOST_TRIES, Attempt, RepeatableRequests
 from runner.dispatch.retry import Backoff
-from runner.models import OutcomeReason, Rate
 from runner.provider.afterwards import Ended, Ending
 from tests.dispatch import virtual
 

@@ -4,10 +4,11 @@ import random
 
 import pytest
 
+from runner.base.options import Rate
+from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
 from runner.dispatch.pace import Pace
 from runner.dispatch.progress import Progress, Stop
 from runner.dispatch.retry import BACKOFF_BASE_S, BACKOFF_CAP_S, GIVE_UP_AFTER_S, Backoff, Retry
-from runner.models import Outcome, OutcomeReason, Rate, Status, Then
 from runner.provider.afterwards import Ended, Ending
 
 

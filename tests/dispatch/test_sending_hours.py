@@ -13,10 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runner.base.errors import LedgerError
+from runner.base.messages import Message
+from runner.base.options import Outside, Rate, Window
+from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
 from runner.dispatch.progress import Stop
 from runner.dispatch.retry import Backoff
-from runner.errors import LedgerError
-from runner.models import Message, Outcome, OutcomeReason, Outside, Rate, Status, Then, Window
 from runner.plan.hours import WindowGate
 from tests.dispatch.stage import OK, Stage, answering, at, outcome, people
 

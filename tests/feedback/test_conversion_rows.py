@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.errors import InputError
+from runner.base.conversions import Conversion, ConversionOutcome
+from runner.base.errors import InputError
 from runner.feedback.conversion_rows import (
     Columns,
     ConversionRow,
@@ -21,7 +22,6 @@ from runner.feedback.conversion_rows import (
     read_row,
 )
 from runner.ledger.ledger import open_ledger
-from runner.models import Conversion, ConversionOutcome
 from tests.run.sent import IDS, sent_run, umid_of
 
 SUCCESS, FAILURE = ConversionOutcome.SUCCESS, ConversionOutcome.FAILURE

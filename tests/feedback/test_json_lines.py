@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from runner.errors import InputError, StoppedError
+from runner.base.errors import InputError, StoppedError
 from runner.feedback.json_lines import LONGEST_LINE, JsonLines, Line
 
 DEADLINE_S = 20.0

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import StoppedError
+from runner.base.errors import StoppedError
 from runner.feedback.conversion_rows import Unmatched
 from runner.feedback.unmatched import AddUnmatched, unmatched_file, unmatched_log
 

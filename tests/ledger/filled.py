@@ -6,9 +6,9 @@ from typing import Any, Self
 
 from sqlalchemy import insert
 
+from runner.base.outcomes import Status
 from runner.ledger.ledger import Ledger, open_ledger
 from runner.ledger.tables import cancellations, feedback, messages, optouts, receipts
-from runner.models import Status
 
 
 class Filled:

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from runner.base.messages import Encoding, Message
+from runner.base.options import Cooldown
+from runner.base.outcomes import Outcome, OutcomeReason, Status
 from runner.ledger.cooldown import prepare, recent
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger
 from runner.ledger.writer import Claim, LedgerWriter, Spill, spill_path
-from runner.models import Cooldown, Encoding, Message, Outcome, OutcomeReason, Status
 
 ANN, BEN = "+12025550142", "+12025550143"
 WEEK = Cooldown(messages=2, per_s=7 * 86_400)

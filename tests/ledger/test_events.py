@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import LedgerError
-from runner.models import Event, EventKind
+from runner.base.errors import LedgerError
+from runner.base.events import Event, EventKind
 from tests.ledger.filled import Filled
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from runner.base.events import Event, EventKind
 from runner.ledger.figures import (
     Country,
     Delivery,
@@ -17,7 +18,6 @@ from runner.ledger.figures import (
     figures_of,
     outcomes_of,
 )
-from runner.models import Event, EventKind
 from tests.ledger.filled import Filled
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from runner.errors import LedgerError
+from runner.base.errors import LedgerError
 from runner.ledger.group_commit import GroupCommit
 
 DEADLINE_S = 10.0

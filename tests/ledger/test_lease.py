@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import RunLockedError
+from runner.base.errors import RunLockedError
 from runner.ledger.lease import GRACE_S, LEASE_S, Clocks, Lease
 from runner.ledger.ledger import Ledger, open_ledger
 

@@ -11,11 +11,12 @@ from unittest.mock import Mock
 
 import pytest
 
-from runner.errors import InputError, LedgerError
+from runner.base.errors import InputError, LedgerError
+from runner.base.messages import Encoding, Message
+from runner.base.outcomes import Outcome, OutcomeReason, Status
 from runner.ledger.database import parse_url
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger
 from runner.ledger.writer import Claim, LedgerWriter, Spill, spill_path
-from runner.models import Encoding, Message, Outcome, OutcomeReason, Status
 
 ACCEPTED = Outcome(Status.ACCEPTED, OutcomeReason.QUEUED, umid="u-1", http_status=200, sent_at=10, answered_at=20)
 

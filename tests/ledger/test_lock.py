@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import RunLockedError
+from runner.base.errors import RunLockedError
 from runner.ledger.lock import is_locked, run_lock
 
 HOLD = """

@@ -10,11 +10,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from runner.errors import LedgerError
+from runner.base.errors import LedgerError
+from runner.base.messages import Encoding, Message
+from runner.base.outcomes import Outcome, OutcomeReason, Status
 from runner.ledger.ledger import open_ledger
 from runner.ledger.reconciliation import LogEntry, apply, unknown_ids
 from runner.ledger.writer import Claim, LedgerWriter, Spill, merge_spill, spill_path
-from runner.models import Encoding, Message, Outcome, OutcomeReason, Status
 
 KEYS = st.integers(0, 5)
 FINAL = st.sampled_from([Status.ACCEPTED, Status.REJECTED, Status.UNKNOWN])

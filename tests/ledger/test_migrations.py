@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from runner.errors import InputError, LedgerError, RunLockedError
+from runner.base.delivery import DeliveryState, Receipt
+from runner.base.errors import InputError, LedgerError, RunLockedError
 from runner.ledger import migrations as module
 from runner.ledger.ledger import open_ledger
 from runner.ledger.migrations import MIGRATIONS, SCHEMA_VERSION
 from runner.ledger.receipts import keep
 from runner.ledger.tables import metadata
-from runner.models import DeliveryState, Receipt
 
 SCHEMA_1 = """
 PRAGMA journal_mode=WAL;

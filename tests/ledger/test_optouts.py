@@ -13,13 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete
 
-from runner.errors import LedgerError
+from runner.base.errors import LedgerError
+from runner.base.messages import Encoding, Message
+from runner.base.options import Cooldown
+from runner.base.optouts import OptOut, OptOutSource
+from runner.base.outcomes import Outcome, OutcomeReason, Status
 from runner.ledger.cooldown import prepare
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger
 from runner.ledger.optouts import count, every, is_anybody_out, known, newest, note, opted_out, optouts_state
 from runner.ledger.tables import optouts
 from runner.ledger.writer import Claim, LedgerWriter, Refused, Spill, spill_path
-from runner.models import Cooldown, Encoding, Message, OptOut, OptOutSource, Outcome, OutcomeReason, Status
 
 ANN, BEN, CAT = "+12025550142", "+12025550143", "+12025550144"
 ACCEPTED = Outcome(Status.ACCEPTED, OutcomeReason.QUEUED, umid="u", sent_at=1, answered_at=2)

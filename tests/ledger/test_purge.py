@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select, text, update
 
-from runner.errors import StoppedError
+from runner.base.errors import StoppedError
+from runner.base.events import Event, EventKind
+from runner.base.optouts import OptOut, OptOutSource
 from runner.ledger.ledger import Ledger, open_ledger
 from runner.ledger.optouts import note, opted_out
 from runner.ledger.purge import AT_A_TIME, compact, note_purge, purge_messages, purged_at
 from runner.ledger.tables import cancellations, events, feedback, messages, receipts, runs
-from runner.models import Event, EventKind, OptOut, OptOutSource
 
 SECRETS = ("secret-", "202555")
 """What stands in everything that tells of somebody of the run: in keys and words, and in numbers."""

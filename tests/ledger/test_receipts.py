@@ -12,11 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runner.errors import LedgerError
+from runner.base.delivery import DeliveryState, Receipt
+from runner.base.errors import LedgerError
+from runner.base.messages import Encoding, Message
+from runner.base.outcomes import Status
 from runner.ledger.ledger import open_ledger
 from runner.ledger.receipts import adopt, is_anything_told, keep, of_messages, settle_by_receipts, told_of
 from runner.ledger.tables import SENDING
-from runner.models import DeliveryState, Encoding, Message, Receipt, Status
 from runner.provider.delivery import merge
 from tests.ledger.filled import Filled
 
@@ -235,7 +237,7 @@ WRITER = """
 import sys
 from runner.ledger.ledger import open_ledger
 from runner.ledger.receipts import keep
-from runner.models import DeliveryState, Receipt
+from runner.base.delivery import DeliveryState, Receipt
 
 with open_ledger(sys.argv[1], create=False) as ledger:
     print("ready", flush=True)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from runner.base.outcomes import OutcomeReason, Status
 from runner.ledger.reconciliation import apply
-from runner.models import OutcomeReason, Status
 from tests.ledger.filled import Filled
 
 

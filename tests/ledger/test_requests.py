@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import LedgerError
+from runner.base.conversions import Conversion, ConversionOutcome
+from runner.base.delivery import DeliveryState
+from runner.base.errors import LedgerError
 from runner.ledger.ledger import Ledger, open_ledger
 from runner.ledger.requests import (
     CancelStatus,
@@ -31,7 +33,6 @@ from runner.ledger.requests import (
     scheduled_after,
     settle_feedback,
 )
-from runner.models import Conversion, ConversionOutcome, DeliveryState
 from tests.ledger.filled import Filled
 
 SUCCESS, FAILURE = ConversionOutcome.SUCCESS, ConversionOutcome.FAILURE

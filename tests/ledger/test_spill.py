@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import LedgerError
+from runner.base.errors import LedgerError
+from runner.base.messages import Encoding, Message
+from runner.base.outcomes import Outcome, OutcomeReason, Status
 from runner.ledger.ledger import Ledger, open_ledger
 from runner.ledger.writer import SPILL_BYTES, Claim, LedgerWriter, Spill, merge_spill, spill_path
-from runner.models import Encoding, Message, Outcome, OutcomeReason, Status
 
 ACCEPTED = Outcome(Status.ACCEPTED, OutcomeReason.QUEUED, umid="u-1", http_status=200, sent_at=10, answered_at=20)
 UNSENT = Outcome(Status.UNSENT, OutcomeReason.THROTTLED)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.errors import StoppedError
+from runner.base.conversions import Conversion, ConversionOutcome
+from runner.base.errors import StoppedError
 from runner.ledger.telling import Newest
-from runner.models import Conversion, ConversionOutcome
 
 S, F = ConversionOutcome.SUCCESS, ConversionOutcome.FAILURE
 

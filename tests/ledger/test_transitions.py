@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
+from runner.base.messages import Encoding, Message
+from runner.base.optouts import OptOut, OptOutSource
+from runner.base.outcomes import Outcome, OutcomeReason, Status
 from runner.ledger.ledger import Ledger, open_ledger
 from runner.ledger.optouts import note
 from runner.ledger.reconciliation import apply
 from runner.ledger.transitions import note_resume_point, settle
 from runner.ledger.writer import Claim, LedgerWriter, Spill, spill_path
-from runner.models import Encoding, Message, OptOut, OptOutSource, Outcome, OutcomeReason, Status
 
 PLAN = "d" * 64
 OK = Outcome(Status.ACCEPTED, OutcomeReason.QUEUED, umid="u", http_status=200, sent_at=1, answered_at=2)

@@ -4,10 +4,11 @@ import dataclasses
 
 import pytest
 
-from runner.errors import InputError
+from runner.base.errors import InputError
+from runner.base.exclusions import Exclusion, ExclusionReason
+from runner.base.messages import Encoding, Remark, RemarkKind, Text
 from runner.message.compose import Composer, field_names
 from runner.message.template import compile_template
-from runner.models import Encoding, Exclusion, ExclusionReason, Remark, RemarkKind, Text
 
 AUTO, GSM7, UCS2 = Encoding.AUTO, Encoding.GSM7, Encoding.UCS2
 

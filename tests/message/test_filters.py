@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.audience.phone import phone_for_people
-from runner.errors import InputError
+from runner.base.errors import InputError
+from runner.base.exclusions import Exclusion, ExclusionReason
+from runner.base.messages import Text
 from runner.message.characters import EXTENSION, is_gsm7
 from runner.message.compose import Composer
 from runner.message.filters import FilterError, title, truncate_gsm
 from runner.message.template import compile_template
 from runner.message.transliteration import in_gsm7
-from runner.models import Exclusion, ExclusionReason, Text
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "templates.md"
 

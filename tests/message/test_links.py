@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner.base.messages import Remark, RemarkKind, Text
 from runner.message.compose import Composer
 from runner.message.links import _AFTER, _LINK, LONG, link_spans
 from runner.message.origins import COMPUTED
 from runner.message.template import compile_template
-from runner.models import Remark, RemarkKind, Text
 
 PLAIN, LONG_LINK, BROKEN = RemarkKind.PLAIN_HTTP, RemarkKind.LONG_LINK, RemarkKind.BROKEN_LINK
 

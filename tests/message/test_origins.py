@@ -2,9 +2,9 @@
 
 import pytest
 
+from runner.base.messages import Text
 from runner.message.compose import Composer
 from runner.message.template import compile_template
-from runner.models import Text
 
 SOURCES = [
     ("it’s {{ a }}", "Bob", "", {("the template, line 1", 1)}, "the template"),

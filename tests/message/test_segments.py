@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner.base.messages import Encoding
 from runner.message.characters import BASIC, EXTENSION, is_gsm7, outside_gsm7
 from runner.message.segments import Measure, encoding_of, measure, segments
-from runner.models import Encoding
 
 GSM7, UCS2 = Encoding.GSM7, Encoding.UCS2
 

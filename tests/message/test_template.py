@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.errors import InputError, Position
+from runner.base.errors import InputError, Position
 from runner.message.environment import EmptyFieldError
 from runner.message.template import RenderError, compile_template
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runner.errors import InputError
+from runner.base.errors import InputError
 from runner.message.template import compile_template
 
 

@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner.base.exclusions import Exclusion, ExclusionReason
+from runner.base.messages import Encoding, Remark, RemarkKind, Text
 from runner.message.characters import BASIC, EXTENSION, is_gsm7
 from runner.message.compose import Composer
 from runner.message.segments import segments
 from runner.message.template import compile_template
 from runner.message.transliteration import INVISIBLE, in_gsm7
-from runner.models import Encoding, Exclusion, ExclusionReason, Remark, RemarkKind, Text
 
 AUTO, GSM7, UCS2 = Encoding.AUTO, Encoding.GSM7, Encoding.UCS2
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.audience.row_batch import RowBatch
-from runner.models import Encoding, Rate, Text
+from runner.base.messages import Encoding, Text
+from runner.base.options import Rate
 from runner.plan.identity import MessageIds
 from runner.plan.summary import Fingerprint, PlanSummary
 from tests.plan.folder import ANN, BEN, CAMPAIGN, planned, write_folder

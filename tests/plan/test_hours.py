@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from runner.models import Encoding, Message, Outside, Window
+from runner.base.messages import Encoding, Message
+from runner.base.options import Outside, Window
 from runner.plan.hours import AHEAD, Hours, WindowGate
 
 ALL_DAYS = frozenset(range(7))

@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from runner.audience.audience import read_audience
-from runner.errors import InputError
-from runner.models import Encoding
+from runner.base.errors import InputError
+from runner.base.messages import Encoding
 from runner.plan.inputs import load_inputs
 from tests.audience.rows import judging
 from tests.plan.folder import CAMPAIGN, write_folder

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.errors import Problem
-from runner.models import Limits
+from runner.base.errors import Problem
+from runner.base.options import Limits
 from runner.plan.money import CostRow, Costs, Price, Prices, at_least, at_most, balance_problem, exact, over_limits
 from runner.provider.prices import Balance
 

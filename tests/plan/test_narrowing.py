@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.models import Cooldown, ExclusionReason, Outside, Window
+from runner.base.exclusions import ExclusionReason
+from runner.base.options import Cooldown, Outside, Window
 from runner.plan.narrowing import Restraint, Sample, Timing
 
 KEYS = [f"C-{number}" for number in range(20_000)]

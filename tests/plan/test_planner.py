@@ -8,17 +8,18 @@ import polars as pl
 import pytest
 
 from runner.audience.ranges import KINDS
+from runner.base.errors import InputError
+from runner.base.exclusions import Exclusion, ExclusionReason
+from runner.base.messages import Encoding, Message
+from runner.base.result_columns import RESULT_COLUMNS
 from runner.campaign import values
 from runner.campaign.field_types import NumberType
-from runner.errors import InputError
 from runner.message import segments
-from runner.models import Encoding, Exclusion, ExclusionReason, Message
 from runner.plan.identity import MessageIds
 from runner.plan.inputs import RESERVED_COLUMNS, load_inputs
 from runner.plan.planner import Planner, Rules, rows_to_show
 from runner.plan.purged import MESSAGE_ID
 from runner.plan.saved import COLUMNS, ZONES, changed_messages, read_messages
-from runner.result_columns import RESULT_COLUMNS
 from tests.plan.folder import ANN, BEN, CAMPAIGN, planned, write_folder
 
 EVERY_KEY = """\

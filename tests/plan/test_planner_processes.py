@@ -10,7 +10,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from runner.models import Cooldown, Exclusion, ExclusionReason
+from runner.base.exclusions import Exclusion, ExclusionReason
+from runner.base.options import Cooldown
 from runner.plan import planner
 from runner.plan.inputs import load_inputs
 from runner.plan.narrowing import Limit, Sample, Timing

@@ -17,7 +17,7 @@ from typing import cast
 import pytest
 
 from runner.audience.row_batch import RowBatch
-from runner.errors import StoppedError
+from runner.base.errors import StoppedError
 from runner.plan.pool import AHEAD, RowComposer, composing, processes_wanted
 from tests.cli.workplace import Workplace, people
 

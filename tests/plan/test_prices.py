@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.errors import InputError
+from runner.base.errors import InputError
 from runner.plan import prices as prices_module
 from runner.plan.money import Price
 from runner.plan.prices import COLUMNS, WITH_NUMBERS, read_prices

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from runner.errors import LedgerError
+from runner.base.errors import LedgerError
 from runner.plan.identity import MessageIds
 from runner.plan.purged import MESSAGE_ID, purge_plan
 from tests.plan.folder import CAMPAIGN, planned, planner, write_folder

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner.base.options import Outside, Rate, Window
 from runner.campaign import CampaignFile, load
-from runner.models import Outside, Rate, Window
 from runner.plan.schedule import Slot, end_of, last_departure, moment_problems, refusal, span_problems, timetable
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)  # a Wednesday

@@ -9,8 +9,9 @@ import orjson
 import pytest
 from aiohttp import web
 
-from runner.errors import InputError
-from runner.models import Conversion, ConversionOutcome, Then
+from runner.base.conversions import Conversion, ConversionOutcome
+from runner.base.errors import InputError
+from runner.base.outcomes import Then
 from runner.provider.afterwards import (
     NOTHING_TO_CANCEL,
     Afterwards,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from runner.models import OutcomeReason, Status, Then
+from runner.base.outcomes import OutcomeReason, Status, Then
 from runner.provider.answer import DEFAULT_RETRY_AFTER_S, classify
 
 NOW = datetime(2026, 12, 1, 2, 0, tzinfo=UTC)

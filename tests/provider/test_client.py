@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from runner.errors import InputError
-from runner.models import Outcome, OutcomeReason, Status, Then
+from runner.base.errors import InputError
+from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
 from runner.provider import client as client_module
 from runner.provider.client import Client, HeldBackError
 from runner.provider.endpoint import Endpoint

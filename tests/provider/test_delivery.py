@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.models import DeliveryState, Receipt
+from runner.base.delivery import DeliveryState, Receipt
 from runner.provider.delivery import (
     ADVICE,
     AT_OPERATOR,

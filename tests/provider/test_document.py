@@ -9,11 +9,12 @@ import jsonschema
 import orjson
 import pytest
 
-from runner.models import Conversion, ConversionOutcome, Encoding, Message, SendOptions
+from runner.base.conversions import Conversion, ConversionOutcome
+from runner.base.messages import Encoding, Message
 from runner.provider.afterwards import Ending, cancel_ended, feedback_body, feedback_ended
 from runner.provider.answer import Answer, read_answer
 from runner.provider.endpoint import Endpoint
-from runner.provider.payload import PayloadBuilder
+from runner.provider.payload import PayloadBuilder, SendOptions
 
 DOCUMENT = Path(__file__).parents[2].parent / "shared" / "8x8" / "sms_api.json"
 MESSAGE = "/api/v1/subaccounts/{subAccountId}/messages/{umid}"

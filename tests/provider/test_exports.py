@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import StoppedError
+from runner.base.errors import StoppedError
 from runner.provider.endpoint import Endpoint
 from runner.provider.exports import JobStatus, LogExports
 from tests.provider.test_client import http, serving

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runner.errors import InputError, StoppedError
+from runner.base.errors import InputError, StoppedError
 from runner.provider import http as http_module
 from runner.provider.http import HttpClient, UnreachableError
 from runner.provider.prices import Balance, fetch_balance, fetch_price_list

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from runner.models import Encoding, Message, SendOptions
-from runner.provider.payload import PayloadBuilder
+from runner.base.messages import Encoding, Message
+from runner.provider.payload import PayloadBuilder, SendOptions
 
 NOW = datetime(2026, 12, 1, 2, 0, 0, 123456, tzinfo=UTC)
 MESSAGE = Message(1, "C-1", "+6591234567", "SG", "Hi “Ana”", Encoding.GSM7, 1, "sale.main.abc")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.errors import StoppedError
+from runner.base.errors import StoppedError
 from runner.provider.prices import Balance, ListedPrice, read_balance, read_price_list
 from tests.sandbox.document import BALANCE, PRICES, contents, needs_document
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.models import DeliveryState, Inbound, Receipt
+from runner.base.delivery import DeliveryState, Inbound, Receipt
 from runner.provider.webhooks import EARLIEST, LATEST, Ignored, NotAnEventError, read_event
 from runner.sandbox.delivery import DELIVERED, UNDELIVERED, DeliveryStatus
 from runner.sandbox.webhooks import OUR_NUMBER, reply_of, sent_of, statuses_to

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import InputError
+from runner.base.errors import InputError
 from runner.receipts.embedded import receiving
 from tests.receipts.events import kept, opted, receipt, reply
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from runner.base.delivery import DeliveryState, Inbound, Receipt
 from runner.cli.main import app_for
-from runner.models import DeliveryState, Inbound, Receipt
 from runner.provider.webhooks import read_event
 from runner.receipts import intake, server
 from runner.receipts.metrics import Metrics

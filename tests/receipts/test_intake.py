@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.errors import LedgerError
+from runner.base.delivery import DeliveryState, Inbound, Receipt
+from runner.base.errors import LedgerError
+from runner.base.optouts import OptOut, OptOutSource
 from runner.ledger.ledger import open_ledger
-from runner.models import DeliveryState, Inbound, OptOut, OptOutSource, Receipt
 from runner.receipts import intake as intake_module
 from runner.receipts.intake import FullError, Intake, SortedEvents, e164
 from runner.receipts.metrics import Metrics

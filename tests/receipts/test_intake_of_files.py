@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import LedgerError
+from runner.base.errors import LedgerError
 from runner.ledger.ledger import Ledger, open_ledger
 from runner.receipts.intake import EVENT_LIMIT_BYTES, Loaded, lines_of, load
 from runner.receipts.optout_words import BUILT_IN

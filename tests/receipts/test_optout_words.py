@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.errors import InputError
+from runner.base.errors import InputError
 from runner.receipts.optout_words import (
     BUILT_IN,
     START,

@@ -9,7 +9,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from runner.errors import InputError
+from runner.base.errors import InputError
 from runner.ledger.ledger import open_ledger
 from runner.receipts import server as server_module
 from runner.receipts.server import Listening, listening

@@ -9,12 +9,12 @@ from typing import Any
 
 import polars as pl
 
+from runner.base.events import Event, EventKind
+from runner.base.result_columns import RESULT_COLUMNS
 from runner.ledger.ledger import RunRecord
-from runner.models import Event, EventKind
 from runner.report.page import Page
 from runner.report.result_counts import count_results
 from runner.report.run_settings import RunSettings
-from runner.result_columns import RESULT_COLUMNS
 
 START = datetime(2026, 11, 25, 9, tzinfo=UTC)
 START_US = int(START.timestamp() * 1e6)

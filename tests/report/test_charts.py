@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from runner.models import Event
+from runner.base.events import Event
 from runner.report.aggregation import Durations, parts_of
 from runner.report.charts import drawn
 from runner.report.counts import DeliveryGroup

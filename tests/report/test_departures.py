@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.models import Event, EventKind
+from runner.base.events import Event, EventKind
 from runner.report.aggregation import Durations, bucket_of
 from runner.report.departures import MOST_BINS, Departures, bin_width, departures
 from runner.report.page_sending import lanes

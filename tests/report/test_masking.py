@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.audience.phone import normalise
-from runner.models import Exclusion
+from runner.base.exclusions import Exclusion
+from runner.base.text import quoted
 from runner.report.masking import masked, masked_cell, masked_detail
-from runner.text import quoted
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
-from runner.errors import StoppedError
-from runner.models import Event, EventKind, ExclusionReason, OutcomeReason, Status
+from runner.base.errors import StoppedError
+from runner.base.events import Event, EventKind
+from runner.base.exclusions import ExclusionReason
+from runner.base.outcomes import OutcomeReason, Status
 from runner.report.page import Page, page_of, write_page
 from runner.report.page_reasons import EXCLUSIONS, OUTCOMES, advice_for
 from tests.report.sample import EVENTS, SETTINGS, START, START_US, accepted, excluded, lively, page_for, record

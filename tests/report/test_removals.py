@@ -10,7 +10,7 @@ import pytest
 
 from runner.audience.spec import SuppressionList
 from runner.audience.suppression import Suppression
-from runner.errors import StoppedError
+from runner.base.errors import StoppedError
 from runner.provider.delivery import CODES, Verdict
 from runner.report.removals import write_removals
 

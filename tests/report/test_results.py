@@ -17,15 +17,17 @@ import polars as pl
 import pytest
 from python_calamine import CalamineWorkbook
 
+from runner.base.conversions import Conversion, ConversionOutcome
+from runner.base.delivery import DeliveryState, Receipt
+from runner.base.outcomes import OutcomeReason
+from runner.base.result_columns import RESULT_COLUMNS
 from runner.ledger.ledger import MessageRecord
-from runner.models import Conversion, ConversionOutcome, DeliveryState, OutcomeReason, Receipt
 from runner.plan.identity import MessageIds
 from runner.plan.money import plain
 from runner.plan.purged import purge_plan
 from runner.report.counts import DeliveryGroup
 from runner.report.result_counts import Bill, CountryCounts, ResultCounts, count_results
 from runner.report.results import LedgerEntries, Lookup, WhyUnsent, write_results
-from runner.result_columns import RESULT_COLUMNS
 from tests.plan.folder import CAMPAIGN, planned, write_folder
 
 IDS = MessageIds("welcome", "main")

@@ -5,10 +5,14 @@ from pathlib import Path
 
 import polars as pl
 
-from runner.models import ConversionOutcome, DeliveryState, Encoding, ExclusionReason, OutcomeReason, Status
+from runner.base.conversions import ConversionOutcome
+from runner.base.delivery import DeliveryState
+from runner.base.exclusions import ExclusionReason
+from runner.base.messages import Encoding
+from runner.base.outcomes import OutcomeReason, Status
+from runner.base.result_columns import RESULT_COLUMNS
 from runner.provider.delivery import ADVICE, CODES, Verdict
 from runner.report import compare
-from runner.result_columns import RESULT_COLUMNS
 from tests.report.test_results import rows_of, written
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from runner.errors import StoppedError
+from runner.base.errors import StoppedError
 from runner.plan.inputs import Inputs, load_inputs
 from runner.plan.summary import PlanSummary
 from runner.report.run_settings import RunSettings, asks_to_mask

@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from runner.errors import InputError
+from runner.base.errors import InputError
 from runner.ledger.ledger import RunRecord
 from runner.run.cancel import Schedule, opened_for_cancelling, schedule_of
 from runner.run.places import Options

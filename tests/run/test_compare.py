@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 from sqlalchemy import create_engine, text
 
+from runner.base.errors import InputError
 from runner.cli.console import human
 from runner.cli.report import show_comparison
-from runner.errors import InputError
 from runner.report.compare import SCHEMA
 from runner.run.compare import Comparison, compare, parse_since
 from runner.run.places import Options

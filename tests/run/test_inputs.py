@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import InputError
+from runner.base.errors import InputError
 from runner.run.inputs import SUPPRESS_VARIABLE, inputs_of, suppression_lists_for_all
 from tests.plan.folder import CAMPAIGN, write_folder
 

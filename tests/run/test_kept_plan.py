@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from runner.base.optouts import OptOut, OptOutSource
 from runner.ledger.optouts import note
-from runner.models import OptOut, OptOutSource
 from runner.run.open import Run, open_run
 from runner.run.places import Options
 from runner.run.plan import begin, make_plan

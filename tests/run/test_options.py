@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from runner.base.messages import Encoding
 from runner.campaign import Campaign, read
 from runner.campaign.message_section import SENT_KEYS
-from runner.models import Encoding, SendOptions
+from runner.provider.payload import SendOptions
 from runner.run.options import canonical, changed_options, described_options, send_options
 from tests.plan.folder import CAMPAIGN, write_folder
 

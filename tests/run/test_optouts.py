@@ -7,10 +7,11 @@ import pytest
 
 from runner.audience.spec import SuppressionList
 from runner.audience.suppression import Suppression
-from runner.errors import InputError
+from runner.base.errors import InputError
+from runner.base.exclusions import ExclusionReason
+from runner.base.optouts import OptOut, OptOutSource
 from runner.ledger.ledger import Ledger, open_ledger
 from runner.ledger.optouts import every, known, note, opted_out
-from runner.models import ExclusionReason, OptOut, OptOutSource
 from runner.run.optouts import (
     AT_A_TIME,
     Added,

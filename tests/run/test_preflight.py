@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from runner.errors import RunLockedError
+from runner.base.errors import RunLockedError
 from runner.ledger.lease import Lease
 from runner.ledger.ledger import open_ledger
 from runner.ledger.reconciliation import Unknowns

@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from runner.errors import InputError, StoppedError
+from runner.base.errors import InputError, StoppedError
 from runner.plan.money import Price
 from runner.plan.prices import read_prices
 from runner.provider.prices import Balance

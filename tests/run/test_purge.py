@@ -7,13 +7,13 @@ import polars as pl
 import pytest
 from sqlalchemy import insert
 
-from runner.errors import InputError, LedgerError, RunLockedError, StoppedError
+from runner.base.errors import InputError, LedgerError, RunLockedError, StoppedError
+from runner.base.events import Event, EventKind
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger
 from runner.ledger.lock import run_lock
 from runner.ledger.purge import purged_at
 from runner.ledger.tables import messages, receipts
 from runner.ledger.writer import spill_path
-from runner.models import Event, EventKind
 from runner.plan.identity import MessageIds
 from runner.plan.purged import MESSAGE_ID
 from runner.report.run_settings import RunSettings

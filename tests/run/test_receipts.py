@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import InputError, LedgerError
+from runner.base.errors import InputError, LedgerError
 from runner.run import receipts
 from runner.run.places import Options
 from tests.receipts.events import broken, kept, receipt, reply

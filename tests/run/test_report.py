@@ -22,13 +22,14 @@ from python_calamine import CalamineWorkbook
 
 from runner.audience.spec import SuppressionList
 from runner.audience.suppression import Suppression
-from runner.errors import RunLockedError, StoppedError
+from runner.base.conversions import Conversion, ConversionOutcome
+from runner.base.delivery import DeliveryState, Receipt
+from runner.base.errors import RunLockedError, StoppedError
+from runner.base.result_columns import RESULT_COLUMNS
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.lock import run_lock
 from runner.ledger.receipts import keep
 from runner.ledger.requests import CancelStatus, Settled, note_cancellations, note_conversions
-from runner.models import Conversion, ConversionOutcome, DeliveryState, Receipt
-from runner.result_columns import RESULT_COLUMNS
 from runner.run import report as module
 from runner.run.places import Options, Places
 from runner.run.report import write_report

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import insert
 
-from runner.errors import InputError
+from runner.base.errors import InputError
+from runner.base.events import Event, EventKind
 from runner.ledger.ledger import open_ledger
 from runner.ledger.lock import is_locked, run_lock
 from runner.ledger.tables import messages
-from runner.models import Event, EventKind
 from runner.run.places import Options
 from runner.run.status import StatusReader, rate_now, recorded
 from runner.run.times import now_us

@@ -7,8 +7,8 @@ import pytest
 
 from runner.campaign import check_run_id
 from runner.campaign.values import NAME_PATTERN
-from runner.models import SendOptions
 from runner.plan.identity import MessageIds
+from runner.provider.payload import SendOptions
 from runner.run.trial import trial_id, trial_options
 
 NOW = datetime(2026, 12, 1, 2, tzinfo=UTC)

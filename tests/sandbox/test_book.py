@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from runner.errors import InputError
+from runner.base.errors import InputError
 from runner.sandbox.options import SandboxOptions
 from tests.sandbox.client import HELLO, Request, ask, get
 

@@ -12,7 +12,7 @@ import aiohttp
 import orjson
 import pytest
 
-from runner.loops import loop_factory
+from runner.base.loops import loop_factory
 from runner.sandbox.answers import Code
 from runner.sandbox.fault_effects import OTHER_MESSAGE_ID
 from runner.sandbox.faults import RETRY_AFTER, FaultName

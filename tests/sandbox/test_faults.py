@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.errors import InputError
+from runner.base.errors import InputError
 from runner.sandbox.faults import TAIL_LIMIT, Fault, FaultName, FaultSchedule, read_faults
 from tests.sandbox.client import faults_in
 

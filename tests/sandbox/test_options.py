@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from runner.base.errors import InputError
 from runner.cli.main import run_command
-from runner.errors import InputError
 from runner.sandbox.options import SandboxOptions, pauses_of
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from runner.errors import CampaignError, InputError
+from runner.base.errors import CampaignError, InputError
 from runner.sandbox import process, server, webhook_sender
 from runner.sandbox.options import SandboxOptions
 from runner.sandbox.process import READY, start

@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 import pytest
 from yarl import URL
 
-from runner.net import is_http_url, is_loopback, listen_failure
+from runner.base.net import is_http_url, is_loopback, listen_failure
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost", "LOCALHOST"])

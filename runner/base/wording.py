@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from runner.text import shown
+from runner.base.text import shown
 
 
 def counted(number: int, noun: str, plural: str | None = None) -> str:

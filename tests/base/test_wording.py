@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.text import defused, defused_column, shown
-from runner.wording import moment, money, rate_in_words, seconds_in_words, share
+from runner.base.text import defused, defused_column, shown
+from runner.base.wording import moment, money, rate_in_words, seconds_in_words, share
 
 
 @pytest.mark.parametrize(("seconds", "words"), [

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from runner.models import DeliveryState
+from runner.base.delivery import DeliveryState
 
 if TYPE_CHECKING:
     import polars as pl

@@ -7,8 +7,10 @@ from typing import Any
 import polars as pl
 import pytest
 
+from runner.base.conversions import Conversion, ConversionOutcome
+from runner.base.delivery import DeliveryState, Receipt
+from runner.base.outcomes import OutcomeReason
 from runner.ledger.ledger import MessageRecord
-from runner.models import Conversion, ConversionOutcome, DeliveryState, OutcomeReason, Receipt
 from runner.report.results import LedgerEntries, WhyUnsent, result_rows
 
 AT = 1_796_090_400_000_000

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from runner.errors import StoppedError
+from runner.base.errors import StoppedError
 
 
 @contextlib.contextmanager

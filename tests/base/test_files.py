@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.atomic import part_of, remove, replacing, write_atomically
-from runner.errors import StoppedError
+from runner.base.errors import StoppedError
+from runner.base.files import part_of, remove, replacing, write_atomically
 
 
 def test_the_new_file_is_its_owners_alone(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_a_killed_process_leaves_the_old_file_and_the_next_one_goes_on(tmp_path:
     script = f"""
 import os, signal
 from pathlib import Path
-from runner.atomic import replacing
+from runner.base.files import replacing
 with replacing(Path({str(path)!r})) as file:
     file.write(b"half")
     file.flush()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runner.text import closest, joined, quoted
+from runner.base.text import closest, joined, quoted
 
 QUOTED = [
     ("NO", '"NO"', "as it is"),

@@ -1,0 +1,51 @@
+"""Which rows are not sent to, and why."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ExclusionReason(StrEnum):
+    """Why a row will not be sent to."""
+
+    # the row
+    UNREADABLE_ROW = "unreadable_row"
+    FILTERED = "filtered"
+    # its number
+    INVALID_NUMBER = "invalid_number"
+    NOT_MOBILE = "not_mobile"
+    NUMBER_TYPE = "number_type"
+    COUNTRY_NOT_ALLOWED = "country_not_allowed"
+    # its person
+    SUPPRESSED = "suppressed"
+    DUPLICATE = "duplicate"
+    COOLDOWN = "cooldown"
+    NOT_SAMPLED = "not_sampled"
+    # its text
+    MISSING_FIELD = "missing_field"
+    TEMPLATE_ERROR = "template_error"
+    EMPTY_MESSAGE = "empty_message"
+    INVALID_TEXT = "invalid_text"
+    REQUIRED_TEXT = "required_text"
+    TOO_MANY_SEGMENTS = "too_many_segments"
+    NOT_GSM7 = "not_gsm7"
+    # its time
+    UNKNOWN_ZONE = "unknown_zone"
+    OUTSIDE_WINDOW = "outside_window"
+    # how many
+    OVER_LIMIT = "over_limit"
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """Why one row is left out: a code, and words that name the column and value."""
+
+    reason: ExclusionReason
+    detail: str
+
+
+class Duplicates(StrEnum):
+    """What happens to rows that share a key."""
+
+    FIRST = "first"  # the first is sent to
+    REJECT = "reject"  # none is
+    ALL = "all"  # each is
