@@ -13,15 +13,15 @@ from runner.base.errors import LedgerError
 from runner.base.outcomes import Outcome, OutcomeReason, Status
 from runner.ledger.ledger import RunRecord
 from runner.ledger.writer import Claim, LedgerWriter, Spill, spill_path
-from runner.plan.saved import read_messages
+from runner.plan.plan_file import read_messages
 from runner.run.open import Run, open_run
-from runner.run.places import Options
+from runner.run.paths import RunOptions
 from runner.run.plan import begin, make_plan
 
 
 def fill(campaign: Path, reports: Path, share: float) -> None:
     """Begin the campaign's run and note the first share (0 to 1) of its messages as accepted."""
-    with open_run(campaign, Options(reports=reports)) as run:
+    with open_run(campaign, RunOptions(reports=reports)) as run:
         count = int(make_plan(run).to_send * share)
         record, sent_digest = begin(run)
         asyncio.run(_settle(run, record, sent_digest, count))
@@ -32,7 +32,7 @@ def fill(campaign: Path, reports: Path, share: float) -> None:
 async def _settle(run: Run, record: RunRecord, sent_digest: str, left: int) -> None:
     spill = Spill(spill_path(run.ledger.path, record.id))
     async with LedgerWriter(run.ledger.engine, record.id, spill, on_failure=_fail, plan=sent_digest) as writer:
-        for batch in read_messages(run.places.sent_plan, run.ids):
+        for batch in read_messages(run.paths.sent_plan, run.ids):
             messages = batch[:left]
             left -= len(messages)
             await writer.claim([Claim(message, 1) for message in messages], frontier=messages[-1].row)

@@ -22,7 +22,7 @@ from benchmarks.processes import Took, run
 from benchmarks.rows import CAMPAIGN
 from benchmarks.server import Seen, Server
 from benchmarks.table import Row, print_rows
-from runner.plan.identity import MessageIds
+from runner.plan.message_ids import MessageIds
 
 MESSAGES = 100_000
 TURNS = 3

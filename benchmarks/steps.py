@@ -9,11 +9,11 @@ import phonenumbers
 from phonenumbers import PhoneNumberFormat, PhoneNumberType, timezone
 
 from runner.audience.key_index import KeyIndex
-from runner.audience.phone import Number, normalise
-from runner.audience.zones import zones_of
 from runner.message.compose import Composer
 from runner.message.environment import environment
 from runner.message.template import compile_template
+from runner.numbers.phone import Number, normalise
+from runner.numbers.zones import zones_of
 
 TEMPLATE = "Hi {{ first_name }}, show this message in {{ city }} for 10% off. Reply STOP to opt out."
 ROW = {"first_name": "Anna", "city": "Penang"}

@@ -8,13 +8,13 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from runner.audience import files
-from runner.audience.formats import changed, unchanged
 from runner.audience.row_batch import RowBatch, Work
 from runner.audience.spec import AudienceSpec
 from runner.base.errors import InputError, Position
 from runner.base.exclusions import Duplicates, Exclusion, ExclusionReason
 from runner.base.text import quoted
+from runner.files import reader
+from runner.files.formats import changed, unchanged
 
 if TYPE_CHECKING:
     from runner.audience.key_index import KeyIndex
@@ -28,7 +28,7 @@ _AFTER_SUPPRESSION = (ExclusionReason.MISSING_FIELD, _UNKNOWN_ZONE)
 
 
 def read_audience(
-    spec: AudienceSpec, work: Work, *, batch_size: int = files.BATCH_SIZE, remarks: list[str] | None = None
+    spec: AudienceSpec, work: Work, *, batch_size: int = reader.BATCH_SIZE, remarks: list[str] | None = None
 ) -> Generator[RowBatch, None, None]:
     """Every row of the file, in its order, in batches; close it to close the files. `remarks` collects sentences on
     how the file is read, for people.
@@ -46,7 +46,7 @@ def read_audience(
     )
     seen = KeyIndex()
     with _placed(spec.places), unchanged(spec.source.path):
-        if tuple(files.read_header(spec.source)) != spec.header:
+        if tuple(reader.read_header(spec.source)) != spec.header:
             raise changed(spec.source.path)
         if spec.duplicates is Duplicates.REJECT:
             # Whether the first row is to go shows only at the last one, so the file is read twice.
@@ -75,7 +75,7 @@ def _placed(places: Mapping[str, Position]) -> Generator[None, None, None]:
 
 def _read(spec: AudienceSpec, batch_size: int, remarks: list[str] | None) -> Generator[RowBatch, None, None]:
     number = 0
-    with closing(files.read_rows(spec.source, batch_size=batch_size, remarks=remarks)) as batches:
+    with closing(reader.read_rows(spec.source, batch_size=batch_size, remarks=remarks)) as batches:
         for batch in batches:
             yield RowBatch(number + 1, batch.rows, batch.kept)
             number += len(batch.rows)

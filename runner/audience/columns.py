@@ -6,9 +6,9 @@ and adds them with `dataclasses.replace`.
 
 from collections.abc import Sequence
 
-from runner.audience.header import Header, bare, repeated
 from runner.base.errors import Problem
 from runner.base.text import closest, joined, quoted_names
+from runner.files.header import Header, bare, repeated
 
 PHONE_NAMES = ("phone", "mobile", "msisdn", "destination", "to")
 

@@ -1,12 +1,12 @@
 """Judging rows of the recipient file one by one, by all that needs neither the other rows nor a suppression list."""
 
-from runner.audience.phone import SET_COUNTRY, Number, is_country, normalise, not_a_country
-from runner.audience.ranges import FIXED_LINE, IN_WORDS
 from runner.audience.row_batch import RowBatch
-from runner.audience.source import Cells, Unreadable
 from runner.audience.spec import AudienceSpec
-from runner.audience.written import why_no_key
 from runner.base.exclusions import Exclusion, ExclusionReason
+from runner.files.source import Cells, UnreadableRow
+from runner.numbers.digits import why_no_key
+from runner.numbers.phone import SET_COUNTRY, Number, is_country, normalise, not_a_country
+from runner.numbers.ranges import FIXED_LINE, IN_WORDS
 
 
 class Judge:
@@ -34,7 +34,7 @@ class Judge:
             key = destination = country = note = None
             zones: tuple[str, ...] = ()
             exclusion: Exclusion | None = None
-            if isinstance(cells, Unreadable):
+            if isinstance(cells, UnreadableRow):
                 exclusion = Exclusion(ExclusionReason.UNREADABLE_ROW, cells.words)
             elif kept is not None and not kept[index]:
                 key = self._key_of(cells)
@@ -110,14 +110,14 @@ class Judge:
 
     def _zones(self, cells: Cells, number: Number) -> tuple[str, ...]:
         """The row's own zone or else the number's; () when that is not known."""
-        from runner.audience.zones import is_zone, zones_of
+        from runner.numbers.zones import is_zone, zones_of
 
         if self._zone_column is not None and (zone := cells[self._zone_column]):
             return (zone,) if is_zone(zone) else ()
         return zones_of(number)
 
     def _zone_unknown(self, cells: Cells, number: Number) -> Exclusion:
-        from runner.audience.zones import not_a_zone
+        from runner.numbers.zones import not_a_zone
 
         column = self._spec.zone_column
         if self._zone_column is not None and (zone := cells[self._zone_column]):

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 
-from runner.audience.source import Cells, Unreadable
 from runner.base.exclusions import Exclusion
 from runner.base.messages import Encoding, Remark, RemarkKind, Text
+from runner.files.source import Cells, UnreadableRow
 
 Extras = tuple[int, str | None, list[tuple[str, str, str, int]]]
 """`saved`, `note` and the `remarks` of a `Text` as plain values, which go between processes five times as fast."""
@@ -27,7 +27,7 @@ class RowBatch:
     """
 
     first: int
-    cells: list[Cells | Unreadable]
+    cells: list[Cells | UnreadableRow]
     kept: Sequence[bool] | None = None
     keys: list[str | None] = field(default_factory=list)
     destinations: list[str | None] = field(default_factory=list)
@@ -51,7 +51,7 @@ class RowBatch:
     def column(self, place: int) -> list[str]:
         """The cells of one column of the file; "" in a row that could not be read."""
         cell = itemgetter(place)
-        return ["" if isinstance(cells, Unreadable) else cell(cells) for cells in self.cells]
+        return ["" if isinstance(cells, UnreadableRow) else cell(cells) for cells in self.cells]
 
     def add_text(self, composed: Text | Exclusion | None) -> None:
         """Add the next row's text, or why the row gets none; None for a row that is excluded."""

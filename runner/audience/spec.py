@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner.audience.source import Source
 from runner.base.errors import Position
 from runner.base.exclusions import Duplicates
+from runner.files.source import Source
 
 DEFAULT_TYPES = frozenset({"mobile", "fixed-line-or-mobile", "voip"})
 """The kinds of numbers that an SMS can reach."""

@@ -12,17 +12,17 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.audience import files
 from runner.audience.columns import PHONE_NAMES, find_column
-from runner.audience.formats import Kind, identify, unchanged
-from runner.audience.header import bare
 from runner.audience.key_index import KeyIndex
-from runner.audience.phone import Number, is_country, normalise, not_a_country
-from runner.audience.source import Numbered, Source, Unreadable
 from runner.audience.spec import SuppressionList
-from runner.audience.written import why_no_key
 from runner.base.errors import InputError, Position, Problem
 from runner.base.text import quoted, quoted_names
+from runner.files import reader
+from runner.files.formats import Kind, identify, unchanged
+from runner.files.header import bare
+from runner.files.source import Numbered, Source, UnreadableRow
+from runner.numbers.digits import why_no_key
+from runner.numbers.phone import Number, is_country, normalise, not_a_country
 
 _EXAMPLES = 2
 _MOST_KINDS = 5
@@ -35,7 +35,7 @@ _NAMES = f"{', '.join(PHONE_NAMES[:-1])} or {PHONE_NAMES[-1]}"
 
 
 @dataclass(frozen=True, slots=True)
-class ListColumns:
+class SuppressionColumns:
     """The places of what a list's rows hold. A list without a header begins with an entry.
 
     `is_named`: the header says what they hold; else it is any words above a lone column.
@@ -107,9 +107,9 @@ class Suppression:
 
     def _load(self, one: SuppressionList) -> None:
         source = Source(one.path, encoding_key=None)
-        header = files.read_header(source)
+        header = reader.read_header(source)
         columns = find_columns(one, header, key=self._key, country=self._country, country_column=self._country_column)
-        sheets = files.filled_sheets(source)
+        sheets = reader.filled_sheets(source)
         if len(sheets) > 1:
             # Only the first one is read, and there is no telling that nobody on another one has opted out.
             what = f"{one.path} has more than one sheet with something in it: {quoted_names(sheets)}"
@@ -121,7 +121,7 @@ class Suppression:
         with closing(_entries(source, kind, header, columns)) as rows:
             for place, cells in rows:
                 entries += 1
-                if isinstance(cells, Unreadable):
+                if isinstance(cells, UnreadableRow):
                     junk.add(place, cells.words, _IN_DOUBT, "cannot be read")
                 elif trouble := self._take(cells, columns):
                     junk.add(place, trouble, f"correct the entry or remove it; {_IN_DOUBT}", _kind(trouble, cells))
@@ -131,7 +131,7 @@ class Suppression:
             what = f"{one.path} holds nothing but {quoted(header[0])}, which is neither a number nor named like them"
             raise InputError.of(what, f"if nobody is on the list, let it hold one line, phone; {_IN_DOUBT}")
 
-    def _take(self, cells: Sequence[str], columns: ListColumns) -> str | None:
+    def _take(self, cells: Sequence[str], columns: SuppressionColumns) -> str | None:
         """Takes a row's number and key. Answers what is wrong with the row, if anything."""
         written = cells[columns.phone] if columns.phone is not None else ""
         key = cells[columns.key] if columns.key is not None else ""
@@ -158,9 +158,11 @@ class Suppression:
         return None
 
 
-def _entries(source: Source, kind: Kind, header: list[str], columns: ListColumns) -> Generator[Numbered, None, None]:
+def _entries(
+    source: Source, kind: Kind, header: list[str], columns: SuppressionColumns
+) -> Generator[Numbered, None, None]:
     """Every entry with its line, or its row where there are no lines; a header that is an entry comes first."""
-    with closing(files.read_numbered(source)) as rows:
+    with closing(reader.read_numbered(source)) as rows:
         if kind is not Kind.PARQUET:
             first = next(rows, None)
             if first is not None and not columns.has_header:
@@ -212,7 +214,7 @@ def _kind(words: str, cells: Sequence[str]) -> str:
 
 def find_columns(
     one: SuppressionList, header: Sequence[str], *, key: str | None, country: str | None, country_column: str | None
-) -> ListColumns:
+) -> SuppressionColumns:
     """The columns of a list with that `header`. `key`, `country` and `country_column` are the campaign's.
 
     Raises InputError with everything that is in doubt.
@@ -229,7 +231,7 @@ class _Finder:
         self._key = key
         self._problems: list[Problem] = []
 
-    def columns(self, country: str | None, country_column: str | None) -> ListColumns:
+    def columns(self, country: str | None, country_column: str | None) -> SuppressionColumns:
         one, header = self._list, self._header
         if one.key is not None and self._key is None:
             what = f'the column "{one.key}" is to hold keys, but the campaign has none'
@@ -240,7 +242,7 @@ class _Finder:
             phone = self._place(one.phone, PHONE_NAMES, "numbers", "phone")
             key = self._place(one.key, [self._key] if self._key else [], "keys", "key")
             countries = header.index(country_column) if country_column in header else None
-            found = ListColumns(phone, None if key == phone else key, countries)
+            found = SuppressionColumns(phone, None if key == phone else key, countries)
         if found.phone is None and found.key is None and not self._problems:
             names = f"{_NAMES}, or {self._key} for keys" if self._key else _NAMES
             naming = f"{{file: {one.path.name}, phone: COLUMN}}"
@@ -252,23 +254,23 @@ class _Finder:
             raise InputError(self._problems)
         return found
 
-    def _lone(self, country: str | None) -> ListColumns:
+    def _lone(self, country: str | None) -> SuppressionColumns:
         """A lone column holds numbers, whatever it is called, unless it may hold keys as well."""
         name = self._header[0]
         if _LIKE_A_NUMBER.fullmatch(name) or isinstance(normalise(name, country), Number):
-            return ListColumns(phone=0, has_header=False)
+            return SuppressionColumns(phone=0, has_header=False)
         if name.casefold() in PHONE_NAMES:
-            return ListColumns(phone=0)
+            return SuppressionColumns(phone=0)
         if self._key is None:
             digits = sum(map(str.isdecimal, name))
-            return ListColumns(phone=0, has_header=digits <= _MOST_DIGITS_OF_A_NAME, is_named=False)
+            return SuppressionColumns(phone=0, has_header=digits <= _MOST_DIGITS_OF_A_NAME, is_named=False)
         if name.casefold() == self._key.casefold():
-            return ListColumns(key=0)
+            return SuppressionColumns(key=0)
         self._problem(
             f'its only column, "{name}", may hold numbers or {self._key}',
             f'name it phone or {self._key}, or say which: {{file: {self._list.path.name}, phone: "{name}"}}',
         )
-        return ListColumns()
+        return SuppressionColumns()
 
     def _place(self, wanted: str | None, names: Sequence[str], what: str, option: str) -> int | None:
         """The column that is `wanted`, or else the only one with one of the `names`, in any case."""

@@ -14,7 +14,7 @@ class Outside(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class SendingHours:
     """Sending hours, in local time. `opens` and `closes` are minutes since midnight, `closes` up to 1440.
 
     A window that closes before it opens, or at the same minute, goes on past midnight and belongs to the day on which

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import StrictBool, model_validator
 
-from runner.base.options import FuseLimits, Limits, Outside, Rate, Window
+from runner.base.options import FuseLimits, Limits, Outside, Rate, SendingHours
 from runner.campaign import times, values
 from runner.campaign.field_types import (
     NOT_EMPTY,
@@ -151,11 +151,11 @@ class WindowSection(Section):
         days = " ".join(day for day in Day if day in self.days)
         return f"{opens} to {closes}, {days}, {self.zone or campaign_zone}, {self.outside}"
 
-    def hours(self, campaign_zone: str) -> Window:
+    def hours(self, campaign_zone: str) -> SendingHours:
         """The window with its zone filled in; None there means each recipient's own."""
         zone = None if self.zone == times.RECIPIENT_ZONE else self.zone or campaign_zone
         days = frozenset(list(Day).index(day) for day in self.days)
-        return Window(self.opens, self.closes, days, zone, self.outside)
+        return SendingHours(self.opens, self.closes, days, zone, self.outside)
 
 
 class ReceiptsSection(Section):

@@ -30,14 +30,14 @@ def command(
     as_json: Json = False,
 ) -> int:
     """Cancel a run's messages that the provider has scheduled and not sent yet."""
-    from runner.ledger.requests import refusals
+    from runner.ledger.request_journal import refusals
     from runner.run.cancel import cancel, count, opened_for_cancelling
-    from runner.run.places import Options
+    from runner.run.paths import RunOptions
 
     name, run = parse_target(target)
     console = human(as_json=as_json)
     at = parse_rate(rate)
-    with opened_for_cancelling(name, run, Options(sandbox=sandbox, ledger=ledger, reports=reports)) as target_run:
+    with opened_for_cancelling(name, run, RunOptions(sandbox=sandbox, ledger=ledger, reports=reports)) as target_run:
         record = target_run.record
         progress = count(target_run)
         if progress.wanted:
@@ -65,8 +65,8 @@ def _confirm(wanted: int, run: str) -> None:
 
 def _show_haste(console: "Console", run: "CancelTarget", progress: "CancelProgress", rate: "Rate") -> None:
     """Say when the provider will have sent the last ones before they can be cancelled at this rate."""
+    from runner.base.clock import now_us
     from runner.run.cancel import due_at
-    from runner.run.times import now_us
 
     due = due_at(run)
     takes_s = progress.wanted / rate.per_second

@@ -42,7 +42,7 @@ def command(
 ) -> int:
     """Feed conversions back to the provider; the same command again continues."""
     from runner.run.feedback import FeedbackProgress, opened_for_feedback, report_file, report_lines
-    from runner.run.places import Options
+    from runner.run.paths import RunOptions
 
     name, run = parse_target(target)
     is_standard_input = file is not None and str(file) == "-"
@@ -52,7 +52,7 @@ def command(
         raise InputError.of("standard input is read line by line", "add --follow, or name a file")
     console = human(as_json=as_json)
     progress = FeedbackProgress()
-    options = Options(sandbox=sandbox, ledger=ledger, reports=reports)
+    options = RunOptions(sandbox=sandbox, ledger=ledger, reports=reports)
     with opened_for_feedback(name, run, options, parse_rate(rate)) as target_run:
         unit = "lines" if follow else "rows"
         show = RequestLines(console, progress.loop, lambda: _line(progress, unit))
@@ -106,7 +106,7 @@ def _show(
             f"{unit} {one.place}{f' ({one.name[:60]})' if one.name else ''}: {one.why}" for one in read.unmatched
         ]
         what = f"{counted(read.unmatched_rows, unit)} could not be fed back"
-        show_examples(console, what, examples, f"all of them: {run.places.unmatched}")
+        show_examples(console, what, examples, f"all of them: {run.paths.unmatched}")
     if progress.refused:
         examples = [f"{message_id}: {detail}" for message_id, detail in progress.refusals]
         show_examples(console, f"{progress.refused:,} were refused by the provider", examples)
@@ -154,6 +154,6 @@ def _document(run: "FeedbackTarget", progress: "FeedbackProgress") -> dict[str, 
         "pending": progress.pending,
         "unmatched": read.unmatched_rows,
         "unmatched_examples": [{"row": one.place, "message": one.name, "why": one.why} for one in read.unmatched],
-        "unmatched_file": str(run.places.unmatched) if read.unmatched_rows else None,
+        "unmatched_file": str(run.paths.unmatched) if read.unmatched_rows else None,
         "stopped": progress.stop.detail if progress.stop else None,
     }

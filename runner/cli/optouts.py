@@ -49,9 +49,9 @@ def list_all(
     as_json: Json = False,
 ) -> int:
     """Show who has opted out, the newest first."""
+    from runner.base.clock import iso
     from runner.ledger.optouts import count, newest
     from runner.run.optouts import how
-    from runner.run.times import iso
 
     with _opened(sandbox, ledger, reports) as opened:
         total, shown = count(opened), newest(opened, limit)
@@ -163,9 +163,9 @@ def _opened(
 ) -> "Iterator[Ledger]":
     from runner.ledger.ledger import open_ledger
     from runner.run.optouts import ledger_with_optouts
-    from runner.run.places import Options
+    from runner.run.paths import RunOptions
 
-    url = ledger_with_optouts(Options(ledger=ledger, reports=reports), sandbox_of=sandbox)
+    url = ledger_with_optouts(RunOptions(ledger=ledger, reports=reports), sandbox_of=sandbox)
     with open_ledger(url, create=create) as opened:
         yield opened
 

@@ -12,12 +12,12 @@ from runner.cli.console import human, print_document, print_json, say
 from runner.cli.options import AcceptClock, AcceptLedger, File, Json, LedgerUrl, Limit, Reports, RunId, Sandbox
 
 if TYPE_CHECKING:
-    from runner.run.places import Options
+    from runner.run.paths import RunOptions
 
 NAME = "plan"
 
 
-class Format(StrEnum):
+class OutputFormat(StrEnum):
     """How the plan is shown on standard output."""
 
     TEXT = "text"
@@ -28,8 +28,8 @@ class Format(StrEnum):
 def command(
     file: File,
     form: Annotated[
-        Format, typer.Option("--format", help="text; markdown for a pull request, numbers masked; or json.")
-    ] = Format.TEXT,
+        OutputFormat, typer.Option("--format", help="text; markdown for a pull request, numbers masked; or json.")
+    ] = OutputFormat.TEXT,
     accept_ledger: AcceptLedger = False,
     accept_clock: AcceptClock = False,
     run: RunId = None,
@@ -43,35 +43,35 @@ def command(
     from runner.cli.markdown import markdown
     from runner.cli.show import show_plan, show_remaining
     from runner.run.open import open_run
-    from runner.run.places import Options
+    from runner.run.paths import RunOptions
     from runner.run.plan import changes, make_plan, remaining_of
     from runner.run.review import review
 
-    form = Format.JSON if as_json else form
-    console = human(as_json=form is not Format.TEXT)
-    options = Options(run, sandbox, limit, ledger, reports, accept_ledger, accept_clock)
+    form = OutputFormat.JSON if as_json else form
+    console = human(as_json=form is not OutputFormat.TEXT)
+    options = RunOptions(run, sandbox, limit, ledger, reports, accept_ledger, accept_clock)
     with open_run(file, options) as opened:
         make_plan(opened)
         reviewed = review(opened)
         changed = changes(opened)
-        if form is not Format.MARKDOWN:
+        if form is not OutputFormat.MARKDOWN:
             show_plan(console, reviewed)
             show_remaining(console, opened, remaining_of(opened))
         if changed:
             console.print("\nThis run has begun with another plan; `campaign run` will want --accept-changes:")
             for change in changed:
                 console.print(f"  {change}")
-        console.print(f"\nplan  {opened.places.plan}")
-        if form is Format.JSON:
+        console.print(f"\nplan  {opened.paths.plan}")
+        if form is OutputFormat.JSON:
             print_json(reviewed.as_json() | {"changes": changed})
-        elif form is Format.MARKDOWN:
+        elif form is OutputFormat.MARKDOWN:
             print_document(markdown(reviewed, _run_command(file, options), changed))
         for problem in reviewed.problems:
             say(str(problem))
         return InputError.exit_code if reviewed.problems else 0
 
 
-def _run_command(file: Path, options: "Options") -> str:
+def _run_command(file: Path, options: "RunOptions") -> str:
     """What a shell takes to run what was planned: another run or limit would be another plan."""
     words = ["campaign", "run", str(file), *(["--sandbox"] if options.sandbox else [])]
     for name in ("run", "limit", "ledger", "reports"):

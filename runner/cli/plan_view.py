@@ -11,10 +11,10 @@ from runner.base.options import Outside
 from runner.base.wording import listed_counts
 
 if TYPE_CHECKING:
-    from runner.plan.money import CostRow, Costs
-    from runner.plan.schedule import Slot
     from runner.plan.summary import Noted
+    from runner.prices.costs import CostRow, Costs
     from runner.run.review import Review
+    from runner.schedule.timetable import Slot
 
 MOST_COUNTRIES = 40
 MOST_OPENINGS = 12
@@ -76,7 +76,7 @@ def _countries(rows: "Iterable[CostRow]") -> str:
 def _costs(costs: "Costs") -> Iterator[Line]:
     if not costs.prices:
         return
-    from runner.plan.money import at_most, exact
+    from runner.prices.costs import at_most, exact
 
     currency = costs.prices.currency
     yield Line("cost", "", f"at most {at_most(costs.total, currency)} by {costs.prices.path}")
@@ -96,7 +96,7 @@ def _hours(review: "Review") -> Iterator[Line]:
     window, zone = review.run.campaign.window, review.run.campaign.timezone
     if window is None:
         return
-    from runner.plan.schedule import local
+    from runner.schedule.timetable import local
 
     now = review.run.now
     until = local(review.ends, zone) if review.ends else "more than a year from now"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from runner.audience.row_batch import RowBatch
     from runner.message.segments import Measure
-    from runner.plan.money import Prices
+    from runner.prices.costs import Prices
 
 NAME = "preview"
 
@@ -92,7 +92,7 @@ def _nothing_found(file: Path, rows: list[int], to: str | None) -> InputError:
 
 
 def _as_json(batch: "RowBatch", index: int, prices: "Prices | None" = None) -> dict[str, Any]:
-    from runner.plan.money import plain
+    from runner.prices.costs import plain
 
     key, destination, verdict = batch.keys[index], batch.destinations[index], batch.verdict(index)
     document: dict[str, Any] = {"row": batch.first + index, "key": key, "destination": destination}
@@ -153,7 +153,7 @@ def _show(console: "Console", batch: "RowBatch", index: int, prices: "Prices | N
 
 def _costs(found: "Measure", country: str | None, prices: "Prices | None") -> tuple[str, str]:
     """What the message costs, and what it would with a segment more; nothing without a price."""
-    from runner.plan.money import exact
+    from runner.prices.costs import exact
 
     price = prices.of(country) if prices else None
     if prices is None or price is None:

@@ -44,7 +44,7 @@ def command(
 def _show(console: "Console", saved: "SavedPrices") -> None:
     from rich.table import Table
 
-    from runner.plan.money import plain
+    from runner.prices.costs import plain
 
     countries = saved.countries()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))

@@ -29,14 +29,14 @@ def command(
         raise InputError.of(
             f"which run of {name} is to be purged?", f"write NAME/RUN; `campaign status {name}` shows its runs"
         )
-    from runner.plan.saved import is_readable
-    from runner.run.places import Options
+    from runner.base.clock import iso
+    from runner.plan.plan_file import is_readable
+    from runner.run.paths import RunOptions
     from runner.run.purge import purge, purging, scope_of
     from runner.run.report import write_report
-    from runner.run.times import iso
 
     console = human(as_json=as_json)
-    with purging(name, run, Options(ledger=ledger, reports=reports)) as (opened, record, places):
+    with purging(name, run, RunOptions(ledger=ledger, reports=reports)) as (opened, record, paths):
         scope = scope_of(opened, record)
         _say_what_it_means(console, f"{name}/{run}", scope)
         if not yes:
@@ -45,20 +45,18 @@ def command(
                 no="nothing was changed",
                 without="add --yes to purge without asking",
             )
-        purged = purge(opened, record, places)
+        purged = purge(opened, record, paths)
         document = None
-        if is_readable(places.sent_plan):
+        if is_readable(paths.sent_plan):
             [newest] = opened.runs(name, run)  # without the words of its stop
-            document = write_report(opened, newest, places).document
+            document = write_report(opened, newest, paths).document
         since = iso(scope_of(opened, record).purged_at)
     words = f"{_messages(purged.messages)} in the ledger no longer name anybody"
     console.print(f"\npurged: {words if purged.messages else 'the ledger names nobody of it'}", style="bold")
     if document:
-        print_wrapped(console, f"the counts are in {places.page} and {places.summary}")
+        print_wrapped(console, f"the counts are in {paths.page} and {paths.summary}")
     else:
-        print_wrapped(
-            console, f"the report was not written anew: {places.sent_plan} is gone; the ledger has the counts"
-        )
+        print_wrapped(console, f"the report was not written anew: {paths.sent_plan} is gone; the ledger has the counts")
     for path in purged.left:
         print_wrapped(console, f"look: {clean(str(path))} is no file of the run's, and was left as it is", "yellow")
     if as_json:

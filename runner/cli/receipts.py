@@ -46,7 +46,7 @@ def command(
     as_json: Json = False,
 ) -> int:
     """Take delivery receipts and replies from the provider, until Ctrl-C."""
-    from runner.run.places import Options
+    from runner.run.paths import RunOptions
     from runner.run.receipts import authorization_in, load_file, serve
 
     if print_words:
@@ -54,7 +54,7 @@ def command(
 
         print_document(as_csv())
         return 0
-    options = Options(ledger=ledger, reports=reports)
+    options = RunOptions(ledger=ledger, reports=reports)
     console = human(as_json=as_json)
     if load is not None:
         loaded = load_file(options, None if str(load) == "-" else load, words=words)

@@ -30,23 +30,23 @@ def command(
     as_json: Json = False,
 ) -> int:
     """Ask the provider's log what became of the unknown messages."""
-    from runner.run.places import Options
+    from runner.run.paths import RunOptions
     from runner.run.reconcile import recovered, settle_unknown
     from runner.run.report import write_report
 
     console = human(as_json=as_json)
     name, run = parse_target(target)
     settle_time, deadline_time = _time("--settle", settle), _time("--deadline", deadline)
-    with recovered(name, run, Options(ledger=ledger, reports=reports)) as (opened, record, places, account, lease):
+    with recovered(name, run, RunOptions(ledger=ledger, reports=reports)) as (opened, record, paths, account, lease):
         view = TerminalSettling(console)
         unsettled = settle_unknown(
             opened, record, account, lease, view, yes=yes, settle=settle_time, deadline=deadline_time
         )
-        report = write_report(opened, record, places)
+        report = write_report(opened, record, paths)
         if as_json:
             print_json(report.document | {"unsettled": unsettled})
         elif not unsettled:
-            console.print(f"\nto send what is left, run the campaign again; the results are in {places.results_csv}")
+            console.print(f"\nto send what is left, run the campaign again; the results are in {paths.results_csv}")
     return 1 if unsettled else 0
 
 

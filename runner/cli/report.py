@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from runner.run.compare import Comparison
-    from runner.run.places import Options
+    from runner.run.paths import RunOptions
 
 NAME = "report"
 # Runs of a comparison that the terminal shows.
@@ -38,9 +38,9 @@ def command(
     as_json: Json = False,
 ) -> int:
     """Write the results and the report of a run again; with --since or --campaign, compare runs."""
-    from runner.run.places import Options
+    from runner.run.paths import RunOptions
 
-    options = Options(sandbox=sandbox, ledger=ledger, reports=reports)
+    options = RunOptions(sandbox=sandbox, ledger=ledger, reports=reports)
     console = human(as_json=as_json)
     if since is not None or campaign is not None:
         if target is not None:
@@ -62,7 +62,7 @@ def command(
     return 0
 
 
-def _compare(console: "Console", options: "Options", since: str | None, campaign: str | None) -> dict[str, Any]:
+def _compare(console: "Console", options: "RunOptions", since: str | None, campaign: str | None) -> dict[str, Any]:
     from runner.run.compare import compare, parse_since
 
     comparison = compare(options, since=parse_since(since) if since is not None else None, campaign=campaign)
@@ -70,13 +70,13 @@ def _compare(console: "Console", options: "Options", since: str | None, campaign
     return comparison.document
 
 
-def _report(console: "Console", options: "Options", target: str, *, unmask: bool) -> dict[str, Any]:
+def _report(console: "Console", options: "RunOptions", target: str, *, unmask: bool) -> dict[str, Any]:
     from runner.cli.show import show_files, show_report
     from runner.run.report import write_report
     from runner.run.status import recorded
 
-    with recorded(*parse_target(target), options) as (opened, record, places):
-        report = write_report(opened, record, places, unmask=unmask)
+    with recorded(*parse_target(target), options) as (opened, record, paths):
+        report = write_report(opened, record, paths, unmask=unmask)
     show_report(console, report)
     show_files(console, report)
     return report.document

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from runner.dispatch.progress import Progress, Stop
-    from runner.run.account import Account
+    from runner.run.account import ProviderAccount
     from runner.run.execute import Execution
     from runner.run.open import Run
     from runner.run.plan import Remaining
@@ -60,9 +60,9 @@ def command(
 ) -> int:
     """Plan, ask, send and report; the same command again continues."""
     from runner.run.execute import Decisions, execute
-    from runner.run.places import Options
+    from runner.run.paths import RunOptions
 
-    options = Options(run, sandbox, limit, ledger, reports, accept_ledger, accept_clock)
+    options = RunOptions(run, sandbox, limit, ledger, reports, accept_ledger, accept_clock)
     decisions = Decisions(
         yes=yes,
         approved=_fingerprint(approve) if approve is not None else None,
@@ -98,7 +98,7 @@ class _View(TerminalSettling):
     def warn(self, words: str) -> None:
         print_wrapped(self.console, f"look: {words}", style="yellow")
 
-    def confirm_sending(self, messages: int, account: "Account") -> None:
+    def confirm_sending(self, messages: int, account: "ProviderAccount") -> None:
         count = "1 message" if messages == 1 else f"{messages:,} messages"
         confirm(
             f"\nSend {count} from {account.endpoint.sub_account_id} through {account.endpoint.base_url}?",

@@ -8,9 +8,9 @@ from runner.base.outcomes import OutcomeReason, Status
 from runner.base.wording import listed_counts
 from runner.cli.console import clean, print_wrapped
 from runner.cli.plan_view import lines_of
-from runner.plan.money import plain
+from runner.prices.costs import plain
 from runner.provider.delivery import code_of
-from runner.run.places import SANDBOX_RUN
+from runner.run.paths import SANDBOX_RUN
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -26,13 +26,13 @@ def command(
         raise InputError.of(
             "--watch and --json exclude each other: --json is one document", "ask again and again without --watch"
         )
+    from runner.base.clock import now_us
     from runner.cli.status_view import show_status, watch_status
-    from runner.run.places import Options
+    from runner.run.paths import RunOptions
     from runner.run.status import StatusReader
-    from runner.run.times import now_us
 
     name, run = parse_target(target) if target else (None, None)
-    reader = StatusReader(name, run, Options(sandbox=sandbox, ledger=ledger, reports=reports))
+    reader = StatusReader(name, run, RunOptions(sandbox=sandbox, ledger=ledger, reports=reports))
     if watch:
         watch_status(human(), reader)
         return 0

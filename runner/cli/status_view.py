@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from runner.base.clock import now_us
 from runner.base.wording import seconds_in_words, share
 from runner.cli.console import clean, print_wrapped
 from runner.report.counts import DeliveryGroup, delivery_group
 from runner.run.status import StatusReader, StatusSnapshot
-from runner.run.times import now_us
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

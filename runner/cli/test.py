@@ -18,7 +18,7 @@ from runner.cli.show import STYLES
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from runner.run.account import Account
+    from runner.run.account import ProviderAccount
 
 NAME = "test"
 
@@ -76,7 +76,7 @@ def _show_messages(console: "Console", messages: Sequence[Message], left_out: Se
         console.print(words)
 
 
-def _confirm(count: int, account: "Account", rate: Rate) -> None:
+def _confirm(count: int, account: "ProviderAccount", rate: Rate) -> None:
     """Ask whether to send. Raises InputError when there is nobody to ask, StoppedError when the answer is no."""
     messages = "1 test message" if count == 1 else f"{count} test messages"
     seconds = (count - 1) / rate.per_second

@@ -9,7 +9,7 @@ from decimal import Decimal
 from runner.base.errors import InputError
 from runner.base.messages import Message
 from runner.base.options import Limits
-from runner.plan.money import UNKNOWN_COUNTRY, Costs, at_most, cost_limit_problem, exact
+from runner.prices.costs import UNKNOWN_COUNTRY, Costs, at_most, cost_limit_problem, exact
 
 
 class Budget:

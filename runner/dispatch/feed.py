@@ -18,11 +18,11 @@ from runner.base.options import FuseLimits, Rate
 from runner.base.outcomes import Outcome, OutcomeReason, Status
 from runner.dispatch.budget import Budget
 from runner.dispatch.dispatcher import Opening, WorkSource
-from runner.dispatch.frontier import Frontier
 from runner.dispatch.fuse import Fuses
 from runner.dispatch.progress import Progress, Stop
+from runner.dispatch.resume_point import ResumePoint
 from runner.ledger.writer import Claim, LedgerWriter
-from runner.plan.hours import WindowGate
+from runner.schedule.sending_hours import SendingHoursGate
 
 # Claims are made in groups of what the rate brings in this time, one group ahead: 40 commits a second at the most.
 CLAIM_AHEAD_S = 0.025
@@ -55,7 +55,7 @@ class Feed(WorkSource[Claim, Outcome]):
         rate: Rate,
         progress: Progress,
         fuses: Fuses | None = None,
-        hours: WindowGate | None = None,
+        hours: SendingHoursGate | None = None,
         skip: bool = False,
         budget: Budget | None = None,
         wall: Callable[[], float] = time.time,
@@ -76,7 +76,7 @@ class Feed(WorkSource[Claim, Outcome]):
         self._refill: asyncio.Task[list[Claim]] | None = None
         self._seen: deque[Claim] = deque()  # read, not claimed
         self._again: deque[Claim] = deque()  # came back unsent, to be claimed anew
-        self._frontier = Frontier()
+        self._frontier = ResumePoint()
         self._closed = False
         self._outside = 0
         self._never = 0

@@ -8,14 +8,14 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner.audience.files import read_header, read_rows
-from runner.audience.source import Source, Unreadable
 from runner.base.conversions import Conversion
 from runner.feedback.conversion_rows import Matched, Matcher, Unmatched, find_columns, read_object, read_row
 from runner.feedback.json_lines import JsonLines, Line
 from runner.feedback.unmatched import AddUnmatched, unmatched_file
+from runner.files.reader import read_header, read_rows
+from runner.files.source import Source, UnreadableRow
 from runner.ledger.ledger import Ledger, RunRecord
-from runner.ledger.requests import Pending, note_conversions, pending_after, pending_among
+from runner.ledger.request_journal import Pending, note_conversions, pending_after, pending_among
 from runner.ledger.telling import Newest
 
 BATCH = 1_000
@@ -67,7 +67,7 @@ def note_file(
             for batch in batches:
                 rows = [
                     Unmatched(number, "", cells.words)
-                    if isinstance(cells, Unreadable)
+                    if isinstance(cells, UnreadableRow)
                     else read_row(number, cells, columns)
                     for number, cells in enumerate(batch.rows, place)
                 ]

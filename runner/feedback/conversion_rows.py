@@ -13,8 +13,8 @@ from runner.base.conversions import Conversion, ConversionOutcome
 from runner.base.errors import InputError
 from runner.base.outcomes import Status
 from runner.ledger.ledger import Ledger, RunRecord
-from runner.ledger.requests import SentMessage, find_by_umid, find_messages, prepare_umids
-from runner.plan.identity import MessageIds
+from runner.ledger.request_journal import SentMessage, find_by_umid, find_messages, prepare_umids
+from runner.plan.message_ids import MessageIds
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECONDS = re.compile(r"\d{10}(\.\d+)?")

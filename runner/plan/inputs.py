@@ -12,19 +12,19 @@ from functools import partial
 from pathlib import Path
 
 from runner.audience.columns import find_column, find_phone_column, no_single_column
-from runner.audience.files import check_where, read_header
-from runner.audience.source import Source
 from runner.audience.spec import AudienceSpec, SuppressionList
 from runner.base.errors import InputError, Position, Problem
 from runner.base.result_columns import RESULT_COLUMNS
 from runner.campaign import Campaign, CampaignFile, CountryColumn, SuppressionFile, read
+from runner.files.reader import check_where, read_header
+from runner.files.source import Source
 from runner.message.compose import Composer, field_names
 from runner.message.template import Template, compile_template
 from runner.message.template_lint import Variables
-from runner.plan.money import Prices
-from runner.plan.saved import COLUMNS as PLAN_COLUMNS
-from runner.plan.saved import ZONES
-from runner.plan.schedule import moment_problems
+from runner.plan.plan_file import COLUMNS as PLAN_COLUMNS
+from runner.plan.plan_file import ZONES
+from runner.prices.costs import Prices
+from runner.schedule.timetable import moment_problems
 
 # Names that the plan and the results use themselves; a carried column can't have them.
 RESERVED_COLUMNS = frozenset({*PLAN_COLUMNS, ZONES, "message_id", *(column.name for column in RESULT_COLUMNS)})
@@ -215,7 +215,7 @@ class _Findings:
         path = self._campaign.prices
         if path is None or not path.is_file():  # the campaign room has said so
             return None
-        from runner.plan.prices import read_prices
+        from runner.prices.price_list import read_prices
 
         try:
             return read_prices(path, self._campaign.account.sub_account_id)
@@ -259,7 +259,7 @@ class _Findings:
 
 def _phone(own_country: str | None, written: str, style: str, country: str | None) -> str:
     """The template filter `phone`: a number as people write it. Without a country it is the campaign's."""
-    from runner.audience.phone import phone_for_people
+    from runner.numbers.phone import phone_for_people
 
     return phone_for_people(written, style, country or own_country)
 

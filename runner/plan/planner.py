@@ -15,12 +15,12 @@ from runner.base.files import replacing
 from runner.base.options import Cooldown
 from runner.message.compose import Composer
 from runner.plan.inputs import Inputs
-from runner.plan.money import Costs, Prices
-from runner.plan.narrowing import Limit, OptedOut, Recent, Restraint, Sample, Sent, Timing
 from runner.plan.parquet import write_frames
+from runner.plan.plan_file import COLUMNS, ZONES
 from runner.plan.pool import RowComposer, composing, processes_wanted
-from runner.plan.saved import COLUMNS, ZONES
+from runner.plan.restrictions import Limit, OptedOut, Recent, Restraint, Sample, Sent, Timing
 from runner.plan.summary import Fingerprint, PlanSummary
+from runner.prices.costs import Costs, Prices
 
 if TYPE_CHECKING:
     import polars as pl

@@ -17,9 +17,9 @@ from contextlib import contextmanager
 from functools import partial
 
 from runner.audience.row_batch import RowBatch, Work
-from runner.audience.source import Unreadable
 from runner.audience.spec import AudienceSpec
 from runner.base.errors import StoppedError
+from runner.files.source import UnreadableRow
 from runner.message.compose import Composer
 
 # More processes don't help: reading, looking for duplicates and writing take this one as long as two of them.
@@ -52,7 +52,7 @@ class RowComposer:
         self._judge.judge(batch)
         for index, cells in enumerate(batch.cells if with_texts else ()):
             composed = None
-            if index not in batch.exclusions and not isinstance(cells, Unreadable):
+            if index not in batch.exclusions and not isinstance(cells, UnreadableRow):
                 values = {name: cells[place] for name, place in self._places}
                 composed = self._composer.compose_values(values, self._columns)
             batch.add_text(composed)

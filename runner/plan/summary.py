@@ -10,7 +10,7 @@ from runner.audience.row_batch import RowBatch
 from runner.base.exclusions import Exclusion, ExclusionReason
 from runner.base.messages import Remark, RemarkKind, Text
 from runner.base.options import Rate
-from runner.plan.money import Costs
+from runner.prices.costs import Costs
 
 EXAMPLES = 3
 """Rows that are shown for each reason."""

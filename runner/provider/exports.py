@@ -41,7 +41,7 @@ class JobStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class ExportJob:
     """Where an export stands; `links` are there once it has succeeded."""
 
     status: JobStatus
@@ -65,7 +65,7 @@ class LogExports(HttpClient):
             raise StoppedError("the provider's answer to the log export has no jobId")
         return job_id
 
-    async def look(self, job_id: str) -> Job:
+    async def look(self, job_id: str) -> ExportJob:
         """Where the job stands."""
         answer = await self._ask("GET", f"{self._jobs}/{quote(job_id, safe='')}")
         try:
@@ -77,7 +77,7 @@ class LogExports(HttpClient):
             isinstance(links, list) and links and all(isinstance(link, str) for link in links)
         ):
             raise StoppedError("the log export has succeeded, but gives no links")
-        return Job(status, tuple(links) if status is JobStatus.SUCCEEDED else ())
+        return ExportJob(status, tuple(links) if status is JobStatus.SUCCEEDED else ())
 
     async def entries(self, link: str) -> AsyncGenerator[dict[str, str], None]:
         """The rows of one CSV file, by lower-case column name. It is downloaded whole before the first one comes."""

@@ -13,7 +13,7 @@ from enum import StrEnum
 from runner.base.conversions import ConversionOutcome
 from runner.base.delivery import DeliveryState
 from runner.base.outcomes import Status
-from runner.ledger.figures import PENDING, counts_and_claims, delivery_of, figures_of, outcomes_of
+from runner.ledger.counts import PENDING, counts_and_claims, delivery_of, figures_of, outcomes_of
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.tables import SENDING
 from runner.provider.delivery import AT_OPERATOR

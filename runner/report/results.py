@@ -22,11 +22,11 @@ from runner.base.outcomes import OutcomeReason
 from runner.base.result_columns import PRICE, RESULT_COLUMNS, Masking
 from runner.base.text import defused_column
 from runner.ledger.ledger import MessageRecord
-from runner.plan.identity import MessageIds
+from runner.plan.message_ids import MessageIds
 from runner.plan.parquet import read_frames, write_frames
-from runner.plan.purged import MESSAGE_ID
-from runner.plan.saved import COLUMNS as PLAN_COLUMNS
-from runner.plan.saved import ZONES, carried_columns
+from runner.plan.plan_file import COLUMNS as PLAN_COLUMNS
+from runner.plan.plan_file import ZONES, carried_columns
+from runner.plan.plan_purge import MESSAGE_ID
 from runner.report.aggregation import parts_of
 from runner.report.masking import masked_cell, masked_detail
 from runner.report.workbook import Workbook, workbook

@@ -11,8 +11,8 @@ from runner.base.files import write_atomically
 from runner.campaign import Campaign
 from runner.message.redact import redact
 from runner.plan.inputs import Inputs
-from runner.plan.money import plain
 from runner.plan.summary import PlanSummary
+from runner.prices.costs import plain
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from runner import campaign
 from runner.base.errors import InputError
 from runner.provider.endpoint import Endpoint, resolve
-from runner.run.places import SANDBOX_RUN
+from runner.run.paths import SANDBOX_RUN
 from runner.sandbox.options import SandboxOptions
 from runner.sandbox.process import start
 
@@ -30,7 +30,7 @@ SANDBOX_STOPS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class ProviderAccount:
     """Where to send, and the key to it.
 
     `receipts_url` is where a sandbox of one's own posts its receipts, in the place of the campaign's; None: nowhere
@@ -42,18 +42,18 @@ class Account:
     receipts_url: str | None = None
 
 
-def provider_account(region: str, sub_account_id: str) -> Account:
+def provider_account(region: str, sub_account_id: str) -> ProviderAccount:
     """An account of the provider's, with the key from the environment.
 
     Raises InputError when there is no key, or a base URL that isn't safe.
     """
-    return Account(resolve(region, sub_account_id, os.environ.get(BASE_URL_VARIABLE)), _api_key())
+    return ProviderAccount(resolve(region, sub_account_id, os.environ.get(BASE_URL_VARIABLE)), _api_key())
 
 
 @contextlib.contextmanager
 def account_for(
     named: campaign.AccountSection, *, sandbox: bool, book: Path | None = None, receipts: str | None = None
-) -> Iterator[Account]:
+) -> Iterator[ProviderAccount]:
     """The account that a campaign names; or a sandbox that stands in for it and lives as long as the block.
 
     `book` is the file in which that sandbox keeps what it received; None: nowhere. With `receipts`, a ledger's URL, it
@@ -80,16 +80,16 @@ def account_for(
             stop_share=SANDBOX_STOPS,
         )
         process = stack.enter_context(start(options))
-        yield Account(Endpoint(process.base_url, named.sub_account_id), api_key, receipts_url)
+        yield ProviderAccount(Endpoint(process.base_url, named.sub_account_id), api_key, receipts_url)
 
 
-def account_of(run: "Run") -> contextlib.AbstractContextManager[Account]:
+def account_of(run: "Run") -> contextlib.AbstractContextManager[ProviderAccount]:
     """The account that a run sends with."""
     return account_for(
         run.campaign.account,
         sandbox=run.run == SANDBOX_RUN,
-        book=run.places.sandbox_book,
-        receipts=run.places.ledger if run.campaign.awaits_receipts else None,
+        book=run.paths.sandbox_book,
+        receipts=run.paths.ledger if run.campaign.awaits_receipts else None,
     )
 
 

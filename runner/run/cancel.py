@@ -9,19 +9,19 @@ from datetime import datetime
 
 import orjson
 
+from runner.base.clock import now_us
 from runner.base.errors import InputError, RunLockedError
 from runner.base.options import Rate
 from runner.base.outcomes import Status, Then
 from runner.dispatch.progress import Progress, Stop
 from runner.ledger.lease import Lease
 from runner.ledger.ledger import Ledger, RunRecord
-from runner.ledger.requests import CancelStatus, Scheduled, Settled, note_cancellations, scheduled_after
-from runner.provider.afterwards import Afterwards, Ended, Ending
-from runner.run.account import Account
-from runner.run.places import SANDBOX_RUN, Options, Places
+from runner.ledger.request_journal import CancelStatus, Scheduled, Settled, note_cancellations, scheduled_after
+from runner.provider.message_actions import ActionResult, ActionStatus, MessageActions
+from runner.run.account import ProviderAccount
+from runner.run.message_requests import send_requests
+from runner.run.paths import SANDBOX_RUN, RunOptions, RunPaths
 from runner.run.reconcile import recovered
-from runner.run.requests import send_requests
-from runner.run.times import now_us
 
 BATCH = 500
 
@@ -61,14 +61,14 @@ class CancelTarget:
 
     ledger: Ledger
     record: RunRecord
-    places: Places
-    account: Account
+    paths: RunPaths
+    account: ProviderAccount
     lease: Lease
     schedule: Schedule
 
 
 @contextlib.contextmanager
-def opened_for_cancelling(name: str, run: str | None, options: Options) -> Iterator[CancelTarget]:
+def opened_for_cancelling(name: str, run: str | None, options: RunOptions) -> Iterator[CancelTarget]:
     """The run, locked. Raises InputError when nothing of it is scheduled, RunLockedError while it is being sent."""
     if run == SANDBOX_RUN or options.sandbox:
         raise InputError.of(
@@ -76,8 +76,8 @@ def opened_for_cancelling(name: str, run: str | None, options: Options) -> Itera
             "to try cancelling, start `campaign sandbox`, and set EIGHTXEIGHT_BASE_URL as it says for `campaign run` "
             "and `campaign cancel`",
         )
-    with recovered(name, run, options) as (ledger, record, places, account, lease):
-        yield CancelTarget(ledger, record, places, account, lease, schedule_of(record, now_us()))
+    with recovered(name, run, options) as (ledger, record, paths, account, lease):
+        yield CancelTarget(ledger, record, paths, account, lease, schedule_of(record, now_us()))
 
 
 def schedule_of(record: RunRecord, now: int) -> Schedule:
@@ -125,15 +125,15 @@ def cancel(target: CancelTarget, progress: CancelProgress, rate: Rate, show: Cal
         raise RunLockedError("another process took this run over meanwhile; nothing was cancelled, look again")
     without_answer: set[str] = set()  # an earlier request about these messages may have cancelled them
 
-    async def ask(provider: Afterwards, one: Scheduled) -> Ended:
+    async def ask(provider: MessageActions, one: Scheduled) -> ActionResult:
         answer = await provider.cancel(one.umid)
         if answer.then is Then.BACK_OFF:  # a 429, on the other hand, wasn't listened to
             without_answer.add(one.message_id)
         return answer
 
-    def answered(one: Scheduled, answer: Ended) -> Settled:
+    def answered(one: Scheduled, answer: ActionResult) -> Settled:
         words = answer.detail
-        if answer.ending is Ending.DONE:
+        if answer.ending is ActionStatus.DONE:
             status = CancelStatus.CANCELLED
             progress.cancelled += 1
         else:

@@ -9,16 +9,16 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from runner.base.clock import iso, now_us
 from runner.base.errors import InputError
 from runner.ledger.ledger import open_ledger
-from runner.plan.money import plain
+from runner.prices.costs import plain
 from runner.report.compare import ComparedRun, row_of, write_parquet
 from runner.report.compare_page import write_compare_page
 from runner.report.counts import count_ledger
-from runner.run.places import Options, reports_folder
+from runner.run.paths import RunOptions, reports_folder
 from runner.run.report import VERSION
 from runner.run.status import ledger_urls, state_of
-from runner.run.times import iso, now_us
 
 MOST_NAMED = 10
 
@@ -33,7 +33,7 @@ class Comparison:
     document: dict[str, Any]
 
 
-def compare(options: Options, *, since: datetime | None = None, campaign: str | None = None) -> Comparison:
+def compare(options: RunOptions, *, since: datetime | None = None, campaign: str | None = None) -> Comparison:
     """Compare the runs whose newest session started at `since` (aware) or later, and whose NAME or NAME/RUN the pattern
     `campaign` matches (`spring-*`).
 
@@ -80,7 +80,7 @@ def parse_since(text: str, now: int | None = None) -> datetime:
 
 
 def _matching(
-    options: Options, since: datetime | None, campaign: str | None, known: list[str]
+    options: RunOptions, since: datetime | None, campaign: str | None, known: list[str]
 ) -> Iterator[ComparedRun]:
     """The runs that match, with their counts; puts the names of all into `known`."""
     from_us = round(since.timestamp() * 1e6) if since is not None else None

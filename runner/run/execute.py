@@ -7,9 +7,9 @@ from typing import Protocol
 
 from runner.base.errors import InputError, StoppedError
 from runner.dispatch.progress import Progress, Stop
-from runner.run.account import Account, account_of
+from runner.run.account import ProviderAccount, account_of
 from runner.run.open import Run, open_run
-from runner.run.places import Options
+from runner.run.paths import RunOptions
 from runner.run.plan import Remaining, changes, make_plan, remaining_of
 from runner.run.preflight import check_balance, refuse_wrong_time
 from runner.run.reconcile import SettlingView, settle_unknown
@@ -41,7 +41,7 @@ class RunView(SettlingView, Protocol):
 
     def warn(self, words: str) -> None: ...
 
-    def confirm_sending(self, messages: int, account: Account) -> None: ...
+    def confirm_sending(self, messages: int, account: ProviderAccount) -> None: ...
 
     def show_nothing_left(self, run: Run) -> None: ...
 
@@ -58,7 +58,7 @@ class Execution:
     progress: Progress
 
 
-def execute(file: Path, options: Options, decisions: Decisions, view: RunView) -> Execution:
+def execute(file: Path, options: RunOptions, decisions: Decisions, view: RunView) -> Execution:
     """Run the campaign file.
 
     Raises InputError when nothing may be sent as things are, StoppedError for what may pass by itself.
@@ -119,7 +119,7 @@ def _plan(run: Run, decisions: Decisions, view: RunView) -> None:
 
 def _report(run: Run) -> RunReport:
     try:
-        return write_report(run.ledger, run.ledger.runs(run.name, run.run)[0], run.places)
+        return write_report(run.ledger, run.ledger.runs(run.name, run.run)[0], run.paths)
     except StoppedError as error:
         later = f"write the results later with `campaign report {run.name}/{run.run}`"
         raise StoppedError(f"{error}; what was sent stands in the ledger: {later}") from error

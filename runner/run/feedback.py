@@ -8,6 +8,7 @@ from pathlib import Path
 
 import orjson
 
+from runner.base.clock import now_us
 from runner.base.conversions import Conversion
 from runner.base.errors import InputError
 from runner.base.options import Rate
@@ -18,13 +19,12 @@ from runner.feedback.conversion_log import EXAMPLES, ConversionStream, ReadCount
 from runner.feedback.json_lines import JsonLines
 from runner.feedback.unmatched import unmatched_log
 from runner.ledger.ledger import Ledger, RunRecord
-from runner.ledger.requests import FeedbackStatus, Pending, Settled, pending_count, settle_feedback
-from runner.provider.afterwards import Afterwards, Ended, Ending
-from runner.run.account import Account, account_for
-from runner.run.places import SANDBOX_RUN, Options, Places
-from runner.run.requests import send_requests
+from runner.ledger.request_journal import FeedbackStatus, Pending, Settled, pending_count, settle_feedback
+from runner.provider.message_actions import ActionResult, ActionStatus, MessageActions
+from runner.run.account import ProviderAccount, account_for
+from runner.run.message_requests import send_requests
+from runner.run.paths import SANDBOX_RUN, RunOptions, RunPaths
 from runner.run.status import recorded
-from runner.run.times import now_us
 
 # Feedback counts fully within so much time after the message, says the provider.
 WINDOW_S = 15 * 60
@@ -56,18 +56,18 @@ class FeedbackTarget:
 
     ledger: Ledger
     record: RunRecord
-    places: Places
-    account: Account
+    paths: RunPaths
+    account: ProviderAccount
     rate: Rate
 
 
 @contextlib.contextmanager
-def opened_for_feedback(name: str, run: str | None, options: Options, rate: Rate) -> Iterator[FeedbackTarget]:
+def opened_for_feedback(name: str, run: str | None, options: RunOptions, rate: Rate) -> Iterator[FeedbackTarget]:
     """The run whose conversions are reported; other processes may be sending it meanwhile.
 
     Raises InputError when the ledger doesn't know it, or when the provider waits for no feedback on it.
     """
-    with recorded(name, run, options) as (ledger, record, places):
+    with recorded(name, run, options) as (ledger, record, paths):
         asked = orjson.loads(record.options)
         if asked.get("message.conversionTracking") == "false":
             raise InputError.of(
@@ -78,7 +78,7 @@ def opened_for_feedback(name: str, run: str | None, options: Options, rate: Rate
         named = AccountSection(sub_account_id=asked["account.subAccountId"], region=Region(asked["account.region"]))
         # What went to a sandbox is nothing that the provider knows.
         with account_for(named, sandbox=record.run == SANDBOX_RUN) as account:
-            yield FeedbackTarget(ledger, record, places, account, rate)
+            yield FeedbackTarget(ledger, record, paths, account, rate)
 
 
 def report_file(
@@ -90,7 +90,7 @@ def report_file(
     StoppedError when nothing can be noted.
     """
     if file is not None:
-        note_file(target.ledger, target.record, file, target.places.unmatched, progress.read, show)
+        note_file(target.ledger, target.record, file, target.paths.unmatched, progress.read, show)
     progress.pending = pending_count(target.ledger, target.record.id)
     _report(target, progress, show, noted(target.ledger, target.record))
 
@@ -103,7 +103,7 @@ def report_lines(
     Raises InputError when there is no such file, StoppedError when it can't be read or nothing can be noted any more.
     """
     lines = JsonLines(file)
-    with unmatched_log(target.places.unmatched, anew=file is not None) as add_unmatched:
+    with unmatched_log(target.paths.unmatched, anew=file is not None) as add_unmatched:
         stream = ConversionStream(target.ledger, target.record, lines, add_unmatched, progress.read)
         _report(target, progress, show, stream.pending())
 
@@ -123,17 +123,17 @@ def _report(
                 latest.begin(pending)
                 yield pending
 
-    async def ask(provider: Afterwards, pending: Pending) -> Ended:
+    async def ask(provider: MessageActions, pending: Pending) -> ActionResult:
         if latest.is_outdated(pending):
             return _OUTDATED
         return await provider.tell(pending.umid, pending.conversion)
 
-    def answered(pending: Pending, answer: Ended) -> tuple[Conversion, Settled] | None:
+    def answered(pending: Pending, answer: ActionResult) -> tuple[Conversion, Settled] | None:
         latest.end(pending)
         if answer is _OUTDATED:
             return None
         now = now_us()
-        is_told = answer.ending is Ending.DONE
+        is_told = answer.ending is ActionStatus.DONE
         if is_told:
             progress.told += 1
             if _is_late(pending, now):
@@ -161,7 +161,7 @@ def _report(
 
 
 # What is asked again although another conversion of the same message is under way by now.
-_OUTDATED = Ended(Ending.DONE, "told otherwise meanwhile")
+_OUTDATED = ActionResult(ActionStatus.DONE, "told otherwise meanwhile")
 
 
 def _is_late(pending: Pending, at: int | None) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from runner.base.clock import now_us
 from runner.base.errors import InputError, LedgerError
 from runner.campaign import Campaign, check_run_id
 from runner.ledger.database import parse_url
@@ -14,14 +15,13 @@ from runner.ledger.ledger import Ledger, RunRecord, open_ledger
 from runner.ledger.lock import run_lock
 from runner.ledger.receipts import settle_by_receipts
 from runner.ledger.writer import merge_spill
-from runner.plan.identity import MessageIds
 from runner.plan.inputs import Inputs
-from runner.plan.money import Costs
+from runner.plan.message_ids import MessageIds
 from runner.plan.summary import PlanSummary
+from runner.prices.costs import Costs
 from runner.run.inputs import inputs_of
-from runner.run.places import SANDBOX_RUN, Options, Places, places_of
+from runner.run.paths import SANDBOX_RUN, RunOptions, RunPaths, paths_of
 from runner.run.preflight import refuse_changed_surroundings, refuse_purged
-from runner.run.times import now_us
 
 
 class Run:
@@ -34,13 +34,13 @@ class Run:
     """
 
     def __init__(
-        self, inputs: Inputs, name: str, run: str, places: Places, ledger: Ledger, limit: int | None, now: datetime
+        self, inputs: Inputs, name: str, run: str, paths: RunPaths, ledger: Ledger, limit: int | None, now: datetime
     ) -> None:
         self.inputs = inputs
         self.now = now
         self.name = name
         self.run = run
-        self.places = places
+        self.paths = paths
         self.ledger = ledger
         self.limit = limit
         self.ids = MessageIds(name, run)
@@ -81,7 +81,7 @@ class Run:
 
 
 @contextlib.contextmanager
-def open_run(path: Path, options: Options, *, fresh_sandbox: bool = False) -> Iterator[Run]:
+def open_run(path: Path, options: RunOptions, *, fresh_sandbox: bool = False) -> Iterator[Run]:
     """The run that the campaign file at `path` asks for. `fresh_sandbox` removes what an earlier sandbox run left.
 
     Raises InputError with every problem of the inputs; RunLockedError when another process has the run.
@@ -89,14 +89,14 @@ def open_run(path: Path, options: Options, *, fresh_sandbox: bool = False) -> It
     now = datetime.now(UTC)
     inputs = inputs_of(path, now=now)
     name, run = inputs.campaign.name, _run_id(inputs.campaign, options, now)
-    places = places_of(name, run, options)
-    ledger_path = Path(parse_url(places.ledger).database or "")
+    paths = paths_of(name, run, options)
+    ledger_path = Path(parse_url(paths.ledger).database or "")
     with run_lock(ledger_path, name, run):
         if fresh_sandbox:
-            _empty(places.folder)
-        with open_ledger(places.ledger, create=True) as ledger:
-            refuse_changed_surroundings(ledger, name, run, places, options)
-            opened = Run(inputs, name, run, places, ledger, options.limit, now)
+            _empty(paths.folder)
+        with open_ledger(paths.ledger, create=True) as ledger:
+            refuse_changed_surroundings(ledger, name, run, paths, options)
+            opened = Run(inputs, name, run, paths, ledger, options.limit, now)
             try:
                 refuse_purged(ledger, opened.previous)
                 yield opened
@@ -131,7 +131,7 @@ def taken_over(ledger: Ledger, run_id: int) -> Iterator[Lease]:
         lease.give_back()
 
 
-def _run_id(campaign: Campaign, options: Options, now: datetime) -> str:
+def _run_id(campaign: Campaign, options: RunOptions, now: datetime) -> str:
     if options.sandbox:
         return SANDBOX_RUN
     if options.run is not None:

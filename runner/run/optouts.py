@@ -11,14 +11,14 @@ from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import TypeVar
 
-from runner.audience.source import Source, Unreadable
+from runner.base.clock import iso, now_us
 from runner.base.errors import InputError, Problem
 from runner.base.exclusions import Exclusion, ExclusionReason
 from runner.base.optouts import OptOut, OptOutSource
+from runner.files.source import Source, UnreadableRow
 from runner.ledger.ledger import Ledger
 from runner.ledger.optouts import every, known, note
-from runner.run.places import SANDBOX_RUN, Options, ledger_url, places_of
-from runner.run.times import iso, now_us
+from runner.run.paths import SANDBOX_RUN, RunOptions, ledger_url, paths_of
 
 COLUMNS = ("destination", "since", "how")
 """Of an exported list. `recipients.suppress` finds the first by its name, and passes over the others."""
@@ -45,9 +45,9 @@ class Removed:
     not_out: tuple[str, ...]
 
 
-def ledger_with_optouts(options: Options, *, sandbox_of: str | None) -> str:
+def ledger_with_optouts(options: RunOptions, *, sandbox_of: str | None) -> str:
     """The URL of the ledger; `sandbox_of` a campaign it is that of its sandbox run."""
-    return places_of(sandbox_of, SANDBOX_RUN, options).ledger if sandbox_of else ledger_url(options)
+    return paths_of(sandbox_of, SANDBOX_RUN, options).ledger if sandbox_of else ledger_url(options)
 
 
 def how(one: OptOut) -> str:
@@ -72,7 +72,7 @@ def read_numbers(written: Sequence[str], country: str | None) -> list[str]:
 
     Raises InputError that names each one that can't be read.
     """
-    from runner.audience.phone import Number, is_country, normalise, not_a_country
+    from runner.numbers.phone import Number, is_country, normalise, not_a_country
 
     if country is not None and not is_country(country.upper()):
         raise InputError.of(f"--country: {not_a_country(country)}")
@@ -94,11 +94,11 @@ def read_file(path: Path, country: str | None) -> "array[int]":
 
     Raises InputError with everything in it that is in doubt.
     """
-    from runner.audience.files import read_header, read_numbered
-    from runner.audience.formats import unchanged
-    from runner.audience.phone import Number, normalise
     from runner.audience.spec import SuppressionList
     from runner.audience.suppression import Suppression, find_columns
+    from runner.files.formats import unchanged
+    from runner.files.reader import read_header, read_numbered
+    from runner.numbers.phone import Number, normalise
 
     one, source = SuppressionList(path), Source(path, encoding_key=None)
     try:
@@ -110,7 +110,7 @@ def read_file(path: Path, country: str | None) -> "array[int]":
             assert place is not None
             with closing(read_numbered(source)) as rows:
                 # A list without a header begins with a number; the name of a column is none.
-                cells = chain([header[place]], (row[place] for _, row in rows if not isinstance(row, Unreadable)))
+                cells = chain([header[place]], (row[place] for _, row in rows if not isinstance(row, UnreadableRow)))
                 numbers = (normalise(cell, country) for cell in cells if cell)
                 found = array("Q", (int(one.destination[1:]) for one in numbers if isinstance(one, Number)))
     except InputError as error:

@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 import orjson
 
+from runner.base.clock import now_us
 from runner.base.errors import InputError
 from runner.base.exclusions import Exclusion
 from runner.base.files import write_atomically
@@ -18,17 +19,16 @@ from runner.ledger.cooldown import prepare, recent
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.optouts import is_anybody_out, opted_out, optouts_state
 from runner.plan.inputs import Inputs
-from runner.plan.kept import Ingredients, digest, keep, kept
-from runner.plan.money import Costs
-from runner.plan.narrowing import Limit, OptedOut, Recent, Sample, Sent, Timing
+from runner.plan.plan_cache import Ingredients, digest, keep, kept
+from runner.plan.plan_file import changed_messages, is_readable, numbers_under_new_keys, read_messages
 from runner.plan.planner import Planner, Rules
-from runner.plan.saved import changed_messages, is_readable, numbers_under_new_keys, read_messages
+from runner.plan.restrictions import Limit, OptedOut, Recent, Sample, Sent, Timing
 from runner.plan.summary import PlanSummary
+from runner.prices.costs import Costs
 from runner.report.run_settings import RunSettings
 from runner.run.open import Run
 from runner.run.options import canonical, changed_options, described_options
 from runner.run.optouts import exclusion_of
-from runner.run.times import now_us
 
 # Another version of one of these may plan differently.
 _PLANNERS = ("campaign-runner", "phonenumbers", "jinja2", "babel", "charset-normalizer", "python-calamine", "polars")
@@ -56,18 +56,18 @@ def make_plan(run: Run) -> PlanSummary:
     if cache_key and (summary := _cached(run, cache_key)):
         run.summary = summary
         return summary
-    run.places.kept_plan.unlink(missing_ok=True)
+    run.paths.kept_plan.unlink(missing_ok=True)
     planner = Planner(
         run.inputs.audience,
         run.inputs.composer,
         options=canonical(described_options(run.campaign)),
         rules=_rules(run.inputs, limit=run.limit, now=run.now, ledger=run.ledger, sent=_sent(run)),
     )
-    run.summary = planner.write(run.places.plan)
+    run.summary = planner.write(run.paths.plan)
     # A recipient whom this run has sent to stays in the plan although others like them are left out: such a plan
     # holds for this session only.
     if cache_key and not run.counts():
-        keep(run.places.kept_plan, ingredients=cache_key, plan=run.places.plan, summary=run.summary)
+        keep(run.paths.kept_plan, ingredients=cache_key, plan=run.paths.plan, summary=run.summary)
     return run.summary
 
 
@@ -88,7 +88,7 @@ def changes(run: Run) -> list[str]:
             "go on with it, or begin another run with --run ID",
         )
     found = changed_options(options, now)
-    sent_plan, plan = run.places.sent_plan, run.places.plan
+    sent_plan, plan = run.paths.sent_plan, run.paths.plan
     if not is_readable(sent_plan):
         return [*found, f"{sent_plan} is gone or damaged, so it can't be said what changed"]
     for (count, examples), words in (
@@ -112,7 +112,7 @@ def remaining_of(run: Run) -> Remaining:
         settled = Counter(run.settled)
         return Remaining(settled, run.summary.to_send - settled.total())
     remaining = Remaining()
-    for batch in read_messages(run.places.plan, run.ids):
+    for batch in read_messages(run.paths.plan, run.ids):
         records = run.ledger.records(run.previous.id, [message.message_id for message in batch])
         remaining.left += len(batch) - len(records)
         remaining.settled.update(record.status for record in records.values())
@@ -125,15 +125,15 @@ def begin(run: Run) -> tuple[RunRecord, str]:
 
     Returns the run's record, and the digest of the plan's file.
     """
-    places = run.places
-    write_atomically(places.ledger_id, run.ledger.id.encode())
-    places.sent_plan.unlink(missing_ok=True)
+    paths = run.paths
+    write_atomically(paths.ledger_id, run.ledger.id.encode())
+    paths.sent_plan.unlink(missing_ok=True)
     try:
-        places.sent_plan.hardlink_to(places.plan)
+        paths.sent_plan.hardlink_to(paths.plan)
     except OSError:  # a file system without links
-        shutil.copy2(places.plan, places.sent_plan)
-    RunSettings.of(run.inputs, run.summary).write(places.run_settings)
-    sent_digest = digest(places.sent_plan)
+        shutil.copy2(paths.plan, paths.sent_plan)
+    RunSettings.of(run.inputs, run.summary).write(paths.run_settings)
+    sent_digest = digest(paths.sent_plan)
     record = run.ledger.begin_run(
         name=run.name,
         run=run.run,
@@ -187,7 +187,7 @@ def plan_cache_key(inputs: Inputs, ledger: Ledger, *, limit: int | None) -> str 
 def _cached(run: Run, cache_key: str) -> PlanSummary | None:
     """The summary of the plan that is there, if it is made of the same, with what is left of its costs."""
     prices = run.inputs.prices
-    summary = kept(run.places.kept_plan, ingredients=cache_key, plan=run.places.plan, prices=prices)
+    summary = kept(run.paths.kept_plan, ingredients=cache_key, plan=run.paths.plan, prices=prices)
     if summary is None:
         return None
     settled = Counter(run.counts())

@@ -2,22 +2,22 @@
 
 from datetime import UTC, datetime
 
+from runner.base.clock import iso, now_us
 from runner.base.errors import InputError, StoppedError
 from runner.campaign import Campaign
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.purge import purged_at
-from runner.plan.money import Costs, balance_problem
-from runner.plan.schedule import refusal
-from runner.run.account import Account
-from runner.run.places import SANDBOX_RUN, Options, Places
+from runner.prices.costs import Costs, balance_problem
+from runner.run.account import ProviderAccount
+from runner.run.paths import SANDBOX_RUN, RunOptions, RunPaths
 from runner.run.prices import balance_of
-from runner.run.times import iso, now_us
+from runner.schedule.timetable import refusal
 
 # A clock may be set back by up to an hour (a lost daylight saving change) before it is doubted.
 CLOCK_BEHIND_US = 3_600_000_000
 
 
-def refuse_changed_surroundings(ledger: Ledger, name: str, run: str, places: Places, options: Options) -> None:
+def refuse_changed_surroundings(ledger: Ledger, name: str, run: str, paths: RunPaths, options: RunOptions) -> None:
     """Refuse a ledger that isn't the one this run was sent with, and a clock far behind the ledger.
 
     Both would text people twice. Raises InputError, unless `options` accept them.
@@ -25,7 +25,7 @@ def refuse_changed_surroundings(ledger: Ledger, name: str, run: str, places: Pla
     if run == SANDBOX_RUN:
         return
     if not options.accept_ledger:
-        _refuse_another_ledger(ledger, name, run, places)
+        _refuse_another_ledger(ledger, name, run, paths)
     newest = ledger.newest_time()
     if not options.accept_clock and now_us() < newest - CLOCK_BEHIND_US:
         raise InputError.of(
@@ -35,17 +35,17 @@ def refuse_changed_surroundings(ledger: Ledger, name: str, run: str, places: Pla
         )
 
 
-def _refuse_another_ledger(ledger: Ledger, name: str, run: str, places: Places) -> None:
+def _refuse_another_ledger(ledger: Ledger, name: str, run: str, paths: RunPaths) -> None:
     """The folder notes which ledger its run was sent with; another one doesn't know who has been texted."""
-    if not places.ledger_id.exists():
+    if not paths.ledger_id.exists():
         return
     is_known = bool(ledger.runs(name, run))
-    is_same = places.ledger_id.read_text(encoding="utf-8").strip() == ledger.id
+    is_same = paths.ledger_id.read_text(encoding="utf-8").strip() == ledger.id
     if is_known and is_same:
         return
     what = "knows nothing of it" if not is_known else "is another one"
     raise InputError.of(
-        f"{places.folder} holds the files of a run that has begun, but the ledger {ledger.path} {what}, so it "
+        f"{paths.folder} holds the files of a run that has begun, but the ledger {ledger.path} {what}, so it "
         "can't say who has been texted",
         "name the right ledger with --ledger, or begin another run with --run ID; --accept-ledger goes on with this "
         "one, and may text people again",
@@ -68,7 +68,7 @@ def refuse_wrong_time(campaign: Campaign, now: datetime) -> None:
         raise InputError.of(f"nothing was sent now: {words}", "start it in time, or change that in the campaign file")
 
 
-def check_balance(campaign: Campaign, account: Account, left: Costs, *, accept: bool) -> str | None:
+def check_balance(campaign: Campaign, account: ProviderAccount, left: Costs, *, accept: bool) -> str | None:
     """Compare what is left to send with the prepaid balance, where the campaign names the account.
 
     Returns a warning, or None. Raises InputError when the balance is too small and StoppedError when it can't be

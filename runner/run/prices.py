@@ -17,11 +17,11 @@ from runner.base.files import write_atomically
 from runner.base.text import defused
 from runner.campaign.values import InvalidValue
 from runner.campaign.values import account_id as check_account_id
-from runner.plan.money import named, plain
-from runner.plan.prices import COLUMNS, WITH_NUMBERS
+from runner.prices.costs import named, plain
+from runner.prices.price_list import COLUMNS, WITH_NUMBERS
 from runner.provider.endpoint import REGIONS, Endpoint
 from runner.provider.prices import Balance, ListedPrice, PriceList, fetch_balance, fetch_price_list
-from runner.run.account import Account, provider_account
+from runner.run.account import ProviderAccount, provider_account
 from runner.sandbox.options import SandboxOptions
 from runner.sandbox.process import start
 
@@ -122,7 +122,7 @@ def save_prices(
     return SavedPrices(path, tuple(prices), tuple(left_out))
 
 
-def balance_of(account: Account, account_id: str) -> Balance | None:
+def balance_of(account: ProviderAccount, account_id: str) -> Balance | None:
     """What is left on a prepaid account; None for one that pays afterwards. Raises StoppedError, in words."""
     return asyncio.run(fetch_balance(account.endpoint.base_url, account_id, account.api_key))
 
@@ -153,13 +153,13 @@ def _refuse_to_overwrite(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _account(region: str, *, sandbox: bool) -> Iterator[Account]:
+def _account(region: str, *, sandbox: bool) -> Iterator[ProviderAccount]:
     if not sandbox:
         yield provider_account(region, "")
         return
     api_key = secrets.token_urlsafe()
     with start(SandboxOptions(api_key=api_key)) as process:
-        yield Account(Endpoint(process.base_url, ""), api_key)
+        yield ProviderAccount(Endpoint(process.base_url, ""), api_key)
 
 
 def _of_sub_account(listed: PriceList, sub_account_id: str | None) -> PriceList:

@@ -6,18 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from runner.base.clock import now_us
 from runner.base.errors import InputError, RunLockedError, StoppedError
 from runner.base.outcomes import Status
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger
 from runner.ledger.lock import is_locked, run_lock
 from runner.ledger.purge import compact, note_purge, purge_messages, purged_at
-from runner.plan.identity import MessageIds
-from runner.plan.purged import purge_plan
-from runner.plan.saved import is_readable
+from runner.plan.message_ids import MessageIds
+from runner.plan.plan_file import is_readable
+from runner.plan.plan_purge import purge_plan
 from runner.report.run_settings import RunSettings
 from runner.run.open import taken_over
-from runner.run.places import Options, Places, places_of
-from runner.run.times import now_us
+from runner.run.paths import RunOptions, RunPaths, paths_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +40,19 @@ class Purged:
 
 
 @contextlib.contextmanager
-def purging(name: str, run: str, options: Options) -> Iterator[tuple[Ledger, RunRecord, Places]]:
+def purging(name: str, run: str, options: RunOptions) -> Iterator[tuple[Ledger, RunRecord, RunPaths]]:
     """A run that is nobody else's for the length of the block, with what a dead process left open settled.
 
     Raises InputError when the ledger doesn't know it, RunLockedError when another process has it, or sends another run
     of the same ledger.
     """
-    places = places_of(name, run, options)
-    with open_ledger(places.ledger, create=False) as ledger:
+    paths = paths_of(name, run, options)
+    with open_ledger(paths.ledger, create=False) as ledger:
         found = ledger.runs(name, run)
         if not found:
-            raise _not_known(ledger, name, run, places)
+            raise _not_known(ledger, name, run, paths)
         with run_lock(ledger.path, name, run), taken_over(ledger, found[0].id):
-            yield ledger, found[0], places
+            yield ledger, found[0], paths
 
 
 def scope_of(ledger: Ledger, record: RunRecord) -> PurgeScope:
@@ -62,7 +62,7 @@ def scope_of(ledger: Ledger, record: RunRecord) -> PurgeScope:
     return PurgeScope(total, unknown, max(record.to_send - total, 0), purged_at(ledger, record.id))
 
 
-def purge(ledger: Ledger, record: RunRecord, places: Places) -> Purged:
+def purge(ledger: Ledger, record: RunRecord, paths: RunPaths) -> Purged:
     """Take the people out of a run, for good. Write its report again afterwards.
 
     The plan goes first, because the ledger tells what of it was sent; a purge that was killed is finished by the next
@@ -71,9 +71,9 @@ def purge(ledger: Ledger, record: RunRecord, places: Places) -> Purged:
     """
     _refuse_while_sending(ledger, record)
     note_purge(ledger, record.id, now_us())
-    _purge_plans(ledger, record, places)
-    _purge_settings(places)
-    removed, left = _remove_files(ledger, places)
+    _purge_plans(ledger, record, paths)
+    _purge_settings(paths)
+    removed, left = _remove_files(ledger, paths)
     messages = purge_messages(ledger, record.id)
     compact(ledger)
     return Purged(messages, tuple(removed), tuple(left))
@@ -88,44 +88,44 @@ def _refuse_while_sending(ledger: Ledger, record: RunRecord) -> None:
             )
 
 
-def _purge_plans(ledger: Ledger, record: RunRecord, places: Places) -> None:
+def _purge_plans(ledger: Ledger, record: RunRecord, paths: RunPaths) -> None:
     ids = MessageIds(record.name, record.run)
 
     def sent_to(message_ids: Sequence[str]) -> Mapping[str, str]:
         found = ledger.records(record.id, message_ids)
         return {message_id: message.destination for message_id, message in found.items()}
 
-    for plan in (places.plan, places.sent_plan):
+    for plan in (paths.plan, paths.sent_plan):
         if is_readable(plan):
             purge_plan(plan, ids, sent_to)
         else:
             _remove(plan)  # damaged, and its bytes may hold numbers
 
 
-def _purge_settings(places: Places) -> None:
+def _purge_settings(paths: RunPaths) -> None:
     """What the report says of the campaign stays, but for the example of a text."""
-    settings = RunSettings.read(places.run_settings)
+    settings = RunSettings.read(paths.run_settings)
     if settings is None:
-        _remove(places.run_settings)
+        _remove(paths.run_settings)
     elif settings.example is not None or settings.example_masked is not None:
-        replace(settings, example=None, example_masked=None).write(places.run_settings)
+        replace(settings, example=None, example_masked=None).write(paths.run_settings)
 
 
-def _remove_files(ledger: Ledger, places: Places) -> tuple[list[Path], list[Path]]:
+def _remove_files(ledger: Ledger, paths: RunPaths) -> tuple[list[Path], list[Path]]:
     """Remove what is made of the plan and the ledger, and what a killed process left half written."""
     made = {
-        places.results_parquet,
-        places.results_csv,
-        places.results_xlsx,
-        places.page,
-        places.removals,
-        places.unmatched,
-        places.sandbox_book,
-        places.kept_plan,
+        paths.results_parquet,
+        paths.results_csv,
+        paths.results_xlsx,
+        paths.page,
+        paths.removals,
+        paths.unmatched,
+        paths.sandbox_book,
+        paths.kept_plan,
     }
-    kept = {places.plan, places.sent_plan, places.run_settings, places.summary, places.ledger_id}
+    kept = {paths.plan, paths.sent_plan, paths.run_settings, paths.summary, paths.ledger_id}
     removed, left = [], []
-    for path in sorted(places.folder.iterdir()) if places.folder.is_dir() else ():
+    for path in sorted(paths.folder.iterdir()) if paths.folder.is_dir() else ():
         if path in made or (path.name.startswith(".") and path.name.endswith(".part")):
             _remove(path)
             removed.append(path)
@@ -152,10 +152,8 @@ def _remove(path: Path) -> None:
         ) from error
 
 
-def _not_known(ledger: Ledger, name: str, run: str, places: Places) -> InputError:
+def _not_known(ledger: Ledger, name: str, run: str, paths: RunPaths) -> InputError:
     what = f"the ledger {ledger.path} knows no run {name}/{run}"
-    if places.folder.is_dir():
-        return InputError.of(
-            f"{what}, so nothing was sent", f"delete the folder {places.folder}, there is a plan in it"
-        )
+    if paths.folder.is_dir():
+        return InputError.of(f"{what}, so nothing was sent", f"delete the folder {paths.folder}, there is a plan in it")
     return InputError.of(what, "`campaign status` shows all of them")

@@ -13,7 +13,7 @@ from runner.base.loops import loop_factory
 from runner.ledger.ledger import open_ledger
 from runner.receipts.intake import Loaded, lines_of, load
 from runner.receipts.optout_words import BUILT_IN, OptOutWords, read_words
-from runner.run.places import Options, ledger_url
+from runner.run.paths import RunOptions, ledger_url
 from runner.run.signals import told_of_signals
 
 LINE_EVERY_S = 5.0
@@ -35,7 +35,7 @@ def authorization_in(variable: str | None) -> str | None:
 
 
 def serve(
-    options: Options,
+    options: RunOptions,
     *,
     host: str,
     port: int,
@@ -79,7 +79,7 @@ def serve(
             return runner.run(main())
 
 
-def load_file(options: Options, file: Path | None, *, words: Path | None) -> Loaded:
+def load_file(options: RunOptions, file: Path | None, *, words: Path | None) -> Loaded:
     """Take the events of a file of JSON lines, or, None, of standard input.
 
     Raises InputError when the file can't be read.

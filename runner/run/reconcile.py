@@ -14,11 +14,11 @@ from runner.ledger.lease import Lease
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.lock import run_lock
 from runner.ledger.reconciliation import LogEntry, Unknowns, accepted_ids, apply, unknown_ids, unknowns
-from runner.provider.exports import Job, JobStatus, LogExports
+from runner.provider.exports import ExportJob, JobStatus, LogExports
 from runner.provider.http import UnreachableError
-from runner.run.account import Account, provider_account
+from runner.run.account import ProviderAccount, provider_account
 from runner.run.open import taken_over
-from runner.run.places import Options, Places
+from runner.run.paths import RunOptions, RunPaths
 from runner.run.status import recorded
 
 SETTLE = timedelta(minutes=15)
@@ -72,19 +72,19 @@ class SettlingView(Protocol):
 
 @contextlib.contextmanager
 def recovered(
-    name: str, run: str | None, options: Options
-) -> Iterator[tuple[Ledger, RunRecord, Places, Account, Lease]]:
+    name: str, run: str | None, options: RunOptions
+) -> Iterator[tuple[Ledger, RunRecord, RunPaths, ProviderAccount, Lease]]:
     """A run that is nobody's now, with what a dead process left open settled, and the account it was sent with.
 
     Raises RunLockedError while another process has the run, InputError when the ledger doesn't know it.
     """
-    with recorded(name, run, options) as (ledger, record, places):
+    with recorded(name, run, options) as (ledger, record, paths):
         account = orjson.loads(record.options)
         with run_lock(ledger.path, record.name, record.run), taken_over(ledger, record.id) as lease:
             yield (
                 ledger,
                 record,
-                places,
+                paths,
                 provider_account(account["account.region"], account["account.subAccountId"]),
                 lease,
             )
@@ -93,7 +93,7 @@ def recovered(
 def settle_unknown(
     ledger: Ledger,
     record: RunRecord,
-    account: Account,
+    account: ProviderAccount,
     lease: Lease,
     view: SettlingView,
     *,
@@ -118,7 +118,7 @@ def settle_unknown(
 
 
 def look_up(
-    ledger: Ledger, record: RunRecord, account: Account, *, settle: timedelta, deadline: timedelta, say: Say
+    ledger: Ledger, record: RunRecord, account: ProviderAccount, *, settle: timedelta, deadline: timedelta, say: Say
 ) -> Finding | None:
     """Ask the provider's log for the unknown messages of a run. None when nothing is unknown.
 
@@ -146,7 +146,7 @@ def look_up(
 
 
 async def _entries_of(
-    wanted: set[str], since: datetime, until: datetime, account: Account, deadline: timedelta, say: Say
+    wanted: set[str], since: datetime, until: datetime, account: ProviderAccount, deadline: timedelta, say: Say
 ) -> dict[str, LogEntry]:
     """What the provider's log has of the wanted messages."""
     found: dict[str, LogEntry] = {}
@@ -174,7 +174,7 @@ def apply_finding(ledger: Ledger, record: RunRecord, finding: Finding, lease: Le
     apply(ledger, record.id, found=finding.found, not_received=finding.not_received)
 
 
-async def _finished(exports: LogExports, job_id: str, deadline: timedelta, say: Say) -> Job:
+async def _finished(exports: LogExports, job_id: str, deadline: timedelta, say: Say) -> ExportJob:
     """Ask with growing pauses until the job is done. Raises StoppedError when it fails or takes too long."""
     loop = asyncio.get_running_loop()
     end = loop.time() + deadline.total_seconds()

@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from runner.base.clock import iso
 from runner.base.conversions import ConversionOutcome
 from runner.base.errors import InputError, RunLockedError
 from runner.base.files import part_of, remove, write_atomically
@@ -19,18 +20,17 @@ from runner.base.outcomes import OutcomeReason, Status
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.lock import run_lock
 from runner.ledger.receipts import is_anything_told, of_messages, settle_by_receipts
-from runner.ledger.requests import cancellation_counts, cancelled_of, conversions_of, feedback_counts
-from runner.plan.identity import MessageIds
-from runner.plan.money import plain
-from runner.plan.saved import is_readable
+from runner.ledger.request_journal import cancellation_counts, cancelled_of, conversions_of, feedback_counts
+from runner.plan.message_ids import MessageIds
+from runner.plan.plan_file import is_readable
+from runner.prices.costs import plain
 from runner.report.counts import DeliveryGroup
 from runner.report.masking import masked_detail
 from runner.report.removals import write_removals
 from runner.report.result_counts import ResultCounts, count_results
 from runner.report.results import LedgerEntries, Lookup, WhyUnsent, scratch_of, write_results
 from runner.report.run_settings import RunSettings, asks_to_mask
-from runner.run.places import Places
-from runner.run.times import iso
+from runner.run.paths import RunPaths
 
 VERSION = version("campaign-runner")
 
@@ -50,7 +50,7 @@ class RunReport:
     document: dict[str, Any]
 
 
-def write_report(ledger: Ledger, record: RunRecord, places: Places, *, unmask: bool = False) -> RunReport:
+def write_report(ledger: Ledger, record: RunRecord, paths: RunPaths, *, unmask: bool = False) -> RunReport:
     """Write results.parquet, results.csv, report.html and summary.json of a run, and what else its campaign asks for.
 
     `unmask` shows whole numbers and a whole text on the page, unless the campaign forbids it.
@@ -58,7 +58,7 @@ def write_report(ledger: Ledger, record: RunRecord, places: Places, *, unmask: b
     Raises InputError when the plan that was sent is gone, StoppedError when the disk is full.
     """
     with _alone(ledger, record):
-        return _write(ledger, record, places, unmask=unmask)
+        return _write(ledger, record, paths, unmask=unmask)
 
 
 @contextlib.contextmanager
@@ -77,17 +77,17 @@ def _alone(ledger: Ledger, record: RunRecord) -> Iterator[None]:
         yield
 
 
-def _write(ledger: Ledger, record: RunRecord, places: Places, *, unmask: bool) -> RunReport:
-    if not is_readable(places.sent_plan):
+def _write(ledger: Ledger, record: RunRecord, paths: RunPaths, *, unmask: bool) -> RunReport:
+    if not is_readable(paths.sent_plan):
         raise InputError.of(
-            f"{places.sent_plan} is gone or damaged, so the rows of the recipient file aren't known any more",
+            f"{paths.sent_plan} is gone or damaged, so the rows of the recipient file aren't known any more",
             "the ledger still has every message; `campaign run` on the campaign file makes the plan again",
         )
     if is_anything_told(ledger):
         # A receipt may have come while the request's answer was still waited for.
         settle_by_receipts(ledger, record.id)
-    settings = RunSettings.read(places.run_settings)
-    mask = asks_to_mask(settings, places.run_settings)
+    settings = RunSettings.read(paths.run_settings)
+    mask = asks_to_mask(settings, paths.run_settings)
     events = ledger.events(record.id)
     if mask:  # the provider's words may quote what they answer
         record = replace(record, stop_detail=_hidden(record.stop_detail))
@@ -97,20 +97,20 @@ def _write(ledger: Ledger, record: RunRecord, places: Places, *, unmask: bool) -
     with ThreadPoolExecutor(1) as beside:
         ready = beside.submit(_load_page)
         write_results(
-            places.sent_plan,
+            paths.sent_plan,
             MessageIds(record.name, record.run),
             lookup_in(ledger, record.id),
             _why_unsent(record),
-            parquet=places.results_parquet,
-            csv=places.results_csv,
-            xlsx=places.results_xlsx if with_xlsx else None,
+            parquet=paths.results_parquet,
+            csv=paths.results_csv,
+            xlsx=paths.results_xlsx if with_xlsx else None,
             mask=mask,
         )
         ready.result()
     if not with_xlsx:
-        _drop(places.results_xlsx)  # of an earlier session: it would say something else
-    write_removals(places.results_parquet, places.removals, mask=mask)
-    counts = count_results(places.results_parquet)
+        _drop(paths.results_xlsx)  # of an earlier session: it would say something else
+    write_removals(paths.results_parquet, paths.removals, mask=mask)
+    counts = count_results(paths.results_parquet)
     from runner.report.page import Page, write_page
 
     page = Page(
@@ -118,13 +118,13 @@ def _write(ledger: Ledger, record: RunRecord, places: Places, *, unmask: bool) -
         counts=counts,
         settings=settings,
         events=events,
-        results=places.results_parquet,
+        results=paths.results_parquet,
         version=VERSION,
         unmask=unmask and not mask,
     )
-    write_page(places.page, page)
-    document = as_json(record, counts, places)
-    write_atomically(places.summary, orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    write_page(paths.page, page)
+    document = as_json(record, counts, paths)
+    write_atomically(paths.summary, orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     return RunReport(record, counts, document)
 
 
@@ -177,21 +177,21 @@ def _why_unsent(record: RunRecord) -> WhyUnsent:
     return WhyUnsent(OutcomeReason(record.stop_reason), record.stop_detail or "")
 
 
-def as_json(record: RunRecord, counts: ResultCounts, places: Places) -> dict[str, Any]:
+def as_json(record: RunRecord, counts: ResultCounts, paths: RunPaths) -> dict[str, Any]:
     """summary.json: the figures of a run for programs. Times are ISO 8601, UTC; amounts are decimal text."""
     totals, reasons = counts.totals, dict[str, dict[str, int]]()
     for (status, reason), count in sorted(counts.by_reason.items()):
         reasons.setdefault(status, {})[reason] = count
     files = {
-        "results_parquet": places.results_parquet,
-        "results_csv": places.results_csv,
-        "results_xlsx": places.results_xlsx,
-        "report": places.page,
-        "summary": places.summary,
-        "plan": places.sent_plan,
-        "numbers_to_remove": places.removals,
+        "results_parquet": paths.results_parquet,
+        "results_csv": paths.results_csv,
+        "results_xlsx": paths.results_xlsx,
+        "report": paths.page,
+        "summary": paths.summary,
+        "plan": paths.sent_plan,
+        "numbers_to_remove": paths.removals,
     }
-    optional = {places.results_xlsx, places.removals}
+    optional = {paths.results_xlsx, paths.removals}
     return {
         "campaign": record.name,
         "run": record.run,

@@ -4,16 +4,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from runner.base.clock import iso
 from runner.base.errors import Problem
 from runner.base.exclusions import ExclusionReason
 from runner.base.messages import RemarkKind
 from runner.base.options import Limits
 from runner.campaign import CampaignKind
-from runner.plan.money import Costs, over_limits
-from runner.plan.schedule import Slot, deadline, due_of, end_of, local, refusal, span_problems, timetable
 from runner.plan.summary import Noted, PlanSummary
+from runner.prices.costs import Costs, over_limits
 from runner.run.open import Run
-from runner.run.times import iso
+from runner.schedule.timetable import Slot, deadline, due_of, end_of, local, refusal, span_problems, timetable
 
 _ADVICE = {
     RemarkKind.PLAIN_HTTP: "links without encryption; write https:// where the site has it",
@@ -67,7 +67,7 @@ class Review:
             ],
             "warnings": self.warnings,
             "problems": [str(problem) for problem in self.problems],
-            "plan": str(run.places.plan),
+            "plan": str(run.paths.plan),
         }
 
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from runner.base.clock import now_us
 from runner.base.errors import LedgerError
 from runner.base.events import Event, EventKind
 from runner.base.loops import loop_factory
@@ -24,22 +25,21 @@ from runner.dispatch.retry import Backoff
 from runner.ledger.ledger import RunRecord
 from runner.ledger.receipts import adopt, is_anything_told, told_of
 from runner.ledger.writer import Claim, LedgerWriter, Spill, spill_path
-from runner.plan.hours import WindowGate
-from runner.plan.saved import read_messages
-from runner.plan.schedule import last_departure
+from runner.plan.plan_file import read_messages
 from runner.provider.client import Client
 from runner.provider.payload import PayloadBuilder
-from runner.run.account import Account
+from runner.run.account import ProviderAccount
 from runner.run.open import Run
 from runner.run.options import send_options
 from runner.run.plan import begin, cooldown_of
 from runner.run.signals import stopping_on_signals
-from runner.run.times import now_us
+from runner.schedule.sending_hours import SendingHoursGate
+from runner.schedule.timetable import last_departure
 
 
 def send(
     run: Run,
-    account: Account,
+    account: ProviderAccount,
     progress: Progress,
     *,
     show: Callable[[], Awaitable[None]],
@@ -84,7 +84,7 @@ async def _send(
     run: Run,
     record: RunRecord,
     sent_digest: str,
-    account: Account,
+    account: ProviderAccount,
     progress: Progress,
     show: Callable[[], Awaitable[None]],
     ignored_fuses: Collection[str],
@@ -96,7 +96,7 @@ async def _send(
     hours = run.campaign.window.hours(run.campaign.timezone) if run.campaign.window else None
     last = last_departure(run.campaign, run.now)
     not_after = last[0].timestamp() if last else None
-    gate = WindowGate(hours, not_after=not_after) if hours else None
+    gate = SendingHoursGate(hours, not_after=not_after) if hours else None
 
     async def send_one(claim: Claim, departure: Departure) -> Outcome:
         message, now = claim.message, datetime.now(UTC)
@@ -161,7 +161,7 @@ async def _send(
 async def _left(run: Run, record: RunRecord, sent_digest: str) -> AsyncIterator[Message]:
     """The plan's messages that the ledger doesn't have, read in a thread: the event loop has better things to do."""
     after = run.ledger.resume_row(record.id, sent_digest)
-    batches = read_messages(run.places.sent_plan, run.ids, after=after)
+    batches = read_messages(run.paths.sent_plan, run.ids, after=after)
 
     def next_batch() -> list[Message] | None:
         batch = next(batches, None)

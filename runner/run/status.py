@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from runner.base.clock import iso
 from runner.base.conversions import ConversionOutcome
 from runner.base.errors import InputError
 from runner.base.events import Event, EventKind
@@ -14,24 +15,23 @@ from runner.ledger.ledger import Ledger, RunRecord, open_ledger
 from runner.ledger.lock import is_locked
 from runner.ledger.optouts import count
 from runner.report.counts import Counts, count_progress, with_delivery
-from runner.run.places import SANDBOX_RUN, Options, Places, ledger_url, places_of, reports_folder
-from runner.run.times import iso
+from runner.run.paths import SANDBOX_RUN, RunOptions, RunPaths, ledger_url, paths_of, reports_folder
 
 
 @contextlib.contextmanager
-def recorded(name: str, run: str | None, options: Options) -> Iterator[tuple[Ledger, RunRecord, Places]]:
-    """The ledger, the record and the places of NAME/RUN; without a run, of the campaign's newest one.
+def recorded(name: str, run: str | None, options: RunOptions) -> Iterator[tuple[Ledger, RunRecord, RunPaths]]:
+    """The ledger, the record and the paths of NAME/RUN; without a run, of the campaign's newest one.
 
     Raises InputError when the ledger doesn't know it.
     """
     run = SANDBOX_RUN if options.sandbox else run
-    url = places_of(name, run, options).ledger if run else ledger_url(options)
+    url = paths_of(name, run, options).ledger if run else ledger_url(options)
     with open_ledger(url, create=False) as ledger:
         found = ledger.runs(name, run)
         if not found:
             raise InputError.of(_not_known(ledger.path, name, run), _known(ledger))
         record = max(found, key=lambda record: record.started_at)
-        yield ledger, record, places_of(name, record.run, options)
+        yield ledger, record, paths_of(name, record.run, options)
 
 
 def _not_known(ledger: str | Path, name: str, run: str | None) -> str:
@@ -56,10 +56,10 @@ class StatusSnapshot:
         return [run for run in self.runs if run["state"] in _ACTIVE]
 
 
-def ledger_urls(options: Options, name: str | None = None, run: str | None = None) -> list[str]:
+def ledger_urls(options: RunOptions, name: str | None = None, run: str | None = None) -> list[str]:
     """The ledgers that may know these runs: one, or those of all sandbox runs, each of which has its own."""
     if name and (run == SANDBOX_RUN or options.sandbox):
-        return [places_of(name, SANDBOX_RUN, options).ledger]
+        return [paths_of(name, SANDBOX_RUN, options).ledger]
     if options.sandbox:
         return [str(path) for path in sorted(reports_folder(options).glob(f"*/{SANDBOX_RUN}/ledger.sqlite3"))]
     return [ledger_url(options)]
@@ -72,7 +72,7 @@ class StatusReader:
     and counts again only what may have changed.
     """
 
-    def __init__(self, name: str | None, run: str | None, options: Options) -> None:
+    def __init__(self, name: str | None, run: str | None, options: RunOptions) -> None:
         self._name, self._run = name, run
         self._urls = ledger_urls(options, name, run)
         self._at_rest: dict[tuple[str, RunRecord], dict[str, Any]] = {}

@@ -13,8 +13,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from runner.audience.phone import Number, normalise
-from runner.audience.ranges import IN_WORDS
 from runner.base.errors import InputError, Problem
 from runner.base.exclusions import Exclusion
 from runner.base.messages import Message, Text
@@ -23,12 +21,14 @@ from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
 from runner.dispatch.dispatcher import Departure, Dispatcher, WorkSource
 from runner.dispatch.pace import Pace
 from runner.dispatch.progress import Progress, Stop
-from runner.plan.identity import TOKEN_BYTES, token
+from runner.numbers.phone import Number, normalise
+from runner.numbers.ranges import IN_WORDS
 from runner.plan.inputs import Inputs
+from runner.plan.message_ids import TOKEN_BYTES, token
 from runner.plan.planner import rows_to_show
 from runner.provider.client import Client
 from runner.provider.payload import PayloadBuilder, SendOptions
-from runner.run.account import Account
+from runner.run.account import ProviderAccount
 from runner.run.signals import stopping_on_signals
 
 # A test is looked at on a few phones; more is a campaign.
@@ -89,7 +89,7 @@ def trial_options(options: SendOptions, now: datetime) -> tuple[SendOptions, lis
 
 
 def send_trial(
-    account: Account,
+    account: ProviderAccount,
     messages: Sequence[Message],
     options: SendOptions,
     rate: Rate,
@@ -110,7 +110,7 @@ def send_trial(
 
 
 async def _send(
-    account: Account,
+    account: ProviderAccount,
     source: "_TestMessages",
     payload: PayloadBuilder,
     rate: Rate,

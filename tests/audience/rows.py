@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from runner.audience.audience import read_audience
-from runner.audience.files import read_header
 from runner.audience.judge import Judge
 from runner.audience.row_batch import RowBatch, Work
-from runner.audience.source import Source
 from runner.audience.spec import AudienceSpec
 from runner.base.exclusions import Exclusion, ExclusionReason
+from runner.files.reader import read_header
+from runner.files.source import Source
 
 
 @dataclass(frozen=True, slots=True)

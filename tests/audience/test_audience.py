@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.audience.audience import numbered, read_audience
-from runner.audience.source import Source
 from runner.audience.spec import SuppressionList
 from runner.base.exclusions import Duplicates, ExclusionReason
+from runner.files.source import Source
 from tests.audience.rows import Row, judging, spec_of, written
 from tests.audience.rows import judged as judged_source
 
@@ -252,7 +252,7 @@ def test_stopping_early_leaves_nothing_open(tmp_path: Path) -> None:
 def test_check_loads_nothing_heavy() -> None:
     """`campaign check` answers in milliseconds: it needs the header alone."""
     code = (
-        "import sys, runner.audience.audience, runner.audience.columns, runner.audience.files;"
+        "import sys, runner.audience.audience, runner.audience.columns, runner.files.reader;"
         "print([name for name in ('polars', 'phonenumbers', 'sqlite3') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

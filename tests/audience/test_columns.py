@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.audience.columns import find_column, find_phone_column
-from runner.audience.header import Header, name_columns
 from runner.base.errors import Problem
+from runner.files.header import Header, name_columns
 
 
 @pytest.mark.parametrize("name", ["phone", "mobile", "msisdn", "destination", "to", "Phone", "MSISDN"])

@@ -7,8 +7,8 @@ import pytest
 
 from runner.audience.judge import Judge
 from runner.audience.row_batch import RowBatch
-from runner.audience.source import Source
 from runner.audience.spec import AudienceSpec
+from runner.files.source import Source
 from tests.audience.rows import Row, rows
 
 HEADER = ("id", "mobile", "country", "zone")

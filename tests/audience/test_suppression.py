@@ -9,7 +9,7 @@ import pytest
 from runner.audience.spec import SuppressionList
 from runner.audience.suppression import Suppression
 from runner.base.errors import InputError
-from tests.audience.workbook import write_workbook
+from tests.files.workbook import write_workbook
 
 NUMBERS = ("+6591234567", "+447700900123", "+6581234567")
 

@@ -90,7 +90,7 @@ def test_a_person_is_asked(campaign: Workplace, provider: Provider, answer: str,
 def echoing(request: Request) -> Reply:
     """A provider (or a proxy before it) that says the request's headers again, in every place there is."""
     echo = request.headers["Authorization"]
-    places = [
+    paths = [
         lambda: Reply(400, {"code": 1002, "message": f"wrong header {echo}", "errorId": "e"}),
         lambda: Reply(400, {"code": 1002, "message": "wrong", "errorId": echo}),
         lambda: Reply(400, {"code": 1002, "message": f"{'x' * 275} {echo}", "errorId": "e"}),
@@ -101,7 +101,7 @@ def echoing(request: Request) -> Reply:
         lambda: Reply(502, {"page": f"{'x' * 85} {echo}"}),
         lambda: Reply(302, {}, {"Location": f"https://example.com/?{echo}"}),
     ]  # fmt: skip
-    return places[int(str(request.body["text"]).removeprefix("Hi N")) - 1]()
+    return paths[int(str(request.body["text"]).removeprefix("Hi N")) - 1]()
 
 
 def test_the_key_is_never_told(campaign: Workplace, provider: Provider) -> None:

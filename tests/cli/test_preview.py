@@ -13,7 +13,7 @@ from runner.base.messages import Encoding, Text
 from runner.cli import preview
 from runner.message.compose import Composer
 from runner.message.template import compile_template
-from runner.plan.money import Price, Prices
+from runner.prices.costs import Price, Prices
 
 PRICES = Prices(Path("prices.csv"), "USD", {"US": Price(Decimal("0.01"), Decimal("0.0421"))})
 

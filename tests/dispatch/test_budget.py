@@ -11,7 +11,7 @@ from runner.base.errors import InputError
 from runner.base.messages import Encoding, Message
 from runner.base.options import Limits
 from runner.dispatch.budget import Budget
-from runner.plan.money import Costs, Price, Prices
+from runner.prices.costs import Costs, Price, Prices
 
 LIST = Prices(
     Path("prices.csv"),

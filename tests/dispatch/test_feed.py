@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from runner.base.messages import Message
-from runner.base.options import Rate, Window
+from runner.base.options import Rate, SendingHours
 from runner.base.optouts import OptOut, OptOutSource
 from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
 from runner.dispatch.progress import Stop
 from runner.ledger.optouts import note
-from runner.plan.hours import WindowGate
+from runner.schedule.sending_hours import SendingHoursGate
 from tests.dispatch.stage import FAST, OK, Script, Stage, answering, outcome, people
 
 THROTTLED = outcome(Status.UNSENT, OutcomeReason.THROTTLED, Then.PAUSE, retry_after_s=0.01, sent_at=1, http_status=429)
@@ -103,7 +103,7 @@ def test_what_was_taken_back_is_given_back(tmp_path: Path) -> None:
 
 def test_a_limit_is_not_slept_on(tmp_path: Path) -> None:
     """Some wait for the morning, but the allowance is used up in the evening."""
-    hours = WindowGate(Window(9 * 60, 20 * 60, frozenset(range(7)), None))
+    hours = SendingHoursGate(SendingHours(9 * 60, 20 * 60, frozenset(range(7)), None))
     stage = Stage(tmp_path, answering(), begin="2026-11-25T19:00+00:00", hours=hours, budget=Ten())
 
     stop = stage.run_virtually([*people(5, "Asia/Singapore"), *people(20, "Europe/London", first=5)])
@@ -135,7 +135,7 @@ def test_a_refused_claim_costs_no_turn(tmp_path: Path) -> None:
 
 
 def test_a_cooldown_is_not_tried_again_after_the_night(tmp_path: Path) -> None:
-    hours = WindowGate(Window(9 * 60, 20 * 60, frozenset(range(7)), "Asia/Singapore"))
+    hours = SendingHoursGate(SendingHours(9 * 60, 20 * 60, frozenset(range(7)), "Asia/Singapore"))
     stage = Stage(tmp_path, answering(), Rate(1, 1), begin="2026-11-25T19:59:58+08:00", hours=hours, cooling=[0])
 
     stop = stage.run_virtually(people(5))
@@ -221,7 +221,7 @@ def test_who_opts_out_in_a_pause_gets_nothing_though_it_was_claimed_before(tmp_p
 
 def test_an_opt_out_is_the_reason_only_when_it_is_the_only_one(tmp_path: Path) -> None:
     """So that a run in which everybody else got their message can be told from one that is to be run again."""
-    hours = WindowGate(Window(9 * 60, 20 * 60, frozenset(range(7)), None))
+    hours = SendingHoursGate(SendingHours(9 * 60, 20 * 60, frozenset(range(7)), None))
     stage = Stage(tmp_path, answering(), begin="2026-11-25T12:00+08:00", hours=hours, skip=True)
     opt_out(stage, 1)
 
@@ -236,7 +236,7 @@ def test_an_opt_out_is_the_reason_only_when_it_is_the_only_one(tmp_path: Path) -
 
 
 def test_several_causes_are_all_told(tmp_path: Path) -> None:
-    hours = WindowGate(Window(9 * 60, 20 * 60, frozenset(range(7)), None))
+    hours = SendingHoursGate(SendingHours(9 * 60, 20 * 60, frozenset(range(7)), None))
     stage = Stage(tmp_path, answering(), begin="2026-11-25T12:00+08:00", hours=hours, skip=True, cooling=[2])
     zones = [(), ("Europe/London",), ("Asia/Singapore",), ("Asia/Singapore",)]
 
@@ -309,7 +309,7 @@ def test_stopping_does_not_wait_until_all_are_passed_over(tmp_path: Path) -> Non
                     self.dispatcher.stop(Stop(OutcomeReason.INTERRUPTED, "Ctrl-C"))
                 yield message
 
-    hours = WindowGate(Window(9 * 60, 20 * 60, frozenset(range(7)), "Asia/Singapore"))
+    hours = SendingHoursGate(SendingHours(9 * 60, 20 * 60, frozenset(range(7)), "Asia/Singapore"))
     stage = Long(tmp_path, answering(), begin="2026-11-25T22:00+08:00", hours=hours)
 
     assert stage.run_virtually(people(5000)) == Stop(OutcomeReason.INTERRUPTED, "Ctrl-C")

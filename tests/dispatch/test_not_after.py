@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from runner.base.messages import Message
-from runner.base.options import Outside, Rate, Window
+from runner.base.options import Outside, Rate, SendingHours
 from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
 from runner.dispatch.pace import JITTER_S
 from runner.dispatch.progress import Stop
-from runner.plan.hours import WindowGate
+from runner.schedule.sending_hours import SendingHoursGate
 from tests.dispatch import virtual
 from tests.dispatch.stage import OK, Stage, answering, at, outcome, people
 
@@ -103,7 +103,7 @@ def test_a_connection_that_stands_too_late_is_not_used(tmp_path: Path) -> None:
     [("2026-11-26T08:00+08:00", 0), ("2026-11-26T09:00+08:00", 0), ("2026-11-26T09:00:01+08:00", 13 * 3600 + 1)],
 )
 def test_hours_that_begin_too_late_are_not_waited_for(tmp_path: Path, not_after: str, ends_after_s: float) -> None:
-    hours = WindowGate(Window(9 * 60, 20 * 60, frozenset(range(7)), "Asia/Singapore"))
+    hours = SendingHoursGate(SendingHours(9 * 60, 20 * 60, frozenset(range(7)), "Asia/Singapore"))
     stage = Timed(
         tmp_path, answering(), Rate(2, 1), begin="2026-11-25T20:00+08:00", hours=hours, not_after=at(not_after)
     )
@@ -120,8 +120,8 @@ def test_hours_that_begin_too_late_are_not_waited_for(tmp_path: Path, not_after:
 def test_nothing_is_scheduled_for_a_moment_that_is_too_late(tmp_path: Path) -> None:
     """It is not yet notAfter, but the provider would keep the message until it is."""
     not_after = at("2026-11-26T08:00+08:00")
-    window = Window(9 * 60, 20 * 60, frozenset(range(7)), "Asia/Singapore", Outside.SCHEDULE)
-    hours = WindowGate(window, not_after=not_after)
+    window = SendingHours(9 * 60, 20 * 60, frozenset(range(7)), "Asia/Singapore", Outside.SCHEDULE)
+    hours = SendingHoursGate(window, not_after=not_after)
     stage = Timed(tmp_path, answering(), begin="2026-11-25T22:00+08:00", hours=hours, not_after=not_after)
 
     stop = stage.run_virtually(people(3))

@@ -16,13 +16,13 @@ from runner.dispatch.pace import Pace
 from runner.dispatch.progress import Progress, Stop
 from runner.dispatch.repeatable import IN_FLIGHT_LIMIT, MOST_TRIES, Attempt, RepeatableRequests
 from runner.dispatch.retry import Backoff
-from runner.provider.afterwards import Ended, Ending
+from runner.provider.message_actions import ActionResult, ActionStatus
 from tests.dispatch import virtual
 
-DONE, REFUSED = Ended(Ending.DONE, "", 200), Ended(Ending.REFUSED, "no", 400)
-BUSY = Ended(Ending.AGAIN, "HTTP 503", 503)
-FATAL = Ended(Ending.STOP, "the key is wrong", 401)
-Ask = Callable[[int], Awaitable[Ended]]
+DONE, REFUSED = ActionResult(ActionStatus.DONE, "", 200), ActionResult(ActionStatus.REFUSED, "no", 400)
+BUSY = ActionResult(ActionStatus.AGAIN, "HTTP 503", 503)
+FATAL = ActionResult(ActionStatus.STOP, "the key is wrong", 401)
+Ask = Callable[[int], Awaitable[ActionResult]]
 
 
 async def each(things: Iterable[int]) -> AsyncIterator[int]:
@@ -35,17 +35,17 @@ class Stage:
 
     def __init__(self, ask: Ask, *, rate: Rate | None = None, give_up_after_s: float = 600) -> None:
         self.asked: list[tuple[float, int]] = []
-        self.ended: dict[int, Ended] = {}
+        self.ended: dict[int, ActionResult] = {}
         self.progress = Progress()
         self._began = asyncio.get_running_loop().time()
         self._ask_with = ask
         self._rate = rate or Rate(1000, 1)
         self._give_up_after_s = give_up_after_s
-        self._dispatcher: Dispatcher[Attempt[int], Ended]
+        self._dispatcher: Dispatcher[Attempt[int], ActionResult]
 
     async def run(self, things: AsyncIterator[int]) -> str | None:
         """Why it stopped, in words."""
-        requests = RepeatableRequests[int, Ended](
+        requests = RepeatableRequests[int, ActionResult](
             things, ask=self._ask, answered=self.ended.__setitem__, on_failure=lambda: self.stop("a torn source")
         )
         self._dispatcher = Dispatcher(
@@ -69,21 +69,21 @@ class Stage:
     def now(self) -> float:
         return asyncio.get_running_loop().time() - self._began
 
-    async def _ask(self, thing: int) -> Ended:
+    async def _ask(self, thing: int) -> ActionResult:
         self.asked.append((self.now, thing))
         return await self._ask_with(thing)
 
 
-async def always(found: Ended, _thing: int) -> Ended:
+async def always(found: ActionResult, _thing: int) -> ActionResult:
     await asyncio.sleep(0.1)
     return found
 
 
-def answers(*found: Ended) -> Ask:
+def answers(*found: ActionResult) -> Ask:
     """Each thing gets these answers one after the other, and then the last of them again."""
     tries: Counter[int] = Counter()
 
-    async def ask(thing: int) -> Ended:
+    async def ask(thing: int) -> ActionResult:
         await asyncio.sleep(0.1)
         tries[thing] += 1
         return found[min(tries[thing], len(found)) - 1]
@@ -93,7 +93,7 @@ def answers(*found: Ended) -> Ask:
 
 def test_all_are_asked_for_once() -> None:
     async def main() -> None:
-        async def ask(thing: int) -> Ended:
+        async def ask(thing: int) -> ActionResult:
             return await always(REFUSED if thing % 3 == 0 else DONE, thing)
 
         stage = Stage(ask)
@@ -122,7 +122,7 @@ def test_no_window_holds_more_starts_than_the_rate(count: int, period_s: int, th
     async def main() -> None:
         left = Counter(failures)
 
-        async def ask(thing: int) -> Ended:
+        async def ask(thing: int) -> ActionResult:
             left[thing] -= 1
             return BUSY if left[thing] >= 0 else DONE
 
@@ -149,9 +149,9 @@ def test_what_has_no_answer_is_asked_for_again() -> None:
 
 def test_a_pause_is_for_all() -> None:
     async def main() -> None:
-        busy = [Ended(Ending.AGAIN, "HTTP 429", 429, retry_after_s=30.0)]
+        busy = [ActionResult(ActionStatus.AGAIN, "HTTP 429", 429, retry_after_s=30.0)]
 
-        async def ask(_thing: int) -> Ended:
+        async def ask(_thing: int) -> ActionResult:
             return busy.pop() if busy else DONE
 
         stage = Stage(ask, rate=Rate(10, 1))
@@ -165,10 +165,10 @@ def test_a_pause_is_for_all() -> None:
 
 def test_a_pause_that_begins_while_others_wait_for_their_turn_holds_them_too() -> None:
     async def main() -> None:
-        async def ask(thing: int) -> Ended:
+        async def ask(thing: int) -> ActionResult:
             await asyncio.sleep(0.5)  # by now the next one waits for its turn
             return (
-                Ended(Ending.AGAIN, "HTTP 429", 429, retry_after_s=50.0)
+                ActionResult(ActionStatus.AGAIN, "HTTP 429", 429, retry_after_s=50.0)
                 if thing == 0 and len(stage.asked) == 1
                 else DONE
             )
@@ -182,10 +182,12 @@ def test_a_pause_that_begins_while_others_wait_for_their_turn_holds_them_too() -
 
 def test_the_429s_of_one_moment_slow_the_pace_down_once() -> None:
     async def main() -> None:
-        async def ask(_thing: int) -> Ended:
+        async def ask(_thing: int) -> ActionResult:
             await asyncio.sleep(1)
             return (
-                Ended(Ending.AGAIN, "", 429, retry_after_s=1.0) if len(stage.asked) <= 100 and stage.now < 2 else DONE
+                ActionResult(ActionStatus.AGAIN, "", 429, retry_after_s=1.0)
+                if len(stage.asked) <= 100 and stage.now < 2
+                else DONE
             )
 
         stage = Stage(ask, rate=Rate(100, 1))
@@ -211,7 +213,8 @@ def test_it_gives_up_when_nobody_answers() -> None:
 def test_a_rate_limit_is_an_answer_and_no_reason_to_give_up() -> None:
     async def main() -> None:
         stage = Stage(
-            answers(BUSY, *[Ended(Ending.AGAIN, "", 429, retry_after_s=40.0)] * 5, BUSY, DONE), give_up_after_s=60
+            answers(BUSY, *[ActionResult(ActionStatus.AGAIN, "", 429, retry_after_s=40.0)] * 5, BUSY, DONE),
+            give_up_after_s=60,
         )
         assert await stage.run(each([1])) is None
         assert {1: DONE} == stage.ended
@@ -221,7 +224,7 @@ def test_a_rate_limit_is_an_answer_and_no_reason_to_give_up() -> None:
 
 def test_one_that_never_gets_an_answer_does_not_hold_up_the_others() -> None:
     async def main() -> None:
-        async def ask(thing: int) -> Ended:
+        async def ask(thing: int) -> ActionResult:
             return BUSY if thing == 0 else DONE
 
         stage = Stage(ask, rate=Rate(5, 1), give_up_after_s=600)
@@ -236,7 +239,7 @@ def test_without_an_answer_it_tries_one_at_a_time_until_one_gets_through() -> No
     async def main() -> None:
         in_flight: list[int] = []
 
-        async def ask(_thing: int) -> Ended:
+        async def ask(_thing: int) -> ActionResult:
             is_down = stage.now < 30
             if 1 < stage.now < 30:
                 in_flight.append(stage.progress.in_flight)
@@ -263,8 +266,8 @@ def test_those_that_go_again_and_new_ones_take_turns() -> None:
                 read.append(thing)
                 yield thing
 
-        async def ask(thing: int) -> Ended:
-            return Ended(Ending.AGAIN, "", 429, retry_after_s=0.5) if stage.now < 1_000 else DONE
+        async def ask(thing: int) -> ActionResult:
+            return ActionResult(ActionStatus.AGAIN, "", 429, retry_after_s=0.5) if stage.now < 1_000 else DONE
 
         stage = Stage(ask)
         assert await stage.run(each(range(5))) is None
@@ -282,7 +285,7 @@ def test_those_that_go_again_and_new_ones_take_turns() -> None:
 
 def test_a_fatal_answer_stops_all() -> None:
     async def main() -> None:
-        async def ask(thing: int) -> Ended:
+        async def ask(thing: int) -> ActionResult:
             await asyncio.sleep(0.1)
             return FATAL if thing == 3 else DONE
 
@@ -296,9 +299,9 @@ def test_a_fatal_answer_stops_all() -> None:
 
 def test_a_stop_waits_for_answers_and_ends_pauses() -> None:
     async def main() -> None:
-        async def ask(thing: int) -> Ended:
+        async def ask(thing: int) -> ActionResult:
             await asyncio.sleep(5)
-            return DONE if thing else Ended(Ending.AGAIN, "", 429, retry_after_s=86_400.0)
+            return DONE if thing else ActionResult(ActionStatus.AGAIN, "", 429, retry_after_s=86_400.0)
 
         stage = Stage(ask, rate=Rate(1, 1))
         running = asyncio.ensure_future(stage.run(each(range(100))))
@@ -335,7 +338,7 @@ def test_a_source_that_waits_for_ever_can_be_stopped() -> None:
 
 def test_abandoning_waits_for_nothing() -> None:
     async def main() -> None:
-        async def ask(_thing: int) -> Ended:
+        async def ask(_thing: int) -> ActionResult:
             await asyncio.sleep(3600)
             return DONE
 
@@ -355,7 +358,7 @@ def test_only_so_many_are_in_flight() -> None:
     async def main() -> None:
         most = 0
 
-        async def ask(_thing: int) -> Ended:
+        async def ask(_thing: int) -> ActionResult:
             nonlocal most
             await asyncio.sleep(60)
             most = max(most, stage.progress.in_flight)
@@ -370,7 +373,7 @@ def test_only_so_many_are_in_flight() -> None:
 
 def test_a_bug_comes_out() -> None:
     async def main() -> None:
-        async def ask(thing: int) -> Ended:
+        async def ask(thing: int) -> ActionResult:
             if thing == 2:
                 raise ZeroDivisionError
             return DONE

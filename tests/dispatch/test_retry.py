@@ -9,7 +9,7 @@ from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
 from runner.dispatch.pace import Pace
 from runner.dispatch.progress import Progress, Stop
 from runner.dispatch.retry import BACKOFF_BASE_S, BACKOFF_CAP_S, GIVE_UP_AFTER_S, Backoff, Retry
-from runner.provider.afterwards import Ended, Ending
+from runner.provider.message_actions import ActionResult, ActionStatus
 
 
 class Longest(random.Random):
@@ -76,9 +76,11 @@ REFUSED = an_outcome(Status.UNSENT, OutcomeReason.NO_CONNECTION, Then.BACK_OFF)
         pytest.param(
             FATAL, 0.0, False, False, "", Stop(OutcomeReason.UNAUTHORIZED, "because", FATAL), id="a fatal answer"
         ),
-        pytest.param(Ended(Ending.DONE, "", 200), 0.0, False, False, "", None, id="a conversion that is told"),
         pytest.param(
-            Ended(Ending.AGAIN, "HTTP 503", 503),
+            ActionResult(ActionStatus.DONE, "", 200), 0.0, False, False, "", None, id="a conversion that is told"
+        ),
+        pytest.param(
+            ActionResult(ActionStatus.AGAIN, "HTTP 503", 503),
             101.0,
             True,
             False,
@@ -87,7 +89,7 @@ REFUSED = an_outcome(Status.UNSENT, OutcomeReason.NO_CONNECTION, Then.BACK_OFF)
             id="a busy provider",
         ),
         pytest.param(
-            Ended(Ending.STOP, "no", 401),
+            ActionResult(ActionStatus.STOP, "no", 401),
             0.0,
             False,
             False,
@@ -98,7 +100,12 @@ REFUSED = an_outcome(Status.UNSENT, OutcomeReason.NO_CONNECTION, Then.BACK_OFF)
     ],
 )
 def test_what_an_answer_means_for_all_others(
-    answer: Outcome | Ended, until: float, one_at_a_time: bool, throttled: bool, waiting_for: str, stop: Stop | None
+    answer: Outcome | ActionResult,
+    until: float,
+    one_at_a_time: bool,
+    throttled: bool,
+    waiting_for: str,
+    stop: Stop | None,
 ) -> None:
     """After one failed connection, which was half a second ago."""
     progress, pace = Progress(), Pace(Rate(10, 1), clock=lambda: NOW)

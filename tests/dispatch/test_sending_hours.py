@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from runner.base.errors import LedgerError
 from runner.base.messages import Message
-from runner.base.options import Outside, Rate, Window
+from runner.base.options import Outside, Rate, SendingHours
 from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
 from runner.dispatch.progress import Stop
 from runner.dispatch.retry import Backoff
-from runner.plan.hours import WindowGate
+from runner.schedule.sending_hours import SendingHoursGate
 from tests.dispatch.stage import OK, Stage, answering, at, outcome, people
 
 ALL_DAYS = frozenset(range(7))
@@ -35,8 +35,8 @@ def throttled(retry_after_s: float) -> Outcome:
     )
 
 
-def nine_to_eight(zone: str | None = SINGAPORE, outside: Outside = Outside.WAIT) -> WindowGate:
-    return WindowGate(Window(9 * 60, 20 * 60, ALL_DAYS, zone, outside))
+def nine_to_eight(zone: str | None = SINGAPORE, outside: Outside = Outside.WAIT) -> SendingHoursGate:
+    return SendingHoursGate(SendingHours(9 * 60, 20 * 60, ALL_DAYS, zone, outside))
 
 
 def times(stage: Stage, zone: str = SINGAPORE) -> list[str]:
@@ -86,7 +86,7 @@ def test_each_is_sent_in_the_hours_of_its_own_zone_in_the_order_of_the_file(tmp_
 
 def test_those_that_open_meanwhile_go_first_if_they_come_first_in_the_file(tmp_path: Path) -> None:
     """Singapore opens while London, further down in the file, is sent to."""
-    hours = WindowGate(Window(9 * 60, 20 * 60, ALL_DAYS, None))
+    hours = SendingHoursGate(SendingHours(9 * 60, 20 * 60, ALL_DAYS, None))
     stage = Stage(tmp_path, answering(), Rate(1, 60), begin="2026-11-26T08:30+08:00", hours=hours)
 
     assert stage.run_virtually([*people(5, SINGAPORE), *people(60, "Australia/Sydney", first=5)]) is None
@@ -201,7 +201,7 @@ def test_what_came_back_after_the_end_is_skipped_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("skip", [False, True])
 def test_what_never_opens_is_not_waited_for(tmp_path: Path, skip: bool) -> None:
-    stage = Stage(tmp_path, answering(), hours=WindowGate(Window(540, 1020, ALL_DAYS, None)), skip=skip)
+    stage = Stage(tmp_path, answering(), hours=SendingHoursGate(SendingHours(540, 1020, ALL_DAYS, None)), skip=skip)
 
     stop = stage.run_virtually(
         [*people(1), *people(1, LONDON, "Pacific/Auckland", first=1), *people(2, SINGAPORE, first=2)]
@@ -373,7 +373,7 @@ def test_whatever_happens_each_is_sent_once_and_inside(
     script: list[Outcome],
     clock_sets: list[tuple[int, int]],
 ) -> None:
-    window = Window(opens, (opens + length) % 1440, days, None)
+    window = SendingHours(opens, (opens + length) % 1440, days, None)
     connections = itertools.cycle(connect)
     scripted = answering(*script)
 
@@ -404,7 +404,7 @@ def test_whatever_happens_each_is_sent_once_and_inside(
             rate,
             begin="2026-10-23T12:00+00:00",
             connect_s=lambda: next(connections),
-            hours=WindowGate(window),
+            hours=SendingHoursGate(window),
             backoff=Backoff(random.Random(1), give_up_after_s=1e9),
         )
         messages = [message for row, own in enumerate(zones) for message in people(1, *own, first=row)]
@@ -419,7 +419,7 @@ def test_whatever_happens_each_is_sent_once_and_inside(
         assert is_inside(window, zones[row], when), f"row {row} left outside of its hours"
 
 
-def is_inside(window: Window, zones: tuple[str, ...], when: float) -> bool:
+def is_inside(window: SendingHours, zones: tuple[str, ...], when: float) -> bool:
     """What the wall clocks show, and nothing else."""
     for zone in zones:
         wall = datetime.fromtimestamp(when, ZoneInfo(zone))

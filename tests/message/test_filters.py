@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.audience.phone import phone_for_people
 from runner.base.errors import InputError
 from runner.base.exclusions import Exclusion, ExclusionReason
 from runner.base.messages import Text
@@ -17,6 +16,7 @@ from runner.message.compose import Composer
 from runner.message.filters import FilterError, title, truncate_gsm
 from runner.message.template import compile_template
 from runner.message.transliteration import in_gsm7
+from runner.numbers.phone import phone_for_people
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "templates.md"
 

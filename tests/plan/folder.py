@@ -7,8 +7,8 @@ import polars as pl
 
 from runner.campaign import Missing
 from runner.plan.inputs import load_inputs
-from runner.plan.narrowing import Limit
 from runner.plan.planner import Planner, Rules
+from runner.plan.restrictions import Limit
 from runner.plan.summary import PlanSummary
 from runner.run.options import canonical, described_options
 

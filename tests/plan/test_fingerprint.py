@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from runner.audience.row_batch import RowBatch
 from runner.base.messages import Encoding, Text
 from runner.base.options import Rate
-from runner.plan.identity import MessageIds
+from runner.plan.message_ids import MessageIds
 from runner.plan.summary import Fingerprint, PlanSummary
 from tests.plan.folder import ANN, BEN, CAMPAIGN, planned, write_folder
 

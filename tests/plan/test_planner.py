@@ -7,7 +7,6 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from runner.audience.ranges import KINDS
 from runner.base.errors import InputError
 from runner.base.exclusions import Exclusion, ExclusionReason
 from runner.base.messages import Encoding, Message
@@ -15,11 +14,12 @@ from runner.base.result_columns import RESULT_COLUMNS
 from runner.campaign import values
 from runner.campaign.field_types import NumberType
 from runner.message import segments
-from runner.plan.identity import MessageIds
+from runner.numbers.ranges import KINDS
 from runner.plan.inputs import RESERVED_COLUMNS, load_inputs
+from runner.plan.message_ids import MessageIds
+from runner.plan.plan_file import COLUMNS, ZONES, changed_messages, read_messages
+from runner.plan.plan_purge import MESSAGE_ID
 from runner.plan.planner import Planner, Rules, rows_to_show
-from runner.plan.purged import MESSAGE_ID
-from runner.plan.saved import COLUMNS, ZONES, changed_messages, read_messages
 from tests.plan.folder import ANN, BEN, CAMPAIGN, planned, write_folder
 
 EVERY_KEY = """\

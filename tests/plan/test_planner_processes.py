@@ -14,8 +14,8 @@ from runner.base.exclusions import Exclusion, ExclusionReason
 from runner.base.options import Cooldown
 from runner.plan import planner
 from runner.plan.inputs import load_inputs
-from runner.plan.narrowing import Limit, Sample, Timing
 from runner.plan.planner import Planner, Rules
+from runner.plan.restrictions import Limit, Sample, Timing
 from tests.plan import folder
 
 ROWS = 12_000  # three batches, so that each process gets one

@@ -11,9 +11,9 @@ import pytest
 
 from runner.base.conversions import Conversion, ConversionOutcome
 from runner.base.messages import Encoding, Message
-from runner.provider.afterwards import Ending, cancel_ended, feedback_body, feedback_ended
 from runner.provider.answer import Answer, read_answer
 from runner.provider.endpoint import Endpoint
+from runner.provider.message_actions import ActionStatus, cancel_ended, feedback_body, feedback_ended
 from runner.provider.payload import PayloadBuilder, SendOptions
 
 DOCUMENT = Path(__file__).parents[2].parent / "shared" / "8x8" / "sms_api.json"
@@ -85,15 +85,15 @@ def test_the_paths_of_feedback_and_cancelling(document: dict[str, Any]) -> None:
 def test_the_documents_own_answers_to_a_cancelling(document: dict[str, Any]) -> None:
     responses = document["paths"][MESSAGE]["delete"]["responses"]
     yes = responses["200"]["content"]["application/json"]["examples"]["example-1"]["value"]
-    assert Ending.DONE is cancel_ended(answer(200, yes)).ending
-    for status, expected in (("400", Ending.REFUSED), ("401", Ending.STOP), ("404", Ending.REFUSED)):
+    assert ActionStatus.DONE is cancel_ended(answer(200, yes)).ending
+    for status, expected in (("400", ActionStatus.REFUSED), ("401", ActionStatus.STOP), ("404", ActionStatus.REFUSED)):
         example = responses[status]["content"]["application/json"]["example"]
         assert expected is cancel_ended(answer(int(status), example)).ending
 
 
 def test_feedbacks_yes_is_empty(document: dict[str, Any]) -> None:
     assert {} == document["paths"][f"{MESSAGE}/feedback"]["post"]["responses"]["200"]["content"]
-    assert Ending.DONE is feedback_ended(read_answer(200, {}, b"", now=NOW)).ending
+    assert ActionStatus.DONE is feedback_ended(read_answer(200, {}, b"", now=NOW)).ending
 
 
 def answer(status: int, body: object) -> Answer:

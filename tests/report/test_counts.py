@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.ledger.figures import PENDING
+from runner.ledger.counts import PENDING
 from runner.provider.delivery import AT_OPERATOR
 from runner.report.counts import (
     Counts,

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.audience.phone import normalise
 from runner.base.exclusions import Exclusion
 from runner.base.text import quoted
+from runner.numbers.phone import normalise
 from runner.report.masking import masked, masked_cell, masked_detail
 
 

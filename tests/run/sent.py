@@ -15,7 +15,7 @@ from sqlalchemy import insert
 
 from runner.ledger.ledger import RunRecord, open_ledger
 from runner.ledger.tables import messages
-from runner.plan.identity import MessageIds
+from runner.plan.message_ids import MessageIds
 from tests.cli.provider import in_a_thread
 
 DEADLINE_S = 20.0

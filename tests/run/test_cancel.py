@@ -11,7 +11,7 @@ import pytest
 from runner.base.errors import InputError
 from runner.ledger.ledger import RunRecord
 from runner.run.cancel import Schedule, opened_for_cancelling, schedule_of
-from runner.run.places import Options
+from runner.run.paths import RunOptions
 from tests.ledger.filled import Filled
 
 NOW = datetime(2026, 12, 1, 2, tzinfo=UTC)
@@ -59,8 +59,8 @@ def test_what_is_sent_already_is_refused(record: RunRecord, options: Mapping[str
         schedule_of(asked(record, options), NOW_US)
 
 
-@pytest.mark.parametrize(("run", "options"), [("sandbox", Options()), (None, Options(sandbox=True))])
-def test_a_sandbox_that_is_gone_cancels_nothing(tmp_path: Path, run: str | None, options: Options) -> None:
+@pytest.mark.parametrize(("run", "options"), [("sandbox", RunOptions()), (None, RunOptions(sandbox=True))])
+def test_a_sandbox_that_is_gone_cancels_nothing(tmp_path: Path, run: str | None, options: RunOptions) -> None:
     with (
         pytest.raises(InputError, match="the sandbox of welcome/sandbox is gone"),
         opened_for_cancelling("welcome", run, replace(options, ledger=str(tmp_path / "l.sqlite3"))),

@@ -12,7 +12,7 @@ from runner.cli.console import human
 from runner.cli.report import show_comparison
 from runner.report.compare import SCHEMA
 from runner.run.compare import Comparison, compare, parse_since
-from runner.run.places import Options
+from runner.run.paths import RunOptions
 from tests.ledger.filled import Filled
 
 NOV_1 = 1_793_491_200_000_000
@@ -53,11 +53,11 @@ def named(comparison: Comparison) -> list[str]:
     ],
 )
 def test_which_runs(reports: Path, since: datetime | None, campaign: str | None, expected: list[str]) -> None:
-    assert expected == named(compare(Options(reports=reports), since=since, campaign=campaign))
+    assert expected == named(compare(RunOptions(reports=reports), since=since, campaign=campaign))
 
 
 def test_what_is_written_and_told(reports: Path) -> None:
-    found = compare(Options(reports=reports), campaign="[fw]*")
+    found = compare(RunOptions(reports=reports), campaign="[fw]*")
     assert (reports / "compare.parquet", reports / "compare.html") == (found.parquet, found.page)
     frame = pl.read_parquet(found.parquet)
     assert SCHEMA == dict(frame.schema)
@@ -79,7 +79,7 @@ def test_what_is_written_and_told(reports: Path) -> None:
 def test_at_a_terminal(reports: Path) -> None:
     console = human()
     with console.capture() as capture:
-        show_comparison(console, compare(Options(reports=reports), campaign="*"))
+        show_comparison(console, compare(RunOptions(reports=reports), campaign="*"))
     lines = capture.get().splitlines()
     assert ["run", "started", "accepted", "rejected", "delivered", "converted", "delivered"] == lines[1].split()
     assert ["fair/main", "2026-11-04", "4", "20.0%", "100%", "100%", "0.0500", "EUR"] == lines[5].split()
@@ -90,7 +90,7 @@ def test_at_a_terminal(reports: Path) -> None:
 def test_columns_that_say_nothing_are_left_out(reports: Path) -> None:
     console = human()
     with console.capture() as capture:
-        show_comparison(console, compare(Options(reports=reports), campaign="spring"))
+        show_comparison(console, compare(RunOptions(reports=reports), campaign="spring"))
     assert ["run", "started", "accepted", "rejected"] == capture.get().splitlines()[0].split()
 
 
@@ -98,8 +98,8 @@ def test_sandbox_runs_are_compared_among_themselves(reports: Path) -> None:
     for name in ("fair", "welcome"):
         with Filled(reports / name / "sandbox/ledger.sqlite3") as filled:
             filled.messages(filled.run(name, "sandbox", at=NOV_1), 1)
-    assert "sandbox" not in {run.record.run for run in compare(Options(reports=reports), campaign="*").runs}
-    found = compare(Options(reports=reports, sandbox=True), campaign="*")
+    assert "sandbox" not in {run.record.run for run in compare(RunOptions(reports=reports), campaign="*").runs}
+    found = compare(RunOptions(reports=reports, sandbox=True), campaign="*")
     assert ["fair/sandbox", "welcome/sandbox"] == named(found)
     assert (reports / "compare.sandbox.parquet", reports / "compare.sandbox.html") == (found.parquet, found.page)
 
@@ -107,13 +107,13 @@ def test_sandbox_runs_are_compared_among_themselves(reports: Path) -> None:
 def test_nothing_to_compare(reports: Path) -> None:
     expected = "there is no run of autumn-* started since 2026-11-01 00:00 UTC; the ledger knows spring/w1, spring/w2,"
     with pytest.raises(InputError) as caught:
-        compare(Options(reports=reports), since=datetime(2026, 11, 1, tzinfo=UTC), campaign="autumn-*")
+        compare(RunOptions(reports=reports), since=datetime(2026, 11, 1, tzinfo=UTC), campaign="autumn-*")
     assert str(caught.value).startswith(expected)
     assert not (reports / "compare.parquet").exists()
     with Filled(reports / "empty.sqlite3"), pytest.raises(InputError, match="there is no run to compare"):
-        compare(Options(reports=reports, ledger=str(reports / "empty.sqlite3")), campaign="*")
+        compare(RunOptions(reports=reports, ledger=str(reports / "empty.sqlite3")), campaign="*")
     with pytest.raises(InputError, match="there is no ledger"):
-        compare(Options(reports=reports, ledger=str(reports / "none.sqlite3")), campaign="*")
+        compare(RunOptions(reports=reports, ledger=str(reports / "none.sqlite3")), campaign="*")
 
 
 def test_a_ledger_of_the_version_before(reports: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_ledger_of_the_version_before(reports: Path) -> None:
             connection.execute(text(f"DROP TABLE {table}"))
         connection.execute(text("UPDATE meta SET value = '1' WHERE name = 'schema_version'"))
     engine.dispose()
-    found = compare(Options(reports=reports), campaign="fair")
+    found = compare(RunOptions(reports=reports), campaign="fair")
     assert (4, None, None) == tuple(found.document["runs"][0][name] for name in ("accepted", "delivery_rate", "billed"))
 
 

@@ -9,7 +9,7 @@ import pytest
 from runner.base.optouts import OptOut, OptOutSource
 from runner.ledger.optouts import note
 from runner.run.open import Run, open_run
-from runner.run.places import Options
+from runner.run.paths import RunOptions
 from runner.run.plan import begin, make_plan
 
 CAMPAIGN = """\
@@ -47,7 +47,7 @@ class Place:
         os.utime(path, ns=(date, date))
 
     def plan(self, limit: int | None = None, do: Callable[[Run], object] = lambda _: None) -> tuple[bool, str]:
-        options = Options(ledger=str(self.folder / "l.sqlite3"), reports=self.folder / "reports", limit=limit)
+        options = RunOptions(ledger=str(self.folder / "l.sqlite3"), reports=self.folder / "reports", limit=limit)
         plan = self.folder / "reports/hello/main/plan.parquet"
         before = plan.stat().st_ino if plan.exists() else None
         with open_run(self.folder / "hello.yaml", options) as run:
@@ -140,7 +140,7 @@ def test_a_purge_takes_it_along(place: Place) -> None:
     from runner.run.purge import purge
 
     def begin_and_purge(run: Run) -> None:
-        purge(run.ledger, begin(run)[0], run.places)
+        purge(run.ledger, begin(run)[0], run.paths)
 
     place.plan(do=begin_and_purge)
 

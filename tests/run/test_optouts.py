@@ -7,6 +7,7 @@ import pytest
 
 from runner.audience.spec import SuppressionList
 from runner.audience.suppression import Suppression
+from runner.base.clock import now_us
 from runner.base.errors import InputError
 from runner.base.exclusions import ExclusionReason
 from runner.base.optouts import OptOut, OptOutSource
@@ -25,8 +26,7 @@ from runner.run.optouts import (
     read_numbers,
     remove,
 )
-from runner.run.places import Options
-from runner.run.times import now_us
+from runner.run.paths import RunOptions
 
 ANN, BEN = "+12025550142", "+12025550143"
 DAY_US = 86_400_000_000
@@ -236,7 +236,7 @@ def test_a_large_export_comes_in_parts(ledger: Ledger) -> None:
 
 
 def test_a_sandbox_has_opt_outs_of_its_own() -> None:
-    options = Options(reports=Path("r"))
+    options = RunOptions(reports=Path("r"))
 
     assert "r/ledger.sqlite3" == ledger_with_optouts(options, sandbox_of=None)
     assert "r/hello/sandbox/ledger.sqlite3" == ledger_with_optouts(options, sandbox_of="hello")

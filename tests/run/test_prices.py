@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 from runner.base.errors import InputError, StoppedError
-from runner.plan.money import Price
-from runner.plan.prices import read_prices
+from runner.prices.costs import Price
+from runner.prices.price_list import read_prices
 from runner.provider.prices import Balance
 from runner.run.account import provider_account
 from runner.run.prices import balance_of, save_prices

@@ -14,11 +14,11 @@ from runner.ledger.lock import run_lock
 from runner.ledger.purge import purged_at
 from runner.ledger.tables import messages, receipts
 from runner.ledger.writer import spill_path
-from runner.plan.identity import MessageIds
-from runner.plan.purged import MESSAGE_ID
+from runner.plan.message_ids import MessageIds
+from runner.plan.plan_purge import MESSAGE_ID
 from runner.report.run_settings import RunSettings
 from runner.run import purge as purging_module
-from runner.run.places import Options, Places, places_of
+from runner.run.paths import RunOptions, RunPaths, paths_of
 from runner.run.purge import Purged, PurgeScope, purge, purging, scope_of
 from tests.plan.folder import planned, write_folder
 
@@ -32,13 +32,13 @@ SETTINGS = RunSettings("welcome.yaml", "people.csv", "10/s", 10.0, "hello.j2", "
 class Place:
     """A reports folder with one run in it that sent two of its three messages, and another run."""
 
-    options: Options
-    places: Places
+    options: RunOptions
+    paths: RunPaths
     reports: Path
 
     def purge(self, run: str = "main") -> Purged:
-        with purging("welcome", run, self.options) as (ledger, record, places):
-            return purge(ledger, record, places)
+        with purging("welcome", run, self.options) as (ledger, record, paths):
+            return purge(ledger, record, paths)
 
     def found(self) -> list[str]:
         """What is left of anybody: the file and the word."""
@@ -51,7 +51,7 @@ class Place:
         ]
 
     def open(self) -> Ledger:
-        return open_ledger(self.places.ledger, create=False)
+        return open_ledger(self.paths.ledger, create=False)
 
 
 def begin(ledger: Ledger, run: str) -> RunRecord:
@@ -63,15 +63,15 @@ def begin(ledger: Ledger, run: str) -> RunRecord:
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     reports = tmp_path / "reports"
-    options = Options(reports=reports)
-    places = places_of("welcome", "main", options)
-    places.folder.mkdir(parents=True)
+    options = RunOptions(reports=reports)
+    paths = paths_of("welcome", "main", options)
+    paths.folder.mkdir(parents=True)
     rows = "".join(f"{key},{number},{name},\n" for key, number, name in PEOPLE)
     file = write_folder(tmp_path / "campaign", rows)
     planned(file)
-    for plan in (places.plan, places.sent_plan):
+    for plan in (paths.plan, paths.sent_plan):
         plan.write_bytes(file.with_name("plan.parquet").read_bytes())
-    with open_ledger(places.ledger, create=True) as ledger:
+    with open_ledger(paths.ledger, create=True) as ledger:
         record = begin(ledger, "main")
         begin(ledger, "other")
         sent = [
@@ -87,13 +87,13 @@ def place(tmp_path: Path) -> Place:
         ledger.note_events(record.id, [Event(EventKind.STOPPED, 5, detail="at +6591234567")])
         ledger.end_run(record.id, now=6, stop_reason="fuse", stop_detail="at +6591234567")
         spill_path(ledger.path, record.id).write_bytes(b'["+6591234567", {}]\n')
-    made = (places.results_csv, places.results_parquet, places.results_xlsx, places.page, places.removals)
-    for path in (*made, places.sandbox_book, places.folder / ".results.csv.part"):
+    made = (paths.results_csv, paths.results_parquet, paths.results_xlsx, paths.page, paths.removals)
+    for path in (*made, paths.sandbox_book, paths.folder / ".results.csv.part"):
         path.write_text("k-ann +6591234567 Hi Ann")
-    places.run_settings.write_bytes(SETTINGS.as_bytes())
-    places.summary.write_text('{"rows": 3}\n')
-    places.ledger_id.write_text("id")
-    return Place(options, places, reports)
+    paths.run_settings.write_bytes(SETTINGS.as_bytes())
+    paths.summary.write_text('{"rows": 3}\n')
+    paths.ledger_id.write_text("id")
+    return Place(options, paths, reports)
 
 
 def test_nothing_of_anybody_is_left_and_the_counts_are(place: Place) -> None:
@@ -108,21 +108,21 @@ def test_nothing_of_anybody_is_left_and_the_counts_are(place: Place) -> None:
         assert ("fuse", None) == (record.stop_reason, record.stop_detail)
         assert purged_at(ledger, record.id)
         assert IDS.of("k-ann") in ledger.records(record.id, [IDS.of("k-ann")])
-    for plan in (place.places.plan, place.places.sent_plan):
+    for plan in (place.paths.plan, place.paths.sent_plan):
         assert [IDS.of(key) for key, _, _ in PEOPLE] == pl.read_parquet(plan)[MESSAGE_ID].to_list()
 
 
 def test_the_folder_keeps_what_the_report_is_made_of(place: Place) -> None:
     place.purge()
 
-    kept = {path.name for path in place.places.folder.iterdir()}
+    kept = {path.name for path in place.paths.folder.iterdir()}
     assert {"plan.parquet", "plan.sent.parquet", "run.json", "summary.json", ".ledger"} == kept
-    settings = RunSettings.from_bytes(place.places.run_settings.read_bytes())
+    settings = RunSettings.from_bytes(place.paths.run_settings.read_bytes())
     assert (None, None, "10/s") == (settings.example, settings.example_masked, settings.rate)
 
 
 def test_files_of_the_users_own_are_left_and_named(place: Place) -> None:
-    own = place.places.folder / "results for the boss.csv"
+    own = place.paths.folder / "results for the boss.csv"
     own.write_text("mine")
 
     assert (own,) == place.purge().left
@@ -136,10 +136,10 @@ def test_what_it_is_before_is_told(place: Place) -> None:
 
 def test_purging_twice_is_harmless(place: Place) -> None:
     place.purge()
-    before = {path: path.read_bytes() for path in place.places.folder.iterdir()}
+    before = {path: path.read_bytes() for path in place.paths.folder.iterdir()}
 
     assert Purged(messages=0, removed=(), left=()) == place.purge()
-    assert before == {path: path.read_bytes() for path in place.places.folder.iterdir()}
+    assert before == {path: path.read_bytes() for path in place.paths.folder.iterdir()}
 
 
 STEPS = ("note_purge", "_purge_plans", "_purge_settings", "_remove_files", "purge_messages", "compact")
@@ -164,17 +164,17 @@ def test_a_purge_that_dies_at_any_step_is_finished_by_the_next(
     place.purge()
 
     assert [] == place.found()
-    assert [IDS.of(key) for key, _, _ in PEOPLE] == pl.read_parquet(place.places.sent_plan)[MESSAGE_ID].to_list()
+    assert [IDS.of(key) for key, _, _ in PEOPLE] == pl.read_parquet(place.paths.sent_plan)[MESSAGE_ID].to_list()
 
 
 def test_a_damaged_plan_and_damaged_settings_go_whole(place: Place) -> None:
-    place.places.plan.write_bytes(b"PAR1 half of it: +6591234567")
-    place.places.run_settings.write_bytes(b'{"example": "Hi Ann"')
+    place.paths.plan.write_bytes(b"PAR1 half of it: +6591234567")
+    place.paths.run_settings.write_bytes(b'{"example": "Hi Ann"')
 
     place.purge()
 
-    assert not place.places.plan.exists()
-    assert not place.places.run_settings.exists()
+    assert not place.paths.plan.exists()
+    assert not place.paths.run_settings.exists()
     assert [] == place.found()
 
 
@@ -183,17 +183,17 @@ def test_a_run_without_a_folder_is_purged_from_the_ledger(place: Place) -> None:
 
 
 def test_a_sandboxs_run_keeps_its_ledger_which_is_in_its_folder(tmp_path: Path) -> None:
-    options = Options(reports=tmp_path)
-    places = places_of("welcome", "sandbox", options)
-    with open_ledger(places.ledger, create=True) as ledger:
+    options = RunOptions(reports=tmp_path)
+    paths = paths_of("welcome", "sandbox", options)
+    with open_ledger(paths.ledger, create=True) as ledger:
         begin(ledger, "sandbox")
-    places.sandbox_book.write_text("+6591234567")
+    paths.sandbox_book.write_text("+6591234567")
 
     with purging("welcome", "sandbox", options) as (ledger, record, found):
-        assert places == found
-        assert () == purge(ledger, record, places).left
-    assert places.folder.joinpath("ledger.sqlite3").exists()
-    assert not places.sandbox_book.exists()
+        assert paths == found
+        assert () == purge(ledger, record, paths).left
+    assert paths.folder.joinpath("ledger.sqlite3").exists()
+    assert not paths.sandbox_book.exists()
 
 
 def test_a_run_that_nobody_knows(place: Place) -> None:
@@ -207,7 +207,7 @@ def test_a_run_that_nobody_knows(place: Place) -> None:
 
 def test_a_run_that_is_being_sent_is_left_alone(place: Place) -> None:
     with (
-        run_lock(Path(place.places.ledger), "welcome", "main"),
+        run_lock(Path(place.paths.ledger), "welcome", "main"),
         pytest.raises(RunLockedError, match="welcome/main is being worked on"),
     ):
         place.purge()
@@ -216,19 +216,19 @@ def test_a_run_that_is_being_sent_is_left_alone(place: Place) -> None:
 
 def test_no_run_of_the_ledger_is_held_up(place: Place) -> None:
     with (
-        run_lock(Path(place.places.ledger), "welcome", "other"),
+        run_lock(Path(place.paths.ledger), "welcome", "other"),
         pytest.raises(RunLockedError, match="welcome/other is being worked on") as caught,
     ):
         place.purge()
     assert "wait until it has ended" in str(caught.value)
     with place.open() as ledger:
         assert purged_at(ledger, 1) is None
-    assert MESSAGE_ID not in pl.read_parquet_schema(place.places.plan)
+    assert MESSAGE_ID not in pl.read_parquet_schema(place.paths.plan)
 
 
 def test_a_file_that_cant_be_removed_stops_it_in_words(place: Place) -> None:
-    place.places.results_csv.unlink()
-    place.places.results_csv.mkdir()
+    place.paths.results_csv.unlink()
+    place.paths.results_csv.mkdir()
 
     with pytest.raises(StoppedError, match=r"results\.csv could not be removed: .*; close what has it open"):
         place.purge()

@@ -9,7 +9,7 @@ import pytest
 
 from runner.base.errors import InputError, LedgerError
 from runner.run import receipts
-from runner.run.places import Options
+from runner.run.paths import RunOptions
 from tests.receipts.events import broken, kept, receipt, reply
 
 News = list[tuple[dict[str, int], str | None]]
@@ -34,7 +34,7 @@ def test_news_comes_when_there_is_some(tmp_path: Path, monkeypatch: pytest.Monke
             os.kill(os.getpid(), signal.SIGTERM)
 
     counts = receipts.serve(
-        Options(ledger=str(tmp_path / "ledger.sqlite3")),
+        RunOptions(ledger=str(tmp_path / "ledger.sqlite3")),
         host="127.0.0.1",
         port=0,
         authorization=None,
@@ -62,7 +62,7 @@ def test_a_ledger_that_cannot_be_written_is_news(tmp_path: Path, monkeypatch: py
             os.kill(os.getpid(), signal.SIGINT)
 
     receipts.serve(
-        Options(ledger=str(path)),
+        RunOptions(ledger=str(path)),
         host="127.0.0.1",
         port=0,
         authorization=None,
@@ -80,7 +80,7 @@ def test_a_ledger_that_was_deleted_ends_it(tmp_path: Path, monkeypatch: pytest.M
     path = tmp_path / "ledger.sqlite3"
     with pytest.raises(LedgerError, match="was deleted or replaced"):
         receipts.serve(
-            Options(ledger=str(path)),
+            RunOptions(ledger=str(path)),
             host="127.0.0.1",
             port=0,
             authorization=None,
@@ -105,5 +105,5 @@ def test_an_authorization_that_no_header_has(monkeypatch: pytest.MonkeyPatch, va
 
 def test_a_file_that_is_not_there_makes_no_ledger(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no\.jsonl cannot be read"):
-        receipts.load_file(Options(reports=tmp_path), tmp_path / "no.jsonl", words=None)
+        receipts.load_file(RunOptions(reports=tmp_path), tmp_path / "no.jsonl", words=None)
     assert [] == list(tmp_path.iterdir())

@@ -29,9 +29,9 @@ from runner.base.result_columns import RESULT_COLUMNS
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.lock import run_lock
 from runner.ledger.receipts import keep
-from runner.ledger.requests import CancelStatus, Settled, note_cancellations, note_conversions
+from runner.ledger.request_journal import CancelStatus, Settled, note_cancellations, note_conversions
 from runner.run import report as module
-from runner.run.places import Options, Places
+from runner.run.paths import RunOptions, RunPaths
 from runner.run.report import write_report
 from runner.run.status import recorded
 from tests.cli.provider import DEADLINE_S, Provider, Reply, Request, Script, error, queued, serving
@@ -58,15 +58,15 @@ def campaign(tmp_path: Path, provider: Provider) -> Workplace:
 
 
 @contextmanager
-def opened(place: Workplace) -> Iterator[tuple[Ledger, RunRecord, Places]]:
-    options = Options(reports=place.folder / "reports")
+def opened(place: Workplace) -> Iterator[tuple[Ledger, RunRecord, RunPaths]]:
+    options = RunOptions(reports=place.folder / "reports")
     with recorded("hello", "main", options) as found:
         yield found
 
 
 def report(place: Workplace, *, unmask: bool = False) -> dict[str, Any]:
-    with opened(place) as (ledger, record, places):
-        return write_report(ledger, record, places, unmask=unmask).document
+    with opened(place) as (ledger, record, paths):
+        return write_report(ledger, record, paths, unmask=unmask).document
 
 
 def tell(place: Workplace, number: int, state: DeliveryState, **values: Any) -> None:  # noqa: ANN401 (fields)

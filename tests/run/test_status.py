@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import insert
 
+from runner.base.clock import now_us
 from runner.base.errors import InputError
 from runner.base.events import Event, EventKind
 from runner.ledger.ledger import open_ledger
 from runner.ledger.lock import is_locked, run_lock
 from runner.ledger.tables import messages
-from runner.run.places import Options
+from runner.run.paths import RunOptions
 from runner.run.status import StatusReader, rate_now, recorded
-from runner.run.times import now_us
 from tests.ledger.filled import Filled
 
 NOTHING: dict[str, int] = {}
@@ -49,12 +49,12 @@ def end(path: Path, run_id: int, reason: str | None = None, detail: str | None =
         ledger.end_run(run_id, now=2_000_000, stop_reason=reason, stop_detail=detail)
 
 
-def statuses(name: str | None, run: str | None, options: Options) -> list[dict[str, Any]]:
+def statuses(name: str | None, run: str | None, options: RunOptions) -> list[dict[str, Any]]:
     return StatusReader(name, run, options).read(now_us()).runs
 
 
 def status_of(path: Path) -> dict[str, Any]:
-    [found] = statuses("welcome", "main", Options(ledger=str(path)))
+    [found] = statuses("welcome", "main", RunOptions(ledger=str(path)))
     return found
 
 
@@ -152,7 +152,7 @@ def test_looking_does_not_stop_a_run_from_starting(ledger: Path) -> None:
 def test_all_runs_or_those_of_one_campaign(ledger: Path) -> None:
     begin(ledger, "a")
     begin(ledger, "b")
-    options = Options(ledger=str(ledger))
+    options = RunOptions(ledger=str(ledger))
     for name in ("welcome", None):
         assert ["a", "b"] == [found["run"] for found in statuses(name, None, options)]
     assert ["b"] == [found["run"] for found in statuses("welcome", "b", options)]
@@ -162,13 +162,13 @@ def test_the_newest_run_is_the_one_that_was_started_last(ledger: Path) -> None:
     begin(ledger, "a", started_at=1)
     begin(ledger, "b", started_at=2)
     begin(ledger, "a", started_at=3)
-    with recorded("welcome", None, Options(ledger=str(ledger))) as (_, record, places):
-        assert ("a", Path("reports/welcome/a")) == (record.run, places.folder)
+    with recorded("welcome", None, RunOptions(ledger=str(ledger))) as (_, record, paths):
+        assert ("a", Path("reports/welcome/a")) == (record.run, paths.folder)
 
 
 def test_a_run_that_is_not_there(ledger: Path) -> None:
     begin(ledger, "a")
-    options = Options(ledger=str(ledger))
+    options = RunOptions(ledger=str(ledger))
     expected = f"the ledger {ledger} knows no run welcome/b; it knows welcome/a"
     with pytest.raises(InputError) as caught, recorded("welcome", "b", options):
         pytest.fail("there is no such run")
@@ -179,7 +179,7 @@ def test_a_run_that_is_not_there(ledger: Path) -> None:
 
 def test_without_a_ledger(ledger: Path) -> None:
     with pytest.raises(InputError, match="there is no ledger at"):
-        statuses(None, None, Options(ledger=str(ledger)))
+        statuses(None, None, RunOptions(ledger=str(ledger)))
     assert [] == list(ledger.parent.iterdir())
 
 
@@ -216,7 +216,7 @@ def test_rate_and_end_of_a_run_that_goes(ledger: Path) -> None:
         run = filled.run(at=started, to_send=1_000)
         filled.messages(run, 200, claimed_at=now - 30 * SECOND)
         filled.messages(run, 50, status="sending", claimed_at=now - SECOND)
-    reader = StatusReader("welcome", None, Options(ledger=str(ledger)))
+    reader = StatusReader("welcome", None, RunOptions(ledger=str(ledger)))
     with run_lock(ledger, "welcome", "main"):
         [found] = reader.read(now).runs
         assert (10.0, "1970-01-01T00:19:35.000Z") == (found["rate_now"], found["eta"])
@@ -230,7 +230,7 @@ def test_a_clock_that_was_set_back(ledger: Path) -> None:
     with Filled(ledger) as filled:
         filled.messages(filled.run(at=100 * SECOND), 5, claimed_at=101 * SECOND)
     with run_lock(ledger, "welcome", "main"):
-        [found] = StatusReader("welcome", None, Options(ledger=str(ledger))).read(1).runs
+        [found] = StatusReader("welcome", None, RunOptions(ledger=str(ledger))).read(1).runs
     assert 5.0 == found["rate_now"]
 
 
@@ -239,7 +239,7 @@ def test_the_end_of_time_is_not_told(ledger: Path) -> None:
     with Filled(ledger) as filled:
         filled.messages(filled.run(at=now - 3_600 * SECOND, to_send=100_000_000), 1, claimed_at=now - SECOND)
     with run_lock(ledger, "welcome", "main"):
-        [found] = StatusReader("welcome", None, Options(ledger=str(ledger))).read(now).runs
+        [found] = StatusReader("welcome", None, RunOptions(ledger=str(ledger))).read(now).runs
     assert None is found["eta"]
 
 
@@ -253,7 +253,7 @@ def test_delivery_and_conversion(ledger: Path) -> None:
     found = status_of(ledger)
     assert {"delivered": 3, "undelivered": 1, "pending": 4} == found["delivery"]
     assert (0.375, {"success": 3, "failure": 1}) == (found["delivered_share"], found["conversions"])
-    assert 1 == StatusReader(None, None, Options(ledger=str(ledger))).read(0).optouts
+    assert 1 == StatusReader(None, None, RunOptions(ledger=str(ledger))).read(0).optouts
 
 
 @pytest.mark.parametrize(
@@ -269,12 +269,12 @@ def test_what_holds_sending_up(ledger: Path, event: Event, held_up_by: str | Non
     with Filled(ledger) as filled:
         filled.ledger.note_events(filled.run(), [event])
     with run_lock(ledger, "welcome", "main"):
-        [found] = StatusReader("welcome", None, Options(ledger=str(ledger))).read(140 * SECOND).runs
+        [found] = StatusReader("welcome", None, RunOptions(ledger=str(ledger))).read(140 * SECOND).runs
     assert held_up_by == found["held_up_by"]
 
 
 def test_quick_looks_see_what_goes_and_what_goes_again(ledger: Path) -> None:
-    reader = StatusReader(None, None, Options(ledger=str(ledger)))
+    reader = StatusReader(None, None, RunOptions(ledger=str(ledger)))
     with Filled(ledger) as filled:
         going, ended, killed = (filled.run(run=run) for run in ("going", "ended", "killed"))
         filled.end(ended)
@@ -298,7 +298,7 @@ def test_quick_looks_see_what_goes_and_what_goes_again(ledger: Path) -> None:
 
 def test_looking_leaves_no_lock_behind(ledger: Path) -> None:
     """A transaction that stayed open would keep the run's log of changes from ever being folded into the ledger."""
-    reader = StatusReader(None, None, Options(ledger=str(ledger)))
+    reader = StatusReader(None, None, RunOptions(ledger=str(ledger)))
     with Filled(ledger) as filled:
         run = filled.run()
         filled.messages(run, 50, receipt={"state": "sent"})

@@ -7,7 +7,7 @@ import pytest
 
 from runner.campaign import check_run_id
 from runner.campaign.values import NAME_PATTERN
-from runner.plan.identity import MessageIds
+from runner.plan.message_ids import MessageIds
 from runner.provider.payload import SendOptions
 from runner.run.trial import trial_id, trial_options
 

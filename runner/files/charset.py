@@ -1,0 +1,309 @@
+"""The encoding of a text file: what the campaign says, UTF-8, or UTF-16 that its bytes show. Never a guess.
+
+A wrong guess raises no error: it garbles names, and the garbled names are sent. So a file in any other encoding is
+refused with its doubtful words as several encodings read them: a person sees at once which reading is right.
+"""
+
+import codecs
+import io
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.base.errors import InputError, Position, Problem
+from runner.base.text import quoted
+from runner.files.formats import Packing, open_bytes, readable
+from runner.files.source import Source
+
+# All that `campaign check` reads of a file, however large that is.
+_HEAD = 1 << 20
+_CHUNK = 1 << 20
+_LONGEST_LINE = 1 << 24
+_LINE_END = re.compile(rb"[\r\n]")
+_SAVE = 'save it as "CSV UTF-8"'
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig", "UTF-8"),
+    (codecs.BOM_UTF32_LE, "utf-32", "UTF-32"),
+    (codecs.BOM_UTF32_BE, "utf-32", "UTF-32"),
+    (codecs.BOM_UTF16_LE, "utf-16", "UTF-16"),
+    (codecs.BOM_UTF16_BE, "utf-16", "UTF-16"),
+)
+
+# What a CSV from an office may be in: Windows all over the world, DOS, Macintosh and Unix; the last four are what
+# Excel writes in Japan, Taiwan, China and Korea. The first is by far the most frequent.
+_CANDIDATES = [
+    "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "cp874", "cp850",
+    "mac_roman", "koi8_r", "iso8859_2", "iso8859_15", "cp932", "cp950", "gb18030", "cp949",
+]  # fmt: skip
+_MOST_READINGS = 3
+# Bytes that are enough for the language of a file to show; charset-normalizer's time grows with them.
+_SAMPLE = 20_000
+# Of the lines in GBK that hold nothing but a name of two characters, 3% happen to be UTF-8 as well. Where more are,
+# two files in different encodings were put together, or a UTF-8 file was damaged.
+_BY_ACCIDENT = 0.2
+# What no text begins with. DOS ended its text files with Ctrl-Z (1A), and Escape (1B) begins words in ISO-2022.
+_FIRST_LINES = 100
+_CONTROL = re.compile(rb"[\0-\x08\x0e-\x19\x1c-\x1f]")
+# What parts words. None but the pipe is ever the second byte of a character.
+_BETWEEN_WORDS = re.compile(rb'[\0-\x20,;"|]+')
+
+# Stands for what doesn't decode: half of a surrogate pair, which no text holds.
+_BROKEN = "\ud800"
+codecs.register_error("runner.broken", lambda error: (_BROKEN, getattr(error, "end", 0)))
+
+
+@dataclass(frozen=True, slots=True)
+class Charset:
+    """How to decode a file: a Python codec, and what a person should know of the choice. `clean`: it has no NUL."""
+
+    codec: str
+    remark: str | None = None
+    clean: bool = False
+
+
+def charset_of(source: Source, packing: Packing, *, whole: bool = True) -> Charset:
+    """Decodes the whole file once, so that reading it again raises no errors; else its first megabyte alone.
+
+    Raises InputError with line and column for bytes that don't fit the encoding, and for a file that is neither UTF-8
+    nor UTF-16 where the campaign names no encoding.
+    """
+    path, text = source.path, _Text(source.path, packing, None if whole else _HEAD)
+    with readable(path):
+        with open_bytes(path, packing) as file:
+            head = file.read(256)
+        mark = next((found for found in _MARKS if head.startswith(found[0])), None)
+        if source.encoding is not None:
+            codec = _codec(source, source.encoding)
+            if mark is not None:
+                # Its mark would become a letter of the first name.
+                if not codec.startswith(mark[1].removesuffix("-sig")):
+                    what = f'{path} is {mark[2]}, as its first bytes say, and not "{source.encoding}"'
+                    raise InputError([Problem(what, f"leave {source.encoding_key} out", source.encoding_key or "")])
+                codec = mark[1]
+            return _decoding(text, codec, f"{source.encoding}, which {source.encoding_key} says", _remedy(source))
+        if mark is not None:
+            remark = None if mark[1] == "utf-8-sig" else f"{path.name} is read as {mark[2]}"
+            return _decoding(text, mark[1], f"{mark[2]}, which its first bytes say", _SAVE, remark)
+        if codec16 := _utf16(head):
+            remark = f"{path.name} is read as UTF-16, found out from its bytes"
+            return _decoding(text, codec16, "UTF-16, which its zeros say", _SAVE, remark)
+        clean = True
+        try:
+            for piece in text.pieces("utf-8"):
+                clean = clean and "\0" not in piece
+                if "\x1b$" in piece:
+                    raise InputError.of(f"{path} looks like Japanese in ISO-2022", _remedy(source, "iso2022_jp"))
+        except UnicodeDecodeError:
+            raise InputError([_not_utf8(source, text)]) from None
+        return Charset("utf-8", clean=clean)
+
+
+def _codec(source: Source, name: str) -> str:
+    try:
+        found = codecs.lookup(name)
+        found.incrementaldecoder()
+        known = isinstance("".encode(name), bytes) and isinstance(b"".decode(name), str)
+    except (LookupError, TypeError, ValueError):
+        known = False
+    if not known:
+        remedy = "write one such as utf-8, windows-1252 or shift_jis"
+        raise InputError([Problem(f'"{name}" is not the name of a text encoding', remedy, source.encoding_key or "")])
+    return found.name
+
+
+def _decoding(text: "_Text", codec: str, words: str, remedy: str, remark: str | None = None) -> Charset:
+    """The charset, if the text decodes. Raises InputError otherwise: the text "is not" what `words` say."""
+    try:
+        return Charset(codec, remark, clean=not sum("\0" in piece for piece in text.pieces(codec)))
+    except UnicodeError:
+        raise InputError([Problem(f"this is not {words}", remedy, where=text.first_broken(codec))]) from None
+
+
+def _remedy(source: Source, encoding: str | None = None) -> str:
+    if source.encoding_key is None:
+        return _SAVE
+    return f"{_SAVE}, or set {source.encoding_key}{f': {encoding}' if encoding else ' to what it is'}"
+
+
+def _utf16(head: bytes) -> str | None:
+    """A header in ASCII has a zero in every second byte; a stray NUL in a text file has letters on both sides."""
+    # A CR ends a line too, so that a stray NUL behind one is not taken for half of UTF-16's line end.
+    line = _LINE_END.split(head, 1)[0]
+    even, odd = line[0::2].count(0), line[1::2].count(0)
+    half = len(line) // 2
+    if half >= 2 and odd > 0.4 * half and even == 0:
+        return "utf-16-le"
+    if half >= 2 and even > 0.4 * half and odd == 0:
+        return "utf-16-be"
+    return None
+
+
+class _Text:
+    """A text file of which the first `limit` bytes count; None: all of it."""
+
+    def __init__(self, path: Path, packing: Packing, limit: int | None) -> None:
+        self._path = path
+        self._packing = packing
+        self._limit = limit
+
+    def pieces(self, codec: str) -> Iterator[str]:
+        """The text in pieces. Raises UnicodeError where it doesn't decode; a character that the limit cuts does.
+
+        Raises InputError if it comes in no lines: a reader of lines would take it all to memory.
+        """
+        without = 0
+        for piece in self._decoded(codecs.getincrementaldecoder(codec)()):
+            without = 0 if "\n" in piece or "\r" in piece else without + len(piece)
+            if without > _LONGEST_LINE:
+                what = f"{self._path} has a line of more than 16 MB"
+                raise InputError.of(what, "it is no list of people; check the file")
+            yield piece
+
+    def decodes(self, codec: str) -> bool:
+        try:
+            return all(True for _ in self.pieces(codec))
+        except UnicodeError:
+            return False
+
+    def first_broken(self, codec: str) -> Position:
+        """The place of the first character that doesn't decode."""
+        line, column = 1, 1
+        decoder = codecs.getincrementaldecoder(codec)("runner.broken")
+        for piece in self._decoded(io.IncrementalNewlineDecoder(decoder, translate=True)):
+            good, broken, _ = piece.partition(_BROKEN)
+            line += good.count("\n")
+            column = len(good) - good.rfind("\n") if "\n" in good else column + len(good)
+            if broken:
+                break
+        return Position(str(self._path), line, column)
+
+    def _decoded(self, decoder: codecs.IncrementalDecoder | io.IncrementalNewlineDecoder) -> Iterator[str]:
+        left = self._limit
+        with open_bytes(self._path, self._packing) as file:
+            while chunk := file.read(_CHUNK if left is None else min(left, _CHUNK)):
+                yield decoder.decode(chunk)
+                left = left - len(chunk) if left is not None else None
+            if left != 0 or not file.read(1):
+                yield decoder.decode(b"", final=True)
+
+    def lines(self) -> Iterator[bytes]:
+        """Lines with their ends (LF, CRLF or CR), those that the limit cuts too; one of megabytes comes in pieces."""
+        rest, read = b"", 0
+        with open_bytes(self._path, self._packing) as file:
+            while chunk := file.read(_CHUNK):
+                lines = (rest + chunk).splitlines(keepends=True)
+                # The last one may go on, and a CR at its end may be half of a CRLF.
+                rest = lines.pop()
+                yield from lines
+                read += len(chunk)
+                if self._limit is not None and read > self._limit:
+                    return
+                if len(rest) > _CHUNK:
+                    yield rest
+                    rest = b""
+        if rest:
+            yield rest
+
+
+def _not_utf8(source: Source, text: _Text) -> Problem:
+    """What a file is that isn't UTF-8: two files in one, no text at all, or text in one of several encodings."""
+    where = text.first_broken("utf-8")
+    valid = broken = valid_line = 0
+    is_text, valid_sample, sample = True, b"", bytearray()
+    for number, line in enumerate(text.lines(), 1):
+        is_text = is_text and (number > _FIRST_LINES or not _CONTROL.search(line))
+        if line.isascii():
+            continue
+        if _can_decode(line, "utf-8"):
+            valid += 1
+            valid_line, valid_sample = valid_line or number, valid_sample or line
+        else:
+            broken += 1
+            sample += line if len(sample) < _SAMPLE else b""
+    if valid > _BY_ACCIDENT * (valid + broken):
+        what = f"this line is not UTF-8, but line {valid_line} is"
+        remedy = 'correct it; or if two files in different encodings were put together, save each as "CSV UTF-8" before'
+        return Problem(what, remedy, where=where)
+    if not is_text:
+        return Problem("this is not a text file", "export the list as CSV from where it came", where=where)
+    readings = _readings(text, valid_sample, bytes(sample))
+    if not readings:
+        return Problem("this is not UTF-8, and its bytes don't tell what it is", _remedy(source), where=where)
+    what = ", ".join(f"{words} as {codec}" for codec, words in readings.items())
+    remedy = _SAVE
+    if source.encoding_key is not None:
+        section, _, key = source.encoding_key.rpartition(".")
+        right = ", or the one that reads right" if len(readings) > 1 else " if it reads right"
+        remedy = f"write {key}: {next(iter(readings))} under {section}{right}; or {_SAVE}"
+    return Problem(f"this is not UTF-8; it reads {what}", remedy, where=where)
+
+
+def _readings(text: _Text, valid: bytes, sample: bytes) -> dict[str, str]:
+    """Up to three encodings that read the text differently, the likeliest first, each with words on which they differ.
+
+    `valid` is a line that is UTF-8 by accident, or because two files were put together: a word of it shows which.
+    """
+    likely = _likely(sample)
+    by_accident, doubtful = _words(valid, likely)[:1], _words(sample, likely)
+    words = by_accident + doubtful
+    found: dict[tuple[str, ...], str] = {}
+    for codec in likely if doubtful else ():
+        reading = tuple(quoted(word.decode(codec)) for word in words)
+        if reading not in found and text.decodes(codec):
+            found[reading] = codec
+            if len(found) == _MOST_READINGS:
+                break
+    if not found:
+        return {}
+
+    def distinct(places: list[int]) -> int:
+        return len({tuple(reading[place] for place in places) for reading in found})
+
+    # The fewest words on which all of the readings differ, and at least one of `sample`.
+    shown = list(range(len(by_accident)))
+    while len(shown) == len(by_accident) or distinct(shown) < len(found):
+        shown.append(max(range(len(by_accident), len(words)), key=lambda place: distinct([*shown, place])))
+    return {_named(codec): " ".join(reading[place] for place in shown) for reading, codec in found.items()}
+
+
+def _likely(sample: bytes) -> list[str]:
+    """The encodings that charset-normalizer finds, the likeliest first.
+
+    It goes by what is frequent in a language, and from one name no language shows. So encodings that make more words
+    go before those that make fewer, and Windows-1252 before others of its like. Tried with names of countries, the
+    right one is then among the first three in nine of ten other encodings, and always if it is Windows-1252.
+    """
+    from charset_normalizer import from_bytes
+
+    matches = from_bytes(sample, cp_isolation=_CANDIDATES, preemptive_behaviour=False)
+    found = dict.fromkeys(codec for match in matches for codec in match.could_be_from_charset if codec in _CANDIDATES)
+    words = {codec: sum(_is_word(word.decode(codec)) for word in _words(sample, list(found))) for codec in found}
+    enough = 0.9 * max(words.values(), default=0)
+    return sorted(found, key=lambda codec: (words[codec] < enough, codec != _CANDIDATES[0]))
+
+
+def _is_word(text: str) -> bool:
+    """Whether it is letters of one script, in a case that words have."""
+    scripts = {unicodedata.name(letter, "").partition(" ")[0] for letter in text}
+    return text.isalpha() and len(scripts) == 1 and text in (text.lower(), text.upper(), text.title())
+
+
+def _words(line: bytes, encodings: list[str]) -> list[bytes]:
+    """The words that aren't ASCII, each once. One that a pipe cuts in the middle of a character decodes nowhere."""
+    words = dict.fromkeys(_BETWEEN_WORDS.split(line))
+    return [word for word in words if not word.isascii() and all(_can_decode(word, codec) for codec in encodings)]
+
+
+def _can_decode(content: bytes, codec: str) -> bool:
+    try:
+        content.decode(codec)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _named(codec: str) -> str:
+    return codec.replace("cp125", "windows-125").replace("_", "-")

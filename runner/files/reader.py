@@ -1,0 +1,166 @@
+"""Files with rows, recipients' and suppression lists alike: one door for every format.
+
+    .csv, .tsv, .txt (.gz, .zst)         text, read by the standard csv module, which keeps exact lines
+    .xlsx, .xlsm, .xlsb, .xls, .ods      read by calamine, one sheet of it
+    .parquet                             read by polars
+
+Whatever the format, cells come as trimmed text and empty cells are "". Memory doesn't grow with the number of rows,
+but for spreadsheets, which are packed so that they must be read whole.
+"""
+
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.base.errors import InputError, Problem
+from runner.files import delimited
+from runner.files.formats import Format, Kind, identify, unchanged
+from runner.files.header import name_columns, naming_remarks
+from runner.files.source import Cells, Numbered, Source, UnreadableRow
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from runner.files.parquet import Table
+
+# 5,000 rows are about 2 MB as tuples, and few enough that the first ones are planned at once.
+BATCH_SIZE = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows in file order. `kept` says for each whether the source's condition holds; None: it has no condition."""
+
+    rows: list[Cells | UnreadableRow]
+    kept: Sequence[bool] | None = None
+
+
+def read_header(source: Source) -> list[str]:
+    """The column names, trimmed, each of them once (see `header.name_columns`).
+
+    Reads the first megabyte of a text file, or the footer of a Parquet file. Raises InputError for a file that is
+    missing, empty, not what its ending says, or in an encoding that is in doubt.
+    """
+    found = _identified(source)
+    if found.kind is Kind.PARQUET:
+        return _table(source.path).names
+    if found.kind is Kind.SPREADSHEET:
+        from runner.files import spreadsheet
+
+        return list(name_columns(spreadsheet.read_header(source)))
+    return list(name_columns(delimited.read_header(source, found.packing)))
+
+
+def read_rows(
+    source: Source, *, batch_size: int = BATCH_SIZE, remarks: list[str] | None = None
+) -> Generator[Batch, None, None]:
+    """Data rows in batches of at most `batch_size`; each readable row has as many cells as the header.
+
+    `remarks` collects sentences on how the file is read, for people. Close the iterator (or exhaust it) to close the
+    file. Raises InputError as `read_header` does, and for what only shows further down: an encoding in doubt, a quote
+    that is never closed, a file that changes while it is read, a condition that fails on a row.
+    """
+    found = _identified(source)
+    with unchanged(source.path):
+        if found.kind is Kind.PARQUET:
+            table = _table(source.path, source.where)
+            if remarks is not None:
+                remarks += table.remarks
+            for rows, kept in table.read(batch_size):
+                yield Batch(list(rows), kept)
+        else:
+            yield from _batches(source, found, batch_size, remarks)
+
+
+def read_numbered(source: Source) -> Generator[Numbered, None, None]:
+    """Every row as (place, cells), for lists that may have no header; blank rows are passed over.
+
+    A text file's place is the line on which the row begins, a spreadsheet's is the row as it shows it. Both yield the
+    header record first, as written. A Parquet file's place is the 1-based data row, and there is no header record.
+    Raises InputError as `read_rows` does.
+    """
+    found = _identified(source)
+    with unchanged(source.path):
+        if found.kind is Kind.PARQUET:
+            number = 0
+            for rows, _ in _table(source.path).read(BATCH_SIZE):
+                yield from enumerate(rows, number + 1)
+                number += len(rows)
+        else:
+            yield from _records(source, found, None)
+
+
+def filled_sheets(source: Source) -> list[str]:
+    """The names of a spreadsheet's sheets that are shown and hold anything; none for other formats."""
+    if identify(source.path).kind is not Kind.SPREADSHEET:
+        return []
+    from runner.files import spreadsheet
+
+    return spreadsheet.filled_sheets(source.path)
+
+
+def check_where(source: Source) -> Problem | None:
+    """What is wrong with the source's condition, found without reading rows: its words, columns and types.
+
+    The problem has neither `path` nor `where`; the caller knows the place in the campaign file. Raises InputError as
+    `read_header` does.
+    """
+    if source.where is None:
+        return None
+    from runner.files.condition import Where
+
+    kinds: dict[str, pl.DataType | None]
+    if identify(source.path).kind is Kind.PARQUET:
+        kinds = {**_table(source.path).kinds}
+    else:
+        kinds = dict.fromkeys(read_header(source))
+    try:
+        Where(source.where, kinds)
+    except InputError as error:
+        found = error.problems[0]
+        return Problem(found.what, found.remedy)
+    return None
+
+
+def _table(path: Path, where: str | None = None) -> "Table":
+    from runner.files.parquet import Table
+
+    return Table(path, where)
+
+
+def _identified(source: Source) -> Format:
+    found = identify(source.path)
+    if source.sheet is not None and found.kind is not Kind.SPREADSHEET:
+        what = f"{source.path} has no sheets"
+        raise InputError([Problem(what, "leave recipients.sheet out, or name a spreadsheet", "recipients.sheet")])
+    return found
+
+
+def _batches(source: Source, found: Format, size: int, remarks: list[str] | None) -> Generator[Batch, None, None]:
+    with closing(_records(source, found, remarks)) as records:
+        first = next(records, None)
+        if first is None or isinstance(first[1], UnreadableRow):
+            raise InputError.of(f"{source.path} is empty", "its first line must name the columns")
+        header = name_columns(first[1])
+        if remarks is not None:
+            remarks += [f"{source.path.name}: {words}" for words in naming_remarks(first[1], header)]
+        where = None
+        if source.where is not None:
+            from runner.files.condition import Where
+
+            where = Where(source.where, dict.fromkeys(header))
+        number = 1
+        while rows := [row for _, row in islice(records, size)]:
+            yield Batch(rows, where.kept_texts(rows, header, number) if where else None)
+            number += len(rows)
+
+
+def _records(source: Source, found: Format, remarks: list[str] | None) -> Generator[Numbered, None, None]:
+    if found.kind is Kind.SPREADSHEET:
+        from runner.files import spreadsheet
+
+        return spreadsheet.read_records(source, remarks)
+    return delimited.read_records(source, found.packing, remarks)

@@ -1,0 +1,298 @@
+"""Spreadsheets as rows of strings. Imported only for spreadsheets.
+
+Calamine unpacks a sheet whole, so memory grows with its rows. It gives error values (#N/A) and formulas that nobody
+calculated as empty cells, which a template may have a default for. So the XML of an XLSX is scanned for those, as it is
+unpacked and without building anything.
+"""
+
+import datetime as dt
+import posixpath
+import re
+import sys
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from xml.etree import ElementTree as ET
+from zipfile import BadZipFile, ZipFile
+
+from python_calamine import (
+    CalamineError,
+    CalamineSheet,
+    CalamineWorkbook,
+    PasswordError,
+    SheetTypeEnum,
+    SheetVisibleEnum,
+)
+
+from runner.base.errors import InputError, Problem
+from runner.base.text import closest, quoted_names
+from runner.files.formats import readable
+from runner.files.header import remark_blank, without_blank_end
+from runner.files.source import Numbered, Source, UnreadableRow
+
+_Value = int | float | str | bool | dt.time | dt.date | dt.datetime | dt.timedelta
+
+# Excel calculates with 15 digits; what is longer was rounded on the way in.
+_EXACT = 10**15
+
+_CHUNK = 1 << 20  # more than any cell: Excel's hold 32,767 characters
+_READ = 1 << 20
+# The XML of a sheet with a million rows of twenty columns has 1.3 GB; what is larger is no list of people.
+_MOST_BYTES = 4 << 30
+_ERROR = re.compile(rb'<(?:\w+:)?c\s[^>]*?\bt="e"[^>]*>(?:(?!</(?:\w+:)?c>).)*?<(?:\w+:)?v>([^<]*)<', re.DOTALL)
+_NO_VALUE = re.compile(
+    rb"(?:</(?:\w+:)?f>|<(?:\w+:)?f\b[^>]*/>)\s*(?:<(?:\w+:)?v>\s*</(?:\w+:)?v>|<(?:\w+:)?v\s*/>)?\s*</(?:\w+:)?c>"
+)
+_CELL = re.compile(rb'<(?:\w+:)?c\s[^>]*?\br="([A-Z]{1,3})([0-9]{1,7})"')
+_HIDDEN = re.compile(rb'<(?:\w+:)?row\s[^>]*?\bhidden="(?:1|true)"')
+_WORKBOOK = re.compile(r"xl/workbook\w*\.xml")
+_RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+_STRICT_RELATION = "{http://purl.oclc.org/ooxml/officeDocument/relationships}id"
+
+
+@dataclass(slots=True)
+class _Scan:
+    """What the XML of a sheet holds that calamine doesn't tell. `is_done`: it was looked through.
+
+    `cells` maps a row of the sheet to its first column (from 1) without a value and what that holds, in words.
+    """
+
+    cells: dict[int, tuple[int, str]] = field(default_factory=dict)
+    hidden: int = 0
+    is_done: bool = False
+
+    def remarks(self, name: str) -> list[str]:
+        if not self.is_done:
+            return [f"{name}: error values such as #N/A are read as empty cells in this format; XLSX tells them apart"]
+        rows = "1 row is" if self.hidden == 1 else f"{self.hidden:,} rows are"
+        words = f"{name}: {rows} hidden in the spreadsheet, by a filter or by hand, and read all the same"
+        return [words] if self.hidden else []
+
+
+def read_header(source: Source) -> list[str]:
+    """The names as written, trimmed, without blank ones at the end."""
+    with readable(source.path), _book(source.path) as book:
+        # Scanning takes a look at all rows, and `check` reads none.
+        sheet = book.get_sheet_by_name(_sheet_name(source, book, None))
+        with closing(_records(source.path, sheet, _Scan())) as records:
+            for _, header in records:
+                assert not isinstance(header, UnreadableRow)
+                return list(header)
+    raise InputError.of(f"{source.path} is empty", "its first row must name the columns")
+
+
+def read_records(source: Source, remarks: list[str] | None) -> Generator[Numbered, None, None]:
+    """Every row that isn't blank, with its number in the sheet: first the header as written, then the data.
+
+    Columns without a name at the right end are notes, and not read. Raises InputError for what is no spreadsheet, and
+    for a sheet that isn't there.
+    """
+    with readable(source.path), _book(source.path) as book:
+        name = _sheet_name(source, book, remarks)
+        scan = _scan(source.path, name)
+        if remarks is not None:
+            remarks += scan.remarks(source.path.name)
+        sheet = book.get_sheet_by_name(name)
+        yield from _records(source.path, sheet, scan, remarks)
+
+
+def filled_sheets(path: Path) -> list[str]:
+    """The names of the sheets that are shown and hold anything."""
+    with readable(path), _book(path) as book:
+        return [name for name in _shown(book) if book.get_sheet_by_name(name).start is not None]
+
+
+def _records(
+    path: Path, sheet: CalamineSheet, scan: _Scan, remarks: list[str] | None = None
+) -> Generator[Numbered, None, None]:
+    width = blank = pending = 0
+    if sheet.start is None:
+        return
+    for number, values in enumerate(sheet.iter_rows(), 1):
+        column, words = scan.cells.get(number, (0, ""))
+        cells = [_text(value) for value in values]
+        if not any(cells) and not column:
+            pending += width > 0
+            continue
+        blank, pending = blank + pending, 0
+        if not width:
+            if column:
+                what = f"{path}: row {number}, which should name the columns, holds {words}"
+                raise InputError.of(what, "write the name")
+            header = without_blank_end(cells)
+            width = len(header)
+            yield number, tuple(header)
+            continue
+        if 0 < column <= width:
+            what = f'row {number} of the sheet holds {words} in the column "{header[column - 1]}"'
+            yield number, UnreadableRow(f"{what}; correct the cell, or empty it")
+        elif any(cells[:width]):  # else there is nothing but a note beside the table
+            yield number, tuple(cells[:width])
+    remark_blank(path, blank, remarks)
+
+
+def _text(value: _Value) -> str:
+    """The value as people write it: 6591234567 and not 6591234567.0, 12.5 and not 12.500000000000002."""
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        if value == int(value):
+            return str(int(value)) if abs(value) < _EXACT else f"≈{int(value)}"
+        return format(Decimal(f"{value:.15g}"), "f")
+    if isinstance(value, dt.timedelta):
+        minutes, seconds = divmod(round(value.total_seconds()), 60)
+        return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+    if isinstance(value, dt.datetime):
+        return value.isoformat(sep=" ")
+    return value.isoformat()
+
+
+@contextmanager
+def _book(path: Path) -> Generator[CalamineWorkbook, None, None]:
+    try:
+        book = _opened(path)
+        try:
+            yield book
+        finally:
+            book.close()
+    except PasswordError as error:
+        remedy = 'save it without, or as "CSV UTF-8", and name that file'
+        raise InputError([Problem(f"{path} is protected by a password", remedy)]) from error
+    except CalamineError as error:
+        what = f"{path} is damaged, or no spreadsheet: {str(error).splitlines()[0] if str(error) else 'unreadable'}"
+        raise InputError([Problem(what, 'open and save it again, or save it as "CSV UTF-8"')]) from error
+    except BaseException as error:
+        # How a panic in the library's Rust shows in Python; it has no importable class.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise InputError.of(f"{path} is damaged, or no spreadsheet", 'save it as "CSV UTF-8" instead') from error
+
+
+def _opened(path: Path) -> CalamineWorkbook:
+    try:
+        return CalamineWorkbook.from_path(path)
+    except PasswordError:
+        raise
+    except CalamineError as error:
+        # By the path it goes by the ending alone; from a file it looks inside, but takes the whole of it to memory.
+        try:
+            with path.open("rb") as file:
+                return CalamineWorkbook.from_filelike(file)
+        except CalamineError:
+            raise error from None
+
+
+def _shown(book: CalamineWorkbook) -> list[str]:
+    return [
+        sheet.name
+        for sheet in book.sheets_metadata
+        if sheet.typ == SheetTypeEnum.WorkSheet and sheet.visible == SheetVisibleEnum.Visible
+    ]
+
+
+def _sheet_name(source: Source, book: CalamineWorkbook, remarks: list[str] | None) -> str:
+    if source.sheet is not None:
+        names = [sheet.name for sheet in book.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
+        if source.sheet in names:
+            return source.sheet
+        meant = closest(source.sheet, names)
+        hint = f'did you mean "{meant}"? ' if meant else ""
+        what = f'{source.path} has no sheet "{source.sheet}"'
+        raise InputError([Problem(what, f"{hint}it has {quoted_names(names) or 'none'}", "recipients.sheet")])
+    shown = _shown(book)
+    if not shown:
+        raise InputError.of(f"{source.path} shows no sheet", "name one with recipients.sheet")
+    if len(shown) > 1 and remarks is not None:
+        are = "is" if len(shown) == 2 else "are"
+        remarks.append(f'{source.path.name}: the first sheet, "{shown[0]}", is read; there {are} {len(shown) - 1} more')
+    return shown[0]
+
+
+def _scan(path: Path, sheet: str) -> _Scan:
+    """Looks through one sheet of an XLSX. Raises InputError for a sheet that is too large for a list."""
+    found = _Scan()
+    try:
+        with ZipFile(path) as archive:
+            part = _part(archive, sheet)
+            if part is None:
+                return found
+            if archive.getinfo(part).file_size > _MOST_BYTES:
+                raise InputError.of(f"{path} unpacks to more than 4 GB", 'save it as "CSV UTF-8" and name that file')
+            with archive.open(part) as file:
+                for piece in _pieces(iter(lambda: file.read(_READ), b"")):
+                    _scan_piece(path, piece, found)
+        found.is_done = True
+    except (BadZipFile, KeyError, ET.ParseError, NotImplementedError, EOFError):
+        return found  # the reader says what is wrong, or reads what it can
+    return found
+
+
+def _part(archive: ZipFile, sheet: str) -> str | None:
+    """The file in the archive that holds the sheet."""
+    book = next(filter(_WORKBOOK.fullmatch, archive.namelist()), None)
+    if book is None:
+        return None
+    targets = {
+        relation.get("Id"): relation.get("Target", "")
+        for relation in _small(archive, f"xl/_rels/{posixpath.basename(book)}.rels").iter()
+        if relation.tag.endswith("}Relationship")
+    }
+    for entry in _small(archive, book).iter():
+        if entry.tag.endswith("}sheet") and entry.get("name") == sheet:
+            target = targets.get(entry.get(_RELATION) or entry.get(_STRICT_RELATION))
+            if target:
+                return posixpath.normpath(posixpath.join("/xl", target)).lstrip("/")
+    return None
+
+
+def _small(archive: ZipFile, name: str) -> ET.Element:
+    with archive.open(name) as file:
+        text = file.read(_CHUNK)
+    if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
+        raise KeyError(name)  # no spreadsheet program writes one, and entities are how XML bombs are made
+    return ET.fromstring(text)  # noqa: S314 - without entities, and at most a megabyte
+
+
+def _pieces(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The XML cut between cells."""
+    rest = b""
+    for chunk in chunks:
+        data = rest + chunk
+        # A cell, with all that is in it, goes from one start to the next.
+        start = max(data.rfind(b"<c "), data.rfind(b":c "), data.rfind(b"<row"), data.rfind(b":row"))
+        cut = data.rfind(b"<", 0, start + 1)
+        if cut <= 0:
+            rest = data[-_CHUNK:]
+            continue
+        rest = data[cut:]
+        yield data[:cut]
+    yield rest
+
+
+def _scan_piece(path: Path, piece: bytes, found: _Scan) -> None:
+    if b'hidden="' in piece:
+        found.hidden += len(_HIDDEN.findall(piece))
+    if b't="e"' in piece:
+        for match in _ERROR.finditer(piece):
+            value = match[1].decode("ascii", "replace")[:20]
+            _note(path, piece, match.start(), f"the error value {value}", found)
+    if b"<f" in piece or b":f" in piece:
+        for match in _NO_VALUE.finditer(piece):
+            start = max(piece.rfind(b"<c ", 0, match.start()), piece.rfind(b":c ", 0, match.start()))
+            _note(path, piece, piece.rfind(b"<", 0, start + 1), "a formula without a value", found)
+
+
+def _note(path: Path, piece: bytes, start: int, words: str, found: _Scan) -> None:
+    cell = _CELL.match(piece, start)
+    if cell is None:
+        what = f"{path} holds {words}, in a cell without an address"
+        raise InputError.of(what, "open the file in a spreadsheet, correct it, and save it again")
+    column = 0
+    for letter in cell[1]:
+        column = column * 26 + letter - 64
+    row, held = int(cell[2]), (column, sys.intern(words))  # a formula gone wrong may be in a million rows
+    found.cells[row] = min(held, found.cells.get(row, held))

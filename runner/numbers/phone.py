@@ -1,0 +1,236 @@
+"""A cell of a recipient file as one E.164 number, or the reason why not. Pure.
+
+What can be read in two ways is never guessed: the wrong guess texts a stranger. phonenumbers is made to find numbers
+in running text and is more helpful than that. Given "0049 1512 3456789" in a Singaporean file it answers with a number
+in India, because 004 is a way to dial abroad there. So it is handed nothing but a plus and digits, and an answer in
+another country than the given one is not taken.
+
+Digits without a plus are read as a number of the given country if they are one, and only else as a foreign one. Both
+can be true: in an American file 6592345678 is 659-234-5678 in Alabama, though it would be +65 9234 5678 in Singapore
+too. Ten digits are what Americans write, so the country of the file decides; it is the user's own word.
+"""
+
+from typing import NamedTuple
+
+from phonenumbers import (
+    COUNTRY_CODE_TO_REGION_CODE,
+    SUPPORTED_REGIONS,
+    NumberParseException,
+    PhoneNumberFormat,
+    ValidationResult,
+    country_code_for_region,
+    format_number,
+    is_possible_number_with_reason,
+    national_significant_number,
+    parse,
+)
+
+from runner.base.exclusions import Exclusion, ExclusionReason
+from runner.base.text import quoted
+from runner.numbers.digits import Written, has_invisible, read_digits
+from runner.numbers.ranges import FIXED_LINE, WORLD, begins_with_own_code, from_inside, look_up, split
+
+
+class Number(NamedTuple):
+    """A valid number: E.164 with plus, its ISO 3166-1 alpha-2 country (None: belongs to none), its kind.
+
+    `kind` is one of `ranges.KINDS`; `note` tells what was repaired.
+    """
+
+    destination: str
+    country: str | None
+    kind: str
+    note: str | None = None
+
+
+# The provider's own bound, and E.164's: country code and number together.
+_MIN_DIGITS, _MAX_DIGITS = 7, 15
+# A country code before a national number makes at least this many digits; fewer are too likely to be national.
+_MIN_INTERNATIONAL = 10
+
+_REASONS = {
+    ValidationResult.TOO_SHORT: "is too short for a number",
+    ValidationResult.TOO_LONG: "is too long for a number",
+    ValidationResult.INVALID_LENGTH: "has the wrong number of digits for a number",
+    ValidationResult.IS_POSSIBLE_LOCAL_ONLY: "lacks its area code",
+    ValidationResult.INVALID_COUNTRY_CODE: "does not begin with a country code that exists",
+    ValidationResult.IS_POSSIBLE: "has the right length, but no such number range exists",
+}
+
+SET_COUNTRY = "set recipients.country"
+_WRITE_PLUS = "write + and the country code instead"
+_STYLES = {"national": PhoneNumberFormat.NATIONAL, "international": PhoneNumberFormat.INTERNATIONAL}
+
+
+def is_country(code: str) -> bool:
+    """Whether `code` is an ISO 3166-1 alpha-2 code in capitals for which numbers are known."""
+    return code in SUPPORTED_REGIONS
+
+
+def not_a_country(code: str) -> str:
+    """Words for a code that `is_country` doesn't know."""
+    hint = "GB is the United Kingdom" if code.upper() == "UK" else "write two letters, such as SG"
+    return f"{quoted(code)} is not a country code; {hint}"
+
+
+def normalise(raw: str, country: str | None = None) -> Number | Exclusion:
+    """Reads a cell. `country` (alpha-2, any case) is where numbers without a plus are at home.
+
+    Valid means that the number lies in a range in use, not only that its length is right; its kind doesn't matter
+    here. Whatever is not a number comes back as an `invalid_number` exclusion whose detail quotes the cell and says
+    why.
+    """
+    if country is not None:
+        country = country.upper()
+        if country not in SUPPORTED_REGIONS:
+            return _excluded(not_a_country(country))
+    if not raw:
+        return _excluded("is empty")
+    written = read_digits(raw)
+    if not isinstance(written, Written):
+        return _excluded(f"{quoted(raw)} {written}")
+    found = _without_trunk_zero(written, country) if written.bare else _read(written.digits, country)
+    if isinstance(found, str):
+        return _excluded(f"{quoted(raw)} {found}")
+    # Only where digits were cut off or put before is there something to tell; a national prefix is neither.
+    as_dialled = f"+{written.digits}" == found.destination or written.digits.startswith("00")
+    if written.repaired or as_dialled:
+        return Number(found.destination, found.country, found.kind, _note(raw, found))
+    return found
+
+
+def phone_for_people(written: str, style: str = "international", country: str | None = None) -> str:
+    """A number as people of its country write it: "8123 4567" (national), "+65 8123 4567" (international).
+
+    `written` and `country` are as for `normalise`. Raises ValueError, in words, for what is no number and for another
+    style.
+    """
+    if style not in _STYLES:
+        raise ValueError(f'{quoted(style)} is no way to write a number; use "national" or "international"')
+    found = normalise(written, country)
+    if isinstance(found, Exclusion):
+        detail = found.detail.replace(SET_COUNTRY, f'give its country, as in phone("{style}", "SG")')
+        raise ValueError(detail if written else '"" is no number')  # noqa: TRY004 - the value, not its type
+    return format_number(parse(found.destination), _STYLES[style])
+
+
+def _read(digits: str, country: str | None) -> Number | str:
+    """The one valid number that the digits can be, or why there is none."""
+    if digits[0] == "+":
+        return _international(digits) or _why_invalid(digits, None)
+    if digits.startswith("00"):
+        return _from_00(digits, country)
+    if country is not None and (number := _national(digits, country)):
+        return _with_own_code(number, digits, country)
+    if _MIN_INTERNATIONAL <= len(digits) <= _MAX_DIGITS and (number := _international(f"+{digits}")):
+        return number
+    if country is None:
+        return f"has no country code; {SET_COUNTRY}"
+    return _why_invalid(digits, country)
+
+
+def _international(number: str) -> Number | None:
+    """A plus and digits, if valid."""
+    parts = split(number[1:])
+    return _in_range(*parts) if parts else _parsed(number)
+
+
+def _national(digits: str, country: str) -> Number | None:
+    """Digits as dialled in `country`, with or without its own country code; never as dialled from there to abroad."""
+    if (parts := from_inside(digits, country)) and (number := _in_range(*parts)):
+        return number
+    number = _parsed(digits, country)
+    return number if number and number.destination.startswith(f"+{country_code_for_region(country)}") else None
+
+
+def _parsed(digits: str, country: str | None = None) -> Number | None:
+    """What phonenumbers reads, if it is valid."""
+    try:
+        parsed = parse(digits, country)
+    except NumberParseException:
+        return None
+    return _in_range(parsed.country_code or 0, national_significant_number(parsed))
+
+
+def _in_range(code: int, national: str) -> Number | None:
+    home = look_up(code, national)
+    # E.164 put together by hand: format_number would look for a format, and E.164 has none.
+    digits = f"{code}{national}"
+    if home is None or not _MIN_DIGITS <= len(digits) <= _MAX_DIGITS:
+        return None
+    return Number(f"+{digits}", *home)
+
+
+def _with_own_code(national: Number, digits: str, country: str) -> Number | str:
+    """Decides about digits that are a national number and begin with the country's own code all the same.
+
+    6281234567890 is how Indonesians write +62 812 3456 7890, and phonenumbers finds a fixed line behind the area code
+    0628 in it, because it allows for numbers longer than any that exist; so it is in Germany, Sweden and Kosovo.
+    There, a national number begins with a zero. Found by trying numbers of all countries.
+    """
+    if not begins_with_own_code(digits, country) or national.destination == f"+{digits}":
+        return national
+    number = _international(f"+{digits}")
+    if number is None:
+        return national
+    return number if national.kind == FIXED_LINE else _ambiguous(national, number)
+
+
+def _from_00(digits: str, country: str | None) -> Number | str:
+    """00 stands for the plus, unless the digits reach somebody else when they are dialled as they are.
+
+    In Singapore one dials abroad with 001, 002 or 008: there 001 6… may be a number in America or begin with +6. Where
+    the country isn't known, 001 is doubtful alone, because that is how half of Asia dials abroad.
+    """
+    meant = _international(f"+{digits[2:]}")
+    if meant is None:
+        return f"begins with 00, and what follows {_why_invalid(f'+{digits[2:]}', None)}; {_WRITE_PLUS}"
+    dialled = None
+    if country is not None:
+        dialled = _parsed(digits, country)
+    elif digits.startswith("001"):
+        dialled = _international(f"+{digits[3:]}")
+    if dialled is not None and dialled.destination != meant.destination:
+        return _ambiguous(meant, dialled)
+    return meant
+
+
+def _without_trunk_zero(written: Written, country: str | None) -> Number | str:
+    """+44 (0)20 … is dialled without the zero, and +39 (0)6 … with it: taken where just one of them is valid."""
+    found = _read(written.digits, country)
+    bare = _read(written.bare or written.digits, country)
+    if isinstance(found, str) or isinstance(bare, str):
+        return found if isinstance(bare, str) and not isinstance(found, str) else bare
+    return found if found.destination == bare.destination else _ambiguous(found, bare)
+
+
+def _ambiguous(one: Number, other: Number) -> str:
+    return f"may be {one.destination} or {other.destination}; {_WRITE_PLUS}"
+
+
+def _note(raw: str, found: Number) -> str:
+    words = f"read {quoted(raw.strip())} as {found.destination}"
+    return f"{words}, without its invisible marks" if has_invisible(raw) else words
+
+
+def _why_invalid(digits: str, country: str | None) -> str:
+    """Words for a number that phonenumbers doesn't take; only these rows pay for the second look."""
+    if len(digits) > _MAX_DIGITS + 5:
+        return "is too long for a number"
+    try:
+        parsed = parse(digits, country)
+    except NumberParseException as error:
+        if error.error_type == NumberParseException.INVALID_COUNTRY_CODE:
+            return "does not begin with a country code that exists"
+        if error.error_type == NumberParseException.TOO_LONG:
+            return "is too long for a number"
+        return "is too short for a number"
+    if country is not None and parsed.country_code != country_code_for_region(country):
+        return f"is not a number as written in {country}"
+    reason = _REASONS[is_possible_number_with_reason(parsed)]
+    home = country or COUNTRY_CODE_TO_REGION_CODE.get(parsed.country_code or 0, ("",))[0]
+    return reason if home in ("", WORLD) else f"{reason} in {home}"
+
+
+def _excluded(detail: str) -> Exclusion:
+    return Exclusion(ExclusionReason.INVALID_NUMBER, detail)

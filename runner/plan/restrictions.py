@@ -1,0 +1,125 @@
+"""What leaves recipients out whose numbers and texts are fine: opt-outs, a sample, sending hours, cooldowns, limits."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import blake2b
+
+from runner.audience.key_index import KeyIndex
+from runner.base.exclusions import Exclusion, ExclusionReason
+from runner.base.options import Cooldown, Outside, SendingHours
+from runner.campaign.times import MAX_AHEAD
+from runner.schedule.sending_hours import Hours
+
+Recent = Callable[[Sequence[str]], Mapping[str, int]]
+"""How many messages each of some numbers got lately, over all runs; those that got none are absent."""
+
+OptedOut = Callable[[Sequence[str]], Mapping[str, Exclusion]]
+"""Which of some numbers the ledger has as opted out, and why each of them is left out."""
+
+Sent = Callable[[Sequence[str]], Collection[str]]
+"""To which of some keys this run has sent already, whatever the answer was."""
+
+
+class Sample:
+    """A share of the recipients, told by the campaign's name and the key alone.
+
+    A key's place between 0 and 1 is a hash of both, so that the same people are chosen each time, on every machine, and
+    a larger share holds the smaller one.
+    """
+
+    def __init__(self, name: str, share: float) -> None:
+        self._seed = blake2b(name.encode() + b"\0", digest_size=8)
+        self._below = round(share * 2**64)
+        self.exclusion = Exclusion(
+            ExclusionReason.NOT_SAMPLED, f"not in the sample of {share:.3%} (recipients.sample)".replace(".000%", "%")
+        )
+
+    def takes(self, key: str) -> bool:
+        digest = self._seed.copy()
+        digest.update(key.encode("utf-8", "surrogatepass"))
+        return int.from_bytes(digest.digest()) < self._below
+
+
+class Timing:
+    """When each recipient may be sent to, as it looks at `now` (aware). One look for each set of zones."""
+
+    def __init__(self, window: SendingHours, now: datetime) -> None:
+        self.window = window
+        self.now = now
+        self._hours = Hours(window)
+        self._verdicts: dict[tuple[str, ...], Exclusion | None] = {}
+
+    def exclusion(self, zones: tuple[str, ...]) -> Exclusion | None:
+        if zones not in self._verdicts:
+            self._verdicts[zones] = self._judge(zones)
+        return self._verdicts[zones]
+
+    def opening(self, zones: tuple[str, ...]) -> datetime | None:
+        """When its first message may leave: `now`, or later; None for never."""
+        return self._hours.opening(zones, self.now)
+
+    def _judge(self, zones: tuple[str, ...]) -> Exclusion | None:
+        opening = self.opening(zones)
+        where = self.window.zone or ", ".join(zones)
+        if opening is None:
+            words = f"within 8 days no moment is inside of the sending hours in all of {where}"
+        elif self.window.outside is Outside.SKIP and opening > self.now:
+            words = f"the sending hours in {where} begin {_utc(opening)} (window.outside: skip)"
+        elif self.window.outside is Outside.SCHEDULE and opening > self.now + MAX_AHEAD:
+            words = f"the sending hours in {where} begin {_utc(opening)}, and the provider takes 7 days ahead at most"
+        else:
+            return None
+        return Exclusion(ExclusionReason.OUTSIDE_WINDOW, words)
+
+
+class Restraint:
+    """Keeps a number from getting more than its cooldown allows, counting what this plan is about to send too."""
+
+    def __init__(self, cooldown: Cooldown, recent: Recent) -> None:
+        self._cooldown = cooldown
+        self._recent = recent
+        self._planned = KeyIndex()
+
+    def exclusions(self, destinations: Sequence[tuple[str, int]]) -> dict[int, Exclusion]:
+        """Of a batch of (number, data row), the rows that would be too much."""
+        before = self._recent([destination for destination, _ in destinations])
+        found: dict[int, Exclusion] = {}
+        for destination, row in destinations:
+            others, earlier = before.get(destination, 0), self._planned.add(destination, row + 1)
+            if others + earlier >= self._cooldown.messages:
+                found[row] = self._exclusion(others, earlier)
+        return found
+
+    def _exclusion(self, others: int, earlier: int) -> Exclusion:
+        said = [f"{others} in the last {_span(self._cooldown.per_s)}"] if others else []
+        said += [f"{earlier} earlier in this file"] if earlier else []
+        words = f"its number got {' and '.join(said)}; recipients.cooldown allows {self._cooldown.messages}"
+        return Exclusion(ExclusionReason.COOLDOWN, words)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The most messages of a plan, and which key or option says so."""
+
+    messages: int
+    name: str
+
+    @property
+    def exclusion(self) -> Exclusion:
+        return Exclusion(
+            ExclusionReason.OVER_LIMIT, f"beyond {self.name} {self.messages}; run without it to send to the rest"
+        )
+
+
+def _span(seconds: int) -> str:
+    """`7d`, `36h`, `90min`, `45s`: in the largest unit that it is a whole number of, as a campaign file has it."""
+    unit_s, unit = next((size, name) for size, name in _UNITS if seconds % size == 0)
+    return f"{seconds // unit_s}{unit}"
+
+
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+
+
+def _utc(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,248 @@
+"""Sending hours: when a message may be sent, by the wall clock where its phone may be. Pure: no clock of its own.
+
+A moment is inside of a window when the wall clock there shows a time between `opens` and `closes`, on a day that the
+window has, in **all** zones that the phone may be in. That alone decides, also on the days when clocks change:
+
+- a time that is skipped in spring begins at the first moment after the gap: hours from 02:30 begin at 03:00;
+- a time that comes twice in autumn counts both times: hours from 01:30 begin at the first 01:30, end when the clock
+  goes back from 02:00 to 01:00, because it isn't 01:30 any more, and begin once more at the second 01:30. Hours until
+  01:30 end at the first 01:30, and for the half hour from the second 01:00 they are open again.
+"""
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from runner.base.messages import Message
+from runner.base.options import Outside, SendingHours
+from runner.campaign.times import MAX_AHEAD
+
+AHEAD = timedelta(days=8)
+"""How far ahead an opening is looked for: a window on one day of the week opens again within 7 days and a clock change.
+What doesn't open until then has zones whose hours never meet."""
+
+MAX_SCHEDULED_S = MAX_AHEAD.total_seconds() - 300
+"""The provider takes a message up to 7 days ahead, by its own clock, which may differ from this one by some minutes."""
+
+SOON_S = 60.0
+"""Hours that begin so soon are waited for instead of scheduled: a request that takes long, or a provider's clock that
+is ahead, would turn `scheduled` into a moment that has passed, which the provider refuses (code 1011)."""
+
+DAY_S = 86_400
+_AHEAD_S = AHEAD.total_seconds()
+_LOOKED_AT_S = 17 * DAY_S  # 8 days to the opening, 8 to the closing, and the day on which they are asked for
+
+Stretch = tuple[float, float]
+"""From (inclusive) to (exclusive), in seconds since the Unix epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """What holds from `since` to `until`: hours are open (`opening` has passed), or open at `opening`, or never."""
+
+    since: float
+    until: float
+    opening: float | None
+    closing: float | None
+
+
+class Hours:
+    """One window's openings and closings.
+
+    `zones` are IANA names; a window with a zone of its own ignores them. A zone that this machine doesn't know, or
+    none at all, is never open: not knowing where a phone is must not mean that any time will do.
+    """
+
+    def __init__(self, window: SendingHours) -> None:
+        self.window = window
+        self._own = (window.zone,) if window.zone is not None else None
+        self._spans: dict[tuple[str, ...], _Span] = {}  # a few hundred at the most, for a million messages
+        self._stretches = functools.lru_cache(maxsize=1024)(self._stretches_of)
+
+    def opening(self, zones: tuple[str, ...], at: datetime) -> datetime | None:
+        """`at` itself when it is inside in all zones, else the next moment from which it is (UTC).
+
+        None when there is none within 8 days.
+        """
+        seconds = at.timestamp()
+        opening = self.opens_at(zones, seconds)
+        if opening is None:
+            return None
+        return at if opening <= seconds else datetime.fromtimestamp(opening, UTC)
+
+    def closing(self, zones: tuple[str, ...], at: datetime) -> datetime | None:
+        """When the hours end that contain `opening(zones, at)` (UTC).
+
+        None when there is no such opening, or when they don't end within 8 days after it.
+        """
+        seconds = at.timestamp()
+        if self.opens_at(zones, seconds) is None:
+            return None
+        closing = self._span(zones, seconds).closing
+        return None if closing is None else datetime.fromtimestamp(closing, UTC)
+
+    def opens_at(self, zones: tuple[str, ...], at: float) -> float | None:
+        """`opening` in seconds since the epoch: not after `at` when that is inside. Fast: one look-up as a rule."""
+        opening = self._span(zones, at).opening
+        return None if opening is None or opening - at > _AHEAD_S else opening
+
+    def open_next(self, opening: float) -> str | None:
+        """The zone by whose clock hours begin at `opening`, if somebody waits for that."""
+        for zones, span in self._spans.items():
+            if span.opening == opening:
+                return next((zone for zone in zones if self._begins(zone, opening)), zones[0])
+        return None
+
+    def _begins(self, zone: str, at: float) -> bool:
+        local = datetime.fromtimestamp(at, ZoneInfo(zone))
+        return self.window.opens == local.hour * 60 + local.minute
+
+    def _span(self, zones: tuple[str, ...], at: float) -> _Span:
+        key = self._own or zones
+        span = self._spans.get(key)
+        if span is None or not span.since <= at < span.until:
+            span = self._spans[key] = self._span_of(key, at)
+        return span
+
+    def _span_of(self, zones: tuple[str, ...], at: float) -> _Span:
+        first = int(at // DAY_S) * DAY_S
+        end = first + _LOOKED_AT_S
+        closed_since: float = first
+        for opens, closes in self._open_in_all(zones, first):
+            if at < closes:
+                closing = closes if closes < end else None  # what is open for so long is always open
+                since, until = (opens, closes) if opens <= at else (closed_since, opens)
+                return _Span(since, until, opens, closing)
+            closed_since = closes
+        return _Span(first, first + DAY_S, None, None)
+
+    def _open_in_all(self, zones: tuple[str, ...], first: int) -> list[Stretch]:
+        if not zones:
+            return []
+        return functools.reduce(_both, (self._stretches(zone, first) for zone in zones))
+
+    def _stretches_of(self, zone: str, first: int) -> list[Stretch]:
+        """When the window is open in `zone`, from `first` on, apart from each other and in order."""
+        try:
+            clock = ZoneInfo(zone)
+        except (KeyError, ValueError, OSError):  # unknown, malformed, or the name of a folder ("America")
+            return []
+        stretches: list[Stretch] = []
+        for since, until, offset in _constant_offsets(clock, first, first + _LOOKED_AT_S):
+            for opens, closes in self._on_the_wall(since + offset, until + offset):
+                begin, end = float(max(opens - offset, since)), float(min(closes - offset, until))
+                if begin >= end:
+                    continue
+                if stretches and stretches[-1][1] == begin:  # on past midnight, or past a change of clocks
+                    begin = stretches.pop()[0]
+                stretches.append((begin, end))
+        return stretches
+
+    def _on_the_wall(self, since: int, until: int) -> Iterator[tuple[int, int]]:
+        """The window's stretches around `since` to `until`, in seconds of a wall clock that never changes."""
+        opens, closes = self.window.opens, self.window.closes
+        minutes = closes - opens if closes > opens else closes - opens + 24 * 60
+        for day in range(since // DAY_S - 1, until // DAY_S + 1):
+            if (day + 3) % 7 in self.window.days:  # the epoch's first day was a Thursday
+                begin = day * DAY_S + opens * 60
+                yield begin, begin + minutes * 60
+
+
+def _constant_offsets(zone: ZoneInfo, first: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """The time from `first` to `end` cut where the clocks change: (since, until, offset from UTC), in seconds.
+
+    Looked at once a day: no zone changes its clocks and back within one.
+    """
+    since, offset = first, _offset(zone, first)
+    for day in range(first, end, DAY_S):
+        after = _offset(zone, day + DAY_S)
+        if after != offset:
+            low, high = day, day + DAY_S
+            while high - low > 1:
+                middle = (low + high) // 2
+                low, high = (middle, high) if _offset(zone, middle) == offset else (low, middle)
+            yield since, high, offset
+            since, offset = high, after
+    yield since, end, offset
+
+
+def _offset(zone: ZoneInfo, at: int) -> int:
+    offset = datetime.fromtimestamp(at, zone).utcoffset()
+    assert offset is not None
+    return int(offset.total_seconds())
+
+
+def _both(one: list[Stretch], other: list[Stretch]) -> list[Stretch]:
+    """What is in both of two ordered lists."""
+    common: list[Stretch] = []
+    i = j = 0
+    while i < len(one) and j < len(other):
+        begin, end = max(one[i][0], other[j][0]), min(one[i][1], other[j][1])
+        if begin < end:
+            common.append((begin, end))
+        if one[i][1] <= other[j][1]:
+            i += 1
+        else:
+            j += 1
+    return common
+
+
+class SendingHoursGate:
+    """Lets a dispatcher ask whether a message's turn has come. All times are seconds since the Unix epoch.
+
+    With `outside: schedule` every message may leave at any time, because the provider keeps it until its hours begin;
+    only those wait that begin within a minute, and those that begin at `not_after` or later: the provider would send
+    them when the campaign says that nobody may be texted any more.
+    """
+
+    def __init__(self, window: SendingHours, *, not_after: float | None = None) -> None:
+        self._hours = Hours(window)
+        self._not_after = not_after
+        self._schedules = window.outside is Outside.SCHEDULE
+        self._zone = window.zone
+
+    def opens_at(self, message: Message, now: float) -> float | None:
+        """From when on a message may leave: not after `now` if at once, None if never."""
+        opening = self._hours.opens_at(message.zones, now)
+        if opening is None or opening <= now or not self._schedules:
+            return opening
+        ahead_s = opening - now
+        if ahead_s > MAX_SCHEDULED_S:
+            return None
+        is_too_late = self._not_after is not None and opening >= self._not_after
+        return opening if ahead_s <= SOON_S or is_too_late else now
+
+    def may_leave(self, message: Message, made: float, now: float) -> bool:
+        """Whether a request whose body was made at `made` may leave at `now`.
+
+        A body made inside of the hours has no `scheduled`: if it waited past their end, it would be sent at night.
+        """
+        opening = self.opens_at(message, now)
+        if opening is None or opening > now:
+            return False
+        return not self._schedules or self._scheduled_for(message, made) == self._scheduled_for(message, now)
+
+    def schedule_at(self, message: Message, now: datetime) -> datetime | None:
+        """What `scheduled` is to be (UTC); None: it is sent at once, as whatever leaves without `outside: schedule`.
+
+        A message that never opens is given a moment further ahead than the provider takes, because None would send it:
+        `opens_at` and `may_leave` keep it, and if one did leave, the provider refuses it.
+        """
+        if not self._schedules:
+            return None
+        seconds = now.timestamp()
+        opening = self._hours.opens_at(message.zones, seconds)
+        if opening is not None and opening <= seconds:
+            return None
+        return datetime.fromtimestamp(seconds + _AHEAD_S if opening is None else opening, UTC)
+
+    def words(self, opening: float) -> str:
+        """What a run waits for, as in "sending hours, until 2026-11-26 09:00 Asia/Singapore"."""
+        zone = self._zone or self._hours.open_next(opening) or "UTC"
+        return f"sending hours, until {datetime.fromtimestamp(opening, ZoneInfo(zone)):%Y-%m-%d %H:%M} {zone}"
+
+    def _scheduled_for(self, message: Message, at: float) -> float | None:
+        opening = self._hours.opens_at(message.zones, at)
+        return None if opening is not None and opening <= at else opening

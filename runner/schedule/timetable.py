@@ -1,0 +1,182 @@
+"""When a plan would be sent, and whether that agrees with what the campaign says about time. Pure: `now` is passed in.
+
+The timetable is an estimate: the provider may be slower than the rate. What must hold is held when a message leaves.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from runner.base.errors import Problem
+from runner.base.options import Outside, Rate, SendingHours
+from runner.campaign import Campaign, CampaignFile
+from runner.campaign.times import MAX_AHEAD
+from runner.schedule.sending_hours import Hours
+
+Zones = tuple[str, ...]
+
+LONGEST = timedelta(days=366)
+"""A run that would take longer is not followed to its end."""
+
+
+@dataclass(slots=True)
+class Slot:
+    """The messages of one set of time zones: how many, and from when to when they would leave (aware, UTC).
+
+    With `outside: schedule` they leave at once, and `begins` is when the first of them rings. `ends` is None when that
+    is more than a year away. `late` are those whose turn comes after the sending hours, with `outside: skip`.
+    """
+
+    zones: Zones
+    count: int
+    begins: datetime
+    ends: datetime | None = None
+    late: int = 0
+
+
+def timetable(window: SendingHours | None, counts: Mapping[Zones, int], rate: Rate, now: datetime) -> list[Slot]:
+    """When each set of zones would be sent, the first to begin first.
+
+    Among those that are open at a time, the rate is shared by how many are left, as in a file in no special order.
+    """
+    now = now.astimezone(UTC)
+    if window is None or window.outside is Outside.SCHEDULE:
+        span = timedelta(seconds=max(sum(counts.values()) - 1, 0) / rate.per_second)
+        hours = Hours(window) if window else None
+        slots = [
+            Slot(zones, count, (hours and hours.opening(zones, now)) or now, now + span)
+            for zones, count in counts.items()
+        ]
+        return sorted(slots, key=lambda slot: slot.begins)
+    return sorted(_simulated(Hours(window), counts, rate, now), key=lambda slot: slot.begins)
+
+
+def _simulated(hours: Hours, counts: Mapping[Zones, int], rate: Rate, now: datetime) -> list[Slot]:
+    """From one change of sending hours to the next; between two, every open group sends."""
+    left: dict[Zones, float] = dict(counts)
+    slots: dict[Zones, Slot] = {}
+    moment = now
+    while left and moment - now < LONGEST:
+        openings = {zones: hours.opening(zones, moment) for zones in left}
+        left = {zones: count for zones, count in left.items() if openings[zones] is not None}
+        opened = [zones for zones in left if openings[zones] == moment]
+        changes = [opening for opening in openings.values() if opening is not None and opening > moment]
+        for zones in opened:
+            slots.setdefault(zones, Slot(zones, counts[zones], moment))
+            changes += [closing for closing in [hours.closing(zones, moment)] if closing is not None]
+        if not opened:
+            if not changes:
+                break
+            moment = min(changes)
+            continue
+        waiting = sum(left[zones] for zones in opened)
+        done_at = moment + timedelta(seconds=max(waiting - 1, 0) / rate.per_second)
+        until = min([done_at, *changes])
+        share = 1.0 if until == done_at else min((until - moment).total_seconds() * rate.per_second / waiting, 1.0)
+        for zones in opened:
+            left[zones] *= 1 - share
+            skips = hours.window.outside is Outside.SKIP and hours.closing(zones, moment) == until
+            if left[zones] < 0.5 or skips:
+                slots[zones].ends, slots[zones].late = until, round(left.pop(zones))
+        moment = until
+    return list(slots.values())
+
+
+def end_of(slots: list[Slot], now: datetime) -> datetime | None:
+    """When the last message would leave; None when that is more than a year away."""
+    ends = [slot.ends for slot in slots]
+    return max((end for end in ends if end), default=now) if None not in ends else None
+
+
+def due_of(slots: list[Slot], now: datetime) -> datetime | None:
+    """When the last message would ring, if the provider is asked to send it at once or at its opening."""
+    end = end_of(slots, now)
+    return max([end, *(slot.begins for slot in slots)]) if end else None
+
+
+def deadline(value: datetime | time | None, campaign: Campaign, now: datetime) -> datetime | None:
+    """`notBefore` or `notAfter` as a moment: a time of day is today's, in the campaign's time zone."""
+    if not isinstance(value, time):
+        return value
+    return datetime.combine(now.astimezone(ZoneInfo(campaign.timezone)), value, ZoneInfo(campaign.timezone))
+
+
+def last_departure(campaign: Campaign, now: datetime) -> tuple[datetime, str] | None:
+    """From when on nothing may leave any more, and the key that says so; None when it may at any time.
+
+    The provider refuses what leaves later than it is `scheduled`, or would be sent past its `expiry`: rejected, a
+    message is lost to the run, and unsent it isn't.
+    """
+    message = campaign.message
+    ends: list[tuple[datetime, str]] = []
+    if last := deadline(campaign.not_after, campaign, now):
+        ends.append((last, "notAfter"))
+    if isinstance(message.scheduled, datetime):
+        ends.append((message.scheduled, "message.scheduled"))
+    if isinstance(message.expiry, datetime):
+        delay = message.scheduled if isinstance(message.scheduled, timedelta) else timedelta()
+        ends.append((message.expiry - delay, "message.expiry"))
+    return min(ends, default=None)
+
+
+def moment_problems(file: CampaignFile, now: datetime) -> list[Problem]:
+    """What is wrong with `scheduled` and `expiry` before a row is read."""
+    message = file.campaign.message
+    problems: list[Problem] = []
+    for name, moment in (("scheduled", message.scheduled), ("expiry", message.expiry)):
+        if isinstance(moment, datetime) and moment <= now:
+            remedy = "write a later time, or leave it out"
+            problems.append(file.problem(("message", name), f"{_shown(moment, file)} is past", remedy))
+    if isinstance(message.scheduled, datetime) and message.scheduled > now + MAX_AHEAD:
+        what = f"{_shown(message.scheduled, file)} is more than 7 days ahead, and the provider takes no more"
+        problems.append(
+            file.problem(
+                ("message", "scheduled"), what, f"send it from {_shown(message.scheduled - MAX_AHEAD, file)} on"
+            )
+        )
+    if isinstance(message.scheduled, datetime) and isinstance(message.expiry, timedelta):
+        expires = now + message.expiry
+        if expires <= message.scheduled:
+            what = f"counts from the send: what leaves now is past it {_shown(expires, file)}, before it is scheduled"
+            problems.append(file.problem(("message", "expiry"), what, "write a moment after scheduled"))
+    return problems
+
+
+def span_problems(file: CampaignFile, end: datetime | None, now: datetime) -> list[Problem]:
+    """What is wrong with `scheduled` and `expiry` for a run whose last message would be on its way at `end`."""
+    message = file.campaign.message
+    end = end or now + LONGEST
+    problems: list[Problem] = []
+    remedy = f"write a later time, or a higher rate than {file.campaign.rate}"
+    if isinstance(message.scheduled, datetime) and now < message.scheduled < end:
+        what = (
+            f"the run would still be sending then: at {file.campaign.rate} its last message leaves {_shown(end, file)}"
+        )
+        problems.append(file.problem(("message", "scheduled"), what, remedy))
+    due = end + message.scheduled if isinstance(message.scheduled, timedelta) else end
+    if isinstance(message.expiry, datetime) and now < message.expiry <= due:
+        what = f"the last messages would be past it: at {file.campaign.rate} the last one is due {_shown(due, file)}"
+        problems.append(file.problem(("message", "expiry"), what, remedy))
+    return problems
+
+
+def refusal(campaign: Campaign, now: datetime) -> str | None:
+    """Why a run must not start at `now` by its notBefore and notAfter; None when it may."""
+    first = deadline(campaign.not_before, campaign, now)
+    last = deadline(campaign.not_after, campaign, now)
+    zone = campaign.timezone
+    if first and now < first:
+        return f"it is {local(now, zone)}, before notBefore ({local(first, zone)})"
+    if last and now >= last:
+        return f"it is {local(now, zone)}, after notAfter ({local(last, zone)})"
+    return None
+
+
+def local(moment: datetime, zone: str) -> str:
+    """`2026-12-01 09:00 Asia/Singapore`."""
+    return f"{moment.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} {zone}"
+
+
+def _shown(moment: datetime, file: CampaignFile) -> str:
+    return local(moment, file.campaign.timezone)

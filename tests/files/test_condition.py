@@ -1,0 +1,203 @@
+"""Conditions over the columns of a file: what holds, and what is wrong with them."""
+
+import datetime as dt
+from contextlib import suppress
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from runner.base.errors import InputError
+from runner.files.reader import check_where, read_rows
+from runner.files.source import Source, UnreadableRow
+
+CSV = "phone,city,amount,first name\n1,Penang,10,Ann\n2,,9,Bob\n3, Ipoh ,,Cy\n4,it's,x,\n"
+
+
+def text_file(folder: Path, where: str) -> Source:
+    path = folder / "a.csv"
+    path.write_text(CSV)
+    return Source(path, where=where)
+
+
+def parquet_file(folder: Path, where: str) -> Source:
+    path = folder / "a.parquet"
+    pl.DataFrame(
+        {
+            "phone": [1, 2, 3],
+            "city": pl.Series(["Penang ", "", "Ipoh"], dtype=pl.Categorical),
+            "amount": [10.5, float("nan"), None],
+            "since": [dt.date(2026, 1, 1), dt.date(2025, 1, 1), None],
+            "yes": [True, False, None],
+            "home": [{"zip": "10"}, {"zip": None}, None],
+            "house": ["1", "2", "3"],
+            "nothing": [None, None, None],
+        }
+    ).write_parquet(path)
+    return Source(path, where=where)
+
+
+def kept(source: Source, batch_size: int = 2) -> list[int]:
+    """The numbers of the rows for which the condition holds."""
+    answers = [answer for batch in read_rows(source, batch_size=batch_size) for answer in batch.kept or []]
+    return [number for number, answer in enumerate(answers, 1) if answer]
+
+
+HOLDS = [
+    ("city = 'Penang'", [1], "text"),
+    ("city <> 'Penang'", [3, 4], "an empty cell is NULL, and NULL doesn't hold"),
+    ("city IS NULL", [2], "empty is NULL"),
+    ("city = 'Ipoh'", [3], "trimmed"),
+    ("city = 'it''s'", [4], "a quote in text"),
+    ("city = 'Penang' OR phone = '2'", [1, 2], "what is known decides, even next to a NULL"),
+    ("TRY_CAST(amount AS INT) >= 10", [1], "10 is more than 9, as a number; x is NULL"),
+    ("\"first name\" LIKE 'A%'", [1], "a name with a space stands in double quotes"),
+    ("NOT city IN ('Penang', 'Ipoh')", [4], "lists"),
+    ("LOWER(city) = 'penang' AND LENGTH(phone) BETWEEN 1 AND 2", [1], "functions of one row"),
+    ("CASE WHEN city IS NULL THEN TRUE ELSE FALSE END", [2], "cases"),
+    ("COALESCE(city, 'none') = 'none'", [2], "a default for what is empty"),
+    ("city = 'select over('", [], "words in quotes are text"),
+]
+
+
+@pytest.mark.parametrize(("where", "expected", "why"), HOLDS, ids=[row[-1] for row in HOLDS])
+def test_text(tmp_path: Path, where: str, expected: list[int], why: str) -> None:
+    source = text_file(tmp_path, where)
+    assert check_where(source) is None
+    assert expected == kept(source)
+
+
+TYPED = [
+    ("city = 'Penang'", [1], "categories are text, trimmed"),
+    ("city IS NULL", [2], "empty text is NULL, as in a CSV"),
+    ("amount > 10", [1], "numbers"),
+    ("amount IS NULL", [2, 3], "a NaN is a missing number"),
+    ("since >= DATE '2025-06-01'", [1], "dates"),
+    ("yes", [1], "a column of truths is a condition"),
+    ("NOT yes", [2], "and so is its contrary"),
+    ("\"home.zip\" = '10'", [1], "a field of a struct"),
+    ("nothing IS NULL", [1, 2, 3], "a column without a type"),
+    ("phone % 2 = 1", [1, 3], "arithmetic"),
+]
+
+
+@pytest.mark.parametrize(("where", "expected", "why"), TYPED, ids=[row[-1] for row in TYPED])
+def test_parquet_keeps_its_types(tmp_path: Path, where: str, expected: list[int], why: str) -> None:
+    source = parquet_file(tmp_path, where)
+    assert check_where(source) is None
+    assert expected == kept(source)
+
+
+WRONG_TEXT = [
+    ("city = 'Penang", "is not a condition in SQL", "a single quote is opened and never closed"),
+    ("city =", "is not a condition in SQL", "write one such as consent = 'yes' AND city IN ('Penang', 'Ipoh')"),
+    ("city = 'a' && phone = '1'", "is not a condition in SQL", "write =, AND, OR and NOT"),
+    ("citty = 'a'", 'there is no column "citty"', "did you mean city?"),
+    ("city = Penang", 'there is no column "Penang"', "if it is text, write it in single quotes: 'Penang'"),
+    ('city = "Penang"', 'there is no column "Penang"', "if it is text, write it in single quotes: 'Penang'"),
+    ("first_name = 'a'", 'there is no column "first_name"', 'did you mean "first name" in double quotes?'),
+    ("amount > 5", '"amount" is text, and is compared with a number', "write CAST(amount AS INT), or put the number"),
+    ("city", "is not a condition, which is true or false", "compare it with something, or write city IS NOT NULL"),
+    ("TRUE", "looks at no column", "write one such as consent = 'yes'"),
+    ("NULL", "looks at no column", "write one such as consent = 'yes'"),
+    ("1 = 1", "looks at no column", "write one such as consent = 'yes'"),
+    ("phone = '1' -- mine", "holds a comment", "leave it out"),
+    ("city IN (SELECT city FROM x)", "cannot use SELECT", "no other table can be asked"),
+    ("city = (SELECT 1)", "cannot use SELECT", "no other table can be asked"),
+    ("read_csv('/etc/passwd') = 'a'", "cannot use READ_CSV()", "a condition sees one row at a time"),
+    ("phone = MAX(phone)", "cannot use MAX()", "a condition sees one row at a time"),
+    ("ROW_NUMBER() OVER () < 5", "cannot use ROW_NUMBER()", "a condition sees one row at a time"),
+    ("COUNT(*) > 1", "cannot use COUNT()", "a condition sees one row at a time"),
+    ("LOWR(city) = 'a'", "cannot use LOWR()", "did you mean LOWER?"),
+    ("phone > CURRENT_DATE", "cannot use CURRENT_DATE", "write the date as DATE '2026-12-31'"),
+    ("city = 'a'; DROP TABLE x", "is not a condition in SQL", "write one such as"),
+    ("*", "is not a condition in SQL", "write one such as"),
+    ("CAST(city AS DATE) > DATE '2026-01-01'", '"city" is text, and is used', "DATE(city, '%Y-%m-%d') for a date"),
+    ("TRY_CAST(city AS DATE) > DATE '2026-01-01'", '"city" is text, and is used', "DATE(city, '%Y-%m-%d') for a date"),
+    ("CAST(city AS BOOLEAN)", '"city" is text, and is used', "compare it with what it holds: city = 'true'"),
+    ("DATE(city) > DATE '2026-01-01'", "DATE() doesn't say how the text is written", "add the format"),
+    ("TIMESTAMP(CONCAT(city, ',)')) > DATE '2026-01-01'", "TIMESTAMP() doesn't say how the text", "add the format"),
+    ("DATE(city, '%Y-%m-%d') > '2026-01-01'", "compares a date with text", "write the date as DATE '2026-12-31'"),
+    ("city ~ '(['", "holds a pattern that is no regular expression", "use LIKE"),
+    ("city = 'a' ORDER BY phone", "is not a condition in SQL", "write one such as"),
+]
+
+
+@pytest.mark.parametrize(("where", "what", "remedy"), WRONG_TEXT, ids=[row[0] for row in WRONG_TEXT])
+def test_what_is_wrong(tmp_path: Path, where: str, what: str, remedy: str) -> None:
+    problem = check_where(text_file(tmp_path, where))
+    assert problem is not None
+    assert ("", None) == (problem.path, problem.where)
+    assert what in problem.what
+    assert remedy in problem.remedy
+
+
+WRONG_TYPES = [
+    ("phone = '1'", '"phone" is a number, and is compared with text; write the number without quotes'),
+    ("since > '2025-06-01'", '"since" is a date, and is used as something else; compare it with DATE'),
+    ("LOWER(phone) = 'a'", '"phone" is a number, and is used as something else; compare it with a value'),
+    ("amount", "is not a condition, which is true or false; compare it"),
+    ("home.zip = '10'", 'there is no column "home"; write a name with a dot in double quotes: "home.zip"'),
+    ("home = '10'", 'there is no column "home"; write a name with a dot in double quotes: "home.zip"'),
+]
+
+
+@pytest.mark.parametrize(("where", "message"), WRONG_TYPES, ids=[row[0] for row in WRONG_TYPES])
+def test_wrong_types_of_parquet(tmp_path: Path, where: str, message: str) -> None:
+    assert message in str(check_where(parquet_file(tmp_path, where)))
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 100])
+def test_a_cast_that_fails_names_the_row_and_the_remedy(tmp_path: Path, batch_size: int) -> None:
+    source = text_file(tmp_path, "CAST(amount AS INT) > 5")
+    assert check_where(source) is None
+    with pytest.raises(InputError) as error:
+        kept(source, batch_size)
+    assert (
+        'recipients.where: cannot turn "x" in the column "amount" into what it is cast to on row 4; '
+        "correct the cell, or write TRY_CAST, which makes it NULL"
+    ) == str(error.value)
+
+
+def test_dates_are_read_as_they_are_said_to_be_written(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("phone,since\n1,13/02/2026\n2,01/03/2026\n3,\n")
+    source = Source(path, where="DATE(since, '%d/%m/%Y') >= DATE '2026-03-01'")
+    assert check_where(source) is None
+    assert [2] == kept(source)
+    wrong = Source(path, where="DATE(since, '%m/%d/%Y') >= DATE '2026-03-01'")
+    assert check_where(wrong) is None
+    with pytest.raises(InputError, match=r"13/02/2026.* on row 1; correct the cell, or the format that it is written"):
+        kept(wrong)
+
+
+PIECES = [
+    *("city", "phone", "'a'", '"', "'", "(", ")", "=", "<", "AND", "NOT", "1", "-", "IN", "CAST(", "AS", "INT", ","),
+    *("NULL", "*", "::", "LIKE", "CASE", "WHEN", "END", "IS", "@", "$1", "?", "[", "]", ".", "~"),
+]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
+@given(pieces=st.lists(st.sampled_from(PIECES), min_size=1, max_size=8))
+def test_whatever_is_written_there_is_an_answer(tmp_path: Path, pieces: list[str]) -> None:
+    source = text_file(tmp_path, " ".join(pieces))
+    if check_where(source) is None:
+        with suppress(InputError):  # that a cast fails shows only on a row
+            assert set(kept(source)) <= {1, 2, 3, 4}
+
+
+def test_an_unreadable_row_is_not_asked(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("phone,city\n1,a\n2\n3,b\n")
+    (batch,) = read_rows(Source(path, where="city = 'b'"))
+    assert [tuple, UnreadableRow, tuple] == [type(row) for row in batch.rows]
+    assert [False, True, True] == batch.kept
+
+
+def test_no_condition_asks_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("phone\n1\n")
+    assert check_where(Source(path)) is None
+    assert [None] == [batch.kept for batch in read_rows(Source(path))]

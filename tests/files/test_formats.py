@@ -1,0 +1,205 @@
+"""Files that are not what their ending says, and files that change while they are read."""
+
+import gzip
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from runner.base.errors import InputError
+from runner.base.exclusions import Duplicates
+from runner.files.formats import Format, Kind, Packing, identify, unchanged
+from runner.files.reader import read_header, read_rows
+from runner.files.source import Source
+from tests.audience.rows import judged
+from tests.files.workbook import write_workbook
+
+OLD_EXCEL = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)
+
+ZIP = b"PK\x03\x04...."
+NOT_TEXT = "is not text, as its ending says, but"
+NO_SHEET = "is not a spreadsheet, as its ending says"
+MISNAMED = [
+    ("a.csv", b"", "is empty; its first line must name the columns"),
+    ("a.xlsx", b"", "is empty; its first line must name the columns"),
+    ("a.parquet", b"", "is empty; its first line must name the columns"),
+    ("a.csv.gz", b"", "is empty; its first line must name the columns"),
+    ("a.csv", OLD_EXCEL, f"{NOT_TEXT} an old Excel workbook (XLS); rename it to a.xls, or save it as \"CSV UTF-8\""),
+    ("a.csv", b"PAR1....", f"{NOT_TEXT} a Parquet file; rename it to a.parquet"),
+    ("a.csv", gzip.compress(b"phone\n"), f"{NOT_TEXT} compressed with gzip; rename it to a.csv.gz"),
+    ("a.csv", b"\x28\xb5\x2f\xfd....", f"{NOT_TEXT} compressed with zstd; rename it to a.csv.zst"),
+    ("a.csv", ZIP, f"{NOT_TEXT} a ZIP archive, or a damaged spreadsheet; unpack it and name the file that is in it"),
+    ("a.csv", b"%PDF-1.7\n", f"{NOT_TEXT} a PDF document; export the list as CSV from where it came"),
+    ("a.csv", b"<!DOCTYPE html><table>", f"{NOT_TEXT} a web page (HTML) or an XML document; open it in a spreadsheet"),
+    ("a.csv", b'\xef\xbb\xbf\n[{"phone": 1}]', f"{NOT_TEXT} a JSON document; export the list as CSV"),
+    ("a.csv", b'{"phone": 1}\n{"phone": 2}', f"{NOT_TEXT} a JSON document; export the list as CSV"),
+    ("a.csv", '{"phone": 1}'.encode("utf-16"), f"{NOT_TEXT} a JSON document; export the list as CSV"),
+    ("a.xlsx", b"phone,name\n1,a\n", f'{NO_SHEET}; rename it to a.csv if it is text, else save it as "CSV UTF-8"'),
+    ("a.xlsx", ZIP, f"{NO_SHEET}, but a ZIP archive, or a damaged spreadsheet; unpack it"),
+    ("a.xls", b"<html><table>", f"{NO_SHEET}, but a web page (HTML) or an XML document; open it in a spreadsheet"),
+    ("a.xls", b"<?xml version='1.0'?><Workbook xmlns='urn:schemas-microsoft-com:office:spreadsheet'/>",
+     f"{NO_SHEET}, but a web page (HTML) or an XML document; open it in a spreadsheet"),
+    ("a.xlsx", b"PAR1....", f"{NO_SHEET}, but a Parquet file; rename it to a.parquet"),
+    ("a.parquet", b"phone\n1\n", "is not a Parquet file, as its ending says; rename it to a.csv if it is text"),
+    ("a.csv.gz", b"phone\n1\n", "is not compressed with gzip, as its ending says; rename it to a.csv if it is text"),
+    ("a.csv.gz", b"\x28\xb5\x2f\xfd..", "is not compressed with gzip, as its ending says, but compressed with zstd; "
+     "rename it to a.csv.zst"),
+    ("a.csv.gz", gzip.compress(b"%PDF-1.7"), "holds no text: unpacked it is a PDF document; unpack it, and name that"),
+    ("a.csv.gz", gzip.compress(b"phone\n1\n" * 99)[:30], "is a damaged or cut off archive"),
+    ("a.parquet.gz", gzip.compress(b"PAR1"), "is a compressed .parquet file; unpack it to a.parquet"),
+    ("a.xlsx.zst", b"\x28\xb5\x2f\xfd", "is a compressed .xlsx file; unpack it to a.xlsx"),
+    ("a.gz", gzip.compress(b"phone\n"), "doesn't say what it holds; name it .csv.gz, if that is what it holds"),
+    ("a.json", b"[[]]", "has the ending .json, which is not supported, and is a JSON document; use a .csv, .tsv, .txt"),
+    ("a.csv.zip", ZIP, "has the ending .zip, which is not supported, and is a ZIP archive, or a damaged spreadsheet"),
+    ("a.tab", b"phone", "has the ending .tab, which is not supported; use a .csv, .tsv, .txt, .xlsx or .parquet file"),
+    ("a", b"phone\n", "has no ending; use a .csv"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "content", "message"), MISNAMED)
+def test_says_what_it_is(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(InputError) as error:
+        read_header(Source(path))
+    assert str(error.value).startswith(f"{path} {message}")
+
+
+def test_a_workbook_by_another_name(tmp_path: Path) -> None:
+    path = write_workbook(tmp_path / "a.csv", {"One": [["phone"]]})
+    with pytest.raises(
+        InputError, match=r"is not text, .* but an Excel workbook \(XLSX\); rename it to a\.xlsx, or save"
+    ):
+        identify(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"{phone},name\n", b"[phone],name\n", b"<phone>,name\n", b"PKW,phone\n"],
+)
+def test_text_that_starts_as_something_else_would(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(content)
+    assert Format(Kind.TEXT, Packing.NONE) == identify(path)
+
+
+def test_what_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "file").touch()
+    for name, message in (
+        ("nope.csv", "does not exist; check the name; it is relative to the campaign file"),
+        ("file/nope.csv", "does not exist; check the name"),
+        (".", "is not a file but a folder; name a .csv, .tsv, .txt, .xlsx or .parquet file in it"),
+        ("pipe.csv", "is not a file but a pipe or a device; write to a file first"),
+        ("x" * 300 + ".csv", "cannot be read: File name too long"),
+    ):
+        with pytest.raises(InputError) as error:
+            read_header(Source(tmp_path / name))
+        assert str(error.value).startswith(f"{tmp_path / name} {message}")
+
+
+def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests may run as root, who may read everything, so the refusal is made up."""
+
+    def refused(self: Path, *_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    path = tmp_path / "a.csv"
+    path.write_text("phone\n")
+    monkeypatch.setattr(Path, "open", refused)
+    with pytest.raises(InputError, match="cannot be read: Permission denied; check that this user may read it"):
+        read_header(Source(path))
+
+
+def test_the_right_kinds(tmp_path: Path) -> None:
+    table = tmp_path / "a.parquet"
+    pl.DataFrame({"phone": [1]}).write_parquet(table)
+    packed = tmp_path / "a.TSV.GZ"
+    packed.write_bytes(gzip.compress(b"phone\n1\n"))
+    assert Format(Kind.PARQUET) == identify(table)
+    assert Format(Kind.TEXT, Packing.GZIP) == identify(packed)
+    assert Format(Kind.SPREADSHEET) == identify(write_workbook(tmp_path / "a.xlsx", {"One": []}))
+
+
+CHANGED = "changed while it was read; run again when it is written whole"
+
+
+def test_a_file_that_stays(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("phone\n")
+    with unchanged(path):
+        path.read_text()
+    with unchanged(tmp_path / "nope.csv"):
+        pass
+
+
+def read(path: Path, in_between: Callable[[], object]) -> None:
+    """Reads all rows, and does something after the first."""
+    for number, _ in enumerate(read_rows(Source(path), batch_size=1)):
+        if number == 0:
+            in_between()
+
+
+@pytest.mark.parametrize("how", ["appended", "replaced", "removed", "touched"])
+def test_rows_of_a_file_that_changes(tmp_path: Path, how: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("phone\n1\n2\n")
+    with pytest.raises(InputError, match=CHANGED):
+        read(path, lambda: _change(path, how))
+
+
+def _change(path: Path, how: str) -> None:
+    if how == "appended":
+        with path.open("a") as file:
+            file.write("3\n")
+    elif how == "replaced":
+        other = path.with_name("b.csv")
+        other.write_text(path.read_text())
+        stamp = path.stat()
+        os.utime(other, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+        other.replace(path)
+    elif how == "removed":
+        path.unlink()
+    else:
+        os.utime(path, ns=(1, 1))
+
+
+def test_parquet_that_changes(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pl.DataFrame({"phone": [1, 2]}).write_parquet(path)
+    with pytest.raises(InputError, match=CHANGED):
+        read(path, lambda: os.utime(path, ns=(1, 1)))
+
+
+def test_a_quote_that_is_never_closed_in_a_half_written_file_is_no_news(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('phone,name\n1,a\n2,"b')
+    with pytest.raises(InputError, match=CHANGED):
+        read(path, lambda: path.write_text('phone,name\n1,a\n2,"b"\n'))
+
+
+def test_a_change_between_the_two_readings_for_duplicates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("phone\n+6590000001\n+6590000002\n")
+    readings: list[int] = []
+
+    def changing(source: Source, **options: int) -> object:
+        readings.append(1)
+        if len(readings) == 2:
+            path.write_text("phone\n+6590000001\n+6590000003\n")
+        return read_rows(source, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("runner.files.reader.read_rows", changing)
+    with pytest.raises(InputError, match=CHANGED):
+        judged(Source(path), duplicates=Duplicates.REJECT)
+
+
+def test_stopping_early_asks_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("phone\n1\n2\n")
+    batches = read_rows(Source(path), batch_size=1)
+    next(batches)
+    path.unlink()
+    batches.close()

@@ -1,0 +1,145 @@
+"""What the database counts, against messages and receipts that are really in one."""
+
+from collections import Counter
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.base.events import Event, EventKind
+from runner.ledger.counts import (
+    Country,
+    Delivery,
+    Figures,
+    counts_and_claims,
+    delivery_of,
+    figures_of,
+    outcomes_of,
+)
+from tests.ledger.filled import Filled
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Iterator[Filled]:
+    with Filled(tmp_path / "ledger.sqlite3") as filled:
+        yield filled
+
+
+def test_a_run_in_figures(filled: Filled) -> None:
+    run = filled.run()
+    priced = {"segments": 2, "price": "0.0375", "currency": "EUR"}
+    filled.messages(run, 3, receipt={"state": "delivered", **priced}, country="GB", segments=2, outcome="success")
+    filled.messages(run, 1, receipt={"state": "read"}, country="GB", outcome="failure")
+    filled.messages(run, 2, receipt={"state": "undelivered", "error_code": 59, "price": "0.01", "currency": "USD"})
+    filled.messages(run, 1, receipt={"state": "failed"}, country=None)
+    filled.messages(run, 4)
+    filled.messages(run, 2, status="rejected")
+    filled.messages(run, 1, status="sending")
+    assert Figures(
+        by_status=Counter({"accepted": 11, "rejected": 2, "sending": 1}),
+        delivery=Delivery({"delivered": 3, "read": 1, "undelivered": 2, "failed": 1, "pending": 4}),
+        errors=Counter({59: 2, None: 1}),
+        outcomes=Counter({"success": 3, "failure": 1}),
+        countries={"GB": Country(4, 4), "US": Country(6, 0), None: Country(1, 0)},
+        billed={"EUR": Decimal("0.1125"), "USD": Decimal("0.02")},
+        billed_messages=5,
+        billed_segments=6,
+        segments_accepted=14,
+    ) == figures_of(filled.ledger, run)
+    delivery = figures_of(filled.ledger, run).delivery
+    assert (4, 3, 7) == (delivery.delivered, delivery.failed, delivery.told)
+    assert delivery == delivery_of(filled.ledger, run)
+
+
+def test_an_empty_run(filled: Filled) -> None:
+    run = filled.run()
+    assert Figures() == figures_of(filled.ledger, run)
+    assert (Counter(), Counter(), ({}, [0])) == (
+        delivery_of(filled.ledger, run),
+        outcomes_of(filled.ledger, run),
+        counts_and_claims(filled.ledger, run, [0]),
+    )
+
+
+def test_other_runs_are_other_runs(filled: Filled) -> None:
+    run, other = filled.run(), filled.run(run="other")
+    for one, count in ((run, 2), (other, 3)):
+        filled.messages(one, count, receipt={"state": "delivered", "price": "1", "currency": "EUR"}, outcome="success")
+        filled.messages(one, 1, cancelling="cancelled")
+    found = figures_of(filled.ledger, run)
+    assert ({"EUR": Decimal(2)}, {"success": 2}, {"delivered": 2, "cancelled": 1}) == (
+        found.billed,
+        found.outcomes,
+        found.delivery,
+    )
+
+
+@pytest.mark.parametrize(
+    ("told", "state"),
+    [
+        ({}, "pending"),
+        ({"receipt": {"state": "queued"}}, "queued"),
+        ({"receipt": {"state": "delivered", "detail": "delivered_to_recipient"}}, "delivered"),
+        ({"receipt": {"state": "delivered", "detail": "delivered_to_operator"}}, "delivered_to_operator"),
+        ({"receipt": {"state": "undelivered", "detail": "delivered_to_operator"}}, "undelivered"),
+        ({"log_status": "sent"}, "sent"),
+        ({"log_status": "sent", "receipt": {"state": "delivered"}}, "delivered"),
+        ({"log_status": "something new"}, "pending"),
+        ({"cancelling": "cancelled"}, "cancelled"),
+        ({"cancelling": "cancelled", "receipt": {"state": "queued"}}, "cancelled"),
+        ({"cancelling": "cancelled", "receipt": {"state": "delivered"}}, "delivered"),
+        ({"cancelling": "refused"}, "pending"),
+    ],
+)
+def test_the_last_word_on_a_message(filled: Filled, told: dict[str, Any], state: str) -> None:
+    run = filled.run()
+    filled.messages(run, 1, **told)
+    assert {state: 1} == delivery_of(filled.ledger, run) == figures_of(filled.ledger, run).delivery
+
+
+def test_a_receipt_for_a_message_that_was_not_accepted_counts_as_none(filled: Filled) -> None:
+    run = filled.run()
+    filled.messages(run, 1, status="unknown", receipt={"state": "delivered", "price": "1", "currency": "EUR"})
+    found = figures_of(filled.ledger, run)
+    assert ({"unknown": 1}, {}, {}) == (found.by_status, found.delivery, found.billed)
+
+
+def test_what_the_log_bills_where_no_receipt_does(filled: Filled) -> None:
+    run = filled.run()
+    log: dict[str, Any] = {"log_price": "0.50", "log_currency": "USD", "log_segments": 3}
+    filled.messages(run, 1, **log)
+    filled.messages(run, 1, **log, receipt={"state": "sent", "price": "0.25", "currency": "EUR", "segments": 1})
+    filled.messages(run, 1, **log, receipt={"state": "sent"})
+    found = figures_of(filled.ledger, run)
+    assert ({"USD": Decimal("1.00"), "EUR": Decimal("0.25")}, 3, 7) == (
+        found.billed,
+        found.billed_messages,
+        found.billed_segments,
+    )
+
+
+def test_money_is_exact_and_nonsense_is_none(filled: Filled) -> None:
+    run = filled.run()
+    for price in ("0.1", "0.2", "0.0000001", "NaN", "Infinity", "free"):
+        filled.messages(run, 1, receipt={"state": "sent", "price": price, "currency": "EUR"})
+    filled.messages(run, 1, receipt={"state": "sent", "price": "5"})
+    found = figures_of(filled.ledger, run)
+    assert ({"EUR": Decimal("0.3000001"), "": Decimal(5)}, 4) == (found.billed, found.billed_messages)
+
+
+def test_claims_of_late(filled: Filled) -> None:
+    run = filled.run()
+    filled.messages(run, 3, claimed_at=100)
+    filled.messages(run, 2, status="sending", claimed_at=200)
+    assert ({"accepted": 3, "sending": 2}, [0, 2, 5]) == counts_and_claims(filled.ledger, run, [201, 200, 100])
+
+
+def test_the_newest_event(filled: Filled) -> None:
+    run, other = filled.run(), filled.run(run="other")
+    assert None is filled.ledger.newest_event(run)
+    throttled = Event(EventKind.THROTTLED, 7, 1.5, "429")
+    for one, event in ((run, throttled), (run, Event(EventKind.STARTED, 3)), (other, Event(EventKind.ENDED, 9))):
+        filled.ledger.note_events(one, [event])
+    assert throttled == filled.ledger.newest_event(run)
