@@ -98,14 +98,21 @@ def settle_unknown(
     view: SettlingView,
     *,
     yes: bool,
-    settle: timedelta = SETTLE,
-    deadline: timedelta = DEADLINE,
+    settle: timedelta | None = None,
+    deadline: timedelta | None = None,
 ) -> int:
     """Look the unknown messages up, show what that means, ask, and settle them. Returns how many stay unknown.
 
     Raises StoppedError when the log can't be had whole or the answer is no; nothing is changed then.
     """
-    finding = look_up(ledger, record, account, settle=settle, deadline=deadline, say=view.say)
+    finding = look_up(
+        ledger,
+        record,
+        account,
+        settle=SETTLE if settle is None else settle,
+        deadline=DEADLINE if deadline is None else deadline,
+        say=view.say,
+    )
     view.show_finding(record, finding)
     if finding is None:
         return 0
