@@ -12,9 +12,8 @@ from typing import IO, TYPE_CHECKING, Any
 from runner.models import ExclusionReason
 from runner.plan.identity import MessageIds
 from runner.plan.parquet import read_frames, replacing, write_frames
-from runner.plan.purged import MESSAGE_ID
 from runner.plan.saved import COLUMNS as PLAN_COLUMNS
-from runner.plan.saved import ZONES, carried_columns
+from runner.plan.saved import MESSAGE_ID, ZONES, carried_columns
 from runner.report.counting import parts_of
 from runner.report.masking import masked_cell, masked_detail
 from runner.report.rows import PRICE, Known, Unsent, result_rows

@@ -126,29 +126,29 @@ def _note_file(job: Job, file: Path, progress: Feedback, show: Callable[[], obje
     columns = find_columns(read_header(source), str(file))
     matcher = Matcher(job.ledger, job.record)
     place = 1
-    with Newest() as newest:
-        with (
-            unmatched_file(job.places.unmatched, source=file) as unmatched,
-            contextlib.closing(read_rows(source, batch_size=BATCH)) as batches,
-        ):
-            for batch in batches:
-                told = [
-                    Unmatched(number, "", cells.words)
-                    if isinstance(cells, Unreadable)
-                    else told_by_row(number, cells, columns)
-                    for number, cells in enumerate(batch.rows, place)
-                ]
-                place += len(told)
-                matched = matcher.match(told, now=now_us())
-                newest.add(matched.found)
-                progress.add(matched)
-                unmatched(matched.unmatched)
-                show()
-        progress.messages = newest.counts()
-        progress.repeated = newest.added - sum(progress.messages.values())
-        # In parts: a run that is being sent waits for each of them with its own claims.
-        for part in newest.batches(NOTED_AT_A_TIME):
-            progress.known += len(part) - note_conversions(job.ledger, job.record.id, part, now=now_us())
+    newest = Newest()
+    with (
+        unmatched_file(job.places.unmatched, source=file) as unmatched,
+        contextlib.closing(read_rows(source, batch_size=BATCH)) as batches,
+    ):
+        for batch in batches:
+            told = [
+                Unmatched(number, "", cells.words)
+                if isinstance(cells, Unreadable)
+                else told_by_row(number, cells, columns)
+                for number, cells in enumerate(batch.rows, place)
+            ]
+            place += len(told)
+            matched = matcher.match(told, now=now_us())
+            newest.add(matched.found)
+            progress.add(matched)
+            unmatched(matched.unmatched)
+            show()
+    progress.messages = newest.counts()
+    progress.repeated = newest.added - sum(progress.messages.values())
+    # In parts: a run that is being sent waits for each of them with its own claims.
+    for part in newest.batches(NOTED_AT_A_TIME):
+        progress.known += len(part) - note_conversions(job.ledger, job.record.id, part, now=now_us())
 
 
 class _Current:

@@ -13,8 +13,7 @@ from runner.ledger.purge import compact, note_purge, purge_messages, purged_at
 from runner.models import Status
 from runner.plan.identity import MessageIds
 from runner.plan.parquet import replacing
-from runner.plan.purged import purge_plan
-from runner.plan.saved import is_readable
+from runner.plan.saved import is_readable, purge_plan
 from runner.run.facts import kept_facts
 from runner.run.job import taken_over
 from runner.run.places import Options, Places, places_of

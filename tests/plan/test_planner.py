@@ -16,8 +16,7 @@ from runner.models import Encoding, Exclusion, ExclusionReason, Message
 from runner.plan.identity import MessageIds
 from runner.plan.inputs import RESULT_COLUMNS, load_inputs
 from runner.plan.planner import Planner, Rules, rows_to_show
-from runner.plan.purged import MESSAGE_ID
-from runner.plan.saved import COLUMNS, ZONES, changed_messages, read_messages
+from runner.plan.saved import COLUMNS, MESSAGE_ID, ZONES, changed_messages, read_messages
 from runner.report import results
 from tests.plan.folder import ANN, BEN, CAMPAIGN, planned, write_folder
 

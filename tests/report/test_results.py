@@ -20,7 +20,7 @@ from runner.ledger.ledger import MessageRecord
 from runner.models import Conversion, ConversionOutcome, DeliveryState, OutcomeReason, Receipt
 from runner.plan.identity import MessageIds
 from runner.plan.money import plain
-from runner.plan.purged import purge_plan
+from runner.plan.saved import purge_plan
 from runner.report.results import COLUMNS, Known, Lookup, Tally, Unsent, write_results
 from tests.plan.folder import CAMPAIGN, planned, write_folder
 

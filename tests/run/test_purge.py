@@ -16,7 +16,7 @@ from runner.ledger.spill import spill_path
 from runner.ledger.tables import messages, receipts
 from runner.models import Event, EventKind
 from runner.plan.identity import MessageIds
-from runner.plan.purged import MESSAGE_ID
+from runner.plan.saved import MESSAGE_ID
 from runner.report.facts import Facts
 from runner.run import purge as purging_module
 from runner.run.places import Options, Places, places_of

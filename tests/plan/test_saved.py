@@ -8,7 +8,7 @@ import pytest
 
 from runner.errors import LedgerError
 from runner.plan.identity import MessageIds
-from runner.plan.purged import MESSAGE_ID, purge_plan
+from runner.plan.saved import MESSAGE_ID, purge_plan
 from tests.plan.folder import CAMPAIGN, planned, planner, write_folder
 
 IDS = MessageIds("welcome", "main")
