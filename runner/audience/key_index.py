@@ -7,9 +7,9 @@ means that the key is the same.
 Digests have 128 bits, which is as good as exact: among twenty million keys two share a digest with a probability of
 10^-24. With 64 bits somebody would be taken for another person in one of 100,000 plans, and never learn why.
 
-For a million keys (`python -m benchmarks.key_index`) this index takes 2.7 s and 16 MB; a table in a temporary SQLite
-database 3.5 s and 29 MB, and twice as long for each key at ten million; polars, which joins each batch with what came
-before, 13 s and 149 MB; a dictionary of digests 1.1 s and 138 MB.
+For ten million keys (`python -m benchmarks.key_index 10000000`) this index takes 37 s of processor and 83 MB; a table
+in a temporary SQLite database 65 s and 71 MB; a dictionary of digests 11 s and 1,282 MB; polars, which joins each batch
+with what came before, takes 13 s and 149 MB for the first million and more than 400 s for ten.
 """
 
 import struct
