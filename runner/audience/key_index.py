@@ -7,9 +7,9 @@ means that the key is the same.
 Digests have 128 bits, which is as good as exact: among twenty million keys two share a digest with a probability of
 10^-24. With 64 bits somebody would be taken for another person in one of 100,000 plans, and never learn why.
 
-Measured for ten million keys (`python -m benchmarks.key_index`): this index 26 s of processor and 82 MB; a table in a
-temporary SQLite database 57 s and 73 MB; sorted arrays of digests 39 s and 274 MB; polars, which joins each batch with
-what came before, 107 s and more than a gigabyte; a dictionary of digests 9 s and 1.4 GB.
+For ten million keys (`python -m benchmarks.key_index 10000000`) this index takes 37 s of processor and 83 MB; a table
+in a temporary SQLite database 65 s and 71 MB; a dictionary of digests 11 s and 1,282 MB; polars, which joins each batch
+with what came before, takes 13 s and 149 MB for the first million and more than 400 s for ten.
 """
 
 import struct
@@ -37,6 +37,9 @@ _TAIL_BYTES = 1 << 20
 _LEAVES = 1 << 14
 _BITS = struct.Struct("<HH")
 
+# The bits of the digests, sorted, and the numbers of their records in the same order.
+_Leaf = tuple["array[int]", "array[int]"]
+
 
 class KeyIndex:
     """Remembers keys, each with the rows that have it.
@@ -45,8 +48,8 @@ class KeyIndex:
     """
 
     def __init__(self) -> None:
-        # Made when needed: (bits of the digests, sorted; the records' numbers, in the same order).
-        self._leaves: list[tuple[array[int], array[int]] | None] = [None] * _LEAVES
+        # Each is made when it is needed.
+        self._leaves: list[_Leaf | None] = [None] * _LEAVES
         self._count = 0
         # Records from number `_filed` on; those before are in the file. The file has no name where the system allows
         # that, so that the keys of real people are gone with the process, however the process ends.
@@ -56,16 +59,13 @@ class KeyIndex:
 
     def add(self, key: str, row: int) -> int:
         """Remember that a row (1 to 2^32 - 1) has a key. Returns how many rows had the key before: 0 for the first."""
-        digest = _digest(key)
-        bits, hashes, numbers = self._leaf(digest)
-        place = bisect_left(hashes, bits)
-        number = self._find(digest, bits, hashes, numbers, place)
+        digest, bits, leaf, place, number = self._look_up(key)
         if number is not None:
             first, second, times = self._rows(number)
             self._write(number, _ROWS.pack(first, second or row, times + 1), _DIGEST_BYTES)
             return times
-        hashes.insert(place, bits)
-        numbers.insert(place, self._count)
+        leaf[0].insert(place, bits)
+        leaf[1].insert(place, self._count)
         self._count += 1
         self._tail += _RECORD.pack(digest, row, 0, 1)
         if len(self._tail) >= _TAIL_BYTES:
@@ -74,37 +74,35 @@ class KeyIndex:
 
     def first_row(self, key: str) -> int | None:
         """The first row that was added with a key; None: there is none."""
-        number = self._number(key)
+        number = self._look_up(key)[-1]
         return None if number is None else self._rows(number)[0]
 
     def other_row(self, key: str, row: int) -> int | None:
         """Another row that has the key of `row`: the first, or for the first the second. None: it is the only one."""
-        number = self._number(key)
+        number = self._look_up(key)[-1]
         if number is None:
             return None
         first, second, _ = self._rows(number)
         return (second or None) if row == first else first
 
-    def _number(self, key: str) -> int | None:
-        digest = _digest(key)
-        bits, hashes, numbers = self._leaf(digest)
-        return self._find(digest, bits, hashes, numbers, bisect_left(hashes, bits))
+    def _look_up(self, key: str) -> tuple[bytes, int, _Leaf, int, int | None]:
+        """A key's digest and bits, the leaf and place where these bits are or belong, and the key's record, if any.
 
-    def _leaf(self, digest: bytes) -> "tuple[int, array[int], array[int]]":
-        """The bits by which a digest is looked for, and the leaf that it is in."""
-        place, bits = _BITS.unpack_from(digest)
-        leaf = self._leaves[place % _LEAVES]
+        One function, because it is called for every row of a plan.
+        """
+        # Cells of a Parquet file may hold halves of surrogate pairs, which plain UTF-8 refuses.
+        digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).digest()
+        which, bits = _BITS.unpack_from(digest)
+        leaf = self._leaves[which % _LEAVES]
         if leaf is None:
-            leaf = self._leaves[place % _LEAVES] = array("H"), array("I")
-        return bits, *leaf
-
-    def _find(self, digest: bytes, bits: int, hashes: "array[int]", numbers: "array[int]", place: int) -> int | None:
-        """The number of a digest's record, if it has one; `place` is the first in its leaf where the bits may be."""
+            leaf = self._leaves[which % _LEAVES] = array("H"), array("I")
+        hashes, numbers = leaf
+        place = bisect_left(hashes, bits)
         while place < len(hashes) and hashes[place] == bits:
             if self._read(numbers[place])[:_DIGEST_BYTES] == digest:
-                return numbers[place]
+                return digest, bits, leaf, place, numbers[place]
             place += 1
-        return None
+        return digest, bits, leaf, place, None
 
     def _rows(self, number: int) -> tuple[int, int, int]:
         _, first, second, times = _RECORD.unpack(self._read(number))
@@ -138,11 +136,6 @@ class KeyIndex:
                 left = left[self._file.write(left) :]
         self._tail.clear()
         self._filed = self._count
-
-
-def _digest(key: str) -> bytes:
-    # Cells of a Parquet file may hold halves of surrogate pairs, which plain UTF-8 refuses.
-    return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).digest()
 
 
 @contextmanager

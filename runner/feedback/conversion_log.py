@@ -59,29 +59,29 @@ def note_file(
     columns = find_columns(read_header(source), str(file))
     matcher = Matcher(ledger, record)
     place = 1
-    with Newest() as newest:
-        with (
-            unmatched_file(unmatched, source=file) as add_unmatched,
-            contextlib.closing(read_rows(source, batch_size=BATCH)) as batches,
-        ):
-            for batch in batches:
-                rows = [
-                    Unmatched(number, "", cells.words)
-                    if isinstance(cells, UnreadableRow)
-                    else read_row(number, cells, columns)
-                    for number, cells in enumerate(batch.rows, place)
-                ]
-                place += len(rows)
-                matched = matcher.match(rows, now=_now_us())
-                newest.add(matched.conversions)
-                counts.add(matched)
-                add_unmatched(matched.unmatched)
-                show()
-        counts.messages = newest.counts()
-        counts.repeated = newest.added - sum(counts.messages.values())
-        # In parts: a run that is being sent waits for each of them with its own claims.
-        for part in newest.batches(NOTED_AT_A_TIME):
-            counts.known += len(part) - note_conversions(ledger, record.id, dict(part), now=_now_us())
+    newest = Newest()
+    with (
+        unmatched_file(unmatched, source=file) as add_unmatched,
+        contextlib.closing(read_rows(source, batch_size=BATCH)) as batches,
+    ):
+        for batch in batches:
+            rows = [
+                Unmatched(number, "", cells.words)
+                if isinstance(cells, UnreadableRow)
+                else read_row(number, cells, columns)
+                for number, cells in enumerate(batch.rows, place)
+            ]
+            place += len(rows)
+            matched = matcher.match(rows, now=_now_us())
+            newest.add(matched.conversions)
+            counts.add(matched)
+            add_unmatched(matched.unmatched)
+            show()
+    counts.messages = newest.counts()
+    counts.repeated = newest.added - sum(counts.messages.values())
+    # In parts: a run that is being sent waits for each of them with its own claims.
+    for part in newest.batches(NOTED_AT_A_TIME):
+        counts.known += len(part) - note_conversions(ledger, record.id, dict(part), now=_now_us())
 
 
 async def noted(ledger: Ledger, record: RunRecord) -> AsyncGenerator[Pending, None]:

@@ -1,21 +1,32 @@
-"""A plan as it is saved: its columns, the messages in it, and what is otherwise than in an earlier one."""
+"""The plan's file: its columns, the messages in it, what differs from an earlier one, and how it is purged."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from runner.base.exclusions import ExclusionReason
+from runner.base.files import replacing
 from runner.base.messages import Encoding, Message
 from runner.plan.message_ids import MessageIds
-from runner.plan.parquet import read_frames
+from runner.plan.parquet import read_frames, write_frames
 
 if TYPE_CHECKING:
     import polars as pl
 
+# The plan's columns; the carried ones follow. `reason` is null in the rows that will be sent.
 COLUMNS = ("row", "key", "destination", "country", "text", "encoding", "segments", "reason", "detail")
-"""The plan's columns; the carried ones follow. `reason` is null in the rows that will be sent."""
 
+# Comes after the carried columns in the plan of a campaign with sending hours: the recipient's time zones.
 ZONES = "zones"
-"""Comes after the carried columns in the plan of a campaign with sending hours: the recipient's time zones."""
+
+# The column that only a purged plan has: the ids of its messages, which can no longer be derived from the keys.
+MESSAGE_ID = "message_id"
+
+# What says nothing of a person, and is what the counts are made of.
+_IMPERSONAL = ("row", "country", "encoding", "segments", "reason")
+
+SentTo = Callable[[Sequence[str]], Mapping[str, str]]
+"""To which numbers some messages were sent, by message id; those that were never claimed are absent."""
 
 
 def carried_columns(plan: Path) -> list[str]:
@@ -41,6 +52,16 @@ def read_messages(path: Path, ids: MessageIds, *, after: int = 0) -> Iterator[li
         ]
 
 
+def changed_messages(old: Path, new: Path, *, examples: int = 3) -> tuple[int, list[tuple[int, str]]]:
+    """How many keys have another text or number in the new plan than in the old one; the first few as (row, key)."""
+    import polars as pl
+
+    # Hashes keep the join small: 16 bytes for each recipient instead of the texts.
+    content = pl.struct("destination", "text").hash().alias("hash")
+    joined = _to_send(new, content).join(_to_send(old, content).drop("row"), on="key", how="inner", suffix="_old")
+    return _shown(joined.filter(pl.col("hash") != pl.col("hash_old")), examples)
+
+
 def numbers_under_new_keys(old: Path, new: Path, *, examples: int = 3) -> tuple[int, list[tuple[int, str]]]:
     """How many keys are only in the new plan, with a number that the old one has too; the first few as (row, key).
 
@@ -48,13 +69,20 @@ def numbers_under_new_keys(old: Path, new: Path, *, examples: int = 3) -> tuple[
     """
     import polars as pl
 
-    def recipients(path: Path) -> "pl.LazyFrame":
-        plan = pl.scan_parquet(path, glob=False).filter(pl.col("reason").is_null())
-        return plan.select("row", "key", pl.col("destination").hash().alias("number"))
+    number = pl.col("destination").hash().alias("number")
+    new_keys = _to_send(new, number).join(_to_send(old, number), on="key", how="anti")
+    return _shown(new_keys.join(_to_send(old, number).select("number"), on="number", how="semi"), examples)
 
-    new_keys = recipients(new).join(recipients(old), on="key", how="anti")
-    again = new_keys.join(recipients(old).select("number"), on="number", how="semi").select("row", "key")
-    found = again.collect(engine="streaming")
+
+def _to_send(plan: Path, column: "pl.Expr") -> "pl.LazyFrame":
+    """`row` and `key` of a plan's messages, and a column."""
+    import polars as pl
+
+    return pl.scan_parquet(plan, glob=False).filter(pl.col("reason").is_null()).select("row", "key", column)
+
+
+def _shown(rows: "pl.LazyFrame", examples: int) -> tuple[int, list[tuple[int, str]]]:
+    found = rows.select("row", "key").collect(engine="streaming")
     return len(found), found.sort("row").head(examples).rows()
 
 
@@ -69,15 +97,56 @@ def is_readable(plan: Path) -> bool:
     return True
 
 
-def changed_messages(old: Path, new: Path, *, examples: int = 3) -> tuple[int, list[tuple[int, str]]]:
-    """How many keys have another text or number in the new plan than in the old one; the first few as (row, key)."""
+def purge_plan(plan: Path, ids: MessageIds, sent_to: SentTo) -> bool:
+    """Take numbers, keys, texts, words and carried columns out of a plan; they are null from then on.
+
+    `message_id` names the message of each row that will be, or was, sent to; null in the others: only now can the
+    ledger tell, by the number, which of the rows that are left out had one. False when the plan was purged before.
+    Streamed; the old file stays until the new one is whole.
+    """
     import polars as pl
 
-    def texts(path: Path) -> "pl.LazyFrame":
-        plan = pl.scan_parquet(path, glob=False).filter(pl.col("reason").is_null())
-        # Hashes keep the join small: 16 bytes for each recipient instead of the texts.
-        return plan.select("row", "key", pl.struct("destination", "text").hash().alias("hash"))
+    columns = pl.read_parquet_schema(plan)
+    if MESSAGE_ID in columns:
+        return False
+    schema: dict[str, Any] = {**columns, MESSAGE_ID: pl.String}
+    with replacing(plan) as file:
+        write_frames(file, schema, _purged(plan, schema, ids, sent_to))
+    return True
 
-    joined = texts(new).join(texts(old).drop("row"), on="key", how="inner", suffix="_old")
-    changed = joined.filter(pl.col("hash") != pl.col("hash_old")).select("row", "key").collect(engine="streaming")
-    return len(changed), changed.sort("row").head(examples).rows()
+
+def _purged(plan: Path, schema: Mapping[str, Any], ids: MessageIds, sent_to: SentTo) -> Iterator["pl.DataFrame"]:
+    import polars as pl
+
+    seen: set[str] = set()
+    for frame in read_frames(plan, lambda lazy: lazy.select("key", "destination", *_IMPERSONAL)):
+        rows = frame.select("key", "destination", "reason").rows()
+        message_ids = pl.Series(MESSAGE_ID, _message_ids(rows, ids, sent_to, seen), dtype=pl.String)
+        kept = frame.select(_IMPERSONAL).with_columns(message_ids)
+        yield kept.select(
+            pl.col(name) if name in kept.columns else pl.lit(None, dtype=kind).alias(name)
+            for name, kind in schema.items()
+        )
+
+
+def _message_ids(
+    rows: Sequence[tuple[str | None, str | None, str | None]], ids: MessageIds, sent_to: SentTo, seen: set[str]
+) -> list[str | None]:
+    """The message of each (key, destination, reason); None for a row that isn't and wasn't sent to.
+
+    Who has a reason now may have been sent to before, when the row or the rules said otherwise. `seen` are the messages
+    of such rows so far: one message was sent to one of them.
+    """
+    found = [
+        ids.of(key) if key is not None and reason != ExclusionReason.DUPLICATE else None for key, _, reason in rows
+    ]
+    doubtful = [message_id for message_id, (_, _, reason) in zip(found, rows, strict=True) if message_id and reason]
+    numbers = sent_to(doubtful) if doubtful else {}
+    for place, (_, destination, reason) in enumerate(rows):
+        message_id = found[place]
+        if message_id is None or not reason:
+            continue
+        was_sent = message_id in numbers and numbers[message_id] == destination and message_id not in seen
+        seen |= {message_id} & numbers.keys()
+        found[place] = message_id if was_sent else None
+    return found

@@ -117,7 +117,7 @@ def _started(composer: RowComposer, processes: int) -> ProcessPoolExecutor | Non
 def _in_order(
     executor: ProcessPoolExecutor, most: int, batches: Iterable[RowBatch], with_texts: bool
 ) -> Iterator[RowBatch]:
-    """Each batch composed, in their order, with no more than `most` on their way."""
+    """The batches in their order, composed; no more than `most` are on their way."""
     waiting: deque[tuple[RowBatch, Future[RowBatch]]] = deque()
     for batch in batches:
         waiting.append((batch, executor.submit(_compose, batch, with_texts)))

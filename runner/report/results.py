@@ -25,8 +25,7 @@ from runner.ledger.ledger import MessageRecord
 from runner.plan.message_ids import MessageIds
 from runner.plan.parquet import read_frames, write_frames
 from runner.plan.plan_file import COLUMNS as PLAN_COLUMNS
-from runner.plan.plan_file import ZONES, carried_columns
-from runner.plan.plan_purge import MESSAGE_ID
+from runner.plan.plan_file import MESSAGE_ID, ZONES, carried_columns
 from runner.report.aggregation import parts_of
 from runner.report.masking import masked_cell, masked_detail
 from runner.report.workbook import Workbook, workbook

@@ -13,8 +13,7 @@ from runner.ledger.ledger import Ledger, RunRecord, open_ledger
 from runner.ledger.lock import is_locked, run_lock
 from runner.ledger.purge import compact, note_purge, purge_messages, purged_at
 from runner.plan.message_ids import MessageIds
-from runner.plan.plan_file import is_readable
-from runner.plan.plan_purge import purge_plan
+from runner.plan.plan_file import is_readable, purge_plan
 from runner.report.run_settings import RunSettings
 from runner.run.open import taken_over
 from runner.run.paths import RunOptions, RunPaths, paths_of

@@ -17,8 +17,7 @@ from runner.message import segments
 from runner.numbers.ranges import KINDS
 from runner.plan.inputs import RESERVED_COLUMNS, load_inputs
 from runner.plan.message_ids import MessageIds
-from runner.plan.plan_file import COLUMNS, ZONES, changed_messages, read_messages
-from runner.plan.plan_purge import MESSAGE_ID
+from runner.plan.plan_file import COLUMNS, MESSAGE_ID, ZONES, changed_messages, read_messages
 from runner.plan.planner import Planner, Rules, rows_to_show
 from tests.plan.folder import ANN, BEN, CAMPAIGN, planned, write_folder
 

@@ -73,12 +73,12 @@ def test_an_error_in_another_process_comes_out_here() -> None:
 def test_a_process_that_dies_stops_the_plan() -> None:
     words = "a process that helps with the plan was killed, perhaps for want of memory; run it again"
     with pytest.raises(StoppedError, match=words), composing(doing(signal.raise_signal), 2) as work:
-        list(work([RowBatch(signal.SIGKILL, [])] * 9, True))
+        list(work([RowBatch(signal.SIGKILL, [("",)])] * 9, True))
 
 
 def test_a_plan_that_stops_waits_for_nobody() -> None:
     def interrupted() -> Iterator[RowBatch]:
-        yield RowBatch(1_000, [])
+        yield RowBatch(1_000, [("",)])
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt), composing(doing(time.sleep), 2) as work:

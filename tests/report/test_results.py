@@ -23,7 +23,7 @@ from runner.base.outcomes import OutcomeReason
 from runner.base.result_columns import RESULT_COLUMNS
 from runner.ledger.ledger import MessageRecord
 from runner.plan.message_ids import MessageIds
-from runner.plan.plan_purge import purge_plan
+from runner.plan.plan_file import purge_plan
 from runner.prices.costs import plain
 from runner.report.counts import DeliveryGroup
 from runner.report.result_counts import Bill, CountryCounts, ResultCounts, count_results

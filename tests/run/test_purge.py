@@ -15,7 +15,7 @@ from runner.ledger.purge import purged_at
 from runner.ledger.tables import messages, receipts
 from runner.ledger.writer import spill_path
 from runner.plan.message_ids import MessageIds
-from runner.plan.plan_purge import MESSAGE_ID
+from runner.plan.plan_file import MESSAGE_ID
 from runner.report.run_settings import RunSettings
 from runner.run import purge as purging_module
 from runner.run.paths import RunOptions, RunPaths, paths_of

@@ -8,7 +8,7 @@ import pytest
 
 from runner.base.errors import LedgerError
 from runner.plan.message_ids import MessageIds
-from runner.plan.plan_purge import MESSAGE_ID, purge_plan
+from runner.plan.plan_file import MESSAGE_ID, purge_plan
 from tests.plan.folder import CAMPAIGN, planned, planner, write_folder
 
 IDS = MessageIds("welcome", "main")
