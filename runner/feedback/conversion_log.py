@@ -11,12 +11,12 @@ from pathlib import Path
 from runner.base.conversions import Conversion
 from runner.feedback.conversion_rows import Matched, Matcher, Unmatched, find_columns, read_object, read_row
 from runner.feedback.json_lines import JsonLines, Line
+from runner.feedback.newest_conversions import NewestConversions
 from runner.feedback.unmatched import AddUnmatched, unmatched_file
 from runner.files.reader import read_header, read_rows
 from runner.files.source import Source, UnreadableRow
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.request_journal import Pending, note_conversions, pending_after, pending_among
-from runner.ledger.telling import Newest
 
 BATCH = 1_000
 NOTED_AT_A_TIME = 5_000
@@ -59,7 +59,7 @@ def note_file(
     columns = find_columns(read_header(source), str(file))
     matcher = Matcher(ledger, record)
     place = 1
-    newest = Newest()
+    newest = NewestConversions()
     with (
         unmatched_file(unmatched, source=file) as add_unmatched,
         contextlib.closing(read_rows(source, batch_size=BATCH)) as batches,

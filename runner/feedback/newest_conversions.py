@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-class Newest:
+class NewestConversions:
     """Takes the conversions of messages, and gives back the newest of each. Nothing can be added after that.
 
     Of two conversions of a message the one with the newer time counts, else that of the later row; one with a time

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.base.conversions import Conversion, ConversionOutcome
-from runner.ledger.telling import Newest
+from runner.feedback.newest_conversions import NewestConversions
 
 S, F = ConversionOutcome.SUCCESS, ConversionOutcome.FAILURE
 
@@ -14,7 +14,7 @@ ROWS = st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), CONVERSIONS), max_si
 
 
 def newest_of(rows: list[tuple[str, Conversion]], part: int, size: int) -> list[tuple[str, Conversion]]:
-    newest = Newest()
+    newest = NewestConversions()
     for first in range(0, len(rows), part):
         newest.add(rows[first : first + part])
     assert len(rows) == newest.added
@@ -48,14 +48,14 @@ def test_of_two(rows: list[Conversion], expected: Conversion) -> None:
 
 
 def test_messages_are_counted_by_outcome_and_rows_as_they_came() -> None:
-    newest = Newest()
+    newest = NewestConversions()
     newest.add([("a", Conversion(S)), ("b", Conversion(S)), ("a", Conversion(F)), ("c", Conversion(S))])
     newest.add([])
     assert ({"success": 2, "failure": 1}, 4) == (newest.counts(), newest.added)
 
 
 def test_nothing_added_is_nothing() -> None:
-    newest = Newest()
+    newest = NewestConversions()
     newest.add([])
     assert ({}, [], 0) == (newest.counts(), list(newest.batches(5)), newest.added)
-    assert ({}, []) == (Newest().counts(), list(Newest().batches(5)))
+    assert ({}, []) == (NewestConversions().counts(), list(NewestConversions().batches(5)))
