@@ -15,7 +15,7 @@ from runner.ledger.database import rows_among
 from runner.ledger.ledger import Ledger, MessageRecord
 from runner.ledger.tables import messages, receipts, runs
 from runner.ledger.transitions import Proof, accept_unknown
-from runner.provider.delivery import merge, standing
+from runner.provider.delivery import merge, precedence
 
 _FIELDS = tuple(Receipt.__slots__)
 _ALL = select(*(receipts.c[name] for name in _FIELDS))
@@ -123,7 +123,7 @@ def told_of(ledger: Ledger, message_ids: Sequence[str]) -> dict[str, Receipt]:
             assert receipt.message_id is not None
             # Two umids for one message: it was taken twice, and what reached further counts, whole.
             known = found.get(receipt.message_id, receipt)
-            found[receipt.message_id] = max(known, receipt, key=lambda each: (standing(each), each.umid))
+            found[receipt.message_id] = max(known, receipt, key=lambda each: (precedence(each), each.umid))
     return found
 
 

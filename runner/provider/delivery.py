@@ -54,7 +54,7 @@ def merge(one: Receipt, other: Receipt) -> Receipt:
     both = (one, other)
     priced = max(both, key=lambda receipt: _money(receipt.price, receipt.currency))
     return replace(
-        max(both, key=standing),
+        max(both, key=precedence),
         message_id=max((each.message_id for each in both if each.message_id is not None), default=None),
         delivered_at=min((each.delivered_at for each in both if each.delivered_at is not None), default=None),
         segments=max((each.segments for each in both if each.segments is not None), default=None),
@@ -63,7 +63,7 @@ def merge(one: Receipt, other: Receipt) -> Receipt:
     )
 
 
-def standing(receipt: Receipt) -> tuple[Any, ...]:
+def precedence(receipt: Receipt) -> tuple[Any, ...]:
     """By what a state wins over another. Receipts that are alike by it tell the same of the state."""
     facts = (receipt.detail, receipt.error_code, receipt.error_message)
     return (

@@ -75,7 +75,7 @@ class MessageActions(HttpClient):
         super().__init__(api_key, "request about a message", limit=limit)
         self._messages_url = endpoint.messages_url
 
-    async def tell(self, umid: str, conversion: Conversion) -> ActionResult:
+    async def send_feedback(self, umid: str, conversion: Conversion) -> ActionResult:
         """Feedback on a message's effect."""
         path = f"{quote(umid, safe='')}/feedback"
         return await self._ended("POST", path, feedback_ended, feedback_body(conversion))

@@ -126,7 +126,7 @@ def _report(
     async def ask(provider: MessageActions, pending: Pending) -> ActionResult:
         if latest.is_outdated(pending):
             return _OUTDATED
-        return await provider.tell(pending.umid, pending.conversion)
+        return await provider.send_feedback(pending.umid, pending.conversion)
 
     def answered(pending: Pending, answer: ActionResult) -> tuple[Conversion, Settled] | None:
         latest.end(pending)

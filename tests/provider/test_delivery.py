@@ -18,7 +18,7 @@ from runner.provider.delivery import (
     delivered_at,
     merge,
     rank,
-    standing,
+    precedence,
 )  # fmt: skip
 
 S = DeliveryState
@@ -61,7 +61,7 @@ def test_merging_in_groups_comes_to_the_same(one: Receipt, two: Receipt, three: 
 @given(RECEIPTS, RECEIPTS)
 def test_the_state_that_tells_most_wins(one: Receipt, other: Receipt) -> None:
     merged = merge(one, other)
-    assert standing(merged) == max(standing(one), standing(other))
+    assert precedence(merged) == max(precedence(one), precedence(other))
     assert merged.umid == one.umid
 
 

@@ -181,7 +181,7 @@ async def yes(_: web.Request) -> web.StreamResponse:
 
 
 def test_feedback_is_posted() -> None:
-    found, arrived = asked(yes, lambda provider: provider.tell(UMID, SUCCESS))
+    found, arrived = asked(yes, lambda provider: provider.send_feedback(UMID, SUCCESS))
     assert ActionResult(ActionStatus.DONE, "", 200) == found
     [(method, path, authorization, body)] = arrived.requests
     assert ("POST", f"/api/v1/subaccounts/a&b/messages/{UMID}/feedback") == (method, path)
@@ -206,7 +206,7 @@ def test_a_cancelling_is_a_delete_whose_answer_may_come_in_pieces() -> None:
 
 @pytest.mark.parametrize(("umid", "path"), [("..", "../feedback"), ("a/b?c#d", "a%2Fb%3Fc%23d/feedback")])
 def test_no_umid_leads_out_of_its_place(umid: str, path: str) -> None:
-    _, arrived = asked(yes, lambda provider: provider.tell(umid, SUCCESS))
+    _, arrived = asked(yes, lambda provider: provider.send_feedback(umid, SUCCESS))
     assert [f"/api/v1/subaccounts/a&b/messages/{path}"] == [path for _, path, _, _ in arrived.requests]
 
 
@@ -214,7 +214,7 @@ def test_a_redirect_is_not_followed() -> None:
     async def elsewhere(_: web.Request) -> web.StreamResponse:
         raise web.HTTPTemporaryRedirect("/elsewhere")
 
-    found, arrived = asked(elsewhere, lambda provider: provider.tell(UMID, SUCCESS))
+    found, arrived = asked(elsewhere, lambda provider: provider.send_feedback(UMID, SUCCESS))
     assert (ActionStatus.STOP, 1) == (found.ending, len(arrived.requests))
 
 
@@ -245,7 +245,7 @@ def test_a_connection_that_breaks_is_no_answer() -> None:
 def test_nobody_there_is_no_answer() -> None:
     async def main() -> ActionResult:
         async with MessageActions(Endpoint("http://127.0.0.1:1", "a"), KEY, limit=1) as provider:
-            return await provider.tell(UMID, SUCCESS)
+            return await provider.send_feedback(UMID, SUCCESS)
 
     found = asyncio.run(main())
     assert ActionStatus.AGAIN is found.ending
