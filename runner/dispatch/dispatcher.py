@@ -31,7 +31,7 @@ IN_FLIGHT_LIMIT = 800
 LOOK_AGAIN_S = 60.0
 
 T = TypeVar("T")
-A = TypeVar("A", bound=Answer)
+A = TypeVar("A", bound="Answer")
 
 # Awaited by a sender when its request is ready, before the first byte leaves. May raise HeldBackError.
 Departure = Callable[[], Awaitable[None]]

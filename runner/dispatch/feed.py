@@ -11,16 +11,17 @@ import contextlib
 import time
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from heapq import heappop, heappush
 
 from runner.base.errors import LedgerError
 from runner.base.messages import Message
 from runner.base.options import FuseLimits, Rate
 from runner.base.outcomes import Outcome, OutcomeReason, Status
+from runner.base.wording import counted
 from runner.dispatch.budget import Budget
 from runner.dispatch.dispatcher import Opening, WorkSource
 from runner.dispatch.fuse import Fuses
 from runner.dispatch.progress import Progress, Stop
-from runner.dispatch.resume_point import ResumePoint
 from runner.ledger.writer import Claim, LedgerWriter
 from runner.schedule.sending_hours import SendingHoursGate
 
@@ -76,7 +77,7 @@ class Feed(WorkSource[Claim, Outcome]):
         self._refill: asyncio.Task[list[Claim]] | None = None
         self._seen: deque[Claim] = deque()  # read, not claimed
         self._again: deque[Claim] = deque()  # came back unsent, to be claimed anew
-        self._frontier = ResumePoint()
+        self._resume_point = ResumePoint()
         self._closed = False
         self._outside = 0
         self._never = 0
@@ -185,21 +186,21 @@ class Feed(WorkSource[Claim, Outcome]):
             return Stop(OutcomeReason.LIMIT_REACHED, self._limit)
         causes: list[tuple[OutcomeReason, str]] = []
         if self._outside:
-            whose = _count(self._outside, "message's turn", "messages' turn")
+            whose = counted(self._outside, "message's turn", "messages' turn")
             words = f"{whose} came outside of the sending hours; run it again inside of them"
             causes.append((OutcomeReason.OUTSIDE_WINDOW, words))
         if self._never:
+            who = counted(self._never, "message has", "messages have")
             words = (
-                f"{_count(self._never, 'message has', 'messages have')} no moment in the coming week that is inside of "
-                "the sending hours in every time zone its phone may be in; widen the hours, or name the zone in a "
-                "column of the recipient file"
+                f"{who} no moment in the coming week that is inside of the sending hours in every time zone its phone "
+                "may be in; widen the hours, or name the zone in a column of the recipient file"
             )
             causes.append((OutcomeReason.OUTSIDE_WINDOW, words))
         reasons = Counter(self._refused.values())
         # An opt-out comes last: the code of a stop is that of its first cause, and nothing can be done about this one.
         for reason, what in _REFUSED.items():
             if reasons[reason]:
-                words = f"{_count(reasons[reason], 'recipient', 'recipients')} {what}; the next start leaves them out"
+                words = f"{counted(reasons[reason], 'recipient')} {what}; the next start leaves them out"
                 causes.append((reason, words))
         return Stop(causes[0][0], "; ".join(words for _, words in causes)) if causes else None
 
@@ -207,8 +208,8 @@ class Feed(WorkSource[Claim, Outcome]):
         """Claim a group: what came back unsent first, then new messages. Empty when there are none."""
         while group := await self._candidates():
             for claim in group:
-                self._frontier.claim(claim.message.row)
-            refused = await self._writer.claim(group, frontier=self._frontier.row)
+                self._resume_point.claim(claim.message.row)
+            refused = await self._writer.claim(group, frontier=self._resume_point.row)
             self._claimed_at = self._wall()
             if not refused:
                 return group
@@ -254,7 +255,7 @@ class Feed(WorkSource[Claim, Outcome]):
             if message is None or (self._opening is not None and self._opening <= now):
                 await self._end_pass()
             else:
-                self._frontier.read(message.row)
+                self._resume_point.read(message.row)
                 if message.row not in self._refused and self._is_open(message, now):
                     return message
         return None
@@ -280,11 +281,37 @@ class Feed(WorkSource[Claim, Outcome]):
             await ended.aclose()  # it holds the plan's file open
 
     def _give_back(self, claim: Claim) -> None:
-        self._frontier.back(claim.message.row)
+        self._resume_point.read(claim.message.row)
         if self._budget:
             self._budget.give_back(claim.message)
             self._limit = None  # there may be room again
 
 
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"
+class ResumePoint:
+    """The plan row up to which the ledger has every message: a run that is continued begins to look behind it.
+
+    It hears of each message that is read from the plan, is about to be claimed, or comes back without being sent.
+    """
+
+    def __init__(self) -> None:
+        self._last = 0
+        self._open: set[int] = set()  # rows that were read, and whose messages the ledger doesn't have
+        self._in_order: list[int] = []  # a heap of them, and of some that it has by now
+
+    def read(self, row: int) -> None:
+        """The ledger doesn't have the row's message: it was read from the plan, or came back."""
+        self._last = max(self._last, row)
+        if row not in self._open:
+            self._open.add(row)
+            heappush(self._in_order, row)
+
+    def claim(self, row: int) -> None:
+        """The ledger has it, if the claim that is about to be made comes to be."""
+        self._open.discard(row)
+
+    @property
+    def row(self) -> int:
+        """The ledger has the messages of all rows up to this one."""
+        while self._in_order and self._in_order[0] not in self._open:
+            heappop(self._in_order)
+        return self._in_order[0] - 1 if self._in_order else self._last

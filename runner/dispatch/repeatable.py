@@ -21,7 +21,7 @@ IN_FLIGHT_LIMIT = 200
 MOST_TRIES = 20
 
 T = TypeVar("T")
-A = TypeVar("A", bound=Answer)
+A = TypeVar("A", bound="Answer")
 
 
 @dataclass(slots=True)

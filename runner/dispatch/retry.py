@@ -12,44 +12,24 @@ After `give_up_after_s` without one answer BACK_OFF ends in a stop, too.
 
 import random
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, TypeAlias
 
 from runner.base.events import EventKind
-from runner.base.outcomes import Outcome, OutcomeReason, Then
+from runner.base.outcomes import Outcome, Then
 from runner.dispatch.pace import Pace
 from runner.dispatch.progress import Progress, Stop
+
+if TYPE_CHECKING:
+    from runner.provider.message_actions import ActionResult  # loads aiohttp, which sending does without
+
+# What came back for one request: a message's, or that of a request about an accepted message.
+Answer: TypeAlias = "Outcome | ActionResult"
 
 BACKOFF_BASE_S = 0.5
 BACKOFF_CAP_S = 30.0
 
 # Without a single answer for so long, a run stops. It can be continued once the network is back.
 GIVE_UP_AFTER_S = 600.0
-
-
-class Answer(Protocol):
-    """What came back for one request: all that the retry rule reads.
-
-    `http_status` is None without an HTTP answer. `sent_at` is None when nothing of the request left, or when the
-    sender doesn't know.
-    """
-
-    @property
-    def then(self) -> Then: ...
-
-    @property
-    def reason(self) -> OutcomeReason: ...
-
-    @property
-    def detail(self) -> str: ...
-
-    @property
-    def http_status(self) -> int | None: ...
-
-    @property
-    def retry_after_s(self) -> float | None: ...
-
-    @property
-    def sent_at(self) -> int | None: ...
 
 
 class Backoff:

@@ -17,8 +17,8 @@ from runner.provider.delivery import (
     code_of,
     delivered_at,
     merge,
-    rank,
     precedence,
+    rank,
 )  # fmt: skip
 
 S = DeliveryState
