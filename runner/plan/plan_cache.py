@@ -8,6 +8,7 @@ very file that was written.
 import hashlib
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -65,25 +66,10 @@ def kept(path: Path, *, ingredients: str, plan: Path, prices: Prices | None) -> 
 
 
 def _dump(summary: PlanSummary) -> dict[str, Any]:
-    return {
-        "rows": summary.rows,
-        "to_send": summary.to_send,
-        "segments": summary.segments,
-        "repaired": summary.repaired,
-        "saved": summary.saved,
-        "excluded": list(summary.excluded.items()),
-        "examples": list(summary.examples.items()),
-        "by_encoding": list(summary.by_encoding.items()),
-        "by_segments": list(summary.by_segments.items()),
-        "costs": list(summary.costs.sizes()),
-        "by_zones": list(summary.by_zones.items()),
-        "remarks": [[*key, noted] for key, noted in summary.remarks.items()],
-        "remarked": list(summary.remarked.items()),
-        "shared": summary.shared,
-        "reading": summary.reading,
-        "samples": summary.samples,
-        "fingerprint": summary.fingerprint,
-    }
+    """All but `left`; what has keys that JSON hasn't becomes pairs."""
+    found = {one.name: getattr(summary, one.name) for one in fields(summary) if one.name != "left"}
+    pairs = {name: list(value.items()) for name, value in found.items() if isinstance(value, dict)}
+    return found | pairs | {"costs": list(summary.costs.sizes())}
 
 
 def _load(found: dict[str, Any], prices: Prices | None) -> PlanSummary:
@@ -100,7 +86,7 @@ def _load(found: dict[str, Any], prices: Prices | None) -> PlanSummary:
         left=_costs(found["costs"], prices),
         by_zones=Counter({tuple(zones): count for zones, count in found["by_zones"]}),
         remarks={
-            (RemarkKind(kind), subject, source): Noted(**noted) for kind, subject, source, noted in found["remarks"]
+            (RemarkKind(kind), subject, source): Noted(**noted) for (kind, subject, source), noted in found["remarks"]
         },
         remarked=Counter({RemarkKind(kind): count for kind, count in found["remarked"]}),
         shared=Noted(**found["shared"]),

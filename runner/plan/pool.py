@@ -28,6 +28,9 @@ MOST_PROCESSES = 2
 # Batches that each process has at a time: one in work, one that waits, so that no process is idle. Bounds the memory.
 AHEAD = 2
 
+# Signals that end a process, beside Ctrl-C's.
+_ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+
 
 def processes_wanted() -> int:
     """How many make a plan faster on this computer: none on one core, or on Windows, where this was never tried."""
@@ -95,16 +98,18 @@ def _started(composer: RowComposer, processes: int) -> ProcessPoolExecutor | Non
     try:
         context = multiprocessing.get_context("spawn")
         executor = ProcessPoolExecutor(processes, context, initializer=_begin, initargs=(composer,))
-        # A process inherits what is blocked when it is started, and each of the first jobs starts one.
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
         try:
-            for _ in range(processes):
-                executor.submit(int)
-        except OSError:
+            # Each of the first jobs starts a process. It inherits what is blocked here; and a signal that interrupted
+            # this would leave a process with half of what it needs, which it would complain about.
+            blocked = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, *_ENDING))
+            try:
+                for _ in range(processes):
+                    executor.submit(int)
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        except BaseException:
             executor.shutdown()
             raise
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     except (OSError, NotImplementedError):
         return None
     finally:
@@ -139,6 +144,7 @@ def _composed(batch: RowBatch, future: "Future[RowBatch]") -> RowBatch:
 def _begin(composer: RowComposer) -> None:
     global _composer  # noqa: PLW0603 - a pool's function gets nothing but its job
     _composer = composer
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)  # all but Ctrl-C, which is for the process that plans
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
