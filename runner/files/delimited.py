@@ -7,13 +7,12 @@ header is left out by itself. The standard csv module is used because it keeps r
 import csv
 import io
 import re
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
 from itertools import chain
 from pathlib import Path
 
 from runner.base.errors import InputError, Position, Problem
-from runner.files.charset import Charset, charset_of
+from runner.files.encodings import find_codec
 from runner.files.formats import Packing, open_bytes, readable
 from runner.files.header import remark_blank, without_blank_end
 from runner.files.source import Numbered, Source, UnreadableRow
@@ -31,11 +30,9 @@ def read_header(source: Source, packing: Packing) -> list[str]:
 
     Reads the first megabyte at most, and refuses a file whose encoding is in doubt by then.
     """
-    charset = charset_of(source, packing, whole=False)
-    with _open(source.path, packing, charset, "replace") as file:
-        for _, header in _records(source.path, file, None, charset):
-            assert not isinstance(header, UnreadableRow)
-            return list(header)
+    for _, header in _records(source.path, packing, find_codec(source, packing, whole=False), "replace", None):
+        assert not isinstance(header, UnreadableRow)
+        return list(header)
     raise InputError.of(f"{source.path} is empty", "its first line must name the columns")
 
 
@@ -47,43 +44,25 @@ def read_records(
     Blank lines, and rows without anything in any cell, are no records. A file without any record yields nothing.
     Raises InputError for an encoding in doubt, a quote that is never closed, and when not one row fits the header.
     """
-    charset = charset_of(source, packing)
-    if remarks is not None and charset.remark:
-        remarks.append(charset.remark)
-    with _open(source.path, packing, charset, "strict") as file:
-        yield from _records(source.path, file, remarks, charset)
+    return _records(source.path, packing, find_codec(source, packing, remarks=remarks), "strict", remarks)
 
 
-@contextmanager
-def _open(path: Path, packing: Packing, charset: Charset, errors: str) -> Generator[io.TextIOWrapper, None, None]:
+def _records(
+    path: Path, packing: Packing, codec: str, errors: str, remarks: list[str] | None
+) -> Generator[Numbered, None, None]:
     with (
         readable(path),
         open_bytes(path, packing) as raw,
-        io.TextIOWrapper(raw, charset.codec, errors, newline="") as file,
+        io.TextIOWrapper(raw, codec, errors, newline="") as file,
     ):
-        yield file
+        yield from _parsed(path, file, remarks)
 
 
-class _Lines:
-    """The physical lines of a file, remembering the first NUL since it was last asked."""
-
-    def __init__(self, lines: Iterable[str]) -> None:
-        self._lines = lines
-        self.nul: tuple[int, int] | None = None
-
-    def __iter__(self) -> Iterator[str]:
-        for number, line in enumerate(self._lines, 1):
-            if "\0" in line and self.nul is None:
-                self.nul = number, line.index("\0") + 1
-            yield line
-
-
-def _records(path: Path, file: Iterator[str], remarks: list[str] | None, charset: Charset) -> Iterator[Numbered]:
+def _parsed(path: Path, file: Iterator[str], remarks: list[str] | None) -> Iterator[Numbered]:
     csv.field_size_limit(_CELL_LIMIT)
-    opening, skipped, told = _opening(file)
-    delimiter = told or _delimiter(path, opening)
-    lines = _Lines(chain(opening, file))
-    reader = csv.reader(chain(opening, file) if charset.clean else lines, delimiter=delimiter, strict=True)
+    opening, skipped, delimiter = _opening(file)
+    delimiter = delimiter or _delimiter(path, opening)
+    reader = csv.reader(chain(opening, file), delimiter=delimiter, strict=True)
     width = full = row = ragged = blank = pending = 0
     first: Problem | None = None
     line = 1 + skipped
@@ -95,21 +74,20 @@ def _records(path: Path, file: Iterator[str], remarks: list[str] | None, charset
                 continue
             blank, pending = blank + pending, 0
             if not width:
-                if lines.nul is not None:
-                    where = Position(str(path), lines.nul[0] + skipped, lines.nul[1])
+                header = without_blank_end(cells)
+                if any("\0" in name for name in header):
+                    where = Position(str(path), begins, 1)
                     remedy = 'save the file as "CSV UTF-8" again'
                     raise InputError([Problem("there is a NUL byte, which no text file holds", remedy, where=where)])
-                header = without_blank_end(cells)
                 width, full = len(header), len(cells)
                 if remarks is not None and delimiter != "," and ".tsv" not in path.name.lower():
                     remarks.append(f"{path.name} has its cells parted by {_DELIMITERS[delimiter]}")
                 yield begins, tuple(header)
                 continue
             row += 1
-            if lines.nul is not None:
-                words = f"line {lines.nul[0] + skipped} holds a NUL byte (column {lines.nul[1]}), which no text does"
+            if "\0" in "".join(cells):
+                words = f"line {begins} holds a NUL byte, which no text does"
                 yield begins, UnreadableRow(f"{words}; write the file again from where it came")
-                lines.nul = None
             elif len(cells) == width or (len(cells) > width and not any(map(str.strip, cells[width:]))):
                 yield begins, tuple(map(str.strip, cells[:width]))
             else:
