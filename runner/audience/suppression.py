@@ -12,14 +12,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.audience.columns import PHONE_NAMES, find_column
 from runner.audience.key_index import KeyIndex
 from runner.audience.spec import SuppressionList
 from runner.base.errors import InputError, Position, Problem
 from runner.base.text import quoted, quoted_names
 from runner.files import reader
-from runner.files.formats import Kind, identify, unchanged
-from runner.files.header import bare
+from runner.files.columns import PHONE_NAMES, bare, find_column
+from runner.files.formats import FileKind, identify, unchanged
 from runner.files.source import Numbered, Source, UnreadableRow
 from runner.numbers.digits import why_no_key
 from runner.numbers.phone import Number, is_country, normalise, not_a_country
@@ -159,11 +158,11 @@ class Suppression:
 
 
 def _entries(
-    source: Source, kind: Kind, header: list[str], columns: SuppressionColumns
+    source: Source, kind: FileKind, header: list[str], columns: SuppressionColumns
 ) -> Generator[Numbered, None, None]:
     """Every entry with its line, or its row where there are no lines; a header that is an entry comes first."""
     with closing(reader.read_numbered(source)) as rows:
-        if kind is not Kind.PARQUET:
+        if kind is not FileKind.PARQUET:
             first = next(rows, None)
             if first is not None and not columns.has_header:
                 yield first
@@ -175,9 +174,9 @@ def _entries(
 class _Junk:
     """The entries of a list that are none: some of every kind, and how many there are."""
 
-    def __init__(self, path: Path, kind: Kind) -> None:
+    def __init__(self, path: Path, kind: FileKind) -> None:
         self._path = path
-        self._is_text = kind is Kind.TEXT
+        self._is_text = kind is FileKind.TEXT
         self._kinds: Counter[str] = Counter()
         self._shown: list[Problem] = []
 

@@ -55,7 +55,7 @@ _BROKEN = "\ud800"
 codecs.register_error("runner.broken", lambda error: (_BROKEN, getattr(error, "end", 0)))
 
 
-def find_codec(source: Source, packing: Packing, *, remarks: list[str] | None = None, whole: bool = True) -> str:
+def find_codec(source: Source, packing: Packing, remarks: list[str], *, whole: bool = True) -> str:
     """The Python codec that decodes the file; decodes all of it once, or (not `whole`) its first megabyte.
 
     `remarks` collects what a person should know of the choice. Raises InputError with line and column for bytes that
@@ -89,7 +89,7 @@ def find_codec(source: Source, packing: Packing, *, remarks: list[str] | None = 
             raise InputError([Problem(f"this is not {evidence}", remedy, where=text.first_broken(codec))]) from None
         if escapes and evidence is None:
             raise InputError.of(f"{path} looks like Japanese in ISO-2022", _remedy(source, ": iso2022_jp"))
-    if remark and remarks is not None:
+    if remark:
         remarks.append(remark)
     return codec
 
@@ -219,9 +219,11 @@ def _readings(text: _Text, valid: bytes, sample: bytes) -> dict[str, str]:
         shown.append(max(doubtful, key=lambda word: differing([*shown, word])))
         if differing(shown) == len(codec_of):
             break
-    return {
-        re.sub("^cp125", "windows-125", codec).replace("_", "-"): _read(shown, codec) for codec in codec_of.values()
-    }
+    return {_name(codec): _read(shown, codec) for codec in codec_of.values()}
+
+
+def _name(codec: str) -> str:
+    return codec.replace("cp125", "windows-125").replace("_", "-")
 
 
 def _likely(sample: bytes) -> list[str]:

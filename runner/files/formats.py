@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Buffer  # type: ignore[attr-defined]
 
 
-class Kind(StrEnum):
+class FileKind(StrEnum):
     """Which reader a file needs."""
 
     TEXT = "text"
@@ -57,7 +57,7 @@ class Content(StrEnum):
 class Format:
     """A file's kind, and how it is compressed (a text file only)."""
 
-    kind: Kind
+    kind: FileKind
     packing: Packing = Packing.NONE
 
 
@@ -104,11 +104,11 @@ def identify(path: Path) -> Format:
     content = _content(path, head)
     if packing := _PACKED.get(ending):
         _must_be_packed_text(path, packing, content)
-        return Format(Kind.TEXT, packing)
+        return Format(FileKind.TEXT, packing)
     for kind, endings, expected, words in (
-        (Kind.TEXT, _TEXT, (None,), "text"),
-        (Kind.PARQUET, (".parquet",), (Content.PARQUET,), "a Parquet file"),
-        (Kind.SPREADSHEET, _SPREADSHEETS, _WORKBOOKS, "a spreadsheet"),
+        (FileKind.TEXT, _TEXT, (None,), "text"),
+        (FileKind.PARQUET, (".parquet",), (Content.PARQUET,), "a Parquet file"),
+        (FileKind.SPREADSHEET, _SPREADSHEETS, _WORKBOOKS, "a spreadsheet"),
     ):
         if ending in endings:
             if content not in expected:

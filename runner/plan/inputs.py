@@ -11,11 +11,11 @@ from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
-from runner.audience.columns import find_column, find_phone_column, no_single_column
 from runner.audience.spec import AudienceSpec, SuppressionList
 from runner.base.errors import InputError, Position, Problem
 from runner.base.result_columns import RESULT_COLUMNS
 from runner.campaign import Campaign, CampaignFile, CountryColumn, SuppressionFile, read
+from runner.files.columns import find_column, find_phone_column, no_single_column
 from runner.files.reader import check_where, read_header
 from runner.files.source import Source
 from runner.message.compose import Composer, field_names
