@@ -18,7 +18,7 @@ from runner.base.errors import InputError, Position, Problem
 from runner.base.text import quoted, quoted_names
 from runner.files import reader
 from runner.files.columns import PHONE_NAMES, bare, find_column
-from runner.files.formats import FileKind, identify, unchanged
+from runner.files.formats import Format, identify, unchanged
 from runner.files.source import Numbered, Source, UnreadableRow
 from runner.numbers.digits import why_no_key
 from runner.numbers.phone import Number, is_country, normalise, not_a_country
@@ -114,10 +114,10 @@ class Suppression:
             what = f"{one.path} has more than one sheet with something in it: {quoted_names(sheets)}"
             raise InputError.of(what, f"save each list as a file of its own, and empty the others; {_IN_DOUBT}")
         self._names.append(one.path.name)
-        kind = identify(one.path).kind
-        junk = _Junk(one.path, kind)
+        file_format = identify(one.path)
+        junk = _Junk(one.path, file_format)
         entries = 0
-        with closing(_entries(source, kind, header, columns)) as rows:
+        with closing(_entries(source, file_format, header, columns)) as rows:
             for place, cells in rows:
                 entries += 1
                 if isinstance(cells, UnreadableRow):
@@ -158,11 +158,11 @@ class Suppression:
 
 
 def _entries(
-    source: Source, kind: FileKind, header: list[str], columns: SuppressionColumns
+    source: Source, file_format: Format, header: list[str], columns: SuppressionColumns
 ) -> Generator[Numbered, None, None]:
     """Every entry with its line, or its row where there are no lines; a header that is an entry comes first."""
     with closing(reader.read_numbered(source)) as rows:
-        if kind is not FileKind.PARQUET:
+        if file_format is not Format.PARQUET:
             first = next(rows, None)
             if first is not None and not columns.has_header:
                 yield first
@@ -174,9 +174,9 @@ def _entries(
 class _Junk:
     """The entries of a list that are none: some of every kind, and how many there are."""
 
-    def __init__(self, path: Path, kind: FileKind) -> None:
+    def __init__(self, path: Path, file_format: Format) -> None:
         self._path = path
-        self._is_text = kind is FileKind.TEXT
+        self._is_text = file_format.is_text
         self._kinds: Counter[str] = Counter()
         self._shown: list[Problem] = []
 

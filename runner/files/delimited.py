@@ -15,7 +15,7 @@ from runner.base.errors import InputError, Position, Problem
 from runner.base.wording import counted
 from runner.files.columns import blank_rows_remark, without_blank_end
 from runner.files.encodings import find_codec
-from runner.files.formats import Packing, open_bytes, readable
+from runner.files.formats import Format, open_bytes, readable
 from runner.files.source import Numbered, Source, UnreadableRow
 
 # Roomy for any cell that a person filled in. A longer one means a quote that was never closed.
@@ -26,30 +26,32 @@ _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
 _SEP = re.compile(r'"?sep=([,;\t|])"?[,;\t|]*\s*', re.IGNORECASE)
 
 
-def read_header(source: Source, packing: Packing) -> list[str]:
+def read_header(source: Source, file_format: Format) -> list[str]:
     """The names as written, trimmed, without blank ones at the end.
 
     Reads the first megabyte at most, and refuses a file whose encoding is in doubt by then.
     """
-    for _, header in _records(source.path, packing, find_codec(source, packing, [], whole=False), "replace", []):
+    for _, header in _records(
+        source.path, file_format, find_codec(source, file_format, [], whole=False), "replace", []
+    ):
         assert not isinstance(header, UnreadableRow)
         return list(header)
     raise InputError.of(f"{source.path} is empty", "its first line must name the columns")
 
 
-def read_records(source: Source, packing: Packing, remarks: list[str]) -> Generator[Numbered, None, None]:
+def read_records(source: Source, file_format: Format, remarks: list[str]) -> Generator[Numbered, None, None]:
     """Every record with the line on which it begins: first the header as written, then each row.
 
     Blank lines, and rows without anything in any cell, are no records. A file without any record yields nothing.
     Raises InputError for an encoding in doubt, a quote that is never closed, and when not one row fits the header.
     """
-    return _records(source.path, packing, find_codec(source, packing, remarks), "strict", remarks)
+    return _records(source.path, file_format, find_codec(source, file_format, remarks), "strict", remarks)
 
 
 def _records(
-    path: Path, packing: Packing, codec: str, errors: str, remarks: list[str]
+    path: Path, file_format: Format, codec: str, errors: str, remarks: list[str]
 ) -> Generator[Numbered, None, None]:
-    with readable(path), open_bytes(path, packing) as raw, io.TextIOWrapper(raw, codec, errors, newline="") as file:
+    with readable(path), open_bytes(path, file_format) as raw, io.TextIOWrapper(raw, codec, errors, newline="") as file:
         yield from _parsed(path, file, remarks)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from runner.base.errors import InputError, Position, Problem
 from runner.base.text import quoted
-from runner.files.formats import Packing, open_bytes, readable
+from runner.files.formats import Format, open_bytes, readable
 from runner.files.source import Source
 
 # All that `campaign check` reads of a file, however large that is.
@@ -55,15 +55,15 @@ _BROKEN = "\ud800"
 codecs.register_error("runner.broken", lambda error: (_BROKEN, getattr(error, "end", 0)))
 
 
-def find_codec(source: Source, packing: Packing, remarks: list[str], *, whole: bool = True) -> str:
+def find_codec(source: Source, file_format: Format, remarks: list[str], *, whole: bool = True) -> str:
     """The Python codec that decodes the file; decodes all of it once, or (not `whole`) its first megabyte.
 
     `remarks` collects what a person should know of the choice. Raises InputError with line and column for bytes that
     don't fit the encoding, and for a file that is neither UTF-8 nor UTF-16 where the campaign names no encoding.
     """
-    path, text = source.path, _Text(source.path, packing, None if whole else _HEAD)
+    path, text = source.path, _Text(source.path, file_format, None if whole else _HEAD)
     with readable(path):
-        with open_bytes(path, packing) as file:
+        with open_bytes(path, file_format) as file:
             head = file.read(256)
         mark = next(((codec, name) for mark, codec, name in _MARKS if head.startswith(mark)), None)
         codec, evidence, remark, remedy = "utf-8", None, None, _SAVE
@@ -111,9 +111,9 @@ def _utf16(head: bytes) -> str | None:
 class _Text:
     """A text file of which the first `limit` bytes count; None: all of it."""
 
-    def __init__(self, path: Path, packing: Packing, limit: int | None) -> None:
+    def __init__(self, path: Path, file_format: Format, limit: int | None) -> None:
         self._path = path
-        self._packing = packing
+        self._file_format = file_format
         self._limit = limit
 
     def pieces(self, codec: str) -> Iterator[str]:
@@ -151,14 +151,14 @@ class _Text:
         """Lines that begin before the limit; one of megabytes comes in pieces."""
         read = 0
         # Latin-1 turns every byte into one character and back.
-        with open_bytes(self._path, self._packing) as raw, io.TextIOWrapper(raw, "latin-1") as file:
+        with open_bytes(self._path, self._file_format) as raw, io.TextIOWrapper(raw, "latin-1") as file:
             while (self._limit is None or read < self._limit) and (line := file.readline(_CHUNK)):
                 read += len(line)
                 yield line.encode("latin-1")
 
     def _decoded(self, decoder: codecs.IncrementalDecoder | io.IncrementalNewlineDecoder) -> Iterator[str]:
         left = self._limit
-        with open_bytes(self._path, self._packing) as file:
+        with open_bytes(self._path, self._file_format) as file:
             while chunk := file.read(_CHUNK if left is None else min(left, _CHUNK)):
                 yield decoder.decode(chunk)
                 left = left - len(chunk) if left is not None else None

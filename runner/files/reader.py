@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from runner.base.errors import InputError, Problem
 from runner.files import delimited
 from runner.files.columns import name_columns, naming_remarks
-from runner.files.formats import FileKind, Format, identify, unchanged
+from runner.files.formats import Format, identify, unchanged
 from runner.files.source import Cells, Numbered, Source, UnreadableRow
 
 if TYPE_CHECKING:
@@ -45,13 +45,13 @@ def read_header(source: Source) -> list[str]:
     missing, empty, not what its ending says, or in an encoding that is in doubt.
     """
     found = _identified(source)
-    if found.kind is FileKind.PARQUET:
+    if found is Format.PARQUET:
         return _table(source.path).names
-    if found.kind is FileKind.SPREADSHEET:
+    if found.is_spreadsheet:
         from runner.files import spreadsheet
 
         return list(name_columns(spreadsheet.read_header(source)))
-    return list(name_columns(delimited.read_header(source, found.packing)))
+    return list(name_columns(delimited.read_header(source, found)))
 
 
 def read_rows(
@@ -66,7 +66,7 @@ def read_rows(
     remarks = remarks if remarks is not None else []
     found = _identified(source)
     with unchanged(source.path):
-        if found.kind is FileKind.PARQUET:
+        if found is Format.PARQUET:
             table = _table(source.path, source.where)
             remarks += table.remarks
             for rows, matches in table.read(batch_size):
@@ -84,7 +84,7 @@ def read_numbered(source: Source) -> Generator[Numbered, None, None]:
     """
     found = _identified(source)
     with unchanged(source.path):
-        if found.kind is FileKind.PARQUET:
+        if found is Format.PARQUET:
             yield from enumerate((row for rows, _ in _table(source.path).read(BATCH_SIZE) for row in rows), 1)
         else:
             yield from _records(source, found, [])
@@ -92,7 +92,7 @@ def read_numbered(source: Source) -> Generator[Numbered, None, None]:
 
 def filled_sheets(source: Source) -> list[str]:
     """The names of a spreadsheet's sheets that are shown and hold anything; none for other formats."""
-    if identify(source.path).kind is not FileKind.SPREADSHEET:
+    if not identify(source.path).is_spreadsheet:
         return []
     from runner.files import spreadsheet
 
@@ -109,11 +109,9 @@ def check_where(source: Source) -> Problem | None:
         return None
     from runner.files.condition import Condition
 
+    is_parquet = identify(source.path) is Format.PARQUET
     types: Mapping[str, pl.DataType | None]
-    if identify(source.path).kind is FileKind.PARQUET:
-        types = _table(source.path).types
-    else:
-        types = dict.fromkeys(read_header(source))
+    types = _table(source.path).types if is_parquet else dict.fromkeys(read_header(source))
     try:
         Condition(source.where, types)
     except InputError as error:
@@ -130,7 +128,7 @@ def _table(path: Path, where: str | None = None) -> "Table":
 
 def _identified(source: Source) -> Format:
     found = identify(source.path)
-    if source.sheet is not None and found.kind is not FileKind.SPREADSHEET:
+    if source.sheet is not None and not found.is_spreadsheet:
         what = f"{source.path} has no sheets"
         raise InputError([Problem(what, "leave recipients.sheet out, or name a spreadsheet", "recipients.sheet")])
     return found
@@ -155,8 +153,8 @@ def _batches(source: Source, found: Format, size: int, remarks: list[str]) -> Ge
 
 
 def _records(source: Source, found: Format, remarks: list[str]) -> Generator[Numbered, None, None]:
-    if found.kind is FileKind.SPREADSHEET:
+    if found.is_spreadsheet:
         from runner.files import spreadsheet
 
         return spreadsheet.read_records(source, remarks)
-    return delimited.read_records(source, found.packing, remarks)
+    return delimited.read_records(source, found, remarks)
