@@ -27,14 +27,14 @@ from phonenumbers import (
 
 from runner.base.exclusions import Exclusion, ExclusionReason
 from runner.base.text import quoted
-from runner.numbers.digits import Written, has_invisible, read_digits
-from runner.numbers.ranges import FIXED_LINE, WORLD, begins_with_own_code, from_inside, look_up, split
+from runner.numbers.digits import WrittenNumber, has_invisible, read_digits
+from runner.numbers.ranges import FIXED_LINE, WORLD, from_inside, look_up, split
 
 
 class Number(NamedTuple):
     """A valid number: E.164 with plus, its ISO 3166-1 alpha-2 country (None: belongs to none), its kind.
 
-    `kind` is one of `ranges.KINDS`; `note` tells what was repaired.
+    `kind` is one of `ranges.KIND_LABELS`; `note` says what was repaired.
     """
 
     destination: str
@@ -55,6 +55,11 @@ _REASONS = {
     ValidationResult.IS_POSSIBLE_LOCAL_ONLY: "lacks its area code",
     ValidationResult.INVALID_COUNTRY_CODE: "does not begin with a country code that exists",
     ValidationResult.IS_POSSIBLE: "has the right length, but no such number range exists",
+}
+
+_PARSE_ERRORS = {
+    NumberParseException.INVALID_COUNTRY_CODE: "does not begin with a country code that exists",
+    NumberParseException.TOO_LONG: "is too long for a number",
 }
 
 SET_COUNTRY = "set recipients.country"
@@ -80,26 +85,25 @@ def normalise(raw: str, country: str | None = None) -> Number | Exclusion:
     here. Whatever is not a number comes back as an `invalid_number` exclusion whose detail quotes the cell and says
     why.
     """
-    if country is not None:
-        country = country.upper()
-        if country not in SUPPORTED_REGIONS:
-            return _excluded(not_a_country(country))
+    country = country.upper() if country is not None else None
+    if country is not None and country not in SUPPORTED_REGIONS:
+        return _excluded(not_a_country(country))
     if not raw:
         return _excluded("is empty")
     written = read_digits(raw)
-    if not isinstance(written, Written):
+    if isinstance(written, str):
         return _excluded(f"{quoted(raw)} {written}")
     found = _without_trunk_zero(written, country) if written.bare else _read(written.digits, country)
     if isinstance(found, str):
         return _excluded(f"{quoted(raw)} {found}")
-    # Only where digits were cut off or put before is there something to tell; a national prefix is neither.
-    as_dialled = f"+{written.digits}" == found.destination or written.digits.startswith("00")
-    if written.repaired or as_dialled:
-        return Number(found.destination, found.country, found.kind, _note(raw, found))
+    # A note only where digits were cut off or added; a national prefix is neither.
+    if written.repaired or f"+{written.digits}" == found.destination or written.digits.startswith("00"):
+        note = f"read {quoted(raw.strip())} as {found.destination}"
+        return found._replace(note=f"{note}, without its invisible marks" if has_invisible(raw) else note)
     return found
 
 
-def phone_for_people(written: str, style: str = "international", country: str | None = None) -> str:
+def format_phone(written: str, style: str = "international", country: str | None = None) -> str:
     """A number as people of its country write it: "8123 4567" (national), "+65 8123 4567" (international).
 
     `written` and `country` are as for `normalise`. Raises ValueError, in words, for what is no number and for another
@@ -162,13 +166,13 @@ def _in_range(code: int, national: str) -> Number | None:
 
 
 def _with_own_code(national: Number, digits: str, country: str) -> Number | str:
-    """Decides about digits that are a national number and begin with the country's own code all the same.
+    """Decides about digits that are a national number and begin with the country's own code too.
 
     6281234567890 is how Indonesians write +62 812 3456 7890, and phonenumbers finds a fixed line behind the area code
     0628 in it, because it allows for numbers longer than any that exist; so it is in Germany, Sweden and Kosovo.
     There, a national number begins with a zero. Found by trying numbers of all countries.
     """
-    if not begins_with_own_code(digits, country) or national.destination == f"+{digits}":
+    if not digits.startswith(str(country_code_for_region(country))) or national.destination == f"+{digits}":
         return national
     number = _international(f"+{digits}")
     if number is None:
@@ -177,10 +181,10 @@ def _with_own_code(national: Number, digits: str, country: str) -> Number | str:
 
 
 def _from_00(digits: str, country: str | None) -> Number | str:
-    """00 stands for the plus, unless the digits reach somebody else when they are dialled as they are.
+    """00 stands for the plus, unless the digits reach another number when they are dialled as written.
 
-    In Singapore one dials abroad with 001, 002 or 008: there 001 6… may be a number in America or begin with +6. Where
-    the country isn't known, 001 is doubtful alone, because that is how half of Asia dials abroad.
+    Singapore dials abroad with 001, 002 or 008: there 001 6… may be a number in America or begin with +6. Where the
+    country isn't known, 001 alone is doubtful, because that is how half of Asia dials abroad.
     """
     meant = _international(f"+{digits[2:]}")
     if meant is None:
@@ -195,7 +199,7 @@ def _from_00(digits: str, country: str | None) -> Number | str:
     return meant
 
 
-def _without_trunk_zero(written: Written, country: str | None) -> Number | str:
+def _without_trunk_zero(written: WrittenNumber, country: str | None) -> Number | str:
     """+44 (0)20 … is dialled without the zero, and +39 (0)6 … with it: taken where just one of them is valid."""
     found = _read(written.digits, country)
     bare = _read(written.bare or written.digits, country)
@@ -204,27 +208,18 @@ def _without_trunk_zero(written: Written, country: str | None) -> Number | str:
     return found if found.destination == bare.destination else _ambiguous(found, bare)
 
 
-def _ambiguous(one: Number, other: Number) -> str:
-    return f"may be {one.destination} or {other.destination}; {_WRITE_PLUS}"
-
-
-def _note(raw: str, found: Number) -> str:
-    words = f"read {quoted(raw.strip())} as {found.destination}"
-    return f"{words}, without its invisible marks" if has_invisible(raw) else words
+def _ambiguous(first: Number, second: Number) -> str:
+    return f"may be {first.destination} or {second.destination}; {_WRITE_PLUS}"
 
 
 def _why_invalid(digits: str, country: str | None) -> str:
-    """Words for a number that phonenumbers doesn't take; only these rows pay for the second look."""
+    """Words for a number that phonenumbers doesn't take."""
     if len(digits) > _MAX_DIGITS + 5:
         return "is too long for a number"
     try:
         parsed = parse(digits, country)
     except NumberParseException as error:
-        if error.error_type == NumberParseException.INVALID_COUNTRY_CODE:
-            return "does not begin with a country code that exists"
-        if error.error_type == NumberParseException.TOO_LONG:
-            return "is too long for a number"
-        return "is too short for a number"
+        return _PARSE_ERRORS.get(error.error_type, "is too short for a number")
     if country is not None and parsed.country_code != country_code_for_region(country):
         return f"is not a number as written in {country}"
     reason = _REASONS[is_possible_number_with_reason(parsed)]

@@ -259,9 +259,9 @@ class _Findings:
 
 def _phone(own_country: str | None, written: str, style: str, country: str | None) -> str:
     """The template filter `phone`: a number as people write it. Without a country it is the campaign's."""
-    from runner.numbers.phone import phone_for_people
+    from runner.numbers.phone import format_phone
 
-    return phone_for_people(written, style, country or own_country)
+    return format_phone(written, style, country or own_country)
 
 
 def _read_text(path: Path) -> str:

@@ -175,5 +175,5 @@ def test_numbers_in_no_range(code: int, national: str) -> None:
 
 
 def test_every_kind_has_a_name_and_words() -> None:
-    assert set(ranges.KINDS) == {*KIND_OF_TYPE.values(), ranges.SATELLITE, ranges.UNKNOWN}
-    assert set(ranges.KINDS) > DEFAULT_TYPES
+    assert set(ranges.KIND_LABELS) == {*KIND_OF_TYPE.values(), ranges.SATELLITE, ranges.UNKNOWN}
+    assert set(ranges.KIND_LABELS) > DEFAULT_TYPES
