@@ -17,8 +17,7 @@ from runner.base.text import quoted
 from runner.files.formats import Format, open_bytes, readable
 from runner.files.source import Source
 
-# All that `campaign check` reads of a file, however large that is.
-_HEAD = 1 << 20
+# Bytes read at once; the first of these chunks is all that `campaign check` reads of a file.
 _CHUNK = 1 << 20
 _LONGEST_LINE = 1 << 24
 _SAVE = 'save it as "CSV UTF-8"'
@@ -61,7 +60,7 @@ def find_codec(source: Source, file_format: Format, remarks: list[str], *, whole
     `remarks` collects what a person should know of the choice. Raises InputError with line and column for bytes that
     don't fit the encoding, and for a file that is neither UTF-8 nor UTF-16 where the campaign names no encoding.
     """
-    path, text = source.path, _Text(source.path, file_format, None if whole else _HEAD)
+    path, text = source.path, _Text(source.path, file_format, whole)
     with readable(path):
         with open_bytes(path, file_format) as file:
             head = file.read(256)
@@ -109,15 +108,15 @@ def _utf16(head: bytes) -> str | None:
 
 
 class _Text:
-    """A text file of which the first `limit` bytes count; None: all of it."""
+    """A text file, the `whole` of it or its first chunk."""
 
-    def __init__(self, path: Path, file_format: Format, limit: int | None) -> None:
+    def __init__(self, path: Path, file_format: Format, whole: bool) -> None:
         self._path = path
-        self._file_format = file_format
-        self._limit = limit
+        self._format = file_format
+        self._whole = whole
 
     def pieces(self, codec: str) -> Iterator[str]:
-        """The text in pieces. Raises UnicodeError where it doesn't decode; a character that the limit cuts is fine.
+        """The text in pieces. Raises UnicodeError where it doesn't decode; a character that the chunk cuts is fine.
 
         Raises InputError for a line that a reader of lines couldn't hold in memory.
         """
@@ -148,22 +147,21 @@ class _Text:
         return Position(str(self._path), line, column)
 
     def lines(self) -> Iterator[bytes]:
-        """Lines that begin before the limit; one of megabytes comes in pieces."""
+        """The lines, in pieces of at most a megabyte."""
         read = 0
         # Latin-1 turns every byte into one character and back.
-        with open_bytes(self._path, self._file_format) as raw, io.TextIOWrapper(raw, "latin-1") as file:
-            while (self._limit is None or read < self._limit) and (line := file.readline(_CHUNK)):
+        with open_bytes(self._path, self._format) as raw, io.TextIOWrapper(raw, "latin-1") as file:
+            while (self._whole or read < _CHUNK) and (line := file.readline(_CHUNK)):
                 read += len(line)
                 yield line.encode("latin-1")
 
     def _decoded(self, decoder: codecs.IncrementalDecoder | io.IncrementalNewlineDecoder) -> Iterator[str]:
-        left = self._limit
-        with open_bytes(self._path, self._file_format) as file:
-            while chunk := file.read(_CHUNK if left is None else min(left, _CHUNK)):
+        with open_bytes(self._path, self._format) as file:
+            while chunk := file.read(_CHUNK):
                 yield decoder.decode(chunk)
-                left = left - len(chunk) if left is not None else None
-            if left != 0 or not file.read(1):
-                yield decoder.decode(b"", final=True)
+                if not self._whole and len(chunk) == _CHUNK:
+                    return
+            yield decoder.decode(b"", final=True)
 
 
 def _not_utf8(source: Source, text: _Text) -> Problem:
@@ -205,25 +203,22 @@ def _readings(text: _Text, valid: bytes, sample: bytes) -> dict[str, str]:
     """
     likely = _likely(sample)
     shown, doubtful = _words(valid, likely)[:1], _words(sample, likely)
-    codec_of: dict[str, str] = {}
+    codec_by_reading: dict[str, str] = {}
     for codec in likely if doubtful else []:
         reading = _read([*shown, *doubtful], codec)
-        if len(codec_of) < _MOST_READINGS and reading not in codec_of and text.decodes(codec):
-            codec_of[reading] = codec
+        if len(codec_by_reading) < _MOST_READINGS and reading not in codec_by_reading and text.decodes(codec):
+            codec_by_reading[reading] = codec
+    found = list(codec_by_reading.values())
 
     def differing(words: list[bytes]) -> int:
-        return len({_read(words, codec) for codec in codec_of.values()})
+        return len({_read(words, codec) for codec in found})
 
     # The fewest words on which all of the readings differ, and at least one of `sample`.
-    for _ in doubtful if codec_of else []:
+    for _ in doubtful if found else []:
         shown.append(max(doubtful, key=lambda word: differing([*shown, word])))
-        if differing(shown) == len(codec_of):
+        if differing(shown) == len(found):
             break
-    return {_name(codec): _read(shown, codec) for codec in codec_of.values()}
-
-
-def _name(codec: str) -> str:
-    return codec.replace("cp125", "windows-125").replace("_", "-")
+    return {codec.replace("cp125", "windows-125").replace("_", "-"): _read(shown, codec) for codec in found}
 
 
 def _likely(sample: bytes) -> list[str]:

@@ -75,7 +75,7 @@ def read_records(source: Source, remarks: list[str]) -> Generator[Numbered, None
 def filled_sheets(path: Path) -> list[str]:
     """The names of the sheets that are shown and hold anything."""
     with readable(path), _book(path) as book:
-        return [name for name in _shown(book) if book.get_sheet_by_name(name).start is not None]
+        return [name for name in _sheets(book, hidden=False) if book.get_sheet_by_name(name).start is not None]
 
 
 def _records(
@@ -155,30 +155,27 @@ def _opened(path: Path) -> CalamineWorkbook:
         raise
 
 
-def _shown(book: CalamineWorkbook) -> list[str]:
-    return [
-        sheet.name
-        for sheet in book.sheets_metadata
-        if sheet.typ == SheetTypeEnum.WorkSheet and sheet.visible == SheetVisibleEnum.Visible
-    ]
+def _sheets(book: CalamineWorkbook, *, hidden: bool) -> list[str]:
+    """The names of the sheets with cells, with those that are `hidden` or without."""
+    sheets = [sheet for sheet in book.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
+    return [sheet.name for sheet in sheets if hidden or sheet.visible == SheetVisibleEnum.Visible]
 
 
 def _sheet_name(source: Source, book: CalamineWorkbook, remarks: list[str]) -> str:
+    names = _sheets(book, hidden=source.sheet is not None)
+    if source.sheet in names:
+        return source.sheet
     if source.sheet is not None:
-        names = [sheet.name for sheet in book.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
-        if source.sheet in names:
-            return source.sheet
         meant = closest(source.sheet, names)
         hint = f'did you mean "{meant}"? ' if meant else ""
         what = f'{source.path} has no sheet "{source.sheet}"'
         raise InputError([Problem(what, f"{hint}it has {quoted_names(names) or 'none'}", "recipients.sheet")])
-    shown = _shown(book)
-    if not shown:
+    if not names:
         raise InputError.of(f"{source.path} shows no sheet", "name one with recipients.sheet")
-    if len(shown) > 1:
-        are = "is" if len(shown) == 2 else "are"
-        remarks.append(f'{source.path.name}: the first sheet, "{shown[0]}", is read; there {are} {len(shown) - 1} more')
-    return shown[0]
+    if len(names) > 1:
+        are = "is" if len(names) == 2 else "are"
+        remarks.append(f'{source.path.name}: the first sheet, "{names[0]}", is read; there {are} {len(names) - 1} more')
+    return names[0]
 
 
 def _scan(path: Path, sheet: str, remarks: list[str]) -> dict[int, tuple[int, str]]:
