@@ -1,13 +1,12 @@
 """A cell of a recipient file as one E.164 number, or the reason why not. Pure.
 
 What can be read in two ways is never guessed: the wrong guess texts a stranger. phonenumbers is made to find numbers
-in running text and is more helpful than that. Given "0049 1512 3456789" in a Singaporean file it answers with a number
-in India, because 004 is a way to dial abroad there. So it is handed nothing but a plus and digits, and an answer in
-another country than the given one is not taken.
+in running text: given "0049 1512 3456789" in a Singaporean file it answers with a number in India, because 004 is a way
+to dial abroad there. So it gets nothing but a plus and digits, and an answer in another country than the given one is
+not taken.
 
-Digits without a plus are read as a number of the given country if they are one, and only else as a foreign one. Both
-can be true: in an American file 6592345678 is 659-234-5678 in Alabama, though it would be +65 9234 5678 in Singapore
-too. Ten digits are what Americans write, so the country of the file decides; it is the user's own word.
+Digits without a plus are a number of the given country if they can be, and only else a foreign one. Both can be true:
+6592345678 is 659-234-5678 in Alabama and +65 9234 5678 in Singapore; the country of the file decides.
 """
 
 from typing import NamedTuple
@@ -28,7 +27,7 @@ from phonenumbers import (
 from runner.base.exclusions import Exclusion, ExclusionReason
 from runner.base.text import quoted
 from runner.numbers.digits import WrittenNumber, has_invisible, read_digits
-from runner.numbers.ranges import FIXED_LINE, WORLD, from_inside, look_up, split
+from runner.numbers.ranges import FIXED_LINE, WORLD, find_range, split_international, split_national
 
 
 class Number(NamedTuple):
@@ -135,13 +134,13 @@ def _read(digits: str, country: str | None) -> Number | str:
 
 def _international(number: str) -> Number | None:
     """A plus and digits, if valid."""
-    parts = split(number[1:])
-    return _in_range(*parts) if parts else _parsed(number)
+    parts = split_international(number[1:])
+    return _validated(*parts) if parts else _parsed(number)
 
 
 def _national(digits: str, country: str) -> Number | None:
     """Digits as dialled in `country`, with or without its own country code; never as dialled from there to abroad."""
-    if (parts := from_inside(digits, country)) and (number := _in_range(*parts)):
+    if (parts := split_national(digits, country)) and (number := _validated(*parts)):
         return number
     number = _parsed(digits, country)
     return number if number and number.destination.startswith(f"+{country_code_for_region(country)}") else None
@@ -153,11 +152,11 @@ def _parsed(digits: str, country: str | None = None) -> Number | None:
         parsed = parse(digits, country)
     except NumberParseException:
         return None
-    return _in_range(parsed.country_code or 0, national_significant_number(parsed))
+    return _validated(parsed.country_code or 0, national_significant_number(parsed))
 
 
-def _in_range(code: int, national: str) -> Number | None:
-    home = look_up(code, national)
+def _validated(code: int, national: str) -> Number | None:
+    home = find_range(code, national)
     # E.164 put together by hand: format_number would look for a format, and E.164 has none.
     digits = f"{code}{national}"
     if home is None or not _MIN_DIGITS <= len(digits) <= _MAX_DIGITS:

@@ -1,9 +1,8 @@
 """In which country's number ranges a number lies, and of which kind it is: one look for both. Pure.
 
-The public functions of phonenumbers look for the region three times over to answer this (`region_code_for_number`,
-`is_valid_number`, `number_type`), and `parse` takes most of its time to tell plain digits from a text. So this is the
-one place that knows what is under them (the metadata, and the order in which kinds are tried); tests hold it against
-them on numbers of every country and kind. `python -m benchmarks.steps` measures both ways.
+The public functions of phonenumbers take many times as long (`python -m benchmarks.steps` measures both ways). So this
+module alone knows what is under them: the metadata, and the order in which kinds are tried. Tests compare it with them
+on numbers of every country and kind.
 """
 
 import re
@@ -40,8 +39,8 @@ KIND_LABELS = {
     UNKNOWN: "a number of unknown kind",
 }
 
-# What phonenumbers calls the kinds in its metadata, in the order in which it tries them; the last three depend on each
-# other, and `fixed_line_or_mobile` isn't in the metadata.
+# The kinds by their names in phonenumbers' metadata, in the order in which they are tried; `fixed_line_or_mobile` is not
+# in it, but follows from the last two.
 _KIND_OF_GROUP = {
     "premium_rate": "premium-rate",
     "toll_free": "toll-free",
@@ -63,15 +62,14 @@ KIND_OF_TYPE: dict[int, str] = {getattr(PhoneNumberType, name.upper()): kind for
 # them costs many times as much.
 _WORLDWIDE = {870: SATELLITE, 881: SATELLITE, 882: SATELLITE, 883: SATELLITE, 878: PERSONAL}
 
-# Reserved for fiction by Ofcom, so phonenumbers calls them invalid. Examples and tests hold them because they reach
-# no phone, which is just why they must pass here.
+# Reserved for fiction by Ofcom, so phonenumbers calls them invalid. Examples and tests use them: they reach no phone.
 _UK_FICTION = re.compile(r"7700900[0-9]{3}")
 
 _NOTHING = "(?!)"
 _CODES = {str(code): code for code in COUNTRY_CODE_TO_REGION_CODE}
 
 
-def split(digits: str) -> tuple[int, str] | None:
+def split_international(digits: str) -> tuple[int, str] | None:
     """An international number's digits as country code and national number, as `phonenumbers.parse` splits them.
 
     None for digits that begin with no code, and for those that go on like a number dialled inside of the country
@@ -80,17 +78,17 @@ def split(digits: str) -> tuple[int, str] | None:
     for length in (1, 2, 3):
         if code := _CODES.get(digits[:length]):
             national = digits[length:]
-            return None if _inland_prefix(code).match(national) else (code, national)
+            return None if _national_prefix(code).match(national) else (code, national)
     return None
 
 
-def from_inside(digits: str, country: str) -> tuple[int, str] | None:
+def split_national(digits: str, country: str) -> tuple[int, str] | None:
     """Digits as dialled in `country`, as country code and national number, as `phonenumbers.parse` splits them.
 
     They may have the national prefix before them (0 in most of Europe), or the country's own code. None where it takes
     more than that to tell; `parse` must say then.
     """
-    code, abroad, prefix, numbers, lengths = _inside(country)
+    code, abroad, prefix, numbers, lengths = _dialing_plan(country)
     if abroad.match(digits):
         return None
     if digits.startswith(own := str(code)):
@@ -105,7 +103,7 @@ def from_inside(digits: str, country: str) -> tuple[int, str] | None:
     return (code, national) if len(national) in lengths and numbers.fullmatch(national) else None
 
 
-def look_up(code: int, national: str) -> tuple[str | None, str] | None:
+def find_range(code: int, national: str) -> tuple[str | None, str] | None:
     """The country (alpha-2; None: the number belongs to no country) and the kind of +`code` `national`.
 
     None when no range holds it: the number is not valid, whatever its length.
@@ -123,10 +121,10 @@ def look_up(code: int, national: str) -> tuple[str | None, str] | None:
     return None
 
 
-class _Inside(NamedTuple):
-    """What is dialled inside of a country, before a number for abroad or for the country itself.
+class _DialingPlan(NamedTuple):
+    """How a country dials: the prefixes for `abroad` and for its own `numbers`.
 
-    `numbers` matches what may be one of its numbers; `lengths` are theirs, none where the prefix changes a number.
+    `lengths` are those of the numbers; none where the prefix changes a number.
     """
 
     code: int
@@ -137,12 +135,12 @@ class _Inside(NamedTuple):
 
 
 @cache
-def _inside(country: str) -> _Inside:
+def _dialing_plan(country: str) -> _DialingPlan:
     metadata = PhoneMetadata.metadata_for_region(country)
     assert metadata is not None
     assert metadata.country_code is not None
     general = metadata.general_desc or PhoneNumberDesc()
-    return _Inside(
+    return _DialingPlan(
         code=metadata.country_code,
         abroad=re.compile(metadata.international_prefix or _NOTHING),
         prefix=re.compile(metadata.national_prefix_for_parsing or _NOTHING),
@@ -175,7 +173,7 @@ def _ranges(code: int, region: str, length: int) -> re.Pattern[str]:
 
 
 @cache
-def _inland_prefix(code: int) -> re.Pattern[str]:
+def _national_prefix(code: int) -> re.Pattern[str]:
     main = COUNTRY_CODE_TO_REGION_CODE[code][0]
     return re.compile(_metadata(code, main).national_prefix_for_parsing or _NOTHING)
 
