@@ -1,8 +1,8 @@
-"""Suppression lists: the people who must not be texted, whatever the recipient file says.
+"""Suppression lists: who must not be texted, whatever the recipient file says.
 
-A list that is missing, empty, unreadable or partly junk stops the plan. Sending because a list failed to load is the
-one mistake that cannot be made good. So nothing is guessed about what a column holds either: customer numbers of eight
-digits would pass for phone numbers in Singapore, and everybody on the list would be sent to.
+A list that is missing, empty, unreadable or partly junk stops the plan: a text that is sent because a list failed to
+load can't be taken back. So nothing is guessed about what a column holds either: customer numbers of eight digits would
+pass for phone numbers in Singapore, and everybody on the list would be sent to.
 """
 
 import re
@@ -15,13 +15,13 @@ from pathlib import Path
 from runner.audience.key_index import KeyIndex
 from runner.audience.spec import SuppressionList
 from runner.base.errors import InputError, Position, Problem
-from runner.base.text import quoted, quoted_names
+from runner.base.text import joined, quoted, quoted_names
 from runner.files import reader
 from runner.files.columns import PHONE_NAMES, bare, find_column
 from runner.files.formats import Format, identify, unchanged
 from runner.files.source import Numbered, Source, UnreadableRow
 from runner.numbers.digits import why_no_key
-from runner.numbers.phone import Number, is_country, normalise, not_a_country
+from runner.numbers.phone import Number, normalise
 
 _EXAMPLES = 2
 _MOST_KINDS = 5
@@ -30,7 +30,6 @@ _IN_DOUBT = "nothing is sent while a suppression list is in doubt"
 _LIKE_A_NUMBER = re.compile(r"['\"]?[+(]*[0-9][0-9 ().-]*['\"]?")
 # "8123 4567 Ann" and 6.59E+09 are entries too; "opted out since 2019" is a header.
 _MOST_DIGITS_OF_A_NAME = 4
-_NAMES = f"{', '.join(PHONE_NAMES[:-1])} or {PHONE_NAMES[-1]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +136,8 @@ class Suppression:
             self._keys.add(key, len(self._names))
             self._entries += 1
         if written:
-            country = self._country
-            if columns.country is not None and (own := cells[columns.country]):
-                country = own.upper()
-                if not is_country(country):
-                    return not_a_country(own)
-            number = normalise(written, country)
+            country = cells[columns.country] if columns.country is not None else ""
+            number = normalise(written, country or self._country)
             if not isinstance(number, Number):
                 return number.detail
             self._numbers.add(number.destination, len(self._names))
@@ -226,7 +221,9 @@ def find_columns(
         if not any(map(_LIKE_A_NUMBER.fullmatch, header)):
             example = f"{{file: {listed.path.name}, phone: COLUMN}}"
             remedy = f"rename one, or name it in recipients.suppress: {example}; the list has {quoted_names(header)}"
-        problems.append(Problem(f"no column is named {_NAMES}{f', or {key} for keys' if key else ''}", remedy))
+        problems.append(
+            Problem(f"no column is named {joined(PHONE_NAMES, 'or')}{f', or {key} for keys' if key else ''}", remedy)
+        )
     if problems:
         raise InputError(replace(problem, what=f"{listed.path}: {problem.what}") for problem in problems)
     return columns

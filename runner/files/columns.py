@@ -94,7 +94,7 @@ def find_phone_column(header: Sequence[str], wanted: str | None = None) -> str |
             f"several columns could hold the numbers: {quoted_names(found)}", "say which one with recipients.phone"
         )
     return Problem(
-        f"no column is named {', '.join(PHONE_NAMES[:-1])} or {PHONE_NAMES[-1]}",
+        f"no column is named {joined(PHONE_NAMES, 'or')}",
         f"say which one holds the numbers with recipients.phone; the file has {quoted_names(header)}",
     )
 

@@ -22,7 +22,7 @@ _CHUNK = 1 << 20
 _LONGEST_LINE = 1 << 24
 _SAVE = 'save it as "CSV UTF-8"'
 
-# Byte order marks, each with its codec and its name for people. UTF-32's begins with the bytes of UTF-16's.
+# Byte order marks, each with its codec and its name for people. UTF-32's begin with the bytes of UTF-16's.
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig", "UTF-8"),
     (codecs.BOM_UTF32_LE, "utf-32", "UTF-32"),

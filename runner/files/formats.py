@@ -79,7 +79,7 @@ _HEAD = 4_096
 
 # A block of zstd is at least 4 bytes and unpacks to at most 128 kB, so this much input makes at most 32 MB.
 _ZSTD_INPUT = 1_024
-# What zstd itself takes without being told to; `zstd --long=31` would ask for 2 GB.
+# What zstd itself takes by default; `zstd --long=31` would ask for 2 GB.
 _ZSTD_WINDOW = 1 << 27
 
 
@@ -200,7 +200,7 @@ def readable(path: Path) -> Generator[None, None, None]:
 def unchanged(path: Path) -> Generator[None, None, None]:
     """Raises InputError at the end of the block if the file was replaced or written to since its start.
 
-    Half of an old list and half of a new one belong together in no way. The error replaces any other in the block: a
+    Half of an old list and half of a new one make no list. The error replaces any other in the block: a
     quote that is never closed in a half written file is no news, and a second reading may miss what the first found.
     """
     before = _stamp(path)

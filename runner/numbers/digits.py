@@ -1,4 +1,4 @@
-"""A cell as digits: what stands around a number by accident is taken away, what may mean something never is. Pure.
+"""A cell as digits: what stands around a number by accident is removed, what may mean something never is. Pure.
 
 Spreadsheets add apostrophes, decimals and exponents, web pages and contact lists add invisible marks, people add
 names, second numbers and extensions. Only the first kind can be undone without guessing; an exponent has lost digits.
@@ -35,7 +35,7 @@ _ASCII = (
 )
 _QUOTES = "\"'`\u00b4\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb\u2039\u203a\u2032\u2033\u02b9\u02bc"
 _AROUND = f"{_QUOTES} \t\r\n"
-# How Excel is told to keep a number as text: ="6591234567"
+# How a CSV makes Excel show a number as text: ="6591234567"
 _FORMULA = re.compile(r'= *"([^"]*)"')
 _TEL = re.compile(r"\Atel: *", re.IGNORECASE)
 
@@ -47,7 +47,7 @@ _MOST_GROUPED = 13
 _SEPARATORS = " ().-"
 _WRITTEN = re.compile(r"(?:\(? *\+[ (]*|\( *)?[0-9](?:[ ().-]*[0-9])* *\)?")
 _DROP = dict.fromkeys(map(ord, _SEPARATORS))
-# The national prefix as written for people abroad, behind nothing but the country code: +44 (0)20 …
+# The national prefix as written for readers abroad, behind nothing but the country code: +44 (0)20 …
 _TRUNK_ZERO = re.compile(r"(\(? *\+[ (]*|\(? *00 *|\( *)?([1-9][0-9]{0,2})[ ().-]*\( *0 *\)")
 
 _FLOAT = re.compile(r"\A(\+?[0-9]+)\.0\Z")
@@ -96,11 +96,6 @@ def read_digits(cell: str) -> WrittenNumber | str:
         begins = "00" if "00" in (zero[1] or "") else "+"
         return WrittenNumber(digits, f"{begins}{zero[2]}{text[zero.end() :].translate(_DROP)}", repaired=True)
     return WrittenNumber(digits, repaired=text != cell)
-
-
-def has_invisible(cell: str) -> bool:
-    """Whether the cell holds marks that `quoted` doesn't show."""
-    return not cell.isascii() and INVISIBLE.search(cell) is not None
 
 
 def why_no_key(cell: str) -> str | None:

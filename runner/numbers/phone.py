@@ -25,8 +25,8 @@ from phonenumbers import (
 )
 
 from runner.base.exclusions import Exclusion, ExclusionReason
-from runner.base.text import quoted
-from runner.numbers.digits import WrittenNumber, has_invisible, read_digits
+from runner.base.text import INVISIBLE, quoted
+from runner.numbers.digits import WrittenNumber, read_digits
 from runner.numbers.ranges import FIXED_LINE, WORLD, find_range, split_international, split_national
 
 
@@ -84,9 +84,10 @@ def normalise(raw: str, country: str | None = None) -> Number | Exclusion:
     here. Whatever is not a number comes back as an `invalid_number` exclusion whose detail quotes the cell and says
     why.
     """
-    country = country.upper() if country is not None else None
-    if country is not None and country not in SUPPORTED_REGIONS:
-        return _excluded(not_a_country(country))
+    if country is not None:
+        if not is_country(country.upper()):
+            return _excluded(not_a_country(country))
+        country = country.upper()
     if not raw:
         return _excluded("is empty")
     written = read_digits(raw)
@@ -98,7 +99,7 @@ def normalise(raw: str, country: str | None = None) -> Number | Exclusion:
     # A note only where digits were cut off or added; a national prefix is neither.
     if written.repaired or f"+{written.digits}" == found.destination or written.digits.startswith("00"):
         note = f"read {quoted(raw.strip())} as {found.destination}"
-        return found._replace(note=f"{note}, without its invisible marks" if has_invisible(raw) else note)
+        return found._replace(note=f"{note}, without its invisible marks" if INVISIBLE.search(raw) else note)
     return found
 
 

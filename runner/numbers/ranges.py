@@ -39,7 +39,7 @@ KIND_LABELS = {
     UNKNOWN: "a number of unknown kind",
 }
 
-# The kinds by their names in phonenumbers' metadata, in the order in which they are tried; `fixed_line_or_mobile` is not
+# The kinds by their names in phonenumbers' metadata, in the order in which they are tried; `fixed_line_or_mobile` isn't
 # in it, but follows from the last two.
 _KIND_OF_GROUP = {
     "premium_rate": "premium-rate",

@@ -64,7 +64,7 @@ def test_knows_countries() -> None:
     assert [True, False, False, False] == [is_country(code) for code in ("SG", "sg", "UK", "001")]
     assert '"UK" is not a country code; GB is the United Kingdom' == not_a_country("UK")
     unknown = Exclusion(
-        ExclusionReason.INVALID_NUMBER, '"SINGAPORE" is not a country code; write two letters, such as SG'
+        ExclusionReason.INVALID_NUMBER, '"Singapore" is not a country code; write two letters, such as SG'
     )
     assert unknown == normalise("91234567", "Singapore")
 
