@@ -26,32 +26,22 @@ _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
 _SEP = re.compile(r'"?sep=([,;\t|])"?[,;\t|]*\s*', re.IGNORECASE)
 
 
-def read_header(source: Source, file_format: Format) -> list[str]:
-    """The names as written, trimmed, without blank ones at the end.
-
-    Reads the first megabyte at most, and refuses a file whose encoding is in doubt by then.
-    """
-    for _, header in _records(
-        source.path, file_format, find_codec(source, file_format, [], whole=False), "replace", []
-    ):
-        assert not isinstance(header, UnreadableRow)
-        return list(header)
-    raise InputError.of(f"{source.path} is empty", "its first line must name the columns")
-
-
-def read_records(source: Source, file_format: Format, remarks: list[str]) -> Generator[Numbered, None, None]:
+def read_records(
+    source: Source, file_format: Format, remarks: list[str], *, header_only: bool
+) -> Generator[Numbered, None, None]:
     """Every record with the line on which it begins: first the header as written, then each row.
 
     Blank lines, and rows without anything in any cell, are no records. A file without any record yields nothing.
+    With `header_only` the encoding of the first megabyte alone is looked at, and nothing but the header is to be read.
     Raises InputError for an encoding in doubt, a quote that is never closed, and when not one row fits the header.
     """
-    return _records(source.path, file_format, find_codec(source, file_format, remarks), "strict", remarks)
-
-
-def _records(
-    path: Path, file_format: Format, codec: str, errors: str, remarks: list[str]
-) -> Generator[Numbered, None, None]:
-    with readable(path), open_bytes(path, file_format) as raw, io.TextIOWrapper(raw, codec, errors, newline="") as file:
+    path, codec = source.path, find_codec(source, file_format, remarks, whole=not header_only)
+    errors = "replace" if header_only else "strict"
+    with (
+        readable(path),
+        open_bytes(path, file_format) as raw,
+        io.TextIOWrapper(raw, codec, errors, newline="") as file,
+    ):
         yield from _parsed(path, file, remarks)
 
 

@@ -54,7 +54,7 @@ _BROKEN = "\ud800"
 codecs.register_error("runner.broken", lambda error: (_BROKEN, getattr(error, "end", 0)))
 
 
-def find_codec(source: Source, file_format: Format, remarks: list[str], *, whole: bool = True) -> str:
+def find_codec(source: Source, file_format: Format, remarks: list[str], *, whole: bool) -> str:
     """The Python codec that decodes the file; decodes all of it once, or (not `whole`) its first megabyte.
 
     `remarks` collects what a person should know of the choice. Raises InputError with line and column for bytes that

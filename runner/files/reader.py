@@ -8,7 +8,7 @@ Whatever the format, cells come as trimmed text and empty cells are "". Memory d
 but for spreadsheets, which are packed so that they must be read whole.
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -47,11 +47,8 @@ def read_header(source: Source) -> list[str]:
     found = _identified(source)
     if found is Format.PARQUET:
         return _table(source.path).names
-    if found.is_spreadsheet:
-        from runner.files import spreadsheet
-
-        return list(name_columns(spreadsheet.read_header(source)))
-    return list(name_columns(delimited.read_header(source, found)))
+    with closing(_records(source, found, [], header_only=True)) as records:
+        return list(name_columns(_header(source, found, records)))
 
 
 def read_rows(
@@ -136,9 +133,7 @@ def _identified(source: Source) -> Format:
 
 def _batches(source: Source, found: Format, size: int, remarks: list[str]) -> Generator[Batch, None, None]:
     with closing(_records(source, found, remarks)) as records:
-        _, written = next(records, (0, None))
-        if not isinstance(written, tuple):
-            raise InputError.of(f"{source.path} is empty", "its first line must name the columns")
+        written = _header(source, found, records)
         header = name_columns(written)
         remarks += naming_remarks(source.path.name, written, header)
         condition = None
@@ -152,9 +147,20 @@ def _batches(source: Source, found: Format, size: int, remarks: list[str]) -> Ge
             number += len(rows)
 
 
-def _records(source: Source, found: Format, remarks: list[str]) -> Generator[Numbered, None, None]:
+def _header(source: Source, found: Format, records: Iterator[Numbered]) -> Cells:
+    """The first record: the names as written, trimmed, without blank ones at the end."""
+    _, names = next(records, (0, None))
+    if not isinstance(names, tuple):
+        first = "row" if found.is_spreadsheet else "line"
+        raise InputError.of(f"{source.path} is empty", f"its first {first} must name the columns")
+    return names
+
+
+def _records(
+    source: Source, found: Format, remarks: list[str], *, header_only: bool = False
+) -> Generator[Numbered, None, None]:
     if found.is_spreadsheet:
         from runner.files import spreadsheet
 
-        return spreadsheet.read_records(source, remarks)
-    return delimited.read_records(source, found, remarks)
+        return spreadsheet.read_records(source, remarks, header_only=header_only)
+    return delimited.read_records(source, found, remarks, header_only=header_only)

@@ -49,18 +49,7 @@ _HIDDEN = re.compile(rb'<(?:\w+:)?row\s[^>]*?\bhidden="(?:1|true)"')
 _WORKBOOK = re.compile(r"xl/workbook\w*\.xml")
 
 
-def read_header(source: Source) -> list[str]:
-    """The names as written, trimmed, without blank ones at the end."""
-    with readable(source.path), _book(source.path) as book:
-        # Scanning takes a look at all rows, and `check` reads none.
-        sheet = book.get_sheet_by_name(_sheet_name(source, book, []))
-        for _, header in _records(source.path, sheet, {}, []):
-            assert not isinstance(header, UnreadableRow)
-            return list(header)
-    raise InputError.of(f"{source.path} is empty", "its first row must name the columns")
-
-
-def read_records(source: Source, remarks: list[str]) -> Generator[Numbered, None, None]:
+def read_records(source: Source, remarks: list[str], *, header_only: bool) -> Generator[Numbered, None, None]:
     """Every row that isn't blank, with its number in the sheet: first the header as written, then the data.
 
     Columns without a name at the right end are notes, and not read. Raises InputError for what is no spreadsheet, and
@@ -68,7 +57,8 @@ def read_records(source: Source, remarks: list[str]) -> Generator[Numbered, None
     """
     with readable(source.path), _book(source.path) as book:
         name = _sheet_name(source, book, remarks)
-        lacking = _scan(source.path, name, remarks)
+        # Scanning takes a look at all rows, and `check` reads none.
+        lacking = {} if header_only else _scan(source.path, name, remarks)
         yield from _records(source.path, book.get_sheet_by_name(name), lacking, remarks)
 
 

@@ -297,7 +297,7 @@ def test_whatever_is_utf8_is_read_as_utf8(tmp_path: Path, text: str) -> None:
     path = tmp_path / "a.csv"
     path.write_text(f"phone,name\n{text}", encoding="utf-8", newline="")
     if "\x1b$" not in text:
-        assert "utf-8" == find_codec(Source(path), Format.TEXT, [])
+        assert "utf-8" == find_codec(Source(path), Format.TEXT, [], whole=True)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
@@ -306,7 +306,7 @@ def test_whatever_the_bytes_are_there_is_an_answer(tmp_path: Path, content: byte
     path = tmp_path / "a.csv"
     path.write_bytes(b"phone,name\n1," + content)
     try:
-        codec = find_codec(Source(path), Format.TEXT, [])
+        codec = find_codec(Source(path), Format.TEXT, [], whole=True)
     except InputError as error:
         for shown in readings(str(error)):
             path.read_text(shown)
