@@ -77,7 +77,7 @@ def _read(spec: AudienceSpec, batch_size: int, remarks: list[str] | None) -> Gen
     number = 0
     with closing(reader.read_rows(spec.source, batch_size=batch_size, remarks=remarks)) as batches:
         for batch in batches:
-            yield RowBatch(number + 1, batch.rows, batch.kept)
+            yield RowBatch(number + 1, batch.rows, batch.matches)
             number += len(batch.rows)
     if not number:
         raise InputError.of(f"{spec.source.path} has a header and no rows", "nobody is in it; check how it was made")

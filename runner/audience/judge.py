@@ -6,7 +6,7 @@ from runner.base.exclusions import Exclusion, ExclusionReason
 from runner.files.source import Cells, UnreadableRow
 from runner.numbers.digits import why_no_key
 from runner.numbers.phone import SET_COUNTRY, Number, is_country, normalise, not_a_country
-from runner.numbers.ranges import FIXED_LINE, IN_WORDS
+from runner.numbers.ranges import FIXED_LINE, KIND_LABELS
 
 
 class Judge:
@@ -84,7 +84,7 @@ class Judge:
             return None
         fixed = number.kind == FIXED_LINE
         reason = ExclusionReason.NOT_MOBILE if fixed else ExclusionReason.NUMBER_TYPE
-        words = f"{number.destination} is {IN_WORDS[number.kind]}"
+        words = f"{number.destination} is {KIND_LABELS[number.kind]}"
         return self._exclusion(reason, f"{words}; recipients.types can allow {number.kind}")
 
     def _country(self, number: Number) -> Exclusion | None:

@@ -18,7 +18,8 @@ _PLACE = re.compile(r"Line: (\d+), Column: (\d+)")
 _COLUMN_OF_ERROR = re.compile(r'col\("((?:[^"\\]|\\.)*)"\)')
 _BAD_VALUE = re.compile(r"in column '(.*?)' for \d+ out of \d+ values?: \[(.*?)\]", re.DOTALL)
 _NO_CAST = re.compile(r"casting from .* not supported")
-_KEPT = "\0kept"
+_ANSWER = "\0answer"
+_BARE = re.compile(r"[A-Za-z_]\w*")
 
 _FUNCTIONS = frozenset({
     "abs", "ceil", "ceiling", "floor", "ln", "log", "log10", "log2", "mod", "pow", "power", "round", "sign", "sqrt",
@@ -34,17 +35,13 @@ _BEFORE_PARENTHESIS = frozenset({
     "rlike", "regexp", "varchar", "char", "decimal", "numeric", "dec", "float", "timestamp", "time", "datetime", "from",
 })  # fmt: skip
 _WRITE_DATE = "write the date as DATE '2026-12-31'"
-_BANNED = {
+# A plan must be the same today and tomorrow: its fingerprint is what was approved.
+_BANNED = dict.fromkeys(
+    ("current_date", "current_timestamp", "current_time", "localtimestamp", "localtime", "now"), _WRITE_DATE
+) | {
     "select": "no other table can be asked",
     "exists": "no other table can be asked",
     "over": "it sees one row at a time",
-    # A plan must be the same today and tomorrow: its fingerprint is what was approved.
-    "current_date": _WRITE_DATE,
-    "current_timestamp": _WRITE_DATE,
-    "current_time": _WRITE_DATE,
-    "localtimestamp": _WRITE_DATE,
-    "localtime": _WRITE_DATE,
-    "now": _WRITE_DATE,
 }
 _TOKEN = re.compile(
     r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|--[^\n]*|/\*.*?\*/|(?P<word>[A-Za-z_]\w*)(?P<call>\s*\()?", re.DOTALL
@@ -52,16 +49,15 @@ _TOKEN = re.compile(
 _QUOTED_OR_MARK = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|[(),]")
 
 
-class Where:
-    """A condition that fits the columns. `kinds` are their polars types, None for text.
+class Condition:
+    """A condition that fits the columns. `types` are their polars types, None for text.
 
     Raises InputError, for `recipients.where`, if the condition is no SQL, names an unknown column, isn't true or
     false, or compares what can't be compared.
     """
 
-    def __init__(self, condition: str, kinds: Mapping[str, pl.DataType | None]) -> None:
-        self._condition = condition
-        self._kinds = kinds
+    def __init__(self, condition: str, types: Mapping[str, pl.DataType | None]) -> None:
+        self._types = types
         _check_words(condition)
         try:
             self._expression = pl.sql_expr(condition)
@@ -70,157 +66,137 @@ class Where:
             if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
                 raise
             raise _wrong(*_syntax(condition, str(error))) from error
-        self.columns: list[str] = list(dict.fromkeys(self._expression.meta.root_names()))
+        self._columns: list[str] = list(dict.fromkeys(self._expression.meta.root_names()))
         self._check_columns()
         self._check_types()
 
-    def kept_texts(self, rows: Sequence[Cells | UnreadableRow], header: Sequence[str], first: int = 1) -> list[bool]:
+    def match_texts(self, rows: Sequence[Cells | UnreadableRow], header: Sequence[str], first: int = 1) -> list[bool]:
         """For each row, from row number `first` on, whether the condition holds; True for an unreadable one."""
-        places = [header.index(name) for name in self.columns]
-        readable = [row for row in rows if not isinstance(row, UnreadableRow)]
-        frame = pl.DataFrame(
-            {
-                name: pl.Series([row[place] or None for row in readable], dtype=pl.String)
-                for name, place in zip(self.columns, places, strict=True)
-            }
-        )
-        numbers = [number for number, row in enumerate(rows, first) if not isinstance(row, UnreadableRow)]
-        kept = iter(self._evaluated(frame, numbers))
-        return [True if isinstance(row, UnreadableRow) else next(kept) for row in rows]
+        numbered = [(number, row) for number, row in enumerate(rows, first) if not isinstance(row, UnreadableRow)]
+        places = {name: header.index(name) for name in self._columns}
+        texts = {name: [row[place] or None for _, row in numbered] for name, place in places.items()}
+        answers = iter(self._answers(pl.DataFrame(texts, dict.fromkeys(texts, pl.String)), [n for n, _ in numbered]))
+        return [True if isinstance(row, UnreadableRow) else next(answers) for row in rows]
 
-    def kept(self, frame: pl.DataFrame, first: int = 1) -> list[bool]:
+    def match(self, frame: pl.DataFrame, first: int = 1) -> list[bool]:
         """For each row of a frame with the columns in their types, whether the condition holds."""
-        typed = frame.select(_typed(name, self._kinds[name]) for name in self.columns)
-        return self._evaluated(typed, range(first, first + frame.height))
+        typed = frame.select(_typed(name, self._types[name]) for name in self._columns)
+        return self._answers(typed, range(first, first + frame.height))
 
-    def _evaluated(self, frame: pl.DataFrame, numbers: Sequence[int]) -> list[bool]:
+    def _answers(self, frame: pl.DataFrame, numbers: Sequence[int]) -> list[bool]:
         try:
-            return _answers(frame, self._expression)
+            return _evaluate(frame, self._expression)
         except pl.exceptions.PolarsError as error:
             for place, number in enumerate(numbers):
                 try:
-                    _answers(frame.slice(place, 1), self._expression)
+                    _evaluate(frame.slice(place, 1), self._expression)
                 except pl.exceptions.PolarsError as single:
-                    raise _wrong(*_failed(str(single), number)) from error
-            raise _wrong(*_failed(str(error), None)) from error
+                    raise _wrong(*_failed(str(single), f" on row {number}")) from error
+            raise _wrong(*_failed(str(error), "")) from error
 
     def _check_columns(self) -> None:
-        unknown = [name for name in self.columns if name not in self._kinds]
-        if unknown:
-            name = unknown[0]
-            near = closest(name, self._kinds, cutoff=0.75)
-            hint = f"if it is text, write it in single quotes: '{name}'"
-            if parts := [column for column in self._kinds if column.startswith(f"{name}.")]:
-                hint = f'write a name with a dot in double quotes: "{parts[0]}"'
-            elif near:
-                written = near if re.fullmatch(r"[A-Za-z_]\w*", near) else f'"{near}" in double quotes'
-                hint = f"did you mean {written}? {hint}"
-            raise _wrong(f'there is no column "{name}"', hint)
-        if not self.columns:
+        if not self._columns:
             raise _wrong("looks at no column", "write one such as consent = 'yes'")
+        name = next((name for name in self._columns if name not in self._types), None)
+        if name is None:
+            return
+        hint = f"if it is text, write it in single quotes: '{name}'"
+        if field := next((column for column in self._types if column.startswith(f"{name}.")), None):
+            hint = f'write a name with a dot in double quotes: "{field}"'
+        elif meant := closest(name, self._types, cutoff=0.75):
+            written = meant if _BARE.fullmatch(meant) else f'"{meant}" in double quotes'
+            hint = f"did you mean {written}? {hint}"
+        raise _wrong(f'there is no column "{name}"', hint)
 
     def _check_types(self) -> None:
-        empty = pl.DataFrame(schema={name: _schema_kind(self._kinds[name]) for name in self.columns})
+        """Asks with an empty row, and with "1" as text: there are casts that polars refuses only then."""
+        schema = {name: _schema_type(self._types[name]) for name in self._columns}
+        empty = pl.DataFrame(schema=schema)
         try:
-            kind = empty.select(self._expression.alias(_KEPT)).schema[_KEPT]
-            if kind == pl.Boolean:
-                # The plan of an empty frame leaves out some checks that its rows would meet.
-                _answers(pl.DataFrame({name: [None] for name in self.columns}, schema=empty.schema), self._expression)
-                self._check_casts(empty.schema)
+            answer = empty.select(self._expression.alias(_ANSWER)).schema[_ANSWER]
+            if answer != pl.Boolean:
+                remedy = f"compare it with something, or write {self._columns[0]} IS NOT NULL"
+                raise _wrong("is not a condition, which is true or false", remedy)
+            _evaluate(pl.DataFrame({name: [None] for name in schema}, schema), self._expression)
+            text = {name: ["1" if dtype == pl.String else None] for name, dtype in schema.items()}
+            try:
+                _evaluate(pl.DataFrame(text, schema), self._expression)
+            except pl.exceptions.PolarsError as error:
+                if _NO_CAST.search(str(error)):
+                    raise
+                # "1" may not be what is cast: that the rows will show
         except pl.exceptions.PolarsError as error:
             raise _wrong(*self._mismatch(str(error))) from error
-        if kind != pl.Boolean:
-            example = f"{self.columns[0]} IS NOT NULL"
-            raise _wrong("is not a condition, which is true or false", f"compare it with something, or write {example}")
-
-    def _check_casts(self, schema: pl.Schema) -> None:
-        """Asks with some text: there are casts that polars refuses only then, for whatever the text is."""
-        row = {name: ["1" if kind == pl.String else None] for name, kind in schema.items()}
-        try:
-            _answers(pl.DataFrame(row, schema=schema), self._expression)
-        except pl.exceptions.PolarsError as error:
-            if _NO_CAST.search(str(error)):
-                raise
-            # "1" may not be what is cast: that the rows will show
 
     def _mismatch(self, error: str) -> tuple[str, str]:
         """Words for a comparison or function that doesn't suit a type."""
-        named = [name for name in _COLUMN_OF_ERROR.findall(error) if name in self._kinds] or self.columns
-        name = named[0]
-        kind = _in_words(self._kinds[name])
-        written = name if re.fullmatch(r"[A-Za-z_]\w*", name) else f'"{name}"'
-        what = f'"{name}" is {kind}, and is used as something else'
+        name = next((name for name in _COLUMN_OF_ERROR.findall(error) if name in self._types), self._columns[0])
+        kind = _in_words(self._types[name])
+        column = name if _BARE.fullmatch(name) else f'"{name}"'
         if "regex" in error:
             return "holds a pattern that is no regular expression", "escape brackets with a backslash, or use LIKE"
         if "to a string value" in error and kind == "text":
-            return "compares a date with text", f"{_WRITE_DATE}, or compare two texts: {written} > '2026-12-31'"
+            return "compares a date with text", f"{_WRITE_DATE}, or compare two texts: {column} > '2026-12-31'"
         if "cannot compare string with numeric" in error:
-            if kind == "text":
-                what = f'"{name}" is text, and is compared with a number'
-                return what, f"write CAST({written} AS INT), or put the number in single quotes"
-            return f'"{name}" is {kind}, and is compared with text', "write the number without quotes"
+            if kind != "text":
+                return f'"{name}" is {kind}, and is compared with text', "write the number without quotes"
+            remedy = f"write CAST({column} AS INT), or put the number in single quotes"
+            return f'"{name}" is text, and is compared with a number', remedy
+        remedy = "compare it with a value of its own type"
         if kind in ("a date", "a time"):
-            return what, f"compare it with DATE '2026-12-31' or TIMESTAMP '2026-12-31 10:00:00': {written} > DATE '…'"
-        if kind == "text" and "Boolean" in error:
-            return what, f"compare it with what it holds: {written} = 'true'"
-        if kind == "text":
-            return what, f"write CAST({written} AS INT) for a number, DATE({written}, '%Y-%m-%d') for a date"
-        return what, "compare it with a value of its own type"
+            remedy = f"compare it with DATE '2026-12-31' or TIMESTAMP '2026-12-31 10:00:00': {column} > DATE '…'"
+        elif kind == "text" and "Boolean" in error:
+            remedy = f"compare it with what it holds: {column} = 'true'"
+        elif kind == "text":
+            remedy = f"write CAST({column} AS INT) for a number, DATE({column}, '%Y-%m-%d') for a date"
+        return f'"{name}" is {kind}, and is used as something else', remedy
 
 
-def _answers(frame: pl.DataFrame, expression: pl.Expr) -> list[bool]:
-    return frame.with_columns(expression.fill_null(value=False).alias(_KEPT))[_KEPT].to_list()
+def _evaluate(frame: pl.DataFrame, expression: pl.Expr) -> list[bool]:
+    return frame.with_columns(expression.fill_null(value=False).alias(_ANSWER))[_ANSWER].to_list()
 
 
 def _syntax(condition: str, error: str) -> tuple[str, str]:
     place = _PLACE.search(error)
-    where = f" (at its line {place[1]}, column {place[2]})" if place else ""
+    remedy = "write one such as consent = 'yes' AND city IN ('Penang', 'Ipoh')"
     if condition.count("'") % 2:
-        return f"is not a condition in SQL{where}", "a single quote is opened and never closed"
-    if "==" in condition or "&&" in condition or "!" in condition.replace("!=", ""):
-        return f"is not a condition in SQL{where}", "write =, AND, OR and NOT: consent = 'yes' AND NOT city = 'Penang'"
-    return f"is not a condition in SQL{where}", "write one such as consent = 'yes' AND city IN ('Penang', 'Ipoh')"
+        remedy = "a single quote is opened and never closed"
+    elif "==" in condition or "&&" in condition or "!" in condition.replace("!=", ""):
+        remedy = "write =, AND, OR and NOT: consent = 'yes' AND NOT city = 'Penang'"
+    return f"is not a condition in SQL{f' (at its line {place[1]}, column {place[2]})' if place else ''}", remedy
 
 
-def _failed(error: str, row: int | None) -> tuple[str, str]:
-    at = f" on row {row}" if row is not None else ""
-    if found := _BAD_VALUE.search(error):
-        value = quoted(found[2].strip('"'))
-        what = f'cannot turn {value} in the column "{found[1]}" into what it is cast to{at}'
-        if "strptime" in error:
-            return what, "correct the cell, or the format that it is written in"
-        return what, "correct the cell, or write TRY_CAST, which makes it NULL"
-    return f"fails{at}: {error.splitlines()[0]}", "use TRY_CAST where a value may not fit"
+def _failed(error: str, where: str) -> tuple[str, str]:
+    found = _BAD_VALUE.search(error)
+    if found is None:
+        return f"fails{where}: {error.splitlines()[0]}", "use TRY_CAST where a value may not fit"
+    value = quoted(found[2].strip('"'))
+    what = f'cannot turn {value} in the column "{found[1]}" into what it is cast to{where}'
+    if "strptime" in error:
+        return what, "correct the cell, or the format that it is written in"
+    return what, "correct the cell, or write TRY_CAST, which makes it NULL"
 
 
-def _typed(name: str, kind: pl.DataType | None) -> pl.Expr:
+def _typed(name: str, dtype: pl.DataType | None) -> pl.Expr:
     """Text trimmed, and nothing as NULL, as in a CSV; categories as the text that they stand for."""
     column = pl.col(name)
-    if kind is not None and kind.is_float():
+    if dtype is not None and dtype.is_float():
         return column.fill_nan(None)
-    if _schema_kind(kind) != pl.String:
+    if _schema_type(dtype) != pl.String:
         return column
     text = column.cast(pl.String).str.strip_chars()
     return pl.when(text != "").then(text).alias(name)
 
 
-def _schema_kind(kind: pl.DataType | None) -> pl.DataType:
-    if kind is None or kind in (pl.String, pl.Categorical, pl.Enum, pl.Null):
-        return pl.String()
-    return kind
+def _schema_type(dtype: pl.DataType | None) -> pl.DataType:
+    return pl.String() if dtype is None or dtype in (pl.String, pl.Categorical, pl.Enum, pl.Null) else dtype
 
 
-def _in_words(kind: pl.DataType | None) -> str:
-    kind = _schema_kind(kind)
-    if kind == pl.String:
-        return "text"
-    if kind == pl.Boolean:
-        return "true or false"
-    if kind == pl.Date:
-        return "a date"
-    if kind.is_temporal():
-        return "a time"
-    return "a number"
+def _in_words(dtype: pl.DataType | None) -> str:
+    dtype = _schema_type(dtype)
+    if dtype.is_temporal():
+        return "a date" if dtype == pl.Date else "a time"
+    return "text" if dtype == pl.String else "true or false" if dtype == pl.Boolean else "a number"
 
 
 def _check_words(condition: str) -> None:

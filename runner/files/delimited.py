@@ -1,4 +1,4 @@
-"""CSV and TSV, strictly: what cannot be read exactly is said with its line, never guessed.
+"""CSV and TSV, strictly: what cannot be read exactly is reported with its line, never guessed.
 
 A quote that is not closed can swallow a thousand rows: it stops the plan. A row with more or fewer cells than the
 header is left out by itself. The standard csv module is used because it keeps row and line numbers.
@@ -7,146 +7,106 @@ header is left out by itself. The standard csv module is used because it keeps r
 import csv
 import io
 import re
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
 from itertools import chain
 from pathlib import Path
 
 from runner.base.errors import InputError, Position, Problem
-from runner.files.charset import Charset, charset_of
-from runner.files.formats import Packing, open_bytes, readable
-from runner.files.header import remark_blank, without_blank_end
+from runner.base.wording import counted
+from runner.files.columns import blank_rows_remark, without_blank_end
+from runner.files.encodings import find_codec
+from runner.files.formats import Format, open_bytes, readable
 from runner.files.source import Numbered, Source, UnreadableRow
 
 # Roomy for any cell that a person filled in. A longer one means a quote that was never closed.
 _CELL_LIMIT = 1 << 20
 _QUOTED = re.compile(r'"[^"]*(?:"|$)')
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
-# Excel writes and obeys such a first line; blank cells may follow it.
+# Excel writes and obeys a first line that names the delimiter; blank cells may follow it.
 _SEP = re.compile(r'"?sep=([,;\t|])"?[,;\t|]*\s*', re.IGNORECASE)
 
 
-def read_header(source: Source, packing: Packing) -> list[str]:
-    """The names as written, trimmed, without blank ones at the end.
-
-    Reads the first megabyte at most, and refuses a file whose encoding is in doubt by then.
-    """
-    charset = charset_of(source, packing, whole=False)
-    with _open(source.path, packing, charset, "replace") as file:
-        for _, header in _records(source.path, file, None, charset):
-            assert not isinstance(header, UnreadableRow)
-            return list(header)
-    raise InputError.of(f"{source.path} is empty", "its first line must name the columns")
-
-
 def read_records(
-    source: Source, packing: Packing = Packing.NONE, remarks: list[str] | None = None
+    source: Source, file_format: Format, remarks: list[str], *, header_only: bool
 ) -> Generator[Numbered, None, None]:
     """Every record with the line on which it begins: first the header as written, then each row.
 
     Blank lines, and rows without anything in any cell, are no records. A file without any record yields nothing.
+    With `header_only` the encoding of the first megabyte alone is looked at, and nothing but the header is to be read.
     Raises InputError for an encoding in doubt, a quote that is never closed, and when not one row fits the header.
     """
-    charset = charset_of(source, packing)
-    if remarks is not None and charset.remark:
-        remarks.append(charset.remark)
-    with _open(source.path, packing, charset, "strict") as file:
-        yield from _records(source.path, file, remarks, charset)
-
-
-@contextmanager
-def _open(path: Path, packing: Packing, charset: Charset, errors: str) -> Generator[io.TextIOWrapper, None, None]:
+    path, codec = source.path, find_codec(source, file_format, remarks, whole=not header_only)
+    errors = "replace" if header_only else "strict"
     with (
         readable(path),
-        open_bytes(path, packing) as raw,
-        io.TextIOWrapper(raw, charset.codec, errors, newline="") as file,
+        open_bytes(path, file_format) as raw,
+        io.TextIOWrapper(raw, codec, errors, newline="") as file,
     ):
-        yield file
+        yield from _parsed(path, file, remarks)
 
 
-class _Lines:
-    """The physical lines of a file, remembering the first NUL since it was last asked."""
-
-    def __init__(self, lines: Iterable[str]) -> None:
-        self._lines = lines
-        self.nul: tuple[int, int] | None = None
-
-    def __iter__(self) -> Iterator[str]:
-        for number, line in enumerate(self._lines, 1):
-            if "\0" in line and self.nul is None:
-                self.nul = number, line.index("\0") + 1
-            yield line
-
-
-def _records(path: Path, file: Iterator[str], remarks: list[str] | None, charset: Charset) -> Iterator[Numbered]:
+def _parsed(path: Path, file: Iterator[str], remarks: list[str]) -> Iterator[Numbered]:
     csv.field_size_limit(_CELL_LIMIT)
-    opening, skipped, told = _opening(file)
-    delimiter = told or _delimiter(path, opening)
-    lines = _Lines(chain(opening, file))
-    reader = csv.reader(chain(opening, file) if charset.clean else lines, delimiter=delimiter, strict=True)
-    width = full = row = ragged = blank = pending = 0
-    first: Problem | None = None
-    line = 1 + skipped
+    opening, skipped, delimiter = _opening(path, file)
+    reader = csv.reader(chain(opening, file), delimiter=delimiter, strict=True)
+    width = full = fitting = blank = pending = 0
+    misfit: Problem | None = None
+    end = skipped
     try:
         for cells in reader:
-            begins, line = line, reader.line_num + 1 + skipped
+            line, end = end + 1, skipped + reader.line_num
             if not any(map(str.strip, cells)):
                 pending += width > 0
                 continue
             blank, pending = blank + pending, 0
+            has_nul = "\0" in "".join(cells)
             if not width:
-                if lines.nul is not None:
-                    where = Position(str(path), lines.nul[0] + skipped, lines.nul[1])
-                    remedy = 'save the file as "CSV UTF-8" again'
+                if has_nul:
+                    where, remedy = Position(str(path), line, 1), 'save the file as "CSV UTF-8" again'
                     raise InputError([Problem("there is a NUL byte, which no text file holds", remedy, where=where)])
                 header = without_blank_end(cells)
                 width, full = len(header), len(cells)
-                if remarks is not None and delimiter != "," and ".tsv" not in path.name.lower():
+                if delimiter != "," and not _is_tsv(path):
                     remarks.append(f"{path.name} has its cells parted by {_DELIMITERS[delimiter]}")
-                yield begins, tuple(header)
-                continue
-            row += 1
-            if lines.nul is not None:
-                words = f"line {lines.nul[0] + skipped} holds a NUL byte (column {lines.nul[1]}), which no text does"
-                yield begins, UnreadableRow(f"{words}; write the file again from where it came")
-                lines.nul = None
+                yield line, tuple(header)
+            elif has_nul:
+                fitting += 1
+                words = f"line {line} holds a NUL byte, which no text does; write the file again from where it came"
+                yield line, UnreadableRow(words)
             elif len(cells) == width or (len(cells) > width and not any(map(str.strip, cells[width:]))):
-                yield begins, tuple(map(str.strip, cells[:width]))
+                fitting += 1
+                yield line, tuple(map(str.strip, cells[:width]))
             else:
-                ragged += 1
-                problem = _ragged(begins, cells, width, full)
-                first = first or _none_fits(path, begins, len(cells), width, delimiter)
-                yield begins, problem
+                misfit = misfit or _misfit(path, line, len(cells), width, delimiter)
+                yield line, _ragged(line, cells, width, full)
     except csv.Error as error:
-        raise InputError([_broken(path, line, error)]) from error
-    if first is not None and ragged == row:
-        raise InputError([first])
-    remark_blank(path, blank, remarks)
+        raise InputError([_broken(Position(str(path), end + 1, 1), error)]) from error
+    if misfit is not None and not fitting:
+        raise InputError([misfit])
+    blank_rows_remark(path, blank, remarks)
 
 
-def _opening(file: Iterator[str]) -> tuple[list[str], int, str | None]:
-    """The lines up to the header's, how many were skipped before them, and the delimiter if the file says it."""
+def _is_tsv(path: Path) -> bool:
+    return ".tsv" in (suffix.lower() for suffix in path.suffixes[-2:])
+
+
+def _opening(path: Path, file: Iterator[str]) -> tuple[list[str], int, str]:
+    """The lines up to the header's, how many were skipped before them, and the delimiter.
+
+    That is the one which the file names itself; or tab for .tsv; or else whichever of comma, semicolon, tab and pipe
+    the header holds most, outside of quotes. In the rows a comma or a semicolon may well be text.
+    """
     opening: list[str] = []
     quotes = 0
     for line in file:
-        if said := _SEP.fullmatch(line):
-            return [], len(opening) + 1, said[1]
+        if named := _SEP.fullmatch(line):
+            return [], len(opening) + 1, named[1]
         opening.append(line)
         quotes += line.count('"')
         if line.strip() and (quotes % 2 == 0 or len(opening) > 100):
             break
-    return opening, 0, None
-
-
-def _delimiter(path: Path, opening: list[str]) -> str:
-    """Tab for .tsv; else whichever of comma, semicolon, tab and pipe the header holds most, outside of quotes.
-
-    Only the header is looked at: in the rows a comma or a semicolon may well be text.
-    """
-    if ".tsv" in (suffix.lower() for suffix in path.suffixes[-2:]):
-        return "\t"
-    bare = _QUOTED.sub("", "".join(opening))
-    return max(_DELIMITERS, key=bare.count)
+    header = _QUOTED.sub("", "".join(opening))
+    return opening, 0, "\t" if _is_tsv(path) else max(_DELIMITERS, key=header.count)
 
 
 def _ragged(line: int, cells: list[str], width: int, full: int) -> UnreadableRow:
@@ -155,33 +115,26 @@ def _ragged(line: int, cells: list[str], width: int, full: int) -> UnreadableRow
         place = next(place for place, cell in enumerate(cells, 1) if place > width and cell.strip())
         words = f"line {line} has text in column {place}, which has no name"
         return UnreadableRow(f"{words}; name it in the header, or empty the cell")
-    words = f"line {line} has {_many(count, 'cell')}, but the header names {_many(width, 'column')}"
+    words = f"line {line} has {counted(count, 'cell')}, but the header names {counted(width, 'column')}"
     if count > width:
         return UnreadableRow(f"{words}; put a cell that holds the delimiter in double quotes")
     return UnreadableRow(f"{words}; add the missing cells, left empty if need be")
 
 
-def _none_fits(path: Path, line: int, count: int, width: int, delimiter: str) -> Problem:
+def _misfit(path: Path, line: int, count: int, width: int, delimiter: str) -> Problem:
+    cells, columns = counted(count, "cell"), counted(width, "column")
     return Problem(
-        f"not one row fits the header: this one has {_many(count, 'cell')}, the header names {_many(width, 'column')}",
+        f"not one row fits the header: this one has {cells}, the header names {columns}",
         f"let the first line name the columns, and part the cells of every row by {_DELIMITERS[delimiter]}, as there",
         where=Position(str(path), line, 1),
     )
 
 
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
-def _broken(path: Path, line: int, error: csv.Error) -> Problem:
-    """`line` is where the record begins: the quote that is not closed, not the end of what it swallowed."""
-    where = Position(str(path), line, 1)
+def _broken(where: Position, error: csv.Error) -> Problem:
+    """`where` is the begin of the record: the quote that is not closed, not the end of what it swallowed."""
     if "expected after" in str(error):
-        return Problem(
-            "a quoted cell is followed by more text",
-            'write a double quote inside of a quoted cell twice, as in "the ""big"" sale"',
-            where=where,
-        )
+        remedy = 'write a double quote inside of a quoted cell twice, as in "the ""big"" sale"'
+        return Problem("a quoted cell is followed by more text", remedy, where=where)
     if "larger than" in str(error):
         return Problem("a cell holds more than a megabyte", "that is no cell of a recipient; shorten it", where=where)
     return Problem("a double quote is opened in this row and never closed", "close it", where=where)

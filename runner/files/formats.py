@@ -1,4 +1,4 @@
-"""The format of a file, by its ending and its first bytes, which must agree; and its bytes, unpacked and steady.
+"""The format of a file, by its ending and its first bytes, which must agree; and its bytes, unpacked and unchanged.
 
 A spreadsheet that is named .csv, a web page that is named .xls, an archive without its ending: each is named for what
 it is, with what to do. Guessing on would end in rows of nonsense.
@@ -11,7 +11,6 @@ import stat
 import zlib
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -21,64 +20,58 @@ from runner.base.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Buffer  # type: ignore[attr-defined]
 
+    import zstandard
 
-class Kind(StrEnum):
-    """Which reader a file needs."""
+
+class Format(StrEnum):
+    """What a file is, in words that go on with "is". Those of archives mean text in them."""
 
     TEXT = "text"
-    PARQUET = "parquet"
-    SPREADSHEET = "spreadsheet"
-
-
-class Packing(StrEnum):
-    """How a text file is compressed, in words that go on with "is"."""
-
-    NONE = "not compressed"
     GZIP = "compressed with gzip"
     ZSTD = "compressed with zstd"
-
-
-class Content(StrEnum):
-    """What the first bytes of a file show, in words that go on with "is"."""
-
     PARQUET = "a Parquet file"
     XLSX = "an Excel workbook (XLSX)"
     XLS = "an old Excel workbook (XLS)"
     ODS = "a spreadsheet (ODS)"
-    GZIP = Packing.GZIP.value
-    ZSTD = Packing.ZSTD.value
     ZIP = "a ZIP archive, or a damaged spreadsheet"
     PDF = "a PDF document"
     MARKUP = "a web page (HTML) or an XML document"
     JSON = "a JSON document"
 
+    @property
+    def is_text(self) -> bool:
+        return self is Format.TEXT or self in _ARCHIVES
 
-@dataclass(frozen=True, slots=True)
-class Format:
-    """A file's kind, and how it is compressed (a text file only)."""
-
-    kind: Kind
-    packing: Packing = Packing.NONE
+    @property
+    def is_spreadsheet(self) -> bool:
+        return self in _SPREADSHEETS
 
 
 SUPPORTED = ".csv, .tsv, .txt, .xlsx or .parquet"
-_TEXT = (".csv", ".tsv", ".txt")
-_SPREADSHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
-_PACKED = {".gz": Packing.GZIP, ".zst": Packing.ZSTD}
-_WORKBOOKS = {Content.XLSX: ".xlsx", Content.XLS: ".xls", Content.ODS: ".ods"}
+_ARCHIVES = (Format.GZIP, Format.ZSTD)
+_SPREADSHEETS = (Format.XLSX, Format.XLS, Format.ODS)
+_BY_ENDING = {
+    ".csv": Format.TEXT, ".tsv": Format.TEXT, ".txt": Format.TEXT, ".gz": Format.GZIP, ".zst": Format.ZSTD,
+    ".parquet": Format.PARQUET, ".xlsx": Format.XLSX, ".xlsm": Format.XLSX, ".xlsb": Format.XLSX, ".xls": Format.XLS,
+    ".ods": Format.ODS,
+}  # fmt: skip
 _REMEDIES = {
-    Content.GZIP: "rename it to {name}.gz",
-    Content.ZSTD: "rename it to {name}.zst",
-    Content.PARQUET: "rename it to {stem}.parquet",
-    Content.ZIP: "unpack it and name the file that is in it, or make it again",
-    Content.MARKUP: 'open it in a spreadsheet and save it as "CSV UTF-8"',
-} | {found: f'rename it to {{stem}}{ending}, or save it as "CSV UTF-8"' for found, ending in _WORKBOOKS.items()}
+    Format.GZIP: "rename it to {name}.gz",
+    Format.ZSTD: "rename it to {name}.zst",
+    Format.PARQUET: "rename it to {stem}.parquet",
+    Format.XLSX: 'rename it to {stem}.xlsx, or save it as "CSV UTF-8"',
+    Format.XLS: 'rename it to {stem}.xls, or save it as "CSV UTF-8"',
+    Format.ODS: 'rename it to {stem}.ods, or save it as "CSV UTF-8"',
+    Format.ZIP: "unpack it and name the file that is in it, or make it again",
+    Format.MARKUP: 'open it in a spreadsheet and save it as "CSV UTF-8"',
+    Format.TEXT: 'rename it to {text} if it is text, else save it as "CSV UTF-8"',
+}
 _MAGIC = {
-    b"PAR1": Content.PARQUET,
-    b"\x1f\x8b": Content.GZIP,
-    b"\x28\xb5\x2f\xfd": Content.ZSTD,
-    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": Content.XLS,
-    b"%PDF-": Content.PDF,
+    b"PAR1": Format.PARQUET,
+    b"\x1f\x8b": Format.GZIP,
+    b"\x28\xb5\x2f\xfd": Format.ZSTD,
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": Format.XLS,
+    b"%PDF-": Format.PDF,
 }
 _MARKUP = re.compile(rb"\s*<(?:!doctype|html|head|body|meta|table|div|script|style|\?xml)\b", re.IGNORECASE)
 _JSON = re.compile(rb'\s*(?:\{\s*"|\{\s*\}|\[\s*[\[{"\]])')
@@ -86,54 +79,45 @@ _HEAD = 4_096
 
 # A block of zstd is at least 4 bytes and unpacks to at most 128 kB, so this much input makes at most 32 MB.
 _ZSTD_INPUT = 1_024
-# What zstd itself takes without being told to; `zstd --long=31` would ask for 2 GB.
+# What zstd itself takes by default; `zstd --long=31` would ask for 2 GB.
 _ZSTD_WINDOW = 1 << 27
 
 
 def identify(path: Path) -> Format:
-    """The format of a file.
+    """The format of a file, one that can be read.
 
     Raises InputError for a file that is missing, empty, no file, or not what its ending says.
     """
-    _must_be_a_file(path)
+    _check_file(path)
     with readable(path), path.open("rb") as file:
         head = file.read(_HEAD)
     ending = path.suffix.lower()
-    if not head and ending in (*_TEXT, *_SPREADSHEETS, *_PACKED, ".parquet"):
+    expected, found = _BY_ENDING.get(ending), _content(path, head)
+    if expected is None:
+        words = f"{path} has the ending {ending}, which is not supported" if ending else f"{path} has no ending"
+        words = words if found is Format.TEXT else f"{words}, and is {found}"
+        raise InputError.of(words, f"use a {SUPPORTED} file")
+    if not head:
         raise InputError.of(f"{path} is empty", "its first line must name the columns")
-    content = _content(path, head)
-    if packing := _PACKED.get(ending):
-        _must_be_packed_text(path, packing, content)
-        return Format(Kind.TEXT, packing)
-    for kind, endings, expected, words in (
-        (Kind.TEXT, _TEXT, (None,), "text"),
-        (Kind.PARQUET, (".parquet",), (Content.PARQUET,), "a Parquet file"),
-        (Kind.SPREADSHEET, _SPREADSHEETS, _WORKBOOKS, "a spreadsheet"),
-    ):
-        if ending in endings:
-            if content not in expected:
-                raise _mismatch(path, words, content)
-            return Format(kind)
-    words = f"{path} has the ending {ending}, which is not supported" if ending else f"{path} has no ending"
-    raise InputError.of(f"{words}, and is {content}" if content else words, f"use a {SUPPORTED} file")
+    if expected in _ARCHIVES:
+        inner = Path(path.stem).suffix.lower()
+        packed = _BY_ENDING.get(inner)
+        if packed is Format.PARQUET or packed in _SPREADSHEETS:
+            raise InputError.of(f"{path} is a compressed {inner} file", f"unpack it to {path.stem}")
+        if packed is not Format.TEXT:
+            remedy = f"name it .csv{path.suffix}, if that is what it holds"
+            raise InputError.of(f"{path} doesn't say what it holds", remedy)
+    if found is not expected and not (found.is_spreadsheet and expected.is_spreadsheet):
+        raise _mismatch(path, expected, found)
+    if expected in _ARCHIVES:
+        with readable(path), open_bytes(path, expected) as file:
+            content = _content(path, file.read(_HEAD))
+        if content is not Format.TEXT:
+            raise InputError.of(f"{path} holds no text: unpacked it is {content}", "unpack it, and name that file")
+    return found
 
 
-def _must_be_packed_text(path: Path, packing: Packing, content: Content | None) -> None:
-    inner = Path(path.stem).suffix.lower()
-    if inner in (".parquet", *_SPREADSHEETS):
-        raise InputError.of(f"{path} is a compressed {inner} file", f"unpack it to {path.stem}")
-    if inner not in _TEXT:
-        remedy = f"name it .csv{path.suffix}, if that is what it holds"
-        raise InputError.of(f"{path} doesn't say what it holds", remedy)
-    if content is None or content.value != packing.value:
-        raise _mismatch(path, packing.value, content)
-    with readable(path), open_bytes(path, packing) as file:
-        inside = _content(path, file.read(_HEAD))
-    if inside is not None:
-        raise InputError.of(f"{path} holds no text: unpacked it is {inside}", "unpack it, and name that file")
-
-
-def _must_be_a_file(path: Path) -> None:
+def _check_file(path: Path) -> None:
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -146,19 +130,19 @@ def _must_be_a_file(path: Path) -> None:
         raise InputError.of(f"{path} is not a file but a pipe or a device", "write to a file first: it is read twice")
 
 
-def _mismatch(path: Path, expected: str, content: Content | None) -> InputError:
-    what = f"{path} is not {expected}, as its ending says"
-    packed = path.suffix.lower() in _PACKED
-    if content is None:
-        name = path.stem if packed else f"{path.stem}.csv"
-        return InputError.of(what, f'rename it to {name} if it is text, else save it as "CSV UTF-8"')
-    remedy = _REMEDIES.get(content, "export the list as CSV from where it came")
-    remedy = remedy.format(name=path.stem if packed else path.name, stem=path.stem)
-    return InputError.of(f"{what}, but {content}", remedy)
+def _mismatch(path: Path, expected: Format, found: Format) -> InputError:
+    what = f"{path} is not {'a spreadsheet' if expected.is_spreadsheet else expected}, as its ending says"
+    is_archive = expected in _ARCHIVES
+    remedy = _REMEDIES.get(found, "export the list as CSV from where it came").format(
+        name=path.stem if is_archive else path.name,
+        stem=path.stem,
+        text=path.stem if is_archive else f"{path.stem}.csv",
+    )
+    return InputError.of(what if found is Format.TEXT else f"{what}, but {found}", remedy)
 
 
-def _content(path: Path, head: bytes) -> Content | None:
-    """What the first bytes show; None: text, or nothing that people hand in."""
+def _content(path: Path, head: bytes) -> Format:
+    """What the first bytes show; TEXT also for what people don't hand in."""
     if head.startswith(b"PK\x03\x04"):
         return _zip(path)
     for magic, found in _MAGIC.items():
@@ -168,30 +152,30 @@ def _content(path: Path, head: bytes) -> Content | None:
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         text = head.decode("utf-16", "ignore").encode("ascii", "ignore")
     if _MARKUP.match(text):
-        return Content.MARKUP
-    return Content.JSON if _JSON.match(text) else None
+        return Format.MARKUP
+    return Format.JSON if _JSON.match(text) else Format.TEXT
 
 
-def _zip(path: Path) -> Content:
+def _zip(path: Path) -> Format:
     from zipfile import BadZipFile, ZipFile
 
     try:
         with ZipFile(path) as archive:
             names = archive.namelist()
-            kind = archive.read("mimetype")[:80] if "mimetype" in names else b""
+            mimetype = archive.read("mimetype")[:80] if "mimetype" in names else b""
     except (BadZipFile, OSError, NotImplementedError, RuntimeError, ValueError, EOFError):
-        return Content.ZIP
+        return Format.ZIP
     if any(re.fullmatch(r"xl/workbook\w*\.(?:xml|bin)", name) for name in names):
-        return Content.XLSX
-    return Content.ODS if kind.startswith(b"application/vnd.oasis.opendocument.spreadsheet") else Content.ZIP
+        return Format.XLSX
+    return Format.ODS if mimetype.startswith(b"application/vnd.oasis.opendocument.spreadsheet") else Format.ZIP
 
 
-def open_bytes(path: Path, packing: Packing) -> BinaryIO:
+def open_bytes(path: Path, file_format: Format) -> BinaryIO:
     """The unpacked bytes, to be read within `readable`; unpacking takes no more memory for a larger file."""
-    if packing is Packing.GZIP:
+    if file_format is Format.GZIP:
         return cast("BinaryIO", gzip.open(path, "rb"))
-    if packing is Packing.ZSTD:
-        return cast("BinaryIO", io.BufferedReader(_Pieces(_unzstd(path)), 1 << 17))
+    if file_format is Format.ZSTD:
+        return cast("BinaryIO", io.BufferedReader(_ZstdFile(path), 1 << 17))
     return path.open("rb")
 
 
@@ -216,7 +200,7 @@ def readable(path: Path) -> Generator[None, None, None]:
 def unchanged(path: Path) -> Generator[None, None, None]:
     """Raises InputError at the end of the block if the file was replaced or written to since its start.
 
-    Half of an old list and half of a new one belong together in no way. The error replaces any other in the block: a
+    Half of an old list and half of a new one make no list. The error replaces any other in the block: a
     quote that is never closed in a half written file is no news, and a second reading may miss what the first found.
     """
     before = _stamp(path)
@@ -236,7 +220,7 @@ def changed(path: Path) -> InputError:
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
-    """Inode, bytes and nanoseconds; None where there is no file: whoever opens it says what is wrong."""
+    """Inode, bytes and nanoseconds; None where there is no file: opening it says what is wrong."""
     try:
         found = path.stat()
     except OSError:
@@ -244,46 +228,42 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
-class _Pieces(io.RawIOBase):
-    """A file of bytes that come in pieces."""
+class _ZstdFile(io.RawIOBase):
+    """An unpacked archive. zstandard's own reader takes one that breaks off for one that ends."""
 
-    def __init__(self, pieces: Generator[bytes, None, None]) -> None:
-        self._pieces = pieces
-        self._rest = memoryview(b"")
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb")
+        self._frame: zstandard.ZstdDecompressionObj | None = None
+        self._packed = b""
+        self._unpacked = memoryview(b"")
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: "Buffer") -> int:
-        while not self._rest:
-            if (piece := next(self._pieces, None)) is None:
+        while not self._unpacked:
+            self._packed = self._packed or self._file.read(_ZSTD_INPUT)
+            if not self._packed:
+                if self._frame is not None:
+                    raise _DamagedError
                 return 0
-            self._rest = memoryview(piece)
+            self._unpack()
         target = memoryview(buffer).cast("B")
-        some, self._rest = self._rest[: len(target)], self._rest[len(target) :]
-        target[: len(some)] = some
-        return len(some)
+        count = min(len(target), len(self._unpacked))
+        target[:count], self._unpacked = self._unpacked[:count], self._unpacked[count:]
+        return count
 
     def close(self) -> None:
-        self._pieces.close()
+        self._file.close()
         super().close()
 
+    def _unpack(self) -> None:
+        import zstandard
 
-def _unzstd(path: Path) -> Generator[bytes, None, None]:
-    """Not zstandard's own reader: that one takes an archive which breaks off for one that ends."""
-    import zstandard
-
-    decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
-    frame = None
-    with path.open("rb") as file:
-        while data := file.read(_ZSTD_INPUT):
-            while data:
-                frame = frame or decompressor.decompressobj()
-                try:
-                    yield frame.decompress(data)
-                except zstandard.ZstdError as error:
-                    raise _DamagedError from error
-                # Several frames make one archive, as with `cat a.zst b.zst`.
-                data, frame = (frame.unused_data, None) if frame.eof else (b"", frame)
-    if frame is not None:
-        raise _DamagedError
+        # Several frames make one archive, as with `cat a.zst b.zst`.
+        frame = self._frame or zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW).decompressobj()
+        try:
+            self._unpacked = memoryview(frame.decompress(self._packed))
+        except zstandard.ZstdError as error:
+            raise _DamagedError from error
+        self._packed, self._frame = (frame.unused_data, None) if frame.eof else (b"", frame)

@@ -1,4 +1,4 @@
-"""Files with rows, recipients' and suppression lists alike: one door for every format.
+"""Files with rows, recipients' and suppression lists alike: the one way in for every format.
 
     .csv, .tsv, .txt (.gz, .zst)         text, read by the standard csv module, which keeps exact lines
     .xlsx, .xlsm, .xlsb, .xls, .ods      read by calamine, one sheet of it
@@ -8,7 +8,7 @@ Whatever the format, cells come as trimmed text and empty cells are "". Memory d
 but for spreadsheets, which are packed so that they must be read whole.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from runner.base.errors import InputError, Problem
 from runner.files import delimited
-from runner.files.formats import Format, Kind, identify, unchanged
-from runner.files.header import name_columns, naming_remarks
+from runner.files.columns import name_columns, naming_remarks
+from runner.files.formats import Format, identify, unchanged
 from runner.files.source import Cells, Numbered, Source, UnreadableRow
 
 if TYPE_CHECKING:
@@ -32,26 +32,23 @@ BATCH_SIZE = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows in file order. `kept` says for each whether the source's condition holds; None: it has no condition."""
+    """Rows in file order. `matches` says for each whether the source's condition holds; None: it has no condition."""
 
     rows: list[Cells | UnreadableRow]
-    kept: Sequence[bool] | None = None
+    matches: Sequence[bool] | None = None
 
 
 def read_header(source: Source) -> list[str]:
-    """The column names, trimmed, each of them once (see `header.name_columns`).
+    """The column names, trimmed, each of them once (see `columns.name_columns`).
 
     Reads the first megabyte of a text file, or the footer of a Parquet file. Raises InputError for a file that is
     missing, empty, not what its ending says, or in an encoding that is in doubt.
     """
     found = _identified(source)
-    if found.kind is Kind.PARQUET:
+    if found is Format.PARQUET:
         return _table(source.path).names
-    if found.kind is Kind.SPREADSHEET:
-        from runner.files import spreadsheet
-
-        return list(name_columns(spreadsheet.read_header(source)))
-    return list(name_columns(delimited.read_header(source, found.packing)))
+    with closing(_records(source, found, [], header_only=True)) as records:
+        return list(name_columns(_header(source, found, records)))
 
 
 def read_rows(
@@ -63,14 +60,14 @@ def read_rows(
     file. Raises InputError as `read_header` does, and for what only shows further down: an encoding in doubt, a quote
     that is never closed, a file that changes while it is read, a condition that fails on a row.
     """
+    remarks = remarks if remarks is not None else []
     found = _identified(source)
     with unchanged(source.path):
-        if found.kind is Kind.PARQUET:
+        if found is Format.PARQUET:
             table = _table(source.path, source.where)
-            if remarks is not None:
-                remarks += table.remarks
-            for rows, kept in table.read(batch_size):
-                yield Batch(list(rows), kept)
+            remarks += table.remarks
+            for rows, matches in table.read(batch_size):
+                yield Batch([*rows], matches)
         else:
             yield from _batches(source, found, batch_size, remarks)
 
@@ -84,18 +81,15 @@ def read_numbered(source: Source) -> Generator[Numbered, None, None]:
     """
     found = _identified(source)
     with unchanged(source.path):
-        if found.kind is Kind.PARQUET:
-            number = 0
-            for rows, _ in _table(source.path).read(BATCH_SIZE):
-                yield from enumerate(rows, number + 1)
-                number += len(rows)
+        if found is Format.PARQUET:
+            yield from enumerate((row for rows, _ in _table(source.path).read(BATCH_SIZE) for row in rows), 1)
         else:
-            yield from _records(source, found, None)
+            yield from _records(source, found, [])
 
 
 def filled_sheets(source: Source) -> list[str]:
     """The names of a spreadsheet's sheets that are shown and hold anything; none for other formats."""
-    if identify(source.path).kind is not Kind.SPREADSHEET:
+    if not identify(source.path).is_spreadsheet:
         return []
     from runner.files import spreadsheet
 
@@ -110,15 +104,13 @@ def check_where(source: Source) -> Problem | None:
     """
     if source.where is None:
         return None
-    from runner.files.condition import Where
+    from runner.files.condition import Condition
 
-    kinds: dict[str, pl.DataType | None]
-    if identify(source.path).kind is Kind.PARQUET:
-        kinds = {**_table(source.path).kinds}
-    else:
-        kinds = dict.fromkeys(read_header(source))
+    is_parquet = identify(source.path) is Format.PARQUET
+    types: Mapping[str, pl.DataType | None]
+    types = _table(source.path).types if is_parquet else dict.fromkeys(read_header(source))
     try:
-        Where(source.where, kinds)
+        Condition(source.where, types)
     except InputError as error:
         found = error.problems[0]
         return Problem(found.what, found.remedy)
@@ -133,34 +125,42 @@ def _table(path: Path, where: str | None = None) -> "Table":
 
 def _identified(source: Source) -> Format:
     found = identify(source.path)
-    if source.sheet is not None and found.kind is not Kind.SPREADSHEET:
+    if source.sheet is not None and not found.is_spreadsheet:
         what = f"{source.path} has no sheets"
         raise InputError([Problem(what, "leave recipients.sheet out, or name a spreadsheet", "recipients.sheet")])
     return found
 
 
-def _batches(source: Source, found: Format, size: int, remarks: list[str] | None) -> Generator[Batch, None, None]:
+def _batches(source: Source, found: Format, size: int, remarks: list[str]) -> Generator[Batch, None, None]:
     with closing(_records(source, found, remarks)) as records:
-        first = next(records, None)
-        if first is None or isinstance(first[1], UnreadableRow):
-            raise InputError.of(f"{source.path} is empty", "its first line must name the columns")
-        header = name_columns(first[1])
-        if remarks is not None:
-            remarks += [f"{source.path.name}: {words}" for words in naming_remarks(first[1], header)]
-        where = None
+        written = _header(source, found, records)
+        header = name_columns(written)
+        remarks += naming_remarks(source.path.name, written, header)
+        condition = None
         if source.where is not None:
-            from runner.files.condition import Where
+            from runner.files.condition import Condition
 
-            where = Where(source.where, dict.fromkeys(header))
+            condition = Condition(source.where, dict.fromkeys(header))
         number = 1
         while rows := [row for _, row in islice(records, size)]:
-            yield Batch(rows, where.kept_texts(rows, header, number) if where else None)
+            yield Batch(rows, condition.match_texts(rows, header, number) if condition else None)
             number += len(rows)
 
 
-def _records(source: Source, found: Format, remarks: list[str] | None) -> Generator[Numbered, None, None]:
-    if found.kind is Kind.SPREADSHEET:
+def _header(source: Source, found: Format, records: Iterator[Numbered]) -> Cells:
+    """The first record: the names as written, trimmed, without blank ones at the end."""
+    _, names = next(records, (0, None))
+    if not isinstance(names, tuple):
+        first = "row" if found.is_spreadsheet else "line"
+        raise InputError.of(f"{source.path} is empty", f"its first {first} must name the columns")
+    return names
+
+
+def _records(
+    source: Source, found: Format, remarks: list[str], *, header_only: bool = False
+) -> Generator[Numbered, None, None]:
+    if found.is_spreadsheet:
         from runner.files import spreadsheet
 
-        return spreadsheet.read_records(source, remarks)
-    return delimited.read_records(source, found.packing, remarks)
+        return spreadsheet.read_records(source, remarks, header_only=header_only)
+    return delimited.read_records(source, found, remarks, header_only=header_only)

@@ -10,7 +10,7 @@ class Source:
 
     `sheet` is the name of a spreadsheet's sheet (None: the first). `encoding` is a text file's (None: UTF-8, or UTF-16
     that its bytes show), `encoding_key` the key of the campaign file that says it (None: no key does). `where` is
-    an SQL condition over its columns; rows that don't fulfil it are kept and marked.
+    an SQL condition over its columns; rows for which it doesn't hold are marked.
     """
 
     path: Path
@@ -31,5 +31,5 @@ class UnreadableRow:
     words: str
 
 
-# A row with its place: the line on which it begins, or the number of the row. See `files.read_numbered`.
+# A row with its place: the line on which it begins, or the number of the row. See `reader.read_numbered`.
 Numbered = tuple[int, Cells | UnreadableRow]

@@ -8,10 +8,8 @@ unpacked and without building anything.
 import datetime as dt
 import posixpath
 import re
-import sys
-from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -28,8 +26,9 @@ from python_calamine import (
 
 from runner.base.errors import InputError, Problem
 from runner.base.text import closest, quoted_names
+from runner.base.wording import counted
+from runner.files.columns import blank_rows_remark, without_blank_end
 from runner.files.formats import readable
-from runner.files.header import remark_blank, without_blank_end
 from runner.files.source import Numbered, Source, UnreadableRow
 
 _Value = int | float | str | bool | dt.time | dt.date | dt.datetime | dt.timedelta
@@ -48,42 +47,9 @@ _NO_VALUE = re.compile(
 _CELL = re.compile(rb'<(?:\w+:)?c\s[^>]*?\br="([A-Z]{1,3})([0-9]{1,7})"')
 _HIDDEN = re.compile(rb'<(?:\w+:)?row\s[^>]*?\bhidden="(?:1|true)"')
 _WORKBOOK = re.compile(r"xl/workbook\w*\.xml")
-_RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
-_STRICT_RELATION = "{http://purl.oclc.org/ooxml/officeDocument/relationships}id"
 
 
-@dataclass(slots=True)
-class _Scan:
-    """What the XML of a sheet holds that calamine doesn't tell. `is_done`: it was looked through.
-
-    `cells` maps a row of the sheet to its first column (from 1) without a value and what that holds, in words.
-    """
-
-    cells: dict[int, tuple[int, str]] = field(default_factory=dict)
-    hidden: int = 0
-    is_done: bool = False
-
-    def remarks(self, name: str) -> list[str]:
-        if not self.is_done:
-            return [f"{name}: error values such as #N/A are read as empty cells in this format; XLSX tells them apart"]
-        rows = "1 row is" if self.hidden == 1 else f"{self.hidden:,} rows are"
-        words = f"{name}: {rows} hidden in the spreadsheet, by a filter or by hand, and read all the same"
-        return [words] if self.hidden else []
-
-
-def read_header(source: Source) -> list[str]:
-    """The names as written, trimmed, without blank ones at the end."""
-    with readable(source.path), _book(source.path) as book:
-        # Scanning takes a look at all rows, and `check` reads none.
-        sheet = book.get_sheet_by_name(_sheet_name(source, book, None))
-        with closing(_records(source.path, sheet, _Scan())) as records:
-            for _, header in records:
-                assert not isinstance(header, UnreadableRow)
-                return list(header)
-    raise InputError.of(f"{source.path} is empty", "its first row must name the columns")
-
-
-def read_records(source: Source, remarks: list[str] | None) -> Generator[Numbered, None, None]:
+def read_records(source: Source, remarks: list[str], *, header_only: bool) -> Generator[Numbered, None, None]:
     """Every row that isn't blank, with its number in the sheet: first the header as written, then the data.
 
     Columns without a name at the right end are notes, and not read. Raises InputError for what is no spreadsheet, and
@@ -91,27 +57,26 @@ def read_records(source: Source, remarks: list[str] | None) -> Generator[Numbere
     """
     with readable(source.path), _book(source.path) as book:
         name = _sheet_name(source, book, remarks)
-        scan = _scan(source.path, name)
-        if remarks is not None:
-            remarks += scan.remarks(source.path.name)
-        sheet = book.get_sheet_by_name(name)
-        yield from _records(source.path, sheet, scan, remarks)
+        # Scanning takes a look at all rows, and `check` reads none.
+        lacking = {} if header_only else _scan(source.path, name, remarks)
+        yield from _records(source.path, book.get_sheet_by_name(name), lacking, remarks)
 
 
 def filled_sheets(path: Path) -> list[str]:
     """The names of the sheets that are shown and hold anything."""
     with readable(path), _book(path) as book:
-        return [name for name in _shown(book) if book.get_sheet_by_name(name).start is not None]
+        return [name for name in _sheets(book, hidden=False) if book.get_sheet_by_name(name).start is not None]
 
 
 def _records(
-    path: Path, sheet: CalamineSheet, scan: _Scan, remarks: list[str] | None = None
+    path: Path, sheet: CalamineSheet, lacking: Mapping[int, tuple[int, str]], remarks: list[str]
 ) -> Generator[Numbered, None, None]:
+    """`lacking` are the cells that `_scan` finds."""
     width = blank = pending = 0
     if sheet.start is None:
         return
     for number, values in enumerate(sheet.iter_rows(), 1):
-        column, words = scan.cells.get(number, (0, ""))
+        column, words = lacking.get(number, (0, ""))
         cells = [_text(value) for value in values]
         if not any(cells) and not column:
             pending += width > 0
@@ -124,13 +89,12 @@ def _records(
             header = without_blank_end(cells)
             width = len(header)
             yield number, tuple(header)
-            continue
-        if 0 < column <= width:
+        elif 0 < column <= width:
             what = f'row {number} of the sheet holds {words} in the column "{header[column - 1]}"'
             yield number, UnreadableRow(f"{what}; correct the cell, or empty it")
         elif any(cells[:width]):  # else there is nothing but a note beside the table
             yield number, tuple(cells[:width])
-    remark_blank(path, blank, remarks)
+    blank_rows_remark(path, blank, remarks)
 
 
 def _text(value: _Value) -> str:
@@ -154,16 +118,13 @@ def _text(value: _Value) -> str:
 @contextmanager
 def _book(path: Path) -> Generator[CalamineWorkbook, None, None]:
     try:
-        book = _opened(path)
-        try:
+        with closing(_opened(path)) as book:
             yield book
-        finally:
-            book.close()
     except PasswordError as error:
         remedy = 'save it without, or as "CSV UTF-8", and name that file'
         raise InputError([Problem(f"{path} is protected by a password", remedy)]) from error
     except CalamineError as error:
-        what = f"{path} is damaged, or no spreadsheet: {str(error).splitlines()[0] if str(error) else 'unreadable'}"
+        what = f"{path} is damaged, or no spreadsheet: {(str(error) or 'unreadable').splitlines()[0]}"
         raise InputError([Problem(what, 'open and save it again, or save it as "CSV UTF-8"')]) from error
     except BaseException as error:
         # How a panic in the library's Rust shows in Python; it has no importable class.
@@ -177,76 +138,75 @@ def _opened(path: Path) -> CalamineWorkbook:
         return CalamineWorkbook.from_path(path)
     except PasswordError:
         raise
-    except CalamineError as error:
+    except CalamineError:
         # By the path it goes by the ending alone; from a file it looks inside, but takes the whole of it to memory.
-        try:
-            with path.open("rb") as file:
-                return CalamineWorkbook.from_filelike(file)
-        except CalamineError:
-            raise error from None
+        with suppress(CalamineError), path.open("rb") as file:
+            return CalamineWorkbook.from_filelike(file)
+        raise
 
 
-def _shown(book: CalamineWorkbook) -> list[str]:
-    return [
-        sheet.name
-        for sheet in book.sheets_metadata
-        if sheet.typ == SheetTypeEnum.WorkSheet and sheet.visible == SheetVisibleEnum.Visible
-    ]
+def _sheets(book: CalamineWorkbook, *, hidden: bool) -> list[str]:
+    """The names of the sheets with cells, with those that are `hidden` or without."""
+    sheets = [sheet for sheet in book.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
+    return [sheet.name for sheet in sheets if hidden or sheet.visible == SheetVisibleEnum.Visible]
 
 
-def _sheet_name(source: Source, book: CalamineWorkbook, remarks: list[str] | None) -> str:
+def _sheet_name(source: Source, book: CalamineWorkbook, remarks: list[str]) -> str:
+    names = _sheets(book, hidden=source.sheet is not None)
+    if source.sheet in names:
+        return source.sheet
     if source.sheet is not None:
-        names = [sheet.name for sheet in book.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
-        if source.sheet in names:
-            return source.sheet
         meant = closest(source.sheet, names)
         hint = f'did you mean "{meant}"? ' if meant else ""
         what = f'{source.path} has no sheet "{source.sheet}"'
         raise InputError([Problem(what, f"{hint}it has {quoted_names(names) or 'none'}", "recipients.sheet")])
-    shown = _shown(book)
-    if not shown:
+    if not names:
         raise InputError.of(f"{source.path} shows no sheet", "name one with recipients.sheet")
-    if len(shown) > 1 and remarks is not None:
-        are = "is" if len(shown) == 2 else "are"
-        remarks.append(f'{source.path.name}: the first sheet, "{shown[0]}", is read; there {are} {len(shown) - 1} more')
-    return shown[0]
+    if len(names) > 1:
+        are = "is" if len(names) == 2 else "are"
+        remarks.append(f'{source.path.name}: the first sheet, "{names[0]}", is read; there {are} {len(names) - 1} more')
+    return names[0]
 
 
-def _scan(path: Path, sheet: str) -> _Scan:
-    """Looks through one sheet of an XLSX. Raises InputError for a sheet that is too large for a list."""
-    found = _Scan()
+def _scan(path: Path, sheet: str, remarks: list[str]) -> dict[int, tuple[int, str]]:
+    """The cells of a sheet without a value: its row → the first such column (from 1) and what that holds, in words.
+
+    Raises InputError for a sheet that is too large for a list.
+    """
+    found: dict[int, tuple[int, str]] = {}
+    hidden = 0
     try:
         with ZipFile(path) as archive:
             part = _part(archive, sheet)
-            if part is None:
-                return found
             if archive.getinfo(part).file_size > _MOST_BYTES:
                 raise InputError.of(f"{path} unpacks to more than 4 GB", 'save it as "CSV UTF-8" and name that file')
             with archive.open(part) as file:
                 for piece in _pieces(iter(lambda: file.read(_READ), b"")):
-                    _scan_piece(path, piece, found)
-        found.is_done = True
+                    hidden += len(_HIDDEN.findall(piece)) if b'hidden="' in piece else 0
+                    for start, words in _without_value(piece):
+                        row, column = _address(path, piece, start, words)
+                        found[row] = min((column, words), found.get(row, (column, words)))
     except (BadZipFile, KeyError, ET.ParseError, NotImplementedError, EOFError):
-        return found  # the reader says what is wrong, or reads what it can
+        # The reader says what is wrong, or reads what it can.
+        words = "error values such as #N/A are read as empty cells in this format; XLSX tells them apart"
+        remarks.append(f"{path.name}: {words}")
+        return found
+    if hidden:
+        rows = counted(hidden, "row is", "rows are")
+        remarks.append(f"{path.name}: {rows} hidden in the spreadsheet, by a filter or by hand, and read all the same")
     return found
 
 
-def _part(archive: ZipFile, sheet: str) -> str | None:
-    """The file in the archive that holds the sheet."""
-    book = next(filter(_WORKBOOK.fullmatch, archive.namelist()), None)
-    if book is None:
-        return None
-    targets = {
-        relation.get("Id"): relation.get("Target", "")
-        for relation in _small(archive, f"xl/_rels/{posixpath.basename(book)}.rels").iter()
-        if relation.tag.endswith("}Relationship")
-    }
+def _part(archive: ZipFile, sheet: str) -> str:
+    """The file in the archive that holds the sheet. Raises KeyError if there is none."""
+    book = next(filter(_WORKBOOK.fullmatch, archive.namelist()), "")
+    relations = _small(archive, f"xl/_rels/{posixpath.basename(book)}.rels").iter()
+    targets = {entry.get("Id"): entry.get("Target", "") for entry in relations}
     for entry in _small(archive, book).iter():
         if entry.tag.endswith("}sheet") and entry.get("name") == sheet:
-            target = targets.get(entry.get(_RELATION) or entry.get(_STRICT_RELATION))
-            if target:
-                return posixpath.normpath(posixpath.join("/xl", target)).lstrip("/")
-    return None
+            relation = next((value for name, value in entry.items() if name.endswith("}id")), "")
+            return posixpath.normpath(posixpath.join("/xl", targets[relation])).lstrip("/")
+    raise KeyError(sheet)
 
 
 def _small(archive: ZipFile, name: str) -> ET.Element:
@@ -273,20 +233,19 @@ def _pieces(chunks: Iterator[bytes]) -> Iterator[bytes]:
     yield rest
 
 
-def _scan_piece(path: Path, piece: bytes, found: _Scan) -> None:
-    if b'hidden="' in piece:
-        found.hidden += len(_HIDDEN.findall(piece))
+def _without_value(piece: bytes) -> Iterator[tuple[int, str]]:
+    """Where the cells without a value begin in the XML, and what each holds."""
     if b't="e"' in piece:
         for match in _ERROR.finditer(piece):
-            value = match[1].decode("ascii", "replace")[:20]
-            _note(path, piece, match.start(), f"the error value {value}", found)
+            yield match.start(), f"the error value {match[1].decode('ascii', 'replace')[:20]}"
     if b"<f" in piece or b":f" in piece:
         for match in _NO_VALUE.finditer(piece):
             start = max(piece.rfind(b"<c ", 0, match.start()), piece.rfind(b":c ", 0, match.start()))
-            _note(path, piece, piece.rfind(b"<", 0, start + 1), "a formula without a value", found)
+            yield piece.rfind(b"<", 0, start + 1), "a formula without a value"
 
 
-def _note(path: Path, piece: bytes, start: int, words: str, found: _Scan) -> None:
+def _address(path: Path, piece: bytes, start: int, words: str) -> tuple[int, int]:
+    """The row and column, from 1, of the cell that begins at `start`."""
     cell = _CELL.match(piece, start)
     if cell is None:
         what = f"{path} holds {words}, in a cell without an address"
@@ -294,5 +253,4 @@ def _note(path: Path, piece: bytes, start: int, words: str, found: _Scan) -> Non
     column = 0
     for letter in cell[1]:
         column = column * 26 + letter - 64
-    row, held = int(cell[2]), (column, sys.intern(words))  # a formula gone wrong may be in a million rows
-    found.cells[row] = min(held, found.cells.get(row, held))
+    return int(cell[2]), column

@@ -1,13 +1,12 @@
 """A cell of a recipient file as one E.164 number, or the reason why not. Pure.
 
 What can be read in two ways is never guessed: the wrong guess texts a stranger. phonenumbers is made to find numbers
-in running text and is more helpful than that. Given "0049 1512 3456789" in a Singaporean file it answers with a number
-in India, because 004 is a way to dial abroad there. So it is handed nothing but a plus and digits, and an answer in
-another country than the given one is not taken.
+in running text: given "0049 1512 3456789" in a Singaporean file it answers with a number in India, because 004 is a way
+to dial abroad there. So it gets nothing but a plus and digits, and an answer in another country than the given one is
+not taken.
 
-Digits without a plus are read as a number of the given country if they are one, and only else as a foreign one. Both
-can be true: in an American file 6592345678 is 659-234-5678 in Alabama, though it would be +65 9234 5678 in Singapore
-too. Ten digits are what Americans write, so the country of the file decides; it is the user's own word.
+Digits without a plus are a number of the given country if they can be, and only else a foreign one. Both can be true:
+6592345678 is 659-234-5678 in Alabama and +65 9234 5678 in Singapore; the country of the file decides.
 """
 
 from typing import NamedTuple
@@ -26,15 +25,15 @@ from phonenumbers import (
 )
 
 from runner.base.exclusions import Exclusion, ExclusionReason
-from runner.base.text import quoted
-from runner.numbers.digits import Written, has_invisible, read_digits
-from runner.numbers.ranges import FIXED_LINE, WORLD, begins_with_own_code, from_inside, look_up, split
+from runner.base.text import INVISIBLE, quoted
+from runner.numbers.digits import WrittenNumber, read_digits
+from runner.numbers.ranges import FIXED_LINE, WORLD, find_range, split_international, split_national
 
 
 class Number(NamedTuple):
     """A valid number: E.164 with plus, its ISO 3166-1 alpha-2 country (None: belongs to none), its kind.
 
-    `kind` is one of `ranges.KINDS`; `note` tells what was repaired.
+    `kind` is one of `ranges.KIND_LABELS`; `note` says what was repaired.
     """
 
     destination: str
@@ -55,6 +54,11 @@ _REASONS = {
     ValidationResult.IS_POSSIBLE_LOCAL_ONLY: "lacks its area code",
     ValidationResult.INVALID_COUNTRY_CODE: "does not begin with a country code that exists",
     ValidationResult.IS_POSSIBLE: "has the right length, but no such number range exists",
+}
+
+_PARSE_ERRORS = {
+    NumberParseException.INVALID_COUNTRY_CODE: "does not begin with a country code that exists",
+    NumberParseException.TOO_LONG: "is too long for a number",
 }
 
 SET_COUNTRY = "set recipients.country"
@@ -81,25 +85,25 @@ def normalise(raw: str, country: str | None = None) -> Number | Exclusion:
     why.
     """
     if country is not None:
-        country = country.upper()
-        if country not in SUPPORTED_REGIONS:
+        if not is_country(country.upper()):
             return _excluded(not_a_country(country))
+        country = country.upper()
     if not raw:
         return _excluded("is empty")
     written = read_digits(raw)
-    if not isinstance(written, Written):
+    if isinstance(written, str):
         return _excluded(f"{quoted(raw)} {written}")
     found = _without_trunk_zero(written, country) if written.bare else _read(written.digits, country)
     if isinstance(found, str):
         return _excluded(f"{quoted(raw)} {found}")
-    # Only where digits were cut off or put before is there something to tell; a national prefix is neither.
-    as_dialled = f"+{written.digits}" == found.destination or written.digits.startswith("00")
-    if written.repaired or as_dialled:
-        return Number(found.destination, found.country, found.kind, _note(raw, found))
+    # A note only where digits were cut off or added; a national prefix is neither.
+    if written.repaired or f"+{written.digits}" == found.destination or written.digits.startswith("00"):
+        note = f"read {quoted(raw.strip())} as {found.destination}"
+        return found._replace(note=f"{note}, without its invisible marks" if INVISIBLE.search(raw) else note)
     return found
 
 
-def phone_for_people(written: str, style: str = "international", country: str | None = None) -> str:
+def format_phone(written: str, style: str = "international", country: str | None = None) -> str:
     """A number as people of its country write it: "8123 4567" (national), "+65 8123 4567" (international).
 
     `written` and `country` are as for `normalise`. Raises ValueError, in words, for what is no number and for another
@@ -131,13 +135,13 @@ def _read(digits: str, country: str | None) -> Number | str:
 
 def _international(number: str) -> Number | None:
     """A plus and digits, if valid."""
-    parts = split(number[1:])
-    return _in_range(*parts) if parts else _parsed(number)
+    parts = split_international(number[1:])
+    return _validated(*parts) if parts else _parsed(number)
 
 
 def _national(digits: str, country: str) -> Number | None:
     """Digits as dialled in `country`, with or without its own country code; never as dialled from there to abroad."""
-    if (parts := from_inside(digits, country)) and (number := _in_range(*parts)):
+    if (parts := split_national(digits, country)) and (number := _validated(*parts)):
         return number
     number = _parsed(digits, country)
     return number if number and number.destination.startswith(f"+{country_code_for_region(country)}") else None
@@ -149,11 +153,11 @@ def _parsed(digits: str, country: str | None = None) -> Number | None:
         parsed = parse(digits, country)
     except NumberParseException:
         return None
-    return _in_range(parsed.country_code or 0, national_significant_number(parsed))
+    return _validated(parsed.country_code or 0, national_significant_number(parsed))
 
 
-def _in_range(code: int, national: str) -> Number | None:
-    home = look_up(code, national)
+def _validated(code: int, national: str) -> Number | None:
+    home = find_range(code, national)
     # E.164 put together by hand: format_number would look for a format, and E.164 has none.
     digits = f"{code}{national}"
     if home is None or not _MIN_DIGITS <= len(digits) <= _MAX_DIGITS:
@@ -162,13 +166,13 @@ def _in_range(code: int, national: str) -> Number | None:
 
 
 def _with_own_code(national: Number, digits: str, country: str) -> Number | str:
-    """Decides about digits that are a national number and begin with the country's own code all the same.
+    """Decides about digits that are a national number and begin with the country's own code too.
 
     6281234567890 is how Indonesians write +62 812 3456 7890, and phonenumbers finds a fixed line behind the area code
     0628 in it, because it allows for numbers longer than any that exist; so it is in Germany, Sweden and Kosovo.
     There, a national number begins with a zero. Found by trying numbers of all countries.
     """
-    if not begins_with_own_code(digits, country) or national.destination == f"+{digits}":
+    if not digits.startswith(str(country_code_for_region(country))) or national.destination == f"+{digits}":
         return national
     number = _international(f"+{digits}")
     if number is None:
@@ -177,10 +181,10 @@ def _with_own_code(national: Number, digits: str, country: str) -> Number | str:
 
 
 def _from_00(digits: str, country: str | None) -> Number | str:
-    """00 stands for the plus, unless the digits reach somebody else when they are dialled as they are.
+    """00 stands for the plus, unless the digits reach another number when they are dialled as written.
 
-    In Singapore one dials abroad with 001, 002 or 008: there 001 6… may be a number in America or begin with +6. Where
-    the country isn't known, 001 is doubtful alone, because that is how half of Asia dials abroad.
+    Singapore dials abroad with 001, 002 or 008: there 001 6… may be a number in America or begin with +6. Where the
+    country isn't known, 001 alone is doubtful, because that is how half of Asia dials abroad.
     """
     meant = _international(f"+{digits[2:]}")
     if meant is None:
@@ -195,7 +199,7 @@ def _from_00(digits: str, country: str | None) -> Number | str:
     return meant
 
 
-def _without_trunk_zero(written: Written, country: str | None) -> Number | str:
+def _without_trunk_zero(written: WrittenNumber, country: str | None) -> Number | str:
     """+44 (0)20 … is dialled without the zero, and +39 (0)6 … with it: taken where just one of them is valid."""
     found = _read(written.digits, country)
     bare = _read(written.bare or written.digits, country)
@@ -204,27 +208,18 @@ def _without_trunk_zero(written: Written, country: str | None) -> Number | str:
     return found if found.destination == bare.destination else _ambiguous(found, bare)
 
 
-def _ambiguous(one: Number, other: Number) -> str:
-    return f"may be {one.destination} or {other.destination}; {_WRITE_PLUS}"
-
-
-def _note(raw: str, found: Number) -> str:
-    words = f"read {quoted(raw.strip())} as {found.destination}"
-    return f"{words}, without its invisible marks" if has_invisible(raw) else words
+def _ambiguous(first: Number, second: Number) -> str:
+    return f"may be {first.destination} or {second.destination}; {_WRITE_PLUS}"
 
 
 def _why_invalid(digits: str, country: str | None) -> str:
-    """Words for a number that phonenumbers doesn't take; only these rows pay for the second look."""
+    """Words for a number that phonenumbers doesn't take."""
     if len(digits) > _MAX_DIGITS + 5:
         return "is too long for a number"
     try:
         parsed = parse(digits, country)
     except NumberParseException as error:
-        if error.error_type == NumberParseException.INVALID_COUNTRY_CODE:
-            return "does not begin with a country code that exists"
-        if error.error_type == NumberParseException.TOO_LONG:
-            return "is too long for a number"
-        return "is too short for a number"
+        return _PARSE_ERRORS.get(error.error_type, "is too short for a number")
     if country is not None and parsed.country_code != country_code_for_region(country):
         return f"is not a number as written in {country}"
     reason = _REASONS[is_possible_number_with_reason(parsed)]

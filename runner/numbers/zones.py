@@ -22,15 +22,14 @@ _NO_PLACES = frozenset({"localtime", "posixrules", "Factory"})
 
 # A likeness is looked for among 600 names, and a column with names of streets may have a million to look for.
 _MOST_SUGGESTIONS = 200
-_suggested: dict[str, str | None] = {}
+_suggested: dict[str, str] = {}
 
 
 def zones_of(number: Number) -> tuple[str, ...]:
     """The IANA zones in which the phone of a number may be, sorted; () when not known.
 
     As `phonenumbers.timezone.time_zones_for_number` has it, which spends most of its time on finding out the kind and
-    the region again (`python -m benchmarks.steps` measures both). Unknown is also a zone that this computer doesn't
-    know.
+    the region again. Unknown is also a zone that this computer doesn't know.
     """
     digits = number.destination[1:]
     code = next((digits[:length] for length in (1, 2, 3) if int(digits[:length]) in COUNTRY_CODE_TO_REGION_CODE), "")
@@ -70,10 +69,10 @@ def _known() -> frozenset[str]:
 
 
 @cache
-def _by_likeness() -> dict[str, str]:
+def _spellings() -> dict[str, str]:
     """Zones by their names in small letters, and by their cities.
 
-    Not those of offsets: whoever writes GMT+8 means Singapore, and Etc/GMT+8 is in the Pacific, with its sign reversed.
+    Not those of offsets: GMT+8 is meant for Singapore, and Etc/GMT+8 is in the Pacific, with its sign reversed.
     """
     places = sorted(zone for zone in _known() if "/" in zone and not zone.startswith("Etc/"))
     cities = {zone.rpartition("/")[2].casefold(): zone for zone in reversed(places)}
@@ -82,9 +81,6 @@ def _by_likeness() -> dict[str, str]:
 
 def _meant(name: str) -> str | None:
     folded = name.strip().casefold().replace(" ", "_")
-    if found := _by_likeness().get(folded):
-        return found
     if folded not in _suggested and len(_suggested) < _MOST_SUGGESTIONS and len(folded) <= 40:
-        close = get_close_matches(folded, _by_likeness(), n=1, cutoff=0.75)
-        _suggested[folded] = _by_likeness()[close[0]] if close else None
-    return _suggested.get(folded)
+        _suggested[folded] = next(iter(get_close_matches(folded, _spellings(), n=1, cutoff=0.75)), folded)
+    return _spellings().get(_suggested.get(folded, folded))

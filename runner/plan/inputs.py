@@ -11,11 +11,11 @@ from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
-from runner.audience.columns import find_column, find_phone_column, no_single_column
 from runner.audience.spec import AudienceSpec, SuppressionList
 from runner.base.errors import InputError, Position, Problem
 from runner.base.result_columns import RESULT_COLUMNS
 from runner.campaign import Campaign, CampaignFile, CountryColumn, SuppressionFile, read
+from runner.files.columns import find_column, find_phone_column, no_single_column
 from runner.files.reader import check_where, read_header
 from runner.files.source import Source
 from runner.message.compose import Composer, field_names
@@ -259,9 +259,9 @@ class _Findings:
 
 def _phone(own_country: str | None, written: str, style: str, country: str | None) -> str:
     """The template filter `phone`: a number as people write it. Without a country it is the campaign's."""
-    from runner.numbers.phone import phone_for_people
+    from runner.numbers.phone import format_phone
 
-    return phone_for_people(written, style, country or own_country)
+    return format_phone(written, style, country or own_country)
 
 
 def _read_text(path: Path) -> str:

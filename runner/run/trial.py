@@ -22,7 +22,7 @@ from runner.dispatch.dispatcher import Departure, Dispatcher, WorkSource
 from runner.dispatch.pace import Pace
 from runner.dispatch.progress import Progress, Stop
 from runner.numbers.phone import Number, normalise
-from runner.numbers.ranges import IN_WORDS
+from runner.numbers.ranges import KIND_LABELS
 from runner.plan.inputs import Inputs
 from runner.plan.message_ids import TOKEN_BYTES, token
 from runner.plan.planner import rows_to_show
@@ -164,7 +164,7 @@ def _numbers(to: Sequence[str], inputs: Inputs) -> tuple[list[Number], list[Prob
             remedy = "" if "; " in number.detail else "write + and the country code, such as +12025550142"
             problems.append(Problem(f"--to: {number.detail}", remedy))
         elif number.kind not in inputs.audience.types:
-            what = f"--to: {number.destination} is {IN_WORDS[number.kind]}, and the campaign doesn't send to such"
+            what = f"--to: {number.destination} is {KIND_LABELS[number.kind]}, and the campaign doesn't send to such"
             problems.append(Problem(what, f"give another number, or add {number.kind} to recipients.types"))
         else:
             found.setdefault(number.destination, number)

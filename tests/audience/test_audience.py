@@ -252,7 +252,7 @@ def test_stopping_early_leaves_nothing_open(tmp_path: Path) -> None:
 def test_check_loads_nothing_heavy() -> None:
     """`campaign check` answers in milliseconds: it needs the header alone."""
     code = (
-        "import sys, runner.audience.audience, runner.audience.columns, runner.files.reader;"
+        "import sys, runner.audience.audience, runner.files.columns, runner.files.reader;"
         "print([name for name in ('polars', 'phonenumbers', 'sqlite3') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

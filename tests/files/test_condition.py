@@ -41,7 +41,7 @@ def parquet_file(folder: Path, where: str) -> Source:
 
 def kept(source: Source, batch_size: int = 2) -> list[int]:
     """The numbers of the rows for which the condition holds."""
-    answers = [answer for batch in read_rows(source, batch_size=batch_size) for answer in batch.kept or []]
+    answers = [answer for batch in read_rows(source, batch_size=batch_size) for answer in batch.matches or []]
     return [number for number, answer in enumerate(answers, 1) if answer]
 
 
@@ -193,11 +193,11 @@ def test_an_unreadable_row_is_not_asked(tmp_path: Path) -> None:
     path.write_text("phone,city\n1,a\n2\n3,b\n")
     (batch,) = read_rows(Source(path, where="city = 'b'"))
     assert [tuple, UnreadableRow, tuple] == [type(row) for row in batch.rows]
-    assert [False, True, True] == batch.kept
+    assert [False, True, True] == batch.matches
 
 
 def test_no_condition_asks_nobody(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("phone\n1\n")
     assert check_where(Source(path)) is None
-    assert [None] == [batch.kept for batch in read_rows(Source(path))]
+    assert [None] == [batch.matches for batch in read_rows(Source(path))]

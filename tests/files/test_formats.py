@@ -10,7 +10,7 @@ import pytest
 
 from runner.base.errors import InputError
 from runner.base.exclusions import Duplicates
-from runner.files.formats import Format, Kind, Packing, identify, unchanged
+from runner.files.formats import Format, identify, unchanged
 from runner.files.reader import read_header, read_rows
 from runner.files.source import Source
 from tests.audience.rows import judged
@@ -82,7 +82,7 @@ def test_a_workbook_by_another_name(tmp_path: Path) -> None:
 def test_text_that_starts_as_something_else_would(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(content)
-    assert Format(Kind.TEXT, Packing.NONE) == identify(path)
+    assert Format.TEXT == identify(path)
 
 
 def test_what_is_no_file(tmp_path: Path) -> None:
@@ -118,9 +118,9 @@ def test_the_right_kinds(tmp_path: Path) -> None:
     pl.DataFrame({"phone": [1]}).write_parquet(table)
     packed = tmp_path / "a.TSV.GZ"
     packed.write_bytes(gzip.compress(b"phone\n1\n"))
-    assert Format(Kind.PARQUET) == identify(table)
-    assert Format(Kind.TEXT, Packing.GZIP) == identify(packed)
-    assert Format(Kind.SPREADSHEET) == identify(write_workbook(tmp_path / "a.xlsx", {"One": []}))
+    assert Format.PARQUET == identify(table)
+    assert Format.GZIP == identify(packed)
+    assert Format.XLSX == identify(write_workbook(tmp_path / "a.xlsx", {"One": []}))
 
 
 CHANGED = "changed while it was read; run again when it is written whole"

@@ -7,8 +7,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from runner.audience.columns import find_column
 from runner.base.errors import InputError, Problem
+from runner.files.columns import find_column
 from runner.files.reader import read_header, read_numbered, read_rows
 from runner.files.source import Cells, Source, UnreadableRow
 

@@ -126,9 +126,9 @@ NUL = b'phone,name\n1,A\0nn\n2,Bob\n3,"a\n\0"\n'
 def test_rows_with_nul_bytes_are_left_out(tmp_path: Path) -> None:
     words = "which no text does; write the file again from where it came"
     assert [
-        UnreadableRow(f"line 2 holds a NUL byte (column 4), {words}"),
+        UnreadableRow(f"line 2 holds a NUL byte, {words}"),
         ("2", "Bob"),
-        UnreadableRow(f"line 5 holds a NUL byte (column 1), {words}"),
+        UnreadableRow(f"line 4 holds a NUL byte, {words}"),
     ] == rows(written(tmp_path, "a.csv", NUL))
 
 
@@ -137,7 +137,7 @@ BROKEN = [
     (
         "a.csv",
         b"phone,na\0me\n",
-        '{path}:1:9: there is a NUL byte, which no text file holds; save the file as "CSV UTF-8" again',
+        '{path}:1:1: there is a NUL byte, which no text file holds; save the file as "CSV UTF-8" again',
         "NUL in the header",
     ),
     (

@@ -16,7 +16,7 @@ from runner.message.compose import Composer
 from runner.message.filters import FilterError, title, truncate_gsm
 from runner.message.template import compile_template
 from runner.message.transliteration import in_gsm7
-from runner.numbers.phone import phone_for_people
+from runner.numbers.phone import format_phone
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "templates.md"
 
@@ -45,13 +45,13 @@ def test_a_wrong_argument_is_told_before_any_row(source: str, message: str) -> N
     "source", ["{{ a|currency(b) }}", "{{ a|date(b) }}", "{{ a|phone(country=b) }}", "{{ a|truncate_gsm(2, end=b) }}"]
 )
 def test_an_empty_field_in_any_place_leaves_the_row_out(source: str) -> None:
-    found = Composer(compile_template(source, "t", phone=phone_for_people)).compose({"a": "5", "b": ""})
+    found = Composer(compile_template(source, "t", phone=format_phone)).compose({"a": "5", "b": ""})
     assert Exclusion(ExclusionReason.MISSING_FIELD, "b is empty, and the text needs it") == found
 
 
 @pytest.mark.parametrize(("cell", "words"), [("hello", '"hello"'), ("1", "has no country code")])
 def test_what_is_no_number_leaves_the_row_out(cell: str, words: str) -> None:
-    found = Composer(compile_template("{{ a|phone }}", "t", phone=phone_for_people)).compose({"a": cell})
+    found = Composer(compile_template("{{ a|phone }}", "t", phone=format_phone)).compose({"a": cell})
     assert isinstance(found, Exclusion)
     assert ExclusionReason.TEMPLATE_ERROR is found.reason
     assert words in found.detail
@@ -78,7 +78,7 @@ ALL = """\
 
 @given(*(st.text(st.characters() | st.sampled_from("’\u0301 0-.{|"), max_size=20) for _ in range(4)), st.booleans())
 def test_whatever_the_cells_hold_there_is_a_text_or_a_reason(a: str, b: str, c: str, d: str, smart: bool) -> None:
-    template = compile_template(ALL, "t", phone=phone_for_people)
+    template = compile_template(ALL, "t", phone=format_phone)
     cells = [{"a": a, "b": b, "c": c, "d": d}, {"a": a, "b": "5.5", "c": "2026-12-01", "d": "+12025550142"}]
     composer = Composer(template, smart_encoding=smart)
     for fields in cells:
@@ -114,7 +114,7 @@ def test_every_template_of_the_document_is_an_example() -> None:
 
 @pytest.mark.parametrize(("template", "fields", "expected"), examples(), ids=[row[2] for row in examples()])
 def test_examples_of_the_document(template: str, fields: dict[str, str], expected: str) -> None:
-    found = Composer(compile_template(template, "t", phone=phone_for_people)).compose(fields)
+    found = Composer(compile_template(template, "t", phone=format_phone)).compose(fields)
     if isinstance(found, Text):
         assert expected == found.text
     else:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from runner.base.exclusions import Exclusion, ExclusionReason
 from runner.base.text import quoted
-from runner.numbers.phone import Number, is_country, normalise, not_a_country, phone_for_people
-from runner.numbers.ranges import KINDS
+from runner.numbers.phone import Number, format_phone, is_country, normalise, not_a_country
+from runner.numbers.ranges import KIND_LABELS
 from tests.audience.dirty import NOTED, NOTED_AS_INVISIBLE, READ, REFUSED
 
 
@@ -64,7 +64,7 @@ def test_knows_countries() -> None:
     assert [True, False, False, False] == [is_country(code) for code in ("SG", "sg", "UK", "001")]
     assert '"UK" is not a country code; GB is the United Kingdom' == not_a_country("UK")
     unknown = Exclusion(
-        ExclusionReason.INVALID_NUMBER, '"SINGAPORE" is not a country code; write two letters, such as SG'
+        ExclusionReason.INVALID_NUMBER, '"Singapore" is not a country code; write two letters, such as SG'
     )
     assert unknown == normalise("91234567", "Singapore")
 
@@ -78,7 +78,7 @@ def test_anything_is_a_valid_number_or_an_exclusion(raw: str, country: str | Non
     found = normalise(raw.strip(), country)
     if isinstance(found, Number):
         assert re.fullmatch(r"\+[1-9][0-9]{6,14}", found.destination)
-        assert found.kind in KINDS
+        assert found.kind in KIND_LABELS
         assert Number(found.destination, found.country, found.kind) == normalise(found.destination, country or None)
     else:
         assert ExclusionReason.INVALID_NUMBER is found.reason
@@ -146,11 +146,11 @@ PEOPLE = [
 
 @pytest.mark.parametrize(("written", "style", "country", "shown"), PEOPLE)
 def test_formats_for_people(written: str, style: str, country: str | None, shown: str) -> None:
-    assert shown == phone_for_people(written, style, country)
+    assert shown == format_phone(written, style, country)
 
 
 def test_formats_internationally_unless_told_otherwise() -> None:
-    assert "+65 8123 4567" == phone_for_people("+6581234567")
+    assert "+65 8123 4567" == format_phone("+6581234567")
 
 
 NOT_FOR_PEOPLE = [
@@ -164,4 +164,4 @@ NOT_FOR_PEOPLE = [
 @pytest.mark.parametrize(("written", "style", "words"), NOT_FOR_PEOPLE)
 def test_says_what_cannot_be_formatted(written: str, style: str, words: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(words)}$"):
-        phone_for_people(written, style)
+        format_phone(written, style)

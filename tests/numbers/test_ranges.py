@@ -10,7 +10,7 @@ from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, NumberParseException, Phon
 
 from runner.audience.spec import DEFAULT_TYPES
 from runner.numbers import ranges
-from runner.numbers.ranges import KIND_OF_TYPE, from_inside, look_up, split
+from runner.numbers.ranges import KIND_OF_TYPE, find_range, split_international, split_national
 
 TYPES = [kind for kind in PhoneNumberType.values() if kind != PhoneNumberType.UNKNOWN]
 WORLDWIDE = [800, 808, 870, 878, 881, 882, 883, 888, 979]
@@ -50,7 +50,7 @@ def test_agrees_with_the_public_functions() -> None:
         if number.country_code in WORLDWIDE or (number.country_code == 44 and national.startswith("7700900")):
             continue  # here it differs on purpose, see below
         written = f"+{number.country_code} {national}"
-        found[written] = look_up(number.country_code or 0, national)
+        found[written] = find_range(number.country_code or 0, national)
         expected[written] = by_public_functions(number)
     assert 5_000 < len(expected)
     assert set(KIND_OF_TYPE.values()) == {home[1] for home in expected.values() if home}
@@ -69,7 +69,7 @@ def parsed(digits: str) -> tuple[int, str] | None:
 def test_parts_the_code_as_parsing_does() -> None:
     digits = [f"{number.country_code}{phonenumbers.national_significant_number(number)}" for number in corpus()]
     expected = {written: parsed(written) for written in digits}
-    found = {written: split(written) for written in digits}
+    found = {written: split_international(written) for written in digits}
     # Some countries' numbers may begin with what is dialled inside of them: those are left to parsing.
     assert 0.9 * len(expected) < sum(1 for parts in found.values() if parts)
     assert {written: expected[written] for written, parts in found.items() if parts} == {
@@ -84,8 +84,8 @@ def test_parts_the_code_as_parsing_does() -> None:
 )
 def test_a_number_as_dialled_inside_is_left_to_parsing(code: int, dialled: str, rest: str) -> None:
     digits = f"{code}{dialled}{rest}"
-    parts = split(digits)
-    if parts is not None and look_up(*parts):
+    parts = split_international(digits)
+    if parts is not None and find_range(*parts):
         assert parsed(digits) == parts
 
 
@@ -128,9 +128,9 @@ def test_takes_what_is_dialled_inside_as_parsing_does(first: str) -> None:
     taken = asked = 0
     for country in sorted(country for country in phonenumbers.SUPPORTED_REGIONS if country[0] == first):
         for digits in filter(None, dialled_digits(country, 410)):
-            parts = from_inside(digits, country)
+            parts = split_national(digits, country)
             asked += 1
-            if parts is not None and look_up(*parts):
+            if parts is not None and find_range(*parts):
                 taken += 1
                 assert inside(digits, country) == parts, (digits, country)
     assert 0.2 * asked <= taken
@@ -143,7 +143,7 @@ def test_takes_what_is_dialled_inside_as_parsing_does(first: str) -> None:
     ("4402012345678", "a zero that is dialled inside of the country alone"),
 ])  # fmt: skip
 def test_what_cannot_be_parted(digits: str, why: str) -> None:
-    assert split(digits) is None, why
+    assert split_international(digits) is None, why
 
 
 WORLD = [
@@ -160,20 +160,20 @@ WORLD = [
 
 @pytest.mark.parametrize(("code", "national", "kind", "why"), WORLD)
 def test_numbers_of_no_country(code: int, national: str, kind: str, why: str) -> None:
-    assert (None, kind) == look_up(code, national)
+    assert (None, kind) == find_range(code, national)
     assert phonenumbers.is_valid_number(PhoneNumber(country_code=code, national_number=int(national)))
 
 
 def test_british_fiction_is_mobile() -> None:
-    assert ("GB", "mobile") == look_up(44, "7700900123")
-    assert look_up(44, "77009001234") is None
+    assert ("GB", "mobile") == find_range(44, "7700900123")
+    assert find_range(44, "77009001234") is None
 
 
 @pytest.mark.parametrize(("code", "national"), [(0, "123"), (999, "12345678"), (65, ""), (65, "11234567")])
 def test_numbers_in_no_range(code: int, national: str) -> None:
-    assert look_up(code, national) is None
+    assert find_range(code, national) is None
 
 
 def test_every_kind_has_a_name_and_words() -> None:
-    assert set(ranges.KINDS) == {*KIND_OF_TYPE.values(), ranges.SATELLITE, ranges.UNKNOWN}
-    assert set(ranges.KINDS) > DEFAULT_TYPES
+    assert set(ranges.KIND_LABELS) == {*KIND_OF_TYPE.values(), ranges.SATELLITE, ranges.UNKNOWN}
+    assert set(ranges.KIND_LABELS) > DEFAULT_TYPES

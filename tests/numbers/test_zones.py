@@ -103,6 +103,6 @@ def test_suggests_what_was_meant(name: str, remedy: str, why: str) -> None:
 
 def test_a_column_of_something_else_costs_no_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looking for a likeness is slow, so it ends after some hundred names."""
-    monkeypatch.setattr(zones, "_suggested", {str(number): None for number in range(zones._MOST_SUGGESTIONS)})
+    monkeypatch.setattr(zones, "_suggested", {str(number): "" for number in range(zones._MOST_SUGGESTIONS)})
     assert not_a_zone("Europe/Londn").endswith('write an area and a city, such as "Asia/Singapore"')
     assert not_a_zone("europe/london").endswith('did you mean "Europe/London"?')

@@ -1,4 +1,4 @@
-"""Encodings: told, shown, or refused with what the doubtful words may say. Never a garbled name."""
+"""Encodings: named, shown by bytes, or refused with what the doubtful words may say. Never a garbled name."""
 
 import codecs
 import os
@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runner.base.errors import InputError
-from runner.campaign.values import text_encoding
-from runner.files.charset import charset_of
-from runner.files.formats import Packing
+from runner.campaign.values import InvalidValue, text_encoding
+from runner.files.encodings import find_codec
+from runner.files.formats import Format
 from runner.files.reader import read_header, read_rows
 from runner.files.source import Cells, Source, UnreadableRow
 
@@ -254,11 +254,10 @@ def test_a_mark_and_the_word_of_the_campaign_that_disagree(tmp_path: Path) -> No
         rows(Source(path, encoding="windows-1252"))
 
 
-@pytest.mark.parametrize("told", ["latin-17", "rot13", "base64", "zip", "idna\0"])
-def test_what_is_no_text_encoding(tmp_path: Path, told: str) -> None:
-    path = written(tmp_path, "phone\n1\n", "utf-8")
-    with pytest.raises(InputError, match=r"recipients.encoding: .* is not the name of a text encoding; write one such"):
-        read_header(Source(path, encoding=told))
+@pytest.mark.parametrize("name", ["latin-17", "rot13", "base64", "zip", "idna\0"])
+def test_the_campaign_file_names_no_codec_that_is_no_text_encoding(name: str) -> None:
+    with pytest.raises(InvalidValue, match="is not an encoding"):
+        text_encoding(name)
 
 
 def test_japanese_of_mails_is_ascii_and_yet_no_utf8(tmp_path: Path) -> None:
@@ -298,7 +297,7 @@ def test_whatever_is_utf8_is_read_as_utf8(tmp_path: Path, text: str) -> None:
     path = tmp_path / "a.csv"
     path.write_text(f"phone,name\n{text}", encoding="utf-8", newline="")
     if "\x1b$" not in text:
-        assert "utf-8" == charset_of(Source(path), Packing.NONE).codec
+        assert "utf-8" == find_codec(Source(path), Format.TEXT, [], whole=True)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
@@ -307,7 +306,7 @@ def test_whatever_the_bytes_are_there_is_an_answer(tmp_path: Path, content: byte
     path = tmp_path / "a.csv"
     path.write_bytes(b"phone,name\n1," + content)
     try:
-        codec = charset_of(Source(path), Packing.NONE).codec
+        codec = find_codec(Source(path), Format.TEXT, [], whole=True)
     except InputError as error:
         for shown in readings(str(error)):
             path.read_text(shown)

@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.audience.columns import find_column, find_phone_column
 from runner.base.errors import Problem
-from runner.files.header import Header, name_columns
+from runner.files.columns import Header, find_column, find_phone_column, name_columns
 
 
 @pytest.mark.parametrize("name", ["phone", "mobile", "msisdn", "destination", "to", "Phone", "MSISDN"])

@@ -1,4 +1,4 @@
-"""The encoding of a text file: what the campaign says, UTF-8, or UTF-16 that its bytes show. Never a guess.
+"""The encoding of a text file: the one that the campaign names, UTF-8, or UTF-16 that its bytes show. Never a guess.
 
 A wrong guess raises no error: it garbles names, and the garbled names are sent. So a file in any other encoding is
 refused with its doubtful words as several encodings read them: a person sees at once which reading is right.
@@ -9,21 +9,20 @@ import io
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from runner.base.errors import InputError, Position, Problem
 from runner.base.text import quoted
-from runner.files.formats import Packing, open_bytes, readable
+from runner.files.formats import Format, open_bytes, readable
 from runner.files.source import Source
 
-# All that `campaign check` reads of a file, however large that is.
-_HEAD = 1 << 20
+# Bytes read at once; the first of these chunks is all that `campaign check` reads of a file.
 _CHUNK = 1 << 20
 _LONGEST_LINE = 1 << 24
-_LINE_END = re.compile(rb"[\r\n]")
 _SAVE = 'save it as "CSV UTF-8"'
 
+# Byte order marks, each with its codec and its name for people. UTF-32's begin with the bytes of UTF-16's.
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig", "UTF-8"),
     (codecs.BOM_UTF32_LE, "utf-32", "UTF-32"),
@@ -47,7 +46,7 @@ _BY_ACCIDENT = 0.2
 # What no text begins with. DOS ended its text files with Ctrl-Z (1A), and Escape (1B) begins words in ISO-2022.
 _FIRST_LINES = 100
 _CONTROL = re.compile(rb"[\0-\x08\x0e-\x19\x1c-\x1f]")
-# What parts words. None but the pipe is ever the second byte of a character.
+# What separates words. Only the pipe may also be the second byte of a character.
 _BETWEEN_WORDS = re.compile(rb'[\0-\x20,;"|]+')
 
 # Stands for what doesn't decode: half of a surrogate pair, which no text holds.
@@ -55,109 +54,76 @@ _BROKEN = "\ud800"
 codecs.register_error("runner.broken", lambda error: (_BROKEN, getattr(error, "end", 0)))
 
 
-@dataclass(frozen=True, slots=True)
-class Charset:
-    """How to decode a file: a Python codec, and what a person should know of the choice. `clean`: it has no NUL."""
+def find_codec(source: Source, file_format: Format, remarks: list[str], *, whole: bool) -> str:
+    """The Python codec that decodes the file; decodes all of it once, or (not `whole`) its first megabyte.
 
-    codec: str
-    remark: str | None = None
-    clean: bool = False
-
-
-def charset_of(source: Source, packing: Packing, *, whole: bool = True) -> Charset:
-    """Decodes the whole file once, so that reading it again raises no errors; else its first megabyte alone.
-
-    Raises InputError with line and column for bytes that don't fit the encoding, and for a file that is neither UTF-8
-    nor UTF-16 where the campaign names no encoding.
+    `remarks` collects what a person should know of the choice. Raises InputError with line and column for bytes that
+    don't fit the encoding, and for a file that is neither UTF-8 nor UTF-16 where the campaign names no encoding.
     """
-    path, text = source.path, _Text(source.path, packing, None if whole else _HEAD)
+    path, text = source.path, _Text(source.path, file_format, whole)
     with readable(path):
-        with open_bytes(path, packing) as file:
+        with open_bytes(path, file_format) as file:
             head = file.read(256)
-        mark = next((found for found in _MARKS if head.startswith(found[0])), None)
+        mark = next(((codec, name) for mark, codec, name in _MARKS if head.startswith(mark)), None)
+        codec, evidence, remark, remedy = "utf-8", None, None, _SAVE
         if source.encoding is not None:
-            codec = _codec(source, source.encoding)
-            if mark is not None:
-                # Its mark would become a letter of the first name.
-                if not codec.startswith(mark[1].removesuffix("-sig")):
-                    what = f'{path} is {mark[2]}, as its first bytes say, and not "{source.encoding}"'
-                    raise InputError([Problem(what, f"leave {source.encoding_key} out", source.encoding_key or "")])
-                codec = mark[1]
-            return _decoding(text, codec, f"{source.encoding}, which {source.encoding_key} says", _remedy(source))
-        if mark is not None:
-            remark = None if mark[1] == "utf-8-sig" else f"{path.name} is read as {mark[2]}"
-            return _decoding(text, mark[1], f"{mark[2]}, which its first bytes say", _SAVE, remark)
-        if codec16 := _utf16(head):
+            codec = codecs.lookup(source.encoding).name
+            evidence, remedy = f"{source.encoding}, which {source.encoding_key} says", _remedy(source)
+            # Decoded as anything else, the mark would become a letter of the first name.
+            if mark and not codec.startswith(mark[0].removesuffix("-sig")):
+                what = f'{path} is {mark[1]}, as its first bytes say, and not "{source.encoding}"'
+                raise InputError([Problem(what, f"leave {source.encoding_key} out", source.encoding_key or "")])
+            codec = mark[0] if mark else codec
+        elif mark is not None:
+            codec, evidence = mark[0], f"{mark[1]}, which its first bytes say"
+            remark = f"{path.name} is read as {mark[1]}" if codec != "utf-8-sig" else None
+        elif utf16 := _utf16(head):
+            codec, evidence = utf16, "UTF-16, which its zeros say"
             remark = f"{path.name} is read as UTF-16, found out from its bytes"
-            return _decoding(text, codec16, "UTF-16, which its zeros say", _SAVE, remark)
-        clean = True
         try:
-            for piece in text.pieces("utf-8"):
-                clean = clean and "\0" not in piece
-                if "\x1b$" in piece:
-                    raise InputError.of(f"{path} looks like Japanese in ISO-2022", _remedy(source, "iso2022_jp"))
-        except UnicodeDecodeError:
-            raise InputError([_not_utf8(source, text)]) from None
-        return Charset("utf-8", clean=clean)
+            escapes = sum("\x1b$" in piece for piece in text.pieces(codec))
+        except UnicodeError:
+            if evidence is None:
+                raise InputError([_not_utf8(source, text)]) from None
+            raise InputError([Problem(f"this is not {evidence}", remedy, where=text.first_broken(codec))]) from None
+        if escapes and evidence is None:
+            raise InputError.of(f"{path} looks like Japanese in ISO-2022", _remedy(source, ": iso2022_jp"))
+    if remark:
+        remarks.append(remark)
+    return codec
 
 
-def _codec(source: Source, name: str) -> str:
-    try:
-        found = codecs.lookup(name)
-        found.incrementaldecoder()
-        known = isinstance("".encode(name), bytes) and isinstance(b"".decode(name), str)
-    except (LookupError, TypeError, ValueError):
-        known = False
-    if not known:
-        remedy = "write one such as utf-8, windows-1252 or shift_jis"
-        raise InputError([Problem(f'"{name}" is not the name of a text encoding', remedy, source.encoding_key or "")])
-    return found.name
-
-
-def _decoding(text: "_Text", codec: str, words: str, remedy: str, remark: str | None = None) -> Charset:
-    """The charset, if the text decodes. Raises InputError otherwise: the text "is not" what `words` say."""
-    try:
-        return Charset(codec, remark, clean=not sum("\0" in piece for piece in text.pieces(codec)))
-    except UnicodeError:
-        raise InputError([Problem(f"this is not {words}", remedy, where=text.first_broken(codec))]) from None
-
-
-def _remedy(source: Source, encoding: str | None = None) -> str:
-    if source.encoding_key is None:
-        return _SAVE
-    return f"{_SAVE}, or set {source.encoding_key}{f': {encoding}' if encoding else ' to what it is'}"
+def _remedy(source: Source, encoding: str = " to what it is") -> str:
+    return _SAVE if source.encoding_key is None else f"{_SAVE}, or set {source.encoding_key}{encoding}"
 
 
 def _utf16(head: bytes) -> str | None:
-    """A header in ASCII has a zero in every second byte; a stray NUL in a text file has letters on both sides."""
+    """The codec of UTF-16 without a mark: a header in ASCII has a zero in every second byte, and none in between."""
     # A CR ends a line too, so that a stray NUL behind one is not taken for half of UTF-16's line end.
-    line = _LINE_END.split(head, 1)[0]
-    even, odd = line[0::2].count(0), line[1::2].count(0)
-    half = len(line) // 2
-    if half >= 2 and odd > 0.4 * half and even == 0:
-        return "utf-16-le"
-    if half >= 2 and even > 0.4 * half and odd == 0:
-        return "utf-16-be"
-    return None
+    line = re.split(rb"[\r\n]", head, maxsplit=1)[0]
+    even, odd, half = line[0::2].count(0), line[1::2].count(0), len(line) // 2
+    if half < 2 or (even and odd) or even + odd <= 0.4 * half:
+        return None
+    return "utf-16-le" if odd else "utf-16-be"
 
 
 class _Text:
-    """A text file of which the first `limit` bytes count; None: all of it."""
+    """A text file, the `whole` of it or its first chunk."""
 
-    def __init__(self, path: Path, packing: Packing, limit: int | None) -> None:
+    def __init__(self, path: Path, file_format: Format, whole: bool) -> None:
         self._path = path
-        self._packing = packing
-        self._limit = limit
+        self._format = file_format
+        self._whole = whole
 
     def pieces(self, codec: str) -> Iterator[str]:
-        """The text in pieces. Raises UnicodeError where it doesn't decode; a character that the limit cuts does.
+        """The text in pieces. Raises UnicodeError where it doesn't decode; a character that the chunk cuts is fine.
 
-        Raises InputError if it comes in no lines: a reader of lines would take it all to memory.
+        Raises InputError for a line that a reader of lines couldn't hold in memory.
         """
-        without = 0
+        length = 0
         for piece in self._decoded(codecs.getincrementaldecoder(codec)()):
-            without = 0 if "\n" in piece or "\r" in piece else without + len(piece)
-            if without > _LONGEST_LINE:
+            length = 0 if "\n" in piece or "\r" in piece else length + len(piece)
+            if length > _LONGEST_LINE:
                 what = f"{self._path} has a line of more than 16 MB"
                 raise InputError.of(what, "it is no list of people; check the file")
             yield piece
@@ -180,41 +146,30 @@ class _Text:
                 break
         return Position(str(self._path), line, column)
 
-    def _decoded(self, decoder: codecs.IncrementalDecoder | io.IncrementalNewlineDecoder) -> Iterator[str]:
-        left = self._limit
-        with open_bytes(self._path, self._packing) as file:
-            while chunk := file.read(_CHUNK if left is None else min(left, _CHUNK)):
-                yield decoder.decode(chunk)
-                left = left - len(chunk) if left is not None else None
-            if left != 0 or not file.read(1):
-                yield decoder.decode(b"", final=True)
-
     def lines(self) -> Iterator[bytes]:
-        """Lines with their ends (LF, CRLF or CR), those that the limit cuts too; one of megabytes comes in pieces."""
-        rest, read = b"", 0
-        with open_bytes(self._path, self._packing) as file:
+        """The lines, in pieces of at most a megabyte."""
+        read = 0
+        # Latin-1 turns every byte into one character and back.
+        with open_bytes(self._path, self._format) as raw, io.TextIOWrapper(raw, "latin-1") as file:
+            while (self._whole or read < _CHUNK) and (line := file.readline(_CHUNK)):
+                read += len(line)
+                yield line.encode("latin-1")
+
+    def _decoded(self, decoder: codecs.IncrementalDecoder | io.IncrementalNewlineDecoder) -> Iterator[str]:
+        with open_bytes(self._path, self._format) as file:
             while chunk := file.read(_CHUNK):
-                lines = (rest + chunk).splitlines(keepends=True)
-                # The last one may go on, and a CR at its end may be half of a CRLF.
-                rest = lines.pop()
-                yield from lines
-                read += len(chunk)
-                if self._limit is not None and read > self._limit:
+                yield decoder.decode(chunk)
+                if not self._whole and len(chunk) == _CHUNK:
                     return
-                if len(rest) > _CHUNK:
-                    yield rest
-                    rest = b""
-        if rest:
-            yield rest
+            yield decoder.decode(b"", final=True)
 
 
 def _not_utf8(source: Source, text: _Text) -> Problem:
     """What a file is that isn't UTF-8: two files in one, no text at all, or text in one of several encodings."""
     where = text.first_broken("utf-8")
     valid = broken = valid_line = 0
-    is_text, valid_sample, sample = True, b"", bytearray()
+    valid_sample, sample = b"", bytearray()
     for number, line in enumerate(text.lines(), 1):
-        is_text = is_text and (number > _FIRST_LINES or not _CONTROL.search(line))
         if line.isascii():
             continue
         if _can_decode(line, "utf-8"):
@@ -227,7 +182,7 @@ def _not_utf8(source: Source, text: _Text) -> Problem:
         what = f"this line is not UTF-8, but line {valid_line} is"
         remedy = 'correct it; or if two files in different encodings were put together, save each as "CSV UTF-8" before'
         return Problem(what, remedy, where=where)
-    if not is_text:
+    if any(map(_CONTROL.search, islice(text.lines(), _FIRST_LINES))):
         return Problem("this is not a text file", "export the list as CSV from where it came", where=where)
     readings = _readings(text, valid_sample, bytes(sample))
     if not readings:
@@ -247,26 +202,23 @@ def _readings(text: _Text, valid: bytes, sample: bytes) -> dict[str, str]:
     `valid` is a line that is UTF-8 by accident, or because two files were put together: a word of it shows which.
     """
     likely = _likely(sample)
-    by_accident, doubtful = _words(valid, likely)[:1], _words(sample, likely)
-    words = by_accident + doubtful
-    found: dict[tuple[str, ...], str] = {}
-    for codec in likely if doubtful else ():
-        reading = tuple(quoted(word.decode(codec)) for word in words)
-        if reading not in found and text.decodes(codec):
-            found[reading] = codec
-            if len(found) == _MOST_READINGS:
-                break
-    if not found:
-        return {}
+    shown, doubtful = _words(valid, likely)[:1], _words(sample, likely)
+    codec_by_reading: dict[str, str] = {}
+    for codec in likely if doubtful else []:
+        reading = _read([*shown, *doubtful], codec)
+        if len(codec_by_reading) < _MOST_READINGS and reading not in codec_by_reading and text.decodes(codec):
+            codec_by_reading[reading] = codec
+    found = list(codec_by_reading.values())
 
-    def distinct(places: list[int]) -> int:
-        return len({tuple(reading[place] for place in places) for reading in found})
+    def differing(words: list[bytes]) -> int:
+        return len({_read(words, codec) for codec in found})
 
     # The fewest words on which all of the readings differ, and at least one of `sample`.
-    shown = list(range(len(by_accident)))
-    while len(shown) == len(by_accident) or distinct(shown) < len(found):
-        shown.append(max(range(len(by_accident), len(words)), key=lambda place: distinct([*shown, place])))
-    return {_named(codec): " ".join(reading[place] for place in shown) for reading, codec in found.items()}
+    for _ in doubtful if found else []:
+        shown.append(max(doubtful, key=lambda word: differing([*shown, word])))
+        if differing(shown) == len(found):
+            break
+    return {codec.replace("cp125", "windows-125").replace("_", "-"): _read(shown, codec) for codec in found}
 
 
 def _likely(sample: bytes) -> list[str]:
@@ -291,6 +243,10 @@ def _is_word(text: str) -> bool:
     return text.isalpha() and len(scripts) == 1 and text in (text.lower(), text.upper(), text.title())
 
 
+def _read(words: list[bytes], codec: str) -> str:
+    return " ".join(quoted(word.decode(codec)) for word in words)
+
+
 def _words(line: bytes, encodings: list[str]) -> list[bytes]:
     """The words that aren't ASCII, each once. One that a pipe cuts in the middle of a character decodes nowhere."""
     words = dict.fromkeys(_BETWEEN_WORDS.split(line))
@@ -303,7 +259,3 @@ def _can_decode(content: bytes, codec: str) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _named(codec: str) -> str:
-    return codec.replace("cp125", "windows-125").replace("_", "-")
