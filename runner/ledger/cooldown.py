@@ -1,7 +1,7 @@
-"""How much a number got lately, over all runs of the ledger.
+"""The frequency cap: how many messages a number got lately, over all runs of the ledger.
 
-What counts is what may have reached the phone: accepted, unknown, or on its way. The time is the claim's, which every
-message has before its request leaves.
+Messages count that may have reached the phone: accepted, unknown, or on their way. Their time is the claim's, which
+every message has before its request leaves.
 """
 
 from collections import Counter
@@ -29,18 +29,15 @@ def prepare(ledger: Ledger) -> None:
 
 
 def recent(ledger: Ledger, destinations: Sequence[str], *, since: int) -> Mapping[str, int]:
-    """How many messages each of these numbers got since then (microseconds since the epoch).
-
-    Numbers that got none are absent.
-    """
+    """How many messages each of these numbers got since then (microseconds since the epoch); without any, absent."""
     with ledger.reading() as connection:
         return _counts(connection, destinations, since)
 
 
 def excess(connection: Connection, claimed: Sequence[Message], cooldown: Cooldown, now: int) -> list[str]:
-    """The message ids of those of these messages, just claimed at `now`, by which a number would get too much.
+    """The ids of those of these messages, just claimed at `now`, that exceed the cap of their number.
 
-    Insert first, then look: the insert holds the database's write lock, so that of two runs that claim a message to
+    Insert first, then read: the insert holds the database's write lock, so that of two runs that claim a message to
     one number at the same moment, the second sees the first.
     """
     since = now - cooldown.per_s * 1_000_000

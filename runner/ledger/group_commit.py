@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from runner.base.errors import LedgerError
@@ -20,18 +19,16 @@ Result = TypeVar("Result")
 
 class GroupCommit(Generic[Item, Result]):
     """Commits items in groups, in the order in which they came. An async context manager; leaving it commits all that
-    waits.
-
-    Both callbacks run in the thread.
+    waits. All callbacks run in the thread.
 
     :param commit: writes a group, durably when it returns; returns a result for each item.
-    :param on_failure: what follows when `commit` raised; returns the error that those who wait are given.
+    :param on_failure: called when `commit` raised; returns the error that the callers of `submit` get.
     :param name: the thread's.
     :param most: items in a group.
-    :param linger_s: how long an item for which nobody waits may wait for company.
-    :param most_pause_s: after a commit, the ledger is left to others for as long as the commit took, but no longer than
-        this.
-    :param isolates: after an error that isn't the ledger's own, each item of the group is tried alone.
+    :param linger_s: how long an item from `put` may wait for others.
+    :param most_pause_s: after a commit, the ledger is left to other processes for as long as the commit took, but no
+        longer than this.
+    :param isolates: after an error that isn't a LedgerError, each item of the group is tried alone.
     :param on_idle: called when nothing has come for `idle_s`; None: never.
     """
 
@@ -72,9 +69,7 @@ class GroupCommit(Generic[Item, Result]):
         self._thread.start()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         with self._condition:
             self._is_closing = True
             self._condition.notify()
@@ -100,7 +95,7 @@ class GroupCommit(Generic[Item, Result]):
                 self._condition.notify()
 
     def call(self, function: Callable[..., object], *arguments: object) -> None:
-        """Have a function called in the event loop; for the callbacks."""
+        """Call a function in the event loop; for the callbacks."""
         self._loop.call_soon_threadsafe(function, *arguments)
 
     def _run(self) -> None:
@@ -114,21 +109,20 @@ class GroupCommit(Generic[Item, Result]):
                 self._is_awaited = bool(self._queue)
                 if self._is_closing and not group:
                     return
-            if not group:
-                if self._on_idle:
-                    self._on_idle()
-                continue
-            began = time.perf_counter()
-            results = self._committed([item for item, _ in group])
-            seconds = time.perf_counter() - began
-            self.call(_resolve, [done for _, done in group], results)
-            if self._most_pause_s:
-                time.sleep(min(seconds, self._most_pause_s))
+            if group:
+                began = time.perf_counter()
+                results = self._committed([item for item, _ in group])
+                seconds = time.perf_counter() - began
+                self.call(_resolve, [done for _, done in group], results)
+                if self._most_pause_s:
+                    time.sleep(min(seconds, self._most_pause_s))
+            elif self._on_idle:
+                self._on_idle()
 
     def _committed(self, items: Sequence[Item]) -> Sequence[Result | LedgerError]:
         try:
             return self._commit(items)
-        except Exception as error:  # also a bug: it must not end the thread, or everybody would wait for ever
+        except Exception as error:  # also a bug: the thread must go on, or all callers would wait for ever
             if self._isolates and len(items) > 1 and not isinstance(error, LedgerError):
                 return [result for item in items for result in self._committed([item])]
             return [self._on_failure(items, error)] * len(items)

@@ -12,10 +12,10 @@ from typing import Self
 from runner.base.delivery import Inbound, Receipt
 from runner.base.errors import LedgerError
 from runner.base.optouts import OptOut, OptOutSource
-from runner.ledger import optouts
 from runner.ledger.group_commit import GroupCommit
 from runner.ledger.ledger import Ledger
-from runner.ledger.receipts import keep
+from runner.ledger.optouts import note_optouts
+from runner.ledger.receipts import save_receipts
 from runner.provider.webhooks import Ignored, NotAnEventError, read_event
 from runner.receipts.metrics import Metrics
 from runner.receipts.optout_words import Meaning, OptOutWords
@@ -83,8 +83,8 @@ def e164(source: str) -> str | None:
 
 def write(ledger: Ledger, events: SortedEvents, now: int) -> int:
     """Write events; returns how many unknown messages it settled. Raises LedgerError when it isn't durable."""
-    settled = keep(ledger, events.receipts, now=now)
-    optouts.note(ledger, events.optouts)
+    settled = save_receipts(ledger, events.receipts, now=now)
+    note_optouts(ledger, events.optouts)
     return settled
 
 
