@@ -1,10 +1,9 @@
-"""What became of a run's messages, counted by the database: statuses, delivery, bills, conversions.
+"""What became of a run's messages, counted by the database: delivery, bills, conversions.
 
-One pass over the run's messages each, grouped, so memory stays flat whatever the size of the run.
+Each is one grouped pass over the run's messages, so memory stays flat whatever the size of the run.
 """
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -41,17 +40,6 @@ class Figures:
     billed: dict[str, Decimal] = field(default_factory=dict)
     billed_segments: int = 0
     segments_accepted: int = 0
-
-
-def counts_and_claims(ledger: Ledger, run_id: int, since: Sequence[int]) -> tuple[dict[str, int], list[int]]:
-    """Messages by status, as `Ledger.counts`, and how many were claimed at or after each of these times, in one pass.
-
-    It reads every message of the run: an index would make every claim slower.
-    """
-    claimed = [func.sum(case((messages.c.claimed_at >= time, 1), else_=0)) for time in since]
-    query = select(messages.c.status, func.count(), *claimed)
-    rows = list(ledger.rows(query.where(messages.c.run_id == run_id).group_by(messages.c.status)))
-    return {row[0]: row[1] for row in rows}, [sum(row[2 + place] for row in rows) for place in range(len(since))]
 
 
 def delivery_of(ledger: Ledger, run_id: int) -> Counter[str]:

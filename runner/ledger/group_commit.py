@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass
 from typing import Generic, Self, TypeVar
 
 from runner.base.errors import LedgerError
@@ -17,6 +18,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+@dataclass(eq=False)
 class GroupCommit(Generic[Item, Result]):
     """Commits items in groups, in the order in which they came. An async context manager; leaving it commits all that
     waits. All callbacks run in the thread.
@@ -32,32 +34,23 @@ class GroupCommit(Generic[Item, Result]):
     :param on_idle: called when nothing has come for `idle_s`; None: never.
     """
 
-    def __init__(
-        self,
-        commit: Callable[[Sequence[Item]], Sequence[Result]],
-        on_failure: Callable[[Sequence[Item], Exception], LedgerError],
-        *,
-        name: str,
-        most: int = sys.maxsize,
-        linger_s: float = 0.0,
-        most_pause_s: float = 0.0,
-        isolates: bool = False,
-        on_idle: Callable[[], object] | None = None,
-        idle_s: float | None = None,
-    ) -> None:
-        self._commit = commit
-        self._on_failure = on_failure
-        self._most = most
-        self._linger_s = linger_s
-        self._most_pause_s = most_pause_s
-        self._isolates = isolates
-        self._on_idle = on_idle
-        self._idle_s = idle_s
+    commit: Callable[[Sequence[Item]], Sequence[Result]]
+    on_failure: Callable[[Sequence[Item], Exception], LedgerError]
+    _: KW_ONLY
+    name: str
+    most: int = sys.maxsize
+    linger_s: float = 0.0
+    most_pause_s: float = 0.0
+    isolates: bool = False
+    on_idle: Callable[[], object] | None = None
+    idle_s: float | None = None
+
+    def __post_init__(self) -> None:
         self._condition = threading.Condition()
         self._queue: list[tuple[Item, asyncio.Future[Result] | None]] = []
         self._is_awaited = False
         self._is_closing = False
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
 
     @property
     def waiting(self) -> int:
@@ -102,10 +95,10 @@ class GroupCommit(Generic[Item, Result]):
         """The thread: until closed and empty."""
         while True:
             with self._condition:
-                self._condition.wait_for(lambda: self._queue or self._is_closing, self._idle_s)
+                self._condition.wait_for(lambda: self._queue or self._is_closing, self.idle_s)
                 if self._queue:
-                    self._condition.wait_for(lambda: self._is_awaited or self._is_closing, self._linger_s)
-                group, self._queue = self._queue[: self._most], self._queue[self._most :]
+                    self._condition.wait_for(lambda: self._is_awaited or self._is_closing, self.linger_s)
+                group, self._queue = self._queue[: self.most], self._queue[self.most :]
                 self._is_awaited = bool(self._queue)
                 if self._is_closing and not group:
                     return
@@ -114,18 +107,18 @@ class GroupCommit(Generic[Item, Result]):
                 results = self._committed([item for item, _ in group])
                 seconds = time.perf_counter() - began
                 self.call(_resolve, [done for _, done in group], results)
-                if self._most_pause_s:
-                    time.sleep(min(seconds, self._most_pause_s))
-            elif self._on_idle:
-                self._on_idle()
+                if self.most_pause_s:
+                    time.sleep(min(seconds, self.most_pause_s))
+            elif self.on_idle:
+                self.on_idle()
 
     def _committed(self, items: Sequence[Item]) -> Sequence[Result | LedgerError]:
         try:
-            return self._commit(items)
+            return self.commit(items)
         except Exception as error:  # also a bug: the thread must go on, or all callers would wait for ever
-            if self._isolates and len(items) > 1 and not isinstance(error, LedgerError):
+            if self.isolates and len(items) > 1 and not isinstance(error, LedgerError):
                 return [result for item in items for result in self._committed([item])]
-            return [self._on_failure(items, error)] * len(items)
+            return [self.on_failure(items, error)] * len(items)
 
 
 def _resolve(futures: Sequence[asyncio.Future[Result] | None], results: Sequence[Result | LedgerError]) -> None:

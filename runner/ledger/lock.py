@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
@@ -129,6 +130,7 @@ def _since_boot() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
+@dataclass(eq=False)
 class Lease:
     """The lease of one run for one holder: `acquire` it, ask `is_valid` before each request, `release` it at the end.
 
@@ -136,21 +138,16 @@ class Lease:
     may be called from any thread.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        run_id: int,
-        *,
-        host: str | None = None,
-        wall: Callable[[], float] = time.time,
-        monotonic: Callable[[], float] = _since_boot,
-    ) -> None:
-        self._engine = engine
-        self._run = runs.c.id == run_id
-        self._host = host or socket.gethostname()
-        self._holder = f"process {os.getpid()} on {self._host} ({secrets.token_hex(4)})"
-        self._wall = wall
-        self._monotonic = monotonic
+    engine: Engine
+    run_id: int
+    _: KW_ONLY
+    host: str = field(default_factory=socket.gethostname)
+    wall: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = _since_boot
+
+    def __post_init__(self) -> None:
+        self._run = runs.c.id == self.run_id
+        self._holder = f"process {os.getpid()} on {self.host} ({secrets.token_hex(4)})"
         self._renewed_at: float | None = None  # on the monotonic clock
         self._until = 0.0
         self._released = threading.Event()
@@ -162,11 +159,11 @@ class Lease:
         That is in seconds since the epoch. Raises RunLockedError, naming the holder, while the lease of another machine
         runs. A holder on this machine doesn't count: the caller has the file lock, so that process is dead.
         """
-        wall, monotonic = self._wall(), self._monotonic()
-        with ledger_errors("written"), self._engine.begin() as connection:
+        wall, monotonic = self.wall(), self.monotonic()
+        with ledger_errors("written"), self.engine.begin() as connection:
             holder, until_us = connection.execute(select(runs.c.holder, runs.c.lease_until).where(self._run)).one()
             until = until_us / 1e6 if until_us is not None else None
-            is_elsewhere = holder is not None and f" on {self._host} (" not in holder
+            is_elsewhere = holder is not None and f" on {self.host} (" not in holder
             if is_elsewhere and until is not None and wall < until + GRACE_S:
                 raise RunLockedError(
                     f"this run is being sent by {holder.rpartition(' (')[0]}; if that machine is dead, its lease ends "
@@ -185,11 +182,11 @@ class Lease:
         """Whether this process may send at this moment. Cheap: two clocks, no ledger."""
         if self._renewed_at is None:
             return False
-        return self._wall() < self._until and self._monotonic() - self._renewed_at < LEASE_S
+        return self.wall() < self._until and self.monotonic() - self._renewed_at < LEASE_S
 
     def renew(self) -> bool:
         """Ask the ledger for more time. False when another process has the run now: nothing may leave any more."""
-        wall, monotonic = self._wall(), self._monotonic()
+        wall, monotonic = self.wall(), self.monotonic()
         is_renewed = self._update_ours(lease_until=int((wall + LEASE_S) * 1e6))
         if is_renewed:
             self._note(wall, monotonic)
@@ -205,7 +202,7 @@ class Lease:
 
     def _update_ours(self, **values: object) -> bool:
         """Write into the run's row; False when the lease is not ours any more."""
-        with ledger_errors("written"), self._engine.begin() as connection:
+        with ledger_errors("written"), self.engine.begin() as connection:
             is_ours = runs.c.holder == self._holder
             return connection.execute(update(runs).where(self._run, is_ours).values(values)).rowcount == 1
 

@@ -6,9 +6,7 @@ of the key: with a list of all keys (or numbers, where they are the keys), each 
 Every step can be repeated. A purge that was killed is finished by the next one.
 """
 
-from collections.abc import Iterator
-
-from sqlalchemy import Connection, bindparam, func, or_, select, update
+from sqlalchemy import bindparam, func, or_, select, update
 
 from runner.base.errors import StoppedError
 from runner.base.events import Event, EventKind
@@ -19,11 +17,13 @@ from runner.ledger.tables import cancellations, events, feedback, messages, rece
 # Messages in one transaction: receipts that come in meanwhile are written between two of them.
 AT_A_TIME = 10_000
 
+_REST = (messages.c.run_id == bindparam("of_run"), messages.c.message_id > bindparam("after"))
+_PART = select(messages.c.message_id).where(*_REST).order_by(messages.c.message_id).limit(AT_A_TIME).subquery()
+_END_OF_PART = select(func.max(_PART.c.message_id))
 _DELETE_PERSONS = (
     update(messages)
     .where(
-        messages.c.run_id == bindparam("of_run"),
-        messages.c.message_id > bindparam("after"),
+        *_REST,
         messages.c.message_id <= bindparam("upto"),
         or_(messages.c.key != "", messages.c.destination != "", messages.c.detail.is_not(None)),
     )
@@ -61,10 +61,12 @@ def purge_messages(ledger: Ledger, run_id: int) -> int:
     with ledger_errors("written"), ledger.engine.connect() as connection:
         # Deleted bytes are overwritten at once, in case `compact` can't be done afterwards.
         connection.exec_driver_sql("PRAGMA secure_delete=ON")
-        for after, upto in _spans(connection, run_id):
+        after = ""
+        while upto := connection.scalar(_END_OF_PART, {"of_run": run_id, "after": after}):
             values = {"of_run": run_id, "after": after, "upto": upto}
             changed += connection.execute(_DELETE_PERSONS, values).rowcount
             connection.commit()
+            after = upto
         has_words = receipts.c.error_message.is_not(None)
         connection.execute(update(receipts).where(has_words, is_receipt_of_run).values(error_message=None))
         for table in (feedback, cancellations, events):
@@ -72,19 +74,6 @@ def purge_messages(ledger: Ledger, run_id: int) -> int:
         connection.execute(update(runs).where(runs.c.id == run_id).values(stop_detail=None))
         connection.commit()
     return changed
-
-
-def _spans(connection: Connection, run_id: int) -> Iterator[tuple[str, str]]:
-    """The run's message ids in parts: after the first of each pair, up to the second."""
-    after = ""
-    while True:
-        ids = select(messages.c.message_id).where(messages.c.run_id == run_id, messages.c.message_id > after)
-        part = ids.order_by(messages.c.message_id).limit(AT_A_TIME).subquery()
-        upto = connection.scalar(select(func.max(part.c.message_id)))
-        if upto is None:
-            return
-        yield after, upto
-        after = upto
 
 
 def compact(ledger: Ledger) -> None:

@@ -3,6 +3,7 @@
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -10,11 +11,11 @@ from sqlalchemy.dialects.sqlite import insert
 
 from runner.base.delivery import DeliveryState, Receipt
 from runner.base.messages import Message
-from runner.base.outcomes import OutcomeReason, Status
+from runner.base.outcomes import Outcome, OutcomeReason, Status
 from runner.ledger.database import rows_among
 from runner.ledger.ledger import Ledger, MessageRecord
 from runner.ledger.tables import messages, receipts, runs
-from runner.ledger.transitions import Proof, accept_unknown
+from runner.ledger.transitions import Proof, accept_unknown, claim, settle
 from runner.provider.delivery import merge, standing
 
 _ALL = select(*(receipts.c[name] for name in Receipt.__slots__))
@@ -72,28 +73,16 @@ def adopt(ledger: Ledger, run_id: int, found: Sequence[tuple[Message, Receipt]])
 
     They were sent before the ledger was lost, or restored from a copy. Raises LedgerError.
     """
-    now = time.time_ns() // 1000
-    rows = [
-        {
-            "run_id": run_id,
-            "message_id": message.message_id,
-            "key": message.key,
-            "destination": message.destination,
-            "country": message.country,
-            "encoding": message.encoding.value,
-            "segments": message.segments,
-            "status": Status.ACCEPTED.value,
-            "reason": OutcomeReason.RECEIPT.value,
-            "detail": "this ledger didn't know that it was sent, but a receipt came",
-            "attempts": 1,
-            "claimed_at": now,
-            "settled_at": now,
-            "umid": receipt.umid,
-        }
-        for message, receipt in found
-    ]
+    known = ledger.claimed(run_id, [message.message_id for message, _ in found])
+    new = [(message, receipt) for message, receipt in found if message.message_id not in known]
+    if not new:
+        return
+    detail = "this ledger didn't know that it was sent, but a receipt came"
+    outcome = Outcome(Status.ACCEPTED, OutcomeReason.RECEIPT, detail=detail)
     with ledger.writing() as connection:
-        connection.execute(insert(messages).on_conflict_do_nothing(), rows)
+        claim(connection, run_id, [(message, 1) for message, _ in new], time.time_ns() // 1000)
+        settlements = [(message.message_id, replace(outcome, umid=receipt.umid)) for message, receipt in new]
+        settle(connection, run_id, settlements)
 
 
 def has_receipts(ledger: Ledger) -> bool:

@@ -9,7 +9,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import KW_ONLY, asdict, dataclass, fields
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -58,6 +58,7 @@ class _Claiming:
     frontier: int
 
 
+@dataclass(eq=False)
 class LedgerWriter:
     """Writes one run's claims and settlements. An async context manager; leaving it writes all that is waiting.
 
@@ -68,22 +69,15 @@ class LedgerWriter:
     :param plan: the SHA-256 of the plan's file, for the resume point; None: no resume point is noted.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        run_id: int,
-        spill: "Spill",
-        *,
-        on_failure: Callable[[LedgerError], None],
-        cooldown: Cooldown | None = None,
-        plan: str | None = None,
-    ) -> None:
-        self._engine = engine
-        self._run_id = run_id
-        self._spill = spill
-        self._on_failure = on_failure
-        self._cooldown = cooldown
-        self._plan = plan
+    engine: Engine
+    run_id: int
+    spill: "Spill"
+    _: KW_ONLY
+    on_failure: Callable[[LedgerError], None]
+    cooldown: Cooldown | None = None
+    plan: str | None = None
+
+    def __post_init__(self) -> None:
         self._resume_point_noted_at = -math.inf
         self._commits: GroupCommit[_Claiming | Settlement, Refused] = GroupCommit(
             self._commit, self._failed, name="ledger-writer", linger_s=SETTLE_LINGER_S
@@ -96,7 +90,7 @@ class LedgerWriter:
 
     async def __aexit__(self, *_: object) -> None:
         await self._commits.__aexit__()
-        self._spill.close()
+        self.spill.close()
 
     async def claim(self, claims: Sequence[Claim], *, frontier: int = 0) -> Refused:
         """Note that these messages are about to leave. Returns when that is durable; raises LedgerError if it isn't.
@@ -126,9 +120,9 @@ class LedgerWriter:
         settlements = [item for item in group if isinstance(item, tuple)]
         claimings = [item for item in group if isinstance(item, _Claiming)]
         claims = [each for claiming in claimings for each in claiming.claims]
-        with ledger_errors("written"), self._engine.begin() as connection:
+        with ledger_errors("written"), self.engine.begin() as connection:
             # Settlements go first: a message that is taken back and claimed again may be in one group.
-            settle(connection, self._run_id, settlements)
+            settle(connection, self.run_id, settlements)
             refused = self._claim(connection, claims) if claims else {}
             is_whole = not refused and not any(outcome.status is Status.UNSENT for _, outcome in settlements)
             if claims and is_whole:
@@ -137,31 +131,31 @@ class LedgerWriter:
 
     def _claim(self, connection: Connection, claims: Sequence[Claim]) -> Refused:
         now = time.time_ns() // 1000
-        claim(connection, self._run_id, claims, now)
+        claim(connection, self.run_id, claims, now)
         claimed = [each.message for each in claims]
         refused: dict[str, OutcomeReason] = {}
-        if self._cooldown:
-            refused = dict.fromkeys(excess(connection, claimed, self._cooldown, now), OutcomeReason.COOLDOWN)
+        if self.cooldown:
+            refused = dict.fromkeys(excess(connection, claimed, self.cooldown, now), OutcomeReason.COOLDOWN)
         # An opt-out counts before the cooldown: an opted-out number never gets the message, also not later.
         refused |= dict.fromkeys(opted_out_of(connection, claimed), OutcomeReason.OPTED_OUT)
-        release(connection, self._run_id, refused)
+        release(connection, self.run_id, refused)
         return refused
 
     def _note_resume_point(self, connection: Connection, row: int) -> None:
         """Note it now and then: it only saves a later session some reading."""
-        if self._plan and row and time.monotonic() - self._resume_point_noted_at > NOTE_RESUME_POINT_S:
-            note_resume_point(connection, self._run_id, self._plan, row)
+        if self.plan and row and time.monotonic() - self._resume_point_noted_at > NOTE_RESUME_POINT_S:
+            note_resume_point(connection, self.run_id, self.plan, row)
             self._resume_point_noted_at = time.monotonic()
 
     def _failed(self, group: Sequence[_Claiming | Settlement], error: Exception) -> LedgerError:
         if self.error is None:
             words = f"the ledger could not be written: {error!r}"
             self.error = error if isinstance(error, LedgerError) else LedgerError(words)
-            self._commits.call(self._on_failure, self.error)
+            self._commits.call(self.on_failure, self.error)
         settlements = [item for item in group if isinstance(item, tuple)]
         try:
             if settlements:
-                self._spill.write(settlements)
+                self.spill.write(settlements)
         except OSError as spill_error:
             words = f"{self.error}; the answers of {len(settlements)} requests are lost too ({spill_error.strerror})"
             self.error = LedgerError(words)

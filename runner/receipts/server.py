@@ -1,28 +1,29 @@
-"""The server that the provider posts to: delivery receipts and replies, durable before they are answered.
+"""The server that the provider posts delivery receipts and replies to; they are durable before they are answered.
 
     POST /…        an event, whatever the path: the address at the provider may have one that nobody guesses
     GET /health    200 while events are taken, else 503
     GET /metrics   counts for Prometheus
 
-An answer from 400 up makes the provider post again after 1, 10, 30 and 90 s, and then never: so what can't be written
+After an answer from 400 up, the provider posts again after 1, 10, 30 and 90 s, and then never. So what can't be written
 now is answered 503, and what will never be an event 4xx.
 """
 
 import asyncio
+import concurrent.futures
 import contextlib
 import hmac
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 from aiohttp import hdrs, web
 
 from runner.base.errors import InputError, LedgerError
 from runner.base.net import is_loopback, listen_failure
-from runner.ledger.ledger import Ledger
+from runner.ledger.ledger import Ledger, open_ledger
 from runner.provider.webhooks import Ignored, NotAnEventError, read_event
-from runner.receipts.intake import EVENT_LIMIT_BYTES, FullError, Intake
-from runner.receipts.metrics import Metrics
+from runner.receipts.intake import EVENT_LIMIT_BYTES, FullError, Intake, Metrics
 from runner.receipts.optout_words import BUILT_IN, OptOutWords
 
 # For the body of a request whose headers have come.
@@ -45,9 +46,6 @@ _silent = logging.getLogger(f"{__name__}.http")
 _silent.addHandler(logging.NullHandler())
 _silent.propagate = False
 
-# Paths for GET alone.
-STATE_PATHS = ("/health", "/metrics")
-
 
 @dataclass(frozen=True, slots=True)
 class Listening:
@@ -69,8 +67,8 @@ async def listening(
 ) -> AsyncIterator[Listening]:
     """Serve in this event loop. When the block ends, what was taken is answered and durable.
 
-    `authorization` is the whole header that the provider sends. Raises InputError when it can't listen there, and
-    beyond this computer without an authorization.
+    `authorization` is the whole header that the provider sends. Raises InputError when it can't listen there, or when
+    other computers could post without an authorization.
     """
     if authorization is None and not is_loopback(host):
         raise InputError.of(
@@ -104,6 +102,42 @@ async def listening(
             await runner.cleanup()
 
 
+@contextlib.contextmanager
+def receiving(ledger_url: str, *, authorization: str) -> Iterator[str]:
+    """Serve in a thread, with an event loop and a ledger of its own; yields the URL to post to.
+
+    When the block has ended, everything that was answered 200 is durable. Raises what `listening` and `open_ledger` do.
+    """
+    started: concurrent.futures.Future[tuple[str, Callable[[], object]]] = concurrent.futures.Future()
+    ended: concurrent.futures.Future[None] = concurrent.futures.Future()
+
+    async def serve() -> None:
+        loop, end = asyncio.get_running_loop(), asyncio.Event()
+        with open_ledger(ledger_url, create=True) as ledger:
+            async with listening(ledger, authorization=authorization) as server:
+                started.set_result((server.url, lambda: loop.call_soon_threadsafe(end.set)))
+                await end.wait()
+
+    def run() -> None:
+        try:
+            asyncio.run(serve())
+        except BaseException as error:
+            (ended if started.done() else started).set_exception(error)
+        else:
+            ended.set_result(None)
+
+    thread = threading.Thread(target=run, name="receipts", daemon=True)
+    thread.start()
+    url, stop = started.result()
+    try:
+        yield url
+    finally:
+        with contextlib.suppress(RuntimeError):  # its loop has ended already; `ended` says why
+            stop()
+        thread.join()
+    ended.result()
+
+
 class _Handlers:
     """What answers requests: one event each, or the state of the server."""
 
@@ -128,17 +162,13 @@ class _Handlers:
                 return self._refuse(500, "this is a bug; try again")
 
         app = web.Application(client_max_size=EVENT_LIMIT_BYTES, middlewares=[errors_as_json])
-        app.add_routes(
-            [
-                web.get("/health", self._health),
-                web.get("/metrics", self._show_metrics),
-                web.post("/{path:.*}", self._event),
-            ]
-        )
+        app.router.add_get("/health", self._health)
+        app.router.add_get("/metrics", self._show_metrics)
+        app.router.add_post("/{path:.*}", self._event)
         return app
 
     async def _event(self, request: web.Request) -> web.Response:
-        if request.path in STATE_PATHS:
+        if request.path in ("/health", "/metrics"):
             return self._refuse(405, "this path is for looking; post events to another one")
         if self._expected is not None and not _is_authorized(request, self._expected):
             return self._refuse(401, "the Authorization header is not the one that was agreed on")
@@ -179,11 +209,11 @@ class _Handlers:
 
 
 def _is_authorized(request: web.Request, expected: bytes) -> bool:
-    given = request.headers.get(hdrs.AUTHORIZATION, "").encode("utf-8", "surrogateescape")
-    return hmac.compare_digest(given, expected)
+    header = request.headers.get(hdrs.AUTHORIZATION, "").encode("utf-8", "surrogateescape")
+    return hmac.compare_digest(header, expected)
 
 
 def _closing(answer: web.Response) -> web.Response:
-    """An answer after which nothing that comes over the connection makes sense."""
+    """An answer that closes the connection: what still comes over it makes no sense."""
     answer.force_close()
     return answer

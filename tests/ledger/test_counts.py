@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from runner.base.events import Event, EventKind
-from runner.ledger.counts import Figures, counts_and_claims, delivery_of, figures_of, outcomes_of
+from runner.ledger.counts import Figures, delivery_of, figures_of, outcomes_of
 from tests.ledger.filled import Filled
 
 
@@ -46,7 +46,7 @@ def test_an_empty_run(filled: Filled) -> None:
     assert (Counter(), Counter(), ({}, [0])) == (
         delivery_of(filled.ledger, run),
         outcomes_of(filled.ledger, run),
-        counts_and_claims(filled.ledger, run, [0]),
+        filled.ledger.counts_and_claims(run, [0]),
     )
 
 
@@ -116,7 +116,7 @@ def test_claims_of_late(filled: Filled) -> None:
     run = filled.run()
     filled.messages(run, 3, claimed_at=100)
     filled.messages(run, 2, status="sending", claimed_at=200)
-    assert ({"accepted": 3, "sending": 2}, [0, 2, 5]) == counts_and_claims(filled.ledger, run, [201, 200, 100])
+    assert ({"accepted": 3, "sending": 2}, [0, 2, 5]) == filled.ledger.counts_and_claims(run, [201, 200, 100])
 
 
 def test_the_newest_event(filled: Filled) -> None:
