@@ -3,9 +3,9 @@
 The system releases a file lock when its process ends, however that happens, so a killed run can be continued at once.
 The locks lie beside the ledger, not in the reports folder, because the ledger keeps people from being texted twice.
 
-A file lock says nothing to another machine; the lease does. Its holder renews it long before its end, and stops sending
-at the end without being told. Another machine may take it only `GRACE_S` after the end, because clocks differ. A
-machine that slept through the end asks the ledger before it sends: if no other has taken the run, it goes on.
+A file lock means nothing to another machine; the lease does. Its holder renews it long before its end, and stops
+sending at the end by itself. Another machine may take it only `GRACE_S` after the end, because clocks differ. A machine
+that slept through the end asks the ledger before it sends: if no other machine has taken the run, it goes on.
 """
 
 import contextlib

@@ -11,7 +11,6 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 
 from sqlalchemy import Connection, insert, inspect, select, update
 
@@ -21,54 +20,52 @@ from runner.ledger.tables import meta, metadata, runs
 
 # The statements that lead to each schema from the one before; 1 had meta, runs and messages. They are text, because
 # what a migration did must not change when `tables.py` does.
-MIGRATIONS: Mapping[int, Sequence[str]] = MappingProxyType(
-    {
-        2: (
-            """CREATE TABLE receipts (
-                umid VARCHAR(64) NOT NULL, message_id VARCHAR(350), state VARCHAR(16) NOT NULL, at BIGINT NOT NULL,
-                detail VARCHAR(40), error_code INTEGER, error_message VARCHAR, delivered_at BIGINT, segments INTEGER,
-                price VARCHAR(24), currency VARCHAR(3), received_at BIGINT NOT NULL, PRIMARY KEY (umid)
-            ) WITHOUT ROWID""",
-            "CREATE INDEX ix_receipts_message_id ON receipts (message_id)",
-            """CREATE TABLE optouts (
-                destination VARCHAR(16) NOT NULL, is_out BOOLEAN NOT NULL, at BIGINT NOT NULL,
-                source VARCHAR(16) NOT NULL, word VARCHAR(40), PRIMARY KEY (destination)
-            ) WITHOUT ROWID""",
-            """CREATE TABLE feedback (
-                run_id INTEGER NOT NULL, message_id VARCHAR(160) NOT NULL, outcome VARCHAR(8) NOT NULL,
-                converted_at BIGINT, status VARCHAR(10) NOT NULL, attempts INTEGER NOT NULL, http_status INTEGER,
-                detail VARCHAR, noted_at BIGINT NOT NULL, settled_at BIGINT, PRIMARY KEY (run_id, message_id),
-                FOREIGN KEY(run_id) REFERENCES runs (id)
-            ) WITHOUT ROWID""",
-            """CREATE TABLE cancellations (
-                run_id INTEGER NOT NULL, message_id VARCHAR(160) NOT NULL, status VARCHAR(10) NOT NULL,
-                http_status INTEGER, detail VARCHAR, settled_at BIGINT NOT NULL, PRIMARY KEY (run_id, message_id),
-                FOREIGN KEY(run_id) REFERENCES runs (id)
-            ) WITHOUT ROWID""",
-            """CREATE TABLE events (
-                id INTEGER NOT NULL, run_id INTEGER NOT NULL, kind VARCHAR(16) NOT NULL, at BIGINT NOT NULL,
-                seconds FLOAT, detail VARCHAR, PRIMARY KEY (id), FOREIGN KEY(run_id) REFERENCES runs (id)
-            )""",
-            "CREATE INDEX ix_events_run_id ON events (run_id)",
-        ),
-        # From here on, messages.detail may hold an abbreviation (see `tables.AbbreviatedDetail`).
-        3: (
-            """CREATE TABLE frontiers (
-                run_id INTEGER NOT NULL, "plan" VARCHAR(64) NOT NULL, "row" INTEGER NOT NULL, PRIMARY KEY (run_id),
-                FOREIGN KEY(run_id) REFERENCES runs (id)
-            )""",
-        ),
-        # The resume point becomes two columns of its run.
-        4: (
-            "ALTER TABLE runs ADD COLUMN resume_plan VARCHAR(64)",
-            "ALTER TABLE runs ADD COLUMN resume_row INTEGER",
-            """UPDATE runs SET
-                resume_plan = (SELECT "plan" FROM frontiers WHERE run_id = runs.id),
-                resume_row = (SELECT "row" FROM frontiers WHERE run_id = runs.id)""",
-            "DROP TABLE frontiers",
-        ),
-    }
-)
+MIGRATIONS: Mapping[int, Sequence[str]] = {
+    2: (
+        """CREATE TABLE receipts (
+            umid VARCHAR(64) NOT NULL, message_id VARCHAR(350), state VARCHAR(16) NOT NULL, at BIGINT NOT NULL,
+            detail VARCHAR(40), error_code INTEGER, error_message VARCHAR, delivered_at BIGINT, segments INTEGER,
+            price VARCHAR(24), currency VARCHAR(3), received_at BIGINT NOT NULL, PRIMARY KEY (umid)
+        ) WITHOUT ROWID""",
+        "CREATE INDEX ix_receipts_message_id ON receipts (message_id)",
+        """CREATE TABLE optouts (
+            destination VARCHAR(16) NOT NULL, is_out BOOLEAN NOT NULL, at BIGINT NOT NULL,
+            source VARCHAR(16) NOT NULL, word VARCHAR(40), PRIMARY KEY (destination)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE feedback (
+            run_id INTEGER NOT NULL, message_id VARCHAR(160) NOT NULL, outcome VARCHAR(8) NOT NULL,
+            converted_at BIGINT, status VARCHAR(10) NOT NULL, attempts INTEGER NOT NULL, http_status INTEGER,
+            detail VARCHAR, noted_at BIGINT NOT NULL, settled_at BIGINT, PRIMARY KEY (run_id, message_id),
+            FOREIGN KEY(run_id) REFERENCES runs (id)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE cancellations (
+            run_id INTEGER NOT NULL, message_id VARCHAR(160) NOT NULL, status VARCHAR(10) NOT NULL,
+            http_status INTEGER, detail VARCHAR, settled_at BIGINT NOT NULL, PRIMARY KEY (run_id, message_id),
+            FOREIGN KEY(run_id) REFERENCES runs (id)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE events (
+            id INTEGER NOT NULL, run_id INTEGER NOT NULL, kind VARCHAR(16) NOT NULL, at BIGINT NOT NULL,
+            seconds FLOAT, detail VARCHAR, PRIMARY KEY (id), FOREIGN KEY(run_id) REFERENCES runs (id)
+        )""",
+        "CREATE INDEX ix_events_run_id ON events (run_id)",
+    ),
+    # From here on, messages.detail may hold an abbreviation (see `tables.AbbreviatedDetail`).
+    3: (
+        """CREATE TABLE frontiers (
+            run_id INTEGER NOT NULL, "plan" VARCHAR(64) NOT NULL, "row" INTEGER NOT NULL, PRIMARY KEY (run_id),
+            FOREIGN KEY(run_id) REFERENCES runs (id)
+        )""",
+    ),
+    # The resume point becomes two columns of its run.
+    4: (
+        "ALTER TABLE runs ADD COLUMN resume_plan VARCHAR(64)",
+        "ALTER TABLE runs ADD COLUMN resume_row INTEGER",
+        """UPDATE runs SET
+            resume_plan = (SELECT "plan" FROM frontiers WHERE run_id = runs.id),
+            resume_row = (SELECT "row" FROM frontiers WHERE run_id = runs.id)""",
+        "DROP TABLE frontiers",
+    ),
+}
 
 # A ledger with a newer schema is refused, because its promises aren't known.
 SCHEMA_VERSION = max(MIGRATIONS)

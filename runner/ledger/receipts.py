@@ -43,8 +43,8 @@ def save_receipts(ledger: Ledger, received: Sequence[Receipt], *, now: int) -> i
     with ledger.writing() as connection:
         # The lock comes before the read, or two processes could each merge into what the other hasn't written yet.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
-        for umid, known in _by_umid(connection, list(merged)).items():
-            merged[umid] = merge(merged[umid], known)
+        for row in rows_among(connection, _ALL, receipts.c.umid, list(merged)):
+            merged[row[0]] = merge(merged[row[0]], _receipt(row))
         rows = [{name: getattr(receipt, name) for name in Receipt.__slots__} for receipt in merged.values()]
         connection.execute(_UPSERT, [row | {"state": row["state"].value, "received_at": now} for row in rows])
         proofs = _proofs(connection, merged.values())
@@ -96,8 +96,8 @@ def receipts_of(ledger: Ledger, records: Mapping[str, MessageRecord]) -> dict[st
     Found by umid where the message has one, because a receipt needn't echo the message id; else by message id.
     """
     umids = {message_id: record.umid for message_id, record in records.items() if record.umid}
-    with ledger.reading() as connection:
-        known = _by_umid(connection, list(set(umids.values())))
+    rows = ledger.rows_among(_ALL, receipts.c.umid, list(set(umids.values())))
+    known = {row[0]: _receipt(row) for row in rows}
     found = {message_id: known[umid] for message_id, umid in umids.items() if umid in known}
     return found | receipts_by_message_id(ledger, [message_id for message_id in records if message_id not in umids])
 
@@ -112,10 +112,6 @@ def receipts_by_message_id(ledger: Ledger, message_ids: Sequence[str]) -> dict[s
         known = found.get(receipt.message_id, receipt)
         found[receipt.message_id] = max(known, receipt, key=lambda each: (standing(each), each.umid))
     return found
-
-
-def _by_umid(connection: Connection, umids: Sequence[str]) -> dict[str, Receipt]:
-    return {row[0]: _receipt(row) for row in rows_among(connection, _ALL, receipts.c.umid, umids)}
 
 
 def _proofs(connection: Connection, received: Iterable[Receipt]) -> list[Proof]:

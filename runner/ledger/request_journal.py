@@ -59,7 +59,6 @@ class Scheduled:
     """An accepted message that the provider may still have to send."""
 
     message_id: str
-    key: str
     umid: str
     sent_at: int | None
 
@@ -145,7 +144,7 @@ _IS_NEWER = or_(~_IS_TIMED, feedback.c.converted_at.is_(None), feedback.c.conver
 _CHANGES = {column.name: _INSERT.excluded[column.name] for column in feedback.c if not column.primary_key}
 _KEY = list(feedback.primary_key)
 _NOTE = _INSERT.on_conflict_do_update(index_elements=_KEY, set_=_CHANGES, where=_IS_NEWS)
-_NOTE_NEWER = _INSERT.on_conflict_do_update(index_elements=_KEY, set_=_CHANGES, where=_IS_NEWS & _IS_NEWER)
+_NOTE_LIVE = _INSERT.on_conflict_do_update(index_elements=_KEY, set_=_CHANGES, where=_IS_NEWS & _IS_NEWER)
 _SETTLE = (
     update(feedback)
     .where(
@@ -181,7 +180,7 @@ def note_conversions(
         }
         for message_id, conversion in sorted(conversions.items())
     ]
-    return _write(ledger, _NOTE_NEWER if is_live else _NOTE, rows)
+    return _write(ledger, _NOTE_LIVE if is_live else _NOTE, rows)
 
 
 def pending_after(ledger: Ledger, run_id: int, message_id: str, *, limit: int) -> list[Pending]:
@@ -256,7 +255,7 @@ def scheduled_after(ledger: Ledger, run_id: int, message_id: str, *, limit: int)
     )
     only_queued = (DeliveryState.QUEUED.value, DeliveryState.UNKNOWN.value)
     sent = select(receipts.c.umid).where(receipts.c.umid == messages.c.umid, receipts.c.state.not_in(only_queued))
-    query = select(messages.c.message_id, messages.c.key, messages.c.umid, messages.c.sent_at).where(
+    query = select(messages.c.message_id, messages.c.umid, messages.c.sent_at).where(
         messages.c.run_id == run_id,
         messages.c.message_id > message_id,
         messages.c.status == Status.ACCEPTED.value,
@@ -269,7 +268,7 @@ def scheduled_after(ledger: Ledger, run_id: int, message_id: str, *, limit: int)
 
 def note_cancellations(ledger: Ledger, run_id: int, settled: Sequence[Settled]) -> None:
     """Note the provider's answers, all or nothing. What was cancelled stays cancelled. Raises LedgerError."""
-    rows = [{"run_id": run_id, "message_id": one.message_id, **_settled(one)} for one in settled]
+    rows = [{"run_id": run_id, "message_id": each.message_id, **_settled(each)} for each in settled]
     _write(ledger, _CANCEL, rows)
 
 

@@ -181,7 +181,6 @@ class Spill:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.count = 0
         try:
             with os.fdopen(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as room:
                 room.write(bytes(SPILL_BYTES))
@@ -196,11 +195,11 @@ class Spill:
         lines = b"".join(orjson.dumps([message_id, asdict(outcome)]) + b"\n" for message_id, outcome in settlements)
         self._file.write(lines)
         os.fsync(self._file.fileno())
-        self.count += len(settlements)
 
     def close(self) -> None:
+        is_empty = self._file.tell() == 0
         self._file.close()
-        if not self.count:
+        if is_empty:
             self._path.unlink(missing_ok=True)
 
 

@@ -18,10 +18,10 @@ from runner.ledger.receipts import save_receipts
 from runner.provider.webhooks import Ignored, NotAnEventError, read_event
 from runner.receipts.optout_words import Meaning, OptOutWords
 
-# As much as an event may have; it has about one kilobyte.
+# The largest event; most have about one kilobyte.
 EVENT_LIMIT_BYTES = 64 * 1024
 
-# Events, of some hundred bytes each; beyond, the provider is asked to post again later.
+# Events that may wait, of some hundred bytes each; when there are more, the provider has to post again later.
 MOST_WAITING = 20_000
 
 # Events in one transaction.
@@ -34,7 +34,7 @@ TRY_AGAIN_S = 2.0
 # SQLite's lock has no queue: a run that sends beside the server would wait, and stop after 10 s.
 MOST_PAUSE_S = 0.005
 
-# Bad lines of a file that are named.
+# How many bad lines of a file are named.
 EXAMPLES = 10
 
 NOT_JSON = "the body is not JSON"

@@ -38,9 +38,6 @@ COURTESIES = frozenset(
     }
 )  # fmt: skip
 
-# The columns of a file of words; the language is for its readers alone.
-HEADER = ("language", "meaning", "word")
-
 
 class Meaning(StrEnum):
     """What a reply means."""
@@ -129,7 +126,7 @@ def read_words(path: Path) -> OptOutWords:
             f"the words in {path} cannot be read: {words}", "check the name and the encoding"
         ) from error
     header = [name.strip().lower() for name in rows[0][1]] if rows else []
-    if missing := [name for name in HEADER[1:] if name not in header]:
+    if missing := [name for name in ("meaning", "word") if name not in header]:
         raise InputError.of(
             f"{path} has no column {' and '.join(missing)}",
             "begin with the line language,meaning,word; `campaign receipts --print-words` shows the built-in ones",

@@ -13,9 +13,9 @@ import concurrent.futures
 import contextlib
 import hmac
 import logging
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from aiohttp import hdrs, web
 
@@ -26,14 +26,14 @@ from runner.provider.webhooks import Ignored, NotAnEventError, read_event
 from runner.receipts.intake import EVENT_LIMIT_BYTES, FullError, Intake, Metrics
 from runner.receipts.optout_words import BUILT_IN, OptOutWords
 
-# For the body of a request whose headers have come.
+# How long the body of a request may take after its headers.
 READ_TIMEOUT_S = 10.0
 
-# For everything before: a connection that hasn't sent whole headers by then is closed, however slowly it drips. Longer
-# than proxies keep an idle connection (nginx: 60 s), so that the proxies close it.
+# How long a connection may take until its headers are whole. Longer than proxies hold an idle connection (nginx: 60 s),
+# so that the proxies close it.
 KEEP_ALIVE_S = 75.0
 
-# For the rest of a body that was refused, so that the other side gets to read why.
+# How long the rest of a refused body is read, so that the other side gets to read the answer.
 LINGER_S = 5.0
 
 SHUTDOWN_S = 10.0
@@ -109,7 +109,6 @@ def receiving(ledger_url: str, *, authorization: str) -> Iterator[str]:
     When the block has ended, everything that was answered 200 is durable. Raises what `listening` and `open_ledger` do.
     """
     started: concurrent.futures.Future[tuple[str, Callable[[], object]]] = concurrent.futures.Future()
-    ended: concurrent.futures.Future[None] = concurrent.futures.Future()
 
     async def serve() -> None:
         loop, end = asyncio.get_running_loop(), asyncio.Event()
@@ -118,33 +117,28 @@ def receiving(ledger_url: str, *, authorization: str) -> Iterator[str]:
                 started.set_result((server.url, lambda: loop.call_soon_threadsafe(end.set)))
                 await end.wait()
 
-    def run() -> None:
+    with concurrent.futures.ThreadPoolExecutor(1, "receipts") as pool:
+        ended = pool.submit(lambda: asyncio.run(serve()))
+        futures: tuple[concurrent.futures.Future[Any], ...] = (started, ended)
+        concurrent.futures.wait(futures, return_when=concurrent.futures.FIRST_COMPLETED)
+        if not started.done():
+            ended.result()  # raises why it did not start
+        url, stop = started.result()
         try:
-            asyncio.run(serve())
-        except BaseException as error:
-            (ended if started.done() else started).set_exception(error)
-        else:
-            ended.set_result(None)
-
-    thread = threading.Thread(target=run, name="receipts", daemon=True)
-    thread.start()
-    url, stop = started.result()
-    try:
-        yield url
-    finally:
-        with contextlib.suppress(RuntimeError):  # its loop has ended already; `ended` says why
-            stop()
-        thread.join()
-    ended.result()
+            yield url
+        finally:
+            with contextlib.suppress(RuntimeError):  # its loop has ended already; `ended` says why
+                stop()
+        ended.result()
 
 
+@dataclass(frozen=True)
 class _Handlers:
-    """What answers requests: one event each, or the state of the server."""
+    """The handlers of requests: one event each, or the state of the server."""
 
-    def __init__(self, intake: Intake, metrics: Metrics, authorization: str | None) -> None:
-        self._intake = intake
-        self._metrics = metrics
-        self._expected = authorization.encode() if authorization is not None else None
+    intake: Intake
+    metrics: Metrics
+    authorization: str | None
 
     def application(self) -> web.Application:
         @web.middleware
@@ -170,7 +164,8 @@ class _Handlers:
     async def _event(self, request: web.Request) -> web.Response:
         if request.path in ("/health", "/metrics"):
             return self._refuse(405, "this path is for looking; post events to another one")
-        if self._expected is not None and not _is_authorized(request, self._expected):
+        header = request.headers.get(hdrs.AUTHORIZATION, "").encode("utf-8", "surrogateescape")
+        if self.authorization is not None and not hmac.compare_digest(header, self.authorization.encode()):
             return self._refuse(401, "the Authorization header is not the one that was agreed on")
         if request.content_type != "application/json":
             return self._refuse(415, "events are application/json")
@@ -184,10 +179,10 @@ class _Handlers:
         except NotAnEventError as error:
             return self._refuse(400, str(error))
         if isinstance(found, Ignored):
-            self._metrics.event("ignored")
+            self.metrics.event("ignored")
             return web.Response()
         try:
-            await self._intake.take(found)
+            await self.intake.take(found)
         except FullError:
             return self._refuse(503, "too much waits to be written; try again", retry_after_s=5)
         except LedgerError:
@@ -195,22 +190,17 @@ class _Handlers:
         return web.Response()
 
     async def _health(self, _request: web.Request) -> web.Response:
-        if self._intake.error is not None:
+        if self.intake.error is not None:
             return web.json_response({"status": "the ledger can't be written"}, status=503)
         return web.json_response({"status": "ok"})
 
     async def _show_metrics(self, _request: web.Request) -> web.Response:
-        return web.Response(body=self._metrics.text(), headers={hdrs.CONTENT_TYPE: "text/plain; version=0.0.4"})
+        return web.Response(body=self.metrics.text(), headers={hdrs.CONTENT_TYPE: "text/plain; version=0.0.4"})
 
     def _refuse(self, status: int, words: str, *, retry_after_s: int | None = None) -> web.Response:
-        self._metrics.refused(status)
+        self.metrics.refused(status)
         headers = {hdrs.RETRY_AFTER: str(retry_after_s)} if retry_after_s is not None else {}
         return web.json_response({"error": words}, status=status, headers=headers)
-
-
-def _is_authorized(request: web.Request, expected: bytes) -> bool:
-    header = request.headers.get(hdrs.AUTHORIZATION, "").encode("utf-8", "surrogateescape")
-    return hmac.compare_digest(header, expected)
 
 
 def _closing(answer: web.Response) -> web.Response:
