@@ -68,11 +68,6 @@ _ACCEPT = (
         **{name: bindparam(name) for name in ("reason", "detail", "settled_at", *_PROVEN)},
     )
 )
-_MOVE_RESUME_POINT = (
-    update(runs)
-    .where(runs.c.id == bindparam("of_run"))
-    .values(resume_plan=bindparam("plan"), resume_row=bindparam("row"))
-)
 
 
 def claim(connection: Connection, run_id: int, claims: Sequence[tuple[Message, int]], now: int) -> None:
@@ -116,7 +111,7 @@ def release(connection: Connection, run_id: int, message_ids: Collection[str], s
     """
     if not message_ids:
         return 0
-    connection.execute(_MOVE_RESUME_POINT, {"of_run": run_id, "plan": None, "row": None})
+    note_resume_point(connection, run_id, None, None)
     rows: list[tuple[Any, ...]] = [(run_id, message_id, status) for message_id in message_ids]
     return connection.exec_driver_sql(_RELEASE, rows).rowcount
 
@@ -133,9 +128,9 @@ def accept_unknown(
     return connection.execute(_ACCEPT, rows).rowcount if rows else 0
 
 
-def note_resume_point(connection: Connection, run_id: int, plan: str, row: int) -> None:
+def note_resume_point(connection: Connection, run_id: int, plan: str | None, row: int | None) -> None:
     """Note, with the claims that it counts, that the ledger has every message up to this row of the plan.
 
-    `plan` is the SHA-256 of the plan's file, `row` is 1-based.
+    `plan` is the SHA-256 of the plan's file, `row` is 1-based; both None: the resume point isn't known.
     """
-    connection.execute(_MOVE_RESUME_POINT, {"of_run": run_id, "plan": plan, "row": row})
+    connection.execute(update(runs).where(runs.c.id == run_id).values(resume_plan=plan, resume_row=row))

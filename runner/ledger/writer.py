@@ -51,7 +51,7 @@ class Claim(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Claiming:
+class _ClaimGroup:
     """Claims that are made together. With them, the ledger has every message up to the row `frontier` of the plan."""
 
     claims: Sequence[Claim]
@@ -79,7 +79,7 @@ class LedgerWriter:
 
     def __post_init__(self) -> None:
         self._resume_point_noted_at = -math.inf
-        self._commits: GroupCommit[_Claiming | Settlement, Refused] = GroupCommit(
+        self._commits: GroupCommit[_ClaimGroup | Settlement, Refused] = GroupCommit(
             self._commit, self._failed, name="ledger-writer", linger_s=SETTLE_LINGER_S
         )
         self.error: LedgerError | None = None
@@ -112,22 +112,22 @@ class LedgerWriter:
     async def _submit(self, claims: Sequence[Claim], frontier: int = 0) -> Refused:
         if self.error:
             raise self.error
-        return await self._commits.submit(_Claiming(claims, frontier))
+        return await self._commits.submit(_ClaimGroup(claims, frontier))
 
-    def _commit(self, group: Sequence[_Claiming | Settlement]) -> Sequence[Refused]:
+    def _commit(self, group: Sequence[_ClaimGroup | Settlement]) -> Sequence[Refused]:
         if self.error:
             raise self.error
         settlements = [item for item in group if isinstance(item, tuple)]
-        claimings = [item for item in group if isinstance(item, _Claiming)]
-        claims = [each for claiming in claimings for each in claiming.claims]
+        claim_groups = [item for item in group if isinstance(item, _ClaimGroup)]
+        claims = [each for claim_group in claim_groups for each in claim_group.claims]
         with ledger_errors("written"), self.engine.begin() as connection:
             # Settlements go first: a message that is taken back and claimed again may be in one group.
             settle(connection, self.run_id, settlements)
             refused = self._claim(connection, claims) if claims else {}
             is_whole = not refused and not any(outcome.status is Status.UNSENT for _, outcome in settlements)
             if claims and is_whole:
-                self._note_resume_point(connection, claimings[-1].frontier)
-        return [_among(item.claims, refused) if isinstance(item, _Claiming) else {} for item in group]
+                self._note_resume_point(connection, claim_groups[-1].frontier)
+        return [_among(item.claims, refused) if isinstance(item, _ClaimGroup) else {} for item in group]
 
     def _claim(self, connection: Connection, claims: Sequence[Claim]) -> Refused:
         now = time.time_ns() // 1000
@@ -147,7 +147,7 @@ class LedgerWriter:
             note_resume_point(connection, self.run_id, self.plan, row)
             self._resume_point_noted_at = time.monotonic()
 
-    def _failed(self, group: Sequence[_Claiming | Settlement], error: Exception) -> LedgerError:
+    def _failed(self, group: Sequence[_ClaimGroup | Settlement], error: Exception) -> LedgerError:
         if self.error is None:
             words = f"the ledger could not be written: {error!r}"
             self.error = error if isinstance(error, LedgerError) else LedgerError(words)

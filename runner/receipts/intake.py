@@ -37,10 +37,6 @@ MOST_PAUSE_S = 0.005
 # How many bad lines of a file are named.
 EXAMPLES = 10
 
-NOT_JSON = "the body is not JSON"
-
-_NOT_DIGITS = re.compile(r"[^0-9]")
-
 
 class FullError(Exception):
     """More waits than may be held in memory: try again later."""
@@ -122,7 +118,7 @@ class SortedEvents:
 
 def e164(source: str) -> str | None:
     """A phone as the provider writes it, as E.164; None for anything else, such as a sender's name."""
-    digits = _NOT_DIGITS.sub("", source)
+    digits = re.sub(r"[^0-9]", "", source)
     has_letters = any(character.isalpha() for character in source)
     return f"+{digits}" if 7 <= len(digits) <= 15 and digits[0] != "0" and not has_letters else None
 
@@ -294,6 +290,6 @@ def _read_line(line: bytes) -> Receipt | Inbound | Ignored:
         return read_event(line)
     except NotAnEventError as error:
         # Every other line ends; the last one needn't, but is whole only if it is JSON.
-        if line.startswith(b"{") and not line.endswith(b"\n") and str(error) == NOT_JSON:
+        if line.startswith(b"{") and not line.endswith(b"\n") and str(error) == "the body is not JSON":
             raise NotAnEventError("the file ends in the middle of this line") from None
         raise NotAnEventError(str(error).replace("the body", "the line")) from None
