@@ -50,11 +50,11 @@ def list_all(
 ) -> int:
     """Show who has opted out, the newest first."""
     from runner.base.clock import iso
-    from runner.ledger.optouts import count, newest
+    from runner.ledger.optouts import count_optouts, newest_optouts
     from runner.run.optouts import how
 
     with _opened(sandbox, ledger, reports) as opened:
-        total, shown = count(opened), newest(opened, limit)
+        total, shown = count_optouts(opened), newest_optouts(opened, limit)
     if as_json:
         found = [{"destination": one.destination, "since": iso(one.at), "how": how(one)} for one in shown]
         print_json({"opted_out": total, "newest": found})

@@ -50,9 +50,9 @@ def command(
     from runner.run.receipts import authorization_in, load_file, serve
 
     if print_words:
-        from runner.receipts.optout_words import as_csv
+        from runner.receipts.optout_words import BUILT_IN_FILE
 
-        print_document(as_csv())
+        print_document(BUILT_IN_FILE.read_text(encoding="utf-8"))
         return 0
     options = RunOptions(ledger=ledger, reports=reports)
     console = human(as_json=as_json)

@@ -21,7 +21,7 @@ from runner.base.outcomes import OutcomeReason
 from runner.dispatch.pace import Pace
 from runner.dispatch.progress import Progress, Stop
 from runner.dispatch.retry import Answer, Backoff, Retry
-from runner.ledger.lease import Lease
+from runner.ledger.lock import Lease
 from runner.provider.client import HeldBackError
 
 # The most requests without an answer. 1,800/s needs 180 of them at 100 ms; below the usual 1,024 open files.

@@ -185,7 +185,7 @@ class ConversionStream:
             known = newest.pop(message_id, None)  # the order is that of the newest
             is_older = known is not None and known.at is not None and (conversion.at or 0) < known.at
             newest[message_id] = known if known is not None and is_older else conversion
-        note_conversions(self._ledger, self._record.id, newest, now=now, as_it_happens=True)
+        note_conversions(self._ledger, self._record.id, newest, now=now, is_live=True)
         return matched, pending_among(self._ledger, self._record.id, list(newest))
 
 

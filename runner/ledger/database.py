@@ -1,4 +1,4 @@
-"""The database that a ledger is: its URL, its connections, and its errors in words."""
+"""The ledger's database: its URL, its connections, and its errors in words."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, create_engine, event
+from sqlalchemy import ColumnElement, Connection, Engine, Select, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
@@ -31,21 +31,21 @@ def ledger_errors(doing: str) -> Iterator[None]:
 
 
 def rows_among(
-    connection: Connection, query: Select[Any], column: ColumnElement[Any], values: Sequence[str]
-) -> Iterator[Row[*tuple[Any, ...]]]:
-    """The query's rows in which the column has one of the values, asked for in as many parts as it takes."""
-    for some in in_parts(values):
-        yield from connection.execute(query.where(column.in_(some)))
+    connection: Connection, query: Select[*tuple[Any, ...]], column: ColumnElement[Any], values: Sequence[str]
+) -> Iterator[Any]:
+    """The query's rows in which the column has one of the values, in as many queries as the values need."""
+    for part in in_parts(values):
+        yield from connection.execute(query.where(column.in_(part)))
 
 
 def in_parts(values: Sequence[str]) -> Iterator[Sequence[str]]:
-    """The values, as many at a time as one query may name."""
+    """The values in lists that one query may name."""
     for first in range(0, len(values), IDS_AT_A_TIME):
         yield values[first : first + IDS_AT_A_TIME]
 
 
 def parse_url(url: str) -> URL:
-    """The URL of a ledger; a text without `://` is the path of a SQLite file. Raises InputError for any other."""
+    """The URL of a SQLite ledger; a text without `://` is the path of its file. Raises InputError for any other."""
     if "://" not in url:
         return URL.create("sqlite", database=url)
     try:

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from types import TracebackType
+from dataclasses import KW_ONLY, dataclass
 from typing import Generic, Self, TypeVar
 
 from runner.base.errors import LedgerError
@@ -18,49 +18,39 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+@dataclass(eq=False)
 class GroupCommit(Generic[Item, Result]):
     """Commits items in groups, in the order in which they came. An async context manager; leaving it commits all that
-    waits.
-
-    Both callbacks run in the thread.
+    waits. All callbacks run in the thread.
 
     :param commit: writes a group, durably when it returns; returns a result for each item.
-    :param on_failure: what follows when `commit` raised; returns the error that those who wait are given.
+    :param on_failure: called when `commit` raised; returns the error that the callers of `submit` get.
     :param name: the thread's.
     :param most: items in a group.
-    :param linger_s: how long an item for which nobody waits may wait for company.
-    :param most_pause_s: after a commit, the ledger is left to others for as long as the commit took, but no longer than
-        this.
-    :param isolates: after an error that isn't the ledger's own, each item of the group is tried alone.
+    :param linger_s: how long an item from `put` may wait for others.
+    :param most_pause_s: after a commit, the ledger is left to other processes for as long as the commit took, but no
+        longer than this.
+    :param isolates: after an error that isn't a LedgerError, each item of the group is tried alone.
     :param on_idle: called when nothing has come for `idle_s`; None: never.
     """
 
-    def __init__(
-        self,
-        commit: Callable[[Sequence[Item]], Sequence[Result]],
-        on_failure: Callable[[Sequence[Item], Exception], LedgerError],
-        *,
-        name: str,
-        most: int = sys.maxsize,
-        linger_s: float = 0.0,
-        most_pause_s: float = 0.0,
-        isolates: bool = False,
-        on_idle: Callable[[], object] | None = None,
-        idle_s: float | None = None,
-    ) -> None:
-        self._commit = commit
-        self._on_failure = on_failure
-        self._most = most
-        self._linger_s = linger_s
-        self._most_pause_s = most_pause_s
-        self._isolates = isolates
-        self._on_idle = on_idle
-        self._idle_s = idle_s
+    commit: Callable[[Sequence[Item]], Sequence[Result]]
+    on_failure: Callable[[Sequence[Item], Exception], LedgerError]
+    _: KW_ONLY
+    name: str
+    most: int = sys.maxsize
+    linger_s: float = 0.0
+    most_pause_s: float = 0.0
+    isolates: bool = False
+    on_idle: Callable[[], object] | None = None
+    idle_s: float | None = None
+
+    def __post_init__(self) -> None:
         self._condition = threading.Condition()
         self._queue: list[tuple[Item, asyncio.Future[Result] | None]] = []
         self._is_awaited = False
         self._is_closing = False
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
 
     @property
     def waiting(self) -> int:
@@ -72,9 +62,7 @@ class GroupCommit(Generic[Item, Result]):
         self._thread.start()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         with self._condition:
             self._is_closing = True
             self._condition.notify()
@@ -100,38 +88,37 @@ class GroupCommit(Generic[Item, Result]):
                 self._condition.notify()
 
     def call(self, function: Callable[..., object], *arguments: object) -> None:
-        """Have a function called in the event loop; for the callbacks."""
+        """Call a function in the event loop; for the callbacks."""
         self._loop.call_soon_threadsafe(function, *arguments)
 
     def _run(self) -> None:
         """The thread: until closed and empty."""
         while True:
             with self._condition:
-                self._condition.wait_for(lambda: self._queue or self._is_closing, self._idle_s)
+                self._condition.wait_for(lambda: self._queue or self._is_closing, self.idle_s)
                 if self._queue:
-                    self._condition.wait_for(lambda: self._is_awaited or self._is_closing, self._linger_s)
-                group, self._queue = self._queue[: self._most], self._queue[self._most :]
+                    self._condition.wait_for(lambda: self._is_awaited or self._is_closing, self.linger_s)
+                group, self._queue = self._queue[: self.most], self._queue[self.most :]
                 self._is_awaited = bool(self._queue)
                 if self._is_closing and not group:
                     return
-            if not group:
-                if self._on_idle:
-                    self._on_idle()
-                continue
-            began = time.perf_counter()
-            results = self._committed([item for item, _ in group])
-            seconds = time.perf_counter() - began
-            self.call(_resolve, [done for _, done in group], results)
-            if self._most_pause_s:
-                time.sleep(min(seconds, self._most_pause_s))
+            if group:
+                began = time.perf_counter()
+                results = self._committed([item for item, _ in group])
+                seconds = time.perf_counter() - began
+                self.call(_resolve, [done for _, done in group], results)
+                if self.most_pause_s:
+                    time.sleep(min(seconds, self.most_pause_s))
+            elif self.on_idle:
+                self.on_idle()
 
     def _committed(self, items: Sequence[Item]) -> Sequence[Result | LedgerError]:
         try:
-            return self._commit(items)
-        except Exception as error:  # also a bug: it must not end the thread, or everybody would wait for ever
-            if self._isolates and len(items) > 1 and not isinstance(error, LedgerError):
+            return self.commit(items)
+        except Exception as error:  # also a bug: the thread must go on, or all callers would wait for ever
+            if self.isolates and len(items) > 1 and not isinstance(error, LedgerError):
                 return [result for item in items for result in self._committed([item])]
-            return [self._on_failure(items, error)] * len(items)
+            return [self.on_failure(items, error)] * len(items)
 
 
 def _resolve(futures: Sequence[asyncio.Future[Result] | None], results: Sequence[Result | LedgerError]) -> None:

@@ -1,23 +1,22 @@
-"""A ledger: opening it, its runs and what happened to them, and what it knows of their messages.
+"""A ledger: opening it, its runs and their events, and the records of their messages.
 
 All times are microseconds since the epoch, UTC.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from sqlalchemy import Connection, Engine, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Select, bindparam, func, select, update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.engine import URL
 
 from runner.base.events import Event, EventKind
 from runner.base.outcomes import OutcomeReason, Status
-from runner.ledger.database import engine_for, in_parts, ledger_errors, make_private, parse_url
-from runner.ledger.lock import making_lock
+from runner.ledger.database import engine_for, in_parts, ledger_errors, make_private, parse_url, rows_among
+from runner.ledger.lock import creation_lock
 from runner.ledger.migrations import no_ledger, prepare_schema
 from runner.ledger.tables import SENDING, events, messages, meta, runs
 
@@ -70,24 +69,24 @@ class MessageRecord(NamedTuple):
 
 
 def _of_messages(*names: str) -> str:
-    """SQLite's text of the query for these columns of some messages, up to the number of their ids."""
+    """The SQL for these columns of some messages of a run, up to the list of their ids."""
     query = select(*(messages.c[name] for name in names)).where(messages.c.run_id == bindparam("of_run"))
     return f"{query.compile(dialect=sqlite.dialect(paramstyle='qmark'))} AND messages.message_id IN "
 
 
 _RUN = [runs.c[name] for name in RunRecord.__slots__]
 _EVENT = (events.c.kind, events.c.at, events.c.seconds, events.c.detail)
-# Asked for every message of a run, so compiled once, and its rows are the driver's own.
+# Run for every message, so compiled once, and the rows are the driver's own.
 _RECORDS = _of_messages(*MessageRecord._fields)
 _CLAIMED = _of_messages("message_id")
 
 
 class Ledger:
-    """A ledger that stands. Get one with `open_ledger`; close it, or use it as a context manager."""
+    """A ledger at `path`, from `open_ledger`. Close it, or use it as a context manager."""
 
-    def __init__(self, engine: Engine, url: URL) -> None:
+    def __init__(self, engine: Engine, path: Path) -> None:
         self.engine = engine
-        self.url = url
+        self.path = path
 
     def __enter__(self) -> Self:
         return self
@@ -100,43 +99,50 @@ class Ledger:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection to read with. Its errors become a LedgerError."""
+        """A connection to read with. Raises LedgerError."""
         with ledger_errors("read"), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction, durable when the block has ended, and undone if it raises. Its errors become a LedgerError."""
+        """A transaction: durable when the block has ended, undone if the block raises. Raises LedgerError."""
         with ledger_errors("written"), self.engine.begin() as connection:
             yield connection
 
-    @property
-    def path(self) -> Path:
-        """The file that the ledger is."""
-        return Path(self.url.database or "")
+    def rows(self, query: Select[*tuple[Any, ...]]) -> Iterator[Any]:
+        """The query's rows, one by one: some queries have as many as the run has messages. Raises LedgerError."""
+        with self.reading() as connection:
+            yield from connection.execute(query)
+
+    def rows_among(
+        self, query: Select[*tuple[Any, ...]], column: ColumnElement[Any], values: Sequence[str]
+    ) -> Iterator[Any]:
+        """The query's rows in which the column has one of the values. Raises LedgerError."""
+        with self.reading() as connection:
+            yield from rows_among(connection, query, column, values)
+
+    def scalar(self, query: Select[*tuple[Any, ...]]) -> Any:  # noqa: ANN401 (a cell)
+        """The first column of the query's first row; None without a row. Raises LedgerError."""
+        with self.reading() as connection:
+            return connection.scalar(query)
 
     @property
     def id(self) -> str:
-        """What tells this ledger from every other; a copy of the file has the same."""
-        with self.reading() as connection:
-            return str(connection.scalar(select(meta.c.value).where(meta.c.name == "id")))
+        """An id that no other ledger has, except a copy of the file."""
+        return str(self.scalar(select(meta.c.value).where(meta.c.name == "id")))
 
     def newest_time(self) -> int:
-        """The newest time that the ledger knows, 0 for an empty one."""
-        times = (select(func.max(runs.c.started_at)), select(func.max(runs.c.ended_at)))
-        with self.reading() as connection:
-            return max(connection.scalar(query) or 0 for query in times)
+        """The newest start or end of any run; 0 for an empty ledger."""
+        times = (select(func.max(column)) for column in (runs.c.started_at, runs.c.ended_at))
+        return max(self.scalar(query) or 0 for query in times)
 
     def runs(self, name: str | None = None, run: str | None = None) -> list[RunRecord]:
         """The runs of a campaign, or all, oldest first."""
-        query = select(*_RUN).order_by(runs.c.id)
-        query = query.where(runs.c.name == name) if name is not None else query
-        query = query.where(runs.c.run == run) if run is not None else query
-        with self.reading() as connection:
-            return [RunRecord(*row) for row in connection.execute(query)]
+        wanted = [column == value for column, value in ((runs.c.name, name), (runs.c.run, run)) if value is not None]
+        return [RunRecord(*row) for row in self.rows(select(*_RUN).where(*wanted).order_by(runs.c.id))]
 
     def begin_run(self, *, name: str, run: str, now: int, **values: Any) -> RunRecord:  # noqa: ANN401 (columns)
-        """Note that a session of this run starts, with what it is about to send; makes the run if it is new.
+        """Note that a session of this run starts, and what it sends; makes the run if it is new.
 
         `values`: sub_account_id, options, fingerprint, rows, to_send.
         """
@@ -147,47 +153,41 @@ class Ledger:
         return self.runs(name, run)[0]
 
     def note_waiting(self, run_id: int, words: str | None) -> None:
-        """Note what a session that goes on waits for, for those who ask meanwhile; None: for nothing any more."""
-        going_on = (runs.c.id == run_id, runs.c.ended_at.is_(None))
+        """Note what a running session waits for, so that `status` can show it; None: it sends again."""
         with self.writing() as connection:
-            connection.execute(update(runs).where(*going_on).values(stop_detail=words))
+            is_running = (runs.c.id == run_id, runs.c.ended_at.is_(None))
+            connection.execute(update(runs).where(*is_running).values(stop_detail=words))
 
     def end_run(self, run_id: int, *, now: int, stop_reason: str | None, stop_detail: str | None) -> None:
-        """Note how a session ended; `stop_reason` None means that it went to its end."""
+        """Note how a session ended; `stop_reason` None: it was not stopped."""
         values = {"ended_at": now, "stop_reason": stop_reason, "stop_detail": stop_detail}
         with self.writing() as connection:
             connection.execute(update(runs).where(runs.c.id == run_id), values)
 
     def note_events(self, run_id: int, noted: Sequence[Event]) -> None:
-        """Note moments in a run's life, all or none."""
-        rows = [
-            {"run_id": run_id, "kind": one.kind.value, "at": one.at, "seconds": one.seconds, "detail": one.detail}
-            for one in noted
-        ]
+        """Note events of a run, all or none."""
+        rows = [{**asdict(event), "run_id": run_id, "kind": event.kind.value} for event in noted]
         if rows:
             with self.writing() as connection:
                 connection.execute(insert(events), rows)
 
     def events(self, run_id: int) -> list[Event]:
-        """All moments of a run's life, oldest first."""
-        query = select(*_EVENT).where(events.c.run_id == run_id).order_by(events.c.at, events.c.id)
-        with self.reading() as connection:
-            return [_event(row) for row in connection.execute(query)]
+        """All events of a run, oldest first."""
+        return self._events(run_id, events.c.at, events.c.id)
 
     def newest_event(self, run_id: int) -> Event | None:
-        """The newest moment of a run's life."""
-        query = select(*_EVENT).where(events.c.run_id == run_id).order_by(events.c.at.desc(), events.c.id.desc())
-        with self.reading() as connection:
-            row = connection.execute(query.limit(1)).first()
-        return _event(row) if row else None
+        newest = self._events(run_id, events.c.at.desc(), events.c.id.desc(), limit=1)
+        return newest[0] if newest else None
+
+    def _events(self, run_id: int, *order: ColumnElement[Any], limit: int | None = None) -> list[Event]:
+        query = select(*_EVENT).where(events.c.run_id == run_id).order_by(*order).limit(limit)
+        return [Event(EventKind(kind), at, seconds, detail) for kind, at, seconds, detail in self.rows(query)]
 
     def resume_row(self, run_id: int, plan: str) -> int:
         """The row (1-based) up to which the ledger has every message of the plan file with this SHA-256; 0: unknown."""
-        query = select(runs.c.resume_row).where(runs.c.id == run_id, runs.c.resume_plan == plan)
-        with self.reading() as connection:
-            return int(connection.scalar(query) or 0)
+        return int(self.scalar(select(runs.c.resume_row).where(runs.c.id == run_id, runs.c.resume_plan == plan)) or 0)
 
-    def bury_dead_claims(self, run_id: int, *, died_by: int) -> int:
+    def mark_dead_claims_unknown(self, run_id: int, *, died_by: int) -> int:
         """Turn what a dead process left as `sending` into `unknown`: its request may have left. Returns how many.
 
         `died_by`: microseconds since the epoch by which that process was dead or no longer sent. Only for the holder of
@@ -208,47 +208,50 @@ class Ledger:
 
     def counts(self, run_id: int) -> dict[str, int]:
         """Messages of a run by status (`sending` among them); the unsent are absent."""
+        return self.counts_and_claims(run_id, ())[0]
+
+    def counts_and_claims(self, run_id: int, since: Sequence[int]) -> tuple[dict[str, int], list[int]]:
+        """`counts`, and how many messages were claimed at or after each of these times.
+
+        That reads every message of the run: an index on the time would make every claim slower.
+        """
+        wanted = [messages.c.status == status for status in _STATUSES]
+        wanted += [messages.c.claimed_at >= time for time in since]
         # One pass without grouping, which SQLite does by sorting: a third of the time, for ten million messages.
-        query = select(*(func.count().filter(messages.c.status == status) for status in _STATUSES))
-        with self.reading() as connection:
-            found = connection.execute(query.where(messages.c.run_id == run_id)).one()
-        return {status: count for status, count in zip(_STATUSES, found, strict=True) if count}
+        query = select(*(func.count().filter(each) for each in wanted)).where(messages.c.run_id == run_id)
+        [found] = self.rows(query)
+        by_status = dict(zip(_STATUSES, found, strict=False))
+        return {status: count for status, count in by_status.items() if count}, list(found[len(_STATUSES) :])
 
     def sizes(self, run_id: int) -> list[tuple[str | None, int, int]]:
         """The messages of a run as (country, segments, how many), whatever their status; the unsent are absent."""
         kinds = (messages.c.country, messages.c.segments)
         query = select(*kinds, func.count()).where(messages.c.run_id == run_id).group_by(*kinds)
-        with self.reading() as connection:
-            return [(country, segments, count) for country, segments, count in connection.execute(query)]
+        return [(country, segments, count) for country, segments, count in self.rows(query)]
 
     def records(self, run_id: int, message_ids: Sequence[str]) -> dict[str, MessageRecord]:
         """What is known of these messages, by message id; those that were never claimed are absent."""
-        return {row[0]: MessageRecord._make(row) for row in self._rows(_RECORDS, run_id, message_ids)}
+        return {row[0]: MessageRecord._make(row) for row in self._compiled_rows(_RECORDS, run_id, message_ids)}
 
     def claimed(self, run_id: int, message_ids: Sequence[str]) -> set[str]:
         """Which of these messages have a row already, whatever its status: they must not be claimed again."""
-        return {row[0] for row in self._rows(_CLAIMED, run_id, message_ids)}
+        return {row[0] for row in self._compiled_rows(_CLAIMED, run_id, message_ids)}
 
-    def _rows(self, query: str, run_id: int, message_ids: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    def _compiled_rows(self, query: str, run_id: int, message_ids: Sequence[str]) -> Iterator[tuple[Any, ...]]:
         with self.reading() as connection:
-            for some in in_parts(message_ids):
-                marks = ",".join("?" * len(some))
-                found = connection.exec_driver_sql(f"{query}({marks})", (run_id, *some)).cursor
+            for part in in_parts(message_ids):
+                marks = ",".join("?" * len(part))
+                found = connection.exec_driver_sql(f"{query}({marks})", (run_id, *part)).cursor
                 assert found is not None
                 yield from found.fetchall()
 
 
-def _event(row: Sequence[Any]) -> Event:
-    kind, at, seconds, detail = row
-    return Event(EventKind(kind), at, seconds, detail)
-
-
 def open_ledger(url: str, *, create: bool) -> Ledger:
-    """Open the ledger at a database URL, or at the path of a SQLite file; an older one is upgraded.
+    """Open the ledger at a database URL, or at the path of a SQLite file; an older ledger is upgraded.
 
-    Raises InputError for a URL that isn't one, a missing ledger (unless `create`), a file that isn't a ledger, or one
-    that a newer version wrote; RunLockedError for an older one of which a run is being sent; LedgerError when it cannot
-    be read.
+    Raises InputError for a wrong URL, a missing ledger (unless `create`), a file that isn't a ledger, or a ledger that
+    a newer version wrote; RunLockedError when an older version is sending a run of it; LedgerError when it can't be
+    read.
     """
     parsed = parse_url(url)
     path = Path(parsed.database or "")
@@ -256,7 +259,7 @@ def open_ledger(url: str, *, create: bool) -> Ledger:
         raise no_ledger(path)
     engine = engine_for(parsed)
     try:
-        with making_lock(path) if create else nullcontext(), ledger_errors(f"opened at {path}"):
+        with creation_lock(path) if create else nullcontext(), ledger_errors(f"opened at {path}"):
             if create and not path.exists():
                 make_private(path)
             with engine.begin() as connection:
@@ -264,4 +267,4 @@ def open_ledger(url: str, *, create: bool) -> Ledger:
     except BaseException:
         engine.dispose()
         raise
-    return Ledger(engine, parsed)
+    return Ledger(engine, path)

@@ -1,4 +1,4 @@
-"""The ledger's schema: made new, or brought up to date by numbered migrations when an older ledger is opened.
+"""The ledger's schema: created, or upgraded by numbered migrations when an older ledger is opened.
 
 To change the schema, change `tables.py`, and append the next number to `MIGRATIONS` with the statements that change an
 older ledger alike. A new column goes to the end of its table, because ALTER TABLE puts it there. A test compares both.
@@ -11,64 +11,61 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 
 from sqlalchemy import Connection, insert, inspect, select, update
 
 from runner.base.errors import InputError, RunLockedError
-from runner.ledger.lease import GRACE_S
+from runner.ledger.lock import GRACE_S
 from runner.ledger.tables import meta, metadata, runs
 
 # The statements that lead to each schema from the one before; 1 had meta, runs and messages. They are text, because
 # what a migration did must not change when `tables.py` does.
-MIGRATIONS: Mapping[int, Sequence[str]] = MappingProxyType(
-    {
-        2: (
-            """CREATE TABLE receipts (
-                umid VARCHAR(64) NOT NULL, message_id VARCHAR(350), state VARCHAR(16) NOT NULL, at BIGINT NOT NULL,
-                detail VARCHAR(40), error_code INTEGER, error_message VARCHAR, delivered_at BIGINT, segments INTEGER,
-                price VARCHAR(24), currency VARCHAR(3), received_at BIGINT NOT NULL, PRIMARY KEY (umid)
-            ) WITHOUT ROWID""",
-            "CREATE INDEX ix_receipts_message_id ON receipts (message_id)",
-            """CREATE TABLE optouts (
-                destination VARCHAR(16) NOT NULL, is_out BOOLEAN NOT NULL, at BIGINT NOT NULL,
-                source VARCHAR(16) NOT NULL, word VARCHAR(40), PRIMARY KEY (destination)
-            ) WITHOUT ROWID""",
-            """CREATE TABLE feedback (
-                run_id INTEGER NOT NULL, message_id VARCHAR(160) NOT NULL, outcome VARCHAR(8) NOT NULL,
-                converted_at BIGINT, status VARCHAR(10) NOT NULL, attempts INTEGER NOT NULL, http_status INTEGER,
-                detail VARCHAR, noted_at BIGINT NOT NULL, settled_at BIGINT, PRIMARY KEY (run_id, message_id),
-                FOREIGN KEY(run_id) REFERENCES runs (id)
-            ) WITHOUT ROWID""",
-            """CREATE TABLE cancellations (
-                run_id INTEGER NOT NULL, message_id VARCHAR(160) NOT NULL, status VARCHAR(10) NOT NULL,
-                http_status INTEGER, detail VARCHAR, settled_at BIGINT NOT NULL, PRIMARY KEY (run_id, message_id),
-                FOREIGN KEY(run_id) REFERENCES runs (id)
-            ) WITHOUT ROWID""",
-            """CREATE TABLE events (
-                id INTEGER NOT NULL, run_id INTEGER NOT NULL, kind VARCHAR(16) NOT NULL, at BIGINT NOT NULL,
-                seconds FLOAT, detail VARCHAR, PRIMARY KEY (id), FOREIGN KEY(run_id) REFERENCES runs (id)
-            )""",
-            "CREATE INDEX ix_events_run_id ON events (run_id)",
-        ),
-        # From here on, messages.detail may hold an abbreviation (see `tables.AbbreviatedDetail`).
-        3: (
-            """CREATE TABLE frontiers (
-                run_id INTEGER NOT NULL, "plan" VARCHAR(64) NOT NULL, "row" INTEGER NOT NULL, PRIMARY KEY (run_id),
-                FOREIGN KEY(run_id) REFERENCES runs (id)
-            )""",
-        ),
-        # The resume point becomes two columns of its run.
-        4: (
-            "ALTER TABLE runs ADD COLUMN resume_plan VARCHAR(64)",
-            "ALTER TABLE runs ADD COLUMN resume_row INTEGER",
-            """UPDATE runs SET
-                resume_plan = (SELECT "plan" FROM frontiers WHERE run_id = runs.id),
-                resume_row = (SELECT "row" FROM frontiers WHERE run_id = runs.id)""",
-            "DROP TABLE frontiers",
-        ),
-    }
-)
+MIGRATIONS: Mapping[int, Sequence[str]] = {
+    2: (
+        """CREATE TABLE receipts (
+            umid VARCHAR(64) NOT NULL, message_id VARCHAR(350), state VARCHAR(16) NOT NULL, at BIGINT NOT NULL,
+            detail VARCHAR(40), error_code INTEGER, error_message VARCHAR, delivered_at BIGINT, segments INTEGER,
+            price VARCHAR(24), currency VARCHAR(3), received_at BIGINT NOT NULL, PRIMARY KEY (umid)
+        ) WITHOUT ROWID""",
+        "CREATE INDEX ix_receipts_message_id ON receipts (message_id)",
+        """CREATE TABLE optouts (
+            destination VARCHAR(16) NOT NULL, is_out BOOLEAN NOT NULL, at BIGINT NOT NULL,
+            source VARCHAR(16) NOT NULL, word VARCHAR(40), PRIMARY KEY (destination)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE feedback (
+            run_id INTEGER NOT NULL, message_id VARCHAR(160) NOT NULL, outcome VARCHAR(8) NOT NULL,
+            converted_at BIGINT, status VARCHAR(10) NOT NULL, attempts INTEGER NOT NULL, http_status INTEGER,
+            detail VARCHAR, noted_at BIGINT NOT NULL, settled_at BIGINT, PRIMARY KEY (run_id, message_id),
+            FOREIGN KEY(run_id) REFERENCES runs (id)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE cancellations (
+            run_id INTEGER NOT NULL, message_id VARCHAR(160) NOT NULL, status VARCHAR(10) NOT NULL,
+            http_status INTEGER, detail VARCHAR, settled_at BIGINT NOT NULL, PRIMARY KEY (run_id, message_id),
+            FOREIGN KEY(run_id) REFERENCES runs (id)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE events (
+            id INTEGER NOT NULL, run_id INTEGER NOT NULL, kind VARCHAR(16) NOT NULL, at BIGINT NOT NULL,
+            seconds FLOAT, detail VARCHAR, PRIMARY KEY (id), FOREIGN KEY(run_id) REFERENCES runs (id)
+        )""",
+        "CREATE INDEX ix_events_run_id ON events (run_id)",
+    ),
+    # From here on, messages.detail may hold an abbreviation (see `tables.AbbreviatedDetail`).
+    3: (
+        """CREATE TABLE frontiers (
+            run_id INTEGER NOT NULL, "plan" VARCHAR(64) NOT NULL, "row" INTEGER NOT NULL, PRIMARY KEY (run_id),
+            FOREIGN KEY(run_id) REFERENCES runs (id)
+        )""",
+    ),
+    # The resume point becomes two columns of its run.
+    4: (
+        "ALTER TABLE runs ADD COLUMN resume_plan VARCHAR(64)",
+        "ALTER TABLE runs ADD COLUMN resume_row INTEGER",
+        """UPDATE runs SET
+            resume_plan = (SELECT "plan" FROM frontiers WHERE run_id = runs.id),
+            resume_row = (SELECT "row" FROM frontiers WHERE run_id = runs.id)""",
+        "DROP TABLE frontiers",
+    ),
+}
 
 # A ledger with a newer schema is refused, because its promises aren't known.
 SCHEMA_VERSION = max(MIGRATIONS)
@@ -79,15 +76,15 @@ def no_ledger(path: Path) -> InputError:
 
 
 def prepare_schema(connection: Connection, path: Path, *, create: bool) -> None:
-    """Make the tables of a new ledger, or bring an older one up to date, in the connection's transaction.
+    """Create the tables of a new ledger, or upgrade an older one, in the connection's transaction.
 
     Raises InputError when there is none (unless `create`), when the database is another program's, or when a newer
-    version wrote it; RunLockedError when an older version sends a run of it at this moment.
+    version wrote it; RunLockedError when an older version is sending a run of it.
     """
-    names = set(inspect(connection).get_table_names())
-    if not names and not create:  # another process is making it at this moment
-        raise no_ledger(path)
+    names = inspect(connection).get_table_names()
     if not names:
+        if not create:  # another process is making it at this moment
+            raise no_ledger(path)
         _create(connection)
         return
     version = _version(connection) if "meta" in names else None
@@ -107,8 +104,8 @@ def _create(connection: Connection) -> None:
     # The driver begins no transaction for CREATE TABLE, and a kill would leave half a ledger, which none can open.
     connection.exec_driver_sql("BEGIN IMMEDIATE")
     metadata.create_all(connection)
-    facts = {"schema_version": str(SCHEMA_VERSION), "id": secrets.token_hex(8)}
-    connection.execute(insert(meta), [{"name": name, "value": value} for name, value in facts.items()])
+    values = {"schema_version": str(SCHEMA_VERSION), "id": secrets.token_hex(8)}
+    connection.execute(insert(meta), [{"name": name, "value": value} for name, value in values.items()])
 
 
 def _version(connection: Connection) -> int | None:
@@ -133,7 +130,7 @@ def _upgrade(connection: Connection) -> int:
 
 
 def _refuse_while_sending(connection: Connection) -> None:
-    """A process of an older version that is sending would find other tables than it knows, and stop."""
+    """Raise RunLockedError while a process of an older version is sending: it doesn't know the new tables."""
     now = time.time()
     sending = (runs.c.holder.is_not(None), runs.c.lease_until > int((now - GRACE_S) * 1e6))
     query = select(runs.c.name, runs.c.run, runs.c.holder, runs.c.lease_until).where(*sending)

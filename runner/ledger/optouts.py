@@ -1,29 +1,29 @@
-"""Who wants no more messages, over all campaigns of the ledger.
+"""Opt-outs: who wants no more messages, from any campaign of the ledger.
 
-Nothing is ever deleted here: who takes an opt-out back stands in the table too, with the time of that. So a STOP and a
+Nothing is ever deleted: a number that takes its opt-out back stays in the table, with the time of that. So a STOP and a
 START may come in any order, twice, or days late, and the newest of them counts.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from dataclasses import asdict
 
-from sqlalchemy import ColumnElement, Connection, bindparam, case, func, select, tuple_
+from sqlalchemy import Connection, bindparam, case, func, select, tuple_
 from sqlalchemy.dialects.sqlite import insert
 
 from runner.base.messages import Message
 from runner.base.optouts import OptOut, OptOutSource
-from runner.ledger.database import IDS_AT_A_TIME, rows_among
+from runner.ledger.database import IDS_AT_A_TIME
 from runner.ledger.ledger import Ledger
 from runner.ledger.tables import optouts
 
-_COLUMNS = [optouts.c[name] for name in OptOut.__slots__]
+_ALL = select(*(optouts.c[name] for name in OptOut.__slots__))
 _IS_OUT = optouts.c.is_out.is_(True)
-_ANYBODY = select(optouts.c.destination).where(_IS_OUT).limit(1)
-_THOSE_OUT = select(optouts.c.destination).where(
+_ANY = select(optouts.c.destination).where(_IS_OUT).limit(1)
+_OUT_AMONG = select(optouts.c.destination).where(
     optouts.c.destination.in_(bindparam("destinations", expanding=True)), _IS_OUT
 )
 _NOTE = insert(optouts)
-# The newest word counts; of one moment, the opt-out.
+# The newest counts; of one moment, the opt-out.
 _NOTE = _NOTE.on_conflict_do_update(
     index_elements=[optouts.c.destination],
     set_={name: _NOTE.excluded[name] for name in ("is_out", "at", "source", "word")},
@@ -32,70 +32,67 @@ _NOTE = _NOTE.on_conflict_do_update(
 _WORD_LENGTH = 40
 
 
-def note(ledger: Ledger, changes: Sequence[OptOut]) -> int:
-    """Note opt-outs and their taking back, all of them or none. Returns how many numbers something changed for.
+def note_optouts(ledger: Ledger, changes: Sequence[OptOut]) -> int:
+    """Note opt-outs, and numbers that take theirs back, all or none. Returns how many numbers changed.
 
-    Of each number the newest counts, whatever order they come in; of one moment, the opt-out. Raises LedgerError when
-    they can't be written.
+    Of each number the newest counts, whatever order they come in; of one moment, the opt-out. Raises LedgerError.
     """
     newest: dict[str, OptOut] = {}
     for change in changes:
         before = newest.get(change.destination, change)
-        newest[change.destination] = max(before, change, key=lambda one: (one.at, one.is_out))
+        newest[change.destination] = max(before, change, key=lambda each: (each.at, each.is_out))
     if not newest:
         return 0
+    rows = [
+        asdict(each) | {"source": each.source.value, "word": each.word[:_WORD_LENGTH] if each.word else None}
+        for each in newest.values()
+    ]
     with ledger.writing() as connection:
-        return connection.execute(_NOTE, [_values(one) for one in newest.values()]).rowcount
+        return connection.execute(_NOTE, rows).rowcount
 
 
-def known(ledger: Ledger, destinations: Sequence[str]) -> dict[str, OptOut]:
-    """The newest word of each of these numbers (E.164), out or not; those that never said one are absent."""
-    with ledger.reading() as connection:
-        return _find(connection, destinations)
+def newest_by_number(ledger: Ledger, destinations: Sequence[str]) -> dict[str, OptOut]:
+    """What each of these numbers (E.164) said last, opted out or not; numbers that never said anything are absent."""
+    return {row[0]: _optout(*row) for row in ledger.rows_among(_ALL, optouts.c.destination, destinations)}
 
 
 def opted_out(ledger: Ledger, destinations: Sequence[str]) -> dict[str, OptOut]:
-    """Those of these numbers (E.164) that are out."""
-    with ledger.reading() as connection:
-        return _find(connection, destinations, _IS_OUT)
+    """Those of these numbers (E.164) that have opted out."""
+    found = ledger.rows_among(_ALL.where(_IS_OUT), optouts.c.destination, destinations)
+    return {row[0]: _optout(*row) for row in found}
 
 
-def is_anybody_out(ledger: Ledger) -> bool:
-    """Whether there is any opt-out: one look, where asking for each number of a plan would be many."""
-    with ledger.reading() as connection:
-        return connection.execute(_ANYBODY).first() is not None
+def has_optouts(ledger: Ledger) -> bool:
+    """Whether there is any opt-out: one query, where looking for each number of a plan would be many."""
+    return ledger.scalar(_ANY) is not None
 
 
 def optouts_state(ledger: Ledger) -> str:
-    """A text that is another one after every change of who is out."""
+    """A text that differs after every change of who is out."""
     at = optouts.c.at
     # In two parts: five thousand times in microseconds are more than the database's largest number.
     seconds, rest = (func.sum(at.op(sign)(1_000_000)) for sign in ("/", "%"))
-    query = select(func.count(), func.sum(case((_IS_OUT, 1), else_=0)), func.max(at), seconds, rest)
-    with ledger.reading() as connection:
-        return repr(tuple(connection.execute(query).one()))
+    [row] = ledger.rows(select(func.count(), func.sum(case((_IS_OUT, 1), else_=0)), func.max(at), seconds, rest))
+    return repr(tuple(row))
 
 
-def count(ledger: Ledger) -> int:
-    """How many numbers are out."""
-    with ledger.reading() as connection:
-        return connection.scalar(select(func.count()).select_from(optouts).where(_IS_OUT)) or 0
+def count_optouts(ledger: Ledger) -> int:
+    """How many numbers have opted out."""
+    return int(ledger.scalar(select(func.count()).select_from(optouts).where(_IS_OUT)))
 
 
-def newest(ledger: Ledger, limit: int | None = None) -> list[OptOut]:
-    """Those who are out, the newest first; at most `limit` of them."""
-    query = select(*_COLUMNS).where(_IS_OUT).order_by(optouts.c.at.desc(), optouts.c.destination).limit(limit)
-    with ledger.reading() as connection:
-        return [_opt_out(row) for row in connection.execute(query)]
+def newest_optouts(ledger: Ledger, limit: int | None = None) -> list[OptOut]:
+    """The numbers that have opted out, the newest first; at most `limit` of them."""
+    query = _ALL.where(_IS_OUT).order_by(optouts.c.at.desc(), optouts.c.destination).limit(limit)
+    return [_optout(*row) for row in ledger.rows(query)]
 
 
-def every(ledger: Ledger) -> Iterator[OptOut]:
-    """Those who are out, in the order of their numbers, a part at a time."""
+def all_optouts(ledger: Ledger) -> Iterator[OptOut]:
+    """The numbers that have opted out, by number. In parts, so that no transaction is open between them."""
     after = ""
     while True:
-        query = select(*_COLUMNS).where(_IS_OUT, optouts.c.destination > after).order_by(optouts.c.destination)
-        with ledger.reading() as connection:
-            found = [_opt_out(row) for row in connection.execute(query.limit(IDS_AT_A_TIME))]
+        query = _ALL.where(_IS_OUT, optouts.c.destination > after).order_by(optouts.c.destination)
+        found = [_optout(*row) for row in ledger.rows(query.limit(IDS_AT_A_TIME))]
         yield from found
         if len(found) < IDS_AT_A_TIME:
             return
@@ -103,33 +100,16 @@ def every(ledger: Ledger) -> Iterator[OptOut]:
 
 
 def opted_out_of(connection: Connection, claimed: Sequence[Message]) -> list[str]:
-    """The message ids of those of these messages, just claimed, whose numbers are out.
+    """The ids of those of these messages, just claimed, whose numbers have opted out.
 
-    Insert first, then look, as the cooldown does: so that the look sees every opt-out that was written before the
-    claim.
+    Insert first, then read, as the cooldown does: so every opt-out is seen that was written before the claim.
     """
-    if connection.execute(_ANYBODY).first() is None:
+    if connection.execute(_ANY).first() is None:
         return []
-    wanted = {message.destination for message in claimed}
-    out = set(connection.scalars(_THOSE_OUT, {"destinations": list(wanted)}))
+    destinations = list({message.destination for message in claimed})
+    out = set(connection.scalars(_OUT_AMONG, {"destinations": destinations}))
     return [message.message_id for message in claimed if message.destination in out]
 
 
-def _find(connection: Connection, destinations: Sequence[str], *where: ColumnElement[bool]) -> dict[str, OptOut]:
-    query = select(*_COLUMNS).where(*where)
-    return {row[0]: _opt_out(row) for row in rows_among(connection, query, optouts.c.destination, destinations)}
-
-
-def _opt_out(row: Sequence[Any]) -> OptOut:
-    destination, is_out, at, source, word = row
+def _optout(destination: str, is_out: bool, at: int, source: str, word: str | None) -> OptOut:
     return OptOut(destination, is_out, at, OptOutSource(source), word)
-
-
-def _values(one: OptOut) -> dict[str, Any]:
-    return {
-        "destination": one.destination,
-        "is_out": one.is_out,
-        "at": one.at,
-        "source": one.source.value,
-        "word": one.word[:_WORD_LENGTH] if one.word else None,
-    }

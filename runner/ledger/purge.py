@@ -1,14 +1,12 @@
-"""Taking the people out of a run: their numbers and keys go, the counts stay.
+"""Purging a run: numbers, keys and words are deleted, the counts stay.
 
-What stays of a message is its id, so that it is never sent again and the provider's log can still be asked for it. An
-id is a hash of the key: whoever has a list of all keys (or numbers, where they are the keys) can try them one by one.
+A message's id stays, so that it is never sent again and can still be looked up in the provider's log. An id is a hash
+of the key: with a list of all keys (or numbers, where they are the keys), each can be tried.
 
-Every step can be done again. A purge that was killed is finished by the next one.
+Every step can be repeated. A purge that was killed is finished by the next one.
 """
 
-from collections.abc import Iterator
-
-from sqlalchemy import Connection, bindparam, func, or_, select, update
+from sqlalchemy import bindparam, func, or_, select, update
 
 from runner.base.errors import StoppedError
 from runner.base.events import Event, EventKind
@@ -19,11 +17,13 @@ from runner.ledger.tables import cancellations, events, feedback, messages, rece
 # Messages in one transaction: receipts that come in meanwhile are written between two of them.
 AT_A_TIME = 10_000
 
-_NOBODY = (
+_REST = (messages.c.run_id == bindparam("of_run"), messages.c.message_id > bindparam("after"))
+_PART = select(messages.c.message_id).where(*_REST).order_by(messages.c.message_id).limit(AT_A_TIME).subquery()
+_END_OF_PART = select(func.max(_PART.c.message_id))
+_DELETE_PERSONS = (
     update(messages)
     .where(
-        messages.c.run_id == bindparam("of_run"),
-        messages.c.message_id > bindparam("after"),
+        *_REST,
         messages.c.message_id <= bindparam("upto"),
         or_(messages.c.key != "", messages.c.destination != "", messages.c.detail.is_not(None)),
     )
@@ -32,43 +32,43 @@ _NOBODY = (
 
 
 def purged_at(ledger: Ledger, run_id: int) -> int | None:
-    """Since when a run is purged, or was begun to be (microseconds since the epoch); None: it isn't.
+    """When the purge of a run began (microseconds since the epoch); None: it isn't purged.
 
     A purged run can't be sent any more: its plan has no numbers and texts.
     """
-    query = select(func.min(events.c.at)).where(events.c.run_id == run_id, events.c.kind == EventKind.PURGED.value)
-    with ledger.reading() as connection:
-        found: int | None = connection.scalar(query)
+    is_purge = (events.c.run_id == run_id, events.c.kind == EventKind.PURGED.value)
+    found: int | None = ledger.scalar(select(func.min(events.c.at)).where(*is_purge))
     return found
 
 
 def note_purge(ledger: Ledger, run_id: int, now: int) -> None:
-    """Note that a run is purged from now on: before its first number goes, so that none of it is sent meanwhile."""
+    """Note that a run is purged from now on: before its first number is deleted, so that it is not sent meanwhile."""
     if purged_at(ledger, run_id) is None:
         ledger.note_events(run_id, [Event(EventKind.PURGED, now)])
 
 
 def purge_messages(ledger: Ledger, run_id: int) -> int:
-    """Take out of the tables what tells of a person or may quote one. Returns how many messages had something.
+    """Delete what identifies a person or may quote one. Returns how many messages changed.
 
-    Numbers and keys become empty, words become null: the provider's own, and those of what stopped the run.
+    Numbers and keys become empty; words, of the provider and of what stopped the run, become null.
     """
-    ours = messages.c.run_id == run_id
-    told = or_(
-        receipts.c.umid.in_(select(messages.c.umid).where(ours)),
-        receipts.c.message_id.in_(select(messages.c.message_id).where(ours)),
+    is_of_run = messages.c.run_id == run_id
+    is_receipt_of_run = or_(
+        receipts.c.umid.in_(select(messages.c.umid).where(is_of_run)),
+        receipts.c.message_id.in_(select(messages.c.message_id).where(is_of_run)),
     )
     changed = 0
     with ledger_errors("written"), ledger.engine.connect() as connection:
-        # What is no longer needed is overwritten at once, in case the file can't be written anew afterwards.
+        # Deleted bytes are overwritten at once, in case `compact` can't be done afterwards.
         connection.exec_driver_sql("PRAGMA secure_delete=ON")
-        for after, upto in _spans(connection, run_id):
+        after = ""
+        while upto := connection.scalar(_END_OF_PART, {"of_run": run_id, "after": after}):
             values = {"of_run": run_id, "after": after, "upto": upto}
-            changed += connection.execute(_NOBODY, values).rowcount
+            changed += connection.execute(_DELETE_PERSONS, values).rowcount
             connection.commit()
-        connection.execute(
-            update(receipts).where(receipts.c.error_message.is_not(None), told).values(error_message=None)
-        )
+            after = upto
+        has_words = receipts.c.error_message.is_not(None)
+        connection.execute(update(receipts).where(has_words, is_receipt_of_run).values(error_message=None))
         for table in (feedback, cancellations, events):
             connection.execute(update(table).where(table.c.run_id == run_id).values(detail=None))
         connection.execute(update(runs).where(runs.c.id == run_id).values(stop_detail=None))
@@ -76,23 +76,10 @@ def purge_messages(ledger: Ledger, run_id: int) -> int:
     return changed
 
 
-def _spans(connection: Connection, run_id: int) -> Iterator[tuple[str, str]]:
-    """The run's message ids in parts: after the first of each pair, up to the second."""
-    after = ""
-    while True:
-        ids = select(messages.c.message_id).where(messages.c.run_id == run_id, messages.c.message_id > after)
-        part = ids.order_by(messages.c.message_id).limit(AT_A_TIME).subquery()
-        upto = connection.scalar(select(func.max(part.c.message_id)))
-        if upto is None:
-            return
-        yield after, upto
-        after = upto
-
-
 def compact(ledger: Ledger) -> None:
-    """Write the ledger's file anew: what was deleted or changed, now or long ago, is in none of its bytes any more.
+    """Rewrite the ledger's file without the bytes of what was ever deleted or changed.
 
-    Raises LedgerError or StoppedError when that isn't possible at the moment, and then nothing is lost.
+    Raises LedgerError or StoppedError when that isn't possible at the moment; nothing is lost then.
     """
     with ledger_errors("written anew"), ledger.engine.connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT")

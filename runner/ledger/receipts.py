@@ -1,8 +1,9 @@
-"""What receipts told: kept for every message, merged, and the proof that settles an unknown one as accepted."""
+"""Receipts: merged and stored for every message, and the proof that settles an unknown one as accepted."""
 
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -10,41 +11,42 @@ from sqlalchemy.dialects.sqlite import insert
 
 from runner.base.delivery import DeliveryState, Receipt
 from runner.base.messages import Message
-from runner.base.outcomes import OutcomeReason, Status
+from runner.base.outcomes import Outcome, OutcomeReason, Status
 from runner.ledger.database import rows_among
 from runner.ledger.ledger import Ledger, MessageRecord
 from runner.ledger.tables import messages, receipts, runs
-from runner.ledger.transitions import Proof, accept_unknown
+from runner.ledger.transitions import Proof, accept_unknown, claim, settle
 from runner.provider.delivery import merge, precedence
 
-_FIELDS = tuple(Receipt.__slots__)
-_ALL = select(*(receipts.c[name] for name in _FIELDS))
+_ALL = select(*(receipts.c[name] for name in Receipt.__slots__))
 _UPSERT = insert(receipts)
 _UPSERT = _UPSERT.on_conflict_do_update(
     index_elements=[receipts.c.umid],
     set_={column.name: _UPSERT.excluded[column.name] for column in receipts.c if column.name != "umid"},
-)  # The detail of a message that a receipt has settled.
+)
+# The detail of a message that a receipt has settled.
 _SETTLED = "no answer came, but a receipt did"
 
 
-def keep(ledger: Ledger, told: Sequence[Receipt], *, now: int) -> int:
-    """Keep receipts, durably when it returns; returns how many unknown messages they settled as accepted.
+def save_receipts(ledger: Ledger, received: Sequence[Receipt], *, now: int) -> int:
+    """Save receipts, durably when it returns; returns how many unknown messages they settled as accepted.
 
-    `now` is when they came (microseconds since the epoch). All or nothing. Who gets a receipt was sent to, so an
-    unknown message becomes accepted. One that is being sent stays so, because the process that sends it is about to
-    settle it. Raises LedgerError.
+    `now` is when they came (microseconds since the epoch). All or nothing. A receipt proves that its message was sent,
+    so an unknown message becomes accepted. One in `sending` doesn't change: the process that sends it will settle it.
+    Raises LedgerError.
     """
-    if not told:
+    if not received:
         return 0
     merged: dict[str, Receipt] = {}
-    for receipt in told:
+    for receipt in received:
         merged[receipt.umid] = merge(merged[receipt.umid], receipt) if receipt.umid in merged else receipt
     with ledger.writing() as connection:
-        # The lock comes before the look, or two processes could each merge into what the other hasn't written yet.
+        # The lock comes before the read, or two processes could each merge into what the other hasn't written yet.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
-        for umid, known in _by_umid(connection, list(merged)).items():
-            merged[umid] = merge(merged[umid], known)
-        connection.execute(_UPSERT, [_row(receipt, now) for receipt in merged.values()])
+        for row in rows_among(connection, _ALL, receipts.c.umid, list(merged)):
+            merged[row[0]] = merge(merged[row[0]], _receipt(row))
+        rows = [{name: getattr(receipt, name) for name in Receipt.__slots__} for receipt in merged.values()]
+        connection.execute(_UPSERT, [row | {"state": row["state"].value, "received_at": now} for row in rows])
         proofs = _proofs(connection, merged.values())
         return accept_unknown(connection, proofs, OutcomeReason.RECEIPT, _SETTLED, now)
 
@@ -52,107 +54,84 @@ def keep(ledger: Ledger, told: Sequence[Receipt], *, now: int) -> int:
 def settle_by_receipts(ledger: Ledger, run_id: int) -> int:
     """Settle each unknown message of a run for which a receipt has come; returns how many.
 
-    For what became unknown after its receipt had come: the answer was still waited for then.
+    For a message that became unknown after its receipt had come, while its answer was still awaited.
     """
     query = (
         select(messages.c.run_id, messages.c.message_id, receipts.c.umid)
         .join_from(messages, receipts, receipts.c.message_id == messages.c.message_id)
         .where(messages.c.run_id == run_id, messages.c.status == Status.UNKNOWN.value)
     )
-    with ledger.reading() as connection:
-        found = [Proof(*row) for row in connection.execute(query)]
-    if not found:
+    proofs = [Proof(*row) for row in ledger.rows(query)]
+    if not proofs:
         return 0
     with ledger.writing() as connection:
-        return accept_unknown(connection, found, OutcomeReason.RECEIPT, _SETTLED, time.time_ns() // 1000)
+        return accept_unknown(connection, proofs, OutcomeReason.RECEIPT, _SETTLED, time.time_ns() // 1000)
 
 
 def adopt(ledger: Ledger, run_id: int, found: Sequence[tuple[Message, Receipt]]) -> None:
     """Note messages that this ledger doesn't have as accepted, because a receipt proves that they were sent.
 
-    By a process whose ledger was lost, or was put back from a copy. Raises LedgerError.
+    They were sent before the ledger was lost, or restored from a copy. Raises LedgerError.
     """
-    now = time.time_ns() // 1000
-    rows = [
-        {
-            "run_id": run_id,
-            "message_id": message.message_id,
-            "key": message.key,
-            "destination": message.destination,
-            "country": message.country,
-            "encoding": message.encoding.value,
-            "segments": message.segments,
-            "status": Status.ACCEPTED.value,
-            "reason": OutcomeReason.RECEIPT.value,
-            "detail": "this ledger didn't know that it was sent, but a receipt came",
-            "attempts": 1,
-            "claimed_at": now,
-            "settled_at": now,
-            "umid": receipt.umid,
-        }
-        for message, receipt in found
-    ]
+    known = ledger.claimed(run_id, [message.message_id for message, _ in found])
+    new = [(message, receipt) for message, receipt in found if message.message_id not in known]
+    if not new:
+        return
+    detail = "this ledger didn't know that it was sent, but a receipt came"
+    outcome = Outcome(Status.ACCEPTED, OutcomeReason.RECEIPT, detail=detail)
     with ledger.writing() as connection:
-        connection.execute(insert(messages).on_conflict_do_nothing(), rows)
+        claim(connection, run_id, [(message, 1) for message, _ in new], time.time_ns() // 1000)
+        settlements = [(message.message_id, replace(outcome, umid=receipt.umid)) for message, receipt in new]
+        settle(connection, run_id, settlements)
 
 
-def is_anything_told(ledger: Ledger) -> bool:
-    """Whether there is a receipt at all, whichever run's it is."""
-    with ledger.reading() as connection:
-        return connection.execute(select(receipts.c.umid).limit(1)).first() is not None
+def has_receipts(ledger: Ledger) -> bool:
+    """Whether the ledger has any receipt, of whichever run."""
+    return ledger.scalar(select(receipts.c.umid).limit(1)) is not None
 
 
-def of_messages(ledger: Ledger, records: Mapping[str, MessageRecord]) -> dict[str, Receipt]:
-    """What is told of some messages, by message id; those without a receipt are absent.
+def receipts_of(ledger: Ledger, records: Mapping[str, MessageRecord]) -> dict[str, Receipt]:
+    """The receipts of some messages, by message id; messages without one are absent.
 
-    By umid where the message has one, because a receipt needn't echo the message id; and else by message id.
+    Found by umid where the message has one, because a receipt needn't echo the message id; else by message id.
     """
     umids = {message_id: record.umid for message_id, record in records.items() if record.umid}
-    with ledger.reading() as connection:
-        known = _by_umid(connection, list(set(umids.values())))
+    rows = ledger.rows_among(_ALL, receipts.c.umid, list(set(umids.values())))
+    known = {row[0]: _receipt(row) for row in rows}
     found = {message_id: known[umid] for message_id, umid in umids.items() if umid in known}
-    return found | told_of(ledger, [message_id for message_id in records if message_id not in umids])
+    return found | receipts_by_message_id(ledger, [message_id for message_id in records if message_id not in umids])
 
 
-def told_of(ledger: Ledger, message_ids: Sequence[str]) -> dict[str, Receipt]:
+def receipts_by_message_id(ledger: Ledger, message_ids: Sequence[str]) -> dict[str, Receipt]:
     """The receipts that name these messages, by message id, whether a run of this ledger has them or not."""
     found: dict[str, Receipt] = {}
-    with ledger.reading() as connection:
-        for row in rows_among(connection, _ALL, receipts.c.message_id, message_ids):
-            receipt = _receipt(row)
-            assert receipt.message_id is not None
-            # Two umids for one message: it was taken twice, and what reached further counts, whole.
-            known = found.get(receipt.message_id, receipt)
-            found[receipt.message_id] = max(known, receipt, key=lambda each: (precedence(each), each.umid))
+    for row in ledger.rows_among(_ALL, receipts.c.message_id, message_ids):
+        receipt = _receipt(row)
+        assert receipt.message_id is not None
+        # Two umids for one message: it was taken twice, and what reached further counts, whole.
+        known = found.get(receipt.message_id, receipt)
+        found[receipt.message_id] = max(known, receipt, key=lambda each: (precedence(each), each.umid))
     return found
 
 
-def _by_umid(connection: Connection, umids: Sequence[str]) -> dict[str, Receipt]:
-    return {row[0]: _receipt(row) for row in rows_among(connection, _ALL, receipts.c.umid, umids)}
-
-
-def _proofs(connection: Connection, told: Iterable[Receipt]) -> list[Proof]:
+def _proofs(connection: Connection, received: Iterable[Receipt]) -> list[Proof]:
     """What receipts prove of messages of this ledger's runs.
 
     A message id begins with its run's name and id, and either may hold dots: two runs can begin alike, and then the
     receipt is tried with both.
     """
     by_prefix: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for receipt in told:
+    for receipt in received:
         if receipt.message_id:
             by_prefix[receipt.message_id.rpartition(".")[0]].append((receipt.message_id, receipt.umid))
     found: list[Proof] = []
-    # Compared by the database: reading the names of thousands of runs for each receipt would cost more than it.
+    # Compared by the database: reading the names of thousands of runs for each receipt would cost more.
     begins = (runs.c.name + "." + runs.c.run).label("begins")
     for run_id, prefix in rows_among(connection, select(runs.c.id, begins), begins, list(by_prefix)):
         found += [Proof(run_id, *ids) for ids in by_prefix[prefix]]
     return found
 
 
-def _row(receipt: Receipt, now: int) -> dict[str, Any]:
-    return {name: getattr(receipt, name) for name in _FIELDS} | {"state": receipt.state.value, "received_at": now}
-
-
 def _receipt(row: Sequence[Any]) -> Receipt:
-    values = dict(zip(_FIELDS, row, strict=True))
-    return Receipt(**(values | {"state": DeliveryState(values["state"])}))
+    umid, message_id, state, *others = row
+    return Receipt(umid, message_id, DeliveryState(state), *others)

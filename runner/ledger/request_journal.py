@@ -1,7 +1,7 @@
-"""The journal of requests about accepted messages: conversions that the provider is told, messages that it cancels.
+"""The journal of requests about accepted messages: conversions that are reported, messages that are cancelled.
 
 A conversion is noted before its request leaves and settled after the answer; what is pending when a process dies is
-told again, which does no harm. A cancellation is noted after its answer; what has none is asked for again.
+reported again, which does no harm. A cancellation is noted after its answer; without one it is requested again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,34 +9,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import (
-    Boolean,
-    ColumnElement,
-    Executable,
-    Row,
-    Select,
-    Table,
-    bindparam,
-    func,
-    or_,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import Boolean, Executable, Table, and_, bindparam, func, or_, select, text, update
 from sqlalchemy.dialects.sqlite import insert
 
 from runner.base.conversions import Conversion, ConversionOutcome
 from runner.base.delivery import DeliveryState
 from runner.base.outcomes import Status
-from runner.ledger.database import rows_among
 from runner.ledger.ledger import Ledger
 from runner.ledger.tables import cancellations, feedback, messages, receipts
-
-# Not among the tables: only the ledgers of those who tell by umid pay for it at each settlement.
-_UMID_INDEX = text("CREATE INDEX IF NOT EXISTS messages_by_umid ON messages (umid)")
-
-_SETTLED_NAMES = ("status", "http_status", "detail", "settled_at")
-_Row = Row[*tuple[Any, ...]]
 
 
 class FeedbackStatus(StrEnum):
@@ -48,7 +28,7 @@ class FeedbackStatus(StrEnum):
 
 
 class CancelStatus(StrEnum):
-    """How asking for one message ended."""
+    """How the request to cancel one message ended."""
 
     CANCELLED = "cancelled"
     REFUSED = "refused"  # it was sent already, or the provider doesn't know it
@@ -56,7 +36,7 @@ class CancelStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SentMessage:
-    """What a request has to know of a message. `umid` is None for one that the provider didn't accept."""
+    """What a conversion needs to know of its message. `umid` is None for one that the provider didn't accept."""
 
     message_id: str
     status: str
@@ -76,10 +56,9 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Scheduled:
-    """An accepted message of which nothing says that it was sent on."""
+    """An accepted message that the provider may still have to send."""
 
     message_id: str
-    key: str
     umid: str
     sent_at: int | None
 
@@ -95,34 +74,13 @@ class Settled:
     detail: str | None = None
 
 
-# Both journals.
+_SETTLED_NAMES = ("status", "http_status", "detail", "settled_at")
 
 
-def feedback_counts(ledger: Ledger, run_id: int) -> dict[str, int]:
-    """The conversions of a run by status."""
-    return _status_counts(ledger, run_id, feedback)
-
-
-def cancellation_counts(ledger: Ledger, run_id: int) -> dict[str, int]:
-    """The messages of a run that were asked to be cancelled, by status."""
-    return _status_counts(ledger, run_id, cancellations)
-
-
-def _status_counts(ledger: Ledger, run_id: int, journal: Table) -> dict[str, int]:
+def status_counts(ledger: Ledger, run_id: int, journal: Table) -> dict[str, int]:
+    """The requests of a run by status; `journal` is one of the tables `feedback` and `cancellations`."""
     query = select(journal.c.status, func.count()).where(journal.c.run_id == run_id).group_by(journal.c.status)
-    return {row[0]: row[1] for row in _rows(ledger, query)}
-
-
-def _rows(ledger: Ledger, query: Select[*tuple[Any, ...]]) -> Sequence[_Row]:
-    with ledger.reading() as connection:
-        return connection.execute(query).all()
-
-
-def _rows_among(
-    ledger: Ledger, query: Select[*tuple[Any, ...]], column: ColumnElement[Any], values: Sequence[str]
-) -> list[_Row]:
-    with ledger.reading() as connection:
-        return list(rows_among(connection, query, column, values))
+    return dict(ledger.rows(query))
 
 
 def _write(ledger: Ledger, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> int:
@@ -133,11 +91,15 @@ def _write(ledger: Ledger, statement: Executable, rows: Sequence[Mapping[str, An
         return connection.execute(statement, rows).rowcount
 
 
-def _settled(one: Settled) -> dict[str, Any]:
-    return {name: getattr(one, name) for name in _SETTLED_NAMES}
+def _settled(settled: Settled) -> dict[str, Any]:
+    return {name: getattr(settled, name) for name in _SETTLED_NAMES}
 
 
 # Messages that conversions are about.
+
+_SENT = select(messages.c.message_id, messages.c.status, messages.c.umid, messages.c.sent_at, messages.c.run_id)
+# Not among the tables: only the ledgers of those who report by umid pay for it at each settlement.
+_UMID_INDEX = text("CREATE INDEX IF NOT EXISTS messages_by_umid ON messages (umid)")
 
 
 def prepare_umids(ledger: Ledger) -> None:
@@ -149,111 +111,26 @@ def prepare_umids(ledger: Ledger) -> None:
 def find_messages(ledger: Ledger, run_id: int, message_ids: Sequence[str]) -> dict[str, SentMessage]:
     """Messages of a run by message id; those that were never claimed are absent."""
     query = _SENT.where(messages.c.run_id == run_id)
-    return {row[1]: SentMessage(*row[1:]) for row in _rows_among(ledger, query, messages.c.message_id, message_ids)}
+    return {row[0]: SentMessage(*row[:4]) for row in ledger.rows_among(query, messages.c.message_id, message_ids)}
 
 
 def find_by_umid(ledger: Ledger, run_id: int, umids: Sequence[str]) -> dict[str, SentMessage]:
     """Messages of a run by umid; `prepare_umids` makes it fast."""
-    # The run isn't asked for: SQLite would go through all of its messages instead of using the index, for each part.
-    found = _rows_among(ledger, _SENT, messages.c.umid, umids)
-    return {row[3]: SentMessage(*row[1:]) for row in found if row[0] == run_id}
-
-
-_SENT = select(messages.c.run_id, messages.c.message_id, messages.c.status, messages.c.umid, messages.c.sent_at)
+    # The run isn't in the query: SQLite would go through all of its messages instead of using the index.
+    found = ledger.rows_among(_SENT, messages.c.umid, umids)
+    return {row[2]: SentMessage(*row[:4]) for row in found if row[4] == run_id}
 
 
 # Conversions.
-
-
-def note_conversions(
-    ledger: Ledger,
-    run_id: int,
-    conversions: Mapping[str, Conversion],
-    *,
-    now: int,
-    as_it_happens: bool = False,
-) -> int:
-    """Note the conversions of some messages, by message id; returns for how many it is news.
-
-    What was noted before, with the same outcome and time, stays as far as it is; anything else is pending again. A
-    conversion without a time takes nothing back from one with the same outcome. `as_it_happens`: what happened before
-    the known conversion is no news, and what has no time happens `now` (microseconds since the epoch). All or nothing;
-    raises LedgerError.
-    """
-    untimed_at = now if as_it_happens else None
-    rows = [
-        {
-            "run_id": run_id,
-            "message_id": message_id,
-            "outcome": conversion.outcome.value,
-            "converted_at": conversion.at if conversion.at is not None else untimed_at,
-            "is_timed": conversion.at is not None,
-            "status": FeedbackStatus.PENDING.value,
-            "attempts": 0,
-            "noted_at": now,
-        }
-        for message_id, conversion in sorted(conversions.items())
-    ]
-    return _write(ledger, _NOTE_NEWER if as_it_happens else _NOTE, rows)
-
-
-def pending_after(ledger: Ledger, run_id: int, message_id: str, *, limit: int) -> list[Pending]:
-    """The next conversions that the provider doesn't know, by message id, after that one."""
-    query = _PENDING.where(feedback.c.run_id == run_id, feedback.c.message_id > message_id)
-    return [_pending(row) for row in _rows(ledger, query.order_by(feedback.c.message_id).limit(limit))]
-
-
-def pending_among(ledger: Ledger, run_id: int, message_ids: Sequence[str]) -> list[Pending]:
-    """Those of these messages' conversions that the provider doesn't know, in the order of the ids."""
-    query = _PENDING.where(feedback.c.run_id == run_id)
-    found = {row[0]: _pending(row) for row in _rows_among(ledger, query, feedback.c.message_id, message_ids)}
-    return [found[message_id] for message_id in message_ids if message_id in found]
-
-
-def pending_count(ledger: Ledger, run_id: int) -> int:
-    """How many conversions of a run the provider doesn't know."""
-    query = select(func.count()).select_from(_PENDING.where(feedback.c.run_id == run_id).subquery())
-    [(count,)] = _rows(ledger, query)
-    return int(count)
-
-
-def settle_feedback(ledger: Ledger, run_id: int, told: Sequence[tuple[Conversion, Settled]]) -> None:
-    """Note how telling ended. What was told otherwise meanwhile stays pending. Raises LedgerError."""
-    rows = [
-        {
-            "of_run": run_id,
-            "of_message": settled.message_id,
-            "of_outcome": conversion.outcome.value,
-            "of_time": conversion.at,
-            **_settled(settled),
-        }
-        for conversion, settled in told
-    ]
-    _write(ledger, _SETTLE, rows)
-
-
-def conversions_of(ledger: Ledger, run_id: int, message_ids: Sequence[str]) -> dict[str, Conversion]:
-    """The conversions of some messages, whether the provider knows them or not; other messages are absent."""
-    columns = (feedback.c.message_id, feedback.c.outcome, feedback.c.converted_at)
-    query = select(*columns).where(feedback.c.run_id == run_id)
-    return {
-        message_id: Conversion(ConversionOutcome(outcome), at)
-        for message_id, outcome, at in _rows_among(ledger, query, feedback.c.message_id, message_ids)
-    }
-
-
-def _pending(row: _Row) -> Pending:
-    return Pending(row[0], row[1], Conversion(ConversionOutcome(row[2]), row[3]), row[4])
-
 
 _PENDING = (
     select(feedback.c.message_id, messages.c.umid, feedback.c.outcome, feedback.c.converted_at, messages.c.sent_at)
     .join_from(
         feedback,
         messages,
-        (messages.c.run_id == feedback.c.run_id) & (messages.c.message_id == feedback.c.message_id),
+        and_(messages.c.run_id == feedback.c.run_id, messages.c.message_id == feedback.c.message_id),
     )
-    # A message that reconcile has released has none any more: its conversion waits until it has one again.
+    # A message that reconcile has released has no umid any more: its conversion waits until it has one again.
     .where(feedback.c.status == FeedbackStatus.PENDING.value, messages.c.umid.is_not(None))
 )
 _INSERT = insert(feedback)
@@ -263,15 +140,11 @@ _IS_NEWS = or_(
     _IS_TIMED & feedback.c.converted_at.is_distinct_from(_INSERT.excluded.converted_at),
 )
 _IS_NEWER = or_(~_IS_TIMED, feedback.c.converted_at.is_(None), feedback.c.converted_at <= _INSERT.excluded.converted_at)
-_CHANGES: dict[str, Any] = {
-    **{name: _INSERT.excluded[name] for name in ("outcome", "converted_at", "status", "attempts", "noted_at")},
-    "http_status": None,
-    "detail": None,
-    "settled_at": None,
-}
-_KEY = [feedback.c.run_id, feedback.c.message_id]
+# Whatever was settled of an earlier conversion becomes null, as the inserted row has it.
+_CHANGES = {column.name: _INSERT.excluded[column.name] for column in feedback.c if not column.primary_key}
+_KEY = list(feedback.primary_key)
 _NOTE = _INSERT.on_conflict_do_update(index_elements=_KEY, set_=_CHANGES, where=_IS_NEWS)
-_NOTE_NEWER = _INSERT.on_conflict_do_update(index_elements=_KEY, set_=_CHANGES, where=_IS_NEWS & _IS_NEWER)
+_NOTE_LIVE = _INSERT.on_conflict_do_update(index_elements=_KEY, set_=_CHANGES, where=_IS_NEWS & _IS_NEWER)
 _SETTLE = (
     update(feedback)
     .where(
@@ -284,7 +157,89 @@ _SETTLE = (
 )
 
 
+def note_conversions(
+    ledger: Ledger, run_id: int, conversions: Mapping[str, Conversion], *, now: int, is_live: bool = False
+) -> int:
+    """Note the conversions of some messages, by message id; returns how many are new or changed.
+
+    One that was noted before with the same outcome and time keeps its status; anything else is pending again. A
+    conversion without a time changes nothing of one with the same outcome. `is_live`: conversions are read as they
+    happen, so that one from before the noted one changes nothing, and one without a time happens `now` (microseconds
+    since the epoch). All or nothing; raises LedgerError.
+    """
+    rows = [
+        {
+            "run_id": run_id,
+            "message_id": message_id,
+            "outcome": conversion.outcome.value,
+            "converted_at": now if is_live and conversion.at is None else conversion.at,
+            "is_timed": conversion.at is not None,
+            "status": FeedbackStatus.PENDING.value,
+            "attempts": 0,
+            "noted_at": now,
+        }
+        for message_id, conversion in sorted(conversions.items())
+    ]
+    return _write(ledger, _NOTE_LIVE if is_live else _NOTE, rows)
+
+
+def pending_after(ledger: Ledger, run_id: int, message_id: str, *, limit: int) -> list[Pending]:
+    """The next conversions that the provider doesn't know, by message id, after that one."""
+    query = _PENDING.where(feedback.c.run_id == run_id, feedback.c.message_id > message_id)
+    return [_pending(*row) for row in ledger.rows(query.order_by(feedback.c.message_id).limit(limit))]
+
+
+def pending_among(ledger: Ledger, run_id: int, message_ids: Sequence[str]) -> list[Pending]:
+    """Those of these messages' conversions that the provider doesn't know, in the order of the ids."""
+    query = _PENDING.where(feedback.c.run_id == run_id)
+    found = {row[0]: _pending(*row) for row in ledger.rows_among(query, feedback.c.message_id, message_ids)}
+    return [found[message_id] for message_id in message_ids if message_id in found]
+
+
+def pending_count(ledger: Ledger, run_id: int) -> int:
+    """How many conversions of a run the provider doesn't know."""
+    pending = _PENDING.where(feedback.c.run_id == run_id).subquery()
+    return int(ledger.scalar(select(func.count()).select_from(pending)))
+
+
+def settle_feedback(ledger: Ledger, run_id: int, answers: Sequence[tuple[Conversion, Settled]]) -> None:
+    """Note the provider's answers. A conversion that has changed meanwhile stays pending. Raises LedgerError."""
+    rows = [
+        {
+            "of_run": run_id,
+            "of_message": settled.message_id,
+            "of_outcome": conversion.outcome.value,
+            "of_time": conversion.at,
+            **_settled(settled),
+        }
+        for conversion, settled in answers
+    ]
+    _write(ledger, _SETTLE, rows)
+
+
+def conversions_of(ledger: Ledger, run_id: int, message_ids: Sequence[str]) -> dict[str, Conversion]:
+    """The conversions of some messages, whether the provider knows them or not; other messages are absent."""
+    columns = (feedback.c.message_id, feedback.c.outcome, feedback.c.converted_at)
+    query = select(*columns).where(feedback.c.run_id == run_id)
+    rows = ledger.rows_among(query, feedback.c.message_id, message_ids)
+    return {message_id: Conversion(ConversionOutcome(outcome), at) for message_id, outcome, at in rows}
+
+
+def _pending(message_id: str, umid: str, outcome: str, converted_at: int | None, sent_at: int | None) -> Pending:
+    return Pending(message_id, umid, Conversion(ConversionOutcome(outcome), converted_at), sent_at)
+
+
 # Cancellations.
+
+_CANCELLATION_OF_MESSAGE = and_(
+    cancellations.c.run_id == messages.c.run_id, cancellations.c.message_id == messages.c.message_id
+)
+_CANCEL_ROW = insert(cancellations)
+_CANCEL = _CANCEL_ROW.on_conflict_do_update(
+    index_elements=list(cancellations.primary_key),
+    set_={name: _CANCEL_ROW.excluded[name] for name in _SETTLED_NAMES},
+    where=cancellations.c.status != CancelStatus.CANCELLED.value,
+)
 
 
 def scheduled_after(ledger: Ledger, run_id: int, message_id: str, *, limit: int) -> list[Scheduled]:
@@ -293,32 +248,27 @@ def scheduled_after(ledger: Ledger, run_id: int, message_id: str, *, limit: int)
     Accepted, not cancelled, and without a receipt that they were sent. One that was refused before is among them: the
     wrong account may have been asked, and asking again does no harm.
     """
-    # By its key, message for message: a list of all that were asked about would be made anew for each batch, which took
+    # Found by its key, message for message: a list of all cancellations would be made for each batch, which took
     # minutes with half a million of them instead of seconds.
     cancelled = select(cancellations.c.message_id).where(
         _CANCELLATION_OF_MESSAGE, cancellations.c.status == CancelStatus.CANCELLED.value
     )
     only_queued = (DeliveryState.QUEUED.value, DeliveryState.UNKNOWN.value)
     sent = select(receipts.c.umid).where(receipts.c.umid == messages.c.umid, receipts.c.state.not_in(only_queued))
-    query = (
-        select(messages.c.message_id, messages.c.key, messages.c.umid, messages.c.sent_at)
-        .where(
-            messages.c.run_id == run_id,
-            messages.c.message_id > message_id,
-            messages.c.status == Status.ACCEPTED.value,
-            messages.c.umid.is_not(None),
-            ~cancelled.exists(),
-            ~sent.exists(),
-        )
-        .order_by(messages.c.message_id)
-        .limit(limit)
+    query = select(messages.c.message_id, messages.c.umid, messages.c.sent_at).where(
+        messages.c.run_id == run_id,
+        messages.c.message_id > message_id,
+        messages.c.status == Status.ACCEPTED.value,
+        messages.c.umid.is_not(None),
+        ~cancelled.exists(),
+        ~sent.exists(),
     )
-    return [Scheduled(*row) for row in _rows(ledger, query)]
+    return [Scheduled(*row) for row in ledger.rows(query.order_by(messages.c.message_id).limit(limit))]
 
 
 def note_cancellations(ledger: Ledger, run_id: int, settled: Sequence[Settled]) -> None:
-    """Note how asking ended, all of it or nothing. What was cancelled stays so. Raises LedgerError."""
-    rows = [{"run_id": run_id, "message_id": one.message_id, **_settled(one)} for one in settled]
+    """Note the provider's answers, all or nothing. What was cancelled stays cancelled. Raises LedgerError."""
+    rows = [{"run_id": run_id, "message_id": each.message_id, **_settled(each)} for each in settled]
     _write(ledger, _CANCEL, rows)
 
 
@@ -329,25 +279,12 @@ def refusals(ledger: Ledger, run_id: int, *, limit: int | None = None) -> list[t
         .join_from(cancellations, messages, _CANCELLATION_OF_MESSAGE)
         .where(cancellations.c.run_id == run_id, cancellations.c.status == CancelStatus.REFUSED.value)
         .order_by(messages.c.key, messages.c.message_id)
-        .limit(limit)
     )
-    return [(key, words) for key, words in _rows(ledger, query)]
+    return [(key, words) for key, words in ledger.rows(query.limit(limit))]
 
 
 def cancelled_of(ledger: Ledger, run_id: int, message_ids: Sequence[str]) -> dict[str, int]:
     """Which of some messages were cancelled, and when (microseconds since the epoch), by message id."""
-    query = select(cancellations.c.message_id, cancellations.c.settled_at).where(
-        cancellations.c.run_id == run_id, cancellations.c.status == CancelStatus.CANCELLED.value
-    )
-    return {row[0]: row[1] for row in _rows_among(ledger, query, cancellations.c.message_id, message_ids)}
-
-
-_CANCELLATION_OF_MESSAGE = (cancellations.c.run_id == messages.c.run_id) & (
-    cancellations.c.message_id == messages.c.message_id
-)
-_CANCEL_ROW = insert(cancellations)
-_CANCEL = _CANCEL_ROW.on_conflict_do_update(
-    index_elements=[cancellations.c.run_id, cancellations.c.message_id],
-    set_={name: _CANCEL_ROW.excluded[name] for name in _SETTLED_NAMES},
-    where=cancellations.c.status != CancelStatus.CANCELLED.value,
-)
+    is_cancelled = (cancellations.c.run_id == run_id, cancellations.c.status == CancelStatus.CANCELLED.value)
+    query = select(cancellations.c.message_id, cancellations.c.settled_at).where(*is_cancelled)
+    return {row[0]: row[1] for row in ledger.rows_among(query, cancellations.c.message_id, message_ids)}

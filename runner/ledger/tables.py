@@ -1,4 +1,4 @@
-"""The ledger's tables, as the newest schema has them (`migrations.py` leads older ledgers there).
+"""The ledger's tables, in the newest schema (`migrations.py` upgrades older ledgers).
 
 A message's life (`messages.status`):
 
@@ -38,14 +38,14 @@ from sqlalchemy.types import TypeDecorator
 # The one status that is only the ledger's: a request that may be on its way.
 SENDING = "sending"
 
-# The provider's words for an accepted message, alike for each: written out, they are a fifth of the ledger. In their
-# place stands a control character, which no words for people are.
+# The provider's words for an accepted message, the same for each: written out, they are a fifth of the ledger. In their
+# place stands a control character, which no words for people contain.
 _USUAL_DETAIL = "SMS is accepted and queued for processing"
 _ABBREVIATION = "\x01"
 
 
 def abbreviated(detail: str | None) -> str | None:
-    """The provider's words as they stand in the ledger."""
+    """The provider's words as the ledger stores them."""
     return _ABBREVIATION if detail == _USUAL_DETAIL else detail
 
 
@@ -59,7 +59,7 @@ class AbbreviatedDetail(TypeDecorator[str]):
         return abbreviated(value)
 
     def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
-        """The database writes them out, also for those who take the driver's own rows."""
+        """The database writes the words out, also for code that takes the driver's own rows."""
         is_abbreviated = column == literal_column(f"char({ord(_ABBREVIATION)})")
         return case((is_abbreviated, literal_column(f"'{_USUAL_DETAIL}'")), else_=column)
 
@@ -103,7 +103,7 @@ messages = Table(
     Column("run_id", Integer, ForeignKey("runs.id"), primary_key=True),
     Column("message_id", String(160), primary_key=True),  # the clientMessageId
     Column("key", String, nullable=False),
-    # What was sent, for a report after the file has changed.
+    # What was sent, for a report made after the file has changed.
     Column("destination", String(16), nullable=False),
     Column("country", String(2)),
     Column("encoding", String(4), nullable=False),
@@ -120,7 +120,7 @@ messages = Table(
     Column("http_status", Integer),
     Column("error_code", Integer),
     Column("error_id", String(64)),
-    # What the provider's log said of it, for messages that reconcile found there.
+    # What the provider's log has of a message that reconcile found there.
     Column("log_status", String(40)),
     Column("log_segments", Integer),
     Column("log_price", String(24)),  # decimal text: money is not a float
@@ -128,13 +128,13 @@ messages = Table(
     sqlite_with_rowid=False,
 )
 
-# What receipts have told, merged: one row for each message that they told of, also for one that no run of this ledger
-# sent (yet): the receipt may come before its answer.
+# One row for each message that has receipts, merged. No run of this ledger need have the message: a receipt may come
+# before the answer, or for another ledger's message.
 receipts = Table(
     "receipts",
     metadata,
     Column("umid", String(64), primary_key=True),
-    Column("message_id", String(350), index=True),  # the clientMessageId; null where the provider doesn't echo it
+    Column("message_id", String(350), index=True),  # the clientMessageId; null if the provider doesn't echo it
     Column("state", String(16), nullable=False),
     Column("at", BigInteger, nullable=False),  # the provider's time of the state
     Column("detail", String(40)),
@@ -148,13 +148,13 @@ receipts = Table(
     sqlite_with_rowid=False,
 )
 
-# Who wants no more messages, over all campaigns; or, with is_out false, wanted none and took it back.
+# Numbers that opted out of all campaigns; or, with is_out false, took that back.
 optouts = Table(
     "optouts",
     metadata,
     Column("destination", String(16), primary_key=True),
     Column("is_out", Boolean, nullable=False),
-    Column("at", BigInteger, nullable=False),  # the newest word counts, whatever order they come in
+    Column("at", BigInteger, nullable=False),  # the newest counts, whatever order they come in
     Column("source", String(16), nullable=False),
     Column("word", String(40)),
     sqlite_with_rowid=False,
@@ -164,9 +164,9 @@ optouts = Table(
 #
 #     (absent) -> pending   noted before its request leaves
 #     pending  -> told      the provider took it
-#     pending  -> refused   the provider said no; it isn't repeated
+#     pending  -> refused   the provider refused it; it isn't repeated
 #     pending  -> pending   no answer: repeating does no harm
-#     any      -> pending   the user tells another outcome or time
+#     any      -> pending   the user reports another outcome or time
 feedback = Table(
     "feedback",
     metadata,
@@ -183,7 +183,7 @@ feedback = Table(
     sqlite_with_rowid=False,
 )
 
-# What became of asking the provider not to send scheduled messages: cancelled, refused (sent already) or unknown.
+# Requests to cancel messages that are scheduled at the provider: cancelled, or refused.
 cancellations = Table(
     "cancellations",
     metadata,

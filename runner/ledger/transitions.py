@@ -1,11 +1,10 @@
-"""What claims, answers and proofs do to a message's status (`tables.py` shows all of it), and the resume point.
+"""What claims, answers and proofs do to a message's status (`tables.py` has the states), and the resume point.
 
-Every function writes in its caller's transaction. What runs for every message is compiled once, and its values go to
-the driver as they are: SQLAlchemy would look at each of them again (`python -m benchmarks.parts` measures both ways).
+Every function writes in its caller's transaction. Statements that run for every message are compiled once, and their
+values go straight to the driver: SQLAlchemy would process each of them (`python -m benchmarks.parts` measures both).
 
-The resume point is the row of the plan up to which the ledger has every message. It only spares a later session the
-look at those messages. So whatever takes a message out of the ledger forgets it in the same transaction, and the
-sender, who knows what is open, notes it anew.
+The resume point is the row of the plan up to which the ledger has every message; a later session skips those. What
+takes a message out of the ledger clears it in the same transaction; the sender, who knows what is open, notes it again.
 """
 
 import time
@@ -69,15 +68,10 @@ _ACCEPT = (
         **{name: bindparam(name) for name in ("reason", "detail", "settled_at", *_PROVEN)},
     )
 )
-_MOVE_RESUME_POINT = (
-    update(runs)
-    .where(runs.c.id == bindparam("of_run"))
-    .values(resume_plan=bindparam("plan"), resume_row=bindparam("row"))
-)
 
 
 def claim(connection: Connection, run_id: int, claims: Sequence[tuple[Message, int]], now: int) -> None:
-    """Note messages with the number of the attempt, as `sending` since `now` (microseconds since the epoch)."""
+    """Note messages, each with its attempt's number, as `sending` since `now` (microseconds since the epoch)."""
     rows = [
         (
             run_id, message.message_id, message.key, message.destination, message.country, message.encoding.value,
@@ -91,29 +85,33 @@ def claim(connection: Connection, run_id: int, claims: Sequence[tuple[Message, i
 def settle(connection: Connection, run_id: int, settlements: Sequence[tuple[str, Outcome]]) -> None:
     """Write outcomes of claimed messages; `unsent` takes the claim back.
 
-    Raises LedgerError when one of them isn't `sending`: nothing but this process may have touched it.
+    Raises LedgerError when one of them isn't `sending`: no other process may change it.
     """
     now = time.time_ns() // 1000
     # Plain strings for the driver; the words only where they say more than the code.
     settled: list[tuple[Any, ...]] = [
         (
-            one.status.value, one.reason.value, abbreviated(one.detail or None), one.sent_at, one.answered_at, now,
-            one.umid, one.http_status, one.error_code, one.error_id, run_id, message_id, SENDING,
+            outcome.status.value, outcome.reason.value, abbreviated(outcome.detail or None), outcome.sent_at,
+            outcome.answered_at, now, outcome.umid, outcome.http_status, outcome.error_code, outcome.error_id,
+            run_id, message_id, SENDING,
         )
-        for message_id, one in settlements
-        if one.status is not Status.UNSENT
+        for message_id, outcome in settlements
+        if outcome.status is not Status.UNSENT
     ]  # fmt: skip
     changed = connection.exec_driver_sql(_SETTLE, settled).rowcount if settled else 0
-    changed += release(connection, run_id, [key for key, one in settlements if one.status is Status.UNSENT])
+    changed += release(connection, run_id, [each for each, outcome in settlements if outcome.status is Status.UNSENT])
     if gone := len(settlements) - changed:
         raise LedgerError(f"the ledger was changed by somebody else: {gone} claims of this process are gone from it")
 
 
 def release(connection: Connection, run_id: int, message_ids: Collection[str], status: str = SENDING) -> int:
-    """Take messages in this status out of the ledger, so that they may be claimed again; returns how many it had."""
+    """Take messages in this status out of the ledger, so that they may be claimed again; returns how many there were.
+
+    That clears the resume point.
+    """
     if not message_ids:
         return 0
-    forget_resume_point(connection, run_id)
+    note_resume_point(connection, run_id, None, None)
     rows: list[tuple[Any, ...]] = [(run_id, message_id, status) for message_id in message_ids]
     return connection.exec_driver_sql(_RELEASE, rows).rowcount
 
@@ -124,20 +122,15 @@ def accept_unknown(
     """Make unknown messages accepted at `now`, because there is proof. Returns how many were unknown."""
     common = {"of_status": Status.UNKNOWN.value, "reason": reason.value, "detail": detail, "settled_at": now}
     rows = [
-        {"of_run": one.run_id, "of_message": one.message_id, **dict(zip(_PROVEN, one[2:], strict=True)), **common}
-        for one in proofs
+        {"of_run": proof.run_id, "of_message": proof.message_id, **dict(zip(_PROVEN, proof[2:], strict=True)), **common}
+        for proof in proofs
     ]
     return connection.execute(_ACCEPT, rows).rowcount if rows else 0
 
 
-def note_resume_point(connection: Connection, run_id: int, plan: str, row: int) -> None:
+def note_resume_point(connection: Connection, run_id: int, plan: str | None, row: int | None) -> None:
     """Note, with the claims that it counts, that the ledger has every message up to this row of the plan.
 
-    `plan` is the SHA-256 of the plan's file, `row` is 1-based.
+    `plan` is the SHA-256 of the plan's file, `row` is 1-based; both None: the resume point isn't known.
     """
-    connection.execute(_MOVE_RESUME_POINT, {"of_run": run_id, "plan": plan, "row": row})
-
-
-def forget_resume_point(connection: Connection, run_id: int) -> None:
-    """Forget it, because a message of the run is taken out of the ledger."""
-    connection.execute(_MOVE_RESUME_POINT, {"of_run": run_id, "plan": None, "row": None})
+    connection.execute(update(runs).where(runs.c.id == run_id).values(resume_plan=plan, resume_row=row))

@@ -1,18 +1,16 @@
 """Writing one run while it is sent: claims and settlements, in group commits by a thread beside the event loop.
 
 A claim is awaited until it is durable; a settlement isn't, because losing it to a crash costs an `unknown`, never a
-second text. Answers that the ledger can't take are spilled: they go to a file beside it, and from there into the ledger
-at the next start. Without it, whatever was in flight at that moment would be `unknown`, although its answer is known.
+second text. Answers that can't be written into the ledger are spilled: they go to a file beside it, and into the ledger
+at the next start. Otherwise the messages in flight at that moment would be `unknown`, although their answers are known.
 """
 
-import contextlib
 import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import KW_ONLY, asdict, dataclass, fields
 from pathlib import Path
-from types import TracebackType
 from typing import NamedTuple, Self
 
 import orjson
@@ -30,8 +28,7 @@ from runner.ledger.optouts import opted_out_of
 from runner.ledger.tables import SENDING, messages
 from runner.ledger.transitions import claim, note_resume_point, release, settle
 
-# How long a settlement may wait for company. At 40/s and above the next claims take it along, without a commit of its
-# own.
+# How long a settlement may wait for others. At 40/s and above it is committed with the next claims.
 SETTLE_LINGER_S = 0.04
 
 # How often the resume point is noted.
@@ -54,42 +51,35 @@ class Claim(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Claiming:
+class _ClaimGroup:
     """Claims that are made together. With them, the ledger has every message up to the row `frontier` of the plan."""
 
     claims: Sequence[Claim]
     frontier: int
 
 
+@dataclass(eq=False)
 class LedgerWriter:
     """Writes one run's claims and settlements. An async context manager; leaving it writes all that is waiting.
 
-    When a write fails nothing further is written: `error` is set, `on_failure` is called in the event loop, every later
-    claim raises the error, and settlements go to the `spill`.
+    After a failed write nothing further is written: `error` is set, `on_failure` is called in the event loop, every
+    later claim raises the error, and settlements go to the `spill`.
 
-    :param cooldown: how much a number may get, over all runs of the ledger; None: as much as the plan says.
-    :param plan: the digest of the plan's file, for the resume point that is noted with the claims; None: it isn't
-        noted.
+    :param cooldown: how much a number may get, over all runs of the ledger; None: it isn't checked.
+    :param plan: the SHA-256 of the plan's file, for the resume point; None: no resume point is noted.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        run_id: int,
-        spill: "Spill",
-        *,
-        on_failure: Callable[[LedgerError], None],
-        cooldown: Cooldown | None = None,
-        plan: str | None = None,
-    ) -> None:
-        self._engine = engine
-        self._run_id = run_id
-        self._spill = spill
-        self._on_failure = on_failure
-        self._cooldown = cooldown
-        self._plan = plan
+    engine: Engine
+    run_id: int
+    spill: "Spill"
+    _: KW_ONLY
+    on_failure: Callable[[LedgerError], None]
+    cooldown: Cooldown | None = None
+    plan: str | None = None
+
+    def __post_init__(self) -> None:
         self._resume_point_noted_at = -math.inf
-        self._commits: GroupCommit[_Claiming | Settlement, Refused] = GroupCommit(
+        self._commits: GroupCommit[_ClaimGroup | Settlement, Refused] = GroupCommit(
             self._commit, self._failed, name="ledger-writer", linger_s=SETTLE_LINGER_S
         )
         self.error: LedgerError | None = None
@@ -98,19 +88,16 @@ class LedgerWriter:
         await self._commits.__aenter__()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._commits.__aexit__(kind, error, trace)
-        self._spill.close()
+    async def __aexit__(self, *_: object) -> None:
+        await self._commits.__aexit__()
+        self.spill.close()
 
     async def claim(self, claims: Sequence[Claim], *, frontier: int = 0) -> Refused:
         """Note that these messages are about to leave. Returns when that is durable; raises LedgerError if it isn't.
 
-        With them, the ledger has every message up to the row `frontier` of the plan; 0: that isn't known.
-
-        The message ids returned are not claimed: their numbers opted out since the plan was made, or got so much from
-        other runs that the cooldown forbids more.
+        With them, the ledger has every message up to the row `frontier` of the plan; 0: that isn't known. The message
+        ids returned are not claimed: their numbers have opted out, or the cooldown forbids more, since the plan was
+        made.
         """
         return await self._submit(claims, frontier)
 
@@ -125,65 +112,59 @@ class LedgerWriter:
     async def _submit(self, claims: Sequence[Claim], frontier: int = 0) -> Refused:
         if self.error:
             raise self.error
-        return await self._commits.submit(_Claiming(claims, frontier))
+        return await self._commits.submit(_ClaimGroup(claims, frontier))
 
-    def _commit(self, group: Sequence[_Claiming | Settlement]) -> Sequence[Refused]:
+    def _commit(self, group: Sequence[_ClaimGroup | Settlement]) -> Sequence[Refused]:
         if self.error:
             raise self.error
-        settlements = [one for one in group if isinstance(one, tuple)]
-        claimings = [one for one in group if isinstance(one, _Claiming)]
-        claims = [one for claiming in claimings for one in claiming.claims]
-        with ledger_errors("written"), self._engine.begin() as connection:
+        settlements = [item for item in group if isinstance(item, tuple)]
+        claim_groups = [item for item in group if isinstance(item, _ClaimGroup)]
+        claims = [each for claim_group in claim_groups for each in claim_group.claims]
+        with ledger_errors("written"), self.engine.begin() as connection:
             # Settlements go first: a message that is taken back and claimed again may be in one group.
-            settle(connection, self._run_id, settlements)
+            settle(connection, self.run_id, settlements)
             refused = self._claim(connection, claims) if claims else {}
             is_whole = not refused and not any(outcome.status is Status.UNSENT for _, outcome in settlements)
             if claims and is_whole:
-                self._note_resume_point(connection, claimings[-1].frontier)
-        return [_among(one.claims, refused) if isinstance(one, _Claiming) else {} for one in group]
+                self._note_resume_point(connection, claim_groups[-1].frontier)
+        return [_among(item.claims, refused) if isinstance(item, _ClaimGroup) else {} for item in group]
 
     def _claim(self, connection: Connection, claims: Sequence[Claim]) -> Refused:
         now = time.time_ns() // 1000
-        claim(connection, self._run_id, claims, now)
-        wanted = [one.message for one in claims]
+        claim(connection, self.run_id, claims, now)
+        claimed = [each.message for each in claims]
         refused: dict[str, OutcomeReason] = {}
-        if self._cooldown:
-            refused = dict.fromkeys(excess(connection, wanted, self._cooldown, now), OutcomeReason.COOLDOWN)
-        # The opt-out goes before the cooldown: who has opted out never gets a message.
-        refused |= dict.fromkeys(opted_out_of(connection, wanted), OutcomeReason.OPTED_OUT)
-        release(connection, self._run_id, refused)
+        if self.cooldown:
+            refused = dict.fromkeys(excess(connection, claimed, self.cooldown, now), OutcomeReason.COOLDOWN)
+        # An opt-out counts before the cooldown: an opted-out number never gets the message, also not later.
+        refused |= dict.fromkeys(opted_out_of(connection, claimed), OutcomeReason.OPTED_OUT)
+        release(connection, self.run_id, refused)
         return refused
 
     def _note_resume_point(self, connection: Connection, row: int) -> None:
-        """Now and then: it only saves a later session some looking."""
-        if self._plan and row and time.monotonic() - self._resume_point_noted_at > NOTE_RESUME_POINT_S:
-            note_resume_point(connection, self._run_id, self._plan, row)
+        """Note it now and then: it only saves a later session some reading."""
+        if self.plan and row and time.monotonic() - self._resume_point_noted_at > NOTE_RESUME_POINT_S:
+            note_resume_point(connection, self.run_id, self.plan, row)
             self._resume_point_noted_at = time.monotonic()
 
-    def _failed(self, group: Sequence[_Claiming | Settlement], error: Exception) -> LedgerError:
+    def _failed(self, group: Sequence[_ClaimGroup | Settlement], error: Exception) -> LedgerError:
         if self.error is None:
             words = f"the ledger could not be written: {error!r}"
-            self._fail(error if isinstance(error, LedgerError) else LedgerError(words))
-        assert self.error
-        settlements = [one for one in group if isinstance(one, tuple)]
+            self.error = error if isinstance(error, LedgerError) else LedgerError(words)
+            self._commits.call(self.on_failure, self.error)
+        settlements = [item for item in group if isinstance(item, tuple)]
         try:
             if settlements:
-                self._spill.write(settlements)
-        except OSError as trouble:
-            words = f"{self.error}; the answers of {len(settlements)} requests are lost too ({trouble.strerror})"
+                self.spill.write(settlements)
+        except OSError as spill_error:
+            words = f"{self.error}; the answers of {len(settlements)} requests are lost too ({spill_error.strerror})"
             self.error = LedgerError(words)
         return self.error
 
-    def _fail(self, error: LedgerError) -> None:
-        self.error = error
-        self._commits.call(self._on_failure, error)
-
 
 def _among(claims: Sequence[Claim], refused: Refused) -> Refused:
-    """Those that were refused of these claims: others' claims may have been in the group."""
-    if not refused:
-        return refused
-    ids = {claim.message.message_id for claim in claims}
+    """Those of these claims that were refused: the group may hold claims of other callers."""
+    ids = {each.message.message_id for each in claims} if refused else ()
     return {message_id: reason for message_id, reason in refused.items() if message_id in ids}
 
 
@@ -200,36 +181,33 @@ class Spill:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.count = 0
-        with contextlib.ExitStack() as on_failure:
-            try:
-                descriptor = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_RDWR, 0o600)
-                self._file = on_failure.enter_context(os.fdopen(descriptor, "r+b", buffering=0))
-                self._file.write(bytes(SPILL_BYTES))
-                os.fsync(descriptor)
-                self._file.seek(0)
-            except OSError as error:
-                words = f"there is no room beside the ledger: {path}: {error.strerror}"
-                raise LedgerError(words) from error
-            on_failure.pop_all()
+        try:
+            with os.fdopen(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as room:
+                room.write(bytes(SPILL_BYTES))
+                room.flush()
+                os.fsync(room.fileno())
+            self._file = path.open("r+b", buffering=0)
+        except OSError as error:
+            raise LedgerError(f"there is no room beside the ledger: {path}: {error.strerror}") from error
 
     def write(self, settlements: Sequence[Settlement]) -> None:
-        """Keep these outcomes, durably. What cannot be kept is lost, and its messages will be `unknown`."""
+        """Write these outcomes, durably. What raises OSError is lost, and its messages will be `unknown`."""
         lines = b"".join(orjson.dumps([message_id, asdict(outcome)]) + b"\n" for message_id, outcome in settlements)
         self._file.write(lines)
         os.fsync(self._file.fileno())
-        self.count += len(settlements)
 
     def close(self) -> None:
+        is_empty = self._file.tell() == 0
         self._file.close()
-        if not self.count:
+        if is_empty:
             self._path.unlink(missing_ok=True)
 
 
 def merge_spill(ledger: Ledger, run_id: int) -> int:
-    """Settle what an earlier process could only spill, and delete the file. Returns how many.
+    """Settle what an earlier process could only spill, and delete the file. Returns how many were settled.
 
-    Before `bury_dead_claims`, which would make them unknown. Messages that are not `sending` any more are left alone.
+    To be called before `mark_dead_claims_unknown`, which would make them unknown. Messages that are not `sending` any
+    more don't change.
     """
     path = spill_path(ledger.path, run_id)
     if not path.exists():
@@ -248,9 +226,9 @@ def _spilled(path: Path) -> Iterator[Settlement]:
     names = {field.name for field in fields(Outcome)}
     for line in path.read_bytes().rstrip(b"\0").split(b"\n"):
         try:
-            message_id, facts = orjson.loads(line)
-            facts = {name: value for name, value in facts.items() if name in names}
-            kinds = {"status": Status, "reason": OutcomeReason, "then": Then}
-            yield message_id, Outcome(**facts | {name: kind(facts[name]) for name, kind in kinds.items()})
+            message_id, values = orjson.loads(line)
+            values = {name: value for name, value in values.items() if name in names}
+            enums = {"status": Status, "reason": OutcomeReason, "then": Then}
+            yield message_id, Outcome(**values | {name: enum(values[name]) for name, enum in enums.items()})
         except (ValueError, TypeError, KeyError, AttributeError):
             continue  # empty, half a line that a crash left, or damaged: that message will be unknown

@@ -6,24 +6,22 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from runner.base.delivery import Inbound, Receipt
 from runner.base.errors import LedgerError
 from runner.base.optouts import OptOut, OptOutSource
-from runner.ledger import optouts
 from runner.ledger.group_commit import GroupCommit
 from runner.ledger.ledger import Ledger
-from runner.ledger.receipts import keep
+from runner.ledger.optouts import note_optouts
+from runner.ledger.receipts import save_receipts
 from runner.provider.webhooks import Ignored, NotAnEventError, read_event
-from runner.receipts.metrics import Metrics
 from runner.receipts.optout_words import Meaning, OptOutWords
 
-# As much as an event may have; it has about one kilobyte.
+# The largest event; most have about one kilobyte.
 EVENT_LIMIT_BYTES = 64 * 1024
 
-# Events, of some hundred bytes each; beyond, the provider is asked to come again.
+# Events that may wait, of some hundred bytes each; when there are more, the provider has to post again later.
 MOST_WAITING = 20_000
 
 # Events in one transaction.
@@ -33,31 +31,69 @@ MOST_AT_ONCE = 1_000
 # that there is space on the disk again.
 TRY_AGAIN_S = 2.0
 
-# SQLite gives its lock to nobody in turn: a run that sends beside the server would wait, and stop after 10 s.
+# SQLite's lock has no queue: a run that sends beside the server would wait, and stop after 10 s.
 MOST_PAUSE_S = 0.005
 
-# Bad lines of a file that are named.
+# How many bad lines of a file are named.
 EXAMPLES = 10
-
-NOT_JSON = "the body is not JSON"
-
-_NOT_DIGITS = re.compile(r"[^0-9]")
 
 
 class FullError(Exception):
-    """More waits than can be kept in memory: try again later."""
+    """More waits than may be held in memory: try again later."""
+
+
+class Metrics:
+    """The counts of one server, in a registry of its own. Never a number, a text or an id.
+
+    `counts` are the events by kind, for people; the others are for Prometheus.
+    """
+
+    def __init__(self) -> None:
+        from prometheus_client import CollectorRegistry, Gauge, Histogram
+        from prometheus_client import Counter as Counting
+
+        self.registry = CollectorRegistry()
+        self.counts: Counter[str] = Counter()
+        common: dict[str, Any] = {"registry": self.registry, "namespace": "campaign_receipts"}
+        self._events = Counting("events", "Events taken, by kind.", ["kind"], **common)
+        self._states = Counting("states", "Delivery receipts, by state.", ["state"], **common)
+        self._refused = Counting("refused", "Requests refused, by status.", ["status"], **common)
+        self.settled = Counting("settled", "Unknown messages that a receipt settled.", **common)
+        self.commit_seconds = Histogram("commit_seconds", "How long a commit takes.", **common)
+        sizes = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+        self.group_size = Histogram("group_size", "Events in a commit.", buckets=sizes, **common)
+        self.waiting = Gauge("waiting", "Events that wait for a commit.", **common)
+        self.healthy = Gauge("healthy", "1 while the ledger can be written.", **common)
+        self.healthy.set(True)
+
+    def event(self, kind: str, state: str | None = None) -> None:
+        """Count an event: receipt (with its state), opt_out, opt_in, reply, unusable or ignored."""
+        self.counts[kind] += 1
+        self._events.labels(kind).inc()
+        if state is not None:
+            self._states.labels(state).inc()
+
+    def refused(self, status: int) -> None:
+        self.counts["refused"] += 1
+        self._refused.labels(str(status)).inc()
+
+    def text(self) -> bytes:
+        """In Prometheus' text format."""
+        from prometheus_client import generate_latest
+
+        return generate_latest(self.registry)
 
 
 @dataclass(slots=True)
 class SortedEvents:
-    """Events as the ledger takes them, with what is counted of them."""
+    """Events as the ledger takes them; `counted` are the kind of each, and the state of a receipt."""
 
     receipts: list[Receipt] = field(default_factory=list)
     optouts: list[OptOut] = field(default_factory=list)
     counted: list[tuple[str, str | None]] = field(default_factory=list)
 
     def add(self, event: Receipt | Inbound, words: OptOutWords, now: int) -> None:
-        """Sort an event in. A reply that neither stops nor starts is counted, and not kept: it is a private letter."""
+        """Sort an event in. A reply that neither stops nor starts is counted, not stored: it is private."""
         if isinstance(event, Receipt):
             self.receipts.append(event)
             self.counted.append(("receipt", event.state.value))
@@ -70,36 +106,37 @@ class SortedEvents:
         meaning, word = meant
         is_out = meaning is Meaning.STOP
         # A clock that is ahead must not make an opt-out that no later word can take back.
-        self.optouts.append(OptOut(number, is_out, min(event.at, now), OptOutSource.REPLY, word[:40]))
+        self.optouts.append(OptOut(number, is_out, min(event.at, now), OptOutSource.REPLY, word))
         self.counted.append(("opt_out" if is_out else "opt_in", None))
+
+    def write(self, ledger: Ledger, now: int) -> int:
+        """Write the events; returns how many unknown messages they settled. Raises LedgerError if it isn't durable."""
+        settled = save_receipts(ledger, self.receipts, now=now)
+        note_optouts(ledger, self.optouts)
+        return settled
 
 
 def e164(source: str) -> str | None:
-    """A phone as the provider writes it, as E.164; None for what is no phone, such as a sender's name."""
-    digits = _NOT_DIGITS.sub("", source)
+    """A phone as the provider writes it, as E.164; None for anything else, such as a sender's name."""
+    digits = re.sub(r"[^0-9]", "", source)
     has_letters = any(character.isalpha() for character in source)
     return f"+{digits}" if 7 <= len(digits) <= 15 and digits[0] != "0" and not has_letters else None
 
 
-def write(ledger: Ledger, events: SortedEvents, now: int) -> int:
-    """Write events; returns how many unknown messages it settled. Raises LedgerError when it isn't durable."""
-    settled = keep(ledger, events.receipts, now=now)
-    optouts.note(ledger, events.optouts)
-    return settled
-
-
+@dataclass(eq=False)
 class Intake:
     """Takes events for one ledger, in group commits. An async context manager; leaving it writes all that waits.
 
-    Who brought an event is answered after its commit, and never before: what was answered 200 is not posted again.
-    `error` says why the ledger couldn't be written the last time; None: it could.
+    An event is answered after its commit, and never before: what was answered 200 is not posted again. `error` says
+    why the ledger couldn't be written the last time; None: it could.
     """
 
-    def __init__(self, ledger: Ledger, words: OptOutWords, metrics: Metrics) -> None:
-        self._ledger = ledger
-        self._words = words
-        self._metrics = metrics
-        self._file = _file_at(ledger.path)
+    ledger: Ledger
+    words: OptOutWords
+    metrics: Metrics
+
+    def __post_init__(self) -> None:
+        self._file = _file_id(self.ledger.path)
         self._failed: Sequence[Receipt | Inbound] = ()
         self._commits: GroupCommit[Receipt | Inbound, None] = GroupCommit(
             self._commit,
@@ -115,14 +152,14 @@ class Intake:
 
     @property
     def gone(self) -> LedgerError | None:
-        """Why nothing more can be kept here, ever: another file is where the ledger was, or none.
+        """Why nothing can be written here any more: the ledger's file was deleted or replaced. None: it is there.
 
-        SQLite goes on writing into a file that has been deleted, without a word, and all of it is lost.
+        SQLite goes on writing into a file that has been deleted, without an error, and all of it is lost.
         """
-        if _file_at(self._ledger.path) == self._file:
+        if _file_id(self.ledger.path) == self._file:
             return None
         return LedgerError(
-            f"the ledger {self._ledger.path} was deleted or replaced while receipts were being taken; "
+            f"the ledger {self.ledger.path} was deleted or replaced while receipts were being taken; "
             "start `campaign receipts` again"
         )
 
@@ -130,10 +167,8 @@ class Intake:
         await self._commits.__aenter__()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._commits.__aexit__(kind, error, trace)
+    async def __aexit__(self, *_: object) -> None:
+        await self._commits.__aexit__()
 
     async def take(self, event: Receipt | Inbound) -> None:
         """Returns when the event is durable. Raises LedgerError when it isn't, FullError when too much waits."""
@@ -142,28 +177,31 @@ class Intake:
         await self._commits.submit(event)
 
     def _commit(self, events: Sequence[Receipt | Inbound]) -> Sequence[None]:
-        self._metrics.waiting(self._commits.waiting)
+        self.metrics.waiting.set(self._commits.waiting)
         began = time.perf_counter()
-        sorted_events, settled = self._write(events)
-        self._metrics.committed(len(events), time.perf_counter() - began, settled)
-        for kind, state in sorted_events.counted:
-            self._metrics.event(kind, state)
+        written, settled = self._write(events)
+        self.metrics.commit_seconds.observe(time.perf_counter() - began)
+        self.metrics.group_size.observe(len(events))
+        self.metrics.settled.inc(settled)
+        for kind, state in written.counted:
+            self.metrics.event(kind, state)
         return [None] * len(events)
 
     def _write(self, events: Sequence[Receipt | Inbound]) -> tuple[SortedEvents, int]:
         now = time.time_ns() // 1000
         found = SortedEvents()
         for event in events:
-            found.add(event, self._words, now)
-        settled = write(self._ledger, found, now)
-        if gone := self.gone:  # asked afterwards, so that nothing is answered that went into a deleted file
+            found.add(event, self.words, now)
+        settled = found.write(self.ledger, now)
+        if gone := self.gone:  # checked afterwards, so that nothing is answered that went into a deleted file
             raise gone
         self.error = None
+        self.metrics.healthy.set(True)
         return found, settled
 
     def _note_failure(self, events: Sequence[Receipt | Inbound], error: Exception) -> LedgerError:
         self._failed = events
-        self._metrics.healthy(is_healthy=False)
+        self.metrics.healthy.set(False)
         if isinstance(error, LedgerError):
             self.error = str(error)
             return error
@@ -172,39 +210,35 @@ class Intake:
         return LedgerError(f"an event could not be written: {type(error).__name__}")
 
     def _try_again(self) -> None:
-        """Nobody waits for these any more. Written twice they do no harm, and they show whether it goes again."""
+        """Write the last failed events again, for which nobody waits any more: that shows whether the ledger is well.
+
+        Written twice they do no harm.
+        """
         if self.error is None:
             return
         try:
             self._write(self._failed)
         except Exception as error:
             self._note_failure(self._failed, error)
-        else:
-            self._metrics.healthy(is_healthy=True)
 
 
-def _file_at(path: Path) -> tuple[int, int] | None:
+def _file_id(path: Path) -> tuple[int, int] | None:
     try:
-        facts = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return facts.st_dev, facts.st_ino
+    return status.st_dev, status.st_ino
 
 
 @dataclass(slots=True)
 class Loaded:
-    """What a file came to. `bad` are lines that are no event; `examples` the first of them, as (line, why)."""
+    """What was loaded from a file. `bad` are lines that are no event; `examples` the first of them, as (line, why)."""
 
     lines: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     settled: int = 0
     bad: int = 0
     examples: list[tuple[int, str]] = field(default_factory=list)
-
-    def note_bad(self, line: int, why: str) -> None:
-        self.bad += 1
-        if len(self.examples) < EXAMPLES:
-            self.examples.append((line, why))
 
 
 def lines_of(readline: Callable[[int], bytes]) -> Iterator[bytes]:
@@ -216,39 +250,46 @@ def lines_of(readline: Callable[[int], bytes]) -> Iterator[bytes]:
 
 
 def load(ledger: Ledger, lines: Iterable[bytes], words: OptOutWords) -> Loaded:
-    """Take every event of JSON lines, as somebody else's endpoint stored them. Loading the same again changes nothing.
+    """Take every event of JSON lines, as another endpoint stored them. Loading the same again changes nothing.
 
-    Blank lines are passed over. Raises LedgerError when the ledger can't be written; what came before that is in it.
+    Blank lines are skipped. Raises LedgerError when the ledger can't be written; the events before that are in it.
     """
     loaded, found = Loaded(), SortedEvents()
+
+    def write() -> None:
+        loaded.settled += found.write(ledger, time.time_ns() // 1000)
+        loaded.counts.update(kind for kind, _ in found.counted)
+
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         loaded.lines += 1
-        if len(line) > EVENT_LIMIT_BYTES:
-            loaded.note_bad(number, f"the line is longer than {EVENT_LIMIT_BYTES // 1024} KiB")
-            continue
         try:
-            event = read_event(line)
+            event = _read_line(line)
         except NotAnEventError as error:
-            # Every other line ends; the last one needn't, but is whole only if it is JSON.
-            is_cut_off = line.startswith(b"{") and not line.endswith(b"\n") and str(error) == NOT_JSON
-            why = (
-                "the file ends in the middle of this line" if is_cut_off else str(error).replace("the body", "the line")
-            )
-            loaded.note_bad(number, why)
+            loaded.bad += 1
+            if loaded.bad <= EXAMPLES:
+                loaded.examples.append((number, str(error)))
             continue
         if isinstance(event, Ignored):
             loaded.counts["ignored"] += 1
             continue
         found.add(event, words, time.time_ns() // 1000)
         if len(found.counted) >= MOST_AT_ONCE:
-            _write_loaded(ledger, found, loaded)
+            write()
             found = SortedEvents()
-    _write_loaded(ledger, found, loaded)
+    write()
     return loaded
 
 
-def _write_loaded(ledger: Ledger, found: SortedEvents, loaded: Loaded) -> None:
-    loaded.settled += write(ledger, found, time.time_ns() // 1000)
-    loaded.counts.update(kind for kind, _ in found.counted)
+def _read_line(line: bytes) -> Receipt | Inbound | Ignored:
+    """The event of a line. Raises NotAnEventError."""
+    if len(line) > EVENT_LIMIT_BYTES:
+        raise NotAnEventError(f"the line is longer than {EVENT_LIMIT_BYTES // 1024} KiB")
+    try:
+        return read_event(line)
+    except NotAnEventError as error:
+        # Every other line ends; the last one needn't, but is whole only if it is JSON.
+        if line.startswith(b"{") and not line.endswith(b"\n") and str(error) == "the body is not JSON":
+            raise NotAnEventError("the file ends in the middle of this line") from None
+        raise NotAnEventError(str(error).replace("the body", "the line")) from None

@@ -1,38 +1,39 @@
-"""The server that the provider posts to: delivery receipts and replies, durable before they are answered.
+"""The server that the provider posts delivery receipts and replies to; they are durable before they are answered.
 
     POST /…        an event, whatever the path: the address at the provider may have one that nobody guesses
     GET /health    200 while events are taken, else 503
     GET /metrics   counts for Prometheus
 
-An answer from 400 up makes the provider post again after 1, 10, 30 and 90 s, and then never: so what can't be written
+After an answer from 400 up, the provider posts again after 1, 10, 30 and 90 s, and then never. So what can't be written
 now is answered 503, and what will never be an event 4xx.
 """
 
 import asyncio
+import concurrent.futures
 import contextlib
 import hmac
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from aiohttp import hdrs, web
 
 from runner.base.errors import InputError, LedgerError
 from runner.base.net import is_loopback, listen_failure
-from runner.ledger.ledger import Ledger
+from runner.ledger.ledger import Ledger, open_ledger
 from runner.provider.webhooks import Ignored, NotAnEventError, read_event
-from runner.receipts.intake import EVENT_LIMIT_BYTES, FullError, Intake
-from runner.receipts.metrics import Metrics
+from runner.receipts.intake import EVENT_LIMIT_BYTES, FullError, Intake, Metrics
 from runner.receipts.optout_words import BUILT_IN, OptOutWords
 
-# For the body of a request whose headers have come.
+# How long the body of a request may take after its headers.
 READ_TIMEOUT_S = 10.0
 
-# For everything before: a connection that hasn't sent whole headers by then is closed, however slowly it drips. Longer
-# than proxies keep an idle connection (nginx: 60 s), so that the proxies close it.
+# How long a connection may take until its headers are whole. Longer than proxies hold an idle connection (nginx: 60 s),
+# so that the proxies close it.
 KEEP_ALIVE_S = 75.0
 
-# For the rest of a body that was refused, so that the other side gets to read why.
+# How long the rest of a refused body is read, so that the other side gets to read the answer.
 LINGER_S = 5.0
 
 SHUTDOWN_S = 10.0
@@ -44,9 +45,6 @@ log = logging.getLogger(__name__)
 _silent = logging.getLogger(f"{__name__}.http")
 _silent.addHandler(logging.NullHandler())
 _silent.propagate = False
-
-# Paths for GET alone.
-STATE_PATHS = ("/health", "/metrics")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +67,8 @@ async def listening(
 ) -> AsyncIterator[Listening]:
     """Serve in this event loop. When the block ends, what was taken is answered and durable.
 
-    `authorization` is the whole header that the provider sends. Raises InputError when it can't listen there, and
-    beyond this computer without an authorization.
+    `authorization` is the whole header that the provider sends. Raises InputError when it can't listen there, or when
+    other computers could post without an authorization.
     """
     if authorization is None and not is_loopback(host):
         raise InputError.of(
@@ -104,13 +102,43 @@ async def listening(
             await runner.cleanup()
 
 
-class _Handlers:
-    """What answers requests: one event each, or the state of the server."""
+@contextlib.contextmanager
+def receiving(ledger_url: str, *, authorization: str) -> Iterator[str]:
+    """Serve in a thread, with an event loop and a ledger of its own; yields the URL to post to.
 
-    def __init__(self, intake: Intake, metrics: Metrics, authorization: str | None) -> None:
-        self._intake = intake
-        self._metrics = metrics
-        self._expected = authorization.encode() if authorization is not None else None
+    When the block has ended, everything that was answered 200 is durable. Raises what `listening` and `open_ledger` do.
+    """
+    started: concurrent.futures.Future[tuple[str, Callable[[], object]]] = concurrent.futures.Future()
+
+    async def serve() -> None:
+        loop, end = asyncio.get_running_loop(), asyncio.Event()
+        with open_ledger(ledger_url, create=True) as ledger:
+            async with listening(ledger, authorization=authorization) as server:
+                started.set_result((server.url, lambda: loop.call_soon_threadsafe(end.set)))
+                await end.wait()
+
+    with concurrent.futures.ThreadPoolExecutor(1, "receipts") as pool:
+        ended = pool.submit(lambda: asyncio.run(serve()))
+        futures: tuple[concurrent.futures.Future[Any], ...] = (started, ended)
+        concurrent.futures.wait(futures, return_when=concurrent.futures.FIRST_COMPLETED)
+        if not started.done():
+            ended.result()  # raises why it did not start
+        url, stop = started.result()
+        try:
+            yield url
+        finally:
+            with contextlib.suppress(RuntimeError):  # its loop has ended already; `ended` says why
+                stop()
+        ended.result()
+
+
+@dataclass(frozen=True)
+class _Handlers:
+    """The handlers of requests: one event each, or the state of the server."""
+
+    intake: Intake
+    metrics: Metrics
+    authorization: str | None
 
     def application(self) -> web.Application:
         @web.middleware
@@ -128,19 +156,16 @@ class _Handlers:
                 return self._refuse(500, "this is a bug; try again")
 
         app = web.Application(client_max_size=EVENT_LIMIT_BYTES, middlewares=[errors_as_json])
-        app.add_routes(
-            [
-                web.get("/health", self._health),
-                web.get("/metrics", self._show_metrics),
-                web.post("/{path:.*}", self._event),
-            ]
-        )
+        app.router.add_get("/health", self._health)
+        app.router.add_get("/metrics", self._show_metrics)
+        app.router.add_post("/{path:.*}", self._event)
         return app
 
     async def _event(self, request: web.Request) -> web.Response:
-        if request.path in STATE_PATHS:
+        if request.path in ("/health", "/metrics"):
             return self._refuse(405, "this path is for looking; post events to another one")
-        if self._expected is not None and not _is_authorized(request, self._expected):
+        header = request.headers.get(hdrs.AUTHORIZATION, "").encode("utf-8", "surrogateescape")
+        if self.authorization is not None and not hmac.compare_digest(header, self.authorization.encode()):
             return self._refuse(401, "the Authorization header is not the one that was agreed on")
         if request.content_type != "application/json":
             return self._refuse(415, "events are application/json")
@@ -154,10 +179,10 @@ class _Handlers:
         except NotAnEventError as error:
             return self._refuse(400, str(error))
         if isinstance(found, Ignored):
-            self._metrics.event("ignored")
+            self.metrics.event("ignored")
             return web.Response()
         try:
-            await self._intake.take(found)
+            await self.intake.take(found)
         except FullError:
             return self._refuse(503, "too much waits to be written; try again", retry_after_s=5)
         except LedgerError:
@@ -165,25 +190,20 @@ class _Handlers:
         return web.Response()
 
     async def _health(self, _request: web.Request) -> web.Response:
-        if self._intake.error is not None:
+        if self.intake.error is not None:
             return web.json_response({"status": "the ledger can't be written"}, status=503)
         return web.json_response({"status": "ok"})
 
     async def _show_metrics(self, _request: web.Request) -> web.Response:
-        return web.Response(body=self._metrics.text(), headers={hdrs.CONTENT_TYPE: "text/plain; version=0.0.4"})
+        return web.Response(body=self.metrics.text(), headers={hdrs.CONTENT_TYPE: "text/plain; version=0.0.4"})
 
     def _refuse(self, status: int, words: str, *, retry_after_s: int | None = None) -> web.Response:
-        self._metrics.refused(status)
+        self.metrics.refused(status)
         headers = {hdrs.RETRY_AFTER: str(retry_after_s)} if retry_after_s is not None else {}
         return web.json_response({"error": words}, status=status, headers=headers)
 
 
-def _is_authorized(request: web.Request, expected: bytes) -> bool:
-    given = request.headers.get(hdrs.AUTHORIZATION, "").encode("utf-8", "surrogateescape")
-    return hmac.compare_digest(given, expected)
-
-
 def _closing(answer: web.Response) -> web.Response:
-    """An answer after which nothing that comes over the connection makes sense."""
+    """An answer that closes the connection: what still comes over it makes no sense."""
     answer.force_close()
     return answer

@@ -13,7 +13,7 @@ from enum import StrEnum
 from runner.base.conversions import ConversionOutcome
 from runner.base.delivery import DeliveryState
 from runner.base.outcomes import Status
-from runner.ledger.counts import PENDING, counts_and_claims, delivery_of, figures_of, outcomes_of
+from runner.ledger.counts import PENDING, delivery_of, figures_of, outcomes_of
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.tables import SENDING
 from runner.provider.delivery import AT_OPERATOR
@@ -217,7 +217,7 @@ def count_progress(ledger: Ledger, record: RunRecord, since: Sequence[int]) -> t
     """The statuses alone, in a fraction of the time; and how many messages were claimed since each of these times
     (microseconds since the epoch).
     """
-    by_status, claimed = counts_and_claims(ledger, record.id, since)
+    by_status, claimed = ledger.counts_and_claims(record.id, since)
     return _of_statuses(record, by_status), claimed
 
 

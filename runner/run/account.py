@@ -67,7 +67,7 @@ def account_for(
     with contextlib.ExitStack() as stack:
         receipts_url: str | None = None
         if receipts is not None:
-            from runner.receipts.embedded import receiving
+            from runner.receipts.server import receiving
 
             receipts_url = stack.enter_context(receiving(receipts, authorization=authorization))
         options = SandboxOptions(

@@ -14,8 +14,8 @@ from runner.base.errors import InputError, RunLockedError
 from runner.base.options import Rate
 from runner.base.outcomes import Status, Then
 from runner.dispatch.progress import Progress, Stop
-from runner.ledger.lease import Lease
 from runner.ledger.ledger import Ledger, RunRecord
+from runner.ledger.lock import Lease
 from runner.ledger.request_journal import CancelStatus, Scheduled, Settled, note_cancellations, scheduled_after
 from runner.provider.message_actions import ActionResult, ActionStatus, MessageActions
 from runner.run.account import ProviderAccount

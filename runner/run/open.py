@@ -10,9 +10,8 @@ from runner.base.clock import now_us
 from runner.base.errors import InputError, LedgerError
 from runner.campaign import Campaign, check_run_id
 from runner.ledger.database import parse_url
-from runner.ledger.lease import Lease
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger
-from runner.ledger.lock import run_lock
+from runner.ledger.lock import Lease, run_lock
 from runner.ledger.receipts import settle_by_receipts
 from runner.ledger.writer import merge_spill
 from runner.plan.inputs import Inputs
@@ -77,7 +76,7 @@ class Run:
         """Give the lease back, so that the next process can begin at once."""
         if self.lease:
             with contextlib.suppress(LedgerError):  # reported already, and the lease ends by itself
-                self.lease.give_back()
+                self.lease.release()
 
 
 @contextlib.contextmanager
@@ -110,14 +109,14 @@ def take_over(ledger: Ledger, run_id: int) -> tuple[Lease, int]:
     Returns the lease, and how many messages a dead process left unknown. The caller holds the run's lock.
     """
     lease = Lease(ledger.engine, run_id)
-    until = lease.take()
+    until = lease.acquire()
     try:
         merge_spill(ledger, run_id)
         died_by = now_us() if until is None else min(now_us(), int(until * 1e6))
-        dead = ledger.bury_dead_claims(run_id, died_by=died_by)
+        dead = ledger.mark_dead_claims_unknown(run_id, died_by=died_by)
         return lease, max(dead - settle_by_receipts(ledger, run_id), 0)
     except BaseException:
-        lease.give_back()
+        lease.release()
         raise
 
 
@@ -128,7 +127,7 @@ def taken_over(ledger: Ledger, run_id: int) -> Iterator[Lease]:
     try:
         yield lease
     finally:
-        lease.give_back()
+        lease.release()
 
 
 def _run_id(campaign: Campaign, options: RunOptions, now: datetime) -> str:

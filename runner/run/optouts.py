@@ -17,7 +17,7 @@ from runner.base.exclusions import Exclusion, ExclusionReason
 from runner.base.optouts import OptOut, OptOutSource
 from runner.files.source import Source, UnreadableRow
 from runner.ledger.ledger import Ledger
-from runner.ledger.optouts import every, known, note
+from runner.ledger.optouts import all_optouts, newest_by_number, note_optouts
 from runner.run.paths import SANDBOX_RUN, RunOptions, ledger_url, paths_of
 
 COLUMNS = ("destination", "since", "how")
@@ -130,7 +130,7 @@ def add(ledger: Ledger, numbers: Sequence[str], listed: Sequence[int] = ()) -> A
 
 
 def _add(ledger: Ledger, numbers: Sequence[str], source: OptOutSource) -> int:
-    before = known(ledger, numbers)
+    before = newest_by_number(ledger, numbers)
     new = [one for one in numbers if one not in before or not before[one].is_out]
     # A list that is given every day must not make everybody's opt-out a new one.
     _note(ledger, before, new if source is OptOutSource.FILE else numbers, source, is_out=True)
@@ -139,7 +139,7 @@ def _add(ledger: Ledger, numbers: Sequence[str], source: OptOutSource) -> int:
 
 def remove(ledger: Ledger, numbers: Sequence[str]) -> Removed:
     """Take back the opt-outs of these numbers."""
-    before = known(ledger, numbers)
+    before = newest_by_number(ledger, numbers)
     out = tuple(one for one in numbers if one in before and before[one].is_out)
     _note(ledger, before, out, OptOutSource.COMMAND, is_out=False)
     return Removed(out, tuple(one for one in numbers if one not in out))
@@ -153,7 +153,7 @@ def as_csv(ledger: Ledger) -> Iterator[str]:
     part = io.StringIO()
     writer = csv.writer(part, lineterminator="\n")
     writer.writerow(COLUMNS)
-    rows = every(ledger)
+    rows = all_optouts(ledger)
     while some := list(islice(rows, AT_A_TIME)):
         writer.writerows((one.destination, iso(one.at), how(one)) for one in some)
         yield part.getvalue()
@@ -167,7 +167,7 @@ def _note(
 ) -> None:
     """What a person says now is the newest word, also when the clock of whoever wrote the one before was ahead."""
     now = now_us()
-    note(
+    note_optouts(
         ledger,
         [OptOut(one, is_out, max(now, before[one].at + 1) if one in before else now, source) for one in numbers],
     )

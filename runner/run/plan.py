@@ -17,7 +17,7 @@ from runner.base.options import Cooldown, Limits
 from runner.campaign import Campaign, Missing
 from runner.ledger.cooldown import prepare, recent
 from runner.ledger.ledger import Ledger, RunRecord
-from runner.ledger.optouts import is_anybody_out, opted_out, optouts_state
+from runner.ledger.optouts import has_optouts, opted_out, optouts_state
 from runner.plan.inputs import Inputs
 from runner.plan.plan_cache import Ingredients, digest, keep, kept
 from runner.plan.plan_file import changed_messages, is_readable, numbers_under_new_keys, read_messages
@@ -230,7 +230,7 @@ def _rules(inputs: Inputs, *, limit: int | None, now: datetime, ledger: Ledger, 
 
 
 def _opted_out(ledger: Ledger) -> OptedOut | None:
-    if not is_anybody_out(ledger):  # an opt-out that comes while the plan is made is refused at the claim
+    if not has_optouts(ledger):  # an opt-out that comes while the plan is made is refused at the claim
         return None
 
     def of(destinations: Sequence[str]) -> Mapping[str, Exclusion]:

@@ -10,9 +10,8 @@ from typing import Protocol
 import orjson
 
 from runner.base.errors import RunLockedError, StoppedError
-from runner.ledger.lease import Lease
 from runner.ledger.ledger import Ledger, RunRecord
-from runner.ledger.lock import run_lock
+from runner.ledger.lock import Lease, run_lock
 from runner.ledger.reconciliation import LogEntry, Unknowns, accepted_ids, apply, unknown_ids, unknowns
 from runner.provider.exports import ExportJob, JobStatus, LogExports
 from runner.provider.http import UnreachableError

@@ -19,8 +19,9 @@ from runner.base.files import part_of, remove, write_atomically
 from runner.base.outcomes import OutcomeReason, Status
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.lock import run_lock
-from runner.ledger.receipts import is_anything_told, of_messages, settle_by_receipts
-from runner.ledger.request_journal import cancellation_counts, cancelled_of, conversions_of, feedback_counts
+from runner.ledger.receipts import has_receipts, receipts_of, settle_by_receipts
+from runner.ledger.request_journal import cancelled_of, conversions_of, status_counts
+from runner.ledger.tables import cancellations, feedback
 from runner.plan.message_ids import MessageIds
 from runner.plan.plan_file import is_readable
 from runner.prices.costs import plain
@@ -83,7 +84,7 @@ def _write(ledger: Ledger, record: RunRecord, paths: RunPaths, *, unmask: bool) 
             f"{paths.sent_plan} is gone or damaged, so the rows of the recipient file aren't known any more",
             "the ledger still has every message; `campaign run` on the campaign file makes the plan again",
         )
-    if is_anything_told(ledger):
+    if has_receipts(ledger):
         # A receipt may have come while the request's answer was still waited for.
         settle_by_receipts(ledger, record.id)
     settings = RunSettings.read(paths.run_settings)
@@ -152,15 +153,15 @@ def lookup_in(ledger: Ledger, run_id: int) -> Lookup:
 
     What nothing is known of at this moment isn't asked for message by message: most runs have no conversions.
     """
-    has_receipts = is_anything_told(ledger)
-    has_conversions = bool(feedback_counts(ledger, run_id))
-    has_cancelled = bool(cancellation_counts(ledger, run_id))
+    receipts_exist = has_receipts(ledger)
+    has_conversions = bool(status_counts(ledger, run_id, feedback))
+    has_cancelled = bool(status_counts(ledger, run_id, cancellations))
 
     def lookup(message_ids: Sequence[str]) -> LedgerEntries:
         records = ledger.records(run_id, message_ids)
         return LedgerEntries(
             records,
-            of_messages(ledger, records) if has_receipts else {},
+            receipts_of(ledger, records) if receipts_exist else {},
             conversions_of(ledger, run_id, message_ids) if has_conversions else {},
             cancelled_of(ledger, run_id, message_ids) if has_cancelled else {},
         )

@@ -23,7 +23,7 @@ from runner.dispatch.pace import Pace
 from runner.dispatch.progress import Progress, Stop
 from runner.dispatch.retry import Backoff
 from runner.ledger.ledger import RunRecord
-from runner.ledger.receipts import adopt, is_anything_told, told_of
+from runner.ledger.receipts import adopt, has_receipts, receipts_by_message_id
 from runner.ledger.writer import Claim, LedgerWriter, Spill, spill_path
 from runner.plan.plan_file import read_messages
 from runner.provider.client import Client
@@ -170,7 +170,8 @@ async def _left(run: Run, record: RunRecord, sent_digest: str) -> AsyncIterator[
         claimed = run.ledger.claimed(record.id, [message.message_id for message in batch])
         left = [message for message in batch if message.message_id not in claimed]
         # Whom a receipt says that they got it, though the ledger doesn't know, must not get it again.
-        told = told_of(run.ledger, [message.message_id for message in left]) if is_anything_told(run.ledger) else {}
+        ids = [message.message_id for message in left]
+        told = receipts_by_message_id(run.ledger, ids) if has_receipts(run.ledger) else {}
         if told:
             adopt(run.ledger, record.id, [(one, told[one.message_id]) for one in left if one.message_id in told])
         return [message for message in left if message.message_id not in told]

@@ -13,7 +13,7 @@ from runner.base.events import Event, EventKind
 from runner.base.outcomes import OutcomeReason
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger
 from runner.ledger.lock import is_locked
-from runner.ledger.optouts import count
+from runner.ledger.optouts import count_optouts
 from runner.report.counts import Counts, count_progress, with_delivery
 from runner.run.paths import SANDBOX_RUN, RunOptions, RunPaths, ledger_url, paths_of, reports_folder
 
@@ -86,7 +86,7 @@ class StatusReader:
         optouts = 0
         for url in self._urls:
             with open_ledger(url, create=False) as ledger:
-                optouts += count(ledger)
+                optouts += count_optouts(ledger)
                 status_of = self._quickly if quick else _status
                 found += [status_of(ledger, record, now) for record in ledger.runs(self._name, self._run)]
         if self._name and not found:

@@ -4,7 +4,7 @@ import pytest
 
 from runner.base.optouts import OptOut, OptOutSource
 from runner.ledger.ledger import open_ledger
-from runner.ledger.optouts import note
+from runner.ledger.optouts import note_optouts
 from tests.cli.provider import Provider, Reply, Request, queued
 from tests.cli.workplace import MINIMAL, Workplace, people, person
 
@@ -123,7 +123,7 @@ def test_a_stop_counts_while_a_run_is_going_on(campaign: Workplace, provider: Pr
 
     def stopping(request: Request) -> Reply:
         with open_ledger(str(campaign.folder / "reports/ledger.sqlite3"), create=False) as ledger:
-            note(ledger, [OptOut(SECOND, True, 1, OptOutSource.REPLY, "STOP")])
+            note_optouts(ledger, [OptOut(SECOND, True, 1, OptOutSource.REPLY, "STOP")])
         return queued(request)
 
     provider.script = stopping

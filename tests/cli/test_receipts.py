@@ -19,7 +19,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from runner.receipts.optout_words import as_csv
+from runner.receipts.optout_words import BUILT_IN_FILE
 from tests.cli.provider import DEADLINE_S, Provider, Request, error, queued
 from tests.cli.provider import Reply as Answer
 from tests.cli.workplace import COMMAND, Workplace, ended, people
@@ -306,7 +306,7 @@ def test_words_of_ones_own(offline: Workplace) -> None:
 
 def test_the_built_in_words_are_printed(offline: Workplace) -> None:
     done = offline.here("receipts", "--print-words")
-    assert (0, as_csv()) == (done.exit_code, done.stdout)
+    assert (0, BUILT_IN_FILE.read_text(encoding="utf-8")) == (done.exit_code, done.stdout)
     assert not (offline.folder / LEDGER).exists()
 
 

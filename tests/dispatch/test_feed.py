@@ -12,7 +12,7 @@ from runner.base.options import Rate, SendingHours
 from runner.base.optouts import OptOut, OptOutSource
 from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
 from runner.dispatch.progress import Stop
-from runner.ledger.optouts import note
+from runner.ledger.optouts import note_optouts
 from runner.schedule.sending_hours import SendingHoursGate
 from tests.dispatch.stage import FAST, OK, Script, Stage, answering, outcome, people
 
@@ -47,7 +47,7 @@ def each_with_a_number(count: int, *zones: str, first: int = 0) -> list[Message]
 
 
 def opt_out(stage: Stage, *rows: int) -> None:
-    note(stage.ledger, [OptOut(f"+1202555{row:04}", True, 1, OptOutSource.REPLY, "STOP") for row in rows])
+    note_optouts(stage.ledger, [OptOut(f"+1202555{row:04}", True, 1, OptOutSource.REPLY, "STOP") for row in rows])
 
 
 def slowly(script: Script) -> Script:

@@ -251,7 +251,7 @@ def test_a_ledger_that_fails_at_night_ends_the_run(tmp_path: Path) -> None:
 
     def fail() -> None:
         ends.append(stage.wall())
-        stage.writer._fail(LedgerError("the ledger could not be written: disk full"))
+        stage.writer._failed([], LedgerError("the ledger could not be written: disk full"))
 
     async def script(stage: Stage, message: Message) -> Outcome:
         stage.later("2026-11-26T02:00+08:00", fail)

@@ -7,18 +7,15 @@ from pathlib import Path
 import pytest
 
 from runner.base.errors import RunLockedError
-from runner.ledger.lease import GRACE_S, LEASE_S, Clocks, Lease
+from runner.ledger import lock
 from runner.ledger.ledger import Ledger, open_ledger
+from runner.ledger.lock import GRACE_S, LEASE_S, Lease
 
 
 class Time:
-    """A clock of the world; a machine's steady clock runs with it."""
+    """A clock of the world; a machine's monotonic clock runs with it."""
 
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-    def clocks(self) -> Clocks:
-        return Clocks(wall=lambda: self.now, steady=lambda: self.now - 999_000)
+    now = 1_000_000.0
 
 
 @pytest.fixture
@@ -29,46 +26,46 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 def lease(ledger: Ledger, time: Time, host: str) -> Lease:
-    return Lease(ledger.engine, 1, host=host, clocks=time.clocks())
+    return Lease(ledger.engine, 1, host=host, wall=lambda: time.now, monotonic=lambda: time.now - 999_000)
 
 
 def test_one_at_a_time_and_the_other_is_told_who(ledger: Ledger) -> None:
     time = Time()
     first, second = lease(ledger, time, "east"), lease(ledger, time, "west")
 
-    assert first.take() is None
+    assert first.acquire() is None
     assert first.is_valid()
     with pytest.raises(RunLockedError, match=r"process \d+ on east; .* ends in 45 s"):
-        second.take()
+        second.acquire()
     assert not second.is_valid()
 
-    first.give_back()
+    first.release()
     assert not first.is_valid()
-    assert second.take() is None
-    second.give_back()
+    assert second.acquire() is None
+    second.release()
 
 
 def test_a_dead_holders_lease_ends_and_says_until_when_it_may_have_sent(ledger: Ledger) -> None:
     time = Time()
     dead, heir = lease(ledger, time, "east"), lease(ledger, time, "west")
     began = time.now
-    dead.take()
-    dead._given_back.set()  # its renewing ends as with a crash, and nothing is given back
+    dead.acquire()
+    dead._released.set()  # its renewing ends as with a crash, and nothing is given back
 
     time.now = began + LEASE_S + GRACE_S - 1
     with pytest.raises(RunLockedError):
-        heir.take()
+        heir.acquire()
     time.now = began + LEASE_S + GRACE_S
-    assert began + LEASE_S == heir.take()
-    heir.give_back()
+    assert began + LEASE_S == heir.acquire()
+    heir.release()
 
 
 def test_a_lease_is_invalid_before_anybody_else_may_take_it(ledger: Ledger) -> None:
     time = Time()
     holder = lease(ledger, time, "east")
     began = time.now
-    holder.take()
-    holder._given_back.set()
+    holder.acquire()
+    holder._released.set()
 
     time.now = began + LEASE_S - 0.001
     assert holder.is_valid()
@@ -79,8 +76,8 @@ def test_a_lease_is_invalid_before_anybody_else_may_take_it(ledger: Ledger) -> N
 def test_after_a_long_sleep_it_goes_on_only_if_nobody_took_over(ledger: Ledger) -> None:
     time = Time()
     sleeper, other = lease(ledger, time, "east"), lease(ledger, time, "west")
-    sleeper.take()
-    sleeper._given_back.set()
+    sleeper.acquire()
+    sleeper._released.set()
     time.now += 3600
     assert not sleeper.is_valid()
 
@@ -88,20 +85,20 @@ def test_after_a_long_sleep_it_goes_on_only_if_nobody_took_over(ledger: Ledger) 
     assert sleeper.is_valid()
 
     time.now += 3600
-    other.take()
+    other.acquire()
     assert not sleeper.renew()
     assert not sleeper.is_valid()
     assert other.is_valid()
-    other.give_back()
+    other.release()
 
 
 def test_a_wall_clock_that_is_set_back_makes_no_lease_longer(ledger: Ledger) -> None:
-    wall, steady = [1_000_000.0], [0.0]
-    holder = Lease(ledger.engine, 1, host="east", clocks=Clocks(lambda: wall[0], lambda: steady[0]))
-    holder.take()
-    holder._given_back.set()
+    wall, monotonic = [1_000_000.0], [0.0]
+    holder = Lease(ledger.engine, 1, host="east", wall=lambda: wall[0], monotonic=lambda: monotonic[0])
+    holder.acquire()
+    holder._released.set()
     wall[0] -= 3600
-    steady[0] += LEASE_S
+    monotonic[0] += LEASE_S
 
     assert not holder.is_valid()
 
@@ -110,25 +107,26 @@ def test_a_process_on_the_same_machine_takes_over_at_once(ledger: Ledger) -> Non
     """It has the file lock, so the one before is dead."""
     time = Time()
     dead, heir = lease(ledger, time, "east"), lease(ledger, time, "east")
-    dead.take()
+    dead.acquire()
 
-    assert time.now + LEASE_S == heir.take()
+    assert time.now + LEASE_S == heir.acquire()
     assert not dead.renew()
-    heir.give_back()
+    heir.release()
 
 
-def test_a_living_holder_renews_by_itself(ledger: Ledger) -> None:
+def test_a_living_holder_renews_by_itself(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "RENEW_S", 0.02)
     renewed = threading.Event()
-    holder = Lease(ledger.engine, 1, host="east", lease_s=0.12)
+    holder = Lease(ledger.engine, 1, host="east")
     renew = holder.renew
 
     def counted() -> bool:
-        kept = renew()
+        is_renewed = renew()
         renewed.set()
-        return kept
+        return is_renewed
 
     holder.renew = counted  # type: ignore[method-assign]
-    holder.take()
+    holder.acquire()
     before = ledger.runs()[0].lease_until
 
     assert renewed.wait(timeout=5)
@@ -136,5 +134,5 @@ def test_a_living_holder_renews_by_itself(ledger: Ledger) -> None:
     assert before is not None
     assert after is not None
     assert after > before
-    holder.give_back()
+    holder.release()
     assert (None, None) == (ledger.runs()[0].holder, ledger.runs()[0].lease_until)

@@ -80,7 +80,7 @@ def test_a_dead_process_leaves_unknown_messages_of_its_own_run_only(tmp_path: Pa
         claim_and_settle(ledger, living)
 
     with open_ledger(path, create=False) as ledger:
-        assert 2 == ledger.bury_dead_claims(dead.id, died_by=7)
+        assert 2 == ledger.mark_dead_claims_unknown(dead.id, died_by=7)
         assert {"accepted": 1, "unknown": 2} == ledger.counts(dead.id)
         assert {"sending": 3} == ledger.counts(living.id)
         assert "process_died" == ledger.records(dead.id, ["sale.main.1"])["sale.main.1"].reason

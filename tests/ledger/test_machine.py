@@ -107,7 +107,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.ledger.close()
         self.ledger = open_ledger(str(self.folder / "l.sqlite3"), create=False)
         dead = [key for key, status in self.status.items() if status == "sending"]
-        assert len(dead) == self.ledger.bury_dead_claims(self.run, died_by=1)
+        assert len(dead) == self.ledger.mark_dead_claims_unknown(self.run, died_by=1)
         self.status |= dict.fromkeys(dead, "unknown")
 
     @rule(found=st.sets(KEYS), missing=st.sets(KEYS))

@@ -20,7 +20,16 @@ from runner.base.optouts import OptOut, OptOutSource
 from runner.base.outcomes import Outcome, OutcomeReason, Status
 from runner.ledger.cooldown import prepare
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger
-from runner.ledger.optouts import count, every, is_anybody_out, known, newest, note, opted_out, optouts_state
+from runner.ledger.optouts import (
+    all_optouts,
+    count_optouts,
+    has_optouts,
+    newest_by_number,
+    newest_optouts,
+    note_optouts,
+    opted_out,
+    optouts_state,
+)
 from runner.ledger.tables import optouts
 from runner.ledger.writer import Claim, LedgerWriter, Refused, Spill, spill_path
 
@@ -70,51 +79,57 @@ def test_the_state_tells_every_change_of_many(ledger: Ledger) -> None:
     now = 1_795_604_550_018_940
     states = {optouts_state(ledger)}
     many = [OptOut(f"+1202555{number:04}", True, now + number, OptOutSource.FILE) for number in range(6000)]
-    note(ledger, many)
+    note_optouts(ledger, many)
     states.add(optouts_state(ledger))
     for change in (replace(many[7], at=now + 8000), replace(many[8], at=now + 9000, is_out=False)):
-        note(ledger, [change])
+        note_optouts(ledger, [change])
         states.add(optouts_state(ledger))
 
     assert 4 == len(states)
 
 
 def test_nobody_is_out_of_a_new_ledger(ledger: Ledger) -> None:
-    assert not is_anybody_out(ledger)
-    assert ({}, [], [], 0) == (opted_out(ledger, [ANN]), newest(ledger), list(every(ledger)), count(ledger))
+    assert not has_optouts(ledger)
+    assert ({}, [], [], 0) == (
+        opted_out(ledger, [ANN]),
+        newest_optouts(ledger),
+        list(all_optouts(ledger)),
+        count_optouts(ledger),
+    )
 
 
 def test_who_is_out_is_known_with_what_they_said(ledger: Ledger) -> None:
-    assert 2 == note(ledger, [stop(ANN, word="Stop. Thank you"), start(BEN)])
+    assert 2 == note_optouts(ledger, [stop(ANN, word="Stop. Thank you"), start(BEN)])
 
-    assert is_anybody_out(ledger)
+    assert has_optouts(ledger)
     assert {ANN: stop(ANN, word="Stop. Thank you")} == opted_out(ledger, [ANN, BEN, CAT])
-    assert {ANN, BEN} == set(known(ledger, [ANN, BEN, CAT]))
-    assert [stop(ANN, word="Stop. Thank you")] == list(every(ledger))
+    assert {ANN, BEN} == set(newest_by_number(ledger, [ANN, BEN, CAT]))
+    assert [stop(ANN, word="Stop. Thank you")] == list(all_optouts(ledger))
 
 
 @pytest.mark.parametrize("together", [True, False], ids=["in one go", "one by one"])
 @pytest.mark.parametrize("order", list(permutations([stop(ANN, 10), start(ANN, 20), stop(ANN, 30)])))
 def test_the_newest_word_counts_in_any_order(ledger: Ledger, order: Sequence[OptOut], together: bool) -> None:
     for part in [order] if together else [[one] for one in order]:
-        note(ledger, part)
+        note_optouts(ledger, part)
 
-    assert {ANN: stop(ANN, 30)} == known(ledger, [ANN])
+    assert {ANN: stop(ANN, 30)} == newest_by_number(ledger, [ANN])
 
 
 def test_of_one_moment_the_opt_out_counts(tmp_path: Path) -> None:
     for order in ([stop(ANN), start(ANN)], [start(ANN), stop(ANN)]):
         with open_ledger(str(tmp_path / f"{order[0].is_out}.sqlite3"), create=True) as ledger:
             for one in order:
-                note(ledger, [one])
+                note_optouts(ledger, [one])
             assert {ANN: stop(ANN)} == opted_out(ledger, [ANN])
 
 
 def test_what_comes_twice_changes_nothing(ledger: Ledger) -> None:
     assert [1, 0, 0, 1, 0] == [
-        note(ledger, [one]) for one in (stop(ANN, 20), stop(ANN, 20), start(ANN, 10), start(ANN, 30), stop(ANN, 20))
+        note_optouts(ledger, [one])
+        for one in (stop(ANN, 20), stop(ANN, 20), start(ANN, 10), start(ANN, 30), stop(ANN, 20))
     ]
-    assert 0 == note(ledger, [])
+    assert 0 == note_optouts(ledger, [])
 
 
 WORDS = st.builds(
@@ -146,10 +161,10 @@ def test_any_order_and_grouping_comes_to_the_same(shared: Ledger, words: list[Op
     random.shuffle(shuffled)
     while shuffled:
         size = random.randint(1, len(shuffled))
-        note(shared, shuffled[:size])
+        note_optouts(shared, shuffled[:size])
         shuffled = shuffled[size:]
 
-    found = known(shared, [ANN, BEN])
+    found = newest_by_number(shared, [ANN, BEN])
 
     assert expected == {number: (one.at, one.is_out) for number, one in found.items()}
 
@@ -160,7 +175,7 @@ def test_an_older_word_that_is_written_at_the_same_moment_loses(ledger: Ledger) 
 
     def write(some: list[OptOut]) -> None:
         for one in some:
-            note(ledger, [one])
+            note_optouts(ledger, [one])
 
     threads = [threading.Thread(target=write, args=(some,)) for some in words]
     for thread in threads:
@@ -168,29 +183,29 @@ def test_an_older_word_that_is_written_at_the_same_moment_loses(ledger: Ledger) 
     for thread in threads:
         thread.join()
 
-    assert {ANN: OptOut(ANN, True, 99, OptOutSource.REPLY)} == known(ledger, [ANN])
+    assert {ANN: OptOut(ANN, True, 99, OptOutSource.REPLY)} == newest_by_number(ledger, [ANN])
 
 
 def test_many_are_noted_and_found_in_parts(ledger: Ledger) -> None:
     numbers = [f"+1202{number:07}" for number in range(5_000)]
 
-    assert 5_000 == note(ledger, [stop(number) for number in numbers])
+    assert 5_000 == note_optouts(ledger, [stop(number) for number in numbers])
     assert set(numbers[1::2]) == set(opted_out(ledger, numbers[1::2]))
-    assert numbers == [one.destination for one in every(ledger)]
-    assert 5_000 == count(ledger)
+    assert numbers == [one.destination for one in all_optouts(ledger)]
+    assert 5_000 == count_optouts(ledger)
 
 
 def test_the_newest_come_first(ledger: Ledger) -> None:
-    note(ledger, [stop(ANN, 20), stop(BEN, 30), stop(CAT, 10), start("+12025550199", 40)])
+    note_optouts(ledger, [stop(ANN, 20), stop(BEN, 30), stop(CAT, 10), start("+12025550199", 40)])
 
-    assert [BEN, ANN, CAT] == [one.destination for one in newest(ledger)]
-    assert [BEN] == [one.destination for one in newest(ledger, 1)]
+    assert [BEN, ANN, CAT] == [one.destination for one in newest_optouts(ledger)]
+    assert [BEN] == [one.destination for one in newest_optouts(ledger, 1)]
 
 
 def test_a_word_that_is_too_long_is_cut(ledger: Ledger) -> None:
-    note(ledger, [stop(ANN, word="stop " * 100)])
+    note_optouts(ledger, [stop(ANN, word="stop " * 100)])
 
-    assert ("stop " * 8) == known(ledger, [ANN])[ANN].word
+    assert ("stop " * 8) == newest_by_number(ledger, [ANN])[ANN].word
 
 
 def test_a_ledger_that_cant_be_written_says_so(ledger: Ledger) -> None:
@@ -198,12 +213,12 @@ def test_a_ledger_that_cant_be_written_says_so(ledger: Ledger) -> None:
         connection.exec_driver_sql("PRAGMA query_only=ON")
 
     with pytest.raises(LedgerError, match="the ledger could not be written"):
-        note(ledger, [stop(ANN)])
+        note_optouts(ledger, [stop(ANN)])
 
 
 def test_a_claim_for_somebody_who_is_out_is_not_made(ledger: Ledger) -> None:
     record = begin(ledger)
-    note(ledger, [stop(BEN), start(CAT)])
+    note_optouts(ledger, [stop(BEN), start(CAT)])
 
     assert {"sale.a.1": OutcomeReason.OPTED_OUT} == claimed(ledger, record, [ANN, BEN, CAT])
     assert {"sending": 2} == ledger.counts(record.id)
@@ -211,7 +226,7 @@ def test_a_claim_for_somebody_who_is_out_is_not_made(ledger: Ledger) -> None:
 
 def test_a_whole_group_may_be_refused(ledger: Ledger) -> None:
     record = begin(ledger)
-    note(ledger, [stop(ANN), stop(BEN)])
+    note_optouts(ledger, [stop(ANN), stop(BEN)])
 
     assert ["sale.a.0", "sale.a.1"] == sorted(claimed(ledger, record, [ANN, BEN]))
     assert {} == ledger.counts(record.id)
@@ -221,7 +236,7 @@ def test_an_opt_out_comes_before_a_cooldown_and_uses_none_of_it(ledger: Ledger) 
     """Two to a number that may get one, and one to somebody who is out: each is refused for its own reason."""
     prepare(ledger)
     record = begin(ledger)
-    note(ledger, [stop(BEN)])
+    note_optouts(ledger, [stop(BEN)])
 
     refused = claimed(ledger, record, [ANN, ANN, BEN, BEN], Cooldown(messages=1, per_s=60))
 
@@ -242,7 +257,7 @@ def test_an_opt_out_of_another_process_counts_for_the_very_next_claim(ledger: Le
             first = await writer.claim([Claim(message(0, ANN), 1)])
             writer.settle("sale.a.0", ACCEPTED)
             with open_ledger(str(ledger.path), create=False) as other:
-                note(other, [stop(ANN)])
+                note_optouts(other, [stop(ANN)])
             return [first, await writer.claim([Claim(message(1, ANN), 1)])]
 
     assert [{}, {"sale.a.1": OutcomeReason.OPTED_OUT}] == asyncio.run(scenario())
@@ -251,7 +266,7 @@ def test_an_opt_out_of_another_process_counts_for_the_very_next_claim(ledger: Le
 
 def test_each_of_several_claims_in_one_group_learns_its_own(ledger: Ledger) -> None:
     record = begin(ledger)
-    note(ledger, [stop(BEN)])
+    note_optouts(ledger, [stop(BEN)])
 
     async def scenario() -> list[Refused]:
         spill = Spill(spill_path(ledger.path, record.id))

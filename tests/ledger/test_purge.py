@@ -9,7 +9,7 @@ from runner.base.errors import StoppedError
 from runner.base.events import Event, EventKind
 from runner.base.optouts import OptOut, OptOutSource
 from runner.ledger.ledger import Ledger, open_ledger
-from runner.ledger.optouts import note, opted_out
+from runner.ledger.optouts import note_optouts, opted_out
 from runner.ledger.purge import AT_A_TIME, compact, note_purge, purge_messages, purged_at
 from runner.ledger.tables import cancellations, events, feedback, messages, receipts, runs
 
@@ -119,7 +119,7 @@ def test_opt_outs_stay(ledger: Ledger) -> None:
     run_id = begin(ledger, "a")
     fill(ledger, run_id, 5, "secret-", "202555")
     stop = OptOut("+12025550000", True, 1, OptOutSource.REPLY, "STOP")
-    note(ledger, [stop])
+    note_optouts(ledger, [stop])
 
     purge_messages(ledger, run_id)
 

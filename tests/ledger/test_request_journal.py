@@ -17,10 +17,8 @@ from runner.ledger.request_journal import (
     Scheduled,
     SentMessage,
     Settled,
-    cancellation_counts,
     cancelled_of,
     conversions_of,
-    feedback_counts,
     find_by_umid,
     find_messages,
     note_cancellations,
@@ -32,7 +30,9 @@ from runner.ledger.request_journal import (
     refusals,
     scheduled_after,
     settle_feedback,
+    status_counts,
 )
+from runner.ledger.tables import cancellations, feedback
 from tests.ledger.filled import Filled
 
 SUCCESS, FAILURE = ConversionOutcome.SUCCESS, ConversionOutcome.FAILURE
@@ -64,11 +64,11 @@ def test_it_is_pending_until_it_is_told(case: Case) -> None:
     assert 1 == note_conversions(ledger, run, {one: Conversion(SUCCESS, 700)}, now=1)
     [pending] = pending_after(ledger, run, "", limit=10)
     assert Pending(one, "umid-1", Conversion(SUCCESS, 700), 500) == pending
-    assert {"pending": 1} == feedback_counts(ledger, run)
+    assert {"pending": 1} == status_counts(ledger, run, feedback)
 
     settle_feedback(ledger, run, [(pending.conversion, Settled(one, FeedbackStatus.TOLD, 9, 200))])
     assert [] == pending_after(ledger, run, "", limit=10)
-    assert {"told": 1} == feedback_counts(ledger, run)
+    assert {"told": 1} == status_counts(ledger, run, feedback)
     assert {one: Conversion(SUCCESS, 700)} == conversions_of(ledger, run, [one, "nobody"])
 
 
@@ -92,7 +92,7 @@ def test_telling_again(case: Case, status: FeedbackStatus, again: Conversion, ne
     note_conversions(ledger, run, {one: BEFORE}, now=1)
     told_all(ledger, run, status)
     assert news == (note_conversions(ledger, run, {one: again}, now=2) == 1)
-    assert {FeedbackStatus.PENDING if news else status: 1} == feedback_counts(ledger, run)
+    assert {FeedbackStatus.PENDING if news else status: 1} == status_counts(ledger, run, feedback)
     assert {one: known} == conversions_of(ledger, run, [one])
 
 
@@ -108,16 +108,16 @@ def test_telling_again(case: Case, status: FeedbackStatus, again: Conversion, ne
 )
 def test_telling_as_it_happens(case: Case, again: Conversion, known: Conversion) -> None:
     ledger, run, one = case
-    note_conversions(ledger, run, {one: BEFORE}, now=1, as_it_happens=True)
+    note_conversions(ledger, run, {one: BEFORE}, now=1, is_live=True)
     told_all(ledger, run)
-    note_conversions(ledger, run, {one: again}, now=900, as_it_happens=True)
+    note_conversions(ledger, run, {one: again}, now=900, is_live=True)
     assert {one: known} == conversions_of(ledger, run, [one])
 
 
 def test_a_time_that_becomes_known_is_news_also_as_it_happens(case: Case) -> None:
     ledger, run, one = case
     note_conversions(ledger, run, {one: Conversion(SUCCESS)}, now=1)
-    assert 1 == note_conversions(ledger, run, {one: Conversion(SUCCESS, 5)}, now=2, as_it_happens=True)
+    assert 1 == note_conversions(ledger, run, {one: Conversion(SUCCESS, 5)}, now=2, is_live=True)
 
 
 def test_an_answer_about_what_was_told_before_settles_nothing(case: Case) -> None:
@@ -126,7 +126,7 @@ def test_an_answer_about_what_was_told_before_settles_nothing(case: Case) -> Non
     [before] = pending_after(ledger, run, "", limit=1)
     note_conversions(ledger, run, {one: Conversion(FAILURE)}, now=2)
     settle_feedback(ledger, run, [(before.conversion, Settled(one, FeedbackStatus.TOLD, 3))])
-    assert {"pending": 1} == feedback_counts(ledger, run)
+    assert {"pending": 1} == status_counts(ledger, run, feedback)
 
 
 def test_a_message_that_lost_its_umid_waits(filled: Filled) -> None:
@@ -142,7 +142,7 @@ def test_runs_do_not_see_each_other(filled: Filled) -> None:
     first, second = filled.run(), filled.run(run="other")
     [one], [other] = filled.messages(first), filled.messages(second)
     note_conversions(filled.ledger, first, {one: Conversion(SUCCESS)}, now=1)
-    assert {} == feedback_counts(filled.ledger, second)
+    assert {} == status_counts(filled.ledger, second, feedback)
     assert {} == conversions_of(filled.ledger, second, [one])
     assert [] == pending_after(filled.ledger, second, "", limit=9)
     prepare_umids(filled.ledger)
@@ -177,14 +177,14 @@ def test_two_processes_may_note_at_once(tmp_path: Path, case: Case) -> None:
         assert 1 == note_conversions(ledger, run, {one: BEFORE}, now=1)
         assert 0 == note_conversions(other, run, {one: BEFORE}, now=2)
         told_all(other, run)
-    assert {"told": 1} == feedback_counts(ledger, run)
+    assert {"told": 1} == status_counts(ledger, run, feedback)
 
 
 def test_noting_nothing_and_settling_nothing(case: Case) -> None:
     ledger, run, _ = case
     assert 0 == note_conversions(ledger, run, {}, now=1)
     settle_feedback(ledger, run, [])
-    assert {} == feedback_counts(ledger, run)
+    assert {} == status_counts(ledger, run, feedback)
 
 
 def scheduled(filled: Filled, run: int) -> list[str]:
@@ -196,7 +196,7 @@ def test_only_what_is_accepted_waits_at_the_provider(filled: Filled) -> None:
     [accepted] = filled.messages(run, sent_at=7)
     for status in ("rejected", "unknown", "sending"):
         filled.messages(run, status=status)
-    assert [Scheduled(accepted, accepted, "umid-1", 7)] == scheduled_after(filled.ledger, run, "", limit=100)
+    assert [Scheduled(accepted, "umid-1", 7)] == scheduled_after(filled.ledger, run, "", limit=100)
 
 
 @pytest.mark.parametrize("state", DeliveryState)
@@ -219,7 +219,7 @@ def test_what_is_cancelled_is_not_asked_for_again_and_what_was_refused_is(filled
     assert [second, third] == scheduled(filled, run)
     assert {first: 5} == cancelled_of(filled.ledger, run, [first, second, third])
     assert {} == cancelled_of(filled.ledger, other, [first])
-    assert {"cancelled": 1, "refused": 1} == cancellation_counts(filled.ledger, run)
+    assert {"cancelled": 1, "refused": 1} == status_counts(filled.ledger, run, cancellations)
     assert [(second, "it was sent already")] == refusals(filled.ledger, run)
 
 
@@ -250,7 +250,7 @@ def test_another_run_of_the_same_ledger_has_no_part_in_it(filled: Filled) -> Non
 
     assert [mine] == scheduled(filled, ours)
     assert {} == cancelled_of(filled.ledger, ours, [mine, other])
-    assert {} == cancellation_counts(filled.ledger, ours)
+    assert {} == status_counts(filled.ledger, ours, cancellations)
 
 
 @pytest.mark.parametrize("limit", [1, 3, 7, 100])
@@ -285,7 +285,7 @@ def test_a_group_is_noted_whole_or_not_at_all(filled: Filled) -> None:
     with pytest.raises(LedgerError, match="could not be written"):
         note_cancellations(filled.ledger, run_id, group)
 
-    assert {} == cancellation_counts(filled.ledger, run_id)
+    assert {} == status_counts(filled.ledger, run_id, cancellations)
 
 
 def test_two_at_once_come_to_the_same(filled: Filled) -> None:
@@ -302,7 +302,7 @@ def test_two_at_once_come_to_the_same(filled: Filled) -> None:
     for thread in threads:
         thread.join()
 
-    assert {"cancelled": 50} == cancellation_counts(filled.ledger, run_id)
+    assert {"cancelled": 50} == status_counts(filled.ledger, run_id, cancellations)
 
 
 def steps_of(filled: Filled, query: Callable[[], object]) -> list[str]:

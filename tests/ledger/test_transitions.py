@@ -8,7 +8,7 @@ from runner.base.messages import Encoding, Message
 from runner.base.optouts import OptOut, OptOutSource
 from runner.base.outcomes import Outcome, OutcomeReason, Status
 from runner.ledger.ledger import Ledger, open_ledger
-from runner.ledger.optouts import note
+from runner.ledger.optouts import note_optouts
 from runner.ledger.reconciliation import apply
 from runner.ledger.transitions import note_resume_point, settle
 from runner.ledger.writer import Claim, LedgerWriter, Spill, spill_path
@@ -87,7 +87,7 @@ def test_claims_that_are_written_with_a_release_do_not_note_it(tmp_path: Path) -
 def test_a_claim_that_is_refused_does_not_note_it(tmp_path: Path) -> None:
     ledger, run_id = begun(tmp_path)
     with ledger:
-        note(ledger, [OptOut(message(2).destination, True, 1, OptOutSource.COMMAND)])
+        note_optouts(ledger, [OptOut(message(2).destination, True, 1, OptOutSource.COMMAND)])
         assert [0] == written(ledger, run_id, ([1, 2], 2, {}))
 
 

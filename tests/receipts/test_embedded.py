@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from runner.base.errors import InputError
-from runner.receipts.embedded import receiving
+from runner.receipts.server import receiving
 from tests.receipts.events import kept, opted, receipt, reply
 
 KEY = "Bearer s3cret"

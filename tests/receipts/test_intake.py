@@ -10,8 +10,7 @@ from runner.base.errors import LedgerError
 from runner.base.optouts import OptOut, OptOutSource
 from runner.ledger.ledger import open_ledger
 from runner.receipts import intake as intake_module
-from runner.receipts.intake import FullError, Intake, SortedEvents, e164
-from runner.receipts.metrics import Metrics
+from runner.receipts.intake import FullError, Intake, Metrics, SortedEvents, e164
 from runner.receipts.optout_words import BUILT_IN
 from tests.receipts.events import AT_US, broken, kept, opted
 

@@ -1,4 +1,4 @@
-from runner.receipts.metrics import Metrics
+from runner.receipts.intake import Metrics
 
 
 def test_each_server_counts_for_itself() -> None:
@@ -14,8 +14,9 @@ def test_counts_for_people_are_those_for_machines() -> None:
     metrics.event("receipt", "sent")
     metrics.event("opt_out")
     metrics.refused(401)
-    metrics.committed(3, 0.01, 2)
-    metrics.waiting(7)
+    metrics.settled.inc(2)
+    metrics.group_size.observe(3)
+    metrics.waiting.set(7)
     assert {"receipt": 2, "opt_out": 1, "refused": 1} == metrics.counts
     lines = metrics.text().decode().splitlines()
     for line in (

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from runner.base.optouts import OptOut, OptOutSource
-from runner.ledger.optouts import note
+from runner.ledger.optouts import note_optouts
 from runner.run.open import Run, open_run
 from runner.run.paths import RunOptions
 from runner.run.plan import begin, make_plan
@@ -113,10 +113,10 @@ def test_a_list_for_every_campaign_counts(place: Place, monkeypatch: pytest.Monk
 @pytest.mark.parametrize("number", ["+6581230003", "+6599999999"])
 def test_an_opt_out_counts_whoever_it_is(place: Place, number: str) -> None:
     def opt_out(run: Run) -> None:
-        note(run.ledger, [OptOut(number, True, 5, OptOutSource.COMMAND)])
+        note_optouts(run.ledger, [OptOut(number, True, 5, OptOutSource.COMMAND)])
 
     def opt_in(run: Run) -> None:
-        note(run.ledger, [OptOut(number, False, 6, OptOutSource.COMMAND)])
+        note_optouts(run.ledger, [OptOut(number, False, 6, OptOutSource.COMMAND)])
 
     place.plan(do=opt_out)
 

@@ -12,7 +12,7 @@ from runner.base.errors import InputError
 from runner.base.exclusions import ExclusionReason
 from runner.base.optouts import OptOut, OptOutSource
 from runner.ledger.ledger import Ledger, open_ledger
-from runner.ledger.optouts import every, known, note, opted_out
+from runner.ledger.optouts import all_optouts, newest_by_number, note_optouts, opted_out
 from runner.run.optouts import (
     AT_A_TIME,
     Added,
@@ -97,13 +97,13 @@ def test_removed_ones_may_be_sent_to(ledger: Ledger) -> None:
 
     assert Removed(taken_back=(ANN,), not_out=(BEN,)) == remove(ledger, [ANN, BEN])
     assert {} == opted_out(ledger, [ANN, BEN])
-    assert {ANN} == set(known(ledger, [ANN, BEN])), "who was never out isn't noted"
+    assert {ANN} == set(newest_by_number(ledger, [ANN, BEN])), "who was never out isn't noted"
     assert Removed((), (ANN,)) == remove(ledger, [ANN])
 
 
 def test_what_a_person_says_now_wins_over_a_clock_that_is_ahead(ledger: Ledger) -> None:
     ahead = now_us() + DAY_US
-    note(ledger, [reply(ANN, ahead), reply(BEN, ahead, "START", is_out=False)])
+    note_optouts(ledger, [reply(ANN, ahead), reply(BEN, ahead, "START", is_out=False)])
 
     remove(ledger, [ANN])
     add(ledger, [BEN])
@@ -112,17 +112,17 @@ def test_what_a_person_says_now_wins_over_a_clock_that_is_ahead(ledger: Ledger) 
 
 
 def test_a_number_that_is_added_by_hand_stays_out_although_an_older_start_comes_late(ledger: Ledger) -> None:
-    note(ledger, [reply(ANN, now_us() - 2 * DAY_US)])
+    note_optouts(ledger, [reply(ANN, now_us() - 2 * DAY_US)])
     add(ledger, [ANN])
 
-    note(ledger, [reply(ANN, now_us() - DAY_US, "START", is_out=False)])
+    note_optouts(ledger, [reply(ANN, now_us() - DAY_US, "START", is_out=False)])
 
     assert {ANN} == set(opted_out(ledger, [ANN]))
 
 
 def test_a_list_that_is_given_again_keeps_what_people_said(ledger: Ledger, tmp_path: Path) -> None:
     (tmp_path / "out.csv").write_text(f"phone\n{ANN}\n{BEN}\n{BEN}\n")
-    note(ledger, [reply(ANN, 5)])
+    note_optouts(ledger, [reply(ANN, 5)])
     listed = read_file(tmp_path / "out.csv", None)
 
     assert Added(given=2, changed=1) == add(ledger, [], listed)
@@ -195,7 +195,7 @@ def test_a_list_that_isnt_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_the_exported_list_suppresses_and_can_be_added_elsewhere(ledger: Ledger, tmp_path: Path) -> None:
     numbers = [f"+1202555{n:04}" for n in range(100, 200)]
-    note(ledger, [reply(number, n) for n, number in enumerate(numbers)])
+    note_optouts(ledger, [reply(number, n) for n, number in enumerate(numbers)])
     file = tmp_path / "out.csv"
     file.write_text("".join(as_csv(ledger)), encoding="utf-8")
 
@@ -205,7 +205,7 @@ def test_the_exported_list_suppresses_and_can_be_added_elsewhere(ledger: Ledger,
         assert ["out.csv"] * 100 == [suppression.find_number(number) for number in numbers]
     with open_ledger(str(tmp_path / "other.sqlite3"), create=True) as other:
         assert Added(100, 100) == add(other, [], read_file(file, None))
-        assert numbers == [one.destination for one in every(other)]
+        assert numbers == [one.destination for one in all_optouts(other)]
 
 
 def test_nobody_to_export_is_a_list_too(ledger: Ledger, tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_nobody_to_export_is_a_list_too(ledger: Ledger, tmp_path: Path) -> None:
 
 def test_an_exported_word_is_no_formula_and_breaks_no_row(ledger: Ledger) -> None:
     words = ["=1+1", ' +cmd|"/c calc"!A1', "a,b", "x\ny", "STOP"]
-    note(ledger, [reply(f"+1202555010{n}", 0, word) for n, word in enumerate(words)])
+    note_optouts(ledger, [reply(f"+1202555010{n}", 0, word) for n, word in enumerate(words)])
 
     exported = pl.read_csv("".join(as_csv(ledger)).encode())["how"].to_list()
 
@@ -227,7 +227,7 @@ def test_an_exported_word_is_no_formula_and_breaks_no_row(ledger: Ledger) -> Non
 
 def test_a_large_export_comes_in_parts(ledger: Ledger) -> None:
     numbers = [f"+1202{n:07}" for n in range(AT_A_TIME + 1)]
-    note(ledger, [reply(number, 0) for number in numbers])
+    note_optouts(ledger, [reply(number, 0) for number in numbers])
 
     parts = list(as_csv(ledger))
 

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import text
 
 from runner.base.errors import RunLockedError
-from runner.ledger.lease import Lease
 from runner.ledger.ledger import open_ledger
+from runner.ledger.lock import Lease
 from runner.ledger.reconciliation import Unknowns
 from runner.run.reconcile import Finding, apply_finding
 from tests.cli.provider import Provider, serving
@@ -77,10 +77,10 @@ def test_a_finding_is_worth_nothing_once_another_machine_has_the_run(tmp_path: P
             name="a", run="b", now=1, sub_account_id="x", options="{}", fingerprint="f", rows=1, to_send=1
         )
         sleeper = Lease(ledger.engine, record.id, host="east")
-        sleeper.take()
+        sleeper.acquire()
         with ledger.engine.begin() as connection:
             connection.execute(text("UPDATE runs SET holder = 'process 1 on west (aa)'"))
 
         with pytest.raises(RunLockedError, match="nothing was changed"):
             apply_finding(ledger, record, Finding(Unknowns(1, 1, 1), missing=frozenset({"a.b.1"})), sleeper)
-        sleeper.give_back()
+        sleeper.release()

@@ -28,7 +28,7 @@ from runner.base.errors import RunLockedError, StoppedError
 from runner.base.result_columns import RESULT_COLUMNS
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.lock import run_lock
-from runner.ledger.receipts import keep
+from runner.ledger.receipts import save_receipts
 from runner.ledger.request_journal import CancelStatus, Settled, note_cancellations, note_conversions
 from runner.run import report as module
 from runner.run.paths import RunOptions, RunPaths
@@ -74,7 +74,7 @@ def tell(place: Workplace, number: int, state: DeliveryState, **values: Any) -> 
     row = place.results()[number - 1]
     with opened(place) as (ledger, _, _):
         receipt = Receipt(row["umid"] or f"late-{number}", row["client_message_id"], state, AT, **values)
-        keep(ledger, [receipt], now=AT)
+        save_receipts(ledger, [receipt], now=AT)
 
 
 def refusing(*numbers: int, words: str = "no such number {}") -> Script:
@@ -338,7 +338,7 @@ def test_a_hostile_cell_is_a_cell_everywhere(campaign: Workplace, provider: Prov
             if row["umid"]
         ]  # fmt: skip
         assert told
-        keep(ledger, told, now=AT)
+        save_receipts(ledger, told, now=AT)
     document = report(campaign, unmask=True)
 
     rows = campaign.results()
