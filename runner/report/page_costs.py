@@ -1,18 +1,14 @@
-"""The page on countries, segments and costs: what the provider bills, and what the price list says."""
+"""The page on countries, segments and costs: what the provider bills, and the price list's estimate."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Any
-
-import altair as alt
 
 from runner.base.outcomes import Status
 from runner.base.text import shown
 from runner.base.wording import counted, money, share
-from runner.report.charts import HALF, coloured, data_of, drawn, room
 from runner.report.counts import DeliveryGroup
-from runner.report.layout import Figure, KeyFigure, Section, table
+from runner.report.layout import HALF, Figure, KeyFigure, Section, bars, drawn, table
 from runner.report.result_counts import CountryCounts, ResultCounts
 from runner.report.run_settings import RunSettings
 
@@ -32,10 +28,6 @@ class Estimate:
     by_country: Mapping[str | None, Decimal]
     unpriced: int
 
-    @property
-    def total(self) -> Decimal:
-        return sum(self.by_country.values(), Decimal(0))
-
 
 def estimate(countries: Sequence[CountryCounts], settings: RunSettings | None) -> Estimate | None:
     """None when the campaign has no prices, or none for any of these countries."""
@@ -54,57 +46,53 @@ def estimate(countries: Sequence[CountryCounts], settings: RunSettings | None) -
 
 def _price(text: str | None) -> Decimal | None:
     try:
-        price = Decimal(text) if text is not None else None
+        price = Decimal(text or "")
     except InvalidOperation:
         return None
-    return price if price is not None and price.is_finite() else None
+    return price if price.is_finite() else None
 
 
 def countries(counts: ResultCounts, estimated: Estimate | None) -> Section:
     """Where the messages went."""
     section = Section("countries", "Countries")
-    listed = listed_countries(counts.countries)
-    if not listed:
-        section.words = "No message left."
-        return section
-    with_receipts, with_conversions = counts.totals.receipts > 0, bool(counts.totals.conversions)
-    labels = ["country", "sent", "accepted", "rejected", "unknown"]
-    labels += ["delivered", "of accepted"] if with_receipts else []
-    labels += ["converted"] if with_conversions else []
-    labels += ["segments"]
-    labels += ["estimated cost"] if estimated else []
-    rows = []
-    for name, country in listed:
-        accepted, reached = country.by_status[Status.ACCEPTED], country.by_group[DeliveryGroup.DELIVERED]
-        row = [name, *(f"{n:,}" for n in (country.sent, accepted, country.by_status[Status.REJECTED],
-                                          country.by_status[Status.UNKNOWN]))]  # fmt: skip
-        row += [f"{reached:,}", share(reached, accepted)] if with_receipts else []
-        row += [f"{country.conversions:,}"] if with_conversions else []
-        row += [f"{country.segments:,}"]
+    rows: list[dict[str, str]] = []
+    for name, country in listed_countries(counts.countries):
+        by_status, delivered = country.by_status, country.by_group[DeliveryGroup.DELIVERED]
+        row = {"country": name, "sent": f"{country.sent:,}"}
+        row |= {status: f"{by_status[status]:,}" for status in (Status.ACCEPTED, Status.REJECTED, Status.UNKNOWN)}
+        if counts.totals.receipts > 0:
+            row |= {"delivered": f"{delivered:,}", "of accepted": share(delivered, by_status[Status.ACCEPTED])}
+        if counts.totals.conversions:
+            row["converted"] = f"{country.conversions:,}"
+        row["segments"] = f"{country.segments:,}"
         if estimated:
-            row += [_cost(name, country, counts.countries, estimated)]
+            row["estimated cost"] = _cost(name, country, counts.countries, estimated)
         rows.append(row)
-    section.tables.append(table("by-country", "Messages by country (ISO 3166 codes)", labels, rows))
+    if rows:
+        cells = [list(row.values()) for row in rows]
+        section.tables.append(table("by-country", "Messages by country (ISO 3166 codes)", list(rows[0]), cells))
+    else:
+        section.words = "No message left."
     return section
 
 
 def _cost(name: str, country: CountryCounts, every: Sequence[CountryCounts], estimated: Estimate) -> str:
     several = every[MOST_COUNTRIES - 1 :] if name == OTHERS else [country]
-    known = [estimated.by_country[one.country] for one in several if one.country in estimated.by_country]
+    known = [estimated.by_country[each.country] for each in several if each.country in estimated.by_country]
     return money(sum(known, Decimal(0)), estimated.currency) if known else "no price"
 
 
 def listed_countries(found: Sequence[CountryCounts]) -> list[tuple[str, CountryCounts]]:
-    """By name, those with the most messages; the rest as one."""
+    """By name, those with the most messages; the rest added up as `OTHERS`."""
     most = found if len(found) <= MOST_COUNTRIES else found[: MOST_COUNTRIES - 1]
-    listed = [(shown(one.country or "not known", 20), one) for one in most]
+    listed = [(shown(country.country or "not known", 20), country) for country in most]
     if rest := found[len(most) :]:
         others = CountryCounts(None)
-        for one in rest:
-            others.by_status.update(one.by_status)
-            others.by_group.update(one.by_group)
-            others.segments += one.segments
-            others.conversions += one.conversions
+        for country in rest:
+            others.by_status.update(country.by_status)
+            others.by_group.update(country.by_group)
+            others.segments += country.segments
+            others.conversions += country.conversions
         listed.append((OTHERS, others))
     return listed
 
@@ -112,8 +100,7 @@ def listed_countries(found: Sequence[CountryCounts]) -> list[tuple[str, CountryC
 def segments(counts: ResultCounts, costs: Sequence[KeyFigure]) -> Section:
     """Segments and encodings of the accepted messages, and what they cost."""
     section = Section("segments", "Segments and cost", costs=costs)
-    by_size = sorted(counts.sizes.items(), key=lambda item: (item[0][0] or 0, item[0][1] or ""))
-    listed = [(segments or 0, encoding or "?", count) for (segments, encoding), count in by_size]
+    listed = sorted(((size or 0, encoding or "?", count) for (size, encoding), count in counts.sizes.items()))
     if not listed:
         section.words = "No message is accepted, so none costs anything."
         return section
@@ -124,8 +111,14 @@ def segments(counts: ResultCounts, costs: Sequence[KeyFigure]) -> Section:
     if len(listed) == 1:
         section.words = words
     else:
+        rows = [
+            (f"{size} × UCS-2", count, f"{count:,}", "var(--unsent)")
+            if encoding == "UCS2"
+            else (f"{size} × GSM-7", count, f"{count:,}", "var(--accepted)")
+            for size, encoding, count in listed
+        ]
         title = "Segments of a message"
-        drawings = drawn(sizes(listed), "sizes", title=title, words=words, widths=HALF)
+        drawings = drawn(bars(rows), "sizes", title=title, words=words, widths=HALF)
         section.figures.append(Figure(title, drawings, words))
     return section
 
@@ -133,41 +126,19 @@ def segments(counts: ResultCounts, costs: Sequence[KeyFigure]) -> Section:
 def cost_lines(counts: ResultCounts, estimated: Estimate | None) -> list[KeyFigure]:
     """What the run cost, as far as anything is known."""
     lines = []
-    if estimated is not None:
+    if estimated:
         words = "by the price list as the run began, each country's dearest operator"
         if estimated.unpriced:
             words += f"; without {counted(estimated.unpriced, 'message')} to countries that the list lacks"
-        lines.append(KeyFigure("estimated", money(estimated.total, estimated.currency), words, is_total=True))
+        total = sum(estimated.by_country.values(), Decimal(0))
+        lines.append(KeyFigure("estimated", money(total, estimated.currency), words, is_total=True))
     bills = {currency: bill for currency, bill in counts.bills.items() if bill.amount}
     for currency, bill in list(bills.items())[:MOST_CURRENCIES]:
-        told = f"as the provider tells, for {counted(bill.messages, 'message')}"
-        lines.append(KeyFigure("billed", money(bill.amount, currency), told, is_total=True))
+        words = f"as the provider tells, for {counted(bill.messages, 'message')}"
+        lines.append(KeyFigure("billed", money(bill.amount, currency), words, is_total=True))
     if len(bills) == 1 and (delivered := counts.totals.delivered):
         ((currency, bill),) = bills.items()
         lines.append(KeyFigure("billed for each delivered message", money(bill.amount / Decimal(delivered), currency)))
     if counts.totals.billed_segments:
         lines.append(KeyFigure("billed segments", f"{counts.totals.billed_segments:,}"))
     return lines
-
-
-def sizes(counts: Sequence[tuple[int, str, int]]) -> alt.TopLevelMixin:
-    """Messages by segments and encoding; the counts are (segments, encoding, messages)."""
-    names = [_size(segments, encoding) for segments, encoding, _ in counts]
-    values: list[dict[str, Any]] = [
-        {"size": name, "n": count, "words": f"{count:,}", "encoding": encoding}
-        for name, (_, encoding, count) in zip(names, counts, strict=True)
-    ]
-    encodings = {"GSM7": "var(--accepted)", "UCS2": "var(--unsent)"}
-    base = alt.Chart(data_of(values), height=alt.Step(28)).encode(
-        y=alt.Y("size:N", title=None, sort=names,
-                axis=alt.Axis(domain=False, ticks=False, labelColor="var(--ink)", minExtent=room(names))),
-        x=alt.X("n:Q", axis=None, scale=alt.Scale(domain=[0, max(v["n"] for v in values) * 1.25], nice=False)),
-    )  # fmt: skip
-    bars = base.mark_bar(height=16).encode(
-        color=alt.Color("encoding:N", legend=None, scale=coloured(encodings, list(encodings)))
-    )
-    return alt.layer(bars, base.mark_text(align="left", dx=6).encode(text=alt.Text("words:N")))
-
-
-def _size(segments: int, encoding: str) -> str:
-    return f"{segments} × {'UCS-2' if encoding == 'UCS2' else 'GSM-7'}"

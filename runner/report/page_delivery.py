@@ -1,22 +1,18 @@
-"""The page on delivery and conversion: how far messages got, by their receipts, and what effect they had."""
+"""The page on delivery and conversion: how far messages got, by their receipts, and their conversions."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import altair as alt
-from markupsafe import Markup
 
 from runner.base.delivery import DeliveryState
 from runner.base.outcomes import Status
 from runner.base.text import shown
 from runner.base.wording import seconds_in_words, share
 from runner.provider.delivery import ADVICE, AT_OPERATOR, Code, Verdict, code_of
-from runner.report.aggregation import Durations
-from runner.report.charts import HALF, coloured, data_of, drawn, room
 from runner.report.counts import DeliveryGroup
-from runner.report.layout import Figure, Section, Share, table
+from runner.report.layout import HALF, Figure, Section, Share, colour_by, data_of, drawn, names_axis, table
 from runner.report.page_costs import OTHERS, listed_countries
-from runner.report.result_counts import CountryCounts, ResultCounts
+from runner.report.result_counts import CountryCounts, Durations, ResultCounts
 from runner.report.run_settings import RunSettings
 
 MOST_CODES = 20
@@ -55,17 +51,20 @@ def delivery(counts: ResultCounts, settings: RunSettings | None) -> Section:
     ]
     words = ", ".join(f"{part.name} {part.count:,} ({part.percent})" for part in legend) + "."
     title = "How far accepted messages got"
-    listed = [(name, one) for name, one in listed_countries(counts.countries) if one.by_status[Status.ACCEPTED]]
-    drawings = drawn(group_shares(listed), "reach", title=title, words=words, widths=HALF)
+    listed = listed_countries(counts.countries)
+    sent_to = [(name, country) for name, country in listed if country.by_status[Status.ACCEPTED]]
+    drawings = drawn(group_shares(sent_to), "reach", title=title, words=words, widths=HALF)
     section.figures.append(Figure(title, drawings, "", legend))
     if counts.to_delivery:
-        section.figures.append(_took(counts.to_delivery, "delivery", "delivered", "Time to delivery"))
+        section.figures.append(_time_to("delivery", counts.to_delivery, "delivered"))
     states = sorted(counts.states.items(), key=lambda item: (-item[1], str(item[0])))
     rows = [[_state(*state), f"{count:,}", share(count, accepted)] for state, count in states[:MOST_CODES]]
     labels = ["state", "messages", "of accepted"]
     section.tables.append(table("by-state", "Accepted messages by the provider's state", labels, rows))
     if counts.failed_by_code:
-        section.tables.append(_errors(counts.failed_by_code))
+        labels = ["code", "means", "kind", "messages", "of these", "what to do"]
+        caption, texts = "Messages that were not delivered, by error code", ("means", "kind", "what to do")
+        section.tables.append(table("by-error", caption, labels, _error_rows(counts.failed_by_code), texts=texts))
     return section
 
 
@@ -81,9 +80,8 @@ def _state(state: str | None, detail: str | None) -> str:
     return "rejected by the operator" if detail == "rejected_by_operator" else words
 
 
-def _errors(by_code: Counter[int | None]) -> Markup:
-    """Messages that were not delivered, by the receipts' error code."""
-    failed = by_code.total()
+def _error_rows(by_code: Mapping[int | None, int]) -> list[list[str]]:
+    failed = sum(by_code.values())
     found = sorted(by_code.items(), key=lambda item: (-item[1], -1 if item[0] is None else item[0]))
     rows = []
     for number, count in found[:MOST_CODES]:
@@ -94,9 +92,7 @@ def _errors(by_code: Counter[int | None]) -> Markup:
         ])  # fmt: skip
     if rest := sum(count for _, count in found[MOST_CODES:]):
         rows.append([OTHERS, "", "", f"{rest:,}", share(rest, failed), ""])
-    labels = ["code", "means", "kind", "messages", "of these", "what to do"]
-    caption = "Messages that were not delivered, by error code"
-    return table("by-error", caption, labels, rows, texts=("means", "kind", "what to do"))
+    return rows
 
 
 def conversion(counts: ResultCounts, settings: RunSettings | None, run: str) -> Section | None:
@@ -118,14 +114,15 @@ def conversion(counts: ResultCounts, settings: RunSettings | None, run: str) -> 
         + f". {failures:,} did not, and of {rest:,} nothing is told."
     )
     if counts.to_conversion:
-        section.figures.append(_took(counts.to_conversion, "conversion", "converted", "Time to conversion"))
+        section.figures.append(_time_to("conversion", counts.to_conversion, "converted"))
     return section
 
 
-def _took(durations: Durations, name: str, done: str, title: str) -> Figure:
+def _time_to(what: str, durations: Durations, done: str) -> Figure:
     half, most = (seconds_in_words(durations.percentile(percent) / 1000) for percent in (50, 95))
-    words = f"Of {durations.total:,} that were {done}, half were within {half}, 95% within {most}."
-    drawings = drawn(done_within(durations, f"of those {done}"), f"to-{name}", title=title, words=words, widths=HALF)
+    title = f"Time to {what}"
+    words = f"Of {durations.total():,} that were {done}, half were within {half}, 95% within {most}."
+    drawings = drawn(done_within(durations, f"of those {done}"), f"to-{what}", title=title, words=words, widths=HALF)
     return Figure(title, drawings, words)
 
 
@@ -149,24 +146,22 @@ def done_within(durations: Durations, what: str) -> alt.TopLevelMixin:
 def group_shares(countries: Sequence[tuple[str, CountryCounts]]) -> alt.TopLevelMixin:
     """How far accepted messages got, in each country, as shares."""
     values = []
-    for name, country in countries:
-        total, low = sum(country.by_group.values()), 0.0
+    for at, (_, country) in enumerate(countries):
+        total, low = country.by_group.total(), 0.0
         for group in DeliveryGroup:
             if count := country.by_group[group]:
-                values.append({"c": name, "group": group.value, "low": low, "high": low + count / total})
+                values.append({"at": at, "group": group.value, "low": low, "high": low + count / total})
                 low += count / total
-    names = [name for name, _ in countries]
     present = [group for group in DeliveryGroup if any(value["group"] == group for value in values)]
+    axis = alt.Axis(format=".0%", tickCount=5, domain=False)
     bars: alt.TopLevelMixin = (
         alt.Chart(data_of(values), height=alt.Step(26))
         .mark_bar(height=16)
         .encode(
-            y=alt.Y("c:N", title=None, sort=names,
-                    axis=alt.Axis(domain=False, ticks=False, labelColor="var(--ink)", minExtent=room(names))),
-            x=alt.X("low:Q", title="of the accepted messages", scale=alt.Scale(domain=[0, 1]),
-                    axis=alt.Axis(format=".0%", tickCount=5, domain=False)),
+            y=names_axis([name for name, _ in countries]),
+            x=alt.X("low:Q", title="of the accepted messages", scale=alt.Scale(domain=[0, 1]), axis=axis),
             x2=alt.X2("high"),
-            color=alt.Color("group:N", legend=None, scale=coloured(GROUP_COLOURS, present)),
+            color=colour_by("group:N", GROUP_COLOURS, present),
         )
-    )  # fmt: skip
+    )
     return bars

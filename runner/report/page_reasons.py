@@ -11,9 +11,8 @@ from runner.base.outcomes import OutcomeReason, Status
 from runner.base.text import MOST_CHARACTERS, shown
 from runner.base.wording import share
 from runner.provider.answer import ADVICE
-from runner.report.charts import STATUS_COLOURS
 from runner.report.counts import Counts
-from runner.report.layout import Share
+from runner.report.layout import STATUS_COLOURS, Share
 from runner.report.result_counts import ResultCounts
 
 _X, _O = ExclusionReason, OutcomeReason

@@ -1,20 +1,52 @@
-"""The counts of a run's results file: for the terminal, the page and summary.json."""
+"""The counts of a run's results file: for the terminal, the page and summary.json.
 
+The file is read in parts, and durations are counted in buckets, so that memory stays flat: polars reads far ahead of
+what it groups, and ten million rows read at once take several times the memory.
+"""
+
+import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from runner.base.conversions import ConversionOutcome
 from runner.base.outcomes import OutcomeReason, Status
-from runner.report.aggregation import Durations, Sums, bucket_of, parts_of, sums_of
 from runner.report.counts import Counts, DeliveryGroup, delivery_group, delivery_key
 
+PART_ROWS = 200_000
 # Example rows of each reason.
 EXAMPLES = 3
+# Buckets of durations grow by 2%: percentiles need no sorting and little memory.
+_GROWTH = math.log(1.02)
+
+# Sums by the values that they are grouped by.
+Sums = Mapping[tuple[Any, ...], tuple[Any, ...]]
+
+
+class Durations(Counter[int]):
+    """How many took how long, by bucket (see `bucket_of`)."""
+
+    def percentile(self, percent: float) -> float:
+        """The least time, in milliseconds and right to within 1%, within which so many were done. Not for none."""
+        return next(milliseconds for milliseconds, done in self.curve() if done >= percent / 100)
+
+    def curve(self) -> list[tuple[float, float]]:
+        """As (milliseconds, the share of all, 0 to 1, that was done within them), rising."""
+        total, done, points = self.total(), 0, []
+        for bucket, count in sorted(self.items()):
+            done += count
+            points.append((math.exp((bucket + 0.5) * _GROWTH), done / total))
+        return points
+
+
+def bucket_of(milliseconds: pl.Expr) -> pl.Expr:
+    """The bucket of a duration. Those below a millisecond, and below zero (two clocks that differ), share the first."""
+    return (milliseconds.clip(lower_bound=1).log() / _GROWTH).floor().cast(pl.Int32).alias("bucket")
 
 
 @dataclass(slots=True)
@@ -63,8 +95,8 @@ class ResultCounts:
     accepted_bills: Mapping[str, Bill]
     accepted_billed_segments: int
     bills: Mapping[str, Bill]
-    to_delivery: Durations | None
-    to_conversion: Durations | None
+    to_delivery: Durations
+    to_conversion: Durations
 
     @property
     def by_error_code(self) -> Counter[int]:
@@ -87,6 +119,31 @@ def _added(counts: Iterable[tuple[int, int]]) -> Counter[int]:
     for key, count in counts:
         found[key] += count
     return found
+
+
+def parts_of(results: Path, rows: int = PART_ROWS) -> list[pl.LazyFrame]:
+    """The file as parts of so many rows; at least one."""
+    scan = pl.scan_parquet(results, glob=False)
+    return [scan.slice(first, rows) for first in range(0, max(scan.select(pl.len()).collect().item(), 1), rows)]
+
+
+def sums_of(
+    parts: Sequence[pl.LazyFrame],
+    queries: Callable[[pl.LazyFrame], Sequence[pl.LazyFrame]],
+    *,
+    columns: Sequence[int],
+) -> list[Sums]:
+    """The results of each query over all parts, in the order of the texts of their keys.
+
+    The last `columns` of each query are added up; those before them are the key.
+    """
+    found: list[dict[tuple[Any, ...], tuple[Any, ...]]] = [{} for _ in columns]
+    for part in parts:
+        for sums, frame, last in zip(found, pl.collect_all(queries(part), engine="streaming"), columns, strict=True):
+            for row in frame.iter_rows():
+                key, values = row[:-last], row[-last:]
+                sums[key] = tuple(map(sum, zip(sums[key], values, strict=True))) if key in sums else values
+    return [dict(sorted(sums.items(), key=lambda item: str(item[0]))) for sums in found]
 
 
 def count_results(results: Path) -> ResultCounts:
@@ -118,7 +175,7 @@ def count_results(results: Path) -> ResultCounts:
     delivery_errors = Counter[tuple[DeliveryGroup, int | None]]()
     for (state, detail, code), (count,) in errors.items():
         delivery_errors[delivery_group(delivery_key(state, detail)), code] += count
-    bills, accepted_bills = _bills(billed, True, False), _bills(billed, True)
+    bills = _bills(billed, True, False)
     counts = Counts(
         by_status=by_status,
         in_flight=sum(count for (_, reason), (count,) in reasons.items() if reason == OutcomeReason.IN_FLIGHT),
@@ -140,11 +197,11 @@ def count_results(results: Path) -> ResultCounts:
         states=states,
         delivery_errors=delivery_errors,
         accepted_conversions=+accepted_conversions,
-        accepted_bills=accepted_bills,
+        accepted_bills=_bills(billed, True),
         accepted_billed_segments=sum(segments for (_, is_accepted), (_, segments, _) in billed.items() if is_accepted),
         bills=bills,
-        to_delivery=_durations(to_delivery),
-        to_conversion=_durations(to_conversion),
+        to_delivery=Durations({bucket: count for (bucket,), (count,) in to_delivery.items()}),
+        to_conversion=Durations({bucket: count for (bucket,), (count,) in to_conversion.items()}),
     )
 
 
@@ -158,12 +215,8 @@ def _bills(billed: Sums, *of_accepted: bool) -> dict[str, Bill]:
     return bills
 
 
-def _durations(buckets: Sums) -> Durations | None:
-    return Durations.of({bucket: count for (bucket,), (count,) in buckets.items()}) if buckets else None
-
-
 def _queries(part: pl.LazyFrame) -> list[pl.LazyFrame]:
-    """What is grouped, as (key…, count), the bills as (key…, amount, segments, messages with a price)."""
+    """Each grouped as (key…, count), the bills as (key…, amount, segments, messages with a price)."""
     accepted = part.filter(pl.col("status") == Status.ACCEPTED.value)
     converted = part.filter(pl.col("outcome") == ConversionOutcome.SUCCESS.value)
     is_accepted = (pl.col("status") == Status.ACCEPTED.value).alias("is_accepted")
@@ -176,20 +229,20 @@ def _queries(part: pl.LazyFrame) -> list[pl.LazyFrame]:
         accepted.group_by("delivery_state", "delivery_detail", "delivery_error").len(),
         part.filter(pl.col("error_code").is_not_null()).group_by("reason", "error_code").len(),
         billed.agg(price.cast(pl.Decimal(38, 9)).sum(), segments.cast(pl.Int64).sum(), price.count().alias("messages")),
-        _took(accepted, "delivered_at"),
-        _took(converted, "converted_at"),
+        *(
+            # How long after the request left.
+            rows.select(milliseconds=(pl.col(until) - pl.col("sent_at")).dt.total_milliseconds())
+            .drop_nulls()
+            .group_by(bucket_of(pl.col("milliseconds")))
+            .len()
+            for rows, until in ((accepted, "delivered_at"), (converted, "converted_at"))
+        ),
     ]
 
 
-def _took(part: pl.LazyFrame, until: str) -> pl.LazyFrame:
-    """How long after the request left, as (bucket, how many)."""
-    milliseconds = (pl.col(until) - pl.col("sent_at")).dt.total_milliseconds()
-    return part.filter(milliseconds.is_not_null()).group_by(bucket_of(milliseconds).alias("bucket")).len()
-
-
 def _examples(parts: Sequence[pl.LazyFrame]) -> dict[tuple[str, str], list[tuple[int, str | None, str]]]:
-    """The first rows of each status and reason, in the order of the file. Their words are read of these rows alone: a
-    cell may be long.
+    """The first rows of each status and reason, in the order of the file. Details are read of these rows alone: they
+    may be long.
     """
     found: dict[tuple[str, str], list[tuple[int, str | None, str]]] = {}
     for part in parts:
