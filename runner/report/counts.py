@@ -185,12 +185,11 @@ def added_up(parts: Iterable[Counts]) -> Counts:
     """Several runs as one; a rate counts only the runs for which its denominator is known."""
     sums: dict[str, Any] = {field.name: 0 if field.default == 0 else Counter() for field in fields(Counts)}
     for part in parts:
-        for name in sums:
-            value = getattr(part, name)
-            if isinstance(value, Mapping):
-                sums[name].update(value)
+        for name, before in sums.items():
+            if isinstance(before, Counter):
+                before.update(getattr(part, name))
             else:
-                sums[name] += value
+                sums[name] = before + getattr(part, name)
     return Counts(**sums)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from runner.report.result_counts import Durations, bucket_of, sums_of
+from runner.report.result_counts import Durations, bucket_of, durations, sums_of
 
 # Bins of a chart: it is as many pixels wide as a phone, and each bin has three.
 MOST_BINS = 120
@@ -95,9 +95,7 @@ def throughput(results: Sequence[pl.LazyFrame], per_second: float | None) -> Thr
         shown = max(nearer, key=lambda part: part.requests)
         nearer = _stretches(parts, shown)
     bins = _bins(parts, shown, bin_width(shown.seconds, per_second))
-    (answers,) = sums_of(parts, lambda part: [part.group_by(bucket_of(pl.col("latency_ms"))).len()], columns=[1])
-    latencies = Durations({bucket: count for (bucket,), (count,) in answers.items() if bucket is not None})
-    return Throughput(stretches, shown, bins, latencies)
+    return Throughput(stretches, shown, bins, durations(parts, pl.col("latency_ms")))
 
 
 def bin_width(seconds: float, per_second: float | None) -> int:
@@ -139,7 +137,7 @@ def _bins(parts: Sequence[pl.LazyFrame], of: Stretch, width_s: int) -> list[Bin]
     last = max(round((span + gap) / width) - 1, 0)
     shown = pl.col("at").is_between(of.first, of.last)
     keys = [((pl.col("at") - start) // width).clip(upper_bound=last).alias("bin"), bucket_of(pl.col("latency_ms"))]
-    (counts,) = sums_of(parts, lambda part: [part.filter(shown).group_by(*keys, "status").len()], columns=[1])
+    counts = sums_of(parts, lambda part: part.filter(shown).group_by(*keys, "status").len())
     bins = [Bin(start + n * width, start + (n + 1) * width) for n in range(last + 1)]
     bins[-1].end = start + span + gap
     for (n, bucket, status), (count,) in counts.items():

@@ -73,7 +73,7 @@ def test_only_accepted_messages_have_arrived_or_cost_anything() -> None:
     counts = counted(accepted(1, status="unknown", reason="timeout", **told))
     totals = counts.totals
     assert (0, 0, {}, {}, {}, {}) == (
-        totals.segments_accepted, counts.accepted_billed_segments, totals.delivery, counts.delivery_errors,
+        totals.segments_accepted, counts.accepted_billed_segments, totals.delivery, counts.by_delivery_error,
         counts.accepted_bills, counts.accepted_conversions,
     )  # fmt: skip
     # The page and compare.parquet show all that the provider bills.
