@@ -145,12 +145,19 @@ def compare_page_of(runs: Sequence[ComparedRun], *, asked: str, version: str) ->
     """The page as HTML."""
     grouped = by_campaign(runs)
     campaigns = {name: added_up(run.counts for run in of_campaign) for name, of_campaign in grouped.items()}
-    tables = [_runs_table(runs)]
+    newest = list(reversed(runs))
+    columns = {
+        "run": [_cut(run.name, _RUN_NAME) for run in newest],
+        "started": [moment(run.record.started_at).partition(",")[0] for run in newest],
+        "state": [run.state for run in newest],
+    }
+    tables = [_table("runs", "Runs", "the newest", columns, [run.counts for run in newest])]
     if len(campaigns) > 1:
         what, compared = "campaign", list(campaigns.items())
-        tables.insert(0, _campaigns_table(campaigns, grouped))
+        columns = {"campaign": list(map(_cut, campaigns)), "runs": [f"{len(grouped[name]):,}" for name in campaigns]}
+        tables.insert(0, _table("campaigns", "Campaigns", "the largest", columns, list(campaigns.values())))
     else:
-        what, compared = "run", [(run.record.run, run.counts) for run in reversed(runs)]
+        what, compared = "run", [(run.record.run, run.counts) for run in newest]
     return rendered(
         "compare.html.j2",
         asked=shown(asked, 300),
@@ -197,27 +204,13 @@ def _figures(what: str, compared: Sequence[tuple[str, Counts]]) -> list[Figure]:
     return figures
 
 
-def _campaigns_table(campaigns: dict[str, Counts], runs: dict[str, list[ComparedRun]]) -> Markup:
-    listed = list(campaigns)[:MOST_ROWS]
-    columns = {"campaign": [_cut(name) for name in listed], "runs": [f"{len(runs[name]):,}" for name in listed]}
-    columns |= _columns([campaigns[name] for name in listed])
-    return _table("campaigns", f"Campaigns{_of(len(campaigns), 'the largest')}", columns)
-
-
-def _runs_table(runs: Sequence[ComparedRun]) -> Markup:
-    listed = list(reversed(runs))[:MOST_ROWS]
-    columns = {
-        "run": [_cut(run.name, _RUN_NAME) for run in listed],
-        "started": [moment(run.record.started_at).partition(",")[0] for run in listed],
-        "state": [run.state for run in listed],
-    }
-    columns |= _columns([run.counts for run in listed])
-    columns.pop("billed", None)  # the page is too narrow for it
-    return _table("runs", f"Runs{_of(len(runs), 'the newest')}", columns)
-
-
-def _table(name: str, caption: str, columns: dict[str, list[str]]) -> Markup:
-    return table(name, caption, list(columns), list(zip(*columns.values(), strict=True)))
+def _table(name: str, title: str, which: str, columns: dict[str, list[str]], listed: Sequence[Counts]) -> Markup:
+    """The first rows of a table: `columns`, and the figures of what is `listed`. `which` says which rows these are."""
+    more = f" ({which} {MOST_ROWS} of {len(listed):,}; all are in the Parquet file)" if len(listed) > MOST_ROWS else ""
+    columns |= _figure_columns(listed[:MOST_ROWS])
+    if name == "runs":
+        columns.pop("billed", None)  # the page is too narrow for it
+    return table(name, f"{title}{more}", list(columns), list(zip(*columns.values(), strict=False)))
 
 
 def _cut(name: str, most: int = _NAME) -> str:
@@ -225,11 +218,7 @@ def _cut(name: str, most: int = _NAME) -> str:
     return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
-def _of(number: int, which: str) -> str:
-    return f" ({which} {MOST_ROWS} of {number:,}; all are in the Parquet file)" if number > MOST_ROWS else ""
-
-
-def _columns(listed: Sequence[Counts]) -> dict[str, list[str]]:
+def _figure_columns(listed: Sequence[Counts]) -> dict[str, list[str]]:
     """The figures as columns; without those that say nothing of any."""
     columns = {
         "accepted": [f"{counts.accepted:,}" for counts in listed],

@@ -7,7 +7,6 @@ rows. What each column holds is declared in `runner/base/result_columns.py`.
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -130,7 +129,6 @@ def result_rows(
     expressions = [column.expression() for column in RESULT_COLUMNS]
     wanted = sorted({"receipt_price", "message_log_price"}.union(*(one.meta.root_names() for one in expressions)))
     claimed = [key if key in entries.records else None for key in message_ids]
-    amounts = pl.coalesce("receipt_price", "message_log_price").map_batches(_amounts, pl.Decimal(*PRICE))
     sources = planned.select(pl.all().name.prefix("plan_")).with_columns(
         pl.Series("message_id", message_ids, dtype=pl.String),
         *_columns_of("message_", wanted, MessageRecord, claimed, entries.records),
@@ -140,23 +138,8 @@ def result_rows(
         unsent_reason=pl.lit(unsent.reason.value),
         unsent_detail=pl.lit(unsent.detail),
     )
-    return sources.with_columns(amounts.alias("billed_amount")).select(expressions)
-
-
-def _amounts(texts: pl.Series) -> pl.Series:
-    """Decimal texts as amounts; null for what is none. Few differ, so each is read once."""
-    different = texts.drop_nulls().unique()
-    amounts = pl.Series([_amount(text) for text in different], dtype=pl.Decimal(*PRICE))
-    return texts.replace_strict(different, amounts, default=None, return_dtype=pl.Decimal(*PRICE))
-
-
-def _amount(text: str) -> Decimal | None:
-    digits, decimals = PRICE
-    try:
-        amount = Decimal(text).quantize(Decimal(1).scaleb(-decimals))
-    except InvalidOperation:
-        return None
-    return amount if amount.is_finite() and abs(amount) < Decimal(10) ** (digits - decimals) else None
+    amount = pl.coalesce("receipt_price", "message_log_price").cast(pl.Decimal(*PRICE), strict=False)
+    return sources.with_columns(billed_amount=amount).select(expressions)
 
 
 def _columns_of(

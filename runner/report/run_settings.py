@@ -4,7 +4,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from types import UnionType
+from typing import Any, Self, get_origin, get_type_hints
 
 from runner.base.files import write_atomically
 from runner.campaign import Campaign
@@ -27,7 +28,7 @@ class RunSettings:
     file: str
     recipients: str
     rate: str
-    per_second: float
+    per_second: int | float
     template_name: str
     template: str
     example: str | None = None
@@ -87,7 +88,7 @@ class RunSettings:
         try:
             settings = cls(**json.loads(data))
             settings = replace(settings, formats=tuple(settings.formats))
-            wrong = [name for name, kind in _KINDS.items() if not isinstance(getattr(settings, name), kind)]
+            wrong = [name for name, kind in _kinds().items() if not isinstance(getattr(settings, name), kind)]
             if wrong or not all(isinstance(text, str) for text in (*settings.formats, *settings.prices.values())):
                 raise ValueError(f"other kinds of values: {', '.join(wrong) or 'no text'}")
         except (TypeError, AttributeError) as error:
@@ -109,10 +110,6 @@ def _template(campaign: Campaign) -> str:
         return ""
 
 
-_KINDS: Mapping[str, Any] = {
-    **dict.fromkeys(("file", "recipients", "rate", "template_name", "template"), str),
-    **dict.fromkeys(("example", "example_masked", "source", "currency"), str | None),
-    **dict.fromkeys(("tracked", "with_receipts", "mask"), bool),
-    "per_second": int | float,
-    "prices": dict,
-}
+def _kinds() -> dict[str, Any]:
+    hints = get_type_hints(RunSettings)
+    return {name: hint if isinstance(hint, UnionType) else get_origin(hint) or hint for name, hint in hints.items()}
