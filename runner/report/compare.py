@@ -16,7 +16,7 @@ from runner.base.text import shown
 from runner.base.wording import counted, moment, money, share
 from runner.ledger.ledger import RunRecord
 from runner.report.counts import Counts, added_up
-from runner.report.layout import HALF, Figure, bars, drawn, table
+from runner.report.layout import Figure, bars, figure, table
 from runner.report.page import rendered
 
 MOST_BARS = 15
@@ -199,8 +199,8 @@ def _figures(what: str, compared: Sequence[tuple[str, Counts]]) -> list[Figure]:
         title, words = f"{rate.title}, by {what}", f"{rate.words}{most}"
         described = f"{words}. " + "; ".join(f"{name} {written}" for name, _, written, _ in known[:MOST_BARS])
         chart_name = f"by-{rate.field.partition('_')[0]}"
-        drawings = drawn(bars(known[:MOST_BARS]), chart_name, title=title, words=described, widths=HALF)
-        figures.append(Figure(title, drawings, f"{words[0].upper()}{words[1:]}."))
+        below = f"{words[0].upper()}{words[1:]}."
+        figures.append(figure(bars(known[:MOST_BARS]), chart_name, title, described, below=below))
     return figures
 
 

@@ -120,18 +120,29 @@ def table(
     ).format(name=name, caption=caption, body=Markup(body))  # noqa: S704 (its cells are escaped above)
 
 
-def drawn(chart: alt.TopLevelMixin, name: str, *, title: str, words: str, widths: Mapping[str, int]) -> list[Markup]:
-    """The chart as `<svg>`, one for each of `widths` (CSS pixels, by CSS class). `words` describe it to who can't see
-    it. `name` is an id, once in a page.
+def figure(
+    chart: alt.TopLevelMixin,
+    name: str,
+    title: str,
+    words: str,
+    *,
+    below: str | None = None,
+    legend: Sequence[Share] = (),
+    widths: Mapping[str, int] = HALF,
+) -> Figure:
+    """A chart in each of `widths` (CSS pixels, by CSS class). `name` is an id, once in a page.
+
+    `words` describe the chart to who can't see it, and stand beside it too, unless other words are given in `below`.
     """
     # A test has Altair check what it made; here that would only cost time, once for every run.
     spec = {**chart.to_dict(validate=False), "config": _config()}
-    return [_svg(_with_width(spec, width), f"{name}-{kind}", kind, title, words) for kind, width in widths.items()]
+    drawings = [_svg(_with_width(spec, px), f"{name}-{kind}", kind, title, words) for kind, px in widths.items()]
+    return Figure(title, drawings, words if below is None else below, legend)
 
 
 def draw_once() -> None:
     """The first drawing takes longer than all charts of a page; most of it is done outside of Python."""
-    drawn(alt.Chart(alt.InlineData([])).mark_point(), "first", title="", words="", widths={"": 1})
+    figure(alt.Chart(alt.InlineData([])).mark_point(), "first", "", "")
 
 
 def _with_width(spec: Mapping[str, Any], width: int) -> dict[str, Any]:

@@ -22,8 +22,7 @@ from runner.ledger.ledger import RunRecord
 from runner.report.counts import Counts, DeliveryGroup
 from runner.report.layout import KeyFigure
 from runner.report.masking import masked
-from runner.report.page_costs import cost_lines, countries, estimate, segments
-from runner.report.page_delivery import conversion, delivery
+from runner.report.page_outcomes import conversion, cost_lines, countries, delivery, estimate, segments
 from runner.report.page_reasons import reasons, rows_by_status
 from runner.report.page_sending import sending
 from runner.report.result_counts import ResultCounts, parts_of

@@ -12,7 +12,7 @@ from runner.base.events import Event, EventKind
 from runner.base.outcomes import Status
 from runner.base.text import MOST_CHARACTERS, shown
 from runner.base.wording import counted, moment, per_time, rate_in_words, seconds_in_words, share
-from runner.report.layout import ACROSS, STATUS_COLOURS, TEXT, Figure, Section, Share, colour_by, data_of, drawn, table
+from runner.report.layout import ACROSS, STATUS_COLOURS, TEXT, Figure, Section, Share, colour_by, data_of, figure, table
 from runner.report.run_settings import RunSettings
 from runner.report.throughput import Throughput
 
@@ -64,8 +64,8 @@ def sending(
             if by_status[status]
         ]
         title = "Messages against the rate" if per_second else "Messages over time"
-        drawings = drawn(sends(sent, per_second, events), "sends", title=title, words=words, widths=ACROSS)
-        section.figures.append(Figure(title, drawings, words, legend))
+        chart = sends(sent, per_second, events)
+        section.figures.append(figure(chart, "sends", title, words, legend=legend, widths=ACROSS))
     else:
         section.words = words
     if sent.latencies:
@@ -89,8 +89,8 @@ def _latency(sent: Throughput) -> Figure:
     title = "How long answers took"
     if sum(bool(part.latencies) for part in sent.bins) < 3:
         return Figure(title, (), words)
-    drawings = drawn(latency(sent), "latency", title=title, words=words, widths=ACROSS)
-    return Figure(title, drawings, f"{words} Below: the same as p50, p95 and p99 over time.")
+    below = f"{words} Below: the same as p50, p95 and p99 over time."
+    return figure(latency(sent), "latency", title, words, below=below, widths=ACROSS)
 
 
 def _moments(events: Sequence[Event], hide: Callable[[str], str]) -> list[Markup]:

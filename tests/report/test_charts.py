@@ -6,8 +6,8 @@ import pytest
 
 from runner.base.events import Event
 from runner.report.counts import DeliveryGroup
-from runner.report.layout import bars, drawn
-from runner.report.page_delivery import done_within, group_shares
+from runner.report.layout import bars, figure
+from runner.report.page_outcomes import done_within, group_shares
 from runner.report.page_sending import latency, sends
 from runner.report.result_counts import CountryCounts, Durations, parts_of
 from runner.report.throughput import Throughput, throughput
@@ -46,10 +46,10 @@ def test_what_altair_makes_of_shares_is_valid() -> None:
 
 def test_a_drawing_is_named_escaped_and_has_no_id_of_vegas() -> None:
     chart = bars([("<b>&", 5, "<5>", "var(--accepted)")])
-    one, two = drawn(chart, "sizes", title="A <b>", words="5 & more", widths={"wide": 600, "narrow": 300})
+    one, two = figure(chart, "sizes", "A <b>", "5 & more", widths={"wide": 600, "narrow": 300}).drawings
     assert 'role="img" aria-labelledby="sizes-wide-title sizes-wide-words"' in one
     assert '<title id="sizes-narrow-title">A &lt;b&gt;</title><desc id="sizes-narrow-words">5 &amp; more</desc>' in two
     assert "&lt;b&gt;&amp;" in one
     assert "font-family" not in one
     assert "#fff" not in one
-    assert "var(--accepted)" in drawn(bars(SIZES), "x", title="", words="", widths={"half": 300})[0]
+    assert "var(--accepted)" in figure(bars(SIZES), "x", "", "").drawings[0]
