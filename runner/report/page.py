@@ -169,8 +169,9 @@ def _key_figures(counts: Counts, sent: Throughput | None, costs: Sequence[KeyFig
     found.append(KeyFigure("segments", f"{counts.segments_accepted:,}", "of accepted messages"))
     if totals := [cost for cost in costs if cost.is_total]:
         first, *rest = totals
-        others = ", ".join(f"{cost.figure} {cost.what}" for cost in rest)
-        found.append(KeyFigure(f"cost, {first.what}", first.figure, others))
+        found.append(
+            KeyFigure(f"cost, {first.what}", first.figure, ", ".join(f"{cost.figure} {cost.what}" for cost in rest))
+        )
     return found
 
 

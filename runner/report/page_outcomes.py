@@ -48,7 +48,7 @@ _STATES = {
 
 
 def delivery(counts: ResultCounts, settings: RunSettings | None) -> Section:
-    """How far accepted messages got, as far as receipts tell."""
+    """How far accepted messages got, by their receipts."""
     section = Section("delivery", "Delivery")
     totals = counts.totals
     if not totals.receipts:
@@ -109,7 +109,7 @@ def _error_rows(by_code: Mapping[int | None, int]) -> list[list[str]]:
 
 
 def conversion(counts: ResultCounts, settings: RunSettings | None, run: str) -> Section | None:
-    """What the user told of the messages' effect. None where nobody asked for it."""
+    """Conversions, as `campaign feedback` reported them. None for a campaign that doesn't track them."""
     totals = counts.totals
     if not totals.conversions and not (settings and settings.tracked):
         return None
@@ -248,13 +248,13 @@ def listed_countries(found: Sequence[CountryCounts]) -> list[tuple[str, CountryC
     most = found if len(found) <= MOST_COUNTRIES else found[: MOST_COUNTRIES - 1]
     listed = [(shown(country.country or "not known", 20), country) for country in most]
     if rest := found[len(most) :]:
-        others = CountryCounts(None)
+        remaining = CountryCounts(None)
         for country in rest:
-            others.by_status.update(country.by_status)
-            others.by_group.update(country.by_group)
-            others.segments += country.segments
-            others.conversions += country.conversions
-        listed.append((OTHERS, others))
+            remaining.by_status.update(country.by_status)
+            remaining.by_group.update(country.by_group)
+            remaining.segments += country.segments
+            remaining.conversions += country.conversions
+        listed.append((OTHERS, remaining))
     return listed
 
 

@@ -105,7 +105,7 @@ OUTCOMES = {reason: Advice(words, remedy or ADVICE.get(reason, "")) for reason, 
 
 
 def advice_for(status: str, reason: str | None) -> Advice:
-    """Of a row's status and reason. A reason that this version doesn't know says its own name."""
+    """For a row's status and reason. A reason that this version doesn't know is shown by name."""
     try:
         return EXCLUSIONS[_X(reason or "")] if status == Status.EXCLUDED else OUTCOMES[_O(reason or "")]
     except ValueError:

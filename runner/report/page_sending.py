@@ -162,7 +162,7 @@ def _stacked(sent: Throughput, statuses: Sequence[Status], times: float) -> tupl
 
 
 def lanes(sent: Throughput, events: Sequence[Event]) -> list[tuple[str, list[tuple[int, int]]]]:
-    """For each kind of moment its times within the chart, those that touch as one: a mark is wide enough to be seen."""
+    """For each kind of moment its times within the chart, wide enough to be seen; times that touch are joined."""
     first, last = sent.bins[0].start, sent.bins[-1].end
     least = max((last - first) // 150, 1)
     rows = []

@@ -1,4 +1,4 @@
-"""The results: one row for each row of the recipient file, with its status, its reason and what the provider said.
+"""The results: one row for each row of the recipient file, with its status, its reason and the provider's answer.
 
 Made from the plan that was sent and the ledger, streamed, in the order of the file. The same ledger gives the same
 rows. What each column holds is declared in `runner/base/result_columns.py`.
@@ -18,7 +18,7 @@ from runner.base.delivery import Receipt
 from runner.base.exclusions import ExclusionReason
 from runner.base.files import replacing
 from runner.base.outcomes import OutcomeReason
-from runner.base.result_columns import PRICE, RESULT_COLUMNS, Masking
+from runner.base.result_columns import RESULT_COLUMNS, Masking
 from runner.base.text import defused_column
 from runner.ledger.ledger import MessageRecord
 from runner.plan.message_ids import MessageIds
@@ -33,13 +33,13 @@ from runner.report.spreadsheet import spreadsheet
 BATCH_ROWS = 10_000
 _CSV_TIME = "%Y-%m-%dT%H:%M:%S%.6fZ"
 
-# What a plan can't carry: one of an earlier version may, from before the results had such a column.
+# Plans can't carry columns of these names; those of an earlier version may, from before the results had such a column.
 _OUR_NAMES = frozenset({*(column.name for column in RESULT_COLUMNS), MESSAGE_ID})
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntries:
-    """Everything that the ledger knows of some messages, by message id; those that were never claimed are absent.
+    """The ledger's entries for some messages, by message id; messages that were never claimed are absent.
 
     `cancelled` is when the provider cancelled a message (microseconds since the epoch).
     """
@@ -50,13 +50,13 @@ class LedgerEntries:
     cancelled: Mapping[str, int] = field(default_factory=dict)
 
 
-# Finds the ledger's entries for some message ids, each of them given once.
+# Finds the ledger's entries for distinct message ids.
 Lookup = Callable[[Sequence[str]], LedgerEntries]
 
 
 @dataclass(frozen=True, slots=True)
 class WhyUnsent:
-    """What to say of the messages that were not sent: why the run stopped, or that it didn't come to them."""
+    """The reason of all messages that were not sent: why the run stopped, or that it didn't reach them."""
 
     reason: OutcomeReason
     detail: str
@@ -123,13 +123,13 @@ def result_rows(
 ) -> pl.DataFrame:
     """The results' own columns for rows of a plan.
 
-    `message_ids` are those of the rows: None where one is left out, and was not sent to before. Works on a batch of
-    rows, column by column: a row at a time took three times as long.
+    `message_ids` are those of the rows: None for an excluded row that wasn't sent to before.
     """
-    expressions = [column.expression() for column in RESULT_COLUMNS]
-    wanted = sorted({"receipt_price", "message_log_price"}.union(*(one.meta.root_names() for one in expressions)))
+    expressions = [pl.sql_expr(column.sql).cast(column.polars_type).alias(column.name) for column in RESULT_COLUMNS]
+    sources = {name for expression in expressions for name in expression.meta.root_names()}
+    wanted = sorted(sources | {"receipt_price", "message_log_price"})
     claimed = [key if key in entries.records else None for key in message_ids]
-    sources = planned.select(pl.all().name.prefix("plan_")).with_columns(
+    rows = planned.select(pl.all().name.prefix("plan_")).with_columns(
         pl.Series("message_id", message_ids, dtype=pl.String),
         *_columns_of("message_", wanted, MessageRecord, claimed, entries.records),
         *_columns_of("receipt_", wanted, Receipt, claimed, entries.receipts),
@@ -138,14 +138,14 @@ def result_rows(
         unsent_reason=pl.lit(unsent.reason.value),
         unsent_detail=pl.lit(unsent.detail),
     )
-    amount = pl.coalesce("receipt_price", "message_log_price").cast(pl.Decimal(*PRICE), strict=False)
-    return sources.with_columns(billed_amount=amount).select(expressions)
+    amount = pl.coalesce("receipt_price", "message_log_price").cast(pl.Decimal(18, 6), strict=False)
+    return rows.with_columns(billed_amount=amount).select(expressions)
 
 
 def _columns_of(
     prefix: str, wanted: Iterable[str], kind: type, message_ids: Sequence[str | None], known: Mapping[str, Any]
 ) -> Iterator[pl.Series]:
-    """The wanted fields of what is known of each message; null where that is nothing."""
+    """The `wanted` fields of `kind`, for each message; null where nothing is known of it."""
     hints = get_type_hints(kind)
     fields = [name for column in wanted if (name := column.removeprefix(prefix)) != column and name in hints]
     values_of, nothing = attrgetter(*fields), (None,) * len(fields)
@@ -165,14 +165,13 @@ def _message_ids(planned: pl.DataFrame, ids: MessageIds) -> list[str | None]:
 
 
 def _repeats(plan: Path) -> set[int]:
-    """The rows that are left out, where an earlier one is left out with the same key: only the first can have been
-    sent to.
+    """Excluded rows with the key of an earlier excluded row. One message was sent to all of them: the first shows it.
 
-    By hash first, because people may have been left out in millions since they were sent to, and few have one key.
+    Keys are compared by hash first, because millions may be excluded since they were sent to, and few share a key.
     """
     key = pl.coalesce("key", MESSAGE_ID) if MESSAGE_ID in pl.read_parquet_schema(plan) else pl.col("key")
-    is_left_out = pl.col("reason").is_not_null() & (pl.col("reason") != ExclusionReason.DUPLICATE.value)
-    keys = [part.filter(is_left_out).select("row", key=key).drop_nulls() for part in parts_of(plan)]
+    is_excluded = pl.col("reason").is_not_null() & (pl.col("reason") != ExclusionReason.DUPLICATE.value)
+    keys = [part.filter(is_excluded).select("row", key=key).drop_nulls() for part in parts_of(plan)]
     hashes = pl.concat([part.select(pl.col("key").hash()).collect() for part in keys]).to_series().sort()
     repeated = hashes.filter(hashes == hashes.shift()).unique()
     rows = pl.concat([part.filter(pl.col("key").hash().is_in(repeated.implode())).collect() for part in keys])
@@ -182,7 +181,7 @@ def _repeats(plan: Path) -> set[int]:
 def _without_unsent(
     message_ids: Sequence[str | None], planned: pl.DataFrame, entries: LedgerEntries, repeats: Collection[int]
 ) -> list[str | None]:
-    """The message ids without those of rows that are left out now and weren't sent to before."""
+    """The message ids without those of excluded rows that weren't sent to before."""
 
     def was_sent(message_id: str | None, row: int, destination: str | None) -> bool:
         record = entries.records.get(message_id or "")
