@@ -121,7 +121,13 @@ def sends(sent: Throughput, per_second: float | None, events: Sequence[Event]) -
     """Messages that left, by status, against the rate; and what held them up."""
     times, unit = per_time(per_second or sent.shown.requests / max(sent.shown.seconds, 1))
     statuses = [status for status in Status if any(part.by_status[status] for part in sent.bins)]
-    values, highest = _stacked(sent, statuses, times)
+    values = [
+        {"x": _ms(at), "y": round(part.by_status[status] / part.seconds * times, 4), "status": status, "layer": layer}
+        for layer, status in enumerate(statuses)
+        # The last bin once more, where it ends.
+        for at, part in [*((part.start, part) for part in sent.bins), (sent.bins[-1].end, sent.bins[-1])]
+    ]
+    highest = max(part.by_status.total() / part.seconds for part in sent.bins) * times
     ceiling = per_second * times if per_second else 0
     top = alt.Scale(domain=[0, max(highest, ceiling) * 1.18 or 1], nice=False)
     axis = alt.Axis(tickCount=5, domain=False, ticks=False)
@@ -129,8 +135,8 @@ def sends(sent: Throughput, per_second: float | None, events: Sequence[Event]) -
     layers: list[Any] = [
         areas.encode(
             x=_time_axis(sent),
-            y=alt.Y("low:Q", title=f"messages {unit}", scale=top, axis=axis),
-            y2=alt.Y2("high"),
+            y=alt.Y("y:Q", title=f"messages {unit}", scale=top, axis=axis, stack="zero"),
+            order="layer:O",
             color=colour_by("status:N", STATUS_COLOURS, statuses),
         )
     ]
@@ -143,22 +149,6 @@ def sends(sent: Throughput, per_second: float | None, events: Sequence[Event]) -
     charts: list[Any] = [alt.layer(*layers), *(_lane(words, marks, sent) for words, marks in lanes(sent, events))]
     whole: alt.TopLevelMixin = alt.vconcat(*charts).resolve_scale(x="shared", y="independent")
     return whole
-
-
-def _stacked(sent: Throughput, statuses: Sequence[Status], times: float) -> tuple[list[dict[str, Any]], float]:
-    """Steps of each status above those before it, as messages per unit of time; and how high they get."""
-    bins = sent.bins
-    low = [0.0] * len(bins)
-    values: list[dict[str, Any]] = []
-    for status in statuses:
-        high = [below + part.by_status[status] / part.seconds * times for below, part in zip(low, bins, strict=True)]
-        steps = [*zip([part.start for part in bins], low, high, strict=True), (bins[-1].end, low[-1], high[-1])]
-        values += [
-            {"x": _ms(at), "low": round(lower, 4), "high": round(upper, 4), "status": status.value}
-            for at, lower, upper in steps
-        ]
-        low = high
-    return values, max(low)
 
 
 def lanes(sent: Throughput, events: Sequence[Event]) -> list[tuple[str, list[tuple[int, int]]]]:
@@ -175,7 +165,8 @@ def lanes(sent: Throughput, events: Sequence[Event]) -> list[tuple[str, list[tup
             if end <= first or begin > last:
                 continue
             if marks and begin <= marks[-1][1]:
-                begin, end = marks[-1][0], max(end, marks.pop()[1])
+                begin, previous_end = marks.pop()
+                end = max(end, previous_end)
             marks.append((begin, end))
         if marks:
             rows.append((words, marks))

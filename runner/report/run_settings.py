@@ -8,7 +8,6 @@ from types import UnionType
 from typing import Any, Self, get_origin, get_type_hints
 
 from runner.base.files import write_atomically
-from runner.campaign import Campaign
 from runner.message.redact import redact
 from runner.plan.inputs import Inputs
 from runner.plan.summary import PlanSummary
@@ -53,7 +52,7 @@ class RunSettings:
             rate=str(campaign.rate),
             per_second=campaign.rate.per_second,
             template_name=message.template.name if message.template else "message.text",
-            template=_template(campaign),
+            template=inputs.composer.source,
             example=None if campaign.report.mask else text,
             example_masked=redact(text, inputs.composer.own_text) if text is not None else None,
             source=message.source,
@@ -99,15 +98,6 @@ class RunSettings:
 def asks_to_mask(settings: RunSettings | None, path: Path) -> bool:
     """Whether the report files must show no numbers; also where run.json is there and can't be read."""
     return settings.mask if settings else path.exists()
-
-
-def _template(campaign: Campaign) -> str:
-    if campaign.message.template is None:
-        return campaign.message.text or ""
-    try:
-        return campaign.message.template.read_text(encoding="utf-8-sig", errors="replace")
-    except OSError:  # moved since it was read: that must not keep the run from beginning
-        return ""
 
 
 def _kinds() -> dict[str, Any]:
