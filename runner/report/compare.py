@@ -12,7 +12,7 @@ import polars as pl
 from markupsafe import Markup
 
 from runner.base.files import replacing, write_atomically
-from runner.base.text import shown
+from runner.base.text import sanitized
 from runner.base.wording import counted, moment, money, share
 from runner.ledger.ledger import RunRecord
 from runner.report.counts import Counts, added_up
@@ -160,7 +160,7 @@ def compare_page_of(runs: Sequence[ComparedRun], *, asked: str, version: str) ->
         what, compared = "run", [(run.record.run, run.counts) for run in newest]
     return rendered(
         "compare.html.j2",
-        asked=shown(asked, 300),
+        asked=sanitized(asked, 300),
         counted=f"{counted(len(runs), 'run')} of {counted(len(campaigns), 'campaign')}",
         key_figures=_key_figures(added_up(campaigns.values())),
         figures=_figures(what, compared),
@@ -175,7 +175,7 @@ def _key_figures(total: Counts) -> list[tuple[str, str, str]]:
     known = [rate for rate in _RATES[:3] if rate.value(total) is not None]
     found += [(rate.title.lower(), rate.written(total), rate.words) for rate in known]
     for currency, amount in sorted(total.bills.items()):
-        found.append((f"billed, {shown(currency, 8)}" if currency else "billed", money(amount, None), ""))
+        found.append((f"billed, {sanitized(currency, 8)}" if currency else "billed", money(amount, None), ""))
     if total.cost_per_delivered is not None:
         found.append(("cost of a delivered message", cost(total.cost_per_delivered, total.currency), ""))
     return found[:8]
@@ -214,7 +214,7 @@ def _table(name: str, title: str, which: str, columns: dict[str, list[str]], lis
 
 
 def _cut(name: str, most: int = _NAME) -> str:
-    name = shown(name)
+    name = sanitized(name)
     return name if len(name) <= most else f"{name[: most - 1]}…"
 
 

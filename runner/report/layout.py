@@ -16,8 +16,10 @@ from great_tables import GT
 from markupsafe import Markup, escape
 
 from runner.base.outcomes import Status
-from runner.base.text import MOST_CHARACTERS, shown
+from runner.base.text import sanitized
 
+# Characters of a cell or a detail on a page; the results have it whole.
+MOST_CHARACTERS = 280
 # Size of a chart's text in CSS pixels, before the chart is fitted to its column.
 TEXT = 13
 # CSS pixels of a chart without its labels: across the page or a phone; or in half of the page, all of a phone.
@@ -96,7 +98,7 @@ def table(
     figures do; those whose label is among `texts` stand to the left.
     """
     by_name = {f"c{number}": label for number, label in enumerate(labels)}
-    cells = [[str(escape(shown(cell, MOST_CHARACTERS))) for cell in row] for row in rows]
+    cells = [[str(escape(sanitized(cell, MOST_CHARACTERS))) for cell in row] for row in rows]
     frame = pl.DataFrame(cells, schema=dict.fromkeys(by_name, pl.String), orient="row")
     great_table = (
         GT(frame, id=name, rowname_col="c0")

@@ -16,11 +16,11 @@ from markupsafe import Markup, escape
 from runner.base.events import Event
 from runner.base.files import write_atomically
 from runner.base.outcomes import OutcomeReason
-from runner.base.text import MOST_CHARACTERS, shown
+from runner.base.text import sanitized
 from runner.base.wording import counted, moment, rate_in_words, seconds_in_words, share
 from runner.ledger.ledger import RunRecord
 from runner.report.counts import Counts, DeliveryGroup
-from runner.report.layout import KeyFigure
+from runner.report.layout import MOST_CHARACTERS, KeyFigure
 from runner.report.masking import masked
 from runner.report.page_outcomes import conversion, cost_lines, countries, delivery, estimate, segments
 from runner.report.page_reasons import reasons, rows_by_status
@@ -99,7 +99,7 @@ def rendered(template: str, **values: object) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=lambda value: shown(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
+        finalize=lambda value: sanitized(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
     )
     environment.filters["commands"] = _commands
     style = Markup((Path(__file__).parent / "page.css").read_text(encoding="utf-8"))  # noqa: S704 (our own file)
@@ -108,7 +108,7 @@ def rendered(template: str, **values: object) -> str:
 
 def _commands(words: str) -> Markup:
     """Our own words with `commands` in them, as HTML."""
-    return Markup(_COMMAND.sub(r"<code>\1</code>", str(escape(shown(words)))))  # noqa: S704 (escaped before)
+    return Markup(_COMMAND.sub(r"<code>\1</code>", str(escape(sanitized(words)))))  # noqa: S704 (escaped before)
 
 
 def _headline(record: RunRecord, counts: Counts, hide: Callable[[str], str]) -> tuple[str, str]:
@@ -122,7 +122,7 @@ def _headline(record: RunRecord, counts: Counts, hide: Callable[[str], str]) -> 
     if record.stop_reason not in (None, OutcomeReason.OPTED_OUT):
         # Its first clause: the examples that follow it are among the moments of the run.
         why = (record.stop_detail or (record.stop_reason or "").replace("_", " ")).partition("; ")[0]
-        why = shown(hide(why), MOST_CHARACTERS).rstrip(".")
+        why = sanitized(hide(why), MOST_CHARACTERS).rstrip(".")
         left = f"{counted(unsent, 'message')} of {messages:,} not sent" if unsent else "nothing is left to send"
         return "stopped", f"Stopped early: {why}; {left}{f', {trouble}' if trouble else ''}."
     if not messages:
@@ -186,7 +186,7 @@ def _about(record: RunRecord, settings: RunSettings | None, version: str) -> lis
         lines.append(("continued", moment(record.started_at)))
     lines.append(("ended", moment(record.ended_at) if record.ended_at is not None else "not yet"))
     lines += [("plan's fingerprint", record.fingerprint), ("made by", version)]
-    return [(what, shown(words, 300)) for what, words in lines]
+    return [(what, sanitized(words, 300)) for what, words in lines]
 
 
 def _message_example(settings: RunSettings | None, *, unmask: bool) -> dict[str, Any] | None:
@@ -195,8 +195,8 @@ def _message_example(settings: RunSettings | None, *, unmask: bool) -> dict[str,
         return None
     whole = settings.example if unmask and not settings.mask else None
     return {
-        "name": shown(settings.template_name, 200),
-        "template": shown(settings.template, MOST_OF_TEXT),
-        "example": shown(whole or settings.example_masked or "", MOST_OF_TEXT),
+        "name": sanitized(settings.template_name, 200),
+        "template": sanitized(settings.template, MOST_OF_TEXT),
+        "example": sanitized(whole or settings.example_masked or "", MOST_OF_TEXT),
         "is_whole": whole is not None,
     }

@@ -8,7 +8,7 @@ import altair as alt
 
 from runner.base.delivery import DeliveryState
 from runner.base.outcomes import Status
-from runner.base.text import shown
+from runner.base.text import sanitized
 from runner.base.wording import counted, money, seconds_in_words, share
 from runner.provider.delivery import ADVICE, AT_OPERATOR, Code, Verdict, code_of
 from runner.report.counts import DeliveryGroup
@@ -89,7 +89,7 @@ def _state(state: str | None, detail: str | None) -> str:
     try:
         words = _STATES[DeliveryState(state)]
     except ValueError:
-        return shown(state, 40)
+        return sanitized(state, 40)
     return "rejected by the operator" if detail == "rejected_by_operator" else words
 
 
@@ -246,7 +246,7 @@ def _cost(name: str, country: CountryCounts, every: Sequence[CountryCounts], est
 def listed_countries(found: Sequence[CountryCounts]) -> list[tuple[str, CountryCounts]]:
     """By name, those with the most messages; the rest added up as `OTHERS`."""
     most = found if len(found) <= MOST_COUNTRIES else found[: MOST_COUNTRIES - 1]
-    listed = [(shown(country.country or "not known", 20), country) for country in most]
+    listed = [(sanitized(country.country or "not known", 20), country) for country in most]
     if rest := found[len(most) :]:
         remaining = CountryCounts(None)
         for country in rest:

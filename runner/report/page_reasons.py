@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 from runner.base.exclusions import ExclusionReason
 from runner.base.outcomes import OutcomeReason, Status
-from runner.base.text import MOST_CHARACTERS, shown
+from runner.base.text import sanitized
 from runner.base.wording import share
 from runner.provider.answer import ADVICE
 from runner.report.counts import Counts
-from runner.report.layout import STATUS_COLOURS, Share
+from runner.report.layout import MOST_CHARACTERS, STATUS_COLOURS, Share
 from runner.report.result_counts import ResultCounts
 
 _X, _O = ExclusionReason, OutcomeReason
@@ -109,7 +109,7 @@ def advice_for(status: str, reason: str | None) -> Advice:
     try:
         return EXCLUSIONS[_X(reason or "")] if status == Status.EXCLUDED else OUTCOMES[_O(reason or "")]
     except ValueError:
-        return Advice(shown((reason or "no reason is known").replace("_", " "), MOST_CHARACTERS), "")
+        return Advice(sanitized((reason or "no reason is known").replace("_", " "), MOST_CHARACTERS), "")
 
 
 _STATUS_WORDS = {
@@ -142,14 +142,14 @@ def reasons(counts: ResultCounts, hide: Callable[[str], str]) -> list[tuple[Shar
         of_status.sort(key=lambda item: (-item[1], item[0] or ""))
         listed = [
             {
-                "code": shown(reason or "", 40),
+                "code": sanitized(reason or "", 40),
                 "count": count,
                 "advice": advice_for(part.name, reason),
                 "codes": _answer_codes(counts, reason) if part.name == Status.REJECTED else "",
                 "examples": [
                     (
-                        f"row {row}" + (f", key {shown(hide(key), 60)}" if key else ""),
-                        shown(hide(detail), MOST_CHARACTERS),
+                        f"row {row}" + (f", key {sanitized(hide(key), 60)}" if key else ""),
+                        sanitized(hide(detail), MOST_CHARACTERS),
                     )
                     for row, key, detail in counts.examples[part.name, reason]
                 ],

@@ -10,30 +10,38 @@ from markupsafe import Markup
 
 from runner.base.events import Event, EventKind
 from runner.base.outcomes import Status
-from runner.base.text import MOST_CHARACTERS, shown
+from runner.base.text import sanitized
 from runner.base.wording import counted, moment, per_time, rate_in_words, seconds_in_words, share
-from runner.report.layout import ACROSS, STATUS_COLOURS, TEXT, Figure, Section, Share, colour_by, data_of, figure, table
+from runner.report.layout import (
+    ACROSS,
+    MOST_CHARACTERS,
+    STATUS_COLOURS,
+    TEXT,
+    Figure,
+    Section,
+    Share,
+    colour_by,
+    data_of,
+    figure,
+    table,
+)
 from runner.report.run_settings import RunSettings
 from runner.report.throughput import Throughput
 
 MOST_MOMENTS = 40
 
-# Moments that are marked under the chart of sends.
-LANES = {
-    EventKind.STARTED: "started again",
-    EventKind.THROTTLED: "held up, on and off, by the rate limit",
-    EventKind.UNREACHABLE: "no connection",
-    EventKind.RESTED: "resting until sending hours",
-    EventKind.STOPPED: "stopped",
-}
+# In the table of moments, and as a mark under the chart of sends.
 _MOMENTS = {
-    EventKind.STARTED: "started",
-    EventKind.THROTTLED: "held up, on and off, by the provider's rate limit",
-    EventKind.UNREACHABLE: "no connection",
-    EventKind.RESTED: "rested until sending hours",
-    EventKind.STOPPED: "stopped",
-    EventKind.ENDED: "ended",
-    EventKind.PURGED: "purged of numbers and texts",
+    EventKind.STARTED: ("started", "started again"),
+    EventKind.THROTTLED: (
+        "held up, on and off, by the provider's rate limit",
+        "held up, on and off, by the rate limit",
+    ),
+    EventKind.UNREACHABLE: ("no connection", "no connection"),
+    EventKind.RESTED: ("rested until sending hours", "resting until sending hours"),
+    EventKind.STOPPED: ("stopped", "stopped"),
+    EventKind.ENDED: ("ended", ""),
+    EventKind.PURGED: ("purged of numbers and texts", ""),
 }
 _LANE_HEIGHT = 38
 _LATENCY_HEIGHT = 220
@@ -109,8 +117,8 @@ def _moments(events: Sequence[Event], hide: Callable[[str], str]) -> list[Markup
         seconds = sum(event.seconds or 0 for event in several)
         times = f", {len(several):,} times" if len(several) > 1 else ""
         rows.append([
-            moment(several[0].at), _MOMENTS[kind] + times, seconds_in_words(seconds) if seconds else "–",
-            shown(hide(several[-1].detail or ""), MOST_CHARACTERS),
+            moment(several[0].at), _MOMENTS[kind][0] + times, seconds_in_words(seconds) if seconds else "–",
+            sanitized(hide(several[-1].detail or ""), MOST_CHARACTERS),
         ])  # fmt: skip
     more = f" (the newest {MOST_MOMENTS} of {len(rows):,})" if len(rows) > MOST_MOMENTS else ""
     labels = ["when", "what", "how long", "more"]
@@ -156,7 +164,7 @@ def lanes(sent: Throughput, events: Sequence[Event]) -> list[tuple[str, list[tup
     first, last = sent.bins[0].start, sent.bins[-1].end
     least = max((last - first) // 150, 1)
     rows = []
-    for kind, words in LANES.items():
+    for kind, (_, words) in _MOMENTS.items():
         of_kind = sorted((event.at, int((event.seconds or 0) * 1e6)) for event in events if event.kind is kind)
         marks: list[tuple[int, int]] = []
         # The first start is where the chart begins, and says nothing.
@@ -168,7 +176,7 @@ def lanes(sent: Throughput, events: Sequence[Event]) -> list[tuple[str, list[tup
                 begin, previous_end = marks.pop()
                 end = max(end, previous_end)
             marks.append((begin, end))
-        if marks:
+        if marks and words:
             rows.append((words, marks))
     return rows
 
