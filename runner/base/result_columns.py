@@ -1,17 +1,16 @@
-"""The columns of results.parquet, results.csv and results.xlsx: the one declaration of each.
+"""The columns of results.parquet, results.csv and results.xlsx, each declared once.
 
-All formats, masking, the names that a recipient file can't use for carried columns and the data dictionary in
-docs/results.md follow from `RESULT_COLUMNS`. A new column stands behind the last one.
+All formats, masking, the names that carried columns can't have and the data dictionary in docs/results.md follow from
+`RESULT_COLUMNS`. Add a new column at the end.
 
-A column is an SQL expression, as polars reads it, over one row of the plan and what the ledger knows of the row's
-message, side by side:
+A column is an SQL expression, as polars reads it, over a row of the plan joined with the ledger's entries for it:
 
 | source column | is |
 |---|---|
 | `plan_…` | a column of the plan |
 | `message_id` | the id of the row's message, null for a row that is left out and was not sent to before |
 | `message_…` | a field of the ledger's `MessageRecord` |
-| `receipt_…`, `conversion_…` | a field of `models.Receipt`, `models.Conversion` |
+| `receipt_…`, `conversion_…` | a field of `Receipt`, `Conversion` |
 | `cancelled_at` | when the provider cancelled the message |
 | `billed_amount` | what the provider bills, by the receipt or else its log: Decimal(18, 6), null for no amount |
 | `unsent_reason`, `unsent_detail` | why messages without a record were not sent |
@@ -22,16 +21,11 @@ is known.
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runner.base.delivery import DeliveryState
 
-if TYPE_CHECKING:
-    import polars as pl
-
-# Digits in all, and behind the point, of an amount of money: money is not a float.
-PRICE = (18, 6)
-_TIME = "Datetime(µs, UTC)"
+_TIME, _PRICE = "Datetime(µs, UTC)", "Decimal(18, 6)"
 
 
 class Masking(Enum):
@@ -44,10 +38,8 @@ class Masking(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ResultColumn:
-    """One column.
-
-    `kind`, `holds` and `null` stand so in the table of docs/results.md: the Parquet type, the content, and when there
-    is none. `sql` computes it from the source columns. `width` is in characters of a spreadsheet.
+    """`kind` (the Parquet type), `holds` (the content) and `null` (when there is none) are the table of
+    docs/results.md. `sql` computes the column from the source columns. `width` is in characters of a spreadsheet.
     """
 
     name: str
@@ -58,23 +50,16 @@ class ResultColumn:
     masking: Masking = Masking.NUMBERS
     width: int = 14
 
-    def expression(self) -> "pl.Expr":
-        """Computes the column from the source columns."""
-        import polars as pl
-
-        return pl.sql_expr(self.sql).cast(self.polars_type).alias(self.name)
-
     @property
     def polars_type(self) -> Any:  # noqa: ANN401 (a polars type, or an instance of one)
         import polars as pl
 
-        return {_TIME: pl.Datetime("us", "UTC"), "Decimal(18, 6)": pl.Decimal(*PRICE)}.get(self.kind) or getattr(
-            pl, self.kind
-        )
+        types = {_TIME: pl.Datetime("us", "UTC"), _PRICE: pl.Decimal(18, 6)}
+        return types.get(self.kind) or getattr(pl, self.kind)
 
 
 def _by_status(*, in_flight: str, sent: str, excluded: str, unsent: str) -> str:
-    """What holds for a message that is being sent, was sent, a row that the plan leaves out, or one not sent yet."""
+    """SQL values for a message being sent, a sent message, an excluded row, and a message not sent yet."""
     return (
         f"CASE WHEN message_status = 'sending' THEN {in_flight} WHEN message_status IS NOT NULL THEN {sent} "
         f"WHEN plan_reason IS NOT NULL THEN {excluded} ELSE {unsent} END"
@@ -186,7 +171,7 @@ RESULT_COLUMNS = (
         f"CASE WHEN {_BILLED_SEGMENTS} < 32768 THEN {_BILLED_SEGMENTS} END",
     ),
     ResultColumn(
-        "billed_price", "Decimal(18, 6)", "what the provider bills for the whole message, rounded to a millionth",
+        "billed_price", _PRICE, "what the provider bills for the whole message, rounded to a millionth",
         "it didn't tell", "billed_amount",
     ),
     ResultColumn(

@@ -1,4 +1,4 @@
-"""Text for people to read: cells and names quoted, words joined, the name that was meant, cells made harmless. Pure."""
+"""Text for people to read: quoting, joining, suggesting a name, defusing formulas, sanitizing. Pure."""
 
 import re
 import unicodedata
@@ -15,7 +15,7 @@ INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202d\u2060-\u20
 
 
 def quoted(text: str, limit: int = 40) -> str:
-    """The text in double quotes, short, on one line, without marks that would turn the words around it."""
+    """The text in double quotes, cut, on one line, without invisible marks."""
     shown = INVISIBLE.sub("", text[: limit + 1])
     shown = "".join(character if character.isprintable() else _escaped(character) for character in shown[:limit])
     return f'"{shown}…"' if len(text) > limit else f'"{shown}"'
@@ -34,7 +34,7 @@ def joined(words: Iterable[str], last: str = "and") -> str:
 
 
 def closest(wanted: str, names: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """The one of `names` that was probably meant, whatever its case; None if none is like it."""
+    """The name that was probably meant, whatever its case; None if no name is like it."""
     by_folded = {name.casefold(): name for name in names}
     close = get_close_matches(wanted.strip().casefold(), by_folded, n=1, cutoff=cutoff)
     return by_folded[close[0]] if close else None
@@ -45,9 +45,6 @@ def _escaped(character: str) -> str:
     is_control = unicodedata.category(character) == "Cc" and not character.isspace()
     return f"\\u{ord(character):04x}" if is_control else " "
 
-
-# Characters of a cell or a detail on a page; the results hold the whole one.
-MOST_CHARACTERS = 280
 
 # What a spreadsheet runs as a formula, and the signed numbers (an E.164 number is one) that it only reads as numbers.
 # Both are read by Python and by polars. Source: OWASP, "CSV Injection".
@@ -70,15 +67,15 @@ def defused_column(name: str) -> "pl.Expr":
     return pl.when(is_formula).then(pl.lit("'") + cell).otherwise(cell).alias(name)
 
 
-# Everything that moves or hides other characters: controls but for line ends and tabs, the marks that turn the
+# Characters that move or hide others: controls but for line ends and tabs, the marks that turn the
 # direction of writing, what has no width, halves of surrogate pairs (they have no UTF-8).
-_STEERS = re.compile(
+_UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
 
 
-def shown(text: str, most: int | None = None) -> str:
-    """The text with a replacement character for each that would steer what is around it; cut visibly after `most`."""
+def sanitized(text: str, most: int | None = None) -> str:
+    """The text with U+FFFD for each unsafe character; cut visibly after `most` characters."""
     if most is not None and len(text) > most:
         text = f"{text[:most].rstrip()}… ({len(text) - most:,} more characters)"
-    return _STEERS.sub("\ufffd", text.replace("\r\n", "\n"))
+    return _UNSAFE.sub("\ufffd", text.replace("\r\n", "\n"))

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from runner.base.text import shown
+from runner.base.text import sanitized
 
 
 def counted(number: int, noun: str, plural: str | None = None) -> str:
@@ -59,7 +59,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 def money(amount: Decimal, currency: str | None) -> str:
     """`1,204.50 EUR`; four decimals below 1, where a message's price would else be 0.00."""
     digits = 2 if amount == 0 or abs(amount) >= 1 else 4
-    return f"{amount:,.{digits}f} {shown(currency or '', 12)}".rstrip()
+    return f"{amount:,.{digits}f} {sanitized(currency or '', 12)}".rstrip()
 
 
 def per_time(per_second: float) -> tuple[float, str]:

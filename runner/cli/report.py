@@ -88,7 +88,7 @@ def show_comparison(console: "Console", comparison: "Comparison") -> None:
 
     from rich.table import Table
 
-    from runner.report.compare_page import UNKNOWN, cost, percent
+    from runner.report.compare import UNKNOWN, cost, percent
 
     listed = comparison.runs[-MOST_ROWS:]
     columns = {

@@ -1,4 +1,6 @@
-"""Runs compared: counts, rates and money of each, in compare.parquet with one row a run. No person is in it."""
+"""Runs compared: counts, rates and money of each, in compare.parquet (one row a run) and compare.html. No person is in
+them.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,16 +9,28 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from markupsafe import Markup
 
-from runner.base.files import replacing
+from runner.base.files import replacing, write_atomically
+from runner.base.text import sanitized
+from runner.base.wording import counted, moment, money, share
 from runner.ledger.ledger import RunRecord
-from runner.report.counts import Counts
+from runner.report.counts import Counts, added_up
+from runner.report.layout import Figure, bars, figure, table
+from runner.report.page import rendered
+
+MOST_BARS = 15
+# Rows of a table on the page; the Parquet file has all.
+MOST_ROWS = 100
+# Characters of a name.
+_NAME, _RUN_NAME = 28, 40
+UNKNOWN = "–"
 
 _TIME = pl.Datetime("us", "UTC")
 # Sums of prices are exact to a billionth.
 _MONEY = pl.Decimal(38, 9)
 _TOO_MUCH = Decimal(10) ** (38 - 9)
-# Columns that are the record's and the counts' own.
+# Columns that are fields of RunRecord, and of Counts.
 _OF_RECORD: dict[str, Any] = {
     "created_at": _TIME, "started_at": _TIME, "ended_at": _TIME, "rows": pl.Int64, "to_send": pl.Int64,
 }  # fmt: skip
@@ -51,22 +65,26 @@ def by_campaign(runs: Sequence[ComparedRun]) -> dict[str, list[ComparedRun]]:
     found: dict[str, list[ComparedRun]] = {}
     for run in runs:
         found.setdefault(run.record.name, []).append(run)
-    most = {name: sum(run.counts.accepted for run in several) for name, several in found.items()}
-    return {name: found[name] for name in sorted(found, key=lambda name: (-most[name], name))}
+    accepted = {name: sum(run.counts.accepted for run in of_campaign) for name, of_campaign in found.items()}
+    return {name: found[name] for name in sorted(found, key=lambda name: (-accepted[name], name))}
 
 
 def row_of(run: ComparedRun) -> dict[str, Any]:
     """A run's row; times are microseconds since the epoch."""
     record = run.record
-    row: dict[str, Any] = {
-        "campaign": record.name,
-        "run": record.run,
-        "fingerprint": record.fingerprint,
-        "state": run.state,
-    }
+    row: dict[str, Any] = {"campaign": record.name, "run": record.run}
+    row |= {"fingerprint": record.fingerprint, "state": run.state}
     row |= {name: getattr(record, name) for name in _OF_RECORD}
     row |= {name: getattr(run.counts, name) for name in _OF_COUNTS}
     return {name: _exact(value) if isinstance(value, Decimal) else value for name, value in row.items()}
+
+
+def _exact(amount: Decimal) -> Decimal | None:
+    """To a billionth, and None where that is more than a column can hold: a hostile receipt must not end a report."""
+    if abs(amount) >= _TOO_MUCH:
+        return None
+    with localcontext(prec=38):
+        return amount.quantize(Decimal(1).scaleb(-9), ROUND_HALF_EVEN)
 
 
 def write_parquet(path: Path, runs: Sequence[ComparedRun]) -> None:
@@ -76,9 +94,140 @@ def write_parquet(path: Path, runs: Sequence[ComparedRun]) -> None:
         frame.write_parquet(file)
 
 
-def _exact(amount: Decimal) -> Decimal | None:
-    """To a billionth, and None where that is more than a column can hold: a hostile receipt must not end a report."""
-    if abs(amount) >= _TOO_MUCH:
-        return None
-    with localcontext(prec=38):
-        return amount.quantize(Decimal(1).scaleb(-9), ROUND_HALF_EVEN)
+def percent(rate: float | None) -> str:
+    """`97.3%`, or a dash where it isn't known."""
+    return UNKNOWN if rate is None else share(rate, 1) if rate else "0%"
+
+
+def cost(amount: Decimal | None, currency: str | None) -> str:
+    """`0.0412 EUR`; a dash and the currencies where there are several."""
+    if amount is not None:
+        return money(amount, currency)
+    return f"{UNKNOWN} ({currency})" if currency and "," in currency else UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class _Rate:
+    """A rate to compare: a field of Counts, with its title, what it is a share of, and its colour."""
+
+    field: str
+    title: str
+    words: str
+    colour: str
+
+    def value(self, counts: Counts) -> float | None:
+        value = getattr(counts, self.field)
+        return None if value is None else float(value)
+
+    def written(self, counts: Counts) -> str:
+        if self.field == "cost_per_delivered":
+            return cost(counts.cost_per_delivered, counts.currency)
+        return percent(self.value(counts))
+
+
+_RATES = (
+    _Rate("rejection_rate", "Rejected", "of the messages that the provider took or refused", "var(--rejected)"),
+    _Rate("delivery_rate", "Delivered", "of the accepted messages, where receipts tell", "var(--accepted)"),
+    _Rate("conversion_rate", "Converted", "of the accepted messages, where conversions were told", "var(--good)"),
+    _Rate("cost_per_delivered", "Cost of a delivered message", "as the provider bills it", "var(--unsent)"),
+)
+
+
+def write_compare_page(path: Path, runs: Sequence[ComparedRun], *, asked: str, version: str) -> None:
+    """Write the page of these runs, oldest first; it appears when it is whole. Raises StoppedError.
+
+    `asked` says in words which runs were asked for, "" for all; `version` is this program's.
+    """
+    write_atomically(path, compare_page_of(runs, asked=asked, version=version).encode("utf-8", "replace"))
+
+
+def compare_page_of(runs: Sequence[ComparedRun], *, asked: str, version: str) -> str:
+    """The page as HTML."""
+    grouped = by_campaign(runs)
+    campaigns = {name: added_up(run.counts for run in of_campaign) for name, of_campaign in grouped.items()}
+    newest = list(reversed(runs))
+    columns = {
+        "run": [_cut(run.name, _RUN_NAME) for run in newest],
+        "started": [moment(run.record.started_at).partition(",")[0] for run in newest],
+        "state": [run.state for run in newest],
+    }
+    tables = [_table("runs", "Runs", "the newest", columns, [run.counts for run in newest])]
+    if len(campaigns) > 1:
+        what, compared = "campaign", list(campaigns.items())
+        columns = {"campaign": list(map(_cut, campaigns)), "runs": [f"{len(grouped[name]):,}" for name in campaigns]}
+        tables.insert(0, _table("campaigns", "Campaigns", "the largest", columns, list(campaigns.values())))
+    else:
+        what, compared = "run", [(run.record.run, run.counts) for run in newest]
+    return rendered(
+        "compare.html.j2",
+        asked=sanitized(asked, 300),
+        counted=f"{counted(len(runs), 'run')} of {counted(len(campaigns), 'campaign')}",
+        key_figures=_key_figures(added_up(campaigns.values())),
+        figures=_figures(what, compared),
+        tables=tables,
+        version=version,
+    )
+
+
+def _key_figures(total: Counts) -> list[tuple[str, str, str]]:
+    """All runs together, as (what, figure, words)."""
+    found = [("accepted", f"{total.accepted:,}", counted(total.segments_accepted, "segment"))]
+    known = [rate for rate in _RATES[:3] if rate.value(total) is not None]
+    found += [(rate.title.lower(), rate.written(total), rate.words) for rate in known]
+    for currency, amount in sorted(total.bills.items()):
+        found.append((f"billed, {sanitized(currency, 8)}" if currency else "billed", money(amount, None), ""))
+    if total.cost_per_delivered is not None:
+        found.append(("cost of a delivered message", cost(total.cost_per_delivered, total.currency), ""))
+    return found[:8]
+
+
+def _figures(what: str, compared: Sequence[tuple[str, Counts]]) -> list[Figure]:
+    """A chart for each rate that is known of any."""
+    figures = []
+    currencies = {counts.currency for _, counts in compared if counts.cost_per_delivered is not None}
+    for rate in _RATES:
+        known = [
+            (_cut(name), value, rate.written(counts), rate.colour)
+            for name, counts in compared
+            if (value := rate.value(counts)) is not None
+        ]
+        # Bars of several currencies beside each other would lie.
+        if not known or (rate.field == "cost_per_delivered" and len(currencies) > 1):
+            continue
+        first = "campaigns with the most accepted messages" if what == "campaign" else "newest"
+        most = f"; the {MOST_BARS} {first} of {len(known):,}" if len(known) > MOST_BARS else ""
+        title, words = f"{rate.title}, by {what}", f"{rate.words}{most}"
+        described = f"{words}. " + "; ".join(f"{name} {written}" for name, _, written, _ in known[:MOST_BARS])
+        chart_name = f"by-{rate.field.partition('_')[0]}"
+        below = f"{words[0].upper()}{words[1:]}."
+        figures.append(figure(bars(known[:MOST_BARS]), chart_name, title, described, below=below))
+    return figures
+
+
+def _table(name: str, title: str, which: str, columns: dict[str, list[str]], listed: Sequence[Counts]) -> Markup:
+    """The first rows of a table: `columns`, and the figures of what is `listed`. `which` says which rows these are."""
+    more = f" ({which} {MOST_ROWS} of {len(listed):,}; all are in the Parquet file)" if len(listed) > MOST_ROWS else ""
+    columns |= _figure_columns(listed[:MOST_ROWS])
+    if name == "runs":
+        columns.pop("billed", None)  # the page is too narrow for it
+    return table(name, f"{title}{more}", list(columns), list(zip(*columns.values(), strict=False)))
+
+
+def _cut(name: str, most: int = _NAME) -> str:
+    name = sanitized(name)
+    return name if len(name) <= most else f"{name[: most - 1]}…"
+
+
+def _figure_columns(listed: Sequence[Counts]) -> dict[str, list[str]]:
+    """The figures as columns; without those that say nothing of any."""
+    columns = {
+        "accepted": [f"{counts.accepted:,}" for counts in listed],
+        "rejected": [percent(counts.rejection_rate) for counts in listed],
+        "unknown": [f"{counts.unknown:,}" for counts in listed],
+        "not sent": [f"{counts.unsent:,}" for counts in listed],
+        "delivered": [percent(counts.delivery_rate) for counts in listed],
+        "converted": [percent(counts.conversion_rate) for counts in listed],
+        "billed": [cost(counts.billed, counts.currency) for counts in listed],
+        "per delivered": [cost(counts.cost_per_delivered, counts.currency) for counts in listed],
+    }
+    return {label: cells for label, cells in columns.items() if label == "accepted" or set(cells) - {UNKNOWN, "0"}}

@@ -1,14 +1,14 @@
-"""The counts of a run, which the terminal, the page, `campaign status` and comparisons show.
+"""The counts of a run for the terminal, the page, `campaign status` and comparisons, taken from the ledger.
 
-Here they are taken from the ledger; `report/result_counts.py` takes the same from a results file, with what only the
-file can tell.
+`report/result_counts.py` takes the same from a results file, with more that only the file holds.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 from runner.base.conversions import ConversionOutcome
 from runner.base.delivery import DeliveryState
@@ -39,12 +39,12 @@ _GROUPS: Mapping[str, DeliveryGroup] = {
 
 
 def delivery_key(state: str | None, detail: str | None) -> str:
-    """What a message is counted under in `Counts.delivery`: that the operator has it isn't the phone's having it."""
+    """The key of an accepted message in `Counts.delivery`: delivered to the operator is not delivered to the phone."""
     return AT_OPERATOR if state == DeliveryState.DELIVERED and detail == AT_OPERATOR else state or PENDING
 
 
 def delivery_group(key: str) -> DeliveryGroup:
-    """The group of a key of `Counts.delivery`. No receipt, and a state that nobody knows, say nothing."""
+    """The group of a key of `Counts.delivery`. A state that isn't known counts as no receipt."""
     return _GROUPS.get(key, DeliveryGroup.NO_RECEIPT)
 
 
@@ -54,9 +54,9 @@ class Counts:
 
     `by_status` counts the rows of the recipient file; `in_flight` are those of the unknown ones that are being sent at
     this moment. `delivery` counts accepted messages by the provider's delivery state, AT_OPERATOR or PENDING (nothing
-    is told). `billed` is exact, by currency (ISO 4217, "" where none is told).
-    The last three are what the rates are of: the accepted messages of runs that have receipts, those of runs of which a
-    conversion was told, and the delivered ones of runs that were billed.
+    known). `bills` are exact, by currency (ISO 4217, "" where it isn't known).
+    The last three are the denominators of rates: accepted messages of runs with receipts, accepted messages of runs
+    with conversions, and delivered messages of billed runs.
     """
 
     by_status: Counter[str] = field(default_factory=Counter)
@@ -108,12 +108,12 @@ class Counts:
 
     @property
     def known_delivery(self) -> Counter[str]:
-        """`delivery` of the messages of which anything is known."""
+        """`delivery` without the messages of which nothing is known."""
         return Counter({key: count for key, count in self.delivery.items() if count and key != PENDING})
 
     @property
     def receipts(self) -> int:
-        """Accepted messages of which the provider told anything; a cancelling is our own word."""
+        """Accepted messages with a state from the provider; that a message was cancelled, we know ourselves."""
         return self.delivery.total() - self.delivery[PENDING] - self.cancelled
 
     @property
@@ -140,7 +140,7 @@ class Counts:
 
     @property
     def rejection_rate(self) -> float | None:
-        """Of the messages that the provider took or refused."""
+        """Of the accepted and the rejected messages."""
         return _rate(self.rejected, self.accepted + self.rejected)
 
     @property
@@ -155,7 +155,7 @@ class Counts:
 
     @property
     def currency(self) -> str | None:
-        """In which it was billed, `EUR`; or all of them, `EUR, USD`. None where nothing was billed."""
+        """Of the bills, `EUR`; or of all of them, `EUR, USD`. None where nothing was billed."""
         return ", ".join(currency or "?" for currency in sorted(self.bills)) or None
 
     @property
@@ -165,11 +165,10 @@ class Counts:
 
     @property
     def cost_per_delivered(self) -> Decimal | None:
-        """What was billed, over the messages that reached the phone."""
         return self.billed / self.of_bills if self.billed is not None and self.of_bills else None
 
     def with_rates(self) -> "Counts":
-        """The counts of one run, with what its rates are of."""
+        """The counts of one run with the denominators of its rates."""
         return replace(
             self,
             of_receipts=self.delivery.total() if self.receipts else 0,
@@ -183,25 +182,19 @@ def _rate(part: int, whole: int) -> float | None:
 
 
 def added_up(parts: Iterable[Counts]) -> Counts:
-    """Several runs as one; a rate counts only the runs of which what it takes is known."""
-    by_status, delivery, conversions = Counter[str](), Counter[str](), Counter[str]()
-    bills: dict[str, Decimal] = {}
-    numbers: Counter[str] = Counter()
+    """Several runs as one; a rate counts only the runs for which its denominator is known."""
+    sums: dict[str, Any] = {field.name: 0 if field.default == 0 else Counter() for field in fields(Counts)}
     for part in parts:
-        by_status.update(part.by_status)
-        delivery.update(part.delivery)
-        conversions.update(part.conversions)
-        numbers.update({name: getattr(part, name) for name in _NUMBERS})
-        for currency, amount in part.bills.items():
-            bills[currency] = bills.get(currency, Decimal(0)) + amount
-    return Counts(by_status=by_status, delivery=delivery, conversions=conversions, bills=bills, **numbers)
-
-
-_NUMBERS = ("in_flight", "segments_accepted", "billed_segments", "of_receipts", "of_conversions", "of_bills")
+        for name, before in sums.items():
+            if isinstance(before, Counter):
+                before.update(getattr(part, name))
+            else:
+                sums[name] = before + getattr(part, name)
+    return Counts(**sums)
 
 
 def count_ledger(ledger: Ledger, record: RunRecord) -> Counts:
-    """Everything that the ledger can count of a run, as it stands at this moment."""
+    """Everything that the ledger can count of a run at this moment."""
     figures = figures_of(ledger, record.id)
     return replace(
         _of_statuses(record, figures.by_status),
@@ -228,7 +221,7 @@ def with_delivery(counts: Counts, ledger: Ledger, record: RunRecord) -> Counts:
 
 
 def _of_statuses(record: RunRecord, by_status: Mapping[str, int]) -> Counts:
-    """By the ledger's statuses: what is being sent counts as unknown, and what was never claimed isn't among them."""
+    """From the ledger's statuses: messages being sent count as unknown; messages never claimed have none."""
     found = Counter(by_status)
     in_flight = found.pop(SENDING, 0)
     claimed = found.total() + in_flight

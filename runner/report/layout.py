@@ -1,16 +1,43 @@
-"""What a page is laid out from: sections with their words, figures and tables."""
+"""What pages are laid out from: sections, figures with their charts, tables.
+
+Charts are SVG inside of the page: no ids that clash, the page's own font, its colours by CSS variable.
+"""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+import altair as alt
+import orjson
 import polars as pl
+import vl_convert
 from great_tables import GT
 from markupsafe import Markup, escape
 
-from runner.base.text import MOST_CHARACTERS, shown
-from runner.report.charts import ACROSS
+from runner.base.outcomes import Status
+from runner.base.text import sanitized
 
+# Characters of a cell or a detail on a page; the results have it whole.
+MOST_CHARACTERS = 280
+# Size of a chart's text in CSS pixels, before the chart is fitted to its column.
+TEXT = 13
+# CSS pixels of a chart without its labels: across the page or a phone; or in half of the page, all of a phone.
+ACROSS, HALF = {"wide": 850, "narrow": 310}, {"half": 360}
+
+STATUS_COLOURS = {
+    Status.ACCEPTED: "var(--accepted)", Status.REJECTED: "var(--rejected)", Status.UNKNOWN: "var(--unknown)",
+    Status.UNSENT: "var(--unsent)", Status.EXCLUDED: "var(--excluded)",
+}  # fmt: skip
+# CSS pixels of a label beside its bar.
+_MOST_LABEL = 130
+_SVG_START = re.compile(r"<svg [^>]*?width=\"([\d.]+)\" height=\"([\d.]+)\"[^>]*>")
+_NEEDLESS = re.compile(
+    r"<rect [^>]*fill=\"transparent\"/>"
+    r"|<path class=\"background\"[^>]*d=\"M0,0h0v0h0Z\"[^>]*/>"
+    r"| font-family=\"[^\"]*\"| pointer-events=\"none\"| aria-hidden=\"true\"| opacity=\"1\"| class=\"[^\"]*\""
+)
+_ID = re.compile(r"(id=\"|url\(#)([\w-]+)")
 _CLASSES = re.compile(r' class="([^"]*)"(?: rowspan="1" colspan="1")?')
 
 
@@ -27,7 +54,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A drawing (one, or one for wide and one for narrow screens) with what stands above and below it."""
+    """A chart (one SVG, or one for wide and one for narrow screens) with what stands above and below it."""
 
     title: str
     drawings: Sequence[Markup]
@@ -36,7 +63,7 @@ class Figure:
 
     @property
     def is_across(self) -> bool:
-        """Whether it has a drawing as wide as the page."""
+        """Whether a chart is as wide as the page."""
         return len(self.drawings) == len(ACROSS)
 
 
@@ -52,7 +79,7 @@ class KeyFigure:
 
 @dataclass(slots=True)
 class Section:
-    """Part of the page under a heading of its own. `words` stand in the place of figures that aren't there yet."""
+    """Part of the page under a heading. `words` stand in the place of missing figures."""
 
     name: str
     title: str
@@ -65,15 +92,15 @@ class Section:
 def table(
     name: str, caption: str, labels: Sequence[str], rows: Sequence[Sequence[str]], *, texts: Sequence[str] = ()
 ) -> Markup:
-    """A table whose first column names its rows, in a region of its own that scrolls where it is too wide.
+    """A table whose first column names its rows, in a region that scrolls where the table is too wide.
 
     `name` is an id, once in a page. Cells are escaped here, and cut where they are long. Columns stand to the right, as
     figures do; those whose label is among `texts` stand to the left.
     """
     by_name = {f"c{number}": label for number, label in enumerate(labels)}
-    cells = [[str(escape(shown(cell, MOST_CHARACTERS))) for cell in row] for row in rows]
+    cells = [[str(escape(sanitized(cell, MOST_CHARACTERS))) for cell in row] for row in rows]
     frame = pl.DataFrame(cells, schema=dict.fromkeys(by_name, pl.String), orient="row")
-    made = (
+    great_table = (
         GT(frame, id=name, rowname_col="c0")
         .tab_stubhead(labels[0])
         .cols_label(cases={key: label for key, label in by_name.items() if key != "c0"})
@@ -82,9 +109,12 @@ def table(
         # Formatted cells stay as they are: else they would be escaped twice.
         .fmt(lambda cell: cell, columns=list(by_name))
     )
-    html = made.as_raw_html(inline_css=False)
-    start, end = html.index("<table"), html.rindex("</table>")
-    body = _CLASSES.sub(_plain, html[html.index(">", start) + 1 : end])
+    html = great_table.as_raw_html(inline_css=False)
+    # Of Great Tables' classes the page's style sheet knows one; others come with each.
+    body = _CLASSES.sub(
+        lambda classes: ' class="number"' if "gt_right" in classes[1] else "",
+        html[html.index(">", html.index("<table")) + 1 : html.rindex("</table>")],
+    )
     body = body.replace(f' id="{name}-{escape(labels[0])}"', "", 1)  # a label isn't an id, and nothing uses it
     return Markup(
         '<div class="scroll" role="region" aria-labelledby="{name}-caption" tabindex="0"><table>'
@@ -92,6 +122,99 @@ def table(
     ).format(name=name, caption=caption, body=Markup(body))  # noqa: S704 (its cells are escaped above)
 
 
-def _plain(found: re.Match[str]) -> str:
-    """Of Great Tables' classes only the one that the page's own style sheet knows; others come with each."""
-    return ' class="number"' if "gt_right" in found[1] else ""
+def figure(
+    chart: alt.TopLevelMixin,
+    name: str,
+    title: str,
+    words: str,
+    *,
+    below: str | None = None,
+    legend: Sequence[Share] = (),
+    widths: Mapping[str, int] = HALF,
+) -> Figure:
+    """A chart in each of `widths` (CSS pixels, by CSS class). `name` is an id, once in a page.
+
+    `words` describe the chart to who can't see it, and stand beside it too, unless other words are given in `below`.
+    """
+    # A test has Altair check what it made; here that would only cost time, once for every run.
+    spec = {**chart.to_dict(validate=False), "config": _config()}
+    drawings = [_svg(_with_width(spec, px), f"{name}-{kind}", kind, title, words) for kind, px in widths.items()]
+    return Figure(title, drawings, words if below is None else below, legend)
+
+
+def draw_once() -> None:
+    """The first drawing takes longer than all charts of a page; most of it is done outside of Python."""
+    figure(alt.Chart(alt.InlineData([])).mark_point(), "first", "", "")
+
+
+def _with_width(spec: Mapping[str, Any], width: int) -> dict[str, Any]:
+    if "vconcat" in spec:  # each of the charts above one another has its own width
+        return {**spec, "vconcat": [_with_width(part, width) for part in spec["vconcat"]]}
+    return {**spec, "width": width}
+
+
+def _svg(spec: Mapping[str, Any], prefix: str, kind: str, title: str, words: str) -> Markup:
+    svg = vl_convert.vegalite_to_svg(dict(spec), allowed_base_urls=[])
+    start = _SVG_START.search(svg)
+    assert start is not None
+    inner = _ID.sub(rf"\g<1>{prefix}-\g<2>", _NEEDLESS.sub("", svg[start.end() :]))
+    # What Vega writes is escaped by Vega: only title and words still have to be.
+    return Markup(
+        '<svg xmlns="http://www.w3.org/2000/svg" class="drawing {kind}" viewBox="0 0 {width} {height}" role="img" '
+        'aria-labelledby="{id}-title {id}-words"><title id="{id}-title">{title}</title>'
+        '<desc id="{id}-words">{words}</desc>'
+    ).format(kind=kind, width=start[1], height=start[2], id=prefix, title=title, words=words) + Markup(inner)  # noqa: S704 (Vega escapes the texts in it)
+
+
+def _config() -> dict[str, Any]:
+    soft, line = "var(--soft)", "var(--line)"
+    return {
+        "aria": False,  # a label on each mark would treble the size, and be read out mark by mark
+        "background": "transparent",
+        "font": "sans-serif",
+        "padding": {"left": 0, "right": 4, "top": 6, "bottom": 2},
+        "view": {"stroke": None},
+        "axis": {
+            "labelColor": soft, "labelFontSize": TEXT, "titleColor": soft, "titleFontSize": TEXT,
+            "titleFontWeight": "normal", "gridColor": line, "domainColor": line, "tickColor": line,
+            "labelPadding": 6, "titlePadding": 10, "tickSize": 4,
+        },
+        "text": {"fontSize": TEXT, "fill": "var(--ink)"},
+        "concat": {"spacing": 10},
+    }  # fmt: skip
+
+
+def names_axis(names: Sequence[str]) -> alt.Y:
+    """The axis of horizontal bars. The field `at` holds a bar's index in `names`: two names may be the same text."""
+    labels = orjson.dumps(list(names)).decode()  # JSON is a Vega expression too
+    # In a font that is wider than the one that Vega measures with.
+    extent = min(max(map(len, names)) * 8 + 6, _MOST_LABEL)
+    axis = alt.Axis(domain=False, ticks=False, labelColor="var(--ink)", labelLimit=_MOST_LABEL, minExtent=extent,
+                    labelExpr=f"{labels}[datum.value]")  # fmt: skip
+    return alt.Y("at:O", title=None, axis=axis)
+
+
+def bars(rows: Sequence[tuple[str, float, str, str]]) -> alt.TopLevelMixin:
+    """Horizontal bars of (name, value, value in words, CSS colour)."""
+    values = [
+        {"at": at, "value": value, "words": words, "colour": colour}
+        for at, (_, value, words, colour) in enumerate(rows)
+    ]
+    most = max(value for _, value, _, _ in rows) or 1.0
+    base = alt.Chart(data_of(values), height=alt.Step(28)).encode(
+        y=names_axis([name for name, *_ in rows]),
+        x=alt.X("value:Q", axis=None, scale=alt.Scale(domain=[0, most * 1.35], nice=False)),
+    )
+    words = base.mark_text(align="left", dx=6).encode(text="words:N")
+    return alt.layer(base.mark_bar(height=16).encode(fill=alt.Fill("colour:N", scale=None)), words)
+
+
+def colour_by(field_name: str, colours: Mapping[Any, str], present: Sequence[Any]) -> alt.Color:
+    """Colours of those kinds that are `present`, by a field that holds a kind's text."""
+    scale = alt.Scale(domain=[str(kind) for kind in present], range=[colours[kind] for kind in present])
+    return alt.Color(field_name, legend=None, scale=scale)
+
+
+def data_of(values: list[dict[str, Any]]) -> alt.InlineData:
+    """As JSON text: Altair copies a list of records again and again."""
+    return alt.InlineData(values=orjson.dumps(values).decode(), format=alt.JsonDataFormat(type="json"))

@@ -1,20 +1,49 @@
-"""The counts of a run's results file: for the terminal, the page and summary.json."""
+"""The counts of a run's results file: for the terminal, the page and summary.json.
 
+The file is read in parts, and durations are counted in buckets, so that memory stays flat: polars reads far ahead of
+what it groups, and ten million rows read at once take several times the memory.
+"""
+
+import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from runner.base.conversions import ConversionOutcome
 from runner.base.outcomes import OutcomeReason, Status
-from runner.report.aggregation import Durations, Sums, bucket_of, parts_of, sums_of
 from runner.report.counts import Counts, DeliveryGroup, delivery_group, delivery_key
 
+PART_ROWS = 200_000
 # Example rows of each reason.
 EXAMPLES = 3
+# Buckets of durations grow by 2%: percentiles need no sorting and little memory.
+_GROWTH = math.log(1.02)
+
+
+class Durations(Counter[int]):
+    """How many took how long, by bucket (see `bucket_of`)."""
+
+    def percentile(self, percent: float) -> float:
+        """The least time, in milliseconds and right to within 1%, within which so many were done. Not for none."""
+        return next(milliseconds for milliseconds, done in self.curve() if done >= percent / 100)
+
+    def curve(self) -> list[tuple[float, float]]:
+        """As (milliseconds, the share of all, 0 to 1, that was done within them), rising."""
+        total, done, points = self.total(), 0, []
+        for bucket, count in sorted(self.items()):
+            done += count
+            points.append((math.exp((bucket + 0.5) * _GROWTH), done / total))
+        return points
+
+
+def bucket_of(milliseconds: pl.Expr) -> pl.Expr:
+    """The bucket of a duration. Those below a millisecond, and below zero (two clocks that differ), share the first."""
+    return (milliseconds.clip(lower_bound=1).log() / _GROWTH).floor().cast(pl.Int32).alias("bucket")
 
 
 @dataclass(slots=True)
@@ -32,7 +61,7 @@ class CountryCounts:
         return sum(self.by_status[status] for status in (Status.ACCEPTED, Status.REJECTED, Status.UNKNOWN))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Bill:
     """What the provider bills in one currency, and for how many messages."""
 
@@ -40,156 +69,141 @@ class Bill:
     messages: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ResultCounts:
     """What became of a run, row by row: `totals`, and what stands in its results alone.
 
-    `by_reason` and `examples` (data row, key, words) are by status and reason; `error_codes` by reason and the answer's
-    error code. `countries` are those that messages went to, the one with the most accepted messages first. Of accepted
-    messages: `sizes` by (segments, encoding), `states` by the provider's delivery state and detail, `delivery_errors`
-    by group and the receipt's error code, `accepted_conversions` by outcome, `accepted_bills` by currency, and
-    `accepted_billed_segments`. `bills` are those for all messages.
+    `examples` (data row, key, words) and `by_reason` are by status and reason, in the order of the file; `error_codes`
+    by reason and the answer's error code. `countries` are those that messages went to, the one with the most accepted
+    messages first. `bills` are by currency, as `Counts.bills`.
     """
 
-    totals: Counts
-    by_reason: Counter[tuple[str, str]]
     examples: Mapping[tuple[str, str], Sequence[tuple[int, str | None, str]]]
-    error_codes: Counter[tuple[str, int]]
-    countries: Sequence[CountryCounts]
-    sizes: Counter[tuple[int, str]]
-    states: Counter[tuple[str | None, str | None]]
-    delivery_errors: Counter[tuple[DeliveryGroup, int | None]]
-    accepted_conversions: Counter[str]
-    accepted_bills: Mapping[str, Bill]
-    accepted_billed_segments: int
-    bills: Mapping[str, Bill]
-    to_delivery: Durations | None
-    to_conversion: Durations | None
-
-    @property
-    def by_error_code(self) -> Counter[int]:
-        """Rows by the answer's error code."""
-        return _added((code, count) for (_, code), count in self.error_codes.items())
-
-    @property
-    def by_delivery_error(self) -> Counter[int]:
-        """Accepted messages by the receipt's error code."""
-        return _added((code, count) for (_, code), count in self.delivery_errors.items() if code)
-
-    @property
-    def failed_by_code(self) -> Counter[int | None]:
-        """Accepted messages that were not delivered, by the receipt's error code."""
-        return Counter({code: n for (group, code), n in self.delivery_errors.items() if group is DeliveryGroup.FAILED})
+    by_reason: Counter[tuple[str, str]]
+    to_delivery: Durations
+    to_conversion: Durations
+    totals: Counts = field(default_factory=Counts)
+    error_codes: Counter[tuple[str, int]] = field(default_factory=Counter)
+    by_error_code: Counter[int] = field(default_factory=Counter)
+    countries: Sequence[CountryCounts] = ()
+    bills: dict[str, Bill] = field(default_factory=dict)
+    # Of accepted messages alone: by (segments, encoding), by the provider's delivery state and detail, by the receipt's
+    # error code, and the same of those that were not delivered.
+    sizes: Counter[tuple[int, str]] = field(default_factory=Counter)
+    states: Counter[tuple[str | None, str | None]] = field(default_factory=Counter)
+    by_delivery_error: Counter[int] = field(default_factory=Counter)
+    failed_by_code: Counter[int | None] = field(default_factory=Counter)
+    accepted_conversions: Counter[str] = field(default_factory=Counter)
+    accepted_bills: dict[str, Bill] = field(default_factory=dict)
+    accepted_billed_segments: int = 0
 
 
-def _added(counts: Iterable[tuple[int, int]]) -> Counter[int]:
-    found: Counter[int] = Counter()
-    for key, count in counts:
-        found[key] += count
-    return found
+def parts_of(results: Path, rows: int = PART_ROWS) -> list[pl.LazyFrame]:
+    """The file as parts of so many rows; at least one."""
+    scan = pl.scan_parquet(results, glob=False)
+    return [scan.slice(first, rows) for first in range(0, max(scan.select(pl.len()).collect().item(), 1), rows)]
+
+
+def sums_of(
+    parts: Iterable[pl.LazyFrame], query: Callable[[pl.LazyFrame], pl.LazyFrame], *, columns: int = 1
+) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+    """The results of a query over all parts, in the order of the texts of their keys.
+
+    The last `columns` are added up; those before them are the key.
+    """
+    sums: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+    for part in parts:
+        for row in query(part).collect(engine="streaming").iter_rows():
+            key, values = row[:-columns], row[-columns:]
+            sums[key] = tuple(map(sum, zip(sums[key], values, strict=True))) if key in sums else values
+    return dict(sorted(sums.items(), key=lambda item: str(item[0])))
+
+
+def durations(parts: Iterable[pl.LazyFrame], milliseconds: pl.Expr) -> Durations:
+    """The durations of all rows that have one."""
+    known = milliseconds.is_not_null()
+    buckets = sums_of(parts, lambda part: part.filter(known).group_by(bucket_of(milliseconds)).len())
+    return Durations({bucket: count for (bucket,), (count,) in buckets.items()})
+
+
+def _since_sending(parts: Iterable[pl.LazyFrame], rows: pl.Expr, until: str) -> Durations:
+    return durations((part.filter(rows) for part in parts), (pl.col(until) - pl.col("sent_at")).dt.total_milliseconds())
 
 
 def count_results(results: Path) -> ResultCounts:
     """Count a run's results.parquet."""
     parts = parts_of(results)
-    outcomes, reasons, sizes, errors, codes, billed, to_delivery, to_conversion = sums_of(
-        parts, _queries, columns=[1, 1, 1, 1, 1, 3, 1, 1]
-    )
-    by_status, delivery, conversions = Counter[str](), Counter[str](), Counter[str]()
-    accepted_conversions, states = Counter[str](), Counter[tuple[str | None, str | None]]()
-    countries: dict[str | None, CountryCounts] = {}
-    for (name, status, state, detail, outcome), (count,) in outcomes.items():
-        country = countries.setdefault(name, CountryCounts(name))
-        by_status[status] += count
-        country.by_status[status] += count
-        if status == Status.ACCEPTED:
-            key = delivery_key(state, detail)
-            country.by_group[delivery_group(key)] += count
-            delivery[key] += count
-            states[state, detail] += count
-        if outcome is not None:
-            conversions[outcome] += count
-            accepted_conversions[outcome] += count if status == Status.ACCEPTED else 0
-            country.conversions += count if outcome == ConversionOutcome.SUCCESS else 0
-    by_size = Counter[tuple[int, str]]()
-    for (name, segments, encoding), (count,) in sizes.items():
-        countries[name].segments += (segments or 0) * count
-        by_size[segments, encoding] += count
-    delivery_errors = Counter[tuple[DeliveryGroup, int | None]]()
-    for (state, detail, code), (count,) in errors.items():
-        delivery_errors[delivery_group(delivery_key(state, detail)), code] += count
-    bills, accepted_bills = _bills(billed, True, False), _bills(billed, True)
-    counts = Counts(
-        by_status=by_status,
-        in_flight=sum(count for (_, reason), (count,) in reasons.items() if reason == OutcomeReason.IN_FLIGHT),
-        segments_accepted=sum((segments or 0) * count for (segments, _), count in by_size.items()),
-        delivery=delivery,
-        conversions=conversions,
-        billed_segments=sum(segments for _, segments, _ in billed.values()),
-        bills={currency: bill.amount for currency, bill in bills.items()},
-    )
     examples = _examples(parts)
-    sent = [country for country in countries.values() if country.sent]
-    return ResultCounts(
-        totals=counts.with_rates(),
-        by_reason=Counter({kind: reasons[kind][0] for kind in examples}),
-        examples=examples,
-        error_codes=Counter({kind: count for kind, (count,) in codes.items()}),
-        countries=sorted(sent, key=lambda c: (-c.by_status[Status.ACCEPTED], -c.sent, c.country or "~")),
-        sizes=by_size,
-        states=states,
-        delivery_errors=delivery_errors,
-        accepted_conversions=+accepted_conversions,
-        accepted_bills=accepted_bills,
-        accepted_billed_segments=sum(segments for (_, is_accepted), (_, segments, _) in billed.items() if is_accepted),
-        bills=bills,
-        to_delivery=_durations(to_delivery),
-        to_conversion=_durations(to_conversion),
+    counts = ResultCounts(
+        examples,
+        Counter(dict.fromkeys(examples, 0)),
+        to_delivery=_since_sending(parts, pl.col("status") == Status.ACCEPTED.value, "delivered_at"),
+        to_conversion=_since_sending(parts, pl.col("outcome") == ConversionOutcome.SUCCESS.value, "converted_at"),
     )
+    totals, all_billed_segments = counts.totals, 0
+    countries: dict[str | None, CountryCounts] = {}
+    for key, (count, amount, billed_segments, priced) in sums_of(parts, _grouped, columns=4).items():
+        name, status, reason, state, detail, delivery_error, outcome, segments, encoding, error_code, currency = key
+        country = countries.setdefault(name, CountryCounts(name))
+        country.by_status[status] += count
+        totals.by_status[status] += count
+        counts.by_reason[status, reason] += count
+        all_billed_segments += billed_segments
+        if error_code is not None:
+            counts.error_codes[reason, error_code] += count
+            counts.by_error_code[error_code] += count
+        if outcome is not None:
+            totals.conversions[outcome] += count
+            country.conversions += count if outcome == ConversionOutcome.SUCCESS else 0
+        for bills in (counts.bills, counts.accepted_bills) if status == Status.ACCEPTED else (counts.bills,):
+            if priced:
+                bill = bills.setdefault(currency or "", Bill())
+                bill.amount += amount
+                bill.messages += priced
+        if status != Status.ACCEPTED:
+            continue
+        delivery = delivery_key(state, detail)
+        group = delivery_group(delivery)
+        country.by_group[group] += count
+        country.segments += (segments or 0) * count
+        totals.delivery[delivery] += count
+        counts.states[state, detail] += count
+        counts.sizes[segments, encoding] += count
+        counts.accepted_billed_segments += billed_segments
+        if outcome is not None:
+            counts.accepted_conversions[outcome] += count
+        if delivery_error:
+            counts.by_delivery_error[delivery_error] += count
+        if group is DeliveryGroup.FAILED:
+            counts.failed_by_code[delivery_error] += count
+    sent = [country for country in countries.values() if country.sent]
+    counts.countries = sorted(sent, key=lambda c: (-c.by_status[Status.ACCEPTED], -c.sent, c.country or "~"))
+    counts.totals = replace(
+        totals,
+        in_flight=sum(count for (_, reason), count in counts.by_reason.items() if reason == OutcomeReason.IN_FLIGHT),
+        segments_accepted=sum(country.segments for country in sent),
+        billed_segments=all_billed_segments,
+        bills={currency: bill.amount for currency, bill in sorted(counts.bills.items())},
+    ).with_rates()
+    return counts
 
 
-def _bills(billed: Sums, *of_accepted: bool) -> dict[str, Bill]:
-    """By currency, where any message has a price."""
-    bills: dict[str, Bill] = {}
-    for (currency, is_accepted), (amount, _, messages) in billed.items():
-        if messages and is_accepted in of_accepted:
-            before = bills.get(currency or "", Bill())
-            bills[currency or ""] = Bill(before.amount + amount, before.messages + messages)
-    return bills
-
-
-def _durations(buckets: Sums) -> Durations | None:
-    return Durations.of({bucket: count for (bucket,), (count,) in buckets.items()}) if buckets else None
-
-
-def _queries(part: pl.LazyFrame) -> list[pl.LazyFrame]:
-    """What is grouped, as (key…, count), the bills as (key…, amount, segments, messages with a price)."""
-    accepted = part.filter(pl.col("status") == Status.ACCEPTED.value)
-    converted = part.filter(pl.col("outcome") == ConversionOutcome.SUCCESS.value)
-    is_accepted = (pl.col("status") == Status.ACCEPTED.value).alias("is_accepted")
+def _grouped(part: pl.LazyFrame) -> pl.LazyFrame:
+    """Rows that count alike as (key…, count, amount, billed segments, messages with a price)."""
+    keys = ("country", "status", "reason", "delivery_state", "delivery_detail", "delivery_error", "outcome", "segments",
+            "encoding", "error_code", "billed_currency")  # fmt: skip
     price, segments = pl.col("billed_price"), pl.col("billed_segments")
-    billed = part.filter(price.is_not_null() | segments.is_not_null()).group_by("billed_currency", is_accepted)
-    return [
-        part.group_by("country", "status", "delivery_state", "delivery_detail", "outcome").len(),
-        part.group_by("status", "reason").len(),
-        accepted.group_by("country", "segments", "encoding").len(),
-        accepted.group_by("delivery_state", "delivery_detail", "delivery_error").len(),
-        part.filter(pl.col("error_code").is_not_null()).group_by("reason", "error_code").len(),
-        billed.agg(price.cast(pl.Decimal(38, 9)).sum(), segments.cast(pl.Int64).sum(), price.count().alias("messages")),
-        _took(accepted, "delivered_at"),
-        _took(converted, "converted_at"),
-    ]
-
-
-def _took(part: pl.LazyFrame, until: str) -> pl.LazyFrame:
-    """How long after the request left, as (bucket, how many)."""
-    milliseconds = (pl.col(until) - pl.col("sent_at")).dt.total_milliseconds()
-    return part.filter(milliseconds.is_not_null()).group_by(bucket_of(milliseconds).alias("bucket")).len()
+    return part.group_by(keys).agg(
+        pl.len(),
+        price.cast(pl.Decimal(38, 9)).sum(),
+        segments.cast(pl.Int64).sum(),
+        price.count().alias("messages_with_price"),
+    )
 
 
 def _examples(parts: Sequence[pl.LazyFrame]) -> dict[tuple[str, str], list[tuple[int, str | None, str]]]:
-    """The first rows of each status and reason, in the order of the file. Their words are read of these rows alone: a
-    cell may be long.
+    """The first rows of each status and reason, in the order of the file. Details are read of these rows alone: they
+    may be long.
     """
     found: dict[tuple[str, str], list[tuple[int, str | None, str]]] = {}
     for part in parts:

@@ -1,16 +1,15 @@
-"""The results: one row for each row of the recipient file, with its status, its reason and what the provider said.
+"""The results: one row for each row of the recipient file, with its status, its reason and the provider's answer.
 
 Made from the plan that was sent and the ledger, streamed, in the order of the file. The same ledger gives the same
 rows. What each column holds is declared in `runner/base/result_columns.py`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
 from operator import attrgetter
 from pathlib import Path
-from typing import IO, Any, get_type_hints
+from typing import Any, get_type_hints
 
 import polars as pl
 
@@ -19,26 +18,27 @@ from runner.base.delivery import Receipt
 from runner.base.exclusions import ExclusionReason
 from runner.base.files import replacing
 from runner.base.outcomes import OutcomeReason
-from runner.base.result_columns import PRICE, RESULT_COLUMNS, Masking
+from runner.base.result_columns import RESULT_COLUMNS, Masking
 from runner.base.text import defused_column
 from runner.ledger.ledger import MessageRecord
 from runner.plan.message_ids import MessageIds
 from runner.plan.parquet import read_frames, write_frames
 from runner.plan.plan_file import COLUMNS as PLAN_COLUMNS
 from runner.plan.plan_file import MESSAGE_ID, ZONES, carried_columns
-from runner.report.aggregation import parts_of
 from runner.report.masking import masked_cell, masked_detail
-from runner.report.workbook import Workbook, workbook
+from runner.report.result_counts import parts_of
+from runner.report.spreadsheet import spreadsheet
 
 BATCH_ROWS = 10_000
+_CSV_TIME = "%Y-%m-%dT%H:%M:%S%.6fZ"
 
-# What a plan can't carry: one of an earlier version may, from before the results had such a column.
+# Plans can't carry columns of these names; those of an earlier version may, from before the results had such a column.
 _OUR_NAMES = frozenset({*(column.name for column in RESULT_COLUMNS), MESSAGE_ID})
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntries:
-    """Everything that the ledger knows of some messages, by message id; those that were never claimed are absent.
+    """The ledger's entries for some messages, by message id; messages that were never claimed are absent.
 
     `cancelled` is when the provider cancelled a message (microseconds since the epoch).
     """
@@ -49,13 +49,13 @@ class LedgerEntries:
     cancelled: Mapping[str, int] = field(default_factory=dict)
 
 
-# Finds the ledger's entries for some message ids, each of them given once.
+# Finds the ledger's entries for distinct message ids.
 Lookup = Callable[[Sequence[str]], LedgerEntries]
 
 
 @dataclass(frozen=True, slots=True)
 class WhyUnsent:
-    """What to say of the messages that were not sent: why the run stopped, or that it didn't come to them."""
+    """The reason of all messages that were not sent: why the run stopped, or that it didn't reach them."""
 
     reason: OutcomeReason
     detail: str
@@ -81,12 +81,21 @@ def write_results(
     schema |= {name: pl.String for name in carried_columns(plan) if name not in _OUR_NAMES}
     with ExitStack() as stack:
         parquet_file, csv_file = (stack.enter_context(replacing(path)) for path in (parquet, csv))
-        csv_file.write(_csv_header(schema))
-        frames = _also_as_csv(_frames(plan, schema, ids, lookup, unsent, mask=mask), csv_file)
+        sheets = None
         if xlsx:
             xlsx_file = stack.enter_context(replacing(xlsx))
-            frames = _also_as_xlsx(frames, stack.enter_context(workbook(xlsx_file, schema, scratch_of(xlsx))))
-        write_frames(parquet_file, schema, frames)
+            sheets = stack.enter_context(spreadsheet(xlsx_file, schema, scratch_of(xlsx)))
+
+        def frames() -> Iterator[pl.DataFrame]:
+            for frame in _frames(plan, schema, ids, lookup, unsent):
+                shown = _masked(frame) if mask else frame
+                _for_csv(shown).write_csv(csv_file, include_header=False, datetime_format=_CSV_TIME, float_precision=3)
+                if sheets:
+                    sheets.add(shown)
+                yield shown
+
+        csv_file.write(_csv_header(schema))
+        write_frames(parquet_file, schema, frames())
 
 
 def scratch_of(xlsx: Path) -> Path:
@@ -95,18 +104,17 @@ def scratch_of(xlsx: Path) -> Path:
 
 
 def _frames(
-    plan: Path, schema: Mapping[str, Any], ids: MessageIds, lookup: Lookup, unsent: WhyUnsent, *, mask: bool
+    plan: Path, schema: Mapping[str, Any], ids: MessageIds, lookup: Lookup, unsent: WhyUnsent
 ) -> Iterator[pl.DataFrame]:
-    sent_before = _SentBefore(plan)
+    repeats = _repeats(plan)
     dropped = ["text", ZONES, *_OUR_NAMES - {*PLAN_COLUMNS, MESSAGE_ID}]
     for planned in read_frames(plan, lambda lazy: lazy.drop(dropped, strict=False), rows=BATCH_ROWS):
         message_ids = _message_ids(planned, ids)
         # In their order, neighbours share a page of the ledger; a message that several rows name is asked for once.
         entries = lookup(sorted({message_id for message_id in message_ids if message_id}))
-        message_ids = sent_before.narrowed(message_ids, planned, entries)
+        message_ids = _without_unsent(message_ids, planned, entries, repeats)
         carried = planned.select(name for name in schema if name not in _OUR_NAMES)
-        frame = result_rows(planned, message_ids, entries, unsent).hstack(carried)
-        yield _masked(frame) if mask else frame
+        yield result_rows(planned, message_ids, entries, unsent).hstack(carried)
 
 
 def result_rows(
@@ -114,14 +122,13 @@ def result_rows(
 ) -> pl.DataFrame:
     """The results' own columns for rows of a plan.
 
-    `message_ids` are those of the rows: None where one is left out, and was not sent to before. Works on a batch of
-    rows, column by column: a row at a time took three times as long.
+    `message_ids` are those of the rows: None for an excluded row that wasn't sent to before.
     """
-    expressions = [column.expression() for column in RESULT_COLUMNS]
-    wanted = sorted({"receipt_price", "message_log_price"}.union(*(one.meta.root_names() for one in expressions)))
+    expressions = [pl.sql_expr(column.sql).cast(column.polars_type).alias(column.name) for column in RESULT_COLUMNS]
+    sources = {name for expression in expressions for name in expression.meta.root_names()}
+    wanted = sorted(sources | {"receipt_price", "message_log_price"})
     claimed = [key if key in entries.records else None for key in message_ids]
-    amounts = pl.coalesce("receipt_price", "message_log_price").map_batches(_amounts, pl.Decimal(*PRICE))
-    sources = planned.select(pl.all().name.prefix("plan_")).with_columns(
+    rows = planned.select(pl.all().name.prefix("plan_")).with_columns(
         pl.Series("message_id", message_ids, dtype=pl.String),
         *_columns_of("message_", wanted, MessageRecord, claimed, entries.records),
         *_columns_of("receipt_", wanted, Receipt, claimed, entries.receipts),
@@ -130,105 +137,75 @@ def result_rows(
         unsent_reason=pl.lit(unsent.reason.value),
         unsent_detail=pl.lit(unsent.detail),
     )
-    return sources.with_columns(amounts.alias("billed_amount")).select(expressions)
-
-
-def _amounts(texts: pl.Series) -> pl.Series:
-    """Decimal texts as amounts; null for what is none. Few differ, so each is read once."""
-    different = texts.drop_nulls().unique()
-    amounts = pl.Series([_amount(text) for text in different], dtype=pl.Decimal(*PRICE))
-    return texts.replace_strict(different, amounts, default=None, return_dtype=pl.Decimal(*PRICE))
-
-
-def _amount(text: str) -> Decimal | None:
-    digits, decimals = PRICE
-    try:
-        amount = Decimal(text).quantize(Decimal(1).scaleb(-decimals))
-    except InvalidOperation:
-        return None
-    return amount if amount.is_finite() and abs(amount) < Decimal(10) ** (digits - decimals) else None
+    amount = pl.coalesce("receipt_price", "message_log_price").cast(pl.Decimal(18, 6), strict=False)
+    return rows.with_columns(billed_amount=amount).select(expressions)
 
 
 def _columns_of(
     prefix: str, wanted: Iterable[str], kind: type, message_ids: Sequence[str | None], known: Mapping[str, Any]
 ) -> Iterator[pl.Series]:
-    """The wanted fields of what is known of each message; null where that is nothing."""
+    """The `wanted` fields of `kind`, for each message; null where nothing is known of it."""
     hints = get_type_hints(kind)
     fields = [name for column in wanted if (name := column.removeprefix(prefix)) != column and name in hints]
-    types = [pl.Int64 if hints[name] in (int, int | None) else pl.String for name in fields]
-    if not known or not message_ids:
-        for name, dtype in zip(fields, types, strict=True):
-            yield pl.repeat(None, len(message_ids), dtype=dtype, eager=True).alias(prefix + name)
-        return
     values_of, nothing = attrgetter(*fields), (None,) * len(fields)
     rows = [values_of(known[key]) if key and key in known else nothing for key in message_ids]
-    for name, dtype, values in zip(fields, types, zip(*rows, strict=True), strict=True):
-        yield pl.Series(prefix + name, values, dtype=dtype)
+    for name, values in zip(fields, zip(*rows, strict=True) if rows else [()] * len(fields), strict=True):
+        yield pl.Series(prefix + name, values, dtype=pl.Int64 if hints[name] in (int, int | None) else pl.String)
 
 
 def _message_ids(planned: pl.DataFrame, ids: MessageIds) -> list[str | None]:
     """The message ids of rows that may have been sent; a plan that was purged has them instead of the keys."""
-    kept = planned[MESSAGE_ID] if MESSAGE_ID in planned.columns else [None] * len(planned)
+    purged = planned[MESSAGE_ID] if MESSAGE_ID in planned.columns else [None] * len(planned)
     return [
         # A duplicate's key is another row's.
-        kept_id if key is None else ids.of(key) if reason != ExclusionReason.DUPLICATE else None
-        for key, reason, kept_id in zip(planned["key"], planned["reason"], kept, strict=True)
+        purged_id if key is None else ids.of(key) if reason != ExclusionReason.DUPLICATE else None
+        for key, reason, purged_id in zip(planned["key"], planned["reason"], purged, strict=True)
     ]
 
 
-class _SentBefore:
-    """Tells which rows that are left out now were sent to before, when the row or the rules said otherwise.
+def _repeats(plan: Path) -> set[int]:
+    """Excluded rows with the key of an earlier excluded row. One message was sent to all of them: the first shows it.
 
-    Several of them may have one key, and one message was sent to one of them: it is told of the first. Only the
-    messages of such keys are remembered, so that memory doesn't grow with the people who have been left out since.
+    Keys are compared by hash first, because millions may be excluded since they were sent to, and few share a key.
     """
+    key = pl.coalesce("key", MESSAGE_ID) if MESSAGE_ID in pl.read_parquet_schema(plan) else pl.col("key")
+    is_excluded = pl.col("reason").is_not_null() & (pl.col("reason") != ExclusionReason.DUPLICATE.value)
+    keys = [part.filter(is_excluded).select("row", key=key).drop_nulls() for part in parts_of(plan)]
+    hashes = pl.concat([part.select(pl.col("key").hash()).collect() for part in keys]).to_series().sort()
+    repeated = hashes.filter(hashes == hashes.shift()).unique()
+    rows = pl.concat([part.filter(pl.col("key").hash().is_in(repeated.implode())).collect() for part in keys])
+    return set(rows.filter(~pl.col("key").is_first_distinct())["row"])
 
-    def __init__(self, plan: Path) -> None:
-        self._key = pl.coalesce("key", MESSAGE_ID) if MESSAGE_ID in pl.read_parquet_schema(plan) else pl.col("key")
-        is_one = pl.col("reason").is_not_null() & (pl.col("reason") != ExclusionReason.DUPLICATE.value)
-        keys = [part.filter(is_one).select(self._key.drop_nulls().hash()).collect() for part in parts_of(plan)]
-        hashes = pl.concat(keys).to_series().sort()
-        self._repeated = hashes.filter(hashes == hashes.shift()).unique()
-        self._told: set[str] = set()
 
-    def narrowed(
-        self, message_ids: Sequence[str | None], planned: pl.DataFrame, entries: LedgerEntries
-    ) -> list[str | None]:
-        """The message ids without those of rows that are left out now and weren't sent to before."""
-        narrowed = list(message_ids)
-        left_out = planned.select(
-            "destination",
-            pl.col("reason").is_not_null().alias("is_left_out"),
-            self._key.hash().is_in(self._repeated.implode()).alias("is_repeated"),
-        )
-        rows = left_out.with_row_index("place").filter("is_left_out").select("place", "destination", "is_repeated")
-        for place, destination, is_repeated in rows.iter_rows():
-            message_id = narrowed[place]
-            record = entries.records.get(message_id) if message_id else None
-            narrowed[place] = None
-            if record is None or message_id in self._told:
-                continue
-            if record.destination == (destination or ""):
-                narrowed[place] = message_id
-            if is_repeated:
-                self._told.add(record.message_id)
-        return narrowed
+def _without_unsent(
+    message_ids: Sequence[str | None], planned: pl.DataFrame, entries: LedgerEntries, repeats: Collection[int]
+) -> list[str | None]:
+    """The message ids without those of excluded rows that weren't sent to before."""
+
+    def was_sent(message_id: str | None, row: int, destination: str | None) -> bool:
+        record = entries.records.get(message_id or "")
+        # With another number it was another message.
+        return record is not None and record.destination == (destination or "") and row not in repeats
+
+    rows = planned.select("row", "destination", "reason").iter_rows()
+    return [
+        message_id if reason is None or was_sent(message_id, row, destination) else None
+        for message_id, (row, destination, reason) in zip(message_ids, rows, strict=True)
+    ]
 
 
 def _masked(rows: pl.DataFrame) -> pl.DataFrame:
     """The rows without phone numbers; a carried column is masked as one of ours."""
     masking = {column.name: column.masking for column in RESULT_COLUMNS}
-    hidden: dict[str, list[str | None]] = {}
-    for name, kind in rows.schema.items():
-        if kind != pl.String:
-            continue
+    columns = {}
+    for name in rows.select(pl.col(pl.String)).columns:
         match masking.get(name, Masking.NUMBERS):
             case Masking.NUMBERS:
-                hidden[name] = [cell if cell is None else masked_cell(cell) for cell in rows[name]]
+                columns[name] = [masked_cell(cell) if cell else cell for cell in rows[name]]
             case Masking.DETAIL:
                 details = rows.select(name, "reason").iter_rows()
-                hidden[name] = [masked_detail(detail, reason) if detail else None for detail, reason in details]
-    return rows.with_columns(pl.Series(name, cells, dtype=pl.String) for name, cells in hidden.items())
+                columns[name] = [masked_detail(detail, reason) if detail else None for detail, reason in details]
+    return rows.with_columns(pl.Series(name, cells, dtype=pl.String) for name, cells in columns.items())
 
 
 def _csv_header(schema: Mapping[str, Any]) -> bytes:
@@ -236,21 +213,9 @@ def _csv_header(schema: Mapping[str, Any]) -> bytes:
     return names.select(map(defused_column, schema)).write_csv(include_header=False).encode()
 
 
-def _also_as_csv(frames: Iterator[pl.DataFrame], file: IO[bytes]) -> Iterator[pl.DataFrame]:
-    for frame in frames:
-        safe = frame.select(_csv_cell(name, kind) for name, kind in frame.schema.items())
-        safe.write_csv(file, include_header=False, datetime_format="%Y-%m-%dT%H:%M:%S%.6fZ", float_precision=3)
-        yield frame
-
-
-def _csv_cell(name: str, kind: pl.DataType) -> pl.Expr:
+def _for_csv(frame: pl.DataFrame) -> pl.DataFrame:
     """Texts are defused, amounts lose the zeros at their end."""
-    if isinstance(kind, pl.Decimal):
-        return pl.col(name).cast(pl.String).str.strip_chars_end("0").str.strip_chars_end(".")
-    return defused_column(name) if kind == pl.String else pl.col(name)
-
-
-def _also_as_xlsx(frames: Iterator[pl.DataFrame], book: Workbook) -> Iterator[pl.DataFrame]:
-    for frame in frames:
-        book.add(frame)
-        yield frame
+    return frame.with_columns(
+        *map(defused_column, frame.select(pl.col(pl.String)).columns),
+        pl.col(pl.Decimal).cast(pl.String).str.strip_chars_end("0").str.strip_chars_end("."),
+    )

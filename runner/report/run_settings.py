@@ -1,14 +1,13 @@
-"""run.json: what the campaign asked for as the newest session began, for the report; kept in the run's folder."""
+"""run.json: what the campaign asked for as the newest session began, for the report."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
-
-import orjson
+from types import UnionType
+from typing import Any, Self, get_origin, get_type_hints
 
 from runner.base.files import write_atomically
-from runner.campaign import Campaign
 from runner.message.redact import redact
 from runner.plan.inputs import Inputs
 from runner.plan.summary import PlanSummary
@@ -28,7 +27,7 @@ class RunSettings:
     file: str
     recipients: str
     rate: str
-    per_second: float
+    per_second: int | float
     template_name: str
     template: str
     example: str | None = None
@@ -53,7 +52,7 @@ class RunSettings:
             rate=str(campaign.rate),
             per_second=campaign.rate.per_second,
             template_name=message.template.name if message.template else "message.text",
-            template=_template(campaign),
+            template=inputs.composer.source,
             example=None if campaign.report.mask else text,
             example_masked=redact(text, inputs.composer.own_text) if text is not None else None,
             source=message.source,
@@ -68,65 +67,39 @@ class RunSettings:
 
     @classmethod
     def read(cls, path: Path) -> Self | None:
-        """What was written. None where nothing was, by a version before this file, or where it can't be read any more:
-        the report is made without it.
-        """
+        """None where the file is absent, or can't be read any more: the report is made without it."""
         try:
             return cls.from_bytes(path.read_bytes())
         except (OSError, ValueError):
             return None
 
     def write(self, path: Path) -> None:
-        """Write the file. It holds a text, so it is its owner's alone. Raises StoppedError."""
+        """Write the file. It holds a text, so only its owner may read it. Raises StoppedError."""
         write_atomically(path, self.as_bytes())
 
     def as_bytes(self) -> bytes:
         # The name of a file can be no UTF-8, and JSON has no other.
-        values = {
-            name: value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
-            for name, value in asdict(self).items()
-        }
-        return orjson.dumps(values, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        return json.dumps(asdict(self), ensure_ascii=False, indent=2).encode("utf-8", "replace") + b"\n"
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """Raises ValueError when the data isn't what `as_bytes` makes."""
-        values = orjson.loads(data)
-        if not isinstance(values, dict) or not values.keys() <= _KINDS.keys():
-            raise ValueError("it has other fields")
-        wrong = [name for name, value in values.items() if not isinstance(value, _KINDS[name])]
-        if wrong or not all(isinstance(text, str) for text in _texts(values)):
-            raise ValueError(f"it holds something else: {', '.join(wrong) or 'no text'}")
         try:
-            return cls(**{**values, "formats": tuple(values.get("formats", ()))})
-        except TypeError as error:
+            settings = cls(**json.loads(data))
+            settings = replace(settings, formats=tuple(settings.formats))
+            wrong = [name for name, kind in _kinds().items() if not isinstance(getattr(settings, name), kind)]
+            if wrong or not all(isinstance(text, str) for text in (*settings.formats, *settings.prices.values())):
+                raise ValueError(f"other kinds of values: {', '.join(wrong) or 'no text'}")
+        except (TypeError, AttributeError) as error:
             raise ValueError(str(error)) from error
+        return settings
 
 
 def asks_to_mask(settings: RunSettings | None, path: Path) -> bool:
-    """Whether the report files must show no numbers. Where the file can't be read, nobody knows, so they don't."""
+    """Whether the report files must show no numbers; also where run.json is there and can't be read."""
     return settings.mask if settings else path.exists()
 
 
-def _template(campaign: Campaign) -> str:
-    if campaign.message.template is None:
-        return campaign.message.text or ""
-    try:
-        return campaign.message.template.read_text(encoding="utf-8-sig", errors="replace")
-    except OSError:  # moved since it was read: that must not keep the run from beginning
-        return ""
-
-
-_KINDS: Mapping[str, Any] = {
-    **dict.fromkeys(("file", "recipients", "rate", "template_name", "template"), str),
-    **dict.fromkeys(("example", "example_masked", "source", "currency"), str | None),
-    **dict.fromkeys(("tracked", "with_receipts", "mask"), bool),
-    "per_second": int | float,
-    "prices": dict,
-    "formats": list,
-}
-
-
-def _texts(values: Mapping[str, Any]) -> Iterator[object]:
-    yield from values.get("formats", ())
-    yield from values.get("prices", {}).values()
+def _kinds() -> dict[str, Any]:
+    hints = get_type_hints(RunSettings)
+    return {name: hint if isinstance(hint, UnionType) else get_origin(hint) or hint for name, hint in hints.items()}

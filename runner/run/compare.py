@@ -13,8 +13,7 @@ from runner.base.clock import iso, now_us
 from runner.base.errors import InputError
 from runner.ledger.ledger import open_ledger
 from runner.prices.costs import plain
-from runner.report.compare import ComparedRun, row_of, write_parquet
-from runner.report.compare_page import write_compare_page
+from runner.report.compare import ComparedRun, row_of, write_compare_page, write_parquet
 from runner.report.counts import count_ledger
 from runner.run.paths import RunOptions, reports_folder
 from runner.run.report import VERSION

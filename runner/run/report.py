@@ -26,8 +26,8 @@ from runner.plan.message_ids import MessageIds
 from runner.plan.plan_file import is_readable
 from runner.prices.costs import plain
 from runner.report.counts import DeliveryGroup
+from runner.report.dead_numbers import write_dead_numbers
 from runner.report.masking import masked_detail
-from runner.report.removals import write_removals
 from runner.report.result_counts import ResultCounts, count_results
 from runner.report.results import LedgerEntries, Lookup, WhyUnsent, scratch_of, write_results
 from runner.report.run_settings import RunSettings, asks_to_mask
@@ -110,7 +110,7 @@ def _write(ledger: Ledger, record: RunRecord, paths: RunPaths, *, unmask: bool) 
         ready.result()
     if not with_xlsx:
         _drop(paths.results_xlsx)  # of an earlier session: it would say something else
-    write_removals(paths.results_parquet, paths.removals, mask=mask)
+    write_dead_numbers(paths.results_parquet, paths.removals, mask=mask)
     counts = count_results(paths.results_parquet)
     from runner.report.page import Page, write_page
 
@@ -132,7 +132,7 @@ def _write(ledger: Ledger, record: RunRecord, paths: RunPaths, *, unmask: bool) 
 def _load_page() -> None:
     """Load what makes the page, and draw once. For a thread beside other work: together it takes most of a second."""
     import runner.report.page  # noqa: F401 (only loaded)
-    from runner.report.charts import draw_once
+    from runner.report.layout import draw_once
 
     draw_once()
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.base.text import defused, defused_column, shown
+from runner.base.text import defused, defused_column, sanitized
 from runner.base.wording import moment, money, rate_in_words, seconds_in_words, share
 
 
@@ -47,12 +47,12 @@ def test_moments_are_utc_and_never_fail() -> None:
 
 
 def test_what_is_cut_says_how_much() -> None:
-    assert "abc… (7 more characters)" == shown("abcdefghij", 3)
+    assert "abc… (7 more characters)" == sanitized("abcdefghij", 3)
 
 
 @given(st.text(st.characters(codec=None)))
 def test_what_is_shown_can_be_written_and_steers_nothing(text: str) -> None:
-    assert not set(shown(text).encode().decode()) & set(map(chr, [0, 7, 27, 0x9B, 0x202E, 0x2066, 0x2028, 0xFEFF]))
+    assert not set(sanitized(text).encode().decode()) & set(map(chr, [0, 7, 27, 0x9B, 0x202E, 0x2066, 0x2028, 0xFEFF]))
 
 
 @pytest.mark.parametrize(

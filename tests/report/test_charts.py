@@ -5,20 +5,20 @@ from collections.abc import Sequence
 import pytest
 
 from runner.base.events import Event
-from runner.report.aggregation import Durations, parts_of
-from runner.report.charts import drawn
 from runner.report.counts import DeliveryGroup
-from runner.report.departures import Departures, departures
-from runner.report.page_costs import sizes
-from runner.report.page_delivery import done_within, group_shares
+from runner.report.layout import bars, figure
+from runner.report.page_outcomes import done_within, group_shares
 from runner.report.page_sending import latency, sends
-from runner.report.result_counts import CountryCounts
+from runner.report.result_counts import CountryCounts, Durations, parts_of
+from runner.report.throughput import Throughput, throughput
 from tests.report.sample import EVENTS, lively, page_for
+
+SIZES = [("1 × GSM-7", 5, "5", "var(--accepted)"), ("2 × UCS-2", 1, "1", "var(--unsent)")]
 
 
 @pytest.fixture(scope="module")
-def left(tmp_path_factory: pytest.TempPathFactory) -> Departures:
-    found = departures(parts_of(page_for(tmp_path_factory.mktemp("charts"), lively(400)).results), 40)
+def left(tmp_path_factory: pytest.TempPathFactory) -> Throughput:
+    found = throughput(parts_of(page_for(tmp_path_factory.mktemp("charts"), lively(400)).results), 40)
     assert found is not None
     return found
 
@@ -26,7 +26,7 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Departures:
 @pytest.mark.parametrize("per_second", [40, 0.2, None])
 @pytest.mark.parametrize("events", [EVENTS, ()])
 def test_what_altair_makes_of_times_is_valid(
-    left: Departures, per_second: float | None, events: Sequence[Event]
+    left: Throughput, per_second: float | None, events: Sequence[Event]
 ) -> None:
     sends(left, per_second, events).to_dict(validate=True)
     latency(left).to_dict(validate=True)
@@ -34,21 +34,22 @@ def test_what_altair_makes_of_times_is_valid(
 
 @pytest.mark.parametrize("bucket", [0, 100, 500, 1_100])
 def test_what_altair_makes_of_durations_is_valid(bucket: int) -> None:
-    done_within(Durations.of({bucket: 3, bucket + 50: 2}), "of those delivered").to_dict(validate=True)
+    done_within(Durations({bucket: 3, bucket + 50: 2}), "of those delivered").to_dict(validate=True)
 
 
 def test_what_altair_makes_of_shares_is_valid() -> None:
     country = CountryCounts("SG")
     country.by_group.update({DeliveryGroup.DELIVERED: 3, DeliveryGroup.FAILED: 1})
     group_shares([("SG", country)]).to_dict(validate=True)
-    sizes([(1, "GSM7", 5), (2, "UCS2", 1)]).to_dict(validate=True)
+    bars(SIZES).to_dict(validate=True)
 
 
 def test_a_drawing_is_named_escaped_and_has_no_id_of_vegas() -> None:
-    chart = sizes([(1, "<b>&", 5)])
-    one, two = drawn(chart, "sizes", title="A <b>", words="5 & more", widths={"wide": 600, "narrow": 300})
+    chart = bars([("<b>&", 5, "<5>", "var(--accepted)")])
+    one, two = figure(chart, "sizes", "A <b>", "5 & more", widths={"wide": 600, "narrow": 300}).drawings
     assert 'role="img" aria-labelledby="sizes-wide-title sizes-wide-words"' in one
     assert '<title id="sizes-narrow-title">A &lt;b&gt;</title><desc id="sizes-narrow-words">5 &amp; more</desc>' in two
+    assert "&lt;b&gt;&amp;" in one
     assert "font-family" not in one
     assert "#fff" not in one
-    assert "var(--accepted)" in drawn(sizes([(1, "GSM7", 5)]), "x", title="", words="", widths={"half": 300})[0]
+    assert "var(--accepted)" in figure(bars(SIZES), "x", "", "").drawings[0]

@@ -11,8 +11,14 @@ from typing import Any
 import polars as pl
 import pytest
 
-from runner.report.compare import SCHEMA, ComparedRun, by_campaign, write_parquet
-from runner.report.compare_page import compare_page_of, write_compare_page
+from runner.report.compare import (
+    SCHEMA,
+    ComparedRun,
+    by_campaign,
+    compare_page_of,
+    write_compare_page,
+    write_parquet,
+)
 from runner.report.counts import Counts
 from tests.report.sample import START_US, record
 

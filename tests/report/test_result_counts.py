@@ -12,10 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.report.aggregation import parts_of
 from runner.report.counts import DeliveryGroup
-from runner.report.departures import departures
-from runner.report.result_counts import EXAMPLES, Bill, ResultCounts, count_results
+from runner.report.result_counts import EXAMPLES, Bill, ResultCounts, count_results, parts_of
+from runner.report.throughput import throughput
 from tests.report.sample import SCHEMA, accepted, excluded, lively
 
 
@@ -74,7 +73,7 @@ def test_only_accepted_messages_have_arrived_or_cost_anything() -> None:
     counts = counted(accepted(1, status="unknown", reason="timeout", **told))
     totals = counts.totals
     assert (0, 0, {}, {}, {}, {}) == (
-        totals.segments_accepted, counts.accepted_billed_segments, totals.delivery, counts.delivery_errors,
+        totals.segments_accepted, counts.accepted_billed_segments, totals.delivery, counts.by_delivery_error,
         counts.accepted_bills, counts.accepted_conversions,
     )  # fmt: skip
     # The page and compare.parquet show all that the provider bills.
@@ -124,10 +123,10 @@ def test_every_row_counts_once(rows: list[dict[str, Any]]) -> None:
 
 def test_parts_come_to_the_same_as_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     results = written(tmp_path, lively(500))
-    at_once, left_at_once = count_results(results), departures(parts_of(results), 40)
+    at_once, left_at_once = count_results(results), throughput(parts_of(results), 40)
     monkeypatch.setattr(parts_of, "__defaults__", (77,))
     assert 7 == len(parts_of(results))
-    in_parts, left_in_parts = count_results(results), departures(parts_of(results), 40)
+    in_parts, left_in_parts = count_results(results), throughput(parts_of(results), 40)
     assert at_once == in_parts
     assert left_at_once is not None
     assert left_at_once == left_in_parts

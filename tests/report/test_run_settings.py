@@ -102,11 +102,11 @@ def test_a_plan_without_messages_has_no_example(tmp_path: Path) -> None:
     assert (None, None, {}) == (settings.example, settings.example_masked, settings.prices)
 
 
-def test_a_template_that_was_moved_since_does_not_keep_a_run_from_beginning(tmp_path: Path) -> None:
+def test_the_template_is_the_one_that_was_planned_with(tmp_path: Path) -> None:
     inputs, summary = made(tmp_path)
     (tmp_path / "hello.j2").unlink()
     settings = RunSettings.of(inputs, summary)
-    assert ("", "Hi Ann, welcome to Acme") == (settings.template, settings.example)
+    assert ("Hi {{ name }}, welcome to Acme", "Hi Ann, welcome to Acme") == (settings.template, settings.example)
 
 
 def test_it_is_kept_for_its_owner_alone_and_read_again(tmp_path: Path) -> None:

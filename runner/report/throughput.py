@@ -1,4 +1,4 @@
-"""When a run's requests left and how long their answers took, in few bins, however many there are."""
+"""When a run's requests left and how long their answers took, in few bins, whatever their number."""
 
 import math
 from collections import Counter
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from runner.report.aggregation import Durations, bucket_of, counts_of
+from runner.report.result_counts import Durations, bucket_of, durations, sums_of
 
 # Bins of a chart: it is as many pixels wide as a phone, and each bin has three.
 MOST_BINS = 120
@@ -28,7 +28,7 @@ class Bin:
     start: int
     end: int
     by_status: Counter[str] = field(default_factory=Counter)
-    took: Durations | None = None
+    latencies: Durations = field(default_factory=Durations)
 
     @property
     def seconds(self) -> float:
@@ -54,15 +54,15 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
-class Departures:
+class Throughput:
     """`stretches` are all of them; `shown` is what `bins` cover: everything, or the busiest stretch where the run
-    rested for most of the time. `took` is of all answers.
+    rested for most of the time. `latencies` are those of all answers.
     """
 
     stretches: Sequence[Stretch]
     shown: Stretch
     bins: Sequence[Bin]
-    took: Durations | None
+    latencies: Durations
 
     @property
     def requests(self) -> int:
@@ -78,27 +78,24 @@ class Departures:
         return self.shown.requests < self.requests
 
 
-def departures(results: Sequence[pl.LazyFrame], per_second: float | None) -> Departures | None:
+def throughput(results: Sequence[pl.LazyFrame], per_second: float | None) -> Throughput | None:
     """Of a run's results in parts; None when nothing left. `per_second` is the rate: a bin has some ten messages."""
     parts = [
         part.filter(pl.col("sent_at").is_not_null()).select("status", "latency_ms", at=pl.col("sent_at").dt.epoch("us"))
         for part in results
     ]
-    ends = [part.select(pl.min("at"), pl.max("at").alias("last"), pl.len()).collect().row(0) for part in parts]
-    ends = [end for end in ends if end[2]]
-    if not ends:
+    ends = [part.select(first=pl.min("at"), last=pl.max("at"), requests=pl.len()).collect() for part in parts]
+    shown = Stretch(*pl.concat(ends).select(pl.min("first"), pl.max("last"), pl.sum("requests")).row(0))
+    if not shown.requests:
         return None
-    shown = Stretch(min(end[0] for end in ends), max(end[1] for end in ends), sum(end[2] for end in ends))
     stretches = nearer = _stretches(parts, shown)
     for _ in range(4):  # each time up to a thousand times nearer
         if len(nearer) == 1 or sum(part.seconds for part in nearer) >= _ACTIVE_ENOUGH * shown.seconds:
             break
         shown = max(nearer, key=lambda part: part.requests)
         nearer = _stretches(parts, shown)
-    took = counts_of(parts, lambda part: part.group_by(bucket_of(pl.col("latency_ms")).alias("bucket")).len())
-    known = {bucket: count for (bucket,), count in took.items() if bucket is not None}
     bins = _bins(parts, shown, bin_width(shown.seconds, per_second))
-    return Departures(stretches, shown, bins, Durations.of(known) if known else None)
+    return Throughput(stretches, shown, bins, durations(parts, pl.col("latency_ms")))
 
 
 def bin_width(seconds: float, per_second: float | None) -> int:
@@ -108,49 +105,43 @@ def bin_width(seconds: float, per_second: float | None) -> int:
 
 
 def _stretches(parts: Sequence[pl.LazyFrame], of: Stretch) -> list[Stretch]:
-    """Its parts between breaks of more than a twentieth of it."""
+    """The stretch without its breaks of more than a twentieth of it."""
     width = max((of.last - of.first) // _COARSE, 1)
-    ends: dict[int, Stretch] = {}
-    for part in parts:
-        coarse = (
-            part.filter(pl.col("at").is_between(of.first, of.last))
-            .group_by(((pl.col("at") - of.first) // width).alias("bin"))
-            .agg(pl.min("at").alias("first"), pl.max("at").alias("last"), pl.len().alias("requests"))
-        )
-        for number, first, last, requests in coarse.collect(engine="streaming").iter_rows():
-            one = ends.get(number, Stretch(first, last, 0))
-            ends[number] = Stretch(min(one.first, first), max(one.last, last), one.requests + requests)
+    coarse = [
+        part.filter(pl.col("at").is_between(of.first, of.last))
+        .group_by(((pl.col("at") - of.first) // width).alias("bin"))
+        .agg(pl.min("at").alias("first"), pl.max("at").alias("last"), pl.len().alias("requests"))
+        .collect(engine="streaming")
+        for part in parts
+    ]
+    whole = pl.concat(coarse).group_by("bin").agg(pl.min("first"), pl.max("last"), pl.sum("requests")).sort("bin")
     found: list[Stretch] = []
-    for _, one in sorted(ends.items()):
-        if found and one.first - found[-1].last <= (of.last - of.first) / 20:
-            found[-1] = Stretch(found[-1].first, one.last, found[-1].requests + one.requests)
+    for _, first, last, requests in whole.iter_rows():
+        if found and first - found[-1].last <= (of.last - of.first) / 20:
+            found[-1] = Stretch(found[-1].first, last, found[-1].requests + requests)
         else:
-            found.append(one)
+            found.append(Stretch(first, last, requests))
     return found
 
 
 def _bins(parts: Sequence[pl.LazyFrame], of: Stretch, width_s: int) -> list[Bin]:
-    """Bins of that width from the first request on. What is left after the last whole one is a bin if it is long.
+    """Bins of that width from the first request on. The rest after the last whole one is a bin if it is long.
 
-    Every request has its own share of the time, half of it before and half after: else a bin that begins with one of
-    them has, by a millisecond's jitter, one more than the rate allows.
+    Every request has a share of the time, half of it before and half after: else a bin that begins with a request has,
+    by a millisecond's jitter, one more than the rate allows.
     """
     width, span = width_s * _SECOND, of.last - of.first
     gap = max(span // (of.requests - 1), 1) if of.requests > 1 else _SECOND
     start = of.first - gap // 2
     # A rate over the last tenth of a second would say nothing.
     last = max(round((span + gap) / width) - 1, 0)
-    number = ((pl.col("at") - start) // width).clip(upper_bound=last).alias("bin")
-    bucket = bucket_of(pl.col("latency_ms")).alias("bucket")
-    inside = pl.col("at").is_between(of.first, of.last)
-    counted = counts_of(parts, lambda part: part.filter(inside).group_by(number, "status", bucket).len())
+    shown = pl.col("at").is_between(of.first, of.last)
+    keys = [((pl.col("at") - start) // width).clip(upper_bound=last).alias("bin"), bucket_of(pl.col("latency_ms"))]
+    counts = sums_of(parts, lambda part: part.filter(shown).group_by(*keys, "status").len())
     bins = [Bin(start + n * width, start + (n + 1) * width) for n in range(last + 1)]
     bins[-1].end = start + span + gap
-    took: dict[int, Counter[int]] = {}
-    for (n, status, milliseconds), count in counted.items():
+    for (n, bucket, status), (count,) in counts.items():
         bins[n].by_status[status] += count
-        if milliseconds is not None:
-            took.setdefault(n, Counter())[milliseconds] += count
-    for n, buckets in took.items():
-        bins[n].took = Durations.of(buckets)
+        if bucket is not None:
+            bins[n].latencies[bucket] += count
     return bins

@@ -12,7 +12,7 @@ from runner.audience.spec import SuppressionList
 from runner.audience.suppression import Suppression
 from runner.base.errors import StoppedError
 from runner.provider.delivery import CODES, Verdict
-from runner.report.removals import write_removals
+from runner.report.dead_numbers import write_dead_numbers
 
 TIME = pl.Datetime("us", "UTC")
 SCHEMA: dict[str, Any] = {
@@ -44,7 +44,7 @@ def test_only_what_says_that_the_number_is_dead(tmp_path: Path) -> None:
         (number(72), "accepted", 99, None),
         (None, "accepted", 59, None),
     )
-    assert len(DEAD) == write_removals(table, tmp_path / "out.csv")
+    assert len(DEAD) == write_dead_numbers(table, tmp_path / "out.csv")
     expected = ["destination,reason", *(f"{number(code)},{CODES[code].words}" for code in DEAD)]
     assert expected == (tmp_path / "out.csv").read_text().splitlines()
     assert 0o600 == stat.S_IMODE((tmp_path / "out.csv").stat().st_mode)
@@ -52,7 +52,7 @@ def test_only_what_says_that_the_number_is_dead(tmp_path: Path) -> None:
 
 def test_each_number_once_and_in_the_order_of_the_file(tmp_path: Path) -> None:
     table = results(tmp_path, *((number(n), "accepted", code, None) for n, code in ((9, 59), (2, 15), (9, 15))))
-    assert 2 == write_removals(table, tmp_path / "out.csv")
+    assert 2 == write_dead_numbers(table, tmp_path / "out.csv")
     lines = (tmp_path / "out.csv").read_text().splitlines()
     assert [f"{number(9)},{CODES[59].words}", f"{number(2)},{CODES[15].words}"] == lines[1:]
 
@@ -65,7 +65,7 @@ def test_a_number_that_was_reached_is_not_dead(tmp_path: Path) -> None:
         (number(2), "accepted", 59, None),
         (number(2), "accepted", None, ARRIVED),
     )
-    assert 0 == write_removals(table, tmp_path / "out.csv")
+    assert 0 == write_dead_numbers(table, tmp_path / "out.csv")
 
 
 @pytest.mark.parametrize("mask", [False, True])
@@ -74,13 +74,15 @@ def test_without_such_numbers_there_is_no_file_and_an_earlier_one_goes(tmp_path:
     out = tmp_path / "out.csv"
     out.write_text("destination,reason\n+12025550101,the number belongs to nobody\n")
     code = 59 if mask else 1
-    assert 0 == write_removals(results(tmp_path, (number(1), "accepted", code, None)), out, mask=mask)
+    assert 0 == write_dead_numbers(results(tmp_path, (number(1), "accepted", code, None)), out, mask=mask)
     assert not out.exists()
 
 
 def test_the_next_campaign_suppresses_by_it(tmp_path: Path) -> None:
     out = tmp_path / "numbers-to-remove.csv"
-    write_removals(results(tmp_path, (number(1), "accepted", 59, None), ("+447700900123", "accepted", 15, None)), out)
+    write_dead_numbers(
+        results(tmp_path, (number(1), "accepted", 59, None), ("+447700900123", "accepted", 15, None)), out
+    )
     for country, key in ((None, None), ("SG", "customer_id"), ("US", "mobile")):
         loaded = Suppression([SuppressionList(out)], country=country, key=key)
         assert loaded.find_number(number(1))
@@ -91,5 +93,5 @@ def test_the_next_campaign_suppresses_by_it(tmp_path: Path) -> None:
 def test_an_earlier_one_that_stays_is_said(tmp_path: Path) -> None:
     (tmp_path / "out.csv").mkdir()
     with pytest.raises(StoppedError, match=r"out\.csv could not be removed: "):
-        write_removals(results(tmp_path), tmp_path / "out.csv")
+        write_dead_numbers(results(tmp_path), tmp_path / "out.csv")
     assert ["out.csv", "results.parquet"] == sorted(path.name for path in tmp_path.iterdir())

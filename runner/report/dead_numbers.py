@@ -11,11 +11,11 @@ from runner.provider.delivery import CODES, Verdict
 _DEAD_CODES = [code for code, meaning in CODES.items() if meaning.verdict is Verdict.DEAD]
 
 
-def write_removals(results: Path, path: Path, *, mask: bool = False) -> int:
+def write_dead_numbers(results: Path, path: Path, *, mask: bool = False) -> int:
     """Write the list, which `recipients.suppress` reads, from a run's results; returns how many numbers it has.
 
-    Without such a number there is no file, and one of an earlier look is removed: a receipt that came late may have
-    told better. With `mask` neither: it would hold whole numbers.
+    Without such a number there is no file, and an older one is removed: a receipt may have come since. With `mask`
+    there is none either: it would hold whole numbers.
 
     Raises StoppedError when it can't be written, or an earlier one not removed.
     """
@@ -30,9 +30,7 @@ def write_removals(results: Path, path: Path, *, mask: bool = False) -> int:
 
 
 def _dead(results: Path) -> pl.DataFrame:
-    """Numbers with their error codes, in the order of the file, each number once; without those that another row did
-    reach.
-    """
+    """Numbers with their error codes, in the order of the file, each once; without those that another row reached."""
     accepted = pl.scan_parquet(results, glob=False).filter(
         pl.col("status") == Status.ACCEPTED.value, pl.col("destination").is_not_null()
     )

@@ -17,15 +17,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 
-from runner.report import workbook as module
-from runner.report.workbook import CUT, MOST_OF_CELL, workbook
+from runner.report import spreadsheet as module
+from runner.report.spreadsheet import CUT, MOST_OF_CELL, spreadsheet
 
 TIME = pl.Datetime("us", "UTC")
 
 
 def written(folder: Path, schema: dict[str, Any], *frames: Sequence[tuple[Any, ...]]) -> bytes:
     file = io.BytesIO()
-    with workbook(file, schema, folder / "scratch") as book:
+    with spreadsheet(file, schema, folder / "scratch") as book:
         for rows in frames:
             book.add(pl.DataFrame(rows, schema, orient="row"))
     return file.getvalue()
@@ -144,7 +144,7 @@ def test_what_is_on_its_way_is_its_owners_alone_and_goes_with_the_block(tmp_path
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     (scratch / "of_a_killed_process").write_text("+6591234567")
-    with workbook(io.BytesIO(), {"key": pl.String}, scratch) as book:
+    with spreadsheet(io.BytesIO(), {"key": pl.String}, scratch) as book:
         book.add(pl.DataFrame({"key": ["a"]}))
         assert 0o700 == stat.S_IMODE(scratch.stat().st_mode)
         assert 1 == len(list(scratch.iterdir()))
@@ -155,7 +155,7 @@ def test_what_is_on_its_way_is_its_owners_alone_and_goes_with_the_block(tmp_path
 def test_a_block_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     with (
         pytest.raises(ZeroDivisionError),
-        workbook(io.BytesIO(), {"key": pl.String}, tmp_path / "scratch") as book,
+        spreadsheet(io.BytesIO(), {"key": pl.String}, tmp_path / "scratch") as book,
     ):
         book.add(pl.DataFrame({"key": [str(1 // 0)]}))
     assert [] == list(tmp_path.iterdir())
@@ -178,7 +178,7 @@ class Full(io.BytesIO):
 def test_a_full_disk_is_an_oserror_and_nothing_else(tmp_path: Path, room: int) -> None:
     """Nor does what was broken off write, or complain, afterwards: a warning fails the test."""
     file = Full(room)
-    with pytest.raises(OSError, match="No space left"), workbook(file, {"key": pl.String}, tmp_path / "s") as book:
+    with pytest.raises(OSError, match="No space left"), spreadsheet(file, {"key": pl.String}, tmp_path / "s") as book:
         book.add(pl.DataFrame({"key": [f"{n * 7919:x}" for n in range(2_000)]}))
     size = len(file.getvalue())
     file.close()

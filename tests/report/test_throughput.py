@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.base.events import Event, EventKind
-from runner.report.aggregation import Durations, bucket_of
-from runner.report.departures import MOST_BINS, Departures, bin_width, departures
 from runner.report.page_sending import lanes
+from runner.report.result_counts import Durations, bucket_of
+from runner.report.throughput import MOST_BINS, Throughput, bin_width, throughput
 from tests.report.sample import SCHEMA, START, START_US, accepted
 
 
@@ -22,10 +22,10 @@ def parts(rows: list[dict[str, Any]]) -> list[pl.LazyFrame]:
     return [frame[: len(rows) // 3].lazy(), frame[len(rows) // 3 :].lazy()]
 
 
-def left(seconds: list[float], per_second: float | None = None) -> Departures:
+def left(seconds: list[float], per_second: float | None = None) -> Throughput:
     """Of requests that left so many seconds after the start."""
     rows = [accepted(n, START + timedelta(seconds=at)) for n, at in enumerate(seconds)]
-    found = departures(parts(rows), per_second)
+    found = throughput(parts(rows), per_second)
     assert found is not None
     return found
 
@@ -54,8 +54,8 @@ def test_one_request_is_a_departure() -> None:
 
 
 def test_nothing_that_left_is_none() -> None:
-    assert departures(parts([accepted(1, sent_at=None)]), 10) is None
-    assert departures(parts([]), 10) is None
+    assert throughput(parts([accepted(1, sent_at=None)]), 10) is None
+    assert throughput(parts([]), 10) is None
 
 
 def test_a_try_the_day_before_does_not_flatten_the_run() -> None:
@@ -75,19 +75,19 @@ def test_sending_hours_of_several_days_are_shown_whole() -> None:
 
 @given(st.lists(st.floats(1, 1e8), min_size=1, max_size=200), st.integers(1, 100))
 def test_percentiles_are_right_to_within_a_hundredth(took: list[float], percent: int) -> None:
-    buckets = pl.DataFrame({"ms": took}).select(bucket_of(pl.col("ms")))["ms"].to_list()
+    buckets = pl.DataFrame({"ms": took}).select(bucket_of(pl.col("ms")))["bucket"].to_list()
     exact = sorted(took)[max(-(-len(took) * percent // 100), 1) - 1]
-    assert Durations.of(Counter(buckets)).percentile(percent) == pytest.approx(exact, rel=0.0101)
+    assert Durations(Counter(buckets)).percentile(percent) == pytest.approx(exact, rel=0.0101)
 
 
 def test_a_curve_rises_to_all() -> None:
-    curve = Durations.of({10: 1, 300: 2, 20: 1}).curve()
+    curve = Durations({10: 1, 300: 2, 20: 1}).curve()
     assert [0.25, 0.5, 1.0] == [done for _, done in curve]
     assert sorted(curve) == curve
 
 
 def test_durations_before_zero_are_none_at_all() -> None:
-    buckets = pl.DataFrame({"ms": [-5.0, 0.0, 0.3]}).select(bucket_of(pl.col("ms")))["ms"].to_list()
+    buckets = pl.DataFrame({"ms": [-5.0, 0.0, 0.3]}).select(bucket_of(pl.col("ms")))["bucket"].to_list()
     assert [0, 0, 0] == buckets
 
 

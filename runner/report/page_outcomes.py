@@ -1,0 +1,303 @@
+"""The page on outcomes: how far messages got, their conversions, and by country and segments what they cost."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+import altair as alt
+
+from runner.base.delivery import DeliveryState
+from runner.base.outcomes import Status
+from runner.base.text import sanitized
+from runner.base.wording import counted, money, seconds_in_words, share
+from runner.provider.delivery import ADVICE, AT_OPERATOR, Code, Verdict, code_of
+from runner.report.counts import DeliveryGroup
+from runner.report.layout import (
+    Figure,
+    KeyFigure,
+    Section,
+    Share,
+    bars,
+    colour_by,
+    data_of,
+    figure,
+    names_axis,
+    table,
+)
+from runner.report.result_counts import CountryCounts, Durations, ResultCounts
+from runner.report.run_settings import RunSettings
+
+MOST_COUNTRIES = 15
+MOST_CURRENCIES = 5
+OTHERS = "others"
+MOST_CODES = 20
+
+GROUP_COLOURS = {
+    DeliveryGroup.DELIVERED: "var(--accepted)", DeliveryGroup.IN_TRANSIT: "var(--waiting)",
+    DeliveryGroup.FAILED: "var(--rejected)", DeliveryGroup.CANCELLED: "var(--unsent)",
+    DeliveryGroup.NO_RECEIPT: "var(--excluded)",
+}  # fmt: skip
+_DURATIONS = ((86_400_000, "days"), (3_600_000, "hours"), (60_000, "minutes"), (1_000, "seconds"), (1, "milliseconds"))
+_STATES = {
+    DeliveryState.QUEUED: "queued by the provider", DeliveryState.SENT: "sent on to the operator",
+    DeliveryState.DELIVERED: "delivered to the phone", DeliveryState.READ: "read",
+    DeliveryState.UNDELIVERED: "not delivered", DeliveryState.REJECTED: "rejected after all",
+    DeliveryState.FAILED: "failed", DeliveryState.CANCELLED: "cancelled before it was sent",
+    DeliveryState.UNKNOWN: "in a state that isn't known",
+}  # fmt: skip
+
+
+def delivery(counts: ResultCounts, settings: RunSettings | None) -> Section:
+    """How far accepted messages got, by their receipts."""
+    section = Section("delivery", "Delivery")
+    totals = counts.totals
+    if not totals.receipts:
+        how = "`campaign receipts` takes them while it runs, `campaign receipts --load FILE` from a file"
+        asked = settings is not None and settings.with_receipts
+        section.words = (
+            f"No receipts yet: {how if asked else f'this campaign awaits none; its key receipts says how, and {how}'}."
+        )
+        return section
+    accepted, groups = totals.accepted, totals.by_group
+    legend = [
+        Share(group, groups[group], share(groups[group], accepted), GROUP_COLOURS[group])
+        for group in DeliveryGroup
+        if groups[group]
+    ]
+    words = ", ".join(f"{part.name} {part.count:,} ({part.percent})" for part in legend) + "."
+    title, listed = "How far accepted messages got", listed_countries(counts.countries)
+    sent_to = [(name, country) for name, country in listed if country.by_status[Status.ACCEPTED]]
+    section.figures.append(figure(group_shares(sent_to), "reach", title, words, below="", legend=legend))
+    if counts.to_delivery:
+        section.figures.append(_time_to("delivery", counts.to_delivery, "delivered"))
+    states = sorted(counts.states.items(), key=lambda item: (-item[1], str(item[0])))
+    rows = [[_state(*state), f"{count:,}", share(count, accepted)] for state, count in states[:MOST_CODES]]
+    labels = ["state", "messages", "of accepted"]
+    section.tables.append(table("by-state", "Accepted messages by the provider's state", labels, rows))
+    if counts.failed_by_code:
+        labels = ["code", "means", "kind", "messages", "of these", "what to do"]
+        caption, texts = "Messages that were not delivered, by error code", ("means", "kind", "what to do")
+        section.tables.append(table("by-error", caption, labels, _error_rows(counts.failed_by_code), texts=texts))
+    return section
+
+
+def _state(state: str | None, detail: str | None) -> str:
+    if state is None:
+        return "no receipt yet"
+    if state == DeliveryState.DELIVERED and detail == AT_OPERATOR:
+        return "delivered to the operator"
+    try:
+        words = _STATES[DeliveryState(state)]
+    except ValueError:
+        return sanitized(state, 40)
+    return "rejected by the operator" if detail == "rejected_by_operator" else words
+
+
+def _error_rows(by_code: Mapping[int | None, int]) -> list[list[str]]:
+    failed = sum(by_code.values())
+    found = sorted(by_code.items(), key=lambda item: (-item[1], -1 if item[0] is None else item[0]))
+    rows = []
+    for number, count in found[:MOST_CODES]:
+        code = code_of(number) if number is not None else Code("no code was told", Verdict.UNSPECIFIED)
+        rows.append([
+            "–" if number is None else str(number), code.words, code.verdict.value, f"{count:,}",
+            share(count, failed), ADVICE[code.verdict],
+        ])  # fmt: skip
+    if rest := sum(count for _, count in found[MOST_CODES:]):
+        rows.append([OTHERS, "", "", f"{rest:,}", share(rest, failed), ""])
+    return rows
+
+
+def conversion(counts: ResultCounts, settings: RunSettings | None, run: str) -> Section | None:
+    """Conversions, as `campaign feedback` reported them. None for a campaign that doesn't track them."""
+    totals = counts.totals
+    if not totals.conversions and not (settings and settings.tracked):
+        return None
+    section = Section("conversion", "Conversion")
+    if not totals.conversions:
+        section.words = (
+            f"No conversion is told yet: `campaign feedback {run} FILE` tells the provider, and shows it here."
+        )
+        return section
+    converted, failures = totals.converted, totals.not_converted
+    rest = max(totals.accepted - converted - failures, 0)
+    section.words = (
+        f"{converted:,} converted: {share(converted, totals.accepted)} of the accepted messages"
+        + (f", {share(converted, totals.delivered)} of the delivered" if totals.delivered else "")
+        + f". {failures:,} did not, and of {rest:,} nothing is told."
+    )
+    if counts.to_conversion:
+        section.figures.append(_time_to("conversion", counts.to_conversion, "converted"))
+    return section
+
+
+def _time_to(what: str, durations: Durations, done: str) -> Figure:
+    half, most = (seconds_in_words(durations.percentile(percent) / 1000) for percent in (50, 95))
+    words = f"Of {durations.total():,} that were {done}, half were within {half}, 95% within {most}."
+    return figure(done_within(durations, f"of those {done}"), f"to-{what}", f"Time to {what}", words)
+
+
+def done_within(durations: Durations, what: str) -> alt.TopLevelMixin:
+    """The share that was done within a time after sending, up to the 99th percentile."""
+    longest = durations.percentile(99) * 1.02
+    size, unit = next((size, unit) for size, unit in _DURATIONS if longest >= size * 2 or size == 1)
+    values = [{"x": 0.0, "y": 0.0}]
+    values += [{"x": at / size, "y": done} for at, done in durations.curve() if at <= longest]
+    values.append({"x": longest / size, "y": values[-1]["y"]})
+    base = alt.Chart(data_of(values), height=190).encode(
+        x=alt.X("x:Q", title=f"{unit} after sending", scale=alt.Scale(domain=[0, longest / size], nice=False),
+                axis=alt.Axis(grid=False, tickCount=5)),
+        y=alt.Y("y:Q", title=what, scale=alt.Scale(domain=[0, 1]),
+                axis=alt.Axis(format=".0%", tickCount=5, domain=False, ticks=False)),
+    )  # fmt: skip
+    area = base.mark_area(interpolate="step-after", fill="var(--accent)", fillOpacity=0.15)
+    return alt.layer(area, base.mark_line(interpolate="step-after", stroke="var(--accent)", strokeWidth=2))
+
+
+def group_shares(countries: Sequence[tuple[str, CountryCounts]]) -> alt.TopLevelMixin:
+    """How far accepted messages got, in each country, as shares."""
+    values = []
+    for at, (_, country) in enumerate(countries):
+        total, low = country.by_group.total(), 0.0
+        for group in DeliveryGroup:
+            if count := country.by_group[group]:
+                values.append({"at": at, "group": group.value, "low": low, "high": low + count / total})
+                low += count / total
+    present = [group for group in DeliveryGroup if any(value["group"] == group for value in values)]
+    axis = alt.Axis(format=".0%", tickCount=5, domain=False)
+    chart: alt.TopLevelMixin = (
+        alt.Chart(data_of(values), height=alt.Step(26))
+        .mark_bar(height=16)
+        .encode(
+            y=names_axis([name for name, _ in countries]),
+            x=alt.X("low:Q", title="of the accepted messages", scale=alt.Scale(domain=[0, 1]), axis=axis),
+            x2=alt.X2("high"),
+            color=colour_by("group:N", GROUP_COLOURS, present),
+        )
+    )
+    return chart
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """By the dearest operator's price of each country, so it is the most that they should cost.
+
+    `unpriced` are accepted messages to countries that the price list lacks.
+    """
+
+    currency: str | None
+    by_country: Mapping[str | None, Decimal]
+    unpriced: int
+
+
+def estimate(countries: Sequence[CountryCounts], settings: RunSettings | None) -> Estimate | None:
+    """None when the campaign has no prices, or none for any of these countries."""
+    if settings is None or not settings.prices:
+        return None
+    costs: dict[str | None, Decimal] = {}
+    unpriced = 0
+    for country in countries:
+        price = _price(settings.prices.get(country.country or ""))
+        if price is None:
+            unpriced += country.by_status[Status.ACCEPTED]
+        else:
+            costs[country.country] = price * country.segments
+    return Estimate(settings.currency, costs, unpriced) if costs else None
+
+
+def _price(text: str | None) -> Decimal | None:
+    try:
+        price = Decimal(text or "")
+    except InvalidOperation:
+        return None
+    return price if price.is_finite() else None
+
+
+def countries(counts: ResultCounts, estimated: Estimate | None) -> Section:
+    """Where the messages went."""
+    section = Section("countries", "Countries")
+    rows: list[dict[str, str]] = []
+    for name, country in listed_countries(counts.countries):
+        by_status, delivered = country.by_status, country.by_group[DeliveryGroup.DELIVERED]
+        row = {"country": name, "sent": f"{country.sent:,}"}
+        row |= {status: f"{by_status[status]:,}" for status in (Status.ACCEPTED, Status.REJECTED, Status.UNKNOWN)}
+        if counts.totals.receipts > 0:
+            row |= {"delivered": f"{delivered:,}", "of accepted": share(delivered, by_status[Status.ACCEPTED])}
+        if counts.totals.conversions:
+            row["converted"] = f"{country.conversions:,}"
+        row["segments"] = f"{country.segments:,}"
+        if estimated:
+            row["estimated cost"] = _cost(name, country, counts.countries, estimated)
+        rows.append(row)
+    if rows:
+        cells = [list(row.values()) for row in rows]
+        section.tables.append(table("by-country", "Messages by country (ISO 3166 codes)", list(rows[0]), cells))
+    else:
+        section.words = "No message left."
+    return section
+
+
+def _cost(name: str, country: CountryCounts, every: Sequence[CountryCounts], estimated: Estimate) -> str:
+    several = every[MOST_COUNTRIES - 1 :] if name == OTHERS else [country]
+    known = [estimated.by_country[each.country] for each in several if each.country in estimated.by_country]
+    return money(sum(known, Decimal(0)), estimated.currency) if known else "no price"
+
+
+def listed_countries(found: Sequence[CountryCounts]) -> list[tuple[str, CountryCounts]]:
+    """By name, those with the most messages; the rest added up as `OTHERS`."""
+    most = found if len(found) <= MOST_COUNTRIES else found[: MOST_COUNTRIES - 1]
+    listed = [(sanitized(country.country or "not known", 20), country) for country in most]
+    if rest := found[len(most) :]:
+        remaining = CountryCounts(None)
+        for country in rest:
+            remaining.by_status.update(country.by_status)
+            remaining.by_group.update(country.by_group)
+            remaining.segments += country.segments
+            remaining.conversions += country.conversions
+        listed.append((OTHERS, remaining))
+    return listed
+
+
+def segments(counts: ResultCounts, costs: Sequence[KeyFigure]) -> Section:
+    """Segments and encodings of the accepted messages, and what they cost."""
+    section = Section("segments", "Segments and cost", costs=costs)
+    listed = sorted(((size or 0, encoding or "?", count) for (size, encoding), count in counts.sizes.items()))
+    if not listed:
+        section.words = "No message is accepted, so none costs anything."
+        return section
+    ucs2 = sum(count for _, encoding, count in listed if encoding == "UCS2")
+    totals = counts.totals
+    words = f"{counted(totals.accepted, 'accepted message')} in {counted(totals.segments_accepted, 'segment')}, "
+    words += f"{ucs2:,} in UCS-2." if ucs2 else "all in GSM-7."
+    if len(listed) == 1:
+        section.words = words
+    else:
+        rows = [
+            (f"{size} × UCS-2", count, f"{count:,}", "var(--unsent)")
+            if encoding == "UCS2"
+            else (f"{size} × GSM-7", count, f"{count:,}", "var(--accepted)")
+            for size, encoding, count in listed
+        ]
+        section.figures.append(figure(bars(rows), "sizes", "Segments of a message", words))
+    return section
+
+
+def cost_lines(counts: ResultCounts, estimated: Estimate | None) -> list[KeyFigure]:
+    """What the run cost, as far as anything is known."""
+    lines = []
+    if estimated:
+        words = "by the price list as the run began, each country's dearest operator"
+        if estimated.unpriced:
+            words += f"; without {counted(estimated.unpriced, 'message')} to countries that the list lacks"
+        total = sum(estimated.by_country.values(), Decimal(0))
+        lines.append(KeyFigure("estimated", money(total, estimated.currency), words, is_total=True))
+    bills = {currency: bill for currency, bill in counts.bills.items() if bill.amount}
+    for currency, bill in list(bills.items())[:MOST_CURRENCIES]:
+        words = f"as the provider tells, for {counted(bill.messages, 'message')}"
+        lines.append(KeyFigure("billed", money(bill.amount, currency), words, is_total=True))
+    if len(bills) == 1 and (delivered := counts.totals.delivered):
+        ((currency, bill),) = bills.items()
+        lines.append(KeyFigure("billed for each delivered message", money(bill.amount / Decimal(delivered), currency)))
+    if counts.totals.billed_segments:
+        lines.append(KeyFigure("billed segments", f"{counts.totals.billed_segments:,}"))
+    return lines
