@@ -1,4 +1,8 @@
-"""Running the stand-in: `serve` in this process until it is told to stop, `start` in a process of its own."""
+"""Running the stand-in: `serve` in this process until it is told to stop, `start` in a process of its own.
+
+`python -m runner.sandbox.process` is the child of `start`. Its first line of standard input is the options as JSON;
+standard input then stays open as long as the parent lives. People use `campaign sandbox`.
+"""
 
 import asyncio
 import os
@@ -20,7 +24,7 @@ from runner.sandbox.options import SandboxOptions
 READY = "sandbox listening on "
 READY_TIMEOUT_S = 30.0
 # The child closes its sockets (each in `server.SHUTDOWN_S` at most), then sends what receipts are due
-# (`webhook_sender.DRAIN_S`).
+# (`webhooks.DRAIN_S`).
 STOP_TIMEOUT_S = 20.0
 
 
@@ -32,7 +36,7 @@ class SandboxProcess:
     pid: int
 
 
-def serve(options: SandboxOptions, on_ready: Callable[[str], None], *, until_stdin_closes: bool = False) -> None:
+def serve(options: SandboxOptions, on_ready: Callable[[str], object], *, until_stdin_closes: bool = False) -> None:
     """Serve until SIGINT or SIGTERM; calls `on_ready` with the base URL once requests are answered. Main thread only.
 
     `until_stdin_closes` is for the child of `start`: it ends with its parent, however that dies, because the kernel
@@ -42,7 +46,7 @@ def serve(options: SandboxOptions, on_ready: Callable[[str], None], *, until_std
         runner.run(_serve(options, on_ready, until_stdin_closes))
 
 
-async def _serve(options: SandboxOptions, on_ready: Callable[[str], None], until_stdin_closes: bool) -> None:
+async def _serve(options: SandboxOptions, on_ready: Callable[[str], object], until_stdin_closes: bool) -> None:
     from runner.sandbox.server import running
 
     stop = asyncio.Event()
@@ -80,14 +84,14 @@ def start(options: SandboxOptions, *, timeout_s: float = READY_TIMEOUT_S) -> Ite
     after `timeout_s` or has died before the block ended; both with what the child said.
     """
     with (
-        tempfile.TemporaryFile() as said,
+        tempfile.TemporaryFile() as stderr,
         subprocess.Popen(
             # -P: a folder named `runner` where the user stands must not be imported instead of this package.
-            [sys.executable, "-P", "-m", "runner.sandbox"],
+            [sys.executable, "-P", "-m", "runner.sandbox.process"],
             env={name: value for name, value in os.environ.items() if name != "EIGHTXEIGHT_API_KEY"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=said,
+            stderr=stderr,
             # Ctrl-C goes to the terminal's whole process group, and the runner still needs answers for what is in
             # flight. The child ignores SIGINT, too, but only once it has started.
             start_new_session=True,
@@ -96,17 +100,17 @@ def start(options: SandboxOptions, *, timeout_s: float = READY_TIMEOUT_S) -> Ite
         assert child.stdin is not None
         try:
             # Not on the command line, which every user may read: the options hold a key. The pipe stays open until the
-            # child has ended. One that is dead already has said why.
+            # child has ended. One that is dead already has stderr why.
             with suppress(BrokenPipeError):
                 os.write(child.stdin.fileno(), f"{options.as_json()}\n".encode())
-            yield SandboxProcess(_await_ready(child, said, timeout_s), child.pid)
+            yield SandboxProcess(_await_ready(child, stderr, timeout_s), child.pid)
             if child.poll() is not None:
-                raise CampaignError(f"the sandbox died before its time (exit {child.returncode}): {_words(said)}")
+                raise CampaignError(f"the sandbox died before its time (exit {child.returncode}): {_text_of(stderr)}")
         finally:
             _stop(child)
 
 
-def _await_ready(child: subprocess.Popen[bytes], said: IO[bytes], timeout_s: float) -> str:
+def _await_ready(child: subprocess.Popen[bytes], stderr: IO[bytes], timeout_s: float) -> str:
     """The base URL, from the child's first line."""
     assert child.stdout is not None
     lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
@@ -115,14 +119,14 @@ def _await_ready(child: subprocess.Popen[bytes], said: IO[bytes], timeout_s: flo
     try:
         line = lines.get(timeout=timeout_s).decode()
     except queue.Empty:
-        raise CampaignError(f"the sandbox was not ready after {timeout_s:g} s: {_words(said)}") from None
+        raise CampaignError(f"the sandbox was not ready after {timeout_s:g} s: {_text_of(stderr)}") from None
     if line.startswith(READY):
         return line.removeprefix(READY).strip()
     # It closed its output without a word, which means that it is ending; its exit code tells whose mistake it was.
     exit_code = child.wait(STOP_TIMEOUT_S)
     if exit_code == InputError.exit_code:
-        raise InputError.of(_words(said))
-    raise CampaignError(f"the sandbox ended at once (exit {exit_code}): {_words(said)}")
+        raise InputError.of(_text_of(stderr))
+    raise CampaignError(f"the sandbox ended at once (exit {exit_code}): {_text_of(stderr)}")
 
 
 def _stop(child: subprocess.Popen[bytes]) -> None:
@@ -134,6 +138,29 @@ def _stop(child: subprocess.Popen[bytes]) -> None:
         child.wait()
 
 
-def _words(said: IO[bytes]) -> str:
-    said.seek(0)
-    return said.read().decode(errors="replace").strip() or "it said nothing"
+def _text_of(stderr: IO[bytes]) -> str:
+    stderr.seek(0)
+    return stderr.read().decode(errors="replace").strip() or "it said nothing"
+
+
+def main() -> int:
+    """The child: serve with the options that standard input holds."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
+    # os.read, because what a buffered reader has read ahead would hide the end of standard input.
+    line = b""
+    while not line.endswith(b"\n") and (more := os.read(0, 65536)):
+        line += more
+    try:
+        try:
+            options = SandboxOptions.from_json(line)
+        except (ValueError, TypeError) as error:
+            raise InputError.of(f"standard input holds no options: {error}", "use `campaign sandbox`") from error
+        serve(options, lambda base_url: os.write(1, f"{READY}{base_url}\n".encode()), until_stdin_closes=True)
+    except InputError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

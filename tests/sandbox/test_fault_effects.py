@@ -14,8 +14,7 @@ import pytest
 
 from runner.base.loops import loop_factory
 from runner.sandbox.answers import Code
-from runner.sandbox.fault_effects import OTHER_MESSAGE_ID
-from runner.sandbox.faults import RETRY_AFTER, FaultName
+from runner.sandbox.faults import OTHER_MESSAGE_ID, RETRY_AFTER, FaultName
 from runner.sandbox.options import SandboxOptions
 from runner.sandbox.server import running
 from tests.sandbox import document

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.base.errors import InputError
-from runner.sandbox.faults import TAIL_LIMIT, Fault, FaultName, FaultSchedule, read_faults
+from runner.sandbox.faults import COUNTS, TAIL_LIMIT, Fault, FaultName, FaultSchedule, read_faults
 from tests.sandbox.client import faults_in
 
 
@@ -38,10 +38,10 @@ BROKEN, RESET = FaultName.BROKEN_JSON, FaultName.ACCEPTED_THEN_RESET
     ("rule", "expected"),
     [
         (broken(requests=frozenset({3, 4, 10})), [3, 4, 10]),
-        (broken(first=5, last=8), [5, 6, 7, 8]),
-        (broken(first=18), [18, 19, 20]),
-        (broken(last=2), [1, 2]),
-        (broken(first=5, last=8, times=2), [5, 6]),
+        (broken(requests=range(5, 9)), [5, 6, 7, 8]),
+        (broken(requests=range(18, COUNTS.stop)), [18, 19, 20]),
+        (broken(requests=range(1, 3)), [1, 2]),
+        (broken(requests=range(5, 9), times=2), [5, 6]),
         (broken(requests=frozenset({3, 4, 10}), times=1), [3]),
         (broken(share=1), list(range(1, 21))),
         (broken(share=0), []),
@@ -69,12 +69,12 @@ def test_a_decision_depends_on_seed_and_number_alone(seed: int, number: int, sha
 
 
 def test_the_first_rule_that_fits_counts() -> None:
-    rules = [broken(requests=frozenset({2})), reset(first=1, last=3)]
+    rules = [broken(requests=frozenset({2})), reset(requests=range(1, 4))]
     assert [RESET, BROKEN, RESET, None] == decisions(*rules, count=4)
 
 
 def test_a_rule_that_was_not_first_keeps_its_times() -> None:
-    rules = [broken(requests=frozenset({1})), reset(first=1, times=1)]
+    rules = [broken(requests=frozenset({1})), reset(times=1)]
     assert [BROKEN, RESET, None] == decisions(*rules, count=3)
 
 
@@ -113,15 +113,15 @@ GOOD: list[tuple[dict[str, Any], Fault]] = [
         {"fault": "throttle", "retry_after": "date", "seconds": 2, "requests": [3, 4, 10]},
         Fault(name=FaultName.THROTTLE, seconds=2, retry_after="date", requests=frozenset({3, 4, 10})),
     ),
-    ({"fault": "accepted_then_reset", "from": 5, "to": 20, "times": 3}, reset(first=5, last=20, times=3)),
+    ({"fault": "accepted_then_reset", "from": 5, "to": 20, "times": 3}, reset(requests=range(5, 21), times=3)),
     (
         {"fault": "error", "code": 1201, "status": 401, "from": 5},
-        Fault(name=FaultName.ERROR, code=1201, status=401, first=5),
+        Fault(name=FaultName.ERROR, code=1201, status=401, requests=range(5, COUNTS.stop)),
     ),
     ({"fault": "server_error", "share": 1}, Fault(name=FaultName.SERVER_ERROR, status=500, share=1)),
     (
         {"fault": "server_error", "status": 502, "body": False, "to": 2},
-        Fault(name=FaultName.SERVER_ERROR, status=502, body=False, last=2),
+        Fault(name=FaultName.SERVER_ERROR, status=502, body=False, requests=range(1, 3)),
     ),
     (
         {"fault": "export_link_expired", "requests": [1]},

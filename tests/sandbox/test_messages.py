@@ -72,10 +72,11 @@ def test_the_same_messages_are_rejected_every_time() -> None:
 
 def test_the_share_of_rejections_is_kept() -> None:
     messages = [HELLO | {"clientMessageId": str(n)} for n in range(10_000)]
-    rejected = {seed: [is_rejected(message, share=0.2, seed=seed) for message in messages] for seed in (0, 1)}
-    assert all(abs(sum(each) - 2_000) < 150 for each in rejected.values())
+    options = [SandboxOptions(reject_share=0.2, seed=seed) for seed in (0, 1)]
+    rejected = [[is_rejected(message, each) for message in messages] for each in options]
+    assert all(abs(sum(each) - 2_000) < 150 for each in rejected)
     assert rejected[0] != rejected[1]
-    assert all(is_rejected(message, share=1.0, seed=0) for message in messages[:100])
+    assert all(is_rejected(message, SandboxOptions(reject_share=1)) for message in messages[:100])
 
 
 def test_latency_is_waited_before_every_answer() -> None:

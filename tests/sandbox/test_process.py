@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from runner.base.errors import CampaignError, InputError
-from runner.sandbox import process, server, webhook_sender
+from runner.sandbox import process, server, webhooks
 from runner.sandbox.options import SandboxOptions
 from runner.sandbox.process import READY, start
 from tests.sandbox.client import MESSAGES, post
@@ -61,7 +61,7 @@ def test_the_end_waits_for_the_receipts() -> None:
 
 def test_the_end_is_waited_for_long_enough() -> None:
     listeners = 2
-    assert listeners * server.SHUTDOWN_S + webhook_sender.DRAIN_S < process.STOP_TIMEOUT_S
+    assert listeners * server.SHUTDOWN_S + webhooks.DRAIN_S < process.STOP_TIMEOUT_S
 
 
 def test_files_that_are_wrong(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from runner.sandbox import webhook_sender
+from runner.sandbox import webhooks
 from runner.sandbox.options import SandboxOptions
 from runner.sandbox.webhooks import Post, PostPlan
 from tests.sandbox.client import MESSAGES, Talk, faults_in, serving, talk
@@ -123,7 +123,7 @@ def test_a_start_is_later_than_the_stop_before_it_though_times_are_cut_off_and_t
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = itertools.count(time.time_ns(), -1_000_000_000)
-    monkeypatch.setattr(webhook_sender, "time_ns", lambda: next(clock))
+    monkeypatch.setattr(webhooks, "time_ns", lambda: next(clock))
 
     async def telling(talking: Talk, receiver: Receiver) -> None:
         for n in range(60):
@@ -226,7 +226,7 @@ def test_a_message_for_another_day_holds_nothing_up() -> None:
 
     started = time.monotonic()
     assert {"now": WAY} == listen(telling).by_message
-    assert time.monotonic() - started < webhook_sender.DRAIN_S
+    assert time.monotonic() - started < webhooks.DRAIN_S
 
 
 def test_the_end_does_not_wait_for_delays() -> None:
@@ -236,7 +236,7 @@ def test_the_end_does_not_wait_for_delays() -> None:
 
     started = time.monotonic()
     receiver = listen(telling, receipt_delay_s=3600)
-    assert time.monotonic() - started < webhook_sender.DRAIN_S
+    assert time.monotonic() - started < webhooks.DRAIN_S
     assert {f"k{n}": WAY for n in range(20)} == receiver.by_message
 
 
@@ -255,7 +255,7 @@ def test_at_the_end_what_waits_for_another_try_gets_one_more() -> None:
 def test_the_end_comes_though_a_receiver_never_answers(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(webhook_sender, "DRAIN_S", 0.2)
+    monkeypatch.setattr(webhooks, "DRAIN_S", 0.2)
 
     async def telling(talking: Talk, receiver: Receiver) -> None:
         await talking.send("k1", dlrCallbackUrl=receiver.url)
@@ -266,7 +266,7 @@ def test_the_end_comes_though_a_receiver_never_answers(
 
 
 def test_more_than_can_wait_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhook_sender, "WAITING_LIMIT", 2)
+    monkeypatch.setattr(webhooks, "WAITING_LIMIT", 2)
 
     async def telling(talking: Talk, receiver: Receiver) -> None:
         for n in range(3):

@@ -14,7 +14,6 @@ from runner.sandbox.delivery import (
     SENT,
     UNDELIVERED,
     WAITING,
-    DeliverySimulator,
     DeliveryStatus,
 )
 from runner.sandbox.options import SandboxOptions
@@ -133,9 +132,7 @@ BEYOND = "https://example.com/receipts"
 
 
 def planned(fields: dict[str, Any], **options: Any) -> tuple[PostPlan | None, int]:  # noqa: ANN401 - any option
-    sandbox = SandboxOptions(**options)
-    delivery = DeliverySimulator(sandbox.undelivered_share, sandbox.stop_share, sandbox.seed)
-    return plan_posts(MESSAGE | fields, sandbox, delivery, umid="u", sub_account_id="acme_hq")
+    return plan_posts(MESSAGE | fields, SandboxOptions(**options), umid="u", sub_account_id="acme_hq")
 
 
 def plan(fields: dict[str, Any], **options: Any) -> PostPlan:  # noqa: ANN401 - any option
@@ -147,7 +144,7 @@ def plan(fields: dict[str, Any], **options: Any) -> PostPlan:  # noqa: ANN401 - 
 
 def test_the_receipts_of_a_message() -> None:
     made = plan({"dlrCallbackUrl": HERE})
-    assert (statuses_to(DELIVERED), HERE) == (made.steps, str(made.receipts_to))
+    assert (statuses_to(DELIVERED), HERE) == (made.steps, str(made.receipts_url))
     post = made.post(0, AT)
     assert ("queued", HERE, "queued") == (post.label, str(post.url), event(post.body)[1]["status"]["state"])
 
@@ -177,7 +174,7 @@ def test_replies() -> None:
     assert (None, 0) == planned({}, stop_share=1)
     elsewhere, left_out = planned({"dlrCallbackUrl": BEYOND}, stop_share=1, inbound_url=HERE)
     assert elsewhere is not None
-    assert (4, HERE, {str}) == (left_out, str(elsewhere.replies_to), set(map(type, elsewhere.steps)))
+    assert (4, HERE, {str}) == (left_out, str(elsewhere.replies_url), set(map(type, elsewhere.steps)))
     alone = plan({}, stop_share=1, inbound_url=HERE, receipt_disorder=1)
     assert {str} == set(map(type, alone.steps))
     assert not alone.comes_twice(0, SandboxOptions(receipt_duplicates=1))
