@@ -6,7 +6,6 @@ standard input then stays open as long as the parent lives. People use `campaign
 
 import asyncio
 import os
-import queue
 import signal
 import subprocess
 import sys
@@ -113,15 +112,20 @@ def start(options: SandboxOptions, *, timeout_s: float = READY_TIMEOUT_S) -> Ite
 def _await_ready(child: subprocess.Popen[bytes], stderr: IO[bytes], timeout_s: float) -> str:
     """The base URL, from the child's first line."""
     assert child.stdout is not None
-    lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    # A thread, because a pipe cannot be read with a timeout on every system. It ends with the child at the latest.
-    threading.Thread(target=lambda stdout: lines.put(stdout.readline()), args=(child.stdout,), daemon=True).start()
-    try:
-        line = lines.get(timeout=timeout_s).decode()
-    except queue.Empty:
-        raise CampaignError(f"the sandbox was not ready after {timeout_s:g} s: {_text_of(stderr)}") from None
+    timed_out = threading.Event()
+
+    def give_up() -> None:
+        timed_out.set()
+        child.kill()  # which ends the wait for its output
+
+    timer = threading.Timer(timeout_s, give_up)  # a pipe cannot be read with a timeout on every system
+    timer.start()
+    line = child.stdout.readline().decode()
+    timer.cancel()
     if line.startswith(READY):
         return line.removeprefix(READY).strip()
+    if timed_out.is_set():
+        raise CampaignError(f"the sandbox was not ready after {timeout_s:g} s: {_text_of(stderr)}")
     # It closed its output without a word, which means that it is ending; its exit code tells whose mistake it was.
     exit_code = child.wait(STOP_TIMEOUT_S)
     if exit_code == InputError.exit_code:

@@ -68,7 +68,7 @@ async def running(options: SandboxOptions) -> AsyncIterator[str]:
             *exports.routes(),
             *Messages(state, FaultSchedule(rules, seed=options.seed), webhooks).routes(),
             *_account_routes(state),
-            *_own_pages(state),
+            _own_page(state),
         ]
         if options.download_port is not None:
             elsewhere = _application(state, exports.routes_elsewhere())
@@ -142,32 +142,20 @@ def _country_of(code: str, name: str, prefix: str, mcc: str, mnc: str) -> dict[s
     return {"alpha2Code": code, "countryName": name, "dialingPrefix": prefix, "operators": [operator]}
 
 
-def _own_pages(state: SandboxState) -> list[web.RouteDef]:
-    async def book(request: web.Request) -> web.StreamResponse:
-        only_for_key_holders(request)
-        if state.options.book:
-            return web.FileResponse(state.options.book, headers=LINES)
-        return web.Response(body=b"".join(state.book.lines()), headers=LINES)
-
-    async def feedback(request: web.Request) -> web.StreamResponse:
-        only_for_key_holders(request)
-        lines = (orjson.dumps(each, option=orjson.OPT_APPEND_NEWLINE) for each in state.feedback.values())
-        return web.Response(body=b"".join(lines), headers=LINES)
-
-    async def stats(request: web.Request) -> web.StreamResponse:
-        only_for_key_holders(request)
-        return json_response(state.stats)
-
-    def only_for_key_holders(request: web.Request) -> None:
-        """Other users of this computer may ask too, and the book holds numbers."""
+def _own_page(state: SandboxState) -> web.RouteDef:
+    async def page(request: web.Request) -> web.StreamResponse:
+        # Other users of this computer may ask too, and the book holds numbers.
         if state.options.api_key and not state.holds_key(request):
             raise web.HTTPUnauthorized
+        name = request.match_info["page"]
+        if name == "stats":
+            return json_response(state.stats)
+        if name == "book" and state.options.book:
+            return web.FileResponse(state.options.book, headers=LINES)
+        feedback = (orjson.dumps(each, option=orjson.OPT_APPEND_NEWLINE) for each in state.feedback.values())
+        return web.Response(body=b"".join(state.book.lines() if name == "book" else feedback), headers=LINES)
 
-    return [
-        web.get("/sandbox/book", book),
-        web.get("/sandbox/feedback", feedback),
-        web.get("/sandbox/stats", stats),
-    ]
+    return web.get("/sandbox/{page:book|feedback|stats}", page)
 
 
 @asynccontextmanager

@@ -52,7 +52,6 @@ OUR_NUMBER = "+447700900999"
 # The reference shows two digits of a second, the examples three, and some platforms write seven.
 FRACTION_DIGITS = (2, 7)
 PEOPLE_ARE_SLOWER = 3
-INBOUND = "inbound"
 # More than the coarsest timestamp cuts off: a START must not seem older than the STOP before it.
 STEP_US = 20_000
 
@@ -64,15 +63,6 @@ DRAIN_S = 10.0
 WAITING_LIMIT = 100_000
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Post:
-    """One body to post. `label` is what it counts as."""
-
-    url: URL
-    body: bytes
-    label: str
 
 
 # A receipt of a status, or the text of a reply.
@@ -87,17 +77,6 @@ class PostPlan:
     steps: tuple[Step, ...]
     receipts_url: URL | None
     replies_url: URL | None
-
-    def post(self, position: int, at: int) -> Post:
-        """The body of a step, at a time in microseconds since the epoch."""
-        step = self.steps[position]
-        if isinstance(step, str):
-            assert self.replies_url is not None
-            return Post(self.replies_url, reply_of(self.sent, step, at), INBOUND)
-        assert self.receipts_url is not None
-        # Of delivered, the detail says how far.
-        label = step.detail if step.detail and step in (AT_OPERATOR, DELIVERED) else step.state
-        return Post(self.receipts_url, receipt_of(self.sent, step, at), label)
 
     def comes_twice(self, position: int, options: SandboxOptions) -> bool:
         """Whether the step is a receipt that is posted twice."""
@@ -328,30 +307,35 @@ class WebhookSender:
         following = []
         if not tries:
             at = max(time_ns() // 1000, at + STEP_US)
-        post = plan.post(position, at)
-        status = await self._status_of(post)
+        step = plan.steps[position]
+        if isinstance(step, str):
+            url, body = plan.replies_url, reply_of(plan.sent, step, at)
+        else:
+            url, body = plan.receipts_url, receipt_of(plan.sent, step, at)
+        assert url is not None
+        status = await self._status_of(url, body)
         if not tries and position + 1 < len(plan.steps):
             due += plan.delay_s(position + 1, self._options)  # not from now: being late must not add up
             following.append(Waiting(due, next(self._numbers), plan, position + 1, at))
         if status < 300:
-            if post.label == INBOUND:
+            if isinstance(step, str):
                 self._stats.inbound += 1
-            else:
-                self._stats.receipts[post.label] += 1
+            else:  # of delivered, the detail says how far
+                self._stats.receipts[step.detail if step.detail and step.state == "delivered" else step.state] += 1
         elif status >= 400 and tries < len(self._options.receipt_retry_s) and not self._ending:
             due = self._loop.time() + self._options.receipt_retry_s[tries]
             following.append(Waiting(due, next(self._numbers), plan, position, at, tries + 1))
         else:
             self._count_not_sent("given_up", 1)
-        if not tries and plan.comes_twice(position, self._options) and await self._status_of(post) < 300:
+        if not tries and plan.comes_twice(position, self._options) and await self._status_of(url, body) < 300:
             self._stats.receipt_duplicates += 1
         return following
 
-    async def _status_of(self, post: Post) -> int:
+    async def _status_of(self, url: URL, body: bytes) -> int:
         """Post, and return the answer's HTTP status; 599 when there is none."""
         try:
             # A redirect could lead beyond this computer.
-            async with self._session.post(post.url, data=post.body, allow_redirects=False) as response:
+            async with self._session.post(url, data=body, allow_redirects=False) as response:
                 status = response.status
         except (
             aiohttp.ClientError,

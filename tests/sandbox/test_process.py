@@ -93,7 +93,7 @@ def test_a_child_that_gets_no_options(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "waitid"), reason="there is no way to wait for another's child here")
-def test_a_death_before_its_time_is_told() -> None:
+def test_a_death_before_its_time_is_an_error() -> None:
     with pytest.raises(CampaignError, match="died before its time"), start(SandboxOptions()) as sandbox:  # noqa: PT012
         with socket.create_connection(address_of(sandbox.base_url), timeout=DEADLINE_S) as connection:
             os.kill(sandbox.pid, signal.SIGKILL)
@@ -145,7 +145,7 @@ def test_the_child_dies_with_its_parent() -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_by_itself_it_serves_until_it_is_told_to_stop(number: signal.Signals) -> None:
+def test_by_itself_it_serves_until_a_signal_stops_it(number: signal.Signals) -> None:
     command = [str(Path(sys.executable).with_name("campaign")), "sandbox", "--port=0"]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
