@@ -313,7 +313,7 @@ async def cut_off(request: web.Request, answer: Answer) -> web.StreamResponse:
     return whole
 
 
-async def _reset(request: web.Request, _answer: Answer | None = None) -> web.StreamResponse:
+async def _reset(request: web.Request, _answer: Answer) -> web.StreamResponse:
     """Reset the connection; the answer gets lost."""
     if request.transport is not None:
         request.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
@@ -321,10 +321,10 @@ async def _reset(request: web.Request, _answer: Answer | None = None) -> web.Str
     return web.Response()  # has nowhere to go
 
 
-async def _never(request: web.Request, _answer: Answer | None = None) -> web.StreamResponse:
+async def _never(request: web.Request, answer: Answer) -> web.StreamResponse:
     """Wait until the client goes, which cancels the handler, or the sandbox ends."""
     await request.app[CLOSING].wait()
-    return await _reset(request)
+    return await _reset(request, answer)
 
 
 async def _answer_and_close(request: web.Request, answer: Answer) -> web.StreamResponse:
@@ -346,8 +346,7 @@ ENDINGS: dict[FaultName, Callable[[web.Request, Answer], Awaitable[web.StreamRes
     FaultName.HALF_RESPONSE: cut_off,
     FaultName.NEVER_ANSWER: _never,
     FaultName.CLOSE_IDLE: _answer_and_close,
-}
-BEFORE_READING: dict[FaultName, Callable[[web.Request], Awaitable[web.StreamResponse]]] = {
     FaultName.RESET_BEFORE_READING: _reset,
     FaultName.NEVER_ANSWER_UNBOOKED: _never,
 }
+BEFORE_READING = (FaultName.RESET_BEFORE_READING, FaultName.NEVER_ANSWER_UNBOOKED)

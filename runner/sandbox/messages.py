@@ -55,7 +55,7 @@ class Messages:
         else:
             self._state.stats.faults[fault.name.value] += 1
             if fault.name in BEFORE_READING:
-                return await BEFORE_READING[fault.name](request)
+                return await transmit(request, Answer(200, b""), fault.name)
             try:
                 answer = early_answer(fault, datetime.now(UTC)) or spoiled(await self._judge(request), fault)
             except RefusedError as refusal:

@@ -49,12 +49,12 @@ async def _serve(options: SandboxOptions, on_ready: Callable[[str], object], unt
     from runner.sandbox.server import running
 
     stop = asyncio.Event()
-    _on_signal(signal.SIGTERM, stop)
+    loop = asyncio.get_running_loop()
     if until_stdin_closes:
-        loop = asyncio.get_running_loop()
         threading.Thread(target=_watch_stdin, args=(loop, stop), daemon=True).start()
-    else:
-        _on_signal(signal.SIGINT, stop)
+    for number in (signal.SIGTERM,) if until_stdin_closes else (signal.SIGTERM, signal.SIGINT):
+        # Not the loop's own handlers: Windows has none.
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
     async with running(options) as base_url:
         on_ready(base_url)
         await stop.wait()
@@ -65,14 +65,6 @@ def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
     while os.read(0, 1024):
         pass
     loop.call_soon_threadsafe(stop.set)
-
-
-def _on_signal(number: signal.Signals, stop: asyncio.Event) -> None:
-    loop = asyncio.get_running_loop()
-    try:
-        loop.add_signal_handler(number, stop.set)
-    except NotImplementedError:  # Windows
-        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
 
 
 @contextmanager

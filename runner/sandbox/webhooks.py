@@ -105,7 +105,7 @@ def plan_posts(
     status = final_status(message, options)
     receipts = statuses_to(status) if callback else ()
     replies = replies_to(message, options) if status is DELIVERED else ()
-    receipts_url, replies_url = (_allowed(url, options) for url in (callback, inbound))
+    receipts_url, replies_url = (_target(url, options.receipts_beyond_loopback) for url in (callback, inbound))
     if receipts and chance(options.seed, "disorder", *identity_of(message)) < options.receipt_disorder:
         receipts = disordered(receipts, chance(options.seed, "order", *identity_of(message)))
     steps: tuple[Step, ...] = (*(receipts if receipts_url else ()), *(replies if replies_url else ()))
@@ -116,19 +116,14 @@ def plan_posts(
     return PostPlan(sent, steps, receipts_url, replies_url), left_out
 
 
-def _allowed(url: str | None, options: SandboxOptions) -> URL | None:
-    """Where to post; None for nowhere."""
-    target = _parsed(url) if url else None
-    return target if target and (options.receipts_beyond_loopback or is_loopback(target.host)) else None
-
-
 @lru_cache(maxsize=64)
-def _parsed(url: str) -> URL | None:
-    """An URL as the client reads it, which is the reading that counts; None for one that it cannot read."""
+def _target(url: str | None, beyond_loopback: bool) -> URL | None:
+    """An URL as the client reads it; None for one that it cannot read, or must not call."""
     try:
-        return URL(url)
+        target = URL(url) if url else None
     except ValueError:
         return None
+    return target if target and (beyond_loopback or is_loopback(target.host)) else None
 
 
 def sent_of(entry: Entry, *, umid: str, sub_account_id: str) -> dict[str, Any]:
