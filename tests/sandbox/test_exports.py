@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -18,6 +19,11 @@ COLUMNS = [
     "status_errorcode", "status_errormessage", "status_timestamp", "msisdn", "source", "encoding", "createdat",
     "smscount", "price_currency", "price_persms", "price_total", "clientmessageid", "clientbatchid", "batchid", "body",
 ]  # fmt: skip
+
+
+def export_fault(tmp_path: Path, fault: str, **parameters: object) -> Path:
+    """A fault of the first export."""
+    return faults_in(tmp_path, {"fault": fault, "requests": [1], **parameters})
 
 
 def test_a_row() -> None:
@@ -47,36 +53,23 @@ def test_a_row() -> None:
         (3, ["queued", "running", "running", "succeeded"]),
     ],
 )
-def test_the_way_of_a_job(polls: int, expected: list[str]) -> None:
+def test_the_states_of_a_job(polls: int, expected: list[str]) -> None:
     async def script(client: Client) -> None:
+        job_id = await client.start()
+        empty = [await client.status(job_id) for _ in expected]
         await client.send("welcome-1")
         job_id = await client.start()
+        await client.send("welcome-2")  # what comes after the start is not in the export
         answers = [await client.status(job_id) for _ in expected]
         assert expected == [answer["status"] for answer in answers]
+        assert [{"status": each.replace("succeeded", "empty")} for each in expected] == empty
         assert {"status", "data", "expires"} == set(answers[-1])
         assert datetime.fromisoformat(answers[-1]["expires"]) > datetime.now(UTC)
         assert all({"status"} == set(answer) for answer in answers if answer["status"] != "succeeded")
-
-    run_client(script, SandboxOptions(export_polls=polls))
-
-
-def test_an_empty_export() -> None:
-    async def script(client: Client) -> None:
-        job_id = await client.start()
-        assert [{"status": "queued"}, {"status": "empty"}] == [await client.status(job_id) for _ in range(2)]
-
-    run_client(script, SandboxOptions(export_polls=1))
-
-
-def test_what_came_after_the_start_is_not_in_the_export() -> None:
-    async def script(client: Client) -> None:
-        await client.send("welcome-1")
-        job_id = await client.start()
-        await client.send("welcome-2")
-        [link] = (await client.status(job_id))["data"]
+        [link] = answers[-1]["data"]
         assert ["welcome-1"] == [row["clientmessageid"] for row in await client.download(link)]
 
-    run_client(script, SandboxOptions(export_polls=0))
+    run_client(script, SandboxOptions(export_polls=polls))
 
 
 PERIODS: list[tuple[dict[str, object], list[str]]] = [
@@ -136,23 +129,21 @@ def test_a_request_that_is_refused(body: object, code: int) -> None:
     assert (400, code) == (reply.status, reply.code)
 
 
-def test_messages_reach_the_log_with_a_lag() -> None:
-    async def script(client: Client) -> None:
-        await client.send("welcome-1")
-        assert await client.rows() == []
-
-    run_client(script, SandboxOptions(export_lag_s=3600))
-
-
-def test_several_files() -> None:
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"export_lag_s": 3600}, []),
+        ({"export_rows": 2}, [["welcome-0", "welcome-1"], ["welcome-2", "welcome-3"], ["welcome-4"]]),
+    ],
+)
+def test_lag_and_several_files(options: dict[str, Any], expected: list[list[str]]) -> None:
     async def script(client: Client) -> None:
         for number in range(5):
             await client.send(f"welcome-{number}")
-        links = await client.links()
-        files = [[row["clientmessageid"] for row in await client.download(link)] for link in links]
-        assert [["welcome-0", "welcome-1"], ["welcome-2", "welcome-3"], ["welcome-4"]] == files
+        files = [await client.download(link) for link in await client.links()]
+        assert expected == [[row["clientmessageid"] for row in rows] for rows in files]
 
-    run_client(script, SandboxOptions(export_rows=2))
+    run_client(script, SandboxOptions(**options))
 
 
 def test_the_log_knows_what_was_rejected_and_what_waits() -> None:
@@ -174,8 +165,7 @@ def test_the_log_knows_what_was_rejected_and_what_waits() -> None:
 def test_a_link_on_an_origin_of_its_own() -> None:
     async def script(client: Client) -> None:
         await client.send("welcome-1")
-        [link] = await client.links()
-        here = await client.links()
+        [link], here = await client.links(), await client.links()
         assert urlsplit(link).netloc == urlsplit(here[0]).netloc
         async with client.http.get("/") as response:
             assert urlsplit(link).port != response.url.port
@@ -202,21 +192,14 @@ def test_a_link_takes_no_key_and_cannot_be_guessed() -> None:
     run_client(script, SandboxOptions(api_key="s3cret"))
 
 
-def test_cancelling_a_job() -> None:
+def test_a_job_belongs_to_its_sub_account_and_can_be_cancelled() -> None:
     async def script(client: Client) -> None:
         await client.send("welcome-1")
-        job_id = await client.start()
-        reply = await client.do("DELETE", f"{EXPORTS}/{job_id}")
+        job = f"{EXPORTS}/{await client.start()}"
+        assert 404 == (await client.do("GET", job.replace("acme_hq", "acme_uk"))).status
+        reply = await client.do("DELETE", job)
         assert (204, b"") == (reply.status, reply.raw)
-        assert {"status": "cancelled"} == await client.status(job_id)
-
-    run_client(script)
-
-
-def test_a_job_belongs_to_its_sub_account() -> None:
-    async def script(client: Client) -> None:
-        job_id = await client.start()
-        assert 404 == (await client.do("GET", f"{EXPORTS.replace('acme_hq', 'acme_uk')}/{job_id}")).status
+        assert {"status": "cancelled"} == (await client.do("GET", job)).body
 
     run_client(script)
 
@@ -227,7 +210,7 @@ def test_a_message_whose_answer_was_lost_is_in_the_log(tmp_path: Path) -> None:
             await client.send("welcome-1")
         assert ["welcome-1"] == [row["clientmessageid"] for row in await client.rows()]
 
-    run_client(script, SandboxOptions(faults=faults_in(tmp_path, {"fault": "accepted_then_reset", "requests": [1]})))
+    run_client(script, SandboxOptions(faults=export_fault(tmp_path, "accepted_then_reset")))
 
 
 @pytest.mark.parametrize(
@@ -250,16 +233,14 @@ def test_an_export_that_comes_to_nothing(fault: str, expected: list[str], tmp_pa
         assert len(await client.rows()) == 1  # the next one goes well
         assert (await client.stats())["faults"] == {fault: 1}
 
-    faults = faults_in(tmp_path, {"fault": fault, "requests": [1]})
-    run_client(script, SandboxOptions(export_polls=1, faults=faults))
+    run_client(script, SandboxOptions(export_polls=1, faults=export_fault(tmp_path, fault)))
 
 
 def test_a_job_that_is_lost(tmp_path: Path) -> None:
     async def script(client: Client) -> None:
-        job_id = await client.start()
-        assert (await client.status(job_id))["code"] == 4018
+        assert (await client.status(await client.start()))["code"] == 4018
 
-    run_client(script, SandboxOptions(faults=faults_in(tmp_path, {"fault": "export_job_lost", "requests": [1]})))
+    run_client(script, SandboxOptions(faults=export_fault(tmp_path, "export_job_lost")))
 
 
 @pytest.mark.parametrize(("parameters", "status"), [({}, 410), ({"status": 404}, 404)])
@@ -270,10 +251,7 @@ def test_a_link_that_has_expired(parameters: dict[str, object], status: int, tmp
         async with client.http.get(link) as response:
             assert (status, 1300) == (response.status, (await response.json())["code"])
 
-    run_client(
-        script,
-        SandboxOptions(faults=faults_in(tmp_path, {"fault": "export_link_expired", "requests": [1], **parameters})),
-    )
+    run_client(script, SandboxOptions(faults=export_fault(tmp_path, "export_link_expired", **parameters)))
 
 
 def test_a_file_that_is_cut_off(tmp_path: Path) -> None:
@@ -289,9 +267,7 @@ def test_a_file_that_is_cut_off(tmp_path: Path) -> None:
             assert response.content_length is not None
             assert response.content.total_bytes == response.content_length // 2
 
-    run_client(
-        script, SandboxOptions(export_rows=2, faults=faults_in(tmp_path, {"fault": "export_cut_off", "requests": [1]}))
-    )
+    run_client(script, SandboxOptions(export_rows=2, faults=export_fault(tmp_path, "export_cut_off")))
 
 
 @document.needs_document
