@@ -110,7 +110,7 @@ class FaultSchedule:
     """Decides request by request; of the rules that fit, the first counts. Numbers come in order, each once."""
 
     def __init__(self, rules: Sequence[Fault] = (), *, seed: int = 0, of_exports: bool = False) -> None:
-        # A rule keeps its place in the file, so that its share falls on the same requests whatever stands around it.
+        # By a rule's place in the file, so that its share falls on the same requests whatever stands around it.
         self._rules = [(i, rule) for i, rule in enumerate(rules) if rule.name.is_of_exports == of_exports]
         self._times_left = {i: math.inf if rule.times is None else rule.times for i, rule in self._rules}
         self._seed = seed
@@ -328,7 +328,7 @@ async def _never(request: web.Request, answer: Answer) -> web.StreamResponse:
 
 
 async def _answer_and_close(request: web.Request, answer: Answer) -> web.StreamResponse:
-    """Answer as if the connection were to be kept alive, and close it."""
+    """Answer without announcing that the connection closes, and close it."""
     sent = answer.response()
     await sent.prepare(request)
     await sent.write_eof()

@@ -11,7 +11,6 @@ from time import monotonic, time_ns
 from typing import Any
 from uuid import uuid4
 
-import orjson
 from aiohttp import hdrs, web
 
 from runner.sandbox.answers import QUEUED, REJECTED, Answer, Code, RefusedError, json_response, sms_response
@@ -67,22 +66,25 @@ class Messages:
 
     async def _judge(self, request: web.Request) -> Answer:
         try:
-            body = await request.read()
-            self._state.admit(request)
-            self._throttle()
-            return self._take(_decoded(request, body), request.match_info["subAccountId"])
+            await request.read()
+            self._admit(request)
+            message = check(await json_of(request, empty=None), datetime.now(UTC))
+            return self._take(message, request.match_info["subAccountId"])
         except RefusedError as refusal:
             return self._state.refuse(refusal)
         except (web.RequestPayloadError, ConnectionError):  # a client that was killed while it sent: nothing is taken
             words = "The body ended early or could not be decoded"
             return self._state.refuse(RefusedError(Code.INVALID_PARAMETER, words))
 
-    def _throttle(self) -> None:
+    def _admit(self, request: web.Request) -> None:
+        self._state.admit(request)
         if self._options.rate_limit and (wait_s := self._window.wait_s(monotonic())):
             self._state.stats.throttled += 1
             retry_after = str(math.ceil(wait_s))
             words = f"More than {self._options.rate_limit} requests in a second; try again in {retry_after} s"
             raise RefusedError(Code.QUOTA_EXCEEDED, words, headers={hdrs.RETRY_AFTER: retry_after})
+        if request.content_type != "application/json":
+            raise RefusedError(Code.INVALID_PARAMETER, "The body must be application/json", 415)
 
     def _take(self, message: dict[str, Any], sub_account_id: str) -> Answer:
         rejected = is_rejected(message, self._options)
@@ -118,7 +120,7 @@ class Messages:
         """The document knows no 404 here: feedback about an unknown message is taken, too."""
         self._state.admit(request)
         umid = uuid_in_path(request, "umid")
-        body = await json_of(request)
+        body = await json_of(request, empty={})
         if not isinstance(body, dict) or body.get("outcome") not in OUTCOMES:
             raise RefusedError(Code.INVALID_PARAMETER, f"Field 'outcome' is none of {', '.join(OUTCOMES)}")
         if body.get("timestamp") is not None and moment_of(body["timestamp"]) is None:
@@ -136,13 +138,3 @@ class Messages:
 def is_rejected(message: Entry, options: SandboxOptions) -> bool:
     """Whether this message belongs to the share that is rejected: the same answer each time it is asked."""
     return chance(options.seed, *identity_of(message)) < options.reject_share
-
-
-def _decoded(request: web.Request, body: bytes) -> dict[str, Any]:
-    """The message in a request's body. Raises `RefusedError`."""
-    if request.content_type != "application/json":
-        raise RefusedError(Code.INVALID_PARAMETER, "The body must be application/json", 415)
-    try:
-        return check(orjson.loads(body), datetime.now(UTC))
-    except orjson.JSONDecodeError:
-        raise RefusedError(Code.INVALID_PARAMETER, "The body is not valid JSON") from None

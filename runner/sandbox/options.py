@@ -84,7 +84,7 @@ LAG_S = number(0, LONGEST_LAG_S)
 class SandboxOptions:
     """How the sandbox listens, answers, fails and posts. Raises `InputError` with every option that makes no sense.
 
-    With None, everything is allowed or nothing is limited. `book` None holds the newest messages in memory. The same
+    With None, everything is allowed or nothing is limited. Without `book`, the newest messages are in memory. The same
     `seed` chooses the same messages for rejections, faults, receipts and replies each time. `receipt_retry_s` are the
     pauses before each other try of a post that failed.
     """

@@ -1,4 +1,4 @@
-"""Running the stand-in: `serve` in this process until it is told to stop, `start` in a process of its own.
+"""Running the stand-in: `serve` in this process until a signal stops it, `start` in a process of its own.
 
 `python -m runner.sandbox.process` is the child of `start`. Its first line of standard input is the options as JSON;
 standard input then stays open as long as the parent lives. People use `campaign sandbox`.
@@ -72,7 +72,7 @@ def start(options: SandboxOptions, *, timeout_s: float = READY_TIMEOUT_S) -> Ite
     """A sandbox in a child process, ready when this yields and gone when the block ends.
 
     Raises `InputError` when the options cannot be served (a port in use), `CampaignError` when the child isn't ready
-    after `timeout_s` or has died before the block ended; both with what the child said.
+    after `timeout_s` or has died before the block ended; both with the child's standard error.
     """
     with (
         tempfile.TemporaryFile() as stderr,

@@ -2,6 +2,7 @@
 
 import hmac
 from collections import Counter, deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic
@@ -14,6 +15,9 @@ from aiohttp import hdrs, web
 from runner.sandbox.answers import Answer, Code, RefusedError
 from runner.sandbox.book import MEMORY_LIMIT, Book
 from runner.sandbox.options import SUB_ACCOUNT_ID, SandboxOptions
+
+# Filters of log exports, then of prices.
+NOT_OFFERED = {"phoneNumber", "countries", "country", "mcc", "mnc"}
 
 
 class SlidingWindow:
@@ -124,13 +128,11 @@ class SandboxState:
         return Answer(refusal.http_status, orjson.dumps(body), refusal.headers)
 
 
-async def json_of(request: web.Request) -> object:
-    """The decoded body; an empty object without one, which is how the document's optional bodies read. Raises
-    `RefusedError`.
-    """
+async def json_of(request: web.Request, *, empty: object) -> object:
+    """The decoded body, or `empty` when there is none. Raises `RefusedError`."""
     body = await request.read()
     try:
-        return orjson.loads(body) if body else {}
+        return orjson.loads(body) if body else empty
     except orjson.JSONDecodeError:
         raise RefusedError(Code.INVALID_PARAMETER, "The body is not valid JSON") from None
 
@@ -141,3 +143,9 @@ def uuid_in_path(request: web.Request, name: str) -> str:
         return str(UUID(request.match_info[name]))
     except ValueError:
         raise RefusedError(Code.INVALID_PARAMETER, f"'{name}' is not an UUID") from None
+
+
+def refuse_filters(given: Iterable[str]) -> None:
+    """Raise `RefusedError` for a filter that the sandbox lacks: an answer that ignored it would be wrong."""
+    if not_offered := NOT_OFFERED.intersection(given):
+        raise RefusedError(Code.NOT_IMPLEMENTED, f"The sandbox has no {', '.join(sorted(not_offered))} here")

@@ -12,6 +12,7 @@ import heapq
 import itertools
 import logging
 import math
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -205,7 +206,7 @@ class Waiting(NamedTuple):
 class WebhookSender:
     """Plans what is posted about messages, and posts it, on at most `CONNECTIONS` connections at a time.
 
-    A message has one step waiting at a time: the next one follows when it has been posted.
+    Of a message, one step waits at a time: the next one follows when it has been posted.
     """
 
     def __init__(self, state: SandboxState) -> None:
@@ -223,7 +224,7 @@ class WebhookSender:
     def take(self, message: Entry, *, umid: str, sub_account_id: str) -> None:
         """Plan what is posted about a message that was queued."""
         plan, left_out = plan_posts(message, self._options, umid=umid, sub_account_id=sub_account_id)
-        self._count_not_sent("beyond_loopback", left_out)
+        self._stats.receipts_not_sent += Counter(beyond_loopback=left_out)  # which adds no zero
         if plan is not None:
             moment = moment_of(message.get("scheduled"))
             wait_s = (moment - datetime.now(UTC)).total_seconds() if moment else 0.0
@@ -254,16 +255,18 @@ class WebhookSender:
                     words = "the sandbox ended before all receipts were sent; something is left of %d message(s)"
                     log.warning(words, self._stats.receipts_waiting)
             finally:
-                self._heap.clear()
-                for task in self._tasks:
-                    task.cancel()
-                await asyncio.gather(*self._tasks, return_exceptions=True)
+                while self._tasks:  # one that has just ended may start another
+                    self._heap.clear()
+                    for task in self._tasks:
+                        task.cancel()
+                    await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _add(self, waiting: Waiting) -> None:
         if len(self._heap) + len(self._tasks) < WAITING_LIMIT:
             heapq.heappush(self._heap, waiting)
         else:
-            self._count_not_sent("too_many", 1 if waiting.tries else len(waiting.plan.steps) - waiting.position)
+            posts = 1 if waiting.tries else len(waiting.plan.steps) - waiting.position
+            self._stats.receipts_not_sent["too_many"] += posts
 
     def _start_due(self) -> None:
         """Start what is due (when the sandbox ends: everything), as far as connections are free."""
@@ -295,7 +298,7 @@ class WebhookSender:
         """Post once; returns what follows: the next step, another try."""
         due, _, plan, position, at, tries = waiting
         if not position and not tries and due > self._loop.time():  # ending: the message's time won't be seen
-            self._count_not_sent("scheduled", len(plan.steps))
+            self._stats.receipts_not_sent["scheduled"] += len(plan.steps)
             return []
         if plan.sent["umid"] in self._state.cancelled:
             return []
@@ -316,12 +319,12 @@ class WebhookSender:
             if isinstance(step, str):
                 self._stats.inbound += 1
             else:  # of delivered, the detail says how far
-                self._stats.receipts[step.detail if step.detail and step.state == "delivered" else step.state] += 1
+                self._stats.receipts[(step.state == "delivered" and step.detail) or step.state] += 1
         elif status >= 400 and tries < len(self._options.receipt_retry_s) and not self._ending:
             due = self._loop.time() + self._options.receipt_retry_s[tries]
             following.append(Waiting(due, next(self._numbers), plan, position, at, tries + 1))
         else:
-            self._count_not_sent("given_up", 1)
+            self._stats.receipts_not_sent["given_up"] += 1
         if not tries and plan.comes_twice(position, self._options) and await self._status_of(url, body) < 300:
             self._stats.receipt_duplicates += 1
         return following
@@ -332,15 +335,8 @@ class WebhookSender:
             # A redirect could lead beyond this computer.
             async with self._session.post(url, data=body, allow_redirects=False) as response:
                 status = response.status
-        except (
-            aiohttp.ClientError,
-            OSError,
-            ValueError,
-        ):  # a timeout is an OSError, a host that is no name a ValueError
+        # A timeout is an OSError, a host that is no name a ValueError.
+        except (aiohttp.ClientError, OSError, ValueError):
             status = 599
         self._stats.failed_posts += status >= 300
         return status
-
-    def _count_not_sent(self, reason: str, posts: int) -> None:
-        if posts:
-            self._stats.receipts_not_sent[reason] += posts
