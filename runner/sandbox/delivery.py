@@ -125,11 +125,8 @@ def _weighted_choice(weights: Mapping[T, int], share: float) -> T:
 
 
 def encoding_of(text: str, asked: str | None) -> str:
-    """The encoding that the text travels in: the one asked for, or else (AUTO) the one it needs.
-
-    A text that cannot be written in the GSM7 it was asked for is answered as GSM7: what the provider does to its
-    characters is not documented.
-    """
+    """The encoding that the text travels in: the one asked for, or else (AUTO) the one it needs."""
+    # GSM7 also for a text that it cannot hold: what the provider does to its characters is not documented.
     if asked in ("GSM7", "UCS2"):
         return str(asked)
     return "GSM7" if GSM7_TEXT.fullmatch(text) else "UCS2"

@@ -130,10 +130,8 @@ class FaultSchedule:
         """
         if fault.name is not FaultName.LATENCY:
             return 0.0
-        if not fault.tail:
-            return fault.seconds
         stretch = float((1 - chance(self._seed, "tail", number)) ** (-1 / TAIL_SHAPE))
-        return fault.seconds * min(stretch, TAIL_LIMIT)
+        return fault.seconds * (min(stretch, TAIL_LIMIT) if fault.tail else 1)
 
 
 def read_faults(path: Path) -> tuple[Fault, ...]:
@@ -216,7 +214,6 @@ def _one_of(values: Sequence[object]) -> Callable[[Any], bool]:
 COUNT = Key(_one_of(COUNTS), "a whole number from 1 up")
 SECONDS = Key(_number(LONGEST_S), f"a number of seconds from 0 to {LONGEST_S}")
 SWITCH = Key(_one_of((True, False)), "true or false")
-CODES = tuple(map(int, Code))
 RETRY_AFTER = ("seconds", "date", "absent", "garbage")
 
 WHEN = {
@@ -235,7 +232,7 @@ PARAMETERS: dict[FaultName, dict[str, Key]] = {
         "seconds": SECONDS,
     },
     FaultName.ERROR: {
-        "code": Key(_one_of(CODES), f"one of {', '.join(map(str, CODES))}", required=True),
+        "code": Key(_one_of([*map(int, Code)]), f"one of {', '.join(map(str, map(int, Code)))}", required=True),
         "status": Key(_one_of(range(400, 600)), "an HTTP status from 400 to 599"),
     },
     FaultName.SERVER_ERROR: {"status": Key(_one_of((500, 502, 503, 504)), "500, 502, 503 or 504"), "body": SWITCH},

@@ -1,6 +1,7 @@
 """The sandbox as others meet it: a process of its own, on a real socket."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -38,16 +39,18 @@ def test_the_options_reach_the_child_and_no_secret_its_command_line(monkeypatch:
             assert not [text for text in shown if b"s3cret" in text or b"the real one" in text]
 
 
-def test_a_port_in_use() -> None:
+def test_options_that_cannot_be_served(tmp_path: Path) -> None:
+    pem, faults = tmp_path / "nowhere.pem", tmp_path / "faults.json"
+    faults.write_text('[{"fault": "brokenjson", "share": 1}]')
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with (
-            pytest.raises(
-                InputError, match=rf"cannot listen on 127\.0\.0\.1 port {port}: Address already in use; choose"
-            ),
-            start(SandboxOptions(port=port)),
-        ):
-            pytest.fail("it cannot have started")
+        for options, words in [
+            (SandboxOptions(port=port), f"cannot listen on 127.0.0.1 port {port}: Address already in use; choose"),
+            (SandboxOptions(tls_certificate=pem, tls_key=pem), "nowhere.pem with its key cannot be used: No such"),
+            (SandboxOptions(faults=faults), "faults.json: rule 1: there is no fault 'brokenjson'; write broken_json"),
+        ]:
+            with pytest.raises(InputError, match=re.escape(words)), start(options):
+                pytest.fail("it cannot have started")
 
 
 def test_the_end_waits_for_the_receipts() -> None:
@@ -62,20 +65,6 @@ def test_the_end_waits_for_the_receipts() -> None:
 def test_the_end_is_waited_for_long_enough() -> None:
     listeners = 2
     assert listeners * server.SHUTDOWN_S + webhooks.DRAIN_S < process.STOP_TIMEOUT_S
-
-
-def test_files_that_are_wrong(tmp_path: Path) -> None:
-    nowhere, faults = tmp_path / "nowhere.pem", tmp_path / "faults.json"
-    faults.write_text('[{"fault": "brokenjson", "share": 1}]')
-    for options, words in [
-        (
-            SandboxOptions(tls_certificate=nowhere, tls_key=nowhere),
-            r"nowhere\.pem with its key cannot be used: No such",
-        ),
-        (SandboxOptions(faults=faults), r"faults\.json: rule 1: there is no fault 'brokenjson'; write broken_json"),
-    ]:
-        with pytest.raises(InputError, match=words), start(options):
-            pytest.fail("it cannot have started")
 
 
 def test_a_child_that_is_never_ready() -> None:
