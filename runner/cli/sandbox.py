@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from runner.cli.console import say
-from runner.sandbox.options import Option, SandboxOptions
+from runner.sandbox.options import Option, SandboxOptions, flag_of
 
 NAME = "sandbox"
 
@@ -30,12 +30,11 @@ def _flags() -> Iterator[inspect.Parameter]:
     """A flag for every option that the sandbox declares."""
     for each in fields(SandboxOptions):
         option: Option = each.metadata["option"]
-        flag = option.flag or f"--{each.name.replace('_', '-')}"
         yield inspect.Parameter(
             each.name,
             inspect.Parameter.KEYWORD_ONLY,
             default=each.default if option.flag_default is None else option.flag_default,
-            annotation=Annotated[option.kind or each.type, typer.Option(flag, help=option.help)],
+            annotation=Annotated[option.kind or each.type, typer.Option(flag_of(each), help=option.help)],
         )
 
 

@@ -1,16 +1,12 @@
-"""What the sandbox answers, as values: the handler decides on one, and only then is it put on the wire."""
+"""What the sandbox answers, as values: the handler decides on an answer, and only then does it go on the wire."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import IntEnum
-from types import MappingProxyType
 from typing import Any
-from uuid import UUID
 
 import orjson
-
-NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+from aiohttp import web
 
 
 class Code(IntEnum):
@@ -49,13 +45,9 @@ class Code(IntEnum):
     INVALID_CALLBACK_URL = 3020
     INVALID_JOB_ID = 4018
 
-    @property
-    def http_status(self) -> int:
-        """As in the document's examples. Codes that have none there come with 400."""
-        return _STATUSES.get(self, 400)
 
-
-_STATUSES = {
+# The HTTP status of an error, as in the document's examples. Codes that have none there come with 400.
+HTTP_STATUSES = {
     Code.QUOTA_EXCEEDED: 429,
     Code.ILLEGAL_SUB_ACCOUNT: 404,
     Code.INSECURE_PROTOCOL: 426,
@@ -74,17 +66,12 @@ class RefusedError(Exception):
     """Ends the handling of a request with an error answer. The HTTP status is the code's unless another is given."""
 
     def __init__(
-        self, code: Code, message: str, http_status: int | None = None, headers: Mapping[str, str] = NO_HEADERS
+        self, code: Code, message: str, http_status: int | None = None, headers: Mapping[str, str] | None = None
     ) -> None:
         super().__init__(message)
         self.code = code
-        self.http_status = http_status or code.http_status
-        self.headers = headers
-
-    def answer(self, *, error_id: UUID, now: datetime) -> "Answer":
-        """The document's ErrorResponse."""
-        body = {"code": int(self.code), "message": str(self), "errorId": error_id, "timestamp": now}
-        return Answer(self.http_status, orjson.dumps(body), self.headers)
+        self.http_status = http_status or HTTP_STATUSES.get(code, 400)
+        self.headers = headers or {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +80,29 @@ class Answer:
 
     http_status: int
     body: bytes
-    headers: Mapping[str, str] = field(default_factory=lambda: NO_HEADERS)
+    headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str | None = "application/json"
 
+    def response(self) -> web.Response:
+        return web.Response(
+            body=self.body, status=self.http_status, headers=self.headers, content_type=self.content_type
+        )
 
-def taken(request: Mapping[str, Any], *, umid: str, encoding: str, status: str) -> Answer:
+
+def json_response(value: object, http_status: int = 200) -> web.Response:
+    return Answer(http_status, orjson.dumps(value)).response()
+
+
+QUEUED = "QUEUED"
+REJECTED = "REJECTED"
+# A report that was made with the sandbox must not be mistaken for a real one.
+DESCRIPTIONS = {
+    QUEUED: "queued by the sandbox; it will reach no phone",
+    REJECTED: "rejected by the sandbox, which was asked to reject a share of the messages",
+}
+
+
+def sms_response(request: Mapping[str, Any], *, umid: str, encoding: str, status: str) -> Answer:
     """The document's SmsResponse. It comes with HTTP 200 for both statuses, QUEUED and REJECTED."""
     body = {
         "umid": umid,
@@ -108,12 +113,3 @@ def taken(request: Mapping[str, Any], *, umid: str, encoding: str, status: str) 
     if request.get("clientMessageId") is not None:
         body["clientMessageId"] = request["clientMessageId"]
     return Answer(200, orjson.dumps(body))
-
-
-QUEUED = "QUEUED"
-REJECTED = "REJECTED"
-# A report that was made with the sandbox must not be mistaken for a real one.
-DESCRIPTIONS = {
-    QUEUED: "queued by the sandbox; it will reach no phone",
-    REJECTED: "rejected by the sandbox, which was asked to reject a share of the messages",
-}

@@ -49,10 +49,10 @@ class Book:
         else:
             self._file.write(line)
             self._file.flush()
-        return self._note(entry)
+        return self._is_duplicate(entry)
 
     def lines(self) -> Iterator[bytes]:
-        """Every message that is kept, oldest first."""
+        """Every message in the file or in memory, oldest first."""
         if self._path is None:
             yield from tuple(self._newest)
             return
@@ -62,15 +62,11 @@ class Book:
     def find(self, umid: str, sub_account_id: str) -> Entry | None:
         """The message with this id. Reads the book from its beginning: good enough for one question per second."""
         quoted = orjson.dumps(umid)
-        for line in self.lines():
-            if quoted in line:
-                entry: Entry = orjson.loads(line)
-                if (entry["umid"], entry["subAccountId"]) == (umid, sub_account_id):
-                    return entry
-        return None
+        entries = (orjson.loads(line) for line in self.lines() if quoted in line)
+        return next((each for each in entries if (each["umid"], each["subAccountId"]) == (umid, sub_account_id)), None)
 
-    def remember(self) -> None:
-        """Know the messages of an earlier sandbox, so that duplicates show across its restart.
+    def load(self) -> None:
+        """Read the messages of an earlier sandbox, so that duplicates show across its restart.
 
         Raises ValueError or KeyError when the file is no book.
         """
@@ -78,17 +74,17 @@ class Book:
             entry = orjson.loads(line)
             if not line.endswith(b"\n") or not isinstance(entry, dict) or not {"umid", "status"} <= entry.keys():
                 raise ValueError(line)
-            self._note(entry)
+            self._is_duplicate(entry)
 
-    def _note(self, entry: Entry) -> bool:
-        """Note what was queued; True if it had been noted before."""
+    def _is_duplicate(self, entry: Entry) -> bool:
+        """Whether a message with the same clientMessageId was queued before; notes and counts this one."""
         # A message that was rejected reached nobody: sending it again is no second text.
-        if entry["status"] != QUEUED or entry.get("clientMessageId") is None:
+        message_id = entry.get("clientMessageId")
+        if entry["status"] != QUEUED or message_id is None:
             return False
-        message_id = entry["clientMessageId"]
-        known = len(self._queued)
-        self._queued.add((entry["subAccountId"], message_id))
-        if len(self._queued) > known:
+        key = (entry["subAccountId"], message_id)
+        if key not in self._queued:
+            self._queued.add(key)
             return False
         self.duplicate_ids[message_id] = self.duplicate_ids.get(message_id, 1) + 1
         return True
@@ -110,7 +106,7 @@ def open_book(path: Path | None) -> Iterator[Book]:
     with os.fdopen(descriptor, "ab") as file:
         book = Book(file, path)
         try:
-            book.remember()
+            book.load()
         except (OSError, ValueError, KeyError) as error:
             raise InputError.of(
                 f"{path} is not a book of the sandbox, or its end is cut off", "name another file, or remove this one"

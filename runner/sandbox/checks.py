@@ -14,9 +14,6 @@ from typing import Any
 from runner.base.net import is_http_url
 from runner.sandbox.answers import Code, RefusedError
 
-# The document's pattern holds for national numbers too, so that these come without a trunk zero.
-DESTINATION = re.compile(r"\+?[1-9][0-9]{6,14}")
-COUNTRY = re.compile(r"[A-Za-z]{2}")
 NUMERIC_SOURCE = re.compile(r"\+?[0-9]+")
 MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?(Z|[+-][0-9]{2}:[0-9]{2})")
 
@@ -32,10 +29,9 @@ def check(body: object, now: datetime) -> dict[str, Any]:
     """The message in a request's decoded JSON body. `now` is aware. Raises `RefusedError` for the first wrong field."""
     if not isinstance(body, dict):
         raise RefusedError(Code.INVALID_PARAMETER, "The body must be a JSON object")
-    if body.get("destination") is None:
-        raise RefusedError(Code.MISSED_MSISDN, "Field 'destination' is missing")
-    if body.get("text") is None:
-        raise RefusedError(Code.MISSED_TEXT, "Field 'text' is missing")
+    for name, code in REQUIRED.items():
+        if body.get(name) is None:
+            raise RefusedError(code, f"Field '{name}' is missing")
     for name, value in body.items():
         for holds, code, wrong in FIELDS.get(name, ()) if value is not None else ():
             if not holds(value, now):
@@ -53,14 +49,6 @@ def moment_of(value: object) -> datetime | None:
         return None
 
 
-def _matches(pattern: re.Pattern[str], value: object) -> bool:
-    return isinstance(value, str) and pattern.fullmatch(value) is not None
-
-
-def _is_sender_id(value: object) -> bool:
-    return isinstance(value, str) and value != "" and value.isascii() and value.isprintable()
-
-
 def _is_ip_address(value: object) -> bool:
     try:
         return isinstance(value, str) and bool(ipaddress.ip_address(value))
@@ -72,27 +60,38 @@ def _source_limit(value: str) -> int:
     return NUMERIC_SOURCE_LIMIT if NUMERIC_SOURCE.fullmatch(value) else ALPHANUMERIC_SOURCE_LIMIT
 
 
-# What must hold for a value at a time, and the error when it doesn't. A rule may rely on the ones before it.
+# What must hold for a value at a time, the error when it doesn't, and its words.
 Rule = tuple[Callable[[Any, datetime], object], Code, str]
 
+
+def _text(holds: Callable[[str], object], code: Code, wrong: str) -> Rule:
+    """A rule that holds for strings only."""
+    return (lambda value, _: isinstance(value, str) and holds(value), code, wrong)
+
+
+REQUIRED = {"destination": Code.MISSED_MSISDN, "text": Code.MISSED_TEXT}
+# Of several rules for a field, the later ones may rely on the earlier ones.
 FIELDS: dict[str, list[Rule]] = {
+    # The document's pattern holds for national numbers too, so that these come without a trunk zero.
     "destination": [
-        (lambda value, _: _matches(DESTINATION, value), Code.INVALID_MSISDN, "is not a number of 7 to 15 digits")
+        _text(re.compile(r"\+?[1-9][0-9]{6,14}").fullmatch, Code.INVALID_MSISDN, "is not a number of 7 to 15 digits")
     ],
-    "country": [(lambda value, _: _matches(COUNTRY, value), Code.INVALID_COUNTRY, "is not an ISO 3166-1 alpha-2 code")],
+    "country": [_text(re.compile(r"[A-Za-z]{2}").fullmatch, Code.INVALID_COUNTRY, "is not an ISO 3166-1 alpha-2 code")],
     "source": [
-        (lambda value, _: _is_sender_id(value), Code.INVALID_SOURCE, "is not a sender id"),
-        (lambda value, _: len(value) <= _source_limit(value), Code.TOO_LONG_SOURCE, "is too long for a sender id"),
+        _text(
+            lambda value: value and value.isascii() and value.isprintable(), Code.INVALID_SOURCE, "is not a sender id"
+        ),
+        _text(lambda value: len(value) <= _source_limit(value), Code.TOO_LONG_SOURCE, "is too long for a sender id"),
     ],
     "clientMessageId": [
-        (lambda value, _: isinstance(value, str), Code.INVALID_ID, "is not a string"),
-        (
-            lambda value, _: len(value) <= CLIENT_MESSAGE_ID_LIMIT,
+        _text(lambda _: True, Code.INVALID_ID, "is not a string"),
+        _text(
+            lambda value: len(value) <= CLIENT_MESSAGE_ID_LIMIT,
             Code.TOO_LONG_CLIENT_MESSAGE_ID,
             f"has more than {CLIENT_MESSAGE_ID_LIMIT} characters",
         ),
     ],
-    "text": [(lambda value, _: isinstance(value, str) and value, Code.INVALID_TEXT, "is empty or not a string")],
+    "text": [_text(bool, Code.INVALID_TEXT, "is empty or not a string")],
     "encoding": [(lambda value, _: value in ENCODINGS, Code.INVALID_ENCODING, f"is none of {', '.join(ENCODINGS)}")],
     "scheduled": [
         (lambda value, _: moment_of(value), Code.INVALID_SCHEDULE, "is not an ISO 8601 time with offset"),
@@ -106,13 +105,7 @@ FIELDS: dict[str, list[Rule]] = {
         (lambda value, _: moment_of(value), Code.INVALID_EXPIRY, "is not an ISO 8601 time with offset"),
         (lambda value, now: datetime.fromisoformat(value) > now, Code.INVALID_EXPIRY, "is in the past"),
     ],
-    "dlrCallbackUrl": [
-        (
-            lambda value, _: isinstance(value, str) and is_http_url(value),
-            Code.INVALID_CALLBACK_URL,
-            "is not an absolute URL",
-        )
-    ],
+    "dlrCallbackUrl": [_text(is_http_url, Code.INVALID_CALLBACK_URL, "is not an absolute URL")],
     "clientIp": [(lambda value, _: _is_ip_address(value), Code.INVALID_IP_ADDRESS, "is not an IP address")],
     "track": [(lambda value, _: value in TRACKS, Code.INVALID_PARAMETER, f"is none of {', '.join(TRACKS)}")],
 }

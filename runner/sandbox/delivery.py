@@ -8,8 +8,7 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Iterable, Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import accumulate
@@ -18,6 +17,7 @@ from typing import Any, TypeVar
 from runner.sandbox.answers import QUEUED
 from runner.sandbox.book import Entry
 from runner.sandbox.checks import moment_of
+from runner.sandbox.options import SandboxOptions
 
 T = TypeVar("T")
 
@@ -31,6 +31,8 @@ COLUMNS = (
     "status_errorcode", "status_errormessage", "status_timestamp", "msisdn", "source", "encoding", "createdat",
     "smscount", "price_currency", "price_persms", "price_total", "clientmessageid", "clientbatchid", "batchid", "body",
 )  # fmt: skip
+# Columns whose name isn't that of the field in small letters.
+RENAMED = {"status_state": "status_value", "status_detail": "status_details"}
 
 # 3GPP TS 23.038, section 6.2.1: the default alphabet, then its extension table (ESC itself is not a character).
 DEFAULT_ALPHABET = (
@@ -54,7 +56,7 @@ class DeliveryStatus:
     def as_json(self, timestamp: str) -> dict[str, Any]:
         """The document's status object; what is not known is absent."""
         status = {"state": self.state, "detail": self.detail, "timestamp": timestamp}
-        return known(status | {"errorCode": self.error_code, "errorMessage": self.error_message})
+        return without_nulls(status | {"errorCode": self.error_code, "errorMessage": self.error_message})
 
 
 WAITING = DeliveryStatus("queued")
@@ -65,19 +67,19 @@ DELIVERED = DeliveryStatus("delivered", "delivered_to_recipient")
 FAILED = DeliveryStatus("failed")
 
 
-def _lost(code: int, words: str, detail: str = "undelivered_to_recipient") -> DeliveryStatus:
+def _undelivered(code: int, words: str, detail: str = "undelivered_to_recipient") -> DeliveryStatus:
     return DeliveryStatus("undelivered", detail, code, words)
 
 
 # Of a hundred messages that don't arrive: about as many numbers that are dead as phones that are off, full or away.
 UNDELIVERED: Mapping[DeliveryStatus, int] = {
-    _lost(59, "the subscriber is unknown"): 20,
-    _lost(15, "the destination is invalid", "rejected_by_operator"): 10,
-    _lost(13, "the subscriber or the phone may not receive"): 10,
-    _lost(1, "the subscriber is absent"): 25,
-    _lost(46, "the subscriber cannot be reached"): 15,
-    _lost(36, "the message expired"): 12,
-    _lost(21, "the phone's memory is full"): 8,
+    _undelivered(59, "the subscriber is unknown"): 20,
+    _undelivered(15, "the destination is invalid", "rejected_by_operator"): 10,
+    _undelivered(13, "the subscriber or the phone may not receive"): 10,
+    _undelivered(1, "the subscriber is absent"): 25,
+    _undelivered(46, "the subscriber cannot be reached"): 15,
+    _undelivered(36, "the message expired"): 12,
+    _undelivered(21, "the phone's memory is full"): 8,
 }
 # Of a hundred who reply: most opt out, in several ways; some change their mind, some mean something else.
 REPLIES: Mapping[tuple[str, ...], int] = {
@@ -90,29 +92,19 @@ REPLIES: Mapping[tuple[str, ...], int] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class DeliverySimulator:
-    """Decides what becomes of messages, the same each time for the same `seed`. Both shares are from 0 to 1."""
+def final_status(entry: Entry, options: SandboxOptions) -> DeliveryStatus:
+    """How a message ends that is sent, the same each time for the same seed."""
+    if chance(options.seed, "undelivered", *identity_of(entry)) >= options.undelivered_share:
+        return DELIVERED
+    return _weighted_choice(UNDELIVERED, chance(options.seed, "why", *identity_of(entry)))
 
-    undelivered_share: float = 0.0
-    stop_share: float = 0.0
-    seed: int = 0
 
-    def final_status(self, entry: Entry) -> DeliveryStatus:
-        """How a message ends that is sent."""
-        if (
-            not self.undelivered_share
-            or chance(self.seed, "undelivered", *identity_of(entry)) >= self.undelivered_share
-        ):
-            return DELIVERED
-        return _drawn(UNDELIVERED, chance(self.seed, "why", *identity_of(entry)))
-
-    def replies_to(self, entry: Entry) -> tuple[str, ...]:
-        """What the recipient writes back, if the message arrives: the same to every message."""
-        number = entry["destination"].removeprefix("+")
-        if not self.stop_share or chance(self.seed, "reply", number) >= self.stop_share:
-            return ()
-        return _drawn(REPLIES, chance(self.seed, "words", number))
+def replies_to(entry: Entry, options: SandboxOptions) -> tuple[str, ...]:
+    """What the recipient writes back, if the message arrives: the same to every message."""
+    number = entry["destination"].removeprefix("+")
+    if chance(options.seed, "reply", number) >= options.stop_share:
+        return ()
+    return _weighted_choice(REPLIES, chance(options.seed, "words", number))
 
 
 def chance(*about: object) -> float:
@@ -127,17 +119,14 @@ def identity_of(entry: Entry) -> tuple[str, str]:
     return entry.get("clientMessageId") or "", entry["destination"]
 
 
-def _drawn(weights: Mapping[T, int], share: float) -> T:
+def _weighted_choice(weights: Mapping[T, int], share: float) -> T:
     place = share * sum(weights.values())
     return next(each for each, end in zip(weights, accumulate(weights.values()), strict=True) if place < end)
 
 
 def encoding_of(text: str, asked: str | None) -> str:
-    """The encoding that the text travels in: the one asked for, or else (AUTO) the one it needs.
-
-    A text that cannot be written in the GSM7 it was asked for is answered as GSM7: what the provider does to its
-    characters is not documented.
-    """
+    """The encoding that the text travels in: the one asked for, or else (AUTO) the one it needs."""
+    # GSM7 also for a text that it cannot hold: what the provider does to its characters is not documented.
     if asked in ("GSM7", "UCS2"):
         return str(asked)
     return "GSM7" if GSM7_TEXT.fullmatch(text) else "UCS2"
@@ -174,15 +163,13 @@ def created_at(entry: Entry) -> datetime:
     return datetime.fromtimestamp(entry["time"] / 1e6, UTC)
 
 
-def is_waiting(entry: Entry, now: datetime) -> bool:
-    """Whether the message is scheduled for later."""
+def is_scheduled(entry: Entry, now: datetime) -> bool:
+    """Whether the message still waits for its time."""
     moment = moment_of(entry.get("scheduled"))
     return entry["status"] == QUEUED and moment is not None and moment > now
 
 
-def details_of(
-    entry: Entry, *, cancelled: AbstractSet[str], delivery: DeliverySimulator, now: datetime
-) -> dict[str, Any]:
+def details_of(entry: Entry, options: SandboxOptions, *, cancelled: Collection[str], now: datetime) -> dict[str, Any]:
     """The document's answer to a question for one message. `cancelled` holds the umids of those that were.
 
     What was queued has arrived at once, but for the undelivered share. What is scheduled waits for its time.
@@ -192,7 +179,7 @@ def details_of(
     if entry["umid"] in cancelled or entry["status"] != QUEUED:
         status = FAILED
     else:
-        status = WAITING if is_waiting(entry, now) else delivery.final_status(entry)
+        status = WAITING if is_scheduled(entry, now) else final_status(entry, options)
     created = timestamp(created_at(entry))
     details = {
         "umid": entry["umid"],
@@ -209,7 +196,7 @@ def details_of(
         "price": price_of(status, segments),
         "clientMessageId": entry.get("clientMessageId"),
     }
-    return known(details)
+    return without_nulls(details)
 
 
 def csv_of(details: Iterable[Mapping[str, Any]]) -> bytes:
@@ -218,22 +205,10 @@ def csv_of(details: Iterable[Mapping[str, Any]]) -> bytes:
     writer = csv.DictWriter(text, COLUMNS, restval="", extrasaction="ignore")
     writer.writeheader()
     for each in details:
-        status, price = each["status"], each["price"]
-        plain = {name.lower(): value for name, value in each.items()}
-        writer.writerow(
-            plain
-            | {
-                "direction": "1",  # outbound
-                "status_value": status["state"],
-                "status_details": status.get("detail", ""),
-                "status_errorcode": status.get("errorCode", ""),
-                "status_errormessage": status.get("errorMessage", ""),
-                "status_timestamp": status["timestamp"],
-                "price_currency": price["currency"],
-                "price_persms": price["perSms"],
-                "price_total": price["total"],
-            }
-        )
+        flat = dict(each) | {"direction": "1"}  # outbound
+        flat |= {f"status_{name}": value for name, value in each["status"].items()}
+        flat |= {f"price_{name}": value for name, value in each["price"].items()}
+        writer.writerow({RENAMED.get(name, name.lower()): value for name, value in flat.items()})
     return text.getvalue().encode()
 
 
@@ -242,6 +217,6 @@ def timestamp(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def known(fields: Mapping[str, Any]) -> dict[str, Any]:
+def without_nulls(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that have a value: the provider leaves the others out."""
     return {name: value for name, value in fields.items() if value is not None}

@@ -6,7 +6,7 @@ do: whatever key arrives there was given away, and is noted.
 
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -15,12 +15,10 @@ from typing import Any
 import orjson
 from aiohttp import hdrs, web
 
-from runner.sandbox.answers import Answer, Code, RefusedError
-from runner.sandbox.book import Entry
+from runner.sandbox.answers import Answer, Code, RefusedError, json_response
 from runner.sandbox.delivery import created_at, csv_of, details_of, timestamp
-from runner.sandbox.fault_effects import cut_off, response
-from runner.sandbox.faults import Fault, FaultName, FaultSchedule
-from runner.sandbox.state import SandboxState, json_of
+from runner.sandbox.faults import Fault, FaultName, FaultSchedule, cut_off
+from runner.sandbox.state import SandboxState, json_of, refuse_filters
 
 LINKS_LAST = timedelta(days=30)
 DEFAULT_PERIOD = timedelta(days=7)
@@ -30,8 +28,6 @@ DOWNLOAD = "/api/v1/subaccounts/{subAccountId}/messages/download/{token}"
 
 # yyyy-MM-dd, or with a time, or with a time and Z or an offset. Fractions of a second aren't documented.
 MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})?)?")
-# The document has these filters too. An export that ignored them would be a wrong answer.
-NOT_OFFERED = {"phoneNumber", "countries"}
 
 # The status that a job with this fault ends with.
 ENDS = {
@@ -64,30 +60,22 @@ class Job:
         return end or ("succeeded" if self.files else "empty")
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
-    """What a download link leads to."""
-
-    file: bytes
-    fault: Fault | None
-    is_last: bool
-
-
 class Exports:
-    """Keeps the jobs. `origin` is where the download links lead, None for where the question came."""
+    """Holds the jobs. `origin` is where the download links lead, None for where the question came."""
 
     def __init__(self, state: SandboxState, faults: FaultSchedule) -> None:
         self._state = state
         self._faults = faults
         self._started = 0
         self._jobs: dict[str, Job] = {}
-        self._links: dict[str, Link] = {}
+        # By a link's token: the job, and the number of its file.
+        self._links: dict[str, tuple[Job, int]] = {}
         self.origin: str | None = None
 
     def routes(self) -> list[web.RouteDef]:
         return [
             web.post(EXPORTS, self._start),
-            web.get(JOB, self._ask),
+            web.get(JOB, self._show),
             web.delete(JOB, self._cancel),
             web.get(DOWNLOAD, self._download, allow_head=False),
         ]
@@ -99,7 +87,7 @@ class Exports:
     async def _start(self, request: web.Request) -> web.StreamResponse:
         self._state.admit(request)
         now = datetime.now(UTC)
-        is_asked_for, limit = selection_of(await json_of(request), now)
+        is_asked_for, limit = selection_of(await json_of(request, empty={}), now)
         self._started += 1
         fault = self._faults.of(self._started)
         if fault:
@@ -107,52 +95,50 @@ class Exports:
         job_id = secrets.token_urlsafe(48)
         if not fault or fault.name is not FaultName.EXPORT_JOB_LOST:
             sub_account_id = request.match_info["subAccountId"]
-            # The log as it is now: what comes later isn't in this export.
-            lag = timedelta(seconds=self._state.options.export_lag_s)
-            entries = (
-                entry
-                for entry in map(orjson.loads, self._state.book.lines())
-                if entry["subAccountId"] == sub_account_id
-                and created_at(entry) <= now - lag
-                and is_asked_for(created_at(entry))
-            )
-            files = list(self._files(list(islice(entries, limit)), now))
+            files = self._files(sub_account_id, is_asked_for, limit, now)
             self._jobs[job_id] = Job(sub_account_id, files, self._state.options.export_polls, fault)
-        return response(Answer(202, orjson.dumps({"jobId": job_id})))
+        return json_response({"jobId": job_id}, 202)
 
-    def _files(self, entries: list[Entry], now: datetime) -> Iterator[bytes]:
-        state = self._state
-        size = state.options.export_rows or max(len(entries), 1)
-        for begin in range(0, len(entries), size):
-            yield csv_of(
-                details_of(entry, cancelled=state.cancelled, delivery=state.delivery, now=now)
-                for entry in entries[begin : begin + size]
-            )
+    def _files(
+        self, sub_account_id: str, is_asked_for: Callable[[datetime], bool], limit: int | None, now: datetime
+    ) -> list[bytes]:
+        """The log as it is now: what comes later isn't in this export."""
+        options = self._state.options
+        newest = now - timedelta(seconds=options.export_lag_s)
+        found = (
+            details_of(entry, options, cancelled=self._state.cancelled, now=now)
+            for entry in map(orjson.loads, self._state.book.lines())
+            if entry["subAccountId"] == sub_account_id
+            and created_at(entry) <= newest
+            and is_asked_for(created_at(entry))
+        )
+        rows = list(islice(found, limit))
+        size = options.export_rows or max(len(rows), 1)
+        return [csv_of(rows[begin : begin + size]) for begin in range(0, len(rows), size)]
 
-    async def _ask(self, request: web.Request) -> web.StreamResponse:
+    async def _show(self, request: web.Request) -> web.StreamResponse:
         job = self._job_of(request)
-        status = job.ask()
-        body: dict[str, object] = {"status": status}
-        if status == "succeeded":
+        body: dict[str, object] = {"status": job.ask()}
+        if body["status"] == "succeeded":
             links = [self._link_to(job, index, request) for index in range(len(job.files))]
             body |= {"data": links, "expires": timestamp(datetime.now(UTC) + LINKS_LAST)}
-        return response(Answer(200, orjson.dumps(body)))
+        return json_response(body)
 
     async def _cancel(self, request: web.Request) -> web.StreamResponse:
         self._job_of(request).cancelled = True
         return web.Response(status=204)
 
     async def _download(self, request: web.Request) -> web.StreamResponse:
-        link = self._links.get(request.match_info["token"])
-        if link is None:
+        if request.match_info["token"] not in self._links:
             raise RefusedError(Code.NOT_FOUND, "There is no such file")
-        fault = link.fault.name if link.fault else None
-        if link.fault and fault is FaultName.EXPORT_LINK_EXPIRED:
-            raise RefusedError(Code.NOT_FOUND, "The link has expired", link.fault.status)
-        answer = Answer(200, link.file, content_type="text/csv")
+        job, index = self._links[request.match_info["token"]]
+        if job.fault and job.fault.name is FaultName.EXPORT_LINK_EXPIRED:
+            raise RefusedError(Code.NOT_FOUND, "The link has expired", job.fault.status)
+        answer = Answer(200, job.files[index], content_type="text/csv")
         # Of several files the last one only: the ones before it look as if all were well.
-        broken = fault is FaultName.EXPORT_CUT_OFF and link.is_last
-        return await cut_off(request, answer) if broken else response(answer)
+        if job.fault and job.fault.name is FaultName.EXPORT_CUT_OFF and index == len(job.files) - 1:
+            return await cut_off(request, answer)
+        return answer.response()
 
     async def _download_elsewhere(self, request: web.Request) -> web.StreamResponse:
         self._state.stats.foreign_authorizations += request.headers.getall(hdrs.AUTHORIZATION, [])
@@ -167,7 +153,7 @@ class Exports:
 
     def _link_to(self, job: Job, index: int, request: web.Request) -> str:
         token = secrets.token_urlsafe(32)
-        self._links[token] = Link(job.files[index], job.fault, is_last=index == len(job.files) - 1)
+        self._links[token] = job, index
         path = DOWNLOAD.format(subAccountId=job.sub_account_id, token=token)
         return f"{self.origin or request.url.origin()}{path}"
 
@@ -180,8 +166,7 @@ def selection_of(body: object, now: datetime) -> tuple[Callable[[datetime], bool
     """
     if not isinstance(body, dict):
         raise RefusedError(Code.INVALID_PARAMETER, "The body must be a JSON object")
-    if not_offered := NOT_OFFERED & body.keys():
-        raise RefusedError(Code.NOT_IMPLEMENTED, f"The sandbox has no {', '.join(sorted(not_offered))} here")
+    refuse_filters(body)
     start = _moment_of(body, "from") or now - DEFAULT_PERIOD
     end = _moment_of(body, "to") or now
     if start >= end:

@@ -1,26 +1,51 @@
-"""Faults: what shall go wrong, and for which requests. Pure; `fault_effects` does what is decided here.
+"""Faults: what shall go wrong, for which requests, and how it goes wrong.
 
 A fault file is a JSON list of rules, each an object with a `fault` and when it happens (docs/sandbox.md). The decision
 about the n-th request depends on the file, the seed and n alone, so that a failure repeats.
 """
 
+import asyncio
 import math
-from collections.abc import Callable, Mapping, Sequence
+import os
+import socket
+import struct
+import sys
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
+from datetime import datetime, timedelta
+from email.utils import format_datetime
 from enum import StrEnum
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
+from aiohttp import hdrs, web
 
 from runner.base.errors import InputError, Position, Problem
-from runner.sandbox.answers import Code
+from runner.base.text import closest
+from runner.sandbox.answers import Answer, Code, RefusedError
 from runner.sandbox.delivery import chance
 
 LONGEST_S = 3600
 TAIL_SHAPE = 1.5
 TAIL_LIMIT = 100.0
+# Numbers of requests, and how often a rule applies.
+COUNTS = range(1, sys.maxsize)
+PAGE = "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n</body>\r\n</html>\r\n"
+OTHER_MESSAGE_ID = "the-id-of-another-message"
+ON_PURPOSE = "a fault of the sandbox, which was asked for it"
+# Headers that the document demands with a code.
+HEADERS: dict[Code, Mapping[str, str]] = {
+    Code.INSECURE_PROTOCOL: {hdrs.UPGRADE: "TLS/1.3"},
+    Code.QUOTA_EXCEEDED: {hdrs.RETRY_AFTER: "1"},
+}
+
+# Set when the sandbox ends, for those who would wait forever.
+CLOSING = web.AppKey("closing", asyncio.Event)
+
+# Close at once and drop what is unsent: the other side gets a RST instead of an orderly end.
+NO_LINGER = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 
 
 class FaultName(StrEnum):
@@ -65,8 +90,8 @@ class FaultName(StrEnum):
 class Fault:
     """A rule of the fault file: what goes wrong, and when.
 
-    It happens to a `share` of the requests, or to certain ones by their number (from 1), `times` times at most. The
-    fields from `seconds` to `body` belong to some faults only, as `PARAMETERS` has them.
+    It happens to a `share` of the requests, or to those in `requests` by their number (from 1), `times` times at most.
+    The fields from `seconds` to `body` belong to some faults only, as `PARAMETERS` has them.
     """
 
     name: FaultName
@@ -77,33 +102,25 @@ class Fault:
     status: int = 0
     body: bool = True
     share: float | None = None
-    requests: frozenset[int] | None = None
-    first: int = 1
-    last: int | None = None
+    requests: Container[int] = COUNTS
     times: int | None = None
-
-    def fits(self, number: int, *, index: int, seed: int) -> bool:
-        if self.share is not None:
-            return chance(seed, "rule", index, number) < self.share
-        if self.requests is not None:
-            return number in self.requests
-        return self.first <= number and (self.last is None or number <= self.last)
 
 
 class FaultSchedule:
     """Decides request by request; of the rules that fit, the first counts. Numbers come in order, each once."""
 
     def __init__(self, rules: Sequence[Fault] = (), *, seed: int = 0, of_exports: bool = False) -> None:
-        # A rule keeps its place in the file, so that its share falls on the same requests whatever stands around it.
+        # By a rule's place in the file, so that its share falls on the same requests whatever stands around it.
         self._rules = [(i, rule) for i, rule in enumerate(rules) if rule.name.is_of_exports == of_exports]
-        self._left = {i: math.inf if rule.times is None else rule.times for i, rule in self._rules}
+        self._times_left = {i: math.inf if rule.times is None else rule.times for i, rule in self._rules}
         self._seed = seed
 
     def of(self, number: int) -> Fault | None:
         """What happens to this request."""
         for index, rule in self._rules:
-            if self._left[index] and rule.fits(number, index=index, seed=self._seed):
-                self._left[index] -= 1
+            by_chance = rule.share is not None and chance(self._seed, "rule", index, number) < rule.share
+            if self._times_left[index] and (by_chance or (rule.share is None and number in rule.requests)):
+                self._times_left[index] -= 1
                 return rule
         return None
 
@@ -113,10 +130,8 @@ class FaultSchedule:
         """
         if fault.name is not FaultName.LATENCY:
             return 0.0
-        if not fault.tail:
-            return fault.seconds
         stretch = float((1 - chance(self._seed, "tail", number)) ** (-1 / TAIL_SHAPE))
-        return fault.seconds * min(stretch, TAIL_LIMIT)
+        return fault.seconds * (min(stretch, TAIL_LIMIT) if fault.tail else 1)
 
 
 def read_faults(path: Path) -> tuple[Fault, ...]:
@@ -133,7 +148,7 @@ def read_faults(path: Path) -> tuple[Fault, ...]:
     problems = [
         Problem(what, f"write {remedy}", path=f"{path}: rule {number}")
         for number, rule in enumerate(rules, 1)
-        for what, remedy in _mistakes_of(rule)
+        for what, remedy in _mistakes_in(rule)
     ]
     if problems:
         raise InputError(problems)
@@ -141,52 +156,45 @@ def read_faults(path: Path) -> tuple[Fault, ...]:
 
 
 def _fault_of(rule: Mapping[str, Any]) -> Fault:
-    name = FaultName(rule["fault"])
-    given = {
-        NAMES.get(key, key): value for key, value in (DEFAULTS.get(name, {}) | dict(rule)).items() if key != "fault"
-    }
-    if "requests" in given:
-        given["requests"] = frozenset(given["requests"])
-    return Fault(name=name, **given)
+    fields = {"status": DEFAULT_STATUSES.get(rule["fault"], 0), **rule}
+    name, first, last = FaultName(fields.pop("fault")), fields.pop("from", COUNTS[0]), fields.pop("to", COUNTS[-1])
+    requests = frozenset(fields.pop("requests")) if "requests" in fields else range(first, last + 1)
+    return Fault(name=name, requests=requests, **fields)
 
 
-def _mistakes_of(rule: object) -> list[tuple[str, str]]:
+def _mistakes_in(rule: object) -> list[tuple[str, str]]:
     """What is wrong with a rule, and what to write instead."""
     if not isinstance(rule, dict):
         return [("not an object", '{"fault": …}')]
-    name = rule.get("fault")
-    if not isinstance(name, str) or name not in set(FaultName):
-        what = f"there is no fault {name!r}" if "fault" in rule else "it names no fault"
-        return [(what, _suggestion(str(name), list(FaultName)))]
-    keys = PARAMETERS.get(FaultName(name), {}) | WHEN
-    mistakes = []
-    for key, value in rule.items():
-        if key != "fault" and key not in keys:
-            mistakes.append((f"the unknown key {key!r}", _suggestion(key, list(keys))))
-        elif key != "fault" and not keys[key].allows(value):
-            mistakes.append((f"{key} is {orjson.dumps(value).decode()}", keys[key].remedy))
-    missing = [key for key, each in keys.items() if each.required and key not in rule]
-    mistakes += [(f"{key} is missing", keys[key].remedy) for key in missing]
-    return mistakes or _mistakes_of_when(rule)
-
-
-def _mistakes_of_when(rule: Mapping[str, Any]) -> list[tuple[str, str]]:
-    ways = ["share" in rule, "requests" in rule, "from" in rule or "to" in rule]
-    if sum(ways) != 1:
-        what = "it doesn't say when it happens" if not any(ways) else "it says in two ways when it happens"
+    fault = rule.get("fault")
+    if fault not in list(FaultName):
+        what = f"there is no fault {fault!r}" if "fault" in rule else "it names no fault"
+        return [(what, _suggestion(str(fault), FaultName))]
+    keys = {**PARAMETERS.get(fault, {}), **WHEN}
+    mistakes = [
+        (f"{key} is {orjson.dumps(value).decode()}", keys[key].remedy)
+        if key in keys
+        else (f"the unknown key {key!r}", _suggestion(key, keys))
+        for key, value in rule.items()
+        if key != "fault" and not (key in keys and keys[key].allows(value))
+    ]
+    mistakes += [(f"{key} is missing", each.remedy) for key, each in keys.items() if each.required and key not in rule]
+    if mistakes:
+        return mistakes
+    ways = len({"share", "requests"} & rule.keys()) + ("from" in rule or "to" in rule)
+    if ways != 1:
+        what = "it says in two ways when it happens" if ways else "it doesn't say when it happens"
         return [(what, "one of share, requests, or from and to")]
     if rule.get("to", math.inf) < rule.get("from", 1):
         return [("it ends before it begins", "a to that isn't below from")]
     return []
 
 
-def _suggestion(word: str, known: list[str]) -> str:
-    close = get_close_matches(word, known, 1)
-    return close[0] if close else f"one of {', '.join(known)}"
+def _suggestion(word: str, words: Iterable[str]) -> str:
+    return closest(word, words) or f"one of {', '.join(words)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """What may stand behind a key of a rule. `remedy` completes "write …"."""
 
     allows: Callable[[Any], bool]
@@ -194,51 +202,148 @@ class Key:
     required: bool = False
 
 
-def _is_number(value: object, least: float, most: float, kinds: tuple[type, ...] = (int, float)) -> bool:
-    return isinstance(value, kinds) and not isinstance(value, bool) and least <= value <= most  # type: ignore[operator]
+def _number(most: float) -> Callable[[Any], bool]:
+    return lambda value: type(value) in (int, float) and 0 <= value <= most
 
 
-def _is_count(value: object, least: float = 1, most: float = math.inf) -> bool:
-    return _is_number(value, least, most, (int,))
-
-
-def _is_one_of(*values: object) -> Callable[[Any], bool]:
+def _one_of(values: Sequence[object]) -> Callable[[Any], bool]:
     # By type as well: true equals 1.
-    return lambda value: any(value == each and type(value) is type(each) for each in values)
+    return lambda value: type(value) is type(values[0]) and value in values
 
 
-COUNT = Key(_is_count, "a whole number from 1 up")
-SECONDS = Key(lambda value: _is_number(value, 0, LONGEST_S), f"a number of seconds from 0 to {LONGEST_S}")
-SWITCH = Key(_is_one_of(True, False), "true or false")
-CODES = tuple(map(int, Code))
+COUNT = Key(_one_of(COUNTS), "a whole number from 1 up")
+SECONDS = Key(_number(LONGEST_S), f"a number of seconds from 0 to {LONGEST_S}")
+SWITCH = Key(_one_of((True, False)), "true or false")
 RETRY_AFTER = ("seconds", "date", "absent", "garbage")
 
-
 WHEN = {
-    "share": Key(lambda value: _is_number(value, 0, 1), "a number from 0 to 1"),
+    "share": Key(_number(1), "a number from 0 to 1"),
     "requests": Key(
-        lambda value: isinstance(value, list) and all(map(_is_count, value)), "a list of numbers from 1 up"
+        lambda value: isinstance(value, list) and all(map(COUNT.allows, value)), "a list of numbers from 1 up"
     ),
     "from": COUNT,
     "to": COUNT,
     "times": COUNT,
 }
 PARAMETERS: dict[FaultName, dict[str, Key]] = {
-    FaultName.LATENCY: {"seconds": replace(SECONDS, required=True), "tail": SWITCH},
+    FaultName.LATENCY: {"seconds": SECONDS._replace(required=True), "tail": SWITCH},
     FaultName.THROTTLE: {
-        "retry_after": Key(_is_one_of(*RETRY_AFTER), f"one of {', '.join(RETRY_AFTER)}"),
+        "retry_after": Key(_one_of(RETRY_AFTER), f"one of {', '.join(RETRY_AFTER)}"),
         "seconds": SECONDS,
     },
     FaultName.ERROR: {
-        "code": Key(_is_one_of(*CODES), f"one of {', '.join(map(str, CODES))}", required=True),
-        "status": Key(lambda value: _is_count(value, 400, 599), "an HTTP status from 400 to 599"),
+        "code": Key(_one_of([*map(int, Code)]), f"one of {', '.join(map(str, map(int, Code)))}", required=True),
+        "status": Key(_one_of(range(400, 600)), "an HTTP status from 400 to 599"),
     },
-    FaultName.SERVER_ERROR: {"status": Key(_is_one_of(500, 502, 503, 504), "500, 502, 503 or 504"), "body": SWITCH},
-    FaultName.EXPORT_LINK_EXPIRED: {"status": Key(_is_one_of(404, 410), "404 or 410")},
+    FaultName.SERVER_ERROR: {"status": Key(_one_of((500, 502, 503, 504)), "500, 502, 503 or 504"), "body": SWITCH},
+    FaultName.EXPORT_LINK_EXPIRED: {"status": Key(_one_of((404, 410)), "404 or 410")},
 }
-DEFAULTS: dict[FaultName, dict[str, Any]] = {
-    FaultName.SERVER_ERROR: {"status": 500},
-    FaultName.EXPORT_LINK_EXPIRED: {"status": 410},
+DEFAULT_STATUSES = {FaultName.SERVER_ERROR: 500, FaultName.EXPORT_LINK_EXPIRED: 410}
+
+
+def early_answer(fault: Fault, now: datetime) -> Answer | None:
+    """The answer that comes without a look at the message; None when it shall be judged. `now` is aware, in UTC.
+
+    Raises `RefusedError` for an error of the provider's.
+    """
+    match fault.name:
+        case FaultName.THROTTLE:
+            raise RefusedError(Code.QUOTA_EXCEEDED, ON_PURPOSE, headers=_retry_after(fault, now))
+        case FaultName.ERROR:
+            code = Code(fault.code)
+            raise RefusedError(code, ON_PURPOSE, fault.status or None, HEADERS.get(code))
+        case FaultName.SERVER_ERROR if not fault.body:
+            return Answer(fault.status, b"", content_type=None)
+        case FaultName.SERVER_ERROR if fault.status == 500:
+            raise RefusedError(Code.INTERNAL_ERROR, ON_PURPOSE)
+        case FaultName.SERVER_ERROR:  # what stands before the provider answers, and knows no JSON
+            page = PAGE.format(f"{fault.status} {HTTPStatus(fault.status).phrase}")
+            return Answer(fault.status, page.encode(), content_type="text/html")
+    return None
+
+
+def spoiled(answer: Answer, fault: Fault) -> Answer:
+    """What the fault makes of the answer to a message that has been judged. Raises `RefusedError` for a 500."""
+    match fault.name:
+        case FaultName.ACCEPTED_ERROR_500:
+            raise RefusedError(Code.INTERNAL_ERROR, ON_PURPOSE)
+        case FaultName.BROKEN_JSON:
+            return replace(answer, body=answer.body[: len(answer.body) // 2])
+        case FaultName.MISSING_UMID:
+            fields = orjson.loads(answer.body)
+            fields.pop("umid", None)
+            return replace(answer, body=orjson.dumps(fields))
+        case FaultName.WRONG_CLIENT_MESSAGE_ID:
+            return replace(answer, body=orjson.dumps(orjson.loads(answer.body) | {"clientMessageId": OTHER_MESSAGE_ID}))
+        case FaultName.WRONG_CONTENT_TYPE:
+            return replace(answer, content_type="text/html")
+        case FaultName.WRONG_ENCODING:
+            return replace(answer, headers={**answer.headers, hdrs.CONTENT_ENCODING: "gzip"})
+    return answer
+
+
+def _retry_after(fault: Fault, now: datetime) -> Mapping[str, str]:
+    # A date has whole seconds, and must not be too early.
+    date = now.replace(microsecond=0) + timedelta(seconds=math.ceil(fault.seconds + now.microsecond / 1e6))
+    values = {
+        "seconds": str(math.ceil(fault.seconds)),
+        "date": format_datetime(date, usegmt=True),
+        "garbage": "soon",
+    }
+    return {hdrs.RETRY_AFTER: values[fault.retry_after]} if fault.retry_after in values else {}
+
+
+async def transmit(request: web.Request, answer: Answer, fault: FaultName | None = None) -> web.StreamResponse:
+    """The answer as a response. With a fault of connections the damage is done when this returns."""
+    ending = ENDINGS.get(fault) if fault else None
+    return await ending(request, answer) if ending else answer.response()
+
+
+async def cut_off(request: web.Request, answer: Answer) -> web.StreamResponse:
+    """Promise the whole body, send half of it, close."""
+    whole = web.StreamResponse(status=answer.http_status, headers=answer.headers)
+    whole.content_type = answer.content_type or "application/octet-stream"
+    whole.content_length = len(answer.body)
+    await whole.prepare(request)
+    await whole.write(answer.body[: len(answer.body) // 2])
+    _close(request)
+    return whole
+
+
+async def _reset(request: web.Request, _answer: Answer) -> web.StreamResponse:
+    """Reset the connection; the answer gets lost."""
+    if request.transport is not None:
+        request.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+        request.transport.abort()
+    return web.Response()  # has nowhere to go
+
+
+async def _never(request: web.Request, answer: Answer) -> web.StreamResponse:
+    """Wait until the client goes, which cancels the handler, or the sandbox ends."""
+    await request.app[CLOSING].wait()
+    return await _reset(request, answer)
+
+
+async def _answer_and_close(request: web.Request, answer: Answer) -> web.StreamResponse:
+    """Answer without announcing that the connection closes, and close it."""
+    sent = answer.response()
+    await sent.prepare(request)
+    await sent.write_eof()
+    _close(request)
+    return sent
+
+
+def _close(request: web.Request) -> None:
+    if request.transport is not None:
+        request.transport.close()  # after what is written has left
+
+
+ENDINGS: dict[FaultName, Callable[[web.Request, Answer], Awaitable[web.StreamResponse]]] = {
+    FaultName.ACCEPTED_THEN_RESET: _reset,
+    FaultName.HALF_RESPONSE: cut_off,
+    FaultName.NEVER_ANSWER: _never,
+    FaultName.CLOSE_IDLE: _answer_and_close,
+    FaultName.RESET_BEFORE_READING: _reset,
+    FaultName.NEVER_ANSWER_UNBOOKED: _never,
 }
-# Keys of the file that aren't the field's name: `from` is a word of Python.
-NAMES = {"from": "first", "to": "last"}
+BEFORE_READING = (FaultName.RESET_BEFORE_READING, FaultName.NEVER_ANSWER_UNBOOKED)

@@ -11,17 +11,16 @@ from time import monotonic, time_ns
 from typing import Any
 from uuid import uuid4
 
-import orjson
 from aiohttp import hdrs, web
 
-from runner.sandbox.answers import QUEUED, REJECTED, Answer, Code, RefusedError, taken
+from runner.sandbox.answers import QUEUED, REJECTED, Answer, Code, RefusedError, json_response, sms_response
 from runner.sandbox.book import Entry
 from runner.sandbox.checks import check, moment_of
-from runner.sandbox.delivery import chance, details_of, encoding_of, identity_of, is_waiting
-from runner.sandbox.fault_effects import BEFORE_READING, instead, response, spoiled, transmit
-from runner.sandbox.faults import FaultSchedule
+from runner.sandbox.delivery import chance, details_of, encoding_of, identity_of, is_scheduled
+from runner.sandbox.faults import BEFORE_READING, FaultSchedule, early_answer, spoiled, transmit
+from runner.sandbox.options import SandboxOptions
 from runner.sandbox.state import SandboxState, SlidingWindow, json_of, uuid_in_path
-from runner.sandbox.webhook_sender import WebhookSender
+from runner.sandbox.webhooks import WebhookSender
 
 MESSAGES = "/api/v1/subaccounts/{subAccountId}/messages"
 MESSAGE = f"{MESSAGES}/{{umid}}"
@@ -36,7 +35,7 @@ class Messages:
         self._options = state.options
         self._faults = faults
         self._webhooks = webhooks
-        self._window = SlidingWindow(state.options.rate_limit) if state.options.rate_limit else None
+        self._window = SlidingWindow(state.options.rate_limit)
         self._windows_of_details: dict[str, SlidingWindow] = {}
 
     def routes(self) -> list[web.RouteDef]:
@@ -55,9 +54,9 @@ class Messages:
         else:
             self._state.stats.faults[fault.name.value] += 1
             if fault.name in BEFORE_READING:
-                return await BEFORE_READING[fault.name](request)
+                return await transmit(request, Answer(200, b""), fault.name)
             try:
-                answer = instead(fault, datetime.now(UTC)) or spoiled(await self._judge(request), fault)
+                answer = early_answer(fault, datetime.now(UTC)) or spoiled(await self._judge(request), fault)
             except RefusedError as refusal:
                 answer = self._state.refuse(refusal)
             delay_s += self._faults.delay_s(fault, number)
@@ -67,25 +66,28 @@ class Messages:
 
     async def _judge(self, request: web.Request) -> Answer:
         try:
-            body = await request.read()
-            self._state.admit(request)
-            self._throttle()
-            return self._take(_decoded(request, body), request.match_info["subAccountId"])
+            await request.read()
+            self._admit(request)
+            message = check(await json_of(request, empty=None), datetime.now(UTC))
+            return self._take(message, request.match_info["subAccountId"])
         except RefusedError as refusal:
             return self._state.refuse(refusal)
         except (web.RequestPayloadError, ConnectionError):  # a client that was killed while it sent: nothing is taken
             words = "The body ended early or could not be decoded"
             return self._state.refuse(RefusedError(Code.INVALID_PARAMETER, words))
 
-    def _throttle(self) -> None:
-        if self._window and (wait_s := self._window.wait_s(monotonic())):
+    def _admit(self, request: web.Request) -> None:
+        self._state.admit(request)
+        if self._options.rate_limit and (wait_s := self._window.wait_s(monotonic())):
             self._state.stats.throttled += 1
             retry_after = str(math.ceil(wait_s))
             words = f"More than {self._options.rate_limit} requests in a second; try again in {retry_after} s"
             raise RefusedError(Code.QUOTA_EXCEEDED, words, headers={hdrs.RETRY_AFTER: retry_after})
+        if request.content_type != "application/json":
+            raise RefusedError(Code.INVALID_PARAMETER, "The body must be application/json", 415)
 
     def _take(self, message: dict[str, Any], sub_account_id: str) -> Answer:
-        rejected = is_rejected(message, share=self._options.reject_share, seed=self._options.seed)
+        rejected = is_rejected(message, self._options)
         status = REJECTED if rejected else QUEUED
         umid, now = str(uuid4()), time_ns() // 1000
         stats, book = self._state.stats, self._state.book
@@ -94,7 +96,8 @@ class Messages:
         stats.queued += not rejected
         if not rejected:  # also when the answer gets lost: that is how an unknown one is settled
             self._webhooks.take(message, umid=umid, sub_account_id=sub_account_id)
-        return taken(message, umid=umid, encoding=encoding_of(message["text"], message.get("encoding")), status=status)
+        encoding = encoding_of(message["text"], message.get("encoding"))
+        return sms_response(message, umid=umid, encoding=encoding, status=status)
 
     async def _show(self, request: web.Request) -> web.StreamResponse:
         self._state.admit(request)
@@ -102,23 +105,22 @@ class Messages:
         if window.wait_s(monotonic()):  # one request per second and sub-account, says the document
             words = "Quota exceeded. Please try again in 1 second(s)."
             raise RefusedError(Code.QUOTA_EXCEEDED, words, headers={hdrs.RETRY_AFTER: "1"})
-        state, entry = self._state, self._find(request)
-        details = details_of(entry, cancelled=state.cancelled, delivery=state.delivery, now=datetime.now(UTC))
-        return response(Answer(200, orjson.dumps(details)))
+        entry, cancelled = self._find(request), self._state.cancelled
+        return json_response(details_of(entry, self._options, cancelled=cancelled, now=datetime.now(UTC)))
 
     async def _cancel(self, request: web.Request) -> web.StreamResponse:
         self._state.admit(request)
         entry = self._find(request)
-        if entry["umid"] in self._state.cancelled or not is_waiting(entry, datetime.now(UTC)):
+        if entry["umid"] in self._state.cancelled or not is_scheduled(entry, datetime.now(UTC)):
             raise RefusedError(Code.NOT_FOUND, "There is no such message that waits for its time")
         self._state.cancelled.add(entry["umid"])
-        return response(Answer(200, orjson.dumps({"cancelledCount": 1})))
+        return json_response({"cancelledCount": 1})
 
     async def _feedback(self, request: web.Request) -> web.StreamResponse:
         """The document knows no 404 here: feedback about an unknown message is taken, too."""
         self._state.admit(request)
         umid = uuid_in_path(request, "umid")
-        body = await json_of(request)
+        body = await json_of(request, empty={})
         if not isinstance(body, dict) or body.get("outcome") not in OUTCOMES:
             raise RefusedError(Code.INVALID_PARAMETER, f"Field 'outcome' is none of {', '.join(OUTCOMES)}")
         if body.get("timestamp") is not None and moment_of(body["timestamp"]) is None:
@@ -133,16 +135,6 @@ class Messages:
         return entry
 
 
-def is_rejected(message: Entry, *, share: float, seed: int) -> bool:
+def is_rejected(message: Entry, options: SandboxOptions) -> bool:
     """Whether this message belongs to the share that is rejected: the same answer each time it is asked."""
-    return share > 0 and chance(seed, *identity_of(message)) < share
-
-
-def _decoded(request: web.Request, body: bytes) -> dict[str, Any]:
-    """The message in a request's body. Raises `RefusedError`."""
-    if request.content_type != "application/json":
-        raise RefusedError(Code.INVALID_PARAMETER, "The body must be application/json", 415)
-    try:
-        return check(orjson.loads(body), datetime.now(UTC))
-    except orjson.JSONDecodeError:
-        raise RefusedError(Code.INVALID_PARAMETER, "The body is not valid JSON") from None
+    return chance(options.seed, *identity_of(message)) < options.reject_share

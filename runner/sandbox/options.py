@@ -3,6 +3,7 @@
 `campaign sandbox` makes its flags from the fields, and the child process gets the fields as JSON (`process.start`).
 """
 
+import dataclasses
 import json
 import math
 import os
@@ -21,14 +22,8 @@ SUB_ACCOUNT_ID = re.compile(r"[A-Za-z0-9\-._&]{3,50}")
 
 LONGEST_LAG_S = 7 * 86_400
 
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """What must hold for a field's value, unless that is None. In `wrong`, "{}" stands for the value."""
-
-    holds: Callable[[Any], object]
-    wrong: str
-    remedy: str
+# What must hold for a value that isn't None, and what to do otherwise.
+Rule = tuple[Callable[[Any], object], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +47,12 @@ def option(default: Any, words: str, rule: Rule | None = None, **given: Any) -> 
     return field(default=default, metadata={"option": Option(words, rule, **given)})
 
 
+def flag_of(each: "dataclasses.Field[Any]") -> str:
+    return each.metadata["option"].flag or f"--{each.name.replace('_', '-')}"
+
+
 def secret(what: str, words: str, rule: Rule, flag: str) -> Any:  # noqa: ANN401 (any field)
-    """A field that the flag doesn't show, because every user may read command lines: it names the environment variable
-    that holds the value.
-    """
+    """A field whose flag names the environment variable that holds the value: every user may read command lines."""
 
     def from_environment(variable: str | None) -> str | None:
         if variable is not None and not os.environ.get(variable):
@@ -73,23 +70,21 @@ def pauses_of(text: str) -> tuple[float, ...]:
         raise InputError.of(f"{text!r} are not pauses before another try", "write seconds, such as 1,10,30") from None
 
 
-def share(of_what: str) -> Rule:
-    wrong = f"a share of {of_what} of {{}} makes no sense"
-    return Rule(lambda share: 0 <= share <= 1, wrong, "give a number from 0 to 1")
+def number(least: float, most: float = math.inf) -> Rule:
+    span = f"from {least} to {most}" if most < math.inf else f"from {least} up"
+    return lambda value: least <= value <= most and math.isfinite(value), f"give a number {span}"
 
 
-def lag(wrong: str) -> Rule:
-    return Rule(lambda seconds: 0 <= seconds <= LONGEST_LAG_S, wrong, f"give a number from 0 to {LONGEST_LAG_S}")
-
-
-PORT = Rule(lambda port: 0 <= port <= 65535, "port {} does not exist", "choose 1 to 65535, or 0 for any free one")
+PORT = number(0, 65_535)
+SHARE = number(0, 1)
+LAG_S = number(0, LONGEST_LAG_S)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxOptions:
     """How the sandbox listens, answers, fails and posts. Raises `InputError` with every option that makes no sense.
 
-    With None, everything is allowed or nothing is limited. `book` None keeps the newest messages in memory. The same
+    With None, everything is allowed or nothing is limited. Without `book`, the newest messages are in memory. The same
     `seed` chooses the same messages for rejections, faults, receipts and replies each time. `receipt_retry_s` are the
     pauses before each other try of a post that failed.
     """
@@ -98,96 +93,61 @@ class SandboxOptions:
     latency_s: float = option(
         0,
         "How long each answer takes, in milliseconds.",
-        Rule(lambda s: s >= 0 and math.isfinite(s), "a latency of {} s cannot be waited", "give a number from 0 up"),
+        number(0),
         flag="--latency-ms",
         flag_default=50,
         read=lambda latency_ms: latency_ms / 1000,
     )
-    reject_share: float = option(0, "The share of messages that is answered REJECTED, 0 to 1.", share("rejections"))
-    rate_limit: int | None = option(
-        None,
-        "Requests per second, 429 beyond. Default: none.",
-        Rule(lambda limit: limit >= 1, "a rate limit of {} would answer nothing", "give at least 1 per second"),
-    )
+    reject_share: float = option(0, "The share of messages that is answered REJECTED, 0 to 1.", SHARE)
+    rate_limit: int | None = option(None, "Requests per second, 429 beyond. Default: none.", number(1))
     book: Path | None = option(None, "Append every answered message to this file (JSON lines).")
     sub_account_id: str | None = option(
         None,
         "The one sub-account that exists. Default: any.",
-        Rule(SUB_ACCOUNT_ID.fullmatch, "{!r} cannot be a sub-account id", "write 3 to 50 of A-Z a-z 0-9 - . _ &"),
+        (SUB_ACCOUNT_ID.fullmatch, "write 3 to 50 of A-Z a-z 0-9 - . _ &"),
         flag="--sub-account",
     )
     api_key: str | None = secret(
         "key",
         "The environment variable with the one valid key. Default: any key.",
-        Rule(lambda key: key != "", "the sandbox's API key is empty", "leave it out to accept any"),
+        (bool, "leave it out to accept any"),
         "--api-key-env",
     )
     faults: Path | None = option(None, "What shall go wrong: a fault file, see docs/sandbox.md.")
     seed: int = option(0, "Another seed, other victims of rejections and faults.")
-    export_polls: int = option(
-        2,
-        "How often to ask for a log export before it is ready.",
-        Rule(lambda polls: polls >= 0, "an export after {} polls makes no sense", "give a number from 0 up"),
-    )
-    export_lag_s: float = option(
-        0, "Messages younger than this are in no log export yet.", lag("an export lag of {} s makes no sense")
-    )
-    export_rows: int | None = option(
-        None,
-        "Messages in a file of an export. Default: all.",
-        Rule(lambda rows: rows >= 1, "{} messages in a file are none", "give at least 1"),
-    )
+    export_polls: int = option(2, "How often to ask for a log export before it is ready.", number(0))
+    export_lag_s: float = option(0, "Messages younger than this are in no log export yet.", LAG_S)
+    export_rows: int | None = option(None, "Messages in a file of an export. Default: all.", number(1))
     download_port: int | None = option(None, "Serve the exports' files on this port. Default: the same.", PORT)
     balance: float = option(
-        1000,
-        "What the prepaid account has; may be below zero.",
-        Rule(math.isfinite, "a balance of {} makes no sense", "give an amount, such as 12.50"),
+        1000, "What the prepaid account has; may be below zero.", (math.isfinite, "give an amount, such as 12.50")
     )
     post_paid: bool = option(False, "The account is not prepaid: it has no balance.")
     receipt_delay_s: float = option(
-        0.2,
-        "Seconds between the receipts of a message, about. They go to its dlrCallbackUrl.",
-        lag("a delay of {} s between receipts makes no sense"),
+        0.2, "Seconds between the receipts of a message, about. They go to its dlrCallbackUrl.", LAG_S
     )
-    undelivered_share: float = option(
-        0, "The share of messages that reach no phone, 0 to 1.", share("undelivered messages")
-    )
-    receipt_disorder: float = option(
-        0, "The share of messages whose receipts come in another order, 0 to 1.", share("receipts in disorder")
-    )
-    receipt_duplicates: float = option(
-        0, "The share of receipts that come twice, 0 to 1.", share("receipts that come twice")
-    )
-    stop_share: float = option(
-        0, "The share of recipients who reply, most of them STOP, 0 to 1.", share("recipients who reply")
-    )
+    undelivered_share: float = option(0, "The share of messages that reach no phone, 0 to 1.", SHARE)
+    receipt_disorder: float = option(0, "The share of messages whose receipts come in another order, 0 to 1.", SHARE)
+    receipt_duplicates: float = option(0, "The share of receipts that come twice, 0 to 1.", SHARE)
+    stop_share: float = option(0, "The share of recipients who reply, most of them STOP, 0 to 1.", SHARE)
     inbound_url: str | None = option(
         None,
         "Where replies go. Default: the message's dlrCallbackUrl.",
-        Rule(
-            is_http_url,
-            "{!r} is no URL that replies can be posted to",
-            "write it in full, such as http://127.0.0.1:8090/",
-        ),
+        (is_http_url, "write it in full, such as http://127.0.0.1:8090/"),
     )
     receipt_authorization: str | None = secret(
         "Authorization header",
         "The environment variable with the receipts' whole Authorization header.",
-        Rule(
+        (
             lambda header: header.isascii() and header.strip() and header.isprintable(),
-            "the Authorization header of the receipts is empty, or has characters that no header can have",
-            'give the whole header, such as "Bearer …"',
+            'give the whole header in one line, such as "Bearer …"',
         ),
         "--receipt-auth-header-env",
     )
     receipt_retry_s: tuple[float, ...] = option(
         (1, 10, 30, 90),
         "Seconds before each other try of a receipt that was not taken.",
-        Rule(
-            lambda pauses_s: all(0 <= pause_s <= LONGEST_LAG_S for pause_s in pauses_s),
-            "the pauses before another try of a receipt make no sense",
-            "give seconds from 0 up, such as 1,10,30,90",
-        ),
+        (lambda pauses_s: all(map(LAG_S[0], pauses_s)), "give seconds from 0 up, such as 1,10,30,90"),
         kind=str,
         flag_default="1,10,30,90",
         read=pauses_of,
@@ -200,8 +160,9 @@ class SandboxOptions:
         problems = []
         for each in fields(self):
             value, rule = getattr(self, each.name), each.metadata["option"].rule
-            if rule is not None and value is not None and not rule.holds(value):
-                problems.append(Problem(rule.wrong.format(value), rule.remedy))
+            if rule and value is not None and not rule[0](value):
+                # Without the value: it may be a secret.
+                problems.append(Problem(f"{flag_of(each)} is not valid", rule[1]))
         if (self.tls_certificate is None) != (self.tls_key is None):
             problems.append(Problem("TLS needs a certificate and its key", "give both or neither"))
         url = self.inbound_url

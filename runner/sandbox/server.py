@@ -1,6 +1,7 @@
-"""The stand-in's HTTP side: its routes put together, on their sockets, with pages of its own.
+"""The stand-in's HTTP side: its routes put together, on their sockets; the account's answers, and pages of its own.
 
-`/sandbox/book` shows the messages it took, `/sandbox/feedback` what it was told of them, `/sandbox/stats` its counts.
+What an account costs and has is always the same: sending doesn't lower the balance. `/sandbox/book` shows the messages
+that were taken, `/sandbox/feedback` the feedback about them, `/sandbox/stats` the counts.
 """
 
 import asyncio
@@ -8,22 +9,32 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import orjson
 from aiohttp import hdrs, web
 
 from runner.base.errors import InputError
 from runner.base.net import listen_failure
-from runner.sandbox.account import Account
-from runner.sandbox.answers import Answer, Code, RefusedError
+from runner.sandbox.answers import Code, RefusedError, json_response
 from runner.sandbox.book import open_book
+from runner.sandbox.delivery import CURRENCY, PRICE_PER_SMS
 from runner.sandbox.exports import Exports
-from runner.sandbox.fault_effects import CLOSING, response
-from runner.sandbox.faults import FaultSchedule, read_faults
+from runner.sandbox.faults import CLOSING, FaultSchedule, read_faults
 from runner.sandbox.messages import Messages
 from runner.sandbox.options import SandboxOptions
-from runner.sandbox.state import SandboxState
-from runner.sandbox.webhook_sender import WebhookSender
+from runner.sandbox.state import SandboxState, refuse_filters, uuid_in_path
+from runner.sandbox.webhooks import WebhookSender
+
+ACCOUNT = "/api/v1/accounts/{accountId}"
+# Alpha-2 code, name, prefix, then of its one operator: mobile country code, mobile network code. The price is the one
+# that the log export has.
+COUNTRIES = (
+    ("GB", "United Kingdom", "+44", "234", "10"),
+    ("MY", "Malaysia", "+60", "502", "12"),
+    ("SG", "Singapore", "+65", "525", "01"),
+    ("US", "United States", "+1", "310", "260"),
+)
 
 # Ten segments are 1,530 characters; what is longer is taken too, but a body has an end.
 BODY_LIMIT_BYTES = 64 * 1024
@@ -39,7 +50,7 @@ log = logging.getLogger(__name__)
 @asynccontextmanager
 async def running(options: SandboxOptions) -> AsyncIterator[str]:
     """Serve in this event loop; yields the base URL, such as `http://127.0.0.1:40123`. When the block ends, the sockets
-    close first, and then the receipts are sent that are outstanding, which takes `webhook_sender.DRAIN_S` at most.
+    close first, and then the outstanding receipts are sent, which takes `webhooks.DRAIN_S` at most.
 
     Raises `InputError` when it cannot listen there, or cannot use the faults, the book or the certificate.
     """
@@ -54,8 +65,8 @@ async def running(options: SandboxOptions) -> AsyncIterator[str]:
             # The exports first: their paths would do for a message's, too.
             *exports.routes(),
             *Messages(state, FaultSchedule(rules, seed=options.seed), webhooks).routes(),
-            *Account(state).routes(),
-            *_own_pages(state),
+            *_account_routes(state),
+            _own_page(state),
         ]
         if options.download_port is not None:
             elsewhere = _application(state, exports.routes_elsewhere())
@@ -72,14 +83,14 @@ def _application(state: SandboxState, routes: list[web.RouteDef]) -> web.Applica
         try:
             return await handler(request)
         except RefusedError as refusal:
-            return response(state.refuse(refusal))
+            return state.refuse(refusal).response()
         except web.HTTPException as exception:
             code = HTTP_CODES.get(exception.status, Code.INVALID_PARAMETER)
             headers = {name: value for name, value in exception.headers.items() if name == hdrs.ALLOW}
-            return response(state.refuse(RefusedError(code, exception.reason, exception.status, headers)))
+            return state.refuse(RefusedError(code, exception.reason, exception.status, headers)).response()
         except Exception:
             log.exception("the sandbox failed on %s %s", request.method, request.path)
-            return response(state.refuse(RefusedError(Code.INTERNAL_ERROR, "The sandbox itself failed")))
+            return state.refuse(RefusedError(Code.INTERNAL_ERROR, "The sandbox itself failed")).response()
 
     async def close(app: web.Application) -> None:
         app[CLOSING].set()
@@ -91,32 +102,57 @@ def _application(state: SandboxState, routes: list[web.RouteDef]) -> web.Applica
     return app
 
 
-def _own_pages(state: SandboxState) -> list[web.RouteDef]:
-    async def book(request: web.Request) -> web.StreamResponse:
-        only_for_key_holders(request)
-        if state.options.book:
-            return web.FileResponse(state.options.book, headers=LINES)
-        return web.Response(body=b"".join(state.book.lines()), headers=LINES)
+def _account_routes(state: SandboxState) -> list[web.RouteDef]:
+    async def prices(request: web.Request) -> web.StreamResponse:
+        state.admit(request)
+        uuid_in_path(request, "accountId")
+        refuse_filters(request.query)
+        direction = request.query.get("direction")
+        if direction not in (None, "outbound", "inbound"):
+            raise RefusedError(Code.INVALID_PARAMETER, "'direction' is neither outbound nor inbound")
+        name = request.query.get("subAccountId") or state.options.sub_account_id or "sandbox"
+        # The document contradicts itself: `outbound` is an object in its examples and a list of such in its schema.
+        sides = {"outbound": {"countries": [_country_of(*row) for row in COUNTRIES]}, "inbound": {"countries": []}}
+        shown = {side: value for side, value in sides.items() if direction in (None, side)}
+        return json_response({"subAccounts": [{"subAccountId": name, **shown}]})
 
-    async def feedback(request: web.Request) -> web.StreamResponse:
-        only_for_key_holders(request)
-        lines = (orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE) for told in state.feedback.values())
-        return web.Response(body=b"".join(lines), headers=LINES)
-
-    async def stats(request: web.Request) -> web.StreamResponse:
-        only_for_key_holders(request)
-        return response(Answer(200, orjson.dumps(state.stats)))
-
-    def only_for_key_holders(request: web.Request) -> None:
-        """Other users of this computer may ask too, and the book holds numbers."""
-        if state.options.api_key and not state.holds_key(request):
-            raise web.HTTPUnauthorized
+    async def balance(request: web.Request) -> web.StreamResponse:
+        state.admit(request)
+        uuid_in_path(request, "accountId")
+        if state.options.post_paid:
+            raise RefusedError(Code.FORBIDDEN, "The account is not a prepaid one, and has no balance")
+        return json_response({"balance": state.options.balance, "currency": CURRENCY})
 
     return [
-        web.get("/sandbox/book", book),
-        web.get("/sandbox/feedback", feedback),
-        web.get("/sandbox/stats", stats),
+        web.get(f"{ACCOUNT}/prices", prices, allow_head=False),
+        web.get(f"{ACCOUNT}/balance", balance, allow_head=False),
     ]
+
+
+def _country_of(code: str, name: str, prefix: str, mcc: str, mnc: str) -> dict[str, Any]:
+    operator = {
+        "operatorName": "any",
+        "operatorId": int(f"{mcc}0{mnc}"),
+        "hni": [{"mcc": mcc, "mnc": mnc}],
+        "price": {"amount": PRICE_PER_SMS, "currency": CURRENCY},
+    }
+    return {"alpha2Code": code, "countryName": name, "dialingPrefix": prefix, "operators": [operator]}
+
+
+def _own_page(state: SandboxState) -> web.RouteDef:
+    async def page(request: web.Request) -> web.StreamResponse:
+        # Other users of this computer may ask too, and the book holds numbers.
+        if state.options.api_key and not state.holds_key(request):
+            raise web.HTTPUnauthorized
+        name = request.match_info["page"]
+        if name == "stats":
+            return json_response(state.stats)
+        if name == "book" and state.options.book:
+            return web.FileResponse(state.options.book, headers=LINES)
+        feedback = (orjson.dumps(each, option=orjson.OPT_APPEND_NEWLINE) for each in state.feedback.values())
+        return web.Response(body=b"".join(state.book.lines() if name == "book" else feedback), headers=LINES)
+
+    return web.get("/sandbox/{page:book|feedback|stats}", page)
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 import hmac
 from collections import Counter, deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic
@@ -13,39 +14,30 @@ from aiohttp import hdrs, web
 
 from runner.sandbox.answers import Answer, Code, RefusedError
 from runner.sandbox.book import MEMORY_LIMIT, Book
-from runner.sandbox.delivery import DeliverySimulator
 from runner.sandbox.options import SUB_ACCOUNT_ID, SandboxOptions
+
+# Filters of log exports, then of prices.
+NOT_OFFERED = {"phoneNumber", "countries", "country", "mcc", "mnc"}
 
 
 class SlidingWindow:
-    """Admits at most `limit` requests in any `period_s` seconds. What it turns away takes no place in the window."""
+    """Admits at most `limit` requests (None: any number) in any `period_s` seconds: those in `admitted`, by a monotonic
+    clock. Two that are a whole period apart aren't in one window.
+    """
 
-    def __init__(self, limit: int, period_s: float = 1.0) -> None:
+    def __init__(self, limit: int | None = None, period_s: float = 1.0) -> None:
+        self._limit = limit
         self._period_s = period_s
-        self._admitted: deque[float] = deque(maxlen=limit)
+        self.admitted: deque[float] = deque()
 
     def wait_s(self, now: float) -> float:
-        """0 when a request at `now` (a monotonic clock, in seconds) is admitted, or else for how long none will be."""
-        admitted = self._admitted
-        if len(admitted) == admitted.maxlen and (wait := admitted[0] + self._period_s - now) > 0:
-            return wait
-        admitted.append(now)  # the oldest falls out on the left
+        """0 when a request at `now` is admitted, or else for how long none will be."""
+        while self.admitted and self.admitted[0] + self._period_s <= now:
+            self.admitted.popleft()
+        if self._limit is not None and len(self.admitted) >= self._limit:
+            return self.admitted[0] + self._period_s - now
+        self.admitted.append(now)
         return 0.0
-
-
-class BusiestWindow:
-    """Counts the most requests in any `period_s` seconds. Two that are a whole period apart aren't in one."""
-
-    def __init__(self, period_s: float = 1.0) -> None:
-        self._period_s = period_s
-        self._recent: deque[float] = deque()
-        self.most = 0
-
-    def add(self, now: float) -> None:
-        self._recent.append(now)
-        while now - self._recent[0] >= self._period_s:
-            self._recent.popleft()
-        self.most = max(self.most, len(self._recent))
 
 
 @dataclass(slots=True)
@@ -75,32 +67,30 @@ class Stats:
 
 
 class SandboxState:
-    """The state of a running sandbox. `cancelled` holds the umids of the messages that will not be sent.
-
-    `feedback` holds what was told last of each message, by its umid, for the newest messages.
+    """The state of a running sandbox. `cancelled` holds the umids of the messages that will not be sent, `feedback`
+    the last feedback about each of the newest messages, by umid.
     """
 
     def __init__(self, options: SandboxOptions, book: Book) -> None:
         self.options = options
         self.book = book
         self.stats = Stats(duplicate_ids=book.duplicate_ids)
-        self.delivery = DeliverySimulator(options.undelivered_share, options.stop_share, options.seed)
         self.cancelled: set[str] = set()
         self.feedback: dict[str, dict[str, Any]] = {}
-        self._busiest = BusiestWindow()
+        self._recent = SlidingWindow()
 
     def add_feedback(self, umid: str, body: dict[str, Any]) -> None:
         self.stats.feedback[body["outcome"]] += 1
         earlier = self.feedback.pop(umid, None)
-        told = {name: body[name] for name in ("outcome", "timestamp") if body.get(name) is not None}
-        self.feedback[umid] = {"umid": umid, **told, "times": earlier["times"] + 1 if earlier else 1}
+        fields = {name: body[name] for name in ("outcome", "timestamp") if body.get(name) is not None}
+        self.feedback[umid] = {"umid": umid, **fields, "times": earlier["times"] + 1 if earlier else 1}
         if len(self.feedback) > MEMORY_LIMIT:
             del self.feedback[next(iter(self.feedback))]
 
     def count(self) -> int:
         """Count a request to send a message; returns its number, from 1."""
-        self._busiest.add(monotonic())
-        self.stats.max_per_second = self._busiest.most
+        self._recent.wait_s(monotonic())
+        self.stats.max_per_second = max(self.stats.max_per_second, len(self._recent.admitted))
         self.stats.requests += 1
         return self.stats.requests
 
@@ -114,11 +104,9 @@ class SandboxState:
         if not self.holds_key(request):
             raise RefusedError(Code.UNAUTHORIZED, "The request carries no valid API key")
         sub_account_id = request.match_info.get("subAccountId")
-        if sub_account_id is None:
-            return
-        if sub_account_id != (self.options.sub_account_id or sub_account_id):
+        if sub_account_id is not None and sub_account_id != (self.options.sub_account_id or sub_account_id):
             raise RefusedError(Code.ILLEGAL_SUB_ACCOUNT, "The sub-account does not belong to this API key")
-        if not SUB_ACCOUNT_ID.fullmatch(sub_account_id):
+        if sub_account_id is not None and not SUB_ACCOUNT_ID.fullmatch(sub_account_id):
             raise RefusedError(Code.ILLEGAL_SUB_ACCOUNT, "This is not a sub-account id")
 
     def holds_key(self, request: web.Request) -> bool:
@@ -129,18 +117,22 @@ class SandboxState:
         return expected is None or hmac.compare_digest(key.encode(errors="replace"), expected.encode())
 
     def refuse(self, refusal: RefusedError) -> Answer:
-        """The error answer, which is counted."""
+        """The document's ErrorResponse, which is counted."""
         self.stats.errors[str(int(refusal.code))] += 1
-        return refusal.answer(error_id=uuid4(), now=datetime.now(UTC))
+        body = {
+            "code": int(refusal.code),
+            "message": str(refusal),
+            "errorId": uuid4(),
+            "timestamp": datetime.now(UTC),
+        }
+        return Answer(refusal.http_status, orjson.dumps(body), refusal.headers)
 
 
-async def json_of(request: web.Request) -> object:
-    """The decoded body; an empty object without one, which is how the document's optional bodies read. Raises
-    `RefusedError`.
-    """
+async def json_of(request: web.Request, *, empty: object) -> object:
+    """The decoded body, or `empty` when there is none. Raises `RefusedError`."""
     body = await request.read()
     try:
-        return orjson.loads(body) if body else {}
+        return orjson.loads(body) if body else empty
     except orjson.JSONDecodeError:
         raise RefusedError(Code.INVALID_PARAMETER, "The body is not valid JSON") from None
 
@@ -151,3 +143,9 @@ def uuid_in_path(request: web.Request, name: str) -> str:
         return str(UUID(request.match_info[name]))
     except ValueError:
         raise RefusedError(Code.INVALID_PARAMETER, f"'{name}' is not an UUID") from None
+
+
+def refuse_filters(given: Iterable[str]) -> None:
+    """Raise `RefusedError` for a filter that the sandbox lacks: an answer that ignored it would be wrong."""
+    if not_offered := NOT_OFFERED.intersection(given):
+        raise RefusedError(Code.NOT_IMPLEMENTED, f"The sandbox has no {', '.join(sorted(not_offered))} here")

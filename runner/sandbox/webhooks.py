@@ -1,58 +1,73 @@
-"""What the provider posts about a message: its delivery receipts, then what its recipient replies. Pure.
+"""Delivery receipts and replies: what the provider posts about a message, and the sender that posts it.
 
 Sources: the provider's pages "Delivery receipts for outbound SMS", "Inbound SMS" and "Message status reference".
+
+The receipts of a message come in their order unless disorder is asked for. As the provider does, the sender tries again
+after a connection error, a 4xx or a 5xx; the next states don't wait for that. By default nothing is posted beyond this
+computer: campaign files name real URLs.
 """
 
-from collections.abc import Mapping, Sequence
+import asyncio
+import heapq
+import itertools
+import logging
+import math
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import islice, permutations
-from math import factorial
-from typing import Any
+from time import time_ns
+from typing import Any, NamedTuple
 from uuid import NAMESPACE_OID, uuid5
 
+import aiohttp
 import orjson
+from aiohttp import hdrs
 from yarl import URL
 
 from runner.base.net import is_loopback
 from runner.sandbox.book import Entry
+from runner.sandbox.checks import moment_of
 from runner.sandbox.delivery import (
     AT_OPERATOR,
     DELIVERED,
     SENT,
     WAITING,
-    DeliverySimulator,
     DeliveryStatus,
     chance,
     encoding_of,
+    final_status,
     identity_of,
-    known,
     price_of,
+    replies_to,
     segments_of,
+    without_nulls,
 )
 from runner.sandbox.options import SandboxOptions
+from runner.sandbox.state import SandboxState
 
 # A virtual number, from the United Kingdom's range for fiction, for replies to a message without a sender id.
 OUR_NUMBER = "+447700900999"
 # The reference shows two digits of a second, the examples three, and some platforms write seven.
 FRACTION_DIGITS = (2, 7)
 PEOPLE_ARE_SLOWER = 3
-INBOUND = "inbound"
 # More than the coarsest timestamp cuts off: a START must not seem older than the STOP before it.
 STEP_US = 20_000
 
+CONNECTIONS = 32
+POST_TIMEOUT_S = 10.0
+# How long the sandbox goes on posting when it is told to end. `process` waits for it.
+DRAIN_S = 10.0
+# Messages and other tries, about 1 KB each; what is more is not posted, and counted.
+WAITING_LIMIT = 100_000
+
+log = logging.getLogger(__name__)
+
+
 # A receipt of a status, or the text of a reply.
 Step = DeliveryStatus | str
-
-
-@dataclass(frozen=True, slots=True)
-class Post:
-    """One body on its way. `label` is what it counts as."""
-
-    url: URL
-    body: bytes
-    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +76,8 @@ class PostPlan:
 
     sent: Mapping[str, Any]
     steps: tuple[Step, ...]
-    receipts_to: URL | None
-    replies_to: URL | None
-
-    def post(self, position: int, at: int) -> Post:
-        """The step, on its way at a time in microseconds since the epoch."""
-        step = self.steps[position]
-        if isinstance(step, str):
-            assert self.replies_to is not None
-            return Post(self.replies_to, reply_of(self.sent, step, at), INBOUND)
-        assert self.receipts_to is not None
-        # Of delivered, the detail says how far.
-        label = step.detail if step.detail and step in (AT_OPERATOR, DELIVERED) else step.state
-        return Post(self.receipts_to, receipt_of(self.sent, step, at), label)
+    receipts_url: URL | None
+    replies_url: URL | None
 
     def comes_twice(self, position: int, options: SandboxOptions) -> bool:
         """Whether the step is a receipt that is posted twice."""
@@ -90,7 +94,7 @@ class PostPlan:
 
 
 def plan_posts(
-    message: Entry, options: SandboxOptions, delivery: DeliverySimulator, *, umid: str, sub_account_id: str
+    message: Entry, options: SandboxOptions, *, umid: str, sub_account_id: str
 ) -> tuple[PostPlan | None, int]:
     """What is posted about a message that was queued, None if nothing; and how many steps are left out because they
     would have gone beyond this computer.
@@ -99,34 +103,28 @@ def plan_posts(
     inbound = options.inbound_url or callback
     if inbound is None:
         return None, 0
-    status = delivery.final_status(message)
+    status = final_status(message, options)
     receipts = statuses_to(status) if callback else ()
-    replies = delivery.replies_to(message) if status is DELIVERED else ()
-    receipts_to, replies_to = (_allowed(url, options) for url in (callback, inbound))
+    replies = replies_to(message, options) if status is DELIVERED else ()
+    receipts_url, replies_url = (_target(url, options.receipts_beyond_loopback) for url in (callback, inbound))
     if receipts and chance(options.seed, "disorder", *identity_of(message)) < options.receipt_disorder:
         receipts = disordered(receipts, chance(options.seed, "order", *identity_of(message)))
-    steps: tuple[Step, ...] = (*(receipts if receipts_to else ()), *(replies if replies_to else ()))
+    steps: tuple[Step, ...] = (*(receipts if receipts_url else ()), *(replies if replies_url else ()))
     left_out = len(receipts) + len(replies) - len(steps)
     if not steps:
         return None, left_out
-    return PostPlan(
-        sent_of(message, umid=umid, sub_account_id=sub_account_id), steps, receipts_to, replies_to
-    ), left_out
-
-
-def _allowed(url: str | None, options: SandboxOptions) -> URL | None:
-    """Where to post; None for nowhere."""
-    target = _parsed(url) if url else None
-    return target if target and (options.receipts_beyond_loopback or is_loopback(target.host)) else None
+    sent = sent_of(message, umid=umid, sub_account_id=sub_account_id)
+    return PostPlan(sent, steps, receipts_url, replies_url), left_out
 
 
 @lru_cache(maxsize=64)
-def _parsed(url: str) -> URL | None:
-    """An URL as the client reads it, which is the reading that counts; None for one that it cannot read."""
+def _target(url: str | None, beyond_loopback: bool) -> URL | None:
+    """An URL as the client reads it; None for one that it cannot read, or must not call."""
     try:
-        return URL(url)
+        target = URL(url) if url else None
     except ValueError:
         return None
+    return target if target and (beyond_loopback or is_loopback(target.host)) else None
 
 
 def sent_of(entry: Entry, *, umid: str, sub_account_id: str) -> dict[str, Any]:
@@ -139,19 +137,18 @@ def sent_of(entry: Entry, *, umid: str, sub_account_id: str) -> dict[str, Any]:
         "destination": f"+{entry['destination'].removeprefix('+')}",
         "smsCount": segments_of(entry["text"], encoding_of(entry["text"], entry.get("encoding"))),
     }
-    return known(sent)
+    return without_nulls(sent)
 
 
 def statuses_to(final: DeliveryStatus) -> tuple[DeliveryStatus, ...]:
     """The statuses that a message goes through to its last one, with a receipt for each."""
-    passed = (WAITING, SENT) if final.detail == "rejected_by_operator" else (WAITING, SENT, AT_OPERATOR)
-    return (*passed, final)
+    return (WAITING, SENT, final) if final.detail == "rejected_by_operator" else (WAITING, SENT, AT_OPERATOR, final)
 
 
 def disordered(steps: Sequence[DeliveryStatus], share: float) -> tuple[DeliveryStatus, ...]:
     """The steps in another order than theirs; `share` (0 to 1) chooses which."""
-    others = factorial(len(steps)) - 1
-    return next(islice(permutations(steps), 1 + int(share * others), None))
+    _, *others = itertools.permutations(steps)
+    return others[int(share * len(others))]
 
 
 def receipt_of(sent: Mapping[str, Any], status: DeliveryStatus, at: int) -> bytes:
@@ -189,3 +186,157 @@ def timestamp_of(at: int, *about: object) -> str:
 def _event(kind: str, description: str, payload: Mapping[str, Any]) -> bytes:
     event = {"namespace": "SMS", "eventType": kind, "description": description, "payload": payload}
     return orjson.dumps(event)
+
+
+class Waiting(NamedTuple):
+    """A step of a message that waits until the event loop's time is `due`, or (from `tries` 1 up) for another try.
+
+    `at` is the time that the step's body shows, in microseconds; before the first try it is that of the step before.
+    `number` is the order of coming, for those that are due at once.
+    """
+
+    due: float
+    number: int
+    plan: PostPlan
+    position: int = 0
+    at: int = 0
+    tries: int = 0
+
+
+class WebhookSender:
+    """Plans what is posted about messages, and posts it, on at most `CONNECTIONS` connections at a time.
+
+    Of a message, one step waits at a time: the next one follows when it has been posted.
+    """
+
+    def __init__(self, state: SandboxState) -> None:
+        self._state = state
+        self._options = state.options
+        self._stats = state.stats
+        self._loop = asyncio.get_running_loop()
+        self._heap: list[Waiting] = []
+        self._numbers = itertools.count()
+        self._tasks: set[asyncio.Task[list[Waiting]]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._ending = False
+        self._drained = asyncio.Event()
+
+    def take(self, message: Entry, *, umid: str, sub_account_id: str) -> None:
+        """Plan what is posted about a message that was queued."""
+        plan, left_out = plan_posts(message, self._options, umid=umid, sub_account_id=sub_account_id)
+        self._stats.receipts_not_sent += Counter(beyond_loopback=left_out)  # which adds no zero
+        if plan is not None:
+            moment = moment_of(message.get("scheduled"))
+            wait_s = (moment - datetime.now(UTC)).total_seconds() if moment else 0.0
+            self._add(Waiting(self._loop.time() + max(wait_s, 0.0), next(self._numbers), plan))
+            self._start_due()
+
+    @asynccontextmanager
+    async def posting(self) -> AsyncIterator[None]:
+        """Post while the block runs; when it ends well, what is due in the usual course of things at once."""
+        headers = {hdrs.CONTENT_TYPE: "application/json", hdrs.USER_AGENT: "campaign-sandbox"}
+        if self._options.receipt_authorization:
+            headers[hdrs.AUTHORIZATION] = self._options.receipt_authorization
+        async with aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=CONNECTIONS),
+            timeout=aiohttp.ClientTimeout(total=POST_TIMEOUT_S),
+            headers=headers,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,  # a proxy would carry numbers beyond this computer
+        ) as self._session:
+            try:
+                yield
+                self._ending = True
+                self._start_due()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._drained.wait(), DRAIN_S)
+                if self._stats.receipts_waiting:
+                    words = "the sandbox ended before all receipts were sent; something is left of %d message(s)"
+                    log.warning(words, self._stats.receipts_waiting)
+            finally:
+                while self._tasks:  # one that has just ended may start another
+                    self._heap.clear()
+                    for task in self._tasks:
+                        task.cancel()
+                    await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _add(self, waiting: Waiting) -> None:
+        if len(self._heap) + len(self._tasks) < WAITING_LIMIT:
+            heapq.heappush(self._heap, waiting)
+        else:
+            posts = 1 if waiting.tries else len(waiting.plan.steps) - waiting.position
+            self._stats.receipts_not_sent["too_many"] += posts
+
+    def _start_due(self) -> None:
+        """Start what is due (when the sandbox ends: everything), as far as connections are free."""
+        now = math.inf if self._ending else self._loop.time()
+        while self._heap and self._heap[0].due <= now and len(self._tasks) < CONNECTIONS:
+            task = self._loop.create_task(self._post(heapq.heappop(self._heap)))
+            self._tasks.add(task)
+            task.add_done_callback(self._ended)
+        if self._timer:
+            self._timer.cancel()
+        if self._heap and len(self._tasks) < CONNECTIONS:
+            self._timer = self._loop.call_at(self._heap[0].due, self._start_due)
+        self._stats.receipts_waiting = len(self._heap) + len(self._tasks)
+        if self._ending and not self._tasks:
+            self._drained.set()
+
+    def _ended(self, task: asyncio.Task[list[Waiting]]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            return
+        if error := task.exception():  # a bug of ours must not be the end of all receipts
+            log.error("the sandbox failed to post about a message", exc_info=error)
+        else:
+            for waiting in task.result():
+                self._add(waiting)
+        self._start_due()
+
+    async def _post(self, waiting: Waiting) -> list[Waiting]:
+        """Post once; returns what follows: the next step, another try."""
+        due, _, plan, position, at, tries = waiting
+        if not position and not tries and due > self._loop.time():  # ending: the message's time won't be seen
+            self._stats.receipts_not_sent["scheduled"] += len(plan.steps)
+            return []
+        if plan.sent["umid"] in self._state.cancelled:
+            return []
+        following = []
+        if not tries:
+            at = max(time_ns() // 1000, at + STEP_US)
+        step = plan.steps[position]
+        if isinstance(step, str):
+            url, body = plan.replies_url, reply_of(plan.sent, step, at)
+        else:
+            url, body = plan.receipts_url, receipt_of(plan.sent, step, at)
+        assert url is not None
+        status = await self._status_of(url, body)
+        if not tries and position + 1 < len(plan.steps):
+            due += plan.delay_s(position + 1, self._options)  # not from now: being late must not add up
+            following.append(Waiting(due, next(self._numbers), plan, position + 1, at))
+        if status < 300:
+            if isinstance(step, str):
+                self._stats.inbound += 1
+            else:  # of delivered, the detail says how far
+                self._stats.receipts[(step.state == "delivered" and step.detail) or step.state] += 1
+        elif status >= 400 and tries < len(self._options.receipt_retry_s) and not self._ending:
+            due = self._loop.time() + self._options.receipt_retry_s[tries]
+            following.append(Waiting(due, next(self._numbers), plan, position, at, tries + 1))
+        else:
+            self._stats.receipts_not_sent["given_up"] += 1
+        if not tries and plan.comes_twice(position, self._options) and await self._status_of(url, body) < 300:
+            self._stats.receipt_duplicates += 1
+        return following
+
+    async def _status_of(self, url: URL, body: bytes) -> int:
+        """Post, and return the answer's HTTP status; 599 when there is none."""
+        try:
+            # A redirect could lead beyond this computer.
+            async with self._session.post(url, data=body, allow_redirects=False) as response:
+                status = response.status
+        # A timeout is an OSError, a host that is no name a ValueError.
+        except (aiohttp.ClientError, OSError, ValueError):
+            status = 599
+        self._stats.failed_posts += status >= 300
+        return status

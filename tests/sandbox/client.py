@@ -65,10 +65,10 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Talk:
-    """A client of a running sandbox. The answers of one with faults may be others than the document's."""
+class Client:
+    """Asks a running sandbox. With faults, its answers may be others than the document's."""
 
-    client: aiohttp.ClientSession
+    http: aiohttp.ClientSession
     has_faults: bool = False
 
     async def ask(self, request: Request) -> Reply:
@@ -76,7 +76,7 @@ class Talk:
         if request.key is not None:
             headers["Authorization"] = f"Bearer {request.key}"
         data = request.body if isinstance(request.body, bytes) else orjson.dumps(request.body)
-        async with self.client.request(request.method, request.path, data=data, headers=headers) as response:
+        async with self.http.request(request.method, request.path, data=data, headers=headers) as response:
             reply = Reply(response.status, dict(response.headers), await response.read())
         if document.PATH.exists() and not self.has_faults and request.path.startswith("/api/"):
             document.check_answer(request.method, request.path, reply.status, reply.raw)
@@ -122,17 +122,17 @@ class Talk:
 
 
 @asynccontextmanager
-async def serving(options: SandboxOptions) -> AsyncIterator[Talk]:
-    async with running(options) as base_url, aiohttp.ClientSession(base_url) as client:
-        yield Talk(client, has_faults=options.faults is not None)
+async def serving(options: SandboxOptions) -> AsyncIterator[Client]:
+    async with running(options) as base_url, aiohttp.ClientSession(base_url) as http_client:
+        yield Client(http_client, has_faults=options.faults is not None)
 
 
-def talk(talking: Callable[[Talk], Awaitable[T]], options: SandboxOptions | None = None) -> T:
-    """Serve, talk, return what was said in the end."""
+def run_client(script: Callable[[Client], Awaitable[T]], options: SandboxOptions | None = None) -> T:
+    """Serve while the script runs; returns its result."""
 
     async def session() -> T:
-        async with serving(options or SandboxOptions()) as to:
-            return await talking(to)
+        async with serving(options or SandboxOptions()) as client:
+            return await script(client)
 
     return asyncio.run(asyncio.wait_for(session(), DEADLINE_S))
 
@@ -140,10 +140,10 @@ def talk(talking: Callable[[Talk], Awaitable[T]], options: SandboxOptions | None
 def ask(options: SandboxOptions, *requests: Request) -> list[Reply]:
     """Serve, send these one after another, return the replies."""
 
-    async def talking(to: Talk) -> list[Reply]:
-        return [await to.ask(request) for request in requests]
+    async def script(client: Client) -> list[Reply]:
+        return [await client.ask(request) for request in requests]
 
-    return talk(talking, options)
+    return run_client(script, options)
 
 
 def get(path: str, key: str | None = "any") -> Request:

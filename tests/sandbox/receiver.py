@@ -1,4 +1,4 @@
-"""A receiver of receipts on loopback, that keeps what is posted to it and answers as it is told."""
+"""A receiver of receipts on loopback, that collects what is posted to it and answers as a test wants."""
 
 import asyncio
 import queue
@@ -27,7 +27,7 @@ class Post:
         return payload
 
     @property
-    def said(self) -> str:
+    def label(self) -> str:
         """In a word: the body of a reply; or the state, and of delivered its detail."""
         if self.body["eventType"] == "inbound_message_received":
             return str(self.payload["body"])
@@ -66,16 +66,16 @@ class Receiver:
         return await self.until(lambda posts: len(posts) >= number)
 
     @property
-    def said(self) -> list[str]:
-        return [post.said for post in self.posts]
+    def labels(self) -> list[str]:
+        return [post.label for post in self.posts]
 
     @property
     def by_message(self) -> dict[str, list[str]]:
-        """What was said, by clientMessageId."""
-        told: dict[str, list[str]] = {}
+        """The labels of the posts, by clientMessageId."""
+        labels: dict[str, list[str]] = {}
         for post in self.posts:
-            told.setdefault(post.payload["clientMessageId"], []).append(post.said)
-        return told
+            labels.setdefault(post.payload["clientMessageId"], []).append(post.label)
+        return labels
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""What the sandbox keeps of the messages that it took."""
+"""The book of the messages that the sandbox took."""
 
 import os
 import stat

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -10,7 +11,7 @@ import pytest
 
 from runner.sandbox.options import SandboxOptions
 from tests.sandbox import document
-from tests.sandbox.client import EXPORTS, HEADERS, MESSAGES, Request, Talk, ask, faults_in, talk
+from tests.sandbox.client import EXPORTS, HEADERS, MESSAGES, Client, Request, ask, faults_in, run_client
 
 # Written down again, because a client depends on every one of them.
 COLUMNS = [
@@ -20,10 +21,15 @@ COLUMNS = [
 ]  # fmt: skip
 
 
+def export_fault(tmp_path: Path, fault: str, **parameters: object) -> Path:
+    """A fault of the first export."""
+    return faults_in(tmp_path, {"fault": fault, "requests": [1], **parameters})
+
+
 def test_a_row() -> None:
-    async def talking(to: Talk) -> None:
-        umid = await to.send("welcome-1", text="x" * 161, source="ACME", country="US")
-        [row] = await to.rows()
+    async def script(client: Client) -> None:
+        umid = await client.send("welcome-1", text="x" * 161, source="ACME", country="US")
+        [row] = await client.rows()
         assert list(row) == COLUMNS
         created_at = datetime.fromisoformat(row["createdat"])
         assert abs(datetime.now(UTC) - created_at) < timedelta(minutes=1)
@@ -36,7 +42,7 @@ def test_a_row() -> None:
         }  # fmt: skip
         assert expected == row
 
-    talk(talking)
+    run_client(script)
 
 
 @pytest.mark.parametrize(
@@ -47,36 +53,23 @@ def test_a_row() -> None:
         (3, ["queued", "running", "running", "succeeded"]),
     ],
 )
-def test_the_way_of_a_job(polls: int, expected: list[str]) -> None:
-    async def talking(to: Talk) -> None:
-        await to.send("welcome-1")
-        job_id = await to.start()
-        answers = [await to.status(job_id) for _ in expected]
+def test_the_states_of_a_job(polls: int, expected: list[str]) -> None:
+    async def script(client: Client) -> None:
+        job_id = await client.start()
+        empty = [await client.status(job_id) for _ in expected]
+        await client.send("welcome-1")
+        job_id = await client.start()
+        await client.send("welcome-2")  # what comes after the start is not in the export
+        answers = [await client.status(job_id) for _ in expected]
         assert expected == [answer["status"] for answer in answers]
+        assert [{"status": each.replace("succeeded", "empty")} for each in expected] == empty
         assert {"status", "data", "expires"} == set(answers[-1])
         assert datetime.fromisoformat(answers[-1]["expires"]) > datetime.now(UTC)
         assert all({"status"} == set(answer) for answer in answers if answer["status"] != "succeeded")
+        [link] = answers[-1]["data"]
+        assert ["welcome-1"] == [row["clientmessageid"] for row in await client.download(link)]
 
-    talk(talking, SandboxOptions(export_polls=polls))
-
-
-def test_an_empty_export() -> None:
-    async def talking(to: Talk) -> None:
-        job_id = await to.start()
-        assert [{"status": "queued"}, {"status": "empty"}] == [await to.status(job_id) for _ in range(2)]
-
-    talk(talking, SandboxOptions(export_polls=1))
-
-
-def test_what_came_after_the_start_is_not_in_the_export() -> None:
-    async def talking(to: Talk) -> None:
-        await to.send("welcome-1")
-        job_id = await to.start()
-        await to.send("welcome-2")
-        [link] = (await to.status(job_id))["data"]
-        assert ["welcome-1"] == [row["clientmessageid"] for row in await to.download(link)]
-
-    talk(talking, SandboxOptions(export_polls=0))
+    run_client(script, SandboxOptions(export_polls=polls))
 
 
 PERIODS: list[tuple[dict[str, object], list[str]]] = [
@@ -109,10 +102,10 @@ def test_what_is_asked_for(asked: dict[str, object], expected: list[str], offset
         for name, value in asked.items()
     }
 
-    async def talking(to: Talk) -> None:
-        assert expected == [row["clientmessageid"] for row in await to.rows(**body)]
+    async def script(client: Client) -> None:
+        assert expected == [row["clientmessageid"] for row in await client.rows(**body)]
 
-    talk(talking, SandboxOptions(book=book))
+    run_client(script, SandboxOptions(book=book))
 
 
 REFUSED: list[tuple[object, int]] = [
@@ -136,98 +129,88 @@ def test_a_request_that_is_refused(body: object, code: int) -> None:
     assert (400, code) == (reply.status, reply.code)
 
 
-def test_messages_reach_the_log_with_a_lag() -> None:
-    async def talking(to: Talk) -> None:
-        await to.send("welcome-1")
-        assert await to.rows() == []
-
-    talk(talking, SandboxOptions(export_lag_s=3600))
-
-
-def test_several_files() -> None:
-    async def talking(to: Talk) -> None:
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"export_lag_s": 3600}, []),
+        ({"export_rows": 2}, [["welcome-0", "welcome-1"], ["welcome-2", "welcome-3"], ["welcome-4"]]),
+    ],
+)
+def test_lag_and_several_files(options: dict[str, Any], expected: list[list[str]]) -> None:
+    async def script(client: Client) -> None:
         for number in range(5):
-            await to.send(f"welcome-{number}")
-        links = await to.links()
-        files = [[row["clientmessageid"] for row in await to.download(link)] for link in links]
-        assert [["welcome-0", "welcome-1"], ["welcome-2", "welcome-3"], ["welcome-4"]] == files
+            await client.send(f"welcome-{number}")
+        files = [await client.download(link) for link in await client.links()]
+        assert expected == [[row["clientmessageid"] for row in rows] for rows in files]
 
-    talk(talking, SandboxOptions(export_rows=2))
+    run_client(script, SandboxOptions(**options))
 
 
 def test_the_log_knows_what_was_rejected_and_what_waits() -> None:
-    async def talking(to: Talk) -> None:
+    async def script(client: Client) -> None:
         later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
-        _, cancelled = [await to.send(name, scheduled=later) for name in ("welcome-1", "welcome-2")]
-        assert {"cancelledCount": 1} == (await to.do("DELETE", f"{MESSAGES}/{cancelled}")).body
-        assert ["queued", "failed"] == [row["status_value"] for row in await to.rows()]
+        _, cancelled = [await client.send(name, scheduled=later) for name in ("welcome-1", "welcome-2")]
+        assert {"cancelledCount": 1} == (await client.do("DELETE", f"{MESSAGES}/{cancelled}")).body
+        assert ["queued", "failed"] == [row["status_value"] for row in await client.rows()]
 
-    async def rejecting(to: Talk) -> None:
-        await to.send("welcome-1")
-        [row] = await to.rows()
+    async def rejecting(client: Client) -> None:
+        await client.send("welcome-1")
+        [row] = await client.rows()
         assert ("failed", "0.0") == (row["status_value"], row["price_total"])
 
-    talk(talking)
-    talk(rejecting, SandboxOptions(reject_share=1))
+    run_client(script)
+    run_client(rejecting, SandboxOptions(reject_share=1))
 
 
 def test_a_link_on_an_origin_of_its_own() -> None:
-    async def talking(to: Talk) -> None:
-        await to.send("welcome-1")
-        [link] = await to.links()
-        here = await to.links()
+    async def script(client: Client) -> None:
+        await client.send("welcome-1")
+        [link], here = await client.links(), await client.links()
         assert urlsplit(link).netloc == urlsplit(here[0]).netloc
-        async with to.client.get("/") as response:
+        async with client.http.get("/") as response:
             assert urlsplit(link).port != response.url.port
-        assert len(await to.download(link)) == 1
-        assert (await to.stats())["foreign_authorizations"] == []
-        async with to.client.get(link, headers=HEADERS) as response:
+        assert len(await client.download(link)) == 1
+        assert (await client.stats())["foreign_authorizations"] == []
+        async with client.http.get(link, headers=HEADERS) as response:
             assert response.status == 200
-        assert (await to.stats())["foreign_authorizations"] == ["Bearer s3cret"]
+        assert (await client.stats())["foreign_authorizations"] == ["Bearer s3cret"]
         origin = link.partition("/api/")[0]
-        async with to.client.get(f"{origin}/sandbox/stats") as response:
+        async with client.http.get(f"{origin}/sandbox/stats") as response:
             assert response.status == 404
 
-    talk(talking, SandboxOptions(api_key="s3cret", download_port=0))
+    run_client(script, SandboxOptions(api_key="s3cret", download_port=0))
 
 
 def test_a_link_takes_no_key_and_cannot_be_guessed() -> None:
-    async def talking(to: Talk) -> None:
-        await to.send("welcome-1")
-        [link] = await to.links()
-        assert len(await to.download(link)) == 1
-        async with to.client.get(link[:-1]) as response:
+    async def script(client: Client) -> None:
+        await client.send("welcome-1")
+        [link] = await client.links()
+        assert len(await client.download(link)) == 1
+        async with client.http.get(link[:-1]) as response:
             assert (response.status, (await response.json())["code"]) == (404, 1300)
 
-    talk(talking, SandboxOptions(api_key="s3cret"))
+    run_client(script, SandboxOptions(api_key="s3cret"))
 
 
-def test_cancelling_a_job() -> None:
-    async def talking(to: Talk) -> None:
-        await to.send("welcome-1")
-        job_id = await to.start()
-        reply = await to.do("DELETE", f"{EXPORTS}/{job_id}")
+def test_a_job_belongs_to_its_sub_account_and_can_be_cancelled() -> None:
+    async def script(client: Client) -> None:
+        await client.send("welcome-1")
+        job = f"{EXPORTS}/{await client.start()}"
+        assert 404 == (await client.do("GET", job.replace("acme_hq", "acme_uk"))).status
+        reply = await client.do("DELETE", job)
         assert (204, b"") == (reply.status, reply.raw)
-        assert {"status": "cancelled"} == await to.status(job_id)
+        assert {"status": "cancelled"} == (await client.do("GET", job)).body
 
-    talk(talking)
-
-
-def test_a_job_belongs_to_its_sub_account() -> None:
-    async def talking(to: Talk) -> None:
-        job_id = await to.start()
-        assert 404 == (await to.do("GET", f"{EXPORTS.replace('acme_hq', 'acme_uk')}/{job_id}")).status
-
-    talk(talking)
+    run_client(script)
 
 
 def test_a_message_whose_answer_was_lost_is_in_the_log(tmp_path: Path) -> None:
-    async def talking(to: Talk) -> None:
+    async def script(client: Client) -> None:
         with pytest.raises(aiohttp.ClientError):
-            await to.send("welcome-1")
-        assert ["welcome-1"] == [row["clientmessageid"] for row in await to.rows()]
+            await client.send("welcome-1")
+        assert ["welcome-1"] == [row["clientmessageid"] for row in await client.rows()]
 
-    talk(talking, SandboxOptions(faults=faults_in(tmp_path, {"fault": "accepted_then_reset", "requests": [1]})))
+    run_client(script, SandboxOptions(faults=export_fault(tmp_path, "accepted_then_reset")))
 
 
 @pytest.mark.parametrize(
@@ -240,58 +223,51 @@ def test_a_message_whose_answer_was_lost_is_in_the_log(tmp_path: Path) -> None:
     ],
 )
 def test_an_export_that_comes_to_nothing(fault: str, expected: list[str], tmp_path: Path) -> None:
-    async def talking(to: Talk) -> None:
-        await to.send("welcome-1")
-        job_id = await to.start()
-        answers = [await to.do("GET", f"{EXPORTS}/{job_id}") for _ in expected]
+    async def script(client: Client) -> None:
+        await client.send("welcome-1")
+        job_id = await client.start()
+        answers = [await client.do("GET", f"{EXPORTS}/{job_id}") for _ in expected]
         assert [{"status": status} for status in expected] == [answer.body for answer in answers]
         for answer in answers if document.PATH.exists() else ():
             document.check_answer("get", f"{EXPORTS}/{job_id}", answer.status, answer.raw)
-        assert len(await to.rows()) == 1  # the next one goes well
-        assert (await to.stats())["faults"] == {fault: 1}
+        assert len(await client.rows()) == 1  # the next one goes well
+        assert (await client.stats())["faults"] == {fault: 1}
 
-    faults = faults_in(tmp_path, {"fault": fault, "requests": [1]})
-    talk(talking, SandboxOptions(export_polls=1, faults=faults))
+    run_client(script, SandboxOptions(export_polls=1, faults=export_fault(tmp_path, fault)))
 
 
 def test_a_job_that_is_lost(tmp_path: Path) -> None:
-    async def talking(to: Talk) -> None:
-        job_id = await to.start()
-        assert (await to.status(job_id))["code"] == 4018
+    async def script(client: Client) -> None:
+        assert (await client.status(await client.start()))["code"] == 4018
 
-    talk(talking, SandboxOptions(faults=faults_in(tmp_path, {"fault": "export_job_lost", "requests": [1]})))
+    run_client(script, SandboxOptions(faults=export_fault(tmp_path, "export_job_lost")))
 
 
 @pytest.mark.parametrize(("parameters", "status"), [({}, 410), ({"status": 404}, 404)])
 def test_a_link_that_has_expired(parameters: dict[str, object], status: int, tmp_path: Path) -> None:
-    async def talking(to: Talk) -> None:
-        await to.send("welcome-1")
-        [link] = await to.links()
-        async with to.client.get(link) as response:
+    async def script(client: Client) -> None:
+        await client.send("welcome-1")
+        [link] = await client.links()
+        async with client.http.get(link) as response:
             assert (status, 1300) == (response.status, (await response.json())["code"])
 
-    talk(
-        talking,
-        SandboxOptions(faults=faults_in(tmp_path, {"fault": "export_link_expired", "requests": [1], **parameters})),
-    )
+    run_client(script, SandboxOptions(faults=export_fault(tmp_path, "export_link_expired", **parameters)))
 
 
 def test_a_file_that_is_cut_off(tmp_path: Path) -> None:
-    async def talking(to: Talk) -> None:
+    async def script(client: Client) -> None:
         for number in range(4):
-            await to.send(f"welcome-{number}")
-        whole, cut = await to.links()
-        assert len(await to.download(whole)) == 2
-        async with to.client.get(cut) as response:
+            await client.send(f"welcome-{number}")
+        whole, cut = await client.links()
+        assert len(await client.download(whole)) == 2
+        async with client.http.get(cut) as response:
             assert response.status == 200
             with pytest.raises(aiohttp.ClientPayloadError):
                 await response.read()
             assert response.content_length is not None
             assert response.content.total_bytes == response.content_length // 2
 
-    talk(
-        talking, SandboxOptions(export_rows=2, faults=faults_in(tmp_path, {"fault": "export_cut_off", "requests": [1]}))
-    )
+    run_client(script, SandboxOptions(export_rows=2, faults=export_fault(tmp_path, "export_cut_off")))
 
 
 @document.needs_document

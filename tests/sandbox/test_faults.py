@@ -1,4 +1,4 @@
-"""When faults happen, what may stand in a fault file, and what is said about everything else."""
+"""When faults happen, what may stand in a fault file, and the errors for everything else."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.base.errors import InputError
-from runner.sandbox.faults import TAIL_LIMIT, Fault, FaultName, FaultSchedule, read_faults
+from runner.sandbox.faults import COUNTS, TAIL_LIMIT, Fault, FaultName, FaultSchedule, read_faults
 from tests.sandbox.client import faults_in
 
 
@@ -37,12 +37,12 @@ BROKEN, RESET = FaultName.BROKEN_JSON, FaultName.ACCEPTED_THEN_RESET
 @pytest.mark.parametrize(
     ("rule", "expected"),
     [
-        (broken(requests=frozenset({3, 4, 10})), [3, 4, 10]),
-        (broken(first=5, last=8), [5, 6, 7, 8]),
-        (broken(first=18), [18, 19, 20]),
-        (broken(last=2), [1, 2]),
-        (broken(first=5, last=8, times=2), [5, 6]),
-        (broken(requests=frozenset({3, 4, 10}), times=1), [3]),
+        (broken(requests={3, 4, 10}), [3, 4, 10]),
+        (broken(requests=range(5, 9)), [5, 6, 7, 8]),
+        (broken(requests=range(18, COUNTS.stop)), [18, 19, 20]),
+        (broken(requests=range(1, 3)), [1, 2]),
+        (broken(requests=range(5, 9), times=2), [5, 6]),
+        (broken(requests={3, 4, 10}, times=1), [3]),
         (broken(share=1), list(range(1, 21))),
         (broken(share=0), []),
         (broken(share=1, times=3), [1, 2, 3]),
@@ -52,7 +52,7 @@ def test_when_a_rule_fits(rule: Fault, expected: list[int]) -> None:
     assert expected == hits(rule)
 
 
-def test_a_share_is_kept_and_repeats() -> None:
+def test_the_share_is_about_as_asked_and_repeats() -> None:
     rule = broken(share=0.1)
     assert abs(len(hits(rule, count=10_000)) - 1_000) < 100
     assert hits(rule, seed=7, count=1_000) == hits(rule, seed=7, count=1_000)
@@ -68,14 +68,16 @@ def test_a_decision_depends_on_seed_and_number_alone(seed: int, number: int, sha
     assert FaultSchedule([rule], seed=seed).of(number) == after_others.of(number)
 
 
-def test_the_first_rule_that_fits_counts() -> None:
-    rules = [broken(requests=frozenset({2})), reset(first=1, last=3)]
-    assert [RESET, BROKEN, RESET, None] == decisions(*rules, count=4)
-
-
-def test_a_rule_that_was_not_first_keeps_its_times() -> None:
-    rules = [broken(requests=frozenset({1})), reset(first=1, times=1)]
-    assert [BROKEN, RESET, None] == decisions(*rules, count=3)
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        ([broken(requests={2}), reset(requests=range(1, 4))], [RESET, BROKEN, RESET, None]),
+        # a rule that was not first has its times left
+        ([broken(requests={1}), reset(times=1)], [BROKEN, RESET, None, None]),
+    ],
+)
+def test_the_first_rule_that_fits_counts(rules: list[Fault], expected: list[FaultName | None]) -> None:
+    assert expected == decisions(*rules, count=4)
 
 
 def test_two_rules_of_one_share_fall_on_different_requests() -> None:
@@ -104,30 +106,21 @@ def test_a_long_tail() -> None:
     assert waits == sorted(FaultSchedule(seed=3).delay_s(fault, number) for number in range(10_000))
 
 
+ERROR, LATENCY, SERVER_ERROR = FaultName.ERROR, FaultName.LATENCY, FaultName.SERVER_ERROR
 GOOD: list[tuple[dict[str, Any], Fault]] = [
-    (
-        {"fault": "latency", "seconds": 0.05, "tail": True, "share": 0.2},
-        Fault(name=FaultName.LATENCY, seconds=0.05, tail=True, share=0.2),
-    ),
-    (
-        {"fault": "throttle", "retry_after": "date", "seconds": 2, "requests": [3, 4, 10]},
-        Fault(name=FaultName.THROTTLE, seconds=2, retry_after="date", requests=frozenset({3, 4, 10})),
-    ),
-    ({"fault": "accepted_then_reset", "from": 5, "to": 20, "times": 3}, reset(first=5, last=20, times=3)),
-    (
-        {"fault": "error", "code": 1201, "status": 401, "from": 5},
-        Fault(name=FaultName.ERROR, code=1201, status=401, first=5),
-    ),
-    ({"fault": "server_error", "share": 1}, Fault(name=FaultName.SERVER_ERROR, status=500, share=1)),
-    (
-        {"fault": "server_error", "status": 502, "body": False, "to": 2},
-        Fault(name=FaultName.SERVER_ERROR, status=502, body=False, last=2),
-    ),
-    (
-        {"fault": "export_link_expired", "requests": [1]},
-        Fault(name=FaultName.EXPORT_LINK_EXPIRED, status=410, requests=frozenset({1})),
-    ),
-]
+    ({"fault": "latency", "seconds": 0.05, "tail": True, "share": 0.2},
+     Fault(name=LATENCY, seconds=0.05, tail=True, share=0.2)),
+    ({"fault": "throttle", "retry_after": "date", "seconds": 2, "requests": [3, 4, 10]},
+     Fault(name=FaultName.THROTTLE, seconds=2, retry_after="date", requests=frozenset({3, 4, 10}))),
+    ({"fault": "accepted_then_reset", "from": 5, "to": 20, "times": 3}, reset(requests=range(5, 21), times=3)),
+    ({"fault": "error", "code": 1201, "status": 401, "from": 5},
+     Fault(name=ERROR, code=1201, status=401, requests=range(5, COUNTS.stop))),
+    ({"fault": "server_error", "share": 1}, Fault(name=SERVER_ERROR, status=500, share=1)),
+    ({"fault": "server_error", "status": 502, "body": False, "to": 2},
+     Fault(name=SERVER_ERROR, status=502, body=False, requests=range(1, 3))),
+    ({"fault": "export_link_expired", "requests": [1]},
+     Fault(name=FaultName.EXPORT_LINK_EXPIRED, status=410, requests=frozenset({1}))),
+]  # fmt: skip
 ALWAYS = {"share": 1}
 BAD: list[tuple[object, str]] = [
     ("latency", 'not an object; write {"fault": …}'),
@@ -172,7 +165,7 @@ def test_a_mistake(rule: Any, expected: str, tmp_path: Path) -> None:  # noqa: A
     assert str(problem).startswith(f"{path}: rule 2: {expected}")
 
 
-def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+def test_all_mistakes_are_shown_at_once(tmp_path: Path) -> None:
     rules = [{"fault": "latency", "seconds": -1, "tail": 0, "share": 1}, {"fault": "close_idle"}]
     with pytest.raises(InputError) as caught:
         read_faults(faults_in(tmp_path, *rules))

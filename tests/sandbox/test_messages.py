@@ -9,7 +9,7 @@ import pytest
 
 from runner.sandbox.messages import is_rejected
 from runner.sandbox.options import SandboxOptions
-from tests.sandbox.client import HELLO, MESSAGES, Reply, Request, Talk, ask, get, talk
+from tests.sandbox.client import HELLO, MESSAGES, Client, Reply, Request, ask, get, run_client
 
 ANY = SandboxOptions()
 STATS = get("/sandbox/stats")
@@ -18,12 +18,12 @@ STATS = get("/sandbox/stats")
 def about(fields: dict[str, object], *requests: tuple[str, str, object], **options: Any) -> list[Reply]:  # noqa: ANN401
     """Send a message, then these about it: method, what follows the umid in the path, body."""
 
-    async def talking(to: Talk) -> list[Reply]:
-        umid = await to.send("welcome-1", **fields)
-        replies = [await to.do(method, f"{MESSAGES}/{umid}{path}", body) for method, path, body in requests]
-        return [*replies, await to.do("GET", "/sandbox/stats")]
+    async def script(client: Client) -> list[Reply]:
+        umid = await client.send("welcome-1", **fields)
+        replies = [await client.do(method, f"{MESSAGES}/{umid}{path}", body) for method, path, body in requests]
+        return [*replies, await client.do("GET", "/sandbox/stats")]
 
-    return talk(talking, SandboxOptions(**options))
+    return run_client(script, SandboxOptions(**options))
 
 
 def later() -> str:
@@ -72,10 +72,11 @@ def test_the_same_messages_are_rejected_every_time() -> None:
 
 def test_the_share_of_rejections_is_kept() -> None:
     messages = [HELLO | {"clientMessageId": str(n)} for n in range(10_000)]
-    rejected = {seed: [is_rejected(message, share=0.2, seed=seed) for message in messages] for seed in (0, 1)}
-    assert all(abs(sum(each) - 2_000) < 150 for each in rejected.values())
+    options = [SandboxOptions(reject_share=0.2, seed=seed) for seed in (0, 1)]
+    rejected = [[is_rejected(message, each) for message in messages] for each in options]
+    assert all(abs(sum(each) - 2_000) < 150 for each in rejected)
     assert rejected[0] != rejected[1]
-    assert all(is_rejected(message, share=1.0, seed=0) for message in messages[:100])
+    assert all(is_rejected(message, SandboxOptions(reject_share=1)) for message in messages[:100])
 
 
 def test_latency_is_waited_before_every_answer() -> None:
@@ -149,14 +150,14 @@ def test_feedback_that_makes_no_sense(body: object) -> None:
     assert (400, 1000, {}) == (reply.status, reply.code, stats.body["feedback"])
 
 
-def test_what_was_told_last_of_a_message_can_be_looked_at() -> None:
+def test_the_last_feedback_about_a_message_can_be_read() -> None:
     first, second = [str(uuid4()) for _ in range(2)]
-    told = [
+    feedback = [
         (first, {"outcome": "failure"}),
         (second, {"outcome": "success", "timestamp": None}),
         (first, {"outcome": "success", "timestamp": "2026-12-01T10:00:00.5Z"}),
     ]
-    posted = [Request(body, path=f"{MESSAGES}/{umid.upper()}/feedback") for umid, body in told]
+    posted = [Request(body, path=f"{MESSAGES}/{umid.upper()}/feedback") for umid, body in feedback]
     *_, page = ask(ANY, *posted, get("/sandbox/feedback"))
     assert [
         {"umid": second, "outcome": "success", "times": 1},

@@ -1,3 +1,4 @@
+import math
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -8,54 +9,53 @@ from runner.base.errors import InputError
 from runner.cli.main import run_command
 from runner.sandbox.options import SandboxOptions, pauses_of
 
-
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        ({"port": 65536}, "port 65536 does not exist"),
-        ({"api_key": ""}, "API key is empty"),
-        ({"sub_account_id": "a b"}, "'a b' cannot be a sub-account id"),
-        ({"latency_s": -1.0}, "a latency of -1.0 s"),
-        ({"latency_s": float("nan")}, "a latency of nan s"),
-        ({"reject_share": 5.0}, "a share of rejections of 5.0"),
-        ({"rate_limit": 0}, "a rate limit of 0"),
-        ({"export_polls": -1}, "an export after -1 polls"),
-        ({"export_lag_s": float("nan")}, "an export lag of nan s"),
-        ({"export_lag_s": 1e9}, "an export lag of 1000000000.0 s"),
-        ({"export_rows": 0}, "0 messages in a file are none"),
-        ({"download_port": -1}, "port -1 does not exist"),
-        ({"tls_key": Path("key.pem")}, "a certificate and its key"),
-        ({"receipt_delay_s": -0.1}, "a delay of -0.1 s between receipts"),
-        ({"receipt_delay_s": float("inf")}, "a delay of inf s between receipts"),
-        ({"undelivered_share": 1.1}, "a share of undelivered messages of 1.1"),
-        ({"receipt_disorder": -1}, "a share of receipts in disorder of -1"),
-        ({"receipt_duplicates": float("nan")}, "a share of receipts that come twice of nan"),
-        ({"stop_share": 2}, "a share of recipients who reply of 2"),
-        ({"inbound_url": "127.0.0.1:8090"}, "'127.0.0.1:8090' is no URL that replies can be posted to"),
-        ({"inbound_url": "https://example.com/"}, "'https://example.com/' is beyond this computer"),
-        ({"inbound_url": "http://127.0.0.1@example.com/"}, "is beyond this computer"),
-        ({"receipt_authorization": ""}, "Authorization header of the receipts is empty"),
-        ({"receipt_authorization": "Bearer a\r\nX-Other: b"}, "characters that no header can have"),
-        ({"receipt_retry_s": (1, -1)}, "pauses before another try of a receipt make no sense"),
-    ],
-)
-def test_options_that_make_no_sense(options: dict[str, Any], expected: str) -> None:
-    with pytest.raises(InputError, match=expected):
-        SandboxOptions(**options)
+# Values that a field cannot have, and the error.
+WRONG: dict[str, tuple[list[Any], str]] = {
+    "port": ([65536], "--port is not valid; give a number from 0 to 65535"),
+    "download_port": ([-1], "--download-port is not valid; give a number from 0 to 65535"),
+    "api_key": ([""], "--api-key-env is not valid; leave it out"),
+    "sub_account_id": (["a b"], "--sub-account is not valid; write 3 to 50 of A-Z"),
+    "latency_s": ([-1.0, math.nan, math.inf], "--latency-ms is not valid; give a number from 0 up"),
+    "rate_limit": ([0], "--rate-limit is not valid; give a number from 1 up"),
+    "export_polls": ([-1], "--export-polls is not valid; give a number from 0 up"),
+    "export_rows": ([0], "--export-rows is not valid; give a number from 1 up"),
+    "balance": ([math.nan], "--balance is not valid; give an amount"),
+    "tls_key": ([Path("key.pem")], "TLS needs a certificate and its key; give both"),
+    "inbound_url": (["127.0.0.1:8090"], "--inbound-url is not valid; write it in full"),
+    "receipt_authorization": (["", "Bearer a\r\nX-Other: b"], "--receipt-auth-header-env is not valid; give the whole"),
+    "receipt_retry_s": ([(1, -1)], "--receipt-retry-s is not valid; give seconds from 0 up"),
+    **{
+        name: ([-0.1, 1e9, math.nan], f"--{name.replace('_', '-')} is not valid; give a number from 0 to ")
+        for name in ("reject_share", "undelivered_share", "receipt_disorder", "receipt_duplicates", "stop_share",
+                     "export_lag_s", "receipt_delay_s")
+    },
+}  # fmt: skip
 
 
-def test_all_mistakes_are_told_at_once() -> None:
+@pytest.mark.parametrize("name", WRONG)
+def test_options_that_make_no_sense(name: str) -> None:
+    values, expected = WRONG[name]
+    for value in values:
+        with pytest.raises(InputError) as caught:
+            SandboxOptions(**{name: value})
+        assert str(caught.value).startswith(expected)
+
+
+def test_all_mistakes_are_shown_at_once() -> None:
     with pytest.raises(InputError) as caught:
         SandboxOptions(port=-1, rate_limit=-1)
     assert len(caught.value.problems) == 2
 
 
+@pytest.mark.parametrize("url", ["https://example.com/", "http://127.0.0.1@example.com/"])
+def test_replies_go_beyond_this_computer_only_when_asked(url: str) -> None:
+    with pytest.raises(InputError, match=f"{url}' is beyond this computer"):
+        SandboxOptions(inbound_url=url)
+    SandboxOptions(inbound_url=url, receipts_beyond_loopback=True)
+
+
 def test_the_key_is_in_no_repr() -> None:
     assert "s3cret" not in repr(SandboxOptions(api_key="s3cret", receipt_authorization="Bearer s3cret"))
-
-
-def test_replies_may_go_beyond_this_computer_when_asked() -> None:
-    SandboxOptions(inbound_url="https://example.com/", receipts_beyond_loopback=True)
 
 
 @pytest.mark.parametrize(("text", "expected"), [("", ()), (" ", ()), ("1", (1.0,)), ("1, 10,0.5", (1.0, 10.0, 0.5))])
@@ -71,33 +71,14 @@ def test_pauses_that_are_none(text: str) -> None:
 
 # Every option, each with another value than its default.
 GIVEN: dict[str, Any] = {
-    "port": 8089,
-    "latency_s": 0.001,
-    "reject_share": 0.25,
-    "rate_limit": 3,
-    "book": Path("-book with blanks \udcff"),
-    "sub_account_id": "-cme",
-    "api_key": "s3cret",
-    "faults": Path("-faults.json"),
-    "seed": -5,
-    "export_polls": 0,
-    "export_lag_s": 1.5,
-    "export_rows": 7,
-    "download_port": 0,
-    "balance": -1.5,
-    "post_paid": True,
-    "receipt_delay_s": 0.5,
-    "undelivered_share": 0.125,
-    "receipt_disorder": 0.25,
-    "receipt_duplicates": 0.375,
-    "stop_share": 0.625,
-    "inbound_url": "http://192.0.2.1/replies",
-    "receipt_authorization": "Bearer s3cret",
-    "receipt_retry_s": (0.5, 2.0),
-    "receipts_beyond_loopback": True,
-    "tls_certificate": Path("c.pem"),
+    "port": 8089, "latency_s": 0.001, "reject_share": 0.25, "rate_limit": 3, "book": Path("-book with blanks \udcff"),
+    "sub_account_id": "-cme", "api_key": "s3cret", "faults": Path("-faults.json"), "seed": -5, "export_polls": 0,
+    "export_lag_s": 1.5, "export_rows": 7, "download_port": 0, "balance": -1.5, "post_paid": True,
+    "receipt_delay_s": 0.5, "undelivered_share": 0.125, "receipt_disorder": 0.25, "receipt_duplicates": 0.375,
+    "stop_share": 0.625, "inbound_url": "http://192.0.2.1/replies", "receipt_authorization": "Bearer s3cret",
+    "receipt_retry_s": (0.5, 2.0), "receipts_beyond_loopback": True, "tls_certificate": Path("c.pem"),
     "tls_key": Path("k.pem"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("given", [{}, GIVEN, {"receipt_retry_s": ()}], ids=["none", "all", "no pauses"])
@@ -137,6 +118,6 @@ def test_a_variable_that_is_empty(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     monkeypatch.setenv("NO_KEY_HERE", "")
     for flag in ("--api-key-env", "--receipt-auth-header-env"):
         assert 2 == run_command(["sandbox", flag, "NO_KEY_HERE"])
-    said = capsys.readouterr().err
-    assert "NO_KEY_HERE holds no key; set it, or leave --api-key-env out" in said
-    assert "NO_KEY_HERE holds no Authorization header; set it, or leave --receipt-auth-header-env out" in said
+    stderr = capsys.readouterr().err
+    assert "NO_KEY_HERE holds no key; set it, or leave --api-key-env out" in stderr
+    assert "NO_KEY_HERE holds no Authorization header; set it, or leave --receipt-auth-header-env out" in stderr

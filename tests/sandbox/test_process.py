@@ -1,6 +1,7 @@
 """The sandbox as others meet it: a process of its own, on a real socket."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from runner.base.errors import CampaignError, InputError
-from runner.sandbox import process, server, webhook_sender
+from runner.sandbox import process, server, webhooks
 from runner.sandbox.options import SandboxOptions
 from runner.sandbox.process import READY, start
 from tests.sandbox.client import MESSAGES, post
@@ -38,16 +39,18 @@ def test_the_options_reach_the_child_and_no_secret_its_command_line(monkeypatch:
             assert not [text for text in shown if b"s3cret" in text or b"the real one" in text]
 
 
-def test_a_port_in_use() -> None:
+def test_options_that_cannot_be_served(tmp_path: Path) -> None:
+    pem, faults = tmp_path / "nowhere.pem", tmp_path / "faults.json"
+    faults.write_text('[{"fault": "brokenjson", "share": 1}]')
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with (
-            pytest.raises(
-                InputError, match=rf"cannot listen on 127\.0\.0\.1 port {port}: Address already in use; choose"
-            ),
-            start(SandboxOptions(port=port)),
-        ):
-            pytest.fail("it cannot have started")
+        for options, words in [
+            (SandboxOptions(port=port), f"cannot listen on 127.0.0.1 port {port}: Address already in use; choose"),
+            (SandboxOptions(tls_certificate=pem, tls_key=pem), "nowhere.pem with its key cannot be used: No such"),
+            (SandboxOptions(faults=faults), "faults.json: rule 1: there is no fault 'brokenjson'; write broken_json"),
+        ]:
+            with pytest.raises(InputError, match=re.escape(words)), start(options):
+                pytest.fail("it cannot have started")
 
 
 def test_the_end_waits_for_the_receipts() -> None:
@@ -61,21 +64,7 @@ def test_the_end_waits_for_the_receipts() -> None:
 
 def test_the_end_is_waited_for_long_enough() -> None:
     listeners = 2
-    assert listeners * server.SHUTDOWN_S + webhook_sender.DRAIN_S < process.STOP_TIMEOUT_S
-
-
-def test_files_that_are_wrong(tmp_path: Path) -> None:
-    nowhere, faults = tmp_path / "nowhere.pem", tmp_path / "faults.json"
-    faults.write_text('[{"fault": "brokenjson", "share": 1}]')
-    for options, words in [
-        (
-            SandboxOptions(tls_certificate=nowhere, tls_key=nowhere),
-            r"nowhere\.pem with its key cannot be used: No such",
-        ),
-        (SandboxOptions(faults=faults), r"faults\.json: rule 1: there is no fault 'brokenjson'; write broken_json"),
-    ]:
-        with pytest.raises(InputError, match=words), start(options):
-            pytest.fail("it cannot have started")
+    assert listeners * server.SHUTDOWN_S + webhooks.DRAIN_S < process.STOP_TIMEOUT_S
 
 
 def test_a_child_that_is_never_ready() -> None:
@@ -93,7 +82,7 @@ def test_a_child_that_gets_no_options(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "waitid"), reason="there is no way to wait for another's child here")
-def test_a_death_before_its_time_is_told() -> None:
+def test_a_death_before_its_time_is_an_error() -> None:
     with pytest.raises(CampaignError, match="died before its time"), start(SandboxOptions()) as sandbox:  # noqa: PT012
         with socket.create_connection(address_of(sandbox.base_url), timeout=DEADLINE_S) as connection:
             os.kill(sandbox.pid, signal.SIGKILL)
@@ -145,7 +134,7 @@ def test_the_child_dies_with_its_parent() -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_by_itself_it_serves_until_it_is_told_to_stop(number: signal.Signals) -> None:
+def test_by_itself_it_serves_until_a_signal_stops_it(number: signal.Signals) -> None:
     command = [str(Path(sys.executable).with_name("campaign")), "sandbox", "--port=0"]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None

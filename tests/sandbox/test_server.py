@@ -73,7 +73,7 @@ def test_answers(label: str, options: SandboxOptions, request_: Request, status:
         ("GET", f"/api/v1/accounts/{uuid4()}/balance"),
     ],
 )
-def test_nothing_is_told_without_a_key(method: str, path: str) -> None:
+def test_nothing_is_answered_without_a_key(method: str, path: str) -> None:
     [reply] = ask(ANY, Request(method=method, path=path, key=None))
     assert (401, 1200) == (reply.status, reply.code)
 
