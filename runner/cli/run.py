@@ -47,7 +47,7 @@ def command(
     ] = False,
     ignore_fuse: Annotated[
         list[FuseName] | None,
-        typer.Option("--ignore-fuse", help="Go on although this fuse blows; may be given again."),
+        typer.Option("--ignore-fuse", metavar="NAME", help="Go on although this fuse blows; may be given again."),
     ] = None,
     reconcile: Annotated[
         bool, typer.Option("--reconcile", help="Ask the provider's log for the unknown ones first.")
