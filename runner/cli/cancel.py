@@ -4,115 +4,47 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from runner.base.clock import now_us
 from runner.base.errors import StoppedError
-from runner.cli.console import confirm, human, print_json, print_wrapped
-from runner.cli.options import Json, LedgerUrl, Reports, Sandbox, Target, parse_target
-from runner.cli.requests import RequestLines, parse_rate, show_command_again, show_examples, show_stop
+from runner.base.wording import counted, seconds_in_words
+from runner.cli.console import Console, confirm
+from runner.cli.options import RecordedRunOptions, Target, parse_target, parse_value, with_shared_options
+from runner.cli.progress import ProgressLines, show_stop
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from runner.base.options import Rate
     from runner.run.cancel import CancelProgress, CancelTarget
-
-NAME = "cancel"
 
 EXAMPLES = 10
 
 
+@with_shared_options
 def command(
+    options: RecordedRunOptions,
+    console: Console,
+    as_json: bool,
     target: Target,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Cancel without asking.")] = False,
     rate: Annotated[str, typer.Option(metavar="RATE", help="The most requests, such as 100/s.")] = "100/s",
-    sandbox: Sandbox = False,
-    ledger: LedgerUrl = None,
-    reports: Reports = None,
-    as_json: Json = False,
-) -> int:
+) -> tuple[int, dict[str, Any]]:
     """Cancel a run's messages that the provider has scheduled and not sent yet."""
+    from runner.campaign.values import rate as parse_rate
     from runner.ledger.request_journal import refusals
     from runner.run.cancel import cancel, count, opened_for_cancelling
-    from runner.run.paths import RunOptions
 
-    name, run = parse_target(target)
-    console = human(as_json=as_json)
-    at = parse_rate(rate)
-    with opened_for_cancelling(name, run, RunOptions(sandbox=sandbox, ledger=ledger, reports=reports)) as target_run:
-        record = target_run.record
-        progress = count(target_run)
+    at = parse_value("--rate", rate, parse_rate)
+    with opened_for_cancelling(*parse_target(target), options) as run:
+        name = f"{run.record.name}/{run.record.run}"
+        progress = count(run)
         if progress.wanted:
-            _show_haste(console, target_run, progress, at)
+            _warn_if_too_slow(console, run, progress, at)
             if not yes:
-                _confirm(progress.wanted, f"{record.name}/{record.run}")
-            cancel(target_run, progress, at, RequestLines(console, progress.loop, lambda: _line(progress)))
-        limit = None if as_json else EXAMPLES
-        refused = refusals(target_run.ledger, record.id, limit=limit) if progress.refused else []
-        _show(console, f"{record.name}/{record.run}", progress, refused)
-        if as_json:
-            print_json(_document(target_run, progress, refused))
-    if progress.stop:
-        return StoppedError.exit_code
-    return 1 if progress.refused or progress.unknown else 0
-
-
-def _confirm(wanted: int, run: str) -> None:
-    confirm(
-        f"\nCancel {_messages(wanted)} of {run} at the provider?",
-        no="nothing was cancelled",
-        without="add --yes to cancel without asking",
-    )
-
-
-def _show_haste(console: "Console", run: "CancelTarget", progress: "CancelProgress", rate: "Rate") -> None:
-    """Say when the provider will have sent the last ones before they can be cancelled at this rate."""
-    from runner.base.clock import now_us
-    from runner.run.cancel import due_at
-
-    due = due_at(run)
-    takes_s = progress.wanted / rate.per_second
-    if due is not None and takes_s > (left_s := max((due - now_us()) / 1e6, 0.0)):
-        words = (
-            f"look: at {rate}, {_messages(progress.wanted)} take {_span(takes_s)}, and the provider begins to send "
-            f"them in {_span(left_s)}; a higher --rate helps, as far as your account allows"
-        )
-        print_wrapped(console, words, "yellow")
-
-
-def _span(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:,.0f} minutes"
-
-
-def _line(progress: "CancelProgress") -> str:
-    refused = f", {progress.refused:,} could not be" if progress.refused else ""
-    return f"{progress.cancelled:,} of {progress.wanted:,} cancelled{refused}"
-
-
-def _show(console: "Console", name: str, progress: "CancelProgress", refused: list[tuple[str, str]]) -> None:
-    if not progress.wanted:
-        console.print(f"\n{name}: nothing waits at the provider: all was sent, or is cancelled already", style="bold")
-    else:
-        console.print(f"\n{name}: {progress.cancelled:,} of {_messages(progress.wanted)} cancelled", style="bold")
-    if progress.refused:
-        more = "…; --json names all of them" if progress.refused > EXAMPLES else None
-        examples = [f"{key}: {detail}" for key, detail in refused[:EXAMPLES]]
-        show_examples(console, f"{progress.refused:,} could not be cancelled", examples, more)
-    if progress.unknown:
-        words = (
-            f"look: {_messages(progress.unknown)} of unknown outcome may wait at the provider, too; "
-            f"`campaign reconcile {name}` finds them out, then cancel again"
-        )
-        print_wrapped(console, words, "yellow")
-    if progress.cancelled:
-        words = "what is cancelled stays accepted in this run, which never sends it again; another run can (--run ID)"
-        print_wrapped(console, words)
-    if progress.stop:
-        show_stop(console, progress.stop)
-        console.print("to go on, run it again:")
-        show_command_again(console)
-
-
-def _document(run: "CancelTarget", progress: "CancelProgress", refused: list[tuple[str, str]]) -> dict[str, Any]:
-    return {
+                messages = counted(progress.wanted, "message")
+                confirm(f"Cancel {messages} of {name} at the provider?", no="nothing was cancelled")
+            cancel(run, progress, at, ProgressLines(console, progress.loop, lambda: _line(progress)))
+        refused = refusals(run.ledger, run.record.id, limit=None if as_json else EXAMPLES) if progress.refused else []
+    _show(console, name, progress, refused)
+    document = {
         "campaign": run.record.name,
         "run": run.record.run,
         "waiting": progress.wanted,
@@ -121,7 +53,48 @@ def _document(run: "CancelTarget", progress: "CancelProgress", refused: list[tup
         "unknown": progress.unknown,
         "stopped": progress.stop.detail if progress.stop else None,
     }
+    if progress.stop:
+        return StoppedError.exit_code, document
+    return 1 if progress.refused or progress.unknown else 0, document
 
 
-def _messages(count: int) -> str:
-    return "1 message" if count == 1 else f"{count:,} messages"
+def _warn_if_too_slow(console: Console, run: "CancelTarget", progress: "CancelProgress", rate: "Rate") -> None:
+    """Warn when the provider will have sent the last ones before they can be cancelled at this rate."""
+    from runner.run.cancel import due_at
+
+    due = due_at(run)
+    takes_s = progress.wanted / rate.per_second
+    if due is not None and takes_s > (left_s := max((due - now_us()) / 1e6, 0.0)):
+        console.warn(
+            f"at {rate}, {counted(progress.wanted, 'message')} take {seconds_in_words(takes_s)}, and the provider "
+            f"begins to send them in {seconds_in_words(left_s)}; a higher --rate helps, as far as your account allows"
+        )
+
+
+def _line(progress: "CancelProgress") -> str:
+    refused = f", {progress.refused:,} could not be" if progress.refused else ""
+    return f"{progress.cancelled:,} of {progress.wanted:,} cancelled{refused}"
+
+
+def _show(console: Console, name: str, progress: "CancelProgress", refused: list[tuple[str, str]]) -> None:
+    words = "nothing waits at the provider: all was sent, or is cancelled already"
+    if progress.wanted:
+        words = f"{progress.cancelled:,} of {counted(progress.wanted, 'message')} cancelled"
+    console.print(f"\n{name}: {words}", style="bold")
+    if progress.refused:
+        more = "…; --json names all of them" if progress.refused > EXAMPLES else None
+        examples = [f"{key}: {detail}" for key, detail in refused[:EXAMPLES]]
+        console.show_examples(f"{progress.refused:,} could not be cancelled", examples, more)
+    if progress.unknown:
+        console.warn(
+            f"{counted(progress.unknown, 'message')} of unknown outcome may wait at the provider, too; "
+            f"`campaign reconcile {name}` finds them out, then cancel again"
+        )
+    if progress.cancelled:
+        console.wrap(
+            "what is cancelled stays accepted in this run, which never sends it again; another run can (--run ID)"
+        )
+    if progress.stop:
+        show_stop(console, progress.stop)
+        console.print("to go on, run it again:")
+        console.show_command_again()

@@ -7,10 +7,8 @@ from typing import Annotated
 import typer
 
 from runner.base.errors import InputError
-from runner.cli.console import print_json, say
+from runner.cli.console import print_json, print_stderr
 from runner.cli.options import Json
-
-NAME = "check"
 
 
 def command(
@@ -20,18 +18,18 @@ def command(
     """Show everything that is wrong with campaign files."""
     from runner.run.inputs import inputs_of
 
-    documents = []
+    problems: dict[Path, list[str]] = {}
     for path in files:
-        problems: list[str] = []
+        problems[path] = []
         try:
             inputs = inputs_of(path, now=datetime.now(UTC))
+            print_stderr(
+                f"{path}: ok ({len(inputs.header)} columns in {inputs.audience.source.path}, {inputs.campaign.rate})"
+            )
         except InputError as error:
-            problems = [str(problem) for problem in error.problems]
-            for problem in problems:
-                say(problem)
-        else:
-            say(f"{path}: ok ({len(inputs.header)} columns in {inputs.audience.source.path}, {inputs.campaign.rate})")
-        documents.append({"file": str(path), "ok": not problems, "problems": problems})
+            problems[path] = [str(problem) for problem in error.problems]
+            print_stderr("\n".join(problems[path]))
     if as_json:
-        print_json({"files": documents})
-    return 0 if all(document["ok"] for document in documents) else InputError.exit_code
+        files_checked = [{"file": str(path), "ok": not found, "problems": found} for path, found in problems.items()]
+        print_json({"files": files_checked})
+    return InputError.exit_code if any(problems.values()) else 0

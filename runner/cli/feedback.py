@@ -1,4 +1,4 @@
-"""`campaign feedback`: tell the provider which messages had the effect that they were sent for."""
+"""`campaign feedback`: report to the provider which messages had the effect that they were sent for."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,19 +8,18 @@ import typer
 from runner.base.errors import InputError, StoppedError
 from runner.base.outcomes import OutcomeReason
 from runner.base.wording import counted
-from runner.cli.console import clean, human, print_json, print_wrapped
-from runner.cli.options import Json, LedgerUrl, Reports, Sandbox, Target, parse_target
-from runner.cli.requests import RequestLines, parse_rate, show_command_again, show_examples, show_stop
+from runner.cli.console import Console
+from runner.cli.options import RecordedRunOptions, Target, parse_target, parse_value, with_shared_options
+from runner.cli.progress import ProgressLines, show_stop
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from runner.run.feedback import FeedbackProgress, FeedbackTarget
 
-NAME = "feedback"
 
-
+@with_shared_options
 def command(
+    options: RecordedRunOptions,
+    console: Console,
     target: Target,
     file: Annotated[
         Path | None,
@@ -35,107 +34,83 @@ def command(
         bool, typer.Option("--follow", help="Read JSON lines as they come, and feed each back at once.")
     ] = False,
     rate: Annotated[str, typer.Option(metavar="RATE", help="The most requests, such as 20/s.")] = "20/s",
-    sandbox: Sandbox = False,
-    ledger: LedgerUrl = None,
-    reports: Reports = None,
-    as_json: Json = False,
-) -> int:
+) -> tuple[int, dict[str, Any]]:
     """Feed conversions back to the provider; the same command again continues."""
+    from runner.campaign.values import rate as parse_rate
     from runner.run.feedback import FeedbackProgress, opened_for_feedback, report_file, report_lines
-    from runner.run.paths import RunOptions
 
-    name, run = parse_target(target)
-    is_standard_input = file is not None and str(file) == "-"
+    is_standard_input = str(file) == "-"
     if follow and file is None:
         raise InputError.of("--follow needs something to follow", "name a file of JSON lines, or - for standard input")
     if is_standard_input and not follow:
         raise InputError.of("standard input is read line by line", "add --follow, or name a file")
-    console = human(as_json=as_json)
-    progress = FeedbackProgress()
-    options = RunOptions(sandbox=sandbox, ledger=ledger, reports=reports)
-    with opened_for_feedback(name, run, options, parse_rate(rate)) as target_run:
-        unit = "lines" if follow else "rows"
-        show = RequestLines(console, progress.loop, lambda: _line(progress, unit))
+    progress, unit = FeedbackProgress(), "line" if follow else "row"
+    with opened_for_feedback(*parse_target(target), options, parse_value("--rate", rate, parse_rate)) as run:
+        show = ProgressLines(console, progress.loop, lambda: _line(progress, unit))
         if follow:
-            console.print(clean(f"following {'standard input' if is_standard_input else file}; Ctrl-C ends it"))
-            report_lines(target_run, None if is_standard_input else file, progress, show)
+            console.print(f"following {'standard input' if is_standard_input else file}; Ctrl-C ends it")
+            report_lines(run, None if is_standard_input else file, progress, show)
         else:
-            report_file(target_run, file, progress, show)
-        _show(console, target_run, progress, file=file, follows=follow)
-        if as_json:
-            print_json(_document(target_run, progress))
-    return _exit_code(progress, follows=follow)
-
-
-def _exit_code(progress: "FeedbackProgress", *, follows: bool) -> int:
-    read = progress.read
-    if progress.pending or (progress.stop and not _is_meant(progress, follows=follows)):
-        return StoppedError.exit_code
-    if not follows and not progress.told and read.unmatched_rows == read.rows > 0:
-        return InputError.exit_code
-    return 1 if read.unmatched_rows or progress.refused else 0
-
-
-def _is_meant(progress: "FeedbackProgress", *, follows: bool) -> bool:
-    """Whether it was ended by a signal: there is no other end to a file that grows."""
-    return follows and progress.stop is not None and progress.stop.reason is OutcomeReason.INTERRUPTED
+            report_file(run, file, progress, show)
+    stop, read = progress.stop, progress.read
+    if follow and stop and stop.reason is OutcomeReason.INTERRUPTED:
+        console.wrap(stop.detail)  # a file that grows has no other end
+        stop = None
+    if stop:
+        show_stop(console, stop)
+    _show(console, run, progress, unit, is_resumed=file is None)
+    exit_code = 1 if read.unmatched_rows or progress.refused else 0
+    if progress.pending or stop:
+        exit_code = StoppedError.exit_code
+    elif not follow and not progress.told and read.unmatched_rows == read.rows > 0:
+        exit_code = InputError.exit_code
+    return exit_code, _document(run, progress)
 
 
 def _line(progress: "FeedbackProgress", unit: str) -> str:
     done = progress.told + progress.refused
-    parts = [f"{progress.read.rows:,} {unit} read"] if progress.read.rows else []
+    parts = [f"{progress.read.rows:,} {unit}s read"] if progress.read.rows else []
     parts += [f"{progress.told:,} told{f' of {progress.pending:,}' if progress.pending > done else ''}"]
     parts += [f"{progress.refused:,} refused"] if progress.refused else []
     return " · ".join(parts)
 
 
 def _show(
-    console: "Console", run: "FeedbackTarget", progress: "FeedbackProgress", *, file: Path | None, follows: bool
+    console: Console, run: "FeedbackTarget", progress: "FeedbackProgress", unit: str, *, is_resumed: bool
 ) -> None:
     name, read = f"{run.record.name}/{run.record.run}", progress.read
-    unit = "line" if follows else "row"
     console.print(f"\n{name}: {counted(progress.told, 'conversion')} told to the provider", style="bold")
-    if file is not None:
-        console.print(_read(progress, unit))
+    if not is_resumed:
+        outcomes = [f"{count:,} {outcome}" for outcome, count in sorted(read.messages.items())]
+        parts = [counted(read.rows, unit), *([", ".join(outcomes)] if outcomes else [])]
+        parts += [f"{read.repeated:,} told of a message twice: the newest counts"] if read.repeated else []
+        parts += [f"{read.known:,} known before"] if read.known else []
+        console.print(" · ".join(parts))
     elif not progress.told:
         console.print("nothing was left to tell; name a file with new conversions")
     if progress.late:
-        print_wrapped(console, f"look: {_late(progress, follows=follows)}", "yellow")
+        words = f"{progress.late:,} were told more than 15 minutes after the message: the provider counts them less"
+        if earlier := progress.late - progress.happened_late:
+            hint = "keep it running while the campaign is sent"
+            if unit == "row":
+                hint = "--follow feeds each back as it happens"
+            console.warn(f"{words}; for {earlier:,} of them {hint}")
+        else:
+            console.warn(f"{words}; they happened later than that")
     if read.unmatched_rows:
         examples = [
-            f"{unit} {one.place}{f' ({one.name[:60]})' if one.name else ''}: {one.why}" for one in read.unmatched
+            f"{unit} {row.place}{f' ({row.name[:60]})' if row.name else ''}: {row.why}" for row in read.unmatched
         ]
         what = f"{counted(read.unmatched_rows, unit)} could not be fed back"
-        show_examples(console, what, examples, f"all of them: {run.paths.unmatched}")
+        console.show_examples(what, examples, f"all of them: {run.paths.unmatched}")
     if progress.refused:
         examples = [f"{message_id}: {detail}" for message_id, detail in progress.refusals]
-        show_examples(console, f"{progress.refused:,} were refused by the provider", examples)
-    show_stop(console, progress.stop, is_meant=_is_meant(progress, follows=follows))
+        console.show_examples(f"{progress.refused:,} were refused by the provider", examples)
     if progress.pending:
         console.print(f"{counted(progress.pending, 'conversion')} noted and not told yet; to go on, run it again:")
-        show_command_again(console)
+        console.show_command_again()
     if progress.told:
-        print_wrapped(console, f"`campaign report {name}` writes them into the results")
-
-
-def _read(progress: "FeedbackProgress", unit: str) -> str:
-    read = progress.read
-    outcomes = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(read.messages.items()))
-    parts = [counted(read.rows, unit), *([outcomes] if outcomes else [])]
-    if read.repeated:
-        parts.append(f"{read.repeated:,} told of a message twice: the newest counts")
-    if read.known:
-        parts.append(f"{read.known:,} known before")
-    return " · ".join(parts)
-
-
-def _late(progress: "FeedbackProgress", *, follows: bool) -> str:
-    words = f"{progress.late:,} were told more than 15 minutes after the message: the provider counts them less"
-    if progress.happened_late == progress.late:
-        return f"{words}; they happened later than that"
-    earlier = progress.late - progress.happened_late
-    hint = "keep it running while the campaign is sent" if follows else "--follow feeds each back as it happens"
-    return f"{words}; {hint}" if not progress.happened_late else f"{words}; for {earlier:,} of them {hint}"
+        console.wrap(f"`campaign report {name}` writes them into the results")
 
 
 def _document(run: "FeedbackTarget", progress: "FeedbackProgress") -> dict[str, Any]:
@@ -150,10 +125,10 @@ def _document(run: "FeedbackTarget", progress: "FeedbackProgress") -> dict[str, 
         "told": progress.told,
         "late": progress.late,
         "refused": progress.refused,
-        "refused_examples": [{"message_id": one, "why": why} for one, why in progress.refusals],
+        "refused_examples": [{"message_id": message_id, "why": why} for message_id, why in progress.refusals],
         "pending": progress.pending,
         "unmatched": read.unmatched_rows,
-        "unmatched_examples": [{"row": one.place, "message": one.name, "why": one.why} for one in read.unmatched],
+        "unmatched_examples": [{"row": row.place, "message": row.name, "why": row.why} for row in read.unmatched],
         "unmatched_file": str(run.paths.unmatched) if read.unmatched_rows else None,
         "stopped": progress.stop.detail if progress.stop else None,
     }

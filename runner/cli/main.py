@@ -5,6 +5,7 @@ Exit codes: 0 all accepted or nothing to do; 1 finished with rejected or unknown
 """
 
 import gc
+import io
 import signal
 import sys
 import traceback
@@ -17,20 +18,18 @@ from typing import NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from runner.base.errors import CampaignError, InputError
-from runner.cli.console import forgive_encodings, print_json, say
+from runner.base.errors import CampaignError, InputError, StoppedError
+from runner.cli.console import print_json, print_stderr
 
 BUG = 70
-STOPPED = 3
-
+# What typer returns after a Ctrl-C.
 INTERRUPTED = 130
-"""What typer returns after a Ctrl-C."""
 
+# Each is a module of this package, with a function `command`, or an `app` that has commands of its own.
 COMMANDS = (
     "check", "plan", "preview", "test", "run", "status", "receipts", "feedback", "report", "reconcile", "cancel",
     "purge", "prices", "sandbox", "schema", "optouts",
 )  # fmt: skip
-"""Each is a module of this package, and has its `NAME`."""
 
 
 def app_for(arguments: Sequence[str]) -> typer.Typer:
@@ -45,25 +44,25 @@ def app_for(arguments: Sequence[str]) -> typer.Typer:
         pretty_exceptions_enable=False,  # its tracebacks can show local variables, and one of them is the API key
         rich_markup_mode=None,
     )
-    app.callback(invoke_without_command=True)(options)
+    app.callback(invoke_without_command=True)(show_version_or_help)
     named = arguments[0] if arguments else ""
     for name in (named,) if named in COMMANDS else COMMANDS:
         module = import_module(f"runner.cli.{name}")
-        if hasattr(module, "app"):  # it has commands of its own
-            app.add_typer(module.app, name=module.NAME)
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=name)
         else:
-            app.command(module.NAME)(module.command)
+            app.command(name)(module.command)
     return app
 
 
-def options(
+def show_version_or_help(
     context: typer.Context,
     version: bool = typer.Option(False, "--version", help="Show the version and exit."),
 ) -> None:
     if version:
-        from importlib.metadata import version as installed
+        from importlib import metadata
 
-        typer.echo(f"campaign-runner {installed('campaign-runner')}")
+        typer.echo(f"campaign-runner {metadata.version('campaign-runner')}")
         raise typer.Exit
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
@@ -71,7 +70,10 @@ def options(
 
 def main() -> None:
     """The installed command."""
-    forgive_encodings()
+    # A character that the terminal's encoding lacks is shown as its code: it must not end a run in the middle.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     # A closed terminal or a job that is cancelled is a Ctrl-C too: it ends with the same words and exit code.
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
@@ -111,7 +113,7 @@ def run_command(arguments: list[str]) -> int:
         words = "this is a bug in campaign-runner; what has been sent stands in the ledger, and nothing is sent twice"
         return _failed(BUG, [words], as_json=as_json)
     if result == INTERRUPTED:
-        return _failed(STOPPED, ["interrupted; run it again to continue"], as_json=as_json)
+        return _failed(StoppedError.exit_code, ["interrupted; run it again to continue"], as_json=as_json)
     return result if isinstance(result, int) else 0
 
 
@@ -122,7 +124,7 @@ def _wants_json(arguments: list[str]) -> bool:
 
 def _failed(exit_code: int, errors: list[str], *, as_json: bool) -> int:
     for error in errors:
-        say(error)
+        print_stderr(error)
     if as_json:
         print_json({"exit_code": exit_code, "errors": errors})
     return exit_code

@@ -1,23 +1,21 @@
 """`campaign optouts`: who wants no more messages from any campaign of the ledger."""
 
-from collections.abc import Iterable
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from runner.base.clock import iso
 from runner.base.errors import InputError
-from runner.cli.console import clean, human, print_document, print_json, print_wrapped, say
-from runner.cli.options import Json, LedgerUrl, Reports
+from runner.base.wording import counted
+from runner.cli.console import FOLD, LEFT, Console, print_document, print_stderr
+from runner.cli.options import LedgerOptions, with_shared_options
+from runner.run.paths import RunOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from runner.base.optouts import OptOut
     from runner.ledger.ledger import Ledger
-
-NAME = "optouts"
 
 app = typer.Typer(
     help="List, change or export who wants no more messages from any campaign of the ledger.",
@@ -31,7 +29,7 @@ SandboxOf = Annotated[
 Country = Annotated[
     str | None, typer.Option("--country", metavar="SG", help="Where numbers without a plus are at home.")
 ]
-Numbers = Annotated[list[str], typer.Argument(metavar="NUMBER", help="Numbers, such as +12025550142.")]
+_NUMBERS = typer.Argument(metavar="NUMBER", help="Numbers, such as +12025550142.")
 
 
 @app.callback(invoke_without_command=True)
@@ -41,47 +39,47 @@ def show_help(context: typer.Context) -> None:
 
 
 @app.command("list")
-def list_all(
+@with_shared_options
+def list_newest(
+    options: LedgerOptions,
+    console: Console,
+    as_json: bool,
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Show the newest N only.")] = 20,
     sandbox: SandboxOf = None,
-    ledger: LedgerUrl = None,
-    reports: Reports = None,
-    as_json: Json = False,
-) -> int:
+) -> tuple[int, dict[str, Any]]:
     """Show who has opted out, the newest first."""
-    from runner.base.clock import iso
     from runner.ledger.optouts import count_optouts, newest_optouts
     from runner.run.optouts import how
 
-    with _opened(sandbox, ledger, reports) as opened:
-        total, shown = count_optouts(opened), newest_optouts(opened, limit)
-    if as_json:
-        found = [{"destination": one.destination, "since": iso(one.at), "how": how(one)} for one in shown]
-        print_json({"opted_out": total, "newest": found})
-        return 0
-    _show(shown)
-    if total > len(shown):
-        rest = "shown are the newest; --limit N shows more, `campaign optouts export` has all of them"
-        print_wrapped(human(), f"\n{_numbers(total)} opted out; {rest}")
-    else:
-        human().print(f"\n{_numbers(total)} opted out" if total else "nobody has opted out")
-    return 0
+    with _opened(sandbox, options) as ledger:
+        total, listed = count_optouts(ledger), newest_optouts(ledger, limit)
+    if not total:
+        console.print("nobody has opted out")
+    elif not as_json:
+        rows = [
+            (each.destination, f"{datetime.fromtimestamp(each.at / 1e6, UTC):%Y-%m-%d %H:%M} UTC", how(each))
+            for each in listed
+        ]
+        console.show_table({"number": LEFT, "since": LEFT, "how": FOLD}, rows)
+        rest = "; shown are the newest; --limit N shows more, `campaign optouts export` has all of them"
+        console.print()
+        console.wrap(f"{counted(total, 'number')} opted out{rest if total > len(listed) else ''}")
+    shown = [{"destination": each.destination, "since": iso(each.at), "how": how(each)} for each in listed]
+    return 0, {"opted_out": total, "newest": shown}
 
 
 @app.command("add")
+@with_shared_options
 def add(
-    numbers: Annotated[
-        list[str] | None, typer.Argument(metavar="NUMBER", help="Numbers, such as +12025550142.")
-    ] = None,
+    options: LedgerOptions,
+    console: Console,
+    numbers: Annotated[list[str] | None, _NUMBERS] = None,
     file: Annotated[
         Path | None, typer.Option("--file", metavar="FILE", help="And those of a suppression list (CSV, XLSX, …).")
     ] = None,
     country: Country = None,
     sandbox: SandboxOf = None,
-    ledger: LedgerUrl = None,
-    reports: Reports = None,
-    as_json: Json = False,
-) -> int:
+) -> tuple[int, dict[str, Any]]:
     """Opt numbers out: no campaign of this ledger sends to them any more, at once and from then on."""
     from runner.run.optouts import add as add_numbers
     from runner.run.optouts import read_file, read_numbers
@@ -90,103 +88,67 @@ def add(
         raise InputError.of("whom to opt out?", "write one number or several, or name a list with --file")
     given = read_numbers(numbers or [], country)
     listed = read_file(file, country) if file else ()
-    with _opened(sandbox, ledger, reports, create=True) as opened:
-        added = add_numbers(opened, given, listed)
-        where = opened.path
-    if as_json:
-        print_json({"given": added.given, "changed": added.changed, "ledger": str(where)})
-        return 0
+    with _opened(sandbox, options, create=True) as ledger:
+        added = add_numbers(ledger, given, listed)
     before = added.given - added.changed
-    had = f"; {_numbers(before)} had before" if before else ""
-    print_wrapped(human(), f"{_numbers(added.changed)} opted out{had} ({where})")
-    return 0
+    had = f"; {counted(before, 'number')} had before" if before else ""
+    console.wrap(f"{counted(added.changed, 'number')} opted out{had} ({ledger.path})")
+    return 0, {"given": added.given, "changed": added.changed, "ledger": str(ledger.path)}
 
 
 @app.command("remove")
+@with_shared_options
 def remove(
-    numbers: Numbers,
+    options: LedgerOptions,
+    console: Console,
+    numbers: Annotated[list[str], _NUMBERS],
     country: Country = None,
     sandbox: SandboxOf = None,
-    ledger: LedgerUrl = None,
-    reports: Reports = None,
-    as_json: Json = False,
-) -> int:
+) -> tuple[int, dict[str, Any]]:
     """Take opt-outs back: campaigns may send to these numbers again."""
     from runner.run.optouts import read_numbers
     from runner.run.optouts import remove as remove_numbers
 
     given = read_numbers(numbers, country)
-    with _opened(sandbox, ledger, reports) as opened:
-        removed = remove_numbers(opened, given)
-    if as_json:
-        print_json({"taken_back": removed.taken_back, "not_opted_out": removed.not_out})
-        return 0
+    with _opened(sandbox, options) as ledger:
+        removed = remove_numbers(ledger, given)
     if removed.taken_back:
-        console = human()
-        what = f"{_numbers(len(removed.taken_back))} no longer opted out"
-        print_wrapped(console, f"{what}; a suppression list of a campaign holds all the same")
+        what = f"{counted(len(removed.taken_back), 'number')} no longer opted out"
+        console.wrap(f"{what}; a suppression list of a campaign holds all the same")
     for number in removed.not_out:
-        say(f"{number} had not opted out")
-    return 0
+        print_stderr(f"{number} had not opted out")
+    return 0, {"taken_back": removed.taken_back, "not_opted_out": removed.not_out}
 
 
 @app.command("export")
+@with_shared_options
 def export(
+    options: LedgerOptions,
     file: Annotated[Path, typer.Argument(metavar="[FILE]", help="The file; - or nothing is standard output.")] = Path(
         "-"
     ),
     sandbox: SandboxOf = None,
-    ledger: LedgerUrl = None,
-    reports: Reports = None,
 ) -> int:
     """Write everybody who has opted out as a suppression list (CSV)."""
     from runner.base.files import replacing
     from runner.run.optouts import as_csv
 
-    with _opened(sandbox, ledger, reports) as opened:
+    with _opened(sandbox, options) as ledger:
         if str(file) == "-":
-            for part in as_csv(opened):
+            for part in as_csv(ledger):
                 print_document(part)
             return 0
         with replacing(file) as output:
-            rows = 0
-            for part in as_csv(opened):
+            rows = -1  # without the header
+            for part in as_csv(ledger):
                 rows += part.count("\n")
                 output.write(part.encode())
-    say(f"{_numbers(rows - 1)} written to {file}")
+    print_stderr(f"{counted(rows, 'number')} written to {file}")
     return 0
 
 
-@contextmanager
-def _opened(
-    sandbox: str | None, ledger: str | None, reports: Path | None, *, create: bool = False
-) -> "Iterator[Ledger]":
+def _opened(sandbox: str | None, options: RunOptions, *, create: bool = False) -> AbstractContextManager["Ledger"]:
     from runner.ledger.ledger import open_ledger
     from runner.run.optouts import ledger_with_optouts
-    from runner.run.paths import RunOptions
 
-    url = ledger_with_optouts(RunOptions(ledger=ledger, reports=reports), sandbox_of=sandbox)
-    with open_ledger(url, create=create) as opened:
-        yield opened
-
-
-def _show(shown: "Iterable[OptOut]") -> None:
-    from datetime import UTC, datetime
-
-    from rich.table import Table
-
-    from runner.run.optouts import how
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in ("number", "since"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("how", overflow="fold")
-    for one in shown:
-        since = datetime.fromtimestamp(one.at / 1e6, UTC)
-        table.add_row(one.destination, f"{since:%Y-%m-%d %H:%M} UTC", clean(how(one)))
-    if table.row_count:
-        human().print(table)
-
-
-def _numbers(count: int) -> str:
-    return "1 number" if count == 1 else f"{count:,} numbers"
+    return open_ledger(ledger_with_optouts(options, sandbox_of=sandbox), create=create)

@@ -3,7 +3,7 @@
 import itertools
 import unicodedata
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,27 +11,22 @@ import typer
 from runner.base.errors import InputError
 from runner.base.exclusions import Exclusion
 from runner.base.messages import Encoding, RemarkKind, Text
-from runner.cli.console import clean, human, print_json, print_wrapped, say
-from runner.cli.options import File, Json
-from runner.cli.plan_view import in_segments
+from runner.base.wording import counted
+from runner.cli.console import Console, clean, print_stderr
+from runner.cli.options import File, Rows, with_shared_options
+from runner.message.characters import named
+from runner.message.segments import MAX_SEGMENTS, Measure, measure
+from runner.prices.costs import Prices, exact, plain
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from runner.audience.row_batch import RowBatch
-    from runner.message.segments import Measure
-    from runner.prices.costs import Prices
 
-NAME = "preview"
-
+# About the characters in a line of a phone's message bubble, with its frame.
 PHONE_WIDTH = 36
-"""About the characters in a line of a phone's message bubble, with its frame."""
-
+# Characters shown on both sides of one that forces UCS-2.
 CONTEXT = 12
-"""Characters shown on both sides of one that forces UCS-2."""
-
+# Characters outside GSM-7 that are shown with their places; a text in another script has dozens.
 MOST_CHARACTERS = 8
-"""Characters outside GSM-7 that are told one by one; a text in another script has dozens."""
 
 _LINKS = {
     RemarkKind.PLAIN_HTTP: "{subject} is a link without encryption, from {source}; write https://",
@@ -40,31 +35,34 @@ _LINKS = {
 }
 
 
+@with_shared_options
 def command(
+    console: Console,
     file: File,
     count: Annotated[int, typer.Option("-n", min=1, metavar="N", help="How many messages.")] = 3,
-    rows: Annotated[
-        list[int] | None, typer.Option("--row", metavar="N", min=1, help="This data row; may be given again.")
-    ] = None,
+    rows: Rows = None,
     to: Annotated[str | None, typer.Option("--to", metavar="NUMBER", help="The messages to this number.")] = None,
-    as_json: Json = False,
-) -> int:
+) -> tuple[int, dict[str, Any]]:
     """Show messages as a phone would, and what forces UCS-2."""
     from runner.plan.planner import rows_to_show
     from runner.run.inputs import inputs_of
 
-    inputs = inputs_of(file)
-    chosen = _chosen(rows_to_show(inputs, sampled=not rows and to is None), rows or [], to, count)
+    inputs, rows = inputs_of(file), rows or []
+    path = inputs.audience.source.path
+    chosen = _chosen(rows_to_show(inputs, sampled=not rows and to is None), rows, to, count)
+    absent = set(rows) - {batch.first + index for batch, index in chosen}
+    no_row = f"{path} has no data row {', '.join(map(str, sorted(absent)))}"
+    if rows and not chosen:
+        raise InputError.of(no_row, "the first row below the header is 1")
+    if to is not None and not chosen:
+        raise InputError.of(f"no row of {path} has the number {to}", "write its last digits, or all of it")
     if not chosen:
-        raise _nothing_found(inputs.audience.source.path, rows or [], to)
-    if absent := set(rows or []) - {batch.first + index for batch, index in chosen}:
-        say(f"{inputs.audience.source.path} has no data row {', '.join(map(str, sorted(absent)))}")
-    if as_json:
-        print_json({"messages": [_as_json(batch, index, inputs.prices) for batch, index in chosen]})
-    console = human(as_json=as_json)
+        raise InputError.of(f"no message of {path} would be sent", "see why with `campaign plan`")
+    if absent:
+        print_stderr(no_row)
     for batch, index in chosen:
         _show(console, batch, index, inputs.prices)
-    return 0
+    return 0, {"messages": [_as_json(batch, index, inputs.prices) for batch, index in chosen]}
 
 
 def _chosen(
@@ -72,33 +70,23 @@ def _chosen(
 ) -> "list[tuple[RowBatch, int]]":
     """The rows that were asked for, or the first messages that would be sent."""
     if rows:
-        upto = itertools.takewhile(lambda one: one[0].first + one[1] <= max(rows), shown)
+        upto = itertools.takewhile(lambda row: row[0].first + row[1] <= max(rows), shown)
         return [(batch, index) for batch, index in upto if batch.first + index in rows]
-    if to is not None:
+    if to is None:
+        wanted = ((batch, index) for batch, index in shown if index not in batch.exclusions)
+    else:
         digits = "".join(character for character in to if character.isdigit())
-        found = (one for one in shown if digits and (one[0].destinations[one[1]] or "").endswith(digits))
-        return list(itertools.islice(found, count))
-    return list(itertools.islice((one for one in shown if one[1] not in one[0].exclusions), count))
+        # A number without a digit is nobody's.
+        wanted = ((batch, index) for batch, index in shown if (batch.destinations[index] or "").endswith(digits or "-"))
+    return list(itertools.islice(wanted, count))
 
 
-def _nothing_found(file: Path, rows: list[int], to: str | None) -> InputError:
-    if rows:
-        return InputError.of(
-            f"{file} has no data row {', '.join(map(str, rows))}", "the first row below the header is 1"
-        )
-    if to is not None:
-        return InputError.of(f"no row of {file} has the number {to}", "write its last digits, or all of it")
-    return InputError.of(f"no message of {file} would be sent", "see why with `campaign plan`")
-
-
-def _as_json(batch: "RowBatch", index: int, prices: "Prices | None" = None) -> dict[str, Any]:
-    from runner.prices.costs import plain
-
+def _as_json(batch: "RowBatch", index: int, prices: Prices | None = None) -> dict[str, Any]:
     key, destination, verdict = batch.keys[index], batch.destinations[index], batch.verdict(index)
     document: dict[str, Any] = {"row": batch.first + index, "key": key, "destination": destination}
     if isinstance(verdict, Exclusion):
         return document | {"reason": verdict.reason.value, "detail": verdict.detail}
-    found = _measure(verdict)
+    found = measure(verdict.text, verdict.encoding)
     price = prices.of(batch.countries[index]) if prices else None
     return document | {
         "text": verdict.text,
@@ -111,99 +99,76 @@ def _as_json(batch: "RowBatch", index: int, prices: "Prices | None" = None) -> d
         "next_at_most": plain(price.high * found.next_segments) if price else None,
         "saved": verdict.saved,
         "note": verdict.note,
-        "remarks": [
-            {"kind": remark.kind.value, "subject": remark.subject, "source": remark.source, "times": remark.times}
-            for remark in verdict.remarks
-        ],
+        "remarks": [asdict(remark) for remark in verdict.remarks],
         "forcing": [{"index": index, "character": character} for index, character in found.forcing],
     }
 
 
-def _measure(text: Text) -> "Measure":
-    from runner.message.segments import measure
+def _show(console: Console, batch: "RowBatch", index: int, prices: Prices | None = None) -> None:
+    key, destination, verdict = batch.keys[index], batch.destinations[index], batch.verdict(index)
+    shown_key = f" · key {key}" if key and key != destination else ""
+    console.print(f"\nrow {batch.first + index} · {destination or 'no number'}{shown_key}", style="bold")
+    if isinstance(verdict, Exclusion):
+        console.wrap(f"not sent: {verdict.reason.value}: {verdict.detail}", style="yellow")
+        return
+    found = measure(verdict.text, verdict.encoding)
+    _show_bubble(console, verdict, found)
+    _show_size(console, found, batch.countries[index], prices)
+    if verdict.note:
+        saves = f"; saves {counted(verdict.saved, 'segment')}" if verdict.saved else ""
+        console.wrap(f"smart encoding: {verdict.note}{saves}")
+    _show_forcing(console, verdict, found)
+    for remark in verdict.remarks:
+        if words := _LINKS.get(remark.kind):
+            console.wrap(words.format(subject=remark.subject, source=remark.source), style="yellow")
 
-    return measure(text.text, text.encoding)
 
-
-def _show(console: "Console", batch: "RowBatch", index: int, prices: "Prices | None" = None) -> None:
+def _show_bubble(console: Console, text: Text, found: Measure) -> None:
     from rich import box
     from rich.panel import Panel
     from rich.text import Text as Styled
 
-    key, destination, verdict = batch.keys[index], batch.destinations[index], batch.verdict(index)
-    shown_key = f" · key {key}" if key and key != destination else ""
-    console.print(clean(f"\nrow {batch.first + index} · {destination or 'no number'}{shown_key}"), style="bold")
-    if isinstance(verdict, Exclusion):
-        print_wrapped(console, f"not sent: {verdict.reason.value}: {verdict.detail}", style="yellow")
-        return
-    found = _measure(verdict)
-    styled = Styled(clean(verdict.text))
+    styled = Styled(clean(text.text))
     for place, _ in found.forcing:
         styled.stylize("reverse bold", place, place + 1)
-    console.print(Panel(styled, width=PHONE_WIDTH, box=box.ROUNDED), soft_wrap=False)
+    console.rich.print(Panel(styled, width=PHONE_WIDTH, box=box.ROUNDED), soft_wrap=False)
+
+
+def _show_size(console: Console, found: Measure, country: str | None, prices: Prices | None) -> None:
+    """What the message takes and costs, and what a segment more would."""
+    price, cost, dearer = prices.of(country) if prices else None, "", ""
+    if prices and price:
+        cost = f" · at most {exact(price.high * found.segments, prices.currency)}"
+        dearer = f", at most {exact(price.high * found.next_segments, prices.currency)}"
+    elif prices:
+        cost = f" · no price for {country or 'a number without a country'}"
     unit = "characters" if found.encoding is Encoding.GSM7 else "UTF-16 units"
-    cost, dearer = _costs(found, batch.countries[index], prices)
-    print_wrapped(console, f"{found.encoding.value} · {in_segments(found.segments)} · {found.units} {unit}{cost}")
-    print_wrapped(console, _room(found, dearer))
-    if verdict.note:
-        print_wrapped(console, f"smart encoding: {verdict.note}{_saving(verdict.saved, '; saves {}')}")
-    _show_forcing(console, verdict, found)
-    _show_links(console, verdict)
-
-
-def _costs(found: "Measure", country: str | None, prices: "Prices | None") -> tuple[str, str]:
-    """What the message costs, and what it would with a segment more; nothing without a price."""
-    from runner.prices.costs import exact
-
-    price = prices.of(country) if prices else None
-    if prices is None or price is None:
-        return ("", "") if prices is None else (f" · no price for {country or 'a number without a country'}", "")
-    now, then = (exact(price.high * count, prices.currency) for count in (found.segments, found.next_segments))
-    return f" · at most {now}", f", at most {then}"
-
-
-def _room(found: "Measure", dearer: str) -> str:
-    """What is left, and the price of going over."""
-    from runner.message.segments import MAX_SEGMENTS
-
+    console.wrap(f"{found.encoding.value} · {counted(found.segments, 'segment')} · {found.units} {unit}{cost}")
     left = f"{found.left} left in the last segment" if found.left else "the last segment is full"
     over = "one more than that" if found.left else "one character more"
-    if found.next_segments > MAX_SEGMENTS:
-        return f"{left}; {over} can't be sent"
-    return f"{left}; {over} makes it {found.next_segments} segments{dearer}"
+    can_grow = found.next_segments <= MAX_SEGMENTS
+    what = f"makes it {found.next_segments} segments{dearer}" if can_grow else "can't be sent"
+    console.wrap(f"{left}; {over} {what}")
 
 
-def _saving(saved: int, words: str) -> str:
-    return words.format(in_segments(saved)) if saved else ""
-
-
-def _show_forcing(console: "Console", text: Text, found: "Measure") -> None:
+def _show_forcing(console: Console, text: Text, found: Measure) -> None:
     """Each character outside GSM-7, marked in its surroundings, where it comes from, and what to do about it."""
     if not found.forcing:
         return
-    from runner.message.characters import named
-
     console.print("outside GSM-7:", style="bold")
-    seen: dict[str, list[int]] = {}
+    places: dict[str, list[int]] = {}
     for index, character in found.forcing:
-        seen.setdefault(character, []).append(index)
-    for character, indexes in itertools.islice(seen.items(), MOST_CHARACTERS):
-        first = indexes[0]
+        places.setdefault(character, []).append(index)
+    for character, (first, *others) in itertools.islice(places.items(), MOST_CHARACTERS):
         before, after = text.text[max(first - CONTEXT, 0) : first], text.text[first + 1 : first + 1 + CONTEXT]
         name = unicodedata.name(character, "unnamed").lower()
-        times = f" ({len(indexes)} times)" if len(indexes) > 1 else ""
+        times = f" ({1 + len(others)} times)" if others else ""
         where = " ".join(f"{before}⟦{character}⟧{after}".split())
-        print_wrapped(console, f"  {character}  U+{ord(character):04X} {name}{times}: …{where}…")
-        sources = [remark.source for remark in text.remarks if remark.subject == named(character)]
-        if sources:
-            print_wrapped(console, f"     from {' and '.join(sources)}")
-    if len(seen) > MOST_CHARACTERS:
-        console.print(f"  and {len(seen) - MOST_CHARACTERS} more")
+        console.wrap(f"  {character}  U+{ord(character):04X} {name}{times}: …{where}…")
+        if sources := [remark.source for remark in text.remarks if remark.subject == named(character)]:
+            console.wrap(f"     from {' and '.join(sources)}")
+    if len(places) > MOST_CHARACTERS:
+        console.print(f"  and {len(places) - MOST_CHARACTERS} more")
     if any(remark.kind is RemarkKind.REPLACEABLE for remark in text.remarks):
-        print_wrapped(console, f"message.smartEncoding: true would replace them{_saving(text.saved, ' and save {}')}")
-
-
-def _show_links(console: "Console", text: Text) -> None:
-    for remark in text.remarks:
-        if words := _LINKS.get(remark.kind):
-            print_wrapped(console, words.format(subject=remark.subject, source=remark.source), style="yellow")
+        saves = f" and save {counted(text.saved, 'segment')}" if text.saved else ""
+        console.wrap(f"message.smartEncoding: true would replace them{saves}")

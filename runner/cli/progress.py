@@ -1,102 +1,132 @@
-"""How sending shows itself: a bar on a terminal, a line every few seconds elsewhere."""
+"""How work shows itself while it goes on: a bar on a terminal, a line every few seconds elsewhere."""
 
-import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from runner.base.outcomes import Status
-from runner.base.wording import listed_counts
-from runner.cli.console import clean
+from runner.base.outcomes import OutcomeReason, Status
+from runner.base.wording import counted, listed_counts
+from runner.cli.console import Console, clean
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from runner.dispatch.progress import Progress
+    from runner.dispatch.progress import Progress, Stop
 
 LOOK_EVERY_S = 0.1
 LINE_EVERY_S = 5.0
 # A night of waiting for sending hours shall not fill a job's log, and not look dead either.
-ASLEEP_LINE_EVERY_S = 600.0
+SAME_LINE_EVERY_S = 600.0
 
 
-async def shown(console: "Console", progress: "Progress", total: int) -> None:
+async def show_progress(console: Console, progress: "Progress", total: int) -> None:
     """Show `progress` of `total` messages until cancelled."""
+    import asyncio  # `--help` does without it
+
     if not total:
         return
-    if console.is_terminal:
-        await _bar(console, progress, total)
-    else:
-        await _lines(console, progress, total)
+    with (_bar if console.rich.is_terminal else _lines)(console, progress, total) as show:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            show()
 
 
-async def _bar(console: "Console", progress: "Progress", total: int) -> None:
+@contextmanager
+def _bar(console: Console, progress: "Progress", total: int) -> Iterator[Callable[[], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    columns = (BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
-    with Bar(*columns, console=console, transient=False, refresh_per_second=10) as bar:
-        task = bar.add_task("", total=total)
-        speed, asleep_until = _Speed(progress), None
-        try:
-            while True:
-                words = _stopping(progress) if progress.stopping else speed.words()
-                if progress.sleeps_until is not None and not progress.stopping:
-                    if progress.sleeps_until != asleep_until:
-                        console.print(clean(words))  # too long to stand beside the bar at 80 columns
-                    words = "asleep"
-                asleep_until = progress.sleeps_until
-                bar.update(task, completed=progress.settled.total(), description=clean(words))
-                await asyncio.sleep(LOOK_EVERY_S)
-        finally:
-            bar.update(task, completed=progress.settled.total(), description=_counts(progress.settled))
+    speed, asleep_until = _speed_of(progress), None
 
-
-async def _lines(console: "Console", progress: "Progress", total: int) -> None:
-    speed = _Speed(progress)
-    said_at, has_said_stopping = time.monotonic(), False
-    asleep_until: float | None = None
-    while True:
-        await asyncio.sleep(LOOK_EVERY_S)
-        words = speed.words()
-        if progress.stopping and not has_said_stopping:
-            console.print(_stopping(progress))
-            has_said_stopping = True
-        falls_asleep = progress.sleeps_until not in (None, asleep_until)
+    def show() -> None:
+        nonlocal asleep_until
+        words = _waiting(progress) or speed()
+        if progress.stopping:
+            words = _stopping(progress)
+        elif progress.sleeps_until is not None:
+            if progress.sleeps_until != asleep_until:
+                console.print(words)  # too long to stand beside the bar at 80 columns
+            words = "asleep"
         asleep_until = progress.sleeps_until
-        every_s = LINE_EVERY_S if asleep_until is None else ASLEEP_LINE_EVERY_S
-        if falls_asleep or time.monotonic() - said_at >= every_s:
-            done, counts = progress.settled.total(), _counts(progress.settled)
-            parts = (f"{done:,} of {total:,} ({done / total:.0%})", counts, words)
-            console.print(clean(" · ".join(part for part in parts if part)))
-            said_at = time.monotonic()
+        bar.update(task, completed=progress.settled.total(), description=clean(words))
+
+    columns = (BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+    with Bar(*columns, console=console.rich, transient=False, refresh_per_second=10) as bar:
+        task = bar.add_task("", total=total)
+        try:
+            yield show
+        finally:
+            bar.update(task, completed=progress.settled.total(), description=_counts(progress))
 
 
-def _counts(settled: Mapping[Status, int]) -> str:
+@contextmanager
+def _lines(console: Console, progress: "Progress", total: int) -> Iterator[Callable[[], None]]:
+    speed = _speed_of(progress)
+
+    def words() -> str:
+        done = progress.settled.total()
+        pace = speed()  # asked for each time, because it is an average
+        parts = (f"{done:,} of {total:,} ({done / total:.0%})", _counts(progress), "" if progress.waiting_for else pace)
+        return " · ".join(part for part in parts if part)
+
+    yield ProgressLines(console, progress, words)
+
+
+class ProgressLines:
+    """Called a few times a second, prints a line every few seconds: `words`, and what is waited for.
+
+    A line that says the same as the one before is printed every few minutes only.
+    """
+
+    def __init__(self, console: Console, progress: "Progress", words: Callable[[], str]) -> None:
+        self._console = console
+        self._progress = progress
+        self._words = words
+        self._line, self._printed_at = "", time.monotonic()
+        self._has_announced_stop = False
+
+    def __call__(self) -> None:
+        progress = self._progress
+        line = " · ".join(filter(None, (self._words(), _waiting(progress))))
+        if progress.stopping and progress.in_flight and not self._has_announced_stop:
+            self._has_announced_stop = True
+            self._console.print(_stopping(progress))
+        every_s = SAME_LINE_EVERY_S if line == self._line else LINE_EVERY_S
+        if time.monotonic() - self._printed_at >= every_s:
+            self._line, self._printed_at = line, time.monotonic()
+            self._console.print(line)
+
+
+def _counts(progress: "Progress") -> str:
     """`accepted 120, rejected 1`."""
-    return listed_counts((status.value, settled[status]) for status in Status if settled.get(status))
+    return listed_counts((status.value, count) for status in Status if (count := progress.settled[status]))
+
+
+def _waiting(progress: "Progress") -> str:
+    return f"waiting for {progress.waiting_for}" if progress.waiting_for else ""
 
 
 def _stopping(progress: "Progress") -> str:
     if not progress.in_flight:
         return "stopping"
-    answers = "1 answer" if progress.in_flight == 1 else f"{progress.in_flight} answers"
-    return f"stopping: waiting for {answers}; Ctrl-C again stops waiting"
+    return f"stopping: waiting for {counted(progress.in_flight, 'answer')}; Ctrl-C again stops waiting"
 
 
-class _Speed:
-    """Requests started per second, over the last few seconds."""
+def _speed_of(progress: "Progress") -> Callable[[], str]:
+    """Requests started per second over the last few seconds, in words; to be asked for a few times a second."""
+    samples: list[tuple[float, int]] = []
 
-    def __init__(self, progress: "Progress") -> None:
-        self._progress = progress
-        self._seen: list[tuple[float, int]] = []
-
-    def words(self) -> str:
+    def words() -> str:
         now = time.monotonic()
-        self._seen = [seen for seen in self._seen if now - seen[0] <= LINE_EVERY_S]
-        self._seen.append((now, self._progress.started))
-        (then, before), (_, started) = self._seen[0], self._seen[-1]
-        if self._progress.waiting_for:
-            return f"waiting for {self._progress.waiting_for}"
-        per_second = (started - before) / (now - then) if now > then else 0.0
-        return f"{per_second:,.1f}/s · {self._progress.in_flight} in flight"
+        samples[:] = [(at, count) for at, count in samples if now - at <= LINE_EVERY_S]
+        samples.append((now, progress.started))
+        then, before = samples[0]
+        per_second = (progress.started - before) / (now - then) if now > then else 0.0
+        return f"{per_second:,.1f}/s · {progress.in_flight} in flight"
+
+    return words
+
+
+def show_stop(console: Console, stop: "Stop") -> None:
+    """Why it ended early."""
+    is_interrupted = stop.reason is OutcomeReason.INTERRUPTED
+    console.wrap(stop.detail if is_interrupted else f"stopped: {stop.detail}", "bold red")

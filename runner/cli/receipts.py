@@ -2,20 +2,19 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from runner.base.errors import InputError
 from runner.base.wording import counted
-from runner.cli.console import clean, human, print_document, print_json, print_wrapped, say
-from runner.cli.options import Json, LedgerUrl, Reports
+from runner.cli.console import Console, print_document, print_stderr
+from runner.cli.options import LedgerOptions, with_shared_options
 
 if TYPE_CHECKING:
     from runner.receipts.intake import Loaded
 
-NAME = "receipts"
-
+# What is counted, as one and as several.
 _KINDS = {
     "receipt": ("receipt", "receipts"),
     "opt_out": ("opted out", "opted out"),
@@ -27,7 +26,10 @@ _KINDS = {
 }
 
 
+@with_shared_options
 def command(
+    options: LedgerOptions,
+    console: Console,
     port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.", min=0, max=65535)] = 8090,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     auth_header_env: Annotated[
@@ -41,78 +43,58 @@ def command(
     load: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Take events from a file of JSON lines (-: standard input).")
     ] = None,
-    ledger: LedgerUrl = None,
-    reports: Reports = None,
-    as_json: Json = False,
-) -> int:
+) -> tuple[int, dict[str, Any] | None]:
     """Take delivery receipts and replies from the provider, until Ctrl-C."""
-    from runner.run.paths import RunOptions
     from runner.run.receipts import authorization_in, load_file, serve
 
     if print_words:
         from runner.receipts.optout_words import BUILT_IN_FILE
 
         print_document(BUILT_IN_FILE.read_text(encoding="utf-8"))
-        return 0
-    options = RunOptions(ledger=ledger, reports=reports)
-    console = human(as_json=as_json)
+        return 0, None
     if load is not None:
         loaded = load_file(options, None if str(load) == "-" else load, words=words)
-        _show(loaded, str(load), as_json=as_json)
-        return 1 if loaded.bad else 0
+        return 1 if loaded.bad else 0, _show_loaded(console, loaded, str(load))
     authorization = authorization_in(auth_header_env)
 
     def on_ready(url: str, ledger_path: Path) -> None:
-        console.print(clean(f"taking receipts and replies on {url} into {ledger_path}"))
+        console.print(f"taking receipts and replies on {url} into {ledger_path}")
         if authorization is None:
             risk = "without --auth-header-env whoever reaches this port can post; that is this computer alone"
-            print_wrapped(console, f"look: {risk}, and whatever a proxy lets through", "yellow")
+            console.warn(f"{risk}, and whatever a proxy lets through")
         console.print("Ctrl-C ends it.")
 
     def on_news(counts: Mapping[str, int], error: str | None) -> None:
-        say(_in_words(counts) or "nothing yet")
+        print_stderr(_in_words(counts) or "nothing yet")
         if error is not None:
-            say(f"{error}; what is posted is refused with 503 until it can be written, so mend that soon")
+            print_stderr(f"{error}; what is posted is refused with 503 until it can be written, so mend that soon")
 
     counts = serve(
-        options,
-        host=host,
-        port=port,
-        authorization=authorization,
-        words=words,
-        on_ready=on_ready,
-        on_news=on_news,
+        options, host=host, port=port, authorization=authorization, words=words, on_ready=on_ready, on_news=on_news
     )
     console.print(f"ended: {_in_words(counts) or 'nothing came'}")
-    if as_json:
-        print_json({kind: counts[kind] for kind in _KINDS})
-    return 0
+    return 0, {kind: counts[kind] for kind in _KINDS}
 
 
-def _show(loaded: "Loaded", file: str, *, as_json: bool) -> None:
-    console = human(as_json=as_json)
+def _show_loaded(console: Console, loaded: "Loaded", file: str) -> dict[str, Any]:
+    """Show what was taken from a file; returns the document of that."""
     if not loaded.lines:
         raise InputError.of(f"{file} has no line", "name a file of JSON lines, each an event as the provider posts it")
     console.print(f"{counted(loaded.lines, 'line')}: {_in_words(loaded.counts) or 'nothing that could be taken'}")
     if loaded.settled:
         found = counted(loaded.settled, "unknown message was sent after all", "unknown messages were sent after all")
-        print_wrapped(console, f"{found}, as its receipt proves: accepted now")
+        console.wrap(f"{found}, as its receipt proves: accepted now")
     if loaded.bad:
-        bad_lines = counted(loaded.bad, "line is no event", "lines are no event")
-        print_wrapped(console, f"look: {bad_lines}; the others are taken", "yellow")
+        console.warn(f"{counted(loaded.bad, 'line is no event', 'lines are no event')}; the others are taken")
         for line, why in loaded.examples:
-            print_wrapped(console, f"  {file}:{line}: {why}")
-    if as_json:
-        bad = [{"line": line, "why": why} for line, why in loaded.examples]
-        print_json(
-            {
-                "lines": loaded.lines,
-                "taken": {kind: loaded.counts[kind] for kind in _KINDS if kind != "refused"},
-                "settled": loaded.settled,
-                "bad": loaded.bad,
-                "bad_examples": bad,
-            }
-        )
+            console.wrap(f"  {file}:{line}: {why}")
+    return {
+        "lines": loaded.lines,
+        "taken": {kind: loaded.counts[kind] for kind in _KINDS if kind != "refused"},
+        "settled": loaded.settled,
+        "bad": loaded.bad,
+        "bad_examples": [{"line": line, "why": why} for line, why in loaded.examples],
+    }
 
 
 def _in_words(counts: Mapping[str, int]) -> str:

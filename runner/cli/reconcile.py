@@ -1,59 +1,51 @@
 """`campaign reconcile`: ask the provider's log what became of the unknown messages."""
 
-from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from runner.base.errors import InputError
-from runner.cli.console import confirm, human, print_json
-from runner.cli.options import Json, LedgerUrl, Reports, Target, parse_target
+from runner.base.wording import counted
+from runner.cli.console import Console, confirm
+from runner.cli.options import LedgerOptions, Target, parse_target, parse_value, with_shared_options
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from runner.ledger.ledger import RunRecord
     from runner.run.reconcile import Finding
 
-NAME = "reconcile"
 
-
+@with_shared_options
 def command(
+    options: LedgerOptions,
+    console: Console,
     target: Target,
     settle: Annotated[
         str, typer.Option("--settle", metavar="TIME", help="How long after a request the log is trusted to have it.")
     ] = "15min",
     deadline: Annotated[str, typer.Option("--deadline", metavar="TIME", help="How long the log may take.")] = "30min",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Change the ledger without asking.")] = False,
-    ledger: LedgerUrl = None,
-    reports: Reports = None,
-    as_json: Json = False,
-) -> int:
+) -> tuple[int, dict[str, Any]]:
     """Ask the provider's log what became of the unknown messages."""
-    from runner.run.paths import RunOptions
+    from runner.campaign.times import duration
     from runner.run.reconcile import recovered, settle_unknown
     from runner.run.report import write_report
 
-    console = human(as_json=as_json)
-    name, run = parse_target(target)
-    settle_time, deadline_time = _time("--settle", settle), _time("--deadline", deadline)
-    with recovered(name, run, RunOptions(ledger=ledger, reports=reports)) as (opened, record, paths, account, lease):
+    settle_time = parse_value("--settle", settle, duration)
+    deadline_time = parse_value("--deadline", deadline, duration)
+    with recovered(*parse_target(target), options) as (opened, record, paths, account, lease):
         view = TerminalSettling(console)
         unsettled = settle_unknown(
             opened, record, account, lease, view, yes=yes, settle=settle_time, deadline=deadline_time
         )
         report = write_report(opened, record, paths)
-        if as_json:
-            print_json(report.document | {"unsettled": unsettled})
-        elif not unsettled:
-            console.print(f"\nto send what is left, run the campaign again; the results are in {paths.results_csv}")
-    return 1 if unsettled else 0
+    if not unsettled:
+        console.print(f"\nto send what is left, run the campaign again; the results are in {paths.results_csv}")
+    return 1 if unsettled else 0, report.document | {"unsettled": unsettled}
 
 
 class TerminalSettling:
     """What reconciling finds, in the terminal."""
 
-    def __init__(self, console: "Console") -> None:
+    def __init__(self, console: Console) -> None:
         self.console = console
 
     def say(self, words: str) -> None:
@@ -73,14 +65,4 @@ class TerminalSettling:
             self.console.print(f"{not_in_it}  stay unknown: the log may not have them yet; ask again after {when}")
 
     def confirm_settling(self, messages: int) -> None:
-        confirm(f"\nSettle {messages:,} messages in the ledger?", no="nothing was changed", without="add --yes")
-
-
-def _time(option: str, text: str) -> timedelta:
-    from runner.campaign.times import duration
-    from runner.campaign.values import InvalidValue
-
-    try:
-        return duration(text)
-    except InvalidValue as error:
-        raise InputError.of(f"{option}: {error.what}", error.remedy) from error
+        confirm(f"Settle {counted(messages, 'message')} in the ledger?", no="nothing was changed")

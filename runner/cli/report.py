@@ -1,25 +1,52 @@
 """`campaign report`: write the results of a run again, or compare runs."""
 
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from runner.base.errors import InputError
-from runner.cli.console import clean, human, print_json
-from runner.cli.options import Json, LedgerUrl, Reports, Sandbox, parse_target
+from runner.base.outcomes import OutcomeReason, Status
+from runner.base.wording import listed_counts
+from runner.cli.console import FOLD, LEFT, RIGHT, Console
+from runner.cli.options import RecordedRunOptions, parse_target, with_shared_options
+from runner.prices.costs import plain
+from runner.provider.delivery import code_of
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from runner.report.result_counts import ResultCounts
     from runner.run.compare import Comparison
-    from runner.run.paths import RunOptions
+    from runner.run.report import RunReport
 
-NAME = "report"
-# Runs of a comparison that the terminal shows.
-MOST_ROWS = 40
+# Runs of a comparison, and error codes of a run, that the terminal shows.
+MOST_RUNS = 40
+MOST_CODES = 5
+
+# How the terminal tells statuses apart, beside their words.
+STYLES: dict[str, str] = {
+    Status.ACCEPTED: "green",
+    Status.REJECTED: "red",
+    Status.UNKNOWN: "magenta",
+    Status.UNSENT: "yellow",
+    Status.EXCLUDED: "dim",
+}
+
+# In the order in which they are shown: what most people open next stands nearest to the prompt.
+_FILES = {
+    "results_csv": "results.csv",
+    "results_parquet": "results.parquet",
+    "results_xlsx": "results.xlsx",
+    "numbers_to_remove": "numbers to remove",
+    "summary": "summary",
+    "report": "report",
+}
 
 
+@with_shared_options
 def command(
+    options: RecordedRunOptions,
+    console: Console,
     target: Annotated[
         str | None, typer.Argument(metavar="[NAME[/RUN]]", help="The campaign, and the run; default the newest.")
     ] = None,
@@ -32,46 +59,23 @@ def command(
     unmask: Annotated[
         bool, typer.Option("--unmask", help="Show whole numbers and a whole text in report.html.")
     ] = False,
-    sandbox: Sandbox = False,
-    ledger: LedgerUrl = None,
-    reports: Reports = None,
-    as_json: Json = False,
-) -> int:
+) -> tuple[int, dict[str, Any]]:
     """Write the results and the report of a run again; with --since or --campaign, compare runs."""
-    from runner.run.paths import RunOptions
+    compares = since is not None or campaign is not None
+    if compares and target is not None:
+        remedy = "one writes a run's report, the other compares runs"
+        raise InputError.of("NAME and --since or --campaign exclude each other", remedy)
+    if compares and unmask:
+        raise InputError.of("--unmask: a comparison of runs shows no numbers at all", "leave it out")
+    if compares:
+        from runner.run.compare import compare, parse_since
 
-    options = RunOptions(sandbox=sandbox, ledger=ledger, reports=reports)
-    console = human(as_json=as_json)
-    if since is not None or campaign is not None:
-        if target is not None:
-            raise InputError.of(
-                "NAME and --since or --campaign exclude each other",
-                "one writes a run's report, the other compares runs",
-            )
-        if unmask:
-            raise InputError.of("--unmask: a comparison of runs shows no numbers at all", "leave it out")
-        document = _compare(console, options, since, campaign)
-    elif target is None:
-        raise InputError.of(
-            "report on what?", "name a run, NAME or NAME/RUN, or compare runs with --since or --campaign"
-        )
-    else:
-        document = _report(console, options, target, unmask=unmask)
-    if as_json:
-        print_json(document)
-    return 0
-
-
-def _compare(console: "Console", options: "RunOptions", since: str | None, campaign: str | None) -> dict[str, Any]:
-    from runner.run.compare import compare, parse_since
-
-    comparison = compare(options, since=parse_since(since) if since is not None else None, campaign=campaign)
-    show_comparison(console, comparison)
-    return comparison.document
-
-
-def _report(console: "Console", options: "RunOptions", target: str, *, unmask: bool) -> dict[str, Any]:
-    from runner.cli.show import show_files, show_report
+        comparison = compare(options, since=parse_since(since) if since is not None else None, campaign=campaign)
+        show_comparison(console, comparison)
+        return 0, comparison.document
+    if target is None:
+        remedy = "name a run, NAME or NAME/RUN, or compare runs with --since or --campaign"
+        raise InputError.of("report on what?", remedy)
     from runner.run.report import write_report
     from runner.run.status import recorded
 
@@ -79,36 +83,74 @@ def _report(console: "Console", options: "RunOptions", target: str, *, unmask: b
         report = write_report(opened, record, paths, unmask=unmask)
     show_report(console, report)
     show_files(console, report)
-    return report.document
+    return 0, report.document
 
 
-def show_comparison(console: "Console", comparison: "Comparison") -> None:
+def show_report(console: Console, report: "RunReport") -> None:
+    """Counts by status and reason, with examples."""
+    counts = report.counts
+    console.print(f"\n{report.record.name}/{report.record.run}", style="bold")
+    rows = [*_outcomes(counts), *_what_came_back(counts)]
+    styles = [STYLES.get(label) for label, _, _ in rows]
+    console.show_table({"": LEFT, "number": RIGHT, "words": FOLD}, rows, styles, header=False)
+    if codes := counts.by_error_code:
+        console.print(f"the provider's error codes: {listed_counts(codes.most_common())}")
+
+
+def _outcomes(counts: "ResultCounts") -> Iterator[tuple[str, str, str]]:
+    totals = counts.totals
+    for status in Status:
+        if not totals.by_status[status]:
+            continue
+        yield status.value, f"{totals.by_status[status]:,}", ""
+        for (of, reason), count in counts.by_reason.most_common():
+            if of == status and reason != OutcomeReason.QUEUED:
+                row, key, detail = counts.examples[of, reason][0]
+                example = f"row {row}{f' (key {key})' if key else ''}{f': {detail}' if detail else ''}"
+                yield f"  {reason}", f"{count:,}", example
+    yield "rows", f"{totals.rows:,}", f"{totals.segments_accepted:,} segments accepted"
+
+
+def _what_came_back(counts: "ResultCounts") -> Iterator[tuple[str, str, str]]:
+    """What receipts, the provider's log and the user have reported of accepted messages since."""
+    if states := counts.totals.known_delivery:
+        yield "delivery", f"{states.total():,}", listed_counts(states.most_common())
+    for code, count in counts.by_delivery_error.most_common(MOST_CODES):
+        yield f"  error {code}", f"{count:,}", code_of(code).words
+    for currency, bill in sorted(counts.accepted_bills.items()):
+        words = f"{currency}, {counts.accepted_billed_segments:,} segments".lstrip(", ")
+        yield "billed", plain(bill.amount), words
+    if conversions := counts.accepted_conversions:
+        yield "feedback", f"{conversions.total():,}", listed_counts(conversions.most_common())
+
+
+def show_files(console: Console, report: "RunReport") -> None:
+    """Where the results are."""
+    console.print()
+    files = report.document["files"]
+    for name, label in _FILES.items():
+        if name in files:
+            console.print(f"{label:<17} {files[name]}")
+
+
+def show_comparison(console: Console, comparison: "Comparison") -> None:
     """Runs side by side, at 80 columns, the newest last; then where the files are."""
-    from datetime import UTC, datetime
-
-    from rich.table import Table
-
     from runner.report.compare import UNKNOWN, cost, percent
 
-    listed = comparison.runs[-MOST_ROWS:]
+    listed = comparison.runs[-MOST_RUNS:]
     columns = {
         "started": [f"{datetime.fromtimestamp(run.record.started_at / 1e6, UTC):%Y-%m-%d}" for run in listed],
         "accepted": [f"{run.counts.accepted:,}" for run in listed],
         "rejected": [percent(run.counts.rejection_rate) for run in listed],
         "delivered": [percent(run.counts.delivery_rate) for run in listed],
         "converted": [percent(run.counts.conversion_rate) for run in listed],
-        "per delivered": [clean(cost(run.counts.cost_per_delivered, run.counts.currency)) for run in listed],
+        "per\ndelivered": [cost(run.counts.cost_per_delivered, run.counts.currency) for run in listed],
     }
     columns = {label: cells for label, cells in columns.items() if set(cells) != {UNKNOWN}}
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("run", overflow="fold", vertical="bottom")
-    for label in columns:
-        table.add_column(label.replace(" ", "\n"), justify="right", overflow="fold", vertical="bottom")
-    for run, *cells in zip(listed, *columns.values(), strict=True):
-        table.add_row(clean(run.name), *cells)
-    console.print(table)
-    if len(comparison.runs) > MOST_ROWS:
-        console.print(f"the newest {MOST_ROWS} of {len(comparison.runs):,} runs")
+    kinds = {"run": FOLD} | {label: {**FOLD, "justify": "right"} for label in columns}
+    console.show_table(kinds, zip([run.name for run in listed], *columns.values(), strict=True))
+    if len(comparison.runs) > MOST_RUNS:
+        console.print(f"the newest {MOST_RUNS} of {len(comparison.runs):,} runs")
     console.print()
     console.print(f"{'figures':<17} {comparison.parquet}")
     console.print(f"{'report':<17} {comparison.page}")

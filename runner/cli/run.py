@@ -1,35 +1,41 @@
 """`campaign run`: plan, ask, send, report. Run again, it continues."""
 
+import os
 import re
-import shlex
-import sys
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from runner.base.errors import InputError, StoppedError
 from runner.base.outcomes import OutcomeReason, Status
-from runner.cli.console import clean, confirm, human, print_json, print_wrapped
-from runner.cli.options import AcceptClock, AcceptLedger, File, Json, LedgerUrl, Limit, Reports, RunId, Sandbox
+from runner.base.wording import counted
+from runner.cli.console import Console, confirm
+from runner.cli.options import AllRunOptions, File, with_shared_options
+from runner.cli.plan_view import show_plan, show_remaining
 from runner.cli.reconcile import TerminalSettling
-from runner.cli.show import show_files, show_plan, show_receipts, show_remaining, show_report
+from runner.cli.report import show_files, show_report
+from runner.dispatch.fuse import FuseName
+from runner.run.paths import SANDBOX_RUN
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from runner.dispatch.progress import Progress, Stop
+    from runner.dispatch.progress import Progress
     from runner.run.account import ProviderAccount
     from runner.run.execute import Execution
     from runner.run.open import Run
     from runner.run.plan import Remaining
-    from runner.run.report import RunReport
     from runner.run.review import Review
 
-NAME = "run"
+# What to do first: without it, running the command again would stop at once.
+_FIRST = {
+    OutcomeReason.LIMIT_REACHED: "raise the limit in the campaign file if that is meant, and ",
+    OutcomeReason.TOO_LATE: "write a later time into the campaign file if it is still news, and ",
+}
 
 
+@with_shared_options
 def command(
+    options: AllRunOptions,
+    console: Console,
     file: File,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Send without asking.")] = False,
     approve: Annotated[
@@ -40,47 +46,51 @@ def command(
         bool, typer.Option("--accept-changes", help="Go on although texts or options changed since the run began.")
     ] = False,
     ignore_fuse: Annotated[
-        list[str] | None,
+        list[FuseName] | None,
         typer.Option("--ignore-fuse", metavar="NAME", help="Go on although this fuse blows; may be given again."),
     ] = None,
     reconcile: Annotated[
         bool, typer.Option("--reconcile", help="Ask the provider's log for the unknown ones first.")
     ] = False,
-    accept_ledger: AcceptLedger = False,
-    accept_clock: AcceptClock = False,
     accept_balance: Annotated[
         bool, typer.Option("--accept-balance", help="Go on although the prepaid balance seems too small.")
     ] = False,
-    run: RunId = None,
-    sandbox: Sandbox = False,
-    limit: Limit = None,
-    ledger: LedgerUrl = None,
-    reports: Reports = None,
-    as_json: Json = False,
-) -> int:
+) -> tuple[int, dict[str, Any]]:
     """Plan, ask, send and report; the same command again continues."""
     from runner.run.execute import Decisions, execute
-    from runner.run.paths import RunOptions
 
-    options = RunOptions(run, sandbox, limit, ledger, reports, accept_ledger, accept_clock)
     decisions = Decisions(
         yes=yes,
         approved=_fingerprint(approve) if approve is not None else None,
         accept_changes=accept_changes,
         accept_balance=accept_balance,
-        ignored_fuses=[_fuse(name) for name in ignore_fuse or ()],
+        ignored_fuses=ignore_fuse or [],
         reconcile=reconcile,
     )
-    console = human(as_json=as_json)
     ended = execute(file, options, decisions, _View(console))
     show_report(console, ended.report)
-    _say_how_it_ended(console, ended)
+    _show_ending(console, ended)
     show_files(console, ended.report)
-    if ended.stop and ended.stop.reason is not OutcomeReason.OPTED_OUT:
-        _say_how_to_continue(console, ended.stop, ended.report)
-    if as_json:
-        print_json(ended.report.document)
-    return _exit_code(ended.stop, ended.report)
+    stop, counts = ended.stop, ended.report.counts.totals.by_status
+    # Who opted out while the run was going is the only one left: there is nothing to continue.
+    is_over = stop is not None and stop.reason is OutcomeReason.OPTED_OUT
+    if stop and not is_over:
+        console.print()
+        console.wrap(f"{counts[Status.UNSENT]:,} left. To continue, {_FIRST.get(stop.reason, '')}run it again:")
+        console.show_command_again()
+    exit_code = 1 if counts[Status.REJECTED] or counts[Status.UNKNOWN] else 0
+    if (stop or counts[Status.UNSENT]) and not is_over:
+        exit_code = StoppedError.exit_code
+    return exit_code, ended.report.document
+
+
+def _fingerprint(text: str) -> str:
+    """What --approve takes. Raises InputError for anything else, before a million rows are read."""
+    if not re.fullmatch(r"[0-9a-f]{12,64}", text.strip().lower()):
+        raise InputError.of(
+            f"--approve: {text!r} is not a fingerprint", "write the one that `campaign plan` shows, 12 to 64 digits"
+        )
+    return text.strip().lower()
 
 
 class _View(TerminalSettling):
@@ -93,72 +103,62 @@ class _View(TerminalSettling):
         show_remaining(self.console, run, remaining)
 
     def show_receipts(self, run: "Run") -> None:
-        show_receipts(self.console, run)
+        """How the receipts that the campaign awaits come into the ledger."""
+        campaign, receipts = run.campaign, run.campaign.receipts
+        if not campaign.awaits_receipts:
+            return
+        if run.run == SANDBOX_RUN:
+            self.console.print("receipts: the sandbox's come into this run's report")
+            return
+        header_variable = receipts.auth_header_env if receipts else None
+        words = "campaign receipts"
+        words += f" --port {receipts.port}" if receipts else ""
+        words += f" --auth-header-env {header_variable}" if header_variable else ""
+        where = campaign.callback_url or "the account's webhook"
+        self.console.wrap(f"receipts: sent to {where}; `{words}` takes them there (docs/receipts.md)")
+        if header_variable and not os.environ.get(header_variable):
+            self.warn(f"{header_variable} is not set here; `campaign receipts` needs it")
 
     def warn(self, words: str) -> None:
-        print_wrapped(self.console, f"look: {words}", style="yellow")
+        self.console.warn(words)
 
     def confirm_sending(self, messages: int, account: "ProviderAccount") -> None:
-        count = "1 message" if messages == 1 else f"{messages:,} messages"
-        confirm(
-            f"\nSend {count} from {account.endpoint.sub_account_id} through {account.endpoint.base_url}?",
-            no="nothing was sent now",
-            without="add --yes to send without asking",
-        )
+        what = f"{counted(messages, 'message')} from {account.endpoint.sub_account_id}"
+        confirm(f"Send {what} through {account.endpoint.base_url}?", no="nothing was sent now")
 
     def show_nothing_left(self, run: "Run") -> None:
         nothing = "nothing is left to send" if run.summary.to_send else "no row of the file can be sent to"
         self.console.print(f"\n{nothing}")
 
     async def show_progress(self, progress: "Progress", messages: int) -> None:
-        from runner.cli.progress import shown  # asyncio, which --help does without
+        from runner.cli.progress import show_progress  # asyncio, which --help does without
 
-        await shown(self.console, progress, messages)
-
-
-def _fingerprint(text: str) -> str:
-    """What --approve takes. Raises InputError for anything else, before a million rows are read."""
-    if not re.fullmatch(r"[0-9a-f]{12,64}", text.strip().lower()):
-        raise InputError.of(
-            f"--approve: {text!r} is not a fingerprint", "write the one that `campaign plan` shows, 12 to 64 digits"
-        )
-    return text.strip().lower()
+        await show_progress(self.console, progress, messages)
 
 
-def _fuse(name: str) -> str:
-    from runner.dispatch.fuse import FuseName
-
-    names = [fuse.value for fuse in FuseName]
-    if name not in names:
-        raise InputError.of(f"--ignore-fuse: there is no fuse {name!r}", f"write {', '.join(names)}")
-    return name
-
-
-def _say_how_it_ended(console: "Console", ended: "Execution") -> None:
+def _show_ending(console: Console, ended: "Execution") -> None:
     """The verdict, and for a stop, its reason and what to look at."""
     from runner.provider.answer import ADVICE
 
-    stop, counts = ended.stop, ended.report.counts.totals.by_status
+    stop = ended.stop
     if held_up_s := ended.progress.throttled_s:
         console.print(f"the provider's rate limit held sending up for {held_up_s:.0f} s")
-    if stop is None:
-        console.print(f"\n{_verdict(counts)}", style="bold")
-        return
     console.print()
-    if stop.reason is OutcomeReason.OPTED_OUT:
-        print_wrapped(console, f"{_verdict(counts)}; {stop.detail}", style="bold")
+    if stop is None or stop.reason is OutcomeReason.OPTED_OUT:
+        console.wrap(f"{_verdict(ended)}{f'; {stop.detail}' if stop else ''}", "bold")
         return
-    print_wrapped(console, f"stopped: {stop.reason.value}: {stop.detail}", style="bold red")
+    console.wrap(f"stopped: {stop.reason.value}: {stop.detail}", "bold red")
     if stop.outcome and stop.outcome.error_id:
-        console.print(f"errorId to quote to the provider: {clean(stop.outcome.error_id)}")
+        console.print(f"errorId to quote to the provider: {stop.outcome.error_id}")
     if stop.reason in ADVICE:
-        print_wrapped(console, ADVICE[stop.reason])
+        console.wrap(ADVICE[stop.reason])
     if stop.reason is OutcomeReason.FUSE:
         console.print(f"to go on in spite of it, add --ignore-fuse {stop.detail.partition(':')[0]}")
 
 
-def _verdict(counts: Mapping[str, int]) -> str:
-    accepted, rejected, unknown = (counts[s] for s in (Status.ACCEPTED, Status.REJECTED, Status.UNKNOWN))
+def _verdict(ended: "Execution") -> str:
+    counts = ended.report.counts.totals.by_status
+    accepted, rejected, unknown = (counts[status] for status in (Status.ACCEPTED, Status.REJECTED, Status.UNKNOWN))
     if rejected or unknown:
         words = f"finished: {accepted:,} accepted, {rejected:,} rejected, {unknown:,} unknown"
         remedy = " (perhaps received, so not sent again: `campaign reconcile` asks the provider's log)"
@@ -166,27 +166,3 @@ def _verdict(counts: Mapping[str, int]) -> str:
     if accepted == 1:
         return "the one message is accepted"
     return f"all {accepted:,} messages are accepted" if accepted else "nothing was sent"
-
-
-def _say_how_to_continue(console: "Console", stop: "Stop", report: "RunReport") -> None:
-    left = report.counts.totals.by_status[Status.UNSENT]
-    first = _FIRST.get(stop.reason, "")
-    console.print()
-    print_wrapped(console, f"{left:,} left. To continue, {first}run it again:")
-    console.print(f"  campaign {shlex.join(sys.argv[1:])}")
-
-
-# What to do first: without it, running it again would stop at once.
-_FIRST = {
-    OutcomeReason.LIMIT_REACHED: "raise the limit in the campaign file if that is meant, and ",
-    OutcomeReason.TOO_LATE: "write a later time into the campaign file if it is still news, and ",
-}
-
-
-def _exit_code(stop: "Stop | None", report: "RunReport") -> int:
-    counts = report.counts.totals.by_status
-    # Who opted out while the run was going is the only one left: there is nothing to continue.
-    is_over = stop is not None and stop.reason is OutcomeReason.OPTED_OUT
-    if (stop or counts[Status.UNSENT]) and not is_over:
-        return StoppedError.exit_code
-    return 1 if counts[Status.REJECTED] or counts[Status.UNKNOWN] else 0

@@ -7,10 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from runner.cli.console import say
+from runner.cli.console import print_stderr
 from runner.sandbox.options import Option, SandboxOptions, flag_of
-
-NAME = "sandbox"
 
 
 def command(**given: Any) -> int:  # noqa: ANN401 (each flag has its own type)
@@ -19,8 +17,8 @@ def command(**given: Any) -> int:  # noqa: ANN401 (each flag has its own type)
 
     def on_ready(base_url: str) -> None:
         typer.echo(f"sandbox listening on {base_url}")
-        say(f"in another terminal:  export EIGHTXEIGHT_BASE_URL={base_url} EIGHTXEIGHT_API_KEY=any")
-        say("Ctrl-C ends it.")
+        print_stderr(f"in another terminal:  export EIGHTXEIGHT_BASE_URL={base_url} EIGHTXEIGHT_API_KEY=any")
+        print_stderr("Ctrl-C ends it.")
 
     serve(SandboxOptions.from_flags(given), on_ready)
     return 0

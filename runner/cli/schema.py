@@ -2,8 +2,6 @@
 
 from runner.cli.console import print_document
 
-NAME = "schema"
-
 
 def command() -> None:
     """Print the JSON Schema of the campaign file."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from runner.cli.console import clean
-from runner.cli.markdown import escaped
+from runner.cli.plan import escaped
 from runner.report.masking import masked
 from tests.cli.workplace import MINIMAL, Workplace, people, person
 

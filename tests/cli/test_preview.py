@@ -5,12 +5,13 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from rich.console import Console
+from rich.console import Console as RichConsole
 
 from runner.audience.row_batch import RowBatch
 from runner.base.exclusions import Exclusion
 from runner.base.messages import Encoding, Text
 from runner.cli import preview
+from runner.cli.console import Console
 from runner.message.compose import Composer
 from runner.message.template import compile_template
 from runner.prices.costs import Price, Prices
@@ -34,10 +35,10 @@ def row(verdict: Text | Exclusion) -> RowBatch:
 
 def shown(verdict: Text | Exclusion, prices: Prices | None = None) -> str:
     """All that is printed, without the bubble."""
-    console = Console(file=io.StringIO(), width=80, highlight=False, soft_wrap=True, markup=False, emoji=False)
+    console, output = Console(), io.StringIO()
+    console.rich = RichConsole(file=output, width=80, highlight=False, soft_wrap=True, markup=False, emoji=False)
     preview._show(console, row(verdict), 0, prices)
-    assert isinstance(console.file, io.StringIO)
-    lines = console.file.getvalue().splitlines()
+    lines = output.getvalue().splitlines()
     assert all(len(line) <= 80 for line in lines)
     return "\n".join(line for line in lines if line[:1] not in "╭│╰" or not line).strip()
 

@@ -57,8 +57,8 @@ def test_delivery_conversion_and_optouts(offline: Workplace) -> None:
 
 def test_ten_million_in_eighty_columns(offline: Workplace) -> None:
     """No figure is ever cut: what doesn't fit side by side stands below."""
-    from runner.cli.console import human
-    from runner.cli.status_view import show_status
+    from runner.cli.console import Console
+    from runner.cli.status import show_status
     from runner.run.status import StatusSnapshot
 
     count = 12_345_678
@@ -69,8 +69,8 @@ def test_ten_million_in_eighty_columns(offline: Workplace) -> None:
         "stopped": None, "delivery": dict.fromkeys(states, count), "delivered_share": 0.999999,
         "conversions": {"success": count, "failure": count},
     }  # fmt: skip
-    console = human()
-    with console.capture() as capture:
+    console = Console()
+    with console.rich.capture() as capture:
         show_status(console, StatusSnapshot([run], 0))
     shown = capture.get()
     assert 3 + 5 + 2 == shown.count("12,345,678")

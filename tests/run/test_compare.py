@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from runner.base.errors import InputError
-from runner.cli.console import human
+from runner.cli.console import Console
 from runner.cli.report import show_comparison
 from runner.report.compare import SCHEMA
 from runner.run.compare import Comparison, compare, parse_since
@@ -77,8 +77,8 @@ def test_what_is_written_and_told(reports: Path) -> None:
 
 
 def test_at_a_terminal(reports: Path) -> None:
-    console = human()
-    with console.capture() as capture:
+    console = Console()
+    with console.rich.capture() as capture:
         show_comparison(console, compare(RunOptions(reports=reports), campaign="*"))
     lines = capture.get().splitlines()
     assert ["run", "started", "accepted", "rejected", "delivered", "converted", "delivered"] == lines[1].split()
@@ -88,8 +88,8 @@ def test_at_a_terminal(reports: Path) -> None:
 
 
 def test_columns_that_say_nothing_are_left_out(reports: Path) -> None:
-    console = human()
-    with console.capture() as capture:
+    console = Console()
+    with console.rich.capture() as capture:
         show_comparison(console, compare(RunOptions(reports=reports), campaign="spring"))
     assert ["run", "started", "accepted", "rejected"] == capture.get().splitlines()[0].split()
 
