@@ -10,7 +10,7 @@ import typer
 
 from runner.base.errors import InputError
 from runner.base.exclusions import Exclusion
-from runner.base.messages import Encoding, RemarkKind, Text
+from runner.base.messages import MAX_SEGMENTS, Encoding, RemarkKind, Text
 from runner.cli.console import clean, human, print_json, print_wrapped, say
 from runner.cli.options import File, Json
 from runner.cli.plan_view import in_segments
@@ -164,8 +164,6 @@ def _costs(found: "Measure", country: str | None, prices: "Prices | None") -> tu
 
 def _room(found: "Measure", dearer: str) -> str:
     """What is left, and the price of going over."""
-    from runner.message.segments import MAX_SEGMENTS
-
     left = f"{found.left} left in the last segment" if found.left else "the last segment is full"
     over = "one more than that" if found.left else "one character more"
     if found.next_segments > MAX_SEGMENTS:

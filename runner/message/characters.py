@@ -16,7 +16,6 @@ EXTENSION = "\f^{}\\[~]|€"
 _GSM7 = re.compile(f"[{re.escape(BASIC + EXTENSION)}]*")
 _ONE_SEPTET = re.compile(f"[{re.escape(BASIC.replace(chr(13), ''))}]+")
 _OUTSIDE = re.compile(f"[^{re.escape(BASIC + EXTENSION)}]")
-_EXTENDED = re.compile(f"[{re.escape(EXTENSION)}]")
 
 # Control characters but for newline and tab (a form feed too, though GSM-7 has it: no handset turns pages), halves of
 # a surrogate pair, which have no encoding, the two that Unicode says are no characters, and U+FFFD, which stands for a
@@ -38,11 +37,6 @@ def is_one_septet_each(text: str) -> bool:
 def outside_gsm7(text: str) -> list[tuple[int, str]]:
     """The characters that force UCS-2, each with its 0-based index in the text."""
     return [(match.start(), match.group()) for match in _OUTSIDE.finditer(text)]
-
-
-def has_extended(text: str) -> bool:
-    """Whether some character takes two septets."""
-    return _EXTENDED.search(text) is not None
 
 
 def named(character: str) -> str:

@@ -10,7 +10,7 @@ from functools import lru_cache, wraps
 from typing import Any, NoReturn
 
 from jinja2 import StrictUndefined, Undefined
-from jinja2.exceptions import SecurityError, TemplateRuntimeError, UndefinedError
+from jinja2.exceptions import SecurityError, UndefinedError
 from jinja2.runtime import Context, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -22,8 +22,6 @@ MAX_LENGTH = 20_000
 
 # `random` differs from time to time; the others show Python's or HTML's view of a value, which no phone can read.
 _REFUSED_FILTERS = ("random", "pprint", "xmlattr", "urlize", "tojson", "escape", "e", "forceescape", "safe")
-
-_FOR_EMPTY = ("default", "d")
 
 
 @dataclass(frozen=True)
@@ -112,20 +110,12 @@ def _refuse_empty(*values: object) -> None:
             str(value)
 
 
-def _guarded(filtered: Callable[..., object], *, in_any_place: bool = False) -> Callable[..., object]:
-    """The filter, refusing an empty field: some of Jinja's take it for an empty list, and others say TypeError.
+def _guarded(filtered: Callable[..., object]) -> Callable[..., object]:
+    """The filter, refusing an empty field: some of Jinja's take it for an empty list, and others say TypeError."""
 
-    Of our own filters an empty field is refused in any place: a currency's code can come from a column too.
-    """
-    # Some filters are handed the context or the environment first. `wraps` copies the mark by which Jinja knows.
-    place = 1 if hasattr(filtered, "jinja_pass_arg") else 0
-
-    @wraps(filtered)
+    @wraps(filtered)  # copies the mark by which Jinja knows who is handed the context
     def guarded(*args: object, **kwargs: object) -> object:
-        if in_any_place:
-            _refuse_empty(*args, *kwargs.values())
-        else:
-            _refuse_empty(args[place])
+        _refuse_empty(*args, *kwargs.values())
         return filtered(*args, **kwargs)
 
     return guarded
@@ -139,26 +129,15 @@ def _length(left: object, right: object) -> int:
     return 0
 
 
-def _only_text(value: object) -> object:
-    """Lets texts and numbers into the message. Python's view of True, None or a list is not for phones."""
-    if isinstance(value, str | Undefined) or (isinstance(value, int | float) and not isinstance(value, bool)):
-        return value
-    raise TemplateRuntimeError(f"a value of the kind {type(value).__name__} cannot be put into a text")
-
-
 @lru_cache(maxsize=8)
 def environment(phone_format: PhoneFormat | None = None) -> _Environment:
     """The environment, with `phone_format` behind the filter `phone`. Made when the first template needs it."""
-    made = _Environment(autoescape=False, undefined=StrictUndefined, finalize=_only_text, loader=None)
+    jinja = _Environment(autoescape=False, undefined=StrictUndefined, finalize=filters.only_text, loader=None)
     # range, dict, lipsum, cycler, joiner, namespace: nothing that one text to one person needs, and each a name that
     # would hide a missing column.
-    made.globals.clear()
-    made.filters = {
-        name: function if name in _FOR_EMPTY else _guarded(function)
-        for name, function in made.filters.items()
-        if name not in _REFUSED_FILTERS
-    }
-    made.filters |= {name: _guarded(own.function, in_any_place=True) for name, own in OWN_FILTERS.items()}
-    if phone_format is not None:
-        made.filters["phone"] = _guarded(phone_filter(phone_format), in_any_place=True)
-    return made
+    jinja.globals.clear()
+    allowed = {name: function for name, function in jinja.filters.items() if name not in _REFUSED_FILTERS}
+    allowed |= {name: own.function for name, own in OWN_FILTERS.items()} | {"phone": phone_filter(phone_format)}
+    for_empty = ("default", "d")
+    jinja.filters = {n: function if n in for_empty else _guarded(function) for n, function in allowed.items()}
+    return jinja

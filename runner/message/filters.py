@@ -21,8 +21,6 @@ from runner.message.transliteration import likeness
 # Raises ValueError, in words, for what is no number.
 PhoneFormat = Callable[..., str]
 
-_PHONE_STYLES = ("international", "national")
-
 # A run of letters, with digits before it and apostrophes in it.
 _APOSTROPHES = "'’‘ʼ`´"
 _WORD = re.compile(rf"(\d*)([^\W\d_]+(?:[{_APOSTROPHES}][^\W\d_]+)*)")
@@ -42,11 +40,16 @@ class FilterError(TemplateRuntimeError):
     """A filter can't do what it is asked to: `str()` says what is wrong and what to write instead."""
 
 
+def only_text(value: object, why_not: str = "cannot be put into a text") -> object:
+    """The value, if it is a text or a number: Python's view of True, None or a list is not for phones."""
+    if isinstance(value, str | Undefined) or (isinstance(value, int | float) and not isinstance(value, bool)):
+        return value
+    raise FilterError(f"a value of the kind {type(value).__name__} {why_not}")
+
+
 def text_of(value: object) -> str:
     """A field's or a number's text. Raises FilterError for what is neither, UndefinedError for what isn't there."""
-    if isinstance(value, str | Undefined) or (isinstance(value, int | float) and not isinstance(value, bool)):
-        return str(value)  # of what isn't there, this raises in Jinja's words
-    raise FilterError(f"a value of the kind {type(value).__name__} is no text")
+    return str(only_text(value, "is no text"))
 
 
 def title(value: object) -> str:
@@ -65,16 +68,15 @@ def title(value: object) -> str:
 def _word(word: str, *, after_digit: bool) -> str:
     if after_digit:  # 2nd, 10th
         return _lower(word)
-    pieces = _AT_APOSTROPHE.split(word)
-    written = [_capital(pieces[0])]
-    for before, apostrophe, piece in zip(pieces[0::2], pieces[1::2], pieces[2::2], strict=False):
-        written += [apostrophe, _capital(piece) if _begins_name(before, piece) else _lower(piece)]
+    first, *rest = _AT_APOSTROPHE.split(word)
+    written = [_capital(first)]
+    before = first
+    for apostrophe, piece in zip(rest[0::2], rest[1::2], strict=True):
+        # O'Neil, D'Or and De'Andre go on with a capital; John's, we'll and ma'am don't.
+        begins_name = piece.lower() not in _ENDINGS and (len(before) <= 1 or len(piece) > 2)
+        written += [apostrophe, _capital(piece) if begins_name else _lower(piece)]
+        before = piece
     return "".join(written)
-
-
-def _begins_name(before: str, piece: str) -> bool:
-    """O'Neil, D'Or and De'Andre go on with a capital; John's, we'll and ma'am don't."""
-    return piece.lower() not in _ENDINGS and (len(before) <= 1 or len(piece) > 2)
 
 
 def _capital(piece: str) -> str:
@@ -106,12 +108,13 @@ def truncate_gsm(value: object, length: object, end: object = "") -> str:
     beginning = text[: room + _size(ending) + 1]
     if _size(beginning) <= room + _size(ending):
         return text
-    whole = _clusters(beginning)
-    fitting = sum(1 for units in accumulate(map(_size, whole)) if units <= room)
-    kept = "".join(whole[:fitting])
-    if not whole[fitting].isspace() and (space := _LAST_SPACE.search(kept)) and space.start() * 2 >= len(kept):
-        kept = kept[: space.start()]
-    return kept.rstrip() + ending
+    clusters = _clusters(beginning)
+    fitting = sum(1 for size in accumulate(map(_size, clusters)) if size <= room)
+    shortened = "".join(clusters[:fitting])
+    space = _LAST_SPACE.search(shortened)
+    if space and not clusters[fitting].isspace() and space.start() * 2 >= len(shortened):
+        shortened = shortened[: space.start()]
+    return shortened.rstrip() + ending
 
 
 def checked_length(length: object) -> int:
@@ -138,9 +141,9 @@ def _clusters(text: str) -> list[str]:
     clusters: list[str] = []
     for character in text:
         last = clusters[-1] if clusters else ""
-        flag = character in _FLAG_LETTERS and len(last) == 1 and last in _FLAG_LETTERS
+        is_flag = character in _FLAG_LETTERS and len(last) == 1 and last in _FLAG_LETTERS
         joins = character == _JOINER or character in _SKIN_TONES or unicodedata.category(character)[0] == "M"
-        if last and (flag or joins or last[-1] == _JOINER):
+        if last and (is_flag or joins or last[-1] == _JOINER):
             clusters[-1] += character
         else:
             clusters.append(character)
@@ -148,7 +151,7 @@ def _clusters(text: str) -> list[str]:
 
 
 def phone_filter(phone_format: PhoneFormat | None) -> Callable[..., str]:
-    """The filter `phone`, which formats with `phone_format`; without one, it says that it is not available."""
+    """The filter `phone`, which formats with `phone_format`; without one, a text can't use it."""
 
     def phone(value: object, style: object = "international", country: object = None) -> str:
         if phone_format is None:
@@ -164,6 +167,6 @@ def phone_filter(phone_format: PhoneFormat | None) -> Callable[..., str]:
 
 def checked_style(style: object) -> object:
     """Raises FilterError for what is neither national nor international."""
-    if style not in _PHONE_STYLES:
+    if style not in ("international", "national"):
         raise FilterError('the style is "international" or "national"')
     return style

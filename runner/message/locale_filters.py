@@ -6,7 +6,7 @@ Babel is imported only when a template uses one of the two: `campaign check` nee
 import re
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from runner.base.text import quoted
@@ -71,10 +71,17 @@ def date(value: object, pattern: object = "medium", locale: object = "en") -> st
 
 def checked_currency(code: object) -> str:
     """An ISO 4217 code in capitals. Raises FilterError."""
-    known = text_of(code).strip().upper()
-    if known not in _currencies():
+    capitals = text_of(code).strip().upper()
+    if not _is_currency(capitals):
         raise FilterError(f"{quoted(text_of(code))} is no currency; write its three letters, such as SGD")
-    return known
+    return capitals
+
+
+@lru_cache(maxsize=1024)
+def _is_currency(code: str) -> bool:
+    from babel.numbers import list_currencies
+
+    return code in list_currencies()
 
 
 def checked_locale(locale: object) -> "Locale":
@@ -91,44 +98,37 @@ def checked_symbol(symbol: object) -> bool | None:
 
 def checked_pattern(pattern: object) -> str:
     """A style's name, or a pattern whose letters mean what they seem to. Raises FilterError."""
-    return _pattern(text_of(pattern))
+    text = text_of(pattern)
+    if wrong := None if text in _STYLES else _wrong_pattern(text):
+        raise FilterError(wrong)
+    return text
 
 
 @lru_cache(maxsize=256)
-def _pattern(pattern: str) -> str:
+def _wrong_pattern(pattern: str) -> str | None:
+    """What is wrong with the pattern, and the remedy."""
     from babel.dates import parse_pattern
 
-    if pattern in _STYLES:
-        return pattern
     if "%" in pattern:
-        raise FilterError(f"{quoted(pattern)} has signs of another notation; write dd MMM yyyy for %d %b %Y")
+        return f"{quoted(pattern)} has signs of another notation; write dd MMM yyyy for %d %b %Y"
     if pattern.count("'") % 2:
-        raise FilterError(f"{quoted(pattern)}: a quote is opened and never closed; write '' for an apostrophe")
+        return f"{quoted(pattern)}: a quote is opened and never closed; write '' for an apostrophe"
     letters = _letters(pattern)
     for letter in sorted(letters):
         if letter in _TRAPS:
-            raise FilterError(_TRAPS[letter])
+            return _TRAPS[letter]
         if letter not in _DAY_LETTERS | _TIME_LETTERS:
-            raise FilterError(
-                f"{quoted(pattern)}: {letter} means nothing here; use d, M, y, E, H, h, m, a, other words in 'quotes', "
-                f"or one of {', '.join(_STYLES)}"
-            )
+            meaningful = "d, M, y, E, H, h, m, a, other words in 'quotes'"
+            return f"{quoted(pattern)}: {letter} means nothing here; use {meaningful}, or one of {', '.join(_STYLES)}"
     if "m" in letters and not letters & frozenset("hHkK"):
-        raise FilterError(f"{quoted(pattern)}: mm are minutes; write MM for the month")
+        return f"{quoted(pattern)}: mm are minutes; write MM for the month"
     if not letters:
-        raise FilterError(f"{quoted(pattern)} shows nothing of a date; write d MMM, or one of {', '.join(_STYLES)}")
+        return f"{quoted(pattern)} shows nothing of a date; write d MMM, or one of {', '.join(_STYLES)}"
     try:
         parse_pattern(pattern)
-    except ValueError as error:
-        raise FilterError(f"{quoted(pattern)} is no pattern for a date; write one such as EEE d MMM yyyy") from error
-    return pattern
-
-
-@cache
-def _currencies() -> frozenset[str]:
-    from babel.numbers import list_currencies
-
-    return frozenset(list_currencies())
+    except ValueError:
+        return f"{quoted(pattern)} is no pattern for a date; write one such as EEE d MMM yyyy"
+    return None
 
 
 def _letters(pattern: str) -> frozenset[str]:

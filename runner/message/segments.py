@@ -8,19 +8,12 @@ pair of UCS-2) is never cut, so a segment can end one unit short.
 from dataclasses import dataclass
 
 from runner.base.messages import Encoding
-from runner.message.characters import EXTENSION, has_extended, is_gsm7, outside_gsm7
-
-# The provider cuts off what is longer, without a word, and sends the rest.
-MAX_SEGMENTS = 10
+from runner.message.characters import EXTENSION, is_gsm7, outside_gsm7
 
 _ALONE = {Encoding.GSM7: 160, Encoding.UCS2: 70}
 _JOINED = {Encoding.GSM7: 153, Encoding.UCS2: 67}
 _EXTENDED = frozenset(EXTENSION)
-
-
-def encoding_of(text: str) -> Encoding:
-    """What AUTO comes to: GSM7 if all characters allow it, UCS2 as soon as one doesn't."""
-    return Encoding.GSM7 if is_gsm7(text) else Encoding.UCS2
+_OUTSIDE_GSM7 = "the text has characters outside of GSM-7"
 
 
 def segments(text: str, encoding: Encoding) -> int:
@@ -28,14 +21,11 @@ def segments(text: str, encoding: Encoding) -> int:
 
     `encoding` is GSM7 or UCS2. Raises ValueError for GSM7 when the text has characters outside of it.
     """
+    if encoding is Encoding.GSM7 and not is_gsm7(text):
+        raise ValueError(_OUTSIDE_GSM7)
     # Nearly every text has only characters of one unit: simple arithmetic, without a look at each of them.
-    if encoding is Encoding.UCS2:
-        plain = text.isascii() or max(text) < "\U00010000"
-    else:
-        if not is_gsm7(text):
-            raise ValueError("the text has characters outside of GSM-7")
-        plain = not has_extended(text)
-    return segments_of_units(len(text), encoding) if plain else len(_fill(text, encoding))
+    has_wide = not _EXTENDED.isdisjoint(text) if encoding is Encoding.GSM7 else max(text, default="") > "\uffff"
+    return len(_fill(text, encoding)) if has_wide else segments_of_units(len(text), encoding)
 
 
 def segments_of_units(count: int, encoding: Encoding) -> int:
@@ -70,12 +60,13 @@ class Measure:
 
 def measure(text: str, encoding: Encoding = Encoding.AUTO) -> Measure:
     """Measures a text, as long as it may be. Raises ValueError as `segments` does."""
-    chosen = encoding_of(text) if encoding is Encoding.AUTO else encoding
-    if chosen is Encoding.GSM7 and not is_gsm7(text):
-        raise ValueError("the text has characters outside of GSM-7")
+    outside = outside_gsm7(text)
+    chosen = (Encoding.UCS2 if outside else Encoding.GSM7) if encoding is Encoding.AUTO else encoding
+    if outside and chosen is Encoding.GSM7:
+        raise ValueError(_OUTSIDE_GSM7)
     filled = _fill(text, chosen)
     capacity = _ALONE[chosen] if len(filled) == 1 else _JOINED[chosen]
-    return Measure(chosen, len(filled), sum(filled), capacity - filled[-1], outside_gsm7(text))
+    return Measure(chosen, len(filled), sum(filled), capacity - filled[-1], outside)
 
 
 def _fill(text: str, encoding: Encoding) -> list[int]:
