@@ -17,8 +17,9 @@ from runner.campaign.field_types import (
     PositiveDuration,
     PositiveShare,
     Section,
+    TextRule,
     choice,
-    free_text,
+    optional,
     setting,
 )
 from runner.campaign.values import InvalidValue
@@ -43,11 +44,9 @@ class SuppressionFile(Section):
     file: FilePath = setting(
         "The list: CSV, TSV, Parquet, XLSX or a text file with a number on each line.", "recipients/opted-out.csv"
     )
-    phone: Column | None = setting("The column with the numbers that are not sent to.", "msisdn", default=None)
-    key: Column | None = setting(
-        "The column with the keys that are not sent to, to compare with those of recipients.key.",
-        "member_id",
-        default=None,
+    phone: Column | None = optional("The column with the numbers that are not sent to.", "msisdn")
+    key: Column | None = optional(
+        "The column with the keys that are not sent to, to compare with those of recipients.key.", "member_id"
     )
 
 
@@ -69,76 +68,67 @@ class RecipientsSection(Section):
         "the campaign file.",
         "recipients/welcome.csv",
     )
-    sheet: Annotated[str, free_text(values.column)] | None = setting(
-        "The sheet of a spreadsheet. Absent: the first.", "Members", default=None
+    sheet: Annotated[str, TextRule(values.column)] | None = optional(
+        "The sheet of a spreadsheet. Absent: the first.", "Members"
     )
-    encoding: Annotated[str, free_text(values.text_encoding)] | None = setting(
+    encoding: Annotated[str, TextRule(values.text_encoding)] | None = optional(
         "The encoding of a CSV. Absent: UTF-8, or UTF-16 if its bytes show that. A CSV in another encoding is refused, "
         "with its doubtful words as likely encodings read them.",
         "windows-1252",
-        default=None,
     )
-    where: Annotated[str, free_text(values.condition)] | None = setting(
+    where: Annotated[str, TextRule(values.condition)] | None = optional(
         "A condition in SQL over the file's columns; rows that don't fulfil it are left out. Columns of a "
         "CSV or XLSX are text, an empty cell is NULL. A date is made with DATE(column, '%Y-%m-%d').",
         "consent = 'yes' AND city = 'Penang'",
-        default=None,
     )
-    phone: Column | None = setting(
+    phone: Column | None = optional(
         "The column with the numbers. A column named phone, mobile, msisdn, destination or to is found by itself.",
         "mobile",
-        default=None,
     )
-    country: Country | None = setting(
+    country: Country | None = optional(
         "The country that numbers without an international prefix belong to: a two-letter code, or "
         "{column: NAME} for a column with the code of each row.",
         "SG",
-        default=None,
     )
-    key: Column | None = setting(
-        "The column that tells persons apart; each gets one message. Absent: the number.", "customer_id", default=None
+    key: Column | None = optional(
+        "The column that tells persons apart; each gets one message. Absent: the number.", "customer_id"
     )
     duplicates: Annotated[Duplicates, choice(Duplicates)] = setting(
-        "Rows with the same key: send to the first, reject all of them, or send to all.",
-        "first",
-        default=Duplicates.FIRST,
+        "Rows with the same key: send to the first, reject all of them, or send to all.", "first", Duplicates.FIRST
     )
-    zone: Column | None = setting(
+    zone: Column | None = optional(
         "The column with each recipient's IANA time zone, for sending hours in recipients' own zones. A "
         "column named zone is found by itself; where the cell is empty, the number tells.",
         "time_zone",
-        default=None,
     )
     suppress: tuple[Suppression, ...] = setting(
         "Files of numbers that are not sent to, or {file, phone, key} where columns need naming. A column "
         "named like recipients.key counts too. An empty file stops the plan: a list that nobody is on is a header "
         "alone. CAMPAIGN_SUPPRESS adds files for every campaign.",
         ["recipients/opted-out.csv", {"file": "recipients/left.csv", "key": "member_id"}],
-        default=(),
+        (),
     )
     countries: tuple[CountryCode, ...] = setting(
-        "Send to numbers of these countries alone. Absent: to all.", ["SG", "MY"], default=()
+        "Send to numbers of these countries alone. Absent: to all.", ["SG", "MY"], ()
     )
     deny_countries: tuple[CountryCode, ...] = setting(
-        "Never send to numbers of these countries; for when countries is absent.", ["US"], default=()
+        "Never send to numbers of these countries; for when countries is absent.", ["US"], ()
     )
     types: Annotated[tuple[Annotated[NumberType, choice(NumberType)], ...], UNIQUE, NOT_EMPTY] = setting(
         "The kinds of numbers that are sent to. Absent: mobile, fixed-line-or-mobile, voip.",
         ["mobile", "fixed-line-or-mobile"],
-        default=(NumberType.MOBILE, NumberType.FIXED_LINE_OR_MOBILE, NumberType.VOIP),
+        (NumberType.MOBILE, NumberType.FIXED_LINE_OR_MOBILE, NumberType.VOIP),
     )
-    cooldown: CooldownSection | None = setting(
+    cooldown: CooldownSection | None = optional(
         "Nobody gets more than so many messages in such a time, over all campaigns of the ledger.",
         {"messages": 2, "per": "7d"},
-        default=None,
     )
-    sample: PositiveShare | None = setting(
+    sample: PositiveShare | None = optional(
         "Send to this share of the recipients only. The choice depends on the campaign's name and the key "
         "alone: it stays the same, and a larger share holds the smaller one.",
         "1%",
-        default=None,
     )
-    limit: Maximum | None = setting("Send to the first so many recipients only, as --limit does.", 100, default=None)
+    limit: Maximum | None = optional("Send to the first so many recipients only, as --limit does.", 100)
 
     @model_validator(mode="after")
     def _countries_agree(self) -> Self:
