@@ -97,14 +97,14 @@ class TextRule:
     """The rule of a value that is written as text.
 
     `parse` turns the text into a value or raises InvalidValue. Instances of `parsed` pass as they are, so that code can
-    build models too. `one` and `several` are the guide's words for such a value and for a list of them, `schema` is
+    build models too. `singular` and `plural` are the guide's words for such a value and for a list of them, `schema` is
     its JSON Schema beside the type.
     """
 
     parse: Callable[[str], object]
     schema: Mapping[str, Any] = field(default_factory=lambda: {"minLength": 1})
-    one: str = "text"
-    several: str = "texts"
+    singular: str = "text"
+    plural: str = "texts"
     parsed: tuple[type, ...] = ()
 
     def __get_pydantic_core_schema__(self, _source: object, _handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -133,10 +133,10 @@ class WholeNumberRule:
     maximum: int | None = None
 
     @property
-    def one(self) -> str:
+    def singular(self) -> str:
         return f"a whole number, {self.minimum}{f' to {self.maximum}' if self.maximum else ' or more'}"
 
-    several = "whole numbers"
+    plural = "whole numbers"
 
     def __get_pydantic_core_schema__(self, _source: object, _handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(self._validate, core_schema.int_schema(strict=True))
@@ -150,9 +150,9 @@ class WholeNumberRule:
         return number
 
 
-def pattern(parse: Callable[[str], object], regex: str, one: str, *parsed: type) -> TextRule:
+def pattern(parse: Callable[[str], object], regex: str, singular: str, *parsed: type) -> TextRule:
     """A text of one form."""
-    return TextRule(parse, {"pattern": regex}, one, parsed=parsed)
+    return TextRule(parse, {"pattern": regex}, singular, parsed=parsed)
 
 
 def choice(kind: type[StrEnum]) -> TextRule:
@@ -190,13 +190,13 @@ _SHARE = (values.SHARE_PATTERN, "a share in per cent")
 _TIME_OF_DAY = "a time of day in quotes"
 
 
-def _or_moment(parse: Callable[[str], object], regex: str, one: str, other: type) -> TextRule:
+def _or_moment(parse: Callable[[str], object], regex: str, singular: str, other: type) -> TextRule:
     schema = {"anyOf": [{"pattern": regex}, {"format": "date-time"}]}
-    return TextRule(parse, schema, f"{one} or a moment with its offset from UTC", parsed=(datetime, other))
+    return TextRule(parse, schema, f"{singular} or a moment with its offset from UTC", parsed=(datetime, other))
 
 
-FilePath = Annotated[Path, TextRule(values.file_name, one="a path", several="paths", parsed=(Path,))]
-Column = Annotated[str, TextRule(values.column, one="the name of a column", several="names of columns")]
+FilePath = Annotated[Path, TextRule(values.file_name, singular="a path", plural="paths", parsed=(Path,))]
+Column = Annotated[str, TextRule(values.column, singular="the name of a column", plural="names of columns")]
 CountryCode = Annotated[
     str, TextRule(values.country, {"enum": sorted(COUNTRIES)}, "a two-letter country code", "two-letter country codes")
 ]

@@ -39,7 +39,7 @@ Country = Annotated[Annotated[CountryCode, Tag(_SHORT)] | Annotated[CountryColum
 
 
 class SuppressionFile(Section):
-    """A suppression list whose columns can't be told by their names."""
+    """A suppression list whose columns need naming."""
 
     file: FilePath = setting(
         "The list: CSV, TSV, Parquet, XLSX or a text file with a number on each line.", "recipients/opted-out.csv"

@@ -52,13 +52,13 @@ _NEEDED: Final[dict[KeyPath, Any]] = {
 class _Mistake:
     """A refused value: what is wrong with it and what to write instead.
 
-    `meant` is the value to go on with, if it is clear; `is_surplus` when leaving it out helps.
+    `correction` is the value to go on with, if it is clear; `is_surplus` when leaving it out helps.
     """
 
     path: KeyPath
     what: str
     remedy: str
-    meant: str | int | bool | list[Any] | None = None
+    correction: str | int | bool | list[Any] | None = None
     is_surplus: bool = False
 
 
@@ -81,10 +81,10 @@ def validate(
         for wrong in mistakes:
             if source_map.path(wrong.path) not in broken:
                 problems[wrong.path] = source_map.problem(wrong.path, wrong.what, wrong.remedy)
-        # What was meant comes first: it may be wrong again, and then its place must still be known, but removing items
+        # Corrections come first: they may be wrong again, and then their place must still be known, but removing items
         # of a list moves the others. From the back for the same reason.
-        clear = [wrong for wrong in mistakes if wrong.meant is not None]
-        for wrong in clear or sorted(mistakes, key=lambda wrong: wrong.path, reverse=True):
+        corrected = [wrong for wrong in mistakes if wrong.correction is not None]
+        for wrong in corrected or sorted(mistakes, key=lambda wrong: wrong.path, reverse=True):
             is_understood &= _repair(tree, wrong)
     return None, problems
 
@@ -92,7 +92,7 @@ def validate(
 def _repair(tree: dict[str, Any], wrong: _Mistake) -> bool:
     """Repair the part for the next round. False when the campaign cannot be understood without it."""
     path = section_of(wrong.path)
-    replacement = wrong.meant if wrong.meant is not None else _STAND_INS.get(path, _NEEDED.get(path))
+    replacement = wrong.correction if wrong.correction is not None else _STAND_INS.get(path, _NEEDED.get(path))
     if wrong.is_surplus or replacement is None:
         _drop(tree, wrong.path)
         return True
@@ -101,7 +101,7 @@ def _repair(tree: dict[str, Any], wrong: _Mistake) -> bool:
     for name in parents:
         part = part.setdefault(name, {}) if isinstance(name, str) else part[name]
     part[last] = replacement.copy() if isinstance(replacement, dict) else replacement
-    return wrong.meant is not None or path in _STAND_INS
+    return wrong.correction is not None or path in _STAND_INS
 
 
 def _drop(tree: Any, path: KeyPath) -> None:  # noqa: ANN401 - a tree of any data
@@ -146,26 +146,26 @@ def _wrong_type(wanted: str, path: KeyPath, location: Location) -> _Mistake:
     if wanted == "bool_type":
         if kind is YamlKind.TEXT and text.lower() in ("true", "false"):
             meant = text.lower()
-            return _Mistake(path, f"{shown} is text", f"write {meant} without quotes", meant=meant == "true")
+            return _Mistake(path, f"{shown} is text", f"write {meant} without quotes", correction=meant == "true")
         return _Mistake(path, f"{shown} is neither true nor false", "write true or false, without quotes")
     if wanted == "int_type":
         if kind is YamlKind.TEXT and text.isdecimal() and len(text) < 10:
-            return _Mistake(path, f"{shown} is text", f"write {int(text)} without quotes", meant=int(text))
+            return _Mistake(path, f"{shown} is text", f"write {int(text)} without quotes", correction=int(text))
         if kind is YamlKind.NUMBER and "." not in text:
             return _Mistake(path, _trap(location).removesuffix(", not as text"), f"write a plain number: {_line(path)}")
         return _Mistake(path, f"{shown} is not a whole number", write)
     if wanted == "tuple_type":
         if kind is YamlKind.MAPPING:
             return _Mistake(path, "is a mapping of keys where a list is expected", write)
-        meant_list = [text] if kind is YamlKind.TEXT else None
-        return _Mistake(path, f"{shown} is not a list", f"write [{_cut(text)}]", meant=meant_list)
+        corrected_list = [text] if kind is YamlKind.TEXT else None
+        return _Mistake(path, f"{shown} is not a list", f"write [{_cut(text)}]", correction=corrected_list)
     return _Mistake(path, f"{shown} where keys are expected", write)
 
 
 def _not_text(path: KeyPath, location: Location) -> _Mistake:
     text, kind = location.text, location.kind
     if kind not in (YamlKind.LIST, YamlKind.MAPPING):
-        return _Mistake(path, _trap(location), f"write {quoted(text)} in quotes", meant=text)
+        return _Mistake(path, _trap(location), f"write {quoted(text)} in quotes", correction=text)
     if kind is YamlKind.LIST and text and "," not in text:
         return _Mistake(path, "is a list where text is expected", f"write {_cut(text[1:-1])} without brackets")
     if text:  # most likely text that starts with a brace, such as {date}

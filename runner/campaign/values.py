@@ -42,7 +42,7 @@ COST_PATTERN: Final = r"^[0-9]{1,12}(\.[0-9]{1,6})? [A-Z]{3}$"
 UUID_PATTERN: Final = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 VARIABLE_PATTERN: Final = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
 
-# Trials with --sandbox are kept under this run id.
+# The run id of trials with --sandbox.
 RESERVED_RUN: Final = "sandbox"
 MAX_PER_SECOND: Final = 20_000
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import yaml
 
-from runner.base.errors import Position, Problem
+from runner.base.errors import InputError, Position, Problem
 from runner.base.text import quoted
 from runner.campaign.yaml_errors import not_utf8, syntax_problem, unprintable
 
@@ -66,14 +66,6 @@ class YamlDocument:
     broken: set[KeyPath] = field(default_factory=set)
 
 
-class _RefusedError(Exception):
-    """The file cannot be understood any further."""
-
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        super().__init__(str(problem))
-
-
 _TAG_PREFIX: Final = "tag:yaml.org,2002:"
 _SCALARS: Final = {
     "str": YamlKind.TEXT,
@@ -103,14 +95,14 @@ def parse(content: bytes, file: str) -> YamlDocument:
         _read_text(content.decode("utf-8-sig"), document)
     except UnicodeDecodeError as error:
         document.problems.append(not_utf8(content, error, file))
-    except _RefusedError as refused:
-        document.problems.append(refused.problem)
+    except InputError as error:  # the file cannot be understood any further
+        document.problems += error.problems
     return document
 
 
 def _read_text(text: str, document: YamlDocument) -> None:
     if problem := unprintable(text, document.file):
-        raise _RefusedError(problem)
+        raise InputError([problem])
     start = Position(document.file, 1, 1)
     loader = _Loader(text, document.file)
     try:
@@ -118,16 +110,16 @@ def _read_text(text: str, document: YamlDocument) -> None:
         following = loader.get_event() if loader.check_node() else None  # type: ignore[no-untyped-call]
     except (yaml.MarkedYAMLError, ValueError, OverflowError) as error:  # the last two: absurd escapes and versions
         mark = loader.get_mark()
-        raise _RefusedError(syntax_problem(error, text, document.file, (mark.line, mark.column))) from error
+        raise InputError([syntax_problem(error, text, document.file, (mark.line, mark.column))]) from error
     if root is None:
         remedy = "write at least name, subAccountId, recipients, template and rate"
-        raise _RefusedError(Problem("the file is empty", remedy, where=start))
+        raise InputError([Problem("the file is empty", remedy, where=start)])
     if following is not None:
         what, where = "a second YAML document starts here", _position(following, document.file)
         document.problems.append(Problem(what, "write one campaign per file, without ---", where=where))
     if not isinstance(root, yaml.MappingNode):
         remedy = 'write lines such as "name: welcome"'
-        raise _RefusedError(Problem("the file holds no keys", remedy, where=_position(root, document.file)))
+        raise InputError([Problem("the file holds no keys", remedy, where=_position(root, document.file))])
     document.tree = _TreeBuilder(document, text).mapping(root, ())
     document.locations[()] = Location(start, start, YamlKind.MAPPING)
 
@@ -145,9 +137,9 @@ class _Loader(yaml.SafeLoader):
         self._depth += 1
         where = _position(self.peek_event(), self._file)  # type: ignore[no-untyped-call]
         if self._nodes > MAX_NODES:
-            raise _RefusedError(Problem(f"more than {MAX_NODES:,} values, so this is not a campaign file", where=where))
+            raise InputError([Problem(f"more than {MAX_NODES:,} values, so this is not a campaign file", where=where)])
         if self._depth > MAX_DEPTH:
-            raise _RefusedError(Problem("nested too deeply", "put text that starts with [ or { in quotes", where=where))
+            raise InputError([Problem("nested too deeply", "put text that starts with [ or { in quotes", where=where)])
         node = super().compose_node(parent, index)
         self._depth -= 1
         return node
@@ -167,7 +159,7 @@ class _TreeBuilder:
         self.visited += 1
         if self.visited > MAX_NODES:
             what = f"aliases blow the file up to more than {MAX_NODES:,} values"
-            raise _RefusedError(Problem(what, "write the values out", where=where))
+            raise InputError([Problem(what, "write the values out", where=where)])
         kind = _kind(node)
         if isinstance(node, yaml.ScalarNode):
             text: str = node.value

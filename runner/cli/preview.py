@@ -179,7 +179,7 @@ def _show_forcing(console: "Console", text: Text, found: "Measure") -> None:
     """Each character outside GSM-7, marked in its surroundings, where it comes from, and what to do about it."""
     if not found.forcing:
         return
-    from runner.message.characters import named
+    from runner.message.characters import described
 
     console.print("outside GSM-7:", style="bold")
     seen: dict[str, list[int]] = {}
@@ -192,7 +192,7 @@ def _show_forcing(console: "Console", text: Text, found: "Measure") -> None:
         times = f" ({len(indexes)} times)" if len(indexes) > 1 else ""
         where = " ".join(f"{before}⟦{character}⟧{after}".split())
         print_wrapped(console, f"  {character}  U+{ord(character):04X} {name}{times}: …{where}…")
-        sources = [remark.source for remark in text.remarks if remark.subject == named(character)]
+        sources = [remark.source for remark in text.remarks if remark.subject == described(character)]
         if sources:
             print_wrapped(console, f"     from {' and '.join(sources)}")
     if len(seen) > MOST_CHARACTERS:

@@ -39,7 +39,7 @@ def outside_gsm7(text: str) -> list[tuple[int, str]]:
     return [(match.start(), match.group()) for match in _OUTSIDE.finditer(text)]
 
 
-def named(character: str) -> str:
+def described(character: str) -> str:
     """A character in words: `’ (U+2019)`, or `U+0007 (a control character)` when it can't be shown."""
     code = f"U+{ord(character):04X}"
     category = unicodedata.category(character)
@@ -50,7 +50,7 @@ def named(character: str) -> str:
     return f"{character} ({code})" if character.isprintable() else f"{code} (an invisible character)"
 
 
-def shown(character: str) -> str:
+def visible(character: str) -> str:
     """The shortest that can be read: the character itself, or its code."""
     readable = character.isprintable() and unicodedata.category(character)[0] != "M"
     return character if readable else f"U+{ord(character):04X}"

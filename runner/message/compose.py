@@ -8,7 +8,7 @@ from dataclasses import replace
 from runner.base.errors import InputError, Problem
 from runner.base.exclusions import Exclusion, ExclusionReason
 from runner.base.messages import MAX_SEGMENTS, Encoding, Remark, RemarkKind, Text
-from runner.message.characters import BASIC, EXTENSION, UNSENDABLE, is_gsm7, is_one_septet_each, named, outside_gsm7
+from runner.message.characters import BASIC, EXTENSION, UNSENDABLE, described, is_gsm7, is_one_septet_each, outside_gsm7
 from runner.message.environment import MAX_LENGTH, EmptyFieldError
 from runner.message.links import link_remarks, link_spans, may_hold_link
 from runner.message.segments import segments, segments_of_units
@@ -45,7 +45,7 @@ class Composer:
         smart_encoding: bool = False,
         require_text: Sequence[str] = (),
     ) -> None:
-        self._template = template
+        self.template = template
         self._encoding = encoding
         self._max_segments = min(max_segments, MAX_SEGMENTS)
         self._smart = smart_encoding
@@ -53,28 +53,18 @@ class Composer:
         # Nearly every text is plain GSM-7, and then there is nothing more to check.
         self._is_simple = encoding is not Encoding.UCS2 and not require_text
 
-    @property
-    def source(self) -> str:
-        """The whole template."""
-        return self._template.source
-
-    @property
-    def own_text(self) -> str:
-        """The template's own text, without what rows put into it."""
-        return self._template.origins.own_text
-
     def columns(self, header: Sequence[str]) -> dict[str, str]:
         """Name in the template → column that it calls for. Raises InputError for one that isn't there."""
         known = field_names(header)
-        unknown = [(name, where) for name, where in self._template.variables if name not in known]
+        unknown = [(name, where) for name, where in self.template.variables if name not in known]
         if unknown:
             raise InputError(Problem(f'there is no column "{name}"', where=where) for name, where in unknown)
-        return {name: known[name] for name, _ in self._template.variables}
+        return {name: known[name] for name, _ in self.template.variables}
 
     def compose(self, values: Mapping[str, str], columns: Mapping[str, str]) -> Text | Exclusion:
         """The text for one row. `values` are by the names in the template, `columns` what `self.columns` says."""
         try:
-            text = self._template.render(values).strip()
+            text = self.template.render(values).strip()
         except EmptyFieldError as error:
             words = f"{columns[error.name]} is empty, and the text needs it"
             return Exclusion(ExclusionReason.MISSING_FIELD, words)
@@ -95,14 +85,14 @@ class Composer:
         composed = simple or self._check(text, fields)
         if isinstance(composed, Exclusion) or not may_hold_link(text):
             return composed
-        remarks = link_remarks(text, fields, self._template.origins.links, COMPUTED)
+        remarks = link_remarks(text, fields, self.template.origins.links, COMPUTED)
         return replace(composed, remarks=(*composed.remarks, *remarks)) if remarks else composed
 
     def _check(self, text: str, fields: Mapping[str, str]) -> Text | Exclusion:
         if not text:
             return Exclusion(ExclusionReason.EMPTY_MESSAGE, "the text is empty")
         if match := UNSENDABLE.search(text):
-            words = f"{named(match.group())} at {match.start() + 1} cannot be sent; remove it from the file"
+            words = f"{described(match.group())} at {match.start() + 1} cannot be sent; remove it from the file"
             return Exclusion(ExclusionReason.INVALID_TEXT, words)
         if not text.isascii() and not has_visible(text):
             return Exclusion(ExclusionReason.EMPTY_MESSAGE, "the text has nothing but invisible characters")
@@ -151,7 +141,7 @@ class Composer:
         different = set(text) - _GSM7
         if len(different) > _MOST_REMARKS:
             first = next(character for character in text if character in different)
-            source = next(iter(self._template.origins.of(first, 1, fields)))
+            source = next(iter(self.template.origins.of(first, 1, fields)))
             subject = f"more than {_MOST_REMARKS} different characters"
             return (Remark(RemarkKind.FORCES_UCS2, subject, source, sum(map(text.count, different))),)
         outside = outside_gsm7(text)
@@ -168,9 +158,9 @@ class Composer:
     ) -> tuple[Remark, ...]:
         counts = Counter(character for _, character in outside)
         return tuple(
-            Remark(kind, named(character), source, taken)
+            Remark(kind, described(character), source, taken)
             for character, times in counts.items()
-            for source, taken in self._template.origins.of(character, times, fields).items()
+            for source, taken in self.template.origins.of(character, times, fields).items()
         )
 
     def _too_many(self, text: Text) -> str:
@@ -185,7 +175,7 @@ def _not_gsm7(outside: list[tuple[int, str]], *, replaceable: bool) -> str:
     first: dict[str, int] = {}
     for index, character in outside:
         first.setdefault(character, index + 1)
-    shown = ", ".join(f"{named(character)} at {place}" for character, place in list(first.items())[:_MOST_NAMED])
+    shown = ", ".join(f"{described(character)} at {place}" for character, place in list(first.items())[:_MOST_NAMED])
     more = f" and {len(first) - _MOST_NAMED} more" if len(first) > _MOST_NAMED else ""
     remedy = "; message.smartEncoding: true would replace them" if replaceable else ""
     return f"{shown}{more}: not in GSM-7{remedy}"

@@ -13,7 +13,7 @@ from jinja2 import TemplateSyntaxError, nodes
 from jinja2.meta import find_undeclared_variables
 
 from runner.base.errors import Position, Problem
-from runner.message.characters import UNSENDABLE, named
+from runner.message.characters import UNSENDABLE, described
 from runner.message.environment import OWN_FILTERS, environment
 from runner.message.filters import FilterError
 
@@ -122,7 +122,7 @@ class Linter:
 
     def _unsendable(self) -> Iterator[Problem]:
         for match in UNSENDABLE.finditer(self._source):
-            what = f"there is {named(match.group())}, which cannot be sent"
+            what = f"there is {described(match.group())}, which cannot be sent"
             yield Problem(what, "delete it", where=_position(self._source, match.start(), self._file))
 
     def _single_braces(self) -> Iterator[Problem]:

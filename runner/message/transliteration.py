@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 
-from runner.message.characters import BASIC, EXTENSION, is_gsm7, shown
+from runner.message.characters import BASIC, EXTENSION, is_gsm7, visible
 from runner.message.links import link_spans
 
 # The most replacements that a note names, and the words for those that can't be seen.
@@ -103,9 +103,9 @@ def replacements(counts: Mapping[tuple[str, str], int]) -> str:
 
 
 def _replacement(character: str, like: str, times: int) -> str:
-    named = shown(character)
+    name = visible(character)
     if unicodedata.combining(character):
-        words = f"{named} joined to its letter"
+        words = f"{name} joined to its letter"
     else:
-        words = f"{named} by {_BY.get(like, like)}" if like else f"{named} removed"
+        words = f"{name} by {_BY.get(like, like)}" if like else f"{name} removed"
     return f"{words} ({times} times)" if times > 1 else words

@@ -55,7 +55,7 @@ class RunSettings:
             template_name=message.template.name if message.template else "message.text",
             template=_template(campaign),
             example=None if campaign.report.mask else text,
-            example_masked=redact(text, inputs.composer.own_text) if text is not None else None,
+            example_masked=redact(text, inputs.composer.template.origins.own_text) if text is not None else None,
             source=message.source,
             currency=prices.currency if prices else None,
             # The highest price of each country that occurs.
