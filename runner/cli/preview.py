@@ -179,7 +179,7 @@ def _show_forcing(console: "Console", text: Text, found: "Measure") -> None:
     """Each character outside GSM-7, marked in its surroundings, where it comes from, and what to do about it."""
     if not found.forcing:
         return
-    from runner.message.characters import described
+    from runner.message.segments import described
 
     console.print("outside GSM-7:", style="bold")
     seen: dict[str, list[int]] = {}

@@ -8,10 +8,9 @@ from dataclasses import replace
 from runner.base.errors import InputError, Problem
 from runner.base.exclusions import Exclusion, ExclusionReason
 from runner.base.messages import MAX_SEGMENTS, Encoding, Remark, RemarkKind, Text
-from runner.message.characters import BASIC, EXTENSION, UNSENDABLE, described, is_gsm7, is_one_septet_each, outside_gsm7
 from runner.message.environment import MAX_LENGTH, EmptyFieldError
 from runner.message.links import link_remarks, link_spans, may_hold_link
-from runner.message.segments import segments, segments_of_units
+from runner.message.segments import GSM7, UNSENDABLE, described, is_gsm7, outside_gsm7, segments, septet_segments
 from runner.message.template import COMPUTED, RenderError, Template, TooLongError
 from runner.message.transliteration import has_visible, in_gsm7, likeness, replacements
 
@@ -22,7 +21,6 @@ _RESERVED = frozenset(
 )  # fmt: skip
 # The most characters that an exclusion names.
 _MOST_NAMED = 5
-_GSM7 = frozenset(BASIC + EXTENSION)
 # With more different characters outside of GSM-7, a text is in another script: it is UCS-2 on purpose, and a remark
 # for each letter would say nothing.
 _MOST_REMARKS = 10
@@ -74,12 +72,11 @@ class Composer:
         except RenderError as error:
             return Exclusion(ExclusionReason.TEMPLATE_ERROR, str(error))
         simple = None
-        if self._is_simple and is_one_septet_each(text):
-            count = segments_of_units(len(text), Encoding.GSM7)
-            if count <= self._max_segments:
-                simple = Text(text, Encoding.GSM7, count)
-                if not may_hold_link(text):
-                    return simple
+        count = septet_segments(text) if self._is_simple else None
+        if count is not None and count <= self._max_segments:
+            simple = Text(text, Encoding.GSM7, count)
+            if not may_hold_link(text):
+                return simple
         fields = {column: values[name] for name, column in columns.items()}
         text = text.replace("\r\n", "\n").replace("\r", "\n")
         composed = simple or self._check(text, fields)
@@ -138,7 +135,7 @@ class Composer:
 
     def _forcing(self, text: str, fields: Mapping[str, str]) -> tuple[Remark, ...]:
         """A remark for each character that can't be replaced: without a likeness, or in a link."""
-        different = set(text) - _GSM7
+        different = set(text) - GSM7
         if len(different) > _MOST_REMARKS:
             first = next(character for character in text if character in different)
             source = next(iter(self.template.origins.of(first, 1, fields)))

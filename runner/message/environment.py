@@ -14,7 +14,7 @@ from jinja2.exceptions import SecurityError, UndefinedError
 from jinja2.runtime import Context, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from runner.message import filters, locale_filters
+from runner.message import filters
 from runner.message.filters import PhoneFormat, phone_filter
 
 # Ten segments hold 1,530 characters. What grows beyond this is a mistake, found before it takes the memory.
@@ -33,14 +33,14 @@ class OwnFilter:
     checks: Mapping[str, Callable[[Any], object]] = field(default_factory=dict)
 
 
-_LOCALE = {"locale": locale_filters.checked_locale}
-_MONEY = {"code": locale_filters.checked_currency, "symbol": locale_filters.checked_symbol} | _LOCALE
-_DATE = {"pattern": locale_filters.checked_pattern} | _LOCALE
+_LOCALE = {"locale": filters.checked_locale}
+_MONEY = {"code": filters.checked_currency, "symbol": filters.checked_symbol} | _LOCALE
+_DATE = {"pattern": filters.checked_pattern} | _LOCALE
 _SEPTETS = {"length": filters.checked_length, "end": filters.text_of}
 OWN_FILTERS: Mapping[str, OwnFilter] = {
     "title": OwnFilter(filters.title, "{{ first_name | title }}"),
-    "currency": OwnFilter(locale_filters.currency, '{{ amount | currency("SGD") }}', _MONEY),
-    "date": OwnFilter(locale_filters.date, '{{ day | date("d MMM") }}', _DATE),
+    "currency": OwnFilter(filters.currency, '{{ amount | currency("SGD") }}', _MONEY),
+    "date": OwnFilter(filters.date, '{{ day | date("d MMM") }}', _DATE),
     "phone": OwnFilter(phone_filter(None), '{{ branch | phone("national") }}', {"style": filters.checked_style}),
     "truncate_gsm": OwnFilter(filters.truncate_gsm, "{{ product | truncate_gsm(20) }}", _SEPTETS),
 }

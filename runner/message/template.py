@@ -10,10 +10,10 @@ from jinja2 import Template as JinjaTemplate
 from jinja2 import TemplateSyntaxError, nodes
 
 from runner.base.errors import InputError, Position, Problem
-from runner.message.characters import outside_gsm7
 from runner.message.environment import MAX_LENGTH, EmptyField, EmptyFieldError, environment
 from runner.message.filters import PhoneFormat
 from runner.message.links import TemplateLink, template_links
+from runner.message.segments import outside_gsm7
 from runner.message.template_lint import Linter, Variables, explain
 
 # The source of a character or link that neither the template nor a column holds.

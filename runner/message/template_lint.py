@@ -13,9 +13,9 @@ from jinja2 import TemplateSyntaxError, nodes
 from jinja2.meta import find_undeclared_variables
 
 from runner.base.errors import Position, Problem
-from runner.message.characters import UNSENDABLE, described
 from runner.message.environment import OWN_FILTERS, environment
 from runner.message.filters import FilterError
+from runner.message.segments import UNSENDABLE, described
 
 # The names that have to come from the row, each with the place of its first use, in the template's order.
 Variables = list[tuple[str, Position]]

@@ -8,8 +8,8 @@ import re
 import unicodedata
 from collections.abc import Mapping
 
-from runner.message.characters import BASIC, EXTENSION, is_gsm7, visible
 from runner.message.links import link_spans
+from runner.message.segments import BASIC, EXTENSION, is_gsm7, visible
 
 # The most replacements that a note names, and the words for those that can't be seen.
 _SHOWN = 5

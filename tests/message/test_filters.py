@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from runner.base.errors import InputError
 from runner.base.exclusions import Exclusion, ExclusionReason
 from runner.base.messages import Text
-from runner.message.characters import EXTENSION, is_gsm7
 from runner.message.compose import Composer
 from runner.message.filters import FilterError, title, truncate_gsm
+from runner.message.segments import EXTENSION, is_gsm7
 from runner.message.template import compile_template
 from runner.message.transliteration import in_gsm7
 from runner.numbers.phone import phone_for_people

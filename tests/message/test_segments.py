@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.base.messages import Encoding
-from runner.message.characters import BASIC, EXTENSION, is_gsm7, outside_gsm7
-from runner.message.segments import Measure, measure, segments
+from runner.message.segments import BASIC, EXTENSION, Measure, is_gsm7, measure, outside_gsm7, segments
 
 GSM7, UCS2 = Encoding.GSM7, Encoding.UCS2
 

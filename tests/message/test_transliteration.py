@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 
 from runner.base.exclusions import Exclusion, ExclusionReason
 from runner.base.messages import Encoding, Remark, RemarkKind, Text
-from runner.message.characters import BASIC, EXTENSION, is_gsm7
 from runner.message.compose import Composer
-from runner.message.segments import segments
+from runner.message.segments import BASIC, EXTENSION, is_gsm7, segments
 from runner.message.template import compile_template
 from runner.message.transliteration import INVISIBLE, in_gsm7
 from tests.message.composing import composed_row
