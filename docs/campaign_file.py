@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from runner.base.text import joined
-from runner.campaign.field_types import TextRule, WholeNumberRule
+from runner.campaign.fields import TextRule, WholeNumberRule
 from runner.campaign.normalize import SECTIONS, SHORTHANDS
 from runner.campaign.yaml_document import KeyPath, shown_path
 

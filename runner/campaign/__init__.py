@@ -1,6 +1,6 @@
 """From a YAML file to a frozen campaign, with the place of everything in it."""
 
-from runner.campaign.field_types import CampaignKind, Missing
+from runner.campaign.fields import CampaignKind, Missing
 from runner.campaign.load import CampaignFile, load, read
 from runner.campaign.message_section import MessageSection
 from runner.campaign.model import AccountSection, Campaign, ReportSection

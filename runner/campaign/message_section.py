@@ -11,22 +11,8 @@ from typing import Annotated, Final, Self
 from pydantic import StrictBool, model_validator
 
 from runner.base.messages import MAX_SEGMENTS, Encoding
-from runner.campaign import values
-from runner.campaign.field_types import (
-    UNIQUE,
-    FilePath,
-    IpAddress,
-    Missing,
-    Moment,
-    Section,
-    Segments,
-    TextRule,
-    WebAddress,
-    choice,
-    optional,
-    pattern,
-    setting,
-)
+from runner.campaign import fields, values
+from runner.campaign.fields import UNIQUE, Section, TextRule, choice, optional, pattern, setting
 from runner.campaign.times import MAX_AHEAD
 from runner.campaign.values import InvalidValue
 
@@ -39,7 +25,7 @@ SenderId = Annotated[str, pattern(values.source, values.SOURCE_PATTERN, "a sende
 class MessageSection(Section):
     """What is sent, and how."""
 
-    template: FilePath | None = optional(
+    template: fields.FilePath | None = optional(
         "The Jinja template of the text; the path is relative to the campaign file.", "../templates/welcome.txt.j2"
     )
     text: Annotated[str, TextRule(values.message_text)] | None = optional(
@@ -57,10 +43,10 @@ class MessageSection(Section):
         True,
         False,
     )
-    missing: Annotated[Missing, choice(Missing)] = setting(
+    missing: Annotated[fields.Missing, choice(fields.Missing)] = setting(
         "When a field that the text needs is empty: exclude the row, or error: the plan fails.",
         "exclude",
-        Missing.EXCLUDE,
+        fields.Missing.EXCLUDE,
     )
     require_text: Annotated[tuple[Annotated[str, TextRule(values.required_text)], ...], UNIQUE] = setting(
         "Words that each text must hold, whatever their case, such as how to opt out; a text without them "
@@ -68,22 +54,24 @@ class MessageSection(Section):
         ["STOP"],
         (),
     )
-    max_segments: Segments = setting("Leave out messages with more segments.", 2, MAX_SEGMENTS)
+    max_segments: fields.Segments = setting("Leave out messages with more segments.", 2, MAX_SEGMENTS)
     conversion_tracking: Annotated[StrictBool | None, SENT] = optional(
         "true: track=Outcome. false: track=None. Absent: as the sub-account is set.", True
     )
-    scheduled: Annotated[Moment | None, SENT] = optional(
+    scheduled: Annotated[fields.Moment | None, SENT] = optional(
         "When the provider sends: a moment with its offset, or a time after sending such as 30min, 4h, 2d; "
         "at most 7 days ahead.",
         "2026-12-01T10:00:00+08:00",
     )
-    expiry: Annotated[Moment | None, SENT] = optional(
+    expiry: Annotated[fields.Moment | None, SENT] = optional(
         "When the provider stops trying: a moment with its offset, or a time after sending.", "4h"
     )
-    dlr_callback_url: Annotated[WebAddress | None, SENT] = optional(
+    dlr_callback_url: Annotated[fields.WebAddress | None, SENT] = optional(
         "Where delivery receipts are posted to.", "https://example.com/receipts"
     )
-    client_ip: Annotated[IpAddress | None, SENT] = optional("The IP address sent along as the client's.", "203.0.113.7")
+    client_ip: Annotated[fields.IpAddress | None, SENT] = optional(
+        "The IP address sent along as the client's.", "203.0.113.7"
+    )
 
     @model_validator(mode="after")
     def _has_one_text(self) -> Self:

@@ -22,7 +22,7 @@ from runner.campaign import (
     load,
     read,
 )
-from runner.campaign.field_types import Region
+from runner.campaign.fields import Region
 from runner.campaign.model import ReceiptsSection
 
 from .conftest import FULL, MINIMAL, Reader

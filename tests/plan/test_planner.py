@@ -11,7 +11,7 @@ from runner.base.errors import InputError
 from runner.base.exclusions import Exclusion, ExclusionReason
 from runner.base.messages import Encoding, Message
 from runner.base.result_columns import RESULT_COLUMNS
-from runner.campaign.field_types import NumberType
+from runner.campaign.fields import NumberType
 from runner.numbers.ranges import KINDS
 from runner.plan.inputs import RESERVED_COLUMNS, load_inputs
 from runner.plan.message_ids import MessageIds
