@@ -8,7 +8,7 @@ from os.path import normpath
 from pathlib import Path, PurePath
 from typing import Any
 
-from runner.base.errors import InputError, Position, Problem
+from runner.base.errors import Position, Problem
 from runner.base.text import closest, quoted
 from runner.campaign.model import Campaign
 from runner.campaign.normalize import SourceMap, normalize
@@ -34,14 +34,6 @@ class CampaignFile:
     def problem(self, path: KeyPath, what: str, remedy: str = "") -> Problem:
         """A problem with the value at `path`, under the name that the user gave it."""
         return self.source_map.problem(path, what, remedy)
-
-
-def load(path: Path) -> CampaignFile:
-    """The campaign in a file. Raises InputError with every problem of the file."""
-    file, problems = read(path)
-    if problems or file is None:
-        raise InputError(problems)
-    return file
 
 
 def read(path: Path) -> tuple[CampaignFile | None, list[Problem]]:

@@ -22,7 +22,6 @@ BASIC = (
 EXTENSION = "\f^{}\\[~]|€"
 GSM7 = frozenset(BASIC + EXTENSION)
 
-_GSM7 = re.compile(f"[{re.escape(BASIC + EXTENSION)}]*")
 _ONE_SEPTET = re.compile(f"[{re.escape(BASIC.replace(chr(13), ''))}]+")
 _OUTSIDE = re.compile(f"[^{re.escape(BASIC + EXTENSION)}]")
 
@@ -41,7 +40,7 @@ _OUTSIDE_GSM7 = "the text has characters outside of GSM-7"
 
 def is_gsm7(text: str) -> bool:
     """Whether every character has a place in the alphabet. One regex, because every text is asked."""
-    return _GSM7.fullmatch(text) is not None
+    return _OUTSIDE.search(text) is None
 
 
 def septet_segments(text: str) -> int | None:
@@ -66,12 +65,6 @@ def described(character: str) -> str:
     if category[0] == "M":  # alone, it would sit on the character before it
         return f"{code} (a mark that joins the letter before it)"
     return f"{character} ({code})" if character.isprintable() else f"{code} (an invisible character)"
-
-
-def visible(character: str) -> str:
-    """The shortest that can be read: the character itself, or its code."""
-    readable = character.isprintable() and unicodedata.category(character)[0] != "M"
-    return character if readable else f"U+{ord(character):04X}"
 
 
 def segments(text: str, encoding: Encoding) -> int:

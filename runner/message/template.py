@@ -163,7 +163,7 @@ def compile_template(
         tree = jinja.parse(source)
         linter = Linter(tree, source, file)
         problems = linter.problems()
-        variables = linter.variables()
+        variables = linter.variables()  # changes the tree where a filter is unknown
         if problems := [*problems, *unknown_fields(variables)]:
             raise InputError(problems)
         compiled = jinja.from_string(source)
