@@ -108,7 +108,9 @@ def truncate_gsm(value: object, length: object, end: object = "") -> str:
     `end` that is longer.
     """
     text, ending = text_of(value), text_of(end)
-    room = checked_length(length) - _size(ending)
+    if isinstance(length, bool) or not isinstance(length, int) or length < 1:
+        raise FilterError("the length is a whole number of septets above 0, such as truncate_gsm(20)")
+    room = length - _size(ending)
     if room < 0:
         raise FilterError(f"the end takes {_size(ending)} of {length} septets; write a shorter one")
     # Every character takes at least one, so that a page in a cell need not be looked at to its end.
@@ -122,13 +124,6 @@ def truncate_gsm(value: object, length: object, end: object = "") -> str:
     if space and not clusters[fitting].isspace() and space.start() * 2 >= len(shortened):
         shortened = shortened[: space.start()]
     return shortened.rstrip() + ending
-
-
-def checked_length(length: object) -> int:
-    """Raises FilterError for what isn't a whole number above 0."""
-    if isinstance(length, bool) or not isinstance(length, int) or length < 1:
-        raise FilterError("the length is a whole number of septets above 0, such as truncate_gsm(20)")
-    return length
 
 
 def _size(text: str) -> int:
@@ -161,22 +156,16 @@ def phone_filter(phone_format: PhoneFormat | None) -> Callable[..., str]:
     """The filter `phone`, which formats with `phone_format`; without one, a text can't use it."""
 
     def phone(value: object, style: object = "international", country: object = None) -> str:
+        if style not in ("international", "national"):
+            raise FilterError('the style is "international" or "national"')
         if phone_format is None:
             raise FilterError("the filter phone is not available here")
-        checked_style(style)
         try:
             return phone_format(text_of(value), style, None if country is None else text_of(country))
         except ValueError as error:
             raise FilterError(str(error)) from error
 
     return phone
-
-
-def checked_style(style: object) -> object:
-    """Raises FilterError for what is neither national nor international."""
-    if style not in ("international", "national"):
-        raise FilterError('the style is "international" or "national"')
-    return style
 
 
 _AMOUNT = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
@@ -206,7 +195,12 @@ def currency(value: object, code: object, locale: object = "en", symbol: object 
     written = text_of(value).strip()
     if not _AMOUNT.fullmatch(written):
         raise FilterError(f"{quoted(written)} is not a plain amount; write digits and a point, such as 1234.50")
-    return _currency(written, checked_currency(code), checked_locale(locale), checked_symbol(symbol))
+    capitals = text_of(code).strip().upper()
+    if not _is_currency(capitals):
+        raise FilterError(f"{quoted(text_of(code))} is no currency; write its three letters, such as SGD")
+    if symbol is not None and not isinstance(symbol, bool):
+        raise FilterError("symbol is true or false")
+    return _currency(written, capitals, _locale(text_of(locale).strip()), symbol)
 
 
 def date(value: object, pattern: object = "medium", locale: object = "en") -> str:
@@ -218,7 +212,9 @@ def date(value: object, pattern: object = "medium", locale: object = "en") -> st
     a time of day that the value doesn't have.
     """
     written = text_of(value).strip()
-    shape = checked_pattern(pattern)
+    shape = text_of(pattern)
+    if wrong := None if shape in _STYLES else _wrong_pattern(shape):
+        raise FilterError(wrong)
     match = _ISO.fullmatch(written)
     if not match:
         raise FilterError(f"{quoted(written)} is not a date; write it as 2026-12-01, or 2026-12-01T18:30")
@@ -228,15 +224,7 @@ def date(value: object, pattern: object = "medium", locale: object = "en") -> st
         raise FilterError(f"{quoted(written)} is not a date: {error}") from error
     if not match["time"] and _letters(shape) & _TIME_LETTERS and shape not in _STYLES:
         raise FilterError(f"{quoted(written)} has no time of day; write MM for the month, or a time into the column")
-    return _date(moment, shape, checked_locale(locale))
-
-
-def checked_currency(code: object) -> str:
-    """An ISO 4217 code in capitals. Raises FilterError."""
-    capitals = text_of(code).strip().upper()
-    if not _is_currency(capitals):
-        raise FilterError(f"{quoted(text_of(code))} is no currency; write its three letters, such as SGD")
-    return capitals
+    return _date(moment, shape, _locale(text_of(locale).strip()))
 
 
 @lru_cache(maxsize=1024)
@@ -244,26 +232,6 @@ def _is_currency(code: str) -> bool:
     from babel.numbers import list_currencies
 
     return code in list_currencies()
-
-
-def checked_locale(locale: object) -> "Locale":
-    """Raises FilterError for what Babel has no data for."""
-    return _locale(text_of(locale).strip())
-
-
-def checked_symbol(symbol: object) -> bool | None:
-    """Raises FilterError for what is neither true, false nor none."""
-    if symbol is None or isinstance(symbol, bool):
-        return symbol
-    raise FilterError("symbol is true or false")
-
-
-def checked_pattern(pattern: object) -> str:
-    """A style's name, or a pattern whose letters mean what they seem to. Raises FilterError."""
-    text = text_of(pattern)
-    if wrong := None if text in _STYLES else _wrong_pattern(text):
-        raise FilterError(wrong)
-    return text
 
 
 @lru_cache(maxsize=256)

@@ -172,12 +172,12 @@ def _wrong_arguments(node: nodes.Filter) -> tuple[str, str] | None:
     own = OWN_FILTERS.get(node.name)
     if own is None or node.dyn_args or node.dyn_kwargs:
         return None
+    args = [_constant(argument) for argument in node.args]
     named_args = {str(pair.key): _constant(pair.value) for pair in node.kwargs}
     try:
-        bound = inspect.signature(own.function).bind(_UNKNOWN, *map(_constant, node.args), **named_args)
-        for argument, check in own.checks.items():
-            if (value := bound.arguments.get(argument, _UNKNOWN)) is not _UNKNOWN:
-                check(value)
+        inspect.signature(own.function).bind(own.sample, *args, **named_args)
+        if _UNKNOWN not in (*args, *named_args.values()):
+            own.function(own.sample, *args, **named_args)
     except TypeError as error:
         return str(error), f"write it like {own.usage}"
     except FilterError as error:
