@@ -53,25 +53,29 @@ def _package_zones() -> frozenset[str]:
 
 
 _DURATION_UNITS: Final = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
-_WHEN: Final = "write a moment such as 2026-12-01T10:00:00+08:00, or a time after sending such as 30min, 4h or 2d"
 
 
 def moment(text: str) -> datetime | timedelta:
     """A moment in ISO 8601 with an offset, or how long after sending."""
     if re.fullmatch(DURATION_PATTERN, text):
         return _not_zero(text, "leave the key out to send at once")
+    return _instant(text, "a time after sending such as 30min, 4h or 2d")
+
+
+def _instant(text: str, other_form: str) -> datetime:
+    remedy = f"write a moment such as 2026-12-01T10:00:00+08:00, or {other_form}"
     try:
-        when = datetime.fromisoformat(text)
+        instant = datetime.fromisoformat(text)
     except ValueError:
-        raise InvalidValue.of(text, "a time", _WHEN) from None
+        raise InvalidValue.of(text, "a time", remedy) from None
     if not re.search(r"[0-9].*[T ].*[0-9]", text):
-        raise InvalidValue(f"{text} has no time of day", f"write for example {when:%Y-%m-%d}T10:00:00+08:00")
-    if when.tzinfo is None:
-        plain = when.isoformat()
-        raise InvalidValue(f"{text} has no offset from UTC", f"write {plain}+08:00 for Singapore, {plain}Z for UTC")
-    if not 2000 <= when.year <= 2100:
-        raise InvalidValue(f"the year {when.year} cannot be meant", _WHEN)
-    return when
+        raise InvalidValue(f"{text} has no time of day", f"write for example {instant:%Y-%m-%d}T10:00:00+08:00")
+    if instant.tzinfo is None:
+        local = instant.isoformat()
+        raise InvalidValue(f"{text} has no offset from UTC", f"write {local}+08:00 for Singapore, {local}Z for UTC")
+    if not 2000 <= instant.year <= 2100:
+        raise InvalidValue(f"the year {instant.year} cannot be meant", remedy)
+    return instant
 
 
 def duration(text: str) -> timedelta:
@@ -118,11 +122,4 @@ def deadline(text: str) -> datetime | time:
     if re.fullmatch(r"[0-9]{1,2}:[0-9]{2}", text):
         minute = opening_minute(text)
         return time(minute // 60, minute % 60)
-    remedy = 'write a moment such as 2026-12-01T10:00:00+08:00, or a time of day such as "10:30"'
-    try:
-        when = moment(text)
-    except InvalidValue as invalid:
-        raise InvalidValue(invalid.what, remedy) from None
-    if isinstance(when, timedelta):
-        raise InvalidValue(f"{text} is a length of time", remedy)
-    return when
+    return _instant(text, 'a time of day such as "10:30"')
