@@ -2,7 +2,7 @@
 
     python -m docs.campaign_file > docs/campaign-file.md
 
-Nothing is said here of a single key: description, example, default and what it may hold are the model's.
+Nothing here is about a single key: description, example, default and what it may hold are the model's.
 """
 
 import json

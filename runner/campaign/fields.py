@@ -64,7 +64,7 @@ class Missing(StrEnum):
 
 
 class NumberType(StrEnum):
-    """The kinds of numbers, as numbering plans tell them apart."""
+    """The kinds of numbers, as numbering plans distinguish them."""
 
     MOBILE = "mobile"
     FIXED_LINE_OR_MOBILE = "fixed-line-or-mobile"  # where the two look alike, as in North America

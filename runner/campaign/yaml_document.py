@@ -228,7 +228,7 @@ class _TreeBuilder:
 
 
 def shown_path(path: KeyPath) -> str:
-    """`message.source`. Items of a list are not numbered: the line and the value tell them apart."""
+    """`message.source`. Items of a list are not numbered: the line and the value identify them."""
     keys = [key for key in path if isinstance(key, str)]
     return ".".join(key if key.isprintable() and key and len(key) <= 40 else quoted(key) for key in keys)
 

@@ -7,7 +7,6 @@ the same text, always, because the plan shows what is sent. So there is no `rand
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, wraps
-from typing import NoReturn
 
 from jinja2 import StrictUndefined, Undefined
 from jinja2.exceptions import SecurityError, UndefinedError
@@ -60,28 +59,21 @@ class EmptyField(Undefined):  # noqa: PLW1641 - hashing is refused too, below
 
     __slots__ = ()
 
+    def __init__(self, name: str) -> None:
+        super().__init__(hint=name, exc=EmptyFieldError)  # Jinja raises the exception with the hint alone
+
     def __bool__(self) -> bool:
         return False
 
-    def _empty(self, *args: object, **kwargs: object) -> NoReturn:  # noqa: ARG002 - stands in for every operation
-        raise EmptyFieldError(str(self._undefined_name))
-
     def __eq__(self, other: object) -> bool:
-        return other == "" or self._empty()
+        return other == "" or bool(str(self))
 
     def __ne__(self, other: object) -> bool:
         return not self == other
 
-    # A filter reaches a text through str, repr, iteration, a method or arithmetic.
-    __str__ = __repr__ = __iter__ = __len__ = __contains__ = __hash__ = __call__ = __getitem__ = _empty
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __mod__ = __rmod__ = _empty
-    __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = __pow__ = __rpow__ = __pos__ = __neg__ = _empty
-    __lt__ = __le__ = __gt__ = __ge__ = __int__ = __float__ = __complex__ = _empty
-
-    def __getattr__(self, name: str) -> NoReturn:
-        if name[:2] == "__":
-            raise AttributeError(name)
-        self._empty()
+    # The base refuses arithmetic, comparisons, calls and attributes in this way already.
+    _refuse = Undefined._fail_with_undefined_error  # noqa: SLF001 - Jinja has no public name for it
+    __str__ = __repr__ = __iter__ = __len__ = __contains__ = __hash__ = _refuse
 
 
 class _Environment(ImmutableSandboxedEnvironment):

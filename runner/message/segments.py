@@ -1,6 +1,6 @@
 """The characters of GSM-7 (3GPP TS 23.038), and how many segments a text takes, exactly as a handset joins them. Pure.
 
-A segment is 140 octets. In a message of several, six of them tell the segments' order, so that each holds less:
+A segment is 140 octets. In a message of several, six of them hold the segment's place, so that less is left for text:
 160 septets become 153, and 70 UTF-16 units become 67. A character of two units (an extension of GSM-7, a surrogate
 pair of UCS-2) is never cut, so a segment can end one unit short.
 """

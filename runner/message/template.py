@@ -112,7 +112,7 @@ class Template:
             fields = tuple([values[name] for name in names])
             if all(fields) and len(text := text % fields) <= MAX_LENGTH:
                 return text
-        fields_or_empty = {name: value or EmptyField(name=name) for name, value in values.items()}
+        fields_or_empty = {name: value or EmptyField(name) for name, value in values.items()}
         try:
             # What Template.render does, but that it would also collect what never ends.
             return _joined(self.compiled.root_render_func(self.compiled.new_context(fields_or_empty)))

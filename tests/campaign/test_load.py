@@ -332,7 +332,7 @@ WORDS = ["name:", "welcome", " ", "\n", "\n  ", "- ", "[", "]", "{", "}", "&a", 
 
 @given(st.one_of(st.text(), st.lists(st.sampled_from(WORDS), max_size=30).map("".join), st.binary()))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
-def test_any_content_is_told_and_never_raises(folder: Path, content: str | bytes) -> None:
+def test_any_content_is_reported_and_never_raises(folder: Path, content: str | bytes) -> None:
     path = Path("campaigns/fuzz.yaml")
     path.write_bytes(content.encode(errors="replace") if isinstance(content, str) else content)
     assert [] != read(path)[1]
@@ -353,7 +353,7 @@ def test_any_slip_in_a_good_file_never_raises(folder: Path, data: st.DataObject)
     assert [] == [problem for problem in problems if "\n" in str(problem)]
 
 
-def test_a_list_s_one_wrong_item_is_told_once(read_text: Reader) -> None:
+def test_a_list_s_one_wrong_item_is_reported_once(read_text: Reader) -> None:
     recipients = "recipients: {file: recipients/welcome.csv, types: [mobil], countries: [Atlantis]}\n"
     _, problems = read_text(MINIMAL.replace("recipients: recipients/welcome.csv\n", recipients))
     assert ['recipients.types: "mobil" is', 'recipients.countries: "Atlantis" is'] == [

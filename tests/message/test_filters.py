@@ -36,7 +36,7 @@ MISUSES = [
 
 
 @pytest.mark.parametrize(("source", "message"), MISUSES, ids=[row[0] for row in MISUSES])
-def test_a_wrong_argument_is_told_before_any_row(source: str, message: str) -> None:
+def test_a_wrong_argument_is_reported_before_any_row(source: str, message: str) -> None:
     with pytest.raises(InputError) as error:
         compile_template(source, "t")
     assert message == str(error.value)
@@ -90,7 +90,7 @@ def test_whatever_the_cells_hold_there_is_a_text_or_a_reason(a: str, b: str, c: 
             assert len(found.detail) < 400
 
 
-def test_what_is_not_there_is_told_in_jinjas_words() -> None:
+def test_what_is_not_there_is_reported_in_jinjas_words() -> None:
     found = composed_row(Composer(compile_template("{{ a.nope|title }}", "t")), {"a": "x"})
     words = "t:1: this line cannot be rendered: 'str object' has no attribute 'nope'"
     assert Exclusion(ExclusionReason.TEMPLATE_ERROR, words) == found

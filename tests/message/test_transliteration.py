@@ -96,8 +96,8 @@ def test_letters_and_digits_stay(text: str) -> None:
     found = in_gsm7(text)
     if found is not None:
         folded = unicodedata.normalize("NFKC", text.replace("ʻ", "").replace("ʼ", "").replace("ʹ", "").replace("ʺ", ""))
-        kept = [character for character in folded if character.isalnum()]
-        assert kept == [character for character in unicodedata.normalize("NFKC", found) if character.isalnum()]
+        letters = [character for character in folded if character.isalnum()]
+        assert letters == [character for character in unicodedata.normalize("NFKC", found) if character.isalnum()]
 
 
 @given(TEXTS, st.sampled_from([AUTO, GSM7, UCS2]))
@@ -108,7 +108,7 @@ def test_smart_encoding_never_costs_more_and_never_excludes_more(field: str, enc
     if isinstance(plain, Text):
         assert isinstance(smart, Text)
         assert smart.segments <= plain.segments
-        # What is said without it is what comes of it.
+        # The texts with and without smart encoding agree.
         assert (smart.segments, smart.saved) == (plain.segments - plain.saved, plain.saved)
         if encoding is UCS2 or smart.encoding is UCS2:
             assert (plain.text, None) == (smart.text, smart.note)
