@@ -65,7 +65,8 @@ def steps() -> Iterator[Step]:
         ("with a dash, replaceable", f"{TEMPLATE} \N{EN DASH}"),
         ("in Thai", f"{TEMPLATE} \N{THAI CHARACTER SO SO}"),
     ):
-        yield f"message.compose: {name}", partial(Composer(compile_template(template, "t")).compose, ROW)
+        compose = Composer(compile_template(template, "t")).compose
+        yield f"message.compose: {name}", partial(compose, ROW, {column: column for column in ROW})
 
 
 def microseconds(step: Callable[[], object]) -> float:

@@ -2,7 +2,7 @@
 
     python -m docs.campaign_file > docs/campaign-file.md
 
-Nothing is said here of a single key: description, example, default and what it may hold are the model's.
+Nothing here is about a single key: description, example, default and what it may hold are the model's.
 """
 
 import json
@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from runner.base.text import joined
-from runner.campaign.field_types import TextRule, WholeNumberRule
+from runner.campaign.fields import TextRule, WholeNumberRule
 from runner.campaign.normalize import SECTIONS, SHORTHANDS
 from runner.campaign.yaml_document import KeyPath, shown_path
 
@@ -157,10 +157,10 @@ def _accepted(kind: Any) -> tuple[str, str]:  # noqa: ANN401 - a type as it is a
         kind, *rules = get_args(kind)
     for rule in rules:
         if isinstance(rule, TextRule | WholeNumberRule):
-            return rule.one, rule.several
+            return rule.singular, rule.plural
     if get_origin(kind) in (Union, UnionType):
         forms = [_accepted(form) for form in get_args(kind) if form is not NoneType]
-        return joined((one for one, _ in forms), "or"), joined((several for _, several in forms), "or")
+        return joined((singular for singular, _ in forms), "or"), joined((plural for _, plural in forms), "or")
     if get_origin(kind) is tuple:
         return f"a list of {_accepted(get_args(kind)[0])[1]}", "lists"
     return ("true or false",) * 2 if kind is bool else ("a section with the keys below", "sections with the keys below")

@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+# The provider cuts off what is longer, without a word, and sends the rest.
+MAX_SEGMENTS: Final = 10
 
 
 class Encoding(StrEnum):

@@ -1,7 +1,7 @@
 """From a YAML file to a frozen campaign, with the place of everything in it."""
 
-from runner.campaign.field_types import CampaignKind, Missing
-from runner.campaign.load import CampaignFile, load, read
+from runner.campaign.fields import CampaignKind, Missing
+from runner.campaign.load import CampaignFile, read
 from runner.campaign.message_section import MessageSection
 from runner.campaign.model import AccountSection, Campaign, ReportSection
 from runner.campaign.recipients_section import CountryColumn, RecipientsSection, SuppressionFile
@@ -19,6 +19,5 @@ __all__ = [
     "ReportSection",
     "SuppressionFile",
     "check_run_id",
-    "load",
     "read",
 ]

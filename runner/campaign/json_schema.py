@@ -43,13 +43,13 @@ def _plain(node: Any) -> Any:  # noqa: ANN401 - any part of a schema
         return [_plain(item) for item in node]
     if not isinstance(node, dict):
         return node
-    kept = {key: _plain(value) for key, value in node.items() if not (key == "title" and isinstance(value, str))}
-    if isinstance(kept.get("default", ""), list | dict | None):
-        del kept["default"]
-    choices = [choice for choice in kept.get("anyOf", []) if choice != {"type": "null"}]
+    plain = {key: _plain(value) for key, value in node.items() if not (key == "title" and isinstance(value, str))}
+    if isinstance(plain.get("default", ""), list | dict | None):
+        del plain["default"]
+    choices = [choice for choice in plain.get("anyOf", []) if choice != {"type": "null"}]
     if len(choices) == 1:
-        del kept["anyOf"]
-        kept = {**choices[0], **kept}
+        del plain["anyOf"]
+        plain = {**choices[0], **plain}
     elif choices:
-        kept["anyOf"] = choices
-    return kept
+        plain["anyOf"] = choices
+    return plain

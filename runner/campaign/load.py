@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from os.path import normpath
 from pathlib import Path, PurePath
 from typing import Any
 
-from runner.base.errors import InputError, Position, Problem
+from runner.base.errors import Position, Problem
 from runner.base.text import closest, quoted
 from runner.campaign.model import Campaign
 from runner.campaign.normalize import SourceMap, normalize
@@ -35,14 +36,6 @@ class CampaignFile:
         return self.source_map.problem(path, what, remedy)
 
 
-def load(path: Path) -> CampaignFile:
-    """The campaign in a file. Raises InputError with every problem of the file."""
-    file, problems = read(path)
-    if problems or file is None:
-        raise InputError(problems)
-    return file
-
-
 def read(path: Path) -> tuple[CampaignFile | None, list[Problem]]:
     """The campaign in a file, and everything that is wrong with the file, in the order of its lines.
 
@@ -60,42 +53,35 @@ def read(path: Path) -> tuple[CampaignFile | None, list[Problem]]:
     if document.tree is None:
         return None, document.problems
     tree, source_map, problems = normalize(document)
-    named = list(_files_named(tree))
+    files = list(_files_named(tree))
     campaign, wrong = validate(tree, source_map, path.parent, document.broken)
-    for key, name in named:
-        if key in wrong:
-            continue
-        if trouble := _unreadable(Path(normpath(path.parent / name)), written=name, folder=path.parent):
+    for key, name in files:
+        trouble = _unreadable(Path(normpath(path.parent / name)), written=name, folder=path.parent)
+        if trouble and key not in wrong:
             wrong[key] = source_map.problem(key, *trouble)
-    everything = sorted([*document.problems, *problems, *wrong.values()], key=_place)
+    everything = [*document.problems, *problems, *wrong.values()]
+    everything.sort(key=lambda problem: (problem.where.line, problem.where.column) if problem.where else (0, 0))
     return CampaignFile(path, campaign, source_map) if campaign else None, everything
 
 
 def _files_named(tree: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
-    """Each file that the campaign names, with the path of its key; whatever is no text is left to the model."""
+    """Each file that the campaign names, with the path of its key; what isn't text is left to the model."""
     for path in (("recipients", "file"), ("recipients", "suppress"), ("message", "template"), ("prices",)):
         value: Any = tree
         for key in path:
             value = value.get(key) if isinstance(value, dict) else None
-        items: list[tuple[KeyPath, Any]] = [(path, value)]
-        if isinstance(value, list):
-            items = [((*path, n), item) for n, item in enumerate(value)]
-        for at, item in items:
+        items = enumerate(value) if isinstance(value, list) else ()
+        for item_path, item in [(path, value), *(((*path, n), item) for n, item in items)]:
             if isinstance(item, str):
-                yield at, item
+                yield item_path, item
             elif isinstance(item, dict) and isinstance(item.get("file"), str):
-                yield (*at, "file"), item["file"]
-
-
-def _place(problem: Problem) -> tuple[int, int]:
-    return (problem.where.line, problem.where.column) if problem.where else (0, 0)
+                yield (*item_path, "file"), item["file"]
 
 
 def _unreadable(path: Path, *, written: str, folder: Path | None = None) -> tuple[str, str] | None:
     """What is wrong with a file that must be readable, and the remedy; None when nothing is.
 
-    `path` is the file as this process reaches it, `written` what the user wrote. `folder` is the campaign file's, when
-    it was written there.
+    `written` is what the user wrote; `folder` is the campaign file's, when it was written there.
     """
     try:
         if path.is_dir():
@@ -124,13 +110,7 @@ def _remedy_for_missing(path: Path, written: str, folder: Path | None) -> str:
         return f"write / between folders: {quoted(written.replace(chr(92), '/'))}"
     if not path.parent.is_dir():
         return f"the folder {path.parent} does not exist"
-    if similar := closest(path.name, _names_in(path.parent)):
-        return f"did you mean {quoted(PurePath(written).with_name(similar).as_posix())}?"
+    with suppress(OSError):
+        if similar := closest(path.name, [entry.name for entry in path.parent.iterdir() if entry.is_file()]):
+            return f"did you mean {quoted(PurePath(written).with_name(similar).as_posix())}?"
     return "create it, or correct the path"
-
-
-def _names_in(folder: Path) -> list[str]:
-    try:
-        return [entry.name for entry in folder.iterdir() if entry.is_file()]
-    except OSError:
-        return []

@@ -10,24 +10,11 @@ from typing import Annotated, Final, Self
 
 from pydantic import StrictBool, model_validator
 
-from runner.base.messages import Encoding
-from runner.campaign import values
-from runner.campaign.field_types import (
-    UNIQUE,
-    FilePath,
-    IpAddress,
-    Missing,
-    Moment,
-    Section,
-    Segments,
-    WebAddress,
-    choice,
-    free_text,
-    pattern,
-    setting,
-)
+from runner.base.messages import MAX_SEGMENTS, Encoding
+from runner.campaign import fields, values
+from runner.campaign.fields import UNIQUE, Section, TextRule, choice, optional, pattern, setting
 from runner.campaign.times import MAX_AHEAD
-from runner.campaign.values import MAX_SEGMENTS, InvalidValue
+from runner.campaign.values import InvalidValue
 
 # Marks a key whose value goes to the provider.
 SENT: Final = "sent"
@@ -38,57 +25,52 @@ SenderId = Annotated[str, pattern(values.source, values.SOURCE_PATTERN, "a sende
 class MessageSection(Section):
     """What is sent, and how."""
 
-    template: FilePath | None = setting(
-        "The Jinja template of the text; the path is relative to the campaign file.",
-        "../templates/welcome.txt.j2",
-        default=None,
+    template: fields.FilePath | None = optional(
+        "The Jinja template of the text; the path is relative to the campaign file.", "../templates/welcome.txt.j2"
     )
-    text: Annotated[str, free_text(values.message_text)] | None = setting(
-        "The Jinja template itself, for short texts.", "Hi {{ first_name }}", default=None
+    text: Annotated[str, TextRule(values.message_text)] | None = optional(
+        "The Jinja template itself, for short texts.", "Hi {{ first_name }}"
     )
-    source: Annotated[SenderId | None, SENT] = setting(
-        "The sender that phones show: at most 11 characters with a letter, at most 16 digits without.",
-        "ACME",
-        default=None,
+    source: Annotated[SenderId | None, SENT] = optional(
+        "The sender that phones show: at most 11 characters with a letter, at most 16 digits without.", "ACME"
     )
     encoding: Annotated[Encoding, choice(Encoding), SENT] = setting(
-        "AUTO: each text decides. GSM7: leave out texts that need more. UCS2: always.", "AUTO", default=Encoding.AUTO
+        "AUTO: each text decides. GSM7: leave out texts that need more. UCS2: always.", "AUTO", Encoding.AUTO
     )
     smart_encoding: StrictBool = setting(
         "Replace typographic quotes, dashes, spaces and the like by their likeness in GSM-7 where the "
         "whole text then needs no UCS-2. Never with encoding UCS2.",
         True,
-        default=False,
+        False,
     )
-    missing: Annotated[Missing, choice(Missing)] = setting(
+    missing: Annotated[fields.Missing, choice(fields.Missing)] = setting(
         "When a field that the text needs is empty: exclude the row, or error: the plan fails.",
         "exclude",
-        default=Missing.EXCLUDE,
+        fields.Missing.EXCLUDE,
     )
-    require_text: Annotated[tuple[Annotated[str, free_text(values.required_text)], ...], UNIQUE] = setting(
+    require_text: Annotated[tuple[Annotated[str, TextRule(values.required_text)], ...], UNIQUE] = setting(
         "Words that each text must hold, whatever their case, such as how to opt out; a text without them "
         "is left out, and a plan in which no text has them is refused.",
         ["STOP"],
-        default=(),
+        (),
     )
-    max_segments: Segments = setting("Leave out messages with more segments.", 2, default=MAX_SEGMENTS)
-    conversion_tracking: Annotated[StrictBool | None, SENT] = setting(
-        "true: track=Outcome. false: track=None. Absent: as the sub-account is set.", True, default=None
+    max_segments: fields.Segments = setting("Leave out messages with more segments.", 2, MAX_SEGMENTS)
+    conversion_tracking: Annotated[StrictBool | None, SENT] = optional(
+        "true: track=Outcome. false: track=None. Absent: as the sub-account is set.", True
     )
-    scheduled: Annotated[Moment | None, SENT] = setting(
+    scheduled: Annotated[fields.Moment | None, SENT] = optional(
         "When the provider sends: a moment with its offset, or a time after sending such as 30min, 4h, 2d; "
         "at most 7 days ahead.",
         "2026-12-01T10:00:00+08:00",
-        default=None,
     )
-    expiry: Annotated[Moment | None, SENT] = setting(
-        "When the provider stops trying: a moment with its offset, or a time after sending.", "4h", default=None
+    expiry: Annotated[fields.Moment | None, SENT] = optional(
+        "When the provider stops trying: a moment with its offset, or a time after sending.", "4h"
     )
-    dlr_callback_url: Annotated[WebAddress | None, SENT] = setting(
-        "Where delivery receipts are posted to.", "https://example.com/receipts", default=None
+    dlr_callback_url: Annotated[fields.WebAddress | None, SENT] = optional(
+        "Where delivery receipts are posted to.", "https://example.com/receipts"
     )
-    client_ip: Annotated[IpAddress | None, SENT] = setting(
-        "The IP address sent along as the client's.", "203.0.113.7", default=None
+    client_ip: Annotated[fields.IpAddress | None, SENT] = optional(
+        "The IP address sent along as the client's.", "203.0.113.7"
     )
 
     @model_validator(mode="after")

@@ -1,7 +1,7 @@
 """A campaign as frozen records: what each key is called, means and may hold.
 
 The keys are camelCase in the file and in the JSON Schema, snake_case here. The models know the spelled-out form alone;
-`normalize` unfolds the shorthands. `field_types` says how a single value is read; `examples` appear in messages too.
+`normalize` unfolds the shorthands. `fields` says how a single value is read; `examples` appear in messages too.
 The sections `recipients` and `message` have their own modules.
 """
 
@@ -12,32 +12,8 @@ from zoneinfo import ZoneInfo
 from pydantic import StrictBool, model_validator
 
 from runner.base.options import FuseLimits, Limits, Outside, Rate, SendingHours
-from runner.campaign import times, values
-from runner.campaign.field_types import (
-    NOT_EMPTY,
-    UNIQUE,
-    CampaignKind,
-    ClosingTime,
-    Column,
-    Cost,
-    Count,
-    Day,
-    Deadline,
-    Duration,
-    FilePath,
-    Maximum,
-    OpeningTime,
-    Port,
-    Region,
-    ReportFormat,
-    Section,
-    Share,
-    WebAddress,
-    choice,
-    free_text,
-    pattern,
-    setting,
-)
+from runner.campaign import fields, times, values
+from runner.campaign.fields import NOT_EMPTY, UNIQUE, Section, TextRule, choice, optional, pattern, setting
 from runner.campaign.message_section import SENT_KEYS, MessageSection
 from runner.campaign.recipients_section import RecipientsSection
 from runner.campaign.values import InvalidValue
@@ -56,34 +32,31 @@ class AccountSection(Section):
     sub_account_id: Annotated[str, pattern(values.sub_account, values.SUB_ACCOUNT_PATTERN, _SUB_ACCOUNT_ID)] = setting(
         "The 8x8 sub-account that sends and pays, as 8x8 Connect shows it.", "acme_hq"
     )
-    region: Annotated[Region, choice(Region)] = setting(
-        "Where the account lives: asia, north-america, europe or indonesia.", "asia", default=Region.ASIA
+    region: Annotated[fields.Region, choice(fields.Region)] = setting(
+        "Where the account lives: asia, north-america, europe or indonesia.", "asia", fields.Region.ASIA
     )
-    account_id: Annotated[str, pattern(values.account_id, values.UUID_PATTERN, "a UUID")] | None = setting(
+    account_id: Annotated[str, pattern(values.account_id, values.UUID_PATTERN, "a UUID")] | None = optional(
         "The account that the sub-account belongs to, a UUID. With it, a run holds its cost against the "
         "prepaid balance first.",
         "1f1bf1d0-6e0e-4c1c-9e6c-0a0a2b3c4d5e",
-        default=None,
     )
 
 
 class StopWhenSection(Section):
     """The fuses: what stops a run by itself."""
 
-    unknown_in_a_row: Count = setting(
+    unknown_in_a_row: fields.Count = setting(
         "So many requests in a row without proof of what became of them stop the run.",
         20,
-        default=FuseLimits().unknown_in_a_row,
+        FuseLimits().unknown_in_a_row,
     )
-    unknown_share: Share = setting(
+    unknown_share: fields.Share = setting(
         "A larger share of unknown outcomes among the last 200 (from the 50th on) stops the run.",
         "20%",
-        default=FuseLimits().unknown_share,
+        FuseLimits().unknown_share,
     )
-    rejected_share: Share = setting(
-        "A larger share of rejected messages (from the 50th on) stops the run.",
-        "50%",
-        default=FuseLimits().rejected_share,
+    rejected_share: fields.Share = setting(
+        "A larger share of rejected messages (from the 50th on) stops the run.", "50%", FuseLimits().rejected_share
     )
 
     def limits(self) -> FuseLimits:
@@ -93,10 +66,10 @@ class StopWhenSection(Section):
 class LimitsSection(Section):
     """The most that a run may send and cost, however often it is started."""
 
-    messages: Maximum | None = setting("The most messages.", 50000, default=None)
-    segments: Maximum | None = setting("The most segments.", 80000, default=None)
-    cost: Cost | None = setting(
-        "The most that the messages may cost by the price list in prices, in its currency.", "500 USD", default=None
+    messages: fields.Maximum | None = optional("The most messages.", 50000)
+    segments: fields.Maximum | None = optional("The most segments.", 80000)
+    cost: fields.Cost | None = optional(
+        "The most that the messages may cost by the price list in prices, in its currency.", "500 USD"
     )
 
     def of_run(self) -> Limits:
@@ -107,71 +80,68 @@ class LimitsSection(Section):
 class ReportSection(Section):
     """What the results hold."""
 
-    columns: Annotated[tuple[Column, ...], UNIQUE] = setting(
-        "Columns carried from the recipient file into the results.", ["segment", "city"], default=()
+    columns: Annotated[tuple[fields.Column, ...], UNIQUE] = setting(
+        "Columns carried from the recipient file into the results.", ["segment", "city"], ()
     )
-    formats: Annotated[tuple[Annotated[ReportFormat, choice(ReportFormat)], ...], UNIQUE] = setting(
-        "What the results are written as beside parquet and csv, which always are: xlsx.", ["xlsx"], default=()
+    formats: Annotated[tuple[Annotated[fields.ReportFormat, choice(fields.ReportFormat)], ...], UNIQUE] = setting(
+        "What the results are written as beside parquet and csv, which always are: xlsx.", ["xlsx"], ()
     )
     mask: StrictBool = setting(
         "Mask phone numbers and leave out texts in all report files. The page report.html does so in any case.",
         True,
-        default=False,
+        False,
     )
 
 
 class WindowSection(Section):
     """Sending hours."""
 
-    opens: OpeningTime = setting(
+    opens: fields.OpeningTime = setting(
         "When they begin, in quotes: YAML would read 21:00 as a number.", "09:00", alias="from"
     )
-    closes: ClosingTime = setting(
+    closes: fields.ClosingTime = setting(
         'When they end, in quotes; up to "24:00". Not after from: they go on past midnight.', "20:00", alias="to"
     )
-    days: Annotated[tuple[Annotated[Day, choice(Day)], ...], UNIQUE, NOT_EMPTY] = setting(
-        "The days on which they begin. Absent: every day.", ["mon", "tue", "wed", "thu", "fri"], default=tuple(Day)
+    days: Annotated[tuple[Annotated[fields.Day, choice(fields.Day)], ...], UNIQUE, NOT_EMPTY] = setting(
+        "The days on which they begin. Absent: every day.", ["mon", "tue", "wed", "thu", "fri"], tuple(fields.Day)
     )
-    zone: Annotated[str, free_text(times.window_zone)] | None = setting(
+    zone: Annotated[str, TextRule(times.window_zone)] | None = optional(
         "The IANA time zone in which they count, or recipient: each recipient's own, and where that may be "
         "one of several, inside in all of them. Absent: the campaign's timezone.",
         "recipient",
-        default=None,
     )
     outside: Annotated[Outside, choice(Outside)] = setting(
         "What becomes of a message whose turn comes outside: wait (the run sleeps until they begin), skip "
         "(it is left out), schedule (the provider sends it when they begin).",
         "wait",
-        default=Outside.WAIT,
+        Outside.WAIT,
     )
 
     def in_words(self, campaign_zone: str) -> str:
         """The sending hours as one text, which fingerprints hold: `09:00 to 20:00, mon tue, recipient, wait`."""
         opens, closes = (f"{minutes // 60:02}:{minutes % 60:02}" for minutes in (self.opens, self.closes))
-        days = " ".join(day for day in Day if day in self.days)
+        days = " ".join(day for day in fields.Day if day in self.days)
         return f"{opens} to {closes}, {days}, {self.zone or campaign_zone}, {self.outside}"
 
     def hours(self, campaign_zone: str) -> SendingHours:
         """The window with its zone filled in; None there means each recipient's own."""
         zone = None if self.zone == times.RECIPIENT_ZONE else self.zone or campaign_zone
-        days = frozenset(list(Day).index(day) for day in self.days)
+        days = frozenset(list(fields.Day).index(day) for day in self.days)
         return SendingHours(self.opens, self.closes, days, zone, self.outside)
 
 
 class ReceiptsSection(Section):
     """How delivery receipts come back; `campaign receipts` takes them."""
 
-    url: WebAddress | None = setting(
+    url: fields.WebAddress | None = optional(
         "The public address of `campaign receipts`, which goes along with each message as its "
         "dlrCallbackUrl. Absent: the webhook that the account has.",
         "https://example.com/receipts",
-        default=None,
     )
-    port: Port = setting("The port on which `campaign receipts` listens here.", 8090, default=DEFAULT_PORT)
-    auth_header_env: Annotated[str, pattern(values.variable, values.VARIABLE_PATTERN, _VARIABLE)] | None = setting(
+    port: fields.Port = setting("The port on which `campaign receipts` listens here.", 8090, DEFAULT_PORT)
+    auth_header_env: Annotated[str, pattern(values.variable, values.VARIABLE_PATTERN, _VARIABLE)] | None = optional(
         "The environment variable that holds the Authorization header with which the provider posts.",
         "RECEIPTS_AUTHORIZATION",
-        default=None,
     )
 
 
@@ -184,15 +154,14 @@ class Campaign(Section):
     run: Annotated[str, pattern(values.run_pattern, values.RUN_PATTERN, _RUN_ID)] = setting(
         "The run's id; each run sends once to each recipient. {date} is 2026-12-01, {week} 2026-W49, {month} 2026-12.",
         "{date}",
-        default="main",
+        "main",
     )
-    kind: Annotated[CampaignKind, choice(CampaignKind)] | None = setting(
+    kind: Annotated[fields.CampaignKind, choice(fields.CampaignKind)] | None = optional(
         "What it is for: marketing (the plan warns when the texts needn't say how to opt out) or transactional.",
         "marketing",
-        default=None,
     )
-    timezone: Annotated[str, free_text(times.time_zone)] = setting(
-        "The time zone of {date} and of sending hours, an IANA name.", "Asia/Singapore", default="UTC"
+    timezone: Annotated[str, TextRule(times.time_zone)] = setting(
+        "The time zone of {date} and of sending hours, an IANA name.", "Asia/Singapore", "UTC"
     )
     account: AccountSection = setting("The account that sends and pays.", {"subAccountId": "acme_hq"})
     recipients: RecipientsSection = setting(
@@ -205,47 +174,41 @@ class Campaign(Section):
         f"The most requests that start per second (s), minute (min) or hour (h); at most {values.MAX_PER_SECOND}/s.",
         "10/s",
     )
-    window: WindowSection | None = setting(
-        "Sending hours. Absent: at any time.", {"from": "09:00", "to": "20:00", "zone": "recipient"}, default=None
+    window: WindowSection | None = optional(
+        "Sending hours. Absent: at any time.", {"from": "09:00", "to": "20:00", "zone": "recipient"}
     )
-    not_before: Deadline | None = setting(
+    not_before: fields.Deadline | None = optional(
         "Before this the run refuses to start: a moment with its offset, or a time of day in the "
         "campaign's timezone, in quotes.",
         "2026-12-01T09:00:00+08:00",
-        default=None,
     )
-    not_after: Deadline | None = setting(
+    not_after: fields.Deadline | None = optional(
         "After this nothing leaves any more, so that a job that starts late doesn't text old news: a "
         "moment with its offset, or a time of day in the campaign's timezone, in quotes.",
         "2026-12-01T18:00:00+08:00",
-        default=None,
     )
-    prices: FilePath | None = setting(
+    prices: fields.FilePath | None = optional(
         "A price list: a CSV with the columns country, price (of a segment) and currency. `campaign "
         "prices` saves the provider's.",
         "prices.csv",
-        default=None,
     )
     limits: LimitsSection = setting(
         "The most that a run may send and cost; a plan beyond them is refused, and a run stops at them.",
         {"messages": 50000, "cost": "500 USD"},
-        default=LimitsSection(),
+        LimitsSection(),
     )
     stop_when: StopWhenSection = setting(
-        "When a run stops by itself; the defaults hold without this.",
-        {"rejectedShare": "30%"},
-        default=StopWhenSection(),
+        "When a run stops by itself; the defaults hold without this.", {"rejectedShare": "30%"}, StopWhenSection()
     )
-    give_up_after: Duration = setting(
-        "How long the provider may be out of reach before the run stops.", "10min", default=timedelta(minutes=10)
+    give_up_after: fields.Duration = setting(
+        "How long the provider may be out of reach before the run stops.", "10min", timedelta(minutes=10)
     )
-    receipts: ReceiptsSection | None = setting(
+    receipts: ReceiptsSection | None = optional(
         "How delivery receipts and replies come back. A run then says how to receive them.",
         {"url": "https://example.com/receipts"},
-        default=None,
     )
     report: ReportSection = setting(
-        "What the results hold beside their own columns.", {"columns": ["city"]}, default=ReportSection()
+        "What the results hold beside their own columns.", {"columns": ["city"]}, ReportSection()
     )
 
     def run_id(self, now: datetime) -> str:

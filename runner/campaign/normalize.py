@@ -4,6 +4,7 @@ Unknown keys are reported here, with the key that was meant. A plain slip (`nmae
 the key that was meant, so that all other problems are reported at the same time.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, get_args
@@ -83,30 +84,24 @@ class SourceMap:
 
     def position(self, path: KeyPath) -> Position:
         """The value's position; of an absent key, the position of the nearest key around it."""
-        location = self.location(path)
-        return location.value if location else self.key_position(path)
+        if location := self.location(path):
+            return location.value
+        around = (self.location(path[:length]) for length in range(len(path) - 1, 0, -1))
+        return next((location.key for location in around if location), Position(self.file, 1, 1))
 
-    def key_position(self, path: KeyPath) -> Position:
-        """The key's position, or the nearest around it."""
-        while path:
-            if location := self.location(path):
-                return location.key
-            path = path[:-1]
-        return Position(self.file, 1, 1)
-
-    def problem(self, path: KeyPath, what: str, remedy: str = "", *, at_key: bool = False) -> Problem:
+    def problem(self, path: KeyPath, what: str, remedy: str = "") -> Problem:
         """A problem with a value, under the name the user knows it by."""
-        where = self.key_position(path) if at_key else self.position(path)
-        return Problem(what, remedy, shown_path(self.path(path)), where)
+        return Problem(what, remedy, shown_path(self.path(path)), self.position(path))
 
 
 def normalize(document: YamlDocument) -> tuple[dict[str, Any], SourceMap, list[Problem]]:
     """The spelled-out tree of a document, where its parts are written, and what is wrong with its keys."""
     assert document.tree is not None
     reader = _Normalizer(document)
-    tree = reader.known_keys((), document.tree, ())
+    tree = reader.section((), document.tree, ())
     reader.expand(tree)
-    reader.put_in_place(tree)
+    for path, in_file, value in reader.misplaced:  # grows when a misplaced section holds misplaced keys
+        reader.put(tree, path, in_file, reader.value(path, value, in_file))
     return tree, reader.source_map, reader.problems
 
 
@@ -119,52 +114,54 @@ class _Normalizer:
         self.problems: list[Problem] = []
         self.misplaced: list[tuple[KeyPath, KeyPath, object]] = []  # where it belongs, where it is, its value
 
-    def known_keys(self, section: KeyPath, tree: Mapping[str, Any], at: KeyPath) -> dict[str, Any]:
+    def section(self, section: KeyPath, tree: Mapping[str, Any], at: KeyPath) -> dict[str, Any]:
         """The section with the keys that belong there; `at` is its path in the file."""
         known = [*keys_of(section), *([] if section else SHORTHANDS)]
-        kept: dict[str, Any] = {}
+        result: dict[str, Any] = {}
         for word, value in tree.items():
             in_file = (*at, word)
-            key = word if word in known else self.meant(in_file, section, known, tree, value)
-            if key is None or (key != word and key in kept):
+            key = word if word in known else self.meant_key(in_file, section, known, tree)
+            if key is None or (key != word and key in result):
                 continue
             path = (*section, key)
             if path != in_file:
                 self.names[path] = in_file
-            kept[key] = self.known_value(path, value, in_file)
-        return kept
+            result[key] = self.value(path, value, in_file)
+        return result
 
-    def known_value(self, path: KeyPath, value: object, in_file: KeyPath) -> object:
-        if section_of(path) not in SECTIONS:
-            return value
-        if isinstance(value, list):
-            return [self.known_value((*path, n), item, (*in_file, n)) for n, item in enumerate(value)]
-        return self.known_keys(path, value, in_file) if isinstance(value, dict) else value
+    def value(self, path: KeyPath, value: object, in_file: KeyPath) -> object:
+        if section_of(path) in SECTIONS:
+            if isinstance(value, list):
+                return [self.value((*path, n), item, (*in_file, n)) for n, item in enumerate(value)]
+            if isinstance(value, dict):
+                return self.section(path, value, in_file)
+        return value
 
-    def meant(
-        self, in_file: KeyPath, section: KeyPath, known: list[str], present: Mapping[str, Any], value: object
-    ) -> str | None:
+    def meant_key(self, in_file: KeyPath, section: KeyPath, known: list[str], present: Mapping[str, Any]) -> str | None:
         """Report an unknown key; returns the key of this section that it is read as, if any."""
         word = str(in_file[-1])
         here, elsewhere = _suggestions(word, section, known)
-        key = None
         what = "no such key"
         if _plain(word) in _SECRETS:
-            what = "a secret must not stand in the file"
+            here, what = None, "a secret must not stand in the file"
             remedy = "remove it, and set EIGHTXEIGHT_API_KEY in the environment"
         elif here and here in present:
             remedy = f"{quoted(here)} is given already, so remove this one"
+            here = None
         elif here:
-            key = here
             remedy = f'did you mean "{here}"?'
         elif elsewhere:
             place = f"under {shown_path(elsewhere[:-1])}:" if elsewhere[:-1] else "at the top level"
             remedy = f'write "{elsewhere[-1]}" {place}'
-            self.misplaced.append((elsewhere, in_file, value))
+            self.misplaced.append((elsewhere, in_file, present[word]))
         else:
             remedy = f"the keys {f'of {shown_path(section)}' if section else 'at the top level'} are {', '.join(known)}"
-        self.problems.append(Problem(what, remedy, shown_path(in_file), self.source_map.locations[in_file].key))
-        return key
+        self.complain(in_file, what, remedy)
+        return here
+
+    def complain(self, in_file: KeyPath, what: str, remedy: str) -> None:
+        where = self.source_map.locations[in_file].key
+        self.problems.append(Problem(what, remedy, shown_path(in_file), where))
 
     def expand(self, tree: dict[str, Any]) -> None:
         """Unfold `recipients: FILE`, `template:` and `subAccountId:`."""
@@ -177,17 +174,11 @@ class _Normalizer:
                 continue
             value, in_file = tree.pop(short), self.names.pop((short,), (short,))
             if section in tree:
-                where = self.source_map.locations[in_file].key
-                remedy = f'write "{key}" under {section}: instead'
-                self.problems.append(Problem(f"is given beside {section}", remedy, shown_path(in_file), where))
+                self.complain(in_file, f"is given beside {section}", f'write "{key}" under {section}: instead')
             self.put(tree, (section, key), in_file, value)
 
-    def put_in_place(self, tree: dict[str, Any]) -> None:
-        """Read a key in the wrong section as if it were in the right one."""
-        for path, in_file, value in self.misplaced:  # grows when a misplaced section holds misplaced keys
-            self.put(tree, path, in_file, self.known_value(path, value, in_file))
-
     def put(self, tree: dict[str, Any], path: KeyPath, in_file: KeyPath, value: object) -> None:
+        """Read a key as if it were at `path`, unless something is there."""
         *parents, key = map(str, path)
         for parent in parents:
             section: object = tree.setdefault(parent, {})
@@ -211,15 +202,10 @@ def _suggestions(word: str, section: KeyPath, known: list[str]) -> tuple[str | N
         here = str(other[-1])
     if here:
         return here, None
-    elsewhere = other or _elsewhere(plain, section)
-    return (None, elsewhere) if elsewhere else (closest(word, known), None)
-
-
-def _elsewhere(plain: str, section: KeyPath) -> KeyPath | None:
-    """A key of this name in another section."""
-    paths = [(*other, key) for other in SECTIONS if other != section for key in keys_of(other)]
-    return next((path for path in paths if _plain(str(path[-1])) == plain), None)
+    elsewhere = ((*path, key) for path in SECTIONS if path != section for key in keys_of(path))
+    other = other or next((path for path in elsewhere if _plain(str(path[-1])) == plain), None)
+    return (None, other) if other else (closest(word, known), None)
 
 
 def _plain(word: str) -> str:
-    return word.lower().replace("_", "").replace("-", "").replace(" ", "")
+    return re.sub("[-_ ]", "", word.lower())

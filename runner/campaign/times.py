@@ -5,10 +5,10 @@ Pure, except that time zones are looked up in this computer's database.
 
 import pkgutil
 import re
-import zoneinfo
 from datetime import datetime, time, timedelta
 from functools import cache
 from typing import Final
+from zoneinfo import available_timezones
 
 from runner.base.text import closest, quoted
 from runner.campaign.values import InvalidValue
@@ -28,8 +28,13 @@ _NO_PLACES: Final = frozenset({"localtime", "posixrules", "Factory"})
 
 def time_zone(text: str) -> str:
     """A name of the IANA time zone database."""
-    if text not in _usual_zones() and text not in _known_zones():
-        meant = _similar_zone(text)
+    if text in _package_zones():
+        return text
+    zones = sorted(available_timezones() - _NO_PLACES)
+    if text not in zones:
+        city = text.strip().lower().replace(" ", "_")
+        in_area = (zone for zone in zones if "/" in zone and zone.rpartition("/")[2].lower() == city)
+        meant = next(in_area, None) or closest(text, zones)
         remedy = f'did you mean "{meant}"?' if meant else 'write an area and a city, such as "Asia/Singapore"'
         raise InvalidValue.of(text, "a time zone", remedy)
     return text
@@ -40,63 +45,55 @@ def window_zone(text: str) -> str:
     return text if text == RECIPIENT_ZONE else time_zone(text)
 
 
-def _similar_zone(text: str) -> str | None:
-    zones = sorted(_known_zones())
-    city = text.strip().lower().replace(" ", "_")
-    in_area = [zone for zone in zones if "/" in zone and zone.rpartition("/")[2].lower() == city]
-    return in_area[0] if in_area else closest(text, zones)
-
-
 @cache
-def _usual_zones() -> frozenset[str]:
-    """Those of the package: one file, where finding out which ones the computer knows opens six hundred."""
-    listed = pkgutil.get_data("tzdata", "zones") or b""
-    return frozenset(listed.decode().split()) - _NO_PLACES
-
-
-@cache
-def _known_zones() -> frozenset[str]:
-    return frozenset(zoneinfo.available_timezones() - _NO_PLACES)
+def _package_zones() -> frozenset[str]:
+    """The zones of tzdata: one file, where finding out which ones the computer knows opens six hundred."""
+    names = pkgutil.get_data("tzdata", "zones") or b""
+    return frozenset(names.decode().split()) - _NO_PLACES
 
 
 _DURATION_UNITS: Final = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
-_WHEN: Final = "write a moment such as 2026-12-01T10:00:00+08:00, or a time after sending such as 30min, 4h or 2d"
 
 
 def moment(text: str) -> datetime | timedelta:
     """A moment in ISO 8601 with an offset, or how long after sending."""
-    if re.fullmatch(r"[0-9]{1,5}(s|min|h|d)", text):
-        span = duration(text)
-        if not span:
-            raise InvalidValue(f"{text} is no time at all", "leave the key out to send at once")
-        return span
+    if re.fullmatch(DURATION_PATTERN, text):
+        return _not_zero(text, "leave the key out to send at once")
+    return _instant(text, "a time after sending such as 30min, 4h or 2d")
+
+
+def _instant(text: str, other_form: str) -> datetime:
+    remedy = f"write a moment such as 2026-12-01T10:00:00+08:00, or {other_form}"
     try:
-        when = datetime.fromisoformat(text)
+        instant = datetime.fromisoformat(text)
     except ValueError:
-        raise InvalidValue.of(text, "a time", _WHEN) from None
+        raise InvalidValue.of(text, "a time", remedy) from None
     if not re.search(r"[0-9].*[T ].*[0-9]", text):
-        raise InvalidValue(f"{text} has no time of day", f"write for example {when:%Y-%m-%d}T10:00:00+08:00")
-    if when.tzinfo is None:
-        plain = when.isoformat()
-        raise InvalidValue(f"{text} has no offset from UTC", f"write {plain}+08:00 for Singapore, {plain}Z for UTC")
-    if not 2000 <= when.year <= 2100:
-        raise InvalidValue(f"the year {when.year} cannot be meant", _WHEN)
-    return when
+        raise InvalidValue(f"{text} has no time of day", f"write for example {instant:%Y-%m-%d}T10:00:00+08:00")
+    if instant.tzinfo is None:
+        local = instant.isoformat()
+        raise InvalidValue(f"{text} has no offset from UTC", f"write {local}+08:00 for Singapore, {local}Z for UTC")
+    if not 2000 <= instant.year <= 2100:
+        raise InvalidValue(f"the year {instant.year} cannot be meant", remedy)
+    return instant
 
 
 def duration(text: str) -> timedelta:
     """How long: `45s`, `30min`, `4h`, `2d`."""
-    match = re.fullmatch(r"([0-9]{1,5})(s|min|h|d)", text)
+    match = re.fullmatch(DURATION_PATTERN, text)
     if not match:
         raise InvalidValue.of(text, "a length of time", "write for example 45s, 10min, 4h or 2d")
-    return timedelta(**{_DURATION_UNITS[match[2]]: int(match[1])})
+    return timedelta(**{_DURATION_UNITS[match[1]]: int(text.removesuffix(match[1]))})
 
 
 def positive_duration(text: str) -> timedelta:
     """A length of time that isn't zero."""
-    span = duration(text)
-    if not span:
-        raise InvalidValue(f"{text} is no time at all", "write for example 24h or 7d")
+    return _not_zero(text, "write for example 24h or 7d")
+
+
+def _not_zero(text: str, remedy: str) -> timedelta:
+    if not (span := duration(text)):
+        raise InvalidValue(f"{text} is no time at all", remedy)
     return span
 
 
@@ -125,11 +122,4 @@ def deadline(text: str) -> datetime | time:
     if re.fullmatch(r"[0-9]{1,2}:[0-9]{2}", text):
         minute = opening_minute(text)
         return time(minute // 60, minute % 60)
-    remedy = 'write a moment such as 2026-12-01T10:00:00+08:00, or a time of day such as "10:30"'
-    try:
-        when = moment(text)
-    except InvalidValue as invalid:
-        raise InvalidValue(invalid.what, remedy) from None
-    if isinstance(when, timedelta):
-        raise InvalidValue(f"{text} is a length of time", remedy)
-    return when
+    return _instant(text, 'a time of day such as "10:30"')

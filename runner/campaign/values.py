@@ -7,7 +7,6 @@ import codecs
 import ipaddress
 import re
 import uuid
-from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from runner.base.options import Rate
-from runner.base.text import closest, joined, quoted
+from runner.base.text import quoted
 
 
 class InvalidValue(ValueError):  # noqa: N818 - people see it as a Problem, never as a program's error
@@ -43,11 +42,9 @@ COST_PATTERN: Final = r"^[0-9]{1,12}(\.[0-9]{1,6})? [A-Z]{3}$"
 UUID_PATTERN: Final = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 VARIABLE_PATTERN: Final = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
 
-# Trials with --sandbox are kept under this run id.
+# The run id of trials with --sandbox.
 RESERVED_RUN: Final = "sandbox"
 MAX_PER_SECOND: Final = 20_000
-# The provider cuts off what is longer.
-MAX_SEGMENTS: Final = 10
 
 # The officially assigned country codes of ISO 3166-1 alpha-2.
 COUNTRIES: Final = frozenset(
@@ -108,22 +105,16 @@ def fill_in(run: str, local: datetime) -> str:
     return filled.replace("{week}", f"{year}-W{week:02}").replace("{month}", local.strftime("%Y-%m"))
 
 
+def _matching(text: str, pattern: str, noun: str, remedy: str) -> str:
+    if not re.fullmatch(pattern, text):
+        raise InvalidValue.of(text, noun, remedy)
+    return text
+
+
 def sub_account(text: str) -> str:
     """An 8x8 sub-account id, as the provider's document limits it."""
-    if not re.fullmatch(SUB_ACCOUNT_PATTERN, text):
-        remedy = "write the 3 to 50 letters, digits and -._& that 8x8 Connect shows"
-        raise InvalidValue.of(text, "a sub-account id", remedy)
-    return text
-
-
-def one_of(text: str, known: Iterable[str]) -> str:
-    """One of a few words."""
-    words = list(known)
-    if text not in words:
-        meant = closest(text, words)
-        remedy = f'did you mean "{meant}"?' if meant else f"write {joined(words, 'or')}"
-        raise InvalidValue(f"{quoted(text)} is not known", remedy)
-    return text
+    remedy = "write the 3 to 50 letters, digits and -._& that 8x8 Connect shows"
+    return _matching(text, SUB_ACCOUNT_PATTERN, "a sub-account id", remedy)
 
 
 def country(text: str) -> str:
@@ -179,19 +170,15 @@ def rate(text: str) -> Rate:
 
 def cost(text: str) -> tuple[Decimal, str]:
     """`500 USD`: an amount, and the ISO 4217 code of its currency."""
-    if not re.fullmatch(COST_PATTERN, text):
-        raise InvalidValue.of(text, "an amount of money", "write it plainly, such as 500 USD or 99.50 EUR")
-    amount, currency = text.split()
+    remedy = "write it plainly, such as 500 USD or 99.50 EUR"
+    amount, currency = _matching(text, COST_PATTERN, "an amount of money", remedy).split()
     return Decimal(amount), currency
 
 
 def account_id(text: str) -> str:
     """The id of an 8x8 account: a UUID."""
-    if not re.fullmatch(UUID_PATTERN, text):
-        raise InvalidValue.of(
-            text, "an account id", "write the UUID that 8x8 Connect shows; the sub-account's name is subAccountId"
-        )
-    return str(uuid.UUID(text))
+    remedy = "write the UUID that 8x8 Connect shows; the sub-account's name is subAccountId"
+    return str(uuid.UUID(_matching(text, UUID_PATTERN, "an account id", remedy)))
 
 
 def text_encoding(text: str) -> str:
@@ -204,20 +191,19 @@ def text_encoding(text: str) -> str:
     return name
 
 
-def positive_share(text: str) -> float:
-    """A share that isn't nothing."""
-    part = share(text)
-    if not part:
-        raise InvalidValue("of 0% nobody is sent to", "write for example 1%")
-    return part
-
-
 def share(text: str) -> float:
     """A share in per cent, `20%`, as a number from 0 to 1."""
     match = re.fullmatch(SHARE_PATTERN, text)
     if not match or float(match[1]) > 100:
         raise InvalidValue.of(text, "a share", "write 0% to 100%, such as 20%")
     return float(match[1]) / 100
+
+
+def positive_share(text: str) -> float:
+    """A share that isn't nothing."""
+    if not share(text):
+        raise InvalidValue("of 0% nobody is sent to", "write for example 1%")
+    return share(text)
 
 
 def web_address(text: str) -> str:
@@ -251,15 +237,15 @@ def ip_address(text: str) -> str:
 
 def column(text: str) -> str:
     """A column's name."""
-    return _name_of(text, "a column", "write the name of a column of the recipient file")
+    return _printable(text, "a column", "write the name of a column of the recipient file")
 
 
 def file_name(text: str) -> Path:
     """A path, relative to the campaign file."""
-    return Path(_name_of(text, "a file", "write a path relative to the campaign file"))
+    return Path(_printable(text, "a file", "write a path relative to the campaign file"))
 
 
-def _name_of(text: str, noun: str, remedy: str) -> str:
+def _printable(text: str, noun: str, remedy: str) -> str:
     if not text.strip() or not text.isprintable():
         raise InvalidValue(f"{quoted(text)} cannot be {noun}", remedy)
     return text

@@ -1,8 +1,8 @@
 """From a YAML file's bytes to plain data, with the place of every key and value, and what is wrong with the file. Pure.
 
 PyYAML composes nodes and never constructs objects: a tag such as `!!python/object` is a problem, not a call. What a
-campaign has no use for (duplicate keys, merge keys, tags, endless aliases) is refused here, so that whoever reads the
-tree meets only mappings with text keys, lists, and scalars.
+campaign has no use for (duplicate keys, merge keys, tags, endless aliases) is refused here: the tree holds only
+mappings with text keys, lists, and scalars.
 """
 
 import re
@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import yaml
 
-from runner.base.errors import Position, Problem
+from runner.base.errors import InputError, Position, Problem
 from runner.base.text import quoted
-from runner.campaign import yaml_errors
+from runner.campaign.yaml_errors import not_utf8, syntax_problem, unprintable
 
 KeyPath = tuple[str | int, ...]
 
@@ -66,19 +66,12 @@ class YamlDocument:
     broken: set[KeyPath] = field(default_factory=set)
 
 
-class _Refused(Exception):  # noqa: N818 - never leaves this module
-    """The file cannot be understood any further."""
-
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        super().__init__(str(problem))
-
-
 _TAG_PREFIX: Final = "tag:yaml.org,2002:"
 _SCALARS: Final = {
     "str": YamlKind.TEXT,
     "timestamp": YamlKind.TEXT,  # a moment is read by the rules of its key, not by YAML's
     "value": YamlKind.TEXT,  # a bare =
+    "merge": YamlKind.TEXT,  # a bare <<
     "int": YamlKind.NUMBER,
     "float": YamlKind.NUMBER,
     "bool": YamlKind.BOOLEAN,
@@ -94,39 +87,39 @@ _HALF_CHARACTER: Final = re.compile("[\ud800-\udfff\0]")
 def parse(content: bytes, file: str) -> YamlDocument:
     """The document in the bytes of a file; `file` is its name in problems."""
     document = YamlDocument(file)
-    start = Position(file, 1, 1)
     if len(content) > MAX_BYTES:
         what = "larger than 1 MB, so this is not a campaign file"
-        document.problems.append(Problem(what, "is it the recipient file?", where=start))
+        document.problems.append(Problem(what, "is it the recipient file?", where=Position(file, 1, 1)))
         return document
     try:
-        _read_text(content.decode("utf-8-sig"), document, start)
+        _read_text(content.decode("utf-8-sig"), document)
     except UnicodeDecodeError as error:
-        document.problems.append(yaml_errors.not_utf8(content, error, file))
-    except _Refused as refused:
-        document.problems.append(refused.problem)
+        document.problems.append(not_utf8(content, error, file))
+    except InputError as error:  # the file cannot be understood any further
+        document.problems += error.problems
     return document
 
 
-def _read_text(text: str, document: YamlDocument, start: Position) -> None:
-    if problem := yaml_errors.unprintable(text, document.file):
-        raise _Refused(problem)
+def _read_text(text: str, document: YamlDocument) -> None:
+    if problem := unprintable(text, document.file):
+        raise InputError([problem])
+    start = Position(document.file, 1, 1)
     loader = _Loader(text, document.file)
     try:
         root = loader.get_node() if loader.check_node() else None
         following = loader.get_event() if loader.check_node() else None  # type: ignore[no-untyped-call]
     except (yaml.MarkedYAMLError, ValueError, OverflowError) as error:  # the last two: absurd escapes and versions
         mark = loader.get_mark()
-        raise _Refused(yaml_errors.problem(error, text, document.file, (mark.line, mark.column))) from error
+        raise InputError([syntax_problem(error, text, document.file, (mark.line, mark.column))]) from error
     if root is None:
         remedy = "write at least name, subAccountId, recipients, template and rate"
-        raise _Refused(Problem("the file is empty", remedy, where=start))
+        raise InputError([Problem("the file is empty", remedy, where=start)])
     if following is not None:
-        what, where = "a second YAML document starts here", loader.position(following)
+        what, where = "a second YAML document starts here", _position(following, document.file)
         document.problems.append(Problem(what, "write one campaign per file, without ---", where=where))
     if not isinstance(root, yaml.MappingNode):
         remedy = 'write lines such as "name: welcome"'
-        raise _Refused(Problem("the file holds no keys", remedy, where=loader.position(root)))
+        raise InputError([Problem("the file holds no keys", remedy, where=_position(root, document.file))])
     document.tree = _TreeBuilder(document, text).mapping(root, ())
     document.locations[()] = Location(start, start, YamlKind.MAPPING)
 
@@ -139,17 +132,14 @@ class _Loader(yaml.SafeLoader):
         self._file = file
         self._nodes = self._depth = 0
 
-    def position(self, node: yaml.Node | yaml.Event) -> Position:
-        return _position(self._file, node)
-
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         self._nodes += 1
         self._depth += 1
-        where = self.position(self.peek_event())  # type: ignore[no-untyped-call]
+        where = _position(self.peek_event(), self._file)  # type: ignore[no-untyped-call]
         if self._nodes > MAX_NODES:
-            raise _Refused(Problem(f"more than {MAX_NODES:,} values, so this is not a campaign file", where=where))
+            raise InputError([Problem(f"more than {MAX_NODES:,} values, so this is not a campaign file", where=where)])
         if self._depth > MAX_DEPTH:
-            raise _Refused(Problem("nested too deeply", "put text that starts with [ or { in quotes", where=where))
+            raise InputError([Problem("nested too deeply", "put text that starts with [ or { in quotes", where=where)])
         node = super().compose_node(parent, index)
         self._depth -= 1
         return node
@@ -161,14 +151,18 @@ class _TreeBuilder:
     def __init__(self, document: YamlDocument, text: str) -> None:
         self.document = document
         self.text = text
-        self.open: set[int] = set()
-        self.visited = 0
+        self.unfinished: set[int] = set()  # ids of the collections around the node that is read
+        self.visited = 1  # the root
 
     def value(self, node: yaml.Node, path: KeyPath, key: Position) -> object:
-        kind = self.kind(node)
-        where = self.position(node)
+        where = _position(node, self.document.file)
+        self.visited += 1
+        if self.visited > MAX_NODES:
+            what = f"aliases blow the file up to more than {MAX_NODES:,} values"
+            raise InputError([Problem(what, "write the values out", where=where)])
+        kind = _kind(node)
         if isinstance(node, yaml.ScalarNode):
-            text = node.value
+            text: str = node.value
         else:
             is_block = isinstance(node, yaml.CollectionNode) and not node.flow_style
             text = "" if is_block else self.text[node.start_mark.index : node.end_mark.index]
@@ -178,45 +172,25 @@ class _TreeBuilder:
             remedy = "write the plain value, or put text that starts with ! in quotes"
             return self.refuse(path, where, f"the tag {quoted(tag)} is not supported", remedy)
         if isinstance(node, yaml.ScalarNode):
-            return self.scalar(text, kind, path, where)
-        if id(node) in self.open:
+            if _HALF_CHARACTER.search(text):
+                what = "holds an escape such as \\ud83d that is only half a character"
+                return self.refuse(path, where, what, "write the character itself")
+            return _scalar(text, kind)
+        if id(node) in self.unfinished:
             return self.refuse(path, where, "an alias that contains itself", "write the values out")
-        self.open.add(id(node))
-        result = self.mapping(node, path) if isinstance(node, yaml.MappingNode) else self.sequence(node, path)
-        self.open.discard(id(node))
+        self.unfinished.add(id(node))
+        result = self.mapping(node, path) if isinstance(node, yaml.MappingNode) else self.items(node, path)
+        self.unfinished.discard(id(node))
         return result
 
-    def kind(self, node: yaml.Node) -> YamlKind | None:
-        """None for a tag that has no place in a campaign."""
-        name = node.tag.removeprefix(_TAG_PREFIX)
-        if isinstance(node, yaml.ScalarNode):
-            return YamlKind.TEXT if name == "merge" else _SCALARS.get(name)
-        if isinstance(node, yaml.MappingNode):
-            return YamlKind.MAPPING if name == "map" else None
-        return YamlKind.LIST if name == "seq" else None
-
-    def scalar(self, text: str, kind: YamlKind, path: KeyPath, where: Position) -> object:
-        self.count(where)
-        if _HALF_CHARACTER.search(text):
-            what = "holds an escape such as \\ud83d that is only half a character"
-            return self.refuse(path, where, what, "write the character itself")
-        if kind is YamlKind.TEXT:
-            return text
-        if kind is YamlKind.BOOLEAN:
-            return text.lower() in TRUE
-        if kind is YamlKind.NUMBER and _WHOLE_NUMBER.fullmatch(text):
-            return int(text)
-        return UNUSABLE
-
-    def sequence(self, node: yaml.Node, path: KeyPath) -> list[object]:
-        self.count(self.position(node))
-        return [self.value(item, (*path, n), self.position(item)) for n, item in enumerate(node.value)]
+    def items(self, node: yaml.Node, path: KeyPath) -> list[object]:
+        nodes = enumerate(node.value)
+        return [self.value(item, (*path, index), _position(item, self.document.file)) for index, item in nodes]
 
     def mapping(self, node: yaml.Node, path: KeyPath) -> dict[str, Any]:
-        self.count(self.position(node))
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            where = self.position(key_node)
+            where = _position(key_node, self.document.file)
             key = self.key(key_node, path, where)
             if key is None:
                 continue
@@ -236,20 +210,13 @@ class _TreeBuilder:
         if node.tag == f"{_TAG_PREFIX}merge":
             self.complain((*path, text), where, "merge keys (<<) are not supported", "write the keys out")
             return None
-        if self.kind(node) is not YamlKind.TEXT:
+        if _kind(node) is not YamlKind.TEXT:
             remedy = "put the key in quotes, or see the schema for the keys"
             if _THOUSANDS.fullmatch(text):  # {messages: 50,000} is two keys
                 remedy = "write a number without a comma in it, such as 50000"
             self.complain((*path, text), where, f"the key {quoted(text)} is not text for YAML", remedy)
             return None
         return text
-
-    def count(self, where: Position) -> None:
-        """Every scalar and collection as often as aliases repeat it."""
-        self.visited += 1
-        if self.visited > MAX_NODES:
-            what = f"aliases blow the file up to more than {MAX_NODES:,} values"
-            raise _Refused(Problem(what, "write the values out", where=where))
 
     def complain(self, path: KeyPath, where: Position, what: str, remedy: str) -> None:
         self.document.problems.append(Problem(what, remedy, shown_path(path), where))
@@ -259,17 +226,28 @@ class _TreeBuilder:
         self.complain(path, where, what, remedy)
         return UNUSABLE
 
-    def position(self, node: yaml.Node) -> Position:
-        return _position(self.document.file, node)
-
 
 def shown_path(path: KeyPath) -> str:
-    """`message.source`. Items of a list are not numbered: the line and the value tell them apart."""
+    """`message.source`. Items of a list are not numbered: the line and the value identify them."""
     keys = [key for key in path if isinstance(key, str)]
     return ".".join(key if key.isprintable() and key and len(key) <= 40 else quoted(key) for key in keys)
 
 
-def _position(file: str, node: yaml.Node | yaml.Event) -> Position:
+def _kind(node: yaml.Node) -> YamlKind | None:
+    """None for a tag that has no place in a campaign."""
+    kinds = {yaml.ScalarNode: _SCALARS, yaml.MappingNode: {"map": YamlKind.MAPPING}}
+    return kinds.get(type(node), {"seq": YamlKind.LIST}).get(node.tag.removeprefix(_TAG_PREFIX))
+
+
+def _scalar(text: str, kind: YamlKind) -> object:
+    if kind is YamlKind.TEXT:
+        return text
+    if kind is YamlKind.BOOLEAN:
+        return text.lower() in TRUE
+    return int(text) if kind is YamlKind.NUMBER and _WHOLE_NUMBER.fullmatch(text) else UNUSABLE
+
+
+def _position(node: yaml.Node | yaml.Event, file: str) -> Position:
     mark = node.start_mark
     assert mark is not None  # the composer marks every node
     return Position(file, mark.line + 1, mark.column + 1)

@@ -97,7 +97,7 @@ def _markdown(review: "Review", command: str, changes: Sequence[str]) -> str:
     text += _listed("Look at this:", review.warnings)
     if summary.samples:
         text += ["", "**The first messages:**"]
-    own_text = run.inputs.composer.own_text
+    own_text = run.inputs.composer.template.origins.own_text
     for row, destination, sample in summary.samples:
         left = measure(sample.text, sample.encoding).left
         size = f"{sample.encoding.value}, {counted(sample.segments, 'segment')}, {left} left"

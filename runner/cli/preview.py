@@ -10,12 +10,11 @@ import typer
 
 from runner.base.errors import InputError
 from runner.base.exclusions import Exclusion
-from runner.base.messages import Encoding, RemarkKind, Text
+from runner.base.messages import MAX_SEGMENTS, Encoding, RemarkKind, Text
 from runner.base.wording import counted
 from runner.cli.console import Console, clean, print_stderr
 from runner.cli.options import File, Rows, with_shared_options
-from runner.message.characters import named
-from runner.message.segments import MAX_SEGMENTS, Measure, measure
+from runner.message.segments import Measure, described, measure
 from runner.prices.costs import Prices, exact, plain
 
 if TYPE_CHECKING:
@@ -165,7 +164,7 @@ def _show_forcing(console: Console, text: Text, found: Measure) -> None:
         times = f" ({1 + len(others)} times)" if others else ""
         where = " ".join(f"{before}⟦{character}⟧{after}".split())
         console.wrap(f"  {character}  U+{ord(character):04X} {name}{times}: …{where}…")
-        if sources := [remark.source for remark in text.remarks if remark.subject == named(character)]:
+        if sources := [remark.source for remark in text.remarks if remark.subject == described(character)]:
             console.wrap(f"     from {' and '.join(sources)}")
     if len(places) > MOST_CHARACTERS:
         console.print(f"  and {len(places) - MOST_CHARACTERS} more")

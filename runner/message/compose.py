@@ -1,27 +1,29 @@
-"""A row's fields → the text that its phone will show, or why there is none."""
+"""A row's fields → the text that its phone will show, or why there is none. Pure."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from runner.base.errors import InputError, Problem
 from runner.base.exclusions import Exclusion, ExclusionReason
-from runner.base.messages import Encoding, Text
-from runner.message.characters import UNSENDABLE, is_one_septet_each, named
-from runner.message.encode import encode
+from runner.base.messages import MAX_SEGMENTS, Encoding, Remark, RemarkKind, Text
 from runner.message.environment import MAX_LENGTH, EmptyFieldError
-from runner.message.links import link_remarks, may_hold_link
-from runner.message.origins import COMPUTED
-from runner.message.segments import MAX_SEGMENTS, segments_of_units
-from runner.message.template import RenderError, Template, TooLongError
-from runner.message.transliteration import has_visible
+from runner.message.links import link_remarks, link_spans, may_hold_link
+from runner.message.segments import GSM7, UNSENDABLE, described, is_gsm7, outside_gsm7, segments, septet_segments
+from runner.message.template import COMPUTED, RenderError, Template, TooLongError
+from runner.message.transliteration import has_visible, in_gsm7, likeness, replacements
 
 # What Jinja reads as something else, so that no template can call a column by it.
 _RESERVED = frozenset(
     ("and", "else", "false", "False", "if", "in", "is", "loop", "none", "None", "not", "or", "self", "super", "true",
      "True", "caller", "varargs", "kwargs"),
 )  # fmt: skip
-_NOT_IN_NAMES = re.compile(r"\W")
+# The most characters that an exclusion names.
+_MOST_NAMED = 5
+# With more different characters outside of GSM-7, a text is in another script: it is UCS-2 on purpose, and a remark
+# for each letter would say nothing.
+_MOST_REMARKS = 10
 
 
 class Composer:
@@ -36,55 +38,31 @@ class Composer:
         self,
         template: Template,
         encoding: Encoding = Encoding.AUTO,
-        max_segments: int = 10,
+        max_segments: int = MAX_SEGMENTS,
         *,
         smart_encoding: bool = False,
         require_text: Sequence[str] = (),
     ) -> None:
-        self._template = template
+        self.template = template
         self._encoding = encoding
         self._max_segments = min(max_segments, MAX_SEGMENTS)
         self._smart = smart_encoding
-        self._required = [(required, required.casefold()) for required in require_text]
+        self._required = require_text
         # Nearly every text is plain GSM-7, and then there is nothing more to check.
         self._is_simple = encoding is not Encoding.UCS2 and not require_text
-        self._columns: dict[str, str] | None = None
-
-    @property
-    def source(self) -> str:
-        """The whole template."""
-        return self._template.source
-
-    @property
-    def own_text(self) -> str:
-        """The template's own text, without what rows put into it."""
-        return self._template.origins.own_text
-
-    def compose(self, fields: Mapping[str, str]) -> Text | Exclusion:
-        """The text for one row's columns. Every call is for a row of the same file, with the same columns.
-
-        Raises InputError when the template calls for a column that isn't there.
-        """
-        if self._columns is None:
-            self._columns = self.columns(list(fields))
-        return self.compose_values({name: fields[column] for name, column in self._columns.items()}, self._columns)
 
     def columns(self, header: Sequence[str]) -> dict[str, str]:
         """Name in the template → column that it calls for. Raises InputError for one that isn't there."""
         known = field_names(header)
-        problems = [
-            Problem(f'there is no column "{name}"', where=where)
-            for name, where in self._template.variables
-            if name not in known
-        ]
-        if problems:
-            raise InputError(problems)
-        return {name: known[name] for name, _ in self._template.variables}
+        unknown = [(name, where) for name, where in self.template.variables if name not in known]
+        if unknown:
+            raise InputError(Problem(f'there is no column "{name}"', where=where) for name, where in unknown)
+        return {name: known[name] for name, _ in self.template.variables}
 
-    def compose_values(self, values: Mapping[str, str], columns: Mapping[str, str]) -> Text | Exclusion:
+    def compose(self, values: Mapping[str, str], columns: Mapping[str, str]) -> Text | Exclusion:
         """The text for one row. `values` are by the names in the template, `columns` what `self.columns` says."""
         try:
-            rendered = self._template.render(values)
+            text = self.template.render(values).strip()
         except EmptyFieldError as error:
             words = f"{columns[error.name]} is empty, and the text needs it"
             return Exclusion(ExclusionReason.MISSING_FIELD, words)
@@ -93,42 +71,94 @@ class Composer:
             return Exclusion(ExclusionReason.TOO_MANY_SEGMENTS, words)
         except RenderError as error:
             return Exclusion(ExclusionReason.TEMPLATE_ERROR, str(error))
-        text = rendered.strip()
         simple = None
-        if self._is_simple and is_one_septet_each(text):
-            segments = segments_of_units(len(text), Encoding.GSM7)
-            if segments <= self._max_segments:
-                simple = Text(text, Encoding.GSM7, segments)
-                if not may_hold_link(text):
-                    return simple
-        used = {column: values[name] for name, column in columns.items()}
-        if simple is not None:
-            return self._with_links(simple, text, used)
-        return self._judge(text.replace("\r\n", "\n").replace("\r", "\n"), used)
+        count = septet_segments(text) if self._is_simple else None
+        if count is not None and count <= self._max_segments:
+            simple = Text(text, Encoding.GSM7, count)
+            if not may_hold_link(text):
+                return simple
+        fields = {column: values[name] for name, column in columns.items()}
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        composed = simple or self._check(text, fields)
+        if isinstance(composed, Exclusion) or not may_hold_link(text):
+            return composed
+        remarks = link_remarks(text, fields, self.template.origins.links, COMPUTED)
+        return replace(composed, remarks=(*composed.remarks, *remarks)) if remarks else composed
 
-    def _judge(self, text: str, columns: Mapping[str, str]) -> Text | Exclusion:
+    def _check(self, text: str, fields: Mapping[str, str]) -> Text | Exclusion:
         if not text:
             return Exclusion(ExclusionReason.EMPTY_MESSAGE, "the text is empty")
         if match := UNSENDABLE.search(text):
-            words = f"{named(match.group())} at {match.start() + 1} cannot be sent; remove it from the file"
+            words = f"{described(match.group())} at {match.start() + 1} cannot be sent; remove it from the file"
             return Exclusion(ExclusionReason.INVALID_TEXT, words)
         if not text.isascii() and not has_visible(text):
             return Exclusion(ExclusionReason.EMPTY_MESSAGE, "the text has nothing but invisible characters")
-        encoded = encode(text, self._encoding, columns, self._template.origins, smart=self._smart)
+        encoded = self._encode(text, fields)
         if isinstance(encoded, Exclusion):
             return encoded
         if encoded.segments > self._max_segments:
             return Exclusion(ExclusionReason.TOO_MANY_SEGMENTS, self._too_many(encoded))
-        for required, folded in self._required:
+        for required in self._required:
             # The text as it was, too: a required “STOP” is there, though its quotes have been replaced.
-            if folded not in encoded.text.casefold() and folded not in text.casefold():
+            if not any(required.casefold() in written.casefold() for written in (encoded.text, text)):
                 words = f'the text lacks "{required}" (message.requireText)'
                 return Exclusion(ExclusionReason.REQUIRED_TEXT, words)
-        return self._with_links(encoded, text, columns) if may_hold_link(text) else encoded
+        return encoded
 
-    def _with_links(self, encoded: Text, text: str, columns: Mapping[str, str]) -> Text:
-        found = link_remarks(text, columns, self._template.origins.links, COMPUTED)
-        return replace(encoded, remarks=(*encoded.remarks, *found)) if found else encoded
+    def _encode(self, text: str, fields: Mapping[str, str]) -> Text | Exclusion:
+        """The text in the campaign's encoding, with its segments; an exclusion where that is GSM7 and isn't possible.
+
+        Smart encoding replaces the characters outside of GSM-7, if all of them can be replaced, and with AUTO only if
+        that takes no more segments (a text of nothing but … could).
+        """
+        if self._encoding is Encoding.UCS2:
+            return Text(text, Encoding.UCS2, segments(text, Encoding.UCS2))
+        if is_gsm7(text):
+            return Text(text, Encoding.GSM7, segments(text, Encoding.GSM7))
+        replaced = in_gsm7(text)
+        if replaced is not None:
+            replaced = replaced.strip()  # a space behind which only something invisible stood
+        if self._encoding is Encoding.GSM7 and (replaced is None or not self._smart):
+            return Exclusion(ExclusionReason.NOT_GSM7, _not_gsm7(outside_gsm7(text), replaceable=replaced is not None))
+        in_ucs2 = segments(text, Encoding.UCS2)
+        in_septets = segments(replaced, Encoding.GSM7) if replaced is not None else 0
+        if replaced is None or (in_septets > in_ucs2 and self._encoding is Encoding.AUTO):
+            return Text(text, Encoding.UCS2, in_ucs2, remarks=self._forcing(text, fields))
+        outside = outside_gsm7(text)
+        saved = max(in_ucs2 - in_septets, 0)
+        if not self._smart:
+            remarks = self._remarks(RemarkKind.REPLACEABLE, outside, fields)
+            return Text(text, Encoding.UCS2, in_ucs2, saved, None, remarks)
+        note = replacements(Counter((character, likeness(text, index) or "") for index, character in outside))
+        remarks = self._remarks(RemarkKind.REPLACED, outside, fields)
+        return Text(replaced, Encoding.GSM7, in_septets, saved, note, remarks)
+
+    def _forcing(self, text: str, fields: Mapping[str, str]) -> tuple[Remark, ...]:
+        """A remark for each character that can't be replaced: without a likeness, or in a link."""
+        different = set(text) - GSM7
+        if len(different) > _MOST_REMARKS:
+            first = next(character for character in text if character in different)
+            source = next(iter(self.template.origins.of(first, 1, fields)))
+            subject = f"more than {_MOST_REMARKS} different characters"
+            return (Remark(RemarkKind.FORCES_UCS2, subject, source, sum(map(text.count, different))),)
+        outside = outside_gsm7(text)
+        spans = link_spans(text)
+        irreplaceable = [
+            (index, character)
+            for index, character in outside
+            if any(start <= index < end for start, end in spans) or likeness(text, index) is None
+        ]
+        return self._remarks(RemarkKind.FORCES_UCS2, irreplaceable or outside, fields)
+
+    def _remarks(
+        self, kind: RemarkKind, outside: list[tuple[int, str]], fields: Mapping[str, str]
+    ) -> tuple[Remark, ...]:
+        counts = Counter(character for _, character in outside)
+        return tuple(
+            Remark(kind, described(character), source, taken)
+            for character, times in counts.items()
+            for source, taken in self.template.origins.of(character, times, fields).items()
+        )
 
     def _too_many(self, text: Text) -> str:
         size = f"{len(text.text):,} characters, {text.encoding}"
@@ -138,6 +168,16 @@ class Composer:
         return words
 
 
+def _not_gsm7(outside: list[tuple[int, str]], *, replaceable: bool) -> str:
+    first: dict[str, int] = {}
+    for index, character in outside:
+        first.setdefault(character, index + 1)
+    shown = ", ".join(f"{described(character)} at {place}" for character, place in list(first.items())[:_MOST_NAMED])
+    more = f" and {len(first) - _MOST_NAMED} more" if len(first) > _MOST_NAMED else ""
+    remedy = "; message.smartEncoding: true would replace them" if replaceable else ""
+    return f"{shown}{more}: not in GSM-7{remedy}"
+
+
 def field_names(header: Sequence[str]) -> dict[str, str]:
     """Name in the template → column. A column that cannot be written in a template has an alias: "First Name" is
     First_Name, "2nd-line" is _2nd_line.
@@ -145,21 +185,17 @@ def field_names(header: Sequence[str]) -> dict[str, str]:
     An alias that would also be another column's name or alias is left out: which of the two was meant would be a
     guess.
     """
-    names = {column: column for column in header if _callable(column)}
+    names = {column: column for column in header if _is_callable(column)}
     aliases: dict[str, list[str]] = {}
     for column in header:
         if column not in names:
-            aliases.setdefault(_alias(column), []).append(column)
+            alias = re.sub(r"\W", "_", column)
+            aliases.setdefault(alias if alias.isidentifier() else f"_{alias}", []).append(column)
     for alias, columns in aliases.items():
-        if len(columns) == 1 and alias not in names and _callable(alias):
+        if len(columns) == 1 and alias not in names and _is_callable(alias):
             names[alias] = columns[0]
     return names
 
 
-def _callable(name: str) -> bool:
+def _is_callable(name: str) -> bool:
     return name.isidentifier() and name not in _RESERVED
-
-
-def _alias(column: str) -> str:
-    alias = _NOT_IN_NAMES.sub("_", column)
-    return alias if alias.isidentifier() else f"_{alias}"

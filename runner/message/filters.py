@@ -1,27 +1,32 @@
-"""The template filters for text: `title`, `truncate_gsm` and `phone`, and how every filter reads its arguments. Pure.
+"""The template filters: `title`, `truncate_gsm`, `phone`, `currency` and `date`. Pure.
 
-`locale_filters` has `currency` and `date`. docs/templates.md describes each, with examples that a test runs.
+docs/templates.md describes each, with examples that a test runs. `currency` and `date` go by the CLDR data in Babel,
+which is imported only when a template uses one of the two: `campaign check` needn't wait for it.
 """
 
 import re
 import unicodedata
 from collections.abc import Callable
-from functools import cache
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+from functools import cache, lru_cache
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
 from jinja2 import Undefined
 from jinja2.exceptions import TemplateRuntimeError
 
 from runner.base.messages import Encoding
-from runner.message.characters import is_gsm7
-from runner.message.segments import units
-from runner.message.transliteration import likeness
+from runner.base.text import quoted
+from runner.message.segments import is_gsm7, units
+from runner.message.transliteration import in_gsm7, likeness
+
+if TYPE_CHECKING:
+    from babel import Locale
 
 # `(number, style, country)` → the number for people; `style` is national or international, `country` alpha-2 or None.
 # Raises ValueError, in words, for what is no number.
 PhoneFormat = Callable[..., str]
-
-_PHONE_STYLES = ("international", "national")
 
 # A run of letters, with digits before it and apostrophes in it.
 _APOSTROPHES = "'’‘ʼ`´"
@@ -42,11 +47,16 @@ class FilterError(TemplateRuntimeError):
     """A filter can't do what it is asked to: `str()` says what is wrong and what to write instead."""
 
 
+def only_text(value: object, why_not: str = "cannot be put into a text") -> object:
+    """The value, if it is a text or a number: Python's view of True, None or a list is not for phones."""
+    if isinstance(value, str | Undefined) or (isinstance(value, int | float) and not isinstance(value, bool)):
+        return value
+    raise FilterError(f"a value of the kind {type(value).__name__} {why_not}")
+
+
 def text_of(value: object) -> str:
     """A field's or a number's text. Raises FilterError for what is neither, UndefinedError for what isn't there."""
-    if isinstance(value, str | Undefined) or (isinstance(value, int | float) and not isinstance(value, bool)):
-        return str(value)  # of what isn't there, this raises in Jinja's words
-    raise FilterError(f"a value of the kind {type(value).__name__} is no text")
+    return str(only_text(value, "is no text"))
 
 
 def title(value: object) -> str:
@@ -65,16 +75,15 @@ def title(value: object) -> str:
 def _word(word: str, *, after_digit: bool) -> str:
     if after_digit:  # 2nd, 10th
         return _lower(word)
-    pieces = _AT_APOSTROPHE.split(word)
-    written = [_capital(pieces[0])]
-    for before, apostrophe, piece in zip(pieces[0::2], pieces[1::2], pieces[2::2], strict=False):
-        written += [apostrophe, _capital(piece) if _begins_name(before, piece) else _lower(piece)]
+    first, *rest = _AT_APOSTROPHE.split(word)
+    written = [_capital(first)]
+    before = first
+    for apostrophe, piece in zip(rest[0::2], rest[1::2], strict=True):
+        # O'Neil, D'Or and De'Andre go on with a capital; John's, we'll and ma'am don't.
+        begins_name = piece.lower() not in _ENDINGS and (len(before) <= 1 or len(piece) > 2)
+        written += [apostrophe, _capital(piece) if begins_name else _lower(piece)]
+        before = piece
     return "".join(written)
-
-
-def _begins_name(before: str, piece: str) -> bool:
-    """O'Neil, D'Or and De'Andre go on with a capital; John's, we'll and ma'am don't."""
-    return piece.lower() not in _ENDINGS and (len(before) <= 1 or len(piece) > 2)
 
 
 def _capital(piece: str) -> str:
@@ -99,26 +108,22 @@ def truncate_gsm(value: object, length: object, end: object = "") -> str:
     `end` that is longer.
     """
     text, ending = text_of(value), text_of(end)
-    room = checked_length(length) - _size(ending)
+    if isinstance(length, bool) or not isinstance(length, int) or length < 1:
+        raise FilterError("the length is a whole number of septets above 0, such as truncate_gsm(20)")
+    room = length - _size(ending)
     if room < 0:
         raise FilterError(f"the end takes {_size(ending)} of {length} septets; write a shorter one")
     # Every character takes at least one, so that a page in a cell need not be looked at to its end.
     beginning = text[: room + _size(ending) + 1]
     if _size(beginning) <= room + _size(ending):
         return text
-    whole = _clusters(beginning)
-    fitting = sum(1 for units in accumulate(map(_size, whole)) if units <= room)
-    kept = "".join(whole[:fitting])
-    if not whole[fitting].isspace() and (space := _LAST_SPACE.search(kept)) and space.start() * 2 >= len(kept):
-        kept = kept[: space.start()]
-    return kept.rstrip() + ending
-
-
-def checked_length(length: object) -> int:
-    """Raises FilterError for what isn't a whole number above 0."""
-    if isinstance(length, bool) or not isinstance(length, int) or length < 1:
-        raise FilterError("the length is a whole number of septets above 0, such as truncate_gsm(20)")
-    return length
+    clusters = _clusters(beginning)
+    fitting = sum(1 for size in accumulate(map(_size, clusters)) if size <= room)
+    shortened = "".join(clusters[:fitting])
+    space = _LAST_SPACE.search(shortened)
+    if space and not clusters[fitting].isspace() and space.start() * 2 >= len(shortened):
+        shortened = shortened[: space.start()]
+    return shortened.rstrip() + ending
 
 
 def _size(text: str) -> int:
@@ -138,9 +143,9 @@ def _clusters(text: str) -> list[str]:
     clusters: list[str] = []
     for character in text:
         last = clusters[-1] if clusters else ""
-        flag = character in _FLAG_LETTERS and len(last) == 1 and last in _FLAG_LETTERS
+        is_flag = character in _FLAG_LETTERS and len(last) == 1 and last in _FLAG_LETTERS
         joins = character == _JOINER or character in _SKIN_TONES or unicodedata.category(character)[0] == "M"
-        if last and (flag or joins or last[-1] == _JOINER):
+        if last and (is_flag or joins or last[-1] == _JOINER):
             clusters[-1] += character
         else:
             clusters.append(character)
@@ -148,12 +153,13 @@ def _clusters(text: str) -> list[str]:
 
 
 def phone_filter(phone_format: PhoneFormat | None) -> Callable[..., str]:
-    """The filter `phone`, which formats with `phone_format`; without one, it says that it is not available."""
+    """The filter `phone`, which formats with `phone_format`; without one, a text can't use it."""
 
     def phone(value: object, style: object = "international", country: object = None) -> str:
+        if style not in ("international", "national"):
+            raise FilterError('the style is "international" or "national"')
         if phone_format is None:
             raise FilterError("the filter phone is not available here")
-        checked_style(style)
         try:
             return phone_format(text_of(value), style, None if country is None else text_of(country))
         except ValueError as error:
@@ -162,8 +168,142 @@ def phone_filter(phone_format: PhoneFormat | None) -> Callable[..., str]:
     return phone
 
 
-def checked_style(style: object) -> object:
-    """Raises FilterError for what is neither national nor international."""
-    if style not in _PHONE_STYLES:
-        raise FilterError('the style is "international" or "national"')
-    return style
+_AMOUNT = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
+_ISO = re.compile(
+    r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
+    r"(?P<time>[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?)? ?(Z|[+-][0-9]{2}:?[0-9]{2})?"
+)
+_STYLES = ("short", "medium", "long", "full")
+# CLDR's letters that a date has an answer to, and those that need a time of day.
+_DAY_LETTERS = frozenset("yMLdEec")
+_TIME_LETTERS = frozenset("hHKkmsSabB")
+_TRAPS = {
+    "Y": "YYYY is the year of the week, wrong in some last days of December; write yyyy",
+    "D": "D is the day of the year; write d or dd for the day of the month",
+}
+# A letter and a digit that touch: CLDR has a space there ("SGD 5", "RM 5"), and Babel leaves it out.
+_TOUCHING = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
+
+
+def currency(value: object, code: object, locale: object = "en", symbol: object = None) -> str:
+    """The amount with its currency: `1234.5` in SGD is "SGD 1,234.50", in the locale en_SG "$1,234.50".
+
+    Half a cent is rounded up. Where the currency's symbol alone would make the message UCS-2 (₹, ₱, ₩), its code
+    stands instead; `symbol` true or false decides otherwise. Spaces are plain ones, because Babel's (U+00A0, U+202F)
+    are outside of GSM-7. Raises FilterError for an amount that isn't plain digits, an unknown code or locale.
+    """
+    written = text_of(value).strip()
+    if not _AMOUNT.fullmatch(written):
+        raise FilterError(f"{quoted(written)} is not a plain amount; write digits and a point, such as 1234.50")
+    capitals = text_of(code).strip().upper()
+    if not _is_currency(capitals):
+        raise FilterError(f"{quoted(text_of(code))} is no currency; write its three letters, such as SGD")
+    if symbol is not None and not isinstance(symbol, bool):
+        raise FilterError("symbol is true or false")
+    return _currency(written, capitals, _locale(text_of(locale).strip()), symbol)
+
+
+def date(value: object, pattern: object = "medium", locale: object = "en") -> str:
+    """The day, and the time of day if the pattern has it: 2026-12-01 is "Dec 1, 2026".
+
+    `value` is a date or a moment in ISO 8601; its offset is not applied: the text shows what the cell says. `pattern`
+    is short, medium, long or full, or CLDR's letters such as "EEE d MMM yyyy" or "h:mm a" (Unicode TS 35). Raises
+    FilterError for another kind of date, for a pattern with letters that mean something unexpected or nothing, and for
+    a time of day that the value doesn't have.
+    """
+    written = text_of(value).strip()
+    shape = text_of(pattern)
+    if wrong := None if shape in _STYLES else _wrong_pattern(shape):
+        raise FilterError(wrong)
+    match = _ISO.fullmatch(written)
+    if not match:
+        raise FilterError(f"{quoted(written)} is not a date; write it as 2026-12-01, or 2026-12-01T18:30")
+    try:
+        moment = datetime.fromisoformat(match["date"] + (match["time"] or "").replace(",", "."))
+    except ValueError as error:
+        raise FilterError(f"{quoted(written)} is not a date: {error}") from error
+    if not match["time"] and _letters(shape) & _TIME_LETTERS and shape not in _STYLES:
+        raise FilterError(f"{quoted(written)} has no time of day; write MM for the month, or a time into the column")
+    return _date(moment, shape, _locale(text_of(locale).strip()))
+
+
+@lru_cache(maxsize=1024)
+def _is_currency(code: str) -> bool:
+    from babel.numbers import list_currencies
+
+    return code in list_currencies()
+
+
+@lru_cache(maxsize=256)
+def _wrong_pattern(pattern: str) -> str | None:
+    """What is wrong with the pattern, and the remedy."""
+    from babel.dates import parse_pattern
+
+    if "%" in pattern:
+        return f"{quoted(pattern)} has signs of another notation; write dd MMM yyyy for %d %b %Y"
+    if pattern.count("'") % 2:
+        return f"{quoted(pattern)}: a quote is opened and never closed; write '' for an apostrophe"
+    letters = _letters(pattern)
+    for letter in sorted(letters):
+        if letter in _TRAPS:
+            return _TRAPS[letter]
+        if letter not in _DAY_LETTERS | _TIME_LETTERS:
+            meaningful = "d, M, y, E, H, h, m, a, other words in 'quotes'"
+            return f"{quoted(pattern)}: {letter} means nothing here; use {meaningful}, or one of {', '.join(_STYLES)}"
+    if "m" in letters and not letters & frozenset("hHkK"):
+        return f"{quoted(pattern)}: mm are minutes; write MM for the month"
+    if not letters:
+        return f"{quoted(pattern)} shows nothing of a date; write d MMM, or one of {', '.join(_STYLES)}"
+    try:
+        parse_pattern(pattern)
+    except ValueError:
+        return f"{quoted(pattern)} is no pattern for a date; write one such as EEE d MMM yyyy"
+    return None
+
+
+def _letters(pattern: str) -> frozenset[str]:
+    """The letters outside of 'quotes'."""
+    return frozenset(filter(str.isalpha, re.sub(r"'[^']*'", "", pattern)))
+
+
+@lru_cache(maxsize=64)
+def _locale(name: str) -> "Locale":
+    from babel import Locale, UnknownLocaleError
+
+    try:
+        return Locale.parse(name.replace("-", "_"))
+    except (UnknownLocaleError, ValueError, TypeError) as error:
+        raise FilterError(f"{quoted(name)} is no locale; write one such as en, en_GB or id_ID") from error
+
+
+@lru_cache(maxsize=4096)
+def _currency(amount: str, code: str, locale: "Locale", symbol: bool | None) -> str:
+    from babel.numbers import format_currency, get_currency_precision
+
+    exact = Decimal(amount).quantize(Decimal(1).scaleb(-get_currency_precision(code)), ROUND_HALF_UP)
+    exact += 0  # without the sign of a zero: nobody owes -0.00
+
+    def formatted(pattern: str | None) -> str:
+        return _plain(_TOUCHING.sub(" ", format_currency(exact, code, pattern, locale=locale)))
+
+    with_symbol = formatted(None)
+    if symbol or (symbol is None and is_gsm7(with_symbol)):
+        return with_symbol
+    # ¤¤ is CLDR's sign for the code.
+    with_code = formatted(locale.currency_formats["standard"].pattern.replace("¤", "¤¤"))
+    return with_code if symbol is False or is_gsm7(with_code) else with_symbol
+
+
+@lru_cache(maxsize=4096)
+def _date(moment: datetime, pattern: str, locale: "Locale") -> str:
+    from babel.dates import format_date, parse_pattern
+
+    if pattern in _STYLES:
+        return _plain(format_date(moment, pattern, locale=locale))
+    return _plain(parse_pattern(pattern).apply(moment, locale))
+
+
+def _plain(text: str) -> str:
+    """Without the typographic spaces, apostrophes and minus signs that CLDR has, if it then is GSM-7."""
+    spaced = text.replace("\u00a0", " ").replace("\u202f", " ")
+    return in_gsm7(spaced) or spaced

@@ -20,7 +20,7 @@ _HEAD = (
 # linear: every word is tried once, from its beginning. Chinese, Japanese and Thai put no space before a link.
 _LINK = re.compile(_HEAD + r"\S+", re.IGNORECASE)
 _BEGUN = re.compile(_HEAD + r"\S*", re.IGNORECASE)
-_SITE = re.compile(r"(?:[a-z]+://)?[^/?#]*", re.IGNORECASE)
+_BEHIND_SITE = re.compile(r"(?<![:/])[/?#].*")
 
 # What ends the sentence rather than the link.
 _AFTER = ".,;:!?)]}'\"’”»›…‘“‹«„‚\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
@@ -47,18 +47,18 @@ def link_spans(text: str) -> list[tuple[int, int]]:
 
 def _found(text: str) -> list[tuple[int, int, int]]:
     """Begin and end of every link as in `link_spans`, and the end of its word: no link goes beyond a space."""
-    if not may_hold_link(text):
-        return []
-    # Looking at every character of a text takes ten times as long.
-    words = text.split()
-    has_www = "w." in text or "W." in text
     found: list[tuple[int, int, int]] = []
+    if not may_hold_link(text):
+        return found
     end = 0
-    for word in [word for word in words if "/" in word or (has_www and "w." in word.lower())]:
-        # Never a part of another word: that word would be among these too, and before this one.
-        start = text.index(word, end)
-        end = start + len(word)
-        found += [(start + first, start + last, end) for first, last in _links_of(word)]
+    # Looking at every character of a text takes ten times as long as looking at words.
+    has_www = "w." in text or "W." in text
+    for word in text.split():
+        if "/" in word or (has_www and "w." in word.lower()):
+            # Never a part of another word: that word would be among these too, and before this one.
+            start = text.index(word, end)
+            end = start + len(word)
+            found += [(start + first, start + last, end) for first, last in _links_of(word)]
     return found
 
 
@@ -86,25 +86,24 @@ def link_remarks(
     spaced = [(column, value) for column, value in columns.items() if " " in value or not value.isprintable()]
     for start, end, word_end in _found(text):
         link = text[start:end]
-        if link[:7].lower() == "http://":
-            counts[RemarkKind.PLAIN_HTTP, _shown_site(link), _source(link, columns, template, elsewhere)] += 1
-        if len(link) > LONG:
-            counts[RemarkKind.LONG_LINK, _shown_site(link), _source(link, columns, template, elsewhere)] += 1
+        site = _BEHIND_SITE.sub("", link)
+        shown = f"{site[:_SITE_SHOWN]}…" if len(site) > _SITE_SHOWN else site
+        if shown == site and len(link.rstrip("/")) > len(site):
+            shown = f"{site}/…"
+        kinds = [RemarkKind.PLAIN_HTTP] if link[:7].lower() == "http://" else []
+        kinds += [RemarkKind.LONG_LINK] if len(link) > LONG else []
+        for kind in kinds:
+            counts[kind, shown, _source(link, site, columns, template) or elsewhere] += 1
         for column, value in spaced:
             if _breaks(value, text, start, word_end):
-                counts[RemarkKind.BROKEN_LINK, _shown_site(link), f"the column {column}"] += 1
+                counts[RemarkKind.BROKEN_LINK, shown, f"the column {column}"] += 1
     return [Remark(kind, subject, source, times) for (kind, subject, source), times in counts.items()]
 
 
-def _source(link: str, columns: Mapping[str, str], template: Iterable[TemplateLink], elsewhere: str) -> str:
-    site = _site_of(link)
-    for column, value in columns.items():
-        if site in value:
-            return f"the column {column}"
-    for begun in template:
-        if link.startswith(begun.text):
-            return f"the template, line {begun.line}"
-    return elsewhere
+def _source(link: str, site: str, columns: Mapping[str, str], template: Iterable[TemplateLink]) -> str | None:
+    in_columns = (f"the column {column}" for column, value in columns.items() if site in value)
+    in_template = (f"the template, line {begun.line}" for begun in template if link.startswith(begun.text))
+    return next(in_columns, None) or next(in_template, None)
 
 
 def _breaks(value: str, text: str, start: int, end: int) -> bool:
@@ -114,15 +113,3 @@ def _breaks(value: str, text: str, start: int, end: int) -> bool:
     pieces = value.split(None, 1)
     before = end - len(pieces[0]) if len(pieces) == 2 else -1
     return before >= start and text.startswith(value, before)
-
-
-def _site_of(link: str) -> str:
-    match = _SITE.match(link)
-    return match.group() if match else link
-
-
-def _shown_site(link: str) -> str:
-    site = _site_of(link)
-    if len(site) > _SITE_SHOWN:
-        return f"{site[:_SITE_SHOWN]}…"
-    return f"{site}/…" if len(link.rstrip("/")) > len(site) else site

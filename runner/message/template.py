@@ -1,7 +1,8 @@
-"""A message's template: compiled once, rendered for each row."""
+"""A message's template: compiled once, rendered for each row; and from which part of it a character comes."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,11 +12,12 @@ from jinja2 import TemplateSyntaxError, nodes
 from runner.base.errors import InputError, Position, Problem
 from runner.message.environment import MAX_LENGTH, EmptyField, EmptyFieldError, environment
 from runner.message.filters import PhoneFormat
-from runner.message.origins import Origins, TemplateText
+from runner.message.links import TemplateLink, template_links
+from runner.message.segments import outside_gsm7
 from runner.message.template_lint import Linter, Variables, explain
 
-_NEWLINES = re.compile(r"\r\n?")
-_REASON_SHOWN = 300
+# The source of a character or link that neither the template nor a column holds.
+COMPUTED = "an expression of the template"
 
 
 class TooLongError(Exception):
@@ -26,9 +28,61 @@ class RenderError(Exception):
     """The template fails on a row: `str()` has its file and line, and why."""
 
 
+class Origins:
+    """Tells which line of the template or which column a character is from. Costs nothing for GSM-7 texts.
+
+    `own_text` is all of the template's own text: what in a message isn't in it comes from a row. `links` are the links
+    that the template begins.
+
+    Jinja doesn't keep track, so this counts: what every text has from the template, then what the columns hold, then
+    what the template may have added in a condition, a loop or an expression.
+    """
+
+    def __init__(self, tree: nodes.Template) -> None:
+        # Character → source → how often.
+        self._certain: dict[str, Counter[str]] = {}
+        self._possible: dict[str, Counter[str]] = {}
+        links: list[TemplateLink] = []
+        texts: list[str] = []
+        # Text outside of every block is in each message.
+        top = {id(piece) for node in tree.body if isinstance(node, nodes.Output) for piece in node.nodes}
+        pieces: list[tuple[nodes.Node, str]] = [(node, node.data) for node in tree.find_all(nodes.TemplateData)]
+        pieces += [(node, node.value) for node in tree.find_all(nodes.Const) if isinstance(node.value, str)]
+        for node, text in pieces:
+            texts.append(text)
+            counts = self._certain if id(node) in top else self._possible
+            for index, character in outside_gsm7(text):
+                line = node.lineno + text.count("\n", 0, index)
+                counts.setdefault(character, Counter())[f"the template, line {line}"] += 1
+            links += template_links(text, node.lineno)
+        self.links = tuple(links)
+        self.own_text = "\n".join(texts)
+
+    def of(self, character: str, times: int, columns: Mapping[str, str]) -> dict[str, int]:
+        """Source → how many of the `times` that the text holds `character` are from there."""
+        in_columns = _columns_with(character, columns)
+        taken: Counter[str] = Counter()
+        for counts in (self._certain.get(character, {}), in_columns, self._possible.get(character, {})):
+            for source, most in counts.items():
+                if number := min(most, times - taken.total()):
+                    taken[source] += number
+        if rest := times - taken.total():  # a field that is used twice, a loop, or a filter that made the character
+            taken[next(iter(in_columns), next(iter(taken), COMPUTED))] += rest
+        return taken
+
+
+def _columns_with(character: str, columns: Mapping[str, str]) -> dict[str, int]:
+    """How often each column holds the character, or else its other case: `upper` makes Ë of ë."""
+    for form in (character, character.lower(), character.upper()):
+        counts = {f"the column {column}": value.count(form) for column, value in columns.items() if form in value}
+        if counts:
+            return counts
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A template that is known to be valid; `compile_template` makes it.
+    """A valid template; `compile_template` makes it.
 
     `variables` are the names that have to come from the row. `plain` is the same template where it is nothing but text
     and fields: as a format for `%`, and the fields' names. `phone` is what the filter of that name formats with.
@@ -58,10 +112,10 @@ class Template:
             fields = tuple([values[name] for name in names])
             if all(fields) and len(text := text % fields) <= MAX_LENGTH:
                 return text
-        given = {name: value or EmptyField(name=name) for name, value in values.items()}
+        fields_or_empty = {name: value or EmptyField(name) for name, value in values.items()}
         try:
             # What Template.render does, but that it would also collect what never ends.
-            return _joined(self.compiled.root_render_func(self.compiled.new_context(given)))
+            return _joined(self.compiled.root_render_func(self.compiled.new_context(fields_or_empty)))
         except (EmptyFieldError, TooLongError):
             raise
         except Exception as error:  # whatever the template's author managed to do wrong
@@ -74,7 +128,7 @@ class Template:
                 line = self.compiled.get_corresponding_lineno(trace.tb_lineno)
             trace = trace.tb_next
         reason = str(error).partition("\n")[0] or type(error).__name__
-        return f"{self.file}:{line}: this line cannot be rendered: {reason[:_REASON_SHOWN]}"
+        return f"{self.file}:{line}: this line cannot be rendered: {reason[:300]}"
 
 
 def _joined(pieces: Iterable[str]) -> str:
@@ -101,7 +155,7 @@ def compile_template(
     arguments, other files, characters that no text may hold, and what `unknown_fields` says of its variables.
     """
     # A byte order mark would be the text's first character, and force UCS-2 on every message.
-    source = _NEWLINES.sub("\n", source.removeprefix("\ufeff"))
+    source = re.sub(r"\r\n?", "\n", source.removeprefix("\ufeff"))
     if not source.strip():
         raise InputError([Problem("the template is empty", "write the text to send", where=Position(file, 1, 1))])
     jinja = environment(phone)
@@ -109,14 +163,13 @@ def compile_template(
         tree = jinja.parse(source)
         linter = Linter(tree, source, file)
         problems = linter.problems()
-        variables = linter.variables()
+        variables = linter.variables()  # changes the tree where a filter is unknown
         if problems := [*problems, *unknown_fields(variables)]:
             raise InputError(problems)
         compiled = jinja.from_string(source)
     except TemplateSyntaxError as error:
         raise InputError([explain(error, source, file)]) from error
-    origins = Origins(_literals(tree))
-    return Template(source, file, variables, origins, compiled, _plain(tree, variables), phone)
+    return Template(source, file, variables, Origins(tree), compiled, _plain(tree, variables), phone)
 
 
 def _plain(tree: nodes.Template, variables: Variables) -> tuple[str, tuple[str, ...]] | None:
@@ -136,14 +189,3 @@ def _plain(tree: nodes.Template, variables: Variables) -> tuple[str, tuple[str, 
             else:
                 return None
     return "".join(text), tuple(names)
-
-
-def _literals(tree: nodes.Template) -> Iterator[TemplateText]:
-    """The template's own text, and the quoted texts in its expressions."""
-    # Text outside of every block is in each message.
-    top = {id(piece) for node in tree.body if isinstance(node, nodes.Output) for piece in node.nodes}
-    for data in tree.find_all(nodes.TemplateData):
-        yield TemplateText(data.data, data.lineno, certain=id(data) in top)
-    for constant in tree.find_all(nodes.Const):
-        if isinstance(constant.value, str):
-            yield TemplateText(constant.value, constant.lineno, certain=id(constant) in top)

@@ -7,16 +7,15 @@ Jinja knows the line, and its words name tokens of its grammar. The people who w
 import inspect
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from difflib import get_close_matches
 
 from jinja2 import TemplateSyntaxError, nodes
 from jinja2.meta import find_undeclared_variables
 
 from runner.base.errors import Position, Problem
-from runner.message.characters import UNSENDABLE, named
 from runner.message.environment import OWN_FILTERS, environment
 from runner.message.filters import FilterError
+from runner.message.segments import UNSENDABLE, described
 
 # The names that have to come from the row, each with the place of its first use, in the template's order.
 Variables = list[tuple[str, Position]]
@@ -71,44 +70,24 @@ def explain(error: TemplateSyntaxError, source: str, file: str) -> Problem:
             groups = [group for group in match.groups() if group]
             where = _error_position(error.lineno, pattern, groups, source, file)
             return Problem(what.format(*groups), remedy.format(*groups), where=where)
-    plain = message[:1].lower() + message[1:].rstrip(".")
-    return Problem(plain or "this is not a template", where=_error_position(error.lineno, "", [], source, file))
+    what = message[:1].lower() + message[1:].rstrip(".")
+    return Problem(what or "this is not a template", where=_error_position(error.lineno, "", [], source, file))
 
 
 def _error_position(line: int, pattern: str, groups: list[str], source: str, file: str) -> Position:
-    if "never closed" in pattern or "Unexpected end" in pattern:
-        return _unclosed(source, groups[0], file) or Position(file, line, 1)
-    lines = source.split("\n")
-    text = lines[line - 1] if line <= len(lines) else ""
-    inside = re.search(r"\{[{%#]", text)
-    start = inside.start() if inside else 0
-    looked_for = groups[0] if groups else "{"
-    column = text.find(looked_for, start)
+    if pattern.startswith("Unexpected end"):  # Jinja names the last line, not that of the innermost block that is open
+        open_tags: list[int] = []
+        for match in re.finditer(rf"\{{%[-+]?\s*(end)?{groups[0]}\b", source):
+            if not match[1]:
+                open_tags.append(match.start())
+            elif open_tags:
+                open_tags.pop()
+        return _position(source, open_tags[-1], file) if open_tags else Position(file, line, 1)
+    text = [*source.split("\n"), ""][line - 1]
+    braces = re.search(r"\{[{%#]", text)
+    start = braces.start() if braces else 0
+    column = text.find(groups[0] if groups else "{", start)
     return Position(file, line, (column if column >= 0 else start) + 1)
-
-
-def _unclosed(source: str, tag: str, file: str) -> Position | None:
-    """Where the innermost block that is still open begins: Jinja names the last line of the file instead."""
-    open_tags: list[re.Match[str]] = []
-    for match in re.finditer(r"\{%[-+]?\s*(?:(end)?(\w+))", source):
-        if match[2] != tag:
-            continue
-        if not match[1]:
-            open_tags.append(match)
-        elif open_tags:
-            open_tags.pop()
-    if not open_tags:
-        return None
-    return _position(source, open_tags[-1].start(), file)
-
-
-@dataclass(frozen=True, slots=True)
-class _Name:
-    """A name in a template, and the significant token before it, which tells what it is the name of."""
-
-    text: str
-    before: str
-    where: Position
 
 
 class Linter:
@@ -119,7 +98,8 @@ class Linter:
         self._tree = tree
         self._source = source
         self._file = file
-        self._names = list(self._lexed())
+        # With spaces for what is not in braces, and for what is in quotes there: a name is found where it is used.
+        self._code = re.sub(r"\{[{%].*?[%}]\}|.", _only_code, source, flags=re.DOTALL).split("\n")
 
     def problems(self) -> list[Problem]:
         """What cannot be sent, and what Jinja would refuse only at the first row, or not at all."""
@@ -136,13 +116,13 @@ class Linter:
         first: dict[str, Position] = {}
         for use in self._tree.find_all(nodes.Name):
             if use.name in undeclared and use.ctx == "load":
-                where = self._find(use.name, use.lineno)
+                where = self._find(r"(?<![.|\w])", use.name, use.lineno)
                 first[use.name] = min(where, first.get(use.name, where))
         return sorted(first.items(), key=lambda item: item[1])
 
     def _unsendable(self) -> Iterator[Problem]:
         for match in UNSENDABLE.finditer(self._source):
-            what = f"there is {named(match.group())}, which cannot be sent"
+            what = f"there is {described(match.group())}, which cannot be sent"
             yield Problem(what, "delete it", where=_position(self._source, match.start(), self._file))
 
     def _single_braces(self) -> Iterator[Problem]:
@@ -157,68 +137,53 @@ class Linter:
         for node in [*self._tree.find_all(nodes.Filter), *self._tree.find_all(nodes.Test)]:
             is_filter = isinstance(node, nodes.Filter)
             kind, known = ("filter", self._environment.filters) if is_filter else ("test", self._environment.tests)
-            where = self._find(node.name, node.lineno, *(("|",) if is_filter else ("is", "not")))
+            where = self._find(r"\|\s*" if is_filter else r"\b(?:is|not)\s+", node.name, node.lineno)
             if node.name not in known:
                 close = get_close_matches(node.name, known, n=1)
                 remedy = f'did you mean "{close[0]}"?' if close else f"{kind}s are {', '.join(sorted(known))}"
                 yield Problem(f'there is no {kind} "{node.name}"', remedy, where=where)
-            elif isinstance(node, nodes.Filter) and (wrong := self._wrong_arguments(node)):
+            elif isinstance(node, nodes.Filter) and (wrong := _wrong_arguments(node)):
                 yield Problem(f"{node.name}: {wrong[0]}", wrong[1], where=where)
-
-    def _wrong_arguments(self, node: nodes.Filter) -> tuple[str, str] | None:
-        """What is wrong with the arguments of one of our filters, and the remedy; None if it looks right."""
-        own = OWN_FILTERS.get(node.name)
-        if own is None or node.dyn_args or node.dyn_kwargs:
-            return None
-        named_args = {str(pair.key): _constant(pair.value) for pair in node.kwargs}
-        try:
-            bound = inspect.signature(own.function).bind(_UNKNOWN, *map(_constant, node.args), **named_args)
-        except TypeError as error:
-            return str(error), f"write it like {own.usage}"
-        for argument, check in own.checks.items():
-            if (value := bound.arguments.get(argument, _UNKNOWN)) is not _UNKNOWN:
-                try:
-                    check(value)
-                except FilterError as error:
-                    what, _, remedy = str(error).partition("; ")
-                    return what, remedy
-        return None
 
     def _statements(self) -> Iterator[Problem]:
         for statement_kind, word in _OTHER_FILES.items():
             for statement in self._tree.find_all(statement_kind):
-                where = self._find(word, statement.lineno, "{%", "{%-", "{%+")
+                where = self._find(r"\{%[-+]?\s*", word, statement.lineno)
                 yield Problem(f"{word} reads another file", "write the whole text into this one", where=where)
         for choice in self._tree.find_all(nodes.CondExpr):
             if choice.expr2 is None:
-                where = self._find("if", choice.lineno)
+                where = self._find(r"(?<![%+-]) ", "if", choice.lineno)
                 yield Problem('this "if" says nothing for the other case', 'write else "" after it', where=where)
 
-    def _lexed(self) -> Iterator[_Name]:
-        """Every name between braces, in order.
+    def _find(self, before: str, name: str, line: int) -> Position:
+        """Where the name is first used on `line`, behind what the pattern `before` matches; Jinja gives lines only."""
+        match = re.search(rf"{before}({re.escape(name)})\b", self._code[line - 1])
+        return Position(self._file, line, match.start(1) + 1 if match else 1)
 
-        Jinja's lexer gives lines only; its tokens come in order and hold the source's own text (but for white space
-        that a `-` trims), so each is found by looking onwards from the one before.
-        """
-        offset = 0
-        before = ""
-        for _, kind, value in self._environment.lex(self._source):
-            found = self._source.find(value, offset)
-            if found < 0:
-                continue
-            if kind == "name":
-                yield _Name(value, before, _position(self._source, found, self._file))
-            offset = found + len(value)
-            if kind != "whitespace":
-                before = value
 
-    def _find(self, name: str, line: int, *before: str) -> Position:
-        """Where `name` stands on `line`; `before` is what comes before it, or else anything but a dot or a bar."""
-        for found in self._names:
-            fits = found.before in before if before else found.before not in (".", "|")
-            if (found.text, found.where.line) == (name, line) and fits:
-                return found.where
-        return Position(self._file, line, 1)
+def _only_code(match: re.Match[str]) -> str:
+    if len(match[0]) == 1:
+        return "\n" if match[0] == "\n" else " "
+    return re.sub(r"'[^'\n]*'|\"[^\"\n]*\"", lambda text: " " * len(text[0]), match[0])
+
+
+def _wrong_arguments(node: nodes.Filter) -> tuple[str, str] | None:
+    """What is wrong with the arguments of one of our filters, and the remedy; None if it looks right."""
+    own = OWN_FILTERS.get(node.name)
+    if own is None or node.dyn_args or node.dyn_kwargs:
+        return None
+    args = [_constant(argument) for argument in node.args]
+    named_args = {str(pair.key): _constant(pair.value) for pair in node.kwargs}
+    try:
+        inspect.signature(own.function).bind(own.sample, *args, **named_args)
+        if _UNKNOWN not in (*args, *named_args.values()):
+            own.function(own.sample, *args, **named_args)
+    except TypeError as error:
+        return str(error), f"write it like {own.usage}"
+    except FilterError as error:
+        what, _, remedy = str(error).partition("; ")
+        return what, remedy
+    return None
 
 
 def _constant(node: nodes.Expr) -> object:

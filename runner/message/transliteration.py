@@ -7,13 +7,15 @@ would become 11/2), as do ©, ™, arrows and the middle dot, which Catalan spel
 import re
 import unicodedata
 from collections.abc import Mapping
+from itertools import islice
 
-from runner.message.characters import BASIC, EXTENSION, is_gsm7, shown
+from runner.base.wording import counted
 from runner.message.links import link_spans
+from runner.message.segments import BASIC, EXTENSION, is_gsm7
 
 # The most replacements that a note names, and the words for those that can't be seen.
-_SHOWN = 5
-_BY = {" ": "a space", "\n": "a line break"}
+_MOST_NAMED = 5
+_IN_WORDS = {" ": "a space", "\n": "a line break"}
 
 _LIKE: dict[str, str] = {
     # Quotes, primes (5′ 11″), accents that people type as apostrophes (it´s), and the ʻokina.
@@ -45,18 +47,13 @@ INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u202a\u202c\u2060\u2066\u2068\
 _TWICE = "\u0374\u037e\u1fef\u1ffd\u2000\u2001\u2126\u212a\u212b"
 
 
-def _table() -> dict[int, str]:
-    table = {ord(character): like for like, characters in _LIKE.items() for character in characters}
-    table |= dict.fromkeys(map(ord, INVISIBLE), "")
-    # Ligatures (ﬁ), Dutch ĳ, small and full-width forms: Unicode itself says what they stand for.
-    for code in (0x132, 0x133, *range(0xFB00, 0xFB07), *range(0xFE50, 0xFE6C), *range(0xFF01, 0xFF5F), 0xFFE1, 0xFFE5):
-        stands_for = unicodedata.normalize("NFKC", chr(code)).translate(table)
-        if is_gsm7(stands_for):
-            table[code] = stands_for
-    return table
-
-
-_TABLE = _table()
+_TABLE = {ord(character): like for like, characters in _LIKE.items() for character in characters}
+_TABLE |= dict.fromkeys(map(ord, INVISIBLE), "")
+# Ligatures (ﬁ), Dutch ĳ, small and full-width forms: Unicode itself says what they stand for.
+for _code in (0x132, 0x133, *range(0xFB00, 0xFB07), *range(0xFE50, 0xFE6C), *range(0xFF01, 0xFF5F), 0xFFE1, 0xFFE5):
+    _stands_for = unicodedata.normalize("NFKC", chr(_code)).translate(_TABLE)
+    if is_gsm7(_stands_for):
+        _TABLE[_code] = _stands_for
 # A letter of any other script: found at once, without composing and translating a whole text. The marks may join a
 # letter, and the signs of Kelvin, Ångström and Ohm are letters twice in Unicode.
 _STAYS = re.compile(f"[^{re.escape(BASIC + EXTENSION + ''.join(map(chr, _TABLE)))}\u0300-\u036f{_TWICE}]")
@@ -95,17 +92,13 @@ def has_visible(text: str) -> bool:
 
 def replacements(counts: Mapping[tuple[str, str], int]) -> str:
     """`3 characters replaced: ’ by ' (2 times), … by ...`. `counts` is by character and likeness."""
-    total = sum(counts.values())
-    words = [_replacement(*pair, times) for pair, times in list(counts.items())[:_SHOWN]]
-    more = f" and {len(counts) - _SHOWN} more" if len(counts) > _SHOWN else ""
-    noun = "character" if total == 1 else "characters"
-    return f"{total} {noun} replaced: {', '.join(words)}{more}"
-
-
-def _replacement(character: str, like: str, times: int) -> str:
-    named = shown(character)
-    if unicodedata.combining(character):
-        words = f"{named} joined to its letter"
-    else:
-        words = f"{named} by {_BY.get(like, like)}" if like else f"{named} removed"
-    return f"{words} ({times} times)" if times > 1 else words
+    words: list[str] = []
+    for (character, like), times in islice(counts.items(), _MOST_NAMED):
+        can_be_read = character.isprintable() and unicodedata.category(character)[0] != "M"
+        name = character if can_be_read else f"U+{ord(character):04X}"
+        change = f"by {_IN_WORDS.get(like, like)}" if like else "removed"
+        if unicodedata.combining(character):
+            change = "joined to its letter"
+        words.append(f"{name} {change}" + (f" ({times} times)" if times > 1 else ""))
+    more = f" and {len(counts) - _MOST_NAMED} more" if len(counts) > _MOST_NAMED else ""
+    return f"{counted(sum(counts.values()), 'character')} replaced: {', '.join(words)}{more}"

@@ -57,7 +57,7 @@ class RowComposer:
             composed = None
             if index not in batch.exclusions and not isinstance(cells, UnreadableRow):
                 values = {name: cells[place] for name, place in self._places}
-                composed = self._composer.compose_values(values, self._columns)
+                composed = self._composer.compose(values, self._columns)
             batch.add_text(composed)
         return batch
 

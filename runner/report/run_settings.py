@@ -52,9 +52,9 @@ class RunSettings:
             rate=str(campaign.rate),
             per_second=campaign.rate.per_second,
             template_name=message.template.name if message.template else "message.text",
-            template=inputs.composer.source,
+            template=inputs.composer.template.source,
             example=None if campaign.report.mask else text,
-            example_masked=redact(text, inputs.composer.own_text) if text is not None else None,
+            example_masked=redact(text, inputs.composer.template.origins.own_text) if text is not None else None,
             source=message.source,
             currency=prices.currency if prices else None,
             # The highest price of each country that occurs.

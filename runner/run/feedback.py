@@ -12,7 +12,7 @@ from runner.base.clock import now_us
 from runner.base.conversions import Conversion
 from runner.base.errors import InputError
 from runner.base.options import Rate
-from runner.campaign.field_types import Region
+from runner.campaign.fields import Region
 from runner.campaign.model import AccountSection
 from runner.dispatch.progress import Progress, Stop
 from runner.feedback.conversion_log import EXAMPLES, ConversionStream, ReadCounts, note_file, noted

@@ -169,7 +169,7 @@ def plan_cache_key(inputs: Inputs, ledger: Ledger, *, limit: int | None) -> str 
         key.add(version(package))
     key.add(campaign.model_dump_json(exclude=_NOT_OF_THE_PLAN, warnings=False))
     key.add(canonical(described_options(campaign)))
-    key.add(inputs.composer.source)
+    key.add(inputs.composer.template.source)
     key.add(repr(inputs.prices))
     key.add(repr(limit))
     key.add(ledger.id)

@@ -51,8 +51,8 @@ def files_in(value: object) -> Iterator[str]:
 
 
 def test_the_file_is_current() -> None:
-    kept = ROOT / "docs" / "campaign-file.md"
-    assert guide_text() == kept.read_text(encoding="utf-8"), "python -m docs.campaign_file > docs/campaign-file.md"
+    current = ROOT / "docs" / "campaign-file.md"
+    assert guide_text() == current.read_text(encoding="utf-8"), "python -m docs.campaign_file > docs/campaign-file.md"
 
 
 def test_every_key_of_the_model_is_in_it() -> None:

@@ -22,8 +22,8 @@ def is_valid(text: str) -> bool:
 
 
 def test_file_is_current() -> None:
-    kept = Path(__file__).parents[2] / "campaigns" / "campaign.schema.json"
-    assert schema_text() == kept.read_text(encoding="utf-8"), "campaign schema > campaigns/campaign.schema.json"
+    current = Path(__file__).parents[2] / "campaigns" / "campaign.schema.json"
+    assert schema_text() == current.read_text(encoding="utf-8"), "campaign schema > campaigns/campaign.schema.json"
 
 
 def test_is_a_schema() -> None:

@@ -15,6 +15,7 @@ from runner.cli.console import Console
 from runner.message.compose import Composer
 from runner.message.template import compile_template
 from runner.prices.costs import Price, Prices
+from tests.message.composing import composed_row
 
 PRICES = Prices(Path("prices.csv"), "USD", {"US": Price(Decimal("0.01"), Decimal("0.0421"))})
 
@@ -22,7 +23,7 @@ PRICES = Prices(Path("prices.csv"), "USD", {"US": Price(Decimal("0.01"), Decimal
 def composed(
     source: str, *, smart: bool = False, encoding: Encoding = Encoding.AUTO, **fields: str
 ) -> Text | Exclusion:
-    return Composer(compile_template(source, "t.j2"), encoding, smart_encoding=smart).compose(fields)
+    return composed_row(Composer(compile_template(source, "t.j2"), encoding, smart_encoding=smart), fields)
 
 
 def row(verdict: Text | Exclusion) -> RowBatch:

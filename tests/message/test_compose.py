@@ -9,12 +9,13 @@ from runner.base.exclusions import Exclusion, ExclusionReason
 from runner.base.messages import Encoding, Remark, RemarkKind, Text
 from runner.message.compose import Composer, field_names
 from runner.message.template import compile_template
+from tests.message.composing import composed_row
 
 AUTO, GSM7, UCS2 = Encoding.AUTO, Encoding.GSM7, Encoding.UCS2
 
 
 def composed(source: str, encoding: Encoding = AUTO, max_segments: int = 10, /, **fields: str) -> Text | Exclusion:
-    return Composer(compile_template(source, "t.j2"), encoding, max_segments).compose(fields)
+    return composed_row(Composer(compile_template(source, "t.j2"), encoding, max_segments), fields)
 
 
 TEXTS = [
@@ -39,9 +40,9 @@ def test_texts(source: str, name: str, expected: Text, why: str) -> None:
 
 def test_columns_are_called_by_alias_and_excluded_by_their_own_name() -> None:
     composer = Composer(compile_template("Hi {{ First_Name }}", "t"), AUTO, 1)
-    assert Text("Hi Ann", GSM7, 1) == composer.compose({"First Name": "Ann", "city": ""})
+    assert Text("Hi Ann", GSM7, 1) == composed_row(composer, {"First Name": "Ann", "city": ""})
     expected = Exclusion(ExclusionReason.MISSING_FIELD, "First Name is empty, and the text needs it")
-    assert expected == composer.compose({"First Name": "", "city": "KL"})
+    assert expected == composed_row(composer, {"First Name": "", "city": "KL"})
 
 
 def test_encoding_asked_for() -> None:
@@ -146,8 +147,8 @@ def test_a_row_that_the_template_fails_on_is_left_out_and_the_next_one_is_not() 
     expected = Exclusion(
         ExclusionReason.TEMPLATE_ERROR, "templates/x.j2:2: this line cannot be rendered: division by zero"
     )
-    assert expected == composer.compose({"n": "0"})
-    assert Text("Hi\nyou owe 25.0", GSM7, 1) == composer.compose({"n": "4"})
+    assert expected == composed_row(composer, {"n": "0"})
+    assert Text("Hi\nyou owe 25.0", GSM7, 1) == composed_row(composer, {"n": "4"})
 
 
 def test_words_for_a_failing_row_are_short_and_clean() -> None:
@@ -177,7 +178,7 @@ REQUIRED = [
 @pytest.mark.parametrize(("source", "field", "required", "lacks", "why"), REQUIRED, ids=[row[-1] for row in REQUIRED])
 def test_required_text(source: str, field: str, required: list[str], lacks: str | None, why: str) -> None:
     template = compile_template(source, "t")
-    found = Composer(template, smart_encoding=True, require_text=required).compose({"a": field})
+    found = composed_row(Composer(template, smart_encoding=True, require_text=required), {"a": field})
     if lacks is None:
         assert isinstance(found, Text)
     else:
@@ -188,9 +189,9 @@ def test_required_text(source: str, field: str, required: list[str], lacks: str 
 def test_links_are_remarked_upon_in_a_text_that_is_sent() -> None:
     expected = Remark(RemarkKind.BROKEN_LINK, "https://x.example/…", "the column Promo Code")
     composer = Composer(compile_template("Go to https://x.example/{{ Promo_Code }} now", "t"))
-    found = composer.compose({"Promo Code": "AB 12", "not used": "AB 12"})
+    found = composed_row(composer, {"Promo Code": "AB 12", "not used": "AB 12"})
     assert Text("Go to https://x.example/AB 12 now", GSM7, 1, remarks=(expected,)) == found
-    assert Text("Go to https://x.example/AB12 now", GSM7, 1) == composer.compose({"Promo Code": "AB12"})
+    assert Text("Go to https://x.example/AB12 now", GSM7, 1) == composed_row(composer, {"Promo Code": "AB12"})
 
 
 def test_never_more_than_ten_segments() -> None:
@@ -210,14 +211,14 @@ def test_rows_dont_influence_each_other() -> None:
     source = "{% if n == '1' %}{% set x = 'one' %}{% endif %}{{ x|default('none') }} {{ n }}"
     composer = Composer(compile_template(source, "t"), AUTO, 1)
     rows = [{"n": "1", "x": ""}, {"n": "2", "x": ""}, {"n": "1", "x": ""}]
-    texts = [composer.compose(row) for row in rows]
+    texts = [composed_row(composer, row) for row in rows]
     assert ["one 1", "none 2", "one 1"] == [text.text for text in texts if isinstance(text, Text)]
 
 
 def test_a_page_in_a_cell_leaves_the_row_out() -> None:
     composer = Composer(compile_template("Hi {{ name }}", "t.j2"))
 
-    found = composer.compose({"name": "x" * 200_000})
+    found = composed_row(composer, {"name": "x" * 200_000})
 
     assert found == Exclusion(ExclusionReason.TOO_MANY_SEGMENTS, "the text is longer than 20,000 characters")
 

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from runner.base.errors import InputError
 from runner.base.exclusions import Exclusion, ExclusionReason
 from runner.base.messages import Text
-from runner.message.characters import EXTENSION, is_gsm7
 from runner.message.compose import Composer
 from runner.message.filters import FilterError, title, truncate_gsm
+from runner.message.segments import EXTENSION, is_gsm7
 from runner.message.template import compile_template
 from runner.message.transliteration import in_gsm7
 from runner.numbers.phone import format_phone
+from tests.message.composing import composed_row
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "templates.md"
 
@@ -35,7 +36,7 @@ MISUSES = [
 
 
 @pytest.mark.parametrize(("source", "message"), MISUSES, ids=[row[0] for row in MISUSES])
-def test_a_wrong_argument_is_told_before_any_row(source: str, message: str) -> None:
+def test_a_wrong_argument_is_reported_before_any_row(source: str, message: str) -> None:
     with pytest.raises(InputError) as error:
         compile_template(source, "t")
     assert message == str(error.value)
@@ -45,20 +46,20 @@ def test_a_wrong_argument_is_told_before_any_row(source: str, message: str) -> N
     "source", ["{{ a|currency(b) }}", "{{ a|date(b) }}", "{{ a|phone(country=b) }}", "{{ a|truncate_gsm(2, end=b) }}"]
 )
 def test_an_empty_field_in_any_place_leaves_the_row_out(source: str) -> None:
-    found = Composer(compile_template(source, "t", phone=format_phone)).compose({"a": "5", "b": ""})
+    found = composed_row(Composer(compile_template(source, "t", phone=format_phone)), {"a": "5", "b": ""})
     assert Exclusion(ExclusionReason.MISSING_FIELD, "b is empty, and the text needs it") == found
 
 
 @pytest.mark.parametrize(("cell", "words"), [("hello", '"hello"'), ("1", "has no country code")])
 def test_what_is_no_number_leaves_the_row_out(cell: str, words: str) -> None:
-    found = Composer(compile_template("{{ a|phone }}", "t", phone=format_phone)).compose({"a": cell})
+    found = composed_row(Composer(compile_template("{{ a|phone }}", "t", phone=format_phone)), {"a": cell})
     assert isinstance(found, Exclusion)
     assert ExclusionReason.TEMPLATE_ERROR is found.reason
     assert words in found.detail
 
 
 def test_without_a_formatter_the_filter_says_so() -> None:
-    found = Composer(compile_template("{{ a|phone }}", "t")).compose({"a": "+12025550142"})
+    found = composed_row(Composer(compile_template("{{ a|phone }}", "t")), {"a": "+12025550142"})
     words = "t:1: this line cannot be rendered: the filter phone is not available here"
     assert Exclusion(ExclusionReason.TEMPLATE_ERROR, words) == found
 
@@ -82,15 +83,15 @@ def test_whatever_the_cells_hold_there_is_a_text_or_a_reason(a: str, b: str, c: 
     cells = [{"a": a, "b": b, "c": c, "d": d}, {"a": a, "b": "5.5", "c": "2026-12-01", "d": "+12025550142"}]
     composer = Composer(template, smart_encoding=smart)
     for fields in cells:
-        found = composer.compose(fields)
+        found = composed_row(composer, fields)
         assert isinstance(found, Text | Exclusion)
         if isinstance(found, Exclusion):
             assert found.detail
             assert len(found.detail) < 400
 
 
-def test_what_is_not_there_is_told_in_jinjas_words() -> None:
-    found = Composer(compile_template("{{ a.nope|title }}", "t")).compose({"a": "x"})
+def test_what_is_not_there_is_reported_in_jinjas_words() -> None:
+    found = composed_row(Composer(compile_template("{{ a.nope|title }}", "t")), {"a": "x"})
     words = "t:1: this line cannot be rendered: 'str object' has no attribute 'nope'"
     assert Exclusion(ExclusionReason.TEMPLATE_ERROR, words) == found
 
@@ -114,7 +115,7 @@ def test_every_template_of_the_document_is_an_example() -> None:
 
 @pytest.mark.parametrize(("template", "fields", "expected"), examples(), ids=[row[2] for row in examples()])
 def test_examples_of_the_document(template: str, fields: dict[str, str], expected: str) -> None:
-    found = Composer(compile_template(template, "t", phone=format_phone)).compose(fields)
+    found = composed_row(Composer(compile_template(template, "t", phone=format_phone)), fields)
     if isinstance(found, Text):
         assert expected == found.text
     else:

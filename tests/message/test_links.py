@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from runner.base.messages import Remark, RemarkKind, Text
 from runner.message.compose import Composer
 from runner.message.links import _AFTER, _LINK, LONG, link_spans
-from runner.message.origins import COMPUTED
-from runner.message.template import compile_template
+from runner.message.template import COMPUTED, compile_template
+from tests.message.composing import composed_row
 
 PLAIN, LONG_LINK, BROKEN = RemarkKind.PLAIN_HTTP, RemarkKind.LONG_LINK, RemarkKind.BROKEN_LINK
 
@@ -42,7 +42,7 @@ def test_the_quick_way_finds_what_the_slow_one_does(text: str) -> None:
 
 
 def remarks(source: str, **fields: str) -> set[Remark]:
-    found = Composer(compile_template(source, "t")).compose(fields)
+    found = composed_row(Composer(compile_template(source, "t")), fields)
     assert isinstance(found, Text)
     return set(found.remarks)
 

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.message.characters import is_gsm7
-from runner.message.filters import FilterError
-from runner.message.locale_filters import currency, date
+from runner.message.filters import FilterError, currency, date
+from runner.message.segments import is_gsm7
 
 AMOUNTS = [
     ("1234.5", "SGD", "en", "SGD 1,234.50", "the code, with a space"),

@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.base.messages import Encoding
-from runner.message.characters import BASIC, EXTENSION, is_gsm7, outside_gsm7
-from runner.message.segments import Measure, encoding_of, measure, segments
+from runner.message.segments import BASIC, EXTENSION, Measure, is_gsm7, measure, outside_gsm7, segments
 
 GSM7, UCS2 = Encoding.GSM7, Encoding.UCS2
 
@@ -114,7 +113,7 @@ def test_the_alphabet_is_complete() -> None:
 
 @pytest.mark.parametrize("character", list("’‘“”–…çÁâ`\t\u00a0\x1b👍"))
 def test_one_character_outside_makes_it_ucs2(character: str) -> None:
-    assert UCS2 == encoding_of(f"Hi {character}")
+    assert UCS2 == measure(f"Hi {character}").encoding
     assert [(3, character)] == outside_gsm7(f"Hi {character}")
 
 

@@ -5,8 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.base.errors import InputError, Position
+from runner.base.messages import Text
+from runner.message.compose import Composer
 from runner.message.environment import EmptyFieldError
 from runner.message.template import RenderError, compile_template
+from tests.message.composing import composed_row
 
 
 def test_variables_with_the_place_of_their_first_use() -> None:
@@ -127,3 +130,29 @@ def test_any_source_compiles_or_has_problems_with_places(source: str) -> None:
     except InputError as error:
         places += [problem.where for problem in error.problems]
     assert all(where and where.line >= 1 and where.column >= 1 for where in places)
+
+
+# Where a character comes from.
+SOURCES = [
+    ("it’s {{ a }}", "Bob", "", {("the template, line 1", 1)}, "the template"),
+    ("its {{ a }}", "O’Neil", "", {("the column a", 1)}, "a column"),
+    ("it’s {{ a }}", "O’Neil", "", {("the template, line 1", 1), ("the column a", 1)}, "both"),
+    ("Hi\n\nit’s\n’{{ a }}", "x", "", {("the template, line 3", 1), ("the template, line 4", 1)}, "lines"),
+    ("{%- if a -%}\n\n it’s {{ a }}\n{%- endif %}", "x", "", {("the template, line 3", 1)}, "white space is trimmed"),
+    ("{% if b %}it’s{% endif %} {{ a }}", "O’Neil", "", {("the column a", 1)}, "a branch that wasn't taken"),
+    ("{% if b %}it’s{% endif %} {{ a }}", "Bob", "x", {("the template, line 1", 1)}, "a branch that was"),
+    ("{{ a }} {{ '’' if b else '' }}", "x", "y", {("the template, line 1", 1)}, "in quotes"),
+    ("{{ a ~ '\\u2019' }}", "x", "", {("the template, line 1", 1)}, "by its code"),
+    ("{{ a }} {{ a }}", "O’Neil", "", {("the column a", 2)}, "used twice"),
+    ("{% for x in 'abc' %}’{% endfor %}{{ a }}", "x", "", {("the template, line 1", 3)}, "in a loop"),
+    ("{{ a }}{{ b|default('') }}", "’", "’’", {("the column a", 1), ("the column b", 2)}, "two columns"),
+    ("{{ a|upper }}", "ë", "", {("the column a", 1)}, "in other letters"),
+    ("{{ a|currency('INR', symbol=true) }}", "5", "", {("an expression of the template", 1)}, "made by a filter"),
+]
+
+
+@pytest.mark.parametrize(("source", "a", "b", "expected", "why"), SOURCES, ids=[row[-1] for row in SOURCES])
+def test_sources(source: str, a: str, b: str, expected: set[tuple[str, int]], why: str) -> None:
+    found = composed_row(Composer(compile_template(source, "t")), {"a": a, "b": b, "unused": "’’’’’’’’’"})
+    assert isinstance(found, Text)
+    assert expected == {(remark.source, remark.times) for remark in found.remarks}

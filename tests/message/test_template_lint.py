@@ -64,7 +64,7 @@ def test_an_empty_template_is_a_slip(source: str) -> None:
     assert ["t.j2:1:1: the template is empty; write the text to send"] == problems(source)
 
 
-def test_all_that_can_be_told_at_once() -> None:
+def test_all_problems_at_once() -> None:
     assert [(1, 6), (2, 6)] == [
         (problem.where.line, problem.where.column)
         for problem in _caught("{{ a|uper }}\n{{ a|lowr }}").problems

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from runner.base.exclusions import Exclusion, ExclusionReason
 from runner.base.messages import Encoding, Remark, RemarkKind, Text
-from runner.message.characters import BASIC, EXTENSION, is_gsm7
 from runner.message.compose import Composer
-from runner.message.segments import segments
+from runner.message.segments import BASIC, EXTENSION, is_gsm7, segments
 from runner.message.template import compile_template
 from runner.message.transliteration import INVISIBLE, in_gsm7
+from tests.message.composing import composed_row
 
 AUTO, GSM7, UCS2 = Encoding.AUTO, Encoding.GSM7, Encoding.UCS2
 
@@ -96,19 +96,19 @@ def test_letters_and_digits_stay(text: str) -> None:
     found = in_gsm7(text)
     if found is not None:
         folded = unicodedata.normalize("NFKC", text.replace("ʻ", "").replace("ʼ", "").replace("ʹ", "").replace("ʺ", ""))
-        kept = [character for character in folded if character.isalnum()]
-        assert kept == [character for character in unicodedata.normalize("NFKC", found) if character.isalnum()]
+        letters = [character for character in folded if character.isalnum()]
+        assert letters == [character for character in unicodedata.normalize("NFKC", found) if character.isalnum()]
 
 
 @given(TEXTS, st.sampled_from([AUTO, GSM7, UCS2]))
 def test_smart_encoding_never_costs_more_and_never_excludes_more(field: str, encoding: Encoding) -> None:
     template = compile_template("{{ a|default('') }}", "t")
-    plain = Composer(template, encoding).compose({"a": field})
-    smart = Composer(template, encoding, smart_encoding=True).compose({"a": field})
+    plain = composed_row(Composer(template, encoding), {"a": field})
+    smart = composed_row(Composer(template, encoding, smart_encoding=True), {"a": field})
     if isinstance(plain, Text):
         assert isinstance(smart, Text)
         assert smart.segments <= plain.segments
-        # What is said without it is what comes of it.
+        # The texts with and without smart encoding agree.
         assert (smart.segments, smart.saved) == (plain.segments - plain.saved, plain.saved)
         if encoding is UCS2 or smart.encoding is UCS2:
             assert (plain.text, None) == (smart.text, smart.note)
@@ -119,7 +119,7 @@ def test_smart_encoding_never_costs_more_and_never_excludes_more(field: str, enc
 @given(TEXTS)
 def test_remarks_count_every_character_outside(field: str) -> None:
     for smart in (False, True):
-        found = Composer(compile_template("{{ a|default('') }}", "t"), smart_encoding=smart).compose({"a": field})
+        found = composed_row(Composer(compile_template("{{ a|default('') }}", "t"), smart_encoding=smart), {"a": field})
         if isinstance(found, Text):
             counts = dict.fromkeys(RemarkKind, 0)
             for remark in found.remarks:
@@ -131,7 +131,7 @@ def test_remarks_count_every_character_outside(field: str) -> None:
 
 
 def composed(source: str, encoding: Encoding = AUTO, *, smart: bool, **fields: str) -> Text | Exclusion:
-    return Composer(compile_template(source, "t"), encoding, smart_encoding=smart).compose(fields)
+    return composed_row(Composer(compile_template(source, "t"), encoding, smart_encoding=smart), fields)
 
 
 def test_replaced_with_a_note_and_where_each_is_from() -> None:

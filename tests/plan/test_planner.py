@@ -11,9 +11,7 @@ from runner.base.errors import InputError
 from runner.base.exclusions import Exclusion, ExclusionReason
 from runner.base.messages import Encoding, Message
 from runner.base.result_columns import RESULT_COLUMNS
-from runner.campaign import values
-from runner.campaign.field_types import NumberType
-from runner.message import segments
+from runner.campaign.fields import NumberType
 from runner.numbers.ranges import KIND_LABELS
 from runner.plan.inputs import RESERVED_COLUMNS, load_inputs
 from runner.plan.message_ids import MessageIds
@@ -229,7 +227,6 @@ def test_messages_are_those_that_will_be_sent(tmp_path: Path, monkeypatch: pytes
 
 def test_rooms_that_do_not_know_each_other_agree() -> None:
     assert set(KIND_LABELS) == {str(kind) for kind in NumberType}
-    assert segments.MAX_SEGMENTS == values.MAX_SEGMENTS
     assert {*(column.name for column in RESULT_COLUMNS), *COLUMNS, ZONES, MESSAGE_ID} == RESERVED_COLUMNS
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.base.options import Outside, Rate, SendingHours
-from runner.campaign import CampaignFile, load
+from runner.campaign import CampaignFile, read
 from runner.schedule.timetable import Slot, end_of, last_departure, moment_problems, refusal, span_problems, timetable
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)  # a Wednesday
@@ -95,7 +95,10 @@ def campaign(tmp_path: Path) -> Campaign:
     def made(lines: str) -> CampaignFile:
         text = f"name: a\nsubAccountId: acme_hq\nrecipients: people.csv\nrate: 10/s\ntimezone: Asia/Singapore\n{lines}"
         (tmp_path / "a.yaml").write_text(text)
-        return load(tmp_path / "a.yaml")
+        file, problems = read(tmp_path / "a.yaml")
+        assert file is not None
+        assert [] == problems
+        return file
 
     return made
 

@@ -3,8 +3,8 @@
 The rules are in `values` and `times`; here they become types for the model, which then reads as a list of keys.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -16,9 +16,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchema
 from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
-from runner.base.text import joined, quoted
+from runner.base.messages import MAX_SEGMENTS
+from runner.base.text import closest, joined, quoted
 from runner.campaign import times, values
-from runner.campaign.values import COUNTRIES, MAX_SEGMENTS, InvalidValue
+from runner.campaign.values import COUNTRIES, InvalidValue
 
 
 class Section(BaseModel):
@@ -29,9 +30,14 @@ class Section(BaseModel):
     )
 
 
-def setting(description: str, example: object, *, default: Any = ..., alias: str | None = None) -> Any:  # noqa: ANN401
+def setting(description: str, example: object, default: Any = ..., *, alias: str | None = None) -> Any:  # noqa: ANN401
     """A key of a section. Without a default the key is required; an alias replaces its name in camelCase."""
     return Field(default, description=description, examples=[example], alias=alias)
+
+
+def optional(description: str, example: object) -> Any:  # noqa: ANN401
+    """A key that may be absent; its value is then None."""
+    return setting(description, example, None)
 
 
 class Region(StrEnum):
@@ -58,7 +64,7 @@ class Missing(StrEnum):
 
 
 class NumberType(StrEnum):
-    """The kinds of numbers, as numbering plans tell them apart."""
+    """The kinds of numbers, as numbering plans distinguish them."""
 
     MOBILE = "mobile"
     FIXED_LINE_OR_MOBILE = "fixed-line-or-mobile"  # where the two look alike, as in North America
@@ -83,32 +89,23 @@ class ReportFormat(StrEnum):
     XLSX = "xlsx"
 
 
-class Day(StrEnum):
-    """A day of the week."""
-
-    MON = "mon"
-    TUE = "tue"
-    WED = "wed"
-    THU = "thu"
-    FRI = "fri"
-    SAT = "sat"
-    SUN = "sun"
+Day = StrEnum("Day", "MON TUE WED THU FRI SAT SUN")
 
 
 @dataclass(frozen=True, eq=False)  # typing hashes annotations, and a mapping has no hash
 class TextRule:
     """The rule of a value that is written as text.
 
-    `parse` turns the text into a value or raises InvalidValue. Instances of `made` pass as they are, so that code can
-    build models too. `one` and `several` are the guide's words for such a value and for a list of them, `schema` is
+    `parse` turns the text into a value or raises InvalidValue. Instances of `parsed` pass as they are, so that code can
+    build models too. `singular` and `plural` are the guide's words for such a value and for a list of them, `schema` is
     its JSON Schema beside the type.
     """
 
     parse: Callable[[str], object]
-    schema: Mapping[str, Any]
-    one: str = "text"
-    several: str = "texts"
-    made: tuple[type, ...] = ()
+    schema: Mapping[str, Any] = field(default_factory=lambda: {"minLength": 1})
+    singular: str = "text"
+    plural: str = "texts"
+    parsed: tuple[type, ...] = ()
 
     def __get_pydantic_core_schema__(self, _source: object, _handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.with_info_plain_validator_function(self._validate)
@@ -117,13 +114,13 @@ class TextRule:
         return {"type": "string", **self.schema}
 
     def _validate(self, value: object, info: ValidationInfo) -> object:
-        if self.made and isinstance(value, self.made):
+        if isinstance(value, self.parsed):
             return value
         if not isinstance(value, str):
             raise PydanticKnownError("string_type")
-        parsed = self.parse(value)
+        result = self.parse(value)
         # Paths are relative to the campaign file's folder, which is the validation's context.
-        return Path(normpath((info.context or Path()) / parsed)) if isinstance(parsed, Path) else parsed
+        return Path(normpath((info.context or Path()) / result)) if isinstance(result, Path) else result
 
 
 @dataclass(frozen=True)
@@ -136,10 +133,10 @@ class WholeNumberRule:
     maximum: int | None = None
 
     @property
-    def one(self) -> str:
+    def singular(self) -> str:
         return f"a whole number, {self.minimum}{f' to {self.maximum}' if self.maximum else ' or more'}"
 
-    several = "whole numbers"
+    plural = "whole numbers"
 
     def __get_pydantic_core_schema__(self, _source: object, _handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(self._validate, core_schema.int_schema(strict=True))
@@ -153,32 +150,29 @@ class WholeNumberRule:
         return number
 
 
-def pattern(parse: Callable[[str], object], regex: str, one: str, *made: type) -> TextRule:
+def pattern(parse: Callable[[str], object], regex: str, singular: str, *parsed: type) -> TextRule:
     """A text of one form."""
-    return TextRule(parse, {"pattern": regex}, one, made=made)
-
-
-def free_text(parse: Callable[[str], object]) -> TextRule:
-    """A text of any form that isn't empty."""
-    return TextRule(parse, _NOT_EMPTY_TEXT)
+    return TextRule(parse, {"pattern": regex}, singular, parsed=parsed)
 
 
 def choice(kind: type[StrEnum]) -> TextRule:
     """One of a few words."""
+
+    def parse(text: str) -> object:
+        if text in list(kind):
+            return kind(text)
+        meant = closest(text, kind)
+        remedy = f'did you mean "{meant}"?' if meant else f"write {joined(kind, 'or')}"
+        raise InvalidValue(f"{quoted(text)} is not known", remedy)
+
     words = [f"`{word}`" for word in kind]
-    schema = {"enum": list(kind)}
-    return TextRule(
-        lambda text: kind(values.one_of(text, kind)), schema, joined(words, "or"), ", ".join(words), (kind,)
-    )
+    return TextRule(parse, {"enum": list(kind)}, joined(words, "or"), ", ".join(words), (kind,))
 
 
-_NOT_EMPTY_TEXT = {"minLength": 1}
-
-
-def _unique(items: Iterable[str]) -> Iterable[str]:
-    found = list(items)
-    if twice := {item for item in found if found.count(item) > 1}:
-        raise InvalidValue(f"lists {quoted(min(twice))} twice", "list each of them once")
+def _unique(items: tuple[str, ...]) -> tuple[str, ...]:
+    repeated = [item for item in items if items.count(item) > 1]
+    if repeated:
+        raise InvalidValue(f"lists {quoted(min(repeated))} twice", "list each of them once")
     return items
 
 
@@ -194,16 +188,15 @@ NOT_EMPTY = AfterValidator(_not_empty)
 _DURATION = (times.DURATION_PATTERN, "a length of time in s, min, h or d")
 _SHARE = (values.SHARE_PATTERN, "a share in per cent")
 _TIME_OF_DAY = "a time of day in quotes"
-_DATE_TIME = ({"format": "date-time"}, "a moment with its offset from UTC")
 
 
-def _or_moment(parse: Callable[[str], object], regex: str, one: str, other: type) -> TextRule:
-    schema, moment = _DATE_TIME
-    return TextRule(parse, {"anyOf": [{"pattern": regex}, schema]}, f"{one} or {moment}", made=(datetime, other))
+def _or_moment(parse: Callable[[str], object], regex: str, singular: str, other: type) -> TextRule:
+    schema = {"anyOf": [{"pattern": regex}, {"format": "date-time"}]}
+    return TextRule(parse, schema, f"{singular} or a moment with its offset from UTC", parsed=(datetime, other))
 
 
-FilePath = Annotated[Path, TextRule(values.file_name, _NOT_EMPTY_TEXT, "a path", "paths", (Path,))]
-Column = Annotated[str, TextRule(values.column, _NOT_EMPTY_TEXT, "the name of a column", "names of columns")]
+FilePath = Annotated[Path, TextRule(values.file_name, singular="a path", plural="paths", parsed=(Path,))]
+Column = Annotated[str, TextRule(values.column, singular="the name of a column", plural="names of columns")]
 CountryCode = Annotated[
     str, TextRule(values.country, {"enum": sorted(COUNTRIES)}, "a two-letter country code", "two-letter country codes")
 ]
@@ -218,10 +211,8 @@ OpeningTime = Annotated[int, pattern(times.opening_minute, times.TIME_PATTERN, _
 ClosingTime = Annotated[int, pattern(times.minute_of_day, times.CLOSING_PATTERN, _TIME_OF_DAY)]
 Share = Annotated[float, pattern(values.share, *_SHARE, float)]
 PositiveShare = Annotated[float, pattern(values.positive_share, *_SHARE, float)]
-Cost = Annotated[
-    tuple[Decimal, str],
-    pattern(values.cost, values.COST_PATTERN, "an amount and the three letters of its currency", tuple),
-]
+_AMOUNT = "an amount and the three letters of its currency"
+Cost = Annotated[tuple[Decimal, str], pattern(values.cost, values.COST_PATTERN, _AMOUNT, tuple)]
 _CUT_OFF = f"write 1 to {MAX_SEGMENTS}: the provider cuts off what is longer"
 Segments = Annotated[int, WholeNumberRule("{} segments", _CUT_OFF, maximum=MAX_SEGMENTS)]
 Maximum = Annotated[int, WholeNumberRule("{} leaves nobody to send to")]
