@@ -147,10 +147,10 @@ class _Text:
         return Position(str(self._path), line, column)
 
     def lines(self) -> Iterator[bytes]:
-        """The lines, in pieces of at most a megabyte."""
+        """The lines with their ends, in pieces of at most a megabyte."""
         read = 0
         # Latin-1 turns every byte into one character and back.
-        with open_bytes(self._path, self._format) as raw, io.TextIOWrapper(raw, "latin-1") as file:
+        with open_bytes(self._path, self._format) as raw, io.TextIOWrapper(raw, "latin-1", newline="") as file:
             while (self._whole or read < _CHUNK) and (line := file.readline(_CHUNK)):
                 read += len(line)
                 yield line.encode("latin-1")

@@ -62,7 +62,7 @@ _AS_TEXT = "format the column as text and export it again"
 _WHY_SHORTENED = f"was shortened by a spreadsheet, and its digits are lost; {_AS_TEXT}"
 # What a cell is that holds no single number; the first pattern that is found counts.
 _WHY_NOT = {
-    r"\A[+-]?[0-9 ]+[.,]?[0-9 ]*E[+-]?[0-9 ]+\Z": _WHY_SHORTENED,
+    r"\A[+-]? *[0-9][0-9 ]*[.,]?[0-9 ]*E[+-]?[0-9 ]+\Z": _WHY_SHORTENED,
     rf"\A(?:{_DECIMAL.pattern})\Z": f"was saved as a decimal number; {_AS_TEXT}",
     rf"\A{_ROUNDED}": _WHY_ROUNDED,
     r"\A-": "begins with a minus",
