@@ -206,3 +206,33 @@ def test_one_that_cannot_be_written_does_not_hold_up_the_others(tmp_path: Path) 
     asyncio.run(session())
     assert {"u1", "u2"} == set(kept(tmp_path / "ledger.sqlite3"))
     assert {"+12025550123"} == set(opted(tmp_path / "ledger.sqlite3"))
+
+
+def test_each_server_counts_for_itself() -> None:
+    one, other = Metrics(), Metrics()
+    one.event("receipt", "delivered")
+    assert b'kind="receipt"' in one.text()
+    assert b'kind="receipt"' not in other.text()
+
+
+def test_counts_for_people_are_those_for_machines() -> None:
+    metrics = Metrics()
+    metrics.event("receipt", "sent")
+    metrics.event("receipt", "sent")
+    metrics.event("opt_out")
+    metrics.refused(401)
+    metrics.settled.inc(2)
+    metrics.group_size.observe(3)
+    metrics.waiting.set(7)
+    assert {"receipt": 2, "opt_out": 1, "refused": 1} == metrics.counts
+    lines = metrics.text().decode().splitlines()
+    for line in (
+        'campaign_receipts_events_total{kind="receipt"} 2.0',
+        'campaign_receipts_states_total{state="sent"} 2.0',
+        'campaign_receipts_refused_total{status="401"} 1.0',
+        "campaign_receipts_settled_total 2.0",
+        "campaign_receipts_group_size_sum 3.0",
+        "campaign_receipts_waiting 7.0",
+        "campaign_receipts_healthy 1.0",
+    ):
+        assert line in lines

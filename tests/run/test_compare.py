@@ -121,6 +121,8 @@ def test_a_ledger_of_the_version_before(reports: Path) -> None:
     with engine.begin() as connection:
         for table in ("receipts", "optouts", "feedback", "cancellations", "events"):
             connection.execute(text(f"DROP TABLE {table}"))
+        for column in ("resume_plan", "resume_row"):
+            connection.execute(text(f"ALTER TABLE runs DROP COLUMN {column}"))
         connection.execute(text("UPDATE meta SET value = '1' WHERE name = 'schema_version'"))
     engine.dispose()
     found = compare(RunOptions(reports=reports), campaign="fair")
