@@ -19,6 +19,7 @@ from runner.campaign.recipients_section import RecipientsSection
 from runner.campaign.values import InvalidValue
 
 DEFAULT_PORT: Final = 8090
+_FUSES: Final = FuseLimits()
 
 _NAME = "1 to 64 letters, digits, dots, dashes and underscores"
 _RUN_ID = "1 to 64 letters, digits, dots, dashes, underscores, {date}, {week}, {month}"
@@ -46,17 +47,15 @@ class StopWhenSection(Section):
     """The fuses: what stops a run by itself."""
 
     unknown_in_a_row: fields.Count = setting(
-        "So many requests in a row without proof of what became of them stop the run.",
-        20,
-        FuseLimits().unknown_in_a_row,
+        "So many requests in a row without proof of what became of them stop the run.", 20, _FUSES.unknown_in_a_row
     )
     unknown_share: fields.Share = setting(
         "A larger share of unknown outcomes among the last 200 (from the 50th on) stops the run.",
         "20%",
-        FuseLimits().unknown_share,
+        _FUSES.unknown_share,
     )
     rejected_share: fields.Share = setting(
-        "A larger share of rejected messages (from the 50th on) stops the run.", "50%", FuseLimits().rejected_share
+        "A larger share of rejected messages (from the 50th on) stops the run.", "50%", _FUSES.rejected_share
     )
 
     def limits(self) -> FuseLimits:

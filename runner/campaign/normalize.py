@@ -60,8 +60,7 @@ def keys_of(section: KeyPath) -> list[str]:
 class SourceMap:
     """Where the parts of a campaign are in its file, and what the user calls them.
 
-    Paths given are of the spelled-out form (`message`, `template`); `names` leads from one to the path in the file
-    where they differ.
+    Paths are of the spelled-out form (`message`, `template`); `names` has the path in the file where it differs.
     """
 
     file: str

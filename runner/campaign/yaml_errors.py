@@ -69,8 +69,8 @@ def syntax_problem(error: Exception, text: str, file: str, reached: tuple[int, i
     if "\t" in source[: len(source) - len(source.lstrip())]:
         column = source.index("\t")
         words = "a tab indents this line, which YAML forbids", "indent with spaces"
-    elif words and (begun := error.context_mark):
-        line, column = begun.line, begun.column
+    elif words and (start := error.context_mark):
+        line, column = start.line, start.column
     else:
         words = _by_problem(error.problem or "", source, column)
     return Problem(*words, where=Position(file, line + 1, column + 1))
@@ -85,7 +85,7 @@ def _by_problem(reason: str, source: str, column: int) -> _Words:
         return f"text that starts with * is an alias for YAML, and {quoted(source[column:])} names nothing", _QUOTES
     if reason.endswith("cannot start any token"):
         return f"text cannot start with {source[column : column + 1]}", _QUOTES
-    return next((words for start, words in _BY_PROBLEM.items() if reason.startswith(start)), _UNKNOWN)
+    return next((words for beginning, words in _BY_PROBLEM.items() if reason.startswith(beginning)), _UNKNOWN)
 
 
 def unprintable(text: str, file: str) -> Problem | None:

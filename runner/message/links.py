@@ -19,8 +19,8 @@ _HEAD = (
 # What phones make a link of: with a scheme, with www., or a name with a slash (bit.ly/x). The look behind keeps this
 # linear: every word is tried once, from its beginning. Chinese, Japanese and Thai put no space before a link.
 _LINK = re.compile(_HEAD + r"\S+", re.IGNORECASE)
-_BEGUN = re.compile(_HEAD + r"\S*", re.IGNORECASE)
-_BEHIND_SITE = re.compile(r"(?<![:/])[/?#].*")
+_LINK_START = re.compile(_HEAD + r"\S*", re.IGNORECASE)
+_AFTER_SITE = re.compile(r"(?<![:/])[/?#].*")
 
 # What ends the sentence rather than the link.
 _AFTER = ".,;:!?)]}'\"’”»›…‘“‹«„‚\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
@@ -70,7 +70,7 @@ def _links_of(word: str) -> list[tuple[int, int]]:
 
 def template_links(literal: str, line: int) -> Iterator[TemplateLink]:
     """The links that a literal of the template holds or begins; it starts on `line`."""
-    for match in _BEGUN.finditer(literal):
+    for match in _LINK_START.finditer(literal):
         yield TemplateLink(line + literal.count("\n", 0, match.start()), match.group().rstrip(_AFTER.replace(":", "")))
 
 
@@ -86,23 +86,25 @@ def link_remarks(
     spaced = [(column, value) for column, value in columns.items() if " " in value or not value.isprintable()]
     for start, end, word_end in _found(text):
         link = text[start:end]
-        site = _BEHIND_SITE.sub("", link)
-        shown = f"{site[:_SITE_SHOWN]}…" if len(site) > _SITE_SHOWN else site
-        if shown == site and len(link.rstrip("/")) > len(site):
-            shown = f"{site}/…"
         kinds = [RemarkKind.PLAIN_HTTP] if link[:7].lower() == "http://" else []
         kinds += [RemarkKind.LONG_LINK] if len(link) > LONG else []
-        for kind in kinds:
-            counts[kind, shown, _source(link, site, columns, template) or elsewhere] += 1
-        for column, value in spaced:
-            if _breaks(value, text, start, word_end):
-                counts[RemarkKind.BROKEN_LINK, shown, f"the column {column}"] += 1
+        breaking = [column for column, value in spaced if _breaks(value, text, start, word_end)]
+        if kinds or breaking:
+            site = _AFTER_SITE.sub("", link)
+            shown = f"{site[:_SITE_SHOWN]}…" if len(site) > _SITE_SHOWN else site
+            if shown == site and len(link.rstrip("/")) > len(site):
+                shown = f"{site}/…"
+            source = _source(link, site, columns, template) or elsewhere
+            counts.update((kind, shown, source) for kind in kinds)
+            counts.update((RemarkKind.BROKEN_LINK, shown, f"the column {column}") for column in breaking)
     return [Remark(kind, subject, source, times) for (kind, subject, source), times in counts.items()]
 
 
 def _source(link: str, site: str, columns: Mapping[str, str], template: Iterable[TemplateLink]) -> str | None:
     in_columns = (f"the column {column}" for column, value in columns.items() if site in value)
-    in_template = (f"the template, line {begun.line}" for begun in template if link.startswith(begun.text))
+    in_template = (
+        f"the template, line {link_start.line}" for link_start in template if link.startswith(link_start.text)
+    )
     return next(in_columns, None) or next(in_template, None)
 
 

@@ -22,6 +22,7 @@ BASIC = (
 EXTENSION = "\f^{}\\[~]|€"
 GSM7 = frozenset(BASIC + EXTENSION)
 
+_GSM7 = re.compile(f"[{re.escape(BASIC + EXTENSION)}]*")
 _ONE_SEPTET = re.compile(f"[{re.escape(BASIC.replace(chr(13), ''))}]+")
 _OUTSIDE = re.compile(f"[^{re.escape(BASIC + EXTENSION)}]")
 
@@ -39,8 +40,8 @@ _OUTSIDE_GSM7 = "the text has characters outside of GSM-7"
 
 
 def is_gsm7(text: str) -> bool:
-    """Whether every character has a place in the alphabet. One regex, because every text is asked."""
-    return _OUTSIDE.search(text) is None
+    """Whether every character has a place in the alphabet. The fastest way, because every text is asked."""
+    return _GSM7.fullmatch(text) is not None
 
 
 def septet_segments(text: str) -> int | None:

@@ -44,7 +44,7 @@ _LIKE: dict[str, str] = {
 INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u202a\u202c\u2060\u2066\u2068\u2069\ufe0e\ufe0f\ufeff"
 
 # What Unicode has twice, and NFC makes a character of GSM-7 or one that has a likeness.
-_TWICE = "\u0374\u037e\u1fef\u1ffd\u2000\u2001\u2126\u212a\u212b"
+_SINGLETONS = "\u0374\u037e\u1fef\u1ffd\u2000\u2001\u2126\u212a\u212b"
 
 
 _TABLE = {ord(character): like for like, characters in _LIKE.items() for character in characters}
@@ -56,7 +56,7 @@ for _code in (0x132, 0x133, *range(0xFB00, 0xFB07), *range(0xFE50, 0xFE6C), *ran
         _TABLE[_code] = _stands_for
 # A letter of any other script: found at once, without composing and translating a whole text. The marks may join a
 # letter, and the signs of Kelvin, Ångström and Ohm are letters twice in Unicode.
-_STAYS = re.compile(f"[^{re.escape(BASIC + EXTENSION + ''.join(map(chr, _TABLE)))}\u0300-\u036f{_TWICE}]")
+_IRREPLACEABLE = re.compile(f"[^{re.escape(BASIC + EXTENSION + ''.join(map(chr, _TABLE)))}\u0300-\u036f{_SINGLETONS}]")
 _VISIBLE = re.compile(f"[^\\s{INVISIBLE}]")
 
 
@@ -66,7 +66,7 @@ def in_gsm7(text: str) -> str | None:
     All or nothing: one character that stays makes the message UCS-2, and then the others cost nothing. A link is never
     changed, because with another character it leads elsewhere. Idempotent; a GSM-7 text comes back as it is.
     """
-    if _STAYS.search(text):
+    if _IRREPLACEABLE.search(text):
         return None
     # Composed first: e and U+0301 are é, which GSM-7 has.
     replaced = unicodedata.normalize("NFC", text).translate(_TABLE)
