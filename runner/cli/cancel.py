@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from runner.base.options import Rate
-    from runner.run.cancel import CancelProgress, CancelTarget
+    from runner.run.cancel import Cancellation
 
 NAME = "cancel"
 
@@ -31,25 +31,24 @@ def command(
 ) -> int:
     """Cancel a run's messages that the provider has scheduled and not sent yet."""
     from runner.ledger.request_journal import refusals
-    from runner.run.cancel import cancel, count, opened_for_cancelling
+    from runner.run.cancel import cancel, opened_for_cancelling
     from runner.run.paths import RunOptions
 
     name, run = parse_target(target)
     console = human(as_json=as_json)
     at = parse_rate(rate)
-    with opened_for_cancelling(name, run, RunOptions(sandbox=sandbox, ledger=ledger, reports=reports)) as target_run:
-        record = target_run.record
-        progress = count(target_run)
+    with opened_for_cancelling(name, run, RunOptions(sandbox=sandbox, ledger=ledger, reports=reports)) as progress:
+        recorded = progress.run
         if progress.wanted:
-            _show_haste(console, target_run, progress, at)
+            _show_haste(console, progress, at)
             if not yes:
-                _confirm(progress.wanted, f"{record.name}/{record.run}")
-            cancel(target_run, progress, at, RequestLines(console, progress.loop, lambda: _line(progress)))
+                _confirm(progress.wanted, recorded.name)
+            cancel(progress, at, RequestLines(console, progress.loop, lambda: _line(progress)))
         limit = None if as_json else EXAMPLES
-        refused = refusals(target_run.ledger, record.id, limit=limit) if progress.refused else []
-        _show(console, f"{record.name}/{record.run}", progress, refused)
+        refused = refusals(recorded.ledger, recorded.record.id, limit=limit) if progress.refused else []
+        _show(console, progress, refused)
         if as_json:
-            print_json(_document(target_run, progress, refused))
+            print_json(_document(progress, refused))
     if progress.stop:
         return StoppedError.exit_code
     return 1 if progress.refused or progress.unknown else 0
@@ -63,12 +62,12 @@ def _confirm(wanted: int, run: str) -> None:
     )
 
 
-def _show_haste(console: "Console", run: "CancelTarget", progress: "CancelProgress", rate: "Rate") -> None:
+def _show_haste(console: "Console", progress: "Cancellation", rate: "Rate") -> None:
     """Say when the provider will have sent the last ones before they can be cancelled at this rate."""
     from runner.base.clock import now_us
     from runner.run.cancel import due_at
 
-    due = due_at(run)
+    due = due_at(progress)
     takes_s = progress.wanted / rate.per_second
     if due is not None and takes_s > (left_s := max((due - now_us()) / 1e6, 0.0)):
         words = (
@@ -82,12 +81,13 @@ def _span(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:,.0f} minutes"
 
 
-def _line(progress: "CancelProgress") -> str:
+def _line(progress: "Cancellation") -> str:
     refused = f", {progress.refused:,} could not be" if progress.refused else ""
     return f"{progress.cancelled:,} of {progress.wanted:,} cancelled{refused}"
 
 
-def _show(console: "Console", name: str, progress: "CancelProgress", refused: list[tuple[str, str]]) -> None:
+def _show(console: "Console", progress: "Cancellation", refused: list[tuple[str, str]]) -> None:
+    name = progress.run.name
     if not progress.wanted:
         console.print(f"\n{name}: nothing waits at the provider: all was sent, or is cancelled already", style="bold")
     else:
@@ -111,10 +111,10 @@ def _show(console: "Console", name: str, progress: "CancelProgress", refused: li
         show_command_again(console)
 
 
-def _document(run: "CancelTarget", progress: "CancelProgress", refused: list[tuple[str, str]]) -> dict[str, Any]:
+def _document(progress: "Cancellation", refused: list[tuple[str, str]]) -> dict[str, Any]:
     return {
-        "campaign": run.record.name,
-        "run": run.record.run,
+        "campaign": progress.run.record.name,
+        "run": progress.run.record.run,
         "waiting": progress.wanted,
         "cancelled": progress.cancelled,
         "refused": [{"key": key, "why": why} for key, why in refused],

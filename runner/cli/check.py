@@ -18,7 +18,7 @@ def command(
     as_json: Json = False,
 ) -> int:
     """Show everything that is wrong with campaign files."""
-    from runner.run.inputs import inputs_of
+    from runner.plan.inputs import inputs_of
 
     documents = []
     for path in files:

@@ -15,7 +15,7 @@ from runner.cli.requests import RequestLines, parse_rate, show_command_again, sh
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from runner.run.feedback import FeedbackProgress, FeedbackTarget
+    from runner.run.feedback import Feedback
 
 NAME = "feedback"
 
@@ -41,7 +41,7 @@ def command(
     as_json: Json = False,
 ) -> int:
     """Feed conversions back to the provider; the same command again continues."""
-    from runner.run.feedback import FeedbackProgress, opened_for_feedback, report_file, report_lines
+    from runner.run.feedback import opened_for_feedback, report_file, report_lines
     from runner.run.paths import RunOptions
 
     name, run = parse_target(target)
@@ -51,53 +51,50 @@ def command(
     if is_standard_input and not follow:
         raise InputError.of("standard input is read line by line", "add --follow, or name a file")
     console = human(as_json=as_json)
-    progress = FeedbackProgress()
     options = RunOptions(sandbox=sandbox, ledger=ledger, reports=reports)
-    with opened_for_feedback(name, run, options, parse_rate(rate)) as target_run:
+    with opened_for_feedback(name, run, options, parse_rate(rate)) as progress:
         unit = "lines" if follow else "rows"
         show = RequestLines(console, progress.loop, lambda: _line(progress, unit))
         if follow:
             console.print(clean(f"following {'standard input' if is_standard_input else file}; Ctrl-C ends it"))
-            report_lines(target_run, None if is_standard_input else file, progress, show)
+            report_lines(progress, None if is_standard_input else file, show)
         else:
-            report_file(target_run, file, progress, show)
-        _show(console, target_run, progress, file=file, follows=follow)
+            report_file(progress, file, show)
+        _show(console, progress, file=file, follows=follow)
         if as_json:
-            print_json(_document(target_run, progress))
+            print_json(_document(progress))
     return _exit_code(progress, follows=follow)
 
 
-def _exit_code(progress: "FeedbackProgress", *, follows: bool) -> int:
+def _exit_code(progress: "Feedback", *, follows: bool) -> int:
     read = progress.read
     if progress.pending or (progress.stop and not _is_meant(progress, follows=follows)):
         return StoppedError.exit_code
-    if not follows and not progress.told and read.unmatched_rows == read.rows > 0:
+    if not follows and not progress.reported and read.unmatched_rows == read.rows > 0:
         return InputError.exit_code
     return 1 if read.unmatched_rows or progress.refused else 0
 
 
-def _is_meant(progress: "FeedbackProgress", *, follows: bool) -> bool:
+def _is_meant(progress: "Feedback", *, follows: bool) -> bool:
     """Whether it was ended by a signal: there is no other end to a file that grows."""
     return follows and progress.stop is not None and progress.stop.reason is OutcomeReason.INTERRUPTED
 
 
-def _line(progress: "FeedbackProgress", unit: str) -> str:
-    done = progress.told + progress.refused
+def _line(progress: "Feedback", unit: str) -> str:
+    done = progress.reported + progress.refused
     parts = [f"{progress.read.rows:,} {unit} read"] if progress.read.rows else []
-    parts += [f"{progress.told:,} told{f' of {progress.pending:,}' if progress.pending > done else ''}"]
+    parts += [f"{progress.reported:,} told{f' of {progress.pending:,}' if progress.pending > done else ''}"]
     parts += [f"{progress.refused:,} refused"] if progress.refused else []
     return " · ".join(parts)
 
 
-def _show(
-    console: "Console", run: "FeedbackTarget", progress: "FeedbackProgress", *, file: Path | None, follows: bool
-) -> None:
-    name, read = f"{run.record.name}/{run.record.run}", progress.read
+def _show(console: "Console", progress: "Feedback", *, file: Path | None, follows: bool) -> None:
+    name, read = progress.run.name, progress.read
     unit = "line" if follows else "row"
-    console.print(f"\n{name}: {counted(progress.told, 'conversion')} told to the provider", style="bold")
+    console.print(f"\n{name}: {counted(progress.reported, 'conversion')} told to the provider", style="bold")
     if file is not None:
         console.print(_read(progress, unit))
-    elif not progress.told:
+    elif not progress.reported:
         console.print("nothing was left to tell; name a file with new conversions")
     if progress.late:
         print_wrapped(console, f"look: {_late(progress, follows=follows)}", "yellow")
@@ -106,7 +103,7 @@ def _show(
             f"{unit} {one.place}{f' ({one.name[:60]})' if one.name else ''}: {one.why}" for one in read.unmatched
         ]
         what = f"{counted(read.unmatched_rows, unit)} could not be fed back"
-        show_examples(console, what, examples, f"all of them: {run.paths.unmatched}")
+        show_examples(console, what, examples, f"all of them: {progress.run.paths.unmatched}")
     if progress.refused:
         examples = [f"{message_id}: {detail}" for message_id, detail in progress.refusals]
         show_examples(console, f"{progress.refused:,} were refused by the provider", examples)
@@ -114,11 +111,11 @@ def _show(
     if progress.pending:
         console.print(f"{counted(progress.pending, 'conversion')} noted and not told yet; to go on, run it again:")
         show_command_again(console)
-    if progress.told:
+    if progress.reported:
         print_wrapped(console, f"`campaign report {name}` writes them into the results")
 
 
-def _read(progress: "FeedbackProgress", unit: str) -> str:
+def _read(progress: "Feedback", unit: str) -> str:
     read = progress.read
     outcomes = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(read.messages.items()))
     parts = [counted(read.rows, unit), *([outcomes] if outcomes else [])]
@@ -129,7 +126,7 @@ def _read(progress: "FeedbackProgress", unit: str) -> str:
     return " · ".join(parts)
 
 
-def _late(progress: "FeedbackProgress", *, follows: bool) -> str:
+def _late(progress: "Feedback", *, follows: bool) -> str:
     words = f"{progress.late:,} were told more than 15 minutes after the message: the provider counts them less"
     if progress.happened_late == progress.late:
         return f"{words}; they happened later than that"
@@ -138,22 +135,22 @@ def _late(progress: "FeedbackProgress", *, follows: bool) -> str:
     return f"{words}; {hint}" if not progress.happened_late else f"{words}; for {earlier:,} of them {hint}"
 
 
-def _document(run: "FeedbackTarget", progress: "FeedbackProgress") -> dict[str, Any]:
+def _document(progress: "Feedback") -> dict[str, Any]:
     read = progress.read
     return {
-        "campaign": run.record.name,
-        "run": run.record.run,
+        "campaign": progress.run.record.name,
+        "run": progress.run.record.run,
         "rows": read.rows,
         "messages": dict(sorted(read.messages.items())),
         "repeated": read.repeated,
         "known": read.known,
-        "told": progress.told,
+        "told": progress.reported,
         "late": progress.late,
         "refused": progress.refused,
         "refused_examples": [{"message_id": one, "why": why} for one, why in progress.refusals],
         "pending": progress.pending,
         "unmatched": read.unmatched_rows,
         "unmatched_examples": [{"row": one.place, "message": one.name, "why": one.why} for one in read.unmatched],
-        "unmatched_file": str(run.paths.unmatched) if read.unmatched_rows else None,
+        "unmatched_file": str(progress.run.paths.unmatched) if read.unmatched_rows else None,
         "stopped": progress.stop.detail if progress.stop else None,
     }

@@ -50,8 +50,8 @@ def command(
     as_json: Json = False,
 ) -> int:
     """Show messages as a phone would, and what forces UCS-2."""
+    from runner.plan.inputs import inputs_of
     from runner.plan.planner import rows_to_show
-    from runner.run.inputs import inputs_of
 
     inputs = inputs_of(file)
     chosen = _chosen(rows_to_show(inputs, sampled=not rows and to is None), rows or [], to, count)

@@ -31,12 +31,14 @@ def command(
         )
     from runner.base.clock import iso
     from runner.plan.plan_file import is_readable
+    from runner.run.open import locked_run
     from runner.run.paths import RunOptions
-    from runner.run.purge import purge, purging, scope_of
+    from runner.run.purge import purge, scope_of
     from runner.run.report import write_report
 
     console = human(as_json=as_json)
-    with purging(name, run, RunOptions(ledger=ledger, reports=reports)) as (opened, record, paths):
+    with locked_run(name, run, RunOptions(ledger=ledger, reports=reports)) as found:
+        opened, record, paths = found.ledger, found.record, found.paths
         scope = scope_of(opened, record)
         _say_what_it_means(console, f"{name}/{run}", scope)
         if not yes:
@@ -45,7 +47,7 @@ def command(
                 no="nothing was changed",
                 without="add --yes to purge without asking",
             )
-        purged = purge(opened, record, paths)
+        purged = purge(found)
         document = None
         if is_readable(paths.sent_plan):
             [newest] = opened.runs(name, run)  # without the words of its stop

@@ -30,19 +30,20 @@ def command(
     as_json: Json = False,
 ) -> int:
     """Ask the provider's log what became of the unknown messages."""
+    from runner.run.account import provider_account
+    from runner.run.open import locked_run
     from runner.run.paths import RunOptions
-    from runner.run.reconcile import recovered, settle_unknown
+    from runner.run.reconcile import settle_unknown
     from runner.run.report import write_report
 
     console = human(as_json=as_json)
     name, run = parse_target(target)
     settle_time, deadline_time = _time("--settle", settle), _time("--deadline", deadline)
-    with recovered(name, run, RunOptions(ledger=ledger, reports=reports)) as (opened, record, paths, account, lease):
-        view = TerminalSettling(console)
-        unsettled = settle_unknown(
-            opened, record, account, lease, view, yes=yes, settle=settle_time, deadline=deadline_time
-        )
-        report = write_report(opened, record, paths)
+    with locked_run(name, run, RunOptions(ledger=ledger, reports=reports)) as found:
+        account, view = provider_account(found.account), TerminalSettling(console)
+        unsettled = settle_unknown(found, account, view, yes=yes, settle=settle_time, deadline=deadline_time)
+        paths = found.paths
+        report = write_report(found.ledger, found.record, paths)
         if as_json:
             print_json(report.document | {"unsettled": unsettled})
         elif not unsettled:

@@ -72,11 +72,11 @@ def _compare(console: "Console", options: "RunOptions", since: str | None, campa
 
 def _report(console: "Console", options: "RunOptions", target: str, *, unmask: bool) -> dict[str, Any]:
     from runner.cli.show import show_files, show_report
+    from runner.run.open import recorded_run
     from runner.run.report import write_report
-    from runner.run.status import recorded
 
-    with recorded(*parse_target(target), options) as (opened, record, paths):
-        report = write_report(opened, record, paths, unmask=unmask)
+    with recorded_run(*parse_target(target), options) as run:
+        report = write_report(run.ledger, run.record, run.paths, unmask=unmask)
     show_report(console, report)
     show_files(console, report)
     return report.document

@@ -43,21 +43,21 @@ def command(
     as_json: Json = False,
 ) -> int:
     """Send some rows' texts to numbers of your own; no recipient and no run is touched."""
+    from runner.plan.inputs import inputs_of
     from runner.run.account import account_for
-    from runner.run.inputs import inputs_of
-    from runner.run.options import send_options
-    from runner.run.trial import send_trial, trial_messages, trial_options
+    from runner.run.send import send_options
+    from runner.run.test_messages import make_test_messages, make_test_options, send_test_messages
 
     console = human(as_json=as_json)
     inputs = inputs_of(file)
     campaign = inputs.campaign
-    messages = trial_messages(inputs, to, rows or [])
-    options, left_out = trial_options(send_options(campaign), datetime.now(UTC))
+    messages = make_test_messages(inputs, to, rows or [])
+    options, left_out = make_test_options(send_options(campaign), datetime.now(UTC))
     with account_for(campaign.account, sandbox=sandbox) as account:
         _show_messages(console, messages, left_out)
         if not yes:
             _confirm(len(messages), account, campaign.rate)
-        outcomes = send_trial(account, messages, options, campaign.rate, on_waiting=_say_that_it_waits)
+        outcomes = send_test_messages(account, messages, options, campaign.rate, on_waiting=_say_that_it_waits)
     answers = list(zip(messages, outcomes, strict=True))
     _show_answers(console, answers)
     if as_json:

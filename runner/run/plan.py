@@ -4,7 +4,7 @@ import shutil
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 
 import orjson
@@ -15,6 +15,7 @@ from runner.base.exclusions import Exclusion
 from runner.base.files import write_atomically
 from runner.base.options import Cooldown, Limits
 from runner.campaign import Campaign, Missing
+from runner.campaign.message_section import SENT_KEYS
 from runner.ledger.cooldown import prepare, recent
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.optouts import is_anybody_out, opted_out, optouts_state
@@ -27,7 +28,6 @@ from runner.plan.summary import PlanSummary
 from runner.prices.costs import Costs
 from runner.report.run_settings import RunSettings
 from runner.run.open import Run
-from runner.run.options import canonical, changed_options, described_options
 from runner.run.optouts import exclusion_of
 
 # Another version of one of these may plan differently.
@@ -56,7 +56,7 @@ def make_plan(run: Run) -> PlanSummary:
     if cache_key and (summary := _cached(run, cache_key)):
         run.summary = summary
         return summary
-    run.paths.kept_plan.unlink(missing_ok=True)
+    run.paths.plan_cache.unlink(missing_ok=True)
     planner = Planner(
         run.inputs.audience,
         run.inputs.composer,
@@ -67,7 +67,7 @@ def make_plan(run: Run) -> PlanSummary:
     # A recipient whom this run has sent to stays in the plan although others like them are left out: such a plan
     # holds for this session only.
     if cache_key and not run.counts():
-        keep(run.paths.kept_plan, ingredients=cache_key, plan=run.paths.plan, summary=run.summary)
+        keep(run.paths.plan_cache, ingredients=cache_key, plan=run.paths.plan, summary=run.summary)
     return run.summary
 
 
@@ -154,6 +154,44 @@ def cooldown_of(campaign: Campaign) -> Cooldown | None:
     return Cooldown(cooldown.messages, int(cooldown.per.total_seconds())) if cooldown else None
 
 
+def described_options(campaign: Campaign) -> dict[str, str]:
+    """Every option that changes what is sent, as text, by its path in the campaign file."""
+    values = {
+        "account.subAccountId": campaign.account.sub_account_id,
+        "account.region": campaign.account.region,
+        **{f"message.{SENT_KEYS[name]}": value for name, value in campaign.provider_options().items()},
+        "recipients.country": campaign.recipients.country is not None,
+        "window": campaign.window.in_words(campaign.timezone) if campaign.window else None,
+    }
+    return {path: _as_text(value) for path, value in values.items() if value is not None}
+
+
+def _as_text(value: object) -> str:
+    match value:
+        case datetime():
+            return value.astimezone(UTC).isoformat()
+        case timedelta():
+            return f"{int(value.total_seconds())} s after the send"
+        case bool():
+            return str(value).lower()
+        case _:
+            return str(value)
+
+
+def changed_options(before: dict[str, str], now: dict[str, str]) -> list[str]:
+    """Each option that differs: `message.source was ACME, is absent`."""
+    return [
+        f"{path} was {before.get(path, 'absent')}, is {now.get(path, 'absent')}"
+        for path in sorted({*before, *now})
+        if before.get(path) != now.get(path)
+    ]
+
+
+def canonical(options: dict[str, str]) -> str:
+    """The described options as one text that is the same for the same options."""
+    return orjson.dumps(options, option=orjson.OPT_SORT_KEYS).decode()
+
+
 def plan_cache_key(inputs: Inputs, ledger: Ledger, *, limit: int | None) -> str | None:
     """A digest of everything that the run's plan is made of.
 
@@ -187,7 +225,7 @@ def plan_cache_key(inputs: Inputs, ledger: Ledger, *, limit: int | None) -> str 
 def _cached(run: Run, cache_key: str) -> PlanSummary | None:
     """The summary of the plan that is there, if it is made of the same, with what is left of its costs."""
     prices = run.inputs.prices
-    summary = kept(run.paths.kept_plan, ingredients=cache_key, plan=run.paths.plan, prices=prices)
+    summary = kept(run.paths.plan_cache, ingredients=cache_key, plan=run.paths.plan, prices=prices)
     if summary is None:
         return None
     settled = Counter(run.counts())

@@ -14,7 +14,7 @@ from runner.ledger.ledger import open_ledger
 from runner.receipts.intake import Loaded, lines_of, load
 from runner.receipts.optout_words import BUILT_IN, OptOutWords, read_words
 from runner.run.paths import RunOptions, ledger_url
-from runner.run.signals import told_of_signals
+from runner.run.requests import handling_signals
 
 LINE_EVERY_S = 5.0
 
@@ -57,7 +57,7 @@ def serve(
             from runner.receipts.server import listening
 
             stop = asyncio.Event()
-            with told_of_signals(lambda _: stop.set()):
+            with handling_signals(lambda _: stop.set()):
                 async with listening(ledger, host=host, port=port, authorization=authorization, words=known) as server:
                     on_ready(server.url, ledger.path)
                     counts = server.metrics.counts

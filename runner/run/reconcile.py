@@ -2,42 +2,34 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-import orjson
-
-from runner.base.errors import RunLockedError, StoppedError
-from runner.ledger.lease import Lease
+from runner.base.errors import StoppedError
 from runner.ledger.ledger import Ledger, RunRecord
-from runner.ledger.lock import run_lock
 from runner.ledger.reconciliation import LogEntry, Unknowns, accepted_ids, apply, unknown_ids, unknowns
 from runner.provider.exports import ExportJob, JobStatus, LogExports
 from runner.provider.http import UnreachableError
-from runner.run.account import ProviderAccount, provider_account
-from runner.run.open import taken_over
-from runner.run.paths import RunOptions, RunPaths
-from runner.run.status import recorded
+from runner.run.account import ProviderAccount
+from runner.run.open import RecordedRun
 
+# How long after a request the provider's log is trusted to have it, and how long an export may take.
 SETTLE = timedelta(minutes=15)
-"""How long after a request the provider's log is trusted to have it."""
-
 DEADLINE = timedelta(minutes=30)
-"""How long an export may take."""
 
+# The export begins this much before the first unknown request: this computer's clock may have been wrong then.
 MARGIN = timedelta(hours=6)
-"""The export begins this much before the first unknown request: this computer's clock may have been wrong then."""
 
+# The export ends this much after now: the provider's clock may be as much ahead, and its span ends before `to`.
 AHEAD = timedelta(minutes=2)
-"""The export ends this much after now: the provider's clock may be as much ahead, and its span ends before `to`."""
 
 FIRST_LOOK_S = 1.0
 SLOWEST_LOOK_S = 30.0
 
+# Messages that the provider has surely accepted: a log without them is another account's, or isn't whole.
 WITNESSES = 500
-"""Messages that the provider has surely accepted: a log without them is another account's, or isn't whole."""
 
 Say = Callable[[str], None]
 
@@ -70,31 +62,9 @@ class SettlingView(Protocol):
     def confirm_settling(self, messages: int) -> None: ...
 
 
-@contextlib.contextmanager
-def recovered(
-    name: str, run: str | None, options: RunOptions
-) -> Iterator[tuple[Ledger, RunRecord, RunPaths, ProviderAccount, Lease]]:
-    """A run that is nobody's now, with what a dead process left open settled, and the account it was sent with.
-
-    Raises RunLockedError while another process has the run, InputError when the ledger doesn't know it.
-    """
-    with recorded(name, run, options) as (ledger, record, paths):
-        account = orjson.loads(record.options)
-        with run_lock(ledger.path, record.name, record.run), taken_over(ledger, record.id) as lease:
-            yield (
-                ledger,
-                record,
-                paths,
-                provider_account(account["account.region"], account["account.subAccountId"]),
-                lease,
-            )
-
-
 def settle_unknown(
-    ledger: Ledger,
-    record: RunRecord,
+    run: RecordedRun,
     account: ProviderAccount,
-    lease: Lease,
     view: SettlingView,
     *,
     yes: bool,
@@ -105,22 +75,16 @@ def settle_unknown(
 
     Raises StoppedError when the log can't be had whole or the answer is no; nothing is changed then.
     """
-    finding = look_up(
-        ledger,
-        record,
-        account,
-        settle=SETTLE if settle is None else settle,
-        deadline=DEADLINE if deadline is None else deadline,
-        say=view.say,
-    )
-    view.show_finding(record, finding)
+    settle, deadline = SETTLE if settle is None else settle, DEADLINE if deadline is None else deadline
+    finding = look_up(run.ledger, run.record, account, settle=settle, deadline=deadline, say=view.say)
+    view.show_finding(run.record, finding)
     if finding is None:
         return 0
     changed = len(finding.found) + len(finding.not_received)
     if changed:
         if not yes:
             view.confirm_settling(changed)
-        apply_finding(ledger, record, finding, lease)
+        apply_finding(run, finding)
     return finding.unknown.count - changed
 
 
@@ -170,15 +134,14 @@ async def _entries_of(
     return found
 
 
-def apply_finding(ledger: Ledger, record: RunRecord, finding: Finding, lease: Lease) -> None:
+def apply_finding(run: RecordedRun, finding: Finding) -> None:
     """Settle what the log has proven, all of it or nothing.
 
     Raises RunLockedError when another machine took the run over while this one waited, for the log or at the question:
     it may have sent these messages again since.
     """
-    if not lease.renew():
-        raise RunLockedError("another process took this run over meanwhile; nothing was changed, look again")
-    apply(ledger, record.id, found=finding.found, not_received=finding.not_received)
+    run.renew_lease()
+    apply(run.ledger, run.record.id, found=finding.found, not_received=finding.not_received)
 
 
 async def _finished(exports: LogExports, job_id: str, deadline: timedelta, say: Say) -> ExportJob:

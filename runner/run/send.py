@@ -15,6 +15,7 @@ from runner.base.loops import loop_factory
 from runner.base.messages import Message
 from runner.base.options import Outside
 from runner.base.outcomes import Outcome, OutcomeReason
+from runner.campaign import Campaign
 from runner.dispatch.budget import Budget
 from runner.dispatch.dispatcher import IN_FLIGHT_LIMIT, Departure, Dispatcher
 from runner.dispatch.feed import Feed
@@ -27,14 +28,23 @@ from runner.ledger.receipts import adopt, is_anything_told, told_of
 from runner.ledger.writer import Claim, LedgerWriter, Spill, spill_path
 from runner.plan.plan_file import read_messages
 from runner.provider.client import Client
-from runner.provider.payload import PayloadBuilder
+from runner.provider.payload import PayloadBuilder, SendOptions
 from runner.run.account import ProviderAccount
 from runner.run.open import Run
-from runner.run.options import send_options
 from runner.run.plan import begin, cooldown_of
-from runner.run.signals import stopping_on_signals
+from runner.run.requests import stopping_on_signals
 from runner.schedule.sending_hours import SendingHoursGate
 from runner.schedule.timetable import last_departure
+
+# What `conversionTracking` is to the provider.
+_TRACK = {True: "Outcome", False: "None", None: None}
+
+
+def send_options(campaign: Campaign) -> SendOptions:
+    """The options of every request. Which keys of the section `message` go to the provider is marked there."""
+    options = campaign.provider_options()
+    track = _TRACK[options.pop("conversion_tracking")]
+    return SendOptions(**options, track=track, send_country=campaign.recipients.country is not None)
 
 
 def send(

@@ -1,9 +1,7 @@
 """How far runs are, from the ledger alone; also while they are going."""
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from runner.base.clock import iso
@@ -15,32 +13,7 @@ from runner.ledger.ledger import Ledger, RunRecord, open_ledger
 from runner.ledger.lock import is_locked
 from runner.ledger.optouts import count
 from runner.report.counts import Counts, count_progress, with_delivery
-from runner.run.paths import SANDBOX_RUN, RunOptions, RunPaths, ledger_url, paths_of, reports_folder
-
-
-@contextlib.contextmanager
-def recorded(name: str, run: str | None, options: RunOptions) -> Iterator[tuple[Ledger, RunRecord, RunPaths]]:
-    """The ledger, the record and the paths of NAME/RUN; without a run, of the campaign's newest one.
-
-    Raises InputError when the ledger doesn't know it.
-    """
-    run = SANDBOX_RUN if options.sandbox else run
-    url = paths_of(name, run, options).ledger if run else ledger_url(options)
-    with open_ledger(url, create=False) as ledger:
-        found = ledger.runs(name, run)
-        if not found:
-            raise InputError.of(_not_known(ledger.path, name, run), _known(ledger))
-        record = max(found, key=lambda record: record.started_at)
-        yield ledger, record, paths_of(name, record.run, options)
-
-
-def _not_known(ledger: str | Path, name: str, run: str | None) -> str:
-    return f"the ledger {ledger} knows no run {name}{f'/{run}' if run else ''}"
-
-
-def _known(ledger: Ledger) -> str:
-    names = [f"{record.name}/{record.run}" for record in ledger.runs()]
-    return f"it knows {', '.join(names[-10:])}" if names else "it is empty: start a campaign with `campaign run FILE`"
+from runner.run.paths import SANDBOX_RUN, RunOptions, ledger_url, paths_of, reports_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +63,8 @@ class StatusReader:
                 status_of = self._quickly if quick else _status
                 found += [status_of(ledger, record, now) for record in ledger.runs(self._name, self._run)]
         if self._name and not found:
-            raise InputError.of(_not_known(self._urls[0], self._name, self._run), "see `campaign status`")
+            name = f"{self._name}/{self._run}" if self._run else self._name
+            raise InputError.of(f"the ledger {self._urls[0]} knows no run {name}", "see `campaign status`")
         return StatusSnapshot(found, optouts)
 
     def _quickly(self, ledger: Ledger, record: RunRecord, now: int) -> dict[str, Any]:

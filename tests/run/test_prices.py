@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from runner.base.errors import InputError, StoppedError
+from runner.campaign import AccountSection
 from runner.prices.costs import Price
 from runner.prices.price_list import read_prices
 from runner.provider.prices import Balance
@@ -153,4 +154,4 @@ def test_the_document_for_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 )
 def test_a_balance(reply: Reply, expected: Balance | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with answering(reply, monkeypatch, tmp_path):
-        assert expected == balance_of(provider_account("asia", "acme_hq"), ACCOUNT)
+        assert expected == balance_of(provider_account(AccountSection(sub_account_id="acme_hq")), ACCOUNT)
