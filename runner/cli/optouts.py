@@ -117,15 +117,16 @@ def remove(
 
     given = read_numbers(numbers, country)
     with _opened(sandbox, ledger, reports) as opened:
-        removed = remove_numbers(opened, given)
+        taken_back = remove_numbers(opened, given)
+    not_out = [number for number in given if number not in taken_back]
     if as_json:
-        print_json({"taken_back": removed.taken_back, "not_opted_out": removed.not_out})
+        print_json({"taken_back": taken_back, "not_opted_out": not_out})
         return 0
-    if removed.taken_back:
+    if taken_back:
         console = human()
-        what = f"{_numbers(len(removed.taken_back))} no longer opted out"
+        what = f"{_numbers(len(taken_back))} no longer opted out"
         print_wrapped(console, f"{what}; a suppression list of a campaign holds all the same")
-    for number in removed.not_out:
+    for number in not_out:
         say(f"{number} had not opted out")
     return 0
 
@@ -162,10 +163,10 @@ def _opened(
     sandbox: str | None, ledger: str | None, reports: Path | None, *, create: bool = False
 ) -> "Iterator[Ledger]":
     from runner.ledger.ledger import open_ledger
-    from runner.run.optouts import ledger_with_optouts
-    from runner.run.paths import RunOptions
+    from runner.run.paths import SANDBOX_RUN, RunOptions, ledger_url, paths_of
 
-    url = ledger_with_optouts(RunOptions(ledger=ledger, reports=reports), sandbox_of=sandbox)
+    options = RunOptions(ledger=ledger, reports=reports)
+    url = paths_of(sandbox, SANDBOX_RUN, options).ledger if sandbox else ledger_url(options)
     with open_ledger(url, create=create) as opened:
         yield opened
 

@@ -114,11 +114,11 @@ def _moment(text: str) -> int | None:
         return int(Decimal(text) * 1_000_000)
     if _MILLISECONDS.fullmatch(text):
         return int(text) * 1_000
+    if len(text) <= _DATE_ALONE:
+        return None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        return None
-    if len(text) <= _DATE_ALONE:
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return (moment - _EPOCH) // timedelta(microseconds=1)
@@ -140,30 +140,28 @@ class Matcher:
     def match(self, rows: Sequence[ConversionRow | Unmatched], *, now: int) -> Matched:
         """Find the messages that are meant; `now` is microseconds since the epoch."""
         matched = Matched()
-        known = self._messages([row for row in rows if isinstance(row, ConversionRow)])
+        messages = self._messages([row for row in rows if isinstance(row, ConversionRow)])
         for row in rows:
             if isinstance(row, Unmatched):
                 matched.unmatched.append(row)
                 continue
-            message = known.get((row.named_by, row.name))
-            why = _no_message(row) if message is None else _why_not(message, row.conversion, now)
-            if message is None or why:
-                matched.unmatched.append(Unmatched(row.place, row.name, why))
-            else:
+            message = messages.get((row.named_by, row.name))
+            why = _why_not(message, row.conversion, now) if message else _no_message(row)
+            if message and not why:
                 matched.conversions.append((message.message_id, row.conversion))
+            else:
+                matched.unmatched.append(Unmatched(row.place, row.name, why))
         return matched
 
     def _messages(self, rows: Sequence[ConversionRow]) -> dict[tuple[str, str], SentMessage]:
+        """The messages by how they are named: (column, name)."""
         umids = sorted({row.name for row in rows if row.named_by == "umid"})
         if umids and not self._by_umid:
             prepare_umids(self._ledger)
             self._by_umid = True
         found = {("umid", umid): message for umid, message in find_by_umid(self._ledger, self._run_id, umids).items()}
-        ids = {
-            (row.named_by, row.name): row.name if row.named_by == "clientmessageid" else self._ids.of(row.name)
-            for row in rows
-            if row.named_by != "umid"
-        }
+        ids = {("clientmessageid", row.name): row.name for row in rows if row.named_by == "clientmessageid"}
+        ids |= {("key", row.name): self._ids.of(row.name) for row in rows if row.named_by == "key"}
         by_id = find_messages(self._ledger, self._run_id, sorted(set(ids.values())))
         return found | {name: by_id[message_id] for name, message_id in ids.items() if message_id in by_id}
 
@@ -185,8 +183,10 @@ def _why_not(message: SentMessage, conversion: Conversion, now: int) -> str:
         return "its message was rejected, so that it reached nobody"
     if message.umid is None or message.status != Status.ACCEPTED.value:
         return f"its message is {message.status} so far; feed it back again once it is accepted"
-    if conversion.at is not None and conversion.at > now + TOLERANCE_US:
+    if conversion.at is None:
+        return ""
+    if conversion.at > now + TOLERANCE_US:
         return "its timestamp is in the future"
-    if conversion.at is not None and message.sent_at is not None and conversion.at < message.sent_at - TOLERANCE_US:
+    if message.sent_at is not None and conversion.at < message.sent_at - TOLERANCE_US:
         return "its timestamp is before the message was sent (without an offset it is read as UTC)"
     return ""

@@ -3,7 +3,7 @@
 import contextlib
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from runner.run.paths import SANDBOX_RUN, RunOptions, RunPaths, ledger_url, path
 CLOCK_BEHIND_US = 3_600_000_000
 
 
+@dataclass(slots=True)
 class Run:
     """One run, locked: no other process plans or sends it. `open_run` makes one.
 
@@ -39,25 +40,25 @@ class Run:
     then in the plan, and these are its messages by status.
     """
 
-    def __init__(
-        self, inputs: Inputs, name: str, run: str, paths: RunPaths, ledger: Ledger, limit: int | None, now: datetime
-    ) -> None:
-        self.inputs = inputs
-        self.now = now
-        self.name = name
-        self.run = run
-        self.paths = paths
-        self.ledger = ledger
-        self.limit = limit
-        self.ids = MessageIds(name, run)
-        self.summary = PlanSummary()
-        self.settled: dict[str, int] | None = None
-        self.lease: Lease | None = None
-        self.died = 0
-        found = ledger.runs(name, run)
-        self.previous: RunRecord | None = found[0] if found else None
-        if self.previous:
-            self.take_over(self.previous.id)
+    inputs: Inputs
+    name: str
+    run: str
+    paths: RunPaths
+    ledger: Ledger
+    limit: int | None
+    now: datetime
+    previous: RunRecord | None = None
+    lease: Lease | None = None
+    died: int = 0
+    summary: PlanSummary = field(default_factory=PlanSummary)
+    settled: dict[str, int] | None = None
+    ids: MessageIds = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ids = MessageIds(self.name, self.run)
+        for record in self.ledger.runs(self.name, self.run):  # one, or none
+            self.previous = record
+            self.take_over(record.id)
 
     @property
     def campaign(self) -> Campaign:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from runner.base.errors import StoppedError
-from runner.ledger.ledger import Ledger, RunRecord
+from runner.ledger.ledger import RunRecord
 from runner.ledger.reconciliation import LogEntry, Unknowns, accepted_ids, apply, unknown_ids, unknowns
 from runner.provider.exports import ExportJob, JobStatus, LogExports
 from runner.provider.http import UnreachableError
@@ -76,7 +76,7 @@ def settle_unknown(
     Raises StoppedError when the log can't be had whole or the answer is no; nothing is changed then.
     """
     settle, deadline = SETTLE if settle is None else settle, DEADLINE if deadline is None else deadline
-    finding = look_up(run.ledger, run.record, account, settle=settle, deadline=deadline, say=view.say)
+    finding = asyncio.run(_look_up(run, account, settle=settle, deadline=deadline, say=view.say))
     view.show_finding(run.record, finding)
     if finding is None:
         return 0
@@ -88,52 +88,6 @@ def settle_unknown(
     return finding.unknown.count - changed
 
 
-def look_up(
-    ledger: Ledger, record: RunRecord, account: ProviderAccount, *, settle: timedelta, deadline: timedelta, say: Say
-) -> Finding | None:
-    """Ask the provider's log for the unknown messages of a run. None when nothing is unknown.
-
-    Raises StoppedError when the log can't be had whole; nothing is changed in any case.
-    """
-    unknown = unknowns(ledger, record.id)
-    if unknown is None:
-        return None
-    wanted = unknown_ids(ledger, record.id)
-    now = datetime.now(UTC)
-    since = _moment(unknown.first_claimed_at) - MARGIN
-    witnesses = accepted_ids(ledger, record.id, answered_before=int((now - settle).timestamp() * 1e6), limit=WITNESSES)
-    entries = asyncio.run(_entries_of(wanted | witnesses, since, now, account, deadline, say))
-    unseen = witnesses - set(entries)
-    if unseen:
-        raise StoppedError(
-            f"the provider's log lacks {len(unseen)} of {len(witnesses)} messages that the provider has accepted in "
-            f"this run ({min(unseen)}, …), so it proves nothing: is it the right account and base URL?"
-        )
-    # A line without a umid names the message all the same: it stays unknown.
-    found = {message_id: entries[message_id] for message_id in wanted & set(entries) if entries[message_id].umid}
-    missing = frozenset(wanted - set(entries))
-    certain_from = _moment(unknown.last_settled_at) + settle
-    return Finding(unknown, found, missing, certain_from if now < certain_from else None)
-
-
-async def _entries_of(
-    wanted: set[str], since: datetime, until: datetime, account: ProviderAccount, deadline: timedelta, say: Say
-) -> dict[str, LogEntry]:
-    """What the provider's log has of the wanted messages."""
-    found: dict[str, LogEntry] = {}
-    async with LogExports(account.endpoint, account.api_key) as exports:
-        say(f"asking for the provider's log since {since:%Y-%m-%d %H:%M:%S} UTC")
-        job_id = await exports.start(since, until + AHEAD)
-        job = await _finished(exports, job_id, deadline, say)
-        for number, link in enumerate(job.links, 1):
-            say(f"reading file {number} of {len(job.links)}")
-            async with contextlib.aclosing(exports.entries(link)) as rows:
-                async for row in rows:
-                    if row["clientmessageid"] in wanted:
-                        found[row["clientmessageid"]] = _entry(row)
-    return found
-
-
 def apply_finding(run: RecordedRun, finding: Finding) -> None:
     """Settle what the log has proven, all of it or nothing.
 
@@ -142,6 +96,42 @@ def apply_finding(run: RecordedRun, finding: Finding) -> None:
     """
     run.renew_lease()
     apply(run.ledger, run.record.id, found=finding.found, not_received=finding.not_received)
+
+
+async def _look_up(
+    run: RecordedRun, account: ProviderAccount, *, settle: timedelta, deadline: timedelta, say: Say
+) -> Finding | None:
+    """Ask the provider's log for the unknown messages of a run. None when nothing is unknown.
+
+    Raises StoppedError when the log can't be had whole; nothing is changed in any case.
+    """
+    ledger, run_id = run.ledger, run.record.id
+    unknown = unknowns(ledger, run_id)
+    if unknown is None:
+        return None
+    wanted = unknown_ids(ledger, run_id)
+    now = datetime.now(UTC)
+    since = _moment(unknown.first_claimed_at) - MARGIN
+    witnesses = accepted_ids(ledger, run_id, answered_before=int((now - settle).timestamp() * 1e6), limit=WITNESSES)
+    entries: dict[str, LogEntry] = {}
+    async with LogExports(account.endpoint, account.api_key) as exports:
+        say(f"asking for the provider's log since {since:%Y-%m-%d %H:%M:%S} UTC")
+        job = await _finished(exports, await exports.start(since, now + AHEAD), deadline, say)
+        for number, link in enumerate(job.links, 1):
+            say(f"reading file {number} of {len(job.links)}")
+            async with contextlib.aclosing(exports.entries(link)) as rows:
+                async for row in rows:
+                    if row["clientmessageid"] in wanted or row["clientmessageid"] in witnesses:
+                        entries[row["clientmessageid"]] = _entry(row)
+    if unseen := witnesses - set(entries):
+        raise StoppedError(
+            f"the provider's log lacks {len(unseen)} of {len(witnesses)} messages that the provider has accepted in "
+            f"this run ({min(unseen)}, …), so it proves nothing: is it the right account and base URL?"
+        )
+    # A line without a umid names the message all the same: it stays unknown.
+    found = {message_id: entries[message_id] for message_id in wanted & set(entries) if entries[message_id].umid}
+    certain_from = _moment(unknown.last_settled_at) + settle
+    return Finding(unknown, found, frozenset(wanted - set(entries)), certain_from if now < certain_from else None)
 
 
 async def _finished(exports: LogExports, job_id: str, deadline: timedelta, say: Say) -> ExportJob:
