@@ -44,16 +44,14 @@ def command(
 def _show(console: "Console", saved: "SavedPrices") -> None:
     from rich.table import Table
 
-    from runner.prices.costs import plain
-
     countries = saved.countries()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("country")
     table.add_column("a segment costs", no_wrap=True)
     table.add_column("operators", justify="right")
     for row in countries[:_ROWS]:
-        low = "" if row.low == row.high else f"{plain(row.low)} to "
-        table.add_row(row.country, f"{low}{plain(row.high)} {row.currency}", f"{row.operators:,}")
+        low = "" if row["lowest_price"] == row["price"] else f"{row['lowest_price']} to "
+        table.add_row(row["country"], f"{low}{row['price']} {row['currency']}", f"{row['operators']:,}")
     console.print(table)
     if len(countries) > _ROWS:
         console.print(f"and {len(countries) - _ROWS:,} more")

@@ -17,8 +17,7 @@ from runner.ledger.request_journal import SentMessage, find_by_umid, find_messag
 from runner.plan.message_ids import MessageIds
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SECONDS = re.compile(r"\d{10}(\.\d+)?")
-_MILLISECONDS = re.compile(r"\d{13}")
+_UNIX_TIME = re.compile(r"(\d{10})(?:\.(\d+)|(\d{3}))?")  # seconds, or milliseconds
 _DATE_ALONE = 10  # characters: at which time of the day it was matters, within 15 minutes
 
 # Two computers' clocks may differ by so much.
@@ -110,10 +109,9 @@ def _read(place: int, texts: Mapping[str, str]) -> ConversionRow | Unmatched:
 
 def _moment(text: str) -> int | None:
     """Microseconds since the epoch, of ISO 8601 (UTC where it has no offset) or Unix time (seconds or milliseconds)."""
-    if _SECONDS.fullmatch(text):
-        return int(Decimal(text) * 1_000_000)
-    if _MILLISECONDS.fullmatch(text):
-        return int(text) * 1_000
+    if found := _UNIX_TIME.fullmatch(text):
+        seconds, fraction, milliseconds = found.groups()
+        return int(Decimal(f"{seconds}.{fraction or milliseconds or 0}") * 1_000_000)
     if len(text) <= _DATE_ALONE:
         return None
     try:

@@ -96,11 +96,11 @@ def schedule_of(run: RecordedRun, now: int) -> Schedule:
 
 def due_at(cancellation: Cancellation) -> int | None:
     """When the provider sends the first of them, as far as that is known; microseconds since the epoch."""
-    schedule = cancellation.schedule
-    if schedule.delay_s is None:
-        return schedule.moment
-    times = [message.sent_at for message in _scheduled(cancellation) if message.sent_at is not None]
-    return min(times) + schedule.delay_s * 1_000_000 if times else None
+    if cancellation.schedule.delay_s is None:
+        return cancellation.schedule.moment
+    times = (message.sent_at for message in _scheduled(cancellation) if message.sent_at is not None)
+    first = min(times, default=None)
+    return None if first is None else first + cancellation.schedule.delay_s * 1_000_000
 
 
 def cancel(cancellation: Cancellation, rate: Rate, show: Callable[[], object]) -> None:

@@ -86,8 +86,8 @@ def execute(file: Path, options: RunOptions, decisions: Decisions, view: RunView
             view.show_remaining(run, remaining)
             view.show_receipts(run)
             if remaining.left:
-                warning = check_balance(run.campaign, account, run.summary.left, accept=decisions.accept_balance)
-                if warning:
+                accept = decisions.accept_balance
+                if warning := check_balance(run.campaign, account, run.summary.left, accept=accept):
                     view.warn(warning)
                 if not decisions.yes and decisions.approved is None:
                     view.confirm_sending(remaining.left, account)
@@ -102,7 +102,12 @@ def execute(file: Path, options: RunOptions, decisions: Decisions, view: RunView
                 ignored_fuses=decisions.ignored_fuses,
             )
         # The run's sandbox has ended by now: all of its receipts are in the ledger.
-        return Execution(stop, _report(run), progress)
+        try:
+            report = write_report(run.ledger, run.ledger.runs(run.name, run.run)[0], run.paths)
+        except StoppedError as error:
+            later = f"write the results later with `campaign report {run.name}/{run.run}`"
+            raise StoppedError(f"{error}; what was sent stands in the ledger: {later}") from error
+        return Execution(stop, report, progress)
 
 
 def _plan(run: Run, decisions: Decisions, view: RunView) -> None:
@@ -124,11 +129,3 @@ def _plan(run: Run, decisions: Decisions, view: RunView) -> None:
             f"this run has begun, and what it sends has changed since:{words}\nlook at it with `campaign preview`",
             "then add --accept-changes, or start a new run with --run ID",
         )
-
-
-def _report(run: Run) -> RunReport:
-    try:
-        return write_report(run.ledger, run.ledger.runs(run.name, run.run)[0], run.paths)
-    except StoppedError as error:
-        later = f"write the results later with `campaign report {run.name}/{run.run}`"
-        raise StoppedError(f"{error}; what was sent stands in the ledger: {later}") from error

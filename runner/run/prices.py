@@ -6,7 +6,6 @@ import io
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -30,17 +29,6 @@ SANDBOX_FILE = Path("prices.sandbox.csv")
 
 
 @dataclass(frozen=True, slots=True)
-class CountryPrices:
-    """What one segment to a country costs: with the cheapest and the dearest of its operators."""
-
-    country: str
-    low: Decimal
-    high: Decimal
-    currency: str
-    operators: int
-
-
-@dataclass(frozen=True, slots=True)
 class SavedPrices:
     """What `campaign prices` has saved. `left_out` says in words which countries the file lacks, and why."""
 
@@ -52,33 +40,33 @@ class SavedPrices:
     def sub_accounts(self) -> list[str]:
         return sorted({price.sub_account for price in self.prices})
 
-    def countries(self) -> list[CountryPrices]:
-        """In the order of their codes; one with two currencies is there twice."""
-        by_country = sorted(self.prices, key=lambda price: (price.country, price.currency, price.price))
+    def countries(self) -> list[dict[str, Any]]:
+        """What a segment to each country costs, in the order of their codes; one with two currencies is there twice.
+
+        `lowest_price` is the cheapest operator's, `price` the dearest one's: decimal text, because money is no float.
+        """
+        ordered = sorted(self.prices, key=lambda price: (price.country, price.currency, price.price))
         found = []
-        for (country, currency), group in groupby(by_country, lambda price: (price.country, price.currency)):
+        for (country, currency), group in groupby(ordered, lambda price: (price.country, price.currency)):
             prices = list(group)
-            operators = len({price.operator for price in prices})
-            found.append(CountryPrices(country, prices[0].price, prices[-1].price, currency, operators))
+            found.append(
+                {
+                    "country": country,
+                    "lowest_price": plain(prices[0].price),
+                    "price": plain(prices[-1].price),
+                    "currency": currency,
+                    "operators": len({price.operator for price in prices}),
+                }
+            )
         return found
 
     def as_json(self) -> dict[str, Any]:
-        """For programs; prices are decimal text, because money is not a float."""
         return {
             "file": str(self.path),
             "prices": len(self.prices),
             "sub_accounts": self.sub_accounts,
             "left_out": list(self.left_out),
-            "countries": [
-                {
-                    "country": country.country,
-                    "lowest_price": plain(country.low),
-                    "price": plain(country.high),
-                    "currency": country.currency,
-                    "operators": country.operators,
-                }
-                for country in self.countries()
-            ],
+            "countries": self.countries(),
         }
 
 

@@ -67,25 +67,22 @@ def purge(run: RecordedRun) -> Purged:
 
 
 def _purge_plans(ledger: Ledger, record: RunRecord, paths: RunPaths) -> None:
-    ids = MessageIds(record.name, record.run)
-
     def sent_to(message_ids: Sequence[str]) -> Mapping[str, str]:
-        found = ledger.records(record.id, message_ids)
-        return {message_id: message.destination for message_id, message in found.items()}
+        return {name: message.destination for name, message in ledger.records(record.id, message_ids).items()}
 
     for plan in (paths.plan, paths.sent_plan):
         if is_readable(plan):
-            purge_plan(plan, ids, sent_to)
+            purge_plan(plan, MessageIds(record.name, record.run), sent_to)
         else:
             _remove(plan)  # damaged, and its bytes may hold numbers
 
 
 def _purge_settings(paths: RunPaths) -> None:
-    """What the report says of the campaign stays, but for the example of a text."""
+    """What the report shows of the campaign stays, but for the example of a text."""
     settings = RunSettings.read(paths.run_settings)
     if settings is None:
         _remove(paths.run_settings)
-    elif settings.example is not None or settings.example_masked is not None:
+    else:
         replace(settings, example=None, example_masked=None).write(paths.run_settings)
 
 
@@ -94,16 +91,8 @@ def _remove_files(ledger: Ledger, paths: RunPaths) -> list[Path]:
 
     Returns the files that are not the run's.
     """
-    made = {
-        paths.results_parquet,
-        paths.results_csv,
-        paths.results_xlsx,
-        paths.page,
-        paths.removals,
-        paths.unmatched,
-        paths.sandbox_book,
-        paths.plan_cache,
-    }
+    made = {paths.results_parquet, paths.results_csv, paths.results_xlsx, paths.page, paths.removals}
+    made |= {paths.unmatched, paths.sandbox_book, paths.plan_cache}
     stays = {paths.plan, paths.sent_plan, paths.run_settings, paths.summary, paths.ledger_id}
     real_ledger, left = ledger.path.resolve(), []
     for path in sorted(paths.folder.iterdir()) if paths.folder.is_dir() else ():

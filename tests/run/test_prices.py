@@ -41,7 +41,7 @@ def test_every_sub_account_is_saved_and_each_reads_its_own(tmp_path: Path, monke
     assert ("SGD", Price(Decimal("0.0421477"), Decimal("0.0520648"))) == (own.currency, own.of("SG"))
     assert "USD" == read_prices(saved.path, "acme_us").currency
     assert [("SG", 2, "SGD"), ("US", 1, "USD"), ("XK", 1, "SGD")] == [
-        (row.country, row.operators, row.currency) for row in saved.countries()
+        (row["country"], row["operators"], row["currency"]) for row in saved.countries()
     ]
     assert 0o600 == stat.S_IMODE(saved.path.stat().st_mode)
 
