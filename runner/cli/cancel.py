@@ -13,7 +13,7 @@ from runner.cli.progress import ProgressLines, show_stop
 
 if TYPE_CHECKING:
     from runner.base.options import Rate
-    from runner.run.cancel import CancelProgress, CancelTarget
+    from runner.run.cancel import Cancellation
 
 EXAMPLES = 10
 
@@ -30,20 +30,19 @@ def command(
     """Cancel a run's messages that the provider has scheduled and not sent yet."""
     from runner.campaign.values import rate as parse_rate
     from runner.ledger.request_journal import refusals
-    from runner.run.cancel import cancel, count, opened_for_cancelling
+    from runner.run.cancel import cancel, opened_for_cancelling
 
     at = parse_value("--rate", rate, parse_rate)
-    with opened_for_cancelling(*parse_target(target), options) as run:
-        name = f"{run.record.name}/{run.record.run}"
-        progress = count(run)
+    with opened_for_cancelling(*parse_target(target), options) as progress:
+        run = progress.run
         if progress.wanted:
-            _warn_if_too_slow(console, run, progress, at)
+            _warn_if_too_slow(console, progress, at)
             if not yes:
                 messages = counted(progress.wanted, "message")
-                confirm(f"Cancel {messages} of {name} at the provider?", no="nothing was cancelled")
-            cancel(run, progress, at, ProgressLines(console, progress.loop, lambda: _line(progress)))
+                confirm(f"Cancel {messages} of {run.name} at the provider?", no="nothing was cancelled")
+            cancel(progress, at, ProgressLines(console, progress.loop, lambda: _line(progress)))
         refused = refusals(run.ledger, run.record.id, limit=None if as_json else EXAMPLES) if progress.refused else []
-    _show(console, name, progress, refused)
+    _show(console, progress, refused)
     document = {
         "campaign": run.record.name,
         "run": run.record.run,
@@ -58,11 +57,11 @@ def command(
     return 1 if progress.refused or progress.unknown else 0, document
 
 
-def _warn_if_too_slow(console: Console, run: "CancelTarget", progress: "CancelProgress", rate: "Rate") -> None:
+def _warn_if_too_slow(console: Console, progress: "Cancellation", rate: "Rate") -> None:
     """Warn when the provider will have sent the last ones before they can be cancelled at this rate."""
     from runner.run.cancel import due_at
 
-    due = due_at(run)
+    due = due_at(progress)
     takes_s = progress.wanted / rate.per_second
     if due is not None and takes_s > (left_s := max((due - now_us()) / 1e6, 0.0)):
         console.warn(
@@ -71,12 +70,13 @@ def _warn_if_too_slow(console: Console, run: "CancelTarget", progress: "CancelPr
         )
 
 
-def _line(progress: "CancelProgress") -> str:
+def _line(progress: "Cancellation") -> str:
     refused = f", {progress.refused:,} could not be" if progress.refused else ""
     return f"{progress.cancelled:,} of {progress.wanted:,} cancelled{refused}"
 
 
-def _show(console: Console, name: str, progress: "CancelProgress", refused: list[tuple[str, str]]) -> None:
+def _show(console: Console, progress: "Cancellation", refused: list[tuple[str, str]]) -> None:
+    name = progress.run.name
     words = "nothing waits at the provider: all was sent, or is cancelled already"
     if progress.wanted:
         words = f"{progress.cancelled:,} of {counted(progress.wanted, 'message')} cancelled"

@@ -16,7 +16,7 @@ def command(
     as_json: Json = False,
 ) -> int:
     """Show everything that is wrong with campaign files."""
-    from runner.run.inputs import inputs_of
+    from runner.plan.inputs import inputs_of
 
     problems: dict[Path, list[str]] = {}
     for path in files:

@@ -13,7 +13,7 @@ from runner.cli.options import RecordedRunOptions, Target, parse_target, parse_v
 from runner.cli.progress import ProgressLines, show_stop
 
 if TYPE_CHECKING:
-    from runner.run.feedback import FeedbackProgress, FeedbackTarget
+    from runner.run.feedback import Feedback
 
 
 @with_shared_options
@@ -37,56 +37,54 @@ def command(
 ) -> tuple[int, dict[str, Any]]:
     """Feed conversions back to the provider; the same command again continues."""
     from runner.campaign.values import rate as parse_rate
-    from runner.run.feedback import FeedbackProgress, opened_for_feedback, report_file, report_lines
+    from runner.run.feedback import opened_for_feedback, report_file, report_lines
 
     is_standard_input = str(file) == "-"
     if follow and file is None:
         raise InputError.of("--follow needs something to follow", "name a file of JSON lines, or - for standard input")
     if is_standard_input and not follow:
         raise InputError.of("standard input is read line by line", "add --follow, or name a file")
-    progress, unit = FeedbackProgress(), "line" if follow else "row"
-    with opened_for_feedback(*parse_target(target), options, parse_value("--rate", rate, parse_rate)) as run:
+    unit = "line" if follow else "row"
+    with opened_for_feedback(*parse_target(target), options, parse_value("--rate", rate, parse_rate)) as progress:
         show = ProgressLines(console, progress.loop, lambda: _line(progress, unit))
         if follow:
             console.print(f"following {'standard input' if is_standard_input else file}; Ctrl-C ends it")
-            report_lines(run, None if is_standard_input else file, progress, show)
+            report_lines(progress, None if is_standard_input else file, show)
         else:
-            report_file(run, file, progress, show)
+            report_file(progress, file, show)
     stop, read = progress.stop, progress.read
     if follow and stop and stop.reason is OutcomeReason.INTERRUPTED:
         console.wrap(stop.detail)  # a file that grows has no other end
         stop = None
     if stop:
         show_stop(console, stop)
-    _show(console, run, progress, unit, is_resumed=file is None)
+    _show(console, progress, unit, is_resumed=file is None)
     exit_code = 1 if read.unmatched_rows or progress.refused else 0
     if progress.pending or stop:
         exit_code = StoppedError.exit_code
-    elif not follow and not progress.told and read.unmatched_rows == read.rows > 0:
+    elif not follow and not progress.reported and read.unmatched_rows == read.rows > 0:
         exit_code = InputError.exit_code
-    return exit_code, _document(run, progress)
+    return exit_code, _document(progress)
 
 
-def _line(progress: "FeedbackProgress", unit: str) -> str:
-    done = progress.told + progress.refused
+def _line(progress: "Feedback", unit: str) -> str:
+    done = progress.reported + progress.refused
     parts = [f"{progress.read.rows:,} {unit}s read"] if progress.read.rows else []
-    parts += [f"{progress.told:,} told{f' of {progress.pending:,}' if progress.pending > done else ''}"]
+    parts += [f"{progress.reported:,} told{f' of {progress.pending:,}' if progress.pending > done else ''}"]
     parts += [f"{progress.refused:,} refused"] if progress.refused else []
     return " · ".join(parts)
 
 
-def _show(
-    console: Console, run: "FeedbackTarget", progress: "FeedbackProgress", unit: str, *, is_resumed: bool
-) -> None:
-    name, read = f"{run.record.name}/{run.record.run}", progress.read
-    console.print(f"\n{name}: {counted(progress.told, 'conversion')} told to the provider", style="bold")
+def _show(console: Console, progress: "Feedback", unit: str, *, is_resumed: bool) -> None:
+    name, read = progress.run.name, progress.read
+    console.print(f"\n{name}: {counted(progress.reported, 'conversion')} told to the provider", style="bold")
     if not is_resumed:
         outcomes = [f"{count:,} {outcome}" for outcome, count in sorted(read.messages.items())]
         parts = [counted(read.rows, unit), *([", ".join(outcomes)] if outcomes else [])]
         parts += [f"{read.repeated:,} told of a message twice: the newest counts"] if read.repeated else []
         parts += [f"{read.known:,} known before"] if read.known else []
         console.print(" · ".join(parts))
-    elif not progress.told:
+    elif not progress.reported:
         console.print("nothing was left to tell; name a file with new conversions")
     if progress.late:
         words = f"{progress.late:,} were told more than 15 minutes after the message: the provider counts them less"
@@ -102,19 +100,19 @@ def _show(
             f"{unit} {row.place}{f' ({row.name[:60]})' if row.name else ''}: {row.why}" for row in read.unmatched
         ]
         what = f"{counted(read.unmatched_rows, unit)} could not be fed back"
-        console.show_examples(what, examples, f"all of them: {run.paths.unmatched}")
+        console.show_examples(what, examples, f"all of them: {progress.run.paths.unmatched}")
     if progress.refused:
         examples = [f"{message_id}: {detail}" for message_id, detail in progress.refusals]
         console.show_examples(f"{progress.refused:,} were refused by the provider", examples)
     if progress.pending:
         console.print(f"{counted(progress.pending, 'conversion')} noted and not told yet; to go on, run it again:")
         console.show_command_again()
-    if progress.told:
+    if progress.reported:
         console.wrap(f"`campaign report {name}` writes them into the results")
 
 
-def _document(run: "FeedbackTarget", progress: "FeedbackProgress") -> dict[str, Any]:
-    read = progress.read
+def _document(progress: "Feedback") -> dict[str, Any]:
+    run, read = progress.run, progress.read
     return {
         "campaign": run.record.name,
         "run": run.record.run,
@@ -122,7 +120,7 @@ def _document(run: "FeedbackTarget", progress: "FeedbackProgress") -> dict[str, 
         "messages": dict(sorted(read.messages.items())),
         "repeated": read.repeated,
         "known": read.known,
-        "told": progress.told,
+        "told": progress.reported,
         "late": progress.late,
         "refused": progress.refused,
         "refused_examples": [{"message_id": message_id, "why": why} for message_id, why in progress.refusals],

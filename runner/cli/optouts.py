@@ -12,7 +12,7 @@ from runner.base.errors import InputError
 from runner.base.wording import counted
 from runner.cli.console import FOLD, LEFT, Console, print_document, print_stderr
 from runner.cli.options import LedgerOptions, with_shared_options
-from runner.run.paths import RunOptions
+from runner.run.paths import SANDBOX_RUN, RunOptions, ledger_url, paths_of
 
 if TYPE_CHECKING:
     from runner.ledger.ledger import Ledger
@@ -112,12 +112,13 @@ def remove(
     given = read_numbers(numbers, country)
     with _opened(sandbox, options) as ledger:
         removed = remove_numbers(ledger, given)
-    if removed.taken_back:
-        what = f"{counted(len(removed.taken_back), 'number')} no longer opted out"
+    if removed:
+        what = f"{counted(len(removed), 'number')} no longer opted out"
         console.wrap(f"{what}; a suppression list of a campaign holds all the same")
-    for number in removed.not_out:
+    not_out = [number for number in given if number not in removed]
+    for number in not_out:
         print_stderr(f"{number} had not opted out")
-    return 0, {"taken_back": removed.taken_back, "not_opted_out": removed.not_out}
+    return 0, {"taken_back": removed, "not_opted_out": not_out}
 
 
 @app.command("export")
@@ -149,6 +150,6 @@ def export(
 
 def _opened(sandbox: str | None, options: RunOptions, *, create: bool = False) -> AbstractContextManager["Ledger"]:
     from runner.ledger.ledger import open_ledger
-    from runner.run.optouts import ledger_with_optouts
 
-    return open_ledger(ledger_with_optouts(options, sandbox_of=sandbox), create=create)
+    url = paths_of(sandbox, SANDBOX_RUN, options).ledger if sandbox else ledger_url(options)
+    return open_ledger(url, create=create)

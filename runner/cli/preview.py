@@ -43,8 +43,8 @@ def command(
     to: Annotated[str | None, typer.Option("--to", metavar="NUMBER", help="The messages to this number.")] = None,
 ) -> tuple[int, dict[str, Any]]:
     """Show messages as a phone would, and what forces UCS-2."""
+    from runner.plan.inputs import inputs_of
     from runner.plan.planner import rows_to_show
-    from runner.run.inputs import inputs_of
 
     inputs, rows = inputs_of(file), rows or []
     path = inputs.audience.source.path

@@ -8,7 +8,6 @@ import typer
 from runner.base.wording import counted
 from runner.cli.console import LEFT, RIGHT, Console
 from runner.cli.options import Sandbox, with_shared_options
-from runner.prices.costs import plain
 
 MOST_ROWS = 20
 MOST_LEFT_OUT = 5
@@ -34,8 +33,9 @@ def command(
     countries, left_out = saved.countries(), saved.left_out
     rows = []
     for row in countries[:MOST_ROWS]:
-        low = "" if row.low == row.high else f"{plain(row.low)} to "
-        rows.append((row.country, f"{low}{plain(row.high)} {row.currency}", f"{row.operators:,}"))
+        low, high = row["lowest_price"], row["price"]
+        price = f"{high} {row['currency']}" if low == high else f"{low} to {high} {row['currency']}"
+        rows.append((row["country"], price, f"{row['operators']:,}"))
     console.show_table({"country": {}, "a segment costs": LEFT, "operators": RIGHT}, rows)
     if len(countries) > MOST_ROWS:
         console.print(f"and {len(countries) - MOST_ROWS:,} more")

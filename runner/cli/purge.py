@@ -28,20 +28,22 @@ def command(
             f"which run of {name} is to be purged?", f"write NAME/RUN; `campaign status {name}` shows its runs"
         )
     from runner.plan.plan_file import is_readable
-    from runner.run.purge import purge, purging, scope_of
+    from runner.run.open import locked_run
+    from runner.run.purge import purge, scope_of
     from runner.run.report import write_report
 
-    with purging(name, run, options) as (opened, record, paths):
-        _show_scope(console, f"{name}/{run}", scope_of(opened, record))
+    with locked_run(name, run, options) as found:
+        ledger, record, paths = found.ledger, found.record, found.paths
+        _show_scope(console, found.name, scope_of(ledger, record))
         if not yes:
             confirm(f"Purge {name}/{run}? This can't be undone.", no="nothing was changed")
-        purged = purge(opened, record, paths)
+        purged = purge(found)
         result = f"the report was not written anew: {paths.sent_plan} is gone; the ledger has the counts"
         if is_readable(paths.sent_plan):
-            [newest] = opened.runs(name, run)  # without the words of its stop
-            write_report(opened, newest, paths)
+            [newest] = ledger.runs(name, run)  # without the words of its stop
+            write_report(ledger, newest, paths)
             result = f"the counts are in {paths.page} and {paths.summary}"
-        since = iso(scope_of(opened, record).purged_at)
+        since = iso(scope_of(ledger, record).purged_at)
     words = f"{counted(purged.messages, 'message')} in the ledger no longer name anybody"
     console.print(f"\npurged: {words if purged.messages else 'the ledger names nobody of it'}", style="bold")
     console.wrap(result)

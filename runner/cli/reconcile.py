@@ -26,19 +26,19 @@ def command(
 ) -> tuple[int, dict[str, Any]]:
     """Ask the provider's log what became of the unknown messages."""
     from runner.campaign.times import duration
-    from runner.run.reconcile import recovered, settle_unknown
+    from runner.run.account import provider_account
+    from runner.run.open import locked_run
+    from runner.run.reconcile import settle_unknown
     from runner.run.report import write_report
 
     settle_time = parse_value("--settle", settle, duration)
     deadline_time = parse_value("--deadline", deadline, duration)
-    with recovered(*parse_target(target), options) as (opened, record, paths, account, lease):
-        view = TerminalSettling(console)
-        unsettled = settle_unknown(
-            opened, record, account, lease, view, yes=yes, settle=settle_time, deadline=deadline_time
-        )
-        report = write_report(opened, record, paths)
+    with locked_run(*parse_target(target), options) as run:
+        account, view = provider_account(run.account), TerminalSettling(console)
+        unsettled = settle_unknown(run, account, view, yes=yes, settle=settle_time, deadline=deadline_time)
+        report = write_report(run.ledger, run.record, run.paths)
     if not unsettled:
-        console.print(f"\nto send what is left, run the campaign again; the results are in {paths.results_csv}")
+        console.print(f"\nto send what is left, run the campaign again; the results are in {run.paths.results_csv}")
     return 1 if unsettled else 0, report.document | {"unsettled": unsettled}
 
 

@@ -76,11 +76,11 @@ def command(
     if target is None:
         remedy = "name a run, NAME or NAME/RUN, or compare runs with --since or --campaign"
         raise InputError.of("report on what?", remedy)
+    from runner.run.open import recorded_run
     from runner.run.report import write_report
-    from runner.run.status import recorded
 
-    with recorded(*parse_target(target), options) as (opened, record, paths):
-        report = write_report(opened, record, paths, unmask=unmask)
+    with recorded_run(*parse_target(target), options) as run:
+        report = write_report(run.ledger, run.record, run.paths, unmask=unmask)
     show_report(console, report)
     show_files(console, report)
     return 0, report.document

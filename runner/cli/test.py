@@ -37,15 +37,15 @@ def command(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Send without asking.")] = False,
 ) -> tuple[int, dict[str, Any]]:
     """Send some rows' texts to numbers of your own; no recipient and no run is touched."""
+    from runner.plan.inputs import inputs_of
     from runner.run.account import account_for
-    from runner.run.inputs import inputs_of
-    from runner.run.options import send_options
-    from runner.run.trial import send_trial, trial_messages, trial_options
+    from runner.run.send import send_options
+    from runner.run.test_messages import make_test_messages, make_test_options, send_test_messages
 
     inputs = inputs_of(file)
     campaign = inputs.campaign
-    messages = trial_messages(inputs, to, rows or [])
-    options, left_out = trial_options(send_options(campaign), datetime.now(UTC))
+    messages = make_test_messages(inputs, to, rows or [])
+    options, left_out = make_test_options(send_options(campaign), datetime.now(UTC))
     with account_for(campaign.account, sandbox=sandbox) as account:
         _show_messages(console, messages, left_out)
         if not yes:
@@ -53,7 +53,9 @@ def command(
             seconds = (len(messages) - 1) / campaign.rate.per_second
             takes = f" at {campaign.rate}, which takes {seconds_in_words(seconds)}" if seconds > SILENT_S else ""
             confirm(f"Send {what} through {account.endpoint.base_url}{takes}?", no="nothing was sent")
-        outcomes = send_trial(account, messages, options, campaign.rate, on_waiting=lambda: print_stderr(WAITING))
+        outcomes = send_test_messages(
+            account, messages, options, campaign.rate, on_waiting=lambda: print_stderr(WAITING)
+        )
     answers = list(zip(messages, outcomes, strict=True))
     _show_answers(console, answers)
     statuses = {outcome.status for outcome in outcomes}

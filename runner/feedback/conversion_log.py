@@ -1,29 +1,40 @@
-"""Conversions from a file, or as lines come, into the ledger; and from there those that the provider doesn't know."""
+"""Conversions from a file, or from lines as they are written, into the ledger; the other rows into a file."""
 
 import asyncio
 import contextlib
-import time
+import csv
+import io
+import os
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
+from runner.base.clock import now_us
 from runner.base.conversions import Conversion
+from runner.base.errors import StoppedError
+from runner.base.files import replacing
+from runner.base.text import defused
 from runner.feedback.conversion_rows import Matched, Matcher, Unmatched, find_columns, read_object, read_row
 from runner.feedback.json_lines import JsonLines, Line
 from runner.feedback.newest_conversions import NewestConversions
-from runner.feedback.unmatched import AddUnmatched, unmatched_file
 from runner.files.reader import read_header, read_rows
 from runner.files.source import Source, UnreadableRow
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.request_journal import Pending, note_conversions, pending_after, pending_among
 
 BATCH = 1_000
+# Conversions in one transaction: a run that is being sent waits for each with its own claims.
 NOTED_AT_A_TIME = 5_000
 EXAMPLES = 10
 
-# So many conversions are kept in memory for the provider; more of them wait in the ledger alone.
+# The most conversions in memory that wait for the provider; more of them wait in the ledger alone.
 MOST_WAITING = 10_000
+
+_HEADER = b"row,message,why\n"
+
+AddUnmatched = Callable[[Sequence[Unmatched]], None]
 
 
 @dataclass(slots=True)
@@ -72,19 +83,18 @@ def note_file(
                 for number, cells in enumerate(batch.rows, place)
             ]
             place += len(rows)
-            matched = matcher.match(rows, now=_now_us())
+            matched = matcher.match(rows, now=now_us())
             newest.add(matched.conversions)
             counts.add(matched)
             add_unmatched(matched.unmatched)
             show()
     counts.messages = newest.counts()
     counts.repeated = newest.added - sum(counts.messages.values())
-    # In parts: a run that is being sent waits for each of them with its own claims.
     for part in newest.batches(NOTED_AT_A_TIME):
-        counts.known += len(part) - note_conversions(ledger, record.id, dict(part), now=_now_us())
+        counts.known += len(part) - note_conversions(ledger, record.id, dict(part), now=now_us())
 
 
-async def noted(ledger: Ledger, record: RunRecord) -> AsyncGenerator[Pending, None]:
+async def pending_conversions(ledger: Ledger, record: RunRecord) -> AsyncGenerator[Pending, None]:
     """What was noted and the provider doesn't know yet, now or when an earlier process ended."""
     after = ""
     while batch := await asyncio.to_thread(pending_after, ledger, record.id, after, limit=BATCH):
@@ -94,11 +104,11 @@ async def noted(ledger: Ledger, record: RunRecord) -> AsyncGenerator[Pending, No
 
 
 class ConversionStream:
-    """Notes conversions as their lines come, and gives what the provider doesn't know.
+    """Notes conversions as their lines are written, and gives what the provider doesn't know.
 
     Two tasks work side by side, so that lines are noted while the provider isn't reached. One reads lines and notes
-    their conversions, the other gives what is pending: first what came just now, then what earlier starts have left, or
-    what was too much to be kept in memory.
+    their conversions, the other gives what is pending: first the newest lines, then what earlier starts have left, or
+    what was too much for memory.
     """
 
     def __init__(
@@ -122,16 +132,16 @@ class ConversionStream:
         try:
             while True:
                 self._changed.clear()
-                while one := self._next():
-                    yield one
+                for pending in self._new_ones():
+                    yield pending
                 if self._more_in_ledger:
                     self._more_in_ledger = False
-                    async with contextlib.aclosing(noted(self._ledger, self._record)) as rest:
-                        async for one in rest:
-                            while newer := self._next():  # what happens now is worth the most
+                    async with contextlib.aclosing(pending_conversions(self._ledger, self._record)) as older:
+                        async for pending in older:
+                            for newer in self._new_ones():  # the provider counts the newest fully
                                 yield newer
-                            if self._is_new(one):
-                                yield one
+                            if self._is_new(pending):
+                                yield pending
                 elif reading.done():
                     reading.result()  # raises what it raised
                     if not self._waiting:
@@ -142,38 +152,37 @@ class ConversionStream:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
 
-    def _next(self) -> Pending | None:
+    def _new_ones(self) -> Iterator[Pending]:
         while self._waiting:
-            one = self._waiting.popleft()
-            if self._is_new(one):
-                return one
-        return None
+            pending = self._waiting.popleft()
+            if self._is_new(pending):
+                yield pending
 
-    def _is_new(self, one: Pending) -> bool:
-        """Whether this conversion wasn't given before: what comes just now is in the ledger, too."""
-        if self._given.get(one.message_id) == one.conversion:
+    def _is_new(self, pending: Pending) -> bool:
+        """Whether this conversion wasn't given before: those of the newest lines are in the ledger, too."""
+        if self._given.get(pending.message_id) == pending.conversion:
             return False
-        self._given[one.message_id] = one.conversion
+        self._given[pending.message_id] = pending.conversion
         if len(self._given) > MOST_WAITING:
             del self._given[next(iter(self._given))]
         return True
 
     async def _read(self) -> None:
         async with contextlib.aclosing(self._lines.batches()) as batches:
-            async for some in batches:
-                matched, news = await asyncio.to_thread(self._note, some)
+            async for lines in batches:
+                matched, pending = await asyncio.to_thread(self._note, lines)
                 self._counts.add(matched)
                 for _, conversion in matched.conversions:
                     outcome = conversion.outcome.value
                     self._counts.messages[outcome] = self._counts.messages.get(outcome, 0) + 1
-                if len(self._waiting) + len(news) <= MOST_WAITING:
-                    self._waiting.extend(news)
+                if len(self._waiting) + len(pending) <= MOST_WAITING:
+                    self._waiting.extend(pending)
                 else:
                     self._more_in_ledger = True
                 self._changed.set()
 
     def _note(self, lines: list[Line]) -> tuple[Matched, list[Pending]]:
-        now = _now_us()
+        now = now_us()
         rows = [
             Unmatched(number, "", "it is not a JSON object") if line is None else read_object(number, line)
             for number, line in lines
@@ -189,5 +198,65 @@ class ConversionStream:
         return matched, pending_among(self._ledger, self._record.id, list(newest))
 
 
-def _now_us() -> int:
-    return time.time_ns() // 1000
+@contextlib.contextmanager
+def unmatched_file(path: Path, *, source: Path) -> Iterator[AddUnmatched]:
+    """Collects the unmatched rows of the file `source`; when the block ends well, they are the file `path`.
+
+    Without unmatched rows an earlier `path` is removed, unless it is `source` itself, corrected and given again. Raises
+    StoppedError when `path` can't be written.
+    """
+    with contextlib.ExitStack() as stack:
+        files: list[IO[bytes]] = []
+
+        def add(rows: Sequence[Unmatched]) -> None:
+            if rows and not files:
+                files.append(stack.enter_context(replacing(path)))
+                files[0].write(_HEADER)
+            for file in files:
+                file.write(_lines(rows))
+
+        yield add
+    with _writing(path):
+        if not files and not (path.exists() and source.exists() and path.samefile(source)):
+            path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def unmatched_log(path: Path, *, replace: bool) -> Iterator[AddUnmatched]:
+    """The same for rows without an end: each is in the file at once.
+
+    New rows follow those of earlier sessions; or they `replace` them: a followed file is read from its beginning.
+    """
+    with contextlib.ExitStack() as stack:
+        files: list[IO[bytes]] = []
+        if replace:
+            with _writing(path):
+                path.unlink(missing_ok=True)
+
+        def add(rows: Sequence[Unmatched]) -> None:
+            with _writing(path):
+                if rows and not files:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    descriptor = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+                    files.append(stack.enter_context(os.fdopen(descriptor, "ab")))
+                    if not path.stat().st_size:
+                        files[0].write(_HEADER)
+                for file in files:
+                    file.write(_lines(rows))
+                    file.flush()
+
+        yield add
+
+
+def _lines(rows: Sequence[Unmatched]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows((row.place, defused(row.name), defused(row.why)) for row in rows)
+    return text.getvalue().encode("utf-8", "replace")
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoppedError(f"{path} could not be written: {error.strerror or error}") from error

@@ -17,29 +17,19 @@ from runner.ledger.request_journal import SentMessage, find_by_umid, find_messag
 from runner.plan.message_ids import MessageIds
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SECONDS = re.compile(r"\d{10}(\.\d+)?")
-_MILLISECONDS = re.compile(r"\d{13}")
+_UNIX_TIME = re.compile(r"(\d{10})(?:\.(\d+)|(\d{3}))?")  # seconds, or milliseconds
 _DATE_ALONE = 10  # characters: at which time of the day it was matters, within 15 minutes
 
 # Two computers' clocks may differ by so much.
 TOLERANCE_US = 60_000_000
 
-# How a message may be named, the most certain first; letters' case and underscores don't matter.
+# The columns that may name a message, the most certain first; letters' case and underscores don't matter.
 NAMES = ("clientmessageid", "umid", "key")
 
 _OUTCOMES = {
     **dict.fromkeys(("success", "true", "yes", "1"), ConversionOutcome.SUCCESS),
     **dict.fromkeys(("failure", "false", "no", "0"), ConversionOutcome.FAILURE),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """Which cell of a row is which."""
-
-    named_by: Mapping[str, int]
-    outcome: int
-    timestamp: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,67 +59,64 @@ class Matched:
     unmatched: list[Unmatched] = field(default_factory=list)
 
 
-def find_columns(header: Sequence[str], file: str) -> Columns:
-    """The columns of a file. Raises InputError when one that names messages or the outcome is missing."""
+def find_columns(header: Sequence[str], file: str) -> dict[str, int]:
+    """The places of a file's columns by plain name: of those that name messages, `outcome` and `timestamp`.
+
+    Raises InputError when none names messages, or there is no outcome.
+    """
     places = {_plain(name): index for index, name in reversed(list(enumerate(header)))}
-    named_by = {name: places[name] for name in NAMES if name in places}
     has = ", ".join(f'"{name}"' for name in header[:20])
-    if not named_by:
+    if not any(name in places for name in NAMES):
         raise InputError.of(
             f"{file} has no column that says which message is meant",
             f"name one of them key, umid or clientMessageId; it has {has}",
         )
     if "outcome" not in places:
         raise InputError.of(f'{file} has no column "outcome"', f"add one, with success or failure; it has {has}")
-    return Columns(named_by, places["outcome"], places.get("timestamp"))
+    return {name: places[name] for name in (*NAMES, "outcome", "timestamp") if name in places}
 
 
-def read_row(place: int, cells: Sequence[str], columns: Columns) -> ConversionRow | Unmatched:
-    """Read one row of a file."""
-    fields = {name: cells[index] for name, index in columns.named_by.items()}
-    time = cells[columns.timestamp] if columns.timestamp is not None else ""
-    return _read(place, fields, cells[columns.outcome], time)
+def read_row(place: int, cells: Sequence[str], columns: Mapping[str, int]) -> ConversionRow | Unmatched:
+    """Read one row of a file. `place` is its number, from 1."""
+    return _read(place, {name: cells[index].strip() for name, index in columns.items()})
 
 
 def read_object(place: int, fields: Mapping[str, object]) -> ConversionRow | Unmatched:
-    """Read one line of JSON."""
-    texts = {_plain(name): _text(value) for name, value in fields.items() if value is not None}
-    named_by = {name: texts[name] for name in NAMES if name in texts}
-    return _read(place, named_by, texts.get("outcome", ""), texts.get("timestamp", ""))
+    """Read one line of JSON. What is no plain value is shown, so that its error can be read."""
+    texts = {_plain(name): _text(value).strip() for name, value in fields.items() if value is not None}
+    return _read(place, texts)
 
 
 def _text(value: object) -> str:
-    """A JSON value as a cell would have it; what is no plain value is shown, so that its error can be read."""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
+    """A JSON value as a cell would have it."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _read(place: int, fields: Mapping[str, str], outcome: str, time: str) -> ConversionRow | Unmatched:
-    named_by, name = next(((by, value.strip()) for by, value in fields.items() if value.strip()), ("", ""))
-    if not name:
+def _read(place: int, texts: Mapping[str, str]) -> ConversionRow | Unmatched:
+    named_by = next((name for name in NAMES if texts.get(name)), None)
+    if named_by is None:
         return Unmatched(place, "", "it names no message: it has no key, no umid and no clientMessageId")
-    found = _OUTCOMES.get(outcome.strip().casefold())
+    name, outcome, time = texts[named_by], texts.get("outcome", ""), texts.get("timestamp", "")
+    found = _OUTCOMES.get(outcome.casefold())
     if found is None:
-        is_none = f'the outcome "{outcome.strip()[:40]}" is neither success nor failure'
-        return Unmatched(place, name, is_none if outcome.strip() else "it has no outcome: success or failure")
-    at = _moment(time.strip()) if time.strip() else None
-    if time.strip() and at is None:
-        return Unmatched(place, name, f'the timestamp "{time.strip()[:40]}" is not one like 2026-12-01T10:00:00+08:00')
+        is_none = f'the outcome "{outcome[:40]}" is neither success nor failure'
+        return Unmatched(place, name, is_none if outcome else "it has no outcome: success or failure")
+    at = _moment(time) if time else None
+    if time and at is None:
+        return Unmatched(place, name, f'the timestamp "{time[:40]}" is not one like 2026-12-01T10:00:00+08:00')
     return ConversionRow(place, named_by, name, Conversion(found, at))
 
 
 def _moment(text: str) -> int | None:
     """Microseconds since the epoch, of ISO 8601 (UTC where it has no offset) or Unix time (seconds or milliseconds)."""
-    if _SECONDS.fullmatch(text):
-        return int(Decimal(text) * 1_000_000)
-    if _MILLISECONDS.fullmatch(text):
-        return int(text) * 1_000
+    if found := _UNIX_TIME.fullmatch(text):
+        seconds, fraction, milliseconds = found.groups()
+        return int(Decimal(f"{seconds}.{fraction or milliseconds or 0}") * 1_000_000)
+    if len(text) <= _DATE_ALONE:
+        return None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        return None
-    if len(text) <= _DATE_ALONE:
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return (moment - _EPOCH) // timedelta(microseconds=1)
@@ -151,43 +138,37 @@ class Matcher:
     def match(self, rows: Sequence[ConversionRow | Unmatched], *, now: int) -> Matched:
         """Find the messages that are meant; `now` is microseconds since the epoch."""
         matched = Matched()
-        known = self._messages([row for row in rows if isinstance(row, ConversionRow)])
+        messages = self._messages([row for row in rows if isinstance(row, ConversionRow)])
         for row in rows:
             if isinstance(row, Unmatched):
                 matched.unmatched.append(row)
                 continue
-            message = known.get((row.named_by, row.name))
-            why = _no_message(row) if message is None else _why_not(message, row.conversion, now)
-            if message is None or why:
-                matched.unmatched.append(Unmatched(row.place, row.name, why))
-            else:
+            message = messages.get((row.named_by, row.name))
+            why = _why_not(message, row.conversion, now) if message else _no_message(row)
+            if message and not why:
                 matched.conversions.append((message.message_id, row.conversion))
+            else:
+                matched.unmatched.append(Unmatched(row.place, row.name, why))
         return matched
 
     def _messages(self, rows: Sequence[ConversionRow]) -> dict[tuple[str, str], SentMessage]:
+        """The messages by how they are named: (column, name)."""
         umids = sorted({row.name for row in rows if row.named_by == "umid"})
         if umids and not self._by_umid:
             prepare_umids(self._ledger)
             self._by_umid = True
         found = {("umid", umid): message for umid, message in find_by_umid(self._ledger, self._run_id, umids).items()}
-        ids = {
-            (row.named_by, row.name): row.name if row.named_by == "clientmessageid" else self._ids.of(row.name)
-            for row in rows
-            if row.named_by != "umid"
-        }
+        ids = {("clientmessageid", row.name): row.name for row in rows if row.named_by == "clientmessageid"}
+        ids |= {("key", row.name): self._ids.of(row.name) for row in rows if row.named_by == "key"}
         by_id = find_messages(self._ledger, self._run_id, sorted(set(ids.values())))
         return found | {name: by_id[message_id] for name, message_id in ids.items() if message_id in by_id}
 
 
 def _no_message(row: ConversionRow) -> str:
-    match row.named_by:
-        case "umid":
-            return "no message of this run has this umid"
-        case "clientmessageid":
-            return "no message of this run has this clientMessageId"
-        case _:
-            hint = "; without recipients.key in the campaign, the key is the number, as in +12025550142"
-            return f"no message of this run has this key{hint if _is_number(row.name) else ''}"
+    name = "clientMessageId" if row.named_by == "clientmessageid" else row.named_by
+    is_number = row.named_by == "key" and _is_number(row.name)
+    hint = "; without recipients.key in the campaign, the key is the number, as in +12025550142" if is_number else ""
+    return f"no message of this run has this {name}{hint}"
 
 
 def _is_number(key: str) -> bool:
@@ -200,8 +181,10 @@ def _why_not(message: SentMessage, conversion: Conversion, now: int) -> str:
         return "its message was rejected, so that it reached nobody"
     if message.umid is None or message.status != Status.ACCEPTED.value:
         return f"its message is {message.status} so far; feed it back again once it is accepted"
-    if conversion.at is not None and conversion.at > now + TOLERANCE_US:
+    if conversion.at is None:
+        return ""
+    if conversion.at > now + TOLERANCE_US:
         return "its timestamp is in the future"
-    if conversion.at is not None and message.sent_at is not None and conversion.at < message.sent_at - TOLERANCE_US:
+    if message.sent_at is not None and conversion.at < message.sent_at - TOLERANCE_US:
         return "its timestamp is before the message was sent (without an offset it is read as UTC)"
     return ""

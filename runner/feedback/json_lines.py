@@ -1,11 +1,11 @@
-"""JSON lines as they come: of a file that grows, or of standard input."""
+"""JSON lines of a file that grows, or of standard input."""
 
 import asyncio
 import os
 import sys
 import threading
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -27,8 +27,8 @@ _BOM = b"\xef\xbb\xbf"
 class JsonLines:
     """The lines of a file that grows, from its beginning on and without an end; or, None, of standard input to its end.
 
-    A line counts when it is whole. A file that is replaced, or cut off to begin anew, is read from its beginning, after
-    the last of the one before.
+    A line counts when it is whole. A file that is replaced or cut off is read from its beginning, after the last line
+    of the one before.
     """
 
     def __init__(self, file: Path | None) -> None:
@@ -40,24 +40,22 @@ class JsonLines:
             raise InputError.of("standard input is closed", "pipe JSON lines into it, or name a file of them")
 
     async def batches(self) -> AsyncGenerator[list[Line], None]:
-        """Lines in groups, as they come. Raises StoppedError when they can't be read any more."""
+        """Groups of lines, as soon as they are written. Raises StoppedError when they can't be read any more."""
         rest = b""
         async with aclosing(_growing(self._path) if self._path is not None else _standard_input()) as parts:
             async for part in parts:
                 if part is None:  # what is left belongs to a file that is gone: it doesn't become whole any more
-                    last, rest = rest, b""
-                    if last.strip():
-                        yield self._numbered([last])
-                    self._number = 0
+                    if lines := self._numbered([rest]):
+                        yield lines
+                    rest, self._number = b"", 0
                     continue
                 *whole, rest = (rest + part).split(b"\n")
-                if len(rest) > LONGEST_LINE:
-                    rest = rest[:LONGEST_LINE]  # no JSON any more, and no memory either
+                rest = rest[:LONGEST_LINE]  # what is longer is no JSON any more, and takes no memory either
                 for first in range(0, len(whole), MOST_AT_ONCE):
                     if lines := self._numbered(whole[first : first + MOST_AT_ONCE]):
                         yield lines
-        if rest.strip():
-            yield self._numbered([rest])
+        if lines := self._numbered([rest]):
+            yield lines
 
     def _numbered(self, lines: list[bytes]) -> list[Line]:
         found: list[Line] = []
@@ -78,22 +76,36 @@ def _object(line: bytes) -> dict[str, Any] | None:
 
 async def _growing(path: Path) -> AsyncGenerator[bytes | None, None]:
     """What is added to a file, again and again; None when another file has its place."""
-    file = _open(path)
+    file: IO[bytes] | None = None
     try:
         while True:
-            is_another = file is not None and _is_another(file, path)
-            while file is not None and (part := _read(file, path)):  # the one before to its end, too
+            with _reading(path):
+                if file is None:
+                    file = _open(path)
+                is_another = file is not None and _is_another(file, path)
+            while file is not None:  # the one before to its end, too
+                with _reading(path):
+                    part = file.read(1 << 20)
+                if not part:
+                    break
                 yield part
-            if is_another or file is None:
-                if file is not None:
-                    file.close()
-                    yield None
-                file = _open(path)
-            if file is None or not is_another:
+            if file is not None and is_another:
+                file.close()
+                file = None
+                yield None
+            else:
                 await asyncio.sleep(LOOK_EVERY_S)
     finally:
         if file is not None:
             file.close()
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoppedError(f"{path} could not be read: {error.strerror}") from error
 
 
 def _open(path: Path) -> IO[bytes] | None:
@@ -102,15 +114,6 @@ def _open(path: Path) -> IO[bytes] | None:
         return path.open("rb")
     except FileNotFoundError:
         return None
-    except OSError as error:
-        raise StoppedError(f"{path} could not be read: {error.strerror}") from error
-
-
-def _read(file: IO[bytes], path: Path) -> bytes:
-    try:
-        return file.read(1 << 20)
-    except OSError as error:
-        raise StoppedError(f"{path} could not be read: {error.strerror}") from error
 
 
 def _is_another(file: IO[bytes], path: Path) -> bool:
@@ -119,12 +122,12 @@ def _is_another(file: IO[bytes], path: Path) -> bool:
         now = path.stat()
     except OSError:
         return False
-    known = os.fstat(file.fileno())
-    return (known.st_dev, known.st_ino) != (now.st_dev, now.st_ino) or now.st_size < file.tell()
+    opened = os.fstat(file.fileno())
+    return (opened.st_dev, opened.st_ino) != (now.st_dev, now.st_ino) or now.st_size < file.tell()
 
 
 async def _standard_input() -> AsyncGenerator[bytes, None]:
-    """Read in a thread of its own: it may be a pipe, a terminal or a file, and not all of them can be waited for."""
+    """Read in a daemon thread: it may be a pipe, a terminal or a file, and not all of them can be waited for."""
     loop = asyncio.get_running_loop()
     parts: asyncio.Queue[bytes] = asyncio.Queue()
     room = threading.Semaphore(PARTS_AHEAD)

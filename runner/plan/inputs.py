@@ -4,6 +4,7 @@ This is all that `campaign check` does, and the first thing that `plan` and `run
 rendered. Every problem is found in one go, each with its place.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -29,6 +30,9 @@ from runner.schedule.timetable import moment_problems
 # Names that the plan and the results use themselves; a carried column can't have them.
 RESERVED_COLUMNS = frozenset({*PLAN_COLUMNS, ZONES, "message_id", *(column.name for column in RESULT_COLUMNS)})
 
+# The environment variable with suppression lists for every campaign.
+SUPPRESS_VARIABLE = "CAMPAIGN_SUPPRESS"
+
 _MOST_NAMES = 20
 ZONE_NAME = "zone"
 """The column with recipients' time zones is found by this name."""
@@ -47,6 +51,36 @@ class Inputs:
     @property
     def campaign(self) -> Campaign:
         return self.file.campaign
+
+
+def inputs_of(path: Path, *, now: datetime | None = None) -> Inputs:
+    """What the campaign file at `path` names, with the suppression lists that the environment adds to every campaign.
+
+    Raises InputError with all problems; with `now` (aware) also for moments that can't be kept any more.
+    """
+    suppress, problems = suppression_lists_for_all()
+    try:
+        inputs = load_inputs(path, suppress, now=now)
+    except InputError as error:
+        problems += error.problems
+    if problems:
+        raise InputError(problems)
+    return inputs
+
+
+def suppression_lists_for_all() -> tuple[list[Path], list[Problem]]:
+    """The suppression lists for every campaign: paths as in PATH, relative to the working directory.
+
+    A list that is not there is a problem: nothing is sent because a list failed to load.
+    """
+    paths = [Path(name) for name in os.environ.get(SUPPRESS_VARIABLE, "").split(os.pathsep) if name.strip()]
+    remedy = f"correct {SUPPRESS_VARIABLE}; separate several paths with {os.pathsep}"
+    problems = [
+        Problem(f'{SUPPRESS_VARIABLE} names "{path}", which is not a file', remedy)
+        for path in paths
+        if not path.is_file()
+    ]
+    return paths, problems
 
 
 def load_inputs(path: Path, suppress: Sequence[Path] = (), *, now: datetime | None = None) -> Inputs:

@@ -1,4 +1,4 @@
-"""Where a run sends to, and with which key: the provider, or a sandbox of its own."""
+"""Where a run sends to, and with which key: the provider, or a new sandbox."""
 
 import contextlib
 import os
@@ -6,35 +6,29 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from runner import campaign
 from runner.base.errors import InputError
+from runner.campaign import AccountSection
 from runner.provider.endpoint import Endpoint, resolve
-from runner.run.paths import SANDBOX_RUN
 from runner.sandbox.options import SandboxOptions
 from runner.sandbox.process import start
-
-if TYPE_CHECKING:
-    from runner.run.open import Run
 
 API_KEY_VARIABLE = "EIGHTXEIGHT_API_KEY"
 BASE_URL_VARIABLE = "EIGHTXEIGHT_BASE_URL"
 
+# About what the provider takes, so that a try looks like the real thing.
 SANDBOX_LATENCY_S = 0.05
-"""About what the provider takes, so that a try looks like the real thing."""
 
+# The shares of messages that reach no phone, and of recipients who reply STOP: a good list has about as many.
 SANDBOX_UNDELIVERED = 0.05
 SANDBOX_STOPS = 0.02
-"""The shares of messages that reach no phone, and of recipients who reply STOP: a good list has about as many."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderAccount:
     """Where to send, and the key to it.
 
-    `receipts_url` is where a sandbox of one's own posts its receipts, in the place of the campaign's; None: nowhere
-    else.
+    `receipts_url` is where a sandbox posts its receipts, in the place of the campaign's URL; None: nowhere else.
     """
 
     endpoint: Endpoint
@@ -42,26 +36,34 @@ class ProviderAccount:
     receipts_url: str | None = None
 
 
-def provider_account(region: str, sub_account_id: str) -> ProviderAccount:
+def provider_account(section: AccountSection) -> ProviderAccount:
     """An account of the provider's, with the key from the environment.
 
     Raises InputError when there is no key, or a base URL that isn't safe.
     """
-    return ProviderAccount(resolve(region, sub_account_id, os.environ.get(BASE_URL_VARIABLE)), _api_key())
+    endpoint = resolve(section.region, section.sub_account_id, os.environ.get(BASE_URL_VARIABLE))
+    api_key = os.environ.get(API_KEY_VARIABLE, "").strip()
+    if not api_key:
+        raise InputError.of(
+            f"there is no API key: {API_KEY_VARIABLE} is not set",
+            f"get a key from the provider's portal and `export {API_KEY_VARIABLE}=…`; or try without an account: add "
+            "--sandbox",
+        )
+    return ProviderAccount(endpoint, api_key)
 
 
 @contextlib.contextmanager
 def account_for(
-    named: campaign.AccountSection, *, sandbox: bool, book: Path | None = None, receipts: str | None = None
+    section: AccountSection, *, sandbox: bool, book: Path | None = None, receipts: str | None = None
 ) -> Iterator[ProviderAccount]:
     """The account that a campaign names; or a sandbox that stands in for it and lives as long as the block.
 
-    `book` is the file in which that sandbox keeps what it received; None: nowhere. With `receipts`, a ledger's URL, it
+    `book` is the file in which that sandbox notes what it received; None: nowhere. With `receipts`, a ledger's URL, it
     also plays the other side: its receipts and replies are taken into that ledger. All of them are there when the block
     has ended.
     """
     if not sandbox:
-        yield provider_account(named.region, named.sub_account_id)
+        yield provider_account(section)
         return
     api_key, authorization = secrets.token_urlsafe(), f"Bearer {secrets.token_urlsafe()}"
     with contextlib.ExitStack() as stack:
@@ -72,7 +74,7 @@ def account_for(
             receipts_url = stack.enter_context(receiving(receipts, authorization=authorization))
         options = SandboxOptions(
             api_key=api_key,
-            sub_account_id=named.sub_account_id,
+            sub_account_id=section.sub_account_id,
             latency_s=SANDBOX_LATENCY_S,
             book=book,
             receipt_authorization=authorization,
@@ -80,25 +82,4 @@ def account_for(
             stop_share=SANDBOX_STOPS,
         )
         process = stack.enter_context(start(options))
-        yield ProviderAccount(Endpoint(process.base_url, named.sub_account_id), api_key, receipts_url)
-
-
-def account_of(run: "Run") -> contextlib.AbstractContextManager[ProviderAccount]:
-    """The account that a run sends with."""
-    return account_for(
-        run.campaign.account,
-        sandbox=run.run == SANDBOX_RUN,
-        book=run.paths.sandbox_book,
-        receipts=run.paths.ledger if run.campaign.awaits_receipts else None,
-    )
-
-
-def _api_key() -> str:
-    api_key = os.environ.get(API_KEY_VARIABLE, "").strip()
-    if not api_key:
-        raise InputError.of(
-            f"there is no API key: {API_KEY_VARIABLE} is not set",
-            f"get a key from the provider's portal and `export {API_KEY_VARIABLE}=…`; or try without an account: add "
-            "--sandbox",
-        )
-    return api_key
+        yield ProviderAccount(Endpoint(process.base_url, section.sub_account_id), api_key, receipts_url)

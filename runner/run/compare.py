@@ -1,8 +1,7 @@
-"""Runs compared: which ones, what the ledger knows of each, and the files that say so."""
+"""`campaign report --since`: runs side by side, from the ledger, as a page and as Parquet."""
 
 import contextlib
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
@@ -43,15 +42,26 @@ def compare(options: RunOptions, *, since: datetime | None = None, campaign: str
     """
     asked = f"of {campaign}" if campaign is not None else ""
     asked += f" started since {since.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if since is not None else ""
+    from_us = round(since.timestamp() * 1e6) if since is not None else 0
+    runs: list[ComparedRun] = []
     known: list[str] = []
-    runs = sorted(_matching(options, since, campaign, known), key=lambda run: run.record.started_at)
-    if not runs and not known:
+    for url in ledger_urls(options):
+        with open_ledger(url, create=False) as ledger:
+            for record in ledger.runs():
+                names = (record.name, f"{record.name}/{record.run}")
+                known.append(names[1])
+                is_named = campaign is None or any(fnmatchcase(name, campaign) for name in names)
+                if is_named and record.started_at >= from_us:
+                    counts = count_ledger(ledger, record)
+                    runs.append(ComparedRun(record, state_of(ledger, record, counts.unsent), counts))
+    if not known:
         raise InputError.of("there is no run to compare", "start one with `campaign run FILE`")
     if not runs:
         more = f" and {len(known) - MOST_NAMED:,} older ones" if len(known) > MOST_NAMED else ""
         raise InputError.of(
             f"there is no run {asked.strip()}", f"the ledger knows {', '.join(known[-MOST_NAMED:])}{more}"
         )
+    runs.sort(key=lambda run: run.record.started_at)
     folder, suffix = reports_folder(options), ".sandbox" if options.sandbox else ""
     parquet, page = folder / f"compare{suffix}.parquet", folder / f"compare{suffix}.html"
     write_parquet(parquet, runs)
@@ -76,22 +86,6 @@ def parse_since(text: str, now: int | None = None) -> datetime:
     raise InputError.of(
         f"--since {text!r} is not a time", "write a day such as 2026-11-01, or how long ago, such as 30d or 12h"
     )
-
-
-def _matching(
-    options: RunOptions, since: datetime | None, campaign: str | None, known: list[str]
-) -> Iterator[ComparedRun]:
-    """The runs that match, with their counts; puts the names of all into `known`."""
-    from_us = round(since.timestamp() * 1e6) if since is not None else None
-    for url in ledger_urls(options):
-        with open_ledger(url, create=False) as ledger:
-            for record in ledger.runs():
-                name = f"{record.name}/{record.run}"
-                known.append(name)
-                is_named = campaign is None or fnmatchcase(record.name, campaign) or fnmatchcase(name, campaign)
-                if is_named and (from_us is None or record.started_at >= from_us):
-                    counts = count_ledger(ledger, record)
-                    yield ComparedRun(record, state_of(ledger, record, counts.unsent), counts)
 
 
 def _document(runs: list[ComparedRun], parquet: Path, page: Path) -> dict[str, Any]:

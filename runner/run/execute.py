@@ -7,15 +7,16 @@ from typing import Protocol
 
 from runner.base.errors import InputError, StoppedError
 from runner.dispatch.progress import Progress, Stop
-from runner.run.account import ProviderAccount, account_of
-from runner.run.open import Run, open_run
-from runner.run.paths import RunOptions
+from runner.run.account import ProviderAccount, account_for
+from runner.run.open import RecordedRun, Run, open_run
+from runner.run.paths import SANDBOX_RUN, RunOptions
 from runner.run.plan import Remaining, changes, make_plan, remaining_of
-from runner.run.preflight import check_balance, refuse_wrong_time
+from runner.run.prices import check_balance
 from runner.run.reconcile import SettlingView, settle_unknown
 from runner.run.report import RunReport, write_report
 from runner.run.review import Review, review
 from runner.run.send import send
+from runner.schedule.timetable import refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +65,20 @@ def execute(file: Path, options: RunOptions, decisions: Decisions, view: RunView
     Raises InputError when nothing may be sent as things are, StoppedError for what may pass by itself.
     """
     with open_run(file, options, fresh_sandbox=options.sandbox) as run:
-        with account_of(run) as account:
-            refuse_wrong_time(run.campaign, run.now)
+        with account_for(
+            run.campaign.account,
+            sandbox=run.run == SANDBOX_RUN,
+            book=run.paths.sandbox_book,
+            receipts=run.paths.ledger if run.campaign.awaits_receipts else None,
+        ) as account:
+            if words := refusal(run.campaign, run.now):
+                remedy = "start it in time, or change that in the campaign file"
+                raise InputError.of(f"nothing was sent now: {words}", remedy)
             _plan(run, decisions, view)
-            if decisions.reconcile and run.previous and run.lease:
+            if decisions.reconcile and run.previous:
                 claimed = sum(run.counts().values())
-                settle_unknown(run.ledger, run.previous, account, run.lease, view, yes=decisions.yes)
+                recorded = RecordedRun(run.ledger, run.previous, run.paths, run.lease)
+                settle_unknown(recorded, account, view, yes=decisions.yes)
                 if sum(run.counts().values()) < claimed:
                     # A recipient who was not texted after all may be one whom the plan leaves out now.
                     _plan(run, decisions, view)
@@ -77,8 +86,8 @@ def execute(file: Path, options: RunOptions, decisions: Decisions, view: RunView
             view.show_remaining(run, remaining)
             view.show_receipts(run)
             if remaining.left:
-                warning = check_balance(run.campaign, account, run.summary.left, accept=decisions.accept_balance)
-                if warning:
+                accept = decisions.accept_balance
+                if warning := check_balance(run.campaign, account, run.summary.left, accept=accept):
                     view.warn(warning)
                 if not decisions.yes and decisions.approved is None:
                     view.confirm_sending(remaining.left, account)
@@ -92,8 +101,13 @@ def execute(file: Path, options: RunOptions, decisions: Decisions, view: RunView
                 show=lambda: view.show_progress(progress, remaining.left),
                 ignored_fuses=decisions.ignored_fuses,
             )
-        # A sandbox of the run's own has ended by now: all of its receipts are in the ledger.
-        return Execution(stop, _report(run), progress)
+        # The run's sandbox has ended by now: all of its receipts are in the ledger.
+        try:
+            report = write_report(run.ledger, run.ledger.runs(run.name, run.run)[0], run.paths)
+        except StoppedError as error:
+            later = f"write the results later with `campaign report {run.name}/{run.run}`"
+            raise StoppedError(f"{error}; what was sent stands in the ledger: {later}") from error
+        return Execution(stop, report, progress)
 
 
 def _plan(run: Run, decisions: Decisions, view: RunView) -> None:
@@ -115,11 +129,3 @@ def _plan(run: Run, decisions: Decisions, view: RunView) -> None:
             f"this run has begun, and what it sends has changed since:{words}\nlook at it with `campaign preview`",
             "then add --accept-changes, or start a new run with --run ID",
         )
-
-
-def _report(run: Run) -> RunReport:
-    try:
-        return write_report(run.ledger, run.ledger.runs(run.name, run.run)[0], run.paths)
-    except StoppedError as error:
-        later = f"write the results later with `campaign report {run.name}/{run.run}`"
-        raise StoppedError(f"{error}; what was sent stands in the ledger: {later}") from error

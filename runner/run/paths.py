@@ -4,8 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+# The run that `--sandbox` sends; no campaign can name its own so.
 SANDBOX_RUN = "sandbox"
-"""The run that `--sandbox` sends; no campaign can name its own so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,71 +21,44 @@ class RunOptions:
     accept_clock: bool = False
 
 
+class _InFolder:
+    """An attribute of RunPaths: the file of this name in the run's folder."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, paths: "RunPaths", owner: object = None) -> Path:
+        return paths.folder / self._name
+
+
 @dataclass(frozen=True, slots=True)
 class RunPaths:
-    """Where a run keeps its files."""
+    """Where a run keeps its files. `ledger` is a database URL or a path."""
 
     folder: Path
     ledger: str
 
-    @property
-    def plan(self) -> Path:
-        """The newest plan, for people."""
-        return self.folder / "plan.parquet"
+    # The newest plan, for people; and what it was made of, with its summary.
+    plan = _InFolder("plan.parquet")
+    plan_cache = _InFolder("plan.kept.json")
+    # The plan that the run sends, for the sender and the results: a later `campaign plan` doesn't touch it.
+    sent_plan = _InFolder("plan.sent.parquet")
+    # What the campaign asked for when the newest session began, for the report.
+    run_settings = _InFolder("run.json")
+    # Holds the id of the ledger that this folder's run was sent with.
+    ledger_id = _InFolder(".ledger")
 
-    @property
-    def kept_plan(self) -> Path:
-        """What the newest plan was made of, and its summary."""
-        return self.folder / "plan.kept.json"
-
-    @property
-    def sent_plan(self) -> Path:
-        """The plan that the run sends, for the sender and the results: a later `campaign plan` doesn't touch it."""
-        return self.folder / "plan.sent.parquet"
-
-    @property
-    def summary(self) -> Path:
-        return self.folder / "summary.json"
-
-    @property
-    def results_parquet(self) -> Path:
-        return self.folder / "results.parquet"
-
-    @property
-    def results_csv(self) -> Path:
-        return self.folder / "results.csv"
-
-    @property
-    def results_xlsx(self) -> Path:
-        return self.folder / "results.xlsx"
-
-    @property
-    def page(self) -> Path:
-        return self.folder / "report.html"
-
-    @property
-    def removals(self) -> Path:
-        """The numbers that the receipts call dead: a suppression file."""
-        return self.folder / "numbers-to-remove.csv"
-
-    @property
-    def unmatched(self) -> Path:
-        """What `campaign feedback` was told and could not match."""
-        return self.folder / "feedback-unmatched.csv"
-
-    @property
-    def run_settings(self) -> Path:
-        """What the campaign asked for when the newest session began, for the report."""
-        return self.folder / "run.json"
-
-    @property
-    def ledger_id(self) -> Path:
-        """Holds the id of the ledger that this folder's run was sent with."""
-        return self.folder / ".ledger"
-
-    @property
-    def sandbox_book(self) -> Path:
-        return self.folder / "book.jsonl"
+    summary = _InFolder("summary.json")
+    results_parquet = _InFolder("results.parquet")
+    results_csv = _InFolder("results.csv")
+    results_xlsx = _InFolder("results.xlsx")
+    page = _InFolder("report.html")
+    # The numbers that the receipts call dead: a suppression file.
+    removals = _InFolder("numbers-to-remove.csv")
+    # The rows that `campaign feedback` could not report.
+    unmatched = _InFolder("feedback-unmatched.csv")
+    # What a sandbox received.
+    sandbox_book = _InFolder("book.jsonl")
 
 
 def reports_folder(options: RunOptions) -> Path:

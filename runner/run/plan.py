@@ -4,7 +4,8 @@ import shutil
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib.metadata import version
 
 import orjson
@@ -15,19 +16,18 @@ from runner.base.exclusions import Exclusion
 from runner.base.files import write_atomically
 from runner.base.options import Cooldown, Limits
 from runner.campaign import Campaign, Missing
+from runner.campaign.message_section import SENT_KEYS
 from runner.ledger.cooldown import prepare, recent
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.optouts import has_optouts, opted_out, optouts_state
-from runner.plan.inputs import Inputs
 from runner.plan.plan_cache import Ingredients, digest, keep, kept
 from runner.plan.plan_file import changed_messages, is_readable, numbers_under_new_keys, read_messages
 from runner.plan.planner import Planner, Rules
-from runner.plan.restrictions import Limit, OptedOut, Recent, Sample, Sent, Timing
+from runner.plan.restrictions import Limit, Sample, Timing
 from runner.plan.summary import PlanSummary
 from runner.prices.costs import Costs
 from runner.report.run_settings import RunSettings
 from runner.run.open import Run
-from runner.run.options import canonical, changed_options, described_options
 from runner.run.optouts import exclusion_of
 
 # Another version of one of these may plan differently.
@@ -52,22 +52,22 @@ class Remaining:
 def make_plan(run: Run) -> PlanSummary:
     """Judge every row and write plan.parquet, as of the run's `now`; or use the plan that is there and still holds."""
     run.settled = None
-    cache_key = plan_cache_key(run.inputs, run.ledger, limit=run.limit)
+    cache_key = _cache_key(run)
     if cache_key and (summary := _cached(run, cache_key)):
         run.summary = summary
         return summary
-    run.paths.kept_plan.unlink(missing_ok=True)
+    run.paths.plan_cache.unlink(missing_ok=True)
     planner = Planner(
         run.inputs.audience,
         run.inputs.composer,
         options=canonical(described_options(run.campaign)),
-        rules=_rules(run.inputs, limit=run.limit, now=run.now, ledger=run.ledger, sent=_sent(run)),
+        rules=_rules(run),
     )
     run.summary = planner.write(run.paths.plan)
     # A recipient whom this run has sent to stays in the plan although others like them are left out: such a plan
     # holds for this session only.
     if cache_key and not run.counts():
-        keep(run.paths.kept_plan, ingredients=cache_key, plan=run.paths.plan, summary=run.summary)
+        keep(run.paths.plan_cache, ingredients=cache_key, plan=run.paths.plan, summary=run.summary)
     return run.summary
 
 
@@ -91,12 +91,10 @@ def changes(run: Run) -> list[str]:
     sent_plan, plan = run.paths.sent_plan, run.paths.plan
     if not is_readable(sent_plan):
         return [*found, f"{sent_plan} is gone or damaged, so it can't be said what changed"]
+    again = "recipients have a new key, but a number that this run had already: THEY WOULD BE TEXTED AGAIN"
     for (count, examples), words in (
         (changed_messages(sent_plan, plan), "recipients have another text or number"),
-        (
-            numbers_under_new_keys(sent_plan, plan),
-            "recipients have a new key, but a number that this run had already: THEY WOULD BE TEXTED AGAIN",
-        ),
+        (numbers_under_new_keys(sent_plan, plan), again),
     ):
         if count:
             shown = ", ".join(f"row {row} (key {key})" for row, key in examples)
@@ -154,29 +152,65 @@ def cooldown_of(campaign: Campaign) -> Cooldown | None:
     return Cooldown(cooldown.messages, int(cooldown.per.total_seconds())) if cooldown else None
 
 
-def plan_cache_key(inputs: Inputs, ledger: Ledger, *, limit: int | None) -> str | None:
+def described_options(campaign: Campaign) -> dict[str, str]:
+    """Every option that changes what is sent, as text, by its path in the campaign file."""
+    values = {
+        "account.subAccountId": campaign.account.sub_account_id,
+        "account.region": campaign.account.region,
+        **{f"message.{SENT_KEYS[name]}": value for name, value in campaign.provider_options().items()},
+        "recipients.country": campaign.recipients.country is not None,
+        "window": campaign.window.in_words(campaign.timezone) if campaign.window else None,
+    }
+    return {path: _as_text(value) for path, value in values.items() if value is not None}
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, timedelta):
+        return f"{int(value.total_seconds())} s after the send"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def changed_options(before: dict[str, str], now: dict[str, str]) -> list[str]:
+    """Each option that differs: `message.source was ACME, is absent`."""
+    return [
+        f"{path} was {before.get(path, 'absent')}, is {now.get(path, 'absent')}"
+        for path in sorted({*before, *now})
+        if before.get(path) != now.get(path)
+    ]
+
+
+def canonical(options: dict[str, str]) -> str:
+    """The described options as one text that is the same for the same options."""
+    return orjson.dumps(options, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _cache_key(run: Run) -> str | None:
     """A digest of everything that the run's plan is made of.
 
     None: the plan depends on the moment (quiet hours, a frequency cap), or a file can't be read. The files' contents
     are read before they are planned: if one changes meanwhile, the digest is that of the older contents, and the next
     plan is made again.
     """
-    campaign = inputs.campaign
+    campaign, audience = run.campaign, run.inputs.audience
     if campaign.window or campaign.recipients.cooldown:
         return None
     key = Ingredients()
-    for package in _PLANNERS:
-        key.add(version(package))
-    key.add(campaign.model_dump_json(exclude=_NOT_OF_THE_PLAN, warnings=False))
-    key.add(canonical(described_options(campaign)))
-    key.add(inputs.composer.template.source)
-    key.add(repr(inputs.prices))
-    key.add(repr(limit))
-    key.add(ledger.id)
-    key.add(optouts_state(ledger))
+    for text in (
+        *map(version, _PLANNERS),
+        campaign.model_dump_json(exclude=_NOT_OF_THE_PLAN, warnings=False),
+        canonical(described_options(campaign)),
+        run.inputs.composer.template.source,
+        repr(run.inputs.prices),
+        repr(run.limit),
+        run.ledger.id,
+        optouts_state(run.ledger),
+    ):
+        key.add(text)
     try:
-        key.add_file(inputs.audience.source.path)
-        for suppression in inputs.audience.suppress:
+        key.add_file(audience.source.path)
+        for suppression in audience.suppress:
             key.add(f"{suppression.path} {suppression.phone} {suppression.key}")
             key.add_file(suppression.path)
     except OSError:
@@ -187,7 +221,7 @@ def plan_cache_key(inputs: Inputs, ledger: Ledger, *, limit: int | None) -> str 
 def _cached(run: Run, cache_key: str) -> PlanSummary | None:
     """The summary of the plan that is there, if it is made of the same, with what is left of its costs."""
     prices = run.inputs.prices
-    summary = kept(run.paths.kept_plan, ingredients=cache_key, plan=run.paths.plan, prices=prices)
+    summary = kept(run.paths.plan_cache, ingredients=cache_key, plan=run.paths.plan, prices=prices)
     if summary is None:
         return None
     settled = Counter(run.counts())
@@ -196,75 +230,47 @@ def _cached(run: Run, cache_key: str) -> PlanSummary | None:
     run.settled = settled
     if settled:
         summary.by_zones[()] -= settled.total()
-        # Finding out takes long, so it is done only for a campaign that has prices or limits.
+        # Counting takes long, so it is done only for a campaign that has prices or limits.
         if prices is not None or run.campaign.limits.of_run() != Limits():
-            summary.left = _unspent(run, summary.costs)
+            spent = Counter({(country, segments): times for country, segments, times in run.spent().sizes()})
+            summary.left = Costs(prices)
+            for country, segments, times in summary.costs.sizes():
+                summary.left.add(country, segments, times - spent[country, segments])
     return summary
 
 
-def _unspent(run: Run, costs: Costs) -> Costs:
-    """A plan's costs less what was sent, all of which is in the plan."""
-    left = Costs(run.inputs.prices)
-    spent = Counter({(country, segments): times for country, segments, times in run.spent().sizes()})
-    for country, segments, times in costs.sizes():
-        left.add(country, segments, times - spent[country, segments])
-    return left
-
-
-def _rules(inputs: Inputs, *, limit: int | None, now: datetime, ledger: Ledger, sent: Sent | None) -> Rules:
+def _rules(run: Run) -> Rules:
     """What leaves recipients out besides their row: the campaign's rules, --limit, and what the ledger knows."""
-    campaign = inputs.campaign
+    campaign, ledger, now = run.campaign, run.ledger, run.now
     recipients = campaign.recipients
     cooldown = cooldown_of(campaign)
+    if cooldown:
+        prepare(ledger)
+        since = int((now.timestamp() - cooldown.per_s) * 1e6)
+    limits = {"--limit": run.limit, "recipients.limit": recipients.limit}
     return Rules(
         carried=campaign.report.columns,
         missing_fails=campaign.message.missing is Missing.ERROR,
-        opted_out=_opted_out(ledger),
+        # An opt-out that is noted while the plan is made is refused at the claim.
+        opted_out=partial(_opted_out, ledger) if has_optouts(ledger) else None,
         sample=Sample(campaign.name, recipients.sample) if recipients.sample else None,
         timing=Timing(campaign.window.hours(campaign.timezone), now) if campaign.window else None,
-        cooldown=(cooldown, _recent(ledger, cooldown, now)) if cooldown else None,
-        limit=_limit(limit, recipients.limit),
-        prices=inputs.prices,
-        sent=sent,
+        cooldown=(cooldown, partial(recent, ledger, since=since)) if cooldown else None,
+        limit=min(
+            (Limit(messages, name) for name, messages in limits.items() if messages is not None),
+            key=lambda limit: limit.messages,
+            default=None,
+        ),
+        prices=run.inputs.prices,
+        sent=partial(_sent, run, run.previous.id) if run.previous else None,
     )
 
 
-def _opted_out(ledger: Ledger) -> OptedOut | None:
-    if not has_optouts(ledger):  # an opt-out that comes while the plan is made is refused at the claim
-        return None
-
-    def of(destinations: Sequence[str]) -> Mapping[str, Exclusion]:
-        found = opted_out(ledger, destinations)
-        return {destination: exclusion_of(optout) for destination, optout in found.items()}
-
-    return of
+def _opted_out(ledger: Ledger, destinations: Sequence[str]) -> Mapping[str, Exclusion]:
+    return {destination: exclusion_of(optout) for destination, optout in opted_out(ledger, destinations).items()}
 
 
-def _recent(ledger: Ledger, cooldown: Cooldown, now: datetime) -> Recent:
-    prepare(ledger)
-    since = int((now.timestamp() - cooldown.per_s) * 1e6)
-
-    def of(destinations: Sequence[str]) -> Mapping[str, int]:
-        return recent(ledger, destinations, since=since)
-
-    return of
-
-
-def _limit(option: int | None, key: int | None) -> Limit | None:
-    """The smaller of the two, with the name under which it was set."""
-    limits = [Limit(option, "--limit")] if option is not None else []
-    limits += [Limit(key, "recipients.limit")] if key is not None else []
-    return min(limits, key=lambda limit: limit.messages, default=None)
-
-
-def _sent(run: Run) -> Sent | None:
-    """Finds the recipients, by key, whom this run has sent to; None for a new run."""
-    if run.previous is None:
-        return None
-    run_id = run.previous.id
-
-    def sent(keys: Sequence[str]) -> Collection[str]:
-        ids = {run.ids.of(key): key for key in keys}
-        return {ids[message_id] for message_id in run.ledger.claimed(run_id, list(ids))}
-
-    return sent
+def _sent(run: Run, run_id: int, keys: Sequence[str]) -> Collection[str]:
+    """Those of these recipients whom the run has sent to."""
+    keys_by_id = {run.ids.of(key): key for key in keys}
+    return {keys_by_id[message_id] for message_id in run.ledger.claimed(run_id, list(keys_by_id))}

@@ -1,44 +1,31 @@
 """The provider's price list as a file, and an account's balance."""
 
 import asyncio
-import contextlib
 import csv
 import io
-import secrets
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from runner.base.errors import InputError
+from runner.base.errors import InputError, StoppedError
 from runner.base.files import write_atomically
 from runner.base.text import defused
+from runner.campaign import AccountSection, Campaign
+from runner.campaign.fields import Region
 from runner.campaign.values import InvalidValue
 from runner.campaign.values import account_id as check_account_id
-from runner.prices.costs import named, plain
+from runner.prices.costs import Costs, balance_problem, named, plain
 from runner.prices.price_list import COLUMNS, WITH_NUMBERS
-from runner.provider.endpoint import REGIONS, Endpoint
+from runner.provider.endpoint import REGIONS
 from runner.provider.prices import Balance, ListedPrice, PriceList, fetch_balance, fetch_price_list
-from runner.run.account import ProviderAccount, provider_account
-from runner.sandbox.options import SandboxOptions
-from runner.sandbox.process import start
+from runner.run.account import ProviderAccount, account_for
 
+# A stand-in's prices never take the place of the real ones by default.
 DEFAULT_FILE = Path("prices.csv")
 SANDBOX_FILE = Path("prices.sandbox.csv")
-"""A stand-in's prices never take the place of the real ones by default."""
-
-
-@dataclass(frozen=True, slots=True)
-class CountryPrices:
-    """What one segment to a country costs: with the cheapest and the dearest of its operators."""
-
-    country: str
-    low: Decimal
-    high: Decimal
-    currency: str
-    operators: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,39 +40,33 @@ class SavedPrices:
     def sub_accounts(self) -> list[str]:
         return sorted({price.sub_account for price in self.prices})
 
-    def countries(self) -> list[CountryPrices]:
-        """In the order of their codes; one with two currencies is there twice."""
-        found: dict[tuple[str, str], list[ListedPrice]] = {}
-        for price in self.prices:
-            found.setdefault((price.country, price.currency), []).append(price)
-        return [
-            CountryPrices(
-                country,
-                min(price.price for price in prices),
-                max(price.price for price in prices),
-                currency,
-                len({price.operator for price in prices}),
+    def countries(self) -> list[dict[str, Any]]:
+        """What a segment to each country costs, in the order of their codes; one with two currencies is there twice.
+
+        `lowest_price` is the cheapest operator's, `price` the dearest one's: decimal text, because money is no float.
+        """
+        ordered = sorted(self.prices, key=lambda price: (price.country, price.currency, price.price))
+        found = []
+        for (country, currency), group in groupby(ordered, lambda price: (price.country, price.currency)):
+            prices = list(group)
+            found.append(
+                {
+                    "country": country,
+                    "lowest_price": plain(prices[0].price),
+                    "price": plain(prices[-1].price),
+                    "currency": currency,
+                    "operators": len({price.operator for price in prices}),
+                }
             )
-            for (country, currency), prices in sorted(found.items())
-        ]
+        return found
 
     def as_json(self) -> dict[str, Any]:
-        """For programs; prices are decimal text, because money is not a float."""
         return {
             "file": str(self.path),
             "prices": len(self.prices),
             "sub_accounts": self.sub_accounts,
             "left_out": list(self.left_out),
-            "countries": [
-                {
-                    "country": country.country,
-                    "lowest_price": plain(country.low),
-                    "price": plain(country.high),
-                    "currency": country.currency,
-                    "operators": country.operators,
-                }
-                for country in self.countries()
-            ],
+            "countries": self.countries(),
         }
 
 
@@ -101,14 +82,22 @@ def save_prices(
 
     Raises InputError for options that make no sense, StoppedError when the list can't be had or saved.
     """
-    account_id = _checked(account_id, region, sandbox=sandbox)
+    if region not in REGIONS:
+        raise InputError.of(f"there is no region {region!r}", f"choose one of {', '.join(REGIONS)}")
+    if account_id is None and not sandbox:
+        raise InputError.of("whose prices?", "add --account ID, the account's UUID as 8x8 Connect shows it")
+    try:
+        account_id = check_account_id(str(uuid.uuid4()) if account_id is None else account_id)
+    except InvalidValue as error:
+        raise InputError.of(f"--account: {error.what}", error.remedy) from error
     path = output or (SANDBOX_FILE if sandbox else DEFAULT_FILE)
     _refuse_to_overwrite(path)
-    with _account(region, sandbox=sandbox) as account:
+    # The list is asked for by the account's id alone: which sub-account stands beside the key makes no difference.
+    with account_for(AccountSection(sub_account_id="sandbox", region=Region(region)), sandbox=sandbox) as account:
         listed = asyncio.run(
             fetch_price_list(account.endpoint.base_url, account_id, account.api_key, sub_account_id=sub_account_id)
         )
-    chosen = _of_sub_account(listed, sub_account_id)
+    chosen = _of_sub_account(listed, sub_account_id) if sub_account_id is not None else listed
     prices = [price for price in chosen.prices if price.country in WITH_NUMBERS]
     no_countries = sorted({price.country for price in chosen.prices} - WITH_NUMBERS)
     left_out = [*map(str, chosen.left_out), *(f"{code} is no country that a number can be of" for code in no_countries)]
@@ -127,15 +116,24 @@ def balance_of(account: ProviderAccount, account_id: str) -> Balance | None:
     return asyncio.run(fetch_balance(account.endpoint.base_url, account_id, account.api_key))
 
 
-def _checked(account_id: str | None, region: str, *, sandbox: bool) -> str:
-    if region not in REGIONS:
-        raise InputError.of(f"there is no region {region!r}", f"choose one of {', '.join(REGIONS)}")
-    if account_id is None and not sandbox:
-        raise InputError.of("whose prices?", "add --account ID, the account's UUID as 8x8 Connect shows it")
+def check_balance(campaign: Campaign, account: ProviderAccount, left: Costs, *, accept: bool) -> str | None:
+    """Compare what is left to send with the prepaid balance, where the campaign names the account.
+
+    Returns a warning, or None. Raises InputError when the balance is too small and StoppedError when it can't be
+    read, unless `accept`.
+    """
+    if campaign.account.account_id is None:
+        return None
     try:
-        return check_account_id(account_id) if account_id is not None else str(uuid.uuid4())
-    except InvalidValue as error:
-        raise InputError.of(f"--account: {error.what}", error.remedy) from error
+        balance = balance_of(account, campaign.account.account_id)
+    except StoppedError as error:
+        if not accept:
+            raise StoppedError(f"{error}; nothing was sent now, --accept-balance sends without knowing it") from error
+        return str(error)
+    found = balance_problem(balance, left) if balance else None
+    if found and found.refuses and not accept:
+        raise InputError.of(f"nothing was sent now: {found.words}", "or add --accept-balance to send all the same")
+    return found.words if found else None
 
 
 def _refuse_to_overwrite(path: Path) -> None:
@@ -152,20 +150,8 @@ def _refuse_to_overwrite(path: Path) -> None:
         raise InputError.of(what, "name another file with --output")
 
 
-@contextlib.contextmanager
-def _account(region: str, *, sandbox: bool) -> Iterator[ProviderAccount]:
-    if not sandbox:
-        yield provider_account(region, "")
-        return
-    api_key = secrets.token_urlsafe()
-    with start(SandboxOptions(api_key=api_key)) as process:
-        yield ProviderAccount(Endpoint(process.base_url, ""), api_key)
-
-
-def _of_sub_account(listed: PriceList, sub_account_id: str | None) -> PriceList:
+def _of_sub_account(listed: PriceList, sub_account_id: str) -> PriceList:
     """The provider is asked for one sub-account's; that its answer has no others isn't taken for granted."""
-    if sub_account_id is None:
-        return listed
     wanted = sub_account_id.casefold()
     prices = tuple(price for price in listed.prices if price.sub_account.casefold() == wanted)
     left_out = tuple(left_out for left_out in listed.left_out if left_out.sub_account.casefold() == wanted)

@@ -1,22 +1,21 @@
 """Purging a run: its people's numbers, keys and texts go from ledger, plan and reports; the counts stay."""
 
-import contextlib
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runner.base.clock import now_us
-from runner.base.errors import InputError, RunLockedError, StoppedError
+from runner.base.errors import RunLockedError, StoppedError
 from runner.base.outcomes import Status
-from runner.ledger.ledger import Ledger, RunRecord, open_ledger
-from runner.ledger.lock import is_locked, run_lock
+from runner.ledger.ledger import Ledger, RunRecord
+from runner.ledger.lock import is_locked
 from runner.ledger.purge import compact, note_purge, purge_messages, purged_at
 from runner.plan.message_ids import MessageIds
 from runner.plan.plan_file import is_readable, purge_plan
 from runner.report.run_settings import RunSettings
-from runner.run.open import taken_over
-from runner.run.paths import RunOptions, RunPaths, paths_of
+from runner.run.open import RecordedRun
+from runner.run.paths import RunPaths
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,112 +30,78 @@ class PurgeScope:
 
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """What a purge did. `left` are files of the run's folder that aren't the run's own, and were not touched."""
+    """What a purge did. `left` are files in the run's folder that aren't the run's, and were not touched."""
 
     messages: int
-    removed: tuple[Path, ...]
     left: tuple[Path, ...]
-
-
-@contextlib.contextmanager
-def purging(name: str, run: str, options: RunOptions) -> Iterator[tuple[Ledger, RunRecord, RunPaths]]:
-    """A run that is nobody else's for the length of the block, with what a dead process left open settled.
-
-    Raises InputError when the ledger doesn't know it, RunLockedError when another process has it, or sends another run
-    of the same ledger.
-    """
-    paths = paths_of(name, run, options)
-    with open_ledger(paths.ledger, create=False) as ledger:
-        found = ledger.runs(name, run)
-        if not found:
-            raise _not_known(ledger, name, run, paths)
-        with run_lock(ledger.path, name, run), taken_over(ledger, found[0].id):
-            yield ledger, found[0], paths
 
 
 def scope_of(ledger: Ledger, record: RunRecord) -> PurgeScope:
     counts = ledger.counts(record.id)
-    total = sum(counts.values())
-    unknown = counts.get(Status.UNKNOWN, 0)
+    total, unknown = sum(counts.values()), counts.get(Status.UNKNOWN, 0)
     return PurgeScope(total, unknown, max(record.to_send - total, 0), purged_at(ledger, record.id))
 
 
-def purge(ledger: Ledger, record: RunRecord, paths: RunPaths) -> Purged:
+def purge(run: RecordedRun) -> Purged:
     """Take the people out of a run, for good. Write its report again afterwards.
 
-    The plan goes first, because the ledger tells what of it was sent; a purge that was killed is finished by the next
+    The plan goes first, because the ledger knows what of it was sent; a purge that was killed is finished by the next
     one. Raises RunLockedError while another run of the ledger is being sent, StoppedError when something can't be
     written.
     """
-    _refuse_while_sending(ledger, record)
-    note_purge(ledger, record.id, now_us())
-    _purge_plans(ledger, record, paths)
-    _purge_settings(paths)
-    removed, left = _remove_files(ledger, paths)
-    messages = purge_messages(ledger, record.id)
-    compact(ledger)
-    return Purged(messages, tuple(removed), tuple(left))
-
-
-def _refuse_while_sending(ledger: Ledger, record: RunRecord) -> None:
-    """The ledger's file is written anew, and meanwhile no message could be claimed."""
+    ledger, record, paths = run.ledger, run.record, run.paths
+    # The ledger's file is written afresh, and meanwhile no message could be claimed.
     for other in ledger.runs():
         if other.id != record.id and is_locked(ledger.path, other.name, other.run):
             raise RunLockedError(
                 f"{other.name}/{other.run} is being worked on, and purging would hold it up; wait until it has ended"
             )
+    note_purge(ledger, record.id, now_us())
+    _purge_plans(ledger, record, paths)
+    _purge_settings(paths)
+    left = _remove_files(ledger, paths)
+    messages = purge_messages(ledger, record.id)
+    compact(ledger)
+    return Purged(messages, tuple(left))
 
 
 def _purge_plans(ledger: Ledger, record: RunRecord, paths: RunPaths) -> None:
-    ids = MessageIds(record.name, record.run)
-
     def sent_to(message_ids: Sequence[str]) -> Mapping[str, str]:
-        found = ledger.records(record.id, message_ids)
-        return {message_id: message.destination for message_id, message in found.items()}
+        return {name: message.destination for name, message in ledger.records(record.id, message_ids).items()}
 
     for plan in (paths.plan, paths.sent_plan):
         if is_readable(plan):
-            purge_plan(plan, ids, sent_to)
+            purge_plan(plan, MessageIds(record.name, record.run), sent_to)
         else:
             _remove(plan)  # damaged, and its bytes may hold numbers
 
 
 def _purge_settings(paths: RunPaths) -> None:
-    """What the report says of the campaign stays, but for the example of a text."""
+    """What the report shows of the campaign stays, but for the example of a text."""
     settings = RunSettings.read(paths.run_settings)
     if settings is None:
         _remove(paths.run_settings)
-    elif settings.example is not None or settings.example_masked is not None:
+    else:
         replace(settings, example=None, example_masked=None).write(paths.run_settings)
 
 
-def _remove_files(ledger: Ledger, paths: RunPaths) -> tuple[list[Path], list[Path]]:
-    """Remove what is made of the plan and the ledger, and what a killed process left half written."""
-    made = {
-        paths.results_parquet,
-        paths.results_csv,
-        paths.results_xlsx,
-        paths.page,
-        paths.removals,
-        paths.unmatched,
-        paths.sandbox_book,
-        paths.kept_plan,
-    }
-    kept = {paths.plan, paths.sent_plan, paths.run_settings, paths.summary, paths.ledger_id}
-    removed, left = [], []
+def _remove_files(ledger: Ledger, paths: RunPaths) -> list[Path]:
+    """Remove what is made of the plan and the ledger, and what a killed process left half written.
+
+    Returns the files that are not the run's.
+    """
+    made = {paths.results_parquet, paths.results_csv, paths.results_xlsx, paths.page, paths.removals}
+    made |= {paths.unmatched, paths.sandbox_book, paths.plan_cache}
+    stays = {paths.plan, paths.sent_plan, paths.run_settings, paths.summary, paths.ledger_id}
+    real_ledger, left = ledger.path.resolve(), []
     for path in sorted(paths.folder.iterdir()) if paths.folder.is_dir() else ():
+        # The ledger of a sandbox's run, and what stands beside it, are in the run's folder.
+        is_of_ledger = path.resolve().parent == real_ledger.parent and path.name.startswith(real_ledger.name)
         if path in made or (path.name.startswith(".") and path.name.endswith(".part")):
             _remove(path)
-            removed.append(path)
-        elif path not in kept and not _is_of_ledger(path, ledger):
+        elif path not in stays and not is_of_ledger:
             left.append(path)
-    return removed, left
-
-
-def _is_of_ledger(path: Path, ledger: Ledger) -> bool:
-    """The ledger itself, and what stands beside it: of a sandbox's run they are in its own folder."""
-    real = ledger.path.resolve()
-    return path.resolve().parent == real.parent and path.name.startswith(real.name)
+    return left
 
 
 def _remove(path: Path) -> None:
@@ -149,10 +114,3 @@ def _remove(path: Path) -> None:
         raise StoppedError(
             f"{path} could not be removed: {error.strerror}; close what has it open, and purge again"
         ) from error
-
-
-def _not_known(ledger: Ledger, name: str, run: str, paths: RunPaths) -> InputError:
-    what = f"the ledger {ledger.path} knows no run {name}/{run}"
-    if paths.folder.is_dir():
-        return InputError.of(f"{what}, so nothing was sent", f"delete the folder {paths.folder}, there is a plan in it")
-    return InputError.of(what, "`campaign status` shows all of them")

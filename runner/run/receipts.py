@@ -1,11 +1,11 @@
 """Taking receipts and replies: from the provider's posts, or from a file."""
 
 import asyncio
+import contextlib
 import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from pathlib import Path
 
 from runner.base.errors import InputError
@@ -14,7 +14,7 @@ from runner.ledger.ledger import open_ledger
 from runner.receipts.intake import Loaded, lines_of, load
 from runner.receipts.optout_words import BUILT_IN, OptOutWords, read_words
 from runner.run.paths import RunOptions, ledger_url
-from runner.run.signals import told_of_signals
+from runner.run.requests import handling_signals
 
 LINE_EVERY_S = 5.0
 
@@ -46,33 +46,33 @@ def serve(
 ) -> Counter[str]:
     """Take what the provider posts until Ctrl-C or SIGTERM; returns the counts by kind.
 
-    `on_ready` is told the URL and the ledger; `on_news` every few seconds, if there is news, the counts and why the
-    ledger can't be written (None: it can). Raises LedgerError when the ledger has been deleted: who started it is to
+    `on_ready` gets the URL and the ledger's path; `on_news` every few seconds, if there is news, the counts and why the
+    ledger can't be written (None: it can). Raises LedgerError when the ledger has been deleted: a supervisor is to
     start it again.
     """
-    known = _words(words)
+    optout_words = _words(words)
     with open_ledger(ledger_url(options), create=True) as ledger:
 
         async def main() -> Counter[str]:
             from runner.receipts.server import listening
 
             stop = asyncio.Event()
-            with told_of_signals(lambda _: stop.set()):
-                async with listening(ledger, host=host, port=port, authorization=authorization, words=known) as server:
+            with handling_signals(lambda _: stop.set()):
+                async with listening(
+                    ledger, host=host, port=port, authorization=authorization, words=optout_words
+                ) as server:
                     on_ready(server.url, ledger.path)
                     counts = server.metrics.counts
-                    said: tuple[int, str | None] = (0, None)
+                    shown: tuple[int, str | None] = (0, None)
                     while not stop.is_set():
-                        try:
-                            async with asyncio.timeout(LINE_EVERY_S):
-                                await stop.wait()
-                        except TimeoutError:
-                            if gone := server.intake.gone:
-                                raise gone from None
-                            news = (counts.total(), server.intake.error)
-                            if news != said:
-                                said = news
-                                on_news(counts, server.intake.error)
+                        with contextlib.suppress(TimeoutError):
+                            await asyncio.wait_for(stop.wait(), LINE_EVERY_S)
+                        if gone := server.intake.gone:
+                            raise gone
+                        news = (counts.total(), server.intake.error)
+                        if news != shown and not stop.is_set():
+                            shown = news
+                            on_news(counts, server.intake.error)
                 return counts
 
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
@@ -84,13 +84,13 @@ def load_file(options: RunOptions, file: Path | None, *, words: Path | None) -> 
 
     Raises InputError when the file can't be read.
     """
-    known = _words(words)
+    optout_words = _words(words)
     try:
         with (
-            file.open("rb") if file is not None else nullcontext(sys.stdin.buffer) as stream,
+            file.open("rb") if file is not None else contextlib.nullcontext(sys.stdin.buffer) as stream,
             open_ledger(ledger_url(options), create=True) as ledger,
         ):
-            return load(ledger, lines_of(stream.readline), known)
+            return load(ledger, lines_of(stream.readline), optout_words)
     except OSError as error:
         name = file or "standard input"
         raise InputError.of(f"{name} cannot be read: {error.strerror}", "name a file of JSON lines") from error

@@ -2,41 +2,34 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-import orjson
-
-from runner.base.errors import RunLockedError, StoppedError
-from runner.ledger.ledger import Ledger, RunRecord
-from runner.ledger.lock import Lease, run_lock
+from runner.base.errors import StoppedError
+from runner.ledger.ledger import RunRecord
 from runner.ledger.reconciliation import LogEntry, Unknowns, accepted_ids, apply, unknown_ids, unknowns
 from runner.provider.exports import ExportJob, JobStatus, LogExports
 from runner.provider.http import UnreachableError
-from runner.run.account import ProviderAccount, provider_account
-from runner.run.open import taken_over
-from runner.run.paths import RunOptions, RunPaths
-from runner.run.status import recorded
+from runner.run.account import ProviderAccount
+from runner.run.open import RecordedRun
 
+# How long after a request the provider's log is trusted to have it, and how long an export may take.
 SETTLE = timedelta(minutes=15)
-"""How long after a request the provider's log is trusted to have it."""
-
 DEADLINE = timedelta(minutes=30)
-"""How long an export may take."""
 
+# The export begins this much before the first unknown request: this computer's clock may have been wrong then.
 MARGIN = timedelta(hours=6)
-"""The export begins this much before the first unknown request: this computer's clock may have been wrong then."""
 
+# The export ends this much after now: the provider's clock may be as much ahead, and its span ends before `to`.
 AHEAD = timedelta(minutes=2)
-"""The export ends this much after now: the provider's clock may be as much ahead, and its span ends before `to`."""
 
 FIRST_LOOK_S = 1.0
 SLOWEST_LOOK_S = 30.0
 
+# Messages that the provider has surely accepted: a log without them is another account's, or isn't whole.
 WITNESSES = 500
-"""Messages that the provider has surely accepted: a log without them is another account's, or isn't whole."""
 
 Say = Callable[[str], None]
 
@@ -69,31 +62,9 @@ class SettlingView(Protocol):
     def confirm_settling(self, messages: int) -> None: ...
 
 
-@contextlib.contextmanager
-def recovered(
-    name: str, run: str | None, options: RunOptions
-) -> Iterator[tuple[Ledger, RunRecord, RunPaths, ProviderAccount, Lease]]:
-    """A run that is nobody's now, with what a dead process left open settled, and the account it was sent with.
-
-    Raises RunLockedError while another process has the run, InputError when the ledger doesn't know it.
-    """
-    with recorded(name, run, options) as (ledger, record, paths):
-        account = orjson.loads(record.options)
-        with run_lock(ledger.path, record.name, record.run), taken_over(ledger, record.id) as lease:
-            yield (
-                ledger,
-                record,
-                paths,
-                provider_account(account["account.region"], account["account.subAccountId"]),
-                lease,
-            )
-
-
 def settle_unknown(
-    ledger: Ledger,
-    record: RunRecord,
+    run: RecordedRun,
     account: ProviderAccount,
-    lease: Lease,
     view: SettlingView,
     *,
     yes: bool,
@@ -104,80 +75,63 @@ def settle_unknown(
 
     Raises StoppedError when the log can't be had whole or the answer is no; nothing is changed then.
     """
-    finding = look_up(
-        ledger,
-        record,
-        account,
-        settle=SETTLE if settle is None else settle,
-        deadline=DEADLINE if deadline is None else deadline,
-        say=view.say,
-    )
-    view.show_finding(record, finding)
+    settle, deadline = SETTLE if settle is None else settle, DEADLINE if deadline is None else deadline
+    finding = asyncio.run(_look_up(run, account, settle=settle, deadline=deadline, say=view.say))
+    view.show_finding(run.record, finding)
     if finding is None:
         return 0
     changed = len(finding.found) + len(finding.not_received)
     if changed:
         if not yes:
             view.confirm_settling(changed)
-        apply_finding(ledger, record, finding, lease)
+        apply_finding(run, finding)
     return finding.unknown.count - changed
 
 
-def look_up(
-    ledger: Ledger, record: RunRecord, account: ProviderAccount, *, settle: timedelta, deadline: timedelta, say: Say
+def apply_finding(run: RecordedRun, finding: Finding) -> None:
+    """Settle what the log has proven, all of it or nothing.
+
+    Raises RunLockedError when another machine took the run over while this one waited, for the log or at the question:
+    it may have sent these messages again since.
+    """
+    run.renew_lease()
+    apply(run.ledger, run.record.id, found=finding.found, not_received=finding.not_received)
+
+
+async def _look_up(
+    run: RecordedRun, account: ProviderAccount, *, settle: timedelta, deadline: timedelta, say: Say
 ) -> Finding | None:
     """Ask the provider's log for the unknown messages of a run. None when nothing is unknown.
 
     Raises StoppedError when the log can't be had whole; nothing is changed in any case.
     """
-    unknown = unknowns(ledger, record.id)
+    ledger, run_id = run.ledger, run.record.id
+    unknown = unknowns(ledger, run_id)
     if unknown is None:
         return None
-    wanted = unknown_ids(ledger, record.id)
+    wanted = unknown_ids(ledger, run_id)
     now = datetime.now(UTC)
     since = _moment(unknown.first_claimed_at) - MARGIN
-    witnesses = accepted_ids(ledger, record.id, answered_before=int((now - settle).timestamp() * 1e6), limit=WITNESSES)
-    entries = asyncio.run(_entries_of(wanted | witnesses, since, now, account, deadline, say))
-    unseen = witnesses - set(entries)
-    if unseen:
+    witnesses = accepted_ids(ledger, run_id, answered_before=int((now - settle).timestamp() * 1e6), limit=WITNESSES)
+    entries: dict[str, LogEntry] = {}
+    async with LogExports(account.endpoint, account.api_key) as exports:
+        say(f"asking for the provider's log since {since:%Y-%m-%d %H:%M:%S} UTC")
+        job = await _finished(exports, await exports.start(since, now + AHEAD), deadline, say)
+        for number, link in enumerate(job.links, 1):
+            say(f"reading file {number} of {len(job.links)}")
+            async with contextlib.aclosing(exports.entries(link)) as rows:
+                async for row in rows:
+                    if row["clientmessageid"] in wanted or row["clientmessageid"] in witnesses:
+                        entries[row["clientmessageid"]] = _entry(row)
+    if unseen := witnesses - set(entries):
         raise StoppedError(
             f"the provider's log lacks {len(unseen)} of {len(witnesses)} messages that the provider has accepted in "
             f"this run ({min(unseen)}, …), so it proves nothing: is it the right account and base URL?"
         )
     # A line without a umid names the message all the same: it stays unknown.
     found = {message_id: entries[message_id] for message_id in wanted & set(entries) if entries[message_id].umid}
-    missing = frozenset(wanted - set(entries))
     certain_from = _moment(unknown.last_settled_at) + settle
-    return Finding(unknown, found, missing, certain_from if now < certain_from else None)
-
-
-async def _entries_of(
-    wanted: set[str], since: datetime, until: datetime, account: ProviderAccount, deadline: timedelta, say: Say
-) -> dict[str, LogEntry]:
-    """What the provider's log has of the wanted messages."""
-    found: dict[str, LogEntry] = {}
-    async with LogExports(account.endpoint, account.api_key) as exports:
-        say(f"asking for the provider's log since {since:%Y-%m-%d %H:%M:%S} UTC")
-        job_id = await exports.start(since, until + AHEAD)
-        job = await _finished(exports, job_id, deadline, say)
-        for number, link in enumerate(job.links, 1):
-            say(f"reading file {number} of {len(job.links)}")
-            async with contextlib.aclosing(exports.entries(link)) as rows:
-                async for row in rows:
-                    if row["clientmessageid"] in wanted:
-                        found[row["clientmessageid"]] = _entry(row)
-    return found
-
-
-def apply_finding(ledger: Ledger, record: RunRecord, finding: Finding, lease: Lease) -> None:
-    """Settle what the log has proven, all of it or nothing.
-
-    Raises RunLockedError when another machine took the run over while this one waited, for the log or at the question:
-    it may have sent these messages again since.
-    """
-    if not lease.renew():
-        raise RunLockedError("another process took this run over meanwhile; nothing was changed, look again")
-    apply(ledger, record.id, found=finding.found, not_received=finding.not_received)
+    return Finding(unknown, found, frozenset(wanted - set(entries)), certain_from if now < certain_from else None)
 
 
 async def _finished(exports: LogExports, job_id: str, deadline: timedelta, say: Say) -> ExportJob:

@@ -1,13 +1,11 @@
 """The report of a run: results, page and summary, from the plan that was sent and the ledger."""
 
-import contextlib
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -58,24 +56,15 @@ def write_report(ledger: Ledger, record: RunRecord, paths: RunPaths, *, unmask: 
 
     Raises InputError when the plan that was sent is gone, StoppedError when the disk is full.
     """
-    with _alone(ledger, record):
-        return _write(ledger, record, paths, unmask=unmask)
-
-
-@contextlib.contextmanager
-def _alone(ledger: Ledger, record: RunRecord) -> Iterator[None]:
-    """One process writes a run's report, others wait for it: both would write into the same unfinished files."""
+    # Two processes would write into the same unfinished files, so one waits for the other.
     end = time.monotonic() + PATIENCE_S
-    with contextlib.ExitStack() as stack:
-        while True:
-            try:
-                # No run has a tilde in its id.
-                stack.enter_context(run_lock(ledger.path, record.name, f"{record.run}~report"))
-                break
-            except RunLockedError:
-                if time.monotonic() > end:
-                    raise
-        yield
+    while True:
+        try:
+            with run_lock(ledger.path, record.name, f"{record.run}~report"):  # no run has a tilde in its id
+                return _write(ledger, record, paths, unmask=unmask)
+        except RunLockedError:
+            if time.monotonic() > end:
+                raise
 
 
 def _write(ledger: Ledger, record: RunRecord, paths: RunPaths, *, unmask: bool) -> RunReport:
@@ -91,8 +80,8 @@ def _write(ledger: Ledger, record: RunRecord, paths: RunPaths, *, unmask: bool) 
     mask = asks_to_mask(settings, paths.run_settings)
     events = ledger.events(record.id)
     if mask:  # the provider's words may quote what they answer
-        record = replace(record, stop_detail=_hidden(record.stop_detail))
-        events = [replace(event, detail=_hidden(event.detail)) for event in events]
+        record = replace(record, stop_detail=record.stop_detail and masked_detail(record.stop_detail, None))
+        events = [replace(event, detail=event.detail and masked_detail(event.detail, None)) for event in events]
     with_xlsx = settings is not None and "xlsx" in settings.formats
 
     with ThreadPoolExecutor(1) as beside:
@@ -100,7 +89,7 @@ def _write(ledger: Ledger, record: RunRecord, paths: RunPaths, *, unmask: bool) 
         write_results(
             paths.sent_plan,
             MessageIds(record.name, record.run),
-            lookup_in(ledger, record.id),
+            _lookup_in(ledger, record.id),
             _why_unsent(record),
             parquet=paths.results_parquet,
             csv=paths.results_csv,
@@ -109,7 +98,10 @@ def _write(ledger: Ledger, record: RunRecord, paths: RunPaths, *, unmask: bool) 
         )
         ready.result()
     if not with_xlsx:
-        _drop(paths.results_xlsx)  # of an earlier session: it would say something else
+        # What an earlier session wrote would say something else; and a process that was killed leaves half of one.
+        remove(paths.results_xlsx)
+        remove(part_of(paths.results_xlsx))
+        shutil.rmtree(scratch_of(paths.results_xlsx), ignore_errors=True)
     write_dead_numbers(paths.results_parquet, paths.removals, mask=mask)
     counts = count_results(paths.results_parquet)
     from runner.report.page import Page, write_page
@@ -124,31 +116,20 @@ def _write(ledger: Ledger, record: RunRecord, paths: RunPaths, *, unmask: bool) 
         unmask=unmask and not mask,
     )
     write_page(paths.page, page)
-    document = as_json(record, counts, paths)
+    document = _as_json(record, counts, paths)
     write_atomically(paths.summary, orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     return RunReport(record, counts, document)
 
 
 def _load_page() -> None:
-    """Load what makes the page, and draw once. For a thread beside other work: together it takes most of a second."""
+    """Load what makes the page, and draw once, which takes most of a second beside other work."""
     import runner.report.page  # noqa: F401 (only loaded)
     from runner.report.layout import draw_once
 
     draw_once()
 
 
-def _drop(xlsx: Path) -> None:
-    """Remove a spreadsheet, and what a process that was killed while it wrote one left."""
-    remove(xlsx)
-    remove(part_of(xlsx))
-    shutil.rmtree(scratch_of(xlsx), ignore_errors=True)
-
-
-def _hidden(words: str | None) -> str | None:
-    return masked_detail(words, None) if words else words
-
-
-def lookup_in(ledger: Ledger, run_id: int) -> Lookup:
+def _lookup_in(ledger: Ledger, run_id: int) -> Lookup:
     """Finds everything that the ledger knows of some messages of a run.
 
     What nothing is known of at this moment isn't asked for message by message: most runs have no conversions.
@@ -178,11 +159,19 @@ def _why_unsent(record: RunRecord) -> WhyUnsent:
     return WhyUnsent(OutcomeReason(record.stop_reason), record.stop_detail or "")
 
 
-def as_json(record: RunRecord, counts: ResultCounts, paths: RunPaths) -> dict[str, Any]:
+def _as_json(record: RunRecord, counts: ResultCounts, paths: RunPaths) -> dict[str, Any]:
     """summary.json: the figures of a run for programs. Times are ISO 8601, UTC; amounts are decimal text."""
     totals, reasons = counts.totals, dict[str, dict[str, int]]()
     for (status, reason), count in sorted(counts.by_reason.items()):
         reasons.setdefault(status, {})[reason] = count
+    countries = {
+        country.country or NO_COUNTRY: {
+            "accepted": country.by_status[Status.ACCEPTED],
+            "delivered": country.by_group[DeliveryGroup.DELIVERED],
+        }
+        for country in counts.countries
+        if country.by_status[Status.ACCEPTED]
+    }
     files = {
         "results_parquet": paths.results_parquet,
         "results_csv": paths.results_csv,
@@ -210,17 +199,10 @@ def as_json(record: RunRecord, counts: ResultCounts, paths: RunPaths) -> dict[st
         "segments_accepted": totals.segments_accepted,
         "delivered": totals.delivered,
         "delivery": dict(sorted(totals.known_delivery.items())),
-        "countries": dict(sorted(_countries(counts))),
+        "countries": dict(sorted(countries.items())),
         "delivery_errors": {str(code): count for code, count in sorted(counts.by_delivery_error.items())},
         "segments_billed": counts.accepted_billed_segments,
         "billed": {currency or "?": plain(bill.amount) for currency, bill in sorted(counts.accepted_bills.items())},
         "conversions": {outcome.value: counts.accepted_conversions[outcome] for outcome in ConversionOutcome},
         "files": {name: str(path) for name, path in files.items() if path not in optional or path.exists()},
     }
-
-
-def _countries(counts: ResultCounts) -> Iterator[tuple[str, dict[str, int]]]:
-    for country in counts.countries:
-        if accepted := country.by_status[Status.ACCEPTED]:
-            delivered = country.by_group[DeliveryGroup.DELIVERED]
-            yield country.country or NO_COUNTRY, {"accepted": accepted, "delivered": delivered}

@@ -9,8 +9,8 @@ from runner.base.errors import Problem
 from runner.base.exclusions import ExclusionReason
 from runner.base.messages import RemarkKind
 from runner.base.options import Limits
+from runner.base.wording import counted
 from runner.campaign import CampaignKind
-from runner.plan.summary import Noted, PlanSummary
 from runner.prices.costs import Costs, over_limits
 from runner.run.open import Run
 from runner.schedule.timetable import Slot, deadline, due_of, end_of, local, refusal, span_problems, timetable
@@ -21,6 +21,7 @@ _ADVICE = {
     RemarkKind.BROKEN_LINK: "links broken by a space in a field; use the filter urlencode in the template",
 }
 
+# Why a row is left out whose text had what `message.requireText` asks for.
 _AFTER_REQUIRED_TEXT = (
     ExclusionReason.TOO_MANY_SEGMENTS,
     ExclusionReason.NOT_GSM7,
@@ -28,7 +29,6 @@ _AFTER_REQUIRED_TEXT = (
     ExclusionReason.COOLDOWN,
     ExclusionReason.OVER_LIMIT,
 )
-"""Why a row is left out whose text had what `message.requireText` asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,24 +73,19 @@ class Review:
 
 def review(run: Run) -> Review:
     """Look at a run's plan, which has been made."""
-    campaign, summary = run.campaign, run.summary
+    campaign, summary, file = run.campaign, run.summary, run.inputs.file
     window = campaign.window.hours(campaign.timezone) if campaign.window else None
     slots = timetable(window, summary.by_zones, campaign.rate, run.now)
-    end = end_of(slots, run.now)
-    file = run.inputs.file
     problems = span_problems(file, due_of(slots, run.now), run.now)
     for problem in _over_limits(run, summary.costs):
         problems.append(file.problem(tuple(problem.path.split(".")), problem.what, problem.remedy))
-    if _all_lack_required(summary):
+    # Of some rows a column may hold the required text. When none has it, a run would send nothing and end as if all
+    # were well.
+    passed = summary.to_send + sum(summary.excluded[reason] for reason in _AFTER_REQUIRED_TEXT)
+    if summary.excluded[ExclusionReason.REQUIRED_TEXT] and not passed:
         what, remedy = "no text has what each must have", "write it into the template, or correct it here"
         problems.append(file.problem(("message", "requireText"), what, remedy))
-    return Review(run, slots, _warnings(run, slots, end), problems)
-
-
-def _all_lack_required(summary: PlanSummary) -> bool:
-    """Of some rows a column may hold it; when none has it, a run would send nothing and end as if all were well."""
-    passed = summary.to_send + sum(summary.excluded[reason] for reason in _AFTER_REQUIRED_TEXT)
-    return summary.excluded[ExclusionReason.REQUIRED_TEXT] > 0 and not passed
+    return Review(run, slots, _warnings(run, slots), problems)
 
 
 def _over_limits(run: Run, costs: Costs) -> list[Problem]:
@@ -99,17 +94,17 @@ def _over_limits(run: Run, costs: Costs) -> list[Problem]:
     return over_limits(limits, messages=costs.messages, segments=costs.segments, costs=priced)
 
 
-def _warnings(run: Run, slots: list[Slot], end: datetime | None) -> list[str]:
+def _warnings(run: Run, slots: list[Slot]) -> list[str]:
     campaign, summary = run.campaign, run.summary
     found: list[str] = []
     if words := refusal(campaign, run.now):
         found.append(f"`campaign run` would refuse now: {words}")
-    last = deadline(campaign.not_after, campaign, run.now)
+    end, last = end_of(slots, run.now), deadline(campaign.not_after, campaign, run.now)
     if last and run.now < last and (end is None or end > last):
         when = local(end, campaign.timezone) if end else "in more than a year"
         words = f"the last message would leave {when}, after notAfter ({local(last, campaign.timezone)})"
         found.append(f"{words}; what is left then is not sent")
-    # Who was sent to and has left the file since is in no plan, and counts all the same.
+    # A recipient who was sent to and has left the file since is in no plan, and counts all the same.
     if campaign.limits.of_run() != Limits() and not _over_limits(run, summary.costs):
         found += [
             f"with what was sent before, the run comes to more than {problem.path} allows, and will stop there"
@@ -119,7 +114,7 @@ def _warnings(run: Run, slots: list[Slot], end: datetime | None) -> list[str]:
         found.append(f"about {late:,} messages can't leave before the sending hours end (window.outside: skip)")
     if shared := summary.shared.rows:
         rows = ", ".join(map(str, summary.shared.examples))
-        several = "1 message goes to a number" if shared == 1 else f"{shared:,} messages go to numbers"
+        several = counted(shared, "message goes to a number", "messages go to numbers")
         found.append(f"{several} that an earlier row has too, under another key (row {rows}); is that one person?")
     if campaign.kind is CampaignKind.MARKETING and not campaign.message.require_text:
         words = "this is marketing, and nothing makes sure that each text says how to opt out"
@@ -130,18 +125,12 @@ def _warnings(run: Run, slots: list[Slot], end: datetime | None) -> list[str]:
     if prices and (unpriced := summary.costs.unpriced):
         found.append(f"{prices.path} has no price for {', '.join(unpriced[:8])}: the cost is without them")
     for kind, advice in _ADVICE.items():
-        found += _links(summary.remarks_of(kind), summary.remarked[kind], advice)
+        if remarks := summary.remarks_of(kind):  # the first of them is the example
+            subject, source, noted = remarks[0]
+            place = f"{source}; row {noted.examples[0]}" if source else f"row {noted.examples[0]}"
+            texts = counted(summary.remarked[kind], "text has", "texts have")
+            found.append(f"{texts} {advice}: {subject} ({place})")
     return found
-
-
-def _links(remarks: list[tuple[str, str, Noted]], rows: int, advice: str) -> list[str]:
-    """One line for all links of a kind: `12 texts have links without …: http://x.y (the template, line 1; row 3)`."""
-    if not remarks:
-        return []
-    subject, source, noted = remarks[0]
-    place = f"{source}; row {noted.examples[0]}" if source else f"row {noted.examples[0]}"
-    texts = "1 text has" if rows == 1 else f"{rows:,} texts have"
-    return [f"{texts} {advice}: {subject} ({place})"]
 
 
 def _iso(moment: datetime | None) -> str | None:

@@ -15,6 +15,7 @@ from runner.base.loops import loop_factory
 from runner.base.messages import Message
 from runner.base.options import Outside
 from runner.base.outcomes import Outcome, OutcomeReason
+from runner.campaign import Campaign
 from runner.dispatch.budget import Budget
 from runner.dispatch.dispatcher import IN_FLIGHT_LIMIT, Departure, Dispatcher
 from runner.dispatch.feed import Feed
@@ -27,14 +28,23 @@ from runner.ledger.receipts import adopt, has_receipts, receipts_by_message_id
 from runner.ledger.writer import Claim, LedgerWriter, Spill, spill_path
 from runner.plan.plan_file import read_messages
 from runner.provider.client import Client
-from runner.provider.payload import PayloadBuilder
+from runner.provider.payload import PayloadBuilder, SendOptions
 from runner.run.account import ProviderAccount
 from runner.run.open import Run
-from runner.run.options import send_options
 from runner.run.plan import begin, cooldown_of
-from runner.run.signals import stopping_on_signals
+from runner.run.requests import stopping_on_signals
 from runner.schedule.sending_hours import SendingHoursGate
 from runner.schedule.timetable import last_departure
+
+# What `conversionTracking` is to the provider.
+_TRACK = {True: "Outcome", False: "None", None: None}
+
+
+def send_options(campaign: Campaign) -> SendOptions:
+    """The options of every request. Which keys of the section `message` go to the provider is marked there."""
+    options = campaign.provider_options()
+    track = _TRACK[options.pop("conversion_tracking")]
+    return SendOptions(**options, track=track, send_country=campaign.recipients.country is not None)
 
 
 def send(
@@ -89,12 +99,13 @@ async def _send(
     show: Callable[[], Awaitable[None]],
     ignored_fuses: Collection[str],
 ) -> Stop | None:
-    options = send_options(run.campaign)
+    campaign = run.campaign
+    options = send_options(campaign)
     if account.receipts_url:
         options = replace(options, dlr_callback_url=account.receipts_url)
     payload = PayloadBuilder(options)
-    hours = run.campaign.window.hours(run.campaign.timezone) if run.campaign.window else None
-    last = last_departure(run.campaign, run.now)
+    hours = campaign.window.hours(campaign.timezone) if campaign.window else None
+    last = last_departure(campaign, run.now)
     not_after = last[0].timestamp() if last else None
     gate = SendingHoursGate(hours, not_after=not_after) if hours else None
 
@@ -103,46 +114,40 @@ async def _send(
         scheduled = gate.schedule_at(message, now) if gate else None
         return await client.send(payload.build(message, now, scheduled), message.message_id, departure)
 
-    def on_ledger_failure(error: LedgerError) -> None:
-        dispatcher.stop(Stop(OutcomeReason.INTERRUPTED, str(error)))
-
-    def on_signal(words: str) -> None:
-        dispatcher.stop(Stop(OutcomeReason.INTERRUPTED, words))
+    def interrupt(why: str | LedgerError) -> None:
+        dispatcher.stop(Stop(OutcomeReason.INTERRUPTED, str(why)))
 
     def on_rest(words: str | None) -> None:
         with contextlib.suppress(LedgerError):  # only for those who look; a claim would say that the ledger failed
             run.ledger.note_waiting(record.id, words)
 
-    budget = Budget(run.campaign.limits.of_run(), run.spent())
-    spill = Spill(spill_path(run.ledger.path, record.id))
     async with (
         LedgerWriter(
             run.ledger.engine,
             record.id,
-            spill,
-            on_failure=on_ledger_failure,
-            cooldown=cooldown_of(run.campaign),
+            Spill(spill_path(run.ledger.path, record.id)),
+            on_failure=interrupt,
+            cooldown=cooldown_of(campaign),
             plan=sent_digest,
         ) as writer,
         Client(account.endpoint, account.api_key, limit=IN_FLIGHT_LIMIT) as client,
     ):
-        rate = run.campaign.rate
         feed = Feed(
             lambda: _left(run, record, sent_digest),
             writer=writer,
-            rate=rate,
+            rate=campaign.rate,
             progress=progress,
-            fuses=Fuses(run.campaign.stop_when.limits(), ignored=ignored_fuses),
+            fuses=Fuses(campaign.stop_when.limits(), ignored=ignored_fuses),
             hours=gate,
             skip=hours is not None and hours.outside is Outside.SKIP,
-            budget=budget,
+            budget=Budget(campaign.limits.of_run(), run.spent()),
         )
         dispatcher = Dispatcher(
             feed,
             send=send_one,
-            pace=Pace(rate, clock=time.monotonic),
+            pace=Pace(campaign.rate, clock=time.monotonic),
             progress=progress,
-            backoff=Backoff(random.Random(), give_up_after_s=run.campaign.give_up_after.total_seconds()),  # noqa: S311
+            backoff=Backoff(random.Random(), give_up_after_s=campaign.give_up_after.total_seconds()),  # noqa: S311
             lease=run.lease,
             not_after=not_after,
             not_after_key=last[1] if last else "",
@@ -150,7 +155,7 @@ async def _send(
         )
         showing = asyncio.ensure_future(show())
         try:
-            with stopping_on_signals(on_signal, dispatcher.abandon):
+            with stopping_on_signals(interrupt, dispatcher.abandon):
                 return await dispatcher.run()
         finally:
             showing.cancel()
@@ -159,7 +164,7 @@ async def _send(
 
 
 async def _left(run: Run, record: RunRecord, sent_digest: str) -> AsyncIterator[Message]:
-    """The plan's messages that the ledger doesn't have, read in a thread: the event loop has better things to do."""
+    """The plan's messages that the ledger doesn't have, read in a thread."""
     after = run.ledger.resume_row(record.id, sent_digest)
     batches = read_messages(run.paths.sent_plan, run.ids, after=after)
 
@@ -169,12 +174,14 @@ async def _left(run: Run, record: RunRecord, sent_digest: str) -> AsyncIterator[
             return None
         claimed = run.ledger.claimed(record.id, [message.message_id for message in batch])
         left = [message for message in batch if message.message_id not in claimed]
-        # Whom a receipt says that they got it, though the ledger doesn't know, must not get it again.
-        ids = [message.message_id for message in left]
-        told = receipts_by_message_id(run.ledger, ids) if has_receipts(run.ledger) else {}
-        if told:
-            adopt(run.ledger, record.id, [(one, told[one.message_id]) for one in left if one.message_id in told])
-        return [message for message in left if message.message_id not in told]
+        if not has_receipts(run.ledger):
+            return left
+        # A recipient who has a receipt, though the ledger doesn't know the message, must not get it again.
+        received = receipts_by_message_id(run.ledger, [message.message_id for message in left])
+        known = [(message, received[message.message_id]) for message in left if message.message_id in received]
+        if known:
+            adopt(run.ledger, record.id, known)
+        return [message for message in left if message.message_id not in received]
 
     while (batch := await asyncio.to_thread(next_batch)) is not None:
         for message in batch:

@@ -1,46 +1,30 @@
 """How far runs are, from the ledger alone; also while they are going."""
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from runner.base.clock import iso
 from runner.base.conversions import ConversionOutcome
 from runner.base.errors import InputError
-from runner.base.events import Event, EventKind
+from runner.base.events import EventKind
 from runner.base.outcomes import OutcomeReason
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger
 from runner.ledger.lock import is_locked
 from runner.ledger.optouts import count_optouts
 from runner.report.counts import Counts, count_progress, with_delivery
-from runner.run.paths import SANDBOX_RUN, RunOptions, RunPaths, ledger_url, paths_of, reports_folder
+from runner.run.paths import SANDBOX_RUN, RunOptions, ledger_url, paths_of, reports_folder
 
+# The states of a run that some process is sending.
+_ACTIVE = ("sending", "waiting")
 
-@contextlib.contextmanager
-def recorded(name: str, run: str | None, options: RunOptions) -> Iterator[tuple[Ledger, RunRecord, RunPaths]]:
-    """The ledger, the record and the paths of NAME/RUN; without a run, of the campaign's newest one.
+# The spans in which the rate of late is counted, and the messages that one should have to show a rate.
+_SPANS_US = (5_000_000, 60_000_000, 3_600_000_000)
+_FEW = 10
 
-    Raises InputError when the ledger doesn't know it.
-    """
-    run = SANDBOX_RUN if options.sandbox else run
-    url = paths_of(name, run, options).ledger if run else ledger_url(options)
-    with open_ledger(url, create=False) as ledger:
-        found = ledger.runs(name, run)
-        if not found:
-            raise InputError.of(_not_known(ledger.path, name, run), _known(ledger))
-        record = max(found, key=lambda record: record.started_at)
-        yield ledger, record, paths_of(name, record.run, options)
-
-
-def _not_known(ledger: str | Path, name: str, run: str | None) -> str:
-    return f"the ledger {ledger} knows no run {name}{f'/{run}' if run else ''}"
-
-
-def _known(ledger: Ledger) -> str:
-    names = [f"{record.name}/{record.run}" for record in ledger.runs()]
-    return f"it knows {', '.join(names[-10:])}" if names else "it is empty: start a campaign with `campaign run FILE`"
+# What holds sending up, and how long it is shown after its end.
+_HELD_UP = (EventKind.THROTTLED, EventKind.UNREACHABLE)
+_HELD_UP_FOR_US = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,23 +74,21 @@ class StatusReader:
                 status_of = self._quickly if quick else _status
                 found += [status_of(ledger, record, now) for record in ledger.runs(self._name, self._run)]
         if self._name and not found:
-            raise InputError.of(_not_known(self._urls[0], self._name, self._run), "see `campaign status`")
+            name = f"{self._name}/{self._run}" if self._run else self._name
+            raise InputError.of(f"the ledger {self._urls[0]} knows no run {name}", "see `campaign status`")
         return StatusSnapshot(found, optouts)
 
     def _quickly(self, ledger: Ledger, record: RunRecord, now: int) -> dict[str, Any]:
-        # Whether it goes on is asked each time: a run that was killed may be started again at any moment.
         place = (str(ledger.path), record)
-        if record.ended_at is None and is_locked(ledger.path, record.name, record.run):
-            self._at_rest.pop(place, None)
-        if place not in self._at_rest:
+        # Whether it goes on is asked each time: a run that was killed may be started again at any moment.
+        is_going_on = record.ended_at is None and is_locked(ledger.path, record.name, record.run)
+        status = None if is_going_on else self._at_rest.get(place)
+        if status is None:
             status, _ = _progress(ledger, record, now)
-            if status["state"] in _ACTIVE:
-                return status
-            self._at_rest[place] = status
-        return self._at_rest[place]
-
-
-_ACTIVE = ("sending", "waiting")
+            self._at_rest.pop(place, None)
+            if status["state"] not in _ACTIVE:
+                self._at_rest[place] = status
+        return status
 
 
 def _status(ledger: Ledger, record: RunRecord, now: int) -> dict[str, Any]:
@@ -126,12 +108,15 @@ def _progress(ledger: Ledger, record: RunRecord, now: int) -> tuple[dict[str, An
     counts, claimed = count_progress(ledger, record, [now - span for span in spans])
     state = state_of(ledger, record, counts.unsent)
     rate = rate_now(claimed, spans) if state in _ACTIVE else None
+    newest = ledger.newest_event(record.id) if state == "sending" else None
+    held_up_until = newest.at + int((newest.seconds or 0) * 1e6) + _HELD_UP_FOR_US if newest else 0
+    is_held_up = newest is not None and newest.kind in _HELD_UP and now <= held_up_until
     status = {
         "campaign": record.name,
         "run": record.run,
         "state": state,
         "waiting_for": record.stop_detail if state == "waiting" else None,
-        "held_up_by": _held_up_by(ledger.newest_event(record.id), now) if state == "sending" else None,
+        "held_up_by": newest.kind.value if newest and is_held_up else None,
         "rows": record.rows,
         "to_send": record.to_send,
         "accepted": counts.accepted,
@@ -148,19 +133,14 @@ def _progress(ledger: Ledger, record: RunRecord, now: int) -> tuple[dict[str, An
     return status, counts
 
 
-_SPANS_US = (5_000_000, 60_000_000, 3_600_000_000)
-_FEW = 10
-
-
 def rate_now(claimed: Sequence[int], spans: Sequence[int]) -> float:
     """Messages per second of late, from how many were claimed within each of these spans (microseconds, growing).
 
     The shortest span in which, going by the next longer one, at least ten should have been claimed: at 200/s that
     shows a pause after seconds, and 6/min isn't shown as nothing. Pure.
     """
-    for place in range(len(spans) - 1):
-        longer = place + 1
-        if claimed[longer] * spans[place] >= _FEW * spans[longer]:
+    for place, (longer_claimed, longer) in enumerate(zip(claimed[1:], spans[1:], strict=True)):
+        if longer_claimed * spans[place] >= _FEW * longer:
             return claimed[place] * 1e6 / spans[place]
     return claimed[-1] * 1e6 / spans[-1]
 
@@ -172,18 +152,6 @@ def _eta(now: int, unsent: int, rate: float | None) -> str | None:
         return iso(now + int(unsent / rate * 1e6))
     except (OverflowError, ValueError):  # a run of ten million at one in an hour would end after the year 9999
         return None
-
-
-_HELD_UP = (EventKind.THROTTLED, EventKind.UNREACHABLE)
-_HELD_UP_FOR_US = 10_000_000
-
-
-def _held_up_by(newest: Event | None, now: int) -> str | None:
-    """What holds sending up, if the newest thing that happened is that, and not long ago."""
-    if newest is None or newest.kind not in _HELD_UP:
-        return None
-    lasts_until = newest.at + int((newest.seconds or 0) * 1e6) + _HELD_UP_FOR_US
-    return newest.kind.value if now <= lasts_until else None
 
 
 def state_of(ledger: Ledger, record: RunRecord, unsent: int) -> str:

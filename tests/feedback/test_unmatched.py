@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from runner.base.errors import StoppedError
+from runner.feedback.conversion_log import AddUnmatched, unmatched_file, unmatched_log
 from runner.feedback.conversion_rows import Unmatched
-from runner.feedback.unmatched import AddUnmatched, unmatched_file, unmatched_log
 
 ROWS = [Unmatched(3, "=cmd|x", "no, never"), Unmatched(7, "+6581230001", "it isn't here")]
 CONTENT = "row,message,why\n3,'=cmd|x,\"no, never\"\n7,+6581230001,it isn't here\n"
@@ -61,23 +61,23 @@ def _broken(add: AddUnmatched) -> list[Unmatched]:
 
 
 def test_the_log_has_each_row_at_once(path: Path) -> None:
-    with unmatched_log(path, anew=False) as add:
+    with unmatched_log(path, replace=False) as add:
         add([])
         assert not path.exists()
         add(ROWS[:1])
         assert CONTENT.splitlines()[:2] == path.read_text().splitlines()
-    with unmatched_log(path, anew=False) as add:
+    with unmatched_log(path, replace=False) as add:
         add(ROWS[1:])
     assert CONTENT == path.read_text()
     assert 0o600 == stat.S_IMODE(path.stat().st_mode)
-    with unmatched_log(path, anew=True):
+    with unmatched_log(path, replace=True):
         assert not path.exists()
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("a file where the folder should be")
     path = tmp_path / "run" / "feedback-unmatched.csv"
-    with pytest.raises(StoppedError, match="feedback-unmatched"), unmatched_log(path, anew=False) as add:
+    with pytest.raises(StoppedError, match="feedback-unmatched"), unmatched_log(path, replace=False) as add:
         add(ROWS)
     with pytest.raises(StoppedError, match="feedback-unmatched"), unmatched_file(path, source=tmp_path) as add:
         add(ROWS)

@@ -10,7 +10,7 @@ from runner.plan.inputs import load_inputs
 from runner.plan.planner import Planner, Rules
 from runner.plan.restrictions import Limit
 from runner.plan.summary import PlanSummary
-from runner.run.options import canonical, described_options
+from runner.run.plan import canonical, described_options
 
 HEADER = "id,mobile,name,city\n"
 ANN, BEN = "1,+6591234567,Ann,Bedok\n", "2,+6581234567,Ben,\n"

@@ -1,6 +1,6 @@
 """Which of a run's messages may still wait at the provider, from what its record says."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,8 +9,8 @@ import orjson
 import pytest
 
 from runner.base.errors import InputError
-from runner.ledger.ledger import RunRecord
 from runner.run.cancel import Schedule, opened_for_cancelling, schedule_of
+from runner.run.open import RecordedRun, recorded_run
 from runner.run.paths import RunOptions
 from tests.ledger.filled import Filled
 
@@ -19,15 +19,16 @@ NOW_US = int(NOW.timestamp()) * 1_000_000
 
 
 @pytest.fixture
-def record(tmp_path: Path) -> RunRecord:
-    with Filled(tmp_path / "l.sqlite3") as filled:
+def run(tmp_path: Path) -> Iterator[RecordedRun]:
+    path = tmp_path / "l.sqlite3"
+    with Filled(path) as filled:
         filled.run()
-        [record] = filled.ledger.runs()
-        return record
+    with recorded_run("welcome", "main", RunOptions(ledger=str(path))) as found:
+        yield found
 
 
-def asked(record: RunRecord, options: Mapping[str, str]) -> RunRecord:
-    return replace(record, options=orjson.dumps(options).decode())
+def asked(run: RecordedRun, options: Mapping[str, str]) -> RecordedRun:
+    return replace(run, record=replace(run.record, options=orjson.dumps(options).decode()))
 
 
 @pytest.mark.parametrize(
@@ -42,8 +43,8 @@ def asked(record: RunRecord, options: Mapping[str, str]) -> RunRecord:
         ),
     ],
 )
-def test_when_the_provider_sends(record: RunRecord, options: Mapping[str, str], expected: Schedule) -> None:
-    assert expected == schedule_of(asked(record, options), NOW_US)
+def test_when_the_provider_sends(run: RecordedRun, options: Mapping[str, str], expected: Schedule) -> None:
+    assert expected == schedule_of(asked(run, options), NOW_US)
 
 
 @pytest.mark.parametrize(
@@ -54,9 +55,9 @@ def test_when_the_provider_sends(record: RunRecord, options: Mapping[str, str], 
         ({"message.scheduled": "2026-12-01T10:00:00+08:00"}, "and that is past"),
     ],
 )
-def test_what_is_sent_already_is_refused(record: RunRecord, options: Mapping[str, str], words: str) -> None:
+def test_what_is_sent_already_is_refused(run: RecordedRun, options: Mapping[str, str], words: str) -> None:
     with pytest.raises(InputError, match=words):
-        schedule_of(asked(record, options), NOW_US)
+        schedule_of(asked(run, options), NOW_US)
 
 
 @pytest.mark.parametrize(("run", "options"), [("sandbox", RunOptions()), (None, RunOptions(sandbox=True))])

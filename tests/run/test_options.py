@@ -10,7 +10,8 @@ from runner.base.messages import Encoding
 from runner.campaign import Campaign, read
 from runner.campaign.message_section import SENT_KEYS
 from runner.provider.payload import SendOptions
-from runner.run.options import canonical, changed_options, described_options, send_options
+from runner.run.plan import canonical, changed_options, described_options
+from runner.run.send import send_options
 from tests.plan.folder import CAMPAIGN, write_folder
 
 EVERY_OPTION = """\

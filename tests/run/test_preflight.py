@@ -11,6 +11,8 @@ from runner.base.errors import RunLockedError
 from runner.ledger.ledger import open_ledger
 from runner.ledger.lock import Lease
 from runner.ledger.reconciliation import Unknowns
+from runner.run.open import RecordedRun
+from runner.run.paths import RunOptions, paths_of
 from runner.run.reconcile import Finding, apply_finding
 from tests.cli.provider import Provider, serving
 from tests.cli.workplace import Workplace
@@ -63,7 +65,7 @@ def test_another_ledger_that_knows_the_same_run_is_refused(sent: tuple[Workplace
 def test_a_clock_far_behind_the_ledger(sent: tuple[Workplace, Provider], monkeypatch: pytest.MonkeyPatch) -> None:
     place, _ = sent
     now = time.time_ns() // 1000
-    monkeypatch.setattr("runner.run.preflight.now_us", lambda: now - 7200 * 1_000_000)
+    monkeypatch.setattr("runner.run.open.now_us", lambda: now - 7200 * 1_000_000)
 
     refused = place.here("plan", "hello.yaml")
 
@@ -78,9 +80,10 @@ def test_a_finding_is_worth_nothing_once_another_machine_has_the_run(tmp_path: P
         )
         sleeper = Lease(ledger.engine, record.id, host="east")
         sleeper.acquire()
+        run = RecordedRun(ledger, record, paths_of("a", "b", RunOptions()), sleeper)
         with ledger.engine.begin() as connection:
             connection.execute(text("UPDATE runs SET holder = 'process 1 on west (aa)'"))
 
         with pytest.raises(RunLockedError, match="nothing was changed"):
-            apply_finding(ledger, record, Finding(Unknowns(1, 1, 1), missing=frozenset({"a.b.1"})), sleeper)
+            apply_finding(run, Finding(Unknowns(1, 1, 1), missing=frozenset({"a.b.1"})))
         sleeper.release()

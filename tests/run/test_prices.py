@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from runner.base.errors import InputError, StoppedError
+from runner.campaign import AccountSection
 from runner.prices.costs import Price
 from runner.prices.price_list import read_prices
 from runner.provider.prices import Balance
@@ -40,7 +41,7 @@ def test_every_sub_account_is_saved_and_each_reads_its_own(tmp_path: Path, monke
     assert ("SGD", Price(Decimal("0.0421477"), Decimal("0.0520648"))) == (own.currency, own.of("SG"))
     assert "USD" == read_prices(saved.path, "acme_us").currency
     assert [("SG", 2, "SGD"), ("US", 1, "USD"), ("XK", 1, "SGD")] == [
-        (row.country, row.operators, row.currency) for row in saved.countries()
+        (row["country"], row["operators"], row["currency"]) for row in saved.countries()
     ]
     assert 0o600 == stat.S_IMODE(saved.path.stat().st_mode)
 
@@ -153,4 +154,4 @@ def test_the_document_for_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 )
 def test_a_balance(reply: Reply, expected: Balance | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with answering(reply, monkeypatch, tmp_path):
-        assert expected == balance_of(provider_account("asia", "acme_hq"), ACCOUNT)
+        assert expected == balance_of(provider_account(AccountSection(sub_account_id="acme_hq")), ACCOUNT)

@@ -18,8 +18,9 @@ from runner.plan.message_ids import MessageIds
 from runner.plan.plan_file import MESSAGE_ID
 from runner.report.run_settings import RunSettings
 from runner.run import purge as purging_module
+from runner.run.open import locked_run
 from runner.run.paths import RunOptions, RunPaths, paths_of
-from runner.run.purge import Purged, PurgeScope, purge, purging, scope_of
+from runner.run.purge import Purged, PurgeScope, purge, scope_of
 from tests.plan.folder import planned, write_folder
 
 IDS = MessageIds("welcome", "main")
@@ -37,8 +38,8 @@ class Place:
     reports: Path
 
     def purge(self, run: str = "main") -> Purged:
-        with purging("welcome", run, self.options) as (ledger, record, paths):
-            return purge(ledger, record, paths)
+        with locked_run("welcome", run, self.options) as found:
+            return purge(found)
 
     def found(self) -> list[str]:
         """What is left of anybody: the file and the word."""
@@ -130,15 +131,15 @@ def test_files_of_the_users_own_are_left_and_named(place: Place) -> None:
 
 
 def test_what_it_is_before_is_told(place: Place) -> None:
-    with purging("welcome", "main", place.options) as (ledger, record, _):
-        assert PurgeScope(messages=2, unknown=1, unsent=1, purged_at=None) == scope_of(ledger, record)
+    with locked_run("welcome", "main", place.options) as run:
+        assert PurgeScope(messages=2, unknown=1, unsent=1, purged_at=None) == scope_of(run.ledger, run.record)
 
 
 def test_purging_twice_is_harmless(place: Place) -> None:
     place.purge()
     before = {path: path.read_bytes() for path in place.paths.folder.iterdir()}
 
-    assert Purged(messages=0, removed=(), left=()) == place.purge()
+    assert Purged(messages=0, left=()) == place.purge()
     assert before == {path: path.read_bytes() for path in place.paths.folder.iterdir()}
 
 
@@ -179,7 +180,7 @@ def test_a_damaged_plan_and_damaged_settings_go_whole(place: Place) -> None:
 
 
 def test_a_run_without_a_folder_is_purged_from_the_ledger(place: Place) -> None:
-    assert Purged(messages=0, removed=(), left=()) == place.purge("other")
+    assert Purged(messages=0, left=()) == place.purge("other")
 
 
 def test_a_sandboxs_run_keeps_its_ledger_which_is_in_its_folder(tmp_path: Path) -> None:
@@ -189,9 +190,9 @@ def test_a_sandboxs_run_keeps_its_ledger_which_is_in_its_folder(tmp_path: Path) 
         begin(ledger, "sandbox")
     paths.sandbox_book.write_text("+6591234567")
 
-    with purging("welcome", "sandbox", options) as (ledger, record, found):
-        assert paths == found
-        assert () == purge(ledger, record, paths).left
+    with locked_run("welcome", "sandbox", options) as run:
+        assert paths == run.paths
+        assert () == purge(run).left
     assert paths.folder.joinpath("ledger.sqlite3").exists()
     assert not paths.sandbox_book.exists()
 
@@ -199,7 +200,7 @@ def test_a_sandboxs_run_keeps_its_ledger_which_is_in_its_folder(tmp_path: Path) 
 def test_a_run_that_nobody_knows(place: Place) -> None:
     (place.reports / "welcome/drafted").mkdir()
 
-    for run, remedy in (("nope", "`campaign status` shows all of them"), ("drafted", "delete the folder")):
+    for run, remedy in (("nope", "it knows welcome/main"), ("drafted", "delete the folder")):
         with pytest.raises(InputError, match=f"knows no run welcome/{run}") as caught:
             place.purge(run)
         assert remedy in str(caught.value)

@@ -31,9 +31,9 @@ from runner.ledger.lock import run_lock
 from runner.ledger.receipts import save_receipts
 from runner.ledger.request_journal import CancelStatus, Settled, note_cancellations, note_conversions
 from runner.run import report as module
+from runner.run.open import recorded_run
 from runner.run.paths import RunOptions, RunPaths
 from runner.run.report import write_report
-from runner.run.status import recorded
 from tests.cli.provider import DEADLINE_S, Provider, Reply, Request, Script, error, queued, serving
 from tests.cli.workplace import COMMAND, MINIMAL, Workplace, people
 from tests.ledger.test_migrations import SCHEMA_1
@@ -60,8 +60,8 @@ def campaign(tmp_path: Path, provider: Provider) -> Workplace:
 @contextmanager
 def opened(place: Workplace) -> Iterator[tuple[Ledger, RunRecord, RunPaths]]:
     options = RunOptions(reports=place.folder / "reports")
-    with recorded("hello", "main", options) as found:
-        yield found
+    with recorded_run("hello", "main", options) as run:
+        yield run.ledger, run.record, run.paths
 
 
 def report(place: Workplace, *, unmask: bool = False) -> dict[str, Any]:

@@ -16,8 +16,9 @@ from runner.base.events import Event, EventKind
 from runner.ledger.ledger import open_ledger
 from runner.ledger.lock import is_locked, run_lock
 from runner.ledger.tables import messages
+from runner.run.open import recorded_run
 from runner.run.paths import RunOptions
-from runner.run.status import StatusReader, rate_now, recorded
+from runner.run.status import StatusReader, rate_now
 from tests.ledger.filled import Filled
 
 NOTHING: dict[str, int] = {}
@@ -162,15 +163,15 @@ def test_the_newest_run_is_the_one_that_was_started_last(ledger: Path) -> None:
     begin(ledger, "a", started_at=1)
     begin(ledger, "b", started_at=2)
     begin(ledger, "a", started_at=3)
-    with recorded("welcome", None, RunOptions(ledger=str(ledger))) as (_, record, paths):
-        assert ("a", Path("reports/welcome/a")) == (record.run, paths.folder)
+    with recorded_run("welcome", None, RunOptions(ledger=str(ledger))) as run:
+        assert ("a", Path("reports/welcome/a")) == (run.record.run, run.paths.folder)
 
 
 def test_a_run_that_is_not_there(ledger: Path) -> None:
     begin(ledger, "a")
     options = RunOptions(ledger=str(ledger))
     expected = f"the ledger {ledger} knows no run welcome/b; it knows welcome/a"
-    with pytest.raises(InputError) as caught, recorded("welcome", "b", options):
+    with pytest.raises(InputError) as caught, recorded_run("welcome", "b", options):
         pytest.fail("there is no such run")
     assert expected == str(caught.value)
     with pytest.raises(InputError, match="knows no run welcome/b; see `campaign status`"):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from runner.base.errors import InputError
-from runner.run.inputs import SUPPRESS_VARIABLE, inputs_of, suppression_lists_for_all
+from runner.plan.inputs import SUPPRESS_VARIABLE, inputs_of, suppression_lists_for_all
 from tests.plan.folder import CAMPAIGN, write_folder
 
 
@@ -17,7 +17,7 @@ def test_lists_are_parted_as_in_a_path(tmp_path: Path, monkeypatch: pytest.Monke
     Path("of 2025/out.txt").write_text("+6591234567\n")
     monkeypatch.setenv(SUPPRESS_VARIABLE, os.pathsep.join(["out.txt", "", "of 2025/out.txt"]))
     lists = (Path("out.txt"), Path("of 2025/out.txt"))
-    assert lists == suppression_lists_for_all()
+    assert (list(lists), []) == suppression_lists_for_all()
     suppress = inputs_of(write_folder(tmp_path / "campaigns")).audience.suppress
     assert lists == tuple(one.path for one in suppress)
 
@@ -25,7 +25,7 @@ def test_lists_are_parted_as_in_a_path(tmp_path: Path, monkeypatch: pytest.Monke
 @pytest.mark.parametrize("value", ["", " ", os.pathsep])
 def test_none(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv(SUPPRESS_VARIABLE, value)
-    assert () == suppression_lists_for_all()
+    assert ([], []) == suppression_lists_for_all()
 
 
 def test_a_missing_list_is_named_with_all_that_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

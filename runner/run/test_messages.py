@@ -1,7 +1,7 @@
-"""`campaign test`: some rows' texts, sent to numbers of the user's own, outside of any run.
+"""`campaign test`: some rows' texts, sent to numbers of the user, outside of any run.
 
-Nothing of it touches a ledger, a plan or results. What is sent differs from a run in three things alone: the number,
-the clientMessageId, and that it comes at once (`scheduled` and the sending hours don't hold for it).
+No ledger, plan or results are touched. What is sent differs from a run in three things alone: the number, the
+clientMessageId, and that it is sent at once (`scheduled` and the sending hours don't hold for it).
 """
 
 import asyncio
@@ -29,36 +29,33 @@ from runner.plan.planner import rows_to_show
 from runner.provider.client import Client
 from runner.provider.payload import PayloadBuilder, SendOptions
 from runner.run.account import ProviderAccount
-from runner.run.signals import stopping_on_signals
+from runner.run.requests import stopping_on_signals
 
 # A test is looked at on a few phones; more is a campaign.
 MAX_MESSAGES = 50
 
 
-def trial_id(name: str) -> str:
+def make_test_id(name: str) -> str:
     """A clientMessageId that no run can have: neither a campaign's name nor a run's id holds a colon."""
     return f"{name}:test:{token(secrets.token_bytes(TOKEN_BYTES))}"
 
 
-def trial_messages(inputs: Inputs, to: Sequence[str], rows: Sequence[int]) -> list[Message]:
+def make_test_messages(inputs: Inputs, to: Sequence[str], rows: Sequence[int]) -> list[Message]:
     """The texts of `rows` (1-based data rows), each to each number of `to`; row by row.
 
     Without `rows` it is the first row that would be sent. A number that is given twice counts once. The numbers are not
-    looked up in suppression lists: they are the user's own.
+    looked up in suppression lists: they are the user's.
 
     Raises InputError with every number that can't be sent to and every row that has no text, and for more than
     MAX_MESSAGES.
     """
     numbers, problems = _numbers(to, inputs)
-    rows = sorted(set(rows))
-    if (count := len(numbers) * max(len(rows), 1)) > MAX_MESSAGES:
-        what = f"{count} messages are no test: {len(numbers)} numbers and {max(len(rows), 1)} rows"
+    row_count = max(len(set(rows)), 1)
+    if (count := len(numbers) * row_count) > MAX_MESSAGES:
+        what = f"{count} messages are no test: {len(numbers)} numbers and {row_count} rows"
         raise InputError([*problems, Problem(what, f"keep it to {MAX_MESSAGES}, or use `campaign run --limit`")])
-    try:
-        texts = _texts_of(inputs, rows) if rows else [_first_text(inputs)]
-    except InputError as error:
-        raise InputError([*problems, *error.problems]) from error
-    if problems:
+    texts, missing = _texts(inputs, set(rows))
+    if problems := [*problems, *missing]:
         raise InputError(problems)
     return [
         Message(
@@ -69,14 +66,14 @@ def trial_messages(inputs: Inputs, to: Sequence[str], rows: Sequence[int]) -> li
             text=text.text,
             encoding=text.encoding,
             segments=text.segments,
-            message_id=trial_id(inputs.campaign.name),
+            message_id=make_test_id(inputs.campaign.name),
         )
         for row, key, text in texts
         for number in numbers
     ]
 
 
-def trial_options(options: SendOptions, now: datetime) -> tuple[SendOptions, list[str]]:
+def make_test_options(options: SendOptions, now: datetime) -> tuple[SendOptions, list[str]]:
     """The campaign's options as a test has them at `now` (aware), and in words what was left out of them."""
     left_out = []
     if options.scheduled is not None:
@@ -88,49 +85,41 @@ def trial_options(options: SendOptions, now: datetime) -> tuple[SendOptions, lis
     return options, left_out
 
 
-def send_trial(
+def send_test_messages(
     account: ProviderAccount,
     messages: Sequence[Message],
     options: SendOptions,
     rate: Rate,
     *,
-    on_waiting: Callable[[], None] = lambda: None,
+    on_waiting: Callable[[], None],
 ) -> list[Outcome]:
-    """Send the messages one by one at `rate`, and answer with what became of each.
+    """Send the messages one by one at `rate`. Returns an outcome for each.
 
     None is sent twice. Whatever would hold up a run (a fatal answer, a 429, no connection) ends the test. Ctrl-C calls
     `on_waiting` and waits for the one answer that is under way; a second one doesn't.
     """
-    source = _TestMessages(messages)
+    source, payload, progress = _TestMessages(messages), PayloadBuilder(options), Progress()
+
+    async def main() -> Stop | None:
+        async def send_one(message: Message, departure: Departure) -> Outcome:
+            return await client.send(payload.build(message, datetime.now(UTC)), message.message_id, departure)
+
+        def on_signal(words: str) -> None:
+            dispatcher.stop(Stop(OutcomeReason.INTERRUPTED, words))
+            if progress.in_flight:
+                on_waiting()
+
+        async with Client(account.endpoint, account.api_key, limit=1) as client:
+            pace = Pace(rate, clock=time.monotonic)
+            dispatcher = Dispatcher(source, send=send_one, pace=pace, progress=progress, in_flight_limit=1)
+            with stopping_on_signals(on_signal, dispatcher.abandon):
+                return await dispatcher.run()
+
     stop: Stop | None = None
     with contextlib.suppress(KeyboardInterrupt):
-        stop = asyncio.run(_send(account, source, PayloadBuilder(options), rate, on_waiting))
+        stop = asyncio.run(main())
     reason = OutcomeReason.INTERRUPTED if stop and stop.outcome is None else OutcomeReason.NOT_REACHED
     return source.outcomes + [Outcome(Status.UNSENT, reason)] * len(source.left)
-
-
-async def _send(
-    account: ProviderAccount,
-    source: "_TestMessages",
-    payload: PayloadBuilder,
-    rate: Rate,
-    on_waiting: Callable[[], None],
-) -> Stop | None:
-    progress = Progress()
-
-    async def send_one(message: Message, departure: Departure) -> Outcome:
-        return await client.send(payload.build(message, datetime.now(UTC)), message.message_id, departure)
-
-    def on_signal(words: str) -> None:
-        dispatcher.stop(Stop(OutcomeReason.INTERRUPTED, words))
-        if progress.in_flight:
-            on_waiting()
-
-    async with Client(account.endpoint, account.api_key, limit=1) as client:
-        pace = Pace(rate, clock=time.monotonic)
-        dispatcher = Dispatcher(source, send=send_one, pace=pace, progress=progress, in_flight_limit=1)
-        with stopping_on_signals(on_signal, dispatcher.abandon):
-            return await dispatcher.run()
 
 
 class _TestMessages(WorkSource[Message, Outcome]):
@@ -173,31 +162,25 @@ def _numbers(to: Sequence[str], inputs: Inputs) -> tuple[list[Number], list[Prob
     return list(found.values()), problems
 
 
-def _texts_of(inputs: Inputs, rows: Sequence[int]) -> list[tuple[int, str, Text]]:
-    """(data row, key, text) of each of the rows."""
-    wanted, last = set(rows), max(rows)
-    texts, problems = [], []
-    for batch, index in rows_to_show(inputs, sampled=False):
-        row = batch.first + index
-        if row in wanted:
-            wanted.remove(row)
-            if exclusion := batch.exclusions.get(index):
+def _texts(inputs: Inputs, rows: set[int]) -> tuple[list[tuple[int, str, Text]], list[Problem]]:
+    """(data row, key, text) of each of the `rows`, or of the first row that would be sent; and why some have none."""
+    texts, problems, missing = [], [], set(rows)
+    try:
+        for batch, index in rows_to_show(inputs, sampled=not rows):
+            row, exclusion = batch.first + index, batch.exclusions.get(index)
+            if exclusion is None and (not rows or row in rows):
+                texts.append((row, batch.keys[index] or "", batch.text(index)))
+            elif row in rows and exclusion is not None:
                 what = f"row {row} would not be sent: {exclusion.reason.value}: {exclusion.detail}"
                 problems.append(Problem(what, "choose another row"))
-            else:
-                texts.append((row, batch.keys[index] or "", batch.text(index)))
-        if row >= last:
-            break
-    for row in sorted(wanted):
-        what = f"{inputs.audience.source.path} has no data row {row}"
-        problems.append(Problem(what, "the first row below the header is 1"))
-    if problems:
-        raise InputError(problems)
-    return texts
-
-
-def _first_text(inputs: Inputs) -> tuple[int, str, Text]:
-    for batch, index in rows_to_show(inputs, sampled=True):
-        if index not in batch.exclusions:
-            return batch.first + index, batch.keys[index] or "", batch.text(index)
-    raise InputError.of(f"no message of {inputs.audience.source.path} would be sent", "see why with `campaign plan`")
+            missing.discard(row)
+            if (texts and not rows) or (rows and row >= max(rows)):
+                break
+    except InputError as error:
+        return [], list(error.problems)
+    file = inputs.audience.source.path
+    first = "the first row below the header is 1"
+    problems += [Problem(f"{file} has no data row {row}", first) for row in sorted(missing)]
+    if not texts and not rows:
+        problems.append(Problem(f"no message of {file} would be sent", "see why with `campaign plan`"))
+    return texts, problems

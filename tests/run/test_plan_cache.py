@@ -8,7 +8,7 @@ import pytest
 
 from runner.base.optouts import OptOut, OptOutSource
 from runner.ledger.optouts import note_optouts
-from runner.run.open import Run, open_run
+from runner.run.open import RecordedRun, Run, open_run
 from runner.run.paths import RunOptions
 from runner.run.plan import begin, make_plan
 
@@ -140,7 +140,7 @@ def test_a_purge_takes_it_along(place: Place) -> None:
     from runner.run.purge import purge
 
     def begin_and_purge(run: Run) -> None:
-        purge(run.ledger, begin(run)[0], run.paths)
+        purge(RecordedRun(run.ledger, begin(run)[0], run.paths))
 
     place.plan(do=begin_and_purge)
 

@@ -1,0 +1,132 @@
+"""Signals that end a dispatcher's loop, and the loop of requests about accepted messages, which may be repeated."""
+
+import asyncio
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from types import FrameType
+from typing import TypeVar
+
+from runner.base.options import Rate
+from runner.base.outcomes import OutcomeReason
+from runner.dispatch.dispatcher import Dispatcher
+from runner.dispatch.pace import Pace
+from runner.dispatch.progress import Progress, Stop
+from runner.dispatch.repeatable import IN_FLIGHT_LIMIT, RepeatableRequests
+from runner.provider.message_actions import ActionResult, MessageActions
+from runner.run.account import ProviderAccount
+
+# How long an answer may wait for company before it is written; losing it costs a request that does no harm.
+SETTLE_EVERY_S = 0.25
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@contextlib.contextmanager
+def handling_signals(handle: Callable[[int], object]) -> Iterator[None]:
+    """Ctrl-C, SIGTERM and SIGHUP (a closed terminal) call `handle` with their number, in the event loop."""
+    loop = asyncio.get_running_loop()
+
+    def on_windows(number: int, _frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(handle, number)
+
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number in numbers:
+        if sys.platform == "win32":
+            signal.signal(number, on_windows)
+        else:
+            loop.add_signal_handler(number, handle, number)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if sys.platform != "win32":
+                loop.remove_signal_handler(number)
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def stopping_on_signals(stop: Callable[[str], object], abandon: Callable[[], object]) -> Iterator[None]:
+    """The first signal calls `stop` with words for it, to stop gently; the second one `abandon`s what is in flight."""
+    is_first = True
+
+    def on_signal(number: int) -> None:
+        nonlocal is_first
+        if is_first:
+            stop(f"stopped by {'Ctrl-C' if number == signal.SIGINT else signal.Signals(number).name}")
+        else:
+            abandon()
+        is_first = False
+
+    with handling_signals(on_signal):
+        yield
+
+
+def send_requests(
+    account: ProviderAccount,
+    items: AsyncGenerator[T, None],
+    *,
+    ask: Callable[[MessageActions, T], Awaitable[ActionResult]],
+    answered: Callable[[T, ActionResult], R],
+    settle: Callable[[list[R]], None],
+    rate: Rate,
+    progress: Progress,
+    show: Callable[[], object],
+) -> Stop | None:
+    """Ask the provider about every item. Returns why it stopped early; INTERRUPTED: by a signal.
+
+    `answered` makes a record of each item with a final answer, and `settle` writes several records, in a thread. `show`
+    is called a few times a second. Ctrl-C and SIGTERM stop gently, and a second time at once. Raises what `items` and
+    `settle` raise.
+    """
+    records: list[R] = []
+
+    async def write() -> None:
+        written = records.copy()
+        await asyncio.to_thread(settle, written)
+        del records[: len(written)]  # others may have come meanwhile
+
+    async def write_and_show(is_over: asyncio.Event) -> None:
+        while not is_over.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(is_over.wait(), SETTLE_EVERY_S)
+            show()
+            await write()
+        await write()  # what came while the one before was written
+
+    async def main() -> Stop | None:
+        def stop(words: str) -> None:
+            dispatcher.stop(Stop(OutcomeReason.INTERRUPTED, words))
+
+        async with (
+            MessageActions(account.endpoint, account.api_key, limit=IN_FLIGHT_LIMIT) as provider,
+            contextlib.aclosing(items),
+        ):
+            requests = RepeatableRequests[T, ActionResult](
+                items,
+                ask=lambda item: ask(provider, item),
+                answered=lambda item, answer: records.append(answered(item, answer)),
+                on_failure=lambda: stop("what is to be asked about could not be read"),
+            )
+            dispatcher = Dispatcher(
+                requests,
+                send=requests.send,
+                pace=Pace(rate, clock=time.monotonic),
+                progress=progress,
+                in_flight_limit=IN_FLIGHT_LIMIT,
+            )
+            is_over = asyncio.Event()
+            writing = asyncio.ensure_future(write_and_show(is_over))
+            writing.add_done_callback(lambda _: stop("the ledger could not be written"))
+            with stopping_on_signals(stop, dispatcher.abandon):
+                try:
+                    return await dispatcher.run()
+                finally:
+                    is_over.set()
+                    await writing
+
+    return asyncio.run(main())
