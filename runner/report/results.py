@@ -148,8 +148,10 @@ def _columns_of(
     hints = get_type_hints(kind)
     fields = [name for column in wanted if (name := column.removeprefix(prefix)) != column and name in hints]
     values_of, nothing = attrgetter(*fields), (None,) * len(fields)
-    rows = [values_of(known[key]) if key and key in known else nothing for key in message_ids]
-    for name, values in zip(fields, zip(*rows, strict=True) if rows else [()] * len(fields), strict=True):
+    # Most runs have no conversions, and many no receipts.
+    rows = [values_of(known[key]) if key and key in known else nothing for key in message_ids] if known else []
+    columns = zip(*rows, strict=True) if rows else [[None] * len(message_ids)] * len(fields)
+    for name, values in zip(fields, columns, strict=True):
         yield pl.Series(prefix + name, values, dtype=pl.Int64 if hints[name] in (int, int | None) else pl.String)
 
 
