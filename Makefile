@@ -14,10 +14,11 @@ demo: $(READY)  ## send a real campaign file to the sandbox, feed conversions ba
 test: $(READY)  ## all tests
 	$(BIN)/python -m pytest
 
-check: $(READY)  ## lint, format, types, floors
+check: $(READY)  ## lint, format, types, dead code, floors
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/vulture
 	$(BIN)/lint-imports
 
 format: $(READY)  ## let ruff mend what it can

@@ -37,8 +37,9 @@ from runner.provider.payload import PayloadBuilder, SendOptions
 
 MESSAGES = 20_000
 CONNECTIONS = 64
+
+# What 1,800/s claim at a time.
 GROUP = 45
-"""What 1,800/s claim at a time."""
 
 OK = Outcome(
     Status.ACCEPTED, OutcomeReason.QUEUED, server.WORDS, umid="u" * 36, http_status=200, sent_at=1, answered_at=2

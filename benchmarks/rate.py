@@ -22,8 +22,9 @@ from benchmarks.table import Row, print_rows
 
 SECONDS = 30
 RATES = (10, 100, 1_800, 3_000)
+
+# Shares of a core, at the provider's ceilings for a sub-account and for an address.
 CORE_TARGETS = {1_800: 0.4, 3_000: 0.65}
-"""Shares of a core, at the provider's ceilings for a sub-account and for an address."""
 
 SETTLES_S, LEAVES_S = 3, 2
 

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 
+# The command that is measured.
 CAMPAIGN = str(Path(sys.executable).with_name("campaign"))
-"""The command that is measured."""
 
+# Five fields, a filter and a condition. Jinja's own `title` writes these names alike: a peer's texts are the same.
 TEMPLATE = (
     "Hi {{ first_name | title }}, your {{ tier }} points are worth {{ points }} until {{ until }}."
     "{% if city %} Show this in {{ city }}.{% endif %} Reply STOP to opt out."
 )
-"""Five fields, a filter and a condition. Jinja's own `title` writes these names alike: a peer's texts are the same."""
 
 HEADER = ("mobile", "first_name", "city", "tier", "points", "until", "customer", "source")
 SUPPRESSED = 100_000
@@ -22,8 +22,9 @@ _FIRST = ("anna", "budi", "chloe", "deepa", "emil", "farah", "grace", "hannah", 
 _CITIES = ("Leeds", "Bath", "", "York", "Hull", "Derby", "Oxford", "Truro", "Ely")
 _SECOND = ("", "", "", "-may", " lee", " ann", "beth", " bin omar", " jo", " rose")
 _TIERS = ("Silver", "Gold", "Blue")
+
+# A prime near 2**32 divided by the golden ratio, as in Knuth's multiplicative hashing.
 _MIXER = 2_654_435_761
-"""A prime near 2**32 divided by the golden ratio, as in Knuth's multiplicative hashing."""
 
 
 def clean(folder: Path, count: int, rate: str) -> Path:

@@ -26,8 +26,9 @@ from runner.plan.message_ids import MessageIds
 
 MESSAGES = 100_000
 TURNS = 3
+
+# More than is sent, so that only speed counts.
 RATE = "20000/s"
-"""More than is sent, so that only speed counts."""
 
 TARGET = 0.75
 

@@ -7,8 +7,8 @@ import shutil
 import sys
 from pathlib import Path
 
+# CSS pixels: about what a README shows at its full size, and what is left below the chart.
 WIDTH, MARGIN = 960, 24
-"""CSS pixels: about what a README shows at its full size, and what is left below the chart."""
 
 
 def main(arguments: list[str]) -> int:

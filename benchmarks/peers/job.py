@@ -23,8 +23,9 @@ from benchmarks.server import Server
 from benchmarks.table import Row
 
 MESSAGES = 60_000
+
+# These get a tenth of the messages, or the benchmark would wait for little else.
 TENTH = {"requests_threads.py", "httpx_async.py"}
-"""These get a tenth of the messages, or the benchmark would wait for little else."""
 
 TURNS = 3
 HERE = Path(__file__).parent
@@ -36,8 +37,8 @@ PYTHON_PEERS = {
 }
 UNDICI = "undici@7.30.2"
 
+# Does the job once in a folder that it makes; returns messages per second.
 Job = Callable[[Path], float]
-"""Does the job once in a folder that it makes; returns messages per second."""
 
 
 def rows(messages: int = MESSAGES) -> Iterator[Row]:

@@ -29,14 +29,14 @@ class Judge:
 
     def judge(self, batch: RowBatch) -> None:
         """Fill the columns of a batch that was read, and its exclusions."""
-        kept = batch.kept
+        matches = batch.matches
         for index, cells in enumerate(batch.cells):
             key = destination = country = note = None
             zones: tuple[str, ...] = ()
             exclusion: Exclusion | None = None
             if isinstance(cells, UnreadableRow):
                 exclusion = Exclusion(ExclusionReason.UNREADABLE_ROW, cells.words)
-            elif kept is not None and not kept[index]:
+            elif matches is not None and not matches[index]:
                 key = self._key_of(cells)
                 exclusion = self._filtered
             else:

@@ -8,15 +8,15 @@ from runner.base.exclusions import Exclusion
 from runner.base.messages import Encoding, Remark, RemarkKind, Text
 from runner.files.source import Cells, UnreadableRow
 
+# `saved`, `note` and the `remarks` of a `Text` as plain values, which go between processes five times as fast.
 Extras = tuple[int, str | None, list[tuple[str, str, str, int]]]
-"""`saved`, `note` and the `remarks` of a `Text` as plain values, which go between processes five times as fast."""
 
 
 @dataclass(slots=True)
 class RowBatch:
     """Some rows of the recipient file in their order; item `i` of each list is of the data row `first + i`.
 
-    As read: `cells`, and `kept`, which tells whether `recipients.where` holds for a row (None: there is no condition).
+    As read: `cells`, and `matches`, whether `recipients.where` holds for each row (None: there is no condition).
 
     As judged: `keys`, `destinations` (E.164 with plus) and `countries` (ISO 3166-1 alpha-2), None where unknown;
     `notes` on what was repaired; `zones`, the IANA time zones in which the phone may be, sorted, empty when they are
@@ -28,7 +28,7 @@ class RowBatch:
 
     first: int
     cells: list[Cells | UnreadableRow]
-    kept: Sequence[bool] | None = None
+    matches: Sequence[bool] | None = None
     keys: list[str | None] = field(default_factory=list)
     destinations: list[str | None] = field(default_factory=list)
     countries: list[str | None] = field(default_factory=list)
@@ -84,5 +84,5 @@ class RowBatch:
         return self.exclusions.get(index) or self.text(index)
 
 
+# Judges batches in their order and, if the flag says so, composes the texts of their recipients.
 Work = Callable[[Iterable[RowBatch], bool], Iterator[RowBatch]]
-"""Judges batches in their order and, if the flag says so, composes the texts of their recipients."""

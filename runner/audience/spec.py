@@ -8,8 +8,8 @@ from runner.base.errors import Position
 from runner.base.exclusions import Duplicates
 from runner.files.source import Source
 
+# The kinds of numbers that an SMS can reach.
 DEFAULT_TYPES = frozenset({"mobile", "fixed-line-or-mobile", "voip"})
-"""The kinds of numbers that an SMS can reach."""
 
 
 @dataclass(frozen=True, slots=True)

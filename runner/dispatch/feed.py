@@ -113,7 +113,7 @@ class Feed(WorkSource[Claim, Outcome]):
     async def next(self) -> Claim | None:
         """The next message, durably claimed; None when there is none to claim now. Raises LedgerError."""
         if self._wall() - self._claimed_at > CLAIM_AGAIN_S:
-            await self._claim_anew()
+            await self._claim_again()
         if not self._hand:
             refill = self._refill or asyncio.create_task(self._claim_group())
             self._refill = None
@@ -137,7 +137,7 @@ class Feed(WorkSource[Claim, Outcome]):
             self._come_back(Claim(item.message, item.attempt + left))
             return None
         self._progress.settled[outcome.status] += 1
-        blown = self._fuses.saw(item.message, outcome)
+        blown = self._fuses.add(item.message, outcome)
         return Stop(OutcomeReason.FUSE, str(blown)) if blown else None
 
     def opening(self) -> Opening | None:
@@ -154,7 +154,7 @@ class Feed(WorkSource[Claim, Outcome]):
         self._give_back(claim)
         self._again.append(claim)
 
-    async def _claim_anew(self) -> None:
+    async def _claim_again(self) -> None:
         """Give back what was claimed and not started, so that it is claimed next."""
         if self._refill:
             refill, self._refill = self._refill, None

@@ -42,7 +42,7 @@ class BlownFuse:
 
 
 class Fuses:
-    """Watches the outcomes of one session. `saw` each of them, in the order they are settled."""
+    """Watches the outcomes of one session. `add` each of them, in the order they are settled."""
 
     def __init__(self, limits: FuseLimits, *, ignored: Collection[str] = ()) -> None:
         self._limits = limits
@@ -56,7 +56,7 @@ class Fuses:
             status: deque(maxlen=EXAMPLES) for status in (Status.UNKNOWN, Status.REJECTED)
         }
 
-    def saw(self, message: Message, outcome: Outcome) -> BlownFuse | None:
+    def add(self, message: Message, outcome: Outcome) -> BlownFuse | None:
         """Note an outcome that is settled for good. Returns the fuse that it trips."""
         unknown = outcome.status is Status.UNKNOWN
         self._in_a_row = self._in_a_row + 1 if unknown else 0

@@ -34,8 +34,9 @@ RESERVED_COLUMNS = frozenset({*PLAN_COLUMNS, ZONES, "message_id", *(column.name 
 SUPPRESS_VARIABLE = "CAMPAIGN_SUPPRESS"
 
 _MOST_NAMES = 20
+
+# The column with recipients' time zones is found by this name.
 ZONE_NAME = "zone"
-"""The column with recipients' time zones is found by this name."""
 
 
 @dataclass(frozen=True, slots=True)

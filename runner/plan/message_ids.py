@@ -3,8 +3,8 @@
 from hashlib import blake2b
 from itertools import product
 
+# 120 bits: two of ten million keys share a token with a probability of 10^-23.
 TOKEN_BYTES = 15
-"""120 bits: two of ten million keys share a token with a probability of 10^-23."""
 
 # Base 32 (RFC 4648) in small letters, ten bits at a time: the library's goes through every five of them for each id.
 _PAIRS = tuple("".join(pair) for pair in product("abcdefghijklmnopqrstuvwxyz234567", repeat=2))

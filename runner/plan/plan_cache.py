@@ -21,7 +21,7 @@ from runner.plan.summary import Noted, PlanSummary
 from runner.prices.costs import Costs, Prices
 
 
-class Ingredients:
+class PlanCacheKey:
     """A digest of all that a plan is made of. Add everything in a fixed order."""
 
     def __init__(self) -> None:
@@ -45,20 +45,20 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def keep(path: Path, *, ingredients: str, plan: Path, summary: PlanSummary) -> None:
+def save_plan_cache(path: Path, *, key: str, plan: Path, summary: PlanSummary) -> None:
     """Note beside a plan what it was made of and what it came to."""
-    document = {"ingredients": ingredients, "plan": digest(plan), "summary": _dump(summary)}
+    document = {"key": key, "plan": digest(plan), "summary": _dump(summary)}
     write_atomically(path, orjson.dumps(document))
 
 
-def kept(path: Path, *, ingredients: str, plan: Path, prices: Prices | None) -> PlanSummary | None:
+def cached_summary(path: Path, *, key: str, plan: Path, prices: Prices | None) -> PlanSummary | None:
     """The summary of the plan that is there, if it is made of the same; None: it has to be made.
 
     Its `left` is all of it: nothing of it was sent when it was made.
     """
     try:
         document = orjson.loads(path.read_bytes())
-        if document["ingredients"] == ingredients and document["plan"] == digest(plan):
+        if document["key"] == key and document["plan"] == digest(plan):
             return _load(document["summary"], prices)
     except (OSError, ValueError, KeyError, TypeError):
         pass  # there is none, or half of one: a plan can always be made

@@ -25,8 +25,8 @@ MESSAGE_ID = "message_id"
 # What says nothing of a person, and is what the counts are made of.
 _IMPERSONAL = ("row", "country", "encoding", "segments", "reason")
 
+# To which numbers some messages were sent, by message id; those that were never claimed are absent.
 SentTo = Callable[[Sequence[str]], Mapping[str, str]]
-"""To which numbers some messages were sent, by message id; those that were never claimed are absent."""
 
 
 def carried_columns(plan: Path) -> list[str]:

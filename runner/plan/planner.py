@@ -18,18 +18,18 @@ from runner.plan.inputs import Inputs
 from runner.plan.parquet import write_frames
 from runner.plan.plan_file import COLUMNS, ZONES
 from runner.plan.pool import RowComposer, composing, processes_wanted
-from runner.plan.restrictions import Limit, OptedOut, Recent, Restraint, Sample, Sent, Timing
+from runner.plan.restrictions import Limit, OptedOut, Recent, FrequencyCap, Sample, Sent, SendingTimes
 from runner.plan.summary import Fingerprint, PlanSummary
 from runner.prices.costs import Costs, Prices
 
 if TYPE_CHECKING:
     import polars as pl
 
+# Recipient files below it, some 20,000 rows, are planned before another process would have started.
 SMALL_BYTES = 1 << 20
-"""Recipient files below it, some 20,000 rows, are planned before another process would have started."""
 
+# Rows that are named when they fail the plan.
 MAX_FAILURES = 10
-"""Rows that are named when they fail the plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Rules:
     missing_fails: bool = False
     opted_out: OptedOut | None = None
     sample: Sample | None = None
-    timing: Timing | None = None
+    timing: SendingTimes | None = None
     cooldown: tuple[Cooldown, Recent] | None = None
     limit: Limit | None = None
     prices: Prices | None = None
@@ -97,20 +97,20 @@ class Planner:
                 yield from self.batches(here)
             return
         cooldown = self._rules.cooldown
-        restraint = Restraint(*cooldown) if cooldown else None
-        numbers = KeyIndex() if self._tells_shared_numbers() else None
+        frequency_cap = FrequencyCap(*cooldown) if cooldown else None
+        numbers = KeyIndex() if self._counts_shared_numbers() else None
         with closing(read_audience(self._audience, work, remarks=self.summary.reading)) as batches:
             for batch in batches:
                 sent = self._sent(batch)
                 self._leave_out(batch, sent)
-                if restraint:
-                    _restrain(batch, restraint, sent)
+                if frequency_cap:
+                    _cap_frequency(batch, frequency_cap, sent)
                 if self._rules.limit:
                     self._cut(batch, self._rules.limit, sent)
                 self._count(batch, sent, numbers)
                 yield batch
 
-    def _tells_shared_numbers(self) -> bool:
+    def _counts_shared_numbers(self) -> bool:
         """Where a key tells persons apart, a number may be two of them, or one that is in the file twice."""
         return self._audience.key is not None and self._audience.duplicates is not Duplicates.ALL
 
@@ -216,10 +216,10 @@ def _opted_out(opted_out: OptedOut, batch: RowBatch, sent: Collection[int]) -> d
     return {index: out[number] for index, number in asked.items() if number in out}
 
 
-def _restrain(batch: RowBatch, restraint: Restraint, sent: Collection[int]) -> None:
+def _cap_frequency(batch: RowBatch, frequency_cap: FrequencyCap, sent: Collection[int]) -> None:
     """Leaves out the messages that would be too much for their numbers; those that are sent stay."""
     numbers = [(batch.destinations[index] or "", index) for index in batch.recipients() if index not in sent]
-    batch.exclusions |= restraint.exclusions(numbers)
+    batch.exclusions |= frequency_cap.exclusions(numbers)
 
 
 def _schema(rules: Rules) -> dict[str, Any]:

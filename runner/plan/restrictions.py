@@ -11,14 +11,14 @@ from runner.base.options import Cooldown, Outside, SendingHours
 from runner.campaign.times import MAX_AHEAD
 from runner.schedule.sending_hours import Hours
 
+# How many messages each of some numbers got lately, over all runs; those that got none are absent.
 Recent = Callable[[Sequence[str]], Mapping[str, int]]
-"""How many messages each of some numbers got lately, over all runs; those that got none are absent."""
 
+# Which of some numbers the ledger has as opted out, and why each of them is left out.
 OptedOut = Callable[[Sequence[str]], Mapping[str, Exclusion]]
-"""Which of some numbers the ledger has as opted out, and why each of them is left out."""
 
+# To which of some keys this run has sent already, whatever the answer was.
 Sent = Callable[[Sequence[str]], Collection[str]]
-"""To which of some keys this run has sent already, whatever the answer was."""
 
 
 class Sample:
@@ -41,7 +41,7 @@ class Sample:
         return int.from_bytes(digest.digest()) < self._below
 
 
-class Timing:
+class SendingTimes:
     """When each recipient may be sent to, as it looks at `now` (aware). One look for each set of zones."""
 
     def __init__(self, window: SendingHours, now: datetime) -> None:
@@ -73,7 +73,7 @@ class Timing:
         return Exclusion(ExclusionReason.OUTSIDE_WINDOW, words)
 
 
-class Restraint:
+class FrequencyCap:
     """Keeps a number from getting more than its cooldown allows, counting what this plan is about to send too."""
 
     def __init__(self, cooldown: Cooldown, recent: Recent) -> None:

@@ -12,11 +12,11 @@ from runner.base.messages import Remark, RemarkKind, Text
 from runner.base.options import Rate
 from runner.prices.costs import Costs
 
+# Rows that are shown for each reason.
 EXAMPLES = 3
-"""Rows that are shown for each reason."""
 
+# Different remarks that are kept: a link of its own in each of a million texts must not fill the memory.
 MOST_REMARKS = 1_000
-"""Different remarks that are kept: a link of its own in each of a million texts must not fill the memory."""
 
 OTHERS = "others"
 

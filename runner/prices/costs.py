@@ -15,11 +15,11 @@ from runner.base.errors import Problem
 from runner.base.options import Limits
 from runner.provider.prices import Balance
 
+# How a number without a country is shown.
 UNKNOWN_COUNTRY = "?"
-"""How a number without a country is shown."""
 
+# The share of the balance that should be left after a run: the next campaign finds out else.
 LITTLE_LEFT = Decimal("0.1")
-"""The share of the balance that should be left after a run: the next campaign finds out else."""
 
 _CENT = Decimal("0.01")
 _NAMED_COUNTRIES = 8

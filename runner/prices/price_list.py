@@ -20,11 +20,11 @@ from runner.campaign.values import country as check_country
 from runner.prices.costs import Price, Prices
 from runner.provider.prices import MAX_DECIMALS, MAX_PRICE
 
+# Of the file that `campaign prices` saves. `operator`, for people, and `sub_account` may be missing.
 COLUMNS = ("country", "operator", "price", "currency", "sub_account")
-"""Of the file that `campaign prices` saves. `operator`, for people, and `sub_account` may be missing."""
 
+# ISO 3166-1, and what has numbers of its own besides: Ascension, Tristan da Cunha, Kosovo.
 WITH_NUMBERS = COUNTRIES | {"AC", "TA", "XK"}
-"""ISO 3166-1, and what has numbers of its own besides: Ascension, Tristan da Cunha, Kosovo."""
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_PROBLEMS = 20

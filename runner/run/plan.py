@@ -20,10 +20,10 @@ from runner.campaign.message_section import SENT_KEYS
 from runner.ledger.cooldown import prepare, recent
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.optouts import has_optouts, opted_out, optouts_state
-from runner.plan.plan_cache import Ingredients, digest, keep, kept
+from runner.plan.plan_cache import PlanCacheKey, cached_summary, digest, save_plan_cache
 from runner.plan.plan_file import changed_messages, is_readable, numbers_under_new_keys, read_messages
 from runner.plan.planner import Planner, Rules
-from runner.plan.restrictions import Limit, Sample, Timing
+from runner.plan.restrictions import Limit, Sample, SendingTimes
 from runner.plan.summary import PlanSummary
 from runner.prices.costs import Costs
 from runner.report.run_settings import RunSettings
@@ -67,7 +67,7 @@ def make_plan(run: Run) -> PlanSummary:
     # A recipient whom this run has sent to stays in the plan although others like them are left out: such a plan
     # holds for this session only.
     if cache_key and not run.counts():
-        keep(run.paths.plan_cache, ingredients=cache_key, plan=run.paths.plan, summary=run.summary)
+        save_plan_cache(run.paths.plan_cache, key=cache_key, plan=run.paths.plan, summary=run.summary)
     return run.summary
 
 
@@ -196,7 +196,7 @@ def _cache_key(run: Run) -> str | None:
     campaign, audience = run.campaign, run.inputs.audience
     if campaign.window or campaign.recipients.cooldown:
         return None
-    key = Ingredients()
+    key = PlanCacheKey()
     for text in (
         *map(version, _PLANNERS),
         campaign.model_dump_json(exclude=_NOT_OF_THE_PLAN, warnings=False),
@@ -221,7 +221,7 @@ def _cache_key(run: Run) -> str | None:
 def _cached(run: Run, cache_key: str) -> PlanSummary | None:
     """The summary of the plan that is there, if it is made of the same, with what is left of its costs."""
     prices = run.inputs.prices
-    summary = kept(run.paths.plan_cache, ingredients=cache_key, plan=run.paths.plan, prices=prices)
+    summary = cached_summary(run.paths.plan_cache, key=cache_key, plan=run.paths.plan, prices=prices)
     if summary is None:
         return None
     settled = Counter(run.counts())
@@ -254,7 +254,7 @@ def _rules(run: Run) -> Rules:
         # An opt-out that is noted while the plan is made is refused at the claim.
         opted_out=partial(_opted_out, ledger) if has_optouts(ledger) else None,
         sample=Sample(campaign.name, recipients.sample) if recipients.sample else None,
-        timing=Timing(campaign.window.hours(campaign.timezone), now) if campaign.window else None,
+        timing=SendingTimes(campaign.window.hours(campaign.timezone), now) if campaign.window else None,
         cooldown=(cooldown, partial(recent, ledger, since=since)) if cooldown else None,
         limit=min(
             (Limit(messages, name) for name, messages in limits.items() if messages is not None),

@@ -3,13 +3,12 @@
 `campaign sandbox` makes its flags from the fields, and the child process gets the fields as JSON (`process.start`).
 """
 
-import dataclasses
 import json
 import math
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import urlsplit
@@ -47,7 +46,7 @@ def option(default: Any, words: str, rule: Rule | None = None, **given: Any) -> 
     return field(default=default, metadata={"option": Option(words, rule, **given)})
 
 
-def flag_of(each: "dataclasses.Field[Any]") -> str:
+def flag_of(each: Field[Any]) -> str:
     return each.metadata["option"].flag or f"--{each.name.replace('_', '-')}"
 
 

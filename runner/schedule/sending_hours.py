@@ -19,23 +19,23 @@ from runner.base.messages import Message
 from runner.base.options import Outside, SendingHours
 from runner.campaign.times import MAX_AHEAD
 
+# How far ahead an opening is looked for: a window on one day of the week opens again within 7 days and a clock change.
+# What doesn't open until then has zones whose hours never meet.
 AHEAD = timedelta(days=8)
-"""How far ahead an opening is looked for: a window on one day of the week opens again within 7 days and a clock change.
-What doesn't open until then has zones whose hours never meet."""
 
+# The provider takes a message up to 7 days ahead, by its own clock, which may differ from this one by some minutes.
 MAX_SCHEDULED_S = MAX_AHEAD.total_seconds() - 300
-"""The provider takes a message up to 7 days ahead, by its own clock, which may differ from this one by some minutes."""
 
+# Hours that begin so soon are waited for instead of scheduled: a request that takes long, or a provider's clock that is
+# ahead, would turn `scheduled` into a moment that has passed, which the provider refuses (code 1011).
 SOON_S = 60.0
-"""Hours that begin so soon are waited for instead of scheduled: a request that takes long, or a provider's clock that
-is ahead, would turn `scheduled` into a moment that has passed, which the provider refuses (code 1011)."""
 
 DAY_S = 86_400
 _AHEAD_S = AHEAD.total_seconds()
 _LOOKED_AT_S = 17 * DAY_S  # 8 days to the opening, 8 to the closing, and the day on which they are asked for
 
+# From (inclusive) to (exclusive), in seconds since the Unix epoch.
 Stretch = tuple[float, float]
-"""From (inclusive) to (exclusive), in seconds since the Unix epoch."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from runner.schedule.sending_hours import Hours
 
 Zones = tuple[str, ...]
 
+# A run that would take longer is not followed to its end.
 LONGEST = timedelta(days=366)
-"""A run that would take longer is not followed to its end."""
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ def fed(fuses: Fuses, statuses: Iterable[Status]) -> tuple[int, BlownFuse] | Non
     """How many outcomes it took, and what blew."""
     for number, status in enumerate(statuses, 1):
         message = Message(number, f"C-{number}", "+12025550142", "US", "Hi", Encoding.GSM7, 1, f"a.b.{number}")
-        if blown := fuses.saw(message, Outcome(status, REASONS[status], "because", error_code=1005)):
+        if blown := fuses.add(message, Outcome(status, REASONS[status], "because", error_code=1005)):
             return number, blown
     return None
 

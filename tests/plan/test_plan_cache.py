@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.plan.plan_cache import keep, kept
+from runner.plan.plan_cache import cached_summary, save_plan_cache
 from runner.plan.summary import PlanSummary
 from runner.prices.costs import Costs, Price, Prices
 from tests.plan.folder import ANN, planned, write_folder
@@ -21,12 +21,12 @@ MESSY = (
 def made(tmp_path: Path) -> tuple[Path, PlanSummary]:
     """The folder, and the summary of the plan in it, which is kept in `kept.json` as made of "the same"."""
     _, summary = planned(write_folder(tmp_path, MESSY, template="Hi {{ name }}, {{ city or 'you' }}"))
-    keep(tmp_path / "kept.json", ingredients="the same", plan=tmp_path / "plan.parquet", summary=summary)
+    save_plan_cache(tmp_path / "kept.json", key="the same", plan=tmp_path / "plan.parquet", summary=summary)
     return tmp_path, summary
 
 
-def found(folder: Path, ingredients: str = "the same", prices: Prices | None = None) -> PlanSummary | None:
-    return kept(folder / "kept.json", ingredients=ingredients, plan=folder / "plan.parquet", prices=prices)
+def found(folder: Path, key: str = "the same", prices: Prices | None = None) -> PlanSummary | None:
+    return cached_summary(folder / "kept.json", key=key, plan=folder / "plan.parquet", prices=prices)
 
 
 def everything(summary: PlanSummary) -> dict[str, object]:

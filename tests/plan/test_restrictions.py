@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from runner.base.exclusions import ExclusionReason
 from runner.base.options import Cooldown, Outside, SendingHours
-from runner.plan.restrictions import Restraint, Sample, Timing
+from runner.plan.restrictions import FrequencyCap, Sample, SendingTimes
 
 KEYS = [f"C-{number}" for number in range(20_000)]
 WEEKDAYS = frozenset(range(5))
@@ -47,7 +47,7 @@ def test_the_words_say_the_share() -> None:
 
 def test_who_is_outside_waits_or_is_left_out() -> None:
     def verdict(outside: Outside, now: datetime = FRIDAY_NIGHT) -> ExclusionReason | None:
-        timing = Timing(SendingHours(9 * 60, 20 * 60, WEEKDAYS, "Europe/London", outside), now)
+        timing = SendingTimes(SendingHours(9 * 60, 20 * 60, WEEKDAYS, "Europe/London", outside), now)
         exclusion = timing.exclusion(())
         return exclusion.reason if exclusion else None
 
@@ -58,7 +58,7 @@ def test_who_is_outside_waits_or_is_left_out() -> None:
 
 
 def test_zones_whose_hours_never_meet_are_left_out_and_named() -> None:
-    timing = Timing(SendingHours(9 * 60, 12 * 60, WEEKDAYS, None), FRIDAY_NIGHT)
+    timing = SendingTimes(SendingHours(9 * 60, 12 * 60, WEEKDAYS, None), FRIDAY_NIGHT)
     exclusion = timing.exclusion(("America/New_York", "Asia/Singapore"))
 
     assert exclusion
@@ -68,9 +68,9 @@ def test_zones_whose_hours_never_meet_are_left_out_and_named() -> None:
 
 def test_a_cooldown_counts_the_ledger_and_this_file() -> None:
     lately = {"+12025550142": 1, "+12025550143": 2}
-    restraint = Restraint(Cooldown(2, 7 * 86_400), lambda _: lately)
-    first = restraint.exclusions([("+12025550142", 1), ("+12025550143", 2), ("+12025550144", 3)])
-    second = restraint.exclusions([("+12025550142", 4), ("+12025550144", 5), ("+12025550144", 6)])
+    frequency_cap = FrequencyCap(Cooldown(2, 7 * 86_400), lambda _: lately)
+    first = frequency_cap.exclusions([("+12025550142", 1), ("+12025550143", 2), ("+12025550144", 3)])
+    second = frequency_cap.exclusions([("+12025550142", 4), ("+12025550144", 5), ("+12025550144", 6)])
 
     assert {2: "its number got 2 in the last 7d; recipients.cooldown allows 2"} == {
         row: exclusion.detail for row, exclusion in first.items()
@@ -85,7 +85,7 @@ def test_a_cooldown_counts_the_ledger_and_this_file() -> None:
     ("per_s", "span"), [(604_800, "7d"), (129_600, "36h"), (86_460, "1441min"), (5_400, "90min"), (45, "45s")]
 )
 def test_the_words_of_a_cooldown_say_its_time(per_s: int, span: str) -> None:
-    restraint = Restraint(Cooldown(1, per_s), lambda _: {"+12025550142": 1})
-    exclusion = restraint.exclusions([("+12025550142", 1)])[1]
+    frequency_cap = FrequencyCap(Cooldown(1, per_s), lambda _: {"+12025550142": 1})
+    exclusion = frequency_cap.exclusions([("+12025550142", 1)])[1]
 
     assert f"its number got 1 in the last {span}; recipients.cooldown allows 1" == exclusion.detail
