@@ -18,7 +18,7 @@ from runner.plan.inputs import Inputs
 from runner.plan.parquet import write_frames
 from runner.plan.plan_file import COLUMNS, ZONES
 from runner.plan.pool import RowComposer, composing, processes_wanted
-from runner.plan.restrictions import Limit, OptedOut, Recent, FrequencyCap, Sample, Sent, SendingTimes
+from runner.plan.restrictions import FrequencyCap, Limit, OptedOut, Recent, Sample, SendingTimes, Sent
 from runner.plan.summary import Fingerprint, PlanSummary
 from runner.prices.costs import Costs, Prices
 
