@@ -101,7 +101,8 @@ def run_command(arguments: list[str]) -> int:
         problems = error.problems if isinstance(error, InputError) else [error]
         return _failed(error.exit_code, [str(problem) for problem in problems], as_json=as_json)
     except TyperException as error:  # a wrong option or argument
-        words = f"campaign: {error.format_message()}; see what it takes with `campaign COMMAND --help`"
+        what = error.format_message().replace("Value error, ", "").rstrip(".")
+        words = f"campaign: {what}; see what it takes with `campaign COMMAND --help`"
         return _failed(InputError.exit_code, [words], as_json=as_json)
     except (KeyboardInterrupt, typer.Abort):
         result = INTERRUPTED
