@@ -78,7 +78,7 @@ class KeyFigure:
 
 
 @dataclass(slots=True)
-class Section:
+class PageSection:
     """Part of the page under a heading. `words` stand in the place of missing figures."""
 
     name: str

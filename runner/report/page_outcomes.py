@@ -10,12 +10,12 @@ from runner.base.delivery import DeliveryState
 from runner.base.outcomes import Status
 from runner.base.text import sanitized
 from runner.base.wording import counted, money, seconds_in_words, share
-from runner.provider.delivery import ADVICE, AT_OPERATOR, Code, Verdict, code_of
+from runner.provider.delivery import ADVICE, AT_OPERATOR, DeliveryErrorCode, Verdict, code_of
 from runner.report.counts import DeliveryGroup
 from runner.report.layout import (
     Figure,
     KeyFigure,
-    Section,
+    PageSection,
     Share,
     bars,
     colour_by,
@@ -47,9 +47,9 @@ _STATES = {
 }  # fmt: skip
 
 
-def delivery(counts: ResultCounts, settings: RunSettings | None) -> Section:
+def delivery(counts: ResultCounts, settings: RunSettings | None) -> PageSection:
     """How far accepted messages got, by their receipts."""
-    section = Section("delivery", "Delivery")
+    section = PageSection("delivery", "Delivery")
     totals = counts.totals
     if not totals.receipts:
         how = "`campaign receipts` takes them while it runs, `campaign receipts --load FILE` from a file"
@@ -98,7 +98,7 @@ def _error_rows(by_code: Mapping[int | None, int]) -> list[list[str]]:
     found = sorted(by_code.items(), key=lambda item: (-item[1], -1 if item[0] is None else item[0]))
     rows = []
     for number, count in found[:MOST_CODES]:
-        code = code_of(number) if number is not None else Code("no code was told", Verdict.UNSPECIFIED)
+        code = code_of(number) if number is not None else DeliveryErrorCode("no code was told", Verdict.UNSPECIFIED)
         rows.append([
             "–" if number is None else str(number), code.words, code.verdict.value, f"{count:,}",
             share(count, failed), ADVICE[code.verdict],
@@ -108,12 +108,12 @@ def _error_rows(by_code: Mapping[int | None, int]) -> list[list[str]]:
     return rows
 
 
-def conversion(counts: ResultCounts, settings: RunSettings | None, run: str) -> Section | None:
+def conversion(counts: ResultCounts, settings: RunSettings | None, run: str) -> PageSection | None:
     """Conversions, as `campaign feedback` reported them. None for a campaign that doesn't track them."""
     totals = counts.totals
     if not totals.conversions and not (settings and settings.tracked):
         return None
-    section = Section("conversion", "Conversion")
+    section = PageSection("conversion", "Conversion")
     if not totals.conversions:
         section.words = (
             f"No conversion is told yet: `campaign feedback {run} FILE` tells the provider, and shows it here."
@@ -213,9 +213,9 @@ def _price(text: str | None) -> Decimal | None:
     return price if price.is_finite() else None
 
 
-def countries(counts: ResultCounts, estimated: Estimate | None) -> Section:
+def countries(counts: ResultCounts, estimated: Estimate | None) -> PageSection:
     """Where the messages went."""
-    section = Section("countries", "Countries")
+    section = PageSection("countries", "Countries")
     rows: list[dict[str, str]] = []
     for name, country in listed_countries(counts.countries):
         by_status, delivered = country.by_status, country.by_group[DeliveryGroup.DELIVERED]
@@ -258,9 +258,9 @@ def listed_countries(found: Sequence[CountryCounts]) -> list[tuple[str, CountryC
     return listed
 
 
-def segments(counts: ResultCounts, costs: Sequence[KeyFigure]) -> Section:
+def segments(counts: ResultCounts, costs: Sequence[KeyFigure]) -> PageSection:
     """Segments and encodings of the accepted messages, and what they cost."""
-    section = Section("segments", "Segments and cost", costs=costs)
+    section = PageSection("segments", "Segments and cost", costs=costs)
     listed = sorted(((size or 0, encoding or "?", count) for (size, encoding), count in counts.sizes.items()))
     if not listed:
         section.words = "No message is accepted, so none costs anything."

@@ -18,7 +18,7 @@ from runner.report.layout import (
     STATUS_COLOURS,
     TEXT,
     Figure,
-    Section,
+    PageSection,
     Share,
     colour_by,
     data_of,
@@ -49,9 +49,9 @@ _LATENCY_HEIGHT = 220
 
 def sending(
     sent: Throughput | None, settings: RunSettings | None, events: Sequence[Event], hide: Callable[[str], str]
-) -> Section:
+) -> PageSection:
     """When messages left, against the rate, and how long the provider's answers took."""
-    section = Section("sending", "Sending")
+    section = PageSection("sending", "Sending")
     moments = _moments(events, hide)
     if sent is None:
         section.words = "No request left, so there is nothing to show of rate and latency."
