@@ -194,6 +194,8 @@ def test_old_results_outlive_a_lookup_that_fails(tmp_path: Path, monkeypatch: py
 
 
 def as_text(value: Any) -> str:  # noqa: ANN401 (any cell)
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     if isinstance(value, float):
