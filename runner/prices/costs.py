@@ -9,11 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runner.base.errors import Problem
 from runner.base.options import Limits
-from runner.provider.prices import Balance
+
+if TYPE_CHECKING:
+    from runner.provider.prices import Balance  # takes 20 ms to load, which `--help` does without
 
 # How a number without a country is shown.
 UNKNOWN_COUNTRY = "?"
@@ -196,7 +198,7 @@ class BalanceProblem:
     refuses: bool
 
 
-def balance_problem(balance: Balance, costs: Costs) -> BalanceProblem | None:
+def balance_problem(balance: "Balance", costs: Costs) -> BalanceProblem | None:
     """Hold the prepaid balance against the messages that are left to send. None when it is enough, or none are left."""
     if not costs.messages:
         return None
