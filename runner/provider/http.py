@@ -19,9 +19,6 @@ from runner.provider.endpoint import CONNECT_TIMEOUT_S, header_safe, in_words, t
 # Without a byte. Longer than any answer worth waiting for.
 SILENCE_TIMEOUT_S = 45.0
 
-# For a whole answer: one that comes byte by byte would never end.
-ANSWER_TIMEOUT_S = 300.0
-
 
 class UnreachableError(StoppedError):
     """The provider didn't answer, or with a passing fault: asking again may help. `why` is the fault, in words."""
@@ -41,6 +38,9 @@ class HttpClient:
 
     # The largest answer is a price list: some hundred kilobytes for each sub-account.
     max_answer_bytes: ClassVar[int] = 64 * 1024 * 1024
+
+    # For a whole answer: one that comes byte by byte would never end.
+    answer_timeout_s: ClassVar[float] = 300.0
 
     def __init__(
         self, api_key: str, subject: str, *, limit: int = 100, advice: Mapping[OutcomeReason, str] | None = None
@@ -69,7 +69,7 @@ class HttpClient:
     ) -> Answer:
         """One request and its answer, whatever the answer says. `body` is JSON.
 
-        Raises UnreachableError when no answer comes, StoppedError when it is larger than `max_answer_bytes`.
+        Raises UnreachableError when no answer comes, StoppedError for a success larger than `max_answer_bytes`.
         """
         headers = self._key | {"Accept": "application/json"}
         if body is not None:
@@ -77,7 +77,7 @@ class HttpClient:
         content = bytearray()
         try:
             async with (
-                asyncio.timeout(ANSWER_TIMEOUT_S),
+                asyncio.timeout(self.answer_timeout_s),
                 self._session.request(
                     method, url, data=body, params=query, headers=headers, allow_redirects=False
                 ) as response,
@@ -86,6 +86,8 @@ class HttpClient:
                     content += chunk
                     if len(content) > self.max_answer_bytes:
                         response.close()
+                        if response.status >= 400:
+                            break  # a proxy's page, say: its status tells enough
                         what = f"the provider's answer to the {self._subject} has no end"
                         raise StoppedError(f"{what}; it can't be the SMS API's")
         except (aiohttp.ClientError, OSError) as error:

@@ -71,6 +71,9 @@ class MessageActions(HttpClient):
     # The real answers have under 1 kB, and many come at the same time.
     max_answer_bytes: ClassVar[int] = 64 * 1024
 
+    # Ctrl-C waits for the answers under way.
+    answer_timeout_s: ClassVar[float] = 30.0
+
     def __init__(self, endpoint: Endpoint, api_key: str, *, limit: int) -> None:
         super().__init__(api_key, "request about a message", limit=limit)
         self._messages_url = endpoint.messages_url

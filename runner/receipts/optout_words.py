@@ -106,7 +106,8 @@ def _plain(text: str) -> str:
     return unicodedata.normalize("NFKC", plain)
 
 
-_COURTESY = "|".join(re.escape(normalised(words)) for words in COURTESIES)
+# The longest first: "thank you" would leave "very much" of "thank you very much", and the reply would mean nothing.
+_COURTESY = "|".join(sorted({re.escape(normalised(words)) for words in COURTESIES}, key=lambda one: (-len(one), one)))
 # Courtesies at the beginning and at the end of a normalised sentence.
 _COURTESIES_AROUND = re.compile(rf"^(?:(?:{_COURTESY})(?: |$))+|(?: (?:{_COURTESY}))+$")
 

@@ -127,9 +127,9 @@ def test_passing_faults(script: tuple[bytes, str], words: str) -> None:
         prices_from(script)
 
 
-@pytest.mark.parametrize("timeout", ["ANSWER_TIMEOUT_S", "SILENCE_TIMEOUT_S"])
-def test_an_answer_that_never_comes(timeout: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_module, timeout, 0.05)
+@pytest.mark.parametrize(("where", "timeout"), [(HttpClient, "answer_timeout_s"), (http_module, "SILENCE_TIMEOUT_S")])
+def test_an_answer_that_never_comes(where: object, timeout: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(where, timeout, 0.05)
     with pytest.raises(UnreachableError, match="can't be reached for the price list: no answer in time"):
         prices_from((b"HTTP/1.1 200 OK\r\n", "hang"))
 

@@ -232,6 +232,14 @@ def test_an_answer_without_an_end_is_cut_off() -> None:
     assert ActionStatus.STOP is found.ending
 
 
+def test_a_large_page_of_a_proxy_counts_by_its_status() -> None:
+    async def page(request: web.Request) -> web.Response:
+        return web.Response(status=503, text="<html>" + " " * 2 * MessageActions.max_answer_bytes)
+
+    found, _ = asked(page, lambda provider: provider.cancel(UMID))
+    assert (ActionStatus.AGAIN, 503) == (found.ending, found.http_status)
+
+
 def test_a_connection_that_breaks_is_no_answer() -> None:
     async def broken(request: web.Request) -> web.StreamResponse:
         assert request.transport is not None

@@ -1,4 +1,7 @@
 import csv
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,6 +46,9 @@ STOPS = [
     ("S.T.O.P.", "spelled, with stops"),
     ("Stop. Thank you", "polite, two sentences"),
     ("Stop, thanks", "polite, one sentence"),
+    ("STOP. Thank you very much", "a courtesy that begins with another one"),
+    ("Thank you very much. Stop.", "the same, first"),
+    ("thank you very much stop", "the same, in one sentence"),
     ("stop pls", "polite and short"),
     ("Please stop!", "the courtesy first"),
     ("hi, stop please. thx!", "courtesies on both sides"),
@@ -116,6 +122,20 @@ def test_replies_that_opt_out(reply: str, why: str) -> None:
     found = BUILT_IN.meaning(reply)
     assert found is not None, why
     assert found[0] is Meaning.STOP, why
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_courtesies_change_nothing_whatever_the_order_of_a_set(seed: int) -> None:
+    """A set's order depends on the process: the same reply must not opt out in one and mean nothing in the next."""
+    script = (
+        "from runner.receipts.optout_words import BUILT_IN, COURTESIES, Meaning\n"
+        "for courtesy in COURTESIES:\n"
+        "    for reply in (f'{courtesy}, stop', f'stop. {courtesy}', f'{courtesy} stop {courtesy}'):\n"
+        "        assert (BUILT_IN.meaning(reply) or [None])[0] is Meaning.STOP, reply\n"
+    )
+    environment = {**os.environ, "PYTHONHASHSEED": str(seed)}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
+    assert (0, "") == (done.returncode, done.stderr)
 
 
 @pytest.mark.parametrize(("reply", "why"), STARTS)
