@@ -42,7 +42,7 @@ def closest(wanted: str, names: Iterable[str], cutoff: float = 0.6) -> str | Non
 
 def _escaped(character: str) -> str:
     """A control character by its number, because a space in its place would hide what is wrong."""
-    is_control = unicodedata.category(character) == "Cc" and not character.isspace()
+    is_control = unicodedata.category(character) in ("Cc", "Cs") and not character.isspace()
     return f"\\u{ord(character):04x}" if is_control else " "
 
 

@@ -34,7 +34,7 @@ def time_zone(text: str) -> str:
     if text not in zones:
         city = text.strip().lower().replace(" ", "_")
         in_area = (zone for zone in zones if "/" in zone and zone.rpartition("/")[2].lower() == city)
-        meant = next(in_area, None) or closest(text, zones)
+        meant = next(in_area, None) or closest(text, [zone for zone in zones if "/" in zone], 0.75)
         remedy = f'did you mean "{meant}"?' if meant else 'write an area and a city, such as "Asia/Singapore"'
         raise InvalidValue.of(text, "a time zone", remedy)
     return text

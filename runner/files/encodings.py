@@ -5,6 +5,7 @@ refused with its doubtful words as several encodings read them: a person sees at
 """
 
 import codecs
+import contextlib
 import io
 import re
 import unicodedata
@@ -138,12 +139,13 @@ class _Text:
         """The place of the first character that doesn't decode."""
         line, column = 1, 1
         decoder = codecs.getincrementaldecoder(codec)("runner.broken")
-        for piece in self._decoded(io.IncrementalNewlineDecoder(decoder, translate=True)):
-            good, broken, _ = piece.partition(_BROKEN)
-            line += good.count("\n")
-            column = len(good) - good.rfind("\n") if "\n" in good else column + len(good)
-            if broken:
-                break
+        with contextlib.suppress(UnicodeError):  # a codec that goes by no handler, such as punycode
+            for piece in self._decoded(io.IncrementalNewlineDecoder(decoder, translate=True)):
+                good, broken, _ = piece.partition(_BROKEN)
+                line += good.count("\n")
+                column = len(good) - good.rfind("\n") if "\n" in good else column + len(good)
+                if broken:
+                    break
         return Position(str(self._path), line, column)
 
     def lines(self) -> Iterator[bytes]:

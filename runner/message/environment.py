@@ -25,19 +25,34 @@ _REFUSED_FILTERS = ("random", "pprint", "xmlattr", "urlize", "tojson", "escape",
 
 @dataclass(frozen=True, slots=True)
 class OwnFilter:
-    """A filter of this program's. `usage` shows how to write it, `sample` is a value to try its arguments with."""
+    """A filter of this program's. `usage` shows how to write it.
+
+    `sample` is a value to try its arguments with, `arguments` stand for those that only a row knows.
+    """
 
     function: Callable[..., object]
     usage: str
     sample: str
+    arguments: Mapping[str, object]
 
 
 OWN_FILTERS: Mapping[str, OwnFilter] = {
-    "title": OwnFilter(filters.title, "{{ first_name | title }}", "ann"),
-    "currency": OwnFilter(filters.currency, '{{ amount | currency("SGD") }}', "5"),
-    "date": OwnFilter(filters.date, '{{ day | date("d MMM") }}', "2026-12-01T18:30"),
-    "phone": OwnFilter(phone_filter(lambda *_: ""), '{{ branch | phone("national") }}', "+12025550142"),
-    "truncate_gsm": OwnFilter(filters.truncate_gsm, "{{ product | truncate_gsm(20) }}", "x"),
+    "title": OwnFilter(filters.title, "{{ first_name | title }}", "ann", {}),
+    "currency": OwnFilter(
+        filters.currency, '{{ amount | currency("SGD") }}', "5", {"code": "SGD", "locale": "en", "symbol": None}
+    ),
+    "date": OwnFilter(
+        filters.date, '{{ day | date("d MMM") }}', "2026-12-01T18:30", {"pattern": "medium", "locale": "en"}
+    ),
+    "phone": OwnFilter(
+        phone_filter(lambda *_: ""),
+        '{{ branch | phone("national") }}',
+        "+12025550142",
+        {"style": "national", "country": None},
+    ),
+    "truncate_gsm": OwnFilter(
+        filters.truncate_gsm, "{{ product | truncate_gsm(20) }}", "x", {"length": 160, "end": ""}
+    ),
 }
 
 

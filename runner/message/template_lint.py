@@ -175,14 +175,18 @@ def _wrong_arguments(node: nodes.Filter) -> tuple[str, str] | None:
     args = [_constant(argument) for argument in node.args]
     named_args = {str(pair.key): _constant(pair.value) for pair in node.kwargs}
     try:
-        inspect.signature(own.function).bind(own.sample, *args, **named_args)
-        if _UNKNOWN not in (*args, *named_args.values()):
-            own.function(own.sample, *args, **named_args)
+        bound = inspect.signature(own.function).bind(own.sample, *args, **named_args)
+        for name, value in bound.arguments.items():
+            if value is _UNKNOWN:
+                bound.arguments[name] = own.arguments[name]
+        own.function(*bound.args, **bound.kwargs)
     except TypeError as error:
         return str(error), f"write it like {own.usage}"
     except FilterError as error:
         what, _, remedy = str(error).partition("; ")
         return what, remedy
+    except Exception:
+        return None
     return None
 
 

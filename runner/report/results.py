@@ -137,7 +137,7 @@ def result_rows(
         unsent_reason=pl.lit(unsent.reason.value),
         unsent_detail=pl.lit(unsent.detail),
     )
-    amount = pl.coalesce("receipt_price", "message_log_price").cast(pl.Decimal(18, 6), strict=False)
+    amount = pl.coalesce("receipt_price", "message_log_price").str.strip_chars().cast(pl.Decimal(18, 6), strict=False)
     return rows.with_columns(billed_amount=amount).select(expressions)
 
 

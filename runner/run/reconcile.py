@@ -158,13 +158,13 @@ async def _finished(exports: LogExports, job_id: str, deadline: timedelta, say: 
 
 
 def _entry(row: dict[str, str]) -> LogEntry:
-    segments = row.get("smscount", "")
+    segments = row.get("smscount", "").strip()
     return LogEntry(
         umid=row["umid"],
-        status=row.get("status_value", "")[:40],
+        status=row.get("status_value", "").strip()[:40],
         segments=int(segments) if segments.isdecimal() else None,
-        price=row.get("price_total", "")[:24] or None,
-        currency=row.get("price_currency", "")[:3] or None,
+        price=row.get("price_total", "").strip()[:24] or None,
+        currency=row.get("price_currency", "").strip()[:3] or None,
     )
 
 

@@ -78,6 +78,7 @@ def test_the_state(told: DeliveryState | None, logged: str | None, cancelled_at:
         ((None, None, None), (None, None, None), (None, None, None)),
         ((2, "0.075", "SGD"), (None, None, None), (2, Decimal("0.075"), "SGD")),
         ((None, None, None), (1, "0.04", "EUR"), (1, Decimal("0.04"), "EUR")),
+        ((None, None, None), (1, " 0.04 ", "EUR"), (1, Decimal("0.04"), "EUR")),
         # The receipt's, else the log's: an amount and its currency come from one of them.
         ((2, "0", "SGD"), (1, "0.04", "EUR"), (2, Decimal(0), "SGD")),
         ((2, None, "SGD"), (1, "0.04", "EUR"), (2, Decimal("0.04"), "EUR")),

@@ -260,6 +260,12 @@ def test_the_campaign_file_names_no_codec_that_is_no_text_encoding(name: str) ->
         text_encoding(name)
 
 
+def test_a_codec_that_goes_by_no_error_handler(tmp_path: Path) -> None:
+    """Python's punycode refuses handlers that it doesn't know: the place is the file's beginning then."""
+    (tmp_path / "r.csv").write_bytes(b"name\nZo\xeb\n")
+    assert "r.csv:1:1: this is not punycode" in refusal(Source(tmp_path / "r.csv", encoding="punycode"))
+
+
 def test_japanese_of_mails_is_ascii_and_yet_no_utf8(tmp_path: Path) -> None:
     path = written(tmp_path, "phone,name\n1,太郎\n", "iso2022_jp")
     with pytest.raises(

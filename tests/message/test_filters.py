@@ -31,6 +31,8 @@ MISUSES = [
     ("{{ a|phone('local') }}", 't:1:6: phone: the style is "international" or "national"'),
     ("{{ a|title|truncate_gsm('20') }}", "t:1:12: truncate_gsm: the length is a whole number of septets above 0, "
      "such as truncate_gsm(20)"),
+    ("{{ a|currency(b, 'xx_YY') }}", 't:1:6: currency: "xx_YY" is no locale; write one such as en, en_GB or id_ID'),
+    ("{{ a|currency(b, symbol='yes') }}", "t:1:6: currency: symbol is true or false"),
     ("{{ a|title(1) }}", "t:1:6: title: too many positional arguments; write it like {{ first_name | title }}"),
 ]  # fmt: skip
 
@@ -40,6 +42,11 @@ def test_a_wrong_argument_is_reported_before_any_row(source: str, message: str) 
     with pytest.raises(InputError) as error:
         compile_template(source, "t")
     assert message == str(error.value)
+
+
+@pytest.mark.parametrize("source", ['{{ a | date("d MMM h:mm b", "id") }}', "{{ a|currency(b, locale=c, symbol=d) }}"])
+def test_what_only_a_row_can_tell_is_left_to_the_rows(source: str) -> None:
+    compile_template(source, "t")
 
 
 @pytest.mark.parametrize(
