@@ -3,6 +3,11 @@
 import socket
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine draws and runs examples slowly, and that is no failure.
+settings.register_profile("no clock decides", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no clock decides")
 
 LOOPBACK = ("127.", "::1", "localhost")
 Address = tuple[str, int] | str
