@@ -8,18 +8,16 @@ computer: campaign files name real URLs.
 """
 
 import asyncio
-import heapq
 import itertools
 import logging
-import math
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from time import time_ns
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 import aiohttp
@@ -60,7 +58,7 @@ CONNECTIONS = 32
 POST_TIMEOUT_S = 10.0
 # How long the sandbox goes on posting when it is told to end. `process` waits for it.
 DRAIN_S = 10.0
-# Messages and other tries, about 1 KB each; what is more is not posted, and counted.
+# Messages and other tries, about 3 KB each; what is more is not posted, and counted.
 WAITING_LIMIT = 100_000
 
 log = logging.getLogger(__name__)
@@ -188,25 +186,10 @@ def _event(kind: str, description: str, payload: Mapping[str, Any]) -> bytes:
     return orjson.dumps(event)
 
 
-class Waiting(NamedTuple):
-    """A step of a message that waits until the event loop's time is `due`, or (from `tries` 1 up) for another try.
-
-    `at` is the time that the step's body shows, in microseconds; before the first try it is that of the step before.
-    `number` is the order of coming, for those that are due at once.
-    """
-
-    due: float
-    number: int
-    plan: PostPlan
-    position: int = 0
-    at: int = 0
-    tries: int = 0
-
-
 class WebhookSender:
-    """Plans what is posted about messages, and posts it, on at most `CONNECTIONS` connections at a time.
+    """Posts what is planned about messages, in a task for each message, on at most `CONNECTIONS` connections at a time.
 
-    Of a message, one step waits at a time: the next one follows when it has been posted.
+    A message's next step waits for the post of the one before it, but not for other tries of that.
     """
 
     def __init__(self, state: SandboxState) -> None:
@@ -214,22 +197,18 @@ class WebhookSender:
         self._options = state.options
         self._stats = state.stats
         self._loop = asyncio.get_running_loop()
-        self._heap: list[Waiting] = []
-        self._numbers = itertools.count()
-        self._tasks: set[asyncio.Task[list[Waiting]]] = set()
-        self._timer: asyncio.TimerHandle | None = None
-        self._ending = False
-        self._drained = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._connections = asyncio.Semaphore(CONNECTIONS)
+        self._ending = asyncio.Event()
 
     def take(self, message: Entry, *, umid: str, sub_account_id: str) -> None:
-        """Plan what is posted about a message that was queued."""
+        """Post about a message that was queued."""
         plan, left_out = plan_posts(message, self._options, umid=umid, sub_account_id=sub_account_id)
         self._stats.receipts_not_sent += Counter(beyond_loopback=left_out)  # which adds no zero
         if plan is not None:
             moment = moment_of(message.get("scheduled"))
             wait_s = (moment - datetime.now(UTC)).total_seconds() if moment else 0.0
-            self._add(Waiting(self._loop.time() + max(wait_s, 0.0), next(self._numbers), plan))
-            self._start_due()
+            self._start(self._post_steps(plan, self._loop.time() + max(wait_s, 0.0)), posts=len(plan.steps))
 
     @asynccontextmanager
     async def posting(self) -> AsyncIterator[None]:
@@ -247,87 +226,73 @@ class WebhookSender:
         ) as self._session:
             try:
                 yield
-                self._ending = True
-                self._start_due()
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._drained.wait(), DRAIN_S)
-                if self._stats.receipts_waiting:
+                self._ending.set()
+                if self._tasks:
+                    await asyncio.wait(self._tasks, timeout=DRAIN_S)
+                if self._tasks:
                     words = "the sandbox ended before all receipts were sent; something is left of %d message(s)"
-                    log.warning(words, self._stats.receipts_waiting)
+                    log.warning(words, len(self._tasks))
             finally:
-                while self._tasks:  # one that has just ended may start another
-                    self._heap.clear()
-                    for task in self._tasks:
-                        task.cancel()
-                    await asyncio.gather(*self._tasks, return_exceptions=True)
+                self._ending.set()
+                for task in self._tasks:
+                    task.cancel()
+                await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _add(self, waiting: Waiting) -> None:
-        if len(self._heap) + len(self._tasks) < WAITING_LIMIT:
-            heapq.heappush(self._heap, waiting)
-        else:
-            posts = 1 if waiting.tries else len(waiting.plan.steps) - waiting.position
+    def _start(self, posting: Coroutine[Any, Any, None], *, posts: int) -> None:
+        if len(self._tasks) >= WAITING_LIMIT:
+            posting.close()
             self._stats.receipts_not_sent["too_many"] += posts
-
-    def _start_due(self) -> None:
-        """Start what is due (when the sandbox ends: everything), as far as connections are free."""
-        now = math.inf if self._ending else self._loop.time()
-        while self._heap and self._heap[0].due <= now and len(self._tasks) < CONNECTIONS:
-            task = self._loop.create_task(self._post(heapq.heappop(self._heap)))
-            self._tasks.add(task)
-            task.add_done_callback(self._ended)
-        if self._timer:
-            self._timer.cancel()
-        if self._heap and len(self._tasks) < CONNECTIONS:
-            self._timer = self._loop.call_at(self._heap[0].due, self._start_due)
-        self._stats.receipts_waiting = len(self._heap) + len(self._tasks)
-        if self._ending and not self._tasks:
-            self._drained.set()
-
-    def _ended(self, task: asyncio.Task[list[Waiting]]) -> None:
-        self._tasks.discard(task)
-        if task.cancelled():
             return
-        if error := task.exception():  # a bug of ours must not be the end of all receipts
-            log.error("the sandbox failed to post about a message", exc_info=error)
-        else:
-            for waiting in task.result():
-                self._add(waiting)
-        self._start_due()
+        task = asyncio.create_task(posting)
+        self._tasks.add(task)
+        self._stats.receipts_waiting = len(self._tasks)
+        task.add_done_callback(self._ended)
 
-    async def _post(self, waiting: Waiting) -> list[Waiting]:
-        """Post once; returns what follows: the next step, another try."""
-        due, _, plan, position, at, tries = waiting
-        if not position and not tries and due > self._loop.time():  # ending: the message's time won't be seen
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._stats.receipts_waiting = len(self._tasks)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("the sandbox failed to post about a message", exc_info=error)
+
+    async def _post_steps(self, plan: PostPlan, due: float) -> None:
+        """Post a message's steps, the first when the event loop's time is `due`."""
+        await self._sleep_until(due)
+        if self._ending.is_set() and due > self._loop.time():  # the message's time won't be seen
             self._stats.receipts_not_sent["scheduled"] += len(plan.steps)
-            return []
-        if plan.sent["umid"] in self._state.cancelled:
-            return []
-        following = []
-        if not tries:
+            return
+        at = 0
+        for position in range(len(plan.steps)):
+            if position:
+                due += plan.delay_s(position, self._options)  # not from now: being late must not add up
+                await self._sleep_until(due)
             at = max(time_ns() // 1000, at + STEP_US)
+            await self._post(plan, position, at)
+
+    async def _post(self, plan: PostPlan, position: int, at: int, tries: int = 0) -> None:
+        """Post a step, unless its message was cancelled. What fails is tried again, in a task of its own."""
+        if tries:
+            await self._sleep_until(self._loop.time() + self._options.receipt_retry_s[tries - 1])
         step = plan.steps[position]
-        if isinstance(step, str):
-            url, body = plan.replies_url, reply_of(plan.sent, step, at)
-        else:
-            url, body = plan.receipts_url, receipt_of(plan.sent, step, at)
-        assert url is not None
-        status = await self._status_of(url, body)
-        if not tries and position + 1 < len(plan.steps):
-            due += plan.delay_s(position + 1, self._options)  # not from now: being late must not add up
-            following.append(Waiting(due, next(self._numbers), plan, position + 1, at))
+        async with self._connections:
+            if plan.sent["umid"] in self._state.cancelled:
+                return
+            if isinstance(step, str):
+                url, body = plan.replies_url, reply_of(plan.sent, step, at)
+            else:
+                url, body = plan.receipts_url, receipt_of(plan.sent, step, at)
+            assert url is not None
+            status = await self._status_of(url, body)
+            if not tries and plan.comes_twice(position, self._options) and await self._status_of(url, body) < 300:
+                self._stats.receipt_duplicates += 1
         if status < 300:
             if isinstance(step, str):
                 self._stats.inbound += 1
             else:  # of delivered, the detail says how far
                 self._stats.receipts[(step.state == "delivered" and step.detail) or step.state] += 1
-        elif status >= 400 and tries < len(self._options.receipt_retry_s) and not self._ending:
-            due = self._loop.time() + self._options.receipt_retry_s[tries]
-            following.append(Waiting(due, next(self._numbers), plan, position, at, tries + 1))
+        elif status >= 400 and tries < len(self._options.receipt_retry_s) and not self._ending.is_set():
+            self._start(self._post(plan, position, at, tries + 1), posts=1)
         else:
             self._stats.receipts_not_sent["given_up"] += 1
-        if not tries and plan.comes_twice(position, self._options) and await self._status_of(url, body) < 300:
-            self._stats.receipt_duplicates += 1
-        return following
 
     async def _status_of(self, url: URL, body: bytes) -> int:
         """Post, and return the answer's HTTP status; 599 when there is none."""
@@ -340,3 +305,9 @@ class WebhookSender:
             status = 599
         self._stats.failed_posts += status >= 300
         return status
+
+    async def _sleep_until(self, due: float) -> None:
+        """Wait until the event loop's time is `due`, or the sandbox ends."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(due):
+                await self._ending.wait()
