@@ -6,7 +6,6 @@ do: whatever key arrives there was given away, and is noted.
 
 import re
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -16,6 +15,7 @@ import orjson
 from aiohttp import hdrs, web
 
 from runner.sandbox.answers import Answer, Code, RefusedError, json_response
+from runner.sandbox.checks import moment_of
 from runner.sandbox.delivery import created_at, csv_of, details_of, timestamp
 from runner.sandbox.faults import Fault, FaultName, FaultSchedule, cut_off
 from runner.sandbox.state import SandboxState, json_of, refuse_filters
@@ -40,24 +40,15 @@ ENDS = {
 
 @dataclass(slots=True)
 class Job:
-    """One export. `files` are CSVs, none when nothing was found; it ends after `polls` questions."""
+    """One export. `files` are CSVs. `statuses` has what it answers one after the other, and the last one again."""
 
     sub_account_id: str
     files: list[bytes]
-    polls: int
-    fault: Fault | None = None
-    asked: int = 0
-    cancelled: bool = False
+    statuses: list[str]
+    fault: Fault | None
 
     def ask(self) -> str:
-        """Its status in the document's words, one question further."""
-        self.asked += 1
-        if self.cancelled:
-            return "cancelled"
-        if self.asked <= self.polls:
-            return "queued" if self.asked == 1 else "running"
-        end = ENDS.get(self.fault.name) if self.fault else None
-        return end or ("succeeded" if self.files else "empty")
+        return self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
 
 
 class Exports:
@@ -73,48 +64,39 @@ class Exports:
         self.origin: str | None = None
 
     def routes(self) -> list[web.RouteDef]:
-        return [
-            web.post(EXPORTS, self._start),
-            web.get(JOB, self._show),
-            web.delete(JOB, self._cancel),
-            web.get(DOWNLOAD, self._download, allow_head=False),
-        ]
+        jobs = [web.post(EXPORTS, self._start), web.get(JOB, self._show), web.delete(JOB, self._cancel)]
+        return [*jobs, self.download_route()]
 
-    def routes_elsewhere(self) -> list[web.RouteDef]:
-        """Those of the downloads' own origin."""
-        return [web.get(DOWNLOAD, self._download_elsewhere, allow_head=False)]
+    def download_route(self) -> web.RouteDef:
+        return web.get(DOWNLOAD, self._download, allow_head=False)
 
     async def _start(self, request: web.Request) -> web.StreamResponse:
         self._state.admit(request)
         now = datetime.now(UTC)
-        is_asked_for, limit = selection_of(await json_of(request, empty={}), now)
+        start, end, limit = selection_of(await json_of(request, empty={}), now)
         self._started += 1
         fault = self._faults.of(self._started)
         if fault:
             self._state.stats.faults[fault.name.value] += 1
         job_id = secrets.token_urlsafe(48)
         if not fault or fault.name is not FaultName.EXPORT_JOB_LOST:
-            sub_account_id = request.match_info["subAccountId"]
-            files = self._files(sub_account_id, is_asked_for, limit, now)
-            self._jobs[job_id] = Job(sub_account_id, files, self._state.options.export_polls, fault)
+            options, sub_account_id = self._state.options, request.match_info["subAccountId"]
+            newest = now - timedelta(seconds=options.export_lag_s)
+            # The log as it is now: what comes later isn't in this export.
+            found = (
+                details_of(entry, options, cancelled=self._state.cancelled, now=now)
+                for entry in map(orjson.loads, self._state.book.lines())
+                if entry["subAccountId"] == sub_account_id
+                and created_at(entry) <= newest
+                and start <= created_at(entry) < end
+            )
+            rows = list(islice(found, limit))
+            size = options.export_rows or max(len(rows), 1)
+            files = [csv_of(rows[begin : begin + size]) for begin in range(0, len(rows), size)]
+            last = (ENDS.get(fault.name) if fault else None) or ("succeeded" if files else "empty")
+            statuses = [*["queued", *["running"] * options.export_polls][: options.export_polls], last]
+            self._jobs[job_id] = Job(sub_account_id, files, statuses, fault)
         return json_response({"jobId": job_id}, 202)
-
-    def _files(
-        self, sub_account_id: str, is_asked_for: Callable[[datetime], bool], limit: int | None, now: datetime
-    ) -> list[bytes]:
-        """The log as it is now: what comes later isn't in this export."""
-        options = self._state.options
-        newest = now - timedelta(seconds=options.export_lag_s)
-        found = (
-            details_of(entry, options, cancelled=self._state.cancelled, now=now)
-            for entry in map(orjson.loads, self._state.book.lines())
-            if entry["subAccountId"] == sub_account_id
-            and created_at(entry) <= newest
-            and is_asked_for(created_at(entry))
-        )
-        rows = list(islice(found, limit))
-        size = options.export_rows or max(len(rows), 1)
-        return [csv_of(rows[begin : begin + size]) for begin in range(0, len(rows), size)]
 
     async def _show(self, request: web.Request) -> web.StreamResponse:
         job = self._job_of(request)
@@ -125,10 +107,12 @@ class Exports:
         return json_response(body)
 
     async def _cancel(self, request: web.Request) -> web.StreamResponse:
-        self._job_of(request).cancelled = True
+        self._job_of(request).statuses = ["cancelled"]
         return web.Response(status=204)
 
     async def _download(self, request: web.Request) -> web.StreamResponse:
+        if str(request.url.origin()) == self.origin:
+            self._state.stats.foreign_authorizations += request.headers.getall(hdrs.AUTHORIZATION, [])
         if request.match_info["token"] not in self._links:
             raise RefusedError(Code.NOT_FOUND, "There is no such file")
         job, index = self._links[request.match_info["token"]]
@@ -139,10 +123,6 @@ class Exports:
         if job.fault and job.fault.name is FaultName.EXPORT_CUT_OFF and index == len(job.files) - 1:
             return await cut_off(request, answer)
         return answer.response()
-
-    async def _download_elsewhere(self, request: web.Request) -> web.StreamResponse:
-        self._state.stats.foreign_authorizations += request.headers.getall(hdrs.AUTHORIZATION, [])
-        return await self._download(request)
 
     def _job_of(self, request: web.Request) -> Job:
         self._state.admit(request)
@@ -158,8 +138,8 @@ class Exports:
         return f"{self.origin or request.url.origin()}{path}"
 
 
-def selection_of(body: object, now: datetime) -> tuple[Callable[[datetime], bool], int | None]:
-    """Which times of creation an export request asks for, and how many messages at most. Raises `RefusedError`.
+def selection_of(body: object, now: datetime) -> tuple[datetime, datetime, int | None]:
+    """From when until when the messages of an export were created, and how many it has at most. Raises `RefusedError`.
 
     Without `from` it is the last seven days. Without `to` it is all that there is: the document's "today" doesn't say
     whether today is in.
@@ -174,18 +154,14 @@ def selection_of(body: object, now: datetime) -> tuple[Callable[[datetime], bool
     limit = body.get("limit") or 0
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
         raise RefusedError(Code.INVALID_PARAMETER, "'limit' is not a whole number from 0 up")
-    return lambda at: start <= at < end, limit or None
+    return start, end, limit or None
 
 
 def _moment_of(body: dict[str, Any], name: str) -> datetime | None:
     """A time of day is UTC unless it says otherwise; a date is its midnight."""
-    value = body.get(name)
-    if value is None:
+    if body.get(name) is None:
         return None
-    try:
-        moment = datetime.fromisoformat(value) if MOMENT.fullmatch(value) else None
-    except (TypeError, ValueError):  # not a string, the 30th of February
-        moment = None
+    moment = moment_of(body[name], MOMENT)
     if moment is None:
         words = f"'{name}' is neither yyyy-MM-dd nor yyyy-MM-ddTHH:mm:ss with or without an offset"
         raise RefusedError(Code.INVALID_PARAMETER, words)

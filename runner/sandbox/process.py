@@ -98,40 +98,27 @@ def start(options: SandboxOptions, *, timeout_s: float = READY_TIMEOUT_S) -> Ite
             if child.poll() is not None:
                 raise CampaignError(f"the sandbox died before its time (exit {child.returncode}): {_text_of(stderr)}")
         finally:
-            _stop(child)
+            child.terminate()  # does nothing to one that has ended
+            try:
+                child.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                child.kill()  # `Popen` waits for it
 
 
 def _await_ready(child: subprocess.Popen[bytes], stderr: IO[bytes], timeout_s: float) -> str:
     """The base URL, from the child's first line."""
     assert child.stdout is not None
-    timed_out = threading.Event()
-
-    def give_up() -> None:
-        timed_out.set()
-        child.kill()  # which ends the wait for its output
-
-    timer = threading.Timer(timeout_s, give_up)  # a pipe cannot be read with a timeout on every system
+    timer = threading.Timer(timeout_s, child.kill)  # a pipe cannot be read with a timeout on every system
     timer.start()
     line = child.stdout.readline().decode()
     timer.cancel()
     if line.startswith(READY):
         return line.removeprefix(READY).strip()
-    if timed_out.is_set():
-        raise CampaignError(f"the sandbox was not ready after {timeout_s:g} s: {_text_of(stderr)}")
     # It closed its output without a word, which means that it is ending; its exit code tells whose mistake it was.
     exit_code = child.wait(STOP_TIMEOUT_S)
     if exit_code == InputError.exit_code:
         raise InputError.of(_text_of(stderr))
-    raise CampaignError(f"the sandbox ended at once (exit {exit_code}): {_text_of(stderr)}")
-
-
-def _stop(child: subprocess.Popen[bytes]) -> None:
-    child.terminate()  # does nothing to one that has ended
-    try:
-        child.wait(STOP_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
+    raise CampaignError(f"the sandbox ended or was not ready after {timeout_s:g} s: {_text_of(stderr)}")
 
 
 def _text_of(stderr: IO[bytes]) -> str:

@@ -69,7 +69,7 @@ async def running(options: SandboxOptions) -> AsyncIterator[str]:
             _own_page(state),
         ]
         if options.download_port is not None:
-            elsewhere = _application(state, exports.routes_elsewhere())
+            elsewhere = _application(state, [exports.download_route()])
             exports.origin = await stack.enter_async_context(_listening(elsewhere, options.download_port, tls))
         yield await stack.enter_async_context(_listening(_application(state, routes), options.port, tls))
 
