@@ -12,8 +12,8 @@ from decimal import Decimal
 from runner.base.conversions import Conversion, ConversionOutcome
 from runner.base.errors import InputError
 from runner.base.outcomes import Status
-from runner.ledger.ledger import Ledger, RunRecord
-from runner.ledger.request_journal import SentMessage, find_by_umid, find_messages, prepare_umids
+from runner.ledger.ledger import Ledger, MessageRecord, RunRecord
+from runner.ledger.request_journal import prepare_umids, records_by_umid
 from runner.plan.message_ids import MessageIds
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -151,16 +151,17 @@ class Matcher:
                 matched.unmatched.append(Unmatched(row.place, row.name, why))
         return matched
 
-    def _messages(self, rows: Sequence[ConversionRow]) -> dict[tuple[str, str], SentMessage]:
+    def _messages(self, rows: Sequence[ConversionRow]) -> dict[tuple[str, str], MessageRecord]:
         """The messages by how they are named: (column, name)."""
         umids = sorted({row.name for row in rows if row.named_by == "umid"})
         if umids and not self._by_umid:
             prepare_umids(self._ledger)
             self._by_umid = True
-        found = {("umid", umid): message for umid, message in find_by_umid(self._ledger, self._run_id, umids).items()}
+        by_umid = records_by_umid(self._ledger, self._run_id, umids)
+        found = {("umid", umid): message for umid, message in by_umid.items()}
         ids = {("clientmessageid", row.name): row.name for row in rows if row.named_by == "clientmessageid"}
         ids |= {("key", row.name): self._ids.of(row.name) for row in rows if row.named_by == "key"}
-        by_id = find_messages(self._ledger, self._run_id, sorted(set(ids.values())))
+        by_id = self._ledger.records(self._run_id, sorted(set(ids.values())))
         return found | {name: by_id[message_id] for name, message_id in ids.items() if message_id in by_id}
 
 
@@ -175,7 +176,7 @@ def _is_number(key: str) -> bool:
     return len(re.sub(r"\D", "", key)) >= 7 and not re.search(r"[^\W\d_]", key) and not key.startswith("+")
 
 
-def _why_not(message: SentMessage, conversion: Conversion, now: int) -> str:
+def _why_not(message: MessageRecord, conversion: Conversion, now: int) -> str:
     """Why a conversion can't be reported; empty when it can."""
     if message.status == Status.REJECTED.value:
         return "its message was rejected, so that it reached nobody"

@@ -82,9 +82,6 @@ def make_private(path: Path) -> None:
 
 
 def _set_pragmas(connection: Any, _record: object) -> None:  # noqa: ANN401 (the driver's own connection)
-    cursor = connection.cursor()
     # WAL lets `campaign status` read while a run writes; FULL makes a commit survive a power loss.
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.close()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}").close()

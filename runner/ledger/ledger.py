@@ -171,17 +171,11 @@ class Ledger:
             with self.writing() as connection:
                 connection.execute(insert(events), rows)
 
-    def events(self, run_id: int) -> list[Event]:
-        """All events of a run, oldest first."""
-        return self._events(run_id, events.c.at, events.c.id)
-
-    def newest_event(self, run_id: int) -> Event | None:
-        newest = self._events(run_id, events.c.at.desc(), events.c.id.desc(), limit=1)
-        return newest[0] if newest else None
-
-    def _events(self, run_id: int, *order: ColumnElement[Any], limit: int | None = None) -> list[Event]:
-        query = select(*_EVENT).where(events.c.run_id == run_id).order_by(*order).limit(limit)
-        return [Event(EventKind(kind), at, seconds, detail) for kind, at, seconds, detail in self.rows(query)]
+    def events(self, run_id: int, *, newest: int | None = None) -> list[Event]:
+        """The events of a run, oldest first; all, or so many of the newest."""
+        query = select(*_EVENT).where(events.c.run_id == run_id).order_by(events.c.at.desc(), events.c.id.desc())
+        found = [Event(EventKind(kind), *others) for kind, *others in self.rows(query.limit(newest))]
+        return found[::-1]
 
     def resume_row(self, run_id: int, plan: str) -> int:
         """The row (1-based) up to which the ledger has every message of the plan file with this SHA-256; 0: unknown."""

@@ -148,8 +148,8 @@ class Lease:
     def __post_init__(self) -> None:
         self._run = runs.c.id == self.run_id
         self._holder = f"process {os.getpid()} on {self.host} ({secrets.token_hex(4)})"
-        self._renewed_at: float | None = None  # on the monotonic clock
-        self._until = 0.0
+        self._until = 0.0  # by the wall clock; 0: the lease isn't held
+        self._renewed_at = 0.0  # by the monotonic clock
         self._released = threading.Event()
         self._renewer: threading.Thread | None = None
 
@@ -180,8 +180,6 @@ class Lease:
 
     def is_valid(self) -> bool:
         """Whether this process may send at this moment. Cheap: two clocks, no ledger."""
-        if self._renewed_at is None:
-            return False
         return self.wall() < self._until and self.monotonic() - self._renewed_at < LEASE_S
 
     def renew(self) -> bool:
@@ -197,7 +195,7 @@ class Lease:
         self._released.set()
         if self._renewer:
             self._renewer.join()
-        self._renewed_at = None
+        self._until = 0.0
         self._update_ours(holder=None, lease_until=None)
 
     def _update_ours(self, **values: object) -> bool:

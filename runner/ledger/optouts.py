@@ -7,21 +7,18 @@ START may come in any order, twice, or days late, and the newest of them counts.
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from sqlalchemy import Connection, bindparam, case, func, select, tuple_
+from sqlalchemy import Connection, case, func, select, tuple_
 from sqlalchemy.dialects.sqlite import insert
 
 from runner.base.messages import Message
 from runner.base.optouts import OptOut, OptOutSource
-from runner.ledger.database import IDS_AT_A_TIME
+from runner.ledger.database import IDS_AT_A_TIME, rows_among
 from runner.ledger.ledger import Ledger
 from runner.ledger.tables import optouts
 
 _ALL = select(*(optouts.c[name] for name in OptOut.__slots__))
 _IS_OUT = optouts.c.is_out.is_(True)
 _ANY = select(optouts.c.destination).where(_IS_OUT).limit(1)
-_OUT_AMONG = select(optouts.c.destination).where(
-    optouts.c.destination.in_(bindparam("destinations", expanding=True)), _IS_OUT
-)
 _NOTE = insert(optouts)
 # The newest counts; of one moment, the opt-out.
 _NOTE = _NOTE.on_conflict_do_update(
@@ -107,7 +104,8 @@ def opted_out_of(connection: Connection, claimed: Sequence[Message]) -> list[str
     if connection.execute(_ANY).first() is None:
         return []
     destinations = list({message.destination for message in claimed})
-    out = set(connection.scalars(_OUT_AMONG, {"destinations": destinations}))
+    query = select(optouts.c.destination).where(_IS_OUT)
+    out = {row[0] for row in rows_among(connection, query, optouts.c.destination, destinations)}
     return [message.message_id for message in claimed if message.destination in out]
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.sqlite import insert
 from runner.base.conversions import Conversion, ConversionOutcome
 from runner.base.delivery import DeliveryState
 from runner.base.outcomes import Status
-from runner.ledger.ledger import Ledger
+from runner.ledger.ledger import Ledger, MessageRecord
 from runner.ledger.tables import cancellations, feedback, messages, receipts
 
 
@@ -32,16 +32,6 @@ class CancelStatus(StrEnum):
 
     CANCELLED = "cancelled"
     REFUSED = "refused"  # it was sent already, or the provider doesn't know it
-
-
-@dataclass(frozen=True, slots=True)
-class SentMessage:
-    """What a conversion needs to know of its message. `umid` is None for one that the provider didn't accept."""
-
-    message_id: str
-    status: str
-    umid: str | None
-    sent_at: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +87,6 @@ def _settled(settled: Settled) -> dict[str, Any]:
 
 # Messages that conversions are about.
 
-_SENT = select(messages.c.message_id, messages.c.status, messages.c.umid, messages.c.sent_at, messages.c.run_id)
 # Not among the tables: only the ledgers of those who report by umid pay for it at each settlement.
 _UMID_INDEX = text("CREATE INDEX IF NOT EXISTS messages_by_umid ON messages (umid)")
 
@@ -108,17 +97,13 @@ def prepare_umids(ledger: Ledger) -> None:
         connection.execute(_UMID_INDEX)
 
 
-def find_messages(ledger: Ledger, run_id: int, message_ids: Sequence[str]) -> dict[str, SentMessage]:
-    """Messages of a run by message id; those that were never claimed are absent."""
-    query = _SENT.where(messages.c.run_id == run_id)
-    return {row[0]: SentMessage(*row[:4]) for row in ledger.rows_among(query, messages.c.message_id, message_ids)}
-
-
-def find_by_umid(ledger: Ledger, run_id: int, umids: Sequence[str]) -> dict[str, SentMessage]:
-    """Messages of a run by umid; `prepare_umids` makes it fast."""
+def records_by_umid(ledger: Ledger, run_id: int, umids: Sequence[str]) -> dict[str, MessageRecord]:
+    """What is known of the messages of a run with these umids, by umid; `prepare_umids` makes it fast."""
     # The run isn't in the query: SQLite would go through all of its messages instead of using the index.
-    found = ledger.rows_among(_SENT, messages.c.umid, umids)
-    return {row[2]: SentMessage(*row[:4]) for row in found if row[4] == run_id}
+    query = select(messages.c.run_id, *(messages.c[name] for name in MessageRecord._fields))
+    found = ledger.rows_among(query, messages.c.umid, umids)
+    records = (MessageRecord(*record) for of_run, *record in found if of_run == run_id)
+    return {record.umid: record for record in records if record.umid}
 
 
 # Conversions.

@@ -99,7 +99,9 @@ class LedgerWriter:
         ids returned are not claimed: their numbers have opted out, or the cooldown forbids more, since the plan was
         made.
         """
-        return await self._submit(claims, frontier)
+        refused = await self._submit(claims, frontier)  # of the whole group, with the claims of other callers
+        own = {each.message.message_id for each in claims} if refused else ()
+        return {message_id: reason for message_id, reason in refused.items() if message_id in own}
 
     def settle(self, message_id: str, outcome: Outcome) -> None:
         """Queue an outcome for the next commit. `unsent` takes the claim back."""
@@ -127,7 +129,7 @@ class LedgerWriter:
             is_whole = not refused and not any(outcome.status is Status.UNSENT for _, outcome in settlements)
             if claims and is_whole:
                 self._note_resume_point(connection, claim_groups[-1].frontier)
-        return [_among(item.claims, refused) if isinstance(item, _ClaimGroup) else {} for item in group]
+        return [refused] * len(group)
 
     def _claim(self, connection: Connection, claims: Sequence[Claim]) -> Refused:
         now = time.time_ns() // 1000
@@ -160,12 +162,6 @@ class LedgerWriter:
             words = f"{self.error}; the answers of {len(settlements)} requests are lost too ({spill_error.strerror})"
             self.error = LedgerError(words)
         return self.error
-
-
-def _among(claims: Sequence[Claim], refused: Refused) -> Refused:
-    """Those of these claims that were refused: the group may hold claims of other callers."""
-    ids = {each.message.message_id for each in claims} if refused else ()
-    return {message_id: reason for message_id, reason in refused.items() if message_id in ids}
 
 
 def spill_path(ledger: Path, run_id: int) -> Path:

@@ -108,7 +108,7 @@ def _progress(ledger: Ledger, record: RunRecord, now: int) -> tuple[dict[str, An
     counts, claimed = count_progress(ledger, record, [now - span for span in spans])
     state = state_of(ledger, record, counts.unsent)
     rate = rate_now(claimed, spans) if state in _ACTIVE else None
-    newest = ledger.newest_event(record.id) if state == "sending" else None
+    newest = next(iter(ledger.events(record.id, newest=1)), None) if state == "sending" else None
     held_up_until = newest.at + int((newest.seconds or 0) * 1e6) + _HELD_UP_FOR_US if newest else 0
     is_held_up = newest is not None and newest.kind in _HELD_UP and now <= held_up_until
     status = {

@@ -6,7 +6,7 @@ from enum import IntEnum
 from typing import Any
 
 import orjson
-from aiohttp import web
+from aiohttp import hdrs, web
 
 
 class Code(IntEnum):
@@ -62,8 +62,15 @@ HTTP_STATUSES = {
 }
 
 
+# Headers that the document demands with a code.
+HEADERS: dict[Code, Mapping[str, str]] = {
+    Code.INSECURE_PROTOCOL: {hdrs.UPGRADE: "TLS/1.3"},
+    Code.QUOTA_EXCEEDED: {hdrs.RETRY_AFTER: "1"},
+}
+
+
 class RefusedError(Exception):
-    """Ends the handling of a request with an error answer. The HTTP status is the code's unless another is given."""
+    """Ends the handling of a request with an error answer, with the code's HTTP status and headers unless given."""
 
     def __init__(
         self, code: Code, message: str, http_status: int | None = None, headers: Mapping[str, str] | None = None
@@ -71,7 +78,7 @@ class RefusedError(Exception):
         super().__init__(message)
         self.code = code
         self.http_status = http_status or HTTP_STATUSES.get(code, 400)
-        self.headers = headers or {}
+        self.headers = HEADERS.get(code, {}) if headers is None else headers
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,11 +35,6 @@ COUNTS = range(1, sys.maxsize)
 PAGE = "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n</body>\r\n</html>\r\n"
 OTHER_MESSAGE_ID = "the-id-of-another-message"
 ON_PURPOSE = "a fault of the sandbox, which was asked for it"
-# Headers that the document demands with a code.
-HEADERS: dict[Code, Mapping[str, str]] = {
-    Code.INSECURE_PROTOCOL: {hdrs.UPGRADE: "TLS/1.3"},
-    Code.QUOTA_EXCEEDED: {hdrs.RETRY_AFTER: "1"},
-}
 
 # Set when the sandbox ends, for those who would wait forever.
 CLOSING = web.AppKey("closing", asyncio.Event)
@@ -250,8 +245,7 @@ def early_answer(fault: Fault, now: datetime) -> Answer | None:
         case FaultName.THROTTLE:
             raise RefusedError(Code.QUOTA_EXCEEDED, ON_PURPOSE, headers=_retry_after(fault, now))
         case FaultName.ERROR:
-            code = Code(fault.code)
-            raise RefusedError(code, ON_PURPOSE, fault.status or None, HEADERS.get(code))
+            raise RefusedError(Code(fault.code), ON_PURPOSE, fault.status or None)
         case FaultName.SERVER_ERROR if not fault.body:
             return Answer(fault.status, b"", content_type=None)
         case FaultName.SERVER_ERROR if fault.status == 500:
@@ -285,17 +279,14 @@ def spoiled(answer: Answer, fault: Fault) -> Answer:
 def _retry_after(fault: Fault, now: datetime) -> Mapping[str, str]:
     # A date has whole seconds, and must not be too early.
     date = now.replace(microsecond=0) + timedelta(seconds=math.ceil(fault.seconds + now.microsecond / 1e6))
-    values = {
-        "seconds": str(math.ceil(fault.seconds)),
-        "date": format_datetime(date, usegmt=True),
-        "garbage": "soon",
-    }
+    in_words = format_datetime(date, usegmt=True)
+    values = {"seconds": str(math.ceil(fault.seconds)), "date": in_words, "garbage": "soon"}
     return {hdrs.RETRY_AFTER: values[fault.retry_after]} if fault.retry_after in values else {}
 
 
-async def transmit(request: web.Request, answer: Answer, fault: FaultName | None = None) -> web.StreamResponse:
+async def transmit(request: web.Request, answer: Answer, fault: Fault | None) -> web.StreamResponse:
     """The answer as a response. With a fault of connections the damage is done when this returns."""
-    ending = ENDINGS.get(fault) if fault else None
+    ending = ENDINGS.get(fault.name) if fault else None
     return await ending(request, answer) if ending else answer.response()
 
 

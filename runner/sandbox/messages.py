@@ -54,7 +54,7 @@ class Messages:
         else:
             self._state.stats.faults[fault.name.value] += 1
             if fault.name in BEFORE_READING:
-                return await transmit(request, Answer(200, b""), fault.name)
+                return await transmit(request, Answer(200, b""), fault)
             try:
                 answer = early_answer(fault, datetime.now(UTC)) or spoiled(await self._judge(request), fault)
             except RefusedError as refusal:
@@ -62,7 +62,7 @@ class Messages:
             delay_s += self._faults.delay_s(fault, number)
         if delay_s:
             await asyncio.sleep(delay_s)
-        return await transmit(request, answer, fault.name if fault else None)
+        return await transmit(request, answer, fault)
 
     async def _judge(self, request: web.Request) -> Answer:
         try:
@@ -103,8 +103,7 @@ class Messages:
         self._state.admit(request)
         window = self._windows_of_details.setdefault(request.match_info["subAccountId"], SlidingWindow(1))
         if window.wait_s(monotonic()):  # one request per second and sub-account, says the document
-            words = "Quota exceeded. Please try again in 1 second(s)."
-            raise RefusedError(Code.QUOTA_EXCEEDED, words, headers={hdrs.RETRY_AFTER: "1"})
+            raise RefusedError(Code.QUOTA_EXCEEDED, "Quota exceeded. Please try again in 1 second(s).")
         entry, cancelled = self._find(request), self._state.cancelled
         return json_response(details_of(entry, self._options, cancelled=cancelled, now=datetime.now(UTC)))
 

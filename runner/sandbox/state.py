@@ -99,8 +99,7 @@ class SandboxState:
         tls = request.get_extra_info("ssl_object")
         if tls and tls.version() != "TLSv1.3":
             # The provider insists for Singapore only; the sandbox for all, because the runner promises it for all.
-            words = f"TLS 1.3 or later is required, this is {tls.version()}"
-            raise RefusedError(Code.INSECURE_PROTOCOL, words, headers={hdrs.UPGRADE: "TLS/1.3"})
+            raise RefusedError(Code.INSECURE_PROTOCOL, f"TLS 1.3 or later is required, this is {tls.version()}")
         if not self.holds_key(request):
             raise RefusedError(Code.UNAUTHORIZED, "The request carries no valid API key")
         sub_account_id = request.match_info.get("subAccountId")
@@ -119,12 +118,8 @@ class SandboxState:
     def refuse(self, refusal: RefusedError) -> Answer:
         """The document's ErrorResponse, which is counted."""
         self.stats.errors[str(int(refusal.code))] += 1
-        body = {
-            "code": int(refusal.code),
-            "message": str(refusal),
-            "errorId": uuid4(),
-            "timestamp": datetime.now(UTC),
-        }
+        code, now = int(refusal.code), datetime.now(UTC)
+        body = {"code": code, "message": str(refusal), "errorId": uuid4(), "timestamp": now}
         return Answer(refusal.http_status, orjson.dumps(body), refusal.headers)
 
 

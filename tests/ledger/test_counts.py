@@ -121,8 +121,8 @@ def test_claims_of_late(filled: Filled) -> None:
 
 def test_the_newest_event(filled: Filled) -> None:
     run, other = filled.run(), filled.run(run="other")
-    assert None is filled.ledger.newest_event(run)
+    assert [] == filled.ledger.events(run, newest=1)
     throttled = Event(EventKind.THROTTLED, 7, 1.5, "429")
     for one, event in ((run, throttled), (run, Event(EventKind.STARTED, 3)), (other, Event(EventKind.ENDED, 9))):
         filled.ledger.note_events(one, [event])
-    assert throttled == filled.ledger.newest_event(run)
+    assert [throttled] == filled.ledger.events(run, newest=1)

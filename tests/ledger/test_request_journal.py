@@ -15,18 +15,16 @@ from runner.ledger.request_journal import (
     FeedbackStatus,
     Pending,
     Scheduled,
-    SentMessage,
     Settled,
     cancelled_of,
     conversions_of,
-    find_by_umid,
-    find_messages,
     note_cancellations,
     note_conversions,
     pending_after,
     pending_among,
     pending_count,
     prepare_umids,
+    records_by_umid,
     refusals,
     scheduled_after,
     settle_feedback,
@@ -147,8 +145,8 @@ def test_runs_do_not_see_each_other(filled: Filled) -> None:
     assert [] == pending_after(filled.ledger, second, "", limit=9)
     prepare_umids(filled.ledger)
     prepare_umids(filled.ledger)
-    assert {"umid-1"} == set(find_by_umid(filled.ledger, first, ["umid-1", "umid-2", "umid-3"]))
-    assert {other} == set(find_messages(filled.ledger, second, [one, other]))
+    assert {"umid-1"} == set(records_by_umid(filled.ledger, first, ["umid-1", "umid-2", "umid-3"]))
+    assert {other} == set(filled.ledger.records(second, [one, other]))
 
 
 def test_pages_hold_all_of_them_in_order(filled: Filled) -> None:
@@ -165,10 +163,10 @@ def test_pages_hold_all_of_them_in_order(filled: Filled) -> None:
 def test_messages_are_as_the_ledger_has_them(filled: Filled) -> None:
     run = filled.run()
     accepted, rejected = *filled.messages(run, sent_at=5), *filled.messages(run, status="rejected")
-    assert {
-        accepted: SentMessage(accepted, "accepted", "umid-1", 5),
-        rejected: SentMessage(rejected, "rejected", None, None),
-    } == find_messages(filled.ledger, run, [accepted, rejected, "nobody"])
+    records = filled.ledger.records(run, [accepted, rejected, "nobody"])
+    found = [(record.message_id, record.status, record.umid, record.sent_at) for record in records.values()]
+    assert {(accepted, "accepted", "umid-1", 5), (rejected, "rejected", None, None)} == set(found)
+    assert {"umid-1": records[accepted]} == records_by_umid(filled.ledger, run, ["umid-1"])
 
 
 def test_two_processes_may_note_at_once(tmp_path: Path, case: Case) -> None:
@@ -323,7 +321,7 @@ def test_a_umid_is_found_by_its_index(filled: Filled) -> None:
     run = filled.run()
     filled.messages(run, 3)
     prepare_umids(filled.ledger)
-    steps = steps_of(filled, lambda: find_by_umid(filled.ledger, run, ["umid-1", "umid-2"]))
+    steps = steps_of(filled, lambda: records_by_umid(filled.ledger, run, ["umid-1", "umid-2"]))
 
     assert "messages_by_umid" in " ".join(steps)
 
