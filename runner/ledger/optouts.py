@@ -55,8 +55,7 @@ def newest_by_number(ledger: Ledger, destinations: Sequence[str]) -> dict[str, O
 
 def opted_out(ledger: Ledger, destinations: Sequence[str]) -> dict[str, OptOut]:
     """Those of these numbers (E.164) that have opted out."""
-    found = ledger.rows_among(_ALL.where(_IS_OUT), optouts.c.destination, destinations)
-    return {row[0]: _optout(*row) for row in found}
+    return {number: each for number, each in newest_by_number(ledger, destinations).items() if each.is_out}
 
 
 def has_optouts(ledger: Ledger) -> bool:

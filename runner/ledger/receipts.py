@@ -47,8 +47,8 @@ def save_receipts(ledger: Ledger, received: Sequence[Receipt], *, now: int) -> i
             merged[row[0]] = merge(merged[row[0]], _receipt(row))
         rows = [{name: getattr(receipt, name) for name in Receipt.__slots__} for receipt in merged.values()]
         connection.execute(_UPSERT, [row | {"state": row["state"].value, "received_at": now} for row in rows])
-        proofs = _proofs(connection, merged.values())
-        return accept_unknown(connection, proofs, OutcomeReason.RECEIPT, _SETTLED, now)
+        proven = _proven(connection, merged.values())
+        return accept_unknown(connection, proven, OutcomeReason.RECEIPT, _SETTLED, now)
 
 
 def settle_by_receipts(ledger: Ledger, run_id: int) -> int:
@@ -57,15 +57,15 @@ def settle_by_receipts(ledger: Ledger, run_id: int) -> int:
     For a message that became unknown after its receipt had come, while its answer was still awaited.
     """
     query = (
-        select(messages.c.run_id, messages.c.message_id, receipts.c.umid)
+        select(messages.c.message_id, receipts.c.umid)
         .join_from(messages, receipts, receipts.c.message_id == messages.c.message_id)
         .where(messages.c.run_id == run_id, messages.c.status == Status.UNKNOWN.value)
     )
-    proofs = [Proof(*row) for row in ledger.rows(query)]
-    if not proofs:
+    proven = [(run_id, message_id, Proof(umid)) for message_id, umid in ledger.rows(query)]
+    if not proven:
         return 0
     with ledger.writing() as connection:
-        return accept_unknown(connection, proofs, OutcomeReason.RECEIPT, _SETTLED, time.time_ns() // 1000)
+        return accept_unknown(connection, proven, OutcomeReason.RECEIPT, _SETTLED, time.time_ns() // 1000)
 
 
 def adopt(ledger: Ledger, run_id: int, found: Sequence[tuple[Message, Receipt]]) -> None:
@@ -114,22 +114,19 @@ def receipts_by_message_id(ledger: Ledger, message_ids: Sequence[str]) -> dict[s
     return found
 
 
-def _proofs(connection: Connection, received: Iterable[Receipt]) -> list[Proof]:
-    """What receipts prove of messages of this ledger's runs.
+def _proven(connection: Connection, received: Iterable[Receipt]) -> list[tuple[int, str, Proof]]:
+    """Messages (run id, message id) of this ledger's runs that receipts prove, if they are unknown.
 
     A message id begins with its run's name and id, and either may hold dots: two runs can begin alike, and then the
     receipt is tried with both.
     """
-    by_prefix: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    by_prefix: dict[str, list[Receipt]] = defaultdict(list)
     for receipt in received:
-        if receipt.message_id:
-            by_prefix[receipt.message_id.rpartition(".")[0]].append((receipt.message_id, receipt.umid))
-    found: list[Proof] = []
+        by_prefix[(receipt.message_id or "").rpartition(".")[0]].append(receipt)
     # Compared by the database: reading the names of thousands of runs for each receipt would cost more.
     begins = (runs.c.name + "." + runs.c.run).label("begins")
-    for run_id, prefix in rows_among(connection, select(runs.c.id, begins), begins, list(by_prefix)):
-        found += [Proof(run_id, *ids) for ids in by_prefix[prefix]]
-    return found
+    found = rows_among(connection, select(runs.c.id, begins), begins, list(by_prefix))
+    return [(id_, each.message_id or "", Proof(each.umid)) for id_, prefix in found for each in by_prefix[prefix]]
 
 
 def _receipt(row: Sequence[Any]) -> Receipt:

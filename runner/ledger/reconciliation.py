@@ -6,7 +6,6 @@ A message leaves `unknown` only by proof: a line of the log, or a log that was m
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, func, select, update
 
@@ -28,16 +27,6 @@ class Unknowns:
     count: int
     first_claimed_at: int
     last_settled_at: int
-
-
-class LogEntry(NamedTuple):
-    """What the provider's log has of one message. `price` is decimal text."""
-
-    umid: str
-    status: str
-    segments: int | None = None
-    price: str | None = None
-    currency: str | None = None
 
 
 def unknowns(ledger: Ledger, run_id: int) -> Unknowns | None:
@@ -69,15 +58,15 @@ def _unknown(run_id: int) -> tuple[ColumnElement[bool], ...]:
     return messages.c.run_id == run_id, messages.c.status == Status.UNKNOWN.value
 
 
-def apply(ledger: Ledger, run_id: int, *, found: Mapping[str, LogEntry], not_received: Collection[str]) -> None:
+def apply(ledger: Ledger, run_id: int, *, found: Mapping[str, Proof], not_received: Collection[str]) -> None:
     """Settle unknown messages: `found` become accepted, `not_received` absent, so that the run sends them again.
 
     All or nothing. Raises LedgerError when one of them is not unknown any more.
     """
-    proofs = [Proof(run_id, message_id, *entry) for message_id, entry in found.items()]
+    proven = [(run_id, message_id, proof) for message_id, proof in found.items()]
     with ledger.writing() as connection:
         detail = "found in the provider's log"
-        changed = accept_unknown(connection, proofs, OutcomeReason.RECONCILED, detail, time.time_ns() // 1000)
+        changed = accept_unknown(connection, proven, OutcomeReason.RECONCILED, detail, time.time_ns() // 1000)
         changed += release(connection, run_id, not_received, Status.UNKNOWN.value)
         if changed != len(found) + len(not_received):
             raise LedgerError("the ledger changed while it was reconciled; nothing was changed, run it again")

@@ -5,7 +5,7 @@ reported again, which does no harm. A cancellation is noted after its answer; wi
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -79,10 +79,6 @@ def _write(ledger: Ledger, statement: Executable, rows: Sequence[Mapping[str, An
         return 0
     with ledger.writing() as connection:
         return connection.execute(statement, rows).rowcount
-
-
-def _settled(settled: Settled) -> dict[str, Any]:
-    return {name: getattr(settled, name) for name in _SETTLED_NAMES}
 
 
 # Messages that conversions are about.
@@ -195,7 +191,7 @@ def settle_feedback(ledger: Ledger, run_id: int, answers: Sequence[tuple[Convers
             "of_message": settled.message_id,
             "of_outcome": conversion.outcome.value,
             "of_time": conversion.at,
-            **_settled(settled),
+            **{name: getattr(settled, name) for name in _SETTLED_NAMES},
         }
         for conversion, settled in answers
     ]
@@ -253,8 +249,7 @@ def scheduled_after(ledger: Ledger, run_id: int, message_id: str, *, limit: int)
 
 def note_cancellations(ledger: Ledger, run_id: int, settled: Sequence[Settled]) -> None:
     """Note the provider's answers, all or nothing. What was cancelled stays cancelled. Raises LedgerError."""
-    rows = [{"run_id": run_id, "message_id": each.message_id, **_settled(each)} for each in settled]
-    _write(ledger, _CANCEL, rows)
+    _write(ledger, _CANCEL, [{"run_id": run_id, **asdict(each)} for each in settled])
 
 
 def refusals(ledger: Ledger, run_id: int, *, limit: int | None = None) -> list[tuple[str, str]]:

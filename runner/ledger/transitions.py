@@ -35,10 +35,8 @@ _IN_STATUS = (
 
 
 class Proof(NamedTuple):
-    """What proves that the provider has an unknown message: a receipt, or a line of its log."""
+    """What proves that the provider has an unknown message: a receipt, or a line of its log, with what that says."""
 
-    run_id: int
-    message_id: str
     umid: str
     log_status: str | None = None
     log_segments: int | None = None
@@ -59,13 +57,12 @@ _SETTLE = _compiled(
     *_SETTLED, "of_run", "of_message", "of_status",
 )  # fmt: skip
 _RELEASE = _compiled(delete(messages).where(*_IN_STATUS), "of_run", "of_message", "of_status")
-_PROVEN = Proof._fields[2:]
 _ACCEPT = (
     update(messages)
     .where(*_IN_STATUS)
     .values(
         status=Status.ACCEPTED.value,
-        **{name: bindparam(name) for name in ("reason", "detail", "settled_at", *_PROVEN)},
+        **{name: bindparam(name) for name in ("reason", "detail", "settled_at", *Proof._fields)},
     )
 )
 
@@ -117,13 +114,13 @@ def release(connection: Connection, run_id: int, message_ids: Collection[str], s
 
 
 def accept_unknown(
-    connection: Connection, proofs: Sequence[Proof], reason: OutcomeReason, detail: str, now: int
+    connection: Connection, proven: Sequence[tuple[int, str, Proof]], reason: OutcomeReason, detail: str, now: int
 ) -> int:
-    """Make unknown messages accepted at `now`, because there is proof. Returns how many were unknown."""
+    """Make unknown messages (run id, message id, proof) accepted at `now`. Returns how many were unknown."""
     common = {"of_status": Status.UNKNOWN.value, "reason": reason.value, "detail": detail, "settled_at": now}
     rows = [
-        {"of_run": proof.run_id, "of_message": proof.message_id, **dict(zip(_PROVEN, proof[2:], strict=True)), **common}
-        for proof in proofs
+        {"of_run": run_id, "of_message": message_id, **proof._asdict(), **common}
+        for run_id, message_id, proof in proven
     ]
     return connection.execute(_ACCEPT, rows).rowcount if rows else 0
 

@@ -9,7 +9,8 @@ from typing import Protocol
 
 from runner.base.errors import StoppedError
 from runner.ledger.ledger import RunRecord
-from runner.ledger.reconciliation import LogEntry, Unknowns, accepted_ids, apply, unknown_ids, unknowns
+from runner.ledger.reconciliation import Unknowns, accepted_ids, apply, unknown_ids, unknowns
+from runner.ledger.transitions import Proof
 from runner.provider.exports import ExportJob, JobStatus, LogExports
 from runner.provider.http import UnreachableError
 from runner.run.account import ProviderAccount
@@ -43,7 +44,7 @@ class Finding:
     """
 
     unknown: Unknowns
-    found: dict[str, LogEntry] = field(default_factory=dict)
+    found: dict[str, Proof] = field(default_factory=dict)
     missing: frozenset[str] = frozenset()
     again_at: datetime | None = None
 
@@ -113,7 +114,7 @@ async def _look_up(
     now = datetime.now(UTC)
     since = _moment(unknown.first_claimed_at) - MARGIN
     witnesses = accepted_ids(ledger, run_id, answered_before=int((now - settle).timestamp() * 1e6), limit=WITNESSES)
-    entries: dict[str, LogEntry] = {}
+    entries: dict[str, Proof] = {}
     async with LogExports(account.endpoint, account.api_key) as exports:
         say(f"asking for the provider's log since {since:%Y-%m-%d %H:%M:%S} UTC")
         job = await _finished(exports, await exports.start(since, now + AHEAD), deadline, say)
@@ -157,14 +158,14 @@ async def _finished(exports: LogExports, job_id: str, deadline: timedelta, say: 
         pause_s = min(pause_s * 1.5, SLOWEST_LOOK_S)
 
 
-def _entry(row: dict[str, str]) -> LogEntry:
+def _entry(row: dict[str, str]) -> Proof:
     segments = row.get("smscount", "").strip()
-    return LogEntry(
+    return Proof(
         umid=row["umid"],
-        status=row.get("status_value", "").strip()[:40],
-        segments=int(segments) if segments.isdecimal() else None,
-        price=row.get("price_total", "").strip()[:24] or None,
-        currency=row.get("price_currency", "").strip()[:3] or None,
+        log_status=row.get("status_value", "").strip()[:40],
+        log_segments=int(segments) if segments.isdecimal() else None,
+        log_price=row.get("price_total", "").strip()[:24] or None,
+        log_currency=row.get("price_currency", "").strip()[:3] or None,
     )
 
 

@@ -109,14 +109,14 @@ DESCRIPTIONS = {
 }
 
 
-def sms_response(request: Mapping[str, Any], *, umid: str, encoding: str, status: str) -> Answer:
-    """The document's SmsResponse. It comes with HTTP 200 for both statuses, QUEUED and REJECTED."""
+def sms_response(entry: Mapping[str, Any], encoding: str) -> Answer:
+    """The document's SmsResponse, for a line of the book. It comes with HTTP 200 for both statuses."""
     body = {
-        "umid": umid,
-        "destination": request["destination"].removeprefix("+"),
+        "umid": entry["umid"],
+        "destination": entry["destination"].removeprefix("+"),
         "encoding": encoding,
-        "status": {"code": status, "description": DESCRIPTIONS[status]},
+        "status": {"code": entry["status"], "description": DESCRIPTIONS[entry["status"]]},
     }
-    if request.get("clientMessageId") is not None:
-        body["clientMessageId"] = request["clientMessageId"]
+    if entry.get("clientMessageId") is not None:
+        body["clientMessageId"] = entry["clientMessageId"]
     return Answer(200, orjson.dumps(body))

@@ -18,7 +18,7 @@ from runner.sandbox.answers import QUEUED
 
 MEMORY_LIMIT = 100_000
 
-# A message as requested, or a line of the book.
+# A line of the book.
 Entry = Mapping[str, Any]
 
 
@@ -35,14 +35,12 @@ class Book:
         self._queued: set[tuple[str, str]] = set()
         self.duplicate_ids: dict[str, int] = {}
 
-    def add(self, request: Entry, *, time: int, sub_account_id: str, umid: str, status: str) -> bool:
+    def add(self, entry: Entry) -> bool:
         """Write one message down; True if one with its clientMessageId had been queued before.
 
         When it returns, a reader of the file sees it: a request is in the book before its answer leaves, so that the
         book may hold a message whose answer got lost, and never lacks one whose answer arrived.
         """
-        own = {"time": time, "subAccountId": sub_account_id, "umid": umid, "status": status}
-        entry = own | dict(request) | own
         line = orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE)
         if self._file is None:
             self._newest.append(line)

@@ -87,17 +87,16 @@ class Messages:
             raise RefusedError(Code.INVALID_PARAMETER, "The body must be application/json", 415)
 
     def _take(self, message: dict[str, Any], sub_account_id: str) -> Answer:
-        rejected = is_rejected(message, self._options)
-        status = REJECTED if rejected else QUEUED
-        umid, now = str(uuid4()), time_ns() // 1000
-        stats, book = self._state.stats, self._state.book
-        stats.duplicates += book.add(message, time=now, sub_account_id=sub_account_id, umid=umid, status=status)
-        stats.rejected += rejected
-        stats.queued += not rejected
-        if not rejected:  # also when the answer gets lost: that is how an unknown one is settled
-            self._webhooks.take(message, umid=umid, sub_account_id=sub_account_id)
-        encoding = encoding_of(message["text"], message.get("encoding"))
-        return sms_response(message, umid=umid, encoding=encoding, status=status)
+        status = REJECTED if is_rejected(message, self._options) else QUEUED
+        own = {"time": time_ns() // 1000, "subAccountId": sub_account_id, "umid": str(uuid4()), "status": status}
+        entry = message | own
+        self._state.stats.duplicates += self._state.book.add(entry)
+        if status == REJECTED:
+            self._state.stats.rejected += 1
+        else:
+            self._state.stats.queued += 1
+            self._webhooks.take(entry)  # also when the answer gets lost: that is how an unknown one is settled
+        return sms_response(entry, encoding_of(entry["text"], entry.get("encoding")))
 
     async def _show(self, request: web.Request) -> web.StreamResponse:
         self._state.admit(request)

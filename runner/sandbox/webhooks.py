@@ -91,12 +91,8 @@ class PostPlan:
         return chance(options.seed, what, *identity_of(self.sent), position)
 
 
-def plan_posts(
-    message: Entry, options: SandboxOptions, *, umid: str, sub_account_id: str
-) -> tuple[PostPlan | None, int]:
-    """What is posted about a message that was queued, None if nothing; and how many steps are left out because they
-    would have gone beyond this computer.
-    """
+def plan_posts(message: Entry, options: SandboxOptions) -> tuple[PostPlan | None, int]:
+    """What is posted about a queued message (None: nothing), and how many steps would go beyond this computer."""
     callback = message.get("dlrCallbackUrl")
     inbound = options.inbound_url or callback
     if inbound is None:
@@ -109,10 +105,7 @@ def plan_posts(
         receipts = disordered(receipts, chance(options.seed, "order", *identity_of(message)))
     steps: tuple[Step, ...] = (*(receipts if receipts_url else ()), *(replies if replies_url else ()))
     left_out = len(receipts) + len(replies) - len(steps)
-    if not steps:
-        return None, left_out
-    sent = sent_of(message, umid=umid, sub_account_id=sub_account_id)
-    return PostPlan(sent, steps, receipts_url, replies_url), left_out
+    return PostPlan(sent_of(message), steps, receipts_url, replies_url) if steps else None, left_out
 
 
 @lru_cache(maxsize=64)
@@ -125,12 +118,12 @@ def _target(url: str | None, beyond_loopback: bool) -> URL | None:
     return target if target and (beyond_loopback or is_loopback(target.host)) else None
 
 
-def sent_of(entry: Entry, *, umid: str, sub_account_id: str) -> dict[str, Any]:
+def sent_of(entry: Entry) -> dict[str, Any]:
     """What receipts say of a message in each of its states. Without the text: a hundred thousand of these may wait."""
     sent = {
-        "umid": umid,
+        "umid": entry["umid"],
         "clientMessageId": entry.get("clientMessageId"),
-        "subAccountId": sub_account_id,
+        "subAccountId": entry["subAccountId"],
         "source": entry.get("source"),
         "destination": f"+{entry['destination'].removeprefix('+')}",
         "smsCount": segments_of(entry["text"], encoding_of(entry["text"], entry.get("encoding"))),
@@ -201,9 +194,9 @@ class WebhookSender:
         self._connections = asyncio.Semaphore(CONNECTIONS)
         self._ending = asyncio.Event()
 
-    def take(self, message: Entry, *, umid: str, sub_account_id: str) -> None:
+    def take(self, message: Entry) -> None:
         """Post about a message that was queued."""
-        plan, left_out = plan_posts(message, self._options, umid=umid, sub_account_id=sub_account_id)
+        plan, left_out = plan_posts(message, self._options)
         self._stats.receipts_not_sent += Counter(beyond_loopback=left_out)  # which adds no zero
         if plan is not None:
             moment = moment_of(message.get("scheduled"))

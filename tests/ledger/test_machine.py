@@ -14,7 +14,8 @@ from runner.base.errors import LedgerError
 from runner.base.messages import Encoding, Message
 from runner.base.outcomes import Outcome, OutcomeReason, Status
 from runner.ledger.ledger import open_ledger
-from runner.ledger.reconciliation import LogEntry, apply, unknown_ids
+from runner.ledger.reconciliation import apply, unknown_ids
+from runner.ledger.transitions import Proof
 from runner.ledger.writer import Claim, LedgerWriter, Spill, merge_spill, spill_path
 
 KEYS = st.integers(0, 5)
@@ -113,7 +114,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(found=st.sets(KEYS), missing=st.sets(KEYS))
     def reconcile(self, found: set[int], missing: set[int]) -> None:
         missing = missing - found
-        entries = {message(key).message_id: LogEntry("u", "delivered", 1, "0.01", "SGD") for key in found}
+        entries = {message(key).message_id: Proof("u", "delivered", 1, "0.01", "SGD") for key in found}
         absent = [message(key).message_id for key in missing]
         if any(self.status.get(key) != "unknown" for key in found | missing):
             with pytest.raises(LedgerError):

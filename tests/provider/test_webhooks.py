@@ -335,8 +335,8 @@ def test_no_body_is_a_bug(body: bytes) -> None:
 
 @pytest.mark.parametrize("final", [DELIVERED, *UNDELIVERED], ids=lambda final: f"{final.state}-{final.error_code}")
 def test_what_the_sandbox_posts_is_understood(final: DeliveryStatus) -> None:
-    sent = sent_of({"destination": "+12025550142", "text": "Hi", "clientMessageId": "sale.main.abc"}, umid=UMID,
-                   sub_account_id="acme_hq")  # fmt: skip
+    entry = {"umid": UMID, "subAccountId": "acme_hq", "clientMessageId": "sale.main.abc"}
+    sent = sent_of(entry | {"destination": "+12025550142", "text": "Hi"})
     told = [receipt_of(receipt_from_sandbox(sent, each, AT)) for each in statuses_to(final)]
     assert {(UMID, "sale.main.abc")} == {(each.umid, each.message_id) for each in told}
     assert max(AT - each.at for each in told) < 10_000  # it writes from two digits of a second to seven
@@ -348,7 +348,7 @@ def test_what_the_sandbox_posts_is_understood(final: DeliveryStatus) -> None:
 @pytest.mark.parametrize("body", ["STOP", "Stop. Thank you", "退订", "hello \U0001f600"])
 def test_the_replies_of_the_sandbox_are_understood(sender: str | None, body: str) -> None:
     entry = {"destination": "+12025550142", "text": "Hi"} | ({"source": sender} if sender else {})
-    sent = sent_of(entry, umid=UMID, sub_account_id="acme_hq")
+    sent = sent_of(entry | {"umid": UMID, "subAccountId": "acme_hq"})
     inbound = inbound_of(reply_of(sent, body, AT))
     assert ("+12025550142", sender or OUR_NUMBER, body) == (inbound.source, inbound.destination, inbound.body)
     assert AT - inbound.at < 10_000

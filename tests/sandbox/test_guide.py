@@ -43,8 +43,8 @@ def test_the_receipt_in_the_guide_is_one_that_is_sent() -> None:
     expected = orjson.loads(shown)
     payload = expected["payload"]
     status = next(each for each in UNDELIVERED if each.error_code == payload["status"]["errorCode"])
-    message = {name: payload[name] for name in ("destination", "clientMessageId", "source")} | {"text": "Hello"}
-    sent = sent_of(message, umid=payload["umid"], sub_account_id=payload["subAccountId"])
+    names = ("umid", "subAccountId", "destination", "clientMessageId", "source")
+    sent = sent_of({name: payload[name] for name in names} | {"text": "Hello"})
     made = orjson.loads(receipt_of(sent, status, 1_796_090_401_503_400))
     assert re.fullmatch(r"2026-12-01T02:00:01\.50(3(4(00?)?)?)?Z", made["payload"]["status"].pop("timestamp"))
     assert payload["status"].pop("timestamp").startswith("2026-12-01T02:00:01.50")

@@ -31,8 +31,14 @@ from runner.sandbox.webhooks import (
 
 UMID = "9f1c2e7a-6b40-4de1-8a2c-1f0d9e7c5b31"
 AT = 1_764_035_999_123_456  # 2025-11-25T01:59:59.123456Z
-MESSAGE = {"destination": "+12025550123", "text": "Hello", "clientMessageId": "welcome.main.k1", "source": "ACME"}
-SENT_MESSAGE = sent_of(MESSAGE, umid=UMID, sub_account_id="acme_hq")
+TAKEN = {"umid": UMID, "subAccountId": "acme_hq"}
+MESSAGE = TAKEN | {
+    "destination": "+12025550123",
+    "text": "Hello",
+    "clientMessageId": "welcome.main.k1",
+    "source": "ACME",
+}
+SENT_MESSAGE = sent_of(MESSAGE)
 REJECTED = next(status for status in UNDELIVERED if status.detail == "rejected_by_operator")
 
 
@@ -68,7 +74,7 @@ def test_the_states_of_a_message_and_only_the_last_has_a_price() -> None:
 
 
 def test_what_did_not_arrive_and_what_is_absent() -> None:
-    sent = sent_of({"destination": "12025550123", "text": "x" * 161}, umid=UMID, sub_account_id="acme_hq")
+    sent = sent_of(TAKEN | {"destination": "12025550123", "text": "x" * 161})
     assert {
         "umid": UMID,
         "subAccountId": "acme_hq",
@@ -126,7 +132,7 @@ BEYOND = "https://example.com/receipts"
 
 
 def planned(fields: dict[str, Any], **options: Any) -> tuple[PostPlan | None, int]:  # noqa: ANN401 - any option
-    return plan_posts(MESSAGE | fields, SandboxOptions(**options), umid="u", sub_account_id="acme_hq")
+    return plan_posts(MESSAGE | fields, SandboxOptions(**options))
 
 
 def plan(fields: dict[str, Any], **options: Any) -> PostPlan:  # noqa: ANN401 - any option
