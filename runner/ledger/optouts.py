@@ -30,10 +30,7 @@ _WORD_LENGTH = 40
 
 
 def note_optouts(ledger: Ledger, changes: Sequence[OptOut]) -> int:
-    """Note opt-outs, and numbers that take theirs back, all or none. Returns how many numbers changed.
-
-    Of each number the newest counts, whatever order they come in; of one moment, the opt-out. Raises LedgerError.
-    """
+    """Note opt-outs, and numbers that take theirs back, all or none; returns how many changed. Raises LedgerError."""
     newest: dict[str, OptOut] = {}
     for change in changes:
         before = newest.get(change.destination, change)

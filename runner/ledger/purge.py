@@ -32,10 +32,7 @@ _DELETE_PERSONS = (
 
 
 def purged_at(ledger: Ledger, run_id: int) -> int | None:
-    """When the purge of a run began (microseconds since the epoch); None: it isn't purged.
-
-    A purged run can't be sent any more: its plan has no numbers and texts.
-    """
+    """When the purge of a run began (microseconds since the epoch), after which it can't be sent; None: it didn't."""
     is_purge = (events.c.run_id == run_id, events.c.kind == EventKind.PURGED.value)
     found: int | None = ledger.scalar(select(func.min(events.c.at)).where(*is_purge))
     return found
@@ -77,10 +74,7 @@ def purge_messages(ledger: Ledger, run_id: int) -> int:
 
 
 def compact(ledger: Ledger) -> None:
-    """Rewrite the ledger's file without the bytes of what was ever deleted or changed.
-
-    Raises LedgerError or StoppedError when that isn't possible at the moment; nothing is lost then.
-    """
+    """Rewrite the file without the bytes of what was deleted. Raises LedgerError or StoppedError if it can't."""
     with ledger_errors("written anew"), ledger.engine.connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT")
         # Overwriting changed cells isn't enough: SQLite leaves copies behind wherever it has split or merged a page.

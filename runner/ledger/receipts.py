@@ -69,10 +69,7 @@ def settle_by_receipts(ledger: Ledger, run_id: int) -> int:
 
 
 def adopt(ledger: Ledger, run_id: int, found: Sequence[tuple[Message, Receipt]]) -> None:
-    """Note messages that this ledger doesn't have as accepted, because a receipt proves that they were sent.
-
-    They were sent before the ledger was lost, or restored from a copy. Raises LedgerError.
-    """
+    """Note messages that this ledger lost as accepted: a receipt proves that they were sent. Raises LedgerError."""
     known = ledger.claimed(run_id, [message.message_id for message, _ in found])
     new = [(message, receipt) for message, receipt in found if message.message_id not in known]
     if not new:

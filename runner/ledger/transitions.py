@@ -80,10 +80,7 @@ def claim(connection: Connection, run_id: int, claims: Sequence[tuple[Message, i
 
 
 def settle(connection: Connection, run_id: int, settlements: Sequence[tuple[str, Outcome]]) -> None:
-    """Write outcomes of claimed messages; `unsent` takes the claim back.
-
-    Raises LedgerError when one of them isn't `sending`: no other process may change it.
-    """
+    """Write outcomes of claimed messages; `unsent` takes the claim back. Raises LedgerError if one isn't `sending`."""
     now = time.time_ns() // 1000
     # Plain strings for the driver; the words only where they say more than the code.
     settled: list[tuple[Any, ...]] = [
@@ -102,10 +99,7 @@ def settle(connection: Connection, run_id: int, settlements: Sequence[tuple[str,
 
 
 def release(connection: Connection, run_id: int, message_ids: Collection[str], status: str = SENDING) -> int:
-    """Take messages in this status out of the ledger, so that they may be claimed again; returns how many there were.
-
-    That clears the resume point.
-    """
+    """Take messages in this status out of the ledger, which clears the resume point; returns how many there were."""
     if not message_ids:
         return 0
     note_resume_point(connection, run_id, None, None)

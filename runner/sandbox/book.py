@@ -23,16 +23,14 @@ Entry = Mapping[str, Any]
 
 
 class Book:
-    """Where messages are written down: in a file that grows, or else, bounded, in memory. Made by `open_book`.
-
-    `duplicate_ids` counts how often a clientMessageId was queued, for those that were queued more than once.
-    """
+    """Where messages are written down: in a file that grows, or else, bounded, in memory. Made by `open_book`."""
 
     def __init__(self, file: BinaryIO | None = None, path: Path | None = None) -> None:
         self._file = file
         self._path = path
         self._newest: deque[bytes] = deque(maxlen=MEMORY_LIMIT)
         self._queued: set[tuple[str, str]] = set()
+        # How often a clientMessageId was queued, if more than once.
         self.duplicate_ids: dict[str, int] = {}
 
     def add(self, entry: Entry) -> bool:
@@ -64,10 +62,7 @@ class Book:
         return next((each for each in entries if (each["umid"], each["subAccountId"]) == (umid, sub_account_id)), None)
 
     def load(self) -> None:
-        """Read the messages of an earlier sandbox, so that duplicates show across its restart.
-
-        Raises ValueError or KeyError when the file is no book.
-        """
+        """Read what an earlier sandbox took, to find duplicates. Raises ValueError or KeyError if it is no book."""
         for line in self.lines():
             entry = orjson.loads(line)
             if not line.endswith(b"\n") or not isinstance(entry, dict) or not {"umid", "status"} <= entry.keys():

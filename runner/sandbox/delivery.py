@@ -133,10 +133,7 @@ def encoding_of(text: str, asked: str | None) -> str:
 
 
 def segments_of(text: str, encoding: str) -> int:
-    """How many segments the provider counts, ten at most: what is longer, it cuts.
-
-    A pair (an extension character's two septets, a surrogate pair) is never cut by the end of a segment.
-    """
+    """How many segments the provider counts, ten at most. None ends within a pair of septets or surrogates."""
     if encoding == "GSM7":
         alone, joined, sizes = 160, 153, [2 if character in EXTENSION else 1 for character in text]
     else:

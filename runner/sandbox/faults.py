@@ -237,10 +237,7 @@ DEFAULT_STATUSES = {FaultName.SERVER_ERROR: 500, FaultName.EXPORT_LINK_EXPIRED: 
 
 
 def early_answer(fault: Fault, now: datetime) -> Answer | None:
-    """The answer that comes without a look at the message; None when it shall be judged. `now` is aware, in UTC.
-
-    Raises `RefusedError` for an error of the provider's.
-    """
+    """The answer without a look at the message, or None. An error is a `RefusedError`. `now` is aware, in UTC."""
     match fault.name:
         case FaultName.THROTTLE:
             raise RefusedError(Code.QUOTA_EXCEEDED, ON_PURPOSE, headers=_retry_after(fault, now))

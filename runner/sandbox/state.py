@@ -42,10 +42,7 @@ class SlidingWindow:
 
 @dataclass(slots=True)
 class Stats:
-    """What happened since the start, as `/sandbox/stats` shows it; docs/sandbox.md says what each count means.
-
-    `duplicate_ids` also knows what an earlier sandbox wrote into the same book.
-    """
+    """What happened since the start, as `/sandbox/stats` shows it; docs/sandbox.md says what each count means."""
 
     requests: int = 0
     queued: int = 0
@@ -62,6 +59,7 @@ class Stats:
     failed_posts: int = 0
     receipts_not_sent: Counter[str] = field(default_factory=Counter)
     receipts_waiting: int = 0
+    # Also what an earlier sandbox wrote into the same book.
     duplicate_ids: dict[str, int] = field(default_factory=dict)
     foreign_authorizations: list[str] = field(default_factory=list)
 
@@ -102,11 +100,9 @@ class SandboxState:
             raise RefusedError(Code.INSECURE_PROTOCOL, f"TLS 1.3 or later is required, this is {tls.version()}")
         if not self.holds_key(request):
             raise RefusedError(Code.UNAUTHORIZED, "The request carries no valid API key")
-        sub_account_id = request.match_info.get("subAccountId")
-        if sub_account_id is not None and sub_account_id != (self.options.sub_account_id or sub_account_id):
+        name = request.match_info.get("subAccountId")
+        if name is not None and (name != (self.options.sub_account_id or name) or not SUB_ACCOUNT_ID.fullmatch(name)):
             raise RefusedError(Code.ILLEGAL_SUB_ACCOUNT, "The sub-account does not belong to this API key")
-        if sub_account_id is not None and not SUB_ACCOUNT_ID.fullmatch(sub_account_id):
-            raise RefusedError(Code.ILLEGAL_SUB_ACCOUNT, "This is not a sub-account id")
 
     def holds_key(self, request: web.Request) -> bool:
         scheme, _, key = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
