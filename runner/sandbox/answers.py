@@ -1,7 +1,6 @@
-"""What the sandbox answers, as values: the handler decides on an answer, and only then does it go on the wire."""
+"""What the sandbox answers: its responses, and its refusals with the codes of the provider's document."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
@@ -81,23 +80,8 @@ class RefusedError(Exception):
         self.headers = HEADERS.get(code, {}) if headers is None else headers
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One answer, ready for the wire. The body is JSON unless `content_type` says something else; None sends none."""
-
-    http_status: int
-    body: bytes
-    headers: Mapping[str, str] = field(default_factory=dict)
-    content_type: str | None = "application/json"
-
-    def response(self) -> web.Response:
-        return web.Response(
-            body=self.body, status=self.http_status, headers=self.headers, content_type=self.content_type
-        )
-
-
-def json_response(value: object, http_status: int = 200) -> web.Response:
-    return Answer(http_status, orjson.dumps(value)).response()
+def json_response(value: object, http_status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    return web.Response(body=orjson.dumps(value), status=http_status, headers=headers, content_type="application/json")
 
 
 QUEUED = "QUEUED"
@@ -109,7 +93,7 @@ DESCRIPTIONS = {
 }
 
 
-def sms_response(entry: Mapping[str, Any], encoding: str) -> Answer:
+def sms_response(entry: Mapping[str, Any], encoding: str) -> web.Response:
     """The document's SmsResponse, for a line of the book. It comes with HTTP 200 for both statuses."""
     body = {
         "umid": entry["umid"],
@@ -119,4 +103,4 @@ def sms_response(entry: Mapping[str, Any], encoding: str) -> Answer:
     }
     if entry.get("clientMessageId") is not None:
         body["clientMessageId"] = entry["clientMessageId"]
-    return Answer(200, orjson.dumps(body))
+    return json_response(body)

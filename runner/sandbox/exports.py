@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 from aiohttp import hdrs, web
 
-from runner.sandbox.answers import Answer, Code, RefusedError, json_response
+from runner.sandbox.answers import Code, RefusedError, json_response
 from runner.sandbox.checks import moment_of
 from runner.sandbox.delivery import created_at, csv_of, details_of, timestamp
 from runner.sandbox.faults import Fault, FaultName, FaultSchedule, cut_off
@@ -118,11 +118,11 @@ class Exports:
         job, index = self._links[request.match_info["token"]]
         if job.fault and job.fault.name is FaultName.EXPORT_LINK_EXPIRED:
             raise RefusedError(Code.NOT_FOUND, "The link has expired", job.fault.status)
-        answer = Answer(200, job.files[index], content_type="text/csv")
+        response = web.Response(body=job.files[index], content_type="text/csv")
         # Of several files the last one only: the ones before it look as if all were well.
         if job.fault and job.fault.name is FaultName.EXPORT_CUT_OFF and index == len(job.files) - 1:
-            return await cut_off(request, answer)
-        return answer.response()
+            return await cut_off(request, response)
+        return response
 
     def _job_of(self, request: web.Request) -> Job:
         self._state.admit(request)

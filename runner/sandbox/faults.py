@@ -11,7 +11,7 @@ import socket
 import struct
 import sys
 from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 from enum import StrEnum
@@ -24,7 +24,7 @@ from aiohttp import hdrs, web
 
 from runner.base.errors import InputError, Position, Problem
 from runner.base.text import closest
-from runner.sandbox.answers import Answer, Code, RefusedError
+from runner.sandbox.answers import Code, RefusedError
 from runner.sandbox.delivery import chance
 
 LONGEST_S = 3600
@@ -236,41 +236,42 @@ PARAMETERS: dict[FaultName, dict[str, Key]] = {
 DEFAULT_STATUSES = {FaultName.SERVER_ERROR: 500, FaultName.EXPORT_LINK_EXPIRED: 410}
 
 
-def early_answer(fault: Fault, now: datetime) -> Answer | None:
-    """The answer without a look at the message, or None. An error is a `RefusedError`. `now` is aware, in UTC."""
+def early_response(fault: Fault, now: datetime) -> web.Response | None:
+    """The response without a look at the message, or None. An error is a `RefusedError`. `now` is aware, in UTC."""
     match fault.name:
         case FaultName.THROTTLE:
             raise RefusedError(Code.QUOTA_EXCEEDED, ON_PURPOSE, headers=_retry_after(fault, now))
         case FaultName.ERROR:
             raise RefusedError(Code(fault.code), ON_PURPOSE, fault.status or None)
         case FaultName.SERVER_ERROR if not fault.body:
-            return Answer(fault.status, b"", content_type=None)
+            return web.Response(status=fault.status)
         case FaultName.SERVER_ERROR if fault.status == 500:
             raise RefusedError(Code.INTERNAL_ERROR, ON_PURPOSE)
         case FaultName.SERVER_ERROR:  # what stands before the provider answers, and knows no JSON
             page = PAGE.format(f"{fault.status} {HTTPStatus(fault.status).phrase}")
-            return Answer(fault.status, page.encode(), content_type="text/html")
+            return web.Response(body=page.encode(), status=fault.status, content_type="text/html")
     return None
 
 
-def spoiled(answer: Answer, fault: Fault) -> Answer:
-    """What the fault makes of the answer to a message that has been judged. Raises `RefusedError` for a 500."""
+def spoiled(response: web.Response, fault: Fault) -> web.Response:
+    """What the fault makes of the response to a message that was judged. Raises `RefusedError` for a 500."""
+    assert isinstance(response.body, bytes)
     match fault.name:
         case FaultName.ACCEPTED_ERROR_500:
             raise RefusedError(Code.INTERNAL_ERROR, ON_PURPOSE)
         case FaultName.BROKEN_JSON:
-            return replace(answer, body=answer.body[: len(answer.body) // 2])
+            response.body = response.body[: len(response.body) // 2]
         case FaultName.MISSING_UMID:
-            fields = orjson.loads(answer.body)
+            fields = orjson.loads(response.body)
             fields.pop("umid", None)
-            return replace(answer, body=orjson.dumps(fields))
+            response.body = orjson.dumps(fields)
         case FaultName.WRONG_CLIENT_MESSAGE_ID:
-            return replace(answer, body=orjson.dumps(orjson.loads(answer.body) | {"clientMessageId": OTHER_MESSAGE_ID}))
+            response.body = orjson.dumps(orjson.loads(response.body) | {"clientMessageId": OTHER_MESSAGE_ID})
         case FaultName.WRONG_CONTENT_TYPE:
-            return replace(answer, content_type="text/html")
+            response.content_type = "text/html"
         case FaultName.WRONG_ENCODING:
-            return replace(answer, headers={**answer.headers, hdrs.CONTENT_ENCODING: "gzip"})
-    return answer
+            response.headers[hdrs.CONTENT_ENCODING] = "gzip"
+    return response
 
 
 def _retry_after(fault: Fault, now: datetime) -> Mapping[str, str]:
@@ -281,44 +282,43 @@ def _retry_after(fault: Fault, now: datetime) -> Mapping[str, str]:
     return {hdrs.RETRY_AFTER: values[fault.retry_after]} if fault.retry_after in values else {}
 
 
-async def transmit(request: web.Request, answer: Answer, fault: Fault | None) -> web.StreamResponse:
-    """The answer as a response. With a fault of connections the damage is done when this returns."""
+async def transmit(request: web.Request, response: web.Response, fault: Fault | None) -> web.StreamResponse:
+    """The response for the handler to return. With a fault of connections the damage is done by then."""
     ending = ENDINGS.get(fault.name) if fault else None
-    return await ending(request, answer) if ending else answer.response()
+    return await ending(request, response) if ending else response
 
 
-async def cut_off(request: web.Request, answer: Answer) -> web.StreamResponse:
+async def cut_off(request: web.Request, response: web.Response) -> web.StreamResponse:
     """Promise the whole body, send half of it, close."""
-    whole = web.StreamResponse(status=answer.http_status, headers=answer.headers)
-    whole.content_type = answer.content_type or "application/octet-stream"
-    whole.content_length = len(answer.body)
+    assert isinstance(response.body, bytes)
+    whole = web.StreamResponse(status=response.status, headers=response.headers)
+    whole.content_length = len(response.body)
     await whole.prepare(request)
-    await whole.write(answer.body[: len(answer.body) // 2])
+    await whole.write(response.body[: len(response.body) // 2])
     _close(request)
     return whole
 
 
-async def _reset(request: web.Request, _answer: Answer) -> web.StreamResponse:
-    """Reset the connection; the answer gets lost."""
+async def _reset(request: web.Request, response: web.Response) -> web.StreamResponse:
+    """Reset the connection; the response gets lost."""
     if request.transport is not None:
         request.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
         request.transport.abort()
-    return web.Response()  # has nowhere to go
+    return response
 
 
-async def _never(request: web.Request, answer: Answer) -> web.StreamResponse:
+async def _never(request: web.Request, response: web.Response) -> web.StreamResponse:
     """Wait until the client goes, which cancels the handler, or the sandbox ends."""
     await request.app[CLOSING].wait()
-    return await _reset(request, answer)
+    return await _reset(request, response)
 
 
-async def _answer_and_close(request: web.Request, answer: Answer) -> web.StreamResponse:
+async def _answer_and_close(request: web.Request, response: web.Response) -> web.StreamResponse:
     """Answer without announcing that the connection closes, and close it."""
-    sent = answer.response()
-    await sent.prepare(request)
-    await sent.write_eof()
+    await response.prepare(request)
+    await response.write_eof()
     _close(request)
-    return sent
+    return response
 
 
 def _close(request: web.Request) -> None:
@@ -326,7 +326,7 @@ def _close(request: web.Request) -> None:
         request.transport.close()  # after what is written has left
 
 
-ENDINGS: dict[FaultName, Callable[[web.Request, Answer], Awaitable[web.StreamResponse]]] = {
+ENDINGS: dict[FaultName, Callable[[web.Request, web.Response], Awaitable[web.StreamResponse]]] = {
     FaultName.ACCEPTED_THEN_RESET: _reset,
     FaultName.HALF_RESPONSE: cut_off,
     FaultName.NEVER_ANSWER: _never,

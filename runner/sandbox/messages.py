@@ -1,7 +1,7 @@
 """Messages: send one, look at one, cancel one, take feedback about one.
 
-A message is judged first (`Answer` is a value) and booked, and only then answered, so that whatever disturbs the
-answering leaves a message that was taken and whose sender doesn't know.
+A message is judged first and booked, and only then is the response transmitted, so that whatever disturbs that
+leaves a message that was taken and whose sender doesn't know.
 """
 
 import asyncio
@@ -13,11 +13,11 @@ from uuid import uuid4
 
 from aiohttp import hdrs, web
 
-from runner.sandbox.answers import QUEUED, REJECTED, Answer, Code, RefusedError, json_response, sms_response
+from runner.sandbox.answers import QUEUED, REJECTED, Code, RefusedError, json_response, sms_response
 from runner.sandbox.book import Entry
 from runner.sandbox.checks import check, moment_of
 from runner.sandbox.delivery import chance, details_of, encoding_of, identity_of, is_scheduled
-from runner.sandbox.faults import BEFORE_READING, FaultSchedule, early_answer, spoiled, transmit
+from runner.sandbox.faults import BEFORE_READING, FaultSchedule, early_response, spoiled, transmit
 from runner.sandbox.options import SandboxOptions
 from runner.sandbox.state import SandboxState, SlidingWindow, json_of, uuid_in_path
 from runner.sandbox.webhooks import WebhookSender
@@ -50,21 +50,22 @@ class Messages:
         number = self._state.count()
         fault, delay_s = self._faults.of(number), self._options.latency_s
         if fault is None:
-            answer = await self._judge(request)
+            response = await self._judge(request)
         else:
             self._state.stats.faults[fault.name.value] += 1
             if fault.name in BEFORE_READING:
-                return await transmit(request, Answer(200, b""), fault)
+                return await transmit(request, web.Response(), fault)
             try:
-                answer = early_answer(fault, datetime.now(UTC)) or spoiled(await self._judge(request), fault)
+                early = early_response(fault, datetime.now(UTC))
+                response = spoiled(await self._judge(request), fault) if early is None else early
             except RefusedError as refusal:
-                answer = self._state.refuse(refusal)
+                response = self._state.refuse(refusal)
             delay_s += self._faults.delay_s(fault, number)
         if delay_s:
             await asyncio.sleep(delay_s)
-        return await transmit(request, answer, fault)
+        return await transmit(request, response, fault)
 
-    async def _judge(self, request: web.Request) -> Answer:
+    async def _judge(self, request: web.Request) -> web.Response:
         try:
             await request.read()
             self._admit(request)
@@ -86,7 +87,7 @@ class Messages:
         if request.content_type != "application/json":
             raise RefusedError(Code.INVALID_PARAMETER, "The body must be application/json", 415)
 
-    def _take(self, message: dict[str, Any], sub_account_id: str) -> Answer:
+    def _take(self, message: dict[str, Any], sub_account_id: str) -> web.Response:
         status = REJECTED if is_rejected(message, self._options) else QUEUED
         own = {"time": time_ns() // 1000, "subAccountId": sub_account_id, "umid": str(uuid4()), "status": status}
         entry = message | own

@@ -83,14 +83,14 @@ def _application(state: SandboxState, routes: list[web.RouteDef]) -> web.Applica
         try:
             return await handler(request)
         except RefusedError as refusal:
-            return state.refuse(refusal).response()
+            return state.refuse(refusal)
         except web.HTTPException as exception:
             code = HTTP_CODES.get(exception.status, Code.INVALID_PARAMETER)
             headers = {name: value for name, value in exception.headers.items() if name == hdrs.ALLOW}
-            return state.refuse(RefusedError(code, exception.reason, exception.status, headers)).response()
+            return state.refuse(RefusedError(code, exception.reason, exception.status, headers))
         except Exception:
             log.exception("the sandbox failed on %s %s", request.method, request.path)
-            return state.refuse(RefusedError(Code.INTERNAL_ERROR, "The sandbox itself failed")).response()
+            return state.refuse(RefusedError(Code.INTERNAL_ERROR, "The sandbox itself failed"))
 
     async def close(app: web.Application) -> None:
         app[CLOSING].set()

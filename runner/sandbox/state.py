@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 import orjson
 from aiohttp import hdrs, web
 
-from runner.sandbox.answers import Answer, Code, RefusedError
+from runner.sandbox.answers import Code, RefusedError, json_response
 from runner.sandbox.book import MEMORY_LIMIT, Book
 from runner.sandbox.options import SUB_ACCOUNT_ID, SandboxOptions
 
@@ -111,12 +111,12 @@ class SandboxState:
         expected = self.options.api_key
         return expected is None or hmac.compare_digest(key.encode(errors="replace"), expected.encode())
 
-    def refuse(self, refusal: RefusedError) -> Answer:
+    def refuse(self, refusal: RefusedError) -> web.Response:
         """The document's ErrorResponse, which is counted."""
         self.stats.errors[str(int(refusal.code))] += 1
         code, now = int(refusal.code), datetime.now(UTC)
         body = {"code": code, "message": str(refusal), "errorId": uuid4(), "timestamp": now}
-        return Answer(refusal.http_status, orjson.dumps(body), refusal.headers)
+        return json_response(body, refusal.http_status, refusal.headers)
 
 
 async def json_of(request: web.Request, *, empty: object) -> object:
