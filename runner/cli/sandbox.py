@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from runner.cli.console import print_stderr
-from runner.sandbox.options import Option, SandboxOptions, flag_of
+from runner.sandbox.options import SandboxOptions, flag_of
 
 
 def command(**given: Any) -> int:  # noqa: ANN401 (each flag has its own type)
@@ -27,12 +27,12 @@ def command(**given: Any) -> int:  # noqa: ANN401 (each flag has its own type)
 def _flags() -> Iterator[inspect.Parameter]:
     """A flag for every option that the sandbox declares."""
     for each in fields(SandboxOptions):
-        option: Option = each.metadata["option"]
+        how = each.metadata
         yield inspect.Parameter(
             each.name,
             inspect.Parameter.KEYWORD_ONLY,
-            default=each.default if option.flag_default is None else option.flag_default,
-            annotation=Annotated[option.kind or each.type, typer.Option(flag_of(each), help=option.help)],
+            default=how.get("flag_default", each.default),
+            annotation=Annotated[how.get("kind", each.type), typer.Option(flag_of(each), help=how["help"])],
         )
 
 

@@ -18,7 +18,7 @@ from runner.ledger.tables import optouts
 
 _ALL = select(*(optouts.c[name] for name in OptOut.__slots__))
 _IS_OUT = optouts.c.is_out.is_(True)
-_ANY = select(optouts.c.destination).where(_IS_OUT).limit(1)
+_OUT = select(optouts.c.destination).where(_IS_OUT)
 _NOTE = insert(optouts)
 # The newest counts; of one moment, the opt-out.
 _NOTE = _NOTE.on_conflict_do_update(
@@ -57,7 +57,7 @@ def opted_out(ledger: Ledger, destinations: Sequence[str]) -> dict[str, OptOut]:
 
 def has_optouts(ledger: Ledger) -> bool:
     """Whether there is any opt-out: one query, where looking for each number of a plan would be many."""
-    return ledger.scalar(_ANY) is not None
+    return ledger.scalar(_OUT.limit(1)) is not None
 
 
 def optouts_state(ledger: Ledger) -> str:
@@ -97,11 +97,10 @@ def opted_out_of(connection: Connection, claimed: Sequence[Message]) -> list[str
 
     Insert first, then read, as the cooldown does: so every opt-out is seen that was written before the claim.
     """
-    if connection.execute(_ANY).first() is None:
+    if connection.scalar(_OUT.limit(1)) is None:
         return []
     destinations = list({message.destination for message in claimed})
-    query = select(optouts.c.destination).where(_IS_OUT)
-    out = {row[0] for row in rows_among(connection, query, optouts.c.destination, destinations)}
+    out = {row[0] for row in rows_among(connection, _OUT, optouts.c.destination, destinations)}
     return [message.message_id for message in claimed if message.destination in out]
 
 

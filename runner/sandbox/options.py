@@ -25,29 +25,17 @@ LONGEST_LAG_S = 7 * 86_400
 Rule = tuple[Callable[[Any], object], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
-    """How a field of `SandboxOptions` is given on the command line, and the rule for its value.
+def option(default: Any, words: str, rule: Rule | None = None, **flag: Any) -> Any:  # noqa: ANN401 (any field)
+    """A field of `SandboxOptions`, with the help of its flag and the rule for its value.
 
-    The flag is `flag`, or else has the field's name. The last three are for a flag that takes something else than the
-    field's value: its type, its default, and how the value is read from it.
+    `flag` has what isn't as usual: the `flag` itself, where it hasn't the field's name; and where it takes something
+    else than the field's value, its type (`kind`), its default (`flag_default`) and how to `read` the value from it.
     """
-
-    help: str
-    rule: Rule | None = None
-    flag: str = ""
-    kind: Any = None
-    flag_default: Any = None
-    read: Callable[[Any], Any] = lambda value: value
-
-
-def option(default: Any, words: str, rule: Rule | None = None, **given: Any) -> Any:  # noqa: ANN401 (any field)
-    """A field of `SandboxOptions`; `words` are its help, and `given` the rest of its `Option`."""
-    return field(default=default, metadata={"option": Option(words, rule, **given)})
+    return field(default=default, metadata={"help": words, "rule": rule, **flag})
 
 
 def flag_of(each: Field[Any]) -> str:
-    return each.metadata["option"].flag or f"--{each.name.replace('_', '-')}"
+    return str(each.metadata.get("flag", f"--{each.name.replace('_', '-')}"))
 
 
 def secret(what: str, words: str, rule: Rule, flag: str) -> Any:  # noqa: ANN401 (any field)
@@ -58,7 +46,8 @@ def secret(what: str, words: str, rule: Rule, flag: str) -> Any:  # noqa: ANN401
             raise InputError.of(f"the environment variable {variable} holds no {what}", f"set it, or leave {flag} out")
         return os.environ[variable] if variable is not None else None
 
-    return field(default=None, repr=False, metadata={"option": Option(words, rule, flag, read=from_environment)})
+    how = {"help": words, "rule": rule, "flag": flag, "read": from_environment}
+    return field(default=None, repr=False, metadata=how)
 
 
 def pauses_of(text: str) -> tuple[float, ...]:
@@ -158,7 +147,7 @@ class SandboxOptions:
     def __post_init__(self) -> None:
         problems = []
         for each in fields(self):
-            value, rule = getattr(self, each.name), each.metadata["option"].rule
+            value, rule = getattr(self, each.name), each.metadata["rule"]
             if rule and value is not None and not rule[0](value):
                 # Without the value: it may be a secret.
                 problems.append(Problem(f"{flag_of(each)} is not valid", rule[1]))
@@ -191,4 +180,5 @@ class SandboxOptions:
     @classmethod
     def from_flags(cls, given: Mapping[str, Any]) -> "SandboxOptions":
         """The options of a command line: what each flag was given, by the field's name."""
-        return cls(**{each.name: each.metadata["option"].read(given[each.name]) for each in fields(cls)})
+        reading = {each.name: each.metadata.get("read") for each in fields(cls)}
+        return cls(**{name: read(given[name]) if read else given[name] for name, read in reading.items()})
