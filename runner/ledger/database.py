@@ -1,6 +1,5 @@
 """The ledger's database: its URL, its connections, and its errors in words."""
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,7 +75,7 @@ def make_private(path: Path) -> None:
     """Make the ledger's file its owner's alone: it holds phone numbers. SQLite gives its -wal file the same mode."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+        path.touch(0o600)
     except OSError as error:
         raise LedgerError(f"the ledger {path} could not be made: {error.strerror}") from error
 

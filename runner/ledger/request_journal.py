@@ -121,11 +121,10 @@ _IS_NEWS = or_(
     _IS_TIMED & feedback.c.converted_at.is_distinct_from(_INSERT.excluded.converted_at),
 )
 _IS_NEWER = or_(~_IS_TIMED, feedback.c.converted_at.is_(None), feedback.c.converted_at <= _INSERT.excluded.converted_at)
+_COUNTS = _IS_NEWS & or_(~bindparam("is_live", type_=Boolean), _IS_NEWER)
 # Whatever was settled of an earlier conversion becomes null, as the inserted row has it.
 _CHANGES = {column.name: _INSERT.excluded[column.name] for column in feedback.c if not column.primary_key}
-_KEY = list(feedback.primary_key)
-_NOTE = _INSERT.on_conflict_do_update(index_elements=_KEY, set_=_CHANGES, where=_IS_NEWS)
-_NOTE_LIVE = _INSERT.on_conflict_do_update(index_elements=_KEY, set_=_CHANGES, where=_IS_NEWS & _IS_NEWER)
+_NOTE = _INSERT.on_conflict_do_update(index_elements=list(feedback.primary_key), set_=_CHANGES, where=_COUNTS)
 _SETTLE = (
     update(feedback)
     .where(
@@ -155,13 +154,14 @@ def note_conversions(
             "outcome": conversion.outcome.value,
             "converted_at": now if is_live and conversion.at is None else conversion.at,
             "is_timed": conversion.at is not None,
+            "is_live": is_live,
             "status": FeedbackStatus.PENDING.value,
             "attempts": 0,
             "noted_at": now,
         }
         for message_id, conversion in sorted(conversions.items())
     ]
-    return _write(ledger, _NOTE_LIVE if is_live else _NOTE, rows)
+    return _write(ledger, _NOTE, rows)
 
 
 def pending_after(ledger: Ledger, run_id: int, message_id: str, *, limit: int) -> list[Pending]:

@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from time import time_ns
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
@@ -108,7 +107,6 @@ def plan_posts(message: Entry, options: SandboxOptions) -> tuple[PostPlan | None
     return PostPlan(sent_of(message), steps, receipts_url, replies_url) if steps else None, left_out
 
 
-@lru_cache(maxsize=64)
 def _target(url: str | None, beyond_loopback: bool) -> URL | None:
     """An URL as the client reads it; None for one that it cannot read, or must not call."""
     try:
@@ -250,6 +248,8 @@ class WebhookSender:
     async def _post_steps(self, plan: PostPlan, due: float) -> None:
         """Post a message's steps, the first when the event loop's time is `due`."""
         await self._sleep_until(due)
+        if plan.sent["umid"] in self._state.cancelled:  # which is possible before its time alone
+            return
         if self._ending.is_set() and due > self._loop.time():  # the message's time won't be seen
             self._stats.receipts_not_sent["scheduled"] += len(plan.steps)
             return
@@ -262,13 +262,11 @@ class WebhookSender:
             await self._post(plan, position, at)
 
     async def _post(self, plan: PostPlan, position: int, at: int, tries: int = 0) -> None:
-        """Post a step, unless its message was cancelled. What fails is tried again, in a task of its own."""
+        """Post a step. What fails is tried again, in a task of its own."""
         if tries:
             await self._sleep_until(self._loop.time() + self._options.receipt_retry_s[tries - 1])
         step = plan.steps[position]
         async with self._connections:
-            if plan.sent["umid"] in self._state.cancelled:
-                return
             if isinstance(step, str):
                 url, body = plan.replies_url, reply_of(plan.sent, step, at)
             else:
