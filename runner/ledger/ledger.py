@@ -76,7 +76,7 @@ def _of_messages(*names: str) -> str:
 
 _RUN = [runs.c[name] for name in RunRecord.__slots__]
 _EVENT = (events.c.kind, events.c.at, events.c.seconds, events.c.detail)
-# Run for every message, so compiled once, and the rows are the driver's own.
+# Run for every message, so compiled once.
 _RECORDS = _of_messages(*MessageRecord._fields)
 _CLAIMED = _of_messages("message_id")
 
@@ -231,13 +231,11 @@ class Ledger:
         """Which of these messages have a row already, whatever its status: they must not be claimed again."""
         return {row[0] for row in self._compiled_rows(_CLAIMED, run_id, message_ids)}
 
-    def _compiled_rows(self, query: str, run_id: int, message_ids: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    def _compiled_rows(self, query: str, run_id: int, message_ids: Sequence[str]) -> Iterator[Any]:
         with self.reading() as connection:
             for part in in_parts(message_ids):
                 marks = ",".join("?" * len(part))
-                found = connection.exec_driver_sql(f"{query}({marks})", (run_id, *part)).cursor
-                assert found is not None
-                yield from found.fetchall()
+                yield from connection.exec_driver_sql(f"{query}({marks})", (run_id, *part))
 
 
 def open_ledger(url: str, *, create: bool) -> Ledger:
