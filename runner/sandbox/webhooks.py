@@ -220,9 +220,9 @@ class WebhookSender:
                 self._ending.set()
                 if self._tasks:
                     await asyncio.wait(self._tasks, timeout=DRAIN_S)
-                if self._tasks:
+                if self._stats.receipts_waiting:
                     words = "the sandbox ended before all receipts were sent; something is left of %d message(s)"
-                    log.warning(words, len(self._tasks))
+                    log.warning(words, self._stats.receipts_waiting)
             finally:
                 self._ending.set()
                 for task in self._tasks:
