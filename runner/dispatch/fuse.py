@@ -5,8 +5,8 @@ Each has a name, by which it can be ignored for one start of a run.
 
 from collections import deque
 from collections.abc import Collection
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from runner.base.messages import Message
 from runner.base.options import FuseLimits
@@ -29,16 +29,11 @@ class FuseName(StrEnum):
     REJECTED_SHARE = "rejectedShare"
 
 
-@dataclass(frozen=True, slots=True)
-class BlownFuse:
-    """A fuse that has tripped, and what it saw."""
+class BlownFuse(NamedTuple):
+    """A fuse that has tripped, and in words what it saw."""
 
     name: FuseName
-    saw: str
-    examples: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.saw}; for example {'; '.join(self.examples)}"
+    words: str
 
 
 class Fuses:
@@ -83,7 +78,7 @@ class Fuses:
         for name, saw in tripped.items():
             if name not in self._ignored:
                 status = Status.REJECTED if name is FuseName.REJECTED_SHARE else Status.UNKNOWN
-                return BlownFuse(name, saw, tuple(self._examples[status]))
+                return BlownFuse(name, f"{name}: {saw}; for example {'; '.join(self._examples[status])}")
         return None
 
 

@@ -6,7 +6,7 @@ Unlike a message's claim, nothing has to be durable before such a request leaves
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Generic, TypeVar
 
 from runner.base.outcomes import OutcomeReason, Then
@@ -33,6 +33,7 @@ class Attempt(Generic[T]):
     tries: int = 0
 
 
+@dataclass(eq=False)
 class RepeatableRequests(WorkSource[Attempt[T], A]):
     """Gives one dispatcher its requests, those again that got no answer. Made in its event loop.
 
@@ -42,18 +43,13 @@ class RepeatableRequests(WorkSource[Attempt[T], A]):
     :param on_failure: is called when `items` raises, so that nobody waits for a provider that isn't there to be told.
     """
 
-    def __init__(
-        self,
-        items: AsyncIterator[T],
-        *,
-        ask: Callable[[T], Awaitable[A]],
-        answered: Callable[[T, A], object],
-        on_failure: Callable[[], object],
-    ) -> None:
-        self._items = items
-        self._ask = ask
-        self._answered = answered
-        self._on_failure = on_failure
+    items: AsyncIterator[T]
+    _: KW_ONLY
+    ask: Callable[[T], Awaitable[A]]
+    answered: Callable[[T, A], object]
+    on_failure: Callable[[], object]
+
+    def __post_init__(self) -> None:
         self._reading: asyncio.Task[list[T]] | None = None  # the next item, read ahead; None: there are no more
         self._again: deque[Attempt[T]] = deque()
         self._changed = asyncio.Event()
@@ -65,7 +61,7 @@ class RepeatableRequests(WorkSource[Attempt[T], A]):
     async def send(self, attempt: Attempt[T], departure: Departure) -> A:
         """The dispatcher's `send`. The rate is kept when a request begins: connecting may bring two starts closer."""
         await departure()
-        return await self._ask(attempt.item)
+        return await self.ask(attempt.item)
 
     async def begin(self) -> None:
         self._read_on()
@@ -101,7 +97,7 @@ class RepeatableRequests(WorkSource[Attempt[T], A]):
             self._go_again(item)
         elif answer.then is Then.GO_ON:
             self._answers += 1
-            self._answered(item.item, answer)
+            self.answered(item.item, answer)
         elif answer.then is not Then.STOP:
             item.tries += 1
             if item.tries >= MOST_TRIES and self._answers > item.answers_before:
@@ -133,14 +129,14 @@ class RepeatableRequests(WorkSource[Attempt[T], A]):
 
     async def _next_item(self) -> list[T]:
         """The next item alone; nothing at the end."""
-        async for item in self._items:
+        async for item in self.items:
             return [item]
         return []
 
     def _noted(self, reading: asyncio.Task[list[T]]) -> None:
         self._changed.set()
         if not reading.cancelled() and reading.exception():
-            self._on_failure()
+            self.on_failure()
 
     def _go_again(self, attempt: Attempt[T]) -> None:
         self._again.append(attempt)

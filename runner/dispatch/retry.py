@@ -12,6 +12,7 @@ After `give_up_after_s` without one answer BACK_OFF ends in a stop, too.
 
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from runner.base.events import EventKind
@@ -60,20 +61,20 @@ class Backoff:
         self._failing_since = None
 
 
+@dataclass(eq=False)
 class Retry:
     """Applies the rule. `until` is the time of the event loop up to which nothing leaves.
 
     :param wall: the time of day, in seconds since the Unix epoch, for what is noted of pauses.
     """
 
-    def __init__(self, pace: Pace, backoff: Backoff, progress: Progress, wall: Callable[[], float]) -> None:
-        self._pace = pace
-        self._backoff = backoff
-        self._progress = progress
-        self._wall = wall
-        self.until = 0.0
-        # After a failed connection, until a request gets through.
-        self.one_at_a_time = False
+    pace: Pace
+    backoff: Backoff
+    progress: Progress
+    wall: Callable[[], float]
+    until: float = 0.0
+    # After a failed connection, until a request gets through.
+    one_at_a_time: bool = False
 
     def after(self, answer: Answer, now: float) -> Stop | None:
         """Apply the rule to an answer that came at `now` (the event loop's time). Returns why all must stop, if so."""
@@ -83,23 +84,23 @@ class Retry:
             return _stop(answer, f"the provider could not be reached for long: {answer.detail}")
         if answer.http_status or answer.sent_at:
             self.one_at_a_time = False
-            self._backoff.reached()
+            self.backoff.reached()
         if answer.then is Then.PAUSE:
             self._pause(now, answer.retry_after_s or 0.0)
         return _stop(answer, answer.detail) if answer.then is Then.STOP else None
 
     def slept(self) -> None:
         """Nothing was tried for long: that time doesn't count as time without a connection."""
-        self._backoff.reached()
+        self.backoff.reached()
 
     def _pause(self, now: float, seconds: float) -> None:
         # The many 429s of one moment count as one, or the pace would fall to nothing.
         if now >= self.until:
-            self._pace.slow_down()
+            self.pace.slow_down()
         until = max(self.until, now + seconds)
-        self._progress.throttled_s += until - max(now, self.until)
-        self._progress.note_pause(EventKind.THROTTLED, self._wall(), until - now)
-        self._progress.waiting_for = "the provider's rate limit"
+        self.progress.throttled_s += until - max(now, self.until)
+        self.progress.note_pause(EventKind.THROTTLED, self.wall(), until - now)
+        self.progress.waiting_for = "the provider's rate limit"
         self.until = until
 
     def _back_off(self, answer: Answer, now: float) -> bool:
@@ -107,12 +108,12 @@ class Retry:
         self.one_at_a_time = True
         if now < self.until:
             return True  # one of many that failed in the same moment
-        wait_s = self._backoff.failed(now)
+        wait_s = self.backoff.failed(now)
         if wait_s is None:
             return False
         what = "a connection" if answer.http_status is None else "the provider"
-        self._progress.waiting_for = f"{what} ({answer.detail})"
-        self._progress.note_pause(EventKind.UNREACHABLE, self._wall(), wait_s, answer.detail)
+        self.progress.waiting_for = f"{what} ({answer.detail})"
+        self.progress.note_pause(EventKind.UNREACHABLE, self.wall(), wait_s, answer.detail)
         self.until = now + wait_s
         return True
 

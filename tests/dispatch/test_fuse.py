@@ -49,7 +49,7 @@ def test_it_says_what_it_saw_with_the_newest_examples() -> None:
     assert (
         "rejectedShare: 50 of 50 messages were rejected; for example row 48: invalid_source 1005 (because); "
         "row 49: invalid_source 1005 (because); row 50: invalid_source 1005 (because)"
-    ) == str(found[1])
+    ) == found[1].words
 
 
 def test_an_ignored_fuse_does_not_blow_and_the_others_do() -> None:
