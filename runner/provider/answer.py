@@ -99,8 +99,10 @@ class Answer:
     then: Then
 
     @property
-    def pause_s(self) -> float:
-        """Seconds to rest after a 429."""
+    def pause_s(self) -> float | None:
+        """Seconds to rest, where that is what follows."""
+        if self.then is not Then.PAUSE:
+            return None
         return DEFAULT_RETRY_AFTER_S if self.retry_after_s is None else self.retry_after_s
 
 
@@ -178,8 +180,7 @@ def classify(
         return Outcome(Status.UNKNOWN, reason, detail, **facts)
     if answer.then is Then.GO_ON:
         return Outcome(Status.REJECTED, reason, detail, **facts)
-    pause_s = answer.pause_s if answer.then is Then.PAUSE else None
-    return Outcome(Status.UNSENT, reason, detail, answer.then, retry_after_s=pause_s, **facts)
+    return Outcome(Status.UNSENT, reason, detail, answer.then, retry_after_s=answer.pause_s, **facts)
 
 
 def _of_200(document: Mapping[str, Any], message_id: str, secret: str, facts: Mapping[str, Any]) -> Outcome:

@@ -7,11 +7,9 @@ the provider's own origin alone, because a link may lead to a storage service of
 import csv
 import io
 import tempfile
-from collections.abc import AsyncGenerator, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from enum import StrEnum
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 from urllib.parse import quote, urljoin
 
 import aiohttp
@@ -19,6 +17,7 @@ import orjson
 from yarl import URL
 
 from runner.base.errors import StoppedError
+from runner.base.text import sanitized
 from runner.provider.answer import REDIRECTS, http_date
 from runner.provider.endpoint import Endpoint, in_words, is_safe
 from runner.provider.http import HttpClient
@@ -28,24 +27,11 @@ MAX_REDIRECTS = 3
 NEEDED_COLUMNS = frozenset({"umid", "clientmessageid"})
 
 
-class JobStatus(StrEnum):
-    """The states of an export job, by the provider's document."""
+class ExportJob(NamedTuple):
+    """Where an export stands. `links` are None until it is done, and empty where the log has nothing of that time."""
 
-    QUEUED = "queued"
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    EMPTY = "empty"  # an answer: the log has nothing in that span of time
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    ERROR = "error"
-
-
-@dataclass(frozen=True, slots=True)
-class ExportJob:
-    """Where an export stands; `links` are there once it has succeeded."""
-
-    status: JobStatus
-    links: tuple[str, ...] = ()
+    status: str
+    links: Sequence[str] | None = None
 
 
 class LogExports(HttpClient):
@@ -66,18 +52,19 @@ class LogExports(HttpClient):
         return job_id
 
     async def look(self, job_id: str) -> ExportJob:
-        """Where the job stands."""
+        """Where the job stands. Raises StoppedError also for one that has failed."""
         answer = await self._ask("GET", f"{self._jobs}/{quote(job_id, safe='')}")
-        try:
-            status = JobStatus(str(answer.get("status")).lower())
-        except ValueError:
-            raise StoppedError(f"the log export has the unknown status {answer.get('status')!r}") from None
-        links = answer.get("data") or []
-        if status is JobStatus.SUCCEEDED and not (
-            isinstance(links, list) and links and all(isinstance(link, str) for link in links)
-        ):
+        status, links = str(answer.get("status")).lower(), answer.get("data")
+        if status in ("queued", "running"):
+            return ExportJob(status)
+        if status == "empty":
+            return ExportJob(status, [])
+        if status != "succeeded":
+            words = f"the provider's log export ended as {sanitized(status, 40)}"
+            raise StoppedError(f"{words}; nothing was changed, try again")
+        if not isinstance(links, list) or not links or not all(isinstance(link, str) for link in links):
             raise StoppedError("the log export has succeeded, but gives no links")
-        return ExportJob(status, tuple(links) if status is JobStatus.SUCCEEDED else ())
+        return ExportJob(status, links)
 
     async def entries(self, link: str) -> AsyncGenerator[dict[str, str], None]:
         """The rows of one CSV file, by lower-case column name. It is downloaded whole before the first one comes."""

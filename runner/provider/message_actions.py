@@ -6,14 +6,13 @@ rule: a message is only done with, or given up, by an answer that can be nobody'
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from enum import StrEnum
 from typing import ClassVar
 from urllib.parse import quote
 
 import orjson
 from yarl import URL
 
+from runner.base.clock import iso
 from runner.base.conversions import Conversion
 from runner.base.errors import StoppedError
 from runner.base.outcomes import OutcomeReason, Then
@@ -28,38 +27,24 @@ NO_SUCH_MESSAGE = 1300
 NOTHING_TO_CANCEL = "it was sent or cancelled already, or is unknown to the provider"
 
 
-class ActionStatus(StrEnum):
-    """How one request ended."""
-
-    DONE = "done"
-    REFUSED = "refused"  # this one; the others may well be fine
-    AGAIN = "again"  # no proof came back, or the provider is busy
-    STOP = "stop"  # every other would end the same
-
-
 @dataclass(frozen=True, slots=True)
 class ActionResult:
-    """How one request ended. `retry_after_s` is how long all requests should rest, where the provider says so."""
+    """How one request ended, and what follows for the others: GO_ON, it is done, or `refused` for itself alone.
 
-    ending: ActionStatus
+    `retry_after_s` is how long all requests rest after a PAUSE.
+    """
+
+    then: Then
     detail: str = ""
     http_status: int | None = None
     retry_after_s: float | None = None
+    refused: bool = False
     sent_at: int | None = None
 
     @property
     def reason(self) -> OutcomeReason:
-        """Why, when this answer stops all: there was none, or it was a fatal one."""
-        return OutcomeReason.NO_CONNECTION if self.ending is ActionStatus.AGAIN else OutcomeReason.UNEXPECTED_ANSWER
-
-    @property
-    def then(self) -> Then:
-        """What follows for the other requests."""
-        if self.ending is ActionStatus.STOP:
-            return Then.STOP
-        if self.ending is not ActionStatus.AGAIN:
-            return Then.GO_ON
-        return Then.BACK_OFF if self.retry_after_s is None else Then.PAUSE
+        """Why, when this answer stops all: it was a fatal one, or there was none for long."""
+        return OutcomeReason.UNEXPECTED_ANSWER if self.then is Then.STOP else OutcomeReason.NO_CONNECTION
 
 
 class MessageActions(HttpClient):
@@ -84,7 +69,7 @@ class MessageActions(HttpClient):
         return await self._ended("POST", path, feedback_ended, feedback_body(conversion))
 
     async def cancel(self, umid: str) -> ActionResult:
-        """Cancel a scheduled message. REFUSED: it was sent or cancelled already, or isn't known."""
+        """Cancel a scheduled message. Refused: it was sent or cancelled already, or isn't known."""
         return await self._ended("DELETE", quote(umid, safe=""), cancel_ended)
 
     async def _ended(
@@ -95,18 +80,15 @@ class MessageActions(HttpClient):
         try:
             return meaning(await self.ask(method, url, body=body))
         except UnreachableError as error:
-            return ActionResult(ActionStatus.AGAIN, error.why)
+            return ActionResult(Then.BACK_OFF, error.why)
         except StoppedError as error:
-            return ActionResult(ActionStatus.STOP, str(error))
+            return ActionResult(Then.STOP, str(error))
 
 
 def feedback_body(conversion: Conversion) -> bytes:
     """The document that tells of a conversion; its time in milliseconds, as the provider's examples have them."""
-    body: dict[str, str] = {"outcome": conversion.outcome.value}
-    if conversion.at is not None:
-        moment = datetime.fromtimestamp(conversion.at / 1e6, UTC)
-        body["timestamp"] = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return orjson.dumps(body)
+    at = iso(conversion.at)
+    return orjson.dumps({"outcome": conversion.outcome} | ({"timestamp": at} if at else {}))
 
 
 def feedback_ended(answer: Answer) -> ActionResult:
@@ -122,30 +104,31 @@ def cancel_ended(answer: Answer) -> ActionResult:
     count = answer.document.get("cancelledCount")
     if not isinstance(count, int) or isinstance(count, bool):
         return _not_the_api(answer)
-    return _ended(answer) if count > 0 else ActionResult(ActionStatus.REFUSED, NOTHING_TO_CANCEL, answer.status)
+    return _ended(answer) if count > 0 else _refused(answer, NOTHING_TO_CANCEL)
 
 
 def _ended(answer: Answer, *, no_such_message: str = "") -> ActionResult:
-    """The answer table's row as an ending. `no_such_message` are the words for an id that the provider doesn't know."""
-    status, message = answer.status, answer.message
+    """The answer table's row as a result. `no_such_message` are the words for an id that the provider doesn't know."""
+    message = answer.message
+    if answer.code == NO_SUCH_MESSAGE and answer.status in (400, 404, 422):
+        return _refused(answer, no_such_message or message or "there is no such message")
     if answer.reason is None:
-        return ActionResult(ActionStatus.DONE, message, status)
-    if answer.code == NO_SUCH_MESSAGE and status in (400, 404, 422):
-        return ActionResult(ActionStatus.REFUSED, no_such_message or message or "there is no such message", status)
-    words = f"HTTP {status} ({message})" if message else f"HTTP {status}"
-    match answer.then:
-        case Then.GO_ON:
-            return ActionResult(ActionStatus.REFUSED, message or words, status)
-        case Then.PAUSE:
-            return ActionResult(ActionStatus.AGAIN, words, status, answer.pause_s)
-        case Then.BACK_OFF:
-            return ActionResult(ActionStatus.AGAIN, words, status)
-    if answer.reason in (OutcomeReason.UNEXPECTED_ANSWER, OutcomeReason.INVALID_ANSWER):
-        return _not_the_api(answer)
-    return ActionResult(ActionStatus.STOP, f"{words}; {ADVICE[answer.reason]}", status)
+        return ActionResult(Then.GO_ON, message, answer.status)
+    words = f"HTTP {answer.status} ({message})" if message else f"HTTP {answer.status}"
+    if answer.then is Then.GO_ON:
+        return _refused(answer, message or words)
+    if answer.then is Then.STOP:
+        if answer.reason in (OutcomeReason.UNEXPECTED_ANSWER, OutcomeReason.INVALID_ANSWER):
+            return _not_the_api(answer)
+        words += f"; {ADVICE[answer.reason]}"
+    return ActionResult(answer.then, words, answer.status, answer.pause_s)
+
+
+def _refused(answer: Answer, words: str) -> ActionResult:
+    return ActionResult(Then.GO_ON, words, answer.status, refused=True)
 
 
 def _not_the_api(answer: Answer) -> ActionResult:
     """An answer that the provider doesn't give: whoever gave it would give the same to all."""
     what = f"HTTP {answer.status}, which is no answer of the SMS API"
-    return ActionResult(ActionStatus.STOP, f"{what}; {ADVICE[OutcomeReason.UNEXPECTED_ANSWER]}", answer.status)
+    return ActionResult(Then.STOP, f"{what}; {ADVICE[OutcomeReason.UNEXPECTED_ANSWER]}", answer.status)

@@ -13,7 +13,7 @@ from runner.base.options import Rate
 from runner.base.outcomes import Status, Then
 from runner.dispatch.progress import Progress, Stop
 from runner.ledger.request_journal import CancelStatus, Scheduled, Settled, note_cancellations, scheduled_after
-from runner.provider.message_actions import ActionResult, ActionStatus, MessageActions
+from runner.provider.message_actions import ActionResult, MessageActions
 from runner.run.account import ProviderAccount, provider_account
 from runner.run.open import RecordedRun, locked_run
 from runner.run.paths import SANDBOX_RUN, RunOptions
@@ -117,14 +117,14 @@ def cancel(cancellation: Cancellation, rate: Rate, show: Callable[[], object]) -
 
     def answered(message: Scheduled, answer: ActionResult) -> Settled:
         words = answer.detail
-        if answer.ending is ActionStatus.DONE:
-            status = CancelStatus.CANCELLED
-            cancellation.cancelled += 1
-        else:
+        if answer.refused:
             status = CancelStatus.REFUSED
             cancellation.refused += 1
             if message.message_id in without_answer:
                 words += "; an earlier request for it, whose answer never came, may have cancelled it"
+        else:
+            status = CancelStatus.CANCELLED
+            cancellation.cancelled += 1
         without_answer.discard(message.message_id)
         return Settled(message.message_id, status, now_us(), answer.http_status, words or None)
 

@@ -10,18 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.base.options import Rate
-from runner.base.outcomes import OutcomeReason
+from runner.base.outcomes import OutcomeReason, Then
 from runner.dispatch.dispatcher import Dispatcher
 from runner.dispatch.pace import Pace
 from runner.dispatch.progress import Progress, Stop
 from runner.dispatch.repeatable import IN_FLIGHT_LIMIT, MOST_TRIES, Attempt, RepeatableRequests
 from runner.dispatch.retry import Backoff
-from runner.provider.message_actions import ActionResult, ActionStatus
+from runner.provider.message_actions import ActionResult
 from tests.dispatch import virtual
 
-DONE, REFUSED = ActionResult(ActionStatus.DONE, "", 200), ActionResult(ActionStatus.REFUSED, "no", 400)
-BUSY = ActionResult(ActionStatus.AGAIN, "HTTP 503", 503)
-FATAL = ActionResult(ActionStatus.STOP, "the key is wrong", 401)
+DONE, REFUSED = ActionResult(Then.GO_ON, "", 200), ActionResult(Then.GO_ON, "no", 400, refused=True)
+BUSY = ActionResult(Then.BACK_OFF, "HTTP 503", 503)
+FATAL = ActionResult(Then.STOP, "the key is wrong", 401)
 Ask = Callable[[int], Awaitable[ActionResult]]
 
 
@@ -149,7 +149,7 @@ def test_what_has_no_answer_is_asked_for_again() -> None:
 
 def test_a_pause_is_for_all() -> None:
     async def main() -> None:
-        busy = [ActionResult(ActionStatus.AGAIN, "HTTP 429", 429, retry_after_s=30.0)]
+        busy = [ActionResult(Then.PAUSE, "HTTP 429", 429, retry_after_s=30.0)]
 
         async def ask(_thing: int) -> ActionResult:
             return busy.pop() if busy else DONE
@@ -168,7 +168,7 @@ def test_a_pause_that_begins_while_others_wait_for_their_turn_holds_them_too() -
         async def ask(thing: int) -> ActionResult:
             await asyncio.sleep(0.5)  # by now the next one waits for its turn
             return (
-                ActionResult(ActionStatus.AGAIN, "HTTP 429", 429, retry_after_s=50.0)
+                ActionResult(Then.PAUSE, "HTTP 429", 429, retry_after_s=50.0)
                 if thing == 0 and len(stage.asked) == 1
                 else DONE
             )
@@ -185,7 +185,7 @@ def test_the_429s_of_one_moment_slow_the_pace_down_once() -> None:
         async def ask(_thing: int) -> ActionResult:
             await asyncio.sleep(1)
             return (
-                ActionResult(ActionStatus.AGAIN, "", 429, retry_after_s=1.0)
+                ActionResult(Then.PAUSE, "", 429, retry_after_s=1.0)
                 if len(stage.asked) <= 100 and stage.now < 2
                 else DONE
             )
@@ -213,7 +213,7 @@ def test_it_gives_up_when_nobody_answers() -> None:
 def test_a_rate_limit_is_an_answer_and_no_reason_to_give_up() -> None:
     async def main() -> None:
         stage = Stage(
-            answers(BUSY, *[ActionResult(ActionStatus.AGAIN, "", 429, retry_after_s=40.0)] * 5, BUSY, DONE),
+            answers(BUSY, *[ActionResult(Then.PAUSE, "", 429, retry_after_s=40.0)] * 5, BUSY, DONE),
             give_up_after_s=60,
         )
         assert await stage.run(each([1])) is None
@@ -267,7 +267,7 @@ def test_those_that_go_again_and_new_ones_take_turns() -> None:
                 yield thing
 
         async def ask(thing: int) -> ActionResult:
-            return ActionResult(ActionStatus.AGAIN, "", 429, retry_after_s=0.5) if stage.now < 1_000 else DONE
+            return ActionResult(Then.PAUSE, "", 429, retry_after_s=0.5) if stage.now < 1_000 else DONE
 
         stage = Stage(ask)
         assert await stage.run(each(range(5))) is None
@@ -301,7 +301,7 @@ def test_a_stop_waits_for_answers_and_ends_pauses() -> None:
     async def main() -> None:
         async def ask(thing: int) -> ActionResult:
             await asyncio.sleep(5)
-            return DONE if thing else ActionResult(ActionStatus.AGAIN, "", 429, retry_after_s=86_400.0)
+            return DONE if thing else ActionResult(Then.PAUSE, "", 429, retry_after_s=86_400.0)
 
         stage = Stage(ask, rate=Rate(1, 1))
         running = asyncio.ensure_future(stage.run(each(range(100))))

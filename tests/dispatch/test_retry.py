@@ -9,7 +9,7 @@ from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
 from runner.dispatch.pace import Pace
 from runner.dispatch.progress import Progress, Stop
 from runner.dispatch.retry import BACKOFF_BASE_S, BACKOFF_CAP_S, GIVE_UP_AFTER_S, Backoff, Retry
-from runner.provider.message_actions import ActionResult, ActionStatus
+from runner.provider.message_actions import ActionResult
 
 
 class Longest(random.Random):
@@ -76,11 +76,9 @@ REFUSED = an_outcome(Status.UNSENT, OutcomeReason.NO_CONNECTION, Then.BACK_OFF)
         pytest.param(
             FATAL, 0.0, False, False, "", Stop(OutcomeReason.UNAUTHORIZED, "because", FATAL), id="a fatal answer"
         ),
+        pytest.param(ActionResult(Then.GO_ON, "", 200), 0.0, False, False, "", None, id="a conversion that is told"),
         pytest.param(
-            ActionResult(ActionStatus.DONE, "", 200), 0.0, False, False, "", None, id="a conversion that is told"
-        ),
-        pytest.param(
-            ActionResult(ActionStatus.AGAIN, "HTTP 503", 503),
+            ActionResult(Then.BACK_OFF, "HTTP 503", 503),
             101.0,
             True,
             False,
@@ -89,7 +87,7 @@ REFUSED = an_outcome(Status.UNSENT, OutcomeReason.NO_CONNECTION, Then.BACK_OFF)
             id="a busy provider",
         ),
         pytest.param(
-            ActionResult(ActionStatus.STOP, "no", 401),
+            ActionResult(Then.STOP, "no", 401),
             0.0,
             False,
             False,
