@@ -19,10 +19,10 @@ from functools import partial
 from typing import Generic, NamedTuple, TypeVar
 
 from runner.base.events import EventKind
-from runner.base.outcomes import OutcomeReason
+from runner.base.outcomes import Outcome, OutcomeReason
 from runner.dispatch.pace import Pace
 from runner.dispatch.progress import Progress, Stop
-from runner.dispatch.retry import Answer, Backoff, Retry
+from runner.dispatch.retry import Backoff, Retry
 from runner.ledger.lock import Lease
 from runner.provider.client import HeldBackError
 
@@ -33,7 +33,6 @@ IN_FLIGHT_LIMIT = 800
 LOOK_AGAIN_S = 60.0
 
 T = TypeVar("T")
-A = TypeVar("A", bound="Answer")
 
 # Awaited by a sender when its request is ready, before the first byte leaves. May raise HeldBackError.
 Departure = Callable[[], Awaitable[None]]
@@ -46,7 +45,7 @@ class Opening(NamedTuple):
     words: str
 
 
-class WorkSource(ABC, Generic[T, A]):
+class WorkSource(ABC, Generic[T]):
     """Gives the loop its items and takes their answers. The loop calls everything from one event loop."""
 
     async def begin(self) -> None:
@@ -65,7 +64,7 @@ class WorkSource(ABC, Generic[T, A]):
         return True
 
     @abstractmethod
-    def settle(self, item: T, answer: A | None) -> Stop | None:
+    def settle(self, item: T, answer: Outcome | None) -> Stop | None:
         """Take an item's answer, None when it was called off. An item that is to go again is given again.
 
         Returns a reason for the loop to stop, if the source sees one.
@@ -90,7 +89,7 @@ class WorkSource(ABC, Generic[T, A]):
 
 
 @dataclass(eq=False)
-class Dispatcher(Generic[T, A]):
+class Dispatcher(Generic[T]):
     """Sends the items of one source once. Use `run`; `stop` and `abandon` may be called from a signal handler.
 
     :param send: one request. It awaits the departure it is given, and returns an answer or raises HeldBackError.
@@ -101,9 +100,9 @@ class Dispatcher(Generic[T, A]):
     :param wall: the time of day, in seconds since the Unix epoch.
     """
 
-    source: WorkSource[T, A]
+    source: WorkSource[T]
     _: KW_ONLY
-    send: Callable[[T, Departure], Awaitable[A]]
+    send: Callable[[T, Departure], Awaitable[Outcome]]
     pace: Pace
     progress: Progress
     in_flight_limit: int = IN_FLIGHT_LIMIT
@@ -207,7 +206,7 @@ class Dispatcher(Generic[T, A]):
         self.progress.waiting_for, self.progress.sleeps_until = "", None
         self.progress.note_pause(EventKind.RESTED, began, max(self.wall() - began, 0.0), opening.words)
         await asyncio.to_thread(self.resting, None)
-        self._retry.slept()
+        self.backoff.reached()  # nothing was tried meanwhile: that is no time without a connection
 
     def _is_over(self) -> bool:
         """Whether nothing more leaves; looks at `not_after`, too."""
@@ -256,7 +255,7 @@ class Dispatcher(Generic[T, A]):
         self.progress.in_flight = len(self._requests)
 
     async def _request(self, item: T) -> None:
-        answer: A | None = None
+        answer: Outcome | None = None
         with contextlib.suppress(asyncio.CancelledError, HeldBackError):  # a message's only while nothing has left
             answer = await self.send(item, partial(self._departure, item, self.wall()))
         self._settle(item, answer)
@@ -284,7 +283,7 @@ class Dispatcher(Generic[T, A]):
             self._bug = self._bug or bug
             self.stop(Stop(OutcomeReason.INTERRUPTED, "a bug"))
 
-    def _settle(self, item: T, answer: A | None) -> None:
+    def _settle(self, item: T, answer: Outcome | None) -> None:
         if stop := self.source.settle(item, answer):
             self.stop(stop)
         if answer and (stop := self._retry.after(answer, asyncio.get_running_loop().time())):

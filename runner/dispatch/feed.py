@@ -48,7 +48,7 @@ _LEFT_OUT = (
 
 
 @dataclass(eq=False)
-class Feed(WorkSource[Claim, Outcome]):
+class Feed(WorkSource[Claim]):
     """Gives one dispatcher its claims, and settles them.
 
     :param messages: begins one pass over the messages that the ledger doesn't have, in the order of the file.

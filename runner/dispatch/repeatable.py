@@ -9,10 +9,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import KW_ONLY, dataclass
 from typing import Generic, TypeVar
 
-from runner.base.outcomes import OutcomeReason, Then
+from runner.base.outcomes import Outcome, OutcomeReason, Then
 from runner.dispatch.dispatcher import Departure, WorkSource
 from runner.dispatch.progress import Stop
-from runner.dispatch.retry import Answer
 
 # The most requests without an answer. When as many wait to go again, new items wait for them.
 IN_FLIGHT_LIMIT = 200
@@ -21,7 +20,6 @@ IN_FLIGHT_LIMIT = 200
 MOST_TRIES = 20
 
 T = TypeVar("T")
-A = TypeVar("A", bound="Answer")
 
 
 @dataclass(slots=True)
@@ -34,7 +32,7 @@ class Attempt(Generic[T]):
 
 
 @dataclass(eq=False)
-class RepeatableRequests(WorkSource[Attempt[T], A]):
+class RepeatableRequests(WorkSource[Attempt[T]], Generic[T]):
     """Gives one dispatcher its requests, those again that got no answer. Made in its event loop.
 
     :param items: may wait for its next item for ever; when the dispatcher stops, it is cancelled.
@@ -45,8 +43,8 @@ class RepeatableRequests(WorkSource[Attempt[T], A]):
 
     items: AsyncIterator[T]
     _: KW_ONLY
-    ask: Callable[[T], Awaitable[A]]
-    answered: Callable[[T, A], object]
+    ask: Callable[[T], Awaitable[Outcome]]
+    answered: Callable[[T, Outcome], object]
     on_failure: Callable[[], object]
 
     def __post_init__(self) -> None:
@@ -58,7 +56,7 @@ class RepeatableRequests(WorkSource[Attempt[T], A]):
         self._answers = 0
         self._left = 0
 
-    async def send(self, attempt: Attempt[T], departure: Departure) -> A:
+    async def send(self, attempt: Attempt[T], departure: Departure) -> Outcome:
         """The dispatcher's `send`. The rate is kept when a request begins: connecting may bring two starts closer."""
         await departure()
         return await self.ask(attempt.item)
@@ -91,7 +89,7 @@ class RepeatableRequests(WorkSource[Attempt[T], A]):
         self._read_on()
         return Attempt(items[0], self._answers)
 
-    def settle(self, item: Attempt[T], answer: A | None) -> None:
+    def settle(self, item: Attempt[T], answer: Outcome | None) -> None:
         """An answer that is final ends an item; without one it goes again, unless it alone never gets one."""
         if answer is None:
             self._go_again(item)

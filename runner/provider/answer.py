@@ -6,10 +6,11 @@ second request can text a person twice. So a message is `unsent` only with proof
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -23,6 +24,12 @@ DEFAULT_RETRY_AFTER_S = 1.0
 _MAX_RETRY_AFTER_S = 86_400.0
 _MESSAGE_LENGTH = 300
 _EXCERPT_LENGTH = 120
+
+# Digits of an amount, before the decimal point and in all. A number with more digits, or past all bounds, is no amount.
+MAX_DIGITS = 15
+_MOST_DIGITS = 24
+_AMOUNT = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,14})?")
+_EXACT = Context(prec=2 * _MOST_DIGITS, traps=[])
 
 _R = OutcomeReason
 
@@ -217,19 +224,26 @@ def http_date(value: str | None) -> datetime | None:
 def exact_json(body: bytes) -> object:
     """JSON with exact decimals, for money: orjson, used everywhere else, makes floats of them.
 
-    A number whose exponent is past all bounds is None. Raises ValueError when the body isn't JSON.
+    Raises ValueError when the body isn't JSON.
     """
     try:
-        return json.loads(body, parse_float=_decimal)
+        return json.loads(body, parse_float=_EXACT.create_decimal)
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
 
-def _decimal(text: str) -> Decimal | None:
-    try:
-        return Decimal(text)
-    except InvalidOperation:
+def amount_of(value: object) -> Decimal | None:
+    """An amount of money in `exact_json`: a number, also in quotes. None for all else, and for what has no end."""
+    if isinstance(value, str) and _AMOUNT.fullmatch(value.strip()):
+        value = Decimal(value.strip())
+    if isinstance(value, bool) or not isinstance(value, Decimal | int):
         return None
+    amount = Decimal(value)
+    _, digits, exponent = amount.as_tuple()
+    # Before anything is counted or written with it: 1e-999999 would be written out with a million zeros.
+    if not isinstance(exponent, int) or exponent < -_MOST_DIGITS or len(digits) > _MOST_DIGITS:
+        return None
+    return amount if amount.adjusted() < MAX_DIGITS else None
 
 
 def _retry_after_s(value: str | None, now: datetime) -> float | None:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from runner.base.delivery import DeliveryState, Inbound, Receipt
-from runner.provider.answer import exact_json
+from runner.provider.answer import amount_of, exact_json
 from runner.provider.delivery import delivered_at
 
 RECEIPT = "outbound_message_status_changed"
@@ -22,12 +22,14 @@ NAMESPACE = "SMS"
 # Characters of a reply: ten segments are 1,530.
 MAX_BODY_TEXT = 2_000
 
+# Characters of a price, as the ledger holds it.
+MAX_PRICE_TEXT = 24
+
 # The years 2000 and 2100, in microseconds since the epoch: no true time of an event is beyond.
 EARLIEST, LATEST = 946_684_800_000_000, 4_102_444_800_000_000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_PRICE = Decimal(10) ** 9
-_AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,14})?")
 _WHOLE = re.compile(r"[0-9]{1,10}")
 
 
@@ -82,7 +84,7 @@ def _receipt(payload: Mapping[str, Any]) -> Receipt:
     detail = (_text(status.get("detail"), 40) or "").lower() or None
     price = payload.get("price")
     price = price if isinstance(price, dict) else {}
-    total = _amount(price.get("total"))
+    total = _price(price.get("total"))
     return Receipt(
         umid=umid,
         message_id=_text(payload.get("clientMessageId"), 350) or None,
@@ -129,21 +131,13 @@ def _whole(value: object, *, most: int = 2**31 - 1) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most else None
 
 
-def _amount(value: object) -> str | None:
-    """An amount of money as decimal text, exactly as it was written; None for what is none, or has no end."""
-    if isinstance(value, str) and _AMOUNT.fullmatch(value.strip()):
-        value = Decimal(value.strip())
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = Decimal(value)
-    if not isinstance(value, Decimal) or not 0 <= value < _MOST_PRICE:
+def _price(value: object) -> str | None:
+    """A price as decimal text, exactly as it was written; None for what is none, or has no end."""
+    amount = amount_of(value)
+    if amount is None or not 0 <= amount < _MOST_PRICE:
         return None
-    # The length first: 1e-999999 would be written out with a million zeros.
-    _, digits, exponent = value.as_tuple()
-    if not isinstance(exponent, int) or exponent < -24 or len(digits) > 24:
-        return None
-    text = f"{abs(value):f}"
-    text = text.rstrip("0").rstrip(".") if "." in text else text
-    return text if len(text) <= 24 else None
+    text = f"{abs(amount).normalize():f}"
+    return text if len(text) <= MAX_PRICE_TEXT else None
 
 
 def _moment(value: object) -> int | None:

@@ -10,10 +10,10 @@ from datetime import datetime
 from runner.base.clock import now_us
 from runner.base.errors import InputError
 from runner.base.options import Rate
-from runner.base.outcomes import Status, Then
+from runner.base.outcomes import Outcome, Status, Then
 from runner.dispatch.progress import Progress, Stop
 from runner.ledger.request_journal import CancelStatus, Scheduled, Settled, note_cancellations, scheduled_after
-from runner.provider.message_actions import ActionResult, MessageActions
+from runner.provider.message_actions import MessageActions
 from runner.run.account import ProviderAccount, provider_account
 from runner.run.open import RecordedRun, locked_run
 from runner.run.paths import SANDBOX_RUN, RunOptions
@@ -109,15 +109,15 @@ def cancel(cancellation: Cancellation, rate: Rate, show: Callable[[], object]) -
     run.renew_lease()
     without_answer: set[str] = set()  # an earlier request about these messages may have cancelled them
 
-    async def ask(provider: MessageActions, message: Scheduled) -> ActionResult:
+    async def ask(provider: MessageActions, message: Scheduled) -> Outcome:
         answer = await provider.cancel(message.umid)
         if answer.then is Then.BACK_OFF:  # a 429, on the other hand, wasn't listened to
             without_answer.add(message.message_id)
         return answer
 
-    def answered(message: Scheduled, answer: ActionResult) -> Settled:
+    def answered(message: Scheduled, answer: Outcome) -> Settled:
         words = answer.detail
-        if answer.refused:
+        if answer.status is Status.REJECTED:
             status = CancelStatus.REFUSED
             cancellation.refused += 1
             if message.message_id in without_answer:

@@ -11,7 +11,7 @@ import pytest
 
 from runner.base.conversions import Conversion, ConversionOutcome
 from runner.base.messages import Encoding, Message
-from runner.base.outcomes import Then
+from runner.base.outcomes import Status, Then
 from runner.provider.answer import Answer, read_answer
 from runner.provider.endpoint import Endpoint
 from runner.provider.message_actions import cancel_ended, feedback_body, feedback_ended
@@ -87,17 +87,18 @@ def test_the_documents_own_answers_to_a_cancelling(document: dict[str, Any]) -> 
     responses = document["paths"][MESSAGE]["delete"]["responses"]
     yes = responses["200"]["content"]["application/json"]["examples"]["example-1"]["value"]
     found = cancel_ended(answer(200, yes))
-    assert (Then.GO_ON, False) == (found.then, found.refused)
-    for status, expected in (("400", (Then.GO_ON, True)), ("401", (Then.STOP, False)), ("404", (Then.GO_ON, True))):
+    assert (Status.ACCEPTED, Then.GO_ON) == (found.status, found.then)
+    refused, stopped = (Status.REJECTED, Then.GO_ON), (Status.UNSENT, Then.STOP)
+    for status, expected in (("400", refused), ("401", stopped), ("404", refused)):
         example = responses[status]["content"]["application/json"]["example"]
         found = cancel_ended(answer(int(status), example))
-        assert expected == (found.then, found.refused)
+        assert expected == (found.status, found.then)
 
 
 def test_feedbacks_yes_is_empty(document: dict[str, Any]) -> None:
     assert {} == document["paths"][f"{MESSAGE}/feedback"]["post"]["responses"]["200"]["content"]
     found = feedback_ended(read_answer(200, {}, b"", now=NOW))
-    assert (Then.GO_ON, False) == (found.then, found.refused)
+    assert (Status.ACCEPTED, Then.GO_ON) == (found.status, found.then)
 
 
 def answer(status: int, body: object) -> Answer:

@@ -11,12 +11,11 @@ from aiohttp import web
 
 from runner.base.conversions import Conversion, ConversionOutcome
 from runner.base.errors import InputError
-from runner.base.outcomes import Then
+from runner.base.outcomes import Outcome, Status, Then
 from runner.provider.answer import Answer, read_answer
 from runner.provider.endpoint import Endpoint
 from runner.provider.message_actions import (
     NOTHING_TO_CANCEL,
-    ActionResult,
     MessageActions,
     cancel_ended,
     feedback_body,
@@ -25,8 +24,8 @@ from runner.provider.message_actions import (
 
 KEY = "sk-very-secret"
 SUCCESS = Conversion(ConversionOutcome.SUCCESS)
-DONE, REFUSED = (Then.GO_ON, False), (Then.GO_ON, True)
-PAUSE, BACK_OFF, STOP = (Then.PAUSE, False), (Then.BACK_OFF, False), (Then.STOP, False)
+DONE, REFUSED, STOP = (Status.ACCEPTED, Then.GO_ON), (Status.REJECTED, Then.GO_ON), (Status.UNSENT, Then.STOP)
+PAUSE, BACK_OFF = (Status.UNSENT, Then.PAUSE), (Status.UNKNOWN, Then.BACK_OFF)
 UMID = "bda3d56f-2ff2-4b5c-9d4b-1f7dcd4aa1a7"
 
 
@@ -66,30 +65,23 @@ def error(code: int, message: str = "words of the provider's") -> dict[str, obje
         pytest.param(reply(502, b"<html>Bad gateway</html>"), BACK_OFF, id="a gateway"),
     ],
 )
-def test_answers_to_feedback(answer: Answer, expected: tuple[Then, bool]) -> None:
+def test_answers_to_feedback(answer: Answer, expected: tuple[Status, Then]) -> None:
     found = feedback_ended(answer)
-    assert expected == (found.then, found.refused)
+    assert expected == (found.status, found.then)
 
 
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        pytest.param(reply(200, {"cancelledCount": 1}), ActionResult(Then.GO_ON, "", 200), id="cancelled"),
-        pytest.param(
-            reply(200, {"cancelledCount": 0}), ActionResult(Then.GO_ON, NOTHING_TO_CANCEL, 200, refused=True), id="none"
-        ),
-        pytest.param(
-            reply(404, error(1300)), ActionResult(Then.GO_ON, NOTHING_TO_CANCEL, 404, refused=True), id="not there"
-        ),
-        pytest.param(
-            reply(400, error(1000, "Invalid umid.")),
-            ActionResult(Then.GO_ON, "Invalid umid.", 400, refused=True),
-            id="invalid",
-        ),
+        pytest.param(reply(200, {"cancelledCount": 1}), (*DONE, "", 200), id="cancelled"),
+        pytest.param(reply(200, {"cancelledCount": 0}), (*REFUSED, NOTHING_TO_CANCEL, 200), id="none"),
+        pytest.param(reply(404, error(1300)), (*REFUSED, NOTHING_TO_CANCEL, 404), id="not there"),
+        pytest.param(reply(400, error(1000, "Invalid umid.")), (*REFUSED, "Invalid umid.", 400), id="invalid"),
     ],
 )
-def test_answers_to_cancelling(answer: Answer, expected: ActionResult) -> None:
-    assert expected == cancel_ended(answer)
+def test_answers_to_cancelling(answer: Answer, expected: tuple[Status, Then, str, int]) -> None:
+    found = cancel_ended(answer)
+    assert expected == (found.status, found.then, found.detail, found.http_status)
 
 
 @pytest.mark.parametrize("body", [None, {}, {"cancelledCount": "1"}, {"cancelledCount": True}, [1]])
@@ -137,10 +129,10 @@ class Arrived:
 Script = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def asked(answer: Script, ask: Callable[[MessageActions], Awaitable[ActionResult]]) -> tuple[ActionResult, Arrived]:
+def asked(answer: Script, ask: Callable[[MessageActions], Awaitable[Outcome]]) -> tuple[Outcome, Arrived]:
     """Ask a real server once."""
 
-    async def main() -> tuple[ActionResult, Arrived]:
+    async def main() -> tuple[Outcome, Arrived]:
         arrived = Arrived()
 
         async def handle(request: web.Request) -> web.StreamResponse:
@@ -170,7 +162,7 @@ async def yes(_: web.Request) -> web.StreamResponse:
 
 def test_feedback_is_posted() -> None:
     found, arrived = asked(yes, lambda provider: provider.send_feedback(UMID, SUCCESS))
-    assert ActionResult(Then.GO_ON, "", 200) == found
+    assert (*DONE, "", 200) == (found.status, found.then, found.detail, found.http_status)
     [(method, path, authorization, body)] = arrived.requests
     assert ("POST", f"/api/v1/subaccounts/a&b/messages/{UMID}/feedback") == (method, path)
     assert (f"Bearer {KEY}", {"outcome": "success"}) == (authorization, orjson.loads(body))
@@ -186,7 +178,7 @@ def test_a_cancelling_is_a_delete_whose_answer_may_come_in_pieces() -> None:
         return response
 
     found, arrived = asked(slowly, lambda provider: provider.cancel(UMID))
-    assert (Then.GO_ON, False) == (found.then, found.refused)
+    assert DONE == (found.status, found.then)
     assert [("DELETE", f"/api/v1/subaccounts/a&b/messages/{UMID}", b"")] == [
         (method, path, body) for method, path, _, body in arrived.requests
     ]
@@ -239,7 +231,7 @@ def test_a_connection_that_breaks_is_no_answer() -> None:
 
 
 def test_nobody_there_is_no_answer() -> None:
-    async def main() -> ActionResult:
+    async def main() -> Outcome:
         async with MessageActions(Endpoint("http://127.0.0.1:1", "a"), KEY, limit=1) as provider:
             return await provider.send_feedback(UMID, SUCCESS)
 
