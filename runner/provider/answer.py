@@ -251,13 +251,10 @@ def _retry_after_s(value: str | None, now: datetime) -> float | None:
     try:
         seconds = float(value or "")
     except ValueError:
-        when = http_date(value)
-        if when is None:
+        if (when := http_date(value)) is None:
             return None
         seconds = (when - now).total_seconds()
-    if not seconds >= 0:  # also when it is NaN
-        return 0.0
-    return min(seconds, _MAX_RETRY_AFTER_S)
+    return min(seconds, _MAX_RETRY_AFTER_S) if seconds >= 0 else 0.0  # also when it is NaN
 
 
 def _line(value: object, secret: str, length: int = _EXCERPT_LENGTH) -> str:

@@ -45,13 +45,13 @@ class MessageActions(HttpClient):
     async def send_feedback(self, umid: str, conversion: Conversion) -> Outcome:
         """Feedback on a message's effect."""
         path = f"{quote(umid, safe='')}/feedback"
-        return await self._ended("POST", path, feedback_ended, feedback_body(conversion))
+        return await self._request("POST", path, feedback_ended, feedback_body(conversion))
 
     async def cancel(self, umid: str) -> Outcome:
         """Cancel a scheduled message. REJECTED: it was sent or cancelled already, or isn't known."""
-        return await self._ended("DELETE", quote(umid, safe=""), cancel_ended)
+        return await self._request("DELETE", quote(umid, safe=""), cancel_ended)
 
-    async def _ended(
+    async def _request(
         self, method: str, path: str, meaning: Callable[[Answer], Outcome], body: bytes | None = None
     ) -> Outcome:
         # Encoded already: yarl would make `..`, as an id, a way out of the path.

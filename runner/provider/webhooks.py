@@ -22,9 +22,6 @@ NAMESPACE = "SMS"
 # Characters of a reply: ten segments are 1,530.
 MAX_BODY_TEXT = 2_000
 
-# Characters of a price, as the ledger holds it.
-MAX_PRICE_TEXT = 24
-
 # The years 2000 and 2100, in microseconds since the epoch: no true time of an event is beyond.
 EARLIEST, LATEST = 946_684_800_000_000, 4_102_444_800_000_000
 
@@ -137,7 +134,7 @@ def _price(value: object) -> str | None:
     if amount is None or not 0 <= amount < _MOST_PRICE:
         return None
     text = f"{abs(amount).normalize():f}"
-    return text if len(text) <= MAX_PRICE_TEXT else None
+    return text if len(text) <= 24 else None  # the ledger holds no more
 
 
 def _moment(value: object) -> int | None:
