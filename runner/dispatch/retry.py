@@ -72,9 +72,7 @@ class Retry:
     def after(self, answer: Outcome, now: float) -> Stop | None:
         """Apply the rule to an answer that came at `now` (the event loop's time). Returns why all must stop, if so."""
         if answer.then is Then.BACK_OFF:
-            if self._back_off(answer, now):
-                return None
-            return Stop(answer.reason, f"the provider could not be reached for long: {answer.detail}", answer)
+            return self._back_off(answer, now)
         if answer.http_status or answer.sent_at:
             self.one_at_a_time = False
             self.backoff.reached()
@@ -92,16 +90,15 @@ class Retry:
         self.progress.waiting_for = "the provider's rate limit"
         self.until = until
 
-    def _back_off(self, answer: Outcome, now: float) -> bool:
-        """False: it is time to give up."""
+    def _back_off(self, answer: Outcome, now: float) -> Stop | None:
         self.one_at_a_time = True
         if now < self.until:
-            return True  # one of many that failed in the same moment
+            return None  # one of many that failed in the same moment
         wait_s = self.backoff.failed(now)
         if wait_s is None:
-            return False
+            return Stop(answer.reason, f"the provider could not be reached for long: {answer.detail}", answer)
         what = "a connection" if answer.http_status is None else "the provider"
         self.progress.waiting_for = f"{what} ({answer.detail})"
         self.progress.note_pause(EventKind.UNREACHABLE, self.wall(), wait_s, answer.detail)
         self.until = now + wait_s
-        return True
+        return None

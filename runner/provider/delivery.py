@@ -51,9 +51,9 @@ def merge(one: Receipt, other: Receipt) -> Receipt:
     priced = max(both, key=_billed)
     return replace(
         max(both, key=precedence),
-        message_id=max((each.message_id for each in both if each.message_id is not None), default=None),
+        message_id=max((each.message_id for each in both), key=_none_first),
         delivered_at=min((each.delivered_at for each in both if each.delivered_at is not None), default=None),
-        segments=max((each.segments for each in both if each.segments is not None), default=None),
+        segments=max((each.segments for each in both), key=_none_first),
         price=priced.price,
         currency=priced.currency,
     )
@@ -62,16 +62,17 @@ def merge(one: Receipt, other: Receipt) -> Receipt:
 def precedence(receipt: Receipt) -> tuple[Any, ...]:
     """By what a state wins over another. Receipts that are alike by it tell the same of the state."""
     facts = (receipt.detail, receipt.error_code, receipt.error_message)
-    return (
-        rank(receipt.state, receipt.detail), receipt.at, receipt.state.value,
-        *((fact is not None, fact if fact is not None else "") for fact in facts),
-    )  # fmt: skip
+    return (rank(receipt.state, receipt.detail), receipt.at, receipt.state.value, *map(_none_first, facts))
 
 
 def _billed(receipt: Receipt) -> tuple[Any, ...]:
-    """By what an amount wins over another."""
-    price, currency = receipt.price, receipt.currency
-    return (-1,) if price is None else (Decimal(price), price, currency is not None, currency or "")
+    amount = None if receipt.price is None else Decimal(receipt.price)
+    return (_none_first(amount), _none_first(receipt.price), _none_first(receipt.currency))
+
+
+def _none_first(value: Any) -> tuple[Any, ...]:  # noqa: ANN401 (whatever can be compared)
+    """A key by which None comes before all else."""
+    return (False,) if value is None else (True, value)
 
 
 class Verdict(StrEnum):

@@ -48,25 +48,15 @@ class ListedPrice:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
-    """A sub-account's country that lacks a price which can be read, and why.
+class PriceList:
+    """The outbound prices of an account.
 
-    It is left out whole: the highest of its other operators would pass for the most that a message costs.
+    `left_out` has (sub-account, why) for each country that lacks a price which can be read. It is left out whole: the
+    highest of its other operators would pass for the most that a message costs.
     """
 
-    sub_account: str
-    why: str
-
-    def __str__(self) -> str:
-        return f"{self.sub_account}: {self.why}" if self.sub_account else self.why
-
-
-@dataclass(frozen=True, slots=True)
-class PriceList:
-    """The outbound prices of an account."""
-
     prices: tuple[ListedPrice, ...]
-    left_out: tuple[LeftOut, ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +94,14 @@ def read_price_list(content: bytes) -> PriceList:
     """The price list in an answer's body. Raises StoppedError when it is none."""
     document = _json_object(content, "price list")
     prices: list[ListedPrice] = []
-    left_out: list[LeftOut] = []
+    left_out: list[tuple[str, str]] = []
     for sub_account in _objects(document.get("subAccounts"), "subAccounts"):
         name, outbound = str(sub_account.get("subAccountId") or ""), sub_account.get("outbound")
         parts = _objects(outbound if isinstance(outbound, list) else [outbound], "outbound")
         for country in (country for part in parts for country in _objects(part.get("countries"), "countries")):
             found = _of_country(country, name)
             if isinstance(found, str):
-                left_out.append(LeftOut(name, found))
+                left_out.append((name, found))
             else:
                 prices += found
     return PriceList(tuple(prices), tuple(left_out))

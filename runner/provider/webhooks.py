@@ -4,7 +4,6 @@ Lenient in what isn't needed: a receipt that is refused because of a field that 
 more, and then be lost.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,7 +26,6 @@ EARLIEST, LATEST = 946_684_800_000_000, 4_102_444_800_000_000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_PRICE = Decimal(10) ** 9
-_WHOLE = re.compile(r"[0-9]{1,10}")
 
 
 class NotAnEventError(ValueError):
@@ -121,11 +119,8 @@ def _clean(text: str) -> str:
 
 def _whole(value: object, *, most: int = 2**31 - 1) -> int | None:
     """A whole number from 0, also written as a text or with a decimal point; None for everything else."""
-    if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
-        value = int(value)
-    if isinstance(value, Decimal) and 0 <= value <= most and value == value.to_integral_value():
-        value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most else None
+    number = amount_of(value)
+    return int(number) if number is not None and 0 <= number <= most and number == int(number) else None
 
 
 def _price(value: object) -> str | None:
