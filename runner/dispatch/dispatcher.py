@@ -243,10 +243,9 @@ class Dispatcher(Generic[T]):
                 raise
             task.uncancel()
             return False
-        else:
-            return True
         finally:
             self._interrupt = None
+        return True
 
     def _start(self, item: T) -> None:
         request = asyncio.create_task(self._request(item))

@@ -48,7 +48,8 @@ class RepeatableRequests(WorkSource[Attempt[T]], Generic[T]):
     on_failure: Callable[[], object]
 
     def __post_init__(self) -> None:
-        self._reading: asyncio.Task[list[T]] | None = None  # the next item, read ahead; None: there are no more
+        # The next item, read ahead: None at the end of them, and then there is no such task any more.
+        self._reading: asyncio.Future[T | None] | None = None
         self._again: deque[Attempt[T]] = deque()
         self._changed = asyncio.Event()
         self._was_again = False
@@ -68,7 +69,7 @@ class RepeatableRequests(WorkSource[Attempt[T]], Generic[T]):
         """Waits for the next item, or for one that goes again. Raises what `items` raises."""
         while not self._closed:
             if self._reading and self._reading.done():
-                if self._reading.result():
+                if self._reading.result() is not None:
                     return True
                 self._reading = None
             if self._again or self._reading is None:
@@ -83,11 +84,11 @@ class RepeatableRequests(WorkSource[Attempt[T]], Generic[T]):
         if self._again and not (is_new and self._was_again):
             self._was_again = True
             return self._again.popleft()
-        if not is_new or self._reading is None or not (items := self._reading.result()):
+        if not is_new or self._reading is None or (item := self._reading.result()) is None:
             return None
         self._was_again = False
         self._read_on()
-        return Attempt(items[0], self._answers)
+        return Attempt(item, self._answers)
 
     def settle(self, item: Attempt[T], answer: Outcome | None) -> None:
         """An answer that is final ends an item; without one it goes again, unless it alone never gets one."""
@@ -122,16 +123,10 @@ class RepeatableRequests(WorkSource[Attempt[T]], Generic[T]):
         return Stop(OutcomeReason.NOT_REACHED, f"the provider never answered about {self._left:,} of them")
 
     def _read_on(self) -> None:
-        self._reading = asyncio.ensure_future(self._next_item())
+        self._reading = asyncio.ensure_future(anext(self.items, None))
         self._reading.add_done_callback(self._noted)
 
-    async def _next_item(self) -> list[T]:
-        """The next item alone; nothing at the end."""
-        async for item in self.items:
-            return [item]
-        return []
-
-    def _noted(self, reading: asyncio.Task[list[T]]) -> None:
+    def _noted(self, reading: asyncio.Future[T | None]) -> None:
         self._changed.set()
         if not reading.cancelled() and reading.exception():
             self.on_failure()

@@ -44,8 +44,8 @@ class LogExports(HttpClient):
 
     async def start(self, since: datetime, until: datetime) -> str:
         """Start an export of all messages between two aware times; returns its job id."""
-        body = {"from": _utc(since), "to": _utc(until), "limit": 0}
-        answer = await self._ask("POST", self._jobs, orjson.dumps(body))
+        start, end = (f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for moment in (since, until))
+        answer = await self._ask("POST", self._jobs, orjson.dumps({"from": start, "to": end, "limit": 0}))
         job_id = answer.get("jobId")
         if not isinstance(job_id, str) or not job_id:
             raise StoppedError("the provider's answer to the log export has no jobId")
@@ -151,7 +151,3 @@ def _rows(text: IO[str]) -> Iterator[dict[str, str]]:
             yield dict(zip(header, cells, strict=True))
     except (csv.Error, UnicodeDecodeError) as error:
         raise StoppedError(f"the log export is broken at line {reader.line_num}: {error}; start again") from error
-
-
-def _utc(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
