@@ -137,7 +137,7 @@ class Feed(WorkSource[Claim]):
             return None
         self.progress.settled[outcome.status] += 1
         blown = self.fuses.add(item.message, outcome)
-        return Stop(OutcomeReason.FUSE, blown.words) if blown else None
+        return Stop(OutcomeReason.FUSE, blown) if blown else None
 
     def opening(self) -> Opening | None:
         """When the first of the messages open that this pass has passed over; no limit is slept on."""

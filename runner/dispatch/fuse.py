@@ -6,7 +6,6 @@ Each has a name, by which it can be ignored for one start of a run.
 from collections import deque
 from collections.abc import Collection
 from enum import StrEnum
-from typing import NamedTuple
 
 from runner.base.messages import Message
 from runner.base.options import FuseLimits
@@ -29,13 +28,6 @@ class FuseName(StrEnum):
     REJECTED_SHARE = "rejectedShare"
 
 
-class BlownFuse(NamedTuple):
-    """A fuse that has tripped, and in words what it saw."""
-
-    name: FuseName
-    words: str
-
-
 class Fuses:
     """Watches the outcomes of one session. `add` each of them, in the order they are settled."""
 
@@ -51,8 +43,8 @@ class Fuses:
             status: deque(maxlen=EXAMPLES) for status in (Status.UNKNOWN, Status.REJECTED)
         }
 
-    def add(self, message: Message, outcome: Outcome) -> BlownFuse | None:
-        """Note an outcome that is settled for good. Returns the fuse that it trips."""
+    def add(self, message: Message, outcome: Outcome) -> str | None:
+        """Note an outcome that is settled for good. Returns the fuse that it trips, `NAME: ` and what it saw."""
         unknown = outcome.status is Status.UNKNOWN
         self._in_a_row = self._in_a_row + 1 if unknown else 0
         self._recent_unknown += unknown - (self._recent[0] if len(self._recent) == RECENT else 0)
@@ -66,7 +58,7 @@ class Fuses:
         # An accepted message trips nothing by itself, though a share may be too large once it is one of enough.
         return self._blown() if self._recent_unknown or self._rejected else None
 
-    def _blown(self) -> BlownFuse | None:
+    def _blown(self) -> str | None:
         limits, unknown, recent = self._limits, self._recent_unknown, len(self._recent)
         tripped: dict[FuseName, str] = {}
         if self._in_a_row >= limits.unknown_in_a_row:
@@ -78,7 +70,7 @@ class Fuses:
         for name, saw in tripped.items():
             if name not in self._ignored:
                 status = Status.REJECTED if name is FuseName.REJECTED_SHARE else Status.UNKNOWN
-                return BlownFuse(name, f"{name}: {saw}; for example {'; '.join(self._examples[status])}")
+                return f"{name}: {saw}; for example {'; '.join(self._examples[status])}"
         return None
 
 
