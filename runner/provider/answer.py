@@ -23,10 +23,8 @@ DEFAULT_RETRY_AFTER_S = 1.0
 
 _MAX_RETRY_AFTER_S = 86_400.0
 _MESSAGE_LENGTH = 300
-_EXCERPT_LENGTH = 120
 
-# Digits of an amount, before the decimal point and in all. A number with more digits, or past all bounds, is no amount.
-MAX_DIGITS = 15
+# The most digits of an amount, also of one below 1. A number past all bounds becomes infinite, and is none.
 _MOST_DIGITS = 24
 _AMOUNT = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,14})?")
 _EXACT = Context(prec=2 * _MOST_DIGITS, traps=[])
@@ -243,7 +241,9 @@ def amount_of(value: object) -> Decimal | None:
     # Before anything is counted or written with it: 1e-999999 would be written out with a million zeros.
     if not isinstance(exponent, int) or exponent < -_MOST_DIGITS or len(digits) > _MOST_DIGITS:
         return None
-    return amount if amount.adjusted() < MAX_DIGITS else None
+    if not amount:
+        return Decimal(0)  # also for -0.0
+    return amount if -12 <= amount.adjusted() < 15 else None
 
 
 def _retry_after_s(value: str | None, now: datetime) -> float | None:
@@ -257,7 +257,7 @@ def _retry_after_s(value: str | None, now: datetime) -> float | None:
     return min(seconds, _MAX_RETRY_AFTER_S) if seconds >= 0 else 0.0  # also when it is NaN
 
 
-def _line(value: object, secret: str, length: int = _EXCERPT_LENGTH) -> str:
+def _line(value: object, secret: str, length: int = 120) -> str:
     """A text on one line, without the secret, and only then cut to a length; "" for anything but a text."""
     if not isinstance(value, str):
         return ""

@@ -32,9 +32,6 @@ _ADVICE: Mapping[OutcomeReason, str] = {
     "allow-listed",
 }
 
-_COUNTRY = re.compile(r"[A-Z]{2}")
-_CURRENCY = re.compile(r"[A-Z]{3}")
-
 
 @dataclass(frozen=True, slots=True)
 class ListedPrice:
@@ -121,7 +118,7 @@ def read_balance(content: bytes) -> Balance:
 def _of_country(country: dict[str, Any], sub_account: str) -> list[ListedPrice] | str:
     """The prices of a country's operators, or why it has none."""
     code = str(country.get("alpha2Code") or "").strip().upper()
-    if not _COUNTRY.fullmatch(code):
+    if not re.fullmatch("[A-Z]{2}", code):
         return f"{str(country.get('countryName') or 'a country')[:60]} has no two-letter code"
     prices = []
     for operator in _objects(country.get("operators"), "operators"):
@@ -144,11 +141,9 @@ def _objects(items: object, name: str) -> list[dict[str, Any]]:
 
 
 def _money(value: object, currency: object) -> tuple[Decimal | None, str | None]:
-    amount = amount_of(value)
-    code = currency.strip().upper() if isinstance(currency, str) else ""
-    return None if amount is None else round(amount, MAX_DECIMALS).normalize(), code if _CURRENCY.fullmatch(
-        code
-    ) else None
+    amount, code = amount_of(value), currency.strip().upper() if isinstance(currency, str) else ""
+    rounded = None if amount is None else round(amount, MAX_DECIMALS).normalize()
+    return rounded, code if re.fullmatch("[A-Z]{3}", code) else None
 
 
 def _json_object(content: bytes, subject: str) -> dict[str, Any]:

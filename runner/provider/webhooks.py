@@ -7,7 +7,6 @@ more, and then be lost.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 from runner.base.delivery import DeliveryState, Inbound, Receipt
@@ -25,7 +24,6 @@ MAX_BODY_TEXT = 2_000
 EARLIEST, LATEST = 946_684_800_000_000, 4_102_444_800_000_000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MOST_PRICE = Decimal(10) ** 9
 
 
 class NotAnEventError(ValueError):
@@ -126,9 +124,9 @@ def _whole(value: object, *, most: int = 2**31 - 1) -> int | None:
 def _price(value: object) -> str | None:
     """A price as decimal text, exactly as it was written; None for what is none, or has no end."""
     amount = amount_of(value)
-    if amount is None or not 0 <= amount < _MOST_PRICE:
+    if amount is None or not 0 <= amount < 10**9:
         return None
-    text = f"{abs(amount).normalize():f}"
+    text = f"{amount.normalize():f}"
     return text if len(text) <= 24 else None  # the ledger holds no more
 
 
