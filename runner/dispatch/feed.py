@@ -184,7 +184,7 @@ class Feed(WorkSource[Claim]):
         return Stop(causes[0][0], "; ".join(words for _, words in causes)) if causes else None
 
     async def _claim_group(self) -> list[Claim]:
-        """Claim a group: what came back unsent first, then new messages. Empty when there are none."""
+        """Claim a group: what waits to be claimed first, then new messages. Empty when there are none."""
         while group := await self._candidates():
             for claim in group:
                 self._resume_point.claim(claim.message.row)
@@ -210,7 +210,7 @@ class Feed(WorkSource[Claim]):
         return group
 
     async def _next_open(self) -> Claim | None:
-        """The next message that may leave at this moment: one that came back unsent first, else a new one.
+        """The next message that may leave at this moment: one that waits, else a new one.
 
         What was open when it was read may be closed by now: it is dropped, and the next pass finds it.
         """

@@ -85,7 +85,13 @@ class LogExports(HttpClient):
         return document
 
     async def _download(self, link: str, file: IO[bytes], redirects: int = MAX_REDIRECTS) -> None:
-        url = _url(link)
+        try:
+            url, is_followed = URL(link, encoded=True), is_safe(link)  # as it is: it may be signed
+        except ValueError:
+            raise StoppedError("the log export's link is no URL") from None
+        if not is_followed:
+            words = f"the log export's link leads to {url.host or link!r} without encryption; it isn't followed"
+            raise StoppedError(words)
         headers = self._key if url.origin() == self._origin else {}
         try:
             async with self._session.get(url, headers=headers, allow_redirects=False) as response:
@@ -104,18 +110,6 @@ class LogExports(HttpClient):
                     file.write(chunk)
         except (aiohttp.ClientError, OSError) as error:
             raise StoppedError(f"the log export was cut off in the middle: {in_words(error)}; start again") from error
-
-
-def _url(link: str) -> URL:
-    """A download link as it is, without encoding it anew: it may be signed."""
-    try:
-        url = URL(link, encoded=True)
-        is_followed = is_safe(link)
-    except ValueError:
-        raise StoppedError("the log export's link is no URL") from None
-    if not is_followed:
-        raise StoppedError(f"the log export's link leads to {url.host or link!r} without encryption; it isn't followed")
-    return url
 
 
 def _check_end(file: IO[bytes]) -> None:
