@@ -60,11 +60,12 @@ class Fuses:
 
     def _blown(self) -> str | None:
         limits, unknown, recent = self._limits, self._recent_unknown, len(self._recent)
+        no_proof = "without proof of what became of them"
         tripped: dict[FuseName, str] = {}
         if self._in_a_row >= limits.unknown_in_a_row:
-            tripped[FuseName.UNKNOWN_IN_A_ROW] = f"{self._in_a_row} requests in a row {_NO_PROOF}"
+            tripped[FuseName.UNKNOWN_IN_A_ROW] = f"{self._in_a_row} requests in a row {no_proof}"
         if recent >= SAMPLE and unknown > limits.unknown_share * recent:
-            tripped[FuseName.UNKNOWN_SHARE] = f"{unknown} of the last {recent} requests {_NO_PROOF}"
+            tripped[FuseName.UNKNOWN_SHARE] = f"{unknown} of the last {recent} requests {no_proof}"
         if self._settled >= SAMPLE and self._rejected > limits.rejected_share * self._settled:
             tripped[FuseName.REJECTED_SHARE] = f"{self._rejected} of {self._settled} messages were rejected"
         for name, saw in tripped.items():
@@ -72,6 +73,3 @@ class Fuses:
                 status = Status.REJECTED if name is FuseName.REJECTED_SHARE else Status.UNKNOWN
                 return f"{name}: {saw}; for example {'; '.join(self._examples[status])}"
         return None
-
-
-_NO_PROOF = "without proof of what became of them"
