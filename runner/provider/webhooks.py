@@ -70,10 +70,7 @@ def _receipt(payload: Mapping[str, Any]) -> Receipt:
     said = _text(status.get("state"), 40)
     if not umid or said is None or at is None:
         raise NotAnEventError("the receipt lacks its umid, state or timestamp")
-    try:
-        state = DeliveryState(said.lower())
-    except ValueError:
-        state = DeliveryState.UNKNOWN
+    state = next((state for state in DeliveryState if state == said.lower()), DeliveryState.UNKNOWN)
     detail = (_text(status.get("detail"), 40) or "").lower() or None
     price = payload.get("price")
     price = price if isinstance(price, dict) else {}
