@@ -40,10 +40,8 @@ class Problem:
     where: Position | None = None
 
     def __str__(self) -> str:
-        prefix = [str(self.where)] if self.where else []
-        prefix += [self.path] if self.path else []
         words = f"{self.what}; {self.remedy}" if self.remedy else self.what
-        return ": ".join([*prefix, words])
+        return ": ".join(str(part) for part in (self.where, self.path, words) if part)
 
 
 class CampaignError(Exception):

@@ -69,7 +69,7 @@ class Then(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came back for one request, and what it means for the sending of the rest.
+    """What came back for a message's request, or for one about an accepted message, and what it means for the rest.
 
     `sent_at` is None when no byte of the request left; `answered_at` is None when no answer came.
     """

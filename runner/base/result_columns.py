@@ -21,6 +21,7 @@ is known.
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import Any
 
 from runner.base.delivery import DeliveryState
@@ -38,15 +39,15 @@ class Masking(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ResultColumn:
-    """`kind` (the Parquet type), `holds` (the content) and `null` (when there is none) are the table of
+    """`holds` (the content), `null` (when there is none) and `kind` (the Parquet type) are the table of
     docs/results.md. `sql` computes the column from the source columns. `width` is in characters of a spreadsheet.
     """
 
     name: str
-    kind: str
     holds: str
     null: str
     sql: str
+    kind: str = "String"
     masking: Masking = Masking.NUMBERS
     width: int = 14
 
@@ -56,6 +57,10 @@ class ResultColumn:
 
         types = {_TIME: pl.Datetime("us", "UTC"), _PRICE: pl.Decimal(18, 6)}
         return types.get(self.kind) or getattr(pl, self.kind)
+
+
+_id = partial(ResultColumn, masking=Masking.NONE, width=38)
+_time = partial(ResultColumn, kind=_TIME, width=24)
 
 
 def _by_status(*, in_flight: str, sent: str, excluded: str, unsent: str) -> str:
@@ -83,107 +88,98 @@ _IS_CANCELLED = f"cancelled_at IS NOT NULL AND COALESCE({_STATE}, 'queued') IN (
 _BILLED_SEGMENTS = "COALESCE(receipt_segments, message_log_segments)"
 
 RESULT_COLUMNS = (
-    ResultColumn("row", "Int64", "the data row of the recipient file, from 1", "never", "plan_row", width=8),
+    ResultColumn("row", "the data row of the recipient file, from 1", "never", "plan_row", "Int64", width=8),
     ResultColumn(
-        "key", "String", "what tells persons apart: the key column, or else the number",
+        "key", "what tells persons apart: the key column, or else the number",
         "it couldn't be told; the run is purged", "plan_key", width=18,
     ),
     ResultColumn(
-        "destination", "String", "the number in E.164, `+12025550142`; of a message, the number that it was sent to",
+        "destination", "the number in E.164, `+12025550142`; of a message, the number that it was sent to",
         "there is none; the run is purged",
         f"NULLIF({_sent_or_planned('destination')}, '')", width=16,  # '': it was purged
     ),
     ResultColumn(
-        "country", "String", "its country, ISO 3166-1 alpha-2", "it isn't known, or the number belongs to none",
+        "country", "its country, ISO 3166-1 alpha-2", "it isn't known, or the number belongs to none",
         _sent_or_planned("country"),
     ),
     ResultColumn(
-        "status", "String", "what became of the row: [below](#statuses-and-reasons)", "never",
+        "status", "what became of the row: [below](#statuses-and-reasons)", "never",
         _by_status(in_flight="'unknown'", sent="message_status", excluded="'excluded'", unsent="'unsent'"),
     ),
     ResultColumn(
-        "reason", "String", "why, as a code: [below](#statuses-and-reasons)", "never",
+        "reason", "why, as a code: [below](#statuses-and-reasons)", "never",
         _by_status(in_flight="'in_flight'", sent="message_reason", excluded="plan_reason", unsent="unsent_reason"),
     ),
     ResultColumn(
-        "detail", "String",
-        "why, in words: the provider's own, those for an exclusion, or what was repaired in the number",
+        "detail", "why, in words: the provider's own, those for an exclusion, or what was repaired in the number",
         "there is nothing to say",
         _by_status(
             in_flight="'the answer has not come yet'", sent=_DETAIL, excluded="plan_detail", unsent="unsent_detail"
         ),
         masking=Masking.DETAIL, width=40,
     ),
+    _id("umid", "the provider's id of the message", "it gave none", "message_umid"),
+    _id(
+        "client_message_id", "`NAME.RUN.TOKEN`, our id of the message, as it was or would be sent", "excluded",
+        "message_id",
+    ),
+    ResultColumn("encoding", "`GSM7`, `UCS2`", "there is no text", _sent_or_planned("encoding")),
     ResultColumn(
-        "umid", "String", "the provider's id of the message", "it gave none", "message_umid",
-        masking=Masking.NONE, width=38,
+        "segments", "segments of the text, 1 to 10, as this program counts them", "there is no text",
+        _sent_or_planned("segments"), "Int8",
     ),
     ResultColumn(
-        "client_message_id", "String", "`NAME.RUN.TOKEN`, our id of the message, as it was or would be sent",
-        "excluded", "message_id", masking=Masking.NONE, width=38,
+        "attempts", "requests made for it; 0: none", "excluded",
+        _by_status(in_flight="message_attempts", sent="message_attempts", excluded="NULL", unsent="0"), "Int32",
     ),
-    ResultColumn("encoding", "String", "`GSM7`, `UCS2`", "there is no text", _sent_or_planned("encoding")),
+    ResultColumn("http_status", "of the last answer", "no answer came", "message_http_status", "Int16"),
     ResultColumn(
-        "segments", "Int8", "segments of the text, 1 to 10, as this program counts them", "there is no text",
-        _sent_or_planned("segments"),
+        "error_code", "of the last answer: the provider's API error code", "the answer had none",
+        "message_error_code", "Int32",
     ),
-    ResultColumn(
-        "attempts", "Int32", "requests made for it; 0: none", "excluded",
-        _by_status(in_flight="message_attempts", sent="message_attempts", excluded="NULL", unsent="0"),
+    _id(
+        "error_id", "the provider's id of that error, to quote to its support", "the answer had none",
+        "message_error_id",
     ),
-    ResultColumn("http_status", "Int16", "of the last answer", "no answer came", "message_http_status"),
+    _time("sent_at", "when the last request began to leave", "none left", "message_sent_at"),
+    _time("answered_at", "when its answer was there", "no answer came", "message_answered_at"),
     ResultColumn(
-        "error_code", "Int32", "of the last answer: the provider's API error code", "the answer had none",
-        "message_error_code",
-    ),
-    ResultColumn(
-        "error_id", "String", "the provider's id of that error, to quote to its support", "the answer had none",
-        "message_error_id", masking=Masking.NONE, width=38,
-    ),
-    ResultColumn("sent_at", _TIME, "when the last request began to leave", "none left", "message_sent_at", width=24),
-    ResultColumn(
-        "answered_at", _TIME, "when its answer was there", "no answer came", "message_answered_at", width=24,
-    ),
-    ResultColumn(
-        "latency_ms", "Float64", "between the two, in milliseconds", "either is",
+        "latency_ms", "between the two, in milliseconds", "either is",
         "CASE WHEN message_sent_at <> 0 AND message_answered_at <> 0 "
-        "THEN (message_answered_at - message_sent_at) / CAST(1000 AS DOUBLE) END",
+        "THEN (message_answered_at - message_sent_at) / CAST(1000 AS DOUBLE) END", "Float64",
     ),
     ResultColumn(
-        "delivery_state", "String", "how far the message got: [below](#delivery)", "nothing is known of it",
+        "delivery_state", "how far the message got: [below](#delivery)", "nothing is known of it",
         f"CASE WHEN {_IS_CANCELLED} THEN 'cancelled' ELSE {_STATE} END",
     ),
     ResultColumn(
-        "delivery_detail", "String", "the provider's word for more on that, such as `delivered_to_recipient`",
+        "delivery_detail", "the provider's word for more on that, such as `delivered_to_recipient`",
         "no receipt came, or it had none", "receipt_detail",
     ),
     ResultColumn(
-        "delivery_error", "Int32", "the receipt's error code: [below](#delivery-errors)",
-        "no receipt came, or it had none (or 0)", "NULLIF(receipt_error_code, 0)",
+        "delivery_error", "the receipt's error code: [below](#delivery-errors)",
+        "no receipt came, or it had none (or 0)", "NULLIF(receipt_error_code, 0)", "Int32",
+    ),
+    _time(
+        "delivered_at", "when the phone got it, by the provider's clock; the first time, where several are told",
+        "no receipt says so", "receipt_delivered_at",
     ),
     ResultColumn(
-        "delivered_at", _TIME,
-        "when the phone got it, by the provider's clock; the first time, where several are told",
-        "no receipt says so", "receipt_delivered_at", width=24,
+        "billed_segments", "segments that the provider bills", "it didn't tell",
+        f"CASE WHEN {_BILLED_SEGMENTS} < 32768 THEN {_BILLED_SEGMENTS} END", "Int16",
     ),
     ResultColumn(
-        "billed_segments", "Int16", "segments that the provider bills", "it didn't tell",
-        f"CASE WHEN {_BILLED_SEGMENTS} < 32768 THEN {_BILLED_SEGMENTS} END",
+        "billed_price", "what the provider bills for the whole message, rounded to a millionth", "it didn't tell",
+        "billed_amount", _PRICE,
     ),
     ResultColumn(
-        "billed_price", _PRICE, "what the provider bills for the whole message, rounded to a millionth",
-        "it didn't tell", "billed_amount",
-    ),
-    ResultColumn(
-        "billed_currency", "String", "of that amount, ISO 4217", "it didn't tell",
+        "billed_currency", "of that amount, ISO 4217", "it didn't tell",
         "CASE WHEN billed_amount IS NULL THEN NULL WHEN receipt_price IS NOT NULL THEN receipt_currency "
         "ELSE message_log_currency END",
     ),
     ResultColumn(
-        "outcome", "String", "what `campaign feedback` was told: `success`, `failure`", "nothing was told",
+        "outcome", "what `campaign feedback` was told: `success`, `failure`", "nothing was told",
         "conversion_outcome",
     ),
-    ResultColumn(
-        "converted_at", _TIME, "when that happened", "nothing was told, or no time", "conversion_at", width=24,
-    ),
+    _time("converted_at", "when that happened", "nothing was told, or no time", "conversion_at"),
 )  # fmt: skip

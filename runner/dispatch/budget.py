@@ -47,7 +47,11 @@ class Budget:
             country = message.country or UNKNOWN_COUNTRY
             return f"limits.cost: the price list has no price for {country}, so the next message may cost anything"
         if limits.cost is not None and self._cost + cost > limits.cost:
-            return self._too_dear(limits.cost, cost)
+            assert limits.currency is not None  # that of the prices: `cost_limit_problem` has compared them
+            return (
+                f"limits.cost: up to {at_most(self._cost, limits.currency)} of {exact(limits.cost, limits.currency)} "
+                f"are spent, and the next message costs up to {at_most(cost, limits.currency)}"
+            )
         self._messages += 1
         self._segments = segments
         self._cost += cost
@@ -65,11 +69,3 @@ class Budget:
             return Decimal(0)
         price = self._prices.of(message.country)
         return price.high * message.segments if price else None
-
-    def _too_dear(self, most: Decimal, cost: Decimal) -> str:
-        assert self._prices is not None, "there is no cost without a limit"
-        currency = self._prices.currency
-        return (
-            f"limits.cost: up to {at_most(self._cost, currency)} of {exact(most, currency)} are spent, and the next "
-            f"message costs up to {at_most(cost, currency)}"
-        )

@@ -7,20 +7,22 @@ flight, and the few that `Feed` has claimed ahead.
 """
 
 import asyncio
+import contextlib
 import math
 import random
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Generic, NamedTuple, TypeVar
 
 from runner.base.events import EventKind
-from runner.base.outcomes import OutcomeReason
+from runner.base.outcomes import Outcome, OutcomeReason
 from runner.dispatch.pace import Pace
 from runner.dispatch.progress import Progress, Stop
-from runner.dispatch.retry import Answer, Backoff, Retry
+from runner.dispatch.retry import Backoff, Retry
 from runner.ledger.lock import Lease
 from runner.provider.client import HeldBackError
 
@@ -31,7 +33,6 @@ IN_FLIGHT_LIMIT = 800
 LOOK_AGAIN_S = 60.0
 
 T = TypeVar("T")
-A = TypeVar("A", bound="Answer")
 
 # Awaited by a sender when its request is ready, before the first byte leaves. May raise HeldBackError.
 Departure = Callable[[], Awaitable[None]]
@@ -44,7 +45,7 @@ class Opening(NamedTuple):
     words: str
 
 
-class WorkSource(ABC, Generic[T, A]):
+class WorkSource(ABC, Generic[T]):
     """Gives the loop its items and takes their answers. The loop calls everything from one event loop."""
 
     async def begin(self) -> None:
@@ -63,7 +64,7 @@ class WorkSource(ABC, Generic[T, A]):
         return True
 
     @abstractmethod
-    def settle(self, item: T, answer: A | None) -> Stop | None:
+    def settle(self, item: T, answer: Outcome | None) -> Stop | None:
         """Take an item's answer, None when it was called off. An item that is to go again is given again.
 
         Returns a reason for the loop to stop, if the source sees one.
@@ -87,7 +88,8 @@ class WorkSource(ABC, Generic[T, A]):
         return None
 
 
-class Dispatcher(Generic[T, A]):
+@dataclass(eq=False)
+class Dispatcher(Generic[T]):
     """Sends the items of one source once. Use `run`; `stop` and `abandon` may be called from a signal handler.
 
     :param send: one request. It awaits the departure it is given, and returns an answer or raises HeldBackError.
@@ -98,32 +100,21 @@ class Dispatcher(Generic[T, A]):
     :param wall: the time of day, in seconds since the Unix epoch.
     """
 
-    def __init__(
-        self,
-        source: WorkSource[T, A],
-        *,
-        send: Callable[[T, Departure], Awaitable[A]],
-        pace: Pace,
-        progress: Progress,
-        in_flight_limit: int = IN_FLIGHT_LIMIT,
-        backoff: Backoff | None = None,
-        lease: Lease | None = None,
-        not_after: float | None = None,
-        not_after_key: str = "notAfter",
-        resting: Callable[[str | None], object] = lambda _: None,
-        wall: Callable[[], float] = time.time,
-    ) -> None:
-        self._source = source
-        self._send = send
-        self._pace = pace
-        self._progress = progress
-        self._in_flight_limit = in_flight_limit
-        self._retry = Retry(pace, backoff or Backoff(random.Random()), progress, wall)  # noqa: S311 (jitter, no secret)
-        self._lease = lease
-        self._not_after = math.inf if not_after is None else not_after
-        self._not_after_key = not_after_key
-        self._resting = resting
-        self._wall = wall
+    source: WorkSource[T]
+    _: KW_ONLY
+    send: Callable[[T, Departure], Awaitable[Outcome]]
+    pace: Pace
+    progress: Progress
+    in_flight_limit: int = IN_FLIGHT_LIMIT
+    backoff: Backoff = field(default_factory=lambda: Backoff(random.Random()))  # noqa: S311 (jitter, no secret)
+    lease: Lease | None = None
+    not_after: float = math.inf
+    not_after_key: str = "notAfter"
+    resting: Callable[[str | None], object] = lambda _: None
+    wall: Callable[[], float] = time.time
+
+    def __post_init__(self) -> None:
+        self._retry = Retry(self.pace, self.backoff, self.progress, self.wall)
         self._requests: set[asyncio.Task[None]] = set()
         self._ended = asyncio.Event()  # some request has ended
         self._interrupt: Callable[[], object] | None = None
@@ -133,8 +124,8 @@ class Dispatcher(Generic[T, A]):
     def stop(self, stop: Stop) -> None:
         """Let nothing more leave; what is in flight still gets its answer. The first reason given is the one kept."""
         self._stop = self._stop or stop
-        self._progress.stopping = True
-        self._source.close()
+        self.progress.stopping = True
+        self.source.close()
         if self._interrupt:
             self._interrupt()
 
@@ -155,28 +146,28 @@ class Dispatcher(Generic[T, A]):
                 await asyncio.wait(self._requests)
         if self._bug:
             raise self._bug
-        await self._source.flush()
-        return self._stop or self._source.left_out()
+        await self.source.flush()
+        return self._stop or self.source.left_out()
 
     async def _work_off(self) -> None:
         try:
-            await self._source.begin()
+            await self.source.begin()
             while not self._stop:
                 # Looked at before the turn is waited for: at 1/h the last item would else be an hour from the end.
-                if await self._source.has_more():
+                if await self.source.has_more():
                     await self._turn()
-                    if not self._is_over() and (item := await self._source.next()) is not None:
+                    if not self._is_over() and (item := await self.source.next()) is not None:
                         self._start(item)
                 elif self._requests:
                     await self._until_one_ended()  # its item may have to go again
-                elif opening := self._source.opening():
+                elif opening := self.source.opening():
                     await self._rest(opening)
                     if not self._stop:
-                        await self._source.begin()
+                        await self.source.begin()
                 else:
                     break
         finally:
-            await self._source.end()
+            await self.source.end()
 
     async def _turn(self) -> None:
         """Wait until one more request may be started: no pause, room in flight, and its place in the pace.
@@ -184,47 +175,47 @@ class Dispatcher(Generic[T, A]):
         No longer than `not_after`.
         """
         while not self._is_over():
-            if len(self._requests) >= (1 if self._retry.one_at_a_time else self._in_flight_limit):
+            if len(self._requests) >= (1 if self._retry.one_at_a_time else self.in_flight_limit):
                 await self._until_one_ended()
             elif (wait_s := self._retry.until - asyncio.get_running_loop().time()) > 0:
-                await self._interruptible(asyncio.sleep(wait_s), self._not_after - self._wall())
-            elif self._lease and not self._lease.is_valid():
+                await self._interruptible(asyncio.sleep(wait_s), self.not_after - self.wall())
+            elif self.lease and not self.lease.is_valid():
                 # The machine slept, or the ledger was slow: go on only if nobody took the run over meanwhile.
-                if not await asyncio.to_thread(self._lease.renew):
+                if not await asyncio.to_thread(self.lease.renew):
                     words = "another process took the run over while this one was away; nothing has left since"
                     self.stop(Stop(OutcomeReason.LEASE_LOST, words))
             else:
-                self._progress.waiting_for = ""
-                if await self._interruptible(self._pace.turn(), self._not_after - self._wall()):
+                self.progress.waiting_for = ""
+                if await self._interruptible(self.pace.turn(), self.not_after - self.wall()):
                     return
 
     async def _rest(self, opening: Opening) -> None:
         """Sleep until some sending hours begin, with everything settled and written: a new pass may begin then."""
-        await self._source.flush()
-        if opening.at >= self._not_after:
+        await self.source.flush()
+        if opening.at >= self.not_after:
             self._stop_late(f"the rest is waiting for {opening.words}, and that is past")
             return
-        self._progress.waiting_for, self._progress.sleeps_until = opening.words, opening.at
-        began = now = self._wall()
-        await asyncio.to_thread(self._resting, opening.words)
+        self.progress.waiting_for, self.progress.sleeps_until = opening.words, opening.at
+        began = now = self.wall()
+        await asyncio.to_thread(self.resting, opening.words)
         while not self._stop and now < opening.at:
             await self._interruptible(asyncio.sleep(min(opening.at - now, LOOK_AGAIN_S)))
-            before, now = now, self._wall()
+            before, now = now, self.wall()
             if now < before:
                 break  # the clock was set back: what opens first is to be asked anew
-        self._progress.waiting_for, self._progress.sleeps_until = "", None
-        self._progress.note_pause(EventKind.RESTED, began, max(self._wall() - began, 0.0), opening.words)
-        await asyncio.to_thread(self._resting, None)
-        self._retry.slept()
+        self.progress.waiting_for, self.progress.sleeps_until = "", None
+        self.progress.note_pause(EventKind.RESTED, began, max(self.wall() - began, 0.0), opening.words)
+        await asyncio.to_thread(self.resting, None)
+        self.backoff.reached()  # nothing was tried meanwhile: that is no time without a connection
 
     def _is_over(self) -> bool:
         """Whether nothing more leaves; looks at `not_after`, too."""
-        if not self._stop and self._wall() >= self._not_after:
+        if not self._stop and self.wall() >= self.not_after:
             self._stop_late("it is past")
         return self._stop is not None
 
     def _stop_late(self, words: str) -> None:
-        last = f"{self._not_after_key} ({datetime.fromtimestamp(self._not_after, UTC):%Y-%m-%d %H:%M} UTC)"
+        last = f"{self.not_after_key} ({datetime.fromtimestamp(self.not_after, UTC):%Y-%m-%d %H:%M} UTC)"
         self.stop(Stop(OutcomeReason.TOO_LATE, f"{words} {last}"))
 
     async def _until_one_ended(self) -> None:
@@ -252,41 +243,37 @@ class Dispatcher(Generic[T, A]):
                 raise
             task.uncancel()
             return False
-        else:
-            return True
         finally:
             self._interrupt = None
+        return True
 
     def _start(self, item: T) -> None:
         request = asyncio.create_task(self._request(item))
         self._requests.add(request)
         request.add_done_callback(partial(self._end, item))
-        self._progress.in_flight = len(self._requests)
+        self.progress.in_flight = len(self._requests)
 
     async def _request(self, item: T) -> None:
-        try:
-            answer = await self._send(item, partial(self._departure, item, self._wall()))
-        except (asyncio.CancelledError, HeldBackError):  # for a message only raised while nothing has left
-            self._settle(item, None)
-        else:
-            self._settle(item, answer)
+        answer: Outcome | None = None
+        with contextlib.suppress(asyncio.CancelledError, HeldBackError):  # a message's only while nothing has left
+            answer = await self.send(item, partial(self._departure, item, self.wall()))
+        self._settle(item, answer)
 
     async def _departure(self, item: T, made: float) -> None:
         """The last moment before the first byte leaves: keep the ceiling, and stay if it may not leave any more.
 
         The item was given at `made`; since then sending may have stopped or paused, or its hours may have ended.
         """
-        await self._pace.start()
+        await self.pace.start()
         paused = asyncio.get_running_loop().time() < self._retry.until
-        if self._is_over() or paused or (self._lease and not self._lease.is_valid()):
+        lost = self.lease is not None and not self.lease.is_valid()
+        if self._is_over() or paused or lost or not self.source.may_leave(item, made, self.wall()):
             raise HeldBackError
-        if not self._source.may_leave(item, made, self._wall()):
-            raise HeldBackError
-        self._progress.started += 1
+        self.progress.started += 1
 
     def _end(self, item: T, request: asyncio.Task[None]) -> None:
         self._requests.discard(request)
-        self._progress.in_flight = len(self._requests)
+        self.progress.in_flight = len(self._requests)
         self._ended.set()
         if request.cancelled():  # before its first step
             self._settle(item, None)
@@ -295,8 +282,8 @@ class Dispatcher(Generic[T, A]):
             self._bug = self._bug or bug
             self.stop(Stop(OutcomeReason.INTERRUPTED, "a bug"))
 
-    def _settle(self, item: T, answer: A | None) -> None:
-        if stop := self._source.settle(item, answer):
+    def _settle(self, item: T, answer: Outcome | None) -> None:
+        if stop := self.source.settle(item, answer):
             self.stop(stop)
         if answer and (stop := self._retry.after(answer, asyncio.get_running_loop().time())):
             self.stop(stop)

@@ -11,6 +11,7 @@ import contextlib
 import time
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from dataclasses import KW_ONLY, dataclass, field
 from heapq import heappop, heappush
 
 from runner.base.errors import LedgerError
@@ -32,13 +33,22 @@ CLAIM_AHEAD_S = 0.025
 CLAIM_AGAIN_S = 1.0
 
 _HELD_BACK = Outcome(Status.UNSENT, OutcomeReason.HELD_BACK)
-_REFUSED = {
-    OutcomeReason.COOLDOWN: "got their most messages from other campaigns meanwhile",
-    OutcomeReason.OPTED_OUT: "opted out meanwhile",
-}
+
+# What may be left out at the end. The first cause gives a stop its code, because nothing can be done about the last.
+_LEFT_OUT = (
+    (OutcomeReason.OUTSIDE_WINDOW, "message's turn", "messages' turn",
+     "came outside of the sending hours; run it again inside of them"),
+    (OutcomeReason.OUTSIDE_WINDOW, "message has", "messages have",
+     "no moment in the coming week that is inside of the sending hours in every time zone its phone may be in; widen "
+     "the hours, or name the zone in a column of the recipient file"),
+    (OutcomeReason.COOLDOWN, "recipient", "recipients",
+     "got their most messages from other campaigns meanwhile; the next start leaves them out"),
+    (OutcomeReason.OPTED_OUT, "recipient", "recipients", "opted out meanwhile; the next start leaves them out"),
+)  # fmt: skip
 
 
-class Feed(WorkSource[Claim, Outcome]):
+@dataclass(eq=False)
+class Feed(WorkSource[Claim]):
     """Gives one dispatcher its claims, and settles them.
 
     :param messages: begins one pass over the messages that the ledger doesn't have, in the order of the file.
@@ -48,35 +58,25 @@ class Feed(WorkSource[Claim, Outcome]):
     :param budget: what the run may still send and spend; None: without limit.
     """
 
-    def __init__(
-        self,
-        messages: Callable[[], AsyncIterator[Message]],
-        *,
-        writer: LedgerWriter,
-        rate: Rate,
-        progress: Progress,
-        fuses: Fuses | None = None,
-        hours: SendingHoursGate | None = None,
-        skip: bool = False,
-        budget: Budget | None = None,
-        wall: Callable[[], float] = time.time,
-    ) -> None:
-        self._messages = messages
-        self._writer = writer
-        self._progress = progress
-        self._fuses = fuses or Fuses(FuseLimits())
-        self._wall = wall
-        self._hours = hours
-        self._skip = skip
-        self._budget = budget
-        self._group = max(1, int(rate.per_second * CLAIM_AHEAD_S))
-        self._ahead = rate.per_second >= 1 / (2 * CLAIM_AHEAD_S)
+    messages: Callable[[], AsyncIterator[Message]]
+    _: KW_ONLY
+    writer: LedgerWriter
+    rate: Rate
+    progress: Progress
+    fuses: Fuses = field(default_factory=lambda: Fuses(FuseLimits()))
+    hours: SendingHoursGate | None = None
+    skip: bool = False
+    budget: Budget | None = None
+    wall: Callable[[], float] = time.time
+
+    def __post_init__(self) -> None:
+        self._group = max(1, int(self.rate.per_second * CLAIM_AHEAD_S))
+        self._ahead = self.rate.per_second >= 1 / (2 * CLAIM_AHEAD_S)
         self._pass: AsyncIterator[Message] | None = None  # None: it is used up
         self._hand: deque[Claim] = deque()  # claimed, not started
         self._claimed_at = 0.0  # when the newest group was, by the wall
         self._refill: asyncio.Task[list[Claim]] | None = None
-        self._seen: deque[Claim] = deque()  # read, not claimed
-        self._again: deque[Claim] = deque()  # came back unsent, to be claimed anew
+        self._waiting: deque[Claim] = deque()  # read or come back unsent, to be claimed
         self._resume_point = ResumePoint()
         self._closed = False
         self._outside = 0
@@ -90,9 +90,9 @@ class Feed(WorkSource[Claim, Outcome]):
 
     async def begin(self) -> None:
         """Begin the first pass, or the next one; only when nothing is claimed, in flight or unwritten."""
-        assert not any((self._hand, self._refill, self._seen, self._again))
+        assert not any((self._hand, self._refill, self._waiting))
         await self._end_pass()
-        self._pass = self._messages()
+        self._pass = self.messages()
         self._opening, self._outside, self._never = None, 0, 0
 
     def close(self) -> None:
@@ -104,16 +104,14 @@ class Feed(WorkSource[Claim, Outcome]):
             return True
         if self._limit:
             return False
-        claim = await self._next_open()
-        if claim is not None:
-            self._seen.appendleft(claim)
-        # Something may have come back unsent while the end of the plan was read.
-        return claim is not None or bool(self._again)
+        if claim := await self._next_open():
+            self._waiting.appendleft(claim)
+        return bool(self._waiting)  # something may have come back unsent while the end of the plan was read
 
     async def next(self) -> Claim | None:
         """The next message, durably claimed; None when there is none to claim now. Raises LedgerError."""
-        if self._wall() - self._claimed_at > CLAIM_AGAIN_S:
-            await self._claim_again()
+        if self.wall() - self._claimed_at > CLAIM_AGAIN_S:
+            await self._unclaim()
         if not self._hand:
             refill = self._refill or asyncio.create_task(self._claim_group())
             self._refill = None
@@ -126,55 +124,47 @@ class Feed(WorkSource[Claim, Outcome]):
         return claim
 
     def may_leave(self, item: Claim, made: float, now: float) -> bool:
-        return self._hours is None or self._hours.may_leave(item.message, made, now)
+        return self.hours is None or self.hours.may_leave(item.message, made, now)
 
     def settle(self, item: Claim, answer: Outcome | None) -> Stop | None:
         """Settle a claim. What was certainly not sent is claimed anew. Returns the fuse that the outcome trips."""
         outcome = answer or _HELD_BACK
-        self._writer.settle(item.message.message_id, outcome)
+        self.writer.settle(item.message.message_id, outcome)
         if outcome.status is Status.UNSENT:
-            left = outcome.sent_at is not None
-            self._come_back(Claim(item.message, item.attempt + left))
+            self._give_back(item)
+            has_left = outcome.sent_at is not None
+            self._waiting.append(Claim(item.message, item.attempt + has_left))
             return None
-        self._progress.settled[outcome.status] += 1
-        blown = self._fuses.add(item.message, outcome)
-        return Stop(OutcomeReason.FUSE, str(blown)) if blown else None
+        self.progress.settled[outcome.status] += 1
+        blown = self.fuses.add(item.message, outcome)
+        return Stop(OutcomeReason.FUSE, blown) if blown else None
 
     def opening(self) -> Opening | None:
         """When the first of the messages open that this pass has passed over; no limit is slept on."""
         if self._opening is None or self._limit:
             return None
-        assert self._hours is not None
-        return Opening(self._opening, self._hours.words(self._opening))
+        assert self.hours is not None
+        return Opening(self._opening, self.hours.words(self._opening))
 
     async def flush(self) -> None:
-        await self._writer.flush()
+        await self.writer.flush()
 
-    def _come_back(self, claim: Claim) -> None:
-        self._give_back(claim)
-        self._again.append(claim)
-
-    async def _claim_again(self) -> None:
+    async def _unclaim(self) -> None:
         """Give back what was claimed and not started, so that it is claimed next."""
-        if self._refill:
-            refill, self._refill = self._refill, None
-            self._hand.extend(await refill)
-        for claim in self._hand:
-            self._writer.settle(claim.message.message_id, _HELD_BACK)
-            self._come_back(claim)
-        self._hand.clear()
+        refill, self._refill = self._refill, None
+        try:
+            if refill:
+                self._hand.extend(await refill)
+        finally:
+            while self._hand:
+                self.settle(self._hand.popleft(), None)
 
     async def end(self) -> None:
         """Give back what was claimed and not started, and close the pass."""
         try:
-            if self._refill:
-                with contextlib.suppress(LedgerError):  # then none of them was claimed, and `run` tells of it
-                    self._hand.extend(await self._refill)
+            with contextlib.suppress(LedgerError):  # then the last group was not claimed, and `run` tells of it
+                await self._unclaim()
         finally:
-            for claim in self._hand:
-                self._writer.settle(claim.message.message_id, _HELD_BACK)
-                self._give_back(claim)
-            self._hand.clear()
             await self._end_pass()
 
     def left_out(self) -> Stop | None:
@@ -184,43 +174,27 @@ class Feed(WorkSource[Claim, Outcome]):
         """
         if self._limit:
             return Stop(OutcomeReason.LIMIT_REACHED, self._limit)
-        causes: list[tuple[OutcomeReason, str]] = []
-        if self._outside:
-            whose = counted(self._outside, "message's turn", "messages' turn")
-            words = f"{whose} came outside of the sending hours; run it again inside of them"
-            causes.append((OutcomeReason.OUTSIDE_WINDOW, words))
-        if self._never:
-            who = counted(self._never, "message has", "messages have")
-            words = (
-                f"{who} no moment in the coming week that is inside of the sending hours in every time zone its phone "
-                "may be in; widen the hours, or name the zone in a column of the recipient file"
-            )
-            causes.append((OutcomeReason.OUTSIDE_WINDOW, words))
-        reasons = Counter(self._refused.values())
-        # An opt-out comes last: the code of a stop is that of its first cause, and nothing can be done about this one.
-        for reason, what in _REFUSED.items():
-            if reasons[reason]:
-                words = f"{counted(reasons[reason], 'recipient')} {what}; the next start leaves them out"
-                causes.append((reason, words))
+        refused = Counter(self._refused.values())
+        counts = self._outside, self._never, refused[OutcomeReason.COOLDOWN], refused[OutcomeReason.OPTED_OUT]
+        causes = [
+            (reason, f"{counted(count, one, several)} {words}")
+            for count, (reason, one, several, words) in zip(counts, _LEFT_OUT, strict=True)
+            if count
+        ]
         return Stop(causes[0][0], "; ".join(words for _, words in causes)) if causes else None
 
     async def _claim_group(self) -> list[Claim]:
-        """Claim a group: what came back unsent first, then new messages. Empty when there are none."""
+        """Claim a group: what waits to be claimed first, then new messages. Empty when there are none."""
         while group := await self._candidates():
             for claim in group:
                 self._resume_point.claim(claim.message.row)
-            refused = await self._writer.claim(group, frontier=self._resume_point.row)
-            self._claimed_at = self._wall()
-            if not refused:
-                return group
-            claimed: list[Claim] = []
+            refused = await self.writer.claim(group, frontier=self._resume_point.row)
+            self._claimed_at = self.wall()
             for claim in group:
                 if reason := refused.get(claim.message.message_id):
                     self._refused[claim.message.row] = reason
                     self._give_back(claim)
-                else:
-                    claimed.append(claim)
-            if claimed:
+            if claimed := [claim for claim in group if claim.message.message_id not in refused]:
                 return claimed
             # Nothing to start, and the turn is taken already: at 1/h the next one would be an hour away.
         return []
@@ -228,48 +202,44 @@ class Feed(WorkSource[Claim, Outcome]):
     async def _candidates(self) -> list[Claim]:
         group: list[Claim] = []
         while len(group) < self._group and (claim := await self._next_open()):
-            self._limit = self._budget.take(claim.message) if self._budget else None
+            self._limit = self.budget.take(claim.message) if self.budget else None
             if self._limit:
-                self._again.appendleft(claim)
+                self._waiting.appendleft(claim)
                 break
             group.append(claim)
         return group
 
     async def _next_open(self) -> Claim | None:
-        """The next message that may leave at this moment: one that came back unsent first, else a new one.
+        """The next message that may leave at this moment: one that waits, else a new one.
 
         What was open when it was read may be closed by now: it is dropped, and the next pass finds it.
         """
-        while waiting := self._again or self._seen:
-            claim = waiting.popleft()
-            if self._is_open(claim.message, self._wall()):
+        while self._waiting:
+            claim = self._waiting.popleft()
+            if self._is_open(claim.message, self.wall()):
                 return claim
-        message = await self._read()
-        return None if message is None else Claim(message, attempt=1)
-
-    async def _read(self) -> Message | None:
         while self._pass is not None and not self._closed:
             message = await anext(self._pass, None)
-            now = self._wall()
+            now = self.wall()
             # Some that were passed over are open now, and come first in the file: the next pass begins with them.
             if message is None or (self._opening is not None and self._opening <= now):
                 await self._end_pass()
             else:
                 self._resume_point.read(message.row)
                 if message.row not in self._refused and self._is_open(message, now):
-                    return message
+                    return Claim(message, attempt=1)
         return None
 
     def _is_open(self, message: Message, now: float) -> bool:
         """Whether a message may leave; if not, it is noted as passed over."""
-        if self._hours is None:
+        if self.hours is None:
             return True
-        opening = self._hours.opens_at(message, now)
+        opening = self.hours.opens_at(message, now)
         if opening is None:
             self._never += 1
         elif opening <= now:
             return True
-        elif self._skip:
+        elif self.skip:
             self._outside += 1
         elif self._opening is None or opening < self._opening:
             self._opening = opening
@@ -282,8 +252,8 @@ class Feed(WorkSource[Claim, Outcome]):
 
     def _give_back(self, claim: Claim) -> None:
         self._resume_point.read(claim.message.row)
-        if self._budget:
-            self._budget.give_back(claim.message)
+        if self.budget:
+            self.budget.give_back(claim.message)
             self._limit = None  # there may be room again
 
 

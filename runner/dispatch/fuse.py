@@ -5,7 +5,6 @@ Each has a name, by which it can be ignored for one start of a run.
 
 from collections import deque
 from collections.abc import Collection
-from dataclasses import dataclass
 from enum import StrEnum
 
 from runner.base.messages import Message
@@ -29,18 +28,6 @@ class FuseName(StrEnum):
     REJECTED_SHARE = "rejectedShare"
 
 
-@dataclass(frozen=True, slots=True)
-class BlownFuse:
-    """A fuse that has tripped, and what it saw."""
-
-    name: FuseName
-    saw: str
-    examples: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.saw}; for example {'; '.join(self.examples)}"
-
-
 class Fuses:
     """Watches the outcomes of one session. `add` each of them, in the order they are settled."""
 
@@ -56,8 +43,8 @@ class Fuses:
             status: deque(maxlen=EXAMPLES) for status in (Status.UNKNOWN, Status.REJECTED)
         }
 
-    def add(self, message: Message, outcome: Outcome) -> BlownFuse | None:
-        """Note an outcome that is settled for good. Returns the fuse that it trips."""
+    def add(self, message: Message, outcome: Outcome) -> str | None:
+        """Note an outcome that is settled for good. Returns the fuse that it trips, `NAME: ` and what it saw."""
         unknown = outcome.status is Status.UNKNOWN
         self._in_a_row = self._in_a_row + 1 if unknown else 0
         self._recent_unknown += unknown - (self._recent[0] if len(self._recent) == RECENT else 0)
@@ -71,20 +58,18 @@ class Fuses:
         # An accepted message trips nothing by itself, though a share may be too large once it is one of enough.
         return self._blown() if self._recent_unknown or self._rejected else None
 
-    def _blown(self) -> BlownFuse | None:
+    def _blown(self) -> str | None:
         limits, unknown, recent = self._limits, self._recent_unknown, len(self._recent)
+        no_proof = "without proof of what became of them"
         tripped: dict[FuseName, str] = {}
         if self._in_a_row >= limits.unknown_in_a_row:
-            tripped[FuseName.UNKNOWN_IN_A_ROW] = f"{self._in_a_row} requests in a row {_NO_PROOF}"
+            tripped[FuseName.UNKNOWN_IN_A_ROW] = f"{self._in_a_row} requests in a row {no_proof}"
         if recent >= SAMPLE and unknown > limits.unknown_share * recent:
-            tripped[FuseName.UNKNOWN_SHARE] = f"{unknown} of the last {recent} requests {_NO_PROOF}"
+            tripped[FuseName.UNKNOWN_SHARE] = f"{unknown} of the last {recent} requests {no_proof}"
         if self._settled >= SAMPLE and self._rejected > limits.rejected_share * self._settled:
             tripped[FuseName.REJECTED_SHARE] = f"{self._rejected} of {self._settled} messages were rejected"
         for name, saw in tripped.items():
             if name not in self._ignored:
                 status = Status.REJECTED if name is FuseName.REJECTED_SHARE else Status.UNKNOWN
-                return BlownFuse(name, saw, tuple(self._examples[status]))
+                return f"{name}: {saw}; for example {'; '.join(self._examples[status])}"
         return None
-
-
-_NO_PROOF = "without proof of what became of them"

@@ -41,12 +41,9 @@ class Progress:
 
     def note_pause(self, kind: EventKind, now: float, seconds: float, detail: str | None = None) -> None:
         """Nothing leaves for `seconds` from `now` (Unix time). Pauses that follow one another become one event."""
-        at, last = int(now * 1e6), self.events[-1] if self.events else None
-        if last and last.kind is kind:
-            end = last.at + int((last.seconds or 0.0) * 1e6)
-            if at <= end + JOINED_S * 1e6 or len(self.events) >= MOST_EVENTS:
-                until = max(end, at + int(seconds * 1e6))
-                self.events[-1] = replace(last, seconds=(until - last.at) / 1e6)
-                return
-        if len(self.events) < MOST_EVENTS:
+        at, last, is_full = int(now * 1e6), self.events[-1] if self.events else None, len(self.events) >= MOST_EVENTS
+        end = last.at + int((last.seconds or 0.0) * 1e6) if last else 0
+        if last and last.kind is kind and (is_full or at <= end + JOINED_S * 1e6):
+            self.events[-1] = replace(last, seconds=(max(end, at + int(seconds * 1e6)) - last.at) / 1e6)
+        elif not is_full:
             self.events.append(Event(kind, at, seconds, detail))

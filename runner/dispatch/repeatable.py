@@ -6,13 +6,12 @@ Unlike a message's claim, nothing has to be durable before such a request leaves
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Generic, TypeVar
 
-from runner.base.outcomes import OutcomeReason, Then
+from runner.base.outcomes import Outcome, OutcomeReason, Then
 from runner.dispatch.dispatcher import Departure, WorkSource
 from runner.dispatch.progress import Stop
-from runner.dispatch.retry import Answer
 
 # The most requests without an answer. When as many wait to go again, new items wait for them.
 IN_FLIGHT_LIMIT = 200
@@ -21,7 +20,6 @@ IN_FLIGHT_LIMIT = 200
 MOST_TRIES = 20
 
 T = TypeVar("T")
-A = TypeVar("A", bound="Answer")
 
 
 @dataclass(slots=True)
@@ -33,7 +31,8 @@ class Attempt(Generic[T]):
     tries: int = 0
 
 
-class RepeatableRequests(WorkSource[Attempt[T], A]):
+@dataclass(eq=False)
+class RepeatableRequests(WorkSource[Attempt[T]], Generic[T]):
     """Gives one dispatcher its requests, those again that got no answer. Made in its event loop.
 
     :param items: may wait for its next item for ever; when the dispatcher stops, it is cancelled.
@@ -42,19 +41,15 @@ class RepeatableRequests(WorkSource[Attempt[T], A]):
     :param on_failure: is called when `items` raises, so that nobody waits for a provider that isn't there to be told.
     """
 
-    def __init__(
-        self,
-        items: AsyncIterator[T],
-        *,
-        ask: Callable[[T], Awaitable[A]],
-        answered: Callable[[T, A], object],
-        on_failure: Callable[[], object],
-    ) -> None:
-        self._items = items
-        self._ask = ask
-        self._answered = answered
-        self._on_failure = on_failure
-        self._reading: asyncio.Task[list[T]] | None = None  # the next item, read ahead; None: there are no more
+    items: AsyncIterator[T]
+    _: KW_ONLY
+    ask: Callable[[T], Awaitable[Outcome]]
+    answered: Callable[[T, Outcome], object]
+    on_failure: Callable[[], object]
+
+    def __post_init__(self) -> None:
+        # The next item, read ahead: None at the end of them, and then there is no such task any more.
+        self._reading: asyncio.Future[T | None] | None = None
         self._again: deque[Attempt[T]] = deque()
         self._changed = asyncio.Event()
         self._was_again = False
@@ -62,10 +57,10 @@ class RepeatableRequests(WorkSource[Attempt[T], A]):
         self._answers = 0
         self._left = 0
 
-    async def send(self, attempt: Attempt[T], departure: Departure) -> A:
+    async def send(self, attempt: Attempt[T], departure: Departure) -> Outcome:
         """The dispatcher's `send`. The rate is kept when a request begins: connecting may bring two starts closer."""
         await departure()
-        return await self._ask(attempt.item)
+        return await self.ask(attempt.item)
 
     async def begin(self) -> None:
         self._read_on()
@@ -74,7 +69,7 @@ class RepeatableRequests(WorkSource[Attempt[T], A]):
         """Waits for the next item, or for one that goes again. Raises what `items` raises."""
         while not self._closed:
             if self._reading and self._reading.done():
-                if self._reading.result():
+                if self._reading.result() is not None:
                     return True
                 self._reading = None
             if self._again or self._reading is None:
@@ -89,19 +84,19 @@ class RepeatableRequests(WorkSource[Attempt[T], A]):
         if self._again and not (is_new and self._was_again):
             self._was_again = True
             return self._again.popleft()
-        if not is_new or self._reading is None or not (items := self._reading.result()):
+        if not is_new or self._reading is None or (item := self._reading.result()) is None:
             return None
         self._was_again = False
         self._read_on()
-        return Attempt(items[0], self._answers)
+        return Attempt(item, self._answers)
 
-    def settle(self, item: Attempt[T], answer: A | None) -> None:
+    def settle(self, item: Attempt[T], answer: Outcome | None) -> None:
         """An answer that is final ends an item; without one it goes again, unless it alone never gets one."""
         if answer is None:
             self._go_again(item)
         elif answer.then is Then.GO_ON:
             self._answers += 1
-            self._answered(item.item, answer)
+            self.answered(item.item, answer)
         elif answer.then is not Then.STOP:
             item.tries += 1
             if item.tries >= MOST_TRIES and self._answers > item.answers_before:
@@ -128,19 +123,13 @@ class RepeatableRequests(WorkSource[Attempt[T], A]):
         return Stop(OutcomeReason.NOT_REACHED, f"the provider never answered about {self._left:,} of them")
 
     def _read_on(self) -> None:
-        self._reading = asyncio.ensure_future(self._next_item())
+        self._reading = asyncio.ensure_future(anext(self.items, None))
         self._reading.add_done_callback(self._noted)
 
-    async def _next_item(self) -> list[T]:
-        """The next item alone; nothing at the end."""
-        async for item in self._items:
-            return [item]
-        return []
-
-    def _noted(self, reading: asyncio.Task[list[T]]) -> None:
+    def _noted(self, reading: asyncio.Future[T | None]) -> None:
         self._changed.set()
         if not reading.cancelled() and reading.exception():
-            self._on_failure()
+            self.on_failure()
 
     def _go_again(self, attempt: Attempt[T]) -> None:
         self._again.append(attempt)

@@ -6,10 +6,11 @@ second request can text a person twice. So a message is `unsent` only with proof
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -22,7 +23,11 @@ DEFAULT_RETRY_AFTER_S = 1.0
 
 _MAX_RETRY_AFTER_S = 86_400.0
 _MESSAGE_LENGTH = 300
-_EXCERPT_LENGTH = 120
+
+# The most digits of an amount, also of one below 1. A number past all bounds becomes infinite, and is none.
+_MOST_DIGITS = 24
+_AMOUNT = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,14})?")
+_EXACT = Context(prec=2 * _MOST_DIGITS, traps=[])
 
 _R = OutcomeReason
 
@@ -99,8 +104,10 @@ class Answer:
     then: Then
 
     @property
-    def pause_s(self) -> float:
-        """Seconds to rest after a 429."""
+    def pause_s(self) -> float | None:
+        """Seconds to rest, where that is what follows."""
+        if self.then is not Then.PAUSE:
+            return None
         return DEFAULT_RETRY_AFTER_S if self.retry_after_s is None else self.retry_after_s
 
 
@@ -178,8 +185,7 @@ def classify(
         return Outcome(Status.UNKNOWN, reason, detail, **facts)
     if answer.then is Then.GO_ON:
         return Outcome(Status.REJECTED, reason, detail, **facts)
-    pause_s = answer.pause_s if answer.then is Then.PAUSE else None
-    return Outcome(Status.UNSENT, reason, detail, answer.then, retry_after_s=pause_s, **facts)
+    return Outcome(Status.UNSENT, reason, detail, answer.then, retry_after_s=answer.pause_s, **facts)
 
 
 def _of_200(document: Mapping[str, Any], message_id: str, secret: str, facts: Mapping[str, Any]) -> Outcome:
@@ -216,19 +222,28 @@ def http_date(value: str | None) -> datetime | None:
 def exact_json(body: bytes) -> object:
     """JSON with exact decimals, for money: orjson, used everywhere else, makes floats of them.
 
-    A number whose exponent is past all bounds is None. Raises ValueError when the body isn't JSON.
+    Raises ValueError when the body isn't JSON.
     """
     try:
-        return json.loads(body, parse_float=_decimal)
+        return json.loads(body, parse_float=_EXACT.create_decimal)
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
 
-def _decimal(text: str) -> Decimal | None:
-    try:
-        return Decimal(text)
-    except InvalidOperation:
+def amount_of(value: object) -> Decimal | None:
+    """An amount of money in `exact_json`: a number, also in quotes. None for all else, and for what has no end."""
+    if isinstance(value, str) and _AMOUNT.fullmatch(value.strip()):
+        value = Decimal(value.strip())
+    if isinstance(value, bool) or not isinstance(value, Decimal | int):
         return None
+    amount = Decimal(value)
+    _, digits, exponent = amount.as_tuple()
+    # Before anything is counted or written with it: 1e-999999 would be written out with a million zeros.
+    if not isinstance(exponent, int) or exponent < -_MOST_DIGITS or len(digits) > _MOST_DIGITS:
+        return None
+    if not amount:
+        return Decimal(0)  # also for -0.0
+    return amount if -12 <= amount.adjusted() < 15 else None
 
 
 def _retry_after_s(value: str | None, now: datetime) -> float | None:
@@ -236,16 +251,13 @@ def _retry_after_s(value: str | None, now: datetime) -> float | None:
     try:
         seconds = float(value or "")
     except ValueError:
-        when = http_date(value)
-        if when is None:
+        if (when := http_date(value)) is None:
             return None
         seconds = (when - now).total_seconds()
-    if not seconds >= 0:  # also when it is NaN
-        return 0.0
-    return min(seconds, _MAX_RETRY_AFTER_S)
+    return min(seconds, _MAX_RETRY_AFTER_S) if seconds >= 0 else 0.0  # also when it is NaN
 
 
-def _line(value: object, secret: str, length: int = _EXCERPT_LENGTH) -> str:
+def _line(value: object, secret: str, length: int = 120) -> str:
     """A text on one line, without the secret, and only then cut to a length; "" for anything but a text."""
     if not isinstance(value, str):
         return ""

@@ -7,11 +7,9 @@ the provider's own origin alone, because a link may lead to a storage service of
 import csv
 import io
 import tempfile
-from collections.abc import AsyncGenerator, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from enum import StrEnum
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 from urllib.parse import quote, urljoin
 
 import aiohttp
@@ -19,6 +17,7 @@ import orjson
 from yarl import URL
 
 from runner.base.errors import StoppedError
+from runner.base.text import sanitized
 from runner.provider.answer import REDIRECTS, http_date
 from runner.provider.endpoint import Endpoint, in_words, is_safe
 from runner.provider.http import HttpClient
@@ -28,24 +27,11 @@ MAX_REDIRECTS = 3
 NEEDED_COLUMNS = frozenset({"umid", "clientmessageid"})
 
 
-class JobStatus(StrEnum):
-    """The states of an export job, by the provider's document."""
+class ExportJob(NamedTuple):
+    """Where an export stands. `links` are None until it is done, and empty where the log has nothing of that time."""
 
-    QUEUED = "queued"
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    EMPTY = "empty"  # an answer: the log has nothing in that span of time
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    ERROR = "error"
-
-
-@dataclass(frozen=True, slots=True)
-class ExportJob:
-    """Where an export stands; `links` are there once it has succeeded."""
-
-    status: JobStatus
-    links: tuple[str, ...] = ()
+    status: str
+    links: Sequence[str] | None = None
 
 
 class LogExports(HttpClient):
@@ -58,26 +44,27 @@ class LogExports(HttpClient):
 
     async def start(self, since: datetime, until: datetime) -> str:
         """Start an export of all messages between two aware times; returns its job id."""
-        body = {"from": _utc(since), "to": _utc(until), "limit": 0}
-        answer = await self._ask("POST", self._jobs, orjson.dumps(body))
+        start, end = (f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for moment in (since, until))
+        answer = await self._ask("POST", self._jobs, orjson.dumps({"from": start, "to": end, "limit": 0}))
         job_id = answer.get("jobId")
         if not isinstance(job_id, str) or not job_id:
             raise StoppedError("the provider's answer to the log export has no jobId")
         return job_id
 
     async def look(self, job_id: str) -> ExportJob:
-        """Where the job stands."""
+        """Where the job stands. Raises StoppedError also for one that has failed."""
         answer = await self._ask("GET", f"{self._jobs}/{quote(job_id, safe='')}")
-        try:
-            status = JobStatus(str(answer.get("status")).lower())
-        except ValueError:
-            raise StoppedError(f"the log export has the unknown status {answer.get('status')!r}") from None
-        links = answer.get("data") or []
-        if status is JobStatus.SUCCEEDED and not (
-            isinstance(links, list) and links and all(isinstance(link, str) for link in links)
-        ):
+        status, links = str(answer.get("status")).lower(), answer.get("data")
+        if status in ("queued", "running"):
+            return ExportJob(status)
+        if status == "empty":
+            return ExportJob(status, [])
+        if status != "succeeded":
+            words = f"the provider's log export ended as {sanitized(status, 40)}"
+            raise StoppedError(f"{words}; nothing was changed, try again")
+        if not isinstance(links, list) or not links or not all(isinstance(link, str) for link in links):
             raise StoppedError("the log export has succeeded, but gives no links")
-        return ExportJob(status, tuple(links) if status is JobStatus.SUCCEEDED else ())
+        return ExportJob(status, links)
 
     async def entries(self, link: str) -> AsyncGenerator[dict[str, str], None]:
         """The rows of one CSV file, by lower-case column name. It is downloaded whole before the first one comes."""
@@ -98,7 +85,13 @@ class LogExports(HttpClient):
         return document
 
     async def _download(self, link: str, file: IO[bytes], redirects: int = MAX_REDIRECTS) -> None:
-        url = _url(link)
+        try:
+            url, is_followed = URL(link, encoded=True), is_safe(link)  # as it is: it may be signed
+        except ValueError:
+            raise StoppedError("the log export's link is no URL") from None
+        if not is_followed:
+            words = f"the log export's link leads to {url.host or link!r} without encryption; it isn't followed"
+            raise StoppedError(words)
         headers = self._key if url.origin() == self._origin else {}
         try:
             async with self._session.get(url, headers=headers, allow_redirects=False) as response:
@@ -117,18 +110,6 @@ class LogExports(HttpClient):
                     file.write(chunk)
         except (aiohttp.ClientError, OSError) as error:
             raise StoppedError(f"the log export was cut off in the middle: {in_words(error)}; start again") from error
-
-
-def _url(link: str) -> URL:
-    """A download link as it is, without encoding it anew: it may be signed."""
-    try:
-        url = URL(link, encoded=True)
-        is_followed = is_safe(link)
-    except ValueError:
-        raise StoppedError("the log export's link is no URL") from None
-    if not is_followed:
-        raise StoppedError(f"the log export's link leads to {url.host or link!r} without encryption; it isn't followed")
-    return url
 
 
 def _check_end(file: IO[bytes]) -> None:
@@ -164,7 +145,3 @@ def _rows(text: IO[str]) -> Iterator[dict[str, str]]:
             yield dict(zip(header, cells, strict=True))
     except (csv.Error, UnicodeDecodeError) as error:
         raise StoppedError(f"the log export is broken at line {reader.line_num}: {error}; start again") from error
-
-
-def _utc(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -4,15 +4,13 @@ Lenient in what isn't needed: a receipt that is refused because of a field that 
 more, and then be lost.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 from runner.base.delivery import DeliveryState, Inbound, Receipt
-from runner.provider.answer import exact_json
+from runner.provider.answer import amount_of, exact_json
 from runner.provider.delivery import delivered_at
 
 RECEIPT = "outbound_message_status_changed"
@@ -26,9 +24,6 @@ MAX_BODY_TEXT = 2_000
 EARLIEST, LATEST = 946_684_800_000_000, 4_102_444_800_000_000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MOST_PRICE = Decimal(10) ** 9
-_AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,14})?")
-_WHOLE = re.compile(r"[0-9]{1,10}")
 
 
 class NotAnEventError(ValueError):
@@ -75,14 +70,11 @@ def _receipt(payload: Mapping[str, Any]) -> Receipt:
     said = _text(status.get("state"), 40)
     if not umid or said is None or at is None:
         raise NotAnEventError("the receipt lacks its umid, state or timestamp")
-    try:
-        state = DeliveryState(said.lower())
-    except ValueError:
-        state = DeliveryState.UNKNOWN
+    state = next((state for state in DeliveryState if state == said.lower()), DeliveryState.UNKNOWN)
     detail = (_text(status.get("detail"), 40) or "").lower() or None
     price = payload.get("price")
     price = price if isinstance(price, dict) else {}
-    total = _amount(price.get("total"))
+    total = _price(price.get("total"))
     return Receipt(
         umid=umid,
         message_id=_text(payload.get("clientMessageId"), 350) or None,
@@ -122,28 +114,17 @@ def _clean(text: str) -> str:
 
 def _whole(value: object, *, most: int = 2**31 - 1) -> int | None:
     """A whole number from 0, also written as a text or with a decimal point; None for everything else."""
-    if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
-        value = int(value)
-    if isinstance(value, Decimal) and 0 <= value <= most and value == value.to_integral_value():
-        value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most else None
+    number = amount_of(value)
+    return int(number) if number is not None and 0 <= number <= most and number == int(number) else None
 
 
-def _amount(value: object) -> str | None:
-    """An amount of money as decimal text, exactly as it was written; None for what is none, or has no end."""
-    if isinstance(value, str) and _AMOUNT.fullmatch(value.strip()):
-        value = Decimal(value.strip())
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = Decimal(value)
-    if not isinstance(value, Decimal) or not 0 <= value < _MOST_PRICE:
+def _price(value: object) -> str | None:
+    """A price as decimal text, exactly as it was written; None for what is none, or has no end."""
+    amount = amount_of(value)
+    if amount is None or not 0 <= amount < 10**9:
         return None
-    # The length first: 1e-999999 would be written out with a million zeros.
-    _, digits, exponent = value.as_tuple()
-    if not isinstance(exponent, int) or exponent < -24 or len(digits) > 24:
-        return None
-    text = f"{abs(value):f}"
-    text = text.rstrip("0").rstrip(".") if "." in text else text
-    return text if len(text) <= 24 else None
+    text = f"{amount.normalize():f}"
+    return text if len(text) <= 24 else None  # the ledger holds no more
 
 
 def _moment(value: object) -> int | None:

@@ -10,10 +10,10 @@ from datetime import datetime
 from runner.base.clock import now_us
 from runner.base.errors import InputError
 from runner.base.options import Rate
-from runner.base.outcomes import Status, Then
+from runner.base.outcomes import Outcome, Status, Then
 from runner.dispatch.progress import Progress, Stop
 from runner.ledger.request_journal import CancelStatus, Scheduled, Settled, note_cancellations, scheduled_after
-from runner.provider.message_actions import ActionResult, ActionStatus, MessageActions
+from runner.provider.message_actions import MessageActions
 from runner.run.account import ProviderAccount, provider_account
 from runner.run.open import RecordedRun, locked_run
 from runner.run.paths import SANDBOX_RUN, RunOptions
@@ -109,22 +109,22 @@ def cancel(cancellation: Cancellation, rate: Rate, show: Callable[[], object]) -
     run.renew_lease()
     without_answer: set[str] = set()  # an earlier request about these messages may have cancelled them
 
-    async def ask(provider: MessageActions, message: Scheduled) -> ActionResult:
+    async def ask(provider: MessageActions, message: Scheduled) -> Outcome:
         answer = await provider.cancel(message.umid)
         if answer.then is Then.BACK_OFF:  # a 429, on the other hand, wasn't listened to
             without_answer.add(message.message_id)
         return answer
 
-    def answered(message: Scheduled, answer: ActionResult) -> Settled:
+    def answered(message: Scheduled, answer: Outcome) -> Settled:
         words = answer.detail
-        if answer.ending is ActionStatus.DONE:
-            status = CancelStatus.CANCELLED
-            cancellation.cancelled += 1
-        else:
+        if answer.status is Status.REJECTED:
             status = CancelStatus.REFUSED
             cancellation.refused += 1
             if message.message_id in without_answer:
                 words += "; an earlier request for it, whose answer never came, may have cancelled it"
+        else:
+            status = CancelStatus.CANCELLED
+            cancellation.cancelled += 1
         without_answer.discard(message.message_id)
         return Settled(message.message_id, status, now_us(), answer.http_status, words or None)
 

@@ -10,6 +10,7 @@ from runner.base.clock import now_us
 from runner.base.conversions import Conversion
 from runner.base.errors import InputError
 from runner.base.options import Rate
+from runner.base.outcomes import Outcome, OutcomeReason, Status
 from runner.dispatch.progress import Progress, Stop
 from runner.feedback.conversion_log import (
     EXAMPLES,
@@ -21,7 +22,7 @@ from runner.feedback.conversion_log import (
 )
 from runner.feedback.json_lines import JsonLines
 from runner.ledger.request_journal import FeedbackStatus, Pending, Settled, pending_count, settle_feedback
-from runner.provider.message_actions import ActionResult, ActionStatus, MessageActions
+from runner.provider.message_actions import MessageActions
 from runner.run.account import ProviderAccount, account_for
 from runner.run.open import RecordedRun, recorded_run
 from runner.run.paths import SANDBOX_RUN, RunOptions
@@ -31,7 +32,7 @@ from runner.run.requests import send_requests
 WINDOW_US = 15 * 60 * 1_000_000
 
 # The answer for a conversion of a message of which a later one is under way by now: it isn't reported again.
-_OUTDATED = ActionResult(ActionStatus.DONE, "another conversion was reported meanwhile")
+_OUTDATED = Outcome(Status.ACCEPTED, OutcomeReason.QUEUED, "another conversion was reported meanwhile")
 
 
 @dataclass(slots=True)
@@ -113,28 +114,28 @@ def _report(feedback: Feedback, show: Callable[[], object], conversions: AsyncGe
                 under_way[pending.message_id] += 1
                 yield pending
 
-    async def ask(provider: MessageActions, pending: Pending) -> ActionResult:
+    async def ask(provider: MessageActions, pending: Pending) -> Outcome:
         if latest[pending.message_id] is not pending:
             return _OUTDATED
         return await provider.send_feedback(pending.umid, pending.conversion)
 
-    def answered(pending: Pending, answer: ActionResult) -> tuple[Conversion, Settled] | None:
+    def answered(pending: Pending, answer: Outcome) -> tuple[Conversion, Settled] | None:
         under_way[pending.message_id] -= 1
         if not under_way[pending.message_id]:
             del latest[pending.message_id], under_way[pending.message_id]
         if answer is _OUTDATED:
             return None
         now, status = now_us(), FeedbackStatus.TOLD
-        if answer.ending is ActionStatus.DONE:
-            feedback.reported += 1
-            if _is_late(pending, now):
-                feedback.late += 1
-                feedback.happened_late += _is_late(pending, pending.conversion.at)
-        else:
+        if answer.status is Status.REJECTED:
             status = FeedbackStatus.REFUSED
             feedback.refused += 1
             if len(feedback.refusals) < EXAMPLES:
                 feedback.refusals.append((pending.message_id, answer.detail))
+        else:
+            feedback.reported += 1
+            if _is_late(pending, now):
+                feedback.late += 1
+                feedback.happened_late += _is_late(pending, pending.conversion.at)
         return pending.conversion, Settled(pending.message_id, status, now, answer.http_status, answer.detail or None)
 
     feedback.stop = send_requests(

@@ -100,7 +100,8 @@ def save_prices(
     chosen = _of_sub_account(listed, sub_account_id) if sub_account_id is not None else listed
     prices = [price for price in chosen.prices if price.country in WITH_NUMBERS]
     no_countries = sorted({price.country for price in chosen.prices} - WITH_NUMBERS)
-    left_out = [*map(str, chosen.left_out), *(f"{code} is no country that a number can be of" for code in no_countries)]
+    left_out = [f"{sub_account}: {why}" if sub_account else why for sub_account, why in chosen.left_out]
+    left_out += [f"{code} is no country that a number can be of" for code in no_countries]
     if not prices:
         why = f" ({'; '.join(left_out[:3])})" if left_out else ""
         raise InputError.of(
@@ -154,7 +155,7 @@ def _of_sub_account(listed: PriceList, sub_account_id: str) -> PriceList:
     """The provider is asked for one sub-account's; that its answer has no others isn't taken for granted."""
     wanted = sub_account_id.casefold()
     prices = tuple(price for price in listed.prices if price.sub_account.casefold() == wanted)
-    left_out = tuple(left_out for left_out in listed.left_out if left_out.sub_account.casefold() == wanted)
+    left_out = tuple(each for each in listed.left_out if each[0].casefold() == wanted)
     if listed.prices and not prices and not left_out:
         names = named(sorted({price.sub_account for price in listed.prices}))
         raise InputError.of(f"the price list has no sub-account {sub_account_id!r}", f"it has {names}")

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -11,7 +11,7 @@ from runner.base.errors import StoppedError
 from runner.ledger.ledger import RunRecord
 from runner.ledger.reconciliation import Unknowns, accepted_ids, apply, unknown_ids, unknowns
 from runner.ledger.transitions import Proof
-from runner.provider.exports import ExportJob, JobStatus, LogExports
+from runner.provider.exports import LogExports
 from runner.provider.http import UnreachableError
 from runner.run.account import ProviderAccount
 from runner.run.open import RecordedRun
@@ -117,9 +117,9 @@ async def _look_up(
     entries: dict[str, Proof] = {}
     async with LogExports(account.endpoint, account.api_key) as exports:
         say(f"asking for the provider's log since {since:%Y-%m-%d %H:%M:%S} UTC")
-        job = await _finished(exports, await exports.start(since, now + AHEAD), deadline, say)
-        for number, link in enumerate(job.links, 1):
-            say(f"reading file {number} of {len(job.links)}")
+        links = await _links(exports, await exports.start(since, now + AHEAD), deadline, say)
+        for number, link in enumerate(links, 1):
+            say(f"reading file {number} of {len(links)}")
             async with contextlib.aclosing(exports.entries(link)) as rows:
                 async for row in rows:
                     if row["clientmessageid"] in wanted or row["clientmessageid"] in witnesses:
@@ -135,8 +135,8 @@ async def _look_up(
     return Finding(unknown, found, frozenset(wanted - set(entries)), certain_from if now < certain_from else None)
 
 
-async def _finished(exports: LogExports, job_id: str, deadline: timedelta, say: Say) -> ExportJob:
-    """Ask with growing pauses until the job is done. Raises StoppedError when it fails or takes too long."""
+async def _links(exports: LogExports, job_id: str, deadline: timedelta, say: Say) -> Sequence[str]:
+    """Ask with growing pauses until the export is done. Raises StoppedError when it fails or takes too long."""
     loop = asyncio.get_running_loop()
     end = loop.time() + deadline.total_seconds()
     pause_s = FIRST_LOOK_S
@@ -146,10 +146,8 @@ async def _finished(exports: LogExports, job_id: str, deadline: timedelta, say: 
         except UnreachableError as error:
             words = str(error)
         else:
-            if job.status in (JobStatus.SUCCEEDED, JobStatus.EMPTY):
-                return job
-            if job.status not in (JobStatus.QUEUED, JobStatus.RUNNING):
-                raise StoppedError(f"the provider's log export ended as {job.status}; nothing was changed, try again")
+            if job.links is not None:
+                return job.links
             words = f"the export is {job.status}"
         if loop.time() + pause_s > end:
             raise StoppedError(f"the provider's log export took too long ({words}); nothing was changed, try again")

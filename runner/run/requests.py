@@ -10,12 +10,12 @@ from types import FrameType
 from typing import TypeVar
 
 from runner.base.options import Rate
-from runner.base.outcomes import OutcomeReason
+from runner.base.outcomes import Outcome, OutcomeReason
 from runner.dispatch.dispatcher import Dispatcher
 from runner.dispatch.pace import Pace
 from runner.dispatch.progress import Progress, Stop
 from runner.dispatch.repeatable import IN_FLIGHT_LIMIT, RepeatableRequests
-from runner.provider.message_actions import ActionResult, MessageActions
+from runner.provider.message_actions import MessageActions
 from runner.run.account import ProviderAccount
 
 # How long an answer may wait for company before it is written; losing it costs a request that does no harm.
@@ -70,8 +70,8 @@ def send_requests(
     account: ProviderAccount,
     items: AsyncGenerator[T, None],
     *,
-    ask: Callable[[MessageActions, T], Awaitable[ActionResult]],
-    answered: Callable[[T, ActionResult], R],
+    ask: Callable[[MessageActions, T], Awaitable[Outcome]],
+    answered: Callable[[T, Outcome], R],
     settle: Callable[[list[R]], None],
     rate: Rate,
     progress: Progress,
@@ -106,7 +106,7 @@ def send_requests(
             MessageActions(account.endpoint, account.api_key, limit=IN_FLIGHT_LIMIT) as provider,
             contextlib.aclosing(items),
         ):
-            requests = RepeatableRequests[T, ActionResult](
+            requests = RepeatableRequests[T](
                 items,
                 ask=lambda item: ask(provider, item),
                 answered=lambda item, answer: records.append(answered(item, answer)),

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
@@ -106,7 +107,7 @@ async def _send(
     payload = PayloadBuilder(options)
     hours = campaign.window.hours(campaign.timezone) if campaign.window else None
     last = last_departure(campaign, run.now)
-    not_after = last[0].timestamp() if last else None
+    not_after = last[0].timestamp() if last else math.inf
     gate = SendingHoursGate(hours, not_after=not_after) if hours else None
 
     async def send_one(claim: Claim, departure: Departure) -> Outcome:

@@ -122,7 +122,7 @@ def send_test_messages(
     return source.outcomes + [Outcome(Status.UNSENT, reason)] * len(source.left)
 
 
-class _TestMessages(WorkSource[Message, Outcome]):
+class _TestMessages(WorkSource[Message]):
     """Gives the messages of a test in their order. `outcomes` are those of the first ones, `left` has the others."""
 
     def __init__(self, messages: Sequence[Message]) -> None:

@@ -62,7 +62,7 @@ class Stage:
         self.asked: list[int] = []  # rows to be claimed, where some are cooling
         self.progress = Progress()
         self.writer: LedgerWriter
-        self.dispatcher: Dispatcher[Claim, Outcome]
+        self.dispatcher: Dispatcher[Claim]
 
     def run(self, count: int) -> Stop | None:
         """Send to so many recipients on the real clock."""

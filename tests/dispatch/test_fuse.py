@@ -7,13 +7,13 @@ import pytest
 from runner.base.messages import Encoding, Message
 from runner.base.options import FuseLimits
 from runner.base.outcomes import Outcome, OutcomeReason, Status
-from runner.dispatch.fuse import RECENT, SAMPLE, BlownFuse, FuseName, Fuses
+from runner.dispatch.fuse import RECENT, SAMPLE, FuseName, Fuses
 
 A, R, U = Status.ACCEPTED, Status.REJECTED, Status.UNKNOWN
 REASONS = {A: OutcomeReason.QUEUED, R: OutcomeReason.INVALID_SOURCE, U: OutcomeReason.TIMEOUT}
 
 
-def fed(fuses: Fuses, statuses: Iterable[Status]) -> tuple[int, BlownFuse] | None:
+def fed(fuses: Fuses, statuses: Iterable[Status]) -> tuple[int, str] | None:
     """How many outcomes it took, and what blew."""
     for number, status in enumerate(statuses, 1):
         message = Message(number, f"C-{number}", "+12025550142", "US", "Hi", Encoding.GSM7, 1, f"a.b.{number}")
@@ -39,7 +39,7 @@ def fed(fuses: Fuses, statuses: Iterable[Status]) -> tuple[int, BlownFuse] | Non
 def test_defaults(statuses: list[Status], expected: tuple[int, FuseName] | None) -> None:
     found = fed(Fuses(FuseLimits()), statuses)
 
-    assert expected == (found and (found[0], found[1].name))
+    assert expected == (found and (found[0], found[1].partition(":")[0]))
 
 
 def test_it_says_what_it_saw_with_the_newest_examples() -> None:
@@ -49,14 +49,14 @@ def test_it_says_what_it_saw_with_the_newest_examples() -> None:
     assert (
         "rejectedShare: 50 of 50 messages were rejected; for example row 48: invalid_source 1005 (because); "
         "row 49: invalid_source 1005 (because); row 50: invalid_source 1005 (because)"
-    ) == str(found[1])
+    ) == found[1]
 
 
 def test_an_ignored_fuse_does_not_blow_and_the_others_do() -> None:
     assert fed(Fuses(FuseLimits(), ignored=["rejectedShare"]), [R] * 500) is None
     found = fed(Fuses(FuseLimits(), ignored=["unknownInARow"]), [U] * 500)
     assert found is not None
-    assert (SAMPLE, FuseName.UNKNOWN_SHARE) == (found[0], found[1].name)
+    assert (SAMPLE, FuseName.UNKNOWN_SHARE) == (found[0], found[1].partition(":")[0])
 
 
 def test_limits_of_the_campaign() -> None:
@@ -65,4 +65,4 @@ def test_limits_of_the_campaign() -> None:
     assert fed(fuses, [U, U, A, U, U]) is None
     found = fed(fuses, [A] * RECENT + [R])
     assert found is not None
-    assert FuseName.REJECTED_SHARE == found[1].name
+    assert found[1].startswith(f"{FuseName.REJECTED_SHARE}: ")

@@ -10,19 +10,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.base.options import Rate
-from runner.base.outcomes import OutcomeReason
+from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
 from runner.dispatch.dispatcher import Dispatcher
 from runner.dispatch.pace import Pace
 from runner.dispatch.progress import Progress, Stop
 from runner.dispatch.repeatable import IN_FLIGHT_LIMIT, MOST_TRIES, Attempt, RepeatableRequests
 from runner.dispatch.retry import Backoff
-from runner.provider.message_actions import ActionResult, ActionStatus
 from tests.dispatch import virtual
 
-DONE, REFUSED = ActionResult(ActionStatus.DONE, "", 200), ActionResult(ActionStatus.REFUSED, "no", 400)
-BUSY = ActionResult(ActionStatus.AGAIN, "HTTP 503", 503)
-FATAL = ActionResult(ActionStatus.STOP, "the key is wrong", 401)
-Ask = Callable[[int], Awaitable[ActionResult]]
+DONE = Outcome(Status.ACCEPTED, OutcomeReason.QUEUED, http_status=200)
+REFUSED = Outcome(Status.REJECTED, OutcomeReason.BAD_REQUEST, "no", http_status=400)
+BUSY = Outcome(Status.UNKNOWN, OutcomeReason.SERVER_ERROR, "HTTP 503", Then.BACK_OFF, http_status=503)
+FATAL = Outcome(Status.UNSENT, OutcomeReason.UNAUTHORIZED, "the key is wrong", Then.STOP, http_status=401)
+Ask = Callable[[int], Awaitable[Outcome]]
+
+
+def throttled(seconds: float) -> Outcome:
+    return Outcome(Status.UNSENT, OutcomeReason.THROTTLED, "", Then.PAUSE, http_status=429, retry_after_s=seconds)
 
 
 async def each(things: Iterable[int]) -> AsyncIterator[int]:
@@ -35,17 +39,17 @@ class Stage:
 
     def __init__(self, ask: Ask, *, rate: Rate | None = None, give_up_after_s: float = 600) -> None:
         self.asked: list[tuple[float, int]] = []
-        self.ended: dict[int, ActionResult] = {}
+        self.ended: dict[int, Outcome] = {}
         self.progress = Progress()
         self._began = asyncio.get_running_loop().time()
         self._ask_with = ask
         self._rate = rate or Rate(1000, 1)
         self._give_up_after_s = give_up_after_s
-        self._dispatcher: Dispatcher[Attempt[int], ActionResult]
+        self._dispatcher: Dispatcher[Attempt[int]]
 
     async def run(self, things: AsyncIterator[int]) -> str | None:
         """Why it stopped, in words."""
-        requests = RepeatableRequests[int, ActionResult](
+        requests = RepeatableRequests[int](
             things, ask=self._ask, answered=self.ended.__setitem__, on_failure=lambda: self.stop("a torn source")
         )
         self._dispatcher = Dispatcher(
@@ -69,21 +73,21 @@ class Stage:
     def now(self) -> float:
         return asyncio.get_running_loop().time() - self._began
 
-    async def _ask(self, thing: int) -> ActionResult:
+    async def _ask(self, thing: int) -> Outcome:
         self.asked.append((self.now, thing))
         return await self._ask_with(thing)
 
 
-async def always(found: ActionResult, _thing: int) -> ActionResult:
+async def always(found: Outcome, _thing: int) -> Outcome:
     await asyncio.sleep(0.1)
     return found
 
 
-def answers(*found: ActionResult) -> Ask:
+def answers(*found: Outcome) -> Ask:
     """Each thing gets these answers one after the other, and then the last of them again."""
     tries: Counter[int] = Counter()
 
-    async def ask(thing: int) -> ActionResult:
+    async def ask(thing: int) -> Outcome:
         await asyncio.sleep(0.1)
         tries[thing] += 1
         return found[min(tries[thing], len(found)) - 1]
@@ -93,7 +97,7 @@ def answers(*found: ActionResult) -> Ask:
 
 def test_all_are_asked_for_once() -> None:
     async def main() -> None:
-        async def ask(thing: int) -> ActionResult:
+        async def ask(thing: int) -> Outcome:
             return await always(REFUSED if thing % 3 == 0 else DONE, thing)
 
         stage = Stage(ask)
@@ -122,7 +126,7 @@ def test_no_window_holds_more_starts_than_the_rate(count: int, period_s: int, th
     async def main() -> None:
         left = Counter(failures)
 
-        async def ask(thing: int) -> ActionResult:
+        async def ask(thing: int) -> Outcome:
             left[thing] -= 1
             return BUSY if left[thing] >= 0 else DONE
 
@@ -149,9 +153,9 @@ def test_what_has_no_answer_is_asked_for_again() -> None:
 
 def test_a_pause_is_for_all() -> None:
     async def main() -> None:
-        busy = [ActionResult(ActionStatus.AGAIN, "HTTP 429", 429, retry_after_s=30.0)]
+        busy = [throttled(30.0)]
 
-        async def ask(_thing: int) -> ActionResult:
+        async def ask(_thing: int) -> Outcome:
             return busy.pop() if busy else DONE
 
         stage = Stage(ask, rate=Rate(10, 1))
@@ -165,13 +169,9 @@ def test_a_pause_is_for_all() -> None:
 
 def test_a_pause_that_begins_while_others_wait_for_their_turn_holds_them_too() -> None:
     async def main() -> None:
-        async def ask(thing: int) -> ActionResult:
+        async def ask(thing: int) -> Outcome:
             await asyncio.sleep(0.5)  # by now the next one waits for its turn
-            return (
-                ActionResult(ActionStatus.AGAIN, "HTTP 429", 429, retry_after_s=50.0)
-                if thing == 0 and len(stage.asked) == 1
-                else DONE
-            )
+            return throttled(50.0) if thing == 0 and len(stage.asked) == 1 else DONE
 
         stage = Stage(ask, rate=Rate(1, 1))
         assert await stage.run(each(range(3))) is None
@@ -182,13 +182,9 @@ def test_a_pause_that_begins_while_others_wait_for_their_turn_holds_them_too() -
 
 def test_the_429s_of_one_moment_slow_the_pace_down_once() -> None:
     async def main() -> None:
-        async def ask(_thing: int) -> ActionResult:
+        async def ask(_thing: int) -> Outcome:
             await asyncio.sleep(1)
-            return (
-                ActionResult(ActionStatus.AGAIN, "", 429, retry_after_s=1.0)
-                if len(stage.asked) <= 100 and stage.now < 2
-                else DONE
-            )
+            return throttled(1.0) if len(stage.asked) <= 100 and stage.now < 2 else DONE
 
         stage = Stage(ask, rate=Rate(100, 1))
         assert await stage.run(each(range(200))) is None
@@ -213,7 +209,7 @@ def test_it_gives_up_when_nobody_answers() -> None:
 def test_a_rate_limit_is_an_answer_and_no_reason_to_give_up() -> None:
     async def main() -> None:
         stage = Stage(
-            answers(BUSY, *[ActionResult(ActionStatus.AGAIN, "", 429, retry_after_s=40.0)] * 5, BUSY, DONE),
+            answers(BUSY, *[throttled(40.0)] * 5, BUSY, DONE),
             give_up_after_s=60,
         )
         assert await stage.run(each([1])) is None
@@ -224,7 +220,7 @@ def test_a_rate_limit_is_an_answer_and_no_reason_to_give_up() -> None:
 
 def test_one_that_never_gets_an_answer_does_not_hold_up_the_others() -> None:
     async def main() -> None:
-        async def ask(thing: int) -> ActionResult:
+        async def ask(thing: int) -> Outcome:
             return BUSY if thing == 0 else DONE
 
         stage = Stage(ask, rate=Rate(5, 1), give_up_after_s=600)
@@ -239,7 +235,7 @@ def test_without_an_answer_it_tries_one_at_a_time_until_one_gets_through() -> No
     async def main() -> None:
         in_flight: list[int] = []
 
-        async def ask(_thing: int) -> ActionResult:
+        async def ask(_thing: int) -> Outcome:
             is_down = stage.now < 30
             if 1 < stage.now < 30:
                 in_flight.append(stage.progress.in_flight)
@@ -266,8 +262,8 @@ def test_those_that_go_again_and_new_ones_take_turns() -> None:
                 read.append(thing)
                 yield thing
 
-        async def ask(thing: int) -> ActionResult:
-            return ActionResult(ActionStatus.AGAIN, "", 429, retry_after_s=0.5) if stage.now < 1_000 else DONE
+        async def ask(thing: int) -> Outcome:
+            return throttled(0.5) if stage.now < 1_000 else DONE
 
         stage = Stage(ask)
         assert await stage.run(each(range(5))) is None
@@ -285,7 +281,7 @@ def test_those_that_go_again_and_new_ones_take_turns() -> None:
 
 def test_a_fatal_answer_stops_all() -> None:
     async def main() -> None:
-        async def ask(thing: int) -> ActionResult:
+        async def ask(thing: int) -> Outcome:
             await asyncio.sleep(0.1)
             return FATAL if thing == 3 else DONE
 
@@ -299,9 +295,9 @@ def test_a_fatal_answer_stops_all() -> None:
 
 def test_a_stop_waits_for_answers_and_ends_pauses() -> None:
     async def main() -> None:
-        async def ask(thing: int) -> ActionResult:
+        async def ask(thing: int) -> Outcome:
             await asyncio.sleep(5)
-            return DONE if thing else ActionResult(ActionStatus.AGAIN, "", 429, retry_after_s=86_400.0)
+            return DONE if thing else throttled(86_400.0)
 
         stage = Stage(ask, rate=Rate(1, 1))
         running = asyncio.ensure_future(stage.run(each(range(100))))
@@ -338,7 +334,7 @@ def test_a_source_that_waits_for_ever_can_be_stopped() -> None:
 
 def test_abandoning_waits_for_nothing() -> None:
     async def main() -> None:
-        async def ask(_thing: int) -> ActionResult:
+        async def ask(_thing: int) -> Outcome:
             await asyncio.sleep(3600)
             return DONE
 
@@ -358,7 +354,7 @@ def test_only_so_many_are_in_flight() -> None:
     async def main() -> None:
         most = 0
 
-        async def ask(_thing: int) -> ActionResult:
+        async def ask(_thing: int) -> Outcome:
             nonlocal most
             await asyncio.sleep(60)
             most = max(most, stage.progress.in_flight)
@@ -373,7 +369,7 @@ def test_only_so_many_are_in_flight() -> None:
 
 def test_a_bug_comes_out() -> None:
     async def main() -> None:
-        async def ask(thing: int) -> ActionResult:
+        async def ask(thing: int) -> Outcome:
             if thing == 2:
                 raise ZeroDivisionError
             return DONE

@@ -9,7 +9,6 @@ from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
 from runner.dispatch.pace import Pace
 from runner.dispatch.progress import Progress, Stop
 from runner.dispatch.retry import BACKOFF_BASE_S, BACKOFF_CAP_S, GIVE_UP_AFTER_S, Backoff, Retry
-from runner.provider.message_actions import ActionResult, ActionStatus
 
 
 class Longest(random.Random):
@@ -63,6 +62,8 @@ FATAL = an_outcome(Status.UNSENT, OutcomeReason.UNAUTHORIZED, Then.STOP, http_st
 PAUSED = an_outcome(Status.UNSENT, OutcomeReason.THROTTLED, Then.PAUSE, http_status=429, retry_after_s=7.0)
 LOST = an_outcome(Status.UNKNOWN, OutcomeReason.TIMEOUT, sent_at=1)
 HELD_BACK = an_outcome(Status.UNSENT, OutcomeReason.HELD_BACK)
+TOLD = an_outcome(Status.ACCEPTED, OutcomeReason.QUEUED, http_status=200)
+BUSY = an_outcome(Status.UNKNOWN, OutcomeReason.SERVER_ERROR, Then.BACK_OFF, http_status=503)
 REFUSED = an_outcome(Status.UNSENT, OutcomeReason.NO_CONNECTION, Then.BACK_OFF)
 
 
@@ -76,31 +77,12 @@ REFUSED = an_outcome(Status.UNSENT, OutcomeReason.NO_CONNECTION, Then.BACK_OFF)
         pytest.param(
             FATAL, 0.0, False, False, "", Stop(OutcomeReason.UNAUTHORIZED, "because", FATAL), id="a fatal answer"
         ),
-        pytest.param(
-            ActionResult(ActionStatus.DONE, "", 200), 0.0, False, False, "", None, id="a conversion that is told"
-        ),
-        pytest.param(
-            ActionResult(ActionStatus.AGAIN, "HTTP 503", 503),
-            101.0,
-            True,
-            False,
-            "the provider (HTTP 503)",
-            None,
-            id="a busy provider",
-        ),
-        pytest.param(
-            ActionResult(ActionStatus.STOP, "no", 401),
-            0.0,
-            False,
-            False,
-            "",
-            Stop(OutcomeReason.UNEXPECTED_ANSWER, "no"),
-            id="a fatal answer to feedback",
-        ),
+        pytest.param(TOLD, 0.0, False, False, "", None, id="a conversion that is told"),
+        pytest.param(BUSY, 101.0, True, False, "the provider (because)", None, id="a busy provider"),
     ],
 )
 def test_what_an_answer_means_for_all_others(
-    answer: Outcome | ActionResult,
+    answer: Outcome,
     until: float,
     one_at_a_time: bool,
     throttled: bool,

@@ -11,9 +11,10 @@ import pytest
 
 from runner.base.conversions import Conversion, ConversionOutcome
 from runner.base.messages import Encoding, Message
+from runner.base.outcomes import Status, Then
 from runner.provider.answer import Answer, read_answer
 from runner.provider.endpoint import Endpoint
-from runner.provider.message_actions import ActionStatus, cancel_ended, feedback_body, feedback_ended
+from runner.provider.message_actions import cancel_ended, feedback_body, feedback_ended
 from runner.provider.payload import PayloadBuilder, SendOptions
 
 DOCUMENT = Path(__file__).parents[2].parent / "shared" / "8x8" / "sms_api.json"
@@ -85,15 +86,19 @@ def test_the_paths_of_feedback_and_cancelling(document: dict[str, Any]) -> None:
 def test_the_documents_own_answers_to_a_cancelling(document: dict[str, Any]) -> None:
     responses = document["paths"][MESSAGE]["delete"]["responses"]
     yes = responses["200"]["content"]["application/json"]["examples"]["example-1"]["value"]
-    assert ActionStatus.DONE is cancel_ended(answer(200, yes)).ending
-    for status, expected in (("400", ActionStatus.REFUSED), ("401", ActionStatus.STOP), ("404", ActionStatus.REFUSED)):
+    found = cancel_ended(answer(200, yes))
+    assert (Status.ACCEPTED, Then.GO_ON) == (found.status, found.then)
+    refused, stopped = (Status.REJECTED, Then.GO_ON), (Status.UNSENT, Then.STOP)
+    for status, expected in (("400", refused), ("401", stopped), ("404", refused)):
         example = responses[status]["content"]["application/json"]["example"]
-        assert expected is cancel_ended(answer(int(status), example)).ending
+        found = cancel_ended(answer(int(status), example))
+        assert expected == (found.status, found.then)
 
 
 def test_feedbacks_yes_is_empty(document: dict[str, Any]) -> None:
     assert {} == document["paths"][f"{MESSAGE}/feedback"]["post"]["responses"]["200"]["content"]
-    assert ActionStatus.DONE is feedback_ended(read_answer(200, {}, b"", now=NOW)).ending
+    found = feedback_ended(read_answer(200, {}, b"", now=NOW))
+    assert (Status.ACCEPTED, Then.GO_ON) == (found.status, found.then)
 
 
 def answer(status: int, body: object) -> Answer:

@@ -11,13 +11,11 @@ from aiohttp import web
 
 from runner.base.conversions import Conversion, ConversionOutcome
 from runner.base.errors import InputError
-from runner.base.outcomes import Then
+from runner.base.outcomes import Outcome, Status, Then
 from runner.provider.answer import Answer, read_answer
 from runner.provider.endpoint import Endpoint
 from runner.provider.message_actions import (
     NOTHING_TO_CANCEL,
-    ActionResult,
-    ActionStatus,
     MessageActions,
     cancel_ended,
     feedback_body,
@@ -26,6 +24,8 @@ from runner.provider.message_actions import (
 
 KEY = "sk-very-secret"
 SUCCESS = Conversion(ConversionOutcome.SUCCESS)
+DONE, REFUSED, STOP = (Status.ACCEPTED, Then.GO_ON), (Status.REJECTED, Then.GO_ON), (Status.UNSENT, Then.STOP)
+PAUSE, BACK_OFF = (Status.UNSENT, Then.PAUSE), (Status.UNKNOWN, Then.BACK_OFF)
 UMID = "bda3d56f-2ff2-4b5c-9d4b-1f7dcd4aa1a7"
 
 
@@ -41,74 +41,54 @@ def error(code: int, message: str = "words of the provider's") -> dict[str, obje
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        pytest.param(reply(200), ActionStatus.DONE, id="the documented yes"),
-        pytest.param(reply(200, {}), ActionStatus.DONE, id="a yes that says something"),
-        pytest.param(reply(202), ActionStatus.DONE, id="taken for later"),
-        pytest.param(reply(200, error(1200)), ActionStatus.STOP, id="a 200 that holds a fatal error"),
-        pytest.param(reply(200, b"\n<html>Log in</html>"), ActionStatus.STOP, id="a web page in between"),
-        pytest.param(reply(400, error(1000)), ActionStatus.REFUSED, id="something about this message"),
-        pytest.param(reply(422, error(9999)), ActionStatus.REFUSED, id="an unlisted code about this message"),
-        pytest.param(reply(404, error(1300)), ActionStatus.REFUSED, id="no such message"),
-        pytest.param(reply(404, error(1001)), ActionStatus.STOP, id="no such sub-account"),
-        pytest.param(reply(404), ActionStatus.STOP, id="a 404 of who knows whom"),
-        pytest.param(reply(401, error(1200)), ActionStatus.STOP, id="a wrong key"),
-        pytest.param(reply(403, error(1201)), ActionStatus.STOP, id="forbidden"),
-        pytest.param(reply(403, error(1300)), ActionStatus.STOP, id="forbidden, whatever it says besides"),
-        pytest.param(reply(426, error(1014)), ActionStatus.STOP, id="TLS too old"),
-        pytest.param(reply(500, error(2001)), ActionStatus.STOP, id="not implemented"),
-        pytest.param(reply(302, None, {"Location": "https://example.com"}), ActionStatus.STOP, id="a redirect"),
-        pytest.param(reply(407), ActionStatus.STOP, id="a proxy in between"),
-        pytest.param(reply(429), ActionStatus.AGAIN, id="too fast"),
-        pytest.param(reply(304), ActionStatus.STOP, id="a status that the provider doesn't give"),
-        pytest.param(reply(408), ActionStatus.AGAIN, id="too slow"),
-        pytest.param(reply(500, error(2000)), ActionStatus.AGAIN, id="an internal error"),
-        pytest.param(reply(502, b"<html>Bad gateway</html>"), ActionStatus.AGAIN, id="a gateway"),
+        pytest.param(reply(200), DONE, id="the documented yes"),
+        pytest.param(reply(200, {}), DONE, id="a yes that says something"),
+        pytest.param(reply(202), DONE, id="taken for later"),
+        pytest.param(reply(200, error(1200)), STOP, id="a 200 that holds a fatal error"),
+        pytest.param(reply(200, b"\n<html>Log in</html>"), STOP, id="a web page in between"),
+        pytest.param(reply(400, error(1000)), REFUSED, id="something about this message"),
+        pytest.param(reply(422, error(9999)), REFUSED, id="an unlisted code about this message"),
+        pytest.param(reply(404, error(1300)), REFUSED, id="no such message"),
+        pytest.param(reply(404, error(1001)), STOP, id="no such sub-account"),
+        pytest.param(reply(404), STOP, id="a 404 of who knows whom"),
+        pytest.param(reply(401, error(1200)), STOP, id="a wrong key"),
+        pytest.param(reply(403, error(1201)), STOP, id="forbidden"),
+        pytest.param(reply(403, error(1300)), STOP, id="forbidden, whatever it says besides"),
+        pytest.param(reply(426, error(1014)), STOP, id="TLS too old"),
+        pytest.param(reply(500, error(2001)), STOP, id="not implemented"),
+        pytest.param(reply(302, None, {"Location": "https://example.com"}), STOP, id="a redirect"),
+        pytest.param(reply(407), STOP, id="a proxy in between"),
+        pytest.param(reply(429), PAUSE, id="too fast"),
+        pytest.param(reply(304), STOP, id="a status that the provider doesn't give"),
+        pytest.param(reply(408), BACK_OFF, id="too slow"),
+        pytest.param(reply(500, error(2000)), BACK_OFF, id="an internal error"),
+        pytest.param(reply(502, b"<html>Bad gateway</html>"), BACK_OFF, id="a gateway"),
     ],
 )
-def test_answers_to_feedback(answer: Answer, expected: ActionStatus) -> None:
-    assert expected is feedback_ended(answer).ending
+def test_answers_to_feedback(answer: Answer, expected: tuple[Status, Then]) -> None:
+    found = feedback_ended(answer)
+    assert expected == (found.status, found.then)
 
 
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        pytest.param(reply(200, {"cancelledCount": 1}), ActionResult(ActionStatus.DONE, "", 200), id="cancelled"),
-        pytest.param(
-            reply(200, {"cancelledCount": 0}), ActionResult(ActionStatus.REFUSED, NOTHING_TO_CANCEL, 200), id="none"
-        ),
-        pytest.param(
-            reply(404, error(1300)), ActionResult(ActionStatus.REFUSED, NOTHING_TO_CANCEL, 404), id="not there"
-        ),
-        pytest.param(
-            reply(400, error(1000, "Invalid umid.")),
-            ActionResult(ActionStatus.REFUSED, "Invalid umid.", 400),
-            id="invalid",
-        ),
+        pytest.param(reply(200, {"cancelledCount": 1}), (*DONE, "", 200), id="cancelled"),
+        pytest.param(reply(200, {"cancelledCount": 0}), (*REFUSED, NOTHING_TO_CANCEL, 200), id="none"),
+        pytest.param(reply(404, error(1300)), (*REFUSED, NOTHING_TO_CANCEL, 404), id="not there"),
+        pytest.param(reply(400, error(1000, "Invalid umid.")), (*REFUSED, "Invalid umid.", 400), id="invalid"),
     ],
 )
-def test_answers_to_cancelling(answer: Answer, expected: ActionResult) -> None:
-    assert expected == cancel_ended(answer)
+def test_answers_to_cancelling(answer: Answer, expected: tuple[Status, Then, str, int]) -> None:
+    found = cancel_ended(answer)
+    assert expected == (found.status, found.then, found.detail, found.http_status)
 
 
 @pytest.mark.parametrize("body", [None, {}, {"cancelledCount": "1"}, {"cancelledCount": True}, [1]])
 def test_without_a_count_nothing_counts_as_cancelled_or_as_refused(body: object) -> None:
     found = cancel_ended(reply(200, body))
-    assert ActionStatus.STOP is found.ending
+    assert Then.STOP is found.then
     assert "no answer of the SMS API" in found.detail
-
-
-@pytest.mark.parametrize(
-    ("ended", "expected"),
-    [
-        (ActionResult(ActionStatus.DONE), Then.GO_ON),
-        (ActionResult(ActionStatus.REFUSED), Then.GO_ON),
-        (ActionResult(ActionStatus.AGAIN), Then.BACK_OFF),
-        (ActionResult(ActionStatus.AGAIN, retry_after_s=0.0), Then.PAUSE),
-        (ActionResult(ActionStatus.STOP), Then.STOP),
-    ],
-)
-def test_what_follows(ended: ActionResult, expected: Then) -> None:
-    assert expected is ended.then
 
 
 def test_the_pause_is_the_providers() -> None:
@@ -149,10 +129,10 @@ class Arrived:
 Script = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def asked(answer: Script, ask: Callable[[MessageActions], Awaitable[ActionResult]]) -> tuple[ActionResult, Arrived]:
+def asked(answer: Script, ask: Callable[[MessageActions], Awaitable[Outcome]]) -> tuple[Outcome, Arrived]:
     """Ask a real server once."""
 
-    async def main() -> tuple[ActionResult, Arrived]:
+    async def main() -> tuple[Outcome, Arrived]:
         arrived = Arrived()
 
         async def handle(request: web.Request) -> web.StreamResponse:
@@ -182,7 +162,7 @@ async def yes(_: web.Request) -> web.StreamResponse:
 
 def test_feedback_is_posted() -> None:
     found, arrived = asked(yes, lambda provider: provider.send_feedback(UMID, SUCCESS))
-    assert ActionResult(ActionStatus.DONE, "", 200) == found
+    assert (*DONE, "", 200) == (found.status, found.then, found.detail, found.http_status)
     [(method, path, authorization, body)] = arrived.requests
     assert ("POST", f"/api/v1/subaccounts/a&b/messages/{UMID}/feedback") == (method, path)
     assert (f"Bearer {KEY}", {"outcome": "success"}) == (authorization, orjson.loads(body))
@@ -198,7 +178,7 @@ def test_a_cancelling_is_a_delete_whose_answer_may_come_in_pieces() -> None:
         return response
 
     found, arrived = asked(slowly, lambda provider: provider.cancel(UMID))
-    assert ActionStatus.DONE is found.ending
+    assert DONE == (found.status, found.then)
     assert [("DELETE", f"/api/v1/subaccounts/a&b/messages/{UMID}", b"")] == [
         (method, path, body) for method, path, _, body in arrived.requests
     ]
@@ -215,7 +195,7 @@ def test_a_redirect_is_not_followed() -> None:
         raise web.HTTPTemporaryRedirect("/elsewhere")
 
     found, arrived = asked(elsewhere, lambda provider: provider.send_feedback(UMID, SUCCESS))
-    assert (ActionStatus.STOP, 1) == (found.ending, len(arrived.requests))
+    assert (Then.STOP, 1) == (found.then, len(arrived.requests))
 
 
 def test_an_answer_without_an_end_is_cut_off() -> None:
@@ -229,7 +209,7 @@ def test_an_answer_without_an_end_is_cut_off() -> None:
             return response
 
     found, _ = asked(endless, lambda provider: provider.cancel(UMID))
-    assert ActionStatus.STOP is found.ending
+    assert Then.STOP is found.then
 
 
 def test_a_large_page_of_a_proxy_counts_by_its_status() -> None:
@@ -237,7 +217,7 @@ def test_a_large_page_of_a_proxy_counts_by_its_status() -> None:
         return web.Response(status=503, text="<html>" + " " * 2 * MessageActions.max_answer_bytes)
 
     found, _ = asked(page, lambda provider: provider.cancel(UMID))
-    assert (ActionStatus.AGAIN, 503) == (found.ending, found.http_status)
+    assert (Then.BACK_OFF, 503) == (found.then, found.http_status)
 
 
 def test_a_connection_that_breaks_is_no_answer() -> None:
@@ -247,16 +227,16 @@ def test_a_connection_that_breaks_is_no_answer() -> None:
         return web.Response()
 
     found, _ = asked(broken, lambda provider: provider.cancel(UMID))
-    assert (ActionStatus.AGAIN, None, None) == (found.ending, found.http_status, found.retry_after_s)
+    assert (Then.BACK_OFF, None, None) == (found.then, found.http_status, found.retry_after_s)
 
 
 def test_nobody_there_is_no_answer() -> None:
-    async def main() -> ActionResult:
+    async def main() -> Outcome:
         async with MessageActions(Endpoint("http://127.0.0.1:1", "a"), KEY, limit=1) as provider:
             return await provider.send_feedback(UMID, SUCCESS)
 
     found = asyncio.run(main())
-    assert ActionStatus.AGAIN is found.ending
+    assert Then.BACK_OFF is found.then
     assert found.detail
 
 
