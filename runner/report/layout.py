@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 
 from runner.base.outcomes import Status
 from runner.base.text import sanitized
+from runner.base.wording import share
 
 # Characters of a cell or a detail on a page; the results have it whole.
 MOST_CHARACTERS = 280
@@ -48,8 +49,14 @@ class Share:
     name: str
     count: int
     percent: str
-    colour: str = ""
-    words: str = ""
+    colour: str
+
+
+def shares_of(counts: Mapping[Any, int], colours: Mapping[Any, str], whole: int) -> list[Share]:
+    """The kinds that occur, in the order of `colours`, as parts of `whole`."""
+    return [
+        Share(kind, count, share(count, whole), colour) for kind, colour in colours.items() if (count := counts[kind])
+    ]
 
 
 @dataclass(frozen=True, slots=True)

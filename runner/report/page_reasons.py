@@ -9,10 +9,8 @@ from typing import Any, NamedTuple
 from runner.base.exclusions import ExclusionReason
 from runner.base.outcomes import OutcomeReason, Status
 from runner.base.text import sanitized
-from runner.base.wording import share
 from runner.provider.answer import ADVICE
-from runner.report.counts import Counts
-from runner.report.layout import MOST_CHARACTERS, STATUS_COLOURS, Share
+from runner.report.layout import MOST_CHARACTERS, STATUS_COLOURS, Share, shares_of
 from runner.report.result_counts import ResultCounts
 
 _X, _O = ExclusionReason, OutcomeReason
@@ -112,7 +110,8 @@ def advice_for(status: str, reason: str | None) -> Advice:
         return Advice(sanitized((reason or "no reason is known").replace("_", " "), MOST_CHARACTERS), "")
 
 
-_STATUS_WORDS = {
+# What the statuses mean.
+STATUS_WORDS = {
     Status.ACCEPTED: "the provider took the message",
     Status.REJECTED: "the provider refused it",
     Status.UNKNOWN: "perhaps received: no proof came back",
@@ -121,21 +120,12 @@ _STATUS_WORDS = {
 }
 
 
-def rows_by_status(counts: Counts) -> list[Share]:
-    """Every row of the file, by its status."""
-    return [
-        Share(status, count, share(count, counts.rows), STATUS_COLOURS[status], _STATUS_WORDS[status])
-        for status in Status
-        if (count := counts.by_status[status])
-    ]
-
-
 def reasons(counts: ResultCounts, hide: Callable[[str], str]) -> list[tuple[Share, list[dict[str, Any]]]]:
     """The reasons of all rows that weren't simply accepted, by status, the most frequent first, as the template reads
     them. `hide` masks phone numbers.
     """
     found = []
-    for part in rows_by_status(counts.totals):
+    for part in shares_of(counts.totals.by_status, STATUS_COLOURS, counts.totals.rows):
         if part.name == Status.ACCEPTED:
             continue
         of_status = [(reason, count) for (status, reason), count in counts.by_reason.items() if status == part.name]

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from runner.base.events import Event, EventKind
 from runner.base.outcomes import Status
 from runner.base.text import sanitized
-from runner.base.wording import counted, moment, per_time, rate_in_words, seconds_in_words, share
+from runner.base.wording import counted, moment, per_time, rate_in_words, seconds_in_words
 from runner.report.layout import (
     ACROSS,
     MOST_CHARACTERS,
@@ -19,10 +19,10 @@ from runner.report.layout import (
     TEXT,
     Figure,
     PageSection,
-    Share,
     colour_by,
     data_of,
     figure,
+    shares_of,
     table,
 )
 from runner.report.run_settings import RunSettings
@@ -66,11 +66,7 @@ def sending(
         words += " The run rested for most of its time, so this shows its busiest stretch only."
     if len(sent.bins) > 2:
         by_status = sum((part.by_status for part in sent.bins), Counter[str]())
-        legend = [
-            Share(status, by_status[status], share(by_status[status], span.requests), STATUS_COLOURS[status])
-            for status in Status
-            if by_status[status]
-        ]
+        legend = shares_of(by_status, STATUS_COLOURS, span.requests)
         title = "Messages against the rate" if per_second else "Messages over time"
         chart = sends(sent, per_second, events)
         section.figures.append(figure(chart, "sends", title, words, legend=legend, widths=ACROSS))
