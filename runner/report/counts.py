@@ -159,17 +159,18 @@ class Counts:
     @property
     def rejection_rate(self) -> float | None:
         """Of the accepted and the rejected messages."""
-        return _rate(self.rejected, self.accepted + self.rejected)
+        answered = self.accepted + self.rejected
+        return self.rejected / answered if answered else None
 
     @property
     def delivery_rate(self) -> float | None:
         """Of the accepted messages."""
-        return _rate(self.delivered, self.of_receipts)
+        return self.delivered / self.of_receipts if self.of_receipts else None
 
     @property
     def conversion_rate(self) -> float | None:
         """Of the accepted messages."""
-        return _rate(self.converted, self.of_conversions)
+        return self.converted / self.of_conversions if self.of_conversions else None
 
     @property
     def currency(self) -> str | None:
@@ -193,10 +194,6 @@ class Counts:
             of_conversions=self.accepted if self.conversions else 0,
             of_bills=self.delivered if self.bills else 0,
         )
-
-
-def _rate(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
 
 
 def added_up(parts: Iterable[Counts]) -> Counts:

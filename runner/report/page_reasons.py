@@ -4,7 +4,7 @@ Every reason has an entry in `EXCLUSIONS` or `OUTCOMES`; a test holds this again
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from runner.base.exclusions import ExclusionReason
 from runner.base.outcomes import OutcomeReason, Status
@@ -15,19 +15,11 @@ from runner.report.result_counts import ResultCounts
 
 _X, _O = ExclusionReason, OutcomeReason
 
-
-class Advice(NamedTuple):
-    """`words` say what happened, `remedy` what to do; an empty remedy: nothing is to do."""
-
-    words: str
-    remedy: str
-
-
 _AGAIN = "start the run again: these messages certainly did not arrive, and are sent then"
 _RECONCILE = "`campaign reconcile` asks the provider's log what became of them; they are never sent again without proof"
 
 # What happened, and what to do.
-_EXCLUSIONS: Mapping[ExclusionReason, tuple[str, str]] = {
+EXCLUSIONS: Mapping[ExclusionReason, tuple[str, str]] = {
     _X.UNREADABLE_ROW: ("the row could not be read", "mend these rows in the recipient file"),
     _X.FILTERED: ("the condition of the campaign does not hold", "nothing, if recipients.where is as meant"),
     _X.INVALID_NUMBER: ("the cell holds no phone number, or one that can be read in two ways",
@@ -98,16 +90,15 @@ _OUTCOMES: Mapping[OutcomeReason, tuple[str, str]] = {
     _O.UNEXPECTED_ANSWER: ("the answer does not look like the SMS API's", ""),
 }  # fmt: skip
 
-EXCLUSIONS = {reason: Advice(*advice) for reason, advice in _EXCLUSIONS.items()}
-OUTCOMES = {reason: Advice(words, remedy or ADVICE.get(reason, "")) for reason, (words, remedy) in _OUTCOMES.items()}
+OUTCOMES = {reason: (words, remedy or ADVICE.get(reason, "")) for reason, (words, remedy) in _OUTCOMES.items()}
 
 
-def advice_for(status: str, reason: str | None) -> Advice:
-    """For a row's status and reason. A reason that this version doesn't know is shown by name."""
+def advice_for(status: str, reason: str | None) -> tuple[str, str]:
+    """What happened, and what to do ("" for nothing). A reason that this version doesn't know is shown by name."""
     try:
         return EXCLUSIONS[_X(reason or "")] if status == Status.EXCLUDED else OUTCOMES[_O(reason or "")]
     except ValueError:
-        return Advice(sanitized((reason or "no reason is known").replace("_", " "), MOST_CHARACTERS), "")
+        return sanitized((reason or "no reason is known").replace("_", " "), MOST_CHARACTERS), ""
 
 
 # What the statuses mean.

@@ -114,14 +114,11 @@ def _stretches(parts: Sequence[pl.LazyFrame], of: Stretch) -> list[Stretch]:
         .collect(engine="streaming")
         for part in parts
     ]
-    whole = pl.concat(coarse).group_by("bin").agg(pl.min("first"), pl.max("last"), pl.sum("requests")).sort("bin")
-    found: list[Stretch] = []
-    for _, first, last, requests in whole.iter_rows():
-        if found and first - found[-1].last <= (of.last - of.first) / 20:
-            found[-1] = Stretch(found[-1].first, last, found[-1].requests + requests)
-        else:
-            found.append(Stretch(first, last, requests))
-    return found
+    together = pl.min("first"), pl.max("last"), pl.sum("requests")
+    whole = pl.concat(coarse).group_by("bin").agg(together).sort("bin")
+    is_after_break = (pl.col("first") - pl.col("last").shift() > (of.last - of.first) / 20).fill_null(value=False)
+    found = whole.group_by(is_after_break.cum_sum().alias("stretch"), maintain_order=True).agg(together)
+    return [Stretch(first, last, requests) for _, first, last, requests in found.iter_rows()]
 
 
 def _bins(parts: Sequence[pl.LazyFrame], of: Stretch, width_s: int) -> list[Bin]:
