@@ -68,11 +68,6 @@ class Figure:
     words: str = ""
     legend: Sequence[Share] = ()
 
-    @property
-    def is_across(self) -> bool:
-        """Whether a chart is as wide as the page."""
-        return len(self.drawings) == len(ACROSS)
-
 
 @dataclass(frozen=True, slots=True)
 class KeyFigure:
@@ -111,7 +106,6 @@ def table(
         GT(frame, id=name, rowname_col="c0")
         .tab_stubhead(labels[0])
         .cols_label(cases={key: label for key, label in by_name.items() if key != "c0"})
-        .cols_align("left", [key for key, label in by_name.items() if label in texts])
         .cols_align("right", [key for key, label in by_name.items() if label not in texts])
         # Formatted cells stay as they are: else they would be escaped twice.
         .fmt(lambda cell: cell, columns=list(by_name))
