@@ -37,7 +37,7 @@ GROUP_COLOURS = {
     DeliveryGroup.NO_RECEIPT: "var(--excluded)",
 }  # fmt: skip
 _DURATIONS = ((86_400_000, "days"), (3_600_000, "hours"), (60_000, "minutes"), (1_000, "seconds"), (1, "milliseconds"))
-_STATES = {
+_STATES: Mapping[str, str] = {
     DeliveryState.QUEUED: "queued by the provider", DeliveryState.SENT: "sent on to the operator",
     DeliveryState.DELIVERED: "delivered to the phone", DeliveryState.READ: "read",
     DeliveryState.UNDELIVERED: "not delivered", DeliveryState.REJECTED: "rejected after all",
@@ -81,11 +81,9 @@ def _state(state: str | None, detail: str | None) -> str:
         return "no receipt yet"
     if state == DeliveryState.DELIVERED and detail == AT_OPERATOR:
         return "delivered to the operator"
-    try:
-        words = _STATES[DeliveryState(state)]
-    except ValueError:
-        return sanitized(state, 40)
-    return "rejected by the operator" if detail == "rejected_by_operator" else words
+    if state in _STATES and detail == "rejected_by_operator":
+        return "rejected by the operator"
+    return _STATES.get(state) or sanitized(state, 40)
 
 
 def _error_rows(by_code: Mapping[int | None, int]) -> list[list[str]]:

@@ -19,7 +19,7 @@ _AGAIN = "start the run again: these messages certainly did not arrive, and are 
 _RECONCILE = "`campaign reconcile` asks the provider's log what became of them; they are never sent again without proof"
 
 # What happened, and what to do.
-EXCLUSIONS: Mapping[ExclusionReason, tuple[str, str]] = {
+EXCLUSIONS: Mapping[str, tuple[str, str]] = {
     _X.UNREADABLE_ROW: ("the row could not be read", "mend these rows in the recipient file"),
     _X.FILTERED: ("the condition of the campaign does not hold", "nothing, if recipients.where is as meant"),
     _X.INVALID_NUMBER: ("the cell holds no phone number, or one that can be read in two ways",
@@ -90,15 +90,15 @@ _OUTCOMES: Mapping[OutcomeReason, tuple[str, str]] = {
     _O.UNEXPECTED_ANSWER: ("the answer does not look like the SMS API's", ""),
 }  # fmt: skip
 
-OUTCOMES = {reason: (words, remedy or ADVICE.get(reason, "")) for reason, (words, remedy) in _OUTCOMES.items()}
+OUTCOMES: Mapping[str, tuple[str, str]] = {
+    reason: (words, remedy or ADVICE.get(reason, "")) for reason, (words, remedy) in _OUTCOMES.items()
+}
 
 
 def advice_for(status: str, reason: str | None) -> tuple[str, str]:
     """What happened, and what to do ("" for nothing). A reason that this version doesn't know is shown by name."""
-    try:
-        return EXCLUSIONS[_X(reason or "")] if status == Status.EXCLUDED else OUTCOMES[_O(reason or "")]
-    except ValueError:
-        return sanitized((reason or "no reason is known").replace("_", " "), MOST_CHARACTERS), ""
+    by_name = sanitized((reason or "no reason is known").replace("_", " "), MOST_CHARACTERS)
+    return (EXCLUSIONS if status == Status.EXCLUDED else OUTCOMES).get(reason or "", (by_name, ""))
 
 
 # What the statuses mean.

@@ -10,11 +10,9 @@ from markupsafe import Markup
 
 from runner.base.events import Event, EventKind
 from runner.base.outcomes import Status
-from runner.base.text import sanitized
 from runner.base.wording import counted, moment, per_time, rate_in_words, seconds_in_words
 from runner.report.layout import (
     ACROSS,
-    MOST_CHARACTERS,
     STATUS_COLOURS,
     TEXT,
     Figure,
@@ -114,7 +112,7 @@ def _moments(events: Sequence[Event], hide: Callable[[str], str]) -> list[Markup
         times = f", {len(several):,} times" if len(several) > 1 else ""
         rows.append([
             moment(several[0].at), _MOMENTS[kind][0] + times, seconds_in_words(seconds) if seconds else "–",
-            sanitized(hide(several[-1].detail or ""), MOST_CHARACTERS),
+            hide(several[-1].detail or ""),
         ])  # fmt: skip
     more = f" (the newest {MOST_MOMENTS} of {len(rows):,})" if len(rows) > MOST_MOMENTS else ""
     labels = ["when", "what", "how long", "more"]
