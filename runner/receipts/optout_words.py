@@ -73,12 +73,10 @@ class OptOutWords:
             text = "".join(spelled)
         if text in self.meanings:
             return self.meanings[text], text
-        suffix = f" {normalised(sender)}" if normalised(sender) else ""
+        suffix = f" {normalised(sender)}"
         found: tuple[Meaning, str] | None = None
         for sentence in _SENTENCE_ENDS.split(_plain(reply)):
-            words = _COURTESIES_AROUND.sub("", normalised(sentence))
-            if suffix and words.endswith(suffix):
-                words = words.removesuffix(suffix)
+            words = _COURTESIES_AROUND.sub("", normalised(sentence)).removesuffix(suffix)
             if not words:
                 continue
             if len(set(words.split())) == 1:  # "STOP STOP STOP"
