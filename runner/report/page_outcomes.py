@@ -11,18 +11,7 @@ from runner.base.wording import counted, money, seconds_in_words, share
 from runner.ledger.counts import finite
 from runner.provider.delivery import ADVICE, AT_OPERATOR, DeliveryErrorCode, Verdict, code_of
 from runner.report.counts import Counts, DeliveryGroup, added_up
-from runner.report.layout import (
-    Figure,
-    KeyFigure,
-    PageSection,
-    bars,
-    colour_by,
-    data_of,
-    figure,
-    names_axis,
-    shares_of,
-    table,
-)
+from runner.report.layout import Figure, KeyFigure, PageSection, bars, data_of, figure, shares_of, stacked_bars, table
 from runner.report.result_counts import Durations, ResultCounts
 from runner.report.run_settings import RunSettings
 
@@ -60,8 +49,9 @@ def delivery(counts: ResultCounts, settings: RunSettings | None) -> PageSection:
     accepted = totals.accepted
     legend = shares_of(totals.by_group, GROUP_COLOURS, accepted)
     words = ", ".join(f"{part.name} {part.count:,} ({part.percent})" for part in legend) + "."
-    sent_to = {name: of_country for name, _, of_country in listed_countries(counts.countries) if of_country.accepted}
-    chart = group_shares(sent_to)
+    listed = listed_countries(counts.countries)
+    groups = {name: of_country.by_group for name, _, of_country in listed if of_country.accepted}
+    chart = stacked_bars(groups, GROUP_COLOURS, "of the accepted messages")
     section.figures.append(figure(chart, "reach", "How far accepted messages got", words, below="", legend=legend))
     if counts.to_delivery:
         section.figures.append(_time_to("delivery", counts.to_delivery, "delivered"))
@@ -145,30 +135,6 @@ def done_within(durations: Durations, what: str) -> alt.TopLevelMixin:
     )  # fmt: skip
     area = base.mark_area(interpolate="step-after", fill="var(--accent)", fillOpacity=0.15)
     return alt.layer(area, base.mark_line(interpolate="step-after", stroke="var(--accent)", strokeWidth=2))
-
-
-def group_shares(countries: Mapping[str, Counts]) -> alt.TopLevelMixin:
-    """How far accepted messages got, in each country, as shares."""
-    values = []
-    for at, counts in enumerate(countries.values()):
-        low, groups = 0.0, counts.by_group
-        for group in DeliveryGroup:
-            if part := groups[group] / groups.total():
-                values.append({"at": at, "group": group.value, "low": low, "high": low + part})
-                low += part
-    present = [group for group in DeliveryGroup if any(value["group"] == group for value in values)]
-    axis = alt.Axis(format=".0%", tickCount=5, domain=False)
-    chart: alt.TopLevelMixin = (
-        alt.Chart(data_of(values), height=alt.Step(26))
-        .mark_bar(height=16)
-        .encode(
-            y=names_axis(list(countries)),
-            x=alt.X("low:Q", title="of the accepted messages", scale=alt.Scale(domain=[0, 1]), axis=axis),
-            x2=alt.X2("high"),
-            color=colour_by("group:N", GROUP_COLOURS, present),
-        )
-    )
-    return chart
 
 
 def estimated_costs(countries: Mapping[str | None, Counts], settings: RunSettings | None) -> dict[str | None, Decimal]:
