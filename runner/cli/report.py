@@ -117,10 +117,10 @@ def _what_came_back(counts: "ResultCounts") -> Iterator[tuple[str, str, str]]:
         yield "delivery", f"{states.total():,}", listed_counts(states.most_common())
     for code, count in counts.by_delivery_error.most_common(MOST_CODES):
         yield f"  error {code}", f"{count:,}", code_of(code).words
-    for currency, bill in sorted(counts.accepted_bills.items()):
-        words = f"{currency}, {counts.accepted_billed_segments:,} segments".lstrip(", ")
-        yield "billed", plain(bill.amount), words
-    if conversions := counts.accepted_conversions:
+    for currency, amount in sorted(counts.accepted.bills.items()):
+        words = f"{currency}, {counts.accepted.billed_segments:,} segments".lstrip(", ")
+        yield "billed", plain(amount), words
+    if conversions := counts.accepted.conversions:
         yield "feedback", f"{conversions.total():,}", listed_counts(conversions.most_common())
 
 

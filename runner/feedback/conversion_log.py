@@ -5,11 +5,13 @@ import contextlib
 import csv
 import io
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
+
+import polars as pl
 
 from runner.base.clock import now_us
 from runner.base.conversions import Conversion
@@ -17,8 +19,8 @@ from runner.base.errors import StoppedError
 from runner.base.files import replacing
 from runner.base.text import defused
 from runner.feedback.conversion_rows import Matched, Matcher, Unmatched, find_columns, read_object, read_row
-from runner.feedback.json_lines import JsonLines, Line
-from runner.feedback.newest_conversions import NewestConversions
+from runner.feedback.json_lines import Line
+from runner.feedback.newest_conversions import conversions_in, frame_of, newest_of
 from runner.files.reader import read_header, read_rows
 from runner.files.source import Source, UnreadableRow
 from runner.ledger.ledger import Ledger, RunRecord
@@ -32,7 +34,7 @@ EXAMPLES = 10
 # The most conversions in memory that wait for the provider; more of them wait in the ledger alone.
 MOST_WAITING = 10_000
 
-_HEADER = b"row,message,why\n"
+_HEADER = "row,message,why\n"
 
 AddUnmatched = Callable[[Sequence[Unmatched]], None]
 
@@ -46,14 +48,13 @@ class ReadCounts:
     """
 
     rows: int = 0
-    messages: dict[str, int] = field(default_factory=dict)
+    messages: Counter[str] = field(default_factory=Counter)
     repeated: int = 0
     known: int = 0
     unmatched_rows: int = 0
     unmatched: list[Unmatched] = field(default_factory=list)
 
     def add(self, matched: Matched) -> None:
-        """Count a part of a file."""
         self.rows += len(matched.conversions) + len(matched.unmatched)
         self.unmatched_rows += len(matched.unmatched)
         self.unmatched += matched.unmatched[: EXAMPLES - len(self.unmatched)]
@@ -70,7 +71,7 @@ def note_file(
     columns = find_columns(read_header(source), str(file))
     matcher = Matcher(ledger, record)
     place = 1
-    newest = NewestConversions()
+    parts: list[pl.DataFrame] = []
     with (
         unmatched_file(unmatched, source=file) as add_unmatched,
         contextlib.closing(read_rows(source, batch_size=BATCH)) as batches,
@@ -84,14 +85,15 @@ def note_file(
             ]
             place += len(rows)
             matched = matcher.match(rows, now=now_us())
-            newest.add(matched.conversions)
+            parts.append(frame_of(matched.conversions))
             counts.add(matched)
             add_unmatched(matched.unmatched)
             show()
-    counts.messages = newest.counts()
-    counts.repeated = newest.added - sum(counts.messages.values())
-    for part in newest.batches(NOTED_AT_A_TIME):
-        counts.known += len(part) - note_conversions(ledger, record.id, dict(part), now=now_us())
+    newest = newest_of(parts)
+    counts.messages.update(newest["outcome"].to_list())
+    counts.repeated = sum(map(len, parts)) - len(newest)
+    for part in newest.iter_slices(NOTED_AT_A_TIME):
+        counts.known += len(part) - note_conversions(ledger, record.id, conversions_in(part), now=now_us())
 
 
 async def pending_conversions(ledger: Ledger, record: RunRecord) -> AsyncGenerator[Pending, None]:
@@ -103,6 +105,7 @@ async def pending_conversions(ledger: Ledger, record: RunRecord) -> AsyncGenerat
         after = batch[-1].message_id
 
 
+@dataclass(eq=False)
 class ConversionStream:
     """Notes conversions as their lines are written, and gives what the provider doesn't know.
 
@@ -111,15 +114,14 @@ class ConversionStream:
     what was too much for memory.
     """
 
-    def __init__(
-        self, ledger: Ledger, record: RunRecord, lines: JsonLines, add_unmatched: AddUnmatched, counts: ReadCounts
-    ) -> None:
-        self._ledger = ledger
-        self._record = record
-        self._lines = lines
-        self._add_unmatched = add_unmatched
-        self._counts = counts
-        self._matcher = Matcher(ledger, record)
+    ledger: Ledger
+    record: RunRecord
+    lines: AsyncGenerator[list[Line], None]
+    add_unmatched: AddUnmatched
+    counts: ReadCounts
+
+    def __post_init__(self) -> None:
+        self._matcher = Matcher(self.ledger, self.record)
         self._waiting: deque[Pending] = deque()
         self._given: dict[str, Conversion] = {}
         self._more_in_ledger = True  # what earlier starts have left
@@ -136,7 +138,7 @@ class ConversionStream:
                     yield pending
                 if self._more_in_ledger:
                     self._more_in_ledger = False
-                    async with contextlib.aclosing(pending_conversions(self._ledger, self._record)) as older:
+                    async with contextlib.aclosing(pending_conversions(self.ledger, self.record)) as older:
                         async for pending in older:
                             for newer in self._new_ones():  # the provider counts the newest fully
                                 yield newer
@@ -168,13 +170,11 @@ class ConversionStream:
         return True
 
     async def _read(self) -> None:
-        async with contextlib.aclosing(self._lines.batches()) as batches:
-            async for lines in batches:
+        async with contextlib.aclosing(self.lines):
+            async for lines in self.lines:
                 matched, pending = await asyncio.to_thread(self._note, lines)
-                self._counts.add(matched)
-                for _, conversion in matched.conversions:
-                    outcome = conversion.outcome.value
-                    self._counts.messages[outcome] = self._counts.messages.get(outcome, 0) + 1
+                self.counts.add(matched)
+                self.counts.messages.update(conversion.outcome.value for _, conversion in matched.conversions)
                 if len(self._waiting) + len(pending) <= MOST_WAITING:
                     self._waiting.extend(pending)
                 else:
@@ -188,14 +188,10 @@ class ConversionStream:
             for number, line in lines
         ]
         matched = self._matcher.match(rows, now=now)
-        self._add_unmatched(matched.unmatched)
-        newest: dict[str, Conversion] = {}
-        for message_id, conversion in matched.conversions:
-            known = newest.pop(message_id, None)  # the order is that of the newest
-            is_older = known is not None and known.at is not None and (conversion.at or 0) < known.at
-            newest[message_id] = known if known is not None and is_older else conversion
-        note_conversions(self._ledger, self._record.id, newest, now=now, is_live=True)
-        return matched, pending_among(self._ledger, self._record.id, list(newest))
+        self.add_unmatched(matched.unmatched)
+        newest = conversions_in(newest_of([frame_of(matched.conversions)]))
+        note_conversions(self.ledger, self.record.id, newest, now=now, is_live=True)
+        return matched, pending_among(self.ledger, self.record.id, list(newest))
 
 
 @contextlib.contextmanager
@@ -205,17 +201,9 @@ def unmatched_file(path: Path, *, source: Path) -> Iterator[AddUnmatched]:
     Without unmatched rows an earlier `path` is removed, unless it is `source` itself, corrected and given again. Raises
     StoppedError when `path` can't be written.
     """
+    files: list[IO[bytes]] = []
     with contextlib.ExitStack() as stack:
-        files: list[IO[bytes]] = []
-
-        def add(rows: Sequence[Unmatched]) -> None:
-            if rows and not files:
-                files.append(stack.enter_context(replacing(path)))
-                files[0].write(_HEADER)
-            for file in files:
-                file.write(_lines(rows))
-
-        yield add
+        yield _adding_to(path, files, lambda: stack.enter_context(replacing(path)))
     with _writing(path):
         if not files and not (path.exists() and source.exists() and path.samefile(source)):
             path.unlink(missing_ok=True)
@@ -227,31 +215,36 @@ def unmatched_log(path: Path, *, replace: bool) -> Iterator[AddUnmatched]:
 
     New rows follow those of earlier sessions; or they `replace` them: a followed file is read from its beginning.
     """
+    if replace:
+        with _writing(path):
+            path.unlink(missing_ok=True)
+
+    def opened() -> IO[bytes]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+        return stack.enter_context(os.fdopen(descriptor, "ab"))
+
     with contextlib.ExitStack() as stack:
-        files: list[IO[bytes]] = []
-        if replace:
-            with _writing(path):
-                path.unlink(missing_ok=True)
-
-        def add(rows: Sequence[Unmatched]) -> None:
-            with _writing(path):
-                if rows and not files:
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    descriptor = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
-                    files.append(stack.enter_context(os.fdopen(descriptor, "ab")))
-                    if not path.stat().st_size:
-                        files[0].write(_HEADER)
-                for file in files:
-                    file.write(_lines(rows))
-                    file.flush()
-
-        yield add
+        yield _adding_to(path, [], opened)
 
 
-def _lines(rows: Sequence[Unmatched]) -> bytes:
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows((row.place, defused(row.name), defused(row.why)) for row in rows)
-    return text.getvalue().encode("utf-8", "replace")
+def _adding_to(path: Path, files: list[IO[bytes]], opened: Callable[[], IO[bytes]]) -> AddUnmatched:
+    """Adds rows to a file, which is `opened` for the first of them, and stands in `files` then."""
+
+    def add(rows: Sequence[Unmatched]) -> None:
+        if not rows:
+            return
+        text = io.StringIO(newline="")
+        with _writing(path):
+            if not files:
+                files.append(opened())
+                text.write("" if files[0].tell() else _HEADER)
+            cells = ((row.place, defused(row.name), defused(row.why)) for row in rows)
+            csv.writer(text, lineterminator="\n").writerows(cells)
+            files[0].write(text.getvalue().encode("utf-8", "replace"))
+            files[0].flush()
+
+    return add
 
 
 @contextlib.contextmanager

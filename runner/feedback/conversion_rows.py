@@ -18,6 +18,7 @@ from runner.plan.message_ids import MessageIds
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNIX_TIME = re.compile(r"(\d{10})(?:\.(\d+)|(\d{3}))?")  # seconds, or milliseconds
+_NUMBER = re.compile(r"(?!\+)(?:[\W_]*\d){7,}[\W_]*")  # a phone number, but not in E.164
 _DATE_ALONE = 10  # characters: at which time of the day it was matters, within 15 minutes
 
 # Two computers' clocks may differ by so much.
@@ -167,13 +168,9 @@ class Matcher:
 
 def _no_message(row: ConversionRow) -> str:
     name = "clientMessageId" if row.named_by == "clientmessageid" else row.named_by
-    is_number = row.named_by == "key" and _is_number(row.name)
+    is_number = row.named_by == "key" and _NUMBER.fullmatch(row.name)
     hint = "; without recipients.key in the campaign, the key is the number, as in +12025550142" if is_number else ""
     return f"no message of this run has this {name}{hint}"
-
-
-def _is_number(key: str) -> bool:
-    return len(re.sub(r"\D", "", key)) >= 7 and not re.search(r"[^\W\d_]", key) and not key.startswith("+")
 
 
 def _why_not(message: MessageRecord, conversion: Conversion, now: int) -> str:

@@ -5,7 +5,7 @@ import os
 import sys
 import threading
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,46 +24,39 @@ Line = tuple[int, dict[str, Any] | None]
 _BOM = b"\xef\xbb\xbf"
 
 
-class JsonLines:
-    """The lines of a file that grows, from its beginning on and without an end; or, None, of standard input to its end.
+def json_lines(file: Path | None) -> AsyncGenerator[list[Line], None]:
+    """Groups of lines, as soon as they are written, of a file that grows, from its beginning on and without an end; or,
+    None, of standard input to its end.
 
     A line counts when it is whole. A file that is replaced or cut off is read from its beginning, after the last line
     of the one before.
+
+    Raises InputError at once when there is no such file, and later StoppedError when it can't be read any more.
     """
+    if file is not None and not file.is_file():
+        raise InputError.of(f"{file} is not a file", "name a file of JSON lines, or - for standard input")
+    if file is None and sys.stdin is None:  # Python has none when it was closed before the start, as by `<&-`
+        raise InputError.of("standard input is closed", "pipe JSON lines into it, or name a file of them")
+    return _lines_in(_growing(file) if file is not None else _standard_input())
 
-    def __init__(self, file: Path | None) -> None:
-        self._path = file
-        self._number = 0
-        if file is not None and not file.is_file():
-            raise InputError.of(f"{file} is not a file", "name a file of JSON lines, or - for standard input")
-        if file is None and sys.stdin is None:  # Python has none when it was closed before the start, as by `<&-`
-            raise InputError.of("standard input is closed", "pipe JSON lines into it, or name a file of them")
 
-    async def batches(self) -> AsyncGenerator[list[Line], None]:
-        """Groups of lines, as soon as they are written. Raises StoppedError when they can't be read any more."""
-        rest = b""
-        async with aclosing(_growing(self._path) if self._path is not None else _standard_input()) as parts:
-            async for part in parts:
-                if part is None:  # what is left belongs to a file that is gone: it doesn't become whole any more
-                    if lines := self._numbered([rest]):
-                        yield lines
-                    rest, self._number = b"", 0
-                    continue
-                *whole, rest = (rest + part).split(b"\n")
-                rest = rest[:LONGEST_LINE]  # what is longer is no JSON any more, and takes no memory either
-                for first in range(0, len(whole), MOST_AT_ONCE):
-                    if lines := self._numbered(whole[first : first + MOST_AT_ONCE]):
-                        yield lines
-        if lines := self._numbered([rest]):
-            yield lines
-
-    def _numbered(self, lines: list[bytes]) -> list[Line]:
-        found: list[Line] = []
-        for line in lines:
-            self._number += 1
-            if line.strip():
-                found.append((self._number, _object(line.removeprefix(_BOM) if self._number == 1 else line)))
-        return found
+async def _lines_in(parts: AsyncGenerator[bytes | None, None]) -> AsyncGenerator[list[Line], None]:
+    """The lines of parts of a file, from one None, which ends the file, to the next."""
+    rest, number = b"", 0
+    async with aclosing(parts):
+        async for part in parts:
+            *whole, rest = (rest + (b"\n" if part is None else part)).split(b"\n")
+            rest = rest[:LONGEST_LINE]  # what is longer is no JSON any more, and takes no memory either
+            for first in range(0, len(whole), MOST_AT_ONCE):
+                found: list[Line] = []
+                for line in whole[first : first + MOST_AT_ONCE]:
+                    number += 1
+                    if line.strip():
+                        found.append((number, _object(line.removeprefix(_BOM) if number == 1 else line)))
+                if found:
+                    yield found
+            if part is None:
+                number = 0
 
 
 def _object(line: bytes) -> dict[str, Any] | None:
@@ -81,15 +74,13 @@ async def _growing(path: Path) -> AsyncGenerator[bytes | None, None]:
         while True:
             with _reading(path):
                 if file is None:
-                    file = _open(path)
+                    with suppress(FileNotFoundError):  # there may be none for a moment, when it is replaced
+                        file = path.open("rb")
                 is_another = file is not None and _is_another(file, path)
-            while file is not None:  # the one before to its end, too
-                with _reading(path):
-                    part = file.read(1 << 20)
-                if not part:
-                    break
+                part = file.read(1 << 20) if file is not None else b""
+            if part:
                 yield part
-            if file is not None and is_another:
+            elif file is not None and is_another:  # and the one before was read to its end
                 file.close()
                 file = None
                 yield None
@@ -108,14 +99,6 @@ def _reading(path: Path) -> Iterator[None]:
         raise StoppedError(f"{path} could not be read: {error.strerror}") from error
 
 
-def _open(path: Path) -> IO[bytes] | None:
-    """The file; None while there is none, as there may be for a moment when it is replaced."""
-    try:
-        return path.open("rb")
-    except FileNotFoundError:
-        return None
-
-
 def _is_another(file: IO[bytes], path: Path) -> bool:
     """Whether the file was replaced, or cut off; one that is gone for the moment may come back."""
     try:
@@ -126,8 +109,11 @@ def _is_another(file: IO[bytes], path: Path) -> bool:
     return (opened.st_dev, opened.st_ino) != (now.st_dev, now.st_ino) or now.st_size < file.tell()
 
 
-async def _standard_input() -> AsyncGenerator[bytes, None]:
-    """Read in a daemon thread: it may be a pipe, a terminal or a file, and not all of them can be waited for."""
+async def _standard_input() -> AsyncGenerator[bytes | None, None]:
+    """Read in a daemon thread: it may be a pipe, a terminal or a file, and not all of them can be waited for.
+
+    None at the end.
+    """
     loop = asyncio.get_running_loop()
     parts: asyncio.Queue[bytes] = asyncio.Queue()
     room = threading.Semaphore(PARTS_AHEAD)
@@ -150,3 +136,4 @@ async def _standard_input() -> AsyncGenerator[bytes, None]:
     while part := await parts.get():
         yield part
         room.release()
+    yield None

@@ -4,7 +4,8 @@ Each is one grouped pass over the run's messages, so memory stays flat whatever 
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -25,25 +26,26 @@ _STATES = frozenset(state.value for state in DeliveryState)
 _STATE_COLUMNS = (receipts.c.state, receipts.c.detail == AT_OPERATOR, messages.c.log_status, cancellations.c.status)
 
 
-@dataclass(slots=True)
-class Figures:
-    """The counts of a run.
+@dataclass(frozen=True, slots=True)
+class MessageGroup:
+    """Messages that count alike. Segments and the exact amount are those of all together.
 
-    `by_status` has the ledger's statuses, `sending` among them; the unsent are absent. `delivery` has the accepted
-    messages by delivery state, AT_OPERATOR or PENDING, `outcomes` the conversions. `billed` is exact, by currency (ISO
-    4217, "" where none is given), and comes from receipts, or else from the provider's log.
+    `status` is the ledger's: `sending` is among them, the unsent are absent. `delivery` is the delivery state of
+    accepted messages, AT_OPERATOR or PENDING. `amount` is None where no price is known, else in `currency` (ISO 4217,
+    "" where none is given); it comes from receipts, or else from the provider's log.
     """
 
-    by_status: Counter[str] = field(default_factory=Counter)
-    delivery: Counter[str] = field(default_factory=Counter)
-    outcomes: Counter[str] = field(default_factory=Counter)
-    billed: dict[str, Decimal] = field(default_factory=dict)
-    billed_segments: int = 0
-    segments_accepted: int = 0
+    status: str
+    delivery: str
+    count: int
+    segments: int
+    billed_segments: int
+    currency: str
+    amount: Decimal | None
 
 
 def delivery_of(ledger: Ledger, run_id: int) -> Counter[str]:
-    """The accepted messages of a run, counted as in `Figures.delivery`.
+    """The accepted messages of a run, by delivery state, AT_OPERATOR or PENDING.
 
     Finding each message's receipt takes several times as long as counting by status; a ledger that has none spares it.
     """
@@ -65,23 +67,17 @@ def outcomes_of(ledger: Ledger, run_id: int) -> Counter[str]:
     return Counter(dict(ledger.rows(query)))
 
 
-def figures_of(ledger: Ledger, run_id: int) -> Figures:
-    """Everything that the ledger can count of a run."""
-    found = Figures(outcomes=outcomes_of(ledger, run_id))
+def message_groups(ledger: Ledger, run_id: int) -> Iterator[MessageGroup]:
+    """All messages of a run."""
     price = case((receipts.c.price.is_not(None), receipts.c.price), else_=messages.c.log_price)
     currency = case((receipts.c.price.is_not(None), receipts.c.currency), else_=messages.c.log_currency)
     query = _grouped(run_id, messages.c.status, price, currency, *_STATE_COLUMNS).add_columns(
         func.sum(messages.c.segments), func.sum(func.coalesce(receipts.c.segments, messages.c.log_segments))
     )
     for status, amount, money, *states, count, segments, billed_segments in ledger.rows(query):
-        found.by_status[status] += count
-        found.billed_segments += billed_segments or 0
-        if (exact := _decimal(amount)) is not None:
-            found.billed[money or ""] = found.billed.get(money or "", Decimal(0)) + exact * count
-        if status == Status.ACCEPTED:
-            found.segments_accepted += segments
-            found.delivery[_state(*states)] += count
-    return found
+        exact = finite(amount)
+        total = None if exact is None else exact * count
+        yield MessageGroup(status, _state(*states), count, segments, billed_segments or 0, money or "", total)
 
 
 def _grouped(run_id: int, *columns: ColumnElement[Any]) -> Select[Any]:
@@ -106,7 +102,8 @@ def _state(state: str | None, is_at_operator: bool | None, log_status: str | Non
     return AT_OPERATOR if is_at_operator and state == DeliveryState.DELIVERED else state
 
 
-def _decimal(amount: str | None) -> Decimal | None:
+def finite(amount: str | None) -> Decimal | None:
+    """The exact amount in a text; None where it holds none."""
     try:
         exact = Decimal(amount or "NaN")
     except InvalidOperation:

@@ -1,13 +1,13 @@
 """From events to the ledger: those that the server takes, and those of a file."""
 
 import re
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from runner.base.clock import now_us
 from runner.base.delivery import Inbound, Receipt
 from runner.base.errors import LedgerError
 from runner.base.optouts import OptOut, OptOutSource
@@ -84,36 +84,36 @@ class Metrics:
         return generate_latest(self.registry)
 
 
-@dataclass(slots=True)
-class SortedEvents:
-    """Events as the ledger takes them; `counted` are the kind of each, and the state of a receipt."""
+Event = Receipt | Inbound
 
-    receipts: list[Receipt] = field(default_factory=list)
-    optouts: list[OptOut] = field(default_factory=list)
-    counted: list[tuple[str, str | None]] = field(default_factory=list)
 
-    def add(self, event: Receipt | Inbound, words: OptOutWords, now: int) -> None:
-        """Sort an event in. A reply that neither stops nor starts is counted, not stored: it is private."""
-        if isinstance(event, Receipt):
-            self.receipts.append(event)
-            self.counted.append(("receipt", event.state.value))
-            return
-        meant = words.meaning(event.body, event.destination)
-        number = e164(event.source)
-        if meant is None or number is None:
-            self.counted.append(("reply" if meant is None else "unusable", None))
-            return
-        meaning, word = meant
-        is_out = meaning is Meaning.STOP
-        # A clock that is ahead must not make an opt-out that no later word can take back.
-        self.optouts.append(OptOut(number, is_out, min(event.at, now), OptOutSource.REPLY, word))
-        self.counted.append(("opt_out" if is_out else "opt_in", None))
+# The kind of an event, with the state of a receipt.
+Kind = tuple[str, str | None]
 
-    def write(self, ledger: Ledger, now: int) -> int:
-        """Write the events; returns how many unknown messages they settled. Raises LedgerError if it isn't durable."""
-        settled = save_receipts(ledger, self.receipts, now=now)
-        note_optouts(ledger, self.optouts)
-        return settled
+
+def write_events(ledger: Ledger, events: Sequence[Event], words: OptOutWords, now: int) -> tuple[list[Kind], int]:
+    """Write receipts and opt-outs; returns the kind of each event, and how many unknown messages they settled.
+
+    `now` is microseconds since the epoch. A reply that neither stops nor starts is counted, not stored: it is private.
+    Raises LedgerError when the events aren't durable.
+    """
+    receipts = [event for event in events if isinstance(event, Receipt)]
+    replies = [read_reply(event, words, now) for event in events if isinstance(event, Inbound)]
+    settled = save_receipts(ledger, receipts, now=now)
+    note_optouts(ledger, [optout for _, optout in replies if optout])
+    return [("receipt", receipt.state.value) for receipt in receipts] + [(kind, None) for kind, _ in replies], settled
+
+
+def read_reply(reply: Inbound, words: OptOutWords, now: int) -> tuple[str, OptOut | None]:
+    """The kind of a reply (opt_out, opt_in, reply or unusable), and what it says of its number."""
+    found, number = words.meaning(reply.body, reply.destination), e164(reply.source)
+    if found is None or number is None:
+        return "unusable" if found else "reply", None
+    meaning, word = found
+    is_out = meaning is Meaning.STOP
+    # A clock that is ahead must not make an opt-out that no later word can take back.
+    optout = OptOut(number, is_out, min(reply.at, now), OptOutSource.REPLY, word)
+    return "opt_out" if is_out else "opt_in", optout
 
 
 def e164(source: str) -> str | None:
@@ -137,8 +137,8 @@ class Intake:
 
     def __post_init__(self) -> None:
         self._file = _file_id(self.ledger.path)
-        self._failed: Sequence[Receipt | Inbound] = ()
-        self._commits: GroupCommit[Receipt | Inbound, None] = GroupCommit(
+        self._failed: Sequence[Event] = ()
+        self._commits: GroupCommit[Event, None] = GroupCommit(
             self._commit,
             self._note_failure,
             name="receipts-writer",
@@ -170,36 +170,31 @@ class Intake:
     async def __aexit__(self, *_: object) -> None:
         await self._commits.__aexit__()
 
-    async def take(self, event: Receipt | Inbound) -> None:
+    async def take(self, event: Event) -> None:
         """Returns when the event is durable. Raises LedgerError when it isn't, FullError when too much waits."""
         if self._commits.waiting >= MOST_WAITING:
             raise FullError
         await self._commits.submit(event)
 
-    def _commit(self, events: Sequence[Receipt | Inbound]) -> Sequence[None]:
+    def _commit(self, events: Sequence[Event]) -> Sequence[None]:
         self.metrics.waiting.set(self._commits.waiting)
-        began = time.perf_counter()
-        written, settled = self._write(events)
-        self.metrics.commit_seconds.observe(time.perf_counter() - began)
+        with self.metrics.commit_seconds.time():
+            kinds, settled = self._write(events)
         self.metrics.group_size.observe(len(events))
         self.metrics.settled.inc(settled)
-        for kind, state in written.counted:
+        for kind, state in kinds:
             self.metrics.event(kind, state)
         return [None] * len(events)
 
-    def _write(self, events: Sequence[Receipt | Inbound]) -> tuple[SortedEvents, int]:
-        now = time.time_ns() // 1000
-        found = SortedEvents()
-        for event in events:
-            found.add(event, self.words, now)
-        settled = found.write(self.ledger, now)
+    def _write(self, events: Sequence[Event]) -> tuple[list[Kind], int]:
+        written = write_events(self.ledger, events, self.words, now_us())
         if gone := self.gone:  # checked afterwards, so that nothing is answered that went into a deleted file
             raise gone
         self.error = None
         self.metrics.healthy.set(True)
-        return found, settled
+        return written
 
-    def _note_failure(self, events: Sequence[Receipt | Inbound], error: Exception) -> LedgerError:
+    def _note_failure(self, events: Sequence[Event], error: Exception) -> LedgerError:
         self._failed = events
         self.metrics.healthy.set(False)
         if isinstance(error, LedgerError):
@@ -254,11 +249,13 @@ def load(ledger: Ledger, lines: Iterable[bytes], words: OptOutWords) -> Loaded:
 
     Blank lines are skipped. Raises LedgerError when the ledger can't be written; the events before that are in it.
     """
-    loaded, found = Loaded(), SortedEvents()
+    loaded, events = Loaded(), list[Event]()
 
     def write() -> None:
-        loaded.settled += found.write(ledger, time.time_ns() // 1000)
-        loaded.counts.update(kind for kind, _ in found.counted)
+        kinds, settled = write_events(ledger, events, words, now_us())
+        loaded.settled += settled
+        loaded.counts.update(kind for kind, _ in kinds)
+        events.clear()
 
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -274,15 +271,14 @@ def load(ledger: Ledger, lines: Iterable[bytes], words: OptOutWords) -> Loaded:
         if isinstance(event, Ignored):
             loaded.counts["ignored"] += 1
             continue
-        found.add(event, words, time.time_ns() // 1000)
-        if len(found.counted) >= MOST_AT_ONCE:
+        events.append(event)
+        if len(events) >= MOST_AT_ONCE:
             write()
-            found = SortedEvents()
     write()
     return loaded
 
 
-def _read_line(line: bytes) -> Receipt | Inbound | Ignored:
+def _read_line(line: bytes) -> Event | Ignored:
     """The event of a line. Raises NotAnEventError."""
     if len(line) > EVENT_LIMIT_BYTES:
         raise NotAnEventError(f"the line is longer than {EVENT_LIMIT_BYTES // 1024} KiB")

@@ -12,7 +12,6 @@ another question, such as an appointment, use a list without it. HELP is no opt-
 import csv
 import re
 import unicodedata
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -74,12 +73,10 @@ class OptOutWords:
             text = "".join(spelled)
         if text in self.meanings:
             return self.meanings[text], text
-        suffix = f" {normalised(sender)}" if normalised(sender) else ""
+        suffix = f" {normalised(sender)}"
         found: tuple[Meaning, str] | None = None
         for sentence in _SENTENCE_ENDS.split(_plain(reply)):
-            words = _COURTESIES_AROUND.sub("", normalised(sentence))
-            if suffix and words.endswith(suffix):
-                words = words.removesuffix(suffix)
+            words = _COURTESIES_AROUND.sub("", normalised(sentence)).removesuffix(suffix)
             if not words:
                 continue
             if len(set(words.split())) == 1:  # "STOP STOP STOP"
@@ -119,14 +116,14 @@ def read_words(path: Path) -> OptOutWords:
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            rows = [(reader.line_num, cells) for cells in reader]
+            reader = csv.DictReader(file, restval="")
+            reader.fieldnames = header = [name.strip().lower() for name in reader.fieldnames or ()]
+            rows = [(reader.line_num, row) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         words = error.strerror if isinstance(error, OSError) else "it is not CSV in UTF-8"
         raise InputError.of(
             f"the words in {path} cannot be read: {words}", "check the name and the encoding"
         ) from error
-    header = [name.strip().lower() for name in rows[0][1]] if rows else []
     if missing := [name for name in ("meaning", "word") if name not in header]:
         raise InputError.of(
             f"{path} has no column {' and '.join(missing)}",
@@ -134,18 +131,19 @@ def read_words(path: Path) -> OptOutWords:
         )
     meanings: dict[str, Meaning] = {}
     problems: list[Problem] = []
-    for line, cells in rows[1:]:
-        if not any(cell.strip() for cell in cells):
+    for line, row in rows:
+        if not "".join(map(str, row.values())).strip():
             continue
-        values = defaultdict(str, zip(header, map(str.strip, cells), strict=False))
-        meaning, word, where = values["meaning"].lower(), values["word"], Position(str(path), line, 1)
+        meaning, word = row["meaning"].strip().lower(), row["word"].strip()
+        what, remedy = "", "keep one of the two"
         if meaning not in tuple(Meaning):
-            problem = Problem(f'the meaning "{meaning}" is neither stop nor start', "write one of the two", "", where)
-            problems.append(problem)
+            what, remedy = f'the meaning "{meaning}" is neither stop nor start', "write one of the two"
         elif not normalised(word):
-            problems.append(Problem(f'the word "{word}" has no letter', "write a word, or remove the line", "", where))
+            what, remedy = f'the word "{word}" has no letter', "write a word, or remove the line"
         elif meanings.setdefault(normalised(word), Meaning(meaning)) != meaning:
-            problems.append(Problem(f'"{word}" means both stop and start', "keep one of the two", "", where))
+            what = f'"{word}" means both stop and start'
+        if what:
+            problems.append(Problem(what, remedy, "", Position(str(path), line, 1)))
     if not problems and Meaning.STOP not in meanings.values():
         problems.append(Problem(f"{path} has no word that means stop", "add one, or nobody can opt out"))
     if problems:

@@ -49,10 +49,9 @@ _silent.propagate = False
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """Where the server listens, and what it counts."""
+    """Where the server listens, and what takes its events and counts them."""
 
     url: str
-    metrics: Metrics
     intake: Intake
 
 
@@ -76,10 +75,9 @@ async def listening(
             "name the variable that holds the provider's Authorization header with --auth-header-env, or leave --host "
             "out and put a proxy with TLS in front",
         )
-    metrics = Metrics()
-    async with Intake(ledger, words, metrics) as intake:
+    async with Intake(ledger, words, Metrics()) as intake:
         runner = web.AppRunner(
-            _Handlers(intake, metrics, authorization).application(),
+            _Handlers(intake, authorization).application(),
             access_log=None,
             logger=_silent,
             shutdown_timeout=SHUTDOWN_S,
@@ -97,7 +95,7 @@ async def listening(
                     "choose another port with --port",
                 ) from error
             shown = f"[{host}]" if ":" in host else host
-            yield Listening(f"http://{shown}:{runner.addresses[0][1]}", metrics, intake)
+            yield Listening(f"http://{shown}:{runner.addresses[0][1]}", intake)
         finally:
             await runner.cleanup()
 
@@ -137,7 +135,6 @@ class _Handlers:
     """The handlers of requests: one event each, or the state of the server."""
 
     intake: Intake
-    metrics: Metrics
     authorization: str | None
 
     def application(self) -> web.Application:
@@ -173,13 +170,13 @@ class _Handlers:
             async with asyncio.timeout(READ_TIMEOUT_S):
                 found = read_event(await request.read())
         except TimeoutError:
-            return _closing(self._refuse(408, "the body did not come in time"))
+            return self._refuse(408, "the body did not come in time", closes=True)
         except web.RequestPayloadError:
-            return _closing(self._refuse(400, "the body is not encoded as its headers say"))
+            return self._refuse(400, "the body is not encoded as its headers say", closes=True)
         except NotAnEventError as error:
             return self._refuse(400, str(error))
         if isinstance(found, Ignored):
-            self.metrics.event("ignored")
+            self.intake.metrics.event("ignored")
             return web.Response()
         try:
             await self.intake.take(found)
@@ -195,15 +192,15 @@ class _Handlers:
         return web.json_response({"status": "ok"})
 
     async def _show_metrics(self, _request: web.Request) -> web.Response:
-        return web.Response(body=self.metrics.text(), headers={hdrs.CONTENT_TYPE: "text/plain; version=0.0.4"})
+        return web.Response(body=self.intake.metrics.text(), headers={hdrs.CONTENT_TYPE: "text/plain; version=0.0.4"})
 
-    def _refuse(self, status: int, words: str, *, retry_after_s: int | None = None) -> web.Response:
-        self.metrics.refused(status)
+    def _refuse(
+        self, status: int, words: str, *, retry_after_s: int | None = None, closes: bool = False
+    ) -> web.Response:
+        """`closes` the connection where what still comes over it makes no sense."""
+        self.intake.metrics.refused(status)
         headers = {hdrs.RETRY_AFTER: str(retry_after_s)} if retry_after_s is not None else {}
-        return web.json_response({"error": words}, status=status, headers=headers)
-
-
-def _closing(answer: web.Response) -> web.Response:
-    """An answer that closes the connection: what still comes over it makes no sense."""
-    answer.force_close()
-    return answer
+        answer = web.json_response({"error": words}, status=status, headers=headers)
+        if closes:
+            answer.force_close()
+        return answer

@@ -2,6 +2,7 @@
 them.
 """
 
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
@@ -30,20 +31,15 @@ _TIME = pl.Datetime("us", "UTC")
 # Sums of prices are exact to a billionth.
 _MONEY = pl.Decimal(38, 9)
 _TOO_MUCH = Decimal(10) ** (38 - 9)
-# Columns that are fields of RunRecord, and of Counts.
-_OF_RECORD: dict[str, Any] = {
-    "created_at": _TIME, "started_at": _TIME, "ended_at": _TIME, "rows": pl.Int64, "to_send": pl.Int64,
-}  # fmt: skip
-_OF_COUNTS: dict[str, Any] = {
+# The columns of compare.parquet, in their order, with their types; most are fields of RunRecord or Counts.
+SCHEMA: dict[str, Any] = {
+    "campaign": pl.String, "run": pl.String, "fingerprint": pl.String, "state": pl.String,
+    "created_at": _TIME, "started_at": _TIME, "ended_at": _TIME,
     **dict.fromkeys(
-        ("accepted", "rejected", "unknown", "unsent", "excluded", "segments_accepted", "receipts", "delivered",
-         "undelivered", "cancelled", "converted", "not_converted", "billed_segments"), pl.Int64),
+        ("rows", "to_send", "accepted", "rejected", "unknown", "unsent", "excluded", "segments_accepted", "receipts",
+         "delivered", "undelivered", "cancelled", "converted", "not_converted", "billed_segments"), pl.Int64),
     "billed": _MONEY, "currency": pl.String, "rejection_rate": pl.Float64, "delivery_rate": pl.Float64,
     "conversion_rate": pl.Float64, "cost_per_delivered": _MONEY,
-}  # fmt: skip
-# The columns of compare.parquet, in their order, with their types.
-SCHEMA: dict[str, Any] = {
-    "campaign": pl.String, "run": pl.String, "fingerprint": pl.String, "state": pl.String, **_OF_RECORD, **_OF_COUNTS,
 }  # fmt: skip
 
 
@@ -60,23 +56,22 @@ class ComparedRun:
         return f"{self.record.name}/{self.record.run}"
 
 
-def by_campaign(runs: Sequence[ComparedRun]) -> dict[str, list[ComparedRun]]:
-    """The runs by campaign; the campaign with the most accepted messages first."""
-    found: dict[str, list[ComparedRun]] = {}
+def by_campaign(runs: Sequence[ComparedRun]) -> dict[str, Counts]:
+    """The runs of each campaign added up; the campaign with the most accepted messages first."""
+    parts = defaultdict[str, list[Counts]](list)
     for run in runs:
-        found.setdefault(run.record.name, []).append(run)
-    accepted = {name: sum(run.counts.accepted for run in of_campaign) for name, of_campaign in found.items()}
-    return {name: found[name] for name in sorted(found, key=lambda name: (-accepted[name], name))}
+        parts[run.record.name].append(run.counts)
+    whole = {name: added_up(counts) for name, counts in parts.items()}
+    return dict(sorted(whole.items(), key=lambda item: (-item[1].accepted, item[0])))
 
 
 def row_of(run: ComparedRun) -> dict[str, Any]:
     """A run's row; times are microseconds since the epoch."""
-    record = run.record
-    row: dict[str, Any] = {"campaign": record.name, "run": record.run}
-    row |= {"fingerprint": record.fingerprint, "state": run.state}
-    row |= {name: getattr(record, name) for name in _OF_RECORD}
-    row |= {name: getattr(run.counts, name) for name in _OF_COUNTS}
-    return {name: _exact(value) if isinstance(value, Decimal) else value for name, value in row.items()}
+    row: dict[str, Any] = dict.fromkeys(SCHEMA) | {"campaign": run.record.name, "state": run.state}
+    for name in SCHEMA.keys() - {"campaign", "state"}:
+        value = getattr(run.record if name in RunRecord.__slots__ else run.counts, name)
+        row[name] = _exact(value) if isinstance(value, Decimal) else value
+    return row
 
 
 def _exact(amount: Decimal) -> Decimal | None:
@@ -115,14 +110,10 @@ class _Rate:
     words: str
     colour: str
 
-    def value(self, counts: Counts) -> float | None:
-        value = getattr(counts, self.field)
-        return None if value is None else float(value)
-
     def written(self, counts: Counts) -> str:
         if self.field == "cost_per_delivered":
             return cost(counts.cost_per_delivered, counts.currency)
-        return percent(self.value(counts))
+        return percent(getattr(counts, self.field))
 
 
 _RATES = (
@@ -143,8 +134,7 @@ def write_compare_page(path: Path, runs: Sequence[ComparedRun], *, asked: str, v
 
 def compare_page_of(runs: Sequence[ComparedRun], *, asked: str, version: str) -> str:
     """The page as HTML."""
-    grouped = by_campaign(runs)
-    campaigns = {name: added_up(run.counts for run in of_campaign) for name, of_campaign in grouped.items()}
+    campaigns, run_counts = by_campaign(runs), Counter(run.record.name for run in runs)
     newest = list(reversed(runs))
     columns = {
         "run": [_cut(run.name, _RUN_NAME) for run in newest],
@@ -154,7 +144,7 @@ def compare_page_of(runs: Sequence[ComparedRun], *, asked: str, version: str) ->
     tables = [_table("runs", "Runs", "the newest", columns, [run.counts for run in newest])]
     if len(campaigns) > 1:
         what, compared = "campaign", list(campaigns.items())
-        columns = {"campaign": list(map(_cut, campaigns)), "runs": [f"{len(grouped[name]):,}" for name in campaigns]}
+        columns = {"campaign": list(map(_cut, campaigns)), "runs": [f"{run_counts[name]:,}" for name in campaigns]}
         tables.insert(0, _table("campaigns", "Campaigns", "the largest", columns, list(campaigns.values())))
     else:
         what, compared = "run", [(run.record.run, run.counts) for run in newest]
@@ -172,7 +162,7 @@ def compare_page_of(runs: Sequence[ComparedRun], *, asked: str, version: str) ->
 def _key_figures(total: Counts) -> list[tuple[str, str, str]]:
     """All runs together, as (what, figure, words)."""
     found = [("accepted", f"{total.accepted:,}", counted(total.segments_accepted, "segment"))]
-    known = [rate for rate in _RATES[:3] if rate.value(total) is not None]
+    known = [rate for rate in _RATES[:3] if getattr(total, rate.field) is not None]
     found += [(rate.title.lower(), rate.written(total), rate.words) for rate in known]
     for currency, amount in sorted(total.bills.items()):
         found.append((f"billed, {sanitized(currency, 8)}" if currency else "billed", money(amount, None), ""))
@@ -187,9 +177,9 @@ def _figures(what: str, compared: Sequence[tuple[str, Counts]]) -> list[Figure]:
     currencies = {counts.currency for _, counts in compared if counts.cost_per_delivered is not None}
     for rate in _RATES:
         known = [
-            (_cut(name), value, rate.written(counts), rate.colour)
+            (_cut(name), float(value), rate.written(counts), rate.colour)
             for name, counts in compared
-            if (value := rate.value(counts)) is not None
+            if (value := getattr(counts, rate.field)) is not None
         ]
         # Bars of several currencies beside each other would lie.
         if not known or (rate.field == "cost_per_delivered" and len(currencies) > 1):

@@ -1,6 +1,6 @@
-"""The counts of a run for the terminal, the page, `campaign status` and comparisons, taken from the ledger.
+"""The counts of a run for the terminal, the page, `campaign status` and comparisons, with how the ledger fills them.
 
-`report/result_counts.py` takes the same from a results file, with more that only the file holds.
+`report/result_counts.py` fills them from a results file, and has more that only the file holds.
 """
 
 from collections import Counter
@@ -13,7 +13,7 @@ from typing import Any
 from runner.base.conversions import ConversionOutcome
 from runner.base.delivery import DeliveryState
 from runner.base.outcomes import Status
-from runner.ledger.counts import PENDING, delivery_of, figures_of, outcomes_of
+from runner.ledger.counts import PENDING, MessageGroup, delivery_of, message_groups, outcomes_of
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.tables import SENDING
 from runner.provider.delivery import AT_OPERATOR
@@ -36,6 +36,8 @@ _GROUPS: Mapping[str, DeliveryGroup] = {
     DeliveryState.REJECTED: DeliveryGroup.FAILED, DeliveryState.FAILED: DeliveryGroup.FAILED,
     DeliveryState.CANCELLED: DeliveryGroup.CANCELLED,
 }  # fmt: skip
+# Of messages that will not reach the phone.
+FAILED_STATES = [state for state, group in _GROUPS.items() if group is DeliveryGroup.FAILED]
 
 
 def delivery_key(state: str | None, detail: str | None) -> str:
@@ -48,13 +50,14 @@ def delivery_group(key: str) -> DeliveryGroup:
     return _GROUPS.get(key, DeliveryGroup.NO_RECEIPT)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Counts:
     """What became of a run's rows, or of those of several runs added up. A rate is None where nothing is known.
 
     `by_status` counts the rows of the recipient file; `in_flight` are those of the unknown ones that are being sent at
     this moment. `delivery` counts accepted messages by the provider's delivery state, AT_OPERATOR or PENDING (nothing
     known). `bills` are exact, by currency (ISO 4217, "" where it isn't known).
+
     The last three are the denominators of rates: accepted messages of runs with receipts, accepted messages of runs
     with conversions, and delivered messages of billed runs.
     """
@@ -65,10 +68,20 @@ class Counts:
     delivery: Counter[str] = field(default_factory=Counter)
     conversions: Counter[str] = field(default_factory=Counter)
     billed_segments: int = 0
-    bills: Mapping[str, Decimal] = field(default_factory=dict)
+    bills: dict[str, Decimal] = field(default_factory=dict)
     of_receipts: int = 0
     of_conversions: int = 0
     of_bills: int = 0
+
+    def add(self, group: MessageGroup) -> None:
+        """Count some rows."""
+        self.by_status[group.status] += group.count
+        self.billed_segments += group.billed_segments
+        if group.amount is not None:
+            self.bills[group.currency] = self.bills.get(group.currency, Decimal(0)) + group.amount
+        if group.status == Status.ACCEPTED:
+            self.segments_accepted += group.segments
+            self.delivery[group.delivery] += group.count
 
     @property
     def rows(self) -> int:
@@ -97,6 +110,11 @@ class Counts:
     @property
     def excluded(self) -> int:
         return self.by_status[Status.EXCLUDED]
+
+    @property
+    def sent(self) -> int:
+        """Messages whose requests left."""
+        return self.accepted + self.rejected + self.unknown
 
     @property
     def by_group(self) -> Counter[DeliveryGroup]:
@@ -141,17 +159,18 @@ class Counts:
     @property
     def rejection_rate(self) -> float | None:
         """Of the accepted and the rejected messages."""
-        return _rate(self.rejected, self.accepted + self.rejected)
+        answered = self.accepted + self.rejected
+        return self.rejected / answered if answered else None
 
     @property
     def delivery_rate(self) -> float | None:
         """Of the accepted messages."""
-        return _rate(self.delivered, self.of_receipts)
+        return self.delivered / self.of_receipts if self.of_receipts else None
 
     @property
     def conversion_rate(self) -> float | None:
         """Of the accepted messages."""
-        return _rate(self.converted, self.of_conversions)
+        return self.converted / self.of_conversions if self.of_conversions else None
 
     @property
     def currency(self) -> str | None:
@@ -177,10 +196,6 @@ class Counts:
         )
 
 
-def _rate(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
-
-
 def added_up(parts: Iterable[Counts]) -> Counts:
     """Several runs as one; a rate counts only the runs for which its denominator is known."""
     sums: dict[str, Any] = {field.name: 0 if field.default == 0 else Counter() for field in fields(Counts)}
@@ -195,15 +210,10 @@ def added_up(parts: Iterable[Counts]) -> Counts:
 
 def count_ledger(ledger: Ledger, record: RunRecord) -> Counts:
     """Everything that the ledger can count of a run at this moment."""
-    figures = figures_of(ledger, record.id)
-    return replace(
-        _of_statuses(record, figures.by_status),
-        segments_accepted=figures.segments_accepted,
-        delivery=Counter(figures.delivery),
-        conversions=figures.outcomes,
-        billed_segments=figures.billed_segments,
-        bills=figures.billed,
-    ).with_rates()
+    counts = Counts(conversions=outcomes_of(ledger, record.id))
+    for group in message_groups(ledger, record.id):
+        counts.add(group)
+    return _with_unclaimed(counts, record).with_rates()
 
 
 def count_progress(ledger: Ledger, record: RunRecord, since: Sequence[int]) -> tuple[Counts, list[int]]:
@@ -211,21 +221,21 @@ def count_progress(ledger: Ledger, record: RunRecord, since: Sequence[int]) -> t
     (microseconds since the epoch).
     """
     by_status, claimed = ledger.counts_and_claims(record.id, since)
-    return _of_statuses(record, by_status), claimed
+    return _with_unclaimed(Counts(Counter(by_status)), record), claimed
 
 
 def with_delivery(counts: Counts, ledger: Ledger, record: RunRecord) -> Counts:
     """The counts with delivery and conversions."""
     delivery, conversions = delivery_of(ledger, record.id), outcomes_of(ledger, record.id)
-    return replace(counts, delivery=Counter(delivery), conversions=conversions).with_rates()
+    return replace(counts, delivery=delivery, conversions=conversions).with_rates()
 
 
-def _of_statuses(record: RunRecord, by_status: Mapping[str, int]) -> Counts:
-    """From the ledger's statuses: messages being sent count as unknown; messages never claimed have none."""
-    found = Counter(by_status)
-    in_flight = found.pop(SENDING, 0)
-    claimed = found.total() + in_flight
-    found[Status.UNKNOWN] += in_flight
+def _with_unclaimed(counts: Counts, record: RunRecord) -> Counts:
+    """With the run's other rows. In the ledger, messages that are being sent have a status of their own."""
+    found = counts.by_status
+    claimed = found.total()
+    counts.in_flight = found.pop(SENDING, 0)
+    found[Status.UNKNOWN] += counts.in_flight
     found[Status.UNSENT] = max(record.to_send - claimed, 0)
     found[Status.EXCLUDED] = max(record.rows - record.to_send, 0)
-    return Counts(by_status=found, in_flight=in_flight)
+    return counts

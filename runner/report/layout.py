@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 
 from runner.base.outcomes import Status
 from runner.base.text import sanitized
+from runner.base.wording import share
 
 # Characters of a cell or a detail on a page; the results have it whole.
 MOST_CHARACTERS = 280
@@ -48,8 +49,14 @@ class Share:
     name: str
     count: int
     percent: str
-    colour: str = ""
-    words: str = ""
+    colour: str
+
+
+def shares_of(counts: Mapping[Any, int], colours: Mapping[Any, str], whole: int) -> list[Share]:
+    """The kinds that occur, in the order of `colours`, as parts of `whole`."""
+    return [
+        Share(kind, count, share(count, whole), colour) for kind, colour in colours.items() if (count := counts[kind])
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +67,6 @@ class Figure:
     drawings: Sequence[Markup]
     words: str = ""
     legend: Sequence[Share] = ()
-
-    @property
-    def is_across(self) -> bool:
-        """Whether a chart is as wide as the page."""
-        return len(self.drawings) == len(ACROSS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,6 @@ def table(
         GT(frame, id=name, rowname_col="c0")
         .tab_stubhead(labels[0])
         .cols_label(cases={key: label for key, label in by_name.items() if key != "c0"})
-        .cols_align("left", [key for key, label in by_name.items() if label in texts])
         .cols_align("right", [key for key, label in by_name.items() if label not in texts])
         # Formatted cells stay as they are: else they would be escaped twice.
         .fmt(lambda cell: cell, columns=list(by_name))
@@ -184,7 +185,7 @@ def _config() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def names_axis(names: Sequence[str]) -> alt.Y:
+def _names_axis(names: Sequence[str]) -> alt.Y:
     """The axis of horizontal bars. The field `at` holds a bar's index in `names`: two names may be the same text."""
     labels = orjson.dumps(list(names)).decode()  # JSON is a Vega expression too
     # In a font that is wider than the one that Vega measures with.
@@ -202,11 +203,32 @@ def bars(rows: Sequence[tuple[str, float, str, str]]) -> alt.TopLevelMixin:
     ]
     most = max(value for _, value, _, _ in rows) or 1.0
     base = alt.Chart(data_of(values), height=alt.Step(28)).encode(
-        y=names_axis([name for name, *_ in rows]),
+        y=_names_axis([name for name, *_ in rows]),
         x=alt.X("value:Q", axis=None, scale=alt.Scale(domain=[0, most * 1.35], nice=False)),
     )
     words = base.mark_text(align="left", dx=6).encode(text="words:N")
     return alt.layer(base.mark_bar(height=16).encode(fill=alt.Fill("colour:N", scale=None)), words)
+
+
+def stacked_bars(rows: Mapping[str, Mapping[Any, int]], colours: Mapping[Any, str], title: str) -> alt.TopLevelMixin:
+    """Horizontal bars of the kinds of which each row has some, as shares of the row, in the order of `colours`."""
+    values = []
+    for at, counts in enumerate(rows.values()):
+        low = 0.0
+        for kind in colours:
+            if part := counts[kind] / sum(counts.values()):
+                values.append({"at": at, "kind": str(kind), "low": low, "high": low + part})
+                low += part
+    present = [kind for kind in colours if any(value["kind"] == kind for value in values)]
+    axis = alt.Axis(format=".0%", tickCount=5, domain=False)
+    base = alt.Chart(data_of(values), height=alt.Step(26)).mark_bar(height=16)
+    chart: alt.TopLevelMixin = base.encode(
+        y=_names_axis(list(rows)),
+        x=alt.X("low:Q", title=title, scale=alt.Scale(domain=[0, 1]), axis=axis),
+        x2=alt.X2("high"),
+        color=colour_by("kind:N", colours, present),
+    )
+    return chart
 
 
 def colour_by(field_name: str, colours: Mapping[Any, str], present: Sequence[Any]) -> alt.Color:

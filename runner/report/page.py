@@ -20,10 +20,10 @@ from runner.base.text import sanitized
 from runner.base.wording import counted, moment, rate_in_words, seconds_in_words, share
 from runner.ledger.ledger import RunRecord
 from runner.report.counts import Counts, DeliveryGroup
-from runner.report.layout import MOST_CHARACTERS, KeyFigure
+from runner.report.layout import MOST_CHARACTERS, STATUS_COLOURS, KeyFigure, shares_of
 from runner.report.masking import masked
-from runner.report.page_outcomes import conversion, cost_lines, countries, delivery, estimate, segments
-from runner.report.page_reasons import reasons, rows_by_status
+from runner.report.page_outcomes import conversion, cost_lines, countries, delivery, estimated_costs, segments
+from runner.report.page_reasons import STATUS_WORDS, reasons
 from runner.report.page_sending import sending
 from runner.report.result_counts import ResultCounts, parts_of
 from runner.report.run_settings import RunSettings
@@ -59,8 +59,8 @@ def page_of(content: Page) -> str:
     """The page as HTML."""
     record, counts, settings = content.record, content.counts, content.settings
     sent = throughput(parts_of(content.results), settings.per_second if settings else None)
-    estimated = estimate(counts.countries, settings)
-    costs = cost_lines(counts, estimated)
+    estimated, currency = estimated_costs(counts.countries, settings), settings.currency if settings else None
+    costs = cost_lines(counts, estimated, currency)
     hide: Callable[[str], str] = str if content.unmask else masked
     name = f"{record.name}/{record.run}"
     until = f" to {moment(record.ended_at)}" if record.ended_at is not None else ""
@@ -69,7 +69,7 @@ def page_of(content: Page) -> str:
         sending(sent, settings, content.events, hide),
         delivery(counts, settings),
         conversion(counts, settings, name),
-        countries(counts, estimated),
+        countries(counts, estimated, currency),
         segments(counts, costs),
     ]
     tone, headline = _headline(record, counts.totals, hide)
@@ -82,7 +82,8 @@ def page_of(content: Page) -> str:
         delivery=_delivery_so_far(counts.totals),
         key_figures=_key_figures(counts.totals, sent, costs),
         rows=counts.totals.rows,
-        statuses=rows_by_status(counts.totals),
+        statuses=shares_of(counts.totals.by_status, STATUS_COLOURS, counts.totals.rows),
+        means=STATUS_WORDS,
         reasons=reasons(counts, hide),
         sections=[section for section in sections if section],
         message=_message_example(settings, unmask=content.unmask),

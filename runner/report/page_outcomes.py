@@ -1,30 +1,18 @@
 """The page on outcomes: how far messages got, their conversions, and by country and segments what they cost."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 import altair as alt
 
 from runner.base.delivery import DeliveryState
-from runner.base.outcomes import Status
 from runner.base.text import sanitized
 from runner.base.wording import counted, money, seconds_in_words, share
+from runner.ledger.counts import finite
 from runner.provider.delivery import ADVICE, AT_OPERATOR, DeliveryErrorCode, Verdict, code_of
-from runner.report.counts import DeliveryGroup
-from runner.report.layout import (
-    Figure,
-    KeyFigure,
-    PageSection,
-    Share,
-    bars,
-    colour_by,
-    data_of,
-    figure,
-    names_axis,
-    table,
-)
-from runner.report.result_counts import CountryCounts, Durations, ResultCounts
+from runner.report.counts import Counts, DeliveryGroup, added_up
+from runner.report.layout import Figure, KeyFigure, PageSection, bars, data_of, figure, shares_of, stacked_bars, table
+from runner.report.result_counts import Durations, ResultCounts
 from runner.report.run_settings import RunSettings
 
 MOST_COUNTRIES = 15
@@ -38,7 +26,7 @@ GROUP_COLOURS = {
     DeliveryGroup.NO_RECEIPT: "var(--excluded)",
 }  # fmt: skip
 _DURATIONS = ((86_400_000, "days"), (3_600_000, "hours"), (60_000, "minutes"), (1_000, "seconds"), (1, "milliseconds"))
-_STATES = {
+_STATES: Mapping[str, str] = {
     DeliveryState.QUEUED: "queued by the provider", DeliveryState.SENT: "sent on to the operator",
     DeliveryState.DELIVERED: "delivered to the phone", DeliveryState.READ: "read",
     DeliveryState.UNDELIVERED: "not delivered", DeliveryState.REJECTED: "rejected after all",
@@ -58,16 +46,13 @@ def delivery(counts: ResultCounts, settings: RunSettings | None) -> PageSection:
             f"No receipts yet: {how if asked else f'this campaign awaits none; its key receipts says how, and {how}'}."
         )
         return section
-    accepted, groups = totals.accepted, totals.by_group
-    legend = [
-        Share(group, groups[group], share(groups[group], accepted), GROUP_COLOURS[group])
-        for group in DeliveryGroup
-        if groups[group]
-    ]
+    accepted = totals.accepted
+    legend = shares_of(totals.by_group, GROUP_COLOURS, accepted)
     words = ", ".join(f"{part.name} {part.count:,} ({part.percent})" for part in legend) + "."
-    title, listed = "How far accepted messages got", listed_countries(counts.countries)
-    sent_to = [(name, country) for name, country in listed if country.by_status[Status.ACCEPTED]]
-    section.figures.append(figure(group_shares(sent_to), "reach", title, words, below="", legend=legend))
+    listed = listed_countries(counts.countries)
+    groups = {name: of_country.by_group for name, _, of_country in listed if of_country.accepted}
+    chart = stacked_bars(groups, GROUP_COLOURS, "of the accepted messages")
+    section.figures.append(figure(chart, "reach", "How far accepted messages got", words, below="", legend=legend))
     if counts.to_delivery:
         section.figures.append(_time_to("delivery", counts.to_delivery, "delivered"))
     states = sorted(counts.states.items(), key=lambda item: (-item[1], str(item[0])))
@@ -86,11 +71,9 @@ def _state(state: str | None, detail: str | None) -> str:
         return "no receipt yet"
     if state == DeliveryState.DELIVERED and detail == AT_OPERATOR:
         return "delivered to the operator"
-    try:
-        words = _STATES[DeliveryState(state)]
-    except ValueError:
-        return sanitized(state, 40)
-    return "rejected by the operator" if detail == "rejected_by_operator" else words
+    if state in _STATES and detail == "rejected_by_operator":
+        return "rejected by the operator"
+    return _STATES.get(state) or sanitized(state, 40)
 
 
 def _error_rows(by_code: Mapping[int | None, int]) -> list[list[str]]:
@@ -154,80 +137,32 @@ def done_within(durations: Durations, what: str) -> alt.TopLevelMixin:
     return alt.layer(area, base.mark_line(interpolate="step-after", stroke="var(--accent)", strokeWidth=2))
 
 
-def group_shares(countries: Sequence[tuple[str, CountryCounts]]) -> alt.TopLevelMixin:
-    """How far accepted messages got, in each country, as shares."""
-    values = []
-    for at, (_, country) in enumerate(countries):
-        total, low = country.by_group.total(), 0.0
-        for group in DeliveryGroup:
-            if count := country.by_group[group]:
-                values.append({"at": at, "group": group.value, "low": low, "high": low + count / total})
-                low += count / total
-    present = [group for group in DeliveryGroup if any(value["group"] == group for value in values)]
-    axis = alt.Axis(format=".0%", tickCount=5, domain=False)
-    chart: alt.TopLevelMixin = (
-        alt.Chart(data_of(values), height=alt.Step(26))
-        .mark_bar(height=16)
-        .encode(
-            y=names_axis([name for name, _ in countries]),
-            x=alt.X("low:Q", title="of the accepted messages", scale=alt.Scale(domain=[0, 1]), axis=axis),
-            x2=alt.X2("high"),
-            color=colour_by("group:N", GROUP_COLOURS, present),
-        )
-    )
-    return chart
+def estimated_costs(countries: Mapping[str | None, Counts], settings: RunSettings | None) -> dict[str | None, Decimal]:
+    """Of the countries that the campaign's price list has.
 
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """By the dearest operator's price of each country, so it is the most that they should cost.
-
-    `unpriced` are accepted messages to countries that the price list lacks.
+    By the dearest operator's price of each country, so it is the most that they should cost.
     """
-
-    currency: str | None
-    by_country: Mapping[str | None, Decimal]
-    unpriced: int
-
-
-def estimate(countries: Sequence[CountryCounts], settings: RunSettings | None) -> Estimate | None:
-    """None when the campaign has no prices, or none for any of these countries."""
-    if settings is None or not settings.prices:
-        return None
-    costs: dict[str | None, Decimal] = {}
-    unpriced = 0
-    for country in countries:
-        price = _price(settings.prices.get(country.country or ""))
-        if price is None:
-            unpriced += country.by_status[Status.ACCEPTED]
-        else:
-            costs[country.country] = price * country.segments
-    return Estimate(settings.currency, costs, unpriced) if costs else None
+    prices = settings.prices if settings else {}
+    found = {country: finite(prices.get(country or "")) for country in countries}
+    return {name: price * countries[name].segments_accepted for name, price in found.items() if price is not None}
 
 
-def _price(text: str | None) -> Decimal | None:
-    try:
-        price = Decimal(text or "")
-    except InvalidOperation:
-        return None
-    return price if price.is_finite() else None
-
-
-def countries(counts: ResultCounts, estimated: Estimate | None) -> PageSection:
-    """Where the messages went."""
+def countries(counts: ResultCounts, estimated: Mapping[str | None, Decimal], currency: str | None) -> PageSection:
+    """Where the messages went; `currency` is that of the estimated costs."""
     section = PageSection("countries", "Countries")
     rows: list[dict[str, str]] = []
-    for name, country in listed_countries(counts.countries):
-        by_status, delivered = country.by_status, country.by_group[DeliveryGroup.DELIVERED]
-        row = {"country": name, "sent": f"{country.sent:,}"}
-        row |= {status: f"{by_status[status]:,}" for status in (Status.ACCEPTED, Status.REJECTED, Status.UNKNOWN)}
+    for name, codes, of_country in listed_countries(counts.countries):
+        row = {"country": name, "sent": f"{of_country.sent:,}", "accepted": f"{of_country.accepted:,}"}
+        row |= {"rejected": f"{of_country.rejected:,}", "unknown": f"{of_country.unknown:,}"}
         if counts.totals.receipts > 0:
-            row |= {"delivered": f"{delivered:,}", "of accepted": share(delivered, by_status[Status.ACCEPTED])}
+            row["delivered"] = f"{of_country.delivered:,}"
+            row["of accepted"] = share(of_country.delivered, of_country.accepted)
         if counts.totals.conversions:
-            row["converted"] = f"{country.conversions:,}"
-        row["segments"] = f"{country.segments:,}"
+            row["converted"] = f"{of_country.converted:,}"
+        row["segments"] = f"{of_country.segments_accepted:,}"
         if estimated:
-            row["estimated cost"] = _cost(name, country, counts.countries, estimated)
+            known = [estimated[code] for code in codes if code in estimated]
+            row["estimated cost"] = money(sum(known, Decimal(0)), currency) if known else "no price"
         rows.append(row)
     if rows:
         cells = [list(row.values()) for row in rows]
@@ -237,24 +172,13 @@ def countries(counts: ResultCounts, estimated: Estimate | None) -> PageSection:
     return section
 
 
-def _cost(name: str, country: CountryCounts, every: Sequence[CountryCounts], estimated: Estimate) -> str:
-    several = every[MOST_COUNTRIES - 1 :] if name == OTHERS else [country]
-    known = [estimated.by_country[each.country] for each in several if each.country in estimated.by_country]
-    return money(sum(known, Decimal(0)), estimated.currency) if known else "no price"
-
-
-def listed_countries(found: Sequence[CountryCounts]) -> list[tuple[str, CountryCounts]]:
-    """By name, those with the most messages; the rest added up as `OTHERS`."""
-    most = found if len(found) <= MOST_COUNTRIES else found[: MOST_COUNTRIES - 1]
-    listed = [(sanitized(country.country or "not known", 20), country) for country in most]
-    if rest := found[len(most) :]:
-        remaining = CountryCounts(None)
-        for country in rest:
-            remaining.by_status.update(country.by_status)
-            remaining.by_group.update(country.by_group)
-            remaining.segments += country.segments
-            remaining.conversions += country.conversions
-        listed.append((OTHERS, remaining))
+def listed_countries(found: Mapping[str | None, Counts]) -> list[tuple[str, list[str | None], Counts]]:
+    """The countries with the most messages, as (name, code, counts); the rest added up as `OTHERS`."""
+    codes = list(found)
+    most = codes if len(codes) <= MOST_COUNTRIES else codes[: MOST_COUNTRIES - 1]
+    listed = [(sanitized(code or "not known", 20), [code], found[code]) for code in most]
+    if rest := codes[len(most) :]:
+        listed.append((OTHERS, rest, added_up(found[code] for code in rest)))
     return listed
 
 
@@ -272,32 +196,31 @@ def segments(counts: ResultCounts, costs: Sequence[KeyFigure]) -> PageSection:
     if len(listed) == 1:
         section.words = words
     else:
-        rows = [
-            (f"{size} × UCS-2", count, f"{count:,}", "var(--unsent)")
-            if encoding == "UCS2"
-            else (f"{size} × GSM-7", count, f"{count:,}", "var(--accepted)")
-            for size, encoding, count in listed
-        ]
+        looks = {True: ("UCS-2", "var(--unsent)"), False: ("GSM-7", "var(--accepted)")}
+        rows = []
+        for size, encoding, count in listed:
+            name, colour = looks[encoding == "UCS2"]
+            rows.append((f"{size} × {name}", count, f"{count:,}", colour))
         section.figures.append(figure(bars(rows), "sizes", "Segments of a message", words))
     return section
 
 
-def cost_lines(counts: ResultCounts, estimated: Estimate | None) -> list[KeyFigure]:
-    """What the run cost, as far as anything is known."""
-    lines = []
+def cost_lines(counts: ResultCounts, estimated: Mapping[str | None, Decimal], currency: str | None) -> list[KeyFigure]:
+    """What the run cost, as far as anything is known; `currency` is that of the estimated costs."""
+    lines, totals = [], counts.totals
     if estimated:
         words = "by the price list as the run began, each country's dearest operator"
-        if estimated.unpriced:
-            words += f"; without {counted(estimated.unpriced, 'message')} to countries that the list lacks"
-        total = sum(estimated.by_country.values(), Decimal(0))
-        lines.append(KeyFigure("estimated", money(total, estimated.currency), words, is_total=True))
-    bills = {currency: bill for currency, bill in counts.bills.items() if bill.amount}
-    for currency, bill in list(bills.items())[:MOST_CURRENCIES]:
-        words = f"as the provider tells, for {counted(bill.messages, 'message')}"
-        lines.append(KeyFigure("billed", money(bill.amount, currency), words, is_total=True))
-    if len(bills) == 1 and (delivered := counts.totals.delivered):
-        ((currency, bill),) = bills.items()
-        lines.append(KeyFigure("billed for each delivered message", money(bill.amount / Decimal(delivered), currency)))
-    if counts.totals.billed_segments:
-        lines.append(KeyFigure("billed segments", f"{counts.totals.billed_segments:,}"))
+        if unpriced := sum(each.accepted for code, each in counts.countries.items() if code not in estimated):
+            words += f"; without {counted(unpriced, 'message')} to countries that the list lacks"
+        total = sum(estimated.values(), Decimal(0))
+        lines.append(KeyFigure("estimated", money(total, currency), words, is_total=True))
+    bills = {billed_in: amount for billed_in, amount in sorted(totals.bills.items()) if amount}
+    for billed_in, amount in list(bills.items())[:MOST_CURRENCIES]:
+        words = f"as the provider tells, for {counted(counts.billed_messages[billed_in], 'message')}"
+        lines.append(KeyFigure("billed", money(amount, billed_in), words, is_total=True))
+    if len(bills) == 1 and totals.delivered:
+        ((billed_in, amount),) = bills.items()
+        lines.append(KeyFigure("billed for each delivered message", money(amount / totals.delivered, billed_in)))
+    if totals.billed_segments:
+        lines.append(KeyFigure("billed segments", f"{totals.billed_segments:,}"))
     return lines

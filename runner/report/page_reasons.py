@@ -4,32 +4,22 @@ Every reason has an entry in `EXCLUSIONS` or `OUTCOMES`; a test holds this again
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from runner.base.exclusions import ExclusionReason
 from runner.base.outcomes import OutcomeReason, Status
 from runner.base.text import sanitized
-from runner.base.wording import share
 from runner.provider.answer import ADVICE
-from runner.report.counts import Counts
-from runner.report.layout import MOST_CHARACTERS, STATUS_COLOURS, Share
+from runner.report.layout import MOST_CHARACTERS, STATUS_COLOURS, Share, shares_of
 from runner.report.result_counts import ResultCounts
 
 _X, _O = ExclusionReason, OutcomeReason
-
-
-class Advice(NamedTuple):
-    """`words` say what happened, `remedy` what to do; an empty remedy: nothing is to do."""
-
-    words: str
-    remedy: str
-
 
 _AGAIN = "start the run again: these messages certainly did not arrive, and are sent then"
 _RECONCILE = "`campaign reconcile` asks the provider's log what became of them; they are never sent again without proof"
 
 # What happened, and what to do.
-_EXCLUSIONS: Mapping[ExclusionReason, tuple[str, str]] = {
+EXCLUSIONS: Mapping[str, tuple[str, str]] = {
     _X.UNREADABLE_ROW: ("the row could not be read", "mend these rows in the recipient file"),
     _X.FILTERED: ("the condition of the campaign does not hold", "nothing, if recipients.where is as meant"),
     _X.INVALID_NUMBER: ("the cell holds no phone number, or one that can be read in two ways",
@@ -100,19 +90,19 @@ _OUTCOMES: Mapping[OutcomeReason, tuple[str, str]] = {
     _O.UNEXPECTED_ANSWER: ("the answer does not look like the SMS API's", ""),
 }  # fmt: skip
 
-EXCLUSIONS = {reason: Advice(*advice) for reason, advice in _EXCLUSIONS.items()}
-OUTCOMES = {reason: Advice(words, remedy or ADVICE.get(reason, "")) for reason, (words, remedy) in _OUTCOMES.items()}
+OUTCOMES: Mapping[str, tuple[str, str]] = {
+    reason: (words, remedy or ADVICE.get(reason, "")) for reason, (words, remedy) in _OUTCOMES.items()
+}
 
 
-def advice_for(status: str, reason: str | None) -> Advice:
-    """For a row's status and reason. A reason that this version doesn't know is shown by name."""
-    try:
-        return EXCLUSIONS[_X(reason or "")] if status == Status.EXCLUDED else OUTCOMES[_O(reason or "")]
-    except ValueError:
-        return Advice(sanitized((reason or "no reason is known").replace("_", " "), MOST_CHARACTERS), "")
+def advice_for(status: str, reason: str | None) -> tuple[str, str]:
+    """What happened, and what to do ("" for nothing). A reason that this version doesn't know is shown by name."""
+    by_name = sanitized((reason or "no reason is known").replace("_", " "), MOST_CHARACTERS)
+    return (EXCLUSIONS if status == Status.EXCLUDED else OUTCOMES).get(reason or "", (by_name, ""))
 
 
-_STATUS_WORDS = {
+# What the statuses mean.
+STATUS_WORDS = {
     Status.ACCEPTED: "the provider took the message",
     Status.REJECTED: "the provider refused it",
     Status.UNKNOWN: "perhaps received: no proof came back",
@@ -121,21 +111,12 @@ _STATUS_WORDS = {
 }
 
 
-def rows_by_status(counts: Counts) -> list[Share]:
-    """Every row of the file, by its status."""
-    return [
-        Share(status, count, share(count, counts.rows), STATUS_COLOURS[status], _STATUS_WORDS[status])
-        for status in Status
-        if (count := counts.by_status[status])
-    ]
-
-
 def reasons(counts: ResultCounts, hide: Callable[[str], str]) -> list[tuple[Share, list[dict[str, Any]]]]:
     """The reasons of all rows that weren't simply accepted, by status, the most frequent first, as the template reads
     them. `hide` masks phone numbers.
     """
     found = []
-    for part in rows_by_status(counts.totals):
+    for part in shares_of(counts.totals.by_status, STATUS_COLOURS, counts.totals.rows):
         if part.name == Status.ACCEPTED:
             continue
         of_status = [(reason, count) for (status, reason), count in counts.by_reason.items() if status == part.name]

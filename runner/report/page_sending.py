@@ -10,19 +10,17 @@ from markupsafe import Markup
 
 from runner.base.events import Event, EventKind
 from runner.base.outcomes import Status
-from runner.base.text import sanitized
-from runner.base.wording import counted, moment, per_time, rate_in_words, seconds_in_words, share
+from runner.base.wording import counted, moment, per_time, rate_in_words, seconds_in_words
 from runner.report.layout import (
     ACROSS,
-    MOST_CHARACTERS,
     STATUS_COLOURS,
     TEXT,
     Figure,
     PageSection,
-    Share,
     colour_by,
     data_of,
     figure,
+    shares_of,
     table,
 )
 from runner.report.run_settings import RunSettings
@@ -66,11 +64,7 @@ def sending(
         words += " The run rested for most of its time, so this shows its busiest stretch only."
     if len(sent.bins) > 2:
         by_status = sum((part.by_status for part in sent.bins), Counter[str]())
-        legend = [
-            Share(status, by_status[status], share(by_status[status], span.requests), STATUS_COLOURS[status])
-            for status in Status
-            if by_status[status]
-        ]
+        legend = shares_of(by_status, STATUS_COLOURS, span.requests)
         title = "Messages against the rate" if per_second else "Messages over time"
         chart = sends(sent, per_second, events)
         section.figures.append(figure(chart, "sends", title, words, legend=legend, widths=ACROSS))
@@ -118,7 +112,7 @@ def _moments(events: Sequence[Event], hide: Callable[[str], str]) -> list[Markup
         times = f", {len(several):,} times" if len(several) > 1 else ""
         rows.append([
             moment(several[0].at), _MOMENTS[kind][0] + times, seconds_in_words(seconds) if seconds else "–",
-            sanitized(hide(several[-1].detail or ""), MOST_CHARACTERS),
+            hide(several[-1].detail or ""),
         ])  # fmt: skip
     more = f" (the newest {MOST_MOMENTS} of {len(rows):,})" if len(rows) > MOST_MOMENTS else ""
     labels = ["when", "what", "how long", "more"]

@@ -5,10 +5,9 @@ what it groups, and ten million rows read at once take several times the memory.
 """
 
 import math
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,8 @@ import polars as pl
 
 from runner.base.conversions import ConversionOutcome
 from runner.base.outcomes import OutcomeReason, Status
-from runner.report.counts import Counts, DeliveryGroup, delivery_group, delivery_key
+from runner.ledger.counts import MessageGroup
+from runner.report.counts import FAILED_STATES, Counts, delivery_key
 
 PART_ROWS = 200_000
 # Example rows of each reason.
@@ -46,56 +46,31 @@ def bucket_of(milliseconds: pl.Expr) -> pl.Expr:
     return (milliseconds.clip(lower_bound=1).log() / _GROWTH).floor().cast(pl.Int32).alias("bucket")
 
 
-@dataclass(slots=True)
-class CountryCounts:
-    """What went to one country (alpha-2; None: not known). `segments` are those of accepted messages."""
-
-    country: str | None
-    by_status: Counter[str] = field(default_factory=Counter)
-    by_group: Counter[DeliveryGroup] = field(default_factory=Counter)
-    segments: int = 0
-    conversions: int = 0
-
-    @property
-    def sent(self) -> int:
-        return sum(self.by_status[status] for status in (Status.ACCEPTED, Status.REJECTED, Status.UNKNOWN))
-
-
-@dataclass(slots=True)
-class Bill:
-    """What the provider bills in one currency, and for how many messages."""
-
-    amount: Decimal = Decimal(0)
-    messages: int = 0
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class ResultCounts:
-    """What became of a run, row by row: `totals`, and what stands in its results alone.
+    """What became of a run, row by row: `totals`, those of `accepted` messages alone, and what only its results hold.
 
     `examples` (data row, key, words) and `by_reason` are by status and reason, in the order of the file; `error_codes`
-    by reason and the answer's error code. `countries` are those that messages went to, the one with the most accepted
-    messages first. `bills` are by currency, as `Counts.bills`.
+    by reason and the answer's error code. `countries` (alpha-2; None: not known) are those that messages went to, the
+    one with the most accepted messages first. `billed_messages` is by currency, as `Counts.bills`.
     """
 
+    totals: Counts
+    accepted: Counts
+    countries: Mapping[str | None, Counts]
     examples: Mapping[tuple[str, str], Sequence[tuple[int, str | None, str]]]
     by_reason: Counter[tuple[str, str]]
+    error_codes: Counter[tuple[str, int]]
+    by_error_code: Counter[int]
+    billed_messages: Counter[str]
     to_delivery: Durations
     to_conversion: Durations
-    totals: Counts = field(default_factory=Counts)
-    error_codes: Counter[tuple[str, int]] = field(default_factory=Counter)
-    by_error_code: Counter[int] = field(default_factory=Counter)
-    countries: Sequence[CountryCounts] = ()
-    bills: dict[str, Bill] = field(default_factory=dict)
     # Of accepted messages alone: by (segments, encoding), by the provider's delivery state and detail, by the receipt's
     # error code, and the same of those that were not delivered.
-    sizes: Counter[tuple[int, str]] = field(default_factory=Counter)
-    states: Counter[tuple[str | None, str | None]] = field(default_factory=Counter)
-    by_delivery_error: Counter[int] = field(default_factory=Counter)
-    failed_by_code: Counter[int | None] = field(default_factory=Counter)
-    accepted_conversions: Counter[str] = field(default_factory=Counter)
-    accepted_bills: dict[str, Bill] = field(default_factory=dict)
-    accepted_billed_segments: int = 0
+    sizes: Counter[tuple[int, str]]
+    states: Counter[tuple[str | None, str | None]]
+    by_delivery_error: Counter[int]
+    failed_by_code: Counter[int | None]
 
 
 def parts_of(results: Path, rows: int = PART_ROWS) -> list[pl.LazyFrame]:
@@ -104,26 +79,17 @@ def parts_of(results: Path, rows: int = PART_ROWS) -> list[pl.LazyFrame]:
     return [scan.slice(first, rows) for first in range(0, max(scan.select(pl.len()).collect().item(), 1), rows)]
 
 
-def sums_of(
-    parts: Iterable[pl.LazyFrame], query: Callable[[pl.LazyFrame], pl.LazyFrame], *, columns: int = 1
-) -> dict[tuple[Any, ...], tuple[Any, ...]]:
-    """The results of a query over all parts, in the order of the texts of their keys.
-
-    The last `columns` are added up; those before them are the key.
-    """
-    sums: dict[tuple[Any, ...], tuple[Any, ...]] = {}
-    for part in parts:
-        for row in query(part).collect(engine="streaming").iter_rows():
-            key, values = row[:-columns], row[-columns:]
-            sums[key] = tuple(map(sum, zip(sums[key], values, strict=True))) if key in sums else values
-    return dict(sorted(sums.items(), key=lambda item: str(item[0])))
+def grouped(parts: Iterable[pl.LazyFrame], keys: Sequence[str | pl.Expr], *sums: pl.Expr) -> pl.DataFrame:
+    """All parts' rows by the keys and in their order, with the number of rows as `count`, and the sums."""
+    frames = [part.group_by(keys).agg(pl.len().alias("count"), *sums).collect(engine="streaming") for part in parts]
+    names = frames[0].columns[: len(keys)]
+    return pl.concat(frames).group_by(names).sum().sort(names)
 
 
 def durations(parts: Iterable[pl.LazyFrame], milliseconds: pl.Expr) -> Durations:
     """The durations of all rows that have one."""
-    known = milliseconds.is_not_null()
-    buckets = sums_of(parts, lambda part: part.filter(known).group_by(bucket_of(milliseconds)).len())
-    return Durations({bucket: count for (bucket,), (count,) in buckets.items()})
+    known = (part.filter(milliseconds.is_not_null()) for part in parts)
+    return Durations(dict(grouped(known, [bucket_of(milliseconds)]).iter_rows()))
 
 
 def _since_sending(parts: Iterable[pl.LazyFrame], rows: pl.Expr, until: str) -> Durations:
@@ -133,88 +99,69 @@ def _since_sending(parts: Iterable[pl.LazyFrame], rows: pl.Expr, until: str) -> 
 def count_results(results: Path) -> ResultCounts:
     """Count a run's results.parquet."""
     parts = parts_of(results)
-    examples = _examples(parts)
-    counts = ResultCounts(
-        examples,
-        Counter(dict.fromkeys(examples, 0)),
+    price = pl.col("billed_price")
+    groups = grouped(
+        parts,
+        ["country", "status", "reason", "delivery_state", "delivery_detail", "delivery_error", "outcome", "segments",
+         "encoding", "error_code", pl.col("billed_currency").fill_null(""), price.is_not_null().alias("has_price")],
+        price.cast(pl.Decimal(38, 9)).sum(),
+        pl.col("billed_segments").cast(pl.Int64).sum(),
+    )  # fmt: skip
+    totals, accepted, countries = Counts(), Counts(), defaultdict[str | None, Counts](Counts)
+    for row in groups.iter_rows(named=True):
+        group = MessageGroup(
+            status=row["status"],
+            delivery=delivery_key(row["delivery_state"], row["delivery_detail"]),
+            count=row["count"],
+            segments=(row["segments"] or 0) * row["count"],
+            billed_segments=row["billed_segments"],
+            currency=row["billed_currency"],
+            amount=row["billed_price"] if row["has_price"] else None,
+        )
+        of_row = [totals, countries[row["country"]], *([accepted] if group.status == Status.ACCEPTED else [])]
+        for counts in of_row:
+            counts.add(group)
+            if row["outcome"] is not None:
+                counts.conversions[row["outcome"]] += group.count
+    sent_to = [(country, counts) for country, counts in countries.items() if counts.sent]
+    examples, by_reason = _examples(parts), _tally(groups, "status", "reason")
+    totals.in_flight = by_reason[Status.UNKNOWN, OutcomeReason.IN_FLIGHT]
+    with_error = groups.drop_nulls("error_code")
+    of_accepted = groups.filter(pl.col("status") == Status.ACCEPTED.value)
+    return ResultCounts(
+        totals=totals.with_rates(),
+        accepted=accepted,
+        countries=dict(sorted(sent_to, key=lambda item: (-item[1].accepted, -item[1].sent, item[0] or "~"))),
+        examples=examples,
+        by_reason=Counter({key: by_reason[key] for key in examples}),
+        error_codes=_tally(with_error, "reason", "error_code"),
+        by_error_code=_tally(with_error, "error_code"),
+        billed_messages=_tally(groups.filter("has_price"), "billed_currency"),
         to_delivery=_since_sending(parts, pl.col("status") == Status.ACCEPTED.value, "delivered_at"),
         to_conversion=_since_sending(parts, pl.col("outcome") == ConversionOutcome.SUCCESS.value, "converted_at"),
+        sizes=_tally(of_accepted, "segments", "encoding"),
+        states=_tally(of_accepted, "delivery_state", "delivery_detail"),
+        by_delivery_error=_tally(of_accepted.filter(pl.col("delivery_error") != 0), "delivery_error"),
+        failed_by_code=_tally(of_accepted.filter(pl.col("delivery_state").is_in(FAILED_STATES)), "delivery_error"),
     )
-    totals, all_billed_segments = counts.totals, 0
-    countries: dict[str | None, CountryCounts] = {}
-    for key, (count, amount, billed_segments, priced) in sums_of(parts, _grouped, columns=4).items():
-        name, status, reason, state, detail, delivery_error, outcome, segments, encoding, error_code, currency = key
-        country = countries.setdefault(name, CountryCounts(name))
-        country.by_status[status] += count
-        totals.by_status[status] += count
-        counts.by_reason[status, reason] += count
-        all_billed_segments += billed_segments
-        if error_code is not None:
-            counts.error_codes[reason, error_code] += count
-            counts.by_error_code[error_code] += count
-        if outcome is not None:
-            totals.conversions[outcome] += count
-            country.conversions += count if outcome == ConversionOutcome.SUCCESS else 0
-        for bills in (counts.bills, counts.accepted_bills) if status == Status.ACCEPTED else (counts.bills,):
-            if priced:
-                bill = bills.setdefault(currency or "", Bill())
-                bill.amount += amount
-                bill.messages += priced
-        if status != Status.ACCEPTED:
-            continue
-        delivery = delivery_key(state, detail)
-        group = delivery_group(delivery)
-        country.by_group[group] += count
-        country.segments += (segments or 0) * count
-        totals.delivery[delivery] += count
-        counts.states[state, detail] += count
-        counts.sizes[segments, encoding] += count
-        counts.accepted_billed_segments += billed_segments
-        if outcome is not None:
-            counts.accepted_conversions[outcome] += count
-        if delivery_error:
-            counts.by_delivery_error[delivery_error] += count
-        if group is DeliveryGroup.FAILED:
-            counts.failed_by_code[delivery_error] += count
-    sent = [country for country in countries.values() if country.sent]
-    counts.countries = sorted(sent, key=lambda c: (-c.by_status[Status.ACCEPTED], -c.sent, c.country or "~"))
-    counts.totals = replace(
-        totals,
-        in_flight=sum(count for (_, reason), count in counts.by_reason.items() if reason == OutcomeReason.IN_FLIGHT),
-        segments_accepted=sum(country.segments for country in sent),
-        billed_segments=all_billed_segments,
-        bills={currency: bill.amount for currency, bill in sorted(counts.bills.items())},
-    ).with_rates()
-    return counts
 
 
-def _grouped(part: pl.LazyFrame) -> pl.LazyFrame:
-    """Rows that count alike as (key…, count, amount, billed segments, messages with a price)."""
-    keys = ("country", "status", "reason", "delivery_state", "delivery_detail", "delivery_error", "outcome", "segments",
-            "encoding", "error_code", "billed_currency")  # fmt: skip
-    price, segments = pl.col("billed_price"), pl.col("billed_segments")
-    return part.group_by(keys).agg(
-        pl.len(),
-        price.cast(pl.Decimal(38, 9)).sum(),
-        segments.cast(pl.Int64).sum(),
-        price.count().alias("messages_with_price"),
-    )
+def _tally(groups: pl.DataFrame, *columns: str) -> Counter[Any]:
+    """The rows by their value in a column, or by their values in several."""
+    sums = groups.group_by(columns, maintain_order=True).agg(pl.sum("count"))
+    keys = sums[columns[0]] if len(columns) == 1 else sums.select(columns).iter_rows()
+    return Counter(dict(zip(keys, sums["count"], strict=True)))
 
 
 def _examples(parts: Sequence[pl.LazyFrame]) -> dict[tuple[str, str], list[tuple[int, str | None, str]]]:
-    """The first rows of each status and reason, in the order of the file. Details are read of these rows alone: they
-    may be long.
-    """
+    """The first rows of each status and reason, in the order of the file."""
     found: dict[tuple[str, str], list[tuple[int, str | None, str]]] = {}
     for part in parts:
-        numbered = part.with_row_index("index")
-        firsts = numbered.group_by("status", "reason").agg(pl.col("index").bottom_k(EXAMPLES))
-        wanted = [
-            index
-            for status, reason, indexes in firsts.collect(engine="streaming").iter_rows()
-            for index in sorted(indexes)[: EXAMPLES - len(found.get((status, reason), ()))]
-        ]
-        rows = numbered.filter(pl.col("index").is_in(wanted)).select("status", "reason", "row", "key", "detail")
-        for status, reason, row, key, detail in rows.sort("row").collect(engine="streaming").iter_rows():
-            found.setdefault((status, reason), []).append((row, key, detail or ""))
+        firsts = part.group_by("status", "reason", maintain_order=True).agg(
+            pl.col("row", "key", "detail").head(EXAMPLES)
+        )
+        for status, reason, *columns in firsts.collect(engine="streaming").iter_rows():
+            of_reason = found.setdefault((status, reason), [])
+            rows = [(row, key, detail or "") for row, key, detail in zip(*columns, strict=True)]
+            of_reason += rows[: EXAMPLES - len(of_reason)]
     return found

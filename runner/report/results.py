@@ -94,7 +94,8 @@ def write_results(
                     sheets.add(shown)
                 yield shown
 
-        csv_file.write(_csv_header(schema))
+        header = pl.DataFrame({name: [name] for name in schema})
+        header.select(map(defused_column, schema)).write_csv(csv_file, include_header=False)
         write_frames(parquet_file, schema, frames())
 
 
@@ -208,11 +209,6 @@ def _masked(rows: pl.DataFrame) -> pl.DataFrame:
                 details = rows.select(name, "reason").iter_rows()
                 columns[name] = [masked_detail(detail, reason) if detail else None for detail, reason in details]
     return rows.with_columns(pl.Series(name, cells, dtype=pl.String) for name, cells in columns.items())
-
-
-def _csv_header(schema: Mapping[str, Any]) -> bytes:
-    names = pl.DataFrame({name: [name] for name in schema})
-    return names.select(map(defused_column, schema)).write_csv(include_header=False).encode()
 
 
 def _for_csv(frame: pl.DataFrame) -> pl.DataFrame:

@@ -67,32 +67,21 @@ class RunSettings:
 
     @classmethod
     def read(cls, path: Path) -> Self | None:
-        """None where the file is absent, or can't be read any more: the report is made without it."""
+        """None where the file is absent, or isn't what `write` makes: the report is made without it."""
         try:
-            return cls.from_bytes(path.read_bytes())
-        except (OSError, ValueError):
+            settings = cls(**json.loads(path.read_bytes()))
+            settings = replace(settings, formats=tuple(settings.formats))
+            is_right = all(isinstance(getattr(settings, name), kind) for name, kind in _kinds().items())
+            texts = (*settings.formats, *settings.prices.values())
+        except (OSError, ValueError, TypeError, AttributeError):
             return None
+        return settings if is_right and all(isinstance(text, str) for text in texts) else None
 
     def write(self, path: Path) -> None:
         """Write the file. It holds a text, so only its owner may read it. Raises StoppedError."""
-        write_atomically(path, self.as_bytes())
-
-    def as_bytes(self) -> bytes:
+        content = json.dumps(asdict(self), ensure_ascii=False, indent=2)
         # The name of a file can be no UTF-8, and JSON has no other.
-        return json.dumps(asdict(self), ensure_ascii=False, indent=2).encode("utf-8", "replace") + b"\n"
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        """Raises ValueError when the data isn't what `as_bytes` makes."""
-        try:
-            settings = cls(**json.loads(data))
-            settings = replace(settings, formats=tuple(settings.formats))
-            wrong = [name for name, kind in _kinds().items() if not isinstance(getattr(settings, name), kind)]
-            if wrong or not all(isinstance(text, str) for text in (*settings.formats, *settings.prices.values())):
-                raise ValueError(f"other kinds of values: {', '.join(wrong) or 'no text'}")
-        except (TypeError, AttributeError) as error:
-            raise ValueError(str(error)) from error
-        return settings
+        write_atomically(path, content.encode("utf-8", "replace") + b"\n")
 
 
 def asks_to_mask(settings: RunSettings | None, path: Path) -> bool:

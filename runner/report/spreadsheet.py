@@ -9,7 +9,6 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any
 
@@ -42,7 +41,6 @@ class Spreadsheet:
         self._book = book
         self._schema = schema
         self._header = book.add_format({"bold": True, "bottom": 1})
-        self._time = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss.000"})
         self._begin_sheet()
 
     def add(self, frame: pl.DataFrame) -> None:
@@ -52,20 +50,7 @@ class Spreadsheet:
                 self.end_sheet()
                 self._begin_sheet()
             self._row += 1
-            for column, value in enumerate(row):
-                self._write(column, value)
-
-    def _write(self, column: int, value: object) -> None:
-        match value:
-            case None:
-                pass
-            case datetime() if value.year >= _FIRST_YEAR:
-                # Spreadsheets know no time zones; the column's header says UTC.
-                self._sheet.write_datetime(self._row, column, value.replace(tzinfo=None), self._time)
-            case Decimal() | int() | float():
-                self._sheet.write_number(self._row, column, float(value))
-            case _:
-                self._sheet.write_string(self._row, column, _writable(str(value)))
+            self._sheet.write_row(self._row, 0, map(_writable, row))
 
     def _begin_sheet(self) -> None:
         sheets = len(self._book.worksheets())
@@ -96,6 +81,8 @@ def spreadsheet(file: IO[bytes], schema: Mapping[str, Any], scratch: Path) -> It
         "constant_memory": True,
         "tmpdir": str(scratch),
         "use_zip64": True,  # only matters where a sheet is beyond 4 GB: it would be refused otherwise
+        "default_date_format": "yyyy-mm-dd hh:mm:ss.000",
+        "remove_timezone": True,  # spreadsheets know none; the column's header says UTC
         "strings_to_formulas": False,
         "strings_to_numbers": False,
         "strings_to_urls": False,
@@ -124,8 +111,13 @@ def spreadsheet(file: IO[bytes], schema: Mapping[str, Any], scratch: Path) -> It
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _writable(text: str) -> str:
-    text = _UNWRITABLE.sub("\ufffd", text)
+def _writable(value: object) -> object:
+    """A cell as the library can write it."""
+    if isinstance(value, datetime) and value.year < _FIRST_YEAR:
+        return str(value)
+    if not isinstance(value, str):
+        return value
+    text = _UNWRITABLE.sub("\ufffd", value)
     if len(text) > MOST_OF_CELL // 2:
         units = text.encode("utf-16-le")
         if len(units) > MOST_OF_CELL * 2:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from runner.report.result_counts import Durations, bucket_of, durations, sums_of
+from runner.report.result_counts import Durations, bucket_of, durations, grouped
 
 # Bins of a chart: it is as many pixels wide as a phone, and each bin has three.
 MOST_BINS = 120
@@ -114,14 +114,11 @@ def _stretches(parts: Sequence[pl.LazyFrame], of: Stretch) -> list[Stretch]:
         .collect(engine="streaming")
         for part in parts
     ]
-    whole = pl.concat(coarse).group_by("bin").agg(pl.min("first"), pl.max("last"), pl.sum("requests")).sort("bin")
-    found: list[Stretch] = []
-    for _, first, last, requests in whole.iter_rows():
-        if found and first - found[-1].last <= (of.last - of.first) / 20:
-            found[-1] = Stretch(found[-1].first, last, found[-1].requests + requests)
-        else:
-            found.append(Stretch(first, last, requests))
-    return found
+    together = pl.min("first"), pl.max("last"), pl.sum("requests")
+    whole = pl.concat(coarse).group_by("bin").agg(together).sort("bin")
+    is_after_break = (pl.col("first") - pl.col("last").shift() > (of.last - of.first) / 20).fill_null(value=False)
+    found = whole.group_by(is_after_break.cum_sum().alias("stretch"), maintain_order=True).agg(together)
+    return [Stretch(first, last, requests) for _, first, last, requests in found.iter_rows()]
 
 
 def _bins(parts: Sequence[pl.LazyFrame], of: Stretch, width_s: int) -> list[Bin]:
@@ -137,10 +134,10 @@ def _bins(parts: Sequence[pl.LazyFrame], of: Stretch, width_s: int) -> list[Bin]
     last = max(round((span + gap) / width) - 1, 0)
     shown = pl.col("at").is_between(of.first, of.last)
     keys = [((pl.col("at") - start) // width).clip(upper_bound=last).alias("bin"), bucket_of(pl.col("latency_ms"))]
-    counts = sums_of(parts, lambda part: part.filter(shown).group_by(*keys, "status").len())
+    counts = grouped((part.filter(shown) for part in parts), [*keys, "status"])
     bins = [Bin(start + n * width, start + (n + 1) * width) for n in range(last + 1)]
     bins[-1].end = start + span + gap
-    for (n, bucket, status), (count,) in counts.items():
+    for n, bucket, status, count in counts.iter_rows():
         bins[n].by_status[status] += count
         if bucket is not None:
             bins[n].latencies[bucket] += count

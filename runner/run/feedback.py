@@ -20,7 +20,7 @@ from runner.feedback.conversion_log import (
     pending_conversions,
     unmatched_log,
 )
-from runner.feedback.json_lines import JsonLines
+from runner.feedback.json_lines import json_lines
 from runner.ledger.request_journal import FeedbackStatus, Pending, Settled, pending_count, settle_feedback
 from runner.provider.message_actions import MessageActions
 from runner.run.account import ProviderAccount, account_for
@@ -93,7 +93,7 @@ def report_lines(feedback: Feedback, file: Path | None, show: Callable[[], objec
 
     Raises InputError when there is no such file, StoppedError when it can't be read or nothing can be noted any more.
     """
-    run, lines = feedback.run, JsonLines(file)
+    run, lines = feedback.run, json_lines(file)
     with unmatched_log(run.paths.unmatched, replace=file is not None) as add_unmatched:
         stream = ConversionStream(run.ledger, run.record, lines, add_unmatched, feedback.read)
         _report(feedback, show, stream.pending())

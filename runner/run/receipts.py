@@ -62,7 +62,7 @@ def serve(
                     ledger, host=host, port=port, authorization=authorization, words=optout_words
                 ) as server:
                     on_ready(server.url, ledger.path)
-                    counts = server.metrics.counts
+                    counts = server.intake.metrics.counts
                     shown: tuple[int, str | None] = (0, None)
                     while not stop.is_set():
                         with contextlib.suppress(TimeoutError):

@@ -23,7 +23,6 @@ from runner.ledger.tables import cancellations, feedback
 from runner.plan.message_ids import MessageIds
 from runner.plan.plan_file import is_readable
 from runner.prices.costs import plain
-from runner.report.counts import DeliveryGroup
 from runner.report.dead_numbers import write_dead_numbers
 from runner.report.masking import masked_detail
 from runner.report.result_counts import ResultCounts, count_results
@@ -165,12 +164,9 @@ def _as_json(record: RunRecord, counts: ResultCounts, paths: RunPaths) -> dict[s
     for (status, reason), count in sorted(counts.by_reason.items()):
         reasons.setdefault(status, {})[reason] = count
     countries = {
-        country.country or NO_COUNTRY: {
-            "accepted": country.by_status[Status.ACCEPTED],
-            "delivered": country.by_group[DeliveryGroup.DELIVERED],
-        }
-        for country in counts.countries
-        if country.by_status[Status.ACCEPTED]
+        country or NO_COUNTRY: {"accepted": of_country.accepted, "delivered": of_country.delivered}
+        for country, of_country in counts.countries.items()
+        if of_country.accepted
     }
     files = {
         "results_parquet": paths.results_parquet,
@@ -201,8 +197,8 @@ def _as_json(record: RunRecord, counts: ResultCounts, paths: RunPaths) -> dict[s
         "delivery": dict(sorted(totals.known_delivery.items())),
         "countries": dict(sorted(countries.items())),
         "delivery_errors": {str(code): count for code, count in sorted(counts.by_delivery_error.items())},
-        "segments_billed": counts.accepted_billed_segments,
-        "billed": {currency or "?": plain(bill.amount) for currency, bill in sorted(counts.accepted_bills.items())},
-        "conversions": {outcome.value: counts.accepted_conversions[outcome] for outcome in ConversionOutcome},
+        "segments_billed": counts.accepted.billed_segments,
+        "billed": {currency or "?": plain(amount) for currency, amount in sorted(counts.accepted.bills.items())},
+        "conversions": {outcome.value: counts.accepted.conversions[outcome] for outcome in ConversionOutcome},
         "files": {name: str(path) for name, path in files.items() if path not in optional or path.exists()},
     }

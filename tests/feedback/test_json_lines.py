@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from runner.base.errors import InputError, StoppedError
-from runner.feedback.json_lines import LONGEST_LINE, JsonLines, Line
+from runner.feedback.json_lines import LONGEST_LINE, Line, json_lines
 
 DEADLINE_S = 20.0
 
@@ -23,7 +23,7 @@ class Reader:
         self._changed = asyncio.Event()
 
     async def follow(self, path: Path) -> None:
-        async with aclosing(JsonLines(path).batches()) as batches:
+        async with aclosing(json_lines(path)) as batches:
             async for some in batches:
                 self.lines += some
                 self._changed.set()
@@ -155,14 +155,14 @@ def test_a_line_without_an_end_takes_no_memory(path: Path) -> None:
 
 def test_a_missing_file_is_an_error(path: Path) -> None:
     with pytest.raises(InputError, match="is not a file"):
-        JsonLines(path)
+        json_lines(path)
     with pytest.raises(InputError, match="is not a file"):
-        JsonLines(path.parent)
+        json_lines(path.parent)
 
 
 def test_a_file_that_becomes_a_folder_stops_it(path: Path) -> None:
     async def main() -> None:
-        async with aclosing(JsonLines(path).batches()) as batches:
+        async with aclosing(json_lines(path)) as batches:
             await anext(batches)
             make_folder(path)
             with pytest.raises(StoppedError, match="could not be read"):
@@ -176,7 +176,7 @@ def test_standard_input_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     here, there = os.pipe()
 
     async def main() -> list[Line]:
-        return [line async for some in JsonLines(None).batches() for line in some]
+        return [line async for some in json_lines(None) for line in some]
 
     with os.fdopen(here, "rb") as standard_input, os.fdopen(there, "wb") as writer:
         monkeypatch.setattr("sys.stdin", standard_input)
@@ -190,4 +190,4 @@ def test_standard_input_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_standard_input_that_is_closed_is_an_input_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", None)
     with pytest.raises(InputError, match="standard input is closed"):
-        JsonLines(None)
+        json_lines(None)

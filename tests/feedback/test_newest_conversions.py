@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.base.conversions import Conversion, ConversionOutcome
-from runner.feedback.newest_conversions import NewestConversions
+from runner.feedback.newest_conversions import conversions_in, frame_of, newest_of
 
 S, F = ConversionOutcome.SUCCESS, ConversionOutcome.FAILURE
 
@@ -13,24 +13,22 @@ CONVERSIONS = st.builds(Conversion, st.sampled_from(ConversionOutcome), st.none(
 ROWS = st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), CONVERSIONS), max_size=12)
 
 
-def newest_of(rows: list[tuple[str, Conversion]], part: int, size: int) -> list[tuple[str, Conversion]]:
-    newest = NewestConversions()
-    for first in range(0, len(rows), part):
-        newest.add(rows[first : first + part])
-    assert len(rows) == newest.added
-    return [one for batch in newest.batches(size) for one in batch]
+def newest(rows: list[tuple[str, Conversion]], part: int) -> list[tuple[str, Conversion]]:
+    frames = [frame_of(rows[first : first + part]) for first in range(0, len(rows), part)]
+    assert len(rows) == sum(map(len, frames))
+    return list(conversions_in(newest_of(frames)).items())
 
 
 @settings(deadline=None)  # the first example loads polars
-@given(ROWS, st.integers(1, 5), st.integers(1, 5))
-def test_the_newest_time_counts_else_the_later_row(rows: list[tuple[str, Conversion]], part: int, size: int) -> None:
+@given(ROWS, st.integers(1, 5))
+def test_the_newest_time_counts_else_the_later_row(rows: list[tuple[str, Conversion]], part: int) -> None:
     expected: dict[str, Conversion] = {}
     for name, one in rows:
         known = expected.get(name)
         if known is None or known.at is None or (one.at is not None and one.at >= known.at):
             expected[name] = one
 
-    assert sorted(expected.items()) == newest_of(rows, part, size)
+    assert sorted(expected.items()) == newest(rows, part)
 
 
 @pytest.mark.parametrize(
@@ -44,18 +42,8 @@ def test_the_newest_time_counts_else_the_later_row(rows: list[tuple[str, Convers
     ],
 )
 def test_of_two(rows: list[Conversion], expected: Conversion) -> None:
-    assert [("a", expected)] == newest_of([("a", one) for one in rows], 1, 1)
+    assert [("a", expected)] == newest([("a", one) for one in rows], 1)
 
 
-def test_messages_are_counted_by_outcome_and_rows_as_they_came() -> None:
-    newest = NewestConversions()
-    newest.add([("a", Conversion(S)), ("b", Conversion(S)), ("a", Conversion(F)), ("c", Conversion(S))])
-    newest.add([])
-    assert ({"success": 2, "failure": 1}, 4) == (newest.counts(), newest.added)
-
-
-def test_nothing_added_is_nothing() -> None:
-    newest = NewestConversions()
-    newest.add([])
-    assert ({}, [], 0) == (newest.counts(), list(newest.batches(5)), newest.added)
-    assert ({}, []) == (NewestConversions().counts(), list(NewestConversions().batches(5)))
+def test_nothing_is_nothing() -> None:
+    assert {} == conversions_in(newest_of([])) == conversions_in(newest_of([frame_of([])]))

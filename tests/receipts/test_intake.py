@@ -10,7 +10,7 @@ from runner.base.errors import LedgerError
 from runner.base.optouts import OptOut, OptOutSource
 from runner.ledger.ledger import open_ledger
 from runner.receipts import intake as intake_module
-from runner.receipts.intake import FullError, Intake, Metrics, SortedEvents, e164
+from runner.receipts.intake import FullError, Intake, Metrics, e164, read_reply, write_events
 from runner.receipts.optout_words import BUILT_IN
 from tests.receipts.events import AT_US, broken, kept, opted
 
@@ -61,31 +61,39 @@ def test_a_number_is_e164_or_none(source: str) -> None:
     assert number is None or (number[0] == "+" and number[1] != "0" and number[1:].isascii() and 8 <= len(number) <= 16)
 
 
-def test_events_are_sorted_and_counted() -> None:
-    found = SortedEvents()
-    for event in (
-        a_receipt("u"),
-        a_reply("Stop. Thanks"),
-        a_reply("START", at=AT_US + 1),
-        a_reply("STOP acme"),
-        a_reply("who is this?"),
-        a_reply("STOP", "ACME"),
-    ):
-        found.add(event, BUILT_IN, NOW)
-    assert [a_receipt("u")] == found.receipts
-    assert [
-        OptOut("+12025550123", True, AT_US, OptOutSource.REPLY, "stop"),
-        OptOut("+12025550123", False, AT_US + 1, OptOutSource.REPLY, "start"),
-        OptOut("+12025550123", True, AT_US, OptOutSource.REPLY, "stop"),
-    ] == found.optouts
-    kinds = ["receipt", "opt_out", "opt_in", "opt_out", "reply", "unusable"]
-    assert kinds == [kind for kind, _ in found.counted]
+def test_events_are_written_and_counted(tmp_path: Path) -> None:
+    replies = [a_reply("START", at=AT_US + 1), a_reply("who is this?"), a_reply("STOP", "ACME")]
+    events: list[Receipt | Inbound] = [a_receipt("u"), a_reply("Stop. Thanks"), *replies]
+    with open_ledger(str(tmp_path / "ledger.sqlite3"), create=True) as ledger:
+        kinds, _ = write_events(ledger, events, BUILT_IN, NOW)
+    assert ["receipt", "opt_out", "opt_in", "reply", "unusable"] == [kind for kind, _ in kinds]
+    assert {"u"} == set(kept(tmp_path / "ledger.sqlite3"))
+    assert {"+12025550123"} == set(opted(tmp_path / "ledger.sqlite3"))
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind", "optout"),
+    [
+        (a_reply("Stop. Thanks"), "opt_out", OptOut("+12025550123", True, AT_US, OptOutSource.REPLY, "stop")),
+        (
+            a_reply("START", at=AT_US + 1),
+            "opt_in",
+            OptOut("+12025550123", False, AT_US + 1, OptOutSource.REPLY, "start"),
+        ),
+        (a_reply("STOP acme"), "opt_out", OptOut("+12025550123", True, AT_US, OptOutSource.REPLY, "stop")),
+        (a_reply("who is this?"), "reply", None),
+        (a_reply("who is this?", "ACME"), "reply", None),
+        (a_reply("STOP", "ACME"), "unusable", None),
+    ],
+)
+def test_replies(reply: Inbound, kind: str, optout: OptOut | None) -> None:
+    assert (kind, optout) == read_reply(reply, BUILT_IN, NOW)
 
 
 def test_a_clock_that_is_ahead_makes_no_opt_out_of_tomorrow() -> None:
-    found = SortedEvents()
-    found.add(a_reply("STOP", at=NOW + 10**12), BUILT_IN, NOW)
-    assert [NOW] == [optout.at for optout in found.optouts]
+    _, optout = read_reply(a_reply("STOP", at=NOW + 10**12), BUILT_IN, NOW)
+    assert optout is not None
+    assert NOW == optout.at
 
 
 def test_what_waits_is_written_when_the_block_ends(tmp_path: Path) -> None:

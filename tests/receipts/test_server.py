@@ -100,7 +100,7 @@ def test_only_posts_are_events(tmp_path: Path) -> None:
                 async with client.request(method, path, data=receipt("u"), headers=JSON) as answer:
                     assert 405 == answer.status, (method, path)
             assert {} == kept(tmp_path / "ledger.sqlite3")
-            assert 4 == server.metrics.counts["refused"]
+            assert 4 == server.intake.metrics.counts["refused"]
 
     asyncio.run(session())
 
@@ -126,7 +126,7 @@ def test_authorization(tmp_path: Path, given: str | None, status: int) -> None:
             assert status == await post(client, receipt("u"), **headers)
             assert (status == 200) == ("u" in kept(path))
             if status == 401:
-                assert f'refused_total{{status="{status}"}} 1.0' in server.metrics.text().decode()
+                assert f'refused_total{{status="{status}"}} 1.0' in server.intake.metrics.text().decode()
 
     asyncio.run(session())
 
@@ -175,10 +175,10 @@ def test_a_ledger_that_cannot_be_written_is_a_503_until_it_can(tmp_path: Path, t
                     assert (503, "10") == (answer.status, answer.headers["Retry-After"])
                     assert "ledger" in (await answer.json())["error"]
                 assert 503 == await health(client)
-                assert "campaign_receipts_healthy 0.0" in server.metrics.text().decode()
+                assert "campaign_receipts_healthy 0.0" in server.intake.metrics.text().decode()
             assert 200 == await post(client, body)
             assert 200 == await health(client)
-            assert "campaign_receipts_healthy 1.0" in server.metrics.text().decode()
+            assert "campaign_receipts_healthy 1.0" in server.intake.metrics.text().decode()
 
     asyncio.run(session())
     assert 1 == len(kept(path) if table == "receipts" else opted(path))
@@ -289,7 +289,7 @@ def test_groups_are_committed_together(tmp_path: Path) -> None:
         async with desk(path) as (server, client):
             statuses = await asyncio.gather(*(post(client, receipt(f"u{index}")) for index in range(300)))
             assert {200} == set(statuses)
-            text = server.metrics.text().decode()
+            text = server.intake.metrics.text().decode()
         [line] = [line for line in text.splitlines() if line.startswith("campaign_receipts_group_size_count")]
         assert float(line.split()[1]) < 300
         assert "campaign_receipts_group_size_sum 300.0" in text.splitlines()

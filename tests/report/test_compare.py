@@ -2,7 +2,6 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
 from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
@@ -29,7 +28,7 @@ FULL = Counts(
 RATES = ("rejection_rate", "delivery_rate", "conversion_rate", "cost_per_delivered")
 
 
-def accepted(number: int, *, delivered: int = 0, bills: Mapping[str, Decimal] | None = None) -> Counts:
+def accepted(number: int, *, delivered: int = 0, bills: dict[str, Decimal] | None = None) -> Counts:
     """Accepted messages, some of them delivered."""
     delivery = Counter(delivered=delivered, pending=number - delivered)
     return Counts(by_status=Counter(accepted=number), delivery=delivery, bills=bills or {}).with_rates()

@@ -25,8 +25,7 @@ from runner.ledger.ledger import MessageRecord
 from runner.plan.message_ids import MessageIds
 from runner.plan.plan_file import purge_plan
 from runner.prices.costs import plain
-from runner.report.counts import DeliveryGroup
-from runner.report.result_counts import Bill, CountryCounts, ResultCounts, count_results
+from runner.report.result_counts import ResultCounts, count_results
 from runner.report.results import LedgerEntries, Lookup, WhyUnsent, write_results
 from tests.plan.folder import CAMPAIGN, planned, write_folder
 
@@ -318,11 +317,12 @@ def test_what_came_back_later(tmp_path: Path, told: None) -> None:
     }  # fmt: skip
     assert expected == {name: first[name] for name in expected}
     assert dict.fromkeys(expected) == {name: second[name] for name in expected}
-    by_status = Counter(accepted=1, rejected=1, unknown=2, unsent=1)
-    singapore = CountryCounts("SG", by_status, Counter({DeliveryGroup.DELIVERED: 1}), segments=1, conversions=1)
-    assert ({"delivered": 1}, [singapore]) == (counts.totals.known_delivery, counts.countries)
-    assert {"SGD": Bill(Decimal("0.0375"), 1)} == counts.accepted_bills
-    assert (1, {"success": 1}) == (counts.accepted_billed_segments, counts.accepted_conversions)
+    assert ({"delivered": 1}, ["SG"]) == (counts.totals.known_delivery, list(counts.countries))
+    singapore = counts.countries["SG"]
+    assert Counter(accepted=1, rejected=1, unknown=2, unsent=1) == singapore.by_status
+    assert (1, 1, 1) == (singapore.delivered, singapore.segments_accepted, singapore.converted)
+    assert {"SGD": Decimal("0.0375")} == counts.accepted.bills
+    assert (1, {"success": 1}) == (counts.accepted.billed_segments, counts.accepted.conversions)
 
 
 def test_a_plan_from_before_a_result_had_its_column(tmp_path: Path, told: None) -> None:

@@ -1,7 +1,7 @@
 """run.json: what was asked for as the run began, read again as it was written, or not at all."""
 
 import stat
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +27,25 @@ from tests.report.sample import SETTINGS
     ],
     ids=["whole", "masked", "bare"],
 )
-def test_it_is_read_as_it_was_written(settings: RunSettings) -> None:
-    assert settings == RunSettings.from_bytes(settings.as_bytes())
-    assert settings.as_bytes() == RunSettings.from_bytes(settings.as_bytes()).as_bytes()
+def test_it_is_read_as_it_was_written(settings: RunSettings, tmp_path: Path) -> None:
+    one, other = tmp_path / "one.json", tmp_path / "other.json"
+    settings.write(one)
+    found = RunSettings.read(one)
+    assert found is not None
+    assert settings == found
+    found.write(other)
+    assert one.read_bytes() == other.read_bytes()
 
 
-def test_a_file_name_that_is_no_utf_8() -> None:
-    assert "caf?.yaml" == RunSettings.from_bytes(replace(SETTINGS, file="caf\udce9.yaml").as_bytes()).file
+def test_a_file_name_that_is_no_utf_8(tmp_path: Path) -> None:
+    replace(SETTINGS, file="caf\udce9.yaml").write(tmp_path / "run.json")
+    found = RunSettings.read(tmp_path / "run.json")
+    assert found is not None
+    assert "caf?.yaml" == found.file
 
 
 def changed(**values: Any) -> bytes:  # noqa: ANN401 (fields)
-    return orjson.dumps({**orjson.loads(SETTINGS.as_bytes()), **values})
+    return orjson.dumps({**asdict(SETTINGS), **values})
 
 
 @pytest.mark.parametrize(
@@ -47,7 +55,7 @@ def changed(**values: Any) -> bytes:  # noqa: ANN401 (fields)
         b"[]",
         b"null",
         b"{}",
-        SETTINGS.as_bytes()[:-20],
+        changed()[:-20],
         changed(of_a_later_version=1),
         changed(mask="no"),
         changed(formats=None),
@@ -59,9 +67,14 @@ def changed(**values: Any) -> bytes:  # noqa: ANN401 (fields)
         changed(example=["Hi"]),
     ],
 )
-def test_what_it_is_not(data: bytes) -> None:
-    with pytest.raises(ValueError, match=r"."):
-        RunSettings.from_bytes(data)
+def test_what_it_is_not(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_bytes(data)
+    assert RunSettings.read(tmp_path / "run.json") is None
+
+
+def test_what_it_is(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_bytes(changed())
+    assert SETTINGS == RunSettings.read(tmp_path / "run.json")
 
 
 PRICES = "country,price,currency\nSG,0.0400,SGD\n"
@@ -92,9 +105,10 @@ def test_what_is_noted(tmp_path: Path) -> None:
 
 
 def test_a_masked_campaign_notes_no_text_of_anybody(tmp_path: Path) -> None:
-    settings = RunSettings.of(*made(tmp_path, "report: {mask: true}\n"))
+    settings = RunSettings.of(*made(tmp_path / "made", "report: {mask: true}\n"))
+    settings.write(tmp_path / "run.json")
     assert (True, None, "Hi •••, welcome to Acme") == (settings.mask, settings.example, settings.example_masked)
-    assert b"Ann" not in settings.as_bytes()
+    assert b"Ann" not in (tmp_path / "run.json").read_bytes()
 
 
 def test_a_plan_without_messages_has_no_example(tmp_path: Path) -> None:

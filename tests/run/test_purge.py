@@ -91,7 +91,7 @@ def place(tmp_path: Path) -> Place:
     made = (paths.results_csv, paths.results_parquet, paths.results_xlsx, paths.page, paths.removals)
     for path in (*made, paths.sandbox_book, paths.folder / ".results.csv.part"):
         path.write_text("k-ann +6591234567 Hi Ann")
-    paths.run_settings.write_bytes(SETTINGS.as_bytes())
+    SETTINGS.write(paths.run_settings)
     paths.summary.write_text('{"rows": 3}\n')
     paths.ledger_id.write_text("id")
     return Place(options, paths, reports)
@@ -118,7 +118,8 @@ def test_the_folder_keeps_what_the_report_is_made_of(place: Place) -> None:
 
     kept = {path.name for path in place.paths.folder.iterdir()}
     assert {"plan.parquet", "plan.sent.parquet", "run.json", "summary.json", ".ledger"} == kept
-    settings = RunSettings.from_bytes(place.paths.run_settings.read_bytes())
+    settings = RunSettings.read(place.paths.run_settings)
+    assert settings is not None
     assert (None, None, "10/s") == (settings.example, settings.example_masked, settings.rate)
 
 
