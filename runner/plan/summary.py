@@ -72,9 +72,7 @@ class PlanSummary:
         self.to_send += len(left)
         unsent = [index for index in left if index not in sent] if sent else left
         for costs, counted in ((self.costs, left), (self.left, unsent)):
-            sizes = Counter((batch.countries[index], batch.segments[index] or 0) for index in counted)
-            for (country, segments), times in sizes.items():
-                costs.add(country, segments, times)
+            costs.sizes.update((batch.countries[index], batch.segments[index] or 0) for index in counted)
         by_segments = Counter(batch.segments[index] or 0 for index in left)
         self.by_segments.update(by_segments)
         self.segments += sum(segments * times for segments, times in by_segments.items())
