@@ -16,13 +16,13 @@ def command(
     as_json: Json = False,
 ) -> int:
     """Show everything that is wrong with campaign files."""
-    from runner.plan.inputs import inputs_of
+    from runner.plan.inputs import load_inputs
 
     problems: dict[Path, list[str]] = {}
     for path in files:
         problems[path] = []
         try:
-            inputs = inputs_of(path, now=datetime.now(UTC))
+            inputs = load_inputs(path, now=datetime.now(UTC))
             print_stderr(
                 f"{path}: ok ({len(inputs.header)} columns in {inputs.audience.source.path}, {inputs.campaign.rate})"
             )
