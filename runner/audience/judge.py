@@ -48,8 +48,8 @@ class Judge:
                     destination, country, note = found.destination, found.country, found.note
                     exclusion = self._kind(found) or self._country(found) or self._key_trouble(key)
                     if self._spec.wants_zones and exclusion is None:
-                        zones = self._zones(cells, found)
-                        exclusion = None if zones else self._zone_unknown(cells, found)
+                        where = self._zones(cells, found)
+                        zones, exclusion = ((), where) if isinstance(where, Exclusion) else (where, None)
                     key = key if self._spec.key else destination
             batch.keys.append(key)
             batch.destinations.append(destination)
@@ -99,29 +99,26 @@ class Judge:
         return self._exclusion(ExclusionReason.COUNTRY_NOT_ALLOWED, f"{number.destination} {home}{rule}")
 
     def _key_trouble(self, key: str | None) -> Exclusion | None:
-        if not self._spec.key:
+        column = self._spec.key
+        if not column:
             return None
         if key is None:
-            words = f"{self._spec.key} is empty, and it is the key that tells persons apart"
+            words = f"{column} is empty, and it is the key that tells persons apart"
             return Exclusion(ExclusionReason.MISSING_FIELD, words)
-        if why := why_no_key(key):
-            return Exclusion(ExclusionReason.MISSING_FIELD, f"{self._spec.key}: {why}")
-        return None
+        why = why_no_key(key)
+        return Exclusion(ExclusionReason.MISSING_FIELD, f"{column}: {why}") if why else None
 
-    def _zones(self, cells: Cells, number: Number) -> tuple[str, ...]:
-        """The row's own zone or else the number's; () when that is not known."""
-        from runner.numbers.zones import is_zone, zones_of
-
-        if self._zone_column is not None and (zone := cells[self._zone_column]):
-            return (zone,) if is_zone(zone) else ()
-        return zones_of(number)
-
-    def _zone_unknown(self, cells: Cells, number: Number) -> Exclusion:
-        from runner.numbers.zones import not_a_zone
+    def _zones(self, cells: Cells, number: Number) -> tuple[str, ...] | Exclusion:
+        """The row's own zone or else the number's."""
+        from runner.numbers.zones import is_zone, not_a_zone, zones_of
 
         column = self._spec.zone_column
         if self._zone_column is not None and (zone := cells[self._zone_column]):
-            return Exclusion(ExclusionReason.UNKNOWN_ZONE, f"{column}: {not_a_zone(zone)}")
+            return (
+                (zone,) if is_zone(zone) else Exclusion(ExclusionReason.UNKNOWN_ZONE, f"{column}: {not_a_zone(zone)}")
+            )
+        if zones := zones_of(number):
+            return zones
         words = f"where the phone of {number.destination} is isn't known, so its sending hours aren't"
         remedy = f"fill in {column}" if column else "name a column of time zones with recipients.zone"
         return self._exclusion(ExclusionReason.UNKNOWN_ZONE, f"{words}; {remedy}")

@@ -55,19 +55,15 @@ class RowBatch:
 
     def add_text(self, composed: Text | Exclusion | None) -> None:
         """Add the next row's text, or why the row gets none; None for a row that is excluded."""
-        if isinstance(composed, Text):
-            if composed.saved or composed.note or composed.remarks:
-                remarks = [(one.kind.value, one.subject, one.source, one.times) for one in composed.remarks]
-                self.extras[len(self.texts)] = composed.saved, composed.note, remarks
-            self.texts.append(composed.text)
-            self.encodings.append(composed.encoding.value)
-            self.segments.append(composed.segments)
-            return
-        if composed is not None:
+        text = composed if isinstance(composed, Text) else None
+        if isinstance(composed, Exclusion):
             self.refused[len(self.texts)] = composed
-        self.texts.append(None)
-        self.encodings.append(None)
-        self.segments.append(None)
+        elif text and (text.saved or text.note or text.remarks):
+            remarks = [(one.kind.value, one.subject, one.source, one.times) for one in text.remarks]
+            self.extras[len(self.texts)] = text.saved, text.note, remarks
+        self.texts.append(text.text if text else None)
+        self.encodings.append(text.encoding.value if text else None)
+        self.segments.append(text.segments if text else None)
 
     def text(self, index: int) -> Text:
         """The text of a recipient."""

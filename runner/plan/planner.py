@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.audience.audience import AudienceSpec, read_audience
+from runner.audience.audience import read_audience
 from runner.audience.key_index import KeyIndex
 from runner.audience.row_batch import RowBatch, Work
+from runner.audience.spec import AudienceSpec
 from runner.base.errors import InputError, Problem
 from runner.base.exclusions import Duplicates, ExclusionReason
 from runner.base.files import replacing

@@ -110,18 +110,14 @@ class Hours:
         first = int(at // DAY_S) * DAY_S
         end = first + _LOOKED_AT_S
         closed_since: float = first
-        for opens, closes in self._open_in_all(zones, first):
+        each = [self._stretches(zone, first) for zone in zones]
+        for opens, closes in functools.reduce(_both, each) if each else ():
             if at < closes:
                 closing = closes if closes < end else None  # what is open for so long is always open
                 since, until = (opens, closes) if opens <= at else (closed_since, opens)
                 return _Span(since, until, opens, closing)
             closed_since = closes
         return _Span(first, first + DAY_S, None, None)
-
-    def _open_in_all(self, zones: tuple[str, ...], first: int) -> list[Stretch]:
-        if not zones:
-            return []
-        return functools.reduce(_both, (self._stretches(zone, first) for zone in zones))
 
     def _stretches_of(self, zone: str, first: int) -> list[Stretch]:
         """When the window is open in `zone`, from `first` on, apart from each other and in order."""
@@ -175,18 +171,9 @@ def _offset(zone: ZoneInfo, at: int) -> int:
 
 
 def _both(one: list[Stretch], other: list[Stretch]) -> list[Stretch]:
-    """What is in both of two ordered lists."""
-    common: list[Stretch] = []
-    i = j = 0
-    while i < len(one) and j < len(other):
-        begin, end = max(one[i][0], other[j][0]), min(one[i][1], other[j][1])
-        if begin < end:
-            common.append((begin, end))
-        if one[i][1] <= other[j][1]:
-            i += 1
-        else:
-            j += 1
-    return common
+    """What is in both of two ordered lists, in order."""
+    common = ((max(a[0], b[0]), min(a[1], b[1])) for a in one for b in other)
+    return [(begin, end) for begin, end in common if begin < end]
 
 
 class SendingHoursGate:
