@@ -123,10 +123,7 @@ def _purged(plan: Path, schema: Mapping[str, Any], ids: MessageIds, sent_to: Sen
         rows = frame.select("key", "destination", "reason").rows()
         message_ids = pl.Series(MESSAGE_ID, _message_ids(rows, ids, sent_to, seen), dtype=pl.String)
         kept = frame.select(_IMPERSONAL).with_columns(message_ids)
-        yield kept.select(
-            pl.col(name) if name in kept.columns else pl.lit(None, dtype=kind).alias(name)
-            for name, kind in schema.items()
-        )
+        yield pl.concat([pl.DataFrame(schema=schema), kept], how="diagonal")  # the other columns are null
 
 
 def _message_ids(

@@ -79,18 +79,16 @@ class FrequencyCap:
     def exclusions(self, destinations: Sequence[tuple[str, int]]) -> dict[int, Exclusion]:
         """Of a batch of (number, data row), the rows that would be too much."""
         before = self._recent([destination for destination, _ in destinations])
+        allowed, span = self._cooldown.messages, _span(self._cooldown.per_s)
         found: dict[int, Exclusion] = {}
         for destination, row in destinations:
             others, earlier = before.get(destination, 0), self._planned.add(destination, row + 1)
-            if others + earlier >= self._cooldown.messages:
-                found[row] = self._exclusion(others, earlier)
+            if others + earlier >= allowed:
+                got = [f"{others} in the last {span}"] if others else []
+                got += [f"{earlier} earlier in this file"] if earlier else []
+                words = f"its number got {' and '.join(got)}; recipients.cooldown allows {allowed}"
+                found[row] = Exclusion(ExclusionReason.COOLDOWN, words)
         return found
-
-    def _exclusion(self, others: int, earlier: int) -> Exclusion:
-        said = [f"{others} in the last {_span(self._cooldown.per_s)}"] if others else []
-        said += [f"{earlier} earlier in this file"] if earlier else []
-        words = f"its number got {' and '.join(said)}; recipients.cooldown allows {self._cooldown.messages}"
-        return Exclusion(ExclusionReason.COOLDOWN, words)
 
 
 @dataclass(frozen=True, slots=True)
