@@ -67,13 +67,11 @@ class RowBatch:
 
     def text(self, index: int) -> Text:
         """The text of a recipient."""
-        text, encoding, segments = self.texts[index], self.encodings[index], self.segments[index]
-        assert text is not None
-        assert encoding is not None
-        assert segments is not None
+        text = self.texts[index]
+        assert text is not None, "a recipient has a text"
         saved, note, remarks = self.extras.get(index, (0, None, []))
         told = tuple(Remark(RemarkKind(kind), subject, source, times) for kind, subject, source, times in remarks)
-        return Text(text, Encoding(encoding), segments, saved, note, told)
+        return Text(text, Encoding(self.encodings[index] or ""), self.segments[index] or 0, saved, note, told)
 
     def verdict(self, index: int) -> Text | Exclusion:
         """The text of a row, or why the row gets none."""

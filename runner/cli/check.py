@@ -23,9 +23,8 @@ def command(
         problems[path] = []
         try:
             inputs = load_inputs(path, now=datetime.now(UTC))
-            print_stderr(
-                f"{path}: ok ({len(inputs.header)} columns in {inputs.audience.source.path}, {inputs.campaign.rate})"
-            )
+            columns, source = len(inputs.audience.header), inputs.audience.source.path
+            print_stderr(f"{path}: ok ({columns} columns in {source}, {inputs.campaign.rate})")
         except InputError as error:
             problems[path] = [str(problem) for problem in error.problems]
             print_stderr("\n".join(problems[path]))

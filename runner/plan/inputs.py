@@ -46,7 +46,6 @@ class Inputs:
     file: CampaignFile
     audience: AudienceSpec
     composer: Composer
-    header: tuple[str, ...]
     prices: Prices | None = None
 
     @property
@@ -87,7 +86,7 @@ def load_inputs(path: Path, *, now: datetime | None = None) -> Inputs:
     if now is not None:
         findings.problems += moment_problems(file, now)
     problems += sorted(findings.problems, key=lambda problem: _place(problem, path))
-    if problems or template is None or audience is None or header is None:
+    if problems or template is None or audience is None:
         raise InputError(problems)
     message = file.campaign.message
     composer = Composer(
@@ -97,7 +96,7 @@ def load_inputs(path: Path, *, now: datetime | None = None) -> Inputs:
         smart_encoding=message.smart_encoding,
         require_text=message.require_text,
     )
-    return Inputs(file, audience, composer, tuple(header), prices)
+    return Inputs(file, audience, composer, prices)
 
 
 def _place(problem: Problem, path: Path) -> tuple[bool, str, int, int]:

@@ -7,7 +7,6 @@ very file that was written.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -25,15 +24,6 @@ def digest(path: Path) -> str:
     """SHA-256 of a file's contents, about 1 s for a gigabyte. Raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def plan_cache_key(parts: Iterable[str]) -> str:
-    """A digest of all that a plan is made of, in a fixed order."""
-    key = hashlib.sha256()
-    for part in parts:
-        data = part.encode("utf-8", "surrogatepass")
-        key.update(b"%d:" % len(data) + data)
-    return key.hexdigest()
 
 
 def save_plan_cache(path: Path, *, key: str, plan: Path, summary: PlanSummary) -> None:

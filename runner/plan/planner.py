@@ -11,7 +11,7 @@ from runner.audience.key_index import KeyIndex
 from runner.audience.row_batch import RowBatch, Work
 from runner.audience.spec import AudienceSpec
 from runner.base.errors import InputError, Problem
-from runner.base.exclusions import Duplicates, ExclusionReason
+from runner.base.exclusions import Duplicates, Exclusion, ExclusionReason
 from runner.base.files import replacing
 from runner.base.options import Cooldown
 from runner.message.compose import Composer
@@ -139,11 +139,12 @@ class Planner:
         if self._frequency_cap:
             numbers = [(batch.destinations[index] or "", index) for index in batch.recipients() if index not in sent]
             out |= self._frequency_cap.exclusions(numbers)
-        if rules.limit:
+        if limit := rules.limit:
             to_send = self.summary.to_send
+            words = f"beyond {limit.name} {limit.messages}; run without it to send to the rest"
             for index in batch.recipients():
-                if index not in sent and to_send >= rules.limit.messages:
-                    out[index] = rules.limit.exclusion
+                if index not in sent and to_send >= limit.messages:
+                    out[index] = Exclusion(ExclusionReason.OVER_LIMIT, words)
                 else:
                     to_send += 1
 

@@ -98,12 +98,6 @@ class Limit:
     messages: int
     name: str
 
-    @property
-    def exclusion(self) -> Exclusion:
-        return Exclusion(
-            ExclusionReason.OVER_LIMIT, f"beyond {self.name} {self.messages}; run without it to send to the rest"
-        )
-
 
 def _span(seconds: int) -> str:
     """`7d`, `36h`, `90min`, `45s`: in the largest unit that it is a whole number of, as a campaign file has it."""

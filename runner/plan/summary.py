@@ -137,15 +137,15 @@ class PlanSummary:
 
 
 class Fingerprint:
-    """SHA-256 over the send options and every message, in order.
+    """SHA-256 over some parts, such as the send options, and every message, in order.
 
     The same input gives the same fingerprint on any machine, in any run; a different destination, text or option gives
-    another. The fields are prefixed with their lengths, so that no text can imitate a field's end.
+    another. The parts are prefixed with their lengths, so that no text can imitate a part's end.
     """
 
-    def __init__(self, options: str) -> None:
+    def __init__(self, *parts: str) -> None:
         self._hash = hashlib.sha256()
-        self._add([options])
+        self._add(parts)
 
     def add(self, batch: RowBatch, left: Sequence[int]) -> None:
         """The messages of a batch, by their indexes: key, destination, encoding and text of each.

@@ -20,11 +20,11 @@ from runner.campaign.message_section import SENT_KEYS
 from runner.ledger.cooldown import prepare, recent
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.optouts import has_optouts, opted_out, optouts_state
-from runner.plan.plan_cache import cached_summary, digest, plan_cache_key, save_plan_cache
+from runner.plan.plan_cache import cached_summary, digest, save_plan_cache
 from runner.plan.plan_file import changed_messages, is_readable, numbers_under_new_keys, read_messages
 from runner.plan.planner import Planner, Rules
 from runner.plan.restrictions import Limit, Sample, outside_hours
-from runner.plan.summary import PlanSummary
+from runner.plan.summary import Fingerprint, PlanSummary
 from runner.prices.costs import Costs
 from runner.report.run_settings import RunSettings
 from runner.run.open import Run
@@ -212,7 +212,7 @@ def _cache_key(run: Run) -> str | None:
             parts += f"{suppression.path} {suppression.phone} {suppression.key}", digest(suppression.path)
     except OSError:
         return None  # planning reports it in words
-    return plan_cache_key(parts)
+    return Fingerprint(*parts).hexdigest()
 
 
 def _cached(run: Run, cache_key: str) -> PlanSummary | None:

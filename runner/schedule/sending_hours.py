@@ -215,10 +215,8 @@ class SendingHoursGate:
         if not self._schedules:
             return None
         seconds = now.timestamp()
-        opening = self._hours.opens_at(message.zones, seconds)
-        if opening is not None and opening <= seconds:
-            return None
-        return datetime.fromtimestamp(seconds + _AHEAD_S if opening is None else opening, UTC)
+        at = self._scheduled_for(message, seconds)
+        return None if at is None else datetime.fromtimestamp(min(at, seconds + _AHEAD_S), UTC)
 
     def words(self, opening: float) -> str:
         """What a run waits for, as in "sending hours, until 2026-11-26 09:00 Asia/Singapore"."""
@@ -226,5 +224,8 @@ class SendingHoursGate:
         return f"sending hours, until {datetime.fromtimestamp(opening, ZoneInfo(zone)):%Y-%m-%d %H:%M} {zone}"
 
     def _scheduled_for(self, message: Message, at: float) -> float | None:
+        """When the provider is to send what leaves at `at`: None for at once, infinity for never."""
         opening = self._hours.opens_at(message.zones, at)
-        return None if opening is not None and opening <= at else opening
+        if opening is None:
+            return math.inf
+        return None if opening <= at else opening
