@@ -1,5 +1,7 @@
 """Judging rows of the recipient file one by one, by all that needs neither the other rows nor a suppression list."""
 
+from textwrap import shorten
+
 from runner.audience.row_batch import RowBatch
 from runner.audience.spec import AudienceSpec
 from runner.base.exclusions import Exclusion, ExclusionReason
@@ -24,7 +26,7 @@ class Judge:
         self._key = header.index(spec.key) if spec.key else None
         self._country_column = header.index(spec.country_column) if spec.country_column else None
         self._zone_column = header.index(spec.zone_column) if spec.zone_column else None
-        condition = _in_one_line(spec.source.where or "")
+        condition = shorten(spec.source.where or "", 60, placeholder=" …")
         self._filtered = Exclusion(ExclusionReason.FILTERED, f"recipients.where doesn't hold for this row: {condition}")
 
     def judge(self, batch: RowBatch) -> None:
@@ -125,8 +127,3 @@ class Judge:
 
     def _exclusion(self, reason: ExclusionReason, words: str) -> Exclusion:
         return Exclusion(reason, f"{self._spec.phone}: {words}")
-
-
-def _in_one_line(condition: str, limit: int = 60) -> str:
-    line = " ".join(condition.split())
-    return line if len(line) <= limit else f"{line[: limit - 1]}…"

@@ -13,13 +13,12 @@ from runner.audience.spec import AudienceSpec
 from runner.base.errors import InputError, Problem
 from runner.base.exclusions import Duplicates, Exclusion, ExclusionReason
 from runner.base.files import replacing
-from runner.base.options import Cooldown
 from runner.message.compose import Composer
 from runner.plan.inputs import Inputs
 from runner.plan.parquet import write_frames
 from runner.plan.plan_file import COLUMNS, ZONES
 from runner.plan.pool import RowComposer, composing, processes_wanted
-from runner.plan.restrictions import FrequencyCap, Limit, OptedOut, OutsideHours, Recent, Sample, Sent
+from runner.plan.restrictions import FrequencyCap, Limit, OptedOut, OutsideHours, Sample, Sent
 from runner.plan.summary import Fingerprint, PlanSummary
 from runner.prices.costs import Costs, Prices
 
@@ -49,7 +48,7 @@ class Rules:
     opted_out: OptedOut | None = None
     sample: Sample | None = None
     timing: OutsideHours | None = None
-    cooldown: tuple[Cooldown, Recent] | None = None
+    cooldown: FrequencyCap | None = None
     limit: Limit | None = None
     prices: Prices | None = None
     sent: Sent | None = None
@@ -65,7 +64,6 @@ class Planner:
         self._audience = audience
         self._composer = composer
         self._rules = rules or Rules()
-        self._frequency_cap = FrequencyCap(*self._rules.cooldown) if self._rules.cooldown else None
         # Where a key tells persons apart, a number may be two of them, or one that is in the file twice.
         has_shared_numbers = audience.key is not None and audience.duplicates is not Duplicates.ALL
         self._numbers = KeyIndex() if has_shared_numbers else None
@@ -136,9 +134,9 @@ class Planner:
             for index in batch.recipients():
                 if index not in sent and (outside := rules.timing(batch.zones[index])):
                     out[index] = outside
-        if self._frequency_cap:
+        if rules.cooldown:
             numbers = [(batch.destinations[index] or "", index) for index in batch.recipients() if index not in sent]
-            out |= self._frequency_cap.exclusions(numbers)
+            out |= rules.cooldown.exclusions(numbers)
         if limit := rules.limit:
             to_send = self.summary.to_send
             words = f"beyond {limit.name} {limit.messages}; run without it to send to the rest"

@@ -23,7 +23,7 @@ from runner.ledger.optouts import has_optouts, opted_out, optouts_state
 from runner.plan.plan_cache import cached_summary, digest, save_plan_cache
 from runner.plan.plan_file import changed_messages, is_readable, numbers_under_new_keys, read_messages
 from runner.plan.planner import Planner, Rules
-from runner.plan.restrictions import Limit, Sample, outside_hours
+from runner.plan.restrictions import FrequencyCap, Limit, Sample, outside_hours
 from runner.plan.summary import Fingerprint, PlanSummary
 from runner.prices.costs import Costs
 from runner.report.run_settings import RunSettings
@@ -249,7 +249,7 @@ def _rules(run: Run) -> Rules:
         opted_out=partial(_opted_out, ledger) if has_optouts(ledger) else None,
         sample=Sample(campaign.name, recipients.sample) if recipients.sample else None,
         timing=outside_hours(campaign.window.hours(campaign.timezone), now) if campaign.window else None,
-        cooldown=(cooldown, partial(recent, ledger, since=since)) if cooldown else None,
+        cooldown=FrequencyCap(cooldown, partial(recent, ledger, since=since)) if cooldown else None,
         limit=min(
             (Limit(messages, name) for name, messages in limits.items() if messages is not None),
             key=lambda limit: limit.messages,
