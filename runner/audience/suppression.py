@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
@@ -108,7 +108,7 @@ def read_list(
             what = f"{path} has more than one sheet with something in it: {quoted_names(sheets)}"
             raise InputError.of(what, f"save each list as a file of its own, and empty the others; {_IN_DOUBT}")
         file_format = identify(path)
-        junk, entries = _Junk(path, file_format), 0
+        junk, entries = _Junk(path, file_format.is_text), 0
         with closing(reader.read_numbered(source)) as rows:
             names = (0, tuple(header))
             first = names if file_format is Format.PARQUET else next(rows, names)
@@ -158,34 +158,34 @@ def _read_entry(cells: Cells, columns: _Columns, country: str | None) -> tuple[s
     return "there is no key" if columns.phone is None else "there is neither a number nor a key"
 
 
+@dataclass(slots=True)
 class _Junk:
-    """The entries of a list that can't be used: `shown` are some of every kind."""
+    """The entries of a list that can't be used: how many of each kind, and some of every kind that are `shown`."""
 
-    def __init__(self, path: Path, file_format: Format) -> None:
-        self._path = path
-        self._is_text = file_format.is_text
-        self._kinds: Counter[str] = Counter()
-        self.shown: list[Problem] = []
+    path: Path
+    is_text: bool
+    kinds: Counter[str] = field(default_factory=Counter)
+    shown: list[Problem] = field(default_factory=list)
 
     def add(self, place: int, what: str, remedy: str, kind: str) -> None:
-        if kind not in self._kinds and len(self._kinds) >= _MOST_KINDS:
+        if kind not in self.kinds and len(self.kinds) >= _MOST_KINDS:
             kind = "something else"
-        self._kinds[kind] += 1
-        if self._kinds[kind] > _EXAMPLES:
+        self.kinds[kind] += 1
+        if self.kinds[kind] > _EXAMPLES:
             return
-        if self._is_text:
-            self.shown.append(Problem(what, remedy, where=Position(str(self._path), place, 1)))
+        if self.is_text:
+            self.shown.append(Problem(what, remedy, where=Position(str(self.path), place, 1)))
         else:
             row = f"row {place}" if place else "the name of its column"
-            self.shown.append(Problem(f"{self._path}: {row}: {what}", remedy))
+            self.shown.append(Problem(f"{self.path}: {row}: {what}", remedy))
 
     def problems(self, entries: int) -> Iterator[Problem]:
         yield from self.shown
-        if (count := self._kinds.total()) > len(self.shown):
-            kinds = ", ".join(f"{times:,} × {kind}" for kind, times in self._kinds.most_common())
+        if (count := self.kinds.total()) > len(self.shown):
+            kinds = ", ".join(f"{times:,} × {kind}" for kind, times in self.kinds.most_common())
             most = count > entries // 2
             remedy = "is it the right column, and recipients.country the country of its numbers?" if most else ""
-            yield Problem(f"{self._path}: {count:,} of its {entries:,} entries are in doubt: {kinds}", remedy)
+            yield Problem(f"{self.path}: {count:,} of its {entries:,} entries are in doubt: {kinds}", remedy)
 
 
 def _kind(words: str, cells: Sequence[str]) -> str:

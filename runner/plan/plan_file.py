@@ -140,10 +140,8 @@ def _message_ids(
     doubtful = [message_id for message_id, (_, _, reason) in zip(found, rows, strict=True) if message_id and reason]
     numbers = sent_to(doubtful) if doubtful else {}
     for place, (_, destination, reason) in enumerate(rows):
-        message_id = found[place]
-        if message_id is None or not reason:
-            continue
-        was_sent = message_id in numbers and numbers[message_id] == destination and message_id not in seen
-        seen |= {message_id} & numbers.keys()
-        found[place] = message_id if was_sent else None
+        if reason and (message_id := found[place]):
+            was_sent = message_id in numbers and numbers[message_id] == destination and message_id not in seen
+            seen |= {message_id} & numbers.keys()
+            found[place] = message_id if was_sent else None
     return found

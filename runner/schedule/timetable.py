@@ -48,8 +48,9 @@ def timetable(window: SendingHours | None, counts: Mapping[Zones, int], rate: Ra
             Slot(zones, count, (hours and hours.opening(zones, now)) or now, now + span)
             for zones, count in counts.items()
         ]
-        return sorted(slots, key=lambda slot: slot.begins)
-    return sorted(_simulated(Hours(window), counts, rate, now), key=lambda slot: slot.begins)
+    else:
+        slots = _simulated(Hours(window), counts, rate, now)
+    return sorted(slots, key=lambda slot: slot.begins)
 
 
 def _simulated(hours: Hours, counts: Mapping[Zones, int], rate: Rate, now: datetime) -> list[Slot]:
