@@ -20,9 +20,8 @@ from runner.files.formats import changed, unchanged
 if TYPE_CHECKING:
     from runner.audience.suppression import Suppression
 
-_UNKNOWN_ZONE = ExclusionReason.UNKNOWN_ZONE
 # Whoever has opted out is counted as such, even without a usable key or time zone.
-_AFTER_SUPPRESSION = (ExclusionReason.MISSING_FIELD, _UNKNOWN_ZONE)
+_AFTER_SUPPRESSION = (ExclusionReason.MISSING_FIELD, ExclusionReason.UNKNOWN_ZONE)
 
 
 def read_audience(
@@ -87,10 +86,9 @@ def _suppress(batch: RowBatch, lists: "Suppression", spec: AudienceSpec) -> None
         known = batch.exclusions.get(index)
         if number is None or (known is not None and known.reason not in _AFTER_SUPPRESSION):
             continue
-        may_be_key = spec.key and (known is None or known.reason is _UNKNOWN_ZONE)
         if listed := lists.find_number(number):
             words = f"{spec.phone}: {number} is listed in {listed}"
-        elif may_be_key and (key := batch.keys[index]) and (listed := lists.find_key(key)):
+        elif spec.key and (key := batch.keys[index]) and (listed := lists.find_key(key)):
             words = f"{spec.key}: {quoted(key)} is listed in {listed}"
         else:
             continue

@@ -132,14 +132,14 @@ class Costs:
         }
 
 
-def over_limits(limits: Limits, *, messages: int, segments: int, costs: Costs | None) -> list[Problem]:
+def over_limits(limits: Limits, costs: Costs) -> list[Problem]:
     """Where a plan goes beyond the campaign's limits, or can't be held against them."""
     exceeded: list[tuple[str, str]] = []
-    for name, most, count in (("messages", limits.messages, messages), ("segments", limits.segments, segments)):
+    counts = ("messages", limits.messages, costs.messages), ("segments", limits.segments, costs.segments)
+    for name, most, count in counts:
         if most is not None and count > most:
             what = f"the plan has {count:,} {name}, {count - most:,} more than the {most:,} that are allowed"
             exceeded.append((f"limits.{name}", what))
-    costs = costs or Costs()
     problem = cost_limit_problem(limits, costs)
     if problem is None and limits.cost is not None and costs.total > limits.cost and costs.prices:
         total, currency = costs.total, costs.prices.currency
