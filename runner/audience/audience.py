@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from runner.audience.key_index import KeyIndex
 from runner.audience.row_batch import RowBatch, Work
 from runner.audience.spec import AudienceSpec
 from runner.base.errors import InputError, Position
@@ -17,14 +18,10 @@ from runner.files import reader
 from runner.files.formats import changed, unchanged
 
 if TYPE_CHECKING:
-    from runner.audience.key_index import KeyIndex
     from runner.audience.suppression import Suppression
 
-__all__ = ["AudienceSpec", "read_audience"]
-
-_UNKNOWN_ZONE = ExclusionReason.UNKNOWN_ZONE
 # Whoever has opted out is counted as such, even without a usable key or time zone.
-_AFTER_SUPPRESSION = (ExclusionReason.MISSING_FIELD, _UNKNOWN_ZONE)
+_AFTER_SUPPRESSION = (ExclusionReason.MISSING_FIELD, ExclusionReason.UNKNOWN_ZONE)
 
 
 def read_audience(
@@ -38,7 +35,6 @@ def read_audience(
     key and an unknown time zone. Memory grows by 6 bytes for each recipient and each entry of a suppression list.
     Raises InputError when a file cannot be read, has no rows, or changes before its last row is read.
     """
-    from runner.audience.key_index import KeyIndex
     from runner.audience.suppression import Suppression
 
     lists = Suppression(
@@ -55,11 +51,10 @@ def read_audience(
                     _suppress(batch, lists, spec)
                     for key, row in _sightings(batch):
                         seen.add(key, row)
-        decide = {Duplicates.FIRST: _first, Duplicates.REJECT: _reject, Duplicates.ALL: _all}[spec.duplicates]
         with closing(_read(spec, batch_size, remarks)) as batches:
             for batch in work(batches, True):
                 _suppress(batch, lists, spec)
-                decide(batch, seen)
+                _compare(batch, seen, spec.duplicates)
                 yield batch
 
 
@@ -91,10 +86,9 @@ def _suppress(batch: RowBatch, lists: "Suppression", spec: AudienceSpec) -> None
         known = batch.exclusions.get(index)
         if number is None or (known is not None and known.reason not in _AFTER_SUPPRESSION):
             continue
-        may_be_key = spec.key and (known is None or known.reason is _UNKNOWN_ZONE)
         if listed := lists.find_number(number):
             words = f"{spec.phone}: {number} is listed in {listed}"
-        elif may_be_key and (key := batch.keys[index]) and (listed := lists.find_key(key)):
+        elif spec.key and (key := batch.keys[index]) and (listed := lists.find_key(key)):
             words = f"{spec.key}: {quoted(key)} is listed in {listed}"
         else:
             continue
@@ -107,27 +101,15 @@ def _sightings(batch: RowBatch) -> list[tuple[str, int]]:
     return [(key, batch.first + index) for index, key in enumerate(batch.keys) if key is not None and index not in out]
 
 
-def _first(batch: RowBatch, seen: "KeyIndex") -> None:
+def _compare(batch: RowBatch, seen: KeyIndex, duplicates: Duplicates) -> None:
+    """Excludes duplicates, or with `all` gives each of them a key of its own."""
     for key, row in _sightings(batch):
-        if seen.add(key, row):
-            _exclude(batch, key, row, seen.first_row(key))
-
-
-def _reject(batch: RowBatch, seen: "KeyIndex") -> None:
-    for key, row in _sightings(batch):
-        if other := seen.other_row(key, row):
-            _exclude(batch, key, row, other)
-
-
-def _all(batch: RowBatch, seen: "KeyIndex") -> None:
-    for key, row in _sightings(batch):
-        batch.keys[row - batch.first] = numbered(key, seen.add(key, row))
-
-
-def _exclude(batch: RowBatch, key: str, row: int, other: int | None) -> None:
-    index = row - batch.first
-    same = "same number" if key == batch.destinations[index] else f'same key "{key}"'
-    batch.exclusions[index] = Exclusion(ExclusionReason.DUPLICATE, f"{same} as row {other}")
+        index = row - batch.first
+        if duplicates is Duplicates.ALL:
+            batch.keys[index] = numbered(key, seen.add(key, row))
+        elif (duplicates is Duplicates.REJECT or seen.add(key, row)) and (other := seen.other_row(key, row)):
+            same = "same number" if key == batch.destinations[index] else f'same key "{key}"'
+            batch.exclusions[index] = Exclusion(ExclusionReason.DUPLICATE, f"{same} as row {other}")
 
 
 def numbered(key: str, before: int) -> str:

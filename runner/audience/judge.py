@@ -1,5 +1,7 @@
 """Judging rows of the recipient file one by one, by all that needs neither the other rows nor a suppression list."""
 
+from textwrap import shorten
+
 from runner.audience.row_batch import RowBatch
 from runner.audience.spec import AudienceSpec
 from runner.base.exclusions import Exclusion, ExclusionReason
@@ -24,7 +26,7 @@ class Judge:
         self._key = header.index(spec.key) if spec.key else None
         self._country_column = header.index(spec.country_column) if spec.country_column else None
         self._zone_column = header.index(spec.zone_column) if spec.zone_column else None
-        condition = _in_one_line(spec.source.where or "")
+        condition = shorten(spec.source.where or "", 60, placeholder=" …")
         self._filtered = Exclusion(ExclusionReason.FILTERED, f"recipients.where doesn't hold for this row: {condition}")
 
     def judge(self, batch: RowBatch) -> None:
@@ -48,8 +50,8 @@ class Judge:
                     destination, country, note = found.destination, found.country, found.note
                     exclusion = self._kind(found) or self._country(found) or self._key_trouble(key)
                     if self._spec.wants_zones and exclusion is None:
-                        zones = self._zones(cells, found)
-                        exclusion = None if zones else self._zone_unknown(cells, found)
+                        where = self._zones(cells, found)
+                        zones, exclusion = ((), where) if isinstance(where, Exclusion) else (where, None)
                     key = key if self._spec.key else destination
             batch.keys.append(key)
             batch.destinations.append(destination)
@@ -99,37 +101,29 @@ class Judge:
         return self._exclusion(ExclusionReason.COUNTRY_NOT_ALLOWED, f"{number.destination} {home}{rule}")
 
     def _key_trouble(self, key: str | None) -> Exclusion | None:
-        if not self._spec.key:
+        column = self._spec.key
+        if not column:
             return None
         if key is None:
-            words = f"{self._spec.key} is empty, and it is the key that tells persons apart"
+            words = f"{column} is empty, and it is the key that tells persons apart"
             return Exclusion(ExclusionReason.MISSING_FIELD, words)
-        if why := why_no_key(key):
-            return Exclusion(ExclusionReason.MISSING_FIELD, f"{self._spec.key}: {why}")
-        return None
+        why = why_no_key(key)
+        return Exclusion(ExclusionReason.MISSING_FIELD, f"{column}: {why}") if why else None
 
-    def _zones(self, cells: Cells, number: Number) -> tuple[str, ...]:
-        """The row's own zone or else the number's; () when that is not known."""
-        from runner.numbers.zones import is_zone, zones_of
-
-        if self._zone_column is not None and (zone := cells[self._zone_column]):
-            return (zone,) if is_zone(zone) else ()
-        return zones_of(number)
-
-    def _zone_unknown(self, cells: Cells, number: Number) -> Exclusion:
-        from runner.numbers.zones import not_a_zone
+    def _zones(self, cells: Cells, number: Number) -> tuple[str, ...] | Exclusion:
+        """The row's own zone or else the number's."""
+        from runner.numbers.zones import is_zone, not_a_zone, zones_of
 
         column = self._spec.zone_column
         if self._zone_column is not None and (zone := cells[self._zone_column]):
-            return Exclusion(ExclusionReason.UNKNOWN_ZONE, f"{column}: {not_a_zone(zone)}")
+            return (
+                (zone,) if is_zone(zone) else Exclusion(ExclusionReason.UNKNOWN_ZONE, f"{column}: {not_a_zone(zone)}")
+            )
+        if zones := zones_of(number):
+            return zones
         words = f"where the phone of {number.destination} is isn't known, so its sending hours aren't"
         remedy = f"fill in {column}" if column else "name a column of time zones with recipients.zone"
         return self._exclusion(ExclusionReason.UNKNOWN_ZONE, f"{words}; {remedy}")
 
     def _exclusion(self, reason: ExclusionReason, words: str) -> Exclusion:
         return Exclusion(reason, f"{self._spec.phone}: {words}")
-
-
-def _in_one_line(condition: str, limit: int = 60) -> str:
-    line = " ".join(condition.split())
-    return line if len(line) <= limit else f"{line[: limit - 1]}…"

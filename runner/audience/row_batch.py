@@ -55,29 +55,23 @@ class RowBatch:
 
     def add_text(self, composed: Text | Exclusion | None) -> None:
         """Add the next row's text, or why the row gets none; None for a row that is excluded."""
-        if isinstance(composed, Text):
-            if composed.saved or composed.note or composed.remarks:
-                remarks = [(one.kind.value, one.subject, one.source, one.times) for one in composed.remarks]
-                self.extras[len(self.texts)] = composed.saved, composed.note, remarks
-            self.texts.append(composed.text)
-            self.encodings.append(composed.encoding.value)
-            self.segments.append(composed.segments)
-            return
-        if composed is not None:
+        text = composed if isinstance(composed, Text) else None
+        if isinstance(composed, Exclusion):
             self.refused[len(self.texts)] = composed
-        self.texts.append(None)
-        self.encodings.append(None)
-        self.segments.append(None)
+        elif text and (text.saved or text.note or text.remarks):
+            remarks = [(one.kind.value, one.subject, one.source, one.times) for one in text.remarks]
+            self.extras[len(self.texts)] = text.saved, text.note, remarks
+        self.texts.append(text.text if text else None)
+        self.encodings.append(text.encoding.value if text else None)
+        self.segments.append(text.segments if text else None)
 
     def text(self, index: int) -> Text:
         """The text of a recipient."""
-        text, encoding, segments = self.texts[index], self.encodings[index], self.segments[index]
-        assert text is not None
-        assert encoding is not None
-        assert segments is not None
+        text = self.texts[index]
+        assert text is not None, "a recipient has a text"
         saved, note, remarks = self.extras.get(index, (0, None, []))
         told = tuple(Remark(RemarkKind(kind), subject, source, times) for kind, subject, source, times in remarks)
-        return Text(text, Encoding(encoding), segments, saved, note, told)
+        return Text(text, Encoding(self.encodings[index] or ""), self.segments[index] or 0, saved, note, told)
 
     def verdict(self, index: int) -> Text | Exclusion:
         """The text of a row, or why the row gets none."""

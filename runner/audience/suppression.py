@@ -9,7 +9,8 @@ import re
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 
 from runner.audience.key_index import KeyIndex
@@ -19,7 +20,7 @@ from runner.base.text import joined, quoted, quoted_names
 from runner.files import reader
 from runner.files.columns import PHONE_NAMES, bare, find_column
 from runner.files.formats import Format, identify, unchanged
-from runner.files.source import Numbered, Source, UnreadableRow
+from runner.files.source import Cells, Source, UnreadableRow
 from runner.numbers.digits import why_no_key
 from runner.numbers.phone import Number, normalise
 
@@ -32,29 +33,11 @@ _LIKE_A_NUMBER = re.compile(r"['\"]?[+(]*[0-9][0-9 ().-]*['\"]?")
 _MOST_DIGITS_OF_A_NAME = 4
 
 
-@dataclass(frozen=True, slots=True)
-class SuppressionColumns:
-    """The places of what a list's rows hold. A list without a header begins with an entry.
-
-    `is_named`: the header says what they hold; else it is any words above a lone column.
-    """
-
-    phone: int | None = None
-    key: int | None = None
-    country: int | None = None
-    has_header: bool = True
-    is_named: bool = True
-
-
 class Suppression:
-    """The numbers and keys of all lists.
+    """The numbers and keys of all lists, each read as `read_list` does.
 
-    `country` is where numbers without a plus are at home, as in the campaign; a list's own column `country_column`
-    says it for each row. `key` is the column that tells recipients apart: a list with a column of that name (in any
-    case), or with the one that it names itself, suppresses by key too. A row may hold a number, a key or both.
-
-    Raises InputError for every list that cannot be read and for entries that are no numbers, all at once. `remarks`
-    collects a sentence on how much the lists hold, for people.
+    Raises InputError with everything that is wrong with any of them. `remarks` collects a sentence on how much the
+    lists hold, for people.
     """
 
     def __init__(
@@ -66,7 +49,6 @@ class Suppression:
         country_column: str | None = None,
         remarks: list[str] | None = None,
     ) -> None:
-        self._country = country
         # Each entry's row is the place of its list in `_names`, from 1.
         self._numbers, self._keys = KeyIndex(), KeyIndex()
         self._names: list[str] = []
@@ -75,9 +57,13 @@ class Suppression:
         counts: list[str] = []
         for listed in lists:
             before = len(self)
+            self._names.append(listed.path.name)
             try:
-                with unchanged(listed.path):
-                    self._load(listed, key, country_column)
+                for entry in read_list(listed, country=country, key=key, country_column=country_column):
+                    for index, value in zip((self._numbers, self._keys), entry, strict=True):
+                        if value is not None:
+                            index.add(value, len(self._names))
+                            self._entries += 1
             except InputError as error:
                 problems += error.problems
             counts.append(f"{len(self) - before:,} of {listed.path.name}")
@@ -100,94 +86,106 @@ class Suppression:
         place = self._keys.first_row(key)
         return self._names[place - 1] if place else None
 
-    def _load(self, listed: SuppressionList, key: str | None, country_column: str | None) -> None:
-        path, source = listed.path, Source(listed.path, encoding_key=None)
+
+def read_list(
+    listed: SuppressionList, *, country: str | None = None, key: str | None = None, country_column: str | None = None
+) -> Generator[tuple[str | None, str | None], None, None]:
+    """The (E.164 number, key) of each row of a list; it may hold either or both.
+
+    `country` is where numbers without a plus are at home, as in the campaign; a list's own column `country_column`
+    says it for each row. `key` is the column that tells recipients apart: a list with a column of that name (in any
+    case), or with the one that it names itself, suppresses by key too.
+
+    Raises InputError for a list that cannot be read, and at its end for all of its rows that are in doubt.
+    """
+    path, source = listed.path, Source(listed.path, encoding_key=None)
+    with unchanged(path):
         header = reader.read_header(source)
-        columns = find_columns(listed, header, key=key, country=self._country, country_column=country_column)
+        columns = _find_columns(listed, header, key, country, country_column)
         sheets = reader.filled_sheets(source)
         if len(sheets) > 1:
             # Only the first one is read, and somebody on another one may have opted out.
             what = f"{path} has more than one sheet with something in it: {quoted_names(sheets)}"
             raise InputError.of(what, f"save each list as a file of its own, and empty the others; {_IN_DOUBT}")
-        self._names.append(path.name)
         file_format = identify(path)
-        junk = _Junk(path, file_format)
-        entries = 0
-        with closing(_entries(source, file_format, header, columns)) as rows:
-            for place, cells in rows:
+        junk, entries = _Junk(path, file_format.is_text), 0
+        with closing(reader.read_numbered(source)) as rows:
+            names = (0, tuple(header))
+            first = names if file_format is Format.PARQUET else next(rows, names)
+            for place, cells in rows if columns.has_header else chain([first], rows):
                 entries += 1
                 if isinstance(cells, UnreadableRow):
                     junk.add(place, cells.words, _IN_DOUBT, "cannot be read")
-                elif trouble := self._add(cells, columns):
-                    junk.add(place, trouble, f"correct the entry or remove it; {_IN_DOUBT}", _kind(trouble, cells))
+                elif isinstance(entry := _read_entry(cells, columns, country), str):
+                    junk.add(place, entry, f"correct the entry or remove it; {_IN_DOUBT}", _kind(entry, cells))
+                else:
+                    yield entry
         if junk.shown:
             raise InputError(junk.problems(entries))
         if not entries and not columns.is_named:
             what = f"{path} holds nothing but {quoted(header[0])}, which is neither a number nor named like them"
             raise InputError.of(what, f"if nobody is on the list, let it hold one line, phone; {_IN_DOUBT}")
 
-    def _add(self, cells: Sequence[str], columns: SuppressionColumns) -> str | None:
-        """Adds a row's number and key. Returns what is wrong with the row, if anything."""
-        written = cells[columns.phone] if columns.phone is not None else ""
-        key = cells[columns.key] if columns.key is not None else ""
-        if key:
-            if why := why_no_key(key):
-                return why
-            self._keys.add(key, len(self._names))
-            self._entries += 1
-        if written:
-            country = cells[columns.country] if columns.country is not None else ""
-            number = normalise(written, country or self._country)
-            if not isinstance(number, Number):
-                return number.detail
-            self._numbers.add(number.destination, len(self._names))
-            self._entries += 1
-        elif not key and any(cells):
-            if columns.key is None:
-                return "there is no number"
-            return "there is no key" if columns.phone is None else "there is neither a number nor a key"
-        return None
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """The places of what a list's rows hold. A list without a header begins with an entry.
+
+    `is_named`: the header says what they hold; else it is any words above a lone column.
+    """
+
+    phone: int | None = None
+    key: int | None = None
+    country: int | None = None
+    has_header: bool = True
+    is_named: bool = True
 
 
-def _entries(
-    source: Source, file_format: Format, header: list[str], columns: SuppressionColumns
-) -> Generator[Numbered, None, None]:
-    """Every entry with its line, or its row where there are no lines; a header that is an entry comes first."""
-    with closing(reader.read_numbered(source)) as rows:
-        first = (0, tuple(header)) if file_format is Format.PARQUET else next(rows, None)
-        if first is not None and not columns.has_header:
-            yield first
-        yield from rows
+def _read_entry(cells: Cells, columns: _Columns, country: str | None) -> tuple[str | None, str | None] | str:
+    """A row's number and key, or what is wrong with the row."""
+    written, key, own_country = (
+        cells[place] if place is not None else "" for place in (columns.phone, columns.key, columns.country)
+    )
+    if key and (why := why_no_key(key)):
+        return why
+    if written:
+        number = normalise(written, own_country or country)
+        return (number.destination, key or None) if isinstance(number, Number) else number.detail
+    if key or not any(cells):
+        return None, key or None
+    if columns.key is None:
+        return "there is no number"
+    return "there is no key" if columns.phone is None else "there is neither a number nor a key"
 
 
+@dataclass(slots=True)
 class _Junk:
-    """The entries of a list that can't be used: `shown` are some of every kind."""
+    """The entries of a list that can't be used: how many of each kind, and some of every kind that are `shown`."""
 
-    def __init__(self, path: Path, file_format: Format) -> None:
-        self._path = path
-        self._is_text = file_format.is_text
-        self._kinds: Counter[str] = Counter()
-        self.shown: list[Problem] = []
+    path: Path
+    is_text: bool
+    kinds: Counter[str] = field(default_factory=Counter)
+    shown: list[Problem] = field(default_factory=list)
 
     def add(self, place: int, what: str, remedy: str, kind: str) -> None:
-        if kind not in self._kinds and len(self._kinds) >= _MOST_KINDS:
+        if kind not in self.kinds and len(self.kinds) >= _MOST_KINDS:
             kind = "something else"
-        self._kinds[kind] += 1
-        if self._kinds[kind] > _EXAMPLES:
+        self.kinds[kind] += 1
+        if self.kinds[kind] > _EXAMPLES:
             return
-        if self._is_text:
-            self.shown.append(Problem(what, remedy, where=Position(str(self._path), place, 1)))
+        if self.is_text:
+            self.shown.append(Problem(what, remedy, where=Position(str(self.path), place, 1)))
         else:
             row = f"row {place}" if place else "the name of its column"
-            self.shown.append(Problem(f"{self._path}: {row}: {what}", remedy))
+            self.shown.append(Problem(f"{self.path}: {row}: {what}", remedy))
 
     def problems(self, entries: int) -> Iterator[Problem]:
         yield from self.shown
-        if (count := self._kinds.total()) > len(self.shown):
-            kinds = ", ".join(f"{times:,} × {kind}" for kind, times in self._kinds.most_common())
+        if (count := self.kinds.total()) > len(self.shown):
+            kinds = ", ".join(f"{times:,} × {kind}" for kind, times in self.kinds.most_common())
             most = count > entries // 2
             remedy = "is it the right column, and recipients.country the country of its numbers?" if most else ""
-            yield Problem(f"{self._path}: {count:,} of its {entries:,} entries are in doubt: {kinds}", remedy)
+            yield Problem(f"{self.path}: {count:,} of its {entries:,} entries are in doubt: {kinds}", remedy)
 
 
 def _kind(words: str, cells: Sequence[str]) -> str:
@@ -197,53 +195,47 @@ def _kind(words: str, cells: Sequence[str]) -> str:
     return words.partition(";")[0]
 
 
-def find_columns(
-    listed: SuppressionList, header: Sequence[str], *, key: str | None, country: str | None, country_column: str | None
-) -> SuppressionColumns:
-    """The columns of a list with that `header`. `key`, `country` and `country_column` are the campaign's.
-
-    Raises InputError with everything that is in doubt.
-    """
+def _find_columns(
+    listed: SuppressionList, header: Sequence[str], key: str | None, country: str | None, country_column: str | None
+) -> _Columns:
+    """The columns of a list with that `header`. Raises InputError with everything that is in doubt."""
     problems: list[Problem] = []
+    file = listed.path.name
     if listed.key is not None and key is None:
         what = f'the column "{listed.key}" is to hold keys, but the campaign has none'
         problems.append(Problem(what, "name the recipients' column that tells persons apart with recipients.key"))
     if len(header) == 1 and listed.phone is None and listed.key is None:
-        columns = _lone_column(listed.path.name, header[0], key, country, problems)
+        columns = _lone_column(file, header[0], key, country, problems)
     else:
-        file = listed.path.name
         phone = _place(file, header, listed.phone, "phone", PHONE_NAMES, problems)
         keys = _place(file, header, listed.key, "key", [key] if key else [], problems)
         countries = header.index(country_column) if country_column in header else None
-        columns = SuppressionColumns(phone, None if keys == phone else keys, countries)
+        columns = _Columns(phone, None if keys == phone else keys, countries)
     if columns.phone is None and columns.key is None and not problems:
         remedy = f"its first row is {quoted_names(header)}; put one above it that names the columns"
         if not any(map(_LIKE_A_NUMBER.fullmatch, header)):
-            example = f"{{file: {listed.path.name}, phone: COLUMN}}"
+            example = f"{{file: {file}, phone: COLUMN}}"
             remedy = f"rename one, or name it in recipients.suppress: {example}; the list has {quoted_names(header)}"
-        problems.append(
-            Problem(f"no column is named {joined(PHONE_NAMES, 'or')}{f', or {key} for keys' if key else ''}", remedy)
-        )
+        keys_too = f", or {key} for keys" if key else ""
+        problems.append(Problem(f"no column is named {joined(PHONE_NAMES, 'or')}{keys_too}", remedy))
     if problems:
         raise InputError(replace(problem, what=f"{listed.path}: {problem.what}") for problem in problems)
     return columns
 
 
-def _lone_column(
-    file: str, name: str, key: str | None, country: str | None, problems: list[Problem]
-) -> SuppressionColumns:
+def _lone_column(file: str, name: str, key: str | None, country: str | None, problems: list[Problem]) -> _Columns:
     """A lone column holds numbers, whatever it is called, unless it may hold keys as well."""
     if _LIKE_A_NUMBER.fullmatch(name) or isinstance(normalise(name, country), Number):
-        return SuppressionColumns(phone=0, has_header=False)
+        return _Columns(phone=0, has_header=False)
     if name.casefold() in PHONE_NAMES:
-        return SuppressionColumns(phone=0)
+        return _Columns(phone=0)
     if key is None:
         digits = sum(map(str.isdecimal, name))
-        return SuppressionColumns(phone=0, has_header=digits <= _MOST_DIGITS_OF_A_NAME, is_named=False)
+        return _Columns(phone=0, has_header=digits <= _MOST_DIGITS_OF_A_NAME, is_named=False)
     if name.casefold() != key.casefold():
         remedy = f'name it phone or {key}, or say which: {{file: {file}, phone: "{name}"}}'
         problems.append(Problem(f'its only column, "{name}", may hold numbers or {key}', remedy))
-    return SuppressionColumns(key=0)
+    return _Columns(key=0)
 
 
 def _place(

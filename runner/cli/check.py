@@ -16,16 +16,15 @@ def command(
     as_json: Json = False,
 ) -> int:
     """Show everything that is wrong with campaign files."""
-    from runner.plan.inputs import inputs_of
+    from runner.plan.inputs import load_inputs
 
     problems: dict[Path, list[str]] = {}
     for path in files:
         problems[path] = []
         try:
-            inputs = inputs_of(path, now=datetime.now(UTC))
-            print_stderr(
-                f"{path}: ok ({len(inputs.header)} columns in {inputs.audience.source.path}, {inputs.campaign.rate})"
-            )
+            inputs = load_inputs(path, now=datetime.now(UTC))
+            columns, source = len(inputs.audience.header), inputs.audience.source.path
+            print_stderr(f"{path}: ok ({columns} columns in {source}, {inputs.campaign.rate})")
         except InputError as error:
             problems[path] = [str(problem) for problem in error.problems]
             print_stderr("\n".join(problems[path]))

@@ -43,10 +43,10 @@ def command(
     to: Annotated[str | None, typer.Option("--to", metavar="NUMBER", help="The messages to this number.")] = None,
 ) -> tuple[int, dict[str, Any]]:
     """Show messages as a phone would, and what forces UCS-2."""
-    from runner.plan.inputs import inputs_of
+    from runner.plan.inputs import load_inputs
     from runner.plan.planner import rows_to_show
 
-    inputs, rows = inputs_of(file), rows or []
+    inputs, rows = load_inputs(file), rows or []
     path = inputs.audience.source.path
     chosen = _chosen(rows_to_show(inputs, sampled=not rows and to is None), rows, to, count)
     absent = set(rows) - {batch.first + index for batch, index in chosen}

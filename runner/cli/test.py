@@ -37,12 +37,12 @@ def command(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Send without asking.")] = False,
 ) -> tuple[int, dict[str, Any]]:
     """Send some rows' texts to numbers of your own; no recipient and no run is touched."""
-    from runner.plan.inputs import inputs_of
+    from runner.plan.inputs import load_inputs
     from runner.run.account import account_for
     from runner.run.send import send_options
     from runner.run.test_messages import make_test_messages, make_test_options, send_test_messages
 
-    inputs = inputs_of(file)
+    inputs = load_inputs(file)
     campaign = inputs.campaign
     messages = make_test_messages(inputs, to, rows or [])
     options, left_out = make_test_options(send_options(campaign), datetime.now(UTC))

@@ -8,13 +8,13 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
 from runner.audience.spec import AudienceSpec, SuppressionList
 from runner.base.errors import InputError, Position, Problem
 from runner.base.result_columns import RESULT_COLUMNS
+from runner.base.text import closest
 from runner.campaign import Campaign, CampaignFile, CountryColumn, SuppressionFile, read
 from runner.files.columns import find_column, find_phone_column, no_single_column
 from runner.files.reader import check_where, read_header
@@ -46,27 +46,11 @@ class Inputs:
     file: CampaignFile
     audience: AudienceSpec
     composer: Composer
-    header: tuple[str, ...]
     prices: Prices | None = None
 
     @property
     def campaign(self) -> Campaign:
         return self.file.campaign
-
-
-def inputs_of(path: Path, *, now: datetime | None = None) -> Inputs:
-    """What the campaign file at `path` names, with the suppression lists that the environment adds to every campaign.
-
-    Raises InputError with all problems; with `now` (aware) also for moments that can't be kept any more.
-    """
-    suppress, problems = suppression_lists_for_all()
-    try:
-        inputs = load_inputs(path, suppress, now=now)
-    except InputError as error:
-        problems += error.problems
-    if problems:
-        raise InputError(problems)
-    return inputs
 
 
 def suppression_lists_for_all() -> tuple[list[Path], list[Problem]]:
@@ -84,16 +68,16 @@ def suppression_lists_for_all() -> tuple[list[Path], list[Problem]]:
     return paths, problems
 
 
-def load_inputs(path: Path, suppress: Sequence[Path] = (), *, now: datetime | None = None) -> Inputs:
-    """Read everything that the campaign file at `path` names. Raises InputError with all problems.
+def load_inputs(path: Path, *, now: datetime | None = None) -> Inputs:
+    """Read everything that the campaign file at `path` names, with the suppression lists of the environment.
 
-    `suppress` are suppression lists for every campaign, beside those that the file names. With `now` (aware) the
-    campaign's moments must be ones that can still be kept.
+    Raises InputError with all problems; with `now` (aware) also for moments that can't be kept any more.
     """
-    file, problems = read(path)
+    suppress, problems = suppression_lists_for_all()
+    file, file_problems = read(path)
     if file is None:
-        raise InputError(problems)
-    findings = _Findings(file, problems, suppress)
+        raise InputError([*problems, *file_problems])
+    findings = _Findings(file, file_problems, suppress)
     header = findings.header()
     template = findings.template(header)
     audience = findings.audience(header)
@@ -101,8 +85,9 @@ def load_inputs(path: Path, suppress: Sequence[Path] = (), *, now: datetime | No
     prices = findings.prices()
     if now is not None:
         findings.problems += moment_problems(file, now)
-    if findings.problems or template is None or audience is None or header is None:
-        raise InputError(sorted(findings.problems, key=lambda problem: _place(problem, path)))
+    problems += sorted(findings.problems, key=lambda problem: _place(problem, path))
+    if problems or template is None or audience is None:
+        raise InputError(problems)
     message = file.campaign.message
     composer = Composer(
         template,
@@ -111,7 +96,7 @@ def load_inputs(path: Path, suppress: Sequence[Path] = (), *, now: datetime | No
         smart_encoding=message.smart_encoding,
         require_text=message.require_text,
     )
-    return Inputs(file, audience, composer, tuple(header), prices)
+    return Inputs(file, audience, composer, prices)
 
 
 def _place(problem: Problem, path: Path) -> tuple[bool, str, int, int]:
@@ -154,11 +139,7 @@ class _Findings:
         """The compiled template, if its syntax is right and each of its fields is a column."""
         message = self._campaign.message
         country = self._campaign.recipients.country
-        own = country if isinstance(country, str) else None
-
-        def unknown_fields(variables: Variables) -> list[Problem]:
-            return [] if header is None else self._unknown_fields(variables, header)
-
+        phone = partial(_phone, country if isinstance(country, str) else None)
         try:
             if message.text is not None:
                 source, name = message.text, f"{self._file.path}: message.text"
@@ -166,7 +147,7 @@ class _Findings:
                 source, name = _read_text(message.template), str(message.template)
             else:
                 return None
-            return compile_template(source, name, phone=partial(_phone, own), unknown_fields=unknown_fields)
+            return compile_template(source, name, phone=phone, unknown_fields=partial(self._unknown_fields, header))
         except InputError as error:
             self.problems += [self._of_the_text(problem) for problem in error.problems]
             return None
@@ -179,27 +160,27 @@ class _Findings:
         line = f" (line {problem.where.line} of the text)" if problem.where and problem.where.line > 1 else ""
         return self._file.problem(("message", "text"), problem.what + line, problem.remedy)
 
-    def _unknown_fields(self, variables: Variables, header: list[str]) -> list[Problem]:
+    def _unknown_fields(self, header: list[str] | None, variables: Variables) -> list[Problem]:
+        if header is None:
+            return []
         file = self._campaign.recipients.file
         names = field_names(header)
-        known = {name.casefold(): name for name in names}
         problems = []
         for name, where in variables:
             if name in names:
                 continue
             if found := no_single_column(header, name):
-                remedy = found.remedy
+                what, remedy = f"{found.what} in {file}", found.remedy
                 for alias, column in names.items():
                     remedy = remedy.replace(f'"{column}"', f'"{alias}"')
-                problems.append(Problem(f"{found.what} in {file}", remedy, where=where))
-                continue
-            parts = [alias for alias, column in names.items() if column.startswith(f"{name}.")]
-            close = get_close_matches(name.casefold(), known, n=1)
-            guess = parts[0] if parts else known[close[0]] if close else None
-            hint = f'did you mean "{guess}"? ' if guess else ""
-            more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-            remedy = f"{hint}its columns are {', '.join(list(names)[:_MOST_NAMES])}{more}"
-            problems.append(Problem(f'"{name}" is not a column of {file}', remedy, where=where))
+            else:
+                what = f'"{name}" is not a column of {file}'
+                parts = (alias for alias, column in names.items() if column.startswith(f"{name}."))
+                guess = next(parts, None) or closest(name, names)
+                hint = f'did you mean "{guess}"? ' if guess else ""
+                more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+                remedy = f"{hint}its columns are {', '.join(list(names)[:_MOST_NAMES])}{more}"
+            problems.append(Problem(what, remedy, where=where))
         return problems
 
     def audience(self, header: list[str] | None) -> AudienceSpec | None:
@@ -208,23 +189,21 @@ class _Findings:
             return None
         recipients = self._campaign.recipients
         country = recipients.country
-        by_column = country.column if isinstance(country, CountryColumn) else None
+
+        def named(wanted: str | None, *path: str | int) -> str | None:
+            return self._column(find_column(header, wanted), *path) if wanted else None
+
         phone = self._column(find_phone_column(header, recipients.phone), "recipients", "phone")
-        country_column = (
-            self._column(find_column(header, by_column), "recipients", "country", "column") if by_column else None
-        )
-        key = self._column(find_column(header, recipients.key), "recipients", "key") if recipients.key else None
-        zone = self._column(find_column(header, recipients.zone), "recipients", "zone") if recipients.zone else None
+        by_column = country.column if isinstance(country, CountryColumn) else None
+        country_column = named(by_column, "recipients", "country", "column")
+        key = named(recipients.key, "recipients", "key")
+        zone = named(recipients.zone, "recipients", "zone")
         for number, column in enumerate(self._campaign.report.columns):
-            self._column(find_column(header, column), "report", "columns", number)
+            path = ("report", "columns", number)
+            named(column, *path)
             if column in RESERVED_COLUMNS:
-                self.problems.append(
-                    self._file.problem(
-                        ("report", "columns", number),
-                        f'the results have a column "{column}" of their own',
-                        "leave it out, or rename it in the recipient file",
-                    )
-                )
+                what = f'the results have a column "{column}" of their own'
+                self.problems.append(self._file.problem(path, what, "leave it out, or rename it in the recipient file"))
         if phone is None:
             return None
         window = self._campaign.window
@@ -265,7 +244,7 @@ class _Findings:
             else SuppressionList(item)
             for item in self._campaign.recipients.suppress
         ]
-        return (*named, *(SuppressionList(path) for path in self._suppress))
+        return (*named, *map(SuppressionList, self._suppress))
 
     def suppression_columns(self) -> None:
         """Looks for the columns of suppression lists that the campaign names; what is on the lists the plan reads."""
@@ -273,16 +252,12 @@ class _Findings:
             if not isinstance(item, SuppressionFile) or not item.file.is_file():
                 continue
             for option, column in (("phone", item.phone), ("key", item.key)):
-                if column is not None:
-                    self._suppression_column(item.file, column, "recipients", "suppress", number, option)
-
-    def _suppression_column(self, file: Path, column: str, *path: str | int) -> None:
-        try:
-            found = find_column(read_header(Source(file, encoding_key=None)), column)
-        except InputError as error:
-            self.problems += error.problems
-        else:
-            self._column(found, *path, file=file)
+                try:
+                    if column is not None:
+                        found = find_column(read_header(Source(item.file, encoding_key=None)), column)
+                        self._column(found, "recipients", "suppress", number, option, file=item.file)
+                except InputError as error:
+                    self.problems += error.problems
 
     def _column(self, found: str | Problem, *path: str | int, file: Path | None = None) -> str | None:
         if isinstance(found, str):

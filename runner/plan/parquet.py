@@ -61,12 +61,9 @@ def read_frames(
     path: Path,
     select: Callable[["pl.LazyFrame"], "pl.LazyFrame"] = lambda frame: frame,
     *,
-    rows: int = BATCH_ROWS,
     after: int = 0,
 ) -> Iterator["pl.DataFrame"]:
-    """The file in batches of at most `rows`, in order; `select` narrows rows and columns of each part that is read.
-
-    The first `after` rows are left out.
+    """The rows after the first `after` ones, in batches and in order; `select` narrows each part that is read.
 
     Part by part, because polars' own batches have no back-pressure: it reads a whole file ahead of a slow reader.
     """
@@ -74,4 +71,4 @@ def read_frames(
 
     plan = pl.scan_parquet(path, glob=False)
     for first in range(after, plan.select(pl.len()).collect().item(), ROW_GROUP_ROWS):
-        yield from select(plan.slice(first, ROW_GROUP_ROWS)).collect().iter_slices(rows)
+        yield from select(plan.slice(first, ROW_GROUP_ROWS)).collect().iter_slices(BATCH_ROWS)

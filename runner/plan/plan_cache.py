@@ -7,7 +7,6 @@ very file that was written.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -19,24 +18,6 @@ from runner.base.files import write_atomically
 from runner.base.messages import Encoding, Remark, RemarkKind, Text
 from runner.plan.summary import Noted, PlanSummary
 from runner.prices.costs import Costs, Prices
-
-
-class PlanCacheKey:
-    """A digest of all that a plan is made of. Add everything in a fixed order."""
-
-    def __init__(self) -> None:
-        self._hash = hashlib.sha256()
-
-    def add(self, text: str) -> None:
-        data = text.encode("utf-8", "surrogatepass")
-        self._hash.update(b"%d:" % len(data) + data)
-
-    def add_file(self, path: Path) -> None:
-        """Its contents. Raises OSError."""
-        self.add(digest(path))
-
-    def hexdigest(self) -> str:
-        return self._hash.hexdigest()
 
 
 def digest(path: Path) -> str:
@@ -65,42 +46,35 @@ def cached_summary(path: Path, *, key: str, plan: Path, prices: Prices | None) -
     return None
 
 
+# What the keys of the summary's counters are made of, which JSON has as texts and lists.
+_COUNTERS = {
+    "excluded": ExclusionReason,
+    "by_encoding": str,
+    "by_segments": int,
+    "by_zones": tuple,
+    "remarked": RemarkKind,
+}
+
+
 def _dump(summary: PlanSummary) -> dict[str, Any]:
     """All but `left`; what has keys that JSON hasn't becomes pairs."""
     found = {one.name: getattr(summary, one.name) for one in fields(summary) if one.name != "left"}
     pairs = {name: list(value.items()) for name, value in found.items() if isinstance(value, dict)}
-    return found | pairs | {"costs": list(summary.costs.sizes())}
+    return found | pairs | {"costs": list(summary.costs.sizes.items())}
 
 
 def _load(found: dict[str, Any], prices: Prices | None) -> PlanSummary:
-    numbers = {name: int(found[name]) for name in ("rows", "to_send", "segments", "repaired", "saved")}
-    return PlanSummary(
-        **numbers,
-        excluded=Counter({ExclusionReason(reason): count for reason, count in found["excluded"]}),
-        examples={
-            ExclusionReason(reason): [(row, words) for row, words in shown] for reason, shown in found["examples"]
-        },
-        by_encoding=Counter(dict(found["by_encoding"])),
-        by_segments=Counter(dict(found["by_segments"])),
-        costs=_costs(found["costs"], prices),
-        left=_costs(found["costs"], prices),
-        by_zones=Counter({tuple(zones): count for zones, count in found["by_zones"]}),
-        remarks={
-            (RemarkKind(kind), subject, source): Noted(**noted) for (kind, subject, source), noted in found["remarks"]
-        },
-        remarked=Counter({RemarkKind(kind): count for kind, count in found["remarked"]}),
-        shared=Noted(**found["shared"]),
-        reading=found["reading"],
-        samples=[(row, destination, _text(text)) for row, destination, text in found["samples"]],
-        fingerprint=found["fingerprint"],
-    )
-
-
-def _costs(sizes: Iterable[tuple[str | None, int, int]], prices: Prices | None) -> Costs:
-    costs = Costs(prices)
-    for country, segments, times in sizes:
-        costs.add(country, segments, times)
-    return costs
+    counters = {name: Counter({make(key): count for key, count in found[name]}) for name, make in _COUNTERS.items()}
+    sizes = Counter({(country, segments): times for (country, segments), times in found["costs"]})
+    restored = {
+        "examples": {ExclusionReason(reason): [*map(tuple, shown)] for reason, shown in found["examples"]},
+        "costs": Costs(prices, sizes),
+        "left": Costs(prices, sizes.copy()),
+        "remarks": {(RemarkKind(kind), *texts): Noted(**noted) for (kind, *texts), noted in found["remarks"]},
+        "shared": Noted(**found["shared"]),
+        "samples": [(row, destination, _text(text)) for row, destination, text in found["samples"]],
+    }
+    return PlanSummary(**found | counters | restored)
 
 
 def _text(found: dict[str, Any]) -> Text:

@@ -123,10 +123,7 @@ def _purged(plan: Path, schema: Mapping[str, Any], ids: MessageIds, sent_to: Sen
         rows = frame.select("key", "destination", "reason").rows()
         message_ids = pl.Series(MESSAGE_ID, _message_ids(rows, ids, sent_to, seen), dtype=pl.String)
         kept = frame.select(_IMPERSONAL).with_columns(message_ids)
-        yield kept.select(
-            pl.col(name) if name in kept.columns else pl.lit(None, dtype=kind).alias(name)
-            for name, kind in schema.items()
-        )
+        yield pl.concat([pl.DataFrame(schema=schema), kept], how="diagonal")  # the other columns are null
 
 
 def _message_ids(
@@ -143,10 +140,8 @@ def _message_ids(
     doubtful = [message_id for message_id, (_, _, reason) in zip(found, rows, strict=True) if message_id and reason]
     numbers = sent_to(doubtful) if doubtful else {}
     for place, (_, destination, reason) in enumerate(rows):
-        message_id = found[place]
-        if message_id is None or not reason:
-            continue
-        was_sent = message_id in numbers and numbers[message_id] == destination and message_id not in seen
-        seen |= {message_id} & numbers.keys()
-        found[place] = message_id if was_sent else None
+        if reason and (message_id := found[place]):
+            was_sent = message_id in numbers and numbers[message_id] == destination and message_id not in seen
+            seen |= {message_id} & numbers.keys()
+            found[place] = message_id if was_sent else None
     return found

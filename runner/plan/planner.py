@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.audience.audience import AudienceSpec, read_audience
+from runner.audience.audience import read_audience
 from runner.audience.key_index import KeyIndex
 from runner.audience.row_batch import RowBatch, Work
+from runner.audience.spec import AudienceSpec
 from runner.base.errors import InputError, Problem
 from runner.base.exclusions import Duplicates, Exclusion, ExclusionReason
 from runner.base.files import replacing
-from runner.base.options import Cooldown
 from runner.message.compose import Composer
 from runner.plan.inputs import Inputs
 from runner.plan.parquet import write_frames
 from runner.plan.plan_file import COLUMNS, ZONES
 from runner.plan.pool import RowComposer, composing, processes_wanted
-from runner.plan.restrictions import FrequencyCap, Limit, OptedOut, Recent, Sample, SendingTimes, Sent
+from runner.plan.restrictions import FrequencyCap, Limit, OptedOut, OutsideHours, Sample, Sent
 from runner.plan.summary import Fingerprint, PlanSummary
 from runner.prices.costs import Costs, Prices
 
@@ -47,8 +47,8 @@ class Rules:
     missing_fails: bool = False
     opted_out: OptedOut | None = None
     sample: Sample | None = None
-    timing: SendingTimes | None = None
-    cooldown: tuple[Cooldown, Recent] | None = None
+    timing: OutsideHours | None = None
+    cooldown: FrequencyCap | None = None
     limit: Limit | None = None
     prices: Prices | None = None
     sent: Sent | None = None
@@ -64,6 +64,9 @@ class Planner:
         self._audience = audience
         self._composer = composer
         self._rules = rules or Rules()
+        # Where a key tells persons apart, a number may be two of them, or one that is in the file twice.
+        has_shared_numbers = audience.key is not None and audience.duplicates is not Duplicates.ALL
+        self._numbers = KeyIndex() if has_shared_numbers else None
         self._fingerprint = Fingerprint(options)
         self._composed = 0
         self._failed = 0
@@ -77,9 +80,8 @@ class Planner:
         with `missing_fails` when a field is empty that a text needs.
         """
         with replacing(path) as file:
-            processes = processes_wanted() if self._is_large() else 0
             with (
-                composing(RowComposer(self._audience, self._composer), processes) as work,
+                composing(RowComposer(self._audience, self._composer), self._processes()) as work,
                 closing(self._frames(work)) as frames,
             ):
                 write_frames(file, _schema(self._rules), frames)
@@ -87,86 +89,78 @@ class Planner:
         self.summary.fingerprint = self._fingerprint.hexdigest()
         return self.summary
 
-    def batches(self, work: Work | None = None) -> Generator[RowBatch, None, None]:
-        """Every batch, with each row either a message or among the `exclusions`, and counted. Close it after use.
-
-        :param work: judges and composes; None: in this process.
-        """
-        if work is None:
-            with composing(RowComposer(self._audience, self._composer), 0) as here:
-                yield from self.batches(here)
-            return
-        cooldown = self._rules.cooldown
-        frequency_cap = FrequencyCap(*cooldown) if cooldown else None
-        numbers = KeyIndex() if self._counts_shared_numbers() else None
+    def batches(self, work: Work) -> Generator[RowBatch, None, None]:
+        """Every batch, with each row either a message or among the `exclusions`, and counted. Close it after use."""
         with closing(read_audience(self._audience, work, remarks=self.summary.reading)) as batches:
             for batch in batches:
                 sent = self._sent(batch)
                 self._leave_out(batch, sent)
-                if frequency_cap:
-                    _cap_frequency(batch, frequency_cap, sent)
-                if self._rules.limit:
-                    self._cut(batch, self._rules.limit, sent)
-                self._count(batch, sent, numbers)
+                self._restrict(batch, sent)
+                self._count(batch, sent)
                 yield batch
-
-    def _counts_shared_numbers(self) -> bool:
-        """Where a key tells persons apart, a number may be two of them, or one that is in the file twice."""
-        return self._audience.key is not None and self._audience.duplicates is not Duplicates.ALL
 
     def _sent(self, batch: RowBatch) -> frozenset[int]:
         """The recipients, by their indexes, whom this run has sent to already."""
         if self._rules.sent is None:
             return frozenset()
-        keys = {index: key for index in batch.recipients() if (key := batch.keys[index]) is not None}
+        keys = {index: batch.keys[index] or "" for index in batch.recipients()}
         sent = self._rules.sent(list(keys.values()))
         return frozenset(index for index, key in keys.items() if key in sent)
 
     def _leave_out(self, batch: RowBatch, sent: Collection[int]) -> None:
-        """Those who opted out, are not in the sample, get no text, or are outside of the sending hours."""
+        """Those who opted out, are not in the sample, or get no text."""
         rules, out = self._rules, batch.exclusions
         if rules.opted_out:
-            out |= _opted_out(rules.opted_out, batch, sent)
+            numbers = {index: batch.destinations[index] or "" for index in batch.recipients() if index not in sent}
+            opted_out = rules.opted_out(list(numbers.values()))
+            out |= {index: opted_out[number] for index, number in numbers.items() if number in opted_out}
         if rules.sample:
             for index in batch.recipients():
                 if index not in sent and not rules.sample.takes(batch.keys[index] or ""):
                     out[index] = rules.sample.exclusion
         self._composed += len(batch) - len(out)
-        for index, exclusion in batch.refused.items():
-            if index not in out:
-                out[index] = exclusion
-                if rules.missing_fails and exclusion.reason is ExclusionReason.MISSING_FIELD:
-                    self._failed += 1
-                    if self._failed <= MAX_FAILURES:
-                        self._failures.append((batch.first + index, exclusion.detail))
+        refused = {index: exclusion for index, exclusion in batch.refused.items() if index not in out}
+        out |= refused
+        if rules.missing_fails:
+            failed = [index for index in refused if refused[index].reason is ExclusionReason.MISSING_FIELD]
+            self._failed += len(failed)
+            shown = failed[: MAX_FAILURES - len(self._failures)]
+            self._failures += [(batch.first + index, refused[index].detail) for index in shown]
+
+    def _restrict(self, batch: RowBatch, sent: Collection[int]) -> None:
+        """Leave out those who are outside of the sending hours, or beyond the frequency cap or the limit."""
+        rules, out = self._rules, batch.exclusions
         if rules.timing:
             for index in batch.recipients():
-                if index not in sent and (outside := rules.timing.exclusion(batch.zones[index])):
+                if index not in sent and (outside := rules.timing(batch.zones[index])):
                     out[index] = outside
+        if rules.cooldown:
+            numbers = [(batch.destinations[index] or "", index) for index in batch.recipients() if index not in sent]
+            out |= rules.cooldown.exclusions(numbers)
+        if limit := rules.limit:
+            to_send = self.summary.to_send
+            words = f"beyond {limit.name} {limit.messages}; run without it to send to the rest"
+            for index in batch.recipients():
+                if index not in sent and to_send >= limit.messages:
+                    out[index] = Exclusion(ExclusionReason.OVER_LIMIT, words)
+                else:
+                    to_send += 1
 
-    def _cut(self, batch: RowBatch, limit: Limit, sent: Collection[int]) -> None:
-        to_send = self.summary.to_send
-        for index in batch.recipients():
-            if index not in sent and to_send >= limit.messages:
-                batch.exclusions[index] = limit.exclusion
-            else:
-                to_send += 1
-
-    def _count(self, batch: RowBatch, sent: Collection[int], numbers: KeyIndex | None) -> None:
+    def _count(self, batch: RowBatch, sent: Collection[int]) -> None:
         recipients = batch.recipients()
         self.summary.add(batch, recipients, sent)
         self._fingerprint.add(batch, recipients)
-        if numbers is not None:
+        if self._numbers is not None:
             for index in recipients:
-                row = batch.first + index
-                if numbers.add(batch.destinations[index] or "", row):
-                    self.summary.shared.add(row, 1)
+                if self._numbers.add(batch.destinations[index] or "", batch.first + index):
+                    self.summary.shared.add(batch.first + index, 1)
 
-    def _is_large(self) -> bool:
+    def _processes(self) -> int:
         try:
-            return self._audience.source.path.stat().st_size >= SMALL_BYTES
+            size = self._audience.source.path.stat().st_size
         except OSError:
-            return False  # whoever opens it says what is wrong
+            return 0  # whoever opens it says what is wrong
+        return processes_wanted() if size >= SMALL_BYTES else 0
 
     def _refuse_failures(self) -> None:
         file = self._audience.source.path
@@ -207,21 +201,6 @@ class Planner:
         return {**dict(zip(COLUMNS, values, strict=True)), **carried, **zones}
 
 
-def _opted_out(opted_out: OptedOut, batch: RowBatch, sent: Collection[int]) -> dict[int, Exclusion]:
-    """Whose numbers have opted out of every campaign of the ledger; those that are sent stay."""
-    asked = {
-        index: number for index in batch.recipients() if (number := batch.destinations[index]) and index not in sent
-    }
-    out = opted_out(list(asked.values()))
-    return {index: out[number] for index, number in asked.items() if number in out}
-
-
-def _cap_frequency(batch: RowBatch, frequency_cap: FrequencyCap, sent: Collection[int]) -> None:
-    """Leaves out the messages that would be too much for their numbers; those that are sent stay."""
-    numbers = [(batch.destinations[index] or "", index) for index in batch.recipients() if index not in sent]
-    batch.exclusions |= frequency_cap.exclusions(numbers)
-
-
 def _schema(rules: Rules) -> dict[str, Any]:
     import polars as pl
 
@@ -238,6 +217,10 @@ def rows_to_show(inputs: Inputs, *, sampled: bool) -> Iterator[tuple[RowBatch, i
     """
     share = inputs.campaign.recipients.sample if sampled else None
     rules = Rules(sample=Sample(inputs.campaign.name, share)) if share else None
-    with closing(Planner(inputs.audience, inputs.composer, options="", rules=rules).batches()) as batches:
+    planner = Planner(inputs.audience, inputs.composer, options="", rules=rules)
+    with (
+        composing(RowComposer(inputs.audience, inputs.composer), 0) as work,
+        closing(planner.batches(work)) as batches,
+    ):
         for batch in batches:
             yield from ((batch, index) for index in range(len(batch)))

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import cache
 from hashlib import blake2b
 
 from runner.audience.key_index import KeyIndex
@@ -19,6 +20,11 @@ OptedOut = Callable[[Sequence[str]], Mapping[str, Exclusion]]
 
 # To which of some keys this run has sent already, whatever the answer was.
 Sent = Callable[[Sequence[str]], Collection[str]]
+
+# Why a message must not be planned now to a phone that may be in any of these time zones; None: it may.
+OutsideHours = Callable[[tuple[str, ...]], Exclusion | None]
+
+_UTC = "%Y-%m-%d %H:%M UTC"
 
 
 class Sample:
@@ -41,36 +47,25 @@ class Sample:
         return int.from_bytes(digest.digest()) < self._below
 
 
-class SendingTimes:
-    """When each recipient may be sent to, as it looks at `now` (aware). One look for each set of zones."""
+def outside_hours(window: SendingHours, now: datetime) -> OutsideHours:
+    """Judges when recipients may be sent to, as it looks at `now` (aware). One look for each set of zones."""
+    hours = Hours(window)
 
-    def __init__(self, window: SendingHours, now: datetime) -> None:
-        self.window = window
-        self.now = now
-        self._hours = Hours(window)
-        self._verdicts: dict[tuple[str, ...], Exclusion | None] = {}
-
-    def exclusion(self, zones: tuple[str, ...]) -> Exclusion | None:
-        if zones not in self._verdicts:
-            self._verdicts[zones] = self._judge(zones)
-        return self._verdicts[zones]
-
-    def opening(self, zones: tuple[str, ...]) -> datetime | None:
-        """When its first message may leave: `now`, or later; None for never."""
-        return self._hours.opening(zones, self.now)
-
-    def _judge(self, zones: tuple[str, ...]) -> Exclusion | None:
-        opening = self.opening(zones)
-        where = self.window.zone or ", ".join(zones)
+    @cache
+    def exclusion(zones: tuple[str, ...]) -> Exclusion | None:
+        opening = hours.opening(zones, now)
+        where = window.zone or ", ".join(zones)
         if opening is None:
             words = f"within 8 days no moment is inside of the sending hours in all of {where}"
-        elif self.window.outside is Outside.SKIP and opening > self.now:
-            words = f"the sending hours in {where} begin {_utc(opening)} (window.outside: skip)"
-        elif self.window.outside is Outside.SCHEDULE and opening > self.now + MAX_AHEAD:
-            words = f"the sending hours in {where} begin {_utc(opening)}, and the provider takes 7 days ahead at most"
+        elif window.outside is Outside.SKIP and opening > now:
+            words = f"the sending hours in {where} begin {opening:{_UTC}} (window.outside: skip)"
+        elif window.outside is Outside.SCHEDULE and opening > now + MAX_AHEAD:
+            words = f"the sending hours in {where} begin {opening:{_UTC}}, and the provider takes 7 days ahead at most"
         else:
             return None
         return Exclusion(ExclusionReason.OUTSIDE_WINDOW, words)
+
+    return exclusion
 
 
 class FrequencyCap:
@@ -84,18 +79,16 @@ class FrequencyCap:
     def exclusions(self, destinations: Sequence[tuple[str, int]]) -> dict[int, Exclusion]:
         """Of a batch of (number, data row), the rows that would be too much."""
         before = self._recent([destination for destination, _ in destinations])
+        allowed, span = self._cooldown.messages, _span(self._cooldown.per_s)
         found: dict[int, Exclusion] = {}
         for destination, row in destinations:
             others, earlier = before.get(destination, 0), self._planned.add(destination, row + 1)
-            if others + earlier >= self._cooldown.messages:
-                found[row] = self._exclusion(others, earlier)
+            if others + earlier >= allowed:
+                got = [f"{others} in the last {span}"] if others else []
+                got += [f"{earlier} earlier in this file"] if earlier else []
+                words = f"its number got {' and '.join(got)}; recipients.cooldown allows {allowed}"
+                found[row] = Exclusion(ExclusionReason.COOLDOWN, words)
         return found
-
-    def _exclusion(self, others: int, earlier: int) -> Exclusion:
-        said = [f"{others} in the last {_span(self._cooldown.per_s)}"] if others else []
-        said += [f"{earlier} earlier in this file"] if earlier else []
-        words = f"its number got {' and '.join(said)}; recipients.cooldown allows {self._cooldown.messages}"
-        return Exclusion(ExclusionReason.COOLDOWN, words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,21 +98,9 @@ class Limit:
     messages: int
     name: str
 
-    @property
-    def exclusion(self) -> Exclusion:
-        return Exclusion(
-            ExclusionReason.OVER_LIMIT, f"beyond {self.name} {self.messages}; run without it to send to the rest"
-        )
-
 
 def _span(seconds: int) -> str:
     """`7d`, `36h`, `90min`, `45s`: in the largest unit that it is a whole number of, as a campaign file has it."""
-    unit_s, unit = next((size, name) for size, name in _UNITS if seconds % size == 0)
+    units = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+    unit_s, unit = next((size, name) for size, name in units if seconds % size == 0)
     return f"{seconds // unit_s}{unit}"
-
-
-_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
-
-
-def _utc(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

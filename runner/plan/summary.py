@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from runner.audience.row_batch import RowBatch
-from runner.base.exclusions import Exclusion, ExclusionReason
-from runner.base.messages import Remark, RemarkKind, Text
+from runner.base.exclusions import ExclusionReason
+from runner.base.messages import RemarkKind, Text
 from runner.base.options import Rate
 from runner.prices.costs import Costs
 
@@ -72,9 +72,7 @@ class PlanSummary:
         self.to_send += len(left)
         unsent = [index for index in left if index not in sent] if sent else left
         for costs, counted in ((self.costs, left), (self.left, unsent)):
-            sizes = Counter((batch.countries[index], batch.segments[index] or 0) for index in counted)
-            for (country, segments), times in sizes.items():
-                costs.add(country, segments, times)
+            costs.sizes.update((batch.countries[index], batch.segments[index] or 0) for index in counted)
         by_segments = Counter(batch.segments[index] or 0 for index in left)
         self.by_segments.update(by_segments)
         self.segments += sum(segments * times for segments, times in by_segments.items())
@@ -86,30 +84,24 @@ class PlanSummary:
         for index in batch.extras:
             if index not in batch.exclusions:
                 self._remark(batch.first + index, batch.text(index))
-        for index in sorted(batch.exclusions):
-            self._exclude(batch.first + index, batch.exclusions[index])
+        for index, exclusion in sorted(batch.exclusions.items()):
+            self.excluded[exclusion.reason] += 1
+            shown = self.examples.setdefault(exclusion.reason, [])
+            if len(shown) < EXAMPLES:
+                shown.append((batch.first + index, exclusion.detail))
 
     def _remark(self, row: int, text: Text) -> None:
         self.saved += text.saved
         self.remarked.update({remark.kind for remark in text.remarks})
         for remark in text.remarks:
-            self._note(row, remark)
+            key = (remark.kind, remark.subject, remark.source)
+            if key not in self.remarks and len(self.remarks) >= MOST_REMARKS:
+                key = (remark.kind, OTHERS, "")
+            self.remarks.setdefault(key, Noted()).add(row, remark.times)
 
-    def _exclude(self, row: int, exclusion: Exclusion) -> None:
-        self.excluded[exclusion.reason] += 1
-        shown = self.examples.setdefault(exclusion.reason, [])
-        if len(shown) < EXAMPLES:
-            shown.append((row, exclusion.detail))
-
-    def _note(self, row: int, remark: Remark) -> None:
-        key = (remark.kind, remark.subject, remark.source)
-        if key not in self.remarks and len(self.remarks) >= MOST_REMARKS:
-            key = (remark.kind, OTHERS, "")
-        self.remarks.setdefault(key, Noted()).add(row, remark.times)
-
-    def remarks_of(self, *kinds: RemarkKind) -> list[tuple[str, str, Noted]]:
-        """(subject, source, noted) of these kinds, the most frequent first."""
-        found = [(subject, source, noted) for (kind, subject, source), noted in self.remarks.items() if kind in kinds]
+    def remarks_of(self, wanted: RemarkKind) -> list[tuple[str, str, Noted]]:
+        """(subject, source, noted) of a kind, the most frequent first."""
+        found = [(subject, source, noted) for (kind, subject, source), noted in self.remarks.items() if kind is wanted]
         return sorted(found, key=lambda item: -item[2].rows)
 
     def seconds_at(self, rate: Rate) -> float:
@@ -131,8 +123,8 @@ class PlanSummary:
             "by_segments": {str(segments): count for segments, count in sorted(self.by_segments.items())},
             "by_country": {row.country: row.messages for row in self.costs.rows()},
             "cost": self.costs.as_json(),
-            "segments_saved": self.saved if self._has(RemarkKind.REPLACED) else 0,
-            "segments_savable": self.saved if self._has(RemarkKind.REPLACEABLE) else 0,
+            "segments_saved": self.saved if self.remarked[RemarkKind.REPLACED] else 0,
+            "segments_savable": self.saved if self.remarked[RemarkKind.REPLACEABLE] else 0,
             "remarks": [
                 {"kind": kind.value, "subject": subject, "source": source, "rows": noted.rows, "times": noted.times,
                  "examples": noted.examples}
@@ -143,20 +135,17 @@ class PlanSummary:
             "fingerprint": self.fingerprint,
         }  # fmt: skip
 
-    def _has(self, kind: RemarkKind) -> bool:
-        return self.remarked[kind] > 0
-
 
 class Fingerprint:
-    """SHA-256 over the send options and every message, in order.
+    """SHA-256 over some parts, such as the send options, and every message, in order.
 
     The same input gives the same fingerprint on any machine, in any run; a different destination, text or option gives
-    another. The fields are prefixed with their lengths, so that no text can imitate a field's end.
+    another. The parts are prefixed with their lengths, so that no text can imitate a part's end.
     """
 
-    def __init__(self, options: str) -> None:
+    def __init__(self, *parts: str) -> None:
         self._hash = hashlib.sha256()
-        self._add([options])
+        self._add(parts)
 
     def add(self, batch: RowBatch, left: Sequence[int]) -> None:
         """The messages of a batch, by their indexes: key, destination, encoding and text of each.
@@ -165,9 +154,7 @@ class Fingerprint:
         """
         parts: list[str | None] = []
         for index in left:
-            parts += (
-                batch.keys[index], batch.destinations[index], batch.encodings[index], batch.texts[index]
-            )  # fmt: skip
+            parts += (batch.keys[index], batch.destinations[index], batch.encodings[index], batch.texts[index])
             if zones := batch.zones[index]:
                 parts.append(" ".join(zones))
         self._add(cast("list[str]", parts))  # a message has them all

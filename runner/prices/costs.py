@@ -4,9 +4,9 @@ A country's operators have different prices, and which one a number belongs to i
 sum here takes the highest, so it is the most that the messages can cost, and people are told "at most".
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,37 +63,31 @@ class CostRow:
     amount: Decimal | None
 
 
+@dataclass(slots=True)
 class Costs:
-    """Adds messages up. Without `prices` it counts, and knows no amounts."""
+    """Adds messages up: `sizes` are how many went to a country (alpha-2, None where unknown) in so many segments.
 
-    def __init__(self, prices: Prices | None = None) -> None:
-        self.prices = prices
-        # One counter, multiplied out at the end: this is called for every message of a plan.
-        self._counts: Counter[tuple[str | None, int]] = Counter()
+    Without `prices` no amounts are known.
+    """
+
+    prices: Prices | None = None
+    sizes: Counter[tuple[str | None, int]] = field(default_factory=Counter)
 
     def add(self, country: str | None, segments: int, times: int = 1) -> None:
-        """Add `times` messages of `segments` segments to a country (alpha-2, None where it isn't known)."""
-        self._counts[country, segments] += times
+        """Add `times` messages of `segments` segments."""
+        self.sizes[country, segments] += times
 
     def including(self, other: "Costs") -> "Costs":
         """Both together, with these prices."""
-        both = Costs(self.prices)
-        for costs in (self, other):
-            for country, segments, times in costs.sizes():
-                both.add(country, segments, times)
-        return both
-
-    def sizes(self) -> Iterator[tuple[str | None, int, int]]:
-        """(country, segments, how many such messages)."""
-        return ((country, segments, times) for (country, segments), times in self._counts.items())
+        return Costs(self.prices, self.sizes + other.sizes)
 
     @property
     def messages(self) -> int:
-        return self._counts.total()
+        return self.sizes.total()
 
     @property
     def segments(self) -> int:
-        return sum(segments * times for (_, segments), times in self._counts.items())
+        return sum(segments * times for (_, segments), times in self.sizes.items())
 
     @property
     def total(self) -> Decimal:
@@ -107,21 +101,17 @@ class Costs:
 
     def rows(self) -> list[CostRow]:
         """One for each country that occurs, the most frequent first."""
-        messages: Counter[str | None] = Counter()
-        segments: Counter[str | None] = Counter()
-        for (country, size), times in self._counts.items():
-            messages[country] += times
-            segments[country] += size * times
-        return [
-            self._row(country, count, segments[country])
-            for country, count in sorted(messages.items(), key=lambda item: (-item[1], item[0] or ""))
-            if count
-        ]
-
-    def _row(self, country: str | None, messages: int, segments: int) -> CostRow:
-        price = self.prices.of(country) if self.prices else None
-        amount = price.high * segments if price else None
-        return CostRow(country or UNKNOWN_COUNTRY, messages, segments, price, amount)
+        sums: defaultdict[str | None, tuple[int, int]] = defaultdict(lambda: (0, 0))
+        for (country, size), times in self.sizes.items():
+            messages, segments = sums[country]
+            sums[country] = messages + times, segments + size * times
+        rows = []
+        for country, (messages, segments) in sorted(sums.items(), key=lambda item: (-item[1][0], item[0] or "")):
+            price = self.prices.of(country) if self.prices else None
+            amount = price.high * segments if price else None
+            if messages:
+                rows.append(CostRow(country or UNKNOWN_COUNTRY, messages, segments, price, amount))
+        return rows
 
     def as_json(self) -> dict[str, Any]:
         """For programs. Amounts are decimal text, because money is not a float; null where there is no price."""
@@ -142,19 +132,22 @@ class Costs:
         }
 
 
-def over_limits(limits: Limits, *, messages: int, segments: int, costs: Costs | None) -> list[Problem]:
+def over_limits(limits: Limits, costs: Costs) -> list[Problem]:
     """Where a plan goes beyond the campaign's limits, or can't be held against them."""
-    problems = []
-    for name, most, count in (("messages", limits.messages, messages), ("segments", limits.segments, segments)):
+    exceeded: list[tuple[str, str]] = []
+    counts = ("messages", limits.messages, costs.messages), ("segments", limits.segments, costs.segments)
+    for name, most, count in counts:
         if most is not None and count > most:
             what = f"the plan has {count:,} {name}, {count - most:,} more than the {most:,} that are allowed"
-            remedy = "raise the limit if that is meant, or send to fewer recipients"
-            problems.append(Problem(what, remedy, f"limits.{name}"))
-    if limits.cost is not None:
-        costs = costs or Costs()
-        problem = cost_limit_problem(limits, costs) or _over_cost(limits.cost, costs)
-        problems += [problem] if problem else []
-    return problems
+            exceeded.append((f"limits.{name}", what))
+    problem = cost_limit_problem(limits, costs)
+    if problem is None and limits.cost is not None and costs.total > limits.cost and costs.prices:
+        total, currency = costs.total, costs.prices.currency
+        more = at_most(total - limits.cost, currency)
+        allowed = f"{more} more than the {exact(limits.cost, currency)} that are allowed"
+        exceeded.append(("limits.cost", f"the plan costs up to {at_most(total, currency)}, {allowed}"))
+    remedy = "raise the limit if that is meant, or send to fewer recipients"
+    return [Problem(what, remedy, path) for path, what in exceeded] + ([problem] if problem else [])
 
 
 def cost_limit_problem(limits: Limits, costs: Costs) -> Problem | None:
@@ -163,31 +156,18 @@ def cost_limit_problem(limits: Limits, costs: Costs) -> Problem | None:
         return None
     prices = costs.prices
     if prices is None:
+        what = "a cost can't be limited without prices"
         remedy = "name a price list in `prices:`; `campaign prices --account ID` saves the provider's"
-        return Problem("a cost can't be limited without prices", remedy, "limits.cost")
-    if limits.currency != prices.currency:
+    elif limits.currency != prices.currency:
         what = f"the limit is in {limits.currency}, and the prices of {prices.path} are in {prices.currency}"
-        return Problem(what, f"write the limit in {prices.currency}", "limits.cost")
-    if unpriced := costs.unpriced:
-        what = f"the cost can't be told: {prices.path} has no price for {named(unpriced)}"
-        if UNKNOWN_COUNTRY in unpriced:
-            what += f" ({UNKNOWN_COUNTRY} is a number without a country)"
-        return Problem(what, "add them to the price list, or leave these recipients out with recipients.countries",
-                       "limits.cost")  # fmt: skip
-    return None
-
-
-def _over_cost(most: Decimal, costs: Costs) -> Problem | None:
-    total = costs.total
-    if total <= most:
+        remedy = f"write the limit in {prices.currency}"
+    elif unpriced := costs.unpriced:
+        note = f" ({UNKNOWN_COUNTRY} is a number without a country)" if UNKNOWN_COUNTRY in unpriced else ""
+        what = f"the cost can't be told: {prices.path} has no price for {named(unpriced)}{note}"
+        remedy = "add them to the price list, or leave these recipients out with recipients.countries"
+    else:
         return None
-    assert costs.prices is not None, "see cost_limit_problem"
-    currency = costs.prices.currency
-    what = (
-        f"the plan costs up to {at_most(total, currency)}, {at_most(total - most, currency)} more than the "
-        f"{exact(most, currency)} that are allowed"
-    )
-    return Problem(what, "raise the limit if that is meant, or send to fewer recipients", "limits.cost")
+    return Problem(what, remedy, "limits.cost")
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,7 @@ def _frames(
 ) -> Iterator[pl.DataFrame]:
     repeats = _repeats(plan)
     dropped = ["text", ZONES, *_OUR_NAMES - {*PLAN_COLUMNS, MESSAGE_ID}]
-    for planned in read_frames(plan, lambda lazy: lazy.drop(dropped, strict=False), rows=BATCH_ROWS):
+    for planned in read_frames(plan, lambda lazy: lazy.drop(dropped, strict=False)):
         message_ids = _message_ids(planned, ids)
         # In their order, neighbours share a page of the ledger; a message that several rows name is asked for once.
         entries = lookup(sorted({message_id for message_id in message_ids if message_id}))

@@ -19,7 +19,7 @@ from runner.ledger.lock import Lease, run_lock
 from runner.ledger.purge import purged_at
 from runner.ledger.receipts import settle_by_receipts
 from runner.ledger.writer import merge_spill
-from runner.plan.inputs import Inputs, inputs_of
+from runner.plan.inputs import Inputs, load_inputs
 from runner.plan.message_ids import MessageIds
 from runner.plan.summary import PlanSummary
 from runner.prices.costs import Costs
@@ -87,7 +87,7 @@ def open_run(path: Path, options: RunOptions, *, fresh_sandbox: bool = False) ->
     Raises InputError with every problem of the inputs; RunLockedError when another process has the run.
     """
     now = datetime.now(UTC)
-    inputs = inputs_of(path, now=now)
+    inputs = load_inputs(path, now=now)
     name, run = inputs.campaign.name, _run_id(inputs.campaign, options, now)
     paths = paths_of(name, run, options)
     ledger_path = Path(parse_url(paths.ledger).database or "")

@@ -14,7 +14,6 @@ from runner.base.clock import iso, now_us
 from runner.base.errors import InputError, Problem
 from runner.base.exclusions import Exclusion, ExclusionReason
 from runner.base.optouts import OptOut, OptOutSource
-from runner.files.source import Source, UnreadableRow
 from runner.ledger.ledger import Ledger
 from runner.ledger.optouts import all_optouts, newest_by_number, note_optouts
 
@@ -67,24 +66,11 @@ def read_file(path: Path, country: str | None) -> "array[int]":
     Raises InputError with everything in it that is in doubt.
     """
     from runner.audience.spec import SuppressionList
-    from runner.audience.suppression import Suppression, find_columns
-    from runner.files.formats import unchanged
-    from runner.files.reader import read_header, read_numbered
-    from runner.numbers.phone import Number, normalise
+    from runner.audience.suppression import read_list
 
-    suppression_list, source = SuppressionList(path), Source(path, encoding_key=None)
     try:
-        with unchanged(path):
-            # What a plan refuses is refused here. Numbers pass, and empty cells.
-            Suppression([suppression_list], country=country)
-            header = read_header(source)
-            place = find_columns(suppression_list, header, key=None, country=country, country_column=None).phone
-            assert place is not None
-            with closing(read_numbered(source)) as rows:
-                # A list without a header begins with a number; the name of a column is none.
-                cells = chain([header[place]], (row[place] for _, row in rows if not isinstance(row, UnreadableRow)))
-                numbers = (normalise(cell, country) for cell in cells if cell)
-                found = array("Q", (int(number.destination[1:]) for number in numbers if isinstance(number, Number)))
+        with closing(read_list(SuppressionList(path), country=country)) as entries:
+            found = array("Q", (int(number[1:]) for number, _ in entries if number))
     except InputError as error:
         raise InputError(map(_for_the_command, error.problems)) from error
     return array("Q", (number for number, _ in groupby(sorted(found))))

@@ -20,11 +20,11 @@ from runner.campaign.message_section import SENT_KEYS
 from runner.ledger.cooldown import prepare, recent
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.optouts import has_optouts, opted_out, optouts_state
-from runner.plan.plan_cache import PlanCacheKey, cached_summary, digest, save_plan_cache
+from runner.plan.plan_cache import cached_summary, digest, save_plan_cache
 from runner.plan.plan_file import changed_messages, is_readable, numbers_under_new_keys, read_messages
 from runner.plan.planner import Planner, Rules
-from runner.plan.restrictions import Limit, Sample, SendingTimes
-from runner.plan.summary import PlanSummary
+from runner.plan.restrictions import FrequencyCap, Limit, Sample, outside_hours
+from runner.plan.summary import Fingerprint, PlanSummary
 from runner.prices.costs import Costs
 from runner.report.run_settings import RunSettings
 from runner.run.open import Run
@@ -196,8 +196,7 @@ def _cache_key(run: Run) -> str | None:
     campaign, audience = run.campaign, run.inputs.audience
     if campaign.window or campaign.recipients.cooldown:
         return None
-    key = PlanCacheKey()
-    for text in (
+    parts = [
         *map(version, _PLANNERS),
         campaign.model_dump_json(exclude=_NOT_OF_THE_PLAN, warnings=False),
         canonical(described_options(campaign)),
@@ -206,16 +205,14 @@ def _cache_key(run: Run) -> str | None:
         repr(run.limit),
         run.ledger.id,
         optouts_state(run.ledger),
-    ):
-        key.add(text)
+    ]
     try:
-        key.add_file(audience.source.path)
+        parts.append(digest(audience.source.path))
         for suppression in audience.suppress:
-            key.add(f"{suppression.path} {suppression.phone} {suppression.key}")
-            key.add_file(suppression.path)
+            parts += f"{suppression.path} {suppression.phone} {suppression.key}", digest(suppression.path)
     except OSError:
         return None  # planning reports it in words
-    return key.hexdigest()
+    return Fingerprint(*parts).hexdigest()
 
 
 def _cached(run: Run, cache_key: str) -> PlanSummary | None:
@@ -232,10 +229,7 @@ def _cached(run: Run, cache_key: str) -> PlanSummary | None:
         summary.by_zones[()] -= settled.total()
         # Counting takes long, so it is done only for a campaign that has prices or limits.
         if prices is not None or run.campaign.limits.of_run() != Limits():
-            spent = Counter({(country, segments): times for country, segments, times in run.spent().sizes()})
-            summary.left = Costs(prices)
-            for country, segments, times in summary.costs.sizes():
-                summary.left.add(country, segments, times - spent[country, segments])
+            summary.left = Costs(prices, summary.costs.sizes - run.spent().sizes)
     return summary
 
 
@@ -254,8 +248,8 @@ def _rules(run: Run) -> Rules:
         # An opt-out that is noted while the plan is made is refused at the claim.
         opted_out=partial(_opted_out, ledger) if has_optouts(ledger) else None,
         sample=Sample(campaign.name, recipients.sample) if recipients.sample else None,
-        timing=SendingTimes(campaign.window.hours(campaign.timezone), now) if campaign.window else None,
-        cooldown=(cooldown, partial(recent, ledger, since=since)) if cooldown else None,
+        timing=outside_hours(campaign.window.hours(campaign.timezone), now) if campaign.window else None,
+        cooldown=FrequencyCap(cooldown, partial(recent, ledger, since=since)) if cooldown else None,
         limit=min(
             (Limit(messages, name) for name, messages in limits.items() if messages is not None),
             key=lambda limit: limit.messages,

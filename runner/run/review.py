@@ -11,7 +11,7 @@ from runner.base.messages import RemarkKind
 from runner.base.options import Limits
 from runner.base.wording import counted
 from runner.campaign import CampaignKind
-from runner.prices.costs import Costs, over_limits
+from runner.prices.costs import over_limits
 from runner.run.open import Run
 from runner.schedule.timetable import Slot, deadline, due_of, end_of, local, refusal, span_problems, timetable
 
@@ -77,7 +77,7 @@ def review(run: Run) -> Review:
     window = campaign.window.hours(campaign.timezone) if campaign.window else None
     slots = timetable(window, summary.by_zones, campaign.rate, run.now)
     problems = span_problems(file, due_of(slots, run.now), run.now)
-    for problem in _over_limits(run, summary.costs):
+    for problem in over_limits(campaign.limits.of_run(), summary.costs):
         problems.append(file.problem(tuple(problem.path.split(".")), problem.what, problem.remedy))
     # Of some rows a column may hold the required text. When none has it, a run would send nothing and end as if all
     # were well.
@@ -86,12 +86,6 @@ def review(run: Run) -> Review:
         what, remedy = "no text has what each must have", "write it into the template, or correct it here"
         problems.append(file.problem(("message", "requireText"), what, remedy))
     return Review(run, slots, _warnings(run, slots), problems)
-
-
-def _over_limits(run: Run, costs: Costs) -> list[Problem]:
-    priced = costs if run.inputs.prices else None
-    limits = run.campaign.limits.of_run()
-    return over_limits(limits, messages=costs.messages, segments=costs.segments, costs=priced)
 
 
 def _warnings(run: Run, slots: list[Slot]) -> list[str]:
@@ -105,10 +99,11 @@ def _warnings(run: Run, slots: list[Slot]) -> list[str]:
         words = f"the last message would leave {when}, after notAfter ({local(last, campaign.timezone)})"
         found.append(f"{words}; what is left then is not sent")
     # A recipient who was sent to and has left the file since is in no plan, and counts all the same.
-    if campaign.limits.of_run() != Limits() and not _over_limits(run, summary.costs):
+    limits = campaign.limits.of_run()
+    if limits != Limits() and not over_limits(limits, summary.costs):
         found += [
             f"with what was sent before, the run comes to more than {problem.path} allows, and will stop there"
-            for problem in _over_limits(run, summary.left.including(run.spent()))
+            for problem in over_limits(limits, summary.left.including(run.spent()))
         ]
     if late := sum(slot.late for slot in slots):
         found.append(f"about {late:,} messages can't leave before the sending hours end (window.outside: skip)")

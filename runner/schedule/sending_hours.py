@@ -10,6 +10,8 @@ window has, in **all** zones that the phone may be in. That alone decides, also 
 """
 
 import functools
+import math
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -92,12 +94,10 @@ class Hours:
         """The zone by whose clock hours begin at `opening`, if somebody waits for that."""
         for zones, span in self._spans.items():
             if span.opening == opening:
-                return next((zone for zone in zones if self._begins(zone, opening)), zones[0])
+                clocks = {zone: datetime.fromtimestamp(opening, ZoneInfo(zone)) for zone in zones}
+                begins = (zone for zone, at in clocks.items() if at.hour * 60 + at.minute == self.window.opens)
+                return next(begins, zones[0])
         return None
-
-    def _begins(self, zone: str, at: float) -> bool:
-        local = datetime.fromtimestamp(at, ZoneInfo(zone))
-        return self.window.opens == local.hour * 60 + local.minute
 
     def _span(self, zones: tuple[str, ...], at: float) -> _Span:
         key = self._own or zones
@@ -110,18 +110,14 @@ class Hours:
         first = int(at // DAY_S) * DAY_S
         end = first + _LOOKED_AT_S
         closed_since: float = first
-        for opens, closes in self._open_in_all(zones, first):
+        each = [self._stretches(zone, first) for zone in zones]
+        for opens, closes in functools.reduce(_both, each) if each else ():
             if at < closes:
                 closing = closes if closes < end else None  # what is open for so long is always open
                 since, until = (opens, closes) if opens <= at else (closed_since, opens)
                 return _Span(since, until, opens, closing)
             closed_since = closes
         return _Span(first, first + DAY_S, None, None)
-
-    def _open_in_all(self, zones: tuple[str, ...], first: int) -> list[Stretch]:
-        if not zones:
-            return []
-        return functools.reduce(_both, (self._stretches(zone, first) for zone in zones))
 
     def _stretches_of(self, zone: str, first: int) -> list[Stretch]:
         """When the window is open in `zone`, from `first` on, apart from each other and in order."""
@@ -159,12 +155,10 @@ def _constant_offsets(zone: ZoneInfo, first: int, end: int) -> Iterator[tuple[in
     for day in range(first, end, DAY_S):
         after = _offset(zone, day + DAY_S)
         if after != offset:
-            low, high = day, day + DAY_S
-            while high - low > 1:
-                middle = (low + high) // 2
-                low, high = (middle, high) if _offset(zone, middle) == offset else (low, middle)
-            yield since, high, offset
-            since, offset = high, after
+            seconds = range(day, day + DAY_S)
+            until = day + bisect_left(seconds, True, key=lambda at: _offset(zone, at) == after)
+            yield since, until, offset
+            since, offset = until, after
     yield since, end, offset
 
 
@@ -175,18 +169,9 @@ def _offset(zone: ZoneInfo, at: int) -> int:
 
 
 def _both(one: list[Stretch], other: list[Stretch]) -> list[Stretch]:
-    """What is in both of two ordered lists."""
-    common: list[Stretch] = []
-    i = j = 0
-    while i < len(one) and j < len(other):
-        begin, end = max(one[i][0], other[j][0]), min(one[i][1], other[j][1])
-        if begin < end:
-            common.append((begin, end))
-        if one[i][1] <= other[j][1]:
-            i += 1
-        else:
-            j += 1
-    return common
+    """What is in both of two ordered lists, in order."""
+    common = ((max(a[0], b[0]), min(a[1], b[1])) for a in one for b in other)
+    return [(begin, end) for begin, end in common if begin < end]
 
 
 class SendingHoursGate:
@@ -199,20 +184,17 @@ class SendingHoursGate:
 
     def __init__(self, window: SendingHours, *, not_after: float | None = None) -> None:
         self._hours = Hours(window)
-        self._not_after = not_after
+        self._not_after = math.inf if not_after is None else not_after
         self._schedules = window.outside is Outside.SCHEDULE
-        self._zone = window.zone
 
     def opens_at(self, message: Message, now: float) -> float | None:
         """From when on a message may leave: not after `now` if at once, None if never."""
         opening = self._hours.opens_at(message.zones, now)
         if opening is None or opening <= now or not self._schedules:
             return opening
-        ahead_s = opening - now
-        if ahead_s > MAX_SCHEDULED_S:
+        if opening - now > MAX_SCHEDULED_S:
             return None
-        is_too_late = self._not_after is not None and opening >= self._not_after
-        return opening if ahead_s <= SOON_S or is_too_late else now
+        return opening if opening - now <= SOON_S or opening >= self._not_after else now
 
     def may_leave(self, message: Message, made: float, now: float) -> bool:
         """Whether a request whose body was made at `made` may leave at `now`.
@@ -233,16 +215,17 @@ class SendingHoursGate:
         if not self._schedules:
             return None
         seconds = now.timestamp()
-        opening = self._hours.opens_at(message.zones, seconds)
-        if opening is not None and opening <= seconds:
-            return None
-        return datetime.fromtimestamp(seconds + _AHEAD_S if opening is None else opening, UTC)
+        at = self._scheduled_for(message, seconds)
+        return None if at is None else datetime.fromtimestamp(min(at, seconds + _AHEAD_S), UTC)
 
     def words(self, opening: float) -> str:
         """What a run waits for, as in "sending hours, until 2026-11-26 09:00 Asia/Singapore"."""
-        zone = self._zone or self._hours.open_next(opening) or "UTC"
+        zone = self._hours.window.zone or self._hours.open_next(opening) or "UTC"
         return f"sending hours, until {datetime.fromtimestamp(opening, ZoneInfo(zone)):%Y-%m-%d %H:%M} {zone}"
 
     def _scheduled_for(self, message: Message, at: float) -> float | None:
+        """When the provider is to send what leaves at `at`: None for at once, infinity for never."""
         opening = self._hours.opens_at(message.zones, at)
-        return None if opening is not None and opening <= at else opening
+        if opening is None:
+            return math.inf
+        return None if opening <= at else opening

@@ -48,8 +48,9 @@ def timetable(window: SendingHours | None, counts: Mapping[Zones, int], rate: Ra
             Slot(zones, count, (hours and hours.opening(zones, now)) or now, now + span)
             for zones, count in counts.items()
         ]
-        return sorted(slots, key=lambda slot: slot.begins)
-    return sorted(_simulated(Hours(window), counts, rate, now), key=lambda slot: slot.begins)
+    else:
+        slots = _simulated(Hours(window), counts, rate, now)
+    return sorted(slots, key=lambda slot: slot.begins)
 
 
 def _simulated(hours: Hours, counts: Mapping[Zones, int], rate: Rate, now: datetime) -> list[Slot]:
@@ -122,43 +123,35 @@ def last_departure(campaign: Campaign, now: datetime) -> tuple[datetime, str] | 
 
 def moment_problems(file: CampaignFile, now: datetime) -> list[Problem]:
     """What is wrong with `scheduled` and `expiry` before a row is read."""
-    message = file.campaign.message
-    problems: list[Problem] = []
-    for name, moment in (("scheduled", message.scheduled), ("expiry", message.expiry)):
+    scheduled, expiry = file.campaign.message.scheduled, file.campaign.message.expiry
+    found: list[tuple[str, str, str]] = []
+    for name, moment in (("scheduled", scheduled), ("expiry", expiry)):
         if isinstance(moment, datetime) and moment <= now:
-            remedy = "write a later time, or leave it out"
-            problems.append(file.problem(("message", name), f"{_shown(moment, file)} is past", remedy))
-    if isinstance(message.scheduled, datetime) and message.scheduled > now + MAX_AHEAD:
-        what = f"{_shown(message.scheduled, file)} is more than 7 days ahead, and the provider takes no more"
-        problems.append(
-            file.problem(
-                ("message", "scheduled"), what, f"send it from {_shown(message.scheduled - MAX_AHEAD, file)} on"
-            )
-        )
-    if isinstance(message.scheduled, datetime) and isinstance(message.expiry, timedelta):
-        expires = now + message.expiry
-        if expires <= message.scheduled:
-            what = f"counts from the send: what leaves now is past it {_shown(expires, file)}, before it is scheduled"
-            problems.append(file.problem(("message", "expiry"), what, "write a moment after scheduled"))
-    return problems
+            found.append((name, f"{_shown(moment, file)} is past", "write a later time, or leave it out"))
+    if isinstance(scheduled, datetime) and scheduled > now + MAX_AHEAD:
+        what = f"{_shown(scheduled, file)} is more than 7 days ahead, and the provider takes no more"
+        found.append(("scheduled", what, f"send it from {_shown(scheduled - MAX_AHEAD, file)} on"))
+    if isinstance(scheduled, datetime) and isinstance(expiry, timedelta) and now + expiry <= scheduled:
+        end = _shown(now + expiry, file)
+        what = f"counts from the send: what leaves now is past it {end}, before it is scheduled"
+        found.append(("expiry", what, "write a moment after scheduled"))
+    return [file.problem(("message", name), what, remedy) for name, what, remedy in found]
 
 
 def span_problems(file: CampaignFile, end: datetime | None, now: datetime) -> list[Problem]:
     """What is wrong with `scheduled` and `expiry` for a run whose last message would be on its way at `end`."""
-    message = file.campaign.message
+    scheduled, expiry, rate = file.campaign.message.scheduled, file.campaign.message.expiry, file.campaign.rate
     end = end or now + LONGEST
-    problems: list[Problem] = []
-    remedy = f"write a later time, or a higher rate than {file.campaign.rate}"
-    if isinstance(message.scheduled, datetime) and now < message.scheduled < end:
-        what = (
-            f"the run would still be sending then: at {file.campaign.rate} its last message leaves {_shown(end, file)}"
-        )
-        problems.append(file.problem(("message", "scheduled"), what, remedy))
-    due = end + message.scheduled if isinstance(message.scheduled, timedelta) else end
-    if isinstance(message.expiry, datetime) and now < message.expiry <= due:
-        what = f"the last messages would be past it: at {file.campaign.rate} the last one is due {_shown(due, file)}"
-        problems.append(file.problem(("message", "expiry"), what, remedy))
-    return problems
+    found: list[tuple[str, str]] = []
+    if isinstance(scheduled, datetime) and now < scheduled < end:
+        what = f"the run would still be sending then: at {rate} its last message leaves {_shown(end, file)}"
+        found.append(("scheduled", what))
+    due = end + scheduled if isinstance(scheduled, timedelta) else end
+    if isinstance(expiry, datetime) and now < expiry <= due:
+        what = f"the last messages would be past it: at {rate} the last one is due {_shown(due, file)}"
+        found.append(("expiry", what))
+    remedy = f"write a later time, or a higher rate than {rate}"
+    return [file.problem(("message", name), what, remedy) for name, what in found]
 
 
 def refusal(campaign: Campaign, now: datetime) -> str | None:

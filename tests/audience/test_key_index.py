@@ -51,7 +51,7 @@ def test_more_keys_than_are_kept_in_memory() -> None:
     keys = [f"person-{number}-of-this-list" if number % 3 else f"+65{number}" for number in range(100_000)]
     index = KeyIndex()
     assert [0] * 100_000 == added(index, keys)
-    assert index._file is not None
+    assert index._records.name is not None
     assert [1] * 100_000 == added(index, keys, 100_001)
     assert [2, 2, 0] == added(index, (keys[0], keys[-1], "new"), 200_001)
     assert [100_001, 1, 1] == [index.other_row(keys[0], row) for row in (1, 100_001, 200_001)]
@@ -81,6 +81,6 @@ def test_no_file_of_it_can_be_found(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     index = KeyIndex()
     added(index, (f"+1202555{row:06d}" for row in range(100_000)))
 
-    assert index._file is not None
+    assert index._records.name is not None
     assert [] == list(tmp_path.iterdir())
     assert [1, 1] == added(index, ("+1202555000007", "+1202555019999"))

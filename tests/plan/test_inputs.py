@@ -30,7 +30,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_what_fits_together(folder: Path) -> None:
     inputs = load_inputs(write_folder(folder, campaign=CAMPAIGN + "report: {columns: [city]}\n"))
     audience = inputs.audience
-    assert ("id", "mobile", "name", "city") == inputs.header
+    assert ("id", "mobile", "name", "city") == audience.header
     assert ("mobile", "SG", None, "id", "first") == (
         audience.phone,
         audience.country,
@@ -260,4 +260,4 @@ def test_a_template_that_is_not_utf_8(folder: Path) -> None:
 def test_names_that_a_template_cannot_write_have_aliases(folder: Path) -> None:
     file = write_folder(folder, template="Hi {{ First_Name }}")
     (folder / "people.csv").write_text("id,mobile,First Name\n")
-    assert ("id", "mobile", "First Name") == load_inputs(file).header
+    assert ("id", "mobile", "First Name") == load_inputs(file).audience.header

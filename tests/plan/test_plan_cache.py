@@ -32,7 +32,7 @@ def found(folder: Path, key: str = "the same", prices: Prices | None = None) -> 
 def everything(summary: PlanSummary) -> dict[str, object]:
     """All fields; costs are told by what they add up."""
     values = {name: getattr(summary, name) for name in PlanSummary.__slots__}
-    return {name: list(value.sizes()) if isinstance(value, Costs) else value for name, value in values.items()}
+    return {name: list(value.sizes.items()) if isinstance(value, Costs) else value for name, value in values.items()}
 
 
 def test_its_summary_says_what_it_said(made: tuple[Path, PlanSummary]) -> None:

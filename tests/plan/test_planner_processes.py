@@ -15,7 +15,7 @@ from runner.base.options import Cooldown
 from runner.plan import planner
 from runner.plan.inputs import load_inputs
 from runner.plan.planner import Planner, Rules
-from runner.plan.restrictions import Limit, Sample, SendingTimes
+from runner.plan.restrictions import FrequencyCap, Limit, Sample, outside_hours
 from tests.plan import folder
 
 ROWS = 12_000  # three batches, so that each process gets one
@@ -94,8 +94,8 @@ def rules(campaign: Path) -> Rules:
         carried=read.report.columns,
         opted_out=lambda numbers: dict.fromkeys(ending(numbers, "3"), out),
         sample=Sample("messy", 0.8),
-        timing=SendingTimes(read.window.hours(read.timezone), datetime(2026, 11, 25, 5, tzinfo=UTC)),
-        cooldown=(Cooldown(2, 3600), lambda numbers: dict.fromkeys(ending(numbers, "5"), 1)),
+        timing=outside_hours(read.window.hours(read.timezone), datetime(2026, 11, 25, 5, tzinfo=UTC)),
+        cooldown=FrequencyCap(Cooldown(2, 3600), lambda numbers: dict.fromkeys(ending(numbers, "5"), 1)),
         limit=Limit(500, "--limit"),
         sent=lambda keys: ending(keys, "7"),
     )

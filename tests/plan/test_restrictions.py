@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from runner.base.exclusions import ExclusionReason
 from runner.base.options import Cooldown, Outside, SendingHours
-from runner.plan.restrictions import FrequencyCap, Sample, SendingTimes
+from runner.plan.restrictions import FrequencyCap, Sample, outside_hours
 
 KEYS = [f"C-{number}" for number in range(20_000)]
 WEEKDAYS = frozenset(range(5))
@@ -47,8 +47,7 @@ def test_the_words_say_the_share() -> None:
 
 def test_who_is_outside_waits_or_is_left_out() -> None:
     def verdict(outside: Outside, now: datetime = FRIDAY_NIGHT) -> ExclusionReason | None:
-        timing = SendingTimes(SendingHours(9 * 60, 20 * 60, WEEKDAYS, "Europe/London", outside), now)
-        exclusion = timing.exclusion(())
+        exclusion = outside_hours(SendingHours(9 * 60, 20 * 60, WEEKDAYS, "Europe/London", outside), now)(())
         return exclusion.reason if exclusion else None
 
     assert verdict(Outside.WAIT) is None
@@ -58,8 +57,8 @@ def test_who_is_outside_waits_or_is_left_out() -> None:
 
 
 def test_zones_whose_hours_never_meet_are_left_out_and_named() -> None:
-    timing = SendingTimes(SendingHours(9 * 60, 12 * 60, WEEKDAYS, None), FRIDAY_NIGHT)
-    exclusion = timing.exclusion(("America/New_York", "Asia/Singapore"))
+    judge = outside_hours(SendingHours(9 * 60, 12 * 60, WEEKDAYS, None), FRIDAY_NIGHT)
+    exclusion = judge(("America/New_York", "Asia/Singapore"))
 
     assert exclusion
     assert exclusion.reason is ExclusionReason.OUTSIDE_WINDOW

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from runner.base.errors import InputError
-from runner.plan.inputs import SUPPRESS_VARIABLE, inputs_of, suppression_lists_for_all
+from runner.plan.inputs import SUPPRESS_VARIABLE, load_inputs, suppression_lists_for_all
 from tests.plan.folder import CAMPAIGN, write_folder
 
 
@@ -18,7 +18,7 @@ def test_lists_are_parted_as_in_a_path(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv(SUPPRESS_VARIABLE, os.pathsep.join(["out.txt", "", "of 2025/out.txt"]))
     lists = (Path("out.txt"), Path("of 2025/out.txt"))
     assert (list(lists), []) == suppression_lists_for_all()
-    suppress = inputs_of(write_folder(tmp_path / "campaigns")).audience.suppress
+    suppress = load_inputs(write_folder(tmp_path / "campaigns")).audience.suppress
     assert lists == tuple(one.path for one in suppress)
 
 
@@ -34,7 +34,7 @@ def test_a_missing_list_is_named_with_all_that_is_wrong(tmp_path: Path, monkeypa
     monkeypatch.setenv(SUPPRESS_VARIABLE, os.pathsep.join([" out.txt", "folder"]))
     file = write_folder(Path(), campaign=CAMPAIGN.replace("key: id", "key: idd"))
     with pytest.raises(InputError) as error:
-        inputs_of(file)
+        load_inputs(file)
     remedy = f"correct {SUPPRESS_VARIABLE}; separate several paths with {os.pathsep}"
     assert [
         f'{SUPPRESS_VARIABLE} names " out.txt", which is not a file; {remedy}',

@@ -92,8 +92,7 @@ def test_amounts_as_people_read_them(amount: str, most: str, least: str, as_writ
 
 
 def problems(limits: Limits, costs: Costs | None) -> list[Problem]:
-    counted = costs or Costs()
-    return over_limits(limits, messages=counted.messages, segments=counted.segments, costs=costs)
+    return over_limits(limits, costs or Costs())
 
 
 def test_a_plan_may_reach_its_limits() -> None:
