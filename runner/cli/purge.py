@@ -27,6 +27,7 @@ def command(
         raise InputError.of(
             f"which run of {name} is to be purged?", f"write NAME/RUN; `campaign status {name}` shows its runs"
         )
+    from runner.ledger.purge import purged_at
     from runner.plan.plan_file import is_readable
     from runner.run.open import locked_run
     from runner.run.purge import purge, scope_of
@@ -37,20 +38,20 @@ def command(
         _show_scope(console, found.name, scope_of(ledger, record))
         if not yes:
             confirm(f"Purge {name}/{run}? This can't be undone.", no="nothing was changed")
-        purged = purge(found)
+        messages, own_files = purge(found)
         result = f"the report was not written anew: {paths.sent_plan} is gone; the ledger has the counts"
         if is_readable(paths.sent_plan):
             [newest] = ledger.runs(name, run)  # without the words of its stop
             write_report(ledger, newest, paths)
             result = f"the counts are in {paths.page} and {paths.summary}"
-        since = iso(scope_of(ledger, record).purged_at)
-    words = f"{counted(purged.messages, 'message')} in the ledger no longer name anybody"
-    console.print(f"\npurged: {words if purged.messages else 'the ledger names nobody of it'}", style="bold")
+        since = iso(purged_at(ledger, record.id))
+    words = f"{counted(messages, 'message')} in the ledger no longer name anybody"
+    console.print(f"\npurged: {words if messages else 'the ledger names nobody of it'}", style="bold")
     console.wrap(result)
-    left = [str(path) for path in purged.left]
+    left = [str(path) for path in own_files]
     for path in left:
         console.warn(f"{path} is no file of the run's, and was left as it is")
-    return 0, {"campaign": name, "run": run, "purged_at": since, "messages": purged.messages, "left": left}
+    return 0, {"campaign": name, "run": run, "purged_at": since, "messages": messages, "left": left}
 
 
 def _show_scope(console: Console, run: str, scope: "PurgeScope") -> None:

@@ -12,6 +12,7 @@ from runner.base.wording import counted
 from runner.cli.console import Console, confirm
 from runner.cli.options import AllRunOptions, File, with_shared_options
 from runner.cli.plan_view import show_plan, show_remaining
+from runner.cli.progress import show_progress
 from runner.cli.reconcile import TerminalSettling
 from runner.cli.report import show_files, show_report
 from runner.dispatch.fuse import FuseName
@@ -101,8 +102,12 @@ class _View(TerminalSettling):
 
     def show_remaining(self, run: "Run", remaining: "Remaining") -> None:
         show_remaining(self.console, run, remaining)
+        self._show_receipts(run)
+        if not remaining.left:
+            nothing = "nothing is left to send" if run.summary.to_send else "no row of the file can be sent to"
+            self.console.print(f"\n{nothing}")
 
-    def show_receipts(self, run: "Run") -> None:
+    def _show_receipts(self, run: "Run") -> None:
         """How the receipts that the campaign awaits come into the ledger."""
         campaign, receipts = run.campaign, run.campaign.receipts
         if not campaign.awaits_receipts:
@@ -126,13 +131,7 @@ class _View(TerminalSettling):
         what = f"{counted(messages, 'message')} from {account.endpoint.sub_account_id}"
         confirm(f"Send {what} through {account.endpoint.base_url}?", no="nothing was sent now")
 
-    def show_nothing_left(self, run: "Run") -> None:
-        nothing = "nothing is left to send" if run.summary.to_send else "no row of the file can be sent to"
-        self.console.print(f"\n{nothing}")
-
     async def show_progress(self, progress: "Progress", messages: int) -> None:
-        from runner.cli.progress import show_progress  # asyncio, which --help does without
-
         await show_progress(self.console, progress, messages)
 
 

@@ -38,13 +38,9 @@ class RunView(SettlingView, Protocol):
 
     def show_remaining(self, run: Run, remaining: Remaining) -> None: ...
 
-    def show_receipts(self, run: Run) -> None: ...
-
     def warn(self, words: str) -> None: ...
 
     def confirm_sending(self, messages: int, account: ProviderAccount) -> None: ...
-
-    def show_nothing_left(self, run: Run) -> None: ...
 
     def show_progress(self, progress: Progress, messages: int) -> Awaitable[None]:
         """Runs beside the sending; cancelled when sending has ended."""
@@ -84,15 +80,12 @@ def execute(file: Path, options: RunOptions, decisions: Decisions, view: RunView
                     _plan(run, decisions, view)
             remaining = remaining_of(run)
             view.show_remaining(run, remaining)
-            view.show_receipts(run)
             if remaining.left:
                 accept = decisions.accept_balance
                 if warning := check_balance(run.campaign, account, run.summary.left, accept=accept):
                     view.warn(warning)
                 if not decisions.yes and decisions.approved is None:
                     view.confirm_sending(remaining.left, account)
-            else:
-                view.show_nothing_left(run)
             progress = Progress()
             stop = send(
                 run,

@@ -68,14 +68,13 @@ def settle_unknown(
     view: SettlingView,
     *,
     yes: bool,
-    settle: timedelta | None = None,
-    deadline: timedelta | None = None,
+    settle: timedelta = SETTLE,
+    deadline: timedelta = DEADLINE,
 ) -> int:
     """Look the unknown messages up, show what that means, ask, and settle them. Returns how many stay unknown.
 
     Raises StoppedError when the log can't be had whole or the answer is no; nothing is changed then.
     """
-    settle, deadline = SETTLE if settle is None else settle, DEADLINE if deadline is None else deadline
     finding = asyncio.run(_look_up(run, account, settle=settle, deadline=deadline, say=view.say))
     view.show_finding(run.record, finding)
     if finding is None:

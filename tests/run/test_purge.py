@@ -20,7 +20,7 @@ from runner.report.run_settings import RunSettings
 from runner.run import purge as purging_module
 from runner.run.open import locked_run
 from runner.run.paths import RunOptions, RunPaths, paths_of
-from runner.run.purge import Purged, PurgeScope, purge, scope_of
+from runner.run.purge import PurgeScope, purge, scope_of
 from tests.plan.folder import planned, write_folder
 
 IDS = MessageIds("welcome", "main")
@@ -37,7 +37,7 @@ class Place:
     paths: RunPaths
     reports: Path
 
-    def purge(self, run: str = "main") -> Purged:
+    def purge(self, run: str = "main") -> tuple[int, list[Path]]:
         with locked_run("welcome", run, self.options) as found:
             return purge(found)
 
@@ -100,7 +100,7 @@ def place(tmp_path: Path) -> Place:
 def test_nothing_of_anybody_is_left_and_the_counts_are(place: Place) -> None:
     assert place.found()
 
-    assert 2 == place.purge().messages
+    assert (2, []) == place.purge()
 
     assert [] == place.found()
     with place.open() as ledger:
@@ -126,7 +126,7 @@ def test_files_of_the_users_own_are_left_and_named(place: Place) -> None:
     own = place.paths.folder / "results for the boss.csv"
     own.write_text("mine")
 
-    assert (own,) == place.purge().left
+    assert (2, [own]) == place.purge()
     assert "mine" == own.read_text()
 
 
@@ -139,7 +139,7 @@ def test_purging_twice_is_harmless(place: Place) -> None:
     place.purge()
     before = {path: path.read_bytes() for path in place.paths.folder.iterdir()}
 
-    assert Purged(messages=0, left=()) == place.purge()
+    assert (0, []) == place.purge()
     assert before == {path: path.read_bytes() for path in place.paths.folder.iterdir()}
 
 
@@ -180,7 +180,7 @@ def test_a_damaged_plan_and_damaged_settings_go_whole(place: Place) -> None:
 
 
 def test_a_run_without_a_folder_is_purged_from_the_ledger(place: Place) -> None:
-    assert Purged(messages=0, left=()) == place.purge("other")
+    assert (0, []) == place.purge("other")
 
 
 def test_a_sandboxs_run_keeps_its_ledger_which_is_in_its_folder(tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ def test_a_sandboxs_run_keeps_its_ledger_which_is_in_its_folder(tmp_path: Path) 
 
     with locked_run("welcome", "sandbox", options) as run:
         assert paths == run.paths
-        assert () == purge(run).left
+        assert (0, []) == purge(run)
     assert paths.folder.joinpath("ledger.sqlite3").exists()
     assert not paths.sandbox_book.exists()
 
