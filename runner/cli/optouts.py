@@ -89,11 +89,10 @@ def add(
     given = read_numbers(numbers or [], country)
     listed = read_file(file, country) if file else ()
     with _opened(sandbox, options, create=True) as ledger:
-        added = add_numbers(ledger, given, listed)
-    before = added.given - added.changed
-    had = f"; {counted(before, 'number')} had before" if before else ""
-    console.wrap(f"{counted(added.changed, 'number')} opted out{had} ({ledger.path})")
-    return 0, {"given": added.given, "changed": added.changed, "ledger": str(ledger.path)}
+        count, changed = add_numbers(ledger, given, listed)
+    had = f"; {counted(count - changed, 'number')} had before" if count > changed else ""
+    console.wrap(f"{counted(changed, 'number')} opted out{had} ({ledger.path})")
+    return 0, {"given": count, "changed": changed, "ledger": str(ledger.path)}
 
 
 @app.command("remove")

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,9 +20,8 @@ from runner.dispatch.fuse import FuseName
 from runner.run.paths import SANDBOX_RUN
 
 if TYPE_CHECKING:
-    from runner.dispatch.progress import Progress
+    from runner.dispatch.progress import Progress, Stop
     from runner.run.account import ProviderAccount
-    from runner.run.execute import Execution
     from runner.run.open import Run
     from runner.run.plan import Remaining
     from runner.run.review import Review
@@ -68,11 +68,13 @@ def command(
         ignored_fuses=ignore_fuse or [],
         reconcile=reconcile,
     )
-    ended = execute(file, options, decisions, _View(console))
-    show_report(console, ended.report)
-    _show_ending(console, ended)
-    show_files(console, ended.report)
-    stop, counts = ended.stop, ended.report.counts.totals.by_status
+    stop, report, progress = execute(file, options, decisions, _View(console))
+    counts = report.counts.totals.by_status
+    show_report(console, report)
+    if held_up_s := progress.throttled_s:
+        console.print(f"the provider's rate limit held sending up for {held_up_s:.0f} s")
+    _show_ending(console, stop, counts)
+    show_files(console, report)
     # Who opted out while the run was going is the only one left: there is nothing to continue.
     is_over = stop is not None and stop.reason is OutcomeReason.OPTED_OUT
     if stop and not is_over:
@@ -82,7 +84,7 @@ def command(
     exit_code = 1 if counts[Status.REJECTED] or counts[Status.UNKNOWN] else 0
     if (stop or counts[Status.UNSENT]) and not is_over:
         exit_code = StoppedError.exit_code
-    return exit_code, ended.report.document
+    return exit_code, report.document
 
 
 def _fingerprint(text: str) -> str:
@@ -135,16 +137,13 @@ class _View(TerminalSettling):
         await show_progress(self.console, progress, messages)
 
 
-def _show_ending(console: Console, ended: "Execution") -> None:
+def _show_ending(console: Console, stop: "Stop | None", counts: Mapping[Status, int]) -> None:
     """The verdict, and for a stop, its reason and what to look at."""
     from runner.provider.answer import ADVICE
 
-    stop = ended.stop
-    if held_up_s := ended.progress.throttled_s:
-        console.print(f"the provider's rate limit held sending up for {held_up_s:.0f} s")
     console.print()
     if stop is None or stop.reason is OutcomeReason.OPTED_OUT:
-        console.wrap(f"{_verdict(ended)}{f'; {stop.detail}' if stop else ''}", "bold")
+        console.wrap(f"{_verdict(counts)}{f'; {stop.detail}' if stop else ''}", "bold")
         return
     console.wrap(f"stopped: {stop.reason.value}: {stop.detail}", "bold red")
     if stop.outcome and stop.outcome.error_id:
@@ -155,8 +154,7 @@ def _show_ending(console: Console, ended: "Execution") -> None:
         console.print(f"to go on in spite of it, add --ignore-fuse {stop.detail.partition(':')[0]}")
 
 
-def _verdict(ended: "Execution") -> str:
-    counts = ended.report.counts.totals.by_status
+def _verdict(counts: Mapping[Status, int]) -> str:
     accepted, rejected, unknown = (counts[status] for status in (Status.ACCEPTED, Status.REJECTED, Status.UNKNOWN))
     if rejected or unknown:
         words = f"finished: {accepted:,} accepted, {rejected:,} rejected, {unknown:,} unknown"

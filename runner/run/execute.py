@@ -46,17 +46,10 @@ class RunView(SettlingView, Protocol):
         """Runs beside the sending; cancelled when sending has ended."""
 
 
-@dataclass(frozen=True, slots=True)
-class Execution:
-    """How a session of a run ended. `stop` is None when the plan was sent to its end."""
-
-    stop: Stop | None
-    report: RunReport
-    progress: Progress
-
-
-def execute(file: Path, options: RunOptions, decisions: Decisions, view: RunView) -> Execution:
-    """Run the campaign file.
+def execute(
+    file: Path, options: RunOptions, decisions: Decisions, view: RunView
+) -> tuple[Stop | None, RunReport, Progress]:
+    """Run the campaign file. Returns why sending stopped early (None: it came to its end), the report, and how it went.
 
     Raises InputError when nothing may be sent as things are, StoppedError for what may pass by itself.
     """
@@ -100,7 +93,7 @@ def execute(file: Path, options: RunOptions, decisions: Decisions, view: RunView
         except StoppedError as error:
             later = f"write the results later with `campaign report {run.name}/{run.run}`"
             raise StoppedError(f"{error}; what was sent stands in the ledger: {later}") from error
-        return Execution(stop, report, progress)
+        return stop, report, progress
 
 
 def _plan(run: Run, decisions: Decisions, view: RunView) -> None:
