@@ -137,7 +137,7 @@ class _View(TerminalSettling):
         await show_progress(self.console, progress, messages)
 
 
-def _show_ending(console: Console, stop: "Stop | None", counts: Mapping[Status, int]) -> None:
+def _show_ending(console: Console, stop: "Stop | None", counts: Mapping[str, int]) -> None:
     """The verdict, and for a stop, its reason and what to look at."""
     from runner.provider.answer import ADVICE
 
@@ -154,7 +154,7 @@ def _show_ending(console: Console, stop: "Stop | None", counts: Mapping[Status, 
         console.print(f"to go on in spite of it, add --ignore-fuse {stop.detail.partition(':')[0]}")
 
 
-def _verdict(counts: Mapping[Status, int]) -> str:
+def _verdict(counts: Mapping[str, int]) -> str:
     accepted, rejected, unknown = (counts[status] for status in (Status.ACCEPTED, Status.REJECTED, Status.UNKNOWN))
     if rejected or unknown:
         words = f"finished: {accepted:,} accepted, {rejected:,} rejected, {unknown:,} unknown"
