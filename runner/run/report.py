@@ -3,7 +3,6 @@
 import shutil
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
@@ -84,19 +83,16 @@ def _write(ledger: Ledger, record: RunRecord, paths: RunPaths, *, unmask: bool) 
         events = [replace(event, detail=event.detail and masked_detail(event.detail, None)) for event in events]
     with_xlsx = settings is not None and "xlsx" in settings.formats
 
-    with ThreadPoolExecutor(1) as beside:
-        ready = beside.submit(_load_page)
-        write_results(
-            paths.sent_plan,
-            MessageIds(record.name, record.run),
-            _lookup_in(ledger, record.id),
-            _why_unsent(record),
-            parquet=paths.results_parquet,
-            csv=paths.results_csv,
-            xlsx=paths.results_xlsx if with_xlsx else None,
-            mask=mask,
-        )
-        ready.result()
+    write_results(
+        paths.sent_plan,
+        MessageIds(record.name, record.run),
+        _lookup_in(ledger, record.id),
+        _why_unsent(record),
+        parquet=paths.results_parquet,
+        csv=paths.results_csv,
+        xlsx=paths.results_xlsx if with_xlsx else None,
+        mask=mask,
+    )
     if not with_xlsx:
         # What an earlier session wrote would say something else; and a process that was killed leaves half of one.
         remove(paths.results_xlsx)
@@ -119,14 +115,6 @@ def _write(ledger: Ledger, record: RunRecord, paths: RunPaths, *, unmask: bool) 
     document = _as_json(record, counts, paths)
     write_atomically(paths.summary, orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     return RunReport(record, counts, document)
-
-
-def _load_page() -> None:
-    """Load what makes the page, and draw once, which takes most of a second beside other work."""
-    import runner.report.page  # noqa: F401 (only loaded)
-    from runner.report.layout import draw_once
-
-    draw_once()
 
 
 def _lookup_in(ledger: Ledger, run_id: int) -> Lookup:

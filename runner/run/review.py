@@ -89,9 +89,8 @@ def review(run: Run) -> Review:
 
 
 def _over_limits(run: Run, costs: Costs) -> list[Problem]:
-    priced = costs if run.inputs.prices else None
     limits = run.campaign.limits.of_run()
-    return over_limits(limits, messages=costs.messages, segments=costs.segments, costs=priced)
+    return over_limits(limits, messages=costs.messages, segments=costs.segments, costs=costs)
 
 
 def _warnings(run: Run, slots: list[Slot]) -> list[str]:
