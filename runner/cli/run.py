@@ -14,7 +14,7 @@ from runner.cli.console import Console, confirm
 from runner.cli.options import AllRunOptions, File, with_shared_options
 from runner.cli.plan_view import show_plan, show_remaining
 from runner.cli.progress import show_progress
-from runner.cli.reconcile import TerminalSettling
+from runner.cli.reconcile import reconcile as reconcile_run
 from runner.cli.report import show_files, show_report
 from runner.dispatch.fuse import FuseName
 from runner.run.paths import SANDBOX_RUN
@@ -22,7 +22,7 @@ from runner.run.paths import SANDBOX_RUN
 if TYPE_CHECKING:
     from runner.dispatch.progress import Progress, Stop
     from runner.run.account import ProviderAccount
-    from runner.run.open import Run
+    from runner.run.open import RecordedRun, Run
     from runner.run.plan import Remaining
     from runner.run.review import Review
 
@@ -96,8 +96,11 @@ def _fingerprint(text: str) -> str:
     return text.strip().lower()
 
 
-class _View(TerminalSettling):
+class _View:
     """A run in the terminal."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
 
     def show_plan(self, review: "Review") -> None:
         show_plan(self.console, review)
@@ -125,6 +128,9 @@ class _View(TerminalSettling):
         self.console.wrap(f"receipts: sent to {where}; `{words}` takes them there (docs/receipts.md)")
         if header_variable and not os.environ.get(header_variable):
             self.warn(f"{header_variable} is not set here; `campaign receipts` needs it")
+
+    def reconcile(self, run: "RecordedRun", account: "ProviderAccount", *, yes: bool) -> None:
+        reconcile_run(self.console, run, account, yes=yes)
 
     def warn(self, words: str) -> None:
         self.console.warn(words)

@@ -12,7 +12,6 @@ from runner.run.open import RecordedRun, Run, open_run
 from runner.run.paths import SANDBOX_RUN, RunOptions
 from runner.run.plan import Remaining, changes, make_plan, remaining_of
 from runner.run.prices import check_balance
-from runner.run.reconcile import SettlingView, settle_unknown
 from runner.run.report import RunReport, write_report
 from runner.run.review import Review, review
 from runner.run.send import send
@@ -31,12 +30,15 @@ class Decisions:
     reconcile: bool = False
 
 
-class RunView(SettlingView, Protocol):
-    """How a run shows itself and asks. `confirm_…` raise StoppedError for a no, InputError if nobody can be asked."""
+class RunView(Protocol):
+    """How a run shows itself and asks. What asks raises StoppedError for a no, InputError without a terminal."""
 
     def show_plan(self, review: Review) -> None: ...
 
     def show_remaining(self, run: Run, remaining: Remaining) -> None: ...
+
+    def reconcile(self, run: RecordedRun, account: ProviderAccount, *, yes: bool) -> None:
+        """Settle the run's unknown messages by the provider's log; asks first, unless `yes`."""
 
     def warn(self, words: str) -> None: ...
 
@@ -67,7 +69,7 @@ def execute(
             if decisions.reconcile and run.previous:
                 claimed = sum(run.counts().values())
                 recorded = RecordedRun(run.ledger, run.previous, run.paths, run.lease)
-                settle_unknown(recorded, account, view, yes=decisions.yes)
+                view.reconcile(recorded, account, yes=decisions.yes)
                 if sum(run.counts().values()) < claimed:
                     # A recipient who was not texted after all may be one whom the plan leaves out now.
                     _plan(run, decisions, view)

@@ -21,7 +21,7 @@ from runner.ledger.request_journal import cancelled_of, conversions_of, status_c
 from runner.ledger.tables import cancellations, feedback
 from runner.plan.message_ids import MessageIds
 from runner.plan.plan_file import is_readable
-from runner.prices.costs import plain
+from runner.prices.costs import UNKNOWN_COUNTRY, plain
 from runner.report.counts import DeliveryGroup
 from runner.report.dead_numbers import write_dead_numbers
 from runner.report.masking import masked_detail
@@ -34,9 +34,6 @@ VERSION = version("campaign-runner")
 
 # How long to wait for another report of the run: a million rows with a spreadsheet take three minutes.
 PATIENCE_S = 900.0
-
-# Of numbers that belong to no country, such as those of satellite phones.
-NO_COUNTRY = "?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +150,7 @@ def _as_json(record: RunRecord, counts: ResultCounts, paths: RunPaths) -> dict[s
     for (status, reason), count in sorted(counts.by_reason.items()):
         reasons.setdefault(status, {})[reason] = count
     countries = {
-        country.country or NO_COUNTRY: {
+        country.country or UNKNOWN_COUNTRY: {
             "accepted": country.by_status[Status.ACCEPTED],
             "delivered": country.by_group[DeliveryGroup.DELIVERED],
         }

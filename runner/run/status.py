@@ -60,7 +60,7 @@ class StatusReader:
     def __init__(self, name: str | None, run: str | None, options: RunOptions) -> None:
         self._name, self._run = name, run
         self._urls = ledger_urls(options, name, run)
-        self._at_rest: dict[tuple[str, RunRecord], dict[str, Any]] = {}
+        self._newest: dict[tuple[str, RunRecord], dict[str, Any]] = {}
 
     def read(self, now: int, *, quick: bool = False) -> StatusSnapshot:
         """Read the ledger; `now` is microseconds since the epoch.
@@ -83,12 +83,9 @@ class StatusReader:
         place = (str(ledger.path), record)
         # Whether it goes on is asked each time: a run that was killed may be started again at any moment.
         is_going_on = record.ended_at is None and is_locked(ledger.path, record.name, record.run)
-        status = None if is_going_on else self._at_rest.get(place)
-        if status is None:
-            status = _status(ledger, record, now, quick=True)
-            self._at_rest.pop(place, None)
-            if status["state"] not in _ACTIVE:
-                self._at_rest[place] = status
+        status = self._newest.get(place)
+        if status is None or status["state"] in _ACTIVE or is_going_on:
+            status = self._newest[place] = _status(ledger, record, now, quick=True)
         return status
 
 
