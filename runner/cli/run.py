@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,11 +21,10 @@ from runner.dispatch.fuse import FuseName
 from runner.run.paths import SANDBOX_RUN
 
 if TYPE_CHECKING:
-    from runner.dispatch.progress import Progress, Stop
+    from runner.dispatch.progress import Stop
     from runner.run.account import ProviderAccount
-    from runner.run.open import RecordedRun, Run
+    from runner.run.open import Run
     from runner.run.plan import Remaining
-    from runner.run.review import Review
 
 # What to do first: without it, running the command again would stop at once.
 _FIRST = {
@@ -58,7 +58,7 @@ def command(
     ] = False,
 ) -> tuple[int, dict[str, Any]]:
     """Plan, ask, send and report; the same command again continues."""
-    from runner.run.execute import Decisions, execute
+    from runner.run.execute import Decisions, RunView, execute
 
     decisions = Decisions(
         yes=yes,
@@ -68,7 +68,15 @@ def command(
         ignored_fuses=ignore_fuse or [],
         reconcile=reconcile,
     )
-    stop, report, progress = execute(file, options, decisions, _View(console))
+    view = RunView(
+        show_plan=partial(show_plan, console),
+        show_remaining=partial(_show_remaining, console),
+        reconcile=partial(reconcile_run, console, yes=yes),
+        warn=console.warn,
+        confirm_sending=_confirm_sending,
+        show_progress=partial(show_progress, console),
+    )
+    stop, report, progress = execute(file, options, decisions, view)
     counts = report.counts.totals.by_status
     show_report(console, report)
     if held_up_s := progress.throttled_s:
@@ -96,51 +104,29 @@ def _fingerprint(text: str) -> str:
     return text.strip().lower()
 
 
-class _View:
-    """A run in the terminal."""
-
-    def __init__(self, console: Console) -> None:
-        self.console = console
-
-    def show_plan(self, review: "Review") -> None:
-        show_plan(self.console, review)
-
-    def show_remaining(self, run: "Run", remaining: "Remaining") -> None:
-        show_remaining(self.console, run, remaining)
-        self._show_receipts(run)
-        if not remaining.left:
-            nothing = "nothing is left to send" if run.summary.to_send else "no row of the file can be sent to"
-            self.console.print(f"\n{nothing}")
-
-    def _show_receipts(self, run: "Run") -> None:
-        """How the receipts that the campaign awaits come into the ledger."""
-        campaign, receipts = run.campaign, run.campaign.receipts
-        if not campaign.awaits_receipts:
-            return
-        if run.run == SANDBOX_RUN:
-            self.console.print("receipts: the sandbox's come into this run's report")
-            return
+def _show_remaining(console: Console, run: "Run", remaining: "Remaining") -> None:
+    """What is left to send, and how the receipts that the campaign awaits come into the ledger."""
+    show_remaining(console, run, remaining)
+    campaign, receipts = run.campaign, run.campaign.receipts
+    if campaign.awaits_receipts and run.run == SANDBOX_RUN:
+        console.print("receipts: the sandbox's come into this run's report")
+    elif campaign.awaits_receipts:
         header_variable = receipts.auth_header_env if receipts else None
         words = "campaign receipts"
         words += f" --port {receipts.port}" if receipts else ""
         words += f" --auth-header-env {header_variable}" if header_variable else ""
         where = campaign.callback_url or "the account's webhook"
-        self.console.wrap(f"receipts: sent to {where}; `{words}` takes them there (docs/receipts.md)")
+        console.wrap(f"receipts: sent to {where}; `{words}` takes them there (docs/receipts.md)")
         if header_variable and not os.environ.get(header_variable):
-            self.warn(f"{header_variable} is not set here; `campaign receipts` needs it")
+            console.warn(f"{header_variable} is not set here; `campaign receipts` needs it")
+    if not remaining.left:
+        nothing = "nothing is left to send" if run.summary.to_send else "no row of the file can be sent to"
+        console.print(f"\n{nothing}")
 
-    def reconcile(self, run: "RecordedRun", account: "ProviderAccount", *, yes: bool) -> None:
-        reconcile_run(self.console, run, account, yes=yes)
 
-    def warn(self, words: str) -> None:
-        self.console.warn(words)
-
-    def confirm_sending(self, messages: int, account: "ProviderAccount") -> None:
-        what = f"{counted(messages, 'message')} from {account.endpoint.sub_account_id}"
-        confirm(f"Send {what} through {account.endpoint.base_url}?", no="nothing was sent now")
-
-    async def show_progress(self, progress: "Progress", messages: int) -> None:
-        await show_progress(self.console, progress, messages)
+def _confirm_sending(messages: int, account: "ProviderAccount") -> None:
+    what = f"{counted(messages, 'message')} from {account.endpoint.sub_account_id}"
+    confirm(f"Send {what} through {account.endpoint.base_url}?", no="nothing was sent now")
 
 
 def _show_ending(console: Console, stop: "Stop | None", counts: Mapping[str, int]) -> None:

@@ -1,9 +1,8 @@
 """`campaign run` from top to bottom: open, check, plan, ask, send, report. Run again, it continues."""
 
-from collections.abc import Awaitable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from runner.base.errors import InputError, StoppedError
 from runner.dispatch.progress import Progress, Stop
@@ -30,22 +29,20 @@ class Decisions:
     reconcile: bool = False
 
 
-class RunView(Protocol):
-    """How a run shows itself and asks. What asks raises StoppedError for a no, InputError without a terminal."""
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """How a run shows itself and asks. What asks raises StoppedError for a no, InputError without a terminal.
 
-    def show_plan(self, review: Review) -> None: ...
+    `reconcile` settles the unknown messages by the provider's log. `show_progress` runs beside the sending of so many
+    messages, and is cancelled when that has ended.
+    """
 
-    def show_remaining(self, run: Run, remaining: Remaining) -> None: ...
-
-    def reconcile(self, run: RecordedRun, account: ProviderAccount, *, yes: bool) -> None:
-        """Settle the run's unknown messages by the provider's log; asks first, unless `yes`."""
-
-    def warn(self, words: str) -> None: ...
-
-    def confirm_sending(self, messages: int, account: ProviderAccount) -> None: ...
-
-    def show_progress(self, progress: Progress, messages: int) -> Awaitable[None]:
-        """Runs beside the sending; cancelled when sending has ended."""
+    show_plan: Callable[[Review], object]
+    show_remaining: Callable[[Run, Remaining], object]
+    reconcile: Callable[[RecordedRun, ProviderAccount], object]
+    warn: Callable[[str], object]
+    confirm_sending: Callable[[int, ProviderAccount], object]
+    show_progress: Callable[[Progress, int], Awaitable[None]]
 
 
 def execute(
@@ -69,7 +66,7 @@ def execute(
             if decisions.reconcile and run.previous:
                 claimed = sum(run.counts().values())
                 recorded = RecordedRun(run.ledger, run.previous, run.paths, run.lease)
-                view.reconcile(recorded, account, yes=decisions.yes)
+                view.reconcile(recorded, account)
                 if sum(run.counts().values()) < claimed:
                     # A recipient who was not texted after all may be one whom the plan leaves out now.
                     _plan(run, decisions, view)
