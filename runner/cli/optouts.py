@@ -128,7 +128,7 @@ def export(
         "-"
     ),
     sandbox: SandboxOf = None,
-) -> int:
+) -> tuple[int, None]:
     """Write everybody who has opted out as a suppression list (CSV)."""
     from runner.base.files import replacing
     from runner.run.optouts import as_csv
@@ -137,14 +137,14 @@ def export(
         if str(file) == "-":
             for part in as_csv(ledger):
                 print_document(part)
-            return 0
+            return 0, None
         with replacing(file) as output:
             rows = -1  # without the header
             for part in as_csv(ledger):
                 rows += part.count("\n")
                 output.write(part.encode())
     print_stderr(f"{counted(rows, 'number')} written to {file}")
-    return 0
+    return 0, None
 
 
 def _opened(sandbox: str | None, options: RunOptions, *, create: bool = False) -> AbstractContextManager["Ledger"]:
