@@ -1,5 +1,6 @@
 """`campaign reconcile`: ask the provider's log what became of the unknown messages."""
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
     from runner.run.open import RecordedRun
 
 # How long after a request the provider's log is trusted to have it, and how long an export may take.
-SETTLE = "15min"
-DEADLINE = "30min"
+SETTLE = timedelta(minutes=15)
+DEADLINE = timedelta(minutes=30)
 
 
 @with_shared_options
@@ -24,17 +25,21 @@ def command(
     target: Target,
     settle: Annotated[
         str, typer.Option("--settle", metavar="TIME", help="How long after a request the log is trusted to have it.")
-    ] = SETTLE,
-    deadline: Annotated[str, typer.Option("--deadline", metavar="TIME", help="How long the log may take.")] = DEADLINE,
+    ] = "15min",
+    deadline: Annotated[str, typer.Option("--deadline", metavar="TIME", help="How long the log may take.")] = "30min",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Change the ledger without asking.")] = False,
 ) -> tuple[int, dict[str, Any]]:
     """Ask the provider's log what became of the unknown messages."""
+    from runner.campaign.times import duration
     from runner.run.account import provider_account
     from runner.run.open import locked_run
     from runner.run.report import write_report
 
+    settle_time = parse_value("--settle", settle, duration)
+    deadline_time = parse_value("--deadline", deadline, duration)
     with locked_run(*parse_target(target), options) as run:
-        unsettled = reconcile(console, run, provider_account(run.account), yes=yes, settle=settle, deadline=deadline)
+        account = provider_account(run.account)
+        unsettled = reconcile(console, run, account, yes=yes, settle=settle_time, deadline=deadline_time)
         report = write_report(run.ledger, run.record, run.paths)
     if not unsettled:
         console.print(f"\nto send what is left, run the campaign again; the results are in {run.paths.results_csv}")
@@ -47,23 +52,19 @@ def reconcile(
     account: "ProviderAccount",
     *,
     yes: bool,
-    settle: str = SETTLE,
-    deadline: str = DEADLINE,
+    settle: timedelta,
+    deadline: timedelta,
 ) -> int:
     """Look the unknown messages of a run up, show what that means, ask, and settle them. Returns how many stay unknown.
 
     Raises StoppedError when the log can't be had whole or the answer is no; nothing is changed then.
     """
-    from runner.campaign.times import duration
     from runner.run.reconcile import apply_finding, look_up
 
-    finding = look_up(
-        run,
-        account,
-        settle=parse_value("--settle", settle, duration),
-        deadline=parse_value("--deadline", deadline, duration),
-        say=lambda words: console.print(words, style="dim"),
-    )
+    def say(words: str) -> None:
+        console.print(words, style="dim")
+
+    finding = look_up(run, account, settle=settle, deadline=deadline, say=say)
     if finding is None:
         console.print(f"{run.name}: nothing is unknown")
         return 0

@@ -15,6 +15,7 @@ from runner.cli.console import Console, confirm
 from runner.cli.options import AllRunOptions, File, with_shared_options
 from runner.cli.plan_view import show_plan, show_remaining
 from runner.cli.progress import show_progress
+from runner.cli.reconcile import DEADLINE, SETTLE
 from runner.cli.reconcile import reconcile as reconcile_run
 from runner.cli.report import show_files, show_report
 from runner.dispatch.fuse import FuseName
@@ -71,7 +72,7 @@ def command(
     view = RunView(
         show_plan=partial(show_plan, console),
         show_remaining=partial(_show_remaining, console),
-        reconcile=partial(reconcile_run, console, yes=yes),
+        reconcile=partial(reconcile_run, console, yes=yes, settle=SETTLE, deadline=DEADLINE),
         warn=console.warn,
         confirm_sending=_confirm_sending,
         show_progress=partial(show_progress, console),
