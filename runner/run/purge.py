@@ -2,36 +2,19 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from runner.base.clock import now_us
 from runner.base.errors import RunLockedError, StoppedError
-from runner.base.outcomes import Status
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.lock import is_locked
-from runner.ledger.purge import compact, note_purge, purge_messages, purged_at
+from runner.ledger.purge import compact, note_purge, purge_messages
 from runner.plan.message_ids import MessageIds
 from runner.plan.plan_file import is_readable, purge_plan
 from runner.report.run_settings import RunSettings
 from runner.run.open import RecordedRun
 from runner.run.paths import RunPaths
-
-
-@dataclass(frozen=True, slots=True)
-class PurgeScope:
-    """What the ledger has of a run before it is purged. `unsent` messages of its plan haven't been sent."""
-
-    messages: int
-    unknown: int
-    unsent: int
-    purged_at: int | None
-
-
-def scope_of(ledger: Ledger, record: RunRecord) -> PurgeScope:
-    counts = ledger.counts(record.id)
-    total, unknown = sum(counts.values()), counts.get(Status.UNKNOWN, 0)
-    return PurgeScope(total, unknown, max(record.to_send - total, 0), purged_at(ledger, record.id))
 
 
 def purge(run: RecordedRun) -> tuple[int, list[Path]]:

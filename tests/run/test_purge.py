@@ -9,6 +9,8 @@ from sqlalchemy import insert
 
 from runner.base.errors import InputError, LedgerError, RunLockedError, StoppedError
 from runner.base.events import Event, EventKind
+from runner.cli.console import Console
+from runner.cli.purge import _show_scope
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger
 from runner.ledger.lock import run_lock
 from runner.ledger.purge import purged_at
@@ -20,7 +22,7 @@ from runner.report.run_settings import RunSettings
 from runner.run import purge as purging_module
 from runner.run.open import locked_run
 from runner.run.paths import RunOptions, RunPaths, paths_of
-from runner.run.purge import PurgeScope, purge, scope_of
+from runner.run.purge import purge
 from tests.plan.folder import planned, write_folder
 
 IDS = MessageIds("welcome", "main")
@@ -131,8 +133,12 @@ def test_files_of_the_users_own_are_left_and_named(place: Place) -> None:
 
 
 def test_what_it_is_before_is_told(place: Place) -> None:
-    with locked_run("welcome", "main", place.options) as run:
-        assert PurgeScope(messages=2, unknown=1, unsent=1, purged_at=None) == scope_of(run.ledger, run.record)
+    console = Console()
+    with locked_run("welcome", "main", place.options) as run, console.rich.capture() as capture:
+        _show_scope(console, run)
+    shown = " ".join(capture.get().split())
+    for words in ("carried columns of 2 messages", "1 message of the plan not sent yet", "1 message unknown"):
+        assert words in shown
 
 
 def test_purging_twice_is_harmless(place: Place) -> None:
