@@ -87,14 +87,8 @@ def clean(text: str) -> str:
 
 
 def print_json(document: Any) -> None:  # noqa: ANN401 (any JSON)
-    """Print the one document of `--json`."""
-    import orjson
-
-    try:
-        text = orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
-    except orjson.JSONEncodeError:  # the name of a file isn't UTF-8: its bytes become question marks
-        text = json.dumps(document, indent=2, ensure_ascii=False)
-    print_document(f"{text}\n")
+    """Print the one document of `--json`. A file's name that isn't UTF-8 gets question marks for its bytes."""
+    print_document(f"{json.dumps(document, indent=2, ensure_ascii=False)}\n")
 
 
 def print_document(text: str) -> None:

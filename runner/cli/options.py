@@ -45,11 +45,11 @@ LedgerOptions = Annotated[RunOptions, "ledger", "reports"]
 T = TypeVar("T")
 
 
-def with_shared_options(command: Callable[..., Any]) -> Callable[..., int]:
+def with_shared_options(command: Callable[..., tuple[int, Any]]) -> Callable[..., int]:
     """The command with an option for each field that the annotation of its parameter `options` names.
 
-    A command with a parameter `console` has `--json`, and returns its exit code and the document that is printed then;
-    another one prints by itself and returns its exit code. A parameter `as_json` says whether `--json` was given.
+    A command returns its exit code, and the document that `--json` prints; None: it has none, or has printed it. With a
+    parameter `console` it has `--json`; a parameter `as_json` says whether that was given.
     """
     parameters = inspect.signature(command).parameters
     shared = [name for name in ("options", "console", "as_json") if name in parameters]
@@ -62,13 +62,10 @@ def with_shared_options(command: Callable[..., Any]) -> Callable[..., int]:
             "as_json": as_json,
             "console": Console(as_json=as_json) if "console" in shared else None,
         }
-        ended = command(**values, **{name: given[name] for name in shared})
-        if "console" not in shared:
-            return int(ended)
-        exit_code, document = ended
+        exit_code, document = command(**values, **{name: given[name] for name in shared})
         if as_json and document is not None:
             print_json(document)
-        return int(exit_code)
+        return exit_code
 
     def option(name: str, annotation: Any, default: Any) -> inspect.Parameter:  # noqa: ANN401
         return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)

@@ -89,11 +89,10 @@ def add(
     given = read_numbers(numbers or [], country)
     listed = read_file(file, country) if file else ()
     with _opened(sandbox, options, create=True) as ledger:
-        added = add_numbers(ledger, given, listed)
-    before = added.given - added.changed
-    had = f"; {counted(before, 'number')} had before" if before else ""
-    console.wrap(f"{counted(added.changed, 'number')} opted out{had} ({ledger.path})")
-    return 0, {"given": added.given, "changed": added.changed, "ledger": str(ledger.path)}
+        count, changed = add_numbers(ledger, given, listed)
+    had = f"; {counted(count - changed, 'number')} had before" if count > changed else ""
+    console.wrap(f"{counted(changed, 'number')} opted out{had} ({ledger.path})")
+    return 0, {"given": count, "changed": changed, "ledger": str(ledger.path)}
 
 
 @app.command("remove")
@@ -129,7 +128,7 @@ def export(
         "-"
     ),
     sandbox: SandboxOf = None,
-) -> int:
+) -> tuple[int, None]:
     """Write everybody who has opted out as a suppression list (CSV)."""
     from runner.base.files import replacing
     from runner.run.optouts import as_csv
@@ -138,14 +137,14 @@ def export(
         if str(file) == "-":
             for part in as_csv(ledger):
                 print_document(part)
-            return 0
+            return 0, None
         with replacing(file) as output:
             rows = -1  # without the header
             for part in as_csv(ledger):
                 rows += part.count("\n")
                 output.write(part.encode())
     print_stderr(f"{counted(rows, 'number')} written to {file}")
-    return 0
+    return 0, None
 
 
 def _opened(sandbox: str | None, options: RunOptions, *, create: bool = False) -> AbstractContextManager["Ledger"]:

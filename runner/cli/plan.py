@@ -44,7 +44,7 @@ def command(
     output_format: Annotated[
         OutputFormat, typer.Option("--format", help="text; markdown for a pull request, numbers masked; or json.")
     ] = OutputFormat.TEXT,
-) -> int:
+) -> tuple[int, None]:
     """Show who would get what, and who is left out and why."""
     from runner.run.open import open_run
     from runner.run.plan import changes, make_plan, remaining_of
@@ -69,7 +69,7 @@ def command(
             print_document(_markdown(reviewed, _run_command(file, options), changed))
         for problem in reviewed.problems:
             print_stderr(str(problem))
-        return InputError.exit_code if reviewed.problems else 0
+        return InputError.exit_code if reviewed.problems else 0, None
 
 
 def _run_command(file: Path, options: RunOptions) -> str:

@@ -11,7 +11,6 @@ from runner.base.wording import counted, listed_counts, seconds_in_words
 from runner.cli.console import FOLD, LEFT, RIGHT, Console
 
 if TYPE_CHECKING:
-    from runner.plan.summary import Noted
     from runner.prices.costs import Costs
     from runner.run.open import Run
     from runner.run.plan import Remaining
@@ -164,14 +163,10 @@ def _characters(review: "Review") -> Iterator[Line]:
     ):
         if remarks := summary.remarks_of(kind):
             yield Line("", "", words, is_part=True)
-            yield from _sources(remarks)
-
-
-def _sources(remarks: list[tuple[str, str, "Noted"]]) -> Iterator[Line]:
-    for subject, source, noted in remarks[:MOST_CHARACTERS]:
-        examples = ", ".join(map(str, noted.examples)) + (", …" if noted.rows > len(noted.examples) else "")
-        origin = f" from {source}" if source else ""
-        words = f"{subject} in {counted(noted.rows, 'row')}{origin}: row {examples}"
-        yield Line("", f"{noted.times:,}", words, is_part=True)
-    if (more := len(remarks) - MOST_CHARACTERS) > 0:
-        yield Line("", "", f"and {more} more", is_part=True)
+        for subject, source, noted in remarks[:MOST_CHARACTERS]:
+            rows = ", ".join(map(str, noted.examples)) + (", …" if noted.rows > len(noted.examples) else "")
+            origin = f" from {source}" if source else ""
+            words_of_one = f"{subject} in {counted(noted.rows, 'row')}{origin}: row {rows}"
+            yield Line("", f"{noted.times:,}", words_of_one, is_part=True)
+        if (more := len(remarks) - MOST_CHARACTERS) > 0:
+            yield Line("", "", f"and {more} more", is_part=True)

@@ -104,6 +104,10 @@ def _as_json(batch: "RowBatch", index: int, prices: Prices | None = None) -> dic
 
 
 def _show(console: Console, batch: "RowBatch", index: int, prices: Prices | None = None) -> None:
+    from rich import box
+    from rich.panel import Panel
+    from rich.text import Text as Styled
+
     key, destination, verdict = batch.keys[index], batch.destinations[index], batch.verdict(index)
     shown_key = f" · key {key}" if key and key != destination else ""
     console.print(f"\nrow {batch.first + index} · {destination or 'no number'}{shown_key}", style="bold")
@@ -111,7 +115,10 @@ def _show(console: Console, batch: "RowBatch", index: int, prices: Prices | None
         console.wrap(f"not sent: {verdict.reason.value}: {verdict.detail}", style="yellow")
         return
     found = measure(verdict.text, verdict.encoding)
-    _show_bubble(console, verdict, found)
+    bubble = Styled(clean(verdict.text))
+    for place, _ in found.forcing:
+        bubble.stylize("reverse bold", place, place + 1)
+    console.rich.print(Panel(bubble, width=PHONE_WIDTH, box=box.ROUNDED), soft_wrap=False)
     _show_size(console, found, batch.countries[index], prices)
     if verdict.note:
         saves = f"; saves {counted(verdict.saved, 'segment')}" if verdict.saved else ""
@@ -120,17 +127,6 @@ def _show(console: Console, batch: "RowBatch", index: int, prices: Prices | None
     for remark in verdict.remarks:
         if words := _LINKS.get(remark.kind):
             console.wrap(words.format(subject=remark.subject, source=remark.source), style="yellow")
-
-
-def _show_bubble(console: Console, text: Text, found: Measure) -> None:
-    from rich import box
-    from rich.panel import Panel
-    from rich.text import Text as Styled
-
-    styled = Styled(clean(text.text))
-    for place, _ in found.forcing:
-        styled.stylize("reverse bold", place, place + 1)
-    console.rich.print(Panel(styled, width=PHONE_WIDTH, box=box.ROUNDED), soft_wrap=False)
 
 
 def _show_size(console: Console, found: Measure, country: str | None, prices: Prices | None) -> None:

@@ -30,7 +30,7 @@ def command(
     from runner.run.prices import save_prices
 
     saved = save_prices(account, region=region, sub_account_id=sub_account, output=output, sandbox=sandbox)
-    countries, left_out = saved.countries(), saved.left_out
+    countries, left_out, sub_accounts = saved["countries"], saved["left_out"], saved["sub_accounts"]
     rows = []
     for row in countries[:MOST_ROWS]:
         low, high = row["lowest_price"], row["price"]
@@ -43,7 +43,7 @@ def command(
         console.print(f"left out: {words}")
     if len(left_out) > MOST_LEFT_OUT:
         console.print(f"left out: {len(left_out) - MOST_LEFT_OUT:,} more")
-    count = counted(len(saved.prices), "price")
-    of = f" of {len(saved.sub_accounts):,} sub-accounts" if len(saved.sub_accounts) > 1 else ""
-    console.print(f"\n{count}{of} saved in {saved.path}; name that file in the campaign file, under prices:")
-    return 0, saved.as_json()
+    count = counted(saved["prices"], "price")
+    of = f" of {len(sub_accounts):,} sub-accounts" if len(sub_accounts) > 1 else ""
+    console.print(f"\n{count}{of} saved in {saved['file']}; name that file in the campaign file, under prices:")
+    return 0, saved

@@ -152,5 +152,5 @@ def show_comparison(console: Console, comparison: "Comparison") -> None:
     if len(comparison.runs) > MOST_RUNS:
         console.print(f"the newest {MOST_RUNS} of {len(comparison.runs):,} runs")
     console.print()
-    console.print(f"{'figures':<17} {comparison.parquet}")
-    console.print(f"{'report':<17} {comparison.page}")
+    for label, file in zip(("figures", "report"), comparison.document["files"].values(), strict=True):
+        console.print(f"{label:<17} {file}")

@@ -2,6 +2,8 @@
 
 import os
 import re
+from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,18 +14,18 @@ from runner.base.wording import counted
 from runner.cli.console import Console, confirm
 from runner.cli.options import AllRunOptions, File, with_shared_options
 from runner.cli.plan_view import show_plan, show_remaining
-from runner.cli.reconcile import TerminalSettling
+from runner.cli.progress import show_progress
+from runner.cli.reconcile import DEADLINE, SETTLE
+from runner.cli.reconcile import reconcile as reconcile_run
 from runner.cli.report import show_files, show_report
 from runner.dispatch.fuse import FuseName
 from runner.run.paths import SANDBOX_RUN
 
 if TYPE_CHECKING:
-    from runner.dispatch.progress import Progress
+    from runner.dispatch.progress import Stop
     from runner.run.account import ProviderAccount
-    from runner.run.execute import Execution
     from runner.run.open import Run
     from runner.run.plan import Remaining
-    from runner.run.review import Review
 
 # What to do first: without it, running the command again would stop at once.
 _FIRST = {
@@ -57,7 +59,7 @@ def command(
     ] = False,
 ) -> tuple[int, dict[str, Any]]:
     """Plan, ask, send and report; the same command again continues."""
-    from runner.run.execute import Decisions, execute
+    from runner.run.execute import Decisions, RunView, execute
 
     decisions = Decisions(
         yes=yes,
@@ -67,11 +69,21 @@ def command(
         ignored_fuses=ignore_fuse or [],
         reconcile=reconcile,
     )
-    ended = execute(file, options, decisions, _View(console))
-    show_report(console, ended.report)
-    _show_ending(console, ended)
-    show_files(console, ended.report)
-    stop, counts = ended.stop, ended.report.counts.totals.by_status
+    view = RunView(
+        show_plan=partial(show_plan, console),
+        show_remaining=partial(_show_remaining, console),
+        reconcile=partial(reconcile_run, console, yes=yes, settle=SETTLE, deadline=DEADLINE),
+        warn=console.warn,
+        confirm_sending=_confirm_sending,
+        show_progress=partial(show_progress, console),
+    )
+    stop, report, progress = execute(file, options, decisions, view)
+    counts = report.counts.totals.by_status
+    show_report(console, report)
+    if held_up_s := progress.throttled_s:
+        console.print(f"the provider's rate limit held sending up for {held_up_s:.0f} s")
+    _show_ending(console, stop, counts)
+    show_files(console, report)
     # Who opted out while the run was going is the only one left: there is nothing to continue.
     is_over = stop is not None and stop.reason is OutcomeReason.OPTED_OUT
     if stop and not is_over:
@@ -81,7 +93,7 @@ def command(
     exit_code = 1 if counts[Status.REJECTED] or counts[Status.UNKNOWN] else 0
     if (stop or counts[Status.UNSENT]) and not is_over:
         exit_code = StoppedError.exit_code
-    return exit_code, ended.report.document
+    return exit_code, report.document
 
 
 def _fingerprint(text: str) -> str:
@@ -93,59 +105,38 @@ def _fingerprint(text: str) -> str:
     return text.strip().lower()
 
 
-class _View(TerminalSettling):
-    """A run in the terminal."""
-
-    def show_plan(self, review: "Review") -> None:
-        show_plan(self.console, review)
-
-    def show_remaining(self, run: "Run", remaining: "Remaining") -> None:
-        show_remaining(self.console, run, remaining)
-
-    def show_receipts(self, run: "Run") -> None:
-        """How the receipts that the campaign awaits come into the ledger."""
-        campaign, receipts = run.campaign, run.campaign.receipts
-        if not campaign.awaits_receipts:
-            return
-        if run.run == SANDBOX_RUN:
-            self.console.print("receipts: the sandbox's come into this run's report")
-            return
+def _show_remaining(console: Console, run: "Run", remaining: "Remaining") -> None:
+    """What is left to send, and how the receipts that the campaign awaits come into the ledger."""
+    show_remaining(console, run, remaining)
+    campaign, receipts = run.campaign, run.campaign.receipts
+    if campaign.awaits_receipts and run.run == SANDBOX_RUN:
+        console.print("receipts: the sandbox's come into this run's report")
+    elif campaign.awaits_receipts:
         header_variable = receipts.auth_header_env if receipts else None
         words = "campaign receipts"
         words += f" --port {receipts.port}" if receipts else ""
         words += f" --auth-header-env {header_variable}" if header_variable else ""
         where = campaign.callback_url or "the account's webhook"
-        self.console.wrap(f"receipts: sent to {where}; `{words}` takes them there (docs/receipts.md)")
+        console.wrap(f"receipts: sent to {where}; `{words}` takes them there (docs/receipts.md)")
         if header_variable and not os.environ.get(header_variable):
-            self.warn(f"{header_variable} is not set here; `campaign receipts` needs it")
-
-    def warn(self, words: str) -> None:
-        self.console.warn(words)
-
-    def confirm_sending(self, messages: int, account: "ProviderAccount") -> None:
-        what = f"{counted(messages, 'message')} from {account.endpoint.sub_account_id}"
-        confirm(f"Send {what} through {account.endpoint.base_url}?", no="nothing was sent now")
-
-    def show_nothing_left(self, run: "Run") -> None:
+            console.warn(f"{header_variable} is not set here; `campaign receipts` needs it")
+    if not remaining.left:
         nothing = "nothing is left to send" if run.summary.to_send else "no row of the file can be sent to"
-        self.console.print(f"\n{nothing}")
-
-    async def show_progress(self, progress: "Progress", messages: int) -> None:
-        from runner.cli.progress import show_progress  # asyncio, which --help does without
-
-        await show_progress(self.console, progress, messages)
+        console.print(f"\n{nothing}")
 
 
-def _show_ending(console: Console, ended: "Execution") -> None:
+def _confirm_sending(messages: int, account: "ProviderAccount") -> None:
+    what = f"{counted(messages, 'message')} from {account.endpoint.sub_account_id}"
+    confirm(f"Send {what} through {account.endpoint.base_url}?", no="nothing was sent now")
+
+
+def _show_ending(console: Console, stop: "Stop | None", counts: Mapping[str, int]) -> None:
     """The verdict, and for a stop, its reason and what to look at."""
     from runner.provider.answer import ADVICE
 
-    stop = ended.stop
-    if held_up_s := ended.progress.throttled_s:
-        console.print(f"the provider's rate limit held sending up for {held_up_s:.0f} s")
     console.print()
     if stop is None or stop.reason is OutcomeReason.OPTED_OUT:
-        console.wrap(f"{_verdict(ended)}{f'; {stop.detail}' if stop else ''}", "bold")
+        console.wrap(f"{_verdict(counts)}{f'; {stop.detail}' if stop else ''}", "bold")
         return
     console.wrap(f"stopped: {stop.reason.value}: {stop.detail}", "bold red")
     if stop.outcome and stop.outcome.error_id:
@@ -156,8 +147,7 @@ def _show_ending(console: Console, ended: "Execution") -> None:
         console.print(f"to go on in spite of it, add --ignore-fuse {stop.detail.partition(':')[0]}")
 
 
-def _verdict(ended: "Execution") -> str:
-    counts = ended.report.counts.totals.by_status
+def _verdict(counts: Mapping[str, int]) -> str:
     accepted, rejected, unknown = (counts[status] for status in (Status.ACCEPTED, Status.REJECTED, Status.UNKNOWN))
     if rejected or unknown:
         words = f"finished: {accepted:,} accepted, {rejected:,} rejected, {unknown:,} unknown"

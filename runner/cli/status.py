@@ -148,26 +148,19 @@ def _watch(console: Console, reader: "StatusReader") -> None:
     is_live = console.rich.is_terminal and not console.rich.is_dumb_terminal
     try:
         with (_live_view if is_live else _lines)(console) as show:
-            for snapshot in _snapshots(reader):
-                newest = snapshot
-                show(snapshot)
+            while True:
+                before = time.monotonic()
+                newest = reader.read(now_us(), quick=True)
+                took_s = time.monotonic() - before
+                if not newest.active:
+                    break
+                show(newest)
+                time.sleep(max(READ_EVERY_S, took_s * (1 / READING_SHARE - 1)))
         newest = reader.read(now_us())
     except KeyboardInterrupt:  # nothing was broken off but the looking
         pass
     if newest:
         show_status(console, newest)
-
-
-def _snapshots(reader: "StatusReader") -> Iterator["StatusSnapshot"]:
-    """One snapshot after another while any run is active."""
-    while True:
-        before = time.monotonic()
-        snapshot = reader.read(now_us(), quick=True)
-        took_s = time.monotonic() - before
-        if not snapshot.active:
-            return
-        yield snapshot
-        time.sleep(max(READ_EVERY_S, took_s * (1 / READING_SHARE - 1)))
 
 
 @contextmanager

@@ -143,11 +143,6 @@ def figure(
     return Figure(title, drawings, words if below is None else below, legend)
 
 
-def draw_once() -> None:
-    """The first drawing takes longer than all charts of a page; most of it is done outside of Python."""
-    figure(alt.Chart(alt.InlineData([])).mark_point(), "first", "", "")
-
-
 def _with_width(spec: Mapping[str, Any], width: int) -> dict[str, Any]:
     if "vconcat" in spec:  # each of the charts above one another has its own width
         return {**spec, "vconcat": [_with_width(part, width) for part in spec["vconcat"]]}

@@ -16,13 +16,6 @@ from runner.sandbox.process import start
 API_KEY_VARIABLE = "EIGHTXEIGHT_API_KEY"
 BASE_URL_VARIABLE = "EIGHTXEIGHT_BASE_URL"
 
-# About what the provider takes, so that a try looks like the real thing.
-SANDBOX_LATENCY_S = 0.05
-
-# The shares of messages that reach no phone, and of recipients who reply STOP: a good list has about as many.
-SANDBOX_UNDELIVERED = 0.05
-SANDBOX_STOPS = 0.02
-
 
 @dataclass(frozen=True, slots=True)
 class ProviderAccount:
@@ -75,11 +68,11 @@ def account_for(
         options = SandboxOptions(
             api_key=api_key,
             sub_account_id=section.sub_account_id,
-            latency_s=SANDBOX_LATENCY_S,
+            latency_s=0.05,  # about what the provider takes
             book=book,
             receipt_authorization=authorization,
-            undelivered_share=SANDBOX_UNDELIVERED,
-            stop_share=SANDBOX_STOPS,
+            undelivered_share=0.05,  # a good list has about as many, and as many who reply STOP
+            stop_share=0.02,
         )
         process = stack.enter_context(start(options))
         yield ProviderAccount(Endpoint(process.base_url, section.sub_account_id), api_key, receipts_url)

@@ -5,7 +5,6 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Any
 
 from runner.base.clock import iso, now_us
@@ -23,11 +22,9 @@ MOST_NAMED = 10
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The runs, oldest first; where they are written; and all of it as `--json` has it."""
+    """The runs, oldest first; and as `--json` has them, with their files: times are ISO 8601, amounts decimal text."""
 
     runs: list[ComparedRun]
-    parquet: Path
-    page: Path
     document: dict[str, Any]
 
 
@@ -66,7 +63,12 @@ def compare(options: RunOptions, *, since: datetime | None = None, campaign: str
     parquet, page = folder / f"compare{suffix}.parquet", folder / f"compare{suffix}.html"
     write_parquet(parquet, runs)
     write_compare_page(page, runs, asked=asked.strip(), version=VERSION)
-    return Comparison(runs, parquet, page, _document(runs, parquet, page))
+    rows = [row_of(run) for run in runs]
+    for row in rows:
+        row |= {name: iso(row[name]) for name in ("created_at", "started_at", "ended_at")}
+        row |= {name: plain(row[name]) for name in ("billed", "cost_per_delivered") if row[name] is not None}
+    files = {"compare_parquet": str(parquet), "compare_page": str(page)}
+    return Comparison(runs, {"runs": rows, "files": files})
 
 
 def parse_since(text: str, now: int | None = None) -> datetime:
@@ -86,12 +88,3 @@ def parse_since(text: str, now: int | None = None) -> datetime:
     raise InputError.of(
         f"--since {text!r} is not a time", "write a day such as 2026-11-01, or how long ago, such as 30d or 12h"
     )
-
-
-def _document(runs: list[ComparedRun], parquet: Path, page: Path) -> dict[str, Any]:
-    """For programs: times are ISO 8601, amounts decimal text."""
-    compared = [row_of(run) for run in runs]
-    for row in compared:
-        row |= {name: iso(row[name]) for name in ("created_at", "started_at", "ended_at")}
-        row |= {name: plain(row[name]) for name in ("billed", "cost_per_delivered") if row[name] is not None}
-    return {"runs": compared, "files": {"compare_parquet": str(parquet), "compare_page": str(page)}}

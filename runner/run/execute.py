@@ -1,9 +1,8 @@
 """`campaign run` from top to bottom: open, check, plan, ask, send, report. Run again, it continues."""
 
-from collections.abc import Awaitable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from runner.base.errors import InputError, StoppedError
 from runner.dispatch.progress import Progress, Stop
@@ -12,7 +11,6 @@ from runner.run.open import RecordedRun, Run, open_run
 from runner.run.paths import SANDBOX_RUN, RunOptions
 from runner.run.plan import Remaining, changes, make_plan, remaining_of
 from runner.run.prices import check_balance
-from runner.run.reconcile import SettlingView, settle_unknown
 from runner.run.report import RunReport, write_report
 from runner.run.review import Review, review
 from runner.run.send import send
@@ -31,36 +29,26 @@ class Decisions:
     reconcile: bool = False
 
 
-class RunView(SettlingView, Protocol):
-    """How a run shows itself and asks. `confirm_…` raise StoppedError for a no, InputError if nobody can be asked."""
-
-    def show_plan(self, review: Review) -> None: ...
-
-    def show_remaining(self, run: Run, remaining: Remaining) -> None: ...
-
-    def show_receipts(self, run: Run) -> None: ...
-
-    def warn(self, words: str) -> None: ...
-
-    def confirm_sending(self, messages: int, account: ProviderAccount) -> None: ...
-
-    def show_nothing_left(self, run: Run) -> None: ...
-
-    def show_progress(self, progress: Progress, messages: int) -> Awaitable[None]:
-        """Runs beside the sending; cancelled when sending has ended."""
-
-
 @dataclass(frozen=True, slots=True)
-class Execution:
-    """How a session of a run ended. `stop` is None when the plan was sent to its end."""
+class RunView:
+    """How a run shows itself and asks. What asks raises StoppedError for a no, InputError without a terminal.
 
-    stop: Stop | None
-    report: RunReport
-    progress: Progress
+    `reconcile` settles the unknown messages by the provider's log. `show_progress` runs beside the sending of so many
+    messages, and is cancelled when that has ended.
+    """
+
+    show_plan: Callable[[Review], object]
+    show_remaining: Callable[[Run, Remaining], object]
+    reconcile: Callable[[RecordedRun, ProviderAccount], object]
+    warn: Callable[[str], object]
+    confirm_sending: Callable[[int, ProviderAccount], object]
+    show_progress: Callable[[Progress, int], Awaitable[None]]
 
 
-def execute(file: Path, options: RunOptions, decisions: Decisions, view: RunView) -> Execution:
-    """Run the campaign file.
+def execute(
+    file: Path, options: RunOptions, decisions: Decisions, view: RunView
+) -> tuple[Stop | None, RunReport, Progress]:
+    """Run the campaign file. Returns why sending stopped early (None: it came to its end), the report, and how it went.
 
     Raises InputError when nothing may be sent as things are, StoppedError for what may pass by itself.
     """
@@ -78,21 +66,18 @@ def execute(file: Path, options: RunOptions, decisions: Decisions, view: RunView
             if decisions.reconcile and run.previous:
                 claimed = sum(run.counts().values())
                 recorded = RecordedRun(run.ledger, run.previous, run.paths, run.lease)
-                settle_unknown(recorded, account, view, yes=decisions.yes)
+                view.reconcile(recorded, account)
                 if sum(run.counts().values()) < claimed:
                     # A recipient who was not texted after all may be one whom the plan leaves out now.
                     _plan(run, decisions, view)
             remaining = remaining_of(run)
             view.show_remaining(run, remaining)
-            view.show_receipts(run)
             if remaining.left:
                 accept = decisions.accept_balance
                 if warning := check_balance(run.campaign, account, run.summary.left, accept=accept):
                     view.warn(warning)
                 if not decisions.yes and decisions.approved is None:
                     view.confirm_sending(remaining.left, account)
-            else:
-                view.show_nothing_left(run)
             progress = Progress()
             stop = send(
                 run,
@@ -107,7 +92,7 @@ def execute(file: Path, options: RunOptions, decisions: Decisions, view: RunView
         except StoppedError as error:
             later = f"write the results later with `campaign report {run.name}/{run.run}`"
             raise StoppedError(f"{error}; what was sent stands in the ledger: {later}") from error
-        return Execution(stop, report, progress)
+        return stop, report, progress
 
 
 def _plan(run: Run, decisions: Decisions, view: RunView) -> None:

@@ -5,7 +5,7 @@ import io
 from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain, groupby, islice
 from pathlib import Path
@@ -20,16 +20,16 @@ from runner.ledger.optouts import all_optouts, newest_by_number, note_optouts
 # Of an exported list. `recipients.suppress` finds the first by its name, and ignores the others.
 COLUMNS = ("destination", "since", "how")
 
+# What is said of a campaign file's list, and what of one that is given to a command.
+_COMMAND_WORDS = {
+    "set recipients.country": "add --country",
+    "recipients.country": "--country",
+    "; it is relative to the campaign file": "",
+    "nothing is sent while a suppression list is in doubt": "nothing was changed",
+}
+
 # Numbers in one transaction: so few that a run that is being sent hardly waits to claim.
 AT_A_TIME = 5_000
-
-
-@dataclass(frozen=True, slots=True)
-class Added:
-    """How many different numbers were given, and for how many of them something changed."""
-
-    given: int
-    changed: int
 
 
 def how(optout: OptOut) -> str:
@@ -50,13 +50,13 @@ def read_numbers(written: Sequence[str], country: str | None) -> list[str]:
 
     Raises InputError that names each one that can't be read.
     """
-    from runner.numbers.phone import SET_COUNTRY, Number, is_country, normalise, not_a_country
+    from runner.numbers.phone import Number, is_country, normalise, not_a_country
 
     if country is not None and not is_country(country.upper()):
         raise InputError.of(f"--country: {not_a_country(country)}")
     found = [normalise(cell, country) for cell in written]
     if wrong := [number for number in found if not isinstance(number, Number)]:
-        raise InputError([Problem(number.detail.replace(SET_COUNTRY, "add --country")) for number in wrong])
+        raise InputError(_for_the_command(Problem(number.detail)) for number in wrong)
     return list(dict.fromkeys(number.destination for number in found if isinstance(number, Number)))
 
 
@@ -76,39 +76,35 @@ def read_file(path: Path, country: str | None) -> "array[int]":
     return array("Q", (number for number, _ in groupby(sorted(found))))
 
 
-def add(ledger: Ledger, numbers: Sequence[str], listed: Sequence[int] = ()) -> Added:
-    """Note `numbers` (E.164), given as arguments, and those `listed` in a file, as opted out from now on."""
-    changed = _add(ledger, numbers, OptOutSource.COMMAND)
+def add(ledger: Ledger, numbers: Sequence[str], listed: Sequence[int] = ()) -> tuple[int, int]:
+    """Note `numbers` (E.164), given as arguments, and those `listed` in a file, as opted out from now on.
+
+    Returns how many different numbers were given, and for how many of them something changed.
+    """
+    changed = len(_note(ledger, numbers, OptOutSource.COMMAND, is_out=True))
     for first in range(0, len(listed), AT_A_TIME):
         part = [f"+{number}" for number in listed[first : first + AT_A_TIME]]
-        changed += _add(ledger, part, OptOutSource.FILE)
+        changed += len(_note(ledger, part, OptOutSource.FILE, is_out=True))
     arguments = {int(number[1:]) for number in numbers}
-    return Added(len(arguments) + sum(number not in arguments for number in listed), changed)
-
-
-def _add(ledger: Ledger, numbers: Sequence[str], source: OptOutSource) -> int:
-    before = newest_by_number(ledger, numbers)
-    new = [number for number in numbers if number not in before or not before[number].is_out]
-    # A list that is given every day must not make everybody's opt-out a new one.
-    _note(ledger, before, new if source is OptOutSource.FILE else numbers, source, is_out=True)
-    return len(new)
+    return len(arguments) + sum(number not in arguments for number in listed), changed
 
 
 def remove(ledger: Ledger, numbers: Sequence[str]) -> list[str]:
     """Take back the opt-outs of these numbers. Returns those of them that had one."""
+    return _note(ledger, numbers, OptOutSource.COMMAND, is_out=False)
+
+
+def _note(ledger: Ledger, numbers: Sequence[str], source: OptOutSource, *, is_out: bool) -> list[str]:
+    """Note that these numbers are out, or no longer are. Returns those of them that this changes."""
     before = newest_by_number(ledger, numbers)
-    out = [number for number in numbers if number in before and before[number].is_out]
-    _note(ledger, before, out, OptOutSource.COMMAND, is_out=False)
-    return out
-
-
-def _note(
-    ledger: Ledger, before: dict[str, OptOut], numbers: Sequence[str], source: OptOutSource, *, is_out: bool
-) -> None:
-    """This is the newest word, also when the clock that wrote the one before was ahead."""
+    changed = [number for number in numbers if (number in before and before[number].is_out) != is_out]
+    # A list that is given every day must not make everybody's opt-out a new one; what is typed now is the newest word.
+    noted = numbers if is_out and source is OptOutSource.COMMAND else changed
     now = now_us()
-    at = {number: max(now, before[number].at + 1) if number in before else now for number in numbers}
-    note_optouts(ledger, [OptOut(number, is_out, at[number], source) for number in numbers])
+    # Newer than the word before, also when the clock that wrote that was ahead.
+    at = {number: max(now, before[number].at + 1) if number in before else now for number in noted}
+    note_optouts(ledger, [OptOut(number, is_out, at[number], source) for number in noted])
+    return changed
 
 
 def as_csv(ledger: Ledger) -> Iterator[str]:
@@ -125,13 +121,7 @@ def as_csv(ledger: Ledger) -> Iterator[str]:
 
 def _for_the_command(problem: Problem) -> Problem:
     """The words of a campaign file's list, for a list that is given to a command."""
-    words = {
-        "set recipients.country": "add --country",
-        "recipients.country": "--country",
-        "; it is relative to the campaign file": "",
-        "nothing is sent while a suppression list is in doubt": "nothing was changed",
-    }
     what, remedy = problem.what, problem.remedy
-    for old, new in words.items():
+    for old, new in _COMMAND_WORDS.items():
         what, remedy = what.replace(old, new), remedy.replace(old, new)
     return replace(problem, what=what, remedy=remedy)

@@ -5,7 +5,6 @@ import csv
 import io
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -20,54 +19,12 @@ from runner.campaign.values import account_id as check_account_id
 from runner.prices.costs import Costs, balance_problem, named, plain
 from runner.prices.price_list import COLUMNS, WITH_NUMBERS
 from runner.provider.endpoint import REGIONS
-from runner.provider.prices import Balance, ListedPrice, PriceList, fetch_balance, fetch_price_list
+from runner.provider.prices import ListedPrice, PriceList, fetch_balance, fetch_price_list
 from runner.run.account import ProviderAccount, account_for
 
 # A stand-in's prices never take the place of the real ones by default.
 DEFAULT_FILE = Path("prices.csv")
 SANDBOX_FILE = Path("prices.sandbox.csv")
-
-
-@dataclass(frozen=True, slots=True)
-class SavedPrices:
-    """What `campaign prices` has saved. `left_out` says in words which countries the file lacks, and why."""
-
-    path: Path
-    prices: tuple[ListedPrice, ...]
-    left_out: tuple[str, ...]
-
-    @property
-    def sub_accounts(self) -> list[str]:
-        return sorted({price.sub_account for price in self.prices})
-
-    def countries(self) -> list[dict[str, Any]]:
-        """What a segment to each country costs, in the order of their codes; one with two currencies is there twice.
-
-        `lowest_price` is the cheapest operator's, `price` the dearest one's: decimal text, because money is no float.
-        """
-        ordered = sorted(self.prices, key=lambda price: (price.country, price.currency, price.price))
-        found = []
-        for (country, currency), group in groupby(ordered, lambda price: (price.country, price.currency)):
-            prices = list(group)
-            found.append(
-                {
-                    "country": country,
-                    "lowest_price": plain(prices[0].price),
-                    "price": plain(prices[-1].price),
-                    "currency": currency,
-                    "operators": len({price.operator for price in prices}),
-                }
-            )
-        return found
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "file": str(self.path),
-            "prices": len(self.prices),
-            "sub_accounts": self.sub_accounts,
-            "left_out": list(self.left_out),
-            "countries": self.countries(),
-        }
 
 
 def save_prices(
@@ -77,8 +34,10 @@ def save_prices(
     sub_account_id: str | None = None,
     output: Path | None = None,
     sandbox: bool = False,
-) -> SavedPrices:
-    """Ask for the price list of an account and save it, whole or not at all.
+) -> dict[str, Any]:
+    """Ask for the price list of an account and save it, whole or not at all. Returns what was saved, as JSON takes it.
+
+    `left_out` says in words which countries the file lacks, and why.
 
     Raises InputError for options that make no sense, StoppedError when the list can't be had or saved.
     """
@@ -108,13 +67,38 @@ def save_prices(
             f"the price list of this account has no prices for messages{why}", "check the account id and the region"
         )
     prices.sort(key=lambda price: (price.sub_account, price.country, price.operator))
-    write_atomically(path, _as_csv(prices))
-    return SavedPrices(path, tuple(prices), tuple(left_out))
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in prices:
+        writer.writerow((row.country, defused(row.operator), plain(row.price), row.currency, defused(row.sub_account)))
+    write_atomically(path, text.getvalue().encode("utf-8", "replace"))
+    return {
+        "file": str(path),
+        "prices": len(prices),
+        "sub_accounts": sorted({price.sub_account for price in prices}),
+        "left_out": left_out,
+        "countries": _by_country(prices),
+    }
 
 
-def balance_of(account: ProviderAccount, account_id: str) -> Balance | None:
-    """What is left on a prepaid account; None for one that pays afterwards. Raises StoppedError, in words."""
-    return asyncio.run(fetch_balance(account.endpoint.base_url, account_id, account.api_key))
+def _by_country(prices: Iterable[ListedPrice]) -> list[dict[str, Any]]:
+    """What a segment to each country costs, in the order of their codes; one with two currencies is there twice.
+
+    `lowest_price` is the cheapest operator's, `price` the dearest one's: decimal text, because money is no float.
+    """
+    ordered = sorted(prices, key=lambda price: (price.country, price.currency, price.price))
+    groups = groupby(ordered, lambda price: (price.country, price.currency))
+    return [
+        {
+            "country": country,
+            "lowest_price": plain(same[0].price),
+            "price": plain(same[-1].price),
+            "currency": currency,
+            "operators": len({price.operator for price in same}),
+        }
+        for (country, currency), same in ((place, list(group)) for place, group in groups)
+    ]
 
 
 def check_balance(campaign: Campaign, account: ProviderAccount, left: Costs, *, accept: bool) -> str | None:
@@ -126,7 +110,7 @@ def check_balance(campaign: Campaign, account: ProviderAccount, left: Costs, *, 
     if campaign.account.account_id is None:
         return None
     try:
-        balance = balance_of(account, campaign.account.account_id)
+        balance = asyncio.run(fetch_balance(account.endpoint.base_url, campaign.account.account_id, account.api_key))
     except StoppedError as error:
         if not accept:
             raise StoppedError(f"{error}; nothing was sent now, --accept-balance sends without knowing it") from error
@@ -160,12 +144,3 @@ def _of_sub_account(listed: PriceList, sub_account_id: str) -> PriceList:
         names = named(sorted({price.sub_account for price in listed.prices}))
         raise InputError.of(f"the price list has no sub-account {sub_account_id!r}", f"it has {names}")
     return PriceList(prices, left_out)
-
-
-def _as_csv(prices: Iterable[ListedPrice]) -> bytes:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in prices:
-        writer.writerow((row.country, defused(row.operator), plain(row.price), row.currency, defused(row.sub_account)))
-    return text.getvalue().encode("utf-8", "replace")

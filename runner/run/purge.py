@@ -2,15 +2,14 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from runner.base.clock import now_us
 from runner.base.errors import RunLockedError, StoppedError
-from runner.base.outcomes import Status
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.lock import is_locked
-from runner.ledger.purge import compact, note_purge, purge_messages, purged_at
+from runner.ledger.purge import compact, note_purge, purge_messages
 from runner.plan.message_ids import MessageIds
 from runner.plan.plan_file import is_readable, purge_plan
 from runner.report.run_settings import RunSettings
@@ -18,32 +17,11 @@ from runner.run.open import RecordedRun
 from runner.run.paths import RunPaths
 
 
-@dataclass(frozen=True, slots=True)
-class PurgeScope:
-    """What the ledger has of a run before it is purged. `unsent` messages of its plan haven't been sent."""
-
-    messages: int
-    unknown: int
-    unsent: int
-    purged_at: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Purged:
-    """What a purge did. `left` are files in the run's folder that aren't the run's, and were not touched."""
-
-    messages: int
-    left: tuple[Path, ...]
-
-
-def scope_of(ledger: Ledger, record: RunRecord) -> PurgeScope:
-    counts = ledger.counts(record.id)
-    total, unknown = sum(counts.values()), counts.get(Status.UNKNOWN, 0)
-    return PurgeScope(total, unknown, max(record.to_send - total, 0), purged_at(ledger, record.id))
-
-
-def purge(run: RecordedRun) -> Purged:
+def purge(run: RecordedRun) -> tuple[int, list[Path]]:
     """Take the people out of a run, for good. Write its report again afterwards.
+
+    Returns how many messages no longer name anybody, and the files in the run's folder that aren't the run's and were
+    not touched.
 
     The plan goes first, because the ledger knows what of it was sent; a purge that was killed is finished by the next
     one. Raises RunLockedError while another run of the ledger is being sent, StoppedError when something can't be
@@ -62,7 +40,7 @@ def purge(run: RecordedRun) -> Purged:
     left = _remove_files(ledger, paths)
     messages = purge_messages(ledger, record.id)
     compact(ledger)
-    return Purged(messages, tuple(left))
+    return messages, left
 
 
 def _purge_plans(ledger: Ledger, record: RunRecord, paths: RunPaths) -> None:
@@ -86,10 +64,7 @@ def _purge_settings(paths: RunPaths) -> None:
 
 
 def _remove_files(ledger: Ledger, paths: RunPaths) -> list[Path]:
-    """Remove what is made of the plan and the ledger, and what a killed process left half written.
-
-    Returns the files that are not the run's.
-    """
+    """Remove what is made of the plan and the ledger, and what a killed process left half written; return the rest."""
     made = {paths.results_parquet, paths.results_csv, paths.results_xlsx, paths.page, paths.removals}
     made |= {paths.unmatched, paths.sandbox_book, paths.plan_cache}
     stays = {paths.plan, paths.sent_plan, paths.run_settings, paths.summary, paths.ledger_id}

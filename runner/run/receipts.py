@@ -12,7 +12,7 @@ from runner.base.errors import InputError
 from runner.base.loops import loop_factory
 from runner.ledger.ledger import open_ledger
 from runner.receipts.intake import Loaded, lines_of, load
-from runner.receipts.optout_words import BUILT_IN, OptOutWords, read_words
+from runner.receipts.optout_words import BUILT_IN, read_words
 from runner.run.paths import RunOptions, ledger_url
 from runner.run.requests import handling_signals
 
@@ -50,7 +50,7 @@ def serve(
     ledger can't be written (None: it can). Raises LedgerError when the ledger has been deleted: a supervisor is to
     start it again.
     """
-    optout_words = _words(words)
+    optout_words = read_words(words) if words else BUILT_IN
     with open_ledger(ledger_url(options), create=True) as ledger:
 
         async def main() -> Counter[str]:
@@ -84,7 +84,7 @@ def load_file(options: RunOptions, file: Path | None, *, words: Path | None) -> 
 
     Raises InputError when the file can't be read.
     """
-    optout_words = _words(words)
+    optout_words = read_words(words) if words else BUILT_IN
     try:
         with (
             file.open("rb") if file is not None else contextlib.nullcontext(sys.stdin.buffer) as stream,
@@ -94,7 +94,3 @@ def load_file(options: RunOptions, file: Path | None, *, words: Path | None) -> 
     except OSError as error:
         name = file or "standard input"
         raise InputError.of(f"{name} cannot be read: {error.strerror}", "name a file of JSON lines") from error
-
-
-def _words(path: Path | None) -> OptOutWords:
-    return read_words(path) if path is not None else BUILT_IN

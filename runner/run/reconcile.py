@@ -5,20 +5,14 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 
 from runner.base.errors import StoppedError
-from runner.ledger.ledger import RunRecord
 from runner.ledger.reconciliation import Unknowns, accepted_ids, apply, unknown_ids, unknowns
 from runner.ledger.transitions import Proof
 from runner.provider.exports import LogExports
 from runner.provider.http import UnreachableError
 from runner.run.account import ProviderAccount
 from runner.run.open import RecordedRun
-
-# How long after a request the provider's log is trusted to have it, and how long an export may take.
-SETTLE = timedelta(minutes=15)
-DEADLINE = timedelta(minutes=30)
 
 # The export begins this much before the first unknown request: this computer's clock may have been wrong then.
 MARGIN = timedelta(hours=6)
@@ -53,40 +47,15 @@ class Finding:
         return frozenset() if self.again_at else self.missing
 
 
-class SettlingView(Protocol):
-    """How reconciling shows itself and asks. `confirm_settling` raises StoppedError for a no."""
+def look_up(
+    run: RecordedRun, account: ProviderAccount, *, settle: timedelta, deadline: timedelta, say: Say
+) -> Finding | None:
+    """Ask the provider's log for the unknown messages of a run. None when nothing is unknown.
 
-    def say(self, words: str) -> None: ...
-
-    def show_finding(self, record: RunRecord, finding: Finding | None) -> None: ...
-
-    def confirm_settling(self, messages: int) -> None: ...
-
-
-def settle_unknown(
-    run: RecordedRun,
-    account: ProviderAccount,
-    view: SettlingView,
-    *,
-    yes: bool,
-    settle: timedelta | None = None,
-    deadline: timedelta | None = None,
-) -> int:
-    """Look the unknown messages up, show what that means, ask, and settle them. Returns how many stay unknown.
-
-    Raises StoppedError when the log can't be had whole or the answer is no; nothing is changed then.
+    The log is trusted to have a message `settle` after its request, and may take until the `deadline`. Raises
+    StoppedError when the log can't be had whole; nothing is changed in any case.
     """
-    settle, deadline = SETTLE if settle is None else settle, DEADLINE if deadline is None else deadline
-    finding = asyncio.run(_look_up(run, account, settle=settle, deadline=deadline, say=view.say))
-    view.show_finding(run.record, finding)
-    if finding is None:
-        return 0
-    changed = len(finding.found) + len(finding.not_received)
-    if changed:
-        if not yes:
-            view.confirm_settling(changed)
-        apply_finding(run, finding)
-    return finding.unknown.count - changed
+    return asyncio.run(_look_up(run, account, settle, deadline, say))
 
 
 def apply_finding(run: RecordedRun, finding: Finding) -> None:
@@ -100,12 +69,8 @@ def apply_finding(run: RecordedRun, finding: Finding) -> None:
 
 
 async def _look_up(
-    run: RecordedRun, account: ProviderAccount, *, settle: timedelta, deadline: timedelta, say: Say
+    run: RecordedRun, account: ProviderAccount, settle: timedelta, deadline: timedelta, say: Say
 ) -> Finding | None:
-    """Ask the provider's log for the unknown messages of a run. None when nothing is unknown.
-
-    Raises StoppedError when the log can't be had whole; nothing is changed in any case.
-    """
     ledger, run_id = run.ledger, run.record.id
     unknown = unknowns(ledger, run_id)
     if unknown is None:

@@ -3,7 +3,6 @@
 import shutil
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
@@ -22,7 +21,7 @@ from runner.ledger.request_journal import cancelled_of, conversions_of, status_c
 from runner.ledger.tables import cancellations, feedback
 from runner.plan.message_ids import MessageIds
 from runner.plan.plan_file import is_readable
-from runner.prices.costs import plain
+from runner.prices.costs import UNKNOWN_COUNTRY, plain
 from runner.report.dead_numbers import write_dead_numbers
 from runner.report.masking import masked_detail
 from runner.report.result_counts import ResultCounts, count_results
@@ -34,9 +33,6 @@ VERSION = version("campaign-runner")
 
 # How long to wait for another report of the run: a million rows with a spreadsheet take three minutes.
 PATIENCE_S = 900.0
-
-# Of numbers that belong to no country, such as those of satellite phones.
-NO_COUNTRY = "?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +79,16 @@ def _write(ledger: Ledger, record: RunRecord, paths: RunPaths, *, unmask: bool) 
         events = [replace(event, detail=event.detail and masked_detail(event.detail, None)) for event in events]
     with_xlsx = settings is not None and "xlsx" in settings.formats
 
-    with ThreadPoolExecutor(1) as beside:
-        ready = beside.submit(_load_page)
-        write_results(
-            paths.sent_plan,
-            MessageIds(record.name, record.run),
-            _lookup_in(ledger, record.id),
-            _why_unsent(record),
-            parquet=paths.results_parquet,
-            csv=paths.results_csv,
-            xlsx=paths.results_xlsx if with_xlsx else None,
-            mask=mask,
-        )
-        ready.result()
+    write_results(
+        paths.sent_plan,
+        MessageIds(record.name, record.run),
+        _lookup_in(ledger, record.id),
+        _why_unsent(record),
+        parquet=paths.results_parquet,
+        csv=paths.results_csv,
+        xlsx=paths.results_xlsx if with_xlsx else None,
+        mask=mask,
+    )
     if not with_xlsx:
         # What an earlier session wrote would say something else; and a process that was killed leaves half of one.
         remove(paths.results_xlsx)
@@ -118,14 +111,6 @@ def _write(ledger: Ledger, record: RunRecord, paths: RunPaths, *, unmask: bool) 
     document = _as_json(record, counts, paths)
     write_atomically(paths.summary, orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     return RunReport(record, counts, document)
-
-
-def _load_page() -> None:
-    """Load what makes the page, and draw once, which takes most of a second beside other work."""
-    import runner.report.page  # noqa: F401 (only loaded)
-    from runner.report.layout import draw_once
-
-    draw_once()
 
 
 def _lookup_in(ledger: Ledger, run_id: int) -> Lookup:
@@ -164,7 +149,7 @@ def _as_json(record: RunRecord, counts: ResultCounts, paths: RunPaths) -> dict[s
     for (status, reason), count in sorted(counts.by_reason.items()):
         reasons.setdefault(status, {})[reason] = count
     countries = {
-        country or NO_COUNTRY: {"accepted": of_country.accepted, "delivered": of_country.delivered}
+        country or UNKNOWN_COUNTRY: {"accepted": of_country.accepted, "delivered": of_country.delivered}
         for country, of_country in counts.countries.items()
         if of_country.accepted
     }

@@ -37,14 +37,11 @@ from runner.run.requests import stopping_on_signals
 from runner.schedule.sending_hours import SendingHoursGate
 from runner.schedule.timetable import last_departure
 
-# What `conversionTracking` is to the provider.
-_TRACK = {True: "Outcome", False: "None", None: None}
-
 
 def send_options(campaign: Campaign) -> SendOptions:
     """The options of every request. Which keys of the section `message` go to the provider is marked there."""
     options = campaign.provider_options()
-    track = _TRACK[options.pop("conversion_tracking")]
+    track = {True: "Outcome", False: "None", None: None}[options.pop("conversion_tracking")]
     return SendOptions(**options, track=track, send_country=campaign.recipients.country is not None)
 
 

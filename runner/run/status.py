@@ -1,5 +1,6 @@
 """How far runs are, from the ledger alone; also while they are going."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from runner.base.outcomes import OutcomeReason
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger
 from runner.ledger.lock import is_locked
 from runner.ledger.optouts import count_optouts
-from runner.report.counts import Counts, count_progress, with_delivery
+from runner.report.counts import count_progress, with_delivery
 from runner.run.paths import SANDBOX_RUN, RunOptions, ledger_url, paths_of, reports_folder
 
 # The states of a run that some process is sending.
@@ -59,7 +60,7 @@ class StatusReader:
     def __init__(self, name: str | None, run: str | None, options: RunOptions) -> None:
         self._name, self._run = name, run
         self._urls = ledger_urls(options, name, run)
-        self._at_rest: dict[tuple[str, RunRecord], dict[str, Any]] = {}
+        self._newest: dict[tuple[str, RunRecord], dict[str, Any]] = {}
 
     def read(self, now: int, *, quick: bool = False) -> StatusSnapshot:
         """Read the ledger; `now` is microseconds since the epoch.
@@ -82,27 +83,13 @@ class StatusReader:
         place = (str(ledger.path), record)
         # Whether it goes on is asked each time: a run that was killed may be started again at any moment.
         is_going_on = record.ended_at is None and is_locked(ledger.path, record.name, record.run)
-        status = None if is_going_on else self._at_rest.get(place)
-        if status is None:
-            status, _ = _progress(ledger, record, now)
-            self._at_rest.pop(place, None)
-            if status["state"] not in _ACTIVE:
-                self._at_rest[place] = status
+        status = self._newest.get(place)
+        if status is None or status["state"] in _ACTIVE or is_going_on:
+            status = self._newest[place] = _status(ledger, record, now, quick=True)
         return status
 
 
-def _status(ledger: Ledger, record: RunRecord, now: int) -> dict[str, Any]:
-    status, counts = _progress(ledger, record, now)
-    counts = with_delivery(counts, ledger, record)
-    return {
-        **status,
-        "delivery": dict(sorted(counts.delivery.items())) if counts.known_delivery else {},
-        "delivered_share": counts.delivery_rate,
-        "conversions": {outcome.value: counts.conversions[outcome] for outcome in ConversionOutcome},
-    }
-
-
-def _progress(ledger: Ledger, record: RunRecord, now: int) -> tuple[dict[str, Any], Counts]:
+def _status(ledger: Ledger, record: RunRecord, now: int, *, quick: bool = False) -> dict[str, Any]:
     # At least a second: a clock that was set back makes no rate of a million.
     spans = [min(span, max(now - record.started_at, 1_000_000)) for span in _SPANS_US]
     counts, claimed = count_progress(ledger, record, [now - span for span in spans])
@@ -111,7 +98,7 @@ def _progress(ledger: Ledger, record: RunRecord, now: int) -> tuple[dict[str, An
     newest = next(iter(ledger.events(record.id, newest=1)), None) if state == "sending" else None
     held_up_until = newest.at + int((newest.seconds or 0) * 1e6) + _HELD_UP_FOR_US if newest else 0
     is_held_up = newest is not None and newest.kind in _HELD_UP and now <= held_up_until
-    status = {
+    status: dict[str, Any] = {
         "campaign": record.name,
         "run": record.run,
         "state": state,
@@ -125,12 +112,22 @@ def _progress(ledger: Ledger, record: RunRecord, now: int) -> tuple[dict[str, An
         "sending": counts.in_flight,
         "unsent": counts.unsent,
         "rate_now": round(rate, 3) if rate is not None else None,
-        "eta": _eta(now, counts.unsent, rate) if state == "sending" else None,
+        "eta": None,
         "started_at": iso(record.started_at),
         "ended_at": iso(record.ended_at),
         "stopped": {"reason": record.stop_reason, "detail": record.stop_detail} if record.stop_reason else None,
     }
-    return status, counts
+    if state == "sending" and rate:
+        with contextlib.suppress(OverflowError, ValueError):  # ten million at one in an hour end after the year 9999
+            status["eta"] = iso(now + int(counts.unsent / rate * 1e6))
+    if quick:
+        return status
+    counts = with_delivery(counts, ledger, record)
+    return status | {
+        "delivery": dict(sorted(counts.delivery.items())) if counts.known_delivery else {},
+        "delivered_share": counts.delivery_rate,
+        "conversions": {outcome.value: counts.conversions[outcome] for outcome in ConversionOutcome},
+    }
 
 
 def rate_now(claimed: Sequence[int], spans: Sequence[int]) -> float:
@@ -143,15 +140,6 @@ def rate_now(claimed: Sequence[int], spans: Sequence[int]) -> float:
         if longer_claimed * spans[place] >= _FEW * longer:
             return claimed[place] * 1e6 / spans[place]
     return claimed[-1] * 1e6 / spans[-1]
-
-
-def _eta(now: int, unsent: int, rate: float | None) -> str | None:
-    if not rate:
-        return None
-    try:
-        return iso(now + int(unsent / rate * 1e6))
-    except (OverflowError, ValueError):  # a run of ten million at one in an hour would end after the year 9999
-        return None
 
 
 def state_of(ledger: Ledger, record: RunRecord, unsent: int) -> str:

@@ -170,17 +170,17 @@ def _texts(inputs: Inputs, rows: set[int]) -> tuple[list[tuple[int, str, Text]],
             row, exclusion = batch.first + index, batch.exclusions.get(index)
             if exclusion is None and (not rows or row in rows):
                 texts.append((row, batch.keys[index] or "", batch.text(index)))
-            elif row in rows and exclusion is not None:
+            elif exclusion is not None and row in rows:
                 what = f"row {row} would not be sent: {exclusion.reason.value}: {exclusion.detail}"
                 problems.append(Problem(what, "choose another row"))
             missing.discard(row)
-            if (texts and not rows) or (rows and row >= max(rows)):
+            if not missing and (rows or texts):
                 break
     except InputError as error:
         return [], list(error.problems)
     file = inputs.audience.source.path
-    first = "the first row below the header is 1"
-    problems += [Problem(f"{file} has no data row {row}", first) for row in sorted(missing)]
+    remedy = "the first row below the header is 1"
+    problems += [Problem(f"{file} has no data row {row}", remedy) for row in sorted(missing)]
     if not texts and not rows:
         problems.append(Problem(f"no message of {file} would be sent", "see why with `campaign plan`"))
     return texts, problems

@@ -85,7 +85,7 @@ def test_who_was_not_texted_after_all_is_held_against_the_limit_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The plan keeps whom the run has sent to; when the log says that one was not received, it must be made anew."""
-    monkeypatch.setattr("runner.run.reconcile.SETTLE", timedelta())
+    monkeypatch.setattr("runner.cli.run.SETTLE", timedelta())
     with arena(tmp_path, faults=[GONE]) as run:
         run.run()
 

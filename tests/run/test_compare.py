@@ -34,6 +34,10 @@ def reports(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def files(comparison: Comparison) -> tuple[Path, ...]:
+    return tuple(map(Path, comparison.document["files"].values()))
+
+
 def named(comparison: Comparison) -> list[str]:
     return [run.name for run in comparison.runs]
 
@@ -58,12 +62,12 @@ def test_which_runs(reports: Path, since: datetime | None, campaign: str | None,
 
 def test_what_is_written_and_told(reports: Path) -> None:
     found = compare(RunOptions(reports=reports), campaign="[fw]*")
-    assert (reports / "compare.parquet", reports / "compare.html") == (found.parquet, found.page)
-    frame = pl.read_parquet(found.parquet)
+    assert (reports / "compare.parquet", reports / "compare.html") == files(found)
+    frame = pl.read_parquet(files(found)[0])
     assert SCHEMA == dict(frame.schema)
     assert ["welcome", "fair"] == frame["campaign"].to_list()
     assert [None, 1.0] == frame["delivery_rate"].to_list()
-    assert "Campaigns compared" in found.page.read_text(encoding="utf-8")
+    assert "Campaigns compared" in files(found)[1].read_text(encoding="utf-8")
     fair = found.document["runs"][1]
     assert {
         "campaign": "fair", "run": "main", "fingerprint": "f", "state": "finished",
@@ -73,7 +77,10 @@ def test_what_is_written_and_told(reports: Path) -> None:
         "cancelled": 0, "converted": 4, "not_converted": 0, "billed_segments": 4, "billed": "0.2", "currency": "EUR",
         "rejection_rate": 0.2, "delivery_rate": 1.0, "conversion_rate": 1.0, "cost_per_delivered": "0.05",
     } == fair  # fmt: skip
-    assert {"compare_parquet": str(found.parquet), "compare_page": str(found.page)} == found.document["files"]
+    assert {
+        "compare_parquet": str(reports / "compare.parquet"),
+        "compare_page": str(reports / "compare.html"),
+    } == found.document["files"]
 
 
 def test_at_a_terminal(reports: Path) -> None:
@@ -101,7 +108,7 @@ def test_sandbox_runs_are_compared_among_themselves(reports: Path) -> None:
     assert "sandbox" not in {run.record.run for run in compare(RunOptions(reports=reports), campaign="*").runs}
     found = compare(RunOptions(reports=reports, sandbox=True), campaign="*")
     assert ["fair/sandbox", "welcome/sandbox"] == named(found)
-    assert (reports / "compare.sandbox.parquet", reports / "compare.sandbox.html") == (found.parquet, found.page)
+    assert (reports / "compare.sandbox.parquet", reports / "compare.sandbox.html") == files(found)
 
 
 def test_nothing_to_compare(reports: Path) -> None:

@@ -15,7 +15,6 @@ from runner.ledger.ledger import Ledger, open_ledger
 from runner.ledger.optouts import all_optouts, newest_by_number, note_optouts, opted_out
 from runner.run.optouts import (
     AT_A_TIME,
-    Added,
     add,
     as_csv,
     exclusion_of,
@@ -81,12 +80,12 @@ def test_a_country_that_is_none() -> None:
 def test_added_ones_are_out_from_now_on(ledger: Ledger) -> None:
     before = now_us()
 
-    assert Added(given=2, changed=2) == add(ledger, [ANN, BEN])
+    assert (2, 2) == add(ledger, [ANN, BEN])
 
     found = opted_out(ledger, [ANN, BEN])
     assert {OptOutSource.COMMAND} == {one.source for one in found.values()}
     assert all(before <= one.at <= now_us() for one in found.values())
-    assert Added(given=1, changed=0) == add(ledger, [ANN])
+    assert (1, 0) == add(ledger, [ANN])
 
 
 def test_removed_ones_may_be_sent_to(ledger: Ledger) -> None:
@@ -122,15 +121,15 @@ def test_a_list_that_is_given_again_keeps_what_people_said(ledger: Ledger, tmp_p
     note_optouts(ledger, [reply(ANN, 5)])
     listed = read_file(tmp_path / "out.csv", None)
 
-    assert Added(given=2, changed=1) == add(ledger, [], listed)
-    assert Added(given=2, changed=0) == add(ledger, [], listed)
+    assert (2, 1) == add(ledger, [], listed)
+    assert (2, 0) == add(ledger, [], listed)
 
     found = opted_out(ledger, [ANN, BEN])
     assert (reply(ANN, 5), OptOutSource.FILE) == (found[ANN], found[BEN].source)
 
 
 def test_one_that_is_given_by_hand_and_in_the_file_counts_once(ledger: Ledger) -> None:
-    assert Added(given=2, changed=2) == add(ledger, [ANN], [int(ANN), int(BEN)])
+    assert (2, 2) == add(ledger, [ANN], [int(ANN), int(BEN)])
 
 
 LISTS = {
@@ -201,7 +200,7 @@ def test_the_exported_list_suppresses_and_can_be_added_elsewhere(ledger: Ledger,
         assert 100 == len(suppression)
         assert ["out.csv"] * 100 == [suppression.find_number(number) for number in numbers]
     with open_ledger(str(tmp_path / "other.sqlite3"), create=True) as other:
-        assert Added(100, 100) == add(other, [], read_file(file, None))
+        assert (100, 100) == add(other, [], read_file(file, None))
         assert numbers == [one.destination for one in all_optouts(other)]
 
 

@@ -1,5 +1,6 @@
 """Saving the price list: from the sandbox's real sockets into a file that can be read again."""
 
+import asyncio
 import stat
 from decimal import Decimal
 from pathlib import Path
@@ -11,9 +12,9 @@ from runner.base.errors import InputError, StoppedError
 from runner.campaign import AccountSection
 from runner.prices.costs import Price
 from runner.prices.price_list import read_prices
-from runner.provider.prices import Balance
+from runner.provider.prices import Balance, fetch_balance
 from runner.run.account import provider_account
-from runner.run.prices import balance_of, save_prices
+from runner.run.prices import save_prices
 from tests.run.price_server import KEY, Reply, answering, country, error, listed
 
 ACCOUNT = "c388daa9-980e-4b11-81f8-0433c2195dfb"
@@ -29,21 +30,21 @@ def test_every_sub_account_is_saved_and_each_reads_its_own(tmp_path: Path, monke
 
     assert [f"/api/v1/accounts/{ACCOUNT}/prices?direction=outbound"] == provider.paths
     assert {f"Bearer {KEY}"} == provider.keys
-    assert (Path("prices.csv"), ["acme_hq", "acme_us"], ()) == (saved.path, saved.sub_accounts, saved.left_out)
+    assert ("prices.csv", ["acme_hq", "acme_us"], []) == (saved["file"], saved["sub_accounts"], saved["left_out"])
     assert [
         "country,operator,price,currency,sub_account",
         "SG,'=cmd|' /C calc'!A0,0.0421477,SGD,acme_hq",
         "SG,SingTel,0.0520648,SGD,acme_hq",
         "XK,Vala,0.1,SGD,acme_hq",
         "US,T-Mobile,0.013636,USD,acme_us",
-    ] == saved.path.read_text().splitlines()
-    own = read_prices(saved.path, "acme_hq")
+    ] == Path("prices.csv").read_text().splitlines()
+    own = read_prices(Path(saved["file"]), "acme_hq")
     assert ("SGD", Price(Decimal("0.0421477"), Decimal("0.0520648"))) == (own.currency, own.of("SG"))
-    assert "USD" == read_prices(saved.path, "acme_us").currency
+    assert "USD" == read_prices(Path(saved["file"]), "acme_us").currency
     assert [("SG", 2, "SGD"), ("US", 1, "USD"), ("XK", 1, "SGD")] == [
-        (row["country"], row["operators"], row["currency"]) for row in saved.countries()
+        (row["country"], row["operators"], row["currency"]) for row in saved["countries"]
     ]
-    assert 0o600 == stat.S_IMODE(saved.path.stat().st_mode)
+    assert 0o600 == stat.S_IMODE(Path("prices.csv").stat().st_mode)
 
 
 def test_one_sub_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,7 +54,7 @@ def test_one_sub_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
             save_prices(ACCOUNT, region="asia", sub_account_id="acme")
 
     assert provider.paths[0].endswith("prices?direction=outbound&subAccountId=ACME_US")
-    assert (["acme_us"], 1) == (saved.sub_accounts, len(saved.prices))
+    assert (["acme_us"], 1) == (saved["sub_accounts"], saved["prices"])
     assert [tmp_path / "us"] == list(tmp_path.iterdir())
 
 
@@ -62,8 +63,8 @@ def test_countries_without_a_price_are_left_out_aloud(tmp_path: Path, monkeypatc
     with answering(reply, monkeypatch, tmp_path):
         saved = save_prices(ACCOUNT, region="asia")
 
-    assert ("acme: MY has no operators", "ZZ is no country that a number can be of") == saved.left_out
-    assert {"SG"} == set(read_prices(saved.path).by_country)
+    assert ["acme: MY has no operators", "ZZ is no country that a number can be of"] == saved["left_out"]
+    assert {"SG"} == set(read_prices(Path(saved["file"])).by_country)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,7 @@ def test_an_older_list_outlives_a_failure(
     reply: Reply, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with answering(TWO, monkeypatch, tmp_path) as provider:
-        before = save_prices(ACCOUNT, region="asia").path.read_bytes()
+        before = Path(save_prices(ACCOUNT, region="asia")["file"]).read_bytes()
         provider.reply = reply
         with pytest.raises((StoppedError, InputError), match=words):
             save_prices(ACCOUNT, region="asia")
@@ -126,14 +127,14 @@ def test_the_sandboxs_prices_leave_the_real_ones_alone(tmp_path: Path, monkeypat
     monkeypatch.setenv("EIGHTXEIGHT_BASE_URL", "https://sms.8x8.com")
     saved = save_prices(None, region="asia", sandbox=True)
 
-    assert Path("prices.sandbox.csv") == saved.path
-    assert {"GB", "MY", "SG", "US"} == set(read_prices(saved.path, "acme_hq").by_country)
+    assert "prices.sandbox.csv" == saved["file"]
+    assert {"GB", "MY", "SG", "US"} == set(read_prices(Path(saved["file"]), "acme_hq").by_country)
     assert ["prices.sandbox.csv"] == [path.name for path in tmp_path.iterdir()]
 
 
 def test_the_document_for_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with answering(TWO, monkeypatch, tmp_path):
-        document = save_prices(ACCOUNT, region="asia").as_json()
+        document = save_prices(ACCOUNT, region="asia")
 
     assert {
         "file": "prices.csv",
@@ -154,4 +155,5 @@ def test_the_document_for_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 )
 def test_a_balance(reply: Reply, expected: Balance | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with answering(reply, monkeypatch, tmp_path):
-        assert expected == balance_of(provider_account(AccountSection(sub_account_id="acme_hq")), ACCOUNT)
+        account = provider_account(AccountSection(sub_account_id="acme_hq"))
+        assert expected == asyncio.run(fetch_balance(account.endpoint.base_url, ACCOUNT, account.api_key))

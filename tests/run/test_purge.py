@@ -9,6 +9,8 @@ from sqlalchemy import insert
 
 from runner.base.errors import InputError, LedgerError, RunLockedError, StoppedError
 from runner.base.events import Event, EventKind
+from runner.cli.console import Console
+from runner.cli.purge import _show_scope
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger
 from runner.ledger.lock import run_lock
 from runner.ledger.purge import purged_at
@@ -20,7 +22,7 @@ from runner.report.run_settings import RunSettings
 from runner.run import purge as purging_module
 from runner.run.open import locked_run
 from runner.run.paths import RunOptions, RunPaths, paths_of
-from runner.run.purge import Purged, PurgeScope, purge, scope_of
+from runner.run.purge import purge
 from tests.plan.folder import planned, write_folder
 
 IDS = MessageIds("welcome", "main")
@@ -37,7 +39,7 @@ class Place:
     paths: RunPaths
     reports: Path
 
-    def purge(self, run: str = "main") -> Purged:
+    def purge(self, run: str = "main") -> tuple[int, list[Path]]:
         with locked_run("welcome", run, self.options) as found:
             return purge(found)
 
@@ -100,7 +102,7 @@ def place(tmp_path: Path) -> Place:
 def test_nothing_of_anybody_is_left_and_the_counts_are(place: Place) -> None:
     assert place.found()
 
-    assert 2 == place.purge().messages
+    assert (2, []) == place.purge()
 
     assert [] == place.found()
     with place.open() as ledger:
@@ -127,20 +129,24 @@ def test_files_of_the_users_own_are_left_and_named(place: Place) -> None:
     own = place.paths.folder / "results for the boss.csv"
     own.write_text("mine")
 
-    assert (own,) == place.purge().left
+    assert (2, [own]) == place.purge()
     assert "mine" == own.read_text()
 
 
 def test_what_it_is_before_is_told(place: Place) -> None:
-    with locked_run("welcome", "main", place.options) as run:
-        assert PurgeScope(messages=2, unknown=1, unsent=1, purged_at=None) == scope_of(run.ledger, run.record)
+    console = Console()
+    with locked_run("welcome", "main", place.options) as run, console.rich.capture() as capture:
+        _show_scope(console, run)
+    shown = " ".join(capture.get().split())
+    for words in ("carried columns of 2 messages", "1 message of the plan not sent yet", "1 message unknown"):
+        assert words in shown
 
 
 def test_purging_twice_is_harmless(place: Place) -> None:
     place.purge()
     before = {path: path.read_bytes() for path in place.paths.folder.iterdir()}
 
-    assert Purged(messages=0, left=()) == place.purge()
+    assert (0, []) == place.purge()
     assert before == {path: path.read_bytes() for path in place.paths.folder.iterdir()}
 
 
@@ -181,7 +187,7 @@ def test_a_damaged_plan_and_damaged_settings_go_whole(place: Place) -> None:
 
 
 def test_a_run_without_a_folder_is_purged_from_the_ledger(place: Place) -> None:
-    assert Purged(messages=0, left=()) == place.purge("other")
+    assert (0, []) == place.purge("other")
 
 
 def test_a_sandboxs_run_keeps_its_ledger_which_is_in_its_folder(tmp_path: Path) -> None:
@@ -193,7 +199,7 @@ def test_a_sandboxs_run_keeps_its_ledger_which_is_in_its_folder(tmp_path: Path) 
 
     with locked_run("welcome", "sandbox", options) as run:
         assert paths == run.paths
-        assert () == purge(run).left
+        assert (0, []) == purge(run)
     assert paths.folder.joinpath("ledger.sqlite3").exists()
     assert not paths.sandbox_book.exists()
 
