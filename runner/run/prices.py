@@ -95,7 +95,7 @@ def save_prices(
     # The list is asked for by the account's id alone: which sub-account stands beside the key makes no difference.
     with account_for(AccountSection(sub_account_id="sandbox", region=Region(region)), sandbox=sandbox) as account:
         listed = asyncio.run(
-            fetch_price_list(account.endpoint.base_url, account_id, account.api_key, sub_account_id=sub_account_id)
+            fetch_price_list(account.endpoint, account_id, account.api_key, sub_account_id=sub_account_id)
         )
     chosen = _of_sub_account(listed, sub_account_id) if sub_account_id is not None else listed
     prices = [price for price in chosen.prices if price.country in WITH_NUMBERS]
@@ -113,7 +113,7 @@ def save_prices(
 
 def balance_of(account: ProviderAccount, account_id: str) -> Balance | None:
     """What is left on a prepaid account; None for one that pays afterwards. Raises StoppedError, in words."""
-    return asyncio.run(fetch_balance(account.endpoint.base_url, account_id, account.api_key))
+    return asyncio.run(fetch_balance(account.endpoint, account_id, account.api_key))
 
 
 def check_balance(campaign: Campaign, account: ProviderAccount, left: Costs, *, accept: bool) -> str | None:
