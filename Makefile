@@ -38,7 +38,7 @@ $(READY): pyproject.toml constraints.txt
 
 docs: $(READY)  ## what is made from the model: the schema and the page of keys
 	$(BIN)/campaign schema > campaigns/campaign.schema.json
-	$(BIN)/python -m docs.campaign_file > docs/campaign-file.md
+	$(BIN)/python -m docs.campaign_file > docs/reference/campaign-file.md
 
 picture: demo  ## the picture of the demo's report in the README; needs chromium
 	$(BIN)/python -m docs.picture reports/autumn-fair/sandbox/report.html docs/report.png

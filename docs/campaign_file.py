@@ -1,6 +1,6 @@
-"""The guide to the campaign file, `docs/campaign-file.md`, made from the model so that it cannot lag behind it.
+"""The guide to the campaign file, `docs/reference/campaign-file.md`, made from the model so that it cannot lag behind it.
 
-    python -m docs.campaign_file > docs/campaign-file.md
+    python -m docs.campaign_file > docs/reference/campaign-file.md
 
 Nothing here is about a single key: description, example, default and what it may hold are the model's.
 """
@@ -47,7 +47,7 @@ SHORT_FORMS
   sends nothing. An editor with the YAML language server does so while you type, by the file's first line:
   `# yaml-language-server: $schema=campaign.schema.json` (`campaign schema` prints that file).
 - **Secrets** never stand in the file: the API key is `EIGHTXEIGHT_API_KEY` in the environment.
-- **Examples** below leave out the keys of the smallest campaign; [spring-sale.yaml](../campaigns/spring-sale.yaml) has
+- **Examples** below leave out the keys of the smallest campaign; [spring-sale.yaml](../../campaigns/spring-sale.yaml) has
   every key in one file. Templates, with their fields and filters, have a [page of their own](templates.md), and so have
   the [reasons](files.md) for which rows are left out.
 
@@ -79,7 +79,7 @@ _TRAP: Final = re.compile(r"[0-9]+(\.[0-9]*)?|[0-9]+:[0-9:]+|y|n|yes|no|on|off|t
 
 
 def guide_text() -> str:
-    """The text of `docs/campaign-file.md`."""
+    """The text of `docs/reference/campaign-file.md`."""
     top = list(_keys(()))
     sections = [path for path in top if path in SECTIONS]
     others = [path for path in top if path not in SECTIONS]

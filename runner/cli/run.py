@@ -115,7 +115,7 @@ class _View(TerminalSettling):
         words += f" --port {receipts.port}" if receipts else ""
         words += f" --auth-header-env {header_variable}" if header_variable else ""
         where = campaign.callback_url or "the account's webhook"
-        self.console.wrap(f"receipts: sent to {where}; `{words}` takes them there (docs/receipts.md)")
+        self.console.wrap(f"receipts: sent to {where}; `{words}` takes them there (docs/how-to/receive-receipts.md)")
         if header_variable and not os.environ.get(header_variable):
             self.warn(f"{header_variable} is not set here; `campaign receipts` needs it")
 

@@ -42,7 +42,8 @@ class SlidingWindow:
 
 @dataclass(slots=True)
 class Stats:
-    """What happened since the start, as `/sandbox/stats` shows it; docs/sandbox.md says what each count means.
+    """What happened since the start, as `/sandbox/stats` shows it; docs/reference/sandbox.md says what each
+    count means.
 
     `duplicate_ids` also knows what an earlier sandbox wrote into the same book.
     """

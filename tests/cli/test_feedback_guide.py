@@ -1,4 +1,4 @@
-"""docs/feedback.md: what it shows is so."""
+"""docs/how-to/report-conversions.md: what it shows is so."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ from runner.cli.main import app_for
 from runner.feedback.conversion_rows import ConversionRow, find_columns, read_object, read_row
 from tests.cli.workplace import Workplace
 
-GUIDE = (Path(__file__).parents[2] / "docs/feedback.md").read_text(encoding="utf-8")
+GUIDE = (Path(__file__).parents[2] / "docs/how-to/report-conversions.md").read_text(encoding="utf-8")
 SHARED = {"--help", "--ledger", "--reports", "--json", "--sandbox"}
 
 

@@ -1,4 +1,4 @@
-"""docs/receipts.md: what it shows is so."""
+"""docs/reference/receipts.md: what it shows is so."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ from runner.receipts import intake, server
 from runner.receipts.intake import Metrics
 from runner.receipts.optout_words import BUILT_IN, BUILT_IN_FILE, read_words
 
-GUIDE = (Path(__file__).parents[2] / "docs/receipts.md").read_text(encoding="utf-8")
+GUIDE = (Path(__file__).parents[2] / "docs/reference/receipts.md").read_text(encoding="utf-8")
 
 
 def blocks(language: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""docs/results.md, the data dictionary, says what the results are."""
+"""docs/reference/results.md, the data dictionary, says what the results are."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ from runner.provider.delivery import ADVICE, CODES, Verdict
 from runner.report import compare
 from tests.report.test_results import rows_of, written
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[2] / "docs/reference"
 GUIDE = (DOCS / "results.md").read_text(encoding="utf-8")
 CLOSED = {"encoding": set(Encoding) - {Encoding.AUTO}, "outcome": set(ConversionOutcome)}
 
