@@ -1,4 +1,4 @@
-"""The guide to the campaign file, `docs/reference/campaign-file.md`, made from the model so that it cannot lag behind it.
+"""The reference of the campaign file, `docs/reference/campaign-file.md`, generated from the model to stay current.
 
     python -m docs.campaign_file > docs/reference/campaign-file.md
 
@@ -47,11 +47,11 @@ SHORT_FORMS
   editor with the YAML language server does the same while you type, because of the file's first line:
   `# yaml-language-server: $schema=campaign.schema.json` (`campaign schema` prints that file).
 - **Secrets** never go into the file: the API key is `EIGHTXEIGHT_API_KEY` in the environment.
-- **Examples** below omit the keys of the smallest campaign. [spring-sale.yaml](../../campaigns/spring-sale.yaml) has every
-  key in one file. See also [templates](templates.md) for the message text, and [files](files.md) for the reasons why rows
-  are left out.
+- **Examples** below omit the keys of the smallest campaign. [spring-sale.yaml](../../campaigns/spring-sale.yaml) has
+  every key in one file. See also [templates](templates.md) for the message text, and [files](files.md) for the reasons
+  why rows are left out.
 
-YAML converts or cuts some unquoted values. `campaign check` refuses those that can't be meant. Put such values in quotes:
+YAML converts or cuts some unquoted values. `campaign check` refuses those that can't be meant. Put them in quotes:
 
 | written | YAML reads | write |
 |---|---|---|
