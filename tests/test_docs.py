@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from docs.campaign_file import paths
 from runner.base.errors import CampaignError
+from runner.campaign.yaml_document import shown_path
 from runner.cli.main import BUG, COMMANDS, app_for
 
 ROOT = Path(__file__).parents[1]
@@ -65,6 +67,15 @@ def test_the_index_has_every_decision() -> None:
 def test_paths_in_the_source_are_there(page: Path) -> None:
     paths = re.findall(r"`((?:runner|tests|benchmarks|campaigns)/[\w./-]*)`", TEXTS[page])
     assert [] == [path for path in paths if not (ROOT / path).exists()]
+
+
+KEYS = {shown_path(path) for path in paths()}
+KEY = re.compile(r"`((?:account|recipients|message|window|limits|stopWhen|receipts|report)\.[A-Za-z][A-Za-z.]*)")
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if DOCS in page.parents], ids=named)
+def test_keys_of_the_campaign_file_are_there(page: Path) -> None:
+    assert set() == {key for key in KEY.findall(TEXTS[page]) if not key.endswith((".csv", ".html", ".py"))} - KEYS
 
 
 def helps(name: str) -> Iterator[str]:
