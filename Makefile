@@ -1,4 +1,4 @@
-# The doors into this project. Set-up goes into .venv and happens again only when pyproject.toml or constraints.txt change.
+# Sets up .venv first, and again only when pyproject.toml or constraints.txt changes.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 
 .PHONY: demo test check format bench docs picture constraints clean
 
-demo: $(READY)  ## send a real campaign file to the sandbox, feed conversions back; ends with the report's path
+demo: $(READY)  ## send a campaign to the sandbox and report conversions; ends with the path of the report
 	$(BIN)/campaign run campaigns/autumn-fair.yaml --sandbox --yes
 	$(BIN)/campaign feedback autumn-fair campaigns/recipients/autumn-fair-conversions.csv --sandbox --rate 100/s
 	$(BIN)/campaign report autumn-fair --sandbox
@@ -14,14 +14,14 @@ demo: $(READY)  ## send a real campaign file to the sandbox, feed conversions ba
 test: $(READY)  ## all tests
 	$(BIN)/python -m pytest
 
-check: $(READY)  ## lint, format, types, dead code, floors
+check: $(READY)  ## lint, format, types, dead code, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/vulture
 	$(BIN)/lint-imports
 
-format: $(READY)  ## let ruff mend what it can
+format: $(READY)  ## format the code, and fix what ruff can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -36,14 +36,14 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m compileall -q runner
 	@touch $@
 
-docs: $(READY)  ## what is made from the model: the schema and the page of keys
+docs: $(READY)  ## generate the JSON Schema and the reference of the campaign file
 	$(BIN)/campaign schema > campaigns/campaign.schema.json
-	$(BIN)/python -m docs.campaign_file > docs/campaign-file.md
+	$(BIN)/python -m docs.campaign_file > docs/reference/campaign-file.md
 
-picture: demo  ## the picture of the demo's report in the README; needs chromium
+picture: demo  ## take the README's picture of the demo's report; needs chromium
 	$(BIN)/python -m docs.picture reports/autumn-fair/sandbox/report.html docs/report.png
 
-constraints:  ## pin everything again, with hashes, from pyproject.toml
+constraints:  ## pin all versions from pyproject.toml, with hashes
 	$(PYTHON) -m venv --clear $(VENV)-pin
 	$(VENV)-pin/bin/pip install --quiet pip-tools
 	$(VENV)-pin/bin/pip-compile --quiet --upgrade --extra dev --generate-hashes --allow-unsafe --strip-extras \

@@ -1,7 +1,8 @@
 """`make bench`: what users wait for and what a run is promised to keep, in one table. Takes a few minutes.
 
 Each part can be run by itself: `python -m benchmarks.planning`, `.sending`, `.rate`, `.peers`, `.receipts`. Ten
-million rows have a command of their own, `python -m benchmarks.large`. docs/performance.md tells what each measures.
+million rows have a command of their own, `python -m benchmarks.large`. docs/explanation/performance.md says what each
+measures.
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
-"""The guide to the campaign file, `docs/campaign-file.md`, made from the model so that it cannot lag behind it.
+"""The reference of the campaign file, `docs/reference/campaign-file.md`, generated from the model to stay current.
 
-    python -m docs.campaign_file > docs/campaign-file.md
+    python -m docs.campaign_file > docs/reference/campaign-file.md
 
 Nothing here is about a single key: description, example, default and what it may hold are the model's.
 """
@@ -36,32 +36,32 @@ template: ../templates/welcome.txt.j2
 rate: 10/s
 ```
 
-Short forms stand for sections of which no other key is needed; a short form and its section exclude each other:
+A short form replaces a section if no other key of the section is needed. Use either the short form or the section:
 
-| short | the same as |
+| short form | same as |
 |---|---|
 SHORT_FORMS
 
-- **Paths** are relative to the campaign file, not to the folder in which the command is started.
-- **Unknown keys** are errors, with a suggestion. `campaign check FILE` names every mistake with its line and column and
-  sends nothing. An editor with the YAML language server does so while you type, by the file's first line:
+- **Paths** are relative to the campaign file, not to the folder in which you run the command.
+- **Unknown keys** are errors, with a suggestion. `campaign check FILE` shows every error with its line and column. An
+  editor with the YAML language server does the same while you type, because of the file's first line:
   `# yaml-language-server: $schema=campaign.schema.json` (`campaign schema` prints that file).
-- **Secrets** never stand in the file: the API key is `EIGHTXEIGHT_API_KEY` in the environment.
-- **Examples** below leave out the keys of the smallest campaign; [spring-sale.yaml](../campaigns/spring-sale.yaml) has
-  every key in one file. Templates, with their fields and filters, have a [page of their own](templates.md), and so have
-  the [reasons](files.md) for which rows are left out.
+- **Secrets** never go into the file: the API key is `EIGHTXEIGHT_API_KEY` in the environment.
+- **Examples** below omit the keys of the smallest campaign. [spring-sale.yaml](../../campaigns/spring-sale.yaml) has
+  every key in one file. See also [templates](templates.md) for the message text, and [files](files.md) for the reasons
+  why rows are left out.
 
-YAML reads some plain words as something else than text. What can't be meant is refused, and quotes help:
+YAML converts or cuts some unquoted values. `campaign check` refuses those that can't be meant. Put them in quotes:
 
 | written | YAML reads | write |
 |---|---|---|
 | `country: NO` | false | `country: "NO"` |
 | `from: 21:00` | the number 1260 | `from: "21:00"` |
 | `source: 0123` | the number 83 | `source: "0123"` |
-| `source: +12025550142` | a number, without its plus | `source: "+12025550142"` |
+| `source: +12025550142` | a number without its plus | `source: "+12025550142"` |
 | `run: {date}` | a mapping | `run: "{date}"` |
-| `text: {{ name }}, hello` | a mapping, and it can't be one | `text: "{{ name }}, hello"` |
-| `text: Reply #1` | `Reply`, and a comment | `text: "Reply #1"` |
+| `text: {{ name }}, hello` | an invalid mapping | `text: "{{ name }}, hello"` |
+| `text: Reply #1` | `Reply` and a comment | `text: "Reply #1"` |
 """
 
 # A rule ties the key to another one, so that its example shows both.
@@ -79,7 +79,7 @@ _TRAP: Final = re.compile(r"[0-9]+(\.[0-9]*)?|[0-9]+:[0-9:]+|y|n|yes|no|on|off|t
 
 
 def guide_text() -> str:
-    """The text of `docs/campaign-file.md`."""
+    """The text of `docs/reference/campaign-file.md`."""
     top = list(_keys(()))
     sections = [path for path in top if path in SECTIONS]
     others = [path for path in top if path not in SECTIONS]

@@ -1,5 +1,6 @@
 """What every test gets: no way out to the network, and no settings of the developer's own."""
 
+import os
 import socket
 
 import pytest
@@ -36,6 +37,8 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A developer's own key, ledger or reports folder has no say in a test."""
-    for name in ("EIGHTXEIGHT_API_KEY", "EIGHTXEIGHT_BASE_URL", "CAMPAIGN_LEDGER", "CAMPAIGN_REPORTS", "SSL_CERT_FILE"):
+    """A developer's own key, ledger, proxy or suppression list has no say in a test."""
+    names = {name for name in os.environ if name.startswith(("EIGHTXEIGHT_", "CAMPAIGN_"))} | {"SSL_CERT_FILE"}
+    proxies = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+    for name in (*names, *proxies, *map(str.upper, proxies)):
         monkeypatch.delenv(name, raising=False)

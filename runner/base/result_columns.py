@@ -1,7 +1,7 @@
 """The columns of results.parquet, results.csv and results.xlsx, each declared once.
 
-All formats, masking, the names that carried columns can't have and the data dictionary in docs/results.md follow from
-`RESULT_COLUMNS`. Add a new column at the end.
+All formats, masking, the names that carried columns can't have and the data dictionary in docs/reference/results.md
+follow from `RESULT_COLUMNS`. Add a new column at the end.
 
 A column is an SQL expression, as polars reads it, over a row of the plan joined with the ledger's entries for it:
 
@@ -40,7 +40,7 @@ class Masking(Enum):
 @dataclass(frozen=True, slots=True)
 class ResultColumn:
     """`holds` (the content), `null` (when there is none) and `kind` (the Parquet type) are the table of
-    docs/results.md. `sql` computes the column from the source columns. `width` is in characters of a spreadsheet.
+    docs/reference/results.md. `sql` computes the column from the source columns. `width` is in characters of a spreadsheet.
     """
 
     name: str

@@ -117,7 +117,7 @@ def _show_remaining(console: Console, run: "Run", remaining: "Remaining") -> Non
         words += f" --port {receipts.port}" if receipts else ""
         words += f" --auth-header-env {header_variable}" if header_variable else ""
         where = campaign.callback_url or "the account's webhook"
-        console.wrap(f"receipts: sent to {where}; `{words}` takes them there (docs/receipts.md)")
+        console.wrap(f"receipts: sent to {where}; `{words}` takes them there (docs/how-to/receive-receipts.md)")
         if header_variable and not os.environ.get(header_variable):
             console.warn(f"{header_variable} is not set here; `campaign receipts` needs it")
     if not remaining.left:

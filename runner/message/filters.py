@@ -1,7 +1,7 @@
 """The template filters: `title`, `truncate_gsm`, `phone`, `currency` and `date`. Pure.
 
-docs/templates.md describes each, with examples that a test runs. `currency` and `date` go by the CLDR data in Babel,
-which is imported only when a template uses one of the two: `campaign check` needn't wait for it.
+docs/reference/templates.md describes each, with examples that a test runs. `currency` and `date` go by the CLDR data in
+Babel, which is imported only when a template uses one of the two: `campaign check` needn't wait for it.
 """
 
 import re

@@ -41,7 +41,7 @@ class Client:
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
         tls = tls_context() if self._endpoint.tls else None
-        self._wire = Wire(self._endpoint.base_url, tls=tls, limit=self._limit)
+        self._wire = Wire(self._endpoint.base_url, tls=tls, limit=self._limit, proxy=self._endpoint.proxy())
         return self
 
     async def __aexit__(self, *error: object) -> None:

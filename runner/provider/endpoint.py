@@ -6,6 +6,7 @@ from urllib.parse import SplitResult, quote, urlsplit
 
 from runner.base.errors import InputError
 from runner.base.net import is_loopback
+from runner.provider.proxy import Proxy, proxy_for
 
 REGIONS = {
     "asia": "https://sms.8x8.com",
@@ -20,10 +21,14 @@ CONNECT_TIMEOUT_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One sub-account at one base URL (no trailing slash)."""
+    """One sub-account at one base URL (no trailing slash).
+
+    `is_direct`: no proxy of the environment stands before it, because it is a sandbox of this process.
+    """
 
     base_url: str
     sub_account_id: str
+    is_direct: bool = False
 
     @property
     def messages_url(self) -> str:
@@ -32,6 +37,10 @@ class Endpoint:
     @property
     def tls(self) -> bool:
         return self.base_url.startswith("https://")
+
+    def proxy(self, url: str | None = None) -> Proxy | None:
+        """The proxy for the base URL, or for another URL that the provider named. Raises InputError."""
+        return None if self.is_direct else proxy_for(url or self.base_url)
 
 
 def resolve(region: str, sub_account_id: str, override: str | None = None) -> Endpoint:
@@ -79,7 +88,8 @@ def header_safe(api_key: str) -> str:
 
 def in_words(error: Exception) -> str:
     """A library's error on one line."""
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    words = str(error).encode("utf-8", "replace").decode()  # a proxy's answer may hold any bytes
+    return " ".join(words.split())[:200] or type(error).__name__
 
 
 def _split(url: str) -> SplitResult | None:

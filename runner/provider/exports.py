@@ -12,15 +12,14 @@ from datetime import UTC, datetime
 from typing import IO, Any, NamedTuple
 from urllib.parse import quote, urljoin
 
-import aiohttp
 import orjson
 from yarl import URL
 
 from runner.base.errors import StoppedError
 from runner.base.text import sanitized
 from runner.provider.answer import REDIRECTS, http_date
-from runner.provider.endpoint import Endpoint, in_words, is_safe
-from runner.provider.http import HttpClient
+from runner.provider.endpoint import Endpoint, is_safe
+from runner.provider.http import NETWORK_ERRORS, HttpClient
 
 CLOCK_TOLERANCE_S = 60.0
 MAX_REDIRECTS = 3
@@ -38,7 +37,7 @@ class LogExports(HttpClient):
     """Exports of one sub-account. An async context manager. All errors are StoppedError, in words."""
 
     def __init__(self, endpoint: Endpoint, api_key: str) -> None:
-        super().__init__(api_key, "log export")
+        super().__init__(endpoint, api_key, "log export")
         self._origin = URL(endpoint.base_url).origin()
         self._jobs = f"{endpoint.messages_url}/exports"
 
@@ -94,7 +93,7 @@ class LogExports(HttpClient):
             raise StoppedError(words)
         headers = self._key if url.origin() == self._origin else {}
         try:
-            async with self._session.get(url, headers=headers, allow_redirects=False) as response:
+            async with self.session(url).get(url, headers=headers, allow_redirects=False) as response:
                 location = response.headers.get("Location")
                 if response.status in REDIRECTS and location and redirects:
                     # Step by step: each origin is checked before anything, above all the key, goes there.
@@ -108,8 +107,9 @@ class LogExports(HttpClient):
                     raise StoppedError("the log export comes without a length, so it can't be told whether it is whole")
                 async for chunk in response.content.iter_any():
                     file.write(chunk)
-        except (aiohttp.ClientError, OSError) as error:
-            raise StoppedError(f"the log export was cut off in the middle: {in_words(error)}; start again") from error
+        except NETWORK_ERRORS as error:
+            why = self.in_words(error, url)
+            raise StoppedError(f"the log export was cut off in the middle: {why}; start again") from error
 
 
 def _check_end(file: IO[bytes]) -> None:

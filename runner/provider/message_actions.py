@@ -39,7 +39,7 @@ class MessageActions(HttpClient):
     answer_timeout_s: ClassVar[float] = 30.0
 
     def __init__(self, endpoint: Endpoint, api_key: str, *, limit: int) -> None:
-        super().__init__(api_key, "request about a message", limit=limit)
+        super().__init__(endpoint, api_key, "request about a message", limit=limit)
         self._messages_url = endpoint.messages_url
 
     async def send_feedback(self, umid: str, conversion: Conversion) -> Outcome:

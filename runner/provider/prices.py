@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from runner.base.errors import StoppedError
 from runner.base.outcomes import OutcomeReason
 from runner.provider.answer import amount_of, exact_json
+from runner.provider.endpoint import Endpoint
 
 if TYPE_CHECKING:
     from runner.provider.http import HttpClient
@@ -65,26 +66,26 @@ class Balance:
 
 
 async def fetch_price_list(
-    base_url: str, account_id: str, api_key: str, *, sub_account_id: str | None = None
+    endpoint: Endpoint, account_id: str, api_key: str, *, sub_account_id: str | None = None
 ) -> PriceList:
     """The outbound prices of an account (a UUID), or of one of its sub-accounts. Raises StoppedError, in words."""
     query = {"direction": "outbound"} | ({"subAccountId": sub_account_id} if sub_account_id else {})
-    async with _client(api_key, "price list") as client:
-        answer = await client.ask("GET", f"{base_url}/api/v1/accounts/{account_id}/prices", query=query)
+    async with _client(endpoint, api_key, "price list") as client:
+        answer = await client.ask("GET", f"{endpoint.base_url}/api/v1/accounts/{account_id}/prices", query=query)
         return read_price_list(client.demand(answer).body)
 
 
-async def fetch_balance(base_url: str, account_id: str, api_key: str) -> Balance | None:
+async def fetch_balance(endpoint: Endpoint, account_id: str, api_key: str) -> Balance | None:
     """What is left on a prepaid account; None for one that pays afterwards. Raises StoppedError, in words."""
-    async with _client(api_key, "balance") as client:
-        answer = await client.ask("GET", f"{base_url}/api/v1/accounts/{account_id}/balance")
+    async with _client(endpoint, api_key, "balance") as client:
+        answer = await client.ask("GET", f"{endpoint.base_url}/api/v1/accounts/{account_id}/balance")
         return None if (answer.status, answer.code) == _POST_PAID else read_balance(client.demand(answer).body)
 
 
-def _client(api_key: str, subject: str) -> "HttpClient":
+def _client(endpoint: Endpoint, api_key: str, subject: str) -> "HttpClient":
     from runner.provider.http import HttpClient  # aiohttp takes long to import, and planning reads this module
 
-    return HttpClient(api_key, subject, advice=_ADVICE)
+    return HttpClient(endpoint, api_key, subject, advice=_ADVICE)
 
 
 def read_price_list(content: bytes) -> PriceList:

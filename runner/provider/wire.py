@@ -12,14 +12,17 @@ import ssl
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from socket import SOCK_STREAM
+from socket import SOCK_STREAM, socket
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 import aiohappyeyeballs
 import httptools
+import python_socks
+from python_socks.async_.asyncio import Proxy as AsyncioProxy
 
 from runner.provider.endpoint import CONNECT_TIMEOUT_S, in_words
+from runner.provider.proxy import Proxy
 
 # The real answers have under 1 kB.
 MAX_ANSWER_BYTES = 64 * 1024
@@ -179,15 +182,17 @@ class Wire:
 
     :param url: of the host; its path doesn't matter.
     :param limit: the most connections at a time.
+    :param proxy: through which the host is reached; None: directly.
     """
 
-    def __init__(self, url: str, *, tls: ssl.SSLContext | None, limit: int) -> None:
+    def __init__(self, url: str, *, tls: ssl.SSLContext | None, limit: int, proxy: Proxy | None = None) -> None:
         parts = urlsplit(url)
         assert parts.hostname
         self._host: Final = parts.hostname
         self._port: Final = parts.port or (443 if tls else 80)
         self._tls = tls
         self._limit = limit
+        self._proxy = proxy
         self._loop = asyncio.get_running_loop()
         self._all: set[Connection] = set()
         self._idle: list[Connection] = []  # the newest last: it is the one that is least likely to be closed
@@ -290,7 +295,7 @@ class Wire:
                 _, connection = await self._connect(lambda: Connection(self))
         except TimeoutError as error:
             raise self._none(f"it took more than {CONNECT_TIMEOUT_S:g} s") from error
-        except (ssl.SSLError, UnicodeError) as error:  # the latter: a name that can't be looked up
+        except (ssl.SSLError, UnicodeError, python_socks.ProxyError) as error:  # UnicodeError: no name can be so
             raise self._none(in_words(error)) from error
         except OSError as error:  # a number below 0 is the look-up's, whose words are its own
             number = error.errno or 0
@@ -301,18 +306,27 @@ class Wire:
         return connection
 
     def _none(self, why: str) -> ConnectionError:
-        return ConnectionError(f"no connection to {self._host}:{self._port}: {why}")
+        through = f" through the proxy {self._proxy}" if self._proxy else ""
+        return ConnectionError(f"no connection to {self._host}:{self._port}{through}: {why}")
 
     async def _connect(self, protocol: Callable[[], Connection]) -> tuple[asyncio.Transport, Connection]:
+        sock = await (self._direct_socket() if self._proxy is None else self._socket_through(self._proxy))
+        try:
+            name = self._host if self._tls else None
+            return await self._loop.create_connection(protocol, sock=sock, ssl=self._tls, server_hostname=name)
+        except BaseException:
+            sock.close()
+            raise
+
+    async def _direct_socket(self) -> socket:
         if self._loop.time() >= self._addresses_until:
             found = await self._loop.getaddrinfo(self._host, self._port, type=SOCK_STREAM)
             self._addresses, self._addresses_until = found, self._loop.time() + NAME_S
-        socket = await aiohappyeyeballs.start_connection(
+        return await aiohappyeyeballs.start_connection(
             self._addresses, happy_eyeballs_delay=HAPPY_EYEBALLS_DELAY_S, interleave=1, loop=self._loop
         )
-        try:
-            name = self._host if self._tls else None
-            return await self._loop.create_connection(protocol, sock=socket, ssl=self._tls, server_hostname=name)
-        except BaseException:
-            socket.close()
-            raise
+
+    async def _socket_through(self, proxy: Proxy) -> socket:
+        kind = python_socks.ProxyType[proxy.kind.upper()]
+        door = AsyncioProxy(kind, proxy.host, proxy.port, proxy.username, proxy.password, rdns=True)
+        return await door.connect(self._host, self._port)

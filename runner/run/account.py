@@ -32,7 +32,7 @@ class ProviderAccount:
 def provider_account(section: AccountSection) -> ProviderAccount:
     """An account of the provider's, with the key from the environment.
 
-    Raises InputError when there is no key, or a base URL that isn't safe.
+    Raises InputError when there is no key, for a base URL that isn't safe, and for a proxy that can't be used.
     """
     endpoint = resolve(section.region, section.sub_account_id, os.environ.get(BASE_URL_VARIABLE))
     api_key = os.environ.get(API_KEY_VARIABLE, "").strip()
@@ -42,6 +42,7 @@ def provider_account(section: AccountSection) -> ProviderAccount:
             f"get a key from the provider's portal and `export {API_KEY_VARIABLE}=…`; or try without an account: add "
             "--sandbox",
         )
+    endpoint.proxy()  # an address that can't be read is said before anything begins
     return ProviderAccount(endpoint, api_key)
 
 
@@ -75,4 +76,4 @@ def account_for(
             stop_share=0.02,
         )
         process = stack.enter_context(start(options))
-        yield ProviderAccount(Endpoint(process.base_url, section.sub_account_id), api_key, receipts_url)
+        yield ProviderAccount(Endpoint(process.base_url, section.sub_account_id, is_direct=True), api_key, receipts_url)

@@ -54,7 +54,7 @@ def save_prices(
     # The list is asked for by the account's id alone: which sub-account stands beside the key makes no difference.
     with account_for(AccountSection(sub_account_id="sandbox", region=Region(region)), sandbox=sandbox) as account:
         listed = asyncio.run(
-            fetch_price_list(account.endpoint.base_url, account_id, account.api_key, sub_account_id=sub_account_id)
+            fetch_price_list(account.endpoint, account_id, account.api_key, sub_account_id=sub_account_id)
         )
     chosen = _of_sub_account(listed, sub_account_id) if sub_account_id is not None else listed
     prices = [price for price in chosen.prices if price.country in WITH_NUMBERS]
@@ -110,7 +110,7 @@ def check_balance(campaign: Campaign, account: ProviderAccount, left: Costs, *, 
     if campaign.account.account_id is None:
         return None
     try:
-        balance = asyncio.run(fetch_balance(account.endpoint.base_url, campaign.account.account_id, account.api_key))
+        balance = asyncio.run(fetch_balance(account.endpoint, campaign.account.account_id, account.api_key))
     except StoppedError as error:
         if not accept:
             raise StoppedError(f"{error}; nothing was sent now, --accept-balance sends without knowing it") from error

@@ -1,7 +1,7 @@
 """Faults: what shall go wrong, for which requests, and how it goes wrong.
 
-A fault file is a JSON list of rules, each an object with a `fault` and when it happens (docs/sandbox.md). The decision
-about the n-th request depends on the file, the seed and n alone, so that a failure repeats.
+A fault file is a JSON list of rules, each an object with a `fault` and when it happens (docs/reference/sandbox.md). The
+decision about the n-th request depends on the file, the seed and n alone, so that a failure repeats.
 """
 
 import asyncio

@@ -101,7 +101,7 @@ class SandboxOptions:
         (bool, "leave it out to accept any"),
         "--api-key-env",
     )
-    faults: Path | None = option(None, "What shall go wrong: a fault file, see docs/sandbox.md.")
+    faults: Path | None = option(None, "What shall go wrong: a fault file, see docs/reference/sandbox.md.")
     seed: int = option(0, "Another seed, other victims of rejections and faults.")
     export_polls: int = option(2, "How often to ask for a log export before it is ready.", number(0))
     export_lag_s: float = option(0, "Messages younger than this are in no log export yet.", LAG_S)

@@ -1,4 +1,4 @@
-"""docs/campaign-file.md says what the reader takes, and each of its examples works."""
+"""docs/reference/campaign-file.md says what the reader takes, and each of its examples works."""
 
 import re
 from collections.abc import Iterator
@@ -51,8 +51,8 @@ def files_in(value: object) -> Iterator[str]:
 
 
 def test_the_file_is_current() -> None:
-    current = ROOT / "docs" / "campaign-file.md"
-    assert guide_text() == current.read_text(encoding="utf-8"), "python -m docs.campaign_file > docs/campaign-file.md"
+    current = ROOT / "docs/reference/campaign-file.md"
+    assert guide_text() == current.read_text(encoding="utf-8"), "run `make docs`"
 
 
 def test_every_key_of_the_model_is_in_it() -> None:
@@ -74,7 +74,7 @@ def test_every_link_leads_to_a_heading() -> None:
     links = set(re.findall(r"\]\(#([^)]*)\)", text))
     assert anchors - {"keys"} == links
     files = set(re.findall(r"\]\(([^#)]+)\)", text))
-    assert [] == [name for name in files if not (ROOT / "docs" / name).is_file()]
+    assert [] == [name for name in files if not (ROOT / "docs/reference" / name).is_file()]
 
 
 @pytest.mark.parametrize("path", KEYS, ids=shown_path)

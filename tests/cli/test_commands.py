@@ -118,7 +118,7 @@ def test_plan(offline: Workplace) -> None:
 
 
 def test_the_plan_s_document_is_described_whole(offline: Workplace) -> None:
-    page = (ROOT / "docs/files.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/reference/files.md").read_text(encoding="utf-8")
     table = page.partition("## What `campaign plan` shows")[2].partition("\n## ")[0]
     described = {
         key for cell in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for key in re.findall("`(.+?)`", cell)

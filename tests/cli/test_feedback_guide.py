@@ -1,4 +1,4 @@
-"""docs/feedback.md: what it shows is so."""
+"""docs/how-to/report-conversions.md and cancel-scheduled-messages.md: what they show is so."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,9 @@ from runner.cli.main import app_for
 from runner.feedback.conversion_rows import ConversionRow, find_columns, read_object, read_row
 from tests.cli.workplace import Workplace
 
-GUIDE = (Path(__file__).parents[2] / "docs/feedback.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs/how-to"
+PAGES = ("report-conversions.md", "cancel-scheduled-messages.md")
+GUIDE = "\n".join((DOCS / page).read_text(encoding="utf-8") for page in PAGES)
 SHARED = {"--help", "--ledger", "--reports", "--json", "--sandbox"}
 
 

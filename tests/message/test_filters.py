@@ -1,4 +1,4 @@
-"""The filters in a template: what is refused before a row is read, and every example of docs/templates.md."""
+"""The filters in a template: what is refused before a row is read, and every example of docs/reference/templates.md."""
 
 import re
 import time
@@ -19,7 +19,7 @@ from runner.message.transliteration import in_gsm7
 from runner.numbers.phone import format_phone
 from tests.message.composing import composed_row
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "templates.md"
+DOCUMENT = Path(__file__).parents[2] / "docs/reference/templates.md"
 
 MISUSES = [
     ("{{ a|currency }}", "t:1:6: currency: missing a required argument: 'code'; "

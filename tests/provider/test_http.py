@@ -9,6 +9,7 @@ import pytest
 
 from runner.base.errors import InputError, StoppedError
 from runner.provider import http as http_module
+from runner.provider.endpoint import Endpoint
 from runner.provider.http import HttpClient, UnreachableError
 from runner.provider.prices import Balance, fetch_balance, fetch_price_list
 from runner.sandbox.options import SandboxOptions
@@ -33,7 +34,7 @@ def prices_from(script: tuple[bytes, str]) -> list[bytes]:
 
     async def scenario() -> list[bytes]:
         async with serving(script) as server:
-            await fetch_price_list(server.base_url, ACCOUNT, KEY, sub_account_id="acme_hq")
+            await fetch_price_list(Endpoint(server.base_url, "acme"), ACCOUNT, KEY, sub_account_id="acme_hq")
             return server.requests
 
     return asyncio.run(scenario())
@@ -42,7 +43,7 @@ def prices_from(script: tuple[bytes, str]) -> list[bytes]:
 def with_sandbox(options: SandboxOptions, question: Any) -> Any:  # noqa: ANN401 (what the question returns)
     async def scenario() -> Any:  # noqa: ANN401
         async with running(options) as base_url:
-            coroutine: Coroutine[Any, Any, Any] = question(base_url, ACCOUNT, KEY)
+            coroutine: Coroutine[Any, Any, Any] = question(Endpoint(base_url, "acme"), ACCOUNT, KEY)
             return await coroutine
 
     return asyncio.run(scenario())
@@ -142,7 +143,7 @@ def test_an_answer_without_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nobody_listens() -> None:
     with pytest.raises(UnreachableError, match="can't be reached"):
-        asyncio.run(fetch_balance("http://127.0.0.1:1", ACCOUNT, KEY))
+        asyncio.run(fetch_balance(Endpoint("http://127.0.0.1:1", "acme"), ACCOUNT, KEY))
 
 
 def test_a_redirect_does_not_take_the_key_along() -> None:
@@ -151,7 +152,7 @@ def test_a_redirect_does_not_take_the_key_along() -> None:
             moved = http(b"", "307 Temporary Redirect", extra=f"Location: {other.base_url}/\r\n")
             async with serving((moved, "keep")) as server:
                 with pytest.raises(StoppedError):
-                    await fetch_balance(server.base_url, ACCOUNT, KEY)
+                    await fetch_balance(Endpoint(server.base_url, "acme"), ACCOUNT, KEY)
             return other.requests
 
     assert [] == asyncio.run(scenario())
@@ -166,4 +167,4 @@ def test_a_server_that_quotes_the_key() -> None:
 
 def test_a_key_that_is_none() -> None:
     with pytest.raises(InputError, match="EIGHTXEIGHT_API_KEY holds"):
-        asyncio.run(fetch_balance("http://127.0.0.1:1", ACCOUNT, "two words"))
+        asyncio.run(fetch_balance(Endpoint("http://127.0.0.1:1", "acme"), ACCOUNT, "two words"))

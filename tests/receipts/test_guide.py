@@ -1,4 +1,4 @@
-"""docs/receipts.md: what it shows is so."""
+"""docs/reference/receipts.md and docs/how-to/receive-receipts.md: what they show is so."""
 
 import csv
 import io
@@ -15,7 +15,9 @@ from runner.receipts import intake, server
 from runner.receipts.intake import Metrics
 from runner.receipts.optout_words import BUILT_IN, BUILT_IN_FILE, read_words
 
-GUIDE = (Path(__file__).parents[2] / "docs/receipts.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = ("reference/receipts.md", "how-to/receive-receipts.md")
+GUIDE = "\n".join((DOCS / page).read_text(encoding="utf-8") for page in PAGES)
 
 
 def blocks(language: str) -> list[str]:

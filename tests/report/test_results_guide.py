@@ -1,4 +1,4 @@
-"""docs/results.md, the data dictionary, says what the results are."""
+"""docs/reference/results.md, the data dictionary, says what the results are."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ from runner.provider.delivery import ADVICE, CODES, Verdict
 from runner.report import compare
 from tests.report.test_results import rows_of, written
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[2] / "docs/reference"
 GUIDE = (DOCS / "results.md").read_text(encoding="utf-8")
 CLOSED = {"encoding": set(Encoding) - {Encoding.AUTO}, "outcome": set(ConversionOutcome)}
 
@@ -42,7 +42,7 @@ def dtype(kind: pl.DataType | type[pl.DataType]) -> str:
 
 
 def test_each_column_is_described_as_it_is_declared() -> None:
-    *rows, carried = table("| column | Parquet | holds | null |")
+    *rows, carried = table("| column | Parquet | contains | null |")
     assert [[f"`{column.name}`", column.kind, column.holds, column.null] for column in RESULT_COLUMNS] == rows
     assert ["…", "String"] == carried[:2]
 
@@ -53,13 +53,13 @@ def test_types_are_what_they_are_called() -> None:
 
 def test_what_is_never_null(tmp_path: Path) -> None:
     written(tmp_path)
-    never = [codes(name)[0] for name, _, _, null in table("| column | Parquet | holds | null |") if null == "never"]
+    never = [codes(name)[0] for name, _, _, null in table("| column | Parquet | contains | null |") if null == "never"]
     assert ["row", "status", "reason"] == never
     assert all(row[name] is not None for row in rows_of(tmp_path) for name in never)
 
 
 def test_closed_codes_of_columns() -> None:
-    holds = {codes(name)[0]: words for name, _, words, _ in table("| column | Parquet | holds | null |")[:-1]}
+    holds = {codes(name)[0]: words for name, _, words, _ in table("| column | Parquet | contains | null |")[:-1]}
     for name, values in CLOSED.items():
         assert values == set(codes(holds[name])) - {"campaign feedback"}, name
 
@@ -94,7 +94,7 @@ def test_the_comparison_s_columns_and_types_in_their_order() -> None:
     section = GUIDE[GUIDE.index("## compare.parquet") :]
     told = {
         name: kind
-        for names, kind, _, _ in table("| column | Parquet | holds | null |", section)
+        for names, kind, _, _ in table("| column | Parquet | contains | null |", section)
         for name in codes(names)
     }
     assert list({name: dtype(kind) for name, kind in compare.SCHEMA.items()}.items()) == list(told.items())

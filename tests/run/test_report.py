@@ -489,7 +489,7 @@ def test_another_report_that_never_ends_is_not_waited_for_for_ever(
 
 def test_the_summary_is_described_whole(campaign: Workplace) -> None:
     campaign(*RUN)
-    guide = (Path(__file__).parents[2] / "docs/files.md").read_text(encoding="utf-8")
+    guide = (Path(__file__).parents[2] / "docs/reference/files.md").read_text(encoding="utf-8")
     table = guide.partition("## summary.json")[2].partition("\n## ")[0]
     described = {
         key for cell in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for key in re.findall("`(.+?)`", cell)

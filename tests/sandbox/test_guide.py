@@ -1,4 +1,4 @@
-"""docs/sandbox.md names what there is, and shows a receipt as it is."""
+"""docs/reference/sandbox.md names what there is, and shows a receipt as it is."""
 
 import re
 from dataclasses import fields
@@ -15,7 +15,7 @@ from runner.sandbox.options import SandboxOptions
 from runner.sandbox.state import Stats
 from runner.sandbox.webhooks import receipt_of, sent_of
 
-GUIDE = (Path(__file__).parents[2] / "docs/sandbox.md").read_text(encoding="utf-8")
+GUIDE = (Path(__file__).parents[2] / "docs/reference/sandbox.md").read_text(encoding="utf-8")
 IN_THE_HELP_ALONE = {
     "--port",
     "--api-key-env",

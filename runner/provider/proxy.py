@@ -1,0 +1,66 @@
+"""The proxy between this computer and the provider, as the environment names it."""
+
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies_environment, proxy_bypass_environment
+
+from runner.base.errors import InputError
+
+# By scheme: how the proxy is spoken to, and its usual port. All of them look up the provider's name themselves.
+_KINDS: Final = {
+    "http": ("http", 80),
+    "socks": ("socks5", 1080),
+    "socks5": ("socks5", 1080),
+    "socks5h": ("socks5", 1080),
+    "socks4": ("socks4", 1080),
+    "socks4a": ("socks4", 1080),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A proxy; as a string it has no password."""
+
+    variable: str  # the environment's variable that names it
+    kind: str  # http (by CONNECT), socks5 or socks4
+    host: str
+    port: int
+    username: str | None = field(default=None, repr=False)
+    password: str | None = field(default=None, repr=False)
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.kind}://{host}:{self.port}"
+
+
+def proxy_for(url: str) -> Proxy | None:
+    """The proxy for a URL, or None: by HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, in lower case before upper.
+
+    Raises InputError for a variable that names no proxy that can be used.
+    """
+    parts = urlsplit(url)
+    proxies = getproxies_environment()
+    scheme = next((scheme for scheme in (parts.scheme, "all") if proxies.get(scheme)), None)
+    if scheme is None or proxy_bypass_environment(parts.netloc, proxies):
+        return None
+    return _read(f"{scheme.upper()}_PROXY", proxies[scheme])
+
+
+def _read(variable: str, address: str) -> Proxy:
+    try:
+        parts = urlsplit(address if "://" in address else f"http://{address}")
+        kind, usual_port = _KINDS[parts.scheme]
+        username = None if parts.username is None else unquote(parts.username)
+        password = None if parts.username is None else unquote(parts.password or "")
+        if not parts.hostname or ":" in (username or ""):
+            raise ValueError
+        f"{username}{password}".encode("latin-1")  # what an HTTP header takes
+        return Proxy(variable, kind, parts.hostname, parts.port or usual_port, username, password)
+    except (ValueError, KeyError):
+        # Not quoted: it may hold a password.
+        raise InputError.of(
+            f"{variable} in the environment is not an address of a proxy that can be used",
+            "write it like http://proxy.example:3128 or socks5://user:password@proxy.example:1080, with %40 for an @ "
+            "in the password; or name the hosts that need no proxy in NO_PROXY",
+        ) from None
