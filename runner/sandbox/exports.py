@@ -171,7 +171,7 @@ def selection_of(body: object, now: datetime) -> tuple[Callable[[datetime], bool
     end = _moment_of(body, "to") or now
     if start >= end:
         raise RefusedError(Code.INVALID_PARAMETER, "'from' must be before 'to'")
-    limit = body.get("limit") or 0
+    limit = body.get("limit", 0)
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
         raise RefusedError(Code.INVALID_PARAMETER, "'limit' is not a whole number from 0 up")
     return lambda at: start <= at < end, limit or None
@@ -179,9 +179,9 @@ def selection_of(body: object, now: datetime) -> tuple[Callable[[datetime], bool
 
 def _moment_of(body: dict[str, Any], name: str) -> datetime | None:
     """A time of day is UTC unless it says otherwise; a date is its midnight."""
-    value = body.get(name)
-    if value is None:
+    if name not in body:
         return None
+    value = body[name]
     try:
         moment = datetime.fromisoformat(value) if MOMENT.fullmatch(value) else None
     except (TypeError, ValueError):  # not a string, the 30th of February
