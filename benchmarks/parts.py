@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import bindparam, insert, update
 
 from benchmarks import server
-from benchmarks.bare import post_all
+from benchmarks.bare import post_all, post_all_by_connector
 from benchmarks.server import Server
 from benchmarks.table import Row, print_rows
 from runner.base.loops import loop_factory
@@ -59,6 +59,10 @@ def rows(count: int = MESSAGES) -> Iterator[Row]:
                 yield _row("a request and its answer over TLS 1.3", _each(_ours(nginx.url, people), count))
                 bodies = [_body(message) for message in people]
                 url = nginx.url + server.PATH
+                yield _row(
+                    "    by aiohttp's connector and parser",
+                    _each(post_all_by_connector(url, bodies, CONNECTIONS), count),
+                )
                 yield _row("    by aiohttp's session", _each(post_all(url, bodies, CONNECTIONS), count))
         with _ledger(folder / "dispatch.sqlite3") as ledger:
             yield _row("dispatch and ledger, answered at once", _each(_dispatched(ledger, people), count))

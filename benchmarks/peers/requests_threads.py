@@ -8,7 +8,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import requests  # type: ignore[import-untyped]
+import requests
 from jinja2 import Template
 
 recipients, template_file, url, results = sys.argv[1:]
@@ -20,7 +20,8 @@ def session() -> "requests.Session":
     if not hasattr(local, "session"):
         local.session = requests.Session()
         local.session.headers["Authorization"] = "Bearer bench-key"
-    return local.session
+    found: requests.Session = local.session
+    return found
 
 
 def send(row: dict[str, str]) -> list[str]:

@@ -40,7 +40,8 @@ class Masking(Enum):
 @dataclass(frozen=True, slots=True)
 class ResultColumn:
     """`holds` (the content), `null` (when there is none) and `kind` (the Parquet type) are the table of
-    docs/reference/results.md. `sql` computes the column from the source columns. `width` is in characters of a spreadsheet.
+    docs/reference/results.md. `sql` computes the column from the source columns. `width` is in characters of a
+    spreadsheet.
     """
 
     name: str

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies_environment, proxy_bypass_environment
+from urllib.request import getproxies, proxy_bypass
 
 from runner.base.errors import InputError
 
@@ -40,9 +40,9 @@ def proxy_for(url: str) -> Proxy | None:
     Raises InputError for a variable that names no proxy that can be used.
     """
     parts = urlsplit(url)
-    proxies = getproxies_environment()
+    proxies = getproxies()
     scheme = next((scheme for scheme in (parts.scheme, "all") if proxies.get(scheme)), None)
-    if scheme is None or proxy_bypass_environment(parts.netloc, proxies):
+    if scheme is None or proxy_bypass(parts.netloc, proxies):
         return None
     return _read(f"{scheme.upper()}_PROXY", proxies[scheme])
 
@@ -53,14 +53,15 @@ def _read(variable: str, address: str) -> Proxy:
         kind, usual_port = _KINDS[parts.scheme]
         username = None if parts.username is None else unquote(parts.username)
         password = None if parts.username is None else unquote(parts.password or "")
-        if not parts.hostname or ":" in (username or ""):
-            raise ValueError
         f"{username}{password}".encode("latin-1")  # what an HTTP header takes
-        return Proxy(variable, kind, parts.hostname, parts.port or usual_port, username, password)
+        proxy = Proxy(variable, kind, parts.hostname or "", parts.port or usual_port, username, password)
     except (ValueError, KeyError):
+        proxy = None
+    if proxy is None or not proxy.host or ":" in (proxy.username or ""):
         # Not quoted: it may hold a password.
         raise InputError.of(
-            f"{variable} in the environment is not an address of a proxy that can be used",
+            f"{variable} in the environment is not the address of a proxy that can be used",
             "write it like http://proxy.example:3128 or socks5://user:password@proxy.example:1080, with %40 for an @ "
-            "in the password; or name the hosts that need no proxy in NO_PROXY",
-        ) from None
+            "in the password; or list the hosts that need no proxy in NO_PROXY",
+        )
+    return proxy

@@ -48,7 +48,6 @@ class Code(IntEnum):
 # The HTTP status of an error, as in the document's examples. Codes that have none there come with 400.
 HTTP_STATUSES = {
     Code.QUOTA_EXCEEDED: 429,
-    Code.ILLEGAL_SUB_ACCOUNT: 404,
     Code.INSECURE_PROTOCOL: 426,
     Code.UNAUTHORIZED: 401,
     Code.FORBIDDEN: 403,

@@ -1,7 +1,7 @@
 """Whether the provider would take a message: the rules of its document and guides, as pure functions.
 
-Where the two differ, the stricter rule holds: what passes here shall pass there. A field that is null counts as absent,
-and a field that the document doesn't know is ignored. A text of more than ten segments passes, because the provider
+Where the two differ, the stricter rule holds: what passes here shall pass there. No field may be null; one that the
+document doesn't know is ignored. A text of more than ten segments passes, because the provider
 takes it too (and silently cuts it).
 """
 
@@ -33,7 +33,7 @@ def check(body: object, now: datetime) -> dict[str, Any]:
         if body.get(name) is None:
             raise RefusedError(code, f"Field '{name}' is missing")
     for name, value in body.items():
-        for holds, code, wrong in FIELDS.get(name, ()) if value is not None else ():
+        for holds, code, wrong in FIELDS.get(name, ()):
             if not holds(value, now):
                 raise RefusedError(code, f"Field '{name}' {wrong}")
     return body

@@ -151,7 +151,7 @@ def selection_of(body: object, now: datetime) -> tuple[datetime, datetime, int |
     end = _moment_of(body, "to") or now
     if start >= end:
         raise RefusedError(Code.INVALID_PARAMETER, "'from' must be before 'to'")
-    limit = body.get("limit") or 0
+    limit = body.get("limit", 0)
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
         raise RefusedError(Code.INVALID_PARAMETER, "'limit' is not a whole number from 0 up")
     return start, end, limit or None
@@ -159,7 +159,7 @@ def selection_of(body: object, now: datetime) -> tuple[datetime, datetime, int |
 
 def _moment_of(body: dict[str, Any], name: str) -> datetime | None:
     """A time of day is UTC unless it says otherwise; a date is its midnight."""
-    if body.get(name) is None:
+    if name not in body:
         return None
     moment = moment_of(body[name], MOMENT)
     if moment is None:

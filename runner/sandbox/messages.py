@@ -23,7 +23,8 @@ from runner.sandbox.state import SandboxState, SlidingWindow, json_of, uuid_in_p
 from runner.sandbox.webhooks import WebhookSender
 
 MESSAGES = "/api/v1/subaccounts/{subAccountId}/messages"
-MESSAGE = f"{MESSAGES}/{{umid}}"
+# An id of a message is a UUID; the export's path would do for one too.
+MESSAGE = f"{MESSAGES}/{{umid:(?!exports$)[^/]+}}"
 OUTCOMES = ("success", "failure")
 
 
@@ -122,7 +123,7 @@ class Messages:
         body = await json_of(request, empty={})
         if not isinstance(body, dict) or body.get("outcome") not in OUTCOMES:
             raise RefusedError(Code.INVALID_PARAMETER, f"Field 'outcome' is none of {', '.join(OUTCOMES)}")
-        if body.get("timestamp") is not None and moment_of(body["timestamp"]) is None:
+        if "timestamp" in body and moment_of(body["timestamp"]) is None:
             raise RefusedError(Code.INVALID_PARAMETER, "Field 'timestamp' is not an ISO 8601 time with offset")
         self._state.add_feedback(umid, body)
         return web.Response()

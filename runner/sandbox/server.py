@@ -1,7 +1,8 @@
 """The stand-in's HTTP side: its routes put together, on their sockets; the account's answers, and pages of its own.
 
 What an account costs and has is always the same: sending doesn't lower the balance. `/sandbox/book` shows the messages
-that were taken, `/sandbox/feedback` the feedback about them, `/sandbox/stats` the counts.
+that were taken, `/sandbox/feedback` the feedback about them, `/sandbox/stats` the counts. `/openapi.json` describes the
+API that it plays.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -38,6 +40,8 @@ COUNTRIES = (
 
 # Ten segments are 1,530 characters; what is longer is taken too, but a body has an end.
 BODY_LIMIT_BYTES = 64 * 1024
+# The API that the runner uses, described for this project.
+DOCUMENT = Path(__file__).with_name("openapi.json")
 HOST = "127.0.0.1"
 BACKLOG = 1024
 SHUTDOWN_S = 2.0
@@ -62,11 +66,11 @@ async def running(options: SandboxOptions) -> AsyncIterator[str]:
         webhooks = WebhookSender(state)
         await stack.enter_async_context(webhooks.posting())
         routes = [
-            # The exports first: their paths would do for a message's, too.
             *exports.routes(),
             *Messages(state, FaultSchedule(rules, seed=options.seed), webhooks).routes(),
             *_account_routes(state),
             _own_page(state),
+            _document(),
         ]
         if options.download_port is not None:
             elsewhere = _application(state, [exports.download_route()])
@@ -153,6 +157,15 @@ def _own_page(state: SandboxState) -> web.RouteDef:
         return web.Response(body=b"".join(state.book.lines() if name == "book" else feedback), headers=LINES)
 
     return web.get("/sandbox/{page:book|feedback|stats}", page)
+
+
+def _document() -> web.RouteDef:
+    content = DOCUMENT.read_bytes()
+
+    async def document(_: web.Request) -> web.StreamResponse:
+        return web.Response(body=content, content_type="application/json")
+
+    return web.get("/openapi.json", document)
 
 
 @asynccontextmanager

@@ -42,7 +42,7 @@ class SlidingWindow:
 
 @dataclass(slots=True)
 class Stats:
-    """What happened since the start, as `/sandbox/stats` shows it; docs/reference/sandbox.md says what each count means."""
+    """What happened since the start, as `/sandbox/stats` shows it: docs/reference/sandbox.md explains each count."""
 
     requests: int = 0
     queued: int = 0

@@ -4,13 +4,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
+from hashlib import blake2b
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.audience.key_index import KeyIndex
+from runner.audience.key_index import _BITS, _LEAVES, KeyIndex
 
 
 def added(index: KeyIndex, keys: Iterable[str], first: int = 1) -> list[int]:
@@ -45,6 +46,21 @@ def test_no_room_for_more_is_no_bug() -> None:
 def test_keys_are_told_apart_exactly() -> None:
     keys = ["a", "A", "a ", "\u00e1", "a\u0301", "", "a\0", "a\0b", "1", "01", "1.0"]
     assert [0] * len(keys) == added(KeyIndex(), keys)
+
+
+def test_keys_whose_digests_begin_alike_are_told_apart() -> None:
+    """What memory holds of two digests agrees, so only their records in the file tell the keys apart."""
+    met: dict[int, str] = {}
+    pairs: list[tuple[str, str]] = []
+    for key in map(str, range(400_000)):
+        which, bits = _BITS.unpack_from(blake2b(key.encode(), digest_size=16).digest())
+        if other := met.setdefault(which % _LEAVES << 16 | bits, key):
+            pairs += [(other, key)] if other != key else []
+    assert len(pairs) > 10
+    for first, second in pairs:
+        index = KeyIndex()
+        assert [0, 0, 1, 1] == added(index, (first, second, first, second))
+        assert [1, 2] == [index.first_row(first), index.first_row(second)]
 
 
 def test_more_keys_than_are_kept_in_memory() -> None:

@@ -108,3 +108,24 @@ def test_without_any_answer_for_long_all_stops() -> None:
 
     words = "the provider could not be reached for long: because"
     assert Stop(OutcomeReason.NO_CONNECTION, words, REFUSED) == stop
+
+
+def test_many_429s_of_one_moment_slow_down_once() -> None:
+    pace = Pace(Rate(10, 1), clock=lambda: NOW)
+    retry = Retry(pace, Backoff(Longest()), Progress(), wall=lambda: 0.0)
+
+    for _ in range(10):
+        retry.after(PAUSED, NOW)
+    assert 0.5 == pace._share
+    retry.after(PAUSED, NOW + 7.0)  # the pause is over: this one is news
+    assert 0.25 == pace._share
+
+
+def test_a_later_429_makes_a_pause_longer_and_its_time_counts_once() -> None:
+    progress = Progress()
+    retry = Retry(Pace(Rate(10, 1), clock=lambda: NOW), Backoff(Longest()), progress, wall=lambda: 0.0)
+
+    retry.after(PAUSED, NOW)
+    retry.after(PAUSED, NOW + 3.0)
+
+    assert (NOW + 10.0, 10.0) == (retry.until, progress.throttled_s)

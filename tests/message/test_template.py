@@ -32,6 +32,16 @@ def test_a_byte_order_mark_is_no_part_of_the_text() -> None:
     assert "Hi" == compile_template("\ufeffHi", "t").render({})
 
 
+@pytest.mark.parametrize("text", ["100% off", "50 %s, 20%d and %(name)s", "%%", "%"])
+def test_percent_signs_are_only_text(text: str) -> None:
+    """A template of words and fields alone is put together with `%`."""
+    compiled = compile_template(f"{text} {{{{ name }}}}", "t")
+    assert f"{text} Ann 5%" == compiled.render({"name": "Ann 5%"})
+    composed = composed_row(Composer(compiled), {"name": "Ann 5%"})
+    assert isinstance(composed, Text)
+    assert f"{text} Ann 5%" == composed.text
+
+
 ALLOWED = [
     ("{% if city %}in {{ city }}{% else %}near you{% endif %}", "near you"),
     ("{% if not city %}x{% endif %}", "x"),

@@ -36,9 +36,11 @@ class Server:
         self.base_url = ""
         self.hung = asyncio.Event()
         self.connections = 0
+        self.writers: list[asyncio.StreamWriter] = []
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self.writers.append(writer)
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -71,6 +73,12 @@ async def serving(*scripts: tuple[bytes, str], tls: ssl.SSLContext | None = None
     server.base_url = f"{scheme}://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
     async with listener:
         yield server
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not holds():  # noqa: ASYNC110 (nothing tells of it)
+            await asyncio.sleep(0.001)
 
 
 async def at_once() -> None:
@@ -187,6 +195,23 @@ def test_a_request_that_is_held_back_never_leaves() -> None:
 
         async with serving((http(TAKEN), "keep")) as server:
             outcome = await post(server.base_url, hold)
+
+        assert (Status.UNSENT, OutcomeReason.HELD_BACK, None) == (outcome.status, outcome.reason, outcome.sent_at)
+        assert [] == server.requests
+
+    asyncio.run(scenario())
+
+
+def test_a_connection_that_closes_while_its_request_waits_for_departure() -> None:
+    async def scenario() -> None:
+        async with serving() as server:
+
+            async def wait_until_it_closes() -> None:
+                server.writers[0].transport.abort()
+                await until(lambda: not client._wire._all)
+
+            async with Client(Endpoint(server.base_url, "acme"), "secret-key", limit=1) as client:
+                outcome = await client.send(BODY, ID, wait_until_it_closes)
 
         assert (Status.UNSENT, OutcomeReason.HELD_BACK, None) == (outcome.status, outcome.reason, outcome.sent_at)
         assert [] == server.requests

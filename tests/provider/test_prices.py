@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from runner.base.errors import StoppedError
 from runner.provider.prices import Balance, ListedPrice, read_balance, read_price_list
-from tests.sandbox.document import BALANCE, PRICES, contents, needs_document
 
 SINGTEL = ListedPrice("SG", "SingTel", Decimal("0.0099171"), "SGD", "acme_hq")
 
@@ -25,42 +24,6 @@ def body(outbound: object, name: str = "acme_hq") -> bytes:
 
 def country(*operators: object, code: object = "SG") -> dict[str, Any]:
     return {"countries": [{"alpha2Code": code, "countryName": "Singapore", "operators": list(operators)}]}
-
-
-@needs_document
-@pytest.mark.parametrize(
-    ("example", "expected"),
-    [
-        ("Single-SubAccount", [("example", "SG", "0.0099171")] * 3),
-        (
-            "Multiple-SubAccounts",
-            [
-                ("example", "SG", "0.0520648"),
-                ("example", "SG", "0.0421477"),
-                ("example", "SG", "0.0495856"),
-                ("example", "US", "0.0161153"),
-                *[("example2", "SG", "0.0099171")] * 3,
-                *[("example2", "US", "0.013636")] * 2,
-            ],
-        ),
-        ("Inbound-Only", []),
-    ],
-)
-def test_the_examples_of_the_document(example: str, expected: list[tuple[str, str, str]]) -> None:
-    content = contents()["paths"][PRICES]["get"]["responses"]["200"]["content"]
-    listed = read_price_list(content[example]["example"].encode())
-
-    assert expected == [(price.sub_account, price.country, str(price.price)) for price in listed.prices]
-    assert {"SGD"} >= {price.currency for price in listed.prices}
-    assert () == listed.left_out
-
-
-@needs_document
-def test_the_balance_of_the_document() -> None:
-    content = contents()["paths"][BALANCE]["get"]["responses"]["200"]["content"]
-    example = content["application/json"]["example"]
-
-    assert Balance(Decimal("149309.7985931"), "USD") == read_balance(json.dumps(example).encode())
 
 
 @pytest.mark.parametrize(

@@ -73,11 +73,9 @@ def test_which_proxy(
 @pytest.mark.parametrize(
     "address", ["ftp://me:hunter2@b", "https://me:hunter2@b", "http://me:hunter2@", "http://me:hunter2@b:port", "//"]
 )
-def test_an_address_that_is_none_is_refused_without_its_password(
-    address: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_address_that_is_none_is_refused_without_its_password(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALL_PROXY", address)
-    with pytest.raises(InputError, match="ALL_PROXY in the environment is not an address") as caught:
+    with pytest.raises(InputError, match="ALL_PROXY in the environment is not the address") as caught:
         proxy_for(PROVIDER)
     assert "hunter2" not in str(caught.value)
 
@@ -123,10 +121,9 @@ class ProxyServer:
     async def _socks5(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str | None:
         await reader.readexactly((await reader.readexactly(1))[0])
         writer.write(b"\5\2")
-        credentials = [await reader.readexactly(1)]
-        for _ in range(2):
-            credentials.append(await reader.readexactly((await reader.readexactly(1))[0]))
-        writer.write(b"\1\0" if credentials[1:] == [b"me", b"hunter2"] else b"\1\1")
+        await reader.readexactly(1)
+        user, password = [await reader.readexactly((await reader.readexactly(1))[0]) for _ in range(2)]
+        writer.write(b"\1\0" if (user, password) == (b"me", b"hunter2") else b"\1\1")
         *_, kind = await reader.readexactly(4)
         size = 4 if kind == 1 else (await reader.readexactly(1))[0]
         raw, port = await reader.readexactly(size), int.from_bytes(await reader.readexactly(2), "big")
@@ -241,7 +238,7 @@ def test_a_proxy_that_refuses(
             except StoppedError as error:
                 result = str(error)
             assert f"through the proxy {kind}://127.0.0.1:{proxy.port}" in result
-            assert [] == proxy.targets == server.requests
+            assert ([], []) == (proxy.targets, server.requests)
             return result
 
     result = asyncio.run(scenario())
