@@ -3,6 +3,7 @@
 from runner.audience.row_batch import RowBatch
 from runner.audience.spec import AudienceSpec
 from runner.base.exclusions import Exclusion, ExclusionReason
+from runner.base.time_zones import is_zone, not_a_zone
 from runner.files.source import Cells, UnreadableRow
 from runner.numbers.digits import why_no_key
 from runner.numbers.phone import SET_COUNTRY, Number, is_country, normalise, not_a_country
@@ -110,15 +111,13 @@ class Judge:
 
     def _zones(self, cells: Cells, number: Number) -> tuple[str, ...]:
         """The row's own zone or else the number's; () when that is not known."""
-        from runner.numbers.zones import is_zone, zones_of
+        from runner.numbers.zones import zones_of
 
         if self._zone_column is not None and (zone := cells[self._zone_column]):
             return (zone,) if is_zone(zone) else ()
         return zones_of(number)
 
     def _zone_unknown(self, cells: Cells, number: Number) -> Exclusion:
-        from runner.numbers.zones import not_a_zone
-
         column = self._spec.zone_column
         if self._zone_column is not None and (zone := cells[self._zone_column]):
             return Exclusion(ExclusionReason.UNKNOWN_ZONE, f"{column}: {not_a_zone(zone)}")

@@ -38,7 +38,7 @@ _STAND_INS: Final[dict[KeyPath, Any]] = {
     ("window", "from"): "00:00",
     ("window", "to"): "24:00",
 }
-# Without these there is nothing to go on with: the caller gets no campaign.
+# Stand-ins for what nothing can go on without: the caller gets no campaign.
 _NEEDED: Final[dict[KeyPath, Any]] = {
     ("recipients",): {"file": "unknown"},
     ("recipients", "file"): "unknown",

@@ -174,12 +174,13 @@ def _wrong_arguments(node: nodes.Filter) -> tuple[str, str] | None:
         return None
     args = [_constant(argument) for argument in node.args]
     named_args = {str(pair.key): _constant(pair.value) for pair in node.kwargs}
+    signature = inspect.signature(own.function)
+    sample = signature.bind(*own.sample)
+    sample.apply_defaults()
     try:
-        bound = inspect.signature(own.function).bind(own.sample, *args, **named_args)
-        for name, value in bound.arguments.items():
-            if value is _UNKNOWN:
-                bound.arguments[name] = own.arguments[name]
-        own.function(*bound.args, **bound.kwargs)
+        bound = signature.bind(own.sample[0], *args, **named_args)
+        known = {name: value for name, value in bound.arguments.items() if value is not _UNKNOWN}
+        own.function(**sample.arguments | known)
     except TypeError as error:
         return str(error), f"write it like {own.usage}"
     except FilterError as error:
