@@ -49,13 +49,6 @@ class Region(StrEnum):
     INDONESIA = "indonesia"
 
 
-class CampaignKind(StrEnum):
-    """What a campaign is for."""
-
-    MARKETING = "marketing"
-    TRANSACTIONAL = "transactional"
-
-
 class Missing(StrEnum):
     """What happens when a field that the text needs is empty."""
 
@@ -81,14 +74,9 @@ class NumberType(StrEnum):
     UNKNOWN = "unknown"
 
 
-class ReportFormat(StrEnum):
-    """What the results can be written as."""
-
-    PARQUET = "parquet"
-    CSV = "csv"
-    XLSX = "xlsx"
-
-
+# What a campaign is for, what the results can be written as, and the days of sending hours.
+CampaignKind = StrEnum("CampaignKind", "MARKETING TRANSACTIONAL")
+ReportFormat = StrEnum("ReportFormat", "PARQUET CSV XLSX")
 Day = StrEnum("Day", "MON TUE WED THU FRI SAT SUN")
 
 
