@@ -5,6 +5,7 @@ from textwrap import shorten
 from runner.audience.row_batch import RowBatch
 from runner.audience.spec import AudienceSpec
 from runner.base.exclusions import Exclusion, ExclusionReason
+from runner.base.time_zones import is_zone, not_a_zone
 from runner.files.source import Cells, UnreadableRow
 from runner.numbers.digits import why_no_key
 from runner.numbers.phone import SET_COUNTRY, Number, is_country, normalise, not_a_country
@@ -112,7 +113,7 @@ class Judge:
 
     def _zones(self, cells: Cells, number: Number) -> tuple[str, ...] | Exclusion:
         """The row's own zone or else the number's."""
-        from runner.numbers.zones import is_zone, not_a_zone, zones_of
+        from runner.numbers.zones import zones_of
 
         column = self._spec.zone_column
         if self._zone_column is not None and (zone := cells[self._zone_column]):

@@ -49,13 +49,6 @@ class Region(StrEnum):
     INDONESIA = "indonesia"
 
 
-class CampaignKind(StrEnum):
-    """What a campaign is for."""
-
-    MARKETING = "marketing"
-    TRANSACTIONAL = "transactional"
-
-
 class Missing(StrEnum):
     """What happens when a field that the text needs is empty."""
 
@@ -81,14 +74,9 @@ class NumberType(StrEnum):
     UNKNOWN = "unknown"
 
 
-class ReportFormat(StrEnum):
-    """What the results can be written as."""
-
-    PARQUET = "parquet"
-    CSV = "csv"
-    XLSX = "xlsx"
-
-
+# What a campaign is for, what the results can be written as, and the days of sending hours.
+CampaignKind = StrEnum("CampaignKind", "MARKETING TRANSACTIONAL")
+ReportFormat = StrEnum("ReportFormat", "PARQUET CSV XLSX")
 Day = StrEnum("Day", "MON TUE WED THU FRI SAT SUN")
 
 
@@ -125,16 +113,15 @@ class TextRule:
 
 @dataclass(frozen=True)
 class WholeNumberRule:
-    """The rule of a whole number. `wrong` and `remedy` are the words for one out of range; `{}` is the number."""
+    """The rule of a number from 1 on. `wrong` and `remedy` are the words for another one; `{}` is the number."""
 
     wrong: str
     remedy: str = "write 1 or more"
-    minimum: int = 1
     maximum: int | None = None
 
     @property
     def singular(self) -> str:
-        return f"a whole number, {self.minimum}{f' to {self.maximum}' if self.maximum else ' or more'}"
+        return f"a whole number, 1{f' to {self.maximum}' if self.maximum else ' or more'}"
 
     plural = "whole numbers"
 
@@ -142,10 +129,10 @@ class WholeNumberRule:
         return core_schema.no_info_after_validator_function(self._validate, core_schema.int_schema(strict=True))
 
     def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: object) -> dict[str, Any]:
-        return {"type": "integer", "minimum": self.minimum} | ({"maximum": self.maximum} if self.maximum else {})
+        return {"type": "integer", "minimum": 1} | ({"maximum": self.maximum} if self.maximum else {})
 
     def _validate(self, number: int) -> int:
-        if number < self.minimum or (self.maximum is not None and number > self.maximum):
+        if number < 1 or (self.maximum is not None and number > self.maximum):
             raise InvalidValue(self.wrong.format(number), self.remedy)
         return number
 

@@ -5,7 +5,7 @@ changed option follow from the mark.
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Final, Self
 
 from pydantic import StrictBool, model_validator
@@ -13,7 +13,7 @@ from pydantic import StrictBool, model_validator
 from runner.base.messages import MAX_SEGMENTS, Encoding
 from runner.campaign import fields, values
 from runner.campaign.fields import UNIQUE, Section, TextRule, choice, optional, pattern, setting
-from runner.campaign.times import MAX_AHEAD
+from runner.campaign.times import MAX_AHEAD, is_not_after
 from runner.campaign.values import InvalidValue
 
 # Marks a key whose value goes to the provider.
@@ -87,10 +87,7 @@ class MessageSection(Section):
         start, end = self.scheduled, self.expiry
         if isinstance(start, timedelta) and start > MAX_AHEAD:
             raise InvalidValue("is more than 7 days ahead", "write at most 7d", key="scheduled")
-        is_before_start = (isinstance(start, timedelta) and isinstance(end, timedelta) and end <= start) or (
-            isinstance(start, datetime) and isinstance(end, datetime) and end <= start
-        )
-        if is_before_start:
+        if is_not_after(end, start):
             raise InvalidValue("is not after scheduled", "write a later time, or leave it out", key="expiry")
         return self
 

@@ -5,7 +5,7 @@ The keys are camelCase in the file and in the JSON Schema, snake_case here. The 
 The sections `recipients` and `message` have their own modules.
 """
 
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Self
 from zoneinfo import ZoneInfo
 
@@ -238,11 +238,8 @@ class Campaign(Section):
 
     @model_validator(mode="after")
     def _is_sendable(self) -> Self:
-        first, last = self.not_before, self.not_after
         # A time of day is today's for both, so that a run between 22:00 and 06:00 could never start.
-        if (isinstance(first, datetime) and isinstance(last, datetime) and last <= first) or (
-            isinstance(first, time) and isinstance(last, time) and last <= first
-        ):
+        if times.is_not_after(self.not_after, self.not_before):
             remedy = "write a later time, or leave one of the two out"
             raise InvalidValue("is not after notBefore", remedy, key="notAfter")
         if self.limits.cost and self.prices is None:

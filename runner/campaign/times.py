@@ -3,17 +3,16 @@
 Pure, except that time zones are looked up in this computer's database.
 """
 
-import pkgutil
 import re
 from datetime import datetime, time, timedelta
-from functools import cache
-from typing import Final
-from zoneinfo import available_timezones
+from typing import Any, Final
 
-from runner.base.text import closest, quoted
+from runner.base.text import quoted
+from runner.base.time_zones import is_zone, zone_remedy
 from runner.campaign.values import InvalidValue
 
 DURATION_PATTERN: Final = r"^[0-9]{1,5}(s|min|h|d)$"
+_DURATION_UNITS: Final = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
 TIME_PATTERN: Final = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 CLOSING_PATTERN: Final = r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
 
@@ -21,38 +20,17 @@ CLOSING_PATTERN: Final = r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
 MAX_AHEAD: Final = timedelta(days=7)
 RECIPIENT_ZONE: Final = "recipient"
 
-# Names in the database that are not places: the zone of this computer, which differs from the zone of the computer that
-# sends the run, and the zone of a computer that was never set up.
-_NO_PLACES: Final = frozenset({"localtime", "posixrules", "Factory"})
-
 
 def time_zone(text: str) -> str:
     """A name of the IANA time zone database."""
-    if text in _package_zones():
-        return text
-    zones = sorted(available_timezones() - _NO_PLACES)
-    if text not in zones:
-        city = text.strip().lower().replace(" ", "_")
-        in_area = (zone for zone in zones if "/" in zone and zone.rpartition("/")[2].lower() == city)
-        meant = next(in_area, None) or closest(text, [zone for zone in zones if "/" in zone], 0.75)
-        remedy = f'did you mean "{meant}"?' if meant else 'write an area and a city, such as "Asia/Singapore"'
-        raise InvalidValue.of(text, "a time zone", remedy)
+    if not is_zone(text):
+        raise InvalidValue.of(text, "a time zone", zone_remedy(text))
     return text
 
 
 def window_zone(text: str) -> str:
     """A time zone, or `recipient` for each recipient's own."""
     return text if text == RECIPIENT_ZONE else time_zone(text)
-
-
-@cache
-def _package_zones() -> frozenset[str]:
-    """The zones of tzdata: one file, where finding out which ones the computer knows opens six hundred."""
-    names = pkgutil.get_data("tzdata", "zones") or b""
-    return frozenset(names.decode().split()) - _NO_PLACES
-
-
-_DURATION_UNITS: Final = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
 
 
 def moment(text: str) -> datetime | timedelta:
@@ -89,6 +67,11 @@ def duration(text: str) -> timedelta:
 def positive_duration(text: str) -> timedelta:
     """A length of time that isn't zero."""
     return _not_zero(text, "write for example 24h or 7d")
+
+
+def is_not_after(last: Any, first: Any) -> bool:  # noqa: ANN401 - any two of a kind
+    """Whether both are moments, times of day or lengths of time, and `last` isn't later than `first`."""
+    return first is not None and type(last) is type(first) and last <= first
 
 
 def _not_zero(text: str, remedy: str) -> timedelta:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
@@ -38,7 +39,7 @@ _STAND_INS: Final[dict[KeyPath, Any]] = {
     ("window", "from"): "00:00",
     ("window", "to"): "24:00",
 }
-# Without these there is nothing to go on with: the caller gets no campaign.
+# Stand-ins for what nothing can go on without: the caller gets no campaign.
 _NEEDED: Final[dict[KeyPath, Any]] = {
     ("recipients",): {"file": "unknown"},
     ("recipients", "file"): "unknown",
@@ -197,19 +198,8 @@ def _line(path: KeyPath) -> str:
     fields = SECTIONS[tuple(section)].model_fields
     example = next(field.examples for name, field in fields.items() if (field.alias or name) == key)
     assert example
-    return f'"{key}: {_yaml(example[0])}"'
-
-
-def _yaml(example: object) -> str:
-    """The example in YAML's flow style."""
-    if isinstance(example, dict):
-        return f"{{{', '.join(f'{key}: {_yaml(value)}' for key, value in example.items())}}}"
-    if isinstance(example, list):
-        return f"[{', '.join(map(_yaml, example))}]"
-    if isinstance(example, bool):
-        return str(example).lower()
-    # In quotes what YAML would not read as text.
-    return f"'{example}'" if re.match(r"\{|[0-9]+:", str(example)) else str(example)
+    in_yaml = yaml.safe_dump(example[0], default_flow_style=True, sort_keys=False, width=1000).partition("\n")[0]
+    return f'"{key}: {in_yaml}"'
 
 
 def _cut(text: str) -> str:

@@ -67,10 +67,10 @@ def name(text: str) -> str:
     """A campaign's name or an expanded run id: it becomes a folder's name and part of every clientMessageId."""
     if len(text) > 64:
         raise InvalidValue(f"has {len(text)} characters", "write at most 64")
-    if not re.fullmatch(NAME_PATTERN, text):
-        remedy = "write letters, digits, dots, dashes and underscores, starting with a letter or digit"
-        raise InvalidValue(f"{quoted(text)} cannot be a folder's name everywhere", remedy)
-    return text
+    if re.fullmatch(NAME_PATTERN, text):
+        return text
+    remedy = "write letters, digits, dots, dashes and underscores, starting with a letter or digit"
+    raise InvalidValue(f"{quoted(text)} cannot be a folder's name everywhere", remedy)
 
 
 def run_id(text: str) -> str:
@@ -185,7 +185,7 @@ def text_encoding(text: str) -> str:
     """An encoding of text that Python knows: utf-8, windows-1252, shift_jis."""
     try:
         name = codecs.lookup(text).name
-        b"a".decode(name)
+        bytes(4).decode(name)  # refuses what is no text, such as rot13; a character of UTF-32 takes four bytes
     except (LookupError, ValueError):
         raise InvalidValue.of(text, "an encoding", "write for example utf-8, windows-1252 or utf-16") from None
     return name
@@ -201,9 +201,9 @@ def share(text: str) -> float:
 
 def positive_share(text: str) -> float:
     """A share that isn't nothing."""
-    if not share(text):
-        raise InvalidValue("of 0% nobody is sent to", "write for example 1%")
-    return share(text)
+    if value := share(text):
+        return value
+    raise InvalidValue("of 0% nobody is sent to", "write for example 1%")
 
 
 def web_address(text: str) -> str:

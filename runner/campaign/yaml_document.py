@@ -161,11 +161,9 @@ class _TreeBuilder:
             what = f"aliases blow the file up to more than {MAX_NODES:,} values"
             raise InputError([Problem(what, "write the values out", where=where)])
         kind = _kind(node)
-        if isinstance(node, yaml.ScalarNode):
-            text: str = node.value
-        else:
-            is_block = isinstance(node, yaml.CollectionNode) and not node.flow_style
-            text = "" if is_block else self.text[node.start_mark.index : node.end_mark.index]
+        text: str = node.value
+        if isinstance(node, yaml.CollectionNode):
+            text = self.text[node.start_mark.index : node.end_mark.index] if node.flow_style else ""
         self.document.locations[path] = Location(key, where, kind or YamlKind.TEXT, text)
         if kind is None:
             tag = node.tag.replace(_TAG_PREFIX, "!!")

@@ -17,7 +17,6 @@ _INDENT: Final = (
     f"{_ONE_COLUMN}, and write nothing after a closing quote",
 )
 _TAG: Final = ("text that starts with ! is a tag for YAML", _QUOTES)
-_DIRECTIVE: Final = ("a line that starts with % is a directive for YAML", "remove it")
 
 # By PyYAML's context, whose mark is the place where the trouble began.
 _BY_CONTEXT: Final[dict[str, _Words]] = {
@@ -36,7 +35,7 @@ _BY_CONTEXT: Final[dict[str, _Words]] = {
     "while parsing a node": _TAG,
     "while scanning a block scalar": ("text stands in the line of the > or |", "start the text in the next line, "
                                       "indented, or put it in quotes"),
-    "while scanning a directive": _DIRECTIVE,
+    "while scanning a directive": ("a line that starts with % is a directive for YAML", "remove it"),
 }  # fmt: skip
 # By the beginning of PyYAML's problem.
 _BY_PROBLEM: Final[dict[str, _Words]] = {
@@ -48,10 +47,6 @@ _BY_PROBLEM: Final[dict[str, _Words]] = {
     "expected the node content, but found '<stream end>'": ("the file ends inside a [ or {",
                                                             "close it, or put text that starts with one in quotes"),
     "expected the node content": ("a value is expected here", "put text that holds , ] or } in quotes"),
-    "found duplicate anchor": ("an anchor (&) is given twice", "write the values out"),
-    "found incompatible YAML": ("this line asks for another version of YAML", "remove it"),
-    "found duplicate YAML directive": _DIRECTIVE,
-    "duplicate tag handle": _DIRECTIVE,
 }  # fmt: skip
 _UNKNOWN: Final = ("this is not YAML", "check the quotes, colons and indentation here and in the line above")
 

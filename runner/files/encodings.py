@@ -9,7 +9,9 @@ import contextlib
 import io
 import re
 import unicodedata
+from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -108,13 +110,13 @@ def _utf16(head: bytes) -> str | None:
     return "utf-16-le" if odd else "utf-16-be"
 
 
+@dataclass(frozen=True, slots=True)
 class _Text:
     """A text file, the `whole` of it or its first chunk."""
 
-    def __init__(self, path: Path, file_format: Format, whole: bool) -> None:
-        self._path = path
-        self._format = file_format
-        self._whole = whole
+    path: Path
+    format: Format
+    whole: bool
 
     def pieces(self, codec: str) -> Iterator[str]:
         """The text in pieces. Raises UnicodeError where it doesn't decode; a character that the chunk cuts is fine.
@@ -125,15 +127,9 @@ class _Text:
         for piece in self._decoded(codecs.getincrementaldecoder(codec)()):
             length = 0 if "\n" in piece or "\r" in piece else length + len(piece)
             if length > _LONGEST_LINE:
-                what = f"{self._path} has a line of more than 16 MB"
+                what = f"{self.path} has a line of more than 16 MB"
                 raise InputError.of(what, "it is no list of people; check the file")
             yield piece
-
-    def decodes(self, codec: str) -> bool:
-        try:
-            return all(True for _ in self.pieces(codec))
-        except UnicodeError:
-            return False
 
     def first_broken(self, codec: str) -> Position:
         """The place of the first character that doesn't decode."""
@@ -146,22 +142,22 @@ class _Text:
                 column = len(good) - good.rfind("\n") if "\n" in good else column + len(good)
                 if broken:
                     break
-        return Position(str(self._path), line, column)
+        return Position(str(self.path), line, column)
 
     def lines(self) -> Iterator[bytes]:
         """The lines with their ends, in pieces of at most a megabyte."""
         read = 0
         # Latin-1 turns every byte into one character and back.
-        with open_bytes(self._path, self._format) as raw, io.TextIOWrapper(raw, "latin-1", newline="") as file:
-            while (self._whole or read < _CHUNK) and (line := file.readline(_CHUNK)):
+        with open_bytes(self.path, self.format) as raw, io.TextIOWrapper(raw, "latin-1", newline="") as file:
+            while (self.whole or read < _CHUNK) and (line := file.readline(_CHUNK)):
                 read += len(line)
                 yield line.encode("latin-1")
 
     def _decoded(self, decoder: codecs.IncrementalDecoder | io.IncrementalNewlineDecoder) -> Iterator[str]:
-        with open_bytes(self._path, self._format) as file:
+        with open_bytes(self.path, self.format) as file:
             while chunk := file.read(_CHUNK):
                 yield decoder.decode(chunk)
-                if not self._whole and len(chunk) == _CHUNK:
+                if not self.whole and len(chunk) == _CHUNK:
                     return
             yield decoder.decode(b"", final=True)
 
@@ -208,8 +204,10 @@ def _readings(text: _Text, valid: bytes, sample: bytes) -> dict[str, str]:
     codec_by_reading: dict[str, str] = {}
     for codec in likely if doubtful else []:
         reading = _read([*shown, *doubtful], codec)
-        if len(codec_by_reading) < _MOST_READINGS and reading not in codec_by_reading and text.decodes(codec):
-            codec_by_reading[reading] = codec
+        if len(codec_by_reading) < _MOST_READINGS and reading not in codec_by_reading:
+            with contextlib.suppress(UnicodeError):
+                deque(text.pieces(codec), maxlen=0)  # all of it decodes
+                codec_by_reading[reading] = codec
     found = list(codec_by_reading.values())
 
     def differing(words: list[bytes]) -> int:

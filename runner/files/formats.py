@@ -9,18 +9,13 @@ import io
 import re
 import stat
 import zlib
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from runner.base.errors import InputError
-
-if TYPE_CHECKING:
-    from collections.abc import Buffer  # type: ignore[attr-defined]
-
-    import zstandard
 
 
 class Format(StrEnum):
@@ -233,37 +228,36 @@ class _ZstdFile(io.RawIOBase):
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("rb")
-        self._frame: zstandard.ZstdDecompressionObj | None = None
-        self._packed = b""
-        self._unpacked = memoryview(b"")
+        self._pieces = _unpacked(self._file)
+        self._piece = memoryview(b"")
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: "Buffer") -> int:
-        while not self._unpacked:
-            self._packed = self._packed or self._file.read(_ZSTD_INPUT)
-            if not self._packed:
-                if self._frame is not None:
-                    raise _DamagedError
-                return 0
-            self._unpack()
-        target = memoryview(buffer).cast("B")
-        count = min(len(target), len(self._unpacked))
-        target[:count], self._unpacked = self._unpacked[:count], self._unpacked[count:]
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - typing has no name for what can be written to
+        self._piece = self._piece or next(self._pieces, self._piece)
+        count = min(len(buffer), len(self._piece))
+        buffer[:count], self._piece = self._piece[:count], self._piece[count:]
         return count
 
     def close(self) -> None:
         self._file.close()
         super().close()
 
-    def _unpack(self) -> None:
-        import zstandard
 
-        # Several frames make one archive, as with `cat a.zst b.zst`.
-        frame = self._frame or zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW).decompressobj()
-        try:
-            self._unpacked = memoryview(frame.decompress(self._packed))
-        except zstandard.ZstdError as error:
-            raise _DamagedError from error
-        self._packed, self._frame = (frame.unused_data, None) if frame.eof else (b"", frame)
+def _unpacked(file: BinaryIO) -> Iterator[memoryview]:
+    """The content in pieces. Several frames make one archive, as with `cat a.zst b.zst`."""
+    import zstandard
+
+    frame = None
+    try:
+        while packed := file.read(_ZSTD_INPUT):
+            while packed:
+                frame = frame or zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW).decompressobj()
+                if piece := frame.decompress(packed):
+                    yield memoryview(piece)
+                packed, frame = (frame.unused_data, None) if frame.eof else (b"", frame)
+    except zstandard.ZstdError as error:
+        raise _DamagedError from error
+    if frame is not None:
+        raise _DamagedError

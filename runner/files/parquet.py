@@ -9,7 +9,7 @@ import polars as pl
 from runner.base.errors import InputError, Problem
 from runner.files.columns import Header, name_columns, naming_remarks
 from runner.files.condition import Condition
-from runner.files.source import Cells
+from runner.files.source import Batch, Cells, UnreadableRow
 
 _PART_ROWS = 50_000
 _REMEDY = "write it again from where it came, or use CSV"
@@ -45,7 +45,7 @@ class Table:
             self.remarks.append(f"{path.name}: not read, because they hold lists or bytes: {which}")
         self._condition = Condition(where, self.types) if where is not None else None
 
-    def read(self, batch_size: int) -> Generator[tuple[list[Cells], list[bool] | None], None, None]:
+    def read(self, batch_size: int) -> Generator[Batch, None, None]:
         """Rows in file order, cells as trimmed text, nulls as "", each batch with whether the condition holds.
 
         Part by part, because polars' own batches have no back-pressure: it reads a whole file ahead of a slow reader.
@@ -56,8 +56,9 @@ class Table:
             for first in range(0, self._frame.select(pl.len()).collect().item(), _PART_ROWS):
                 part = self._frame.select(self._columns).slice(first, _PART_ROWS).collect()
                 for batch in part.iter_slices(batch_size):
-                    rows: list[Cells] = [tuple(map(str.strip, cells)) for cells in batch.select(texts).iter_rows()]
-                    yield rows, self._condition.match(batch, row) if self._condition else None
+                    rows: list[Cells | UnreadableRow]
+                    rows = [tuple(map(str.strip, cells)) for cells in batch.select(texts).iter_rows()]
+                    yield Batch(rows, self._condition.match(batch, row) if self._condition else None)
                     row += len(rows)
 
 

@@ -8,9 +8,8 @@ Whatever the format, cells come as trimmed text and empty cells are "". Memory d
 but for spreadsheets, which are packed so that they must be read whole.
 """
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +18,7 @@ from runner.base.errors import InputError, Problem
 from runner.files import delimited
 from runner.files.columns import name_columns, naming_remarks
 from runner.files.formats import Format, identify, unchanged
-from runner.files.source import Cells, Numbered, Source, UnreadableRow
+from runner.files.source import Batch, Cells, Numbered, Source
 
 if TYPE_CHECKING:
     import polars as pl
@@ -28,14 +27,6 @@ if TYPE_CHECKING:
 
 # 5,000 rows are about 2 MB as tuples, and few enough that the first ones are planned at once.
 BATCH_SIZE = 5_000
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Rows in file order. `matches` says for each whether the source's condition holds; None: it has no condition."""
-
-    rows: list[Cells | UnreadableRow]
-    matches: Sequence[bool] | None = None
 
 
 def read_header(source: Source) -> list[str]:
@@ -66,8 +57,7 @@ def read_rows(
         if found is Format.PARQUET:
             table = _table(source.path, source.where)
             remarks += table.remarks
-            for rows, matches in table.read(batch_size):
-                yield Batch([*rows], matches)
+            yield from table.read(batch_size)
         else:
             yield from _batches(source, found, batch_size, remarks)
 
@@ -82,7 +72,7 @@ def read_numbered(source: Source) -> Generator[Numbered, None, None]:
     found = _identified(source)
     with unchanged(source.path):
         if found is Format.PARQUET:
-            yield from enumerate((row for rows, _ in _table(source.path).read(BATCH_SIZE) for row in rows), 1)
+            yield from enumerate((row for batch in _table(source.path).read(BATCH_SIZE) for row in batch.rows), 1)
         else:
             yield from _records(source, found, [])
 

@@ -1,5 +1,6 @@
 """What a reader of files is asked for, and what every reader hands on: rows as cells, or why a row has none."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,3 +34,11 @@ class UnreadableRow:
 
 # A row with its place: the line on which it begins, or the number of the row. See `reader.read_numbered`.
 Numbered = tuple[int, Cells | UnreadableRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows in file order. `matches` says for each whether the source's condition holds; None: it has no condition."""
+
+    rows: list[Cells | UnreadableRow]
+    matches: Sequence[bool] | None = None

@@ -15,14 +15,8 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 from zipfile import BadZipFile, ZipFile
 
-from python_calamine import (
-    CalamineError,
-    CalamineSheet,
-    CalamineWorkbook,
-    PasswordError,
-    SheetTypeEnum,
-    SheetVisibleEnum,
-)
+import python_calamine as calamine
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError
 
 from runner.base.errors import InputError, Problem
 from runner.base.text import closest, quoted_names
@@ -147,8 +141,8 @@ def _opened(path: Path) -> CalamineWorkbook:
 
 def _sheets(book: CalamineWorkbook, *, hidden: bool) -> list[str]:
     """The names of the sheets with cells, with those that are `hidden` or without."""
-    sheets = [sheet for sheet in book.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
-    return [sheet.name for sheet in sheets if hidden or sheet.visible == SheetVisibleEnum.Visible]
+    sheets = [sheet for sheet in book.sheets_metadata if sheet.typ == calamine.SheetTypeEnum.WorkSheet]
+    return [sheet.name for sheet in sheets if hidden or sheet.visible == calamine.SheetVisibleEnum.Visible]
 
 
 def _sheet_name(source: Source, book: CalamineWorkbook, remarks: list[str]) -> str:

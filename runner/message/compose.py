@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 
 from runner.base.errors import InputError, Problem
 from runner.base.exclusions import Exclusion, ExclusionReason
@@ -26,30 +26,24 @@ _MOST_NAMED = 5
 _MOST_REMARKS = 10
 
 
+@dataclass(slots=True)
 class Composer:
     """Composes the messages of one campaign; `python -m benchmarks.steps` measures what each takes.
 
-    :param max_segments: beyond 10 it means 10: the provider would cut off the rest without a word.
-    :param smart_encoding: put likenesses in GSM-7 for typographic characters where the whole text then fits.
-    :param require_text: what each text has to hold, in any case; such as STOP.
+    `max_segments` beyond 10 means 10: the provider would cut off the rest without a word. `smart_encoding` puts
+    likenesses in GSM-7 for typographic characters where the whole text then fits. `require_text` is what each text has
+    to hold, in any case; such as STOP.
     """
 
-    def __init__(
-        self,
-        template: Template,
-        encoding: Encoding = Encoding.AUTO,
-        max_segments: int = MAX_SEGMENTS,
-        *,
-        smart_encoding: bool = False,
-        require_text: Sequence[str] = (),
-    ) -> None:
-        self.template = template
-        self._encoding = encoding
-        self._max_segments = min(max_segments, MAX_SEGMENTS)
-        self._smart = smart_encoding
-        self._required = require_text
-        # Nearly every text is plain GSM-7, and then there is nothing more to check.
-        self._is_simple = encoding is not Encoding.UCS2 and not require_text
+    template: Template
+    encoding: Encoding = Encoding.AUTO
+    max_segments: int = MAX_SEGMENTS
+    _: KW_ONLY
+    smart_encoding: bool = False
+    require_text: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        self.max_segments = min(self.max_segments, MAX_SEGMENTS)
 
     def columns(self, header: Sequence[str]) -> dict[str, str]:
         """Name in the template → column that it calls for. Raises InputError for one that isn't there."""
@@ -72,8 +66,9 @@ class Composer:
         except RenderError as error:
             return Exclusion(ExclusionReason.TEMPLATE_ERROR, str(error))
         simple = None
-        count = septet_segments(text) if self._is_simple else None
-        if count is not None and count <= self._max_segments:
+        # Nearly every text is plain GSM-7, and then there is nothing more to check.
+        count = None if self.encoding is Encoding.UCS2 or self.require_text else septet_segments(text)
+        if count is not None and count <= self.max_segments:
             simple = Text(text, Encoding.GSM7, count)
             if not may_hold_link(text):
                 return simple
@@ -96,9 +91,9 @@ class Composer:
         encoded = self._encode(text, fields)
         if isinstance(encoded, Exclusion):
             return encoded
-        if encoded.segments > self._max_segments:
+        if encoded.segments > self.max_segments:
             return Exclusion(ExclusionReason.TOO_MANY_SEGMENTS, self._too_many(encoded))
-        for required in self._required:
+        for required in self.require_text:
             # The text as it was, too: a required “STOP” is there, though its quotes have been replaced.
             if not any(required.casefold() in written.casefold() for written in (encoded.text, text)):
                 words = f'the text lacks "{required}" (message.requireText)'
@@ -111,22 +106,22 @@ class Composer:
         Smart encoding replaces the characters outside of GSM-7, if all of them can be replaced, and with AUTO only if
         that takes no more segments (a text of nothing but … could).
         """
-        if self._encoding is Encoding.UCS2:
+        if self.encoding is Encoding.UCS2:
             return Text(text, Encoding.UCS2, segments(text, Encoding.UCS2))
         if is_gsm7(text):
             return Text(text, Encoding.GSM7, segments(text, Encoding.GSM7))
         replaced = in_gsm7(text)
         if replaced is not None:
             replaced = replaced.strip()  # a space behind which only something invisible stood
-        if self._encoding is Encoding.GSM7 and (replaced is None or not self._smart):
+        if self.encoding is Encoding.GSM7 and (replaced is None or not self.smart_encoding):
             return Exclusion(ExclusionReason.NOT_GSM7, _not_gsm7(outside_gsm7(text), replaceable=replaced is not None))
         in_ucs2 = segments(text, Encoding.UCS2)
         in_septets = segments(replaced, Encoding.GSM7) if replaced is not None else 0
-        if replaced is None or (in_septets > in_ucs2 and self._encoding is Encoding.AUTO):
+        if replaced is None or (in_septets > in_ucs2 and self.encoding is Encoding.AUTO):
             return Text(text, Encoding.UCS2, in_ucs2, remarks=self._forcing(text, fields))
         outside = outside_gsm7(text)
         saved = max(in_ucs2 - in_septets, 0)
-        if not self._smart:
+        if not self.smart_encoding:
             remarks = self._remarks(RemarkKind.REPLACEABLE, outside, fields)
             return Text(text, Encoding.UCS2, in_ucs2, saved, None, remarks)
         note = replacements(Counter((character, likeness(text, index) or "") for index, character in outside))
@@ -162,8 +157,8 @@ class Composer:
 
     def _too_many(self, text: Text) -> str:
         size = f"{len(text.text):,} characters, {text.encoding}"
-        words = f"needs {text.segments} segments ({size}); the most is {self._max_segments}"
-        if text.saved and not self._smart and text.segments - text.saved <= self._max_segments:
+        words = f"needs {text.segments} segments ({size}); the most is {self.max_segments}"
+        if text.saved and not self.smart_encoding and text.segments - text.saved <= self.max_segments:
             return f"{words}; message.smartEncoding: true would make it {text.segments - text.saved}"
         return words
 

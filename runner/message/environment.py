@@ -5,8 +5,8 @@ the same text, always, because the plan shows what is sent. So there is no `rand
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache, wraps
+from typing import NamedTuple
 
 from jinja2 import StrictUndefined, Undefined
 from jinja2.exceptions import SecurityError, UndefinedError
@@ -23,36 +23,20 @@ MAX_LENGTH = 20_000
 _REFUSED_FILTERS = ("random", "pprint", "xmlattr", "urlize", "tojson", "escape", "e", "forceescape", "safe")
 
 
-@dataclass(frozen=True, slots=True)
-class OwnFilter:
-    """A filter of this program's. `usage` shows how to write it.
-
-    `sample` is a value to try its arguments with, `arguments` stand for those that only a row knows.
-    """
+class OwnFilter(NamedTuple):
+    """A filter of this program's; `sample` stands for the arguments that only a row knows."""
 
     function: Callable[..., object]
     usage: str
-    sample: str
-    arguments: Mapping[str, object]
+    sample: tuple[object, ...]
 
 
 OWN_FILTERS: Mapping[str, OwnFilter] = {
-    "title": OwnFilter(filters.title, "{{ first_name | title }}", "ann", {}),
-    "currency": OwnFilter(
-        filters.currency, '{{ amount | currency("SGD") }}', "5", {"code": "SGD", "locale": "en", "symbol": None}
-    ),
-    "date": OwnFilter(
-        filters.date, '{{ day | date("d MMM") }}', "2026-12-01T18:30", {"pattern": "medium", "locale": "en"}
-    ),
-    "phone": OwnFilter(
-        phone_filter(lambda *_: ""),
-        '{{ branch | phone("national") }}',
-        "+12025550142",
-        {"style": "national", "country": None},
-    ),
-    "truncate_gsm": OwnFilter(
-        filters.truncate_gsm, "{{ product | truncate_gsm(20) }}", "x", {"length": 160, "end": ""}
-    ),
+    "title": OwnFilter(filters.title, "{{ first_name | title }}", ("ann",)),
+    "currency": OwnFilter(filters.currency, '{{ amount | currency("SGD") }}', ("5", "SGD")),
+    "date": OwnFilter(filters.date, '{{ day | date("d MMM") }}', ("2026-12-01T18:30",)),
+    "phone": OwnFilter(phone_filter(lambda *_: ""), '{{ branch | phone("national") }}', ("+12025550142",)),
+    "truncate_gsm": OwnFilter(filters.truncate_gsm, "{{ product | truncate_gsm(20) }}", ("x", 160)),
 }
 
 

@@ -7,12 +7,12 @@ Jinja knows the line, and its words name tokens of its grammar. The people who w
 import inspect
 import re
 from collections.abc import Iterator
-from difflib import get_close_matches
 
 from jinja2 import TemplateSyntaxError, nodes
 from jinja2.meta import find_undeclared_variables
 
 from runner.base.errors import Position, Problem
+from runner.base.text import closest
 from runner.message.environment import OWN_FILTERS, environment
 from runner.message.filters import FilterError
 from runner.message.segments import UNSENDABLE, described
@@ -139,8 +139,8 @@ class Linter:
             kind, known = ("filter", self._environment.filters) if is_filter else ("test", self._environment.tests)
             where = self._find(r"\|\s*" if is_filter else r"\b(?:is|not)\s+", node.name, node.lineno)
             if node.name not in known:
-                close = get_close_matches(node.name, known, n=1)
-                remedy = f'did you mean "{close[0]}"?' if close else f"{kind}s are {', '.join(sorted(known))}"
+                meant = closest(node.name, known)
+                remedy = f'did you mean "{meant}"?' if meant else f"{kind}s are {', '.join(sorted(known))}"
                 yield Problem(f'there is no {kind} "{node.name}"', remedy, where=where)
             elif isinstance(node, nodes.Filter) and (wrong := _wrong_arguments(node)):
                 yield Problem(f"{node.name}: {wrong[0]}", wrong[1], where=where)
@@ -174,12 +174,13 @@ def _wrong_arguments(node: nodes.Filter) -> tuple[str, str] | None:
         return None
     args = [_constant(argument) for argument in node.args]
     named_args = {str(pair.key): _constant(pair.value) for pair in node.kwargs}
+    signature = inspect.signature(own.function)
+    sample = signature.bind(*own.sample)
+    sample.apply_defaults()
     try:
-        bound = inspect.signature(own.function).bind(own.sample, *args, **named_args)
-        for name, value in bound.arguments.items():
-            if value is _UNKNOWN:
-                bound.arguments[name] = own.arguments[name]
-        own.function(*bound.args, **bound.kwargs)
+        bound = signature.bind(own.sample[0], *args, **named_args)
+        known = {name: value for name, value in bound.arguments.items() if value is not _UNKNOWN}
+        own.function(**sample.arguments | known)
     except TypeError as error:
         return str(error), f"write it like {own.usage}"
     except FilterError as error:

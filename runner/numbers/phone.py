@@ -11,18 +11,8 @@ Digits without a plus are a number of the given country if they can be, and only
 
 from typing import NamedTuple
 
-from phonenumbers import (
-    COUNTRY_CODE_TO_REGION_CODE,
-    SUPPORTED_REGIONS,
-    NumberParseException,
-    PhoneNumberFormat,
-    ValidationResult,
-    country_code_for_region,
-    format_number,
-    is_possible_number_with_reason,
-    national_significant_number,
-    parse,
-)
+import phonenumbers
+from phonenumbers import NumberParseException, PhoneNumberFormat, ValidationResult, country_code_for_region
 
 from runner.base.exclusions import Exclusion, ExclusionReason
 from runner.base.text import INVISIBLE, quoted
@@ -68,7 +58,7 @@ _STYLES = {"national": PhoneNumberFormat.NATIONAL, "international": PhoneNumberF
 
 def is_country(code: str) -> bool:
     """Whether `code` is an ISO 3166-1 alpha-2 code in capitals for which numbers are known."""
-    return code in SUPPORTED_REGIONS
+    return code in phonenumbers.SUPPORTED_REGIONS
 
 
 def not_a_country(code: str) -> str:
@@ -115,7 +105,7 @@ def format_phone(written: str, style: str = "international", country: str | None
     if isinstance(found, Exclusion):
         detail = found.detail.replace(SET_COUNTRY, f'give its country, as in phone("{style}", "SG")')
         raise ValueError(detail if written else '"" is no number')  # noqa: TRY004 - the value, not its type
-    return format_number(parse(found.destination), _STYLES[style])
+    return phonenumbers.format_number(phonenumbers.parse(found.destination), _STYLES[style])
 
 
 def _read(digits: str, country: str | None) -> Number | str:
@@ -150,10 +140,10 @@ def _national(digits: str, country: str) -> Number | None:
 def _parsed(digits: str, country: str | None = None) -> Number | None:
     """What phonenumbers reads, if it is valid."""
     try:
-        parsed = parse(digits, country)
+        parsed = phonenumbers.parse(digits, country)
     except NumberParseException:
         return None
-    return _validated(parsed.country_code or 0, national_significant_number(parsed))
+    return _validated(parsed.country_code or 0, phonenumbers.national_significant_number(parsed))
 
 
 def _validated(code: int, national: str) -> Number | None:
@@ -217,13 +207,13 @@ def _why_invalid(digits: str, country: str | None) -> str:
     if len(digits) > _MAX_DIGITS + 5:
         return "is too long for a number"
     try:
-        parsed = parse(digits, country)
+        parsed = phonenumbers.parse(digits, country)
     except NumberParseException as error:
         return _PARSE_ERRORS.get(error.error_type, "is too short for a number")
     if country is not None and parsed.country_code != country_code_for_region(country):
         return f"is not a number as written in {country}"
-    reason = _REASONS[is_possible_number_with_reason(parsed)]
-    home = country or COUNTRY_CODE_TO_REGION_CODE.get(parsed.country_code or 0, ("",))[0]
+    reason = _REASONS[phonenumbers.is_possible_number_with_reason(parsed)]
+    home = country or phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(parsed.country_code or 0, ("",))[0]
     return reason if home in ("", WORLD) else f"{reason} in {home}"
 
 

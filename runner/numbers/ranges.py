@@ -39,22 +39,14 @@ KIND_LABELS = {
     UNKNOWN: "a number of unknown kind",
 }
 
-# The kinds by their names in phonenumbers' metadata, in the order in which they are tried; `fixed_line_or_mobile` isn't
-# in it, but follows from the last two.
-_KIND_OF_GROUP = {
-    "premium_rate": "premium-rate",
-    "toll_free": "toll-free",
-    "shared_cost": "shared-cost",
-    "voip": "voip",
-    "personal_number": PERSONAL,
-    "pager": "pager",
-    "uan": "uan",
-    "voicemail": "voicemail",
-    "fixed_line_or_mobile": "fixed-line-or-mobile",
-    "fixed_line": FIXED_LINE,
-    "mobile": MOBILE,
-}
-_TRIED_FIRST = tuple(_KIND_OF_GROUP)[:-3]
+# The kinds' names in phonenumbers' metadata, in the order in which they are tried; `fixed_line_or_mobile` isn't in it,
+# but follows from the last two.
+_GROUPS = (
+    "premium_rate", "toll_free", "shared_cost", "voip", "personal_number", "pager", "uan", "voicemail",
+    "fixed_line_or_mobile", "fixed_line", "mobile",
+)  # fmt: skip
+_KIND_OF_GROUP = {name: name.removesuffix("_number").replace("_", "-") for name in _GROUPS}
+_TRIED_FIRST = _GROUPS[:-3]
 KIND_OF_TYPE: dict[int, str] = {getattr(PhoneNumberType, name.upper()): kind for name, kind in _KIND_OF_GROUP.items()}
 
 # ITU-T E.164 annex: 870 is Inmarsat, 881 are the satellite systems, 882 and 883 worldwide networks (Thuraya among

@@ -27,6 +27,9 @@ GOOD: list[tuple[Callable[[str], object], str, object]] = [
     (values.web_address, "http://[2001:db8::7]:8080/x?y=1", "http://[2001:db8::7]:8080/x?y=1"),
     (values.ip_address, "2001:db8::7", "2001:db8::7"),
     (values.variable, "RECEIPTS_AUTHORIZATION", "RECEIPTS_AUTHORIZATION"),
+    (values.text_encoding, "Windows-1252", "cp1252"),
+    (values.text_encoding, "utf-16", "utf-16"),
+    (values.text_encoding, "UTF-32", "utf-32"),
 ]
 
 BAD: list[tuple[Callable[[str], object], str]] = [
@@ -80,6 +83,9 @@ BAD: list[tuple[Callable[[str], object], str]] = [
     (values.column, " "),
     (values.column, "a\nb"),
     (values.message_text, " \n"),
+    (values.text_encoding, "latin-99"),
+    (values.text_encoding, "rot13"),
+    (values.text_encoding, ""),
 ]
 
 

@@ -156,4 +156,4 @@ def test_the_document_for_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_a_balance(reply: Reply, expected: Balance | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with answering(reply, monkeypatch, tmp_path):
         account = provider_account(AccountSection(sub_account_id="acme_hq"))
-        assert expected == asyncio.run(fetch_balance(account.endpoint.base_url, ACCOUNT, account.api_key))
+        assert expected == asyncio.run(fetch_balance(account.endpoint, ACCOUNT, account.api_key))

@@ -1,0 +1,43 @@
+"""Which names are those of time zones, and which one was meant."""
+
+import zoneinfo
+
+import pytest
+
+from runner.base import time_zones
+from runner.base.time_zones import is_zone, not_a_zone
+
+
+@pytest.mark.parametrize(
+    "name", ["Asia/Singapore", "Australia/Lord_Howe", "America/Argentina/Ushuaia", "UTC", "Etc/GMT+8"]
+)
+def test_knows_zones(name: str) -> None:
+    assert is_zone(name)
+    assert name == zoneinfo.ZoneInfo(name).key
+
+
+NOT_ZONES = [
+    ("asia/singapore", 'did you mean "Asia/Singapore"?', "small letters"),
+    ("Asia/Kuala Lumpur", 'did you mean "Asia/Kuala_Lumpur"?', "a space"),
+    ("Kuala Lumpur", 'did you mean "Asia/Kuala_Lumpur"?', "the city alone"),
+    ("Europe/Londn", 'did you mean "Europe/London"?', "a typing mistake"),
+    ("SGT", 'write an area and a city, such as "Asia/Singapore"', "an abbreviation: they aren't unique"),
+    ("GMT+8", 'write an area and a city, such as "Asia/Singapore"', "never Etc/GMT+8, which is in the Pacific"),
+    ("+08:00", 'write an area and a city, such as "Asia/Singapore"', "an offset: it changes with the season"),
+    ("localtime", 'write an area and a city, such as "Asia/Singapore"', "a file of that name stands among the zones"),
+    ("../../etc/passwd", 'write an area and a city, such as "Asia/Singapore"', "a path"),
+    ("x" * 39, 'write an area and a city, such as "Asia/Singapore"', "something else"),
+]
+
+
+@pytest.mark.parametrize(("name", "remedy", "why"), NOT_ZONES, ids=[row[-1] for row in NOT_ZONES])
+def test_suggests_what_was_meant(name: str, remedy: str, why: str) -> None:
+    assert not is_zone(name)
+    assert f'"{name}" is not a time zone; {remedy}' == not_a_zone(name)
+
+
+def test_a_column_of_something_else_costs_no_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looking for a likeness is slow, so it ends after some hundred names."""
+    monkeypatch.setattr(time_zones, "_suggested", {str(number): "" for number in range(time_zones._MOST_SUGGESTIONS)})
+    assert not_a_zone("Europe/Londn").endswith('write an area and a city, such as "Asia/Singapore"')
+    assert not_a_zone("europe/london").endswith('did you mean "Europe/London"?')
