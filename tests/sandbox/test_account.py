@@ -1,13 +1,12 @@
 """Prices and balance."""
 
-from uuid import uuid4
 
 import pytest
 
 from runner.sandbox.options import SandboxOptions
 from tests.sandbox.client import Request, ask, get
 
-ACCOUNT = f"/api/v1/accounts/{uuid4()}"
+ACCOUNT = "/api/v1/accounts/c388daa9-980e-4b11-81f8-0433c2195dfb"
 BALANCE = get(f"{ACCOUNT}/balance")
 PRICES = get(f"{ACCOUNT}/prices")
 

@@ -4,7 +4,7 @@ import asyncio
 import re
 import ssl
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import aiohttp
 import pytest
@@ -16,6 +16,8 @@ from runner.sandbox.server import running
 from tests.sandbox import document
 from tests.sandbox.client import EXPORTS, HEADERS, HELLO, MESSAGES, Request, ask, get
 
+# No message and no account has this id.
+NOBODY = "c388daa9-980e-4b11-81f8-0433c2195dfb"
 ANY = SandboxOptions()
 STRICT = SandboxOptions(api_key="right", sub_account_id="acme_hq")
 
@@ -43,9 +45,9 @@ ANSWERS: list[tuple[str, SandboxOptions, Request, int, int | None]] = [
     ("a method for other paths", ANY, Request(method="GET"), 405, 1000),
     ("rejected", SandboxOptions(reject_share=1), Request(), 200, None),
     ("UCS-2", ANY, Request(HELLO | {"text": "👋"}), 200, None),
-    ("no such message", ANY, get(f"{MESSAGES}/{uuid4()}"), 404, 1300),
+    ("no such message", ANY, get(f"{MESSAGES}/{NOBODY}"), 404, 1300),
     ("no umid", ANY, get(f"{MESSAGES}/nothing"), 400, 1000),
-    ("no such message to cancel", ANY, Request(method="DELETE", path=f"{MESSAGES}/{uuid4()}"), 404, 1300),
+    ("no such message to cancel", ANY, Request(method="DELETE", path=f"{MESSAGES}/{NOBODY}"), 404, 1300),
     ("no umid to cancel", ANY, Request(method="DELETE", path=f"{MESSAGES}/nothing"), 400, 1000),
     ("no such job", ANY, get(f"{EXPORTS}/nothing"), 404, 4018),
     ("no such job to cancel", ANY, Request(method="DELETE", path=f"{EXPORTS}/nothing"), 404, 4018),
@@ -66,11 +68,11 @@ def test_answers(label: str, options: SandboxOptions, request_: Request, status:
         ("POST", EXPORTS),
         ("GET", f"{EXPORTS}/1"),
         ("DELETE", f"{EXPORTS}/1"),
-        ("GET", f"{MESSAGES}/{uuid4()}"),
-        ("DELETE", f"{MESSAGES}/{uuid4()}"),
-        ("POST", f"{MESSAGES}/{uuid4()}/feedback"),
-        ("GET", f"/api/v1/accounts/{uuid4()}/prices"),
-        ("GET", f"/api/v1/accounts/{uuid4()}/balance"),
+        ("GET", f"{MESSAGES}/{NOBODY}"),
+        ("DELETE", f"{MESSAGES}/{NOBODY}"),
+        ("POST", f"{MESSAGES}/{NOBODY}/feedback"),
+        ("GET", f"/api/v1/accounts/{NOBODY}/prices"),
+        ("GET", f"/api/v1/accounts/{NOBODY}/balance"),
     ],
 )
 def test_nothing_is_answered_without_a_key(method: str, path: str) -> None:
