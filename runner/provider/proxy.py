@@ -35,13 +35,16 @@ class Proxy:
 
 
 def proxy_for(url: str) -> Proxy | None:
-    """The proxy for a URL, or None: by HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, in lower case before upper.
+    """The proxy for a URL, or None: by HTTPS_PROXY, ALL_PROXY and NO_PROXY, in lower case before upper case.
+
+    HTTP_PROXY doesn't count: plain http only ever leads to this computer, which a proxy elsewhere can't reach.
 
     Raises InputError for a variable that names no proxy that can be used.
     """
     parts = urlsplit(url)
     proxies = getproxies()
-    scheme = next((scheme for scheme in (parts.scheme, "all") if proxies.get(scheme)), None)
+    schemes = ("https", "all") if parts.scheme == "https" else ("all",)
+    scheme = next((scheme for scheme in schemes if proxies.get(scheme)), None)
     if scheme is None or proxy_bypass(parts.netloc, proxies):
         return None
     return _read(f"{scheme.upper()}_PROXY", proxies[scheme])

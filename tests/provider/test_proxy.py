@@ -52,7 +52,12 @@ EXAMPLE = Proxy("HTTPS_PROXY", "http", "proxy.example", 3128)
             Proxy("HTTPS_PROXY", "http", "::1", 8080, "me", "p@ss"),
             id="with a password",
         ),
-        pytest.param({"HTTPS_PROXY": "http://b"}, "http://127.0.0.1:8088", None, id="another scheme"),
+        pytest.param(
+            {"HTTPS_PROXY": "http://b", "HTTP_PROXY": "http://b"}, "http://127.0.0.1:8088", None, id="this computer"
+        ),
+        pytest.param(
+            {"ALL_PROXY": "http://b"}, "http://127.0.0.1:8088", Proxy("ALL_PROXY", "http", "b", 80), id="really all"
+        ),
         pytest.param({"HTTPS_PROXY": ""}, PROVIDER, None, id="empty"),
         pytest.param({"HTTPS_PROXY": "http://b", "NO_PROXY": "8x8.com"}, PROVIDER, None, id="excepted domain"),
         pytest.param({"HTTPS_PROXY": "http://b", "no_proxy": ".8x8.com, x"}, PROVIDER, None, id="excepted, with a dot"),
