@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from runner.base.errors import InputError
 
@@ -41,6 +40,8 @@ def proxy_for(url: str) -> Proxy | None:
 
     Raises InputError for a variable that names no proxy that can be used.
     """
+    from urllib.request import getproxies, proxy_bypass  # loads slowly, and `check` does without
+
     parts = urlsplit(url)
     proxies = getproxies()
     schemes = ("https", "all") if parts.scheme == "https" else ("all",)

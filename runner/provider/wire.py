@@ -18,8 +18,6 @@ from urllib.parse import urlsplit
 
 import aiohappyeyeballs
 import httptools
-import python_socks
-from python_socks.async_.asyncio import Proxy as AsyncioProxy
 
 from runner.provider.endpoint import CONNECT_TIMEOUT_S, in_words
 from runner.provider.proxy import Proxy
@@ -295,7 +293,7 @@ class Wire:
                 _, connection = await self._connect(lambda: Connection(self))
         except TimeoutError as error:
             raise self._none(f"it took more than {CONNECT_TIMEOUT_S:g} s") from error
-        except (ssl.SSLError, UnicodeError, python_socks.ProxyError) as error:  # UnicodeError: no name can be so
+        except (ssl.SSLError, UnicodeError) as error:  # the latter: a name that can't be looked up
             raise self._none(in_words(error)) from error
         except OSError as error:  # a number below 0 is the look-up's, whose words are its own
             number = error.errno or 0
@@ -327,6 +325,12 @@ class Wire:
         )
 
     async def _socket_through(self, proxy: Proxy) -> socket:
+        import python_socks
+        from python_socks.async_.asyncio import Proxy as AsyncioProxy
+
         kind = python_socks.ProxyType[proxy.kind.upper()]
-        door = AsyncioProxy(kind, proxy.host, proxy.port, proxy.username, proxy.password, rdns=True)
-        return await door.connect(self._host, self._port)
+        tunnel = AsyncioProxy(kind, proxy.host, proxy.port, proxy.username, proxy.password, rdns=True)
+        try:
+            return await tunnel.connect(self._host, self._port)
+        except python_socks.ProxyError as error:  # the proxy answers, and refuses
+            raise OSError(in_words(error)) from error
