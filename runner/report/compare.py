@@ -128,7 +128,7 @@ _RATES = (
 def write_compare_page(path: Path, runs: Sequence[ComparedRun], *, asked: str, version: str) -> None:
     """Write the page of these runs, oldest first, atomically. Raises StoppedError if it can't be written.
 
-    `asked` describes the selection of runs, "" for all; `version` is this program's.
+    `asked` describes the selection, such as "of autumn-*", "" for all runs; `version` is this program's.
     """
     write_atomically(path, compare_page_of(runs, asked=asked, version=version).encode("utf-8", "replace"))
 
@@ -152,7 +152,7 @@ def compare_page_of(runs: Sequence[ComparedRun], *, asked: str, version: str) ->
     return rendered(
         "compare.html.j2",
         asked=sanitized(asked, 300),
-        counted=f"{counted(len(runs), 'run')} of {counted(len(campaigns), 'campaign')}",
+        counted=f"{counted(len(runs), 'run')}, {counted(len(campaigns), 'campaign')}",
         key_figures=_key_figures(added_up(campaigns.values())),
         figures=_figures(what, compared),
         tables=tables,

@@ -20,7 +20,7 @@ from runner.provider.delivery import AT_OPERATOR
 
 
 class DeliveryGroup(StrEnum):
-    """How far an accepted message got, as far as is known."""
+    """How far an accepted message is known to have got."""
 
     DELIVERED = "delivered"
     IN_TRANSIT = "on its way"

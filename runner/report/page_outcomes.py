@@ -43,7 +43,7 @@ def delivery(counts: ResultCounts, settings: RunSettings | None) -> PageSection:
         section.words = "No delivery receipts yet."
         if settings is None or not settings.with_receipts:
             section.words = "Delivery tracking is off; add a `receipts` section to the campaign file to turn it on."
-        section.words += " `campaign receipts` receives receipts; with `--load FILE` it reads them from a file."
+        section.words += " Run `campaign receipts` to receive receipts, with `--load FILE` from a file."
         return section
     accepted = totals.accepted
     legend = shares_of(totals.by_group, GROUP_COLOURS, accepted)
@@ -91,7 +91,7 @@ def _error_rows(by_code: Mapping[int | None, int]) -> list[list[str]]:
 
 
 def conversion(counts: ResultCounts, settings: RunSettings | None, run: str) -> PageSection | None:
-    """Conversions, as `campaign feedback` reported them. None for a campaign that doesn't track them."""
+    """Conversions from `campaign feedback`. None if the campaign doesn't track them."""
     totals = counts.totals
     if not totals.conversions and not (settings and settings.tracked):
         return None

@@ -100,13 +100,13 @@ def advice_for(status: str, reason: str | None) -> tuple[str, str]:
     return (EXCLUSIONS if status == Status.EXCLUDED else OUTCOMES).get(reason or "", (by_name, ""))
 
 
-# What the statuses mean.
+# The meaning of each status.
 STATUS_WORDS = {
     Status.ACCEPTED: "the provider has the message",
     Status.REJECTED: "the provider refused the message",
-    Status.UNKNOWN: "no conclusive answer: the provider may have the message",
+    Status.UNKNOWN: "no conclusive answer; the provider may have the message",
     Status.UNSENT: "certainly not received by the provider",
-    Status.EXCLUDED: "the plan has no message for the row",
+    Status.EXCLUDED: "no message in the plan",
 }
 
 

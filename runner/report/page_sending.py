@@ -158,7 +158,7 @@ def lanes(sent: Throughput, events: Sequence[Event]) -> list[tuple[str, list[tup
     for kind, (_, words) in _MOMENTS.items():
         of_kind = sorted((event.at, int((event.seconds or 0) * 1e6)) for event in events if event.kind is kind)
         marks: list[tuple[int, int]] = []
-        # The first start is where the chart begins: no mark.
+        # No mark for the first start: the chart begins there.
         for at, duration in of_kind[1:] if kind is EventKind.STARTED else of_kind:
             begin, end = max(at, first), min(at + max(duration, least), last + least)
             if end <= first or begin > last:

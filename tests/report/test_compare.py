@@ -118,7 +118,7 @@ def test_the_page_compares_campaigns() -> None:
         name.removesuffix("-title") for name in whole.ids
     }
     for words in (
-        "2 runs of 2 campaigns",
+        "2 runs, 2 campaigns · runs of autumn-*",
         "of autumn-*",
         "Delivered, by campaign",
         "88.9%",

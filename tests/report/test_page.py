@@ -221,7 +221,7 @@ def test_a_campaign_that_masks_shows_no_text_in_any_case(tmp_path: Path) -> None
 
 def test_what_is_not_known_yet_says_how_to_know_it(tmp_path: Path) -> None:
     words = said(page_of(page_for(tmp_path, [accepted(1), accepted(2)])))
-    assert "No delivery receipts yet. campaign receipts receives" in words
+    assert "No delivery receipts yet. Run campaign receipts to receive receipts" in words
     assert "No conversions yet. campaign feedback autumn-fair/main FILE" in words
     quiet = replace(SETTINGS, tracked=False, with_receipts=False, prices={})
     words = said(page_of(page_for(tmp_path, [accepted(1), accepted(2)], settings=quiet)))

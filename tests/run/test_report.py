@@ -190,7 +190,7 @@ def test_terminal_page_status_and_comparison_show_the_same_counts(campaign: Work
     assert "billed 0.15 SGD, 4 segments" in terminal
     assert "billed 0.1500 SGD for 4 messages" in page
     assert (Decimal("0.15"), "SGD", 4) == tuple(compared[name] for name in ("billed", "currency", "billed_segments"))
-    assert "segments 7 of accepted messages" in page
+    assert "segments 7 in accepted messages" in page
     assert 7 == compared["segments_accepted"]
 
 
