@@ -1,4 +1,4 @@
-"""Conversions from a file, or from lines as they are written, into the ledger; the other rows into a file."""
+"""Records conversions from a file or a live stream in the ledger, and writes unmatched rows to a file."""
 
 import asyncio
 import contextlib
@@ -27,11 +27,11 @@ from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.request_journal import Pending, note_conversions, pending_after, pending_among
 
 BATCH = 1_000
-# Conversions in one transaction: a run that is being sent waits for each with its own claims.
+# Conversions in one transaction. A run in progress waits for each transaction before it can claim messages.
 NOTED_AT_A_TIME = 5_000
 EXAMPLES = 10
 
-# The most conversions in memory that wait for the provider; more of them wait in the ledger alone.
+# The most conversions kept in memory until they are reported; further ones are only in the ledger until then.
 MOST_WAITING = 10_000
 
 _HEADER = "row,message,why\n"
@@ -41,10 +41,10 @@ AddUnmatched = Callable[[Sequence[Unmatched]], None]
 
 @dataclass(slots=True)
 class ReadCounts:
-    """What was read so far.
+    """Counts of the rows read so far.
 
-    `messages` with a conversion are counted by outcome; `repeated` rows are about a message that another row is about,
-    too; `known` conversions were noted before. `unmatched` are the first few of `unmatched_rows`.
+    `messages` counts messages with a conversion, by outcome. `repeated` counts rows about the same message as another
+    row, `known` the conversions recorded before. `unmatched` has the first few of the `unmatched_rows`.
     """
 
     rows: int = 0
@@ -63,9 +63,9 @@ class ReadCounts:
 def note_file(
     ledger: Ledger, record: RunRecord, file: Path, unmatched: Path, counts: ReadCounts, show: Callable[[], object]
 ) -> None:
-    """Note the conversions in a CSV, spreadsheet or Parquet file; the rows without one go into the file `unmatched`.
+    """Record the conversions of a CSV, spreadsheet or Parquet file; unmatched rows go into the file `unmatched`.
 
-    Raises InputError when the file can't be read, StoppedError when nothing can be noted.
+    Raises InputError if the file can't be read, StoppedError if nothing can be recorded.
     """
     source = Source(file, encoding_key=None)
     columns = find_columns(read_header(source), str(file))
@@ -97,7 +97,7 @@ def note_file(
 
 
 async def pending_conversions(ledger: Ledger, record: RunRecord) -> AsyncGenerator[Pending, None]:
-    """What was noted and the provider doesn't know yet, now or when an earlier process ended."""
+    """The recorded conversions that haven't been reported yet, from this process or an earlier one."""
     after = ""
     while batch := await asyncio.to_thread(pending_after, ledger, record.id, after, limit=BATCH):
         for pending in batch:
@@ -107,11 +107,11 @@ async def pending_conversions(ledger: Ledger, record: RunRecord) -> AsyncGenerat
 
 @dataclass(eq=False)
 class ConversionStream:
-    """Notes conversions as their lines are written, and gives what the provider doesn't know.
+    """Records conversions as lines arrive, and yields those to report.
 
-    Two tasks work side by side, so that lines are noted while the provider isn't reached. One reads lines and notes
-    their conversions, the other gives what is pending: first the newest lines, then what earlier starts have left, or
-    what was too much for memory.
+    Two tasks run at the same time, so that lines are recorded even while the provider can't be reached. One reads lines
+    and records their conversions. The other yields pending conversions: first the newest lines, then those left by
+    earlier starts or not kept in memory.
     """
 
     ledger: Ledger
@@ -124,11 +124,11 @@ class ConversionStream:
         self._matcher = Matcher(self.ledger, self.record)
         self._waiting: deque[Pending] = deque()
         self._given: dict[str, Conversion] = {}
-        self._more_in_ledger = True  # what earlier starts have left
+        self._more_in_ledger = True  # left by earlier starts
         self._changed = asyncio.Event()
 
     async def pending(self) -> AsyncGenerator[Pending, None]:
-        """Until the lines end. Raises StoppedError when they can't be read, or nothing can be noted, any more."""
+        """Yield conversions to report until the lines end. Raises StoppedError if reading or recording fails."""
         reading = asyncio.ensure_future(self._read())
         reading.add_done_callback(lambda _: self._changed.set())
         try:
@@ -140,12 +140,12 @@ class ConversionStream:
                     self._more_in_ledger = False
                     async with contextlib.aclosing(pending_conversions(self.ledger, self.record)) as older:
                         async for pending in older:
-                            for newer in self._new_ones():  # the provider counts the newest fully
+                            for newer in self._new_ones():  # first, because only prompt feedback counts fully
                                 yield newer
                             if self._is_new(pending):
                                 yield pending
                 elif reading.done():
-                    reading.result()  # raises what it raised
+                    reading.result()  # raises its error
                     if not self._waiting:
                         return
                 else:
@@ -161,7 +161,7 @@ class ConversionStream:
                 yield pending
 
     def _is_new(self, pending: Pending) -> bool:
-        """Whether this conversion wasn't given before: those of the newest lines are in the ledger, too."""
+        """Whether this conversion wasn't yielded before. Those of the newest lines are in the ledger too."""
         if self._given.get(pending.message_id) == pending.conversion:
             return False
         self._given[pending.message_id] = pending.conversion
@@ -184,7 +184,7 @@ class ConversionStream:
     def _note(self, lines: list[Line]) -> tuple[Matched, list[Pending]]:
         now = now_us()
         rows = [
-            Unmatched(number, "", "it is not a JSON object") if line is None else read_object(number, line)
+            Unmatched(number, "", "not a JSON object") if line is None else read_object(number, line)
             for number, line in lines
         ]
         matched = self._matcher.match(rows, now=now)
@@ -196,10 +196,10 @@ class ConversionStream:
 
 @contextlib.contextmanager
 def unmatched_file(path: Path, *, source: Path) -> Iterator[AddUnmatched]:
-    """Collects the unmatched rows of the file `source`; when the block ends well, they are the file `path`.
+    """Collect the unmatched rows of the file `source`, and write them to `path` when the block ends without an error.
 
-    Without unmatched rows an earlier `path` is removed, unless it is `source` itself, corrected and given again. Raises
-    StoppedError when `path` can't be written.
+    Without unmatched rows, an older `path` is removed, unless it is `source` itself, corrected and used as input.
+    Raises StoppedError if `path` can't be written.
     """
     files: list[IO[bytes]] = []
     with contextlib.ExitStack() as stack:
@@ -211,9 +211,10 @@ def unmatched_file(path: Path, *, source: Path) -> Iterator[AddUnmatched]:
 
 @contextlib.contextmanager
 def unmatched_log(path: Path, *, replace: bool) -> Iterator[AddUnmatched]:
-    """The same for rows without an end: each is in the file at once.
+    """The same for a live stream: each row is written immediately.
 
-    New rows follow those of earlier sessions; or they `replace` them: a followed file is read from its beginning.
+    New rows are added to those of earlier sessions, or `replace` them if a file is followed, because it is read from
+    its beginning.
     """
     if replace:
         with _writing(path):
@@ -229,7 +230,7 @@ def unmatched_log(path: Path, *, replace: bool) -> Iterator[AddUnmatched]:
 
 
 def _adding_to(path: Path, files: list[IO[bytes]], opened: Callable[[], IO[bytes]]) -> AddUnmatched:
-    """Adds rows to a file, which is `opened` for the first of them, and stands in `files` then."""
+    """A function that adds rows to a file. The first call opens it with `opened` and puts it into `files`."""
 
     def add(rows: Sequence[Unmatched]) -> None:
         if not rows:

@@ -1,6 +1,6 @@
-"""From a row of a file, or a line of JSON, to the conversion of a message, or to why there is none.
+"""Reads a row of a file or a JSON line as the conversion of a message, or as an unmatched row with the reason.
 
-A message is named by its recipient's key, by the provider's umid, or by the clientMessageId.
+The message is identified by its recipient's key, the provider's umid, or the clientMessageId.
 """
 
 import re
@@ -18,13 +18,13 @@ from runner.plan.message_ids import MessageIds
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNIX_TIME = re.compile(r"(\d{10})(?:\.(\d+)|(\d{3}))?")  # seconds, or milliseconds
-_NUMBER = re.compile(r"(?!\+)(?:[\W_]*\d){7,}[\W_]*")  # a phone number, but not in E.164
-_DATE_ALONE = 10  # characters: at which time of the day it was matters, within 15 minutes
+_NUMBER = re.compile(r"(?!\+)(?:[\W_]*\d){7,}[\W_]*")  # a phone number that isn't in E.164
+_DATE_ALONE = 10  # characters; a date without a time is refused, because feedback counts by the minute
 
-# Two computers' clocks may differ by so much.
+# The most by which the clocks of two computers may differ.
 TOLERANCE_US = 60_000_000
 
-# The columns that may name a message, the most certain first; letters' case and underscores don't matter.
+# The columns that can identify a message, the most precise first. Case and underscores don't matter.
 NAMES = ("clientmessageid", "umid", "key")
 
 _OUTCOMES = {
@@ -35,7 +35,7 @@ _OUTCOMES = {
 
 @dataclass(frozen=True, slots=True)
 class ConversionRow:
-    """One row or line: how it names its message, and the message's conversion."""
+    """One row or line: how it identifies its message, and the conversion."""
 
     place: int
     named_by: str
@@ -45,7 +45,7 @@ class ConversionRow:
 
 @dataclass(frozen=True, slots=True)
 class Unmatched:
-    """A row or line that can't be reported. `place` is its number, from 1; `name` is its message, as it was given."""
+    """A row or line that can't be reported. `place` is its number, from 1; `name` identifies its message, as given."""
 
     place: int
     name: str
@@ -54,26 +54,27 @@ class Unmatched:
 
 @dataclass(slots=True)
 class Matched:
-    """The conversions in a part of a file, as (message id, conversion) in the file's order, and the other rows."""
+    """The conversions in part of a file, as (message id, conversion) in file order, and the unmatched rows."""
 
     conversions: list[tuple[str, Conversion]] = field(default_factory=list)
     unmatched: list[Unmatched] = field(default_factory=list)
 
 
 def find_columns(header: Sequence[str], file: str) -> dict[str, int]:
-    """The places of a file's columns by plain name: of those that name messages, `outcome` and `timestamp`.
+    """The positions of the columns that identify messages, and of `outcome` and `timestamp`, by normalised name.
 
-    Raises InputError when none names messages, or there is no outcome.
+    Raises InputError if no column identifies messages, or there is no outcome.
     """
     places = {_plain(name): index for index, name in reversed(list(enumerate(header)))}
     has = ", ".join(f'"{name}"' for name in header[:20])
     if not any(name in places for name in NAMES):
         raise InputError.of(
-            f"{file} has no column that says which message is meant",
-            f"name one of them key, umid or clientMessageId; it has {has}",
+            f"{file} has no column that identifies the message",
+            f"name a column key, umid or clientMessageId; the file has {has}",
         )
     if "outcome" not in places:
-        raise InputError.of(f'{file} has no column "outcome"', f"add one, with success or failure; it has {has}")
+        remedy = f"add one with the values success or failure; the file has {has}"
+        raise InputError.of(f'{file} has no column "outcome"', remedy)
     return {name: places[name] for name in (*NAMES, "outcome", "timestamp") if name in places}
 
 
@@ -83,33 +84,33 @@ def read_row(place: int, cells: Sequence[str], columns: Mapping[str, int]) -> Co
 
 
 def read_object(place: int, fields: Mapping[str, object]) -> ConversionRow | Unmatched:
-    """Read one line of JSON. What is no plain value is shown, so that its error can be read."""
+    """Read one JSON object. Other values become text too, so that the error message can show them."""
     texts = {_plain(name): _text(value).strip() for name, value in fields.items() if value is not None}
     return _read(place, texts)
 
 
 def _text(value: object) -> str:
-    """A JSON value as a cell would have it."""
+    """A JSON value as the text of a cell."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _read(place: int, texts: Mapping[str, str]) -> ConversionRow | Unmatched:
     named_by = next((name for name in NAMES if texts.get(name)), None)
     if named_by is None:
-        return Unmatched(place, "", "it names no message: it has no key, no umid and no clientMessageId")
+        return Unmatched(place, "", "no key, umid or clientMessageId")
     name, outcome, time = texts[named_by], texts.get("outcome", ""), texts.get("timestamp", "")
     found = _OUTCOMES.get(outcome.casefold())
     if found is None:
-        is_none = f'the outcome "{outcome[:40]}" is neither success nor failure'
-        return Unmatched(place, name, is_none if outcome else "it has no outcome: success or failure")
+        why = f'the outcome "{outcome[:40]}" is invalid' if outcome else "no outcome"
+        return Unmatched(place, name, f"{why}; write success or failure")
     at = _moment(time) if time else None
     if time and at is None:
-        return Unmatched(place, name, f'the timestamp "{time[:40]}" is not one like 2026-12-01T10:00:00+08:00')
+        return Unmatched(place, name, f'the timestamp "{time[:40]}" is invalid; write it as 2026-12-01T10:00:00+08:00')
     return ConversionRow(place, named_by, name, Conversion(found, at))
 
 
 def _moment(text: str) -> int | None:
-    """Microseconds since the epoch, of ISO 8601 (UTC where it has no offset) or Unix time (seconds or milliseconds)."""
+    """Microseconds since the epoch, from ISO 8601 (UTC without an offset) or Unix time (seconds or milliseconds)."""
     if found := _UNIX_TIME.fullmatch(text):
         seconds, fraction, milliseconds = found.groups()
         return int(Decimal(f"{seconds}.{fraction or milliseconds or 0}") * 1_000_000)
@@ -128,7 +129,7 @@ def _plain(name: str) -> str:
 
 
 class Matcher:
-    """Finds the messages of one run that rows are about."""
+    """Finds the messages of one run that rows refer to."""
 
     def __init__(self, ledger: Ledger, record: RunRecord) -> None:
         self._ledger = ledger
@@ -137,7 +138,7 @@ class Matcher:
         self._by_umid = False
 
     def match(self, rows: Sequence[ConversionRow | Unmatched], *, now: int) -> Matched:
-        """Find the messages that are meant; `now` is microseconds since the epoch."""
+        """Find the messages of the rows; `now` is microseconds since the epoch."""
         matched = Matched()
         messages = self._messages([row for row in rows if isinstance(row, ConversionRow)])
         for row in rows:
@@ -153,7 +154,7 @@ class Matcher:
         return matched
 
     def _messages(self, rows: Sequence[ConversionRow]) -> dict[tuple[str, str], MessageRecord]:
-        """The messages by how they are named: (column, name)."""
+        """The messages by (column, name)."""
         umids = sorted({row.name for row in rows if row.named_by == "umid"})
         if umids and not self._by_umid:
             prepare_umids(self._ledger)
@@ -169,20 +170,20 @@ class Matcher:
 def _no_message(row: ConversionRow) -> str:
     name = "clientMessageId" if row.named_by == "clientmessageid" else row.named_by
     is_number = row.named_by == "key" and _NUMBER.fullmatch(row.name)
-    hint = "; without recipients.key in the campaign, the key is the number, as in +12025550142" if is_number else ""
-    return f"no message of this run has this {name}{hint}"
+    hint = "; without recipients.key, the key is the number in E.164, such as +12025550142" if is_number else ""
+    return f"no message with this {name} in this run{hint}"
 
 
 def _why_not(message: MessageRecord, conversion: Conversion, now: int) -> str:
-    """Why a conversion can't be reported; empty when it can."""
+    """Why a conversion can't be reported; "" if it can."""
     if message.status == Status.REJECTED.value:
-        return "its message was rejected, so that it reached nobody"
+        return "the message was rejected, so it can't have a conversion"
     if message.umid is None or message.status != Status.ACCEPTED.value:
-        return f"its message is {message.status} so far; feed it back again once it is accepted"
+        return f"the message is {message.status}; report the conversion again when the message is accepted"
     if conversion.at is None:
         return ""
     if conversion.at > now + TOLERANCE_US:
-        return "its timestamp is in the future"
+        return "the timestamp is in the future"
     if message.sent_at is not None and conversion.at < message.sent_at - TOLERANCE_US:
-        return "its timestamp is before the message was sent (without an offset it is read as UTC)"
+        return "the timestamp is before the message was sent (a time without an offset is UTC)"
     return ""

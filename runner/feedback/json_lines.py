@@ -1,4 +1,4 @@
-"""JSON lines of a file that grows, or of standard input."""
+"""Reads JSON lines from a growing file or standard input."""
 
 import asyncio
 import os
@@ -18,35 +18,35 @@ MOST_AT_ONCE = 1_000
 LONGEST_LINE = 64 * 1024
 PARTS_AHEAD = 8
 
-# A line's number, from 1, and its JSON object; None: the line is none.
+# A line's number, from 1, and its JSON object; None if the line isn't a JSON object.
 Line = tuple[int, dict[str, Any] | None]
 
 _BOM = b"\xef\xbb\xbf"
 
 
 def json_lines(file: Path | None) -> AsyncGenerator[list[Line], None]:
-    """Groups of lines, as soon as they are written, of a file that grows, from its beginning on and without an end; or,
-    None, of standard input to its end.
+    """Yield lines in groups as they are written: of a file from its beginning, endlessly; or of standard input (None)
+    until its end.
 
-    A line counts when it is whole. A file that is replaced or cut off is read from its beginning, after the last line
-    of the one before.
+    A line is read when it is complete. If the file is replaced or truncated, the rest of the old file is read first,
+    then the new file from its beginning.
 
-    Raises InputError at once when there is no such file, and later StoppedError when it can't be read any more.
+    Raises InputError immediately if there is no such file, and StoppedError if reading fails later.
     """
     if file is not None and not file.is_file():
-        raise InputError.of(f"{file} is not a file", "name a file of JSON lines, or - for standard input")
-    if file is None and sys.stdin is None:  # Python has none when it was closed before the start, as by `<&-`
-        raise InputError.of("standard input is closed", "pipe JSON lines into it, or name a file of them")
+        raise InputError.of(f"{file} is not a file", "name a file with JSON lines, or - for standard input")
+    if file is None and sys.stdin is None:  # None if it was closed before the start, as with `<&-`
+        raise InputError.of("standard input is closed", "pipe JSON lines into the command, or name a file")
     return _lines_in(_growing(file) if file is not None else _standard_input())
 
 
 async def _lines_in(parts: AsyncGenerator[bytes | None, None]) -> AsyncGenerator[list[Line], None]:
-    """The lines of parts of a file, from one None, which ends the file, to the next."""
+    """The lines in parts of files. A None part ends a file."""
     rest, number = b"", 0
     async with aclosing(parts):
         async for part in parts:
             *whole, rest = (rest + (b"\n" if part is None else part)).split(b"\n")
-            rest = rest[:LONGEST_LINE]  # what is longer is no JSON any more, and takes no memory either
+            rest = rest[:LONGEST_LINE]  # a longer line is cut, so that it can't fill the memory, and is invalid then
             for first in range(0, len(whole), MOST_AT_ONCE):
                 found: list[Line] = []
                 for line in whole[first : first + MOST_AT_ONCE]:
@@ -68,19 +68,19 @@ def _object(line: bytes) -> dict[str, Any] | None:
 
 
 async def _growing(path: Path) -> AsyncGenerator[bytes | None, None]:
-    """What is added to a file, again and again; None when another file has its place."""
+    """The data added to a file, endlessly; None when another file has replaced it."""
     file: IO[bytes] | None = None
     try:
         while True:
             with _reading(path):
                 if file is None:
-                    with suppress(FileNotFoundError):  # there may be none for a moment, when it is replaced
+                    with suppress(FileNotFoundError):  # it may be missing for a moment while it is replaced
                         file = path.open("rb")
                 is_another = file is not None and _is_another(file, path)
                 part = file.read(1 << 20) if file is not None else b""
             if part:
                 yield part
-            elif file is not None and is_another:  # and the one before was read to its end
+            elif file is not None and is_another:  # and the old file was read to its end
                 file.close()
                 file = None
                 yield None
@@ -100,7 +100,7 @@ def _reading(path: Path) -> Iterator[None]:
 
 
 def _is_another(file: IO[bytes], path: Path) -> bool:
-    """Whether the file was replaced, or cut off; one that is gone for the moment may come back."""
+    """Whether the file was replaced or truncated. False if it is missing, because it may come back."""
     try:
         now = path.stat()
     except OSError:
@@ -110,9 +110,8 @@ def _is_another(file: IO[bytes], path: Path) -> bool:
 
 
 async def _standard_input() -> AsyncGenerator[bytes | None, None]:
-    """Read in a daemon thread: it may be a pipe, a terminal or a file, and not all of them can be waited for.
-
-    None at the end.
+    """Standard input, then None. Read in a daemon thread, because asyncio can't wait for every kind of input: pipe,
+    terminal or file.
     """
     loop = asyncio.get_running_loop()
     parts: asyncio.Queue[bytes] = asyncio.Queue()
@@ -129,7 +128,7 @@ async def _standard_input() -> AsyncGenerator[bytes | None, None]:
                 part = b""
             try:
                 loop.call_soon_threadsafe(parts.put_nowait, part)
-            except RuntimeError:  # the loop has ended
+            except RuntimeError:  # the loop was closed
                 return
 
     threading.Thread(target=read, name="standard-input", daemon=True).start()

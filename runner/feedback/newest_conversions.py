@@ -1,7 +1,7 @@
-"""The newest conversion of each message, out of all rows of a file.
+"""The newest conversion of each message in a file.
 
-A file may tell of a message twice, a million rows apart, and only what the file says in the end may be noted: else each
-start would tell the provider both, one after the other. A million rows take 200 MB.
+A file may have two rows for one message, a million rows apart. Only the newest may be recorded; otherwise every start
+would report both, one after the other. A million rows take 200 MB of memory.
 """
 
 from collections.abc import Iterable
@@ -18,12 +18,12 @@ def frame_of(conversions: Iterable[tuple[str, Conversion]]) -> pl.DataFrame:
 
 
 def newest_of(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
-    """The newest conversion of each message, by message id, of what `frame_of` made, in the order of the file.
+    """The newest conversion of each message, sorted by message id. `frames` are those of `frame_of`, in file order.
 
-    Of two conversions of a message the one with the newer time counts, else that of the later row; one with a time
+    Of two conversions, the one with the newer time counts; with equal times, the later row. A conversion with a time
     counts more than one without.
     """
-    # No time sorts before any time, and rows with the same time keep their order: the last of a message counts.
+    # Rows without a time sort first, and rows with equal times keep their order: the last row of a message counts.
     rows = pl.concat([frame_of([]), *frames]).sort("message_id", "at", nulls_last=False, maintain_order=True)
     return rows.filter(pl.col("message_id").ne_missing(pl.col("message_id").shift(-1)))
 

@@ -1,4 +1,4 @@
-"""From events to the ledger: those that the server takes, and those of a file."""
+"""Writes events to the ledger: events posted to the server, and events in a file."""
 
 import re
 from collections import Counter
@@ -18,34 +18,34 @@ from runner.ledger.receipts import save_receipts
 from runner.provider.webhooks import Ignored, NotAnEventError, read_event
 from runner.receipts.optout_words import Meaning, OptOutWords
 
-# The largest event; most have about one kilobyte.
+# The largest event. Most have about one kilobyte.
 EVENT_LIMIT_BYTES = 64 * 1024
 
-# Events that may wait, of some hundred bytes each; when there are more, the provider has to post again later.
+# The most events that wait for a commit, a few hundred bytes each. Beyond that, the provider must post again later.
 MOST_WAITING = 20_000
 
-# Events in one transaction.
+# The most events in one transaction.
 MOST_AT_ONCE = 1_000
 
-# How often a ledger that couldn't be written is tried when nobody posts: who asks for /health before posting must see
-# that there is space on the disk again.
+# After a failed write, the ledger is tried again this often even if nobody posts, so that /health recovers by itself.
 TRY_AGAIN_S = 2.0
 
-# SQLite's lock has no queue: a run that sends beside the server would wait, and stop after 10 s.
+# A pause between commits, because SQLite's lock has no queue: a run beside the server could wait for it, and stop after
+# 10 s.
 MOST_PAUSE_S = 0.005
 
-# How many bad lines of a file are named.
+# The most invalid lines of a file that are named.
 EXAMPLES = 10
 
 
 class FullError(Exception):
-    """More waits than may be held in memory: try again later."""
+    """Too many events are waiting: try again later."""
 
 
 class Metrics:
-    """The counts of one server, in a registry of its own. Never a number, a text or an id.
+    """The counts of one server, in a separate registry. They never contain a number, a text or an id.
 
-    `counts` are the events by kind, for people; the others are for Prometheus.
+    `counts` has the events by kind, for people; the others are for Prometheus.
     """
 
     def __init__(self) -> None:
@@ -55,14 +55,14 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.counts: Counter[str] = Counter()
         common: dict[str, Any] = {"registry": self.registry, "namespace": "campaign_receipts"}
-        self._events = Counting("events", "Events taken, by kind.", ["kind"], **common)
+        self._events = Counting("events", "Events received, by kind.", ["kind"], **common)
         self._states = Counting("states", "Delivery receipts, by state.", ["state"], **common)
         self._refused = Counting("refused", "Requests refused, by status.", ["status"], **common)
-        self.settled = Counting("settled", "Unknown messages that a receipt settled.", **common)
-        self.commit_seconds = Histogram("commit_seconds", "How long a commit takes.", **common)
+        self.settled = Counting("settled", "Unknown messages settled by a receipt.", **common)
+        self.commit_seconds = Histogram("commit_seconds", "Duration of a commit, in seconds.", **common)
         sizes = (1, 2, 5, 10, 20, 50, 100, 200, 500)
-        self.group_size = Histogram("group_size", "Events in a commit.", buckets=sizes, **common)
-        self.waiting = Gauge("waiting", "Events that wait for a commit.", **common)
+        self.group_size = Histogram("group_size", "Events per commit.", buckets=sizes, **common)
+        self.waiting = Gauge("waiting", "Events waiting for a commit.", **common)
         self.healthy = Gauge("healthy", "1 while the ledger can be written.", **common)
         self.healthy.set(True)
 
@@ -92,10 +92,10 @@ Kind = tuple[str, str | None]
 
 
 def write_events(ledger: Ledger, events: Sequence[Event], words: OptOutWords, now: int) -> tuple[list[Kind], int]:
-    """Write receipts and opt-outs; returns the kind of each event, and how many unknown messages they settled.
+    """Write receipts and opt-outs; returns the kind of each event, and the number of unknown messages settled.
 
-    `now` is microseconds since the epoch. A reply that neither stops nor starts is counted, not stored: it is private.
-    Raises LedgerError when the events aren't durable.
+    `now` is microseconds since the epoch. Other replies are private: they are counted, not stored. Raises LedgerError
+    if the events aren't durable.
     """
     receipts = [event for event in events if isinstance(event, Receipt)]
     replies = [read_reply(event, words, now) for event in events if isinstance(event, Inbound)]
@@ -105,19 +105,19 @@ def write_events(ledger: Ledger, events: Sequence[Event], words: OptOutWords, no
 
 
 def read_reply(reply: Inbound, words: OptOutWords, now: int) -> tuple[str, OptOut | None]:
-    """The kind of a reply (opt_out, opt_in, reply or unusable), and what it says of its number."""
+    """The kind of a reply (opt_out, opt_in, reply or unusable), and its opt-out or opt-in."""
     found, number = words.meaning(reply.body, reply.destination), e164(reply.source)
     if found is None or number is None:
         return "unusable" if found else "reply", None
     meaning, word = found
     is_out = meaning is Meaning.STOP
-    # A clock that is ahead must not make an opt-out that no later word can take back.
+    # If the provider's clock is ahead, a later START must still be able to reverse the opt-out.
     optout = OptOut(number, is_out, min(reply.at, now), OptOutSource.REPLY, word)
     return "opt_out" if is_out else "opt_in", optout
 
 
 def e164(source: str) -> str | None:
-    """A phone as the provider writes it, as E.164; None for anything else, such as a sender's name."""
+    """A number in the provider's form as E.164; None for anything else, such as a sender name."""
     digits = re.sub(r"[^0-9]", "", source)
     has_letters = any(character.isalpha() for character in source)
     return f"+{digits}" if 7 <= len(digits) <= 15 and digits[0] != "0" and not has_letters else None
@@ -125,10 +125,10 @@ def e164(source: str) -> str | None:
 
 @dataclass(eq=False)
 class Intake:
-    """Takes events for one ledger, in group commits. An async context manager; leaving it writes all that waits.
+    """Writes events to one ledger in group commits. An async context manager: leaving it writes all waiting events.
 
-    An event is answered after its commit, and never before: what was answered 200 is not posted again. `error` says
-    why the ledger couldn't be written the last time; None: it could.
+    An event is answered only after its commit, because the provider doesn't repeat an event answered with 200. `error`
+    says why the last write failed; None if it succeeded.
     """
 
     ledger: Ledger
@@ -152,14 +152,14 @@ class Intake:
 
     @property
     def gone(self) -> LedgerError | None:
-        """Why nothing can be written here any more: the ledger's file was deleted or replaced. None: it is there.
+        """The error if the ledger's file was deleted or replaced, else None.
 
-        SQLite goes on writing into a file that has been deleted, without an error, and all of it is lost.
+        SQLite keeps writing into a deleted file without an error, and everything written is lost.
         """
         if _file_id(self.ledger.path) == self._file:
             return None
         return LedgerError(
-            f"the ledger {self.ledger.path} was deleted or replaced while receipts were being taken; "
+            f"the ledger {self.ledger.path} was deleted or replaced while the server was running; "
             "start `campaign receipts` again"
         )
 
@@ -171,7 +171,7 @@ class Intake:
         await self._commits.__aexit__()
 
     async def take(self, event: Event) -> None:
-        """Returns when the event is durable. Raises LedgerError when it isn't, FullError when too much waits."""
+        """Return when the event is durable. Raises LedgerError if it can't be written, FullError if too many wait."""
         if self._commits.waiting >= MOST_WAITING:
             raise FullError
         await self._commits.submit(event)
@@ -188,7 +188,7 @@ class Intake:
 
     def _write(self, events: Sequence[Event]) -> tuple[list[Kind], int]:
         written = write_events(self.ledger, events, self.words, now_us())
-        if gone := self.gone:  # checked afterwards, so that nothing is answered that went into a deleted file
+        if gone := self.gone:  # checked after the write: no event is answered that went into a deleted file
             raise gone
         self.error = None
         self.metrics.healthy.set(True)
@@ -200,14 +200,14 @@ class Intake:
         if isinstance(error, LedgerError):
             self.error = str(error)
             return error
-        # Its words may quote the event.
-        self.error = f"{type(error).__name__} as it was written"
+        # The exception's text may quote the event.
+        self.error = f"{type(error).__name__} while writing"
         return LedgerError(f"an event could not be written: {type(error).__name__}")
 
     def _try_again(self) -> None:
-        """Write the last failed events again, for which nobody waits any more: that shows whether the ledger is well.
+        """Write the last failed events again, to find out whether the ledger can be written. Nobody waits for them.
 
-        Written twice they do no harm.
+        Writing an event twice does no harm.
         """
         if self.error is None:
             return
@@ -227,7 +227,7 @@ def _file_id(path: Path) -> tuple[int, int] | None:
 
 @dataclass(slots=True)
 class Loaded:
-    """What was loaded from a file. `bad` are lines that are no event; `examples` the first of them, as (line, why)."""
+    """The result of loading a file. `bad` counts invalid lines; `examples` has the first of them, as (line, why)."""
 
     lines: int = 0
     counts: Counter[str] = field(default_factory=Counter)
@@ -237,7 +237,7 @@ class Loaded:
 
 
 def lines_of(readline: Callable[[int], bytes]) -> Iterator[bytes]:
-    """Lines, cut where they are too long to be an event: a file without line ends must not fill the memory."""
+    """The lines of a file. Lines too long for an event are cut, so that they can't fill the memory."""
     while line := readline(EVENT_LIMIT_BYTES + 1):
         yield line
         while line and not line.endswith(b"\n"):
@@ -245,9 +245,9 @@ def lines_of(readline: Callable[[int], bytes]) -> Iterator[bytes]:
 
 
 def load(ledger: Ledger, lines: Iterable[bytes], words: OptOutWords) -> Loaded:
-    """Take every event of JSON lines, as another endpoint stored them. Loading the same again changes nothing.
+    """Write every event in JSON lines that another endpoint stored. Loading the same lines again changes nothing.
 
-    Blank lines are skipped. Raises LedgerError when the ledger can't be written; the events before that are in it.
+    Blank lines are skipped. Raises LedgerError if the ledger can't be written; earlier events are then in it.
     """
     loaded, events = Loaded(), list[Event]()
 
@@ -279,13 +279,13 @@ def load(ledger: Ledger, lines: Iterable[bytes], words: OptOutWords) -> Loaded:
 
 
 def _read_line(line: bytes) -> Event | Ignored:
-    """The event of a line. Raises NotAnEventError."""
+    """Read the event in a line. Raises NotAnEventError."""
     if len(line) > EVENT_LIMIT_BYTES:
         raise NotAnEventError(f"the line is longer than {EVENT_LIMIT_BYTES // 1024} KiB")
     try:
         return read_event(line)
     except NotAnEventError as error:
-        # Every other line ends; the last one needn't, but is whole only if it is JSON.
+        # Only the last line of a file may lack a line end; if it isn't JSON, it is incomplete.
         if line.startswith(b"{") and not line.endswith(b"\n") and str(error) == "the body is not JSON":
             raise NotAnEventError("the file ends in the middle of this line") from None
         raise NotAnEventError(str(error).replace("the body", "the line")) from None

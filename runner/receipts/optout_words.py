@@ -1,12 +1,12 @@
-"""Which replies are an opt-out, and which take an opt-out back. Pure, except `read_words`.
+"""Which replies are opt-outs, and which are opt-ins. Pure, except `read_words`.
 
-The whole message counts, never a word in it: "don't stop" and "stop by tomorrow?" are no opt-outs. Punctuation, emoji
-and courtesies may stand around the word: "Stop. Thank you", "please stop!". An ambiguous reply is neither.
+The whole reply must match, not a word in it: "don't stop" and "stop by tomorrow?" are not opt-outs. Punctuation, emoji
+and courtesies may surround the word: "Stop. Thank you", "please stop!". An ambiguous reply is neither.
 
-Source of the English words: CTIA, "Short Code Monitoring Handbook" (STOP, END, CANCEL, UNSUBSCRIBE, QUIT), and what
-large senders add (STOPALL, START, UNSTOP). Words that answer other questions too are left out: "yes" and "kabul" for
-start, and for stop the Vietnamese "dung", which without its accents means "correct" or "stop". Where CANCEL answers
-another question, such as an appointment, use a list without it. HELP is no opt-out.
+Source of the English words: CTIA, "Short Code Monitoring Handbook" (STOP, END, CANCEL, UNSUBSCRIBE, QUIT), and words
+that large senders add (STOPALL, START, UNSTOP). Words that also answer other questions are not in the list: "yes" and
+"kabul" for start, and the Vietnamese "dung" for stop, which without accents means "correct" or "stop". If CANCEL
+answers another question, such as an appointment, use a list without it. HELP is not an opt-out.
 """
 
 import csv
@@ -19,10 +19,10 @@ from pathlib import Path
 
 from runner.base.errors import InputError, Position, Problem
 
-# The built-in words, in the format of a user's own file: language (BCP 47), meaning, word.
+# The built-in words, in the same format as a user's file: language (BCP 47), meaning, word.
 BUILT_IN_FILE = Path(__file__).with_name("optout_words.csv")
 
-# What may stand around a word without changing what it means.
+# Courtesies that may surround a word without changing its meaning.
 COURTESIES = frozenset(
     {
         "please", "pls", "plz", "kindly", "thanks", "thank you", "thank you very much", "thankyou", "thx", "ty", "tq",
@@ -39,31 +39,31 @@ COURTESIES = frozenset(
 
 
 class Meaning(StrEnum):
-    """What a reply means."""
+    """The meaning of a reply."""
 
     STOP = "stop"
     START = "start"
 
 
 _SENTENCE_ENDS = re.compile(r"[.!?…。！？؟।\n\r;,、，:]+|\s[-–—]+\s")
-# Invisible marks and letters: the dot that is left of a small İ, variation selectors, keycaps, fillers, joiners. Those
-# of category Cf are removed too.
+# Invisible characters: the combining dot of a lower-cased İ, variation selectors, keycaps, fillers, joiners. Category
+# Cf is removed too.
 _UNSEEN = re.compile("[\u0307\ufe00-\ufe0f\u20e3\u034f\u115f\u1160\u180b-\u180f\U000e0100-\U000e01ef]")
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "ʼ": "'"})
-# Characters of a reply that can be an opt-out; no word with its courtesies is longer.
+# The longest reply that can be an opt-out, in characters; no word with courtesies is longer.
 _LONGEST = 160
 
 
 @dataclass(frozen=True, slots=True)
 class OptOutWords:
-    """The words that stop and start, normalised, so that case, width and the form of accents don't matter."""
+    """The stop and start words, normalised: case, width and the form of accents don't matter."""
 
     meanings: Mapping[str, Meaning]
 
     def meaning(self, reply: str, sender: str = "") -> tuple[Meaning, str] | None:
-        """What a reply means, and the word for that; None when it is neither, or could be both.
+        """The meaning of a reply, with the word found; None if it is neither, or could be both.
 
-        `sender` is the sender id that the reply went to; it may follow the word: "STOP ACME".
+        `sender` is the sender id that the reply was sent to; it may follow the word: "STOP ACME".
         """
         if len(reply) > _LONGEST:
             return None
@@ -89,7 +89,7 @@ class OptOutWords:
 
 
 def normalised(text: str) -> str:
-    """A text as words are compared: plain lower-case letters, without punctuation and emoji around and between."""
+    """A text in the form in which words are compared: lower case, without punctuation and emoji."""
     letters = "".join(
         character if unicodedata.category(character)[0] in "LMN" or character == "'" else " "
         for character in _plain(text)
@@ -103,16 +103,16 @@ def _plain(text: str) -> str:
     return unicodedata.normalize("NFKC", plain)
 
 
-# The longest first: "thank you" would leave "very much" of "thank you very much", and the reply would mean nothing.
+# The longest first: otherwise "thank you" would match in "thank you very much", and the reply would have no meaning.
 _COURTESY = "|".join(sorted({re.escape(normalised(words)) for words in COURTESIES}, key=lambda one: (-len(one), one)))
-# Courtesies at the beginning and at the end of a normalised sentence.
+# Courtesies at the start and the end of a normalised sentence.
 _COURTESIES_AROUND = re.compile(rf"^(?:(?:{_COURTESY})(?: |$))+|(?: (?:{_COURTESY}))+$")
 
 
 def read_words(path: Path) -> OptOutWords:
-    """The words of a CSV file (UTF-8) with the columns meaning (stop or start) and word, in place of the built-in ones.
+    """Read words from a CSV file (UTF-8) with the columns meaning (stop or start) and word.
 
-    Raises InputError with every mistake: an opt-out that isn't understood is a complaint.
+    Raises InputError with all errors of the file: an opt-out that isn't recognised leads to a complaint.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -120,14 +120,12 @@ def read_words(path: Path) -> OptOutWords:
             reader.fieldnames = header = [name.strip().lower() for name in reader.fieldnames or ()]
             rows = [(reader.line_num, row) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        words = error.strerror if isinstance(error, OSError) else "it is not CSV in UTF-8"
-        raise InputError.of(
-            f"the words in {path} cannot be read: {words}", "check the name and the encoding"
-        ) from error
+        words = error.strerror if isinstance(error, OSError) else "not a CSV file in UTF-8"
+        raise InputError.of(f"{path} can't be read: {words}", "check the file name and the encoding") from error
     if missing := [name for name in ("meaning", "word") if name not in header]:
         raise InputError.of(
             f"{path} has no column {' and '.join(missing)}",
-            "begin with the line language,meaning,word; `campaign receipts --print-words` shows the built-in ones",
+            "start the file with the line language,meaning,word; `campaign receipts --print-words` prints an example",
         )
     meanings: dict[str, Meaning] = {}
     problems: list[Problem] = []
@@ -135,17 +133,17 @@ def read_words(path: Path) -> OptOutWords:
         if not "".join(map(str, row.values())).strip():
             continue
         meaning, word = row["meaning"].strip().lower(), row["word"].strip()
-        what, remedy = "", "keep one of the two"
+        what, remedy = "", "remove one of the two lines"
         if meaning not in tuple(Meaning):
-            what, remedy = f'the meaning "{meaning}" is neither stop nor start', "write one of the two"
+            what, remedy = f'the meaning "{meaning}" is invalid', "write stop or start"
         elif not normalised(word):
-            what, remedy = f'the word "{word}" has no letter', "write a word, or remove the line"
+            what, remedy = f'the word "{word}" contains no letters', "write a word, or remove the line"
         elif meanings.setdefault(normalised(word), Meaning(meaning)) != meaning:
             what = f'"{word}" means both stop and start'
         if what:
             problems.append(Problem(what, remedy, "", Position(str(path), line, 1)))
     if not problems and Meaning.STOP not in meanings.values():
-        problems.append(Problem(f"{path} has no word that means stop", "add one, or nobody can opt out"))
+        problems.append(Problem(f"{path} has no word with the meaning stop", "add one; without it nobody can opt out"))
     if problems:
         raise InputError(problems)
     return OptOutWords(meanings)

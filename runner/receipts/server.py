@@ -1,11 +1,11 @@
-"""The server that the provider posts delivery receipts and replies to; they are durable before they are answered.
+"""The webhook server for delivery receipts and replies. Events are durable before they are answered.
 
-    POST /…        an event, whatever the path: the address at the provider may have one that nobody guesses
-    GET /health    200 while events are taken, else 503
+    POST /…        an event, on any path: the address can have a path that nobody guesses
+    GET /health    200 while the ledger can be written, else 503
     GET /metrics   counts for Prometheus
 
-After an answer from 400 up, the provider posts again after 1, 10, 30 and 90 s, and then never. So what can't be written
-now is answered 503, and what will never be an event 4xx.
+If the answer is 400 or above, the provider posts again after 1, 10, 30 and 90 s, then gives up. So events that can't be
+written at the moment are answered with 503, and requests that aren't events with 4xx.
 """
 
 import asyncio
@@ -26,14 +26,14 @@ from runner.provider.webhooks import Ignored, NotAnEventError, read_event
 from runner.receipts.intake import EVENT_LIMIT_BYTES, FullError, Intake, Metrics
 from runner.receipts.optout_words import BUILT_IN, OptOutWords
 
-# How long the body of a request may take after its headers.
+# The longest time from the headers of a request to the end of its body.
 READ_TIMEOUT_S = 10.0
 
-# How long a connection may take until its headers are whole. Longer than proxies hold an idle connection (nginx: 60 s),
-# so that the proxies close it.
+# The longest time for complete headers on a connection. Longer than proxies keep an idle connection (nginx: 60 s), so
+# that the proxy closes it first.
 KEEP_ALIVE_S = 75.0
 
-# How long the rest of a refused body is read, so that the other side gets to read the answer.
+# How long the rest of a refused body is read, so that the client can read the answer.
 LINGER_S = 5.0
 
 SHUTDOWN_S = 10.0
@@ -41,7 +41,7 @@ BACKLOG = 1024
 
 log = logging.getLogger(__name__)
 
-# The HTTP library's own log shows a stack trace for each scanner that sends nonsense; the answer is 400, and counted.
+# The HTTP library logs a stack trace for each invalid request, such as a scanner's. The answer is 400, and is counted.
 _silent = logging.getLogger(f"{__name__}.http")
 _silent.addHandler(logging.NullHandler())
 _silent.propagate = False
@@ -49,7 +49,7 @@ _silent.propagate = False
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """Where the server listens, and what takes its events and counts them."""
+    """The server's URL, and its intake with the counts."""
 
     url: str
     intake: Intake
@@ -64,16 +64,16 @@ async def listening(
     authorization: str | None = None,
     words: OptOutWords = BUILT_IN,
 ) -> AsyncIterator[Listening]:
-    """Serve in this event loop. When the block ends, what was taken is answered and durable.
+    """Serve in this event loop. When the block ends, all received events are durable and answered.
 
-    `authorization` is the whole header that the provider sends. Raises InputError when it can't listen there, or when
-    other computers could post without an authorization.
+    `authorization` is the whole header that the provider sends. Raises InputError if the address is not available, or
+    if other computers could post without authorization.
     """
     if authorization is None and not is_loopback(host):
         raise InputError.of(
-            f"--host {host} lets everybody on the network write receipts and opt-outs",
-            "name the variable that holds the provider's Authorization header with --auth-header-env, or leave --host "
-            "out and put a proxy with TLS in front",
+            f"--host {host} would let anybody on the network write receipts and opt-outs",
+            "add --auth-header-env NAME, the environment variable with the provider's Authorization header; or remove "
+            "--host and put a TLS proxy in front",
         )
     async with Intake(ledger, words, Metrics()) as intake:
         runner = web.AppRunner(
@@ -91,7 +91,7 @@ async def listening(
                 await site.start()
             except OSError as error:
                 raise InputError.of(
-                    f"receipts can't be taken on {host} port {port}: {listen_failure(error)}",
+                    f"can't listen on {host} port {port}: {listen_failure(error)}",
                     "choose another port with --port",
                 ) from error
             shown = f"[{host}]" if ":" in host else host
@@ -102,9 +102,10 @@ async def listening(
 
 @contextlib.contextmanager
 def receiving(ledger_url: str, *, authorization: str) -> Iterator[str]:
-    """Serve in a thread, with an event loop and a ledger of its own; yields the URL to post to.
+    """Serve in a thread with a separate event loop and ledger connection; yields the URL to post to.
 
-    When the block has ended, everything that was answered 200 is durable. Raises what `listening` and `open_ledger` do.
+    When the block has ended, all events answered with 200 are durable. Raises the errors of `listening` and
+    `open_ledger`.
     """
     started: concurrent.futures.Future[tuple[str, Callable[[], object]]] = concurrent.futures.Future()
 
@@ -120,19 +121,19 @@ def receiving(ledger_url: str, *, authorization: str) -> Iterator[str]:
         futures: tuple[concurrent.futures.Future[Any], ...] = (started, ended)
         concurrent.futures.wait(futures, return_when=concurrent.futures.FIRST_COMPLETED)
         if not started.done():
-            ended.result()  # raises why it did not start
+            ended.result()  # raises the reason why it didn't start
         url, stop = started.result()
         try:
             yield url
         finally:
-            with contextlib.suppress(RuntimeError):  # its loop has ended already; `ended` says why
+            with contextlib.suppress(RuntimeError):  # the loop has already ended; `ended` has the reason
                 stop()
         ended.result()
 
 
 @dataclass(frozen=True)
 class _Handlers:
-    """The handlers of requests: one event each, or the state of the server."""
+    """The request handlers: events, health and metrics."""
 
     intake: Intake
     authorization: str | None
@@ -148,9 +149,9 @@ class _Handlers:
                 return self._refuse(error.status, error.reason)
             except (ConnectionError, asyncio.CancelledError):
                 raise
-            except Exception:  # a bug: the provider is to post again
-                log.exception("an event could not be taken")
-                return self._refuse(500, "this is a bug; try again")
+            except Exception:  # a bug: the provider should post again
+                log.exception("an event could not be processed")
+                return self._refuse(500, "internal error; try again")
 
         app = web.Application(client_max_size=EVENT_LIMIT_BYTES, middlewares=[errors_as_json])
         app.router.add_get("/health", self._health)
@@ -160,19 +161,19 @@ class _Handlers:
 
     async def _event(self, request: web.Request) -> web.Response:
         if request.path in ("/health", "/metrics"):
-            return self._refuse(405, "this path is for looking; post events to another one")
+            return self._refuse(405, "this path only supports GET; post events to another path")
         header = request.headers.get(hdrs.AUTHORIZATION, "").encode("utf-8", "surrogateescape")
         if self.authorization is not None and not hmac.compare_digest(header, self.authorization.encode()):
-            return self._refuse(401, "the Authorization header is not the one that was agreed on")
+            return self._refuse(401, "wrong Authorization header")
         if request.content_type != "application/json":
-            return self._refuse(415, "events are application/json")
+            return self._refuse(415, "events must be application/json")
         try:
             async with asyncio.timeout(READ_TIMEOUT_S):
                 found = read_event(await request.read())
         except TimeoutError:
-            return self._refuse(408, "the body did not come in time", closes=True)
+            return self._refuse(408, "the body took too long", closes=True)
         except web.RequestPayloadError:
-            return self._refuse(400, "the body is not encoded as its headers say", closes=True)
+            return self._refuse(400, "the encoding of the body doesn't match the headers", closes=True)
         except NotAnEventError as error:
             return self._refuse(400, str(error))
         if isinstance(found, Ignored):
@@ -181,9 +182,9 @@ class _Handlers:
         try:
             await self.intake.take(found)
         except FullError:
-            return self._refuse(503, "too much waits to be written; try again", retry_after_s=5)
+            return self._refuse(503, "too many events are waiting; try again", retry_after_s=5)
         except LedgerError:
-            return self._refuse(503, "the ledger could not be written; try again", retry_after_s=10)
+            return self._refuse(503, "the ledger can't be written; try again", retry_after_s=10)
         return web.Response()
 
     async def _health(self, _request: web.Request) -> web.Response:
@@ -197,7 +198,7 @@ class _Handlers:
     def _refuse(
         self, status: int, words: str, *, retry_after_s: int | None = None, closes: bool = False
     ) -> web.Response:
-        """`closes` the connection where what still comes over it makes no sense."""
+        """`closes`: close the connection, because the rest of its data is unusable."""
         self.intake.metrics.refused(status)
         headers = {hdrs.RETRY_AFTER: str(retry_after_s)} if retry_after_s is not None else {}
         answer = web.json_response({"error": words}, status=status, headers=headers)

@@ -1,5 +1,6 @@
-"""Runs compared: counts, rates and money of each, in compare.parquet (one row a run) and compare.html. No person is in
-them.
+"""The comparison of runs: counts, rates and costs, in compare.parquet (one row per run) and compare.html.
+
+Both files contain no personal data.
 """
 
 from collections import Counter, defaultdict
@@ -21,9 +22,9 @@ from runner.report.layout import Figure, bars, figure, table
 from runner.report.page import rendered
 
 MOST_BARS = 15
-# Rows of a table on the page; the Parquet file has all.
+# The most rows of a table on the page; the Parquet file has all.
 MOST_ROWS = 100
-# Characters of a name.
+# The most characters of a campaign's name, and of a campaign and run.
 _NAME, _RUN_NAME = 28, 40
 UNKNOWN = "–"
 
@@ -31,7 +32,7 @@ _TIME = pl.Datetime("us", "UTC")
 # Sums of prices are exact to a billionth.
 _MONEY = pl.Decimal(38, 9)
 _TOO_MUCH = Decimal(10) ** (38 - 9)
-# The columns of compare.parquet, in their order, with their types; most are fields of RunRecord or Counts.
+# The columns of compare.parquet in order, with their types. Most are fields of RunRecord or Counts.
 SCHEMA: dict[str, Any] = {
     "campaign": pl.String, "run": pl.String, "fingerprint": pl.String, "state": pl.String,
     "created_at": _TIME, "started_at": _TIME, "ended_at": _TIME,
@@ -45,7 +46,7 @@ SCHEMA: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class ComparedRun:
-    """One run, its `state` as `campaign status` calls it, and its counts."""
+    """One run with its counts, and its `state` as in `campaign status`."""
 
     record: RunRecord
     state: str
@@ -57,7 +58,7 @@ class ComparedRun:
 
 
 def by_campaign(runs: Sequence[ComparedRun]) -> dict[str, Counts]:
-    """The runs of each campaign added up; the campaign with the most accepted messages first."""
+    """The counts of each campaign's runs added up; the campaign with the most accepted messages first."""
     parts = defaultdict[str, list[Counts]](list)
     for run in runs:
         parts[run.record.name].append(run.counts)
@@ -66,7 +67,7 @@ def by_campaign(runs: Sequence[ComparedRun]) -> dict[str, Counts]:
 
 
 def row_of(run: ComparedRun) -> dict[str, Any]:
-    """A run's row; times are microseconds since the epoch."""
+    """A run as a row of compare.parquet; times are microseconds since the epoch."""
     row: dict[str, Any] = dict.fromkeys(SCHEMA) | {"campaign": run.record.name, "state": run.state}
     for name in SCHEMA.keys() - {"campaign", "state"}:
         value = getattr(run.record if name in RunRecord.__slots__ else run.counts, name)
@@ -75,7 +76,7 @@ def row_of(run: ComparedRun) -> dict[str, Any]:
 
 
 def _exact(amount: Decimal) -> Decimal | None:
-    """To a billionth, and None where that is more than a column can hold: a hostile receipt must not end a report."""
+    """The amount to a billionth; None if it doesn't fit the column, so that a hostile receipt can't end a report."""
     if abs(amount) >= _TOO_MUCH:
         return None
     with localcontext(prec=38):
@@ -83,19 +84,19 @@ def _exact(amount: Decimal) -> Decimal | None:
 
 
 def write_parquet(path: Path, runs: Sequence[ComparedRun]) -> None:
-    """Write compare.parquet; it appears when it is whole. Raises StoppedError when it can't be written."""
+    """Write compare.parquet atomically. Raises StoppedError if it can't be written."""
     frame = pl.DataFrame([row_of(run) for run in runs], schema=SCHEMA, orient="row")
     with replacing(path) as file:
         frame.write_parquet(file)
 
 
 def percent(rate: float | None) -> str:
-    """`97.3%`, or a dash where it isn't known."""
+    """`97.3%`, or a dash if there is no data."""
     return UNKNOWN if rate is None else share(rate, 1) if rate else "0%"
 
 
 def cost(amount: Decimal | None, currency: str | None) -> str:
-    """`0.0412 EUR`; a dash and the currencies where there are several."""
+    """`0.0412 EUR`; a dash and the currencies if there are several."""
     if amount is not None:
         return money(amount, currency)
     return f"{UNKNOWN} ({currency})" if currency and "," in currency else UNKNOWN
@@ -103,7 +104,7 @@ def cost(amount: Decimal | None, currency: str | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Rate:
-    """A rate to compare: a field of Counts, with its title, what it is a share of, and its colour."""
+    """A rate to compare: a field of Counts, with its title, its base in `words`, and its colour."""
 
     field: str
     title: str
@@ -117,17 +118,17 @@ class _Rate:
 
 
 _RATES = (
-    _Rate("rejection_rate", "Rejected", "of the messages that the provider took or refused", "var(--rejected)"),
-    _Rate("delivery_rate", "Delivered", "of the accepted messages, where receipts tell", "var(--accepted)"),
-    _Rate("conversion_rate", "Converted", "of the accepted messages, where conversions were told", "var(--good)"),
-    _Rate("cost_per_delivered", "Cost of a delivered message", "as the provider bills it", "var(--unsent)"),
+    _Rate("rejection_rate", "Rejected", "of accepted and rejected messages", "var(--rejected)"),
+    _Rate("delivery_rate", "Delivered", "of accepted messages, in runs with receipts", "var(--accepted)"),
+    _Rate("conversion_rate", "Converted", "of accepted messages, in runs with conversions", "var(--good)"),
+    _Rate("cost_per_delivered", "Cost per delivered message", "as billed by the provider", "var(--unsent)"),
 )
 
 
 def write_compare_page(path: Path, runs: Sequence[ComparedRun], *, asked: str, version: str) -> None:
-    """Write the page of these runs, oldest first; it appears when it is whole. Raises StoppedError.
+    """Write the page of these runs, oldest first, atomically. Raises StoppedError if it can't be written.
 
-    `asked` says in words which runs were asked for, "" for all; `version` is this program's.
+    `asked` describes the selection, such as "of autumn-*", "" for all runs; `version` is this program's.
     """
     write_atomically(path, compare_page_of(runs, asked=asked, version=version).encode("utf-8", "replace"))
 
@@ -141,17 +142,17 @@ def compare_page_of(runs: Sequence[ComparedRun], *, asked: str, version: str) ->
         "started": [moment(run.record.started_at).partition(",")[0] for run in newest],
         "state": [run.state for run in newest],
     }
-    tables = [_table("runs", "Runs", "the newest", columns, [run.counts for run in newest])]
+    tables = [_table("runs", "Runs", "newest", columns, [run.counts for run in newest])]
     if len(campaigns) > 1:
         what, compared = "campaign", list(campaigns.items())
         columns = {"campaign": list(map(_cut, campaigns)), "runs": [f"{run_counts[name]:,}" for name in campaigns]}
-        tables.insert(0, _table("campaigns", "Campaigns", "the largest", columns, list(campaigns.values())))
+        tables.insert(0, _table("campaigns", "Campaigns", "largest", columns, list(campaigns.values())))
     else:
         what, compared = "run", [(run.record.run, run.counts) for run in newest]
     return rendered(
         "compare.html.j2",
         asked=sanitized(asked, 300),
-        counted=f"{counted(len(runs), 'run')} of {counted(len(campaigns), 'campaign')}",
+        counted=f"{counted(len(runs), 'run')}, {counted(len(campaigns), 'campaign')}",
         key_figures=_key_figures(added_up(campaigns.values())),
         figures=_figures(what, compared),
         tables=tables,
@@ -160,20 +161,21 @@ def compare_page_of(runs: Sequence[ComparedRun], *, asked: str, version: str) ->
 
 
 def _key_figures(total: Counts) -> list[tuple[str, str, str]]:
-    """All runs together, as (what, figure, words)."""
+    """The figures of all runs together, as (label, figure, words)."""
     found = [("accepted", f"{total.accepted:,}", counted(total.segments_accepted, "segment"))]
     known = [rate for rate in _RATES[:3] if getattr(total, rate.field) is not None]
     found += [(rate.title.lower(), rate.written(total), rate.words) for rate in known]
     for currency, amount in sorted(total.bills.items()):
         found.append((f"billed, {sanitized(currency, 8)}" if currency else "billed", money(amount, None), ""))
     if total.cost_per_delivered is not None:
-        found.append(("cost of a delivered message", cost(total.cost_per_delivered, total.currency), ""))
+        found.append(("cost per delivered message", cost(total.cost_per_delivered, total.currency), ""))
     return found[:8]
 
 
 def _figures(what: str, compared: Sequence[tuple[str, Counts]]) -> list[Figure]:
-    """A chart for each rate that is known of any."""
+    """A chart of each rate that at least one campaign or run has."""
     figures = []
+    which = "campaigns with the most accepted messages" if what == "campaign" else "newest"
     currencies = {counts.currency for _, counts in compared if counts.cost_per_delivered is not None}
     for rate in _RATES:
         known = [
@@ -181,11 +183,10 @@ def _figures(what: str, compared: Sequence[tuple[str, Counts]]) -> list[Figure]:
             for name, counts in compared
             if (value := getattr(counts, rate.field)) is not None
         ]
-        # Bars of several currencies beside each other would lie.
+        # Bars in different currencies can't be compared.
         if not known or (rate.field == "cost_per_delivered" and len(currencies) > 1):
             continue
-        first = "campaigns with the most accepted messages" if what == "campaign" else "newest"
-        most = f"; the {MOST_BARS} {first} of {len(known):,}" if len(known) > MOST_BARS else ""
+        most = f"; the {MOST_BARS} {which} of {len(known):,}" if len(known) > MOST_BARS else ""
         title, words = f"{rate.title}, by {what}", f"{rate.words}{most}"
         described = f"{words}. " + "; ".join(f"{name} {written}" for name, _, written, _ in known[:MOST_BARS])
         chart_name = f"by-{rate.field.partition('_')[0]}"
@@ -195,8 +196,8 @@ def _figures(what: str, compared: Sequence[tuple[str, Counts]]) -> list[Figure]:
 
 
 def _table(name: str, title: str, which: str, columns: dict[str, list[str]], listed: Sequence[Counts]) -> Markup:
-    """The first rows of a table: `columns`, and the figures of what is `listed`. `which` says which rows these are."""
-    more = f" ({which} {MOST_ROWS} of {len(listed):,}; all are in the Parquet file)" if len(listed) > MOST_ROWS else ""
+    """The first rows of a table: `columns`, and the figures of `listed`. `which` says which rows are shown."""
+    more = f" ({which} {MOST_ROWS} of {len(listed):,}; compare.parquet has all)" if len(listed) > MOST_ROWS else ""
     columns |= _figure_columns(listed[:MOST_ROWS])
     if name == "runs":
         columns.pop("billed", None)  # the page is too narrow for it
@@ -209,7 +210,7 @@ def _cut(name: str, most: int = _NAME) -> str:
 
 
 def _figure_columns(listed: Sequence[Counts]) -> dict[str, list[str]]:
-    """The figures as columns; without those that say nothing of any."""
+    """The figures as columns, without the columns that have no data."""
     columns = {
         "accepted": [f"{counts.accepted:,}" for counts in listed],
         "rejected": [percent(counts.rejection_rate) for counts in listed],

@@ -1,6 +1,6 @@
-"""The counts of a run for the terminal, the page, `campaign status` and comparisons, with how the ledger fills them.
+"""Counts of a run for the terminal, the page, `campaign status` and comparisons, and how to count a ledger.
 
-`report/result_counts.py` fills them from a results file, and has more that only the file holds.
+`report/result_counts.py` counts a results file, which has more details.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ from runner.provider.delivery import AT_OPERATOR
 
 
 class DeliveryGroup(StrEnum):
-    """How far an accepted message got, as far as is known."""
+    """How far an accepted message is known to have got."""
 
     DELIVERED = "delivered"
     IN_TRANSIT = "on its way"
@@ -36,29 +36,29 @@ _GROUPS: Mapping[str, DeliveryGroup] = {
     DeliveryState.REJECTED: DeliveryGroup.FAILED, DeliveryState.FAILED: DeliveryGroup.FAILED,
     DeliveryState.CANCELLED: DeliveryGroup.CANCELLED,
 }  # fmt: skip
-# Of messages that will not reach the phone.
+# The states of messages that will not reach the phone.
 FAILED_STATES = [state for state, group in _GROUPS.items() if group is DeliveryGroup.FAILED]
 
 
 def delivery_key(state: str | None, detail: str | None) -> str:
-    """The key of an accepted message in `Counts.delivery`: delivered to the operator is not delivered to the phone."""
+    """The key of an accepted message in `Counts.delivery`. Delivery to the operator is not delivery to the phone."""
     return AT_OPERATOR if state == DeliveryState.DELIVERED and detail == AT_OPERATOR else state or PENDING
 
 
 def delivery_group(key: str) -> DeliveryGroup:
-    """The group of a key of `Counts.delivery`. A state that isn't known counts as no receipt."""
+    """The group of a key of `Counts.delivery`. An unknown state counts as no receipt."""
     return _GROUPS.get(key, DeliveryGroup.NO_RECEIPT)
 
 
 @dataclass(slots=True)
 class Counts:
-    """What became of a run's rows, or of those of several runs added up. A rate is None where nothing is known.
+    """Counts of a run, or of several runs added up. A rate is None without data.
 
-    `by_status` counts the rows of the recipient file; `in_flight` are those of the unknown ones that are being sent at
-    this moment. `delivery` counts accepted messages by the provider's delivery state, AT_OPERATOR or PENDING (nothing
-    known). `bills` are exact, by currency (ISO 4217, "" where it isn't known).
+    `by_status` counts the rows of the recipient file; `in_flight` counts the unknown messages that are being sent right
+    now. `delivery` counts accepted messages by the provider's delivery state, AT_OPERATOR or PENDING (no data). `bills`
+    has exact amounts by currency (ISO 4217, "" if unknown).
 
-    The last three are the denominators of rates: accepted messages of runs with receipts, accepted messages of runs
+    The last three are the denominators of the rates: accepted messages of runs with receipts, accepted messages of runs
     with conversions, and delivered messages of billed runs.
     """
 
@@ -74,7 +74,7 @@ class Counts:
     of_bills: int = 0
 
     def add(self, group: MessageGroup) -> None:
-        """Count some rows."""
+        """Add a group of rows."""
         self.by_status[group.status] += group.count
         self.billed_segments += group.billed_segments
         if group.amount is not None:
@@ -113,7 +113,7 @@ class Counts:
 
     @property
     def sent(self) -> int:
-        """Messages whose requests left."""
+        """Messages that were sent to the provider."""
         return self.accepted + self.rejected + self.unknown
 
     @property
@@ -126,12 +126,12 @@ class Counts:
 
     @property
     def known_delivery(self) -> Counter[str]:
-        """`delivery` without the messages of which nothing is known."""
+        """`delivery` without PENDING."""
         return Counter({key: count for key, count in self.delivery.items() if count and key != PENDING})
 
     @property
     def receipts(self) -> int:
-        """Accepted messages with a state from the provider; that a message was cancelled, we know ourselves."""
+        """Accepted messages with a delivery state from the provider, so without cancelled messages."""
         return self.delivery.total() - self.delivery[PENDING] - self.cancelled
 
     @property
@@ -158,28 +158,28 @@ class Counts:
 
     @property
     def rejection_rate(self) -> float | None:
-        """Of the accepted and the rejected messages."""
+        """Rejected / (accepted + rejected)."""
         answered = self.accepted + self.rejected
         return self.rejected / answered if answered else None
 
     @property
     def delivery_rate(self) -> float | None:
-        """Of the accepted messages."""
+        """Delivered / accepted."""
         return self.delivered / self.of_receipts if self.of_receipts else None
 
     @property
     def conversion_rate(self) -> float | None:
-        """Of the accepted messages."""
+        """Converted / accepted."""
         return self.converted / self.of_conversions if self.of_conversions else None
 
     @property
     def currency(self) -> str | None:
-        """Of the bills, `EUR`; or of all of them, `EUR, USD`. None where nothing was billed."""
+        """The currency of the bills, `EUR`, or all of them, `EUR, USD`. None if nothing was billed."""
         return ", ".join(currency or "?" for currency in sorted(self.bills)) or None
 
     @property
     def billed(self) -> Decimal | None:
-        """None where nothing was billed, or in several currencies, which can't be added."""
+        """The billed amount. None if nothing was billed, or in several currencies."""
         return next(iter(self.bills.values())) if len(self.bills) == 1 else None
 
     @property
@@ -197,7 +197,7 @@ class Counts:
 
 
 def added_up(parts: Iterable[Counts]) -> Counts:
-    """Several runs as one; a rate counts only the runs for which its denominator is known."""
+    """The counts of several runs added up; a rate includes only runs with a known denominator."""
     sums: dict[str, Any] = {field.name: 0 if field.default == 0 else Counter() for field in fields(Counts)}
     for part in parts:
         for name, before in sums.items():
@@ -209,7 +209,7 @@ def added_up(parts: Iterable[Counts]) -> Counts:
 
 
 def count_ledger(ledger: Ledger, record: RunRecord) -> Counts:
-    """Everything that the ledger can count of a run at this moment."""
+    """The current counts of a run in the ledger."""
     counts = Counts(conversions=outcomes_of(ledger, record.id))
     for group in message_groups(ledger, record.id):
         counts.add(group)
@@ -217,7 +217,7 @@ def count_ledger(ledger: Ledger, record: RunRecord) -> Counts:
 
 
 def count_progress(ledger: Ledger, record: RunRecord, since: Sequence[int]) -> tuple[Counts, list[int]]:
-    """The statuses alone, in a fraction of the time; and how many messages were claimed since each of these times
+    """Only the statuses, which is much faster; and the number of messages claimed since each of the given times
     (microseconds since the epoch).
     """
     by_status, claimed = ledger.counts_and_claims(record.id, since)
@@ -225,13 +225,13 @@ def count_progress(ledger: Ledger, record: RunRecord, since: Sequence[int]) -> t
 
 
 def with_delivery(counts: Counts, ledger: Ledger, record: RunRecord) -> Counts:
-    """The counts with delivery and conversions."""
+    """The counts, with delivery and conversions added."""
     delivery, conversions = delivery_of(ledger, record.id), outcomes_of(ledger, record.id)
     return replace(counts, delivery=delivery, conversions=conversions).with_rates()
 
 
 def _with_unclaimed(counts: Counts, record: RunRecord) -> Counts:
-    """With the run's other rows. In the ledger, messages that are being sent have a status of their own."""
+    """The counts with the run's other rows added. Messages that are being sent have a separate status in the ledger."""
     found = counts.by_status
     claimed = found.total()
     counts.in_flight = found.pop(SENDING, 0)

@@ -1,4 +1,4 @@
-"""The numbers that receipts call dead, as a suppression list: sending to them again would cost money for nothing."""
+"""numbers-to-remove.csv: the numbers that receipts report as dead, as a suppression list."""
 
 from pathlib import Path
 
@@ -12,12 +12,12 @@ _DEAD_CODES = [code for code, meaning in CODES.items() if meaning.verdict is Ver
 
 
 def write_dead_numbers(results: Path, path: Path, *, mask: bool = False) -> int:
-    """Write the list, which `recipients.suppress` reads, from a run's results; returns how many numbers it has.
+    """Write the list for `recipients.suppress` from a run's results; returns the number of entries.
 
-    Without such a number there is no file, and an older one is removed: a receipt may have come since. With `mask`
-    there is none either: it would hold whole numbers.
+    Without dead numbers, no file is written and an older one is removed, because a later receipt may have reported a
+    delivery. With `mask` no file is written either, because it would contain full numbers.
 
-    Raises StoppedError when it can't be written, or an earlier one not removed.
+    Raises StoppedError if the file can't be written, or an older one can't be removed.
     """
     found = None if mask else _dead(results)
     if found is None or found.is_empty():
@@ -30,7 +30,7 @@ def write_dead_numbers(results: Path, path: Path, *, mask: bool = False) -> int:
 
 
 def _dead(results: Path) -> pl.DataFrame:
-    """Numbers with their error codes, in the order of the file, each once; without those that another row reached."""
+    """Numbers with their error codes, in file order, each once; without the numbers that another row reached."""
     accepted = pl.scan_parquet(results, glob=False).filter(
         pl.col("status") == Status.ACCEPTED.value, pl.col("destination").is_not_null()
     )
@@ -41,7 +41,7 @@ def _dead(results: Path) -> pl.DataFrame:
         .unique("destination", keep="first", maintain_order=True)
         .collect(engine="streaming")
     )
-    # Asked about these few alone: the numbers that were reached are most of the file.
+    # Filtered by these few numbers, because most of the file was reached.
     of_them = pl.col("destination").is_in(dead["destination"].implode())
     reached = accepted.filter(is_reached, of_them).select("destination").collect(engine="streaming")
     return dead.join(reached, on="destination", how="anti", maintain_order="left")

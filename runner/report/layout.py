@@ -1,6 +1,6 @@
-"""What pages are laid out from: sections, figures with their charts, tables.
+"""The building blocks of pages: sections, figures with charts, tables.
 
-Charts are SVG inside of the page: no ids that clash, the page's own font, its colours by CSS variable.
+Charts are inline SVG with unique ids. They use the page's font, and its colours through CSS variables.
 """
 
 import re
@@ -19,18 +19,18 @@ from runner.base.outcomes import Status
 from runner.base.text import sanitized
 from runner.base.wording import share
 
-# Characters of a cell or a detail on a page; the results have it whole.
+# The most characters of a cell or a detail on a page; the results contain all of it.
 MOST_CHARACTERS = 280
 # Size of a chart's text in CSS pixels, before the chart is fitted to its column.
 TEXT = 13
-# CSS pixels of a chart without its labels: across the page or a phone; or in half of the page, all of a phone.
+# Width of a chart without its labels, in CSS pixels: over the whole page or a phone; or half a page.
 ACROSS, HALF = {"wide": 850, "narrow": 310}, {"half": 360}
 
 STATUS_COLOURS = {
     Status.ACCEPTED: "var(--accepted)", Status.REJECTED: "var(--rejected)", Status.UNKNOWN: "var(--unknown)",
     Status.UNSENT: "var(--unsent)", Status.EXCLUDED: "var(--excluded)",
 }  # fmt: skip
-# CSS pixels of a label beside its bar.
+# The most CSS pixels for the label of a bar.
 _MOST_LABEL = 130
 _SVG_START = re.compile(r"<svg [^>]*?width=\"([\d.]+)\" height=\"([\d.]+)\"[^>]*>")
 _NEEDLESS = re.compile(
@@ -44,7 +44,7 @@ _CLASSES = re.compile(r' class="([^"]*)"(?: rowspan="1" colspan="1")?')
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A part of a whole. `colour` is a CSS colour; `percent` words such as `2.4%`."""
+    """A part of a whole. `colour` is a CSS colour, `percent` a text such as `2.4%`."""
 
     name: str
     count: int
@@ -53,7 +53,7 @@ class Share:
 
 
 def shares_of(counts: Mapping[Any, int], colours: Mapping[Any, str], whole: int) -> list[Share]:
-    """The kinds that occur, in the order of `colours`, as parts of `whole`."""
+    """The kinds with a count, in the order of `colours`, as parts of `whole`."""
     return [
         Share(kind, count, share(count, whole), colour) for kind, colour in colours.items() if (count := counts[kind])
     ]
@@ -61,7 +61,7 @@ def shares_of(counts: Mapping[Any, int], colours: Mapping[Any, str], whole: int)
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A chart (one SVG, or one for wide and one for narrow screens) with what stands above and below it."""
+    """A chart with its title, words and legend. It is one SVG, or one for wide and one for narrow screens."""
 
     title: str
     drawings: Sequence[Markup]
@@ -71,7 +71,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class KeyFigure:
-    """A number or an amount with what it counts, and words below it. `is_total`: a cost of all messages."""
+    """A number or an amount with its label, and words below it. `is_total`: a cost of all messages."""
 
     what: str
     figure: str
@@ -81,7 +81,7 @@ class KeyFigure:
 
 @dataclass(slots=True)
 class PageSection:
-    """Part of the page under a heading. `words` stand in the place of missing figures."""
+    """A section of the page. `words` explain why figures are missing, or describe them."""
 
     name: str
     title: str
@@ -94,10 +94,10 @@ class PageSection:
 def table(
     name: str, caption: str, labels: Sequence[str], rows: Sequence[Sequence[str]], *, texts: Sequence[str] = ()
 ) -> Markup:
-    """A table whose first column names its rows, in a region that scrolls where the table is too wide.
+    """A table whose first column is the row header, in a region that scrolls if the table is too wide.
 
-    `name` is an id, once in a page. Cells are escaped here, and cut where they are long. Columns stand to the right, as
-    figures do; those whose label is among `texts` stand to the left.
+    `name` is an id, unique in the page. Cells are escaped here, and long ones are cut. Columns are right-aligned, as
+    numbers are; columns whose label is in `texts` are left-aligned.
     """
     by_name = {f"c{number}": label for number, label in enumerate(labels)}
     cells = [[str(escape(sanitized(cell, MOST_CHARACTERS))) for cell in row] for row in rows]
@@ -107,11 +107,11 @@ def table(
         .tab_stubhead(labels[0])
         .cols_label(cases={key: label for key, label in by_name.items() if key != "c0"})
         .cols_align("right", [key for key, label in by_name.items() if label not in texts])
-        # Formatted cells stay as they are: else they would be escaped twice.
+        # Cells with a format are not escaped again.
         .fmt(lambda cell: cell, columns=list(by_name))
     )
     html = great_table.as_raw_html(inline_css=False)
-    # Of Great Tables' classes the page's style sheet knows one; others come with each.
+    # The style sheet needs only one of Great Tables' classes.
     body = _CLASSES.sub(
         lambda classes: ' class="number"' if "gt_right" in classes[1] else "",
         html[html.index(">", html.index("<table")) + 1 : html.rindex("</table>")],
@@ -133,18 +133,18 @@ def figure(
     legend: Sequence[Share] = (),
     widths: Mapping[str, int] = HALF,
 ) -> Figure:
-    """A chart in each of `widths` (CSS pixels, by CSS class). `name` is an id, once in a page.
+    """A chart in each of `widths` (CSS pixels, by CSS class). `name` is an id, unique in the page.
 
-    `words` describe the chart to who can't see it, and stand beside it too, unless other words are given in `below`.
+    `words` describe the chart to screen readers. They are also shown above it, unless `below` gives other words.
     """
-    # A test has Altair check what it made; here that would only cost time, once for every run.
+    # Altair's validation is slow and would run for every report; a test does it.
     spec = {**chart.to_dict(validate=False), "config": _config()}
     drawings = [_svg(_with_width(spec, px), f"{name}-{kind}", kind, title, words) for kind, px in widths.items()]
     return Figure(title, drawings, words if below is None else below, legend)
 
 
 def _with_width(spec: Mapping[str, Any], width: int) -> dict[str, Any]:
-    if "vconcat" in spec:  # each of the charts above one another has its own width
+    if "vconcat" in spec:  # each of the stacked charts has its own width
         return {**spec, "vconcat": [_with_width(part, width) for part in spec["vconcat"]]}
     return {**spec, "width": width}
 
@@ -154,7 +154,7 @@ def _svg(spec: Mapping[str, Any], prefix: str, kind: str, title: str, words: str
     start = _SVG_START.search(svg)
     assert start is not None
     inner = _ID.sub(rf"\g<1>{prefix}-\g<2>", _NEEDLESS.sub("", svg[start.end() :]))
-    # What Vega writes is escaped by Vega: only title and words still have to be.
+    # Vega escapes the texts in its SVG; title and words are escaped here.
     return Markup(
         '<svg xmlns="http://www.w3.org/2000/svg" class="drawing {kind}" viewBox="0 0 {width} {height}" role="img" '
         'aria-labelledby="{id}-title {id}-words"><title id="{id}-title">{title}</title>'
@@ -165,7 +165,7 @@ def _svg(spec: Mapping[str, Any], prefix: str, kind: str, title: str, words: str
 def _config() -> dict[str, Any]:
     soft, line = "var(--soft)", "var(--line)"
     return {
-        "aria": False,  # a label on each mark would treble the size, and be read out mark by mark
+        "aria": False,  # a label for each mark would triple the size, and a screen reader would read them all
         "background": "transparent",
         "font": "sans-serif",
         "padding": {"left": 0, "right": 4, "top": 6, "bottom": 2},
@@ -181,9 +181,9 @@ def _config() -> dict[str, Any]:
 
 
 def _names_axis(names: Sequence[str]) -> alt.Y:
-    """The axis of horizontal bars. The field `at` holds a bar's index in `names`: two names may be the same text."""
+    """The axis of horizontal bars. The field `at` is a bar's index in `names`, because two names may be equal."""
     labels = orjson.dumps(list(names)).decode()  # JSON is a Vega expression too
-    # In a font that is wider than the one that Vega measures with.
+    # The page's font is wider than the one that Vega measures with.
     extent = min(max(map(len, names)) * 8 + 6, _MOST_LABEL)
     axis = alt.Axis(domain=False, ticks=False, labelColor="var(--ink)", labelLimit=_MOST_LABEL, minExtent=extent,
                     labelExpr=f"{labels}[datum.value]")  # fmt: skip
@@ -191,7 +191,7 @@ def _names_axis(names: Sequence[str]) -> alt.Y:
 
 
 def bars(rows: Sequence[tuple[str, float, str, str]]) -> alt.TopLevelMixin:
-    """Horizontal bars of (name, value, value in words, CSS colour)."""
+    """Horizontal bars of (name, value, value as text, CSS colour)."""
     values = [
         {"at": at, "value": value, "words": words, "colour": colour}
         for at, (_, value, words, colour) in enumerate(rows)
@@ -206,7 +206,7 @@ def bars(rows: Sequence[tuple[str, float, str, str]]) -> alt.TopLevelMixin:
 
 
 def stacked_bars(rows: Mapping[str, Mapping[Any, int]], colours: Mapping[Any, str], title: str) -> alt.TopLevelMixin:
-    """Horizontal bars of the kinds of which each row has some, as shares of the row, in the order of `colours`."""
+    """Horizontal bars: the shares of the kinds in each row, in the order of `colours`."""
     values = []
     for at, counts in enumerate(rows.values()):
         low = 0.0
@@ -227,11 +227,11 @@ def stacked_bars(rows: Mapping[str, Mapping[Any, int]], colours: Mapping[Any, st
 
 
 def colour_by(field_name: str, colours: Mapping[Any, str], present: Sequence[Any]) -> alt.Color:
-    """Colours of those kinds that are `present`, by a field that holds a kind's text."""
+    """The colours of the kinds that are `present`, by a field with the name of the kind."""
     scale = alt.Scale(domain=[str(kind) for kind in present], range=[colours[kind] for kind in present])
     return alt.Color(field_name, legend=None, scale=scale)
 
 
 def data_of(values: list[dict[str, Any]]) -> alt.InlineData:
-    """As JSON text: Altair copies a list of records again and again."""
+    """The values as JSON text, because Altair copies a list of records several times."""
     return alt.InlineData(values=orjson.dumps(values).decode(), format=alt.JsonDataFormat(type="json"))

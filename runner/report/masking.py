@@ -1,7 +1,7 @@
-"""Masking of details and cells: phone numbers lose their middle digits, and quoted cells go. Pure.
+"""Masking of details and cells: hides the middle digits of phone numbers, and quoted cells. Pure.
 
-The first digits show the country, and the last two let somebody who knows the number find it: `+1202•••••42`. The same
-number is always masked alike. This is no encryption: four hidden digits are ten thousand numbers.
+The first digits show the country, and the last two help somebody who knows the number to find it: `+1202•••••42`. The
+same number is always masked in the same way. Masking isn't encryption: four hidden digits are only 10,000 numbers.
 """
 
 import re
@@ -10,21 +10,21 @@ from runner.base.exclusions import ExclusionReason
 from runner.message.redact import REDACTED
 
 _SHORTEST = 7
-# Seven digits or more, in any script, with what people write between them. Days, and the numbers of rows, stay.
+# Seven digits or more, in any script, with the usual separators. Dates and row numbers stay.
 _DAY = r"(?<!\d)(?:19|20)\d\d-[01]\d-[0-3]\d(?!\d)(?:[ T]\d\d:\d\d)?"
 _NUMBER = re.compile(rf"(?P<harmless>\b(?:row|limit) \d{{1,7}}\b|{_DAY})|\d(?:(?:_|[^\w+,;:\"'“”‘’]){{0,3}}\d){{6,}}")
-# Nobody lists rows in a cell, so any punctuation between digits may belong to a number: 9123,4567.
+# Cells don't list rows, so any punctuation between digits may belong to a phone number: 9123,4567.
 _IN_CELL = re.compile(rf"(?P<harmless>{_DAY})|\d(?:[\W_]{{0,3}}\d){{6,}}")
 _SHOWN_FIRST, _SHOWN_LAST, _MASKED = 4, 2, 3
-# From the first quote to the last one, because a quoted cell can have quotes in it; or to the end, where it was cut.
+# From the first quote to the last, because a quoted cell may contain quotes; or to the end if the detail was cut.
 _QUOTED = re.compile(r'"(?P<cell>.*)"|"(?P<cut>.*)', re.DOTALL)
-# Quotes in texts that aren't ours.
+# Quotes in texts from the provider or from Python.
 _ALSO_QUOTED = re.compile(r"(?<!\w)'.*'(?!\w)|‘.*’|“.*”|«.*»|`.*`", re.DOTALL)
 _WHY = "cannot be rendered: "
 
 
 def masked(text: str, *, besides: str = "") -> str:
-    """Without the middle digits of what may be a phone number: `+1202•••••42`. Parts of `besides` stay."""
+    """The text with the middle digits of possible phone numbers hidden: `+1202•••••42`. Parts of `besides` stay."""
     if len(text) < _SHORTEST:
         return text
 
@@ -36,7 +36,7 @@ def masked(text: str, *, besides: str = "") -> str:
 
 
 def masked_cell(cell: str) -> str:
-    """The same for a cell of the recipient file, whatever stands between the digits."""
+    """The same for a cell of the recipient file, with any separators between the digits."""
     if len(cell) < _SHORTEST:
         return cell
     return _IN_CELL.sub(lambda match: match.group() if match["harmless"] else _without_middle(match.group()), cell)
@@ -50,12 +50,12 @@ def _without_middle(text: str) -> str:
 
 
 def masked_detail(detail: str, reason: str | None) -> str:
-    """The words for a reason, without the cells that they quote: a cell may be a name, or a part of a text.
+    """The detail of a reason without the cells that it quotes: a cell may be a name, or part of a text.
 
-    Of an invalid number the form stays readable, because people correct it by that.
+    The form of an invalid number stays readable, because people need it to correct the number.
     """
     if reason == ExclusionReason.TEMPLATE_ERROR:
-        # Python and Jinja quote a value in many ways.
+        # Python and Jinja quote values in many ways, so everything after the place is hidden.
         place, why, _ = detail.partition(_WHY)
         return masked(f"{place}{why}{REDACTED}") if why else REDACTED
 
@@ -63,7 +63,7 @@ def masked_detail(detail: str, reason: str | None) -> str:
         cell = match["cell"] if match["cell"] is not None else match["cut"]
         if reason != ExclusionReason.INVALID_NUMBER or any(map(str.isalpha, cell)):
             return f'"{REDACTED}"'
-        # Whatever stands between the digits: a comma between two numbers in one cell.
+        # With any separators, such as a comma between two numbers in one cell.
         return f'"{_without_middle(cell) if sum(map(str.isdecimal, cell)) >= _SHORTEST else cell}"'
 
     hidden = _QUOTED.sub(hide, detail)

@@ -1,7 +1,7 @@
-"""report.html: what became of a run, on one page that needs no other file.
+"""report.html: the outcome of a run, on one self-contained page.
 
-No script, no network, nothing that depends on when or where it is made: the same ledger gives the same bytes. Numbers
-are masked unless asked for. This and the other page modules load what draws, so import them late.
+The page has no scripts and loads nothing from the network. The same ledger always gives the same bytes. Phone numbers
+are masked by default. The page modules load the chart libraries, so import them late.
 """
 
 import re
@@ -29,7 +29,7 @@ from runner.report.result_counts import ResultCounts, parts_of
 from runner.report.run_settings import RunSettings
 from runner.report.throughput import Throughput, throughput
 
-# Characters of the template and of the example that are shown.
+# The most characters shown of the template and of the example.
 MOST_OF_TEXT = 4_000
 
 _COMMAND = re.compile(r"`([^`]+)`")
@@ -37,8 +37,9 @@ _COMMAND = re.compile(r"`([^`]+)`")
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a page is made from. `results` is the run's results.parquet, `counts` its counts, `version` this program's.
-    `unmask` shows whole numbers and a whole text.
+    """The content of a page. `results` is the run's results.parquet, `counts` its counts, `version` this program's.
+
+    `unmask` shows full phone numbers and a full text.
     """
 
     record: RunRecord
@@ -51,7 +52,7 @@ class Page:
 
 
 def write_page(path: Path, content: Page) -> None:
-    """Write the page; it appears when it is whole. Raises StoppedError when it can't be written."""
+    """Write the page atomically. Raises StoppedError if it can't be written."""
     write_atomically(path, page_of(content).encode())
 
 
@@ -93,7 +94,7 @@ def page_of(content: Page) -> str:
 
 
 def rendered(template: str, **values: object) -> str:
-    """A page of this room with its style sheet inside. Nothing that the template prints steers the text around it."""
+    """A page with its style sheet inlined. Unsafe characters in the values are replaced."""
     environment = Environment(
         loader=PackageLoader("runner.report", "."),
         autoescape=True,
@@ -108,41 +109,41 @@ def rendered(template: str, **values: object) -> str:
 
 
 def _commands(words: str) -> Markup:
-    """Our own words with `commands` in them, as HTML."""
+    """Words with `commands` in backticks, as HTML."""
     return Markup(_COMMAND.sub(r"<code>\1</code>", str(escape(sanitized(words)))))  # noqa: S704 (escaped before)
 
 
 def _headline(record: RunRecord, counts: Counts, hide: Callable[[str], str]) -> tuple[str, str]:
-    """How the run ended, as (a CSS class: good, look or stopped; words)."""
+    """How the run ended, as (CSS class: good, look or stopped; headline)."""
     accepted, unsent, messages = counts.accepted, counts.unsent, counts.messages
     if record.ended_at is None:
-        return "look", f"This run has not ended: {accepted:,} of {counted(messages, 'message')} accepted so far."
-    trouble = " and ".join(
+        return "look", f"Not finished: {accepted:,} of {counted(messages, 'message')} accepted so far."
+    trouble = ", ".join(
         f"{count:,} {word}" for count, word in ((counts.rejected, "rejected"), (counts.unknown, "unknown")) if count
     )
     if record.stop_reason not in (None, OutcomeReason.OPTED_OUT):
-        # Its first clause: the examples that follow it are among the moments of the run.
+        # Its first clause: the examples after it are in the table of events.
         why = (record.stop_detail or (record.stop_reason or "").replace("_", " ")).partition("; ")[0]
         why = sanitized(hide(why), MOST_CHARACTERS).rstrip(".")
-        left = f"{counted(unsent, 'message')} of {messages:,} not sent" if unsent else "nothing is left to send"
-        return "stopped", f"Stopped early: {why}; {left}{f', {trouble}' if trouble else ''}."
+        left = f"{unsent:,} of {counted(messages, 'message')} not sent" if unsent else "No messages left to send"
+        return "stopped", f"Stopped early: {why}. {left}{f', {trouble}' if trouble else ''}."
     if not messages:
-        return "look", "Nothing was sent: the plan left every row out."
+        return "look", "Nothing was sent: the plan excluded every row."
     if trouble or unsent:
-        not_sent = "opted out meanwhile" if record.stop_reason is not None else "not sent"
-        rest = " and ".join(filter(None, [trouble, f"{unsent:,} {not_sent}" if unsent else ""]))
+        not_sent = "opted out during the run" if record.stop_reason is not None else "not sent"
+        rest = ", ".join(filter(None, [trouble, f"{unsent:,} {not_sent}" if unsent else ""]))
         return "look", f"Finished: {accepted:,} of {counted(messages, 'message')} accepted, {rest}."
-    return "good", "The one message is accepted." if accepted == 1 else f"All {accepted:,} messages are accepted."
+    return "good", "The only message is accepted." if accepted == 1 else f"All {accepted:,} messages are accepted."
 
 
 def _delivery_so_far(counts: Counts) -> str:
-    """Delivery and conversion in a line; "" where nothing is known."""
+    """Delivery and conversion in one line; "" without receipts."""
     if not counts.receipts:
         return ""
     groups = counts.by_group
-    words = f"{share(counts.delivered, counts.accepted)} of the accepted messages are delivered"
-    still_open = groups[DeliveryGroup.IN_TRANSIT] + groups[DeliveryGroup.NO_RECEIPT]
-    rest = {"not delivered": counts.undelivered, "still open": still_open}
+    words = f"{share(counts.delivered, counts.accepted)} of accepted messages delivered"
+    pending = groups[DeliveryGroup.IN_TRANSIT] + groups[DeliveryGroup.NO_RECEIPT]
+    rest = {"not delivered": counts.undelivered, "pending": pending}
     words += "".join(f", {count:,} {word}" for word, count in rest.items() if count)
     if counts.converted:
         words += f"; {share(counts.converted, counts.accepted)} converted"
@@ -150,11 +151,11 @@ def _delivery_so_far(counts: Counts) -> str:
 
 
 def _key_figures(counts: Counts, sent: Throughput | None, costs: Sequence[KeyFigure]) -> list[KeyFigure]:
-    """Those that are known."""
+    """The figures on top of the page, without those that aren't known."""
     accepted = counts.accepted
     found = [
         KeyFigure("rows in the file", f"{counts.rows:,}", f"{counted(counts.messages, 'message')} planned"),
-        KeyFigure("accepted", f"{accepted:,}", f"{share(accepted, counts.messages)} of the messages"),
+        KeyFigure("accepted", f"{accepted:,}", f"{share(accepted, counts.messages)} of messages"),
     ]
     if counts.receipts:
         found.append(KeyFigure("delivered", share(counts.delivered, accepted), f"{counts.delivered:,} of {accepted:,}"))
@@ -162,36 +163,34 @@ def _key_figures(counts: Counts, sent: Throughput | None, costs: Sequence[KeyFig
         found.append(KeyFigure("converted", share(counts.converted, accepted), f"{counts.converted:,} of {accepted:,}"))
     if sent:
         mean = sent.shown.mean_per_second
-        words = "" if sent.is_part or mean is None else f"{rate_in_words(mean)} on average"
-        found.append(KeyFigure("sent within", seconds_in_words(sent.seconds), words))
+        words = "" if sent.is_part or mean is None else f"average {rate_in_words(mean)}"
+        found.append(KeyFigure("sending time", seconds_in_words(sent.seconds), words))
         if sent.latencies:
             within = seconds_in_words(sent.latencies.percentile(95) / 1000)
-            found.append(KeyFigure("answered within", within, "95% of requests"))
-    found.append(KeyFigure("segments", f"{counts.segments_accepted:,}", "of accepted messages"))
+            found.append(KeyFigure("response time", within, "or less for 95% of requests"))
+    found.append(KeyFigure("segments", f"{counts.segments_accepted:,}", "in accepted messages"))
     if totals := [cost for cost in costs if cost.is_total]:
         first, *rest = totals
-        found.append(
-            KeyFigure(f"cost, {first.what}", first.figure, ", ".join(f"{cost.figure} {cost.what}" for cost in rest))
-        )
+        found.append(KeyFigure(first.what, first.figure, ", ".join(f"{cost.figure} {cost.what}" for cost in rest)))
     return found
 
 
 def _about(record: RunRecord, settings: RunSettings | None, version: str) -> list[tuple[str, str]]:
-    """What was run, as (what, words)."""
+    """The settings and times of the run, as (name, value)."""
     lines = [("campaign", record.name), ("run", record.run)]
     if settings:
         lines += [("campaign file", settings.file), ("recipients", settings.recipients), ("rate", settings.rate)]
         lines += [("sender", settings.source)] if settings.source else []
     lines += [("sub-account", record.sub_account_id), ("started", moment(record.created_at))]
     if record.started_at != record.created_at:
-        lines.append(("continued", moment(record.started_at)))
-    lines.append(("ended", moment(record.ended_at) if record.ended_at is not None else "not yet"))
-    lines += [("plan's fingerprint", record.fingerprint), ("made by", version)]
+        lines.append(("resumed", moment(record.started_at)))
+    lines.append(("ended", moment(record.ended_at) if record.ended_at is not None else "not finished"))
+    lines += [("plan fingerprint", record.fingerprint), ("version", version)]
     return [(what, sanitized(words, 300)) for what, words in lines]
 
 
 def _message_example(settings: RunSettings | None, *, unmask: bool) -> dict[str, Any] | None:
-    """The template and a text made from it; `is_whole`: with the recipient's own words. None where it isn't known."""
+    """The template and an example text; `is_whole`: with recipient data. None if the settings aren't known."""
     if settings is None:
         return None
     whole = settings.example if unmask and not settings.mask else None

@@ -1,4 +1,4 @@
-"""The page on outcomes: how far messages got, their conversions, and by country and segments what they cost."""
+"""The report page's outcomes: delivery, conversions, countries, segments and cost."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -27,41 +27,40 @@ GROUP_COLOURS = {
 }  # fmt: skip
 _DURATIONS = ((86_400_000, "days"), (3_600_000, "hours"), (60_000, "minutes"), (1_000, "seconds"), (1, "milliseconds"))
 _STATES: Mapping[str, str] = {
-    DeliveryState.QUEUED: "queued by the provider", DeliveryState.SENT: "sent on to the operator",
+    DeliveryState.QUEUED: "queued by the provider", DeliveryState.SENT: "sent to the operator",
     DeliveryState.DELIVERED: "delivered to the phone", DeliveryState.READ: "read",
-    DeliveryState.UNDELIVERED: "not delivered", DeliveryState.REJECTED: "rejected after all",
+    DeliveryState.UNDELIVERED: "not delivered", DeliveryState.REJECTED: "rejected after acceptance",
     DeliveryState.FAILED: "failed", DeliveryState.CANCELLED: "cancelled before it was sent",
-    DeliveryState.UNKNOWN: "in a state that isn't known",
+    DeliveryState.UNKNOWN: "unknown state",
 }  # fmt: skip
 
 
 def delivery(counts: ResultCounts, settings: RunSettings | None) -> PageSection:
-    """How far accepted messages got, by their receipts."""
+    """How far accepted messages got, by their delivery receipts."""
     section = PageSection("delivery", "Delivery")
     totals = counts.totals
     if not totals.receipts:
-        how = "`campaign receipts` takes them while it runs, `campaign receipts --load FILE` from a file"
-        asked = settings is not None and settings.with_receipts
-        section.words = (
-            f"No receipts yet: {how if asked else f'this campaign awaits none; its key receipts says how, and {how}'}."
-        )
+        section.words = "No delivery receipts yet."
+        if settings is None or not settings.with_receipts:
+            section.words = "Delivery tracking is off; add a `receipts` section to the campaign file to turn it on."
+        section.words += " Run `campaign receipts` to receive receipts, with `--load FILE` from a file."
         return section
     accepted = totals.accepted
     legend = shares_of(totals.by_group, GROUP_COLOURS, accepted)
     words = ", ".join(f"{part.name} {part.count:,} ({part.percent})" for part in legend) + "."
     listed = listed_countries(counts.countries)
     groups = {name: of_country.by_group for name, _, of_country in listed if of_country.accepted}
-    chart = stacked_bars(groups, GROUP_COLOURS, "of the accepted messages")
-    section.figures.append(figure(chart, "reach", "How far accepted messages got", words, below="", legend=legend))
+    chart = stacked_bars(groups, GROUP_COLOURS, "share of accepted messages")
+    section.figures.append(figure(chart, "reach", "Delivery by country", words, below="", legend=legend))
     if counts.to_delivery:
         section.figures.append(_time_to("delivery", counts.to_delivery, "delivered"))
     states = sorted(counts.states.items(), key=lambda item: (-item[1], str(item[0])))
     rows = [[_state(*state), f"{count:,}", share(count, accepted)] for state, count in states[:MOST_CODES]]
-    labels = ["state", "messages", "of accepted"]
-    section.tables.append(table("by-state", "Accepted messages by the provider's state", labels, rows))
+    labels = ["state", "messages", "share"]
+    section.tables.append(table("by-state", "Accepted messages by delivery state", labels, rows))
     if counts.failed_by_code:
-        labels = ["code", "means", "kind", "messages", "of these", "what to do"]
-        caption, texts = "Messages that were not delivered, by error code", ("means", "kind", "what to do")
+        labels = ["code", "meaning", "kind", "messages", "share", "what to do"]
+        caption, texts = "Messages not delivered, by error code", ("meaning", "kind", "what to do")
         section.tables.append(table("by-error", caption, labels, _error_rows(counts.failed_by_code), texts=texts))
     return section
 
@@ -81,7 +80,7 @@ def _error_rows(by_code: Mapping[int | None, int]) -> list[list[str]]:
     found = sorted(by_code.items(), key=lambda item: (-item[1], -1 if item[0] is None else item[0]))
     rows = []
     for number, count in found[:MOST_CODES]:
-        code = code_of(number) if number is not None else DeliveryErrorCode("no code was told", Verdict.UNSPECIFIED)
+        code = code_of(number) if number is not None else DeliveryErrorCode("no error code", Verdict.UNSPECIFIED)
         rows.append([
             "–" if number is None else str(number), code.words, code.verdict.value, f"{count:,}",
             share(count, failed), ADVICE[code.verdict],
@@ -92,22 +91,20 @@ def _error_rows(by_code: Mapping[int | None, int]) -> list[list[str]]:
 
 
 def conversion(counts: ResultCounts, settings: RunSettings | None, run: str) -> PageSection | None:
-    """Conversions, as `campaign feedback` reported them. None for a campaign that doesn't track them."""
+    """Conversions from `campaign feedback`. None if the campaign doesn't track them."""
     totals = counts.totals
     if not totals.conversions and not (settings and settings.tracked):
         return None
     section = PageSection("conversion", "Conversion")
     if not totals.conversions:
-        section.words = (
-            f"No conversion is told yet: `campaign feedback {run} FILE` tells the provider, and shows it here."
-        )
+        section.words = f"No conversions yet. `campaign feedback {run} FILE` reports them; the next report shows them."
         return section
     converted, failures = totals.converted, totals.not_converted
     rest = max(totals.accepted - converted - failures, 0)
     section.words = (
-        f"{converted:,} converted: {share(converted, totals.accepted)} of the accepted messages"
-        + (f", {share(converted, totals.delivered)} of the delivered" if totals.delivered else "")
-        + f". {failures:,} did not, and of {rest:,} nothing is told."
+        f"{converted:,} converted: {share(converted, totals.accepted)} of accepted messages"
+        + (f", {share(converted, totals.delivered)} of delivered messages" if totals.delivered else "")
+        + f". {failures:,} did not convert; {rest:,} {'has' if rest == 1 else 'have'} no outcome yet."
     )
     if counts.to_conversion:
         section.figures.append(_time_to("conversion", counts.to_conversion, "converted"))
@@ -116,12 +113,12 @@ def conversion(counts: ResultCounts, settings: RunSettings | None, run: str) -> 
 
 def _time_to(what: str, durations: Durations, done: str) -> Figure:
     half, most = (seconds_in_words(durations.percentile(percent) / 1000) for percent in (50, 95))
-    words = f"Of {durations.total():,} that were {done}, half were within {half}, 95% within {most}."
-    return figure(done_within(durations, f"of those {done}"), f"to-{what}", f"Time to {what}", words)
+    words = f"{counted(durations.total(), f'{done} message')}: 50% within {half}, 95% within {most} after sending."
+    return figure(done_within(durations, f"share of {done} messages"), f"to-{what}", f"Time to {what}", words)
 
 
 def done_within(durations: Durations, what: str) -> alt.TopLevelMixin:
-    """The share that was done within a time after sending, up to the 99th percentile."""
+    """A chart of the share that was done by each time after sending, up to the 99th percentile."""
     longest = durations.percentile(99) * 1.02
     size, unit = next((size, unit) for size, unit in _DURATIONS if longest >= size * 2 or size == 1)
     values = [{"x": 0.0, "y": 0.0}]
@@ -138,9 +135,9 @@ def done_within(durations: Durations, what: str) -> alt.TopLevelMixin:
 
 
 def estimated_costs(countries: Mapping[str | None, Counts], settings: RunSettings | None) -> dict[str | None, Decimal]:
-    """Of the countries that the campaign's price list has.
+    """The estimated cost by country, for the countries in the campaign's price list.
 
-    By the dearest operator's price of each country, so it is the most that they should cost.
+    The estimate uses the highest operator price of each country, so it is an upper bound.
     """
     prices = settings.prices if settings else {}
     found = {country: finite(prices.get(country or "")) for country in countries}
@@ -148,7 +145,7 @@ def estimated_costs(countries: Mapping[str | None, Counts], settings: RunSetting
 
 
 def countries(counts: ResultCounts, estimated: Mapping[str | None, Decimal], currency: str | None) -> PageSection:
-    """Where the messages went; `currency` is that of the estimated costs."""
+    """Messages by country; `currency` is the currency of the estimated costs."""
     section = PageSection("countries", "Countries")
     rows: list[dict[str, str]] = []
     for name, codes, of_country in listed_countries(counts.countries):
@@ -156,7 +153,7 @@ def countries(counts: ResultCounts, estimated: Mapping[str | None, Decimal], cur
         row |= {"rejected": f"{of_country.rejected:,}", "unknown": f"{of_country.unknown:,}"}
         if counts.totals.receipts > 0:
             row["delivered"] = f"{of_country.delivered:,}"
-            row["of accepted"] = share(of_country.delivered, of_country.accepted)
+            row["delivery rate"] = share(of_country.delivered, of_country.accepted)
         if counts.totals.conversions:
             row["converted"] = f"{of_country.converted:,}"
         row["segments"] = f"{of_country.segments_accepted:,}"
@@ -168,31 +165,31 @@ def countries(counts: ResultCounts, estimated: Mapping[str | None, Decimal], cur
         cells = [list(row.values()) for row in rows]
         section.tables.append(table("by-country", "Messages by country (ISO 3166 codes)", list(rows[0]), cells))
     else:
-        section.words = "No message left."
+        section.words = "No messages were sent."
     return section
 
 
 def listed_countries(found: Mapping[str | None, Counts]) -> list[tuple[str, list[str | None], Counts]]:
-    """The countries with the most messages, as (name, code, counts); the rest added up as `OTHERS`."""
+    """The countries with the most messages, as (name, codes, counts); the others added up as `OTHERS`."""
     codes = list(found)
     most = codes if len(codes) <= MOST_COUNTRIES else codes[: MOST_COUNTRIES - 1]
-    listed = [(sanitized(code or "not known", 20), [code], found[code]) for code in most]
+    listed = [(sanitized(code or "unknown", 20), [code], found[code]) for code in most]
     if rest := codes[len(most) :]:
         listed.append((OTHERS, rest, added_up(found[code] for code in rest)))
     return listed
 
 
 def segments(counts: ResultCounts, costs: Sequence[KeyFigure]) -> PageSection:
-    """Segments and encodings of the accepted messages, and what they cost."""
+    """Segments, encodings and cost of the accepted messages."""
     section = PageSection("segments", "Segments and cost", costs=costs)
     listed = sorted(((size or 0, encoding or "?", count) for (size, encoding), count in counts.sizes.items()))
     if not listed:
-        section.words = "No message is accepted, so none costs anything."
+        section.words = "No messages were accepted, so there is no cost."
         return section
     ucs2 = sum(count for _, encoding, count in listed if encoding == "UCS2")
     totals = counts.totals
-    words = f"{counted(totals.accepted, 'accepted message')} in {counted(totals.segments_accepted, 'segment')}, "
-    words += f"{ucs2:,} in UCS-2." if ucs2 else "all in GSM-7."
+    words = f"{counted(totals.accepted, 'accepted message')} with {counted(totals.segments_accepted, 'segment')}; "
+    words += f"{counted(ucs2, 'message')} in UCS-2." if ucs2 else "all in GSM-7."
     if len(listed) == 1:
         section.words = words
     else:
@@ -201,26 +198,26 @@ def segments(counts: ResultCounts, costs: Sequence[KeyFigure]) -> PageSection:
         for size, encoding, count in listed:
             name, colour = looks[encoding == "UCS2"]
             rows.append((f"{size} × {name}", count, f"{count:,}", colour))
-        section.figures.append(figure(bars(rows), "sizes", "Segments of a message", words))
+        section.figures.append(figure(bars(rows), "sizes", "Segments per message", words))
     return section
 
 
 def cost_lines(counts: ResultCounts, estimated: Mapping[str | None, Decimal], currency: str | None) -> list[KeyFigure]:
-    """What the run cost, as far as anything is known; `currency` is that of the estimated costs."""
+    """What the run cost, as far as it is known; `currency` is the currency of the estimated costs."""
     lines, totals = [], counts.totals
     if estimated:
-        words = "by the price list as the run began, each country's dearest operator"
+        words = "at the highest operator price of each country, from the price list at the start of the run"
         if unpriced := sum(each.accepted for code, each in counts.countries.items() if code not in estimated):
-            words += f"; without {counted(unpriced, 'message')} to countries that the list lacks"
+            words += f"; excludes {counted(unpriced, 'message')} to countries without a price"
         total = sum(estimated.values(), Decimal(0))
-        lines.append(KeyFigure("estimated", money(total, currency), words, is_total=True))
+        lines.append(KeyFigure("estimated cost", money(total, currency), words, is_total=True))
     bills = {billed_in: amount for billed_in, amount in sorted(totals.bills.items()) if amount}
     for billed_in, amount in list(bills.items())[:MOST_CURRENCIES]:
-        words = f"as the provider tells, for {counted(counts.billed_messages[billed_in], 'message')}"
+        words = f"for {counted(counts.billed_messages[billed_in], 'message')}"
         lines.append(KeyFigure("billed", money(amount, billed_in), words, is_total=True))
     if len(bills) == 1 and totals.delivered:
         ((billed_in, amount),) = bills.items()
-        lines.append(KeyFigure("billed for each delivered message", money(amount / totals.delivered, billed_in)))
+        lines.append(KeyFigure("billed per delivered message", money(amount / totals.delivered, billed_in)))
     if totals.billed_segments:
         lines.append(KeyFigure("billed segments", f"{totals.billed_segments:,}"))
     return lines

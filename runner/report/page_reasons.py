@@ -1,6 +1,6 @@
-"""The page on reasons: every row by its status, and what each reason means and asks for, with example rows. Pure.
+"""The report page's reasons: rows by status, with the meaning of each reason, what to do and example rows. Pure.
 
-Every reason has an entry in `EXCLUSIONS` or `OUTCOMES`; a test holds this against the two enumerations.
+Every reason has an entry in `EXCLUSIONS` or `OUTCOMES`; a test compares them with the two enumerations.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,79 +15,78 @@ from runner.report.result_counts import ResultCounts
 
 _X, _O = ExclusionReason, OutcomeReason
 
-_AGAIN = "start the run again: these messages certainly did not arrive, and are sent then"
-_RECONCILE = "`campaign reconcile` asks the provider's log what became of them; they are never sent again without proof"
+_AGAIN = "start the run again to send them; they were certainly not received"
+_RECONCILE = "`campaign reconcile` looks them up in the provider's log; they are never sent again without proof"
 
 # What happened, and what to do.
 EXCLUSIONS: Mapping[str, tuple[str, str]] = {
-    _X.UNREADABLE_ROW: ("the row could not be read", "mend these rows in the recipient file"),
-    _X.FILTERED: ("the condition of the campaign does not hold", "nothing, if recipients.where is as meant"),
-    _X.INVALID_NUMBER: ("the cell holds no phone number, or one that can be read in two ways",
-        "correct the numbers at their source; national numbers need recipients.country"),
-    _X.NOT_MOBILE: ("a fixed line, which takes no SMS", "ask these people for a mobile number"),
-    _X.NUMBER_TYPE: ("a kind of number that takes no SMS", "ask these people for a mobile number"),
-    _X.COUNTRY_NOT_ALLOWED: ("the number's country is not among those of the campaign",
-        "nothing, if recipients.countries and denyCountries are as meant"),
-    _X.SUPPRESSED: ("on a list of people who opted out", "nothing: they asked for it"),
-    _X.DUPLICATE: ("another row has the same key",
-        "nothing, if recipients.duplicates is as meant; else clean the file up"),
-    _X.COOLDOWN: ("the number got enough messages lately", "nothing, or try later: recipients.cooldown"),
-    _X.NOT_SAMPLED: ("not among the sampled rows", "nothing, if recipients.sample is as meant"),
-    _X.MISSING_FIELD: ("a field that is needed is empty",
-        'fill the field in, or give the template another wording for it, as in {{ city or "our shop" }}'),
-    _X.TEMPLATE_ERROR: ("the template fails on this row", "look at the row with `campaign preview --row`"),
-    _X.EMPTY_MESSAGE: ("nothing is left of the text", "look at the row with `campaign preview --row`"),
-    _X.INVALID_TEXT: ("the text holds a character that can't be sent", "clean the fields of these rows up"),
-    _X.REQUIRED_TEXT: ("the text lacks words that each must hold",
-        "put them into the template; message.requireText names them"),
-    _X.TOO_MANY_SEGMENTS: ("the text is longer than the campaign allows",
-        "shorten the template, or raise message.maxSegments"),
-    _X.NOT_GSM7: ("the text needs UCS-2, and the campaign wants GSM-7",
-        "turn message.smartEncoding on, or allow UCS-2"),
-    _X.UNKNOWN_ZONE: ("the phone's time zone isn't known, so its sending hours aren't",
-        "name one zone for all in window.zone"),
-    _X.OUTSIDE_WINDOW: ("its turn came outside of the sending hours", "start the run within the hours of window"),
-    _X.OVER_LIMIT: ("beyond the first so many", "nothing, if the limit is as meant; without it the rest is sent"),
+    _X.UNREADABLE_ROW: ("unreadable row", "correct these rows in the recipient file"),
+    _X.FILTERED: ("excluded by recipients.where", "no action needed if the condition is correct"),
+    _X.INVALID_NUMBER: ("missing, invalid or ambiguous phone number",
+        "correct the numbers at the source; national numbers need recipients.country"),
+    _X.NOT_MOBILE: ("fixed-line number", "ask for a mobile number, or allow fixed lines in recipients.types"),
+    _X.NUMBER_TYPE: ("type of number that can't receive SMS",
+        "ask for a mobile number, or allow the type in recipients.types"),
+    _X.COUNTRY_NOT_ALLOWED: ("country not allowed",
+        "no action needed if recipients.countries and denyCountries are correct"),
+    _X.SUPPRESSED: ("opted out, or on a suppression list", "no action needed: these people must not get messages"),
+    _X.DUPLICATE: ("duplicate of another row",
+        "no action needed if recipients.duplicates is correct; otherwise remove the duplicates"),
+    _X.COOLDOWN: ("frequency cap reached", "no action needed, or send later; recipients.cooldown sets the cap"),
+    _X.NOT_SAMPLED: ("not in the sample", "no action needed if recipients.sample is correct"),
+    _X.MISSING_FIELD: ("required field is empty",
+        'fill in the field, or add a fallback to the template: {{ city or "our shop" }}'),
+    _X.TEMPLATE_ERROR: ("template fails on this row", "check the row with `campaign preview FILE --row N`"),
+    _X.EMPTY_MESSAGE: ("empty text", "check the row with `campaign preview FILE --row N`"),
+    _X.INVALID_TEXT: ("text contains a character that can't be sent",
+        "remove the character from the fields of these rows"),
+    _X.REQUIRED_TEXT: ("text lacks a required phrase", "add the phrase in message.requireText to the template"),
+    _X.TOO_MANY_SEGMENTS: ("too many segments", "shorten the template, or raise message.maxSegments"),
+    _X.NOT_GSM7: ("text needs UCS-2, but only GSM-7 is allowed",
+        "turn on message.smartEncoding, or allow UCS-2 in message.encoding"),
+    _X.UNKNOWN_ZONE: ("unknown time zone, so unknown sending hours", "set one time zone for everybody in window.zone"),
+    _X.OUTSIDE_WINDOW: ("outside the sending hours", "start the run within the sending hours (window)"),
+    _X.OVER_LIMIT: ("over the recipient limit",
+        "no action needed if the limit is correct; to send the rest, run again without it"),
 }  # fmt: skip
-# The same; without a remedy here, there is nothing to do, or what the provider room advises.
+# The same. An empty remedy means: the one in `ADVICE`, or none.
 _OUTCOMES: Mapping[OutcomeReason, tuple[str, str]] = {
-    _O.QUEUED: ("the provider took them", ""),
-    _O.RECONCILED: ("no answer came, but the provider's log has them", ""),
-    _O.RECEIPT: ("no answer came, but a receipt did", ""),
-    _O.REJECTED_BY_PROVIDER: ("the provider refused them",
-        "look at the provider's words in the examples; ask its support if they don't tell"),
-    _O.INVALID_DESTINATION: ("the provider does not take the number", ""),
-    _O.INVALID_TEXT: ("the provider does not take the text", ""),
-    _O.INVALID_SOURCE: ("the provider does not take the sender", ""),
-    _O.INVALID_OPTION: ("the provider does not take an option of the campaign", ""),
-    _O.RESENDING_INTERVAL: ("the number got the same text a short while ago", ""),
-    _O.BAD_REQUEST: ("the provider does not take the request",
-        "look at the provider's words in the examples, and at the error code"),
-    _O.TIMEOUT: ("no answer came in time", _RECONCILE),
-    _O.DISCONNECTED: ("the connection broke before the answer", _RECONCILE),
-    _O.SERVER_ERROR: ("the provider had trouble of its own", _RECONCILE),
-    _O.INVALID_ANSWER: ("the answer could not be understood", _RECONCILE),
-    _O.PROCESS_DIED: ("the sending process died before the answer was noted", _RECONCILE),
-    _O.ABANDONED: ("the run was stopped while it waited for the answer", _RECONCILE),
-    _O.IN_FLIGHT: ("the answer has not come yet", "wait, if the run is going on; else start it again"),
-    _O.NOT_REACHED: ("the run did not come to them", _AGAIN),
-    _O.HELD_BACK: ("held back just before their requests left", _AGAIN),
-    _O.INTERRUPTED: ("the run was interrupted before their turn", _AGAIN),
-    _O.THROTTLED: ("the provider's rate limit kept them out", "lower rate, then start the run again"),
-    _O.NO_CONNECTION: ("the provider could not be reached", ""),
-    _O.FUSE: ("too much went wrong, and the run stopped by itself", ""),
-    _O.LIMIT_REACHED: ("the run came to its limit", "raise limits, if more is meant to be sent"),
-    _O.OUTSIDE_WINDOW: ("their turn came outside of the sending hours", "start the run within the hours of window"),
-    _O.TOO_LATE: ("their turn came after notAfter", "move notAfter, if the message is still worth sending"),
-    _O.COOLDOWN: ("the number got a message of another campaign meanwhile", "nothing, or start the run later"),
-    _O.OPTED_OUT: ("the person opted out before the message's turn", "nothing: they asked for it"),
-    _O.LEASE_LOST: ("another process took the run over", "look for the other process, then start the run again"),
-    _O.UNAUTHORIZED: ("the provider does not know the API key", ""),
-    _O.FORBIDDEN: ("the API key may not do this", ""),
-    _O.NOT_FOUND: ("the provider does not know the sub-account", ""),
-    _O.UPGRADE_REQUIRED: ("the provider wants a newer protocol", ""),
-    _O.UNSUPPORTED: ("the provider does not support the request", ""),
-    _O.UNEXPECTED_ANSWER: ("the answer does not look like the SMS API's", ""),
+    _O.QUEUED: ("queued by the provider", ""),
+    _O.RECONCILED: ("no answer, but found in the provider's log", ""),
+    _O.RECEIPT: ("no answer, but a delivery receipt arrived", ""),
+    _O.REJECTED_BY_PROVIDER: ("refused by the provider",
+        "read the provider's messages in the examples; if they don't explain it, ask its support"),
+    _O.INVALID_DESTINATION: ("number refused", ""),
+    _O.INVALID_TEXT: ("text refused", ""),
+    _O.INVALID_SOURCE: ("sender ID refused", ""),
+    _O.INVALID_OPTION: ("message option refused", ""),
+    _O.RESENDING_INTERVAL: ("same text sent to this number shortly before", ""),
+    _O.BAD_REQUEST: ("request refused", "read the provider's messages in the examples, and look up the error code"),
+    _O.TIMEOUT: ("no answer in time", _RECONCILE),
+    _O.DISCONNECTED: ("connection lost before the answer", _RECONCILE),
+    _O.SERVER_ERROR: ("provider error", _RECONCILE),
+    _O.INVALID_ANSWER: ("invalid answer", _RECONCILE),
+    _O.PROCESS_DIED: ("process ended before the answer was recorded", _RECONCILE),
+    _O.ABANDONED: ("run stopped before the answer", _RECONCILE),
+    _O.IN_FLIGHT: ("no answer yet", "wait if the run is still sending; otherwise start it again"),
+    _O.NOT_REACHED: ("not reached by the run", _AGAIN),
+    _O.HELD_BACK: ("held back before the request was sent", _AGAIN),
+    _O.INTERRUPTED: ("run interrupted", _AGAIN),
+    _O.THROTTLED: ("throttled by the provider", "lower the rate, then start the run again"),
+    _O.NO_CONNECTION: ("no connection to the provider", ""),
+    _O.FUSE: ("too many failures, so the run stopped", ""),
+    _O.LIMIT_REACHED: ("limit reached", "to send more, raise the limit in limits"),
+    _O.OUTSIDE_WINDOW: ("outside the sending hours", "start the run within the sending hours (window)"),
+    _O.TOO_LATE: ("too late: after notAfter", "set a later notAfter if the message is still worth sending"),
+    _O.COOLDOWN: ("frequency cap reached during the run", "no action needed, or start the run later"),
+    _O.OPTED_OUT: ("opted out during the run", "no action needed: these people must not get messages"),
+    _O.LEASE_LOST: ("another process took over the run", "find the other process, then start the run again"),
+    _O.UNAUTHORIZED: ("API key refused", ""),
+    _O.FORBIDDEN: ("API key lacks permission", ""),
+    _O.NOT_FOUND: ("sub-account not found", ""),
+    _O.UPGRADE_REQUIRED: ("provider requires a newer protocol", ""),
+    _O.UNSUPPORTED: ("request not supported by the provider", ""),
+    _O.UNEXPECTED_ANSWER: ("answer is not from the SMS API", ""),
 }  # fmt: skip
 
 OUTCOMES: Mapping[str, tuple[str, str]] = {
@@ -96,24 +95,25 @@ OUTCOMES: Mapping[str, tuple[str, str]] = {
 
 
 def advice_for(status: str, reason: str | None) -> tuple[str, str]:
-    """What happened, and what to do ("" for nothing). A reason that this version doesn't know is shown by name."""
-    by_name = sanitized((reason or "no reason is known").replace("_", " "), MOST_CHARACTERS)
+    """What happened, and what to do ("" if nothing). A reason that this version doesn't know is shown by its name."""
+    by_name = sanitized((reason or "no reason given").replace("_", " "), MOST_CHARACTERS)
     return (EXCLUSIONS if status == Status.EXCLUDED else OUTCOMES).get(reason or "", (by_name, ""))
 
 
-# What the statuses mean.
+# The meaning of each status.
 STATUS_WORDS = {
-    Status.ACCEPTED: "the provider took the message",
-    Status.REJECTED: "the provider refused it",
-    Status.UNKNOWN: "perhaps received: no proof came back",
-    Status.UNSENT: "certainly not received",
-    Status.EXCLUDED: "left out by the plan",
+    Status.ACCEPTED: "the provider has the message",
+    Status.REJECTED: "the provider refused the message",
+    Status.UNKNOWN: "no conclusive answer; the provider may have the message",
+    Status.UNSENT: "certainly not received by the provider",
+    Status.EXCLUDED: "no message in the plan",
 }
 
 
 def reasons(counts: ResultCounts, hide: Callable[[str], str]) -> list[tuple[Share, list[dict[str, Any]]]]:
-    """The reasons of all rows that weren't simply accepted, by status, the most frequent first, as the template reads
-    them. `hide` masks phone numbers.
+    """The reasons of all rows that aren't accepted, by status, the most frequent first, for the page's template.
+
+    `hide` masks phone numbers.
     """
     found = []
     for part in shares_of(counts.totals.by_status, STATUS_COLOURS, counts.totals.rows):
@@ -143,6 +143,4 @@ def reasons(counts: ResultCounts, hide: Callable[[str], str]) -> list[tuple[Shar
 
 def _answer_codes(counts: ResultCounts, reason: str | None) -> str:
     codes = sorted((code, count) for (of, code), count in counts.error_codes.items() if of == reason)
-    return (
-        f"the provider's error codes: {', '.join(f'{code} ({count:,})' for code, count in codes[:8])}" if codes else ""
-    )
+    return f"provider's error codes: {', '.join(f'{code} ({count:,})' for code, count in codes[:8])}" if codes else ""

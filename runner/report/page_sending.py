@@ -1,4 +1,4 @@
-"""The page on sending: when messages left, against the rate, how long the answers took, and what held them up."""
+"""The report page's sending section: messages over time, the rate, response times, and events such as pauses."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -28,18 +28,15 @@ from runner.report.throughput import Throughput
 
 MOST_MOMENTS = 40
 
-# In the table of moments, and as a mark under the chart of sends.
+# The words in the table of events, and beside the marks below the chart of sent messages.
 _MOMENTS = {
-    EventKind.STARTED: ("started", "started again"),
-    EventKind.THROTTLED: (
-        "held up, on and off, by the provider's rate limit",
-        "held up, on and off, by the rate limit",
-    ),
+    EventKind.STARTED: ("started", "resumed"),
+    EventKind.THROTTLED: ("throttled by the provider", "throttled by the provider"),
     EventKind.UNREACHABLE: ("no connection", "no connection"),
-    EventKind.RESTED: ("rested until sending hours", "resting until sending hours"),
+    EventKind.RESTED: ("waited for the sending hours", "waiting for the sending hours"),
     EventKind.STOPPED: ("stopped", "stopped"),
     EventKind.ENDED: ("ended", ""),
-    EventKind.PURGED: ("purged of numbers and texts", ""),
+    EventKind.PURGED: ("numbers and texts deleted (purge)", ""),
 }
 _LANE_HEIGHT = 38
 _LATENCY_HEIGHT = 220
@@ -48,24 +45,24 @@ _LATENCY_HEIGHT = 220
 def sending(
     sent: Throughput | None, settings: RunSettings | None, events: Sequence[Event], hide: Callable[[str], str]
 ) -> PageSection:
-    """When messages left, against the rate, and how long the provider's answers took."""
+    """Messages over time compared with the rate, and the provider's response times."""
     section = PageSection("sending", "Sending")
     moments = _moments(events, hide)
     if sent is None:
-        section.words = "No request left, so there is nothing to show of rate and latency."
+        section.words = "No requests were sent, so there are no rates or response times."
         section.tables += moments
         return section
     per_second = settings.per_second if settings and settings.per_second > 0 else None
     span = sent.shown
-    mean = f"; on average {rate_in_words(span.mean_per_second)}" if span.mean_per_second else ""
-    words = f"{counted(span.requests, 'message')} left within {seconds_in_words(span.seconds)}, "
-    words += f"from {moment(span.first)} on{mean}."
+    mean = f"; average {rate_in_words(span.mean_per_second)}" if span.mean_per_second else ""
+    words = f"{counted(span.requests, 'message')} sent in {seconds_in_words(span.seconds)} "
+    words += f"from {moment(span.first)}{mean}."
     if sent.is_part:
-        words += " The run rested for most of its time, so this shows its busiest stretch only."
+        words += " The run was idle most of the time, so this is only its busiest period."
     if len(sent.bins) > 2:
         by_status = sum((part.by_status for part in sent.bins), Counter[str]())
         legend = shares_of(by_status, STATUS_COLOURS, span.requests)
-        title = "Messages against the rate" if per_second else "Messages over time"
+        title = "Sending rate" if per_second else "Messages over time"
         chart = sends(sent, per_second, events)
         section.figures.append(figure(chart, "sends", title, words, legend=legend, widths=ACROSS))
     else:
@@ -78,27 +75,27 @@ def sending(
              rate_in_words(part.mean_per_second) if part.mean_per_second else "–"]
             for part in sent.stretches[:MOST_MOMENTS]
         ]  # fmt: skip
-        labels = ["from", "until", "messages", "on average"]
-        section.tables.append(table("stretches", "When messages left", labels, rows))
+        labels = ["from", "to", "messages", "average rate"]
+        section.tables.append(table("stretches", "Sending periods", labels, rows))
     section.tables += moments
     return section
 
 
 def _latency(sent: Throughput) -> Figure:
-    words = "Half of all answers came within {}, 95% within {}, 99% within {}.".format(
+    words = "50% of answers arrived within {}, 95% within {}, 99% within {}.".format(
         *(seconds_in_words(sent.latencies.percentile(percent) / 1000) for percent in (50, 95, 99))
     )
-    title = "How long answers took"
+    title = "Response time"
     if sum(bool(part.latencies) for part in sent.bins) < 3:
         return Figure(title, (), words)
-    below = f"{words} Below: the same as p50, p95 and p99 over time."
+    below = f"{words} The chart shows these percentiles (p50, p95, p99) over time."
     return figure(latency(sent), "latency", title, words, below=below, widths=ACROSS)
 
 
 def _moments(events: Sequence[Event], hide: Callable[[str], str]) -> list[Markup]:
-    """The run's events as a table; none for one start and its end.
+    """The run's events as a table; no table if there is only a start and an end.
 
-    Events of one kind in a row share a line, but for starts: between two of them the process died.
+    Consecutive events of one kind share a line, except starts: between two starts the process died.
     """
     if len(events) < 3 and all(event.kind in (EventKind.STARTED, EventKind.ENDED) for event in events):
         return []
@@ -114,19 +111,19 @@ def _moments(events: Sequence[Event], hide: Callable[[str], str]) -> list[Markup
             moment(several[0].at), _MOMENTS[kind][0] + times, seconds_in_words(seconds) if seconds else "–",
             hide(several[-1].detail or ""),
         ])  # fmt: skip
-    more = f" (the newest {MOST_MOMENTS} of {len(rows):,})" if len(rows) > MOST_MOMENTS else ""
-    labels = ["when", "what", "how long", "more"]
-    return [table("moments", f"Moments of the run{more}", labels, rows[-MOST_MOMENTS:], texts=("what", "more"))]
+    more = f" (latest {MOST_MOMENTS} of {len(rows):,})" if len(rows) > MOST_MOMENTS else ""
+    labels = ["time", "event", "duration", "details"]
+    return [table("moments", f"Events{more}", labels, rows[-MOST_MOMENTS:], texts=("event", "details"))]
 
 
 def sends(sent: Throughput, per_second: float | None, events: Sequence[Event]) -> alt.TopLevelMixin:
-    """Messages that left, by status, against the rate; and what held them up."""
+    """A chart of the messages sent over time, by status, with the rate and the events that delayed sending."""
     times, unit = per_time(per_second or sent.shown.requests / max(sent.shown.seconds, 1))
     statuses = [status for status in Status if any(part.by_status[status] for part in sent.bins)]
     values = [
         {"x": _ms(at), "y": round(part.by_status[status] / part.seconds * times, 4), "status": status, "layer": layer}
         for layer, status in enumerate(statuses)
-        # The last bin once more, where it ends.
+        # The last bin again at its end, so that its step is drawn.
         for at, part in [*((part.start, part) for part in sent.bins), (sent.bins[-1].end, sent.bins[-1])]
     ]
     highest = max(part.by_status.total() / part.seconds for part in sent.bins) * times
@@ -143,7 +140,7 @@ def sends(sent: Throughput, per_second: float | None, events: Sequence[Event]) -
         )
     ]
     if per_second:
-        label = f"the rate, {rate_in_words(per_second)}"
+        label = f"rate: {rate_in_words(per_second)}"
         rate = data_of([{"x": _ms(sent.bins[-1].end), "y": ceiling, "top": max(highest, ceiling), "words": label}])
         rule = alt.Chart(rate).mark_rule(stroke="var(--ink)", strokeDash=[5, 4], strokeWidth=1.5).encode(y="y:Q")
         text = alt.Chart(rate).mark_text(align="right", dy=-9).encode(x="x:T", y="top:Q", text="words:N")
@@ -154,14 +151,14 @@ def sends(sent: Throughput, per_second: float | None, events: Sequence[Event]) -
 
 
 def lanes(sent: Throughput, events: Sequence[Event]) -> list[tuple[str, list[tuple[int, int]]]]:
-    """For each kind of moment its times within the chart, wide enough to be seen; times that touch are joined."""
+    """The times of each kind of event within the chart, wide enough to be seen; times that touch are joined."""
     first, last = sent.bins[0].start, sent.bins[-1].end
     least = max((last - first) // 150, 1)
     rows = []
     for kind, (_, words) in _MOMENTS.items():
         of_kind = sorted((event.at, int((event.seconds or 0) * 1e6)) for event in events if event.kind is kind)
         marks: list[tuple[int, int]] = []
-        # The first start is where the chart begins, and says nothing.
+        # No mark for the first start: the chart begins there.
         for at, duration in of_kind[1:] if kind is EventKind.STARTED else of_kind:
             begin, end = max(at, first), min(at + max(duration, least), last + least)
             if end <= first or begin > last:
@@ -186,7 +183,7 @@ def _lane(words: str, marks: Sequence[tuple[int, int]], sent: Throughput) -> alt
 
 
 def latency(sent: Throughput) -> alt.TopLevelMixin:
-    """How long answers took: three percentiles in time."""
+    """A chart of three percentiles of the response time over time."""
     dashes = {"p50": [1, 0], "p95": [6, 3], "p99": [2, 3]}
     values: list[dict[str, Any]] = [
         {"x": _ms((part.start + part.end) // 2), "which": name,
@@ -202,7 +199,7 @@ def latency(sent: Throughput) -> alt.TopLevelMixin:
         .mark_line(strokeWidth=2, stroke="var(--accent)", point=alt.OverlayMarkDef(size=14, fill="var(--accent)"))
         .encode(x=_time_axis(sent), y=y, strokeDash=alt.StrokeDash("which:N", legend=None, scale=dash))
     )
-    # A label at each line's end, none over another.
+    # A label at the end of each line; labels don't overlap.
     labels: list[dict[str, Any]] = [
         {"x": _ms(sent.bins[-1].end), "which": name,
          "y": [value["y"] for value in values if value["which"] == name and value["y"] is not None][-1]}

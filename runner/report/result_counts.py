@@ -1,7 +1,7 @@
-"""The counts of a run's results file: for the terminal, the page and summary.json.
+"""Counts of a run's results file, for the terminal, the page and summary.json.
 
-The file is read in parts, and durations are counted in buckets, so that memory stays flat: polars reads far ahead of
-what it groups, and ten million rows read at once take several times the memory.
+The file is read in parts and durations are counted in buckets, so memory use stays constant. Polars reads far ahead of
+its grouping: reading ten million rows at once takes several times the memory.
 """
 
 import math
@@ -19,21 +19,21 @@ from runner.ledger.counts import MessageGroup
 from runner.report.counts import FAILED_STATES, Counts, delivery_key
 
 PART_ROWS = 200_000
-# Example rows of each reason.
+# Example rows for each reason.
 EXAMPLES = 3
-# Buckets of durations grow by 2%: percentiles need no sorting and little memory.
+# Each bucket of durations is 2% wider than the one before: percentiles need no sorting and little memory.
 _GROWTH = math.log(1.02)
 
 
 class Durations(Counter[int]):
-    """How many took how long, by bucket (see `bucket_of`)."""
+    """The number of durations in each bucket (see `bucket_of`)."""
 
     def percentile(self, percent: float) -> float:
-        """The least time, in milliseconds and right to within 1%, within which so many were done. Not for none."""
+        """The percentile in milliseconds, with an error of up to 1%. There must be at least one duration."""
         return next(milliseconds for milliseconds, done in self.curve() if done >= percent / 100)
 
     def curve(self) -> list[tuple[float, float]]:
-        """As (milliseconds, the share of all, 0 to 1, that was done within them), rising."""
+        """The cumulative distribution as (milliseconds, share of all from 0 to 1), in ascending order."""
         total, done, points = self.total(), 0, []
         for bucket, count in sorted(self.items()):
             done += count
@@ -42,17 +42,17 @@ class Durations(Counter[int]):
 
 
 def bucket_of(milliseconds: pl.Expr) -> pl.Expr:
-    """The bucket of a duration. Those below a millisecond, and below zero (two clocks that differ), share the first."""
+    """The bucket of a duration. Those below 1 ms share the first, even negative ones, when two clocks differ."""
     return (milliseconds.clip(lower_bound=1).log() / _GROWTH).floor().cast(pl.Int32).alias("bucket")
 
 
 @dataclass(frozen=True, slots=True)
 class ResultCounts:
-    """What became of a run, row by row: `totals`, those of `accepted` messages alone, and what only its results hold.
+    """The counts of a run: `totals`, the counts of `accepted` messages, and details that only the results have.
 
-    `examples` (data row, key, words) and `by_reason` are by status and reason, in the order of the file; `error_codes`
-    by reason and the answer's error code. `countries` (alpha-2; None: not known) are those that messages went to, the
-    one with the most accepted messages first. `billed_messages` is by currency, as `Counts.bills`.
+    `examples` (data row, key, detail) and `by_reason` are by status and reason, in file order. `error_codes` is by
+    reason and the answer's error code. `countries` (alpha-2; None: unknown) has the countries that messages were sent
+    to; the country with the most accepted messages is first. `billed_messages` is by currency, like `Counts.bills`.
     """
 
     totals: Counts
@@ -65,8 +65,8 @@ class ResultCounts:
     billed_messages: Counter[str]
     to_delivery: Durations
     to_conversion: Durations
-    # Of accepted messages alone: by (segments, encoding), by the provider's delivery state and detail, by the receipt's
-    # error code, and the same of those that were not delivered.
+    # Of accepted messages only: by (segments, encoding), by the provider's delivery state and detail, by the receipt's
+    # error code; and messages that were not delivered, by error code.
     sizes: Counter[tuple[int, str]]
     states: Counter[tuple[str | None, str | None]]
     by_delivery_error: Counter[int]
@@ -74,20 +74,20 @@ class ResultCounts:
 
 
 def parts_of(results: Path, rows: int = PART_ROWS) -> list[pl.LazyFrame]:
-    """The file as parts of so many rows; at least one."""
+    """The file in parts of `rows` rows; at least one part."""
     scan = pl.scan_parquet(results, glob=False)
     return [scan.slice(first, rows) for first in range(0, max(scan.select(pl.len()).collect().item(), 1), rows)]
 
 
 def grouped(parts: Iterable[pl.LazyFrame], keys: Sequence[str | pl.Expr], *sums: pl.Expr) -> pl.DataFrame:
-    """All parts' rows by the keys and in their order, with the number of rows as `count`, and the sums."""
+    """The rows of all parts, grouped and sorted by the keys, with the number of rows as `count`, and the sums."""
     frames = [part.group_by(keys).agg(pl.len().alias("count"), *sums).collect(engine="streaming") for part in parts]
     names = frames[0].columns[: len(keys)]
     return pl.concat(frames).group_by(names).sum().sort(names)
 
 
 def durations(parts: Iterable[pl.LazyFrame], milliseconds: pl.Expr) -> Durations:
-    """The durations of all rows that have one."""
+    """The durations of all rows, without nulls."""
     known = (part.filter(milliseconds.is_not_null()) for part in parts)
     return Durations(dict(grouped(known, [bucket_of(milliseconds)]).iter_rows()))
 
@@ -147,14 +147,14 @@ def count_results(results: Path) -> ResultCounts:
 
 
 def _tally(groups: pl.DataFrame, *columns: str) -> Counter[Any]:
-    """The rows by their value in a column, or by their values in several."""
+    """The number of rows by their value in a column, or by their values in several columns."""
     sums = groups.group_by(columns, maintain_order=True).agg(pl.sum("count"))
     keys = sums[columns[0]] if len(columns) == 1 else sums.select(columns).iter_rows()
     return Counter(dict(zip(keys, sums["count"], strict=True)))
 
 
 def _examples(parts: Sequence[pl.LazyFrame]) -> dict[tuple[str, str], list[tuple[int, str | None, str]]]:
-    """The first rows of each status and reason, in the order of the file."""
+    """The first rows of each status and reason, in file order."""
     found: dict[tuple[str, str], list[tuple[int, str | None, str]]] = {}
     for part in parts:
         firsts = part.group_by("status", "reason", maintain_order=True).agg(

@@ -1,7 +1,7 @@
-"""The results: one row for each row of the recipient file, with its status, its reason and the provider's answer.
+"""The results: one row for each row of the recipient file, with its status, reason and the provider's answer.
 
-Made from the plan that was sent and the ledger, streamed, in the order of the file. The same ledger gives the same
-rows. What each column holds is declared in `runner/base/result_columns.py`.
+They are streamed from the plan that was sent and the ledger, in file order. The same ledger always gives the same rows.
+`runner/base/result_columns.py` declares the columns.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -32,15 +32,15 @@ from runner.report.spreadsheet import spreadsheet
 BATCH_ROWS = 10_000
 _CSV_TIME = "%Y-%m-%dT%H:%M:%S%.6fZ"
 
-# Plans can't carry columns of these names; those of an earlier version may, from before the results had such a column.
+# Plans can't carry columns with these names. A plan of an earlier version may: the results didn't have the column then.
 _OUR_NAMES = frozenset({*(column.name for column in RESULT_COLUMNS), MESSAGE_ID})
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntries:
-    """The ledger's entries for some messages, by message id; messages that were never claimed are absent.
+    """The ledger's entries for some messages, by message id; messages that were never claimed are missing.
 
-    `cancelled` is when the provider cancelled a message (microseconds since the epoch).
+    `cancelled` has the times of cancellation (microseconds since the epoch).
     """
 
     records: Mapping[str, MessageRecord]
@@ -49,13 +49,13 @@ class LedgerEntries:
     cancelled: Mapping[str, int] = field(default_factory=dict)
 
 
-# Finds the ledger's entries for distinct message ids.
+# Looks up the ledger's entries for distinct message ids.
 Lookup = Callable[[Sequence[str]], LedgerEntries]
 
 
 @dataclass(frozen=True, slots=True)
 class WhyUnsent:
-    """The reason of all messages that were not sent: why the run stopped, or that it didn't reach them."""
+    """The reason for all messages that were not sent: why the run stopped, or that it didn't reach them."""
 
     reason: OutcomeReason
     detail: str
@@ -72,10 +72,10 @@ def write_results(
     xlsx: Path | None = None,
     mask: bool = False,
 ) -> None:
-    """Write results.parquet and results.csv, and with `xlsx` a spreadsheet too; each appears when it is whole.
+    """Write results.parquet and results.csv, and with `xlsx` a spreadsheet, each atomically.
 
-    `mask`: phone numbers lose their middle digits wherever they stand, and `detail` the cells that it quotes.
-    Raises StoppedError when the disk is full.
+    `mask` hides the middle digits of phone numbers in every column, and the cells that `detail` quotes. Raises
+    StoppedError if the disk is full.
     """
     schema = {column.name: column.polars_type for column in RESULT_COLUMNS}
     schema |= {name: pl.String for name in carried_columns(plan) if name not in _OUR_NAMES}
@@ -100,7 +100,7 @@ def write_results(
 
 
 def scratch_of(xlsx: Path) -> Path:
-    """The folder in which a spreadsheet is made; a process that is killed leaves it behind."""
+    """The temporary folder for a spreadsheet; a killed process leaves it behind."""
     return xlsx.with_name(f".{xlsx.name}.rows.part")
 
 
@@ -111,7 +111,7 @@ def _frames(
     dropped = ["text", ZONES, *_OUR_NAMES - {*PLAN_COLUMNS, MESSAGE_ID}]
     for planned in read_frames(plan, lambda lazy: lazy.drop(dropped, strict=False)):
         message_ids = _message_ids(planned, ids)
-        # In their order, neighbours share a page of the ledger; a message that several rows name is asked for once.
+        # Sorted, because neighbours share a page of the ledger; each message is looked up once.
         entries = lookup(sorted({message_id for message_id in message_ids if message_id}))
         message_ids = _without_unsent(message_ids, planned, entries, repeats)
         carried = planned.select(name for name in schema if name not in _OUR_NAMES)
@@ -121,9 +121,9 @@ def _frames(
 def result_rows(
     planned: pl.DataFrame, message_ids: Sequence[str | None], entries: LedgerEntries, unsent: WhyUnsent
 ) -> pl.DataFrame:
-    """The results' own columns for rows of a plan.
+    """The declared columns of the results for rows of a plan, without the carried columns.
 
-    `message_ids` are those of the rows: None for an excluded row that wasn't sent to before.
+    `message_ids` has the message id of each row, None for an excluded row that wasn't sent to before.
     """
     expressions = [pl.sql_expr(column.sql).cast(column.polars_type).alias(column.name) for column in RESULT_COLUMNS]
     sources = {name for expression in expressions for name in expression.meta.root_names()}
@@ -145,11 +145,11 @@ def result_rows(
 def _columns_of(
     prefix: str, wanted: Iterable[str], kind: type, message_ids: Sequence[str | None], known: Mapping[str, Any]
 ) -> Iterator[pl.Series]:
-    """The `wanted` fields of `kind`, for each message; null where nothing is known of it."""
+    """The `wanted` fields of `kind` for each message; null for messages that aren't in `known`."""
     hints = get_type_hints(kind)
     fields = [name for column in wanted if (name := column.removeprefix(prefix)) != column and name in hints]
     values_of, nothing = attrgetter(*fields), (None,) * len(fields)
-    # Most runs have no conversions, and many no receipts.
+    # Skips the lookup if nothing is known: most runs have no conversions, and many no receipts.
     rows = [values_of(known[key]) if key and key in known else nothing for key in message_ids] if known else []
     columns = zip(*rows, strict=True) if rows else [[None] * len(message_ids)] * len(fields)
     for name, values in zip(fields, columns, strict=True):
@@ -157,19 +157,19 @@ def _columns_of(
 
 
 def _message_ids(planned: pl.DataFrame, ids: MessageIds) -> list[str | None]:
-    """The message ids of rows that may have been sent; a plan that was purged has them instead of the keys."""
+    """The message ids of rows that may have been sent; a purged plan has them instead of the keys."""
     purged = planned[MESSAGE_ID] if MESSAGE_ID in planned.columns else [None] * len(planned)
     return [
-        # A duplicate's key is another row's.
+        # A duplicate has the key of another row.
         purged_id if key is None else ids.of(key) if reason != ExclusionReason.DUPLICATE else None
         for key, reason, purged_id in zip(planned["key"], planned["reason"], purged, strict=True)
     ]
 
 
 def _repeats(plan: Path) -> set[int]:
-    """Excluded rows with the key of an earlier excluded row. One message was sent to all of them: the first shows it.
+    """Excluded rows with the key of an earlier excluded row. They share one message; only the first row shows it.
 
-    Keys are compared by hash first, because millions may be excluded since they were sent to, and few share a key.
+    Keys are compared by hash first, because millions of rows may be excluded after sending, and few share a key.
     """
     key = pl.coalesce("key", MESSAGE_ID) if MESSAGE_ID in pl.read_parquet_schema(plan) else pl.col("key")
     is_excluded = pl.col("reason").is_not_null() & (pl.col("reason") != ExclusionReason.DUPLICATE.value)
@@ -183,11 +183,11 @@ def _repeats(plan: Path) -> set[int]:
 def _without_unsent(
     message_ids: Sequence[str | None], planned: pl.DataFrame, entries: LedgerEntries, repeats: Collection[int]
 ) -> list[str | None]:
-    """The message ids without those of excluded rows that weren't sent to before."""
+    """The message ids, with None for excluded rows that weren't sent to before."""
 
     def was_sent(message_id: str | None, row: int, destination: str | None) -> bool:
         record = entries.records.get(message_id or "")
-        # With another number it was another message.
+        # A different number means a different message.
         return record is not None and record.destination == (destination or "") and row not in repeats
 
     rows = planned.select("row", "destination", "reason").iter_rows()
@@ -198,7 +198,7 @@ def _without_unsent(
 
 
 def _masked(rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows without phone numbers; a carried column is masked as one of ours."""
+    """The rows with phone numbers masked, in carried columns too."""
     masking = {column.name: column.masking for column in RESULT_COLUMNS}
     columns = {}
     for name in rows.select(pl.col(pl.String)).columns:
@@ -212,7 +212,7 @@ def _masked(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _for_csv(frame: pl.DataFrame) -> pl.DataFrame:
-    """Texts are defused, amounts lose the zeros at their end."""
+    """The frame for CSV: formulas are defused, and amounts lose trailing zeros."""
     return frame.with_columns(
         *map(defused_column, frame.select(pl.col(pl.String)).columns),
         pl.col(pl.Decimal).cast(pl.String).str.strip_chars_end("0").str.strip_chars_end("."),

@@ -1,4 +1,4 @@
-"""run.json: what the campaign asked for as the newest session began, for the report."""
+"""run.json: the campaign's settings at the start of the newest session, for the report."""
 
 import json
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ from runner.prices.costs import plain
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    """What the report says of a run beyond its results.
+    """The settings of a run that its report shows.
 
-    `rate` is as the campaign file has it (`200/s`), `per_second` the same as a number. `template` is its source;
-    `example` the first text, `example_masked` the same with every character that isn't the template's own redacted.
-    `prices` are decimal texts by country (alpha-2), of one segment with the dearest operator, in `currency`.
-    `with_receipts`: receipts are awaited. `mask`: no report file may show a number or a text.
+    `rate` is the campaign file's (`200/s`), `per_second` the same as a number. `template` is the template's source;
+    `example` is the first text, and `example_masked` the same with all characters redacted that aren't from the
+    template. `prices` has decimal texts by country (alpha-2): the highest operator price of one segment, in `currency`.
+    `with_receipts`: delivery receipts are expected. `mask`: no report file may show a number or a text.
     """
 
     file: str
@@ -42,7 +42,7 @@ class RunSettings:
 
     @classmethod
     def of(cls, inputs: Inputs, summary: PlanSummary) -> Self:
-        """What the campaign asks for, with the first text of its plan."""
+        """The campaign's settings, with the first text of its plan."""
         campaign, message = inputs.campaign, inputs.campaign.message
         text = summary.samples[0][2].text if summary.samples else None
         prices = inputs.prices
@@ -57,7 +57,7 @@ class RunSettings:
             example_masked=redact(text, inputs.composer.template.origins.own_text) if text is not None else None,
             source=message.source,
             currency=prices.currency if prices else None,
-            # The highest price of each country that occurs.
+            # The highest price of each country in the plan.
             prices={row.country: plain(row.price.high) for row in summary.costs.rows() if row.price is not None},
             tracked=message.conversion_tracking is True,
             with_receipts=campaign.awaits_receipts,
@@ -67,7 +67,7 @@ class RunSettings:
 
     @classmethod
     def read(cls, path: Path) -> Self | None:
-        """None where the file is absent, or isn't what `write` makes: the report is made without it."""
+        """The settings in a file. None if it is missing or invalid: the report is made without them."""
         try:
             settings = cls(**json.loads(path.read_bytes()))
             settings = replace(settings, formats=tuple(settings.formats))
@@ -78,14 +78,14 @@ class RunSettings:
         return settings if is_right and all(isinstance(text, str) for text in texts) else None
 
     def write(self, path: Path) -> None:
-        """Write the file. It holds a text, so only its owner may read it. Raises StoppedError."""
+        """Write the file, readable by its owner alone, because it has a text. Raises StoppedError if that fails."""
         content = json.dumps(asdict(self), ensure_ascii=False, indent=2)
-        # The name of a file can be no UTF-8, and JSON has no other.
+        # A file name may be invalid UTF-8, which JSON can't contain.
         write_atomically(path, content.encode("utf-8", "replace") + b"\n")
 
 
 def asks_to_mask(settings: RunSettings | None, path: Path) -> bool:
-    """Whether the report files must show no numbers; also where run.json is there and can't be read."""
+    """Whether the report files must be masked. True if run.json exists but can't be read."""
     return settings.mask if settings else path.exists()
 
 

@@ -1,7 +1,7 @@
-"""The results as a spreadsheet, written batch by batch, whatever their number.
+"""The results as a spreadsheet, written in batches, for any number of rows.
 
-Every text is a text: nothing in it becomes a formula, a link or a number. A sheet holds 1,048,576 rows; rows beyond
-that go on in further sheets.
+Text cells stay text: they never become formulas, links or numbers. A sheet holds 1,048,576 rows; further rows go into
+further sheets.
 """
 
 import re
@@ -16,26 +16,26 @@ import polars as pl
 
 from runner.base.result_columns import RESULT_COLUMNS
 
-# Rows of a sheet beside the header's.
+# Rows of a sheet, without the header.
 SHEET_ROWS = 1_048_575
 
-# The most that a cell holds, in UTF-16 units, of which a character beyond U+FFFF has two.
+# The longest cell, in UTF-16 units; a character beyond U+FFFF has two.
 MOST_OF_CELL = 32_767
 
 CUT = "… (cut)"
 
 _WIDTHS = {column.name: column.width for column in RESULT_COLUMNS}
 _CARRIED_WIDTH = 14
-# What XML 1.0 can't hold, and lone surrogates, which no file can.
+# Characters that XML 1.0 can't represent, and lone surrogates, which UTF-8 can't encode.
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-# The first of the dates that a spreadsheet knows.
+# Spreadsheets have no dates before this year.
 _FIRST_YEAR = 1900
-# Instead of the time of writing: the same results are the same bytes.
+# A fixed creation time, so that the same results give the same bytes.
 _CREATED = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class Spreadsheet:
-    """Takes frames of one schema. Get one with `spreadsheet`."""
+    """Receives frames of one schema. Created by `spreadsheet`."""
 
     def __init__(self, book: Any, schema: Mapping[str, Any]) -> None:  # noqa: ANN401 (the library has no types)
         self._book = book
@@ -63,16 +63,16 @@ class Spreadsheet:
             self._sheet.write_string(0, column, _writable(label), self._header)
 
     def end_sheet(self) -> None:
-        """Give the sheet's rows a filter."""
+        """Add a filter to the sheet's columns."""
         self._sheet.autofilter(0, 0, self._row, len(self._schema) - 1)
 
 
 @contextmanager
 def spreadsheet(file: IO[bytes], schema: Mapping[str, Any], scratch: Path) -> Iterator[Spreadsheet]:
-    """A spreadsheet that is written to an open file when the block ends well.
+    """A spreadsheet that is written to an open file when the block ends without an error.
 
-    `scratch` is a folder for the unfinished parts, readable by its owner alone, which exists as long as the block; it
-    takes about eight times what the CSV does (a million rows: 2.7 GB). Raises OSError when the disk is full.
+    `scratch` is a temporary folder, readable by its owner alone, that exists during the block. It takes about eight
+    times the space of the CSV (a million rows: 2.7 GB). Raises OSError if the disk is full.
     """
     import xlsxwriter
     from xlsxwriter.exceptions import FileCreateError
@@ -80,16 +80,16 @@ def spreadsheet(file: IO[bytes], schema: Mapping[str, Any], scratch: Path) -> It
     options = {
         "constant_memory": True,
         "tmpdir": str(scratch),
-        "use_zip64": True,  # only matters where a sheet is beyond 4 GB: it would be refused otherwise
+        "use_zip64": True,  # sheets over 4 GB fail without it
         "default_date_format": "yyyy-mm-dd hh:mm:ss.000",
-        "remove_timezone": True,  # spreadsheets know none; the column's header says UTC
+        "remove_timezone": True,  # spreadsheets have no time zones; the header says UTC
         "strings_to_formulas": False,
         "strings_to_numbers": False,
         "strings_to_urls": False,
     }
-    shutil.rmtree(scratch, ignore_errors=True)  # of a process that was killed
+    shutil.rmtree(scratch, ignore_errors=True)  # left by a killed process
     scratch.mkdir(mode=0o700)
-    # Not into `file` at once: an archive that failed writes its end when it is collected, after `file` was closed.
+    # Not directly into `file`: a failed archive writes its end when it is garbage-collected, after `file` was closed.
     whole = scratch / "results.xlsx"
     try:
         book = xlsxwriter.Workbook(str(whole), options)
@@ -100,9 +100,9 @@ def spreadsheet(file: IO[bytes], schema: Mapping[str, Any], scratch: Path) -> It
             sheets.end_sheet()
             book.close()
         except FileCreateError as error:
-            raise error.args[0] from error  # the OSError in it
+            raise error.args[0] from error  # its cause, an OSError
         finally:
-            book.fileclosed = True  # else its destructor warns of a block that failed
+            book.fileclosed = True  # otherwise its destructor warns if the block failed
             for sheet in book.worksheets():
                 sheet.row_data_fh.close()
         with whole.open("rb") as finished:
@@ -112,7 +112,7 @@ def spreadsheet(file: IO[bytes], schema: Mapping[str, Any], scratch: Path) -> It
 
 
 def _writable(value: object) -> object:
-    """A cell as the library can write it."""
+    """A cell that the library can write."""
     if isinstance(value, datetime) and value.year < _FIRST_YEAR:
         return str(value)
     if not isinstance(value, str):
@@ -122,5 +122,5 @@ def _writable(value: object) -> object:
         units = text.encode("utf-16-le")
         if len(units) > MOST_OF_CELL * 2:
             text = units[: (MOST_OF_CELL - len(CUT)) * 2].decode("utf-16-le", "ignore") + CUT
-    # The library takes such a text for its own formatting, and would write it as XML.
+    # The library would take such a text for rich-text XML and write it unescaped.
     return f"{text} " if text.startswith("<r>") and text.endswith("</r>") else text

@@ -1,4 +1,4 @@
-"""When a run's requests left and how long their answers took, in few bins, whatever their number."""
+"""A run's requests and response times over time, in a limited number of bins."""
 
 import math
 from collections import Counter
@@ -9,10 +9,10 @@ import polars as pl
 
 from runner.report.result_counts import Durations, bucket_of, durations, grouped
 
-# Bins of a chart: it is as many pixels wide as a phone, and each bin has three.
+# The most bins of a chart: at least three pixels each on a phone.
 MOST_BINS = 120
 
-# Seconds that a bin may be wide.
+# The widths that a bin may have, in seconds.
 _WIDTHS_S = (
     1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1_200, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400,
 )  # fmt: skip
@@ -23,7 +23,7 @@ _SECOND = 1_000_000
 
 @dataclass(slots=True)
 class Bin:
-    """Requests that left from `start` on, before `end` (microseconds since the epoch), by status, and their answers."""
+    """The requests sent from `start` to before `end` (microseconds since the epoch), by status, and their latencies."""
 
     start: int
     end: int
@@ -37,7 +37,7 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Time in which requests left without a long break."""
+    """A period of sending without a long break."""
 
     first: int
     last: int
@@ -49,14 +49,16 @@ class Stretch:
 
     @property
     def mean_per_second(self) -> float | None:
-        """None where it would say nothing: the first request starts the clock."""
+        """None if it would be meaningless. The first request starts the clock, so it doesn't count."""
         return (self.requests - 1) / self.seconds if self.seconds >= 1 and self.requests > 1 else None
 
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """`stretches` are all of them; `shown` is what `bins` cover: everything, or the busiest stretch where the run
-    rested for most of the time. `latencies` are those of all answers.
+    """All sending periods of a run (`stretches`), and the bins of one of them (`shown`).
+
+    `shown` is the whole run, or its busiest period if the run was idle most of the time. `latencies` are those of all
+    answers.
     """
 
     stretches: Sequence[Stretch]
@@ -70,7 +72,7 @@ class Throughput:
 
     @property
     def seconds(self) -> float:
-        """From the first to the last, rests included."""
+        """From the first request to the last, including breaks."""
         return (self.stretches[-1].last - self.stretches[0].first) / _SECOND
 
     @property
@@ -79,7 +81,7 @@ class Throughput:
 
 
 def throughput(results: Sequence[pl.LazyFrame], per_second: float | None) -> Throughput | None:
-    """Of a run's results in parts; None when nothing left. `per_second` is the rate: a bin has some ten messages."""
+    """The throughput of a run's results; None if nothing was sent. With a rate, a bin has at least ten messages."""
     parts = [
         part.filter(pl.col("sent_at").is_not_null()).select("status", "latency_ms", at=pl.col("sent_at").dt.epoch("us"))
         for part in results
@@ -89,7 +91,7 @@ def throughput(results: Sequence[pl.LazyFrame], per_second: float | None) -> Thr
     if not shown.requests:
         return None
     stretches = nearer = _stretches(parts, shown)
-    for _ in range(4):  # each time up to a thousand times nearer
+    for _ in range(4):  # each time zooms in by a factor of up to 1,000
         if len(nearer) == 1 or sum(part.seconds for part in nearer) >= _ACTIVE_ENOUGH * shown.seconds:
             break
         shown = max(nearer, key=lambda part: part.requests)
@@ -99,13 +101,13 @@ def throughput(results: Sequence[pl.LazyFrame], per_second: float | None) -> Thr
 
 
 def bin_width(seconds: float, per_second: float | None) -> int:
-    """A round number of seconds: not too many bins, and no bin with so few messages that it jumps by chance."""
+    """The width of a bin in seconds: a round number, few enough bins, and enough messages in each to avoid noise."""
     least = max(seconds / MOST_BINS, 10 / per_second if per_second and per_second > 0 else 0)
     return next((width for width in _WIDTHS_S if width >= least), 86_400 * math.ceil(least / 86_400))
 
 
 def _stretches(parts: Sequence[pl.LazyFrame], of: Stretch) -> list[Stretch]:
-    """The stretch without its breaks of more than a twentieth of it."""
+    """The stretch split at its breaks that are longer than a twentieth of it."""
     width = max((of.last - of.first) // _COARSE, 1)
     coarse = [
         part.filter(pl.col("at").is_between(of.first, of.last))
@@ -122,15 +124,15 @@ def _stretches(parts: Sequence[pl.LazyFrame], of: Stretch) -> list[Stretch]:
 
 
 def _bins(parts: Sequence[pl.LazyFrame], of: Stretch, width_s: int) -> list[Bin]:
-    """Bins of that width from the first request on. The rest after the last whole one is a bin if it is long.
+    """Bins of that width from the first request on. A short remainder is part of the last bin.
 
-    Every request has a share of the time, half of it before and half after: else a bin that begins with a request has,
-    by a millisecond's jitter, one more than the rate allows.
+    Each request owns a share of the time, half before and half after it. Without that, a bin that begins with a request
+    could show one more than the rate allows, because of a millisecond of jitter.
     """
     width, span = width_s * _SECOND, of.last - of.first
     gap = max(span // (of.requests - 1), 1) if of.requests > 1 else _SECOND
     start = of.first - gap // 2
-    # A rate over the last tenth of a second would say nothing.
+    # A rate over the last tenth of a second would be meaningless.
     last = max(round((span + gap) / width) - 1, 0)
     shown = pl.col("at").is_between(of.first, of.last)
     keys = [((pl.col("at") - start) // width).clip(upper_bound=last).alias("bin"), bucket_of(pl.col("latency_ms"))]

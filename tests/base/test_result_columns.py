@@ -134,7 +134,7 @@ def test_who_was_not_sent_to() -> None:
     [
         ("Invalid MSISDN", {}, "Invalid MSISDN"),
         ("Invalid MSISDN", {"reason": "suppressed"}, "Invalid MSISDN"),
-        (None, {"reason": "suppressed", "detail": "in stop.txt"}, "would be left out now: suppressed"),
+        (None, {"reason": "suppressed", "detail": "in stop.txt"}, "would be excluded now: suppressed"),
         ("", {"detail": "read 0044 as +44"}, "read 0044 as +44"),
         (None, {}, None),
     ],

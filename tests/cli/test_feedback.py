@@ -171,12 +171,12 @@ def test_what_cannot_be_fed_back_is_listed(place: Place) -> None:
     unmatched = place.folder / f"reports/{NAME}/spring/feedback-unmatched.csv"
     for words in (
         "17 rows could not be fed back",
-        "row 2 (gus): its message was rejected",
-        "row 3 (hal): no message of this run has this key",
+        "row 2 (gus): the message was rejected",
+        "row 3 (hal): no message with this key in this run",
         'row 4 (fay): the outcome "perhaps"',
-        "row 5: it names no message",
-        "row 7 (fay): its timestamp is in the future",
-        "row 8 (fay): its timestamp is before the message was sent",
+        "row 5: no key, umid or clientMessageId",
+        "row 7 (fay): the timestamp is in the future",
+        "row 8 (fay): the timestamp is before the message was sent",
     ):
         assert words in done.stdout
     assert "nobody9" not in done.stdout
@@ -186,7 +186,7 @@ def test_what_cannot_be_fed_back_is_listed(place: Place) -> None:
 
     document = place.workplace.here("feedback", f"{NAME}/spring", "told.csv", "--json", **place.environment).document
     assert {"rows": 18, "unmatched": 17, "told": 0, "known": 1, "refused": 0, "pending": 0}.items() <= document.items()
-    assert {"row": 2, "message": "gus", "why": "its message was rejected, so that it reached nobody"} == (
+    assert {"row": 2, "message": "gus", "why": "the message was rejected, so it can't have a conversion"} == (
         document["unmatched_examples"][0]
     )
     assert str(unmatched.relative_to(place.folder)) == document["unmatched_file"]

@@ -176,9 +176,9 @@ def test_a_full_disk_is_a_503_and_space_mends_it_without_a_restart(offline: Work
 
 
 REFUSED = [
-    (("--host", "0.0.0.0"), "lets everybody on the network write receipts and opt-outs; name the variable"),  # noqa: S104
+    (("--host", "0.0.0.0"), "would let anybody on the network write receipts and opt-outs; add --auth-header-env"),  # noqa: S104
     (("--auth-header-env", "NOWHERE"), "the environment variable NOWHERE is not set; export it with the whole header"),
-    (("--words", "no.csv"), "the words in no.csv cannot be read: No such file"),
+    (("--words", "no.csv"), "no.csv can't be read: No such file"),
     (("--ledger", "mysql://x/y"), "is not one that this version can use"),
     (("--load", "no.jsonl"), "no.jsonl cannot be read: No such file or directory; name a file of JSON lines"),
     (("--load", "reports"), "reports cannot be read: Is a directory"),
@@ -200,7 +200,7 @@ def test_a_port_that_is_taken_is_named(offline: Workplace) -> None:
         port = server.url.rpartition(":")[2]
         done = offline("receipts", "--port", port)
     assert 2 == done.exit_code
-    assert f"receipts can't be taken on 127.0.0.1 port {port}: Address already in use; choose another" in done.stderr
+    assert f"can't listen on 127.0.0.1 port {port}: Address already in use; choose another" in done.stderr
 
 
 def test_a_file_is_loaded_and_its_bad_lines_named(offline: Workplace) -> None:

@@ -91,7 +91,7 @@ def test_a_country_without_a_price_is_refused_under_a_cost_limit_alone() -> None
 @pytest.mark.parametrize(
     ("limits", "before", "words"),
     [
-        (Limits(cost=Decimal(500), currency="USD"), spent(prices=None), "can't be limited without prices"),
+        (Limits(cost=Decimal(500), currency="USD"), spent(prices=None), "a cost limit needs a price list"),
         (Limits(cost=Decimal(500), currency="SGD"), spent(), "the limit is in SGD"),
         (Limits(cost=Decimal(500), currency="USD"), spent(("FR", 1, 1)), "no price for FR"),
     ],

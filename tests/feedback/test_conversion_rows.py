@@ -80,10 +80,10 @@ def test_timestamps(cell: str, at: int) -> None:
 @pytest.mark.parametrize(
     ("cells", "words"),
     [
-        (("", "success", ""), "names no message"),
+        (("", "success", ""), "no key, umid or clientMessageId"),
         (("k", "", ""), "no outcome"),
         (("k", "maybe", ""), '"maybe"'),
-        (("k", "x" * 1000, ""), "neither success nor failure"),
+        (("k", "x" * 1000, ""), "is invalid; write success or failure"),
         (("k", "success", "yesterday"), '"yesterday"'),
         (("k", "success", "2026-12-01"), '"2026-12-01"'),  # at which time of the day?
         (("k", "success", "20261201"), '"20261201"'),
@@ -177,15 +177,15 @@ def test_a_message_is_found_by_each_of_its_names(matcher: Matcher, named_by: str
 @pytest.mark.parametrize(
     ("named_by", "name", "words"),
     [
-        ("key", "nobody", "has this key"),
-        ("key", "Ann", "has this key"),
-        ("key", "1 202 555 0142", "as in +12025550142"),
-        ("umid", "nothing", "has this umid"),
-        ("umid", umid_of("cat"), "has this umid"),
-        ("clientmessageid", "ann", "has this clientMessageId"),
+        ("key", "nobody", "with this key"),
+        ("key", "Ann", "with this key"),
+        ("key", "1 202 555 0142", "such as +12025550142"),
+        ("umid", "nothing", "with this umid"),
+        ("umid", umid_of("cat"), "with this umid"),
+        ("clientmessageid", "ann", "with this clientMessageId"),
         ("key", "gone", "was rejected"),
-        ("key", "lost", "is unknown so far"),
-        ("key", "away", "is sending so far"),
+        ("key", "lost", "is unknown; report"),
+        ("key", "away", "is sending; report"),
     ],
 )
 def test_why_there_is_nothing_to_tell(matcher: Matcher, named_by: str, name: str, words: str) -> None:

@@ -104,26 +104,28 @@ def test_a_plan_may_reach_its_limits() -> None:
 def test_every_limit_that_is_exceeded_is_told_with_by_how_much() -> None:
     found = problems(Limits(50_000, 80_000, Decimal(500), "USD"), costs_of(("SG", 2, 51_204)))
 
-    remedy = "raise the limit if that is meant, or send to fewer recipients"
+    remedy = "raise the limit if this is intended, or send to fewer recipients"
     assert [
-        f"limits.messages: the plan has 51,204 messages, 1,204 more than the 50,000 that are allowed; {remedy}",
-        f"limits.segments: the plan has 102,408 segments, 22,408 more than the 80,000 that are allowed; {remedy}",
-        "limits.cost: the plan costs up to 5,120.40 USD, 4,620.40 USD more than the 500 USD that are allowed; "
-        + remedy,
+        f"limits.messages: the plan has 51,204 messages, 1,204 over the limit of 50,000; {remedy}",
+        f"limits.segments: the plan has 102,408 segments, 22,408 over the limit of 80,000; {remedy}",
+        "limits.cost: the plan costs up to 5,120.40 USD, 4,620.40 USD over the limit of 500 USD; " + remedy,
     ] == [str(problem) for problem in found]
 
 
 @pytest.mark.parametrize(
     ("costs", "words"),
     [
-        (None, "limits.cost: a cost can't be limited without prices; name a price list in `prices:`; `campaign prices"),
-        (costs_of(("SG", 1, 1), prices=None), "a cost can't be limited without prices"),
+        (None, "limits.cost: a cost limit needs a price list; add `prices: FILE` to the campaign; `campaign prices"),
+        (costs_of(("SG", 1, 1), prices=None), "a cost limit needs a price list"),
         (
             costs_of(("SG", 1, 1), prices=Prices(Path("p.csv"), "SGD", {"SG": SG})),
-            "limits.cost: the limit is in USD, and the prices of p.csv are in SGD; write the limit in SGD",
+            "limits.cost: the limit is in USD, but the prices in p.csv are in SGD; write the limit in SGD",
         ),
-        (costs_of(("SG", 1, 9), ("FR", 1, 1), ("DE", 1, 2)), "prices.csv has no price for DE, FR; add them to"),
-        (costs_of((None, 1, 9)), "prices.csv has no price for ? (? is a number without a country); add them"),
+        (costs_of(("SG", 1, 9), ("FR", 1, 1), ("DE", 1, 2)), "prices.csv has no price for DE, FR; add these"),
+        (
+            costs_of((None, 1, 9)),
+            "prices.csv has no price for ? (? is a number without a country); add these countries",
+        ),
         (costs_of(*((f"X{n}", 1, 1) for n in range(9, -1, -1))), "for X0, X1, X2, X3, X4, X5, X6, X7 and 2 more; add"),
     ],
 )
@@ -144,17 +146,17 @@ HALF_A_DOLLAR = [("SG", 1, 10)]
     ("balance", "messages", "refuses", "words"),
     [
         pytest.param(usd("0.49"), HALF_A_DOLLAR, True, "the messages cost up to 0.50 USD; the account's balance is "
-                     "0.49 USD, 0.01 USD too little: top it up, or send to fewer", id="too small"),
+                     "0.49 USD, 0.01 USD too low: top it up, or send to fewer", id="too small"),
         pytest.param(usd("0"), HALF_A_DOLLAR, True, "the account's balance is 0.00 USD; top it up", id="nothing"),
         pytest.param(usd("-2"), [("FR", 1, 1)], True, "balance is -2.00 USD; top it up", id="overdrawn"),
         pytest.param(usd("0"), [("SG", 1, 1)], True, "balance is 0.00 USD", id="nothing, whatever the currency"),
-        pytest.param(usd("0.49"), [*HALF_A_DOLLAR, ("FR", 1, 1)], True, "cost up to 0.50 USD, without those to FR, "
-                     "which have no price in prices.csv; the account's", id="too small even without a country"),
-        pytest.param(usd("0.5"), HALF_A_DOLLAR, False, "0.50 USD, of which 0.00 USD would be left", id="just enough"),
-        pytest.param(usd("0.555"), HALF_A_DOLLAR, False, "0.55 USD, of which 0.05 USD would be left", id="little left"),
-        pytest.param(usd("50"), [("FR", 1, 1)], False, "without those to FR, which have no price", id="no price"),
+        pytest.param(usd("0.49"), [*HALF_A_DOLLAR, ("FR", 1, 1)], True, "cost up to 0.50 USD, excluding "
+                     "messages to FR, which have no price in prices.csv; the", id="too small even without a country"),
+        pytest.param(usd("0.5"), HALF_A_DOLLAR, False, "0.50 USD; 0.00 USD would remain", id="just enough"),
+        pytest.param(usd("0.555"), HALF_A_DOLLAR, False, "0.55 USD; 0.05 USD would remain", id="little left"),
+        pytest.param(usd("50"), [("FR", 1, 1)], False, "excluding messages to FR, which have no price", id="no price"),
         pytest.param(usd("50", "SGD"), HALF_A_DOLLAR, False, "the messages cost up to 0.50 USD; the account's "
-                     "balance is 50.00 SGD: whether that is enough can't be told", id="another currency"),
+                     "balance is 50.00 SGD: it is not known whether that is enough", id="another currency"),
     ],
 )  # fmt: skip
 def test_a_balance_that_people_should_know_of(
@@ -173,7 +175,7 @@ def test_a_balance_without_prices_can_only_be_empty() -> None:
     assert some is not None
     assert none is not None
     assert (False, True) == (some.refuses, none.refuses)
-    assert "5.00 USD; without `prices:` it can't be told whether that is enough" in some.words
+    assert "5.00 USD; without a price list (`prices`) it is not known whether that is enough" in some.words
 
 
 @pytest.mark.parametrize(

@@ -117,23 +117,27 @@ WRONG: list[tuple[str, str, list[str]]] = [
     ("a name of a country", "Singapore,1,USD", ['2:1: "Singapore" is not a country code; write the two capital']),
     ("not the code", "UK,1,USD", ['2:1: "UK" is not a country code; write GB']),
     ("no country", ",1,USD", ['2:1: "" is not a country code']),
-    ("no price", "SG,,USD", ["2:4: there is no price; write digits"]),
+    ("no price", "SG,,USD", ["2:4: the price is missing; write digits"]),
     ("a sign of a currency", "SG,$1,USD", ['2:4: "$1" is not a price; write digits']),
     ("below zero", "SG,-1,USD", ['2:4: "-1" is not a price']),
     ("not a number", "SG,NaN,USD", ['2:4: "NaN" is not a price']),
     ("a point alone", "SG,.,USD", ['2:4: "." is not a price']),
     ("groups and decimals", 'SG,"1,234.5",USD', ['2:4: "1,234.5" is not a price']),
-    ("a group or decimals?", 'SG,"1,234",USD', ['2:4: "1,234" can be read in two ways; write 1234, or 1,2340 if']),
-    ("too much", "SG,1000001,USD", ['2:4: "1000001" is more than a message costs']),
-    ("far too much", "SG,1E99,USD", ['2:4: "1E99" is more than a message costs']),
-    ("too fine", "SG,0.0000000000001,USD", ["2:4: ", "is finer than any price; write at most 12 decimals"]),
-    ("far too fine", "SG,1E-99,USD", ['2:4: "1E-99" is finer than any price']),
-    ("no currency", "SG,1,", ["2:6: there is no currency; write the three letters of ISO 4217"]),
+    (
+        "a group or decimals?",
+        'SG,"1,234",USD',
+        ['2:4: "1,234" is ambiguous; write 1234 if the separator is for thousands, or 1,2340 if'],
+    ),
+    ("too much", "SG,1000001,USD", ['2:4: "1000001" is too high for one segment']),
+    ("far too much", "SG,1E99,USD", ['2:4: "1E99" is too high for one segment']),
+    ("too fine", "SG,0.0000000000001,USD", ["2:4: ", "has too many decimals; write at most 12"]),
+    ("far too fine", "SG,1E-99,USD", ['2:4: "1E-99" has too many decimals']),
+    ("no currency", "SG,1,", ["2:6: the currency is missing; write a code of ISO 4217"]),
     ("a word", "SG,1,Euro", ['2:6: "Euro" is not a currency code']),
-    ("a cell too few", "SG,1", ["2:1: this row has 2 cells, and the header names 3 columns; put a cell"]),
-    ("an open quote", 'SG,"1,USD', ["2:1: a double quote in this row is never closed"]),
-    ("another currency", "SG,1,USD\nMY,2,MYR", ["3:6: this price is in MYR, and that of line 2 in USD; write all"]),
-    ("two decimal signs", 'SG,0.5,USD\nMY,"0,5",USD', ["3:4: ", "another decimal sign than line 2 ('.')"]),
+    ("a cell too few", "SG,1", ["2:1: this row has 2 cells, but the header names 3 columns; put double quotes"]),
+    ("an open quote", 'SG,"1,USD', ["2:1: this row has an unclosed double quote"]),
+    ("another currency", "SG,1,USD\nMY,2,MYR", ["3:6: this price is in MYR, but the one in line 2 is in USD; use one"]),
+    ("two decimal signs", 'SG,0.5,USD\nMY,"0,5",USD', ["3:4: ", "a different decimal separator than line 2 ('.')"]),
     ("after quotes with quotes in them", '"SG","x""y",USD', ['2:6: "x"y" is not a price']),
 ]
 
@@ -152,18 +156,18 @@ def test_a_point_between_semicolons_may_be_a_german_thousand(path: Path, price: 
     [mistake] = mistakes(path, f"country;price;currency\nSG;{price};USD\n")
 
     assert "prices.csv:2:4: " in mistake
-    assert "can be read in two ways" in mistake
+    assert "is ambiguous" in mistake
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", ["prices.csv has no prices; write a header with country, price, currency"]),
+        ("", ["prices.csv has no prices; add a header with country, price, currency"]),
         ("\n \n", ["prices.csv has no prices"]),
         (HEAD, ["prices.csv has no prices"]),
         ("land,preis\nSG,1\n", ["prices.csv:1:1: there is no column country", "no column price", "no column currency"]),
         ("Countries,price,currency\n", ['prices.csv:1:1: there is no column country; rename "Countries"']),
-        ("country,price,price,currency\n", ["prices.csv:1:15: there are two columns price; leave one"]),
+        ("country,price,price,currency\n", ["prices.csv:1:15: there are two columns price; remove one"]),
         (b"PK\x03\x04rest", ['prices.csv is a spreadsheet or an archive; save it as "CSV UTF-8"']),
         (b"PAR1\x00\x00", ["prices.csv:1:1: there is no column country"] + ["there is no column"] * 2),
     ],
@@ -197,7 +201,7 @@ def test_a_file_of_mistakes_is_cut_short(path: Path) -> None:
     found = mistakes(path, HEAD + "UK,1,USD\n" * 100_000)
 
     assert 21 == len(found)
-    assert "prices.csv has more mistakes like these" == found[-1]
+    assert "prices.csv has more errors like these" == found[-1]
 
 
 @pytest.mark.parametrize("kind", ["missing", "a folder", "too large"])
@@ -208,7 +212,7 @@ def test_a_file_that_cannot_be_read(path: Path, kind: str, monkeypatch: pytest.M
         path.write_text(SAVED)
         monkeypatch.setattr(prices_module, "MAX_BYTES", 10)
     with pytest.raises(
-        InputError, match=r"prices\.csv (cannot be read: .*; check the name|is larger than any price list)"
+        InputError, match=r"prices\.csv (can't be read: .*; check the file name|is too large for a price list)"
     ):
         read_prices(path)
 

@@ -192,7 +192,7 @@ def test_nothing_is_taken_into_a_ledger_that_was_deleted(tmp_path: Path, *, is_r
                 path.unlink()
                 if is_replaced:
                     path.write_bytes(b"")
-                with pytest.raises(LedgerError, match="was deleted or replaced while receipts were being taken"):
+                with pytest.raises(LedgerError, match="was deleted or replaced while the server was running"):
                     await intake.take(a_receipt("u2"))
                 assert is_gone(intake)
                 assert not is_well(intake)

@@ -367,7 +367,7 @@ def test_a_name_that_is_no_host(tmp_path: Path) -> None:
             async with listening(ledger, host="256.0.0.1", authorization=KEY):
                 pass
 
-    with pytest.raises(InputError, match=r"receipts can't be taken on 256\.0\.0\.1 port 0: "):
+    with pytest.raises(InputError, match=r"can't listen on 256\.0\.0\.1 port 0: "):
         asyncio.run(session())
 
 

@@ -118,7 +118,7 @@ def test_the_page_compares_campaigns() -> None:
         name.removesuffix("-title") for name in whole.ids
     }
     for words in (
-        "2 runs of 2 campaigns",
+        "2 runs, 2 campaigns · runs of autumn-*",
         "of autumn-*",
         "Delivered, by campaign",
         "88.9%",
@@ -137,14 +137,14 @@ def test_one_campaigns_runs_are_compared_with_each_other() -> None:
 
 def test_where_nothing_is_known_nothing_is_drawn() -> None:
     whole = Whole(page(run(counts=Counts())))
-    assert "Side by side" not in whole.words
+    assert "Rates compared" not in whole.words
     assert "Converted, by" not in whole.words
 
 
 def test_bars_of_two_currencies_do_not_stand_beside_each_other() -> None:
     dollars = accepted(1, delivered=1, bills={"USD": Decimal(1)})
     whole = Whole(page(run(), run("welcome", counts=dollars)))
-    assert "Cost of a delivered message, by" not in whole.words
+    assert "Cost per delivered message, by" not in whole.words
     assert "billed, EUR" in whole.words
     assert "billed, USD" in whole.words
     assert "– (EUR, USD)" in Whole(page(run(), run(counts=dollars), run("other"))).words
@@ -169,7 +169,7 @@ def test_a_thousand_runs_are_a_small_page(tmp_path: Path) -> None:
     write_compare_page(path, runs, asked="of all", version="0.1.0")
     assert 400_000 > path.stat().st_size
     words = Whole(path.read_text(encoding="utf-8")).words
-    assert "Runs (the newest 100 of 1,000; all are in the Parquet file)" in words
+    assert "Runs (newest 100 of 1,000; compare.parquet has all)" in words
     assert "the 15 campaigns with the most accepted messages of 200" in words
     assert "run-999" in words
     assert "run-899" not in words

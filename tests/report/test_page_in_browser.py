@@ -153,7 +153,7 @@ def test_a_screen_reader_finds_its_way(browser: Browser, report: Path) -> None:
 
 def test_it_needs_no_script(browser: Browser, report: Path) -> None:
     with opened(browser, report, scripts=False) as tab:
-        assert "Every row of the file" in tab.page.inner_text("body")
+        assert "Status of every row" in tab.page.inner_text("body")
 
 
 def test_the_picture_for_the_readme_is_taken(report: Path, tmp_path: Path) -> None:

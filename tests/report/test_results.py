@@ -114,7 +114,7 @@ def test_each_status(tmp_path: Path) -> None:
          "answered_at": SENT + timedelta(milliseconds=1), "latency_ms": 1.0},
         {**common[2], "status": "unknown", "reason": "timeout", "detail": "no answer within 45 s", "attempts": 1,
          "sent_at": SENT},
-        {**common[3], "status": "unknown", "reason": "in_flight", "detail": "the answer has not come yet",
+        {**common[3], "status": "unknown", "reason": "in_flight", "detail": "no answer yet",
          "attempts": 1},
         {**common[4], "status": "unsent", "reason": "interrupted", "detail": "stopped by Ctrl-C", "attempts": 0},
         {**nothing, "row": 6, "key": "6", "status": "excluded", "reason": "invalid_number",
@@ -250,7 +250,7 @@ def test_who_was_sent_to_stays_so_though_they_would_be_left_out_now(
     write_all(tmp_path)
     ann, ben, again = rows_of(tmp_path)
 
-    assert ("accepted", "queued", "would be left out now: suppressed", "u-1") == (
+    assert ("accepted", "queued", "would be excluded now: suppressed", "u-1") == (
         ann["status"], ann["reason"], ann["detail"], ann["umid"]
     )  # fmt: skip
     # The ledger has Ben's key with another number: that was another message.

@@ -65,7 +65,7 @@ def test_closed_codes_of_columns() -> None:
 
 
 def test_every_status_and_every_reason() -> None:
-    rows = {codes(status)[0]: codes(reasons) for status, _, reasons in table("| status | is | reasons |")}
+    rows = {codes(status)[0]: codes(reasons) for status, _, reasons in table("| status | means | reasons |")}
     assert list(Status) == list(rows)
     assert sorted(ExclusionReason) == sorted(rows.pop(Status.EXCLUDED))
     named = [reason for reasons in rows.values() for reason in reasons if reason not in ("limits", "notAfter")]

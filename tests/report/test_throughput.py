@@ -96,5 +96,5 @@ def test_moments_that_touch_are_one_mark() -> None:
     at = [START_US + second * 1_000_000 for second in (10, 11, 50, 500)]
     events = [Event(EventKind.STARTED, START_US), *(Event(EventKind.THROTTLED, moment, 1.5) for moment in at)]
     ((words, marks),) = lanes(found, events)
-    assert "held up, on and off, by the rate limit" == words
+    assert "throttled by the provider" == words
     assert [(at[0], at[1] + 1_500_000), (at[2], at[2] + 1_500_000)] == marks

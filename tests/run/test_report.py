@@ -183,14 +183,14 @@ def test_terminal_page_status_and_comparison_show_the_same_counts(campaign: Work
     assert 3 / 7 == status["delivered_share"] == compared["delivery_rate"]
 
     assert "feedback 3 success 2, failure 1" in terminal
-    assert "2 converted: 28.6% of the accepted messages, 66.7% of the delivered. 1 did not, and of 4" in page
+    assert "2 converted: 28.6% of accepted messages, 66.7% of delivered messages. 1 did not convert; 4" in page
     assert {"success": 2, "failure": 1} == status["conversions"]
     assert (2, 1) == (compared["converted"], compared["not_converted"])
 
     assert "billed 0.15 SGD, 4 segments" in terminal
-    assert "billed 0.1500 SGD as the provider tells, for 4 messages" in page
+    assert "billed 0.1500 SGD for 4 messages" in page
     assert (Decimal("0.15"), "SGD", 4) == tuple(compared[name] for name in ("billed", "currency", "billed_segments"))
-    assert "segments 7 of accepted messages" in page
+    assert "segments 7 in accepted messages" in page
     assert 7 == compared["segments_accepted"]
 
 
