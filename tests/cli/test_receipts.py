@@ -179,7 +179,7 @@ REFUSED = [
     (("--host", "0.0.0.0"), "lets everybody on the network write receipts and opt-outs; name the variable"),  # noqa: S104
     (("--auth-header-env", "NOWHERE"), "the environment variable NOWHERE is not set; export it with the whole header"),
     (("--words", "no.csv"), "the words in no.csv cannot be read: No such file"),
-    (("--ledger", "mysql://x/y"), "is not one that this version can use"),
+    (("--ledger", "mysql://x/y"), "is not supported"),
     (("--load", "no.jsonl"), "no.jsonl cannot be read: No such file or directory; name a file of JSON lines"),
     (("--load", "reports"), "reports cannot be read: Is a directory"),
     (("--load", "empty.jsonl"), "empty.jsonl has no line; name a file of JSON lines"),
