@@ -219,7 +219,7 @@ def test_all_that_can_be_sent_is_before_it_tells_of_what_cannot(tmp_path: Path) 
     stop = stage.run_virtually([*people(1), *people(2, SINGAPORE, first=1)])
 
     assert stop is not None
-    assert stop.detail.startswith("1 message has no moment")
+    assert stop.detail.startswith("1 message has no time")
     assert {"accepted": 2} == stage.statuses
 
 

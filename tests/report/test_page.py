@@ -248,7 +248,7 @@ def test_delivery_conversion_and_cost_are_told(tmp_path: Path) -> None:
     for part in (
         "25.0% of the accepted messages are delivered, 1 not delivered, 2 still open; 25.0% converted.",
         "delivered to the operator 1 25.0%",
-        "59 the number belongs to nobody dead 1 100% take the number off your list",
+        "59 the number is not assigned dead 1 100% remove the number from your list",
         "1 converted: 25.0% of the accepted messages, 100% of the delivered. 1 did not, and of 2 nothing is told.",
         "estimated 0.1388 EUR", "billed 0.0375 EUR", "half were within 3 s", "GB 3 3 0 0 1 33.3% 1 3 0.1230 EUR",
     ):  # fmt: skip
