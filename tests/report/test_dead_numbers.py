@@ -92,6 +92,6 @@ def test_the_next_campaign_suppresses_by_it(tmp_path: Path) -> None:
 
 def test_an_earlier_one_that_stays_is_said(tmp_path: Path) -> None:
     (tmp_path / "out.csv").mkdir()
-    with pytest.raises(StoppedError, match=r"out\.csv could not be removed: "):
+    with pytest.raises(StoppedError, match=r"out\.csv could not be deleted: "):
         write_dead_numbers(results(tmp_path), tmp_path / "out.csv")
     assert ["out.csv", "results.parquet"] == sorted(path.name for path in tmp_path.iterdir())

@@ -238,5 +238,5 @@ def test_a_file_that_cant_be_removed_stops_it_in_words(place: Place) -> None:
     place.paths.results_csv.unlink()
     place.paths.results_csv.mkdir()
 
-    with pytest.raises(StoppedError, match=r"results\.csv could not be removed: .*; close what has it open"):
+    with pytest.raises(StoppedError, match=r"results\.csv could not be deleted: .*; close what has it open"):
         place.purge()
