@@ -46,8 +46,8 @@ def test_options_that_cannot_be_served(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         for options, words in [
             (SandboxOptions(port=port), f"can't listen on 127.0.0.1 port {port}: Address already in use; choose"),
-            (SandboxOptions(tls_certificate=pem, tls_key=pem), "nowhere.pem with its key cannot be used: No such"),
-            (SandboxOptions(faults=faults), "faults.json: rule 1: there is no fault 'brokenjson'; write broken_json"),
+            (SandboxOptions(tls_certificate=pem, tls_key=pem), "nowhere.pem or its key can't be used: No such"),
+            (SandboxOptions(faults=faults), "faults.json: rule 1: unknown fault 'brokenjson'; write broken_json"),
         ]:
             with pytest.raises(InputError, match=re.escape(words)), start(options):
                 pytest.fail("it cannot have started")
@@ -69,7 +69,7 @@ def test_the_end_is_waited_for_long_enough() -> None:
 
 def test_a_child_that_is_never_ready() -> None:
     with (
-        pytest.raises(CampaignError, match=r"did not start \(waited up to 0 s\)"),
+        pytest.raises(CampaignError, match="did not start"),
         start(SandboxOptions(), timeout_s=0),
     ):
         pytest.fail("it cannot have started")
