@@ -1,6 +1,7 @@
 """Writing files atomically: after a kill or on a full disk, there is either the old file or the complete new one."""
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +27,8 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:
-        raise StoppedError(f"{path} could not be written: {error.strerror or error}") from error
+        remedy = "; free some disk space, then run the command again" if error.errno == errno.ENOSPC else ""
+        raise StoppedError(f"{path} could not be written: {error.strerror or error}{remedy}") from error
     finally:
         with contextlib.suppress(OSError):  # the real error is already being raised, and this one would hide it
             part.unlink(missing_ok=True)

@@ -49,7 +49,7 @@ def moment(microseconds: int) -> str:
     try:
         at = datetime.fromtimestamp(microseconds // 1_000_000, UTC)
     except (OverflowError, OSError, ValueError):
-        return "at no time that exists"
+        return "invalid time"
     return f"{at.day} {_MONTHS[at.month - 1]} {at.year}, {at:%H:%M:%S}"  # %b would be the locale's
 
 

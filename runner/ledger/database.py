@@ -100,7 +100,9 @@ def make_private(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(0o600)
     except OSError as error:
-        raise LedgerError(f"the ledger {path} could not be created: {error.strerror}") from error
+        raise LedgerError(
+            f"the ledger {path} could not be created: {error.strerror}; check the path and its permissions"
+        ) from error
 
 
 def _set_pragmas(connection: Any, _record: object) -> None:  # noqa: ANN401 (the driver's own connection)

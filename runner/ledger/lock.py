@@ -87,7 +87,9 @@ def _lock_file(path: Path) -> IO[str]:
         # Opened for appending: truncating before we hold the lock would erase the holder's name.
         return path.open("a+", encoding="utf-8")
     except OSError as error:
-        raise LedgerError(f"the lock file {path} could not be opened: {error.strerror}") from error
+        raise LedgerError(
+            f"the lock file {path} could not be opened: {error.strerror}; check the permissions of its folder"
+        ) from error
 
 
 def _lock_within(timeout_s: float, file: IO[str]) -> bool:

@@ -187,8 +187,8 @@ def classify(
         return _of_200(_json_object(body), message_id, secret, facts)
     answer = read_answer(status, headers, body, now=now, secret=secret)
     facts |= {"error_code": answer.code, "error_id": answer.error_id}
-    # If there is no error document, quote the beginning of the body.
-    detail = answer.message or _quoted_body(body, secret)
+    # If there is no error document, quote the beginning of the body; if there is no body, name the status.
+    detail = answer.message or _quoted_body(body, secret) or status_text(status)
     reason = answer.reason or _R.INVALID_ANSWER  # a 2xx that isn't in the provider's documentation
     if reason in _NO_PROOF:
         return Outcome(Status.UNKNOWN, reason, detail, **facts)

@@ -47,7 +47,7 @@ class LogExports(HttpClient):
         answer = await self._ask("POST", self._jobs, orjson.dumps({"from": start, "to": end, "limit": 0}))
         job_id = answer.get("jobId")
         if not isinstance(job_id, str) or not job_id:
-            raise StoppedError("the provider's answer to the log export has no jobId")
+            raise StoppedError("the provider's answer about the log export has no jobId; run the command again")
         return job_id
 
     async def look(self, job_id: str) -> ExportJob:
@@ -80,7 +80,8 @@ class LogExports(HttpClient):
         _check_clock(answer.headers.get("Date"))
         document = self.demand(answer).document
         if not document:
-            raise StoppedError("the provider's answer to the log export is not a JSON object")
+            what = "the provider's answer about the log export is not a JSON object"
+            raise StoppedError(f"{what}; check account.region and EIGHTXEIGHT_BASE_URL")
         return document
 
     async def _download(self, link: str, file: IO[bytes], redirects: int = MAX_REDIRECTS) -> None:

@@ -151,5 +151,6 @@ def _json_object(content: bytes, subject: str) -> dict[str, Any]:
     except ValueError:
         document = None
     if not isinstance(document, dict):
-        raise StoppedError(f"the provider's answer about the {subject} is not a JSON object")
+        what = f"the provider's answer about the {subject} is not a JSON object"
+        raise StoppedError(f"{what}; check the region and EIGHTXEIGHT_BASE_URL")
     return document

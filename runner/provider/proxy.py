@@ -58,7 +58,7 @@ def _read(variable: str, address: str) -> Proxy:
     except (ValueError, KeyError):
         proxy = None
     if proxy is None or not proxy.host or ":" in (proxy.username or ""):
-        # Not quoted: it may hold a password.
+        # The value isn't quoted, because it may contain a password.
         raise InputError.of(
             f"the environment variable {variable} is not a supported proxy address",
             "use an address such as http://proxy.example:3128 or socks5://user:password@proxy.example:1080, with %40 "

@@ -75,7 +75,7 @@ def test_what_could_not_be_cancelled_is_shown_and_asked_for_again(place: Place, 
     assert 1 == done.exit_code
     assert "3 of 15 messages cancelled" in done.stdout
     assert "12 could not be cancelled" in done.stdout
-    assert "p09: it was sent or cancelled already, or is unknown to the provider" in done.stdout
+    assert "p09: already sent, already cancelled, or unknown to the provider" in done.stdout
     assert "p10" not in done.stdout
 
     place.provider.script = lambda asked: CANCELLED if asked.key == "p00" else answer

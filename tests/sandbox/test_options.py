@@ -120,4 +120,6 @@ def test_a_variable_that_is_empty(monkeypatch: pytest.MonkeyPatch, capsys: pytes
         assert 2 == run_command(["sandbox", flag, "NO_KEY_HERE"])
     stderr = capsys.readouterr().err
     assert "NO_KEY_HERE is not set; set it to the key, or leave out --api-key-env" in stderr
-    assert "NO_KEY_HERE is not set; set it to the Authorization header, or leave out --receipt-auth-header-env" in stderr
+    assert (
+        "NO_KEY_HERE is not set; set it to the Authorization header, or leave out --receipt-auth-header-env" in stderr
+    )
