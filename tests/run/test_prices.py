@@ -70,7 +70,7 @@ def test_countries_without_a_price_are_left_out_aloud(tmp_path: Path, monkeypatc
 @pytest.mark.parametrize(
     ("reply", "words"),
     [
-        (error(401, 1200, "who?"), "check EIGHTXEIGHT_API_KEY"),
+        (error(401, 1200, "who?"), "check that EIGHTXEIGHT_API_KEY"),
         (error(429, 429, "slowly"), "HTTP 429"),
         ((200, {"subAccounts": "none"}), "another form"),
         ((200, {}), "has no prices for messages; check the account id"),
