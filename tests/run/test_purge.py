@@ -225,7 +225,7 @@ def test_a_run_that_is_being_sent_is_left_alone(place: Place) -> None:
 def test_no_run_of_the_ledger_is_held_up(place: Place) -> None:
     with (
         run_lock(Path(place.paths.ledger), "welcome", "other"),
-        pytest.raises(RunLockedError, match="welcome/other is in use") as caught,
+        pytest.raises(RunLockedError, match="welcome/other is being worked on") as caught,
     ):
         place.purge()
     assert "wait until it has ended" in str(caught.value)
@@ -238,5 +238,5 @@ def test_a_file_that_cant_be_removed_stops_it_in_words(place: Place) -> None:
     place.paths.results_csv.unlink()
     place.paths.results_csv.mkdir()
 
-    with pytest.raises(StoppedError, match=r"results\.csv could not be deleted: .*; close what has it open"):
+    with pytest.raises(StoppedError, match=r"results\.csv could not be removed: .*; close what has it open"):
         place.purge()
