@@ -244,7 +244,7 @@ def test_several_causes_are_all_told(tmp_path: Path) -> None:
 
     assert stop is not None
     assert OutcomeReason.OUTSIDE_WINDOW == stop.reason
-    for words in ("1 message was skipped outside", "1 message has no moment", "1 recipient got"):
+    for words in ("1 message was skipped outside", "1 message has no time", "1 recipient reached"):
         assert words in stop.detail
     assert [3] == stage.departed
 
