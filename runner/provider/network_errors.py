@@ -29,6 +29,9 @@ _BY_NUMBER = {
     errno.EMFILE: "too many open files; raise the limit (ulimit -n)",
 }
 
+# OpenSSL's verify codes for a certificate whose authority isn't trusted: self-signed, or an issuer that isn't known.
+_UNKNOWN_AUTHORITY = (18, 19, 20, 21)
+
 # By the name that OpenSSL gives the error.
 _BY_TLS_REASON = {
     "WRONG_VERSION_NUMBER": "the other side does not speak TLS on this port",
@@ -41,9 +44,14 @@ _BY_TLS_REASON = {
 def network_error_text(error: BaseException) -> str:
     """One line about an error of a connection, such as "connection refused"."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the TLS certificate is not valid: {one_line(error.verify_message).rstrip('.') or one_line(str(error))}"
+        # Only OpenSSL sets these attributes; Python code can raise the error without them.
+        message = one_line(getattr(error, "verify_message", "") or str(error)).rstrip(".")
+        if getattr(error, "verify_code", 0) in _UNKNOWN_AUTHORITY:
+            remedy = "if a proxy inspects TLS, set SSL_CERT_FILE to a file with its authority"
+            return f"the TLS certificate is from an unknown authority ({message}); {remedy}"
+        return f"the TLS certificate is not valid: {message}"
     if isinstance(error, ssl.SSLError):
-        reason = error.reason or ""
+        reason = getattr(error, "reason", "") or ""
         return _BY_TLS_REASON.get(reason) or f"TLS failed: {reason.replace('_', ' ').lower() or one_line(str(error))}"
     if isinstance(error, socket.gaierror):
         if error.errno == socket.EAI_AGAIN:

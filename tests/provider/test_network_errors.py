@@ -10,9 +10,9 @@ from runner.provider.network_errors import network_error_text, no_connection_tex
 from runner.provider.proxy import Proxy
 
 
-def certificate_error(message: str) -> ssl.SSLCertVerificationError:
+def certificate_error(message: str, code: int = 10) -> ssl.SSLCertVerificationError:
     error = ssl.SSLCertVerificationError(1, f"[SSL: CERTIFICATE_VERIFY_FAILED] {message} (_ssl.c:1006)")
-    error.verify_message = message
+    error.verify_message, error.verify_code = message, code
     return error
 
 
@@ -39,6 +39,12 @@ def tls_error(reason: str) -> ssl.SSLError:
             "the host name can't be found in DNS (Name or service not known)",
         ),
         (certificate_error("certificate has expired"), "the TLS certificate is not valid: certificate has expired"),
+        (
+            certificate_error("unable to get local issuer certificate", 20),
+            "the TLS certificate is from an unknown authority (unable to get local issuer certificate); if a proxy "
+            "inspects TLS, set SSL_CERT_FILE to a file with its authority",
+        ),
+        (ssl.SSLCertVerificationError(1, "no match"), "the TLS certificate is not valid: no match"),
         (tls_error("WRONG_VERSION_NUMBER"), "the other side does not speak TLS on this port"),
         (tls_error("TLSV1_ALERT_INTERNAL_ERROR"), "TLS failed: tlsv1 alert internal error"),
         (UnicodeError("label empty or too long"), "the host name is not valid"),
