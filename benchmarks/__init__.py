@@ -1,1 +1,1 @@
-"""What `make bench` measures, on real files, real processes and real sockets. Nothing here is a test."""
+"""The benchmarks of `make bench`, with real files, processes and sockets. They are not tests."""

@@ -1,8 +1,7 @@
-"""`make bench`: what users wait for and what a run is promised to keep, in one table. Takes a few minutes.
+"""`make bench`: speed, memory and the accuracy of the rate, in one table. Takes a few minutes.
 
-Each part can be run by itself: `python -m benchmarks.planning`, `.sending`, `.rate`, `.peers`, `.receipts`. Ten
-million rows have a command of their own, `python -m benchmarks.large`. docs/explanation/performance.md says what each
-measures.
+Each part can run alone: `python -m benchmarks.planning`, `.sending`, `.rate`, `.peers`, `.receipts`. Ten million rows
+have a separate command, `python -m benchmarks.large`. docs/explanation/performance.md explains each benchmark.
 """
 
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from benchmarks.table import Row, place, print_rows
 
 
 def rows() -> Iterator[Row]:
-    """All lines."""
+    """All lines of the table."""
     yield from planning.rows()
     yield from sending.rows()
     yield from rate.rows()

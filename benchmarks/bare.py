@@ -1,6 +1,7 @@
-"""The least that can be done with aiohttp: post bodies that lie ready, and read the answers. No ledger, no results.
+"""The fastest possible sender with aiohttp: posts prepared bodies and reads the answers. No ledger, no results.
 
-`campaign run` is held against it. `python -m benchmarks.bare URL BODIES CONNECTIONS`; BODIES holds one in each line.
+The benchmarks compare `campaign run` with it. `python -m benchmarks.bare URL BODIES CONNECTIONS`; BODIES is a file with
+one body per line.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from runner.provider.endpoint import tls_context
 
 
 async def post_all(url: str, bodies: list[bytes], connections: int) -> None:
-    """Post them over so many connections. Raises SystemExit when one isn't answered as it should."""
+    """Post the bodies over this many connections. Raises SystemExit if one is not accepted."""
     headers = {"Authorization": "Bearer bench-key", "Content-Type": "application/json", "Accept": "application/json"}
     connector = aiohttp.TCPConnector(limit=connections, ssl=tls_context())
     left = iter(bodies)
@@ -33,7 +34,7 @@ async def post_all(url: str, bodies: list[bytes], connections: int) -> None:
 
 
 async def post_all_by_connector(url: str, bodies: list[bytes], connections: int) -> None:
-    """The same with aiohttp's connector and parser alone, without its session: each request leaves with one write."""
+    """The same with only aiohttp's connector and parser, without its session. Each request leaves in one write."""
     target = URL(url)
     head = f"POST {target.path} HTTP/1.1\r\nHost: {target.authority}\r\nAuthorization: Bearer bench-key\r\n"
     head += "Content-Type: application/json\r\nAccept: application/json\r\nContent-Length: "

@@ -1,7 +1,7 @@
-"""How well a rate is kept with a provider that is far away: `python -m benchmarks.far [SECONDS [RATE…]]`.
+"""How accurate the rate is if the provider is far away: `python -m benchmarks.far [SECONDS [RATE…]]`.
 
-Between the run and nginx stands a proxy that passes on every byte 50 ms late, in both directions and while connecting:
-an answer takes 100 ms, a connection three times that. What nginx saw is counted, as in `benchmarks.rate`.
+A relay between the run and nginx delays every byte by 50 ms, in both directions and while connecting. So an answer
+takes 100 ms, and a new connection 300 ms. The requests are counted at nginx, as in `benchmarks.rate`.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ DELAY_S = 0.05
 def rows(seconds: int = SECONDS, *rates: int) -> Iterator[Row]:
     """Lines for the table."""
     if server.executable() is None:
-        yield Row("rate kept 100 ms away", server.MISSING)
+        yield Row("rate, 100 ms away", server.MISSING)
         return
     for rate in rates or RATES:
         with tempfile.TemporaryDirectory(prefix="campaign-bench-") as name:
@@ -47,11 +47,11 @@ def rows(seconds: int = SECONDS, *rates: int) -> Iterator[Row]:
         yield Row(f"{at}: used share of the rate", f"{used:.2%}", "at least 99%", used >= 0.99)
         most = most_in(1000, seen.at_ms)
         figure = f"{most:,}, over {seen.connections} connections"
-        yield Row(f"{at}: most requests in any second", figure)  # the proxy is a process among others, and adds jitter
+        yield Row(f"{at}: most requests in any second", figure)  # no target, because the relay adds jitter
 
 
 class _Side(asyncio.Protocol):
-    """One of the two connections that a request goes over."""
+    """One of the relay's two connections."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -93,7 +93,7 @@ async def _serve(to: int) -> None:
             task.add_done_callback(joining.discard)
 
         async def _connect(self) -> None:
-            await asyncio.sleep(2 * DELAY_S)  # SYN there, and its answer back
+            await asyncio.sleep(2 * DELAY_S)  # the round trip of the TCP handshake
             _, behind = await loop.create_connection(_Side, "127.0.0.1", to)
             self.join(behind)
 

@@ -1,6 +1,6 @@
-"""`python -m benchmarks.fill CAMPAIGN REPORTS SHARE`: a run as it is when that share of it has been sent.
+"""`python -m benchmarks.fill CAMPAIGN REPORTS SHARE`: create a run of which this share looks as if it was sent.
 
-The plan, the run and its ledger are made by the project's own code; nothing is sent.
+The project's own code makes the plan, the run and the ledger. Nothing is sent.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from runner.run.plan import begin, make_plan
 
 
 def fill(campaign: Path, reports: Path, share: float) -> None:
-    """Begin the campaign's run and note the first share (0 to 1) of its messages as accepted."""
+    """Begin the campaign's run and record the first share (0 to 1) of its messages as accepted."""
     with open_run(campaign, RunOptions(reports=reports)) as run:
         count = int(make_plan(run).to_send * share)
         record, sent_digest = begin(run)

@@ -1,6 +1,6 @@
-"""What remembering keys costs, in `KeyIndex` and in what it could be: `python -m benchmarks.key_index [KEYS]`.
+"""The cost of remembering keys, with `KeyIndex` and its alternatives: `python -m benchmarks.key_index [KEYS]`.
 
-Each candidate runs in a process of its own: it gets batches of 5,000 numbers, of which one in 50 came before.
+Each alternative runs in a separate process. It gets batches of 5,000 numbers, of which 2% are duplicates.
 """
 
 import os
@@ -43,7 +43,7 @@ def _sqlite() -> Callable[[Batch], object]:
 
 
 def _polars() -> Callable[[Batch], object]:
-    """A log-structured tree: each batch is joined with a few runs, which are merged as they grow."""
+    """A log-structured merge tree: each batch is joined with a few tables, which are merged as they grow."""
     runs: list[pl.DataFrame] = []
 
     def add(batch: Batch) -> None:

@@ -1,7 +1,7 @@
-"""Ten million rows: `python -m benchmarks.large [ROWS]`. Takes long, and about 10 GB of disk in TMPDIR.
+"""Ten million rows: `python -m benchmarks.large [ROWS]`. Takes long, and needs about 10 GB of disk space in TMPDIR.
 
-At a tenth of the rows and at all of them: plan; a run that was stopped when nine tenths were sent and goes on, against
-nginx; report. What is sent earlier is not sent here but noted in the ledger by `benchmarks.fill`.
+Measures with a tenth of the rows, then with all of them: plan; resuming a run of which 90% is sent, with nginx as the
+server; report. `benchmarks.fill` writes the first 90% into the ledger without sending them.
 """
 
 import sys
@@ -29,7 +29,7 @@ FIRST_REQUEST_TARGET_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job of some size. `first_s`: from the start of the run that goes on to its first request at nginx."""
+    """The measurements for one size. `first_s`: from the start of the resumed run to its first request at nginx."""
 
     plan: Took
     run: Took
@@ -47,7 +47,7 @@ def rows(count: int = ROWS) -> Iterator[Row]:
     small, large = measured(count // 10), measured(count)
     yield Row(f"campaign plan, {count // 10:,} rows", f"{small.plan.seconds:.1f} s")
     times = large.plan.seconds / small.plan.seconds
-    figure = f"{large.plan.seconds:.1f} s, {times:.1f} times a tenth of them"
+    figure = f"{large.plan.seconds:.1f} s, {times:.1f} times as long as a tenth"
     met = times <= TIMES_SECONDS_TARGET
     yield Row(f"campaign plan, {count:,} rows", figure, f"at most {TIMES_SECONDS_TARGET} times", met)
     for what, few, many in (
@@ -56,11 +56,11 @@ def rows(count: int = ROWS) -> Iterator[Row]:
         ("report", small.report, large.report),
     ):
         times = many.peak_mb / few.peak_mb
-        figure = f"{many.peak_mb:.0f} MB, {times:.2f} times a tenth of them"
+        figure = f"{many.peak_mb:.0f} MB, {times:.2f} times that of a tenth"
         met = many.peak_mb <= PEAK_TARGET_MB and times <= TIMES_PEAK_TARGET
         target = f"at most {PEAK_TARGET_MB} MB, {TIMES_PEAK_TARGET} times"
         yield Row(f"campaign {what}, {count:,} rows: peak memory", figure, target, met)
-    what = f"going on with {count:,} rows, {SENT_BEFORE:.0%} done: first request"
+    what = f"resume {count:,} rows, {SENT_BEFORE:.0%} done: first request"
     met = large.first_s <= FIRST_REQUEST_TARGET_S
     yield Row(what, f"after {large.first_s:.1f} s", f"at most {FIRST_REQUEST_TARGET_S:g} s", met)
     yield Row(f"    the same with {count // 10:,} rows", f"after {small.first_s:.1f} s")
@@ -69,7 +69,7 @@ def rows(count: int = ROWS) -> Iterator[Row]:
 
 
 def measured(count: int) -> Job:
-    """Do a job of that many rows, in a folder that is removed afterwards."""
+    """Measure with this many rows, in a folder that is deleted afterwards."""
     with tempfile.TemporaryDirectory(prefix="campaign-bench-") as name:
         folder = Path(name)
         campaign = recipients.dirty(folder, count, "20000/s")

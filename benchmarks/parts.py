@@ -1,6 +1,6 @@
-"""What a message costs on its way, part by part, in processor time: `python -m benchmarks.parts [MESSAGES]`.
+"""The processor time of each part of sending a message: `python -m benchmarks.parts [MESSAGES]`.
 
-The parts that say they are fast name it. `campaign run` does all of them in one process.
+Comments in the code that claim a speed name this command. `campaign run` does all parts in one process.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ from runner.provider.payload import PayloadBuilder, SendOptions
 MESSAGES = 20_000
 CONNECTIONS = 64
 
-# What 1,800/s claim at a time.
+# How many messages are claimed at a time at 1,800/s.
 GROUP = 45
 
 OK = Outcome(
@@ -60,13 +60,13 @@ def rows(count: int = MESSAGES) -> Iterator[Row]:
                 bodies = [_body(message) for message in people]
                 url = nginx.url + server.PATH
                 yield _row(
-                    "    by aiohttp's connector and parser",
+                    "    with aiohttp's connector and parser",
                     _each(post_all_by_connector(url, bodies, CONNECTIONS), count),
                 )
-                yield _row("    by aiohttp's session", _each(post_all(url, bodies, CONNECTIONS), count))
+                yield _row("    with aiohttp's session", _each(post_all(url, bodies, CONNECTIONS), count))
         with _ledger(folder / "dispatch.sqlite3") as ledger:
             yield _row("dispatch and ledger, answered at once", _each(_dispatched(ledger, people), count))
-        ways = (("ledger: a claim and its settlement", _compiled), ("    by SQLAlchemy's own way", _composed))
+        ways = (("ledger: a claim and its settlement", _compiled), ("    with SQLAlchemy's statements", _composed))
         for what, way in ways:
             with _ledger(folder / f"{way.__name__}.sqlite3") as ledger:
                 begin = time.process_time()
@@ -80,7 +80,7 @@ def _row(what: str, microseconds: float) -> Row:
 
 
 def _each(work: Coroutine[Any, Any, None], count: int) -> float:
-    """Processor microseconds for each of `count` messages that the coroutine works off, of all threads."""
+    """Processor time per message of a coroutine that handles `count` messages, in microseconds, of all threads."""
     begin = time.process_time()
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(work)
@@ -99,7 +99,7 @@ def _body(message: Message) -> bytes:
 
 async def _ours(url: str, people: Sequence[Message]) -> None:
     async def at_once() -> None:
-        """Nothing to wait for."""
+        """A departure that doesn't wait."""
 
     bodies = [(_body(message), message.message_id) for message in people]
     left = iter(bodies)
@@ -142,7 +142,7 @@ def _compiled(ledger: Ledger, group: Sequence[Message]) -> None:
 
 
 def _composed(ledger: Ledger, group: Sequence[Message]) -> None:
-    """The same two statements, with their values by name."""
+    """The same two statements, executed by SQLAlchemy with named values."""
     values = {"status": SENDING, "attempts": 1, "claimed_at": 1, "run_id": 1}
     names = ("message_id", "key", "destination", "country", "encoding", "segments")
     claims = [{name: getattr(message, name) for name in names} | values for message in group]

@@ -1,4 +1,4 @@
-"""Start-up, planning a dirty million, and what a message takes on disk: `python -m benchmarks.planning [ROWS]`."""
+"""Start-up time, planning a million dirty rows, and the size of the plan: `python -m benchmarks.planning [ROWS]`."""
 
 import sys
 import tempfile

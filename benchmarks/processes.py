@@ -1,4 +1,4 @@
-"""What a process and all its children take: seconds, processor seconds, memory. Linux only: it reads /proc."""
+"""Time, processor time and memory of a process and all its children. Linux only, because it reads /proc."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-# Memory is looked at so often.
+# How often to measure memory.
 SAMPLE_S = 0.05
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -21,9 +21,9 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Took:
-    """From the start of a process to its end. `peak_mb` is the most that all its processes had resident at one time.
+    """What a process used from start to end. `peak_mb` is the highest resident memory of it and its children together.
 
-    Pages that several processes share count for each of them, and pages of files that are mapped count too.
+    Shared pages count once for each process. Pages of mapped files count, too.
     """
 
     seconds: float
@@ -32,7 +32,7 @@ class Took:
 
 
 def run(command: Sequence[str], *, cwd: Path, env: Mapping[str, str] = _NOTHING) -> Took:
-    """Run a command to its end. Raises SystemExit with its words when it fails."""
+    """Run a command until it ends. Raises SystemExit with its output if it fails."""
     begin, before = time.perf_counter(), os.times()
     with started(command, cwd=cwd, env=env) as process, _watched(process.pid) as peak:
         process.wait()
@@ -45,10 +45,10 @@ def run(command: Sequence[str], *, cwd: Path, env: Mapping[str, str] = _NOTHING)
 def started(
     command: Sequence[str], *, cwd: Path, env: Mapping[str, str] = _NOTHING
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that goes on while the caller measures; leaving waits for its end. Raises SystemExit when it fails.
+    """A process that runs while the caller measures. Leaving the block waits for it. Raises SystemExit if it fails.
 
-    `env` is what its environment has beyond this one's, of which it gets nothing that is about a user's own campaigns:
-    a benchmark must not write into their ledger.
+    `env` is added to this process's environment, without the variables for `campaign`: a benchmark must not write into
+    the user's own ledger.
     """
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(("CAMPAIGN_", "EIGHTXEIGHT_"))
@@ -70,7 +70,7 @@ def started(
 
 @contextmanager
 def _watched(pid: int) -> Iterator[list[int]]:
-    """Looks at the memory of a process and its children meanwhile; gives a list that holds the peak in bytes."""
+    """Measures the memory of a process and its children while the block runs. Yields a list with the peak in bytes."""
     peak, done = [0], threading.Event()
 
     def look() -> None:
@@ -87,7 +87,7 @@ def _watched(pid: int) -> Iterator[list[int]]:
 
 
 def memory_bytes(pid: int) -> int:
-    """Resident now, of a process and all its children."""
+    """The resident memory of a process and all its children."""
     total = 0
     for one in _tree(pid):
         with suppress(OSError):  # it has ended
@@ -96,7 +96,7 @@ def memory_bytes(pid: int) -> int:
 
 
 def cpu_s(pid: int) -> float:
-    """Processor seconds so far, user's and system's, of a process and all its children, the ended ones included."""
+    """The processor time so far, user and system, of a process and all its children, including ended ones."""
     ticks = 0
     for one in _tree(pid):
         with suppress(OSError):

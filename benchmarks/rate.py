@@ -1,7 +1,7 @@
-"""How well a rate is kept, counted by nginx, and on how much of a core: `python -m benchmarks.rate [SECONDS [RATE]]`.
+"""How accurate the rate is, counted at nginx, and its processor time: `python -m benchmarks.rate [SECONDS [RATE]]`.
 
-Each rate is kept for 30 s unless told otherwise. The processor time is that of the campaign's whole process tree while
-it sends steadily: from 3 s after the first request to 2 s before the last.
+Each rate is measured for 30 s by default. The processor time is that of the campaign's whole process tree while it
+sends steadily: from 3 s after the first request to 2 s before the last.
 """
 
 import sys
@@ -23,7 +23,7 @@ from benchmarks.table import Row, print_rows
 SECONDS = 30
 RATES = (10, 100, 1_800, 3_000)
 
-# Shares of a core, at the provider's ceilings for a sub-account and for an address.
+# The most of one core to use, at the provider's rate limits for a sub-account and for an IP address.
 CORE_TARGETS = {1_800: 0.4, 3_000: 0.65}
 
 SETTLES_S, LEAVES_S = 3, 2
@@ -32,7 +32,7 @@ SETTLES_S, LEAVES_S = 3, 2
 def rows(seconds: int = SECONDS, *rates: int) -> Iterator[Row]:
     """Lines for the table, four for each rate."""
     if server.executable() is None:
-        yield Row("rate kept, counted at the server", server.MISSING)
+        yield Row("rate, counted at the server", server.MISSING)
         return
     for rate in rates or RATES:
         with tempfile.TemporaryDirectory(prefix="campaign-bench-") as name:
@@ -42,10 +42,10 @@ def rows(seconds: int = SECONDS, *rates: int) -> Iterator[Row]:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """How a run kept its rate.
+    """How accurate the rate of a run was.
 
-    :param sent_us: when each request left by the run's own results, in microseconds, in order.
-    :param core: the share of one core that the run's process tree took while it sent steadily.
+    :param sent_us: when each request left according to the run's results, in microseconds, in order.
+    :param core: the share of one core that the run's process tree used while it sent steadily.
     """
 
     seen: Seen
@@ -54,7 +54,7 @@ class Kept:
 
 
 def kept(folder: Path, rate: int, seconds: int) -> Kept:
-    """A run at that many requests a second, for so long."""
+    """Run a campaign at this many requests per second, for this long."""
     campaign = recipients.clean(folder, rate * seconds, f"{rate}/s")
     nginx = Server(folder / "nginx")
     command = [CAMPAIGN, "run", str(campaign), "--yes"]
@@ -73,7 +73,7 @@ def _lines(rate: int, run: Kept) -> Iterator[Row]:
     at, seen, core = f"at {rate:,}/s", run.seen, run.core
     used = seen.per_second / rate
     yield Row(f"{at}: used share of the rate", f"{used:.2%}", "at least 99%", used >= 0.99)
-    # A whole request more is allowed: at 10/s, two that left 1 s apart come 0.9995 s apart now and then.
+    # One more request is allowed: at 10/s, two that left 1 s apart sometimes arrive 0.9995 s apart.
     most, limit = most_in(1000, seen.at_ms), int(max(rate * 1.01, rate + 1))
     figure = f"{most:,}, by the run's own times {most_in(1_000_000, run.sent_us):,}"
     yield Row(f"{at}: most requests in any second", figure, f"at most {limit:,}", most <= limit)

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.receipts`: how many receipts a second `campaign receipts` takes, durably, on one core.
+"""`python -m benchmarks.receipts`: how many receipts per second `campaign receipts` stores durably, on one core.
 
-A real server process with its ledger on this disk; a client of its own with keep-alive connections, as a provider has
-them; three states of each message, in disorder. Takes about fifteen seconds.
+A real server process with its ledger on this disk, and a client with keep-alive connections, as a provider has. Each
+message gets three receipts, in random order. Takes about fifteen seconds.
 """
 
 import asyncio
@@ -28,14 +28,14 @@ def main() -> None:
 
 
 def rows() -> Iterator[tuple[str, str]]:
-    """Lines for a table: what, and the figure."""
+    """Lines for a table: what was measured, and the figure."""
     per_second, core, slowest_ms = taken(MESSAGES, CONNECTIONS)
     what = f"campaign receipts, {CONNECTIONS} connections"
     yield what, f"{per_second:,.0f} receipts/s on {core:.0%} of a core, 99% in {slowest_ms:.0f} ms"
 
 
 def taken(messages: int, connections: int) -> tuple[float, float, float]:
-    """Receipts per second, the share of a core that the server takes for them, and the 99th percentile in ms."""
+    """Receipts per second, the share of a core that the server uses, and the 99th percentile of answers in ms."""
     requests = [as_request(index, state) for index in range(messages) for state in STATES]
     random.Random(5).shuffle(requests)  # noqa: S311 (nothing secret)
     with tempfile.TemporaryDirectory(prefix="campaign-bench-") as name:
@@ -57,7 +57,7 @@ def taken(messages: int, connections: int) -> tuple[float, float, float]:
 
 
 def as_request(index: int, state: str) -> bytes:
-    """A whole HTTP request, as long as the provider's."""
+    """A complete HTTP request, about as long as the provider's."""
     payload = {
         "umid": f"00000000-0000-4000-8000-{index:012}",
         "clientMessageId": f"spring-sale.main.k{index:010}",
@@ -75,7 +75,7 @@ def as_request(index: int, state: str) -> bytes:
 
 
 async def post_all(port: int, shares: Sequence[Sequence[bytes]]) -> list[float]:
-    """Post over one connection for each share, one after another; returns the seconds that each answer took."""
+    """Post each share over its own connection, one request after another. Returns the seconds that each answer took."""
     times: list[float] = []
 
     async def post(requests: Sequence[bytes]) -> None:

@@ -1,4 +1,4 @@
-"""Recipient files and the campaigns that send them. All follows from a row's place, so that a file is always alike."""
+"""Recipient files and campaigns for the benchmarks. A row depends only on its index, so the files are reproducible."""
 
 import csv
 import sys
@@ -9,7 +9,8 @@ from pathlib import Path
 # The command that is measured.
 CAMPAIGN = str(Path(sys.executable).with_name("campaign"))
 
-# Five fields, a filter and a condition. Jinja's own `title` writes these names alike: a peer's texts are the same.
+# Five fields, a filter and a condition. Jinja's own `title` gives the same results for these names, so the texts of the
+# compared programs are the same.
 TEMPLATE = (
     "Hi {{ first_name | title }}, your {{ tier }} points are worth {{ points }} until {{ until }}."
     "{% if city %} Show this in {{ city }}.{% endif %} Reply STOP to opt out."
@@ -28,16 +29,16 @@ _MIXER = 2_654_435_761
 
 
 def clean(folder: Path, count: int, rate: str) -> Path:
-    """A campaign of that many recipients, all of whom get a message; returns the campaign's file."""
+    """A campaign with this many recipients, who all get a message. Returns the campaign file."""
     name = f"clean-{count}"
     _write(folder / f"{name}.csv", (_row(index, f"+44{_national(index)}") for index in range(count)))
     return _campaign(folder, name, rate, f"recipients: {name}.csv")
 
 
 def dirty(folder: Path, count: int, rate: str) -> Path:
-    """A campaign whose file is as files come: national numbers of one country, one row in 25 of them of no use.
+    """A campaign with a realistic file: national numbers of one country, of which 4% are invalid or duplicates.
 
-    100,000 numbers are suppressed, 40,000 of which a file of a million has.
+    100,000 numbers are suppressed; a file with a million rows contains 40,000 of them.
     """
     name = f"dirty-{count}"
     _write(folder / f"{name}.csv", (_row(index, _as_written(index)) for index in range(count)))
@@ -71,7 +72,7 @@ def _write(path: Path, rows: Iterable[tuple[str, ...]]) -> None:
 
 
 def _row(index: int, mobile: str) -> tuple[str, ...]:
-    mixed = index * _MIXER % 2**32  # neighbours have nothing in common, as in real files: they would compress too well
+    mixed = index * _MIXER % 2**32  # neighbouring rows differ, as in real files; otherwise the file compresses too well
     first = _FIRST[mixed % 12] + _SECOND[mixed // 12 % 10]
     first = first.upper() if mixed % 5 < 3 else first
     city, tier = _CITIES[mixed % 9], _TIERS[mixed % 3]
@@ -80,12 +81,12 @@ def _row(index: int, mobile: str) -> tuple[str, ...]:
 
 
 def _national(index: int) -> str:
-    """A British mobile number without its zero. From 071 to 073 none is invalid, and no two indexes share one."""
+    """A British mobile number without the leading zero. All from 071 to 073 are valid; each index has its own."""
     return f"7{100_000_000 + index * _MIXER % 300_000_000}"
 
 
 def _as_written(index: int) -> str:
-    """The same number in the ways that people and spreadsheets write it; one in 50 invalid, one in 50 a duplicate."""
+    """The number, written in the ways of people and spreadsheets. 2% are invalid and 2% are duplicates."""
     kind = index % 50
     number = _national(index)
     if kind == 0:
@@ -99,7 +100,7 @@ def _as_written(index: int) -> str:
     if kind < 19:
         return f"+44{number}"
     if kind < 22:
-        return number  # a spreadsheet took it for a sum
+        return number  # a spreadsheet read it as an integer and removed the zero
     if kind < 23:
         return f"0044 {number}"
     return f"0{number}"

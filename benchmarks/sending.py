@@ -1,7 +1,7 @@
-"""A whole `campaign run` over TLS against a bare aiohttp loop: `python -m benchmarks.sending [MESSAGES]`.
+"""A whole `campaign run` over TLS, compared with a bare aiohttp loop: `python -m benchmarks.sending [MESSAGES]`.
 
-Both send the same bodies over as many connections to the same nginx, turn by turn; the figures are medians. The run
-plans, claims each message durably before it leaves, notes its answer and writes its results; the loop does none of it.
+Both send the same bodies over the same number of connections to the same nginx, in turn. The figures are medians. The
+run also plans, claims each message durably before it leaves, records its answer and writes the results.
 """
 
 import sqlite3
@@ -27,16 +27,16 @@ from runner.plan.message_ids import MessageIds
 MESSAGES = 100_000
 TURNS = 3
 
-# More than is sent, so that only speed counts.
+# Faster than any computer sends, so that only speed counts.
 RATE = "20000/s"
 
 TARGET = 0.75
 
 
 def rows(messages: int = MESSAGES) -> Iterator[Row]:
-    """Lines for the table: what the run reaches, what the loop does, and what that is in shares."""
+    """Lines for the table: the speed of the loop, the speed of the run, and the ratio of the two."""
     if server.executable() is None:
-        yield Row("campaign run against a bare aiohttp loop", server.MISSING)
+        yield Row("campaign run compared with a bare aiohttp loop", server.MISSING)
         return
     with tempfile.TemporaryDirectory(prefix="campaign-bench-") as name:
         folder = Path(name)
@@ -56,24 +56,24 @@ def rows(messages: int = MESSAGES) -> Iterator[Row]:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One sending of all messages: what nginx saw of it, and what the process took from its start to its end."""
+    """One run over all messages: the requests at nginx, and what the process used from start to end."""
 
     seen: Seen
     took: Took
 
     @property
     def per_second(self) -> float:
-        """From the first request to the last."""
+        """Messages per second, from the first request to the last."""
         return self.seen.per_second
 
     @property
     def whole_per_second(self) -> float:
-        """From the process's start to its end."""
+        """Messages per second, from the start of the process to its end."""
         return len(self.seen.at_ms) / self.took.seconds
 
     @property
     def cpu_us(self) -> float:
-        """Processor microseconds a message, all of the process counted."""
+        """Processor time of the whole process per message, in microseconds."""
         return self.took.cpu_s / len(self.seen.at_ms) * 1e6
 
 
@@ -92,7 +92,7 @@ def _lines(runs: Sequence[Sent], loops: Sequence[Sent]) -> Iterator[Row]:
 
 
 def sent(place: Path, campaign: Path, *options: str) -> Sent:
-    """Run a campaign with everything of its own in `place`, which is made."""
+    """Run a campaign, with all its files in the new folder `place`."""
     command = [str(CAMPAIGN), "run", str(campaign), "--yes", "--reports", str(place / "reports"), *options]
     place.mkdir()
     nginx = Server(place / "nginx")
@@ -102,7 +102,7 @@ def sent(place: Path, campaign: Path, *options: str) -> Sent:
 
 
 def ledger_bytes(reports: Path) -> int:
-    """What the ledger takes on disk when nothing waits in its journal."""
+    """The size of the ledger's file after its write-ahead log is merged into it."""
     with closing(sqlite3.connect(reports / "ledger.sqlite3")) as ledger:
         ledger.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return (reports / "ledger.sqlite3").stat().st_size
@@ -118,7 +118,7 @@ def _posted(place: Path, bodies: Path, connections: int) -> Sent:
 
 
 def _bodies(folder: Path, campaign: Path) -> Path:
-    """The bodies that the run will send, one in each line."""
+    """A file with the bodies that the run will send, one per line."""
     run([str(CAMPAIGN), "plan", str(campaign), "--reports", str(folder / "planned")], cwd=Path.cwd())
     plan = pl.read_parquet(folder / "planned" / campaign.stem / "main" / "plan.parquet")
     ids = MessageIds(campaign.stem, "main")

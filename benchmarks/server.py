@@ -1,7 +1,7 @@
-"""A real server in the provider's place: nginx of the machine, on loopback, TLS 1.3, one worker.
+"""A real server instead of the provider: the machine's nginx, on loopback, with TLS 1.3 and one worker.
 
-It reads each request whole and answers it as the provider does, with a fresh umid; what it saw is counted by itself, in
-its log. It needs no root, and keeps everything in a folder of its own.
+It reads each request completely, answers like the provider, with a new umid, and logs each request, which the
+benchmarks count. It doesn't need root, and keeps all its files in one folder.
 """
 
 import os
@@ -23,8 +23,8 @@ MISSING = "skipped: nginx is not installed (apt-get install nginx)"
 WORDS = "SMS is accepted and queued for processing"
 PATH = "/api/v1/subaccounts/acme_hq/messages"
 
-# `return` alone would answer before the body has come. `mirror` reads it, and the static module after it refuses with
-# 404 or 405, which are then made the answer: no file and no second connection has a part in it.
+# `return` alone would answer before the body has arrived. So `mirror` reads the body first. Then the static module
+# fails with 404 or 405, and `error_page` turns that into the answer. This needs no file and no second connection.
 _CONFIGURATION = """
 {user}
 worker_processes 1;
@@ -64,7 +64,7 @@ http {{
 
 
 class Server:
-    """nginx with its files in `folder`, which is made. A context manager; leaving it ends nginx."""
+    """nginx with its files in the new folder `folder`. A context manager; leaving it ends nginx."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -78,7 +78,7 @@ class Server:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What sends a `campaign` to this server."""
+        """The environment variables that make `campaign` use this server."""
         return {"EIGHTXEIGHT_BASE_URL": self.url, "EIGHTXEIGHT_API_KEY": "bench-key", "SSL_CERT_FILE": str(self.ca)}
 
     def __enter__(self) -> Self:
@@ -118,18 +118,18 @@ class Server:
         raise SystemExit(f"nginx did not start: {(self._folder / 'error.log').read_text(encoding='utf-8')}")
 
     def has_answered(self) -> bool:
-        """Whether a request came already; known 0.1 s later at most."""
+        """Whether a request has arrived. The log is at most 0.1 s late."""
         return self._log.stat().st_size > 0
 
     def seen(self) -> "Seen":
-        """What came, once the server has ended: only then its log is whole."""
+        """The requests that arrived. Call this after the server has ended, because only then the log is complete."""
         times, length, connections = [], 0, set()
         with self._log.open(encoding="ascii") as file:
             for line in file:
                 answered, took, status, of_body, connection = line.split()
                 if status != "200" or of_body == "-":
-                    raise SystemExit(f"nginx answered otherwise than meant: {line}")
-                # nginx notes when it has answered, and how long after the request's first byte that was.
+                    raise SystemExit(f"unexpected answer of nginx: {line}")
+                # nginx logs when it answered, and how long that was after the request's first byte.
                 times.append(round(float(answered) * 1000) - round(float(took) * 1000))
                 length += int(of_body)
                 connections.add(connection)
@@ -140,8 +140,8 @@ class Server:
 class Seen:
     """The requests as the server counted them.
 
-    :param at_ms: when each came, in milliseconds since the epoch, in order.
-    :param body_bytes: all bodies together.
+    :param at_ms: when each arrived, in milliseconds since the epoch, in order.
+    :param body_bytes: the size of all bodies together.
     """
 
     at_ms: Sequence[int]
@@ -150,16 +150,16 @@ class Seen:
 
     @property
     def per_second(self) -> float:
-        """Between the first and the last request."""
+        """Requests per second between the first and the last request."""
         return (len(self.at_ms) - 1) / (self.at_ms[-1] - self.at_ms[0]) * 1000
 
     def in_first(self, window_ms: int) -> int:
-        """The requests in the window that begins with the first of them."""
+        """The number of requests in the window that begins with the first one."""
         return bisect_left(self.at_ms, self.at_ms[0] + window_ms)
 
 
 def most_in(window: int, times: Sequence[int]) -> int:
-    """The most of these times (in order) in any half-open window of that length."""
+    """The highest number of times (in order) in any half-open window of this length."""
     most = first = 0
     for last, at in enumerate(times):
         while times[first] <= at - window:
@@ -169,7 +169,7 @@ def most_in(window: int, times: Sequence[int]) -> int:
 
 
 def executable() -> str | None:
-    """Where nginx is; on Debian not everybody's PATH has it."""
+    """The path of nginx. On Debian, it isn't on every user's PATH."""
     return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 
 

@@ -1,4 +1,4 @@
-"""What single steps of a plan cost: `python -m benchmarks.steps`. The modules that say they are fast name it."""
+"""The time of single steps of a plan: `python -m benchmarks.steps`. Comments that claim a speed name this command."""
 
 import timeit
 from collections.abc import Callable, Iterator
@@ -23,20 +23,20 @@ Step = tuple[str, Callable[[], object]]
 
 
 def examples() -> list[str]:
-    """A number of Singapore, one of America, and one of Jamaica, which shares America's code with 24 others."""
+    """A number of Singapore, of the USA, and of Jamaica, which shares the country code 1 with 24 other countries."""
     found = (phonenumbers.example_number_for_type(region, PhoneNumberType.MOBILE) for region in ("SG", "US", "JM"))
     return [phonenumbers.format_number(number, PhoneNumberFormat.E164) for number in found if number]
 
 
 def by_the_library(number: str, country: str | None = None) -> tuple[bool, str | None, int]:
-    """What `normalise` finds out, by the public functions of phonenumbers."""
+    """The same results as `normalise`, with the public functions of phonenumbers."""
     parsed = phonenumbers.parse(number, country)
     region = phonenumbers.region_code_for_number(parsed)
     return phonenumbers.is_valid_number(parsed), region, phonenumbers.number_type(parsed)
 
 
 def another_key() -> Callable[[], object]:
-    """Remembers one key more, beyond a million."""
+    """A function that adds one key to an index that has a million."""
     index, numbers = KeyIndex(), count(1)
     for number in islice(numbers, 1_000_000):
         index.add(f"+65{number}", number)
@@ -44,7 +44,7 @@ def another_key() -> Callable[[], object]:
 
 
 def steps() -> Iterator[Step]:
-    """Each with its name."""
+    """All steps, each with its name."""
     for number in examples():
         found = normalise(number)
         assert isinstance(found, Number)

@@ -1,4 +1,4 @@
-"""The one table that `make bench` prints, and where it was measured."""
+"""The table that `make bench` prints, and a description of the machine."""
 
 import os
 import platform
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line. `met` is None where nothing is aimed at, or where it could not be measured."""
+    """One line. `met` is None if there is no target, or if it could not be measured."""
 
     what: str
     figure: str
@@ -23,14 +23,14 @@ class Row:
 
 
 def print_rows(rows: Iterable[Row]) -> None:
-    """Each as soon as it is known: a benchmark takes minutes."""
+    """Print each row as soon as it is measured, because a benchmark takes minutes."""
     print(Row("what", "figure", "target", None), flush=True)
     for row in rows:
         print(row, flush=True)
 
 
 def place() -> str:
-    """The machine, and how busy it is before anything is measured."""
+    """The machine, and its load before the benchmarks start."""
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
     cores, load = os.cpu_count(), os.getloadavg()[0]
     return (

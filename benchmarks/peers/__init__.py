@@ -1,1 +1,1 @@
-"""The same job as others do it: read the CSV, render the text, post it, write a results CSV. None keeps a ledger."""
+"""The same job with other programs: read a CSV, render the text, post it, write a results CSV. They have no ledger."""

@@ -1,8 +1,8 @@
-"""The same job by `campaign run` and by its peers, turn by turn: `python -m benchmarks.peers [MESSAGES]`.
+"""Compares `campaign run` with other programs that do the same job: `python -m benchmarks.peers [MESSAGES]`.
 
 Each gets the same CSV and template, posts to the same nginx over TLS 1.3 as fast as it can, and writes a results CSV.
-The figures are messages a second of the whole job, from the process's start to its end, medians of three. The Python
-peers have an environment of their own, `.venv-peers`, with `requirements.txt`; undici is put there too.
+The figures are messages per second of the whole job, from start to end of the process, as the median of three. The
+Python peers have a separate environment, `.venv-peers`, with `requirements.txt`; undici is installed there, too.
 """
 
 import csv
@@ -24,7 +24,7 @@ from benchmarks.table import Row
 
 MESSAGES = 60_000
 
-# These get a tenth of the messages, or the benchmark would wait for little else.
+# These are slow, so they get a tenth of the messages.
 TENTH = {"requests_threads.py", "httpx_async.py"}
 
 TURNS = 3
@@ -37,7 +37,7 @@ PYTHON_PEERS = {
 }
 UNDICI = "undici@7.30.2"
 
-# Does the job once in a folder that it makes; returns messages per second.
+# Does the job once, in a new folder. Returns messages per second.
 Job = Callable[[Path], float]
 
 
@@ -75,7 +75,7 @@ def _lines(medians: dict[str, float]) -> Iterator[Row]:
 
 
 def _peers() -> tuple[dict[str, list[str]], list[Row]]:
-    """The commands of those that can be run here, and a loud line for each that can't."""
+    """The commands of the peers that can run here, and a table line for each that can't."""
     commands, skipped = {}, []
     python = str(ENVIRONMENT / "bin" / "python")
     trouble = _install_python()
@@ -116,7 +116,7 @@ def _job(command: list[str], campaign: Path, messages: int) -> Job:
 
 
 def _install_python() -> str | None:
-    """Make the peers' environment, once for each state of their requirements; returns why that failed."""
+    """Create the peers' environment, again whenever their requirements change. Returns why that failed, or None."""
     wanted, ready = HERE / "requirements.txt", ENVIRONMENT / "requirements.txt"
     if ready.exists() and ready.read_bytes() == wanted.read_bytes():
         return None
@@ -124,14 +124,14 @@ def _install_python() -> str | None:
     for command in ([sys.executable, "-m", "venv", "--clear", str(ENVIRONMENT)], [*pip, "-r", str(wanted)]):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["no words"])[-1]
+            last = (done.stderr.strip().splitlines() or ["no error message"])[-1]
             return f"skipped: {Path(command[0]).name} failed: {last[:120]}"
     shutil.copy(wanted, ready)
     return None
 
 
 def _install_undici() -> str | None:
-    """The same for undici."""
+    """Install undici. Returns why that failed, or None."""
     if not shutil.which("node") or not shutil.which("npm"):
         return "skipped: node and npm are not installed (apt-get install nodejs npm)"
     if (ENVIRONMENT / "node_modules" / "undici").exists():
@@ -143,8 +143,8 @@ def _install_undici() -> str | None:
 
 
 def _ceiling(folder: Path) -> Row:
-    """What this nginx answers at most: one body, no job."""
-    what = "the server's ceiling: wrk, one body again and again"
+    """The maximum of this nginx: the same body, again and again, without a job."""
+    what = "the server's maximum: wrk with one body"
     wrk = shutil.which("wrk")
     if wrk is None:
         return Row(what, "skipped: wrk is not installed (apt-get install wrk)")

@@ -1,6 +1,6 @@
 // Node with undici's pool, 100 connections. `node undici.mjs CSV TEMPLATE URL RESULTS`, with undici installed beside it.
 //
-// No template engine of Node's reads Jinja: the text is a template literal, which is faster than any of them.
+// Node has no engine for Jinja templates, so the text is a template literal, which is faster than any engine.
 import { createReadStream, createWriteStream } from "node:fs";
 import { once } from "node:events";
 import { createInterface } from "node:readline";

@@ -1,4 +1,4 @@
--- The ceiling: one body again and again, `wrk -s wrk.lua URL -- BODY`.
+-- The maximum of the server, with the same body again and again: `wrk -s wrk.lua URL -- BODY`.
 function init(arguments)
   wrk.method = "POST"
   wrk.body = arguments[1]

@@ -1,5 +1,4 @@
-"""The ground floor: the frozen records and closed codes that rooms hand each other, and what several rooms share.
+"""The lowest floor: records, closed sets of codes, and helpers that several rooms share.
 
-Codes are for programs to match on, words (`detail`) for people to read. Times are integers: microseconds since the
-Unix epoch, UTC.
+Programs compare codes; people read texts (`detail`). Times are integers: microseconds since the Unix epoch, UTC.
 """

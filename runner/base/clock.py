@@ -1,4 +1,4 @@
-"""Times as the ledger keeps them (microseconds since the epoch, UTC) and as programs read them."""
+"""Times as the ledger stores them (microseconds since the epoch, UTC), and in ISO 8601."""
 
 import time
 from datetime import UTC, datetime

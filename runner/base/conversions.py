@@ -1,11 +1,11 @@
-"""Whether a message had the effect that it was sent for."""
+"""Conversions: whether a message had the intended effect."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class ConversionOutcome(StrEnum):
-    """Whether a message had the effect that it was sent for, in the provider's words."""
+    """Whether a message had the intended effect, in the provider's terms."""
 
     SUCCESS = "success"
     FAILURE = "failure"
@@ -13,7 +13,7 @@ class ConversionOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """What the user tells of one message. `at` is when it happened, None where that isn't known."""
+    """What the user reports about one message. `at` is when it happened, or None if that isn't known."""
 
     outcome: ConversionOutcome
     at: int | None = None

@@ -1,11 +1,11 @@
-"""What the provider says after a message was accepted: delivery receipts and replies."""
+"""What the provider reports after it accepted a message: delivery receipts and replies."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class DeliveryState(StrEnum):
-    """What became of an accepted message, as far as receipts, the provider's log or a cancelling tell."""
+    """The delivery state of an accepted message, from receipts, the provider's log or a cancellation."""
 
     QUEUED = "queued"
     SENT = "sent"
@@ -15,16 +15,16 @@ class DeliveryState(StrEnum):
     REJECTED = "rejected"
     FAILED = "failed"
     CANCELLED = "cancelled"
-    UNKNOWN = "unknown"  # the provider says so, or says something that this version doesn't know
+    UNKNOWN = "unknown"  # the provider reports this state, or one that this version doesn't know
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What receipts have told of one message so far: one of them, or several merged.
+    """What one receipt, or several merged receipts, say about a message.
 
-    `message_id` is the clientMessageId, None where the provider doesn't echo it. `at` is the provider's time of the
-    state, `delivered_at` that of the first delivery to the phone. `segments` and `price` (decimal text, of the whole
-    message, in `currency`, ISO 4217) are what the provider bills, where it tells.
+    `message_id` is the clientMessageId, or None if the receipt doesn't have it. `at` is when the state was reached, and
+    `delivered_at` when the phone first received the message, both by the provider's clock. `segments` and `price`
+    (decimal text, for the whole message, in `currency`, ISO 4217) are what the provider bills, if known.
     """
 
     umid: str
@@ -42,7 +42,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """A message that somebody wrote back. `source` is the phone as the provider writes it, `destination` our sender."""
+    """A reply. `source` is the phone number as the provider writes it, `destination` is our sender ID."""
 
     umid: str
     source: str

@@ -1,12 +1,14 @@
-"""The exception tree, and the record that says what is wrong with an input.
+"""The exceptions, and the record that describes a problem in the user's input.
 
-Exceptions stop a run; trouble with a single recipient is a value instead (an `Exclusion` or an `Outcome`).
+Exceptions stop a run. A problem with a single recipient is a value instead (an `Exclusion` or an `Outcome`).
 
-    CampaignError               whatever this program says on purpose; anything else is a bug (exit 70)
+    CampaignError               the base of all expected errors; any other exception is a bug (exit 70)
     ├── InputError          2   the campaign, template, recipients or options are wrong; nothing was sent
-    ├── StoppedError        3   stopped early; running it again continues
-    │   └── LedgerError     3   the ledger cannot be read or written
-    └── RunLockedError      4   the same run is being sent by another process
+    ├── StoppedError        3   stopped early; run the same command again to continue
+    │   └── LedgerError     3   the ledger can't be read or written
+    └── RunLockedError      4   another process is sending the same run
+
+The number is the exit code of the command.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,7 +18,7 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
-    """A place in a file, as an editor counts: the first character is line 1, column 1."""
+    """A place in a file, as editors count: the first character is line 1, column 1."""
 
     file: str
     line: int
@@ -28,10 +30,10 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong with what the user gave, and what to write instead.
+    """One problem in the user's input, and what to do about it.
 
-    `path` is the key in the campaign file (`recipients.phone`), empty where there is none; `what` and `remedy` are
-    lower-case clauses without a full stop, because `str()` joins them into one line.
+    `path` is the key in the campaign file (`recipients.phone`), or empty. `what` and `remedy` are lower-case clauses
+    without a full stop, because `str()` joins them into one line.
     """
 
     what: str
@@ -45,13 +47,13 @@ class Problem:
 
 
 class CampaignError(Exception):
-    """The base of everything this program raises on purpose. `exit_code` is what the command ends with."""
+    """The base of all expected errors. `exit_code` is the exit code of the command."""
 
     exit_code: ClassVar[int] = 70
 
 
 class InputError(CampaignError):
-    """What the user gave is wrong. Carries every problem found, so that all are mended in one go."""
+    """The user's input is wrong. Contains all problems that were found, so that the user can fix them together."""
 
     exit_code = 2
 
@@ -61,21 +63,21 @@ class InputError(CampaignError):
 
     @classmethod
     def of(cls, what: str, remedy: str = "") -> "InputError":
-        """An error with one problem that has no place in a file, such as a wrong option."""
+        """An error with one problem that isn't in a file, such as a wrong option."""
         return cls([Problem(what, remedy)])
 
 
 class StoppedError(CampaignError):
-    """Stopped before the end. Nothing is lost: the same command continues."""
+    """Stopped early. Nothing is lost: the same command continues."""
 
     exit_code = 3
 
 
 class LedgerError(StoppedError):
-    """The ledger cannot be read or written, so that nothing may leave."""
+    """The ledger can't be read or written, so nothing may be sent."""
 
 
 class RunLockedError(CampaignError):
-    """Another process is sending this very run."""
+    """Another process is sending the same run."""
 
     exit_code = 4

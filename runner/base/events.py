@@ -1,24 +1,24 @@
-"""Moments in a run's life."""
+"""Events of a run."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class EventKind(StrEnum):
-    """Moments in a run's life that no single message holds."""
+    """Kinds of events that concern a run as a whole, not a single message."""
 
     STARTED = "started"
-    THROTTLED = "throttled"  # the provider's rate limit held sending up
-    UNREACHABLE = "unreachable"  # no connection
-    RESTED = "rested"  # until sending hours began
-    STOPPED = "stopped"  # before the end
+    THROTTLED = "throttled"  # paused because of the provider's rate limit
+    UNREACHABLE = "unreachable"  # paused because there was no connection
+    RESTED = "rested"  # waited for sending hours
+    STOPPED = "stopped"  # stopped early
     ENDED = "ended"
     PURGED = "purged"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A moment in a run's life. `seconds` is how long it lasted, where it has a length; `detail` is for people."""
+    """An event of a run. `seconds` is how long it lasted, if it has a duration. `detail` is a text for people."""
 
     kind: EventKind
     at: int

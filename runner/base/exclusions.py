@@ -1,11 +1,11 @@
-"""Which rows are not sent to, and why."""
+"""Why rows are left out."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class ExclusionReason(StrEnum):
-    """Why a row will not be sent to."""
+    """Why a row is left out, as a code."""
 
     # the row
     UNREADABLE_ROW = "unreadable_row"
@@ -37,15 +37,15 @@ class ExclusionReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
-    """Why one row is left out: a code, and words that name the column and value."""
+    """Why one row is left out: a code, and a text that names the column and value."""
 
     reason: ExclusionReason
     detail: str
 
 
 class Duplicates(StrEnum):
-    """What happens to rows that share a key."""
+    """What to do with rows that have the same key."""
 
-    FIRST = "first"  # the first is sent to
-    REJECT = "reject"  # none is
-    ALL = "all"  # each is
+    FIRST = "first"  # send to the first
+    REJECT = "reject"  # send to none
+    ALL = "all"  # send to each

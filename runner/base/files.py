@@ -1,6 +1,7 @@
-"""Files that are whole or not there: a killed process or a full disk leaves the old file, or the new one."""
+"""Writing files atomically: after a kill or on a full disk, there is either the old file or the complete new one."""
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +12,10 @@ from runner.base.errors import StoppedError
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A new file, readable by its owner alone, that takes the place of `path` when the block ends well.
+    """A new file, readable by its owner only, that replaces `path` when the block ends without an error.
 
-    Until then `path` stays as it was. The new content is on the disk (`fsync`) before it takes the name.
-    Raises StoppedError when the file can't be written; what the block raises otherwise comes out as it is.
+    Until then, `path` doesn't change. The new content is on the disk (`fsync`) before the file is renamed.
+    Raises StoppedError if the file can't be written. Other exceptions of the block are raised unchanged.
     """
     part = part_of(path)
     try:
@@ -26,26 +27,27 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:
-        raise StoppedError(f"{path} could not be written: {error.strerror or error}") from error
+        remedy = "; free some disk space, then run the command again" if error.errno == errno.ENOSPC else ""
+        raise StoppedError(f"{path} could not be written: {error.strerror or error}{remedy}") from error
     finally:
-        with contextlib.suppress(OSError):  # what went wrong is told already, and this would hide it
+        with contextlib.suppress(OSError):  # the real error is already being raised, and this one would hide it
             part.unlink(missing_ok=True)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Put a file with this content in the place of `path`, as `replacing` does. Raises StoppedError."""
+    """Replace `path` with a file with this content, as `replacing` does. Raises StoppedError."""
     with replacing(path) as file:
         file.write(content)
 
 
 def part_of(path: Path) -> Path:
-    """The unfinished file beside `path`; a process that is killed leaves it behind."""
+    """The unfinished file next to `path`. A killed process leaves it behind."""
     return path.with_name(f".{path.name}.part")
 
 
 def remove(path: Path) -> None:
-    """Remove a file, if there is one. Raises StoppedError when it stays."""
+    """Delete a file, if it exists. Raises StoppedError if that fails."""
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
-        raise StoppedError(f"{path} could not be removed: {error.strerror}") from error
+        raise StoppedError(f"{path} could not be deleted: {error.strerror}") from error

@@ -1,4 +1,4 @@
-"""The event loop that this system does best with."""
+"""The fastest event loop for this system."""
 
 import asyncio
 import sys
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """For `asyncio.Runner`: uvloop where there is one, None for Python's own."""
+    """For `asyncio.Runner`: uvloop if the system supports it, else None, which means Python's default loop."""
     if sys.platform == "win32":
         return None
     import uvloop

@@ -1,15 +1,15 @@
-"""A recipient's text: its encoding, its segments, and what a person should know of it."""
+"""A recipient's message: its text, encoding and segments, and remarks about it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-# The provider cuts off what is longer, without a word, and sends the rest.
+# The provider cuts off longer texts without a warning, and sends the rest.
 MAX_SEGMENTS: Final = 10
 
 
 class Encoding(StrEnum):
-    """How a text travels. In a campaign AUTO lets the text decide; in a plan only the other two occur."""
+    """The encoding of a text. AUTO, in a campaign, chooses the encoding by the text; a plan has only the other two."""
 
     AUTO = "AUTO"
     GSM7 = "GSM7"
@@ -17,21 +17,21 @@ class Encoding(StrEnum):
 
 
 class RemarkKind(StrEnum):
-    """What a person should know of a text that will be sent all the same."""
+    """What a person should know about a text. The text is sent anyway."""
 
-    REPLACED = "replaced"  # smart encoding put a character's likeness in GSM-7 in its place
-    REPLACEABLE = "replaceable"  # forces UCS-2, and smart encoding would have replaced it
-    FORCES_UCS2 = "forces_ucs2"  # forces UCS-2, and has no likeness
+    REPLACED = "replaced"  # smart encoding replaced a character with a similar one in GSM-7
+    REPLACEABLE = "replaceable"  # a character forces UCS-2; smart encoding would replace it
+    FORCES_UCS2 = "forces_ucs2"  # a character forces UCS-2, and no similar one is in GSM-7
     PLAIN_HTTP = "plain_http"  # a link without encryption
-    LONG_LINK = "long_link"  # a link that takes much of a segment
-    BROKEN_LINK = "broken_link"  # a link with a space in it, put there by a field
+    LONG_LINK = "long_link"  # a link that takes up much of a segment
+    BROKEN_LINK = "broken_link"  # a link that a field's value breaks with a space
 
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """One thing about one text. `subject` is the character or link in words, `source` where it comes from.
+    """A remark about a text. `subject` describes the character or link; `source` says where it comes from.
 
-    `source` is "the template, line 3" or "the column first_name".
+    `source` is for example "the template, line 3" or "the column first_name".
     """
 
     kind: RemarkKind
@@ -42,10 +42,9 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A rendered text and what it costs. `encoding` is GSM7 or UCS2; `segments` is 1 to 10.
+    """A rendered text and its size. `encoding` is GSM7 or UCS2; `segments` is 1 to 10.
 
-    `saved` are the segments that smart encoding saved, or would have saved where it is off. `note` says in words what
-    it replaced.
+    `saved` is how many segments smart encoding saved, or would have saved if it is off. `note` says what it replaced.
     """
 
     text: str
@@ -58,10 +57,10 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What will be sent to one recipient. `message_id` is unique in the run and holds no personal data.
+    """The message for one recipient. `message_id` is unique in the run and contains no personal data.
 
-    `zones` are the IANA time zones in all of which it must be inside of the sending hours; empty when the campaign has
-    none, or has them in one zone for all.
+    `zones` are IANA time zones: the message may leave only when it is within the sending hours in all of them. Empty if
+    the campaign has no sending hours, or the same time zone for everybody.
     """
 
     row: int

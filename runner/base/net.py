@@ -1,4 +1,4 @@
-"""Hosts, addresses and URLs: what several rooms ask about them."""
+"""Checks of hosts, addresses and URLs that several rooms need."""
 
 import ipaddress
 import os
@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 def is_loopback(host: str | None) -> bool:
     """Whether only this computer can reach `host`, a name or address without port or brackets.
 
-    No name but `localhost` counts: what others resolve to can change. A number such as 2130706433, which some resolvers
-    read as 127.0.0.1, doesn't count either.
+    The only name that counts is `localhost`, because other names can resolve to anything. A number such as 2130706433,
+    which some resolvers read as 127.0.0.1, doesn't count either.
     """
     if host is None:
         return False
@@ -20,7 +20,7 @@ def is_loopback(host: str | None) -> bool:
 
 
 def is_http_url(url: str) -> bool:
-    """Whether `url` is absolute: http or https, with a host."""
+    """Whether `url` is an absolute URL: http or https, with a host."""
     try:
         parts = urlsplit(url)
     except ValueError:  # "https://[::1"
@@ -29,7 +29,7 @@ def is_http_url(url: str) -> bool:
 
 
 def listen_failure(error: OSError) -> str:
-    """Why a server cannot listen, such as "Address already in use"."""
-    # The event loop's own words name addresses in Python's notation; a resolver's errors have negative numbers.
+    """Why a server can't listen, such as "Address already in use"."""
+    # Not the text of the event loop, which shows addresses as Python tuples. Errors of DNS have negative numbers.
     number = error.errno or 0
     return os.strerror(number) if number > 0 else str(error.strerror)

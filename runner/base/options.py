@@ -1,4 +1,4 @@
-"""What a campaign asks of a run: its rate, limits, fuses, frequency cap and sending hours."""
+"""The settings of a run: rate, limits, fuses, frequency cap and sending hours."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -6,19 +6,19 @@ from enum import StrEnum
 
 
 class Outside(StrEnum):
-    """What becomes of a message whose turn comes outside of the sending hours."""
+    """What to do with messages outside the sending hours."""
 
-    WAIT = "wait"  # the run sleeps until they begin
-    SKIP = "skip"  # it is left out
-    SCHEDULE = "schedule"  # the provider gets it now, and sends it when they begin
+    WAIT = "wait"  # the run sleeps until the hours begin
+    SKIP = "skip"  # the message is left out
+    SCHEDULE = "schedule"  # the provider gets the message now, and sends it when the hours begin
 
 
 @dataclass(frozen=True, slots=True)
 class SendingHours:
     """Sending hours, in local time. `opens` and `closes` are minutes since midnight, `closes` up to 1440.
 
-    A window that closes before it opens, or at the same minute, goes on past midnight and belongs to the day on which
-    it opens. `days` are those days, 0 is Monday. `zone` is the IANA time zone for all; None: each recipient's own.
+    A window that closes before it opens, or at the same minute, continues past midnight and belongs to the day on which
+    it opens. `days` are those days; 0 is Monday. `zone` is the IANA time zone; None: the time zone of each recipient.
     """
 
     opens: int
@@ -30,7 +30,7 @@ class SendingHours:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most that a run may send and cost, all of its sessions together. None: no limit. `cost` is in `currency`."""
+    """The most that a run may send and cost, over all its sessions. None: no limit. `cost` is in `currency`."""
 
     messages: int | None = None
     segments: int | None = None
@@ -40,7 +40,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Cooldown:
-    """A number gets at most `messages` in any `per_s` seconds, over all campaigns of the ledger."""
+    """The frequency cap: at most `messages` per number in any `per_s` seconds, across all campaigns of the ledger."""
 
     messages: int
     per_s: int
@@ -48,7 +48,7 @@ class Cooldown:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """At most `count` requests are started in any window of `period_s` seconds."""
+    """At most `count` requests start in any window of `period_s` seconds."""
 
     count: int
     period_s: int
@@ -64,7 +64,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class FuseLimits:
-    """When a run stops by itself. Shares are from 0 to 1."""
+    """When a run stops automatically. Shares are from 0 to 1."""
 
     unknown_in_a_row: int = 20
     unknown_share: float = 0.2

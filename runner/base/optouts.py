@@ -1,11 +1,11 @@
-"""Numbers that want no more messages."""
+"""Opt-outs: numbers that must not be texted."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class OptOutSource(StrEnum):
-    """How an opt-out came into the ledger."""
+    """Where an opt-out comes from."""
 
     REPLY = "reply"  # an inbound message
     COMMAND = "command"  # `campaign optouts add` or `remove`
@@ -14,9 +14,9 @@ class OptOutSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OptOut:
-    """A number (E.164) that wants no more messages from any campaign of the ledger; or, not `is_out`, wants them again.
+    """An opt-out of a number (E.164) from all campaigns of the ledger or, if `is_out` is false, an opt-in.
 
-    `word` is what was replied, as far as it decided.
+    `word` is the part of the reply that decided, such as "stop".
     """
 
     destination: str

@@ -1,11 +1,11 @@
-"""What became of a message, and what the sender does next."""
+"""Outcomes of messages, and what the sender does next."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Status(StrEnum):
-    """What became of a row of the recipient file."""
+    """The final status of a row of the recipient file."""
 
     ACCEPTED = "accepted"
     REJECTED = "rejected"
@@ -15,7 +15,7 @@ class Status(StrEnum):
 
 
 class OutcomeReason(StrEnum):
-    """Why a message ended as it did (for the statuses other than excluded)."""
+    """Why a message has its status, as a code. Excluded rows have an `ExclusionReason` instead."""
 
     # accepted
     QUEUED = "queued"
@@ -29,7 +29,7 @@ class OutcomeReason(StrEnum):
     INVALID_OPTION = "invalid_option"
     RESENDING_INTERVAL = "resending_interval"
     BAD_REQUEST = "bad_request"
-    # unknown: bytes left and no proof came back
+    # unknown: the request left, but no valid answer came
     TIMEOUT = "timeout"
     DISCONNECTED = "disconnected"
     SERVER_ERROR = "server_error"
@@ -59,19 +59,19 @@ class OutcomeReason(StrEnum):
 
 
 class Then(StrEnum):
-    """What the sender does after an outcome: the policy travels as data on the outcome."""
+    """What the sender does after an outcome. The policy is data on the outcome."""
 
-    GO_ON = "go_on"  # this message is done with
-    PAUSE = "pause"  # all sending rests for `retry_after_s`, then this message again
-    BACK_OFF = "back_off"  # the provider cannot be reached: wait, then this message again
-    STOP = "stop"  # nothing more leaves
+    GO_ON = "go_on"  # this message is done
+    PAUSE = "pause"  # all sending pauses for `retry_after_s`, then this message is retried
+    BACK_OFF = "back_off"  # the provider can't be reached: wait, then retry this message
+    STOP = "stop"  # nothing more is sent
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came back for a message's request, or for one about an accepted message, and what it means for the rest.
+    """The result of a message's request, or of a request about an accepted message, and what to do next.
 
-    `sent_at` is None when no byte of the request left; `answered_at` is None when no answer came.
+    `sent_at` is None if no byte of the request left; `answered_at` is None if no answer came.
     """
 
     status: Status

@@ -1,4 +1,4 @@
-"""Numbers, times and money as terminals and pages write them. Pure."""
+"""Numbers, times and money, formatted for terminals and pages. Pure."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ def listed_counts(counts: Iterable[tuple[object, int]]) -> str:
 
 
 def share(part: float, whole: float) -> str:
-    """`97.3%`; never 100% or 0% for what is only near it."""
+    """`97.3%`. 100% and 0% are exact: a value close to them is shown as `>99.9%` or `<0.1%`."""
     if not whole:
         return "–"
     percent = 100 * part / whole
@@ -49,7 +49,7 @@ def moment(microseconds: int) -> str:
     try:
         at = datetime.fromtimestamp(microseconds // 1_000_000, UTC)
     except (OverflowError, OSError, ValueError):
-        return "at no time that exists"
+        return "invalid time"
     return f"{at.day} {_MONTHS[at.month - 1]} {at.year}, {at:%H:%M:%S}"  # %b would be the locale's
 
 
@@ -57,13 +57,13 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 def money(amount: Decimal, currency: str | None) -> str:
-    """`1,204.50 EUR`; four decimals below 1, where a message's price would else be 0.00."""
+    """`1,204.50 EUR`. Amounts below 1 have four decimals, because the price of a message would otherwise be 0.00."""
     digits = 2 if amount == 0 or abs(amount) >= 1 else 4
     return f"{amount:,.{digits}f} {sanitized(currency or '', 12)}".rstrip()
 
 
 def per_time(per_second: float) -> tuple[float, str]:
-    """By how much to multiply messages per second to have figures that read well, and of what they are then."""
+    """The factor and the unit to show a rate with a readable number, such as `(60, "a minute")`."""
     if per_second >= 1:
         return 1, "a second"
     return (60, "a minute") if per_second * 60 >= 1 else (3_600, "an hour")

@@ -1,7 +1,7 @@
-"""The campaign's limits while a run is sent: a message is refused before a cap would be exceeded.
+"""The campaign's `limits` while a run is sent: a message that would exceed one is held back.
 
-Counts whatever has been taken, whatever its answer says: an unknown message may have reached a phone, and the provider
-doesn't say what a rejected one costs. So a run never goes beyond its limits, and may end a little below them.
+Every message that leaves counts, whatever its answer: an unknown message may have reached a phone, and the provider
+doesn't say what a rejected one costs. So a run never exceeds its limits, but may end slightly below them.
 """
 
 from decimal import Decimal
@@ -13,11 +13,11 @@ from runner.prices.costs import UNKNOWN_COUNTRY, Costs, at_most, cost_limit_prob
 
 
 class Budget:
-    """What is left of `limits`. Not thread-safe; the dispatcher's event loop alone uses it.
+    """What remains of `limits`. Not thread-safe: use it only in the dispatcher's event loop.
 
-    :param spent: the messages that earlier sessions of the run have sent, with the prices that hold for all.
+    :param spent: the messages that earlier sessions of the run sent, and the prices to use.
 
-    Raises InputError when there is a cost limit that cannot be held: what was spent must have prices too.
+    Raises InputError if a cost limit can't be checked, for example because a message that was sent has no price.
     """
 
     def __init__(self, limits: Limits, spent: Costs) -> None:
@@ -30,27 +30,27 @@ class Budget:
         self._cost = spent.total if self._prices else Decimal(0)
 
     def take(self, message: Message) -> str | None:
-        """Count a message that is about to leave. None: it may. Else why it must not, and nothing is counted."""
+        """Count a message that is about to leave. Returns None, or, without counting it, the limit it would exceed."""
         limits = self._limits
         if limits.messages is not None and self._messages >= limits.messages:
-            return f"limits.messages: {self._messages:,} are sent, and that is the most"
+            return f"limits.messages: {self._messages:,} sent, and the limit is {limits.messages:,}"
         segments = self._segments + message.segments
         if limits.segments is not None and segments > limits.segments:
             if self._segments >= limits.segments:
-                return f"limits.segments: {self._segments:,} are sent, and that is the most"
+                return f"limits.segments: {self._segments:,} sent, and the limit is {limits.segments:,}"
             return (
-                f"limits.segments: {self._segments:,} of {limits.segments:,} are sent, and the next message has "
+                f"limits.segments: {self._segments:,} of {limits.segments:,} sent, and the next message has "
                 f"{message.segments}"
             )
         cost = self._cost_of(message)
         if cost is None:
             country = message.country or UNKNOWN_COUNTRY
-            return f"limits.cost: the price list has no price for {country}, so the next message may cost anything"
+            return f"limits.cost: the price list has no price for {country}, so the cost can't be checked"
         if limits.cost is not None and self._cost + cost > limits.cost:
-            assert limits.currency is not None  # that of the prices: `cost_limit_problem` has compared them
+            assert limits.currency is not None  # the currency of the prices: `cost_limit_problem` compared them
             return (
                 f"limits.cost: up to {at_most(self._cost, limits.currency)} of {exact(limits.cost, limits.currency)} "
-                f"are spent, and the next message costs up to {at_most(cost, limits.currency)}"
+                f"is spent, and the next message costs up to {at_most(cost, limits.currency)}"
             )
         self._messages += 1
         self._segments = segments
@@ -58,13 +58,13 @@ class Budget:
         return None
 
     def give_back(self, message: Message) -> None:
-        """Take back what `take` counted: the message has certainly not been received."""
+        """Undo `take`: the provider certainly didn't receive the message."""
         self._messages -= 1
         self._segments -= message.segments
         self._cost -= self._cost_of(message) or 0
 
     def _cost_of(self, message: Message) -> Decimal | None:
-        """The most that a message costs; 0 without a cost limit, None when it has no price."""
+        """The highest price of a message; 0 without a cost limit, None if it has no price."""
         if self._prices is None:
             return Decimal(0)
         price = self._prices.of(message.country)

@@ -1,9 +1,8 @@
-"""The one paced loop: next item, pace, departure, answer, settle, until there are no more or something stops it.
+"""The loop that sends everything at the set rate: next item, pace, departure, answer, settle, until done or stopped.
 
-Messages, conversion feedback, cancellations and test messages all leave through here. What differs between them is a
-`WorkSource`: where the items come from, and where their answers go. One task feeds: it waits for the pace, has the next
-item from the source and starts a task for its request. So a kill leaves only those messages `unknown` that are in
-flight, and the few that `Feed` has claimed ahead.
+Messages, conversion feedback, cancellations and test messages all use it. A `WorkSource` says where the items come from
+and where their answers go. A single task waits for the pace, gets the next item from the source and starts a task for
+its request. So a kill leaves few messages `unknown`: those in flight, and those that `Feed` claimed ahead.
 """
 
 import asyncio
@@ -26,77 +25,79 @@ from runner.dispatch.retry import Backoff, Retry
 from runner.ledger.lock import Lease
 from runner.provider.client import HeldBackError
 
-# The most requests without an answer. 1,800/s needs 180 of them at 100 ms; below the usual 1,024 open files.
+# The most requests that may wait for an answer. At 1,800/s and 100 ms per answer, 180 wait at a time. Each needs an
+# open file, and the usual limit is 1,024.
 IN_FLIGHT_LIMIT = 800
 
-# How long to sleep before looking at the wall clock: a machine that was suspended, or a clock that was set.
+# How often to check the wall clock during a long sleep: the machine may have been suspended, or its clock changed.
 LOOK_AGAIN_S = 60.0
 
 T = TypeVar("T")
 
-# Awaited by a sender when its request is ready, before the first byte leaves. May raise HeldBackError.
+# A sender awaits this when its request is ready, before the first byte leaves. May raise HeldBackError.
 Departure = Callable[[], Awaitable[None]]
 
 
 class Opening(NamedTuple):
-    """When the next items may leave (seconds since the Unix epoch), and in words what is waited for until then."""
+    """When the next items may leave (seconds since the Unix epoch), and a text that says what they wait for."""
 
     at: float
     words: str
 
 
 class WorkSource(ABC, Generic[T]):
-    """Gives the loop its items and takes their answers. The loop calls everything from one event loop."""
+    """Gives the loop its items and takes their answers. The loop calls all methods from one event loop."""
 
     async def begin(self) -> None:
-        """Begin, or begin again after an `opening`: nothing is in flight, and all that was settled is flushed."""
+        """Begin, or begin again after an `opening`. Nothing is in flight then, and all settlements are flushed."""
 
     @abstractmethod
     async def has_more(self) -> bool:
-        """Whether there is something to start; True may be wrong, False isn't, unless an item comes back."""
+        """Whether there may be an item to start. False means there is none, unless one in flight comes back."""
 
     @abstractmethod
     async def next(self) -> T | None:
-        """The next item, ready to leave; None when there is none now."""
+        """The next item, ready to leave, or None if there is none now."""
 
     def may_leave(self, item: T, made: float, now: float) -> bool:  # noqa: ARG002 (a hook)
-        """Whether an item whose request was made at `made` may still leave at `now` (seconds since the epoch)."""
+        """Whether an item whose request was built at `made` may still leave at `now` (seconds since the epoch)."""
         return True
 
     @abstractmethod
     def settle(self, item: T, answer: Outcome | None) -> Stop | None:
-        """Take an item's answer, None when it was called off. An item that is to go again is given again.
+        """Take an item's answer, or None if its request was called off. An item to retry is returned by `next` again.
 
-        Returns a reason for the loop to stop, if the source sees one.
+        Returns a reason for the loop to stop, if there is one.
         """
 
     def opening(self) -> Opening | None:
-        """When items that `has_more` passes over may leave; None: there are none."""
+        """When the items that `has_more` skips may leave, or None if there are none."""
         return None
 
     def close(self) -> None:
-        """Nothing more leaves: `has_more` says False soon."""
+        """The loop is stopping: `has_more` should return False soon."""
 
     async def end(self) -> None:
-        """Take back what was prepared and not started. Requests may still be in flight."""
+        """Take back items that were prepared but not started. Requests may still be in flight."""
 
     async def flush(self) -> None:
-        """Wait until all that was settled is durable. Raises LedgerError."""
+        """Wait until all settlements are durable. Raises LedgerError."""
 
     def left_out(self) -> Stop | None:
-        """What was not sent although the source came to its end, and why; None: nothing."""
+        """What was not sent although the source is exhausted, and why, or None."""
         return None
 
 
 @dataclass(eq=False)
 class Dispatcher(Generic[T]):
-    """Sends the items of one source once. Use `run`; `stop` and `abandon` may be called from a signal handler.
+    """Sends the items of one source, once. Use `run`. Signal handlers may call `stop` and `abandon`.
 
-    :param send: one request. It awaits the departure it is given, and returns an answer or raises HeldBackError.
-    :param lease: what allows this process to send; asked again when it has run out.
-    :param not_after: from then on (seconds since the Unix epoch) nothing leaves; `not_after_key` is what says so.
-    :param resting: is told, on a thread of its own, what is waited for when sending rests until some hours begin, and
-        None when it goes on.
+    :param send: makes one request. It awaits the departure, then returns an answer or raises HeldBackError.
+    :param lease: allows this process to send; renewed if it has expired.
+    :param not_after: nothing leaves from then on (seconds since the Unix epoch). `not_after_key` names the campaign key
+        for the error message.
+    :param resting: called in another thread when sending pauses until sending hours begin, with a text that says what
+        it waits for, and with None when sending continues.
     :param wall: the time of day, in seconds since the Unix epoch.
     """
 
@@ -122,7 +123,7 @@ class Dispatcher(Generic[T]):
         self._bug: BaseException | None = None
 
     def stop(self, stop: Stop) -> None:
-        """Let nothing more leave; what is in flight still gets its answer. The first reason given is the one kept."""
+        """Send nothing more, but wait for the answers in flight. The first reason given is kept."""
         self._stop = self._stop or stop
         self.progress.stopping = True
         self.source.close()
@@ -130,14 +131,14 @@ class Dispatcher(Generic[T]):
             self._interrupt()
 
     def abandon(self) -> None:
-        """Stop waiting for the answers in flight: a message's outcome is `unknown` then."""
+        """Stop waiting for the answers in flight. The outcome of those messages is `unknown`."""
         for request in self._requests:
             request.cancel()
 
     async def run(self) -> Stop | None:
-        """Send until the source is used up. Returns why it stopped earlier, or what was left out, or None.
+        """Send until the source is exhausted. Returns why sending stopped early, or what was left out, or None.
 
-        Raises LedgerError when the ledger can't be written; nothing has left since. Raises what the source raises.
+        Raises LedgerError if the ledger can't be written; nothing leaves after that. Raises what the source raises.
         """
         try:
             await self._work_off()
@@ -153,13 +154,13 @@ class Dispatcher(Generic[T]):
         try:
             await self.source.begin()
             while not self._stop:
-                # Looked at before the turn is waited for: at 1/h the last item would else be an hour from the end.
+                # Check before waiting for the turn: otherwise a run at 1/h would end an hour after its last item.
                 if await self.source.has_more():
                     await self._turn()
                     if not self._is_over() and (item := await self.source.next()) is not None:
                         self._start(item)
                 elif self._requests:
-                    await self._until_one_ended()  # its item may have to go again
+                    await self._until_one_ended()  # its item may need a retry
                 elif opening := self.source.opening():
                     await self._rest(opening)
                     if not self._stop:
@@ -170,9 +171,9 @@ class Dispatcher(Generic[T]):
             await self.source.end()
 
     async def _turn(self) -> None:
-        """Wait until one more request may be started: no pause, room in flight, and its place in the pace.
+        """Wait until one more request may start: no pause, not too many in flight, and a turn of the pace.
 
-        No longer than `not_after`.
+        Waits no longer than `not_after`.
         """
         while not self._is_over():
             if len(self._requests) >= (1 if self._retry.one_at_a_time else self.in_flight_limit):
@@ -180,9 +181,9 @@ class Dispatcher(Generic[T]):
             elif (wait_s := self._retry.until - asyncio.get_running_loop().time()) > 0:
                 await self._interruptible(asyncio.sleep(wait_s), self.not_after - self.wall())
             elif self.lease and not self.lease.is_valid():
-                # The machine slept, or the ledger was slow: go on only if nobody took the run over meanwhile.
+                # The machine was suspended, or the ledger was slow: continue only if no other process took the run.
                 if not await asyncio.to_thread(self.lease.renew):
-                    words = "another process took the run over while this one was away; nothing has left since"
+                    words = "another process took over the run while this one was suspended; nothing has left since"
                     self.stop(Stop(OutcomeReason.LEASE_LOST, words))
             else:
                 self.progress.waiting_for = ""
@@ -190,10 +191,10 @@ class Dispatcher(Generic[T]):
                     return
 
     async def _rest(self, opening: Opening) -> None:
-        """Sleep until some sending hours begin, with everything settled and written: a new pass may begin then."""
+        """Sleep until sending hours begin. Everything is settled and written first, so that a new pass may begin."""
         await self.source.flush()
         if opening.at >= self.not_after:
-            self._stop_late(f"the rest is waiting for {opening.words}, and that is past")
+            self._stop_late(f"the remaining messages wait for {opening.words}, which is after")
             return
         self.progress.waiting_for, self.progress.sleeps_until = opening.words, opening.at
         began = now = self.wall()
@@ -202,14 +203,14 @@ class Dispatcher(Generic[T]):
             await self._interruptible(asyncio.sleep(min(opening.at - now, LOOK_AGAIN_S)))
             before, now = now, self.wall()
             if now < before:
-                break  # the clock was set back: what opens first is to be asked anew
+                break  # the clock was set back: find out again what opens first
         self.progress.waiting_for, self.progress.sleeps_until = "", None
         self.progress.note_pause(EventKind.RESTED, began, max(self.wall() - began, 0.0), opening.words)
         await asyncio.to_thread(self.resting, None)
-        self.backoff.reached()  # nothing was tried meanwhile: that is no time without a connection
+        self.backoff.reached()  # no request was tried, so this time doesn't count as unreachable
 
     def _is_over(self) -> bool:
-        """Whether nothing more leaves; looks at `not_after`, too."""
+        """Whether nothing more may leave, also because `not_after` has passed."""
         if not self._stop and self.wall() >= self.not_after:
             self._stop_late("it is past")
         return self._stop is not None
@@ -223,15 +224,15 @@ class Dispatcher(Generic[T]):
         await self._interruptible(self._ended.wait())
 
     async def _interruptible(self, waiting: Awaitable[object], at_most_s: float = math.inf) -> bool:
-        """Wait, but no longer than `at_most_s` or until `stop`: at 1/h the next turn is an hour away.
+        """Wait, but no longer than `at_most_s`, and not after `stop`: at 1/h the next turn may be an hour away.
 
-        Returns whether `waiting` came to its end.
+        Returns whether `waiting` finished.
         """
         task = asyncio.current_task()
         assert task is not None
         self._interrupt = task.cancel
         try:
-            if math.isinf(at_most_s):  # a timeout costs 4 µs, once for each message
+            if math.isinf(at_most_s):  # a timeout costs 4 µs per message
                 await waiting
             else:
                 async with asyncio.timeout(at_most_s):
@@ -255,14 +256,15 @@ class Dispatcher(Generic[T]):
 
     async def _request(self, item: T) -> None:
         answer: Outcome | None = None
-        with contextlib.suppress(asyncio.CancelledError, HeldBackError):  # a message's only while nothing has left
+        # A message's `send` raises CancelledError only while nothing has left.
+        with contextlib.suppress(asyncio.CancelledError, HeldBackError):
             answer = await self.send(item, partial(self._departure, item, self.wall()))
         self._settle(item, answer)
 
     async def _departure(self, item: T, made: float) -> None:
-        """The last moment before the first byte leaves: keep the ceiling, and stay if it may not leave any more.
+        """Called just before the first byte leaves: wait for the rate, or raise HeldBackError if it may not leave.
 
-        The item was given at `made`; since then sending may have stopped or paused, or its hours may have ended.
+        The request was built at `made`. Since then, sending may have stopped or paused, or the sending hours ended.
         """
         await self.pace.start()
         paused = asyncio.get_running_loop().time() < self._retry.until
@@ -275,10 +277,10 @@ class Dispatcher(Generic[T]):
         self._requests.discard(request)
         self.progress.in_flight = len(self._requests)
         self._ended.set()
-        if request.cancelled():  # before its first step
+        if request.cancelled():  # before it started
             self._settle(item, None)
         elif bug := request.exception():
-            # A message's claim stays in the ledger, so that it becomes unknown instead of being sent again.
+            # A message keeps its claim in the ledger, so that it becomes unknown and is not sent again.
             self._bug = self._bug or bug
             self.stop(Stop(OutcomeReason.INTERRUPTED, "a bug"))
 

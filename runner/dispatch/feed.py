@@ -1,9 +1,11 @@
-"""The source of a run's messages: which one comes next, its claim before it leaves, its settlement after the answer.
+"""The source of a run's messages: it picks the next one, claims it before it leaves and settles it after the answer.
 
-The feed goes over the messages that are left in passes. Those whose sending hours are closed are passed over, not kept:
-there may be a million. When nothing is left to send before some of them open, the next pass begins, and finds in the
-ledger what the passes before have sent. So a pass may only begin when everything that was claimed is settled: the feed
-is empty, nothing is in flight, and the ledger's writer has nothing that waits. Else a message could be claimed twice.
+The feed reads the remaining messages in passes. It skips messages outside their sending hours and doesn't keep them,
+because there may be a million. When only skipped messages remain, the run waits until sending hours begin, and then
+starts the next pass. That pass asks the ledger which messages were sent.
+
+So a pass may begin only when everything that was claimed is settled: the feed is empty, nothing is in flight, and the
+ledger's writer has no waiting items. Otherwise a message could be claimed twice.
 """
 
 import asyncio
@@ -26,36 +28,38 @@ from runner.dispatch.progress import Progress, Stop
 from runner.ledger.writer import Claim, LedgerWriter
 from runner.schedule.sending_hours import SendingHoursGate
 
-# Claims are made in groups of what the rate brings in this time, one group ahead: 40 commits a second at the most.
+# Claims are made in groups. A group holds what the rate allows in this time, and one group is claimed ahead. That makes
+# at most 40 commits per second.
 CLAIM_AHEAD_S = 0.025
 
-# After a pause, what was claimed before it is claimed anew: somebody may have opted out meanwhile.
+# After a pause of this length, messages that were claimed ahead are claimed again: somebody may have opted out.
 CLAIM_AGAIN_S = 1.0
 
 _HELD_BACK = Outcome(Status.UNSENT, OutcomeReason.HELD_BACK)
 
-# What may be left out at the end. The first cause gives a stop its code, because nothing can be done about the last.
+# Messages that may be left out at the end, with text for one and for several. The first cause that applies gives the
+# stop its code, because nothing can be done about the last ones.
 _LEFT_OUT = (
-    (OutcomeReason.OUTSIDE_WINDOW, "message's turn", "messages' turn",
-     "came outside of the sending hours; run it again inside of them"),
+    (OutcomeReason.OUTSIDE_WINDOW, "message was", "messages were",
+     "skipped outside the sending hours; run the campaign again during them"),
     (OutcomeReason.OUTSIDE_WINDOW, "message has", "messages have",
-     "no moment in the coming week that is inside of the sending hours in every time zone its phone may be in; widen "
-     "the hours, or name the zone in a column of the recipient file"),
+     "no time in the next week that is within the sending hours in every possible time zone of the number; widen the "
+     "hours, or add a column with the time zone to the recipient file"),
     (OutcomeReason.COOLDOWN, "recipient", "recipients",
-     "got their most messages from other campaigns meanwhile; the next start leaves them out"),
-    (OutcomeReason.OPTED_OUT, "recipient", "recipients", "opted out meanwhile; the next start leaves them out"),
+     "reached the frequency cap during the run; the next start leaves them out"),
+    (OutcomeReason.OPTED_OUT, "recipient", "recipients", "opted out during the run; the next start leaves them out"),
 )  # fmt: skip
 
 
 @dataclass(eq=False)
 class Feed(WorkSource[Claim]):
-    """Gives one dispatcher its claims, and settles them.
+    """Gives a dispatcher its claims, and settles them.
 
-    :param messages: begins one pass over the messages that the ledger doesn't have, in the order of the file.
-    :param progress: its `settled` is counted here.
-    :param hours: when each message may leave; None: at any time. A message whose hours are closed is waited for, or,
-        with `skip`, left out.
-    :param budget: what the run may still send and spend; None: without limit.
+    :param messages: starts one pass over the messages that the ledger doesn't have, in the order of the file.
+    :param progress: the feed updates its `settled` counts.
+    :param hours: when each message may leave; None: at any time. The run waits for messages outside their sending
+        hours, or leaves them out if `skip` is set.
+    :param budget: what the run may still send and spend; None: no limit.
     """
 
     messages: Callable[[], AsyncIterator[Message]]
@@ -72,24 +76,24 @@ class Feed(WorkSource[Claim]):
     def __post_init__(self) -> None:
         self._group = max(1, int(self.rate.per_second * CLAIM_AHEAD_S))
         self._ahead = self.rate.per_second >= 1 / (2 * CLAIM_AHEAD_S)
-        self._pass: AsyncIterator[Message] | None = None  # None: it is used up
+        self._pass: AsyncIterator[Message] | None = None  # None: exhausted
         self._hand: deque[Claim] = deque()  # claimed, not started
-        self._claimed_at = 0.0  # when the newest group was, by the wall
+        self._claimed_at = 0.0  # when the newest group was claimed, by the wall clock
         self._refill: asyncio.Task[list[Claim]] | None = None
-        self._waiting: deque[Claim] = deque()  # read or come back unsent, to be claimed
+        self._waiting: deque[Claim] = deque()  # to be claimed: just read, or came back unsent
         self._resume_point = ResumePoint()
         self._closed = False
         self._outside = 0
         self._never = 0
-        # Rows that must not be claimed any more; a pass later they would be, and be counted again.
+        # Rows that were refused. Without this, the next pass would claim and count them again.
         self._refused: dict[int, OutcomeReason] = {}
-        # When the first of those open that this pass has passed over.
+        # When the earliest of the messages that this pass skipped may leave.
         self._opening: float | None = None
-        # The limit that the next message would break. Until something in flight comes back unsent there is no more.
+        # The limit that the next message would exceed. Then nothing more leaves, unless a message comes back unsent.
         self._limit: str | None = None
 
     async def begin(self) -> None:
-        """Begin the first pass, or the next one; only when nothing is claimed, in flight or unwritten."""
+        """Begin the first or the next pass. Only call this when nothing is claimed, in flight or unwritten."""
         assert not any((self._hand, self._refill, self._waiting))
         await self._end_pass()
         self._pass = self.messages()
@@ -99,17 +103,17 @@ class Feed(WorkSource[Claim]):
         self._closed = True
 
     async def has_more(self) -> bool:
-        """Whether there is something to claim or to start; perhaps, while a group is being claimed."""
+        """Whether there is something to claim or start. While a group is being claimed, the answer may be wrong."""
         if self._hand or self._refill:
             return True
         if self._limit:
             return False
         if claim := await self._next_open():
             self._waiting.appendleft(claim)
-        return bool(self._waiting)  # something may have come back unsent while the end of the plan was read
+        return bool(self._waiting)  # a message may have come back unsent while the end of the plan was read
 
     async def next(self) -> Claim | None:
-        """The next message, durably claimed; None when there is none to claim now. Raises LedgerError."""
+        """The next message, durably claimed, or None if there is none to claim now. Raises LedgerError."""
         if self.wall() - self._claimed_at > CLAIM_AGAIN_S:
             await self._unclaim()
         if not self._hand:
@@ -127,7 +131,7 @@ class Feed(WorkSource[Claim]):
         return self.hours is None or self.hours.may_leave(item.message, made, now)
 
     def settle(self, item: Claim, answer: Outcome | None) -> Stop | None:
-        """Settle a claim. What was certainly not sent is claimed anew. Returns the fuse that the outcome trips."""
+        """Settle a claim. A message that was certainly not received is claimed again. Returns the fuse that tripped."""
         outcome = answer or _HELD_BACK
         self.writer.settle(item.message.message_id, outcome)
         if outcome.status is Status.UNSENT:
@@ -140,7 +144,7 @@ class Feed(WorkSource[Claim]):
         return Stop(OutcomeReason.FUSE, blown) if blown else None
 
     def opening(self) -> Opening | None:
-        """When the first of the messages open that this pass has passed over; no limit is slept on."""
+        """When the earliest of the skipped messages may leave. None once a limit is reached: waiting wouldn't help."""
         if self._opening is None or self._limit:
             return None
         assert self.hours is not None
@@ -150,7 +154,7 @@ class Feed(WorkSource[Claim]):
         await self.writer.flush()
 
     async def _unclaim(self) -> None:
-        """Give back what was claimed and not started, so that it is claimed next."""
+        """Give back claims that were not started. These messages are claimed next."""
         refill, self._refill = self._refill, None
         try:
             if refill:
@@ -160,17 +164,17 @@ class Feed(WorkSource[Claim]):
                 self.settle(self._hand.popleft(), None)
 
     async def end(self) -> None:
-        """Give back what was claimed and not started, and close the pass."""
+        """Give back claims that were not started, and close the pass."""
         try:
-            with contextlib.suppress(LedgerError):  # then the last group was not claimed, and `run` tells of it
+            with contextlib.suppress(LedgerError):  # the last group was not claimed then; `run` raises the error
                 await self._unclaim()
         finally:
             await self._end_pass()
 
     def left_out(self) -> Stop | None:
-        """What was not sent although the feed came to its end, and why; None when there is nothing.
+        """What was not sent although the feed is exhausted, and why, or None.
 
-        A limit comes first. OPTED_OUT is the reason only when there is no other: all others got their message.
+        A limit comes first. OPTED_OUT is the reason only if there is no other: then everybody else got the message.
         """
         if self._limit:
             return Stop(OutcomeReason.LIMIT_REACHED, self._limit)
@@ -184,7 +188,7 @@ class Feed(WorkSource[Claim]):
         return Stop(causes[0][0], "; ".join(words for _, words in causes)) if causes else None
 
     async def _claim_group(self) -> list[Claim]:
-        """Claim a group: what waits to be claimed first, then new messages. Empty when there are none."""
+        """Claim a group: first the waiting messages, then new ones. Empty if there are none."""
         while group := await self._candidates():
             for claim in group:
                 self._resume_point.claim(claim.message.row)
@@ -196,7 +200,8 @@ class Feed(WorkSource[Claim]):
                     self._give_back(claim)
             if claimed := [claim for claim in group if claim.message.message_id not in refused]:
                 return claimed
-            # Nothing to start, and the turn is taken already: at 1/h the next one would be an hour away.
+            # All were refused. Try the next group, because the turn is already taken: at 1/h, the next one is an hour
+            # away.
         return []
 
     async def _candidates(self) -> list[Claim]:
@@ -210,9 +215,9 @@ class Feed(WorkSource[Claim]):
         return group
 
     async def _next_open(self) -> Claim | None:
-        """The next message that may leave at this moment: one that waits, else a new one.
+        """The next message that may leave now: a waiting one, else a new one.
 
-        What was open when it was read may be closed by now: it is dropped, and the next pass finds it.
+        A waiting message whose sending hours have ended since is dropped; the next pass finds it again.
         """
         while self._waiting:
             claim = self._waiting.popleft()
@@ -221,7 +226,8 @@ class Feed(WorkSource[Claim]):
         while self._pass is not None and not self._closed:
             message = await anext(self._pass, None)
             now = self.wall()
-            # Some that were passed over are open now, and come first in the file: the next pass begins with them.
+            # If skipped messages may leave now, end this pass: they come first in the file, so the next pass begins
+            # with them.
             if message is None or (self._opening is not None and self._opening <= now):
                 await self._end_pass()
             else:
@@ -231,7 +237,7 @@ class Feed(WorkSource[Claim]):
         return None
 
     def _is_open(self, message: Message, now: float) -> bool:
-        """Whether a message may leave; if not, it is noted as passed over."""
+        """Whether a message may leave now. If not, it is counted as skipped."""
         if self.hours is None:
             return True
         opening = self.hours.opens_at(message, now)
@@ -248,40 +254,40 @@ class Feed(WorkSource[Claim]):
     async def _end_pass(self) -> None:
         ended, self._pass = self._pass, None
         if isinstance(ended, AsyncGenerator):
-            await ended.aclose()  # it holds the plan's file open
+            await ended.aclose()  # it keeps the plan file open
 
     def _give_back(self, claim: Claim) -> None:
         self._resume_point.read(claim.message.row)
         if self.budget:
             self.budget.give_back(claim.message)
-            self._limit = None  # there may be room again
+            self._limit = None  # the next message may fit again
 
 
 class ResumePoint:
-    """The plan row up to which the ledger has every message: a run that is continued begins to look behind it.
+    """Finds the plan row up to which the ledger has every message. A resumed run starts reading after this row.
 
-    It hears of each message that is read from the plan, is about to be claimed, or comes back without being sent.
+    Call `read` for each message that is read from the plan or comes back unsent, and `claim` before it is claimed.
     """
 
     def __init__(self) -> None:
         self._last = 0
-        self._open: set[int] = set()  # rows that were read, and whose messages the ledger doesn't have
-        self._in_order: list[int] = []  # a heap of them, and of some that it has by now
+        self._open: set[int] = set()  # rows that were read but whose messages aren't in the ledger
+        self._in_order: list[int] = []  # a heap of these rows; it may also contain rows that are in the ledger by now
 
     def read(self, row: int) -> None:
-        """The ledger doesn't have the row's message: it was read from the plan, or came back."""
+        """The row's message is not in the ledger: it was read from the plan, or came back unsent."""
         self._last = max(self._last, row)
         if row not in self._open:
             self._open.add(row)
             heappush(self._in_order, row)
 
     def claim(self, row: int) -> None:
-        """The ledger has it, if the claim that is about to be made comes to be."""
+        """The row's message is about to be claimed, so the ledger has it if the claim succeeds."""
         self._open.discard(row)
 
     @property
     def row(self) -> int:
-        """The ledger has the messages of all rows up to this one."""
+        """The resume point: the ledger has the messages of all rows up to this one."""
         while self._in_order and self._in_order[0] not in self._open:
             heappop(self._in_order)
         return self._in_order[0] - 1 if self._in_order else self._last

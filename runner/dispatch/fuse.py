@@ -1,6 +1,6 @@
-"""Fuses: what stops a run by itself before it makes a mistake large. Counting only; no clock, no ledger.
+"""Fuses (`stopWhen`): they stop a run early when something goes wrong. They only count; no clock, no ledger.
 
-Each has a name, by which it can be ignored for one start of a run.
+`campaign run --ignore-fuse NAME` ignores one of them for one start of a run.
 """
 
 from collections import deque
@@ -11,12 +11,13 @@ from runner.base.messages import Message
 from runner.base.options import FuseLimits
 from runner.base.outcomes import Outcome, Status
 
-# Outcomes that the share of unknown ones is taken over.
+# The share of unknown outcomes is computed over this many recent ones.
 RECENT = 200
 
-# Outcomes before a share says anything.
+# A share is ignored until there are this many outcomes.
 SAMPLE = 50
 
+# The most examples in the message of a tripped fuse.
 EXAMPLES = 3
 
 
@@ -29,7 +30,7 @@ class FuseName(StrEnum):
 
 
 class Fuses:
-    """Watches the outcomes of one session. `add` each of them, in the order they are settled."""
+    """Watches the outcomes of one session. Call `add` for each, in the order they are settled."""
 
     def __init__(self, limits: FuseLimits, *, ignored: Collection[str] = ()) -> None:
         self._limits = limits
@@ -44,7 +45,7 @@ class Fuses:
         }
 
     def add(self, message: Message, outcome: Outcome) -> str | None:
-        """Note an outcome that is settled for good. Returns the fuse that it trips, `NAME: ` and what it saw."""
+        """Count a final outcome. Returns the fuse that it trips, as `NAME: ` and what was counted, or None."""
         unknown = outcome.status is Status.UNKNOWN
         self._in_a_row = self._in_a_row + 1 if unknown else 0
         self._recent_unknown += unknown - (self._recent[0] if len(self._recent) == RECENT else 0)
@@ -55,17 +56,16 @@ class Fuses:
             code = f" {outcome.error_code}" if outcome.error_code else ""
             words = f" ({outcome.detail})" if outcome.detail else ""
             self._examples[outcome.status].append(f"row {message.row}: {outcome.reason.value}{code}{words}")
-        # An accepted message trips nothing by itself, though a share may be too large once it is one of enough.
+        # Also checked after an accepted message: it may complete the sample, and from then on a share counts.
         return self._blown() if self._recent_unknown or self._rejected else None
 
     def _blown(self) -> str | None:
         limits, unknown, recent = self._limits, self._recent_unknown, len(self._recent)
-        no_proof = "without proof of what became of them"
         tripped: dict[FuseName, str] = {}
         if self._in_a_row >= limits.unknown_in_a_row:
-            tripped[FuseName.UNKNOWN_IN_A_ROW] = f"{self._in_a_row} requests in a row {no_proof}"
+            tripped[FuseName.UNKNOWN_IN_A_ROW] = f"{self._in_a_row} requests in a row have an unknown outcome"
         if recent >= SAMPLE and unknown > limits.unknown_share * recent:
-            tripped[FuseName.UNKNOWN_SHARE] = f"{unknown} of the last {recent} requests {no_proof}"
+            tripped[FuseName.UNKNOWN_SHARE] = f"{unknown} of the last {recent} requests have an unknown outcome"
         if self._settled >= SAMPLE and self._rejected > limits.rejected_share * self._settled:
             tripped[FuseName.REJECTED_SHARE] = f"{self._rejected} of {self._settled} messages were rejected"
         for name, saw in tripped.items():

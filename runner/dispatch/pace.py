@@ -1,20 +1,23 @@
 """The pace: when the next request may start.
 
-Two things keep it. A leaky bucket (aiolimiter) spreads the requests evenly; an exact sliding window holds the ceiling.
+There are two limiters. A leaky bucket (aiolimiter) spreads the requests evenly. A sliding window guarantees that the
+rate is never exceeded.
 
-**The bucket's capacity and period.** A bucket of capacity `c` that leaks at the campaign's rate `N/T` lets `c`
-requests start at once, and at most `c - 1 + N` in a window of `T`. A large capacity is a burst, above all at the start,
-where the bucket is empty: `AsyncLimiter(20, 1)` starts 39 requests in its first second. A capacity of 1 never makes up
-for a timer that fires late: at 1,000/s a lateness of 1 ms would halve the rate. So the capacity is what the rate brings
-in `CATCH_UP_S` (20 ms, more than a busy event loop is late), plus the one that is due: `c = 1 + ceil(N/T * 0.02 s)`,
-that is 2 at 10/s and 37 at 1,800/s, and the period is `c * T/N`, so that the leak is exactly the rate. All but one
-place of a fresh bucket is filled, so that a start is as smooth as the rest. Who has to wait waits for `TICK_S` at
-least, and finds the places of that time free together: at 3,000/s the event loop wakes 250 times a second, not 1,000.
+**The bucket's capacity and period.** A bucket with capacity `c` that leaks at the campaign's rate `N/T` lets `c`
+requests start at once, and at most `c - 1 + N` in a window of `T`. So a large capacity allows a burst, mostly at the
+start, when the bucket is empty: `AsyncLimiter(20, 1)` starts 39 requests in its first second. But a capacity of 1 can't
+catch up after a timer that fires late: at 1,000/s, a delay of 1 ms would halve the rate.
 
-**The window.** The bucket alone may exceed the ceiling by `c - 1`, and its permits become requests only after a
-connection stands, which takes some longer than others. So each request, with its connection ready, asks the window
-whether `N` others started within the last `T`, and waits if so. At most `N` requests start in any half-open window of
-length `T`, exactly, at every rate; lateness costs each place in the window at most one timer's delay per `T`.
+So the capacity is what the rate allows in `CATCH_UP_S` (20 ms, more than the delays of a busy event loop), plus the
+request that is due: `c = 1 + ceil(N/T * 0.02 s)`, which is 2 at 10/s and 37 at 1,800/s. The period is `c * T/N`, so
+that the bucket leaks at exactly the rate. A new bucket is filled up to one free place, so that sending starts smoothly.
+A caller that has to wait waits at least `TICK_S`, and several places are free afterwards: at 3,000/s the event loop
+wakes up 250 times per second, not 1,000.
+
+**The window.** The bucket alone may exceed the rate by `c - 1`. Also, a request may start some time after the bucket
+has let it through, because it needs a connection first. So each request, with its connection ready, asks the window
+whether `N` others started within the last `T`, and waits if so. This guarantees at every rate that at most `N` requests
+start in any half-open window of length `T`. A late timer delays each place of the window at most once per `T`.
 """
 
 import asyncio
@@ -26,33 +29,34 @@ from aiolimiter import AsyncLimiter
 
 from runner.base.options import Rate
 
-# How much lateness of the event loop is made up for.
+# How much delay of the event loop the bucket can catch up with.
 CATCH_UP_S = 0.02
 
-# The shortest wait for a turn; well below `CATCH_UP_S`, so that nothing of the rate is lost to it.
+# The shortest wait for a turn. Well below `CATCH_UP_S`, so that waiting doesn't lower the rate.
 TICK_S = 0.004
 
-# So much longer than its `T` is the window, because requests don't travel equally fast: those of one second may come
-# within a little less. It costs a five-hundredth of a rate per second, and next to nothing of others.
+# The window is this much longer than `T`, because some requests travel faster than others: those that start within one
+# second may arrive within slightly less. This costs 0.2% of a rate per second, and almost nothing of a slower one.
 JITTER_S = 0.002
 
-# The most start times that are remembered; a larger window remembers every second, third, … one.
+# The most start times to remember. A larger window remembers only every second, third, … one.
 WINDOW_PLACES = 4096
 
-# A throttled pace falls no lower than this share of the campaign's rate.
+# A throttled pace is never slower than this share of the campaign's rate.
 SLOWEST_SHARE = 0.05
 
+# How often a throttled pace gets faster.
 RECOVERY_STEP_S = 1.0
-# A throttled pace climbs by this share of the campaign's rate in every such time.
+# How much faster it gets each time, as a share of the campaign's rate.
 RECOVERY_STEP_SHARE = 0.05
 
 
 class SlidingWindow:
-    """The times of the last starts; says from when on the next one keeps the ceiling. No clock of its own.
+    """Remembers when the last requests started, and tells when the next one may start. Has no clock.
 
-    Remembering every start of a large window would cost memory without need: the starts are taken in strides of `s`,
-    and a stride may begin `T` after the end of the one that lies `N // s` strides back. That is exact for `s = 1`, and
-    gives away less than one `WINDOW_PLACES`th of the rate above.
+    Remembering every start of a large window would waste memory. So starts are grouped into strides of `s`, and a
+    stride may begin `T` after the end of the stride that is `N // s` strides back. This is exact for `s = 1`; for
+    larger `s`, it lowers the rate by less than `1 / WINDOW_PLACES`.
     """
 
     def __init__(self, rate: Rate) -> None:
@@ -74,10 +78,10 @@ class SlidingWindow:
 
 
 class Pace:
-    """Gives one sender its turns at `rate`. All times are of the running event loop's clock, in seconds.
+    """Gives one sender its turns at `rate`. All times are in seconds, by the clock of the event loop.
 
-    :param clock: what the window reads; the event loop's own time by default. uvloop's is only as fine as a
-        millisecond, so that a real run passes `time.monotonic`.
+    :param clock: the clock for the window; by default the event loop's. A real run passes `time.monotonic`, because the
+        clock of uvloop has a resolution of only one millisecond.
     """
 
     def __init__(self, rate: Rate, *, clock: Callable[[], float] | None = None) -> None:
@@ -96,18 +100,18 @@ class Pace:
         return self._share < 1.0
 
     async def turn(self) -> None:
-        """Wait until the next request is due. For one caller at a time."""
+        """Wait until the next request is due. Only one caller may wait at a time."""
         self._recover()
         bucket = self._bucket = self._bucket or await self._new_bucket()
         if self._is_fast and not bucket.has_capacity():
             await asyncio.sleep(TICK_S)
         await bucket.acquire()
-        # At a few per hour the window may be shut for long: that is waited for here, and not with a connection in hand.
+        # At a few requests per hour, the window may be full for long. Wait here, before a connection is taken.
         if (wait_s := self._window.free_at() - self._clock()) > 0:
             await asyncio.sleep(wait_s)
 
     async def start(self) -> None:
-        """Wait, with the request's connection ready, until the ceiling allows its start, and note the start."""
+        """Wait until the rate allows the request to start, and record the start. Call this with a connection ready."""
         if self._at_the_window.locked() or self._window.free_at() > self._clock():
             async with self._at_the_window:  # first come, first served
                 while (wait_s := self._window.free_at() - self._clock()) > 0:  # noqa: ASYNC110 (a time, not an event)
@@ -117,7 +121,7 @@ class Pace:
             self._window.note_start(self._clock())
 
     def slow_down(self) -> None:
-        """Halve the pace, because the provider said that it is too much; it climbs back by itself, step by step."""
+        """Halve the pace, because the provider reported too many requests. The pace recovers step by step."""
         self._set_share(max(self._share / 2, SLOWEST_SHARE))
 
     def _recover(self) -> None:

@@ -1,4 +1,4 @@
-"""How far the loop is, and why it stopped."""
+"""The progress of the loop, and why it stopped."""
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -6,15 +6,16 @@ from dataclasses import dataclass, field, replace
 from runner.base.events import Event, EventKind
 from runner.base.outcomes import Outcome, OutcomeReason, Status
 
-# Two pauses of one kind that are no further apart are one: a throttled run has one each second.
+# Two pauses of the same kind that are at most this far apart become one event: a throttled run pauses every second.
 JOINED_S = 5.0
 
+# The most events to keep; later pauses extend the last event or are dropped.
 MOST_EVENTS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Why the loop ended early, as a code and in words. `outcome` is the answer that was the reason, if one was."""
+    """Why the loop ended early: a code, and a text for people. `outcome` is the answer that caused it, if any."""
 
     reason: OutcomeReason
     detail: str
@@ -23,11 +24,11 @@ class Stop:
 
 @dataclass(slots=True)
 class Progress:
-    """How far the loop is. The loop writes; whoever shows it reads.
+    """The progress of the loop, which writes it. Displays only read it.
 
-    `settled` counts messages by outcome. `started` counts requests. `throttled_s` is the length of all pauses that the
-    provider's rate limit made. `sleeps_until` (seconds since the Unix epoch) is set while nothing can leave before that
-    moment. `stopping` is set once nothing more leaves. `events` are the pauses so far.
+    `settled` counts messages by outcome. `started` counts requests. `throttled_s` is the total length of pauses caused
+    by the provider's rate limit. `sleeps_until` (seconds since the Unix epoch) is set while nothing can leave before
+    that time. `stopping` is set once nothing more will leave. `events` are the pauses so far.
     """
 
     settled: Counter[Status] = field(default_factory=Counter)
@@ -40,7 +41,7 @@ class Progress:
     events: list[Event] = field(default_factory=list)
 
     def note_pause(self, kind: EventKind, now: float, seconds: float, detail: str | None = None) -> None:
-        """Nothing leaves for `seconds` from `now` (Unix time). Pauses that follow one another become one event."""
+        """Record that nothing leaves for `seconds` from `now` (Unix time). Pauses close together become one event."""
         at, last, is_full = int(now * 1e6), self.events[-1] if self.events else None, len(self.events) >= MOST_EVENTS
         end = last.at + int((last.seconds or 0.0) * 1e6) if last else 0
         if last and last.kind is kind and (is_full or at <= end + JOINED_S * 1e6):

@@ -1,6 +1,6 @@
-"""The source of requests that may be repeated without harm: conversion feedback, and cancelling scheduled messages.
+"""The source of requests that are safe to repeat: conversion feedback, and cancelling scheduled messages.
 
-Unlike a message's claim, nothing has to be durable before such a request leaves: what has no answer goes again.
+Unlike messages, these need no claim in the ledger before they leave: a request without an answer is simply retried.
 """
 
 import asyncio
@@ -10,13 +10,15 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Generic, TypeVar
 
 from runner.base.outcomes import Outcome, OutcomeReason, Then
+from runner.base.wording import counted
 from runner.dispatch.dispatcher import Departure, WorkSource
 from runner.dispatch.progress import Stop
 
-# The most requests without an answer. When as many wait to go again, new items wait for them.
+# The most requests that may wait for an answer. If this many wait for a retry, no new items are read.
 IN_FLIGHT_LIMIT = 200
 
-# So often one request is made while others get answers; then it is left for another time, or all would wait for it.
+# The most tries for one request while others get answers. After that it is left for the next start, so that the command
+# can end.
 MOST_TRIES = 20
 
 T = TypeVar("T")
@@ -24,7 +26,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Attempt(Generic[T]):
-    """An item that is asked about. `answers_before` is how many others had an answer when its first request was due."""
+    """An item and its tries. `answers_before` is how many other items had an answer before its first try."""
 
     item: T
     answers_before: int
@@ -33,12 +35,13 @@ class Attempt(Generic[T]):
 
 @dataclass(eq=False)
 class RepeatableRequests(WorkSource[Attempt[T]], Generic[T]):
-    """Gives one dispatcher its requests, those again that got no answer. Made in its event loop.
+    """Gives a dispatcher its requests, and retries those without an answer. Create it in the dispatcher's event loop.
 
-    :param items: may wait for its next item for ever; when the dispatcher stops, it is cancelled.
-    :param ask: one request. It never raises for what the network or the provider does.
-    :param answered: is told of each item whose answer is final, in the event loop.
-    :param on_failure: is called when `items` raises, so that nobody waits for a provider that isn't there to be told.
+    :param items: may wait forever for its next item; it is cancelled when the dispatcher stops.
+    :param ask: makes one request. It never raises for errors of the network or the provider.
+    :param answered: called in the event loop for each item with a final answer.
+    :param on_failure: called when `items` raises. It should stop the dispatcher, which may be waiting for a provider
+        that can't be reached.
     """
 
     items: AsyncIterator[T]
@@ -48,7 +51,7 @@ class RepeatableRequests(WorkSource[Attempt[T]], Generic[T]):
     on_failure: Callable[[], object]
 
     def __post_init__(self) -> None:
-        # The next item, read ahead: None at the end of them, and then there is no such task any more.
+        # Reads the next item ahead. Its result is None at the end of the items; after that there is no task.
         self._reading: asyncio.Future[T | None] | None = None
         self._again: deque[Attempt[T]] = deque()
         self._changed = asyncio.Event()
@@ -58,7 +61,7 @@ class RepeatableRequests(WorkSource[Attempt[T]], Generic[T]):
         self._left = 0
 
     async def send(self, attempt: Attempt[T], departure: Departure) -> Outcome:
-        """The dispatcher's `send`. The rate is kept when a request begins: connecting may bring two starts closer."""
+        """The dispatcher's `send`. The rate applies to the start of `ask`, which may still have to connect."""
         await departure()
         return await self.ask(attempt.item)
 
@@ -66,7 +69,7 @@ class RepeatableRequests(WorkSource[Attempt[T]], Generic[T]):
         self._read_on()
 
     async def has_more(self) -> bool:
-        """Waits for the next item, or for one that goes again. Raises what `items` raises."""
+        """Wait for the next item, or for one to retry. Raises what `items` raises."""
         while not self._closed:
             if self._reading and self._reading.done():
                 if self._reading.result() is not None:
@@ -79,7 +82,7 @@ class RepeatableRequests(WorkSource[Attempt[T]], Generic[T]):
         return False
 
     async def next(self) -> Attempt[T] | None:
-        """A new item and one that goes again by turns, so that neither holds up the other."""
+        """Alternates between new items and retries, so that neither blocks the other."""
         is_new = self._reading is not None and self._reading.done() and len(self._again) < IN_FLIGHT_LIMIT
         if self._again and not (is_new and self._was_again):
             self._was_again = True
@@ -91,7 +94,7 @@ class RepeatableRequests(WorkSource[Attempt[T]], Generic[T]):
         return Attempt(item, self._answers)
 
     def settle(self, item: Attempt[T], answer: Outcome | None) -> None:
-        """An answer that is final ends an item; without one it goes again, unless it alone never gets one."""
+        """A final answer ends an item. Otherwise it is retried, unless it got `MOST_TRIES` while others got answers."""
         if answer is None:
             self._go_again(item)
         elif answer.then is Then.GO_ON:
@@ -109,7 +112,7 @@ class RepeatableRequests(WorkSource[Attempt[T]], Generic[T]):
         self._changed.set()
 
     async def end(self) -> None:
-        """Read no further. Raises what `items` raised."""
+        """Stop reading items. Raises what `items` raised."""
         if self._reading and not self._reading.done():
             self._reading.cancel()
             await asyncio.wait((self._reading,))
@@ -117,10 +120,11 @@ class RepeatableRequests(WorkSource[Attempt[T]], Generic[T]):
             self._reading.result()
 
     def left_out(self) -> Stop | None:
-        """How many items never got an answer, though others did; their next start asks again."""
+        """How many items never got an answer although others did. The next start tries them again."""
         if not self._left:
             return None
-        return Stop(OutcomeReason.NOT_REACHED, f"the provider never answered about {self._left:,} of them")
+        requests = counted(self._left, "request")
+        return Stop(OutcomeReason.NOT_REACHED, f"the provider never answered {requests}; run the command again")
 
     def _read_on(self) -> None:
         self._reading = asyncio.ensure_future(anext(self.items, None))

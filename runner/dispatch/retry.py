@@ -1,13 +1,13 @@
-"""The retry rule: what an answer means for everything that is sent after it. Decides only; nothing here sleeps.
+"""The retry rule: what an answer means for the requests after it. It only decides; nothing here sleeps.
 
-| `then` | what follows |
+| `then` | what happens next |
 |---|---|
 | GO_ON | nothing: the item is done |
-| PAUSE | the provider's rate limit: nothing leaves for `retry_after_s`, the pace falls, the item goes again |
-| BACK_OFF | the provider isn't reached: nothing leaves for a while, then one request at a time until one gets through |
+| PAUSE | the provider's rate limit: nothing leaves for `retry_after_s`, the pace slows down, the item is retried |
+| BACK_OFF | the provider can't be reached: a wait, then one request at a time until one gets through |
 | STOP | nothing more leaves |
 
-After `give_up_after_s` without one answer BACK_OFF ends in a stop, too.
+BACK_OFF also stops the run after `give_up_after_s` without a single answer.
 """
 
 import random
@@ -16,21 +16,22 @@ from dataclasses import dataclass
 
 from runner.base.events import EventKind
 from runner.base.outcomes import Outcome, Then
+from runner.base.wording import seconds_in_words
 from runner.dispatch.pace import Pace
 from runner.dispatch.progress import Progress, Stop
 
 BACKOFF_BASE_S = 0.5
 BACKOFF_CAP_S = 30.0
 
-# Without a single answer for so long, a run stops. It can be continued once the network is back.
+# A run stops after this long without a single answer. It can be resumed once the network is back.
 GIVE_UP_AFTER_S = 600.0
 
 
 @dataclass
 class Backoff:
-    """How long to rest while the provider can't be reached: full jitter, doubling, capped.
+    """How long to wait while the provider can't be reached: exponential backoff with full jitter and a cap.
 
-    Full jitter, because many machines that lost the same provider must not come back in step.
+    Full jitter keeps many machines that lost the same provider from all coming back at the same moment.
     """
 
     rng: random.Random
@@ -39,7 +40,7 @@ class Backoff:
     failing_since: float | None = None
 
     def failed(self, now: float) -> float | None:
-        """Seconds to rest before the next attempt, or None when it is time to give up."""
+        """Seconds to wait before the next attempt, or None to give up."""
         if self.failing_since is None:
             self.failing_since = now
         if now - self.failing_since >= self.give_up_after_s:
@@ -49,16 +50,16 @@ class Backoff:
         return self.rng.uniform(0, ceiling)
 
     def reached(self) -> None:
-        """The provider was reached: the next failure starts from the beginning."""
+        """The provider was reached: the next failure starts with the shortest wait again."""
         self.failures = 0
         self.failing_since = None
 
 
 @dataclass(eq=False)
 class Retry:
-    """Applies the rule. `until` is the time of the event loop up to which nothing leaves.
+    """Applies the rule. Nothing leaves before `until` (the event loop's time).
 
-    :param wall: the time of day, in seconds since the Unix epoch, for what is noted of pauses.
+    :param wall: the time of day, in seconds since the Unix epoch, for the recorded pauses.
     """
 
     pace: Pace
@@ -66,11 +67,11 @@ class Retry:
     progress: Progress
     wall: Callable[[], float]
     until: float = 0.0
-    # After a failed connection, until a request gets through.
+    # Set after a failed connection, until a request gets through.
     one_at_a_time: bool = False
 
     def after(self, answer: Outcome, now: float) -> Stop | None:
-        """Apply the rule to an answer that came at `now` (the event loop's time). Returns why all must stop, if so."""
+        """Apply the rule to an answer that came at `now` (the event loop's time). Returns why to stop, or None."""
         if answer.then is Then.BACK_OFF:
             return self._back_off(answer, now)
         if answer.http_status or answer.sent_at:
@@ -81,7 +82,7 @@ class Retry:
         return Stop(answer.reason, answer.detail, answer) if answer.then is Then.STOP else None
 
     def _pause(self, now: float, seconds: float) -> None:
-        # The many 429s of one moment count as one, or the pace would fall to nothing.
+        # Many 429s at the same moment count as one. Otherwise the pace would drop to its minimum at once.
         if now >= self.until:
             self.pace.slow_down()
         until = max(self.until, now + seconds)
@@ -93,10 +94,11 @@ class Retry:
     def _back_off(self, answer: Outcome, now: float) -> Stop | None:
         self.one_at_a_time = True
         if now < self.until:
-            return None  # one of many that failed in the same moment
+            return None  # one of many that failed at the same moment
         wait_s = self.backoff.failed(now)
         if wait_s is None:
-            return Stop(answer.reason, f"the provider could not be reached for long: {answer.detail}", answer)
+            tried = seconds_in_words(self.backoff.give_up_after_s)
+            return Stop(answer.reason, f"gave up after {tried}: {answer.detail}", answer)
         what = "a connection" if answer.http_status is None else "the provider"
         self.progress.waiting_for = f"{what} ({answer.detail})"
         self.progress.note_pause(EventKind.UNREACHABLE, self.wall(), wait_s, answer.detail)

@@ -1,7 +1,7 @@
-"""The frequency cap: how many messages a number got lately, over all runs of the ledger.
+"""The frequency cap (`recipients.cooldown`): how many messages a number got recently, across all runs of the ledger.
 
-Messages count that may have reached the phone: accepted, unknown, or on their way. Their time is the claim's, which
-every message has before its request leaves.
+Every message that may have reached the phone counts: accepted, unknown or still being sent. It counts from its claim,
+because every message has a claim before its request leaves.
 """
 
 from collections import Counter
@@ -16,32 +16,32 @@ from runner.ledger.database import rows_among
 from runner.ledger.ledger import Ledger
 from runner.ledger.tables import SENDING, messages
 
-# Not among the tables: only the ledgers of campaigns with a cooldown pay for it at each claim.
+# Not in `tables.py`: an index slows down every claim, so only ledgers that need the cap get it.
 _INDEX = text("CREATE INDEX IF NOT EXISTS messages_by_destination ON messages (destination, claimed_at)")
 
 
 def prepare(ledger: Ledger) -> None:
-    """Make the look-ups by number fast. Once for a ledger; later calls find it done."""
+    """Create the index for look-ups by number, unless the ledger has it already."""
     with ledger.writing() as connection:
         connection.execute(_INDEX)
 
 
 def recent(ledger: Ledger, destinations: Sequence[str], *, since: int) -> Mapping[str, int]:
-    """How many messages each of these numbers got since then (microseconds since the epoch); without any, absent."""
+    """How many messages each number got since `since` (microseconds since the epoch). Numbers with none are absent."""
     return dict(ledger.rows_among(_counts(since), messages.c.destination, destinations))
 
 
 def excess(connection: Connection, claimed: Sequence[Message], cooldown: Cooldown, now: int) -> list[str]:
-    """The ids of those of these messages, just claimed at `now`, that exceed the cap of their number.
+    """The ids of the messages, just claimed at `now`, that exceed the cap of their number.
 
-    Insert first, then read: the insert holds the database's write lock, so that of two runs that claim a message to
-    one number at the same moment, the second sees the first.
+    Claims are inserted before they are counted, because the insert takes the database's write lock. If two runs claim
+    a message to the same number at the same moment, the second one sees the claim of the first.
     """
     query = _counts(now - cooldown.per_s * 1_000_000)
     destinations = sorted({message.destination for message in claimed})
     counts = Counter[str](dict(rows_among(connection, query, messages.c.destination, destinations)))
     found: list[str] = []
-    for message in reversed(claimed):  # the first in the file goes first
+    for message in reversed(claimed):  # drop the last ones, so that the first in the file are sent
         if counts[message.destination] > cooldown.messages:
             counts[message.destination] -= 1
             found.append(message.message_id)
@@ -49,7 +49,7 @@ def excess(connection: Connection, claimed: Sequence[Message], cooldown: Cooldow
 
 
 def _counts(since: int) -> Select[str, int]:
-    """The messages since then that may have reached a phone, by number."""
+    """A query that counts, by number, the messages since `since` that may have reached a phone."""
     may_have_reached = messages.c.status.in_((SENDING, Status.ACCEPTED.value, Status.UNKNOWN.value))
     query = select(messages.c.destination, func.count()).where(messages.c.claimed_at >= since, may_have_reached)
     return query.group_by(messages.c.destination)

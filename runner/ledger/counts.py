@@ -1,6 +1,6 @@
-"""What became of a run's messages, counted by the database: delivery, bills, conversions.
+"""Counts of a run's messages: by delivery state, by price, by conversion.
 
-Each is one grouped pass over the run's messages, so memory stays flat whatever the size of the run.
+The database counts, in one grouped query over the run's messages, so memory use doesn't grow with the run.
 """
 
 from collections import Counter
@@ -18,7 +18,7 @@ from runner.ledger.receipts import has_receipts
 from runner.ledger.tables import cancellations, feedback, messages, receipts
 from runner.provider.delivery import AT_OPERATOR
 
-# Accepted, without a receipt or a delivery state in the provider's log.
+# An accepted message that has no receipt and no delivery state in the provider's log.
 PENDING = "pending"
 
 _MAY_BE_CANCELLED = (None, DeliveryState.QUEUED.value, DeliveryState.UNKNOWN.value)
@@ -28,11 +28,11 @@ _STATE_COLUMNS = (receipts.c.state, receipts.c.detail == AT_OPERATOR, messages.c
 
 @dataclass(frozen=True, slots=True)
 class MessageGroup:
-    """Messages that count alike. Segments and the exact amount are those of all together.
+    """Messages with the same status, delivery state and price. Segments and amount are totals of the group.
 
-    `status` is the ledger's: `sending` is among them, the unsent are absent. `delivery` is the delivery state of
-    accepted messages, AT_OPERATOR or PENDING. `amount` is None where no price is known, else in `currency` (ISO 4217,
-    "" where none is given); it comes from receipts, or else from the provider's log.
+    `status` is the ledger's, so it can be `sending`; unsent messages aren't in the ledger. `delivery` is the delivery
+    state of accepted messages, AT_OPERATOR or PENDING. `amount` is exact, in `currency` (ISO 4217, "" if not given), or
+    None if no price is known. Prices come from receipts, or else from the provider's log.
     """
 
     status: str
@@ -47,7 +47,8 @@ class MessageGroup:
 def delivery_of(ledger: Ledger, run_id: int) -> Counter[str]:
     """The accepted messages of a run, by delivery state, AT_OPERATOR or PENDING.
 
-    Finding each message's receipt takes several times as long as counting by status; a ledger that has none spares it.
+    Looking up each message's receipt takes several times as long as counting by status, so a ledger without receipts
+    skips it.
     """
     found: Counter[str] = Counter()
     cancelled = select(cancellations.c.message_id).where(cancellations.c.run_id == run_id)
@@ -62,13 +63,13 @@ def delivery_of(ledger: Ledger, run_id: int) -> Counter[str]:
 
 
 def outcomes_of(ledger: Ledger, run_id: int) -> Counter[str]:
-    """The conversions of a run by outcome, whether the provider knows them or not."""
+    """The conversions of a run by outcome, including those not reported to the provider yet."""
     query = select(feedback.c.outcome, func.count()).where(feedback.c.run_id == run_id).group_by(feedback.c.outcome)
     return Counter(dict(ledger.rows(query)))
 
 
 def message_groups(ledger: Ledger, run_id: int) -> Iterator[MessageGroup]:
-    """All messages of a run."""
+    """All messages of a run, in groups."""
     price = case((receipts.c.price.is_not(None), receipts.c.price), else_=messages.c.log_price)
     currency = case((receipts.c.price.is_not(None), receipts.c.currency), else_=messages.c.log_currency)
     query = _grouped(run_id, messages.c.status, price, currency, *_STATE_COLUMNS).add_columns(
@@ -81,20 +82,19 @@ def message_groups(ledger: Ledger, run_id: int) -> Iterator[MessageGroup]:
 
 
 def _grouped(run_id: int, *columns: ColumnElement[Any]) -> Select[Any]:
-    """A run's messages with the receipt and the cancellation of each, counted by these columns.
+    """A query that counts a run's messages by these columns, each joined with its receipt and cancellation.
 
-    A receipt is found by its umid alone: one that came before its message's answer, or for an unknown one, has given
-    that message its umid when it was settled.
+    The umid is enough to find a receipt: a message that was settled by a receipt got its umid from it.
     """
     of_message = and_(cancellations.c.run_id == messages.c.run_id, cancellations.c.message_id == messages.c.message_id)
     joined = messages.outerjoin(receipts, receipts.c.umid == messages.c.umid).outerjoin(cancellations, of_message)
-    # By position: the database takes a column with a bound parameter in it for another one when it comes again.
+    # Grouped by position: SQLite treats a repeated expression that has a bound parameter as a different one.
     places = [text(str(place + 1)) for place in range(len(columns))]
     return select(*columns, func.count()).select_from(joined).where(messages.c.run_id == run_id).group_by(*places)
 
 
 def _state(state: str | None, is_at_operator: bool | None, log_status: str | None, cancelling: str | None) -> str:
-    """The delivery of one accepted message: by its receipt, or else by the provider's log."""
+    """The delivery state of an accepted message, from its receipt or else from the provider's log."""
     if cancelling == DeliveryState.CANCELLED and state in _MAY_BE_CANCELLED:
         return DeliveryState.CANCELLED.value
     if state is None:
@@ -103,7 +103,7 @@ def _state(state: str | None, is_at_operator: bool | None, log_status: str | Non
 
 
 def finite(amount: str | None) -> Decimal | None:
-    """The exact amount in a text; None where it holds none."""
+    """The exact amount in a text, or None if it isn't a finite number."""
     try:
         exact = Decimal(amount or "NaN")
     except InvalidOperation:

@@ -1,4 +1,4 @@
-"""The ledger's database: its URL, its connections, and its errors in words."""
+"""The ledger's database: its URL, its connections and its error messages."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,40 +11,60 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from runner.base.errors import InputError, LedgerError
 
-# How long a write waits for another process that is writing, in seconds (`campaign status` only reads).
+# How long a write waits for another process to finish writing, in seconds. Readers such as `campaign status` don't
+# block writes.
 BUSY_TIMEOUT_S = 10
 
-# Values in one query; they travel as bound parameters, of which databases take only so many.
+# The most values in one query. They are bound parameters, and databases limit how many a query may have.
 IDS_AT_A_TIME = 2_000
+
+# For SQLite's error texts: what they mean, and what to do.
+_EXPLANATIONS = {
+    "database is locked": (
+        f"another process kept it locked for more than {BUSY_TIMEOUT_S} s",
+        "wait until that process ends, then run the command again",
+    ),
+    "database or disk is full": ("the disk is full", "free some space, then run the command again"),
+    "attempt to write a readonly database": ("the file is read-only", "check its permissions"),
+    "unable to open database file": ("the file can't be opened", "check its path and permissions"),
+    "file is not a database": ("this is not a SQLite database", "name another file with --ledger"),
+    "database disk image is malformed": ("the file is damaged", "restore it from a backup"),
+    "disk I/O error": ("reading or writing the disk failed", "check the disk"),
+}
 
 
 @contextmanager
 def ledger_errors(doing: str) -> Iterator[None]:
-    """Turn a database error into a LedgerError that says what could not be done and why."""
+    """Turn a database error into a LedgerError that says what failed, why, and what to do.
+
+    `doing` completes the sentence "the ledger could not be …".
+    """
     try:
         yield
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
-        words = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
+        original = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
+        what, remedy = _EXPLANATIONS.get(original, ("", ""))
+        words = f"{what} ({original}); {remedy}" if what else original
         raise LedgerError(f"the ledger could not be {doing}: {words}") from error
 
 
 def rows_among(
     connection: Connection, query: Select[*tuple[Any, ...]], column: ColumnElement[Any], values: Sequence[str]
 ) -> Iterator[Any]:
-    """The query's rows in which the column has one of the values, in as many queries as the values need."""
+    """The query's rows in which the column has one of the values. Many values are split over several queries."""
     for part in in_parts(values):
         yield from connection.execute(query.where(column.in_(part)))
 
 
 def in_parts(values: Sequence[str]) -> Iterator[Sequence[str]]:
-    """The values in lists that one query may name."""
+    """The values, split into lists that fit into one query."""
     for first in range(0, len(values), IDS_AT_A_TIME):
         yield values[first : first + IDS_AT_A_TIME]
 
 
 def parse_url(url: str) -> URL:
-    """The URL of a SQLite ledger; a text without `://` is the path of its file. Raises InputError for any other."""
+    """The URL of a SQLite ledger. A text without `://` is a file path. Raises InputError for any other database."""
     if "://" not in url:
         return URL.create("sqlite", database=url)
     try:
@@ -56,31 +76,36 @@ def parse_url(url: str) -> URL:
         scheme, _, rest = url.partition("://")
         without_password = f"{scheme}://{rest.rpartition('@')[2]}"
         raise InputError.of(
-            f"the ledger URL {without_password!r} is not one that this version can use",
-            "write a path such as reports/ledger.sqlite3, or sqlite:///reports/ledger.sqlite3",
+            f"the ledger URL {without_password!r} is not supported",
+            "use a path such as reports/ledger.sqlite3, or sqlite:///reports/ledger.sqlite3",
         )
     if not parsed.database or parsed.database == ":memory:":
-        raise InputError.of("a ledger in memory is gone with the process", "write the path of a file")
+        raise InputError.of("a ledger in memory would be lost when the command ends", "use the path of a file")
     return parsed
 
 
 def engine_for(url: URL) -> Engine:
-    """An engine whose every connection is durable: what it has committed survives a power loss."""
+    """An engine whose connections are durable: committed data survives a power loss."""
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
     event.listen(engine, "connect", _set_pragmas)
     return engine
 
 
 def make_private(path: Path) -> None:
-    """Make the ledger's file its owner's alone: it holds phone numbers. SQLite gives its -wal file the same mode."""
+    """Create the ledger's file, readable by its owner only, because it holds phone numbers.
+
+    SQLite gives the -wal file the same permissions.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(0o600)
     except OSError as error:
-        raise LedgerError(f"the ledger {path} could not be made: {error.strerror}") from error
+        raise LedgerError(
+            f"the ledger {path} could not be created: {error.strerror}; check the path and its permissions"
+        ) from error
 
 
 def _set_pragmas(connection: Any, _record: object) -> None:  # noqa: ANN401 (the driver's own connection)
-    # WAL lets `campaign status` read while a run writes; FULL makes a commit survive a power loss.
+    # WAL lets `campaign status` read while a run writes. FULL makes commits survive a power loss.
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}").close()

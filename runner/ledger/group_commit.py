@@ -1,7 +1,7 @@
-"""Group commits: one thread beside the event loop writes all that waits in one transaction, and then the next.
+"""Group commit: a background thread writes all waiting items in one transaction, then the next group.
 
-Everything that is waiting when a commit begins goes into it, so that a slow disk makes larger groups instead of a
-longer queue.
+A commit takes everything that is waiting when it begins. On a slow disk the groups get larger, but the queue doesn't
+get longer.
 """
 
 import asyncio
@@ -20,18 +20,18 @@ Result = TypeVar("Result")
 
 @dataclass(eq=False)
 class GroupCommit(Generic[Item, Result]):
-    """Commits items in groups, in the order in which they came. An async context manager; leaving it commits all that
-    waits. All callbacks run in the thread.
+    """Commits items in groups, in the order they arrive. An async context manager; leaving it commits all waiting
+    items. All callbacks run in the background thread.
 
-    :param commit: writes a group, durably when it returns; returns a result for each item.
-    :param on_failure: called when `commit` raised; returns the error that the callers of `submit` get.
-    :param name: the thread's.
-    :param most: items in a group.
+    :param commit: writes a group and returns one result per item; the group must be durable by then.
+    :param on_failure: called when `commit` raised; returns the error that callers of `submit` get.
+    :param name: the name of the thread.
+    :param most: the maximum number of items in a group.
     :param linger_s: how long an item from `put` may wait for others.
-    :param most_pause_s: after a commit, the ledger is left to other processes for as long as the commit took, but no
-        longer than this.
-    :param isolates: after an error that isn't a LedgerError, each item of the group is tried alone.
-    :param on_idle: called when nothing has come for `idle_s`; None: never.
+    :param most_pause_s: the longest pause after a commit. The thread pauses for as long as the commit took, so that
+        other processes can write to the ledger.
+    :param isolates: after an error that isn't a LedgerError, retry each item of the group alone.
+    :param on_idle: called when nothing arrived for `idle_s`; None: never.
     """
 
     commit: Callable[[Sequence[Item]], Sequence[Result]]
@@ -69,9 +69,9 @@ class GroupCommit(Generic[Item, Result]):
         await asyncio.to_thread(self._thread.join)
 
     async def submit(self, item: Item) -> Result:
-        """Commit an item; it is durable when this returns. Raises LedgerError when it isn't.
+        """Commit an item; it is durable when this returns. Raises LedgerError if the commit fails.
 
-        The commit goes on when the caller is cancelled.
+        The commit continues even if the caller is cancelled.
         """
         done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         with self._condition:
@@ -81,18 +81,18 @@ class GroupCommit(Generic[Item, Result]):
         return await done
 
     def put(self, item: Item) -> None:
-        """Commit an item soon, with the next ones."""
+        """Commit an item soon, together with the next ones, without waiting for it."""
         with self._condition:
             self._queue.append((item, None))
             if len(self._queue) == 1:
                 self._condition.notify()
 
     def call(self, function: Callable[..., object], *arguments: object) -> None:
-        """Call a function in the event loop; for the callbacks."""
+        """Call a function in the event loop. For callbacks, which run in the thread."""
         self._loop.call_soon_threadsafe(function, *arguments)
 
     def _run(self) -> None:
-        """The thread: until closed and empty."""
+        """The thread's loop; it ends once the queue is closed and empty."""
         while True:
             with self._condition:
                 self._condition.wait_for(lambda: self._queue or self._is_closing, self.idle_s)
@@ -115,7 +115,7 @@ class GroupCommit(Generic[Item, Result]):
     def _committed(self, items: Sequence[Item]) -> Sequence[Result | LedgerError]:
         try:
             return self.commit(items)
-        except Exception as error:  # also a bug: the thread must go on, or all callers would wait for ever
+        except Exception as error:  # also for a bug: if the thread ended, all callers would wait forever
             if self.isolates and len(items) > 1 and not isinstance(error, LedgerError):
                 return [result for item in items for result in self._committed([item])]
             return [self.on_failure(items, error)] * len(items)

@@ -1,4 +1,4 @@
-"""A ledger: opening it, its runs and their events, and the records of their messages.
+"""The ledger: how to open it, its runs, their events and their messages.
 
 All times are microseconds since the epoch, UTC.
 """
@@ -25,7 +25,7 @@ _STATUSES = (SENDING, Status.ACCEPTED.value, Status.REJECTED.value, Status.UNKNO
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """What the ledger knows of one run."""
+    """What the ledger knows about one run."""
 
     id: int
     name: str
@@ -45,7 +45,7 @@ class RunRecord:
 
 
 class MessageRecord(NamedTuple):
-    """What the ledger knows of one message."""
+    """What the ledger knows about one message."""
 
     message_id: str
     destination: str
@@ -69,20 +69,20 @@ class MessageRecord(NamedTuple):
 
 
 def _of_messages(*names: str) -> str:
-    """The SQL for these columns of some messages of a run, up to the list of their ids."""
+    """SQL that selects these columns for some messages of a run; the caller appends the list of message ids."""
     query = select(*(messages.c[name] for name in names)).where(messages.c.run_id == bindparam("of_run"))
     return f"{query.compile(dialect=sqlite.dialect(paramstyle='qmark'))} AND messages.message_id IN "
 
 
 _RUN = [runs.c[name] for name in RunRecord.__slots__]
 _EVENT = (events.c.kind, events.c.at, events.c.seconds, events.c.detail)
-# Run for every message, so compiled once.
+# Compiled once, because these run for every message.
 _RECORDS = _of_messages(*MessageRecord._fields)
 _CLAIMED = _of_messages("message_id")
 
 
 class Ledger:
-    """A ledger at `path`, from `open_ledger`. Close it, or use it as a context manager."""
+    """An open ledger at `path`. Get one from `open_ledger`; close it, or use it as a context manager."""
 
     def __init__(self, engine: Engine, path: Path) -> None:
         self.engine = engine
@@ -99,18 +99,18 @@ class Ledger:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection to read with. Raises LedgerError."""
+        """A connection for reading. Raises LedgerError."""
         with ledger_errors("read"), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction: durable when the block has ended, undone if the block raises. Raises LedgerError."""
+        """A transaction: durable once the block has ended, rolled back if the block raises. Raises LedgerError."""
         with ledger_errors("written"), self.engine.begin() as connection:
             yield connection
 
     def rows(self, query: Select[*tuple[Any, ...]]) -> Iterator[Any]:
-        """The query's rows, one by one: some queries have as many as the run has messages. Raises LedgerError."""
+        """The query's rows, one by one, because there may be one per message of a run. Raises LedgerError."""
         with self.reading() as connection:
             yield from connection.execute(query)
 
@@ -122,27 +122,27 @@ class Ledger:
             yield from rows_among(connection, query, column, values)
 
     def scalar(self, query: Select[*tuple[Any, ...]]) -> Any:  # noqa: ANN401 (a cell)
-        """The first column of the query's first row; None without a row. Raises LedgerError."""
+        """The first column of the query's first row, or None if there is no row. Raises LedgerError."""
         with self.reading() as connection:
             return connection.scalar(query)
 
     @property
     def id(self) -> str:
-        """An id that no other ledger has, except a copy of the file."""
+        """A unique id. A copy of the file has the same id."""
         return str(self.scalar(select(meta.c.value).where(meta.c.name == "id")))
 
     def newest_time(self) -> int:
-        """The newest start or end of any run; 0 for an empty ledger."""
+        """When a run last started or ended; 0 for an empty ledger."""
         times = (select(func.max(column)) for column in (runs.c.started_at, runs.c.ended_at))
         return max(self.scalar(query) or 0 for query in times)
 
     def runs(self, name: str | None = None, run: str | None = None) -> list[RunRecord]:
-        """The runs of a campaign, or all, oldest first."""
+        """The runs of a campaign, or all runs, oldest first."""
         wanted = [column == value for column, value in ((runs.c.name, name), (runs.c.run, run)) if value is not None]
         return [RunRecord(*row) for row in self.rows(select(*_RUN).where(*wanted).order_by(runs.c.id))]
 
     def begin_run(self, *, name: str, run: str, now: int, **values: Any) -> RunRecord:  # noqa: ANN401 (columns)
-        """Note that a session of this run starts, and what it sends; makes the run if it is new.
+        """Record that a session of this run starts and what it sends. Adds the run if it is new.
 
         `values`: sub_account_id, options, fingerprint, rows, to_send.
         """
@@ -153,39 +153,43 @@ class Ledger:
         return self.runs(name, run)[0]
 
     def note_waiting(self, run_id: int, words: str | None) -> None:
-        """Note what a running session waits for, so that `status` can show it; None: it sends again."""
+        """Record what a running session waits for, so that `campaign status` can show it; None: it is sending."""
         with self.writing() as connection:
             is_running = (runs.c.id == run_id, runs.c.ended_at.is_(None))
             connection.execute(update(runs).where(*is_running).values(stop_detail=words))
 
     def end_run(self, run_id: int, *, now: int, stop_reason: str | None, stop_detail: str | None) -> None:
-        """Note how a session ended; `stop_reason` None: it was not stopped."""
+        """Record how a session ended. `stop_reason` is None if it finished."""
         values = {"ended_at": now, "stop_reason": stop_reason, "stop_detail": stop_detail}
         with self.writing() as connection:
             connection.execute(update(runs).where(runs.c.id == run_id), values)
 
     def note_events(self, run_id: int, noted: Sequence[Event]) -> None:
-        """Note events of a run, all or none."""
+        """Record events of a run, all or none."""
         rows = [{**asdict(event), "run_id": run_id, "kind": event.kind.value} for event in noted]
         if rows:
             with self.writing() as connection:
                 connection.execute(insert(events), rows)
 
     def events(self, run_id: int, *, newest: int | None = None) -> list[Event]:
-        """The events of a run, oldest first; all, or so many of the newest."""
+        """The events of a run, oldest first: all, or only the `newest` ones."""
         query = select(*_EVENT).where(events.c.run_id == run_id).order_by(events.c.at.desc(), events.c.id.desc())
         found = [Event(EventKind(kind), *others) for kind, *others in self.rows(query.limit(newest))]
         return found[::-1]
 
     def resume_row(self, run_id: int, plan: str) -> int:
-        """The row (1-based) up to which the ledger has every message of the plan file with this SHA-256; 0: unknown."""
+        """The resume point: the plan row (1-based) up to which the ledger has every message; 0: not known.
+
+        `plan` is the SHA-256 of the plan file, because another plan has other rows.
+        """
         return int(self.scalar(select(runs.c.resume_row).where(runs.c.id == run_id, runs.c.resume_plan == plan)) or 0)
 
     def mark_dead_claims_unknown(self, run_id: int, *, died_by: int) -> int:
-        """Turn what a dead process left as `sending` into `unknown`: its request may have left. Returns how many.
+        """Turn messages that a dead process left in `sending` into `unknown`, because their requests may have left.
 
-        `died_by`: microseconds since the epoch by which that process was dead or no longer sent. Only for the holder of
-        the run's lock and lease: a living process has `sending` messages of its own.
+        Call this only while holding the run's lock and lease: a live process also has messages in `sending`.
+        `died_by` is a time (microseconds since the epoch) by which the dead process had stopped sending. Returns how
+        many messages changed.
         """
         dead = (
             update(messages)
@@ -193,7 +197,7 @@ class Ledger:
             .values(
                 status=Status.UNKNOWN.value,
                 reason=OutcomeReason.PROCESS_DIED.value,
-                detail="the process that was sending it died before the answer was noted",
+                detail="the sending process ended before the answer was recorded",
                 settled_at=died_by,
             )
         )
@@ -201,34 +205,35 @@ class Ledger:
             return connection.execute(dead).rowcount
 
     def counts(self, run_id: int) -> dict[str, int]:
-        """Messages of a run by status (`sending` among them); the unsent are absent."""
+        """Messages of a run by status, including `sending`. Unsent messages aren't in the ledger."""
         return self.counts_and_claims(run_id, ())[0]
 
     def counts_and_claims(self, run_id: int, since: Sequence[int]) -> tuple[dict[str, int], list[int]]:
-        """`counts`, and how many messages were claimed at or after each of these times.
+        """`counts`, and how many messages were claimed at or after each time in `since`.
 
-        That reads every message of the run: an index on the time would make every claim slower.
+        This reads every message of the run. An index on the time would make every claim slower.
         """
         wanted = [messages.c.status == status for status in _STATUSES]
         wanted += [messages.c.claimed_at >= time for time in since]
-        # One pass without grouping, which SQLite does by sorting: a third of the time, for ten million messages.
+        # One pass without GROUP BY, which SQLite does by sorting: this takes a third of the time for ten million
+        # messages.
         query = select(*(func.count().filter(each) for each in wanted)).where(messages.c.run_id == run_id)
         [found] = self.rows(query)
         by_status = dict(zip(_STATUSES, found, strict=False))
         return {status: count for status, count in by_status.items() if count}, list(found[len(_STATUSES) :])
 
     def sizes(self, run_id: int) -> list[tuple[str | None, int, int]]:
-        """The messages of a run as (country, segments, how many), whatever their status; the unsent are absent."""
+        """The messages of a run, in any status, as (country, segments, count). Unsent messages aren't in the ledger."""
         kinds = (messages.c.country, messages.c.segments)
         query = select(*kinds, func.count()).where(messages.c.run_id == run_id).group_by(*kinds)
         return [(country, segments, count) for country, segments, count in self.rows(query)]
 
     def records(self, run_id: int, message_ids: Sequence[str]) -> dict[str, MessageRecord]:
-        """What is known of these messages, by message id; those that were never claimed are absent."""
+        """The records of these messages, by message id. Messages that were never claimed are absent."""
         return {row[0]: MessageRecord._make(row) for row in self._compiled_rows(_RECORDS, run_id, message_ids)}
 
     def claimed(self, run_id: int, message_ids: Sequence[str]) -> set[str]:
-        """Which of these messages have a row already, whatever its status: they must not be claimed again."""
+        """Which of these messages are in the ledger, in any status. They must not be claimed again."""
         return {row[0] for row in self._compiled_rows(_CLAIMED, run_id, message_ids)}
 
     def _compiled_rows(self, query: str, run_id: int, message_ids: Sequence[str]) -> Iterator[Any]:
@@ -239,11 +244,11 @@ class Ledger:
 
 
 def open_ledger(url: str, *, create: bool) -> Ledger:
-    """Open the ledger at a database URL, or at the path of a SQLite file; an older ledger is upgraded.
+    """Open the ledger at a database URL or file path, and upgrade it if it is older than this program.
 
-    Raises InputError for a wrong URL, a missing ledger (unless `create`), a file that isn't a ledger, or a ledger that
-    a newer version wrote; RunLockedError when an older version is sending a run of it; LedgerError when it can't be
-    read.
+    Raises InputError for a wrong URL, a missing ledger (unless `create`), a file that isn't a ledger, or a ledger from
+    a newer version of this program; RunLockedError if an older version is sending one of its runs; LedgerError if it
+    can't be read.
     """
     parsed = parse_url(url)
     path = Path(parsed.database or "")

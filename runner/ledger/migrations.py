@@ -1,10 +1,11 @@
-"""The ledger's schema: created, or upgraded by numbered migrations when an older ledger is opened.
+"""The ledger's schema. Opening a ledger creates it, or upgrades it with numbered migrations.
 
-To change the schema, change `tables.py`, and append the next number to `MIGRATIONS` with the statements that change an
-older ledger alike. A new column goes to the end of its table, because ALTER TABLE puts it there. A test compares both.
+To change the schema, change `tables.py` and append the next number to `MIGRATIONS`, with statements that make the same
+change to an older ledger. Put a new column at the end of its table, because that is where ALTER TABLE puts it. A test
+compares an upgraded ledger with a new one.
 
-Why not Alembic: older programs refuse a newer ledger by `meta.schema_version`, so the version must stay there; it must
-be read again under the write lock; and a straight line of numbers needs no graph of revisions.
+Why not Alembic: older programs use `meta.schema_version` to refuse a newer ledger, so the version must stay there. It
+must be read again under the write lock. And a linear list of versions doesn't need a graph of revisions.
 """
 
 import secrets
@@ -18,8 +19,8 @@ from runner.base.errors import InputError, RunLockedError
 from runner.ledger.lock import GRACE_S
 from runner.ledger.tables import meta, metadata, runs
 
-# The statements that lead to each schema from the one before; 1 had meta, runs and messages. They are text, because
-# what a migration did must not change when `tables.py` does.
+# The statements that upgrade to each schema from the one before. Schema 1 had meta, runs and messages. The statements
+# are text, so that a migration stays the same when `tables.py` changes.
 MIGRATIONS: Mapping[int, Sequence[str]] = {
     2: (
         """CREATE TABLE receipts (
@@ -67,41 +68,42 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
     ),
 }
 
-# A ledger with a newer schema is refused, because its promises aren't known.
+# A ledger with a newer schema is refused, because this version doesn't know its rules.
 SCHEMA_VERSION = max(MIGRATIONS)
 
 
 def no_ledger(path: Path) -> InputError:
-    return InputError.of(f"there is no ledger at {path}", "name it with --ledger or CAMPAIGN_LEDGER")
+    return InputError.of(f"there is no ledger at {path}", "set its path with --ledger or CAMPAIGN_LEDGER")
 
 
 def prepare_schema(connection: Connection, path: Path, *, create: bool) -> None:
     """Create the tables of a new ledger, or upgrade an older one, in the connection's transaction.
 
-    Raises InputError when there is none (unless `create`), when the database is another program's, or when a newer
-    version wrote it; RunLockedError when an older version is sending a run of it.
+    Raises InputError if there is no ledger (unless `create`), if the database belongs to another program, or if a newer
+    version of this program wrote it; RunLockedError if an older version is sending one of its runs.
     """
     names = inspect(connection).get_table_names()
     if not names:
-        if not create:  # another process is making it at this moment
+        if not create:  # another process is creating it right now
             raise no_ledger(path)
         _create(connection)
         return
     version = _version(connection) if "meta" in names else None
     if version is None:
-        raise InputError.of(f"{path} is not a ledger of campaign-runner", "name another file with --ledger")
+        raise InputError.of(f"{path} is not a campaign-runner ledger", "name another file with --ledger")
     if version < SCHEMA_VERSION:
         version = _upgrade(connection)
     if version > SCHEMA_VERSION:
         raise InputError.of(
-            f"the ledger {path} was written by a newer campaign-runner (schema {version}, this one knows "
+            f"the ledger {path} was written by a newer campaign-runner (it has schema {version}; this version supports "
             f"{SCHEMA_VERSION})",
             "upgrade campaign-runner",
         )
 
 
 def _create(connection: Connection) -> None:
-    # The driver begins no transaction for CREATE TABLE, and a kill would leave half a ledger, which none can open.
+    # The driver doesn't begin a transaction for CREATE TABLE. Without one, a kill would leave half a ledger, which no
+    # command could open.
     connection.exec_driver_sql("BEGIN IMMEDIATE")
     metadata.create_all(connection)
     values = {"schema_version": str(SCHEMA_VERSION), "id": secrets.token_hex(8)}
@@ -114,9 +116,9 @@ def _version(connection: Connection) -> int | None:
 
 
 def _upgrade(connection: Connection) -> int:
-    """Run every migration that is due, all or none, and return the version that the ledger then has."""
+    """Run all pending migrations, all or none. Returns the ledger's version afterwards."""
     connection.exec_driver_sql("BEGIN IMMEDIATE")
-    # Another process may have upgraded it before this one had the lock, perhaps to a version that is newer still.
+    # Another process may have upgraded it before this one got the lock, perhaps to an even newer version.
     version = _version(connection)
     assert version is not None
     if version < SCHEMA_VERSION:
@@ -130,13 +132,13 @@ def _upgrade(connection: Connection) -> int:
 
 
 def _refuse_while_sending(connection: Connection) -> None:
-    """Raise RunLockedError while a process of an older version is sending: it doesn't know the new tables."""
+    """Raise RunLockedError while an older version of this program is sending: it doesn't know the new tables."""
     now = time.time()
     sending = (runs.c.holder.is_not(None), runs.c.lease_until > int((now - GRACE_S) * 1e6))
     query = select(runs.c.name, runs.c.run, runs.c.holder, runs.c.lease_until).where(*sending)
     for name, run, holder, lease_until in connection.execute(query.limit(1)):
         raise RunLockedError(
-            f"the ledger has to be upgraded, but {name}/{run} is being sent by an older campaign-runner "
-            f"({holder.rpartition(' (')[0]}); wait until it has ended; if it was killed, its lease ends in "
+            f"the ledger can't be upgraded now: an older campaign-runner is sending {name}/{run} "
+            f"({holder.rpartition(' (')[0]}); wait until it ends; if it was killed, its lease expires in "
             f"{lease_until / 1e6 + GRACE_S - now:.0f} s"
         )

@@ -1,7 +1,7 @@
-"""Opt-outs: who wants no more messages, from any campaign of the ledger.
+"""Opt-outs: numbers that no campaign of this ledger may text.
 
-Nothing is ever deleted: a number that takes its opt-out back stays in the table, with the time of that. So a STOP and a
-START may come in any order, twice, or days late, and the newest of them counts.
+Nothing is ever deleted: a number that opts in again stays in the table, with the time of the opt-in. So STOP and START
+replies can arrive in any order, twice or days late, and the newest one counts.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ _ALL = select(*(optouts.c[name] for name in OptOut.__slots__))
 _IS_OUT = optouts.c.is_out.is_(True)
 _OUT = select(optouts.c.destination).where(_IS_OUT)
 _NOTE = insert(optouts)
-# The newest counts; of one moment, the opt-out.
+# The newest change counts. If two have the same time, the opt-out counts.
 _NOTE = _NOTE.on_conflict_do_update(
     index_elements=[optouts.c.destination],
     set_={name: _NOTE.excluded[name] for name in ("is_out", "at", "source", "word")},
@@ -30,7 +30,7 @@ _WORD_LENGTH = 40
 
 
 def note_optouts(ledger: Ledger, changes: Sequence[OptOut]) -> int:
-    """Note opt-outs, and numbers that take theirs back, all or none; returns how many changed. Raises LedgerError."""
+    """Record opt-outs and opt-ins, all or none. Returns how many numbers changed. Raises LedgerError."""
     newest: dict[str, OptOut] = {}
     for change in changes:
         before = newest.get(change.destination, change)
@@ -46,24 +46,24 @@ def note_optouts(ledger: Ledger, changes: Sequence[OptOut]) -> int:
 
 
 def newest_by_number(ledger: Ledger, destinations: Sequence[str]) -> dict[str, OptOut]:
-    """What each of these numbers (E.164) said last, opted out or not; numbers that never said anything are absent."""
+    """The latest opt-out or opt-in of each number (E.164). Numbers that never had one are absent."""
     return {row[0]: _optout(*row) for row in ledger.rows_among(_ALL, optouts.c.destination, destinations)}
 
 
 def opted_out(ledger: Ledger, destinations: Sequence[str]) -> dict[str, OptOut]:
-    """Those of these numbers (E.164) that have opted out."""
+    """The numbers (E.164) among these that have opted out."""
     return {number: each for number, each in newest_by_number(ledger, destinations).items() if each.is_out}
 
 
 def has_optouts(ledger: Ledger) -> bool:
-    """Whether there is any opt-out: one query, where looking for each number of a plan would be many."""
+    """Whether there is any opt-out. One query, to skip looking up each number of a plan."""
     return ledger.scalar(_OUT.limit(1)) is not None
 
 
 def optouts_state(ledger: Ledger) -> str:
-    """A text that differs after every change of who is out."""
+    """A text that changes whenever an opt-out is added or removed."""
     at = optouts.c.at
-    # In two parts: five thousand times in microseconds are more than the database's largest number.
+    # Summed in two parts: the sum of five thousand times in microseconds exceeds the database's largest integer.
     seconds, rest = (func.sum(at.op(sign)(1_000_000)) for sign in ("/", "%"))
     [row] = ledger.rows(select(func.count(), func.sum(case((_IS_OUT, 1), else_=0)), func.max(at), seconds, rest))
     return repr(tuple(row))
@@ -75,13 +75,13 @@ def count_optouts(ledger: Ledger) -> int:
 
 
 def newest_optouts(ledger: Ledger, limit: int | None = None) -> list[OptOut]:
-    """The numbers that have opted out, the newest first; at most `limit` of them."""
+    """The numbers that have opted out, newest first, at most `limit`."""
     query = _ALL.where(_IS_OUT).order_by(optouts.c.at.desc(), optouts.c.destination).limit(limit)
     return [_optout(*row) for row in ledger.rows(query)]
 
 
 def all_optouts(ledger: Ledger) -> Iterator[OptOut]:
-    """The numbers that have opted out, by number. In parts, so that no transaction is open between them."""
+    """All numbers that have opted out, sorted by number. Read in parts, so that no transaction stays open."""
     after = ""
     while True:
         query = _ALL.where(_IS_OUT, optouts.c.destination > after).order_by(optouts.c.destination)
@@ -93,9 +93,10 @@ def all_optouts(ledger: Ledger) -> Iterator[OptOut]:
 
 
 def opted_out_of(connection: Connection, claimed: Sequence[Message]) -> list[str]:
-    """The ids of those of these messages, just claimed, whose numbers have opted out.
+    """The ids of the messages, just claimed, whose numbers have opted out.
 
-    Insert first, then read, as the cooldown does: so every opt-out is seen that was written before the claim.
+    Like the frequency cap, this reads after the claims are inserted, so it sees every opt-out that was written before
+    them.
     """
     if connection.scalar(_OUT.limit(1)) is None:
         return []

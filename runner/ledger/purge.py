@@ -1,9 +1,9 @@
-"""Purging a run: numbers, keys and words are deleted, the counts stay.
+"""Purging a run: delete phone numbers, keys and texts; keep the counts.
 
-A message's id stays, so that it is never sent again and can still be looked up in the provider's log. An id is a hash
-of the key: with a list of all keys (or numbers, where they are the keys), each can be tried.
+Message ids stay, so that no message is sent again and each can still be found in the provider's log. A message id is a
+hash of the key, so somebody with a list of all keys (or of all numbers, if those are the keys) can match them.
 
-Every step can be repeated. A purge that was killed is finished by the next one.
+Every step can be repeated. If a purge is killed, the next one completes it.
 """
 
 from sqlalchemy import bindparam, func, or_, select, update
@@ -14,7 +14,7 @@ from runner.ledger.database import ledger_errors
 from runner.ledger.ledger import Ledger
 from runner.ledger.tables import cancellations, events, feedback, messages, receipts, runs
 
-# Messages in one transaction: receipts that come in meanwhile are written between two of them.
+# Messages per transaction. Between two transactions, receipts that arrive during the purge can be written.
 AT_A_TIME = 10_000
 
 _REST = (messages.c.run_id == bindparam("of_run"), messages.c.message_id > bindparam("after"))
@@ -32,14 +32,14 @@ _DELETE_PERSONS = (
 
 
 def purged_at(ledger: Ledger, run_id: int) -> int | None:
-    """When the purge of a run began (microseconds since the epoch), after which it can't be sent; None: it didn't."""
+    """When the purge of a run began (microseconds since the epoch), or None. A purged run can't be sent."""
     is_purge = (events.c.run_id == run_id, events.c.kind == EventKind.PURGED.value)
     found: int | None = ledger.scalar(select(func.min(events.c.at)).where(*is_purge))
     return found
 
 
 def note_purge(ledger: Ledger, run_id: int, now: int) -> None:
-    """Note that a run is purged from now on: before its first number is deleted, so that it is not sent meanwhile."""
+    """Mark a run as purged. Call this before deleting anything, so that nobody sends the run during the purge."""
     if purged_at(ledger, run_id) is None:
         ledger.note_events(run_id, [Event(EventKind.PURGED, now)])
 
@@ -47,7 +47,7 @@ def note_purge(ledger: Ledger, run_id: int, now: int) -> None:
 def purge_messages(ledger: Ledger, run_id: int) -> int:
     """Delete what identifies a person or may quote one. Returns how many messages changed.
 
-    Numbers and keys become empty; words, of the provider and of what stopped the run, become null.
+    Numbers and keys become empty. Texts from the provider and stop reasons become null.
     """
     is_of_run = messages.c.run_id == run_id
     is_receipt_of_run = or_(
@@ -56,7 +56,7 @@ def purge_messages(ledger: Ledger, run_id: int) -> int:
     )
     changed = 0
     with ledger_errors("written"), ledger.engine.connect() as connection:
-        # Deleted bytes are overwritten at once, in case `compact` can't be done afterwards.
+        # SQLite overwrites deleted bytes at once, in case `compact` fails afterwards.
         connection.exec_driver_sql("PRAGMA secure_delete=ON")
         after = ""
         while upto := connection.scalar(_END_OF_PART, {"of_run": run_id, "after": after}):
@@ -74,14 +74,14 @@ def purge_messages(ledger: Ledger, run_id: int) -> int:
 
 
 def compact(ledger: Ledger) -> None:
-    """Rewrite the file without the bytes of what was deleted. Raises LedgerError or StoppedError if it can't."""
-    with ledger_errors("written anew"), ledger.engine.connect() as connection:
+    """Rewrite the file without the deleted data. Raises LedgerError or StoppedError if that fails."""
+    with ledger_errors("compacted"), ledger.engine.connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT")
-        # Overwriting changed cells isn't enough: SQLite leaves copies behind wherever it has split or merged a page.
+        # Overwriting the changed cells isn't enough: SQLite leaves copies behind where it split or merged a page.
         connection.exec_driver_sql("VACUUM")
         busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
     if busy:
         raise StoppedError(
-            f"another process is reading the ledger, so the numbers are not yet gone from {ledger.path}-wal; purge "
-            "again when it has ended"
+            f"another process is reading the ledger, so {ledger.path}-wal still contains phone numbers; run the purge "
+            "again when that process has ended"
         )

@@ -1,4 +1,4 @@
-"""Receipts: merged and stored for every message, and the proof that settles an unknown one as accepted."""
+"""Delivery receipts: merged and saved per message. A receipt also proves that an unknown message was accepted."""
 
 import time
 from collections import defaultdict
@@ -24,16 +24,16 @@ _UPSERT = _UPSERT.on_conflict_do_update(
     index_elements=[receipts.c.umid],
     set_={column.name: _UPSERT.excluded[column.name] for column in receipts.c if column.name != "umid"},
 )
-# The detail of a message that a receipt has settled.
-_SETTLED = "no answer came, but a receipt did"
+# The `detail` of a message that was settled by a receipt.
+_SETTLED = "no answer came, but a delivery receipt did"
 
 
 def save_receipts(ledger: Ledger, received: Sequence[Receipt], *, now: int) -> int:
-    """Save receipts, durably when it returns; returns how many unknown messages they settled as accepted.
+    """Save receipts, all or none; they are durable when this returns. Raises LedgerError.
 
-    `now` is when they came (microseconds since the epoch). All or nothing. A receipt proves that its message was sent,
-    so an unknown message becomes accepted. One in `sending` doesn't change: the process that sends it will settle it.
-    Raises LedgerError.
+    `now` is when they arrived (microseconds since the epoch). A receipt proves that its message was sent, so an unknown
+    message becomes accepted. A message in `sending` doesn't change: the process that sends it will settle it. Returns
+    how many unknown messages became accepted.
     """
     if not received:
         return 0
@@ -41,7 +41,7 @@ def save_receipts(ledger: Ledger, received: Sequence[Receipt], *, now: int) -> i
     for receipt in received:
         merged[receipt.umid] = merge(merged[receipt.umid], receipt) if receipt.umid in merged else receipt
     with ledger.writing() as connection:
-        # The lock comes before the read, or two processes could each merge into what the other hasn't written yet.
+        # Lock before reading: otherwise two processes could overwrite each other's merged receipts.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         for row in rows_among(connection, _ALL, receipts.c.umid, list(merged)):
             merged[row[0]] = merge(merged[row[0]], _receipt(row))
@@ -52,9 +52,9 @@ def save_receipts(ledger: Ledger, received: Sequence[Receipt], *, now: int) -> i
 
 
 def settle_by_receipts(ledger: Ledger, run_id: int) -> int:
-    """Settle each unknown message of a run for which a receipt has come; returns how many.
+    """Settle each unknown message of a run that has a receipt. Returns how many.
 
-    For a message that became unknown after its receipt had come, while its answer was still awaited.
+    `save_receipts` misses a message whose receipt arrived while the run was still waiting for its answer.
     """
     query = (
         select(messages.c.message_id, receipts.c.umid)
@@ -69,12 +69,12 @@ def settle_by_receipts(ledger: Ledger, run_id: int) -> int:
 
 
 def adopt(ledger: Ledger, run_id: int, found: Sequence[tuple[Message, Receipt]]) -> None:
-    """Note messages that this ledger lost as accepted: a receipt proves that they were sent. Raises LedgerError."""
+    """Add messages that this ledger lost, as accepted: a receipt proves that they were sent. Raises LedgerError."""
     known = ledger.claimed(run_id, [message.message_id for message, _ in found])
     new = [(message, receipt) for message, receipt in found if message.message_id not in known]
     if not new:
         return
-    detail = "this ledger didn't know that it was sent, but a receipt came"
+    detail = "missing from this ledger, but a delivery receipt proves that it was sent"
     outcome = Outcome(Status.ACCEPTED, OutcomeReason.RECEIPT, detail=detail)
     with ledger.writing() as connection:
         claim(connection, run_id, [(message, 1) for message, _ in new], time.time_ns() // 1000)
@@ -83,14 +83,15 @@ def adopt(ledger: Ledger, run_id: int, found: Sequence[tuple[Message, Receipt]])
 
 
 def has_receipts(ledger: Ledger) -> bool:
-    """Whether the ledger has any receipt, of whichever run."""
+    """Whether the ledger has a receipt of any run."""
     return ledger.scalar(select(receipts.c.umid).limit(1)) is not None
 
 
 def receipts_of(ledger: Ledger, records: Mapping[str, MessageRecord]) -> dict[str, Receipt]:
-    """The receipts of some messages, by message id; messages without one are absent.
+    """The receipts of these messages, by message id. Messages without a receipt are absent.
 
-    Found by umid where the message has one, because a receipt needn't echo the message id; else by message id.
+    A message that has a umid is looked up by it, because a receipt may lack the message id. Others are looked up by
+    message id.
     """
     umids = {message_id: record.umid for message_id, record in records.items() if record.umid}
     rows = ledger.rows_among(_ALL, receipts.c.umid, list(set(umids.values())))
@@ -100,27 +101,27 @@ def receipts_of(ledger: Ledger, records: Mapping[str, MessageRecord]) -> dict[st
 
 
 def receipts_by_message_id(ledger: Ledger, message_ids: Sequence[str]) -> dict[str, Receipt]:
-    """The receipts that name these messages, by message id, whether a run of this ledger has them or not."""
+    """The receipts with these message ids, by message id, even if no run of this ledger has the message."""
     found: dict[str, Receipt] = {}
     for row in ledger.rows_among(_ALL, receipts.c.message_id, message_ids):
         receipt = _receipt(row)
         assert receipt.message_id is not None
-        # Two umids for one message: it was taken twice, and what reached further counts, whole.
+        # Two umids for one message: the provider accepted it twice. Keep the receipt that got further.
         known = found.get(receipt.message_id, receipt)
         found[receipt.message_id] = max(known, receipt, key=lambda each: (precedence(each), each.umid))
     return found
 
 
 def _proven(connection: Connection, received: Iterable[Receipt]) -> list[tuple[int, str, Proof]]:
-    """Messages (run id, message id) of this ledger's runs that receipts prove, if they are unknown.
+    """The messages (run id, message id) of this ledger's runs that these receipts are about.
 
-    A message id begins with its run's name and id, and either may hold dots: two runs can begin alike, and then the
-    receipt is tried with both.
+    A message id begins with the name and id of its run. Both may contain dots, so two runs can have the same prefix;
+    then the receipt is tried with both.
     """
     by_prefix: dict[str, list[Receipt]] = defaultdict(list)
     for receipt in received:
         by_prefix[(receipt.message_id or "").rpartition(".")[0]].append(receipt)
-    # Compared by the database: reading the names of thousands of runs for each receipt would cost more.
+    # The database compares, because reading the names of thousands of runs for each receipt would be slower.
     begins = (runs.c.name + "." + runs.c.run).label("begins")
     found = rows_among(connection, select(runs.c.id, begins), begins, list(by_prefix))
     return [(id_, each.message_id or "", Proof(each.umid)) for id_, prefix in found for each in by_prefix[prefix]]

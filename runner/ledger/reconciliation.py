@@ -1,6 +1,7 @@
-"""The unknown messages of a run, and their proof in the provider's log.
+"""The unknown messages of a run, and how the provider's log settles them.
 
-A message leaves `unknown` only by proof: a line of the log, or a log that was made late enough and doesn't have it.
+A message leaves `unknown` only with proof: it is in the provider's log, or the log was exported late enough and doesn't
+contain it.
 """
 
 import time
@@ -18,10 +19,9 @@ from runner.ledger.transitions import Proof, accept_unknown, release
 
 @dataclass(frozen=True, slots=True)
 class Unknowns:
-    """The unknown messages of a run: how many, and the span of time in which their requests left.
+    """The unknown messages of a run: how many, and when their requests left.
 
-    `first_claimed_at` is before the first of them can have left, `last_settled_at` after the last one has; both in
-    microseconds since the epoch.
+    All of them left between `first_claimed_at` and `last_settled_at` (microseconds since the epoch).
     """
 
     count: int
@@ -30,20 +30,23 @@ class Unknowns:
 
 
 def unknowns(ledger: Ledger, run_id: int) -> Unknowns | None:
-    """The unknown messages of a run; None when there are none."""
+    """The unknown messages of a run, or None if there are none."""
     columns = (func.count(), func.min(messages.c.claimed_at), func.max(messages.c.settled_at))
     [(count, first, last)] = ledger.rows(select(*columns).where(*_unknown(run_id)))
     return Unknowns(count, first, last or first) if count else None
 
 
 def unknown_ids(ledger: Ledger, run_id: int) -> set[str]:
-    """The ids of the unknown messages: as many as went wrong, not as many as were sent."""
+    """The ids of the unknown messages. They fit into memory, because only a small part of a run can be unknown."""
     return {row[0] for row in ledger.rows(select(messages.c.message_id).where(*_unknown(run_id)))}
 
 
 def accepted_ids(ledger: Ledger, run_id: int, *, answered_before: int, limit: int) -> set[str]:
-    """Some messages whose acceptance came as an answer, the newest before that time: the log must have them."""
-    # The export's span reaches back to when the first unknown message was claimed.
+    """The newest messages that the provider had accepted, in an answer, by `answered_before`. The log must have them.
+
+    Finding them in an export shows that the export is complete up to that time.
+    """
+    # The export begins when the first unknown message was claimed, so older messages aren't in it.
     first_unknown = select(func.min(messages.c.claimed_at)).where(*_unknown(run_id)).scalar_subquery()
     query = select(messages.c.message_id).where(
         messages.c.run_id == run_id,
@@ -59,9 +62,9 @@ def _unknown(run_id: int) -> tuple[ColumnElement[bool], ...]:
 
 
 def apply(ledger: Ledger, run_id: int, *, found: Mapping[str, Proof], not_received: Collection[str]) -> None:
-    """Settle unknown messages: `found` become accepted, `not_received` absent, so that the run sends them again.
+    """Settle unknown messages, all or none. Raises LedgerError if one of them is no longer unknown.
 
-    All or nothing. Raises LedgerError when one of them is not unknown any more.
+    `found` become accepted. `not_received` are removed from the ledger, so that the run sends them again.
     """
     proven = [(run_id, message_id, proof) for message_id, proof in found.items()]
     with ledger.writing() as connection:
@@ -69,8 +72,8 @@ def apply(ledger: Ledger, run_id: int, *, found: Mapping[str, Proof], not_receiv
         changed = accept_unknown(connection, proven, OutcomeReason.RECONCILED, detail, time.time_ns() // 1000)
         changed += release(connection, run_id, not_received, Status.UNKNOWN.value)
         if changed != len(found) + len(not_received):
-            raise LedgerError("the ledger changed while it was reconciled; nothing was changed, run it again")
+            raise LedgerError("the ledger changed during reconcile, so nothing was changed; run the command again")
         if not_received:
-            # A run that only opt-outs had ended has something to send again.
+            # A run that had nothing left to send but opted-out numbers now has messages to send again.
             is_over = (runs.c.id == run_id, runs.c.stop_reason == OutcomeReason.OPTED_OUT.value)
             connection.execute(update(runs).where(*is_over).values(stop_reason=None, stop_detail=None))

@@ -1,7 +1,8 @@
-"""The journal of requests about accepted messages: conversions that are reported, messages that are cancelled.
+"""The journal of requests about accepted messages: reported conversions and cancelled messages.
 
-A conversion is noted before its request leaves and settled after the answer; what is pending when a process dies is
-reported again, which does no harm. A cancellation is noted after its answer; without one it is requested again.
+A conversion is recorded before its request leaves, and settled after the answer. If the process dies in between, the
+conversion is reported again, which does no harm. A cancellation is recorded after its answer; without an answer it is
+requested again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ from runner.ledger.tables import cancellations, feedback, messages, receipts
 
 
 class FeedbackStatus(StrEnum):
-    """How far one conversion is on its way to the provider."""
+    """Whether a conversion was reported to the provider. `told`: the provider accepted it."""
 
     PENDING = "pending"
     TOLD = "told"
@@ -31,12 +32,12 @@ class CancelStatus(StrEnum):
     """How the request to cancel one message ended."""
 
     CANCELLED = "cancelled"
-    REFUSED = "refused"  # it was sent already, or the provider doesn't know it
+    REFUSED = "refused"  # it was already sent, or the provider doesn't know it
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A conversion that the provider doesn't know yet. `sent_at` is when its message left."""
+    """A conversion that is not reported yet. `sent_at` is when its message was sent."""
 
     message_id: str
     umid: str
@@ -46,7 +47,7 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Scheduled:
-    """An accepted message that the provider may still have to send."""
+    """An accepted message that the provider may not have sent yet."""
 
     message_id: str
     umid: str
@@ -68,34 +69,34 @@ _SETTLED_NAMES = ("status", "http_status", "detail", "settled_at")
 
 
 def status_counts(ledger: Ledger, run_id: int, journal: Table) -> dict[str, int]:
-    """The requests of a run by status; `journal` is one of the tables `feedback` and `cancellations`."""
+    """The requests of a run, counted by status. `journal` is the table `feedback` or `cancellations`."""
     query = select(journal.c.status, func.count()).where(journal.c.run_id == run_id).group_by(journal.c.status)
     return dict(ledger.rows(query))
 
 
 def _write(ledger: Ledger, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Write some rows, all or nothing; returns how many changed. Raises LedgerError."""
+    """Write rows, all or none. Returns how many changed. Raises LedgerError."""
     if not rows:
         return 0
     with ledger.writing() as connection:
         return connection.execute(statement, rows).rowcount
 
 
-# Messages that conversions are about.
+# Finding messages by umid.
 
-# Not among the tables: only the ledgers of those who report by umid pay for it at each settlement.
+# Not in `tables.py`: an index slows down every settlement, so only ledgers with conversions by umid get it.
 _UMID_INDEX = text("CREATE INDEX IF NOT EXISTS messages_by_umid ON messages (umid)")
 
 
 def prepare_umids(ledger: Ledger) -> None:
-    """Make the look-ups by umid fast. Once for a ledger; later calls find it done."""
+    """Create the index for look-ups by umid, unless the ledger has it already."""
     with ledger.writing() as connection:
         connection.execute(_UMID_INDEX)
 
 
 def records_by_umid(ledger: Ledger, run_id: int, umids: Sequence[str]) -> dict[str, MessageRecord]:
-    """What is known of the messages of a run with these umids, by umid; `prepare_umids` makes it fast."""
-    # The run isn't in the query: SQLite would go through all of its messages instead of using the index.
+    """The records of a run's messages with these umids, by umid. Call `prepare_umids` first, to make it fast."""
+    # The query doesn't name the run: SQLite would then scan all messages of the run instead of using the index.
     query = select(messages.c.run_id, *(messages.c[name] for name in MessageRecord._fields))
     found = ledger.rows_among(query, messages.c.umid, umids)
     records = (MessageRecord(*record) for of_run, *record in found if of_run == run_id)
@@ -111,7 +112,7 @@ _PENDING = (
         messages,
         and_(messages.c.run_id == feedback.c.run_id, messages.c.message_id == feedback.c.message_id),
     )
-    # A message that reconcile has released has no umid any more: its conversion waits until it has one again.
+    # A message that reconcile released has no umid. Its conversion waits until the message is sent again.
     .where(feedback.c.status == FeedbackStatus.PENDING.value, messages.c.umid.is_not(None))
 )
 _INSERT = insert(feedback)
@@ -122,7 +123,7 @@ _IS_NEWS = or_(
 )
 _IS_NEWER = or_(~_IS_TIMED, feedback.c.converted_at.is_(None), feedback.c.converted_at <= _INSERT.excluded.converted_at)
 _COUNTS = _IS_NEWS & or_(~bindparam("is_live", type_=Boolean), _IS_NEWER)
-# Whatever was settled of an earlier conversion becomes null, as the inserted row has it.
+# The columns that a request settles become null again, because the inserted row has them as null.
 _CHANGES = {column.name: _INSERT.excluded[column.name] for column in feedback.c if not column.primary_key}
 _NOTE = _INSERT.on_conflict_do_update(index_elements=list(feedback.primary_key), set_=_CHANGES, where=_COUNTS)
 _SETTLE = (
@@ -140,12 +141,13 @@ _SETTLE = (
 def note_conversions(
     ledger: Ledger, run_id: int, conversions: Mapping[str, Conversion], *, now: int, is_live: bool = False
 ) -> int:
-    """Note the conversions of some messages, by message id; returns how many are new or changed.
+    """Record conversions, by message id, all or none. Returns how many are new or changed. Raises LedgerError.
 
-    One that was noted before with the same outcome and time keeps its status; anything else is pending again. A
-    conversion without a time changes nothing of one with the same outcome. `is_live`: conversions are read as they
-    happen, so that one from before the noted one changes nothing, and one without a time happens `now` (microseconds
-    since the epoch). All or nothing; raises LedgerError.
+    A conversion that the ledger already has, with the same outcome and time, keeps its status; any other becomes
+    pending again. A conversion without a time doesn't change one with the same outcome.
+
+    `is_live`: conversions are read as they happen. Then a conversion older than the recorded one is ignored, and one
+    without a time gets the time `now` (microseconds since the epoch).
     """
     rows = [
         {
@@ -165,26 +167,26 @@ def note_conversions(
 
 
 def pending_after(ledger: Ledger, run_id: int, message_id: str, *, limit: int) -> list[Pending]:
-    """The next conversions that the provider doesn't know, by message id, after that one."""
+    """The next conversions to report, sorted by message id, after `message_id`."""
     query = _PENDING.where(feedback.c.run_id == run_id, feedback.c.message_id > message_id)
     return [_pending(*row) for row in ledger.rows(query.order_by(feedback.c.message_id).limit(limit))]
 
 
 def pending_among(ledger: Ledger, run_id: int, message_ids: Sequence[str]) -> list[Pending]:
-    """Those of these messages' conversions that the provider doesn't know, in the order of the ids."""
+    """The conversions to report for these messages, in the order of `message_ids`."""
     query = _PENDING.where(feedback.c.run_id == run_id)
     found = {row[0]: _pending(*row) for row in ledger.rows_among(query, feedback.c.message_id, message_ids)}
     return [found[message_id] for message_id in message_ids if message_id in found]
 
 
 def pending_count(ledger: Ledger, run_id: int) -> int:
-    """How many conversions of a run the provider doesn't know."""
+    """How many conversions of a run are still to be reported."""
     pending = _PENDING.where(feedback.c.run_id == run_id).subquery()
     return int(ledger.scalar(select(func.count()).select_from(pending)))
 
 
 def settle_feedback(ledger: Ledger, run_id: int, answers: Sequence[tuple[Conversion, Settled]]) -> None:
-    """Note the provider's answers. A conversion that has changed meanwhile stays pending. Raises LedgerError."""
+    """Record the provider's answers. A conversion that changed in the meantime stays pending. Raises LedgerError."""
     rows = [
         {
             "of_run": run_id,
@@ -199,7 +201,7 @@ def settle_feedback(ledger: Ledger, run_id: int, answers: Sequence[tuple[Convers
 
 
 def conversions_of(ledger: Ledger, run_id: int, message_ids: Sequence[str]) -> dict[str, Conversion]:
-    """The conversions of some messages, whether the provider knows them or not; other messages are absent."""
+    """The conversions of these messages, reported or not. Messages without one are absent."""
     columns = (feedback.c.message_id, feedback.c.outcome, feedback.c.converted_at)
     query = select(*columns).where(feedback.c.run_id == run_id)
     rows = ledger.rows_among(query, feedback.c.message_id, message_ids)
@@ -224,13 +226,13 @@ _CANCEL = _CANCEL_ROW.on_conflict_do_update(
 
 
 def scheduled_after(ledger: Ledger, run_id: int, message_id: str, *, limit: int) -> list[Scheduled]:
-    """The next messages, by message id, after that one, that the provider may still have to send.
+    """The next messages that the provider may not have sent yet, sorted by message id, after `message_id`.
 
-    Accepted, not cancelled, and without a receipt that they were sent. One that was refused before is among them: the
-    wrong account may have been asked, and asking again does no harm.
+    These are accepted, not cancelled, and have no receipt that says they were sent. Messages whose cancellation was
+    refused before are included: the request may have used the wrong account, and asking again does no harm.
     """
-    # Found by its key, message for message: a list of all cancellations would be made for each batch, which took
-    # minutes with half a million of them instead of seconds.
+    # A subquery per message, which uses the primary key. A join would list all cancellations for each batch: with half
+    # a million of them that took minutes instead of seconds.
     cancelled = select(cancellations.c.message_id).where(
         _CANCELLATION_OF_MESSAGE, cancellations.c.status == CancelStatus.CANCELLED.value
     )
@@ -248,12 +250,12 @@ def scheduled_after(ledger: Ledger, run_id: int, message_id: str, *, limit: int)
 
 
 def note_cancellations(ledger: Ledger, run_id: int, settled: Sequence[Settled]) -> None:
-    """Note the provider's answers, all or nothing. What was cancelled stays cancelled. Raises LedgerError."""
+    """Record the provider's answers, all or none. A cancelled message stays cancelled. Raises LedgerError."""
     _write(ledger, _CANCEL, [{"run_id": run_id, **asdict(each)} for each in settled])
 
 
 def refusals(ledger: Ledger, run_id: int, *, limit: int | None = None) -> list[tuple[str, str]]:
-    """The messages of a run that could not be cancelled, and why, by key: (key, words)."""
+    """The messages of a run that could not be cancelled, as (key, why), sorted by key."""
     query = (
         select(messages.c.key, func.coalesce(cancellations.c.detail, ""))
         .join_from(cancellations, messages, _CANCELLATION_OF_MESSAGE)
@@ -264,7 +266,7 @@ def refusals(ledger: Ledger, run_id: int, *, limit: int | None = None) -> list[t
 
 
 def cancelled_of(ledger: Ledger, run_id: int, message_ids: Sequence[str]) -> dict[str, int]:
-    """Which of some messages were cancelled, and when (microseconds since the epoch), by message id."""
+    """When messages were cancelled (microseconds since the epoch), by message id. Others are absent."""
     is_cancelled = (cancellations.c.run_id == run_id, cancellations.c.status == CancelStatus.CANCELLED.value)
     query = select(cancellations.c.message_id, cancellations.c.settled_at).where(*is_cancelled)
     return {row[0]: row[1] for row in ledger.rows_among(query, cancellations.c.message_id, message_ids)}

@@ -1,19 +1,19 @@
-"""The ledger's tables, in the newest schema (`migrations.py` upgrades older ledgers).
+"""The ledger's tables, in the newest schema. `migrations.py` upgrades older ledgers.
 
-A message's life (`messages.status`):
+How the status of a message changes (`messages.status`):
 
-    (absent)  -> sending    a claim, committed before the request leaves
-    sending   -> accepted   the provider took it (umid)
-    sending   -> rejected   the provider refused it
-    sending   -> unknown    bytes left and no proof came back; or the process died
+    (absent)  -> sending    claimed; the claim is committed before the request leaves
+    sending   -> accepted   the provider accepted it (umid)
+    sending   -> rejected   the provider rejected it
+    sending   -> unknown    the request left, but no valid answer came; or the process died
     sending   -> (absent)   certainly not received: it may be claimed again
     unknown   -> accepted   reconcile found it in the provider's log
-    unknown   -> accepted   a receipt came for it
-    (absent)  -> accepted   a receipt came for a message that this ledger had lost
-    unknown   -> (absent)   reconcile proved that the provider's log doesn't have it
+    unknown   -> accepted   a delivery receipt came for it
+    (absent)  -> accepted   a delivery receipt came for a message that this ledger had lost
+    unknown   -> (absent)   reconcile proved that it is not in the provider's log
 
-Nothing leads from accepted or rejected back to sending, and from unknown only with the provider's proof, so nobody is
-texted twice.
+No transition leads from accepted or rejected back to sending. From unknown, only the provider's log can prove that a
+message was not received. So nobody is texted twice.
 """
 
 from typing import Any
@@ -35,22 +35,22 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-# The one status that is only the ledger's: a request that may be on its way.
+# A status that only the ledger has: the request may be on its way.
 SENDING = "sending"
 
-# The provider's words for an accepted message, the same for each: written out, they are a fifth of the ledger. In their
-# place stands a control character, which no words for people contain.
+# What the provider says about every accepted message. Written out, this text would be a fifth of the ledger, so the
+# ledger stores a control character instead, which no readable text contains.
 _USUAL_DETAIL = "SMS is accepted and queued for processing"
 _ABBREVIATION = "\x01"
 
 
 def abbreviated(detail: str | None) -> str | None:
-    """The provider's words as the ledger stores them."""
+    """The provider's text as the ledger stores it."""
     return _ABBREVIATION if detail == _USUAL_DETAIL else detail
 
 
 class AbbreviatedDetail(TypeDecorator[str]):
-    """A column of the provider's words, the usual ones abbreviated."""
+    """A column for the provider's texts, which stores the usual one abbreviated."""
 
     impl = String
     cache_ok = True
@@ -59,7 +59,7 @@ class AbbreviatedDetail(TypeDecorator[str]):
         return abbreviated(value)
 
     def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
-        """The database writes the words out, also for code that takes the driver's own rows."""
+        """Expand the abbreviation in SQL, so that it also works for code that reads the driver's rows directly."""
         is_abbreviated = column == literal_column(f"char({ord(_ABBREVIATION)})")
         return case((is_abbreviated, literal_column(f"'{_USUAL_DETAIL}'")), else_=column)
 
@@ -80,18 +80,18 @@ runs = Table(
     Column("name", String(64), nullable=False),
     Column("run", String(64), nullable=False),
     Column("sub_account_id", String(50), nullable=False),
-    Column("options", String, nullable=False),  # JSON of the send options, to say what a changed campaign changed
+    Column("options", String, nullable=False),  # the send options as JSON, to report which of them changed
     Column("fingerprint", String(64), nullable=False),  # of the plan that is being sent
     Column("rows", Integer, nullable=False),
     Column("to_send", Integer, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("started_at", BigInteger, nullable=False),  # of the newest session
-    Column("ended_at", BigInteger),  # null: going on, or killed
-    Column("stop_reason", String(32)),  # null: the newest session went to its end
-    Column("stop_detail", String),  # while the session goes on: what it waits for
-    Column("holder", String(160)),  # who may send; null: nobody does
-    Column("lease_until", BigInteger),  # until when, if it isn't renewed
-    # The resume point: the ledger has every message of the plan up to this row. Null: that isn't known.
+    Column("ended_at", BigInteger),  # null: running, or killed
+    Column("stop_reason", String(32)),  # null: the newest session was not stopped
+    Column("stop_detail", String),  # while the session runs: what it waits for
+    Column("holder", String(160)),  # the process that holds the lease; null: none
+    Column("lease_until", BigInteger),  # when the lease expires
+    # The resume point: the ledger has every message of the plan up to this row. Null: not known.
     Column("resume_plan", String(64)),  # SHA-256 of the plan's file
     Column("resume_row", Integer),  # 1-based
     UniqueConstraint("name", "run"),
@@ -103,7 +103,7 @@ messages = Table(
     Column("run_id", Integer, ForeignKey("runs.id"), primary_key=True),
     Column("message_id", String(160), primary_key=True),  # the clientMessageId
     Column("key", String, nullable=False),
-    # What was sent, for a report made after the file has changed.
+    # What was sent, for reports that are made after the recipient file has changed.
     Column("destination", String(16), nullable=False),
     Column("country", String(2)),
     Column("encoding", String(4), nullable=False),
@@ -115,12 +115,12 @@ messages = Table(
     Column("claimed_at", BigInteger, nullable=False),
     Column("sent_at", BigInteger),
     Column("answered_at", BigInteger),
-    Column("settled_at", BigInteger),  # an unknown request left before this
+    Column("settled_at", BigInteger),  # of an unknown message: its request left before this time
     Column("umid", String(64)),
     Column("http_status", Integer),
     Column("error_code", Integer),
     Column("error_id", String(64)),
-    # What the provider's log has of a message that reconcile found there.
+    # What the provider's log says about a message that reconcile found there.
     Column("log_status", String(40)),
     Column("log_segments", Integer),
     Column("log_price", String(24)),  # decimal text: money is not a float
@@ -128,15 +128,15 @@ messages = Table(
     sqlite_with_rowid=False,
 )
 
-# One row for each message that has receipts, merged. No run of this ledger need have the message: a receipt may come
-# before the answer, or for another ledger's message.
+# One row per message that has receipts, with all its receipts merged. The ledger may not know the message: a receipt
+# can arrive before the answer, or be about a message of another ledger.
 receipts = Table(
     "receipts",
     metadata,
     Column("umid", String(64), primary_key=True),
-    Column("message_id", String(350), index=True),  # the clientMessageId; null if the provider doesn't echo it
+    Column("message_id", String(350), index=True),  # the clientMessageId; null if the receipt doesn't have it
     Column("state", String(16), nullable=False),
-    Column("at", BigInteger, nullable=False),  # the provider's time of the state
+    Column("at", BigInteger, nullable=False),  # when the state was reached, by the provider's clock
     Column("detail", String(40)),
     Column("error_code", Integer),
     Column("error_message", String),
@@ -144,28 +144,28 @@ receipts = Table(
     Column("segments", Integer),
     Column("price", String(24)),  # decimal text: money is not a float
     Column("currency", String(3)),
-    Column("received_at", BigInteger, nullable=False),  # the newest receipt's, by this computer's clock
+    Column("received_at", BigInteger, nullable=False),  # when the newest receipt arrived, by this computer's clock
     sqlite_with_rowid=False,
 )
 
-# Numbers that opted out of all campaigns; or, with is_out false, took that back.
+# Numbers that opted out of all campaigns or, if is_out is false, opted in again.
 optouts = Table(
     "optouts",
     metadata,
     Column("destination", String(16), primary_key=True),
     Column("is_out", Boolean, nullable=False),
-    Column("at", BigInteger, nullable=False),  # the newest counts, whatever order they come in
+    Column("at", BigInteger, nullable=False),  # the newest change counts, in whatever order changes arrive
     Column("source", String(16), nullable=False),
     Column("word", String(40)),
     sqlite_with_rowid=False,
 )
 
-# A conversion's life (`feedback.status`):
+# How the status of a conversion changes (`feedback.status`):
 #
-#     (absent) -> pending   noted before its request leaves
-#     pending  -> told      the provider took it
-#     pending  -> refused   the provider refused it; it isn't repeated
-#     pending  -> pending   no answer: repeating does no harm
+#     (absent) -> pending   recorded before its request leaves
+#     pending  -> told      the provider accepted it
+#     pending  -> refused   the provider refused it; it is not retried
+#     pending  -> pending   no answer: it is retried, which does no harm
 #     any      -> pending   the user reports another outcome or time
 feedback = Table(
     "feedback",
@@ -183,7 +183,7 @@ feedback = Table(
     sqlite_with_rowid=False,
 )
 
-# Requests to cancel messages that are scheduled at the provider: cancelled, or refused.
+# Requests to cancel messages that the provider has scheduled. The status is cancelled or refused.
 cancellations = Table(
     "cancellations",
     metadata,

@@ -1,10 +1,11 @@
-"""What claims, answers and proofs do to a message's status (`tables.py` has the states), and the resume point.
+"""How claims, answers and proofs change a message's status (see the table in `tables.py`), and the resume point.
 
 Every function writes in its caller's transaction. Statements that run for every message are compiled once, and their
-values go straight to the driver: SQLAlchemy would process each of them (`python -m benchmarks.parts` measures both).
+values go straight to the driver, because SQLAlchemy would process each value (`python -m benchmarks.parts` measures
+both).
 
-The resume point is the row of the plan up to which the ledger has every message; a later session skips those. What
-takes a message out of the ledger clears it in the same transaction; the sender, who knows what is open, notes it again.
+The resume point is the row of the plan up to which the ledger has every message. A later session skips these rows.
+Removing a message from the ledger clears the resume point in the same transaction; the sender then records a new one.
 """
 
 import time
@@ -35,7 +36,10 @@ _IN_STATUS = (
 
 
 class Proof(NamedTuple):
-    """What proves that the provider has an unknown message: a receipt, or a line of its log, with what that says."""
+    """Proof that the provider received an unknown message: its umid, and what the provider's log says, if it is known.
+
+    The umid comes from a delivery receipt or from a line of the log.
+    """
 
     umid: str
     log_status: str | None = None
@@ -45,7 +49,7 @@ class Proof(NamedTuple):
 
 
 def _compiled(statement: UpdateBase, *names: str) -> str:
-    """The statement as SQLite's text, with a question mark for each of `names`, in their order."""
+    """The statement as SQL for SQLite, with a question mark for each of `names`, in that order."""
     compiled = statement.compile(dialect=sqlite.dialect(paramstyle="qmark"))
     assert list(names) == compiled.positiontup
     return str(compiled)
@@ -68,7 +72,7 @@ _ACCEPT = (
 
 
 def claim(connection: Connection, run_id: int, claims: Sequence[tuple[Message, int]], now: int) -> None:
-    """Note messages, each with its attempt's number, as `sending` since `now` (microseconds since the epoch)."""
+    """Record messages, each with the number of its attempt, as `sending` since `now` (microseconds since the epoch)."""
     rows = [
         (
             run_id, message.message_id, message.key, message.destination, message.country, message.encoding.value,
@@ -80,9 +84,9 @@ def claim(connection: Connection, run_id: int, claims: Sequence[tuple[Message, i
 
 
 def settle(connection: Connection, run_id: int, settlements: Sequence[tuple[str, Outcome]]) -> None:
-    """Write outcomes of claimed messages; `unsent` takes the claim back. Raises LedgerError if one isn't `sending`."""
+    """Write the outcomes of claimed messages. `unsent` removes the claim. Raises LedgerError if one isn't `sending`."""
     now = time.time_ns() // 1000
-    # Plain strings for the driver; the words only where they say more than the code.
+    # The driver needs plain strings. An empty detail is stored as null.
     settled: list[tuple[Any, ...]] = [
         (
             outcome.status.value, outcome.reason.value, abbreviated(outcome.detail or None), outcome.sent_at,
@@ -95,11 +99,14 @@ def settle(connection: Connection, run_id: int, settlements: Sequence[tuple[str,
     changed = connection.exec_driver_sql(_SETTLE, settled).rowcount if settled else 0
     changed += release(connection, run_id, [each for each, outcome in settlements if outcome.status is Status.UNSENT])
     if gone := len(settlements) - changed:
-        raise LedgerError(f"the ledger was changed by somebody else: {gone} claims of this process are gone from it")
+        raise LedgerError(
+            f"another program changed the ledger: {gone} of this process's claims are missing; make sure that only "
+            "campaign-runner writes to it"
+        )
 
 
 def release(connection: Connection, run_id: int, message_ids: Collection[str], status: str = SENDING) -> int:
-    """Take messages in this status out of the ledger, which clears the resume point; returns how many there were."""
+    """Remove messages with this status from the ledger, and clear the resume point. Returns how many it removed."""
     if not message_ids:
         return 0
     note_resume_point(connection, run_id, None, None)
@@ -110,7 +117,7 @@ def release(connection: Connection, run_id: int, message_ids: Collection[str], s
 def accept_unknown(
     connection: Connection, proven: Sequence[tuple[int, str, Proof]], reason: OutcomeReason, detail: str, now: int
 ) -> int:
-    """Make unknown messages (run id, message id, proof) accepted at `now`. Returns how many were unknown."""
+    """Settle unknown messages (run id, message id, proof) as accepted at `now`. Returns how many were unknown."""
     common = {"of_status": Status.UNKNOWN.value, "reason": reason.value, "detail": detail, "settled_at": now}
     rows = [
         {"of_run": run_id, "of_message": message_id, **proof._asdict(), **common}
@@ -120,8 +127,9 @@ def accept_unknown(
 
 
 def note_resume_point(connection: Connection, run_id: int, plan: str | None, row: int | None) -> None:
-    """Note, with the claims that it counts, that the ledger has every message up to this row of the plan.
+    """Record that the ledger has every message up to this row of the plan.
 
-    `plan` is the SHA-256 of the plan's file, `row` is 1-based; both None: the resume point isn't known.
+    Call this in the same transaction as the claims that make it true. `plan` is the SHA-256 of the plan file, `row` is
+    1-based. If both are None, the resume point is not known.
     """
     connection.execute(update(runs).where(runs.c.id == run_id).values(resume_plan=plan, resume_row=row))

@@ -1,8 +1,10 @@
-"""Writing one run while it is sent: claims and settlements, in group commits by a thread beside the event loop.
+"""Writes claims and settlements of one run while it is sent, in group commits by a background thread.
 
-A claim is awaited until it is durable; a settlement isn't, because losing it to a crash costs an `unknown`, never a
-second text. Answers that can't be written into the ledger are spilled: they go to a file beside it, and into the ledger
-at the next start. Otherwise the messages in flight at that moment would be `unknown`, although their answers are known.
+The sender waits until a claim is durable. It doesn't wait for a settlement: if a crash loses one, the message becomes
+`unknown`, and is never sent a second time.
+
+If the ledger can't be written, answers go to the spill, a file next to the ledger, and the next start reads them from
+there. Without the spill, all messages in flight at that moment would be `unknown` although their answers arrived.
 """
 
 import math
@@ -28,16 +30,16 @@ from runner.ledger.optouts import opted_out_of
 from runner.ledger.tables import SENDING, messages
 from runner.ledger.transitions import claim, note_resume_point, release, settle
 
-# How long a settlement may wait for others. At 40/s and above it is committed with the next claims.
+# How long a settlement may wait for others. At 40/s and more, it is committed together with the next claims.
 SETTLE_LINGER_S = 0.04
 
-# How often the resume point is noted.
+# How often the resume point is written.
 NOTE_RESUME_POINT_S = 1.0
 
-# Room in the spill for the answers of as many requests as can be in flight (800), with long words.
+# The size of the spill: enough for the answers to all requests that can be in flight (800), with long texts.
 SPILL_BYTES = 512 * 1024
 
-# Message ids that were not claimed after all, and why: COOLDOWN or OPTED_OUT.
+# The ids of messages that were not claimed, and why: COOLDOWN or OPTED_OUT.
 Refused = Mapping[str, OutcomeReason]
 
 Settlement = tuple[str, Outcome]
@@ -52,7 +54,7 @@ class Claim(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _ClaimGroup:
-    """Claims that are made together. With them, the ledger has every message up to the row `frontier` of the plan."""
+    """Claims that are committed together. Then the ledger has every message up to the plan row `frontier`."""
 
     claims: Sequence[Claim]
     frontier: int
@@ -60,13 +62,13 @@ class _ClaimGroup:
 
 @dataclass(eq=False)
 class LedgerWriter:
-    """Writes one run's claims and settlements. An async context manager; leaving it writes all that is waiting.
+    """Writes one run's claims and settlements. An async context manager; leaving it writes everything that waits.
 
-    After a failed write nothing further is written: `error` is set, `on_failure` is called in the event loop, every
-    later claim raises the error, and settlements go to the `spill`.
+    After a failed write, nothing more is written to the ledger: `error` is set, `on_failure` is called in the event
+    loop, every later claim raises the error, and settlements go to the `spill`.
 
-    :param cooldown: how much a number may get, over all runs of the ledger; None: it isn't checked.
-    :param plan: the SHA-256 of the plan's file, for the resume point; None: no resume point is noted.
+    :param cooldown: the frequency cap per number, across all runs of the ledger; None: no cap.
+    :param plan: the SHA-256 of the plan file, for the resume point; None: no resume point is written.
     """
 
     engine: Engine
@@ -93,22 +95,21 @@ class LedgerWriter:
         self.spill.close()
 
     async def claim(self, claims: Sequence[Claim], *, frontier: int = 0) -> Refused:
-        """Note that these messages are about to leave. Returns when that is durable; raises LedgerError if it isn't.
+        """Record that these messages are about to leave. Returns when that is durable; raises LedgerError if it fails.
 
-        With them, the ledger has every message up to the row `frontier` of the plan; 0: that isn't known. The message
-        ids returned are not claimed: their numbers have opted out, or the cooldown forbids more, since the plan was
-        made.
+        With these claims, the ledger has every message up to the plan row `frontier`; 0: not known. Returns the message
+        ids that were not claimed: since the plan was made, their numbers opted out or reached the frequency cap.
         """
-        refused = await self._submit(claims, frontier)  # of the whole group, with the claims of other callers
+        refused = await self._submit(claims, frontier)  # for the whole group, including claims of other callers
         own = {each.message.message_id for each in claims} if refused else ()
         return {message_id: reason for message_id, reason in refused.items() if message_id in own}
 
     def settle(self, message_id: str, outcome: Outcome) -> None:
-        """Queue an outcome for the next commit. `unsent` takes the claim back."""
+        """Queue an outcome for the next commit. `unsent` removes the claim."""
         self._commits.put((message_id, outcome))
 
     async def flush(self) -> None:
-        """Wait until everything that was queued before is durable."""
+        """Wait until everything queued so far is durable."""
         await self._submit([])
 
     async def _submit(self, claims: Sequence[Claim], frontier: int = 0) -> Refused:
@@ -123,7 +124,7 @@ class LedgerWriter:
         claim_groups = [item for item in group if isinstance(item, _ClaimGroup)]
         claims = [each for claim_group in claim_groups for each in claim_group.claims]
         with ledger_errors("written"), self.engine.begin() as connection:
-            # Settlements go first: a message that is taken back and claimed again may be in one group.
+            # Settlements go first: one group may contain the removal of a claim and the next claim of that message.
             settle(connection, self.run_id, settlements)
             refused = self._claim(connection, claims) if claims else {}
             is_whole = not refused and not any(outcome.status is Status.UNSENT for _, outcome in settlements)
@@ -138,13 +139,13 @@ class LedgerWriter:
         refused: dict[str, OutcomeReason] = {}
         if self.cooldown:
             refused = dict.fromkeys(excess(connection, claimed, self.cooldown, now), OutcomeReason.COOLDOWN)
-        # An opt-out counts before the cooldown: an opted-out number never gets the message, also not later.
+        # An opt-out overrides the frequency cap: it is permanent, while a capped number may get the message later.
         refused |= dict.fromkeys(opted_out_of(connection, claimed), OutcomeReason.OPTED_OUT)
         release(connection, self.run_id, refused)
         return refused
 
     def _note_resume_point(self, connection: Connection, row: int) -> None:
-        """Note it now and then: it only saves a later session some reading."""
+        """Write the resume point, but not often: all it does is save a later session some reading."""
         if self.plan and row and time.monotonic() - self._resume_point_noted_at > NOTE_RESUME_POINT_S:
             note_resume_point(connection, self.run_id, self.plan, row)
             self._resume_point_noted_at = time.monotonic()
@@ -159,7 +160,7 @@ class LedgerWriter:
             if settlements:
                 self.spill.write(settlements)
         except OSError as spill_error:
-            words = f"{self.error}; the answers of {len(settlements)} requests are lost too ({spill_error.strerror})"
+            words = f"{self.error}; the answers to {len(settlements)} requests are lost too ({spill_error.strerror})"
             self.error = LedgerError(words)
         return self.error
 
@@ -169,10 +170,10 @@ def spill_path(ledger: Path, run_id: int) -> Path:
 
 
 class Spill:
-    """The spill file of one run. `close` deletes it if nothing was written to it.
+    """The spill file of one run. `close` deletes it if it was not used.
 
-    A full disk is the likeliest cause of a spill, so the file's room is taken before the first request leaves, and the
-    answers overwrite it in place. Raises LedgerError when there is no room.
+    The usual cause of a spill is a full disk. So the file gets its full size before the first request leaves, and
+    answers overwrite it in place. Raises LedgerError if there is no space for it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -184,10 +185,13 @@ class Spill:
                 os.fsync(room.fileno())
             self._file = path.open("r+b", buffering=0)
         except OSError as error:
-            raise LedgerError(f"there is no room beside the ledger: {path}: {error.strerror}") from error
+            raise LedgerError(
+                f"can't reserve {SPILL_BYTES // 1024} kB next to the ledger, in {path}: {error.strerror}; free some "
+                "disk space, and check the folder's permissions"
+            ) from error
 
     def write(self, settlements: Sequence[Settlement]) -> None:
-        """Write these outcomes, durably. What raises OSError is lost, and its messages will be `unknown`."""
+        """Write these outcomes, durably. If this raises OSError, they are lost, and their messages become `unknown`."""
         lines = b"".join(orjson.dumps([message_id, asdict(outcome)]) + b"\n" for message_id, outcome in settlements)
         self._file.write(lines)
         os.fsync(self._file.fileno())
@@ -200,10 +204,10 @@ class Spill:
 
 
 def merge_spill(ledger: Ledger, run_id: int) -> int:
-    """Settle what an earlier process could only spill, and delete the file. Returns how many were settled.
+    """Settle messages with the answers that an earlier process spilled, and delete the file. Returns how many.
 
-    To be called before `mark_dead_claims_unknown`, which would make them unknown. Messages that are not `sending` any
-    more don't change.
+    Call this before `mark_dead_claims_unknown`, which would make the messages unknown. Messages that are no longer
+    `sending` don't change.
     """
     path = spill_path(ledger.path, run_id)
     if not path.exists():
@@ -227,4 +231,4 @@ def _spilled(path: Path) -> Iterator[Settlement]:
             enums = {"status": Status, "reason": OutcomeReason, "then": Then}
             yield message_id, Outcome(**values | {name: enum(values[name]) for name, enum in enums.items()})
         except (ValueError, TypeError, KeyError, AttributeError):
-            continue  # empty, half a line that a crash left, or damaged: that message will be unknown
+            continue  # empty, cut off by a crash, or damaged: that message becomes unknown

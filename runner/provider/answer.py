@@ -1,8 +1,8 @@
-"""From the provider's answer to what follows: one table for messages, feedback, cancelling, exports and prices. Pure.
+"""What the provider's answer means and what happens next: one table for all requests. Pure.
 
-`read_answer` reads any answer. `classify` adds what only messages have: the provider has no idempotency key, and a
-second request can text a person twice. So a message is `unsent` only with proof that the provider did not take it, and
-`accepted` only with proof that it did. Everything between is `unknown`, and never sent again by itself.
+`read_answer` reads any answer. `classify` adds a rule for messages. The provider has no idempotency key, so a second
+request can text a person twice. A message is `unsent` only with proof that the provider did not accept it, and
+`accepted` only with proof that it did. Anything in between is `unknown`, and never sent again automatically.
 """
 
 import json
@@ -12,27 +12,29 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Context, Decimal
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Any
 
 import orjson
 
 from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
 
-# The pause after a 429 that doesn't say how long; the provider's own limits are per second.
+# The pause after a 429 without a Retry-After header. The provider's limits are per second.
 DEFAULT_RETRY_AFTER_S = 1.0
 
 _MAX_RETRY_AFTER_S = 86_400.0
 _MESSAGE_LENGTH = 300
 
-# The most digits of an amount, also of one below 1. A number past all bounds becomes infinite, and is none.
+# The most digits of an amount, before and after the point. Larger exponents than Decimal allows become infinity, which
+# is not an amount.
 _MOST_DIGITS = 24
 _AMOUNT = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,14})?")
 _EXACT = Context(prec=2 * _MOST_DIGITS, traps=[])
 
 _R = OutcomeReason
 
-# Error codes about one message: the next one may well be fine. Source, also of `_FATAL`: the error code table of the
-# SMS API's documentation. With a code that isn't there, the HTTP status decides.
+# Error codes about one message; the next message may be fine. The source of `_REJECTED` and `_FATAL` is the error code
+# table in the documentation of the SMS API. For other codes, the HTTP status decides.
 _REJECTED: dict[int | None, OutcomeReason] = {
     **dict.fromkeys((1002, 1009, 3002, 3003), _R.INVALID_DESTINATION),
     **dict.fromkeys((1004, 3005, 3006), _R.INVALID_TEXT),
@@ -41,7 +43,7 @@ _REJECTED: dict[int | None, OutcomeReason] = {
     1400: _R.RESENDING_INTERVAL,
 }
 
-# Error codes and statuses about the account or the program: every further request would get the same answer.
+# Error codes and statuses about the account or the program: every other request would get the same answer.
 _FATAL: dict[int | None, OutcomeReason] = {
     1001: _R.NOT_FOUND,
     1014: _R.UPGRADE_REQUIRED,
@@ -59,37 +61,42 @@ _FATAL_STATUS = {
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
-# What to check, for the reasons where a person can do something.
+# What to check, for reasons that a person can do something about.
 ADVICE: dict[OutcomeReason, str] = {
-    _R.UNAUTHORIZED: "check EIGHTXEIGHT_API_KEY: is it complete, and a key of this region and account?",
-    _R.FORBIDDEN: "check that the API key may use this sub-account, and that this computer's address is allow-listed",
+    _R.UNAUTHORIZED: "check that EIGHTXEIGHT_API_KEY is complete and belongs to this account and region",
+    _R.FORBIDDEN: "check that the API key may use this sub-account, and that the account allows this computer's IP "
+    "address",
     _R.NOT_FOUND: "check account.subAccountId and account.region (and EIGHTXEIGHT_BASE_URL, if it is set)",
-    _R.UPGRADE_REQUIRED: "the provider wants TLS 1.3; check whether a proxy or an old OpenSSL stands between",
-    _R.UNSUPPORTED: "the provider doesn't support this request any longer; look for a newer campaign-runner",
-    _R.UNEXPECTED_ANSWER: "check account.region and EIGHTXEIGHT_BASE_URL: this doesn't look like the SMS API",
-    _R.NO_CONNECTION: "check the network, DNS, proxy and firewall of this computer",
-    _R.FUSE: "look at the examples: is it the right file, sender and text, or is the provider in trouble?",
-    _R.INVALID_DESTINATION: "check these numbers and the country they are read with",
+    _R.UPGRADE_REQUIRED: "the provider requires TLS 1.3; check for a proxy or an old OpenSSL that doesn't support it",
+    _R.UNSUPPORTED: "the provider no longer supports this request; upgrade campaign-runner",
+    _R.UNEXPECTED_ANSWER: "the answer is not from the SMS API; check account.region and EIGHTXEIGHT_BASE_URL",
+    _R.NO_CONNECTION: "check this computer's network, DNS, proxy and firewall",
+    _R.FUSE: "check the examples: are the file, the sender ID and the text right? does the provider have an outage?",
+    _R.INVALID_DESTINATION: "check these numbers, and recipients.country if they are national numbers",
     _R.INVALID_TEXT: "check the rendered text with `campaign preview`",
-    _R.INVALID_SOURCE: "check message.source: it must be a sender id that the provider has approved",
+    _R.INVALID_SOURCE: "check message.source: the provider must have approved this sender ID",
     _R.INVALID_OPTION: "check the options under message: (scheduled, expiry, clientIp, dlrCallbackUrl)",
-    _R.RESENDING_INTERVAL: "the provider blocks a repeated message to the same number; wait before another campaign",
+    _R.RESENDING_INTERVAL: "the provider blocks repeated messages to the same number; wait before the next campaign",
 }
 
-# After these, nobody knows whether the provider acted on the request.
+# The title of a web page, and a tag. Neither pattern can match across tags, so both are fast on any body.
+_HTML_TITLE = re.compile(r"<title[^<>]*>([^<>]+)", re.IGNORECASE)
+_HTML_TAG = re.compile(r"<[^<>]*>")
+
+# After these, the provider may or may not have acted on the request.
 _NO_PROOF = frozenset({_R.SERVER_ERROR, _R.INVALID_ANSWER})
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer of the provider to any request, and what follows from it for a request that may be repeated.
+    """The provider's answer to any request, and what happens next if the request is safe to repeat.
 
-    `document` is the body's JSON object, empty where the body is none. `code`, `message` (one line, at most 300
-    characters) and `error_id` are from the provider's error document; the API key is removed from the words.
-    `retry_after_s` is the Retry-After header, None without a usable one. `reason` is None for a success (2xx).
+    `document` is the body's JSON object, empty if the body isn't one. `code`, `message` (one line, at most 300
+    characters, without the API key) and `error_id` come from the provider's error document. `retry_after_s` is the
+    Retry-After header, or None if it is missing or not valid. `reason` is None for a success (2xx).
 
-    `then`: GO_ON, the request succeeded, or was refused for itself alone; PAUSE, all requests rest for `pause_s`;
-    BACK_OFF, a passing fault; STOP, every other request would get the same answer.
+    `then`: GO_ON, the request succeeded or only this one was refused; PAUSE, all requests wait for `pause_s`; BACK_OFF,
+    a temporary failure; STOP, every other request would get the same answer.
     """
 
     status: int
@@ -105,25 +112,27 @@ class Answer:
 
     @property
     def pause_s(self) -> float | None:
-        """Seconds to rest, where that is what follows."""
+        """How long to pause, in seconds; None if the answer doesn't ask for a pause."""
         if self.then is not Then.PAUSE:
             return None
         return DEFAULT_RETRY_AFTER_S if self.retry_after_s is None else self.retry_after_s
 
 
 def read_answer(status: int, headers: Mapping[str, str], body: bytes, *, now: datetime, secret: str = "") -> Answer:
-    """Read an answer. `headers` must find lower-case names; `now` (aware) serves a Retry-After that is a date.
+    """Read an answer. `headers` must find lower-case names; `now` (aware) is needed if Retry-After is a date.
 
-    An answer may quote the request's headers, and its words end in ledger and report: `secret` is removed from them.
+    `secret` is removed from all texts, because an answer may quote the request's headers, and the texts are stored in
+    the ledger and in reports.
     """
     document = _json_object(body)
     code = document.get("code")
-    # Of the size that codes have: what else a server sends must not break a column of the ledger or the results.
+    # A code outside this range isn't one, and it would not fit into the columns of the ledger and the results.
     code = code if isinstance(code, int) and not isinstance(code, bool) and 0 <= code < 2**31 else None
     reason, then = _what_follows(status, code)
     message = _line(document.get("message"), secret, _MESSAGE_LENGTH)
     if reason is _R.UNEXPECTED_ANSWER and status in REDIRECTS:
-        message = f"redirected to {_line(headers.get('location'), secret) or 'nowhere'}"
+        location = _line(headers.get("location"), secret)
+        message = f"redirected to {location}" if location else "redirected, without a location"
     return Answer(
         status=status,
         headers=headers,
@@ -139,7 +148,7 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes, *, now: da
 
 
 def _what_follows(status: int, code: int | None) -> tuple[OutcomeReason | None, Then]:
-    """The table. Its first row that fits counts."""
+    """The table. The first row that matches counts."""
     if status == 429:
         return _R.THROTTLED, Then.PAUSE
     if fatal := _FATAL.get(code) or _FATAL_STATUS.get(status):
@@ -168,19 +177,19 @@ def classify(
     sent_at: int | None = None,
     answered_at: int | None = None,
 ) -> Outcome:
-    """What an answer says about the message `message_id`.
+    """The outcome of the message `message_id`, from the answer to its request.
 
-    The other arguments are those of `read_answer`; `sent_at` and `answered_at` (microseconds since the epoch) stand in
-    the outcome.
+    The other arguments are those of `read_answer`. `sent_at` and `answered_at` (microseconds since the epoch) are
+    copied to the outcome.
     """
     facts: dict[str, Any] = {"http_status": status, "sent_at": sent_at, "answered_at": answered_at}
     if status == 200:
         return _of_200(_json_object(body), message_id, secret, facts)
     answer = read_answer(status, headers, body, now=now, secret=secret)
     facts |= {"error_code": answer.code, "error_id": answer.error_id}
-    # The body's beginning where it isn't the provider's error document.
-    detail = answer.message or _line(body.decode("utf-8", "replace"), secret)
-    reason = answer.reason or _R.INVALID_ANSWER  # a 2xx that the provider doesn't give
+    # If there is no error document, quote the beginning of the body; if there is no body, name the status.
+    detail = answer.message or _quoted_body(body, secret) or status_text(status)
+    reason = answer.reason or _R.INVALID_ANSWER  # a 2xx that isn't in the provider's documentation
     if reason in _NO_PROOF:
         return Outcome(Status.UNKNOWN, reason, detail, **facts)
     if answer.then is Then.GO_ON:
@@ -189,7 +198,7 @@ def classify(
 
 
 def _of_200(document: Mapping[str, Any], message_id: str, secret: str, facts: Mapping[str, Any]) -> Outcome:
-    """A 200 counts only when it is whole: the provider also sends rejections with it, and proxies send anything."""
+    """A 200 counts only if its body is complete: the provider also sends rejections with 200, and proxies anything."""
     state = document.get("status")
     state = state if isinstance(state, dict) else {}
     code, description = state.get("code"), _line(state.get("description"), secret, _MESSAGE_LENGTH)
@@ -206,12 +215,20 @@ def _of_200(document: Mapping[str, Any], message_id: str, secret: str, facts: Ma
     elif code == "QUEUED":
         wrong = "the answer has no umid"
     else:
-        wrong = f"the answer has the unknown status {_line(str(code), secret)}"
+        wrong = f"the answer has an unknown status: {_line(str(code), secret)}"
     return Outcome(Status.UNKNOWN, _R.INVALID_ANSWER, wrong, **facts)
 
 
+def status_text(status: int) -> str:
+    """`HTTP 503 Service Unavailable`."""
+    try:
+        return f"HTTP {status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return f"HTTP {status}"
+
+
 def http_date(value: str | None) -> datetime | None:
-    """The aware moment of an HTTP date (RFC 9110, 5.6.7); None for anything else."""
+    """The aware time of an HTTP date (RFC 9110, 5.6.7), or None for anything else."""
     try:
         moment = parsedate_to_datetime(value or "")
     except ValueError:
@@ -220,9 +237,9 @@ def http_date(value: str | None) -> datetime | None:
 
 
 def exact_json(body: bytes) -> object:
-    """JSON with exact decimals, for money: orjson, used everywhere else, makes floats of them.
+    """JSON with exact decimals, for money. orjson, which is used everywhere else, makes floats of them.
 
-    Raises ValueError when the body isn't JSON.
+    Raises ValueError if the body isn't JSON.
     """
     try:
         return json.loads(body, parse_float=_EXACT.create_decimal)
@@ -231,14 +248,14 @@ def exact_json(body: bytes) -> object:
 
 
 def amount_of(value: object) -> Decimal | None:
-    """An amount of money in `exact_json`: a number, also in quotes. None for all else, and for what has no end."""
+    """An amount of money from `exact_json`: a number, or a number in quotes. None for others and for extreme values."""
     if isinstance(value, str) and _AMOUNT.fullmatch(value.strip()):
         value = Decimal(value.strip())
     if isinstance(value, bool) or not isinstance(value, Decimal | int):
         return None
     amount = Decimal(value)
     _, digits, exponent = amount.as_tuple()
-    # Before anything is counted or written with it: 1e-999999 would be written out with a million zeros.
+    # Checked before any use of the amount: 1e-999999 would be written out with a million zeros.
     if not isinstance(exponent, int) or exponent < -_MOST_DIGITS or len(digits) > _MOST_DIGITS:
         return None
     if not amount:
@@ -247,18 +264,28 @@ def amount_of(value: object) -> Decimal | None:
 
 
 def _retry_after_s(value: str | None, now: datetime) -> float | None:
-    """Seconds to wait by a Retry-After header: a number of seconds or an HTTP date (RFC 9110, 10.2.3)."""
+    """Seconds to wait, from a Retry-After header: a number of seconds or an HTTP date (RFC 9110, 10.2.3)."""
     try:
         seconds = float(value or "")
     except ValueError:
         if (when := http_date(value)) is None:
             return None
         seconds = (when - now).total_seconds()
-    return min(seconds, _MAX_RETRY_AFTER_S) if seconds >= 0 else 0.0  # also when it is NaN
+    return min(seconds, _MAX_RETRY_AFTER_S) if seconds >= 0 else 0.0  # also for NaN
+
+
+def _quoted_body(body: bytes, secret: str) -> str:
+    """The beginning of a body that isn't an error document. A web page is named as such, and its tags are removed."""
+    text = body.decode("utf-8", "replace")
+    if not text.lstrip().startswith("<"):
+        return _line(text, secret)
+    title = _HTML_TITLE.search(text)
+    shown = _line(title[1] if title else _HTML_TAG.sub(" ", text), secret)
+    return f'a web page instead of an API answer: "{shown}"' if shown else "a web page instead of an API answer"
 
 
 def _line(value: object, secret: str, length: int = 120) -> str:
-    """A text on one line, without the secret, and only then cut to a length; "" for anything but a text."""
+    """A text on one line, shortened; "" for other types. The secret is removed first, so that no part of it remains."""
     if not isinstance(value, str):
         return ""
     line = " ".join((value.replace(secret, "[API key]") if secret else value).split())

@@ -1,8 +1,8 @@
-"""The one client that sends messages.
+"""The only client that sends messages.
 
-What matters here is knowing whether a byte of the request left. A connection is had first, TLS included; then the
-request waits for its departure, and may still be called off; and then it leaves with one call that doesn't wait. A
-failure before that is `unsent`, after it `unknown`. Nothing is ever sent twice.
+It must always know whether a byte of the request has left. So it connects first, including TLS. Then the request waits
+for its departure, and can still be called off. Then it leaves in a single call that doesn't wait. A failure before
+that call is `unsent`, a failure after it is `unknown`. Nothing is ever sent twice.
 """
 
 import asyncio
@@ -14,21 +14,22 @@ from urllib.parse import urlsplit
 
 from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
 from runner.provider.answer import classify
-from runner.provider.endpoint import Endpoint, header_safe, in_words, tls_context
+from runner.provider.endpoint import Endpoint, header_safe, tls_context
+from runner.provider.network_errors import network_error_text
 from runner.provider.wire import Connection, NotHttpError, Wire
 
-# From departure to the whole answer. Longer than any answer worth waiting for: what is cut off here is `unknown`.
+# From departure to the complete answer. This is long, because a message without an answer becomes `unknown`.
 ANSWER_TIMEOUT_S = 45.0
 
 
 class HeldBackError(Exception):
-    """Raised by a departure hook to call the request off while no byte of it has left."""
+    """Raised by a departure hook to call the request off before any byte has left."""
 
 
 class Client:
     """Posts messages to one sub-account. An async context manager.
 
-    :param limit: the most connections at a time; the caller keeps its requests in flight below it.
+    :param limit: the most connections at a time. The caller must not have more requests in flight.
     """
 
     def __init__(self, endpoint: Endpoint, api_key: str, *, limit: int) -> None:
@@ -48,11 +49,11 @@ class Client:
         await self._wire.close()
 
     async def send(self, body: bytes, message_id: str, departure: Callable[[], Awaitable[None]]) -> Outcome:
-        """Post one message and say what became of it. Never raises for what the network or the provider does.
+        """Post one message and return its outcome. Never raises for errors of the network or the provider.
 
-        `departure` is awaited when the connection is ready and before the first byte leaves; it may raise
-        `HeldBackError`. Cancelling is safe: it raises `asyncio.CancelledError` only while nothing has left; later it
-        is the outcome `unknown`.
+        `departure` is awaited when the connection is ready, before the first byte leaves; it may raise `HeldBackError`.
+        Cancelling is safe: it raises `asyncio.CancelledError` only while nothing has left. After that, the outcome is
+        `unknown`.
         """
         try:
             connection = await self._wire.connection()
@@ -66,12 +67,12 @@ class Client:
         except BaseException:
             self._wire.release(connection)
             raise
-        if not connection.is_open:  # it was closed while the request waited for its departure
+        if not connection.is_open:  # the other side closed it while the request waited for its departure
             return Outcome(Status.UNSENT, OutcomeReason.HELD_BACK)
         return await self._exchange(connection, body, message_id)
 
     async def _exchange(self, connection: Connection, body: bytes, message_id: str) -> Outcome:
-        """Send a message on a connection that is ready: whatever happens from its first byte on is an outcome."""
+        """Send a message on a connection that is ready. Everything that happens from now on is an outcome."""
         sent_at = time.time_ns() // 1000
         pending = connection.exchange(b"%b%d\r\n\r\n%b" % (self._head, len(body), body))
         deadline = self._loop.call_later(ANSWER_TIMEOUT_S, connection.abort, TimeoutError())
@@ -79,7 +80,7 @@ class Client:
             response = await pending
         except asyncio.CancelledError:
             connection.abort()
-            words = "the answer was no longer waited for"
+            words = "the run stopped waiting for the answer"
             return Outcome(Status.UNKNOWN, OutcomeReason.ABANDONED, words, sent_at=sent_at)
         except (NotHttpError, OSError) as error:
             return _no_answer(error, sent_at)
@@ -87,7 +88,7 @@ class Client:
             deadline.cancel()
         return classify(
             response.status,
-            {} if response.status == 200 else response.headers,  # a 200 is told by its body alone
+            {} if response.status == 200 else response.headers,  # for a 200, only the body matters
             response.body,
             message_id=message_id,
             now=datetime.now(UTC),
@@ -98,7 +99,7 @@ class Client:
 
 
 def _head(url: str, api_key: str) -> bytes:
-    """All that is alike in each request, up to the length of its body."""
+    """The part that is the same in all requests, up to the length of the body."""
     parts = urlsplit(url)
     lines = (
         f"POST {parts.path} HTTP/1.1",
@@ -113,11 +114,11 @@ def _head(url: str, api_key: str) -> bytes:
 
 
 def _no_answer(error: Exception, sent_at: int) -> Outcome:
-    """The outcome of a request that left and got no answer."""
+    """The outcome of a request that left but got no answer."""
     if isinstance(error, TimeoutError):
         reason, words = OutcomeReason.TIMEOUT, f"no answer within {ANSWER_TIMEOUT_S:g} s"
     elif isinstance(error, NotHttpError):
-        reason, words = OutcomeReason.INVALID_ANSWER, f"no HTTP answer: {error}"
+        reason, words = OutcomeReason.INVALID_ANSWER, f"the answer is not HTTP: {error}"
     else:
-        reason, words = OutcomeReason.DISCONNECTED, in_words(error)
+        reason, words = OutcomeReason.DISCONNECTED, network_error_text(error)
     return Outcome(Status.UNKNOWN, reason, words, sent_at=sent_at)

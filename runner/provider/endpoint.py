@@ -1,4 +1,4 @@
-"""Where the provider listens, what may stand in for it, and what every connection to it shares."""
+"""The provider's address, or the one that replaces it, and what all connections to it have in common."""
 
 import ssl
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ REGIONS = {
     "indonesia": "https://sms.8x8.id",
 }
 
-# For a connection to be established, TLS included.
+# How long connecting may take, including TLS.
 CONNECT_TIMEOUT_S = 10.0
 
 
@@ -23,7 +23,7 @@ CONNECT_TIMEOUT_S = 10.0
 class Endpoint:
     """One sub-account at one base URL (no trailing slash).
 
-    `is_direct`: no proxy of the environment stands before it, because it is a sandbox of this process.
+    `is_direct`: don't use a proxy, because this is a sandbox that this process started.
     """
 
     base_url: str
@@ -39,61 +39,55 @@ class Endpoint:
         return self.base_url.startswith("https://")
 
     def proxy(self, url: str | None = None) -> Proxy | None:
-        """The proxy for the base URL, or for another URL that the provider named. Raises InputError."""
+        """The proxy for the base URL, or for another URL that came from the provider. Raises InputError."""
         return None if self.is_direct else proxy_for(url or self.base_url)
 
 
 def resolve(region: str, sub_account_id: str, override: str | None = None) -> Endpoint:
     """The endpoint of a region, or of `override` (EIGHTXEIGHT_BASE_URL).
 
-    Raises InputError for an override that isn't a URL, or that would carry the API key unencrypted over a network.
+    Raises InputError for an override that isn't a URL, or that would send the API key unencrypted over a network.
     """
     if not override:
         return Endpoint(REGIONS[region], sub_account_id)
     parts = _split(override)
     if parts is None:
         raise InputError.of(
-            f"EIGHTXEIGHT_BASE_URL is {override!r}, which is not a base URL", "write it like https://sms.8x8.com"
+            f"EIGHTXEIGHT_BASE_URL is {override!r}, which is not a base URL", "use a URL such as https://sms.8x8.com"
         )
     if not is_safe(override):
         raise InputError.of(
-            f"EIGHTXEIGHT_BASE_URL is {override!r}: plain http would show the API key to the network",
-            "use https://, or http:// to this computer only (127.0.0.1)",
+            f"EIGHTXEIGHT_BASE_URL is {override!r}: http:// would send the API key unencrypted",
+            "use https://; http:// is allowed only to this computer (127.0.0.1)",
         )
     return Endpoint(f"{parts.scheme}://{_netloc(parts, override)}{parts.path.rstrip('/')}", sub_account_id)
 
 
 def is_safe(url: str) -> bool:
-    """Whether a URL may be followed: encrypted, or on this computer."""
+    """Whether it is safe to use a URL: it is encrypted, or leads to this computer."""
     parts = urlsplit(url)
     return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))
 
 
 def tls_context() -> ssl.SSLContext:
-    """Certificates verified against the system's store or SSL_CERT_FILE; TLS 1.3 at least, as Singapore demands."""
+    """Verifies certificates against the system's store or SSL_CERT_FILE. Requires TLS 1.3, as Singapore does."""
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     return context
 
 
 def header_safe(api_key: str) -> str:
-    """The key. Raises InputError when it can't be a header's value: an error further down would print the key."""
+    """The key. Raises InputError if it can't be in an HTTP header; a later error would print the key."""
     if not api_key.isascii() or not api_key.isprintable() or " " in api_key:
         raise InputError.of(
-            "EIGHTXEIGHT_API_KEY holds a space, a line break or another character that no API key has",
+            "EIGHTXEIGHT_API_KEY contains a space, a line break or another character that an API key can't have",
             "copy it again from the provider's portal",
         )
     return api_key
 
 
-def in_words(error: Exception) -> str:
-    """A library's error on one line."""
-    words = str(error).encode("utf-8", "replace").decode()  # a proxy's answer may hold any bytes
-    return " ".join(words.split())[:200] or type(error).__name__
-
-
 def _split(url: str) -> SplitResult | None:
-    """The parts of a base URL, or None when it isn't one."""
+    """The parts of a base URL, or None if it isn't one."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -104,12 +98,13 @@ def _split(url: str) -> SplitResult | None:
 
 
 def _netloc(parts: SplitResult, override: str) -> str:
-    """Host and port as they go over the wire: in ASCII."""
+    """Host and port in ASCII, as requests need them."""
     try:
         host = (parts.hostname or "").encode("idna").decode("ascii")
     except UnicodeError:
         raise InputError.of(
-            f"EIGHTXEIGHT_BASE_URL is {override!r}, which has no host name that can exist", "correct it"
+            f"EIGHTXEIGHT_BASE_URL is {override!r}, whose host name is not valid",
+            "use a URL such as https://sms.8x8.com",
         ) from None
     host = f"[{host}]" if ":" in host else host
     return host if parts.port is None else f"{host}:{parts.port}"

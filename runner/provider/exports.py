@@ -1,7 +1,7 @@
-"""The provider's log export: what it knows of the messages it received. Reading only; nothing here sends a message.
+"""The provider's log export, which lists the messages that the provider received. Read-only; nothing here sends.
 
-An export is a job: start it, ask until it is done, download its CSV files from the links it gives. The API key goes to
-the provider's own origin alone, because a link may lead to a storage service of somebody else.
+An export is a job: start it, ask until it is done, then download its CSV files from the links in the answer. The API
+key is sent only to the provider's own origin, because a link may lead to another company's storage service.
 """
 
 import csv
@@ -27,14 +27,14 @@ NEEDED_COLUMNS = frozenset({"umid", "clientmessageid"})
 
 
 class ExportJob(NamedTuple):
-    """Where an export stands. `links` are None until it is done, and empty where the log has nothing of that time."""
+    """The state of an export. `links` is None until it is done, and empty if the log has no messages of that time."""
 
     status: str
     links: Sequence[str] | None = None
 
 
 class LogExports(HttpClient):
-    """Exports of one sub-account. An async context manager. All errors are StoppedError, in words."""
+    """Exports of one sub-account. An async context manager. All errors are StoppedError, with a text for people."""
 
     def __init__(self, endpoint: Endpoint, api_key: str) -> None:
         super().__init__(endpoint, api_key, "log export")
@@ -42,16 +42,16 @@ class LogExports(HttpClient):
         self._jobs = f"{endpoint.messages_url}/exports"
 
     async def start(self, since: datetime, until: datetime) -> str:
-        """Start an export of all messages between two aware times; returns its job id."""
+        """Start an export of all messages between two aware times. Returns its job id."""
         start, end = (f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for moment in (since, until))
         answer = await self._ask("POST", self._jobs, orjson.dumps({"from": start, "to": end, "limit": 0}))
         job_id = answer.get("jobId")
         if not isinstance(job_id, str) or not job_id:
-            raise StoppedError("the provider's answer to the log export has no jobId")
+            raise StoppedError("the provider's answer about the log export has no jobId; run the command again")
         return job_id
 
     async def look(self, job_id: str) -> ExportJob:
-        """Where the job stands. Raises StoppedError also for one that has failed."""
+        """The state of the job. Raises StoppedError if the job has failed."""
         answer = await self._ask("GET", f"{self._jobs}/{quote(job_id, safe='')}")
         status, links = str(answer.get("status")).lower(), answer.get("data")
         if status in ("queued", "running"):
@@ -59,14 +59,14 @@ class LogExports(HttpClient):
         if status == "empty":
             return ExportJob(status, [])
         if status != "succeeded":
-            words = f"the provider's log export ended as {sanitized(status, 40)}"
-            raise StoppedError(f"{words}; nothing was changed, try again")
+            words = f"the provider's log export ended with the status {sanitized(status, 40)}"
+            raise StoppedError(f"{words}; nothing was changed; run the command again")
         if not isinstance(links, list) or not links or not all(isinstance(link, str) for link in links):
-            raise StoppedError("the log export has succeeded, but gives no links")
+            raise StoppedError("the log export succeeded but has no download links; run the command again")
         return ExportJob(status, links)
 
     async def entries(self, link: str) -> AsyncGenerator[dict[str, str], None]:
-        """The rows of one CSV file, by lower-case column name. It is downloaded whole before the first one comes."""
+        """The rows of one CSV file, by lower-case column name. The whole file is downloaded first."""
         with tempfile.TemporaryFile() as file:
             await self._download(link, file)
             _check_end(file)
@@ -80,68 +80,70 @@ class LogExports(HttpClient):
         _check_clock(answer.headers.get("Date"))
         document = self.demand(answer).document
         if not document:
-            raise StoppedError("the provider's answer to the log export is not a JSON object")
+            what = "the provider's answer about the log export is not a JSON object"
+            raise StoppedError(f"{what}; check account.region and EIGHTXEIGHT_BASE_URL")
         return document
 
     async def _download(self, link: str, file: IO[bytes], redirects: int = MAX_REDIRECTS) -> None:
         try:
-            url, is_followed = URL(link, encoded=True), is_safe(link)  # as it is: it may be signed
+            url, is_followed = URL(link, encoded=True), is_safe(link)  # unchanged, because it may be signed
         except ValueError:
-            raise StoppedError("the log export's link is no URL") from None
+            raise StoppedError("the download link of the log export is not a URL") from None
         if not is_followed:
-            words = f"the log export's link leads to {url.host or link!r} without encryption; it isn't followed"
-            raise StoppedError(words)
+            words = f"the download link of the log export leads to {url.host or link!r} without encryption"
+            raise StoppedError(f"{words}, so nothing was downloaded")
         headers = self._key if url.origin() == self._origin else {}
         try:
             async with self.session(url).get(url, headers=headers, allow_redirects=False) as response:
                 location = response.headers.get("Location")
                 if response.status in REDIRECTS and location and redirects:
-                    # Step by step: each origin is checked before anything, above all the key, goes there.
+                    # One redirect at a time: each origin is checked before anything, above all the key, goes there.
                     await self._download(urljoin(link, location), file, redirects - 1)
                     return
                 if response.status != 200:
-                    again = "it may have expired: " if response.status in (401, 403, 404, 410) else ""
-                    raise StoppedError(f"the log export's link answers HTTP {response.status}; {again}start again")
+                    expired = "it may have expired; " if response.status in (401, 403, 404, 410) else ""
+                    words = f"the download link of the log export answered HTTP {response.status}"
+                    raise StoppedError(f"{words}; {expired}run the command again")
                 encoding = response.headers.get("Transfer-Encoding", "").lower()
                 if response.content_length is None and encoding != "chunked":
-                    raise StoppedError("the log export comes without a length, so it can't be told whether it is whole")
+                    raise StoppedError("the log export has no length, so it may be incomplete; run the command again")
                 async for chunk in response.content.iter_any():
                     file.write(chunk)
         except NETWORK_ERRORS as error:
-            why = self.in_words(error, url)
-            raise StoppedError(f"the log export was cut off in the middle: {why}; start again") from error
+            why = self.error_text(error, url)
+            raise StoppedError(f"the download of the log export failed: {why}; run the command again") from error
 
 
 def _check_end(file: IO[bytes]) -> None:
-    """A CSV file ends with a line's end. One that doesn't, or is empty, was cut off before it was stored."""
+    """A CSV file must end with a line break. One that doesn't, or is empty, was cut off before it was stored."""
     size = file.seek(0, io.SEEK_END)
     file.seek(max(size - 1, 0))
     if file.read(1) != b"\n":
-        raise StoppedError(
-            "the log export's last line is cut off, or the file is empty; nothing was changed, start again"
-        )
+        raise StoppedError("the log export is cut off or empty; nothing was changed; run the command again")
 
 
 def _check_clock(date: str | None) -> None:
-    """The span of the export is told by this computer's clock and read by the provider's: they have to agree."""
+    """The clocks must agree: the export's time span uses this computer's clock, the provider's log the provider's."""
     ours, theirs = datetime.now(UTC), http_date(date)
     if theirs is not None and abs((ours - theirs).total_seconds()) > CLOCK_TOLERANCE_S:
         raise StoppedError(
-            f"this computer's clock says {ours:%Y-%m-%d %H:%M:%S} UTC and the provider's {theirs:%Y-%m-%d %H:%M:%S}; "
-            "set the clock, or the log would be searched in the wrong span of time; nothing was changed"
+            f"this computer's clock says {ours:%Y-%m-%d %H:%M:%S} UTC, but the provider's clock says "
+            f"{theirs:%Y-%m-%d %H:%M:%S} UTC, so the wrong part of its log would be searched; nothing was changed; set "
+            "this computer's clock"
         )
 
 
 def _rows(text: IO[str]) -> Iterator[dict[str, str]]:
-    """The rows of a CSV file; a file without the needed columns, or with a torn row, is refused whole."""
+    """The rows of a CSV file. Raises StoppedError if a needed column is missing or a row is incomplete."""
     reader = csv.reader(text, strict=True)
     try:
         header = [name.strip().lower() for name in next(reader, [])]
         if missing := NEEDED_COLUMNS - set(header):
-            raise StoppedError(f"the log export has no column {', '.join(sorted(missing))}")
+            raise StoppedError(f"columns are missing in the log export: {', '.join(sorted(missing))}")
         for cells in reader:
             if len(cells) != len(header):
-                raise StoppedError(f"the log export is cut off or broken at line {reader.line_num}; start again")
+                raise StoppedError(f"the log export is damaged in line {reader.line_num}; run the command again")
             yield dict(zip(header, cells, strict=True))
     except (csv.Error, UnicodeDecodeError) as error:
-        raise StoppedError(f"the log export is broken at line {reader.line_num}: {error}; start again") from error
+        words = f"the log export is damaged in line {reader.line_num} ({error})"
+        raise StoppedError(f"{words}; run the command again") from error

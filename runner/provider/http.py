@@ -1,6 +1,6 @@
-"""The HTTP client for every request that isn't a message: feedback, cancelling, the log export, prices, the balance.
+"""The HTTP client for all requests that aren't messages: feedback, cancelling, log exports, prices, the balance.
 
-All of these may be asked again without harm. Redirects are never followed, because the API key would go along.
+All of them are safe to repeat. Redirects are never followed, because they would pass on the API key.
 """
 
 import asyncio
@@ -14,20 +14,23 @@ from yarl import URL
 
 from runner.base.errors import StoppedError
 from runner.base.outcomes import OutcomeReason, Then
-from runner.provider.answer import ADVICE, Answer, read_answer
-from runner.provider.endpoint import CONNECT_TIMEOUT_S, Endpoint, header_safe, in_words, tls_context
+from runner.provider.answer import ADVICE, Answer, read_answer, status_text
+from runner.provider.endpoint import CONNECT_TIMEOUT_S, Endpoint, header_safe, tls_context
+from runner.provider.network_errors import network_error_text, no_connection_text, one_line
 from runner.provider.proxy import Proxy
 
-# Without a byte. Longer than any answer worth waiting for.
+# How long to wait for the next byte of an answer.
 SILENCE_TIMEOUT_S = 45.0
 
+# A failure to get through the proxy.
+PROXY_ERRORS = (ProxyConnectionError, ProxyTimeoutError, ProxyError)
 
-# What a request fails with before its answer is whole.
-NETWORK_ERRORS = (aiohttp.ClientError, OSError, ProxyConnectionError, ProxyTimeoutError, ProxyError)
+# All errors of a request before its answer is complete.
+NETWORK_ERRORS = (aiohttp.ClientError, OSError, *PROXY_ERRORS)
 
 
 class UnreachableError(StoppedError):
-    """The provider didn't answer, or with a passing fault: asking again may help. `why` is the fault, in words."""
+    """The provider didn't answer, or reported a temporary failure: a retry may help. `why` describes the failure."""
 
     def __init__(self, words: str, why: str) -> None:
         super().__init__(words)
@@ -35,18 +38,18 @@ class UnreachableError(StoppedError):
 
 
 class HttpClient:
-    """Asks the provider with one API key. An async context manager. All errors are StoppedError, in words.
+    """Makes requests with one API key. An async context manager. All errors are StoppedError, with a text for people.
 
-    :param endpoint: where the provider is, and whether a proxy stands before it.
-    :param subject: what is asked for, as its errors name it, such as "log export".
+    :param endpoint: the provider's address, and whether to use a proxy.
+    :param subject: the noun for the request in error messages, such as "log export".
     :param limit: the most connections at a time.
-    :param advice: what to check for a reason of refusal, where `answer.ADVICE` doesn't fit the subject.
+    :param advice: what to check after a refusal, by reason, if `answer.ADVICE` doesn't fit the subject.
     """
 
-    # The largest answer is a price list: some hundred kilobytes for each sub-account.
+    # The largest answer is a price list: a few hundred kilobytes per sub-account.
     max_answer_bytes: ClassVar[int] = 64 * 1024 * 1024
 
-    # For a whole answer: one that comes byte by byte would never end.
+    # The limit for a complete answer, because one that arrives byte by byte might never end.
     answer_timeout_s: ClassVar[float] = 300.0
 
     def __init__(
@@ -74,7 +77,7 @@ class HttpClient:
             await session.close()
 
     def session(self, url: URL) -> aiohttp.ClientSession:
-        """The session for a URL's origin, through the proxy that the environment names for it."""
+        """The session for a URL's origin, through the proxy that the environment sets for it."""
         origin = url.origin()
         if origin not in self._sessions:
             self._sessions[origin] = aiohttp.ClientSession(
@@ -88,9 +91,9 @@ class HttpClient:
     async def ask(
         self, method: str, url: str | URL, *, body: bytes | None = None, query: Mapping[str, str] | None = None
     ) -> Answer:
-        """One request and its answer, whatever the answer says. `body` is JSON.
+        """Make one request. Returns the answer, also if it is a refusal. `body` is JSON.
 
-        Raises UnreachableError when no answer comes, StoppedError for a success larger than `max_answer_bytes`.
+        Raises UnreachableError if no answer comes, StoppedError for a success larger than `max_answer_bytes`.
         """
         headers = self._key | {"Accept": "application/json"}
         if body is not None:
@@ -109,31 +112,48 @@ class HttpClient:
                     if len(content) > self.max_answer_bytes:
                         response.close()
                         if response.status >= 400:
-                            break  # a proxy's page, say: its status tells enough
-                        what = f"the provider's answer to the {self._subject} has no end"
-                        raise StoppedError(f"{what}; it can't be the SMS API's")
+                            break  # for example a proxy's page: its status says enough
+                        size = f"more than {self.max_answer_bytes // 1024:,} kB"
+                        advice = self._advice[OutcomeReason.UNEXPECTED_ANSWER]
+                        raise StoppedError(f"the answer about the {self._subject} is too large ({size}); {advice}")
         except NETWORK_ERRORS as error:
-            is_late = isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ConnectionTimeoutError)
-            why = "no answer in time" if is_late else self.in_words(error, url)
-            raise UnreachableError(f"the provider can't be reached for the {self._subject}: {why}", why) from error
+            why = self.error_text(error, url)
+            raise UnreachableError(f"the request for the {self._subject} failed: {why}", why) from error
         now = datetime.now(UTC)
         return read_answer(response.status, response.headers, bytes(content), now=now, secret=self._api_key)
 
-    def in_words(self, error: Exception, url: URL) -> str:
-        """What went wrong on the network; names the proxy if that is what failed."""
-        is_proxy = isinstance(error, (ProxyConnectionError, ProxyTimeoutError, ProxyError))
-        through = f"no connection through the proxy {self._endpoint.proxy(str(url))}: " if is_proxy else ""
-        return through + in_words(error)
+    def error_text(self, error: Exception, url: URL) -> str:
+        """What went wrong on the network. If the connection failed, names the host and the proxy."""
+        match error:
+            case aiohttp.ConnectionTimeoutError() | ProxyTimeoutError():
+                why = f"timed out after {CONNECT_TIMEOUT_S:g} s"
+            case ProxyConnectionError():
+                cause = error.__cause__ or error
+                why = f"the proxy can't be reached: {network_error_text(cause)}"
+            case ProxyError():
+                why = f"the proxy refused the connection ({one_line(str(error))})"
+            case aiohttp.ClientConnectorError():
+                why = network_error_text(error.os_error)
+            case TimeoutError():
+                return "timed out waiting for the answer"
+            case aiohttp.ServerDisconnectedError() | aiohttp.ClientPayloadError():
+                return "the connection was closed before the answer was complete"
+            case aiohttp.ClientResponseError():
+                first_line = error.message.partition("\n")[0].rstrip(":")
+                return f"the answer is not HTTP ({one_line(first_line)})"
+            case _:
+                return network_error_text(error)
+        return no_connection_text(f"{url.host}:{url.port}", self._endpoint.proxy(str(url)), why)
 
     def demand(self, answer: Answer) -> Answer:
-        """The answer, if it is a success. Raises UnreachableError for a passing fault, StoppedError for a refusal."""
+        """The answer, if it is a success. Raises UnreachableError for a temporary failure, else StoppedError."""
         if answer.reason is None:
             return answer
-        what = f"HTTP {answer.status}"
+        what = status_text(answer.status)
         message = f" ({answer.message})" if answer.message else ""
         if answer.then in (Then.PAUSE, Then.BACK_OFF):
-            later = "" if answer.retry_after_s is None else f"; ask again in {answer.retry_after_s:.0f} s"
-            words = f"the provider answered {what} to the {self._subject}{message}{later}"
+            later = "" if answer.retry_after_s is None else f"; try again in {answer.retry_after_s:.0f} s"
+            words = f"the request for the {self._subject} failed: {what}{message}{later}"
             raise UnreachableError(words, f"{what}{message}")
         is_for_all = answer.then is Then.STOP
         advice = f"; {self._advice[answer.reason]}" if is_for_all and answer.reason in self._advice else ""

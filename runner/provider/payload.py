@@ -1,4 +1,4 @@
-"""The body of `POST /api/v1/subaccounts/{subAccountId}/messages`, as the provider's document has it. Pure."""
+"""The body of `POST /api/v1/subaccounts/{subAccountId}/messages`, as the provider documents it. Pure."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,10 +11,10 @@ from runner.base.messages import Encoding, Message
 
 @dataclass(frozen=True, slots=True)
 class SendOptions:
-    """What the campaign says about every message alike. None means that the field is not sent.
+    """The options that are the same for all messages of a campaign. None means that the field is not sent.
 
-    `scheduled` and `expiry` are absolute, or relative to the moment of sending. `send_country` adds each number's
-    country to its request.
+    `scheduled` and `expiry` are absolute, or relative to the time of sending. `send_country` adds each number's country
+    to its request.
     """
 
     source: str | None = None
@@ -30,7 +30,7 @@ class SendOptions:
 class PayloadBuilder:
     """Builds the JSON body of each message of a campaign.
 
-    The fields that are alike for all are made once. Bytes, not str: they go to the socket as they are.
+    The common fields are prepared once. Bodies are bytes, because they go directly to the socket.
     """
 
     def __init__(self, options: SendOptions) -> None:
@@ -45,10 +45,10 @@ class PayloadBuilder:
         self._common = {field: value for field, value in common.items() if value is not None}
 
     def build(self, message: Message, now: datetime, scheduled: datetime | None = None) -> bytes:
-        """The body for one message; `now` (aware) is what relative moments count from.
+        """The body for one message. Relative times count from `now` (aware).
 
-        `scheduled` (aware) takes the place of the campaign's own: the message's sending hours begin then. A relative
-        `expiry` counts from it, or a message that is kept overnight would have expired before it is sent.
+        `scheduled` (aware) replaces the campaign's value, if the message has to wait for its sending hours. A relative
+        `expiry` counts from it; otherwise a message that waits overnight would expire before it is sent.
         """
         body: dict[str, Any] = {
             "destination": message.destination,

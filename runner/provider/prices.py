@@ -1,7 +1,7 @@
-"""An account's price list and balance: asking the provider, and from its JSON to records. Asking costs nothing.
+"""An account's price list and balance: requests them and reads the JSON. These requests are free.
 
-The provider's document contradicts itself: `outbound` is an object in its examples and a list of objects in its schema.
-Both are read.
+The provider's documentation contradicts itself: `outbound` is an object in its examples and a list of objects in its
+schema. This module reads both.
 """
 
 import re
@@ -18,25 +18,25 @@ from runner.provider.endpoint import Endpoint
 if TYPE_CHECKING:
     from runner.provider.http import HttpClient
 
-# No segment costs more, in any currency.
+# The highest plausible price of a segment, in any currency.
 MAX_PRICE = 1_000_000
 
-# Decimals that are kept of an amount. With them the sums of a run are exact in a Decimal of 28 digits.
+# How many decimals of an amount to keep. With these, the sums of a run are exact in a Decimal of 28 digits.
 MAX_DECIMALS = 12
 
-# The balance's answer, status and code, for an account that pays afterwards.
+# The answer (status, code) to a balance request for a post-paid account.
 _POST_PAID = (403, 1201)
 
 _ADVICE: Mapping[OutcomeReason, str] = {
-    OutcomeReason.NOT_FOUND: "check the account id and the region (and EIGHTXEIGHT_BASE_URL, if it is set)",
-    OutcomeReason.FORBIDDEN: "check that the API key belongs to this account, and that this computer's address is "
-    "allow-listed",
+    OutcomeReason.NOT_FOUND: "check the account ID and the region (and EIGHTXEIGHT_BASE_URL, if it is set)",
+    OutcomeReason.FORBIDDEN: "check that the API key belongs to this account, and that the account allows this "
+    "computer's IP address",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class ListedPrice:
-    """What one segment to an operator's phones costs. `country` is ISO 3166-1 alpha-2, `currency` ISO 4217."""
+    """The price of one segment to an operator. `country` is ISO 3166-1 alpha-2, `currency` ISO 4217."""
 
     country: str
     operator: str
@@ -49,8 +49,8 @@ class ListedPrice:
 class PriceList:
     """The outbound prices of an account.
 
-    `left_out` has (sub-account, why) for each country that lacks a price which can be read. It is left out whole: the
-    highest of its other operators would pass for the most that a message costs.
+    `left_out` has (sub-account, why) for each country with a price that is missing or not valid. The whole country is
+    left out: otherwise the highest price of its other operators would be taken for the maximum.
     """
 
     prices: tuple[ListedPrice, ...]
@@ -59,7 +59,7 @@ class PriceList:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What is left on a prepaid account. `amount` is below zero where it is overdrawn."""
+    """The balance of a prepaid account. `amount` is negative if it is overdrawn."""
 
     amount: Decimal
     currency: str
@@ -68,7 +68,7 @@ class Balance:
 async def fetch_price_list(
     endpoint: Endpoint, account_id: str, api_key: str, *, sub_account_id: str | None = None
 ) -> PriceList:
-    """The outbound prices of an account (a UUID), or of one of its sub-accounts. Raises StoppedError, in words."""
+    """The outbound prices of an account (a UUID), or of one of its sub-accounts. Raises StoppedError."""
     query = {"direction": "outbound"} | ({"subAccountId": sub_account_id} if sub_account_id else {})
     async with _client(endpoint, api_key, "price list") as client:
         answer = await client.ask("GET", f"{endpoint.base_url}/api/v1/accounts/{account_id}/prices", query=query)
@@ -76,20 +76,20 @@ async def fetch_price_list(
 
 
 async def fetch_balance(endpoint: Endpoint, account_id: str, api_key: str) -> Balance | None:
-    """What is left on a prepaid account; None for one that pays afterwards. Raises StoppedError, in words."""
+    """The balance of a prepaid account; None for a post-paid account. Raises StoppedError."""
     async with _client(endpoint, api_key, "balance") as client:
         answer = await client.ask("GET", f"{endpoint.base_url}/api/v1/accounts/{account_id}/balance")
         return None if (answer.status, answer.code) == _POST_PAID else read_balance(client.demand(answer).body)
 
 
 def _client(endpoint: Endpoint, api_key: str, subject: str) -> "HttpClient":
-    from runner.provider.http import HttpClient  # aiohttp takes long to import, and planning reads this module
+    from runner.provider.http import HttpClient  # late: aiohttp is slow to import, and planning needs this module
 
     return HttpClient(endpoint, api_key, subject, advice=_ADVICE)
 
 
 def read_price_list(content: bytes) -> PriceList:
-    """The price list in an answer's body. Raises StoppedError when it is none."""
+    """The price list in an answer's body. Raises StoppedError if it isn't one."""
     document = _json_object(content, "price list")
     prices: list[ListedPrice] = []
     left_out: list[tuple[str, str]] = []
@@ -106,18 +106,16 @@ def read_price_list(content: bytes) -> PriceList:
 
 
 def read_balance(content: bytes) -> Balance:
-    """The balance in an answer's body. Raises StoppedError when it is none."""
+    """The balance in an answer's body. Raises StoppedError if it isn't one."""
     document = _json_object(content, "balance")
     amount, currency = _money(document.get("balance"), document.get("currency"))
     if amount is None or currency is None:
-        raise StoppedError(
-            "the provider's answer about the balance has no amount with a currency, so it can't be told what is left"
-        )
+        raise StoppedError("the provider's answer about the balance has no amount or no currency")
     return Balance(amount, currency)
 
 
 def _of_country(country: dict[str, Any], sub_account: str) -> list[ListedPrice] | str:
-    """The prices of a country's operators, or why it has none."""
+    """The prices of a country's operators, or why the country is left out."""
     code = str(country.get("alpha2Code") or "").strip().upper()
     if not re.fullmatch("[A-Z]{2}", code):
         return f"{str(country.get('countryName') or 'a country')[:60]} has no two-letter code"
@@ -128,16 +126,16 @@ def _of_country(country: dict[str, Any], sub_account: str) -> list[ListedPrice] 
         said = price if isinstance(price, dict) else {}
         amount, currency = _money(said.get("amount"), said.get("currency"))
         if amount is None or currency is None or not 0 <= amount <= MAX_PRICE:
-            return f"{code} has an operator without a price that makes sense ({name[:60] or 'unnamed'})"
+            return f"{code} has an operator without a valid price ({name[:60] or 'unnamed'})"
         prices.append(ListedPrice(code, name, amount, currency, sub_account))
     return prices or f"{code} has no operators"
 
 
 def _objects(items: object, name: str) -> list[dict[str, Any]]:
-    """The objects of a list, which may be absent."""
+    """The objects of a list, which may be missing."""
     items = [] if items is None else items
     if not isinstance(items, list) or not all(isinstance(item, dict | None) for item in items):
-        raise StoppedError(f"the provider's price list has another form than its document says, at {name!r}")
+        raise StoppedError(f"the provider's price list has an unexpected format at {name!r}; upgrade campaign-runner")
     return [item for item in items if item is not None]
 
 
@@ -153,5 +151,6 @@ def _json_object(content: bytes, subject: str) -> dict[str, Any]:
     except ValueError:
         document = None
     if not isinstance(document, dict):
-        raise StoppedError(f"the provider's answer about the {subject} is not a JSON object")
+        what = f"the provider's answer about the {subject} is not a JSON object"
+        raise StoppedError(f"{what}; check the region and EIGHTXEIGHT_BASE_URL")
     return document

@@ -1,4 +1,4 @@
-"""The proxy between this computer and the provider, as the environment names it."""
+"""The proxy between this computer and the provider, as set in the environment."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlsplit
 
 from runner.base.errors import InputError
 
-# By scheme: how the proxy is spoken to, and its usual port. All of them look up the provider's name themselves.
+# By scheme: the kind of proxy, and its default port. With all of these, the proxy resolves the provider's host name.
 _KINDS: Final = {
     "http": ("http", 80),
     "socks": ("socks5", 1080),
@@ -19,10 +19,10 @@ _KINDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """A proxy; as a string it has no password."""
+    """A proxy. Its string form doesn't contain the password."""
 
-    variable: str  # the environment's variable that names it
-    kind: str  # http (by CONNECT), socks5 or socks4
+    variable: str  # the environment variable that it comes from
+    kind: str  # http (with CONNECT), socks5 or socks4
     host: str
     port: int
     username: str | None = field(default=None, repr=False)
@@ -34,11 +34,11 @@ class Proxy:
 
 
 def proxy_for(url: str) -> Proxy | None:
-    """The proxy for a URL, or None: by HTTPS_PROXY, ALL_PROXY and NO_PROXY, in lower case before upper case.
+    """The proxy for a URL, or None, from HTTPS_PROXY, ALL_PROXY and NO_PROXY. Lower case takes precedence.
 
-    HTTP_PROXY doesn't count: plain http only ever leads to this computer, which a proxy elsewhere can't reach.
+    HTTP_PROXY has no effect: plain http only leads to this computer, which a proxy elsewhere can't reach.
 
-    Raises InputError for a variable that names no proxy that can be used.
+    Raises InputError if the variable has no valid proxy address.
     """
     from urllib.request import getproxies, proxy_bypass  # loads slowly, and `check` does without
 
@@ -57,15 +57,15 @@ def _read(variable: str, address: str) -> Proxy:
         kind, usual_port = _KINDS[parts.scheme]
         username = None if parts.username is None else unquote(parts.username)
         password = None if parts.username is None else unquote(parts.password or "")
-        f"{username}{password}".encode("latin-1")  # what an HTTP header takes
+        f"{username}{password}".encode("latin-1")  # an HTTP header can contain only these characters
         proxy = Proxy(variable, kind, parts.hostname or "", parts.port or usual_port, username, password)
     except (ValueError, KeyError):
         proxy = None
     if proxy is None or not proxy.host or ":" in (proxy.username or ""):
-        # Not quoted: it may hold a password.
+        # The value isn't quoted, because it may contain a password.
         raise InputError.of(
-            f"{variable} in the environment is not the address of a proxy that can be used",
-            "write it like http://proxy.example:3128 or socks5://user:password@proxy.example:1080, with %40 for an @ "
-            "in the password; or list the hosts that need no proxy in NO_PROXY",
+            f"the environment variable {variable} is not a supported proxy address",
+            "use an address such as http://proxy.example:3128 or socks5://user:password@proxy.example:1080, with %40 "
+            "for an @ in the password; or add the hosts that need no proxy to NO_PROXY",
         )
     return proxy

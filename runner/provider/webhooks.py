@@ -1,7 +1,7 @@
-"""What the provider posts: delivery receipts and inbound messages. From bytes to records; pure.
+"""Reads what the provider posts: delivery receipts and inbound messages. Pure.
 
-Lenient in what isn't needed: a receipt that is refused because of a field that nobody reads would be posted four times
-more, and then be lost.
+Fields that aren't needed may be wrong. If a receipt were refused because of such a field, the provider would post it
+four more times, and then it would be lost.
 """
 
 from collections.abc import Mapping
@@ -17,22 +17,22 @@ RECEIPT = "outbound_message_status_changed"
 INBOUND = "inbound_message_received"
 NAMESPACE = "SMS"
 
-# Characters of a reply: ten segments are 1,530.
+# The most characters of a reply to keep; ten segments are 1,530.
 MAX_BODY_TEXT = 2_000
 
-# The years 2000 and 2100, in microseconds since the epoch: no true time of an event is beyond.
+# The years 2000 and 2100, in microseconds since the epoch. A time outside this range can't be right.
 EARLIEST, LATEST = 946_684_800_000_000, 4_102_444_800_000_000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class NotAnEventError(ValueError):
-    """The body is no event; its words say why, and hold nothing of the body."""
+    """The body is not an event. The error's text says why, without quoting the body."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """An event of another kind, such as one of a chat app. `kind` is `namespace/eventType`, cut to 60 characters."""
+    """An event of another kind, for example of a chat app. `kind` is `namespace/eventType`, cut to 60 characters."""
 
     kind: str
 
@@ -40,8 +40,8 @@ class Ignored:
 def read_event(body: bytes) -> Receipt | Inbound | Ignored:
     """The event in a request's body: one JSON object, as the provider posts it.
 
-    A receipt needs its umid, state and timestamp, an inbound message its source and body. Raises NotAnEventError when
-    the body is no event, or one that lacks these.
+    A receipt needs a umid, state and timestamp; an inbound message needs a source and body. Raises NotAnEventError if
+    one of these is missing or the body is not an event.
     """
     try:
         event = exact_json(body)
@@ -83,7 +83,7 @@ def _receipt(payload: Mapping[str, Any]) -> Receipt:
         detail=detail,
         error_code=_whole(status.get("errorCode")),
         error_message=_text(status.get("errorMessage"), 300) or None,
-        # A time that can't be true says how to order receipts at best, and no duration is to be told from it.
+        # A time that can't be right is only good for ordering receipts, not for computing durations.
         delivered_at=delivered_at(state, detail, at) if EARLIEST <= at <= LATEST else None,
         segments=_whole(payload.get("smsCount"), most=1_000),
         price=total,
@@ -97,7 +97,7 @@ def _inbound(payload: Mapping[str, Any]) -> Inbound:
     if not source or not isinstance(body, str):
         raise NotAnEventError("the inbound message lacks its source or body")
     at = _moment(payload.get("timestamp"))
-    # Who says STOP is heard, whatever the clock says: the last moment makes it the newest word.
+    # A STOP must count even if its time is wrong. With the latest time, it is the newest reply.
     at = at if at is not None and EARLIEST <= at <= LATEST else LATEST
     destination = _text(payload.get("destination"), 40)
     return Inbound(umid or "", source, destination or "", _clean(body)[:MAX_BODY_TEXT], at)
@@ -108,31 +108,31 @@ def _text(value: object, length: int) -> str | None:
 
 
 def _clean(text: str) -> str:
-    """Without what no database takes: lone surrogates, which JSON can hold, and NULs."""
+    """The text without characters that databases refuse: NULs, and lone surrogates, which JSON can contain."""
     return text.encode("utf-8", "replace").decode().replace("\0", "")
 
 
 def _whole(value: object, *, most: int = 2**31 - 1) -> int | None:
-    """A whole number from 0, also written as a text or with a decimal point; None for everything else."""
+    """A whole number from 0 up, also if it is in quotes or has a decimal point; None for everything else."""
     number = amount_of(value)
     return int(number) if number is not None and 0 <= number <= most and number == int(number) else None
 
 
 def _price(value: object) -> str | None:
-    """A price as decimal text, exactly as it was written; None for what is none, or has no end."""
+    """A price as exact decimal text; None if it isn't a number or has too many digits."""
     amount = amount_of(value)
     if amount is None or not 0 <= amount < 10**9:
         return None
     text = f"{amount.normalize():f}"
-    return text if len(text) <= 24 else None  # the ledger holds no more
+    return text if len(text) <= 24 else None  # the size of the ledger's column
 
 
 def _moment(value: object) -> int | None:
-    """Microseconds since the epoch of an ISO 8601 time, whenever it is; without an offset it is UTC."""
+    """An ISO 8601 time in microseconds since the epoch. A time without an offset is UTC."""
     if not isinstance(value, str) or len(value) > 40:
         return None
     try:
-        # The provider writes up to seven digits of a second; what is beyond six is dropped.
+        # The provider writes up to seven digits after the second. Python drops those after the sixth.
         moment = datetime.fromisoformat(value.strip().upper())
     except ValueError:
         return None

@@ -1,13 +1,12 @@
-"""HTTP/1.1 to one host: connections that each carry one request at a time, and nothing that sending doesn't need.
+"""A minimal HTTP/1.1 client for one host, with only what sending needs. Each connection carries one request at a time.
 
-A request leaves with one call that doesn't wait, `Connection.exchange`, so that whoever makes it knows exactly from
-when on bytes may have left. Nothing is ever sent twice here, no redirect is followed, and an answer's bytes are taken
-as they come: no compression is asked for. The parsing is llhttp's (httptools), the race between a host's addresses
-aiohappyeyeballs'. aiohttp does all that too, for more than twice the work per request (`python -m benchmarks.parts`).
+A request leaves in a single call that doesn't wait, `Connection.exchange`, so the caller knows exactly when bytes may
+have left. Requests are never retried here, redirects are not followed, and compression is not requested. httptools
+(llhttp) parses the answers; aiohappyeyeballs chooses among a host's addresses. aiohttp can do all of this, but needs
+more than twice the work per request (`python -m benchmarks.parts`).
 """
 
 import asyncio
-import os
 import ssl
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -19,33 +18,35 @@ from urllib.parse import urlsplit
 import aiohappyeyeballs
 import httptools
 
-from runner.provider.endpoint import CONNECT_TIMEOUT_S, in_words
+from runner.provider.endpoint import CONNECT_TIMEOUT_S
+from runner.provider.network_errors import network_error_text, no_connection_text, one_line
 from runner.provider.proxy import Proxy
 
-# The real answers have under 1 kB.
+# Real answers are smaller than 1 kB.
 MAX_ANSWER_BYTES = 64 * 1024
 
-# An idle connection is not used after that. Servers close theirs after 5 s and more, and a request that leaves in the
-# moment in which the other side closes is `unknown`; a new connection costs a tenth of a second.
+# How long an idle connection may be reused. Servers close idle connections after 5 s or more. If a request leaves just
+# when the server closes, its outcome is `unknown`, while a new connection costs only a tenth of a second.
 IDLE_S = 4.0
 
-# Connections that are opened at a time: 3,000/s need 300 of them at 100 ms, and each takes three times that to stand.
-# Not more, because each costs a TLS handshake; whichever is free first takes the request that waits longest.
+# How many connections are opened at the same time. At 3,000/s and 100 ms per answer, 300 are needed, and opening one
+# takes 300 ms. The number is limited, because each needs a TLS handshake. The first connection that is free takes the
+# request that has waited longest.
 MOST_OPENING = 200
 
-# How long an address is remembered.
+# How long the addresses from a DNS look-up are reused.
 NAME_S = 10.0
 
 HAPPY_EYEBALLS_DELAY_S = 0.25  # RFC 8305, 5
 
 
 class NotHttpError(Exception):
-    """What came back is no HTTP answer."""
+    """The data received is not an HTTP answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A whole HTTP response; `body` is cut at `MAX_ANSWER_BYTES`."""
+    """A complete HTTP response. `body` is cut off after `MAX_ANSWER_BYTES`."""
 
     status: int
     raw_headers: Sequence[tuple[bytes, bytes]]
@@ -53,12 +54,12 @@ class Response:
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """By lower-case names."""
+        """The headers by lower-case name."""
         return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self.raw_headers}
 
 
 class Connection(asyncio.Protocol):
-    """One connection. `exchange` needs one that `is_open` and carries nothing; `Wire.connection` gives such."""
+    """One connection. `Wire.connection` returns one that is open and unused, which `exchange` needs."""
 
     def __init__(self, wire: "Wire") -> None:
         self._wire = wire
@@ -69,10 +70,10 @@ class Connection(asyncio.Protocol):
         self.idle_since = 0.0
 
     def exchange(self, request: bytes) -> asyncio.Future[Response]:
-        """Send a whole request; some of it may have left when this returns.
+        """Send a whole request. Some of it may have left when this returns.
 
-        The future fails with NotHttpError or OSError when there is no answer. The connection goes back to its wire with
-        the answer, if it can carry another request.
+        The future fails with NotHttpError or OSError if no answer comes. After the answer, the connection returns to
+        its wire if it can carry another request.
         """
         assert self.is_open
         assert self._response is None
@@ -86,20 +87,20 @@ class Connection(asyncio.Protocol):
         return response
 
     def abort(self, error: Exception | None = None) -> None:
-        """Close at once; an answer that is still waited for fails with `error`."""
+        """Close at once. If an answer is still awaited, it fails with `error`."""
         self.is_open = False
         self._transport.abort()
         self._fail(error or ConnectionAbortedError("the connection was closed"))
 
-    # What asyncio calls.
+    # Called by asyncio.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's are none by their class
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's classes don't derive from it
         self.is_open = True
 
     def data_received(self, data: bytes) -> None:
         if self._response is None:
-            self.abort()  # said without being asked: what comes next would be taken for the answer
+            self.abort()  # unexpected data: it would be taken for the answer to the next request
             return
         trouble = None
         try:
@@ -107,14 +108,14 @@ class Connection(asyncio.Protocol):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             trouble = NotHttpError(" ".join(str(error).split()))
         if self._head_bytes > MAX_ANSWER_BYTES:
-            self.abort(NotHttpError("its headers have no end"))
+            self.abort(NotHttpError("its headers are too long"))
         elif self._is_whole or self._is_cut:
             self._deliver(reusable=self._stays_open and trouble is None)
         elif trouble:
             self.abort(trouble)
 
     def eof_received(self) -> None:
-        self.is_open = False  # it closes now, and what is written to it doesn't leave any more
+        self.is_open = False  # the connection is closing; a request written now would be lost
 
     def connection_lost(self, error: Exception | None) -> None:
         self.is_open = False
@@ -122,9 +123,9 @@ class Connection(asyncio.Protocol):
         if self._response is not None and error is None and self._ends_with_connection():
             self._deliver(reusable=False)
         else:
-            self._fail(error or ConnectionResetError("the connection was closed without a whole answer"))
+            self._fail(error or ConnectionResetError("the connection was closed before the answer was complete"))
 
-    # What the parser calls. After a whole answer, nothing that follows counts.
+    # Called by the parser. Everything after a complete answer is ignored.
 
     def on_message_begin(self) -> None:
         if self._is_whole:
@@ -150,12 +151,12 @@ class Connection(asyncio.Protocol):
             return
         if self._status >= 200:
             self._is_whole = True
-            self._stays_open = self._parser.should_keep_alive()  # it knows only now
+            self._stays_open = self._parser.should_keep_alive()  # only known at the end
         else:
-            self._headers.clear()  # "100 Continue" and its like: the answer is still to come
+            self._headers.clear()  # for example "100 Continue": the answer comes after it
 
     def _ends_with_connection(self) -> bool:
-        """Whether the answer is whole with the end of the connection: its head is there, and tells no length."""
+        """Whether the end of the connection completes the answer: its headers are complete and give no length."""
         names = {name.lower() for name, _ in self._headers}
         return self._status >= 200 and not names & {b"content-length", b"transfer-encoding"}
 
@@ -176,11 +177,11 @@ class Connection(asyncio.Protocol):
 
 
 class Wire:
-    """The connections to one host. Made and used in one event loop; `close` it.
+    """The connections to one host. Create and use it in one event loop, and `close` it.
 
-    :param url: of the host; its path doesn't matter.
+    :param url: the URL of the host; its path is ignored.
     :param limit: the most connections at a time.
-    :param proxy: through which the host is reached; None: directly.
+    :param proxy: the proxy to use; None: connect directly.
     """
 
     def __init__(self, url: str, *, tls: ssl.SSLContext | None, limit: int, proxy: Proxy | None = None) -> None:
@@ -193,14 +194,14 @@ class Wire:
         self._proxy = proxy
         self._loop = asyncio.get_running_loop()
         self._all: set[Connection] = set()
-        self._idle: list[Connection] = []  # the newest last: it is the one that is least likely to be closed
+        self._idle: list[Connection] = []  # the newest last, because it is the least likely to be closed soon
         self._waiting: deque[asyncio.Future[Connection]] = deque()  # first come, first served
         self._opening: set[asyncio.Task[None]] = set()
         self._addresses: list[Any] = []
         self._addresses_until = 0.0
 
     def _take_idle(self) -> Connection | None:
-        """A connection that is ready at this moment, if there is one."""
+        """An idle connection that can be used now, if there is one."""
         while self._idle:
             connection = self._idle.pop()
             if connection.is_open and self._loop.time() - connection.idle_since < IDLE_S:
@@ -210,9 +211,9 @@ class Wire:
         return None
 
     async def connection(self) -> Connection:
-        """A connection that carries nothing. Give it back by `release`, or let an exchange do that.
+        """An unused connection. Return it with `release`, or make an exchange, which does so.
 
-        Raises ConnectionError when none can be opened, also for what TLS or the look-up of the name has against it.
+        Raises ConnectionError if none can be opened, also if DNS, the proxy or TLS is the cause.
         """
         if connection := self._take_idle():
             return connection
@@ -223,31 +224,31 @@ class Wire:
             return await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled() and not turn.exception():
-                self.release(turn.result())  # it came in the moment of giving up
+                self.release(turn.result())  # the connection was ready just when the caller was cancelled
             raise
 
     def release(self, connection: Connection) -> None:
-        """Take back a connection that carries nothing any more: whoever waits longest gets it."""
+        """Take back a connection that is unused again. The request that has waited longest gets it."""
         if not connection.is_open:
             return
         while self._waiting:
             turn = self._waiting.popleft()
-            if not turn.done():  # else it gave up meanwhile
+            if not turn.done():  # otherwise the caller was cancelled
                 turn.set_result(connection)
                 return
         connection.idle_since = self._loop.time()
         self._idle.append(connection)
 
     def forget(self, connection: Connection) -> None:
-        """Drop a connection that is closed."""
+        """Remove a connection that is closed."""
         self._all.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
         self._open_more()
 
     async def close(self) -> None:
-        """Close all connections; what is in flight fails."""
-        self._fail_waiting(ConnectionAbortedError("nothing is sent any more"))
+        """Close all connections. Requests in flight fail."""
+        self._fail_waiting(ConnectionAbortedError("sending has ended"))
         for opening in self._opening:
             opening.cancel()
         for connection in self._all.copy():
@@ -255,7 +256,7 @@ class Wire:
         await asyncio.gather(*self._opening, return_exceptions=True)
 
     def _open_more(self) -> None:
-        """Open as many as there are requests that wait, and no more at a time than is good."""
+        """Open a connection for each waiting request, within the limits."""
         while self._waiting and self._waiting[0].done():
             self._waiting.popleft()
         most = min(len(self._waiting), MOST_OPENING, self._limit - len(self._all))
@@ -277,35 +278,31 @@ class Wire:
     async def _open(self) -> None:
         try:
             connection = await self._opened_connection()
-        except Exception as error:  # also a bug: who waits must hear of it
-            # One that can't be opened stands for all that are waited for: they would only wait for the same.
+        except Exception as error:  # also for a bug: otherwise the waiting requests would wait forever
+            # If one can't be opened, all waiting requests fail: they would get the same error.
             self._addresses_until = 0.0
             self._fail_waiting(error)
         else:
             self.release(connection)
 
     async def _opened_connection(self) -> Connection:
-        """One more connection, which carries nothing. Raises ConnectionError, in words."""
+        """Open a new connection. Raises ConnectionError with a text for people."""
         while self._idle and self._loop.time() - self._idle[0].idle_since >= IDLE_S:
-            self._idle.pop(0).abort()  # else those that are never the newest would stay
+            self._idle.pop(0).abort()  # expired; `_take_idle` only looks at the newest
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 _, connection = await self._connect(lambda: Connection(self))
         except TimeoutError as error:
-            raise self._none(f"it took more than {CONNECT_TIMEOUT_S:g} s") from error
-        except (ssl.SSLError, UnicodeError) as error:  # the latter: a name that can't be looked up
-            raise self._none(in_words(error)) from error
-        except OSError as error:  # a number below 0 is the look-up's, whose words are its own
-            number = error.errno or 0
-            raise self._none(os.strerror(number) if number > 0 else error.strerror or in_words(error)) from error
+            raise self._none(f"timed out after {CONNECT_TIMEOUT_S:g} s") from error
+        except (OSError, UnicodeError) as error:  # UnicodeError: the host name has characters that DNS doesn't allow
+            raise self._none(network_error_text(error)) from error
         if not connection.is_open:
-            raise self._none("it was closed as soon as it stood")
+            raise self._none("the other side closed it at once")
         self._all.add(connection)
         return connection
 
     def _none(self, why: str) -> ConnectionError:
-        through = f" through the proxy {self._proxy}" if self._proxy else ""
-        return ConnectionError(f"no connection to {self._host}:{self._port}{through}: {why}")
+        return ConnectionError(no_connection_text(f"{self._host}:{self._port}", self._proxy, why))
 
     async def _connect(self, protocol: Callable[[], Connection]) -> tuple[asyncio.Transport, Connection]:
         sock = await (self._direct_socket() if self._proxy is None else self._socket_through(self._proxy))
@@ -332,5 +329,7 @@ class Wire:
         tunnel = AsyncioProxy(kind, proxy.host, proxy.port, proxy.username, proxy.password, rdns=True)
         try:
             return await tunnel.connect(self._host, self._port)
-        except python_socks.ProxyError as error:  # the proxy answers, and refuses
-            raise OSError(in_words(error)) from error
+        except python_socks.ProxyConnectionError as error:
+            raise OSError(f"the proxy can't be reached: {network_error_text(error.__cause__ or error)}") from error
+        except python_socks.ProxyError as error:
+            raise OSError(f"the proxy refused the connection ({one_line(str(error))})") from error

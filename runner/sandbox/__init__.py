@@ -1,5 +1,5 @@
-"""A stand-in for the 8x8 SMS API, in a process of its own: nothing it accepts ever reaches a phone.
+"""A simulated 8x8 SMS API in a separate process. No message that it accepts ever reaches a phone.
 
-It is a second, independent reading of the provider's document: it shares no code with `runner.provider`, so that a
-misunderstanding in one of the two shows as a failed request instead of hiding in both.
+It is an independent implementation of the API and shares no code with `runner.provider`. So a misunderstanding of the
+provider's documentation in one of them shows up as a failed request, instead of being hidden in both.
 """

@@ -1,4 +1,4 @@
-"""What the sandbox answers: its responses, and its refusals with the codes of the provider's document."""
+"""The sandbox's answers: successes, and refusals with the provider's error codes."""
 
 from collections.abc import Mapping
 from enum import IntEnum
@@ -9,7 +9,7 @@ from aiohttp import hdrs, web
 
 
 class Code(IntEnum):
-    """The `code` of an error body: every one that the provider's document and guides list."""
+    """The `code` of an error body: all codes in the provider's API document and guides."""
 
     QUOTA_EXCEEDED = 429
     INVALID_PARAMETER = 1000
@@ -45,14 +45,14 @@ class Code(IntEnum):
     INVALID_JOB_ID = 4018
 
 
-# The HTTP status of an error, as in the document's examples. Codes that have none there come with 400.
+# The HTTP status of an error, as in the document's examples. A code without an example gets 400.
 HTTP_STATUSES = {
     Code.QUOTA_EXCEEDED: 429,
     Code.INSECURE_PROTOCOL: 426,
     Code.UNAUTHORIZED: 401,
     Code.FORBIDDEN: 403,
     Code.NOT_FOUND: 404,
-    # The guides describe 422 as a sound request that cannot be followed, and 410 as an API version that is gone.
+    # The guides describe 422 as a valid request that can't be carried out, and 410 as a retired API version.
     Code.RESENDING_INTERVAL: 422,
     Code.UNSUPPORTED_VERSION: 410,
     Code.INTERNAL_ERROR: 500,
@@ -60,7 +60,7 @@ HTTP_STATUSES = {
 }
 
 
-# Headers that the document demands with a code.
+# Headers that the document requires with a code.
 HEADERS: dict[Code, Mapping[str, str]] = {
     Code.INSECURE_PROTOCOL: {hdrs.UPGRADE: "TLS/1.3"},
     Code.QUOTA_EXCEEDED: {hdrs.RETRY_AFTER: "1"},
@@ -68,7 +68,7 @@ HEADERS: dict[Code, Mapping[str, str]] = {
 
 
 class RefusedError(Exception):
-    """Ends the handling of a request with an error answer, with the code's HTTP status and headers unless given."""
+    """Ends a request with an error answer. `http_status` and `headers` replace those of the code."""
 
     def __init__(
         self, code: Code, message: str, http_status: int | None = None, headers: Mapping[str, str] | None = None
@@ -85,15 +85,15 @@ def json_response(value: object, http_status: int = 200, headers: Mapping[str, s
 
 QUEUED = "QUEUED"
 REJECTED = "REJECTED"
-# A report that was made with the sandbox must not be mistaken for a real one.
+# These say "sandbox", so that nobody takes a report of a sandbox run for a real one.
 DESCRIPTIONS = {
-    QUEUED: "queued by the sandbox; it will reach no phone",
-    REJECTED: "rejected by the sandbox, which was asked to reject a share of the messages",
+    QUEUED: "queued by the sandbox; no phone will receive it",
+    REJECTED: "rejected by the sandbox, because of --reject-share",
 }
 
 
 def sms_response(entry: Mapping[str, Any], encoding: str) -> web.Response:
-    """The document's SmsResponse, for a line of the book. It comes with HTTP 200 for both statuses."""
+    """The document's SmsResponse for an entry of the book. Both statuses have HTTP 200."""
     body = {
         "umid": entry["umid"],
         "destination": entry["destination"].removeprefix("+"),

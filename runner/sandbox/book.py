@@ -1,7 +1,7 @@
-"""The book: every message that the sandbox took, so that a test or a curious user can count what a run really did.
+"""The book: every message that the sandbox answered. Tests and users can count what a run really sent.
 
-One JSON object per line: the request as received, and the sandbox's own `time` (microseconds since the epoch),
-`subAccountId`, `umid` and `status` (QUEUED or REJECTED), which win over fields of the same name.
+One JSON object per line: the request as received, plus `time` (microseconds since the epoch), `subAccountId`, `umid`
+and `status` (QUEUED or REJECTED), which replace fields of the same name.
 """
 
 import os
@@ -16,28 +16,29 @@ import orjson
 from runner.base.errors import InputError
 from runner.sandbox.answers import QUEUED
 
+# The most messages to keep in memory, if there is no file.
 MEMORY_LIMIT = 100_000
 
-# A line of the book.
+# An entry of the book.
 Entry = Mapping[str, Any]
 
 
 class Book:
-    """Where messages are written down: in a file that grows, or else, bounded, in memory. Made by `open_book`."""
+    """Stores messages in a file, or in memory up to `MEMORY_LIMIT`. Create it with `open_book`."""
 
     def __init__(self, file: BinaryIO | None = None, path: Path | None = None) -> None:
         self._file = file
         self._path = path
         self._newest: deque[bytes] = deque(maxlen=MEMORY_LIMIT)
         self._queued: set[tuple[str, str]] = set()
-        # How often a clientMessageId was queued, if more than once.
+        # How many times a clientMessageId was queued, if more than once.
         self.duplicate_ids: dict[str, int] = {}
 
     def add(self, entry: Entry) -> bool:
-        """Write one message down; True if one with its clientMessageId had been queued before.
+        """Add one message. Returns True if a message with its clientMessageId was queued before.
 
-        When it returns, a reader of the file sees it: a request is in the book before its answer leaves, so that the
-        book may hold a message whose answer got lost, and never lacks one whose answer arrived.
+        When this returns, readers of the file see the message. A message is in the book before its answer leaves. So
+        the book may contain a message whose answer got lost, but never lacks one whose answer arrived.
         """
         line = orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE)
         if self._file is None:
@@ -48,7 +49,7 @@ class Book:
         return self._is_duplicate(entry)
 
     def lines(self) -> Iterator[bytes]:
-        """Every message in the file or in memory, oldest first."""
+        """All messages in the file or in memory, oldest first."""
         if self._path is None:
             yield from tuple(self._newest)
             return
@@ -56,13 +57,13 @@ class Book:
             yield from file
 
     def find(self, umid: str, sub_account_id: str) -> Entry | None:
-        """The message with this id. Reads the book from its beginning: good enough for one question per second."""
+        """The message with this id. Reads the book from the start, which is fast enough for one request per second."""
         quoted = orjson.dumps(umid)
         entries = (orjson.loads(line) for line in self.lines() if quoted in line)
         return next((each for each in entries if (each["umid"], each["subAccountId"]) == (umid, sub_account_id)), None)
 
     def load(self) -> None:
-        """Read what an earlier sandbox took, to find duplicates. Raises ValueError or KeyError if it is no book."""
+        """Read messages of earlier sandboxes, to find duplicates. Raises ValueError or KeyError if it isn't a book."""
         for line in self.lines():
             entry = orjson.loads(line)
             if not line.endswith(b"\n") or not isinstance(entry, dict) or not {"umid", "status"} <= entry.keys():
@@ -70,8 +71,8 @@ class Book:
             self._is_duplicate(entry)
 
     def _is_duplicate(self, entry: Entry) -> bool:
-        """Whether a message with the same clientMessageId was queued before; notes and counts this one."""
-        # A message that was rejected reached nobody: sending it again is no second text.
+        """Whether a message with the same clientMessageId was queued before. Remembers and counts this one."""
+        # A rejected message reached nobody, so sending it again is not a duplicate.
         message_id = entry.get("clientMessageId")
         if entry["status"] != QUEUED or message_id is None:
             return False
@@ -85,9 +86,9 @@ class Book:
 
 @contextmanager
 def open_book(path: Path | None) -> Iterator[Book]:
-    """The book, open for writing. A new file can be read by its owner alone, because it holds numbers and texts.
+    """The book, open for writing. A new file is readable by its owner only, because it contains numbers and texts.
 
-    Raises `InputError` when the file cannot be written or holds something else than a book.
+    Raises `InputError` if the file can't be written or isn't a book.
     """
     if path is None:
         yield Book()
@@ -95,13 +96,16 @@ def open_book(path: Path | None) -> Iterator[Book]:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     except OSError as error:
-        raise InputError.of(f"the book {path} cannot be written: {error.strerror}", "name another file") from error
+        raise InputError.of(
+            f"the book {path} can't be written: {error.strerror}", "name another file with --book"
+        ) from error
     with os.fdopen(descriptor, "ab") as file:
         book = Book(file, path)
         try:
             book.load()
         except (OSError, ValueError, KeyError) as error:
             raise InputError.of(
-                f"{path} is not a book of the sandbox, or its end is cut off", "name another file, or remove this one"
+                f"{path} is not a book of the sandbox, or its end is cut off",
+                "name another file with --book, or delete this one",
             ) from error
         yield book

@@ -1,7 +1,7 @@
-"""What becomes of a message, what its recipient replies, and what the provider's log says about it. Pure.
+"""Simulates the delivery of a message, the recipient's reply, and the entry in the provider's log. Pure.
 
-It depends on the seed and the message alone, so that receipts, details and log exports agree, and every run of the same
-campaign shows the same. Numbers and texts are masked in the log, as the provider masks them.
+The results depend only on the seed and the message. So receipts, details and log exports agree, and every run of the
+same campaign gets the same results. The log masks numbers and texts, as the provider does.
 """
 
 import csv
@@ -25,16 +25,16 @@ MASKED = "**MASKED**"
 PRICE_PER_SMS = 0.01
 CURRENCY = "USD"
 
-# The log export's, in the order of the provider's document.
+# The columns of the log export, in the order of the provider's document.
 COLUMNS = (
     "umid", "subaccountid", "direction", "country", "operator", "mcc", "mnc", "status_value", "status_details",
     "status_errorcode", "status_errormessage", "status_timestamp", "msisdn", "source", "encoding", "createdat",
     "smscount", "price_currency", "price_persms", "price_total", "clientmessageid", "clientbatchid", "batchid", "body",
 )  # fmt: skip
-# Columns whose name isn't that of the field in small letters.
+# Columns whose names are not the lower-case names of the fields.
 RENAMED = {"status_state": "status_value", "status_detail": "status_details"}
 
-# 3GPP TS 23.038, section 6.2.1: the default alphabet, then its extension table (ESC itself is not a character).
+# 3GPP TS 23.038, section 6.2.1: the default alphabet, and its extension table. ESC itself is not a character.
 DEFAULT_ALPHABET = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
@@ -46,7 +46,7 @@ SEGMENT_LIMIT = 10
 
 @dataclass(frozen=True, slots=True)
 class DeliveryStatus:
-    """A state of the provider's, with its detail. The error is for states of failure."""
+    """A delivery state as the provider reports it, with its detail. Failure states also have an error."""
 
     state: str
     detail: str | None = None
@@ -54,7 +54,7 @@ class DeliveryStatus:
     error_message: str | None = None
 
     def as_json(self, timestamp: str) -> dict[str, Any]:
-        """The document's status object; what is not known is absent."""
+        """The document's status object, without the fields that have no value."""
         status = {"state": self.state, "detail": self.detail, "timestamp": timestamp}
         return without_nulls(status | {"errorCode": self.error_code, "errorMessage": self.error_message})
 
@@ -63,7 +63,7 @@ WAITING = DeliveryStatus("queued")
 SENT = DeliveryStatus("sent")
 AT_OPERATOR = DeliveryStatus("delivered", "delivered_to_operator")
 DELIVERED = DeliveryStatus("delivered", "delivered_to_recipient")
-# Rejected by the API, or cancelled before its time.
+# Rejected by the API, or cancelled before it was sent.
 FAILED = DeliveryStatus("failed")
 
 
@@ -71,17 +71,17 @@ def _undelivered(code: int, words: str, detail: str = "undelivered_to_recipient"
     return DeliveryStatus("undelivered", detail, code, words)
 
 
-# Of a hundred messages that don't arrive: about as many numbers that are dead as phones that are off, full or away.
+# Why messages don't arrive, in percent: 30 for invalid numbers, 10 for barred ones, 60 for temporary causes.
 UNDELIVERED: Mapping[DeliveryStatus, int] = {
-    _undelivered(59, "the subscriber is unknown"): 20,
-    _undelivered(15, "the destination is invalid", "rejected_by_operator"): 10,
-    _undelivered(13, "the subscriber or the phone may not receive"): 10,
-    _undelivered(1, "the subscriber is absent"): 25,
-    _undelivered(46, "the subscriber cannot be reached"): 15,
-    _undelivered(36, "the message expired"): 12,
-    _undelivered(21, "the phone's memory is full"): 8,
+    _undelivered(59, "unknown subscriber"): 20,
+    _undelivered(15, "invalid destination", "rejected_by_operator"): 10,
+    _undelivered(13, "illegal subscriber or handset"): 10,
+    _undelivered(1, "absent subscriber"): 25,
+    _undelivered(46, "unreachable subscriber"): 15,
+    _undelivered(36, "message expired"): 12,
+    _undelivered(21, "memory of the phone is full"): 8,
 }
-# Of a hundred who reply: most opt out, in several ways; some change their mind, some mean something else.
+# Replies, in percent: most opt out, in several ways; some opt in again, some mean something else.
 REPLIES: Mapping[tuple[str, ...], int] = {
     ("STOP",): 40,
     ("Stop. Thank you",): 20,
@@ -93,14 +93,14 @@ REPLIES: Mapping[tuple[str, ...], int] = {
 
 
 def final_status(entry: Entry, options: SandboxOptions) -> DeliveryStatus:
-    """How a message ends that is sent, the same each time for the same seed."""
+    """The last status of a message that is sent. The same seed always gives the same status."""
     if chance(options.seed, "undelivered", *identity_of(entry)) >= options.undelivered_share:
         return DELIVERED
     return _weighted_choice(UNDELIVERED, chance(options.seed, "why", *identity_of(entry)))
 
 
 def replies_to(entry: Entry, options: SandboxOptions) -> tuple[str, ...]:
-    """What the recipient writes back, if the message arrives: the same to every message."""
+    """What the recipient replies if the message arrives. A number gives the same reply to every message."""
     number = entry["destination"].removeprefix("+")
     if chance(options.seed, "reply", number) >= options.stop_share:
         return ()
@@ -108,14 +108,14 @@ def replies_to(entry: Entry, options: SandboxOptions) -> tuple[str, ...]:
 
 
 def chance(*about: object) -> float:
-    """From 0 (included) to 1 (excluded), evenly spread, the same each time for the same words."""
+    """A pseudo-random number from 0 (included) to 1 (excluded), always the same for the same arguments."""
     digest = hashlib.blake2b(" ".join(map(str, about)).encode(), digest_size=8).digest()
-    # 53 bits are what a float holds: with all 64 the largest would be rounded to 1.
+    # A float has 53 bits: with all 64, the largest numbers would be rounded to 1.
     return (int.from_bytes(digest) >> 11) / 2**53
 
 
 def identity_of(entry: Entry) -> tuple[str, str]:
-    """What tells one message from another, wherever and whenever it is sent."""
+    """What identifies a message, whenever and through whichever account it is sent."""
     return entry.get("clientMessageId") or "", entry["destination"]
 
 
@@ -125,15 +125,15 @@ def _weighted_choice(weights: Mapping[T, int], share: float) -> T:
 
 
 def encoding_of(text: str, asked: str | None) -> str:
-    """The encoding that the text travels in: the one asked for, or else (AUTO) the one it needs."""
-    # GSM7 also for a text that it cannot hold: what the provider does to its characters is not documented.
+    """The encoding of the text: the requested one or, for AUTO, the one that it needs."""
+    # GSM7 is used even for a text with other characters: what the provider does with them is not documented.
     if asked in ("GSM7", "UCS2"):
         return str(asked)
     return "GSM7" if GSM7_TEXT.fullmatch(text) else "UCS2"
 
 
 def segments_of(text: str, encoding: str) -> int:
-    """How many segments the provider counts, ten at most. None ends within a pair of septets or surrogates."""
+    """The segments that the provider counts, at most ten. A segment never splits a pair of septets or surrogates."""
     if encoding == "GSM7":
         alone, joined, sizes = 160, 153, [2 if character in EXTENSION else 1 for character in text]
     else:
@@ -149,27 +149,27 @@ def segments_of(text: str, encoding: str) -> int:
 
 
 def price_of(status: DeliveryStatus, segments: int) -> dict[str, Any]:
-    """The document's price of a message. Whatever an operator has taken costs money, wherever it ended."""
+    """The document's price of a message. A message costs money as soon as an operator accepted it."""
     is_free = status.state == "failed" or status.detail == "rejected_by_operator"
     price = 0.0 if is_free else PRICE_PER_SMS
     return {"total": round(price * segments, 6), "perSms": price, "currency": CURRENCY}
 
 
 def created_at(entry: Entry) -> datetime:
-    """When the sandbox took a message of the book."""
+    """When the sandbox received a message of the book."""
     return datetime.fromtimestamp(entry["time"] / 1e6, UTC)
 
 
 def is_scheduled(entry: Entry, now: datetime) -> bool:
-    """Whether the message still waits for its time."""
+    """Whether the message is still waiting for its scheduled time."""
     moment = moment_of(entry.get("scheduled"))
     return entry["status"] == QUEUED and moment is not None and moment > now
 
 
 def details_of(entry: Entry, options: SandboxOptions, *, cancelled: Collection[str], now: datetime) -> dict[str, Any]:
-    """The document's answer to a question for one message. `cancelled` holds the umids of those that were.
+    """The document's answer to a request for one message. `cancelled` contains the umids of cancelled messages.
 
-    What was queued has arrived at once, but for the undelivered share. What is scheduled waits for its time.
+    A queued message counts as arrived at once, except the undelivered share. A scheduled one waits for its time.
     """
     encoding = encoding_of(entry["text"], entry.get("encoding"))
     segments = segments_of(entry["text"], encoding)
@@ -197,7 +197,7 @@ def details_of(entry: Entry, options: SandboxOptions, *, cancelled: Collection[s
 
 
 def csv_of(details: Iterable[Mapping[str, Any]]) -> bytes:
-    """A file of the log export, with its header: of messages as `details_of` shows them."""
+    """A CSV file of the log export, with its header, from results of `details_of`."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, COLUMNS, restval="", extrasaction="ignore")
     writer.writeheader()
@@ -210,10 +210,10 @@ def csv_of(details: Iterable[Mapping[str, Any]]) -> bytes:
 
 
 def timestamp(moment: datetime) -> str:
-    """As the provider writes times: UTC, with a Z."""
+    """A time as the provider writes it: UTC, with a Z."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def without_nulls(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that have a value: the provider leaves the others out."""
+    """The fields that have a value. The provider leaves out the others."""
     return {name: value for name, value in fields.items() if value is not None}

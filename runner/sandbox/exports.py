@@ -1,7 +1,7 @@
-"""The log export: start a job, ask for it, download its files, cancel it.
+"""The log export: start a job, ask for its status, download its files, cancel it.
 
-The download links are signed, so that they take no key. They may stand on an origin of their own, as the provider's may
-do: whatever key arrives there was given away, and is noted.
+The download links are signed and need no API key. They may have another origin, as the provider's links may. The
+sandbox records any API key that arrives at that origin, because a client must not send one there.
 """
 
 import re
@@ -26,10 +26,10 @@ EXPORTS = "/api/v1/subaccounts/{subAccountId}/messages/exports"
 JOB = f"{EXPORTS}/{{jobId}}"
 DOWNLOAD = "/api/v1/subaccounts/{subAccountId}/messages/download/{token}"
 
-# yyyy-MM-dd, or with a time, or with a time and Z or an offset. Fractions of a second aren't documented.
+# yyyy-MM-dd, optionally with a time, which may have a Z or an offset. Fractions of a second aren't documented.
 MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})?)?")
 
-# The status that a job with this fault ends with.
+# The last status of a job with this fault.
 ENDS = {
     FaultName.EXPORT_FAILED: "failed",
     FaultName.EXPORT_CANCELLED: "cancelled",
@@ -40,7 +40,7 @@ ENDS = {
 
 @dataclass(slots=True)
 class Job:
-    """One export. `files` are CSVs. `statuses` has what it answers one after the other, and the last one again."""
+    """One export. `files` are CSV files. `statuses` are the answers to status requests; the last one repeats."""
 
     sub_account_id: str
     files: list[bytes]
@@ -52,14 +52,14 @@ class Job:
 
 
 class Exports:
-    """Holds the jobs. `origin` is where the download links lead, None for where the question came."""
+    """The jobs. `origin` is the origin of the download links; None: the origin of the request."""
 
     def __init__(self, state: SandboxState, faults: FaultSchedule) -> None:
         self._state = state
         self._faults = faults
         self._started = 0
         self._jobs: dict[str, Job] = {}
-        # By a link's token: the job, and the number of its file.
+        # By token of a link: the job and the number of the file.
         self._links: dict[str, tuple[Job, int]] = {}
         self.origin: str | None = None
 
@@ -82,7 +82,7 @@ class Exports:
         if not fault or fault.name is not FaultName.EXPORT_JOB_LOST:
             options, sub_account_id = self._state.options, request.match_info["subAccountId"]
             newest = now - timedelta(seconds=options.export_lag_s)
-            # The log as it is now: what comes later isn't in this export.
+            # The log at this moment: later messages aren't in this export.
             found = (
                 details_of(entry, options, cancelled=self._state.cancelled, now=now)
                 for entry in map(orjson.loads, self._state.book.lines())
@@ -114,12 +114,12 @@ class Exports:
         if str(request.url.origin()) == self.origin:
             self._state.stats.foreign_authorizations += request.headers.getall(hdrs.AUTHORIZATION, [])
         if request.match_info["token"] not in self._links:
-            raise RefusedError(Code.NOT_FOUND, "There is no such file")
+            raise RefusedError(Code.NOT_FOUND, "The file does not exist")
         job, index = self._links[request.match_info["token"]]
         if job.fault and job.fault.name is FaultName.EXPORT_LINK_EXPIRED:
             raise RefusedError(Code.NOT_FOUND, "The link has expired", job.fault.status)
         response = web.Response(body=job.files[index], content_type="text/csv")
-        # Of several files the last one only: the ones before it look as if all were well.
+        # Only the last file is cut off, so that the files before it look fine.
         if job.fault and job.fault.name is FaultName.EXPORT_CUT_OFF and index == len(job.files) - 1:
             return await cut_off(request, response)
         return response
@@ -139,10 +139,10 @@ class Exports:
 
 
 def selection_of(body: object, now: datetime) -> tuple[datetime, datetime, int | None]:
-    """From when until when the messages of an export were created, and how many it has at most. Raises `RefusedError`.
+    """The time span and the maximum number of messages of an export. Raises `RefusedError`.
 
-    Without `from` it is the last seven days. Without `to` it is all that there is: the document's "today" doesn't say
-    whether today is in.
+    Without `from`, it covers the last seven days. Without `to`, it ends now: the document says "today", but not whether
+    today is included.
     """
     if not isinstance(body, dict):
         raise RefusedError(Code.INVALID_PARAMETER, "The body must be a JSON object")
@@ -153,16 +153,16 @@ def selection_of(body: object, now: datetime) -> tuple[datetime, datetime, int |
         raise RefusedError(Code.INVALID_PARAMETER, "'from' must be before 'to'")
     limit = body.get("limit", 0)
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
-        raise RefusedError(Code.INVALID_PARAMETER, "'limit' is not a whole number from 0 up")
+        raise RefusedError(Code.INVALID_PARAMETER, "'limit' must be a whole number of at least 0")
     return start, end, limit or None
 
 
 def _moment_of(body: dict[str, Any], name: str) -> datetime | None:
-    """A time of day is UTC unless it says otherwise; a date is its midnight."""
+    """A time without an offset is UTC; a date means midnight."""
     if name not in body:
         return None
     moment = moment_of(body[name], MOMENT)
     if moment is None:
-        words = f"'{name}' is neither yyyy-MM-dd nor yyyy-MM-ddTHH:mm:ss with or without an offset"
+        words = f"'{name}' must be yyyy-MM-dd or yyyy-MM-ddTHH:mm:ss, with or without an offset"
         raise RefusedError(Code.INVALID_PARAMETER, words)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

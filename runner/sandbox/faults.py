@@ -1,7 +1,8 @@
-"""Faults: what shall go wrong, for which requests, and how it goes wrong.
+"""Simulated failures ("faults"): what goes wrong, and for which requests.
 
-A fault file is a JSON list of rules, each an object with a `fault` and when it happens (docs/reference/sandbox.md). The
-decision about the n-th request depends on the file, the seed and n alone, so that a failure repeats.
+A fault file is a JSON list of rules. Each rule is an object with a `fault` and when it happens; see
+docs/reference/sandbox.md. The decision about the n-th request depends only on the file, the seed and n, so that every
+run has the same failures.
 """
 
 import asyncio
@@ -27,39 +28,41 @@ from runner.base.text import closest
 from runner.sandbox.answers import Code, RefusedError
 from runner.sandbox.delivery import chance
 
+# The longest `seconds` of a rule.
 LONGEST_S = 3600
+# The Pareto distribution of latencies with a tail: its shape, and the largest factor.
 TAIL_SHAPE = 1.5
 TAIL_LIMIT = 100.0
-# Numbers of requests, and how often a rule applies.
+# Valid request numbers and counts.
 COUNTS = range(1, sys.maxsize)
 PAGE = "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n</body>\r\n</html>\r\n"
 OTHER_MESSAGE_ID = "the-id-of-another-message"
-ON_PURPOSE = "a fault of the sandbox, which was asked for it"
+ON_PURPOSE = "a simulated failure of the sandbox"
 
-# Set when the sandbox ends, for those who would wait forever.
+# Set when the sandbox ends, for handlers that never answer.
 CLOSING = web.AppKey("closing", asyncio.Event)
 
-# Close at once and drop what is unsent: the other side gets a RST instead of an orderly end.
+# Close at once and drop unsent data: the other side gets a reset (RST) instead of a normal close.
 NO_LINGER = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 
 
 class FaultName(StrEnum):
-    """Every fault. "Booked" ones judge the message as usual first, so that a sound one is accepted and in the book."""
+    """All faults. "Booked" means that the message is handled as usual first, so that a valid one is in the book."""
 
-    # the answer comes late, and is the usual one
+    # the usual answer, but late
     LATENCY = "latency"
-    # another answer, without a look at the message: not booked
+    # an error instead of the usual answer: not booked
     THROTTLE = "throttle"
     ERROR = "error"
     SERVER_ERROR = "server_error"
-    # booked, and the answer is spoiled
+    # booked, but the answer is damaged
     ACCEPTED_ERROR_500 = "accepted_error_500"
     BROKEN_JSON = "broken_json"
     MISSING_UMID = "missing_umid"
     WRONG_CLIENT_MESSAGE_ID = "wrong_client_message_id"
     WRONG_CONTENT_TYPE = "wrong_content_type"
     WRONG_ENCODING = "wrong_encoding"
-    # booked, and the connection breaks
+    # booked, but the connection breaks
     ACCEPTED_THEN_RESET = "accepted_then_reset"
     HALF_RESPONSE = "half_response"
     NEVER_ANSWER = "never_answer"
@@ -67,7 +70,7 @@ class FaultName(StrEnum):
     # the connection breaks before the body is read: not booked
     RESET_BEFORE_READING = "reset_before_reading"
     NEVER_ANSWER_UNBOOKED = "never_answer_unbooked"
-    # of log exports
+    # for log exports
     EXPORT_FAILED = "export_failed"
     EXPORT_CANCELLED = "export_cancelled"
     EXPORT_ERROR = "export_error"
@@ -85,8 +88,8 @@ class FaultName(StrEnum):
 class Fault:
     """A rule of the fault file: what goes wrong, and when.
 
-    It happens to a `share` of the requests, or to those in `requests` by their number (from 1), `times` times at most.
-    The fields from `seconds` to `body` belong to some faults only, as `PARAMETERS` has them.
+    It applies to a `share` of the requests, or to the request numbers in `requests` (from 1), at most `times` times.
+    The fields from `seconds` to `body` apply only to some faults; see `PARAMETERS`.
     """
 
     name: FaultName
@@ -102,16 +105,16 @@ class Fault:
 
 
 class FaultSchedule:
-    """Decides request by request; of the rules that fit, the first counts. Numbers come in order, each once."""
+    """Decides for each request. The first matching rule counts. Call `of` once per number, in order."""
 
     def __init__(self, rules: Sequence[Fault] = (), *, seed: int = 0, of_exports: bool = False) -> None:
-        # By a rule's place in the file, so that its share falls on the same requests whatever stands around it.
+        # By position in the file, which seeds the chance: so a rule's share doesn't depend on the rules around it.
         self._rules = [(i, rule) for i, rule in enumerate(rules) if rule.name.is_of_exports == of_exports]
         self._times_left = {i: math.inf if rule.times is None else rule.times for i, rule in self._rules}
         self._seed = seed
 
     def of(self, number: int) -> Fault | None:
-        """What happens to this request."""
+        """The fault for this request, if any."""
         for index, rule in self._rules:
             by_chance = rule.share is not None and chance(self._seed, "rule", index, number) < rule.share
             if self._times_left[index] and (by_chance or (rule.share is None and number in rule.requests)):
@@ -120,8 +123,8 @@ class FaultSchedule:
         return None
 
     def delay_s(self, fault: Fault, number: int) -> float:
-        """How long a latency lasts. With a tail (Pareto's), `seconds` is the least: half take more than 1.6 times as
-        long, one in a hundred more than 21 times, none more than a hundred times.
+        """How long a latency lasts. With a tail (a Pareto distribution), `seconds` is the minimum: half of the requests
+        take more than 1.6 times as long, 1% more than 21 times, none more than 100 times.
         """
         if fault.name is not FaultName.LATENCY:
             return 0.0
@@ -130,14 +133,14 @@ class FaultSchedule:
 
 
 def read_faults(path: Path) -> tuple[Fault, ...]:
-    """The file's rules. Raises `InputError` with everything that is wrong in it."""
+    """The rules of the file. Raises `InputError` with all mistakes in it."""
     try:
         rules = orjson.loads(path.read_bytes())
     except OSError as error:
-        raise InputError.of(f"the fault file {path} cannot be read: {error.strerror}", "name another file") from error
+        raise InputError.of(f"the fault file {path} can't be read: {error.strerror}", "name another file") from error
     except orjson.JSONDecodeError as error:
         where = Position(str(path), error.lineno, error.colno)
-        raise InputError([Problem(f"not JSON: {error.msg}", "write a list of rules", where=where)]) from error
+        raise InputError([Problem(f"not valid JSON: {error.msg}", "write a list of rules", where=where)]) from error
     if not isinstance(rules, list):
         raise InputError([Problem("not a list", 'write [{"fault": …}, …]', path=str(path))])
     problems = [
@@ -163,13 +166,13 @@ def _mistakes_in(rule: object) -> list[tuple[str, str]]:
         return [("not an object", '{"fault": …}')]
     fault = rule.get("fault")
     if fault not in list(FaultName):
-        what = f"there is no fault {fault!r}" if "fault" in rule else "it names no fault"
+        what = f"unknown fault {fault!r}" if "fault" in rule else "fault is missing"
         return [(what, _suggestion(str(fault), FaultName))]
     keys = {**PARAMETERS.get(fault, {}), **WHEN}
     mistakes = [
         (f"{key} is {orjson.dumps(value).decode()}", keys[key].remedy)
         if key in keys
-        else (f"the unknown key {key!r}", _suggestion(key, keys))
+        else (f"unknown key {key!r}", _suggestion(key, keys))
         for key, value in rule.items()
         if key != "fault" and not (key in keys and keys[key].allows(value))
     ]
@@ -178,10 +181,10 @@ def _mistakes_in(rule: object) -> list[tuple[str, str]]:
         return mistakes
     ways = len({"share", "requests"} & rule.keys()) + ("from" in rule or "to" in rule)
     if ways != 1:
-        what = "it says in two ways when it happens" if ways else "it doesn't say when it happens"
+        what = "more than one key says when it happens" if ways else "no key says when it happens"
         return [(what, "one of share, requests, or from and to")]
     if rule.get("to", math.inf) < rule.get("from", 1):
-        return [("it ends before it begins", "a to that isn't below from")]
+        return [("to is less than from", "a to that is at least from")]
     return []
 
 
@@ -190,7 +193,7 @@ def _suggestion(word: str, words: Iterable[str]) -> str:
 
 
 class Key(NamedTuple):
-    """What may stand behind a key of a rule. `remedy` completes "write …"."""
+    """The valid values for a key of a rule. `remedy` completes "write …"."""
 
     allows: Callable[[Any], bool]
     remedy: str
@@ -202,11 +205,11 @@ def _number(most: float) -> Callable[[Any], bool]:
 
 
 def _one_of(values: Sequence[object]) -> Callable[[Any], bool]:
-    # By type as well: true equals 1.
+    # Compares types, too, because True == 1.
     return lambda value: type(value) is type(values[0]) and value in values
 
 
-COUNT = Key(_one_of(COUNTS), "a whole number from 1 up")
+COUNT = Key(_one_of(COUNTS), "a whole number of at least 1")
 SECONDS = Key(_number(LONGEST_S), f"a number of seconds from 0 to {LONGEST_S}")
 SWITCH = Key(_one_of((True, False)), "true or false")
 RETRY_AFTER = ("seconds", "date", "absent", "garbage")
@@ -214,7 +217,7 @@ RETRY_AFTER = ("seconds", "date", "absent", "garbage")
 WHEN = {
     "share": Key(_number(1), "a number from 0 to 1"),
     "requests": Key(
-        lambda value: isinstance(value, list) and all(map(COUNT.allows, value)), "a list of numbers from 1 up"
+        lambda value: isinstance(value, list) and all(map(COUNT.allows, value)), "a list of numbers of at least 1"
     ),
     "from": COUNT,
     "to": COUNT,
@@ -237,7 +240,7 @@ DEFAULT_STATUSES = {FaultName.SERVER_ERROR: 500, FaultName.EXPORT_LINK_EXPIRED: 
 
 
 def early_response(fault: Fault, now: datetime) -> web.Response | None:
-    """The response without a look at the message, or None. An error is a `RefusedError`. `now` is aware, in UTC."""
+    """The response of a fault that ignores the message, or None. Raises `RefusedError`. `now` is aware, in UTC."""
     match fault.name:
         case FaultName.THROTTLE:
             raise RefusedError(Code.QUOTA_EXCEEDED, ON_PURPOSE, headers=_retry_after(fault, now))
@@ -247,14 +250,14 @@ def early_response(fault: Fault, now: datetime) -> web.Response | None:
             return web.Response(status=fault.status)
         case FaultName.SERVER_ERROR if fault.status == 500:
             raise RefusedError(Code.INTERNAL_ERROR, ON_PURPOSE)
-        case FaultName.SERVER_ERROR:  # what stands before the provider answers, and knows no JSON
+        case FaultName.SERVER_ERROR:  # like a gateway in front of the provider, which answers with a web page
             page = PAGE.format(f"{fault.status} {HTTPStatus(fault.status).phrase}")
             return web.Response(body=page.encode(), status=fault.status, content_type="text/html")
     return None
 
 
 def spoiled(response: web.Response, fault: Fault) -> web.Response:
-    """What the fault makes of the response to a message that was judged. Raises `RefusedError` for a 500."""
+    """The response to a message that was handled, damaged by the fault. Raises `RefusedError` for a 500."""
     assert isinstance(response.body, bytes)
     match fault.name:
         case FaultName.ACCEPTED_ERROR_500:
@@ -275,21 +278,21 @@ def spoiled(response: web.Response, fault: Fault) -> web.Response:
 
 
 def _retry_after(fault: Fault, now: datetime) -> Mapping[str, str]:
-    # A date has whole seconds, and must not be too early.
+    # A date has whole seconds. It is rounded up, so that it isn't too early.
     date = now.replace(microsecond=0) + timedelta(seconds=math.ceil(fault.seconds + now.microsecond / 1e6))
-    in_words = format_datetime(date, usegmt=True)
-    values = {"seconds": str(math.ceil(fault.seconds)), "date": in_words, "garbage": "soon"}
+    http_date = format_datetime(date, usegmt=True)
+    values = {"seconds": str(math.ceil(fault.seconds)), "date": http_date, "garbage": "soon"}
     return {hdrs.RETRY_AFTER: values[fault.retry_after]} if fault.retry_after in values else {}
 
 
 async def transmit(request: web.Request, response: web.Response, fault: Fault | None) -> web.StreamResponse:
-    """The response for the handler to return. With a fault of connections the damage is done by then."""
+    """The response that the handler must return. A fault of the connection happens in here."""
     ending = ENDINGS.get(fault.name) if fault else None
     return await ending(request, response) if ending else response
 
 
 async def cut_off(request: web.Request, response: web.Response) -> web.StreamResponse:
-    """Promise the whole body, send half of it, close."""
+    """Announce the whole body, send half of it, and close the connection."""
     assert isinstance(response.body, bytes)
     whole = web.StreamResponse(status=response.status, headers=response.headers)
     whole.content_length = len(response.body)
@@ -300,7 +303,7 @@ async def cut_off(request: web.Request, response: web.Response) -> web.StreamRes
 
 
 async def _reset(request: web.Request, response: web.Response) -> web.StreamResponse:
-    """Reset the connection; the response gets lost."""
+    """Reset the connection, so that the response is lost."""
     if request.transport is not None:
         request.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
         request.transport.abort()
@@ -308,13 +311,13 @@ async def _reset(request: web.Request, response: web.Response) -> web.StreamResp
 
 
 async def _never(request: web.Request, response: web.Response) -> web.StreamResponse:
-    """Wait until the client goes, which cancels the handler, or the sandbox ends."""
+    """Wait until the client disconnects, which cancels the handler, or until the sandbox ends."""
     await request.app[CLOSING].wait()
     return await _reset(request, response)
 
 
 async def _answer_and_close(request: web.Request, response: web.Response) -> web.StreamResponse:
-    """Answer without announcing that the connection closes, and close it."""
+    """Answer, then close the connection without announcing it."""
     await response.prepare(request)
     await response.write_eof()
     _close(request)
@@ -323,7 +326,7 @@ async def _answer_and_close(request: web.Request, response: web.Response) -> web
 
 def _close(request: web.Request) -> None:
     if request.transport is not None:
-        request.transport.close()  # after what is written has left
+        request.transport.close()  # sends the written data first
 
 
 ENDINGS: dict[FaultName, Callable[[web.Request, web.Response], Awaitable[web.StreamResponse]]] = {

@@ -1,7 +1,7 @@
-"""Messages: send one, look at one, cancel one, take feedback about one.
+"""Messages: send one, look one up, cancel one, report feedback about one.
 
-A message is judged first and booked, and only then is the response transmitted, so that whatever disturbs that
-leaves a message that was taken and whose sender doesn't know.
+A message is checked and written to the book before the response leaves. So if the response fails, the message was
+accepted, but its sender doesn't know.
 """
 
 import asyncio
@@ -23,13 +23,13 @@ from runner.sandbox.state import SandboxState, SlidingWindow, json_of, uuid_in_p
 from runner.sandbox.webhooks import WebhookSender
 
 MESSAGES = "/api/v1/subaccounts/{subAccountId}/messages"
-# An id of a message is a UUID; the export's path would do for one too.
+# The id of a message is a UUID. "exports" is excluded, because it is the path of the log export.
 MESSAGE = f"{MESSAGES}/{{umid:(?!exports$)[^/]+}}"
 OUTCOMES = ("success", "failure")
 
 
 class Messages:
-    """Takes messages, and answers about single ones."""
+    """Accepts messages, and answers requests about them."""
 
     def __init__(self, state: SandboxState, faults: FaultSchedule, webhooks: WebhookSender) -> None:
         self._state = state
@@ -74,8 +74,8 @@ class Messages:
             return self._take(message, request.match_info["subAccountId"])
         except RefusedError as refusal:
             return self._state.refuse(refusal)
-        except (web.RequestPayloadError, ConnectionError):  # a client that was killed while it sent: nothing is taken
-            words = "The body ended early or could not be decoded"
+        except (web.RequestPayloadError, ConnectionError):  # for example, the client was killed while it was sending
+            words = "The body is incomplete or can't be decoded"
             return self._state.refuse(RefusedError(Code.INVALID_PARAMETER, words))
 
     def _admit(self, request: web.Request) -> None:
@@ -83,7 +83,7 @@ class Messages:
         if self._options.rate_limit and (wait_s := self._window.wait_s(monotonic())):
             self._state.stats.throttled += 1
             retry_after = str(math.ceil(wait_s))
-            words = f"More than {self._options.rate_limit} requests in a second; try again in {retry_after} s"
+            words = f"More than {self._options.rate_limit} requests per second; try again in {retry_after} s"
             raise RefusedError(Code.QUOTA_EXCEEDED, words, headers={hdrs.RETRY_AFTER: retry_after})
         if request.content_type != "application/json":
             raise RefusedError(Code.INVALID_PARAMETER, "The body must be application/json", 415)
@@ -97,13 +97,13 @@ class Messages:
             self._state.stats.rejected += 1
         else:
             self._state.stats.queued += 1
-            self._webhooks.take(entry)  # also when the answer gets lost: that is how an unknown one is settled
+            self._webhooks.take(entry)  # also if the answer gets lost: a receipt can settle an unknown message
         return sms_response(entry, encoding_of(entry["text"], entry.get("encoding")))
 
     async def _show(self, request: web.Request) -> web.StreamResponse:
         self._state.admit(request)
         window = self._windows_of_details.setdefault(request.match_info["subAccountId"], SlidingWindow(1))
-        if window.wait_s(monotonic()):  # one request per second and sub-account, says the document
+        if window.wait_s(monotonic()):  # the document allows one request per second and sub-account
             raise RefusedError(Code.QUOTA_EXCEEDED, "Quota exceeded. Please try again in 1 second(s).")
         entry, cancelled = self._find(request), self._state.cancelled
         return json_response(details_of(entry, self._options, cancelled=cancelled, now=datetime.now(UTC)))
@@ -112,29 +112,29 @@ class Messages:
         self._state.admit(request)
         entry = self._find(request)
         if entry["umid"] in self._state.cancelled or not is_scheduled(entry, datetime.now(UTC)):
-            raise RefusedError(Code.NOT_FOUND, "There is no such message that waits for its time")
+            raise RefusedError(Code.NOT_FOUND, "There is no scheduled message with this id")
         self._state.cancelled.add(entry["umid"])
         return json_response({"cancelledCount": 1})
 
     async def _feedback(self, request: web.Request) -> web.StreamResponse:
-        """The document knows no 404 here: feedback about an unknown message is taken, too."""
+        """The document has no 404 for this request, so feedback about an unknown message is accepted."""
         self._state.admit(request)
         umid = uuid_in_path(request, "umid")
         body = await json_of(request, empty={})
         if not isinstance(body, dict) or body.get("outcome") not in OUTCOMES:
-            raise RefusedError(Code.INVALID_PARAMETER, f"Field 'outcome' is none of {', '.join(OUTCOMES)}")
+            raise RefusedError(Code.INVALID_PARAMETER, f"Field 'outcome' must be one of {', '.join(OUTCOMES)}")
         if "timestamp" in body and moment_of(body["timestamp"]) is None:
-            raise RefusedError(Code.INVALID_PARAMETER, "Field 'timestamp' is not an ISO 8601 time with offset")
+            raise RefusedError(Code.INVALID_PARAMETER, "Field 'timestamp' must be an ISO 8601 time with an offset")
         self._state.add_feedback(umid, body)
         return web.Response()
 
     def _find(self, request: web.Request) -> Entry:
         entry = self._state.book.find(uuid_in_path(request, "umid"), request.match_info["subAccountId"])
         if entry is None:
-            raise RefusedError(Code.NOT_FOUND, "There is no such message")
+            raise RefusedError(Code.NOT_FOUND, "There is no message with this id")
         return entry
 
 
 def is_rejected(message: Entry, options: SandboxOptions) -> bool:
-    """Whether this message belongs to the share that is rejected: the same answer each time it is asked."""
+    """Whether this message belongs to the share that is rejected. A message always gets the same answer."""
     return chance(options.seed, *identity_of(message)) < options.reject_share

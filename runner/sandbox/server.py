@@ -1,8 +1,7 @@
-"""The stand-in's HTTP side: its routes put together, on their sockets; the account's answers, and pages of its own.
+"""The sandbox's HTTP server: all routes and their sockets, the answers about the account, and the sandbox's own pages.
 
-What an account costs and has is always the same: sending doesn't lower the balance. `/sandbox/book` shows the messages
-that were taken, `/sandbox/feedback` the feedback about them, `/sandbox/stats` the counts. `/openapi.json` describes the
-API that it plays.
+Prices and balance never change: sending doesn't lower the balance. `/sandbox/book` shows the received messages,
+`/sandbox/feedback` the feedback about them, `/sandbox/stats` the counts. `/openapi.json` describes the API.
 """
 
 import asyncio
@@ -29,8 +28,8 @@ from runner.sandbox.state import SandboxState, refuse_filters, uuid_in_path
 from runner.sandbox.webhooks import WebhookSender
 
 ACCOUNT = "/api/v1/accounts/{accountId}"
-# Alpha-2 code, name, prefix, then of its one operator: mobile country code, mobile network code. The price is the one
-# that the log export has.
+# Alpha-2 code, name, prefix, and the mobile country and network codes of its only operator. The price is the same as in
+# the log export.
 COUNTRIES = (
     ("GB", "United Kingdom", "+44", "234", "10"),
     ("MY", "Malaysia", "+60", "502", "12"),
@@ -38,9 +37,9 @@ COUNTRIES = (
     ("US", "United States", "+1", "310", "260"),
 )
 
-# Ten segments are 1,530 characters; what is longer is taken too, but a body has an end.
+# The largest body. Ten segments are 1,530 characters; longer texts are accepted up to this size.
 BODY_LIMIT_BYTES = 64 * 1024
-# The API that the runner uses, described for this project.
+# The part of the API that the runner uses, described in this project's own words.
 DOCUMENT = Path(__file__).with_name("openapi.json")
 HOST = "127.0.0.1"
 BACKLOG = 1024
@@ -53,10 +52,10 @@ log = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def running(options: SandboxOptions) -> AsyncIterator[str]:
-    """Serve in this event loop; yields the base URL, such as `http://127.0.0.1:40123`. When the block ends, the sockets
-    close first, and then the outstanding receipts are sent, which takes `webhooks.DRAIN_S` at most.
+    """Serve in this event loop. Yields the base URL, such as `http://127.0.0.1:40123`. When the block ends, the sockets
+    close, and then outstanding receipts are sent, which takes at most `webhooks.DRAIN_S`.
 
-    Raises `InputError` when it cannot listen there, or cannot use the faults, the book or the certificate.
+    Raises `InputError` if the port, the fault file, the book or the certificate can't be used.
     """
     tls = _tls_context(options)
     rules = read_faults(options.faults) if options.faults else ()
@@ -83,7 +82,7 @@ def _application(state: SandboxState, routes: list[web.RouteDef]) -> web.Applica
     async def errors_as_json(
         request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        """No path, wrong method, body too large, a bug of ours: an API answers these with JSON as well."""
+        """Answer with JSON also for an unknown path, a wrong method, a body that is too large, and a bug."""
         try:
             return await handler(request)
         except RefusedError as refusal:
@@ -94,7 +93,7 @@ def _application(state: SandboxState, routes: list[web.RouteDef]) -> web.Applica
             return state.refuse(RefusedError(code, exception.reason, exception.status, headers))
         except Exception:
             log.exception("the sandbox failed on %s %s", request.method, request.path)
-            return state.refuse(RefusedError(Code.INTERNAL_ERROR, "The sandbox itself failed"))
+            return state.refuse(RefusedError(Code.INTERNAL_ERROR, "The sandbox failed; this is a bug"))
 
     async def close(app: web.Application) -> None:
         app[CLOSING].set()
@@ -113,9 +112,9 @@ def _account_routes(state: SandboxState) -> list[web.RouteDef]:
         refuse_filters(request.query)
         direction = request.query.get("direction")
         if direction not in (None, "outbound", "inbound"):
-            raise RefusedError(Code.INVALID_PARAMETER, "'direction' is neither outbound nor inbound")
+            raise RefusedError(Code.INVALID_PARAMETER, "'direction' must be outbound or inbound")
         name = request.query.get("subAccountId") or state.options.sub_account_id or "sandbox"
-        # The document contradicts itself: `outbound` is an object in its examples and a list of such in its schema.
+        # The document contradicts itself: `outbound` is an object in its examples, but a list of objects in its schema.
         sides = {"outbound": {"countries": [_country_of(*row) for row in COUNTRIES]}, "inbound": {"countries": []}}
         shown = {side: value for side, value in sides.items() if direction in (None, side)}
         return json_response({"subAccounts": [{"subAccountId": name, **shown}]})
@@ -124,7 +123,7 @@ def _account_routes(state: SandboxState) -> list[web.RouteDef]:
         state.admit(request)
         uuid_in_path(request, "accountId")
         if state.options.post_paid:
-            raise RefusedError(Code.FORBIDDEN, "The account is not a prepaid one, and has no balance")
+            raise RefusedError(Code.FORBIDDEN, "The account is not prepaid, so it has no balance")
         return json_response({"balance": state.options.balance, "currency": CURRENCY})
 
     return [
@@ -145,7 +144,7 @@ def _country_of(code: str, name: str, prefix: str, mcc: str, mnc: str) -> dict[s
 
 def _own_page(state: SandboxState) -> web.RouteDef:
     async def page(request: web.Request) -> web.StreamResponse:
-        # Other users of this computer may ask too, and the book holds numbers.
+        # Other users of this computer can request these pages, too, and the book contains phone numbers.
         if state.options.api_key and not state.holds_key(request):
             raise web.HTTPUnauthorized
         name = request.match_info["page"]
@@ -170,8 +169,8 @@ def _document() -> web.RouteDef:
 
 @asynccontextmanager
 async def _listening(app: web.Application, port: int, tls: ssl.SSLContext | None) -> AsyncIterator[str]:
-    """Serve the application on a port of its own; yields its origin."""
-    # A handler ends with its client: one that never answers would otherwise stay until the sandbox ends.
+    """Serve the application on this port. Yields its origin."""
+    # Cancel a handler when its client disconnects: one that never answers would otherwise run until the sandbox ends.
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S, handler_cancellation=True)
     await runner.setup()
     try:
@@ -179,7 +178,7 @@ async def _listening(app: web.Application, port: int, tls: ssl.SSLContext | None
         try:
             await site.start()
         except OSError as exception:
-            words = f"the sandbox cannot listen on {HOST} port {port}: {listen_failure(exception)}"
+            words = f"the sandbox can't listen on {HOST} port {port}: {listen_failure(exception)}"
             raise InputError.of(words, "choose another port, or 0 for any free one") from exception
         yield f"{'https' if tls else 'http'}://{HOST}:{runner.addresses[0][1]}"
     finally:
@@ -190,12 +189,12 @@ def _tls_context(options: SandboxOptions) -> ssl.SSLContext | None:
     if options.tls_certificate is None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2  # to be able to answer 426 rather than break the handshake
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # so that clients with TLS 1.2 get a 426, not a failed handshake
     try:
         context.load_cert_chain(options.tls_certificate, options.tls_key)
     except OSError as exception:  # ssl.SSLError is one
         raise InputError.of(
-            f"the certificate {options.tls_certificate} with its key cannot be used: {exception.strerror or exception}",
-            "give two PEM files that belong together",
+            f"the certificate {options.tls_certificate} or its key can't be used: {exception.strerror or exception}",
+            "give --tls-cert and --tls-key two PEM files that belong together",
         ) from exception
     return context

@@ -1,4 +1,4 @@
-"""What all routes share: the options, the book, the counts, who is admitted, and how a refusal reads."""
+"""What all routes share: options, book, counts, the check of the API key, and error answers."""
 
 import hmac
 from collections import Counter, deque
@@ -16,13 +16,13 @@ from runner.sandbox.answers import Code, RefusedError, json_response
 from runner.sandbox.book import MEMORY_LIMIT, Book
 from runner.sandbox.options import SUB_ACCOUNT_ID, SandboxOptions
 
-# Filters of log exports, then of prices.
+# Filters of log exports and prices that the sandbox doesn't support.
 NOT_OFFERED = {"phoneNumber", "countries", "country", "mcc", "mnc"}
 
 
 class SlidingWindow:
-    """Admits at most `limit` requests (None: any number) in any `period_s` seconds: those in `admitted`, by a monotonic
-    clock. Two that are a whole period apart aren't in one window.
+    """Admits at most `limit` requests (None: no limit) in any `period_s` seconds, by a monotonic clock. `admitted` has
+    their times. Two requests that are exactly one period apart are not in the same window.
     """
 
     def __init__(self, limit: int | None = None, period_s: float = 1.0) -> None:
@@ -31,7 +31,7 @@ class SlidingWindow:
         self.admitted: deque[float] = deque()
 
     def wait_s(self, now: float) -> float:
-        """0 when a request at `now` is admitted, or else for how long none will be."""
+        """0 if a request at `now` is admitted, else how long to wait."""
         while self.admitted and self.admitted[0] + self._period_s <= now:
             self.admitted.popleft()
         if self._limit is not None and len(self.admitted) >= self._limit:
@@ -42,7 +42,7 @@ class SlidingWindow:
 
 @dataclass(slots=True)
 class Stats:
-    """What happened since the start, as `/sandbox/stats` shows it: docs/reference/sandbox.md explains each count."""
+    """Counts since the start, as `/sandbox/stats` shows them. docs/reference/sandbox.md explains each."""
 
     requests: int = 0
     queued: int = 0
@@ -59,14 +59,14 @@ class Stats:
     failed_posts: int = 0
     receipts_not_sent: Counter[str] = field(default_factory=Counter)
     receipts_waiting: int = 0
-    # Also what an earlier sandbox wrote into the same book.
+    # Includes messages that an earlier sandbox wrote into the same book.
     duplicate_ids: dict[str, int] = field(default_factory=dict)
     foreign_authorizations: list[str] = field(default_factory=list)
 
 
 class SandboxState:
-    """The state of a running sandbox. `cancelled` holds the umids of the messages that will not be sent, `feedback`
-    the last feedback about each of the newest messages, by umid.
+    """The state of a running sandbox. `cancelled` contains the umids of cancelled messages; `feedback` has the last
+    feedback about each of the newest messages, by umid.
     """
 
     def __init__(self, options: SandboxOptions, book: Book) -> None:
@@ -86,20 +86,20 @@ class SandboxState:
             del self.feedback[next(iter(self.feedback))]
 
     def count(self) -> int:
-        """Count a request to send a message; returns its number, from 1."""
+        """Count a request to send a message. Returns its number, from 1."""
         self._recent.wait_s(monotonic())
         self.stats.max_per_second = max(self.stats.max_per_second, len(self._recent.admitted))
         self.stats.requests += 1
         return self.stats.requests
 
     def admit(self, request: web.Request) -> None:
-        """Look at who asks and how, before what is asked for. Raises `RefusedError`."""
+        """Check TLS, API key and sub-account, before anything else. Raises `RefusedError`."""
         tls = request.get_extra_info("ssl_object")
         if tls and tls.version() != "TLSv1.3":
-            # The provider insists for Singapore only; the sandbox for all, because the runner promises it for all.
-            raise RefusedError(Code.INSECURE_PROTOCOL, f"TLS 1.3 or later is required, this is {tls.version()}")
+            # The provider requires it only for Singapore. The sandbox always does, because the runner always uses it.
+            raise RefusedError(Code.INSECURE_PROTOCOL, f"TLS 1.3 or later is required, but this is {tls.version()}")
         if not self.holds_key(request):
-            raise RefusedError(Code.UNAUTHORIZED, "The request carries no valid API key")
+            raise RefusedError(Code.UNAUTHORIZED, "The request has no valid API key")
         name = request.match_info.get("subAccountId")
         if name is not None and (name != (self.options.sub_account_id or name) or not SUB_ACCOUNT_ID.fullmatch(name)):
             raise RefusedError(Code.ILLEGAL_SUB_ACCOUNT, "The sub-account does not belong to this API key")
@@ -112,7 +112,7 @@ class SandboxState:
         return expected is None or hmac.compare_digest(key.encode(errors="replace"), expected.encode())
 
     def refuse(self, refusal: RefusedError) -> web.Response:
-        """The document's ErrorResponse, which is counted."""
+        """The document's ErrorResponse. Counts the error."""
         self.stats.errors[str(int(refusal.code))] += 1
         code, now = int(refusal.code), datetime.now(UTC)
         body = {"code": code, "message": str(refusal), "errorId": uuid4(), "timestamp": now}
@@ -120,7 +120,7 @@ class SandboxState:
 
 
 async def json_of(request: web.Request, *, empty: object) -> object:
-    """The decoded body, or `empty` when there is none. Raises `RefusedError`."""
+    """The decoded body, or `empty` if there is none. Raises `RefusedError`."""
     body = await request.read()
     try:
         return orjson.loads(body) if body else empty
@@ -129,14 +129,14 @@ async def json_of(request: web.Request, *, empty: object) -> object:
 
 
 def uuid_in_path(request: web.Request, name: str) -> str:
-    """A path parameter that is an UUID, in its usual form. Raises `RefusedError`."""
+    """A path parameter that is a UUID, in its usual form. Raises `RefusedError`."""
     try:
         return str(UUID(request.match_info[name]))
     except ValueError:
-        raise RefusedError(Code.INVALID_PARAMETER, f"'{name}' is not an UUID") from None
+        raise RefusedError(Code.INVALID_PARAMETER, f"'{name}' must be a UUID") from None
 
 
 def refuse_filters(given: Iterable[str]) -> None:
-    """Raise `RefusedError` for a filter that the sandbox lacks: an answer that ignored it would be wrong."""
+    """Raise `RefusedError` for a filter that the sandbox doesn't support, because ignoring it would be wrong."""
     if not_offered := NOT_OFFERED.intersection(given):
-        raise RefusedError(Code.NOT_IMPLEMENTED, f"The sandbox has no {', '.join(sorted(not_offered))} here")
+        raise RefusedError(Code.NOT_IMPLEMENTED, f"The sandbox does not support: {', '.join(sorted(not_offered))}")

@@ -1,10 +1,10 @@
-"""Delivery receipts and replies: what the provider posts about a message, and the sender that posts it.
+"""Delivery receipts and replies: plans what to post about each message, and posts it.
 
 Sources: the provider's pages "Delivery receipts for outbound SMS", "Inbound SMS" and "Message status reference".
 
-The receipts of a message come in their order unless disorder is asked for. As the provider does, the sender tries again
-after a connection error, a 4xx or a 5xx; the next states don't wait for that. By default nothing is posted beyond this
-computer: campaign files name real URLs.
+The receipts of a message are posted in order, unless `receipt_disorder` is set. Like the provider, the sender retries
+after a connection error, a 4xx or a 5xx; later receipts don't wait for these retries. By default, nothing is posted to
+other computers, because campaign files contain real URLs.
 """
 
 import asyncio
@@ -45,19 +45,21 @@ from runner.sandbox.delivery import (
 from runner.sandbox.options import SandboxOptions
 from runner.sandbox.state import SandboxState
 
-# A virtual number, from the United Kingdom's range for fiction, for replies to a message without a sender id.
+# The recipient of replies to a message without a sender ID: a number from the UK's range for fiction.
 OUR_NUMBER = "+447700900999"
-# The reference shows two digits of a second, the examples three, and some platforms write seven.
+# The number of digits after the second: the reference has two, the examples have three, and some platforms write seven.
 FRACTION_DIGITS = (2, 7)
+# People take this many times longer to reply than the network takes between two receipts.
 PEOPLE_ARE_SLOWER = 3
-# More than the coarsest timestamp cuts off: a START must not seem older than the STOP before it.
+# The shortest time between two steps. It is larger than the rounding of the shortest timestamp, so that a START never
+# looks older than the STOP before it.
 STEP_US = 20_000
 
 CONNECTIONS = 32
 POST_TIMEOUT_S = 10.0
-# How long the sandbox goes on posting when it is told to end. `process` waits for it.
+# How long the sandbox continues to post when it ends. `process` waits for it.
 DRAIN_S = 10.0
-# Messages and other tries, about 3 KB each; what is more is not posted, and counted.
+# The most messages and retries to keep in memory, about 3 kB each. Beyond that, posts are dropped and counted.
 WAITING_LIMIT = 100_000
 
 log = logging.getLogger(__name__)
@@ -69,7 +71,7 @@ Step = DeliveryStatus | str
 
 @dataclass(frozen=True, slots=True)
 class PostPlan:
-    """What is posted about a message, step by step."""
+    """The posts about a message, in order."""
 
     sent: Mapping[str, Any]
     steps: tuple[Step, ...]
@@ -82,7 +84,7 @@ class PostPlan:
         return is_receipt and self._chance("twice", position, options) < options.receipt_duplicates
 
     def delay_s(self, position: int, options: SandboxOptions) -> float:
-        """How long after the step before it this one comes."""
+        """How long this step comes after the one before it."""
         slower = PEOPLE_ARE_SLOWER if isinstance(self.steps[position], str) else 1
         return options.receipt_delay_s * slower * (0.5 + self._chance("delay", position, options))
 
@@ -91,7 +93,7 @@ class PostPlan:
 
 
 def plan_posts(message: Entry, options: SandboxOptions) -> tuple[PostPlan | None, int]:
-    """What is posted about a queued message (None: nothing), and how many steps would go beyond this computer."""
+    """The posts about a queued message (None: nothing), and how many were left out, as they go to other computers."""
     callback = message.get("dlrCallbackUrl")
     inbound = options.inbound_url or callback
     if inbound is None:
@@ -108,7 +110,7 @@ def plan_posts(message: Entry, options: SandboxOptions) -> tuple[PostPlan | None
 
 
 def _target(url: str | None, beyond_loopback: bool) -> URL | None:
-    """An URL as the client reads it; None for one that it cannot read, or must not call."""
+    """A URL as the HTTP client parses it; None if it isn't valid or leads to another computer without permission."""
     try:
         target = URL(url) if url else None
     except ValueError:
@@ -117,7 +119,7 @@ def _target(url: str | None, beyond_loopback: bool) -> URL | None:
 
 
 def sent_of(entry: Entry) -> dict[str, Any]:
-    """What receipts say of a message in each of its states. Without the text: a hundred thousand of these may wait."""
+    """The fields that all receipts of a message have. Without the text, because 100,000 of these may wait in memory."""
     sent = {
         "umid": entry["umid"],
         "clientMessageId": entry.get("clientMessageId"),
@@ -130,18 +132,18 @@ def sent_of(entry: Entry) -> dict[str, Any]:
 
 
 def statuses_to(final: DeliveryStatus) -> tuple[DeliveryStatus, ...]:
-    """The statuses that a message goes through to its last one, with a receipt for each."""
+    """The statuses that a message goes through, up to `final`, each with a receipt."""
     return (WAITING, SENT, final) if final.detail == "rejected_by_operator" else (WAITING, SENT, AT_OPERATOR, final)
 
 
 def disordered(steps: Sequence[DeliveryStatus], share: float) -> tuple[DeliveryStatus, ...]:
-    """The steps in another order than theirs; `share` (0 to 1) chooses which."""
+    """The steps in a different order; `share` (0 to 1) chooses which."""
     _, *others = itertools.permutations(steps)
     return others[int(share * len(others))]
 
 
 def receipt_of(sent: Mapping[str, Any], status: DeliveryStatus, at: int) -> bytes:
-    """A delivery receipt. `at` is in microseconds since the epoch. Only the last state's is billed, and has a price."""
+    """A delivery receipt. `at` is in microseconds since the epoch. Only the receipt of the last state has a price."""
     payload = {**sent, "status": status.as_json(timestamp_of(at, sent["umid"], status))}
     if status not in (WAITING, SENT, AT_OPERATOR):
         payload["price"] = price_of(status, sent["smsCount"])
@@ -165,7 +167,7 @@ def reply_of(sent: Mapping[str, Any], text: str, at: int) -> bytes:
 
 
 def timestamp_of(at: int, *about: object) -> str:
-    """UTC with a Z, and as many digits of a second as chance will have it: no reader may count on a number of them."""
+    """UTC with a Z, and a varying number of digits after the second, because readers must accept any number."""
     least, most = FRACTION_DIGITS
     digits = least + int(chance(*about) * (most - least + 1))
     whole = datetime.fromtimestamp(at // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
@@ -178,9 +180,9 @@ def _event(kind: str, description: str, payload: Mapping[str, Any]) -> bytes:
 
 
 class WebhookSender:
-    """Posts what is planned about messages, in a task for each message, on at most `CONNECTIONS` connections at a time.
+    """Makes the planned posts: one task per message, at most `CONNECTIONS` connections at a time.
 
-    A message's next step waits for the post of the one before it, but not for other tries of that.
+    Each step of a message waits for the post of the step before it, but not for its retries.
     """
 
     def __init__(self, state: SandboxState) -> None:
@@ -193,9 +195,9 @@ class WebhookSender:
         self._ending = asyncio.Event()
 
     def take(self, message: Entry) -> None:
-        """Post about a message that was queued."""
+        """Start posting about a queued message."""
         plan, left_out = plan_posts(message, self._options)
-        self._stats.receipts_not_sent += Counter(beyond_loopback=left_out)  # which adds no zero
+        self._stats.receipts_not_sent += Counter(beyond_loopback=left_out)  # adding Counters drops zeros
         if plan is not None:
             moment = moment_of(message.get("scheduled"))
             wait_s = (moment - datetime.now(UTC)).total_seconds() if moment else 0.0
@@ -203,7 +205,7 @@ class WebhookSender:
 
     @asynccontextmanager
     async def posting(self) -> AsyncIterator[None]:
-        """Post while the block runs; when it ends well, what is due in the usual course of things at once."""
+        """Post while the block runs. If it ends without an error, the outstanding posts are then made at once."""
         headers = {hdrs.CONTENT_TYPE: "application/json", hdrs.USER_AGENT: "campaign-sandbox"}
         if self._options.receipt_authorization:
             headers[hdrs.AUTHORIZATION] = self._options.receipt_authorization
@@ -213,7 +215,7 @@ class WebhookSender:
             headers=headers,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
-            trust_env=False,  # a proxy would carry numbers beyond this computer
+            trust_env=False,  # a proxy could be another computer, and the posts contain phone numbers
         ) as self._session:
             try:
                 yield
@@ -221,7 +223,7 @@ class WebhookSender:
                 if self._tasks:
                     await asyncio.wait(self._tasks, timeout=DRAIN_S)
                 if self._stats.receipts_waiting:
-                    words = "the sandbox ended before all receipts were sent; something is left of %d message(s)"
+                    words = "the sandbox ended before all receipts were sent; %d message(s) have receipts left"
                     log.warning(words, self._stats.receipts_waiting)
             finally:
                 self._ending.set()
@@ -246,23 +248,23 @@ class WebhookSender:
             log.error("the sandbox failed to post about a message", exc_info=error)
 
     async def _post_steps(self, plan: PostPlan, due: float) -> None:
-        """Post a message's steps, the first when the event loop's time is `due`."""
+        """Post a message's steps, the first at `due` (the event loop's time)."""
         await self._sleep_until(due)
-        if plan.sent["umid"] in self._state.cancelled:  # which is possible before its time alone
+        if plan.sent["umid"] in self._state.cancelled:  # only a scheduled message can be cancelled
             return
-        if self._ending.is_set() and due > self._loop.time():  # the message's time won't be seen
+        if self._ending.is_set() and due > self._loop.time():  # the sandbox ends before the scheduled time
             self._stats.receipts_not_sent["scheduled"] += len(plan.steps)
             return
         at = 0
         for position in range(len(plan.steps)):
             if position:
-                due += plan.delay_s(position, self._options)  # not from now: being late must not add up
+                due += plan.delay_s(position, self._options)  # not counted from now, so that delays don't add up
                 await self._sleep_until(due)
             at = max(time_ns() // 1000, at + STEP_US)
             await self._post(plan, position, at)
 
     async def _post(self, plan: PostPlan, position: int, at: int, tries: int = 0) -> None:
-        """Post a step. What fails is tried again, in a task of its own."""
+        """Post a step. If it fails, a separate task retries it."""
         if tries:
             await self._sleep_until(self._loop.time() + self._options.receipt_retry_s[tries - 1])
         step = plan.steps[position]
@@ -278,7 +280,7 @@ class WebhookSender:
         if status < 300:
             if isinstance(step, str):
                 self._stats.inbound += 1
-            else:  # of delivered, the detail says how far
+            else:  # for delivered, count by detail: to the operator or to the phone
                 self._stats.receipts[(step.state == "delivered" and step.detail) or step.state] += 1
         elif status >= 400 and tries < len(self._options.receipt_retry_s) and not self._ending.is_set():
             self._start(self._post(plan, position, at, tries + 1), posts=1)
@@ -286,19 +288,19 @@ class WebhookSender:
             self._stats.receipts_not_sent["given_up"] += 1
 
     async def _status_of(self, url: URL, body: bytes) -> int:
-        """Post, and return the answer's HTTP status; 599 when there is none."""
+        """Post, and return the HTTP status of the answer, or 599 if there is none."""
         try:
-            # A redirect could lead beyond this computer.
+            # Redirects are not followed, because they could lead to another computer.
             async with self._session.post(url, data=body, allow_redirects=False) as response:
                 status = response.status
-        # A timeout is an OSError, a host that is no name a ValueError.
+        # A timeout is an OSError, an invalid host name is a ValueError.
         except (aiohttp.ClientError, OSError, ValueError):
             status = 599
         self._stats.failed_posts += status >= 300
         return status
 
     async def _sleep_until(self, due: float) -> None:
-        """Wait until the event loop's time is `due`, or the sandbox ends."""
+        """Wait until `due` (the event loop's time), or until the sandbox ends."""
         with suppress(TimeoutError):
             async with asyncio.timeout_at(due):
                 await self._ending.wait()

@@ -62,6 +62,6 @@ def test_what_cannot_be_written_or_removed_is_named(tmp_path: Path) -> None:
     (tmp_path / "folder" / "sub").mkdir(parents=True)
     with pytest.raises(StoppedError, match="folder could not be written"):
         write_atomically(tmp_path / "folder", b"")
-    with pytest.raises(StoppedError, match="folder could not be removed"):
+    with pytest.raises(StoppedError, match="folder could not be deleted"):
         remove(tmp_path / "folder")
     remove(tmp_path / "nothing")

@@ -21,12 +21,12 @@ NOT_ZONES = [
     ("Asia/Kuala Lumpur", 'did you mean "Asia/Kuala_Lumpur"?', "a space"),
     ("Kuala Lumpur", 'did you mean "Asia/Kuala_Lumpur"?', "the city alone"),
     ("Europe/Londn", 'did you mean "Europe/London"?', "a typing mistake"),
-    ("SGT", 'write an area and a city, such as "Asia/Singapore"', "an abbreviation: they aren't unique"),
-    ("GMT+8", 'write an area and a city, such as "Asia/Singapore"', "never Etc/GMT+8, which is in the Pacific"),
-    ("+08:00", 'write an area and a city, such as "Asia/Singapore"', "an offset: it changes with the season"),
-    ("localtime", 'write an area and a city, such as "Asia/Singapore"', "a file of that name stands among the zones"),
-    ("../../etc/passwd", 'write an area and a city, such as "Asia/Singapore"', "a path"),
-    ("x" * 39, 'write an area and a city, such as "Asia/Singapore"', "something else"),
+    ("SGT", 'use an area and a city, such as "Asia/Singapore"', "an abbreviation: they aren't unique"),
+    ("GMT+8", 'use an area and a city, such as "Asia/Singapore"', "never Etc/GMT+8, which is in the Pacific"),
+    ("+08:00", 'use an area and a city, such as "Asia/Singapore"', "an offset: it changes with the season"),
+    ("localtime", 'use an area and a city, such as "Asia/Singapore"', "a file of that name stands among the zones"),
+    ("../../etc/passwd", 'use an area and a city, such as "Asia/Singapore"', "a path"),
+    ("x" * 39, 'use an area and a city, such as "Asia/Singapore"', "something else"),
 ]
 
 
@@ -39,5 +39,5 @@ def test_suggests_what_was_meant(name: str, remedy: str, why: str) -> None:
 def test_a_column_of_something_else_costs_no_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looking for a likeness is slow, so it ends after some hundred names."""
     monkeypatch.setattr(time_zones, "_suggested", {str(number): "" for number in range(time_zones._MOST_SUGGESTIONS)})
-    assert not_a_zone("Europe/Londn").endswith('write an area and a city, such as "Asia/Singapore"')
+    assert not_a_zone("Europe/Londn").endswith('use an area and a city, such as "Asia/Singapore"')
     assert not_a_zone("europe/london").endswith('did you mean "Europe/London"?')

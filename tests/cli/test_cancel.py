@@ -75,7 +75,7 @@ def test_what_could_not_be_cancelled_is_shown_and_asked_for_again(place: Place, 
     assert 1 == done.exit_code
     assert "3 of 15 messages cancelled" in done.stdout
     assert "12 could not be cancelled" in done.stdout
-    assert "p09: it was sent or cancelled already, or is unknown to the provider" in done.stdout
+    assert "p09: already sent, already cancelled, or unknown to the provider" in done.stdout
     assert "p10" not in done.stdout
 
     place.provider.script = lambda asked: CANCELLED if asked.key == "p00" else answer
@@ -208,7 +208,7 @@ def test_one_that_is_never_answered_about_is_left_for_another_time(
     place.provider.script = lambda asked: Says(500) if asked.key == "bob" else CANCELLED
     done = place.cancel("--yes")
     assert 3 == done.exit_code
-    assert "never answered about 1 of them" in " ".join(done.stdout.split())
+    assert "never answered 1 request" in " ".join(done.stdout.split())
     assert [("ann", "accepted", "cancelled"), ("cat", "accepted", "cancelled")] == place.statuses()
 
 

@@ -272,7 +272,7 @@ def test_a_fatal_answer_stops_it_and_the_next_start_goes_on_without_the_file(pla
     path = place.write("key,outcome\nann,success\nbob,failure\n")
     done = place.feed("told.csv")
     assert 3 == done.exit_code
-    assert "check EIGHTXEIGHT_API_KEY" in " ".join(done.stdout.split())
+    assert "check that EIGHTXEIGHT_API_KEY" in " ".join(done.stdout.split())
     assert "2 conversions noted and not told yet" in done.stdout
     assert KEY not in done.stdout
     assert [("ann", "success", "pending"), ("bob", "failure", "pending")] == place.journal()

@@ -63,7 +63,7 @@ def test_an_error_is_one_json_document(offline: Workplace, arguments: tuple[str,
 def test_http_to_another_computer_is_refused(offline: Workplace) -> None:
     done = offline.here(*RUN, EIGHTXEIGHT_API_KEY=KEY, EIGHTXEIGHT_BASE_URL="http://sms.8x8.com")
     assert 2 == done.exit_code
-    assert "plain http would show the API key" in done.stderr
+    assert "http:// would send the API key unencrypted" in done.stderr
 
 
 def test_without_a_terminal_nobody_can_be_asked(campaign: Workplace, provider: Provider) -> None:

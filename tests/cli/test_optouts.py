@@ -23,7 +23,7 @@ def test_without_a_command_it_says_what_there_is(offline: Workplace) -> None:
 def test_nobody_has_opted_out(offline: Workplace) -> None:
     missing = offline.here("optouts", "list")
     assert 2 == missing.exit_code
-    assert "there is no ledger at reports/ledger.sqlite3; name it with --ledger" in missing.stderr
+    assert "there is no ledger at reports/ledger.sqlite3; set its path with --ledger" in missing.stderr
 
     offline.here("plan", "hello.yaml")
     assert (0, "nobody has opted out\n") == (offline.here("optouts", "list").exit_code,
@@ -130,7 +130,7 @@ def test_a_stop_counts_while_a_run_is_going_on(campaign: Workplace, provider: Pr
     done = campaign(*RUN)
 
     assert [FIRST] == list(provider.sent)
-    words = "1 recipient opted out meanwhile; the next start leaves them out"
+    words = "1 recipient opted out during the run; the next start leaves them out"
     assert words in " ".join(f"{done.stdout} {done.stderr}".split())
     assert {("accepted", "queued"): 1, ("unsent", "opted_out"): 1} == campaign.statuses()
 

@@ -55,7 +55,7 @@ def test_an_operator_cannot_steer_the_terminal(
         command(account=ACCOUNT)
 
     shown = capsys.readouterr().out
-    assert "MY has an operator without a price" in shown
+    assert "MY has an operator without a valid price" in shown
     assert "\x1b" not in shown
 
 

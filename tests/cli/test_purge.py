@@ -120,7 +120,7 @@ def test_a_run_that_is_being_sent_is_not_purged(campaign: Workplace, provider: P
         provider.wait_for(1)
         done = campaign.here(*PURGE)
         assert 4 == done.exit_code
-        assert "hello/main is being worked on by process" in done.stderr
+        assert "hello/main is in use by process" in done.stderr
 
 
 def test_what_was_not_sent_or_is_unknown_is_told(campaign: Workplace, provider: Provider) -> None:

@@ -179,7 +179,7 @@ REFUSED = [
     (("--host", "0.0.0.0"), "would let anybody on the network write receipts and opt-outs; add --auth-header-env"),  # noqa: S104
     (("--auth-header-env", "NOWHERE"), "the environment variable NOWHERE is not set; export it with the whole header"),
     (("--words", "no.csv"), "no.csv can't be read: No such file"),
-    (("--ledger", "mysql://x/y"), "is not one that this version can use"),
+    (("--ledger", "mysql://x/y"), "is not supported"),
     (("--load", "no.jsonl"), "no.jsonl cannot be read: No such file or directory; name a file of JSON lines"),
     (("--load", "reports"), "reports cannot be read: Is a directory"),
     (("--load", "empty.jsonl"), "empty.jsonl has no line; name a file of JSON lines"),

@@ -69,9 +69,9 @@ def test_the_sandbox_on_its_own_sends_receipts_until_it_is_told_to_end(offline: 
 def test_receipt_options_that_make_no_sense(offline: Workplace) -> None:
     for options, words in [
         (("--undelivered-share", "5"), "--undelivered-share is not valid; give a number from 0 to 1"),
-        (("--inbound-url", "https://example.com/"), "is beyond this computer, and no reply goes there; name 127.0.0.1"),
-        (("--receipt-retry-s", "soon"), "'soon' are not pauses before another try; write seconds"),
-        (("--receipt-auth-header-env", "NOWHERE"), "NOWHERE holds no Authorization header; set it, or leave"),
+        (("--inbound-url", "https://example.com/"), "is on another computer; use 127.0.0.1"),
+        (("--receipt-retry-s", "soon"), "'soon' is not a list of pauses; give seconds"),
+        (("--receipt-auth-header-env", "NOWHERE"), "NOWHERE is not set; set it to the Authorization header, or leave"),
     ]:
         done = offline.here("sandbox", "--port", "0", *options)
         assert 2 == done.exit_code

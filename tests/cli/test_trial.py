@@ -170,7 +170,7 @@ def test_rejected_answers(campaign: Workplace, provider: Provider) -> None:
 @pytest.mark.parametrize(
     ("answer", "reason", "words"),
     [
-        (error(401, 1200, "Unauthorized"), "unauthorized", "check EIGHTXEIGHT_API_KEY"),
+        (error(401, 1200, "Unauthorized"), "unauthorized", "check that EIGHTXEIGHT_API_KEY"),
         (error(429, 0, "Too many", {"Retry-After": "7"}), "throttled", "the provider asks to wait 7 s"),
     ],
 )

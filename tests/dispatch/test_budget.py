@@ -40,19 +40,19 @@ def test_without_limits_everything_may_leave() -> None:
 @pytest.mark.parametrize(
     ("limits", "before", "expected"),
     [
-        (Limits(messages=50_000), [("SG", 1, 50_000)], "limits.messages: 50,000 are sent, and that is the most"),
-        (Limits(messages=0), [], "limits.messages: 0 are sent, and that is the most"),
-        (Limits(messages=1), [("SG", 1, 2)], "limits.messages: 2 are sent, and that is the most"),
-        (Limits(segments=8), [("SG", 2, 4)], "limits.segments: 8 are sent, and that is the most"),
+        (Limits(messages=50_000), [("SG", 1, 50_000)], "limits.messages: 50,000 sent, and the limit is 50,000"),
+        (Limits(messages=0), [], "limits.messages: 0 sent, and the limit is 0"),
+        (Limits(messages=1), [("SG", 1, 2)], "limits.messages: 2 sent, and the limit is 1"),
+        (Limits(segments=8), [("SG", 2, 4)], "limits.segments: 8 sent, and the limit is 8"),
         (
             Limits(segments=8),
             [("SG", 1, 7)],
-            "limits.segments: 7 of 8 are sent, and the next message has 2",
+            "limits.segments: 7 of 8 sent, and the next message has 2",
         ),
         (
             Limits(cost=Decimal("0.5"), currency="USD"),
             [("SG", 3, 3)],
-            "limits.cost: up to 0.45 USD of 0.5 USD are spent, and the next message costs up to 0.10 USD",
+            "limits.cost: up to 0.45 USD of 0.5 USD is spent, and the next message costs up to 0.10 USD",
         ),
     ],
 )
@@ -67,7 +67,7 @@ def test_the_last_cent_may_be_spent() -> None:
     budget = Budget(Limits(cost=Decimal("0.1"), currency="USD"), spent(("SG", 1, 1)))
 
     assert budget.take(message(1, "SG")) is None
-    assert "limits.cost: up to 0.10 USD of 0.1 USD are spent" in (budget.take(message(1, "US")) or "")
+    assert "limits.cost: up to 0.10 USD of 0.1 USD is spent" in (budget.take(message(1, "US")) or "")
 
 
 def test_what_was_not_received_is_given_back() -> None:

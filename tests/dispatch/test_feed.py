@@ -119,7 +119,7 @@ def test_what_a_cooldown_refuses_is_left_out(tmp_path: Path, rate: Rate) -> None
 
     stop = stage.run_virtually(people(13))
 
-    words = "4 recipients got their most messages from other campaigns meanwhile; the next start leaves them out"
+    words = "4 recipients reached the frequency cap during the run; the next start leaves them out"
     assert Stop(OutcomeReason.COOLDOWN, words) == stop
     assert [0, *range(4, 12)] == stage.departed
     assert (9, {"accepted": 9}) == (allowance.taken, stage.statuses)
@@ -140,7 +140,7 @@ def test_a_cooldown_is_not_tried_again_after_the_night(tmp_path: Path) -> None:
 
     stop = stage.run_virtually(people(5))
 
-    words = "1 recipient got their most messages from other campaigns meanwhile; the next start leaves them out"
+    words = "1 recipient reached the frequency cap during the run; the next start leaves them out"
     assert Stop(OutcomeReason.COOLDOWN, words) == stop
     assert ([1, 2, 3, 4], 2) == (stage.departed, len(stage.passes))
     assert [0, 1, 2, 3, 4] == stage.asked
@@ -175,7 +175,7 @@ def test_who_opts_out_while_it_is_sent_gets_nothing_more(tmp_path: Path) -> None
     stage = Stage(tmp_path, script, Rate(1, 1), budget=allowance)
     stop = stage.run_virtually(each_with_a_number(8))
 
-    words = "2 recipients opted out meanwhile; the next start leaves them out"
+    words = "2 recipients opted out during the run; the next start leaves them out"
     assert Stop(OutcomeReason.OPTED_OUT, words) == stop
     assert [0, 1, 2, 3, 6, 7] == stage.departed
     assert (6, {"accepted": 6}) == (allowance.taken, stage.statuses)
@@ -214,7 +214,7 @@ def test_who_opts_out_in_a_pause_gets_nothing_though_it_was_claimed_before(tmp_p
 
     assert ahead > [1], "none was claimed ahead"
     assert stop is not None
-    assert "18 recipients opted out meanwhile; the next start leaves them out" == stop.detail
+    assert "18 recipients opted out during the run; the next start leaves them out" == stop.detail
     assert sorted([0, 1, 2, 3, 3, *range(5, 40, 2)]) == sorted(stage.departed)
     assert (22, {"accepted": 22}) == (allowance.taken, stage.statuses)
 
@@ -231,7 +231,7 @@ def test_an_opt_out_is_the_reason_only_when_it_is_the_only_one(tmp_path: Path) -
 
     assert stop is not None
     assert OutcomeReason.OUTSIDE_WINDOW == stop.reason
-    assert "1 recipient opted out meanwhile; the next start leaves them out" in stop.detail
+    assert "1 recipient opted out during the run; the next start leaves them out" in stop.detail
     assert [0] == stage.departed
 
 
@@ -244,7 +244,7 @@ def test_several_causes_are_all_told(tmp_path: Path) -> None:
 
     assert stop is not None
     assert OutcomeReason.OUTSIDE_WINDOW == stop.reason
-    for words in ("1 message's turn came outside", "1 message has no moment", "1 recipient got"):
+    for words in ("1 message was skipped outside", "1 message has no time", "1 recipient reached"):
         assert words in stop.detail
     assert [3] == stage.departed
 

@@ -114,7 +114,7 @@ def test_hours_that_begin_too_late_are_not_waited_for(tmp_path: Path, not_after:
     assert OutcomeReason.TOO_LATE == stop.reason
     assert ends_after_s == pytest.approx(stage.took_s, abs=1)
     if not ends_after_s:
-        assert "the rest is waiting for sending hours, until 2026-11-26 09:00 Asia/Singapore" in stop.detail
+        assert "the remaining messages wait for sending hours, until 2026-11-26 09:00 Asia/Singapore" in stop.detail
 
 
 def test_nothing_is_scheduled_for_a_moment_that_is_too_late(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_without_any_answer_for_long_all_stops() -> None:
     assert retry.after(REFUSED, NOW) is None
     stop = retry.after(REFUSED, NOW + GIVE_UP_AFTER_S)
 
-    words = "the provider could not be reached for long: because"
+    words = "gave up after 10 min: because"
     assert Stop(OutcomeReason.NO_CONNECTION, words, REFUSED) == stop
 
 

@@ -177,7 +177,7 @@ def test_skipped_messages_are_not_waited_for(tmp_path: Path) -> None:
 
     stop = stage.run_virtually([*people(2, SINGAPORE), *people(3, LONDON, first=2)])
 
-    words = "2 messages' turn came outside of the sending hours; run it again inside of them"
+    words = "2 messages were skipped outside the sending hours; run the campaign again during them"
     assert Stop(OutcomeReason.OUTSIDE_WINDOW, words) == stop
     assert [2, 3, 4] == stage.departed
     assert {"accepted": 3} == stage.statuses
@@ -194,7 +194,7 @@ def test_what_came_back_after_the_end_is_skipped_too(tmp_path: Path) -> None:
 
     stop = stage.run_virtually(people(1))
 
-    words = "1 message's turn came outside of the sending hours; run it again inside of them"
+    words = "1 message was skipped outside the sending hours; run the campaign again during them"
     assert Stop(OutcomeReason.OUTSIDE_WINDOW, words) == stop
     assert {} == stage.statuses
 
@@ -209,7 +209,7 @@ def test_what_never_opens_is_not_waited_for(tmp_path: Path, skip: bool) -> None:
 
     assert stop is not None
     assert OutcomeReason.OUTSIDE_WINDOW == stop.reason
-    assert stop.detail.startswith("2 messages have no moment in the coming week")
+    assert stop.detail.startswith("2 messages have no time in the next week")
     assert [2, 3] == stage.departed
 
 
@@ -219,7 +219,7 @@ def test_all_that_can_be_sent_is_before_it_tells_of_what_cannot(tmp_path: Path) 
     stop = stage.run_virtually([*people(1), *people(2, SINGAPORE, first=1)])
 
     assert stop is not None
-    assert stop.detail.startswith("1 message has no moment")
+    assert stop.detail.startswith("1 message has no time")
     assert {"accepted": 2} == stage.statuses
 
 

@@ -14,12 +14,12 @@ LOST = {"fault": "accepted_then_reset", "requests": [3, 4]}
 GONE = {"fault": "never_answer_unbooked", "requests": [9]}
 
 FAILURES: dict[str, tuple[dict[str, Any], str]] = {
-    "failed": ({"fault": "export_failed"}, "ended as failed"),
-    "cancelled": ({"fault": "export_cancelled"}, "ended as cancelled"),
-    "error": ({"fault": "export_error"}, "ended as error"),
+    "failed": ({"fault": "export_failed"}, "ended with the status failed"),
+    "cancelled": ({"fault": "export_cancelled"}, "ended with the status cancelled"),
+    "error": ({"fault": "export_error"}, "ended with the status error"),
     "a job that is gone": ({"fault": "export_job_lost"}, "HTTP 404"),
     "an expired link": ({"fault": "export_link_expired"}, "expired"),
-    "cut off in the middle": ({"fault": "export_cut_off"}, "cut off"),
+    "cut off in the middle": ({"fault": "export_cut_off"}, "download of the log export failed"),
 }
 
 

@@ -35,7 +35,7 @@ def test_one_at_a_time_and_the_other_is_told_who(ledger: Ledger) -> None:
 
     assert first.acquire() is None
     assert first.is_valid()
-    with pytest.raises(RunLockedError, match=r"process \d+ on east; .* ends in 45 s"):
+    with pytest.raises(RunLockedError, match=r"process \d+ on east; .* expires in 45 s"):
         second.acquire()
     assert not second.is_valid()
 

@@ -111,7 +111,7 @@ def test_what_is_settled_is_never_settled_again(tmp_path: Path, final: Status) -
                 await writer.flush()
 
         for outcome in (ACCEPTED, Outcome(Status.UNSENT, OutcomeReason.THROTTLED)):
-            with pytest.raises(LedgerError, match="changed by somebody else"):
+            with pytest.raises(LedgerError, match="another program changed the ledger"):
                 asyncio.run(again(outcome))
 
         assert {final.value: 1} == ledger.counts(record.id)
@@ -239,7 +239,7 @@ def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
     other.commit()
     other.close()
 
-    with pytest.raises(InputError, match="is not a ledger"):
+    with pytest.raises(InputError, match="is not a campaign-runner ledger"):
         open_ledger(str(path), create=True)
 
 
@@ -247,17 +247,18 @@ def test_a_file_that_is_no_database_is_an_error_in_words(tmp_path: Path) -> None
     path = tmp_path / "l.sqlite3"
     path.write_bytes(b"phone\n+12025550142\n" * 100)
 
-    with pytest.raises(LedgerError, match=r"opened at .*: file is not a database"):
+    words = r"opened at .*: this is not a SQLite database \(file is not a database\); name another file"
+    with pytest.raises(LedgerError, match=words):
         open_ledger(str(path), create=True)
 
 
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        pytest.param("postgresql://user:secret@db/ledger", "not one that this version can use", id="PostgreSQL"),
-        pytest.param("nonsense://x", "not one that this version can use", id="unknown"),
-        pytest.param("sqlite:///:memory:", "gone with the process", id="in memory"),
-        pytest.param("sqlite://", "gone with the process", id="no path"),
+        pytest.param("postgresql://user:secret@db/ledger", "is not supported", id="PostgreSQL"),
+        pytest.param("nonsense://x", "is not supported", id="unknown"),
+        pytest.param("sqlite:///:memory:", "would be lost when the command ends", id="in memory"),
+        pytest.param("sqlite://", "would be lost when the command ends", id="no path"),
     ],
 )
 def test_urls_that_cannot_be_used(url: str, words: str) -> None:

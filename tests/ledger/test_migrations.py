@@ -262,7 +262,7 @@ def test_it_waits_until_an_older_version_has_ended(older: Path, until_s: int, *,
     connection.close()
     before = version(older)
     if is_refused:
-        with pytest.raises(RunLockedError, match=r"welcome/main is being sent by .* \(process 7 on far\); wait"):
+        with pytest.raises(RunLockedError, match=r"sending welcome/main \(process 7 on far\); wait until it ends"):
             open_ledger(str(older), create=False)
         assert before == version(older)
     else:

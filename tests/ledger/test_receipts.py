@@ -115,7 +115,7 @@ def test_a_receipt_settles_an_unknown_message_and_no_other(filled: Filled) -> No
     told = [receipt(f"told-{number}", message_id) for number, message_id in enumerate(ids)]
     assert 1 == save_receipts(filled.ledger, told, now=55)
     assert [
-        (ids[0], "accepted", "receipt", "no answer came, but a receipt did", "told-0", 55),
+        (ids[0], "accepted", "receipt", "no answer came, but a delivery receipt did", "told-0", 55),
         (ids[1], SENDING, None, None, None, None),
         (ids[2], "accepted", None, None, "umid-3", None),
         (ids[3], "rejected", None, None, None, None),

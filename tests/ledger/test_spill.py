@@ -79,7 +79,7 @@ def test_its_room_is_taken_before_it_is_needed_and_given_back(tmp_path: Path) ->
 
 
 def test_without_room_nothing_begins() -> None:
-    with pytest.raises(LedgerError, match="no room beside the ledger"):
+    with pytest.raises(LedgerError, match="free some disk space"):
         Spill(Path("/dev/full"))
 
 

@@ -97,10 +97,24 @@ def test_a_code_that_is_none_is_left_out(code: object) -> None:
     assert classify(400, {}, body, message_id="a.b.c", now=NOW).error_code is None
 
 
-def test_a_long_page_is_cut() -> None:
-    outcome = classify(502, {}, b"<p>sorry</p>\n" * 1000, message_id="a.b.c", now=NOW)
-
-    assert 120 == len(outcome.detail)
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (
+            b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body><h1>nginx</h1></body></html>",
+            'a web page instead of an API answer: "502 Bad Gateway"',
+        ),
+        (b"  <!doctype html><h1>Blocked</h1> by policy", 'a web page instead of an API answer: "Blocked by policy"'),
+        (b"<html></html>", "a web page instead of an API answer"),
+        (b"upstream connect error", "upstream connect error"),
+        (b"sorry " * 1000, f"{('sorry ' * 20)[:119]}…"),
+        (b"<p>sorry</p>\n" * 1000, f'a web page instead of an API answer: "{("sorry " * 20)[:119]}…"'),
+        (b"<title" * 10_000, 'a web page instead of an API answer: "' + ("<title" * 20)[:119] + '…"'),
+        (b"<title>my key is SECRET", 'a web page instead of an API answer: "my key is [API key]"'),
+    ],
+)
+def test_a_body_that_is_no_error_document_is_quoted(body: bytes, expected: str) -> None:
+    assert expected == classify(502, {}, body, message_id="a.b.c", now=NOW, secret="SECRET").detail
 
 
 @pytest.mark.parametrize(

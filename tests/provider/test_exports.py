@@ -41,18 +41,26 @@ def test_the_key_goes_to_the_providers_own_origin_alone() -> None:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        pytest.param((http(HEADER + b"u-1,a.b", length=500), "close"), "cut off in the middle", id="cut off"),
-        pytest.param((http(HEADER + b"u-1,a.b.c\r\n"), "keep"), "line 2", id="a torn row"),
-        pytest.param((http(HEADER + b'u-1,"a.b\n'), "keep"), "broken at line", id="an open quote"),
         pytest.param(
-            (http(b"umid,status_value\r\nu-1,x\r\n"), "keep"), "no column clientmessageid", id="a column less"
+            (http(HEADER + b"u-1,a.b", length=500), "close"), "download of the log export failed", id="cut off"
         ),
-        pytest.param((http(b"<html>Sign in</html>\n"), "keep"), "no column clientmessageid", id="a portal page"),
-        pytest.param((http(HEADER + b"u-1,a.b.c,deliv"), "keep"), "last line is cut off", id="half a cell"),
-        pytest.param((http(b""), "keep"), "the file is empty", id="nothing at all"),
+        pytest.param((http(HEADER + b"u-1,a.b.c\r\n"), "keep"), "line 2", id="a torn row"),
+        pytest.param((http(HEADER + b'u-1,"a.b\n'), "keep"), "damaged in line", id="an open quote"),
+        pytest.param(
+            (http(b"umid,status_value\r\nu-1,x\r\n"), "keep"),
+            "columns are missing in the log export: clientmessageid",
+            id="a column less",
+        ),
+        pytest.param(
+            (http(b"<html>Sign in</html>\n"), "keep"),
+            "columns are missing in the log export: clientmessageid",
+            id="a portal page",
+        ),
+        pytest.param((http(HEADER + b"u-1,a.b.c,deliv"), "keep"), "cut off or empty", id="half a cell"),
+        pytest.param((http(b""), "keep"), "cut off or empty", id="nothing at all"),
         pytest.param((http(b"", "403 Forbidden"), "keep"), "may have expired", id="an expired link"),
         pytest.param(
-            (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + HEADER, "close"), "without a length", id="no length"
+            (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + HEADER, "close"), "has no length", id="no length"
         ),
     ],
 )
@@ -65,7 +73,7 @@ def test_a_file_that_is_not_whole_is_refused(answer: tuple[bytes, str], words: s
     ("link", "words"),
     [
         ("http://storage.example/file.csv", "storage.example. without encryption"),
-        ("https://[::1", "is no URL"),
+        ("https://[::1", "is not a URL"),
     ],
 )
 def test_a_link_that_is_not_safe_is_not_followed(link: str, words: str) -> None:

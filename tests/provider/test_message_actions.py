@@ -88,7 +88,7 @@ def test_answers_to_cancelling(answer: Answer, expected: tuple[Status, Then, str
 def test_without_a_count_nothing_counts_as_cancelled_or_as_refused(body: object) -> None:
     found = cancel_ended(reply(200, body))
     assert Then.STOP is found.then
-    assert "no answer of the SMS API" in found.detail
+    assert "not from the SMS API" in found.detail
 
 
 def test_the_pause_is_the_providers() -> None:

@@ -62,15 +62,15 @@ def test_a_country_is_left_out_whole_when_one_price_makes_no_sense(amount: bytes
     listed = read_price_list(content)
 
     assert () == listed.prices
-    assert (("acme_hq", "SG has an operator without a price that makes sense (M1)"),) == listed.left_out
+    assert (("acme_hq", "SG has an operator without a valid price (M1)"),) == listed.left_out
 
 
 @pytest.mark.parametrize(
     ("outbound", "words"),
     [
-        (country(operator(0.01, currency="dollars")), "without a price that makes sense"),
+        (country(operator(0.01, currency="dollars")), "without a valid price"),
         (country(operator(0.01, None, currency=None)), "(unnamed)"),
-        (country({"operatorName": "M1"}), "without a price that makes sense (M1)"),
+        (country({"operatorName": "M1"}), "without a valid price (M1)"),
         (country(), "SG has no operators"),
         (country(operator(0.01), code=None), "Singapore has no two-letter code"),
         (country(operator(0.01), code="SGP"), "Singapore has no two-letter code"),

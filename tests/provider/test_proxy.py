@@ -80,7 +80,7 @@ def test_which_proxy(
 )
 def test_an_address_that_is_none_is_refused_without_its_password(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALL_PROXY", address)
-    with pytest.raises(InputError, match="ALL_PROXY in the environment is not the address") as caught:
+    with pytest.raises(InputError, match="ALL_PROXY is not a supported proxy address") as caught:
         proxy_for(PROVIDER)
     assert "hunter2" not in str(caught.value)
 
@@ -264,7 +264,7 @@ def test_a_message_behind_a_proxy_that_is_down(tls: ssl.SSLContext, monkeypatch:
             outcome.reason,
             outcome.then,
         )
-        expected = f"no connection to {target} through the proxy http://127.0.0.1:{port}: Connection refused"
-        assert expected == outcome.detail
+        where = f"can't connect to {target} through the proxy http://127.0.0.1:{port}"
+        assert f"{where}: the proxy can't be reached: connection refused" == outcome.detail
 
     asyncio.run(scenario())

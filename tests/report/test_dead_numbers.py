@@ -72,7 +72,7 @@ def test_a_number_that_was_reached_is_not_dead(tmp_path: Path) -> None:
 def test_without_such_numbers_there_is_no_file_and_an_earlier_one_goes(tmp_path: Path, *, mask: bool) -> None:
     """With `mask` the file would hold whole numbers."""
     out = tmp_path / "out.csv"
-    out.write_text("destination,reason\n+12025550101,the number belongs to nobody\n")
+    out.write_text("destination,reason\n+12025550101,the number is not assigned\n")
     code = 59 if mask else 1
     assert 0 == write_dead_numbers(results(tmp_path, (number(1), "accepted", code, None)), out, mask=mask)
     assert not out.exists()
@@ -92,6 +92,6 @@ def test_the_next_campaign_suppresses_by_it(tmp_path: Path) -> None:
 
 def test_an_earlier_one_that_stays_is_said(tmp_path: Path) -> None:
     (tmp_path / "out.csv").mkdir()
-    with pytest.raises(StoppedError, match=r"out\.csv could not be removed: "):
+    with pytest.raises(StoppedError, match=r"out\.csv could not be deleted: "):
         write_dead_numbers(results(tmp_path), tmp_path / "out.csv")
     assert ["out.csv", "results.parquet"] == sorted(path.name for path in tmp_path.iterdir())

@@ -70,9 +70,9 @@ def test_countries_without_a_price_are_left_out_aloud(tmp_path: Path, monkeypatc
 @pytest.mark.parametrize(
     ("reply", "words"),
     [
-        (error(401, 1200, "who?"), "check EIGHTXEIGHT_API_KEY"),
+        (error(401, 1200, "who?"), "check that EIGHTXEIGHT_API_KEY"),
         (error(429, 429, "slowly"), "HTTP 429"),
-        ((200, {"subAccounts": "none"}), "another form"),
+        ((200, {"subAccounts": "none"}), "unexpected format"),
         ((200, {}), "has no prices for messages; check the account id"),
         (listed(acme=[country("MY")]), r"has no prices for messages \(acme: MY has no operators\)"),
     ],

@@ -216,7 +216,7 @@ def test_a_run_that_nobody_knows(place: Place) -> None:
 def test_a_run_that_is_being_sent_is_left_alone(place: Place) -> None:
     with (
         run_lock(Path(place.paths.ledger), "welcome", "main"),
-        pytest.raises(RunLockedError, match="welcome/main is being worked on"),
+        pytest.raises(RunLockedError, match="welcome/main is in use"),
     ):
         place.purge()
     assert place.found()

@@ -139,7 +139,7 @@ def test_what_came_back_is_in_every_format(campaign: Workplace, provider: Provid
     }.items() <= document.items()  # fmt: skip
     assert document == campaign.summary()
     removals = campaign.path("numbers-to-remove.csv")
-    assert "destination,reason\n+6581230002,the number belongs to nobody\n" == removals.read_text()
+    assert "destination,reason\n+6581230002,the number is not assigned\n" == removals.read_text()
     assert Suppression([SuppressionList(removals)]).find_number("+6581230002")
 
 

@@ -61,5 +61,5 @@ def test_a_file_that_is_no_book_is_left_alone(tmp_path: Path, content: bytes) ->
 
 
 def test_a_book_that_cannot_be_written(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot be written: No such file or directory"):
+    with pytest.raises(InputError, match="can't be written: No such file or directory"):
         ask(SandboxOptions(book=tmp_path / "nowhere" / "book.jsonl"))

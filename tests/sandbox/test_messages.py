@@ -37,7 +37,7 @@ def test_a_taken_message() -> None:
         "umid": str(UUID(first.body["umid"])),
         "destination": "12025550123",
         "encoding": "UCS2",
-        "status": {"code": "QUEUED", "description": "queued by the sandbox; it will reach no phone"},
+        "status": {"code": "QUEUED", "description": "queued by the sandbox; no phone will receive it"},
         "clientMessageId": "welcome-1",
     } == first.body
     assert "clientMessageId" not in second.body

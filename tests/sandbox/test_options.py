@@ -14,16 +14,16 @@ WRONG: dict[str, tuple[list[Any], str]] = {
     "port": ([65536], "--port is not valid; give a number from 0 to 65535"),
     "download_port": ([-1], "--download-port is not valid; give a number from 0 to 65535"),
     "api_key": ([""], "--api-key-env is not valid; leave it out"),
-    "sub_account_id": (["a b"], "--sub-account is not valid; write 3 to 50 of A-Z"),
-    "latency_s": ([-1.0, math.nan, math.inf], "--latency-ms is not valid; give a number from 0 up"),
-    "rate_limit": ([0], "--rate-limit is not valid; give a number from 1 up"),
-    "export_polls": ([-1], "--export-polls is not valid; give a number from 0 up"),
-    "export_rows": ([0], "--export-rows is not valid; give a number from 1 up"),
+    "sub_account_id": (["a b"], "--sub-account is not valid; use 3 to 50 characters: A-Z"),
+    "latency_s": ([-1.0, math.nan, math.inf], "--latency-ms is not valid; give a number of at least 0"),
+    "rate_limit": ([0], "--rate-limit is not valid; give a number of at least 1"),
+    "export_polls": ([-1], "--export-polls is not valid; give a number of at least 0"),
+    "export_rows": ([0], "--export-rows is not valid; give a number of at least 1"),
     "balance": ([math.nan], "--balance is not valid; give an amount"),
     "tls_key": ([Path("key.pem")], "TLS needs a certificate and its key; give both"),
-    "inbound_url": (["127.0.0.1:8090"], "--inbound-url is not valid; write it in full"),
+    "inbound_url": (["127.0.0.1:8090"], "--inbound-url is not valid; use a full URL"),
     "receipt_authorization": (["", "Bearer a\r\nX-Other: b"], "--receipt-auth-header-env is not valid; give the whole"),
-    "receipt_retry_s": ([(1, -1)], "--receipt-retry-s is not valid; give seconds from 0 up"),
+    "receipt_retry_s": ([(1, -1)], "--receipt-retry-s is not valid; give seconds, such as"),
     **{
         name: ([-0.1, 1e9, math.nan], f"--{name.replace('_', '-')} is not valid; give a number from 0 to ")
         for name in ("reject_share", "undelivered_share", "receipt_disorder", "receipt_duplicates", "stop_share",
@@ -49,7 +49,7 @@ def test_all_mistakes_are_shown_at_once() -> None:
 
 @pytest.mark.parametrize("url", ["https://example.com/", "http://127.0.0.1@example.com/"])
 def test_replies_go_beyond_this_computer_only_when_asked(url: str) -> None:
-    with pytest.raises(InputError, match=f"{url}' is beyond this computer"):
+    with pytest.raises(InputError, match=f"{url}' is on another computer"):
         SandboxOptions(inbound_url=url)
     SandboxOptions(inbound_url=url, receipts_beyond_loopback=True)
 
@@ -65,7 +65,7 @@ def test_pauses(text: str, expected: tuple[float, ...]) -> None:
 
 @pytest.mark.parametrize("text", ["soon", "1,,2", "1;2"])
 def test_pauses_that_are_none(text: str) -> None:
-    with pytest.raises(InputError, match="are not pauses before another try; write seconds"):
+    with pytest.raises(InputError, match="is not a list of pauses; give seconds"):
         pauses_of(text)
 
 
@@ -119,5 +119,7 @@ def test_a_variable_that_is_empty(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     for flag in ("--api-key-env", "--receipt-auth-header-env"):
         assert 2 == run_command(["sandbox", flag, "NO_KEY_HERE"])
     stderr = capsys.readouterr().err
-    assert "NO_KEY_HERE holds no key; set it, or leave --api-key-env out" in stderr
-    assert "NO_KEY_HERE holds no Authorization header; set it, or leave --receipt-auth-header-env out" in stderr
+    assert "NO_KEY_HERE is not set; set it to the key, or leave out --api-key-env" in stderr
+    assert (
+        "NO_KEY_HERE is not set; set it to the Authorization header, or leave out --receipt-auth-header-env" in stderr
+    )

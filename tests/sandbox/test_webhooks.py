@@ -83,7 +83,7 @@ def test_what_did_not_arrive_and_what_is_absent() -> None:
             "state": "undelivered",
             "detail": "rejected_by_operator",
             "errorCode": 15,
-            "errorMessage": "the destination is invalid",
+            "errorMessage": "invalid destination",
         },
         "price": {"total": 0.0, "perSms": 0.0, "currency": "USD"},
         "smsCount": 2,
