@@ -1,4 +1,4 @@
-"""`campaign cancel`: take back what the provider has scheduled and not sent yet."""
+"""`campaign cancel`: cancel the messages that the provider has scheduled and not sent yet."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,10 +24,10 @@ def command(
     console: Console,
     as_json: bool,
     target: Target,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Cancel without asking.")] = False,
-    rate: Annotated[str, typer.Option(metavar="RATE", help="The most requests, such as 100/s.")] = "100/s",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Skip the confirmation.")] = False,
+    rate: Annotated[str, typer.Option(metavar="RATE", help="The highest request rate.")] = "100/s",
 ) -> tuple[int, dict[str, Any]]:
-    """Cancel a run's messages that the provider has scheduled and not sent yet."""
+    """Cancel messages that the provider has scheduled but not sent."""
     from runner.campaign.values import rate as parse_rate
     from runner.ledger.request_journal import refusals
     from runner.run.cancel import cancel, opened_for_cancelling
@@ -58,43 +58,43 @@ def command(
 
 
 def _warn_if_too_slow(console: Console, progress: "Cancellation", rate: "Rate") -> None:
-    """Warn when the provider will have sent the last ones before they can be cancelled at this rate."""
+    """Warn if the provider starts to send before this rate can cancel all messages."""
     from runner.run.cancel import due_at
 
     due = due_at(progress)
     takes_s = progress.wanted / rate.per_second
     if due is not None and takes_s > (left_s := max((due - now_us()) / 1e6, 0.0)):
         console.warn(
-            f"at {rate}, {counted(progress.wanted, 'message')} take {seconds_in_words(takes_s)}, and the provider "
-            f"begins to send them in {seconds_in_words(left_s)}; a higher --rate helps, as far as your account allows"
+            f"cancelling {counted(progress.wanted, 'message')} at {rate} takes {seconds_in_words(takes_s)}, but the "
+            f"provider starts to send them in {seconds_in_words(left_s)}; use a higher --rate if your account allows it"
         )
 
 
 def _line(progress: "Cancellation") -> str:
-    refused = f", {progress.refused:,} could not be" if progress.refused else ""
+    refused = f", {progress.refused:,} not cancelled" if progress.refused else ""
     return f"{progress.cancelled:,} of {progress.wanted:,} cancelled{refused}"
 
 
 def _show(console: Console, progress: "Cancellation", refused: list[tuple[str, str]]) -> None:
     name = progress.run.name
-    words = "nothing waits at the provider: all was sent, or is cancelled already"
+    words = "nothing to cancel: all messages are already sent or cancelled"
     if progress.wanted:
         words = f"{progress.cancelled:,} of {counted(progress.wanted, 'message')} cancelled"
     console.print(f"\n{name}: {words}", style="bold")
     if progress.refused:
-        more = "…; --json names all of them" if progress.refused > EXAMPLES else None
+        more = "…; --json lists all of them" if progress.refused > EXAMPLES else None
         examples = [f"{key}: {detail}" for key, detail in refused[:EXAMPLES]]
-        console.show_examples(f"{progress.refused:,} could not be cancelled", examples, more)
+        console.show_examples(f"{counted(progress.refused, 'message')} could not be cancelled", examples, more)
     if progress.unknown:
         console.warn(
-            f"{counted(progress.unknown, 'message')} of unknown outcome may wait at the provider, too; "
-            f"`campaign reconcile {name}` finds them out, then cancel again"
+            f"{counted(progress.unknown, 'message')} with an unknown outcome may be scheduled too; "
+            f"run `campaign reconcile {name}`, then cancel again"
         )
     if progress.cancelled:
         console.wrap(
-            "what is cancelled stays accepted in this run, which never sends it again; another run can (--run ID)"
+            "cancelled messages stay accepted in this run, so it never sends them again; another run does (--run ID)"
         )
     if progress.stop:
         show_stop(console, progress.stop)
-        console.print("to go on, run it again:")
+        console.print("to continue, run it again:")
         console.show_command_again()

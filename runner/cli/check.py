@@ -1,4 +1,4 @@
-"""`campaign check`: read campaign files, their templates and the recipients' headers; no network, no rows."""
+"""`campaign check`: check campaign files, their templates and the headers of recipient files; no network, no rows."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,15 +7,15 @@ from typing import Annotated
 import typer
 
 from runner.base.errors import InputError
-from runner.cli.console import print_json, print_stderr
+from runner.cli.console import print_error, print_json, print_stderr
 from runner.cli.options import Json
 
 
 def command(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="The campaign files (YAML).")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="The campaign files (YAML).")],
     as_json: Json = False,
 ) -> int:
-    """Show everything that is wrong with campaign files."""
+    """Check campaign files and show every error; read no recipients."""
     from runner.plan.inputs import load_inputs
 
     problems: dict[Path, list[str]] = {}
@@ -27,7 +27,8 @@ def command(
             print_stderr(f"{path}: ok ({columns} columns in {source}, {inputs.campaign.rate})")
         except InputError as error:
             problems[path] = [str(problem) for problem in error.problems]
-            print_stderr("\n".join(problems[path]))
+            for problem in error.problems:
+                print_error(problem)
     if as_json:
         files_checked = [{"file": str(path), "ok": not found, "problems": found} for path, found in problems.items()]
         print_json({"files": files_checked})

@@ -1,4 +1,4 @@
-"""Where output goes: one JSON document or what people read, never both on one stream."""
+"""Output: one JSON document or text for people, never both on one stream."""
 
 import io
 import itertools
@@ -10,18 +10,22 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from runner.base.errors import InputError, StoppedError
+from runner.base.errors import CampaignError, InputError, Problem, StoppedError
 
-# The columns of a table, as rich takes them.
+# Column options for rich tables.
 LEFT: Mapping[str, Any] = {"no_wrap": True}
 RIGHT: Mapping[str, Any] = {"no_wrap": True, "justify": "right"}
 FOLD: Mapping[str, Any] = {"overflow": "fold"}
 
 
-class Console:
-    """Where people read: standard output, or standard error when standard output carries a document.
+class NotConfirmedError(StoppedError):
+    """The user answered no."""
 
-    Every text is printed `clean`.
+
+class Console:
+    """Prints text for people to standard output, or to standard error when a document goes to standard output.
+
+    Every text is passed through `clean`.
     """
 
     def __init__(self, *, as_json: bool = False) -> None:
@@ -30,13 +34,13 @@ class Console:
         self.rich = RichConsole(stderr=as_json, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
     def print(self, text: str = "", style: str | None = None) -> None:
-        """One line, as long as it is."""
+        """Print one line without wrapping."""
         self.rich.print(clean(text), style=style)
 
     def wrap(self, text: str, style: str | None = None) -> None:
-        """One line, or several that don't break inside of a word; those after the first stand deeper."""
+        """Wrap the text between words, to the width of the terminal; indent all lines but the first."""
         depth = len(text) - len(text.lstrip())
-        # A word that is longer than a line is a path or a link: whole, it can be copied.
+        # A word that is longer than a line is a path or a link; it must stay whole to be copied.
         lines = textwrap.wrap(
             clean(text),
             max(self.rich.width, 40),
@@ -47,11 +51,11 @@ class Console:
         self.rich.print("\n".join(lines), style=style)
 
     def warn(self, text: str) -> None:
-        """Something that a person should judge."""
-        self.wrap(f"look: {text}", "yellow")
+        """Print a warning."""
+        self.wrap(f"warning: {text}", "yellow")
 
     def show_examples(self, what: str, examples: Iterable[str], more: str | None = None) -> None:
-        """A warning with the first few cases of it, and where the others are."""
+        """Print a warning with its first few cases, and where to find the others."""
         self.warn(f"{what}:")
         for example in [*examples, *([more] if more else [])]:
             self.wrap(f"  {example}")
@@ -64,7 +68,7 @@ class Console:
         *,
         header: bool = True,
     ) -> None:
-        """A table without lines: columns by their label, and a style for each row."""
+        """Print a table without borders. `columns` are rich's options by label; `styles` has one style per row."""
         from rich.table import Table
 
         vertical: Any = "bottom" if any("\n" in label for label in columns) else "top"
@@ -77,42 +81,53 @@ class Console:
             self.rich.print(table)
 
     def show_command_again(self) -> None:
-        """How to go on: the command as it was typed."""
+        """Print the command as it was typed."""
         self.print(f"  campaign {shlex.join(sys.argv[1:])}")
 
 
 def clean(text: str) -> str:
-    """The text without what would steer a terminal: cells and the provider's words can hold escape sequences."""
+    """Replace control characters: cells and the provider's answers can hold terminal escape sequences."""
     return text if text.isprintable() else "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
 
 
 def print_json(document: Any) -> None:  # noqa: ANN401 (any JSON)
-    """Print the one document of `--json`. A file's name that isn't UTF-8 gets question marks for its bytes."""
+    """Print the document of `--json`. A file name that isn't UTF-8 is shown with question marks."""
     print_document(f"{json.dumps(document, indent=2, ensure_ascii=False)}\n")
 
 
 def print_document(text: str) -> None:
-    """Print what is for a program or a file: in UTF-8, whatever the terminal has (JSON has to be: RFC 8259)."""
+    """Print output for a program or a file: always in UTF-8, as JSON must be (RFC 8259)."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", errors="replace")
     sys.stdout.write(text)
 
 
 def print_stderr(text: str) -> None:
-    """One line for people on standard error."""
+    """Print one line for people on standard error."""
     sys.stderr.write(f"{clean(text)}\n")
 
 
-def confirm(question: str, *, no: str) -> None:
-    """Ask on standard error, so that the question is seen when standard output goes to a file.
+def print_error(error: Problem | CampaignError) -> None:
+    """Print an error on standard error. It begins with its place in a file, or else with `error:`."""
+    has_place = isinstance(error, Problem) and error.where is not None
+    print_stderr(str(error) if has_place or isinstance(error, NotConfirmedError) else f"error: {error}")
 
-    Raises StoppedError when the answer isn't yes, InputError without a terminal; `no` says what that means.
+
+def confirm(question: str, *, no: str) -> None:
+    """Ask for confirmation on standard error, because standard output may go to a file.
+
+    Raises NotConfirmedError if the answer isn't yes, and InputError without a terminal. `no` is the effect of a no.
     """
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise InputError.of(f"{no}: there is no terminal to ask on", "add --yes to go on without asking")
-    # Polars puts a handler of its own before Python's, and with that Ctrl-C waits for the next Enter.
+        raise InputError.of(f"{no}: confirmation needs a terminal", "add --yes to skip it")
+    # Polars replaces Python's handler; with its handler, Ctrl-C has no effect until the next Enter.
     signal.signal(signal.SIGINT, signal.getsignal(signal.SIGINT))
     sys.stderr.write(f"\n{question} [y/N] ")
     sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise StoppedError(f"not confirmed: {no}")
+    try:
+        answer = sys.stdin.readline().strip().lower()
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        raise
+    if answer not in ("y", "yes"):
+        raise NotConfirmedError(f"not confirmed: {no}")

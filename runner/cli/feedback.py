@@ -1,4 +1,4 @@
-"""`campaign feedback`: report to the provider which messages had the effect that they were sent for."""
+"""`campaign feedback`: report conversions to the provider."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,36 +25,36 @@ def command(
         Path | None,
         typer.Argument(
             metavar="FILE",
-            help="Who did what: a CSV, XLSX or Parquet file with key, umid or clientMessageId, outcome (success or "
-            "failure) and, if it is known, timestamp. With --follow: JSON lines, or - for standard input. Without: "
-            "tell what an earlier start has left.",
+            help="The conversions: a CSV, XLSX or Parquet file with the columns key, umid or clientMessageId; outcome "
+            "(success or failure); and optionally timestamp. With --follow: a file of JSON lines, or - for standard "
+            "input. Without FILE: report what an earlier command left unreported.",
         ),
     ] = None,
     follow: Annotated[
-        bool, typer.Option("--follow", help="Read JSON lines as they come, and feed each back at once.")
+        bool, typer.Option("--follow", help="Keep reading JSON lines, and report each one immediately.")
     ] = False,
-    rate: Annotated[str, typer.Option(metavar="RATE", help="The most requests, such as 20/s.")] = "20/s",
+    rate: Annotated[str, typer.Option(metavar="RATE", help="The highest request rate.")] = "20/s",
 ) -> tuple[int, dict[str, Any]]:
-    """Feed conversions back to the provider; the same command again continues."""
+    """Report conversions to the provider. Run it again to continue."""
     from runner.campaign.values import rate as parse_rate
     from runner.run.feedback import opened_for_feedback, report_file, report_lines
 
     is_standard_input = str(file) == "-"
     if follow and file is None:
-        raise InputError.of("--follow needs something to follow", "name a file of JSON lines, or - for standard input")
+        raise InputError.of("--follow needs a file", "name a file of JSON lines, or - for standard input")
     if is_standard_input and not follow:
-        raise InputError.of("standard input is read line by line", "add --follow, or name a file")
+        raise InputError.of("standard input needs --follow", "add --follow, or name a file")
     unit = "line" if follow else "row"
     with opened_for_feedback(*parse_target(target), options, parse_value("--rate", rate, parse_rate)) as progress:
         show = ProgressLines(console, progress.loop, lambda: _line(progress, unit))
         if follow:
-            console.print(f"following {'standard input' if is_standard_input else file}; Ctrl-C ends it")
+            console.print(f"reading {'standard input' if is_standard_input else file}; press Ctrl-C to stop")
             report_lines(progress, None if is_standard_input else file, show)
         else:
             report_file(progress, file, show)
     stop, read = progress.stop, progress.read
     if follow and stop and stop.reason is OutcomeReason.INTERRUPTED:
-        console.wrap(stop.detail)  # a file that grows has no other end
+        console.wrap(stop.detail)  # this is how following a file normally ends
         stop = None
     if stop:
         show_stop(console, stop)
@@ -70,45 +70,46 @@ def command(
 def _line(progress: "Feedback", unit: str) -> str:
     done = progress.reported + progress.refused
     parts = [f"{progress.read.rows:,} {unit}s read"] if progress.read.rows else []
-    parts += [f"{progress.reported:,} told{f' of {progress.pending:,}' if progress.pending > done else ''}"]
+    parts += [f"{progress.reported:,} reported{f' of {progress.pending:,}' if progress.pending > done else ''}"]
     parts += [f"{progress.refused:,} refused"] if progress.refused else []
     return " · ".join(parts)
 
 
 def _show(console: Console, progress: "Feedback", unit: str, *, is_resumed: bool) -> None:
     name, read = progress.run.name, progress.read
-    console.print(f"\n{name}: {counted(progress.reported, 'conversion')} told to the provider", style="bold")
+    console.print(f"\n{name}: {counted(progress.reported, 'conversion')} reported to the provider", style="bold")
     if not is_resumed:
         outcomes = [f"{count:,} {outcome}" for outcome, count in sorted(read.messages.items())]
         parts = [counted(read.rows, unit), *([", ".join(outcomes)] if outcomes else [])]
-        parts += [f"{read.repeated:,} told of a message twice: the newest counts"] if read.repeated else []
-        parts += [f"{read.known:,} known before"] if read.known else []
+        parts += [f"{counted(read.repeated, 'duplicate')} (the newest counts)"] if read.repeated else []
+        parts += [f"{read.known:,} already known"] if read.known else []
         console.print(" · ".join(parts))
     elif not progress.reported:
-        console.print("nothing was left to tell; name a file with new conversions")
+        console.print("nothing to report; name a file with new conversions")
     if progress.late:
-        words = f"{progress.late:,} were told more than 15 minutes after the message: the provider counts them less"
+        late = counted(progress.late, "conversion")
+        words = f"{late} reported more than 15 minutes after the message; the provider gives them less weight"
         if earlier := progress.late - progress.happened_late:
-            hint = "keep it running while the campaign is sent"
+            hint = "keep this command running while the campaign is sent"
             if unit == "row":
-                hint = "--follow feeds each back as it happens"
-            console.warn(f"{words}; for {earlier:,} of them {hint}")
+                hint = "use --follow to report each one immediately"
+            console.warn(f"{words}. {earlier:,} happened in time: {hint}")
         else:
-            console.warn(f"{words}; they happened later than that")
+            console.warn(f"{words}. All of them happened later than that")
     if read.unmatched_rows:
         examples = [
             f"{unit} {row.place}{f' ({row.name[:60]})' if row.name else ''}: {row.why}" for row in read.unmatched
         ]
-        what = f"{counted(read.unmatched_rows, unit)} could not be fed back"
+        what = f"{counted(read.unmatched_rows, unit)} could not be reported"
         console.show_examples(what, examples, f"all of them: {progress.run.paths.unmatched}")
     if progress.refused:
         examples = [f"{message_id}: {detail}" for message_id, detail in progress.refusals]
-        console.show_examples(f"{progress.refused:,} were refused by the provider", examples)
+        console.show_examples(f"the provider refused {counted(progress.refused, 'conversion')}", examples)
     if progress.pending:
-        console.print(f"{counted(progress.pending, 'conversion')} noted and not told yet; to go on, run it again:")
+        console.print(f"{counted(progress.pending, 'conversion')} not reported yet; to continue, run it again:")
         console.show_command_again()
     if progress.reported:
-        console.wrap(f"`campaign report {name}` writes them into the results")
+        console.wrap(f"to add them to the results, run `campaign report {name}`")
 
 
 def _document(progress: "Feedback") -> dict[str, Any]:

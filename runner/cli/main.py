@@ -1,7 +1,7 @@
-"""The command `campaign`: one module for each command, and the one place that turns errors into exit codes.
+"""The command `campaign`: one module per command. Errors become exit codes here and nowhere else.
 
-Exit codes: 0 all accepted or nothing to do; 1 finished with rejected or unknown ones; 2 wrong input, nothing was sent;
-3 stopped early, run it again to continue; 4 another process is sending the same run; 70 a bug.
+Exit codes: 0 all messages accepted, or nothing to do; 1 finished, some messages rejected or unknown; 2 wrong input,
+nothing was sent; 3 stopped early, run it again to continue; 4 another process is sending the same run; 70 a bug.
 """
 
 import gc
@@ -19,13 +19,13 @@ import typer
 from typer.exceptions import TyperException
 
 from runner.base.errors import CampaignError, InputError, StoppedError
-from runner.cli.console import print_json, print_stderr
+from runner.cli.console import print_error, print_json, print_stderr
 
 BUG = 70
-# What typer returns after a Ctrl-C.
+# Typer returns this after a Ctrl-C.
 INTERRUPTED = 130
 
-# Each is a module of this package, with a function `command`, or an `app` that has commands of its own.
+# Each is a module of this package with a function `command`, or an `app` with subcommands.
 COMMANDS = (
     "check", "plan", "preview", "test", "run", "status", "receipts", "feedback", "report", "reconcile", "cancel",
     "purge", "prices", "sandbox", "schema", "optouts",
@@ -33,15 +33,14 @@ COMMANDS = (
 
 
 def app_for(arguments: Sequence[str]) -> typer.Typer:
-    """The command line, with the one command that `arguments` name: preparing the options of all takes time.
+    """The command line with only the command that `arguments` name, because preparing all options takes time.
 
-    With all of them where they name none: for the help, and to say what could be meant.
+    If they name no command, it has all commands, for the help and for suggestions.
     """
     app = typer.Typer(
-        help="Send bulk SMS campaigns from YAML files through the 8x8 SMS API: nobody twice, nobody lost.",
+        help="Send bulk SMS campaigns from YAML files through the 8x8 SMS API. Nobody is texted twice.",
         add_completion=False,
-        no_args_is_help=True,
-        pretty_exceptions_enable=False,  # its tracebacks can show local variables, and one of them is the API key
+        pretty_exceptions_enable=False,  # its tracebacks can show local variables, including the API key
         rich_markup_mode=None,
     )
     app.callback(invoke_without_command=True)(show_version_or_help)
@@ -70,16 +69,16 @@ def show_version_or_help(
 
 def main() -> None:
     """The installed command."""
-    # A character that the terminal's encoding lacks is shown as its code: it must not end a run in the middle.
+    # A character that the terminal's encoding lacks is shown as its code; it must not crash a run.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    # A closed terminal or a job that is cancelled is a Ctrl-C too: it ends with the same words and exit code.
+    # Closing the terminal or cancelling the job has the same effect as Ctrl-C: same message, same exit code.
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _interrupt)
-    # What starting makes stays: looking for garbage among it every 700 objects, and once more at the end, took a
-    # quarter of `campaign check`. More than 10,000 would let a report of a million rows keep 80 MB of it.
+    # Objects made at startup live until the end. Checking them for garbage every 700 allocations, and once more at
+    # exit, took a quarter of `campaign check`. Above 10,000, a report of a million rows keeps 80 MB of garbage.
     gc.set_threshold(10_000)
     try:
         exit_code = run_command(sys.argv[1:])
@@ -93,16 +92,21 @@ def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def run_command(arguments: list[str]) -> int:
-    """Run the command line `arguments`; returns the exit code. Says what went wrong on standard error."""
+    """Run the command line `arguments` and return the exit code. Errors go to standard error."""
     as_json = _wants_json(arguments)
     try:
         result = app_for(arguments)(args=arguments, prog_name="campaign", standalone_mode=False)
     except CampaignError as error:
         problems = error.problems if isinstance(error, InputError) else [error]
+        for problem in problems:
+            print_error(problem)
         return _failed(error.exit_code, [str(problem) for problem in problems], as_json=as_json)
     except TyperException as error:  # a wrong option or argument
         what = error.format_message().replace("Value error, ", "").rstrip(".")
-        words = f"campaign: {what}; see what it takes with `campaign COMMAND --help`"
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "campaign"
+        words = f"{command}: {what[:1].lower()}{what[1:]}; see `{command} --help`"
+        print_stderr(words)
         return _failed(InputError.exit_code, [words], as_json=as_json)
     except (KeyboardInterrupt, typer.Abort):
         result = INTERRUPTED
@@ -111,21 +115,23 @@ def run_command(arguments: list[str]) -> int:
         return 1
     except Exception:
         traceback.print_exc()
-        words = "this is a bug in campaign-runner; what has been sent stands in the ledger, and nothing is sent twice"
+        words = "this is a bug in campaign-runner; the ledger has what was sent, so nothing is sent twice"
+        print_stderr(f"error: {words}")
         return _failed(BUG, [words], as_json=as_json)
     if result == INTERRUPTED:
-        return _failed(StoppedError.exit_code, ["interrupted; run it again to continue"], as_json=as_json)
+        words = "interrupted; run it again to continue"
+        print_stderr(words)
+        return _failed(StoppedError.exit_code, [words], as_json=as_json)
     return result if isinstance(result, int) else 0
 
 
 def _wants_json(arguments: list[str]) -> bool:
-    """Whether one JSON document is due on standard output, also when the options can't be read."""
+    """Whether standard output must get a JSON document, even if the options can't be parsed."""
     return "--json" in arguments or "--format=json" in arguments or ("--format", "json") in pairwise(arguments)
 
 
 def _failed(exit_code: int, errors: list[str], *, as_json: bool) -> int:
-    for error in errors:
-        print_stderr(error)
+    """Return the exit code of a failed command; with --json, print its errors as a document."""
     if as_json:
         print_json({"exit_code": exit_code, "errors": errors})
     return exit_code

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share, declared once, so that they read alike everywhere."""
+"""Arguments and options that several commands share, declared once."""
 
 import functools
 import inspect
@@ -13,31 +13,37 @@ from runner.cli.console import Console, print_json
 from runner.run.paths import RunOptions
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The campaign file (YAML).")]
-Target = Annotated[str, typer.Argument(metavar="NAME[/RUN]", help="The campaign, and the run; default the newest.")]
-Rows = Annotated[list[int] | None, typer.Option("--row", metavar="N", min=1, help="This data row; may be given again.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
-Sandbox = Annotated[bool, typer.Option("--sandbox", help="Use a stand-in for the provider: nothing reaches a phone.")]
+Target = Annotated[str, typer.Argument(metavar="NAME[/RUN]", help="The run; NAME alone means its newest run.")]
+Rows = Annotated[list[int] | None, typer.Option("--row", metavar="N", min=1, help="Show this data row; repeatable.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
+Sandbox = Annotated[bool, typer.Option("--sandbox", help="Use the sandbox: nothing reaches a phone.")]
 
-# The options that set a field of `RunOptions`, by its name.
+# The options that set fields of `RunOptions`, by field.
 _RUN_OPTIONS = {
-    "run": Annotated[str | None, typer.Option("--run", metavar="ID", help="The run's id, instead of the file's.")],
+    "run": Annotated[str | None, typer.Option("--run", metavar="ID", help="The run's ID; overrides the file.")],
     "sandbox": Sandbox,
     "limit": Annotated[
-        int | None, typer.Option("--limit", metavar="N", min=1, help="Send to the first N recipients only.")
+        int | None, typer.Option("--limit", metavar="N", min=1, help="Only send to the first N recipients.")
     ],
     "ledger": Annotated[
-        str | None, typer.Option("--ledger", metavar="URL", help="The ledger; default reports/ledger.sqlite3.")
+        str | None, typer.Option("--ledger", metavar="URL", help="The ledger; default: reports/ledger.sqlite3.")
     ],
-    "reports": Annotated[Path | None, typer.Option("--reports", metavar="DIR", help="The reports folder.")],
+    "reports": Annotated[
+        Path | None, typer.Option("--reports", metavar="DIR", help="The reports folder; default: reports.")
+    ],
     "accept_ledger": Annotated[
-        bool, typer.Option("--accept-ledger", help="Go on although the ledger doesn't know this run's past.")
+        bool,
+        typer.Option(
+            "--accept-ledger",
+            help="Continue although the ledger has no history of this run. People may be texted again.",
+        ),
     ],
     "accept_clock": Annotated[
-        bool, typer.Option("--accept-clock", help="Go on although the clock is behind the ledger.")
+        bool, typer.Option("--accept-clock", help="Continue although the clock is behind the ledger.")
     ],
 }
 
-# The parameter `options` of a command, with the fields that its options set.
+# Types for a command's parameter `options`: each names the fields that the command has options for.
 AllRunOptions = Annotated[RunOptions, "run", "sandbox", "limit", "ledger", "reports", "accept_ledger", "accept_clock"]
 RecordedRunOptions = Annotated[RunOptions, "sandbox", "ledger", "reports"]
 LedgerOptions = Annotated[RunOptions, "ledger", "reports"]
@@ -46,10 +52,10 @@ T = TypeVar("T")
 
 
 def with_shared_options(command: Callable[..., tuple[int, Any]]) -> Callable[..., int]:
-    """The command with an option for each field that the annotation of its parameter `options` names.
+    """Add an option to the command for each field that the annotation of its parameter `options` names.
 
-    A command returns its exit code, and the document that `--json` prints; None: it has none, or has printed it. With a
-    parameter `console` it has `--json`; a parameter `as_json` says whether that was given.
+    A command returns its exit code and the document for `--json` (None if it has none, or has printed it). A command
+    with a parameter `console` gets `--json`; a parameter `as_json` receives its value.
     """
     parameters = inspect.signature(command).parameters
     shared = [name for name in ("options", "console", "as_json") if name in parameters]
@@ -79,13 +85,13 @@ def with_shared_options(command: Callable[..., tuple[int, Any]]) -> Callable[...
 
 
 def parse_target(target: str) -> tuple[str, str | None]:
-    """`NAME/RUN` or `NAME`."""
+    """Split `NAME/RUN` or `NAME`."""
     name, _, run = target.strip("/").partition("/")
     return name, run or None
 
 
 def parse_value(option: str, text: str, parse: Callable[[str], T]) -> T:
-    """What an option takes that the campaign file takes too. Raises InputError for anything else."""
+    """Parse an option with the campaign file's parser for such values. Raises InputError if the value is wrong."""
     from runner.campaign.values import InvalidValue
 
     try:

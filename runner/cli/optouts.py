@@ -1,4 +1,4 @@
-"""`campaign optouts`: who wants no more messages from any campaign of the ledger."""
+"""`campaign optouts`: the opt-outs, which apply to every campaign of the ledger."""
 
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -18,18 +18,16 @@ if TYPE_CHECKING:
     from runner.ledger.ledger import Ledger
 
 app = typer.Typer(
-    help="List, change or export who wants no more messages from any campaign of the ledger.",
+    help="List, add, remove or export opt-outs. They apply to every campaign of the ledger.",
     add_completion=False,
     rich_markup_mode=None,
 )
 
 SandboxOf = Annotated[
-    str | None, typer.Option("--sandbox", metavar="NAME", help="The opt-outs of this campaign's sandbox run.")
+    str | None, typer.Option("--sandbox", metavar="NAME", help="Use the opt-outs of this campaign's sandbox run.")
 ]
-Country = Annotated[
-    str | None, typer.Option("--country", metavar="SG", help="Where numbers without a plus are at home.")
-]
-_NUMBERS = typer.Argument(metavar="NUMBER", help="Numbers, such as +12025550142.")
+Country = Annotated[str | None, typer.Option("--country", metavar="SG", help="The country of numbers without a plus.")]
+_NUMBERS = typer.Argument(metavar="NUMBER", help="One or more numbers, such as +12025550142.")
 
 
 @app.callback(invoke_without_command=True)
@@ -44,10 +42,10 @@ def list_newest(
     options: LedgerOptions,
     console: Console,
     as_json: bool,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Show the newest N only.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Only show the newest N.")] = 20,
     sandbox: SandboxOf = None,
 ) -> tuple[int, dict[str, Any]]:
-    """Show who has opted out, the newest first."""
+    """List opt-outs, newest first."""
     from runner.ledger.optouts import count_optouts, newest_optouts
     from runner.run.optouts import how
 
@@ -61,7 +59,7 @@ def list_newest(
             for each in listed
         ]
         console.show_table({"number": LEFT, "since": LEFT, "how": FOLD}, rows)
-        rest = "; shown are the newest; --limit N shows more, `campaign optouts export` has all of them"
+        rest = f" (showing the newest {len(listed):,}; --limit N shows more, `campaign optouts export` writes all)"
         console.print()
         console.wrap(f"{counted(total, 'number')} opted out{rest if total > len(listed) else ''}")
     shown = [{"destination": each.destination, "since": iso(each.at), "how": how(each)} for each in listed]
@@ -75,22 +73,22 @@ def add(
     console: Console,
     numbers: Annotated[list[str] | None, _NUMBERS] = None,
     file: Annotated[
-        Path | None, typer.Option("--file", metavar="FILE", help="And those of a suppression list (CSV, XLSX, …).")
+        Path | None, typer.Option("--file", metavar="FILE", help="Also add numbers from this list (CSV, XLSX, …).")
     ] = None,
     country: Country = None,
     sandbox: SandboxOf = None,
 ) -> tuple[int, dict[str, Any]]:
-    """Opt numbers out: no campaign of this ledger sends to them any more, at once and from then on."""
+    """Opt numbers out. It takes effect immediately, even for a running campaign."""
     from runner.run.optouts import add as add_numbers
     from runner.run.optouts import read_file, read_numbers
 
     if not numbers and file is None:
-        raise InputError.of("whom to opt out?", "write one number or several, or name a list with --file")
+        raise InputError.of("no number given", "give one or more numbers, or a list with --file")
     given = read_numbers(numbers or [], country)
     listed = read_file(file, country) if file else ()
     with _opened(sandbox, options, create=True) as ledger:
         count, changed = add_numbers(ledger, given, listed)
-    had = f"; {counted(count - changed, 'number')} had before" if count > changed else ""
+    had = f"; {counted(count - changed, 'number was', 'numbers were')} already opted out" if count > changed else ""
     console.wrap(f"{counted(changed, 'number')} opted out{had} ({ledger.path})")
     return 0, {"given": count, "changed": changed, "ledger": str(ledger.path)}
 
@@ -104,7 +102,7 @@ def remove(
     country: Country = None,
     sandbox: SandboxOf = None,
 ) -> tuple[int, dict[str, Any]]:
-    """Take opt-outs back: campaigns may send to these numbers again."""
+    """Remove opt-outs: campaigns may send to these numbers again."""
     from runner.run.optouts import read_numbers
     from runner.run.optouts import remove as remove_numbers
 
@@ -113,10 +111,10 @@ def remove(
         removed = remove_numbers(ledger, given)
     if removed:
         what = f"{counted(len(removed), 'number')} no longer opted out"
-        console.wrap(f"{what}; a suppression list of a campaign holds all the same")
+        console.wrap(f"{what}; suppression lists still apply")
     not_out = [number for number in given if number not in removed]
     for number in not_out:
-        print_stderr(f"{number} had not opted out")
+        print_stderr(f"{number} was not opted out")
     return 0, {"taken_back": removed, "not_opted_out": not_out}
 
 
@@ -124,12 +122,10 @@ def remove(
 @with_shared_options
 def export(
     options: LedgerOptions,
-    file: Annotated[Path, typer.Argument(metavar="[FILE]", help="The file; - or nothing is standard output.")] = Path(
-        "-"
-    ),
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file; - means standard output.")] = Path("-"),
     sandbox: SandboxOf = None,
 ) -> tuple[int, None]:
-    """Write everybody who has opted out as a suppression list (CSV)."""
+    """Write all opt-outs as a suppression list (CSV)."""
     from runner.base.files import replacing
     from runner.run.optouts import as_csv
 

@@ -1,8 +1,7 @@
-"""`campaign plan`: who would get what, in how many segments, and who is left out and why. Sends nothing.
+"""`campaign plan`: who would get what, in how many segments, and who is excluded and why. Sends nothing.
 
-For the review of a pull request, a plan is shown as Markdown. Phone numbers are masked there, because a review is read
-by many; a number that stands in the template is no recipient's. Cells come from anybody: nothing in them may format,
-link or notify.
+`--format markdown` shows the plan for a pull request. Many people read it, so phone numbers are masked, except those in
+the template. Cells are untrusted: nothing in them may format, link or notify.
 """
 
 import re
@@ -16,7 +15,7 @@ import typer
 
 from runner.base.errors import InputError
 from runner.base.wording import counted
-from runner.cli.console import Console, clean, print_document, print_json, print_stderr
+from runner.cli.console import Console, clean, print_document, print_error, print_json
 from runner.cli.options import AllRunOptions, File, with_shared_options
 from runner.cli.plan_view import lines_of, show_plan, show_remaining
 from runner.report.masking import masked
@@ -25,14 +24,14 @@ from runner.run.paths import RunOptions
 if TYPE_CHECKING:
     from runner.run.review import Review
 
-_CHANGED = "This run has begun with another plan; "
+_CHANGED = "This run started with another plan. To send this one, `campaign run` needs --accept-changes:"
 
 
 class OutputFormat(StrEnum):
-    """How the plan is shown on standard output."""
+    """The format of the plan on standard output."""
 
     TEXT = "text"
-    MARKDOWN = "markdown"  # for a pull request, numbers masked
+    MARKDOWN = "markdown"  # for a pull request, with masked numbers
     JSON = "json"
 
 
@@ -42,10 +41,11 @@ def command(
     as_json: bool,
     file: File,
     output_format: Annotated[
-        OutputFormat, typer.Option("--format", help="text; markdown for a pull request, numbers masked; or json.")
+        OutputFormat,
+        typer.Option("--format", help="markdown is for a pull request comment, with masked numbers."),
     ] = OutputFormat.TEXT,
 ) -> tuple[int, None]:
-    """Show who would get what, and who is left out and why."""
+    """Show who would get what, and who is excluded and why. Sends nothing."""
     from runner.run.open import open_run
     from runner.run.plan import changes, make_plan, remaining_of
     from runner.run.review import review
@@ -59,7 +59,8 @@ def command(
             show_plan(console, reviewed)
             show_remaining(console, run, remaining_of(run))
         if changed:
-            console.print(f"\n{_CHANGED}`campaign run` will want --accept-changes:")
+            console.print()
+            console.wrap(_CHANGED)
             for change in changed:
                 console.print(f"  {change}")
         console.print(f"\nplan  {run.paths.plan}")
@@ -68,12 +69,12 @@ def command(
         elif output_format is OutputFormat.MARKDOWN:
             print_document(_markdown(reviewed, _run_command(file, options), changed))
         for problem in reviewed.problems:
-            print_stderr(str(problem))
+            print_error(problem)
         return InputError.exit_code if reviewed.problems else 0, None
 
 
 def _run_command(file: Path, options: RunOptions) -> str:
-    """What a shell takes to run what was planned: another run or limit would be another plan."""
+    """The shell command that runs this plan. It repeats the options that change a plan, such as --limit."""
     words = ["campaign", "run", str(file), *(["--sandbox"] if options.sandbox else [])]
     for name in ("run", "limit", "ledger", "reports"):
         value = getattr(options, name)
@@ -82,7 +83,7 @@ def _run_command(file: Path, options: RunOptions) -> str:
 
 
 def _markdown(review: "Review", command: str, changes: Sequence[str]) -> str:
-    """The plan as Markdown, with the `command` that sends this very plan when the fingerprint is added."""
+    """The plan as Markdown. `command` runs the campaign; with the fingerprint added, it sends exactly this plan."""
     from runner.message.segments import measure
 
     run, summary = review.run, review.run.summary
@@ -93,8 +94,8 @@ def _markdown(review: "Review", command: str, changes: Sequence[str]) -> str:
         words = escaped(line.words + masked(line.detail))
         text.append(f"| {label if line.label else ''} | {escaped(line.number)} | {words} |")
     text += _listed("This plan can't be sent:", [str(problem) for problem in review.problems])
-    text += _listed(f"{_CHANGED}it will want --accept-changes:", changes)
-    text += _listed("Look at this:", review.warnings)
+    text += _listed(_CHANGED, changes)
+    text += _listed("Warnings:", review.warnings)
     if summary.samples:
         text += ["", "**The first messages:**"]
     own_text = run.inputs.composer.template.origins.own_text
@@ -104,7 +105,7 @@ def _markdown(review: "Review", command: str, changes: Sequence[str]) -> str:
         text += ["", f"row {row}, {escaped(masked(destination))}, {size}", ""]
         text += _fenced(masked(sample.text, besides=own_text), "text")
     if summary.to_send and not review.problems:
-        text += ["", "To send just this:", "", *_fenced(f"{command} --approve {summary.fingerprint}")]
+        text += ["", "To send exactly this plan:", "", *_fenced(f"{command} --approve {summary.fingerprint}")]
     return "\n".join(text) + "\n"
 
 
@@ -113,17 +114,17 @@ def _listed(title: str, points: Sequence[str]) -> list[str]:
 
 
 def _fenced(content: str, kind: str = "") -> list[str]:
-    """The content as it is, in a block that none of its own backticks can end."""
+    """The unchanged content in a code block whose fence is longer than any backticks in it."""
     fence = "`" * max([3, *(len(ticks) + 1 for ticks in re.findall("`+", content))])
     return [f"{fence}{kind}", clean(content), fence]
 
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#|~&!+-])")
-# Behind these, GitHub and GitLab make a mention, a reference or a link, however they are escaped.
+# After these, GitHub and GitLab make a mention, a reference or a link, even if they are escaped.
 _ACTIVE = re.compile(r"(?<=[@#!$%~&])(?=\w)|(?<=:)(?=//)|(?<=\bwww)(?=\.)", re.IGNORECASE)
 _ZERO_WIDTH_SPACE = "\u200b"
 
 
 def escaped(text: str) -> str:
-    """The text as Markdown shows it literally, in one line of a table too."""
+    """Escape the text so that Markdown shows it literally, in one line, also in a table."""
     return _ACTIVE.sub(_ZERO_WIDTH_SPACE, _SPECIAL.sub(r"\\\1", " ".join(clean(text).split())))

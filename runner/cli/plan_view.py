@@ -1,4 +1,4 @@
-"""A plan in words: the lines that a terminal and a pull request show alike, and how the terminal shows them."""
+"""A plan as text: the lines that terminals and pull requests have in common, and the terminal's layout."""
 
 import itertools
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from runner.base.messages import RemarkKind
 from runner.base.options import Outside
 from runner.base.wording import counted, listed_counts, seconds_in_words
 from runner.cli.console import FOLD, LEFT, RIGHT, Console
+from runner.run.paths import SANDBOX_RUN
 
 if TYPE_CHECKING:
     from runner.prices.costs import Costs
@@ -24,9 +25,9 @@ MOST_CHARACTERS = 6
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a plan: what it counts, the number, and words. `is_part`: it belongs to the line above.
+    """One line of a plan: a label, a number, and words. `is_part`: it belongs to the line above.
 
-    `detail` goes on with the words, and may quote cells: a phone number stands in it.
+    `detail` continues `words`. It may quote cells, and so contain phone numbers.
     """
 
     label: str
@@ -37,7 +38,7 @@ class Line:
 
 
 def show_plan(console: Console, review: "Review") -> None:
-    """What a plan comes to, and what to look at in it."""
+    """Show a plan's figures and its warnings."""
     run = review.run
     console.print(f"\n{run.name}/{run.run}  plan {run.summary.fingerprint[:12]}", style="bold")
     rows = [
@@ -50,44 +51,46 @@ def show_plan(console: Console, review: "Review") -> None:
 
 
 def show_remaining(console: Console, run: "Run", remaining: "Remaining") -> None:
-    """How far a run is that has been started before."""
-    if not run.ledger.runs():
-        console.print(f"a new ledger, in which nobody counts as texted yet: {run.ledger.path}")
+    """Show the progress of a run that was started before; warn if the ledger is new."""
+    if run.run != SANDBOX_RUN and not run.ledger.runs():  # a sandbox run always has a new one
+        console.warn(f"this is a new ledger with no send history: {run.ledger.path}")
     if run.died:
-        console.print(
-            f"{run.died:,} messages were on their way when the process before this one died. Whether they were "
-            "received is unknown, so they are not sent again: `campaign reconcile` asks the provider's log."
+        several = counted(run.died, "message was being sent", "messages were being sent")
+        console.warn(
+            f"{several} when the previous process died. The outcome is unknown, so they are not sent again. "
+            f"`campaign reconcile {run.name}/{run.run}` checks the provider's log"
         )
     if remaining.settled:
         done = listed_counts(sorted(remaining.settled.items()))
         console.print(f"continuing: {done}; {remaining.left:,} left to send")
     if remaining.gone:
-        several = counted(remaining.gone, "message went to a recipient", "messages went to recipients")
-        console.print(
-            f"{several} that the file or its rules leave out now: what is sent stays in the ledger, and in the results "
-            "if its row is still there"
+        several = counted(remaining.gone, "message was sent to a recipient", "messages were sent to recipients")
+        console.wrap(
+            f"{several} now excluded or missing in the file; the ledger keeps them, and so do the results if the row "
+            "still exists"
         )
 
 
 def lines_of(review: "Review") -> Iterator[Line]:
-    """What a plan comes to, from top to bottom."""
+    """A plan's figures, from top to bottom."""
     summary, rate = review.run.summary, review.run.campaign.rate
     yield Line("rows", f"{summary.rows:,}", str(review.run.inputs.audience.source.path))
     for words in summary.reading:
         yield Line("", "", words, is_part=True)
     countries = [(row.country, row.messages) for row in summary.costs.rows()]
-    # Every country with its messages: a strange one must stand out, and has the fewest. Those with prices follow below.
+    # Every country with its messages: a wrong one must stand out, and usually has the fewest. With prices, the
+    # countries follow below.
     yield Line("to send", f"{summary.to_send:,}", "" if summary.costs.prices else listed_counts(countries))
     if summary.repaired:
-        words = "of them with a repaired number (see detail in the plan)"
+        words = "with a repaired number (see detail in the plan)"
         yield Line("", f"{summary.repaired:,}", words, is_part=True)
     if summary.to_send:
         encodings = listed_counts(sorted(summary.by_encoding.items()))
-        sizes = ((f"of {counted(n, 'segment')}", count) for n, count in sorted(summary.by_segments.items()))
-        yield Line("segments", f"{summary.segments:,}", f"{encodings} · {listed_counts(sizes)}")
+        sizes = ", ".join(f"{count:,} with {counted(n, 'segment')}" for n, count in sorted(summary.by_segments.items()))
+        yield Line("segments", f"{summary.segments:,}", f"{encodings} · {sizes}")
         yield from _characters(review)
         seconds = summary.seconds_at(rate)
-        yield Line("takes", seconds_in_words(seconds) if seconds >= 1 else "under 1 s", f"at {rate}")
+        yield Line("duration", seconds_in_words(seconds) if seconds >= 1 else "under 1 s", f"at {rate}")
         yield from _hours(review)
         yield from _costs(summary.costs)
     yield Line("excluded", f"{summary.excluded.total():,}")
@@ -108,7 +111,7 @@ def _costs(costs: "Costs") -> Iterator[Line]:
     from runner.prices.costs import at_most, exact
 
     currency = costs.prices.currency
-    yield Line("cost", "", f"at most {at_most(costs.total, currency)} by {costs.prices.path}")
+    yield Line("cost", "", f"at most {at_most(costs.total, currency)}, with the prices in {costs.prices.path}")
     rows = sorted(costs.rows(), key=lambda row: row.price is not None)
     for row in rows[:MOST_COUNTRIES]:
         words = counted(row.segments, "segment")
@@ -118,12 +121,12 @@ def _costs(costs: "Costs") -> Iterator[Line]:
             words += f" × {exact(row.price.high, currency)} = {at_most(row.amount, currency)}"
         yield Line(row.country, f"{row.messages:,}", words, is_part=True)
     if others := rows[MOST_COUNTRIES:]:
-        words = f"in others: {listed_counts((row.country, row.messages) for row in others)}"
+        words = f"other countries: {listed_counts((row.country, row.messages) for row in others)}"
         yield Line("", f"{sum(row.messages for row in others):,}", words, is_part=True)
 
 
 def _hours(review: "Review") -> Iterator[Line]:
-    """When each group of time zones would be sent; those that begin together on one line."""
+    """When each group of time zones would be sent; groups that start together share a line."""
     window, zone = review.run.campaign.window, review.run.campaign.timezone
     if window is None:
         return
@@ -131,8 +134,8 @@ def _hours(review: "Review") -> Iterator[Line]:
 
     now = review.run.now
     until = local(review.ends, zone) if review.ends else "more than a year from now"
-    yield Line("hours", "", f"the last message leaves {until}")
     is_scheduled = window.outside is Outside.SCHEDULE
+    yield Line("hours", "", f"the last {'request' if is_scheduled else 'message'} is sent {until}")
     fixed_zone = window.hours(zone).zone
     openings = [list(slots) for _, slots in itertools.groupby(review.slots, lambda slot: max(slot.begins, now))]
     for slots in openings[:MOST_OPENINGS]:
@@ -141,7 +144,7 @@ def _hours(review: "Review") -> Iterator[Line]:
         opens = local(slots[0].begins, shown_zone)
         begins = "now" if slots[0].begins <= now else f"{'scheduled for' if is_scheduled else 'from'} {opens}"
         ends = [slot.ends for slot in slots if slot.ends]
-        # What is scheduled has no end that says anything, and a group has none when one of its slots has none.
+        # The end of a scheduled slot means nothing. A group has no end if one of its slots has none.
         last = local(max(ends), shown_zone) if not is_scheduled and len(ends) == len(slots) else opens
         words = begins if last == opens else f"{begins}, until {last}"
         count = sum(slot.count for slot in slots)
@@ -149,17 +152,17 @@ def _hours(review: "Review") -> Iterator[Line]:
         shown_zones = f"{', '.join(zones[:MOST_ZONES])}{more}"
         yield Line("", f"{count:,}", words if fixed_zone else f"{words} ({shown_zones})", is_part=True)
     if left := sum(slot.count for slots in openings[MOST_OPENINGS:] for slot in slots):
-        yield Line("", f"{left:,}", "later; --json lists them all", is_part=True)
+        yield Line("", f"{left:,}", "later; --json lists all of them", is_part=True)
 
 
 def _characters(review: "Review") -> Iterator[Line]:
-    """What smart encoding replaced, or would replace, and what else forces UCS-2."""
+    """What smart encoding replaced or would replace, and what still forces UCS-2."""
     summary = review.run.summary
     saved = counted(summary.saved, "segment") if summary.saved else "no segment"
     for kind, words in (
         (RemarkKind.REPLACED, f"smart encoding saved {saved} by replacing:"),
         (RemarkKind.REPLACEABLE, f"smartEncoding: true would save {saved} by replacing:"),
-        (RemarkKind.FORCES_UCS2, "no smart encoding helps against:"),
+        (RemarkKind.FORCES_UCS2, "still forces UCS-2:"),
     ):
         if remarks := summary.remarks_of(kind):
             yield Line("", "", words, is_part=True)

@@ -1,4 +1,4 @@
-"""`campaign preview`: some messages as a phone shows them, and what forces UCS-2."""
+"""`campaign preview`: messages as on a phone, and what forces UCS-2."""
 
 import itertools
 import unicodedata
@@ -20,17 +20,17 @@ from runner.prices.costs import Prices, exact, plain
 if TYPE_CHECKING:
     from runner.audience.row_batch import RowBatch
 
-# About the characters in a line of a phone's message bubble, with its frame.
+# The width of a message bubble with its frame, in characters; about that of a phone.
 PHONE_WIDTH = 36
-# Characters shown on both sides of one that forces UCS-2.
+# How many characters to show on each side of one that forces UCS-2.
 CONTEXT = 12
-# Characters outside GSM-7 that are shown with their places; a text in another script has dozens.
+# How many characters outside GSM-7 to show; a text in another script has dozens.
 MOST_CHARACTERS = 8
 
 _LINKS = {
-    RemarkKind.PLAIN_HTTP: "{subject} is a link without encryption, from {source}; write https://",
-    RemarkKind.LONG_LINK: "{subject} is a long link, from {source}; a shortened one takes 20 to 30 characters",
-    RemarkKind.BROKEN_LINK: "{subject} is cut short by a space from {source}; write {{{{ … | urlencode }}}}",
+    RemarkKind.PLAIN_HTTP: "{subject} (from {source}) is an unencrypted link; write https://",
+    RemarkKind.LONG_LINK: "{subject} (from {source}) is a long link; a shortened one needs 20 to 30 characters",
+    RemarkKind.BROKEN_LINK: "{subject} is cut off at a space from {source}; write {{{{ … | urlencode }}}}",
 }
 
 
@@ -38,11 +38,11 @@ _LINKS = {
 def command(
     console: Console,
     file: File,
-    count: Annotated[int, typer.Option("-n", min=1, metavar="N", help="How many messages.")] = 3,
+    count: Annotated[int, typer.Option("-n", min=1, metavar="N", help="How many messages to show.")] = 3,
     rows: Rows = None,
-    to: Annotated[str | None, typer.Option("--to", metavar="NUMBER", help="The messages to this number.")] = None,
+    to: Annotated[str | None, typer.Option("--to", metavar="NUMBER", help="Show the messages to this number.")] = None,
 ) -> tuple[int, dict[str, Any]]:
-    """Show messages as a phone would, and what forces UCS-2."""
+    """Show messages as on a phone, and what forces UCS-2."""
     from runner.plan.inputs import load_inputs
     from runner.plan.planner import rows_to_show
 
@@ -50,15 +50,15 @@ def command(
     path = inputs.audience.source.path
     chosen = _chosen(rows_to_show(inputs, sampled=not rows and to is None), rows, to, count)
     absent = set(rows) - {batch.first + index for batch, index in chosen}
-    no_row = f"{path} has no data row {', '.join(map(str, sorted(absent)))}"
+    no_row = f"--row: {path} has no data row {', '.join(map(str, sorted(absent)))}"
     if rows and not chosen:
-        raise InputError.of(no_row, "the first row below the header is 1")
+        raise InputError.of(no_row, "the first row below the header is row 1")
     if to is not None and not chosen:
-        raise InputError.of(f"no row of {path} has the number {to}", "write its last digits, or all of it")
+        raise InputError.of(f"--to: no row of {path} has the number {to}", "write the number or its last digits")
     if not chosen:
-        raise InputError.of(f"no message of {path} would be sent", "see why with `campaign plan`")
+        raise InputError.of(f"every row of {path} is excluded", "run `campaign plan` to see why")
     if absent:
-        print_stderr(no_row)
+        print_stderr(f"warning: {no_row}")
     for batch, index in chosen:
         _show(console, batch, index, inputs.prices)
     return 0, {"messages": [_as_json(batch, index, inputs.prices) for batch, index in chosen]}
@@ -67,7 +67,7 @@ def command(
 def _chosen(
     shown: "Iterator[tuple[RowBatch, int]]", rows: list[int], to: str | None, count: int
 ) -> "list[tuple[RowBatch, int]]":
-    """The rows that were asked for, or the first messages that would be sent."""
+    """The requested rows, or the first messages that would be sent."""
     if rows:
         upto = itertools.takewhile(lambda row: row[0].first + row[1] <= max(rows), shown)
         return [(batch, index) for batch, index in upto if batch.first + index in rows]
@@ -75,7 +75,7 @@ def _chosen(
         wanted = ((batch, index) for batch, index in shown if index not in batch.exclusions)
     else:
         digits = "".join(character for character in to if character.isdigit())
-        # A number without a digit is nobody's.
+        # Without any digit, nothing matches.
         wanted = ((batch, index) for batch, index in shown if (batch.destinations[index] or "").endswith(digits or "-"))
     return list(itertools.islice(wanted, count))
 
@@ -130,24 +130,24 @@ def _show(console: Console, batch: "RowBatch", index: int, prices: Prices | None
 
 
 def _show_size(console: Console, found: Measure, country: str | None, prices: Prices | None) -> None:
-    """What the message takes and costs, and what a segment more would."""
+    """Show the message's size and cost, and what one more segment would cost."""
     price, cost, dearer = prices.of(country) if prices else None, "", ""
     if prices and price:
         cost = f" · at most {exact(price.high * found.segments, prices.currency)}"
         dearer = f", at most {exact(price.high * found.next_segments, prices.currency)}"
     elif prices:
         cost = f" · no price for {country or 'a number without a country'}"
-    unit = "characters" if found.encoding is Encoding.GSM7 else "UTF-16 units"
-    console.wrap(f"{found.encoding.value} · {counted(found.segments, 'segment')} · {found.units} {unit}{cost}")
-    left = f"{found.left} left in the last segment" if found.left else "the last segment is full"
-    over = "one more than that" if found.left else "one character more"
+    unit = "character" if found.encoding is Encoding.GSM7 else "UTF-16 unit"
+    size = f"{counted(found.segments, 'segment')} · {counted(found.units, unit)}"
+    console.wrap(f"{found.encoding.value} · {size}{cost}")
+    fits = f"{counted(found.left, f'more {unit}')} fit{'s' if found.left == 1 else ''}"
     can_grow = found.next_segments <= MAX_SEGMENTS
-    what = f"makes it {found.next_segments} segments{dearer}" if can_grow else "can't be sent"
-    console.wrap(f"{left}; {over} {what}")
+    what = f"needs {found.next_segments} segments{dearer}" if can_grow else "can't be sent"
+    console.wrap(f"{fits if found.left else 'no more characters fit'}; a longer message {what}")
 
 
 def _show_forcing(console: Console, text: Text, found: Measure) -> None:
-    """Each character outside GSM-7, marked in its surroundings, where it comes from, and what to do about it."""
+    """Show each character outside GSM-7, marked in its context, its origin, and what to do about it."""
     if not found.forcing:
         return
     console.print("outside GSM-7:", style="bold")
@@ -165,5 +165,5 @@ def _show_forcing(console: Console, text: Text, found: Measure) -> None:
     if len(places) > MOST_CHARACTERS:
         console.print(f"  and {len(places) - MOST_CHARACTERS} more")
     if any(remark.kind is RemarkKind.REPLACEABLE for remark in text.remarks):
-        saves = f" and save {counted(text.saved, 'segment')}" if text.saved else ""
-        console.wrap(f"message.smartEncoding: true would replace them{saves}")
+        saves = f" and saves {counted(text.saved, 'segment')}" if text.saved else ""
+        console.wrap(f"message.smartEncoding: true replaces them{saves}")

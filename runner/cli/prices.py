@@ -1,4 +1,4 @@
-"""`campaign prices`: save the provider's price list, for `prices:` in the campaign file."""
+"""`campaign prices`: save the provider's price list, for the key `prices` of the campaign file."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,13 +16,13 @@ MOST_LEFT_OUT = 5
 @with_shared_options
 def command(
     console: Console,
-    account: Annotated[str | None, typer.Option("--account", metavar="ID", help="The account, a UUID.")] = None,
+    account: Annotated[str | None, typer.Option("--account", metavar="ID", help="The account's ID, a UUID.")] = None,
     sub_account: Annotated[
-        str | None, typer.Option("--sub-account", metavar="NAME", help="This sub-account alone. Default: all.")
+        str | None, typer.Option("--sub-account", metavar="NAME", help="Only this sub-account; default: all.")
     ] = None,
     region: Annotated[str, typer.Option("--region", help="asia, north-america, europe or indonesia.")] = "asia",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to save it; default prices.csv.")
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="The file; default: prices.csv.")
     ] = None,
     sandbox: Sandbox = False,
 ) -> tuple[int, dict[str, Any]]:
@@ -36,14 +36,15 @@ def command(
         low, high = row["lowest_price"], row["price"]
         price = f"{high} {row['currency']}" if low == high else f"{low} to {high} {row['currency']}"
         rows.append((row["country"], price, f"{row['operators']:,}"))
-    console.show_table({"country": {}, "a segment costs": LEFT, "operators": RIGHT}, rows)
+    console.show_table({"country": {}, "per segment": LEFT, "operators": RIGHT}, rows)
     if len(countries) > MOST_ROWS:
         console.print(f"and {len(countries) - MOST_ROWS:,} more")
     for words in left_out[:MOST_LEFT_OUT]:
-        console.print(f"left out: {words}")
+        console.warn(f"skipped: {words}")
     if len(left_out) > MOST_LEFT_OUT:
-        console.print(f"left out: {len(left_out) - MOST_LEFT_OUT:,} more")
+        console.warn(f"skipped: {len(left_out) - MOST_LEFT_OUT:,} more")
     count = counted(saved["prices"], "price")
     of = f" of {len(sub_accounts):,} sub-accounts" if len(sub_accounts) > 1 else ""
-    console.print(f"\n{count}{of} saved in {saved['file']}; name that file in the campaign file, under prices:")
+    console.print(f"\n{count}{of} saved to {saved['file']}")
+    console.print(f"to use them, write into the campaign file:  prices: {saved['file']}")
     return 0, saved

@@ -1,4 +1,4 @@
-"""How work shows itself while it goes on: a bar on a terminal, a line every few seconds elsewhere."""
+"""Progress display: a bar on a terminal, a line every few seconds elsewhere."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_S = 0.1
 LINE_EVERY_S = 5.0
-# A night of waiting for sending hours shall not fill a job's log, and not look dead either.
+# Waiting all night for sending hours must not fill a job's log, but the job must not look dead either.
 SAME_LINE_EVERY_S = 600.0
 
 
 async def show_progress(console: Console, progress: "Progress", total: int) -> None:
     """Show `progress` of `total` messages until cancelled."""
-    import asyncio  # `--help` does without it
+    import asyncio  # not needed for `--help`
 
     if not total:
         return
@@ -44,8 +44,8 @@ def _bar(console: Console, progress: "Progress", total: int) -> Iterator[Callabl
             words = _stopping(progress)
         elif progress.sleeps_until is not None:
             if progress.sleeps_until != asleep_until:
-                console.print(words)  # too long to stand beside the bar at 80 columns
-            words = "asleep"
+                console.print(words)  # too long for the line of the bar at 80 columns
+            words = "waiting"
         asleep_until = progress.sleeps_until
         bar.update(task, completed=progress.settled.total(), description=clean(words))
 
@@ -64,7 +64,7 @@ def _lines(console: Console, progress: "Progress", total: int) -> Iterator[Calla
 
     def words() -> str:
         done = progress.settled.total()
-        pace = speed()  # asked for each time, because it is an average
+        pace = speed()  # called every time, because it averages
         parts = (f"{done:,} of {total:,} ({done / total:.0%})", _counts(progress), "" if progress.waiting_for else pace)
         return " · ".join(part for part in parts if part)
 
@@ -72,9 +72,9 @@ def _lines(console: Console, progress: "Progress", total: int) -> Iterator[Calla
 
 
 class ProgressLines:
-    """Called a few times a second, prints a line every few seconds: `words`, and what is waited for.
+    """Prints a line every few seconds: `words`, and what the run waits for. Call it a few times a second.
 
-    A line that says the same as the one before is printed every few minutes only.
+    A line that is the same as the one before is printed only every few minutes.
     """
 
     def __init__(self, console: Console, progress: "Progress", words: Callable[[], str]) -> None:
@@ -108,11 +108,11 @@ def _waiting(progress: "Progress") -> str:
 def _stopping(progress: "Progress") -> str:
     if not progress.in_flight:
         return "stopping"
-    return f"stopping: waiting for {counted(progress.in_flight, 'answer')}; Ctrl-C again stops waiting"
+    return f"stopping: waiting for {counted(progress.in_flight, 'answer')}; press Ctrl-C again to stop now"
 
 
 def _speed_of(progress: "Progress") -> Callable[[], str]:
-    """Requests started per second over the last few seconds, in words; to be asked for a few times a second."""
+    """Requests started per second over the last few seconds, as text. Call the result a few times a second."""
     samples: list[tuple[float, int]] = []
 
     def words() -> str:
@@ -127,6 +127,6 @@ def _speed_of(progress: "Progress") -> Callable[[], str]:
 
 
 def show_stop(console: Console, stop: "Stop") -> None:
-    """Why it ended early."""
+    """Show why the command stopped early."""
     is_interrupted = stop.reason is OutcomeReason.INTERRUPTED
     console.wrap(stop.detail if is_interrupted else f"stopped: {stop.detail}", "bold red")

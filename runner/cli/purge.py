@@ -1,4 +1,4 @@
-"""`campaign purge`: take the people out of a run that is done with, and keep its counts."""
+"""`campaign purge`: delete the personal data of a finished run, and keep its counts."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,15 +19,13 @@ if TYPE_CHECKING:
 def command(
     options: LedgerOptions,
     console: Console,
-    target: Annotated[str, typer.Argument(metavar="NAME/RUN", help="The campaign and the run, both.")],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Purge without asking.")] = False,
+    target: Annotated[str, typer.Argument(metavar="NAME/RUN", help="The campaign and the run.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Skip the confirmation.")] = False,
 ) -> tuple[int, dict[str, Any]]:
-    """Remove numbers, keys and texts of a run for good, and keep its counts."""
+    """Delete the personal data of a run for good; keep its counts."""
     name, run = parse_target(target)
     if run is None:
-        raise InputError.of(
-            f"which run of {name} is to be purged?", f"write NAME/RUN; `campaign status {name}` shows its runs"
-        )
+        raise InputError.of(f"{name} is not NAME/RUN", f"name the run to purge; `campaign status {name}` lists them")
     from runner.ledger.purge import purged_at
     from runner.plan.plan_file import is_readable
     from runner.run.open import locked_run
@@ -38,22 +36,22 @@ def command(
         ledger, paths = found.ledger, found.paths
         _show_scope(console, found)
         if purged_at(ledger, found.record.id):
-            console.wrap("it was purged before; this finishes what that one may have left")
+            console.wrap("this run was purged before; purging again deletes anything that was missed")
         if not yes:
             confirm(f"Purge {name}/{run}? This can't be undone.", no="nothing was changed")
         messages, own_files = purge(found)
-        result = f"the report was not written anew: {paths.sent_plan} is gone; the ledger has the counts"
+        result = f"the report was not updated, because {paths.sent_plan} is missing; the ledger has the counts"
         if is_readable(paths.sent_plan):
-            [newest] = ledger.runs(name, run)  # without the words of its stop
+            [newest] = ledger.runs(name, run)  # now without its stop detail, which may hold a number
             write_report(ledger, newest, paths)
             result = f"the counts are in {paths.page} and {paths.summary}"
         since = iso(purged_at(ledger, found.record.id))
-    words = f"{counted(messages, 'message')} in the ledger no longer name anybody"
-    console.print(f"\npurged: {words if messages else 'the ledger names nobody of it'}", style="bold")
+    words = f"deleted the personal data of {counted(messages, 'message')}"
+    console.print(f"\npurged: {words if messages else 'no personal data was left'}", style="bold")
     console.wrap(result)
     left = [str(path) for path in own_files]
     for path in left:
-        console.warn(f"{path} is no file of the run's, and was left as it is")
+        console.warn(f"{path} does not belong to the run and was not deleted")
     return 0, {"campaign": name, "run": run, "purged_at": since, "messages": messages, "left": left}
 
 
@@ -62,15 +60,15 @@ def _show_scope(console: Console, run: "RecordedRun") -> None:
     messages, unknown = sum(counts.values()), counts.get(Status.UNKNOWN, 0)
     console.print(f"\npurge {run.name}", style="bold")
     for words in (
-        f"goes for good: numbers, keys, texts and carried columns of {counted(messages, 'message')}, from the ledger, "
-        "the plans and the results",
-        "stays: the counts; the messages' ids, which are hashes of their keys; opt-outs, which protect people",
-        "ends: the run can't be sent again, and other campaigns' cooldowns no longer count its messages",
-        "is not touched: the campaign's own recipient file, and copies that somebody made",
+        f"deleted for good: numbers, keys, texts and carried columns of {counted(messages, 'message')}, in the "
+        "ledger, the plans and the results",
+        "kept: the counts, the message IDs (hashes of the keys), and opt-outs",
+        "afterwards: the run can't be sent again, and frequency caps don't count its messages",
+        "not changed: the recipient file, and copies of these files",
     ):
         console.wrap(words)
     if (unsent := run.record.to_send - messages) > 0:
-        console.warn(f"{counted(unsent, 'message')} of the plan not sent yet, which never will be")
+        console.warn(f"{counted(unsent, 'message')} not sent yet; after the purge, they can't be sent")
     if unknown:
-        words = f"{counted(unknown, 'message')} unknown; `campaign reconcile` can still settle them for the"
-        console.warn(f"{words} counts, and those that were not received can't be sent any more")
+        words = f"{counted(unknown, 'message has an', 'messages have an')} unknown outcome; `campaign reconcile` can"
+        console.warn(f"{words} still settle the counts later, but messages that were not received can't be sent")

@@ -1,4 +1,4 @@
-"""`campaign receipts`: take the delivery receipts and replies that the provider posts."""
+"""`campaign receipts`: receive the delivery receipts and replies that the provider posts."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,13 +14,13 @@ from runner.cli.options import LedgerOptions, with_shared_options
 if TYPE_CHECKING:
     from runner.receipts.intake import Loaded
 
-# What is counted, as one and as several.
+# The kinds of events that are counted: singular and plural.
 _KINDS = {
     "receipt": ("receipt", "receipts"),
     "opt_out": ("opted out", "opted out"),
     "opt_in": ("opted in again", "opted in again"),
     "reply": ("other reply", "other replies"),
-    "unusable": ("opt-out from no number", "opt-outs from no number"),
+    "unusable": ("opt-out without a usable number", "opt-outs without a usable number"),
     "ignored": ("other event", "other events"),
     "refused": ("request refused", "requests refused"),
 }
@@ -30,21 +30,24 @@ _KINDS = {
 def command(
     options: LedgerOptions,
     console: Console,
-    port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.", min=0, max=65535)] = 8090,
+    port: Annotated[int, typer.Option(help="The port to listen on; 0 picks a free one.", min=0, max=65535)] = 8090,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     auth_header_env: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="The environment variable with the Authorization header that is expected."),
+        typer.Option(metavar="NAME", help="The environment variable with the expected Authorization header."),
     ] = None,
     words: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Words that opt out and in, instead of the built-in ones (CSV).")
+        Path | None,
+        typer.Option(metavar="FILE", help="Your opt-out and opt-in words (CSV), instead of the built-in."),
     ] = None,
-    print_words: Annotated[bool, typer.Option("--print-words", help="Print the built-in words as such a CSV.")] = False,
+    print_words: Annotated[
+        bool, typer.Option("--print-words", help="Print the built-in words (CSV) and exit.")
+    ] = False,
     load: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Take events from a file of JSON lines (-: standard input).")
+        Path | None, typer.Option(metavar="FILE", help="Read events from a file of JSON lines; - is standard input.")
     ] = None,
 ) -> tuple[int, dict[str, Any] | None]:
-    """Take delivery receipts and replies from the provider, until Ctrl-C."""
+    """Receive delivery receipts and replies until Ctrl-C."""
     from runner.run.receipts import authorization_in, load_file, serve
 
     if print_words:
@@ -58,34 +61,35 @@ def command(
     authorization = authorization_in(auth_header_env)
 
     def on_ready(url: str, ledger_path: Path) -> None:
-        console.print(f"taking receipts and replies on {url} into {ledger_path}")
+        console.print(f"listening on {url} (ledger: {ledger_path})")
         if authorization is None:
-            risk = "without --auth-header-env whoever reaches this port can post; that is this computer alone"
-            console.warn(f"{risk}, and whatever a proxy lets through")
-        console.print("Ctrl-C ends it.")
+            risk = "without --auth-header-env, anyone who can reach this port can post: every program on this computer"
+            console.warn(f"{risk}, and everyone a reverse proxy lets through")
+        console.print("press Ctrl-C to stop")
 
     def on_news(counts: Mapping[str, int], error: str | None) -> None:
-        print_stderr(_in_words(counts) or "nothing yet")
+        print_stderr(_in_words(counts) or "nothing received yet")
         if error is not None:
-            print_stderr(f"{error}; what is posted is refused with 503 until it can be written, so mend that soon")
+            print_stderr(f"warning: {error}; posts get a 503 until the ledger can be written: fix this soon")
 
     counts = serve(
         options, host=host, port=port, authorization=authorization, words=words, on_ready=on_ready, on_news=on_news
     )
-    console.print(f"ended: {_in_words(counts) or 'nothing came'}")
+    console.print(f"stopped: {_in_words(counts) or 'nothing received'}")
     return 0, {kind: counts[kind] for kind in _KINDS}
 
 
 def _show_loaded(console: Console, loaded: "Loaded", file: str) -> dict[str, Any]:
-    """Show what was taken from a file; returns the document of that."""
+    """Show what was loaded from a file, and return its document for `--json`."""
     if not loaded.lines:
-        raise InputError.of(f"{file} has no line", "name a file of JSON lines, each an event as the provider posts it")
-    console.print(f"{counted(loaded.lines, 'line')}: {_in_words(loaded.counts) or 'nothing that could be taken'}")
+        raise InputError.of(f"{file} is empty", "name a file of JSON lines, each an event as the provider posts it")
+    console.print(f"{counted(loaded.lines, 'line')}: {_in_words(loaded.counts) or 'nothing usable'}")
     if loaded.settled:
-        found = counted(loaded.settled, "unknown message was sent after all", "unknown messages were sent after all")
-        console.wrap(f"{found}, as its receipt proves: accepted now")
+        found = counted(loaded.settled, "unknown message has a receipt", "unknown messages have a receipt")
+        console.wrap(f"{found}, which proves that it was sent: now accepted")
     if loaded.bad:
-        console.warn(f"{counted(loaded.bad, 'line is no event', 'lines are no event')}; the others are taken")
+        skipped = counted(loaded.bad, "line is not an event and was skipped", "lines are not events and were skipped")
+        console.warn(skipped)
         for line, why in loaded.examples:
             console.wrap(f"  {file}:{line}: {why}")
     return {

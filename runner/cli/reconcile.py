@@ -1,10 +1,11 @@
-"""`campaign reconcile`: ask the provider's log what became of the unknown messages."""
+"""`campaign reconcile`: settle unknown outcomes from the provider's message log."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from runner.base.outcomes import Status
 from runner.base.wording import counted
 from runner.cli.console import Console, confirm
 from runner.cli.options import LedgerOptions, Target, parse_target, parse_value, with_shared_options
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from runner.run.account import ProviderAccount
     from runner.run.open import RecordedRun
 
-# How long after a request the provider's log is trusted to have it, and how long an export may take.
+# How long after a request the provider's log is complete, and how long an export may take.
 SETTLE = timedelta(minutes=15)
 DEADLINE = timedelta(minutes=30)
 
@@ -24,12 +25,14 @@ def command(
     console: Console,
     target: Target,
     settle: Annotated[
-        str, typer.Option("--settle", metavar="TIME", help="How long after a request the log is trusted to have it.")
+        str, typer.Option("--settle", metavar="TIME", help="How long after a request the log is complete.")
     ] = "15min",
-    deadline: Annotated[str, typer.Option("--deadline", metavar="TIME", help="How long the log may take.")] = "30min",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Change the ledger without asking.")] = False,
+    deadline: Annotated[
+        str, typer.Option("--deadline", metavar="TIME", help="How long the log export may take.")
+    ] = "30min",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Skip the confirmation.")] = False,
 ) -> tuple[int, dict[str, Any]]:
-    """Ask the provider's log what became of the unknown messages."""
+    """Settle unknown outcomes from the provider's message log."""
     from runner.campaign.times import duration
     from runner.run.account import provider_account
     from runner.run.open import locked_run
@@ -42,7 +45,9 @@ def command(
         unsettled = reconcile(console, run, account, yes=yes, settle=settle_time, deadline=deadline_time)
         report = write_report(run.ledger, run.record, run.paths)
     if not unsettled:
-        console.print(f"\nto send what is left, run the campaign again; the results are in {run.paths.results_csv}")
+        console.print(f"\nresults: {run.paths.results_csv}")
+        if unsent := report.counts.totals.by_status[Status.UNSENT]:
+            console.print(f"{counted(unsent, 'message')} not sent; to send them, run the campaign again")
     return 1 if unsettled else 0, report.document | {"unsettled": unsettled}
 
 
@@ -55,9 +60,9 @@ def reconcile(
     settle: timedelta,
     deadline: timedelta,
 ) -> int:
-    """Look the unknown messages of a run up, show what that means, ask, and settle them. Returns how many stay unknown.
+    """Look up a run's unknown messages in the log, show the result, ask, and settle. Returns how many stay unknown.
 
-    Raises StoppedError when the log can't be had whole or the answer is no; nothing is changed then.
+    Raises StoppedError if the log isn't complete or the answer is no; then nothing is changed.
     """
     from runner.run.reconcile import apply_finding, look_up
 
@@ -66,16 +71,17 @@ def reconcile(
 
     finding = look_up(run, account, settle=settle, deadline=deadline, say=say)
     if finding is None:
-        console.print(f"{run.name}: nothing is unknown")
+        console.print(f"{run.name}: no unknown outcomes")
         return 0
-    console.print(f"\nunknown      {finding.unknown.count:,}")
-    console.print(f"in the log   {len(finding.found):,}  become accepted")
-    not_in_it = f"not in it    {len(finding.missing):,}"
+    console.print(f"\nunknown        {finding.unknown.count:,}")
+    console.print(f"in the log     {len(finding.found):,}  become accepted")
+    missing = f"not in the log {len(finding.missing):,}"
     if finding.again_at is None:
-        console.print(f"{not_in_it}  were not received: the next run sends them")
+        console.print(f"{missing}  were not received: the next run sends them")
     elif finding.missing:
         when = f"{finding.again_at:%Y-%m-%d %H:%M:%S} UTC"
-        console.print(f"{not_in_it}  stay unknown: the log may not have them yet; ask again after {when}")
+        console.print(f"{missing}  stay unknown: the log may not be complete yet")
+        console.print(f"run this again after {when}")
     if changed := len(finding.found) + len(finding.not_received):
         if not yes:
             confirm(f"Settle {counted(changed, 'message')} in the ledger?", no="nothing was changed")

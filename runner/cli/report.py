@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from runner.run.compare import Comparison
     from runner.run.report import RunReport
 
-# Runs of a comparison, and error codes of a run, that the terminal shows.
+# How many runs of a comparison, and error codes of a run, the terminal shows.
 MOST_RUNS = 40
 MOST_CODES = 5
 
-# How the terminal tells statuses apart, beside their words.
+# The colour of each status.
 STYLES: dict[str, str] = {
     Status.ACCEPTED: "green",
     Status.REJECTED: "red",
@@ -32,7 +32,7 @@ STYLES: dict[str, str] = {
     Status.EXCLUDED: "dim",
 }
 
-# In the order in which they are shown: what most people open next stands nearest to the prompt.
+# In the order shown: the file that most people open next is last, nearest to the prompt.
 _FILES = {
     "results_csv": "results.csv",
     "results_parquet": "results.parquet",
@@ -48,25 +48,28 @@ def command(
     options: RecordedRunOptions,
     console: Console,
     target: Annotated[
-        str | None, typer.Argument(metavar="[NAME[/RUN]]", help="The campaign, and the run; default the newest.")
+        str | None, typer.Argument(metavar="NAME[/RUN]", help="The run; NAME alone means its newest run.")
     ] = None,
     since: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Compare the runs since then: 2026-11-01, or 30d.")
+        str | None, typer.Option(metavar="TIME", help="Compare runs since this time: 2026-11-01, or 30d.")
     ] = None,
     campaign: Annotated[
-        str | None, typer.Option(metavar="GLOB", help="Compare the runs of these campaigns: 'spring-*'.")
+        str | None, typer.Option(metavar="GLOB", help="Compare runs of these campaigns: 'spring-*'.")
     ] = None,
     unmask: Annotated[
         bool, typer.Option("--unmask", help="Show whole numbers and a whole text in report.html.")
     ] = False,
 ) -> tuple[int, dict[str, Any]]:
-    """Write the results and the report of a run again; with --since or --campaign, compare runs."""
+    """Write the results and report of a run again, or compare runs.
+
+    To compare runs, leave out NAME and use --since or --campaign.
+    """
     compares = since is not None or campaign is not None
     if compares and target is not None:
-        remedy = "one writes a run's report, the other compares runs"
-        raise InputError.of("NAME and --since or --campaign exclude each other", remedy)
+        remedy = "give NAME to write a run's report, or --since or --campaign to compare runs"
+        raise InputError.of("NAME can't be combined with --since or --campaign", remedy)
     if compares and unmask:
-        raise InputError.of("--unmask: a comparison of runs shows no numbers at all", "leave it out")
+        raise InputError.of("--unmask: a comparison shows no numbers", "remove --unmask")
     if compares:
         from runner.run.compare import compare, parse_since
 
@@ -74,8 +77,8 @@ def command(
         show_comparison(console, comparison)
         return 0, comparison.document
     if target is None:
-        remedy = "name a run, NAME or NAME/RUN, or compare runs with --since or --campaign"
-        raise InputError.of("report on what?", remedy)
+        remedy = "name a run (NAME or NAME/RUN), or compare runs with --since or --campaign"
+        raise InputError.of("no run given", remedy)
     from runner.run.open import recorded_run
     from runner.run.report import write_report
 
@@ -87,14 +90,14 @@ def command(
 
 
 def show_report(console: Console, report: "RunReport") -> None:
-    """Counts by status and reason, with examples."""
+    """Show counts by status and reason, with examples."""
     counts = report.counts
     console.print(f"\n{report.record.name}/{report.record.run}", style="bold")
     rows = [*_outcomes(counts), *_what_came_back(counts)]
     styles = [STYLES.get(label) for label, _, _ in rows]
     console.show_table({"": LEFT, "number": RIGHT, "words": FOLD}, rows, styles, header=False)
     if codes := counts.by_error_code:
-        console.print(f"the provider's error codes: {listed_counts(codes.most_common())}")
+        console.wrap(f"provider error codes: {listed_counts(codes.most_common())}")
 
 
 def _outcomes(counts: "ResultCounts") -> Iterator[tuple[str, str, str]]:
@@ -112,7 +115,7 @@ def _outcomes(counts: "ResultCounts") -> Iterator[tuple[str, str, str]]:
 
 
 def _what_came_back(counts: "ResultCounts") -> Iterator[tuple[str, str, str]]:
-    """What receipts, the provider's log and the user have reported of accepted messages since."""
+    """Delivery, cost and conversions of accepted messages: from receipts, the provider's log and the user."""
     if states := counts.totals.known_delivery:
         yield "delivery", f"{states.total():,}", listed_counts(states.most_common())
     for code, count in counts.by_delivery_error.most_common(MOST_CODES):
@@ -121,11 +124,11 @@ def _what_came_back(counts: "ResultCounts") -> Iterator[tuple[str, str, str]]:
         words = f"{currency}, {counts.accepted.billed_segments:,} segments".lstrip(", ")
         yield "billed", plain(amount), words
     if conversions := counts.accepted.conversions:
-        yield "feedback", f"{conversions.total():,}", listed_counts(conversions.most_common())
+        yield "conversions", f"{conversions.total():,}", listed_counts(conversions.most_common())
 
 
 def show_files(console: Console, report: "RunReport") -> None:
-    """Where the results are."""
+    """Show where the results are."""
     console.print()
     files = report.document["files"]
     for name, label in _FILES.items():
@@ -134,7 +137,7 @@ def show_files(console: Console, report: "RunReport") -> None:
 
 
 def show_comparison(console: Console, comparison: "Comparison") -> None:
-    """Runs side by side, at 80 columns, the newest last; then where the files are."""
+    """Show runs side by side at 80 columns, newest last, and where the files are."""
     from runner.report.compare import UNKNOWN, cost, percent
 
     listed = comparison.runs[-MOST_RUNS:]
@@ -150,7 +153,7 @@ def show_comparison(console: Console, comparison: "Comparison") -> None:
     kinds = {"run": FOLD} | {label: {**FOLD, "justify": "right"} for label in columns}
     console.show_table(kinds, zip([run.name for run in listed], *columns.values(), strict=True))
     if len(comparison.runs) > MOST_RUNS:
-        console.print(f"the newest {MOST_RUNS} of {len(comparison.runs):,} runs")
+        console.print(f"showing the newest {MOST_RUNS} of {len(comparison.runs):,} runs")
     console.print()
     for label, file in zip(("figures", "report"), comparison.document["files"].values(), strict=True):
         console.print(f"{label:<17} {file}")

@@ -12,20 +12,20 @@ from runner.sandbox.options import SandboxOptions, flag_of
 
 
 def command(**given: Any) -> int:  # noqa: ANN401 (each flag has its own type)
-    """Serve a stand-in for the provider; nothing reaches a phone."""
+    """Serve a stand-in for the provider. Nothing reaches a phone."""
     from runner.sandbox.process import serve
 
     def on_ready(base_url: str) -> None:
         typer.echo(f"sandbox listening on {base_url}")
         print_stderr(f"in another terminal:  export EIGHTXEIGHT_BASE_URL={base_url} EIGHTXEIGHT_API_KEY=any")
-        print_stderr("Ctrl-C ends it.")
+        print_stderr("press Ctrl-C to stop")
 
     serve(SandboxOptions.from_flags(given), on_ready)
     return 0
 
 
 def _flags() -> Iterator[inspect.Parameter]:
-    """A flag for every option that the sandbox declares."""
+    """One flag for each option that the sandbox declares."""
     for each in fields(SandboxOptions):
         how = each.metadata
         yield inspect.Parameter(
@@ -36,5 +36,5 @@ def _flags() -> Iterator[inspect.Parameter]:
         )
 
 
-# Where typer looks for the options of a command.
+# Typer reads a command's options from here.
 command.__signature__ = inspect.Signature([*_flags()])  # type: ignore[attr-defined]

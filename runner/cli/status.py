@@ -1,4 +1,4 @@
-"""`campaign status`: tables of all runs from the ledger, or a live view of the active ones; at 80 columns."""
+"""`campaign status`: tables of all runs, or a live view of the active ones; fits 80 columns."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 
     from runner.run.status import StatusReader, StatusSnapshot
 
-# What the ledger says of one run, as `--json` has it.
+# One run as `--json` prints it.
 Document = Mapping[str, Any]
-# Cells under their label, one for each run. A label may have two lines.
+# Cells by column label, one cell per run. A label may have two lines.
 Columns = Mapping[str, Sequence[str]]
 
 READ_EVERY_S = 1.0
 LINE_EVERY_S = 5.0
-# At most this share of the time is spent reading: millions of messages take seconds to count, on a computer that is
-# sending them at the same time.
+# The highest share of time spent reading the ledger. Counting millions of messages takes seconds, and the same computer
+# may be sending them.
 READING_SHARE = 0.1
 _COUNTS = ("to_send", "accepted", "rejected", "unknown", "sending", "unsent")
 _BAR_WIDTH = 24
 _LEAST_NAME_WIDTH = 6
 
-_HELD_UP = {"throttled": "held up by the provider's rate limit", "unreachable": "the provider can't be reached"}
+_HELD_UP = {"throttled": "the provider's rate limit is reached", "unreachable": "the provider can't be reached"}
 
 
 @with_shared_options
@@ -42,15 +42,13 @@ def command(
     console: Console,
     as_json: bool,
     target: Annotated[
-        str | None, typer.Argument(metavar="[NAME[/RUN]]", help="A campaign or a run; default all.")
+        str | None, typer.Argument(metavar="NAME[/RUN]", help="The campaign or run; default: all runs.")
     ] = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Show runs as they go, until they end.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Keep refreshing until the runs end.")] = False,
 ) -> tuple[int, Any]:
-    """Show how far runs are, also while they are going, and what is known of delivery and conversion since."""
+    """Show the progress of runs, with delivery and conversions."""
     if watch and as_json:
-        raise InputError.of(
-            "--watch and --json exclude each other: --json is one document", "ask again and again without --watch"
-        )
+        raise InputError.of("--watch can't be combined with --json", "run `campaign status --json` repeatedly instead")
     from runner.run.status import StatusReader
 
     name, run = parse_target(target) if target else (None, None)
@@ -65,22 +63,21 @@ def command(
 
 
 def show_status(console: Console, snapshot: "StatusSnapshot") -> None:
-    """All runs: how far they are, what is known of delivery and conversion since, and how many opted out."""
+    """Show all runs: progress, delivery, conversions and opt-outs."""
     if not snapshot.runs:
-        console.print("no run yet: start one with `campaign run FILE`")
+        console.print("no runs yet; start one with `campaign run FILE`")
         return
     _show_table(console, snapshot.runs, _progress(snapshot.runs))
-    # A watch that was broken off has no delivery: it would have taken long to count.
+    # A watch that was interrupted has no delivery figures, because counting them takes long.
     if known := [run for run in snapshot.runs if run.get("delivery") or any(run.get("conversions", {}).values())]:
         for columns in filter(None, (_delivery(known), _conversions(known))):
             console.print()
             _show_table(console, known, columns)
     for run in snapshot.runs:
         for words in _reasons(run):
-            console.wrap(f"{_name(run)} {words}")
+            console.wrap(f"{_name(run)}: {words}")
     if snapshot.optouts:
-        numbers = counted(snapshot.optouts, "number wants", "numbers want")
-        console.print(f"{numbers} no more messages; see `campaign optouts list`")
+        console.print(f"{counted(snapshot.optouts, 'number')} opted out; see `campaign optouts list`")
 
 
 def _progress(runs: Sequence[Document]) -> Columns:
@@ -92,7 +89,7 @@ def _progress(runs: Sequence[Document]) -> Columns:
 
 
 def _delivery(runs: Sequence[Document]) -> Columns:
-    """How many accepted messages of each run are in each group; a cell is "" where nothing is known of delivery."""
+    """Accepted messages of each run by delivery group. A cell is "" if the run has no delivery data."""
     from runner.report.counts import DeliveryGroup, delivery_group
 
     def cells(group: DeliveryGroup) -> list[str]:
@@ -121,7 +118,7 @@ def _conversions(runs: Sequence[Document]) -> Columns:
 
 
 def _show_table(console: Console, runs: Sequence[Document], columns: Columns) -> None:
-    """A row for each run; where that is too wide, the cells of each run with their labels, one after the other."""
+    """Show a table with one row per run; if it is too wide, list the cells of each run with their labels."""
     names, rows = [_name(run) for run in runs], list(zip(*columns.values(), strict=True))
     width = sum(max(map(len, [*label.split("\n"), *column])) + 2 for label, column in columns.items())
     if width + min(_LEAST_NAME_WIDTH, max(map(len, names))) <= console.rich.width:
@@ -135,15 +132,16 @@ def _show_table(console: Console, runs: Sequence[Document], columns: Columns) ->
 
 def _reasons(run: Document) -> Iterator[str]:
     if run["waiting_for"]:
-        yield f"waits for {run['waiting_for']}"
+        yield f"waiting for {run['waiting_for']}"
     if run["held_up_by"]:
-        yield f"goes slowly: {_HELD_UP[run['held_up_by']]}"
+        yield f"slow: {_HELD_UP[run['held_up_by']]}"
     if run["stopped"]:
-        yield f"{run['state']}: {run['stopped']['detail']}"
+        state, detail = run["state"], run["stopped"]["detail"]
+        yield detail if detail.startswith(state) else f"{state}: {detail}"
 
 
 def _watch(console: Console, reader: "StatusReader") -> None:
-    """Show the runs that are active until none is, or until Ctrl-C; then all that match, as `campaign status` does."""
+    """Show active runs until they end, or until Ctrl-C; then show all matching runs as `campaign status` does."""
     newest = None
     is_live = console.rich.is_terminal and not console.rich.is_dumb_terminal
     try:
@@ -157,7 +155,7 @@ def _watch(console: Console, reader: "StatusReader") -> None:
                 show(newest)
                 time.sleep(max(READ_EVERY_S, took_s * (1 / READING_SHARE - 1)))
         newest = reader.read(now_us())
-    except KeyboardInterrupt:  # nothing was broken off but the looking
+    except KeyboardInterrupt:  # only the display is interrupted, not the runs
         pass
     if newest:
         show_status(console, newest)
@@ -165,7 +163,7 @@ def _watch(console: Console, reader: "StatusReader") -> None:
 
 @contextmanager
 def _lines(console: Console) -> Iterator[Callable[["StatusSnapshot"], None]]:
-    """A line for each active run every few seconds, for a log."""
+    """Print a line for each active run every few seconds, for a log."""
     printed_at = -LINE_EVERY_S
 
     def show(snapshot: "StatusSnapshot") -> None:
@@ -180,7 +178,7 @@ def _lines(console: Console) -> Iterator[Callable[["StatusSnapshot"], None]]:
 
 @contextmanager
 def _live_view(console: Console) -> Iterator[Callable[["StatusSnapshot"], None]]:
-    """A few lines for each run that is active, or was since the watch began."""
+    """Redraw a few lines for each run that is active, or was active since the watch began."""
     from rich.console import Group
     from rich.live import Live
 
@@ -191,7 +189,7 @@ def _live_view(console: Console) -> Iterator[Callable[["StatusSnapshot"], None]]
         parts = [part for run in snapshot.runs if _name(run) in watched for part in _live(run)]
         live.update(Group(*parts), refresh=True)
 
-    # Drawn again four times a second, for a terminal that changes its size; looked at less often.
+    # Redrawn four times a second, because the terminal may be resized; the ledger is read less often.
     with Live(console=console.rich, refresh_per_second=4, transient=True) as live:
         yield show
 
@@ -201,7 +199,7 @@ def _live(run: Document) -> Iterator["RenderableType"]:
     from rich.table import Table
     from rich.text import Text
 
-    # Wrapped, although what the console prints isn't: else a narrow terminal cuts it.
+    # Wrapped, unlike other output, because a narrow terminal would cut it off.
     yield Text(_name(run), style="bold", overflow="fold", no_wrap=False)
     line = Table.grid(padding=(0, 1, 0, 0))
     line.add_column(width=_BAR_WIDTH)
@@ -215,7 +213,7 @@ def _live(run: Document) -> Iterator["RenderableType"]:
 
 def _how_far(run: Document) -> str:
     done, total = _done(run), run["to_send"]
-    # Only the whole of it is 100%.
+    # Show 100% only when everything is done.
     words = [f"{done:,} of {total:,} ({min(done / total, 1.0 if done >= total else 0.99):.0%})" if total else "empty"]
     if run["state"] != "sending":
         words.append(run["state"])
@@ -229,7 +227,7 @@ def _how_far(run: Document) -> str:
 
 
 def _details(run: Document) -> list[str]:
-    """`accepted 120, rejected 1, sending 4`, and what holds the run up."""
+    """`accepted 120, rejected 1, sending 4`, and why the run waits or is slow."""
     counts = ", ".join(f"{name} {run[name]:,}" for name in _COUNTS[1:-1] if run[name])
     return [counts, *_reasons(run)] if counts else [*_reasons(run)]
 

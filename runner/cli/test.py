@@ -1,4 +1,4 @@
-"""`campaign test`: some rows' texts, sent to numbers of the user."""
+"""`campaign test`: send sample messages to the user's own phones."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -14,9 +14,9 @@ from runner.cli.console import FOLD, LEFT, Console, confirm, print_stderr
 from runner.cli.options import File, Sandbox, with_shared_options
 from runner.cli.report import STYLES
 
-# How long a test at a low rate may take without a word of it.
+# If a test takes longer than this, the confirmation says how long.
 SILENT_S = 10
-WAITING = "stopping; waiting for the answer that is under way (Ctrl-C again: not even for that)"
+WAITING = "stopping: waiting for 1 answer; press Ctrl-C again to stop now"
 
 Answers = list[tuple[Message, Outcome]]
 
@@ -27,16 +27,16 @@ def command(
     file: File,
     to: Annotated[
         list[str],
-        typer.Option("--to", metavar="NUMBER[,…]", help="A number of your own; several with commas, or given again."),
+        typer.Option("--to", metavar="NUMBER[,…]", help="Your own number; separate several with commas; repeatable."),
     ],
     rows: Annotated[
         list[int] | None,
-        typer.Option("--row", metavar="N", min=1, help="This data row's text; may be given again. Default: the first."),
+        typer.Option("--row", metavar="N", min=1, help="Use this data row's message; repeatable; default: the first."),
     ] = None,
     sandbox: Sandbox = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Send without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Skip the confirmation.")] = False,
 ) -> tuple[int, dict[str, Any]]:
-    """Send some rows' texts to numbers of your own; no recipient and no run is touched."""
+    """Send sample messages to your own phones. Recipients get nothing."""
     from runner.plan.inputs import load_inputs
     from runner.run.account import account_for
     from runner.run.send import send_options
@@ -66,7 +66,7 @@ def command(
 
 
 def _show_messages(console: Console, messages: Sequence[Message], left_out: Sequence[str]) -> None:
-    """Each text once, the numbers, and what is otherwise than in a run."""
+    """Show each text once, the numbers, and what differs from a run."""
     for message in {message.row: message for message in messages}.values():
         segments = counted(message.segments, "segment")
         console.print(f"\nrow {message.row} · {message.encoding.value} · {segments}", style="bold")
@@ -77,7 +77,7 @@ def _show_messages(console: Console, messages: Sequence[Message], left_out: Sequ
 
 
 def _show_answers(console: Console, answers: Answers) -> None:
-    """What became of each message, and what to do about those that weren't accepted."""
+    """Show the outcome of each message, and what to do if it isn't accepted."""
     from runner.provider.answer import ADVICE
 
     rows = [(str(message.row), message.destination, outcome.status, _words(outcome)) for message, outcome in answers]
@@ -85,11 +85,11 @@ def _show_answers(console: Console, answers: Answers) -> None:
     console.print()
     console.show_table(columns, rows, [STYLES[outcome.status] for _, outcome in answers])
     for reason in dict.fromkeys(outcome.reason for _, outcome in answers if outcome.reason in ADVICE):
-        console.print(f"{reason.value}: {ADVICE[reason]}")
+        console.wrap(f"{reason.value}: {ADVICE[reason]}")
     if any(outcome.status is Status.UNKNOWN for _, outcome in answers):
-        console.print("unknown: it left, and no proof came back; look at the phone before you test again")
+        console.wrap("unknown: sent, but the provider's answer is missing; check the phone before you test again")
     if throttled := next((outcome for _, outcome in answers if outcome.reason is OutcomeReason.THROTTLED), None):
-        console.print(f"throttled: the provider asks to wait {throttled.retry_after_s or 0:.0f} s; then test again")
+        console.wrap(f"throttled: the provider asks you to wait {throttled.retry_after_s or 0:.0f} s; then test again")
 
 
 def _words(outcome: Outcome) -> str:

@@ -1,4 +1,4 @@
-"""The use cases: each command's work from its inputs to its results, wired together from the other rooms.
+"""The use cases: what each command does, from its inputs to its results, using the other rooms.
 
-The command line decides what to ask and how to show it. What `campaign run` does, in its order, is in `execute`.
+The command line asks and prints. `execute` shows the steps of `campaign run` in order.
 """

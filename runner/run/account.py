@@ -1,4 +1,4 @@
-"""Where a run sends to, and with which key: the provider, or a new sandbox."""
+"""The account that a run sends with: the provider's, or a new sandbox."""
 
 import contextlib
 import os
@@ -19,9 +19,9 @@ BASE_URL_VARIABLE = "EIGHTXEIGHT_BASE_URL"
 
 @dataclass(frozen=True, slots=True)
 class ProviderAccount:
-    """Where to send, and the key to it.
+    """The endpoint and its API key.
 
-    `receipts_url` is where a sandbox posts its receipts, in the place of the campaign's URL; None: nowhere else.
+    `receipts_url` is where a sandbox posts receipts, instead of the campaign's URL; None: the campaign's URL is used.
     """
 
     endpoint: Endpoint
@@ -30,19 +30,19 @@ class ProviderAccount:
 
 
 def provider_account(section: AccountSection) -> ProviderAccount:
-    """An account of the provider's, with the key from the environment.
+    """The provider's account, with the API key from the environment.
 
-    Raises InputError when there is no key, for a base URL that isn't safe, and for a proxy that can't be used.
+    Raises InputError if there is no key, if the base URL isn't safe, or if the proxy address is invalid.
     """
     endpoint = resolve(section.region, section.sub_account_id, os.environ.get(BASE_URL_VARIABLE))
     api_key = os.environ.get(API_KEY_VARIABLE, "").strip()
     if not api_key:
         raise InputError.of(
-            f"there is no API key: {API_KEY_VARIABLE} is not set",
-            f"get a key from the provider's portal and `export {API_KEY_VARIABLE}=…`; or try without an account: add "
-            "--sandbox",
+            f"no API key: {API_KEY_VARIABLE} is not set",
+            f"create a key in the provider's portal and run `export {API_KEY_VARIABLE}=…`, or add --sandbox to try "
+            "without an account",
         )
-    endpoint.proxy()  # an address that can't be read is said before anything begins
+    endpoint.proxy()  # report an invalid proxy address before anything starts
     return ProviderAccount(endpoint, api_key)
 
 
@@ -50,11 +50,10 @@ def provider_account(section: AccountSection) -> ProviderAccount:
 def account_for(
     section: AccountSection, *, sandbox: bool, book: Path | None = None, receipts: str | None = None
 ) -> Iterator[ProviderAccount]:
-    """The account that a campaign names; or a sandbox that stands in for it and lives as long as the block.
+    """The campaign's account, or a sandbox that runs until the block ends.
 
-    `book` is the file in which that sandbox notes what it received; None: nowhere. With `receipts`, a ledger's URL, it
-    also plays the other side: its receipts and replies are taken into that ledger. All of them are there when the block
-    has ended.
+    `book` is the file in which the sandbox logs the messages it received, or None. `receipts` is the URL of a ledger
+    that gets the sandbox's receipts and replies, or None. The ledger has all of them when the block has ended.
     """
     if not sandbox:
         yield provider_account(section)
@@ -69,10 +68,10 @@ def account_for(
         options = SandboxOptions(
             api_key=api_key,
             sub_account_id=section.sub_account_id,
-            latency_s=0.05,  # about what the provider takes
+            latency_s=0.05,  # about as long as the provider takes
             book=book,
             receipt_authorization=authorization,
-            undelivered_share=0.05,  # a good list has about as many, and as many who reply STOP
+            undelivered_share=0.05,  # typical for a good list, as is the share of STOP replies below
             stop_share=0.02,
         )
         process = stack.enter_context(start(options))

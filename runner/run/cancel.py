@@ -1,4 +1,4 @@
-"""`campaign cancel`: the provider is asked not to send messages that it has scheduled and not sent yet."""
+"""`campaign cancel`: cancel the messages that the provider has scheduled and not sent yet."""
 
 import asyncio
 import contextlib
@@ -26,8 +26,8 @@ _DELAY = re.compile(r"(\d+) s after the send")
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When the provider sends a run's messages: at `moment` (microseconds since the epoch), or `delay_s` seconds after
-    each was handed over, or, both None, when its sending hours begin.
+    """When the provider sends a run's messages: at `moment` (microseconds since the epoch), `delay_s` seconds after it
+    accepted each message, or, if both are None, when the recipient's sending hours begin.
     """
 
     moment: int | None = None
@@ -36,10 +36,10 @@ class Schedule:
 
 @dataclass(slots=True)
 class Cancellation:
-    """A run whose scheduled messages are cancelled, and how far that is.
+    """The progress of cancelling a run's scheduled messages.
 
-    `wanted` messages are scheduled at the provider when this begins; `unknown` ones may be, too, and can't be named to
-    it. `stop` is why it stopped early.
+    `wanted` messages are scheduled at the start. `unknown` messages may be scheduled too, but can't be cancelled,
+    because their umids are unknown. `stop` is why cancelling stopped early.
     """
 
     run: RecordedRun
@@ -55,15 +55,15 @@ class Cancellation:
 
 @contextlib.contextmanager
 def opened_for_cancelling(name: str, run: str | None, options: RunOptions) -> Iterator[Cancellation]:
-    """The run, locked, with what is to be cancelled counted.
+    """The locked run, with its scheduled messages counted.
 
-    Raises InputError when nothing of it is scheduled, RunLockedError while it is being sent.
+    Raises InputError if nothing is scheduled, RunLockedError while the run is being sent.
     """
     if run == SANDBOX_RUN or options.sandbox:
         raise InputError.of(
-            f"the sandbox of {name}/{SANDBOX_RUN} is gone, and what it had scheduled with it",
-            "to try cancelling, start `campaign sandbox`, and set EIGHTXEIGHT_BASE_URL as it says for `campaign run` "
-            "and `campaign cancel`",
+            f"the sandbox of {name}/{SANDBOX_RUN} no longer runs, so it has nothing to cancel",
+            "to try cancelling, start `campaign sandbox`, and set EIGHTXEIGHT_BASE_URL to its address for "
+            "`campaign run` and `campaign cancel`",
         )
     with locked_run(name, run, options) as found:
         cancellation = Cancellation(found, provider_account(found.account), schedule_of(found, now_us()))
@@ -73,29 +73,29 @@ def opened_for_cancelling(name: str, run: str | None, options: RunOptions) -> It
 
 
 def schedule_of(run: RecordedRun, now: int) -> Schedule:
-    """When the provider sends this run's messages. Raises InputError when it sent them at once, or has by now."""
+    """When the provider sends this run's messages. Raises InputError if it has already sent them."""
     options = run.options
     scheduled = options.get("message.scheduled")
     if scheduled is None:
         if options.get("window", "").endswith(", schedule"):
             return Schedule()
         raise InputError.of(
-            f"nothing of {run.name} is scheduled at the provider: its messages leave at once",
-            "an SMS that was sent can't be called back; a `campaign run` that still sends can be stopped with Ctrl-C",
+            f"{run.name} has no scheduled messages to cancel",
+            "a sent SMS can't be recalled; to stop a `campaign run` that is still sending, press Ctrl-C",
         )
     if delay := _DELAY.fullmatch(scheduled):
         return Schedule(delay_s=int(delay.group(1)))
     moment = int(datetime.fromisoformat(scheduled).timestamp() * 1e6)
     if moment <= now:
         raise InputError.of(
-            f"{run.name} was scheduled for {scheduled}, and that is past",
-            "its messages are sent, and an SMS that was sent can't be called back",
+            f"{run.name} was scheduled for {scheduled}, which has passed, so its messages are already sent",
+            "a sent SMS can't be recalled",
         )
     return Schedule(moment=moment)
 
 
 def due_at(cancellation: Cancellation) -> int | None:
-    """When the provider sends the first of them, as far as that is known; microseconds since the epoch."""
+    """When the provider sends the first scheduled message, in microseconds since the epoch; None if unknown."""
     if cancellation.schedule.delay_s is None:
         return cancellation.schedule.moment
     times = (message.sent_at for message in _scheduled(cancellation) if message.sent_at is not None)
@@ -104,14 +104,14 @@ def due_at(cancellation: Cancellation) -> int | None:
 
 
 def cancel(cancellation: Cancellation, rate: Rate, show: Callable[[], object]) -> None:
-    """Ask the provider not to send what is scheduled. What it answered is in the ledger when this returns."""
+    """Cancel the scheduled messages at the provider. All answers are in the ledger when this returns."""
     run = cancellation.run
     run.renew_lease()
-    without_answer: set[str] = set()  # an earlier request about these messages may have cancelled them
+    without_answer: set[str] = set()  # an earlier, unanswered request may have cancelled these messages
 
     async def ask(provider: MessageActions, message: Scheduled) -> Outcome:
         answer = await provider.cancel(message.umid)
-        if answer.then is Then.BACK_OFF:  # a 429, on the other hand, wasn't listened to
+        if answer.then is Then.BACK_OFF:  # unlike after a 429, the provider may have acted on the request
             without_answer.add(message.message_id)
         return answer
 
@@ -121,7 +121,7 @@ def cancel(cancellation: Cancellation, rate: Rate, show: Callable[[], object]) -
             status = CancelStatus.REFUSED
             cancellation.refused += 1
             if message.message_id in without_answer:
-                words += "; an earlier request for it, whose answer never came, may have cancelled it"
+                words += "; an earlier request without an answer may have cancelled it"
         else:
             status = CancelStatus.CANCELLED
             cancellation.cancelled += 1

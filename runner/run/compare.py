@@ -1,4 +1,4 @@
-"""`campaign report --since`: runs side by side, from the ledger, as a page and as Parquet."""
+"""`campaign report --since`: compare runs from the ledger, as a page and as Parquet."""
 
 import contextlib
 import re
@@ -22,20 +22,20 @@ MOST_NAMED = 10
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The runs, oldest first; and as `--json` has them, with their files: times are ISO 8601, amounts decimal text."""
+    """The compared runs, oldest first, and the document for `--json`. Times are ISO 8601, amounts are decimal text."""
 
     runs: list[ComparedRun]
     document: dict[str, Any]
 
 
 def compare(options: RunOptions, *, since: datetime | None = None, campaign: str | None = None) -> Comparison:
-    """Compare the runs whose newest session started at `since` (aware) or later, and whose NAME or NAME/RUN the pattern
-    `campaign` matches (`spring-*`).
+    """Compare the runs whose newest session started at `since` (aware) or later, and whose NAME or NAME/RUN matches the
+    pattern `campaign` (`spring-*`).
 
-    Writes compare.parquet and compare.html into the reports folder; for sandbox runs, which are compared only with
-    `options.sandbox` and among themselves, compare.sandbox.parquet and compare.sandbox.html.
+    Writes compare.parquet and compare.html into the reports folder. With `options.sandbox`, it compares only sandbox
+    runs, and writes compare.sandbox.parquet and compare.sandbox.html.
 
-    Raises InputError when there is no ledger, or no run in it matches; StoppedError when a file can't be written.
+    Raises InputError if there is no ledger or no matching run, StoppedError if a file can't be written.
     """
     asked = f"of {campaign}" if campaign is not None else ""
     asked += f" started since {since.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if since is not None else ""
@@ -52,12 +52,10 @@ def compare(options: RunOptions, *, since: datetime | None = None, campaign: str
                     counts = count_ledger(ledger, record)
                     runs.append(ComparedRun(record, state_of(ledger, record, counts.unsent), counts))
     if not known:
-        raise InputError.of("there is no run to compare", "start one with `campaign run FILE`")
+        raise InputError.of("no runs to compare", "start one with `campaign run FILE`")
     if not runs:
         more = f" and {len(known) - MOST_NAMED:,} older ones" if len(known) > MOST_NAMED else ""
-        raise InputError.of(
-            f"there is no run {asked.strip()}", f"the ledger knows {', '.join(known[-MOST_NAMED:])}{more}"
-        )
+        raise InputError.of(f"no run {asked.strip()}", f"the ledger has {', '.join(known[-MOST_NAMED:])}{more}")
     runs.sort(key=lambda run: run.record.started_at)
     folder, suffix = reports_folder(options), ".sandbox" if options.sandbox else ""
     parquet, page = folder / f"compare{suffix}.parquet", folder / f"compare{suffix}.html"
@@ -72,7 +70,7 @@ def compare(options: RunOptions, *, since: datetime | None = None, campaign: str
 
 
 def parse_since(text: str, now: int | None = None) -> datetime:
-    """What `--since` says: `2026-11-01`, `2026-11-01T09:00`, with an offset or else in UTC, or a span until now, `30d`.
+    """Parse `--since`: a time such as `2026-11-01` or `2026-11-01T09:00` (UTC without an offset), or an age, `30d`.
 
     `now` is microseconds since the epoch. Raises InputError for anything else.
     """
@@ -86,5 +84,5 @@ def parse_since(text: str, now: int | None = None) -> datetime:
             at = datetime.fromisoformat(text)
             return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
     raise InputError.of(
-        f"--since {text!r} is not a time", "write a day such as 2026-11-01, or how long ago, such as 30d or 12h"
+        f"--since: {text!r} is not a time", "write a date such as 2026-11-01, or an age such as 30d or 12h"
     )

@@ -1,4 +1,4 @@
-"""`campaign run` from top to bottom: open, check, plan, ask, send, report. Run again, it continues."""
+"""`campaign run` from top to bottom: open, check, plan, confirm, send, report. Run it again to continue."""
 
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from runner.schedule.timetable import refusal
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """What the user has decided in advance. `approved` is a fingerprint, or its beginning: 12 to 64 hex digits."""
+    """What the user decided in advance. `approved` is a fingerprint or its first digits: 12 to 64 hex digits."""
 
     yes: bool = False
     approved: str | None = None
@@ -31,10 +31,10 @@ class Decisions:
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """How a run shows itself and asks. What asks raises StoppedError for a no, InputError without a terminal.
+    """How a run prints and asks. A question raises StoppedError if the answer is no, InputError without a terminal.
 
-    `reconcile` settles the unknown messages by the provider's log. `show_progress` runs beside the sending of so many
-    messages, and is cancelled when that has ended.
+    `reconcile` settles unknown messages from the provider's log. `show_progress` gets the number of messages to send,
+    runs while they are sent, and is cancelled at the end.
     """
 
     show_plan: Callable[[Review], object]
@@ -48,9 +48,9 @@ class RunView:
 def execute(
     file: Path, options: RunOptions, decisions: Decisions, view: RunView
 ) -> tuple[Stop | None, RunReport, Progress]:
-    """Run the campaign file. Returns why sending stopped early (None: it came to its end), the report, and how it went.
+    """Run the campaign file. Returns why sending stopped early (None: it finished), the report, and the progress.
 
-    Raises InputError when nothing may be sent as things are, StoppedError for what may pass by itself.
+    Raises InputError if something must be corrected first, StoppedError if trying again may help.
     """
     with open_run(file, options, fresh_sandbox=options.sandbox) as run:
         with account_for(
@@ -60,15 +60,15 @@ def execute(
             receipts=run.paths.ledger if run.campaign.awaits_receipts else None,
         ) as account:
             if words := refusal(run.campaign, run.now):
-                remedy = "start it in time, or change that in the campaign file"
-                raise InputError.of(f"nothing was sent now: {words}", remedy)
+                remedy = "run it in time, or change the key in the campaign file"
+                raise InputError.of(f"nothing was sent this time: {words}", remedy)
             _plan(run, decisions, view)
             if decisions.reconcile and run.previous:
                 claimed = sum(run.counts().values())
                 recorded = RecordedRun(run.ledger, run.previous, run.paths, run.lease)
                 view.reconcile(recorded, account)
                 if sum(run.counts().values()) < claimed:
-                    # A recipient who was not texted after all may be one whom the plan leaves out now.
+                    # The log shows that some recipients were not texted. The plan may exclude them now, so plan again.
                     _plan(run, decisions, view)
             remaining = remaining_of(run)
             view.show_remaining(run, remaining)
@@ -86,17 +86,17 @@ def execute(
                 show=lambda: view.show_progress(progress, remaining.left),
                 ignored_fuses=decisions.ignored_fuses,
             )
-        # The run's sandbox has ended by now: all of its receipts are in the ledger.
+        # The sandbox has ended, so all its receipts are in the ledger.
         try:
             report = write_report(run.ledger, run.ledger.runs(run.name, run.run)[0], run.paths)
         except StoppedError as error:
             later = f"write the results later with `campaign report {run.name}/{run.run}`"
-            raise StoppedError(f"{error}; what was sent stands in the ledger: {later}") from error
+            raise StoppedError(f"{error}; the ledger has everything that was sent: {later}") from error
         return stop, report, progress
 
 
 def _plan(run: Run, decisions: Decisions, view: RunView) -> None:
-    """Make the plan and show it. Raises InputError when it mustn't be sent as it is, or isn't the approved one."""
+    """Make the plan and show it. Raises InputError if it may not be sent, or is not the approved plan."""
     make_plan(run)
     reviewed = review(run)
     view.show_plan(reviewed)
@@ -105,12 +105,12 @@ def _plan(run: Run, decisions: Decisions, view: RunView) -> None:
     approved, fingerprint = decisions.approved, run.summary.fingerprint
     if approved is not None and not fingerprint.startswith(approved):
         raise InputError.of(
-            f"the plan now is {fingerprint}, not the approved {approved}: a number, a text or an option differs",
-            "look at it with `campaign plan`, and approve it anew",
+            f"--approve: the plan is now {fingerprint}, not {approved}: a number, text or option has changed",
+            "review it with `campaign plan`, then approve the new fingerprint",
         )
     if (changed := changes(run)) and not decisions.accept_changes:
         words = "".join(f"\n  {change}" for change in changed)
         raise InputError.of(
-            f"this run has begun, and what it sends has changed since:{words}\nlook at it with `campaign preview`",
+            f"this run has started, and its messages have changed since:{words}\ncheck them with `campaign preview`",
             "then add --accept-changes, or start a new run with --run ID",
         )

@@ -1,4 +1,4 @@
-"""`campaign feedback`: conversions are noted in the ledger, reported to the provider, and settled."""
+"""`campaign feedback`: record conversions in the ledger, report them to the provider, and settle the answers."""
 
 import contextlib
 from collections import Counter
@@ -28,20 +28,20 @@ from runner.run.open import RecordedRun, recorded_run
 from runner.run.paths import SANDBOX_RUN, RunOptions
 from runner.run.requests import send_requests
 
-# Feedback counts fully within this time after the message, says the provider.
+# The provider gives full weight to feedback within this time after the message.
 WINDOW_US = 15 * 60 * 1_000_000
 
-# The answer for a conversion of a message of which a later one is under way by now: it isn't reported again.
+# The outcome of a conversion that isn't reported, because a newer one for the same message is in flight.
 _OUTDATED = Outcome(Status.ACCEPTED, OutcomeReason.QUEUED, "another conversion was reported meanwhile")
 
 
 @dataclass(slots=True)
 class Feedback:
-    """A run whose conversions are reported, and how far that is.
+    """The progress of reporting a run's conversions.
 
-    `pending` is what the provider doesn't know. `late` of the `reported` reached the provider after its window; of
-    those, `happened_late` were no earlier. `refusals` are the first few of `refused`, as (message id, why). `stop` is
-    why it stopped early.
+    `pending` conversions are not reported yet. Of the `reported`, `late` reached the provider after its window; of
+    those, `happened_late` also happened after it. `refusals` are the first few of `refused`, as (message ID, reason).
+    `stop` is why reporting stopped early.
     """
 
     run: RecordedRun
@@ -60,26 +60,26 @@ class Feedback:
 
 @contextlib.contextmanager
 def opened_for_feedback(name: str, run: str | None, options: RunOptions, rate: Rate) -> Iterator[Feedback]:
-    """The run whose conversions are reported; other processes may be sending it meanwhile.
+    """The run whose conversions are reported. Another process may be sending it.
 
-    Raises InputError when the ledger doesn't know it, or when the provider waits for no feedback on it.
+    Raises InputError if the ledger doesn't have the run, or if it was sent with conversionTracking: false.
     """
     with recorded_run(name, run, options) as found:
         if found.options.get("message.conversionTracking") == "false":
             raise InputError.of(
-                f"{found.name} was sent with conversionTracking: false, so the provider waits for no feedback on it",
-                "write conversionTracking: true for the next run",
+                f"{found.name} was sent with conversionTracking: false, so the provider accepts no conversions for it",
+                "set conversionTracking: true for the next run",
             )
-        # What went to a sandbox is nothing that the provider knows.
+        # The provider doesn't have the messages of a sandbox run.
         with account_for(found.account, sandbox=found.record.run == SANDBOX_RUN) as account:
             yield Feedback(found, account, rate)
 
 
 def report_file(feedback: Feedback, file: Path | None, show: Callable[[], object]) -> None:
-    """Note a file's conversions, and report all that the provider doesn't know yet.
+    """Record a file's conversions, and report all pending ones.
 
-    Without a file that is only what earlier starts have left. Raises InputError when the file can't be read,
-    StoppedError when nothing can be noted.
+    Without a file, report only what earlier commands left pending. Raises InputError if the file can't be read,
+    StoppedError if the ledger can't be written.
     """
     run = feedback.run
     if file is not None:
@@ -89,9 +89,9 @@ def report_file(feedback: Feedback, file: Path | None, show: Callable[[], object
 
 
 def report_lines(feedback: Feedback, file: Path | None, show: Callable[[], object]) -> None:
-    """Note and report JSON lines as they are written: of a file that grows, or, None, of standard input until its end.
+    """Record and report JSON lines as they are written to a growing file, or (None) to standard input until it ends.
 
-    Raises InputError when there is no such file, StoppedError when it can't be read or nothing can be noted any more.
+    Raises InputError if the file doesn't exist, StoppedError if it can't be read or the ledger can't be written.
     """
     run, lines = feedback.run, json_lines(file)
     with unmatched_log(run.paths.unmatched, replace=file is not None) as add_unmatched:
@@ -100,10 +100,10 @@ def report_lines(feedback: Feedback, file: Path | None, show: Callable[[], objec
 
 
 def _report(feedback: Feedback, show: Callable[[], object], conversions: AsyncGenerator[Pending, None]) -> None:
-    """Report conversions to the provider, and settle the answers. Raises LedgerError when that can't be written."""
+    """Report conversions to the provider, and settle the answers. Raises LedgerError if the ledger can't be written."""
     ledger, run_id = feedback.run.ledger, feedback.run.record.id
-    # Of each message: the older of two conversions under way must not be the last one to be reported. The latest is
-    # remembered until all have ended, because an older one may still wait to be asked again.
+    # For each message: if two conversions are in flight, the older one must not be reported last. The latest is kept
+    # until all of them have ended, because an older one may still be waiting for a retry.
     latest: dict[str, Pending] = {}
     under_way: Counter[str] = Counter()
 

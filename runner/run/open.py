@@ -1,4 +1,4 @@
-"""Opening a run, to plan and send it or as the ledger knows it: its files found, its ledger, lock and lease taken."""
+"""Open a run with its files, ledger, lock and lease: either to plan and send it, or as the ledger recorded it."""
 
 import contextlib
 import shutil
@@ -25,18 +25,18 @@ from runner.plan.summary import PlanSummary
 from runner.prices.costs import Costs
 from runner.run.paths import SANDBOX_RUN, RunOptions, RunPaths, ledger_url, paths_of
 
-# A clock may be set back by up to an hour (a lost daylight saving change) before it is doubted.
+# How far the clock may be behind the ledger: one hour allows for a missed daylight saving change.
 CLOCK_BEHIND_US = 3_600_000_000
 
 
 @dataclass(slots=True)
 class Run:
-    """One run, locked: no other process plans or sends it. `open_run` makes one.
+    """A locked run: no other process can plan or send it. Made by `open_run`.
 
-    `previous` is what the ledger has of earlier sessions, None for a new run. `lease` is the right to send it, held as
-    soon as the ledger knows the run. `died` counts messages that a killed process left unknown. `summary` is the newest
-    plan's. `settled` is set while the plan in use was made before anything of the run was sent: all that was sent is
-    then in the plan, and these are its messages by status.
+    `previous` is the ledger's record of earlier sessions, None for a new run. `lease` is the right to send the run; it
+    is taken as soon as the ledger has the run. `died` counts messages that a killed process left unknown. `summary`
+    belongs to the newest plan. `settled` counts the sent messages by status, and is set only if the plan was made
+    before the run sent anything, so that every sent message is in the plan.
     """
 
     inputs: Inputs
@@ -64,16 +64,16 @@ class Run:
         return self.inputs.campaign
 
     def take_over(self, run_id: int) -> None:
-        """Take the lease, unless this process has it already."""
+        """Take the lease, unless this process already has it."""
         if self.lease is None:
             self.lease, self.died = _take_over(self.ledger, run_id)
 
     def counts(self) -> dict[str, int]:
-        """The messages of earlier sessions, by status."""
+        """The number of messages of earlier sessions, by status."""
         return self.ledger.counts(self.previous.id) if self.previous else {}
 
     def spent(self) -> Costs:
-        """What earlier sessions have sent."""
+        """The cost of what earlier sessions sent."""
         costs = Costs(self.inputs.prices)
         for country, segments, count in self.ledger.sizes(self.previous.id) if self.previous else ():
             costs.add(country, segments, count)
@@ -82,9 +82,9 @@ class Run:
 
 @contextlib.contextmanager
 def open_run(path: Path, options: RunOptions, *, fresh_sandbox: bool = False) -> Iterator[Run]:
-    """The run that the campaign file at `path` asks for. `fresh_sandbox` removes what an earlier sandbox run left.
+    """Open the run of the campaign file at `path`. `fresh_sandbox` removes the files of an earlier sandbox run.
 
-    Raises InputError with every problem of the inputs; RunLockedError when another process has the run.
+    Raises InputError with every problem of the inputs, RunLockedError if another process has the run.
     """
     now = datetime.now(UTC)
     inputs = load_inputs(path, now=now)
@@ -104,13 +104,13 @@ def open_run(path: Path, options: RunOptions, *, fresh_sandbox: bool = False) ->
                 yield opened
             finally:
                 if opened.lease:
-                    with contextlib.suppress(LedgerError):  # reported already, and the lease ends by itself
+                    with contextlib.suppress(LedgerError):  # already reported; the lease expires
                         opened.lease.release()
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedRun:
-    """A run as the ledger knows it. `lease` is set while no other process can send it."""
+    """A run as the ledger recorded it. With a `lease`, no other process can send it."""
 
     ledger: Ledger
     record: RunRecord
@@ -124,27 +124,27 @@ class RecordedRun:
 
     @property
     def options(self) -> dict[str, str]:
-        """The options that the newest session sent with, by their paths in the campaign file."""
+        """The options of the newest session, by their paths in the campaign file."""
         options: dict[str, str] = orjson.loads(self.record.options)
         return options
 
     @property
     def account(self) -> AccountSection:
-        """The account that the run is sent with."""
+        """The account that the run uses."""
         options = self.options
         return AccountSection(sub_account_id=options["account.subAccountId"], region=Region(options["account.region"]))
 
     def renew_lease(self) -> None:
-        """Raises RunLockedError when another machine took the run over: it may have sent more of it since."""
+        """Raises RunLockedError if another machine took over the run, because it may have sent more messages."""
         if self.lease is None or not self.lease.renew():
-            raise RunLockedError("another process took this run over meanwhile; nothing was changed, look again")
+            raise RunLockedError("another process has taken over this run; nothing was changed, run the command again")
 
 
 @contextlib.contextmanager
 def recorded_run(name: str, run: str | None, options: RunOptions) -> Iterator[RecordedRun]:
-    """The run NAME/RUN as the ledger knows it; without a run, the campaign's newest one. Others may be sending it.
+    """The recorded run NAME/RUN; if `run` is None, the campaign's newest run. Another process may be sending it.
 
-    Raises InputError when the ledger doesn't know it.
+    Raises InputError if the ledger doesn't have it.
     """
     run = SANDBOX_RUN if options.sandbox else run
     url = paths_of(name, run, options).ledger if run else ledger_url(options)
@@ -158,9 +158,9 @@ def recorded_run(name: str, run: str | None, options: RunOptions) -> Iterator[Re
 
 @contextlib.contextmanager
 def locked_run(name: str, run: str | None, options: RunOptions) -> Iterator[RecordedRun]:
-    """The same, with its lock and lease, and with what a dead process left open settled.
+    """The same with its lock and lease. Messages that a dead process was sending become unknown.
 
-    Raises RunLockedError while another process has the run, InputError when the ledger doesn't know it.
+    Raises RunLockedError while another process has the run, InputError if the ledger doesn't have it.
     """
     with recorded_run(name, run, options) as found, run_lock(found.ledger.path, found.record.name, found.record.run):
         lease, _ = _take_over(found.ledger, found.record.id)
@@ -171,9 +171,9 @@ def locked_run(name: str, run: str | None, options: RunOptions) -> Iterator[Reco
 
 
 def _take_over(ledger: Ledger, run_id: int) -> tuple[Lease, int]:
-    """Make this process the one that may send a run, and settle what the process before it left open.
+    """Take the run's lease, and settle the messages that a dead process was sending.
 
-    Returns the lease, and how many messages a dead process left unknown. The caller holds the run's lock.
+    Returns the lease and how many messages became unknown. The caller holds the run's lock.
     """
     lease = Lease(ledger.engine, run_id)
     until = lease.acquire()
@@ -188,12 +188,12 @@ def _take_over(ledger: Ledger, run_id: int) -> tuple[Lease, int]:
 
 
 def _unknown_run(ledger: Ledger, name: str, run: str | None, options: RunOptions) -> InputError:
-    what = f"the ledger {ledger.path} knows no run {name}{f'/{run}' if run else ''}"
+    what = f"the ledger {ledger.path} has no run {name}{f'/{run}' if run else ''}"
     if run and (folder := paths_of(name, run, options).folder).is_dir():
-        remedy = f"its plan was not sent (then you can delete the folder {folder}), or another --ledger knows it"
+        remedy = f"if it was sent with another ledger, name that with --ledger; if it was only planned, delete {folder}"
         return InputError.of(what, remedy)
     names = [f"{record.name}/{record.run}" for record in ledger.runs()]
-    remedy = f"it knows {', '.join(names[-10:])}" if names else "it is empty: start a campaign with `campaign run FILE`"
+    remedy = f"it has {', '.join(names[-10:])}" if names else "it is empty; start a campaign with `campaign run FILE`"
     return InputError.of(what, remedy)
 
 
@@ -208,7 +208,7 @@ def _run_id(campaign: Campaign, options: RunOptions, now: datetime) -> str:
 
 
 def _empty(folder: Path) -> None:
-    """Remove what an earlier sandbox run left; its lock files stay, because this process holds one of them."""
+    """Remove the files of an earlier sandbox run, but not its lock files: this process holds one of them."""
     for path in folder.iterdir() if folder.exists() else ():
         if path.is_file():
             path.unlink()
@@ -217,36 +217,37 @@ def _empty(folder: Path) -> None:
 
 
 def _refuse_another_ledger(ledger: Ledger, name: str, run: str, paths: RunPaths, options: RunOptions) -> None:
-    """The folder notes which ledger its run was sent with; another one doesn't know who has been texted."""
+    """Refuse a ledger other than the one the folder names: another ledger doesn't know who has been texted."""
     if options.accept_ledger or not paths.ledger_id.exists():
         return
     is_known = bool(ledger.runs(name, run))
     if is_known and paths.ledger_id.read_text(encoding="utf-8").strip() == ledger.id:
         return
     raise InputError.of(
-        f"{paths.folder} holds the files of a run that has begun, but the ledger {ledger.path} "
-        f"{'is another one' if is_known else 'knows nothing of it'}, so it can't say who has been texted",
-        "name the right ledger with --ledger, or begin another run with --run ID; --accept-ledger goes on with this "
-        "one, and may text people again",
+        f"{paths.folder} has the files of a run that was started with another ledger; {ledger.path} "
+        f"{'may not have all its messages' if is_known else 'has no such run'}, so people could be texted again",
+        "name the right ledger with --ledger, or start another run with --run ID; to continue anyway, add "
+        "--accept-ledger: this may text people again",
     )
 
 
 def _refuse_wrong_clock(ledger: Ledger, options: RunOptions) -> None:
-    """With a clock far behind the ledger no lease, cooldown or sending hour would hold."""
+    """Refuse a clock far behind the ledger: leases, frequency caps and sending hours would not work."""
     newest = ledger.newest_time()
     if not options.accept_clock and now_us() < newest - CLOCK_BEHIND_US:
         raise InputError.of(
-            f"this computer's clock says {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, but the ledger was written at "
-            f"{iso(newest)}: one of them is wrong",
+            f"this computer's clock says {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, which is before the newest entry in "
+            f"the ledger, {iso(newest)}",
             "set the clock, or add --accept-clock",
         )
 
 
 def _refuse_purged(run: Run) -> None:
-    """A purged run can't be sent: a plan would bring the numbers back, and nobody could tell who was texted."""
+    """Refuse to send a purged run: a plan would bring the numbers back, and the ledger can't tell who was texted."""
     at = purged_at(run.ledger, run.previous.id) if run.previous else None
     if at is not None:
         raise InputError.of(
-            f"{run.name}/{run.run} was purged on {(iso(at) or '')[:10]}, so it can't be sent any more",
-            "begin another run with --run ID; should the purge have been killed, `campaign purge` again finishes it",
+            f"{run.name}/{run.run} was purged on {(iso(at) or '')[:10]} and can't be sent again",
+            f"start another run with --run ID; if the purge was interrupted, `campaign purge {run.name}/{run.run}` "
+            "finishes it",
         )

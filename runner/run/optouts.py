@@ -1,4 +1,4 @@
-"""The opt-outs of a ledger: in words, changed by hand or from a file, and exported as a suppression list."""
+"""The opt-outs of a ledger: describe, add, remove, and export them as a suppression list."""
 
 import csv
 import io
@@ -17,38 +17,39 @@ from runner.base.optouts import OptOut, OptOutSource
 from runner.ledger.ledger import Ledger
 from runner.ledger.optouts import all_optouts, newest_by_number, note_optouts
 
-# Of an exported list. `recipients.suppress` finds the first by its name, and ignores the others.
+# The columns of an exported list. `recipients.suppress` finds the first by its name, and ignores the others.
 COLUMNS = ("destination", "since", "how")
 
-# What is said of a campaign file's list, and what of one that is given to a command.
+# Words of errors about a list in a campaign file, and what to write instead for a list given to a command.
 _COMMAND_WORDS = {
     "set recipients.country": "add --country",
     "recipients.country": "--country",
     "; it is relative to the campaign file": "",
     "nothing is sent while a suppression list is in doubt": "nothing was changed",
+    "nothing is sent until every suppression list is valid": "nothing was changed",
 }
 
-# Numbers in one transaction: so few that a run that is being sent hardly waits to claim.
+# Numbers per transaction; small, so that a running campaign hardly waits to claim messages.
 AT_A_TIME = 5_000
 
 
 def how(optout: OptOut) -> str:
-    """How it came into the ledger: `replied STOP`, `campaign optouts add`."""
+    """How the person opted out: `replied STOP`, `campaign optouts add`."""
     if optout.source is OptOutSource.REPLY:
         return f"replied {' '.join((optout.word or '').split())}".rstrip()
     return "campaign optouts add --file" if optout.source is OptOutSource.FILE else "campaign optouts add"
 
 
 def exclusion_of(optout: OptOut) -> Exclusion:
-    """Why a plan leaves this number out."""
+    """Why a plan excludes this number."""
     day = datetime.fromtimestamp(optout.at / 1e6, UTC)
     return Exclusion(ExclusionReason.SUPPRESSED, f"opted out on {day:%Y-%m-%d} ({how(optout)})")
 
 
 def read_numbers(written: Sequence[str], country: str | None) -> list[str]:
-    """The numbers (E.164), each once, that somebody wrote. `country` is where those without a plus are at home.
+    """Parse numbers into E.164, without duplicates. `country` is the country of numbers without a plus.
 
-    Raises InputError that names each one that can't be read.
+    Raises InputError with every number that can't be read.
     """
     from runner.numbers.phone import Number, is_country, normalise, not_a_country
 
@@ -61,9 +62,9 @@ def read_numbers(written: Sequence[str], country: str | None) -> list[str]:
 
 
 def read_file(path: Path, country: str | None) -> "array[int]":
-    """The numbers in a suppression list, each once, in their order, without the plus: ten million take 80 MB.
+    """Read the numbers of a suppression list, sorted, without duplicates and without the plus: ten million take 80 MB.
 
-    Raises InputError with everything in it that is in doubt.
+    Raises InputError with every entry that can't be read.
     """
     from runner.audience.spec import SuppressionList
     from runner.audience.suppression import read_list
@@ -77,9 +78,9 @@ def read_file(path: Path, country: str | None) -> "array[int]":
 
 
 def add(ledger: Ledger, numbers: Sequence[str], listed: Sequence[int] = ()) -> tuple[int, int]:
-    """Note `numbers` (E.164), given as arguments, and those `listed` in a file, as opted out from now on.
+    """Record opt-outs for `numbers` (E.164, given as arguments) and for those `listed` in a file.
 
-    Returns how many different numbers were given, and for how many of them something changed.
+    Returns how many different numbers were given, and how many of them were not opted out before.
     """
     changed = len(_note(ledger, numbers, OptOutSource.COMMAND, is_out=True))
     for first in range(0, len(listed), AT_A_TIME):
@@ -90,27 +91,27 @@ def add(ledger: Ledger, numbers: Sequence[str], listed: Sequence[int] = ()) -> t
 
 
 def remove(ledger: Ledger, numbers: Sequence[str]) -> list[str]:
-    """Take back the opt-outs of these numbers. Returns those of them that had one."""
+    """Remove the opt-outs of these numbers. Returns the numbers that had one."""
     return _note(ledger, numbers, OptOutSource.COMMAND, is_out=False)
 
 
 def _note(ledger: Ledger, numbers: Sequence[str], source: OptOutSource, *, is_out: bool) -> list[str]:
-    """Note that these numbers are out, or no longer are. Returns those of them that this changes."""
+    """Record that these numbers are opted out, or no longer are. Returns the numbers that changed."""
     before = newest_by_number(ledger, numbers)
     changed = [number for number in numbers if (number in before and before[number].is_out) != is_out]
-    # A list that is given every day must not make everybody's opt-out a new one; what is typed now is the newest word.
+    # A list that is imported every day must not renew every opt-out. A typed number is always recorded as the newest.
     noted = numbers if is_out and source is OptOutSource.COMMAND else changed
     now = now_us()
-    # Newer than the word before, also when the clock that wrote that was ahead.
+    # Later than the previous entry, even if the clock was ahead when that was written.
     at = {number: max(now, before[number].at + 1) if number in before else now for number in noted}
     note_optouts(ledger, [OptOut(number, is_out, at[number], source) for number in noted])
     return changed
 
 
 def as_csv(ledger: Ledger) -> Iterator[str]:
-    """Everybody who is out, as the parts of a CSV file that `recipients.suppress` and `add --file` take.
+    """All opt-outs, as parts of a CSV file that `recipients.suppress` and `add --file` can read.
 
-    No cell of it is a formula to a spreadsheet: a plain signed number is only a number, and a reply comes after a word.
+    No cell is a formula in a spreadsheet: a signed number is only a number, and a reply follows the word "replied".
     """
     rows = chain([COLUMNS], ((optout.destination, iso(optout.at), how(optout)) for optout in all_optouts(ledger)))
     while part := list(islice(rows, AT_A_TIME)):
@@ -120,7 +121,7 @@ def as_csv(ledger: Ledger) -> Iterator[str]:
 
 
 def _for_the_command(problem: Problem) -> Problem:
-    """The words of a campaign file's list, for a list that is given to a command."""
+    """Reword an error about a campaign file's list for a list given to a command."""
     what, remedy = problem.what, problem.remedy
     for old, new in _COMMAND_WORDS.items():
         what, remedy = what.replace(old, new), remedy.replace(old, new)

@@ -1,16 +1,16 @@
-"""Where a run keeps its files, by what the command line and the environment say."""
+"""Where a run keeps its files, from the command line and the environment."""
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
-# The run that `--sandbox` sends; no campaign can name its own so.
+# The run ID that `--sandbox` uses; campaigns can't use it.
 SANDBOX_RUN = "sandbox"
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What the command line says beyond the campaign file. None: the environment or the default decides."""
+    """Options of the command line. None means: use the campaign file, the environment or the default."""
 
     run: str | None = None
     sandbox: bool = False
@@ -22,7 +22,7 @@ class RunOptions:
 
 
 class _InFolder:
-    """An attribute of RunPaths: the file of this name in the run's folder."""
+    """An attribute of RunPaths: the file with this name in the run's folder."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -38,14 +38,14 @@ class RunPaths:
     folder: Path
     ledger: str
 
-    # The newest plan, for people; and what it was made of, with its summary.
+    # The newest plan; and what it was made from, with its summary.
     plan = _InFolder("plan.parquet")
     plan_cache = _InFolder("plan.kept.json")
-    # The plan that the run sends, for the sender and the results: a later `campaign plan` doesn't touch it.
+    # The plan that the run sends, used for sending and for results; a later `campaign plan` doesn't change it.
     sent_plan = _InFolder("plan.sent.parquet")
-    # What the campaign asked for when the newest session began, for the report.
+    # The campaign's settings when the newest session started, for the report.
     run_settings = _InFolder("run.json")
-    # Holds the id of the ledger that this folder's run was sent with.
+    # The ID of the ledger that the run was sent with.
     ledger_id = _InFolder(".ledger")
 
     summary = _InFolder("summary.json")
@@ -53,11 +53,11 @@ class RunPaths:
     results_csv = _InFolder("results.csv")
     results_xlsx = _InFolder("results.xlsx")
     page = _InFolder("report.html")
-    # The numbers that the receipts call dead: a suppression file.
+    # The numbers that receipts report as dead, as a suppression list.
     removals = _InFolder("numbers-to-remove.csv")
     # The rows that `campaign feedback` could not report.
     unmatched = _InFolder("feedback-unmatched.csv")
-    # What a sandbox received.
+    # The messages that a sandbox received.
     sandbox_book = _InFolder("book.jsonl")
 
 
@@ -70,6 +70,6 @@ def ledger_url(options: RunOptions) -> str:
 
 
 def paths_of(name: str, run: str, options: RunOptions) -> RunPaths:
-    """Where the run NAME/RUN keeps its files. The sandbox has its own ledger, whatever the options say."""
+    """The paths of the run NAME/RUN. A sandbox run always has a separate ledger, whatever the options say."""
     folder = reports_folder(options) / name / run
     return RunPaths(folder, str(folder / "ledger.sqlite3") if run == SANDBOX_RUN else ledger_url(options))

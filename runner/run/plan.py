@@ -1,4 +1,4 @@
-"""Planning a run: who would get what, how that differs from what the run began with, and what is left to send."""
+"""Plan a run: who would get what, what changed since the run started, and what is left to send."""
 
 import shutil
 from collections import Counter
@@ -15,6 +15,7 @@ from runner.base.errors import InputError
 from runner.base.exclusions import Exclusion
 from runner.base.files import write_atomically
 from runner.base.options import Cooldown, Limits
+from runner.base.wording import counted
 from runner.campaign import Campaign, Missing
 from runner.campaign.message_section import SENT_KEYS
 from runner.ledger.cooldown import prepare, recent
@@ -30,18 +31,19 @@ from runner.report.run_settings import RunSettings
 from runner.run.open import Run
 from runner.run.optouts import exclusion_of
 
-# Another version of one of these may plan differently.
+# A new version of one of these packages may plan differently.
 _PLANNERS = ("campaign-runner", "phonenumbers", "jinja2", "babel", "charset-normalizer", "python-calamine", "polars")
 
-# What may change between two sessions of a run without another plan.
+# Keys that can change between two sessions of a run without changing its plan.
 _NOT_OF_THE_PLAN = {"rate", "not_before", "not_after", "stop_when", "give_up_after"}
 
 
 @dataclass(slots=True)
 class Remaining:
-    """What a run still has to send: `left` messages of the plan, besides those that the ledger has, by status.
+    """What a run has sent and still has to send.
 
-    `gone` messages were sent earlier in this run, and their recipients are no longer in the plan.
+    `settled` counts the plan's messages in the ledger by status, and `left` those not in the ledger. `gone` messages
+    were sent earlier in this run to recipients who are no longer in the plan.
     """
 
     settled: Counter[str] = field(default_factory=Counter)
@@ -50,7 +52,7 @@ class Remaining:
 
 
 def make_plan(run: Run) -> PlanSummary:
-    """Judge every row and write plan.parquet, as of the run's `now`; or use the plan that is there and still holds."""
+    """Write plan.parquet as of the run's `now`, or reuse the existing plan if it is still valid."""
     run.settled = None
     cache_key = _cache_key(run)
     if cache_key and (summary := _cached(run, cache_key)):
@@ -64,17 +66,17 @@ def make_plan(run: Run) -> PlanSummary:
         rules=_rules(run),
     )
     run.summary = planner.write(run.paths.plan)
-    # A recipient whom this run has sent to stays in the plan although others like them are left out: such a plan
-    # holds for this session only.
+    # Recipients whom this run has already texted stay in the plan, even if a rule excludes them now. Such a plan is
+    # valid for this session only.
     if cache_key and not run.counts():
         save_plan_cache(run.paths.plan_cache, key=cache_key, plan=run.paths.plan, summary=run.summary)
     return run.summary
 
 
 def changes(run: Run) -> list[str]:
-    """What would be sent differently than when this run began, in words; empty when nothing, or nothing was sent.
+    """Describe what changed since this run started; empty if nothing changed, or nothing was sent.
 
-    Raises InputError for another account: only the first one's log knows what became of unknown messages.
+    Raises InputError for another account: only the first account's log can settle unknown messages.
     """
     before = run.previous
     if before is None or before.fingerprint == run.summary.fingerprint or not run.counts():
@@ -83,22 +85,22 @@ def changes(run: Run) -> list[str]:
     now = described_options(run.campaign)
     if any(options[path] != now[path] for path in ("account.subAccountId", "account.region")):
         raise InputError.of(
-            f"this run was begun with the account {options['account.subAccountId']} ({options['account.region']}), "
-            "and only that account's log knows what became of its unknown messages",
-            "go on with it, or begin another run with --run ID",
+            f"this run was started with the account {options['account.subAccountId']} ({options['account.region']}); "
+            "only the log of that account can settle its unknown messages",
+            "use that account, or start another run with --run ID",
         )
     found = changed_options(options, now)
     sent_plan, plan = run.paths.sent_plan, run.paths.plan
     if not is_readable(sent_plan):
-        return [*found, f"{sent_plan} is gone or damaged, so it can't be said what changed"]
-    again = "recipients have a new key, but a number that this run had already: THEY WOULD BE TEXTED AGAIN"
+        return [*found, f"{sent_plan} is missing or damaged, so changed texts and numbers can't be listed"]
     for (count, examples), words in (
-        (changed_messages(sent_plan, plan), "recipients have another text or number"),
-        (numbers_under_new_keys(sent_plan, plan), again),
+        (changed_messages(sent_plan, plan), "with another text or number"),
+        (numbers_under_new_keys(sent_plan, plan), "with a new key but the same number: THEY WOULD BE TEXTED AGAIN"),
     ):
         if count:
             shown = ", ".join(f"row {row} (key {key})" for row, key in examples)
-            found.append(f"{count:,} {words}: {shown}{', …' if count > len(examples) else ''}")
+            more = ", …" if count > len(examples) else ""
+            found.append(f"{counted(count, 'recipient')} {words}: {shown}{more}")
     return found
 
 
@@ -119,16 +121,16 @@ def remaining_of(run: Run) -> Remaining:
 
 
 def begin(run: Run) -> tuple[RunRecord, str]:
-    """Make the newest plan the one that is sent, and note that in the ledger.
+    """Make the newest plan the one to send, and record the start in the ledger.
 
-    Returns the run's record, and the digest of the plan's file.
+    Returns the run's record and the digest of the plan file.
     """
     paths = run.paths
     write_atomically(paths.ledger_id, run.ledger.id.encode())
     paths.sent_plan.unlink(missing_ok=True)
     try:
         paths.sent_plan.hardlink_to(paths.plan)
-    except OSError:  # a file system without links
+    except OSError:  # the file system has no hard links
         shutil.copy2(paths.plan, paths.sent_plan)
     RunSettings.of(run.inputs, run.summary).write(paths.run_settings)
     sent_digest = digest(paths.sent_plan)
@@ -147,13 +149,13 @@ def begin(run: Run) -> tuple[RunRecord, str]:
 
 
 def cooldown_of(campaign: Campaign) -> Cooldown | None:
-    """The campaign's frequency cap, as the ledger applies it."""
+    """The campaign's frequency cap, in the form that the ledger uses."""
     cooldown = campaign.recipients.cooldown
     return Cooldown(cooldown.messages, int(cooldown.per.total_seconds())) if cooldown else None
 
 
 def described_options(campaign: Campaign) -> dict[str, str]:
-    """Every option that changes what is sent, as text, by its path in the campaign file."""
+    """Every option that affects what is sent, as text, by its path in the campaign file."""
     values = {
         "account.subAccountId": campaign.account.sub_account_id,
         "account.region": campaign.account.region,
@@ -173,25 +175,25 @@ def _as_text(value: object) -> str:
 
 
 def changed_options(before: dict[str, str], now: dict[str, str]) -> list[str]:
-    """Each option that differs: `message.source was ACME, is absent`."""
+    """Each option that changed: `message.source: was ACME, now not set`."""
     return [
-        f"{path} was {before.get(path, 'absent')}, is {now.get(path, 'absent')}"
+        f"{path}: was {before.get(path, 'not set')}, now {now.get(path, 'not set')}"
         for path in sorted({*before, *now})
         if before.get(path) != now.get(path)
     ]
 
 
 def canonical(options: dict[str, str]) -> str:
-    """The described options as one text that is the same for the same options."""
+    """The described options as text; equal options give equal text."""
     return orjson.dumps(options, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def _cache_key(run: Run) -> str | None:
-    """A digest of everything that the run's plan is made of.
+    """A digest of everything that the run's plan is made from.
 
-    None: the plan depends on the moment (quiet hours, a frequency cap), or a file can't be read. The files' contents
-    are read before they are planned: if one changes meanwhile, the digest is that of the older contents, and the next
-    plan is made again.
+    None if the plan depends on the current time (quiet hours, a frequency cap) or a file can't be read. Files are
+    digested before they are planned: if a file changes in between, the digest is too old, and the next plan is not
+    reused.
     """
     campaign, audience = run.campaign, run.inputs.audience
     if campaign.window or campaign.recipients.cooldown:
@@ -211,30 +213,30 @@ def _cache_key(run: Run) -> str | None:
         for suppression in audience.suppress:
             parts += f"{suppression.path} {suppression.phone} {suppression.key}", digest(suppression.path)
     except OSError:
-        return None  # planning reports it in words
+        return None  # planning reports the error
     return Fingerprint(*parts).hexdigest()
 
 
 def _cached(run: Run, cache_key: str) -> PlanSummary | None:
-    """The summary of the plan that is there, if it is made of the same, with what is left of its costs."""
+    """The summary of the existing plan, with the remaining costs; None if it was made from something else."""
     prices = run.inputs.prices
     summary = cached_summary(run.paths.plan_cache, key=cache_key, plan=run.paths.plan, prices=prices)
     if summary is None:
         return None
     settled = Counter(run.counts())
     if settled and run.previous and run.previous.fingerprint != summary.fingerprint:
-        return None  # what was sent was another plan's, from another folder
+        return None  # the sent messages belong to another plan, from another folder
     run.settled = settled
     if settled:
         summary.by_zones[()] -= settled.total()
-        # Counting takes long, so it is done only for a campaign that has prices or limits.
+        # Counting is slow, so only campaigns with prices or limits do it.
         if prices is not None or run.campaign.limits.of_run() != Limits():
             summary.left = Costs(prices, summary.costs.sizes - run.spent().sizes)
     return summary
 
 
 def _rules(run: Run) -> Rules:
-    """What leaves recipients out besides their row: the campaign's rules, --limit, and what the ledger knows."""
+    """What can exclude recipients, apart from their own row: the campaign's rules, --limit, and the ledger."""
     campaign, ledger, now = run.campaign, run.ledger, run.now
     recipients = campaign.recipients
     cooldown = cooldown_of(campaign)
@@ -245,7 +247,7 @@ def _rules(run: Run) -> Rules:
     return Rules(
         carried=campaign.report.columns,
         missing_fails=campaign.message.missing is Missing.ERROR,
-        # An opt-out that is noted while the plan is made is refused at the claim.
+        # An opt-out that arrives while the plan is made takes effect at the claim.
         opted_out=partial(_opted_out, ledger) if has_optouts(ledger) else None,
         sample=Sample(campaign.name, recipients.sample) if recipients.sample else None,
         timing=outside_hours(campaign.window.hours(campaign.timezone), now) if campaign.window else None,
@@ -265,6 +267,6 @@ def _opted_out(ledger: Ledger, destinations: Sequence[str]) -> Mapping[str, Excl
 
 
 def _sent(run: Run, run_id: int, keys: Sequence[str]) -> Collection[str]:
-    """Those of these recipients whom the run has sent to."""
+    """The recipients among `keys` whom the run has already sent to."""
     keys_by_id = {run.ids.of(key): key for key in keys}
     return {keys_by_id[message_id] for message_id in run.ledger.claimed(run_id, list(keys_by_id))}

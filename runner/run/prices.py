@@ -1,4 +1,4 @@
-"""The provider's price list as a file, and an account's balance."""
+"""Save the provider's price list, and check an account's balance."""
 
 import asyncio
 import csv
@@ -22,7 +22,7 @@ from runner.provider.endpoint import REGIONS
 from runner.provider.prices import ListedPrice, PriceList, fetch_balance, fetch_price_list
 from runner.run.account import ProviderAccount, account_for
 
-# A stand-in's prices never take the place of the real ones by default.
+# By default, a sandbox's prices never replace the real ones.
 DEFAULT_FILE = Path("prices.csv")
 SANDBOX_FILE = Path("prices.sandbox.csv")
 
@@ -35,23 +35,23 @@ def save_prices(
     output: Path | None = None,
     sandbox: bool = False,
 ) -> dict[str, Any]:
-    """Ask for the price list of an account and save it, whole or not at all. Returns what was saved, as JSON takes it.
+    """Fetch the price list of an account and save it atomically. Returns the document for `--json`.
 
-    `left_out` says in words which countries the file lacks, and why.
+    `left_out` describes which countries are missing in the file, and why.
 
-    Raises InputError for options that make no sense, StoppedError when the list can't be had or saved.
+    Raises InputError for invalid options, StoppedError if the list can't be fetched or saved.
     """
     if region not in REGIONS:
-        raise InputError.of(f"there is no region {region!r}", f"choose one of {', '.join(REGIONS)}")
+        raise InputError.of(f"--region: {region!r} is not a region", f"use one of {', '.join(REGIONS)}")
     if account_id is None and not sandbox:
-        raise InputError.of("whose prices?", "add --account ID, the account's UUID as 8x8 Connect shows it")
+        raise InputError.of("--account is required", "give the account's UUID; 8x8 Connect shows it")
     try:
         account_id = check_account_id(str(uuid.uuid4()) if account_id is None else account_id)
     except InvalidValue as error:
         raise InputError.of(f"--account: {error.what}", error.remedy) from error
     path = output or (SANDBOX_FILE if sandbox else DEFAULT_FILE)
     _refuse_to_overwrite(path)
-    # The list is asked for by the account's id alone: which sub-account stands beside the key makes no difference.
+    # The list depends only on the account ID; the sub-account given with the key makes no difference.
     with account_for(AccountSection(sub_account_id="sandbox", region=Region(region)), sandbox=sandbox) as account:
         listed = asyncio.run(
             fetch_price_list(account.endpoint, account_id, account.api_key, sub_account_id=sub_account_id)
@@ -60,11 +60,11 @@ def save_prices(
     prices = [price for price in chosen.prices if price.country in WITH_NUMBERS]
     no_countries = sorted({price.country for price in chosen.prices} - WITH_NUMBERS)
     left_out = [f"{sub_account}: {why}" if sub_account else why for sub_account, why in chosen.left_out]
-    left_out += [f"{code} is no country that a number can be of" for code in no_countries]
+    left_out += [f"{code} is not a country with phone numbers" for code in no_countries]
     if not prices:
         why = f" ({'; '.join(left_out[:3])})" if left_out else ""
         raise InputError.of(
-            f"the price list of this account has no prices for messages{why}", "check the account id and the region"
+            f"the price list of this account has no message prices{why}", "check --account and --region"
         )
     prices.sort(key=lambda price: (price.sub_account, price.country, price.operator))
     text = io.StringIO(newline="")
@@ -83,9 +83,10 @@ def save_prices(
 
 
 def _by_country(prices: Iterable[ListedPrice]) -> list[dict[str, Any]]:
-    """What a segment to each country costs, in the order of their codes; one with two currencies is there twice.
+    """The price of a segment per country, sorted by country code. A country with two currencies has two entries.
 
-    `lowest_price` is the cheapest operator's, `price` the dearest one's: decimal text, because money is no float.
+    `lowest_price` is the cheapest operator's, `price` the most expensive operator's. Both are decimal text, because a
+    float would round money.
     """
     ordered = sorted(prices, key=lambda price: (price.country, price.currency, price.price))
     groups = groupby(ordered, lambda price: (price.country, price.currency))
@@ -102,10 +103,10 @@ def _by_country(prices: Iterable[ListedPrice]) -> list[dict[str, Any]]:
 
 
 def check_balance(campaign: Campaign, account: ProviderAccount, left: Costs, *, accept: bool) -> str | None:
-    """Compare what is left to send with the prepaid balance, where the campaign names the account.
+    """Compare the cost of what is left with the prepaid balance, if the campaign names the account.
 
-    Returns a warning, or None. Raises InputError when the balance is too small and StoppedError when it can't be
-    read, unless `accept`.
+    Returns a warning, or None. Unless `accept`, raises InputError if the balance is too low, and StoppedError if it
+    can't be read.
     """
     if campaign.account.account_id is None:
         return None
@@ -113,34 +114,35 @@ def check_balance(campaign: Campaign, account: ProviderAccount, left: Costs, *, 
         balance = asyncio.run(fetch_balance(account.endpoint, campaign.account.account_id, account.api_key))
     except StoppedError as error:
         if not accept:
-            raise StoppedError(f"{error}; nothing was sent now, --accept-balance sends without knowing it") from error
+            words = f"{error}; nothing was sent this time. Try again, or add --accept-balance to skip this check"
+            raise StoppedError(words) from error
         return str(error)
     found = balance_problem(balance, left) if balance else None
     if found and found.refuses and not accept:
-        raise InputError.of(f"nothing was sent now: {found.words}", "or add --accept-balance to send all the same")
+        raise InputError.of(f"nothing was sent this time: {found.words}", "or add --accept-balance to send anyway")
     return found.words if found else None
 
 
 def _refuse_to_overwrite(path: Path) -> None:
-    """Only an older price list is overwritten: a slip of the hand must not cost a list of recipients."""
+    """Only overwrite an older price list: a typing mistake must not destroy a recipient file."""
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
             header = file.readline(200)
     except FileNotFoundError:
         return
     except OSError as error:
-        raise InputError.of(f"{path} cannot be written: {error.strerror}", "name a file with --output") from error
+        raise InputError.of(f"{path} can't be written: {error.strerror}", "name another file with --output") from error
     if header and header.strip() != ",".join(COLUMNS):
-        what = f"{path} is there already, and isn't a price list that `campaign prices` has saved"
+        what = f"{path} already exists and is not a price list saved by `campaign prices`"
         raise InputError.of(what, "name another file with --output")
 
 
 def _of_sub_account(listed: PriceList, sub_account_id: str) -> PriceList:
-    """The provider is asked for one sub-account's; that its answer has no others isn't taken for granted."""
+    """Keep only the prices of one sub-account, because the provider's answer may contain others."""
     wanted = sub_account_id.casefold()
     prices = tuple(price for price in listed.prices if price.sub_account.casefold() == wanted)
     left_out = tuple(each for each in listed.left_out if each[0].casefold() == wanted)
     if listed.prices and not prices and not left_out:
         names = named(sorted({price.sub_account for price in listed.prices}))
-        raise InputError.of(f"the price list has no sub-account {sub_account_id!r}", f"it has {names}")
+        raise InputError.of(f"--sub-account: the price list has no {sub_account_id!r}", f"it has {names}")
     return PriceList(prices, left_out)

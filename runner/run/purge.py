@@ -1,4 +1,4 @@
-"""Purging a run: its people's numbers, keys and texts go from ledger, plan and reports; the counts stay."""
+"""Purge a run: delete numbers, keys and texts from the ledger, the plan and the reports; keep the counts."""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -18,21 +18,21 @@ from runner.run.paths import RunPaths
 
 
 def purge(run: RecordedRun) -> tuple[int, list[Path]]:
-    """Take the people out of a run, for good. Write its report again afterwards.
+    """Delete the personal data of a run for good. The caller then writes its report again.
 
-    Returns how many messages no longer name anybody, and the files in the run's folder that aren't the run's and were
-    not touched.
+    Returns how many messages were purged, and the files in the run's folder that don't belong to the run and were not
+    deleted.
 
-    The plan goes first, because the ledger knows what of it was sent; a purge that was killed is finished by the next
-    one. Raises RunLockedError while another run of the ledger is being sent, StoppedError when something can't be
-    written.
+    The plan is purged first, because the ledger knows which of its messages were sent. If a purge is killed, the next
+    one finishes it. Raises RunLockedError while another run of the ledger is being sent, StoppedError if a file can't
+    be written.
     """
     ledger, record, paths = run.ledger, run.record, run.paths
-    # The ledger's file is written afresh, and meanwhile no message could be claimed.
+    # The ledger file is rewritten; no message can be claimed during that time.
     for other in ledger.runs():
         if other.id != record.id and is_locked(ledger.path, other.name, other.run):
             raise RunLockedError(
-                f"{other.name}/{other.run} is being worked on, and purging would hold it up; wait until it has ended"
+                f"{other.name}/{other.run} uses the same ledger, and purging would delay it; wait until it has ended"
             )
     note_purge(ledger, record.id, now_us())
     _purge_plans(ledger, record, paths)
@@ -55,7 +55,7 @@ def _purge_plans(ledger: Ledger, record: RunRecord, paths: RunPaths) -> None:
 
 
 def _purge_settings(paths: RunPaths) -> None:
-    """What the report shows of the campaign stays, but for the example of a text."""
+    """Keep the campaign's settings for the report, except the example of a text."""
     settings = RunSettings.read(paths.run_settings)
     if settings is None:
         _remove(paths.run_settings)
@@ -64,13 +64,13 @@ def _purge_settings(paths: RunPaths) -> None:
 
 
 def _remove_files(ledger: Ledger, paths: RunPaths) -> list[Path]:
-    """Remove what is made of the plan and the ledger, and what a killed process left half written; return the rest."""
+    """Remove generated files and the partial files of a killed process. Returns the files that are not the run's."""
     made = {paths.results_parquet, paths.results_csv, paths.results_xlsx, paths.page, paths.removals}
     made |= {paths.unmatched, paths.sandbox_book, paths.plan_cache}
     stays = {paths.plan, paths.sent_plan, paths.run_settings, paths.summary, paths.ledger_id}
     real_ledger, left = ledger.path.resolve(), []
     for path in sorted(paths.folder.iterdir()) if paths.folder.is_dir() else ():
-        # The ledger of a sandbox's run, and what stands beside it, are in the run's folder.
+        # The ledger of a sandbox run, with its lock files, is in the run's folder.
         is_of_ledger = path.resolve().parent == real_ledger.parent and path.name.startswith(real_ledger.name)
         if path in made or (path.name.startswith(".") and path.name.endswith(".part")):
             _remove(path)
@@ -81,11 +81,11 @@ def _remove_files(ledger: Ledger, paths: RunPaths) -> list[Path]:
 
 def _remove(path: Path) -> None:
     try:
-        if path.name.endswith(".part") and path.is_dir():  # what a killed process left of a spreadsheet
+        if path.name.endswith(".part") and path.is_dir():  # a partial spreadsheet of a killed process
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
     except OSError as error:
         raise StoppedError(
-            f"{path} could not be removed: {error.strerror}; close what has it open, and purge again"
+            f"{path} can't be deleted: {error.strerror}; close the program that uses it, then purge again"
         ) from error

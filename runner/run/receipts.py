@@ -1,4 +1,4 @@
-"""Taking receipts and replies: from the provider's posts, or from a file."""
+"""Receive receipts and replies: from the provider's posts, or from a file."""
 
 import asyncio
 import contextlib
@@ -20,17 +20,19 @@ LINE_EVERY_S = 5.0
 
 
 def authorization_in(variable: str | None) -> str | None:
-    """The Authorization header that an environment variable holds. Raises InputError when it holds none."""
+    """The Authorization header in an environment variable. Raises InputError if it has none."""
     if variable is None:
         return None
     value = os.environ.get(variable, "").strip()
     if not value:
         raise InputError.of(
             f"--auth-header-env: the environment variable {variable} is not set",
-            'export it with the whole header that the webhook at the provider sends, such as "Bearer …"',
+            'set it to the whole header that the provider\'s webhook sends, such as "Bearer …"',
         )
     if not value.isascii() or not value.isprintable():
-        raise InputError.of(f"{variable} holds a character that no header has", "copy it again")
+        raise InputError.of(
+            f"--auth-header-env: {variable} has a character that isn't allowed in a header", "copy the header again"
+        )
     return value
 
 
@@ -44,11 +46,11 @@ def serve(
     on_ready: Callable[[str, Path], object],
     on_news: Callable[[Mapping[str, int], str | None], object],
 ) -> Counter[str]:
-    """Take what the provider posts until Ctrl-C or SIGTERM; returns the counts by kind.
+    """Receive the provider's posts until Ctrl-C or SIGTERM. Returns the counts by kind.
 
-    `on_ready` gets the URL and the ledger's path; `on_news` every few seconds, if there is news, the counts and why the
-    ledger can't be written (None: it can). Raises LedgerError when the ledger has been deleted: a supervisor is to
-    start it again.
+    `on_ready` gets the URL and the ledger's path. `on_news` is called every few seconds if something changed, with the
+    counts and the reason why the ledger can't be written (None: it can). Raises LedgerError if the ledger has been
+    deleted, so that a supervisor restarts the server.
     """
     optout_words = read_words(words) if words else BUILT_IN
     with open_ledger(ledger_url(options), create=True) as ledger:
@@ -80,9 +82,9 @@ def serve(
 
 
 def load_file(options: RunOptions, file: Path | None, *, words: Path | None) -> Loaded:
-    """Take the events of a file of JSON lines, or, None, of standard input.
+    """Load events from a file of JSON lines, or from standard input if `file` is None.
 
-    Raises InputError when the file can't be read.
+    Raises InputError if the file can't be read.
     """
     optout_words = read_words(words) if words else BUILT_IN
     try:
@@ -93,4 +95,4 @@ def load_file(options: RunOptions, file: Path | None, *, words: Path | None) -> 
             return load(ledger, lines_of(stream.readline), optout_words)
     except OSError as error:
         name = file or "standard input"
-        raise InputError.of(f"{name} cannot be read: {error.strerror}", "name a file of JSON lines") from error
+        raise InputError.of(f"--load: {name} can't be read: {error.strerror}", "name a file of JSON lines") from error

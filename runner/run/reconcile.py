@@ -1,4 +1,4 @@
-"""Reconciling: the unknown messages of a run, settled by the provider's own log."""
+"""Reconcile: settle the unknown messages of a run from the provider's message log."""
 
 import asyncio
 import contextlib
@@ -14,16 +14,16 @@ from runner.provider.http import UnreachableError
 from runner.run.account import ProviderAccount
 from runner.run.open import RecordedRun
 
-# The export begins this much before the first unknown request: this computer's clock may have been wrong then.
+# The export starts this long before the first unknown request, because this computer's clock may have been wrong.
 MARGIN = timedelta(hours=6)
 
-# The export ends this much after now: the provider's clock may be as much ahead, and its span ends before `to`.
+# The export ends this long after now, because the provider's clock may be ahead, and `to` is exclusive.
 AHEAD = timedelta(minutes=2)
 
 FIRST_LOOK_S = 1.0
 SLOWEST_LOOK_S = 30.0
 
-# Messages that the provider has surely accepted: a log without them is another account's, or isn't whole.
+# How many accepted messages to look for: a log without them belongs to another account, or is incomplete.
 WITNESSES = 500
 
 Say = Callable[[str], None]
@@ -31,10 +31,10 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What the log says of the unknown messages of a run; nothing is changed yet.
+    """What the log says about the unknown messages of a run. Nothing has been changed yet.
 
-    `found` are in the log. `missing` are not; they are `not_received` for certain only if the log was made late enough,
-    and else `again_at` says when to ask again.
+    `found` messages are in the log, `missing` messages are not. If the log was exported late enough, missing messages
+    are `not_received`; otherwise `again_at` says when to ask again.
     """
 
     unknown: Unknowns
@@ -50,19 +50,19 @@ class Finding:
 def look_up(
     run: RecordedRun, account: ProviderAccount, *, settle: timedelta, deadline: timedelta, say: Say
 ) -> Finding | None:
-    """Ask the provider's log for the unknown messages of a run. None when nothing is unknown.
+    """Look up the unknown messages of a run in the provider's log. None if nothing is unknown. Changes nothing.
 
-    The log is trusted to have a message `settle` after its request, and may take until the `deadline`. Raises
-    StoppedError when the log can't be had whole; nothing is changed in any case.
+    The log is complete `settle` after a request; the export may take until the `deadline`. Raises StoppedError if the
+    log isn't complete.
     """
     return asyncio.run(_look_up(run, account, settle, deadline, say))
 
 
 def apply_finding(run: RecordedRun, finding: Finding) -> None:
-    """Settle what the log has proven, all of it or nothing.
+    """Settle what the log proves, in one transaction.
 
-    Raises RunLockedError when another machine took the run over while this one waited, for the log or at the question:
-    it may have sent these messages again since.
+    Raises RunLockedError if another machine took over the run while this one waited for the log or for confirmation,
+    because it may have sent these messages again.
     """
     run.renew_lease()
     apply(run.ledger, run.record.id, found=finding.found, not_received=finding.not_received)
@@ -81,7 +81,7 @@ async def _look_up(
     witnesses = accepted_ids(ledger, run_id, answered_before=int((now - settle).timestamp() * 1e6), limit=WITNESSES)
     entries: dict[str, Proof] = {}
     async with LogExports(account.endpoint, account.api_key) as exports:
-        say(f"asking for the provider's log since {since:%Y-%m-%d %H:%M:%S} UTC")
+        say(f"requesting the provider's log since {since:%Y-%m-%d %H:%M:%S} UTC")
         links = await _links(exports, await exports.start(since, now + AHEAD), deadline, say)
         for number, link in enumerate(links, 1):
             say(f"reading file {number} of {len(links)}")
@@ -91,17 +91,18 @@ async def _look_up(
                         entries[row["clientmessageid"]] = _entry(row)
     if unseen := witnesses - set(entries):
         raise StoppedError(
-            f"the provider's log lacks {len(unseen)} of {len(witnesses)} messages that the provider has accepted in "
-            f"this run ({min(unseen)}, …), so it proves nothing: is it the right account and base URL?"
+            f"the provider's log lacks {len(unseen)} of {len(witnesses)} accepted messages of this run "
+            f"({min(unseen)}, …), so it proves nothing and nothing was changed; check the account and "
+            "EIGHTXEIGHT_BASE_URL, then try again"
         )
-    # A line without a umid names the message all the same: it stays unknown.
+    # A message whose line has no umid stays unknown.
     found = {message_id: entries[message_id] for message_id in wanted & set(entries) if entries[message_id].umid}
     certain_from = _moment(unknown.last_settled_at) + settle
     return Finding(unknown, found, frozenset(wanted - set(entries)), certain_from if now < certain_from else None)
 
 
 async def _links(exports: LogExports, job_id: str, deadline: timedelta, say: Say) -> Sequence[str]:
-    """Ask with growing pauses until the export is done. Raises StoppedError when it fails or takes too long."""
+    """Poll with growing pauses until the export is ready. Raises StoppedError if it fails or takes too long."""
     loop = asyncio.get_running_loop()
     end = loop.time() + deadline.total_seconds()
     pause_s = FIRST_LOOK_S
@@ -116,7 +117,7 @@ async def _links(exports: LogExports, job_id: str, deadline: timedelta, say: Say
             words = f"the export is {job.status}"
         if loop.time() + pause_s > end:
             raise StoppedError(f"the provider's log export took too long ({words}); nothing was changed, try again")
-        say(f"{words}; asking again in {pause_s:.0f} s")
+        say(f"{words}; checking again in {pause_s:.0f} s")
         await asyncio.sleep(pause_s)
         pause_s = min(pause_s * 1.5, SLOWEST_LOOK_S)
 

@@ -1,4 +1,4 @@
-"""The report of a run: results, page and summary, from the plan that was sent and the ledger."""
+"""The report of a run: results, page and summary, made from the sent plan and the ledger."""
 
 import shutil
 import time
@@ -37,7 +37,7 @@ PATIENCE_S = 900.0
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """What was written: its counts, and summary.json as `document`."""
+    """A written report: its counts, and the content of summary.json as `document`."""
 
     record: RunRecord
     counts: ResultCounts
@@ -45,17 +45,17 @@ class RunReport:
 
 
 def write_report(ledger: Ledger, record: RunRecord, paths: RunPaths, *, unmask: bool = False) -> RunReport:
-    """Write results.parquet, results.csv, report.html and summary.json of a run, and what else its campaign asks for.
+    """Write results.parquet, results.csv, report.html and summary.json of a run, and the campaign's optional files.
 
     `unmask` shows whole numbers and a whole text on the page, unless the campaign forbids it.
 
-    Raises InputError when the plan that was sent is gone, StoppedError when the disk is full.
+    Raises InputError if the sent plan is missing, StoppedError if the disk is full.
     """
-    # Two processes would write into the same unfinished files, so one waits for the other.
+    # Two processes would write to the same partial files, so one waits for the other.
     end = time.monotonic() + PATIENCE_S
     while True:
         try:
-            with run_lock(ledger.path, record.name, f"{record.run}~report"):  # no run has a tilde in its id
+            with run_lock(ledger.path, record.name, f"{record.run}~report"):  # run IDs can't contain a tilde
                 return _write(ledger, record, paths, unmask=unmask)
         except RunLockedError:
             if time.monotonic() > end:
@@ -65,16 +65,16 @@ def write_report(ledger: Ledger, record: RunRecord, paths: RunPaths, *, unmask: 
 def _write(ledger: Ledger, record: RunRecord, paths: RunPaths, *, unmask: bool) -> RunReport:
     if not is_readable(paths.sent_plan):
         raise InputError.of(
-            f"{paths.sent_plan} is gone or damaged, so the rows of the recipient file aren't known any more",
+            f"{paths.sent_plan} is missing or damaged, so the results can't be written",
             "the ledger still has every message; `campaign run` on the campaign file makes the plan again",
         )
     if has_receipts(ledger):
-        # A receipt may have come while the request's answer was still waited for.
+        # A receipt may have arrived before the answer to its message's request.
         settle_by_receipts(ledger, record.id)
     settings = RunSettings.read(paths.run_settings)
     mask = asks_to_mask(settings, paths.run_settings)
     events = ledger.events(record.id)
-    if mask:  # the provider's words may quote what they answer
+    if mask:  # the provider's messages may quote numbers
         record = replace(record, stop_detail=record.stop_detail and masked_detail(record.stop_detail, None))
         events = [replace(event, detail=event.detail and masked_detail(event.detail, None)) for event in events]
     with_xlsx = settings is not None and "xlsx" in settings.formats
@@ -90,7 +90,7 @@ def _write(ledger: Ledger, record: RunRecord, paths: RunPaths, *, unmask: bool) 
         mask=mask,
     )
     if not with_xlsx:
-        # What an earlier session wrote would say something else; and a process that was killed leaves half of one.
+        # Remove the outdated spreadsheet of an earlier session, and the partial one of a killed process.
         remove(paths.results_xlsx)
         remove(part_of(paths.results_xlsx))
         shutil.rmtree(scratch_of(paths.results_xlsx), ignore_errors=True)
@@ -114,9 +114,9 @@ def _write(ledger: Ledger, record: RunRecord, paths: RunPaths, *, unmask: bool) 
 
 
 def _lookup_in(ledger: Ledger, run_id: int) -> Lookup:
-    """Finds everything that the ledger knows of some messages of a run.
+    """A function that finds everything the ledger has about some messages of a run.
 
-    What nothing is known of at this moment isn't asked for message by message: most runs have no conversions.
+    It skips tables that have nothing about the run: most runs have no conversions.
     """
     receipts_exist = has_receipts(ledger)
     has_conversions = bool(status_counts(ledger, run_id, feedback))
@@ -137,14 +137,14 @@ def _lookup_in(ledger: Ledger, run_id: int) -> Lookup:
 def _why_unsent(record: RunRecord) -> WhyUnsent:
     """Why the messages without a row in the ledger were not sent."""
     if record.stop_reason is None:
-        return WhyUnsent(OutcomeReason.NOT_REACHED, "the run did not come to it")
-    if record.stop_reason == OutcomeReason.OPTED_OUT:  # the run's words count them all; a row is one person
-        return WhyUnsent(OutcomeReason.OPTED_OUT, "opted out before the message's turn")
+        return WhyUnsent(OutcomeReason.NOT_REACHED, "the run did not get to this message")
+    if record.stop_reason == OutcomeReason.OPTED_OUT:  # the stop detail counts all of them; a row is one person
+        return WhyUnsent(OutcomeReason.OPTED_OUT, "opted out before the message was sent")
     return WhyUnsent(OutcomeReason(record.stop_reason), record.stop_detail or "")
 
 
 def _as_json(record: RunRecord, counts: ResultCounts, paths: RunPaths) -> dict[str, Any]:
-    """summary.json: the figures of a run for programs. Times are ISO 8601, UTC; amounts are decimal text."""
+    """The content of summary.json: a run's figures for programs. Times are ISO 8601 in UTC, amounts decimal text."""
     totals, reasons = counts.totals, dict[str, dict[str, int]]()
     for (status, reason), count in sorted(counts.by_reason.items()):
         reasons.setdefault(status, {})[reason] = count

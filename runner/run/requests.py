@@ -1,4 +1,4 @@
-"""Signals that end a dispatcher's loop, and the loop of requests about accepted messages, which may be repeated."""
+"""Stop a dispatcher on signals, and send requests about accepted messages (which may be repeated)."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ from runner.dispatch.repeatable import IN_FLIGHT_LIMIT, RepeatableRequests
 from runner.provider.message_actions import MessageActions
 from runner.run.account import ProviderAccount
 
-# How long an answer may wait for company before it is written; losing it costs a request that does no harm.
+# How long an answer may wait to be written with others. If it is lost, its request is repeated, which does no harm.
 SETTLE_EVERY_S = 0.25
 
 T = TypeVar("T")
@@ -27,7 +27,7 @@ R = TypeVar("R")
 
 @contextlib.contextmanager
 def handling_signals(handle: Callable[[int], object]) -> Iterator[None]:
-    """Ctrl-C, SIGTERM and SIGHUP (a closed terminal) call `handle` with their number, in the event loop."""
+    """Call `handle` in the event loop with the signal number of a Ctrl-C, SIGTERM or SIGHUP (a closed terminal)."""
     loop = asyncio.get_running_loop()
 
     def on_windows(number: int, _frame: FrameType | None) -> None:
@@ -51,7 +51,7 @@ def handling_signals(handle: Callable[[int], object]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def stopping_on_signals(stop: Callable[[str], object], abandon: Callable[[], object]) -> Iterator[None]:
-    """The first signal calls `stop` with words for it, to stop gently; the second one `abandon`s what is in flight."""
+    """Call `stop` with a reason at the first signal, to wait for answers; call `abandon` at the next, to stop now."""
     is_first = True
 
     def on_signal(number: int) -> None:
@@ -77,18 +77,18 @@ def send_requests(
     progress: Progress,
     show: Callable[[], object],
 ) -> Stop | None:
-    """Ask the provider about every item. Returns why it stopped early; INTERRUPTED: by a signal.
+    """Send a request for every item. Returns why it stopped early, or None; INTERRUPTED means by a signal.
 
-    `answered` makes a record of each item with a final answer, and `settle` writes several records, in a thread. `show`
-    is called a few times a second. Ctrl-C and SIGTERM stop gently, and a second time at once. Raises what `items` and
-    `settle` raise.
+    `answered` makes a record for each item with a final answer, and `settle` writes several records, in a thread.
+    `show` is called a few times a second. The first Ctrl-C or SIGTERM waits for answers, the second one doesn't. Raises
+    what `items` and `settle` raise.
     """
     records: list[R] = []
 
     async def write() -> None:
         written = records.copy()
         await asyncio.to_thread(settle, written)
-        del records[: len(written)]  # others may have come meanwhile
+        del records[: len(written)]  # more may have been added in between
 
     async def write_and_show(is_over: asyncio.Event) -> None:
         while not is_over.is_set():
@@ -96,7 +96,7 @@ def send_requests(
                 await asyncio.wait_for(is_over.wait(), SETTLE_EVERY_S)
             show()
             await write()
-        await write()  # what came while the one before was written
+        await write()  # records that were added during the last write
 
     async def main() -> Stop | None:
         def stop(words: str) -> None:
@@ -110,7 +110,7 @@ def send_requests(
                 items,
                 ask=lambda item: ask(provider, item),
                 answered=lambda item, answer: records.append(answered(item, answer)),
-                on_failure=lambda: stop("what is to be asked about could not be read"),
+                on_failure=lambda: stop("the input can't be read"),
             )
             dispatcher = Dispatcher(
                 requests,
@@ -121,7 +121,7 @@ def send_requests(
             )
             is_over = asyncio.Event()
             writing = asyncio.ensure_future(write_and_show(is_over))
-            writing.add_done_callback(lambda _: stop("the ledger could not be written"))
+            writing.add_done_callback(lambda _: stop("the ledger can't be written"))
             with stopping_on_signals(stop, dispatcher.abandon):
                 try:
                     return await dispatcher.run()

@@ -1,4 +1,4 @@
-"""What a person should look at before a plan is sent: when, what it costs, what is odd about it, what forbids it."""
+"""The review of a plan before it is sent: timetable, warnings, and problems that forbid sending."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,13 +15,14 @@ from runner.prices.costs import over_limits
 from runner.run.open import Run
 from runner.schedule.timetable import Slot, deadline, due_of, end_of, local, refusal, span_problems, timetable
 
-_ADVICE = {
-    RemarkKind.PLAIN_HTTP: "links without encryption; write https:// where the site has it",
-    RemarkKind.LONG_LINK: "long links; a short one leaves room for words",
-    RemarkKind.BROKEN_LINK: "links broken by a space in a field; use the filter urlencode in the template",
+# What is wrong with a link, and what to do about it.
+_LINKS = {
+    RemarkKind.PLAIN_HTTP: ("an unencrypted link", "use https:// if the site supports it"),
+    RemarkKind.LONG_LINK: ("a long link", "use a shortened one to save characters"),
+    RemarkKind.BROKEN_LINK: ("a link cut off at a space", "use the filter urlencode in the template"),
 }
 
-# Why a row is left out whose text had what `message.requireText` asks for.
+# Reasons to exclude a row after its text has passed `message.requireText`.
 _AFTER_REQUIRED_TEXT = (
     ExclusionReason.TOO_MANY_SEGMENTS,
     ExclusionReason.NOT_GSM7,
@@ -33,7 +34,7 @@ _AFTER_REQUIRED_TEXT = (
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A plan as people see it. `problems` forbid sending it; `warnings` are for a person's judgement."""
+    """A plan for review. `problems` forbid sending it; `warnings` don't."""
 
     run: Run
     slots: list[Slot]
@@ -42,7 +43,7 @@ class Review:
 
     @property
     def ends(self) -> datetime | None:
-        """When the last message would leave, at the campaign's rate and inside of its sending hours."""
+        """When the last message would be sent, at the campaign's rate and within its sending hours."""
         return end_of(self.slots, self.run.now)
 
     def as_json(self) -> dict[str, Any]:
@@ -60,7 +61,7 @@ class Review:
                     "zones": list(slot.zones),
                     "messages": slot.count,
                     "begins_at": _iso(slot.begins),
-                    # With `outside: schedule` it is when their requests are done, which says nothing of them.
+                    # With `outside: schedule`, this is the end of the requests, not of the messages; so it is left out.
                     "ends_at": _iso(slot.ends if slot.ends and slot.ends >= slot.begins else None),
                 }
                 for slot in (self.slots if run.campaign.window else ())
@@ -72,18 +73,18 @@ class Review:
 
 
 def review(run: Run) -> Review:
-    """Look at a run's plan, which has been made."""
+    """Review the plan of a run. The plan has already been made."""
     campaign, summary, file = run.campaign, run.summary, run.inputs.file
     window = campaign.window.hours(campaign.timezone) if campaign.window else None
     slots = timetable(window, summary.by_zones, campaign.rate, run.now)
     problems = span_problems(file, due_of(slots, run.now), run.now)
     for problem in over_limits(campaign.limits.of_run(), summary.costs):
         problems.append(file.problem(tuple(problem.path.split(".")), problem.what, problem.remedy))
-    # Of some rows a column may hold the required text. When none has it, a run would send nothing and end as if all
-    # were well.
+    # Rows without the required text are excluded. If every row lacks it, the run would send nothing and end without
+    # an error.
     passed = summary.to_send + sum(summary.excluded[reason] for reason in _AFTER_REQUIRED_TEXT)
     if summary.excluded[ExclusionReason.REQUIRED_TEXT] and not passed:
-        what, remedy = "no text has what each must have", "write it into the template, or correct it here"
+        what, remedy = "no message contains the required text", "add it to the template, or correct this key"
         problems.append(file.problem(("message", "requireText"), what, remedy))
     return Review(run, slots, _warnings(run, slots), problems)
 
@@ -92,39 +93,41 @@ def _warnings(run: Run, slots: list[Slot]) -> list[str]:
     campaign, summary = run.campaign, run.summary
     found: list[str] = []
     if words := refusal(campaign, run.now):
-        found.append(f"`campaign run` would refuse now: {words}")
+        found.append(f"`campaign run` would not send now: {words}")
     end, last = end_of(slots, run.now), deadline(campaign.not_after, campaign, run.now)
     if last and run.now < last and (end is None or end > last):
         when = local(end, campaign.timezone) if end else "in more than a year"
-        words = f"the last message would leave {when}, after notAfter ({local(last, campaign.timezone)})"
-        found.append(f"{words}; what is left then is not sent")
-    # A recipient who was sent to and has left the file since is in no plan, and counts all the same.
+        words = f"the last message would be sent {when}, after notAfter ({local(last, campaign.timezone)})"
+        found.append(f"{words}; messages unsent by then are not sent")
+    # Recipients who were texted and then removed from the file are not in the plan, but count towards the limits.
     limits = campaign.limits.of_run()
     if limits != Limits() and not over_limits(limits, summary.costs):
         found += [
-            f"with what was sent before, the run comes to more than {problem.path} allows, and will stop there"
+            f"together with earlier messages, the run exceeds {problem.path} and will stop at that limit"
             for problem in over_limits(limits, summary.left.including(run.spent()))
         ]
     if late := sum(slot.late for slot in slots):
-        found.append(f"about {late:,} messages can't leave before the sending hours end (window.outside: skip)")
+        messages = counted(late, "message")
+        found.append(f"about {messages} can't be sent before the sending hours end (window.outside: skip)")
     if shared := summary.shared.rows:
         rows = ", ".join(map(str, summary.shared.examples))
         several = counted(shared, "message goes to a number", "messages go to numbers")
-        found.append(f"{several} that an earlier row has too, under another key (row {rows}); is that one person?")
+        found.append(f"{several} that an earlier row has under another key (row {rows}): is it the same person?")
     if campaign.kind is CampaignKind.MARKETING and not campaign.message.require_text:
-        words = "this is marketing, and nothing makes sure that each text says how to opt out"
-        found.append(f'{words}; write for example requireText: ["STOP"] under message:')
+        words = "a marketing campaign should say in every text how to opt out; to check that, write"
+        found.append(f'{words} requireText: ["STOP"] under message:')
     prices = run.inputs.prices
     if prices and prices.of_others:
-        found.append(f"{prices.path} has no prices for {campaign.account.sub_account_id}; those of all are taken")
+        sub_account = campaign.account.sub_account_id
+        found.append(f"{prices.path} has no prices for {sub_account}; using the prices of all sub-accounts")
     if prices and (unpriced := summary.costs.unpriced):
-        found.append(f"{prices.path} has no price for {', '.join(unpriced[:8])}: the cost is without them")
-    for kind, advice in _ADVICE.items():
+        found.append(f"{prices.path} has no price for {', '.join(unpriced[:8])}: the cost doesn't include them")
+    for kind, (what, advice) in _LINKS.items():
         if remarks := summary.remarks_of(kind):  # the first of them is the example
             subject, source, noted = remarks[0]
-            place = f"{source}; row {noted.examples[0]}" if source else f"row {noted.examples[0]}"
+            origin = f" from {source}" if source else ""
             texts = counted(summary.remarked[kind], "text has", "texts have")
-            found.append(f"{texts} {advice}: {subject} ({place})")
+            found.append(f"{texts} {what}, such as {subject}{origin} in row {noted.examples[0]}; {advice}")
     return found
 
 

@@ -1,4 +1,4 @@
-"""The sending of one run: client, pace, ledger writer and dispatcher, wired together on an event loop."""
+"""Send one run: connects client, pace, ledger writer and dispatcher on an event loop."""
 
 import asyncio
 import contextlib
@@ -39,7 +39,7 @@ from runner.schedule.timetable import last_departure
 
 
 def send_options(campaign: Campaign) -> SendOptions:
-    """The options of every request. Which keys of the section `message` go to the provider is marked there."""
+    """The options of every request. The section `message` marks which keys are sent to the provider."""
     options = campaign.provider_options()
     track = {True: "Outcome", False: "None", None: None}[options.pop("conversion_tracking")]
     return SendOptions(**options, track=track, send_country=campaign.recipients.country is not None)
@@ -53,23 +53,23 @@ def send(
     show: Callable[[], Awaitable[None]],
     ignored_fuses: Collection[str] = (),
 ) -> Stop | None:
-    """Send what is left of the run's plan. Returns why it stopped early, or None when it came to its end.
+    """Send the unsent messages of the run's plan. Returns why it stopped early, or None if it finished.
 
-    `show` is a coroutine that runs beside the sending and reads `progress`; it is cancelled at the end. Ctrl-C and
-    SIGTERM stop gently; a second one no longer waits for the answers in flight.
+    `show` is a coroutine that displays `progress` while messages are sent; it is cancelled at the end. The first Ctrl-C
+    or SIGTERM waits for the answers in flight, the second one doesn't.
     """
     record, sent_digest = begin(run)
     _note(run, record, Event(EventKind.STARTED, record.started_at))
-    stop: Stop | None = Stop(OutcomeReason.INTERRUPTED, "it ended unexpectedly")
+    stop: Stop | None = Stop(OutcomeReason.INTERRUPTED, "the run ended unexpectedly")
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             stop = runner.run(_send(run, record, sent_digest, account, progress, show, ignored_fuses))
     except LedgerError as error:
         stop = Stop(OutcomeReason.INTERRUPTED, str(error))
-        words = f"{error}; nothing has left since. Mend that, and run the same command again to continue"
+        words = f"{error}; nothing was sent after that. Fix it, then run the same command again to continue"
         raise LedgerError(words) from error
     finally:
-        with contextlib.suppress(LedgerError):  # a ledger that failed has been reported already
+        with contextlib.suppress(LedgerError):  # a ledger failure has already been reported
             now = now_us()
             run.ledger.end_run(
                 record.id,
@@ -84,7 +84,7 @@ def send(
 
 
 def _note(run: Run, record: RunRecord, *events: Event) -> None:
-    with contextlib.suppress(LedgerError):  # only for the report: a claim would say that the ledger failed
+    with contextlib.suppress(LedgerError):  # only for the report; a claim reports a ledger failure
         run.ledger.note_events(record.id, events)
 
 
@@ -116,7 +116,7 @@ async def _send(
         dispatcher.stop(Stop(OutcomeReason.INTERRUPTED, str(why)))
 
     def on_rest(words: str | None) -> None:
-        with contextlib.suppress(LedgerError):  # only for those who look; a claim would say that the ledger failed
+        with contextlib.suppress(LedgerError):  # only for `campaign status`; a claim reports a ledger failure
             run.ledger.note_waiting(record.id, words)
 
     async with (
@@ -162,7 +162,7 @@ async def _send(
 
 
 async def _left(run: Run, record: RunRecord, sent_digest: str) -> AsyncIterator[Message]:
-    """The plan's messages that the ledger doesn't have, read in a thread."""
+    """The plan's messages that are not in the ledger, read in a thread."""
     after = run.ledger.resume_row(record.id, sent_digest)
     batches = read_messages(run.paths.sent_plan, run.ids, after=after)
 
@@ -174,7 +174,7 @@ async def _left(run: Run, record: RunRecord, sent_digest: str) -> AsyncIterator[
         left = [message for message in batch if message.message_id not in claimed]
         if not has_receipts(run.ledger):
             return left
-        # A recipient who has a receipt, though the ledger doesn't know the message, must not get it again.
+        # A message with a receipt was sent, even if the ledger doesn't have it; it must not be sent again.
         received = receipts_by_message_id(run.ledger, [message.message_id for message in left])
         known = [(message, received[message.message_id]) for message in left if message.message_id in received]
         if known:

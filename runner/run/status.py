@@ -1,4 +1,4 @@
-"""How far runs are, from the ledger alone; also while they are going."""
+"""The progress of runs, read from the ledger, also while they are being sent."""
 
 import contextlib
 from collections.abc import Sequence
@@ -16,33 +16,33 @@ from runner.ledger.optouts import count_optouts
 from runner.report.counts import count_progress, with_delivery
 from runner.run.paths import SANDBOX_RUN, RunOptions, ledger_url, paths_of, reports_folder
 
-# The states of a run that some process is sending.
+# The states of a run that a process is sending.
 _ACTIVE = ("sending", "waiting")
 
-# The spans in which the rate of late is counted, and the messages that one should have to show a rate.
+# The time spans for the current rate, and how many messages a span should have to show a rate.
 _SPANS_US = (5_000_000, 60_000_000, 3_600_000_000)
 _FEW = 10
 
-# What holds sending up, and how long it is shown after its end.
+# Events that slow sending down, and how long they are shown after their end.
 _HELD_UP = (EventKind.THROTTLED, EventKind.UNREACHABLE)
 _HELD_UP_FOR_US = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class StatusSnapshot:
-    """What the ledger says at one moment: a document for each run, oldest first, and how many numbers opted out."""
+    """The ledger's content at one moment: a document for each run, oldest first, and the number of opt-outs."""
 
     runs: list[dict[str, Any]]
     optouts: int
 
     @property
     def active(self) -> list[dict[str, Any]]:
-        """The runs that some process is sending at this moment."""
+        """The runs that a process is sending at this moment."""
         return [run for run in self.runs if run["state"] in _ACTIVE]
 
 
 def ledger_urls(options: RunOptions, name: str | None = None, run: str | None = None) -> list[str]:
-    """The ledgers that may know these runs: one, or those of all sandbox runs, each of which has its own."""
+    """The ledgers that may have these runs: one, or one per sandbox run."""
     if name and (run == SANDBOX_RUN or options.sandbox):
         return [paths_of(name, SANDBOX_RUN, options).ledger]
     if options.sandbox:
@@ -51,10 +51,10 @@ def ledger_urls(options: RunOptions, name: str | None = None, run: str | None = 
 
 
 class StatusReader:
-    """Reads how far the runs that match are, again and again. Only reads, and holds no lock between two readings.
+    """Reads the progress of the matching runs repeatedly. Only reads, and holds no lock between two reads.
 
-    A reading counts every message of these runs, and finds the receipt of each; so a `quick` one leaves delivery out,
-    and counts again only what may have changed.
+    A read counts every message and looks up its receipt. A `quick` read skips delivery, and recounts only runs that may
+    have changed.
     """
 
     def __init__(self, name: str | None, run: str | None, options: RunOptions) -> None:
@@ -65,7 +65,7 @@ class StatusReader:
     def read(self, now: int, *, quick: bool = False) -> StatusSnapshot:
         """Read the ledger; `now` is microseconds since the epoch.
 
-        Raises InputError when there is no ledger, or no run of that name in it.
+        Raises InputError if there is no ledger, or no run with that name in it.
         """
         found: list[dict[str, Any]] = []
         optouts = 0
@@ -76,12 +76,12 @@ class StatusReader:
                 found += [status_of(ledger, record, now) for record in ledger.runs(self._name, self._run)]
         if self._name and not found:
             name = f"{self._name}/{self._run}" if self._run else self._name
-            raise InputError.of(f"the ledger {self._urls[0]} knows no run {name}", "see `campaign status`")
+            raise InputError.of(f"the ledger {self._urls[0]} has no run {name}", "`campaign status` lists all runs")
         return StatusSnapshot(found, optouts)
 
     def _quickly(self, ledger: Ledger, record: RunRecord, now: int) -> dict[str, Any]:
         place = (str(ledger.path), record)
-        # Whether it goes on is asked each time: a run that was killed may be started again at any moment.
+        # Checked every time, because a killed run may be started again at any moment.
         is_going_on = record.ended_at is None and is_locked(ledger.path, record.name, record.run)
         status = self._newest.get(place)
         if status is None or status["state"] in _ACTIVE or is_going_on:
@@ -90,7 +90,7 @@ class StatusReader:
 
 
 def _status(ledger: Ledger, record: RunRecord, now: int, *, quick: bool = False) -> dict[str, Any]:
-    # At least a second: a clock that was set back makes no rate of a million.
+    # At least a second, so that a clock that was set back doesn't show a rate of a million.
     spans = [min(span, max(now - record.started_at, 1_000_000)) for span in _SPANS_US]
     counts, claimed = count_progress(ledger, record, [now - span for span in spans])
     state = state_of(ledger, record, counts.unsent)
@@ -118,7 +118,7 @@ def _status(ledger: Ledger, record: RunRecord, now: int, *, quick: bool = False)
         "stopped": {"reason": record.stop_reason, "detail": record.stop_detail} if record.stop_reason else None,
     }
     if state == "sending" and rate:
-        with contextlib.suppress(OverflowError, ValueError):  # ten million at one in an hour end after the year 9999
+        with contextlib.suppress(OverflowError, ValueError):  # ten million at 1/h end after the year 9999
             status["eta"] = iso(now + int(counts.unsent / rate * 1e6))
     if quick:
         return status
@@ -131,10 +131,10 @@ def _status(ledger: Ledger, record: RunRecord, now: int, *, quick: bool = False)
 
 
 def rate_now(claimed: Sequence[int], spans: Sequence[int]) -> float:
-    """Messages per second of late, from how many were claimed within each of these spans (microseconds, growing).
+    """The current messages per second, from the number claimed within each span (microseconds, ascending).
 
-    The shortest span in which, going by the next longer one, at least ten should have been claimed: at 200/s that
-    shows a pause after seconds, and 6/min isn't shown as nothing. Pure.
+    Uses the shortest span in which at least ten messages are expected, judging by the next longer span. So a pause at
+    200/s shows within seconds, and 6/min isn't shown as zero. Pure.
     """
     for place, (longer_claimed, longer) in enumerate(zip(claimed[1:], spans[1:], strict=True)):
         if longer_claimed * spans[place] >= _FEW * longer:
@@ -143,9 +143,9 @@ def rate_now(claimed: Sequence[int], spans: Sequence[int]) -> float:
 
 
 def state_of(ledger: Ledger, record: RunRecord, unsent: int) -> str:
-    """`sending`, `waiting`, `killed`, `stopped` or `finished`; `unsent` messages of the plan haven't left.
+    """`sending`, `waiting`, `killed`, `stopped` or `finished`; `unsent` counts the unsent messages of the plan.
 
-    A run whose only unsent ones opted out while it was going is finished, as `campaign run` says: nothing can continue.
+    A run is finished if its only unsent recipients opted out during the run, because nothing is left to continue.
     """
     if record.ended_at is None:
         if not is_locked(ledger.path, record.name, record.run):

@@ -1,7 +1,7 @@
-"""`campaign test`: some rows' texts, sent to numbers of the user, outside of any run.
+"""`campaign test`: send sample messages to the user's own numbers, outside of any run.
 
-No ledger, plan or results are touched. What is sent differs from a run in three things alone: the number, the
-clientMessageId, and that it is sent at once (`scheduled` and the sending hours don't hold for it).
+It changes no ledger, plan or results. A test message differs from a run's message only in its number, its
+clientMessageId, and its time: it is sent immediately (`scheduled` and the sending hours don't apply).
 """
 
 import asyncio
@@ -31,29 +31,29 @@ from runner.provider.payload import PayloadBuilder, SendOptions
 from runner.run.account import ProviderAccount
 from runner.run.requests import stopping_on_signals
 
-# A test is looked at on a few phones; more is a campaign.
+# A test goes to a few phones; more is a campaign.
 MAX_MESSAGES = 50
 
 
 def make_test_id(name: str) -> str:
-    """A clientMessageId that no run can have: neither a campaign's name nor a run's id holds a colon."""
+    """A clientMessageId that no run can have, because campaign names and run IDs contain no colon."""
     return f"{name}:test:{token(secrets.token_bytes(TOKEN_BYTES))}"
 
 
 def make_test_messages(inputs: Inputs, to: Sequence[str], rows: Sequence[int]) -> list[Message]:
-    """The texts of `rows` (1-based data rows), each to each number of `to`; row by row.
+    """The message of each of `rows` (1-based data rows) to each number of `to`, in row order.
 
-    Without `rows` it is the first row that would be sent. A number that is given twice counts once. The numbers are not
-    looked up in suppression lists: they are the user's.
+    Without `rows`, it is the first row that would be sent. A repeated number counts once. Suppression lists don't
+    apply, because the numbers belong to the user.
 
-    Raises InputError with every number that can't be sent to and every row that has no text, and for more than
-    MAX_MESSAGES.
+    Raises InputError with every invalid number and every row without a message, or if there are more than MAX_MESSAGES.
     """
     numbers, problems = _numbers(to, inputs)
     row_count = max(len(set(rows)), 1)
     if (count := len(numbers) * row_count) > MAX_MESSAGES:
-        what = f"{count} messages are no test: {len(numbers)} numbers and {row_count} rows"
-        raise InputError([*problems, Problem(what, f"keep it to {MAX_MESSAGES}, or use `campaign run --limit`")])
+        what = f"too many test messages: {len(numbers)} numbers × {row_count} rows = {count}"
+        remedy = f"send at most {MAX_MESSAGES}, or use `campaign run --limit`"
+        raise InputError([*problems, Problem(what, remedy)])
     texts, missing = _texts(inputs, set(rows))
     if problems := [*problems, *missing]:
         raise InputError(problems)
@@ -74,14 +74,14 @@ def make_test_messages(inputs: Inputs, to: Sequence[str], rows: Sequence[int]) -
 
 
 def make_test_options(options: SendOptions, now: datetime) -> tuple[SendOptions, list[str]]:
-    """The campaign's options as a test has them at `now` (aware), and in words what was left out of them."""
+    """The campaign's options for a test at `now` (aware), and a description of each option that a test ignores."""
     left_out = []
     if options.scheduled is not None:
         options = replace(options, scheduled=None)
-        left_out.append("message.scheduled is left out: a test comes at once")
+        left_out.append("message.scheduled is ignored: a test is sent immediately")
     if isinstance(options.expiry, datetime) and options.expiry <= now:
         options = replace(options, expiry=None)
-        left_out.append("message.expiry is past, and left out of the test")
+        left_out.append("message.expiry is ignored: it has passed")
     return options, left_out
 
 
@@ -95,8 +95,8 @@ def send_test_messages(
 ) -> list[Outcome]:
     """Send the messages one by one at `rate`. Returns an outcome for each.
 
-    None is sent twice. Whatever would hold up a run (a fatal answer, a 429, no connection) ends the test. Ctrl-C calls
-    `on_waiting` and waits for the one answer that is under way; a second one doesn't.
+    No message is sent twice. Anything that would pause or stop a run (a fatal answer, a 429, no connection) ends the
+    test. The first Ctrl-C calls `on_waiting` and waits for the answer in flight; the second one doesn't wait.
     """
     source, payload, progress = _TestMessages(messages), PayloadBuilder(options), Progress()
 
@@ -123,7 +123,7 @@ def send_test_messages(
 
 
 class _TestMessages(WorkSource[Message]):
-    """Gives the messages of a test in their order. `outcomes` are those of the first ones, `left` has the others."""
+    """The messages of a test, in order. `outcomes` has those of the sent messages, `left` the messages not sent yet."""
 
     def __init__(self, messages: Sequence[Message]) -> None:
         self.left = deque(messages)
@@ -136,7 +136,7 @@ class _TestMessages(WorkSource[Message]):
         return self.left.popleft()
 
     def settle(self, item: Message, answer: Outcome | None) -> Stop | None:
-        if answer is None or answer.reason is OutcomeReason.HELD_BACK:  # it goes again, if nothing has stopped
+        if answer is None or answer.reason is OutcomeReason.HELD_BACK:  # to be sent again, unless the test stops
             self.left.appendleft(item)
             return None
         self.outcomes.append(answer)
@@ -144,7 +144,7 @@ class _TestMessages(WorkSource[Message]):
 
 
 def _numbers(to: Sequence[str], inputs: Inputs) -> tuple[list[Number], list[Problem]]:
-    """The numbers, each once, and what is wrong with the others."""
+    """The valid numbers, without duplicates, and the problems of the others."""
     found: dict[str, Number] = {}
     problems = []
     for written in filter(None, (part.strip() for text in to for part in text.split(","))):
@@ -153,17 +153,18 @@ def _numbers(to: Sequence[str], inputs: Inputs) -> tuple[list[Number], list[Prob
             remedy = "" if "; " in number.detail else "write + and the country code, such as +12025550142"
             problems.append(Problem(f"--to: {number.detail}", remedy))
         elif number.kind not in inputs.audience.types:
-            what = f"--to: {number.destination} is {KIND_LABELS[number.kind]}, and the campaign doesn't send to such"
+            kind = KIND_LABELS[number.kind]
+            what = f"--to: {number.destination} is {kind}, and recipients.types doesn't allow that"
             problems.append(Problem(what, f"give another number, or add {number.kind} to recipients.types"))
         else:
             found.setdefault(number.destination, number)
     if not found and not problems:
-        problems.append(Problem("--to names no number", "write one of your own, such as --to +12025550142"))
+        problems.append(Problem("--to: no number given", "write your own number, such as --to +12025550142"))
     return list(found.values()), problems
 
 
 def _texts(inputs: Inputs, rows: set[int]) -> tuple[list[tuple[int, str, Text]], list[Problem]]:
-    """(data row, key, text) of each of the `rows`, or of the first row that would be sent; and why some have none."""
+    """(data row, key, text) of each of `rows`, or of the first row that would be sent; and problems of the others."""
     texts, problems, missing = [], [], set(rows)
     try:
         for batch, index in rows_to_show(inputs, sampled=not rows):
@@ -171,7 +172,7 @@ def _texts(inputs: Inputs, rows: set[int]) -> tuple[list[tuple[int, str, Text]],
             if exclusion is None and (not rows or row in rows):
                 texts.append((row, batch.keys[index] or "", batch.text(index)))
             elif exclusion is not None and row in rows:
-                what = f"row {row} would not be sent: {exclusion.reason.value}: {exclusion.detail}"
+                what = f"--row: row {row} is excluded: {exclusion.reason.value}: {exclusion.detail}"
                 problems.append(Problem(what, "choose another row"))
             missing.discard(row)
             if not missing and (rows or texts):
@@ -179,8 +180,8 @@ def _texts(inputs: Inputs, rows: set[int]) -> tuple[list[tuple[int, str, Text]],
     except InputError as error:
         return [], list(error.problems)
     file = inputs.audience.source.path
-    remedy = "the first row below the header is 1"
-    problems += [Problem(f"{file} has no data row {row}", remedy) for row in sorted(missing)]
+    remedy = "the first row below the header is row 1"
+    problems += [Problem(f"--row: {file} has no data row {row}", remedy) for row in sorted(missing)]
     if not texts and not rows:
-        problems.append(Problem(f"no message of {file} would be sent", "see why with `campaign plan`"))
+        problems.append(Problem(f"every row of {file} is excluded", "run `campaign plan` to see why"))
     return texts, problems

@@ -43,7 +43,7 @@ def test_a_changed_option_needs_a_yes(campaign: Workplace, provider: Provider) -
     campaign.write(people(5), MINIMAL.replace("{text:", "{source: ACME, text:"))
     refused = campaign(*RUN)
     assert (2, 1) == (refused.exit_code, len(provider.requests))
-    assert "message.source was absent, is ACME" in refused.stderr
+    assert "message.source: was not set, now ACME" in refused.stderr
     assert 0 == campaign(*RUN, "--accept-changes").exit_code
     assert [None, "ACME", "ACME", "ACME", "ACME"] == [request.body.get("source") for request in provider.requests]
 
@@ -100,7 +100,7 @@ def test_a_changed_key_column_is_no_way_around_the_run(campaign: Workplace, prov
     refused = campaign(*RUN)
 
     assert (2, 5) == (refused.exit_code, len(provider.requests))
-    assert "5 recipients have a new key, but a number that this run had already" in refused.stderr
+    assert "5 recipients with a new key but the same number: THEY WOULD BE TEXTED AGAIN" in refused.stderr
 
 
 def test_a_damaged_plan_is_like_a_missing_one(campaign: Workplace, provider: Provider) -> None:
@@ -109,8 +109,8 @@ def test_a_damaged_plan_is_like_a_missing_one(campaign: Workplace, provider: Pro
 
     report, refused = campaign("report", "hello"), campaign(*RUN)
     assert (2, 2) == (report.exit_code, refused.exit_code)
-    assert "is gone or damaged" in report.stderr
-    assert "is gone or damaged" in refused.stderr
+    assert "is missing or damaged" in report.stderr
+    assert "is missing or damaged" in refused.stderr
 
     assert 0 == campaign(*RUN, "--accept-changes").exit_code
     assert {1} == set(provider.sent.values())

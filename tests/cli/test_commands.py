@@ -162,7 +162,7 @@ def test_preview_chooses(offline: Workplace, arguments: tuple[str, ...], rows: l
 
 def test_preview_tells_of_rows_that_are_not_there(offline: Workplace) -> None:
     done = offline.here("preview", "hello.yaml", "--row", "5", "--row", "9", "--json")
-    assert (0, "people.csv has no data row 9") == (done.exit_code, done.stderr.splitlines()[0])
+    assert (0, "warning: --row: people.csv has no data row 9") == (done.exit_code, done.stderr.splitlines()[0])
 
 
 def test_preview_leaves_out_whom_a_run_leaves_out(offline: Workplace) -> None:

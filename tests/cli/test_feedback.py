@@ -104,7 +104,7 @@ def test_each_conversion_is_told_once(place: Place) -> None:
     place.write(f"key,outcome,timestamp\nann,success,{at}\nbob,failure,\n")
     done = place.feed("told.csv")
     assert (0, "") == (done.exit_code, done.stderr)
-    assert "welcome/main: 2 conversions told to the provider" in done.stdout
+    assert "welcome/main: 2 conversions reported to the provider" in done.stdout
     assert "2 rows · 1 failure, 1 success" in done.stdout
     assert "campaign report welcome/main" in done.stdout
     told = {one.key: one.body for one in place.provider.asked}
@@ -116,8 +116,8 @@ def test_each_conversion_is_told_once(place: Place) -> None:
 
     again = place.feed("told.csv")
     assert (0, 2) == (again.exit_code, len(place.provider.asked))
-    assert "0 conversions told" in again.stdout
-    assert "2 known before" in again.stdout
+    assert "0 conversions reported" in again.stdout
+    assert "2 already known" in again.stdout
 
 
 def test_another_outcome_is_told_again(place: Place) -> None:
@@ -170,7 +170,7 @@ def test_what_cannot_be_fed_back_is_listed(place: Place) -> None:
     assert [("fay", "success")] == place.provider.told
     unmatched = place.folder / f"reports/{NAME}/spring/feedback-unmatched.csv"
     for words in (
-        "17 rows could not be fed back",
+        "17 rows could not be reported",
         "row 2 (gus): the message was rejected",
         "row 3 (hal): no message with this key in this run",
         'row 4 (fay): the outcome "perhaps"',
@@ -225,7 +225,7 @@ def test_mistakes(place: Place, arguments: list[str], words: str) -> None:
 def test_an_unknown_run_and_one_that_was_not_tracked(place: Place) -> None:
     place.write("key,outcome\nann,success\n")
     done = place.workplace.here("feedback", "unheard-of", "told.csv", **place.environment)
-    assert (2, True) == (done.exit_code, "knows no run unheard-of" in done.stderr)
+    assert (2, True) == (done.exit_code, "has no run unheard-of" in done.stderr)
     sent_run(place.ledger, KEYS, run="untracked", options={"message.conversionTracking": "false"})
     done = place.workplace.here("feedback", f"{NAME}/untracked", "told.csv", **place.environment)
     assert (2, []) == (done.exit_code, place.provider.asked)
@@ -244,7 +244,7 @@ def test_the_newest_of_a_message_counts(place: Place) -> None:
     for _ in range(2):
         done = place.feed("told.csv")
         assert 0 == done.exit_code
-        assert "1,501 told of a message twice: the newest counts" in done.stdout
+        assert "1,501 duplicates (the newest counts)" in done.stdout
     assert [("ann", "failure"), ("bob", "failure"), ("cat", "success")] == sorted(place.provider.told)
 
 
@@ -253,8 +253,8 @@ def test_late_ones_are_told_with_a_way_out(place: Place) -> None:
     place.write(f"key,outcome,timestamp\nann,success,{iso(3500)}\nbob,success,{iso(1)}\n")
     done = place.workplace.here("feedback", f"{NAME}/old", "told.csv", "--json", **place.environment)
     assert (0, 2) == (done.exit_code, done.document["late"])
-    assert "2 were told more than 15 minutes after the message" in done.stderr
-    assert "for 1 of them --follow" in " ".join(done.stderr.split())
+    assert "2 conversions reported more than 15 minutes after the message" in done.stderr
+    assert "1 happened in time: use --follow" in " ".join(done.stderr.split())
 
 
 def test_a_refusal_is_about_one(place: Place) -> None:
@@ -262,7 +262,7 @@ def test_a_refusal_is_about_one(place: Place) -> None:
     place.write("key,outcome\nann,success\nbob,success\ncat,success\n")
     done = place.feed("told.csv")
     assert 1 == done.exit_code
-    assert "1 were refused by the provider" in done.stdout
+    assert "the provider refused 1 conversion" in done.stdout
     assert "Message not found." in done.stdout
     assert [("ann", "success", "told"), ("bob", "success", "refused"), ("cat", "success", "told")] == place.journal()
 
@@ -273,7 +273,7 @@ def test_a_fatal_answer_stops_it_and_the_next_start_goes_on_without_the_file(pla
     done = place.feed("told.csv")
     assert 3 == done.exit_code
     assert "check that EIGHTXEIGHT_API_KEY" in " ".join(done.stdout.split())
-    assert "2 conversions noted and not told yet" in done.stdout
+    assert "2 conversions not reported yet" in done.stdout
     assert KEY not in done.stdout
     assert [("ann", "success", "pending"), ("bob", "failure", "pending")] == place.journal()
 
@@ -281,9 +281,9 @@ def test_a_fatal_answer_stops_it_and_the_next_start_goes_on_without_the_file(pla
     path.unlink()
     assert 2 == place.feed("told.csv").exit_code
     done = place.feed()
-    assert (0, True) == (done.exit_code, "2 conversions told" in done.stdout)
+    assert (0, True) == (done.exit_code, "2 conversions reported" in done.stdout)
     assert [("ann", "success", "told"), ("bob", "failure", "told")] == place.journal()
-    assert "nothing was left to tell" in place.feed().stdout
+    assert "nothing to report" in place.feed().stdout
 
 
 def test_a_busy_provider_is_asked_again(place: Place) -> None:

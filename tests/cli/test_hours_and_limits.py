@@ -51,7 +51,7 @@ def test_a_run_killed_in_its_sleep_has_sent_nothing_and_goes_on(campaign: Workpl
     words = f"sending hours, until {opening:%Y-%m-%d %H:%M} UTC"
     assert f"0 of 5 (0%) · waiting for {words}" == said.strip()
     assert ("waiting", words) == (status["state"], status["waiting_for"])
-    assert f"hello/main waits for {words}" in shown
+    assert f"hello/main: waiting for {words}" in shown
     assert [] == provider.requests
     killed = campaign("status", "--json").document["runs"][0]
     assert ("killed", None) == (killed["state"], killed["waiting_for"])
@@ -67,11 +67,11 @@ def test_a_terminal_shows_what_is_waited_for_and_how_much_is_sent(campaign: Work
     opening = moment(hours=2)
     campaign.write(people(5), window(opening))
     with Terminal(campaign, *RUN) as terminal:
-        terminal.read_until("asleep")
+        terminal.read_until("0/5 waiting")
         terminal.press_ctrl_c()
         assert 3 == terminal.wait()
     assert f"waiting for sending hours, until {opening:%Y-%m-%d %H:%M} UTC" in terminal.seen
-    assert "0/5 asleep" in terminal.seen
+    assert "0/5 waiting" in terminal.seen
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
@@ -92,7 +92,7 @@ def test_who_has_a_message_is_shown_so_when_their_hours_are_over(campaign: Workp
     again = campaign(*RUN, "--accept-changes")
     assert (0, 2) == (again.exit_code, len(provider.requests))
     assert {("accepted", "queued"): 2, ("excluded", "outside_window"): 2} == campaign.statuses()
-    assert "no longer in the file" not in again.stdout
+    assert "now excluded or missing" not in again.stdout
 
 
 def test_the_provider_keeps_what_is_outside_until_its_hours(campaign: Workplace, provider: Provider) -> None:
@@ -110,7 +110,7 @@ def test_nothing_leaves_after_not_after(campaign: Workplace, provider: Provider)
     done = campaign(*RUN)
     assert (3, 1) == (done.exit_code, len(provider.requests))
     assert {("accepted", "queued"): 1, ("unsent", "too_late"): 4} == campaign.statuses()
-    assert "write a later time into the campaign file" in done.stdout
+    assert "set a later time in the campaign file" in done.stdout
 
     late = campaign(*RUN)
     assert (2, 1) == (late.exit_code, len(provider.requests))
@@ -159,7 +159,7 @@ def test_a_limit_holds_over_all_starts_of_a_run(campaign: Workplace, provider: P
         assert {("accepted", "queued"): 2, ("unsent", "limit_reached"): 3} == campaign.statuses()
         assert "To continue, raise the limit in the campaign file" in stopped.stdout
         said = " ".join(stopped.stdout.split())
-        assert "look: with what was sent before, the run comes to more than limits.messages allows" in said
+        assert "warning: together with earlier messages, the run exceeds limits.messages" in said
     assert {1} == set(provider.sent.values())
 
 
@@ -219,7 +219,7 @@ def test_only_the_approved_plan_is_sent(campaign: Workplace, provider: Provider)
     assert (2, "") == (short.exit_code, short.stdout)  # before the plan is made
     other = campaign("run", "hello.yaml", "--approve", "0" * 64)
     assert (2, 0) == (other.exit_code, len(provider.requests))
-    assert f"the plan now is {fingerprint}" in other.stderr
+    assert f"--approve: the plan is now {fingerprint}" in other.stderr
     assert 0 == campaign("run", "hello.yaml", "--approve", f" {fingerprint[:12].upper()} ", "--limit", "5").exit_code
     assert 5 == len(provider.requests)
 

@@ -34,7 +34,7 @@ def test_from_added_to_removed(offline: Workplace) -> None:
     added = offline.here("optouts", "add", "8123 0001", SECOND, "--country", "SG")
     assert (0, "2 numbers opted out (reports/ledger.sqlite3)\n") == (added.exit_code, added.stdout)
     again = offline.here("optouts", "add", FIRST, "+6581230003")
-    assert "1 number opted out; 1 number had before (reports/ledger.sqlite3)\n" == again.stdout
+    assert "1 number opted out; 1 number was already opted out (reports/ledger.sqlite3)\n" == again.stdout
 
     shown = offline.here("optouts", "list").stdout.splitlines()
     assert [FIRST, "+6581230003", SECOND] == [line.split()[0] for line in shown[1:4]], "the newest first"
@@ -42,8 +42,8 @@ def test_from_added_to_removed(offline: Workplace) -> None:
     assert "3 numbers opted out" == shown[-1]
 
     removed = offline.here("optouts", "remove", FIRST, "+6581230009")
-    assert (0, "+6581230009 had not opted out\n") == (removed.exit_code, removed.stderr)
-    assert "1 number no longer opted out; a suppression list" in removed.stdout
+    assert (0, "+6581230009 was not opted out\n") == (removed.exit_code, removed.stderr)
+    assert "1 number no longer opted out; suppression lists still apply" in removed.stdout
     assert 2 == offline.here("optouts", "list", "--json").document["opted_out"]
 
 
@@ -54,18 +54,18 @@ def test_lists_are_short_unless_asked(offline: Workplace) -> None:
     lines = done.stdout.splitlines()
     assert max(map(len, lines)) <= 80
     assert 20 == sum(line.startswith("+65") for line in lines)
-    assert "25 numbers opted out; shown are the newest; --limit N shows more" in done.stdout
+    assert "25 numbers opted out (showing the newest 20; --limit N shows more" in done.stdout
     assert 25 == len(offline.here("optouts", "list", "--limit", "100", "--json").document["newest"])
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("add",), "whom to opt out?; write one number or several, or name a list with --file"),
+        (("add",), "no number given; give one or more numbers, or a list with --file"),
         (("add", "12"), '"12" has no country code; add --country'),
         (("add", FIRST, "--file", "nope.csv"), "nope.csv does not exist; check the name"),
         (("remove", "none"), '"none" '),
-        (("remove",), "Missing argument"),
+        (("remove",), "campaign optouts remove: missing argument 'NUMBER'"),
     ],
 )
 def test_mistakes(offline: Workplace, arguments: tuple[str, ...], words: str) -> None:

@@ -65,10 +65,10 @@ def test_warnings_break_at_80_columns_between_words(offline: Workplace) -> None:
     offline.write(people(3), "kind: marketing\n" + MINIMAL.replace("Hi {{ name }}", f"{link} {link}"))
     done = offline.here("plan", "hello.yaml", "--json")
     (marketing, links) = done.document["warnings"]
-    assert links.startswith("3 texts have links without encryption"), "each text counts once"
+    assert links.startswith("3 texts have an unencrypted link"), "each text counts once"
     lines = done.stderr.splitlines()
     assert max(map(len, lines)) <= 80
-    assert f"look: {marketing} look: {links}" in " ".join(" ".join(lines).split())
+    assert f"warning: {marketing} warning: {links}" in " ".join(" ".join(lines).split())
 
 
 def test_rows_that_are_left_out_in_the_same_words_share_a_line(offline: Workplace) -> None:
@@ -95,6 +95,6 @@ def test_required_text_that_no_text_has_is_a_mistake(
     offline.write("".join(person(number, name) for number, name in enumerate(names)), campaign)
     done = offline.here("plan", "hello.yaml", "--json")
     assert exit_code == done.exit_code
-    what, remedy = "no text has what each must have", "write it into the template, or correct it here"
+    what, remedy = "no message contains the required text", "add it to the template, or correct this key"
     problems = [f"hello.yaml:4:47: message.requireText: {what}; {remedy}"] if exit_code else []
     assert problems == done.document["problems"]

@@ -48,15 +48,14 @@ def test_what_is_left_and_the_price_of_going_over() -> None:
     expected = """\
 row 1 · +12025550142 · key k1
 GSM7 · 2 segments · 303 characters
-3 left in the last segment; one more than that makes it 3 segments"""
+3 more characters fit; a longer message needs 3 segments"""
     assert expected == shown(composed("{{ a }}", a="x" * 303))
 
 
 def test_the_price_of_going_over_in_money() -> None:
     expected = """\
 GSM7 · 1 segment · 159 characters · at most 0.0421 USD
-1 left in the last segment; one more than that makes it 2 segments, at most
-  0.0842 USD"""
+1 more character fits; a longer message needs 2 segments, at most 0.0842 USD"""
     assert shown(composed("{{ a }}", a="x" * 159), PRICES).endswith(expected)
     unpriced = Prices(Path("prices.csv"), "USD", {})
     assert "159 characters · no price for US\n" in shown(composed("{{ a }}", a="x" * 159), unpriced)
@@ -65,9 +64,9 @@ GSM7 · 1 segment · 159 characters · at most 0.0421 USD
 @pytest.mark.parametrize(
     ("length", "words"),
     [
-        (160, "the last segment is full; one character more makes it 2 segments"),
-        (1529, "1 left in the last segment; one more than that can't be sent"),
-        (1530, "the last segment is full; one character more can't be sent"),
+        (160, "no more characters fit; a longer message needs 2 segments"),
+        (1529, "1 more character fits; a longer message can't be sent"),
+        (1530, "no more characters fit; a longer message can't be sent"),
     ],
 )
 def test_full_ones(length: int, words: str) -> None:
@@ -77,7 +76,7 @@ def test_full_ones(length: int, words: str) -> None:
 def test_what_smart_encoding_replaced_and_saved() -> None:
     expected = """\
 GSM7 · 1 segment · 113 characters
-47 left in the last segment; one more than that makes it 2 segments
+47 more characters fit; a longer message needs 2 segments
 smart encoding: 4 characters replaced: ’ by ' (2 times), “ by ", ” by "; saves 1
   segment"""
     assert shown(composed("It’s “{{ a }}”, O’Neil", smart=True, a="x" * 98)).endswith(expected)
@@ -88,7 +87,7 @@ def test_what_it_would_replace_and_where_that_is_from() -> None:
 outside GSM-7:
   ’  U+2019 right single quotation mark (2 times): …It⟦’⟧s O’Neil xxx…
      from the template, line 1 and the column a
-message.smartEncoding: true would replace them and save 1 segment"""
+message.smartEncoding: true replaces them and saves 1 segment"""
     assert shown(composed("It’s {{ a }}", a="O’Neil " + "x" * 98)).endswith(expected)
 
 
@@ -115,11 +114,11 @@ def test_ucs2_that_was_asked_for_needs_no_advice() -> None:
 
 def test_links() -> None:
     expected = """\
-http://shop.example/… is a link without encryption, from the template, line 1;
-  write https://
-http://shop.example/… is a long link, from the template, line 1; a shortened one
-  takes 20 to 30 characters
-https://x.example/… is cut short by a space from the column b; write {{ … |
+http://shop.example/… (from the template, line 1) is an unencrypted link; write
+  https://
+http://shop.example/… (from the template, line 1) is a long link; a shortened
+  one needs 20 to 30 characters
+https://x.example/… is cut off at a space from the column b; write {{ … |
   urlencode }}"""
     source = "http://shop.example/{{ a }} https://x.example/{{ b }}"
     assert shown(composed(source, a="x" * 60, b="AB 12")).endswith(expected)

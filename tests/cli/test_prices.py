@@ -24,13 +24,14 @@ def test_a_table_and_where_it_is(
     shown = capsys.readouterr()
     assert "" == shown.err
     assert [
-        "country  a segment costs             operators",
+        "country  per segment                 operators",
         "GB       0.00001 SGD                         1",
         "SG       0.0421477 to 0.0520648 SGD          2",
         "US       0.013636 USD                        1",
-        "left out: acme_hq: MY has no operators",
+        "warning: skipped: acme_hq: MY has no operators",
         "",
-        "4 prices of 2 sub-accounts saved in prices.csv; name that file in the campaign file, under prices:",
+        "4 prices of 2 sub-accounts saved to prices.csv",
+        "to use them, write into the campaign file:  prices: prices.csv",
     ] == [line.rstrip() for line in shown.out.splitlines()]
 
 
@@ -68,4 +69,4 @@ def test_for_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
     assert {"file": "us.csv", "prices": 1, "sub_accounts": ["acme_us"], "left_out": [], "countries": [price]} == (
         orjson.loads(shown.out)
     )
-    assert "1 price saved in us.csv" in shown.err
+    assert "1 price saved to us.csv" in shown.err

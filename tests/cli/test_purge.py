@@ -58,16 +58,16 @@ def test_it_says_what_it_means(sent: Workplace) -> None:
 
     for words in (
         "numbers, keys, texts and carried columns of 5 messages",
-        "the messages' ids, which are hashes of their keys; opt-outs",
+        "the message IDs (hashes of the keys), and opt-outs",
         "the run can't be sent again, and other campaigns' cooldowns no longer count its messages",
         "the campaign's own recipient file",
-        "purged: 5 messages in the ledger no longer name anybody",
+        "purged: deleted the personal data of 5 messages",
     ):
         assert words in shown
     again = sent.here(*PURGE)
     assert 0 == again.exit_code
-    assert "it was purged before" in again.stdout
-    assert "purged: the ledger names nobody of it" in again.stdout
+    assert "this run was purged before" in again.stdout
+    assert "purged: no personal data was left" in again.stdout
 
 
 def test_a_report_can_still_be_written(sent: Workplace) -> None:
@@ -89,8 +89,8 @@ def test_json(sent: Workplace) -> None:
 
 MISTAKES = {
     "without the run": (("purge", "hello"), "which run of hello is to be purged?; write NAME/RUN"),
-    "another run": (("purge", "hello/nope"), "knows no run hello/nope"),
-    "nobody to ask": (("purge", "hello/main"), "nothing was changed: there is no terminal to ask on; add --yes"),
+    "another run": (("purge", "hello/nope"), "has no run hello/nope"),
+    "nobody to ask": (("purge", "hello/main"), "nothing was changed: confirmation needs a terminal; add --yes"),
 }
 
 
@@ -132,6 +132,6 @@ def test_what_was_not_sent_or_is_unknown_is_told(campaign: Workplace, provider: 
 
     shown = " ".join(campaign.here(*PURGE).stdout.split())
 
-    assert "unknown; `campaign reconcile` can still settle them for the counts" in shown
+    assert "unknown outcome; `campaign reconcile` can still settle the counts later" in shown
     assert 5 == campaign.summary()["rows"]
     assert {"unknown"} <= {status for status, count in campaign.summary()["status"].items() if count}

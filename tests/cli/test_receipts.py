@@ -60,7 +60,7 @@ def serving(workplace: Workplace, *options: str, **environment: str) -> Iterator
     with workplace.started(*SERVE, *options, **environment) as process:
         assert process.stdout is not None
         lines: list[str] = []
-        while not (lines and lines[-1].startswith("Ctrl-C ends it")):
+        while not (lines and lines[-1].startswith("press Ctrl-C to stop")):
             line = process.stdout.readline()
             assert line, process.stderr and process.stderr.read()
             lines.append(line)
@@ -70,7 +70,7 @@ def serving(workplace: Workplace, *options: str, **environment: str) -> Iterator
 
 def test_it_takes_events_until_it_is_told_to_end(offline: Workplace) -> None:
     with serving(offline) as server:
-        assert f"taking receipts and replies on {server.url} into {LEDGER}\n" == server.first_lines[0]
+        assert f"listening on {server.url} (ledger: {LEDGER})\n" == server.first_lines[0]
         assert "without --auth-header-env" in "".join(server.first_lines)
         for body in (receipt("u1", "sent"), receipt("u1"), reply("Stop. Thank you"), reply("hello"), OTHER):
             assert 200 == server.post(body)
@@ -79,7 +79,7 @@ def test_it_takes_events_until_it_is_told_to_end(offline: Workplace) -> None:
         done = ended(server.process)
     assert (0, "") == (done.exit_code, done.stderr)
     counts = "2 receipts, 1 opted out, 1 other reply, 1 other event, 1 request refused"
-    assert f"ended: {counts}\n" == done.stdout
+    assert f"stopped: {counts}\n" == done.stdout
     assert {"u1": "delivered"} == kept(offline.folder / LEDGER)
     assert {"+12025550123"} == set(opted(offline.folder / LEDGER))
     assert 0o600 == (offline.folder / LEDGER).stat().st_mode & 0o777
@@ -88,7 +88,7 @@ def test_it_takes_events_until_it_is_told_to_end(offline: Workplace) -> None:
 def test_ctrl_c_ends_it_too_and_counts_come_as_json(offline: Workplace) -> None:
     with offline.started(*SERVE, "--json") as process:
         assert process.stderr is not None
-        while "Ctrl-C ends it" not in process.stderr.readline():
+        while "press Ctrl-C to stop" not in process.stderr.readline():
             pass
         process.send_signal(signal.SIGINT)
         done = ended(process)
@@ -96,7 +96,7 @@ def test_ctrl_c_ends_it_too_and_counts_come_as_json(offline: Workplace) -> None:
     assert {"receipt": 0, "opt_out": 0, "opt_in": 0, "reply": 0, "unusable": 0, "ignored": 0, "refused": 0} == (
         done.document
     )
-    assert "ended: nothing came\n" == done.stderr
+    assert "stopped: nothing received\n" == done.stderr
 
 
 def test_the_authorization_is_the_whole_header(offline: Workplace) -> None:
@@ -122,7 +122,7 @@ def test_it_says_nothing_of_what_scanners_send_and_of_whom_it_hears(offline: Wor
         server.process.terminate()
         done = ended(server.process)
     assert (0, "") == (done.exit_code, done.stderr)
-    assert "ended: 1 other reply\n" == done.stdout
+    assert "stopped: 1 other reply\n" == done.stdout
 
 
 def test_every_receipt_that_was_answered_survives_a_kill(offline: Workplace) -> None:
@@ -177,12 +177,12 @@ def test_a_full_disk_is_a_503_and_space_mends_it_without_a_restart(offline: Work
 
 REFUSED = [
     (("--host", "0.0.0.0"), "would let anybody on the network write receipts and opt-outs; add --auth-header-env"),  # noqa: S104
-    (("--auth-header-env", "NOWHERE"), "the environment variable NOWHERE is not set; export it with the whole header"),
+    (("--auth-header-env", "NOWHERE"), "the environment variable NOWHERE is not set; set it to the whole header"),
     (("--words", "no.csv"), "no.csv can't be read: No such file"),
     (("--ledger", "mysql://x/y"), "is not supported"),
-    (("--load", "no.jsonl"), "no.jsonl cannot be read: No such file or directory; name a file of JSON lines"),
-    (("--load", "reports"), "reports cannot be read: Is a directory"),
-    (("--load", "empty.jsonl"), "empty.jsonl has no line; name a file of JSON lines"),
+    (("--load", "no.jsonl"), "--load: no.jsonl can't be read: No such file or directory; name a file of JSON lines"),
+    (("--load", "reports"), "--load: reports can't be read: Is a directory"),
+    (("--load", "empty.jsonl"), "empty.jsonl is empty; name a file of JSON lines"),
 ]
 
 
@@ -211,7 +211,7 @@ def test_a_file_is_loaded_and_its_bad_lines_named(offline: Workplace) -> None:
         assert 1 == done.exit_code
         assert [
             "4 lines: 1 receipt, 1 opted out",
-            "look: 2 lines are no event; the others are taken",
+            "warning: 2 lines are not events and were skipped",
             "  events.jsonl:2: the line is not JSON",
             "  events.jsonl:4: the file ends in the middle of this line",
         ] == done.stdout.splitlines()
@@ -249,7 +249,7 @@ def test_a_loaded_receipt_settles_an_unknown_message(campaign: Workplace) -> Non
     _make_unknown(campaign.folder / LEDGER, message_id)
     (campaign.folder / "events.jsonl").write_bytes(receipt(umid, message_id=message_id))
     done = campaign.here("receipts", "--load", "events.jsonl")
-    assert "1 unknown message was sent after all, as its receipt proves: accepted now" in done.stdout
+    assert "1 unknown message has a receipt, which proves that it was sent: now accepted" in done.stdout
     status = "SELECT status, reason, umid FROM messages WHERE key = 'k3'"
     assert [("accepted", "receipt", umid)] == campaign.ledger(status)
 

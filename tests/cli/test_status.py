@@ -51,7 +51,7 @@ def test_delivery_conversion_and_optouts(offline: Workplace) -> None:
     assert ["run", "delivered", "accepted", "delivered", "way", "receipt"] == delivery[1].split()
     assert ["welcome/main", "5", "55.6%", "2", "1", "1"] == delivery[2].split()
     assert ["welcome/main", "5", "2"] == conversion[2].split()
-    assert "1 number wants no more messages; see `campaign optouts list`" == conversion[3]
+    assert "1 number opted out; see `campaign optouts list`" == conversion[3]
     assert 80 >= max(map(len, done.stdout.splitlines()))
 
 
@@ -102,7 +102,7 @@ def test_for_scripts(offline: Workplace) -> None:
 def test_one_document_is_not_watched(offline: Workplace) -> None:
     done = offline.here("status", "--watch", "--json")
     [words] = done.document["errors"]
-    expected = "--watch and --json exclude each other: --json is one document; ask again and again without --watch"
+    expected = "--watch can't be combined with --json; run `campaign status --json` repeatedly instead"
     assert (2, expected) == (done.exit_code, words)
 
 

@@ -92,7 +92,7 @@ def test_the_options_are_the_run_s_but_it_comes_now(campaign: Workplace, provide
     campaign.write(people(2), EVERY_OPTION)
     done = campaign(*TEST, "--to", OTHER)
     assert 0 == done.exit_code
-    assert "message.scheduled is left out: a test comes at once" in done.stdout
+    assert "message.scheduled is ignored: a test is sent immediately" in done.stdout
     (request,) = provider.requests
     assert {
         "destination": OTHER,
@@ -112,7 +112,7 @@ def test_a_past_expiry_is_left_out_aloud(campaign: Workplace, provider: Provider
     campaign.write(people(1), EVERY_OPTION.replace("  scheduled: 2h\n", "").replace("2030", "2020"))
     done = campaign(*TEST, "--to", OTHER)
     assert 0 == done.exit_code
-    assert "message.expiry is past, and left out of the test" in done.stdout
+    assert "message.expiry is ignored: it has passed" in done.stdout
     assert "expiry" not in provider.requests[0].body
 
 
@@ -171,7 +171,7 @@ def test_rejected_answers(campaign: Workplace, provider: Provider) -> None:
     ("answer", "reason", "words"),
     [
         (error(401, 1200, "Unauthorized"), "unauthorized", "check that EIGHTXEIGHT_API_KEY"),
-        (error(429, 0, "Too many", {"Retry-After": "7"}), "throttled", "the provider asks to wait 7 s"),
+        (error(429, 0, "Too many", {"Retry-After": "7"}), "throttled", "the provider asks you to wait 7 s"),
     ],
 )
 def test_what_would_stop_or_pause_a_run_ends_the_test(
@@ -191,7 +191,7 @@ def test_no_proof_is_never_sent_again(campaign: Workplace, provider: Provider) -
     assert 1 == done.exit_code
     assert [MINE, OTHER] == list(provider.sent.elements())
     assert [("unknown", "server_error"), ("accepted", "queued")] == statuses(done)
-    assert "look at the phone" in done.stderr
+    assert "check the phone" in done.stderr
 
 
 def test_without_a_connection(campaign: Workplace) -> None:
@@ -288,18 +288,18 @@ MISTAKES = {
     "a number that is too short": (("--to", "+120"), ['--to: "+120" is too short for a number']),
     "a national one where no country is fixed": (("--to", "0791 112345"), ["--to: ", "country code"]),
     "a word": (("--to", "me"), ['--to: "me"']),
-    "nothing": (("--to", " , "), ["--to names no number; write one of your own"]),
+    "nothing": (("--to", " , "), ["--to: no number given; write your own number"]),
     "a fixed line": (("--to", "+442079460000"), ["--to: +442079460000 is a fixed line", "recipients.types"]),
     "every wrong one of several": (("--to", f"{MINE},+120", "--to", "me"), ['--to: "+120"', '--to: "me"']),
-    "a row beyond the file": (("--to", MINE, "--row", "9"), ["people.csv has no data row 9"]),
+    "a row beyond the file": (("--to", MINE, "--row", "9"), ["--row: people.csv has no data row 9"]),
     "rows that would not be sent": (
         ("--to", MINE, "--row", "2", "--row", "3"),
-        ["row 2 would not be sent: invalid_number: ", "row 3 would not be sent: missing_field: "],
+        ["row 2 is excluded: invalid_number: ", "row 3 is excluded: missing_field: "],
     ),
     "numbers and rows": (("--to", "me", "--row", "9"), ['--to: "me"', "no data row 9"]),
     "more than a test": (
         ("--to", ",".join(f"+1202555{number:04}" for number in range(100, 151))),
-        ["51 messages are no test: 51 numbers and 1 rows", "keep it to 50"],
+        ["too many test messages: 51 numbers × 1 rows = 51", "send at most 50"],
     ),
 }
 
@@ -316,14 +316,14 @@ def test_a_mistake_is_told_and_nothing_is_sent(
     assert 2 == done.exit_code, done.stderr
     for word in words:
         assert word in done.stderr
-    assert done.stderr.splitlines() == done.document["errors"]
+    assert done.stderr.splitlines() == [f"error: {error}" for error in done.document["errors"]]
 
 
 def test_a_file_of_which_no_row_would_be_sent(offline: Workplace) -> None:
     offline.write("k1,12,Ann\n")
     done = offline.here(*TEST, "--to", MINE)
     assert 2 == done.exit_code
-    assert "no message of people.csv would be sent" in done.stderr
+    assert "every row of people.csv is excluded" in done.stderr
 
 
 def test_it_cannot_drive_the_terminal(campaign: Workplace, provider: Provider) -> None:

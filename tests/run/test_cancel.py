@@ -50,9 +50,9 @@ def test_when_the_provider_sends(run: RecordedRun, options: Mapping[str, str], e
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({}, "nothing of welcome/main is scheduled"),
-        ({"window": "09:00 to 20:00, mon tue, recipient, wait"}, "nothing of welcome/main is scheduled"),
-        ({"message.scheduled": "2026-12-01T10:00:00+08:00"}, "and that is past"),
+        ({}, "welcome/main has no scheduled messages"),
+        ({"window": "09:00 to 20:00, mon tue, recipient, wait"}, "welcome/main has no scheduled messages"),
+        ({"message.scheduled": "2026-12-01T10:00:00+08:00"}, "which has passed"),
     ],
 )
 def test_what_is_sent_already_is_refused(run: RecordedRun, options: Mapping[str, str], words: str) -> None:
@@ -63,7 +63,7 @@ def test_what_is_sent_already_is_refused(run: RecordedRun, options: Mapping[str,
 @pytest.mark.parametrize(("run", "options"), [("sandbox", RunOptions()), (None, RunOptions(sandbox=True))])
 def test_a_sandbox_that_is_gone_cancels_nothing(tmp_path: Path, run: str | None, options: RunOptions) -> None:
     with (
-        pytest.raises(InputError, match="the sandbox of welcome/sandbox is gone"),
+        pytest.raises(InputError, match="the sandbox of welcome/sandbox no longer runs"),
         opened_for_cancelling("welcome", run, replace(options, ledger=str(tmp_path / "l.sqlite3"))),
     ):
         pass

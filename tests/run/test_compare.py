@@ -112,12 +112,12 @@ def test_sandbox_runs_are_compared_among_themselves(reports: Path) -> None:
 
 
 def test_nothing_to_compare(reports: Path) -> None:
-    expected = "there is no run of autumn-* started since 2026-11-01 00:00 UTC; the ledger knows spring/w1, spring/w2,"
+    expected = "no run of autumn-* started since 2026-11-01 00:00 UTC; the ledger has spring/w1, spring/w2,"
     with pytest.raises(InputError) as caught:
         compare(RunOptions(reports=reports), since=datetime(2026, 11, 1, tzinfo=UTC), campaign="autumn-*")
     assert str(caught.value).startswith(expected)
     assert not (reports / "compare.parquet").exists()
-    with Filled(reports / "empty.sqlite3"), pytest.raises(InputError, match="there is no run to compare"):
+    with Filled(reports / "empty.sqlite3"), pytest.raises(InputError, match="no runs to compare"):
         compare(RunOptions(reports=reports, ledger=str(reports / "empty.sqlite3")), campaign="*")
     with pytest.raises(InputError, match="there is no ledger"):
         compare(RunOptions(reports=reports, ledger=str(reports / "none.sqlite3")), campaign="*")
@@ -162,5 +162,5 @@ def test_since(words: str, expected: int) -> None:
     ["", "yesterday", "30", "1.5d", "-3d", "2026-13-01", "20261101", "2026-W45", "999999w", "0001-01-01T00:00+14:00"],
 )
 def test_since_no_time(words: str) -> None:
-    with pytest.raises(InputError, match="is not a time; write a day such as 2026-11-01"):
+    with pytest.raises(InputError, match="is not a time; write a date such as 2026-11-01"):
         parse_since(words, NOW)

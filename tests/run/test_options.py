@@ -111,9 +111,9 @@ def test_changed_options_in_words() -> None:
     before = {"message.source": "ACME", "message.encoding": "AUTO", "message.expiry": "60 s after the send"}
     now = {"message.source": "ACME2", "message.encoding": "AUTO", "message.clientIp": "203.0.113.7"}
     assert [
-        "message.clientIp was absent, is 203.0.113.7",
-        "message.expiry was 60 s after the send, is absent",
-        "message.source was ACME, is ACME2",
+        "message.clientIp: was not set, now 203.0.113.7",
+        "message.expiry: was 60 s after the send, now not set",
+        "message.source: was ACME, now ACME2",
     ] == changed_options(before, now)
     assert [] == changed_options(now, now)
 

@@ -50,7 +50,7 @@ def test_every_sub_account_is_saved_and_each_reads_its_own(tmp_path: Path, monke
 def test_one_sub_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with answering(TWO, monkeypatch, tmp_path) as provider:
         saved = save_prices(ACCOUNT, region="asia", sub_account_id="ACME_US", output=Path("us/prices.csv"))
-        with pytest.raises(InputError, match="no sub-account 'acme'; it has acme_hq, acme_us"):
+        with pytest.raises(InputError, match="the price list has no 'acme'; it has acme_hq, acme_us"):
             save_prices(ACCOUNT, region="asia", sub_account_id="acme")
 
     assert provider.paths[0].endswith("prices?direction=outbound&subAccountId=ACME_US")
@@ -63,7 +63,7 @@ def test_countries_without_a_price_are_left_out_aloud(tmp_path: Path, monkeypatc
     with answering(reply, monkeypatch, tmp_path):
         saved = save_prices(ACCOUNT, region="asia")
 
-    assert ["acme: MY has no operators", "ZZ is no country that a number can be of"] == saved["left_out"]
+    assert ["acme: MY has no operators", "ZZ is not a country with phone numbers"] == saved["left_out"]
     assert {"SG"} == set(read_prices(Path(saved["file"])).by_country)
 
 
@@ -73,8 +73,8 @@ def test_countries_without_a_price_are_left_out_aloud(tmp_path: Path, monkeypatc
         (error(401, 1200, "who?"), "check that EIGHTXEIGHT_API_KEY"),
         (error(429, 429, "slowly"), "HTTP 429"),
         ((200, {"subAccounts": "none"}), "unexpected format"),
-        ((200, {}), "has no prices for messages; check the account id"),
-        (listed(acme=[country("MY")]), r"has no prices for messages \(acme: MY has no operators\)"),
+        ((200, {}), "has no message prices; check --account"),
+        (listed(acme=[country("MY")]), r"has no message prices \(acme: MY has no operators\)"),
     ],
 )
 def test_an_older_list_outlives_a_failure(
@@ -95,7 +95,7 @@ def test_another_file_is_not_overwritten(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "empty.csv").touch()
     (tmp_path / "folder.csv").mkdir()
     with answering(TWO, monkeypatch, tmp_path) as provider:
-        for name, words in (("people", "is there already, and isn't a price list"), ("folder", "cannot be written")):
+        for name, words in (("people", "already exists and is not a price list"), ("folder", "can't be written")):
             with pytest.raises(InputError, match=words):
                 save_prices(ACCOUNT, region="asia", output=Path(f"{name}.csv"))
         assert [] == provider.paths
@@ -107,8 +107,8 @@ def test_another_file_is_not_overwritten(tmp_path: Path, monkeypatch: pytest.Mon
     [
         ("acme_hq", "asia", "--account: .*UUID"),
         (ACCOUNT[:-1], "asia", "--account: "),
-        (None, "asia", "add --account ID"),
-        (ACCOUNT, "africa", "there is no region 'africa'; choose one of asia, north-america, europe, indonesia"),
+        (None, "asia", "--account is required"),
+        (ACCOUNT, "africa", "--region: 'africa' is not a region; use one of asia, north-america, europe, indonesia"),
     ],
 )
 def test_options_that_make_no_sense(account_id: str | None, region: str, words: str) -> None:

@@ -138,7 +138,7 @@ def test_what_it_is_before_is_told(place: Place) -> None:
     with locked_run("welcome", "main", place.options) as run, console.rich.capture() as capture:
         _show_scope(console, run)
     shown = " ".join(capture.get().split())
-    for words in ("carried columns of 2 messages", "1 message of the plan not sent yet", "1 message unknown"):
+    for words in ("carried columns of 2 messages", "1 message not sent yet", "1 message has an unknown outcome"):
         assert words in shown
 
 
@@ -207,8 +207,8 @@ def test_a_sandboxs_run_keeps_its_ledger_which_is_in_its_folder(tmp_path: Path) 
 def test_a_run_that_nobody_knows(place: Place) -> None:
     (place.reports / "welcome/drafted").mkdir()
 
-    for run, remedy in (("nope", "it knows welcome/main"), ("drafted", "delete the folder")):
-        with pytest.raises(InputError, match=f"knows no run welcome/{run}") as caught:
+    for run, remedy in (("nope", "it has welcome/main"), ("drafted", "if it was only planned, delete ")):
+        with pytest.raises(InputError, match=f"has no run welcome/{run}") as caught:
             place.purge(run)
         assert remedy in str(caught.value)
 
@@ -225,7 +225,7 @@ def test_a_run_that_is_being_sent_is_left_alone(place: Place) -> None:
 def test_no_run_of_the_ledger_is_held_up(place: Place) -> None:
     with (
         run_lock(Path(place.paths.ledger), "welcome", "other"),
-        pytest.raises(RunLockedError, match="welcome/other is being worked on") as caught,
+        pytest.raises(RunLockedError, match="welcome/other uses the same ledger") as caught,
     ):
         place.purge()
     assert "wait until it has ended" in str(caught.value)
@@ -238,5 +238,5 @@ def test_a_file_that_cant_be_removed_stops_it_in_words(place: Place) -> None:
     place.paths.results_csv.unlink()
     place.paths.results_csv.mkdir()
 
-    with pytest.raises(StoppedError, match=r"results\.csv could not be removed: .*; close what has it open"):
+    with pytest.raises(StoppedError, match=r"results\.csv can't be deleted: .*; close the program that uses it"):
         place.purge()

@@ -104,6 +104,6 @@ def test_an_authorization_that_no_header_has(monkeypatch: pytest.MonkeyPatch, va
 
 
 def test_a_file_that_is_not_there_makes_no_ledger(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no\.jsonl cannot be read"):
+    with pytest.raises(InputError, match=r"no\.jsonl can't be read"):
         receipts.load_file(RunOptions(reports=tmp_path), tmp_path / "no.jsonl", words=None)
     assert [] == list(tmp_path.iterdir())

@@ -182,7 +182,7 @@ def test_terminal_page_status_and_comparison_show_the_same_counts(campaign: Work
     assert (5, 3, 1, 1) == tuple(compared[name] for name in ("receipts", "delivered", "undelivered", "cancelled"))
     assert 3 / 7 == status["delivered_share"] == compared["delivery_rate"]
 
-    assert "feedback 3 success 2, failure 1" in terminal
+    assert "conversions 3 success 2, failure 1" in terminal
     assert "2 converted: 28.6% of accepted messages, 66.7% of delivered messages. 1 did not convert; 4" in page
     assert {"success": 2, "failure": 1} == status["conversions"]
     assert (2, 1) == (compared["converted"], compared["not_converted"])

@@ -170,11 +170,11 @@ def test_the_newest_run_is_the_one_that_was_started_last(ledger: Path) -> None:
 def test_a_run_that_is_not_there(ledger: Path) -> None:
     begin(ledger, "a")
     options = RunOptions(ledger=str(ledger))
-    expected = f"the ledger {ledger} knows no run welcome/b; it knows welcome/a"
+    expected = f"the ledger {ledger} has no run welcome/b; it has welcome/a"
     with pytest.raises(InputError) as caught, recorded_run("welcome", "b", options):
         pytest.fail("there is no such run")
     assert expected == str(caught.value)
-    with pytest.raises(InputError, match="knows no run welcome/b; see `campaign status`"):
+    with pytest.raises(InputError, match="has no run welcome/b; `campaign status` lists all runs"):
         statuses("welcome", "b", options)
 
 

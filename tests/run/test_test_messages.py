@@ -12,8 +12,8 @@ from runner.provider.payload import SendOptions
 from runner.run.test_messages import make_test_id, make_test_options
 
 NOW = datetime(2026, 12, 1, 2, tzinfo=UTC)
-SCHEDULED = "message.scheduled is left out: a test comes at once"
-PAST = "message.expiry is past, and left out of the test"
+SCHEDULED = "message.scheduled is ignored: a test is sent immediately"
+PAST = "message.expiry is ignored: it has passed"
 
 
 def test_its_ids_are_no_run_s() -> None:
