@@ -1,6 +1,6 @@
-"""The recipient file, row by row, each one judged: a recipient, or excluded for a reason.
+"""Read the recipient file and judge each row: a recipient, or excluded with a reason.
 
-`campaign check` imports this module, so phonenumbers is loaded only once rows are read.
+`campaign check` imports this module, so phonenumbers is loaded only when rows are read.
 """
 
 from collections.abc import Generator, Mapping
@@ -20,20 +20,20 @@ from runner.files.formats import changed, unchanged
 if TYPE_CHECKING:
     from runner.audience.suppression import Suppression
 
-# Whoever has opted out is counted as such, even without a usable key or time zone.
+# A suppressed person is reported as suppressed, even without a usable key or time zone.
 _AFTER_SUPPRESSION = (ExclusionReason.MISSING_FIELD, ExclusionReason.UNKNOWN_ZONE)
 
 
 def read_audience(
     spec: AudienceSpec, work: Work, *, batch_size: int = reader.BATCH_SIZE, remarks: list[str] | None = None
 ) -> Generator[RowBatch, None, None]:
-    """Every row of the file, in its order, in batches; close it to close the files. `remarks` collects sentences on
-    how the file is read, for people.
+    """Every row of the file, in order, in batches. Close the iterator to close the files. Adds sentences on how the
+    file is read to `remarks`.
 
-    A row is excluded for the first of these that applies: `work` has a reason (see `judge.Judge`), the person is
-    suppressed, the row is a duplicate among the rows for which there is no reason; but suppression goes before an empty
-    key and an unknown time zone. Memory grows by 6 bytes for each recipient and each entry of a suppression list.
-    Raises InputError when a file cannot be read, has no rows, or changes before its last row is read.
+    A row is excluded for the first reason that applies: a reason from `work` (see `judge.Judge`), suppression, or a
+    duplicate of another row without a reason. But suppression comes before an empty key and an unknown time zone.
+    Memory grows by 6 bytes per recipient and per entry of a suppression list. Raises InputError if a file can't be
+    read, has no rows, or changes before its last row is read.
     """
     from runner.audience.suppression import Suppression
 
@@ -45,7 +45,7 @@ def read_audience(
         if tuple(reader.read_header(spec.source)) != spec.header:
             raise changed(spec.source.path)
         if spec.duplicates is Duplicates.REJECT:
-            # Whether the first row is to go shows only at the last one, so the file is read twice.
+            # Only the last row shows whether the first one is a duplicate, so read the file twice.
             with closing(_read(spec, batch_size, None)) as batches:
                 for batch in work(batches, False):
                     _suppress(batch, lists, spec)
@@ -60,7 +60,7 @@ def read_audience(
 
 @contextmanager
 def _placed(places: Mapping[str, Position]) -> Generator[None, None, None]:
-    """Gives the problems with what the campaign file says of the source their places in it."""
+    """Add positions to problems about keys of the campaign file that describe the source."""
     try:
         yield
     except InputError as error:
@@ -75,11 +75,11 @@ def _read(spec: AudienceSpec, batch_size: int, remarks: list[str] | None) -> Gen
             yield RowBatch(number + 1, batch.rows, batch.matches)
             number += len(batch.rows)
     if not number:
-        raise InputError.of(f"{spec.source.path} has a header and no rows", "nobody is in it; check how it was made")
+        raise InputError.of(f"{spec.source.path} has a header but no rows", "check how the file was created")
 
 
 def _suppress(batch: RowBatch, lists: "Suppression", spec: AudienceSpec) -> None:
-    """Excludes the rows whose number or key is listed, also those that only lack a key or a time zone."""
+    """Exclude rows whose number or key is listed, even if they have no key or time zone."""
     if not len(lists):
         return
     for index, number in enumerate(batch.destinations):
@@ -87,9 +87,9 @@ def _suppress(batch: RowBatch, lists: "Suppression", spec: AudienceSpec) -> None
         if number is None or (known is not None and known.reason not in _AFTER_SUPPRESSION):
             continue
         if listed := lists.find_number(number):
-            words = f"{spec.phone}: {number} is listed in {listed}"
+            words = f"{spec.phone}: {number} is on the suppression list {listed}"
         elif spec.key and (key := batch.keys[index]) and (listed := lists.find_key(key)):
-            words = f"{spec.key}: {quoted(key)} is listed in {listed}"
+            words = f"{spec.key}: {quoted(key)} is on the suppression list {listed}"
         else:
             continue
         batch.exclusions[index] = Exclusion(ExclusionReason.SUPPRESSED, words)
@@ -102,7 +102,7 @@ def _sightings(batch: RowBatch) -> list[tuple[str, int]]:
 
 
 def _compare(batch: RowBatch, seen: KeyIndex, duplicates: Duplicates) -> None:
-    """Excludes duplicates, or with `all` gives each of them a key of its own."""
+    """Exclude duplicates, or with `all` give each row a separate key."""
     for key, row in _sightings(batch):
         index = row - batch.first
         if duplicates is Duplicates.ALL:
@@ -113,11 +113,11 @@ def _compare(batch: RowBatch, seen: KeyIndex, duplicates: Duplicates) -> None:
 
 
 def numbered(key: str, before: int) -> str:
-    """The key of the row that follows `before` rows with the same one: C-17, C-17#2, C-17#3.
+    """The key of a row after `before` rows with the same key: C-17, C-17#2, C-17#3.
 
-    A key that itself ends in such a suffix gets one from the start (C-17#2 becomes C-17#2#1). So no two rows ever
-    share a key, whatever the keys look like, and a row's key depends only on the rows before it: rows appended to the
-    file between two starts of a run change nobody's key, and nobody is texted twice.
+    A key that already ends in such a suffix gets one from the start (C-17#2 becomes C-17#2#1). So no two rows share a
+    key, and a row's key depends only on the rows before it: rows appended to the file between two starts of a run
+    change no key, and nobody is texted twice.
     """
     _, mark, suffix = key.rpartition("#")
     if before == 0 and not (mark and suffix.isdecimal()):

@@ -1,4 +1,4 @@
-"""Judging rows of the recipient file one by one, by all that needs neither the other rows nor a suppression list."""
+"""Judge each row of the recipient file, by the rules that need neither other rows nor suppression lists."""
 
 from textwrap import shorten
 
@@ -15,9 +15,9 @@ from runner.numbers.ranges import FIXED_LINE, KIND_LABELS
 class Judge:
     """Judges data rows by their cells. Details name the column, so that the user knows where to look.
 
-    A row is excluded for the first of these that applies: it cannot be read; `recipients.where` doesn't hold for it;
-    its number is empty or invalid, of a kind that is not sent to, of a country that is not allowed; the key is empty or
-    damaged; the time zone is unknown though sending hours depend on it.
+    A row is excluded for the first reason that applies: it can't be read; `recipients.where` is false; its number is
+    empty or invalid, of an excluded type, or of a country that is not allowed; the key is empty or damaged; the time
+    zone is unknown but sending hours need it.
     """
 
     def __init__(self, spec: AudienceSpec) -> None:
@@ -28,10 +28,10 @@ class Judge:
         self._country_column = header.index(spec.country_column) if spec.country_column else None
         self._zone_column = header.index(spec.zone_column) if spec.zone_column else None
         condition = shorten(spec.source.where or "", 60, placeholder=" …")
-        self._filtered = Exclusion(ExclusionReason.FILTERED, f"recipients.where doesn't hold for this row: {condition}")
+        self._filtered = Exclusion(ExclusionReason.FILTERED, f"recipients.where is not true for this row: {condition}")
 
     def judge(self, batch: RowBatch) -> None:
-        """Fill the columns of a batch that was read, and its exclusions."""
+        """Fill in the columns and exclusions of a batch."""
         matches = batch.matches
         for index, cells in enumerate(batch.cells):
             key = destination = country = note = None
@@ -88,17 +88,17 @@ class Judge:
         fixed = number.kind == FIXED_LINE
         reason = ExclusionReason.NOT_MOBILE if fixed else ExclusionReason.NUMBER_TYPE
         words = f"{number.destination} is {KIND_LABELS[number.kind]}"
-        return self._exclusion(reason, f"{words}; recipients.types can allow {number.kind}")
+        return self._exclusion(reason, f"{words}; to send to it, add {number.kind} to recipients.types")
 
     def _country(self, number: Number) -> Exclusion | None:
         spec = self._spec
         if spec.countries and number.country not in spec.countries:
-            rule = f"; recipients.countries allows {', '.join(sorted(spec.countries))}"
+            rule = f"; recipients.countries allows only {', '.join(sorted(spec.countries))}"
         elif number.country in spec.deny_countries:
-            rule = "; recipients.denyCountries leaves them out"
+            rule = "; recipients.denyCountries excludes this country"
         else:
             return None
-        home = f"is a number of {number.country}" if number.country else "belongs to no country"
+        home = f"is a number in {number.country}" if number.country else "is in no country"
         return self._exclusion(ExclusionReason.COUNTRY_NOT_ALLOWED, f"{number.destination} {home}{rule}")
 
     def _key_trouble(self, key: str | None) -> Exclusion | None:
@@ -106,13 +106,13 @@ class Judge:
         if not column:
             return None
         if key is None:
-            words = f"{column} is empty, and it is the key that tells persons apart"
+            words = f"{column} is empty, but it is the key (recipients.key)"
             return Exclusion(ExclusionReason.MISSING_FIELD, words)
         why = why_no_key(key)
         return Exclusion(ExclusionReason.MISSING_FIELD, f"{column}: {why}") if why else None
 
     def _zones(self, cells: Cells, number: Number) -> tuple[str, ...] | Exclusion:
-        """The row's own zone or else the number's."""
+        """The row's zone, or else the number's zones."""
         from runner.numbers.zones import zones_of
 
         column = self._spec.zone_column
@@ -122,7 +122,7 @@ class Judge:
             )
         if zones := zones_of(number):
             return zones
-        words = f"where the phone of {number.destination} is isn't known, so its sending hours aren't"
+        words = f"the time zone of {number.destination} is unknown"
         remedy = f"fill in {column}" if column else "name a column of time zones with recipients.zone"
         return self._exclusion(ExclusionReason.UNKNOWN_ZONE, f"{words}; {remedy}")
 

@@ -1,4 +1,4 @@
-"""Rows of the recipient file by columns: a record for each of a million rows would take longer than judging them."""
+"""Rows of the recipient file, stored by column: creating a million records would take longer than judging them."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -8,22 +8,22 @@ from runner.base.exclusions import Exclusion
 from runner.base.messages import Encoding, Remark, RemarkKind, Text
 from runner.files.source import Cells, UnreadableRow
 
-# `saved`, `note` and the `remarks` of a `Text` as plain values, which go between processes five times as fast.
+# `saved`, `note` and `remarks` of a `Text` as plain values, which pass between processes five times as fast.
 Extras = tuple[int, str | None, list[tuple[str, str, str, int]]]
 
 
 @dataclass(slots=True)
 class RowBatch:
-    """Some rows of the recipient file in their order; item `i` of each list is of the data row `first + i`.
+    """Some rows of the recipient file, in order; item `i` of each list belongs to data row `first + i`.
 
-    As read: `cells`, and `matches`, whether `recipients.where` holds for each row (None: there is no condition).
+    After reading: `cells`, and `matches`, whether `recipients.where` is true for each row (None: no condition).
 
-    As judged: `keys`, `destinations` (E.164 with plus) and `countries` (ISO 3166-1 alpha-2), None where unknown;
-    `notes` on what was repaired; `zones`, the IANA time zones in which the phone may be, sorted, empty when they are
-    unknown or not asked for. A row that is not in `exclusions` (by index) is a recipient and has key and destination.
+    After judging: `keys`, `destinations` (E.164 with plus) and `countries` (ISO 3166-1 alpha-2), None if unknown;
+    `notes` on repairs; `zones`, the IANA time zones in which the phone may be, sorted, empty if unknown or not needed.
+    A row that is not in `exclusions` (by index) is a recipient and has a key and a destination.
 
-    As composed: `texts`, `encodings` and `segments`, None for a row that had an exclusion; `refused` are the rows, by
-    index, whose text cannot be sent; `extras` is what people should know of a text, for the few texts that have any.
+    After composing: `texts`, `encodings` and `segments`, None for an excluded row; `refused`, by index, are the rows
+    whose text can't be sent; `extras` are notes and remarks, for the few texts that have any.
     """
 
     first: int
@@ -49,12 +49,12 @@ class RowBatch:
         return [index for index in range(len(self.cells)) if index not in self.exclusions]
 
     def column(self, place: int) -> list[str]:
-        """The cells of one column of the file; "" in a row that could not be read."""
+        """The cells of one column of the file; "" in an unreadable row."""
         cell = itemgetter(place)
         return ["" if isinstance(cells, UnreadableRow) else cell(cells) for cells in self.cells]
 
     def add_text(self, composed: Text | Exclusion | None) -> None:
-        """Add the next row's text, or why the row gets none; None for a row that is excluded."""
+        """Add the next row's text, or the reason for no text; None for an excluded row."""
         text = composed if isinstance(composed, Text) else None
         if isinstance(composed, Exclusion):
             self.refused[len(self.texts)] = composed
@@ -74,9 +74,9 @@ class RowBatch:
         return Text(text, Encoding(self.encodings[index] or ""), self.segments[index] or 0, saved, note, told)
 
     def verdict(self, index: int) -> Text | Exclusion:
-        """The text of a row, or why the row gets none."""
+        """The text of a row, or its exclusion."""
         return self.exclusions.get(index) or self.text(index)
 
 
-# Judges batches in their order and, if the flag says so, composes the texts of their recipients.
+# Judges batches in order and, if the flag is set, composes the recipients' texts.
 Work = Callable[[Iterable[RowBatch], bool], Iterator[RowBatch]]

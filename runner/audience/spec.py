@@ -1,4 +1,4 @@
-"""What the audience room is asked for."""
+"""The input of the audience room."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,13 +8,13 @@ from runner.base.errors import Position
 from runner.base.exclusions import Duplicates
 from runner.files.source import Source
 
-# The kinds of numbers that an SMS can reach.
+# The kinds of numbers that can receive SMS.
 DEFAULT_TYPES = frozenset({"mobile", "fixed-line-or-mobile", "voip"})
 
 
 @dataclass(frozen=True, slots=True)
 class SuppressionList:
-    """A file of people who are not sent to. `phone` and `key` are its columns where they can't be found by name."""
+    """A file of people who must get no message. `phone` and `key` are its columns, if named in the campaign."""
 
     path: Path
     phone: str | None = None
@@ -23,16 +23,15 @@ class SuppressionList:
 
 @dataclass(frozen=True, slots=True)
 class AudienceSpec:
-    """What the campaign says about its recipients, with every column known to exist.
+    """The campaign's rules for its recipients; every column exists in the file.
 
     `phone`, `country_column`, `key` and `zone_column` are column names. `country` is the alpha-2 country of numbers
-    without a plus; a row whose `country_column` is filled says it for itself. Without `key` the number is the key.
-    Empty `countries` means that all are allowed but `deny_countries`. `types` are the kinds of numbers that are sent
-    to. With `wants_zones` each recipient's time zones are found out: from `zone_column` where it is filled, else from
-    the number.
+    without a plus; a filled `country_column` overrides it for its row. Without `key`, the number is the key. Empty
+    `countries` allows all except `deny_countries`. `types` are the kinds of numbers to send to. `wants_zones`: find the
+    time zones of each recipient, in `zone_column` if filled, else by the number.
 
-    `header` is the one that all this was held against; reading fails when the file has another one by then. `places`
-    says where the campaign file says how the source is read: `recipients.where` → its position.
+    `header` is the header that the spec was checked against; reading fails if the file has another one. `places` has
+    the positions of campaign keys that describe the source: `recipients.where` → its position.
     """
 
     source: Source

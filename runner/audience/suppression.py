@@ -1,8 +1,8 @@
-"""Suppression lists: who must not be texted, whatever the recipient file says.
+"""Suppression lists: people who must not be texted, whatever the recipient file says.
 
-A list that is missing, empty, unreadable or partly junk stops the plan: a text that is sent because a list failed to
-load can't be taken back. So nothing is guessed about what a column holds either: customer numbers of eight digits would
-pass for phone numbers in Singapore, and everybody on the list would be sent to.
+A list that is missing, empty, unreadable or has invalid entries stops the plan, because a text sent by mistake can't be
+taken back. The meaning of a column is not guessed either: customer numbers of eight digits look like phone numbers in
+Singapore, and everybody on the list would get a text.
 """
 
 import re
@@ -26,18 +26,17 @@ from runner.numbers.phone import Number, normalise
 
 _EXAMPLES = 2
 _MOST_KINDS = 5
-_IN_DOUBT = "nothing is sent while a suppression list is in doubt"
-# A first line such as "+65 9123 4567" is a number already; "Phone" or "opted_out_2026" is a header.
+_IN_DOUBT = "nothing is sent until every suppression list is valid"
+# A first line such as "+65 9123 4567" is a number; "Phone" or "opted_out_2026" is a header.
 _LIKE_A_NUMBER = re.compile(r"['\"]?[+(]*[0-9][0-9 ().-]*['\"]?")
 # "8123 4567 Ann" and 6.59E+09 are entries too; "opted out since 2019" is a header.
 _MOST_DIGITS_OF_A_NAME = 4
 
 
 class Suppression:
-    """The numbers and keys of all lists, each read as `read_list` does.
+    """The numbers and keys of all lists, read by `read_list`.
 
-    Raises InputError with everything that is wrong with any of them. `remarks` collects a sentence on how much the
-    lists hold, for people.
+    Raises InputError with the problems of all lists. Adds a sentence with the size of the lists to `remarks`.
     """
 
     def __init__(
@@ -49,7 +48,7 @@ class Suppression:
         country_column: str | None = None,
         remarks: list[str] | None = None,
     ) -> None:
-        # Each entry's row is the place of its list in `_names`, from 1.
+        # The row of each entry is the 1-based index of its list in `_names`.
         self._numbers, self._keys = KeyIndex(), KeyIndex()
         self._names: list[str] = []
         self._entries = 0
@@ -66,23 +65,23 @@ class Suppression:
                             self._entries += 1
             except InputError as error:
                 problems += error.problems
-            counts.append(f"{len(self) - before:,} of {listed.path.name}")
+            counts.append(f"{listed.path.name} {len(self) - before:,}")
         if problems:
             raise InputError(problems)
         if counts and remarks is not None:
-            remarks.append(f"numbers and keys on suppression lists: {', '.join(counts)}")
+            remarks.append(f"entries of suppression lists: {', '.join(counts)}")
 
     def __len__(self) -> int:
-        """Entries, numbers and keys, counting each as often as it is listed."""
+        """The number of entries (numbers and keys), including duplicates."""
         return self._entries
 
     def find_number(self, destination: str) -> str | None:
-        """The name of the first list that holds the E.164 number, or None."""
+        """The name of the first list with the E.164 number, or None."""
         place = self._numbers.first_row(destination)
         return self._names[place - 1] if place else None
 
     def find_key(self, key: str) -> str | None:
-        """The name of the first list that holds exactly this key, or None."""
+        """The name of the first list with exactly this key, or None."""
         place = self._keys.first_row(key)
         return self._names[place - 1] if place else None
 
@@ -90,13 +89,13 @@ class Suppression:
 def read_list(
     listed: SuppressionList, *, country: str | None = None, key: str | None = None, country_column: str | None = None
 ) -> Generator[tuple[str | None, str | None], None, None]:
-    """The (E.164 number, key) of each row of a list; it may hold either or both.
+    """The (E.164 number, key) of each row of a list; a row may have either or both.
 
-    `country` is where numbers without a plus are at home, as in the campaign; a list's own column `country_column`
-    says it for each row. `key` is the column that tells recipients apart: a list with a column of that name (in any
-    case), or with the one that it names itself, suppresses by key too.
+    `country` is the country of numbers without a plus, as in the campaign; a list's column `country_column` overrides
+    it for each row. `key` is the campaign's key column: a list with a column of that name (in any case), or with a
+    column named as `listed.key`, suppresses by key too.
 
-    Raises InputError for a list that cannot be read, and at its end for all of its rows that are in doubt.
+    Raises InputError for an unreadable list, and at its end for all its invalid rows.
     """
     path, source = listed.path, Source(listed.path, encoding_key=None)
     with unchanged(path):
@@ -104,9 +103,9 @@ def read_list(
         columns = _find_columns(listed, header, key, country, country_column)
         sheets = reader.filled_sheets(source)
         if len(sheets) > 1:
-            # Only the first one is read, and somebody on another one may have opted out.
-            what = f"{path} has more than one sheet with something in it: {quoted_names(sheets)}"
-            raise InputError.of(what, f"save each list as a file of its own, and empty the others; {_IN_DOUBT}")
+            # Only the first sheet is read, and people on another sheet may have opted out.
+            what = f"{path} has more than one sheet with data: {quoted_names(sheets)}"
+            raise InputError.of(what, f"save each sheet as a separate file; {_IN_DOUBT}")
         file_format = identify(path)
         junk, entries = _Junk(path, file_format.is_text), 0
         with closing(reader.read_numbered(source)) as rows:
@@ -115,23 +114,23 @@ def read_list(
             for place, cells in rows if columns.has_header else chain([first], rows):
                 entries += 1
                 if isinstance(cells, UnreadableRow):
-                    junk.add(place, cells.words, _IN_DOUBT, "cannot be read")
+                    junk.add(place, cells.words, _IN_DOUBT, "unreadable")
                 elif isinstance(entry := _read_entry(cells, columns, country), str):
-                    junk.add(place, entry, f"correct the entry or remove it; {_IN_DOUBT}", _kind(entry, cells))
+                    junk.add(place, entry, f"correct or remove the entry; {_IN_DOUBT}", _kind(entry, cells))
                 else:
                     yield entry
         if junk.shown:
             raise InputError(junk.problems(entries))
         if not entries and not columns.is_named:
-            what = f"{path} holds nothing but {quoted(header[0])}, which is neither a number nor named like them"
-            raise InputError.of(what, f"if nobody is on the list, let it hold one line, phone; {_IN_DOUBT}")
+            what = f"{path} has only {quoted(header[0])}, which is neither a phone number nor a known column name"
+            raise InputError.of(what, f'if the list is empty on purpose, write one line with "phone"; {_IN_DOUBT}')
 
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    """The places of what a list's rows hold. A list without a header begins with an entry.
+    """The column indexes of a list. A list without a header starts with an entry.
 
-    `is_named`: the header says what they hold; else it is any words above a lone column.
+    `is_named`: the header has a known column name; otherwise it is any text above a single column.
     """
 
     phone: int | None = None
@@ -142,7 +141,7 @@ class _Columns:
 
 
 def _read_entry(cells: Cells, columns: _Columns, country: str | None) -> tuple[str | None, str | None] | str:
-    """A row's number and key, or what is wrong with the row."""
+    """A row's number and key, or why the row is invalid."""
     written, key, own_country = (
         cells[place] if place is not None else "" for place in (columns.phone, columns.key, columns.country)
     )
@@ -154,13 +153,13 @@ def _read_entry(cells: Cells, columns: _Columns, country: str | None) -> tuple[s
     if key or not any(cells):
         return None, key or None
     if columns.key is None:
-        return "there is no number"
-    return "there is no key" if columns.phone is None else "there is neither a number nor a key"
+        return "the number is missing"
+    return "the key is missing" if columns.phone is None else "number and key are missing"
 
 
 @dataclass(slots=True)
 class _Junk:
-    """The entries of a list that can't be used: how many of each kind, and some of every kind that are `shown`."""
+    """The invalid entries of a list: the count of each kind, and some examples to show."""
 
     path: Path
     is_text: bool
@@ -169,14 +168,14 @@ class _Junk:
 
     def add(self, place: int, what: str, remedy: str, kind: str) -> None:
         if kind not in self.kinds and len(self.kinds) >= _MOST_KINDS:
-            kind = "something else"
+            kind = "other problems"
         self.kinds[kind] += 1
         if self.kinds[kind] > _EXAMPLES:
             return
         if self.is_text:
             self.shown.append(Problem(what, remedy, where=Position(str(self.path), place, 1)))
         else:
-            row = f"row {place}" if place else "the name of its column"
+            row = f"row {place}" if place else "the column name"
             self.shown.append(Problem(f"{self.path}: {row}: {what}", remedy))
 
     def problems(self, entries: int) -> Iterator[Problem]:
@@ -184,12 +183,12 @@ class _Junk:
         if (count := self.kinds.total()) > len(self.shown):
             kinds = ", ".join(f"{times:,} × {kind}" for kind, times in self.kinds.most_common())
             most = count > entries // 2
-            remedy = "is it the right column, and recipients.country the country of its numbers?" if most else ""
-            yield Problem(f"{self.path}: {count:,} of its {entries:,} entries are in doubt: {kinds}", remedy)
+            remedy = "check the column, and check recipients.country" if most else ""
+            yield Problem(f"{self.path}: {count:,} of {entries:,} entries are invalid: {kinds}", remedy)
 
 
 def _kind(words: str, cells: Sequence[str]) -> str:
-    """What is wrong, without the cell that it is wrong with."""
+    """The error without the quoted cell."""
     for cell in cells:
         words = words.removeprefix(f"{quoted(cell)} ")
     return words.partition(";")[0]
@@ -198,12 +197,12 @@ def _kind(words: str, cells: Sequence[str]) -> str:
 def _find_columns(
     listed: SuppressionList, header: Sequence[str], key: str | None, country: str | None, country_column: str | None
 ) -> _Columns:
-    """The columns of a list with that `header`. Raises InputError with everything that is in doubt."""
+    """The columns of a list with this `header`. Raises InputError with all problems."""
     problems: list[Problem] = []
     file = listed.path.name
     if listed.key is not None and key is None:
-        what = f'the column "{listed.key}" is to hold keys, but the campaign has none'
-        problems.append(Problem(what, "name the recipients' column that tells persons apart with recipients.key"))
+        what = f'the list has keys in the column "{listed.key}", but the campaign has no key column'
+        problems.append(Problem(what, "set recipients.key to the key column of the recipient file"))
     if len(header) == 1 and listed.phone is None and listed.key is None:
         columns = _lone_column(file, header[0], key, country, problems)
     else:
@@ -212,10 +211,10 @@ def _find_columns(
         countries = header.index(country_column) if country_column in header else None
         columns = _Columns(phone, None if keys == phone else keys, countries)
     if columns.phone is None and columns.key is None and not problems:
-        remedy = f"its first row is {quoted_names(header)}; put one above it that names the columns"
+        remedy = f"the first row is {quoted_names(header)}; add a row with the column names above it"
         if not any(map(_LIKE_A_NUMBER.fullmatch, header)):
             example = f"{{file: {file}, phone: COLUMN}}"
-            remedy = f"rename one, or name it in recipients.suppress: {example}; the list has {quoted_names(header)}"
+            remedy = f"rename a column, or use {example} in recipients.suppress; the columns are {quoted_names(header)}"
         keys_too = f", or {key} for keys" if key else ""
         problems.append(Problem(f"no column is named {joined(PHONE_NAMES, 'or')}{keys_too}", remedy))
     if problems:
@@ -224,7 +223,7 @@ def _find_columns(
 
 
 def _lone_column(file: str, name: str, key: str | None, country: str | None, problems: list[Problem]) -> _Columns:
-    """A lone column holds numbers, whatever it is called, unless it may hold keys as well."""
+    """A single column has numbers, whatever its name, unless it may have keys."""
     if _LIKE_A_NUMBER.fullmatch(name) or isinstance(normalise(name, country), Number):
         return _Columns(phone=0, has_header=False)
     if name.casefold() in PHONE_NAMES:
@@ -233,15 +232,15 @@ def _lone_column(file: str, name: str, key: str | None, country: str | None, pro
         digits = sum(map(str.isdecimal, name))
         return _Columns(phone=0, has_header=digits <= _MOST_DIGITS_OF_A_NAME, is_named=False)
     if name.casefold() != key.casefold():
-        remedy = f'name it phone or {key}, or say which: {{file: {file}, phone: "{name}"}}'
-        problems.append(Problem(f'its only column, "{name}", may hold numbers or {key}', remedy))
+        remedy = f'rename it to phone or {key}, or write {{file: {file}, phone: "{name}"}}'
+        problems.append(Problem(f'the only column, "{name}", may have phone numbers or values of {key}', remedy))
     return _Columns(key=0)
 
 
 def _place(
     file: str, header: Sequence[str], wanted: str | None, option: str, names: Sequence[str], problems: list[Problem]
 ) -> int | None:
-    """The column that is `wanted`, or else the only one with one of the `names`, in any case."""
+    """The column `wanted`, or else the only column with one of the `names`, in any case."""
     if wanted is not None:
         found = find_column(header, wanted)
         if isinstance(found, str):
@@ -252,6 +251,6 @@ def _place(
     places = [place for place, name in enumerate(header) if bare(name).casefold() in folded]
     if len(places) > 1:
         first, shown = header[places[0]], quoted_names([header[place] for place in places])
-        what = f"several columns could hold the {'numbers' if option == 'phone' else 'keys'}: {shown}"
-        problems.append(Problem(what, f'say which one: {{file: {file}, {option}: "{first}"}}'))
+        what = f"several columns could have the {'phone numbers' if option == 'phone' else 'keys'}: {shown}"
+        problems.append(Problem(what, f'choose one: {{file: {file}, {option}: "{first}"}}'))
     return places[0] if len(places) == 1 else None

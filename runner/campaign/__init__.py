@@ -1,4 +1,4 @@
-"""From a YAML file to a frozen campaign, with the place of everything in it."""
+"""From a YAML file to a frozen campaign, with the position of each value."""
 
 from runner.campaign.fields import CampaignKind, Missing
 from runner.campaign.load import CampaignFile, read

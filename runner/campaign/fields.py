@@ -1,6 +1,6 @@
-"""How single values of the campaign file are read, what the JSON Schema says of them, and how the guide names them.
+"""Types for the values of the campaign file: how to read them, their JSON Schema, and their names in the reference.
 
-The rules are in `values` and `times`; here they become types for the model, which then reads as a list of keys.
+The rules are in `values` and `times`. As types they make the model read like a list of keys.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ from runner.campaign.values import COUNTRIES, InvalidValue
 
 
 class Section(BaseModel):
-    """A mapping of the campaign file. Code may use attribute names; `normalize` lets no file use them."""
+    """A mapping in the campaign file. Code may use attribute names; in a file, `normalize` rejects them."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", alias_generator=to_camel, validate_by_alias=True, validate_by_name=True
@@ -31,17 +31,17 @@ class Section(BaseModel):
 
 
 def setting(description: str, example: object, default: Any = ..., *, alias: str | None = None) -> Any:  # noqa: ANN401
-    """A key of a section. Without a default the key is required; an alias replaces its name in camelCase."""
+    """A key of a section. Without a default the key is required; an alias replaces the camelCase name."""
     return Field(default, description=description, examples=[example], alias=alias)
 
 
 def optional(description: str, example: object) -> Any:  # noqa: ANN401
-    """A key that may be absent; its value is then None."""
+    """An optional key; None if absent."""
     return setting(description, example, None)
 
 
 class Region(StrEnum):
-    """Where the account lives; each region has its own base URL."""
+    """The region that hosts the account; each region has its own base URL."""
 
     ASIA = "asia"
     NORTH_AMERICA = "north-america"
@@ -50,17 +50,17 @@ class Region(StrEnum):
 
 
 class Missing(StrEnum):
-    """What happens when a field that the text needs is empty."""
+    """What to do if a field used in the text is empty."""
 
-    EXCLUDE = "exclude"  # the row is left out
+    EXCLUDE = "exclude"  # exclude the row
     ERROR = "error"  # the plan fails
 
 
 class NumberType(StrEnum):
-    """The kinds of numbers, as numbering plans distinguish them."""
+    """The number types that numbering plans distinguish."""
 
     MOBILE = "mobile"
-    FIXED_LINE_OR_MOBILE = "fixed-line-or-mobile"  # where the two look alike, as in North America
+    FIXED_LINE_OR_MOBILE = "fixed-line-or-mobile"  # numbers that may be either, as in North America
     VOIP = "voip"
     FIXED_LINE = "fixed-line"
     TOLL_FREE = "toll-free"
@@ -74,7 +74,7 @@ class NumberType(StrEnum):
     UNKNOWN = "unknown"
 
 
-# What a campaign is for, what the results can be written as, and the days of sending hours.
+# A campaign's purpose, the file formats of the results, and the days of sending hours.
 CampaignKind = StrEnum("CampaignKind", "MARKETING TRANSACTIONAL")
 ReportFormat = StrEnum("ReportFormat", "PARQUET CSV XLSX")
 Day = StrEnum("Day", "MON TUE WED THU FRI SAT SUN")
@@ -82,11 +82,11 @@ Day = StrEnum("Day", "MON TUE WED THU FRI SAT SUN")
 
 @dataclass(frozen=True, eq=False)  # typing hashes annotations, and a mapping has no hash
 class TextRule:
-    """The rule of a value that is written as text.
+    """The rule for a value written as text.
 
-    `parse` turns the text into a value or raises InvalidValue. Instances of `parsed` pass as they are, so that code can
-    build models too. `singular` and `plural` are the guide's words for such a value and for a list of them, `schema` is
-    its JSON Schema beside the type.
+    `parse` turns the text into a value or raises InvalidValue. Instances of `parsed` pass unchanged, so that code can
+    build models. `singular` and `plural` name one value and a list of values in the reference. `schema` is the JSON
+    Schema without the type.
     """
 
     parse: Callable[[str], object]
@@ -113,7 +113,7 @@ class TextRule:
 
 @dataclass(frozen=True)
 class WholeNumberRule:
-    """The rule of a number from 1 on. `wrong` and `remedy` are the words for another one; `{}` is the number."""
+    """The rule for a whole number of at least 1. `wrong` and `remedy` describe an invalid one; `{}` is the number."""
 
     wrong: str
     remedy: str = "write 1 or more"
@@ -138,19 +138,19 @@ class WholeNumberRule:
 
 
 def pattern(parse: Callable[[str], object], regex: str, singular: str, *parsed: type) -> TextRule:
-    """A text of one form."""
+    """Text that matches a pattern."""
     return TextRule(parse, {"pattern": regex}, singular, parsed=parsed)
 
 
 def choice(kind: type[StrEnum]) -> TextRule:
-    """One of a few words."""
+    """One of a fixed set of words."""
 
     def parse(text: str) -> object:
         if text in list(kind):
             return kind(text)
         meant = closest(text, kind)
         remedy = f'did you mean "{meant}"?' if meant else f"write {joined(kind, 'or')}"
-        raise InvalidValue(f"{quoted(text)} is not known", remedy)
+        raise InvalidValue(f"unknown value {quoted(text)}", remedy)
 
     words = [f"`{word}`" for word in kind]
     return TextRule(parse, {"enum": list(kind)}, joined(words, "or"), ", ".join(words), (kind,))
@@ -159,37 +159,37 @@ def choice(kind: type[StrEnum]) -> TextRule:
 def _unique(items: tuple[str, ...]) -> tuple[str, ...]:
     repeated = [item for item in items if items.count(item) > 1]
     if repeated:
-        raise InvalidValue(f"lists {quoted(min(repeated))} twice", "list each of them once")
+        raise InvalidValue(f"lists {quoted(min(repeated))} twice", "list each value once")
     return items
 
 
 def _not_empty(items: tuple[str, ...]) -> tuple[str, ...]:
     if not items:
-        raise InvalidValue("is an empty list", "list at least one, or leave the key out")
+        raise InvalidValue("the list is empty", "add at least one value, or remove the key")
     return items
 
 
 UNIQUE = AfterValidator(_unique)
 NOT_EMPTY = AfterValidator(_not_empty)
 
-_DURATION = (times.DURATION_PATTERN, "a length of time in s, min, h or d")
-_SHARE = (values.SHARE_PATTERN, "a share in per cent")
-_TIME_OF_DAY = "a time of day in quotes"
+_DURATION = (times.DURATION_PATTERN, "a duration in s, min, h or d")
+_SHARE = (values.SHARE_PATTERN, "a percentage")
+_TIME_OF_DAY = "a quoted time of day"
 
 
 def _or_moment(parse: Callable[[str], object], regex: str, singular: str, other: type) -> TextRule:
     schema = {"anyOf": [{"pattern": regex}, {"format": "date-time"}]}
-    return TextRule(parse, schema, f"{singular} or a moment with its offset from UTC", parsed=(datetime, other))
+    return TextRule(parse, schema, f"{singular} or a date and time with its UTC offset", parsed=(datetime, other))
 
 
 FilePath = Annotated[Path, TextRule(values.file_name, singular="a path", plural="paths", parsed=(Path,))]
-Column = Annotated[str, TextRule(values.column, singular="the name of a column", plural="names of columns")]
+Column = Annotated[str, TextRule(values.column, singular="a column name", plural="column names")]
 CountryCode = Annotated[
     str, TextRule(values.country, {"enum": sorted(COUNTRIES)}, "a two-letter country code", "two-letter country codes")
 ]
-WebAddress = Annotated[str, pattern(values.web_address, "^https?://", "a web address")]
+WebAddress = Annotated[str, pattern(values.web_address, "^https?://", "a URL")]
 _IP_FORMATS = {"anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}
-IpAddress = Annotated[str, TextRule(values.ip_address, _IP_FORMATS, "an IPv4 address or an IPv6 address")]
+IpAddress = Annotated[str, TextRule(values.ip_address, _IP_FORMATS, "an IPv4 or IPv6 address")]
 Duration = Annotated[timedelta, pattern(times.duration, *_DURATION, timedelta)]
 PositiveDuration = Annotated[timedelta, pattern(times.positive_duration, *_DURATION, timedelta)]
 Moment = Annotated[datetime | timedelta, _or_moment(times.moment, *_DURATION, timedelta)]
@@ -198,10 +198,10 @@ OpeningTime = Annotated[int, pattern(times.opening_minute, times.TIME_PATTERN, _
 ClosingTime = Annotated[int, pattern(times.minute_of_day, times.CLOSING_PATTERN, _TIME_OF_DAY)]
 Share = Annotated[float, pattern(values.share, *_SHARE, float)]
 PositiveShare = Annotated[float, pattern(values.positive_share, *_SHARE, float)]
-_AMOUNT = "an amount and the three letters of its currency"
+_AMOUNT = "an amount and a three-letter currency code"
 Cost = Annotated[tuple[Decimal, str], pattern(values.cost, values.COST_PATTERN, _AMOUNT, tuple)]
-_CUT_OFF = f"write 1 to {MAX_SEGMENTS}: the provider cuts off what is longer"
-Segments = Annotated[int, WholeNumberRule("{} segments", _CUT_OFF, maximum=MAX_SEGMENTS)]
-Maximum = Annotated[int, WholeNumberRule("{} leaves nobody to send to")]
-Count = Annotated[int, WholeNumberRule("{} would stop every run at once")]
-Port = Annotated[int, WholeNumberRule("{} is not a port", "write 1 to 65535", maximum=65535)]
+_CUT_OFF = f"write 1 to {MAX_SEGMENTS}; the provider truncates longer messages"
+Segments = Annotated[int, WholeNumberRule("{} is not a valid number of segments", _CUT_OFF, maximum=MAX_SEGMENTS)]
+Maximum = Annotated[int, WholeNumberRule("with {}, nobody would get a message")]
+Count = Annotated[int, WholeNumberRule("{} would stop every run immediately")]
+Port = Annotated[int, WholeNumberRule("{} is not a port number", "write 1 to 65535", maximum=65535)]

@@ -1,4 +1,4 @@
-"""The JSON Schema of the campaign file, for editors: completion, hover and a first check while typing."""
+"""The JSON Schema of the campaign file: editors use it for completion, tooltips and checks while typing."""
 
 import json
 from typing import Any, Final
@@ -20,7 +20,7 @@ def _schema() -> dict[str, Any]:
     properties: dict[str, Any] = schema["properties"]
     for short, (section, key) in SHORTHANDS.items():
         long = sections[properties[section]["$ref"].rpartition("/")[2]]["properties"][key]
-        properties[short] = {**long, "description": f"{long['description']} Short for {section}: {{{key}: …}}."}
+        properties[short] = {**long, "description": f"{long['description']} Short form of {section}: {{{key}: …}}."}
     recipients = properties["recipients"]
     file = sections["Recipients"]["properties"]["file"]
     short_form = {"type": "string", "minLength": 1, "description": file["description"]}
@@ -36,7 +36,7 @@ def _one_required(*keys: str) -> list[dict[str, list[str]]]:
 
 
 def _plain(node: Any) -> Any:  # noqa: ANN401 - any part of a schema
-    """Without what pydantic and our class names add: titles, `Section`, and null where a key may be absent."""
+    """Remove what pydantic and our class names add: titles, `Section`, and null for optional keys."""
     if isinstance(node, str) and node.startswith("#/$defs/"):
         return node.removesuffix("Section")
     if isinstance(node, list):

@@ -1,4 +1,4 @@
-"""Reading a campaign file: the way into this room."""
+"""Read a campaign file: the entry point of this room."""
 
 import os
 from collections.abc import Iterator
@@ -18,9 +18,9 @@ from runner.campaign.yaml_document import MAX_BYTES, KeyPath, parse
 
 @dataclass(frozen=True)
 class CampaignFile:
-    """A campaign and where each part of it is written, for problems that only a later look finds.
+    """A campaign with the position of each value, so that later checks can report problems.
 
-    Paths are of the spelled-out form, such as `("message", "template")`, also where the file has a shorthand.
+    Paths use the full form, such as `("message", "template")`, even if the file uses a shorthand.
     """
 
     path: Path
@@ -28,19 +28,19 @@ class CampaignFile:
     source_map: SourceMap = field(default=SourceMap(""), repr=False, compare=False)
 
     def position(self, *path: str | int) -> Position:
-        """Where the value stands; for a key that isn't in the file, the nearest key around it."""
+        """The position of a value; for a key that isn't in the file, that of the nearest enclosing key."""
         return self.source_map.position(path)
 
     def problem(self, path: KeyPath, what: str, remedy: str = "") -> Problem:
-        """A problem with the value at `path`, under the name that the user gave it."""
+        """A problem with the value at `path`, under the key that the user wrote."""
         return self.source_map.problem(path, what, remedy)
 
 
 def read(path: Path) -> tuple[CampaignFile | None, list[Problem]]:
-    """The campaign in a file, and everything that is wrong with the file, in the order of its lines.
+    """The campaign in a file, and all problems of the file, in line order.
 
-    With problems, the campaign is one to look for more problems with, never one to send: wrong parts are left out or
-    replaced by stand-ins. It is None when its recipients or its message cannot be understood.
+    If there are problems, use the campaign only to find more problems, never to send: invalid parts are missing or
+    replaced by placeholders. The campaign is None if its recipients or message can't be understood.
     """
     if trouble := _unreadable(path, written=str(path)):
         return None, [Problem(*trouble)]
@@ -48,7 +48,7 @@ def read(path: Path) -> tuple[CampaignFile | None, list[Problem]]:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        return None, [Problem(f"cannot read {path}: {error.strerror}")]
+        return None, [Problem(f"can't read {path}: {error.strerror}")]
     document = parse(content, str(path))
     if document.tree is None:
         return None, document.problems
@@ -65,7 +65,7 @@ def read(path: Path) -> tuple[CampaignFile | None, list[Problem]]:
 
 
 def _files_named(tree: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
-    """Each file that the campaign names, with the path of its key; what isn't text is left to the model."""
+    """Each file that the campaign names, with its key path. The model reports values that aren't text."""
     for path in (("recipients", "file"), ("recipients", "suppress"), ("message", "template"), ("prices",)):
         value: Any = tree
         for key in path:
@@ -79,38 +79,38 @@ def _files_named(tree: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
 
 
 def _unreadable(path: Path, *, written: str, folder: Path | None = None) -> tuple[str, str] | None:
-    """What is wrong with a file that must be readable, and the remedy; None when nothing is.
+    """Why a file can't be read, and the remedy; None if it can.
 
-    `written` is what the user wrote; `folder` is the campaign file's, when it was written there.
+    `written` is the path as the user wrote it. `folder` is the campaign file's folder if the path is from there.
     """
     try:
         if path.is_dir():
-            return f"{path} is a folder", "name a file in it"
-        if path.exists() and not path.is_file():  # a pipe would be waited for, and it can't be read twice
-            return f"{path} is not a regular file", "save its content in a file"
+            return f"{path} is a folder", "write the path of a file"
+        if path.exists() and not path.is_file():  # a pipe would block, and can't be read twice
+            return f"{path} is not a regular file", "save its content to a file"
         with path.open("rb"):
             return None
     except FileNotFoundError:
         return f"no such file: {path}", _remedy_for_missing(path, written, folder)
     except PermissionError:
-        return f"no permission to read {path}", "ask its owner, or change its permissions"
+        return f"no permission to read {path}", "change its permissions, or ask its owner"
     except NotADirectoryError:
         return f"no such file: {path}", f"{path.parent} is a file, not a folder"
-    except (OSError, ValueError) as error:  # a name too long, or characters that no file name has
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a possible file name"
-        return f"cannot read {quoted(written)}: {reason.lower()}", "name a file on this computer"
+    except (OSError, ValueError) as error:  # the name is too long or has invalid characters
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "invalid file name"
+        return f"can't read {quoted(written)}: {reason.lower()}", "write the path of a file on this computer"
 
 
 def _remedy_for_missing(path: Path, written: str, folder: Path | None) -> str:
     from_here = Path(written)
     if folder is not None and from_here.is_file():
         meant = PurePath(os.path.relpath(from_here, folder)).as_posix()
-        return f"paths are relative to the campaign file, so write {quoted(meant)}"
+        return f"paths are relative to the campaign file; write {quoted(meant)}"
     if "\\" in written and os.sep == "/":
-        return f"write / between folders: {quoted(written.replace(chr(92), '/'))}"
+        return f"write paths with /: {quoted(written.replace(chr(92), '/'))}"
     if not path.parent.is_dir():
         return f"the folder {path.parent} does not exist"
     with suppress(OSError):
         if similar := closest(path.name, [entry.name for entry in path.parent.iterdir() if entry.is_file()]):
             return f"did you mean {quoted(PurePath(written).with_name(similar).as_posix())}?"
-    return "create it, or correct the path"
+    return "create the file or correct the path"

@@ -1,7 +1,7 @@
-"""From the keys as the user wrote them to the spelled-out form that the model knows.
+"""From the keys that the user wrote to the full form that the model knows.
 
-Unknown keys are reported here, with the key that was meant. A plain slip (`nmae`, `sub_account_id`) is then read as
-the key that was meant, so that all other problems are reported at the same time.
+Unknown keys are reported here, with a suggestion. A simple mistake (`nmae`, `sub_account_id`) is then read as the
+suggested key, so that all other problems are reported at the same time.
 """
 
 import re
@@ -18,7 +18,7 @@ from runner.campaign.yaml_document import KeyPath, Location, YamlDocument, YamlK
 
 
 def _sections_in(kind: Any, path: KeyPath) -> Iterator[tuple[KeyPath, type[BaseModel]]]:  # noqa: ANN401 - an annotation
-    """Each section within a type, with its path; the items of a list are at the path of the list."""
+    """Each section within a type, with its path; list items have the path of the list."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         yield path, kind
         for name, field_info in kind.model_fields.items():
@@ -32,7 +32,7 @@ SHORTHANDS: Final[Mapping[str, tuple[str, str]]] = {
     "subAccountId": ("account", "subAccountId"),
     "template": ("message", "template"),
 }
-# Names that other tools use for our keys, without case and separators.
+# Other tools' names for our keys, in lower case and without separators.
 _OTHER_NAMES: Final[Mapping[str, KeyPath]] = {
     "from": ("message", "source"),
     "sender": ("message", "source"),
@@ -47,20 +47,20 @@ _SECRETS: Final = {"apikey", "token", "secret", "password", "authorization", "be
 
 
 def section_of(path: KeyPath) -> KeyPath:
-    """The path as SECTIONS has it: the items of a list are alike."""
+    """The path as in SECTIONS, without list indexes."""
     return tuple(part for part in path if isinstance(part, str))
 
 
 def keys_of(section: KeyPath) -> list[str]:
-    """The keys of a section in its spelled-out form, `()` being the top level."""
+    """The keys of a section in its full form; `()` is the top level."""
     return [field.alias or name for name, field in SECTIONS[section_of(section)].model_fields.items()]
 
 
 @dataclass(frozen=True, slots=True)
 class SourceMap:
-    """Where the parts of a campaign are in its file, and what the user calls them.
+    """Maps key paths to their positions and names in the file.
 
-    Paths are of the spelled-out form (`message`, `template`); `names` has the path in the file where it differs.
+    Paths use the full form (`message`, `template`); `names` has the path in the file if it differs.
     """
 
     file: str
@@ -68,53 +68,53 @@ class SourceMap:
     names: Mapping[KeyPath, KeyPath] = field(default_factory=dict)
 
     def path(self, path: KeyPath) -> KeyPath:
-        """The path in the file: `("template",)` where the shorthand is used."""
+        """The path in the file: `("template",)` if the file uses the shorthand."""
         for length in range(len(path), 0, -1):
             if path[:length] in self.names:
                 return self.names[path[:length]] + path[length:]
         if path not in self.locations:
-            # A section that is not in the file goes by the name of its shorthand.
+            # Report a section that is not in the file under the name of its shorthand.
             return next(((short,) for short, long in SHORTHANDS.items() if long[:-1] == path), path)
         return path
 
     def location(self, path: KeyPath) -> Location | None:
-        """Where the key is and how its value is written; None when it isn't there."""
+        """The positions of a key and its value; None if the key isn't in the file."""
         return self.locations.get(self.path(path))
 
     def position(self, path: KeyPath) -> Position:
-        """The value's position; of an absent key, the position of the nearest key around it."""
+        """The value's position; for an absent key, that of the nearest enclosing key."""
         if location := self.location(path):
             return location.value
         around = (self.location(path[:length]) for length in range(len(path) - 1, 0, -1))
         return next((location.key for location in around if location), Position(self.file, 1, 1))
 
     def problem(self, path: KeyPath, what: str, remedy: str = "") -> Problem:
-        """A problem with a value, under the name the user knows it by."""
+        """A problem with a value, under the key that the user wrote."""
         return Problem(what, remedy, shown_path(self.path(path)), self.position(path))
 
 
 def normalize(document: YamlDocument) -> tuple[dict[str, Any], SourceMap, list[Problem]]:
-    """The spelled-out tree of a document, where its parts are written, and what is wrong with its keys."""
+    """The full form of a document, its source map, and the problems with its keys."""
     assert document.tree is not None
     reader = _Normalizer(document)
     tree = reader.section((), document.tree, ())
     reader.expand(tree)
-    for path, in_file, value in reader.misplaced:  # grows when a misplaced section holds misplaced keys
+    for path, in_file, value in reader.misplaced:  # grows if a misplaced section has misplaced keys
         reader.put(tree, path, in_file, reader.value(path, value, in_file))
     return tree, reader.source_map, reader.problems
 
 
 class _Normalizer:
-    """Walks through the tree, and collects names and problems."""
+    """Walks the tree and collects names and problems."""
 
     def __init__(self, document: YamlDocument) -> None:
         self.names: dict[KeyPath, KeyPath] = {}
         self.source_map = SourceMap(document.file, document.locations, self.names)
         self.problems: list[Problem] = []
-        self.misplaced: list[tuple[KeyPath, KeyPath, object]] = []  # where it belongs, where it is, its value
+        self.misplaced: list[tuple[KeyPath, KeyPath, object]] = []  # correct path, path in the file, value
 
     def section(self, section: KeyPath, tree: Mapping[str, Any], at: KeyPath) -> dict[str, Any]:
-        """The section with the keys that belong there; `at` is its path in the file."""
+        """The section with its known keys; `at` is its path in the file."""
         known = [*keys_of(section), *([] if section else SHORTHANDS)]
         result: dict[str, Any] = {}
         for word, value in tree.items():
@@ -137,15 +137,15 @@ class _Normalizer:
         return value
 
     def meant_key(self, in_file: KeyPath, section: KeyPath, known: list[str], present: Mapping[str, Any]) -> str | None:
-        """Report an unknown key; returns the key of this section that it is read as, if any."""
+        """Report an unknown key. Return the key of this section to read it as, if any."""
         word = str(in_file[-1])
         here, elsewhere = _suggestions(word, section, known)
-        what = "no such key"
+        what = "unknown key"
         if _plain(word) in _SECRETS:
-            here, what = None, "a secret must not stand in the file"
+            here, what = None, "secrets are not allowed in the file"
             remedy = "remove it, and set EIGHTXEIGHT_API_KEY in the environment"
         elif here and here in present:
-            remedy = f"{quoted(here)} is given already, so remove this one"
+            remedy = f"remove it; {quoted(here)} is already given"
             here = None
         elif here:
             remedy = f'did you mean "{here}"?'
@@ -163,7 +163,7 @@ class _Normalizer:
         self.problems.append(Problem(what, remedy, shown_path(in_file), where))
 
     def expand(self, tree: dict[str, Any]) -> None:
-        """Unfold `recipients: FILE`, `template:` and `subAccountId:`."""
+        """Expand `recipients: FILE`, `template:` and `subAccountId:`."""
         location = self.source_map.location(("recipients",))
         if "recipients" in tree and location and location.kind not in (YamlKind.MAPPING, YamlKind.LIST, YamlKind.EMPTY):
             self.names["recipients", "file"] = self.source_map.path(("recipients",))
@@ -173,11 +173,11 @@ class _Normalizer:
                 continue
             value, in_file = tree.pop(short), self.names.pop((short,), (short,))
             if section in tree:
-                self.complain(in_file, f"is given beside {section}", f'write "{key}" under {section}: instead')
+                self.complain(in_file, f"can't be combined with {section}", f'write "{key}" under {section}:')
             self.put(tree, (section, key), in_file, value)
 
     def put(self, tree: dict[str, Any], path: KeyPath, in_file: KeyPath, value: object) -> None:
-        """Read a key as if it were at `path`, unless something is there."""
+        """Read a key as if it were at `path`, unless that path has a value."""
         *parents, key = map(str, path)
         for parent in parents:
             section: object = tree.setdefault(parent, {})
@@ -191,11 +191,11 @@ class _Normalizer:
 
 
 def _suggestions(word: str, section: KeyPath, known: list[str]) -> tuple[str | None, KeyPath | None]:
-    """The key that is meant in this section, or the path of one in another."""
+    """The key of this section to suggest, or the path of a key in another section."""
     plain = _plain(word)
     other = _OTHER_NAMES.get(plain)
     here = next((key for key in known if _plain(key) == plain), None)
-    if here is None and section:  # `message: 2` of a cooldown is no section at the top level
+    if here is None and section:  # `message: 2` in a cooldown isn't the section `message`
         here = next((key for key in known if _plain(key).rstrip("s") == plain.rstrip("s")), None)
     if here is None and other and other[:-1] == section:
         here = str(other[-1])

@@ -1,4 +1,4 @@
-"""The section `recipients` of a campaign: who is sent to."""
+"""The campaign section `recipients`: who gets a message."""
 
 from typing import Annotated, Final, Self
 
@@ -11,12 +11,12 @@ from runner.campaign.values import InvalidValue
 
 
 class CountryColumn(Section):
-    """A column that holds each row's country."""
+    """A column with the country of each row."""
 
-    column: fields.Column = setting("The column with each row's two-letter country code.", "country")
+    column: fields.Column = setting("The column with the two-letter country code of each row.", "country")
 
 
-# Pydantic chooses between a short form and a mapping by these tags, and puts the tag into an error's location.
+# Pydantic uses these tags to choose between a short form and a mapping, and adds the tag to an error's location.
 _SHORT, _MAPPING = "<short>", "<mapping>"
 FORM_TAGS: Final = (_SHORT, _MAPPING)
 _BY_FORM: Final = Discriminator(lambda value: FORM_TAGS[isinstance(value, dict | BaseModel)])
@@ -24,14 +24,14 @@ Country = Annotated[Annotated[fields.CountryCode, Tag(_SHORT)] | Annotated[Count
 
 
 class SuppressionFile(Section):
-    """A suppression list whose columns need naming."""
+    """A suppression list with named columns."""
 
     file: fields.FilePath = setting(
-        "The list: CSV, TSV, Parquet, XLSX or a text file with a number on each line.", "recipients/opted-out.csv"
+        "The list: CSV, TSV, Parquet, XLSX, or a text file with one number per line.", "recipients/opted-out.csv"
     )
-    phone: fields.Column | None = optional("The column with the numbers that are not sent to.", "msisdn")
+    phone: fields.Column | None = optional("The column with the numbers to suppress.", "msisdn")
     key: fields.Column | None = optional(
-        "The column with the keys that are not sent to, to compare with those of recipients.key.", "member_id"
+        "The column with the keys to suppress. They are compared with the column of recipients.key.", "member_id"
     )
 
 
@@ -39,86 +39,89 @@ Suppression = Annotated[Annotated[fields.FilePath, Tag(_SHORT)] | Annotated[Supp
 
 
 class CooldownSection(Section):
-    """How much one person may get."""
+    """The frequency cap."""
 
-    messages: fields.Maximum = setting("The most messages to one number in that time.", 2)
-    per: fields.PositiveDuration = setting("The time that is looked back, over all campaigns of the ledger.", "7d")
+    messages: fields.Maximum = setting("The maximum number of messages to one number in this period.", 2)
+    per: fields.PositiveDuration = setting("The period before now, over all campaigns in the ledger.", "7d")
 
 
 class RecipientsSection(Section):
-    """Who is sent to."""
+    """Who gets a message."""
 
     file: fields.FilePath = setting(
-        "The recipient file: CSV or TSV (plain, gzip or zstd), Parquet, or XLSX; the path is relative to "
-        "the campaign file.",
+        "The recipient file, relative to the campaign file: CSV or TSV (plain, gzip or zstd), Parquet, or a "
+        "spreadsheet such as XLSX.",
         "recipients/welcome.csv",
     )
     sheet: Annotated[str, TextRule(values.column)] | None = optional(
-        "The sheet of a spreadsheet. Absent: the first.", "Members"
+        "The name of the sheet in a spreadsheet. Absent: the first visible sheet.", "Members"
     )
     encoding: Annotated[str, TextRule(values.text_encoding)] | None = optional(
-        "The encoding of a CSV. Absent: UTF-8, or UTF-16 if its bytes show that. A CSV in another encoding is refused, "
-        "with its doubtful words as likely encodings read them.",
+        "The encoding of a CSV. Absent: UTF-8, or UTF-16 if detected. A CSV in another encoding is refused; the error "
+        "suggests encodings and shows how each reads the text.",
         "windows-1252",
     )
     where: Annotated[str, TextRule(values.condition)] | None = optional(
-        "A condition in SQL over the file's columns; rows that don't fulfil it are left out. Columns of a "
-        "CSV or XLSX are text, an empty cell is NULL. A date is made with DATE(column, '%Y-%m-%d').",
+        "An SQL condition on the columns of the file; other rows are excluded. Columns of a CSV or XLSX are text, and "
+        "an empty cell is NULL. Convert text to a date with DATE(column, '%Y-%m-%d').",
         "consent = 'yes' AND city = 'Penang'",
     )
     phone: fields.Column | None = optional(
-        "The column with the numbers. A column named phone, mobile, msisdn, destination or to is found by itself.",
+        "The column with the phone numbers. Absent: the column named phone, mobile, msisdn, destination or to.",
         "mobile",
     )
     country: Country | None = optional(
-        "The country that numbers without an international prefix belong to: a two-letter code, or "
-        "{column: NAME} for a column with the code of each row.",
+        "The country of numbers without an international prefix: a two-letter code, or {column: NAME} for a column "
+        "with the code of each row.",
         "SG",
     )
     key: fields.Column | None = optional(
-        "The column that tells persons apart; each gets one message. Absent: the number.", "customer_id"
+        "The column that identifies a person. Each key gets one message. Absent: the number is the key.", "customer_id"
     )
     duplicates: Annotated[Duplicates, choice(Duplicates)] = setting(
-        "Rows with the same key: send to the first, reject all of them, or send to all.", "first", Duplicates.FIRST
+        "What to do with rows that have the same key. first: send to the first row. reject: exclude all of them. "
+        "all: send to every row.",
+        "first",
+        Duplicates.FIRST,
     )
     zone: fields.Column | None = optional(
-        "The column with each recipient's IANA time zone, for sending hours in recipients' own zones. A "
-        "column named zone is found by itself; where the cell is empty, the number tells.",
+        "The column with each recipient's IANA time zone, used by window.zone: recipient. Absent: the column named "
+        "zone, if there is one. If the cell is empty, the number's zones apply.",
         "time_zone",
     )
     suppress: tuple[Suppression, ...] = setting(
-        "Files of numbers that are not sent to, or {file, phone, key} where columns need naming. A column "
-        "named like recipients.key counts too. An empty file stops the plan: a list that nobody is on is a header "
-        "alone. CAMPAIGN_SUPPRESS adds files for every campaign.",
+        "Suppression lists: files of numbers that get no message. Use {file, phone, key} to name the columns. A column "
+        "with the name of recipients.key suppresses by key too. An empty file stops the plan; a list without entries "
+        "needs a header. CAMPAIGN_SUPPRESS adds lists for every campaign.",
         ["recipients/opted-out.csv", {"file": "recipients/left.csv", "key": "member_id"}],
         (),
     )
     countries: tuple[fields.CountryCode, ...] = setting(
-        "Send to numbers of these countries alone. Absent: to all.", ["SG", "MY"], ()
+        "Send only to numbers of these countries. Absent: all countries.", ["SG", "MY"], ()
     )
     deny_countries: tuple[fields.CountryCode, ...] = setting(
-        "Never send to numbers of these countries; for when countries is absent.", ["US"], ()
+        "Never send to numbers of these countries. Use it instead of countries.", ["US"], ()
     )
     types: Annotated[tuple[Annotated[fields.NumberType, choice(fields.NumberType)], ...], UNIQUE, NOT_EMPTY] = setting(
-        "The kinds of numbers that are sent to. Absent: mobile, fixed-line-or-mobile, voip.",
+        "The number types to send to. Absent: mobile, fixed-line-or-mobile, voip.",
         ["mobile", "fixed-line-or-mobile"],
         (fields.NumberType.MOBILE, fields.NumberType.FIXED_LINE_OR_MOBILE, fields.NumberType.VOIP),
     )
     cooldown: CooldownSection | None = optional(
-        "Nobody gets more than so many messages in such a time, over all campaigns of the ledger.",
+        "The frequency cap per number, over all campaigns in the ledger. Numbers that have reached it are excluded.",
         {"messages": 2, "per": "7d"},
     )
     sample: fields.PositiveShare | None = optional(
-        "Send to this share of the recipients only. The choice depends on the campaign's name and the key "
-        "alone: it stays the same, and a larger share holds the smaller one.",
+        "Send only to this share of the recipients. The choice depends only on the campaign's name and the key: it "
+        "never changes, and a larger share includes the smaller one.",
         "1%",
     )
-    limit: fields.Maximum | None = optional("Send to the first so many recipients only, as --limit does.", 100)
+    limit: fields.Maximum | None = optional("Send only to the first N recipients, like --limit N.", 100)
 
     @model_validator(mode="after")
     def _countries_agree(self) -> Self:
         if both := set(self.countries) & set(self.deny_countries):
             raise InvalidValue(
-                f"denies {min(both)}, which countries allows", "keep it in one of the two", key="denyCountries"
+                f"{min(both)} is also in countries", "remove it from one of the two lists", key="denyCountries"
             )
         return self

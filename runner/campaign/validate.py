@@ -1,8 +1,8 @@
-"""From the spelled-out tree to the model, in our words instead of pydantic's, with YAML's traps called by name.
+"""From the full tree to the model, with our messages instead of pydantic's, and explanations of YAML's traps.
 
-Pydantic checks a rule over two keys only when both are right. So a wrong part is repaired, with what was meant or with
-a harmless stand-in, and everything is validated again: all problems of a file are reported at once, and the caller can
-go on to the template and the recipients.
+Pydantic checks a rule between two keys only if both are valid. So each invalid part is replaced with the likely value
+or a placeholder, and everything is validated again. This reports all problems of a file at once, and the caller can
+continue with the template and the recipients.
 """
 
 import re
@@ -22,10 +22,10 @@ from runner.campaign.recipients_section import FORM_TAGS
 from runner.campaign.values import InvalidValue
 from runner.campaign.yaml_document import TRUE, KeyPath, Location, YamlKind, shown_path
 
-# A repaired value may be wrong again, and so may the rules between keys that pydantic checks after it.
+# A replaced value may be invalid again, and pydantic checks rules between keys only after that.
 _ROUNDS: Final = 8
 
-_FOUND: Final = {YamlKind.LIST: "a list", YamlKind.MAPPING: "a mapping of keys", YamlKind.EMPTY: "empty"}
+_FOUND: Final = {YamlKind.LIST: "a list", YamlKind.MAPPING: "a mapping", YamlKind.EMPTY: "empty"}
 
 _STAND_INS: Final[dict[KeyPath, Any]] = {
     ("name",): "unnamed",
@@ -39,7 +39,7 @@ _STAND_INS: Final[dict[KeyPath, Any]] = {
     ("window", "from"): "00:00",
     ("window", "to"): "24:00",
 }
-# Stand-ins for what nothing can go on without: the caller gets no campaign.
+# Placeholders for required parts; with one of these the caller gets no campaign.
 _NEEDED: Final[dict[KeyPath, Any]] = {
     ("recipients",): {"file": "unknown"},
     ("recipients", "file"): "unknown",
@@ -51,9 +51,9 @@ _NEEDED: Final[dict[KeyPath, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Mistake:
-    """A refused value: what is wrong with it and what to write instead.
+    """An invalid value, why it is invalid, and what to write instead.
 
-    `correction` is the value to go on with, if it is clear; `is_surplus` when leaving it out helps.
+    `correction` is the value to continue with, if it is clear; `is_surplus` if removing the key helps.
     """
 
     path: KeyPath
@@ -66,9 +66,9 @@ class _Mistake:
 def validate(
     tree: dict[str, Any], source_map: SourceMap, folder: Path, broken: set[KeyPath]
 ) -> tuple[Campaign | None, dict[KeyPath, Problem]]:
-    """The campaign, if its recipients and message can be understood, and each wrong path with its problem.
+    """The campaign, if its recipients and message can be understood, and the problem of each invalid path.
 
-    `tree` is changed. `broken` are paths in the file that have been reported before; they are not reported again.
+    Changes `tree`. `broken` are paths in the file with a reported problem; they are not reported again.
     """
     problems: dict[KeyPath, Problem] = {}
     is_understood = True
@@ -82,8 +82,8 @@ def validate(
         for wrong in mistakes:
             if source_map.path(wrong.path) not in broken:
                 problems[wrong.path] = source_map.problem(wrong.path, wrong.what, wrong.remedy)
-        # Corrections come first: they may be wrong again, and then their place must still be known, but removing items
-        # of a list moves the others. From the back for the same reason.
+        # Apply corrections first: a correction may be invalid again, and its path must still be right. But removing
+        # list items shifts the others. Remove from the back for the same reason.
         corrected = [wrong for wrong in mistakes if wrong.correction is not None]
         for wrong in corrected or sorted(mistakes, key=lambda wrong: wrong.path, reverse=True):
             is_understood &= _repair(tree, wrong)
@@ -91,7 +91,7 @@ def validate(
 
 
 def _repair(tree: dict[str, Any], wrong: _Mistake) -> bool:
-    """Repair the part for the next round. False when the campaign cannot be understood without it."""
+    """Replace or remove the part for the next round. False if the campaign can't be understood without it."""
     path = section_of(wrong.path)
     replacement = wrong.correction if wrong.correction is not None else _STAND_INS.get(path, _NEEDED.get(path))
     if wrong.is_surplus or replacement is None:
@@ -111,17 +111,17 @@ def _drop(tree: Any, path: KeyPath) -> None:  # noqa: ANN401 - a tree of any dat
     for name in parents:
         part = part[name]
     del part[last]
-    if part == []:  # the empty list would be reported too
+    if part == []:  # otherwise the empty list would be reported too
         _drop(tree, tuple(parents))
 
 
 def _mistake(error: ErrorDetails, source_map: SourceMap) -> _Mistake:
-    """Pydantic's error in our words."""
+    """Translate pydantic's error."""
     path = tuple(part for part in error["loc"] if part not in FORM_TAGS)
     if error["type"] == "missing":
         if len(path) > 1:
             return _Mistake(path, "is missing", f"add {_line(path)} under {shown_path(path[:-1])}:")
-        # Of a section that has a shorthand, the shorthand is what most campaigns lack.
+        # Suggest the shorthand of a section if it has one.
         short = next((long for long in SHORTHANDS.values() if long[:-1] == path), path)
         return _Mistake(path, "is missing", f"add {_line(short)}")
     invalid = error.get("ctx", {}).get("error")
@@ -134,13 +134,13 @@ def _mistake(error: ErrorDetails, source_map: SourceMap) -> _Mistake:
 
 
 def _wrong_type(wanted: str, path: KeyPath, location: Location) -> _Mistake:
-    """A value of another type than the key takes; `wanted` is pydantic's name for the error."""
+    """A value of the wrong type; `wanted` is pydantic's name for the error."""
     text, kind = location.text, location.kind
     shown = _FOUND.get(kind) or (quoted(text) if kind is YamlKind.TEXT else _cut(text))
     write = f"write {_line(path)}"
     if kind is YamlKind.EMPTY:
         if text:
-            return _Mistake(path, f"YAML reads {text} as empty", f"{write}, or put it in quotes")
+            return _Mistake(path, f"YAML reads {text} as an empty value", f"{write}, or put it in quotes")
         return _Mistake(path, "is empty", f"{write}, or remove the key")
     if wanted == "string_type":
         return _not_text(path, location)
@@ -148,19 +148,20 @@ def _wrong_type(wanted: str, path: KeyPath, location: Location) -> _Mistake:
         if kind is YamlKind.TEXT and text.lower() in ("true", "false"):
             meant = text.lower()
             return _Mistake(path, f"{shown} is text", f"write {meant} without quotes", correction=meant == "true")
-        return _Mistake(path, f"{shown} is neither true nor false", "write true or false, without quotes")
+        return _Mistake(path, f"{shown} is not true or false", "write true or false without quotes")
     if wanted == "int_type":
         if kind is YamlKind.TEXT and text.isdecimal() and len(text) < 10:
             return _Mistake(path, f"{shown} is text", f"write {int(text)} without quotes", correction=int(text))
         if kind is YamlKind.NUMBER and "." not in text:
-            return _Mistake(path, _trap(location).removesuffix(", not as text"), f"write a plain number: {_line(path)}")
+            what = _trap(location).removesuffix(", not as text")
+            return _Mistake(path, what, f"write a plain number such as {_line(path)}")
         return _Mistake(path, f"{shown} is not a whole number", write)
     if wanted == "tuple_type":
         if kind is YamlKind.MAPPING:
-            return _Mistake(path, "is a mapping of keys where a list is expected", write)
+            return _Mistake(path, "must be a list, not a mapping", write)
         corrected_list = [text] if kind is YamlKind.TEXT else None
         return _Mistake(path, f"{shown} is not a list", f"write [{_cut(text)}]", correction=corrected_list)
-    return _Mistake(path, f"{shown} where keys are expected", write)
+    return _Mistake(path, f"must be a section with keys, not {shown}", write)
 
 
 def _not_text(path: KeyPath, location: Location) -> _Mistake:
@@ -168,14 +169,14 @@ def _not_text(path: KeyPath, location: Location) -> _Mistake:
     if kind not in (YamlKind.LIST, YamlKind.MAPPING):
         return _Mistake(path, _trap(location), f"write {quoted(text)} in quotes", correction=text)
     if kind is YamlKind.LIST and text and "," not in text:
-        return _Mistake(path, "is a list where text is expected", f"write {_cut(text[1:-1])} without brackets")
-    if text:  # most likely text that starts with a brace, such as {date}
+        return _Mistake(path, "must be text, not a list", f"write {_cut(text[1:-1])} without brackets")
+    if text:  # probably text that starts with a brace, such as {date}
         return _Mistake(path, f"YAML reads {_cut(text)} as {_FOUND[kind]}", f"write {quoted(text)} in quotes")
-    return _Mistake(path, f"is {_FOUND[kind]} where text is expected", f"write {_line(path)}")
+    return _Mistake(path, f"must be text, not {_FOUND[kind]}", f"write {_line(path)}")
 
 
 def _trap(location: Location) -> str:
-    """What YAML makes of a scalar that looks like text."""
+    """How YAML reads a scalar that looks like text."""
     text = location.text
     if location.kind is YamlKind.BOOLEAN:
         return f"YAML reads {text} as {'true' if text.lower() in TRUE else 'false'}, not as text"
@@ -184,9 +185,9 @@ def _trap(location: Location) -> str:
         total = 0.0
         for part in digits.split(":"):
             total = total * 60 + float(part)
-        return f"YAML reads {text} as a number in base 60, {total:.15g}, not as text"
+        return f"YAML reads {text} as the base-60 number {total:.15g}, not as text"
     if digits[:1] == "0" and digits.isdigit() and len(digits) > 1:
-        return f"YAML reads {text} as a number in octal, {int(digits[:40], 8)}, not as text"
+        return f"YAML reads {text} as the octal number {int(digits[:40], 8)}, not as text"
     if text.startswith("+"):
         return f"YAML reads {text} as a number and drops the plus"
     return f"YAML reads {_cut(text)} as a number, not as text"
@@ -203,5 +204,5 @@ def _line(path: KeyPath) -> str:
 
 
 def _cut(text: str) -> str:
-    """The text as in quotes, without them."""
+    """The text shortened as in quotes, without the quotes."""
     return quoted(text)[1:-1]

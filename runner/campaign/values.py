@@ -1,4 +1,4 @@
-"""The rules of single values: each function takes a text, and returns what it means or raises InvalidValue. Pure.
+"""The rules for single values: each function parses a text, or raises InvalidValue. Pure.
 
 `times` has the rules for times.
 """
@@ -17,8 +17,8 @@ from runner.base.options import Rate
 from runner.base.text import quoted
 
 
-class InvalidValue(ValueError):  # noqa: N818 - people see it as a Problem, never as a program's error
-    """A value breaks a rule. `key` names the part at fault when a rule ties several keys of a section together."""
+class InvalidValue(ValueError):  # noqa: N818 - shown as a Problem, never as an exception
+    """A value breaks a rule. `key` is the invalid key if the rule is about several keys of a section."""
 
     def __init__(self, what: str, remedy: str = "", *, key: str = "") -> None:
         self.what = what
@@ -28,7 +28,7 @@ class InvalidValue(ValueError):  # noqa: N818 - people see it as a Problem, neve
 
     @classmethod
     def of(cls, text: str, noun: str, remedy: str) -> "InvalidValue":
-        """The text is not what the noun says, such as "a rate"."""
+        """An error for a text that isn't `noun`, such as "a rate"."""
         return cls(f"{quoted(text)} is not {noun}", remedy)
 
 
@@ -42,7 +42,7 @@ COST_PATTERN: Final = r"^[0-9]{1,12}(\.[0-9]{1,6})? [A-Z]{3}$"
 UUID_PATTERN: Final = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 VARIABLE_PATTERN: Final = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
 
-# The run id of trials with --sandbox.
+# The run ID of runs with --sandbox.
 RESERVED_RUN: Final = "sandbox"
 MAX_PER_SECOND: Final = 20_000
 
@@ -59,29 +59,29 @@ COUNTRIES: Final = frozenset(
     """.split()  # noqa: SIM905 - 249 quoted strings would hide the codes
 )
 
-# What people write for a country whose code is something else.
+# Codes that people confuse with the right ones.
 _OFTEN_MEANT: Final = {"UK": "GB", "EN": "GB", "EL": "GR", "JA": "JP", "KO": "KR", "ROC": "TW"}
 
 
 def name(text: str) -> str:
-    """A campaign's name or an expanded run id: it becomes a folder's name and part of every clientMessageId."""
+    """A campaign's name or an expanded run ID. It becomes a folder name and part of every clientMessageId."""
     if len(text) > 64:
-        raise InvalidValue(f"has {len(text)} characters", "write at most 64")
+        raise InvalidValue(f"has {len(text)} characters", "write at most 64 characters")
     if re.fullmatch(NAME_PATTERN, text):
         return text
-    remedy = "write letters, digits, dots, dashes and underscores, starting with a letter or digit"
-    raise InvalidValue(f"{quoted(text)} cannot be a folder's name everywhere", remedy)
+    remedy = "use letters, digits, dots, dashes and underscores, and start with a letter or digit"
+    raise InvalidValue(f"{quoted(text)} is not a valid folder name", remedy)
 
 
 def run_id(text: str) -> str:
-    """A run id, in which nothing is left to fill in."""
+    """An expanded run ID."""
     if name(text).casefold() == RESERVED_RUN:
-        raise InvalidValue(f'"{RESERVED_RUN}" is reserved for trials with --sandbox', "choose another run id")
+        raise InvalidValue(f'"{RESERVED_RUN}" is reserved for runs with --sandbox', "choose another run ID")
     return text
 
 
 def check_run_id(text: str) -> str | None:
-    """What is wrong with a run id given on the command line, and what to give instead; None when nothing is."""
+    """Why a run ID from the command line is invalid, and what to use instead; None if it is valid."""
     try:
         run_id(text)
     except InvalidValue as invalid:
@@ -90,16 +90,16 @@ def check_run_id(text: str) -> str | None:
 
 
 def run_pattern(text: str) -> str:
-    """A run id that may hold {date}, {week} and {month}."""
+    """A run ID that may contain {date}, {week} and {month}."""
     for braced in re.findall(r"\{[^{}]*\}", text):
         if braced not in ("{date}", "{week}", "{month}"):
-            raise InvalidValue(f"does not know {quoted(braced)}", "write {date}, {week} or {month}, or plain text")
-    run_id(fill_in(text, datetime(2026, 12, 31)))  # noqa: DTZ001 - any moment: only the length and characters count
+            raise InvalidValue(f"unknown placeholder {quoted(braced)}", "use {date}, {week} or {month}")
+    run_id(fill_in(text, datetime(2026, 12, 31)))  # noqa: DTZ001 - any date will do: only length and characters are checked
     return text
 
 
 def fill_in(run: str, local: datetime) -> str:
-    """The run id at a local time: `{date}` 2026-12-01, `{week}` the ISO week 2026-W49, `{month}` 2026-12."""
+    """The run ID at a local time: `{date}` 2026-12-01, `{week}` the ISO week 2026-W49, `{month}` 2026-12."""
     year, week, _ = local.isocalendar()
     filled = run.replace("{date}", local.strftime("%Y-%m-%d"))
     return filled.replace("{week}", f"{year}-W{week:02}").replace("{month}", local.strftime("%Y-%m"))
@@ -112,9 +112,9 @@ def _matching(text: str, pattern: str, noun: str, remedy: str) -> str:
 
 
 def sub_account(text: str) -> str:
-    """An 8x8 sub-account id, as the provider's document limits it."""
-    remedy = "write the 3 to 50 letters, digits and -._& that 8x8 Connect shows"
-    return _matching(text, SUB_ACCOUNT_PATTERN, "a sub-account id", remedy)
+    """An 8x8 sub-account ID, within the limits of the provider's API document."""
+    remedy = "copy it from 8x8 Connect: 3 to 50 letters, digits and -._&"
+    return _matching(text, SUB_ACCOUNT_PATTERN, "a sub-account ID", remedy)
 
 
 def country(text: str) -> str:
@@ -122,24 +122,24 @@ def country(text: str) -> str:
     if text in COUNTRIES:
         return text
     meant = _OFTEN_MEANT.get(text.upper(), text.upper())
-    remedy = f"write {meant}" if meant in COUNTRIES else "write the two capital letters of ISO 3166, such as SG"
+    remedy = f"write {meant}" if meant in COUNTRIES else "write a two-letter ISO 3166 code in capitals, such as SG"
     raise InvalidValue.of(text, "a country code", remedy)
 
 
 def source(text: str) -> str:
-    """A sender id. The provider's document allows 16 characters, its guide 11 when they are not all digits."""
+    """A sender ID. The provider's API document allows 16 characters, its guide 11 if they are not all digits."""
     if re.fullmatch(r"\+?[0-9]+", text):
         if len(text) > 16:
-            raise InvalidValue(f"has {len(text)} characters", "a number as sender has at most 16, the plus included")
+            raise InvalidValue(f"has {len(text)} characters", "a numeric sender ID has at most 16, including the plus")
         return text
     if unusual := re.search(r"[^ -_a-~]", text):
         raise InvalidValue(
-            f"a sender cannot hold {quoted(unusual.group())}", "write plain letters, digits and punctuation"
+            f"a sender ID can't contain {quoted(unusual.group())}", "use plain letters, digits and punctuation"
         )
     if not text or text != text.strip():
-        raise InvalidValue("is empty or has a space at its ends", "write the sender that phones show, such as ACME")
+        raise InvalidValue("is empty, or starts or ends with a space", "write a sender ID such as ACME")
     if len(text) > 11:
-        raise InvalidValue(f"{quoted(text)} has {len(text)} characters", "a sender with letters has at most 11")
+        raise InvalidValue(f"{quoted(text)} has {len(text)} characters", "a sender ID with letters has at most 11")
     return text
 
 
@@ -148,62 +148,63 @@ _OTHER_UNITS: Final = {"sec": "s", "second": "s", "m": "min", "minute": "min", "
 
 
 def rate(text: str) -> Rate:
-    """`200/s`, `600/min` or `3600/h`: at most 20,000 a second."""
+    """`200/s`, `600/min` or `3600/h`, at most 20,000 per second."""
     match = re.fullmatch(r"\s*([0-9.,_]+)\s*(?:/|per\b)?\s*([a-z]*)\s*", text, re.IGNORECASE)
     if not match:
-        raise InvalidValue.of(text, "a rate", "write 10/s, 600/min or 3600/h")
+        raise InvalidValue.of(text, "a rate", "write a rate such as 10/s, 600/min or 3600/h")
     digits, written_unit = re.sub("[_,]", "", match[1]), match[2].lower().removesuffix("s") or match[2].lower()
     unit = _OTHER_UNITS.get(written_unit, written_unit)
     if not unit:
-        raise InvalidValue(f"{quoted(text)} does not say per what", f"write {digits}/s, {digits}/min or {digits}/h")
+        raise InvalidValue(f"{quoted(text)} has no time unit", f"write {digits}/s, {digits}/min or {digits}/h")
     if unit not in _UNITS or not re.fullmatch("[0-9]{1,9}", digits):
         raise InvalidValue.of(text, "a rate", "write a whole number per s, min or h, such as 10/s or 30/min")
     if not int(digits):
-        raise InvalidValue("at this rate nothing is ever sent", "write at least 1/h")
+        raise InvalidValue(f"{quoted(text)} would never send anything", "write at least 1/h")
     result = Rate(int(digits), _UNITS[unit])
     if text != str(result):
-        raise InvalidValue(f"{quoted(text)} is not how a rate is written", f"write {result}")
+        raise InvalidValue(f"{quoted(text)} is not in the format of a rate", f"write {result}")
     if result.per_second > MAX_PER_SECOND:
-        raise InvalidValue(f"{text} is more than {MAX_PER_SECOND} a second", f"write at most {MAX_PER_SECOND}/s")
+        raise InvalidValue(f"{text} is more than {MAX_PER_SECOND} per second", f"write at most {MAX_PER_SECOND}/s")
     return result
 
 
 def cost(text: str) -> tuple[Decimal, str]:
-    """`500 USD`: an amount, and the ISO 4217 code of its currency."""
-    remedy = "write it plainly, such as 500 USD or 99.50 EUR"
+    """`500 USD`: an amount and an ISO 4217 currency code."""
+    remedy = "write an amount and a currency, such as 500 USD or 99.50 EUR"
     amount, currency = _matching(text, COST_PATTERN, "an amount of money", remedy).split()
     return Decimal(amount), currency
 
 
 def account_id(text: str) -> str:
-    """The id of an 8x8 account: a UUID."""
-    remedy = "write the UUID that 8x8 Connect shows; the sub-account's name is subAccountId"
-    return str(uuid.UUID(_matching(text, UUID_PATTERN, "an account id", remedy)))
+    """The UUID of an 8x8 account."""
+    remedy = "copy the UUID from 8x8 Connect; write a sub-account's name under subAccountId"
+    return str(uuid.UUID(_matching(text, UUID_PATTERN, "an account ID", remedy)))
 
 
 def text_encoding(text: str) -> str:
-    """An encoding of text that Python knows: utf-8, windows-1252, shift_jis."""
+    """A text encoding that Python knows: utf-8, windows-1252, shift_jis."""
     try:
         name = codecs.lookup(text).name
-        bytes(4).decode(name)  # refuses what is no text, such as rot13; a character of UTF-32 takes four bytes
+        # Rejects codecs that aren't text encodings, such as rot13. A UTF-32 character takes four bytes.
+        bytes(4).decode(name)
     except (LookupError, ValueError):
-        raise InvalidValue.of(text, "an encoding", "write for example utf-8, windows-1252 or utf-16") from None
+        raise InvalidValue.of(text, "an encoding", "write an encoding such as utf-8, windows-1252 or utf-16") from None
     return name
 
 
 def share(text: str) -> float:
-    """A share in per cent, `20%`, as a number from 0 to 1."""
+    """A percentage, `20%`, as a number from 0 to 1."""
     match = re.fullmatch(SHARE_PATTERN, text)
     if not match or float(match[1]) > 100:
-        raise InvalidValue.of(text, "a share", "write 0% to 100%, such as 20%")
+        raise InvalidValue.of(text, "a percentage", "write 0% to 100%, such as 20%")
     return float(match[1]) / 100
 
 
 def positive_share(text: str) -> float:
-    """A share that isn't nothing."""
+    """A percentage above zero."""
     if value := share(text):
         return value
-    raise InvalidValue("of 0% nobody is sent to", "write for example 1%")
+    raise InvalidValue(f"with {text}, nobody would get a message", "write a percentage such as 1%")
 
 
 def web_address(text: str) -> str:
@@ -214,15 +215,15 @@ def web_address(text: str) -> str:
     except ValueError:
         usable = False
     if not usable or not re.fullmatch(r"[!-~]+", text):
-        raise InvalidValue.of(text, "a web address", "write it whole, such as https://example.com/receipts")
+        raise InvalidValue.of(text, "a complete URL", "write a URL such as https://example.com/receipts")
     return text
 
 
 def variable(text: str) -> str:
-    """The name of an environment variable; what it holds must not stand in the file."""
+    """The name of an environment variable. Its value is secret and must not be in the file."""
     if not re.fullmatch(VARIABLE_PATTERN, text):
-        # Not quoted: it may be the secret itself.
-        raise InvalidValue("is not the name of an environment variable", "write a name such as RECEIPTS_AUTHORIZATION")
+        # Don't quote the value: it may be the secret.
+        raise InvalidValue("not the name of an environment variable", "write a name such as RECEIPTS_AUTHORIZATION")
     return text
 
 
@@ -231,33 +232,33 @@ def ip_address(text: str) -> str:
     try:
         ipaddress.ip_address(text.replace("%", " "))
     except ValueError:
-        raise InvalidValue.of(text, "an IP address", "write one such as 203.0.113.7 or 2001:db8::7") from None
+        raise InvalidValue.of(text, "an IP address", "write an address such as 203.0.113.7 or 2001:db8::7") from None
     return text
 
 
 def column(text: str) -> str:
-    """A column's name."""
-    return _printable(text, "a column", "write the name of a column of the recipient file")
+    """A column name."""
+    return _printable(text, "column name", "write the name of a column in the recipient file")
 
 
 def file_name(text: str) -> Path:
     """A path, relative to the campaign file."""
-    return Path(_printable(text, "a file", "write a path relative to the campaign file"))
+    return Path(_printable(text, "path", "write a path relative to the campaign file"))
 
 
 def _printable(text: str, noun: str, remedy: str) -> str:
     if not text.strip() or not text.isprintable():
-        raise InvalidValue(f"{quoted(text)} cannot be {noun}", remedy)
+        raise InvalidValue(f"{quoted(text)} is not a valid {noun}", remedy)
     return text
 
 
 def required_text(text: str) -> str:
-    """Words that each text must hold."""
-    return _not_blank(text, 'write the words that each text must hold, such as "STOP"').strip()
+    """Words that each text must contain."""
+    return _not_blank(text, 'write words that each text must contain, such as "STOP"').strip()
 
 
 def condition(text: str) -> str:
-    """A condition in SQL; the audience room reads it."""
+    """An SQL condition; `files.condition` parses it."""
     return _not_blank(text, "write a condition such as \"consent = 'yes'\"").strip()
 
 

@@ -1,7 +1,7 @@
-"""From a YAML file's bytes to plain data, with the place of every key and value, and what is wrong with the file. Pure.
+"""From a YAML file's bytes to plain data, with the position of every key and value, and all problems. Pure.
 
-PyYAML composes nodes and never constructs objects: a tag such as `!!python/object` is a problem, not a call. What a
-campaign has no use for (duplicate keys, merge keys, tags, endless aliases) is refused here: the tree holds only
+PyYAML composes nodes and never constructs objects: a tag such as `!!python/object` is a problem, not a call. Features
+that a campaign doesn't need (duplicate keys, merge keys, tags, recursive aliases) are refused: the tree contains only
 mappings with text keys, lists, and scalars.
 """
 
@@ -20,16 +20,16 @@ KeyPath = tuple[str | int, ...]
 
 MAX_BYTES: Final = 1_000_000
 MAX_DEPTH: Final = 20
-# A campaign has about 40 nodes; nine aliases of nine aliases of nine … have millions.
+# A campaign has about 40 nodes; nested aliases (nine of nine of nine …) expand to millions.
 MAX_NODES: Final = 10_000
 
-# Stands in the tree for a scalar that no key takes: an empty value, a fraction, a number in octal or base 60. Not None,
-# which an optional key would take for absence.
+# Placeholder in the tree for a scalar that no key accepts: an empty value, a fraction, an octal or base-60 number. Not
+# None, because None means that an optional key is absent.
 UNUSABLE: Final = object()
 
 
 class YamlKind(StrEnum):
-    """What YAML makes of a value."""
+    """YAML's type of a value."""
 
     TEXT = "text"
     NUMBER = "number"
@@ -41,9 +41,9 @@ class YamlKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where a key and its value stand, and how the value is written. Of a list item, `key` is the place of the item.
+    """The positions of a key and its value, and how the value is written. `key` of a list item is the item's position.
 
-    `text` is a scalar's text before YAML gave it a type, or the source of a list or mapping in brackets.
+    `text` is a scalar's text before YAML converts it, or the source of a list or mapping in brackets.
     """
 
     key: Position
@@ -54,9 +54,9 @@ class Location:
 
 @dataclass(slots=True)
 class YamlDocument:
-    """A file as data. `tree` is None when the file cannot be understood at all.
+    """A file as data. `tree` is None if the file can't be parsed.
 
-    `broken` are the paths of values that a problem names already.
+    `broken` are the paths of values with a reported problem.
     """
 
     file: str
@@ -69,7 +69,7 @@ class YamlDocument:
 _TAG_PREFIX: Final = "tag:yaml.org,2002:"
 _SCALARS: Final = {
     "str": YamlKind.TEXT,
-    "timestamp": YamlKind.TEXT,  # a moment is read by the rules of its key, not by YAML's
+    "timestamp": YamlKind.TEXT,  # the rule of the key parses it, not YAML
     "value": YamlKind.TEXT,  # a bare =
     "merge": YamlKind.TEXT,  # a bare <<
     "int": YamlKind.NUMBER,
@@ -77,7 +77,7 @@ _SCALARS: Final = {
     "bool": YamlKind.BOOLEAN,
     "null": YamlKind.EMPTY,
 }
-# Words that YAML reads as true; others that are no text are false.
+# Words that YAML reads as true; the other booleans are false.
 TRUE: Final = {"yes", "true", "on"}
 _WHOLE_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _THOUSANDS: Final = re.compile(r"[0-9]{3}")
@@ -85,17 +85,17 @@ _HALF_CHARACTER: Final = re.compile("[\ud800-\udfff\0]")
 
 
 def parse(content: bytes, file: str) -> YamlDocument:
-    """The document in the bytes of a file; `file` is its name in problems."""
+    """Parse the bytes of a file; `file` is its name in problems."""
     document = YamlDocument(file)
     if len(content) > MAX_BYTES:
-        what = "larger than 1 MB, so this is not a campaign file"
-        document.problems.append(Problem(what, "is it the recipient file?", where=Position(file, 1, 1)))
+        what = "the file is larger than 1 MB, too large for a campaign file"
+        document.problems.append(Problem(what, "check that it is not the recipient file", where=Position(file, 1, 1)))
         return document
     try:
         _read_text(content.decode("utf-8-sig"), document)
     except UnicodeDecodeError as error:
         document.problems.append(not_utf8(content, error, file))
-    except InputError as error:  # the file cannot be understood any further
+    except InputError as error:  # parsing can't continue
         document.problems += error.problems
     return document
 
@@ -108,24 +108,24 @@ def _read_text(text: str, document: YamlDocument) -> None:
     try:
         root = loader.get_node() if loader.check_node() else None
         following = loader.get_event() if loader.check_node() else None  # type: ignore[no-untyped-call]
-    except (yaml.MarkedYAMLError, ValueError, OverflowError) as error:  # the last two: absurd escapes and versions
+    except (yaml.MarkedYAMLError, ValueError, OverflowError) as error:  # the last two: huge escapes and versions
         mark = loader.get_mark()
         raise InputError([syntax_problem(error, text, document.file, (mark.line, mark.column))]) from error
     if root is None:
-        remedy = "write at least name, subAccountId, recipients, template and rate"
+        remedy = "add at least name, subAccountId, recipients, template and rate"
         raise InputError([Problem("the file is empty", remedy, where=start)])
     if following is not None:
         what, where = "a second YAML document starts here", _position(following, document.file)
         document.problems.append(Problem(what, "write one campaign per file, without ---", where=where))
     if not isinstance(root, yaml.MappingNode):
-        remedy = 'write lines such as "name: welcome"'
-        raise InputError([Problem("the file holds no keys", remedy, where=_position(root, document.file))])
+        remedy = 'write one key per line, such as "name: welcome"'
+        raise InputError([Problem("the file has no keys", remedy, where=_position(root, document.file))])
     document.tree = _TreeBuilder(document, text).mapping(root, ())
     document.locations[()] = Location(start, start, YamlKind.MAPPING)
 
 
 class _Loader(yaml.SafeLoader):
-    """Composes nodes, and stops before size or depth become a burden."""
+    """Composes nodes, and stops if there are too many or they are nested too deeply."""
 
     def __init__(self, text: str, file: str) -> None:
         super().__init__(text)
@@ -137,29 +137,31 @@ class _Loader(yaml.SafeLoader):
         self._depth += 1
         where = _position(self.peek_event(), self._file)  # type: ignore[no-untyped-call]
         if self._nodes > MAX_NODES:
-            raise InputError([Problem(f"more than {MAX_NODES:,} values, so this is not a campaign file", where=where)])
+            what = f"more than {MAX_NODES:,} values, too many for a campaign file"
+            raise InputError([Problem(what, "check that it is a campaign file", where=where)])
         if self._depth > MAX_DEPTH:
-            raise InputError([Problem("nested too deeply", "put text that starts with [ or { in quotes", where=where)])
+            remedy = "put text that starts with [ or { in quotes"
+            raise InputError([Problem("values are nested too deeply", remedy, where=where)])
         node = super().compose_node(parent, index)
         self._depth -= 1
         return node
 
 
 class _TreeBuilder:
-    """Makes plain data of nodes, and notes locations and problems on the way."""
+    """Turns nodes into plain data, and records locations and problems."""
 
     def __init__(self, document: YamlDocument, text: str) -> None:
         self.document = document
         self.text = text
-        self.unfinished: set[int] = set()  # ids of the collections around the node that is read
+        self.unfinished: set[int] = set()  # ids of the collections that enclose the current node
         self.visited = 1  # the root
 
     def value(self, node: yaml.Node, path: KeyPath, key: Position) -> object:
         where = _position(node, self.document.file)
         self.visited += 1
         if self.visited > MAX_NODES:
-            what = f"aliases blow the file up to more than {MAX_NODES:,} values"
-            raise InputError([Problem(what, "write the values out", where=where)])
+            what = f"with its aliases expanded, the file has more than {MAX_NODES:,} values"
+            raise InputError([Problem(what, "replace the aliases with their values", where=where)])
         kind = _kind(node)
         text: str = node.value
         if isinstance(node, yaml.CollectionNode):
@@ -167,15 +169,15 @@ class _TreeBuilder:
         self.document.locations[path] = Location(key, where, kind or YamlKind.TEXT, text)
         if kind is None:
             tag = node.tag.replace(_TAG_PREFIX, "!!")
-            remedy = "write the plain value, or put text that starts with ! in quotes"
+            remedy = "remove the tag, or put text that starts with ! in quotes"
             return self.refuse(path, where, f"the tag {quoted(tag)} is not supported", remedy)
         if isinstance(node, yaml.ScalarNode):
             if _HALF_CHARACTER.search(text):
-                what = "holds an escape such as \\ud83d that is only half a character"
+                what = "has an escape such as \\ud83d, which is only half of a character"
                 return self.refuse(path, where, what, "write the character itself")
             return _scalar(text, kind)
         if id(node) in self.unfinished:
-            return self.refuse(path, where, "an alias that contains itself", "write the values out")
+            return self.refuse(path, where, "this alias contains itself", "replace the alias with its values")
         self.unfinished.add(id(node))
         result = self.mapping(node, path) if isinstance(node, yaml.MappingNode) else self.items(node, path)
         self.unfinished.discard(id(node))
@@ -194,25 +196,26 @@ class _TreeBuilder:
                 continue
             if key in result:
                 first = self.document.locations[(*path, key)].key
-                self.complain((*path, key), where, f"written twice, first on line {first.line}", "keep one of the two")
+                what = f"duplicate key, already on line {first.line}"
+                self.complain((*path, key), where, what, "remove one of them")
                 continue
             result[key] = self.value(value_node, (*path, key), where)
         return result
 
     def key(self, node: yaml.Node, path: KeyPath, where: Position) -> str | None:
         if not isinstance(node, yaml.ScalarNode):
-            what = "YAML reads what starts with { or [ as keys and lists"
+            what = "YAML reads text that starts with { or [ as a mapping or a list"
             self.refuse(path, where, what, "put the text in quotes")
             return None
         text: str = node.value
         if node.tag == f"{_TAG_PREFIX}merge":
-            self.complain((*path, text), where, "merge keys (<<) are not supported", "write the keys out")
+            self.complain((*path, text), where, "merge keys (<<) are not supported", "write the keys themselves")
             return None
         if _kind(node) is not YamlKind.TEXT:
-            remedy = "put the key in quotes, or see the schema for the keys"
+            remedy = "correct the key; `campaign schema` lists all keys"
             if _THOUSANDS.fullmatch(text):  # {messages: 50,000} is two keys
-                remedy = "write a number without a comma in it, such as 50000"
-            self.complain((*path, text), where, f"the key {quoted(text)} is not text for YAML", remedy)
+                remedy = "write numbers without commas, such as 50000"
+            self.complain((*path, text), where, f"YAML doesn't read the key {quoted(text)} as text", remedy)
             return None
         return text
 
@@ -226,13 +229,13 @@ class _TreeBuilder:
 
 
 def shown_path(path: KeyPath) -> str:
-    """`message.source`. Items of a list are not numbered: the line and the value identify them."""
+    """`message.source`. List items have no number: line and value identify them."""
     keys = [key for key in path if isinstance(key, str)]
     return ".".join(key if key.isprintable() and key and len(key) <= 40 else quoted(key) for key in keys)
 
 
 def _kind(node: yaml.Node) -> YamlKind | None:
-    """None for a tag that has no place in a campaign."""
+    """None for a tag that isn't supported."""
     kinds = {yaml.ScalarNode: _SCALARS, yaml.MappingNode: {"map": YamlKind.MAPPING}}
     return kinds.get(type(node), {"seq": YamlKind.LIST}).get(node.tag.removeprefix(_TAG_PREFIX))
 

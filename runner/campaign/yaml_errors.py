@@ -1,4 +1,4 @@
-"""What is wrong when a text is not YAML, in words for people who don't know YAML's."""
+"""YAML syntax errors in words for people who don't know YAML."""
 
 from typing import Final
 
@@ -7,55 +7,55 @@ import yaml
 from runner.base.errors import Position, Problem
 from runner.base.text import quoted
 
-# What is wrong, and the remedy.
+# The error and the remedy.
 _Words = tuple[str, str]
 
 _QUOTES: Final = "put the whole text in quotes"
 _ONE_COLUMN: Final = "start the keys of one level in the same column"
 _INDENT: Final = (
-    "this does not fit in with the lines above",
-    f"{_ONE_COLUMN}, and write nothing after a closing quote",
+    "this doesn't match the structure of the lines above",
+    f"{_ONE_COLUMN}, and write nothing after a closing quote or bracket",
 )
-_TAG: Final = ("text that starts with ! is a tag for YAML", _QUOTES)
+_TAG: Final = ("YAML reads text that starts with ! as a tag", _QUOTES)
 
-# By PyYAML's context, whose mark is the place where the trouble began.
+# By PyYAML's context, whose mark is where the error begins.
 _BY_CONTEXT: Final[dict[str, _Words]] = {
-    "while scanning a quoted scalar": ("the quote opened here is never closed", "add the closing quote"),
-    "while parsing a flow sequence": ("the [ opened here lacks a comma or its ]",
+    "while scanning a quoted scalar": ("this quote is not closed", "add the closing quote"),
+    "while parsing a flow sequence": ("a comma or ] is missing after this [",
                                       "write [a, b], or put text that starts with [ in quotes"),
-    "while parsing a flow mapping": ("the { opened here lacks a comma or its }",
+    "while parsing a flow mapping": ("a comma or } is missing after this {",
                                      "write {a: b}, or put text that starts with { in quotes"),
-    "while scanning a double-quoted scalar": ("a backslash in double quotes starts an escape that YAML does not know",
-                                              "write \\\\ for a backslash and / in paths, or use single quotes"),
-    "while scanning a simple key": ("a key without a colon", 'write "key: value"'),
-    "while scanning an alias": ("text that starts with * is an alias for YAML", _QUOTES),
-    "while scanning an anchor": ("text that starts with & is an anchor for YAML", _QUOTES),
+    "while scanning a double-quoted scalar": ("unknown escape: a backslash in double quotes starts an escape",
+                                              "write \\\\ for a backslash, use / in paths, or use single quotes"),
+    "while scanning a simple key": ("this key has no colon", 'write "key: value"'),
+    "while scanning an alias": ("YAML reads text that starts with * as an alias", _QUOTES),
+    "while scanning an anchor": ("YAML reads text that starts with & as an anchor", _QUOTES),
     "while parsing a tag": _TAG,
     "while scanning a tag": _TAG,
     "while parsing a node": _TAG,
-    "while scanning a block scalar": ("text stands in the line of the > or |", "start the text in the next line, "
+    "while scanning a block scalar": ("there is text on the same line as > or |", "start the text on the next line, "
                                       "indented, or put it in quotes"),
-    "while scanning a directive": ("a line that starts with % is a directive for YAML", "remove it"),
+    "while scanning a directive": ("YAML reads a line that starts with % as a directive", "remove it"),
 }  # fmt: skip
-# By the beginning of PyYAML's problem.
+# By the start of PyYAML's message.
 _BY_PROBLEM: Final[dict[str, _Words]] = {
     "expected <block end>": _INDENT,
-    "sequence entries are not allowed here": ("a list item (- ) cannot start here", "start each item in a line of its "
-                                              "own, or write [a, b]"),
-    "mapping keys are not allowed here": ("a question mark cannot start here", _QUOTES),
+    "sequence entries are not allowed here": ("a list item (- ) can't start here", "start each item on a new line, "
+                                              "or write [a, b]"),
+    "mapping keys are not allowed here": ("a question mark can't start here", _QUOTES),
     "expected '<document start>'": _INDENT,
-    "expected the node content, but found '<stream end>'": ("the file ends inside a [ or {",
+    "expected the node content, but found '<stream end>'": ("a [ or { is not closed",
                                                             "close it, or put text that starts with one in quotes"),
-    "expected the node content": ("a value is expected here", "put text that holds , ] or } in quotes"),
+    "expected the node content": ("a value is missing here", "add a value, or put text with , ] or } in quotes"),
 }  # fmt: skip
-_UNKNOWN: Final = ("this is not YAML", "check the quotes, colons and indentation here and in the line above")
+_UNKNOWN: Final = ("this is not valid YAML", "check the quotes, colons and indentation here and on the line above")
 
 
 def syntax_problem(error: Exception, text: str, file: str, reached: tuple[int, int]) -> Problem:
-    """The one problem that stopped the reading. `reached` is the 0-based line and column for errors without a mark."""
+    """The error that stopped the parser. `reached` is the 0-based line and column, for errors without a mark."""
     line, column = reached
     if not isinstance(error, yaml.MarkedYAMLError):
-        return Problem("a number or escape here is too large", "check it", where=Position(file, line + 1, column + 1))
+        return Problem("a number or escape here is too large", "correct it", where=Position(file, line + 1, column + 1))
     if mark := error.problem_mark:
         line, column = mark.line, mark.column
     lines = text.splitlines()
@@ -63,7 +63,7 @@ def syntax_problem(error: Exception, text: str, file: str, reached: tuple[int, i
     words = _BY_CONTEXT.get(error.context or "")
     if "\t" in source[: len(source) - len(source.lstrip())]:
         column = source.index("\t")
-        words = "a tab indents this line, which YAML forbids", "indent with spaces"
+        words = "this line is indented with a tab", "indent with spaces"
     elif words and (start := error.context_mark):
         line, column = start.line, start.column
     else:
@@ -74,26 +74,26 @@ def syntax_problem(error: Exception, text: str, file: str, reached: tuple[int, i
 def _by_problem(reason: str, source: str, column: int) -> _Words:
     if reason.startswith("mapping values are not allowed"):
         if ": " in source[:column]:
-            return "a colon and a space inside a text", _QUOTES
-        return "a key cannot stand here", f"{_ONE_COLUMN}, and check that the line above has a colon and a space"
+            return "the text contains a colon and a space", _QUOTES
+        return "a key can't start here", f"{_ONE_COLUMN}, and check that the line above has a colon and a space"
     if reason.startswith("found undefined alias"):
-        return f"text that starts with * is an alias for YAML, and {quoted(source[column:])} names nothing", _QUOTES
+        return f"YAML reads text that starts with * as an alias, and {quoted(source[column:])} is not defined", _QUOTES
     if reason.endswith("cannot start any token"):
-        return f"text cannot start with {source[column : column + 1]}", _QUOTES
+        return f"text can't start with {source[column : column + 1]}", _QUOTES
     return next((words for beginning, words in _BY_PROBLEM.items() if reason.startswith(beginning)), _UNKNOWN)
 
 
 def unprintable(text: str, file: str) -> Problem | None:
-    """A character that YAML forbids, such as one pasted from a terminal."""
+    """A control character that YAML forbids, such as one copied from a terminal."""
     found = yaml.SafeLoader.NON_PRINTABLE.search(text)
     if not found:
         return None
-    what = f"an invisible character, U+{ord(found.group()):04X}"
-    return Problem(what, "delete it and type the text around it again", where=_end_of(text[: found.start()], file))
+    what = f"invisible character U+{ord(found.group()):04X}"
+    return Problem(what, "delete it, or retype the text around it", where=_end_of(text[: found.start()], file))
 
 
 def not_utf8(content: bytes, error: UnicodeDecodeError, file: str) -> Problem:
-    """Bytes in another encoding, at the first byte that proves it."""
+    """Bytes in another encoding, at the first byte that isn't UTF-8."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return Problem("the file is in UTF-16", "save it as UTF-8", where=Position(file, 1, 1))
     what = f"the file is not in UTF-8: byte 0x{content[error.start]:02X}"
@@ -102,5 +102,5 @@ def not_utf8(content: bytes, error: UnicodeDecodeError, file: str) -> Problem:
 
 
 def _end_of(before: str, file: str) -> Position:
-    """The place behind a text that begins the file."""
+    """The position after `before`, the start of the file."""
     return Position(file, before.count("\n") + 1, len(before) - before.rfind("\n"))

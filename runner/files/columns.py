@@ -1,6 +1,6 @@
-"""The names of a file's columns, made so that each means one column, and finding a column by its name. Pure.
+"""Make column names unique, and find a column by its name. Pure.
 
-A `Problem` from here has neither `path` nor `where`; the caller knows the key of the campaign file and its position
+A `Problem` from here has neither `path` nor `where`; the caller knows the key of the campaign file and its position,
 and adds them with `dataclasses.replace`.
 """
 
@@ -19,7 +19,7 @@ _NUMBERED = re.compile(r"(?P<name>.+) \(column (?P<place>[0-9]+)\)'*", re.DOTALL
 
 
 class Header(list[str]):
-    """Column names. `left_out` are the columns that hold no single values, each with what it holds."""
+    """Column names. `left_out` are the columns without single values, each with the type of its values."""
 
     def __init__(self, names: Iterable[str], left_out: Mapping[str, str] | None = None) -> None:
         super().__init__(names)
@@ -27,16 +27,16 @@ class Header(list[str]):
 
 
 def bare(name: str) -> str:
-    """The name that the column has in the file."""
+    """The column's name in the file."""
     numbered = _NUMBERED.fullmatch(name)
     return numbered["name"] if numbered else name
 
 
 def name_columns(written: Sequence[str]) -> tuple[str, ...]:
-    """The names, trimmed, each of them once.
+    """The names, trimmed and unique.
 
-    A name that several columns have becomes `name (column 2)` at each of its places, and a blank one `column 3`: with
-    two columns of one name nobody can tell which of them a template means, so neither is meant by accident.
+    A duplicate name becomes `name (column 2)` in each of its columns, and a blank name becomes `column 3`. So a
+    template can't use one of two columns with the same name by accident.
     """
     trimmed = [name.strip() for name in written]
     times = Counter(trimmed)
@@ -54,7 +54,7 @@ def name_columns(written: Sequence[str]) -> tuple[str, ...]:
 
 
 def without_blank_end(written: Sequence[str]) -> list[str]:
-    """The names up to the last one that isn't blank: `phone;name;;;` is how Excel writes two columns."""
+    """The names without blank names at the end: Excel writes two columns as `phone;name;;;`."""
     names = [name.strip() for name in written]
     while names and not names[-1]:
         names.pop()
@@ -62,7 +62,7 @@ def without_blank_end(written: Sequence[str]) -> list[str]:
 
 
 def naming_remarks(file: str, written: Sequence[str], names: Sequence[str]) -> list[str]:
-    """What a person should know of names that aren't as in the file."""
+    """Remarks on names that differ from the file."""
     remarks = []
     trimmed = [name.strip() for name in written]
     for name in dict.fromkeys(trimmed):
@@ -70,20 +70,20 @@ def naming_remarks(file: str, written: Sequence[str], names: Sequence[str]) -> l
         called = joined([f'"{names[place]}"' for place in places])
         if not name:
             which = f"column {places[0] + 1} has" if len(places) == 1 else f"{len(places)} columns have"
-            remarks.append(f"{file}: {which} no name and {'is' if len(places) == 1 else 'are'} called {called}")
+            remarks.append(f"{file}: {which} no name; use {called}")
         elif len(places) > 1:
-            remarks.append(f'{file}: {len(places)} columns are named "{name}" and are called {called}')
+            remarks.append(f'{file}: {len(places)} columns are named "{name}"; use {called}')
     return remarks
 
 
 def blank_rows_remark(path: Path, count: int, remarks: list[str]) -> None:
-    """Says how many rows without anything in them there are between others; those at the end mean nothing."""
+    """Add a remark on the number of blank rows between other rows; blank rows at the end are ignored."""
     if count:
-        remarks.append(f"{path.name}: {counted(count, 'blank row is', 'blank rows are')} passed over")
+        remarks.append(f"{path.name}: {counted(count, 'blank row')} skipped")
 
 
 def find_phone_column(header: Sequence[str], wanted: str | None = None) -> str | Problem:
-    """The column that holds the numbers: the one `wanted`, or else the only one with a name in `PHONE_NAMES`."""
+    """The column with the phone numbers: `wanted`, or else the only column with a name in `PHONE_NAMES`."""
     if wanted is not None:
         return find_column(header, wanted)
     found = [column for column in header if bare(column).casefold() in PHONE_NAMES]
@@ -91,18 +91,18 @@ def find_phone_column(header: Sequence[str], wanted: str | None = None) -> str |
         return found[0]
     if found:
         return Problem(
-            f"several columns could hold the numbers: {quoted_names(found)}", "say which one with recipients.phone"
+            f"several columns could have the phone numbers: {quoted_names(found)}", "choose one with recipients.phone"
         )
     return Problem(
         f"no column is named {joined(PHONE_NAMES, 'or')}",
-        f"say which one holds the numbers with recipients.phone; the file has {quoted_names(header)}",
+        f"name the column with the phone numbers in recipients.phone; the columns are {quoted_names(header)}",
     )
 
 
 def find_column(header: Sequence[str], wanted: str) -> str | Problem:
-    """The column named exactly `wanted`; names that differ in case are suggested, never taken.
+    """The column named exactly `wanted`; a name in another case is suggested, never used.
 
-    A name that several columns have means none of them; see `name_columns` for how to write them.
+    A duplicate name is not accepted; see `name_columns` for the unique names.
     """
     if wanted in header:
         return wanted
@@ -110,14 +110,14 @@ def find_column(header: Sequence[str], wanted: str) -> str | Problem:
         return found
     meant = closest(wanted, header)
     hint = f'did you mean "{meant}"? ' if meant else ""
-    return Problem(f'there is no column "{wanted}"', f"{hint}the file has {quoted_names(header)}")
+    return Problem(f'there is no column "{wanted}"', f"{hint}the columns are {quoted_names(header)}")
 
 
 def no_single_column(header: Sequence[str], wanted: str) -> Problem | None:
-    """Why a name that is in the file can't be used: it means several columns, or one that holds no single values."""
+    """Why a name in the file can't be used: several columns have it, or the column has no single values."""
     if isinstance(header, Header) and wanted in header.left_out:
-        what = f'the column "{wanted}" holds no single values, but {header.left_out[wanted]}'
-        return Problem(what, "name another column")
+        what = f'the column "{wanted}" has values of the unsupported type {header.left_out[wanted]}'
+        return Problem(what, "use another column, or export it as text")
     same = [name for name in header if (found := _NUMBERED.fullmatch(name)) and found["name"] == wanted]
     if len(same) > 1:
         places = joined([str(header.index(name) + 1) for name in same])

@@ -1,8 +1,8 @@
-"""`recipients.where`: a condition in SQL over the columns of one row.
+"""`recipients.where`: an SQL condition on the columns of one row.
 
-Imported only with a condition, because polars is slow to load. Polars evaluates it batch by batch, and an average over
-a batch would depend on where the batches end. Functions are therefore a closed list, which also keeps out those that
-read other files, the clock or chance. A condition that is NULL doesn't hold.
+Imported only if there is a condition, because polars loads slowly. Polars evaluates the condition for each batch, and
+an average over a batch would depend on the batch size. So only a fixed list of functions is allowed, without those
+that read other files, the clock or random numbers. A condition that is NULL is false.
 """
 
 import re
@@ -29,19 +29,19 @@ _FUNCTIONS = frozenset({
     "btrim", "lpad", "rpad", "regexp_like", "replace", "reverse", "split_part", "strpos", "position", "substr",
     "substring", "normalize",
 })  # fmt: skip
-# Words of SQL and names of types that may stand before a parenthesis without being functions.
+# SQL keywords and type names that may precede a parenthesis without being functions.
 _BEFORE_PARENTHESIS = frozenset({
     "and", "or", "not", "in", "like", "ilike", "between", "is", "case", "when", "then", "else", "any", "all",
     "rlike", "regexp", "varchar", "char", "decimal", "numeric", "dec", "float", "timestamp", "time", "datetime", "from",
 })  # fmt: skip
 _WRITE_DATE = "write the date as DATE '2026-12-31'"
-# A plan must be the same today and tomorrow: its fingerprint is what was approved.
+# A plan must be the same today and tomorrow, because its fingerprint is approved.
 _BANNED = dict.fromkeys(
     ("current_date", "current_timestamp", "current_time", "localtimestamp", "localtime", "now"), _WRITE_DATE
 ) | {
-    "select": "no other table can be asked",
-    "exists": "no other table can be asked",
-    "over": "it sees one row at a time",
+    "select": "a condition can't query tables",
+    "exists": "a condition can't query tables",
+    "over": "a condition can't use other rows",
 }
 _TOKEN = re.compile(
     r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|--[^\n]*|/\*.*?\*/|(?P<word>[A-Za-z_]\w*)(?P<call>\s*\()?", re.DOTALL
@@ -50,10 +50,10 @@ _QUOTED_OR_MARK = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|[(),]"
 
 
 class Condition:
-    """A condition that fits the columns. `types` are their polars types, None for text.
+    """A condition that is valid for the columns. `types` are their polars types, None for text.
 
-    Raises InputError, for `recipients.where`, if the condition is no SQL, names an unknown column, isn't true or
-    false, or compares what can't be compared.
+    Raises InputError, for `recipients.where`, if the condition isn't SQL, names an unknown column, isn't true or
+    false, or compares incompatible types.
     """
 
     def __init__(self, condition: str, types: Mapping[str, pl.DataType | None]) -> None:
@@ -62,7 +62,7 @@ class Condition:
         try:
             self._expression = pl.sql_expr(condition)
         except BaseException as error:
-            # How a panic in the library's Rust shows in Python; it has no importable class.
+            # A panic in the library's Rust code; its class can't be imported.
             if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
                 raise
             raise _wrong(*_syntax(condition, str(error))) from error
@@ -71,7 +71,7 @@ class Condition:
         self._check_types()
 
     def match_texts(self, rows: Sequence[Cells | UnreadableRow], header: Sequence[str], first: int = 1) -> list[bool]:
-        """For each row, from row number `first` on, whether the condition holds; True for an unreadable one."""
+        """For each row, from row number `first` on, whether the condition is true; True for an unreadable row."""
         numbered = [(number, row) for number, row in enumerate(rows, first) if not isinstance(row, UnreadableRow)]
         places = {name: header.index(name) for name in self._columns}
         texts = {name: [row[place] or None for _, row in numbered] for name, place in places.items()}
@@ -79,7 +79,7 @@ class Condition:
         return [True if isinstance(row, UnreadableRow) else next(answers) for row in rows]
 
     def match(self, frame: pl.DataFrame, first: int = 1) -> list[bool]:
-        """For each row of a frame with the columns in their types, whether the condition holds."""
+        """For each row of a frame with typed columns, whether the condition is true."""
         typed = frame.select(_typed(name, self._types[name]) for name in self._columns)
         return self._answers(typed, range(first, first + frame.height))
 
@@ -96,27 +96,27 @@ class Condition:
 
     def _check_columns(self) -> None:
         if not self._columns:
-            raise _wrong("looks at no column", "write one such as consent = 'yes'")
+            raise _wrong("the condition uses no column", "write a condition such as consent = 'yes'")
         name = next((name for name in self._columns if name not in self._types), None)
         if name is None:
             return
-        hint = f"if it is text, write it in single quotes: '{name}'"
+        hint = f"put text in single quotes: '{name}'"
         if field := next((column for column in self._types if column.startswith(f"{name}.")), None):
-            hint = f'write a name with a dot in double quotes: "{field}"'
+            hint = f'put a name with a dot in double quotes: "{field}"'
         elif meant := closest(name, self._types, cutoff=0.75):
             written = meant if _BARE.fullmatch(meant) else f'"{meant}" in double quotes'
             hint = f"did you mean {written}? {hint}"
         raise _wrong(f'there is no column "{name}"', hint)
 
     def _check_types(self) -> None:
-        """Asks with an empty row, and with "1" as text: there are casts that polars refuses only then."""
+        """Evaluate with an empty row, and with the text "1": polars rejects some casts only then."""
         schema = {name: _schema_type(self._types[name]) for name in self._columns}
         empty = pl.DataFrame(schema=schema)
         try:
             answer = empty.select(self._expression.alias(_ANSWER)).schema[_ANSWER]
             if answer != pl.Boolean:
-                remedy = f"compare it with something, or write {self._columns[0]} IS NOT NULL"
-                raise _wrong("is not a condition, which is true or false", remedy)
+                remedy = f"write a comparison such as {self._columns[0]} = 'yes', or {self._columns[0]} IS NOT NULL"
+                raise _wrong("the expression is not true or false", remedy)
             _evaluate(pl.DataFrame({name: [None] for name in schema}, schema), self._expression)
             text = {name: ["1" if dtype == pl.String else None] for name, dtype in schema.items()}
             try:
@@ -124,32 +124,32 @@ class Condition:
             except pl.exceptions.PolarsError as error:
                 if _NO_CAST.search(str(error)):
                     raise
-                # "1" may not be what is cast: that the rows will show
+                # "1" may not be the value that is cast: the rows will show
         except pl.exceptions.PolarsError as error:
             raise _wrong(*self._mismatch(str(error))) from error
 
     def _mismatch(self, error: str) -> tuple[str, str]:
-        """Words for a comparison or function that doesn't suit a type."""
+        """Explain a comparison or function that doesn't fit a column's type."""
         name = next((name for name in _COLUMN_OF_ERROR.findall(error) if name in self._types), self._columns[0])
         kind = _in_words(self._types[name])
         column = name if _BARE.fullmatch(name) else f'"{name}"'
         if "regex" in error:
-            return "holds a pattern that is no regular expression", "escape brackets with a backslash, or use LIKE"
+            return "the pattern is not a regular expression", "escape brackets with a backslash, or use LIKE"
         if "to a string value" in error and kind == "text":
-            return "compares a date with text", f"{_WRITE_DATE}, or compare two texts: {column} > '2026-12-31'"
+            return "the condition compares a date with text", f"{_WRITE_DATE}, or compare text: {column} > '2026-12-31'"
         if "cannot compare string with numeric" in error:
             if kind != "text":
-                return f'"{name}" is {kind}, and is compared with text', "write the number without quotes"
+                return f'the column "{name}" is {kind}, but is compared with text', "write the value without quotes"
             remedy = f"write CAST({column} AS INT), or put the number in single quotes"
-            return f'"{name}" is text, and is compared with a number', remedy
-        remedy = "compare it with a value of its own type"
+            return f'the column "{name}" is text, but is compared with a number', remedy
+        remedy = "compare it with a value of the same type"
         if kind in ("a date", "a time"):
             remedy = f"compare it with DATE '2026-12-31' or TIMESTAMP '2026-12-31 10:00:00': {column} > DATE '…'"
         elif kind == "text" and "Boolean" in error:
-            remedy = f"compare it with what it holds: {column} = 'true'"
+            remedy = f"compare it with text: {column} = 'true'"
         elif kind == "text":
             remedy = f"write CAST({column} AS INT) for a number, DATE({column}, '%Y-%m-%d') for a date"
-        return f'"{name}" is {kind}, and is used as something else', remedy
+        return f'the column "{name}" is {kind}, but is used as another type', remedy
 
 
 def _evaluate(frame: pl.DataFrame, expression: pl.Expr) -> list[bool]:
@@ -158,27 +158,27 @@ def _evaluate(frame: pl.DataFrame, expression: pl.Expr) -> list[bool]:
 
 def _syntax(condition: str, error: str) -> tuple[str, str]:
     place = _PLACE.search(error)
-    remedy = "write one such as consent = 'yes' AND city IN ('Penang', 'Ipoh')"
+    remedy = "write a condition such as consent = 'yes' AND city IN ('Penang', 'Ipoh')"
     if condition.count("'") % 2:
-        remedy = "a single quote is opened and never closed"
+        remedy = "close the single quote"
     elif "==" in condition or "&&" in condition or "!" in condition.replace("!=", ""):
-        remedy = "write =, AND, OR and NOT: consent = 'yes' AND NOT city = 'Penang'"
-    return f"is not a condition in SQL{f' (at its line {place[1]}, column {place[2]})' if place else ''}", remedy
+        remedy = "use =, AND, OR and NOT: consent = 'yes' AND NOT city = 'Penang'"
+    return f"not a valid SQL condition{f' (line {place[1]}, column {place[2]} of it)' if place else ''}", remedy
 
 
 def _failed(error: str, where: str) -> tuple[str, str]:
     found = _BAD_VALUE.search(error)
     if found is None:
-        return f"fails{where}: {error.splitlines()[0]}", "use TRY_CAST where a value may not fit"
+        return f"the condition fails{where}: {error.splitlines()[0]}", "use TRY_CAST if some values can't be converted"
     value = quoted(found[2].strip('"'))
-    what = f'cannot turn {value} in the column "{found[1]}" into what it is cast to{where}'
+    what = f'can\'t convert {value} in the column "{found[1]}"{where}'
     if "strptime" in error:
-        return what, "correct the cell, or the format that it is written in"
-    return what, "correct the cell, or write TRY_CAST, which makes it NULL"
+        return what, "correct the cell, or the format in the condition"
+    return what, "correct the cell, or use TRY_CAST to read it as NULL"
 
 
 def _typed(name: str, dtype: pl.DataType | None) -> pl.Expr:
-    """Text trimmed, and nothing as NULL, as in a CSV; categories as the text that they stand for."""
+    """Text trimmed, with NULL for empty text, as in a CSV; categories as text."""
     column = pl.col(name)
     if dtype is not None and dtype.is_float():
         return column.fill_nan(None)
@@ -200,25 +200,25 @@ def _in_words(dtype: pl.DataType | None) -> str:
 
 
 def _check_words(condition: str) -> None:
-    """Raises InputError for a word that a condition can't use. What isn't SQL at all may pass."""
+    """Raise InputError for a word that a condition can't use. Other invalid SQL may pass."""
     for match in _TOKEN.finditer(condition):
         word = (match["word"] or "").lower()
         if match[0].startswith(("--", "/*")):
-            raise _wrong("holds a comment", "leave it out")
+            raise _wrong("comments are not allowed", "remove the comment")
         if word in _BANNED:
-            raise _wrong(f"cannot use {word.upper()}", _BANNED[word])
+            raise _wrong(f"{word.upper()} is not allowed", _BANNED[word])
         if match["call"] and word not in _FUNCTIONS | _BEFORE_PARENTHESIS:
             near = closest(word, _FUNCTIONS, cutoff=0.8)
-            hint = f"did you mean {near.upper()}?" if near else "a condition sees one row at a time;"
-            raise _wrong(f"cannot use {word.upper()}()", f"{hint} there are LOWER, LENGTH, COALESCE and the like")
+            hint = f"did you mean {near.upper()}?" if near else "use functions such as LOWER, LENGTH or COALESCE"
+            raise _wrong(f"the function {word.upper()} is not supported", hint)
         if match["call"] and word in ("date", "timestamp") and not _has_second(condition, match.end()):
-            # Without one polars guesses it from the first row of each batch, and 01/02 is two days of a year.
-            what = f"{word.upper()}() doesn't say how the text is written"
+            # Without a format, polars guesses it from the first row of each batch, and 01/02 may be two different days.
+            what = f"{word.upper()}() needs the format of the text"
             raise _wrong(what, f"add the format: {word.upper()}(since, '%Y-%m-%d')")
 
 
 def _has_second(condition: str, start: int) -> bool:
-    """Whether the parenthesis that is opened before `start` holds more than one argument."""
+    """Whether the parenthesis that opens before `start` has more than one argument."""
     depth = 1
     for match in _QUOTED_OR_MARK.finditer(condition, start):
         depth += {"(": 1, ")": -1}.get(match[0], 0)

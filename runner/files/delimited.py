@@ -1,7 +1,7 @@
-"""CSV and TSV, strictly: what cannot be read exactly is reported with its line, never guessed.
+"""A strict reader for CSV and TSV: errors are reported with their line; nothing is guessed.
 
-A quote that is not closed can swallow a thousand rows: it stops the plan. A row with more or fewer cells than the
-header is left out by itself. The standard csv module is used because it keeps row and line numbers.
+An unclosed quote can swallow a thousand rows, so it stops the plan. A row with more or fewer cells than the header is
+excluded. The reader uses the standard csv module because it keeps line numbers.
 """
 
 import csv
@@ -18,22 +18,22 @@ from runner.files.encodings import find_codec
 from runner.files.formats import Format, open_bytes, readable
 from runner.files.source import Numbered, Source, UnreadableRow
 
-# Roomy for any cell that a person filled in. A longer one means a quote that was never closed.
+# More than any cell that a person fills in. A longer cell means an unclosed quote.
 _CELL_LIMIT = 1 << 20
 _QUOTED = re.compile(r'"[^"]*(?:"|$)')
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
-# Excel writes and obeys a first line that names the delimiter; blank cells may follow it.
+# Excel writes and reads a first line that names the delimiter; blank cells may follow it.
 _SEP = re.compile(r'"?sep=([,;\t|])"?[,;\t|]*\s*', re.IGNORECASE)
 
 
 def read_records(
     source: Source, file_format: Format, remarks: list[str], *, header_only: bool
 ) -> Generator[Numbered, None, None]:
-    """Every record with the line on which it begins: first the header as written, then each row.
+    """Every record with the line on which it starts: first the header as written, then each row.
 
-    Blank lines, and rows without anything in any cell, are no records. A file without any record yields nothing.
-    With `header_only` the encoding of the first megabyte alone is looked at, and nothing but the header is to be read.
-    Raises InputError for an encoding in doubt, a quote that is never closed, and when not one row fits the header.
+    Blank lines and rows with only empty cells are skipped. With `header_only`, only the encoding of the first megabyte
+    is checked, and the caller reads only the header. Raises InputError for an encoding error or an unclosed quote, and
+    if no row matches the header.
     """
     path, codec = source.path, find_codec(source, file_format, remarks, whole=not header_only)
     errors = "replace" if header_only else "strict"
@@ -63,15 +63,15 @@ def _parsed(path: Path, file: Iterator[str], remarks: list[str]) -> Iterator[Num
             if not width:
                 if has_nul:
                     where, remedy = Position(str(path), line, 1), 'save the file as "CSV UTF-8" again'
-                    raise InputError([Problem("there is a NUL byte, which no text file holds", remedy, where=where)])
+                    raise InputError([Problem("the header has a NUL byte", remedy, where=where)])
                 header = without_blank_end(cells)
                 width, full = len(header), len(cells)
                 if delimiter != "," and not _is_tsv(path):
-                    remarks.append(f"{path.name} has its cells parted by {_DELIMITERS[delimiter]}")
+                    remarks.append(f"{path.name}: cells are separated by {_DELIMITERS[delimiter]}")
                 yield line, tuple(header)
             elif has_nul:
                 fitting += 1
-                words = f"line {line} holds a NUL byte, which no text does; write the file again from where it came"
+                words = f"line {line} has a NUL byte; export the file again"
                 yield line, UnreadableRow(words)
             elif len(cells) == width or (len(cells) > width and not any(map(str.strip, cells[width:]))):
                 fitting += 1
@@ -91,10 +91,10 @@ def _is_tsv(path: Path) -> bool:
 
 
 def _opening(path: Path, file: Iterator[str]) -> tuple[list[str], int, str]:
-    """The lines up to the header's, how many were skipped before them, and the delimiter.
+    """The lines up to the header, the number of lines skipped before them, and the delimiter.
 
-    That is the one which the file names itself; or tab for .tsv; or else whichever of comma, semicolon, tab and pipe
-    the header holds most, outside of quotes. In the rows a comma or a semicolon may well be text.
+    The delimiter is the one that the file names, or tab for .tsv, or else the most frequent of comma, semicolon, tab
+    and pipe in the header outside quotes. Rows aren't used, because a comma or semicolon there may be text.
     """
     opening: list[str] = []
     quotes = 0
@@ -113,28 +113,28 @@ def _ragged(line: int, cells: list[str], width: int, full: int) -> UnreadableRow
     count = len(cells)
     if width < count <= full:
         place = next(place for place, cell in enumerate(cells, 1) if place > width and cell.strip())
-        words = f"line {line} has text in column {place}, which has no name"
-        return UnreadableRow(f"{words}; name it in the header, or empty the cell")
-    words = f"line {line} has {counted(count, 'cell')}, but the header names {counted(width, 'column')}"
+        words = f"line {line} has text in column {place}, but the header has no name for it"
+        return UnreadableRow(f"{words}; add a name to the header, or clear the cell")
+    words = f"line {line} has {counted(count, 'cell')}, but the header has {counted(width, 'column')}"
     if count > width:
-        return UnreadableRow(f"{words}; put a cell that holds the delimiter in double quotes")
-    return UnreadableRow(f"{words}; add the missing cells, left empty if need be")
+        return UnreadableRow(f"{words}; put cells that contain the delimiter in double quotes")
+    return UnreadableRow(f"{words}; add the missing cells (they may be empty)")
 
 
 def _misfit(path: Path, line: int, count: int, width: int, delimiter: str) -> Problem:
     cells, columns = counted(count, "cell"), counted(width, "column")
     return Problem(
-        f"not one row fits the header: this one has {cells}, the header names {columns}",
-        f"let the first line name the columns, and part the cells of every row by {_DELIMITERS[delimiter]}, as there",
+        f"no row matches the header: this row has {cells}, the header has {columns}",
+        f"check that the first line has the column names, and separate all cells with {_DELIMITERS[delimiter]}",
         where=Position(str(path), line, 1),
     )
 
 
 def _broken(where: Position, error: csv.Error) -> Problem:
-    """`where` is the begin of the record: the quote that is not closed, not the end of what it swallowed."""
+    """`where` is the start of the record with the unclosed quote, not the end of the text after it."""
     if "expected after" in str(error):
-        remedy = 'write a double quote inside of a quoted cell twice, as in "the ""big"" sale"'
-        return Problem("a quoted cell is followed by more text", remedy, where=where)
+        remedy = 'double the quotes inside a quoted cell, as in "the ""big"" sale"'
+        return Problem("there is text after the closing quote of a cell", remedy, where=where)
     if "larger than" in str(error):
-        return Problem("a cell holds more than a megabyte", "that is no cell of a recipient; shorten it", where=where)
-    return Problem("a double quote is opened in this row and never closed", "close it", where=where)
+        return Problem("a cell is larger than 1 MB", "shorten it, or look for a quote that is not closed", where=where)
+    return Problem("a double quote in this row is not closed", "close it", where=where)

@@ -1,7 +1,7 @@
-"""The format of a file, by its ending and its first bytes, which must agree; and its bytes, unpacked and unchanged.
+"""The format of a file, by its extension and first bytes, which must agree; and its unpacked bytes.
 
-A spreadsheet that is named .csv, a web page that is named .xls, an archive without its ending: each is named for what
-it is, with what to do. Guessing on would end in rows of nonsense.
+A spreadsheet named .csv, a web page named .xls, an archive without its extension: the error says what the file is and
+what to do. Reading on would give nonsense rows.
 """
 
 import gzip
@@ -19,7 +19,7 @@ from runner.base.errors import InputError
 
 
 class Format(StrEnum):
-    """What a file is, in words that go on with "is". Those of archives mean text in them."""
+    """File formats, with words that follow "is". The archive formats contain text."""
 
     TEXT = "text"
     GZIP = "compressed with gzip"
@@ -28,10 +28,10 @@ class Format(StrEnum):
     XLSX = "an Excel workbook (XLSX)"
     XLS = "an old Excel workbook (XLS)"
     ODS = "a spreadsheet (ODS)"
-    ZIP = "a ZIP archive, or a damaged spreadsheet"
+    ZIP = "a ZIP archive or a damaged spreadsheet"
     PDF = "a PDF document"
-    MARKUP = "a web page (HTML) or an XML document"
-    JSON = "a JSON document"
+    MARKUP = "a web page (HTML) or an XML file"
+    JSON = "a JSON file"
 
     @property
     def is_text(self) -> bool:
@@ -57,9 +57,9 @@ _REMEDIES = {
     Format.XLSX: 'rename it to {stem}.xlsx, or save it as "CSV UTF-8"',
     Format.XLS: 'rename it to {stem}.xls, or save it as "CSV UTF-8"',
     Format.ODS: 'rename it to {stem}.ods, or save it as "CSV UTF-8"',
-    Format.ZIP: "unpack it and name the file that is in it, or make it again",
+    Format.ZIP: "unpack it and use the file inside, or create the file again",
     Format.MARKUP: 'open it in a spreadsheet and save it as "CSV UTF-8"',
-    Format.TEXT: 'rename it to {text} if it is text, else save it as "CSV UTF-8"',
+    Format.TEXT: 'rename it to {text} if it is a text file, or save it as "CSV UTF-8"',
 }
 _MAGIC = {
     b"PAR1": Format.PARQUET,
@@ -72,16 +72,16 @@ _MARKUP = re.compile(rb"\s*<(?:!doctype|html|head|body|meta|table|div|script|sty
 _JSON = re.compile(rb'\s*(?:\{\s*"|\{\s*\}|\[\s*[\[{"\]])')
 _HEAD = 4_096
 
-# A block of zstd is at least 4 bytes and unpacks to at most 128 kB, so this much input makes at most 32 MB.
+# A zstd block has at least 4 bytes and unpacks to at most 128 kB, so this much input gives at most 32 MB.
 _ZSTD_INPUT = 1_024
-# What zstd itself takes by default; `zstd --long=31` would ask for 2 GB.
+# The default limit of zstd; `zstd --long=31` would need 2 GB.
 _ZSTD_WINDOW = 1 << 27
 
 
 def identify(path: Path) -> Format:
-    """The format of a file, one that can be read.
+    """The format of a supported file.
 
-    Raises InputError for a file that is missing, empty, no file, or not what its ending says.
+    Raises InputError if the path is missing, not a file or empty, or if content and extension don't match.
     """
     _check_file(path)
     with readable(path), path.open("rb") as file:
@@ -89,26 +89,28 @@ def identify(path: Path) -> Format:
     ending = path.suffix.lower()
     expected, found = _BY_ENDING.get(ending), _content(path, head)
     if expected is None:
-        words = f"{path} has the ending {ending}, which is not supported" if ending else f"{path} has no ending"
-        words = words if found is Format.TEXT else f"{words}, and is {found}"
+        words = f"{path} has the unsupported extension {ending}" if ending else f"{path} has no file extension"
+        words = words if found is Format.TEXT else f"{words} and is {found}"
         raise InputError.of(words, f"use a {SUPPORTED} file")
     if not head:
-        raise InputError.of(f"{path} is empty", "its first line must name the columns")
+        raise InputError.of(f"{path} is empty", "write the column names on the first line")
     if expected in _ARCHIVES:
         inner = Path(path.stem).suffix.lower()
         packed = _BY_ENDING.get(inner)
         if packed is Format.PARQUET or packed in _SPREADSHEETS:
-            raise InputError.of(f"{path} is a compressed {inner} file", f"unpack it to {path.stem}")
+            what = f"{path} is a compressed {inner} file, which is not supported"
+            raise InputError.of(what, f"unpack it to {path.stem}")
         if packed is not Format.TEXT:
-            remedy = f"name it .csv{path.suffix}, if that is what it holds"
-            raise InputError.of(f"{path} doesn't say what it holds", remedy)
+            remedy = f"rename it to end in .csv{path.suffix} if it contains CSV"
+            raise InputError.of(f"{path} has no extension for the format inside the archive", remedy)
     if found is not expected and not (found.is_spreadsheet and expected.is_spreadsheet):
         raise _mismatch(path, expected, found)
     if expected in _ARCHIVES:
         with readable(path), open_bytes(path, expected) as file:
             content = _content(path, file.read(_HEAD))
         if content is not Format.TEXT:
-            raise InputError.of(f"{path} holds no text: unpacked it is {content}", "unpack it, and name that file")
+            what = f"{path} doesn't contain text; the content is {content}"
+            raise InputError.of(what, "unpack it and use the file inside")
     return found
 
 
@@ -116,28 +118,28 @@ def _check_file(path: Path) -> None:
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
-        raise InputError.of(f"{path} does not exist", "check the name; it is relative to the campaign file") from None
+        raise InputError.of(f"{path} does not exist", "check the path; it is relative to the campaign file") from None
     except (OSError, ValueError) as error:
-        raise InputError.of(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        raise InputError.of(f"{path} can't be read: {getattr(error, 'strerror', None) or error}") from error
     if stat.S_ISDIR(mode):
-        raise InputError.of(f"{path} is not a file but a folder", f"name a {SUPPORTED} file in it")
+        raise InputError.of(f"{path} is a folder", f"write the path of a {SUPPORTED} file in it")
     if not stat.S_ISREG(mode):
-        raise InputError.of(f"{path} is not a file but a pipe or a device", "write to a file first: it is read twice")
+        raise InputError.of(f"{path} is a pipe or a device", "save the data to a file: it is read twice")
 
 
 def _mismatch(path: Path, expected: Format, found: Format) -> InputError:
-    what = f"{path} is not {'a spreadsheet' if expected.is_spreadsheet else expected}, as its ending says"
+    what = f"{path} should be {'a spreadsheet' if expected.is_spreadsheet else expected} (by its extension), but is"
     is_archive = expected in _ARCHIVES
-    remedy = _REMEDIES.get(found, "export the list as CSV from where it came").format(
+    remedy = _REMEDIES.get(found, "export the list again as CSV").format(
         name=path.stem if is_archive else path.name,
         stem=path.stem,
         text=path.stem if is_archive else f"{path.stem}.csv",
     )
-    return InputError.of(what if found is Format.TEXT else f"{what}, but {found}", remedy)
+    return InputError.of(f"{what} {'not' if found is Format.TEXT else found}", remedy)
 
 
 def _content(path: Path, head: bytes) -> Format:
-    """What the first bytes show; TEXT also for what people don't hand in."""
+    """The format by the first bytes; TEXT for any other format."""
     if head.startswith(b"PK\x03\x04"):
         return _zip(path)
     for magic, found in _MAGIC.items():
@@ -166,7 +168,7 @@ def _zip(path: Path) -> Format:
 
 
 def open_bytes(path: Path, file_format: Format) -> BinaryIO:
-    """The unpacked bytes, to be read within `readable`; unpacking takes no more memory for a larger file."""
+    """The unpacked bytes, to be read within `readable`. Memory doesn't grow with the file."""
     if file_format is Format.GZIP:
         return cast("BinaryIO", gzip.open(path, "rb"))
     if file_format is Format.ZSTD:
@@ -175,28 +177,28 @@ def open_bytes(path: Path, file_format: Format) -> BinaryIO:
 
 
 class _DamagedError(Exception):
-    """A compressed file that breaks off, or holds what its format doesn't."""
+    """A compressed file that is truncated or invalid."""
 
 
 @contextmanager
 def readable(path: Path) -> Generator[None, None, None]:
-    """Raises InputError for what happens when bytes are read that cannot be."""
+    """Turn errors of reading bytes into InputError."""
     try:
         yield
     except (EOFError, gzip.BadGzipFile, zlib.error, _DamagedError) as error:
-        what = f"{path} is a damaged or cut off archive"
-        raise InputError.of(what, "copy or make it again; nothing of it is used") from error
+        what = f"{path} is a damaged or incomplete archive"
+        raise InputError.of(what, "copy or create it again") from error
     except OSError as error:
-        remedy = "check that this user may read it" if error.errno == 13 else ""
-        raise InputError.of(f"{path} cannot be read: {error.strerror or error}", remedy) from error
+        remedy = "change its permissions, or ask its owner" if error.errno == 13 else ""
+        raise InputError.of(f"{path} can't be read: {error.strerror or error}", remedy) from error
 
 
 @contextmanager
 def unchanged(path: Path) -> Generator[None, None, None]:
-    """Raises InputError at the end of the block if the file was replaced or written to since its start.
+    """Raise InputError at the end of the block if the file was replaced or written to since its start.
 
-    Half of an old list and half of a new one make no list. The error replaces any other in the block: a
-    quote that is never closed in a half written file is no news, and a second reading may miss what the first found.
+    Rows of an old and a new list must not be mixed. The error replaces any other error of the block: an unclosed quote
+    in a half-written file is misleading, and a second read may miss what the first found.
     """
     before = _stamp(path)
     try:
@@ -210,12 +212,12 @@ def unchanged(path: Path) -> Generator[None, None, None]:
 
 
 def changed(path: Path) -> InputError:
-    """The error for a file that is no longer what it was."""
-    return InputError.of(f"{path} changed while it was read", "run again when it is written whole")
+    """The error for a file that changed."""
+    return InputError.of(f"{path} changed while it was read", "wait until it is complete, then run the command again")
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
-    """Inode, bytes and nanoseconds; None where there is no file: opening it says what is wrong."""
+    """Inode, bytes and nanoseconds; None if there is no file: opening it reports the error."""
     try:
         found = path.stat()
     except OSError:
@@ -224,7 +226,7 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
 
 
 class _ZstdFile(io.RawIOBase):
-    """An unpacked archive. zstandard's own reader takes one that breaks off for one that ends."""
+    """An unpacked archive. zstandard's own reader doesn't notice a truncated archive."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("rb")
@@ -234,7 +236,7 @@ class _ZstdFile(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - typing has no name for what can be written to
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - typing has no name for writable buffers
         self._piece = self._piece or next(self._pieces, self._piece)
         count = min(len(buffer), len(self._piece))
         buffer[:count], self._piece = self._piece[:count], self._piece[count:]
@@ -246,7 +248,7 @@ class _ZstdFile(io.RawIOBase):
 
 
 def _unpacked(file: BinaryIO) -> Iterator[memoryview]:
-    """The content in pieces. Several frames make one archive, as with `cat a.zst b.zst`."""
+    """The content in pieces. An archive may have several frames, as after `cat a.zst b.zst`."""
     import zstandard
 
     frame = None

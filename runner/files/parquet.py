@@ -12,29 +12,29 @@ from runner.files.condition import Condition
 from runner.files.source import Batch, Cells, UnreadableRow
 
 _PART_ROWS = 50_000
-_REMEDY = "write it again from where it came, or use CSV"
+_REMEDY = "export it again, or use CSV"
 
-# Whole numbers are exact in a float only up to its mantissa. A phone number stored in 32 bits has lost its last
-# digits: it must not pass for a whole one. Written as "≈6591234600" it is excluded with a reason.
+# Integers are exact in a float only up to its mantissa. A phone number stored in 32 bits has lost its last digits and
+# must not be used. Written as "≈6591234600" it is excluded with a reason.
 _EXACT = {"Float32": 2**24, "Float64": 2**53}
 
 
 class Table:
-    """A Parquet file's columns and rows. `where` is an SQL condition over the columns, with the types that they have.
+    """A Parquet file's columns and rows. `where` is an SQL condition on the columns with their types.
 
-    Raises InputError for what isn't Parquet, and for a condition that is wrong.
+    Raises InputError for a file that isn't Parquet, and for an invalid condition.
     """
 
     def __init__(self, path: Path, where: str | None = None) -> None:
         self._path = path
         left_out: dict[str, str] = {}
         with _parquet(path):
-            # Neither glob nor hive: a path is a path, and a folder named "city=Penang" adds no column.
+            # No glob and no hive: a path is literal, and a folder named "city=Penang" adds no column.
             self._frame = pl.scan_parquet(path, glob=False, hive_partitioning=False)
             schema = self._frame.collect_schema().items()
         columns = [column for name, dtype in schema for column in _flattened(name, pl.col(name), dtype, left_out)]
         if not columns:
-            raise InputError([Problem(f"{path} has no column of single values", _REMEDY)])
+            raise InputError([Problem(f"{path} has no column with single values", _REMEDY)])
         written = [name for name, _, _ in columns]
         self.names = Header(name_columns(written), left_out)
         self.types = {name: dtype for name, (_, _, dtype) in zip(self.names, columns, strict=True)}
@@ -42,13 +42,13 @@ class Table:
         self.remarks = naming_remarks(path.name, written, self.names)
         if left_out:
             which = ", ".join(f'"{name}"' for name in left_out)
-            self.remarks.append(f"{path.name}: not read, because they hold lists or bytes: {which}")
+            self.remarks.append(f"{path.name}: columns with lists or bytes are ignored: {which}")
         self._condition = Condition(where, self.types) if where is not None else None
 
     def read(self, batch_size: int) -> Generator[Batch, None, None]:
-        """Rows in file order, cells as trimmed text, nulls as "", each batch with whether the condition holds.
+        """Rows in file order, cells as trimmed text, nulls as "", and for each row whether the condition is true.
 
-        Part by part, because polars' own batches have no back-pressure: it reads a whole file ahead of a slow reader.
+        Read in parts, because polars' own batches have no back-pressure: it reads a whole file ahead of a slow reader.
         """
         texts = [_as_text(name, dtype) for name, dtype in self.types.items()]
         row = 1
@@ -64,18 +64,18 @@ class Table:
 
 @contextmanager
 def _parquet(path: Path) -> Generator[None, None, None]:
-    """Raises InputError for what polars cannot read."""
+    """Raise InputError if polars can't read the file."""
     try:
         yield
     except (pl.exceptions.PolarsError, OSError) as error:
         first_line = str(error).partition("\n")[0]
-        raise InputError([Problem(f"{path} cannot be read as Parquet: {first_line}", _REMEDY)]) from error
+        raise InputError([Problem(f"can't read {path} as Parquet: {first_line}", _REMEDY)]) from error
 
 
 def _flattened(
     name: str, column: pl.Expr, dtype: pl.DataType, left_out: dict[str, str]
 ) -> Iterator[tuple[str, pl.Expr, pl.DataType]]:
-    """Columns of single values by name and type; a field of a struct is one too, named as in `home.city`."""
+    """Columns with single values, by name and type. A struct's fields become columns such as `home.city`."""
     if isinstance(dtype, pl.Struct):
         for field in dtype.fields:
             inner = field.dtype() if isinstance(field.dtype, type) else field.dtype
@@ -87,7 +87,7 @@ def _flattened(
 
 
 def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:
-    """The column as people write it: 6591234567 and not 6591234567.0, 2026-12-01 10:00:00 and not …000000."""
+    """The column as people write it: 6591234567 not 6591234567.0, 2026-12-01 10:00:00 not …000000."""
     column = pl.col(name)
     if dtype.is_float():
         # pandas writes a missing number as NaN.

@@ -1,11 +1,11 @@
-"""Files with rows, recipients' and suppression lists alike: the one way in for every format.
+"""Read recipient files and suppression lists: the entry point for all formats.
 
-    .csv, .tsv, .txt (.gz, .zst)         text, read by the standard csv module, which keeps exact lines
-    .xlsx, .xlsm, .xlsb, .xls, .ods      read by calamine, one sheet of it
+    .csv, .tsv, .txt (.gz, .zst)         text, read by the standard csv module, which keeps line numbers
+    .xlsx, .xlsm, .xlsb, .xls, .ods      one sheet, read by calamine
     .parquet                             read by polars
 
-Whatever the format, cells come as trimmed text and empty cells are "". Memory doesn't grow with the number of rows,
-but for spreadsheets, which are packed so that they must be read whole.
+In every format, cells are trimmed text and empty cells are "". Memory doesn't grow with the number of rows, except for
+spreadsheets, which must be unpacked whole.
 """
 
 from collections.abc import Generator, Iterator, Mapping
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 
     from runner.files.parquet import Table
 
-# 5,000 rows are about 2 MB as tuples, and few enough that the first ones are planned at once.
+# 5,000 rows are about 2 MB as tuples, and few enough that planning starts immediately.
 BATCH_SIZE = 5_000
 
 
 def read_header(source: Source) -> list[str]:
-    """The column names, trimmed, each of them once (see `columns.name_columns`).
+    """The column names, trimmed and unique (see `columns.name_columns`).
 
     Reads the first megabyte of a text file, or the footer of a Parquet file. Raises InputError for a file that is
-    missing, empty, not what its ending says, or in an encoding that is in doubt.
+    missing or empty, doesn't match its extension, or has an unknown encoding.
     """
     found = _identified(source)
     if found is Format.PARQUET:
@@ -47,9 +47,9 @@ def read_rows(
 ) -> Generator[Batch, None, None]:
     """Data rows in batches of at most `batch_size`; each readable row has as many cells as the header.
 
-    `remarks` collects sentences on how the file is read, for people. Close the iterator (or exhaust it) to close the
-    file. Raises InputError as `read_header` does, and for what only shows further down: an encoding in doubt, a quote
-    that is never closed, a file that changes while it is read, a condition that fails on a row.
+    Adds sentences on how the file is read to `remarks`. Close the iterator (or exhaust it) to close the file. Raises
+    InputError like `read_header`, and for later errors: an invalid character, an unclosed quote, a file that changes
+    while it is read, a condition that fails on a row.
     """
     remarks = remarks if remarks is not None else []
     found = _identified(source)
@@ -63,11 +63,11 @@ def read_rows(
 
 
 def read_numbered(source: Source) -> Generator[Numbered, None, None]:
-    """Every row as (place, cells), for lists that may have no header; blank rows are passed over.
+    """Every row as (place, cells), for lists that may have no header; blank rows are skipped.
 
-    A text file's place is the line on which the row begins, a spreadsheet's is the row as it shows it. Both yield the
-    header record first, as written. A Parquet file's place is the 1-based data row, and there is no header record.
-    Raises InputError as `read_rows` does.
+    In a text file, the place is the line on which the row starts; in a spreadsheet, it is the row number shown. Both
+    yield the header record first, as written. In a Parquet file, the place is the 1-based data row, and there is no
+    header record. Raises InputError like `read_rows`.
     """
     found = _identified(source)
     with unchanged(source.path):
@@ -78,7 +78,7 @@ def read_numbered(source: Source) -> Generator[Numbered, None, None]:
 
 
 def filled_sheets(source: Source) -> list[str]:
-    """The names of a spreadsheet's sheets that are shown and hold anything; none for other formats."""
+    """The names of a spreadsheet's visible sheets that aren't empty; none for other formats."""
     if not identify(source.path).is_spreadsheet:
         return []
     from runner.files import spreadsheet
@@ -87,10 +87,10 @@ def filled_sheets(source: Source) -> list[str]:
 
 
 def check_where(source: Source) -> Problem | None:
-    """What is wrong with the source's condition, found without reading rows: its words, columns and types.
+    """The problem of the source's condition that shows without reading rows: its words, columns and types.
 
-    The problem has neither `path` nor `where`; the caller knows the place in the campaign file. Raises InputError as
-    `read_header` does.
+    The problem has neither `path` nor `where`; the caller knows the position in the campaign file. Raises InputError
+    like `read_header`.
     """
     if source.where is None:
         return None
@@ -116,8 +116,8 @@ def _table(path: Path, where: str | None = None) -> "Table":
 def _identified(source: Source) -> Format:
     found = identify(source.path)
     if source.sheet is not None and not found.is_spreadsheet:
-        what = f"{source.path} has no sheets"
-        raise InputError([Problem(what, "leave recipients.sheet out, or name a spreadsheet", "recipients.sheet")])
+        what = f"{source.path} is not a spreadsheet and has no sheets"
+        raise InputError([Problem(what, "remove recipients.sheet, or use a spreadsheet", "recipients.sheet")])
     return found
 
 
@@ -138,11 +138,11 @@ def _batches(source: Source, found: Format, size: int, remarks: list[str]) -> Ge
 
 
 def _header(source: Source, found: Format, records: Iterator[Numbered]) -> Cells:
-    """The first record: the names as written, trimmed, without blank ones at the end."""
+    """The first record: the names as written, trimmed, without blank names at the end."""
     _, names = next(records, (0, None))
     if not isinstance(names, tuple):
         first = "row" if found.is_spreadsheet else "line"
-        raise InputError.of(f"{source.path} is empty", f"its first {first} must name the columns")
+        raise InputError.of(f"{source.path} is empty", f"write the column names in the first {first}")
     return names
 
 

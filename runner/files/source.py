@@ -1,4 +1,4 @@
-"""What a reader of files is asked for, and what every reader hands on: rows as cells, or why a row has none."""
+"""The input and output of file readers: a source, and its rows as cells or as the reason why they are unreadable."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file with rows, and how it is to be read.
+    """A file with rows, and how to read it.
 
     `sheet` is the name of a spreadsheet's sheet (None: the first). `encoding` is a text file's (None: UTF-8, or UTF-16
-    that its bytes show), `encoding_key` the key of the campaign file that says it (None: no key does). `where` is
-    an SQL condition over its columns; rows for which it doesn't hold are marked.
+    if detected), `encoding_key` the campaign key for it (None: there is no key). `where` is an SQL condition on the
+    columns; rows for which it is false are marked.
     """
 
     path: Path
@@ -21,24 +21,24 @@ class Source:
     encoding_key: str | None = "recipients.encoding"
 
 
-# As many as the header has names, trimmed, empty ones as "".
+# One per column, trimmed, "" if empty.
 Cells = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class UnreadableRow:
-    """A row that could not be read as cells. `words` say why and what to do, as a clause."""
+    """A row that can't be read as cells. `words` is a clause that says why, and what to do."""
 
     words: str
 
 
-# A row with its place: the line on which it begins, or the number of the row. See `reader.read_numbered`.
+# A row with its place: the line on which it starts, or its row number. See `reader.read_numbered`.
 Numbered = tuple[int, Cells | UnreadableRow]
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows in file order. `matches` says for each whether the source's condition holds; None: it has no condition."""
+    """Rows in file order. `matches` is whether the source's condition is true for each; None: no condition."""
 
     rows: list[Cells | UnreadableRow]
     matches: Sequence[bool] | None = None

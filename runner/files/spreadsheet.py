@@ -1,8 +1,8 @@
 """Spreadsheets as rows of strings. Imported only for spreadsheets.
 
-Calamine unpacks a sheet whole, so memory grows with its rows. It gives error values (#N/A) and formulas that nobody
-calculated as empty cells, which a template may have a default for. So the XML of an XLSX is scanned for those, as it is
-unpacked and without building anything.
+Calamine unpacks a whole sheet, so memory grows with its rows. It returns error values (#N/A) and formulas without a
+result as empty cells, and a template may have a default for those. So the XML of an XLSX is scanned for them while it
+is unpacked, without building a tree.
 """
 
 import datetime as dt
@@ -27,12 +27,12 @@ from runner.files.source import Numbered, Source, UnreadableRow
 
 _Value = int | float | str | bool | dt.time | dt.date | dt.datetime | dt.timedelta
 
-# Excel calculates with 15 digits; what is longer was rounded on the way in.
+# Excel keeps 15 digits; longer numbers are rounded.
 _EXACT = 10**15
 
-_CHUNK = 1 << 20  # more than any cell: Excel's hold 32,767 characters
+_CHUNK = 1 << 20  # more than any cell: a cell has at most 32,767 characters
 _READ = 1 << 20
-# The XML of a sheet with a million rows of twenty columns has 1.3 GB; what is larger is no list of people.
+# The XML of a sheet with a million rows and twenty columns has 1.3 GB; a larger one is no recipient list.
 _MOST_BYTES = 4 << 30
 _ERROR = re.compile(rb'<(?:\w+:)?c\s[^>]*?\bt="e"[^>]*>(?:(?!</(?:\w+:)?c>).)*?<(?:\w+:)?v>([^<]*)<', re.DOTALL)
 _NO_VALUE = re.compile(
@@ -44,20 +44,20 @@ _WORKBOOK = re.compile(r"xl/workbook\w*\.xml")
 
 
 def read_records(source: Source, remarks: list[str], *, header_only: bool) -> Generator[Numbered, None, None]:
-    """Every row that isn't blank, with its number in the sheet: first the header as written, then the data.
+    """Every row that isn't blank, with its row number: first the header as written, then the data.
 
-    Columns without a name at the right end are notes, and not read. Raises InputError for what is no spreadsheet, and
-    for a sheet that isn't there.
+    Unnamed columns at the right end are notes and are ignored. Raises InputError for a file that isn't a spreadsheet,
+    and for a missing sheet.
     """
     with readable(source.path), _book(source.path) as book:
         name = _sheet_name(source, book, remarks)
-        # Scanning takes a look at all rows, and `check` reads none.
+        # Scanning looks at all rows, and `check` reads no rows.
         lacking = {} if header_only else _scan(source.path, name, remarks)
         yield from _records(source.path, book.get_sheet_by_name(name), lacking, remarks)
 
 
 def filled_sheets(path: Path) -> list[str]:
-    """The names of the sheets that are shown and hold anything."""
+    """The names of the visible sheets that aren't empty."""
     with readable(path), _book(path) as book:
         return [name for name in _sheets(book, hidden=False) if book.get_sheet_by_name(name).start is not None]
 
@@ -65,7 +65,7 @@ def filled_sheets(path: Path) -> list[str]:
 def _records(
     path: Path, sheet: CalamineSheet, lacking: Mapping[int, tuple[int, str]], remarks: list[str]
 ) -> Generator[Numbered, None, None]:
-    """`lacking` are the cells that `_scan` finds."""
+    """`lacking` are the cells found by `_scan`."""
     width = blank = pending = 0
     if sheet.start is None:
         return
@@ -78,21 +78,21 @@ def _records(
         blank, pending = blank + pending, 0
         if not width:
             if column:
-                what = f"{path}: row {number}, which should name the columns, holds {words}"
-                raise InputError.of(what, "write the name")
+                what = f"{path}: the header (row {number}) has {words}"
+                raise InputError.of(what, "write the column name into the cell")
             header = without_blank_end(cells)
             width = len(header)
             yield number, tuple(header)
         elif 0 < column <= width:
-            what = f'row {number} of the sheet holds {words} in the column "{header[column - 1]}"'
-            yield number, UnreadableRow(f"{what}; correct the cell, or empty it")
-        elif any(cells[:width]):  # else there is nothing but a note beside the table
+            what = f'row {number} of the sheet has {words} in the column "{header[column - 1]}"'
+            yield number, UnreadableRow(f"{what}; correct or clear the cell")
+        elif any(cells[:width]):  # else there is only a note beside the table
             yield number, tuple(cells[:width])
     blank_rows_remark(path, blank, remarks)
 
 
 def _text(value: _Value) -> str:
-    """The value as people write it: 6591234567 and not 6591234567.0, 12.5 and not 12.500000000000002."""
+    """The value as people write it: 6591234567 not 6591234567.0, 12.5 not 12.500000000000002."""
     if isinstance(value, str):
         return value.strip()
     if isinstance(value, bool):
@@ -115,16 +115,16 @@ def _book(path: Path) -> Generator[CalamineWorkbook, None, None]:
         with closing(_opened(path)) as book:
             yield book
     except PasswordError as error:
-        remedy = 'save it without, or as "CSV UTF-8", and name that file'
+        remedy = 'save it without a password, or as "CSV UTF-8"'
         raise InputError([Problem(f"{path} is protected by a password", remedy)]) from error
     except CalamineError as error:
-        what = f"{path} is damaged, or no spreadsheet: {(str(error) or 'unreadable').splitlines()[0]}"
-        raise InputError([Problem(what, 'open and save it again, or save it as "CSV UTF-8"')]) from error
+        what = f"{path} is damaged or not a spreadsheet: {(str(error) or 'unreadable').splitlines()[0]}"
+        raise InputError([Problem(what, 'open it and save it again, or save it as "CSV UTF-8"')]) from error
     except BaseException as error:
-        # How a panic in the library's Rust shows in Python; it has no importable class.
+        # A panic in the library's Rust code; its class can't be imported.
         if type(error).__name__ != "PanicException":
             raise
-        raise InputError.of(f"{path} is damaged, or no spreadsheet", 'save it as "CSV UTF-8" instead') from error
+        raise InputError.of(f"{path} is damaged or not a spreadsheet", 'save it as "CSV UTF-8"') from error
 
 
 def _opened(path: Path) -> CalamineWorkbook:
@@ -133,14 +133,14 @@ def _opened(path: Path) -> CalamineWorkbook:
     except PasswordError:
         raise
     except CalamineError:
-        # By the path it goes by the ending alone; from a file it looks inside, but takes the whole of it to memory.
+        # With a path, calamine uses only the extension; with a file, it looks inside, but loads the whole file.
         with suppress(CalamineError), path.open("rb") as file:
             return CalamineWorkbook.from_filelike(file)
         raise
 
 
 def _sheets(book: CalamineWorkbook, *, hidden: bool) -> list[str]:
-    """The names of the sheets with cells, with those that are `hidden` or without."""
+    """The names of the sheets with cells, with or without `hidden` ones."""
     sheets = [sheet for sheet in book.sheets_metadata if sheet.typ == calamine.SheetTypeEnum.WorkSheet]
     return [sheet.name for sheet in sheets if hidden or sheet.visible == calamine.SheetVisibleEnum.Visible]
 
@@ -153,19 +153,18 @@ def _sheet_name(source: Source, book: CalamineWorkbook, remarks: list[str]) -> s
         meant = closest(source.sheet, names)
         hint = f'did you mean "{meant}"? ' if meant else ""
         what = f'{source.path} has no sheet "{source.sheet}"'
-        raise InputError([Problem(what, f"{hint}it has {quoted_names(names) or 'none'}", "recipients.sheet")])
+        raise InputError([Problem(what, f"{hint}its sheets are {quoted_names(names) or 'none'}", "recipients.sheet")])
     if not names:
-        raise InputError.of(f"{source.path} shows no sheet", "name one with recipients.sheet")
+        raise InputError.of(f"{source.path} has no visible sheet", "name a sheet with recipients.sheet")
     if len(names) > 1:
-        are = "is" if len(names) == 2 else "are"
-        remarks.append(f'{source.path.name}: the first sheet, "{names[0]}", is read; there {are} {len(names) - 1} more')
+        remarks.append(f'{source.path.name}: only the first of {len(names)} sheets, "{names[0]}", is read')
     return names[0]
 
 
 def _scan(path: Path, sheet: str, remarks: list[str]) -> dict[int, tuple[int, str]]:
-    """The cells of a sheet without a value: its row → the first such column (from 1) and what that holds, in words.
+    """The cells without a value: row → the first such column (from 1), and a description of the cell.
 
-    Raises InputError for a sheet that is too large for a list.
+    Raises InputError for a sheet that is too large.
     """
     found: dict[int, tuple[int, str]] = {}
     hidden = 0
@@ -173,7 +172,7 @@ def _scan(path: Path, sheet: str, remarks: list[str]) -> dict[int, tuple[int, st
         with ZipFile(path) as archive:
             part = _part(archive, sheet)
             if archive.getinfo(part).file_size > _MOST_BYTES:
-                raise InputError.of(f"{path} unpacks to more than 4 GB", 'save it as "CSV UTF-8" and name that file')
+                raise InputError.of(f"{path} is larger than 4 GB when unpacked", 'save it as "CSV UTF-8"')
             with archive.open(part) as file:
                 for piece in _pieces(iter(lambda: file.read(_READ), b"")):
                     hidden += len(_HIDDEN.findall(piece)) if b'hidden="' in piece else 0
@@ -181,18 +180,17 @@ def _scan(path: Path, sheet: str, remarks: list[str]) -> dict[int, tuple[int, st
                         row, column = _address(path, piece, start, words)
                         found[row] = min((column, words), found.get(row, (column, words)))
     except (BadZipFile, KeyError, ET.ParseError, NotImplementedError, EOFError):
-        # The reader says what is wrong, or reads what it can.
-        words = "error values such as #N/A are read as empty cells in this format; XLSX tells them apart"
+        # The reader reports the error, or reads the file anyway.
+        words = "in this format, error values such as #N/A are read as empty cells; save it as XLSX to detect them"
         remarks.append(f"{path.name}: {words}")
         return found
     if hidden:
-        rows = counted(hidden, "row is", "rows are")
-        remarks.append(f"{path.name}: {rows} hidden in the spreadsheet, by a filter or by hand, and read all the same")
+        remarks.append(f"{path.name}: includes {counted(hidden, 'hidden row')} (hidden by a filter or by hand)")
     return found
 
 
 def _part(archive: ZipFile, sheet: str) -> str:
-    """The file in the archive that holds the sheet. Raises KeyError if there is none."""
+    """The sheet's file in the archive. Raises KeyError if there is none."""
     book = next(filter(_WORKBOOK.fullmatch, archive.namelist()), "")
     relations = _small(archive, f"xl/_rels/{posixpath.basename(book)}.rels").iter()
     targets = {entry.get("Id"): entry.get("Target", "") for entry in relations}
@@ -207,16 +205,16 @@ def _small(archive: ZipFile, name: str) -> ET.Element:
     with archive.open(name) as file:
         text = file.read(_CHUNK)
     if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
-        raise KeyError(name)  # no spreadsheet program writes one, and entities are how XML bombs are made
+        raise KeyError(name)  # no spreadsheet program writes entities, and XML bombs use them
     return ET.fromstring(text)  # noqa: S314 - without entities, and at most a megabyte
 
 
 def _pieces(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The XML cut between cells."""
+    """The XML, split between cells."""
     rest = b""
     for chunk in chunks:
         data = rest + chunk
-        # A cell, with all that is in it, goes from one start to the next.
+        # A cell with its content extends from one start to the next.
         start = max(data.rfind(b"<c "), data.rfind(b":c "), data.rfind(b"<row"), data.rfind(b":row"))
         cut = data.rfind(b"<", 0, start + 1)
         if cut <= 0:
@@ -228,7 +226,7 @@ def _pieces(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _without_value(piece: bytes) -> Iterator[tuple[int, str]]:
-    """Where the cells without a value begin in the XML, and what each holds."""
+    """The start of each cell without a value in the XML, and a description of the cell."""
     if b't="e"' in piece:
         for match in _ERROR.finditer(piece):
             yield match.start(), f"the error value {match[1].decode('ascii', 'replace')[:20]}"
@@ -239,11 +237,11 @@ def _without_value(piece: bytes) -> Iterator[tuple[int, str]]:
 
 
 def _address(path: Path, piece: bytes, start: int, words: str) -> tuple[int, int]:
-    """The row and column, from 1, of the cell that begins at `start`."""
+    """The row and column, from 1, of the cell that starts at `start`."""
     cell = _CELL.match(piece, start)
     if cell is None:
-        what = f"{path} holds {words}, in a cell without an address"
-        raise InputError.of(what, "open the file in a spreadsheet, correct it, and save it again")
+        what = f"{path} has {words} in a cell without an address"
+        raise InputError.of(what, "open it in a spreadsheet program, correct the cell and save it again")
     column = 0
     for letter in cell[1]:
         column = column * 26 + letter - 64

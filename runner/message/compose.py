@@ -1,4 +1,4 @@
-"""A row's fields → the text that its phone will show, or why there is none. Pure."""
+"""Compose a row's text from its fields, or say why the row gets no message. Pure."""
 
 import re
 from collections import Counter
@@ -14,25 +14,25 @@ from runner.message.segments import GSM7, UNSENDABLE, described, is_gsm7, outsid
 from runner.message.template import COMPUTED, RenderError, Template, TooLongError
 from runner.message.transliteration import has_visible, in_gsm7, likeness, replacements
 
-# What Jinja reads as something else, so that no template can call a column by it.
+# Words with another meaning in Jinja; a template can't use them as column names.
 _RESERVED = frozenset(
     ("and", "else", "false", "False", "if", "in", "is", "loop", "none", "None", "not", "or", "self", "super", "true",
      "True", "caller", "varargs", "kwargs"),
 )  # fmt: skip
-# The most characters that an exclusion names.
+# The maximum number of characters named in an exclusion.
 _MOST_NAMED = 5
-# With more different characters outside of GSM-7, a text is in another script: it is UCS-2 on purpose, and a remark
-# for each letter would say nothing.
+# A text with more different characters outside GSM-7 is in another script: it is UCS-2 on purpose, and a remark for
+# each letter would not help.
 _MOST_REMARKS = 10
 
 
 @dataclass(slots=True)
 class Composer:
-    """Composes the messages of one campaign; `python -m benchmarks.steps` measures what each takes.
+    """Composes the messages of one campaign; `python -m benchmarks.steps` measures the time per message.
 
-    `max_segments` beyond 10 means 10: the provider would cut off the rest without a word. `smart_encoding` puts
-    likenesses in GSM-7 for typographic characters where the whole text then fits. `require_text` is what each text has
-    to hold, in any case; such as STOP.
+    `max_segments` is at most 10: the provider would truncate longer texts silently. `smart_encoding` replaces
+    typographic characters with GSM-7 ones if the whole text then fits. `require_text` are words such as STOP that each
+    text must contain, in upper or lower case.
     """
 
     template: Template
@@ -46,7 +46,7 @@ class Composer:
         self.max_segments = min(self.max_segments, MAX_SEGMENTS)
 
     def columns(self, header: Sequence[str]) -> dict[str, str]:
-        """Name in the template → column that it calls for. Raises InputError for one that isn't there."""
+        """Name in the template → its column. Raises InputError for a missing column."""
         known = field_names(header)
         unknown = [(name, where) for name, where in self.template.variables if name not in known]
         if unknown:
@@ -54,11 +54,11 @@ class Composer:
         return {name: known[name] for name, _ in self.template.variables}
 
     def compose(self, values: Mapping[str, str], columns: Mapping[str, str]) -> Text | Exclusion:
-        """The text for one row. `values` are by the names in the template, `columns` what `self.columns` says."""
+        """The text for one row. `values` is by name in the template, `columns` is the result of `self.columns`."""
         try:
             text = self.template.render(values).strip()
         except EmptyFieldError as error:
-            words = f"{columns[error.name]} is empty, and the text needs it"
+            words = f"{columns[error.name]} is empty, but the text needs it"
             return Exclusion(ExclusionReason.MISSING_FIELD, words)
         except TooLongError:
             words = f"the text is longer than {MAX_LENGTH:,} characters"
@@ -66,7 +66,7 @@ class Composer:
         except RenderError as error:
             return Exclusion(ExclusionReason.TEMPLATE_ERROR, str(error))
         simple = None
-        # Nearly every text is plain GSM-7, and then there is nothing more to check.
+        # Nearly every text is plain GSM-7 and needs no more checks.
         count = None if self.encoding is Encoding.UCS2 or self.require_text else septet_segments(text)
         if count is not None and count <= self.max_segments:
             simple = Text(text, Encoding.GSM7, count)
@@ -84,27 +84,27 @@ class Composer:
         if not text:
             return Exclusion(ExclusionReason.EMPTY_MESSAGE, "the text is empty")
         if match := UNSENDABLE.search(text):
-            words = f"{described(match.group())} at {match.start() + 1} cannot be sent; remove it from the file"
+            words = f"{described(match.group())} at position {match.start() + 1} can't be sent; remove it from the file"
             return Exclusion(ExclusionReason.INVALID_TEXT, words)
         if not text.isascii() and not has_visible(text):
-            return Exclusion(ExclusionReason.EMPTY_MESSAGE, "the text has nothing but invisible characters")
+            return Exclusion(ExclusionReason.EMPTY_MESSAGE, "the text has only invisible characters")
         encoded = self._encode(text, fields)
         if isinstance(encoded, Exclusion):
             return encoded
         if encoded.segments > self.max_segments:
             return Exclusion(ExclusionReason.TOO_MANY_SEGMENTS, self._too_many(encoded))
         for required in self.require_text:
-            # The text as it was, too: a required “STOP” is there, though its quotes have been replaced.
+            # Check the original text too: a required “STOP” is there, although its quotes were replaced.
             if not any(required.casefold() in written.casefold() for written in (encoded.text, text)):
-                words = f'the text lacks "{required}" (message.requireText)'
+                words = f'the text does not contain "{required}" (message.requireText)'
                 return Exclusion(ExclusionReason.REQUIRED_TEXT, words)
         return encoded
 
     def _encode(self, text: str, fields: Mapping[str, str]) -> Text | Exclusion:
-        """The text in the campaign's encoding, with its segments; an exclusion where that is GSM7 and isn't possible.
+        """The text in the campaign's encoding, with its segments; an exclusion if GSM7 is required but not possible.
 
-        Smart encoding replaces the characters outside of GSM-7, if all of them can be replaced, and with AUTO only if
-        that takes no more segments (a text of nothing but … could).
+        Smart encoding replaces characters outside GSM-7 if all of them can be replaced, and with AUTO only if this
+        takes no more segments (a text of many … could).
         """
         if self.encoding is Encoding.UCS2:
             return Text(text, Encoding.UCS2, segments(text, Encoding.UCS2))
@@ -112,7 +112,7 @@ class Composer:
             return Text(text, Encoding.GSM7, segments(text, Encoding.GSM7))
         replaced = in_gsm7(text)
         if replaced is not None:
-            replaced = replaced.strip()  # a space behind which only something invisible stood
+            replaced = replaced.strip()  # a space that was followed only by invisible characters
         if self.encoding is Encoding.GSM7 and (replaced is None or not self.smart_encoding):
             return Exclusion(ExclusionReason.NOT_GSM7, _not_gsm7(outside_gsm7(text), replaceable=replaced is not None))
         in_ucs2 = segments(text, Encoding.UCS2)
@@ -129,7 +129,7 @@ class Composer:
         return Text(replaced, Encoding.GSM7, in_septets, saved, note, remarks)
 
     def _forcing(self, text: str, fields: Mapping[str, str]) -> tuple[Remark, ...]:
-        """A remark for each character that can't be replaced: without a likeness, or in a link."""
+        """A remark for each character that can't be replaced: it has no replacement, or is in a link."""
         different = set(text) - GSM7
         if len(different) > _MOST_REMARKS:
             first = next(character for character in text if character in different)
@@ -157,9 +157,9 @@ class Composer:
 
     def _too_many(self, text: Text) -> str:
         size = f"{len(text.text):,} characters, {text.encoding}"
-        words = f"needs {text.segments} segments ({size}); the most is {self.max_segments}"
+        words = f"needs {text.segments} segments ({size}); the maximum is {self.max_segments}"
         if text.saved and not self.smart_encoding and text.segments - text.saved <= self.max_segments:
-            return f"{words}; message.smartEncoding: true would make it {text.segments - text.saved}"
+            return f"{words}; with message.smartEncoding: true it needs {text.segments - text.saved}"
         return words
 
 
@@ -167,18 +167,18 @@ def _not_gsm7(outside: list[tuple[int, str]], *, replaceable: bool) -> str:
     first: dict[str, int] = {}
     for index, character in outside:
         first.setdefault(character, index + 1)
-    shown = ", ".join(f"{described(character)} at {place}" for character, place in list(first.items())[:_MOST_NAMED])
+    named = list(first.items())[:_MOST_NAMED]
+    shown = ", ".join(f"{described(character)} at position {place}" for character, place in named)
     more = f" and {len(first) - _MOST_NAMED} more" if len(first) > _MOST_NAMED else ""
-    remedy = "; message.smartEncoding: true would replace them" if replaceable else ""
-    return f"{shown}{more}: not in GSM-7{remedy}"
+    remedy = "; message.smartEncoding: true replaces them" if replaceable else ""
+    return f"not in GSM-7: {shown}{more}{remedy}"
 
 
 def field_names(header: Sequence[str]) -> dict[str, str]:
-    """Name in the template → column. A column that cannot be written in a template has an alias: "First Name" is
+    """Name in the template → column. A column whose name is invalid in a template has an alias: "First Name" is
     First_Name, "2nd-line" is _2nd_line.
 
-    An alias that would also be another column's name or alias is left out: which of the two was meant would be a
-    guess.
+    An alias that equals another column's name or alias is omitted, because it would be ambiguous.
     """
     names = {column: column for column in header if _is_callable(column)}
     aliases: dict[str, list[str]] = {}

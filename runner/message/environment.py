@@ -1,7 +1,7 @@
-"""Jinja as this program allows it: strict, closed, and repeatable.
+"""The restricted Jinja environment: strict, closed and repeatable.
 
-Closed: no file, no Python internals, and what makes a text grow by a slip is stopped. Repeatable: the same row gives
-the same text, always, because the plan shows what is sent. So there is no `random`, no `lipsum`, no clock.
+Closed: no files, no Python internals, and a limit on the length of a text. Repeatable: the same row always gives the
+same text, because the plan shows what will be sent. So there is no `random`, no `lipsum`, no clock.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,15 +16,15 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from runner.message import filters
 from runner.message.filters import PhoneFormat, phone_filter
 
-# Ten segments hold 1,530 characters. What grows beyond this is a mistake, found before it takes the memory.
+# Ten segments have 1,530 characters. A much longer text is a mistake; the limit stops it before memory runs out.
 MAX_LENGTH = 20_000
 
-# `random` differs from time to time; the others show Python's or HTML's view of a value, which no phone can read.
+# `random` isn't repeatable; the others produce Python or HTML code, which phones don't display.
 _REFUSED_FILTERS = ("random", "pprint", "xmlattr", "urlize", "tojson", "escape", "e", "forceescape", "safe")
 
 
 class OwnFilter(NamedTuple):
-    """A filter of this program's; `sample` stands for the arguments that only a row knows."""
+    """A filter of this program; `sample` replaces arguments that come from a row."""
 
     function: Callable[..., object]
     usage: str
@@ -41,25 +41,24 @@ OWN_FILTERS: Mapping[str, OwnFilter] = {
 
 
 class EmptyFieldError(UndefinedError):
-    """A field that is empty in this row was put into the text. `name` is its name in the template."""
+    """The text uses a field that is empty in this row. `name` is its name in the template."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.name = name
 
 
-class EmptyField(Undefined):  # noqa: PLW1641 - hashing is refused too, below
-    """Stands for an empty cell: usable in a decision, unusable as text.
+class EmptyField(Undefined):  # noqa: PLW1641 - hashing is refused below
+    """An empty cell: allowed in a condition, not in the text.
 
-    `{% if city %}`, `city is defined`, `city or "x"`, `city|default("x")` and `city == ""` work. Whatever would put
-    it into the text, or into a comparison with another text, raises EmptyFieldError, so that the row is excluded and
-    nobody reads "Hi ,".
+    `{% if city %}`, `city is defined`, `city or "x"`, `city|default("x")` and `city == ""` work. Any use in the text or
+    in a comparison with other text raises EmptyFieldError. So the row is excluded, and nobody reads "Hi ,".
     """
 
     __slots__ = ()
 
     def __init__(self, name: str) -> None:
-        super().__init__(hint=name, exc=EmptyFieldError)  # Jinja raises the exception with the hint alone
+        super().__init__(hint=name, exc=EmptyFieldError)  # Jinja passes only the hint to the exception
 
     def __bool__(self) -> bool:
         return False
@@ -70,22 +69,22 @@ class EmptyField(Undefined):  # noqa: PLW1641 - hashing is refused too, below
     def __ne__(self, other: object) -> bool:
         return not self == other
 
-    # The base refuses arithmetic, comparisons, calls and attributes in this way already.
+    # The base class already refuses arithmetic, comparisons, calls and attributes this way.
     _refuse = Undefined._fail_with_undefined_error  # noqa: SLF001 - Jinja has no public name for it
     __str__ = __repr__ = __iter__ = __len__ = __contains__ = __hash__ = _refuse
 
 
 class _Environment(ImmutableSandboxedEnvironment):
-    # The operators that make a short template long; Jinja lets them be watched.
+    # The operators that can make a text very long; Jinja allows intercepting them.
     intercepted_binops = frozenset({"*", "**"})
 
     def call_binop(self, context: Context, operator: str, left: object, right: object) -> object:
         if operator == "**" or (operator == "*" and _length(left, right) > MAX_LENGTH):
-            raise SecurityError(f"{operator} would make a value that is too long for a text")
+            raise SecurityError(f"{operator} makes a value that is too long for a text")
         return super().call_binop(context, operator, left, right)
 
     def call(self, context: Context, called: object, /, *args: object, **kwargs: object) -> object:
-        # Python's own methods would say TypeError. A macro may decide for itself what to do with an empty field.
+        # Python's methods would raise TypeError. A macro may handle an empty field itself.
         if not isinstance(called, Macro):
             _refuse_empty(*args, *kwargs.values())
         return super().call(context, called, *args, **kwargs)
@@ -98,9 +97,9 @@ def _refuse_empty(*values: object) -> None:
 
 
 def _guarded(filtered: Callable[..., object]) -> Callable[..., object]:
-    """The filter, refusing an empty field: some of Jinja's take it for an empty list, and others say TypeError."""
+    """The filter, but refusing an empty field: some Jinja filters read it as an empty list, others raise TypeError."""
 
-    @wraps(filtered)  # copies the mark by which Jinja knows who is handed the context
+    @wraps(filtered)  # copies the attribute that makes Jinja pass the context
     def guarded(*args: object, **kwargs: object) -> object:
         _refuse_empty(*args, *kwargs.values())
         return filtered(*args, **kwargs)
@@ -109,7 +108,7 @@ def _guarded(filtered: Callable[..., object]) -> Callable[..., object]:
 
 
 def _length(left: object, right: object) -> int:
-    """How long a product would be: a text or list repeated."""
+    """The length of a repeated text or list."""
     for sequence, times in ((left, right), (right, left)):
         if isinstance(sequence, str | list | tuple) and isinstance(times, int):
             return len(sequence) * times
@@ -118,10 +117,10 @@ def _length(left: object, right: object) -> int:
 
 @lru_cache(maxsize=8)
 def environment(phone_format: PhoneFormat | None = None) -> _Environment:
-    """The environment, with `phone_format` behind the filter `phone`. Made when the first template needs it."""
+    """The environment; the filter `phone` uses `phone_format`. Created for the first template that needs it."""
     jinja = _Environment(autoescape=False, undefined=StrictUndefined, finalize=filters.only_text, loader=None)
-    # range, dict, lipsum, cycler, joiner, namespace: nothing that one text to one person needs, and each a name that
-    # would hide a missing column.
+    # range, dict, lipsum, cycler, joiner, namespace: not needed for one text to one person, and each name would hide a
+    # missing column.
     jinja.globals.clear()
     allowed = {name: function for name, function in jinja.filters.items() if name not in _REFUSED_FILTERS}
     allowed |= {name: own.function for name, own in OWN_FILTERS.items()} | {"phone": phone_filter(phone_format)}

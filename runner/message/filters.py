@@ -1,7 +1,7 @@
 """The template filters: `title`, `truncate_gsm`, `phone`, `currency` and `date`. Pure.
 
-docs/reference/templates.md describes each, with examples that a test runs. `currency` and `date` go by the CLDR data in
-Babel, which is imported only when a template uses one of the two: `campaign check` needn't wait for it.
+docs/reference/templates.md describes each, with tested examples. `currency` and `date` use Babel's CLDR data. Babel is
+imported only if a template uses them, so that `campaign check` stays fast.
 """
 
 import re
@@ -17,22 +17,22 @@ from jinja2 import Undefined
 from jinja2.exceptions import TemplateRuntimeError
 
 from runner.base.messages import Encoding
-from runner.base.text import quoted
+from runner.base.text import joined, quoted
 from runner.message.segments import is_gsm7, units
 from runner.message.transliteration import in_gsm7, likeness
 
 if TYPE_CHECKING:
     from babel import Locale
 
-# `(number, style, country)` → the number for people; `style` is national or international, `country` alpha-2 or None.
-# Raises ValueError, in words, for what is no number.
+# `(number, style, country)` → the formatted number; `style` is national or international, `country` alpha-2 or None.
+# Raises ValueError with a message for an invalid number.
 PhoneFormat = Callable[..., str]
 
 # A run of letters, with digits before it and apostrophes in it.
 _APOSTROPHES = "'’‘ʼ`´"
 _WORD = re.compile(rf"(\d*)([^\W\d_]+(?:[{_APOSTROPHES}][^\W\d_]+)*)")
 _AT_APOSTROPHE = re.compile(rf"([{_APOSTROPHES}])")
-# What follows an apostrophe without being a name: John's, we'll.
+# Endings after an apostrophe that aren't names: John's, we'll.
 _ENDINGS = frozenset({"s", "t", "ll", "re", "ve", "m", "d"})
 _MC = re.compile(r"Mc[^\W\d_]{3,}")
 _LAST_NUMERAL = re.compile(r"(?<=\s)(ii|iii|iv)$", re.IGNORECASE)
@@ -44,26 +44,26 @@ _LAST_SPACE = re.compile(r"\s+(?=\S*$)")
 
 
 class FilterError(TemplateRuntimeError):
-    """A filter can't do what it is asked to: `str()` says what is wrong and what to write instead."""
+    """A filter got an invalid value or argument: `str()` is the error and the remedy."""
 
 
-def only_text(value: object, why_not: str = "cannot be put into a text") -> object:
-    """The value, if it is a text or a number: Python's view of True, None or a list is not for phones."""
+def only_text(value: object, why_not: str = "can't be used in a text") -> object:
+    """The value, if it is a text or a number. Python's True, None or lists don't belong in a message."""
     if isinstance(value, str | Undefined) or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value
-    raise FilterError(f"a value of the kind {type(value).__name__} {why_not}")
+    raise FilterError(f"a value of the type {type(value).__name__} {why_not}")
 
 
 def text_of(value: object) -> str:
-    """A field's or a number's text. Raises FilterError for what is neither, UndefinedError for what isn't there."""
-    return str(only_text(value, "is no text"))
+    """The text of a field or number. Raises FilterError for another type, UndefinedError for a missing value."""
+    return str(only_text(value, "is not text"))
 
 
 def title(value: object) -> str:
-    """The name with its capitals: ANNA-MARIA O'NEIL is Anna-Maria O'Neil, john's shop is John's Shop.
+    """The name in title case: ANNA-MARIA O'NEIL becomes Anna-Maria O'Neil, john's shop becomes John's Shop.
 
-    A value that has capitals and small letters already (McDonald, van der Berg, DeShawn, LaToya J.) stays as it is:
-    its owner knows better. Raises FilterError for what is no text.
+    A value in mixed case (McDonald, van der Berg, DeShawn, LaToya J.) is not changed: it was probably typed with care.
+    Raises FilterError for a value that isn't text.
     """
     text = text_of(value)
     if text != text.lower() and text != text.upper():
@@ -79,7 +79,7 @@ def _word(word: str, *, after_digit: bool) -> str:
     written = [_capital(first)]
     before = first
     for apostrophe, piece in zip(rest[0::2], rest[1::2], strict=True):
-        # O'Neil, D'Or and De'Andre go on with a capital; John's, we'll and ma'am don't.
+        # O'Neil, D'Or and De'Andre continue with a capital; John's, we'll and ma'am don't.
         begins_name = piece.lower() not in _ENDINGS and (len(before) <= 1 or len(piece) > 2)
         written += [apostrophe, _capital(piece) if begins_name else _lower(piece)]
         before = piece
@@ -87,33 +87,32 @@ def _word(word: str, *, after_digit: bool) -> str:
 
 
 def _capital(piece: str) -> str:
-    if piece[:1] in ("", "ʻ"):  # ʻAlika: a letter of Hawaiian; inside of a name (Oʻahu) no capital follows it
+    if piece[:1] in ("", "ʻ"):  # ʻAlika: a Hawaiian letter; inside a name (Oʻahu) no capital follows it
         return piece[:1] + (_capital(piece[1:]) if piece else "")
     capital = piece[0].title() + _lower(piece)[len(_lower(piece[0])) :]
     return capital[:2] + capital[2].upper() + capital[3:] if _MC.fullmatch(capital) else capital
 
 
 def _lower(piece: str) -> str:
-    # Turkish İ would become an i with a combining dot, a character that forces UCS-2.
+    # Turkish İ would become i with a combining dot, which forces UCS-2.
     return piece.lower().replace("i\u0307", "i")
 
 
 def truncate_gsm(value: object, length: object, end: object = "") -> str:
-    """The text if it takes at most `length` septets; or else its beginning and `end`, together at most that.
+    """The text if it takes at most `length` septets, else its start plus `end`, together at most `length` septets.
 
-    A character of the extension takes two septets and is never cut. A character outside of GSM-7 counts as much as
-    itself (one or two UTF-16 units) or as its likeness in GSM-7, whichever is more, so that the promise holds with
-    smart encoding and without. The cut is at a space where there is one in the second half of what would remain; an
-    accent or an emoji is never torn apart. Raises FilterError for a length that isn't a whole number above 0, or an
-    `end` that is longer.
+    An extension character takes two septets and is never split. A character outside GSM-7 counts as itself (one or two
+    UTF-16 units) or as its GSM-7 replacement, whichever is longer, so that the limit holds with and without smart
+    encoding. The cut is at a space if there is one in the second half of the result. Accents and emoji are never split.
+    Raises FilterError for a length that isn't a whole number above 0, and for an `end` longer than `length`.
     """
     text, ending = text_of(value), text_of(end)
     if isinstance(length, bool) or not isinstance(length, int) or length < 1:
-        raise FilterError("the length is a whole number of septets above 0, such as truncate_gsm(20)")
+        raise FilterError("the length must be a whole number above 0; write for example truncate_gsm(20)")
     room = length - _size(ending)
     if room < 0:
-        raise FilterError(f"the end takes {_size(ending)} of {length} septets; write a shorter one")
-    # Every character takes at least one, so that a page in a cell need not be looked at to its end.
+        raise FilterError(f"the end takes {_size(ending)} septets, more than the length {length}; write a shorter end")
+    # Every character takes at least one septet, so a very long cell needn't be read to its end.
     beginning = text[: room + _size(ending) + 1]
     if _size(beginning) <= room + _size(ending):
         return text
@@ -139,7 +138,7 @@ def _units(character: str) -> int:
 
 
 def _clusters(text: str) -> list[str]:
-    """What people take for one character, in one piece: a letter with its accents, an emoji of several, a flag."""
+    """Split into user-perceived characters: a letter with its accents, an emoji sequence, a flag."""
     clusters: list[str] = []
     for character in text:
         last = clusters[-1] if clusters else ""
@@ -153,11 +152,11 @@ def _clusters(text: str) -> list[str]:
 
 
 def phone_filter(phone_format: PhoneFormat | None) -> Callable[..., str]:
-    """The filter `phone`, which formats with `phone_format`; without one, a text can't use it."""
+    """The filter `phone`, which formats with `phone_format`; None makes the filter unavailable."""
 
     def phone(value: object, style: object = "international", country: object = None) -> str:
         if style not in ("international", "national"):
-            raise FilterError('the style is "international" or "national"')
+            raise FilterError('unknown style; write "international" or "national"')
         if phone_format is None:
             raise FilterError("the filter phone is not available here")
         try:
@@ -174,42 +173,42 @@ _ISO = re.compile(
     r"(?P<time>[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?)? ?(Z|[+-][0-9]{2}:?[0-9]{2})?"
 )
 _STYLES = ("short", "medium", "long", "full")
-# CLDR's letters that a date has an answer to, and those that need a time of day.
+# CLDR's letters for parts of a date, and for parts of a time of day.
 _DAY_LETTERS = frozenset("yMLdEec")
 _TIME_LETTERS = frozenset("hHKkmsSabB")
 _TRAPS = {
-    "Y": "YYYY is the year of the week, wrong in some last days of December; write yyyy",
+    "Y": "YYYY is the week year, which is wrong on some days around New Year; write yyyy",
     "D": "D is the day of the year; write d or dd for the day of the month",
 }
-# A letter and a digit that touch: CLDR has a space there ("SGD 5", "RM 5"), and Babel leaves it out.
+# A letter next to a digit: CLDR has a space between them ("SGD 5", "RM 5"), which Babel omits.
 _TOUCHING = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
 
 
 def currency(value: object, code: object, locale: object = "en", symbol: object = None) -> str:
     """The amount with its currency: `1234.5` in SGD is "SGD 1,234.50", in the locale en_SG "$1,234.50".
 
-    Half a cent is rounded up. Where the currency's symbol alone would make the message UCS-2 (₹, ₱, ₩), its code
-    stands instead; `symbol` true or false decides otherwise. Spaces are plain ones, because Babel's (U+00A0, U+202F)
-    are outside of GSM-7. Raises FilterError for an amount that isn't plain digits, an unknown code or locale.
+    Half a cent is rounded up. If only the currency symbol would make the message UCS-2 (₹, ₱, ₩), the code is used
+    instead; `symbol` true or false overrides this. Spaces are plain, because Babel's (U+00A0, U+202F) are outside
+    GSM-7. Raises FilterError for an amount that isn't plain digits, and for an unknown code or locale.
     """
     written = text_of(value).strip()
     if not _AMOUNT.fullmatch(written):
-        raise FilterError(f"{quoted(written)} is not a plain amount; write digits and a point, such as 1234.50")
+        raise FilterError(f"{quoted(written)} is not an amount; write digits and a point, such as 1234.50")
     capitals = text_of(code).strip().upper()
     if not _is_currency(capitals):
-        raise FilterError(f"{quoted(text_of(code))} is no currency; write its three letters, such as SGD")
+        raise FilterError(f"{quoted(text_of(code))} is not a currency code; write three letters such as SGD")
     if symbol is not None and not isinstance(symbol, bool):
-        raise FilterError("symbol is true or false")
+        raise FilterError("symbol must be true or false")
     return _currency(written, capitals, _locale(text_of(locale).strip()), symbol)
 
 
 def date(value: object, pattern: object = "medium", locale: object = "en") -> str:
-    """The day, and the time of day if the pattern has it: 2026-12-01 is "Dec 1, 2026".
+    """The date, and the time of day if the pattern has it: 2026-12-01 becomes "Dec 1, 2026".
 
-    `value` is a date or a moment in ISO 8601; its offset is not applied: the text shows what the cell says. `pattern`
-    is short, medium, long or full, or CLDR's letters such as "EEE d MMM yyyy" or "h:mm a" (Unicode TS 35). Raises
-    FilterError for another kind of date, for a pattern with letters that mean something unexpected or nothing, and for
-    a time of day that the value doesn't have.
+    `value` is a date, or a date and time, in ISO 8601. Its offset is not applied: the text shows the time in the cell.
+    `pattern` is short, medium, long or full, or CLDR letters such as "EEE d MMM yyyy" or "h:mm a" (Unicode TS 35).
+    Raises FilterError for another date format, for misleading or unknown letters in the pattern, and if the pattern
+    needs a time of day that the value doesn't have.
     """
     written = text_of(value).strip()
     shape = text_of(pattern)
@@ -217,13 +216,13 @@ def date(value: object, pattern: object = "medium", locale: object = "en") -> st
         raise FilterError(wrong)
     match = _ISO.fullmatch(written)
     if not match:
-        raise FilterError(f"{quoted(written)} is not a date; write it as 2026-12-01, or 2026-12-01T18:30")
+        raise FilterError(f"{quoted(written)} is not a date; write it like 2026-12-01 or 2026-12-01T18:30")
     try:
         moment = datetime.fromisoformat(match["date"] + (match["time"] or "").replace(",", "."))
     except ValueError as error:
         raise FilterError(f"{quoted(written)} is not a date: {error}") from error
     if not match["time"] and _letters(shape) & _TIME_LETTERS and shape not in _STYLES:
-        raise FilterError(f"{quoted(written)} has no time of day; write MM for the month, or a time into the column")
+        raise FilterError(f"{quoted(written)} has no time of day; write MM for the month, or add a time to the cell")
     return _date(moment, shape, _locale(text_of(locale).strip()))
 
 
@@ -236,33 +235,33 @@ def _is_currency(code: str) -> bool:
 
 @lru_cache(maxsize=256)
 def _wrong_pattern(pattern: str) -> str | None:
-    """What is wrong with the pattern, and the remedy."""
+    """Why the pattern is invalid, and the remedy."""
     from babel.dates import parse_pattern
 
     if "%" in pattern:
-        return f"{quoted(pattern)} has signs of another notation; write dd MMM yyyy for %d %b %Y"
+        return f"{quoted(pattern)} uses %; write letters instead, such as dd MMM yyyy for %d %b %Y"
     if pattern.count("'") % 2:
-        return f"{quoted(pattern)}: a quote is opened and never closed; write '' for an apostrophe"
+        return f"{quoted(pattern)}: a quote is not closed; write '' for an apostrophe"
     letters = _letters(pattern)
     for letter in sorted(letters):
         if letter in _TRAPS:
             return _TRAPS[letter]
         if letter not in _DAY_LETTERS | _TIME_LETTERS:
-            meaningful = "d, M, y, E, H, h, m, a, other words in 'quotes'"
-            return f"{quoted(pattern)}: {letter} means nothing here; use {meaningful}, or one of {', '.join(_STYLES)}"
+            letters_and_words = "d, M, y, E, H, h, m, a, with other words in 'quotes'"
+            return f"{quoted(pattern)}: unknown letter {letter}; use {letters_and_words}, or {joined(_STYLES, 'or')}"
     if "m" in letters and not letters & frozenset("hHkK"):
-        return f"{quoted(pattern)}: mm are minutes; write MM for the month"
+        return f"{quoted(pattern)}: mm means minutes; write MM for the month"
     if not letters:
-        return f"{quoted(pattern)} shows nothing of a date; write d MMM, or one of {', '.join(_STYLES)}"
+        return f"{quoted(pattern)} shows no part of a date; write d MMM, or {joined(_STYLES, 'or')}"
     try:
         parse_pattern(pattern)
     except ValueError:
-        return f"{quoted(pattern)} is no pattern for a date; write one such as EEE d MMM yyyy"
+        return f"{quoted(pattern)} is not a date pattern; write one such as EEE d MMM yyyy"
     return None
 
 
 def _letters(pattern: str) -> frozenset[str]:
-    """The letters outside of 'quotes'."""
+    """The letters outside 'quotes'."""
     return frozenset(filter(str.isalpha, re.sub(r"'[^']*'", "", pattern)))
 
 
@@ -273,7 +272,7 @@ def _locale(name: str) -> "Locale":
     try:
         return Locale.parse(name.replace("-", "_"))
     except (UnknownLocaleError, ValueError, TypeError) as error:
-        raise FilterError(f"{quoted(name)} is no locale; write one such as en, en_GB or id_ID") from error
+        raise FilterError(f"{quoted(name)} is not a locale; write one such as en, en_GB or id_ID") from error
 
 
 @lru_cache(maxsize=4096)
@@ -281,7 +280,7 @@ def _currency(amount: str, code: str, locale: "Locale", symbol: bool | None) -> 
     from babel.numbers import format_currency, get_currency_precision
 
     exact = Decimal(amount).quantize(Decimal(1).scaleb(-get_currency_precision(code)), ROUND_HALF_UP)
-    exact += 0  # without the sign of a zero: nobody owes -0.00
+    exact += 0  # removes the sign of a zero: -0.00
 
     def formatted(pattern: str | None) -> str:
         return _plain(_TOUCHING.sub(" ", format_currency(exact, code, pattern, locale=locale)))
@@ -289,7 +288,7 @@ def _currency(amount: str, code: str, locale: "Locale", symbol: bool | None) -> 
     with_symbol = formatted(None)
     if symbol or (symbol is None and is_gsm7(with_symbol)):
         return with_symbol
-    # ¤¤ is CLDR's sign for the code.
+    # ¤¤ is CLDR's placeholder for the code.
     with_code = formatted(locale.currency_formats["standard"].pattern.replace("¤", "¤¤"))
     return with_code if symbol is False or is_gsm7(with_code) else with_symbol
 
@@ -304,6 +303,6 @@ def _date(moment: datetime, pattern: str, locale: "Locale") -> str:
 
 
 def _plain(text: str) -> str:
-    """Without the typographic spaces, apostrophes and minus signs that CLDR has, if it then is GSM-7."""
+    """Replace CLDR's typographic spaces, apostrophes and minus signs, if the text then is GSM-7."""
     spaced = text.replace("\u00a0", " ").replace("\u202f", " ")
     return in_gsm7(spaced) or spaced

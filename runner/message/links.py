@@ -1,4 +1,4 @@
-"""Links in a text: where they are, and what is wrong with them. Pure."""
+"""Find links in a text, and problems with them. Pure."""
 
 import re
 from collections import Counter
@@ -8,54 +8,54 @@ from functools import lru_cache
 
 from runner.base.messages import Remark, RemarkKind
 
-# Characters beyond which a link is long: over a third of a GSM-7 segment, nearly all of a UCS-2 one (67). A shortened
-# link takes 20 to 30.
+# Above this number of characters a link is long: over a third of a GSM-7 segment, nearly a whole UCS-2 segment (67).
+# A shortened link takes 20 to 30.
 LONG = 60
 
 _HEAD = (
     r"(?:(?<![a-z0-9_.@-])(?:[a-z]{2,10}://|www\.)"
     r"|(?<![\w.@-])[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}/)"
 )
-# What phones make a link of: with a scheme, with www., or a name with a slash (bit.ly/x). The look behind keeps this
-# linear: every word is tried once, from its beginning. Chinese, Japanese and Thai put no space before a link.
+# Text that phones turn into a link: with a scheme, with www., or a domain with a slash (bit.ly/x). The lookbehind keeps
+# this linear: each word is tried once, from its start. Chinese, Japanese and Thai put no space before a link.
 _LINK = re.compile(_HEAD + r"\S+", re.IGNORECASE)
 _LINK_START = re.compile(_HEAD + r"\S*", re.IGNORECASE)
 _AFTER_SITE = re.compile(r"(?<![:/])[/?#].*")
 
-# What ends the sentence rather than the link.
+# Characters that end the sentence, not the link.
 _AFTER = ".,;:!?)]}'\"’”»›…‘“‹«„‚\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 _SITE_SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True)
 class TemplateLink:
-    """A link that the template's own text begins; a field may go on with it."""
+    """A link that starts in the template's literal text; a field may continue it."""
 
     line: int
     text: str
 
 
 def may_hold_link(text: str) -> bool:
-    """A cheap look, so that texts without a link pay for no more (`python -m benchmarks.steps`)."""
+    """A cheap check, so that texts without links need no more (`python -m benchmarks.steps`)."""
     return "/" in text or "www." in text or "Www." in text or "WWW." in text
 
 
 def link_spans(text: str) -> list[tuple[int, int]]:
-    """Begin and end of every link, without the punctuation that follows it."""
+    """Start and end of every link, without punctuation after it."""
     return [(start, end) for start, end, _ in _found(text)]
 
 
 def _found(text: str) -> list[tuple[int, int, int]]:
-    """Begin and end of every link as in `link_spans`, and the end of its word: no link goes beyond a space."""
+    """Start and end of every link as in `link_spans`, and the end of its word: links contain no spaces."""
     found: list[tuple[int, int, int]] = []
     if not may_hold_link(text):
         return found
     end = 0
-    # Looking at every character of a text takes ten times as long as looking at words.
+    # Checking every character of a text takes ten times as long as checking words.
     has_www = "w." in text or "W." in text
     for word in text.split():
         if "/" in word or (has_www and "w." in word.lower()):
-            # Never a part of another word: that word would be among these too, and before this one.
+            # This can't find part of another word: that word would have come before.
             start = text.index(word, end)
             end = start + len(word)
             found += [(start + first, start + last, end) for first, last in _links_of(word)]
@@ -64,12 +64,12 @@ def _found(text: str) -> list[tuple[int, int, int]]:
 
 @lru_cache(maxsize=1_024)
 def _links_of(word: str) -> list[tuple[int, int]]:
-    """The links of a word; nearly always it is the template's own, the same in every text."""
+    """The links of a word. It is nearly always the template's, the same in every text."""
     return [(match.start(), match.start() + len(match.group().rstrip(_AFTER))) for match in _LINK.finditer(word)]
 
 
 def template_links(literal: str, line: int) -> Iterator[TemplateLink]:
-    """The links that a literal of the template holds or begins; it starts on `line`."""
+    """The links that start in a literal of the template; the literal starts on `line`."""
     for match in _LINK_START.finditer(literal):
         yield TemplateLink(line + literal.count("\n", 0, match.start()), match.group().rstrip(_AFTER.replace(":", "")))
 
@@ -77,12 +77,12 @@ def template_links(literal: str, line: int) -> Iterator[TemplateLink]:
 def link_remarks(
     text: str, columns: Mapping[str, str], template: Iterable[TemplateLink], elsewhere: str
 ) -> list[Remark]:
-    """What a person should know of the links in `text`; `columns` are the fields that the template uses.
+    """Remarks on the links in `text`; `columns` are the fields that the template uses.
 
-    The subject is the link's site, because the rest differs from row to row.
+    The subject is the link's site, because the rest differs by row.
     """
     counts: Counter[tuple[RemarkKind, str, str]] = Counter()
-    # Every white space is a space or not printable.
+    # White space is either a space or not printable.
     spaced = [(column, value) for column, value in columns.items() if " " in value or not value.isprintable()]
     for start, end, word_end in _found(text):
         link = text[start:end]
@@ -109,7 +109,7 @@ def _source(link: str, site: str, columns: Mapping[str, str], template: Iterable
 
 
 def _breaks(value: str, text: str, start: int, end: int) -> bool:
-    """Whether a space in a field's value ends the link from `start` to `end`: the value goes on after it."""
+    """Whether a space in a field's value ends the link from `start` to `end`, with more of the value after it."""
     if not start <= text.find(value, start) < end:
         return False
     pieces = value.split(None, 1)

@@ -1,22 +1,22 @@
-"""A text without what its row put into it, for people who mustn't know the person. Pure."""
+"""Remove personal data from a text, for readers who must not see it. Pure."""
 
 from difflib import SequenceMatcher
 
-# Always the same length, because the length of a name says something too.
+# Always the same length, because even the length of a name is information.
 REDACTED = "•••"
 
-# Fewer characters in common are chance, the letters of a name being in the template somewhere; but for a short word,
-# such as "Hi ", with which both begin.
+# Shorter matches are accidental: the letters of a name also occur in the template. Except for a short word at the start
+# of both, such as "Hi ".
 _SHORTEST = 4
 
-# Ten segments are 1,530 characters; comparing takes time by the square, and a repeated syllable by more.
+# Ten segments are 1,530 characters; the comparison takes quadratic time, or more with repeated syllables.
 _LONGEST = 2_000
 
 
 def redact(text: str, own_text: str) -> str:
-    """`text` with REDACTED for everything that isn't in the template's `own_text`, in its order.
+    """`text` with REDACTED in place of everything that isn't in the template's `own_text`, in the same order.
 
-    White space between two of the template's words stays; what smart encoding replaced is redacted too.
+    White space between two words of the template stays. Characters replaced by smart encoding are redacted too.
     """
     if len(own_text) > _LONGEST or len(text) > _LONGEST:
         return REDACTED

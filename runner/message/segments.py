@@ -1,8 +1,8 @@
-"""The characters of GSM-7 (3GPP TS 23.038), and how many segments a text takes, exactly as a handset joins them. Pure.
+"""The characters of GSM-7 (3GPP TS 23.038), and the exact number of segments of a text. Pure.
 
-A segment is 140 octets. In a message of several, six of them hold the segment's place, so that less is left for text:
-160 septets become 153, and 70 UTF-16 units become 67. A character of two units (an extension of GSM-7, a surrogate
-pair of UCS-2) is never cut, so a segment can end one unit short.
+A segment has 140 octets. In a message with several segments, six octets of each are a header, so that 160 septets
+become 153, and 70 UTF-16 units become 67. A character of two units (a GSM-7 extension, a UCS-2 surrogate pair) is
+never split, so a segment can end one unit short.
 """
 
 import re
@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 from runner.base.messages import Encoding
 
-# The 127 characters of one septet each. The 128th, escape, announces an extension and is no character itself.
+# The 127 characters of one septet. The 128th, escape, starts an extension character.
 BASIC = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ"
     " !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§"
     "¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-# The characters of two septets: an escape and one more, never split over two segments.
+# The characters of two septets: an escape and another septet, never split over two segments.
 EXTENSION = "\f^{}\\[~]|€"
 GSM7 = frozenset(BASIC + EXTENSION)
 
@@ -26,28 +26,27 @@ _GSM7 = re.compile(f"[{re.escape(BASIC + EXTENSION)}]*")
 _ONE_SEPTET = re.compile(f"[{re.escape(BASIC.replace(chr(13), ''))}]+")
 _OUTSIDE = re.compile(f"[^{re.escape(BASIC + EXTENSION)}]")
 
-# Control characters but for newline and tab (a form feed too, though GSM-7 has it: no handset turns pages), halves of
-# a surrogate pair, which have no encoding, the two that Unicode says are no characters, and U+FFFD, which stands for a
-# letter that was lost where a file was read in a wrong encoding (Zo� for Zoë). They come from broken exports, and
-# some networks cut the text there.
+# Control characters except newline and tab (including the form feed, which GSM-7 has but phones don't use), halves of a
+# surrogate pair, two Unicode noncharacters, and U+FFFD, which replaces a letter lost by reading a file in the wrong
+# encoding (Zo� for Zoë). They come from broken exports, and some networks truncate the text there.
 UNSENDABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffd-\uffff]")
 
-# The units of a text in one segment, and of each segment when there are several.
+# The units of a single segment, and of each segment in a longer message.
 _ALONE = {Encoding.GSM7: 160, Encoding.UCS2: 70}
 _JOINED = {Encoding.GSM7: 153, Encoding.UCS2: 67}
 _EXTENDED = frozenset(EXTENSION)
-_OUTSIDE_GSM7 = "the text has characters outside of GSM-7"
+_OUTSIDE_GSM7 = "the text has characters outside GSM-7"
 
 
 def is_gsm7(text: str) -> bool:
-    """Whether every character has a place in the alphabet. The fastest way, because every text is asked."""
+    """Whether every character is in GSM-7. Optimised for speed, because every text is checked."""
     return _GSM7.fullmatch(text) is not None
 
 
 def septet_segments(text: str) -> int | None:
-    """The segments of a text of nothing but characters of one septet, as nearly every text is; None for another.
+    """The segments of a text with only one-septet characters (nearly every text); None for other texts.
 
-    None for a text with a carriage return and for an empty one, too.
+    Also None for an empty text and a text with a carriage return.
     """
     return _count(len(text), Encoding.GSM7) if _ONE_SEPTET.fullmatch(text) else None
 
@@ -58,30 +57,30 @@ def outside_gsm7(text: str) -> list[tuple[int, str]]:
 
 
 def described(character: str) -> str:
-    """A character in words: `’ (U+2019)`, or `U+0007 (a control character)` when it can't be shown."""
+    """A character as shown to users: `’ (U+2019)`, or `U+0007 (control character)` if it isn't printable."""
     code = f"U+{ord(character):04X}"
     category = unicodedata.category(character)
     if category == "Cc":
-        return f"{code} (a control character)"
-    if category[0] == "M":  # alone, it would sit on the character before it
-        return f"{code} (a mark that joins the letter before it)"
-    return f"{character} ({code})" if character.isprintable() else f"{code} (an invisible character)"
+        return f"{code} (control character)"
+    if category[0] == "M":  # alone, it would combine with the character before it
+        return f"{code} (combining mark)"
+    return f"{character} ({code})" if character.isprintable() else f"{code} (invisible character)"
 
 
 def segments(text: str, encoding: Encoding) -> int:
-    """The number of segments; an empty text takes one.
+    """The number of segments; an empty text has one.
 
-    `encoding` is GSM7 or UCS2. Raises ValueError for GSM7 when the text has characters outside of it.
+    `encoding` is GSM7 or UCS2. Raises ValueError for GSM7 if the text has characters outside it.
     """
     if encoding is Encoding.GSM7 and not is_gsm7(text):
         raise ValueError(_OUTSIDE_GSM7)
-    # Nearly every text has only characters of one unit: simple arithmetic, without a look at each of them.
+    # Nearly every text has only one-unit characters: simple arithmetic, without a loop over them.
     has_wide = not _EXTENDED.isdisjoint(text) if encoding is Encoding.GSM7 else max(text, default="") > "\uffff"
     return len(_fill(text, encoding)) if has_wide else _count(len(text), encoding)
 
 
 def _count(units: int, encoding: Encoding) -> int:
-    """The segments of a text whose characters are of one unit each."""
+    """The segments of a text with only one-unit characters."""
     return 1 if units <= _ALONE[encoding] else -(-units // _JOINED[encoding])
 
 
@@ -92,10 +91,10 @@ def units(character: str, encoding: Encoding) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What `campaign preview` shows of a text.
+    """The figures that `campaign preview` shows for a text.
 
-    `units` are septets or UTF-16 units; `left` is how many more fit before another segment begins. `forcing` are the
-    characters that force UCS-2, with their 0-based indexes; empty for GSM7, and when only the campaign asks for UCS2.
+    `units` are septets or UTF-16 units; `left` is how many more fit into the last segment. `forcing` are the characters
+    that force UCS-2, with their 0-based indexes; empty for GSM7, and if only the campaign requires UCS2.
     """
 
     encoding: Encoding
@@ -106,12 +105,12 @@ class Measure:
 
     @property
     def next_segments(self) -> int:
-        """What the text takes as soon as one unit more than `left` is added."""
+        """The segments with one unit more than `left`."""
         return self.segments + 1
 
 
 def measure(text: str, encoding: Encoding = Encoding.AUTO) -> Measure:
-    """Measures a text, as long as it may be. Raises ValueError as `segments` does."""
+    """Measure a text of any length. Raises ValueError like `segments`."""
     outside = outside_gsm7(text)
     chosen = (Encoding.UCS2 if outside else Encoding.GSM7) if encoding is Encoding.AUTO else encoding
     if outside and chosen is Encoding.GSM7:

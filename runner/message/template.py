@@ -1,4 +1,4 @@
-"""A message's template: compiled once, rendered for each row; and from which part of it a character comes."""
+"""A message's template: compiled once, rendered for each row; and the origin of each character."""
 
 import re
 from collections import Counter
@@ -16,35 +16,35 @@ from runner.message.links import TemplateLink, template_links
 from runner.message.segments import outside_gsm7
 from runner.message.template_lint import Linter, Variables, explain
 
-# The source of a character or link that neither the template nor a column holds.
+# The source of a character or link that is neither in the template nor in a column.
 COMPUTED = "an expression of the template"
 
 
 class TooLongError(Exception):
-    """A row's text is far beyond what any message holds: a cell with a whole page in it, or a loop without end."""
+    """A row's text is far too long for a message: a cell with a whole page, or an endless loop."""
 
 
 class RenderError(Exception):
-    """The template fails on a row: `str()` has its file and line, and why."""
+    """The template fails on a row: `str()` has the file, the line and the reason."""
 
 
 class Origins:
-    """Tells which line of the template or which column a character is from. Costs nothing for GSM-7 texts.
+    """Finds the template line or column that a character comes from. Costs nothing for GSM-7 texts.
 
-    `own_text` is all of the template's own text: what in a message isn't in it comes from a row. `links` are the links
-    that the template begins.
+    `own_text` is the template's literal text; the rest of a message comes from a row. `links` are the links that start
+    in the template.
 
-    Jinja doesn't keep track, so this counts: what every text has from the template, then what the columns hold, then
-    what the template may have added in a condition, a loop or an expression.
+    Jinja doesn't track origins, so this counts occurrences: first in template text that is in every message, then in
+    the columns, then in template text inside conditions, loops and expressions.
     """
 
     def __init__(self, tree: nodes.Template) -> None:
-        # Character → source → how often.
+        # Character → source → count.
         self._certain: dict[str, Counter[str]] = {}
         self._possible: dict[str, Counter[str]] = {}
         links: list[TemplateLink] = []
         texts: list[str] = []
-        # Text outside of every block is in each message.
+        # Text outside all blocks is in every message.
         top = {id(piece) for node in tree.body if isinstance(node, nodes.Output) for piece in node.nodes}
         pieces: list[tuple[nodes.Node, str]] = [(node, node.data) for node in tree.find_all(nodes.TemplateData)]
         pieces += [(node, node.value) for node in tree.find_all(nodes.Const) if isinstance(node.value, str)]
@@ -59,20 +59,20 @@ class Origins:
         self.own_text = "\n".join(texts)
 
     def of(self, character: str, times: int, columns: Mapping[str, str]) -> dict[str, int]:
-        """Source → how many of the `times` that the text holds `character` are from there."""
+        """Source → its share of the `times` that `character` occurs in the text."""
         in_columns = _columns_with(character, columns)
         taken: Counter[str] = Counter()
         for counts in (self._certain.get(character, {}), in_columns, self._possible.get(character, {})):
             for source, most in counts.items():
                 if number := min(most, times - taken.total()):
                     taken[source] += number
-        if rest := times - taken.total():  # a field that is used twice, a loop, or a filter that made the character
+        if rest := times - taken.total():  # a field used twice, a loop, or a filter that produced the character
             taken[next(iter(in_columns), next(iter(taken), COMPUTED))] += rest
         return taken
 
 
 def _columns_with(character: str, columns: Mapping[str, str]) -> dict[str, int]:
-    """How often each column holds the character, or else its other case: `upper` makes Ë of ë."""
+    """How often the character is in each column, or else its other case: `upper` turns ë into Ë."""
     for form in (character, character.lower(), character.upper()):
         counts = {f"the column {column}": value.count(form) for column, value in columns.items() if form in value}
         if counts:
@@ -82,10 +82,10 @@ def _columns_with(character: str, columns: Mapping[str, str]) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A valid template; `compile_template` makes it.
+    """A valid template, created by `compile_template`.
 
-    `variables` are the names that have to come from the row. `plain` is the same template where it is nothing but text
-    and fields: as a format for `%`, and the fields' names. `phone` is what the filter of that name formats with.
+    `variables` are the names that must come from the row. `plain` is set if the template has only text and fields: a
+    format for `%`, and the field names. `phone` is the function behind the filter `phone`.
     """
 
     source: str
@@ -97,28 +97,28 @@ class Template:
     phone: PhoneFormat | None
 
     def __reduce__(self) -> tuple[Callable[..., "Template"], tuple[str, str]]:
-        """Another process compiles it again: what Jinja made can't be pickled, but `phone` can."""
+        """Another process compiles it again: Jinja's result can't be pickled, but `phone` can."""
         return partial(compile_template, phone=self.phone), (self.source, self.file)
 
     def render(self, values: Mapping[str, str]) -> str:
-        """The text for `values`, which holds each of `variables`; "" is an empty field.
+        """The text for `values`, which has a value for each of `variables`; "" is an empty field.
 
-        Raises EmptyFieldError when an empty field is put into the text, TooLongError beyond `MAX_LENGTH`, and
-        RenderError when the template can't be rendered with these values: an amount that is none, a division by zero.
+        Raises EmptyFieldError if the text uses an empty field, TooLongError beyond `MAX_LENGTH`, and RenderError if
+        rendering fails with these values, such as an invalid amount or a division by zero.
         """
         if self.plain is not None:
-            # Several times as fast (`python -m benchmarks.steps`). What is wrong with a field Jinja can say.
+            # Several times as fast (`python -m benchmarks.steps`). Jinja reports problems with fields.
             text, names = self.plain
             fields = tuple([values[name] for name in names])
             if all(fields) and len(text := text % fields) <= MAX_LENGTH:
                 return text
         fields_or_empty = {name: value or EmptyField(name) for name, value in values.items()}
         try:
-            # What Template.render does, but that it would also collect what never ends.
+            # Like Template.render, which would also collect endless output.
             return _joined(self.compiled.root_render_func(self.compiled.new_context(fields_or_empty)))
         except (EmptyFieldError, TooLongError):
             raise
-        except Exception as error:  # whatever the template's author managed to do wrong
+        except Exception as error:  # any mistake in the template
             raise RenderError(self._failure(error)) from error
 
     def _failure(self, error: Exception) -> str:
@@ -149,12 +149,12 @@ def compile_template(
     phone: PhoneFormat | None = None,
     unknown_fields: Callable[[Variables], list[Problem]] = lambda _: [],
 ) -> Template:
-    """Compile a template strictly. `file` is what errors call it; `phone` is what the filter of that name formats with.
+    """Compile a template strictly. Errors call it `file`; `phone` is the function behind the filter `phone`.
 
-    Raises InputError with every problem that can be found without a row: syntax, unknown filters and tests, a filter's
-    arguments, other files, characters that no text may hold, and what `unknown_fields` says of its variables.
+    Raises InputError with every problem that can be found without a row: syntax, unknown filters and tests, filter
+    arguments, use of other files, forbidden characters, and the problems from `unknown_fields`.
     """
-    # A byte order mark would be the text's first character, and force UCS-2 on every message.
+    # A byte order mark would be the first character of every text, and force UCS-2.
     source = re.sub(r"\r\n?", "\n", source.removeprefix("\ufeff"))
     if not source.strip():
         raise InputError([Problem("the template is empty", "write the text to send", where=Position(file, 1, 1))])
@@ -163,7 +163,7 @@ def compile_template(
         tree = jinja.parse(source)
         linter = Linter(tree, source, file)
         problems = linter.problems()
-        variables = linter.variables()  # changes the tree where a filter is unknown
+        variables = linter.variables()  # changes the tree if a filter is unknown
         if problems := [*problems, *unknown_fields(variables)]:
             raise InputError(problems)
         compiled = jinja.from_string(source)
@@ -173,7 +173,7 @@ def compile_template(
 
 
 def _plain(tree: nodes.Template, variables: Variables) -> tuple[str, tuple[str, ...]] | None:
-    """The template as a format for `%` and the names that go into it, if there is nothing else in it."""
+    """The template as a format for `%` and its field names, if it has only text and fields."""
     known = {name for name, _ in variables}
     text: list[str] = []
     names: list[str] = []

@@ -1,7 +1,7 @@
-"""What is wrong with a template, found before any row is read: syntax errors in plain words, and misuses of Jinja.
+"""Problems of a template that are found before any row is read: syntax errors in plain words, and misuse of Jinja.
 
-Jinja knows the line, and its words name tokens of its grammar. The people who write these templates know neither
-"end of print statement" nor where on a long line to look.
+Jinja reports only the line, and its messages name tokens of its grammar. People who write templates don't know "end of
+print statement", and need the column on a long line.
 """
 
 import inspect
@@ -17,37 +17,39 @@ from runner.message.environment import OWN_FILTERS, environment
 from runner.message.filters import FilterError
 from runner.message.segments import UNSENDABLE, described
 
-# The names that have to come from the row, each with the place of its first use, in the template's order.
+# The names that must come from the row, each with the position of its first use, in the template's order.
 Variables = list[tuple[str, Position]]
 
-# (Jinja's message, what is wrong, what to write instead). Its first group is looked for on the line.
+# (Jinja's message, the error, the remedy). The column is where the first group is on the line.
 _SYNTAX_ERRORS: tuple[tuple[str, str, str], ...] = (
     (r"Unexpected end of template.*needs to be closed is '(\w+)'",
-     "{{% {0} %}} is never closed", "write {{% end{0} %}} where it ends"),
+     "{{% {0} %}} is not closed", "write {{% end{0} %}} at the end of its block"),
     (r"Encountered unknown tag '(\w+)'.*needs to be closed is '(\w+)'",
-     "{{% {0} %}} does not belong inside of {{% {1} %}}", "close that first, with {{% end{1} %}}"),
-    (r"Encountered unknown tag '(end\w+|else|elif)'", "{{% {0} %}} closes nothing", "remove it, or open it before"),
-    (r"Encountered unknown tag '(elseif|elsif)'", "there is no tag {{% {0} %}}", "write {{% elif … %}}"),
-    (r"Encountered unknown tag '(\w+)'", "there is no tag {{% {0} %}}", "use if, elif, else, endif, for or set"),
+     "{{% {0} %}} is not allowed inside {{% {1} %}}", "write {{% end{1} %}} first"),
+    (r"Encountered unknown tag '(end\w+|else|elif)'",
+     "{{% {0} %}} has no start tag", "remove it, or add the start tag before it"),
+    (r"Encountered unknown tag '(elseif|elsif)'", "unknown tag {{% {0} %}}", "write {{% elif … %}}"),
+    (r"Encountered unknown tag '(\w+)'", "unknown tag {{% {0} %}}", "use if, elif, else, endif, for or set"),
     (r"expected token 'end of print statement', got '(\w+)'",
-     'there is an unexpected "{0}" between {{{{ and }}}}',
-     "a name holds no spaces (First Name is First_Name); texts stand in quotes"),
-    (r"expected token 'end of statement block', got '='", "a single = compares nothing", "write =="),
+     'unexpected "{0}" between {{{{ and }}}}',
+     "write names without spaces (First_Name for First Name), and put text in quotes"),
+    (r"expected token 'end of statement block', got '='", "a single = is not a comparison", "write =="),
     (r"expected token 'end of statement block', got '(.+)'",
-     'there is an unexpected "{0}" between {{% and %}}', "remove it"),
-    (r"unexpected end of template, expected 'end of print", "{{{{ is never closed", "write }}}} after the name"),
-    (r"unexpected end of template, expected 'end of statement", "{{% is never closed", "write %}} at its end"),
-    (r"unexpected '}'$", "{{{{ is closed by a single }}", "write }}}}"),
-    (r"unexpected '(.+)', expected '(.+)'", 'there is "{0}" where "{1}" has to come first', "close it"),
-    (r"unexpected char '([“”‘’„])'", "typographic quotes ({0}) mean nothing to a template", "write \" or '"),
-    (r"unexpected char '([\"'])'|unexpected char \"(')\"", "a quote is opened and never closed", "close it"),
-    (r"unexpected char '(.)'", 'there is an unexpected "{0}"', "remove it"),
-    (r"Expected an expression|tag name expected", "there is nothing between the braces", "write a column's name"),
+     'unexpected "{0}" between {{% and %}}', "remove it"),
+    (r"unexpected end of template, expected 'end of print", "{{{{ is not closed", "write }}}} after the name"),
+    (r"unexpected end of template, expected 'end of statement", "{{% is not closed", "write %}} at the end of the tag"),
+    (r"unexpected '}'$", "{{{{ is closed with a single }}", "write }}}}"),
+    (r"unexpected '(.+)', expected '(.+)'", '"{0}" comes before "{1}"', "write {1} first"),
+    (r"unexpected char '([“”‘’„])'", "typographic quotes ({0}) are not allowed in code", "write \" or '"),
+    (r"unexpected char '([\"'])'|unexpected char \"(')\"", "a quote is not closed", "close it"),
+    (r"unexpected char '(.)'", 'unexpected "{0}"', "remove it"),
+    (r"Expected an expression|tag name expected", "the braces are empty", "write a column name between them"),
     (r"expected token ':', got '}'", "there is one brace too many", "write {{{{ name }}}}"),
-    (r"expected token 'name', got|expected name or number", "a name is missing", "write one, or remove what precedes"),
-    (r"unexpected 'end of", "something is missing before the closing braces", "finish it, or remove what precedes"),
-    (r"unexpected '(.+)'", 'there is an unexpected "{0}"', "remove it"),
-    (r"Missing end of comment", "{{# is never closed", "write #}} at its end"),
+    (r"expected token 'name', got|expected name or number",
+     "a name is missing here", "add it, or remove the code before it"),
+    (r"unexpected 'end of", "the expression is incomplete", "complete it before the closing braces"),
+    (r"unexpected '(.+)'", 'unexpected "{0}"', "remove it"),
+    (r"Missing end of comment", "{{# is not closed", "write #}} at the end of the comment"),
 )  # fmt: skip
 
 _ONE_BRACE = re.compile(r"\{\s*(\w+)\s*\}")
@@ -58,12 +60,12 @@ _OTHER_FILES: dict[type[nodes.Stmt], str] = {
     nodes.Extends: "extends",
 }
 
-# An argument of a filter that is known only with a row.
+# A filter argument that depends on the row.
 _UNKNOWN = object()
 
 
 def explain(error: TemplateSyntaxError, source: str, file: str) -> Problem:
-    """One problem for a syntax error, at the line that Jinja names and the column that the mistake is likely at."""
+    """The problem of a syntax error, with Jinja's line and the likely column."""
     message = error.message or ""
     for pattern, what, remedy in _SYNTAX_ERRORS:
         if match := re.search(pattern, message, re.DOTALL):
@@ -71,11 +73,11 @@ def explain(error: TemplateSyntaxError, source: str, file: str) -> Problem:
             where = _error_position(error.lineno, pattern, groups, source, file)
             return Problem(what.format(*groups), remedy.format(*groups), where=where)
     what = message[:1].lower() + message[1:].rstrip(".")
-    return Problem(what or "this is not a template", where=_error_position(error.lineno, "", [], source, file))
+    return Problem(what or "this is not a valid template", where=_error_position(error.lineno, "", [], source, file))
 
 
 def _error_position(line: int, pattern: str, groups: list[str], source: str, file: str) -> Position:
-    if pattern.startswith("Unexpected end"):  # Jinja names the last line, not that of the innermost block that is open
+    if pattern.startswith("Unexpected end"):  # Jinja names the last line, not the line of the innermost open block
         open_tags: list[int] = []
         for match in re.finditer(rf"\{{%[-+]?\s*(end)?{groups[0]}\b", source):
             if not match[1]:
@@ -91,23 +93,23 @@ def _error_position(line: int, pattern: str, groups: list[str], source: str, fil
 
 
 class Linter:
-    """Looks through a template that parses. `tree` is what Jinja made of `source`, which has plain newlines."""
+    """Checks a template that parses. `tree` is Jinja's tree of `source`, which has plain newlines."""
 
     def __init__(self, tree: nodes.Template, source: str, file: str) -> None:
         self._environment = environment()
         self._tree = tree
         self._source = source
         self._file = file
-        # With spaces for what is not in braces, and for what is in quotes there: a name is found where it is used.
+        # Text outside braces and quoted text inside them become spaces, so that names are found where they are used.
         self._code = re.sub(r"\{[{%].*?[%}]\}|.", _only_code, source, flags=re.DOTALL).split("\n")
 
     def problems(self) -> list[Problem]:
-        """What cannot be sent, and what Jinja would refuse only at the first row, or not at all."""
+        """Characters that can't be sent, and mistakes that Jinja reports only at the first row or never."""
         return [*self._unsendable(), *self._single_braces(), *self._filters_and_tests(), *self._statements()]
 
     def variables(self) -> Variables:
-        """The names that have to come from the row."""
-        # Jinja's search stops at a filter or test that doesn't exist, which `problems` has reported.
+        """The names that must come from the row."""
+        # Jinja's search stops at an unknown filter or test; `problems` has reported it.
         for node in self._tree.find_all((nodes.Filter, nodes.Test)):
             is_filter = isinstance(node, nodes.Filter)
             if node.name not in (self._environment.filters if is_filter else self._environment.tests):
@@ -122,16 +124,16 @@ class Linter:
 
     def _unsendable(self) -> Iterator[Problem]:
         for match in UNSENDABLE.finditer(self._source):
-            what = f"there is {described(match.group())}, which cannot be sent"
+            what = f"the character {described(match.group())} can't be sent"
             yield Problem(what, "delete it", where=_position(self._source, match.start(), self._file))
 
     def _single_braces(self) -> Iterator[Problem]:
-        """`Hi {first_name}`: the one slip that is valid, and would go out to everybody as it stands."""
+        """`Hi {first_name}`: valid for Jinja, but it would be sent literally to everybody."""
         for data in self._tree.find_all(nodes.TemplateData):
             for match in _ONE_BRACE.finditer(data.data):
                 where = _position(self._source, max(self._source.find(match.group()), 0), self._file)
-                remedy = f'write {{{{ {match[1]} }}}}, or {{{{ "{match.group()}" }}}} if the braces are meant'
-                yield Problem(f'"{match.group()}" would be sent just like that', remedy, where=where)
+                remedy = f'write {{{{ {match[1]} }}}}, or {{{{ "{match.group()}" }}}} to send the braces'
+                yield Problem(f'"{match.group()}" would be sent literally', remedy, where=where)
 
     def _filters_and_tests(self) -> Iterator[Problem]:
         for node in [*self._tree.find_all(nodes.Filter), *self._tree.find_all(nodes.Test)]:
@@ -140,8 +142,8 @@ class Linter:
             where = self._find(r"\|\s*" if is_filter else r"\b(?:is|not)\s+", node.name, node.lineno)
             if node.name not in known:
                 meant = closest(node.name, known)
-                remedy = f'did you mean "{meant}"?' if meant else f"{kind}s are {', '.join(sorted(known))}"
-                yield Problem(f'there is no {kind} "{node.name}"', remedy, where=where)
+                remedy = f'did you mean "{meant}"?' if meant else f"the {kind}s are {', '.join(sorted(known))}"
+                yield Problem(f'unknown {kind} "{node.name}"', remedy, where=where)
             elif isinstance(node, nodes.Filter) and (wrong := _wrong_arguments(node)):
                 yield Problem(f"{node.name}: {wrong[0]}", wrong[1], where=where)
 
@@ -149,14 +151,15 @@ class Linter:
         for statement_kind, word in _OTHER_FILES.items():
             for statement in self._tree.find_all(statement_kind):
                 where = self._find(r"\{%[-+]?\s*", word, statement.lineno)
-                yield Problem(f"{word} reads another file", "write the whole text into this one", where=where)
+                what = f"{word} is not allowed: it reads another file"
+                yield Problem(what, "write the whole text in this template", where=where)
         for choice in self._tree.find_all(nodes.CondExpr):
             if choice.expr2 is None:
                 where = self._find(r"(?<![%+-]) ", "if", choice.lineno)
-                yield Problem('this "if" says nothing for the other case', 'write else "" after it', where=where)
+                yield Problem('this "if" has no else', 'add else ""', where=where)
 
     def _find(self, before: str, name: str, line: int) -> Position:
-        """Where the name is first used on `line`, behind what the pattern `before` matches; Jinja gives lines only."""
+        """The first use of the name on `line`, after a match of `before`; Jinja gives only lines."""
         match = re.search(rf"{before}({re.escape(name)})\b", self._code[line - 1])
         return Position(self._file, line, match.start(1) + 1 if match else 1)
 
@@ -168,7 +171,7 @@ def _only_code(match: re.Match[str]) -> str:
 
 
 def _wrong_arguments(node: nodes.Filter) -> tuple[str, str] | None:
-    """What is wrong with the arguments of one of our filters, and the remedy; None if it looks right."""
+    """Why the arguments of one of our filters are invalid, and the remedy; None if they look valid."""
     own = OWN_FILTERS.get(node.name)
     if own is None or node.dyn_args or node.dyn_kwargs:
         return None
@@ -182,7 +185,7 @@ def _wrong_arguments(node: nodes.Filter) -> tuple[str, str] | None:
         known = {name: value for name, value in bound.arguments.items() if value is not _UNKNOWN}
         own.function(**sample.arguments | known)
     except TypeError as error:
-        return str(error), f"write it like {own.usage}"
+        return str(error), f"write {own.usage}"
     except FilterError as error:
         what, _, remedy = str(error).partition("; ")
         return what, remedy
@@ -196,5 +199,5 @@ def _constant(node: nodes.Expr) -> object:
 
 
 def _position(source: str, offset: int, file: str) -> Position:
-    """The place of the character at `offset`, in a source with plain newlines."""
+    """The position of the character at `offset`, in a source with plain newlines."""
     return Position(file, source.count("\n", 0, offset) + 1, offset - source.rfind("\n", 0, offset))

@@ -1,7 +1,7 @@
-"""A cell as digits: what stands around a number by accident is removed, what may mean something never is. Pure.
+"""A cell as digits: characters added by accident are removed; characters that may have a meaning never are. Pure.
 
-Spreadsheets add apostrophes, decimals and exponents, web pages and contact lists add invisible marks, people add
-names, second numbers and extensions. Only the first kind can be undone without guessing; an exponent has lost digits.
+Spreadsheets add apostrophes, decimals and exponents. Web pages and contact lists add invisible marks. People add names,
+second numbers and extensions. Only accidental characters can be removed without guessing; an exponent has lost digits.
 """
 
 import re
@@ -12,10 +12,10 @@ from runner.base.text import INVISIBLE, quoted
 
 
 class WrittenNumber(NamedTuple):
-    """The digits of a cell, with the plus if it has one.
+    """The digits of a cell, with the plus if there is one.
 
-    `bare` is the same international number, with its plus, without the "(0)" behind the country code. `repaired`:
-    something was taken away or replaced that isn't a usual separator.
+    `bare` is the same international number, with its plus, without the "(0)" after the country code. `repaired`:
+    something other than a usual separator was removed or replaced.
     """
 
     digits: str
@@ -23,11 +23,11 @@ class WrittenNumber(NamedTuple):
     repaired: bool = False
 
 
-# Longer than any number, with its brackets, marks and quotes. Bounds the work for a cell that holds a novel.
+# Longer than any number with brackets, marks and quotes. Limits the work for a cell with a long text.
 _LONGEST = 100
 
 _ASCII = (
-    # Full-width forms are ASCII at another place, letters too: so "６．５９Ｅ＋０９" gets the right words.
+    # Full-width forms are shifted ASCII. Letters too, so that "６．５９Ｅ＋０９" gets the right message.
     {place + 0xFEE0: place for place in range(0x21, 0x7F)}
     | dict.fromkeys([0x00A0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000], " ")
     | dict.fromkeys([*range(0x2010, 0x2014), 0x2212, 0xFE63], "-")
@@ -40,54 +40,54 @@ _FORMULA = re.compile(r'= *"([^"]*)"')
 _TEL = re.compile(r"\Atel: *", re.IGNORECASE)
 
 _PLAIN = re.compile(r"\+?[0-9]+")
-# One number in groups. With more digits it might be two; with other marks, or several in a row, anything.
+# One number in groups. With more digits it may be two numbers; with other or repeated marks, anything.
 _GROUPED = re.compile(r"\+?[0-9]+(?:[ -][0-9]+)+")
 _MOST_GROUPED = 13
-# Spaces, hyphens, dots and brackets separate; a slash or comma may separate two numbers, and a line break does.
+# Spaces, hyphens, dots and brackets are separators. A slash or comma may separate two numbers; a line break does.
 _SEPARATORS = " ().-"
 _WRITTEN = re.compile(r"(?:\(? *\+[ (]*|\( *)?[0-9](?:[ ().-]*[0-9])* *\)?")
 _DROP = dict.fromkeys(map(ord, _SEPARATORS))
-# The national prefix as written for readers abroad, behind nothing but the country code: +44 (0)20 …
+# The national prefix as written for international readers, right after the country code: +44 (0)20 …
 _TRUNK_ZERO = re.compile(r"(\(? *\+[ (]*|\(? *00 *|\( *)?([1-9][0-9]{0,2})[ ().-]*\( *0 *\)")
 
 _FLOAT = re.compile(r"\A(\+?[0-9]+)\.0\Z")
-# A separator in front of nothing but zeros, or of one or two digits behind a whole number: 91234567.00, 6591234567.5
+# A separator before zeros only, or before one or two digits after a whole number: 91234567.00, 6591234567.5
 _DECIMAL = re.compile(r"[^.,]*[0-9] *[.,][ 0]+|\+?[0-9]{7,}[.,][0-9]{1,2}")
-# What the readers put before a number that its file holds only to some digits, such as a float in 32 bits.
+# The readers put this before a number that the file stores inexactly, such as a 32-bit float.
 _ROUNDED = "≈"
-_WHY_ROUNDED = "is rounded: it was stored with too few digits; store the column as text and export it again"
+_WHY_ROUNDED = "was stored with too few digits and is rounded; store the column as text and export it again"
 _TWO_RUNS = re.compile(r"[0-9]{7,}[^0-9]+[0-9]{7,}")
-_WHY_TWO = "looks like two numbers; give each a row of its own"
+_WHY_TWO = "seems to be two numbers; write each number in a separate row"
 _AS_TEXT = "format the column as text and export it again"
-_WHY_SHORTENED = f"was shortened by a spreadsheet, and its digits are lost; {_AS_TEXT}"
-# What a cell is that holds no single number; the first pattern that is found counts.
+_WHY_SHORTENED = f"was shortened by a spreadsheet, and digits are lost; {_AS_TEXT}"
+# Messages for cells without a single number; the first matching pattern counts.
 _WHY_NOT = {
     r"\A[+-]? *[0-9][0-9 ]*[.,]?[0-9 ]*E[+-]?[0-9 ]+\Z": _WHY_SHORTENED,
     rf"\A(?:{_DECIMAL.pattern})\Z": f"was saved as a decimal number; {_AS_TEXT}",
     rf"\A{_ROUNDED}": _WHY_ROUNDED,
-    r"\A-": "begins with a minus",
-    r"\A#": "is what a spreadsheet shows in place of a value; mend the cell there and export it again",
+    r"\A-": "starts with a minus sign",
+    r"\A#": "is a spreadsheet error; correct the cell there and export it again",
     _TWO_RUNS.pattern: _WHY_TWO,
-    r"; *(?!ext)[a-z-]+=": "has more behind a semicolon; write the whole number, and nothing else",
-    r"[0-9 )](?:[x#;]|ext).*[0-9]": "has an extension; texts cannot be sent to extensions",
+    r"; *(?!ext)[a-z-]+=": "has text after a semicolon; write only the whole number",
+    r"[0-9 )](?:[x#;]|ext).*[0-9]": "has an extension; SMS can't be sent to extensions",
 }
 _PARTED = re.compile(r"[0-9][^+/,;|&\n]*[+/,;|&\n].*[0-9]", re.DOTALL)
 
 
 def read_digits(cell: str) -> WrittenNumber | str:
-    """The digits that the cell holds, or why it holds no single number, as words that follow the quoted cell."""
+    """The digits of the cell, or why it has no single number, as words that follow the quoted cell."""
     if len(cell) > _LONGEST:
-        return "is too long for a number"
+        return "is too long for a phone number"
     if _PLAIN.fullmatch(cell):
         return WrittenNumber(cell)
     if _GROUPED.fullmatch(cell) and len(digits := cell.translate(_DROP)) <= _MOST_GROUPED:
         return WrittenNumber(digits)
     if "\u202e" in cell:
-        return "holds a mark that turns its digits around (U+202E); type the number again"
+        return "has a mark that reverses its digits (U+202E); type the number again"
     cell = cell.strip()
     text = _without_noise(cell)
     if not text:
-        return "holds no number"
+        return "has no number"
     text = _FLOAT.sub(r"\1", text)
     if not _WRITTEN.fullmatch(text) or _DECIMAL.fullmatch(text) or _TWO_RUNS.search(text):
         return _why_not(text)
@@ -99,13 +99,13 @@ def read_digits(cell: str) -> WrittenNumber | str:
 
 
 def why_no_key(cell: str) -> str | None:
-    """Words for a cell that cannot tell persons apart, because the last digits of its number are lost."""
+    """Why a cell can't be a key: the last digits of its number are lost. None if it can."""
     return f"{quoted(cell)} {_WHY_ROUNDED}" if cell.startswith(_ROUNDED) else None
 
 
 def _without_noise(text: str) -> str:
     if not text.isascii():
-        # A mark between digits may be the only separator of two numbers, so it counts as a space.
+        # A mark may be the only separator between two numbers, so it counts as a space.
         text = INVISIBLE.sub(" ", text).translate(_ASCII)
         text = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
     text = text.strip()
@@ -115,16 +115,16 @@ def _without_noise(text: str) -> str:
 
 
 def _why_not(text: str) -> str:
-    """Words for a text that is not one number."""
+    """Why a text is not one number."""
     for pattern, words in _WHY_NOT.items():
         if re.search(pattern, text, re.IGNORECASE):
             return words
     if any(map(str.isalpha, text)):
-        return "holds letters" if any(map(str.isdigit, text)) else "is not a number"
+        return "has letters" if any(map(str.isdigit, text)) else "is not a number"
     if _PARTED.search(text):
         return _WHY_TWO
     strange = next((c for c in text if c not in f"+0123456789{_SEPARATORS}"), None)
     if strange is None:
-        return "is not written as a number"
+        return "is not in the format of a phone number"
     shown = strange if strange.isprintable() else "a character"
-    return f"holds {shown} (U+{ord(strange):04X}), which does not belong in a number"
+    return f"has {shown} (U+{ord(strange):04X}), which is not allowed in a phone number"

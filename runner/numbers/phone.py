@@ -1,12 +1,11 @@
-"""A cell of a recipient file as one E.164 number, or the reason why not. Pure.
+"""Parse a cell of a recipient file as one E.164 number, or give the reason why not. Pure.
 
-What can be read in two ways is never guessed: the wrong guess texts a stranger. phonenumbers is made to find numbers
-in running text: given "0049 1512 3456789" in a Singaporean file it answers with a number in India, because 004 is a way
-to dial abroad there. So it gets nothing but a plus and digits, and an answer in another country than the given one is
-not taken.
+Ambiguous numbers are never guessed: a wrong guess texts a stranger. phonenumbers is designed to find numbers in running
+text: for "0049 1512 3456789" in a Singaporean file it returns a number in India, because 004 is an international prefix
+there. So it gets only a plus and digits, and a result in another country than the given one is not accepted.
 
-Digits without a plus are a number of the given country if they can be, and only else a foreign one. Both can be true:
-6592345678 is 659-234-5678 in Alabama and +65 9234 5678 in Singapore; the country of the file decides.
+Digits without a plus are a number of the given country if possible, otherwise an international number. Both can be
+valid: 6592345678 is 659-234-5678 in Alabama and +65 9234 5678 in Singapore. The country of the file decides.
 """
 
 from typing import NamedTuple
@@ -21,9 +20,9 @@ from runner.numbers.ranges import FIXED_LINE, WORLD, find_range, split_internati
 
 
 class Number(NamedTuple):
-    """A valid number: E.164 with plus, its ISO 3166-1 alpha-2 country (None: belongs to none), its kind.
+    """A valid number: E.164 with plus, its ISO 3166-1 alpha-2 country (None: no country), its kind.
 
-    `kind` is one of `ranges.KIND_LABELS`; `note` says what was repaired.
+    `kind` is one of `ranges.KIND_LABELS`; `note` describes a repair.
     """
 
     destination: str
@@ -32,47 +31,46 @@ class Number(NamedTuple):
     note: str | None = None
 
 
-# The provider's own bound, and E.164's: country code and number together.
+# The limits of the provider and of E.164: country code and number together.
 _MIN_DIGITS, _MAX_DIGITS = 7, 15
-# A country code before a national number makes at least this many digits; fewer are too likely to be national.
+# A number with its country code has at least this many digits; fewer are probably national.
 _MIN_INTERNATIONAL = 10
 
 _REASONS = {
-    ValidationResult.TOO_SHORT: "is too short for a number",
-    ValidationResult.TOO_LONG: "is too long for a number",
-    ValidationResult.INVALID_LENGTH: "has the wrong number of digits for a number",
-    ValidationResult.IS_POSSIBLE_LOCAL_ONLY: "lacks its area code",
-    ValidationResult.INVALID_COUNTRY_CODE: "does not begin with a country code that exists",
-    ValidationResult.IS_POSSIBLE: "has the right length, but no such number range exists",
+    ValidationResult.TOO_SHORT: "is too short for a phone number",
+    ValidationResult.TOO_LONG: "is too long for a phone number",
+    ValidationResult.INVALID_LENGTH: "has the wrong number of digits for a phone number",
+    ValidationResult.IS_POSSIBLE_LOCAL_ONLY: "has no area code",
+    ValidationResult.INVALID_COUNTRY_CODE: "does not start with a valid country code",
+    ValidationResult.IS_POSSIBLE: "is not in a valid number range",
 }
 
 _PARSE_ERRORS = {
-    NumberParseException.INVALID_COUNTRY_CODE: "does not begin with a country code that exists",
-    NumberParseException.TOO_LONG: "is too long for a number",
+    NumberParseException.INVALID_COUNTRY_CODE: "does not start with a valid country code",
+    NumberParseException.TOO_LONG: "is too long for a phone number",
 }
 
 SET_COUNTRY = "set recipients.country"
-_WRITE_PLUS = "write + and the country code instead"
+_WRITE_PLUS = "write it with + and the country code"
 _STYLES = {"national": PhoneNumberFormat.NATIONAL, "international": PhoneNumberFormat.INTERNATIONAL}
 
 
 def is_country(code: str) -> bool:
-    """Whether `code` is an ISO 3166-1 alpha-2 code in capitals for which numbers are known."""
+    """Whether `code` is an ISO 3166-1 alpha-2 code in capitals with known numbers."""
     return code in phonenumbers.SUPPORTED_REGIONS
 
 
 def not_a_country(code: str) -> str:
-    """Words for a code that `is_country` doesn't know."""
-    hint = "GB is the United Kingdom" if code.upper() == "UK" else "write two letters, such as SG"
+    """The error for a code that `is_country` doesn't know."""
+    hint = "write GB for the United Kingdom" if code.upper() == "UK" else "write two letters, such as SG"
     return f"{quoted(code)} is not a country code; {hint}"
 
 
 def normalise(raw: str, country: str | None = None) -> Number | Exclusion:
-    """Reads a cell. `country` (alpha-2, any case) is where numbers without a plus are at home.
+    """Parse a cell. `country` (alpha-2, any case) is the country of numbers without a plus.
 
-    Valid means that the number lies in a range in use, not only that its length is right; its kind doesn't matter
-    here. Whatever is not a number comes back as an `invalid_number` exclusion whose detail quotes the cell and says
-    why.
+    A valid number is in a known number range; a right length is not enough. Any kind is accepted here. For anything
+    else, the result is an `invalid_number` exclusion whose detail quotes the cell and gives the reason.
     """
     if country is not None:
         if not is_country(country.upper()):
@@ -86,25 +84,25 @@ def normalise(raw: str, country: str | None = None) -> Number | Exclusion:
     found = _without_trunk_zero(written, country) if written.bare else _read(written.digits, country)
     if isinstance(found, str):
         return _excluded(f"{quoted(raw)} {found}")
-    # A note only where digits were cut off or added; a national prefix is neither.
+    # Add a note only if digits were removed or added; a national prefix is neither.
     if written.repaired or f"+{written.digits}" == found.destination or written.digits.startswith("00"):
         note = f"read {quoted(raw.strip())} as {found.destination}"
-        return found._replace(note=f"{note}, without its invisible marks" if INVISIBLE.search(raw) else note)
+        return found._replace(note=f"{note}, without invisible marks" if INVISIBLE.search(raw) else note)
     return found
 
 
 def format_phone(written: str, style: str = "international", country: str | None = None) -> str:
-    """A number as people of its country write it: "8123 4567" (national), "+65 8123 4567" (international).
+    """A number in the format of its country: "8123 4567" (national), "+65 8123 4567" (international).
 
-    `written` and `country` are as for `normalise`. Raises ValueError, in words, for what is no number and for another
-    style.
+    `written` and `country` are as for `normalise`. Raises ValueError, with a message for users, for an invalid number
+    or style.
     """
     if style not in _STYLES:
-        raise ValueError(f'{quoted(style)} is no way to write a number; use "national" or "international"')
+        raise ValueError(f'unknown style {quoted(style)}; write "national" or "international"')
     found = normalise(written, country)
     if isinstance(found, Exclusion):
-        detail = found.detail.replace(SET_COUNTRY, f'give its country, as in phone("{style}", "SG")')
-        raise ValueError(detail if written else '"" is no number')  # noqa: TRY004 - the value, not its type
+        detail = found.detail.replace(SET_COUNTRY, f'add its country, as in phone("{style}", "SG")')
+        raise ValueError(detail if written else '"" is not a number')  # noqa: TRY004 - the value, not its type
     return phonenumbers.format_number(phonenumbers.parse(found.destination), _STYLES[style])
 
 
@@ -124,13 +122,13 @@ def _read(digits: str, country: str | None) -> Number | str:
 
 
 def _international(number: str) -> Number | None:
-    """A plus and digits, if valid."""
+    """A number with a plus, if valid."""
     parts = split_international(number[1:])
     return _validated(*parts) if parts else _parsed(number)
 
 
 def _national(digits: str, country: str) -> Number | None:
-    """Digits as dialled in `country`, with or without its own country code; never as dialled from there to abroad."""
+    """Digits as dialled in `country`, with or without its country code; never with its international prefix."""
     if (parts := split_national(digits, country)) and (number := _validated(*parts)):
         return number
     number = _parsed(digits, country)
@@ -138,7 +136,7 @@ def _national(digits: str, country: str) -> Number | None:
 
 
 def _parsed(digits: str, country: str | None = None) -> Number | None:
-    """What phonenumbers reads, if it is valid."""
+    """The result of phonenumbers, if valid."""
     try:
         parsed = phonenumbers.parse(digits, country)
     except NumberParseException:
@@ -148,7 +146,7 @@ def _parsed(digits: str, country: str | None = None) -> Number | None:
 
 def _validated(code: int, national: str) -> Number | None:
     home = find_range(code, national)
-    # E.164 put together by hand: format_number would look for a format, and E.164 has none.
+    # Build E.164 directly: format_number would search for a format, and E.164 has none.
     digits = f"{code}{national}"
     if home is None or not _MIN_DIGITS <= len(digits) <= _MAX_DIGITS:
         return None
@@ -156,11 +154,11 @@ def _validated(code: int, national: str) -> Number | None:
 
 
 def _with_own_code(national: Number, digits: str, country: str) -> Number | str:
-    """Decides about digits that are a national number and begin with the country's own code too.
+    """Decide for digits that are a national number but also start with the country's own code.
 
-    6281234567890 is how Indonesians write +62 812 3456 7890, and phonenumbers finds a fixed line behind the area code
-    0628 in it, because it allows for numbers longer than any that exist; so it is in Germany, Sweden and Kosovo.
-    There, a national number begins with a zero. Found by trying numbers of all countries.
+    6281234567890 is how Indonesians write +62 812 3456 7890, but phonenumbers reads it as a fixed line with the area
+    code 0628, because it allows numbers longer than any in use. The same happens in Germany, Sweden and Kosovo. There a
+    national number starts with a zero. Found by testing numbers of all countries.
     """
     if not digits.startswith(str(country_code_for_region(country))) or national.destination == f"+{digits}":
         return national
@@ -171,14 +169,14 @@ def _with_own_code(national: Number, digits: str, country: str) -> Number | str:
 
 
 def _from_00(digits: str, country: str | None) -> Number | str:
-    """00 stands for the plus, unless the digits reach another number when they are dialled as written.
+    """00 means the plus, unless the digits reach another number when dialled as written.
 
-    Singapore dials abroad with 001, 002 or 008: there 001 6… may be a number in America or begin with +6. Where the
-    country isn't known, 001 alone is doubtful, because that is how half of Asia dials abroad.
+    In Singapore, the international prefixes are 001, 002 and 008: 001 6… may be a number in America or start with +6.
+    If the country is unknown, only 001 is ambiguous, because it is a common international prefix in Asia.
     """
     meant = _international(f"+{digits[2:]}")
     if meant is None:
-        return f"begins with 00, and what follows {_why_invalid(f'+{digits[2:]}', None)}; {_WRITE_PLUS}"
+        return f"starts with 00, but the rest {_why_invalid(f'+{digits[2:]}', None)}; {_WRITE_PLUS}"
     dialled = None
     if country is not None:
         dialled = _parsed(digits, country)
@@ -190,7 +188,7 @@ def _from_00(digits: str, country: str | None) -> Number | str:
 
 
 def _without_trunk_zero(written: WrittenNumber, country: str | None) -> Number | str:
-    """+44 (0)20 … is dialled without the zero, and +39 (0)6 … with it: taken where just one of them is valid."""
+    """+44 (0)20 … is dialled without the zero, +39 (0)6 … with it: accepted if only one of the two is valid."""
     found = _read(written.digits, country)
     bare = _read(written.bare or written.digits, country)
     if isinstance(found, str) or isinstance(bare, str):
@@ -203,15 +201,15 @@ def _ambiguous(first: Number, second: Number) -> str:
 
 
 def _why_invalid(digits: str, country: str | None) -> str:
-    """Words for a number that phonenumbers doesn't take."""
+    """Why phonenumbers rejects a number."""
     if len(digits) > _MAX_DIGITS + 5:
-        return "is too long for a number"
+        return "is too long for a phone number"
     try:
         parsed = phonenumbers.parse(digits, country)
     except NumberParseException as error:
-        return _PARSE_ERRORS.get(error.error_type, "is too short for a number")
+        return _PARSE_ERRORS.get(error.error_type, "is too short for a phone number")
     if country is not None and parsed.country_code != country_code_for_region(country):
-        return f"is not a number as written in {country}"
+        return f"is not in the number format of {country}"
     reason = _REASONS[phonenumbers.is_possible_number_with_reason(parsed)]
     home = country or phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(parsed.country_code or 0, ("",))[0]
     return reason if home in ("", WORLD) else f"{reason} in {home}"

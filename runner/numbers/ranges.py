@@ -1,8 +1,8 @@
-"""In which country's number ranges a number lies, and of which kind it is: one look for both. Pure.
+"""Find the country and kind of a number in one lookup. Pure.
 
-The public functions of phonenumbers take many times as long (`python -m benchmarks.steps` measures both ways). So this
-module alone knows what is under them: the metadata, and the order in which kinds are tried. Tests compare it with them
-on numbers of every country and kind.
+The public functions of phonenumbers are many times slower (`python -m benchmarks.steps` measures both). So this module,
+and no other, uses their internals: the metadata, and the order in which kinds are tried. Tests compare the results on
+numbers of every country and kind.
 """
 
 import re
@@ -11,36 +11,36 @@ from typing import NamedTuple
 
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata, PhoneNumberDesc, PhoneNumberType
 
-# What phonenumbers calls the country of numbers that belong to none.
+# phonenumbers' region for numbers without a country.
 WORLD = "001"
 
-# The kinds of numbers, as `recipients.types` names them: the types of libphonenumber, and satellite, for the networks
-# that belong to no country.
+# The kinds of numbers, as in `recipients.types`: libphonenumber's types, plus satellite for networks without a
+# country.
 FIXED_LINE = "fixed-line"
 MOBILE = "mobile"
 SATELLITE = "satellite"
 PERSONAL = "personal"
 UNKNOWN = "unknown"
 
-# Every kind, and what a number of it is: "+6561234567 is …".
+# Every kind, with its description: "+6561234567 is …".
 KIND_LABELS = {
     MOBILE: "a mobile number",
-    FIXED_LINE: "a fixed line",
-    "fixed-line-or-mobile": "a number of a fixed line or a mobile",
+    FIXED_LINE: "a fixed-line number",
+    "fixed-line-or-mobile": "a fixed-line or mobile number",
     "voip": "a VoIP number",
     "toll-free": "a toll-free number",
-    "premium-rate": "a premium rate number",
-    "shared-cost": "a shared cost number",
+    "premium-rate": "a premium-rate number",
+    "shared-cost": "a shared-cost number",
     PERSONAL: "a personal number",
-    "pager": "a pager",
-    "uan": "a company's number for the whole country (UAN)",
-    "voicemail": "a voicemail box",
-    SATELLITE: "a number of a satellite or worldwide network",
-    UNKNOWN: "a number of unknown kind",
+    "pager": "a pager number",
+    "uan": "a universal access number (UAN)",
+    "voicemail": "a voicemail number",
+    SATELLITE: "a satellite or global network number",
+    UNKNOWN: "a number of unknown type",
 }
 
-# The kinds' names in phonenumbers' metadata, in the order in which they are tried; `fixed_line_or_mobile` isn't in it,
-# but follows from the last two.
+# The kinds' names in phonenumbers' metadata, in the order in which they are tried. `fixed_line_or_mobile` isn't in the
+# metadata; it follows from the last two.
 _GROUPS = (
     "premium_rate", "toll_free", "shared_cost", "voip", "personal_number", "pager", "uan", "voicemail",
     "fixed_line_or_mobile", "fixed_line", "mobile",
@@ -49,12 +49,12 @@ _KIND_OF_GROUP = {name: name.removesuffix("_number").replace("_", "-") for name 
 _TRIED_FIRST = _GROUPS[:-3]
 KIND_OF_TYPE: dict[int, str] = {getattr(PhoneNumberType, name.upper()): kind for name, kind in _KIND_OF_GROUP.items()}
 
-# ITU-T E.164 annex: 870 is Inmarsat, 881 are the satellite systems, 882 and 883 worldwide networks (Thuraya among
-# them), 878 is universal personal telecommunication. phonenumbers calls some of them mobile or VoIP, but an SMS to
-# them costs many times as much.
+# ITU-T E.164 annex: 870 is Inmarsat, 881 is satellite systems, 882 and 883 are international networks (such as
+# Thuraya), 878 is universal personal telecommunication. phonenumbers calls some of them mobile or VoIP, but an SMS to
+# them costs many times more.
 _WORLDWIDE = {870: SATELLITE, 881: SATELLITE, 882: SATELLITE, 883: SATELLITE, 878: PERSONAL}
 
-# Reserved for fiction by Ofcom, so phonenumbers calls them invalid. Examples and tests use them: they reach no phone.
+# Ofcom reserves these for fiction, so phonenumbers calls them invalid. Examples and tests use them.
 _UK_FICTION = re.compile(r"7700900[0-9]{3}")
 
 _NOTHING = "(?!)"
@@ -62,10 +62,10 @@ _CODES = {str(code): code for code in COUNTRY_CODE_TO_REGION_CODE}
 
 
 def split_international(digits: str) -> tuple[int, str] | None:
-    """An international number's digits as country code and national number, as `phonenumbers.parse` splits them.
+    """Split an international number into country code and national number, like `phonenumbers.parse`.
 
-    None for digits that begin with no code, and for those that go on like a number dialled inside of the country
-    (+44 020 …): which of its digits count, `parse` must say.
+    None for digits without a country code, and for those that continue like a number dialled inside the country
+    (+44 020 …): `parse` must decide which digits count.
     """
     for length in (1, 2, 3):
         if code := _CODES.get(digits[:length]):
@@ -75,17 +75,17 @@ def split_international(digits: str) -> tuple[int, str] | None:
 
 
 def split_national(digits: str, country: str) -> tuple[int, str] | None:
-    """Digits as dialled in `country`, as country code and national number, as `phonenumbers.parse` splits them.
+    """Split digits as dialled in `country` into country code and national number, like `phonenumbers.parse`.
 
-    They may have the national prefix before them (0 in most of Europe), or the country's own code. None where it takes
-    more than that to tell; `parse` must say then.
+    They may start with the national prefix (0 in most of Europe) or the country's own code. None if that is not enough
+    to decide; then `parse` must decide.
     """
     code, abroad, prefix, numbers, lengths = _dialing_plan(country)
     if abroad.match(digits):
         return None
     if digits.startswith(own := str(code)):
         national = digits[len(own) :]
-        # What is behind the country's own code may have the prefix too, and `parse` strips it there by other rules.
+        # Digits after the country's own code may have the prefix too, and `parse` removes it there by other rules.
         is_plain = not prefix.match(national) and numbers.fullmatch(national) and not numbers.fullmatch(digits)
         return (code, national) if is_plain else None
     found = prefix.match(digits)
@@ -96,9 +96,9 @@ def split_national(digits: str, country: str) -> tuple[int, str] | None:
 
 
 def find_range(code: int, national: str) -> tuple[str | None, str] | None:
-    """The country (alpha-2; None: the number belongs to no country) and the kind of +`code` `national`.
+    """The country (alpha-2; None: no country) and the kind of +`code` `national`.
 
-    None when no range holds it: the number is not valid, whatever its length.
+    None if the number is in no range: it is not valid, whatever its length.
     """
     if code == 44 and _UK_FICTION.fullmatch(national):
         return "GB", MOBILE
@@ -114,9 +114,9 @@ def find_range(code: int, national: str) -> tuple[str | None, str] | None:
 
 
 class _DialingPlan(NamedTuple):
-    """How a country dials: the prefixes for `abroad` and for its own `numbers`.
+    """A country's dialling rules: the prefixes for `abroad` and for its own `numbers`.
 
-    `lengths` are those of the numbers; none where the prefix changes a number.
+    `lengths` are the lengths of its numbers; empty if the prefix changes a number.
     """
 
     code: int
@@ -143,12 +143,12 @@ def _dialing_plan(country: str) -> _DialingPlan:
 
 @cache
 def _ranges(code: int, region: str, length: int) -> re.Pattern[str]:
-    """All numbers of a region of that length, each kind a group with its name: the first that matches counts."""
+    """All numbers of a region with this length. Each kind is a named group; the first match counts."""
     metadata = _metadata(code, region)
 
     def pattern(name: str) -> str | None:
         ranges = getattr(metadata, name)
-        # No lengths mean those of the region.
+        # No lengths: the region's lengths apply.
         if not ranges or not ranges.national_number_pattern or length not in (ranges.possible_length or [length]):
             return None
         return f"(?:{ranges.national_number_pattern})"
@@ -172,7 +172,7 @@ def _national_prefix(code: int) -> re.Pattern[str]:
 
 @cache
 def _regions(code: int) -> tuple[tuple[str, re.Pattern[str] | None], ...]:
-    """The regions of a country code, the main one first; some own all the numbers that begin with a pattern."""
+    """The regions of a country code, the main one first; some own all numbers that start with a pattern."""
     regions = COUNTRY_CODE_TO_REGION_CODE.get(code, ())
     leading = {region: _metadata(code, region).leading_digits for region in regions if len(regions) > 1}
     return tuple((region, re.compile(digits) if (digits := leading.get(region)) else None) for region in regions)

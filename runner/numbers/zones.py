@@ -1,7 +1,7 @@
-"""In which time zones a phone may be: what the recipient file says, or else what the number tells.
+"""The time zones in which a phone may be, by its number.
 
-A number tells little: every zone of its country, or of its area code where it has one. So all of them count, and none
-is dropped: with a zone less, a text might arrive at night.
+A number gives only the zones of its country, or of its area code if it has one. All of them count: without one of them,
+a text may arrive at night.
 """
 
 from functools import cache
@@ -17,10 +17,10 @@ _TYPE_OF_KIND = {kind: number_type for number_type, kind in KIND_OF_TYPE.items()
 
 
 def zones_of(number: Number) -> tuple[str, ...]:
-    """The IANA zones in which the phone of a number may be, sorted; () when not known.
+    """The IANA zones in which a number's phone may be, sorted; () if unknown.
 
-    As `phonenumbers.timezone.time_zones_for_number` has it, which spends most of its time on finding out the kind and
-    the region again. Unknown is also a zone that this computer doesn't know.
+    Same result as `phonenumbers.timezone.time_zones_for_number`, which spends most of its time on computing kind and
+    region again. Also () if this computer doesn't know one of the zones.
     """
     digits = number.destination[1:]
     code = next((digits[:length] for length in (1, 2, 3) if int(digits[:length]) in COUNTRY_CODE_TO_REGION_CODE), "")

@@ -1,7 +1,7 @@
-"""Campaign file, recipients' header and template, read and held against each other.
+"""Read the campaign file, the recipients' header and the template, and check them against each other.
 
-This is all that `campaign check` does, and the first thing that `plan` and `run` do: no row is read, nothing is
-rendered. Every problem is found in one go, each with its place.
+This is all that `campaign check` does, and the first step of `plan` and `run`: no row is read, nothing is rendered. All
+problems are reported together, each with its position.
 """
 
 import os
@@ -27,7 +27,7 @@ from runner.plan.plan_file import ZONES
 from runner.prices.costs import Prices
 from runner.schedule.timetable import moment_problems
 
-# Names that the plan and the results use themselves; a carried column can't have them.
+# Column names of the plan and the results; a carried column can't have them.
 RESERVED_COLUMNS = frozenset({*PLAN_COLUMNS, ZONES, "message_id", *(column.name for column in RESULT_COLUMNS)})
 
 # The environment variable with suppression lists for every campaign.
@@ -35,13 +35,13 @@ SUPPRESS_VARIABLE = "CAMPAIGN_SUPPRESS"
 
 _MOST_NAMES = 20
 
-# The column with recipients' time zones is found by this name.
+# The default name of the column with recipients' time zones.
 ZONE_NAME = "zone"
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What a plan is made of. All of it is valid and fits together."""
+    """The inputs of a plan, all valid and consistent."""
 
     file: CampaignFile
     audience: AudienceSpec
@@ -54,24 +54,20 @@ class Inputs:
 
 
 def suppression_lists_for_all() -> tuple[list[Path], list[Problem]]:
-    """The suppression lists for every campaign: paths as in PATH, relative to the working directory.
+    """The suppression lists for every campaign: paths separated as in PATH, relative to the working directory.
 
-    A list that is not there is a problem: nothing is sent because a list failed to load.
+    A missing list is a problem: nothing may be sent because a list failed to load.
     """
     paths = [Path(name) for name in os.environ.get(SUPPRESS_VARIABLE, "").split(os.pathsep) if name.strip()]
-    remedy = f"correct {SUPPRESS_VARIABLE}; separate several paths with {os.pathsep}"
-    problems = [
-        Problem(f'{SUPPRESS_VARIABLE} names "{path}", which is not a file', remedy)
-        for path in paths
-        if not path.is_file()
-    ]
+    remedy = f"correct the path; separate several paths with {os.pathsep}"
+    problems = [Problem(f'{SUPPRESS_VARIABLE}: no such file: "{path}"', remedy) for path in paths if not path.is_file()]
     return paths, problems
 
 
 def load_inputs(path: Path, *, now: datetime | None = None) -> Inputs:
-    """Read everything that the campaign file at `path` names, with the suppression lists of the environment.
+    """Read all files that the campaign file at `path` names, and the suppression lists of the environment.
 
-    Raises InputError with all problems; with `now` (aware) also for moments that can't be kept any more.
+    Raises InputError with all problems; with `now` (aware) also for times that are in the past.
     """
     suppress, problems = suppression_lists_for_all()
     file, file_problems = read(path)
@@ -100,13 +96,13 @@ def load_inputs(path: Path, *, now: datetime | None = None) -> Inputs:
 
 
 def _place(problem: Problem, path: Path) -> tuple[bool, str, int, int]:
-    """Sorts by place: the campaign file first, then the files that it names."""
+    """Sort by position: the campaign file first, then the files that it names."""
     where = problem.where or Position("", 0, 0)
     return where.file != str(path), where.file, where.line, where.column
 
 
 class _Findings:
-    """Collects problems while the parts are read; a part that can't be read is None."""
+    """Collects problems while reading the parts; an unreadable part is None."""
 
     def __init__(self, file: CampaignFile, problems: list[Problem], suppress: Sequence[Path]) -> None:
         self._file = file
@@ -117,7 +113,7 @@ class _Findings:
         self.problems = list(problems)
 
     def header(self) -> list[str] | None:
-        if not self._source.path.is_file():  # the campaign room has said so
+        if not self._source.path.is_file():  # already reported by the campaign room
             return None
         try:
             header = read_header(self._source)
@@ -130,13 +126,13 @@ class _Findings:
         return header
 
     def _of_the_source(self, problem: Problem) -> Problem:
-        """What is wrong with the recipient file as a whole has the place of the key that names it or how it is read."""
+        """Give a problem of the whole recipient file the position of the key that it is about."""
         if problem.where:
             return problem
         return self._file.problem(tuple((problem.path or "recipients.file").split(".")), problem.what, problem.remedy)
 
     def template(self, header: list[str] | None) -> Template | None:
-        """The compiled template, if its syntax is right and each of its fields is a column."""
+        """The compiled template, if its syntax is valid and each field is a column."""
         message = self._campaign.message
         country = self._campaign.recipients.country
         phone = partial(_phone, country if isinstance(country, str) else None)
@@ -153,7 +149,7 @@ class _Findings:
             return None
 
     def _of_the_text(self, problem: Problem) -> Problem:
-        """A problem of the text, under the key that gives it; a text in the campaign file has the place of its key."""
+        """A problem of the text, under its key; a text in the campaign file gets the position of its key."""
         if self._campaign.message.text is None:
             placed = self._file.problem(("message", "template"), problem.what, problem.remedy)
             return replace(placed, where=problem.where) if problem.where else placed
@@ -179,12 +175,12 @@ class _Findings:
                 guess = next(parts, None) or closest(name, names)
                 hint = f'did you mean "{guess}"? ' if guess else ""
                 more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-                remedy = f"{hint}its columns are {', '.join(list(names)[:_MOST_NAMES])}{more}"
+                remedy = f"{hint}the columns are {', '.join(list(names)[:_MOST_NAMES])}{more}"
             problems.append(Problem(what, remedy, where=where))
         return problems
 
     def audience(self, header: list[str] | None) -> AudienceSpec | None:
-        """What the audience is asked for, if each column that the campaign names is there."""
+        """The audience's specification, if every column that the campaign names exists."""
         if header is None:
             return None
         recipients = self._campaign.recipients
@@ -202,8 +198,8 @@ class _Findings:
             path = ("report", "columns", number)
             named(column, *path)
             if column in RESERVED_COLUMNS:
-                what = f'the results have a column "{column}" of their own'
-                self.problems.append(self._file.problem(path, what, "leave it out, or rename it in the recipient file"))
+                what = f'the name "{column}" is reserved for a column of the results'
+                self.problems.append(self._file.problem(path, what, "remove it, or rename it in the recipient file"))
         if phone is None:
             return None
         window = self._campaign.window
@@ -225,9 +221,9 @@ class _Findings:
         )
 
     def prices(self) -> Prices | None:
-        """The price list, if the campaign names one; None when it can't be read."""
+        """The price list, if the campaign names one; None if it can't be read."""
         path = self._campaign.prices
-        if path is None or not path.is_file():  # the campaign room has said so
+        if path is None or not path.is_file():  # already reported by the campaign room
             return None
         from runner.prices.price_list import read_prices
 
@@ -247,7 +243,7 @@ class _Findings:
         return (*named, *map(SuppressionList, self._suppress))
 
     def suppression_columns(self) -> None:
-        """Looks for the columns of suppression lists that the campaign names; what is on the lists the plan reads."""
+        """Check the columns that the campaign names in suppression lists. The plan reads their entries."""
         for number, item in enumerate(self._campaign.recipients.suppress):
             if not isinstance(item, SuppressionFile) or not item.file.is_file():
                 continue
@@ -268,7 +264,7 @@ class _Findings:
 
 
 def _phone(own_country: str | None, written: str, style: str, country: str | None) -> str:
-    """The template filter `phone`: a number as people write it. Without a country it is the campaign's."""
+    """The template filter `phone`: format a number. The default country is the campaign's."""
     from runner.numbers.phone import format_phone
 
     return format_phone(written, style, country or own_country)
@@ -278,6 +274,6 @@ def _read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError([Problem(f"{path} is not UTF-8 (byte {error.start + 1})", "save it as UTF-8")]) from error
+        raise InputError([Problem(f"{path} is not in UTF-8 (byte {error.start + 1})", "save it as UTF-8")]) from error
     except OSError as error:
-        raise InputError([Problem(f"{path} cannot be read: {error.strerror}")]) from error
+        raise InputError([Problem(f"can't read {path}: {error.strerror}")]) from error

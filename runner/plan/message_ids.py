@@ -1,4 +1,4 @@
-"""What tells one message from all others, at the provider and in the ledger."""
+"""Message IDs: unique at the provider and in the ledger."""
 
 from base64 import b32encode
 from hashlib import blake2b
@@ -8,10 +8,10 @@ TOKEN_BYTES = 15
 
 
 class MessageIds:
-    """The clientMessageIds of one run: `NAME.RUN.TOKEN`, the token derived from name, run and key alone.
+    """The clientMessageIds of one run: `NAME.RUN.TOKEN`, with a token derived only from name, run and key.
 
-    So a plan that is made again gives every recipient the same id, whatever became of the file around it; and neither
-    the number nor the key stands in it. At most 64 + 64 + 24 characters and two dots (the provider takes 350).
+    So a new plan gives every recipient the same ID, even if the file has changed, and the ID contains neither the
+    number nor the key. At most 64 + 64 + 24 characters and two dots (the provider accepts 350).
     """
 
     def __init__(self, name: str, run: str) -> None:
@@ -25,5 +25,5 @@ class MessageIds:
 
 
 def token(random: bytes) -> str:
-    """`TOKEN_BYTES` bytes as 24 characters of a-z and 2-7 (base 32 of RFC 4648, in small letters)."""
+    """`TOKEN_BYTES` bytes as 24 characters of a-z and 2-7 (base 32 of RFC 4648, in lower case)."""
     return b32encode(random).decode().lower()

@@ -1,4 +1,4 @@
-"""Writing Parquet as it comes, and reading it in batches: neither holds more than a few batches in memory."""
+"""Write Parquet as a stream, and read it in batches, with only a few batches in memory."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,10 +14,10 @@ BATCH_ROWS = 2_000
 
 
 def write_frames(file: IO[bytes], schema: dict[str, Any], frames: Iterator["pl.DataFrame"]) -> None:
-    """Write data frames of `schema` (column name to polars type) to an open file, in their order.
+    """Write data frames of `schema` (column name to polars type) to an open file, in order.
 
-    What `frames` raises comes out as it is; a full disk is an OSError. The frames are made in the thread that calls,
-    because Python hands signals to the main thread alone: a SIGTERM would otherwise wait for the last of them.
+    Exceptions from `frames` are raised unchanged; a full disk is an OSError. The calling thread makes the frames,
+    because Python delivers signals only to the main thread: otherwise a SIGTERM would wait for the last frame.
     """
     import polars as pl
     from polars.io.plugins import register_io_source
@@ -28,7 +28,7 @@ def write_frames(file: IO[bytes], schema: dict[str, Any], frames: Iterator["pl.D
     def source(_columns: object, _predicate: object, _rows: object, _size: object) -> Iterator["pl.DataFrame"]:
         while (frame := made.get()) is not None:
             yield frame
-        made.put(None)  # again: should polars fail after the last frame, `write` waits for it
+        made.put(None)  # again: if polars fails after the last frame, `write` waits for it
 
     def write() -> None:
         lazy = register_io_source(source, schema=schema)
@@ -36,7 +36,7 @@ def write_frames(file: IO[bytes], schema: dict[str, Any], frames: Iterator["pl.D
             lazy.sink_parquet(file, row_group_size=ROW_GROUP_ROWS, maintain_order=True, engine="streaming")
         except Exception as error:
             failures.append(error)
-            while made.get() is not None:  # who makes the next one waits for room
+            while made.get() is not None:  # unblock the thread that makes frames
                 pass
 
     writer = Thread(target=write, daemon=True)
@@ -52,7 +52,7 @@ def write_frames(file: IO[bytes], schema: dict[str, Any], frames: Iterator["pl.D
     if failures:
         [error] = failures
         if isinstance(error, pl.exceptions.ComputeError) and "os error" in str(error):
-            # Polars wraps what the operating system says; `replacing` knows which file it is.
+            # Polars wraps the operating system's error; `replacing` adds the file name.
             raise OSError(str(error).rpartition(": ")[2]) from error
         raise error
 
@@ -63,9 +63,9 @@ def read_frames(
     *,
     after: int = 0,
 ) -> Iterator["pl.DataFrame"]:
-    """The rows after the first `after` ones, in batches and in order; `select` narrows each part that is read.
+    """The rows after the first `after` rows, in batches and in order; `select` filters each part.
 
-    Part by part, because polars' own batches have no back-pressure: it reads a whole file ahead of a slow reader.
+    Read in parts, because polars' own batches have no back-pressure: it reads a whole file ahead of a slow reader.
     """
     import polars as pl
 

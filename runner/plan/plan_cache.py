@@ -1,8 +1,7 @@
-"""A plan that still holds: what it was made of, and its summary, so that the same plan needn't be made twice.
+"""The plan cache: a plan's inputs and summary, so that an unchanged plan needn't be made again.
 
-Ten million rows take minutes to plan, and a run is continued, or sent after `campaign plan`, with the same files as a
-rule. What a plan is made of is told by the contents of its files, never by their dates; and the plan itself must be the
-very file that was written.
+Ten million rows take minutes to plan. A run usually continues, or follows `campaign plan`, with the same files. The
+contents of the input files decide, never their dates, and the plan file must be unchanged too.
 """
 
 import hashlib
@@ -21,32 +20,32 @@ from runner.prices.costs import Costs, Prices
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file's contents, about 1 s for a gigabyte. Raises OSError."""
+    """SHA-256 of a file's contents, about 1 s per gigabyte. Raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def save_plan_cache(path: Path, *, key: str, plan: Path, summary: PlanSummary) -> None:
-    """Note beside a plan what it was made of and what it came to."""
+    """Save a plan's inputs and summary in a file beside it."""
     document = {"key": key, "plan": digest(plan), "summary": _dump(summary)}
     write_atomically(path, orjson.dumps(document))
 
 
 def cached_summary(path: Path, *, key: str, plan: Path, prices: Prices | None) -> PlanSummary | None:
-    """The summary of the plan that is there, if it is made of the same; None: it has to be made.
+    """The summary of the existing plan, if it has the same inputs; None if a new plan is needed.
 
-    Its `left` is all of it: nothing of it was sent when it was made.
+    `left` in the summary counts all messages: nothing had been sent when the plan was made.
     """
     try:
         document = orjson.loads(path.read_bytes())
         if document["key"] == key and document["plan"] == digest(plan):
             return _load(document["summary"], prices)
     except (OSError, ValueError, KeyError, TypeError):
-        pass  # there is none, or half of one: a plan can always be made
+        pass  # missing or incomplete: make a new plan
     return None
 
 
-# What the keys of the summary's counters are made of, which JSON has as texts and lists.
+# The types of the keys in the summary's counters; JSON has only text and lists.
 _COUNTERS = {
     "excluded": ExclusionReason,
     "by_encoding": str,
@@ -57,7 +56,7 @@ _COUNTERS = {
 
 
 def _dump(summary: PlanSummary) -> dict[str, Any]:
-    """All but `left`; what has keys that JSON hasn't becomes pairs."""
+    """All fields except `left`; dictionaries become pairs, because JSON keys are text."""
     found = {one.name: getattr(summary, one.name) for one in fields(summary) if one.name != "left"}
     pairs = {name: list(value.items()) for name, value in found.items() if isinstance(value, dict)}
     return found | pairs | {"costs": list(summary.costs.sizes.items())}

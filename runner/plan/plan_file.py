@@ -1,4 +1,4 @@
-"""The plan's file: its columns, the messages in it, what differs from an earlier one, and how it is purged."""
+"""The plan file: its columns and messages, comparison with an earlier plan, and purging."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,31 +13,31 @@ from runner.plan.parquet import read_frames, write_frames
 if TYPE_CHECKING:
     import polars as pl
 
-# The plan's columns; the carried ones follow. `reason` is null in the rows that will be sent.
+# The plan's columns; carried columns follow. `reason` is null in rows that will be sent.
 COLUMNS = ("row", "key", "destination", "country", "text", "encoding", "segments", "reason", "detail")
 
-# Comes after the carried columns in the plan of a campaign with sending hours: the recipient's time zones.
+# The last column if the campaign has sending hours: the recipient's time zones.
 ZONES = "zones"
 
-# The column that only a purged plan has: the ids of its messages, which can no longer be derived from the keys.
+# Only in a purged plan: the message IDs, which can no longer be derived from the keys.
 MESSAGE_ID = "message_id"
 
-# What says nothing of a person, and is what the counts are made of.
+# Columns without personal data; the counts use them.
 _IMPERSONAL = ("row", "country", "encoding", "segments", "reason")
 
-# To which numbers some messages were sent, by message id; those that were never claimed are absent.
+# The numbers that messages were sent to, by message ID; messages never claimed are absent.
 SentTo = Callable[[Sequence[str]], Mapping[str, str]]
 
 
 def carried_columns(plan: Path) -> list[str]:
-    """The columns of the recipient file that a plan carries."""
+    """The columns carried from the recipient file into a plan."""
     import polars as pl
 
     return [column for column in pl.read_parquet_schema(plan) if column not in (*COLUMNS, ZONES)]
 
 
 def read_messages(path: Path, ids: MessageIds, *, after: int = 0) -> Iterator[list[Message]]:
-    """The messages of a plan that will be sent, from the row `after` on, in batches and in the order of the file."""
+    """The messages of a plan after the row `after`, in batches, in file order."""
     import polars as pl
 
     wanted = ["row", "key", "destination", "country", "text", "encoding", "segments"]
@@ -53,19 +53,20 @@ def read_messages(path: Path, ids: MessageIds, *, after: int = 0) -> Iterator[li
 
 
 def changed_messages(old: Path, new: Path, *, examples: int = 3) -> tuple[int, list[tuple[int, str]]]:
-    """How many keys have another text or number in the new plan than in the old one; the first few as (row, key)."""
+    """The count of keys with another text or number in the new plan, and the first few as (row, key)."""
     import polars as pl
 
-    # Hashes keep the join small: 16 bytes for each recipient instead of the texts.
+    # Hashes keep the join small: 16 bytes per recipient instead of the texts.
     content = pl.struct("destination", "text").hash().alias("hash")
     joined = _to_send(new, content).join(_to_send(old, content).drop("row"), on="key", how="inner", suffix="_old")
     return _shown(joined.filter(pl.col("hash") != pl.col("hash_old")), examples)
 
 
 def numbers_under_new_keys(old: Path, new: Path, *, examples: int = 3) -> tuple[int, list[tuple[int, str]]]:
-    """How many keys are only in the new plan, with a number that the old one has too; the first few as (row, key).
+    """The count of keys that are only in the new plan but whose number is also in the old one, and the first few as
+    (row, key).
 
-    They would be texted again: most likely it is the key that changed (another column, another spelling).
+    These people would be texted again. Probably the key changed (another column, another spelling).
     """
     import polars as pl
 
@@ -75,7 +76,7 @@ def numbers_under_new_keys(old: Path, new: Path, *, examples: int = 3) -> tuple[
 
 
 def _to_send(plan: Path, column: "pl.Expr") -> "pl.LazyFrame":
-    """`row` and `key` of a plan's messages, and a column."""
+    """`row` and `key` of a plan's messages, and one more column."""
     import polars as pl
 
     return pl.scan_parquet(plan, glob=False).filter(pl.col("reason").is_null()).select("row", "key", column)
@@ -87,7 +88,7 @@ def _shown(rows: "pl.LazyFrame", examples: int) -> tuple[int, list[tuple[int, st
 
 
 def is_readable(plan: Path) -> bool:
-    """Whether a plan is there and whole."""
+    """Whether a plan exists and is complete."""
     import polars as pl
 
     try:
@@ -98,11 +99,11 @@ def is_readable(plan: Path) -> bool:
 
 
 def purge_plan(plan: Path, ids: MessageIds, sent_to: SentTo) -> bool:
-    """Take numbers, keys, texts, words and carried columns out of a plan; they are null from then on.
+    """Remove numbers, keys, texts, details and carried columns from a plan; they become null.
 
-    `message_id` names the message of each row that will be, or was, sent to; null in the others: only now can the
-    ledger tell, by the number, which of the rows that are left out had one. False when the plan was purged before.
-    Streamed; the old file stays until the new one is whole.
+    `message_id` is the ID of each message that will be or was sent; null for other rows. It must be found now, because
+    the ledger needs the number to know which excluded rows were sent. Returns False if the plan is already purged.
+    Streamed; the old file stays until the new one is complete.
     """
     import polars as pl
 
@@ -129,10 +130,10 @@ def _purged(plan: Path, schema: Mapping[str, Any], ids: MessageIds, sent_to: Sen
 def _message_ids(
     rows: Sequence[tuple[str | None, str | None, str | None]], ids: MessageIds, sent_to: SentTo, seen: set[str]
 ) -> list[str | None]:
-    """The message of each (key, destination, reason); None for a row that isn't and wasn't sent to.
+    """The message ID for each (key, destination, reason); None for a row without a message.
 
-    Who has a reason now may have been sent to before, when the row or the rules said otherwise. `seen` are the messages
-    of such rows so far: one message was sent to one of them.
+    An excluded row may have been sent before, when the row or the rules were different. `seen` are the message IDs of
+    such rows so far: each message went to only one of them.
     """
     found = [
         ids.of(key) if key is not None and reason != ExclusionReason.DUPLICATE else None for key, _, reason in rows

@@ -1,4 +1,4 @@
-"""Audience × message → plan: every row of the recipient file with its exact text, or with why it gets none."""
+"""Audience × message → plan: every row of the recipient file with its exact text or its exclusion."""
 
 from collections.abc import Collection, Generator, Iterator
 from contextlib import closing
@@ -25,22 +25,22 @@ from runner.prices.costs import Costs, Prices
 if TYPE_CHECKING:
     import polars as pl
 
-# Recipient files below it, some 20,000 rows, are planned before another process would have started.
+# Smaller recipient files (about 20,000 rows) are planned before another process would have started.
 SMALL_BYTES = 1 << 20
 
-# Rows that are named when they fail the plan.
+# The maximum number of rows named in the errors of a failed plan.
 MAX_FAILURES = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What narrows a plan down beyond the audience and the texts, and what else it holds.
+    """The rules that exclude recipients after audience and texts, and other options of a plan.
 
-    `carried` are columns of the recipient file that are kept for the results. With `missing_fails` an empty field that
-    a text needs fails the plan. None: no such rule.
+    `carried` are columns of the recipient file to copy to the results. With `missing_fails`, an empty field that a text
+    needs stops the plan. None: no rule.
 
-    None of them leaves out whom the run has `sent` to already: being outside of the hours or the sample now doesn't
-    take a message back, and the results must say that it was sent.
+    No rule excludes a recipient to whom this run has already `sent`: the message can't be taken back, and the results
+    must show it.
     """
 
     carried: tuple[str, ...] = ()
@@ -55,16 +55,16 @@ class Rules:
 
 
 class Planner:
-    """Makes one plan. `summary` grows while the plan is written and is whole afterwards.
+    """Makes one plan. `summary` grows while the plan is written, and is complete afterwards.
 
-    :param options: what the send options come to as one text; it goes into the fingerprint.
+    :param options: the send options as one text, for the fingerprint.
     """
 
     def __init__(self, audience: AudienceSpec, composer: Composer, *, options: str, rules: Rules | None = None) -> None:
         self._audience = audience
         self._composer = composer
         self._rules = rules or Rules()
-        # Where a key tells persons apart, a number may be two of them, or one that is in the file twice.
+        # With a key column, two keys may share a number: two people, or one person who is in the file twice.
         has_shared_numbers = audience.key is not None and audience.duplicates is not Duplicates.ALL
         self._numbers = KeyIndex() if has_shared_numbers else None
         self._fingerprint = Fingerprint(options)
@@ -74,10 +74,10 @@ class Planner:
         self.summary = PlanSummary(costs=Costs(self._rules.prices), left=Costs(self._rules.prices))
 
     def write(self, path: Path) -> PlanSummary:
-        """Write the plan to `path`, streaming. The file appears when it is whole.
+        """Write the plan to `path` as a stream. The file appears when it is complete.
 
-        Raises InputError when the recipients can't be read, when the template fails on every row that came to it, and
-        with `missing_fails` when a field is empty that a text needs.
+        Raises InputError if the recipients can't be read, if the template fails on every row that it was rendered for,
+        and with `missing_fails` if a field that a text needs is empty.
         """
         with replacing(path) as file:
             with (
@@ -90,7 +90,7 @@ class Planner:
         return self.summary
 
     def batches(self, work: Work) -> Generator[RowBatch, None, None]:
-        """Every batch, with each row either a message or among the `exclusions`, and counted. Close it after use."""
+        """Every batch, with each row either a message or in `exclusions`, and counted. Close the iterator after use."""
         with closing(read_audience(self._audience, work, remarks=self.summary.reading)) as batches:
             for batch in batches:
                 sent = self._sent(batch)
@@ -100,7 +100,7 @@ class Planner:
                 yield batch
 
     def _sent(self, batch: RowBatch) -> frozenset[int]:
-        """The recipients, by their indexes, whom this run has sent to already."""
+        """The indexes of the recipients to whom this run has already sent."""
         if self._rules.sent is None:
             return frozenset()
         keys = {index: batch.keys[index] or "" for index in batch.recipients()}
@@ -108,7 +108,7 @@ class Planner:
         return frozenset(index for index, key in keys.items() if key in sent)
 
     def _leave_out(self, batch: RowBatch, sent: Collection[int]) -> None:
-        """Those who opted out, are not in the sample, or get no text."""
+        """Exclude recipients who opted out, are not in the sample, or have no text."""
         rules, out = self._rules, batch.exclusions
         if rules.opted_out:
             numbers = {index: batch.destinations[index] or "" for index in batch.recipients() if index not in sent}
@@ -128,7 +128,7 @@ class Planner:
             self._failures += [(batch.first + index, refused[index].detail) for index in shown]
 
     def _restrict(self, batch: RowBatch, sent: Collection[int]) -> None:
-        """Leave out those who are outside of the sending hours, or beyond the frequency cap or the limit."""
+        """Exclude recipients outside the sending hours, or above the frequency cap or the limit."""
         rules, out = self._rules, batch.exclusions
         if rules.timing:
             for index in batch.recipients():
@@ -139,7 +139,7 @@ class Planner:
             out |= rules.cooldown.exclusions(numbers)
         if limit := rules.limit:
             to_send = self.summary.to_send
-            words = f"beyond {limit.name} {limit.messages}; run without it to send to the rest"
+            words = f"over the limit ({limit.name} {limit.messages}); run without the limit to send to the rest"
             for index in batch.recipients():
                 if index not in sent and to_send >= limit.messages:
                     out[index] = Exclusion(ExclusionReason.OVER_LIMIT, words)
@@ -159,7 +159,7 @@ class Planner:
         try:
             size = self._audience.source.path.stat().st_size
         except OSError:
-            return 0  # whoever opens it says what is wrong
+            return 0  # opening the file reports the error
         return processes_wanted() if size >= SMALL_BYTES else 0
 
     def _refuse_failures(self) -> None:
@@ -167,8 +167,8 @@ class Planner:
         if self._failed:
             shown = [f"{file}: row {row}: {detail}" for row, detail in self._failures]
             more = self._failed - len(shown)
-            shown += [f"{file}: {more:,} more rows with an empty field that the text needs"] if more else []
-            remedy = "fill it in, or write message.missing: exclude to leave such rows out"
+            shown += [f"{file}: {more:,} more rows have an empty field that the text needs"] if more else []
+            remedy = "fill in the field, or set message.missing: exclude to exclude such rows"
             raise InputError([Problem(what, remedy) for what in shown])
         failures = self.summary.excluded[ExclusionReason.TEMPLATE_ERROR]
         if failures and failures == self._composed:
@@ -184,7 +184,7 @@ class Planner:
                 yield pl.DataFrame(self._values(batch), schema=schema)
 
     def _values(self, batch: RowBatch) -> dict[str, Any]:
-        """The plan's columns. `detail` is why a row is left out, or else what was done to its number and text."""
+        """The plan's columns. `detail` is the reason for an exclusion, or else the changes of number and text."""
         texts, encodings, segments = list(batch.texts), list(batch.encodings), list(batch.segments)
         reasons: list[str | None] = [None] * len(batch)
         details = list(batch.notes)
@@ -210,10 +210,10 @@ def _schema(rules: Rules) -> dict[str, Any]:
 
 
 def rows_to_show(inputs: Inputs, *, sampled: bool) -> Iterator[tuple[RowBatch, int]]:
-    """Every row of the file as a plan would have it, as a batch and an index; no ledger, sending hours or limits.
+    """Every row of the file as in a plan, as a batch and an index, but without ledger, sending hours and limits.
 
-    `sampled`: rows outside of `recipients.sample` are left out, as in a run. Somebody who asks for a row by its number
-    wants to see its text all the same.
+    `sampled`: rows outside `recipients.sample` are excluded, as in a run. A user who asks for a row by its number wants
+    to see its text in any case.
     """
     share = inputs.campaign.recipients.sample if sampled else None
     rules = Rules(sample=Sample(inputs.campaign.name, share)) if share else None

@@ -1,7 +1,7 @@
-"""Judging rows and composing their texts, which takes most of a plan's time: here, or in other processes too.
+"""Judge rows and compose their texts, which takes most of a plan's time: in this process, or in others.
 
-Each of these is a fresh Python (never a fork: polars has threads). No polars in here, which would cost each of them
-60 MB.
+The other processes are started fresh (never forked: polars has threads). This module must not import polars, which
+would cost 60 MB per process.
 """
 
 import multiprocessing
@@ -22,24 +22,24 @@ from runner.base.errors import StoppedError
 from runner.files.source import UnreadableRow
 from runner.message.compose import Composer
 
-# More processes don't help: reading, looking for duplicates and writing take this one as long as two of them.
+# More processes don't help: this process needs as long to read, find duplicates and write as two of them need.
 MOST_PROCESSES = 2
 
-# Batches that each process has at a time: one in work, one that waits, so that no process is idle. Bounds the memory.
+# Batches per process: one in work, one waiting, so that no process is idle. Limits the memory.
 AHEAD = 2
 
-# Signals that end a process, beside Ctrl-C's.
+# Signals that end a process, besides Ctrl-C's.
 _ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 def processes_wanted() -> int:
-    """How many make a plan faster on this computer: none on one core, or on Windows, where this was never tried."""
+    """The number of processes for this computer: 0 on one core, and on Windows, where this is untested."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return 0 if cores == 1 or sys.platform == "win32" else min(cores, MOST_PROCESSES)
 
 
 class RowComposer:
-    """Judges the rows of a batch and, if asked, composes the texts of those that pass. Picklable."""
+    """Judges the rows of a batch and, if asked, composes the texts of its recipients. Picklable."""
 
     def __init__(self, spec: AudienceSpec, composer: Composer) -> None:
         # Imported late: `campaign check` imports this module, and phonenumbers takes 60 ms.
@@ -51,7 +51,7 @@ class RowComposer:
         self._places = [(name, spec.header.index(column)) for name, column in self._columns.items()]
 
     def __call__(self, batch: RowBatch, with_texts: bool) -> RowBatch:
-        """The same batch, its columns filled."""
+        """The same batch, with its columns filled in."""
         self._judge.judge(batch)
         for index, cells in enumerate(batch.cells if with_texts else ()):
             composed = None
@@ -64,10 +64,10 @@ class RowComposer:
 
 @contextmanager
 def composing(composer: RowComposer, processes: int) -> Generator[Work, None, None]:
-    """`composer` as what `read_audience` works with: in so many other `processes`, or in this one if there are none.
+    """`composer` as the `work` of `read_audience`, in this number of other `processes`; 0: in this process.
 
-    The processes are gone when the block ends, and soon after this process has ended, however it did. Raises
-    StoppedError when a process dies.
+    The processes end with the block, and soon after this process ends for any reason. Raises StoppedError if a process
+    dies.
     """
     before = multiprocessing.active_children()
     executor = _started(composer, processes) if processes else None
@@ -79,9 +79,9 @@ def composing(composer: RowComposer, processes: int) -> Generator[Work, None, No
     except BaseException as error:
         for child in multiprocessing.active_children():
             if child not in before:
-                child.kill()  # nobody waits for what it is working on
+                child.kill()  # its result is no longer needed
         if isinstance(error, BrokenProcessPool):
-            words = "a process that helps with the plan was killed, perhaps for want of memory; run it again"
+            words = "a planning process was killed, perhaps because memory ran out; run the command again"
             raise StoppedError(words) from error
         raise
     finally:
@@ -89,9 +89,9 @@ def composing(composer: RowComposer, processes: int) -> Generator[Work, None, No
 
 
 def _started(composer: RowComposer, processes: int) -> ProcessPoolExecutor | None:
-    """A pool whose processes import nothing from the folder where the user stands, and leave Ctrl-C to this process.
+    """A pool whose processes import nothing from the current folder, and leave Ctrl-C to this process.
 
-    None where the system has no room for processes, or no semaphores: then this process does the work alone.
+    None if the system can't start processes or has no semaphores: then this process does the work alone.
     """
     safe_path = os.environ.get("PYTHONSAFEPATH")
     os.environ["PYTHONSAFEPATH"] = "1"
@@ -99,8 +99,8 @@ def _started(composer: RowComposer, processes: int) -> ProcessPoolExecutor | Non
         context = multiprocessing.get_context("spawn")
         executor = ProcessPoolExecutor(processes, context, initializer=_begin, initargs=(composer,))
         try:
-            # Each of the first jobs starts a process. It inherits what is blocked here; and a signal that interrupted
-            # this would leave a process with half of what it needs, which it would complain about.
+            # Each of the first jobs starts a process, which inherits the blocked signals. A signal that interrupted the
+            # start would leave a process with incomplete data, and it would print an error.
             blocked = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, *_ENDING))
             try:
                 for _ in range(processes):
@@ -122,7 +122,7 @@ def _started(composer: RowComposer, processes: int) -> ProcessPoolExecutor | Non
 def _in_order(
     executor: ProcessPoolExecutor, most: int, batches: Iterable[RowBatch], with_texts: bool
 ) -> Iterator[RowBatch]:
-    """The batches in their order, composed; no more than `most` are on their way."""
+    """The composed batches, in order; at most `most` are in progress."""
     waiting: deque[tuple[RowBatch, Future[RowBatch]]] = deque()
     for batch in batches:
         waiting.append((batch, executor.submit(_compose, batch, with_texts)))
@@ -138,18 +138,18 @@ def _composed(batch: RowBatch, future: "Future[RowBatch]") -> RowBatch:
     return composed
 
 
-# The rest is for the other processes.
+# The rest runs in the other processes.
 
 
 def _begin(composer: RowComposer) -> None:
-    global _composer  # noqa: PLW0603 - a pool's function gets nothing but its job
+    global _composer  # noqa: PLW0603 - a pool's function gets only its job
     _composer = composer
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)  # all but Ctrl-C, which is for the process that plans
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)  # all except Ctrl-C, which the planning process handles
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:
-    """A pool's process has both ends of the pipe that brings its jobs, so it would wait for ever when this one dies."""
+    """End with the parent: a pool process has both ends of its job pipe, so it would wait forever."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()
@@ -157,7 +157,7 @@ def _end_with_parent() -> None:
 
 
 def _compose(batch: RowBatch, with_texts: bool) -> RowBatch:
-    """The columns of a batch; whoever sent it has its cells."""
+    """The columns of a batch without its cells, which the sender still has."""
     composed = _composer(batch, with_texts)
     composed.cells = []
     return composed

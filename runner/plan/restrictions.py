@@ -1,4 +1,4 @@
-"""What leaves recipients out whose numbers and texts are fine: opt-outs, a sample, sending hours, cooldowns, limits."""
+"""Rules that exclude recipients with valid numbers and texts: opt-outs, sample, sending hours, frequency cap, limit."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,26 +12,26 @@ from runner.base.options import Cooldown, Outside, SendingHours
 from runner.campaign.times import MAX_AHEAD
 from runner.schedule.sending_hours import Hours
 
-# How many messages each of some numbers got lately, over all runs; those that got none are absent.
+# The number of recent messages to each number, over all runs; numbers without messages are absent.
 Recent = Callable[[Sequence[str]], Mapping[str, int]]
 
-# Which of some numbers the ledger has as opted out, and why each of them is left out.
+# The exclusions of the numbers that the ledger has as opted out.
 OptedOut = Callable[[Sequence[str]], Mapping[str, Exclusion]]
 
-# To which of some keys this run has sent already, whatever the answer was.
+# The keys to which this run has already sent, whatever the outcome.
 Sent = Callable[[Sequence[str]], Collection[str]]
 
-# Why a message must not be planned now to a phone that may be in any of these time zones; None: it may.
+# Why a message must not be planned now for a phone that may be in these time zones; None: it may.
 OutsideHours = Callable[[tuple[str, ...]], Exclusion | None]
 
 _UTC = "%Y-%m-%d %H:%M UTC"
 
 
 class Sample:
-    """A share of the recipients, told by the campaign's name and the key alone.
+    """A share of the recipients, chosen only by the campaign's name and the key.
 
-    A key's place between 0 and 1 is a hash of both, so that the same people are chosen each time, on every machine, and
-    a larger share holds the smaller one.
+    A hash of both gives each key a position between 0 and 1. So the same people are chosen each time, on every machine,
+    and a larger share includes the smaller one.
     """
 
     def __init__(self, name: str, share: float) -> None:
@@ -48,7 +48,7 @@ class Sample:
 
 
 def outside_hours(window: SendingHours, now: datetime) -> OutsideHours:
-    """Judges when recipients may be sent to, as it looks at `now` (aware). One look for each set of zones."""
+    """Decide whether recipients may be sent to at `now` (aware). Computed once for each set of zones."""
     hours = Hours(window)
 
     @cache
@@ -56,11 +56,11 @@ def outside_hours(window: SendingHours, now: datetime) -> OutsideHours:
         opening = hours.opening(zones, now)
         where = window.zone or ", ".join(zones)
         if opening is None:
-            words = f"within 8 days no moment is inside of the sending hours in all of {where}"
+            words = f"the sending hours in {where} don't overlap within 8 days"
         elif window.outside is Outside.SKIP and opening > now:
-            words = f"the sending hours in {where} begin {opening:{_UTC}} (window.outside: skip)"
+            words = f"outside sending hours in {where} until {opening:{_UTC}} (window.outside: skip)"
         elif window.outside is Outside.SCHEDULE and opening > now + MAX_AHEAD:
-            words = f"the sending hours in {where} begin {opening:{_UTC}}, and the provider takes 7 days ahead at most"
+            words = f"the sending hours in {where} begin at {opening:{_UTC}}, over 7 days ahead, the provider's limit"
         else:
             return None
         return Exclusion(ExclusionReason.OUTSIDE_WINDOW, words)
@@ -69,7 +69,7 @@ def outside_hours(window: SendingHours, now: datetime) -> OutsideHours:
 
 
 class FrequencyCap:
-    """Keeps a number from getting more than its cooldown allows, counting what this plan is about to send too."""
+    """Limits the messages per number (`recipients.cooldown`), including the messages of this plan."""
 
     def __init__(self, cooldown: Cooldown, recent: Recent) -> None:
         self._cooldown = cooldown
@@ -77,7 +77,7 @@ class FrequencyCap:
         self._planned = KeyIndex()
 
     def exclusions(self, destinations: Sequence[tuple[str, int]]) -> dict[int, Exclusion]:
-        """Of a batch of (number, data row), the rows that would be too much."""
+        """Of a batch of (number, data row), the rows that exceed the cap."""
         before = self._recent([destination for destination, _ in destinations])
         allowed, span = self._cooldown.messages, _span(self._cooldown.per_s)
         found: dict[int, Exclusion] = {}
@@ -86,21 +86,21 @@ class FrequencyCap:
             if others + earlier >= allowed:
                 got = [f"{others} in the last {span}"] if others else []
                 got += [f"{earlier} earlier in this file"] if earlier else []
-                words = f"its number got {' and '.join(got)}; recipients.cooldown allows {allowed}"
+                words = f"the number got {' and '.join(got)}; recipients.cooldown allows {allowed}"
                 found[row] = Exclusion(ExclusionReason.COOLDOWN, words)
         return found
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """The most messages of a plan, and which key or option says so."""
+    """The maximum number of messages of a plan, and the key or option that sets it."""
 
     messages: int
     name: str
 
 
 def _span(seconds: int) -> str:
-    """`7d`, `36h`, `90min`, `45s`: in the largest unit that it is a whole number of, as a campaign file has it."""
+    """`7d`, `36h`, `90min`, `45s`: the duration in the largest unit that divides it, as in a campaign file."""
     units = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
     unit_s, unit = next((size, name) for size, name in units if seconds % size == 0)
     return f"{seconds // unit_s}{unit}"

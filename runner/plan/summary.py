@@ -1,4 +1,4 @@
-"""What a plan comes to: the figures that a person looks at before anything is sent."""
+"""The summary of a plan: the figures to check before anything is sent."""
 
 import hashlib
 from collections import Counter
@@ -12,10 +12,10 @@ from runner.base.messages import RemarkKind, Text
 from runner.base.options import Rate
 from runner.prices.costs import Costs
 
-# Rows that are shown for each reason.
+# Example rows per reason.
 EXAMPLES = 3
 
-# Different remarks that are kept: a link of its own in each of a million texts must not fill the memory.
+# The maximum number of different remarks: a different link in each of a million texts must not fill the memory.
 MOST_REMARKS = 1_000
 
 OTHERS = "others"
@@ -23,7 +23,7 @@ OTHERS = "others"
 
 @dataclass(slots=True)
 class Noted:
-    """In how many rows something was remarked, how often in all, and some of these data rows."""
+    """The rows with a remark, the total number of occurrences, and some example rows."""
 
     rows: int = 0
     times: int = 0
@@ -38,13 +38,14 @@ class Noted:
 
 @dataclass(slots=True)
 class PlanSummary:
-    """Counts of a plan; `fingerprint` is set when the plan is whole. `examples` are (data row, words).
+    """Counts of a plan; `fingerprint` is set when the plan is complete. `examples` are (data row, detail).
 
-    `remarks` are by (kind, subject, source); `remarked` are the messages that have any of a kind. `saved` are the
-    segments that smart encoding saved, or would have. `by_zones` are the messages that are left, by the time zones in
-    all of which they must be inside of the sending hours. `costs` are what all cost by country, `left` those that no
-    session has sent. `shared` are messages to a number that an earlier row has too, under another key. `reading` tells
-    how the recipient file was read. `samples` are the first messages as (data row, number, text).
+    `remarks` are by (kind, subject, source); `remarked` counts the messages with a remark of each kind. `saved` is the
+    number of segments that smart encoding saved or would save. `by_zones` counts the remaining messages by time zones;
+    a message must be within sending hours in all of its zones. `costs` is the cost of all messages by country, `left`
+    the cost of those that no session has sent. `shared` are messages whose number is also in an earlier row, with
+    another key. `reading` describes how the recipient file was read. `samples` are the first messages as (data row,
+    number, text).
     """
 
     rows: int = 0
@@ -67,7 +68,7 @@ class PlanSummary:
     fingerprint: str = ""
 
     def add(self, batch: RowBatch, left: Sequence[int], sent: Collection[int]) -> None:
-        """Count a batch. `left` are its messages by their indexes, `sent` those that an earlier session has sent."""
+        """Count a batch. `left` are the indexes of its messages, `sent` those sent by an earlier session."""
         self.rows += len(batch)
         self.to_send += len(left)
         unsent = [index for index in left if index not in sent] if sent else left
@@ -100,12 +101,12 @@ class PlanSummary:
             self.remarks.setdefault(key, Noted()).add(row, remark.times)
 
     def remarks_of(self, wanted: RemarkKind) -> list[tuple[str, str, Noted]]:
-        """(subject, source, noted) of a kind, the most frequent first."""
+        """(subject, source, noted) for a kind, the most frequent first."""
         found = [(subject, source, noted) for (kind, subject, source), noted in self.remarks.items() if kind is wanted]
         return sorted(found, key=lambda item: -item[2].rows)
 
     def seconds_at(self, rate: Rate) -> float:
-        """How long sending takes at least: the first request starts at once."""
+        """The minimum sending time in seconds; the first request starts immediately."""
         return max(self.to_send - 1, 0) / rate.per_second
 
     def as_json(self) -> dict[str, Any]:
@@ -139,8 +140,8 @@ class PlanSummary:
 class Fingerprint:
     """SHA-256 over some parts, such as the send options, and every message, in order.
 
-    The same input gives the same fingerprint on any machine, in any run; a different destination, text or option gives
-    another. The parts are prefixed with their lengths, so that no text can imitate a part's end.
+    The same input gives the same fingerprint on any machine and in any run; any other destination, text or option gives
+    another fingerprint. Each part is prefixed with its length, so that no text can imitate the end of a part.
     """
 
     def __init__(self, *parts: str) -> None:
@@ -148,16 +149,16 @@ class Fingerprint:
         self._add(parts)
 
     def add(self, batch: RowBatch, left: Sequence[int]) -> None:
-        """The messages of a batch, by their indexes: key, destination, encoding and text of each.
+        """Add the messages of a batch, by index: key, destination, encoding and text of each.
 
-        Then its zones, which decide when it is sent; a campaign has them for each of its messages, or for none.
+        Zones follow, because they decide when a message is sent. A campaign has zones for all messages or for none.
         """
         parts: list[str | None] = []
         for index in left:
             parts += (batch.keys[index], batch.destinations[index], batch.encodings[index], batch.texts[index])
             if zones := batch.zones[index]:
                 parts.append(" ".join(zones))
-        self._add(cast("list[str]", parts))  # a message has them all
+        self._add(cast("list[str]", parts))  # a message has all of them
 
     def _add(self, parts: Iterable[str]) -> None:
         fields = [f"{len(part) if part.isascii() else len(_bytes(part))}:{part}" for part in parts]

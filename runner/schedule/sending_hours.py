@@ -1,12 +1,12 @@
-"""Sending hours: when a message may be sent, by the wall clock where its phone may be. Pure: no clock of its own.
+"""Sending hours: when a message may be sent, by the local time of its phone. Pure: times are passed in.
 
-A moment is inside of a window when the wall clock there shows a time between `opens` and `closes`, on a day that the
-window has, in **all** zones that the phone may be in. That alone decides, also on the days when clocks change:
+A moment is inside a window if the local time is between `opens` and `closes`, on a day of the window, in **all** zones
+in which the phone may be. This rule also applies on days when clocks change:
 
-- a time that is skipped in spring begins at the first moment after the gap: hours from 02:30 begin at 03:00;
-- a time that comes twice in autumn counts both times: hours from 01:30 begin at the first 01:30, end when the clock
-  goes back from 02:00 to 01:00, because it isn't 01:30 any more, and begin once more at the second 01:30. Hours until
-  01:30 end at the first 01:30, and for the half hour from the second 01:00 they are open again.
+- If a time is skipped in spring, hours begin at the first moment after the gap: hours from 02:30 begin at 03:00.
+- If a time occurs twice in autumn, both count. Hours from 01:30 begin at the first 01:30, end when the clock goes back
+  from 02:00 to 01:00, and begin again at the second 01:30. Hours until 01:30 end at the first 01:30, and are open again
+  for half an hour from the second 01:00.
 """
 
 import functools
@@ -21,20 +21,20 @@ from runner.base.messages import Message
 from runner.base.options import Outside, SendingHours
 from runner.campaign.times import MAX_AHEAD
 
-# How far ahead an opening is looked for: a window on one day of the week opens again within 7 days and a clock change.
-# What doesn't open until then has zones whose hours never meet.
+# How far ahead to search for an opening: a window on one day of the week opens again within 7 days and a clock change.
+# If there is no opening until then, the hours of the zones never overlap.
 AHEAD = timedelta(days=8)
 
-# The provider takes a message up to 7 days ahead, by its own clock, which may differ from this one by some minutes.
+# The provider accepts a message up to 7 days ahead, by a clock that may differ from this one by a few minutes.
 MAX_SCHEDULED_S = MAX_AHEAD.total_seconds() - 300
 
-# Hours that begin so soon are waited for instead of scheduled: a request that takes long, or a provider's clock that is
-# ahead, would turn `scheduled` into a moment that has passed, which the provider refuses (code 1011).
+# If hours begin within this time, wait for them instead of scheduling. With a slow request, or if the provider's clock
+# is ahead, `scheduled` would be in the past, which the provider rejects (code 1011).
 SOON_S = 60.0
 
 DAY_S = 86_400
 _AHEAD_S = AHEAD.total_seconds()
-_LOOKED_AT_S = 17 * DAY_S  # 8 days to the opening, 8 to the closing, and the day on which they are asked for
+_LOOKED_AT_S = 17 * DAY_S  # 8 days to the opening, 8 to the closing, and the current day
 
 # From (inclusive) to (exclusive), in seconds since the Unix epoch.
 Stretch = tuple[float, float]
@@ -42,7 +42,7 @@ Stretch = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """What holds from `since` to `until`: hours are open (`opening` has passed), or open at `opening`, or never."""
+    """Valid from `since` to `until`: hours are open (`opening` has passed), open at `opening`, or never open."""
 
     since: float
     until: float
@@ -51,22 +51,22 @@ class _Span:
 
 
 class Hours:
-    """One window's openings and closings.
+    """The openings and closings of one window.
 
-    `zones` are IANA names; a window with a zone of its own ignores them. A zone that this machine doesn't know, or
-    none at all, is never open: not knowing where a phone is must not mean that any time will do.
+    `zones` are IANA names; a window with its own zone ignores them. An unknown zone, or no zone, is never open: a
+    message whose zone is unknown must not be sent at any time of day.
     """
 
     def __init__(self, window: SendingHours) -> None:
         self.window = window
         self._own = (window.zone,) if window.zone is not None else None
-        self._spans: dict[tuple[str, ...], _Span] = {}  # a few hundred at the most, for a million messages
+        self._spans: dict[tuple[str, ...], _Span] = {}  # at most a few hundred, for a million messages
         self._stretches = functools.lru_cache(maxsize=1024)(self._stretches_of)
 
     def opening(self, zones: tuple[str, ...], at: datetime) -> datetime | None:
-        """`at` itself when it is inside in all zones, else the next moment from which it is (UTC).
+        """`at` if it is inside the window in all zones, else the next moment that is (UTC).
 
-        None when there is none within 8 days.
+        None if there is none within 8 days.
         """
         seconds = at.timestamp()
         opening = self.opens_at(zones, seconds)
@@ -75,9 +75,9 @@ class Hours:
         return at if opening <= seconds else datetime.fromtimestamp(opening, UTC)
 
     def closing(self, zones: tuple[str, ...], at: datetime) -> datetime | None:
-        """When the hours end that contain `opening(zones, at)` (UTC).
+        """The end of the hours that begin at or contain `opening(zones, at)` (UTC).
 
-        None when there is no such opening, or when they don't end within 8 days after it.
+        None if there is no opening, or if the hours don't end within 8 days after it.
         """
         seconds = at.timestamp()
         if self.opens_at(zones, seconds) is None:
@@ -86,12 +86,12 @@ class Hours:
         return None if closing is None else datetime.fromtimestamp(closing, UTC)
 
     def opens_at(self, zones: tuple[str, ...], at: float) -> float | None:
-        """`opening` in seconds since the epoch: not after `at` when that is inside. Fast: one look-up as a rule."""
+        """`opening` in seconds since the epoch; at or before `at` if the window is open. Fast: usually one lookup."""
         opening = self._span(zones, at).opening
         return None if opening is None or opening - at > _AHEAD_S else opening
 
     def open_next(self, opening: float) -> str | None:
-        """The zone by whose clock hours begin at `opening`, if somebody waits for that."""
+        """The zone in which hours begin at `opening`, if a message waits for it."""
         for zones, span in self._spans.items():
             if span.opening == opening:
                 clocks = {zone: datetime.fromtimestamp(opening, ZoneInfo(zone)) for zone in zones}
@@ -113,14 +113,14 @@ class Hours:
         each = [self._stretches(zone, first) for zone in zones]
         for opens, closes in functools.reduce(_both, each) if each else ():
             if at < closes:
-                closing = closes if closes < end else None  # what is open for so long is always open
+                closing = closes if closes < end else None  # open this long means always open
                 since, until = (opens, closes) if opens <= at else (closed_since, opens)
                 return _Span(since, until, opens, closing)
             closed_since = closes
         return _Span(first, first + DAY_S, None, None)
 
     def _stretches_of(self, zone: str, first: int) -> list[Stretch]:
-        """When the window is open in `zone`, from `first` on, apart from each other and in order."""
+        """The times when the window is open in `zone`, from `first` on, separate and in order."""
         try:
             clock = ZoneInfo(zone)
         except (KeyError, ValueError, OSError):  # unknown, malformed, or the name of a folder ("America")
@@ -131,13 +131,13 @@ class Hours:
                 begin, end = float(max(opens - offset, since)), float(min(closes - offset, until))
                 if begin >= end:
                     continue
-                if stretches and stretches[-1][1] == begin:  # on past midnight, or past a change of clocks
+                if stretches and stretches[-1][1] == begin:  # continues past midnight or a clock change
                     begin = stretches.pop()[0]
                 stretches.append((begin, end))
         return stretches
 
     def _on_the_wall(self, since: int, until: int) -> Iterator[tuple[int, int]]:
-        """The window's stretches around `since` to `until`, in seconds of a wall clock that never changes."""
+        """The window's open times around `since` to `until`, in local seconds without clock changes."""
         opens, closes = self.window.opens, self.window.closes
         minutes = closes - opens if closes > opens else closes - opens + 24 * 60
         for day in range(since // DAY_S - 1, until // DAY_S + 1):
@@ -147,9 +147,9 @@ class Hours:
 
 
 def _constant_offsets(zone: ZoneInfo, first: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """The time from `first` to `end` cut where the clocks change: (since, until, offset from UTC), in seconds.
+    """The time from `first` to `end`, split at clock changes: (since, until, UTC offset), in seconds.
 
-    Looked at once a day: no zone changes its clocks and back within one.
+    Checked once a day: no zone changes its clocks twice within a day.
     """
     since, offset = first, _offset(zone, first)
     for day in range(first, end, DAY_S):
@@ -169,17 +169,17 @@ def _offset(zone: ZoneInfo, at: int) -> int:
 
 
 def _both(one: list[Stretch], other: list[Stretch]) -> list[Stretch]:
-    """What is in both of two ordered lists, in order."""
+    """The intersection of two ordered lists, in order."""
     common = ((max(a[0], b[0]), min(a[1], b[1])) for a in one for b in other)
     return [(begin, end) for begin, end in common if begin < end]
 
 
 class SendingHoursGate:
-    """Lets a dispatcher ask whether a message's turn has come. All times are seconds since the Unix epoch.
+    """Tells the dispatcher when a message may leave. All times are seconds since the Unix epoch.
 
-    With `outside: schedule` every message may leave at any time, because the provider keeps it until its hours begin;
-    only those wait that begin within a minute, and those that begin at `not_after` or later: the provider would send
-    them when the campaign says that nobody may be texted any more.
+    With `outside: schedule`, a message may leave at any time, because the provider delivers it when its hours begin.
+    Messages wait only if their hours begin within a minute, or at `not_after` or later: the provider would deliver
+    those after the campaign's deadline.
     """
 
     def __init__(self, window: SendingHours, *, not_after: float | None = None) -> None:
@@ -188,7 +188,7 @@ class SendingHoursGate:
         self._schedules = window.outside is Outside.SCHEDULE
 
     def opens_at(self, message: Message, now: float) -> float | None:
-        """From when on a message may leave: not after `now` if at once, None if never."""
+        """The time from which a message may leave: at or before `now` if immediately, None if never."""
         opening = self._hours.opens_at(message.zones, now)
         if opening is None or opening <= now or not self._schedules:
             return opening
@@ -199,7 +199,7 @@ class SendingHoursGate:
     def may_leave(self, message: Message, made: float, now: float) -> bool:
         """Whether a request whose body was made at `made` may leave at `now`.
 
-        A body made inside of the hours has no `scheduled`: if it waited past their end, it would be sent at night.
+        A body made inside the hours has no `scheduled`: if it waited past their end, it would be delivered at night.
         """
         opening = self.opens_at(message, now)
         if opening is None or opening > now:
@@ -207,10 +207,10 @@ class SendingHoursGate:
         return not self._schedules or self._scheduled_for(message, made) == self._scheduled_for(message, now)
 
     def schedule_at(self, message: Message, now: datetime) -> datetime | None:
-        """What `scheduled` is to be (UTC); None: it is sent at once, as whatever leaves without `outside: schedule`.
+        """The value for `scheduled` (UTC). None: deliver immediately, as always without `outside: schedule`.
 
-        A message that never opens is given a moment further ahead than the provider takes, because None would send it:
-        `opens_at` and `may_leave` keep it, and if one did leave, the provider refuses it.
+        A message whose hours never open gets a time further ahead than the provider accepts, because None would deliver
+        it. `opens_at` and `may_leave` hold it back; if it did leave, the provider would reject it.
         """
         if not self._schedules:
             return None
@@ -219,12 +219,12 @@ class SendingHoursGate:
         return None if at is None else datetime.fromtimestamp(min(at, seconds + _AHEAD_S), UTC)
 
     def words(self, opening: float) -> str:
-        """What a run waits for, as in "sending hours, until 2026-11-26 09:00 Asia/Singapore"."""
+        """What a run is waiting for: "sending hours, until 2026-11-26 09:00 Asia/Singapore"."""
         zone = self._hours.window.zone or self._hours.open_next(opening) or "UTC"
         return f"sending hours, until {datetime.fromtimestamp(opening, ZoneInfo(zone)):%Y-%m-%d %H:%M} {zone}"
 
     def _scheduled_for(self, message: Message, at: float) -> float | None:
-        """When the provider is to send what leaves at `at`: None for at once, infinity for never."""
+        """When the provider is to deliver a request sent at `at`: None for immediately, infinity for never."""
         opening = self._hours.opens_at(message.zones, at)
         if opening is None:
             return math.inf

@@ -1,6 +1,6 @@
-"""When a plan would be sent, and whether that agrees with what the campaign says about time. Pure: `now` is passed in.
+"""Estimate when a plan will be sent, and check the campaign's times. Pure: `now` is passed in.
 
-The timetable is an estimate: the provider may be slower than the rate. What must hold is held when a message leaves.
+The timetable is an estimate: the provider may be slower than the rate. The rules are enforced when a message leaves.
 """
 
 from collections.abc import Mapping
@@ -16,16 +16,17 @@ from runner.schedule.sending_hours import Hours
 
 Zones = tuple[str, ...]
 
-# A run that would take longer is not followed to its end.
+# Longer runs are not simulated to their end.
 LONGEST = timedelta(days=366)
 
 
 @dataclass(slots=True)
 class Slot:
-    """The messages of one set of time zones: how many, and from when to when they would leave (aware, UTC).
+    """The messages of one set of time zones: their count, and the estimated start and end of sending (aware, UTC).
 
-    With `outside: schedule` they leave at once, and `begins` is when the first of them rings. `ends` is None when that
-    is more than a year away. `late` are those whose turn comes after the sending hours, with `outside: skip`.
+    With `outside: schedule`, requests are sent immediately, and `begins` is when the first message is delivered. `ends`
+    is None if it is more than a year away. `late` counts messages that would be sent after the sending hours, with
+    `outside: skip`.
     """
 
     zones: Zones
@@ -36,9 +37,10 @@ class Slot:
 
 
 def timetable(window: SendingHours | None, counts: Mapping[Zones, int], rate: Rate, now: datetime) -> list[Slot]:
-    """When each set of zones would be sent, the first to begin first.
+    """The estimated times for each set of zones, earliest first.
 
-    Among those that are open at a time, the rate is shared by how many are left, as in a file in no special order.
+    Zones that are open at the same time share the rate in proportion to their remaining messages, as in an unsorted
+    file.
     """
     now = now.astimezone(UTC)
     if window is None or window.outside is Outside.SCHEDULE:
@@ -54,7 +56,7 @@ def timetable(window: SendingHours | None, counts: Mapping[Zones, int], rate: Ra
 
 
 def _simulated(hours: Hours, counts: Mapping[Zones, int], rate: Rate, now: datetime) -> list[Slot]:
-    """From one change of sending hours to the next; between two, every open group sends."""
+    """Go from one change of sending hours to the next; in between, every open group sends."""
     left: dict[Zones, float] = dict(counts)
     slots: dict[Zones, Slot] = {}
     moment = now
@@ -85,29 +87,29 @@ def _simulated(hours: Hours, counts: Mapping[Zones, int], rate: Rate, now: datet
 
 
 def end_of(slots: list[Slot], now: datetime) -> datetime | None:
-    """When the last message would leave; None when that is more than a year away."""
+    """The estimated time of the last request; None if it is more than a year away."""
     ends = [slot.ends for slot in slots]
     return max((end for end in ends if end), default=now) if None not in ends else None
 
 
 def due_of(slots: list[Slot], now: datetime) -> datetime | None:
-    """When the last message would ring, if the provider is asked to send it at once or at its opening."""
+    """The estimated delivery time of the last message, sent immediately or when its hours begin."""
     end = end_of(slots, now)
     return max([end, *(slot.begins for slot in slots)]) if end else None
 
 
 def deadline(value: datetime | time | None, campaign: Campaign, now: datetime) -> datetime | None:
-    """`notBefore` or `notAfter` as a moment: a time of day is today's, in the campaign's time zone."""
+    """`notBefore` or `notAfter` as a datetime: a time of day means today, in the campaign's time zone."""
     if not isinstance(value, time):
         return value
     return datetime.combine(now.astimezone(ZoneInfo(campaign.timezone)), value, ZoneInfo(campaign.timezone))
 
 
 def last_departure(campaign: Campaign, now: datetime) -> tuple[datetime, str] | None:
-    """From when on nothing may leave any more, and the key that says so; None when it may at any time.
+    """The time after which nothing may be sent, and the key that sets it; None if there is no such time.
 
-    The provider refuses what leaves later than it is `scheduled`, or would be sent past its `expiry`: rejected, a
-    message is lost to the run, and unsent it isn't.
+    The provider rejects a message sent after its `scheduled` or `expiry`. A rejected message is lost for the run; an
+    unsent one is not.
     """
     message = campaign.message
     ends: list[tuple[datetime, str]] = []
@@ -122,40 +124,41 @@ def last_departure(campaign: Campaign, now: datetime) -> tuple[datetime, str] | 
 
 
 def moment_problems(file: CampaignFile, now: datetime) -> list[Problem]:
-    """What is wrong with `scheduled` and `expiry` before a row is read."""
+    """Problems of `scheduled` and `expiry` that show before any row is read."""
     scheduled, expiry = file.campaign.message.scheduled, file.campaign.message.expiry
     found: list[tuple[str, str, str]] = []
     for name, moment in (("scheduled", scheduled), ("expiry", expiry)):
         if isinstance(moment, datetime) and moment <= now:
-            found.append((name, f"{_shown(moment, file)} is past", "write a later time, or leave it out"))
+            found.append((name, f"{_shown(moment, file)} is in the past", "write a later time, or remove the key"))
     if isinstance(scheduled, datetime) and scheduled > now + MAX_AHEAD:
-        what = f"{_shown(scheduled, file)} is more than 7 days ahead, and the provider takes no more"
-        found.append(("scheduled", what, f"send it from {_shown(scheduled - MAX_AHEAD, file)} on"))
+        what = f"{_shown(scheduled, file)} is more than 7 days ahead, the provider's limit"
+        earliest = _shown(scheduled - MAX_AHEAD, file)
+        found.append(("scheduled", what, f"write an earlier time, or start the run after {earliest}"))
     if isinstance(scheduled, datetime) and isinstance(expiry, timedelta) and now + expiry <= scheduled:
         end = _shown(now + expiry, file)
-        what = f"counts from the send: what leaves now is past it {end}, before it is scheduled"
-        found.append(("expiry", what, "write a moment after scheduled"))
+        what = f"a message sent now would expire at {end}, before its scheduled time"
+        found.append(("expiry", what, "write a date and time after scheduled"))
     return [file.problem(("message", name), what, remedy) for name, what, remedy in found]
 
 
 def span_problems(file: CampaignFile, end: datetime | None, now: datetime) -> list[Problem]:
-    """What is wrong with `scheduled` and `expiry` for a run whose last message would be on its way at `end`."""
+    """Problems of `scheduled` and `expiry` for a run whose last request is sent at `end`."""
     scheduled, expiry, rate = file.campaign.message.scheduled, file.campaign.message.expiry, file.campaign.rate
     end = end or now + LONGEST
     found: list[tuple[str, str]] = []
     if isinstance(scheduled, datetime) and now < scheduled < end:
-        what = f"the run would still be sending then: at {rate} its last message leaves {_shown(end, file)}"
+        what = f"too early: at {rate} the last message is sent at {_shown(end, file)}"
         found.append(("scheduled", what))
     due = end + scheduled if isinstance(scheduled, timedelta) else end
     if isinstance(expiry, datetime) and now < expiry <= due:
-        what = f"the last messages would be past it: at {rate} the last one is due {_shown(due, file)}"
+        what = f"too early: at {rate} the last message is due at {_shown(due, file)}"
         found.append(("expiry", what))
-    remedy = f"write a later time, or a higher rate than {rate}"
+    remedy = "write a later time, or raise the rate"
     return [file.problem(("message", name), what, remedy) for name, what in found]
 
 
 def refusal(campaign: Campaign, now: datetime) -> str | None:
-    """Why a run must not start at `now` by its notBefore and notAfter; None when it may."""
+    """Why notBefore or notAfter forbid a start at `now`; None if they allow it."""
     first = deadline(campaign.not_before, campaign, now)
     last = deadline(campaign.not_after, campaign, now)
     zone = campaign.timezone

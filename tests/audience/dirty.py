@@ -95,23 +95,23 @@ NOTED_AS_INVISIBLE = [
     ("'\u200b91234567\u200b'", "'91234567'", "SG", "inside of quotes"),
 ]
 
-_LOST = "was shortened by a spreadsheet, and its digits are lost; format the column as text and export it again"
+_LOST = "was shortened by a spreadsheet, and digits are lost; format the column as text and export it again"
 _DECIMAL = "was saved as a decimal number; format the column as text and export it again"
-_TWO = "looks like two numbers; give each a row of its own"
-_EXTENSION = "has an extension; texts cannot be sent to extensions"
-_PLUS = "write + and the country code instead"
-_ERROR = "is what a spreadsheet shows in place of a value; mend the cell there and export it again"
+_TWO = "seems to be two numbers; write each number in a separate row"
+_EXTENSION = "has an extension; SMS can't be sent to extensions"
+_PLUS = "write it with + and the country code"
+_ERROR = "is a spreadsheet error; correct the cell there and export it again"
 
 REFUSED = [
     # (as written, country, why it is not a number, in words; why it is here)
-    ("12345", "SG", "is too short for a number in SG", "a short code"),
-    ("912345678", "SG", "has the wrong number of digits for a number in SG", "a digit too many"),
-    ("+659123456", None, "is too short for a number in SG", "a digit too few"),
-    ("+6511234567", None, "has the right length, but no such number range exists in SG", "possible only"),
-    ("5550123", "US", "lacks its area code in US", "local only"),
+    ("12345", "SG", "is too short for a phone number in SG", "a short code"),
+    ("912345678", "SG", "has the wrong number of digits for a phone number in SG", "a digit too many"),
+    ("+659123456", None, "is too short for a phone number in SG", "a digit too few"),
+    ("+6511234567", None, "is not in a valid number range in SG", "possible only"),
+    ("5550123", "US", "has no area code in US", "local only"),
     ("91234567", None, "has no country code; set recipients.country", "national without a country"),
     ("(0)7700 900123", None, "has no country code; set recipients.country", "never +7 700 900 123"),
-    ("+999123456789", None, "does not begin with a country code that exists", "no such country code"),
+    ("+999123456789", None, "does not start with a valid country code", "no such country code"),
     ("6.59E+09", "SG", _LOST, "Excel"),
     ("6,59E+09", "SG", _LOST, "Excel in Germany"),
     ("9.1234567E7", "SG", _LOST, "Java; no digit is lost here, but that can't be told"),
@@ -127,13 +127,13 @@ REFUSED = [
     (
         "≈6591234600",
         None,
-        "is rounded: it was stored with too few digits; store the column as text and export it again",
+        "was stored with too few digits and is rounded; store the column as text and export it again",
         "a float in 32 bits, as the reader of Parquet marks it",
     ),
-    ("-6591234567", None, "begins with a minus", "Excel evaluated +65 - …"),
-    ("−6591234567", None, "begins with a minus", "the true minus sign"),
-    ("'-6591234567", None, "begins with a minus", "behind an apostrophe"),
-    ("–91234567", "SG", "begins with a minus", "a dash: a list's bullet?"),
+    ("-6591234567", None, "starts with a minus sign", "Excel evaluated +65 - …"),
+    ("−6591234567", None, "starts with a minus sign", "the true minus sign"),
+    ("'-6591234567", None, "starts with a minus sign", "behind an apostrophe"),
+    ("–91234567", "SG", "starts with a minus sign", "a dash: a list's bullet?"),
     ("9123 4567 ext 5", "SG", _EXTENSION, "extension"),
     ("91234567x5", "SG", _EXTENSION, "short extension"),
     ("91234567 #5", "SG", _EXTENSION, "extension with a hash"),
@@ -141,14 +141,14 @@ REFUSED = [
     (
         "tel:9123-4567;phone-context=+65",
         None,
-        "has more behind a semicolon; write the whole number, and nothing else",
+        "has text after a semicolon; write only the whole number",
         "only half of the number (RFC 3966)",
     ),
-    ("1-800-FLOWERS", "US", "holds letters", "a vanity number: phonenumbers would dial it"),
-    ("91234567 (Bob)", "SG", "holds letters", "a name behind the number"),
-    ("Bob 91234567", "SG", "holds letters", "a name in front of it"),
-    ("O1234567", "SG", "holds letters", "the letter O"),
-    ("91234567p5", "SG", "holds letters", "a pause, and then a 5"),
+    ("1-800-FLOWERS", "US", "has letters", "a vanity number: phonenumbers would dial it"),
+    ("91234567 (Bob)", "SG", "has letters", "a name behind the number"),
+    ("Bob 91234567", "SG", "has letters", "a name in front of it"),
+    ("O1234567", "SG", "has letters", "the letter O"),
+    ("91234567p5", "SG", "has letters", "a pause, and then a 5"),
     ("n/a", "SG", "is not a number", "a note instead of a number"),
     ("#N/A", "SG", _ERROR, "a look-up that found nothing"),
     ("########", "SG", _ERROR, "a column that was too narrow"),
@@ -161,13 +161,13 @@ REFUSED = [
     ("9123 4567 / 8123 4567", "SG", _TWO, "slash, grouped"),
     ("+6591234567+6581234567", None, _TWO, "nothing in between"),
     ("1234567 7654321", None, _TWO, "valid as one"),
-    ("9123\u00b24567", "SG", "holds ² (U+00B2), which does not belong in a number", "a footnote, not a digit"),
-    ("①2345678", "SG", "holds ① (U+2460), which does not belong in a number", "a numbered list, not a digit"),
-    ("=6591234567", "SG", "holds = (U+003D), which does not belong in a number", "a formula"),
-    ("9123\t4567", "SG", "holds a character (U+0009), which does not belong in a number", "two cells in one?"),
-    ("91234567+", "SG", "is not written as a number", "a plus at the wrong end"),
-    ("++6591234567", None, "is not written as a number", "two of them"),
-    ("'", "SG", "holds no number", "a lone apostrophe"),
+    ("9123\u00b24567", "SG", "has ² (U+00B2), which is not allowed in a phone number", "a footnote, not a digit"),
+    ("①2345678", "SG", "has ① (U+2460), which is not allowed in a phone number", "a numbered list, not a digit"),
+    ("=6591234567", "SG", "has = (U+003D), which is not allowed in a phone number", "a formula"),
+    ("9123\t4567", "SG", "has a character (U+0009), which is not allowed in a phone number", "two cells in one?"),
+    ("91234567+", "SG", "is not in the format of a phone number", "a plus at the wrong end"),
+    ("++6591234567", None, "is not in the format of a phone number", "two of them"),
+    ("'", "SG", "has no number", "a lone apostrophe"),
     ("0049 1512 3456789", "SG", f"may be +4915123456789 or +915123456789; {_PLUS}", "phonenumbers dials India by 004"),
     ("0016592345678", "SG", f"may be +16592345678 or +6592345678; {_PLUS}", "Alabama, or dialled as from Singapore"),
     ("0016592345678", None, f"may be +16592345678 or +6592345678; {_PLUS}", "as before, without a country"),
@@ -175,13 +175,13 @@ REFUSED = [
     (
         "0011447700900123",
         "AU",
-        f"begins with 00, and what follows is too long for a number in US; {_PLUS}",
+        f"starts with 00, but the rest is too long for a phone number in US; {_PLUS}",
         "0011 is how one dials abroad from Australia",
     ),
-    ("0116782 2345", "SG", "is not a number as written in SG", "Malaysian; phonenumbers finds a number in Vanuatu"),
-    ("000000000000", None, f"begins with 00, and what follows does not begin with a country code that exists; {_PLUS}",
+    ("0116782 2345", "SG", "is not in the number format of SG", "Malaysian; phonenumbers finds a number in Vanuatu"),
+    ("000000000000", None, f"starts with 00, but the rest does not start with a valid country code; {_PLUS}",
      "a placeholder"),
-    ("9123 (0) 4567", "SG", "has the wrong number of digits for a number in SG", "(0) where no prefix stands"),
-    ("1" * 300, "SG", "is too long for a number", "a cell that holds something else"),
-    ("9 " * 500_000, "SG", "is too long for a number", "a megabyte"),
+    ("9123 (0) 4567", "SG", "has the wrong number of digits for a phone number in SG", "(0) where no prefix stands"),
+    ("1" * 300, "SG", "is too long for a phone number", "a cell that holds something else"),
+    ("9 " * 500_000, "SG", "is too long for a phone number", "a megabyte"),
 ]  # fmt: skip

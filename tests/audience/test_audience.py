@@ -62,16 +62,19 @@ def test_each_reason_in_words(tmp_path: Path) -> None:
     )
     assert [
         ("a", "invalid_number: mobile is empty"),
-        ("b", 'invalid_number: mobile: "12345" is too short for a number in SG'),
-        ("c", "country_not_allowed: mobile: +60123456789 is a number of MY; recipients.countries allows GB, SG"),
+        ("b", 'invalid_number: mobile: "12345" is too short for a phone number in SG'),
+        ("c", "country_not_allowed: mobile: +60123456789 is a number in MY; recipients.countries allows only GB, SG"),
         (
             "d",
-            "number_type: mobile: +870773111632 is a number of a satellite or worldwide network; "
-            "recipients.types can allow satellite",
+            "number_type: mobile: +870773111632 is a satellite or global network number; "
+            "to send to it, add satellite to recipients.types",
         ),
-        ("D", "not_mobile: mobile: +6561234567 is a fixed line; recipients.types can allow fixed-line"),
-        ("e", "suppressed: mobile: +6590000001 is listed in opted-out.txt"),
-        (None, "missing_field: id is empty, and it is the key that tells persons apart"),
+        (
+            "D",
+            "not_mobile: mobile: +6561234567 is a fixed-line number; to send to it, add fixed-line to recipients.types",
+        ),
+        ("e", "suppressed: mobile: +6590000001 is on the suppression list opted-out.txt"),
+        (None, "missing_field: id is empty, but it is the key (recipients.key)"),
         ("g", ""),
         ("g", 'duplicate: same key "g" as row 8'),
     ] == verdicts(rows)
@@ -89,7 +92,7 @@ def test_the_countrys_column_comes_before_the_constant(tmp_path: Path) -> None:
         ("a", ""),
         ("b", ""),
         ("c", 'invalid_number: country: "Singapore" is not a country code; write two letters, such as SG'),
-        ("d", 'invalid_number: country: "UK" is not a country code; GB is the United Kingdom'),
+        ("d", 'invalid_number: country: "UK" is not a country code; write GB for the United Kingdom'),
     ] == verdicts(rows)
     assert ["SG", "GB"] == [row.country for row in rows[:2]]
 
@@ -106,8 +109,8 @@ def test_people_are_left_out_by_number_or_key(tmp_path: Path) -> None:
         suppress=(SuppressionList(left),),
     )
     assert [
-        ("C-1", 'suppressed: id: "C-1" is listed in left.csv'),
-        ("C-2", "suppressed: mobile: +447700900123 is listed in left.csv"),
+        ("C-1", 'suppressed: id: "C-1" is on the suppression list left.csv'),
+        ("C-2", "suppressed: mobile: +447700900123 is on the suppression list left.csv"),
         ("C-3", ""),
     ] == verdicts(rows)
 
@@ -164,7 +167,7 @@ def test_a_float_that_lost_digits_is_no_number(tmp_path: Path) -> None:
 
     pl.DataFrame({"phone": pl.Series([6591234567.0, 91234567.0], dtype=pl.Float32)}).write_parquet(path)
     lossy = judged_source(Source(path), country="SG")
-    words = "is rounded: it was stored with too few digits; store the column as text and export it again"
+    words = "was stored with too few digits and is rounded; store the column as text and export it again"
     assert [
         (None, f'invalid_number: phone: "≈6591234600" {words}'),
         (None, f'invalid_number: phone: "≈91234570" {words}'),

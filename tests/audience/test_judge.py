@@ -35,8 +35,8 @@ def test_without_a_key_column_the_number_is_the_key() -> None:
 
 NUMBERS = [
     ("", "", "invalid_number: mobile is empty"),
-    ("12345", "", 'invalid_number: mobile: "12345" is too short for a number in SG'),
-    ("91234567", "UK", 'invalid_number: country: "UK" is not a country code; GB is the United Kingdom'),
+    ("12345", "", 'invalid_number: mobile: "12345" is too short for a phone number in SG'),
+    ("91234567", "UK", 'invalid_number: country: "UK" is not a country code; write GB for the United Kingdom'),
     (
         "91234567",
         "Singapore",
@@ -63,20 +63,20 @@ def test_a_row_without_a_country_of_its_own() -> None:
 
 
 KINDS = [
-    ("+6561234567", "not_mobile", "a fixed line", "fixed-line"),
+    ("+6561234567", "not_mobile", "a fixed-line number", "fixed-line"),
     ("+6518001234567", "number_type", "a toll-free number", "toll-free"),
-    ("+6519001234567", "number_type", "a premium rate number", "premium-rate"),
-    ("+611300123456", "number_type", "a shared cost number", "shared-cost"),
+    ("+6519001234567", "number_type", "a premium-rate number", "premium-rate"),
+    ("+611300123456", "number_type", "a shared-cost number", "shared-cost"),
     ("+447012345678", "number_type", "a personal number", "personal"),
-    ("+447640123456", "number_type", "a pager", "pager"),
-    ("+6570001234567", "number_type", "a company's number for the whole country (UAN)", "uan"),
-    ("+870773111632", "number_type", "a number of a satellite or worldwide network", "satellite"),
+    ("+447640123456", "number_type", "a pager number", "pager"),
+    ("+6570001234567", "number_type", "a universal access number (UAN)", "uan"),
+    ("+870773111632", "number_type", "a satellite or global network number", "satellite"),
 ]
 
 
 @pytest.mark.parametrize(("number", "reason", "words", "kind"), KINDS, ids=[row[-1] for row in KINDS])
 def test_kinds_that_no_text_reaches(number: str, reason: str, words: str, kind: str) -> None:
-    expected = f"{reason}: mobile: {number} is {words}; recipients.types can allow {kind}"
+    expected = f"{reason}: mobile: {number} is {words}; to send to it, add {kind} to recipients.types"
     assert expected == judged("C-1", number).verdict
     assert "" == judged("C-1", number, types=frozenset({kind})).verdict
 
@@ -87,15 +87,15 @@ def test_kinds_that_texts_reach(number: str) -> None:
 
 
 def test_a_kind_that_is_taken_from_the_list() -> None:
-    expected = "number_type: mobile: +6591234567 is a mobile number; recipients.types can allow mobile"
+    expected = "number_type: mobile: +6591234567 is a mobile number; to send to it, add mobile to recipients.types"
     assert expected == judged("C-1", "+6591234567", types=frozenset({"voip"})).verdict
 
 
 ALL = frozenset({"mobile", "fixed-line", "satellite"})
 COUNTRIES = [
-    ("+60123456789", {"SG", "GB"}, set(), "is a number of MY; recipients.countries allows GB, SG"),
-    ("+870773111632", {"SG", "GB"}, set(), "belongs to no country; recipients.countries allows GB, SG"),
-    ("+60123456789", set(), {"MY"}, "is a number of MY; recipients.denyCountries leaves them out"),
+    ("+60123456789", {"SG", "GB"}, set(), "is a number in MY; recipients.countries allows only GB, SG"),
+    ("+870773111632", {"SG", "GB"}, set(), "is in no country; recipients.countries allows only GB, SG"),
+    ("+60123456789", set(), {"MY"}, "is a number in MY; recipients.denyCountries excludes this country"),
     ("+870773111632", set(), {"MY"}, ""),
     ("+6591234567", {"SG"}, {"MY"}, ""),
     ("+6591234567", set(), set(), ""),
@@ -110,13 +110,12 @@ def test_countries(number: str, allowed: set[str], denied: set[str], words: str)
 
 def test_a_key_is_needed_where_there_is_a_column_for_it() -> None:
     assert (
-        "missing_field: id is empty, and it is the key that tells persons apart"
-        == judged("", "+6591234567", key="id").verdict
+        "missing_field: id is empty, but it is the key (recipients.key)" == judged("", "+6591234567", key="id").verdict
     )
 
 
 def test_a_rounded_key_tells_nobody_apart() -> None:
-    words = '"≈16777220" is rounded: it was stored with too few digits; store the column as text and export it again'
+    words = '"≈16777220" was stored with too few digits and is rounded; store the column as text and export it again'
     assert f"missing_field: id: {words}" == judged("≈16777220", "+6591234567", key="id").verdict
 
 
@@ -128,8 +127,7 @@ ZONES = [
         "+870773111632",
         "",
         (),
-        "unknown_zone: mobile: where the phone of +870773111632 is isn't known, so its sending hours aren't; "
-        "fill in zone",
+        "unknown_zone: mobile: the time zone of +870773111632 is unknown; fill in zone",
         "nobody knows",
     ),
     (

@@ -20,7 +20,7 @@ def judged(folder: Path, content: str, **spec: Any) -> list[Row]:  # noqa: ANN40
 
 def test_a_row_that_cannot_be_read_is_left_out_by_itself(tmp_path: Path) -> None:
     row = judged(tmp_path, CONTENT, key="id")[1]
-    words = "line 3 has 2 cells, but the header names 3 columns; add the missing cells, left empty if need be"
+    words = "line 3 has 2 cells, but the header has 3 columns; add the missing cells (they may be empty)"
     exclusion = Exclusion(ExclusionReason.UNREADABLE_ROW, words)
     assert Row(2, exclusion=exclusion) == row
 
@@ -30,7 +30,7 @@ def test_the_condition_comes_before_the_number(tmp_path: Path) -> None:
     assert [None, ExclusionReason.UNREADABLE_ROW, ExclusionReason.FILTERED, ExclusionReason.FILTERED] == [
         row.reason for row in rows
     ]
-    words = "recipients.where doesn't hold for this row: city = 'Penang'"
+    words = "recipients.where is not true for this row: city = 'Penang'"
     assert Row(3, key="c", exclusion=Exclusion(ExclusionReason.FILTERED, words)) == rows[2]
 
 
@@ -45,9 +45,9 @@ def test_a_filtered_row_makes_nobody_a_duplicate(tmp_path: Path) -> None:
 def test_remarks_come_once(tmp_path: Path, duplicates: Duplicates) -> None:
     remarks: list[str] = []
     judged(tmp_path, CONTENT, remarks=remarks, duplicates=duplicates)
-    assert ["people.csv has its cells parted by semicolons"] == remarks
+    assert ["people.csv: cells are separated by semicolons"] == remarks
 
 
 def test_a_header_alone_is_no_audience(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"people\.csv has a header and no rows; nobody is in it"):
+    with pytest.raises(InputError, match=r"people\.csv has a header but no rows; check how the file was created"):
         judged(tmp_path, "id,phone\n\n")

@@ -60,7 +60,7 @@ def test_a_list_in_another_encoding_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "out.csv"
     path.write_bytes("phone,name\n+6591234567,Zoë\n".encode("cp1252"))
     (problem,) = problems(SuppressionList(path))
-    assert problem.startswith(f'{path}:2:15: this is not UTF-8; it reads "Zoë" as windows-1252, ')
+    assert problem.startswith(f'{path}:2:15: this is not UTF-8; read in other encodings: "Zoë" as windows-1252, ')
     assert problem.endswith('; save it as "CSV UTF-8"')
     path.write_bytes("phone,name\n+6591234567,Zoë\n".encode("utf-16"))
     assert "out.csv" == loaded(path).find_number("+6591234567")
@@ -99,7 +99,7 @@ def test_keys_that_lost_digits_are_junk(tmp_path: Path) -> None:
     """They would be the keys of other people, so that nobody on the list were left out."""
     path = tmp_path / "out.parquet"
     pl.DataFrame({"id": pl.Series([16777217, 123456789], dtype=pl.Float32)}).write_parquet(path)
-    words = "is rounded: it was stored with too few digits; store the column as text and export it again"
+    words = "was stored with too few digits and is rounded; store the column as text and export it again"
     assert [f'{path}: row 2: "≈123456790" {words}; {REMEDY}'] == problems(SuppressionList(path), key="id")
 
 
@@ -144,8 +144,8 @@ def test_one_line_that_is_no_number_is_no_list(tmp_path: Path, content: bytes) -
     path = tmp_path / "out.txt"
     path.write_bytes(content)
     (problem,) = problems(SuppressionList(path))
-    assert problem.startswith(f"{path} holds nothing but ")
-    assert problem.endswith(f"if nobody is on the list, let it hold one line, phone; {IN_DOUBT}")
+    assert problem.startswith(f"{path} has only ")
+    assert problem.endswith(f'if the list is empty on purpose, write one line with "phone"; {IN_DOUBT}')
 
 
 @pytest.mark.parametrize("first", ["8123 4567 Ann", "6.59E+09", "+65 8123 4567 ext 12", "8123 4567 / 8123 4568"])
@@ -159,8 +159,7 @@ def test_people_on_a_second_sheet_are_not_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "out.xlsx"
     write_workbook(path, {"2025": [["phone"], ["+6591234567"]], "2026": [["phone"], ["+6581234567"]]})
     assert [
-        f'{path} has more than one sheet with something in it: "2025", "2026"; '
-        f"save each list as a file of its own, and empty the others; {IN_DOUBT}"
+        f'{path} has more than one sheet with data: "2025", "2026"; save each sheet as a separate file; {IN_DOUBT}'
     ] == problems(SuppressionList(path))
     write_workbook(path, {"2025": [["phone"], ["+6591234567"]], "Sheet2": []})
     assert 1 == len(loaded(path))
@@ -172,7 +171,7 @@ def test_says_how_much_the_lists_hold(tmp_path: Path) -> None:
     contents = ("+6591234567\n+6581234567\n", "phone\n")
     paths = [written(tmp_path, name, content) for name, content in zip(names, contents, strict=True)]
     Suppression([SuppressionList(path) for path in paths], remarks=remarks)
-    assert ["numbers and keys on suppression lists: 2 of a.txt, 0 of b.csv"] == remarks
+    assert ["entries of suppression lists: a.txt 2, b.csv 0"] == remarks
 
 
 KEYS = [
@@ -229,8 +228,8 @@ def test_who_is_on_several_lists_is_on_the_first(tmp_path: Path) -> None:
     assert (5, "a.csv", "b.csv") == (len(found), found.find_number("+6591234567"), found.find_key("C-1"))
 
 
-IN_DOUBT = "nothing is sent while a suppression list is in doubt"
-REMEDY = f"correct the entry or remove it; {IN_DOUBT}"
+IN_DOUBT = "nothing is sent until every suppression list is valid"
+REMEDY = f"correct or remove the entry; {IN_DOUBT}"
 
 
 def test_junk_stops_the_plan_with_examples(tmp_path: Path) -> None:
@@ -239,8 +238,8 @@ def test_junk_stops_the_plan_with_examples(tmp_path: Path) -> None:
     assert [
         f'{path}:2:1: "junk" is not a number; {REMEDY}',
         *(f"{path}:{line}:1: {short}; {REMEDY}" for line in (3, 4)),
-        f"{path}: 7 of its 8 entries are in doubt: 6 × has no country code, 1 × is not a number; "
-        "is it the right column, and recipients.country the country of its numbers?",
+        f"{path}: 7 of 8 entries are invalid: 6 × has no country code, 1 × is not a number; "
+        "check the column, and check recipients.country",
     ] == problems(SuppressionList(path))
 
 
@@ -251,18 +250,18 @@ def test_junk_of_every_kind_is_shown_however_much_there_is(tmp_path: Path) -> No
     assert [3002, 3003, 3302, 3303, 3602, 3603, 3902, 3903, 4202, 4203, 4502, 4503] == [
         int(line.split(".csv:")[1].split(":")[0]) for line in shown
     ]
-    assert "2,100 of its 5,100 entries are in doubt: 600 × something else, 300 × is not a number, " in total
+    assert "2,100 of 5,100 entries are invalid: 600 × other problems, 300 × is not a number, " in total
 
 
 JUNK = [
-    ("name,phone\nAnn,+6591234567\nBob,\n", ":3:1: there is no number; {remedy}", None, "a person without a number"),
-    ("id,name\nC-1,Ann\n,Bob\n", ":3:1: there is no key; {remedy}", "id", "a person without a key"),
-    ("id,phone,name\n,,Bob\n", ":2:1: there is neither a number nor a key; {remedy}", "id", "a person without either"),
+    ("name,phone\nAnn,+6591234567\nBob,\n", ":3:1: the number is missing; {remedy}", None, "a person without a number"),
+    ("id,name\nC-1,Ann\n,Bob\n", ":3:1: the key is missing; {remedy}", "id", "a person without a key"),
+    ("id,phone,name\n,,Bob\n", ":2:1: number and key are missing; {remedy}", "id", "a person without either"),
     ("id,phone\nC-1,n/a\n", ':2:1: "n/a" is not a number; {remedy}', "id", "a key beside a number that isn't one"),
     (
         "name,phone\nAnn,+6591234567,x\nBob,+6581234567\n",
-        ":2:1: line 2 has 3 cells, but the header names 2 columns; "
-        "put a cell that holds the delimiter in double quotes; {in_doubt}",
+        ":2:1: line 2 has 3 cells, but the header has 2 columns; "
+        "put cells that contain the delimiter in double quotes; {in_doubt}",
         None,
         "a row that can't be read",
     ),
@@ -289,7 +288,7 @@ def test_junk_in_parquet_is_named_by_row(tmp_path: Path) -> None:
 
 
 NAMES = "phone, mobile, msisdn, destination or to"
-NAME_ONE = "rename one, or name it in recipients.suppress: {file: out.csv, phone: COLUMN}"
+NAME_ONE = "rename a column, or use {file: out.csv, phone: COLUMN} in recipients.suppress"
 DOUBTS = [
     # (content, phone, key of the list, key of the campaign, what is wrong, why)
     (
@@ -297,7 +296,7 @@ DOUBTS = [
         None,
         None,
         None,
-        [f'no column is named {NAMES}; {NAME_ONE}; the list has "name", "mail"'],
+        [f'no column is named {NAMES}; {NAME_ONE}; the columns are "name", "mail"'],
         "no column of numbers",
     ),
     (
@@ -306,8 +305,8 @@ DOUBTS = [
         None,
         None,
         [
-            f'no column is named {NAMES}; its first row is "+6591234567", "2026-01-01"; '
-            "put one above it that names the columns"
+            f'no column is named {NAMES}; the first row is "+6591234567", "2026-01-01"; '
+            "add a row with the column names above it"
         ],
         "several columns, and nothing that names them",
     ),
@@ -316,7 +315,7 @@ DOUBTS = [
         None,
         None,
         "id",
-        [f'no column is named {NAMES}, or id for keys; {NAME_ONE}; the list has "cust", "mail"'],
+        [f'no column is named {NAMES}, or id for keys; {NAME_ONE}; the columns are "cust", "mail"'],
         "neither numbers nor keys",
     ),
     (
@@ -325,8 +324,8 @@ DOUBTS = [
         None,
         "customer_id",
         [
-            'its only column, "cust_id", may hold numbers or customer_id; '
-            'name it phone or customer_id, or say which: {file: out.csv, phone: "cust_id"}'
+            'the only column, "cust_id", may have phone numbers or values of customer_id; '
+            'rename it to phone or customer_id, or write {file: out.csv, phone: "cust_id"}'
         ],
         "customer numbers that would pass for phone numbers, so that nobody were left out",
     ),
@@ -335,7 +334,10 @@ DOUBTS = [
         None,
         None,
         None,
-        ['several columns could hold the numbers: "phone", "mobile"; say which one: {file: out.csv, phone: "phone"}'],
+        [
+            'several columns could have the phone numbers: "phone", "mobile"; '
+            'choose one: {file: out.csv, phone: "phone"}'
+        ],
         "two columns of numbers",
     ),
     (
@@ -344,8 +346,8 @@ DOUBTS = [
         None,
         "id",
         [
-            'several columns could hold the numbers: "phone (column 2)", "phone (column 3)"; '
-            'say which one: {file: out.csv, phone: "phone (column 2)"}'
+            'several columns could have the phone numbers: "phone (column 2)", "phone (column 3)"; '
+            'choose one: {file: out.csv, phone: "phone (column 2)"}'
         ],
         "two columns of one name, beside the keys",
     ),
@@ -355,8 +357,8 @@ DOUBTS = [
         "name",
         None,
         [
-            'the column "name" is to hold keys, but the campaign has none; '
-            "name the recipients' column that tells persons apart with recipients.key"
+            'the list has keys in the column "name", but the campaign has no key column; '
+            "set recipients.key to the key column of the recipient file"
         ],
         "keys, but nothing to compare them with",
     ),
@@ -365,7 +367,7 @@ DOUBTS = [
         None,
         "membr",
         "id",
-        ['there is no column "membr"; did you mean "member"? the file has "phone", "member"'],
+        ['there is no column "membr"; did you mean "member"? the columns are "phone", "member"'],
         "a column that isn't there",
     ),
 ]

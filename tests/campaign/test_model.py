@@ -35,6 +35,6 @@ def test_run_id_is_in_the_campaigns_time_zone(run: str, timezone: str, expected:
 
 def test_check_run_id() -> None:
     assert check_run_id("2026-W49") is None
-    assert '"sandbox" is reserved for trials with --sandbox; choose another run id' == check_run_id("sandbox")
-    assert (check_run_id("../x") or "").startswith('"../x" cannot be a folder\'s name everywhere; write letters')
-    assert (check_run_id("{date}") or "").startswith('"{date}" cannot be a folder\'s name everywhere')
+    assert '"sandbox" is reserved for runs with --sandbox; choose another run ID' == check_run_id("sandbox")
+    assert (check_run_id("../x") or "").startswith('"../x" is not a valid folder name; use letters')
+    assert (check_run_id("{date}") or "").startswith('"{date}" is not a valid folder name')

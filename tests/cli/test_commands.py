@@ -108,7 +108,7 @@ def test_plan(offline: Workplace) -> None:
         "problems": [],
         "warnings": [],
     }.items() <= figures.items()
-    assert {"row": 401, "detail": 'mobile: "12" is too short for a number in SG'} == figures["examples"][
+    assert {"row": 401, "detail": 'mobile: "12" is too short for a phone number in SG'} == figures["examples"][
         "invalid_number"
     ][0]
     assert 300 == figures["cost"]["by_country"]["SG"]["messages"]

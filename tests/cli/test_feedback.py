@@ -211,7 +211,7 @@ def test_nothing_usable_is_an_error(place: Place) -> None:
         (["nothing.jsonl", "--follow"], "nothing.jsonl is not a file"),
         (["phones.csv"], "key, umid or clientMessageId"),
         (["phones.csv", "--rate", "fast"], "--rate"),
-        (["western.csv"], 'this is not UTF-8; it reads "Zoë" as windows-1252, '),
+        (["western.csv"], 'this is not UTF-8; read in other encodings: "Zoë" as windows-1252, '),
     ],
 )
 def test_mistakes(place: Place, arguments: list[str], words: str) -> None:
@@ -268,7 +268,7 @@ def test_a_refusal_is_about_one(place: Place) -> None:
 
 
 def test_a_fatal_answer_stops_it_and_the_next_start_goes_on_without_the_file(place: Place) -> None:
-    place.provider.script = lambda _: Says(401, {"code": 1200, "message": f"no such key {KEY}"})
+    place.provider.script = lambda _: Says(401, {"code": 1200, "message": f"unknown key {KEY}"})
     path = place.write("key,outcome\nann,success\nbob,failure\n")
     done = place.feed("told.csv")
     assert 3 == done.exit_code

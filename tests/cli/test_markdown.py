@@ -25,7 +25,10 @@ def shown(offline: Workplace, *arguments: str) -> str:
     ("words", "expected"),
     [
         ("+12025550142", "+1202•••••42"),
-        ("mobile: +6591234567 is listed in left.csv", "mobile: +6591••••67 is listed in left.csv"),
+        (
+            "mobile: +6591234567 is on the suppression list left.csv",
+            "mobile: +6591••••67 is on the suppression list left.csv",
+        ),
         # As people write them: the cells of rows that are left out are quoted just so.
         ('"0412 345 678" has no country code', '"0412 ••• •78" has no country code'),
         ('"(202) 555-0142 ext 9"', '"(202) 5••-••42 ext 9"'),

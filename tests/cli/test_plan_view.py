@@ -75,8 +75,10 @@ def test_rows_that_are_left_out_in_the_same_words_share_a_line(offline: Workplac
     rows = people(2) + "x1,,N\nx2,,N\nx3,12,N\ny1,+6581239001,\ny2,+6581239002,\ny3,+6581239003,\ny4,+6581239004,\n"
     offline.write(rows)
     words = " ".join(offline.here("plan", "hello.yaml", "--json").stderr.split())
-    assert "missing_field 4 rows 6, 7, 8, …: name is empty, and the text needs it" in words
-    assert 'invalid_number 3 rows 3, 4: mobile is empty row 5: mobile: "12" is too short for a number in SG' in words
+    assert "missing_field 4 rows 6, 7, 8, …: name is empty, but the text needs it" in words
+    assert (
+        'invalid_number 3 rows 3, 4: mobile is empty row 5: mobile: "12" is too short for a phone number in SG' in words
+    )
 
 
 REQUIRED = {

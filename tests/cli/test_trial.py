@@ -285,7 +285,7 @@ def test_the_sandbox_needs_no_account_and_leaves_nothing(offline: Workplace) -> 
 
 
 MISTAKES = {
-    "a number that is too short": (("--to", "+120"), ['--to: "+120" is too short for a number']),
+    "a number that is too short": (("--to", "+120"), ['--to: "+120" is too short for a phone number']),
     "a national one where no country is fixed": (("--to", "0791 112345"), ["--to: ", "country code"]),
     "a word": (("--to", "me"), ['--to: "me"']),
     "nothing": (("--to", " , "), ["--to: no number given; write your own number"]),

@@ -19,7 +19,7 @@ def test_the_wanted_column_wins() -> None:
 
 def test_two_that_could_be_it_are_ambiguous() -> None:
     expected = Problem(
-        'several columns could hold the numbers: "Phone", "mobile"', "say which one with recipients.phone"
+        'several columns could have the phone numbers: "Phone", "mobile"', "choose one with recipients.phone"
     )
     assert expected == find_phone_column(["Phone", "id", "mobile"])
 
@@ -27,7 +27,7 @@ def test_two_that_could_be_it_are_ambiguous() -> None:
 def test_none_that_could_be_it_lists_the_columns() -> None:
     expected = Problem(
         "no column is named phone, mobile, msisdn, destination or to",
-        'say which one holds the numbers with recipients.phone; the file has "id", "handset"',
+        'name the column with the phone numbers in recipients.phone; the columns are "id", "handset"',
     )
     assert expected == find_phone_column(["id", "handset"])
 
@@ -35,7 +35,7 @@ def test_none_that_could_be_it_lists_the_columns() -> None:
 @pytest.mark.parametrize("wanted", ["custmer_id", "Customer_ID", " customer_id"])
 def test_suggests_a_near_miss_but_never_takes_it(wanted: str) -> None:
     expected = Problem(
-        f'there is no column "{wanted}"', 'did you mean "customer_id"? the file has "phone", "customer_id"'
+        f'there is no column "{wanted}"', 'did you mean "customer_id"? the columns are "phone", "customer_id"'
     )
     assert expected == find_column(["phone", "customer_id"], wanted)
 
@@ -55,12 +55,14 @@ def test_a_name_that_several_columns_have_means_none_of_them() -> None:
     assert "phone (column 5)" == find_column(header, "phone (column 5)")
     found = find_phone_column(header)
     assert isinstance(found, Problem)
-    assert 'several columns could hold the numbers: "phone (column 2)", "phone (column 5)"' == found.what
+    assert 'several columns could have the phone numbers: "phone (column 2)", "phone (column 5)"' == found.what
 
 
 def test_a_column_of_no_single_values() -> None:
     header = Header(["phone"], {"tags": "List(String)"})
-    expected = Problem('the column "tags" holds no single values, but List(String)', "name another column")
+    expected = Problem(
+        'the column "tags" has values of the unsupported type List(String)', "use another column, or export it as text"
+    )
     assert expected == find_column(header, "tags")
 
 

@@ -91,37 +91,45 @@ def test_parquet_keeps_its_types(tmp_path: Path, where: str, expected: list[int]
 
 
 WRONG_TEXT = [
-    ("city = 'Penang", "is not a condition in SQL", "a single quote is opened and never closed"),
-    ("city =", "is not a condition in SQL", "write one such as consent = 'yes' AND city IN ('Penang', 'Ipoh')"),
-    ("city = 'a' && phone = '1'", "is not a condition in SQL", "write =, AND, OR and NOT"),
+    ("city = 'Penang", "not a valid SQL condition", "close the single quote"),
+    ("city =", "not a valid SQL condition", "write a condition such as consent = 'yes' AND city IN ('Penang', 'Ipoh')"),
+    ("city = 'a' && phone = '1'", "not a valid SQL condition", "use =, AND, OR and NOT"),
     ("citty = 'a'", 'there is no column "citty"', "did you mean city?"),
-    ("city = Penang", 'there is no column "Penang"', "if it is text, write it in single quotes: 'Penang'"),
-    ('city = "Penang"', 'there is no column "Penang"', "if it is text, write it in single quotes: 'Penang'"),
+    ("city = Penang", 'there is no column "Penang"', "put text in single quotes: 'Penang'"),
+    ('city = "Penang"', 'there is no column "Penang"', "put text in single quotes: 'Penang'"),
     ("first_name = 'a'", 'there is no column "first_name"', 'did you mean "first name" in double quotes?'),
-    ("amount > 5", '"amount" is text, and is compared with a number', "write CAST(amount AS INT), or put the number"),
-    ("city", "is not a condition, which is true or false", "compare it with something, or write city IS NOT NULL"),
-    ("TRUE", "looks at no column", "write one such as consent = 'yes'"),
-    ("NULL", "looks at no column", "write one such as consent = 'yes'"),
-    ("1 = 1", "looks at no column", "write one such as consent = 'yes'"),
-    ("phone = '1' -- mine", "holds a comment", "leave it out"),
-    ("city IN (SELECT city FROM x)", "cannot use SELECT", "no other table can be asked"),
-    ("city = (SELECT 1)", "cannot use SELECT", "no other table can be asked"),
-    ("read_csv('/etc/passwd') = 'a'", "cannot use READ_CSV()", "a condition sees one row at a time"),
-    ("phone = MAX(phone)", "cannot use MAX()", "a condition sees one row at a time"),
-    ("ROW_NUMBER() OVER () < 5", "cannot use ROW_NUMBER()", "a condition sees one row at a time"),
-    ("COUNT(*) > 1", "cannot use COUNT()", "a condition sees one row at a time"),
-    ("LOWR(city) = 'a'", "cannot use LOWR()", "did you mean LOWER?"),
-    ("phone > CURRENT_DATE", "cannot use CURRENT_DATE", "write the date as DATE '2026-12-31'"),
-    ("city = 'a'; DROP TABLE x", "is not a condition in SQL", "write one such as"),
-    ("*", "is not a condition in SQL", "write one such as"),
-    ("CAST(city AS DATE) > DATE '2026-01-01'", '"city" is text, and is used', "DATE(city, '%Y-%m-%d') for a date"),
-    ("TRY_CAST(city AS DATE) > DATE '2026-01-01'", '"city" is text, and is used', "DATE(city, '%Y-%m-%d') for a date"),
-    ("CAST(city AS BOOLEAN)", '"city" is text, and is used', "compare it with what it holds: city = 'true'"),
-    ("DATE(city) > DATE '2026-01-01'", "DATE() doesn't say how the text is written", "add the format"),
-    ("TIMESTAMP(CONCAT(city, ',)')) > DATE '2026-01-01'", "TIMESTAMP() doesn't say how the text", "add the format"),
-    ("DATE(city, '%Y-%m-%d') > '2026-01-01'", "compares a date with text", "write the date as DATE '2026-12-31'"),
-    ("city ~ '(['", "holds a pattern that is no regular expression", "use LIKE"),
-    ("city = 'a' ORDER BY phone", "is not a condition in SQL", "write one such as"),
+    (
+        "amount > 5",
+        'the column "amount" is text, but is compared with a number',
+        "write CAST(amount AS INT), or put the number",
+    ),
+    ("city", "the expression is not true or false", "write a comparison such as city = 'yes', or city IS NOT NULL"),
+    ("TRUE", "the condition uses no column", "write a condition such as consent = 'yes'"),
+    ("NULL", "the condition uses no column", "write a condition such as consent = 'yes'"),
+    ("1 = 1", "the condition uses no column", "write a condition such as consent = 'yes'"),
+    ("phone = '1' -- mine", "comments are not allowed", "remove the comment"),
+    ("city IN (SELECT city FROM x)", "SELECT is not allowed", "a condition can't query tables"),
+    ("city = (SELECT 1)", "SELECT is not allowed", "a condition can't query tables"),
+    ("read_csv('/etc/passwd') = 'a'", "the function READ_CSV is not supported", "use functions such as LOWER"),
+    ("phone = MAX(phone)", "the function MAX is not supported", "use functions such as LOWER"),
+    ("ROW_NUMBER() OVER () < 5", "the function ROW_NUMBER is not supported", "use functions such as LOWER"),
+    ("COUNT(*) > 1", "the function COUNT is not supported", "use functions such as LOWER"),
+    ("LOWR(city) = 'a'", "the function LOWR is not supported", "did you mean LOWER?"),
+    ("phone > CURRENT_DATE", "CURRENT_DATE is not allowed", "write the date as DATE '2026-12-31'"),
+    ("city = 'a'; DROP TABLE x", "not a valid SQL condition", "write a condition such as"),
+    ("*", "not a valid SQL condition", "write a condition such as"),
+    ("CAST(city AS DATE) > DATE '2026-01-01'", '"city" is text, but is used', "DATE(city, '%Y-%m-%d') for a date"),
+    ("TRY_CAST(city AS DATE) > DATE '2026-01-01'", '"city" is text, but is used', "DATE(city, '%Y-%m-%d') for a date"),
+    ("CAST(city AS BOOLEAN)", '"city" is text, but is used', "compare it with text: city = 'true'"),
+    ("DATE(city) > DATE '2026-01-01'", "DATE() needs the format of the text", "add the format"),
+    ("TIMESTAMP(CONCAT(city, ',)')) > DATE '2026-01-01'", "TIMESTAMP() needs the format of the text", "add the format"),
+    (
+        "DATE(city, '%Y-%m-%d') > '2026-01-01'",
+        "the condition compares a date with text",
+        "write the date as DATE '2026-12-31'",
+    ),
+    ("city ~ '(['", "the pattern is not a regular expression", "use LIKE"),
+    ("city = 'a' ORDER BY phone", "not a valid SQL condition", "write a condition such as"),
 ]
 
 
@@ -135,12 +143,12 @@ def test_what_is_wrong(tmp_path: Path, where: str, what: str, remedy: str) -> No
 
 
 WRONG_TYPES = [
-    ("phone = '1'", '"phone" is a number, and is compared with text; write the number without quotes'),
-    ("since > '2025-06-01'", '"since" is a date, and is used as something else; compare it with DATE'),
-    ("LOWER(phone) = 'a'", '"phone" is a number, and is used as something else; compare it with a value'),
-    ("amount", "is not a condition, which is true or false; compare it"),
-    ("home.zip = '10'", 'there is no column "home"; write a name with a dot in double quotes: "home.zip"'),
-    ("home = '10'", 'there is no column "home"; write a name with a dot in double quotes: "home.zip"'),
+    ("phone = '1'", 'the column "phone" is a number, but is compared with text; write the value without quotes'),
+    ("since > '2025-06-01'", 'the column "since" is a date, but is used as another type; compare it with DATE'),
+    ("LOWER(phone) = 'a'", 'the column "phone" is a number, but is used as another type; compare it with a value'),
+    ("amount", "the expression is not true or false; write a comparison"),
+    ("home.zip = '10'", 'there is no column "home"; put a name with a dot in double quotes: "home.zip"'),
+    ("home = '10'", 'there is no column "home"; put a name with a dot in double quotes: "home.zip"'),
 ]
 
 
@@ -156,8 +164,8 @@ def test_a_cast_that_fails_names_the_row_and_the_remedy(tmp_path: Path, batch_si
     with pytest.raises(InputError) as error:
         kept(source, batch_size)
     assert (
-        'recipients.where: cannot turn "x" in the column "amount" into what it is cast to on row 4; '
-        "correct the cell, or write TRY_CAST, which makes it NULL"
+        'recipients.where: can\'t convert "x" in the column "amount" on row 4; '
+        "correct the cell, or use TRY_CAST to read it as NULL"
     ) == str(error.value)
 
 
@@ -169,7 +177,7 @@ def test_dates_are_read_as_they_are_said_to_be_written(tmp_path: Path) -> None:
     assert [2] == kept(source)
     wrong = Source(path, where="DATE(since, '%m/%d/%Y') >= DATE '2026-03-01'")
     assert check_where(wrong) is None
-    with pytest.raises(InputError, match=r"13/02/2026.* on row 1; correct the cell, or the format that it is written"):
+    with pytest.raises(InputError, match=r"13/02/2026.* on row 1; correct the cell, or the format in the condition"):
         kept(wrong)
 
 

@@ -79,11 +79,11 @@ def test_a_name_in_another_encoding_is_refused_with_its_readings(
     message = refusal(Source(path))
 
     shown = readings(message)
-    assert message.startswith(f"{path}:3:{3 + first_beyond_ascii(name)}: this is not UTF-8; it reads ")
+    assert message.startswith(f"{path}:3:{3 + first_beyond_ascii(name)}: this is not UTF-8; read in other encodings: ")
     assert name.replace("\xa0", " ") in shown.values()
     assert 1 <= len(shown) == len(set(shown.values())) <= 3
     first = next(iter(shown))
-    right = ", or the one that reads right" if len(shown) > 1 else " if it reads right"
+    right = ", or the encoding with the right text" if len(shown) > 1 else " if the text is right"
     assert message.endswith(f"; write encoding: {first} under recipients{right}; or {SAVE}")
     for codec, words in shown.items():
         found = rows(Source(path, encoding=text_encoding(codec)))[-1]
@@ -147,7 +147,7 @@ NOT_TEXT = [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\xff", bytes(range(256)), random.Rand
 def test_what_is_no_text(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"this is not a text file; export the list as CSV from where it came"):
+    with pytest.raises(InputError, match=r"this is not a text file; export the list again as CSV"):
         read_header(Source(path))
 
 
@@ -202,8 +202,8 @@ TOLD_BY_ITS_BYTES = [
     ("utf-8", None, "plain"),
     ("utf-8-sig", None, "Excel's CSV UTF-8"),
     ("utf-16", "a.csv is read as UTF-16", "Excel's Unicode text, with a mark"),
-    ("utf-16-le", "a.csv is read as UTF-16, found out from its bytes", "without a mark, told by its zeros"),
-    ("utf-16-be", "a.csv is read as UTF-16, found out from its bytes", "the other way round"),
+    ("utf-16-le", "a.csv is read as UTF-16 (detected)", "without a mark, told by its zeros"),
+    ("utf-16-be", "a.csv is read as UTF-16 (detected)", "the other way round"),
     ("utf-32", "a.csv is read as UTF-32", "a mark that starts as that of UTF-16 does"),
 ]
 
@@ -214,7 +214,7 @@ def test_unicode(tmp_path: Path, encoding: str, remark: str | None, why: str) ->
     remarks: list[str] = []
     assert ["phone", "name"] == read_header(Source(path))
     assert [("1", "Юлия"), ("2", "太郎 😀")] == rows(Source(path), remarks)
-    assert [*([remark] if remark else []), "a.csv has its cells parted by tabs"] == remarks
+    assert [*([remark] if remark else []), "a.csv: cells are separated by tabs"] == remarks
 
 
 def test_a_mark_and_the_word_of_the_campaign_agree(tmp_path: Path) -> None:
@@ -224,16 +224,24 @@ def test_a_mark_and_the_word_of_the_campaign_agree(tmp_path: Path) -> None:
         assert [("1",)] == rows(source)
 
 
-MIXED = "correct it; or if two files in different encodings were put together, "
+MIXED = "correct it; or if you merged files in different encodings, "
 BROKEN = [
     (b"phone,name\n1,Zo\xc3\xab\n2,Zo\xeb\n", None, f"3:5: this line is not UTF-8, but line 2 is; {MIXED}"),
     (b"phone,name\n1,Zo\xeb\n2,Zo\xc3\xab\n", None, f"2:5: this line is not UTF-8, but line 3 is; {MIXED}"),
     ("phone,naïve\n".encode() * 99 + b"1,Zo\xc3\n", None, f"100:5: this line is not UTF-8, but line 1 is; {MIXED}"),
-    (b"\xef\xbb\xbfphone\n1\n\xff\n", None, "3:1: this is not UTF-8, which its first bytes say"),
-    (b"phone,name\r1,\xc3\r", "utf-8", "2:3: this is not utf-8, which recipients.encoding says"),
-    (b"phone,name\r\n1,\x83\r\n", "shift_jis", "2:3: this is not shift_jis, which recipients.encoding says"),
-    (codecs.BOM_UTF16_LE + "phone\n1\n".encode("utf-16-le") + b"\0", None, "3:1: this is not UTF-16, which its first"),
-    (codecs.BOM_UTF16_LE + "phone\n1".encode("utf-16-le") + b"\0\xd8\n\0", None, "2:2: this is not UTF-16, which its"),
+    (b"\xef\xbb\xbfphone\n1\n\xff\n", None, "3:1: this is not valid UTF-8, although the file has its byte order mark"),
+    (b"phone,name\r1,\xc3\r", "utf-8", "2:3: this is not valid utf-8 (recipients.encoding)"),
+    (b"phone,name\r\n1,\x83\r\n", "shift_jis", "2:3: this is not valid shift_jis (recipients.encoding)"),
+    (
+        codecs.BOM_UTF16_LE + "phone\n1\n".encode("utf-16-le") + b"\0",
+        None,
+        "3:1: this is not valid UTF-16, although the file",
+    ),
+    (
+        codecs.BOM_UTF16_LE + "phone\n1".encode("utf-16-le") + b"\0\xd8\n\0",
+        None,
+        "2:2: this is not valid UTF-16, although",
+    ),
 ]
 
 
@@ -249,7 +257,7 @@ def test_bytes_that_do_not_fit_are_placed(tmp_path: Path, content: bytes, told: 
 def test_a_mark_and_the_word_of_the_campaign_that_disagree(tmp_path: Path) -> None:
     path = written(tmp_path, "phone\n1\n", "utf-8-sig")
     with pytest.raises(
-        InputError, match=r'is UTF-8, as its first bytes say, and not "windows-1252"; leave recipients.encoding out'
+        InputError, match=r'is in UTF-8 \(it has a byte order mark\), not in "windows-1252"; remove recipients.encoding'
     ):
         rows(Source(path, encoding="windows-1252"))
 
@@ -263,13 +271,13 @@ def test_the_campaign_file_names_no_codec_that_is_no_text_encoding(name: str) ->
 def test_a_codec_that_goes_by_no_error_handler(tmp_path: Path) -> None:
     """Python's punycode refuses handlers that it doesn't know: the place is the file's beginning then."""
     (tmp_path / "r.csv").write_bytes(b"name\nZo\xeb\n")
-    assert "r.csv:1:1: this is not punycode" in refusal(Source(tmp_path / "r.csv", encoding="punycode"))
+    assert "r.csv:1:1: this is not valid punycode" in refusal(Source(tmp_path / "r.csv", encoding="punycode"))
 
 
 def test_japanese_of_mails_is_ascii_and_yet_no_utf8(tmp_path: Path) -> None:
     path = written(tmp_path, "phone,name\n1,太郎\n", "iso2022_jp")
     with pytest.raises(
-        InputError, match=r"looks like Japanese in ISO-2022; save .*, or set recipients.encoding: iso2022_jp"
+        InputError, match=r"seems to be Japanese text in ISO-2022; save .*, or set recipients.encoding: iso2022_jp"
     ):
         rows(Source(path))
     assert [("1", "太郎")] == rows(Source(path, encoding="iso2022_jp"))

@@ -19,42 +19,42 @@ from tests.files.workbook import write_workbook
 OLD_EXCEL = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)
 
 ZIP = b"PK\x03\x04...."
-NOT_TEXT = "is not text, as its ending says, but"
-NO_SHEET = "is not a spreadsheet, as its ending says"
+NOT_TEXT = "should be text (by its extension), but is"
+NO_SHEET = "should be a spreadsheet (by its extension), but is"
 MISNAMED = [
-    ("a.csv", b"", "is empty; its first line must name the columns"),
-    ("a.xlsx", b"", "is empty; its first line must name the columns"),
-    ("a.parquet", b"", "is empty; its first line must name the columns"),
-    ("a.csv.gz", b"", "is empty; its first line must name the columns"),
+    ("a.csv", b"", "is empty; write the column names on the first line"),
+    ("a.xlsx", b"", "is empty; write the column names on the first line"),
+    ("a.parquet", b"", "is empty; write the column names on the first line"),
+    ("a.csv.gz", b"", "is empty; write the column names on the first line"),
     ("a.csv", OLD_EXCEL, f"{NOT_TEXT} an old Excel workbook (XLS); rename it to a.xls, or save it as \"CSV UTF-8\""),
     ("a.csv", b"PAR1....", f"{NOT_TEXT} a Parquet file; rename it to a.parquet"),
     ("a.csv", gzip.compress(b"phone\n"), f"{NOT_TEXT} compressed with gzip; rename it to a.csv.gz"),
     ("a.csv", b"\x28\xb5\x2f\xfd....", f"{NOT_TEXT} compressed with zstd; rename it to a.csv.zst"),
-    ("a.csv", ZIP, f"{NOT_TEXT} a ZIP archive, or a damaged spreadsheet; unpack it and name the file that is in it"),
-    ("a.csv", b"%PDF-1.7\n", f"{NOT_TEXT} a PDF document; export the list as CSV from where it came"),
-    ("a.csv", b"<!DOCTYPE html><table>", f"{NOT_TEXT} a web page (HTML) or an XML document; open it in a spreadsheet"),
-    ("a.csv", b'\xef\xbb\xbf\n[{"phone": 1}]', f"{NOT_TEXT} a JSON document; export the list as CSV"),
-    ("a.csv", b'{"phone": 1}\n{"phone": 2}', f"{NOT_TEXT} a JSON document; export the list as CSV"),
-    ("a.csv", '{"phone": 1}'.encode("utf-16"), f"{NOT_TEXT} a JSON document; export the list as CSV"),
-    ("a.xlsx", b"phone,name\n1,a\n", f'{NO_SHEET}; rename it to a.csv if it is text, else save it as "CSV UTF-8"'),
-    ("a.xlsx", ZIP, f"{NO_SHEET}, but a ZIP archive, or a damaged spreadsheet; unpack it"),
-    ("a.xls", b"<html><table>", f"{NO_SHEET}, but a web page (HTML) or an XML document; open it in a spreadsheet"),
+    ("a.csv", ZIP, f"{NOT_TEXT} a ZIP archive or a damaged spreadsheet; unpack it and use the file inside"),
+    ("a.csv", b"%PDF-1.7\n", f"{NOT_TEXT} a PDF document; export the list again as CSV"),
+    ("a.csv", b"<!DOCTYPE html><table>", f"{NOT_TEXT} a web page (HTML) or an XML file; open it in a spreadsheet"),
+    ("a.csv", b'\xef\xbb\xbf\n[{"phone": 1}]', f"{NOT_TEXT} a JSON file; export the list again as CSV"),
+    ("a.csv", b'{"phone": 1}\n{"phone": 2}', f"{NOT_TEXT} a JSON file; export the list again as CSV"),
+    ("a.csv", '{"phone": 1}'.encode("utf-16"), f"{NOT_TEXT} a JSON file; export the list again as CSV"),
+    ("a.xlsx", b"phone,name\n1,a\n", f'{NO_SHEET} not; rename it to a.csv if it is a text file, or save it as'),
+    ("a.xlsx", ZIP, f"{NO_SHEET} a ZIP archive or a damaged spreadsheet; unpack it"),
+    ("a.xls", b"<html><table>", f"{NO_SHEET} a web page (HTML) or an XML file; open it in a spreadsheet"),
     ("a.xls", b"<?xml version='1.0'?><Workbook xmlns='urn:schemas-microsoft-com:office:spreadsheet'/>",
-     f"{NO_SHEET}, but a web page (HTML) or an XML document; open it in a spreadsheet"),
-    ("a.xlsx", b"PAR1....", f"{NO_SHEET}, but a Parquet file; rename it to a.parquet"),
-    ("a.parquet", b"phone\n1\n", "is not a Parquet file, as its ending says; rename it to a.csv if it is text"),
-    ("a.csv.gz", b"phone\n1\n", "is not compressed with gzip, as its ending says; rename it to a.csv if it is text"),
-    ("a.csv.gz", b"\x28\xb5\x2f\xfd..", "is not compressed with gzip, as its ending says, but compressed with zstd; "
-     "rename it to a.csv.zst"),
-    ("a.csv.gz", gzip.compress(b"%PDF-1.7"), "holds no text: unpacked it is a PDF document; unpack it, and name that"),
-    ("a.csv.gz", gzip.compress(b"phone\n1\n" * 99)[:30], "is a damaged or cut off archive"),
-    ("a.parquet.gz", gzip.compress(b"PAR1"), "is a compressed .parquet file; unpack it to a.parquet"),
-    ("a.xlsx.zst", b"\x28\xb5\x2f\xfd", "is a compressed .xlsx file; unpack it to a.xlsx"),
-    ("a.gz", gzip.compress(b"phone\n"), "doesn't say what it holds; name it .csv.gz, if that is what it holds"),
-    ("a.json", b"[[]]", "has the ending .json, which is not supported, and is a JSON document; use a .csv, .tsv, .txt"),
-    ("a.csv.zip", ZIP, "has the ending .zip, which is not supported, and is a ZIP archive, or a damaged spreadsheet"),
-    ("a.tab", b"phone", "has the ending .tab, which is not supported; use a .csv, .tsv, .txt, .xlsx or .parquet file"),
-    ("a", b"phone\n", "has no ending; use a .csv"),
+     f"{NO_SHEET} a web page (HTML) or an XML file; open it in a spreadsheet"),
+    ("a.xlsx", b"PAR1....", f"{NO_SHEET} a Parquet file; rename it to a.parquet"),
+    ("a.parquet", b"phone\n1\n", "should be a Parquet file (by its extension), but is not; rename it to a.csv if"),
+    ("a.csv.gz", b"phone\n1\n", "should be compressed with gzip (by its extension), but is not; rename it to a.csv if"),
+    ("a.csv.gz", b"\x28\xb5\x2f\xfd..", "should be compressed with gzip (by its extension), but is compressed "
+     "with zstd; rename it to a.csv.zst"),
+    ("a.csv.gz", gzip.compress(b"%PDF-1.7"), "doesn't contain text; the content is a PDF document; unpack it and use"),
+    ("a.csv.gz", gzip.compress(b"phone\n1\n" * 99)[:30], "is a damaged or incomplete archive"),
+    ("a.parquet.gz", gzip.compress(b"PAR1"), "is a compressed .parquet file, which is not supported; unpack it"),
+    ("a.xlsx.zst", b"\x28\xb5\x2f\xfd", "is a compressed .xlsx file, which is not supported; unpack it to a.xlsx"),
+    ("a.gz", gzip.compress(b"phone\n"), "has no extension for the format inside the archive; rename it to end in"),
+    ("a.json", b"[[]]", "has the unsupported extension .json and is a JSON file; use a .csv, .tsv, .txt"),
+    ("a.csv.zip", ZIP, "has the unsupported extension .zip and is a ZIP archive or a damaged spreadsheet"),
+    ("a.tab", b"phone", "has the unsupported extension .tab; use a .csv, .tsv, .txt, .xlsx or .parquet file"),
+    ("a", b"phone\n", "has no file extension; use a .csv"),
 ]  # fmt: skip
 
 
@@ -70,7 +70,7 @@ def test_says_what_it_is(tmp_path: Path, name: str, content: bytes, message: str
 def test_a_workbook_by_another_name(tmp_path: Path) -> None:
     path = write_workbook(tmp_path / "a.csv", {"One": [["phone"]]})
     with pytest.raises(
-        InputError, match=r"is not text, .* but an Excel workbook \(XLSX\); rename it to a\.xlsx, or save"
+        InputError, match=r"should be text .* but is an Excel workbook \(XLSX\); rename it to a\.xlsx, or save"
     ):
         identify(path)
 
@@ -89,11 +89,11 @@ def test_what_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.csv")
     (tmp_path / "file").touch()
     for name, message in (
-        ("nope.csv", "does not exist; check the name; it is relative to the campaign file"),
-        ("file/nope.csv", "does not exist; check the name"),
-        (".", "is not a file but a folder; name a .csv, .tsv, .txt, .xlsx or .parquet file in it"),
-        ("pipe.csv", "is not a file but a pipe or a device; write to a file first"),
-        ("x" * 300 + ".csv", "cannot be read: File name too long"),
+        ("nope.csv", "does not exist; check the path; it is relative to the campaign file"),
+        ("file/nope.csv", "does not exist; check the path"),
+        (".", "is a folder; write the path of a .csv, .tsv, .txt, .xlsx or .parquet file in it"),
+        ("pipe.csv", "is a pipe or a device; save the data to a file"),
+        ("x" * 300 + ".csv", "can't be read: File name too long"),
     ):
         with pytest.raises(InputError) as error:
             read_header(Source(tmp_path / name))
@@ -109,7 +109,7 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     path = tmp_path / "a.csv"
     path.write_text("phone\n")
     monkeypatch.setattr(Path, "open", refused)
-    with pytest.raises(InputError, match="cannot be read: Permission denied; check that this user may read it"):
+    with pytest.raises(InputError, match="can't be read: Permission denied; change its permissions, or ask its owner"):
         read_header(Source(path))
 
 
@@ -123,7 +123,7 @@ def test_the_right_kinds(tmp_path: Path) -> None:
     assert Format.XLSX == identify(write_workbook(tmp_path / "a.xlsx", {"One": []}))
 
 
-CHANGED = "changed while it was read; run again when it is written whole"
+CHANGED = "changed while it was read; wait until it is complete, then run the command again"
 
 
 def test_a_file_that_stays(tmp_path: Path) -> None:

@@ -83,12 +83,12 @@ def test_archives(tmp_path: Path, ending: str) -> None:
     assert [(str(number), "Ann") for number in range(10_000)] == rows(path)
     for broken in (parts[:-1], parts[: len(parts) // 2], parts[:-30] + bytes(30), parts + b"more"):
         path.write_bytes(broken)
-        with pytest.raises(InputError, match="is a damaged or cut off archive; copy or make it again"):
+        with pytest.raises(InputError, match="is a damaged or incomplete archive; copy or create it again"):
             rows(path)
 
 
 def test_an_archive_of_nothing(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is empty; its first line must name the columns"):
+    with pytest.raises(InputError, match="is empty; write the column names in the first line"):
         rows(written(tmp_path, "a.csv.gz", gzip.compress(b"")))
 
 
@@ -96,7 +96,7 @@ def test_an_archive_that_asks_for_much_memory(tmp_path: Path) -> None:
     parameters = zstandard.ZstdCompressionParameters(window_log=30, compression_level=1)
     compressor = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
     content = compressor.compress(b"phone\n1\n") + compressor.flush()
-    with pytest.raises(InputError, match="is a damaged or cut off archive"):
+    with pytest.raises(InputError, match="is a damaged or incomplete archive"):
         rows(written(tmp_path, "a.csv.zst", content))
 
 
@@ -105,17 +105,19 @@ RAGGED = b'phone,name\n1,"a\nb"\n\n2\n3,c,d\n4,e\n'
 
 def test_ragged_rows_are_left_out_one_by_one(tmp_path: Path) -> None:
     """Lines count newlines in cells and blank lines, rows don't."""
-    names = "but the header names 2 columns"
+    names = "but the header has 2 columns"
     assert [
         ("1", "a\nb"),
-        UnreadableRow(f"line 5 has 1 cell, {names}; add the missing cells, left empty if need be"),
-        UnreadableRow(f"line 6 has 3 cells, {names}; put a cell that holds the delimiter in double quotes"),
+        UnreadableRow(f"line 5 has 1 cell, {names}; add the missing cells (they may be empty)"),
+        UnreadableRow(f"line 6 has 3 cells, {names}; put cells that contain the delimiter in double quotes"),
         ("4", "e"),
     ] == rows(written(tmp_path, "a.csv", RAGGED))
 
 
 def test_a_cell_under_no_name(tmp_path: Path) -> None:
-    words = "line 3 has text in column 4, which has no name; name it in the header, or empty the cell"
+    words = (
+        "line 3 has text in column 4, but the header has no name for it; add a name to the header, or clear the cell"
+    )
     path = written(tmp_path, "a.csv", "phone,name,,\n1,Ann,,\n2,Bob,,x\n")
     assert [("1", "Ann"), UnreadableRow(words)] == rows(path)
 
@@ -124,46 +126,46 @@ NUL = b'phone,name\n1,A\0nn\n2,Bob\n3,"a\n\0"\n'
 
 
 def test_rows_with_nul_bytes_are_left_out(tmp_path: Path) -> None:
-    words = "which no text does; write the file again from where it came"
+    words = "export the file again"
     assert [
-        UnreadableRow(f"line 2 holds a NUL byte, {words}"),
+        UnreadableRow(f"line 2 has a NUL byte; {words}"),
         ("2", "Bob"),
-        UnreadableRow(f"line 4 holds a NUL byte, {words}"),
+        UnreadableRow(f"line 4 has a NUL byte; {words}"),
     ] == rows(written(tmp_path, "a.csv", NUL))
 
 
 BROKEN = [
-    ("a.csv", b"\n\n", "{path} is empty; its first line must name the columns", "nothing but newlines"),
+    ("a.csv", b"\n\n", "{path} is empty; write the column names in the first line", "nothing but newlines"),
     (
         "a.csv",
         b"phone,na\0me\n",
-        '{path}:1:1: there is a NUL byte, which no text file holds; save the file as "CSV UTF-8" again',
+        '{path}:1:1: the header has a NUL byte; save the file as "CSV UTF-8" again',
         "NUL in the header",
     ),
     (
         "a.csv",
         b'phone,name\n1,a\n2,"b\n3,c\n',
-        "{path}:3:1: a double quote is opened in this row and never closed; close it",
+        "{path}:3:1: a double quote in this row is not closed; close it",
         "an open quote, named where it is opened",
     ),
     (
         "a.csv",
         b'sep=,\nphone,name\n1,a\n2,"b\n3,c\n',
-        "{path}:4:1: a double quote is opened in this row and never closed; close it",
+        "{path}:4:1: a double quote in this row is not closed; close it",
         "Excel's first line is a line too",
     ),
     (
         "a.csv",
         b'phone,name\n1,"the "big" sale"\n',
-        "{path}:2:1: a quoted cell is followed by more text; "
-        'write a double quote inside of a quoted cell twice, as in "the ""big"" sale"',
+        "{path}:2:1: there is text after the closing quote of a cell; "
+        'double the quotes inside a quoted cell, as in "the ""big"" sale"',
         "quotes that aren't doubled",
     ),
     (
         "a.csv",
         b"phone;name\n1,a\n2,b\n",
-        "{path}:2:1: not one row fits the header: this one has 1 cell, the header names 2 columns; let the first line "
-        "name the columns, and part the cells of every row by semicolons, as there",
+        "{path}:2:1: no row matches the header: this row has 1 cell, the header has 2 columns; check that the first "
+        "line has the column names, and separate all cells with semicolons",
         "a header of other delimiters than the rows",
     ),
 ]
@@ -184,17 +186,17 @@ def test_twins_and_blanks_get_names_of_their_own(tmp_path: Path) -> None:
     assert header == read_header(Source(path))
     assert [("1", "2", "3", "4", "5")] == rows(path, remarks)
     assert [
-        'a.csv: 2 columns are named "phone" and are called "phone (column 1)" and "phone (column 3)"',
-        'a.csv: column 2 has no name and is called "column 2\'"',
+        'a.csv: 2 columns are named "phone"; use "phone (column 1)" and "phone (column 3)"',
+        'a.csv: column 2 has no name; use "column 2\'"',
     ] == remarks
 
 
 REMARKS = [
     ("a.csv", "phone,name\n1,Ann\n", [], "a plain CSV needs no words"),
     ("a.tsv", "phone\tname\n1\tAnn\n", [], "nor do tabs in a .tsv"),
-    ("a.csv", "phone;name\n1;Ann\n", ["a.csv has its cells parted by semicolons"], "other delimiters"),
-    ("a.csv", "phone,name\n\n1,Ann\n,\n\n2,Bob\n", ["a.csv: 3 blank rows are passed over"], "blank rows"),
-    ("a.csv", "phone,name\n\n1,Ann\n", ["a.csv: 1 blank row is passed over"], "a blank row"),
+    ("a.csv", "phone;name\n1;Ann\n", ["a.csv: cells are separated by semicolons"], "other delimiters"),
+    ("a.csv", "phone,name\n\n1,Ann\n,\n\n2,Bob\n", ["a.csv: 3 blank rows skipped"], "blank rows"),
+    ("a.csv", "phone,name\n\n1,Ann\n", ["a.csv: 1 blank row skipped"], "a blank row"),
     ("a.csv", "\nphone,name\n1,Ann\n\n", [], "blank lines before the header and at the end mean nothing"),
 ]
 
@@ -215,7 +217,10 @@ def test_numbered_rows_of_a_list(tmp_path: Path) -> None:
 
 def test_a_sheet_of_a_text_file(tmp_path: Path) -> None:
     path = written(tmp_path, "a.csv", "phone\n1\n")
-    with pytest.raises(InputError, match=r"recipients\.sheet: .*a\.csv has no sheets; leave recipients\.sheet out"):
+    with pytest.raises(
+        InputError,
+        match=r"recipients\.sheet: .*a\.csv is not a spreadsheet and has no sheets; remove recipients\.sheet",
+    ):
         read_header(Source(path, sheet="One"))
 
 

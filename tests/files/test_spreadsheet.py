@@ -70,7 +70,7 @@ def test_cells_without_a_value_make_the_row_unreadable(tmp_path: Path, cell: str
         tmp_path / "a.xlsx", {"One": [["phone", "name"], ["1", "Ann"], [], ["2", cell], ["3", "Bob"]]}
     )
     what = "the error value #N/A" if cell == workbook.ERROR else "a formula without a value"
-    words = f'row 4 of the sheet holds {what} in the column "name"; correct the cell, or empty it'
+    words = f'row 4 of the sheet has {what} in the column "name"; correct or clear the cell'
     assert [("1", "Ann"), UnreadableRow(words), ("3", "Bob")] == rows(Source(path))
 
 
@@ -94,7 +94,9 @@ def test_other_formats_do_not_tell_errors_from_empty_cells(tmp_path: Path) -> No
         )
     remarks: list[str] = []
     assert [("1", "")] == rows(Source(path), remarks)
-    assert ["a.ods: error values such as #N/A are read as empty cells in this format; XLSX tells them apart"] == remarks
+    assert [
+        "a.ods: in this format, error values such as #N/A are read as empty cells; save it as XLSX to detect them"
+    ] == remarks
 
 
 def test_a_row_of_nothing_but_an_error_is_a_row(tmp_path: Path) -> None:
@@ -104,7 +106,7 @@ def test_a_row_of_nothing_but_an_error_is_a_row(tmp_path: Path) -> None:
 
 def test_an_error_for_a_name(tmp_path: Path) -> None:
     path = write_workbook(tmp_path / "a.xlsx", {"One": [["phone", workbook.ERROR], ["1", "2"]]})
-    with pytest.raises(InputError, match="row 1, which should name the columns, holds the error value #N/A; write"):
+    with pytest.raises(InputError, match=r"the header \(row 1\) has the error value #N/A; write"):
         rows(Source(path))
 
 
@@ -124,7 +126,7 @@ def test_the_first_sheet_that_shows_is_read_and_said(tmp_path: Path) -> None:
     path = write_workbook(tmp_path / "a.xlsx", sheets, hidden_sheets=["Old"])
     remarks: list[str] = []
     assert [("1",)] == rows(Source(path), remarks)
-    assert ['a.xlsx: the first sheet, "Members", is read; there is 1 more'] == remarks
+    assert ['a.xlsx: only the first of 2 sheets, "Members", is read'] == remarks
     assert [("2",)] == rows(Source(path, sheet="Left"))
     assert [("0",)] == rows(Source(path, sheet="Old"))
 
@@ -133,20 +135,20 @@ def test_hidden_rows_are_read_and_said(tmp_path: Path) -> None:
     path = write_workbook(tmp_path / "a.xlsx", {"One": [["phone"], ["1"], ["2"]]}, hidden_rows=[3])
     remarks: list[str] = []
     assert [("1",), ("2",)] == rows(Source(path), remarks)
-    assert ["a.xlsx: 1 row is hidden in the spreadsheet, by a filter or by hand, and read all the same"] == remarks
+    assert ["a.xlsx: includes 1 hidden row (hidden by a filter or by hand)"] == remarks
 
 
 def test_an_unknown_sheet(tmp_path: Path) -> None:
     path = write_workbook(tmp_path / "a.xlsx", {"Members": [["phone"]], "Left": []})
     with pytest.raises(InputError) as error:
         read_header(Source(path, sheet="members"))
-    expected = f'{path} has no sheet "members"; did you mean "Members"? it has "Members", "Left"'
+    expected = f'{path} has no sheet "members"; did you mean "Members"? its sheets are "Members", "Left"'
     assert f"recipients.sheet: {expected}" == str(error.value)
 
 
 def test_an_empty_sheet(tmp_path: Path) -> None:
     path = write_workbook(tmp_path / "a.xlsx", {"One": []})
-    with pytest.raises(InputError, match="is empty; its first row must name the columns"):
+    with pytest.raises(InputError, match="is empty; write the column names in the first row"):
         read_header(Source(path))
     assert [] == list(read_numbered(Source(path)))
 
@@ -154,14 +156,14 @@ def test_an_empty_sheet(tmp_path: Path) -> None:
 def test_half_a_workbook(tmp_path: Path) -> None:
     path = write_workbook(tmp_path / "a.xlsx", {"One": [["phone"], ["1"]]})
     path.write_bytes(path.read_bytes()[:900])
-    with pytest.raises(InputError, match=r"is not a spreadsheet, .* but a ZIP archive, or a damaged spreadsheet"):
+    with pytest.raises(InputError, match=r"should be a spreadsheet .* but is a ZIP archive or a damaged spreadsheet"):
         read_header(Source(path))
 
 
 def test_an_old_workbook_that_is_none(tmp_path: Path) -> None:
     path = tmp_path / "a.xls"
     path.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(3_000))
-    with pytest.raises(InputError, match="is damaged, or no spreadsheet: "):
+    with pytest.raises(InputError, match="is damaged or not a spreadsheet: "):
         read_header(Source(path))
 
 

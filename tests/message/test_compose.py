@@ -41,7 +41,7 @@ def test_texts(source: str, name: str, expected: Text, why: str) -> None:
 def test_columns_are_called_by_alias_and_excluded_by_their_own_name() -> None:
     composer = Composer(compile_template("Hi {{ First_Name }}", "t"), AUTO, 1)
     assert Text("Hi Ann", GSM7, 1) == composed_row(composer, {"First Name": "Ann", "city": ""})
-    expected = Exclusion(ExclusionReason.MISSING_FIELD, "First Name is empty, and the text needs it")
+    expected = Exclusion(ExclusionReason.MISSING_FIELD, "First Name is empty, but the text needs it")
     assert expected == composed_row(composer, {"First Name": "", "city": "KL"})
 
 
@@ -58,7 +58,7 @@ EXCLUDED = [
         GSM7,
         "’",
         ExclusionReason.NOT_GSM7,
-        "’ (U+2019) at 3: not in GSM-7; message.smartEncoding: true would replace them",
+        "not in GSM-7: ’ (U+2019) at position 3; message.smartEncoding: true replaces them",
         "a curly apostrophe",
     ),
     (
@@ -66,7 +66,8 @@ EXCLUDED = [
         GSM7,
         "’’“”–…👍",
         ExclusionReason.NOT_GSM7,
-        "’ (U+2019) at 1, “ (U+201C) at 3, ” (U+201D) at 4, – (U+2013) at 5, … (U+2026) at 6 and 1 more: not in GSM-7",
+        "not in GSM-7: ’ (U+2019) at position 1, “ (U+201C) at position 3, ” (U+201D) at position 4, "
+        "– (U+2013) at position 5, … (U+2026) at position 6 and 1 more",
         "each character once, and not too many",
     ),
     (
@@ -74,7 +75,7 @@ EXCLUDED = [
         GSM7,
         "x\u200by",
         ExclusionReason.NOT_GSM7,
-        "U+200B (an invisible character) at 2: not in GSM-7; message.smartEncoding: true would replace them",
+        "not in GSM-7: U+200B (invisible character) at position 2; message.smartEncoding: true replaces them",
         "a zero-width space",
     ),
     (
@@ -82,7 +83,7 @@ EXCLUDED = [
         AUTO,
         "x\x0by",
         ExclusionReason.INVALID_TEXT,
-        "U+000B (a control character) at 2 cannot be sent; remove it from the file",
+        "U+000B (control character) at position 2 can't be sent; remove it from the file",
         "a vertical tab, Excel's newline in a cell",
     ),
     (
@@ -90,7 +91,7 @@ EXCLUDED = [
         AUTO,
         "x\x0cy",
         ExclusionReason.INVALID_TEXT,
-        "U+000C (a control character) at 2 cannot be sent; remove it from the file",
+        "U+000C (control character) at position 2 can't be sent; remove it from the file",
         "a form feed, though GSM-7 has it",
     ),
     (
@@ -98,7 +99,7 @@ EXCLUDED = [
         UCS2,
         "x\x92y",
         ExclusionReason.INVALID_TEXT,
-        "U+0092 (a control character) at 2 cannot be sent; remove it from the file",
+        "U+0092 (control character) at position 2 can't be sent; remove it from the file",
         "Windows-1252 read as Latin-1",
     ),
     (
@@ -106,7 +107,7 @@ EXCLUDED = [
         AUTO,
         "x",
         ExclusionReason.INVALID_TEXT,
-        "U+D83D (an invisible character) at 1 cannot be sent; remove it from the file",
+        "U+D83D (invisible character) at position 1 can't be sent; remove it from the file",
         "half of a surrogate pair",
     ),
     (
@@ -114,7 +115,7 @@ EXCLUDED = [
         AUTO,
         "Zo\ufffd",
         ExclusionReason.INVALID_TEXT,
-        "\ufffd (U+FFFD) at 6 cannot be sent; remove it from the file",
+        "\ufffd (U+FFFD) at position 6 can't be sent; remove it from the file",
         "a letter that was lost before",
     ),
     (
@@ -122,7 +123,7 @@ EXCLUDED = [
         AUTO,
         "",
         ExclusionReason.TOO_MANY_SEGMENTS,
-        "needs 2 segments (161 characters, GSM7); the most is 1",
+        "needs 2 segments (161 characters, GSM7); the maximum is 1",
         "over the campaign's limit",
     ),
 ]
@@ -138,7 +139,7 @@ def test_exclusions(
 
 
 def test_a_text_that_nobody_sees_is_empty() -> None:
-    expected = Exclusion(ExclusionReason.EMPTY_MESSAGE, "the text has nothing but invisible characters")
+    expected = Exclusion(ExclusionReason.EMPTY_MESSAGE, "the text has only invisible characters")
     assert expected == composed("{{ a }}", a="\u200b \ufeff")
 
 
@@ -162,7 +163,7 @@ def test_smart_encoding_would_have_made_it_short_enough() -> None:
     found = composed("It’s {{ a }}", AUTO, 1, a="x" * 100)
     assert found == Exclusion(
         ExclusionReason.TOO_MANY_SEGMENTS,
-        "needs 2 segments (105 characters, UCS2); the most is 1; message.smartEncoding: true would make it 1",
+        "needs 2 segments (105 characters, UCS2); the maximum is 1; with message.smartEncoding: true it needs 1",
     )
 
 
@@ -182,7 +183,7 @@ def test_required_text(source: str, field: str, required: list[str], lacks: str 
     if lacks is None:
         assert isinstance(found, Text)
     else:
-        words = f'the text lacks "{lacks}" (message.requireText)'
+        words = f'the text does not contain "{lacks}" (message.requireText)'
         assert Exclusion(ExclusionReason.REQUIRED_TEXT, words) == found
 
 
@@ -196,7 +197,7 @@ def test_links_are_remarked_upon_in_a_text_that_is_sent() -> None:
 
 def test_never_more_than_ten_segments() -> None:
     expected = Exclusion(
-        ExclusionReason.TOO_MANY_SEGMENTS, "needs 11 segments (1,531 characters, GSM7); the most is 10"
+        ExclusionReason.TOO_MANY_SEGMENTS, "needs 11 segments (1,531 characters, GSM7); the maximum is 10"
     )
     assert Text("x" * 1530, GSM7, 10) == composed("{{ 'x' * 1530 }}", AUTO, 99)
     assert expected == composed("{{ 'x' * 1531 }}", AUTO, 99)

@@ -23,17 +23,18 @@ DOCUMENT = Path(__file__).parents[2] / "docs/reference/templates.md"
 
 MISUSES = [
     ("{{ a|currency }}", "t:1:6: currency: missing a required argument: 'code'; "
-     'write it like {{ amount | currency("SGD") }}'),
-    ("Hi\n{{ a | currency('SDG1') }}", 't:2:8: currency: "SDG1" is no currency; write its three letters, such as SGD'),
+     'write {{ amount | currency("SGD") }}'),
+    ("Hi\n{{ a | currency('SDG1') }}",
+     't:2:8: currency: "SDG1" is not a currency code; write three letters such as SGD'),
     ("{{ a|currency('SGD', locale='xx') }}",
-     't:1:6: currency: "xx" is no locale; write one such as en, en_GB or id_ID'),
-    ("{{ a|date('dd/mm/yyyy') }}", 't:1:6: date: "dd/mm/yyyy": mm are minutes; write MM for the month'),
-    ("{{ a|phone('local') }}", 't:1:6: phone: the style is "international" or "national"'),
-    ("{{ a|title|truncate_gsm('20') }}", "t:1:12: truncate_gsm: the length is a whole number of septets above 0, "
-     "such as truncate_gsm(20)"),
-    ("{{ a|currency(b, 'xx_YY') }}", 't:1:6: currency: "xx_YY" is no locale; write one such as en, en_GB or id_ID'),
-    ("{{ a|currency(b, symbol='yes') }}", "t:1:6: currency: symbol is true or false"),
-    ("{{ a|title(1) }}", "t:1:6: title: too many positional arguments; write it like {{ first_name | title }}"),
+     't:1:6: currency: "xx" is not a locale; write one such as en, en_GB or id_ID'),
+    ("{{ a|date('dd/mm/yyyy') }}", 't:1:6: date: "dd/mm/yyyy": mm means minutes; write MM for the month'),
+    ("{{ a|phone('local') }}", 't:1:6: phone: unknown style; write "international" or "national"'),
+    ("{{ a|title|truncate_gsm('20') }}", "t:1:12: truncate_gsm: the length must be a whole number above 0; "
+     "write for example truncate_gsm(20)"),
+    ("{{ a|currency(b, 'xx_YY') }}", 't:1:6: currency: "xx_YY" is not a locale; write one such as en, en_GB or id_ID'),
+    ("{{ a|currency(b, symbol='yes') }}", "t:1:6: currency: symbol must be true or false"),
+    ("{{ a|title(1) }}", "t:1:6: title: too many positional arguments; write {{ first_name | title }}"),
 ]  # fmt: skip
 
 
@@ -54,7 +55,7 @@ def test_what_only_a_row_can_tell_is_left_to_the_rows(source: str) -> None:
 )
 def test_an_empty_field_in_any_place_leaves_the_row_out(source: str) -> None:
     found = composed_row(Composer(compile_template(source, "t", phone=format_phone)), {"a": "5", "b": ""})
-    assert Exclusion(ExclusionReason.MISSING_FIELD, "b is empty, and the text needs it") == found
+    assert Exclusion(ExclusionReason.MISSING_FIELD, "b is empty, but the text needs it") == found
 
 
 @pytest.mark.parametrize(("cell", "words"), [("hello", '"hello"'), ("1", "has no country code")])
@@ -181,7 +182,7 @@ def test_capitals_of_gsm7_stay_in_gsm7(name: str) -> None:
 
 @pytest.mark.parametrize("value", [None, True, ["x"]])
 def test_what_is_no_text(value: object) -> None:
-    with pytest.raises(FilterError, match="is no text"):
+    with pytest.raises(FilterError, match="is not text"):
         title(value)
 
 
@@ -244,12 +245,12 @@ def test_a_page_in_a_cell_is_not_read_to_its_end() -> None:
 @pytest.mark.parametrize(
     ("length", "end", "words"),
     [
-        (0, "", "whole number of septets above 0"),
+        (0, "", "whole number above 0"),
         ("20", "", "whole number"),
         (True, "", "whole number"),
         (1.5, "", "whole number"),
-        (2, "...", "the end takes 3 of 2 septets"),
-        (1, "€", "the end takes 2 of 1"),
+        (2, "...", "the end takes 3 septets, more than the length 2"),
+        (1, "€", "the end takes 2 septets, more than the length 1"),
     ],
 )
 def test_nonsense(length: object, end: object, words: str) -> None:

@@ -32,7 +32,7 @@ AMOUNTS = [
 @pytest.mark.parametrize(("amount", "code", "locale", "expected", "why"), AMOUNTS, ids=[row[-1] for row in AMOUNTS])
 def test_currency(amount: object, code: str, locale: str, expected: str | None, why: str) -> None:
     if expected is None:
-        with pytest.raises(FilterError, match="not a plain amount"):
+        with pytest.raises(FilterError, match="not an amount"):
             currency(amount, code, locale)
     else:
         assert expected == currency(amount, code, locale)
@@ -45,7 +45,7 @@ NO_AMOUNTS = [
 
 @pytest.mark.parametrize("amount", NO_AMOUNTS)
 def test_no_amount(amount: str) -> None:
-    with pytest.raises(FilterError, match="is not a plain amount; write digits and a point") as error:
+    with pytest.raises(FilterError, match="is not an amount; write digits and a point") as error:
         currency(amount, "USD")
     assert str(error.value).isprintable()
 
@@ -59,13 +59,13 @@ def test_every_digit_is_there(amount: Decimal, locale: str) -> None:
 
 
 WRONG = [
-    (("5", "XYZW"), '"XYZW" is no currency; write its three letters, such as SGD'),
-    (("5", ""), '"" is no currency'),
-    (("5", "USD", "xx"), '"xx" is no locale; write one such as en, en_GB or id_ID'),
-    (("5", "USD", "../../etc"), "is no locale"),
-    (("5", "USD", ""), "is no locale"),
-    (("5", "USD", "en", "yes"), "symbol is true or false"),
-    ((True, "USD"), "a value of the kind bool is no text"),
+    (("5", "XYZW"), '"XYZW" is not a currency code; write three letters such as SGD'),
+    (("5", ""), '"" is not a currency code'),
+    (("5", "USD", "xx"), '"xx" is not a locale; write one such as en, en_GB or id_ID'),
+    (("5", "USD", "../../etc"), "is not a locale"),
+    (("5", "USD", ""), "is not a locale"),
+    (("5", "USD", "en", "yes"), "symbol must be true or false"),
+    ((True, "USD"), "a value of the type bool is not text"),
 ]
 
 
@@ -97,7 +97,7 @@ def test_date(value: str, pattern: str, locale: str, expected: str, why: str) ->
 
 
 NO_DATES = [
-    ("01/12/2026", "medium", "is not a date; write it as 2026-12-01"),
+    ("01/12/2026", "medium", "is not a date; write it like 2026-12-01"),
     ("20261201", "medium", "is not a date; write"),
     ("2026-W49-2", "medium", "is not a date; write"),
     ("45992", "medium", "is not a date; write"),
@@ -105,17 +105,17 @@ NO_DATES = [
     ("2026-12-01T25:00", "H", "is not a date: hour"),
     ("2026-12-01", "d MMM h a", "has no time of day"),
     ("", "medium", "is not a date"),
-    ("2026-12-01", "YYYY-MM-dd", "YYYY is the year of the week"),
+    ("2026-12-01", "YYYY-MM-dd", "YYYY is the week year"),
     ("2026-12-01", "DD/MM", "D is the day of the year"),
-    ("2026-12-01", "dd/mm/yyyy", "mm are minutes; write MM for the month"),
-    ("2026-12-01T18:30", "dd/mm/yyyy", "mm are minutes"),
-    ("2026-12-01", "%d %b", "write dd MMM yyyy for %d %b %Y"),
-    ("2026-12-01", "d of MMM", "means nothing here"),
-    ("2026-12-01T18:30Z", "HH:mm z", "z means nothing here"),
-    ("2026-12-01", "", "shows nothing of a date"),
-    ("2026-12-01", "-", "shows nothing of a date"),
-    ("2026-12-01", "d" * 9, "is no pattern"),
-    ("2026-12-01", "d MMM 'yy", "a quote is opened and never closed"),
+    ("2026-12-01", "dd/mm/yyyy", "mm means minutes; write MM for the month"),
+    ("2026-12-01T18:30", "dd/mm/yyyy", "mm means minutes"),
+    ("2026-12-01", "%d %b", "such as dd MMM yyyy for %d %b %Y"),
+    ("2026-12-01", "d of MMM", "unknown letter"),
+    ("2026-12-01T18:30Z", "HH:mm z", "unknown letter z"),
+    ("2026-12-01", "", "shows no part of a date"),
+    ("2026-12-01", "-", "shows no part of a date"),
+    ("2026-12-01", "d" * 9, "is not a date pattern"),
+    ("2026-12-01", "d MMM 'yy", "a quote is not closed"),
 ]
 
 

@@ -15,42 +15,57 @@ def problems(source: str) -> list[str]:
 SLIPS = [
     (
         "Hi\n{{ first name }}",
-        't.j2:2:10: there is an unexpected "name" between {{ and }}; '
-        "a name holds no spaces (First Name is First_Name); texts stand in quotes",
+        't.j2:2:10: unexpected "name" between {{ and }}; '
+        "write names without spaces (First_Name for First Name), and put text in quotes",
     ),
-    ("Hi {{ name", "t.j2:1:4: {{ is never closed; write }} after the name"),
-    ("Hi {{ name }", "t.j2:1:4: {{ is closed by a single }; write }}"),
+    ("Hi {{ name", "t.j2:1:4: {{ is not closed; write }} after the name"),
+    ("Hi {{ name }", "t.j2:1:4: {{ is closed with a single }; write }}"),
     ("Hi {{{ name }}}", "t.j2:1:4: there is one brace too many; write {{ name }}"),
     (
         "Hi {name}",
-        't.j2:1:4: "{name}" would be sent just like that; write {{ name }}, or {{ "{name}" }} if the braces are meant',
+        't.j2:1:4: "{name}" would be sent literally; write {{ name }}, or {{ "{name}" }} to send the braces',
     ),
-    ("{{ }}", "t.j2:1:1: there is nothing between the braces; write a column's name"),
-    ("{{ a | }}", "t.j2:1:1: a name is missing; write one, or remove what precedes"),
-    ("{{ a + }}", "t.j2:1:1: something is missing before the closing braces; finish it, or remove what precedes"),
-    ("{{ a ? b }}", 't.j2:1:6: there is an unexpected "?"; remove it'),
-    ("{{ “a” }}", "t.j2:1:4: typographic quotes (“) mean nothing to a template; write \" or '"),
-    ("{{ a|default('x) }}", "t.j2:1:14: a quote is opened and never closed; close it"),
-    ("{{ (a }}", 't.j2:1:7: there is "}" where ")" has to come first; close it'),
-    ("{# note", "t.j2:1:1: {# is never closed; write #} at its end"),
-    ("{% if a = 'b' %}{% endif %}", "t.j2:1:1: a single = compares nothing; write =="),
-    ("{% if a then %}{% endif %}", 't.j2:1:9: there is an unexpected "then" between {% and %}; remove it'),
-    ("{% if a %}\n{% if b %}x{% endif %}", "t.j2:1:1: {% if %} is never closed; write {% endif %} where it ends"),
-    ("a\nb {% endif %}", "t.j2:2:6: {% endif %} closes nothing; remove it, or open it before"),
-    ("{% fi a %}", "t.j2:1:4: there is no tag {% fi %}; use if, elif, else, endif, for or set"),
-    ("{% elseif a %}", "t.j2:1:4: there is no tag {% elseif %}; write {% elif … %}"),
+    ("{{ }}", "t.j2:1:1: the braces are empty; write a column name between them"),
+    ("{{ a | }}", "t.j2:1:1: a name is missing here; add it, or remove the code before it"),
+    ("{{ a + }}", "t.j2:1:1: the expression is incomplete; complete it before the closing braces"),
+    ("{{ a ? b }}", 't.j2:1:6: unexpected "?"; remove it'),
+    ("{{ “a” }}", "t.j2:1:4: typographic quotes (“) are not allowed in code; write \" or '"),
+    ("{{ a|default('x) }}", "t.j2:1:14: a quote is not closed; close it"),
+    ("{{ (a }}", 't.j2:1:7: "}" comes before ")"; write ) first'),
+    ("{# note", "t.j2:1:1: {# is not closed; write #} at the end of the comment"),
+    ("{% if a = 'b' %}{% endif %}", "t.j2:1:1: a single = is not a comparison; write =="),
+    ("{% if a then %}{% endif %}", 't.j2:1:9: unexpected "then" between {% and %}; remove it'),
+    (
+        "{% if a %}\n{% if b %}x{% endif %}",
+        "t.j2:1:1: {% if %} is not closed; write {% endif %} at the end of its block",
+    ),
+    ("a\nb {% endif %}", "t.j2:2:6: {% endif %} has no start tag; remove it, or add the start tag before it"),
+    ("{% fi a %}", "t.j2:1:4: unknown tag {% fi %}; use if, elif, else, endif, for or set"),
+    ("{% elseif a %}", "t.j2:1:4: unknown tag {% elseif %}; write {% elif … %}"),
     (
         "{% if a %}{% for x in b %}{% endif %}",
-        "t.j2:1:30: {% endif %} does not belong inside of {% for %}; close that first, with {% endfor %}",
+        "t.j2:1:30: {% endif %} is not allowed inside {% for %}; write {% endfor %} first",
     ),
-    ("{{ a|uper }}", 't.j2:1:6: there is no filter "uper"; did you mean "upper"?'),
-    ("{% if a is lowr %}{% endif %}", 't.j2:1:12: there is no test "lowr"; did you mean "lower"?'),
-    ("Hi {{ 'Dr' if a }}", 't.j2:1:12: this "if" says nothing for the other case; write else "" after it'),
-    ("a\n{% include 'b' %}", "t.j2:2:4: include reads another file; write the whole text into this one"),
-    ("{% extends 'b' %}", "t.j2:1:4: extends reads another file; write the whole text into this one"),
-    ("{% import 'b' as c %}", "t.j2:1:4: import reads another file; write the whole text into this one"),
-    ("{% from 'b' import c %}", "t.j2:1:4: from reads another file; write the whole text into this one"),
-    ("Hi\n\x07", "t.j2:2:1: there is U+0007 (a control character), which cannot be sent; delete it"),
+    ("{{ a|uper }}", 't.j2:1:6: unknown filter "uper"; did you mean "upper"?'),
+    ("{% if a is lowr %}{% endif %}", 't.j2:1:12: unknown test "lowr"; did you mean "lower"?'),
+    ("Hi {{ 'Dr' if a }}", 't.j2:1:12: this "if" has no else; add else ""'),
+    (
+        "a\n{% include 'b' %}",
+        "t.j2:2:4: include is not allowed: it reads another file; write the whole text in this template",
+    ),
+    (
+        "{% extends 'b' %}",
+        "t.j2:1:4: extends is not allowed: it reads another file; write the whole text in this template",
+    ),
+    (
+        "{% import 'b' as c %}",
+        "t.j2:1:4: import is not allowed: it reads another file; write the whole text in this template",
+    ),
+    (
+        "{% from 'b' import c %}",
+        "t.j2:1:4: from is not allowed: it reads another file; write the whole text in this template",
+    ),
+    ("Hi\n\x07", "t.j2:2:1: the character U+0007 (control character) can't be sent; delete it"),
 ]
 
 
@@ -80,4 +95,4 @@ def _caught(source: str) -> InputError:
 
 @pytest.mark.parametrize("name", ["random", "pprint", "tojson", "urlize"])
 def test_filters_that_make_no_repeatable_readable_text_are_unknown(name: str) -> None:
-    assert problems(f"{{{{ a|{name} }}}}")[0].startswith(f't.j2:1:6: there is no filter "{name}"')
+    assert problems(f"{{{{ a|{name} }}}}")[0].startswith(f't.j2:1:6: unknown filter "{name}"')

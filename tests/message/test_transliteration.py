@@ -153,7 +153,7 @@ NOTES = [
     ("a\u00a0b", "1 character replaced: U+00A0 by a space"),
     ("a\u200bb", "1 character replaced: U+200B removed"),
     ("a\u2028b", "1 character replaced: U+2028 by a line break"),
-    ("cafe\u0301", "1 character replaced: U+0301 joined to its letter"),
+    ("cafe\u0301", "1 character replaced: U+0301 combined with its letter"),
     (
         "‘’“”–—…",
         "7 characters replaced: ‘ by ', ’ by ', “ by \", ” by \", – by - and 2 more",
@@ -203,7 +203,7 @@ def test_gsm7_asked_for_is_judged_after_replacing() -> None:
     found = composed("{{ a }}", GSM7, smart=True, a="…" * 70)
     assert isinstance(found, Text)
     assert (GSM7, 2, 0) == (found.encoding, found.segments, found.saved)
-    words = "’ (U+2019) at 3, ë (U+00EB) at 8: not in GSM-7"
+    words = "not in GSM-7: ’ (U+2019) at position 3, ë (U+00EB) at position 8"
     assert Exclusion(ExclusionReason.NOT_GSM7, words) == composed("It’s Zoë", GSM7, smart=True)
 
 

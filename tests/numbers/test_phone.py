@@ -30,7 +30,7 @@ def test_notes_what_was_repaired(raw: str, country: str | None, destination: str
     ("raw", "shown", "country", "why"), NOTED_AS_INVISIBLE, ids=[row[-1] for row in NOTED_AS_INVISIBLE]
 )
 def test_notes_what_could_not_be_seen(raw: str, shown: str, country: str | None, why: str) -> None:
-    note = f'read "{shown}" as +6591234567, without its invisible marks'
+    note = f'read "{shown}" as +6591234567, without invisible marks'
     assert Number("+6591234567", "SG", "mobile", note) == normalise(raw, country)
 
 
@@ -52,7 +52,7 @@ def test_a_cell_is_shown_short_and_on_one_line() -> None:
 
 
 def test_a_cell_that_reads_backwards_is_refused() -> None:
-    detail = '" 76543219" holds a mark that turns its digits around (U+202E); type the number again'
+    detail = '" 76543219" has a mark that reverses its digits (U+202E); type the number again'
     assert Exclusion(ExclusionReason.INVALID_NUMBER, detail) == normalise("\u202e76543219\u202c", "SG")
 
 
@@ -62,7 +62,7 @@ def test_an_empty_cell() -> None:
 
 def test_knows_countries() -> None:
     assert [True, False, False, False] == [is_country(code) for code in ("SG", "sg", "UK", "001")]
-    assert '"UK" is not a country code; GB is the United Kingdom' == not_a_country("UK")
+    assert '"UK" is not a country code; write GB for the United Kingdom' == not_a_country("UK")
     unknown = Exclusion(
         ExclusionReason.INVALID_NUMBER, '"Singapore" is not a country code; write two letters, such as SG'
     )
@@ -155,9 +155,9 @@ def test_formats_internationally_unless_told_otherwise() -> None:
 
 NOT_FOR_PEOPLE = [
     ("soon", "national", '"soon" is not a number'),
-    ("81234567", "national", '"81234567" has no country code; give its country, as in phone("national", "SG")'),
-    ("", "national", '"" is no number'),
-    ("+6581234567", "pretty", '"pretty" is no way to write a number; use "national" or "international"'),
+    ("81234567", "national", '"81234567" has no country code; add its country, as in phone("national", "SG")'),
+    ("", "national", '"" is not a number'),
+    ("+6581234567", "pretty", 'unknown style "pretty"; write "national" or "international"'),
 ]
 
 

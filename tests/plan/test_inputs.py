@@ -60,38 +60,38 @@ report:
         "Hi {{ nme }},\n{{ Name }}",
         [
             "welcome.yaml:2:15: subAccountId: ",
-            f'welcome.yaml:5:8: recipients.key: there is no column "ID" in people.csv; did you mean "id"? the file has {COLUMNS}',
-            f'welcome.yaml:6:10: recipients.phone: there is no column "mobil" in people.csv; did you mean "mobile"? the file has {COLUMNS}',
-            f'welcome.yaml:7:21: recipients.country.column: there is no column "land" in people.csv; the file has {COLUMNS}',
+            f'welcome.yaml:5:8: recipients.key: there is no column "ID" in people.csv; did you mean "id"? the columns are {COLUMNS}',
+            f'welcome.yaml:6:10: recipients.phone: there is no column "mobil" in people.csv; did you mean "mobile"? the columns are {COLUMNS}',
+            f'welcome.yaml:7:21: recipients.country.column: there is no column "land" in people.csv; the columns are {COLUMNS}',
             "welcome.yaml:9:7: rate: ",
-            f'welcome.yaml:11:13: report.columns: there is no column "town" in people.csv; the file has {COLUMNS}',
-            'hello.j2:1:7: template: "nme" is not a column of people.csv; did you mean "name"? its columns are id, mobile, name, city',
-            'hello.j2:2:4: template: "Name" is not a column of people.csv; did you mean "name"? its columns are id, mobile, name, city',
+            f'welcome.yaml:11:13: report.columns: there is no column "town" in people.csv; the columns are {COLUMNS}',
+            'hello.j2:1:7: template: "nme" is not a column of people.csv; did you mean "name"? the columns are id, mobile, name, city',
+            'hello.j2:2:4: template: "Name" is not a column of people.csv; did you mean "name"? the columns are id, mobile, name, city',
         ],
     ),
     "unknown fields beside unknown filters": (
         CAMPAIGN,
         "Hi {{ nme | tittle }}{% if 1 is evn %}{{ cty }}{% endif %}",
         [
-            'hello.j2:1:7: message.template: "nme" is not a column of people.csv; did you mean "name"? its columns are id, mobile, name, city',
-            'hello.j2:1:13: message.template: there is no filter "tittle"; did you mean "title"?',
-            'hello.j2:1:33: message.template: there is no test "evn"; did you mean "even"?',
-            'hello.j2:1:42: message.template: "cty" is not a column of people.csv; did you mean "city"? its columns are id, mobile, name, city',
+            'hello.j2:1:7: message.template: "nme" is not a column of people.csv; did you mean "name"? the columns are id, mobile, name, city',
+            'hello.j2:1:13: message.template: unknown filter "tittle"; did you mean "title"?',
+            'hello.j2:1:33: message.template: unknown test "evn"; did you mean "even"?',
+            'hello.j2:1:42: message.template: "cty" is not a column of people.csv; did you mean "city"? the columns are id, mobile, name, city',
         ],
     ),
     "a template that is none": (
         CAMPAIGN.replace("key: id", "key: idd"),
         "Hi {{ name }},\n{% if city %}",
         [
-            f'welcome.yaml:3:37: recipients.key: there is no column "idd" in people.csv; did you mean "id"? the file has {COLUMNS}',
-            "hello.j2:2:1: message.template: {% if %} is never closed; write {% endif %} where it ends",
+            f'welcome.yaml:3:37: recipients.key: there is no column "idd" in people.csv; did you mean "id"? the columns are {COLUMNS}',
+            "hello.j2:2:1: message.template: {% if %} is not closed; write {% endif %} at the end of its block",
         ],
     ),
     "a text in the campaign file": (
         CAMPAIGN.replace("template: hello.j2", 'text: "Hi {{ nme }}"'),
         "",
         [
-            'welcome.yaml:4:17: message.text: "nme" is not a column of people.csv; did you mean "name"? its columns are id, mobile, name, city'
+            'welcome.yaml:4:17: message.text: "nme" is not a column of people.csv; did you mean "name"? the columns are id, mobile, name, city'
         ],
     ),
     "a text of several lines in the campaign file": (
@@ -99,21 +99,21 @@ report:
             "message: {template: hello.j2}", "message:\n  text: |\n    Hi {{ name }},\n    {{ city | nope }}"
         ),
         "",
-        ['welcome.yaml:5:9: message.text: there is no filter "nope" (line 2 of the text); filters are a'],
+        ['welcome.yaml:5:9: message.text: unknown filter "nope" (line 2 of the text); the filters a'],
     ),
     "a carried column with a name of the results": (
         CAMPAIGN + "report: {columns: [city, status]}\n",
         "Hi",
         [
-            f'welcome.yaml:6:26: report.columns: there is no column "status" in people.csv; the file has {COLUMNS}',
-            'welcome.yaml:6:26: report.columns: the results have a column "status" of their own; leave it out, or rename it in the recipient file',
+            f'welcome.yaml:6:26: report.columns: there is no column "status" in people.csv; the columns are {COLUMNS}',
+            'welcome.yaml:6:26: report.columns: the name "status" is reserved for a column of the results; remove it, or rename it in the recipient file',
         ],
     ),
     "a column's name in another case": (
         CAMPAIGN + "report: {columns: [City]}\n",
         "Hi",
         [
-            f'welcome.yaml:6:20: report.columns: there is no column "City" in people.csv; did you mean "city"? the file has {COLUMNS}'
+            f'welcome.yaml:6:20: report.columns: there is no column "City" in people.csv; did you mean "city"? the columns are {COLUMNS}'
         ],
     ),
     "the recipients are missing": (
@@ -156,7 +156,7 @@ def test_many_columns_are_not_all_listed(folder: Path) -> None:
     (folder / "people.csv").write_text(f"id,mobile,{','.join(f'c{number}' for number in range(5000))}\n")
     (problem,) = problems(file)
     assert problem.endswith(
-        '"nme" is not a column of people.csv; its columns are id, mobile, '
+        '"nme" is not a column of people.csv; the columns are id, mobile, '
         + ", ".join(f"c{number}" for number in range(18))
         + " and 4982 more"
     )
@@ -170,17 +170,17 @@ def test_nested_columns(folder: Path) -> None:
     )
     people = {"mobile": ["+6591234567"], "tags": [["a"]], "home": [{"city": "Bedok"}]}
     pl.DataFrame(people).write_parquet(folder / "people.parquet")
-    what = 'the column "tags" holds no single values, but List(String) in people.parquet; name another column'
+    what = 'the column "tags" has values of the unsupported type List(String) in people.parquet; use another column, or export it as text'
     assert [
         f"welcome.yaml:3:41: recipients.key: {what}",
         f"hello.j2:1:4: message.template: {what}",
-        'hello.j2:1:15: message.template: "home" is not a column of people.parquet; did you mean "home_city"? its columns are mobile, home_city',
+        'hello.j2:1:15: message.template: "home" is not a column of people.parquet; did you mean "home_city"? the columns are mobile, home_city',
     ] == problems(file)
 
 
 SOURCES = {
-    "sheet: Members": "recipients.sheet: people.csv has no sheets; leave recipients.sheet out, or name a spreadsheet",
-    "where: \"town = 'a'\"": "recipients.where: there is no column \"town\"; if it is text, write it in single quotes: 'town'",
+    "sheet: Members": "recipients.sheet: people.csv is not a spreadsheet and has no sheets; remove recipients.sheet, or use a spreadsheet",
+    "where: \"town = 'a'\"": "recipients.where: there is no column \"town\"; put text in single quotes: 'town'",
 }
 
 
@@ -194,7 +194,7 @@ def test_how_the_file_is_read_has_a_place(folder: Path, key: str, message: str) 
 def test_a_file_that_cannot_be_read_has_a_place(folder: Path) -> None:
     file = write_folder(folder)
     (folder / "people.csv").write_text("")
-    what = "people.csv is empty; its first line must name the columns"
+    what = "people.csv is empty; write the column names on the first line"
     assert [f"welcome.yaml:3:20: recipients.file: {what}"] == problems(file)
 
 
@@ -205,7 +205,7 @@ def test_rows_in_another_encoding_are_refused_with_the_key_to_write(folder: Path
     (folder / "people.csv").write_text(people, encoding="cp1252")
     (problem,) = problems(file)
     where = f"people.csv:{people.count(chr(10))}:17"
-    assert problem.startswith(f'{where}: this is not UTF-8; it reads "Málaga" as windows-1252, ')
+    assert problem.startswith(f'{where}: this is not UTF-8; read in other encodings: "Málaga" as windows-1252, ')
     assert "; write encoding: windows-1252 under recipients" in problem
     file = write_folder(folder, campaign=CAMPAIGN.replace("country: SG", "country: SG, encoding: windows-1252"))
     (folder / "people.csv").write_text(people, encoding="cp1252")
@@ -215,7 +215,9 @@ def test_rows_in_another_encoding_are_refused_with_the_key_to_write(folder: Path
 def test_a_condition_that_fails_on_a_row_has_a_place(folder: Path) -> None:
     campaign = CAMPAIGN.replace("country: SG", "country: SG, where: CAST(city AS INT) > 1")
     audience = load_inputs(write_folder(folder, campaign=campaign)).audience
-    with pytest.raises(InputError, match=r'^welcome\.yaml:3:61: recipients\.where: cannot turn "Bedok" in the column'):
+    with pytest.raises(
+        InputError, match=r'^welcome\.yaml:3:61: recipients\.where: can.t convert "Bedok" in the column'
+    ):
         list(read_audience(audience, judging(audience)))
 
 
@@ -229,16 +231,19 @@ def test_columns_of_suppression_lists(folder: Path) -> None:
     (folder / "out.csv").write_text("member\n")
     (folder / "none.csv").write_text("")
     assert [
-        'welcome.yaml:6:35: recipients.suppress.key: there is no column "membr" in out.csv; did you mean "member"? the file has "member"',
+        'welcome.yaml:6:35: recipients.suppress.key: there is no column "membr" in out.csv; did you mean "member"? the columns are "member"',
         'welcome.yaml:6:82: recipients.suppress.file: no such file: gone.csv; did you mean "none.csv"?',
-        "none.csv is empty; its first line must name the columns",
+        "none.csv is empty; write the column names on the first line",
     ] == problems(file)
 
 
 def test_a_header_that_changes_before_the_rows_are_read(folder: Path) -> None:
     audience = load_inputs(write_folder(folder)).audience
     (folder / "people.csv").write_text("id,phone,name\n1,+6591234567,Ann\n")
-    with pytest.raises(InputError, match=r"people\.csv changed while it was read; run again when it is written whole"):
+    with pytest.raises(
+        InputError,
+        match=r"people\.csv changed while it was read; wait until it is complete, then run the command again",
+    ):
         list(read_audience(audience, judging(audience)))
 
 
@@ -247,14 +252,16 @@ def test_no_column_for_the_numbers(folder: Path) -> None:
     (folder / "people.csv").write_text("id,name\n")
     assert [
         "welcome.yaml:3:13: recipients.phone: no column is named phone, mobile, msisdn, destination or to in people.csv; "
-        'say which one holds the numbers with recipients.phone; the file has "id", "name"'
+        'name the column with the phone numbers in recipients.phone; the columns are "id", "name"'
     ] == [line.replace(":3:1:", ":3:13:") for line in problems(file)]
 
 
 def test_a_template_that_is_not_utf_8(folder: Path) -> None:
     file = write_folder(folder)
     (folder / "hello.j2").write_bytes("Hi Zoë".encode("latin-1"))
-    assert ["welcome.yaml:4:21: message.template: hello.j2 is not UTF-8 (byte 6); save it as UTF-8"] == problems(file)
+    assert ["welcome.yaml:4:21: message.template: hello.j2 is not in UTF-8 (byte 6); save it as UTF-8"] == problems(
+        file
+    )
 
 
 def test_names_that_a_template_cannot_write_have_aliases(folder: Path) -> None:

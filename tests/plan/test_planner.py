@@ -52,26 +52,27 @@ def test_every_row_with_its_text_or_why_it_gets_none(tmp_path: Path) -> None:
     sg, gsm = "SG", "GSM7"
     expected = [
         (1, "1", "+6591234567", sg, "Hi Ann", gsm, 1, None, None, "Bedok", "+6591234567"),
-        (2, "2", None, None, None, None, None, "invalid_number", 'mobile: "12" is too short for a number in SG',
+        (2, "2", None, None, None, None, None, "invalid_number", 'mobile: "12" is too short for a phone number in SG',
          "", "12"),
         (3, "3", "+60123456789", "MY", None, None, None, "country_not_allowed",
-         "mobile: +60123456789 is a number of MY; recipients.countries allows SG", "", "+60123456789"),
-        (4, "4", "+6581111111", sg, None, None, None, "suppressed", "mobile: +6581111111 is listed in stop.txt",
+         "mobile: +60123456789 is a number in MY; recipients.countries allows only SG", "", "+60123456789"),
+        (4, "4", "+6581111111", sg, None, None, None, "suppressed", "mobile: +6581111111 is on the suppression list "
+         "stop.txt",
          "", "+6581111111"),
         (5, "1", "+6581234567", sg, None, None, None, "duplicate", 'same key "1" as row 1', "", "+6581234567"),
-        (6, "6", "+6582222222", sg, None, None, None, "missing_field", "name is empty, and the text needs it",
+        (6, "6", "+6582222222", sg, None, None, None, "missing_field", "name is empty, but the text needs it",
          "Bedok", "+6582222222"),
         (7, "7", "+6583333333", sg, None, None, None, "empty_message", "the text is empty", "nothing", "+6583333333"),
         (8, "8", "+6584444444", sg, None, None, None, "too_many_segments",
-         "needs 2 segments (161 characters, GSM7); the most is 1", "Bedok", "+6584444444"),
+         "needs 2 segments (161 characters, GSM7); the maximum is 1", "Bedok", "+6584444444"),
         (9, "9", "+6585555555", sg, None, None, None, "not_gsm7",
-         "ë (U+00EB) at 6, ✓ (U+2713) at 8: not in GSM-7", "Bedok", "+6585555555"),
+         "not in GSM-7: ë (U+00EB) at position 6, ✓ (U+2713) at position 8", "Bedok", "+6585555555"),
         (10, "10", "+6586666666", sg, "Hi Gus", gsm, 1, None, 'read "6586666666" as +6586666666', "Yishun",
          "6586666666"),
         (11, "11", "+6587777777", sg, None, None, None, "over_limit",
-         "beyond --limit 2; run without it to send to the rest", "Yishun", "+6587777777"),
+         "over the limit (--limit 2); run without the limit to send to the rest", "Yishun", "+6587777777"),
         (12, "12", "+6588888888", sg, None, None, None, "invalid_text",
-         "U+0007 (a control character) at 7 cannot be sent; remove it from the file", "Yishun", "+6588888888"),
+         "U+0007 (control character) at position 7 can't be sent; remove it from the file", "Yishun", "+6588888888"),
     ]  # fmt: skip
     assert expected == [tuple(row.values()) for row in rows]
     assert dict.fromkeys((row["reason"] for row in rows if row["reason"]), 1) == summary.excluded
@@ -153,8 +154,10 @@ def test_missing_fields_can_fail_the_plan_and_are_named_all_at_once(tmp_path: Pa
         planned(write_folder(tmp_path, people, campaign=campaign))
     problems = [str(problem) for problem in caught.value.problems]
     assert 11 == len(problems)
-    assert problems[0].startswith(f"{tmp_path}/people.csv: row 2: name is empty, and the text needs it; fill it in")
-    assert "2 more rows with an empty field" in problems[-1]
+    assert problems[0].startswith(
+        f"{tmp_path}/people.csv: row 2: name is empty, but the text needs it; fill in the field"
+    )
+    assert "2 more rows have an empty field" in problems[-1]
 
 
 def test_summary_counts(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_an_error_in_another_process_comes_out_here() -> None:
 
 
 def test_a_process_that_dies_stops_the_plan() -> None:
-    words = "a process that helps with the plan was killed, perhaps for want of memory; run it again"
+    words = "a planning process was killed, perhaps because memory ran out; run the command again"
     with pytest.raises(StoppedError, match=words), composing(doing(signal.raise_signal), 2) as work:
         list(work([RowBatch(signal.SIGKILL, [("",)])] * 9, True))
 

@@ -71,12 +71,12 @@ def test_a_cooldown_counts_the_ledger_and_this_file() -> None:
     first = frequency_cap.exclusions([("+12025550142", 1), ("+12025550143", 2), ("+12025550144", 3)])
     second = frequency_cap.exclusions([("+12025550142", 4), ("+12025550144", 5), ("+12025550144", 6)])
 
-    assert {2: "its number got 2 in the last 7d; recipients.cooldown allows 2"} == {
+    assert {2: "the number got 2 in the last 7d; recipients.cooldown allows 2"} == {
         row: exclusion.detail for row, exclusion in first.items()
     }
     assert {
-        4: "its number got 1 in the last 7d and 1 earlier in this file; recipients.cooldown allows 2",
-        6: "its number got 2 earlier in this file; recipients.cooldown allows 2",
+        4: "the number got 1 in the last 7d and 1 earlier in this file; recipients.cooldown allows 2",
+        6: "the number got 2 earlier in this file; recipients.cooldown allows 2",
     } == {row: exclusion.detail for row, exclusion in second.items()}
 
 
@@ -87,4 +87,4 @@ def test_the_words_of_a_cooldown_say_its_time(per_s: int, span: str) -> None:
     frequency_cap = FrequencyCap(Cooldown(1, per_s), lambda _: {"+12025550142": 1})
     exclusion = frequency_cap.exclusions([("+12025550142", 1)])[1]
 
-    assert f"its number got 1 in the last {span}; recipients.cooldown allows 1" == exclusion.detail
+    assert f"the number got 1 in the last {span}; recipients.cooldown allows 1" == exclusion.detail

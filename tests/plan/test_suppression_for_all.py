@@ -35,9 +35,9 @@ def test_a_missing_list_is_named_with_all_that_is_wrong(tmp_path: Path, monkeypa
     file = write_folder(Path(), campaign=CAMPAIGN.replace("key: id", "key: idd"))
     with pytest.raises(InputError) as error:
         load_inputs(file)
-    remedy = f"correct {SUPPRESS_VARIABLE}; separate several paths with {os.pathsep}"
+    remedy = f"correct the path; separate several paths with {os.pathsep}"
     assert [
-        f'{SUPPRESS_VARIABLE} names " out.txt", which is not a file; {remedy}',
-        f'{SUPPRESS_VARIABLE} names "folder", which is not a file; {remedy}',
+        f'{SUPPRESS_VARIABLE}: no such file: " out.txt"; {remedy}',
+        f'{SUPPRESS_VARIABLE}: no such file: "folder"; {remedy}',
     ] == [str(problem) for problem in error.value.problems[:2]]
     assert ["recipients.key"] == [problem.path for problem in error.value.problems[2:]]

@@ -82,8 +82,8 @@ def lively(rows: int = 1_200, *, per_second: float = 40, seed: int = 5) -> list[
 
 
 _EXCLUDED = [
-    ("invalid_number", 'mobile: "+120255501" is too short for a number in US'),
-    ("missing_field", "first_name is empty, and the text needs it"),
+    ("invalid_number", 'mobile: "+120255501" is too short for a phone number in US'),
+    ("missing_field", "first_name is empty, but the text needs it"),
     ("duplicate", "same number as row 3"),
     ("suppressed", "in opted-out.csv, line 7"),
 ]

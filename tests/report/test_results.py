@@ -118,7 +118,7 @@ def test_each_status(tmp_path: Path) -> None:
          "attempts": 1},
         {**common[4], "status": "unsent", "reason": "interrupted", "detail": "stopped by Ctrl-C", "attempts": 0},
         {**nothing, "row": 6, "key": "6", "status": "excluded", "reason": "invalid_number",
-         "detail": 'mobile: "12" is too short for a number in SG', "city": "c6"},
+         "detail": 'mobile: "12" is too short for a phone number in SG', "city": "c6"},
     ]  # fmt: skip
     assert expected == rows
 
@@ -396,9 +396,9 @@ def test_masked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         None,
         '+6581••••62 can\'t get "•••"',
         'same key "•••" as row 2',
-        'mobile: "•••" holds letters',
+        'mobile: "•••" has letters',
         f"{tmp_path / 'hello.j2'}:1: this line cannot be rendered: •••",
-        "name is empty, and the text needs it",
+        "name is empty, but the text needs it",
     ] == [row["detail"] for row in rows]
     # Ids can be looked up by whoever may, and nobody else.
     assert (IDS.of("1"), "11111111-2222-4333-8444-555555555555") == (rows[0]["client_message_id"], rows[0]["umid"])

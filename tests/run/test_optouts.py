@@ -73,7 +73,7 @@ def test_every_number_that_cant_be_read_is_named() -> None:
 
 
 def test_a_country_that_is_none() -> None:
-    with pytest.raises(InputError, match='--country: "UK" is not a country code; GB is the United Kingdom'):
+    with pytest.raises(InputError, match='--country: "UK" is not a country code; write GB for the United Kingdom'):
         read_numbers(["91234567"], "UK")
 
 
@@ -165,7 +165,7 @@ WRONG = {
     "a number in doubt": ("phone\n91234567\n", "out.csv:2:1: ", "add --country", "nothing was changed"),
     "an empty file": ("", "out.csv is empty"),
     "no column for it": ("id,name\n1,Ann\n", "no column is named phone"),
-    "a row without one": ("phone,name\n,Ann\n", "there is no number", "nothing was changed"),
+    "a row without one": ("phone,name\n,Ann\n", "the number is missing", "nothing was changed"),
 }
 
 

@@ -375,7 +375,9 @@ def test_a_column_that_the_results_have_cannot_be_carried(campaign: Workplace) -
     said = " ".join((done.stdout + done.stderr).split())
     assert 2 == done.exit_code, said
     for name in names:
-        what = f'the results have a column "{name}" of their own; leave it out, or rename it in the recipient file'
+        what = (
+            f'the name "{name}" is reserved for a column of the results; remove it, or rename it in the recipient file'
+        )
         assert what in said, said
 
 

@@ -107,15 +107,16 @@ def campaign(tmp_path: Path) -> Campaign:
     ("lines", "problem"),
     [
         ("message: {text: Hi, scheduled: 2026-11-25T12:00:00Z}\n", "6:32: message.scheduled: 2026-11-25 20:00 "
-         "Asia/Singapore is past; write a later time, or leave it out"),
+         "Asia/Singapore is in the past; write a later time, or remove the key"),
         ("message: {text: Hi, expiry: 2026-11-25T11:59:00Z}\n", "6:29: message.expiry: 2026-11-25 19:59 "
-         "Asia/Singapore is past; write a later time, or leave it out"),
+         "Asia/Singapore is in the past; write a later time, or remove the key"),
         ("message: {text: Hi, scheduled: 2026-12-02T12:00:01Z}\n", "6:32: message.scheduled: 2026-12-02 20:00 "
-         "Asia/Singapore is more than 7 days ahead, and the provider takes no more; send it from 2026-11-25 20:00 "
-         "Asia/Singapore on"),
+         "Asia/Singapore is more than 7 days ahead, the provider's limit; write an earlier time, or start the run "
+         "after 2026-11-25 20:00 "
+         "Asia/Singapore"),
         # Nobody would get it: the provider stops trying before it begins.
-        ("message: {text: Hi, scheduled: 2026-11-25T16:00:00Z, expiry: 4h}\n", "6:62: message.expiry: counts from the "
-         "send: what leaves now is past it 2026-11-26 00:00 Asia/Singapore, before it is scheduled; write a moment "
+        ("message: {text: Hi, scheduled: 2026-11-25T16:00:00Z, expiry: 4h}\n", "6:62: message.expiry: a message sent "
+         "now would expire at 2026-11-26 00:00 Asia/Singapore, before its scheduled time; write a date and time "
          "after scheduled"),
     ],
 )  # fmt: skip
