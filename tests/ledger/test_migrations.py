@@ -18,6 +18,7 @@ from runner.ledger.ledger import open_ledger
 from runner.ledger.migrations import MIGRATIONS, SCHEMA_VERSION
 from runner.ledger.receipts import save_receipts
 from runner.ledger.tables import metadata
+from tests.deadline import DEADLINE_S
 
 SCHEMA_1 = """
 PRAGMA journal_mode=WAL;
@@ -225,7 +226,7 @@ def test_processes_that_open_it_together(older: Path, tmp_path: Path) -> None:
         assert ["1\n"] * 3 == [reading.readline() for _, reading in pipes if reading]
         assert (SCHEMA_VERSION, before) == (version(path), content(path))
     for process in processes:
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE_S)
     assert [0] * 3 == [process.returncode for process in processes]
 
 
@@ -289,7 +290,7 @@ open_ledger(sys.argv[1], create=True)
 
 def test_a_process_that_is_killed_in_the_middle_leaves_the_older_schema(older: Path) -> None:
     before = (version(older), tables(older), content(older))
-    killed = subprocess.run((sys.executable, "-c", KILLED, str(older)), timeout=60, check=False)
+    killed = subprocess.run((sys.executable, "-c", KILLED, str(older)), timeout=DEADLINE_S, check=False)
     assert -signal.SIGKILL == killed.returncode
     assert before == (version(older), tables(older), content(older))
     open_ledger(str(older), create=True).close()

@@ -27,6 +27,7 @@ from runner.ledger.receipts import (
 )
 from runner.ledger.tables import SENDING
 from runner.provider.delivery import merge
+from tests.deadline import DEADLINE_S
 from tests.ledger.filled import Filled
 
 S = DeliveryState
@@ -266,7 +267,7 @@ def test_two_processes_at_once_merge_what_each_was_told(filled: Filled) -> None:
         assert writer.stdout is not None
         assert b"ready\n" == writer.stdout.readline()
     for writer in writers:
-        writer.communicate(b"go\n", timeout=60)
+        writer.communicate(b"go\n", timeout=DEADLINE_S)
     assert [0, 0] == [writer.returncode for writer in writers]
     assert [(f"u-{umid}", 199, 1) for umid in range(3)] == rows(filled, "umid, at, delivered_at", "receipts")
 

@@ -13,11 +13,11 @@ from runner.base.errors import InputError
 from runner.ledger.ledger import open_ledger
 from runner.receipts import server as server_module
 from runner.receipts.server import Listening, listening
+from tests.deadline import DEADLINE_S
 from tests.receipts.events import OTHER, broken, kept, opted, receipt, reply
 
 KEY = "Bearer s3cret"
 JSON = {"Content-Type": "application/json"}
-DEADLINE_S = 10.0
 
 
 @contextlib.asynccontextmanager

@@ -10,6 +10,7 @@ import pytest
 from runner.base.errors import InputError, LedgerError
 from runner.run import receipts
 from runner.run.paths import RunOptions
+from tests.deadline import DEADLINE_S
 from tests.receipts.events import broken, kept, receipt, reply
 
 News = list[tuple[dict[str, int], str | None]]
@@ -17,7 +18,7 @@ News = list[tuple[dict[str, int], str | None]]
 
 def post(url: str, body: bytes) -> None:
     request = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json"})  # noqa: S310
-    urllib.request.urlopen(request, timeout=10).close()  # noqa: S310 (loopback)
+    urllib.request.urlopen(request, timeout=DEADLINE_S).close()  # noqa: S310 (loopback)
 
 
 def test_news_comes_when_there_is_some(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,8 +34,9 @@ from runner.run import report as module
 from runner.run.open import recorded_run
 from runner.run.paths import RunOptions, RunPaths
 from runner.run.report import write_report
-from tests.cli.provider import DEADLINE_S, Provider, Reply, Request, Script, error, queued, serving
+from tests.cli.provider import Provider, Reply, Request, Script, error, queued, serving
 from tests.cli.workplace import COMMAND, MINIMAL, Workplace, people
+from tests.deadline import DEADLINE_S
 from tests.ledger.test_migrations import SCHEMA_1
 from tests.report.test_page import ALLOWED, Seen, said
 

@@ -12,8 +12,9 @@ import pytest
 
 from runner.sandbox import webhooks
 from runner.sandbox.options import SandboxOptions
+from tests.deadline import DEADLINE_S
 from tests.sandbox.client import MESSAGES, Client, faults_in, serving
-from tests.sandbox.receiver import DEADLINE_S, Receiver, receiving
+from tests.sandbox.receiver import Receiver, receiving
 
 WAY = ["queued", "sent", "delivered_to_operator", "delivered_to_recipient"]
 ALL = dict.fromkeys(WAY, 1)
