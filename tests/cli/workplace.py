@@ -108,7 +108,7 @@ class Workplace:
             return Done(run_command(list(arguments)), stdout.getvalue(), stderr.getvalue())
 
     def _environment(self, changes: Mapping[str, str | None]) -> dict[str, str]:
-        return {name: value for name, value in (self.environment | changes).items() if value is not None}
+        return {name: value for name, value in {**self.environment, **changes}.items() if value is not None}
 
     def path(self, name: str, run: str = "main") -> Path:
         return self.folder / "reports/hello" / run / name

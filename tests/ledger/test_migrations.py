@@ -5,8 +5,9 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from sqlalchemy import Connection
@@ -207,27 +208,32 @@ for line in sys.stdin:
 """
 
 
-def test_processes_that_open_it_together(older: Path, tmp_path: Path) -> None:
-    """Two that may make a ledger, and one that only reads, again and again from the older state."""
+@pytest.fixture(scope="module")
+def openers() -> Iterator[list[tuple[IO[str], IO[str]]]]:
+    """Two that may make a ledger, and one that only reads: their standard inputs and outputs."""
     processes = [
         subprocess.Popen((sys.executable, "-c", OPENER, kind), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for kind in ("run", "run", "read")
     ]
-    pipes = [(process.stdin, process.stdout) for process in processes]
-    assert ["ready\n"] * 3 == [reading.readline() for _, reading in pipes if reading]
+    pipes = [(process.stdin, process.stdout) for process in processes if process.stdin and process.stdout]
+    assert ["ready\n"] * 3 == [reading.readline() for _, reading in pipes]
+    yield pipes
+    for process in processes:
+        process.communicate(timeout=DEADLINE_S)
+    assert [0] * 3 == [process.returncode for process in processes]
+
+
+def test_processes_that_open_it_together(older: Path, tmp_path: Path, openers: list[tuple[IO[str], IO[str]]]) -> None:
+    """Again and again from the older state."""
     before = content(older)
     for number in range(10):
         path = tmp_path / f"{number}.sqlite3"
         path.write_bytes(older.read_bytes())
-        for writing, _ in pipes:
-            assert writing is not None
+        for writing, _ in openers:
             writing.write(f"{path}\n")
             writing.flush()
-        assert ["1\n"] * 3 == [reading.readline() for _, reading in pipes if reading]
+        assert ["1\n"] * 3 == [reading.readline() for _, reading in openers]
         assert (SCHEMA_VERSION, before) == (version(path), content(path))
-    for process in processes:
-        process.communicate(timeout=DEADLINE_S)
-    assert [0] * 3 == [process.returncode for process in processes]
 
 
 def test_a_process_of_the_older_version_goes_on(older: Path) -> None:

@@ -90,7 +90,7 @@ RECEIPTS = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(RECEIPTS, min_size=1, max_size=4), min_size=1, max_size=4))
 def test_in_whatever_groups_they_come(tmp_path: Path, groups: list[list[Receipt]]) -> None:
     with open_ledger(str(tmp_path / "l.sqlite3"), create=True) as ledger:
