@@ -57,6 +57,13 @@ def test_a_ledger_that_cannot_be_written_is_news(tmp_path: Path, monkeypatch: py
         with broken(path), pytest.raises(OSError, match="503"):
             post(url, receipt("u1"))
 
+    posting = threading.Thread()
+
+    def on_ready(url: str, _ledger: Path) -> None:
+        nonlocal posting
+        posting = threading.Thread(target=post_while_broken, args=(url,))
+        posting.start()
+
     def on_news(_counts: Mapping[str, int], error: str | None) -> None:
         if error is not None:
             errors.append(error)
@@ -68,9 +75,10 @@ def test_a_ledger_that_cannot_be_written_is_news(tmp_path: Path, monkeypatch: py
         port=0,
         authorization=None,
         words=None,
-        on_ready=lambda url, _: threading.Thread(target=post_while_broken, args=(url,)).start(),
+        on_ready=on_ready,
         on_news=on_news,
     )
+    posting.join()  # then the ledger is whole again
     assert ["the ledger could not be written: no such table: receipts"] == errors
     assert {} == kept(path)
 
