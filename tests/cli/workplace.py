@@ -72,10 +72,19 @@ class Workplace:
     def __call__(self, *arguments: str, **environment: str | None) -> Done:
         """Run `campaign ARGUMENTS` to its end. Keywords change the environment; None takes a variable out.
 
-        In this process, which is ten times faster than in one of its own: `started` is for signals, locks and kills.
+        In this process, which is ten times faster than `apart`. `started` is for signals, locks and kills.
         """
-        with patch.dict(os.environ, self._environment(environment), clear=True):
+        with (
+            patch.dict(os.environ, self._environment(environment), clear=True),
+            Path(os.devnull).open() as nothing,
+            patch("sys.stdin", nothing),
+        ):
             return self.here(*arguments)
+
+    def apart(self, *arguments: str, **environment: str | None) -> Done:
+        """The same in a process of its own, for what depends on its encoding."""
+        with self.started(*arguments, **environment) as process:
+            return ended(process)
 
     @contextmanager
     def started(self, *arguments: str, **changes: str | None) -> Iterator[subprocess.Popen[str]]:
@@ -100,8 +109,6 @@ class Workplace:
             chdir(self.folder),
             patch.dict(os.environ, environment),
             patch("sys.argv", [COMMAND, *arguments]),
-            Path(os.devnull).open() as nothing,
-            patch("sys.stdin", nothing),
             redirect_stdout(io.StringIO()) as stdout,
             redirect_stderr(io.StringIO()) as stderr,
         ):

@@ -3,6 +3,7 @@
 import gzip
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -16,6 +17,9 @@ from runner.files.source import Source
 from tests.audience.rows import judged
 from tests.files.workbook import write_workbook
 
+# Without the time, so that each process collects the same tests.
+gzipped = partial(gzip.compress, mtime=0)
+
 OLD_EXCEL = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)
 
 ZIP = b"PK\x03\x04...."
@@ -28,7 +32,7 @@ MISNAMED = [
     ("a.csv.gz", b"", "is empty; its first line must name the columns"),
     ("a.csv", OLD_EXCEL, f"{NOT_TEXT} an old Excel workbook (XLS); rename it to a.xls, or save it as \"CSV UTF-8\""),
     ("a.csv", b"PAR1....", f"{NOT_TEXT} a Parquet file; rename it to a.parquet"),
-    ("a.csv", gzip.compress(b"phone\n"), f"{NOT_TEXT} compressed with gzip; rename it to a.csv.gz"),
+    ("a.csv", gzipped(b"phone\n"), f"{NOT_TEXT} compressed with gzip; rename it to a.csv.gz"),
     ("a.csv", b"\x28\xb5\x2f\xfd....", f"{NOT_TEXT} compressed with zstd; rename it to a.csv.zst"),
     ("a.csv", ZIP, f"{NOT_TEXT} a ZIP archive, or a damaged spreadsheet; unpack it and name the file that is in it"),
     ("a.csv", b"%PDF-1.7\n", f"{NOT_TEXT} a PDF document; export the list as CSV from where it came"),
@@ -46,11 +50,11 @@ MISNAMED = [
     ("a.csv.gz", b"phone\n1\n", "is not compressed with gzip, as its ending says; rename it to a.csv if it is text"),
     ("a.csv.gz", b"\x28\xb5\x2f\xfd..", "is not compressed with gzip, as its ending says, but compressed with zstd; "
      "rename it to a.csv.zst"),
-    ("a.csv.gz", gzip.compress(b"%PDF-1.7"), "holds no text: unpacked it is a PDF document; unpack it, and name that"),
-    ("a.csv.gz", gzip.compress(b"phone\n1\n" * 99)[:30], "is a damaged or cut off archive"),
-    ("a.parquet.gz", gzip.compress(b"PAR1"), "is a compressed .parquet file; unpack it to a.parquet"),
+    ("a.csv.gz", gzipped(b"%PDF-1.7"), "holds no text: unpacked it is a PDF document; unpack it, and name that"),
+    ("a.csv.gz", gzipped(b"phone\n1\n" * 99)[:30], "is a damaged or cut off archive"),
+    ("a.parquet.gz", gzipped(b"PAR1"), "is a compressed .parquet file; unpack it to a.parquet"),
     ("a.xlsx.zst", b"\x28\xb5\x2f\xfd", "is a compressed .xlsx file; unpack it to a.xlsx"),
-    ("a.gz", gzip.compress(b"phone\n"), "doesn't say what it holds; name it .csv.gz, if that is what it holds"),
+    ("a.gz", gzipped(b"phone\n"), "doesn't say what it holds; name it .csv.gz, if that is what it holds"),
     ("a.json", b"[[]]", "has the ending .json, which is not supported, and is a JSON document; use a .csv, .tsv, .txt"),
     ("a.csv.zip", ZIP, "has the ending .zip, which is not supported, and is a ZIP archive, or a damaged spreadsheet"),
     ("a.tab", b"phone", "has the ending .tab, which is not supported; use a .csv, .tsv, .txt, .xlsx or .parquet file"),
@@ -117,7 +121,7 @@ def test_the_right_kinds(tmp_path: Path) -> None:
     table = tmp_path / "a.parquet"
     pl.DataFrame({"phone": [1]}).write_parquet(table)
     packed = tmp_path / "a.TSV.GZ"
-    packed.write_bytes(gzip.compress(b"phone\n1\n"))
+    packed.write_bytes(gzipped(b"phone\n1\n"))
     assert Format.PARQUET == identify(table)
     assert Format.GZIP == identify(packed)
     assert Format.XLSX == identify(write_workbook(tmp_path / "a.xlsx", {"One": []}))
