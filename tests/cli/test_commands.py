@@ -202,9 +202,8 @@ def test_a_terminal_of_another_encoding_ends_nothing(offline: Workplace) -> None
     # What programs and files get is UTF-8 all the same.
     (first, _) = offline.apart("preview", "hello.yaml", "--json", PYTHONIOENCODING=encoding).document["messages"]
     assert "Hi O’Neil" == first["text"]
-    assert (
-        "\nHi 李小龙\n" in offline.apart("plan", "hello.yaml", "--format", "markdown", PYTHONIOENCODING=encoding).stdout
-    )
+    markdown = offline.apart("plan", "hello.yaml", "--format", "markdown", PYTHONIOENCODING=encoding)
+    assert "\nHi 李小龙\n" in markdown.stdout
 
 
 def test_a_file_whose_name_is_not_utf8_is_no_bug(offline: Workplace) -> None:
