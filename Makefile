@@ -11,8 +11,9 @@ demo: $(READY)  ## send a campaign to the sandbox and report conversions; ends w
 	$(BIN)/campaign feedback autumn-fair campaigns/recipients/autumn-fair-conversions.csv --sandbox --rate 100/s
 	$(BIN)/campaign report autumn-fair --sandbox
 
+# Two processes on two cores. OPTIONS are pytest's, such as --cov.
 test: $(READY)  ## all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(OPTIONS)
 
 check: $(READY)  ## lint, format, types, dead code, import contracts
 	$(BIN)/ruff check .

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # A busy machine draws and runs examples slowly, and that is no failure.
-settings.register_profile("no clock decides", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "no clock decides", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("no clock decides")
 
 LOOPBACK = ("127.", "::1", "localhost")

@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeVar
 import orjson
 from aiohttp import web
 
-DEADLINE_S = 20.0
+from tests.deadline import DEADLINE_S
 
 
 @dataclass(frozen=True)

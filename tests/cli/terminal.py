@@ -11,8 +11,8 @@ import termios
 import time
 from typing import Self
 
-from tests.cli.provider import DEADLINE_S
 from tests.cli.workplace import COMMAND, Workplace
+from tests.deadline import DEADLINE_S
 
 _STYLES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 

@@ -11,9 +11,9 @@ from sqlalchemy import insert
 from runner.ledger.ledger import open_ledger
 from runner.ledger.lock import run_lock
 from runner.ledger.tables import receipts
-from tests.cli.provider import DEADLINE_S
 from tests.cli.terminal import Terminal
 from tests.cli.workplace import KEY, MINIMAL, Done, Workplace, people
+from tests.deadline import DEADLINE_S
 from tests.run.sent import CANCELLED, NAME, NOT_THERE, Provider, Says, listening, sent_run, umid_of
 
 KEYS = ["ann", "bob", "cat"]
@@ -176,10 +176,10 @@ def test_unknown_ones_may_wait_too(place: Place) -> None:
 
 
 def test_a_rate_that_is_too_slow_is_told(place: Place) -> None:
-    soon = (datetime.now(UTC) + timedelta(seconds=50)).isoformat()
+    soon = (datetime.now(UTC) + timedelta(minutes=90)).isoformat()
     sent_run(place.ledger, KEYS, options={"message.scheduled": soon})
     place.provider.script = lambda _: Says(401)
-    done = place.cancel("--yes", "--rate", "1/min")
+    done = place.cancel("--yes", "--rate", "1/h")
     assert 3 == done.exit_code
     assert "use a higher --rate" in " ".join(done.stdout.split())
 

@@ -2,11 +2,21 @@
 
 import os
 import signal
+import threading
+import time
 from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from unittest.mock import patch
 
 import pytest
 
+from runner.dispatch.dispatcher import Dispatcher
+from runner.dispatch.feed import Feed
+from runner.dispatch.progress import Progress
+from runner.ledger.writer import Claim
 from tests.cli.provider import Provider, Reply, Request, error, queued
 from tests.cli.terminal import Terminal
 from tests.cli.workplace import MINIMAL, Workplace, ended, people, person
@@ -18,6 +28,15 @@ HERE, FAR = "UTC", "Etc/GMT-8"
 
 def moment(**ahead: float) -> datetime:
     return (datetime.now(UTC) + timedelta(**ahead)).replace(microsecond=0)
+
+
+def clock_set_ahead(when: Callable[[Progress], bool]) -> AbstractContextManager[object]:
+    """As soon as that holds, the clock by which `campaign run` sends is two hours ahead."""
+
+    def dispatcher(feed: Feed, *, progress: Progress, **parts: Any) -> Dispatcher[Claim]:  # noqa: ANN401
+        return Dispatcher(feed, progress=progress, wall=lambda: time.time() + 7200 * when(progress), **parts)
+
+    return patch("runner.run.send.Dispatcher", dispatcher)
 
 
 def window(begins: datetime, more: str = "") -> str:
@@ -106,23 +125,25 @@ def test_the_provider_keeps_what_is_outside_until_its_hours(campaign: Workplace,
 
 
 def test_nothing_leaves_after_not_after(campaign: Workplace, provider: Provider) -> None:
-    campaign.write(people(5), MINIMAL.replace("200/s", "6/min") + f"notAfter: {moment(seconds=4).isoformat()}\n")
-    done = campaign(*RUN)
+    campaign.write(people(5), MINIMAL + f"notAfter: {moment(hours=1).isoformat()}\n")
+    with clock_set_ahead(lambda progress: progress.started > 0):
+        done = campaign(*RUN)
     assert (3, 1) == (done.exit_code, len(provider.requests))
     assert {("accepted", "queued"): 1, ("unsent", "too_late"): 4} == campaign.statuses()
     assert "set a later time in the campaign file" in done.stdout
 
-    late = campaign(*RUN)
+    campaign.write(people(5), MINIMAL + f"notAfter: {moment(seconds=-1).isoformat()}\n")
+    late = campaign(*RUN, "--accept-changes")
     assert (2, 1) == (late.exit_code, len(provider.requests))
     assert "after notAfter" in late.stderr
 
 
 def test_a_run_is_continued_when_the_rest_is_in_time(campaign: Workplace, provider: Provider) -> None:
     """At its rate the whole plan would not be over before `scheduled`; the one message that is left is."""
-    slow = MINIMAL.replace("200/s", "6/min").replace("{text:", f"{{scheduled: {moment(seconds=60).isoformat()}, text:")
+    slow = MINIMAL.replace("200/s", "6/h").replace("{text:", f"{{scheduled: {moment(hours=1).isoformat()}, text:")
     campaign.write(people(10), slow)
     assert 2 == campaign(*RUN).exit_code
-    campaign.write(people(10), slow.replace("6/min", "200/s"))
+    campaign.write(people(10), slow.replace("6/h", "200/s"))
     assert 0 == campaign(*RUN, "--limit", "9").exit_code
     campaign.write(people(10), slow)
     done = campaign(*RUN)
@@ -132,14 +153,19 @@ def test_a_run_is_continued_when_the_rest_is_in_time(campaign: Workplace, provid
 @pytest.mark.parametrize("key", ["scheduled", "expiry"])
 def test_a_provider_that_is_slow_makes_nobody_lose_a_message(campaign: Workplace, provider: Provider, key: str) -> None:
     """At its rate the run would be over in time; what would leave later stays unsent, instead of being refused."""
-    end = moment(seconds=6)
+    end = moment(hours=1)
+    slow_down = threading.Event()
     campaign.write(people(5), MINIMAL.replace("{text:", f"{{{key}: {end.isoformat()}, text:"))
 
     def script(request: Request) -> Reply:
-        return queued(request) if request.before < 2 else error(429, 2002, "slow down", {"Retry-After": "60"})
+        if request.before < 2:
+            return queued(request)
+        slow_down.set()
+        return error(429, 2002, "slow down", {"Retry-After": "60"})
 
     provider.script = script
-    done = campaign(*RUN)
+    with clock_set_ahead(lambda _: slow_down.is_set()):
+        done = campaign(*RUN)
     assert 3 == done.exit_code, done.stderr
     assert {("accepted", "queued"): 2, ("unsent", "too_late"): 3} == campaign.statuses()
     assert f"it is past message.{key} ({end:%Y-%m-%d %H:%M} UTC)" in done.stdout

@@ -20,9 +20,10 @@ import orjson
 import pytest
 
 from runner.receipts.optout_words import BUILT_IN_FILE
-from tests.cli.provider import DEADLINE_S, Provider, Request, error, queued
+from tests.cli.provider import Provider, Request, error, queued
 from tests.cli.provider import Reply as Answer
 from tests.cli.workplace import COMMAND, Workplace, ended, people
+from tests.deadline import DEADLINE_S
 from tests.receipts.events import OTHER, kept, opted, receipt, reply
 
 LEDGER = "reports/ledger.sqlite3"

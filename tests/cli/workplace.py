@@ -5,19 +5,19 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import Iterator, Mapping
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import orjson
 import polars as pl
-import pytest
 from sqlalchemy import create_engine, text
 
 from runner.cli.main import run_command
-from tests.cli.provider import DEADLINE_S
+from tests.deadline import DEADLINE_S
 
 COMMAND = str(Path(sys.executable).with_name("campaign"))
 KEY = "sk-9f8e7d6c5b4a39281706-secret"
@@ -70,17 +70,28 @@ class Workplace:
         (self.folder / "hello.yaml").write_text(campaign)
 
     def __call__(self, *arguments: str, **environment: str | None) -> Done:
-        """Run `campaign ARGUMENTS` to its end. Keywords change the environment; None takes a variable out."""
+        """Run `campaign ARGUMENTS` to its end. Keywords change the environment; None takes a variable out.
+
+        In this process, which is ten times faster than `apart`. `started` is for signals, locks and kills.
+        """
+        with (
+            patch.dict(os.environ, self._environment(environment), clear=True),
+            Path(os.devnull).open() as nothing,
+            patch("sys.stdin", nothing),
+        ):
+            return self.here(*arguments)
+
+    def apart(self, *arguments: str, **environment: str | None) -> Done:
+        """The same in a process of its own, for what depends on its encoding."""
         with self.started(*arguments, **environment) as process:
             return ended(process)
 
     @contextmanager
     def started(self, *arguments: str, **changes: str | None) -> Iterator[subprocess.Popen[str]]:
-        environment = {name: value for name, value in (self.environment | changes).items() if value is not None}
         with subprocess.Popen(
             [COMMAND, *arguments],
             cwd=self.folder,
-            env=environment,
+            env=self._environment(changes),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -93,16 +104,18 @@ class Workplace:
                 process.kill()
 
     def here(self, *arguments: str, **environment: str) -> Done:
-        """The same in this very process, which is ten times faster: for what sends nothing."""
+        """The same without the key and the provider, unless they are among the keywords."""
         with (
-            pytest.MonkeyPatch.context() as patch,
+            chdir(self.folder),
+            patch.dict(os.environ, environment),
+            patch("sys.argv", [COMMAND, *arguments]),
             redirect_stdout(io.StringIO()) as stdout,
             redirect_stderr(io.StringIO()) as stderr,
         ):
-            patch.chdir(self.folder)
-            for name, value in environment.items():
-                patch.setenv(name, value)
             return Done(run_command(list(arguments)), stdout.getvalue(), stderr.getvalue())
+
+    def _environment(self, changes: Mapping[str, str | None]) -> dict[str, str]:
+        return {name: value for name, value in {**self.environment, **changes}.items() if value is not None}
 
     def path(self, name: str, run: str = "main") -> Path:
         return self.folder / "reports/hello" / run / name

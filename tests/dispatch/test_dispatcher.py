@@ -17,6 +17,7 @@ from runner.dispatch.progress import Stop
 from runner.dispatch.retry import Backoff
 from runner.ledger.ledger import open_ledger
 from runner.ledger.writer import merge_spill, spill_path
+from tests.deadline import DEADLINE_S
 from tests.dispatch.stage import OK, Stage, answering, outcome, people
 
 
@@ -204,7 +205,7 @@ def test_the_last_message_is_the_end(tmp_path: Path) -> None:
     """No turn is waited for that nobody will use: at 1/h it is an hour away."""
     stage = Stage(tmp_path, answering(), Rate(1, 3600))
 
-    assert asyncio.run(asyncio.wait_for(stage.send(people(1)), timeout=5)) is None
+    assert asyncio.run(asyncio.wait_for(stage.send(people(1)), timeout=DEADLINE_S)) is None
     assert [0] == stage.departed
 
 

@@ -115,7 +115,7 @@ def test_none_are_done_at_once() -> None:
     virtual.run(main())
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     count=st.integers(1, 20),
     period_s=st.sampled_from([1, 60]),

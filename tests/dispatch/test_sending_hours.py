@@ -352,7 +352,7 @@ zone_sets = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30)
 @given(
     zones=st.lists(zone_sets, min_size=1, max_size=25),
     opens=st.integers(0, 1439),

@@ -10,13 +10,13 @@ from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Executor
 from typing import Any, TypeVar, TypeVarTuple
 
+from tests.deadline import DEADLINE_S
+
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 BEGIN = 1000.0
 A_MOMENT = 1e-9
-PATIENCE_S = 30.0
-"""How long, of real time, another thread may take."""
 
 
 class _Jump(selectors.SelectSelector):
@@ -31,7 +31,7 @@ class _Jump(selectors.SelectSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if self.outside:
             has_to_wait = timeout is None or timeout > 0
-            ready = super().select(PATIENCE_S if has_to_wait else 0)
+            ready = super().select(DEADLINE_S if has_to_wait else 0)
             assert ready or not has_to_wait, "another thread doesn't come to its end"
             return ready
         if timeout is None:

@@ -3,7 +3,6 @@
 import random
 import signal
 import subprocess
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,8 +11,8 @@ from sqlalchemy.exc import OperationalError
 from tests.cli.workplace import COMMAND, KEY, MINIMAL, people
 from tests.faults.arena import Arena, arena
 
-KILLS = 25
-RECIPIENTS = 3000
+KILLS = 10
+RECIPIENTS = 1000
 RATE = 400
 LATENCY_S = 0.02
 
@@ -30,8 +29,7 @@ def killed(run: Arena, moments: random.Random) -> None:
         stderr=subprocess.DEVNULL,
     ) as process:
         is_early = moments.random() < 0.2
-        deadline = time.monotonic() + 20
-        while not is_early and time.monotonic() < deadline and not ended(process, within_s=0.005):
+        while not is_early and not ended(process, within_s=0.005):
             if run.book.exists() and run.book.stat().st_size > size:
                 break
         if not ended(process, within_s=moments.uniform(0, 0.25)):
@@ -44,14 +42,16 @@ def ended(process: subprocess.Popen[bytes], *, within_s: float) -> bool:
     return process.returncode is not None
 
 
-def in_doubt(run: Arena) -> int:
-    """Messages that are unknown, or will be at the next start."""
+def in_doubt(run: Arena) -> tuple[int, float]:
+    """How many messages the kill left in doubt, and in how many seconds they were claimed."""
     if not (run.place.folder / "reports/ledger.sqlite3").exists():
-        return 0
+        return 0, 0.0
+    claims = "SELECT count(*), coalesce(max(claimed_at) - min(claimed_at), 0) / 1e6 FROM messages"
     try:
-        return int(run.place.ledger("SELECT count(*) FROM messages WHERE status IN ('sending', 'unknown')")[0][0])
+        [(count, seconds)] = run.place.ledger(f"{claims} WHERE status = 'sending'")
     except OperationalError:  # killed before the tables were made
-        return 0
+        return 0, 0.0
+    return count, seconds
 
 
 def test_killed_at_random_moments(tmp_path: Path) -> None:
@@ -59,10 +59,9 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
     with arena(tmp_path, latency_s=LATENCY_S) as run:
         run.place.write(people(RECIPIENTS), MINIMAL.replace("200/s", f"{RATE}/s"))
         for _ in range(KILLS):
-            before = in_doubt(run)
             killed(run, moments)
-            # In flight is what the rate brings in the time of an answer; three times that for a busy machine.
-            assert in_doubt(run) - before <= RATE * LATENCY_S * 3 + RATE * 0.1 + 1
+            count, seconds = in_doubt(run)
+            assert count <= RATE * (seconds + 0.1) + 1  # no more are claimed than the rate brings, and a little ahead
         run.finish()
 
         assert RECIPIENTS == len(run.received())

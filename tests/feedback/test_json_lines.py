@@ -11,8 +11,7 @@ import pytest
 
 from runner.base.errors import InputError, StoppedError
 from runner.feedback.json_lines import LONGEST_LINE, Line, json_lines
-
-DEADLINE_S = 20.0
+from tests.deadline import DEADLINE_S
 
 
 class Reader:

@@ -1,7 +1,7 @@
 """The newest word on each message, whatever the order and the size of what is told."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.base.conversions import Conversion, ConversionOutcome
@@ -19,7 +19,6 @@ def newest(rows: list[tuple[str, Conversion]], part: int) -> list[tuple[str, Con
     return list(conversions_in(newest_of(frames)).items())
 
 
-@settings(deadline=None)  # the first example loads polars
 @given(ROWS, st.integers(1, 5))
 def test_the_newest_time_counts_else_the_later_row(rows: list[tuple[str, Conversion]], part: int) -> None:
     expected: dict[str, Conversion] = {}

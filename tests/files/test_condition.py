@@ -187,7 +187,7 @@ PIECES = [
 ]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(pieces=st.lists(st.sampled_from(PIECES), min_size=1, max_size=8))
 def test_whatever_is_written_there_is_an_answer(tmp_path: Path, pieces: list[str]) -> None:
     source = text_file(tmp_path, " ".join(pieces))

@@ -305,7 +305,7 @@ def test_a_line_without_an_end(tmp_path: Path) -> None:
         rows(Source(path))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(st.characters(codec="utf-8"), max_size=60))
 def test_whatever_is_utf8_is_read_as_utf8(tmp_path: Path, text: str) -> None:
     path = tmp_path / "a.csv"
@@ -314,7 +314,7 @@ def test_whatever_is_utf8_is_read_as_utf8(tmp_path: Path, text: str) -> None:
         assert "utf-8" == find_codec(Source(path), Format.TEXT, [], whole=True)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.binary(max_size=80))
 def test_whatever_the_bytes_are_there_is_an_answer(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.csv"

@@ -3,6 +3,7 @@
 import gzip
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -16,6 +17,9 @@ from runner.files.source import Source
 from tests.audience.rows import judged
 from tests.files.workbook import write_workbook
 
+# Without the time, so that each process collects the same tests.
+gzipped = partial(gzip.compress, mtime=0)
+
 OLD_EXCEL = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)
 
 ZIP = b"PK\x03\x04...."
@@ -28,7 +32,7 @@ MISNAMED = [
     ("a.csv.gz", b"", "is empty; write the column names on the first line"),
     ("a.csv", OLD_EXCEL, f"{NOT_TEXT} an old Excel workbook (XLS); rename it to a.xls, or save it as \"CSV UTF-8\""),
     ("a.csv", b"PAR1....", f"{NOT_TEXT} a Parquet file; rename it to a.parquet"),
-    ("a.csv", gzip.compress(b"phone\n"), f"{NOT_TEXT} compressed with gzip; rename it to a.csv.gz"),
+    ("a.csv", gzipped(b"phone\n"), f"{NOT_TEXT} compressed with gzip; rename it to a.csv.gz"),
     ("a.csv", b"\x28\xb5\x2f\xfd....", f"{NOT_TEXT} compressed with zstd; rename it to a.csv.zst"),
     ("a.csv", ZIP, f"{NOT_TEXT} a ZIP archive or a damaged spreadsheet; unpack it and use the file inside"),
     ("a.csv", b"%PDF-1.7\n", f"{NOT_TEXT} a PDF document; export the list again as CSV"),
@@ -46,11 +50,11 @@ MISNAMED = [
     ("a.csv.gz", b"phone\n1\n", "should be compressed with gzip (by its extension), but is not; rename it to a.csv if"),
     ("a.csv.gz", b"\x28\xb5\x2f\xfd..", "should be compressed with gzip (by its extension), but is compressed "
      "with zstd; rename it to a.csv.zst"),
-    ("a.csv.gz", gzip.compress(b"%PDF-1.7"), "doesn't contain text; the content is a PDF document; unpack it and use"),
-    ("a.csv.gz", gzip.compress(b"phone\n1\n" * 99)[:30], "is a damaged or incomplete archive"),
-    ("a.parquet.gz", gzip.compress(b"PAR1"), "is a compressed .parquet file, which is not supported; unpack it"),
+    ("a.csv.gz", gzipped(b"%PDF-1.7"), "doesn't contain text; the content is a PDF document; unpack it and use"),
+    ("a.csv.gz", gzipped(b"phone\n1\n" * 99)[:30], "is a damaged or incomplete archive"),
+    ("a.parquet.gz", gzipped(b"PAR1"), "is a compressed .parquet file, which is not supported; unpack it"),
     ("a.xlsx.zst", b"\x28\xb5\x2f\xfd", "is a compressed .xlsx file, which is not supported; unpack it to a.xlsx"),
-    ("a.gz", gzip.compress(b"phone\n"), "has no extension for the format inside the archive; rename it to end in"),
+    ("a.gz", gzipped(b"phone\n"), "has no extension for the format inside the archive; rename it to end in"),
     ("a.json", b"[[]]", "has the unsupported extension .json and is a JSON file; use a .csv, .tsv, .txt"),
     ("a.csv.zip", ZIP, "has the unsupported extension .zip and is a ZIP archive or a damaged spreadsheet"),
     ("a.tab", b"phone", "has the unsupported extension .tab; use a .csv, .tsv, .txt, .xlsx or .parquet file"),
@@ -117,7 +121,7 @@ def test_the_right_kinds(tmp_path: Path) -> None:
     table = tmp_path / "a.parquet"
     pl.DataFrame({"phone": [1]}).write_parquet(table)
     packed = tmp_path / "a.TSV.GZ"
-    packed.write_bytes(gzip.compress(b"phone\n1\n"))
+    packed.write_bytes(gzipped(b"phone\n1\n"))
     assert Format.PARQUET == identify(table)
     assert Format.GZIP == identify(packed)
     assert Format.XLSX == identify(write_workbook(tmp_path / "a.xlsx", {"One": []}))

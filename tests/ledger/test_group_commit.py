@@ -8,8 +8,7 @@ import pytest
 
 from runner.base.errors import LedgerError
 from runner.ledger.group_commit import GroupCommit
-
-DEADLINE_S = 10.0
+from tests.deadline import DEADLINE_S
 
 
 class Log:

@@ -10,6 +10,7 @@ from runner.base.errors import RunLockedError
 from runner.ledger import lock
 from runner.ledger.ledger import Ledger, open_ledger
 from runner.ledger.lock import GRACE_S, LEASE_S, Lease
+from tests.deadline import DEADLINE_S
 
 
 class Time:
@@ -129,7 +130,7 @@ def test_a_living_holder_renews_by_itself(ledger: Ledger, monkeypatch: pytest.Mo
     holder.acquire()
     before = ledger.runs()[0].lease_until
 
-    assert renewed.wait(timeout=5)
+    assert renewed.wait(timeout=DEADLINE_S)
     after = ledger.runs()[0].lease_until
     assert before is not None
     assert after is not None

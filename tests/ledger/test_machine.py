@@ -134,5 +134,5 @@ class LedgerMachine(RuleBasedStateMachine):
         assert {i for i, r in known.items() if r.status == "unknown"} == unknown_ids(self.ledger, self.run)
 
 
-LedgerMachine.TestCase.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+LedgerMachine.TestCase.settings = settings(max_examples=15, stateful_step_count=25)
 TestLedgerMachine = LedgerMachine.TestCase

@@ -5,8 +5,9 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from sqlalchemy import Connection
@@ -18,6 +19,7 @@ from runner.ledger.ledger import open_ledger
 from runner.ledger.migrations import MIGRATIONS, SCHEMA_VERSION
 from runner.ledger.receipts import save_receipts
 from runner.ledger.tables import metadata
+from tests.deadline import DEADLINE_S
 
 SCHEMA_1 = """
 PRAGMA journal_mode=WAL;
@@ -206,27 +208,32 @@ for line in sys.stdin:
 """
 
 
-def test_processes_that_open_it_together(older: Path, tmp_path: Path) -> None:
-    """Two that may make a ledger, and one that only reads, again and again from the older state."""
+@pytest.fixture(scope="module")
+def openers() -> Iterator[list[tuple[IO[str], IO[str]]]]:
+    """Two that may make a ledger, and one that only reads: their standard inputs and outputs."""
     processes = [
         subprocess.Popen((sys.executable, "-c", OPENER, kind), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for kind in ("run", "run", "read")
     ]
-    pipes = [(process.stdin, process.stdout) for process in processes]
-    assert ["ready\n"] * 3 == [reading.readline() for _, reading in pipes if reading]
+    pipes = [(process.stdin, process.stdout) for process in processes if process.stdin and process.stdout]
+    assert ["ready\n"] * 3 == [reading.readline() for _, reading in pipes]
+    yield pipes
+    for process in processes:
+        process.communicate(timeout=DEADLINE_S)
+    assert [0] * 3 == [process.returncode for process in processes]
+
+
+def test_processes_that_open_it_together(older: Path, tmp_path: Path, openers: list[tuple[IO[str], IO[str]]]) -> None:
+    """Again and again from the older state."""
     before = content(older)
     for number in range(10):
         path = tmp_path / f"{number}.sqlite3"
         path.write_bytes(older.read_bytes())
-        for writing, _ in pipes:
-            assert writing is not None
+        for writing, _ in openers:
             writing.write(f"{path}\n")
             writing.flush()
-        assert ["1\n"] * 3 == [reading.readline() for _, reading in pipes if reading]
+        assert ["1\n"] * 3 == [reading.readline() for _, reading in openers]
         assert (SCHEMA_VERSION, before) == (version(path), content(path))
-    for process in processes:
-        process.communicate(timeout=30)
-    assert [0] * 3 == [process.returncode for process in processes]
 
 
 def test_a_process_of_the_older_version_goes_on(older: Path) -> None:
@@ -289,7 +296,7 @@ open_ledger(sys.argv[1], create=True)
 
 def test_a_process_that_is_killed_in_the_middle_leaves_the_older_schema(older: Path) -> None:
     before = (version(older), tables(older), content(older))
-    killed = subprocess.run((sys.executable, "-c", KILLED, str(older)), timeout=60, check=False)
+    killed = subprocess.run((sys.executable, "-c", KILLED, str(older)), timeout=DEADLINE_S, check=False)
     assert -signal.SIGKILL == killed.returncode
     assert before == (version(older), tables(older), content(older))
     open_ledger(str(older), create=True).close()

@@ -147,7 +147,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
     return open_ledger(str(tmp_path_factory.mktemp("shared") / "l.sqlite3"), create=True)
 
 
-@settings(max_examples=60, deadline=None)  # each example waits for the disk
+@settings(max_examples=30)  # each example waits for the disk
 @given(st.lists(WORDS, max_size=8), st.randoms(use_true_random=False))
 def test_any_order_and_grouping_comes_to_the_same(shared: Ledger, words: list[OptOut], random: Random) -> None:
     """Whether a number is out, and since when; of two words that agree in both, it doesn't matter which is kept."""

@@ -27,6 +27,7 @@ from runner.ledger.receipts import (
 )
 from runner.ledger.tables import SENDING
 from runner.provider.delivery import merge
+from tests.deadline import DEADLINE_S
 from tests.ledger.filled import Filled
 
 S = DeliveryState
@@ -89,7 +90,7 @@ RECEIPTS = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(RECEIPTS, min_size=1, max_size=4), min_size=1, max_size=4))
 def test_in_whatever_groups_they_come(tmp_path: Path, groups: list[list[Receipt]]) -> None:
     with open_ledger(str(tmp_path / "l.sqlite3"), create=True) as ledger:
@@ -266,7 +267,7 @@ def test_two_processes_at_once_merge_what_each_was_told(filled: Filled) -> None:
         assert writer.stdout is not None
         assert b"ready\n" == writer.stdout.readline()
     for writer in writers:
-        writer.communicate(b"go\n", timeout=60)
+        writer.communicate(b"go\n", timeout=DEADLINE_S)
     assert [0, 0] == [writer.returncode for writer in writers]
     assert [(f"u-{umid}", 199, 1) for umid in range(3)] == rows(filled, "umid, at, delivered_at", "receipts")
 

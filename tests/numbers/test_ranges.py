@@ -1,6 +1,7 @@
 """Country and kind of a number in one look: the same as the public functions of phonenumbers say in four."""
 
 import random
+from functools import cache
 
 import phonenumbers
 import pytest
@@ -16,6 +17,7 @@ TYPES = [kind for kind in PhoneNumberType.values() if kind != PhoneNumberType.UN
 WORLDWIDE = [800, 808, 870, 878, 881, 882, 883, 888, 979]
 
 
+@cache
 def corpus() -> list[PhoneNumber]:
     """Numbers of every country and kind, and for each some that differ from it in a few digits: many of no range."""
     examples = [

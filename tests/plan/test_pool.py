@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from operator import truediv
 from pathlib import Path
@@ -19,20 +18,11 @@ import pytest
 from runner.audience.row_batch import RowBatch
 from runner.base.errors import StoppedError
 from runner.plan.pool import AHEAD, RowComposer, composing, processes_wanted
-from tests.cli.workplace import Workplace, people
+from tests.cli.workplace import Workplace, people, person
+from tests.deadline import DEADLINE_S
+from tests.plan.doing import Doing
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there plans are made in one process")
-
-
-@dataclass
-class Doing:
-    """In place of the composer: calls something for each batch, with its first row."""
-
-    what: Callable[[int], object]
-
-    def __call__(self, batch: RowBatch, _with_texts: bool) -> RowBatch:
-        batch.notes.append(str(self.what(batch.first)))
-        return batch
 
 
 def doing(what: Callable[[int], object]) -> RowComposer:
@@ -96,7 +86,9 @@ def test_where_no_process_can_be_started_this_one_does_it() -> None:
         "with composing(lambda batch, with_texts: batch, 2) as work:\n"
         "    print([batch.first for batch in work([RowBatch(1, []), RowBatch(2, [])], True)])\n"
     )
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=DEADLINE_S
+    )
     assert ("[1, 2]\n", 0) == (ended.stdout, ended.returncode), ended.stderr
 
 
@@ -127,8 +119,12 @@ def is_running(pid: int) -> bool:
 def started_composers(plan: "subprocess.Popen[str]") -> list[int]:
     while len(found := composers(plan.pid)) < processes_wanted():
         assert plan.poll() is None
+        time.sleep(0.01)
     return found
 
+
+# Far more than are planned before the plan is broken off.
+MANY = 300_000
 
 linux_with_cores = pytest.mark.skipif(
     sys.platform != "linux" or processes_wanted() == 0, reason="looks for processes in /proc"
@@ -150,12 +146,12 @@ def test_a_plan_that_is_broken_off_leaves_nothing(
 ) -> None:
     """`all` get what a terminal sends for Ctrl-C."""
     place = Workplace(tmp_path, None)
-    place.write(people(60_000))
+    place.write(people(MANY))
     with place.started("plan", "hello.yaml") as plan:
         found = started_composers(plan)
         for pid in {"composer": found[:1], "plan": [plan.pid], "all": [*found, plan.pid]}[whom]:
             os.kill(pid, number)
-        said = plan.communicate(timeout=60)[1]
+        said = plan.communicate(timeout=DEADLINE_S)[1]
     assert 3 == plan.returncode, said
     assert words in said
     assert "Traceback" not in said
@@ -166,11 +162,11 @@ def test_a_plan_that_is_broken_off_leaves_nothing(
 @linux_with_cores
 def test_none_outlives_a_plan_that_is_killed(tmp_path: Path) -> None:
     place = Workplace(tmp_path, None)
-    place.write(people(60_000))
+    place.write(people(MANY))
     with place.started("plan", "hello.yaml") as plan:
         found = started_composers(plan)
         plan.kill()
-        plan.communicate(timeout=60)  # standard error ends when the last that has it does
+        plan.communicate(timeout=DEADLINE_S)  # standard error ends when the last that has it does
     assert -signal.SIGKILL == plan.returncode
     assert not any(map(is_running, found))
 
@@ -178,11 +174,11 @@ def test_none_outlives_a_plan_that_is_killed(tmp_path: Path) -> None:
 @linux_with_cores
 def test_nothing_is_imported_from_where_the_user_stands(tmp_path: Path) -> None:
     place = Workplace(tmp_path, None)
-    place.write(people(60_000))
+    place.write("".join(person(number, "N" * 99) for number in range(10_000)))
     for name in ("runner/__init__.py", "multiprocessing/__init__.py", "socket.py", "signal.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("raise SystemExit('imported')\n")
     with place.started("plan", "hello.yaml") as plan:
-        said = plan.communicate(timeout=120)[1]
+        said = plan.communicate(timeout=DEADLINE_S)[1]
     assert 0 == plan.returncode, said
     assert "imported" not in said

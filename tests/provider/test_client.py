@@ -14,6 +14,7 @@ from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
 from runner.provider import client as client_module
 from runner.provider.client import Client, HeldBackError
 from runner.provider.endpoint import Endpoint
+from tests.deadline import DEADLINE_S
 
 ID = "a.b.c"
 BODY = b'{"destination": "+12025550142"}'
@@ -76,7 +77,7 @@ async def serving(*scripts: tuple[bytes, str], tls: ssl.SSLContext | None = None
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(DEADLINE_S):
         while not holds():  # noqa: ASYNC110 (nothing tells of it)
             await asyncio.sleep(0.001)
 

@@ -9,6 +9,7 @@ import pytest
 
 from runner.provider import wire as wire_module
 from runner.provider.wire import MAX_ANSWER_BYTES, MOST_OPENING, Connection, NotHttpError, Response, Wire
+from tests.deadline import DEADLINE_S
 
 REQUEST = b"POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n"
 YES = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -59,7 +60,7 @@ async def ask(wire: Wire) -> Response:
 
 
 async def closed(connection: Connection) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         while connection.is_open:  # noqa: ASYNC110 (it tells nobody)
             await asyncio.sleep(0)
 

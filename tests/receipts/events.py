@@ -7,6 +7,8 @@ from pathlib import Path
 
 import orjson
 
+from tests.deadline import DEADLINE_S
+
 AT = "2026-11-25T08:00:00.123Z"
 AT_US = 1_795_593_600_123_000
 
@@ -46,7 +48,7 @@ def broken(ledger: Path, table: str = "receipts") -> Iterator[None]:
     """A ledger that can't be written for the length of the block, and can after it."""
 
     def rename(old: str, new: str) -> None:
-        with contextlib.closing(sqlite3.connect(ledger, timeout=10)) as database:
+        with contextlib.closing(sqlite3.connect(ledger, timeout=DEADLINE_S)) as database:
             database.execute(f"ALTER TABLE {old} RENAME TO {new}")
 
     rename(table, f"{table}_away")

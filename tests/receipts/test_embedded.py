@@ -7,6 +7,7 @@ import pytest
 
 from runner.base.errors import InputError
 from runner.receipts.server import receiving
+from tests.deadline import DEADLINE_S
 from tests.receipts.events import kept, opted, receipt, reply
 
 KEY = "Bearer s3cret"
@@ -16,7 +17,7 @@ def post(url: str, body: bytes, authorization: str = KEY) -> int:
     headers = {"Content-Type": "application/json", "Authorization": authorization}
     request = urllib.request.Request(f"{url}/receipts", data=body, headers=headers)  # noqa: S310 (loopback)
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 (loopback)
+        with urllib.request.urlopen(request, timeout=DEADLINE_S) as answer:  # noqa: S310 (loopback)
             return int(answer.status)
     except urllib.error.HTTPError as error:
         with error:

@@ -12,10 +12,10 @@ from runner.ledger.ledger import open_ledger
 from runner.receipts import intake as intake_module
 from runner.receipts.intake import FullError, Intake, Metrics, e164, read_reply, write_events
 from runner.receipts.optout_words import BUILT_IN
+from tests.deadline import DEADLINE_S
 from tests.receipts.events import AT_US, broken, kept, opted
 
 NOW = AT_US + 3_600_000_000
-DEADLINE_S = 10.0
 
 
 def a_receipt(umid: str) -> Receipt:

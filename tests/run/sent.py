@@ -17,8 +17,8 @@ from runner.ledger.ledger import RunRecord, open_ledger
 from runner.ledger.tables import messages
 from runner.plan.message_ids import MessageIds
 from tests.cli.provider import in_a_thread
+from tests.deadline import DEADLINE_S
 
-DEADLINE_S = 20.0
 NAME, RUN = "welcome", "main"
 IDS = MessageIds(NAME, RUN)
 ACCOUNT = {"account.subAccountId": "acme_hq", "account.region": "asia"}

@@ -10,6 +10,7 @@ import pytest
 from runner.base.errors import InputError, LedgerError
 from runner.run import receipts
 from runner.run.paths import RunOptions
+from tests.deadline import DEADLINE_S
 from tests.receipts.events import broken, kept, receipt, reply
 
 News = list[tuple[dict[str, int], str | None]]
@@ -17,7 +18,7 @@ News = list[tuple[dict[str, int], str | None]]
 
 def post(url: str, body: bytes) -> None:
     request = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json"})  # noqa: S310
-    urllib.request.urlopen(request, timeout=10).close()  # noqa: S310 (loopback)
+    urllib.request.urlopen(request, timeout=DEADLINE_S).close()  # noqa: S310 (loopback)
 
 
 def test_news_comes_when_there_is_some(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,6 +57,13 @@ def test_a_ledger_that_cannot_be_written_is_news(tmp_path: Path, monkeypatch: py
         with broken(path), pytest.raises(OSError, match="503"):
             post(url, receipt("u1"))
 
+    posting = threading.Thread()
+
+    def on_ready(url: str, _ledger: Path) -> None:
+        nonlocal posting
+        posting = threading.Thread(target=post_while_broken, args=(url,))
+        posting.start()
+
     def on_news(_counts: Mapping[str, int], error: str | None) -> None:
         if error is not None:
             errors.append(error)
@@ -67,9 +75,10 @@ def test_a_ledger_that_cannot_be_written_is_news(tmp_path: Path, monkeypatch: py
         port=0,
         authorization=None,
         words=None,
-        on_ready=lambda url, _: threading.Thread(target=post_while_broken, args=(url,)).start(),
+        on_ready=on_ready,
         on_news=on_news,
     )
+    posting.join()  # then the ledger is whole again
     assert ["the ledger could not be written: no such table: receipts"] == errors
     assert {} == kept(path)
 

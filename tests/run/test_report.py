@@ -34,8 +34,9 @@ from runner.run import report as module
 from runner.run.open import recorded_run
 from runner.run.paths import RunOptions, RunPaths
 from runner.run.report import write_report
-from tests.cli.provider import DEADLINE_S, Provider, Reply, Request, Script, error, queued, serving
+from tests.cli.provider import Provider, Reply, Request, Script, error, queued, serving
 from tests.cli.workplace import COMMAND, MINIMAL, Workplace, people
+from tests.deadline import DEADLINE_S
 from tests.ledger.test_migrations import SCHEMA_1
 from tests.report.test_page import ALLOWED, Seen, said
 
@@ -464,16 +465,16 @@ def _report_often(folder: Path, times: int) -> None:
 
 
 def test_several_reports_at_once_are_written_one_after_another(campaign: Workplace) -> None:
-    campaign.write(people(400), XLSX.replace("200/s", "1000/s"))
+    campaign.write(people(200), XLSX.replace("200/s", "1000/s"))
     campaign(*RUN)
     report(campaign)
     before = {name: data for name, data in contents(campaign.path("")) if not name.startswith(".")}
     context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=_report_often, args=(campaign.folder, 4)) for _ in range(3)]
+    writers = [context.Process(target=_report_often, args=(campaign.folder, 2)) for _ in range(3)]
     for writer in writers:
         writer.start()
     for writer in writers:
-        writer.join(DEADLINE_S * 3)
+        writer.join(DEADLINE_S)
     assert [0, 0, 0] == [writer.exitcode for writer in writers]
     assert before == {name: data for name, data in contents(campaign.path("")) if not name.startswith(".")}
     assert not list(campaign.path("").glob(".*.part"))

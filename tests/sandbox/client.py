@@ -17,13 +17,13 @@ import orjson
 
 from runner.sandbox.options import SandboxOptions
 from runner.sandbox.server import running
+from tests.deadline import DEADLINE_S
 from tests.sandbox import document
 
 T = TypeVar("T")
 
 MESSAGES = "/api/v1/subaccounts/acme_hq/messages"
 EXPORTS = f"{MESSAGES}/exports"
-DEADLINE_S = 30.0
 HELLO = {"destination": "+12025550123", "text": "Hello"}
 HEADERS = {"Authorization": "Bearer s3cret", "Content-Type": "application/json"}
 

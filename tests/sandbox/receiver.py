@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-DEADLINE_S = 10.0
+from tests.deadline import DEADLINE_S
 
 
 @dataclass(frozen=True, slots=True)

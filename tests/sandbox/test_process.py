@@ -16,10 +16,9 @@ from runner.base.errors import CampaignError, InputError
 from runner.sandbox import process, server, webhooks
 from runner.sandbox.options import SandboxOptions
 from runner.sandbox.process import READY, start
+from tests.deadline import DEADLINE_S
 from tests.sandbox.client import MESSAGES, post
 from tests.sandbox.receiver import receiving_in_thread
-
-DEADLINE_S = 30.0
 
 
 def address_of(base_url: str) -> tuple[str, int]:
