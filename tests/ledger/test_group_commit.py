@@ -154,18 +154,27 @@ def test_a_ledger_that_fails_fails_the_whole_group_and_the_thread_goes_on(*, iso
 
 
 @pytest.mark.parametrize(
-    ("isolates", "results"),
-    [(False, ["not written: ZeroDivisionError"] * 3), (True, ["A", "not written: ZeroDivisionError", "B"])],
+    ("isolates", "items", "results", "groups"),
+    [
+        pytest.param(False, ["a", "bug", "b"], ["not written: ZeroDivisionError"] * 3, [], id="a group"),
+        pytest.param(
+            True, ["a", "bug", "b"], ["A", "not written: ZeroDivisionError", "B"], [["a"], ["b"]], id="one of three"
+        ),
+        pytest.param(True, ["bug", "a"], ["not written: ZeroDivisionError", "A"], [["a"]], id="one of two"),
+        pytest.param(True, ["bug"], ["not written: ZeroDivisionError"], [], id="one alone"),
+    ],
 )
-def test_a_bug_fails_the_group_or_its_item_alone(results: list[str], *, isolates: bool) -> None:
+def test_a_bug_fails_the_group_or_its_item_alone(
+    items: list[str], results: list[str], groups: list[list[str]], *, isolates: bool
+) -> None:
     log = Log()
 
     async def scenario() -> None:
         commits = GroupCommit(log.commit, log.failed, name="test", isolates=isolates)
-        assert results == await begun_with(commits, "a", "bug", "b")
+        assert results == await begun_with(commits, *items)
 
     asyncio.run(scenario())
-    assert [["a"], ["b"]] == log.groups if isolates else not log.groups
+    assert groups == log.groups
 
 
 def test_it_is_told_when_nothing_comes() -> None:

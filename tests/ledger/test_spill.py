@@ -78,6 +78,12 @@ def test_its_room_is_taken_before_it_is_needed_and_given_back(tmp_path: Path) ->
     assert not path.exists()
 
 
+def test_an_unused_spill_that_somebody_deleted_is_no_error(tmp_path: Path) -> None:
+    spill = Spill(tmp_path / "spill")
+    (tmp_path / "spill").unlink()
+    spill.close()
+
+
 def test_without_room_nothing_begins() -> None:
     with pytest.raises(LedgerError, match="no room beside the ledger"):
         Spill(Path("/dev/full"))

@@ -97,6 +97,14 @@ def test_a_code_that_is_none_is_left_out(code: object) -> None:
     assert classify(400, {}, body, message_id="a.b.c", now=NOW).error_code is None
 
 
+def test_ids_are_cut_to_what_the_ledger_holds() -> None:
+    body = json.dumps({"code": 1002, "message": "no", "errorId": "e" * 65}).encode()
+    refused = classify(400, {}, body, message_id="a.b.c", now=NOW)
+    accepted = classify(200, {}, taken(umid="u" * 65), message_id="a.b.c", now=NOW)
+
+    assert ("e" * 63 + "…", "u" * 63 + "…") == (refused.error_id, accepted.umid)
+
+
 def test_a_long_page_is_cut() -> None:
     outcome = classify(502, {}, b"<p>sorry</p>\n" * 1000, message_id="a.b.c", now=NOW)
 
