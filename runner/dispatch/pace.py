@@ -108,12 +108,9 @@ class Pace:
 
     async def start(self) -> None:
         """Wait, with the request's connection ready, until the ceiling allows its start, and note the start."""
-        if self._at_the_window.locked() or self._window.free_at() > self._clock():
-            async with self._at_the_window:  # first come, first served
-                while (wait_s := self._window.free_at() - self._clock()) > 0:  # noqa: ASYNC110 (a time, not an event)
-                    await asyncio.sleep(wait_s)
-                self._window.note_start(self._clock())
-        else:
+        async with self._at_the_window:  # first come, first served
+            while (wait_s := self._window.free_at() - self._clock()) > 0:  # noqa: ASYNC110 (a time, not an event)
+                await asyncio.sleep(wait_s)
             self._window.note_start(self._clock())
 
     def slow_down(self) -> None:

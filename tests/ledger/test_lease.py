@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.base.errors import RunLockedError
+from runner.base.errors import LedgerError, RunLockedError
 from runner.ledger import lock
 from runner.ledger.ledger import Ledger, open_ledger
 from runner.ledger.lock import GRACE_S, LEASE_S, Lease
@@ -116,23 +116,57 @@ def test_a_process_on_the_same_machine_takes_over_at_once(ledger: Ledger) -> Non
 
 def test_a_living_holder_renews_by_itself(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock, "RENEW_S", 0.02)
-    renewed = threading.Event()
+    renewed, renewals = threading.Event(), []
     holder = Lease(ledger.engine, 1, host="east")
     renew = holder.renew
 
     def counted() -> bool:
-        is_renewed = renew()
-        renewed.set()
-        return is_renewed
+        renewals.append(renew())
+        if len(renewals) == 3:
+            renewed.set()
+        return renewals[-1]
 
     holder.renew = counted  # type: ignore[method-assign]
     holder.acquire()
     before = ledger.runs()[0].lease_until
 
-    assert renewed.wait(timeout=5)
+    assert renewed.wait(timeout=30)
     after = ledger.runs()[0].lease_until
     assert before is not None
     assert after is not None
     assert after > before
     holder.release()
     assert (None, None) == (ledger.runs()[0].holder, ledger.runs()[0].lease_until)
+
+
+def test_a_holder_that_lost_its_lease_renews_no_more(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "RENEW_S", 0.02)
+    lost, heir = Lease(ledger.engine, 1, host="east"), Lease(ledger.engine, 1, host="east")
+    lost.acquire()
+    heir.acquire()
+
+    assert lost._renewer is not None
+    lost._renewer.join(timeout=30)
+    assert not lost._renewer.is_alive()
+    lost.release()
+    assert heir.renew()
+    heir.release()
+
+
+def test_a_ledger_that_is_busy_for_a_while_ends_no_renewing(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "RENEW_S", 0.02)
+    renewed = threading.Event()
+    failures = [LedgerError("database is locked")] * 2
+    holder = Lease(ledger.engine, 1, host="east")
+
+    def failing_at_first() -> bool:
+        if failures:
+            raise failures.pop()
+        renewed.set()
+        return True
+
+    holder.renew = failing_at_first  # type: ignore[method-assign]
+    holder.acquire()
+
+    assert renewed.wait(timeout=30)
+    holder.release()

@@ -189,6 +189,18 @@ def test_runs_are_told_apart_and_continue(tmp_path: Path) -> None:
         assert ["main", "other"] == [record.run for record in ledger.runs("sale")]
 
 
+def test_the_newest_time_is_the_last_start_or_end_of_any_run(tmp_path: Path) -> None:
+    with open_ledger(str(tmp_path / "l.sqlite3"), create=True) as ledger:
+        found = [ledger.newest_time()]
+        first = begin(ledger)
+        found.append(ledger.newest_time())
+        ledger.end_run(first.id, now=9, stop_reason=None, stop_detail=None)
+        begin(ledger, "other")
+        found.append(ledger.newest_time())
+
+    assert [0, 1, 9] == found
+
+
 def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "l.sqlite3"
     with open_ledger(str(path), create=True) as ledger, ledger.engine.begin() as connection:

@@ -221,6 +221,23 @@ def test_a_connection_that_takes_too_long_is_told_in_words(monkeypatch: pytest.M
     asyncio.run(scenario())
 
 
+def test_closing_waits_for_no_connection_that_is_being_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire_module, "CONNECT_TIMEOUT_S", 3600.0)
+
+    async def scenario() -> None:
+        async with wired() as (_, server):  # which never speaks TLS
+            wire = Wire(f"https://127.0.0.1:{server.port}", tls=ssl.create_default_context(), limit=1)
+            waiting = asyncio.ensure_future(wire.connection())
+            async with asyncio.timeout(60):
+                while not server.connections:  # noqa: ASYNC110 (nothing tells of it)
+                    await asyncio.sleep(0)
+                await wire.close()
+            with pytest.raises(ConnectionAbortedError):
+                await waiting
+
+    asyncio.run(scenario())
+
+
 def test_who_no_longer_waits_takes_no_connection() -> None:
     async def scenario() -> None:
         async with wired(limit=1) as (wire, server):
