@@ -54,6 +54,16 @@ async def begun_with(commits: GroupCommit[str, str], *items: str) -> list[str]:
         return await waiting
 
 
+async def until_it_waits(commits: GroupCommit[str, str], log: Log) -> None:
+    """Until the thread has seen what is queued, and waits for more; or until it commits."""
+    async with asyncio.timeout(DEADLINE_S):
+        while not log.began.is_set():
+            with commits._condition:
+                if commits._condition._waiters:  # type: ignore[attr-defined]
+                    return
+            await asyncio.sleep(0)
+
+
 def test_what_comes_during_a_commit_is_the_next_group() -> None:
     log = Log()
 
@@ -91,6 +101,7 @@ def test_what_nobody_waits_for_goes_with_what_somebody_does() -> None:
     async def scenario() -> None:
         async with GroupCommit(log.commit, log.failed, name="test", linger_s=DEADLINE_S) as commits:
             commits.put("a")
+            await until_it_waits(commits, log)
             commits.put("b")
             assert ["C"] == await submitted(commits, "c")
 

@@ -50,7 +50,11 @@ def test_the_key_goes_to_the_providers_own_origin_alone() -> None:
         pytest.param((http(b"<html>Sign in</html>\n"), "keep"), "no column clientmessageid", id="a portal page"),
         pytest.param((http(HEADER + b"u-1,a.b.c,deliv"), "keep"), "last line is cut off", id="half a cell"),
         pytest.param((http(b""), "keep"), "the file is empty", id="nothing at all"),
-        pytest.param((http(b"", "403 Forbidden"), "keep"), "may have expired", id="an expired link"),
+        *[
+            pytest.param((http(b"", status), "keep"), "may have expired", id=f"an expired link, {status}")
+            for status in ("401 Unauthorized", "403 Forbidden", "404 Not Found", "410 Gone")
+        ],
+        pytest.param((http(b"", "500 Internal Server Error"), "keep"), "HTTP 500; start again", id="a fault"),
         pytest.param(
             (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + HEADER, "close"), "without a length", id="no length"
         ),
@@ -123,14 +127,25 @@ def test_states_of_a_job(body: bytes, status: str, links: list[str] | None) -> N
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("body", [b'{"status": "succeeded"}', b'{"status": "maybe"}', b"[]", b"<html>"])
-def test_answers_that_make_no_sense(body: bytes) -> None:
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"status": "succeeded"}', "gives no links"),
+        (b'{"status": "succeeded", "data": []}', "gives no links"),
+        (b'{"status": "succeeded", "data": ["https://a.example/1", 2]}', "gives no links"),
+        (b'{"status": "failed", "data": ["https://a.example/1"]}', "ended as failed"),
+        (b"{}", "not a JSON object"),
+        (b"[]", "not a JSON object"),
+        (b"<html>", "not a JSON object"),
+    ],
+)
+def test_answers_that_make_no_sense(body: bytes, words: str) -> None:
     async def scenario() -> None:
         async with (
             serving((http(body), "keep")) as server,
             LogExports(Endpoint(server.base_url, "acme"), "secret-key") as exports,
         ):
-            with pytest.raises(StoppedError):
+            with pytest.raises(StoppedError, match=words):
                 await exports.look("job-1")
 
     asyncio.run(scenario())
