@@ -103,6 +103,18 @@ def test_a_wall_clock_that_is_set_back_makes_no_lease_longer(ledger: Ledger) -> 
     assert not holder.is_valid()
 
 
+def test_a_clock_that_stands_still_while_the_machine_sleeps_makes_no_lease_longer(ledger: Ledger) -> None:
+    wall = [1_000_000.0]
+    holder = Lease(ledger.engine, 1, host="east", wall=lambda: wall[0], monotonic=lambda: 0.0)
+    holder.acquire()
+    holder._released.set()
+
+    wall[0] += LEASE_S - 0.001
+    assert holder.is_valid()
+    wall[0] = 1_000_000.0 + LEASE_S
+    assert not holder.is_valid()
+
+
 def test_a_process_on_the_same_machine_takes_over_at_once(ledger: Ledger) -> None:
     """It has the file lock, so the one before is dead."""
     time = Time()
