@@ -207,8 +207,7 @@ class Wire:
             connection = self._idle.pop()
             if connection.is_open and self._loop.time() - connection.idle_since < IDLE_S:
                 return connection
-            if connection.is_open:
-                connection.abort()
+            connection.abort()
         return None
 
     async def connection(self) -> Connection:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from time import sleep
 
 import pytest
 
@@ -182,3 +183,26 @@ def test_a_ledger_that_is_busy_for_a_while_ends_no_renewing(ledger: Ledger, monk
 
     assert renewed.wait(timeout=30)
     holder.release()
+
+
+def test_a_renewal_that_is_under_way_gives_a_released_lease_no_time(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "RENEW_S", 0.02)
+    holder, is_renewing = Lease(ledger.engine, 1, host="east"), threading.Event()
+    holder.acquire()
+    note = holder._note
+
+    def slowly(wall: float, monotonic: float) -> None:
+        is_renewing.set()
+        holder._released.wait(30)
+        sleep(0.2)  # a commit that takes long
+        note(wall, monotonic)
+
+    holder._note = slowly  # type: ignore[method-assign]
+    assert is_renewing.wait(30)
+    holder.release()
+
+    assert holder._renewer is not None
+    holder._renewer.join()
+    assert not holder.is_valid()

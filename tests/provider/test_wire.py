@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -194,6 +195,45 @@ def test_an_idle_connection_is_not_used_for_long(monkeypatch: pytest.MonkeyPatch
             assert 2 == len(server.connections)
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("name_s", "is_listening", "expected"),
+    [
+        pytest.param(60.0, True, 1, id="it is remembered"),
+        pytest.param(0.0, True, 3, id="but not for ever"),
+        pytest.param(60.0, False, 3, id="nor when nobody is there"),
+    ],
+)
+def test_how_often_an_address_is_looked_up(
+    name_s: float, is_listening: bool, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire_module, "NAME_S", name_s)
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        look_up, ports = loop.getaddrinfo, []
+
+        async def counted(host: str, port: int, **options: Any) -> Any:  # noqa: ANN401 (as asyncio has it)
+            ports.append(port)
+            return await look_up(host, port, **options)
+
+        monkeypatch.setattr(loop, "getaddrinfo", counted)
+        async with wired() as (wire, _):
+            if not is_listening:
+                wire._port = 1  # type: ignore[misc]
+            found = [isinstance(await one, Connection) for one in [settled(wire) for _ in range(3)]]
+            assert [is_listening] * 3 == found
+        assert expected == len(ports)
+
+    asyncio.run(scenario())
+
+
+async def settled(wire: Wire) -> Connection | ConnectionError:
+    try:
+        return await wire.connection()
+    except ConnectionError as error:
+        return error
 
 
 def test_a_connection_that_does_not_come_is_told_to_all_who_wait() -> None:
