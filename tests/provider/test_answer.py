@@ -97,6 +97,11 @@ def test_a_code_that_is_none_is_left_out(code: object) -> None:
     assert classify(400, {}, body, message_id="a.b.c", now=NOW).error_code is None
 
 
+@pytest.mark.parametrize("code", [0, 2**31 - 1])
+def test_any_other_code_is_kept(code: int) -> None:
+    assert code == classify(400, {}, error(code), message_id="a.b.c", now=NOW).error_code
+
+
 def test_ids_are_cut_to_what_the_ledger_holds() -> None:
     body = json.dumps({"code": 1002, "message": "no", "errorId": "e" * 65}).encode()
     refused = classify(400, {}, body, message_id="a.b.c", now=NOW)
