@@ -287,8 +287,6 @@ class Wire:
 
     async def _opened_connection(self) -> Connection:
         """One more connection, which carries nothing. Raises ConnectionError, in words."""
-        while self._idle and self._loop.time() - self._idle[0].idle_since >= IDLE_S:
-            self._idle.pop(0).abort()  # else those that are never the newest would stay
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 _, connection = await self._connect(lambda: Connection(self))

@@ -214,13 +214,13 @@ def test_a_ledger_that_is_refused_is_not_held_open(tmp_path: Path, monkeypatch: 
     path = tmp_path / "l.sqlite3"
     with open_ledger(str(path), create=True) as ledger, ledger.engine.begin() as connection:
         connection.exec_driver_sql("delete from meta")
-    disposed: list[object] = []
-    monkeypatch.setattr("sqlalchemy.Engine.dispose", disposed.append)
+    dispose = Mock()
+    monkeypatch.setattr("sqlalchemy.Engine.dispose", dispose)
 
     with pytest.raises(InputError, match="is not a ledger"):
         open_ledger(str(path), create=False)
 
-    assert 1 == len(disposed)
+    dispose.assert_called_once_with()
 
 
 def test_a_missing_ledger_is_not_made_by_reading(tmp_path: Path) -> None:

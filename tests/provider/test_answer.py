@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from runner.base.outcomes import OutcomeReason, Status, Then
-from runner.provider.answer import DEFAULT_RETRY_AFTER_S, classify
+from runner.provider.answer import DEFAULT_RETRY_AFTER_S, amount_of, classify, exact_json
 
 NOW = datetime(2026, 12, 1, 2, 0, tzinfo=UTC)
 UMID = "bda3d56d-1424-e711-813c-06ed3428fe67"
@@ -135,3 +135,33 @@ def test_retry_after(value: str | None, seconds: float) -> None:
     headers = {} if value is None else {"retry-after": value}
 
     assert seconds == classify(429, headers, b"", message_id="a.b.c", now=NOW).retry_after_s
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("0.0375", "0.0375"),
+        ('" 12.5 "', "12.5"),
+        ('"-3"', "-3"),
+        ("7", "7"),
+        ("0", "0"),
+        ("-0.0", "0"),
+        ("0e20", "0"),
+        ("1e-12", "1E-12"),
+        ("999999999999999", "999999999999999"),
+        ("1e-13", None),
+        ("1e15", None),
+        ("1e-999999", None),
+        ("1" * 25, None),
+        ("true", None),
+        ("null", None),
+        ('"1e5"', None),
+        ('"free"', None),
+        ("NaN", None),
+        ("Infinity", None),
+        ("[1]", None),
+    ],
+)
+def test_an_amount_is_exact_or_none(value: str, expected: str | None) -> None:
+    found = amount_of(exact_json(value.encode()))
+    assert expected == (None if found is None else str(found))

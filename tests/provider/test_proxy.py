@@ -70,6 +70,12 @@ def test_which_proxy(
     assert expected == proxy_for(url)
 
 
+def test_neither_name_nor_password_is_shown() -> None:
+    proxy = Proxy("HTTPS_PROXY", "http", "::1", 8080, "marketing", "hunter2")
+    for words in (str(proxy), repr(proxy)):
+        assert (True, False, False) == ("::1" in words, "marketing" in words, "hunter2" in words)
+
+
 @pytest.mark.parametrize(
     ("scheme", "kind", "port"),
     [

@@ -107,6 +107,17 @@ def test_a_start_opens_few_at_a_time() -> None:
     asyncio.run(scenario())
 
 
+def test_all_who_wait_get_a_connection_although_few_are_opened_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire_module, "MOST_OPENING", 2)
+
+    async def scenario() -> None:
+        async with wired(limit=8) as (wire, _), asyncio.timeout(60):
+            held = await asyncio.gather(*(wire.connection() for _ in range(7)))
+            assert 7 == len(set(held))
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
