@@ -93,7 +93,16 @@ def test_each_scheme_has_its_usual_port(scheme: str, kind: str, port: int, monke
 
 
 @pytest.mark.parametrize(
-    "address", ["ftp://me:hunter2@b", "https://me:hunter2@b", "http://me:hunter2@", "http://me:hunter2@b:port", "//"]
+    "address",
+    [
+        "ftp://me:hunter2@b",
+        "https://me:hunter2@b",
+        "http://me:hunter2@",
+        "http://me:hunter2@b:port",
+        "http://m%3Ae:hunter2@b",
+        "http://me:hunter2%E4%BD%A0@b",
+        "//",
+    ],
 )
 def test_an_address_that_is_none_is_refused_without_its_password(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALL_PROXY", address)

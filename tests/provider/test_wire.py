@@ -186,13 +186,19 @@ def test_what_is_no_answer(answer: bytes, error: type[Exception]) -> None:
 
 def test_what_comes_without_being_asked_for_is_never_an_answer() -> None:
     async def scenario() -> None:
+        bugs: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: bugs.append(context))
         async with wired() as (wire, server):
-            connection = await wire.connection()
-            wire.release(connection)
-            server.connections[0].write(YES)  # such as a 408 to somebody who is slow
-            await closed(connection)
+            for number in range(2):  # before its first request, and after it
+                connection = await wire.connection()
+                if number:
+                    assert OK == await connection.exchange(REQUEST)
+                else:
+                    wire.release(connection)
+                server.connections[-1].write(YES)  # such as a 408 to somebody who is slow
+                await closed(connection)
             assert OK == await ask(wire)
-            assert 2 == len(server.connections)
+            assert (3, []) == (len(server.connections), bugs)
 
     asyncio.run(scenario())
 
@@ -255,6 +261,23 @@ def test_a_connection_that_does_not_come_is_told_to_all_who_wait() -> None:
         found = await asyncio.gather(*(wire.connection() for _ in range(100)), return_exceptions=True)
         await wire.close()
         assert {f"no connection to 127.0.0.1:{port}: Connection refused"} == {str(error) for error in found}
+
+    asyncio.run(scenario())
+
+
+def test_a_connection_that_is_closed_as_soon_as_it_stands_is_none() -> None:
+    async def scenario() -> None:
+        async with wired() as (wire, _):
+
+            async def connect(protocol: Callable[[], Connection]) -> tuple[None, Connection]:
+                connection = protocol()
+                assert not connection.is_open
+                return None, connection
+
+            wire._connect = connect  # type: ignore[assignment, method-assign]
+            with pytest.raises(ConnectionError, match="it was closed as soon as it stood"):
+                async with asyncio.timeout(60):
+                    await wire.connection()
 
     asyncio.run(scenario())
 
