@@ -223,7 +223,7 @@ class Wire:
         try:
             return await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled() and not turn.exception():
+            if not turn.cancelled() and not turn.exception():
                 self.release(turn.result())  # it came in the moment of giving up
             raise
 

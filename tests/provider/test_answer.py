@@ -62,8 +62,8 @@ CASES = [
         (400, 1201, R.FORBIDDEN), (400, 2001, R.UNSUPPORTED), (400, 2002, R.UNSUPPORTED), (500, 2003, R.UNSUPPORTED)]],
     *[(f"fatal HTTP {status}", status, b"", UNSENT, reason, Then.STOP) for status, reason in [
         (401, R.UNAUTHORIZED), (403, R.FORBIDDEN), (404, R.NOT_FOUND), (410, R.UNSUPPORTED),
-        (426, R.UPGRADE_REQUIRED), (405, R.UNEXPECTED_ANSWER), (407, R.UNEXPECTED_ANSWER), (302, R.UNEXPECTED_ANSWER),
-        (308, R.UNEXPECTED_ANSWER)]],
+        (426, R.UPGRADE_REQUIRED), (405, R.UNEXPECTED_ANSWER), (407, R.UNEXPECTED_ANSWER),
+        *[(redirect, R.UNEXPECTED_ANSWER) for redirect in (301, 302, 303, 307, 308)]]],
     ("too many", 429, error(429), UNSENT, R.THROTTLED, Then.PAUSE),
     ("the server timed out on us", 408, b"", UNKNOWN, R.INVALID_ANSWER, Then.GO_ON),
     *[(f"HTTP {status}", status, body, UNKNOWN, R.SERVER_ERROR, Then.GO_ON) for status, body in [

@@ -1,6 +1,7 @@
 """The log export over real sockets: whose key goes where, and files that can't be trusted."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,32 @@ def test_a_redirect_that_is_not_safe_or_has_no_end_is_not_followed() -> None:
         rows_of(moved("http://storage.example/file.csv"))
     with pytest.raises(StoppedError, match="HTTP 302"):
         rows_of(*[moved("/again")] * 9)
+
+
+def test_an_export_is_of_a_span_of_time_in_utc() -> None:
+    async def scenario() -> None:
+        since = datetime(2026, 12, 1, 10, 0, tzinfo=timezone(timedelta(hours=8)))
+        async with serving((http(b'{"jobId": "job-1"}'), "keep")) as server:
+            async with LogExports(Endpoint(server.base_url, "acme"), "secret-key") as exports:
+                assert "job-1" == await exports.start(since, since + timedelta(hours=1))
+            [request] = server.requests
+        assert request.startswith(b"POST /api/v1/subaccounts/acme/messages/exports ")
+        assert request.endswith(b'\r\n{"from":"2026-12-01T02:00:00Z","to":"2026-12-01T03:00:00Z","limit":0}')
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("body", [b'{"job": 1}', b'{"jobId": ""}', b'{"jobId": 5}'])
+def test_an_export_without_its_job_is_none(body: bytes) -> None:
+    async def scenario() -> None:
+        async with (
+            serving((http(body), "keep")) as server,
+            LogExports(Endpoint(server.base_url, "acme"), "secret-key") as exports,
+        ):
+            with pytest.raises(StoppedError, match="has no jobId"):
+                await exports.start(datetime.now(UTC), datetime.now(UTC))
+
+    asyncio.run(scenario())
 
 
 @pytest.mark.parametrize(

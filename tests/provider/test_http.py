@@ -95,6 +95,8 @@ REFUSALS: list[Any] = [
     pytest.param(
         http(b"", "302 Found", extra="Location: /x\r\n"), r"\(redirected to /x\); check account", id="a redirect"
     ),
+    pytest.param(http(b"", "304 Not Modified"), "HTTP 304$", id="a status that the provider doesn't give"),
+    pytest.param(error("400 Bad Request", 1002), "HTTP 400 .no.$", id="a code that is about a message"),
     pytest.param(error("500 Internal Server Error", 2003), "look for a newer campaign-runner", id="a fatal code"),
     pytest.param(http(b"<html>"), "not a JSON object", id="a portal page"),
 ]

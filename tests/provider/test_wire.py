@@ -207,7 +207,7 @@ def test_an_idle_connection_is_not_used_for_long(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(wire_module, "IDLE_S", 0.0)
 
     async def scenario() -> None:
-        async with wired() as (wire, server):
+        async with wired(limit=1) as (wire, server), asyncio.timeout(60):  # it is closed: there is room for another
             assert [OK, OK] == [await ask(wire), await ask(wire)]
             assert 2 == len(server.connections)
 
@@ -308,6 +308,7 @@ def test_closing_waits_for_no_connection_that_is_being_opened(monkeypatch: pytes
                 await wire.close()
             with pytest.raises(ConnectionAbortedError):
                 await waiting
+            assert not wire._opening
 
     asyncio.run(scenario())
 
@@ -319,9 +320,28 @@ def test_who_no_longer_waits_takes_no_connection() -> None:
             waiting = [asyncio.ensure_future(wire.connection()) for _ in range(3)]
             await asyncio.sleep(0)
             waiting[0].cancel()
+            await asyncio.sleep(0)
+            last = asyncio.ensure_future(wire.connection())
+            await asyncio.sleep(0)
             wire.release(first)  # to the second
             waiting[1].cancel()  # which has it already, and gives it to the third
             assert first is await waiting[2]
+            wire.release(first)
+            assert first is await last
             assert 1 == len(server.connections)
+
+    asyncio.run(scenario())
+
+
+def test_who_gives_up_in_the_moment_of_a_failure_is_cancelled() -> None:
+    async def scenario() -> None:
+        async with wired(limit=1) as (wire, _):
+            await wire.connection()
+            waiting = asyncio.ensure_future(wire.connection())
+            await asyncio.sleep(0)
+            wire._fail_waiting(ConnectionError("nobody is there"))
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
 
     asyncio.run(scenario())
