@@ -144,6 +144,8 @@ def test_a_living_holder_renews_by_itself(ledger: Ledger, monkeypatch: pytest.Mo
     before = ledger.runs()[0].lease_until
 
     assert renewed.wait(timeout=30)
+    assert holder._renewer is not None
+    assert holder._renewer.daemon  # else a process whose main thread fails would live on, and hold the run
     after = ledger.runs()[0].lease_until
     assert before is not None
     assert after is not None

@@ -1,6 +1,7 @@
 """What a log's proof does to the run, beside its messages; `test_machine.py` has the messages."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,7 +49,7 @@ def test_which_messages_are_unknown_and_since_when(tmp_path: Path) -> None:
 def test_the_log_must_have_the_newest_answers_since_the_first_unknown_message(tmp_path: Path) -> None:
     with Filled(tmp_path / "l.sqlite3") as filled:
         run_id, other = filled.run(), filled.run(run="other")
-        facts = {"reason": OutcomeReason.QUEUED.value, "claimed_at": 10}
+        facts: dict[str, Any] = {"reason": OutcomeReason.QUEUED.value, "claimed_at": 10}
         filled.messages(run_id, status=Status.UNKNOWN, claimed_at=10)
         filled.messages(run_id, **facts | {"claimed_at": 9, "answered_at": 20})
         filled.messages(run_id, **facts | {"reason": OutcomeReason.RECONCILED.value, "answered_at": 20})
