@@ -333,6 +333,22 @@ def test_who_no_longer_waits_takes_no_connection() -> None:
     asyncio.run(scenario())
 
 
+def test_a_connection_that_was_closed_is_given_to_nobody() -> None:
+    async def scenario() -> None:
+        async with wired(limit=1) as (wire, _):
+            connection = await wire.connection()
+            waiting = asyncio.ensure_future(wire.connection())
+            await asyncio.sleep(0)
+            connection.eof_received()  # the other side closes it while its request waits for the departure
+            wire.release(connection)
+            await asyncio.sleep(0)
+            assert not waiting.done()
+            connection.abort()
+            assert connection is not await waiting
+
+    asyncio.run(scenario())
+
+
 def test_who_gives_up_in_the_moment_of_a_failure_is_cancelled() -> None:
     async def scenario() -> None:
         async with wired(limit=1) as (wire, _):
