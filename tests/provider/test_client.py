@@ -180,6 +180,17 @@ def test_a_refused_connection_is_unsent() -> None:
     asyncio.run(scenario())
 
 
+def test_a_429_says_how_long_to_wait() -> None:
+    async def scenario() -> None:
+        answer = http(b"", "429 Too Many Requests", extra="Retry-After: 7\r\n")
+        async with serving((answer, "keep")) as server:
+            outcome = await post(server.base_url)
+
+        assert (Status.UNSENT, Then.PAUSE, 7.0) == (outcome.status, outcome.then, outcome.retry_after_s)
+
+    asyncio.run(scenario())
+
+
 def test_a_redirect_is_not_followed() -> None:
     async def scenario() -> None:
         async with serving((http(b"", "307 Temporary Redirect", extra="Location: /elsewhere\r\n"), "keep")) as server:

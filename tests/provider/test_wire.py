@@ -344,6 +344,7 @@ def test_a_connection_that_was_closed_is_given_to_nobody() -> None:
             await asyncio.sleep(0)
             assert not waiting.done()
             connection.abort()
+            assert not connection.is_open
             assert connection is not await waiting
 
     asyncio.run(scenario())
