@@ -1,6 +1,5 @@
 """Prices and balance."""
 
-
 import pytest
 
 from runner.sandbox.options import SandboxOptions
