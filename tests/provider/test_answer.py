@@ -97,6 +97,19 @@ def test_a_code_that_is_none_is_left_out(code: object) -> None:
     assert classify(400, {}, body, message_id="a.b.c", now=NOW).error_code is None
 
 
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"<html>", "the answer is not a JSON object"),
+        (taken(umid=None), "the answer has no umid"),
+        (taken(status={"code": "NEW"}), "the answer has the unknown status NEW"),
+        (taken(clientMessageId="a.b.d"), "the answer is about another message (a.b.d)"),
+    ],
+)
+def test_what_is_wrong_with_a_200_is_said(body: bytes, words: str) -> None:
+    assert words == classify(200, {}, body, message_id="a.b.c", now=NOW).detail
+
+
 @pytest.mark.parametrize("code", [0, 2**31 - 1])
 def test_any_other_code_is_kept(code: int) -> None:
     assert code == classify(400, {}, error(code), message_id="a.b.c", now=NOW).error_code
@@ -149,6 +162,8 @@ def test_retry_after(value: str | None, seconds: float) -> None:
         ("0e20", "0"),
         ("1e-12", "1E-12"),
         ("999999999999999", "999999999999999"),
+        ("123456789012345.123456789", "123456789012345.123456789"),
+        ("123456789012345.1234567891", None),
         ("1e-13", None),
         ("1e15", None),
         ("1e-999999", None),
