@@ -112,12 +112,9 @@ class Pace:
 
     async def start(self) -> None:
         """Wait until the rate allows the request to start, and record the start. Call this with a connection ready."""
-        if self._at_the_window.locked() or self._window.free_at() > self._clock():
-            async with self._at_the_window:  # first come, first served
-                while (wait_s := self._window.free_at() - self._clock()) > 0:  # noqa: ASYNC110 (a time, not an event)
-                    await asyncio.sleep(wait_s)
-                self._window.note_start(self._clock())
-        else:
+        async with self._at_the_window:  # first come, first served
+            while (wait_s := self._window.free_at() - self._clock()) > 0:  # noqa: ASYNC110 (a time, not an event)
+                await asyncio.sleep(wait_s)
             self._window.note_start(self._clock())
 
     def slow_down(self) -> None:

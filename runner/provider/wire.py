@@ -206,8 +206,7 @@ class Wire:
             connection = self._idle.pop()
             if connection.is_open and self._loop.time() - connection.idle_since < IDLE_S:
                 return connection
-            if connection.is_open:
-                connection.abort()
+            connection.abort()
         return None
 
     async def connection(self) -> Connection:
@@ -223,7 +222,7 @@ class Wire:
         try:
             return await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled() and not turn.exception():
+            if not turn.cancelled() and not turn.exception():
                 self.release(turn.result())  # the connection was ready just when the caller was cancelled
             raise
 
@@ -287,8 +286,6 @@ class Wire:
 
     async def _opened_connection(self) -> Connection:
         """Open a new connection. Raises ConnectionError with a text for people."""
-        while self._idle and self._loop.time() - self._idle[0].idle_since >= IDLE_S:
-            self._idle.pop(0).abort()  # expired; `_take_idle` only looks at the newest
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 _, connection = await self._connect(lambda: Connection(self))

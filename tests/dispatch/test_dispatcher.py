@@ -11,14 +11,15 @@ from runner.base.errors import LedgerError
 from runner.base.messages import Message
 from runner.base.options import FuseLimits, Rate
 from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
+from runner.dispatch.dispatcher import Departure
 from runner.dispatch.feed import CLAIM_AHEAD_S
 from runner.dispatch.fuse import Fuses
 from runner.dispatch.progress import Stop
 from runner.dispatch.retry import Backoff
 from runner.ledger.ledger import open_ledger
-from runner.ledger.writer import merge_spill, spill_path
+from runner.ledger.writer import Claim, merge_spill, spill_path
 from tests.deadline import DEADLINE_S
-from tests.dispatch.stage import OK, Stage, answering, outcome, people
+from tests.dispatch.stage import OK, Stage, answering, at, outcome, people
 
 
 class Quick(random.Random):
@@ -195,10 +196,18 @@ def test_stopping_does_not_wait_for_a_turn_that_is_an_hour_away(tmp_path: Path) 
         asyncio.get_running_loop().call_later(0.02, stage.dispatcher.stop, Stop(OutcomeReason.INTERRUPTED, "Ctrl-C"))
         return OK
 
+    async def send_and_look(stage: Stage) -> tuple[Stop | None, int]:
+        task = asyncio.current_task()
+        assert task is not None
+        return await stage.send(people(5)), task.cancelling()
+
     stage = Stage(tmp_path, script, Rate(1, 3600))
 
-    assert stage.run(5) == Stop(OutcomeReason.INTERRUPTED, "Ctrl-C")
+    # It interrupts the wait by cancelling it; whoever called `run` must not look cancelled afterwards.
+    assert (Stop(OutcomeReason.INTERRUPTED, "Ctrl-C"), 0) == asyncio.run(send_and_look(stage))
+    stage.close()
     assert {"accepted": 1} == stage.statuses
+    assert stage.progress.stopping
 
 
 def test_the_last_message_is_the_end(tmp_path: Path) -> None:
@@ -255,3 +264,58 @@ def test_nothing_leaves_once_the_ledger_cannot_be_written(tmp_path: Path) -> Non
     assert {"accepted": len(stage.departed)} == stage.ledger.counts(stage.record.id)
     assert not spill_path(stage.ledger.path, stage.record.id).exists()
     stage.ledger.close()
+
+
+def test_a_pause_that_begins_while_a_connection_is_opened_holds_its_request_back(tmp_path: Path) -> None:
+    throttled = outcome(
+        Status.UNSENT, OutcomeReason.THROTTLED, Then.PAUSE, retry_after_s=60.0, sent_at=1, http_status=429
+    )
+    connecting = iter([0.0, 10.0])
+
+    async def script(stage: Stage, message: Message) -> Outcome:
+        if len(stage.departed) == 1:
+            await asyncio.sleep(5)
+            return throttled
+        return OK
+
+    stage = Stage(tmp_path, script, Rate(10, 1), connect_s=lambda: next(connecting, 0.0))
+
+    assert stage.run_virtually(people(2)) is None
+    (_, began), *others = stage.departed_at
+    assert [0, 1] == sorted(row for row, _ in others)
+    assert min(moment for _, moment in others) >= began + 65
+    assert 3 == stage.progress.started
+
+
+def test_a_lease_that_runs_out_while_a_connection_is_opened_holds_its_request_back(tmp_path: Path) -> None:
+    class Lease:
+        """It runs out after five seconds, and five seconds after its renewal."""
+
+        until = at("2026-11-25T12:00:05+08:00")
+
+        def is_valid(self) -> bool:
+            return stage.wall() < self.until
+
+        def renew(self) -> bool:
+            self.until = stage.wall() + 5.0
+            return True
+
+    class Leased(Stage):
+        async def _send(self, claim: Claim, departure: Departure) -> Outcome:
+            found = await super()._send(claim, departure)
+            held_back.append(found.reason is OutcomeReason.HELD_BACK)
+            return found
+
+    held_back: list[bool] = []
+    connecting = iter([10.0])
+    stage = Leased(
+        tmp_path,
+        answering(),
+        Rate(10, 1),
+        begin="2026-11-25T12:00+08:00",
+        connect_s=lambda: next(connecting, 0.0),
+        lease=Lease(),
+    )
+
+    assert stage.run_virtually(people(1)) is None
+    assert ([True, False], [0]) == (held_back, stage.departed)

@@ -11,6 +11,7 @@ from runner.base.messages import Message
 from runner.base.options import Rate, SendingHours
 from runner.base.optouts import OptOut, OptOutSource
 from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
+from runner.dispatch.feed import Feed
 from runner.dispatch.progress import Stop
 from runner.ledger.optouts import note_optouts
 from runner.schedule.sending_hours import SendingHoursGate
@@ -314,3 +315,20 @@ def test_stopping_does_not_wait_until_all_are_passed_over(tmp_path: Path) -> Non
 
     assert stage.run_virtually(people(5000)) == Stop(OutcomeReason.INTERRUPTED, "Ctrl-C")
     assert list(range(101)) == read
+
+
+@pytest.mark.parametrize(("rate", "expected"), [(Rate(10, 1), False), (Rate(400, 1), True)], ids=str)
+def test_at_a_high_rate_the_next_group_is_claimed_while_the_last_one_leaves(
+    tmp_path: Path, rate: Rate, expected: bool
+) -> None:
+    """Else each group would wait for the disk."""
+    ahead: list[bool] = []
+
+    async def script(stage: Stage, message: Message) -> Outcome:
+        feed = stage.dispatcher.source
+        assert isinstance(feed, Feed)
+        ahead.append(feed._refill is not None)
+        return OK
+
+    assert Stage(tmp_path, script, rate).run_virtually(people(40)) is None
+    assert expected == any(ahead)

@@ -11,7 +11,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from runner.base.options import Rate
-from runner.dispatch.pace import JITTER_S, RECOVERY_STEP_S, SLOWEST_SHARE, TICK_S, WINDOW_PLACES, Pace, SlidingWindow
+from runner.dispatch.pace import (
+    CATCH_UP_S,
+    JITTER_S,
+    RECOVERY_STEP_S,
+    SLOWEST_SHARE,
+    TICK_S,
+    WINDOW_PLACES,
+    Pace,
+    SlidingWindow,
+)
 from tests.dispatch import virtual
 
 TINY = 1e-6
@@ -150,6 +159,23 @@ def test_a_throttled_pace_halves_and_climbs_back_to_the_rate_and_no_further() ->
         await asyncio.sleep(RECOVERY_STEP_S * 25)
         assert await speed(pace) == pytest.approx(100, rel=0.01)
         assert not pace.throttled
+
+    virtual.run(scenario())
+
+
+def test_only_a_little_lateness_is_made_up_for() -> None:
+    """After a pause, 100/s goes on with three at once, and not with all that had their turn meanwhile."""
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        pace = Pace(Rate(100, 1))
+        await pace.turn()
+        await asyncio.sleep(10)
+        before, at_once = loop.time(), 0
+        while loop.time() - before < 1 / 1000:
+            await pace.turn()
+            at_once += 1
+        assert 1 + math.ceil(100 * CATCH_UP_S) == at_once - 1  # the last one had to wait
 
     virtual.run(scenario())
 

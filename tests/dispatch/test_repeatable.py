@@ -151,6 +151,20 @@ def test_what_has_no_answer_is_asked_for_again() -> None:
     virtual.run(main())
 
 
+def test_what_goes_again_does_not_wait_for_the_next_item() -> None:
+    async def main() -> None:
+        async def things() -> AsyncIterator[int]:
+            yield 1
+            await asyncio.sleep(86_400)
+
+        stage = Stage(answers(BUSY, DONE))
+        assert await stage.run(things()) is None
+        assert 2 == len(stage.asked)
+        assert max(at for at, _ in stage.asked) < 60
+
+    virtual.run(main())
+
+
 def test_a_pause_is_for_all() -> None:
     async def main() -> None:
         busy = [throttled(30.0)]
@@ -403,9 +417,10 @@ def test_a_source_that_fails_does_not_wait_for_a_provider_that_is_not_there() ->
             await asyncio.sleep(1.0)
             raise ZeroDivisionError
 
-        stage = Stage(answers(BUSY))
-        with pytest.raises(ZeroDivisionError):
-            await stage.run(things())
-        assert stage.now < 2.0
+        for answer in (BUSY, throttled(600.0)):
+            stage = Stage(answers(answer))
+            with pytest.raises(ZeroDivisionError):
+                await stage.run(things())
+            assert stage.now < 2.0
 
     virtual.run(main())

@@ -1,11 +1,17 @@
 """Up to which row the ledger has everything: whatever happens, no message that it lacks is below it."""
 
 import random
+from collections.abc import Sequence
+from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runner.base.options import Rate
 from runner.dispatch.feed import ResumePoint
+from runner.ledger.writer import Claim, LedgerWriter, Refused
+from tests.dispatch.stage import Stage, answering, people
 
 
 def test_it_follows_what_is_claimed() -> None:
@@ -57,3 +63,26 @@ def test_nothing_that_is_open_is_ever_below_it(seed: int) -> None:
                 for one in sorted(open_rows):
                     resume_point.read(one)
         assert (min(open_rows) - 1 if open_rows else row) == resume_point.row
+
+
+@pytest.mark.parametrize(
+    ("cooling", "expected"),
+    [
+        pytest.param(None, [(1, 1), (2, 2), (3, 3), (4, 4)], id="it moves with the claims"),
+        pytest.param([2], [(1, 1), (3, 1), (4, 1)], id="it stays below a message that was refused"),
+    ],
+)
+def test_what_the_ledger_is_told(
+    tmp_path: Path, cooling: list[int] | None, expected: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[int, int]] = []
+    claim = LedgerWriter.claim
+
+    async def noted(writer: LedgerWriter, claims: Sequence[Claim], *, frontier: int = 0) -> Refused:
+        told.extend((each.message.row, frontier) for each in claims)
+        return await claim(writer, claims, frontier=frontier)
+
+    monkeypatch.setattr(LedgerWriter, "claim", noted)
+    Stage(tmp_path, answering(), Rate(10, 1), cooling=cooling).run_virtually(people(4, first=1))
+
+    assert expected == told

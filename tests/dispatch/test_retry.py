@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from runner.base.events import Event, EventKind
 from runner.base.options import Rate
 from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
 from runner.dispatch.pace import Pace
@@ -129,3 +130,49 @@ def test_a_later_429_makes_a_pause_longer_and_its_time_counts_once() -> None:
     retry.after(PAUSED, NOW + 3.0)
 
     assert (NOW + 10.0, 10.0) == (retry.until, progress.throttled_s)
+
+
+def test_a_shorter_pause_takes_nothing_from_a_longer_one() -> None:
+    progress = Progress()
+    retry = Retry(Pace(Rate(10, 1), clock=lambda: NOW), Backoff(Longest()), progress, wall=lambda: 0.0)
+    short = an_outcome(Status.UNSENT, OutcomeReason.THROTTLED, Then.PAUSE, http_status=429, retry_after_s=1.0)
+
+    retry.after(PAUSED, NOW)
+    retry.after(short, NOW + 3.0)
+
+    assert (NOW + 7.0, 7.0) == (retry.until, progress.throttled_s)
+
+
+def test_the_time_between_two_pauses_is_no_pause() -> None:
+    progress = Progress()
+    retry = Retry(Pace(Rate(10, 1), clock=lambda: NOW), Backoff(Longest()), progress, wall=lambda: 0.0)
+
+    retry.after(PAUSED, NOW)
+    retry.after(PAUSED, NOW + 20.0)
+
+    assert (NOW + 27.0, 14.0) == (retry.until, progress.throttled_s)
+
+
+def test_connections_that_fail_in_one_moment_count_once() -> None:
+    backoff = Backoff(Longest())
+    retry = Retry(Pace(Rate(10, 1), clock=lambda: NOW), backoff, Progress(), wall=lambda: 0.0)
+
+    for _ in range(10):
+        retry.after(REFUSED, NOW)
+    assert (NOW + 0.5, 1) == (retry.until, backoff.failures)
+    retry.after(REFUSED, NOW + 0.5)  # the rest is over: this one is news
+    assert (NOW + 1.5, 2) == (retry.until, backoff.failures)
+
+
+def test_each_pause_is_noted_by_the_time_of_day() -> None:
+    progress = Progress()
+    retry = Retry(Pace(Rate(10, 1), clock=lambda: NOW), Backoff(Longest()), progress, wall=lambda: 5_000.0)
+
+    retry.after(PAUSED, NOW)
+    retry.after(REFUSED, NOW + 7.0)
+
+    expected = [
+        Event(EventKind.THROTTLED, 5_000_000_000, 7.0),
+        Event(EventKind.UNREACHABLE, 5_000_000_000, 0.5, "because"),
+    ]
+    assert expected == progress.events

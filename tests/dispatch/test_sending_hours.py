@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.base.errors import LedgerError
+from runner.base.events import EventKind
 from runner.base.messages import Message
 from runner.base.options import Outside, Rate, SendingHours
 from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
@@ -61,6 +62,18 @@ def test_a_run_that_begins_at_night_sleeps_until_the_morning(tmp_path: Path) -> 
     assert [("sending hours, until 2026-11-26 09:00 Asia/Singapore", at("2026-11-26T09:00+08:00"), 0)] == seen
     assert ("", None) == (stage.progress.waiting_for, stage.progress.sleeps_until)
     assert [at("2026-11-25T22:00+08:00"), at("2026-11-26T09:00+08:00")] == pytest.approx(stage.passes, abs=1)
+
+
+def test_a_night_is_told_and_noted_as_one_rest(tmp_path: Path) -> None:
+    told: list[str | None] = []
+    stage = Stage(tmp_path, answering(), begin="2026-11-25T22:00+08:00", hours=nine_to_eight(), resting=told.append)
+
+    assert stage.run_virtually(people(1)) is None
+    words = "sending hours, until 2026-11-26 09:00 Asia/Singapore"
+    assert [words, None] == told
+    [rest] = stage.progress.events
+    assert (EventKind.RESTED, words) == (rest.kind, rest.detail)
+    assert (at("2026-11-25T22:00+08:00"), 11 * 3600) == pytest.approx((rest.at / 1e6, rest.seconds), abs=1)
 
 
 def test_what_is_not_sent_in_the_evening_is_sent_in_the_morning(tmp_path: Path) -> None:

@@ -115,6 +115,14 @@ def test_money_is_exact_and_nonsense_is_none(filled: Filled) -> None:
     assert {"EUR": Decimal("0.3000001"), "": Decimal(5)} == found.bills
 
 
+def test_messages_by_country_and_segments(filled: Filled) -> None:
+    run, other = filled.run(), filled.run(run="other")
+    filled.messages(run, 2, country="GB", segments=2)
+    filled.messages(run, 1, country=None, status="unknown")
+    filled.messages(other, 3)
+    assert {("GB", 2, 2), (None, 1, 1)} == set(filled.ledger.sizes(run))
+
+
 def test_claims_of_late(filled: Filled) -> None:
     run = filled.run()
     filled.messages(run, 3, claimed_at=100)

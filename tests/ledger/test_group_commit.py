@@ -53,6 +53,16 @@ async def begun_with(commits: GroupCommit[str, str], *items: str) -> list[str]:
         return await waiting
 
 
+async def until_it_waits(commits: GroupCommit[str, str], log: Log) -> None:
+    """Until the thread has seen what is queued, and waits for more; or until it commits."""
+    async with asyncio.timeout(DEADLINE_S):
+        while not log.began.is_set():
+            with commits._condition:
+                if commits._condition._waiters:  # type: ignore[attr-defined]
+                    return
+            await asyncio.sleep(0)
+
+
 def test_what_comes_during_a_commit_is_the_next_group() -> None:
     log = Log()
 
@@ -90,6 +100,7 @@ def test_what_nobody_waits_for_goes_with_what_somebody_does() -> None:
     async def scenario() -> None:
         async with GroupCommit(log.commit, log.failed, name="test", linger_s=DEADLINE_S) as commits:
             commits.put("a")
+            await until_it_waits(commits, log)
             commits.put("b")
             assert ["C"] == await submitted(commits, "c")
 
@@ -153,18 +164,27 @@ def test_a_ledger_that_fails_fails_the_whole_group_and_the_thread_goes_on(*, iso
 
 
 @pytest.mark.parametrize(
-    ("isolates", "results"),
-    [(False, ["not written: ZeroDivisionError"] * 3), (True, ["A", "not written: ZeroDivisionError", "B"])],
+    ("isolates", "items", "results", "groups"),
+    [
+        pytest.param(False, ["a", "bug", "b"], ["not written: ZeroDivisionError"] * 3, [], id="a group"),
+        pytest.param(
+            True, ["a", "bug", "b"], ["A", "not written: ZeroDivisionError", "B"], [["a"], ["b"]], id="one of three"
+        ),
+        pytest.param(True, ["bug", "a"], ["not written: ZeroDivisionError", "A"], [["a"]], id="one of two"),
+        pytest.param(True, ["bug"], ["not written: ZeroDivisionError"], [], id="one alone"),
+    ],
 )
-def test_a_bug_fails_the_group_or_its_item_alone(results: list[str], *, isolates: bool) -> None:
+def test_a_bug_fails_the_group_or_its_item_alone(
+    items: list[str], results: list[str], groups: list[list[str]], *, isolates: bool
+) -> None:
     log = Log()
 
     async def scenario() -> None:
         commits = GroupCommit(log.commit, log.failed, name="test", isolates=isolates)
-        assert results == await begun_with(commits, "a", "bug", "b")
+        assert results == await begun_with(commits, *items)
 
     asyncio.run(scenario())
-    assert [["a"], ["b"]] == log.groups if isolates else not log.groups
+    assert groups == log.groups
 
 
 def test_it_is_told_when_nothing_comes() -> None:

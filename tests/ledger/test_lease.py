@@ -3,10 +3,11 @@
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from time import sleep
 
 import pytest
 
-from runner.base.errors import RunLockedError
+from runner.base.errors import LedgerError, RunLockedError
 from runner.ledger import lock
 from runner.ledger.ledger import Ledger, open_ledger
 from runner.ledger.lock import GRACE_S, LEASE_S, Lease
@@ -104,6 +105,18 @@ def test_a_wall_clock_that_is_set_back_makes_no_lease_longer(ledger: Ledger) -> 
     assert not holder.is_valid()
 
 
+def test_a_clock_that_stands_still_while_the_machine_sleeps_makes_no_lease_longer(ledger: Ledger) -> None:
+    wall = [1_000_000.0]
+    holder = Lease(ledger.engine, 1, host="east", wall=lambda: wall[0], monotonic=lambda: 0.0)
+    holder.acquire()
+    holder._released.set()
+
+    wall[0] += LEASE_S - 0.001
+    assert holder.is_valid()
+    wall[0] = 1_000_000.0 + LEASE_S
+    assert not holder.is_valid()
+
+
 def test_a_process_on_the_same_machine_takes_over_at_once(ledger: Ledger) -> None:
     """It has the file lock, so the one before is dead."""
     time = Time()
@@ -117,23 +130,82 @@ def test_a_process_on_the_same_machine_takes_over_at_once(ledger: Ledger) -> Non
 
 def test_a_living_holder_renews_by_itself(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock, "RENEW_S", 0.02)
-    renewed = threading.Event()
+    renewed, renewals = threading.Event(), []
     holder = Lease(ledger.engine, 1, host="east")
     renew = holder.renew
 
     def counted() -> bool:
-        is_renewed = renew()
-        renewed.set()
-        return is_renewed
+        renewals.append(renew())
+        if len(renewals) == 3:
+            renewed.set()
+        return renewals[-1]
 
     holder.renew = counted  # type: ignore[method-assign]
     holder.acquire()
     before = ledger.runs()[0].lease_until
 
     assert renewed.wait(timeout=DEADLINE_S)
+    assert holder._renewer is not None
+    assert holder._renewer.daemon  # else a process whose main thread fails would live on, and hold the run
     after = ledger.runs()[0].lease_until
     assert before is not None
     assert after is not None
     assert after > before
     holder.release()
     assert (None, None) == (ledger.runs()[0].holder, ledger.runs()[0].lease_until)
+
+
+def test_a_holder_that_lost_its_lease_renews_no_more(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "RENEW_S", 0.02)
+    lost, heir = Lease(ledger.engine, 1, host="east"), Lease(ledger.engine, 1, host="east")
+    lost.acquire()
+    heir.acquire()
+
+    assert lost._renewer is not None
+    lost._renewer.join(timeout=30)
+    assert not lost._renewer.is_alive()
+    lost.release()
+    assert heir.renew()
+    heir.release()
+
+
+def test_a_ledger_that_is_busy_for_a_while_ends_no_renewing(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "RENEW_S", 0.02)
+    renewed = threading.Event()
+    failures = [LedgerError("database is locked")] * 2
+    holder = Lease(ledger.engine, 1, host="east")
+
+    def failing_at_first() -> bool:
+        if failures:
+            raise failures.pop()
+        renewed.set()
+        return True
+
+    holder.renew = failing_at_first  # type: ignore[method-assign]
+    holder.acquire()
+
+    assert renewed.wait(timeout=30)
+    holder.release()
+
+
+def test_a_renewal_that_is_under_way_gives_a_released_lease_no_time(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "RENEW_S", 0.02)
+    holder, is_renewing = Lease(ledger.engine, 1, host="east"), threading.Event()
+    holder.acquire()
+    note = holder._note
+
+    def slowly(wall: float, monotonic: float) -> None:
+        is_renewing.set()
+        holder._released.wait(30)
+        sleep(0.2)  # a commit that takes long
+        note(wall, monotonic)
+
+    holder._note = slowly  # type: ignore[method-assign]
+    assert is_renewing.wait(30)
+    holder.release()
+
+    assert holder._renewer is not None
+    holder._renewer.join()
+    assert not holder.is_valid()

@@ -189,6 +189,40 @@ def test_runs_are_told_apart_and_continue(tmp_path: Path) -> None:
         assert ["main", "other"] == [record.run for record in ledger.runs("sale")]
 
 
+def test_the_newest_time_is_the_last_start_or_end_of_any_run(tmp_path: Path) -> None:
+    with open_ledger(str(tmp_path / "l.sqlite3"), create=True) as ledger:
+        found = [ledger.newest_time()]
+        first = begin(ledger)
+        found.append(ledger.newest_time())
+        ledger.end_run(first.id, now=9, stop_reason=None, stop_detail=None)
+        begin(ledger, "other")
+        found.append(ledger.newest_time())
+
+    assert [0, 1, 9] == found
+
+
+def test_each_ledger_has_an_id_of_its_own(tmp_path: Path) -> None:
+    ids = []
+    for name in ("a.sqlite3", "b.sqlite3", "a.sqlite3"):
+        with open_ledger(str(tmp_path / name), create=True) as ledger:
+            ids.append(ledger.id)
+
+    assert (2, ids[0]) == (len(set(ids)), ids[2])
+
+
+def test_what_a_run_waits_for_is_its_own_and_ends_with_it(tmp_path: Path) -> None:
+    with open_ledger(str(tmp_path / "l.sqlite3"), create=True) as ledger:
+        first, ended = begin(ledger), begin(ledger, "ended")
+        begin(ledger, "other")
+        ledger.end_run(ended.id, now=5, stop_reason="fuse", stop_detail="words")
+        ledger.note_waiting(first.id, "sending hours")
+        ledger.note_waiting(ended.id, "sending hours")
+        assert ["sending hours", "words", None] == [record.stop_detail for record in ledger.runs()]
+
+        ledger.note_waiting(first.id, None)
+        assert [None, "words", None] == [record.stop_detail for record in ledger.runs()]
+
+
 def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "l.sqlite3"
     with open_ledger(str(path), create=True) as ledger, ledger.engine.begin() as connection:
@@ -196,6 +230,19 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(InputError, match="newer campaign-runner"):
         open_ledger(str(path), create=True)
+
+
+def test_a_ledger_that_is_refused_is_not_held_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "l.sqlite3"
+    with open_ledger(str(path), create=True) as ledger, ledger.engine.begin() as connection:
+        connection.exec_driver_sql("delete from meta")
+    dispose = Mock()
+    monkeypatch.setattr("sqlalchemy.Engine.dispose", dispose)
+
+    with pytest.raises(InputError, match="is not a campaign-runner ledger"):
+        open_ledger(str(path), create=False)
+
+    dispose.assert_called_once_with()
 
 
 def test_a_missing_ledger_is_not_made_by_reading(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """One process per run, with real processes."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -51,6 +52,15 @@ def test_a_lock_is_free_after_its_block(tmp_path: Path) -> None:
 
     assert not is_locked(ledger, "sale", "main")
     assert not is_locked(ledger, "never", "seen")
+
+
+def test_only_the_last_holder_is_named(tmp_path: Path) -> None:
+    ledger, path = tmp_path / "l.sqlite3", tmp_path / "l.sqlite3.locks" / "sale" / "main.lock"
+    path.parent.mkdir(parents=True)
+    path.write_text("process 1 on a-host-with-a-long-name " + "x" * 200)
+
+    with run_lock(ledger, "sale", "main"):
+        assert re.fullmatch(rf"process {os.getpid()} on \S+ since [-0-9]+ [:0-9]+ UTC\n", path.read_text())
 
 
 def test_names_that_join_alike_have_locks_of_their_own(tmp_path: Path) -> None:

@@ -4,10 +4,10 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
+from unittest.mock import Mock
 
 import pytest
 from sqlalchemy import Connection
@@ -259,17 +259,29 @@ def test_what_an_older_process_takes_out_after_all_is_not_lost(newest_but_one: P
         assert 3 == ledger.resume_row(1, "plan-digest")
 
 
-@pytest.mark.parametrize(("until_s", "is_refused"), [(30, True), (-10, True), (-20, False)])
-def test_it_waits_until_an_older_version_has_ended(older: Path, until_s: int, *, is_refused: bool) -> None:
-    """A lease of 30 seconds may be renewed until 15 seconds after its end."""
-    connection = sqlite3.connect(older)
-    lease = ("process 7 on far (ab12)", int((time.time() + until_s) * 1e6))
-    connection.execute("update runs set holder = ?, lease_until = ? where id = 1", lease)
+NOW = 1_800_000_000.0
+
+
+def lease(path: Path, until_s: int) -> None:
+    """Let another process hold the run's lease until so long after `NOW`."""
+    connection = sqlite3.connect(path)
+    values = ("process 7 on far (ab12)", int((NOW + until_s) * 1e6))
+    connection.execute("update runs set holder = ?, lease_until = ? where id = 1", values)
     connection.commit()
     connection.close()
+
+
+@pytest.mark.parametrize(("until_s", "ends_in_s"), [(30, 45), (-10, 5), (-15, None)])
+def test_it_waits_until_an_older_version_has_ended(
+    older: Path, until_s: int, ends_in_s: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lease of 30 seconds may be renewed until 15 seconds after its end."""
+    monkeypatch.setattr(module, "time", Mock(time=lambda: NOW))
+    lease(older, until_s)
     before = version(older)
-    if is_refused:
-        with pytest.raises(RunLockedError, match=r"sending welcome/main \(process 7 on far\); wait until it ends"):
+    if ends_in_s is not None:
+        words = rf"sending welcome/main \(process 7 on far\); wait until it ends.* {ends_in_s} s"
+        with pytest.raises(RunLockedError, match=words):
             open_ledger(str(older), create=False)
         assert before == version(older)
     else:
@@ -329,6 +341,23 @@ def test_a_newer_version_that_was_first_is_not_taken_back(older: Path, monkeypat
     with pytest.raises(InputError, match="newer campaign-runner"):
         open_ledger(str(older), create=False)
     assert 999 == version(older)
+
+
+def test_what_another_process_upgraded_first_is_opened_although_it_sends_already(
+    older: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "time", Mock(time=lambda: NOW))
+    upgrade = module._upgrade
+
+    def late(connection: Connection) -> int:
+        monkeypatch.setattr(module, "_upgrade", upgrade)
+        open_ledger(str(older), create=False).close()
+        lease(older, 30)
+        return upgrade(connection)
+
+    monkeypatch.setattr(module, "_upgrade", late)
+    open_ledger(str(older), create=False).close()
+    assert SCHEMA_VERSION == version(older)
 
 
 def test_a_ledger_that_cannot_be_written_says_so(older: Path) -> None:

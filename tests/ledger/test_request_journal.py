@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from runner.base.conversions import Conversion, ConversionOutcome
 from runner.base.delivery import DeliveryState
@@ -67,6 +68,7 @@ def test_it_is_pending_until_it_is_told(case: Case) -> None:
     settle_feedback(ledger, run, [(pending.conversion, Settled(one, FeedbackStatus.TOLD, 9, 200))])
     assert [] == pending_after(ledger, run, "", limit=10)
     assert {"told": 1} == status_counts(ledger, run, feedback)
+    assert 1 == ledger.scalar(select(feedback.c.attempts))
     assert {one: Conversion(SUCCESS, 700)} == conversions_of(ledger, run, [one, "nobody"])
 
 
@@ -195,6 +197,7 @@ def test_only_what_is_accepted_waits_at_the_provider(filled: Filled) -> None:
     for status in ("rejected", "unknown", "sending"):
         filled.messages(run, status=status)
     assert [Scheduled(accepted, "umid-1", 7)] == scheduled_after(filled.ledger, run, "", limit=100)
+    assert [] == scheduled_after(filled.ledger, run, accepted, limit=100)
 
 
 @pytest.mark.parametrize("state", DeliveryState)

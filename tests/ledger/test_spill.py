@@ -78,6 +78,26 @@ def test_its_room_is_taken_before_it_is_needed_and_given_back(tmp_path: Path) ->
     assert not path.exists()
 
 
+def test_an_unused_spill_that_somebody_deleted_is_no_error(tmp_path: Path) -> None:
+    spill = Spill(tmp_path / "spill")
+    (tmp_path / "spill").unlink()
+    spill.close()
+
+
+def test_the_room_and_each_answer_are_on_the_disk_before_they_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "spill"
+    synced: list[tuple[int, int]] = []
+    monkeypatch.setattr("os.fsync", lambda _: synced.append((path.stat().st_size, path.read_bytes().count(b"\n"))))
+    spill = Spill(path)
+    spill.write([("a.b.0", ACCEPTED), ("a.b.1", UNSENT)])
+    spill.write([("a.b.2", UNSENT)])
+    spill.close()
+
+    assert [(SPILL_BYTES, 0), (SPILL_BYTES, 2), (SPILL_BYTES, 3)] == synced
+
+
 def test_without_room_nothing_begins() -> None:
     with pytest.raises(LedgerError, match="free some disk space"):
         Spill(Path("/dev/full"))

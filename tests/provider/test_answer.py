@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from runner.base.outcomes import OutcomeReason, Status, Then
-from runner.provider.answer import DEFAULT_RETRY_AFTER_S, classify
+from runner.provider.answer import DEFAULT_RETRY_AFTER_S, amount_of, classify, exact_json
 
 NOW = datetime(2026, 12, 1, 2, 0, tzinfo=UTC)
 UMID = "bda3d56d-1424-e711-813c-06ed3428fe67"
@@ -62,8 +62,8 @@ CASES = [
         (400, 1201, R.FORBIDDEN), (400, 2001, R.UNSUPPORTED), (400, 2002, R.UNSUPPORTED), (500, 2003, R.UNSUPPORTED)]],
     *[(f"fatal HTTP {status}", status, b"", UNSENT, reason, Then.STOP) for status, reason in [
         (401, R.UNAUTHORIZED), (403, R.FORBIDDEN), (404, R.NOT_FOUND), (410, R.UNSUPPORTED),
-        (426, R.UPGRADE_REQUIRED), (405, R.UNEXPECTED_ANSWER), (407, R.UNEXPECTED_ANSWER), (302, R.UNEXPECTED_ANSWER),
-        (308, R.UNEXPECTED_ANSWER)]],
+        (426, R.UPGRADE_REQUIRED), (405, R.UNEXPECTED_ANSWER), (407, R.UNEXPECTED_ANSWER),
+        *[(redirect, R.UNEXPECTED_ANSWER) for redirect in (301, 302, 303, 307, 308)]]],
     ("too many", 429, error(429), UNSENT, R.THROTTLED, Then.PAUSE),
     ("the server timed out on us", 408, b"", UNKNOWN, R.INVALID_ANSWER, Then.GO_ON),
     *[(f"HTTP {status}", status, body, UNKNOWN, R.SERVER_ERROR, Then.GO_ON) for status, body in [
@@ -118,6 +118,32 @@ def test_a_body_that_is_no_error_document_is_quoted(body: bytes, expected: str) 
 
 
 @pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"<html>", "the answer is not a JSON object"),
+        (taken(umid=None), "the answer has no umid"),
+        (taken(status={"code": "NEW"}), "the answer has an unknown status: NEW"),
+        (taken(clientMessageId="a.b.d"), "the answer is about another message (a.b.d)"),
+    ],
+)
+def test_what_is_wrong_with_a_200_is_said(body: bytes, words: str) -> None:
+    assert words == classify(200, {}, body, message_id="a.b.c", now=NOW).detail
+
+
+@pytest.mark.parametrize("code", [0, 2**31 - 1])
+def test_any_other_code_is_kept(code: int) -> None:
+    assert code == classify(400, {}, error(code), message_id="a.b.c", now=NOW).error_code
+
+
+def test_ids_are_cut_to_what_the_ledger_holds() -> None:
+    body = json.dumps({"code": 1002, "message": "no", "errorId": "e" * 65}).encode()
+    refused = classify(400, {}, body, message_id="a.b.c", now=NOW)
+    accepted = classify(200, {}, taken(umid="u" * 65), message_id="a.b.c", now=NOW)
+
+    assert ("e" * 63 + "…", "u" * 63 + "…") == (refused.error_id, accepted.umid)
+
+
+@pytest.mark.parametrize(
     ("value", "seconds"),
     [
         pytest.param("2", 2.0, id="seconds"),
@@ -136,3 +162,35 @@ def test_retry_after(value: str | None, seconds: float) -> None:
     headers = {} if value is None else {"retry-after": value}
 
     assert seconds == classify(429, headers, b"", message_id="a.b.c", now=NOW).retry_after_s
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("0.0375", "0.0375"),
+        ('" 12.5 "', "12.5"),
+        ('"-3"', "-3"),
+        ("7", "7"),
+        ("0", "0"),
+        ("-0.0", "0"),
+        ("0e20", "0"),
+        ("1e-12", "1E-12"),
+        ("999999999999999", "999999999999999"),
+        ("123456789012345.123456789", "123456789012345.123456789"),
+        ("123456789012345.1234567891", None),
+        ("1e-13", None),
+        ("1e15", None),
+        ("1e-999999", None),
+        ("1" * 25, None),
+        ("true", None),
+        ("null", None),
+        ('"1e5"', None),
+        ('"free"', None),
+        ("NaN", None),
+        ("Infinity", None),
+        ("[1]", None),
+    ],
+)
+def test_an_amount_is_exact_or_none(value: str, expected: str | None) -> None:
+    found = amount_of(exact_json(value.encode()))
+    assert expected == (None if found is None else str(found))

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -94,7 +95,9 @@ async def post(base_url: str, departure: Callable[[], Awaitable[None]] = at_once
 def test_a_request_as_the_provider_wants_it() -> None:
     async def scenario() -> None:
         async with serving((http(TAKEN), "keep")) as server:
+            before = time.time_ns() // 1000
             outcome = await post(server.base_url)
+            after = time.time_ns() // 1000
 
         request = server.requests[0]
         assert request.startswith(b"POST /api/v1/subaccounts/acme/messages HTTP/1.1\r\n")
@@ -104,7 +107,7 @@ def test_a_request_as_the_provider_wants_it() -> None:
         assert (Status.ACCEPTED, "u-1") == (outcome.status, outcome.umid)
         assert outcome.sent_at is not None
         assert outcome.answered_at is not None
-        assert outcome.sent_at <= outcome.answered_at
+        assert before <= outcome.sent_at <= outcome.answered_at <= after
 
     asyncio.run(scenario())
 
@@ -174,6 +177,17 @@ def test_a_refused_connection_is_unsent() -> None:
             outcome.status, outcome.reason, outcome.then,
         )  # fmt: skip
         assert outcome.sent_at is None
+
+    asyncio.run(scenario())
+
+
+def test_a_429_says_how_long_to_wait() -> None:
+    async def scenario() -> None:
+        answer = http(b"", "429 Too Many Requests", extra="Retry-After: 7\r\n")
+        async with serving((answer, "keep")) as server:
+            outcome = await post(server.base_url)
+
+        assert (Status.UNSENT, Then.PAUSE, 7.0) == (outcome.status, outcome.then, outcome.retry_after_s)
 
     asyncio.run(scenario())
 

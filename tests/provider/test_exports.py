@@ -1,6 +1,7 @@
 """The log export over real sockets: whose key goes where, and files that can't be trusted."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,11 @@ def test_the_key_goes_to_the_providers_own_origin_alone() -> None:
         ),
         pytest.param((http(HEADER + b"u-1,a.b.c,deliv"), "keep"), "cut off or empty", id="half a cell"),
         pytest.param((http(b""), "keep"), "cut off or empty", id="nothing at all"),
-        pytest.param((http(b"", "403 Forbidden"), "keep"), "may have expired", id="an expired link"),
+        *[
+            pytest.param((http(b"", status), "keep"), "may have expired", id=f"an expired link, {status}")
+            for status in ("401 Unauthorized", "403 Forbidden", "404 Not Found", "410 Gone")
+        ],
+        pytest.param((http(b"", "500 Internal Server Error"), "keep"), "HTTP 500; run the command again", id="a fault"),
         pytest.param(
             (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + HEADER, "close"), "has no length", id="no length"
         ),
@@ -112,6 +117,32 @@ def test_a_redirect_that_is_not_safe_or_has_no_end_is_not_followed() -> None:
         rows_of(*[moved("/again")] * 9)
 
 
+def test_an_export_is_of_a_span_of_time_in_utc() -> None:
+    async def scenario() -> None:
+        since = datetime(2026, 12, 1, 10, 0, tzinfo=timezone(timedelta(hours=8)))
+        async with serving((http(b'{"jobId": "job-1"}'), "keep")) as server:
+            async with LogExports(Endpoint(server.base_url, "acme"), "secret-key") as exports:
+                assert "job-1" == await exports.start(since, since + timedelta(hours=1))
+            [request] = server.requests
+        assert request.startswith(b"POST /api/v1/subaccounts/acme/messages/exports ")
+        assert request.endswith(b'\r\n{"from":"2026-12-01T02:00:00Z","to":"2026-12-01T03:00:00Z","limit":0}')
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("body", [b'{"job": 1}', b'{"jobId": ""}', b'{"jobId": 5}'])
+def test_an_export_without_its_job_is_none(body: bytes) -> None:
+    async def scenario() -> None:
+        async with (
+            serving((http(body), "keep")) as server,
+            LogExports(Endpoint(server.base_url, "acme"), "secret-key") as exports,
+        ):
+            with pytest.raises(StoppedError, match="has no jobId"):
+                await exports.start(datetime.now(UTC), datetime.now(UTC))
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize(
     ("body", "status", "links"),
     [
@@ -131,14 +162,25 @@ def test_states_of_a_job(body: bytes, status: str, links: list[str] | None) -> N
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("body", [b'{"status": "succeeded"}', b'{"status": "maybe"}', b"[]", b"<html>"])
-def test_answers_that_make_no_sense(body: bytes) -> None:
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"status": "succeeded"}', "has no download links"),
+        (b'{"status": "succeeded", "data": []}', "has no download links"),
+        (b'{"status": "succeeded", "data": ["https://a.example/1", 2]}', "has no download links"),
+        (b'{"status": "failed", "data": ["https://a.example/1"]}', "ended with the status failed"),
+        (b"{}", "not a JSON object"),
+        (b"[]", "not a JSON object"),
+        (b"<html>", "not a JSON object"),
+    ],
+)
+def test_answers_that_make_no_sense(body: bytes, words: str) -> None:
     async def scenario() -> None:
         async with (
             serving((http(body), "keep")) as server,
             LogExports(Endpoint(server.base_url, "acme"), "secret-key") as exports,
         ):
-            with pytest.raises(StoppedError):
+            with pytest.raises(StoppedError, match=words):
                 await exports.look("job-1")
 
     asyncio.run(scenario())

@@ -105,6 +105,8 @@ REFUSALS: list[Any] = [
         r"\(redirected to /x\); the answer is not from the SMS API",
         id="a redirect",
     ),
+    pytest.param(http(b"", "304 Not Modified"), "HTTP 304 Not Modified$", id="a status that the provider doesn't give"),
+    pytest.param(error("400 Bad Request", 1002), "HTTP 400 Bad Request .no.$", id="a code that is about a message"),
     pytest.param(error("500 Internal Server Error", 2003), "upgrade campaign-runner", id="a fatal code"),
     pytest.param(http(b"<html>"), "not a JSON object", id="a portal page"),
 ]

@@ -76,6 +76,8 @@ def test_answers_to_feedback(answer: Answer, expected: tuple[Status, Then]) -> N
         pytest.param(reply(200, {"cancelledCount": 1}), (*DONE, "", 200), id="cancelled"),
         pytest.param(reply(200, {"cancelledCount": 0}), (*REFUSED, NOTHING_TO_CANCEL, 200), id="none"),
         pytest.param(reply(404, error(1300)), (*REFUSED, NOTHING_TO_CANCEL, 404), id="not there"),
+        pytest.param(reply(400, error(1300)), (*REFUSED, NOTHING_TO_CANCEL, 400), id="not there, with a 400"),
+        pytest.param(reply(422, error(1300)), (*REFUSED, NOTHING_TO_CANCEL, 422), id="not there, with a 422"),
         pytest.param(reply(400, error(1000, "Invalid umid.")), (*REFUSED, "Invalid umid.", 400), id="invalid"),
     ],
 )

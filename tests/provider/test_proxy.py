@@ -75,8 +75,39 @@ def test_which_proxy(
     assert expected == proxy_for(url)
 
 
+def test_neither_name_nor_password_is_shown() -> None:
+    proxy = Proxy("HTTPS_PROXY", "http", "::1", 8080, "marketing", "hunter2")
+    for words in (str(proxy), repr(proxy)):
+        assert (True, False, False) == ("::1" in words, "marketing" in words, "hunter2" in words)
+
+
 @pytest.mark.parametrize(
-    "address", ["ftp://me:hunter2@b", "https://me:hunter2@b", "http://me:hunter2@", "http://me:hunter2@b:port", "//"]
+    ("scheme", "kind", "port"),
+    [
+        ("http", "http", 80),
+        ("socks", "socks5", 1080),
+        ("socks5", "socks5", 1080),
+        ("socks5h", "socks5", 1080),
+        ("socks4", "socks4", 1080),
+        ("socks4a", "socks4", 1080),
+    ],
+)
+def test_each_scheme_has_its_usual_port(scheme: str, kind: str, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"{scheme}://b")
+    assert Proxy("HTTPS_PROXY", kind, "b", port) == proxy_for(PROVIDER)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "ftp://me:hunter2@b",
+        "https://me:hunter2@b",
+        "http://me:hunter2@",
+        "http://me:hunter2@b:port",
+        "http://m%3Ae:hunter2@b",
+        "http://me:hunter2%E4%BD%A0@b",
+        "//",
+    ],
 )
 def test_an_address_that_is_none_is_refused_without_its_password(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALL_PROXY", address)

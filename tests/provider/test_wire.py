@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -107,6 +108,17 @@ def test_a_start_opens_few_at_a_time() -> None:
     asyncio.run(scenario())
 
 
+def test_all_who_wait_get_a_connection_although_few_are_opened_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire_module, "MOST_OPENING", 2)
+
+    async def scenario() -> None:
+        async with wired(limit=8) as (wire, _), asyncio.timeout(60):
+            held = await asyncio.gather(*(wire.connection() for _ in range(7)))
+            assert 7 == len(set(held))
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
@@ -175,13 +187,19 @@ def test_what_is_no_answer(answer: bytes, error: type[Exception]) -> None:
 
 def test_what_comes_without_being_asked_for_is_never_an_answer() -> None:
     async def scenario() -> None:
+        bugs: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: bugs.append(context))
         async with wired() as (wire, server):
-            connection = await wire.connection()
-            wire.release(connection)
-            server.connections[0].write(YES)  # such as a 408 to somebody who is slow
-            await closed(connection)
+            for number in range(2):  # before its first request, and after it
+                connection = await wire.connection()
+                if number:
+                    assert OK == await connection.exchange(REQUEST)
+                else:
+                    wire.release(connection)
+                server.connections[-1].write(YES)  # such as a 408 to somebody who is slow
+                await closed(connection)
             assert OK == await ask(wire)
-            assert 2 == len(server.connections)
+            assert (3, []) == (len(server.connections), bugs)
 
     asyncio.run(scenario())
 
@@ -190,11 +208,50 @@ def test_an_idle_connection_is_not_used_for_long(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(wire_module, "IDLE_S", 0.0)
 
     async def scenario() -> None:
-        async with wired() as (wire, server):
+        async with wired(limit=1) as (wire, server), asyncio.timeout(60):  # it is closed: there is room for another
             assert [OK, OK] == [await ask(wire), await ask(wire)]
             assert 2 == len(server.connections)
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("name_s", "is_listening", "expected"),
+    [
+        pytest.param(60.0, True, 1, id="it is remembered"),
+        pytest.param(0.0, True, 3, id="but not for ever"),
+        pytest.param(60.0, False, 3, id="nor when nobody is there"),
+    ],
+)
+def test_how_often_an_address_is_looked_up(
+    name_s: float, is_listening: bool, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire_module, "NAME_S", name_s)
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        look_up, ports = loop.getaddrinfo, []
+
+        async def counted(host: str, port: int, **options: Any) -> Any:  # noqa: ANN401 (as asyncio has it)
+            ports.append(port)
+            return await look_up(host, port, **options)
+
+        monkeypatch.setattr(loop, "getaddrinfo", counted)
+        async with wired() as (wire, _):
+            if not is_listening:
+                wire._port = 1  # type: ignore[misc]
+            found = [isinstance(await one, Connection) for one in [settled(wire) for _ in range(3)]]
+            assert [is_listening] * 3 == found
+        assert expected == len(ports)
+
+    asyncio.run(scenario())
+
+
+async def settled(wire: Wire) -> Connection | ConnectionError:
+    try:
+        return await wire.connection()
+    except ConnectionError as error:
+        return error
 
 
 def test_a_connection_that_does_not_come_is_told_to_all_who_wait() -> None:
@@ -205,6 +262,23 @@ def test_a_connection_that_does_not_come_is_told_to_all_who_wait() -> None:
         found = await asyncio.gather(*(wire.connection() for _ in range(100)), return_exceptions=True)
         await wire.close()
         assert {f"can't connect to 127.0.0.1:{port}: connection refused"} == {str(error) for error in found}
+
+    asyncio.run(scenario())
+
+
+def test_a_connection_that_is_closed_as_soon_as_it_stands_is_none() -> None:
+    async def scenario() -> None:
+        async with wired() as (wire, _):
+
+            async def connect(protocol: Callable[[], Connection]) -> tuple[None, Connection]:
+                connection = protocol()
+                assert not connection.is_open
+                return None, connection
+
+            wire._connect = connect  # type: ignore[assignment, method-assign]
+            with pytest.raises(ConnectionError, match="the other side closed it at once"):
+                async with asyncio.timeout(60):
+                    await wire.connection()
 
     asyncio.run(scenario())
 
@@ -222,6 +296,24 @@ def test_a_connection_that_takes_too_long_is_told_in_words(monkeypatch: pytest.M
     asyncio.run(scenario())
 
 
+def test_closing_waits_for_no_connection_that_is_being_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire_module, "CONNECT_TIMEOUT_S", 3600.0)
+
+    async def scenario() -> None:
+        async with wired() as (_, server):  # which never speaks TLS
+            wire = Wire(f"https://127.0.0.1:{server.port}", tls=ssl.create_default_context(), limit=1)
+            waiting = asyncio.ensure_future(wire.connection())
+            async with asyncio.timeout(60):
+                while not server.connections:  # noqa: ASYNC110 (nothing tells of it)
+                    await asyncio.sleep(0)
+                await wire.close()
+            with pytest.raises(ConnectionAbortedError):
+                await waiting
+            assert not wire._opening
+
+    asyncio.run(scenario())
+
+
 def test_who_no_longer_waits_takes_no_connection() -> None:
     async def scenario() -> None:
         async with wired(limit=1) as (wire, server):
@@ -229,9 +321,45 @@ def test_who_no_longer_waits_takes_no_connection() -> None:
             waiting = [asyncio.ensure_future(wire.connection()) for _ in range(3)]
             await asyncio.sleep(0)
             waiting[0].cancel()
+            await asyncio.sleep(0)
+            last = asyncio.ensure_future(wire.connection())
+            await asyncio.sleep(0)
             wire.release(first)  # to the second
             waiting[1].cancel()  # which has it already, and gives it to the third
             assert first is await waiting[2]
+            wire.release(first)
+            assert first is await last
             assert 1 == len(server.connections)
+
+    asyncio.run(scenario())
+
+
+def test_a_connection_that_was_closed_is_given_to_nobody() -> None:
+    async def scenario() -> None:
+        async with wired(limit=1) as (wire, _):
+            connection = await wire.connection()
+            waiting = asyncio.ensure_future(wire.connection())
+            await asyncio.sleep(0)
+            connection.eof_received()  # the other side closes it while its request waits for the departure
+            wire.release(connection)
+            await asyncio.sleep(0)
+            assert not waiting.done()
+            connection.abort()
+            assert not connection.is_open
+            assert connection is not await waiting
+
+    asyncio.run(scenario())
+
+
+def test_who_gives_up_in_the_moment_of_a_failure_is_cancelled() -> None:
+    async def scenario() -> None:
+        async with wired(limit=1) as (wire, _):
+            await wire.connection()
+            waiting = asyncio.ensure_future(wire.connection())
+            await asyncio.sleep(0)
+            wire._fail_waiting(ConnectionError("nobody is there"))
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
 
     asyncio.run(scenario())
