@@ -3,6 +3,7 @@
 import io
 import itertools
 import json
+import select
 import shlex
 import signal
 import sys
@@ -125,6 +126,9 @@ def confirm(question: str, *, no: str) -> None:
     sys.stderr.write(f"\n{question} [y/N] ")
     sys.stderr.flush()
     try:
+        # Waiting in short turns: a Ctrl-C in the moment before a blocking read has no effect until the next Enter.
+        while sys.platform != "win32" and not select.select([sys.stdin], [], [], 0.2)[0]:
+            pass
         answer = sys.stdin.readline().strip().lower()
     except KeyboardInterrupt:
         sys.stderr.write("\n")

@@ -63,7 +63,7 @@ def test_lists_are_short_unless_asked(offline: Workplace) -> None:
     [
         (("add",), "no number given; give one or more numbers, or a list with --file"),
         (("add", "12"), '"12" has no country code; add --country'),
-        (("add", FIRST, "--file", "nope.csv"), "nope.csv does not exist; check the name"),
+        (("add", FIRST, "--file", "nope.csv"), "nope.csv does not exist; check the path"),
         (("remove", "none"), '"none" '),
         (("remove",), "campaign optouts remove: missing argument 'NUMBER'"),
     ],

@@ -59,8 +59,8 @@ def test_it_says_what_it_means(sent: Workplace) -> None:
     for words in (
         "numbers, keys, texts and carried columns of 5 messages",
         "the message IDs (hashes of the keys), and opt-outs",
-        "the run can't be sent again, and other campaigns' cooldowns no longer count its messages",
-        "the campaign's own recipient file",
+        "the run can't be sent again, and frequency caps don't count its messages",
+        "not changed: the recipient file",
         "purged: deleted the personal data of 5 messages",
     ):
         assert words in shown
@@ -88,7 +88,7 @@ def test_json(sent: Workplace) -> None:
 
 
 MISTAKES = {
-    "without the run": (("purge", "hello"), "which run of hello is to be purged?; write NAME/RUN"),
+    "without the run": (("purge", "hello"), "hello is not NAME/RUN; name the run to purge"),
     "another run": (("purge", "hello/nope"), "has no run hello/nope"),
     "nobody to ask": (("purge", "hello/main"), "nothing was changed: confirmation needs a terminal; add --yes"),
 }

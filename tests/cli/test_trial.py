@@ -208,7 +208,7 @@ def test_ctrl_c_waits_for_the_answer_under_way(campaign: Workplace, provider: Pr
         provider.wait_for(2)
         process.send_signal(number)
         assert process.stderr is not None
-        while "waiting for the answer" not in process.stderr.readline():
+        while "waiting for 1 answer" not in process.stderr.readline():
             assert process.poll() is None
         provider.release()
         done = ended(process)
@@ -222,7 +222,7 @@ def test_a_second_ctrl_c_does_not(campaign: Workplace, provider: Provider) -> No
         provider.wait_for(1)
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
-        while "waiting for the answer" not in process.stderr.readline():
+        while "waiting for 1 answer" not in process.stderr.readline():
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
         done = ended(process)
@@ -289,7 +289,7 @@ MISTAKES = {
     "a national one where no country is fixed": (("--to", "0791 112345"), ["--to: ", "country code"]),
     "a word": (("--to", "me"), ['--to: "me"']),
     "nothing": (("--to", " , "), ["--to: no number given; write your own number"]),
-    "a fixed line": (("--to", "+442079460000"), ["--to: +442079460000 is a fixed line", "recipients.types"]),
+    "a fixed line": (("--to", "+442079460000"), ["--to: +442079460000 is a fixed-line number", "recipients.types"]),
     "every wrong one of several": (("--to", f"{MINE},+120", "--to", "me"), ['--to: "+120"', '--to: "me"']),
     "a row beyond the file": (("--to", MINE, "--row", "9"), ["--row: people.csv has no data row 9"]),
     "rows that would not be sent": (

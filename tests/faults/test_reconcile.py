@@ -65,7 +65,7 @@ def test_too_early_stays_unknown_and_says_when(tmp_path: Path) -> None:
 
         assert 1 == early.exit_code
         assert "stay unknown" in early.stdout
-        assert "ask again after" in early.stdout
+        assert "run this again after" in early.stdout
         assert 1 == sum(row["status"] == "unknown" for row in run.results())
 
 

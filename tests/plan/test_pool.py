@@ -135,7 +135,7 @@ linux_with_cores = pytest.mark.skipif(
 @pytest.mark.parametrize(
     ("whom", "number", "words"),
     [
-        ("composer", signal.SIGKILL, "a process that helps with the plan was killed, perhaps for want of memory"),
+        ("composer", signal.SIGKILL, "a planning process was killed, perhaps because memory ran out"),
         ("plan", signal.SIGINT, "interrupted; run it again to continue"),
         ("plan", signal.SIGTERM, "interrupted; run it again to continue"),
         ("all", signal.SIGINT, "interrupted; run it again to continue"),

@@ -114,7 +114,7 @@ def test_countries_that_are_easily_lost(path: Path, country: str) -> None:
 HEAD = "country,price,currency\n"
 
 WRONG: list[tuple[str, str, list[str]]] = [
-    ("a name of a country", "Singapore,1,USD", ['2:1: "Singapore" is not a country code; write the two capital']),
+    ("a name of a country", "Singapore,1,USD", ['2:1: "Singapore" is not a country code; write a two-letter']),
     ("not the code", "UK,1,USD", ['2:1: "UK" is not a country code; write GB']),
     ("no country", ",1,USD", ['2:1: "" is not a country code']),
     ("no price", "SG,,USD", ["2:4: the price is missing; write digits"]),

@@ -186,7 +186,7 @@ def test_a_list_that_isnt_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
     with pytest.raises(InputError) as caught:
         read_file(Path("out.csv"), None)
-    assert "out.csv does not exist; check the name" == str(caught.value)
+    assert "out.csv does not exist; check the path" == str(caught.value)
 
 
 def test_the_exported_list_suppresses_and_can_be_added_elsewhere(ledger: Ledger, tmp_path: Path) -> None:

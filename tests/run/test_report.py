@@ -440,7 +440,7 @@ def test_a_full_disk_names_the_file_and_leaves_the_old_report(campaign: Workplac
 def test_a_spreadsheet_that_cannot_be_removed_is_said(campaign: Workplace) -> None:
     campaign(*RUN)
     campaign.path("results.xlsx").mkdir()
-    with pytest.raises(StoppedError, match=r"results\.xlsx could not be removed"):
+    with pytest.raises(StoppedError, match=r"results\.xlsx could not be deleted"):
         report(campaign)
 
 
