@@ -1,10 +1,14 @@
 """What every test gets: no way out to the network, and no settings of the developer's own."""
 
 import os
+import signal
 import socket
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+# A shell that starts the tests in the background lets them ignore Ctrl-C, and so would the commands that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A busy machine draws and runs examples slowly, and that is no failure.
 settings.register_profile(

@@ -73,7 +73,8 @@ SCHEMA_VERSION = max(MIGRATIONS)
 
 
 def no_ledger(path: Path) -> InputError:
-    return InputError.of(f"there is no ledger at {path}", "set its path with --ledger or CAMPAIGN_LEDGER; for a sandbox run, add --sandbox")
+    remedy = "set its path with --ledger or CAMPAIGN_LEDGER; for a sandbox run, add --sandbox"
+    return InputError.of(f"there is no ledger at {path}", remedy)
 
 
 def prepare_schema(connection: Connection, path: Path, *, create: bool) -> None:
