@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from runner.base.errors import InputError
-from runner.cli.console import Console, print_json
+from runner.cli.console import Console, print_json, print_stderr
 from runner.run.paths import RunOptions
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The campaign file (YAML).")]
@@ -63,11 +63,14 @@ def with_shared_options(command: Callable[..., tuple[int, Any]]) -> Callable[...
 
     @functools.wraps(command)
     def with_values(*, as_json: bool = False, **values: Any) -> int:  # noqa: ANN401 (each option has its own type)
-        given = {
+        given: dict[str, Any] = {
             "options": RunOptions(**{name: values.pop(name) for name in fields if name in values}),
             "as_json": as_json,
             "console": Console(as_json=as_json) if "console" in shared else None,
         }
+        options = given["options"]
+        if options.sandbox and options.run:
+            print_stderr(f"warning: --run {options.run} has no effect: a run with --sandbox is always called sandbox")
         exit_code, document = command(**values, **{name: given[name] for name in shared})
         if as_json and document is not None:
             print_json(document)

@@ -82,7 +82,7 @@ def lines_of(review: "Review") -> Iterator[Line]:
     # countries follow below.
     yield Line("to send", f"{summary.to_send:,}", "" if summary.costs.prices else listed_counts(countries))
     if summary.repaired:
-        words = "with a repaired number (see detail in the plan)"
+        words = "with a repaired number; the column detail of the results says how"
         yield Line("", f"{summary.repaired:,}", words, is_part=True)
     if summary.to_send:
         encodings = listed_counts(sorted(summary.by_encoding.items()))
@@ -103,6 +103,8 @@ def lines_of(review: "Review") -> Iterator[Line]:
             words = f"row{'s' if len(rows) > 1 else ''} {', '.join(rows)}{more}: "
             yield Line(label, number, words, is_part=True, detail=detail)
             label = number = ""
+        if (more_rows := count - len(examples)) and len({detail for _, detail in examples}) > 1:
+            yield Line("", "", f"and {counted(more_rows, 'more row')}", is_part=True)
 
 
 def _costs(costs: "Costs") -> Iterator[Line]:

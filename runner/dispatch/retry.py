@@ -95,12 +95,12 @@ class Retry:
         self.one_at_a_time = True
         if now < self.until:
             return None  # one of many that failed at the same moment
+        limit = seconds_in_words(self.backoff.give_up_after_s)
         wait_s = self.backoff.failed(now)
         if wait_s is None:
-            tried = seconds_in_words(self.backoff.give_up_after_s)
-            return Stop(answer.reason, f"gave up after {tried}: {answer.detail}", answer)
+            return Stop(answer.reason, f"gave up after {limit}: {answer.detail}", answer)
         what = "a connection" if answer.http_status is None else "the provider"
-        self.progress.waiting_for = f"{what} ({answer.detail})"
+        self.progress.waiting_for = f"{what} for up to {limit} ({answer.detail})"
         self.progress.note_pause(EventKind.UNREACHABLE, self.wall(), wait_s, answer.detail)
         self.until = now + wait_s
         return None

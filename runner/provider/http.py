@@ -16,7 +16,7 @@ from runner.base.errors import StoppedError
 from runner.base.outcomes import OutcomeReason, Then
 from runner.provider.answer import ADVICE, Answer, read_answer, status_text
 from runner.provider.endpoint import CONNECT_TIMEOUT_S, Endpoint, header_safe, tls_context
-from runner.provider.network_errors import network_error_text, no_connection_text, one_line
+from runner.provider.network_errors import network_error_text, no_connection_text, one_line, proxy_error_text
 from runner.provider.proxy import Proxy
 
 # How long to wait for the next byte of an answer.
@@ -127,11 +127,8 @@ class HttpClient:
         match error:
             case aiohttp.ConnectionTimeoutError() | ProxyTimeoutError():
                 why = f"timed out after {CONNECT_TIMEOUT_S:g} s"
-            case ProxyConnectionError():
-                cause = error.__cause__ or error
-                why = f"the proxy can't be reached: {network_error_text(cause)}"
-            case ProxyError():
-                why = f"the proxy refused the connection ({one_line(str(error))})"
+            case ProxyConnectionError(__cause__=Exception() as cause) | ProxyError(__cause__=Exception() as cause):
+                why = proxy_error_text(cause)
             case aiohttp.ClientConnectorError():
                 why = network_error_text(error.os_error)
             case TimeoutError():

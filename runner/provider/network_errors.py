@@ -65,6 +65,15 @@ def network_error_text(error: BaseException) -> str:
     return one_line(str(error)) or type(error).__name__
 
 
+def proxy_error_text(error: Exception) -> str:
+    """One line about a connection that failed at the proxy. `error` is python-socks' own."""
+    from python_socks import ProxyConnectionError  # only loaded where there is a proxy
+
+    if isinstance(error, ProxyConnectionError):
+        return f"the proxy can't be reached: {network_error_text(error.__cause__ or error)}"
+    return f"the proxy refused the connection ({one_line(str(error))})"
+
+
 def no_connection_text(host: str, proxy: Proxy | None, why: str) -> str:
     """One line about a connection that could not be established. A proxy is shown without its password."""
     through = f" through the proxy {proxy}" if proxy else ""

@@ -52,20 +52,31 @@ def proxy_for(url: str) -> Proxy | None:
 
 
 def _read(variable: str, address: str) -> Proxy:
-    try:
-        parts = urlsplit(address if "://" in address else f"http://{address}")
-        kind, usual_port = _KINDS[parts.scheme]
-        username = None if parts.username is None else unquote(parts.username)
-        password = None if parts.username is None else unquote(parts.password or "")
-        f"{username}{password}".encode("latin-1")  # an HTTP header can contain only these characters
-        proxy = Proxy(variable, kind, parts.hostname or "", parts.port or usual_port, username, password)
-    except (ValueError, KeyError):
-        proxy = None
-    if proxy is None or not proxy.host or ":" in (proxy.username or ""):
-        # The value isn't quoted, because it may contain a password.
-        raise InputError.of(
-            f"the environment variable {variable} is not a supported proxy address",
-            "use an address such as http://proxy.example:3128 or socks5://user:password@proxy.example:1080, with %40 "
-            "for an @ in the password; or add the hosts that need no proxy to NO_PROXY",
+    scheme, rest = address.split("://", 1) if "://" in address else ("http", address)
+    kind = _KINDS.get(scheme.lower())
+    if kind is None:
+        raise _wrong(
+            variable, f"begins with {scheme}://, which is not supported" if scheme.isalnum() else "is not valid"
         )
-    return proxy
+    try:
+        parts = urlsplit(f"//{rest}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise _wrong(variable, "has no valid host and port") from None
+    if not host:
+        raise _wrong(variable, "has no host name")
+    if parts.username is None:
+        return Proxy(variable, kind[0], host, port or kind[1])
+    username, password = unquote(parts.username), unquote(parts.password or "")
+    if ":" in username or max(username + password, default="") > "\xff":  # what an HTTP header can't contain
+        raise _wrong(variable, "has a user name or password with characters that proxies don't support")
+    return Proxy(variable, kind[0], host, port or kind[1], username, password)
+
+
+def _wrong(variable: str, what: str) -> InputError:
+    # The value isn't quoted, because it may contain a password.
+    return InputError.of(
+        f"the proxy address in the environment variable {variable} {what}",
+        "use an address such as http://proxy.example:3128 or socks5://user:password@proxy.example:1080, with %40 for "
+        "an @ in the password; or add the hosts that need no proxy to NO_PROXY",
+    )

@@ -19,7 +19,7 @@ import aiohappyeyeballs
 import httptools
 
 from runner.provider.endpoint import CONNECT_TIMEOUT_S
-from runner.provider.network_errors import network_error_text, no_connection_text, one_line
+from runner.provider.network_errors import network_error_text, no_connection_text, proxy_error_text
 from runner.provider.proxy import Proxy
 
 # Real answers are smaller than 1 kB.
@@ -326,7 +326,5 @@ class Wire:
         tunnel = AsyncioProxy(kind, proxy.host, proxy.port, proxy.username, proxy.password, rdns=True)
         try:
             return await tunnel.connect(self._host, self._port)
-        except python_socks.ProxyConnectionError as error:
-            raise OSError(f"the proxy can't be reached: {network_error_text(error.__cause__ or error)}") from error
-        except python_socks.ProxyError as error:
-            raise OSError(f"the proxy refused the connection ({one_line(str(error))})") from error
+        except (python_socks.ProxyConnectionError, python_socks.ProxyError) as error:
+            raise OSError(proxy_error_text(error)) from error

@@ -190,7 +190,10 @@ def _take_over(ledger: Ledger, run_id: int) -> tuple[Lease, int]:
 def _unknown_run(ledger: Ledger, name: str, run: str | None, options: RunOptions) -> InputError:
     what = f"the ledger {ledger.path} has no run {name}{f'/{run}' if run else ''}"
     if run and (folder := paths_of(name, run, options).folder).is_dir():
-        remedy = f"if it was sent with another ledger, name that with --ledger; if it was only planned, delete {folder}"
+        remedy = (
+            "if it was planned but not sent, send it with `campaign run`; if it was sent with another ledger, set that "
+            f"with --ledger; if you don't need it, delete {folder}"
+        )
         return InputError.of(what, remedy)
     names = [f"{record.name}/{record.run}" for record in ledger.runs()]
     remedy = f"it has {', '.join(names[-10:])}" if names else "it is empty; start a campaign with `campaign run FILE`"

@@ -74,12 +74,12 @@ REFUSED = an_outcome(Status.UNSENT, OutcomeReason.NO_CONNECTION, Then.BACK_OFF)
         pytest.param(LOST, 0.0, False, False, "", None, id="a request that left has reached the provider"),
         pytest.param(HELD_BACK, 0.0, True, False, "", None, id="nothing left: it proves nothing"),
         pytest.param(PAUSED, 107.0, False, True, "the provider's rate limit", None, id="a 429"),
-        pytest.param(REFUSED, 101.0, True, False, "a connection (because)", None, id="no connection"),
+        pytest.param(REFUSED, 101.0, True, False, "a connection for up to 10 min (because)", None, id="no connection"),
         pytest.param(
             FATAL, 0.0, False, False, "", Stop(OutcomeReason.UNAUTHORIZED, "because", FATAL), id="a fatal answer"
         ),
         pytest.param(TOLD, 0.0, False, False, "", None, id="a conversion that is told"),
-        pytest.param(BUSY, 101.0, True, False, "the provider (because)", None, id="a busy provider"),
+        pytest.param(BUSY, 101.0, True, False, "the provider for up to 10 min (because)", None, id="a busy provider"),
     ],
 )
 def test_what_an_answer_means_for_all_others(

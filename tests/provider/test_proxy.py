@@ -98,20 +98,26 @@ def test_each_scheme_has_its_usual_port(scheme: str, kind: str, port: int, monke
 
 
 @pytest.mark.parametrize(
-    "address",
+    ("address", "words"),
     [
-        "ftp://me:hunter2@b",
-        "https://me:hunter2@b",
-        "http://me:hunter2@",
-        "http://me:hunter2@b:port",
-        "http://m%3Ae:hunter2@b",
-        "http://me:hunter2%E4%BD%A0@b",
-        "//",
+        ("ftp://me:hunter2@b", "begins with ftp://, which is not supported"),
+        ("https://me:hunter2@b", "begins with https://, which is not supported"),
+        ("me:hunter2://b", "is not valid"),
+        ("http://me:hunter2@", "has no host name"),
+        ("http://me:hunter2@b:port", "has no valid host and port"),
+        ("http://me:hunter2@[::1", "has no valid host and port"),
+        ("http://m%3Ae:hunter2@b", "has a user name or password with characters that proxies don't support"),
+        ("http://me:hunter2%E4%BD%A0@b", "has a user name or password with characters that proxies don't support"),
+        ("//", "has no host name"),
     ],
 )
-def test_an_address_that_is_none_is_refused_without_its_password(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_that_is_none_is_refused_without_its_password(
+    address: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("ALL_PROXY", address)
-    with pytest.raises(InputError, match="ALL_PROXY is not a supported proxy address") as caught:
+    with pytest.raises(
+        InputError, match=rf"the proxy address in the environment variable ALL_PROXY {words};"
+    ) as caught:
         proxy_for(PROVIDER)
     assert "hunter2" not in str(caught.value)
 

@@ -207,7 +207,7 @@ def test_a_sandboxs_run_keeps_its_ledger_which_is_in_its_folder(tmp_path: Path) 
 def test_a_run_that_nobody_knows(place: Place) -> None:
     (place.reports / "welcome/drafted").mkdir()
 
-    for run, remedy in (("nope", "it has welcome/main"), ("drafted", "if it was only planned, delete ")):
+    for run, remedy in (("nope", "it has welcome/main"), ("drafted", "if you don't need it, delete ")):
         with pytest.raises(InputError, match=f"has no run welcome/{run}") as caught:
             place.purge(run)
         assert remedy in str(caught.value)
