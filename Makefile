@@ -11,9 +11,9 @@ demo: $(READY)  ## send a campaign to the sandbox and report conversions; ends w
 	$(BIN)/campaign feedback autumn-fair campaigns/recipients/autumn-fair-conversions.csv --sandbox --rate 100/s
 	$(BIN)/campaign report autumn-fair --sandbox
 
-# Two processes on two cores. OPTIONS are pytest's, such as --cov.
+# One process more than there are cores, because tests wait for other processes. OPTIONS are pytest's, such as --cov.
 test: $(READY)  ## all tests
-	$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(OPTIONS)
+	$(BIN)/python -m pytest --numprocesses $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) --dist worksteal $(OPTIONS)
 
 check: $(READY)  ## lint, format, types, dead code, import contracts
 	$(BIN)/ruff check .
