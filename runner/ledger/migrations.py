@@ -68,6 +68,7 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
     ),
     # The answer that stopped a session, approvals, and the audit trail.
     5: (
+        "ALTER TABLE runs ADD COLUMN messages_digest VARCHAR(64)",
         "ALTER TABLE runs ADD COLUMN stop_message_id VARCHAR(160)",
         "ALTER TABLE runs ADD COLUMN stop_attempts INTEGER",
         "ALTER TABLE runs ADD COLUMN stop_http_status INTEGER",
@@ -76,7 +77,8 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
         "ALTER TABLE runs ADD COLUMN stop_answered_at BIGINT",
         """CREATE TABLE approvals (
             name VARCHAR(64) NOT NULL, run VARCHAR(64) NOT NULL, fingerprint VARCHAR(64) NOT NULL,
-            parts VARCHAR NOT NULL, planned_at BIGINT NOT NULL, approved_at BIGINT, spent_at BIGINT,
+            parts VARCHAR NOT NULL, planned_at BIGINT NOT NULL, planned_by VARCHAR(80), approved_at BIGINT,
+            spent_at BIGINT,
             PRIMARY KEY (name, run, fingerprint)
         ) WITHOUT ROWID""",
         """CREATE TABLE audit (

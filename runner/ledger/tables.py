@@ -81,7 +81,7 @@ runs = Table(
     Column("run", String(64), nullable=False),
     Column("sub_account_id", String(50), nullable=False),
     Column("options", String, nullable=False),  # the send options as JSON, to report which of them changed
-    Column("fingerprint", String(64), nullable=False),  # of the plan that is being sent
+    Column("fingerprint", String(64), nullable=False),  # of the approval that the newest session was sent under
     Column("rows", Integer, nullable=False),
     Column("to_send", Integer, nullable=False),
     Column("created_at", BigInteger, nullable=False),
@@ -94,6 +94,7 @@ runs = Table(
     # The resume point: the ledger has every message of the plan up to this row. Null: not known.
     Column("resume_plan", String(64)),  # SHA-256 of the plan's file
     Column("resume_row", Integer),  # 1-based
+    Column("messages_digest", String(64)),  # of the plan that is being sent; null: not known
     # The answer that stopped the newest session, and the message that got it. Null: no answer stopped it.
     Column("stop_message_id", String(160)),
     Column("stop_attempts", Integer),
@@ -223,7 +224,8 @@ approvals = Table(
     Column("fingerprint", String(64), primary_key=True),
     Column("parts", String, nullable=False),  # what the fingerprint covers, as JSON, to report which part changed
     Column("planned_at", BigInteger, nullable=False),
-    Column("approved_at", BigInteger),
+    Column("planned_by", String(80)),  # null: not known
+    Column("approved_at", BigInteger),  # null: a run was never started with this approval
     Column("spent_at", BigInteger),  # when a run under this approval was complete; it approves nothing more
     sqlite_with_rowid=False,
 )

@@ -19,7 +19,7 @@ TRACKED = CAMPAIGN.replace("hello.j2}", "hello.j2, conversionTracking: true}")
 
 
 def fingerprint(folder: Path, people: str = ANN + BEN, template: str = HELLO, campaign: str = CAMPAIGN) -> str:
-    return planned(write_folder(folder, people, template=template, campaign=campaign))[1].fingerprint
+    return planned(write_folder(folder, people, template=template, campaign=campaign))[1].messages_digest
 
 
 SAME = {
