@@ -27,6 +27,7 @@ from runner.run.plan import as_text, described_options
 # What the fingerprint covers, in the order in which it is hashed and shown.
 PARTS = ("run", "account", "rate", "times", "limits", "options", "messages", "ledger")
 
+_NOTHING = "nothing was sent this time"
 _REVIEW = "review it with `campaign plan`, then approve the new fingerprint"
 _SEPARATOR = "; "
 # The options that are in the parts `account` and `times`.
@@ -173,7 +174,7 @@ def approval_for(run: Run, approved: Approved) -> Approval:
         parts = "".join(f"\n  {part}: {text}" for part, text in now.parts.items())
         raise InputError.of(
             f"--approve: the plan is now {now.fingerprint}, not {approved.digits}, which this ledger has never seen. "
-            f"The plan now:{parts}",
+            f"The plan now:{parts}\n{_NOTHING}",
             _REVIEW,
         )
     known = known or now
@@ -188,7 +189,7 @@ def refuse_stale(run: Run, approval: Approval) -> None:
     if approval.spent_at is not None:
         raise InputError.of(
             f"--approve: this approval was used up on {iso(approval.spent_at)}, when the run was complete; it doesn't "
-            "cover the messages that are left to send now",
+            f"cover the messages that are left to send now; {_NOTHING}",
             "plan again with `campaign plan`, then approve the new fingerprint",
         )
     now = plan_to_approve(run)
@@ -209,7 +210,9 @@ def _other_plan(known: Approval, now: Approval, differing: Collection[str]) -> I
     words = "".join(
         f"\n  {part}: {_difference(known.parts.get(part, ''), now.parts[part])}" for part in PARTS if part in differing
     )
-    return InputError.of(f"--approve: the plan is now {now.fingerprint}, not {known.fingerprint}:{words}", _REVIEW)
+    return InputError.of(
+        f"--approve: the plan is now {now.fingerprint}, not {known.fingerprint}:{words}\n{_NOTHING}", _REVIEW
+    )
 
 
 def approve(run: Run, how: str, messages: int, approval: Approval | None) -> None:
