@@ -6,7 +6,8 @@ Exceptions stop a run. A problem with a single recipient is a value instead (an 
     ├── InputError          2   the campaign, template, recipients or options are wrong; nothing was sent
     ├── StoppedError        3   stopped early; run the same command again to continue
     │   └── LedgerError     3   the ledger can't be read or written
-    └── RunLockedError      4   another process is sending the same run
+    ├── RunLockedError      4   another process is sending the same run
+    └── BlockedError        5   stopped, and a person must fix something first
 
 The number is the exit code of the command.
 """
@@ -81,3 +82,12 @@ class RunLockedError(CampaignError):
     """Another process is sending the same run."""
 
     exit_code = 4
+
+
+class BlockedError(CampaignError):
+    """Stopped, and a person must fix something before the same command can continue: a wrong key, a full disk, a fuse.
+
+    Nothing is lost.
+    """
+
+    exit_code = 5

@@ -17,12 +17,15 @@ from runner.base.errors import InputError
 from runner.base.wording import counted
 from runner.cli.console import Console, clean, print_document, print_error, print_json
 from runner.cli.options import AllRunOptions, File, with_shared_options
-from runner.cli.plan_view import lines_of, show_plan, show_remaining
+from runner.cli.plan_view import lines_of, show_parts, show_plan, show_remaining
 from runner.report.masking import masked
 from runner.run.paths import RunOptions
 
 if TYPE_CHECKING:
     from runner.run.review import Review
+
+# The figures in an approval file: none that quotes a cell.
+_FIGURES = ("rows", "to_send", "segments", "excluded", "by_country", "cost", "seconds")
 
 _CHANGED = "This run started with another plan. To send this one, `campaign run` needs --accept-changes:"
 
@@ -44,8 +47,14 @@ def command(
         OutputFormat,
         typer.Option("--format", help="markdown is for a pull request comment, with masked numbers."),
     ] = OutputFormat.TEXT,
+    out_approval: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write an approval file, for `campaign run --approve FILE`."),
+    ] = None,
 ) -> tuple[int, None]:
     """Show who would get what, and who is excluded and why. Sends nothing."""
+    from runner.ledger.approvals import note_plan
+    from runner.run.approval import write_approval
     from runner.run.open import open_run
     from runner.run.plan import changes, make_plan, remaining_of
     from runner.run.review import review
@@ -55,6 +64,7 @@ def command(
     with open_run(file, options) as run:
         make_plan(run)
         reviewed, changed = review(run), changes(run)
+        note_plan(run.ledger, reviewed.plan)
         if output_format is not OutputFormat.MARKDOWN:
             show_plan(console, reviewed)
             show_remaining(console, run, remaining_of(run))
@@ -63,7 +73,12 @@ def command(
             console.wrap(_CHANGED)
             for change in changed:
                 console.print(f"  {change}")
+        show_parts(console, reviewed)
         console.print(f"\nplan  {run.paths.plan}")
+        if out_approval and not reviewed.problems:
+            figures = reviewed.as_json()
+            write_approval(out_approval, reviewed.plan, {name: figures[name] for name in _FIGURES})
+            console.print(f"approval  {out_approval}")
         if output_format is OutputFormat.JSON:
             print_json(reviewed.as_json() | {"changes": changed})
         elif output_format is OutputFormat.MARKDOWN:
@@ -87,7 +102,7 @@ def _markdown(review: "Review", command: str, changes: Sequence[str]) -> str:
     from runner.message.segments import measure
 
     run, summary = review.run, review.run.summary
-    text = [f"### {escaped(f'{run.name}/{run.run}')}", "", f"fingerprint `{summary.fingerprint}`", ""]
+    text = [f"### {escaped(f'{run.name}/{run.run}')}", "", f"fingerprint `{review.plan.fingerprint}`", ""]
     text += ["| | | |", "|---|---:|---|"]
     for line in lines_of(review):
         label = f"&nbsp;&nbsp;{escaped(line.label)}" if line.is_part else f"**{escaped(line.label)}**"
@@ -105,7 +120,9 @@ def _markdown(review: "Review", command: str, changes: Sequence[str]) -> str:
         text += ["", f"row {row}, {escaped(masked(destination))}, {size}", ""]
         text += _fenced(masked(sample.text, besides=own_text), "text")
     if summary.to_send and not review.problems:
-        text += ["", "To send exactly this plan:", "", *_fenced(f"{command} --approve {summary.fingerprint}")]
+        parts = [f"- {part}: {escaped(words)}" for part, words in review.plan.parts.items()]
+        text += ["", "**The fingerprint covers:**", "", *parts]
+        text += ["", "To send exactly this plan:", "", *_fenced(f"{command} --approve {review.plan.fingerprint}")]
     return "\n".join(text) + "\n"
 
 

@@ -40,7 +40,7 @@ class Line:
 def show_plan(console: Console, review: "Review") -> None:
     """Show a plan's figures and its warnings."""
     run = review.run
-    console.print(f"\n{run.name}/{run.run}  plan {run.summary.fingerprint[:12]}", style="bold")
+    console.print(f"\n{run.name}/{run.run}  plan {review.plan.fingerprint[:12]}", style="bold")
     rows = [
         (f"  {line.label}" if line.is_part and line.label else line.label, line.number, line.words + line.detail)
         for line in lines_of(review)
@@ -48,6 +48,14 @@ def show_plan(console: Console, review: "Review") -> None:
     console.show_table({"": LEFT, "number": RIGHT, "words": FOLD}, rows, header=False)
     for warning in review.warnings:
         console.warn(warning)
+
+
+def show_parts(console: Console, review: "Review") -> None:
+    """Show what an approval of this plan covers."""
+    console.print()
+    rows = [("fingerprint", review.plan.fingerprint)]
+    rows += [(f"  {part}", text) for part, text in review.plan.parts.items()]
+    console.show_table({"": LEFT, "text": FOLD}, rows, header=False)
 
 
 def show_remaining(console: Console, run: "Run", remaining: "Remaining") -> None:

@@ -1,14 +1,13 @@
 """`campaign run`: plan, confirm, send, report. Run it again to continue."""
 
 import os
-import re
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from runner.base.errors import InputError, StoppedError
+from runner.base.errors import StoppedError
 from runner.base.outcomes import OutcomeReason, Status
 from runner.base.wording import counted
 from runner.cli.console import Console, confirm
@@ -42,7 +41,10 @@ def command(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Skip the confirmation.")] = False,
     approve: Annotated[
         str | None,
-        typer.Option(metavar="FINGERPRINT", help="Skip the confirmation, but only send a plan with this fingerprint."),
+        typer.Option(
+            metavar="FINGERPRINT|FILE",
+            help="Skip the confirmation, but only send the plan with this fingerprint, or the one in an approval file.",
+        ),
     ] = None,
     accept_changes: Annotated[
         bool,
@@ -62,11 +64,12 @@ def command(
     ] = False,
 ) -> tuple[int, dict[str, Any]]:
     """Plan, confirm, send and report. Run it again to continue."""
+    from runner.run.approval import read_approved
     from runner.run.execute import Decisions, RunView, execute
 
     decisions = Decisions(
         yes=yes,
-        approved=_fingerprint(approve) if approve is not None else None,
+        approved=read_approved(approve) if approve is not None else None,
         accept_changes=accept_changes,
         accept_balance=accept_balance,
         ignored_fuses=ignore_fuse or [],
@@ -98,15 +101,6 @@ def command(
     if (stop or counts[Status.UNSENT]) and not is_over:
         exit_code = StoppedError.exit_code
     return exit_code, report.document
-
-
-def _fingerprint(text: str) -> str:
-    """Check the value of --approve. Raises InputError early, before a million rows are read."""
-    if not re.fullmatch(r"[0-9a-f]{12,64}", text.strip().lower()):
-        raise InputError.of(
-            f"--approve: {text!r} is not a fingerprint", "copy the 12 to 64 digits that `campaign plan` shows"
-        )
-    return text.strip().lower()
 
 
 def _show_remaining(console: Console, run: "Run", remaining: "Remaining") -> None:

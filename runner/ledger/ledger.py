@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Select, bindparam, func, select, tuple_, update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite import insert
 
@@ -18,7 +18,7 @@ from runner.base.outcomes import OutcomeReason, Status
 from runner.ledger.database import engine_for, in_parts, ledger_errors, make_private, parse_url, rows_among
 from runner.ledger.lock import creation_lock
 from runner.ledger.migrations import no_ledger, prepare_schema
-from runner.ledger.tables import SENDING, events, messages, meta, runs
+from runner.ledger.tables import SENDING, approvals, events, messages, meta, runs
 
 _STATUSES = (SENDING, Status.ACCEPTED.value, Status.REJECTED.value, Status.UNKNOWN.value)
 
@@ -42,6 +42,7 @@ class RunRecord:
     stop_detail: str | None
     holder: str | None
     lease_until: int | None
+    messages_digest: str | None = None
 
 
 class MessageRecord(NamedTuple):
@@ -144,7 +145,7 @@ class Ledger:
     def begin_run(self, *, name: str, run: str, now: int, **values: Any) -> RunRecord:  # noqa: ANN401 (columns)
         """Record that a session of this run starts and what it sends. Adds the run if it is new.
 
-        `values`: sub_account_id, options, fingerprint, rows, to_send.
+        `values`: sub_account_id, options, fingerprint, messages_digest, rows, to_send.
         """
         values |= {"started_at": now, "ended_at": None, "stop_reason": None, "stop_detail": None}
         made = insert(runs).values(name=name, run=run, created_at=now, **values)
@@ -159,10 +160,18 @@ class Ledger:
             connection.execute(update(runs).where(*is_running).values(stop_detail=words))
 
     def end_run(self, run_id: int, *, now: int, stop_reason: str | None, stop_detail: str | None) -> None:
-        """Record how a session ended. `stop_reason` is None if it finished."""
+        """Record how a session ended. `stop_reason` is None if it finished.
+
+        If the run is complete, its approvals are spent: should a message be left later, nobody has approved it.
+        """
         values = {"ended_at": now, "stop_reason": stop_reason, "stop_detail": stop_detail}
+        this_run = select(runs.c.name, runs.c.run).where(runs.c.id == run_id)
+        of_this_run = tuple_(approvals.c.name, approvals.c.run).in_(this_run)
         with self.writing() as connection:
             connection.execute(update(runs).where(runs.c.id == run_id), values)
+            if stop_reason in (None, OutcomeReason.OPTED_OUT):
+                unspent = update(approvals).where(of_this_run, approvals.c.spent_at.is_(None))
+                connection.execute(unspent.values(spent_at=now))
 
     def note_events(self, run_id: int, noted: Sequence[Event]) -> None:
         """Record events of a run, all or none."""

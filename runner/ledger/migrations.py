@@ -66,6 +66,28 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
             resume_row = (SELECT "row" FROM frontiers WHERE run_id = runs.id)""",
         "DROP TABLE frontiers",
     ),
+    # The answer that stopped a session, approvals, and the audit trail.
+    5: (
+        "ALTER TABLE runs ADD COLUMN messages_digest VARCHAR(64)",
+        "ALTER TABLE runs ADD COLUMN stop_message_id VARCHAR(160)",
+        "ALTER TABLE runs ADD COLUMN stop_attempts INTEGER",
+        "ALTER TABLE runs ADD COLUMN stop_http_status INTEGER",
+        "ALTER TABLE runs ADD COLUMN stop_error_code INTEGER",
+        "ALTER TABLE runs ADD COLUMN stop_error_id VARCHAR(64)",
+        "ALTER TABLE runs ADD COLUMN stop_answered_at BIGINT",
+        """CREATE TABLE approvals (
+            name VARCHAR(64) NOT NULL, run VARCHAR(64) NOT NULL, fingerprint VARCHAR(64) NOT NULL,
+            parts VARCHAR NOT NULL, planned_at BIGINT NOT NULL, planned_by VARCHAR(80), approved_at BIGINT,
+            spent_at BIGINT,
+            PRIMARY KEY (name, run, fingerprint)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE audit (
+            id INTEGER NOT NULL, at BIGINT NOT NULL, action VARCHAR(24) NOT NULL, run VARCHAR(129),
+            actor VARCHAR(80) NOT NULL, machine VARCHAR(80) NOT NULL, version VARCHAR(24) NOT NULL,
+            detail VARCHAR NOT NULL, person VARCHAR(64), destination VARCHAR(16), salt VARCHAR(32),
+            hash VARCHAR(64) NOT NULL, PRIMARY KEY (id)
+        )""",
+    ),
 }
 
 # A ledger with a newer schema is refused, because this version doesn't know its rules.

@@ -81,7 +81,7 @@ runs = Table(
     Column("run", String(64), nullable=False),
     Column("sub_account_id", String(50), nullable=False),
     Column("options", String, nullable=False),  # the send options as JSON, to report which of them changed
-    Column("fingerprint", String(64), nullable=False),  # of the plan that is being sent
+    Column("fingerprint", String(64), nullable=False),  # of the approval that the newest session was sent under
     Column("rows", Integer, nullable=False),
     Column("to_send", Integer, nullable=False),
     Column("created_at", BigInteger, nullable=False),
@@ -94,6 +94,14 @@ runs = Table(
     # The resume point: the ledger has every message of the plan up to this row. Null: not known.
     Column("resume_plan", String(64)),  # SHA-256 of the plan's file
     Column("resume_row", Integer),  # 1-based
+    Column("messages_digest", String(64)),  # of the plan that is being sent; null: not known
+    # The answer that stopped the newest session, and the message that got it. Null: no answer stopped it.
+    Column("stop_message_id", String(160)),
+    Column("stop_attempts", Integer),
+    Column("stop_http_status", Integer),
+    Column("stop_error_code", Integer),
+    Column("stop_error_id", String(64)),
+    Column("stop_answered_at", BigInteger),
     UniqueConstraint("name", "run"),
 )
 
@@ -205,4 +213,39 @@ events = Table(
     Column("at", BigInteger, nullable=False),
     Column("seconds", Float),
     Column("detail", String),
+)
+
+# The plans that were shown, and which of them were approved. A run need not exist when its plan is shown.
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("run", String(64), primary_key=True),
+    Column("fingerprint", String(64), primary_key=True),
+    Column("parts", String, nullable=False),  # what the fingerprint covers, as JSON, to report which part changed
+    Column("planned_at", BigInteger, nullable=False),
+    Column("planned_by", String(80)),  # null: not known
+    Column("approved_at", BigInteger),  # null: a run was never started with this approval
+    Column("spent_at", BigInteger),  # when a run under this approval was complete; it approves nothing more
+    sqlite_with_rowid=False,
+)
+
+# The audit trail: only ever appended to. `hash` covers the entry and the hash of the entry before (see `audit.py`).
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("action", String(24), nullable=False),
+    Column("run", String(129)),  # NAME/RUN; null: the entry is about the whole ledger
+    Column("actor", String(80), nullable=False),
+    Column("machine", String(80), nullable=False),
+    Column("version", String(24), nullable=False),
+    Column("detail", String, nullable=False),  # JSON without personal data
+    # The person that an entry is about. The hash covers only `person`, the digest of salt and number, so that a purge
+    # can remove the number and the salt without breaking the chain.
+    Column("person", String(64)),
+    Column("destination", String(16)),
+    Column("salt", String(32)),
+    Column("hash", String(64), nullable=False),
 )

@@ -55,19 +55,16 @@ class Rules:
 
 
 class Planner:
-    """Makes one plan. `summary` grows while the plan is written, and is complete afterwards.
+    """Makes one plan. `summary` grows while the plan is written, and is complete afterwards."""
 
-    :param options: the send options as one text, for the fingerprint.
-    """
-
-    def __init__(self, audience: AudienceSpec, composer: Composer, *, options: str, rules: Rules | None = None) -> None:
+    def __init__(self, audience: AudienceSpec, composer: Composer, *, rules: Rules | None = None) -> None:
         self._audience = audience
         self._composer = composer
         self._rules = rules or Rules()
         # With a key column, two keys may share a number: two people, or one person who is in the file twice.
         has_shared_numbers = audience.key is not None and audience.duplicates is not Duplicates.ALL
         self._numbers = KeyIndex() if has_shared_numbers else None
-        self._fingerprint = Fingerprint(options)
+        self._messages = Fingerprint()
         self._composed = 0
         self._failed = 0
         self._failures: list[tuple[int, str]] = []
@@ -86,7 +83,7 @@ class Planner:
             ):
                 write_frames(file, _schema(self._rules), frames)
             self._refuse_failures()
-        self.summary.fingerprint = self._fingerprint.hexdigest()
+        self.summary.messages_digest = self._messages.hexdigest()
         return self.summary
 
     def batches(self, work: Work) -> Generator[RowBatch, None, None]:
@@ -149,7 +146,7 @@ class Planner:
     def _count(self, batch: RowBatch, sent: Collection[int]) -> None:
         recipients = batch.recipients()
         self.summary.add(batch, recipients, sent)
-        self._fingerprint.add(batch, recipients)
+        self._messages.add(batch, recipients)
         if self._numbers is not None:
             for index in recipients:
                 if self._numbers.add(batch.destinations[index] or "", batch.first + index):
@@ -217,7 +214,7 @@ def rows_to_show(inputs: Inputs, *, sampled: bool) -> Iterator[tuple[RowBatch, i
     """
     share = inputs.campaign.recipients.sample if sampled else None
     rules = Rules(sample=Sample(inputs.campaign.name, share)) if share else None
-    planner = Planner(inputs.audience, inputs.composer, options="", rules=rules)
+    planner = Planner(inputs.audience, inputs.composer, rules=rules)
     with (
         composing(RowComposer(inputs.audience, inputs.composer), 0) as work,
         closing(planner.batches(work)) as batches,

@@ -38,7 +38,7 @@ class Noted:
 
 @dataclass(slots=True)
 class PlanSummary:
-    """Counts of a plan; `fingerprint` is set when the plan is complete. `examples` are (data row, detail).
+    """Counts of a plan; `messages_digest` is set when the plan is complete. `examples` are (data row, detail).
 
     `remarks` are by (kind, subject, source); `remarked` counts the messages with a remark of each kind. `saved` is the
     number of segments that smart encoding saved or would save. `by_zones` counts the remaining messages by time zones;
@@ -65,7 +65,7 @@ class PlanSummary:
     shared: Noted = field(default_factory=Noted)
     reading: list[str] = field(default_factory=list)
     samples: list[tuple[int, str, Text]] = field(default_factory=list)
-    fingerprint: str = ""
+    messages_digest: str = ""
 
     def add(self, batch: RowBatch, left: Sequence[int], sent: Collection[int]) -> None:
         """Count a batch. `left` are the indexes of its messages, `sent` those sent by an earlier session."""
@@ -133,15 +133,14 @@ class PlanSummary:
             ],
             "shared_numbers": {"rows": self.shared.rows, "examples": self.shared.examples},
             "reading": self.reading,
-            "fingerprint": self.fingerprint,
         }  # fmt: skip
 
 
 class Fingerprint:
-    """SHA-256 over some parts, such as the send options, and every message, in order.
+    """SHA-256 over some parts, or over every message of a plan, in order.
 
-    The same input gives the same fingerprint on any machine and in any run; any other destination, text or option gives
-    another fingerprint. Each part is prefixed with its length, so that no text can imitate the end of a part.
+    The same input gives the same fingerprint on any machine. Each part is prefixed with its length, so that no text can
+    imitate the end of a part.
     """
 
     def __init__(self, *parts: str) -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from runner.base.errors import InputError, StoppedError
 from runner.dispatch.progress import Progress, Stop
+from runner.ledger.approvals import Approval
 from runner.run.account import ProviderAccount, account_for
+from runner.run.approval import Approved, approval_for, approve, plan_to_approve, refuse_stale
 from runner.run.open import RecordedRun, Run, open_run
 from runner.run.paths import SANDBOX_RUN, RunOptions
 from runner.run.plan import Remaining, changes, make_plan, remaining_of
@@ -19,10 +21,10 @@ from runner.schedule.timetable import refusal
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """What the user decided in advance. `approved` is a fingerprint or its first digits: 12 to 64 hex digits."""
+    """What the user decided in advance."""
 
     yes: bool = False
-    approved: str | None = None
+    approved: Approved | None = None
     accept_changes: bool = False
     accept_balance: bool = False
     ignored_fuses: Collection[str] = ()
@@ -62,22 +64,27 @@ def execute(
             if words := refusal(run.campaign, run.now):
                 remedy = "run it in time, or change the key in the campaign file"
                 raise InputError.of(f"nothing was sent this time: {words}", remedy)
-            _plan(run, decisions, view)
+            approval = _plan(run, decisions, view)
             if decisions.reconcile and run.previous:
                 claimed = sum(run.counts().values())
                 recorded = RecordedRun(run.ledger, run.previous, run.paths, run.lease)
                 view.reconcile(recorded, account)
                 if sum(run.counts().values()) < claimed:
                     # The log shows that some recipients were not texted. The plan may exclude them now, so plan again.
-                    _plan(run, decisions, view)
+                    approval = _plan(run, decisions, view)
             remaining = remaining_of(run)
             view.show_remaining(run, remaining)
-            if remaining.left:
+            if not remaining.left:  # there is nothing to approve
+                run.fingerprint = run.previous.fingerprint if run.previous else plan_to_approve(run).fingerprint
+            else:
+                if approval:
+                    refuse_stale(run, approval)
                 accept = decisions.accept_balance
                 if warning := check_balance(run.campaign, account, run.summary.left, accept=accept):
                     view.warn(warning)
-                if not decisions.yes and decisions.approved is None:
+                if not decisions.yes and approval is None:
                     view.confirm_sending(remaining.left, account)
+                approve(run, _how(decisions), remaining.left, approval)
             progress = Progress()
             stop = send(
                 run,
@@ -95,22 +102,28 @@ def execute(
         return stop, report, progress
 
 
-def _plan(run: Run, decisions: Decisions, view: RunView) -> None:
-    """Make the plan and show it. Raises InputError if it may not be sent, or is not the approved plan."""
+def _how(decisions: Decisions) -> str:
+    """How the run was approved, for the audit trail."""
+    if decisions.approved:
+        return "file" if decisions.approved.plan else "fingerprint"
+    return "yes" if decisions.yes else "asked"
+
+
+def _plan(run: Run, decisions: Decisions, view: RunView) -> Approval | None:
+    """Make the plan and show it. Returns its approval, if one was given.
+
+    Raises InputError if the plan may not be sent, or is not the approved plan.
+    """
     make_plan(run)
     reviewed = review(run)
     view.show_plan(reviewed)
     if reviewed.problems:
         raise InputError(reviewed.problems)
-    approved, fingerprint = decisions.approved, run.summary.fingerprint
-    if approved is not None and not fingerprint.startswith(approved):
-        raise InputError.of(
-            f"--approve: the plan is now {fingerprint}, not {approved}: a number, text or option has changed",
-            "review it with `campaign plan`, then approve the new fingerprint",
-        )
+    approval = approval_for(run, decisions.approved) if decisions.approved else None
     if (changed := changes(run)) and not decisions.accept_changes:
         words = "".join(f"\n  {change}" for change in changed)
         raise InputError.of(
             f"this run has started, and its messages have changed since:{words}\ncheck them with `campaign preview`",
             "then add --accept-changes, or start a new run with --run ID",
         )
+    return approval

@@ -36,7 +36,8 @@ class Run:
     `previous` is the ledger's record of earlier sessions, None for a new run. `lease` is the right to send the run; it
     is taken as soon as the ledger has the run. `died` counts messages that a killed process left unknown. `summary`
     belongs to the newest plan. `settled` counts the sent messages by status, and is set only if the plan was made
-    before the run sent anything, so that every sent message is in the plan.
+    before the run sent anything, so that every sent message is in the plan. `ledger_state` is what the ledger had of
+    this run when the run was opened, in words; `fingerprint` is that of the approval under which the run is sent.
     """
 
     inputs: Inputs
@@ -51,13 +52,16 @@ class Run:
     died: int = 0
     summary: PlanSummary = field(default_factory=PlanSummary)
     settled: dict[str, int] | None = None
+    fingerprint: str = ""
     ids: MessageIds = field(init=False)
+    ledger_state: str = field(init=False)
 
     def __post_init__(self) -> None:
         self.ids = MessageIds(self.name, self.run)
         for record in self.ledger.runs(self.name, self.run):  # one, or none
             self.previous = record
             self.take_over(record.id)
+        self.ledger_state = self._ledger_state()
 
     @property
     def campaign(self) -> Campaign:
@@ -71,6 +75,14 @@ class Run:
     def counts(self) -> dict[str, int]:
         """The number of messages of earlier sessions, by status."""
         return self.ledger.counts(self.previous.id) if self.previous else {}
+
+    def _ledger_state(self) -> str:
+        """The ledger's id and what it has of this run. Every session of the run changes it."""
+        if self.run == SANDBOX_RUN:
+            return SANDBOX_RUN  # each sandbox run has a new ledger
+        counts = [f"{status} {count}" for status, count in self.counts().items()]
+        session = f"last started {iso(self.previous.started_at)}" if self.previous else "not started"
+        return "; ".join([f"id {self.ledger.id}", *counts, session])
 
     def spent(self) -> Costs:
         """The cost of what earlier sessions sent."""

@@ -59,12 +59,7 @@ def make_plan(run: Run) -> PlanSummary:
         run.summary = summary
         return summary
     run.paths.plan_cache.unlink(missing_ok=True)
-    planner = Planner(
-        run.inputs.audience,
-        run.inputs.composer,
-        options=canonical(described_options(run.campaign)),
-        rules=_rules(run),
-    )
+    planner = Planner(run.inputs.audience, run.inputs.composer, rules=_rules(run))
     run.summary = planner.write(run.paths.plan)
     # Recipients whom this run has already texted stay in the plan, even if a rule excludes them now. Such a plan is
     # valid for this session only.
@@ -78,11 +73,12 @@ def changes(run: Run) -> list[str]:
 
     Raises InputError for another account: only the first account's log can settle unknown messages.
     """
-    before = run.previous
-    if before is None or before.fingerprint == run.summary.fingerprint or not run.counts():
+    before, now = run.previous, described_options(run.campaign)
+    if before is None or not run.counts():
+        return []
+    if before.messages_digest == run.summary.messages_digest and before.options == canonical(now):
         return []
     options = orjson.loads(before.options)
-    now = described_options(run.campaign)
     if any(options[path] != now[path] for path in ("account.subAccountId", "account.region")):
         raise InputError.of(
             f"this run was started with the account {options['account.subAccountId']} ({options['account.region']}); "
@@ -140,7 +136,8 @@ def begin(run: Run) -> tuple[RunRecord, str]:
         now=now_us(),
         sub_account_id=run.campaign.account.sub_account_id,
         options=canonical(described_options(run.campaign)),
-        fingerprint=run.summary.fingerprint,
+        fingerprint=run.fingerprint,
+        messages_digest=run.summary.messages_digest,
         rows=run.summary.rows,
         to_send=run.summary.to_send,
     )
@@ -163,10 +160,10 @@ def described_options(campaign: Campaign) -> dict[str, str]:
         "recipients.country": campaign.recipients.country is not None,
         "window": campaign.window.in_words(campaign.timezone) if campaign.window else None,
     }
-    return {path: _as_text(value) for path, value in values.items() if value is not None}
+    return {path: as_text(value) for path, value in values.items() if value is not None}
 
 
-def _as_text(value: object) -> str:
+def as_text(value: object) -> str:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
     if isinstance(value, timedelta):
@@ -224,7 +221,7 @@ def _cached(run: Run, cache_key: str) -> PlanSummary | None:
     if summary is None:
         return None
     settled = Counter(run.counts())
-    if settled and run.previous and run.previous.fingerprint != summary.fingerprint:
+    if settled and run.previous and run.previous.messages_digest != summary.messages_digest:
         return None  # the sent messages belong to another plan, from another folder
     run.settled = settled
     if settled:

@@ -11,7 +11,9 @@ from runner.base.messages import RemarkKind
 from runner.base.options import Limits
 from runner.base.wording import counted
 from runner.campaign import CampaignKind
+from runner.ledger.approvals import Approval
 from runner.prices.costs import over_limits
+from runner.run.approval import plan_to_approve
 from runner.run.open import Run
 from runner.schedule.timetable import Slot, deadline, due_of, end_of, local, refusal, span_problems, timetable
 
@@ -34,9 +36,10 @@ _AFTER_REQUIRED_TEXT = (
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A plan for review. `problems` forbid sending it; `warnings` don't."""
+    """A plan for review. `problems` forbid sending it; `warnings` don't. `plan` has the fingerprint to approve it."""
 
     run: Run
+    plan: Approval
     slots: list[Slot]
     warnings: list[str]
     problems: list[Problem]
@@ -52,6 +55,8 @@ class Review:
         return {
             "campaign": run.name,
             "run": run.run,
+            "fingerprint": self.plan.fingerprint,
+            "fingerprint_parts": dict(self.plan.parts),
             **summary.as_json(),
             "rate": str(run.campaign.rate),
             "seconds": round(summary.seconds_at(run.campaign.rate), 3),
@@ -86,7 +91,7 @@ def review(run: Run) -> Review:
     if summary.excluded[ExclusionReason.REQUIRED_TEXT] and not passed:
         what, remedy = "no message contains the required text", "add it to the template, or correct this key"
         problems.append(file.problem(("message", "requireText"), what, remedy))
-    return Review(run, slots, _warnings(run, slots), problems)
+    return Review(run, plan_to_approve(run), slots, _warnings(run, slots), problems)
 
 
 def _warnings(run: Run, slots: list[Slot]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Sending hours, cooldowns, limits and approval, as whole runs of the installed command meet them."""
+"""Sending hours, cooldowns and limits, as whole runs of the installed command meet them."""
 
 import os
 import signal
@@ -237,18 +237,3 @@ def test_a_number_that_this_run_has_had_is_cooled_under_a_new_key_too(campaign: 
     assert 0 == campaign(*RUN).exit_code
     assert Counter({"+6581230001": 1, "+6581230002": 1}) == provider.sent
     assert {("accepted", "queued"): 1, ("excluded", "cooldown"): 1} == campaign.statuses()
-
-
-def test_only_the_approved_plan_is_sent(campaign: Workplace, provider: Provider) -> None:
-    fingerprint = str(campaign("plan", "hello.yaml", "--json").document["fingerprint"])
-    short = campaign("run", "hello.yaml", "--approve", fingerprint[:11])
-    assert (2, "") == (short.exit_code, short.stdout)  # before the plan is made
-    other = campaign("run", "hello.yaml", "--approve", "0" * 64)
-    assert (2, 0) == (other.exit_code, len(provider.requests))
-    assert f"--approve: the plan is now {fingerprint}" in other.stderr
-    assert 0 == campaign("run", "hello.yaml", "--approve", f" {fingerprint[:12].upper()} ", "--limit", "5").exit_code
-    assert 5 == len(provider.requests)
-
-    campaign.write(people(5).replace("N5", "Eve"))
-    assert 2 == campaign("run", "hello.yaml", "--approve", fingerprint).exit_code
-    assert 5 == len(provider.requests)

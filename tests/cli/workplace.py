@@ -143,6 +143,7 @@ class Workplace:
         engine = create_engine(f"sqlite:///{self.folder / 'reports/ledger.sqlite3'}")
         with engine.begin() as connection:
             connection.execute(text("DELETE FROM messages WHERE key = :key"), {"key": key})
+            connection.execute(text("UPDATE runs SET resume_plan = NULL, resume_row = NULL"))
         engine.dispose()
 
 

@@ -10,7 +10,6 @@ from runner.plan.inputs import load_inputs
 from runner.plan.planner import Planner, Rules
 from runner.plan.restrictions import Limit
 from runner.plan.summary import PlanSummary
-from runner.run.plan import canonical, described_options
 
 HEADER = "id,mobile,name,city\n"
 ANN, BEN = "1,+6591234567,Ann,Bedok\n", "2,+6581234567,Ben,\n"
@@ -39,7 +38,6 @@ def planner(file: Path, limit: int | None = None) -> Planner:
     return Planner(
         inputs.audience,
         inputs.composer,
-        options=canonical(described_options(inputs.campaign)),
         rules=Rules(
             carried=inputs.campaign.report.columns,
             missing_fails=inputs.campaign.message.missing is Missing.ERROR,

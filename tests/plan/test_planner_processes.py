@@ -107,7 +107,7 @@ def rules(campaign: Path) -> Rules:
 def planned(campaign: Path, name: str) -> tuple[dict[str, Any], list[Any], pl.DataFrame]:
     inputs = load_inputs(campaign)
     path = campaign.with_name(name)
-    summary = Planner(inputs.audience, inputs.composer, options="{}", rules=rules(campaign)).write(path)
+    summary = Planner(inputs.audience, inputs.composer, rules=rules(campaign)).write(path)
     return summary.as_json(), summary.samples, pl.read_parquet(path)
 
 

@@ -51,7 +51,7 @@ class Place:
         plan = self.folder / "reports/hello/main/plan.parquet"
         before = plan.stat().st_ino if plan.exists() else None
         with open_run(self.folder / "hello.yaml", options) as run:
-            fingerprint = make_plan(run).fingerprint
+            fingerprint = make_plan(run).messages_digest
             do(run)
         return before != plan.stat().st_ino, fingerprint
 
