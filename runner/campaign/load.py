@@ -42,19 +42,15 @@ def read(path: Path) -> tuple[CampaignFile | None, list[Problem]]:
     If there are problems, use the campaign only to find more problems, never to send: invalid parts are missing or
     replaced by placeholders. The campaign is None if its recipients or message can't be understood.
     """
-    if trouble := _unreadable(path, written=str(path)):
-        return None, [Problem(*trouble)]
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        return None, [Problem(f"can't read {path}: {error.strerror}")]
+    content = content_of(path)
+    if isinstance(content, Problem):
+        return None, [content]
     document = parse(content, str(path))
     if document.tree is None:
         return None, document.problems
     tree, source_map, problems = normalize(document)
     files = list(_files_named(tree))
-    campaign, wrong = validate(tree, source_map, path.parent, document.broken)
+    campaign, wrong = validate(Campaign, tree, source_map, path.parent, document.broken)
     for key, name in files:
         trouble = _unreadable(Path(normpath(path.parent / name)), written=name, folder=path.parent)
         if trouble and key not in wrong:
@@ -62,6 +58,17 @@ def read(path: Path) -> tuple[CampaignFile | None, list[Problem]]:
     everything = [*document.problems, *problems, *wrong.values()]
     everything.sort(key=lambda problem: (problem.where.line, problem.where.column) if problem.where else (0, 0))
     return CampaignFile(path, campaign, source_map) if campaign else None, everything
+
+
+def content_of(path: Path) -> bytes | Problem:
+    """The bytes of a file, at most one more than the parser accepts, or why it can't be read."""
+    if trouble := _unreadable(path, written=str(path)):
+        return Problem(*trouble)
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        return Problem(f"can't read {path}: {error.strerror}")
 
 
 def _files_named(tree: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:

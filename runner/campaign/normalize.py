@@ -27,7 +27,15 @@ def _sections_in(kind: Any, path: KeyPath) -> Iterator[tuple[KeyPath, type[BaseM
         yield from _sections_in(part, path)
 
 
-SECTIONS: Final[Mapping[KeyPath, type[BaseModel]]] = dict(_sections_in(Campaign, ()))
+Sections = Mapping[KeyPath, type[BaseModel]]
+
+
+def sections_of(model: type[BaseModel]) -> Sections:
+    """The sections of a file, by their paths; `()` is the top level."""
+    return dict(_sections_in(model, ()))
+
+
+SECTIONS: Final = sections_of(Campaign)
 SHORTHANDS: Final[Mapping[str, tuple[str, str]]] = {
     "subAccountId": ("account", "subAccountId"),
     "template": ("message", "template"),
@@ -51,9 +59,9 @@ def section_of(path: KeyPath) -> KeyPath:
     return tuple(part for part in path if isinstance(part, str))
 
 
-def keys_of(section: KeyPath) -> list[str]:
+def keys_of(section: KeyPath, sections: Sections) -> list[str]:
     """The keys of a section in its full form; `()` is the top level."""
-    return [field.alias or name for name, field in SECTIONS[section_of(section)].model_fields.items()]
+    return [field.alias or name for name, field in sections[section_of(section)].model_fields.items()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +101,10 @@ class SourceMap:
         return Problem(what, remedy, shown_path(self.path(path)), self.position(path))
 
 
-def normalize(document: YamlDocument) -> tuple[dict[str, Any], SourceMap, list[Problem]]:
+def normalize(document: YamlDocument, sections: Sections = SECTIONS) -> tuple[dict[str, Any], SourceMap, list[Problem]]:
     """The full form of a document, its source map, and the problems with its keys."""
     assert document.tree is not None
-    reader = _Normalizer(document)
+    reader = _Normalizer(document, sections)
     tree = reader.section((), document.tree, ())
     reader.expand(tree)
     for path, in_file, value in reader.misplaced:  # grows if a misplaced section has misplaced keys
@@ -107,7 +115,8 @@ def normalize(document: YamlDocument) -> tuple[dict[str, Any], SourceMap, list[P
 class _Normalizer:
     """Walks the tree and collects names and problems."""
 
-    def __init__(self, document: YamlDocument) -> None:
+    def __init__(self, document: YamlDocument, sections: Sections) -> None:
+        self.sections = sections
         self.names: dict[KeyPath, KeyPath] = {}
         self.source_map = SourceMap(document.file, document.locations, self.names)
         self.problems: list[Problem] = []
@@ -115,7 +124,9 @@ class _Normalizer:
 
     def section(self, section: KeyPath, tree: Mapping[str, Any], at: KeyPath) -> dict[str, Any]:
         """The section with its known keys; `at` is its path in the file."""
-        known = [*keys_of(section), *([] if section else SHORTHANDS)]
+        known = keys_of(section, self.sections)
+        if not section:
+            known += [short for short, long in SHORTHANDS.items() if long[:-1] in self.sections]
         result: dict[str, Any] = {}
         for word, value in tree.items():
             in_file = (*at, word)
@@ -129,7 +140,7 @@ class _Normalizer:
         return result
 
     def value(self, path: KeyPath, value: object, in_file: KeyPath) -> object:
-        if section_of(path) in SECTIONS:
+        if section_of(path) in self.sections:
             if isinstance(value, list):
                 return [self.value((*path, n), item, (*in_file, n)) for n, item in enumerate(value)]
             if isinstance(value, dict):
@@ -139,7 +150,7 @@ class _Normalizer:
     def meant_key(self, in_file: KeyPath, section: KeyPath, known: list[str], present: Mapping[str, Any]) -> str | None:
         """Report an unknown key. Return the key of this section to read it as, if any."""
         word = str(in_file[-1])
-        here, elsewhere = _suggestions(word, section, known)
+        here, elsewhere = _suggestions(word, section, known, self.sections)
         what = "unknown key"
         if _plain(word) in _SECRETS:
             here, what = None, "secrets are not allowed in the file"
@@ -190,10 +201,13 @@ class _Normalizer:
             self.names[path] = in_file
 
 
-def _suggestions(word: str, section: KeyPath, known: list[str]) -> tuple[str | None, KeyPath | None]:
+def _suggestions(
+    word: str, section: KeyPath, known: list[str], sections: Sections
+) -> tuple[str | None, KeyPath | None]:
     """The key of this section to suggest, or the path of a key in another section."""
     plain = _plain(word)
     other = _OTHER_NAMES.get(plain)
+    other = other if other and other[:-1] in sections else None
     here = next((key for key in known if _plain(key) == plain), None)
     if here is None and section:  # `message: 2` in a cooldown isn't the section `message`
         here = next((key for key in known if _plain(key).rstrip("s") == plain.rstrip("s")), None)
@@ -201,7 +215,7 @@ def _suggestions(word: str, section: KeyPath, known: list[str]) -> tuple[str | N
         here = str(other[-1])
     if here:
         return here, None
-    elsewhere = ((*path, key) for path in SECTIONS if path != section for key in keys_of(path))
+    elsewhere = ((*path, key) for path in sections if path != section for key in keys_of(path, sections))
     other = other or next((path for path in elsewhere if _plain(str(path[-1])) == plain), None)
     return (None, other) if other else (closest(word, known), None)
 

@@ -8,19 +8,20 @@ continue with the template and the recipients.
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from runner.base.errors import Problem
 from runner.base.text import quoted
-from runner.campaign.model import Campaign
-from runner.campaign.normalize import SECTIONS, SHORTHANDS, SourceMap, section_of
+from runner.campaign.normalize import SECTIONS, SHORTHANDS, Sections, SourceMap, section_of
 from runner.campaign.recipients_section import FORM_TAGS
 from runner.campaign.values import InvalidValue
 from runner.campaign.yaml_document import TRUE, KeyPath, Location, YamlKind, shown_path
+
+Model = TypeVar("Model", bound=BaseModel)
 
 # A replaced value may be invalid again, and pydantic checks rules between keys only after that.
 _ROUNDS: Final = 8
@@ -64,21 +65,27 @@ class _Mistake:
 
 
 def validate(
-    tree: dict[str, Any], source_map: SourceMap, folder: Path, broken: set[KeyPath]
-) -> tuple[Campaign | None, dict[KeyPath, Problem]]:
+    model: type[Model],
+    tree: dict[str, Any],
+    source_map: SourceMap,
+    folder: Path,
+    broken: set[KeyPath],
+    sections: Sections = SECTIONS,
+) -> tuple[Model | None, dict[KeyPath, Problem]]:
     """The campaign, if its recipients and message can be understood, and the problem of each invalid path.
 
-    Changes `tree`. `broken` are paths in the file with a reported problem; they are not reported again.
+    Changes `tree`. `sections` are those of `model`. `broken` are paths in the file with a reported problem; they are
+    not reported again.
     """
     problems: dict[KeyPath, Problem] = {}
     is_understood = True
     for _ in range(_ROUNDS):
         try:
-            campaign = Campaign.model_validate(tree, context=folder)
+            understood = model.model_validate(tree, context=folder)
         except ValidationError as refusal:
-            mistakes = [_mistake(error, source_map) for error in refusal.errors(include_url=False)]
+            mistakes = [_mistake(error, source_map, sections) for error in refusal.errors(include_url=False)]
         else:
-            return campaign if is_understood else None, problems
+            return understood if is_understood else None, problems
         for wrong in mistakes:
             if source_map.path(wrong.path) not in broken:
                 problems[wrong.path] = source_map.problem(wrong.path, wrong.what, wrong.remedy)
@@ -115,35 +122,35 @@ def _drop(tree: Any, path: KeyPath) -> None:  # noqa: ANN401 - a tree of any dat
         _drop(tree, tuple(parents))
 
 
-def _mistake(error: ErrorDetails, source_map: SourceMap) -> _Mistake:
+def _mistake(error: ErrorDetails, source_map: SourceMap, sections: Sections) -> _Mistake:
     """Translate pydantic's error."""
     path = tuple(part for part in error["loc"] if part not in FORM_TAGS)
     if error["type"] == "missing":
         if len(path) > 1:
-            return _Mistake(path, "is missing", f"add {_line(path)} under {shown_path(path[:-1])}:")
+            return _Mistake(path, "is missing", f"add {_line(path, sections)} under {shown_path(path[:-1])}:")
         # Suggest the shorthand of a section if it has one.
         short = next((long for long in SHORTHANDS.values() if long[:-1] == path), path)
-        return _Mistake(path, "is missing", f"add {_line(short)}")
+        return _Mistake(path, "is missing", f"add {_line(short, sections)}")
     invalid = error.get("ctx", {}).get("error")
     if isinstance(invalid, InvalidValue):
         wrong = (*path, invalid.key) if invalid.key else path
         return _Mistake(wrong, invalid.what, invalid.remedy, is_surplus=bool(invalid.key))
     location = source_map.location(path)
     assert location is not None
-    return _wrong_type(error["type"], path, location)
+    return _wrong_type(error["type"], path, location, sections)
 
 
-def _wrong_type(wanted: str, path: KeyPath, location: Location) -> _Mistake:
+def _wrong_type(wanted: str, path: KeyPath, location: Location, sections: Sections) -> _Mistake:
     """A value of the wrong type; `wanted` is pydantic's name for the error."""
     text, kind = location.text, location.kind
     shown = _FOUND.get(kind) or (quoted(text) if kind is YamlKind.TEXT else _cut(text))
-    write = f"write {_line(path)}"
+    write = f"write {_line(path, sections)}"
     if kind is YamlKind.EMPTY:
         if text:
             return _Mistake(path, f"YAML reads {text} as an empty value", f"{write}, or put it in quotes")
         return _Mistake(path, "is empty", f"{write}, or remove the key")
     if wanted == "string_type":
-        return _not_text(path, location)
+        return _not_text(path, location, write)
     if wanted == "bool_type":
         if kind is YamlKind.TEXT and text.lower() in ("true", "false"):
             meant = text.lower()
@@ -154,7 +161,7 @@ def _wrong_type(wanted: str, path: KeyPath, location: Location) -> _Mistake:
             return _Mistake(path, f"{shown} is text", f"write {int(text)} without quotes", correction=int(text))
         if kind is YamlKind.NUMBER and "." not in text:
             what = _trap(location).removesuffix(", not as text")
-            return _Mistake(path, what, f"write a plain number such as {_line(path)}")
+            return _Mistake(path, what, f"write a plain number such as {_line(path, sections)}")
         return _Mistake(path, f"{shown} is not a whole number", write)
     if wanted == "tuple_type":
         if kind is YamlKind.MAPPING:
@@ -164,7 +171,7 @@ def _wrong_type(wanted: str, path: KeyPath, location: Location) -> _Mistake:
     return _Mistake(path, f"must be a section with keys, not {shown}", write)
 
 
-def _not_text(path: KeyPath, location: Location) -> _Mistake:
+def _not_text(path: KeyPath, location: Location, write: str) -> _Mistake:
     text, kind = location.text, location.kind
     if kind not in (YamlKind.LIST, YamlKind.MAPPING):
         return _Mistake(path, _trap(location), f"write {quoted(text)} in quotes", correction=text)
@@ -172,7 +179,7 @@ def _not_text(path: KeyPath, location: Location) -> _Mistake:
         return _Mistake(path, "must be text, not a list", f"write {_cut(text[1:-1])} without brackets")
     if text:  # probably text that starts with a brace, such as {date}
         return _Mistake(path, f"YAML reads {_cut(text)} as {_FOUND[kind]}", f"write {quoted(text)} in quotes")
-    return _Mistake(path, f"must be text, not {_FOUND[kind]}", f"write {_line(path)}")
+    return _Mistake(path, f"must be text, not {_FOUND[kind]}", write)
 
 
 def _trap(location: Location) -> str:
@@ -193,10 +200,10 @@ def _trap(location: Location) -> str:
     return f"YAML reads {_cut(text)} as a number, not as text"
 
 
-def _line(path: KeyPath) -> str:
+def _line(path: KeyPath, sections: Sections) -> str:
     """An example of what to write: `"rate: 10/s"`."""
     *section, key = (part for part in path if isinstance(part, str))
-    fields = SECTIONS[tuple(section)].model_fields
+    fields = sections[tuple(section)].model_fields
     example = next(field.examples for name, field in fields.items() if (field.alias or name) == key)
     assert example
     in_yaml = yaml.safe_dump(example[0], default_flow_style=True, sort_keys=False, width=1000).partition("\n")[0]

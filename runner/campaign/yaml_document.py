@@ -84,7 +84,7 @@ _THOUSANDS: Final = re.compile(r"[0-9]{3}")
 _HALF_CHARACTER: Final = re.compile("[\ud800-\udfff\0]")
 
 
-def parse(content: bytes, file: str) -> YamlDocument:
+def parse(content: bytes, file: str, *, may_be_empty: bool = False) -> YamlDocument:
     """Parse the bytes of a file; `file` is its name in problems."""
     document = YamlDocument(file)
     if len(content) > MAX_BYTES:
@@ -92,7 +92,7 @@ def parse(content: bytes, file: str) -> YamlDocument:
         document.problems.append(Problem(what, "check that it is not the recipient file", where=Position(file, 1, 1)))
         return document
     try:
-        _read_text(content.decode("utf-8-sig"), document)
+        _read_text(content.decode("utf-8-sig"), document, may_be_empty=may_be_empty)
     except UnicodeDecodeError as error:
         document.problems.append(not_utf8(content, error, file))
     except InputError as error:  # parsing can't continue
@@ -100,7 +100,7 @@ def parse(content: bytes, file: str) -> YamlDocument:
     return document
 
 
-def _read_text(text: str, document: YamlDocument) -> None:
+def _read_text(text: str, document: YamlDocument, *, may_be_empty: bool) -> None:
     if problem := unprintable(text, document.file):
         raise InputError([problem])
     start = Position(document.file, 1, 1)
@@ -111,12 +111,15 @@ def _read_text(text: str, document: YamlDocument) -> None:
     except (yaml.MarkedYAMLError, ValueError, OverflowError) as error:  # the last two: huge escapes and versions
         mark = loader.get_mark()
         raise InputError([syntax_problem(error, text, document.file, (mark.line, mark.column))]) from error
+    if root is None and may_be_empty:
+        document.tree = {}
+        return
     if root is None:
         remedy = "add at least name, subAccountId, recipients, template and rate"
         raise InputError([Problem("the file is empty", remedy, where=start)])
     if following is not None:
         what, where = "a second YAML document starts here", _position(following, document.file)
-        document.problems.append(Problem(what, "write one campaign per file, without ---", where=where))
+        document.problems.append(Problem(what, "write one document per file, without ---", where=where))
     if not isinstance(root, yaml.MappingNode):
         remedy = 'write one key per line, such as "name: welcome"'
         raise InputError([Problem("the file has no keys", remedy, where=_position(root, document.file))])

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from runner.base.errors import InputError
+from runner.base.errors import InputError, Problem
 from runner.cli.console import print_error, print_json, print_stderr
 from runner.cli.options import Json
 
@@ -15,20 +15,28 @@ def command(
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="The campaign files (YAML).")],
     as_json: Json = False,
 ) -> int:
-    """Check campaign files and show every error; read no recipients."""
+    """Check campaign files and their project, and show every error; read no recipients."""
     from runner.plan.inputs import load_inputs
+    from runner.run.paths import project_of
+    from runner.run.project import settings_of
 
     problems: dict[Path, list[str]] = {}
     for path in files:
-        problems[path] = []
+        found: list[Problem] = []
+        try:
+            settings_of(project_of(path))
+        except InputError as error:
+            found += error.problems
         try:
             inputs = load_inputs(path, now=datetime.now(UTC))
+        except InputError as error:
+            found += error.problems
+        for problem in found:
+            print_error(problem)
+        if not found:
             columns, source = len(inputs.audience.header), inputs.audience.source.path
             print_stderr(f"{path}: ok ({columns} columns in {source}, {inputs.campaign.rate})")
-        except InputError as error:
-            problems[path] = [str(problem) for problem in error.problems]
-            for problem in error.problems:
-                print_error(problem)
+        problems[path] = [str(problem) for problem in found]
     if as_json:
         files_checked = [{"file": str(path), "ok": not found, "problems": found} for path, found in problems.items()]
         print_json({"files": files_checked})

@@ -26,10 +26,12 @@ _RUN_OPTIONS = {
         int | None, typer.Option("--limit", metavar="N", min=1, help="Only send to the first N recipients.")
     ],
     "ledger": Annotated[
-        str | None, typer.Option("--ledger", metavar="URL", help="The ledger; default: reports/ledger.sqlite3.")
+        str | None,
+        typer.Option("--ledger", metavar="URL", help="The ledger; default: the project's reports/ledger.sqlite3."),
     ],
     "reports": Annotated[
-        Path | None, typer.Option("--reports", metavar="DIR", help="The reports folder; default: reports.")
+        Path | None,
+        typer.Option("--reports", metavar="DIR", help="The reports folder; default: the project's reports."),
     ],
     "accept_ledger": Annotated[
         bool,
@@ -41,10 +43,15 @@ _RUN_OPTIONS = {
     "accept_clock": Annotated[
         bool, typer.Option("--accept-clock", help="Continue although the clock is behind the ledger.")
     ],
+    "require_ledger": Annotated[
+        bool, typer.Option("--require-ledger", help="Stop if there is no ledger yet; don't make a new one.")
+    ],
 }
 
 # Types for a command's parameter `options`: each names the fields that the command has options for.
-AllRunOptions = Annotated[RunOptions, "run", "sandbox", "limit", "ledger", "reports", "accept_ledger", "accept_clock"]
+AllRunOptions = Annotated[
+    RunOptions, "run", "sandbox", "limit", "ledger", "reports", "require_ledger", "accept_ledger", "accept_clock"
+]
 RecordedRunOptions = Annotated[RunOptions, "sandbox", "ledger", "reports"]
 LedgerOptions = Annotated[RunOptions, "ledger", "reports"]
 

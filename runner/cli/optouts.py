@@ -145,6 +145,9 @@ def export(
 
 def _opened(sandbox: str | None, options: RunOptions, *, create: bool = False) -> AbstractContextManager["Ledger"]:
     from runner.ledger.ledger import open_ledger
+    from runner.run.project import may_make_ledger
 
-    url = paths_of(sandbox, SANDBOX_RUN, options).ledger if sandbox else ledger_url(options)
-    return open_ledger(url, create=create)
+    if sandbox:
+        return open_ledger(paths_of(sandbox, SANDBOX_RUN, options).ledger, create=create)
+    url = ledger_url(options)
+    return open_ledger(url, create=create and may_make_ledger(url, options))

@@ -61,7 +61,13 @@ def command(
 
     output_format = OutputFormat.JSON if as_json else output_format
     console = Console(as_json=output_format is not OutputFormat.TEXT)
-    with open_run(file, options) as run:
+    first: list[str] = []  # warnings in front of everything else, also in a pull request comment
+
+    def warn(words: str) -> None:
+        first.append(words)
+        console.warn(words)
+
+    with open_run(file, options, warn=warn) as run:
         make_plan(run)
         reviewed, changed = review(run), changes(run)
         note_plan(run.ledger, reviewed.plan)
@@ -80,9 +86,10 @@ def command(
             write_approval(out_approval, reviewed.plan, {name: figures[name] for name in _FIGURES})
             console.print(f"approval  {out_approval}")
         if output_format is OutputFormat.JSON:
-            print_json(reviewed.as_json() | {"changes": changed})
+            document = reviewed.as_json()
+            print_json(document | {"changes": changed, "warnings": [*first, *document["warnings"]]})
         elif output_format is OutputFormat.MARKDOWN:
-            print_document(_markdown(reviewed, _run_command(file, options), changed))
+            print_document(_markdown(reviewed, _run_command(file, options), changed, first))
         for problem in reviewed.problems:
             print_error(problem)
         return InputError.exit_code if reviewed.problems else 0, None
@@ -94,15 +101,20 @@ def _run_command(file: Path, options: RunOptions) -> str:
     for name in ("run", "limit", "ledger", "reports"):
         value = getattr(options, name)
         words += [] if value is None else [f"--{name}", str(value)]
+    words += ["--require-ledger"] if options.require_ledger else []
     return shlex.join(words)
 
 
-def _markdown(review: "Review", command: str, changes: Sequence[str]) -> str:
-    """The plan as Markdown. `command` runs the campaign; with the fingerprint added, it sends exactly this plan."""
+def _markdown(review: "Review", command: str, changes: Sequence[str], first: Sequence[str]) -> str:
+    """The plan as Markdown. `command` runs the campaign; with the fingerprint added, it sends exactly this plan.
+
+    `first` are warnings that come in front of everything else.
+    """
     from runner.message.segments import measure
 
     run, summary = review.run, review.run.summary
-    text = [f"### {escaped(f'{run.name}/{run.run}')}", "", f"fingerprint `{review.plan.fingerprint}`", ""]
+    text = [line for warning in first for line in (f"**warning: {escaped(warning)}**", "")]
+    text += [f"### {escaped(f'{run.name}/{run.run}')}", "", f"fingerprint `{review.plan.fingerprint}`", ""]
     text += ["| | | |", "|---|---:|---|"]
     for line in lines_of(review):
         label = f"&nbsp;&nbsp;{escaped(line.label)}" if line.is_part else f"**{escaped(line.label)}**"

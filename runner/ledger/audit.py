@@ -10,15 +10,17 @@ import secrets
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from runner.base.audit import Actor, AuditAction, AuditEntry, current_actor
-from runner.ledger.ledger import Ledger
 from runner.ledger.tables import audit, meta
+
+if TYPE_CHECKING:
+    from runner.ledger.ledger import Ledger
 
 _HEAD = "audit_head"
 _HASHED = ("at", "action", "run", "actor", "machine", "version", "detail", "person")
@@ -41,7 +43,7 @@ class RecordedEntry:
     hash: str
 
 
-def note(ledger: Ledger, *entries: AuditEntry) -> None:
+def note(ledger: "Ledger", *entries: AuditEntry) -> None:
     """Append entries, all or none. Raises LedgerError."""
     with ledger.writing() as connection:
         append(connection, entries)
@@ -76,7 +78,7 @@ def append(connection: Connection, entries: Sequence[AuditEntry]) -> None:
     connection.execute(update(meta).where(meta.c.name == _HEAD).values(value=head))
 
 
-def trail(ledger: Ledger, name: str | None = None, run: str | None = None) -> Iterator[RecordedEntry]:
+def trail(ledger: "Ledger", name: str | None = None, run: str | None = None) -> Iterator[RecordedEntry]:
     """The entries about a campaign's runs, or one of them, or all entries; oldest first."""
     query = select(audit).order_by(audit.c.id)
     if name is not None:
@@ -89,7 +91,7 @@ def trail(ledger: Ledger, name: str | None = None, run: str | None = None) -> It
         yield RecordedEntry(row.id, row.at, action, row.run, actor, detail, row.destination, row.hash)
 
 
-def broken_link(ledger: Ledger) -> str | None:
+def broken_link(ledger: "Ledger") -> str | None:
     """What is wrong with the chain, in words, or None if every entry is as it was written."""
     head, number = "", 0
     for row in ledger.rows(select(audit).order_by(audit.c.id)):

@@ -1,5 +1,6 @@
 """The ledger's database: its URL, its connections and its error messages."""
 
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,7 +42,7 @@ def ledger_errors(doing: str) -> Iterator[None]:
     """
     try:
         yield
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, sqlite3.Error) as error:
         cause = getattr(error, "orig", None) or error
         original = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
         what, remedy = _EXPLANATIONS.get(original, ("", ""))

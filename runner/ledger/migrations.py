@@ -15,7 +15,9 @@ from pathlib import Path
 
 from sqlalchemy import Connection, insert, inspect, select, update
 
+from runner.base.audit import AuditAction, AuditEntry
 from runner.base.errors import InputError, RunLockedError
+from runner.ledger.audit import append
 from runner.ledger.lock import GRACE_S
 from runner.ledger.tables import meta, metadata, runs
 
@@ -109,7 +111,7 @@ def prepare_schema(connection: Connection, path: Path, *, create: bool) -> None:
     if not names:
         if not create:  # another process is creating it right now
             raise no_ledger(path)
-        _create(connection)
+        _create(connection, path)
         return
     version = _version(connection) if "meta" in names else None
     if version is None:
@@ -124,13 +126,15 @@ def prepare_schema(connection: Connection, path: Path, *, create: bool) -> None:
         )
 
 
-def _create(connection: Connection) -> None:
+def _create(connection: Connection, path: Path) -> None:
     # The driver doesn't begin a transaction for CREATE TABLE. Without one, a kill would leave half a ledger, which no
     # command could open.
     connection.exec_driver_sql("BEGIN IMMEDIATE")
     metadata.create_all(connection)
     values = {"schema_version": str(SCHEMA_VERSION), "id": secrets.token_hex(8)}
     connection.execute(insert(meta), [{"name": name, "value": value} for name, value in values.items()])
+    detail = {"ledger": str(path.resolve()), "id": values["id"]}
+    append(connection, [AuditEntry(AuditAction.LEDGER_MADE, detail=detail)])
 
 
 def _version(connection: Connection) -> int | None:

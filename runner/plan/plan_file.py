@@ -98,6 +98,13 @@ def is_readable(plan: Path) -> bool:
     return True
 
 
+def is_purged(plan: Path) -> bool:
+    """Whether a readable plan has lost its numbers and keys."""
+    import polars as pl
+
+    return MESSAGE_ID in pl.read_parquet_schema(plan)
+
+
 def purge_plan(plan: Path, ids: MessageIds, sent_to: SentTo) -> bool:
     """Remove numbers, keys, texts, details and carried columns from a plan; they become null.
 

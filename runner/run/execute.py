@@ -54,7 +54,7 @@ def execute(
 
     Raises InputError if something must be corrected first, StoppedError if trying again may help.
     """
-    with open_run(file, options, fresh_sandbox=options.sandbox) as run:
+    with open_run(file, options, warn=view.warn, fresh_sandbox=options.sandbox) as run:
         with account_for(
             run.campaign.account,
             sandbox=run.run == SANDBOX_RUN,

@@ -23,7 +23,8 @@ from runner.plan.inputs import Inputs, load_inputs
 from runner.plan.message_ids import MessageIds
 from runner.plan.summary import PlanSummary
 from runner.prices.costs import Costs
-from runner.run.paths import SANDBOX_RUN, RunOptions, RunPaths, ledger_url, paths_of
+from runner.run.paths import SANDBOX_RUN, RunOptions, RunPaths, ledger_url, paths_of, project_of
+from runner.run.project import Warn, may_make_ledger, refuse_forgotten_ledger
 
 # How far the clock may be behind the ledger: one hour allows for a missed daylight saving change.
 CLOCK_BEHIND_US = 3_600_000_000
@@ -93,21 +94,28 @@ class Run:
 
 
 @contextlib.contextmanager
-def open_run(path: Path, options: RunOptions, *, fresh_sandbox: bool = False) -> Iterator[Run]:
+def open_run(
+    path: Path, options: RunOptions, *, warn: Warn | None = None, fresh_sandbox: bool = False
+) -> Iterator[Run]:
     """Open the run of the campaign file at `path`. `fresh_sandbox` removes the files of an earlier sandbox run.
 
-    Raises InputError with every problem of the inputs, RunLockedError if another process has the run.
+    `warn` is called before anything else is shown. Raises InputError with every problem of the inputs, RunLockedError
+    if another process has the run.
     """
     now = datetime.now(UTC)
+    options = replace(options, project=project_of(path))
     inputs = load_inputs(path, now=now)
     name, run = inputs.campaign.name, _run_id(inputs.campaign, options, now)
     paths = paths_of(name, run, options)
+    is_sandbox = run == SANDBOX_RUN
+    refuse_forgotten_ledger(path, name, options)
+    may_make = is_sandbox or may_make_ledger(paths.ledger, options, warn=warn)
     ledger_path = Path(parse_url(paths.ledger).database or "")
     with run_lock(ledger_path, name, run):
         if fresh_sandbox:
             _empty(paths.folder)
-        with open_ledger(paths.ledger, create=True) as ledger:
-            if run != SANDBOX_RUN:
+        with open_ledger(paths.ledger, create=may_make) as ledger:
+            if not is_sandbox:
                 _refuse_another_ledger(ledger, name, run, paths, options)
                 _refuse_wrong_clock(ledger, options)
             opened = Run(inputs, name, run, paths, ledger, options.limit, now)
@@ -241,7 +249,8 @@ def _refuse_another_ledger(ledger: Ledger, name: str, run: str, paths: RunPaths,
     raise InputError.of(
         f"{paths.folder} has the files of a run that was started with another ledger; {ledger.path} "
         f"{'may not have all its messages' if is_known else 'has no such run'}, so people could be texted again",
-        "name the right ledger with --ledger, or start another run with --run ID; to continue anyway, add "
+        "name the right ledger with --ledger, or start another run with --run ID; if the ledger is lost, make its "
+        f"entries again with `campaign ledger rebuild {name}/{run} --since TIME`; to continue anyway, add "
         "--accept-ledger: this may text people again",
     )
 

@@ -1,4 +1,12 @@
-"""Where a run keeps its files, from the command line and the environment."""
+"""Where a run keeps its files, from its project, the command line and the environment.
+
+A project is the folder that campaigns, ledger and reports belong to. For a campaign file it is the nearest folder above
+the file with a `project.yaml`, else the parent of the nearest `campaigns` folder, else the file's own folder. So the
+same campaign always has the same ledger, wherever the command is started. A link is followed first: one file has one
+project, whatever path leads to it.
+
+A command that names no campaign file uses the project around the current folder.
+"""
 
 import os
 from dataclasses import dataclass
@@ -7,10 +15,22 @@ from pathlib import Path
 # The run ID that `--sandbox` uses; campaigns can't use it.
 SANDBOX_RUN = "sandbox"
 
+# The file that marks a project.
+PROJECT_FILE = "project.yaml"
+
+# In a project without that file, the folder with its campaigns.
+CAMPAIGNS = "campaigns"
+
+# Where a project keeps its ledger. Its reports are in the same folder.
+DEFAULT_LEDGER = Path("reports/ledger.sqlite3")
+
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """Options of the command line. None means: use the campaign file, the environment or the default."""
+    """Options of the command line. None means: use the campaign file, the environment or the default.
+
+    `project` is the project of the campaign file; None: the one around the current folder.
+    """
 
     run: str | None = None
     sandbox: bool = False
@@ -19,6 +39,8 @@ class RunOptions:
     reports: Path | None = None
     accept_ledger: bool = False
     accept_clock: bool = False
+    require_ledger: bool = False
+    project: Path | None = None
 
 
 class _InFolder:
@@ -61,12 +83,51 @@ class RunPaths:
     sandbox_book = _InFolder("book.jsonl")
 
 
+def project_of(file: Path) -> Path:
+    """The project of a campaign file: its folder, as `shown`."""
+    folder = file.resolve().parent
+    in_campaigns = (above.parent for above in _at_or_above(folder) if above.name == CAMPAIGNS)
+    return shown(_with_project_file(folder) or next(in_campaigns, folder))
+
+
+def current_project() -> Path:
+    """The project around the current folder, as `shown`: the nearest with a project file, else the nearest with
+    campaigns or a ledger, else the current folder.
+    """
+    folder = Path.cwd()
+    found = (each for each in _at_or_above(folder) if (each / CAMPAIGNS).is_dir() or (each / DEFAULT_LEDGER).exists())
+    return shown(_with_project_file(folder) or next(found, folder))
+
+
+def is_another_project(folder: Path, project: Path) -> bool:
+    """Whether a folder has a project file or campaigns, and is not a part of the project."""
+    around = _with_project_file(folder)
+    is_project = around == folder or (around is None and (folder / CAMPAIGNS).is_dir())
+    return is_project and folder != project.resolve()
+
+
+def shown(path: Path) -> Path:
+    """The absolute path as people read it: relative to the current folder if it is in there."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
 def reports_folder(options: RunOptions) -> Path:
-    return options.reports or Path(os.environ.get("CAMPAIGN_REPORTS") or "reports")
+    given = options.reports or os.environ.get("CAMPAIGN_REPORTS")
+    return Path(given) if given else (options.project or current_project()) / DEFAULT_LEDGER.parent
 
 
 def ledger_url(options: RunOptions) -> str:
-    return options.ledger or os.environ.get("CAMPAIGN_LEDGER") or str(reports_folder(options) / "ledger.sqlite3")
+    return options.ledger or os.environ.get("CAMPAIGN_LEDGER") or str(reports_folder(options) / DEFAULT_LEDGER.name)
+
+
+def _at_or_above(folder: Path) -> tuple[Path, ...]:
+    return folder, *folder.parents
+
+
+def _with_project_file(folder: Path) -> Path | None:
+    # A broken link counts too: ignoring it would make another folder the project, with another ledger.
+    return next((each for each in _at_or_above(folder) if os.path.lexists(each / PROJECT_FILE)), None)
 
 
 def paths_of(name: str, run: str, options: RunOptions) -> RunPaths:

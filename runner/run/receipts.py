@@ -14,6 +14,7 @@ from runner.ledger.ledger import open_ledger
 from runner.receipts.intake import Loaded, lines_of, load
 from runner.receipts.optout_words import BUILT_IN, read_words
 from runner.run.paths import RunOptions, ledger_url
+from runner.run.project import may_make_ledger
 from runner.run.requests import handling_signals
 
 LINE_EVERY_S = 5.0
@@ -53,7 +54,8 @@ def serve(
     deleted, so that a supervisor restarts the server.
     """
     optout_words = read_words(words) if words else BUILT_IN
-    with open_ledger(ledger_url(options), create=True) as ledger:
+    url = ledger_url(options)
+    with open_ledger(url, create=may_make_ledger(url, options)) as ledger:
 
         async def main() -> Counter[str]:
             from runner.receipts.server import listening
@@ -87,10 +89,11 @@ def load_file(options: RunOptions, file: Path | None, *, words: Path | None) -> 
     Raises InputError if the file can't be read.
     """
     optout_words = read_words(words) if words else BUILT_IN
+    url = ledger_url(options)
     try:
         with (
             file.open("rb") if file is not None else contextlib.nullcontext(sys.stdin.buffer) as stream,
-            open_ledger(ledger_url(options), create=True) as ledger,
+            open_ledger(url, create=may_make_ledger(url, options)) as ledger,
         ):
             return load(ledger, lines_of(stream.readline), optout_words)
     except OSError as error:

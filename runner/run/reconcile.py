@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -82,13 +82,13 @@ async def _look_up(
     entries: dict[str, Proof] = {}
     async with LogExports(account.endpoint, account.api_key) as exports:
         say(f"requesting the provider's log since {since:%Y-%m-%d %H:%M:%S} UTC")
-        links = await _links(exports, await exports.start(since, now + AHEAD), deadline, say)
+        links = await links_of(exports, await exports.start(since, now + AHEAD), deadline, say)
         for number, link in enumerate(links, 1):
             say(f"reading file {number} of {len(links)}")
             async with contextlib.aclosing(exports.entries(link)) as rows:
                 async for row in rows:
                     if row["clientmessageid"] in wanted or row["clientmessageid"] in witnesses:
-                        entries[row["clientmessageid"]] = _entry(row)
+                        entries[row["clientmessageid"]] = proof_of(row)
     if unseen := witnesses - set(entries):
         raise StoppedError(
             f"the provider's log lacks {len(unseen)} of {len(witnesses)} accepted messages of this run "
@@ -101,7 +101,7 @@ async def _look_up(
     return Finding(unknown, found, frozenset(wanted - set(entries)), certain_from if now < certain_from else None)
 
 
-async def _links(exports: LogExports, job_id: str, deadline: timedelta, say: Say) -> Sequence[str]:
+async def links_of(exports: LogExports, job_id: str, deadline: timedelta, say: Say) -> Sequence[str]:
     """Poll with growing pauses until the export is ready. Raises StoppedError if it fails or takes too long."""
     loop = asyncio.get_running_loop()
     end = loop.time() + deadline.total_seconds()
@@ -122,7 +122,8 @@ async def _links(exports: LogExports, job_id: str, deadline: timedelta, say: Say
         pause_s = min(pause_s * 1.5, SLOWEST_LOOK_S)
 
 
-def _entry(row: dict[str, str]) -> Proof:
+def proof_of(row: Mapping[str, str]) -> Proof:
+    """What a line of the log says about its message."""
     segments = row.get("smscount", "").strip()
     return Proof(
         umid=row["umid"],

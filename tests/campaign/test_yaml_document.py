@@ -72,7 +72,7 @@ def test_values_and_places() -> None:
 def test_second_document_and_alias() -> None:
     document = parse(b"a: &x [1]\nb: *x\n---\nc: 1\n", "c.yaml")
     assert {"a": [1], "b": [1]} == document.tree
-    assert ["c.yaml:3:1: a second YAML document starts here; write one campaign per file, without ---"] == [
+    assert ["c.yaml:3:1: a second YAML document starts here; write one document per file, without ---"] == [
         str(problem) for problem in document.problems
     ]
 

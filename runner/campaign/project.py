@@ -1,0 +1,45 @@
+"""The project file, `project.yaml`: what holds for every campaign of a project. All keys are optional."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from runner.base.errors import InputError, Problem
+from runner.campaign.fields import Section, choice, optional
+from runner.campaign.load import content_of
+from runner.campaign.normalize import normalize, sections_of
+from runner.campaign.validate import validate
+from runner.campaign.yaml_document import parse
+
+
+class LedgerRule(StrEnum):
+    """What the project demands of its ledger."""
+
+    REQUIRED = "required"  # no command makes a new ledger, except `campaign ledger`
+
+
+class Project(Section):
+    """The settings of a project."""
+
+    ledger: Annotated[LedgerRule, choice(LedgerRule)] | None = optional(
+        "required: a command refuses to make a new ledger; `campaign ledger init` makes it. Absent: the first run "
+        "makes the ledger.",
+        "required",
+    )
+
+
+def read_project(path: Path) -> Project:
+    """The project file at `path`. Raises InputError with all its problems."""
+    content = content_of(path)
+    if isinstance(content, Problem):
+        raise InputError([content])
+    document = parse(content, str(path), may_be_empty=True)
+    if document.tree is None:
+        raise InputError(document.problems)
+    sections = sections_of(Project)
+    tree, source_map, problems = normalize(document, sections)
+    project, wrong = validate(Project, tree, source_map, path.parent, document.broken, sections)
+    everything = [*document.problems, *problems, *wrong.values()]
+    if everything or project is None:
+        raise InputError(sorted(everything, key=lambda problem: (problem.where is not None, problem.where)))
+    return project

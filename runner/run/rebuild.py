@@ -1,0 +1,268 @@
+"""Rebuild: make the entries of a lost run again, from the provider's message log.
+
+A message ID is derived from the campaign's name, the run and the recipient's key alone. So a message that the log has
+is recognized by the next run, which doesn't send it again. A message that the log lacks is not in the ledger, and the
+next run sends it: the log must be complete.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import orjson
+
+from runner.base.audit import AuditAction, AuditEntry
+from runner.base.clock import iso, now_us
+from runner.base.errors import InputError
+from runner.base.files import write_atomically
+from runner.base.messages import Encoding
+from runner.campaign import check_run_id, read
+from runner.ledger.audit import note
+from runner.ledger.database import parse_url
+from runner.ledger.ledger import open_ledger
+from runner.ledger.lock import run_lock
+from runner.ledger.optouts import count_optouts
+from runner.ledger.purge import purged_at
+from runner.ledger.rebuilding import LogLine, adopt_lines, describe, nameless, note_rebuilt
+from runner.plan.inputs import Inputs, load_inputs
+from runner.plan.plan_file import changed_messages, is_purged, is_readable, numbers_under_new_keys, read_messages
+from runner.provider.exports import LogExports
+from runner.run.account import ProviderAccount, provider_account
+from runner.run.open import Run
+from runner.run.paths import CAMPAIGNS, PROJECT_FILE, RunOptions, RunPaths, current_project, paths_of, project_of
+from runner.run.plan import canonical, described_options, make_plan, remaining_of
+from runner.run.project import refuse_forgotten_ledger
+from runner.run.reconcile import AHEAD, MARGIN, Say, links_of, proof_of
+
+LINES_AT_A_TIME = 2_000
+
+
+@dataclass(slots=True)
+class Rebuilt:
+    """What a rebuild did.
+
+    `found` messages of the run are in the log of the account; `added` of them were missing in the ledger. `nameless`
+    messages are in no plan, so their number and key aren't known. `left` is what the next run would send. `newest` is
+    when the provider received the newest message (microseconds since the epoch). `complete_from` is when the log has
+    every message, if it may lack some now. `problems` are why the campaign can't be planned. `optouts` counts those of
+    the ledger.
+    """
+
+    ledger: Path
+    account: str
+    found: int = 0
+    added: int = 0
+    nameless: int = 0
+    left: int = 0
+    newest: int = 0
+    complete_from: datetime | None = None
+    problems: Sequence[str] = ()
+    optouts: int = 0
+
+
+def campaign_file(name: str) -> Path:
+    """The campaign file of this name in the current project. Raises InputError if there isn't exactly one."""
+    project = current_project()
+    files = [*(project / CAMPAIGNS).rglob("*.y*ml"), *project.glob("*.y*ml")]
+    found = []
+    for path in sorted(files):
+        file = read(path)[0] if path.name != PROJECT_FILE else None
+        if file and file.campaign.name == name:
+            found.append(path)
+    if len(found) == 1:
+        return found[0]
+    what = f"several campaign files are called {name}: {', '.join(map(str, found))}"
+    if not found:
+        what = f"no campaign file in {(project / CAMPAIGNS).absolute()} is called {name}"
+    raise InputError.of(what, "name the file with --file")
+
+
+def rebuild(
+    file: Path,
+    run_id: str,
+    options: RunOptions,
+    *,
+    since: datetime,
+    settle: timedelta,
+    deadline: timedelta,
+    say: Say,
+) -> Rebuilt:
+    """Add the messages of the campaign's run that the provider's log has since `since` (aware) to the ledger.
+
+    Makes the ledger if there is none. The log is complete `settle` after a request; the export may take until the
+    `deadline`. Nothing is changed before the export is ready. If a rebuild is interrupted, the run can't be sent until
+    another one completes it. Raises InputError, StoppedError, and RunLockedError if another process has the run.
+    """
+    options = replace(options, project=project_of(file))
+    inputs = load_inputs(file)
+    name = inputs.campaign.name
+    if trouble := check_run_id(run_id):
+        raise InputError.of(f"{name}/{run_id}: {trouble}")
+    refuse_forgotten_ledger(file, name, options)
+    paths = paths_of(name, run_id, options)
+    _refuse_purged_plan(f"{name}/{run_id}", paths.sent_plan)
+    _refuse_late_start(paths.summary, since)
+    account = provider_account(inputs.campaign.account)
+    with run_lock(Path(parse_url(paths.ledger).database or ""), name, run_id), contextlib.ExitStack() as stack:
+
+        def open_run() -> Run:
+            return stack.enter_context(_lost_run(inputs, run_id, paths))
+
+        run, rebuilt = asyncio.run(_adopt_log(f"{name}/{run_id}", account, since, deadline, say, open_run))
+        _complete(run, rebuilt, settle)
+        detail = {"since": iso(int(since.timestamp() * 1e6)), "found": rebuilt.found, "added": rebuilt.added}
+        note(run.ledger, AuditEntry(AuditAction.LEDGER_REBUILT, f"{name}/{run_id}", detail))
+        write_atomically(paths.ledger_id, run.ledger.id.encode())
+        return rebuilt
+
+
+@contextlib.contextmanager
+def _lost_run(inputs: Inputs, run_id: str, paths: RunPaths) -> Iterator[Run]:
+    """The run, in the ledger even if it is new there. Raises InputError if the ledger has it with another account."""
+    campaign, now = inputs.campaign, datetime.now(UTC)
+    with open_ledger(paths.ledger, create=True) as ledger:
+        run = Run(inputs, campaign.name, run_id, paths, ledger, None, now)
+        try:
+            account = campaign.account.sub_account_id
+            if run.previous is None:
+                run.previous = ledger.begin_run(
+                    name=run.name,
+                    run=run_id,
+                    now=now_us(),
+                    sub_account_id=account,
+                    options=canonical(described_options(campaign)),
+                    fingerprint="",
+                    rows=0,
+                    to_send=0,
+                )
+                run.take_over(run.previous.id)
+            if purged_at(ledger, run.previous.id):
+                raise InputError.of(_purged(f"{run.name}/{run_id}"))
+            if run.previous.sub_account_id != account:
+                raise InputError.of(
+                    f"the ledger has {run.name}/{run_id} with the account {run.previous.sub_account_id}, but the "
+                    f"campaign file has {account}",
+                    "use the account that the run was started with",
+                )
+            yield run
+        finally:
+            if run.lease:
+                run.lease.release()
+
+
+async def _adopt_log(
+    name: str,
+    account: ProviderAccount,
+    since: datetime,
+    deadline: timedelta,
+    say: Say,
+    open_run: Callable[[], Run],
+) -> tuple[Run, Rebuilt]:
+    """Add the log's messages of NAME/RUN to the ledger. The run is opened when the first of them is there."""
+    run, rebuilt = None, None
+    async with LogExports(account.endpoint, account.api_key) as exports:
+        say(f"requesting the provider's log since {since:%Y-%m-%d %H:%M:%S} UTC")
+        links = await links_of(exports, await exports.start(since - MARGIN, datetime.now(UTC) + AHEAD), deadline, say)
+        for number, link in enumerate(links, 1):
+            say(f"reading file {number} of {len(links)}")
+            async with contextlib.aclosing(_batches(exports.entries(link), name.replace("/", "."))) as batches:
+                async for batch in batches:
+                    if run is None or rebuilt is None:
+                        run = open_run()
+                        rebuilt = Rebuilt(run.ledger.path, account.endpoint.sub_account_id)
+                        # No ledger has this id. So the run can't be sent while a part of its messages is missing.
+                        write_atomically(run.paths.ledger_id, b"being rebuilt\n")
+                    assert run.previous is not None
+                    rebuilt.found += len(batch)
+                    rebuilt.added += adopt_lines(run.ledger, run.previous.id, batch, now_us())
+                    rebuilt.newest = max(rebuilt.newest, *(line.at for line in batch))
+    if run is None or rebuilt is None:
+        raise InputError.of(
+            f"the provider's log has no message of {name} since {since:%Y-%m-%d %H:%M} UTC; nothing was changed",
+            "check the name, --since, and the account in the campaign file",
+        )
+    return run, rebuilt
+
+
+async def _batches(rows: AsyncIterator[dict[str, str]], prefix: str) -> AsyncGenerator[list[LogLine], None]:
+    """The log's messages whose ID is `prefix`, a dot and a token, in batches; none is empty."""
+    batch: list[LogLine] = []
+    async for row in rows:
+        if row["clientmessageid"].rpartition(".")[0] == prefix:
+            batch.append(_line(row))
+            if len(batch) == LINES_AT_A_TIME:
+                yield batch
+                batch = []
+    if batch:
+        yield batch
+
+
+def _line(row: Mapping[str, str]) -> LogLine:
+    at, country = now_us(), row.get("country", "").strip().upper()
+    with contextlib.suppress(ValueError):
+        moment = datetime.fromisoformat(row.get("createdat", "").strip())
+        at = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1e6)
+    encoding = row.get("encoding", "").strip().upper()
+    return LogLine(
+        message_id=row["clientmessageid"],
+        at=at,
+        encoding=encoding if encoding in list(Encoding) else Encoding.GSM7.value,
+        country=country if len(country) == 2 else None,
+        proof=proof_of(row),
+    )
+
+
+def _complete(run: Run, rebuilt: Rebuilt, settle: timedelta) -> None:
+    """Plan the run, to know the keys and numbers of its messages and what is left, and record it as rebuilt."""
+    ledger, paths = run.ledger, run.paths
+    assert run.previous is not None
+    run_id = run.previous.id
+    try:
+        make_plan(run)
+    except InputError as error:
+        rebuilt.problems = [str(problem) for problem in error.problems]
+    has_sent_plan = is_readable(paths.sent_plan)
+    for plan in (paths.plan, paths.sent_plan):
+        for batch in read_messages(plan, run.ids) if is_readable(plan) else ():
+            describe(ledger, run_id, batch)
+    rebuilt.nameless, rebuilt.optouts = nameless(ledger, run_id), count_optouts(ledger)
+    if rebuilt.problems:
+        values: dict[str, int | str] = {"rows": rebuilt.found, "to_send": rebuilt.found}
+    else:
+        # The next session asks for --accept-changes unless the plan is the one that was sent. If that one is lost, the
+        # new plan must at least have all the keys.
+        is_same = not rebuilt.nameless
+        if has_sent_plan:
+            is_same = not changed_messages(paths.sent_plan, paths.plan)[0]
+            is_same = is_same and not numbers_under_new_keys(paths.sent_plan, paths.plan)[0]
+        values = {"rows": run.summary.rows, "to_send": run.summary.to_send}
+        values |= {"fingerprint": run.summary.fingerprint} if is_same else {}
+        rebuilt.left = remaining_of(run).left
+    if not run.previous.fingerprint:  # of a run that this ledger knew, its own sessions say more
+        note_rebuilt(ledger, run_id, **values)
+    complete_from = datetime.fromtimestamp(rebuilt.newest / 1e6, UTC) + settle
+    if (rebuilt.left or rebuilt.problems) and datetime.now(UTC) < complete_from:
+        rebuilt.complete_from = complete_from
+
+
+def _refuse_purged_plan(name: str, plan: Path) -> None:
+    if is_readable(plan) and is_purged(plan):
+        raise InputError.of(_purged(name))
+
+
+def _purged(name: str) -> str:
+    return f"{name} was purged, so it can't be sent again; nothing needs to be rebuilt"
+
+
+def _refuse_late_start(summary: Path, since: datetime) -> None:
+    """Refuse a `--since` after the run's start: its first messages would be sent again."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        started = datetime.fromisoformat(orjson.loads(summary.read_bytes())["created_at"])
+        if started < since - MARGIN:
+            raise InputError.of(
+                f"--since: {summary} says that the run started on {started:%Y-%m-%d %H:%M} UTC, which is before that",
+                f"use --since {started:%Y-%m-%d}",
+            )
