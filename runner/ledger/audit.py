@@ -10,17 +10,21 @@ import secrets
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from runner.base.audit import Actor, AuditAction, AuditEntry, current_actor
-from runner.ledger.ledger import Ledger
 from runner.ledger.tables import audit, meta
 
+if TYPE_CHECKING:
+    from runner.ledger.ledger import Ledger  # it appends the entries of a session
+
 _HEAD = "audit_head"
+# How sessions begin and end.
+_SESSIONS = (AuditAction.STARTED.value, AuditAction.STOPPED.value, AuditAction.FINISHED.value)
 _HASHED = ("at", "action", "run", "actor", "machine", "version", "detail", "person")
 
 
@@ -28,7 +32,7 @@ _HASHED = ("at", "action", "run", "actor", "machine", "version", "detail", "pers
 class RecordedEntry:
     """An entry of the trail. `number` counts from 1; `at` is microseconds since the epoch.
 
-    `destination` is None if the entry is about nobody, or a purge has removed the number.
+    `destination` is None if the entry is about nobody, or a purge has removed the number; `person` stays.
     """
 
     number: int
@@ -37,11 +41,12 @@ class RecordedEntry:
     run: str | None
     actor: Actor
     detail: dict[str, Any]
+    person: str | None
     destination: str | None
     hash: str
 
 
-def note(ledger: Ledger, *entries: AuditEntry) -> None:
+def note(ledger: "Ledger", *entries: AuditEntry) -> None:
     """Append entries, all or none. Raises LedgerError."""
     with ledger.writing() as connection:
         append(connection, entries)
@@ -76,20 +81,31 @@ def append(connection: Connection, entries: Sequence[AuditEntry]) -> None:
     connection.execute(update(meta).where(meta.c.name == _HEAD).values(value=head))
 
 
-def trail(ledger: Ledger, name: str | None = None, run: str | None = None) -> Iterator[RecordedEntry]:
+def trail(ledger: "Ledger", name: str | None = None, run: str | None = None) -> Iterator[RecordedEntry]:
     """The entries about a campaign's runs, or one of them, or all entries; oldest first."""
     query = select(audit).order_by(audit.c.id)
     if name is not None:
         query = query.where(
             audit.c.run == f"{name}/{run}" if run else audit.c.run.startswith(f"{name}/", autoescape=True)
         )
-    for row in ledger.rows(query):
-        actor = Actor(row.actor, row.machine, row.version)
-        action, detail = AuditAction(row.action), orjson.loads(row.detail)
-        yield RecordedEntry(row.id, row.at, action, row.run, actor, detail, row.destination, row.hash)
+    return map(_recorded, ledger.rows(query))
 
 
-def broken_link(ledger: Ledger) -> str | None:
+def trail_of_number(ledger: "Ledger", destination: str) -> Iterator[RecordedEntry]:
+    """The entries about a number (E.164), oldest first."""
+    return map(_recorded, ledger.rows(select(audit).where(audit.c.destination == destination).order_by(audit.c.id)))
+
+
+def unended_start(ledger: "Ledger", run: str) -> int | None:
+    """When the newest session of NAME/RUN started (microseconds since the epoch), if the trail lacks its end."""
+    sessions = (audit.c.run == run, audit.c.action.in_(_SESSIONS))
+    newest = select(audit.c.action, audit.c.at).where(*sessions).order_by(audit.c.id.desc()).limit(1)
+    for action, at in ledger.rows(newest):
+        return int(at) if action == AuditAction.STARTED.value else None
+    return None
+
+
+def broken_link(ledger: "Ledger") -> str | None:
     """What is wrong with the chain, in words, or None if every entry is as it was written."""
     head, number = "", 0
     for row in ledger.rows(select(audit).order_by(audit.c.id)):
@@ -109,6 +125,12 @@ def broken_link(ledger: Ledger) -> str | None:
 def forget_persons(connection: Connection, run: str) -> None:
     """Remove the numbers from the entries about NAME/RUN, in the caller's transaction. The chain stays intact."""
     connection.execute(update(audit).where(audit.c.run == run).values(destination=None, salt=None))
+
+
+def _recorded(row: Any) -> RecordedEntry:  # noqa: ANN401 (a row)
+    actor = Actor(row.actor, row.machine, row.version)
+    action, detail = AuditAction(row.action), orjson.loads(row.detail)
+    return RecordedEntry(row.id, row.at, action, row.run, actor, detail, row.person, row.destination, row.hash)
 
 
 def _hash(before: str, row: dict[str, Any]) -> str:

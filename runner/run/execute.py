@@ -74,10 +74,14 @@ def execute(
             view.show_remaining(run, remaining)
             if remaining.left:
                 accept = decisions.accept_balance
-                if warning := check_balance(run.campaign, account, run.summary.left, accept=accept):
-                    view.warn(warning)
+                if problem := check_balance(run.campaign, account, run.summary.left, accept=accept):
+                    view.warn(problem.words)
+                    if problem.refuses:
+                        run.overrides["--accept-balance"] = [problem.words]
                 if not decisions.yes and decisions.approved is None:
                     view.confirm_sending(remaining.left, account)
+            if decisions.ignored_fuses:
+                run.overrides["--ignore-fuse"] = sorted(decisions.ignored_fuses)
             progress = Progress()
             stop = send(
                 run,
@@ -108,9 +112,13 @@ def _plan(run: Run, decisions: Decisions, view: RunView) -> None:
             f"--approve: the plan is now {fingerprint}, not {approved}: a number, text or option has changed",
             "review it with `campaign plan`, then approve the new fingerprint",
         )
-    if (changed := changes(run)) and not decisions.accept_changes:
+    changed = changes(run)
+    if changed and not decisions.accept_changes:
         words = "".join(f"\n  {change}" for change in changed)
         raise InputError.of(
             f"this run has started, and its messages have changed since:{words}\ncheck them with `campaign preview`",
             "then add --accept-changes, or start a new run with --run ID",
         )
+    if changed:
+        # Without the examples, whose keys may be numbers.
+        run.overrides["--accept-changes"] = [change.partition(": row ")[0] for change in changed]

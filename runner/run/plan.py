@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 import orjson
 
+from runner.base.audit import AuditAction, AuditEntry
 from runner.base.clock import now_us
 from runner.base.errors import InputError
 from runner.base.exclusions import Exclusion
@@ -121,7 +122,7 @@ def remaining_of(run: Run) -> Remaining:
 
 
 def begin(run: Run) -> tuple[RunRecord, str]:
-    """Make the newest plan the one to send, and record the start in the ledger.
+    """Make the newest plan the one to send, and record the start in the ledger, with what was overridden for it.
 
     Returns the run's record and the digest of the plan file.
     """
@@ -134,6 +135,11 @@ def begin(run: Run) -> tuple[RunRecord, str]:
         shutil.copy2(paths.plan, paths.sent_plan)
     RunSettings.of(run.inputs, run.summary).write(paths.run_settings)
     sent_digest = digest(paths.sent_plan)
+    name, started = f"{run.name}/{run.run}", {"fingerprint": run.summary.fingerprint, "to_send": run.summary.to_send}
+    audited = [
+        AuditEntry(AuditAction.OVERRODE, name, {"option": option, "let_through": words})
+        for option, words in run.overrides.items()
+    ]
     record = run.ledger.begin_run(
         name=run.name,
         run=run.run,
@@ -143,6 +149,7 @@ def begin(run: Run) -> tuple[RunRecord, str]:
         fingerprint=run.summary.fingerprint,
         rows=run.summary.rows,
         to_send=run.summary.to_send,
+        audited=[*audited, AuditEntry(AuditAction.STARTED, name, started)],
     )
     run.take_over(record.id)
     return record, sent_digest
