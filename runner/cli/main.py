@@ -28,7 +28,7 @@ INTERRUPTED = 130
 # Each is a module of this package with a function `command`, or an `app` with subcommands.
 COMMANDS = (
     "check", "plan", "preview", "test", "run", "status", "receipts", "feedback", "report", "reconcile", "cancel",
-    "purge", "prices", "sandbox", "schema", "optouts", "ledger",
+    "purge", "audit", "prices", "sandbox", "schema", "optouts", "ledger",
 )  # fmt: skip
 
 

@@ -20,9 +20,11 @@ from runner.base.audit import Actor, AuditAction, AuditEntry, current_actor
 from runner.ledger.tables import audit, meta
 
 if TYPE_CHECKING:
-    from runner.ledger.ledger import Ledger
+    from runner.ledger.ledger import Ledger  # it appends the entries of a session
 
 _HEAD = "audit_head"
+# How sessions begin and end.
+_SESSIONS = (AuditAction.STARTED.value, AuditAction.STOPPED.value, AuditAction.FINISHED.value)
 _HASHED = ("at", "action", "run", "actor", "machine", "version", "detail", "person")
 
 
@@ -30,7 +32,7 @@ _HASHED = ("at", "action", "run", "actor", "machine", "version", "detail", "pers
 class RecordedEntry:
     """An entry of the trail. `number` counts from 1; `at` is microseconds since the epoch.
 
-    `destination` is None if the entry is about nobody, or a purge has removed the number.
+    `destination` is None if the entry is about nobody, or a purge has removed the number; `person` stays.
     """
 
     number: int
@@ -39,6 +41,7 @@ class RecordedEntry:
     run: str | None
     actor: Actor
     detail: dict[str, Any]
+    person: str | None
     destination: str | None
     hash: str
 
@@ -85,10 +88,21 @@ def trail(ledger: "Ledger", name: str | None = None, run: str | None = None) -> 
         query = query.where(
             audit.c.run == f"{name}/{run}" if run else audit.c.run.startswith(f"{name}/", autoescape=True)
         )
-    for row in ledger.rows(query):
-        actor = Actor(row.actor, row.machine, row.version)
-        action, detail = AuditAction(row.action), orjson.loads(row.detail)
-        yield RecordedEntry(row.id, row.at, action, row.run, actor, detail, row.destination, row.hash)
+    return map(_recorded, ledger.rows(query))
+
+
+def trail_of_number(ledger: "Ledger", destination: str) -> Iterator[RecordedEntry]:
+    """The entries about a number (E.164), oldest first."""
+    return map(_recorded, ledger.rows(select(audit).where(audit.c.destination == destination).order_by(audit.c.id)))
+
+
+def unended_start(ledger: "Ledger", run: str) -> int | None:
+    """When the newest session of NAME/RUN started (microseconds since the epoch), if the trail lacks its end."""
+    sessions = (audit.c.run == run, audit.c.action.in_(_SESSIONS))
+    newest = select(audit.c.action, audit.c.at).where(*sessions).order_by(audit.c.id.desc()).limit(1)
+    for action, at in ledger.rows(newest):
+        return int(at) if action == AuditAction.STARTED.value else None
+    return None
 
 
 def broken_link(ledger: "Ledger") -> str | None:
@@ -111,6 +125,12 @@ def broken_link(ledger: "Ledger") -> str | None:
 def forget_persons(connection: Connection, run: str) -> None:
     """Remove the numbers from the entries about NAME/RUN, in the caller's transaction. The chain stays intact."""
     connection.execute(update(audit).where(audit.c.run == run).values(destination=None, salt=None))
+
+
+def _recorded(row: Any) -> RecordedEntry:  # noqa: ANN401 (a row)
+    actor = Actor(row.actor, row.machine, row.version)
+    action, detail = AuditAction(row.action), orjson.loads(row.detail)
+    return RecordedEntry(row.id, row.at, action, row.run, actor, detail, row.person, row.destination, row.hash)
 
 
 def _hash(before: str, row: dict[str, Any]) -> str:

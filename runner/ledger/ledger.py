@@ -13,8 +13,10 @@ from sqlalchemy import ColumnElement, Connection, Engine, Select, bindparam, fun
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite import insert
 
+from runner.base.audit import AuditEntry
 from runner.base.events import Event, EventKind
 from runner.base.outcomes import OutcomeReason, Status
+from runner.ledger.audit import append
 from runner.ledger.database import engine_for, in_parts, ledger_errors, make_private, parse_url, rows_among
 from runner.ledger.lock import creation_lock
 from runner.ledger.migrations import no_ledger, prepare_schema
@@ -142,15 +144,24 @@ class Ledger:
         wanted = [column == value for column, value in ((runs.c.name, name), (runs.c.run, run)) if value is not None]
         return [RunRecord(*row) for row in self.rows(select(*_RUN).where(*wanted).order_by(runs.c.id))]
 
-    def begin_run(self, *, name: str, run: str, now: int, **values: Any) -> RunRecord:  # noqa: ANN401 (columns)
+    def begin_run(
+        self,
+        *,
+        name: str,
+        run: str,
+        now: int,
+        audited: Sequence[AuditEntry] = (),
+        **values: Any,  # noqa: ANN401 (columns)
+    ) -> RunRecord:
         """Record that a session of this run starts and what it sends. Adds the run if it is new.
 
-        `values`: sub_account_id, options, fingerprint, messages_digest, rows, to_send.
+        `values`: sub_account_id, options, fingerprint, messages_digest, rows, to_send. `audited`: for the audit trail.
         """
         values |= {"started_at": now, "ended_at": None, "stop_reason": None, "stop_detail": None}
         made = insert(runs).values(name=name, run=run, created_at=now, **values)
         with self.writing() as connection:
             connection.execute(made.on_conflict_do_update(index_elements=[runs.c.name, runs.c.run], set_=values))
+            append(connection, audited)
         return self.runs(name, run)[0]
 
     def note_waiting(self, run_id: int, words: str | None) -> None:
@@ -159,8 +170,16 @@ class Ledger:
             is_running = (runs.c.id == run_id, runs.c.ended_at.is_(None))
             connection.execute(update(runs).where(*is_running).values(stop_detail=words))
 
-    def end_run(self, run_id: int, *, now: int, stop_reason: str | None, stop_detail: str | None) -> None:
-        """Record how a session ended. `stop_reason` is None if it finished.
+    def end_run(
+        self,
+        run_id: int,
+        *,
+        now: int,
+        stop_reason: str | None,
+        stop_detail: str | None,
+        audited: Sequence[AuditEntry] = (),
+    ) -> None:
+        """Record how a session ended. `stop_reason` is None if it finished. `audited`: for the audit trail.
 
         If the run is complete, its approvals are spent: should a message be left later, nobody has approved it.
         """
@@ -172,6 +191,7 @@ class Ledger:
             if stop_reason in (None, OutcomeReason.OPTED_OUT):
                 unspent = update(approvals).where(of_this_run, approvals.c.spent_at.is_(None))
                 connection.execute(unspent.values(spent_at=now))
+            append(connection, audited)
 
     def note_events(self, run_id: int, noted: Sequence[Event]) -> None:
         """Record events of a run, all or none."""

@@ -89,6 +89,7 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
             detail VARCHAR NOT NULL, person VARCHAR(64), destination VARCHAR(16), salt VARCHAR(32),
             hash VARCHAR(64) NOT NULL, PRIMARY KEY (id)
         )""",
+        "CREATE INDEX ix_audit_run ON audit (run) WHERE run IS NOT NULL",
     ),
 }
 

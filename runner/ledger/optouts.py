@@ -5,13 +5,15 @@ replies can arrive in any order, twice or days late, and the newest one counts.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 
 from sqlalchemy import Connection, case, func, select, tuple_
 from sqlalchemy.dialects.sqlite import insert
 
+from runner.base.audit import AuditAction, AuditEntry
+from runner.base.clock import iso
 from runner.base.messages import Message
 from runner.base.optouts import OptOut, OptOutSource
+from runner.ledger.audit import append
 from runner.ledger.database import IDS_AT_A_TIME, rows_among
 from runner.ledger.ledger import Ledger
 from runner.ledger.tables import optouts
@@ -30,24 +32,52 @@ _WORD_LENGTH = 40
 
 
 def note_optouts(ledger: Ledger, changes: Sequence[OptOut]) -> int:
-    """Record opt-outs and opt-ins, all or none. Returns how many numbers changed. Raises LedgerError."""
+    """Record opt-outs and opt-ins, all or none. Returns how many numbers changed. Raises LedgerError.
+
+    The audit trail gets an entry for each number that is now opted out and wasn't before, or the other way round.
+    """
     newest: dict[str, OptOut] = {}
     for change in changes:
-        before = newest.get(change.destination, change)
-        newest[change.destination] = max(before, change, key=lambda each: (each.at, each.is_out))
+        known = newest.get(change.destination, change)
+        newest[change.destination] = max(known, change, key=lambda each: (each.at, each.is_out))
     if not newest:
         return 0
+    # Not with `asdict`, which takes longer than everything else here.
     rows = [
-        asdict(each) | {"source": each.source.value, "word": each.word[:_WORD_LENGTH] if each.word else None}
+        {
+            "destination": each.destination,
+            "is_out": each.is_out,
+            "at": each.at,
+            "source": each.source.value,
+            "word": each.word[:_WORD_LENGTH] if each.word else None,
+        }
         for each in newest.values()
     ]
     with ledger.writing() as connection:
-        return connection.execute(_NOTE, rows).rowcount
+        # Lock before reading: otherwise another process could change a number between the reading and the writing.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        before = _newest_by_number(connection, list(newest))
+        changed = connection.execute(_NOTE, rows).rowcount
+        after = _newest_by_number(connection, list(newest))
+        differ = [number for number in newest if number not in before or before[number].is_out != after[number].is_out]
+        append(connection, [_audited(after[number]) for number in differ])
+        return changed
 
 
 def newest_by_number(ledger: Ledger, destinations: Sequence[str]) -> dict[str, OptOut]:
     """The latest opt-out or opt-in of each number (E.164). Numbers that never had one are absent."""
-    return {row[0]: _optout(*row) for row in ledger.rows_among(_ALL, optouts.c.destination, destinations)}
+    with ledger.reading() as connection:
+        return _newest_by_number(connection, destinations)
+
+
+def _newest_by_number(connection: Connection, destinations: Sequence[str]) -> dict[str, OptOut]:
+    return {row[0]: _optout(*row) for row in rows_among(connection, _ALL, optouts.c.destination, destinations)}
+
+
+def _audited(change: OptOut) -> AuditEntry:
+    action = AuditAction.OPTED_OUT if change.is_out else AuditAction.OPTED_IN
+    detail = {"source": change.source.value, "word": change.word, "since": iso(change.at)}
+    return AuditEntry(action, None, {name: value for name, value in detail.items() if value}, change.destination)
 
 
 def opted_out(ledger: Ledger, destinations: Sequence[str]) -> dict[str, OptOut]:

@@ -6,12 +6,14 @@ hash of the key, so somebody with a list of all keys (or of all numbers, if thos
 Every step can be repeated. If a purge is killed, the next one completes it.
 """
 
-from sqlalchemy import bindparam, func, or_, select, update
+from sqlalchemy import bindparam, func, insert, or_, select, update
 
+from runner.base.audit import AuditAction, AuditEntry
 from runner.base.errors import StoppedError
-from runner.base.events import Event, EventKind
+from runner.base.events import EventKind
+from runner.ledger.audit import append, forget_persons
 from runner.ledger.database import ledger_errors
-from runner.ledger.ledger import Ledger
+from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.tables import cancellations, events, feedback, messages, receipts, runs
 
 # Messages per transaction. Between two transactions, receipts that arrive during the purge can be written.
@@ -38,17 +40,22 @@ def purged_at(ledger: Ledger, run_id: int) -> int | None:
     return found
 
 
-def note_purge(ledger: Ledger, run_id: int, now: int) -> None:
+def note_purge(ledger: Ledger, record: RunRecord, now: int) -> None:
     """Mark a run as purged. Call this before deleting anything, so that nobody sends the run during the purge."""
-    if purged_at(ledger, run_id) is None:
-        ledger.note_events(run_id, [Event(EventKind.PURGED, now)])
+    is_first = purged_at(ledger, record.id) is None
+    with ledger.writing() as connection:
+        if is_first:
+            connection.execute(insert(events).values(run_id=record.id, kind=EventKind.PURGED.value, at=now))
+        append(connection, [AuditEntry(AuditAction.PURGED, f"{record.name}/{record.run}")])
 
 
-def purge_messages(ledger: Ledger, run_id: int) -> int:
+def purge_messages(ledger: Ledger, record: RunRecord) -> int:
     """Delete what identifies a person or may quote one. Returns how many messages changed.
 
-    Numbers and keys become empty. Texts from the provider and stop reasons become null.
+    Numbers and keys become empty. Texts from the provider and stop reasons become null. The audit trail keeps the
+    entries about the run, without numbers.
     """
+    run_id = record.id
     is_of_run = messages.c.run_id == run_id
     is_receipt_of_run = or_(
         receipts.c.umid.in_(select(messages.c.umid).where(is_of_run)),
@@ -69,6 +76,7 @@ def purge_messages(ledger: Ledger, run_id: int) -> int:
         for table in (feedback, cancellations, events):
             connection.execute(update(table).where(table.c.run_id == run_id).values(detail=None))
         connection.execute(update(runs).where(runs.c.id == run_id).values(stop_detail=None))
+        forget_persons(connection, f"{record.name}/{record.run}")
         connection.commit()
     return changed
 

@@ -73,7 +73,7 @@ def nameless(ledger: Ledger, run_id: int) -> int:
 
 
 def note_rebuilt(ledger: Ledger, run_id: int, **values: Any) -> None:  # noqa: ANN401 (columns)
-    """Record a rebuilt run's times, as its messages show them, and `values`: fingerprint, rows, to_send."""
+    """Record a rebuilt run's times, as its messages show them, and `values`: messages_digest, rows, to_send."""
     times = select(func.min(messages.c.claimed_at), func.max(messages.c.claimed_at))
     with ledger.writing() as connection:
         first, last = connection.execute(times.where(messages.c.run_id == run_id)).one()

@@ -5,13 +5,15 @@ contain it.
 """
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, func, select, update
 
+from runner.base.audit import AuditEntry
 from runner.base.errors import LedgerError
 from runner.base.outcomes import OutcomeReason, Status
+from runner.ledger.audit import append
 from runner.ledger.ledger import Ledger
 from runner.ledger.tables import messages, runs
 from runner.ledger.transitions import Proof, accept_unknown, release
@@ -61,10 +63,18 @@ def _unknown(run_id: int) -> tuple[ColumnElement[bool], ...]:
     return messages.c.run_id == run_id, messages.c.status == Status.UNKNOWN.value
 
 
-def apply(ledger: Ledger, run_id: int, *, found: Mapping[str, Proof], not_received: Collection[str]) -> None:
+def apply(
+    ledger: Ledger,
+    run_id: int,
+    *,
+    found: Mapping[str, Proof],
+    not_received: Collection[str],
+    audited: Sequence[AuditEntry] = (),
+) -> None:
     """Settle unknown messages, all or none. Raises LedgerError if one of them is no longer unknown.
 
-    `found` become accepted. `not_received` are removed from the ledger, so that the run sends them again.
+    `found` become accepted. `not_received` are removed from the ledger, so that the run sends them again. `audited`:
+    for the audit trail.
     """
     proven = [(run_id, message_id, proof) for message_id, proof in found.items()]
     with ledger.writing() as connection:
@@ -77,3 +87,4 @@ def apply(ledger: Ledger, run_id: int, *, found: Mapping[str, Proof], not_receiv
             # A run that had nothing left to send but opted-out numbers now has messages to send again.
             is_over = (runs.c.id == run_id, runs.c.stop_reason == OutcomeReason.OPTED_OUT.value)
             connection.execute(update(runs).where(*is_over).values(stop_reason=None, stop_detail=None))
+        append(connection, audited)

@@ -25,6 +25,7 @@ from sqlalchemy import (
     ColumnElement,
     Float,
     ForeignKey,
+    Index,
     Integer,
     MetaData,
     String,
@@ -249,3 +250,5 @@ audit = Table(
     Column("salt", String(32)),
     Column("hash", String(64), nullable=False),
 )
+# Partial, because most entries can be opt-outs, which belong to no run.
+Index("ix_audit_run", audit.c.run, sqlite_where=audit.c.run.is_not(None))

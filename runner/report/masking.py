@@ -49,6 +49,15 @@ def _without_middle(text: str) -> str:
     return "".join("•" if index in hidden else character for index, character in enumerate(text))
 
 
+def without_numbers(detail: str) -> str:
+    """The detail with whole numbers and quoted texts hidden, for a record that is never deleted."""
+
+    def hide(match: re.Match[str]) -> str:
+        return match.group() if match["harmless"] else REDACTED
+
+    return _NUMBER.sub(hide, _ALSO_QUOTED.sub(REDACTED, _QUOTED.sub(REDACTED, detail)))
+
+
 def masked_detail(detail: str, reason: str | None) -> str:
     """The detail of a reason without the cells that it quotes: a cell may be a name, or part of a text.
 

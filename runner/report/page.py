@@ -18,9 +18,12 @@ from runner.base.files import write_atomically
 from runner.base.outcomes import OutcomeReason
 from runner.base.text import sanitized
 from runner.base.wording import counted, moment, rate_in_words, seconds_in_words, share
+from runner.ledger.audit import RecordedEntry
 from runner.ledger.ledger import RunRecord
+from runner.message.redact import REDACTED
+from runner.report.audit_words import details, what, who
 from runner.report.counts import Counts, DeliveryGroup
-from runner.report.layout import MOST_CHARACTERS, STATUS_COLOURS, KeyFigure, shares_of
+from runner.report.layout import MOST_CHARACTERS, STATUS_COLOURS, KeyFigure, PageSection, shares_of, table
 from runner.report.masking import masked
 from runner.report.page_outcomes import conversion, cost_lines, countries, delivery, estimated_costs, segments
 from runner.report.page_reasons import STATUS_WORDS, reasons
@@ -32,6 +35,9 @@ from runner.report.throughput import Throughput, throughput
 # The most characters shown of the template and of the example.
 MOST_OF_TEXT = 4_000
 
+# The most entries of the audit trail on the page. `campaign audit` shows all.
+MOST_ENTRIES = 20
+
 _COMMAND = re.compile(r"`([^`]+)`")
 
 
@@ -39,7 +45,7 @@ _COMMAND = re.compile(r"`([^`]+)`")
 class Page:
     """The content of a page. `results` is the run's results.parquet, `counts` its counts, `version` this program's.
 
-    `unmask` shows full phone numbers and a full text.
+    `trail` has the run's entries in the audit trail. `unmask` shows full phone numbers and a full text.
     """
 
     record: RunRecord
@@ -48,6 +54,7 @@ class Page:
     events: Sequence[Event]
     results: Path
     version: str
+    trail: Sequence[RecordedEntry] = ()
     unmask: bool = False
 
 
@@ -72,6 +79,7 @@ def page_of(content: Page) -> str:
         conversion(counts, settings, name),
         countries(counts, estimated, currency),
         segments(counts, costs),
+        _trail(content.trail),
     ]
     tone, headline = _headline(record, counts.totals, hide)
     return rendered(
@@ -187,6 +195,17 @@ def _about(record: RunRecord, settings: RunSettings | None, version: str) -> lis
     lines.append(("ended", moment(record.ended_at) if record.ended_at is not None else "not finished"))
     lines += [("plan fingerprint", record.fingerprint), ("version", version)]
     return [(what, sanitized(words, 300)) for what, words in lines]
+
+
+def _trail(entries: Sequence[RecordedEntry]) -> PageSection | None:
+    """Who did what with the run; None if the ledger doesn't say it. Numbers are never shown."""
+    if not entries:
+        return None
+    shown = entries[-MOST_ENTRIES:]
+    rows = [[moment(entry.at), what(entry), who(entry), details(entry, lambda _: REDACTED)] for entry in shown]
+    labels = ["time", "what", "who", "details"]
+    more = f"Latest {len(shown)} of {len(entries):,} entries" if len(entries) > len(shown) else "Entries"
+    return PageSection("trail", "Audit trail", tables=[table("entries", more, labels, rows, texts=labels)])
 
 
 def _message_example(settings: RunSettings | None, *, unmask: bool) -> dict[str, Any] | None:

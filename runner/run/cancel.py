@@ -7,11 +7,13 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from runner.base.audit import AuditAction, AuditEntry
 from runner.base.clock import now_us
-from runner.base.errors import InputError
+from runner.base.errors import InputError, LedgerError
 from runner.base.options import Rate
 from runner.base.outcomes import Outcome, Status, Then
 from runner.dispatch.progress import Progress, Stop
+from runner.ledger.audit import note
 from runner.ledger.request_journal import CancelStatus, Scheduled, Settled, note_cancellations, scheduled_after
 from runner.provider.message_actions import MessageActions
 from runner.run.account import ProviderAccount, provider_account
@@ -128,16 +130,22 @@ def cancel(cancellation: Cancellation, rate: Rate, show: Callable[[], object]) -
         without_answer.discard(message.message_id)
         return Settled(message.message_id, status, now_us(), answer.http_status, words or None)
 
-    cancellation.stop = send_requests(
-        cancellation.account,
-        _in_threads(_scheduled(cancellation)),
-        ask=ask,
-        answered=answered,
-        settle=lambda settled: note_cancellations(run.ledger, run.record.id, settled),
-        rate=rate,
-        progress=cancellation.loop,
-        show=show,
-    )
+    try:
+        cancellation.stop = send_requests(
+            cancellation.account,
+            _in_threads(_scheduled(cancellation)),
+            ask=ask,
+            answered=answered,
+            settle=lambda settled: note_cancellations(run.ledger, run.record.id, settled),
+            rate=rate,
+            progress=cancellation.loop,
+            show=show,
+        )
+    finally:
+        names = ("wanted", "cancelled", "refused")
+        detail = {name: getattr(cancellation, name) for name in names}
+        with contextlib.suppress(LedgerError):  # the answers are in the ledger, or their failure is reported
+            note(run.ledger, AuditEntry(AuditAction.CANCELLED, run.name, detail))
 
 
 def _scheduled(cancellation: Cancellation) -> Iterator[Scheduled]:

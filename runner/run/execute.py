@@ -75,16 +75,20 @@ def execute(
             remaining = remaining_of(run)
             view.show_remaining(run, remaining)
             if not remaining.left:  # there is nothing to approve
-                run.fingerprint = run.previous.fingerprint if run.previous else plan_to_approve(run).fingerprint
+                run.fingerprint = (run.previous and run.previous.fingerprint) or plan_to_approve(run).fingerprint
             else:
                 if approval:
                     refuse_stale(run, approval)
                 accept = decisions.accept_balance
-                if warning := check_balance(run.campaign, account, run.summary.left, accept=accept):
-                    view.warn(warning)
+                if problem := check_balance(run.campaign, account, run.summary.left, accept=accept):
+                    view.warn(problem.words)
+                    if problem.refuses:
+                        run.overrides["--accept-balance"] = [problem.words]
                 if not decisions.yes and approval is None:
                     view.confirm_sending(remaining.left, account)
                 approve(run, _how(decisions), remaining.left, approval)
+            if decisions.ignored_fuses:
+                run.overrides["--ignore-fuse"] = sorted(decisions.ignored_fuses)
             progress = Progress()
             stop = send(
                 run,
@@ -120,10 +124,14 @@ def _plan(run: Run, decisions: Decisions, view: RunView) -> Approval | None:
     if reviewed.problems:
         raise InputError(reviewed.problems)
     approval = approval_for(run, decisions.approved) if decisions.approved else None
-    if (changed := changes(run)) and not decisions.accept_changes:
+    changed = changes(run)
+    if changed and not decisions.accept_changes:
         words = "".join(f"\n  {change}" for change in changed)
         raise InputError.of(
             f"this run has started, and its messages have changed since:{words}\ncheck them with `campaign preview`",
             "then add --accept-changes, or start a new run with --run ID",
         )
+    if changed:
+        # Without the examples, whose keys may be numbers.
+        run.overrides["--accept-changes"] = [change.partition(": row ")[0] for change in changed]
     return approval

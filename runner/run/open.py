@@ -9,10 +9,13 @@ from pathlib import Path
 
 import orjson
 
+from runner.base.audit import AuditAction, AuditEntry
 from runner.base.clock import iso, now_us
 from runner.base.errors import InputError, LedgerError, RunLockedError
+from runner.base.outcomes import OutcomeReason
 from runner.campaign import AccountSection, Campaign, check_run_id
 from runner.campaign.fields import Region
+from runner.ledger.audit import note, unended_start
 from runner.ledger.database import parse_url
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger
 from runner.ledger.lock import Lease, run_lock
@@ -36,9 +39,10 @@ class Run:
 
     `previous` is the ledger's record of earlier sessions, None for a new run. `lease` is the right to send the run; it
     is taken as soon as the ledger has the run. `died` counts messages that a killed process left unknown. `summary`
-    belongs to the newest plan. `settled` counts the sent messages by status, and is set only if the plan was made
-    before the run sent anything, so that every sent message is in the plan. `ledger_state` is what the ledger had of
-    this run when the run was opened, in words; `fingerprint` is that of the approval under which the run is sent.
+    belongs to the newest plan. `overrides` are the options that let something through, each with descriptions of it.
+    `settled` counts the sent messages by status, and is set only if the plan was made before the run sent anything, so
+    that every sent message is in the plan. `ledger_state` is what the ledger had of this run when the run was opened,
+    in words; `fingerprint` is that of the approval under which the run is sent.
     """
 
     inputs: Inputs
@@ -52,6 +56,7 @@ class Run:
     lease: Lease | None = None
     died: int = 0
     summary: PlanSummary = field(default_factory=PlanSummary)
+    overrides: dict[str, list[str]] = field(default_factory=dict)
     settled: dict[str, int] | None = None
     fingerprint: str = ""
     ids: MessageIds = field(init=False)
@@ -71,7 +76,7 @@ class Run:
     def take_over(self, run_id: int) -> None:
         """Take the lease, unless this process already has it."""
         if self.lease is None:
-            self.lease, self.died = _take_over(self.ledger, run_id)
+            self.lease, self.died = _take_over(self.ledger, run_id, self.previous)
 
     def counts(self) -> dict[str, int]:
         """The number of messages of earlier sessions, by status."""
@@ -115,10 +120,11 @@ def open_run(
         if fresh_sandbox:
             _empty(paths.folder)
         with open_ledger(paths.ledger, create=may_make) as ledger:
+            overrides: dict[str, list[str]] = {}
             if not is_sandbox:
-                _refuse_another_ledger(ledger, name, run, paths, options)
-                _refuse_wrong_clock(ledger, options)
-            opened = Run(inputs, name, run, paths, ledger, options.limit, now)
+                overrides |= _refuse_another_ledger(ledger, name, run, paths, options)
+                overrides |= _refuse_wrong_clock(ledger, options)
+            opened = Run(inputs, name, run, paths, ledger, options.limit, now, overrides=overrides)
             try:
                 _refuse_purged(opened)
                 yield opened
@@ -183,21 +189,24 @@ def locked_run(name: str, run: str | None, options: RunOptions) -> Iterator[Reco
     Raises RunLockedError while another process has the run, InputError if the ledger doesn't have it.
     """
     with recorded_run(name, run, options) as found, run_lock(found.ledger.path, found.record.name, found.record.run):
-        lease, _ = _take_over(found.ledger, found.record.id)
+        lease, _ = _take_over(found.ledger, found.record.id, found.record)
         try:
             yield replace(found, lease=lease)
         finally:
             lease.release()
 
 
-def _take_over(ledger: Ledger, run_id: int) -> tuple[Lease, int]:
+def _take_over(ledger: Ledger, run_id: int, previous: RunRecord | None) -> tuple[Lease, int]:
     """Take the run's lease, and settle the messages that a dead process was sending.
 
-    Returns the lease and how many messages became unknown. The caller holds the run's lock.
+    `previous` is the record of earlier sessions, if there were any. Returns the lease and how many messages became
+    unknown. The caller holds the run's lock.
     """
     lease = Lease(ledger.engine, run_id)
     until = lease.acquire()
     try:
+        if previous:
+            _note_death(ledger, f"{previous.name}/{previous.run}")
         merge_spill(ledger, run_id)
         died_by = now_us() if until is None else min(now_us(), int(until * 1e6))
         dead = ledger.mark_dead_claims_unknown(run_id, died_by=died_by)
@@ -205,6 +214,14 @@ def _take_over(ledger: Ledger, run_id: int) -> tuple[Lease, int]:
     except BaseException:
         lease.release()
         raise
+
+
+def _note_death(ledger: Ledger, name: str) -> None:
+    """Add to the audit trail that the newest session of NAME/RUN ended without recording its end, once."""
+    if (started := unended_start(ledger, name)) is not None:
+        words = f"found later: the session of {iso(started)} ended without a record"
+        detail = {"reason": OutcomeReason.PROCESS_DIED.value, "detail": words}
+        note(ledger, AuditEntry(AuditAction.STOPPED, name, detail))
 
 
 def _unknown_run(ledger: Ledger, name: str, run: str | None, options: RunOptions) -> InputError:
@@ -239,31 +256,43 @@ def _empty(folder: Path) -> None:
             shutil.rmtree(path)
 
 
-def _refuse_another_ledger(ledger: Ledger, name: str, run: str, paths: RunPaths, options: RunOptions) -> None:
-    """Refuse a ledger other than the one the folder names: another ledger doesn't know who has been texted."""
-    if options.accept_ledger or not paths.ledger_id.exists():
-        return
+def _refuse_another_ledger(
+    ledger: Ledger, name: str, run: str, paths: RunPaths, options: RunOptions
+) -> dict[str, list[str]]:
+    """Refuse a ledger other than the one the folder names: another ledger doesn't know who has been texted.
+
+    Returns the option that let it through, with what it let through; {} if there was nothing to refuse.
+    """
+    if not paths.ledger_id.exists():
+        return {}
     is_known = bool(ledger.runs(name, run))
     if is_known and paths.ledger_id.read_text(encoding="utf-8").strip() == ledger.id:
-        return
+        return {}
+    words = f"{paths.folder} has the files of a run that was started with another ledger; {ledger.path} "
+    words += "may not have all its messages" if is_known else "has no such run"
+    if options.accept_ledger:
+        return {"--accept-ledger": [words]}
     raise InputError.of(
-        f"{paths.folder} has the files of a run that was started with another ledger; {ledger.path} "
-        f"{'may not have all its messages' if is_known else 'has no such run'}, so people could be texted again",
+        f"{words}, so people could be texted again",
         "name the right ledger with --ledger, or start another run with --run ID; if the ledger is lost, make its "
         f"entries again with `campaign ledger rebuild {name}/{run} --since TIME`; to continue anyway, add "
         "--accept-ledger: this may text people again",
     )
 
 
-def _refuse_wrong_clock(ledger: Ledger, options: RunOptions) -> None:
-    """Refuse a clock far behind the ledger: leases, frequency caps and sending hours would not work."""
+def _refuse_wrong_clock(ledger: Ledger, options: RunOptions) -> dict[str, list[str]]:
+    """Refuse a clock far behind the ledger: leases, frequency caps and sending hours would not work.
+
+    Returns the option that let it through, with what it let through; {} if there was nothing to refuse.
+    """
     newest = ledger.newest_time()
-    if not options.accept_clock and now_us() < newest - CLOCK_BEHIND_US:
-        raise InputError.of(
-            f"this computer's clock says {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, which is before the newest entry in "
-            f"the ledger, {iso(newest)}",
-            "set the clock, or add --accept-clock",
-        )
+    if now_us() >= newest - CLOCK_BEHIND_US:
+        return {}
+    words = f"this computer's clock says {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, which is before the newest entry in "
+    words += f"the ledger, {iso(newest)}"
+    if options.accept_clock:
+        return {"--accept-clock": [words]}
+    raise InputError.of(words, "set the clock, or add --accept-clock")
 
 
 def _refuse_purged(run: Run) -> None:

@@ -30,7 +30,7 @@ _COMMAND_WORDS = {
 }
 
 # Numbers per transaction; small, so that a running campaign hardly waits to claim messages.
-AT_A_TIME = 5_000
+AT_A_TIME = 2_000
 
 
 def how(optout: OptOut) -> str:

@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 import orjson
 
+from runner.base.audit import AuditAction, AuditEntry
 from runner.base.clock import now_us
 from runner.base.errors import InputError
 from runner.base.exclusions import Exclusion
@@ -117,7 +118,7 @@ def remaining_of(run: Run) -> Remaining:
 
 
 def begin(run: Run) -> tuple[RunRecord, str]:
-    """Make the newest plan the one to send, and record the start in the ledger.
+    """Make the newest plan the one to send, and record the start in the ledger, with what was overridden for it.
 
     Returns the run's record and the digest of the plan file.
     """
@@ -130,6 +131,11 @@ def begin(run: Run) -> tuple[RunRecord, str]:
         shutil.copy2(paths.plan, paths.sent_plan)
     RunSettings.of(run.inputs, run.summary).write(paths.run_settings)
     sent_digest = digest(paths.sent_plan)
+    name, started = f"{run.name}/{run.run}", {"fingerprint": run.fingerprint, "to_send": run.summary.to_send}
+    audited = [
+        AuditEntry(AuditAction.OVERRODE, name, {"option": option, "let_through": words})
+        for option, words in run.overrides.items()
+    ]
     record = run.ledger.begin_run(
         name=run.name,
         run=run.run,
@@ -140,6 +146,7 @@ def begin(run: Run) -> tuple[RunRecord, str]:
         messages_digest=run.summary.messages_digest,
         rows=run.summary.rows,
         to_send=run.summary.to_send,
+        audited=[*audited, AuditEntry(AuditAction.STARTED, name, started)],
     )
     run.take_over(record.id)
     return record, sent_digest

@@ -16,7 +16,7 @@ from runner.campaign import AccountSection, Campaign
 from runner.campaign.fields import Region
 from runner.campaign.values import InvalidValue
 from runner.campaign.values import account_id as check_account_id
-from runner.prices.costs import Costs, balance_problem, named, plain
+from runner.prices.costs import BalanceProblem, Costs, balance_problem, named, plain
 from runner.prices.price_list import COLUMNS, WITH_NUMBERS
 from runner.provider.endpoint import REGIONS
 from runner.provider.prices import ListedPrice, PriceList, fetch_balance, fetch_price_list
@@ -102,11 +102,11 @@ def _by_country(prices: Iterable[ListedPrice]) -> list[dict[str, Any]]:
     ]
 
 
-def check_balance(campaign: Campaign, account: ProviderAccount, left: Costs, *, accept: bool) -> str | None:
+def check_balance(campaign: Campaign, account: ProviderAccount, left: Costs, *, accept: bool) -> BalanceProblem | None:
     """Compare the cost of what is left with the prepaid balance, if the campaign names the account.
 
-    Returns a warning, or None. Unless `accept`, raises InputError if the balance is too low, and StoppedError if it
-    can't be read.
+    Returns what to warn of, or None. Unless `accept`, raises InputError if the balance is too low, and StoppedError if
+    it can't be read.
     """
     if campaign.account.account_id is None:
         return None
@@ -116,11 +116,11 @@ def check_balance(campaign: Campaign, account: ProviderAccount, left: Costs, *, 
         if not accept:
             words = f"{error}; nothing was sent this time. Try again, or add --accept-balance to skip this check"
             raise StoppedError(words) from error
-        return str(error)
+        return BalanceProblem(str(error), refuses=True)
     found = balance_problem(balance, left) if balance else None
     if found and found.refuses and not accept:
         raise InputError.of(f"nothing was sent this time: {found.words}", "or add --accept-balance to send anyway")
-    return found.words if found else None
+    return found
 
 
 def _refuse_to_overwrite(path: Path) -> None:

@@ -34,11 +34,11 @@ def purge(run: RecordedRun) -> tuple[int, list[Path]]:
             raise RunLockedError(
                 f"{other.name}/{other.run} uses the same ledger, and purging would delay it; wait until it has ended"
             )
-    note_purge(ledger, record.id, now_us())
+    note_purge(ledger, record, now_us())
     _purge_plans(ledger, record, paths)
     _purge_settings(paths)
     left = _remove_files(ledger, paths)
-    messages = purge_messages(ledger, record.id)
+    messages = purge_messages(ledger, record)
     compact(ledger)
     return messages, left
 

@@ -239,7 +239,7 @@ def _complete(run: Run, rebuilt: Rebuilt, settle: timedelta) -> None:
             is_same = not changed_messages(paths.sent_plan, paths.plan)[0]
             is_same = is_same and not numbers_under_new_keys(paths.sent_plan, paths.plan)[0]
         values = {"rows": run.summary.rows, "to_send": run.summary.to_send}
-        values |= {"fingerprint": run.summary.fingerprint} if is_same else {}
+        values |= {"messages_digest": run.summary.messages_digest} if is_same else {}
         rebuilt.left = remaining_of(run).left
     if not run.previous.fingerprint:  # of a run that this ledger knew, its own sessions say more
         note_rebuilt(ledger, run_id, **values)

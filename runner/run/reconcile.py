@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from runner.base.audit import AuditAction, AuditEntry
+from runner.base.clock import iso
 from runner.base.errors import StoppedError
 from runner.ledger.reconciliation import Unknowns, accepted_ids, apply, unknown_ids, unknowns
 from runner.ledger.transitions import Proof
@@ -33,11 +35,13 @@ Say = Callable[[str], None]
 class Finding:
     """What the log says about the unknown messages of a run. Nothing has been changed yet.
 
-    `found` messages are in the log, `missing` messages are not. If the log was exported late enough, missing messages
-    are `not_received`; otherwise `again_at` says when to ask again.
+    The log was asked for everything since `since`. `found` messages are in it, `missing` messages are not. If it was
+    exported late enough (`settle`), missing messages are `not_received`; otherwise `again_at` says when to ask again.
     """
 
     unknown: Unknowns
+    since: datetime
+    settle: timedelta
     found: dict[str, Proof] = field(default_factory=dict)
     missing: frozenset[str] = frozenset()
     again_at: datetime | None = None
@@ -65,7 +69,20 @@ def apply_finding(run: RecordedRun, finding: Finding) -> None:
     because it may have sent these messages again.
     """
     run.renew_lease()
-    apply(run.ledger, run.record.id, found=finding.found, not_received=finding.not_received)
+    detail = {
+        "unknown": finding.unknown.count,
+        "accepted": len(finding.found),
+        "unsent": len(finding.not_received),
+        "since": iso(int(finding.since.timestamp() * 1e6)),
+        "settle_s": finding.settle.total_seconds(),
+    }
+    apply(
+        run.ledger,
+        run.record.id,
+        found=finding.found,
+        not_received=finding.not_received,
+        audited=[AuditEntry(AuditAction.RECONCILED, run.name, detail)],
+    )
 
 
 async def _look_up(
@@ -98,7 +115,8 @@ async def _look_up(
     # A message whose line has no umid stays unknown.
     found = {message_id: entries[message_id] for message_id in wanted & set(entries) if entries[message_id].umid}
     certain_from = _moment(unknown.last_settled_at) + settle
-    return Finding(unknown, found, frozenset(wanted - set(entries)), certain_from if now < certain_from else None)
+    again_at = certain_from if now < certain_from else None
+    return Finding(unknown, since, settle, found, frozenset(wanted - set(entries)), again_at)
 
 
 async def links_of(exports: LogExports, job_id: str, deadline: timedelta, say: Say) -> Sequence[str]:

@@ -14,6 +14,7 @@ from runner.base.conversions import ConversionOutcome
 from runner.base.errors import InputError, RunLockedError
 from runner.base.files import part_of, remove, write_atomically
 from runner.base.outcomes import OutcomeReason, Status
+from runner.ledger.audit import trail
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.lock import run_lock
 from runner.ledger.receipts import has_receipts, receipts_of, settle_by_receipts
@@ -105,6 +106,7 @@ def _write(ledger: Ledger, record: RunRecord, paths: RunPaths, *, unmask: bool) 
         events=events,
         results=paths.results_parquet,
         version=VERSION,
+        trail=list(trail(ledger, record.name, record.run)),
         unmask=unmask and not mask,
     )
     write_page(paths.page, page)

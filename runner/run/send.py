@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from runner.base.audit import AuditAction, AuditEntry
 from runner.base.clock import now_us
 from runner.base.errors import LedgerError
 from runner.base.events import Event, EventKind
@@ -30,6 +31,7 @@ from runner.ledger.writer import Claim, LedgerWriter, Spill, spill_path
 from runner.plan.plan_file import read_messages
 from runner.provider.client import Client
 from runner.provider.payload import PayloadBuilder, SendOptions
+from runner.report.masking import without_numbers
 from runner.run.account import ProviderAccount
 from runner.run.open import Run
 from runner.run.plan import begin, cooldown_of
@@ -71,16 +73,26 @@ def send(
     finally:
         with contextlib.suppress(LedgerError):  # a ledger failure has already been reported
             now = now_us()
+            is_over = stop is None or stop.reason is OutcomeReason.OPTED_OUT
             run.ledger.end_run(
                 record.id,
                 now=now,
                 stop_reason=stop.reason.value if stop else None,
                 stop_detail=stop.detail if stop else None,
+                audited=[_audited_end(run, stop, progress, is_over=is_over)],
             )
-            is_over = stop is None or stop.reason is OutcomeReason.OPTED_OUT
             kind = EventKind.ENDED if is_over else EventKind.STOPPED
             _note(run, record, *progress.events, Event(kind, now, detail=stop.detail if stop else None))
     return stop
+
+
+def _audited_end(run: Run, stop: Stop | None, progress: Progress, *, is_over: bool) -> AuditEntry:
+    """How the session ended, and what it sent. The provider's texts may quote numbers, so they are hidden."""
+    detail: dict[str, str | int] = {status.value: count for status, count in sorted(progress.settled.items())}
+    if stop:
+        detail |= {"reason": stop.reason.value, "detail": without_numbers(stop.detail)}
+    action = AuditAction.FINISHED if is_over else AuditAction.STOPPED
+    return AuditEntry(action, f"{run.name}/{run.run}", detail)
 
 
 def _note(run: Run, record: RunRecord, *events: Event) -> None:

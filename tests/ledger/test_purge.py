@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select, text, update
 
+from runner.base.audit import AuditAction, AuditEntry
 from runner.base.errors import StoppedError
 from runner.base.events import Event, EventKind
 from runner.base.optouts import OptOut, OptOutSource
-from runner.ledger.ledger import Ledger, open_ledger
+from runner.ledger.audit import broken_link, note, trail
+from runner.ledger.ledger import Ledger, RunRecord, open_ledger
 from runner.ledger.optouts import note_optouts, opted_out
 from runner.ledger.purge import AT_A_TIME, compact, note_purge, purge_messages, purged_at
 from runner.ledger.tables import cancellations, events, feedback, messages, receipts, runs
@@ -21,6 +23,11 @@ def begin(ledger: Ledger, run: str) -> int:
     return ledger.begin_run(
         name="sale", run=run, now=1, sub_account_id="acme", options="{}", fingerprint="f", rows=1, to_send=1
     ).id
+
+
+def record(ledger: Ledger, run_id: int) -> RunRecord:
+    [found] = [run for run in ledger.runs() if run.id == run_id]
+    return found
 
 
 def fill(ledger: Ledger, run_id: int, count: int, secret: str, number: str) -> None:
@@ -82,7 +89,7 @@ def test_no_byte_of_anybody_is_left_while_the_counts_stay(tmp_path: Path, ledger
     for secret in SECRETS:
         assert secret.encode() in written(tmp_path)
 
-    assert 1_000 == purge_messages(ledger, run_id)
+    assert 1_000 == purge_messages(ledger, record(ledger, run_id))
     compact(ledger)
 
     for secret in SECRETS:
@@ -106,12 +113,28 @@ def test_another_run_keeps_everything(tmp_path: Path, ledger: Ledger) -> None:
     with ledger.engine.connect() as connection:
         before = [connection.execute(query).all() for query in everything]
 
-    purge_messages(ledger, gone)
+    purge_messages(ledger, record(ledger, gone))
     compact(ledger)
 
     with ledger.engine.connect() as connection:
         assert before == [connection.execute(query).all() for query in everything]
     assert b"secret-" not in written(tmp_path)
+
+
+def test_the_audit_trail_stays_without_numbers(tmp_path: Path, ledger: Ledger) -> None:
+    run_id = begin(ledger, "a")
+    about = AuditEntry(AuditAction.OVERRODE, "sale/a", {"option": "--accept-changes"}, "+12025550001")
+    note(ledger, about, AuditEntry(AuditAction.OVERRODE, "sale/b", {}, "+12125550002"))
+    assert b"2025550001" in written(tmp_path)
+
+    note_purge(ledger, record(ledger, run_id), 100)
+    purge_messages(ledger, record(ledger, run_id))
+    compact(ledger)
+
+    assert b"2025550001" not in written(tmp_path)
+    kept = [(entry.action, entry.run, entry.destination) for entry in trail(ledger)]
+    assert [("overrode", "sale/a", None), ("overrode", "sale/b", "+12125550002"), ("purged", "sale/a", None)] == kept
+    assert broken_link(ledger) is None
 
 
 def test_opt_outs_stay(ledger: Ledger) -> None:
@@ -121,7 +144,7 @@ def test_opt_outs_stay(ledger: Ledger) -> None:
     stop = OptOut("+12025550000", True, 1, OptOutSource.REPLY, "STOP")
     note_optouts(ledger, [stop])
 
-    purge_messages(ledger, run_id)
+    purge_messages(ledger, record(ledger, run_id))
 
     assert {"+12025550000": stop} == opted_out(ledger, ["+12025550000"])
 
@@ -131,7 +154,7 @@ def test_many_messages_go_in_parts(tmp_path: Path, ledger: Ledger) -> None:
     count = AT_A_TIME + 1
     fill(ledger, run_id, count, *SECRETS)
 
-    assert count == purge_messages(ledger, run_id)
+    assert count == purge_messages(ledger, record(ledger, run_id))
     compact(ledger)
     assert b"secret-" not in written(tmp_path)
 
@@ -139,11 +162,11 @@ def test_many_messages_go_in_parts(tmp_path: Path, ledger: Ledger) -> None:
 def test_purging_twice_is_harmless(ledger: Ledger) -> None:
     run_id = begin(ledger, "a")
     fill(ledger, run_id, 5, *SECRETS)
-    note_purge(ledger, run_id, 100)
-    purge_messages(ledger, run_id)
+    note_purge(ledger, record(ledger, run_id), 100)
+    purge_messages(ledger, record(ledger, run_id))
 
-    note_purge(ledger, run_id, 200)
-    assert 0 == purge_messages(ledger, run_id)
+    note_purge(ledger, record(ledger, run_id), 200)
+    assert 0 == purge_messages(ledger, record(ledger, run_id))
     compact(ledger)
 
     assert 100 == purged_at(ledger, run_id)
@@ -151,7 +174,7 @@ def test_purging_twice_is_harmless(ledger: Ledger) -> None:
 
 
 def test_a_run_is_not_purged_because_another_one_is(ledger: Ledger) -> None:
-    note_purge(ledger, begin(ledger, "a"), 100)
+    note_purge(ledger, record(ledger, begin(ledger, "a")), 100)
 
     assert purged_at(ledger, begin(ledger, "b")) is None
 
@@ -165,7 +188,7 @@ def test_a_reader_that_holds_the_old_pages_is_told_of(ledger: Ledger, monkeypatc
         fill(ledger, run_id, 5, *SECRETS)
         reading.exec_driver_sql("BEGIN")
         reading.execute(select(messages)).all()
-        purge_messages(impatient, run_id)
+        purge_messages(impatient, record(ledger, run_id))
 
         with pytest.raises(StoppedError, match="another process is reading the ledger"):
             compact(impatient)

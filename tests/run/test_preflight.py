@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,7 @@ def test_a_finding_is_worth_nothing_once_another_machine_has_the_run(tmp_path: P
         with ledger.engine.begin() as connection:
             connection.execute(text("UPDATE runs SET holder = 'process 1 on west (aa)'"))
 
+        finding = Finding(Unknowns(1, 1, 1), datetime.now(UTC), timedelta(), missing=frozenset({"a.b.1"}))
         with pytest.raises(RunLockedError, match="nothing was changed"):
-            apply_finding(run, Finding(Unknowns(1, 1, 1), missing=frozenset({"a.b.1"})))
+            apply_finding(run, finding)
         sleeper.release()
