@@ -49,7 +49,7 @@ def command(
     ] = OutputFormat.TEXT,
     out_approval: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write an approval file, for `campaign run --approve FILE`."),
+        typer.Option(metavar="FILE", help="Also write an approval file: the fingerprint, its parts, and who planned."),
     ] = None,
 ) -> tuple[int, None]:
     """Show who would get what, and who is excluded and why. Sends nothing."""

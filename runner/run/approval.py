@@ -143,10 +143,10 @@ def write_approval(path: Path, plan: Approval, figures: Mapping[str, Any]) -> No
 def _read_file(path: Path) -> Approval:
     again = "write it again with `campaign plan --out-approval`"
     try:
-        plan = _parsed(json.loads(path.read_bytes()))
+        plan = _parsed(orjson.loads(path.read_bytes()))
     except OSError as error:
         raise InputError.of(f"--approve: {path} can't be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise InputError.of(f"--approve: {path} is not an approval file of this version", again) from error
     if plan.fingerprint != fingerprint_of(plan.parts) or plan.parts["run"] != f"{plan.name}/{plan.run}":
         raise InputError.of(f"--approve: {path} was changed after it was written", again)
@@ -154,7 +154,7 @@ def _read_file(path: Path) -> Approval:
 
 
 def _parsed(document: Any) -> Approval:  # noqa: ANN401 (any JSON)
-    """Raises ValueError, KeyError or TypeError if it isn't the content of an approval file."""
+    """Raises ValueError, KeyError, TypeError or OverflowError if it isn't the content of an approval file."""
     parts, planned_at = document["parts"], datetime.fromisoformat(document["planned_at"])
     texts = [document[key] for key in ("campaign", "run", "fingerprint", "planned_by")]
     if set(parts) != set(PARTS) or not all(isinstance(text, str) for text in (*texts, *parts.values())):
@@ -173,8 +173,8 @@ def approval_for(run: Run, approved: Approved) -> Approval:
     if known is None and not now.fingerprint.startswith(approved.digits):
         parts = "".join(f"\n  {part}: {text}" for part, text in now.parts.items())
         raise InputError.of(
-            f"--approve: the plan is now {now.fingerprint}, not {approved.digits}, which this ledger has never seen. "
-            f"The plan now:{parts}\n{_NOTHING}",
+            f"--approve: the plan is now {now.fingerprint}, not {approved.digits[:12]}, which this ledger has never "
+            f"seen. The plan now:{parts}\n{_NOTHING}",
             _REVIEW,
         )
     known = known or now
@@ -211,7 +211,7 @@ def _other_plan(known: Approval, now: Approval, differing: Collection[str]) -> I
         f"\n  {part}: {_difference(known.parts.get(part, ''), now.parts[part])}" for part in PARTS if part in differing
     )
     return InputError.of(
-        f"--approve: the plan is now {now.fingerprint}, not {known.fingerprint}:{words}\n{_NOTHING}", _REVIEW
+        f"--approve: the plan is now {now.fingerprint}, not {known.fingerprint[:12]}:{words}\n{_NOTHING}", _REVIEW
     )
 
 

@@ -36,7 +36,8 @@ def test_the_commands_in_their_order(there: Workplace) -> None:
         done = there(*command.split(), COLUMNS="80")
         assert 0 == done.exit_code
         printed = "\n".join(line.rstrip() for line in (done.stdout + done.stderr).strip().splitlines())
-        shown = expected.strip()
+        # Fingerprints depend on the ledger's ID, which is random.
+        printed, shown = (re.sub(r"\b[0-9a-f]{12,64}\b", "hex", text) for text in (printed, expected.strip()))
         if shown.startswith("…\n"):
             assert printed.endswith(shown.removeprefix("…\n"))
         else:
