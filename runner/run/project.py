@@ -79,6 +79,10 @@ def refuse_forgotten_ledger(file: Path, name: str, options: RunOptions) -> None:
             continue
         if ledger.exists():
             remedy = f"name the one that knows who was texted with --ledger; if that is {ledger}, rename {old}"
+        elif not ledger.parent.exists():
+            remedy = (
+                f"move the folder {old.parent} to {ledger.parent} while nothing is sent, or name a ledger with --ledger"
+            )
         else:
             copy = f"campaign ledger backup --ledger {shlex.quote(str(old))} {shlex.quote(str(ledger))}"
             remedy = f"copy it there with `{copy}`, then rename {old}; or name a ledger with --ledger"
