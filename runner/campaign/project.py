@@ -1,5 +1,6 @@
 """The project file, `project.yaml`: what holds for every campaign of a project. All keys are optional."""
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -29,7 +30,9 @@ class Project(Section):
 
 
 def read_project(path: Path) -> Project:
-    """The project file at `path`. Raises InputError with all its problems."""
+    """The project file at `path`; no settings if there is none. Raises InputError with all its problems."""
+    if not os.path.lexists(path):
+        return Project()
     content = content_of(path)
     if isinstance(content, Problem):
         raise InputError([content])

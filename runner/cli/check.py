@@ -16,15 +16,15 @@ def command(
     as_json: Json = False,
 ) -> int:
     """Check campaign files and their project, and show every error; read no recipients."""
+    from runner.campaign.project import read_project
     from runner.plan.inputs import load_inputs
-    from runner.run.paths import project_of
-    from runner.run.project import settings_of
+    from runner.run.paths import PROJECT_FILE, project_of
 
     problems: dict[Path, list[str]] = {}
     for path in files:
         found: list[Problem] = []
         try:
-            settings_of(project_of(path))
+            read_project(project_of(path) / PROJECT_FILE)
         except InputError as error:
             found += error.problems
         try:

@@ -196,8 +196,8 @@ def _show_rebuilt(console: Console, target: str, rebuilt: "Rebuilt") -> None:
     elif rebuilt.left:
         left = counted(rebuilt.left, "message is", "messages are")
         console.warn(
-            f"{left} not in the log, and `campaign run` sends them; first check that the run started after --since and "
-            f"used the account {rebuilt.account}"
+            f"{left} not in the log, so `campaign run` sends them; first check that the run started after --since, and "
+            f"with the account {rebuilt.account}"
         )
     if not rebuilt.optouts:
         console.warn("this ledger has no opt-outs, and the log doesn't have them: `campaign optouts add` adds yours")

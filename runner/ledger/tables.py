@@ -10,6 +10,8 @@ How the status of a message changes (`messages.status`):
     unknown   -> accepted   reconcile found it in the provider's log
     unknown   -> accepted   a delivery receipt came for it
     (absent)  -> accepted   a delivery receipt came for a message that this ledger had lost
+    (absent)  -> accepted   a rebuild found it in the provider's log, after this ledger had lost it
+    (absent)  -> unknown    the same, but the log has no umid for it
     unknown   -> (absent)   reconcile proved that it is not in the provider's log
 
 No transition leads from accepted or rejected back to sending. From unknown, only the provider's log can prove that a

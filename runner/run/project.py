@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from runner.base.errors import CampaignError, InputError
-from runner.campaign.project import LedgerRule, Project, read_project
+from runner.campaign.project import LedgerRule, read_project
 from runner.ledger.database import parse_url
 from runner.ledger.ledger import open_ledger
 from runner.run.paths import (
@@ -26,25 +26,19 @@ from runner.run.paths import (
 Warn = Callable[[str], object]
 
 
-def settings_of(project: Path) -> Project:
-    """The settings in the project's file, if it has one. Raises InputError with every problem of the file."""
-    file = project / PROJECT_FILE
-    return read_project(file) if os.path.lexists(file) else Project()
-
-
 def may_make_ledger(url: str, options: RunOptions, *, warn: Warn | None = None) -> bool:
     """Whether a command may make a new ledger at `url`.
 
     Raises InputError if there is none and the project requires one. In CI, `warn` is told that there is none.
     """
-    project = options.project or current_project()
-    is_required_by_file = settings_of(project).ledger is LedgerRule.REQUIRED
+    project_file = (options.project or current_project()) / PROJECT_FILE
+    is_required_by_file = read_project(project_file).ledger is LedgerRule.REQUIRED
     is_required = options.require_ledger or is_required_by_file
     path = Path(parse_url(url).database or "")
     if path.exists() and path.stat().st_size:  # an empty file is left by a process that was killed while it made one
         return not is_required
     if is_required:
-        demanded_by = f"{project / PROJECT_FILE} says `ledger: required`" if is_required_by_file else "--require-ledger"
+        demanded_by = f"{project_file} says `ledger: required`" if is_required_by_file else "--require-ledger"
         raise InputError.of(
             f"there is no ledger at {path}, and none is made ({demanded_by}); without the ledger, nobody knows who was "
             "texted",
@@ -55,7 +49,7 @@ def may_make_ledger(url: str, options: RunOptions, *, warn: Warn | None = None) 
         warn(
             f"there is no ledger at {path}, so a new one is made, and people who were texted before can be texted "
             "again: keep the ledger between jobs, and add --require-ledger or `ledger: required` in "
-            f"{project / PROJECT_FILE}"
+            f"{project_file}"
         )
     return True
 
@@ -79,6 +73,10 @@ def refuse_forgotten_ledger(file: Path, name: str, options: RunOptions) -> None:
             continue
         if ledger.exists():
             remedy = f"name the one that knows who was texted with --ledger; if that is {ledger}, rename {old}"
+        elif not ledger.parent.exists():
+            remedy = (
+                f"move the folder {old.parent} to {ledger.parent} while nothing is sent, or name a ledger with --ledger"
+            )
         else:
             copy = f"campaign ledger backup --ledger {shlex.quote(str(old))} {shlex.quote(str(ledger))}"
             remedy = f"copy it there with `{copy}`, then rename {old}; or name a ledger with --ledger"

@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,12 @@ class Workplace:
     def write(self, rows: str, campaign: str = MINIMAL) -> None:
         (self.folder / "people.csv").write_text(HEADER + rows)
         (self.folder / "hello.yaml").write_text(campaign)
+
+    def started_in(self, folder: Path) -> "Workplace":
+        """The same commands and environment, started in another folder."""
+        other = copy(self)
+        other.folder = folder
+        return other
 
     def __call__(self, *arguments: str, **environment: str | None) -> Done:
         """Run `campaign ARGUMENTS` to its end. Keywords change the environment; None takes a variable out.

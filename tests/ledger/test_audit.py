@@ -29,8 +29,9 @@ def fill(ledger: Ledger) -> None:
 
 def test_entries_say_who_did_what_where(ledger: Ledger) -> None:
     fill(ledger)
-    entries = list(trail(ledger))
-    assert [1, 2, 3] == [entry.number for entry in entries]
+    made, *entries = trail(ledger)
+    assert (1, "ledger_made") == (made.number, made.action)
+    assert [2, 3, 4] == [entry.number for entry in entries]
     assert ["planned", "opted_out", "opted_in"] == [entry.action for entry in entries]
     assert {current_actor()} == {entry.actor for entry in entries}
     assert ({"word": "stop"}, "+12025550101") == (entries[1].detail, entries[1].destination)
@@ -48,12 +49,12 @@ def test_the_trail_of_a_campaign_or_a_run(ledger: Ledger) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ("update audit set actor = 'somebody else' where id = 2", "entry 2 was changed"),
+        ("update audit set actor = 'somebody else' where id = 3", "entry 3 was changed"),
         ("update audit set detail = '{}' where id = 1", "entry 1 was changed"),
-        ("update audit set destination = '+12025550109' where id = 2", "the number of entry 2 was changed"),
+        ("update audit set destination = '+12025550109' where id = 3", "the number of entry 3 was changed"),
         ("delete from audit where id = 1", "entry 1 is missing"),
         ("delete from audit where id = 2", "entry 2 is missing"),
-        ("delete from audit where id = 3", "the entries after entry 2 are missing"),
+        ("delete from audit where id = 4", "the entries after entry 3 are missing"),
         ("delete from audit", "the entries after entry 0 are missing"),
     ],
 )
@@ -70,7 +71,7 @@ def test_numbers_can_be_removed(ledger: Ledger) -> None:
     fill(ledger)
     with ledger.writing() as connection:
         forget_persons(connection, "welcome/main")
-    assert [None, None, "+12025550102"] == [entry.destination for entry in trail(ledger)]
+    assert [None, None, None, "+12025550102"] == [entry.destination for entry in trail(ledger)]
     assert broken_link(ledger) is None
 
 
@@ -84,14 +85,14 @@ def test_a_transaction_that_fails_leaves_no_entry(ledger: Ledger) -> None:
 
     with pytest.raises(ZeroDivisionError):
         fail()
-    assert 3 == len(list(trail(ledger)))
+    assert 4 == len(list(trail(ledger)))
     assert broken_link(ledger) is None
 
 
 def test_several_who_append_at_once_make_one_chain(ledger: Ledger) -> None:
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda _: note(ledger, AuditEntry(AuditAction.PLANNED)), range(80)))
-    assert 80 == len(list(trail(ledger)))
+    assert 81 == len(list(trail(ledger)))
     assert broken_link(ledger) is None
 
 
