@@ -10,6 +10,8 @@ from enum import StrEnum
 from importlib.metadata import version
 from typing import Any
 
+from runner.base.text import sanitized
+
 # Variables that name the person behind a command: our own, then those of GitHub, GitLab, Buildkite, CircleCI, Azure
 # Pipelines, Bitbucket, Jenkins (build user plugin) and Travis. Bitbucket has only the person's UUID.
 _ACTOR_VARIABLES = (
@@ -59,11 +61,15 @@ class AuditEntry:
     destination: str | None = None
 
 
-@functools.cache
 def current_actor() -> Actor:
     """Who runs this process: `CAMPAIGN_ACTOR`, else the person that the CI system names, else the system's user."""
     named = next(filter(None, map(os.environ.get, _ACTOR_VARIABLES)), None)
-    return Actor((named or _user())[:_LENGTH], socket.gethostname()[:_LENGTH], version("campaign-runner"))
+    return Actor(sanitized(named or _user())[:_LENGTH], socket.gethostname()[:_LENGTH], _version())
+
+
+@functools.cache
+def _version() -> str:
+    return version("campaign-runner")
 
 
 def _user() -> str:

@@ -46,7 +46,9 @@ def show_trail(console: Console, entries: "Iterable[RecordedEntry]") -> None:
     for _, group in groupby(entries, key=_line_of):
         first, *others = group
         number += 1 + len(others)
-        words = f"{counted(1 + len(others), 'number')} by {OptOutSource.FILE}" if others else details(first, _hide())
+        words = (
+            f"{counted(1 + len(others), 'number')} by {OptOutSource.FILE}" if others else details(first, hide_number())
+        )
         place = f"{first.run}: " if first.run else ""
         at = datetime.fromtimestamp(first.at / 1e6, UTC)
         console.wrap(f"{at:%Y-%m-%d %H:%M:%S}  {who(first)}  {what(first)}  {place}{words}".rstrip(": "))
@@ -64,7 +66,7 @@ def as_document(entry: "RecordedEntry") -> dict[str, Any]:
         "machine": entry.actor.machine,
         "version": entry.actor.version,
         "detail": entry.detail,
-        "destination": _hide()(entry.destination) if entry.destination else None,
+        "destination": hide_number()(entry.destination) if entry.destination else None,
         "person": entry.person,
         "hash": entry.hash,
     }
@@ -77,8 +79,8 @@ def _line_of(entry: "RecordedEntry") -> tuple[object, ...]:
     return (entry.number,)
 
 
-def _hide() -> Callable[[str], str]:
-    """Masks numbers, unless standard output is a terminal."""
+def hide_number() -> Callable[[str], str]:
+    """Masks a number, unless standard output is a terminal."""
     from runner.report.masking import masked
 
     return str if sys.stdout.isatty() else masked

@@ -9,7 +9,8 @@ import typer
 
 from runner.base.clock import iso
 from runner.base.errors import InputError
-from runner.base.wording import counted
+from runner.base.wording import counted, moment
+from runner.cli.audit import as_document, hide_number, show_trail
 from runner.cli.console import FOLD, LEFT, Console, print_document, print_stderr
 from runner.cli.options import LedgerOptions, with_shared_options
 from runner.run.paths import SANDBOX_RUN, RunOptions, ledger_url, paths_of
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from runner.ledger.ledger import Ledger
 
 app = typer.Typer(
-    help="List, add, remove or export opt-outs. They apply to every campaign of the ledger.",
+    help="List, show, add, remove or export opt-outs. They apply to every campaign of the ledger.",
     add_completion=False,
     rich_markup_mode=None,
 )
@@ -64,6 +65,40 @@ def list_newest(
         console.wrap(f"{counted(total, 'number')} opted out{rest if total > len(listed) else ''}")
     shown = [{"destination": each.destination, "since": iso(each.at), "how": how(each)} for each in listed]
     return 0, {"opted_out": total, "newest": shown}
+
+
+@app.command("show")
+@with_shared_options
+def show(
+    options: LedgerOptions,
+    console: Console,
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="A number, such as +12025550142.")],
+    country: Country = None,
+    sandbox: SandboxOf = None,
+) -> tuple[int, dict[str, Any]]:
+    """Show whether a number is opted out, and its history."""
+    from runner.ledger.audit import trail_of_number
+    from runner.ledger.optouts import newest_by_number
+    from runner.run.optouts import how, read_numbers
+
+    [destination] = read_numbers([number], country)
+    with _opened(sandbox, options) as ledger:
+        newest = newest_by_number(ledger, [destination]).get(destination)
+        history = list(trail_of_number(ledger, destination))
+    is_out = newest is not None and newest.is_out
+    words = f"opted out since {moment(newest.at)} UTC" if newest and is_out else "not opted out"
+    console.print(f"{hide_number()(destination)} is {words}{f' ({how(newest)})' if newest and is_out else ''}")
+    if history:
+        show_trail(console, history)
+    elif newest:
+        console.wrap("its history is not known: it was last changed before the ledger had an audit trail")
+    return 0, {
+        "destination": hide_number()(destination),
+        "opted_out": is_out,
+        "since": iso(newest.at) if newest and is_out else None,
+        "how": how(newest) if newest and is_out else None,
+        "history": [as_document(entry) for entry in history],
+    }
 
 
 @app.command("add")

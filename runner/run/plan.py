@@ -16,6 +16,7 @@ from runner.base.errors import InputError
 from runner.base.exclusions import Exclusion
 from runner.base.files import write_atomically
 from runner.base.options import Cooldown, Limits
+from runner.base.text import sanitized
 from runner.base.wording import counted
 from runner.campaign import Campaign, Missing
 from runner.campaign.message_section import SENT_KEYS
@@ -133,7 +134,7 @@ def begin(run: Run) -> tuple[RunRecord, str]:
     sent_digest = digest(paths.sent_plan)
     name, started = f"{run.name}/{run.run}", {"fingerprint": run.fingerprint, "to_send": run.summary.to_send}
     audited = [
-        AuditEntry(AuditAction.OVERRODE, name, {"option": option, "let_through": words})
+        AuditEntry(AuditAction.OVERRODE, name, {"option": option, "let_through": list(map(sanitized, words))})
         for option, words in run.overrides.items()
     ]
     record = run.ledger.begin_run(

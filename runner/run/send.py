@@ -17,6 +17,7 @@ from runner.base.loops import loop_factory
 from runner.base.messages import Message
 from runner.base.options import Outside
 from runner.base.outcomes import Outcome, OutcomeReason
+from runner.base.text import sanitized
 from runner.campaign import Campaign
 from runner.dispatch.budget import Budget
 from runner.dispatch.dispatcher import IN_FLIGHT_LIMIT, Departure, Dispatcher
@@ -90,7 +91,7 @@ def _audited_end(run: Run, stop: Stop | None, progress: Progress, *, is_over: bo
     """How the session ended, and what it sent. The provider's texts may quote numbers, so they are hidden."""
     detail: dict[str, str | int] = {status.value: count for status, count in sorted(progress.settled.items())}
     if stop:
-        detail |= {"reason": stop.reason.value, "detail": without_numbers(stop.detail)}
+        detail |= {"reason": stop.reason.value, "detail": without_numbers(sanitized(stop.detail))}
     action = AuditAction.FINISHED if is_over else AuditAction.STOPPED
     return AuditEntry(action, f"{run.name}/{run.run}", detail)
 

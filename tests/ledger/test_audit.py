@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 from runner.base.audit import AuditAction, AuditEntry, current_actor
-from runner.ledger.audit import append, broken_link, forget_persons, note, trail
+from runner.base.errors import LedgerError
+from runner.ledger.audit import (
+    append,
+    broken_link,
+    forget_persons,
+    note,
+    trail,
+    trail_of_number,
+    unended_start,
+)
 from runner.ledger.ledger import Ledger, open_ledger
 
 
@@ -89,6 +98,37 @@ def test_a_transaction_that_fails_leaves_no_entry(ledger: Ledger) -> None:
     assert broken_link(ledger) is None
 
 
+def test_a_session_begins_and_ends_with_its_entry_or_not_at_all(ledger: Ledger) -> None:
+    values = {"sub_account_id": "acme", "options": "{}", "fingerprint": "f", "rows": 1, "to_send": 1}
+    about = {"audited": [AuditEntry(AuditAction.STARTED, "sale/a")]}
+    record = ledger.begin_run(name="sale", run="a", now=1, **values, **about)
+    with ledger.writing() as connection:
+        connection.exec_driver_sql("CREATE TRIGGER no BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no'); END")
+
+    with pytest.raises(LedgerError):
+        ledger.begin_run(name="sale", run="b", now=2, **values, **about)
+    with pytest.raises(LedgerError):
+        ledger.end_run(record.id, now=3, stop_reason=None, stop_detail=None, **about)
+
+    assert [("a", None)] == [(run.run, run.ended_at) for run in ledger.runs()]
+    assert ["started"] == [entry.action for entry in trail(ledger)]
+
+
+def test_the_newest_start_is_known_until_it_has_an_end(ledger: Ledger) -> None:
+    found = [unended_start(ledger, "sale/a")]
+    for action in (AuditAction.STARTED, AuditAction.CANCELLED, AuditAction.STOPPED, AuditAction.STARTED):
+        note(ledger, AuditEntry(action, "sale/a"), AuditEntry(AuditAction.FINISHED, "sale/b"))
+        found.append(unended_start(ledger, "sale/a"))
+
+    starts = [entry.at for entry in trail(ledger, "sale", "a") if entry.action is AuditAction.STARTED]
+    assert [None, starts[0], starts[0], None, starts[1]] == found
+
+
+def test_the_trail_of_a_number(ledger: Ledger) -> None:
+    fill(ledger)
+    assert ["opted_in"] == [entry.action for entry in trail_of_number(ledger, "+12025550102")]
+
+
 def test_several_who_append_at_once_make_one_chain(ledger: Ledger) -> None:
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda _: note(ledger, AuditEntry(AuditAction.PLANNED)), range(80)))
@@ -103,6 +143,7 @@ def test_several_who_append_at_once_make_one_chain(ledger: Ledger) -> None:
         ({"CAMPAIGN_ACTOR": "", "GITHUB_ACTOR": "octocat"}, "octocat"),
         ({"GITLAB_USER_LOGIN": "lab"}, "lab"),
         ({"CAMPAIGN_ACTOR": "x" * 300}, "x" * 80),
+        ({"CAMPAIGN_ACTOR": "An\udce9"}, "An\ufffd"),
     ],
 )
 def test_the_actor_is_named_by_the_environment(
@@ -110,6 +151,4 @@ def test_the_actor_is_named_by_the_environment(
 ) -> None:
     for variable, value in variables.items():
         monkeypatch.setenv(variable, value)
-    current_actor.cache_clear()
     assert name == current_actor().name
-    current_actor.cache_clear()

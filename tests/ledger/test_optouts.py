@@ -4,7 +4,7 @@ import asyncio
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import permutations
+from itertools import pairwise, permutations
 from pathlib import Path
 from random import Random
 
@@ -18,6 +18,7 @@ from runner.base.messages import Encoding, Message
 from runner.base.options import Cooldown
 from runner.base.optouts import OptOut, OptOutSource
 from runner.base.outcomes import Outcome, OutcomeReason, Status
+from runner.ledger.audit import broken_link, trail
 from runner.ledger.cooldown import prepare
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger
 from runner.ledger.optouts import (
@@ -132,6 +133,37 @@ def test_what_comes_twice_changes_nothing(ledger: Ledger) -> None:
     assert 0 == note_optouts(ledger, [])
 
 
+def test_the_audit_trail_has_what_changed(ledger: Ledger) -> None:
+    """Not a repetition, nor a word that is older than one that is known."""
+    for changes in (
+        [stop(ANN, 20), start(BEN, 20)],
+        [stop(ANN, 25, "End")],
+        [start(ANN, 10), stop(BEN, 10)],
+        [start(ANN, 30), stop(ANN, 40), stop(BEN, 50), start(BEN, 60)],
+        [start(ANN, 70), replace(stop(CAT, 70, None), source=OptOutSource.FILE)],
+    ):
+        note_optouts(ledger, changes)
+
+    assert [
+        ("opted_out", ANN, {"source": "reply", "word": "STOP", "since": "1970-01-01T00:00:00.000Z"}),
+        ("opted_in", BEN, {"source": "reply", "word": "START", "since": "1970-01-01T00:00:00.000Z"}),
+        ("opted_in", ANN, {"source": "reply", "word": "START", "since": "1970-01-01T00:00:00.000Z"}),
+        ("opted_out", CAT, {"source": "file", "since": "1970-01-01T00:00:00.000Z"}),
+    ] == [(entry.action, entry.destination, entry.detail) for entry in trail(ledger)]
+    assert {None} == {entry.run for entry in trail(ledger)}
+    assert broken_link(ledger) is None
+
+
+def test_an_opt_out_that_the_trail_cant_take_is_not_recorded(ledger: Ledger) -> None:
+    with ledger.writing() as connection:
+        connection.exec_driver_sql("CREATE TRIGGER no BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no'); END")
+
+    with pytest.raises(LedgerError):
+        note_optouts(ledger, [stop(ANN)])
+
+    assert not has_optouts(ledger)
+
+
 WORDS = st.builds(
     OptOut,
     st.sampled_from([ANN, BEN]),
@@ -184,6 +216,9 @@ def test_an_older_word_that_is_written_at_the_same_moment_loses(ledger: Ledger) 
         thread.join()
 
     assert {ANN: OptOut(ANN, True, 99, OptOutSource.REPLY)} == newest_by_number(ledger, [ANN])
+    states = [entry.action for entry in trail(ledger)]
+    assert all(before != after for before, after in pairwise(states)), "each entry is a change"
+    assert "opted_out" == states[-1]
 
 
 def test_many_are_noted_and_found_in_parts(ledger: Ledger) -> None:
