@@ -14,7 +14,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite import insert
 
 from runner.base.events import Event, EventKind
-from runner.base.outcomes import OutcomeReason, Status
+from runner.base.outcomes import FatalAnswer, OutcomeReason, Status
 from runner.ledger.database import engine_for, in_parts, ledger_errors, make_private, parse_url, rows_among
 from runner.ledger.lock import creation_lock
 from runner.ledger.migrations import no_ledger, prepare_schema
@@ -40,6 +40,13 @@ class RunRecord:
     ended_at: int | None
     stop_reason: str | None
     stop_detail: str | None
+    stop_message_id: str | None
+    stop_attempts: int | None
+    stop_http_status: int | None
+    stop_error_code: int | None
+    stop_error_id: str | None
+    stop_sent_at: int | None
+    stop_answered_at: int | None
     holder: str | None
     lease_until: int | None
 
@@ -75,7 +82,9 @@ def _of_messages(*names: str) -> str:
 
 
 _RUN = [runs.c[name] for name in RunRecord.__slots__]
-_EVENT = (events.c.kind, events.c.at, events.c.seconds, events.c.detail)
+_EVENT = (events.c.kind, events.c.at, events.c.seconds, events.c.detail, events.c.reason)
+# What `end_run` may record, and `begin_run` clears.
+_STOP = dict.fromkeys(name for name in RunRecord.__slots__ if name.startswith("stop_"))
 # Compiled once, because these run for every message.
 _RECORDS = _of_messages(*MessageRecord._fields)
 _CLAIMED = _of_messages("message_id")
@@ -146,7 +155,7 @@ class Ledger:
 
         `values`: sub_account_id, options, fingerprint, rows, to_send.
         """
-        values |= {"started_at": now, "ended_at": None, "stop_reason": None, "stop_detail": None}
+        values |= {**_STOP, "started_at": now, "ended_at": None}
         made = insert(runs).values(name=name, run=run, created_at=now, **values)
         with self.writing() as connection:
             connection.execute(made.on_conflict_do_update(index_elements=[runs.c.name, runs.c.run], set_=values))
@@ -158,9 +167,24 @@ class Ledger:
             is_running = (runs.c.id == run_id, runs.c.ended_at.is_(None))
             connection.execute(update(runs).where(*is_running).values(stop_detail=words))
 
-    def end_run(self, run_id: int, *, now: int, stop_reason: str | None, stop_detail: str | None) -> None:
-        """Record how a session ended. `stop_reason` is None if it finished."""
+    def end_run(
+        self,
+        run_id: int,
+        *,
+        now: int,
+        stop_reason: str | None,
+        stop_detail: str | None,
+        answer: FatalAnswer | None = None,
+    ) -> None:
+        """Record how a session ended. `stop_reason` is None if it finished.
+
+        `answer` is the answer that stopped it. Its message is unsent, so the ledger has it only here.
+        """
         values = {"ended_at": now, "stop_reason": stop_reason, "stop_detail": stop_detail}
+        if answer:
+            facts = ("http_status", "error_code", "error_id", "sent_at", "answered_at")
+            values |= {"stop_message_id": answer.message_id, "stop_attempts": answer.attempts}
+            values |= {f"stop_{name}": getattr(answer.outcome, name) for name in facts}
         with self.writing() as connection:
             connection.execute(update(runs).where(runs.c.id == run_id), values)
 

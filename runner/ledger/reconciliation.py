@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, func, select, update
 
 from runner.base.errors import LedgerError
-from runner.base.outcomes import OutcomeReason, Status
+from runner.base.outcomes import DIFFERING, OutcomeReason, Status
 from runner.ledger.ledger import Ledger
 from runner.ledger.tables import messages, runs
 from runner.ledger.transitions import Proof, accept_unknown, release
@@ -50,7 +50,7 @@ def accepted_ids(ledger: Ledger, run_id: int, *, answered_before: int, limit: in
     first_unknown = select(func.min(messages.c.claimed_at)).where(*_unknown(run_id)).scalar_subquery()
     query = select(messages.c.message_id).where(
         messages.c.run_id == run_id,
-        messages.c.reason == OutcomeReason.QUEUED.value,
+        messages.c.reason.in_([OutcomeReason.QUEUED.value, *DIFFERING]),
         messages.c.answered_at <= answered_before,
         messages.c.claimed_at >= first_unknown,
     )
