@@ -76,13 +76,15 @@ def page_of(content: Page) -> str:
         segments(counts, costs),
     ]
     tone, headline = _headline(record, counts.totals, hide)
+    warnings = list(_warnings(counts))
+    tone = "look" if warnings and tone == "good" else tone
     return rendered(
         "page.html.j2",
         name=name,
         subtitle=[f"{moment(record.created_at)}{until} UTC", f"plan {record.fingerprint[:12]}", version],
         tone=tone,
         headline=headline,
-        more=[*_stop_answer(record), *_warnings(counts), *_delivery_so_far(counts.totals)],
+        more=[*_stop_answer(record), *warnings, *_delivery_so_far(counts.totals)],
         key_figures=_key_figures(counts.totals, sent, costs),
         rows=counts.totals.rows,
         statuses=shares_of(counts.totals.by_status, STATUS_COLOURS, counts.totals.rows),
@@ -151,7 +153,7 @@ def _stop_answer(record: RunRecord) -> Iterator[str]:
 def _warnings(counts: ResultCounts) -> Iterator[str]:
     for reason in sorted(DIFFERING):
         if count := counts.by_reason[Status.ACCEPTED, reason]:
-            yield f"Warning: {counted(count, 'accepted message')}: {advice_for(Status.ACCEPTED, reason)[0]}."
+            yield f"Warning: {counted(count, 'message')} {advice_for(Status.ACCEPTED, reason)[0]}."
 
 
 def _delivery_so_far(counts: Counts) -> Iterator[str]:

@@ -52,8 +52,8 @@ EXCLUSIONS: Mapping[str, tuple[str, str]] = {
 # The same. An empty remedy means: the one in `ADVICE`, or none.
 _OUTCOMES: Mapping[OutcomeReason, tuple[str, str]] = {
     _O.QUEUED: ("queued by the provider", ""),
-    _O.OTHER_DESTINATION: ("queued, but the answer has another number", ""),
-    _O.OTHER_ENCODING: ("queued, but the answer has another encoding", ""),
+    _O.OTHER_DESTINATION: ("accepted, but the answer has another number than was sent", ""),
+    _O.OTHER_ENCODING: ("accepted, but the answer has another encoding than was sent", ""),
     _O.RECONCILED: ("no answer, but found in the provider's log", ""),
     _O.RECEIPT: ("no answer, but a delivery receipt arrived", ""),
     _O.REJECTED_BY_PROVIDER: ("refused by the provider",
