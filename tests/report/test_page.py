@@ -165,15 +165,14 @@ def test_accepted_messages_whose_answers_differ_are_warnings(tmp_path: Path) -> 
     assert "All 4 messages are accepted." in words
     assert "Warning: 2 messages accepted, but the answer has another number than was sent." in words
     assert "Warning: 1 message accepted, but the answer has another encoding than was sent." in words
-    assert "row 2, key +4477•••••02: accepted, but the answer has the number +4477••••••45" in words
+    assert "row 2, key +4477••••••02: accepted, but the answer has the number +4477••••••45" in words
     assert "queued by the provider" not in words
 
 
 def test_sessions_are_listed_if_there_are_several(tmp_path: Path) -> None:
-    S = SessionState
-    first = Session(START_US, S.NOT_KNOWN)
-    rest = [Session(START_US, S.STOPPED, START_US + 1_000_000, "interrupted", "Ctrl-C", 1_204),
-            Session(START_US, S.KILLED, sent=3)]  # fmt: skip
+    first = Session(START_US, SessionState.NOT_KNOWN)
+    rest = [Session(START_US, SessionState.STOPPED, START_US + 1_000_000, "interrupted", "Ctrl-C", 1_204),
+            Session(START_US, SessionState.KILLED, sent=3)]  # fmt: skip
     words = said(page_of(page_for(tmp_path, [accepted(1)], sessions=[first, *rest])))
     at = "25 Nov 2026, 09:00:0"
     assert (

@@ -107,8 +107,8 @@ def test_the_message_whose_answer_stopped_the_run(tmp_path: Path) -> None:
     why = WhyUnsent(OutcomeReason.UNAUTHORIZED, "Invalid credentials", stopped_by)
 
     def fifth(found: Lookup) -> dict[str, Any]:
-        paths = {"parquet": tmp_path / "results.parquet", "csv": tmp_path / "results.csv"}
-        write_results(tmp_path / "plan.parquet", IDS, found, why, **paths)
+        plan, (parquet, table, _) = tmp_path / "plan.parquet", (tmp_path / name for name in FILES)
+        write_results(plan, IDS, found, why, parquet=parquet, csv=table)
         return rows_of(tmp_path)[4]
 
     row = fifth(lookup)

@@ -279,8 +279,9 @@ def test_why_it_stopped_is_masked_too(campaign: Workplace) -> None:
         ledger.end_run(record.id, now=AT, stop_reason="unexpected_answer", stop_detail='+6581230001 got "Hi N1"')
     document = report(campaign)
     assert '+6581••••01 got "•••"' == document["stopped"]["detail"]
-    assert b"81230001" not in campaign.path("report.html").read_bytes()
-    assert b"Hi N1" not in campaign.path("report.html").read_bytes()
+    for name in ("report.html", "summary.json"):
+        assert b"81230001" not in campaign.path(name).read_bytes()
+        assert b"Hi N1" not in campaign.path(name).read_bytes()
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]"])
