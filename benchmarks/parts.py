@@ -101,13 +101,13 @@ async def _ours(url: str, people: Sequence[Message]) -> None:
     async def at_once() -> None:
         """A departure that doesn't wait."""
 
-    bodies = [(_body(message), message.message_id) for message in people]
+    bodies = [(_body(message), message) for message in people]
     left = iter(bodies)
     async with Client(Endpoint(url, "acme_hq"), "bench-key", limit=CONNECTIONS) as client:
 
         async def post() -> None:
-            for body, message_id in left:
-                outcome = await client.send(body, message_id, at_once)
+            for body, message in left:
+                outcome = await client.send(body, message, at_once)
                 if outcome.status is not Status.ACCEPTED:
                     raise SystemExit(f"not accepted: {outcome}")
 

@@ -18,9 +18,13 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event of a run. `seconds` is how long it lasted, if it has a duration. `detail` is a text for people."""
+    """An event of a run. `seconds` is how long it lasted, if it has a duration. `detail` is a text for people.
+
+    `reason` is the `OutcomeReason` of a stop; None for other events, and for stops that older versions recorded.
+    """
 
     kind: EventKind
     at: int
     seconds: float | None = None
     detail: str | None = None
+    reason: str | None = None

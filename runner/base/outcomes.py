@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Status(StrEnum):
@@ -19,6 +20,8 @@ class OutcomeReason(StrEnum):
 
     # accepted
     QUEUED = "queued"
+    OTHER_DESTINATION = "other_destination"
+    OTHER_ENCODING = "other_encoding"
     RECONCILED = "reconciled"
     RECEIPT = "receipt"
     # rejected: the provider read the message and refused it
@@ -58,6 +61,10 @@ class OutcomeReason(StrEnum):
     UNEXPECTED_ANSWER = "unexpected_answer"
 
 
+# The provider accepted the message, but its answer has another number or encoding than the request.
+DIFFERING = frozenset({OutcomeReason.OTHER_DESTINATION, OutcomeReason.OTHER_ENCODING})
+
+
 class Then(StrEnum):
     """What the sender does after an outcome. The policy is data on the outcome."""
 
@@ -85,3 +92,11 @@ class Outcome:
     retry_after_s: float | None = None
     sent_at: int | None = None
     answered_at: int | None = None
+
+
+class FatalAnswer(NamedTuple):
+    """The answer that stopped a session: which message got it, after how many requests, and what it was."""
+
+    message_id: str
+    attempts: int
+    outcome: Outcome

@@ -43,7 +43,7 @@ def command(
         result = f"the report was not updated, because {paths.sent_plan} is missing; the ledger has the counts"
         if is_readable(paths.sent_plan):
             [newest] = ledger.runs(name, run)  # now without its stop detail, which may hold a number
-            write_report(ledger, newest, paths)
+            write_report(ledger, newest, paths, has_lock=True)
             result = f"the counts are in {paths.page} and {paths.summary}"
         since = iso(purged_at(ledger, found.record.id))
     words = f"deleted the personal data of {counted(messages, 'message')}"

@@ -43,7 +43,7 @@ def command(
     with locked_run(*parse_target(target), options) as run:
         account = provider_account(run.account)
         unsettled = reconcile(console, run, account, yes=yes, settle=settle_time, deadline=deadline_time)
-        report = write_report(run.ledger, run.record, run.paths)
+        report = write_report(run.ledger, run.record, run.paths, has_lock=True)
     if not unsettled:
         console.print(f"\nresults: {run.paths.results_csv}")
         if unsent := report.counts.totals.by_status[Status.UNSENT]:

@@ -8,10 +8,11 @@ import typer
 
 from runner.base.errors import InputError
 from runner.base.outcomes import OutcomeReason, Status
-from runner.base.wording import listed_counts
+from runner.base.wording import counted, listed_counts
 from runner.cli.console import FOLD, LEFT, RIGHT, Console
 from runner.cli.options import RecordedRunOptions, parse_target, with_shared_options
 from runner.prices.costs import plain
+from runner.provider.answer import ADVICE
 from runner.provider.delivery import code_of
 
 if TYPE_CHECKING:
@@ -96,6 +97,10 @@ def show_report(console: Console, report: "RunReport") -> None:
     rows = [*_outcomes(counts), *_what_came_back(counts)]
     styles = [STYLES.get(label) for label, _, _ in rows]
     console.show_table({"": LEFT, "number": RIGHT, "words": FOLD}, rows, styles, header=False)
+    for reason, count in report.document["warnings"].items():
+        what = {OutcomeReason.OTHER_DESTINATION: "number", OutcomeReason.OTHER_ENCODING: "encoding"}[reason]
+        messages = counted(count, "accepted message")
+        console.warn(f"the provider's answer has another {what} for {messages} ({reason}): {ADVICE[reason]}")
     if codes := counts.by_error_code:
         console.wrap(f"provider error codes: {listed_counts(codes.most_common())}")
 

@@ -138,8 +138,12 @@ def _show_ending(console: Console, stop: "Stop | None", counts: Mapping[str, int
     reason = "" if stop.reason is OutcomeReason.INTERRUPTED else f"{stop.reason.value}: "
     is_by_signal = stop.detail.startswith("stopped by")
     console.wrap(stop.detail if is_by_signal else f"stopped: {reason}{stop.detail}", "bold red")
-    if stop.outcome and stop.outcome.error_id:
-        console.print(f"when you contact the provider, quote errorId {stop.outcome.error_id}")
+    if answer := stop.outcome:
+        facts = {"HTTP": answer.http_status, "error code": answer.error_code}
+        if told := ", ".join(f"{name} {value}" for name, value in facts.items() if value is not None):
+            console.print(f"the provider's answer: {told}")
+        if answer.error_id:
+            console.wrap(f"quote error ID {answer.error_id} to the provider's support")
     if stop.reason in ADVICE:
         console.wrap(ADVICE[stop.reason])
     if stop.reason is OutcomeReason.FUSE:

@@ -138,6 +138,8 @@ def _reasons(run: Document) -> Iterator[str]:
     if run["stopped"]:
         state, detail = run["state"], run["stopped"]["detail"]
         yield detail if detail.startswith(state) else f"{state}: {detail}"
+        if error_id := run["stopped"]["error_id"]:
+            yield f"quote error ID {error_id} to the provider's support"
 
 
 def _watch(console: Console, reader: "StatusReader") -> None:

@@ -8,7 +8,7 @@ import typer
 
 from runner.base.errors import StoppedError
 from runner.base.messages import Message
-from runner.base.outcomes import Outcome, OutcomeReason, Status
+from runner.base.outcomes import DIFFERING, Outcome, OutcomeReason, Status
 from runner.base.wording import counted, seconds_in_words
 from runner.cli.console import FOLD, LEFT, Console, confirm, print_stderr
 from runner.cli.options import File, Sandbox, with_shared_options
@@ -94,7 +94,8 @@ def _show_answers(console: Console, answers: Answers) -> None:
 
 def _words(outcome: Outcome) -> str:
     if outcome.status is Status.ACCEPTED:
-        return outcome.umid or ""
+        differs = f" ({outcome.detail})" if outcome.reason in DIFFERING else ""
+        return f"{outcome.umid}{differs}"
     code = f" {outcome.error_code}" if outcome.error_code is not None else ""
     detail = f": {outcome.detail}" if outcome.detail else ""
     quote = f" (errorId {outcome.error_id})" if outcome.error_id else ""

@@ -19,7 +19,7 @@ from heapq import heappop, heappush
 from runner.base.errors import LedgerError
 from runner.base.messages import Message
 from runner.base.options import FuseLimits, Rate
-from runner.base.outcomes import Outcome, OutcomeReason, Status
+from runner.base.outcomes import FatalAnswer, Outcome, OutcomeReason, Status, Then
 from runner.base.wording import counted
 from runner.dispatch.budget import Budget
 from runner.dispatch.dispatcher import Opening, WorkSource
@@ -131,13 +131,19 @@ class Feed(WorkSource[Claim]):
         return self.hours is None or self.hours.may_leave(item.message, made, now)
 
     def settle(self, item: Claim, answer: Outcome | None) -> Stop | None:
-        """Settle a claim. A message that was certainly not received is claimed again. Returns the fuse that tripped."""
+        """Settle a claim. A message that was certainly not received is claimed again.
+
+        Returns the fuse that tripped, or a fatal answer with the message that got it.
+        """
         outcome = answer or _HELD_BACK
         self.writer.settle(item.message.message_id, outcome)
         if outcome.status is Status.UNSENT:
             self._give_back(item)
             has_left = outcome.sent_at is not None
             self._waiting.append(Claim(item.message, item.attempt + has_left))
+            if outcome.then is Then.STOP:
+                fatal = FatalAnswer(item.message.message_id, item.attempt, outcome)
+                return Stop(outcome.reason, outcome.detail, outcome, fatal)
             return None
         self.progress.settled[outcome.status] += 1
         blown = self.fuses.add(item.message, outcome)

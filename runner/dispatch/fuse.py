@@ -9,13 +9,16 @@ from enum import StrEnum
 
 from runner.base.messages import Message
 from runner.base.options import FuseLimits
-from runner.base.outcomes import Outcome, Status
+from runner.base.outcomes import DIFFERING, Outcome, Status
 
 # The share of unknown outcomes is computed over this many recent ones.
 RECENT = 200
 
 # A share is ignored until there are this many outcomes.
 SAMPLE = 50
+
+# How many accepted messages must have an answer that differs from the request.
+DIFFERING_SAMPLE = 20
 
 # The most examples in the message of a tripped fuse.
 EXAMPLES = 3
@@ -27,6 +30,16 @@ class FuseName(StrEnum):
     UNKNOWN_IN_A_ROW = "unknownInARow"
     UNKNOWN_SHARE = "unknownShare"
     REJECTED_SHARE = "rejectedShare"
+    DIFFERING_ANSWERS = "differingAnswers"
+
+
+# The status of the messages that a fuse shows as examples.
+_EXAMPLES_OF = {
+    FuseName.UNKNOWN_IN_A_ROW: Status.UNKNOWN,
+    FuseName.UNKNOWN_SHARE: Status.UNKNOWN,
+    FuseName.REJECTED_SHARE: Status.REJECTED,
+    FuseName.DIFFERING_ANSWERS: Status.ACCEPTED,
+}
 
 
 class Fuses:
@@ -40,8 +53,10 @@ class Fuses:
         self._recent_unknown = 0
         self._settled = 0
         self._rejected = 0
+        self._accepted = 0
+        self._differing = 0
         self._examples: dict[Status, deque[str]] = {
-            status: deque(maxlen=EXAMPLES) for status in (Status.UNKNOWN, Status.REJECTED)
+            status: deque(maxlen=EXAMPLES) for status in (Status.UNKNOWN, Status.REJECTED, Status.ACCEPTED)
         }
 
     def add(self, message: Message, outcome: Outcome) -> str | None:
@@ -52,12 +67,15 @@ class Fuses:
         self._recent.append(unknown)
         self._settled += 1
         self._rejected += outcome.status is Status.REJECTED
-        if outcome.status in self._examples:
+        differs = outcome.reason in DIFFERING
+        self._accepted += outcome.status is Status.ACCEPTED
+        self._differing += differs
+        if outcome.status is not Status.ACCEPTED or differs:
             code = f" {outcome.error_code}" if outcome.error_code else ""
             words = f" ({outcome.detail})" if outcome.detail else ""
             self._examples[outcome.status].append(f"row {message.row}: {outcome.reason.value}{code}{words}")
         # Also checked after an accepted message: it may complete the sample, and from then on a share counts.
-        return self._blown() if self._recent_unknown or self._rejected else None
+        return self._blown() if self._recent_unknown or self._rejected or differs else None
 
     def _blown(self) -> str | None:
         limits, unknown, recent = self._limits, self._recent_unknown, len(self._recent)
@@ -68,8 +86,10 @@ class Fuses:
             tripped[FuseName.UNKNOWN_SHARE] = f"{unknown} of the last {recent} requests have an unknown outcome"
         if self._settled >= SAMPLE and self._rejected > limits.rejected_share * self._settled:
             tripped[FuseName.REJECTED_SHARE] = f"{self._rejected} of {self._settled} messages were rejected"
+        if self._differing >= DIFFERING_SAMPLE and self._differing == self._accepted:
+            saw = f"all {self._accepted} accepted messages have another number or encoding in the provider's answer"
+            tripped[FuseName.DIFFERING_ANSWERS] = saw
         for name, saw in tripped.items():
             if name not in self._ignored:
-                status = Status.REJECTED if name is FuseName.REJECTED_SHARE else Status.UNKNOWN
-                return f"{name}: {saw}; for example {'; '.join(self._examples[status])}"
+                return f"{name}: {saw}; for example {'; '.join(self._examples[_EXAMPLES_OF[name]])}"
         return None

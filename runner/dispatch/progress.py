@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from runner.base.events import Event, EventKind
-from runner.base.outcomes import Outcome, OutcomeReason, Status
+from runner.base.outcomes import FatalAnswer, Outcome, OutcomeReason, Status
 
 # Two pauses of the same kind that are at most this far apart become one event: a throttled run pauses every second.
 JOINED_S = 5.0
@@ -15,11 +15,15 @@ MOST_EVENTS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Why the loop ended early: a code, and a text for people. `outcome` is the answer that caused it, if any."""
+    """Why the loop ended early: a code, and a text for people. `outcome` is the answer that caused it, if any.
+
+    `fatal` is set if a message got a fatal answer.
+    """
 
     reason: OutcomeReason
     detail: str
     outcome: Outcome | None = None
+    fatal: FatalAnswer | None = None
 
 
 @dataclass(slots=True)

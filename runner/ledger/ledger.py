@@ -15,7 +15,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from runner.base.audit import AuditEntry
 from runner.base.events import Event, EventKind
-from runner.base.outcomes import OutcomeReason, Status
+from runner.base.outcomes import FatalAnswer, OutcomeReason, Status
 from runner.ledger.audit import append
 from runner.ledger.database import engine_for, in_parts, ledger_errors, make_private, parse_url, rows_among
 from runner.ledger.lock import creation_lock
@@ -42,6 +42,13 @@ class RunRecord:
     ended_at: int | None
     stop_reason: str | None
     stop_detail: str | None
+    stop_message_id: str | None
+    stop_attempts: int | None
+    stop_http_status: int | None
+    stop_error_code: int | None
+    stop_error_id: str | None
+    stop_sent_at: int | None
+    stop_answered_at: int | None
     holder: str | None
     lease_until: int | None
     messages_digest: str | None = None
@@ -78,7 +85,9 @@ def _of_messages(*names: str) -> str:
 
 
 _RUN = [runs.c[name] for name in RunRecord.__slots__]
-_EVENT = (events.c.kind, events.c.at, events.c.seconds, events.c.detail)
+_EVENT = (events.c.kind, events.c.at, events.c.seconds, events.c.detail, events.c.reason)
+# What `end_run` may record, and `begin_run` clears.
+_STOP = dict.fromkeys(name for name in RunRecord.__slots__ if name.startswith("stop_"))
 # Compiled once, because these run for every message.
 _RECORDS = _of_messages(*MessageRecord._fields)
 _CLAIMED = _of_messages("message_id")
@@ -157,7 +166,7 @@ class Ledger:
 
         `values`: sub_account_id, options, fingerprint, messages_digest, rows, to_send. `audited`: for the audit trail.
         """
-        values |= {"started_at": now, "ended_at": None, "stop_reason": None, "stop_detail": None}
+        values |= {**_STOP, "started_at": now, "ended_at": None}
         made = insert(runs).values(name=name, run=run, created_at=now, **values)
         with self.writing() as connection:
             connection.execute(made.on_conflict_do_update(index_elements=[runs.c.name, runs.c.run], set_=values))
@@ -177,13 +186,19 @@ class Ledger:
         now: int,
         stop_reason: str | None,
         stop_detail: str | None,
+        answer: FatalAnswer | None = None,
         audited: Sequence[AuditEntry] = (),
     ) -> None:
         """Record how a session ended. `stop_reason` is None if it finished. `audited`: for the audit trail.
 
-        If the run is complete, its approvals are spent: should a message be left later, nobody has approved it.
+        `answer` is the answer that stopped it. Its message is unsent, so the ledger has it only here. If the run is
+        complete, its approvals are spent: should a message be left later, nobody has approved it.
         """
         values = {"ended_at": now, "stop_reason": stop_reason, "stop_detail": stop_detail}
+        if answer:
+            facts = ("http_status", "error_code", "error_id", "sent_at", "answered_at")
+            values |= {"stop_message_id": answer.message_id, "stop_attempts": answer.attempts}
+            values |= {f"stop_{name}": getattr(answer.outcome, name) for name in facts}
         this_run = select(runs.c.name, runs.c.run).where(runs.c.id == run_id)
         of_this_run = tuple_(approvals.c.name, approvals.c.run).in_(this_run)
         with self.writing() as connection:

@@ -68,7 +68,7 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
             resume_row = (SELECT "row" FROM frontiers WHERE run_id = runs.id)""",
         "DROP TABLE frontiers",
     ),
-    # The answer that stopped a session, approvals, and the audit trail.
+    # The answer that stopped a session, why each session stopped, approvals, and the audit trail.
     5: (
         "ALTER TABLE runs ADD COLUMN messages_digest VARCHAR(64)",
         "ALTER TABLE runs ADD COLUMN stop_message_id VARCHAR(160)",
@@ -76,7 +76,9 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
         "ALTER TABLE runs ADD COLUMN stop_http_status INTEGER",
         "ALTER TABLE runs ADD COLUMN stop_error_code INTEGER",
         "ALTER TABLE runs ADD COLUMN stop_error_id VARCHAR(64)",
+        "ALTER TABLE runs ADD COLUMN stop_sent_at BIGINT",
         "ALTER TABLE runs ADD COLUMN stop_answered_at BIGINT",
+        "ALTER TABLE events ADD COLUMN reason VARCHAR(32)",
         """CREATE TABLE approvals (
             name VARCHAR(64) NOT NULL, run VARCHAR(64) NOT NULL, fingerprint VARCHAR(64) NOT NULL,
             parts VARCHAR NOT NULL, planned_at BIGINT NOT NULL, planned_by VARCHAR(80), approved_at BIGINT,

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, func, select, update
 
 from runner.base.audit import AuditEntry
 from runner.base.errors import LedgerError
-from runner.base.outcomes import OutcomeReason, Status
+from runner.base.outcomes import DIFFERING, OutcomeReason, Status
 from runner.ledger.audit import append
 from runner.ledger.ledger import Ledger
 from runner.ledger.tables import messages, runs
@@ -52,7 +52,7 @@ def accepted_ids(ledger: Ledger, run_id: int, *, answered_before: int, limit: in
     first_unknown = select(func.min(messages.c.claimed_at)).where(*_unknown(run_id)).scalar_subquery()
     query = select(messages.c.message_id).where(
         messages.c.run_id == run_id,
-        messages.c.reason == OutcomeReason.QUEUED.value,
+        messages.c.reason.in_([OutcomeReason.QUEUED.value, *DIFFERING]),
         messages.c.answered_at <= answered_before,
         messages.c.claimed_at >= first_unknown,
     )

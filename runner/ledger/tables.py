@@ -104,6 +104,7 @@ runs = Table(
     Column("stop_http_status", Integer),
     Column("stop_error_code", Integer),
     Column("stop_error_id", String(64)),
+    Column("stop_sent_at", BigInteger),
     Column("stop_answered_at", BigInteger),
     UniqueConstraint("name", "run"),
 )
@@ -216,6 +217,7 @@ events = Table(
     Column("at", BigInteger, nullable=False),
     Column("seconds", Float),
     Column("detail", String),
+    Column("reason", String(32)),  # why a session stopped early; null for other events, and in older ledgers
 )
 
 # The plans that were shown, and which of them were approved. A run need not exist when its plan is shown.

@@ -17,6 +17,7 @@ from typing import Any
 
 import orjson
 
+from runner.base.messages import Encoding, Message
 from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
 
 # The pause after a 429 without a Retry-After header. The provider's limits are per second.
@@ -72,6 +73,9 @@ ADVICE: dict[OutcomeReason, str] = {
     _R.UNEXPECTED_ANSWER: "the answer is not from the SMS API; check account.region and EIGHTXEIGHT_BASE_URL",
     _R.NO_CONNECTION: "check this computer's network, DNS, proxy and firewall",
     _R.FUSE: "check the examples: are the file, the sender ID and the text right? does the provider have an outage?",
+    _R.OTHER_DESTINATION: "compare the numbers in the results; ask the provider's support where these messages went "
+    "before you send more",
+    _R.OTHER_ENCODING: "these messages may have more segments and cost more than planned; check message.encoding",
     _R.INVALID_DESTINATION: "check these numbers, and recipients.country if they are national numbers",
     _R.INVALID_TEXT: "check the rendered text with `campaign preview`",
     _R.INVALID_SOURCE: "check message.source: the provider must have approved this sender ID",
@@ -82,6 +86,10 @@ ADVICE: dict[OutcomeReason, str] = {
 # The title of a web page, and a tag. Neither pattern can match across tags, so both are fast on any body.
 _HTML_TITLE = re.compile(r"<title[^<>]*>([^<>]+)", re.IGNORECASE)
 _HTML_TAG = re.compile(r"<[^<>]*>")
+
+# A number in an answer may have these.
+_BETWEEN_DIGITS = str.maketrans("", "", " +-./()\u00a0")
+_ENCODINGS = frozenset({Encoding.GSM7, Encoding.UCS2})
 
 # After these, the provider may or may not have acted on the request.
 _NO_PROOF = frozenset({_R.SERVER_ERROR, _R.INVALID_ANSWER})
@@ -171,20 +179,20 @@ def classify(
     headers: Mapping[str, str],
     body: bytes,
     *,
-    message_id: str,
+    message: Message,
     now: datetime,
     secret: str = "",
     sent_at: int | None = None,
     answered_at: int | None = None,
 ) -> Outcome:
-    """The outcome of the message `message_id`, from the answer to its request.
+    """The outcome of a message, from the answer to its request.
 
     The other arguments are those of `read_answer`. `sent_at` and `answered_at` (microseconds since the epoch) are
     copied to the outcome.
     """
     facts: dict[str, Any] = {"http_status": status, "sent_at": sent_at, "answered_at": answered_at}
     if status == 200:
-        return _of_200(_json_object(body), message_id, secret, facts)
+        return _of_200(_json_object(body), message, secret, facts)
     answer = read_answer(status, headers, body, now=now, secret=secret)
     facts |= {"error_code": answer.code, "error_id": answer.error_id}
     # If there is no error document, quote the beginning of the body; if there is no body, name the status.
@@ -197,17 +205,18 @@ def classify(
     return Outcome(Status.UNSENT, reason, detail, answer.then, retry_after_s=answer.pause_s, **facts)
 
 
-def _of_200(document: Mapping[str, Any], message_id: str, secret: str, facts: Mapping[str, Any]) -> Outcome:
+def _of_200(document: Mapping[str, Any], message: Message, secret: str, facts: Mapping[str, Any]) -> Outcome:
     """A 200 counts only if its body is complete: the provider also sends rejections with 200, and proxies anything."""
     state = document.get("status")
     state = state if isinstance(state, dict) else {}
     code, description = state.get("code"), _line(state.get("description"), secret, _MESSAGE_LENGTH)
     umid = _line(document.get("umid"), secret, 64) or None
     echoed = document.get("clientMessageId")
-    if echoed is not None and echoed != message_id:
+    if echoed is not None and echoed != message.message_id:
         wrong = f"the answer is about another message ({_line(str(echoed), secret)})"
     elif code == "QUEUED" and umid:
-        return Outcome(Status.ACCEPTED, _R.QUEUED, description, umid=umid, **facts)
+        reason, differs = _difference(document, message)
+        return Outcome(Status.ACCEPTED, reason, differs or description, umid=umid, **facts)
     elif code == "REJECTED":
         return Outcome(Status.REJECTED, _R.REJECTED_BY_PROVIDER, description, umid=umid, **facts)
     elif not document:
@@ -217,6 +226,24 @@ def _of_200(document: Mapping[str, Any], message_id: str, secret: str, facts: Ma
     else:
         wrong = f"the answer has an unknown status: {_line(str(code), secret)}"
     return Outcome(Status.UNKNOWN, _R.INVALID_ANSWER, wrong, **facts)
+
+
+def _difference(document: Mapping[str, Any], message: Message) -> tuple[OutcomeReason, str]:
+    """What an answer that accepts the message has that the request didn't: the reason, and a description.
+
+    QUEUED and "" if they agree. A field that is missing or can't be read is not compared.
+    """
+    reason, found = _R.QUEUED, []
+    encoding, number = document.get("encoding"), document.get("destination")
+    encoding = encoding.upper() if isinstance(encoding, str) else None
+    number = number.translate(_BETWEEN_DIGITS).removeprefix("00") if isinstance(number, str) else ""
+    if encoding in _ENCODINGS and encoding != message.encoding:
+        reason = _R.OTHER_ENCODING
+        found.append(f"the encoding {encoding}, not {message.encoding.value}")
+    if number != message.destination[1:] and number.isascii() and number.isdigit():
+        reason = _R.OTHER_DESTINATION
+        found.insert(0, f"the number +{number[:20]}")
+    return reason, f"accepted, but the answer has {' and '.join(found)}" if found else ""
 
 
 def status_text(status: int) -> str:

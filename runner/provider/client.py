@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Self
 from urllib.parse import urlsplit
 
+from runner.base.messages import Message
 from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
 from runner.provider.answer import classify
 from runner.provider.endpoint import Endpoint, header_safe, tls_context
@@ -48,8 +49,8 @@ class Client:
     async def __aexit__(self, *error: object) -> None:
         await self._wire.close()
 
-    async def send(self, body: bytes, message_id: str, departure: Callable[[], Awaitable[None]]) -> Outcome:
-        """Post one message and return its outcome. Never raises for errors of the network or the provider.
+    async def send(self, body: bytes, message: Message, departure: Callable[[], Awaitable[None]]) -> Outcome:
+        """Post the body of one message and return its outcome. Never raises for errors of the network or the provider.
 
         `departure` is awaited when the connection is ready, before the first byte leaves; it may raise `HeldBackError`.
         Cancelling is safe: it raises `asyncio.CancelledError` only while nothing has left. After that, the outcome is
@@ -69,9 +70,9 @@ class Client:
             raise
         if not connection.is_open:  # the other side closed it while the request waited for its departure
             return Outcome(Status.UNSENT, OutcomeReason.HELD_BACK)
-        return await self._exchange(connection, body, message_id)
+        return await self._exchange(connection, body, message)
 
-    async def _exchange(self, connection: Connection, body: bytes, message_id: str) -> Outcome:
+    async def _exchange(self, connection: Connection, body: bytes, message: Message) -> Outcome:
         """Send a message on a connection that is ready. Everything that happens from now on is an outcome."""
         sent_at = time.time_ns() // 1000
         pending = connection.exchange(b"%b%d\r\n\r\n%b" % (self._head, len(body), body))
@@ -90,7 +91,7 @@ class Client:
             response.status,
             {} if response.status == 200 else response.headers,  # for a 200, only the body matters
             response.body,
-            message_id=message_id,
+            message=message,
             now=datetime.now(UTC),
             secret=self._api_key,
             sent_at=sent_at,

@@ -5,7 +5,7 @@ are masked by default. The page modules load the chart libraries, so import them
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,18 +15,19 @@ from markupsafe import Markup, escape
 
 from runner.base.events import Event
 from runner.base.files import write_atomically
-from runner.base.outcomes import OutcomeReason
+from runner.base.outcomes import DIFFERING, OutcomeReason, Status
 from runner.base.text import sanitized
 from runner.base.wording import counted, moment, rate_in_words, seconds_in_words, share
 from runner.ledger.audit import RecordedEntry
 from runner.ledger.ledger import RunRecord
+from runner.ledger.sessions import Session
 from runner.message.redact import REDACTED
 from runner.report.audit_words import details, what, who
 from runner.report.counts import Counts, DeliveryGroup
 from runner.report.layout import MOST_CHARACTERS, STATUS_COLOURS, KeyFigure, PageSection, shares_of, table
 from runner.report.masking import masked
 from runner.report.page_outcomes import conversion, cost_lines, countries, delivery, estimated_costs, segments
-from runner.report.page_reasons import STATUS_WORDS, reasons
+from runner.report.page_reasons import STATUS_WORDS, advice_for, reasons
 from runner.report.page_sending import sending
 from runner.report.result_counts import ResultCounts, parts_of
 from runner.report.run_settings import RunSettings
@@ -54,6 +55,7 @@ class Page:
     events: Sequence[Event]
     results: Path
     version: str
+    sessions: Sequence[Session] = ()
     trail: Sequence[RecordedEntry] = ()
     unmask: bool = False
 
@@ -74,7 +76,7 @@ def page_of(content: Page) -> str:
     until = f" to {moment(record.ended_at)}" if record.ended_at is not None else ""
     version = f"campaign-runner {content.version}"
     sections = [
-        sending(sent, settings, content.events, hide),
+        sending(sent, settings, content.events, content.sessions, hide),
         delivery(counts, settings),
         conversion(counts, settings, name),
         countries(counts, estimated, currency),
@@ -82,13 +84,15 @@ def page_of(content: Page) -> str:
         _trail(content.trail),
     ]
     tone, headline = _headline(record, counts.totals, hide)
+    warnings = list(_warnings(counts))
+    tone = "look" if warnings and tone == "good" else tone
     return rendered(
         "page.html.j2",
         name=name,
         subtitle=[f"{moment(record.created_at)}{until} UTC", f"plan {record.fingerprint[:12]}", version],
         tone=tone,
         headline=headline,
-        delivery=_delivery_so_far(counts.totals),
+        more=[*_stop_answer(record), *warnings, *_delivery_so_far(counts.totals)],
         key_figures=_key_figures(counts.totals, sent, costs),
         rows=counts.totals.rows,
         statuses=shares_of(counts.totals.by_status, STATUS_COLOURS, counts.totals.rows),
@@ -144,10 +148,26 @@ def _headline(record: RunRecord, counts: Counts, hide: Callable[[str], str]) -> 
     return "good", "The only message is accepted." if accepted == 1 else f"All {accepted:,} messages are accepted."
 
 
-def _delivery_so_far(counts: Counts) -> str:
-    """Delivery and conversion in one line; "" without receipts."""
+def _stop_answer(record: RunRecord) -> Iterator[str]:
+    """The answer that stopped the run, if one did."""
+    if record.stop_message_id is None:
+        return
+    code = f", error code {record.stop_error_code}" if record.stop_error_code is not None else ""
+    at = f" at {moment(record.stop_answered_at)}" if record.stop_answered_at is not None else ""
+    quote = f" Quote error ID {record.stop_error_id} to the provider's support." if record.stop_error_id else ""
+    yield sanitized(f"The provider answered HTTP {record.stop_http_status}{code}{at}.{quote}", MOST_CHARACTERS)
+
+
+def _warnings(counts: ResultCounts) -> Iterator[str]:
+    for reason in sorted(DIFFERING):
+        if count := counts.by_reason[Status.ACCEPTED, reason]:
+            yield f"Warning: {counted(count, 'message')} {advice_for(Status.ACCEPTED, reason)[0]}."
+
+
+def _delivery_so_far(counts: Counts) -> Iterator[str]:
+    """Delivery and conversion in one line; nothing without receipts."""
     if not counts.receipts:
-        return ""
+        return
     groups = counts.by_group
     words = f"{share(counts.delivered, counts.accepted)} of accepted messages delivered"
     pending = groups[DeliveryGroup.IN_TRANSIT] + groups[DeliveryGroup.NO_RECEIPT]
@@ -155,7 +175,7 @@ def _delivery_so_far(counts: Counts) -> str:
     words += "".join(f", {count:,} {word}" for word, count in rest.items() if count)
     if counts.converted:
         words += f"; {share(counts.converted, counts.accepted)} converted"
-    return words + "."
+    yield words + "."
 
 
 def _key_figures(counts: Counts, sent: Throughput | None, costs: Sequence[KeyFigure]) -> list[KeyFigure]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from runner.base.exclusions import ExclusionReason
-from runner.base.outcomes import OutcomeReason, Status
+from runner.base.outcomes import DIFFERING, OutcomeReason, Status
 from runner.base.text import sanitized
 from runner.provider.answer import ADVICE
 from runner.report.layout import MOST_CHARACTERS, STATUS_COLOURS, Share, shares_of
@@ -52,6 +52,8 @@ EXCLUSIONS: Mapping[str, tuple[str, str]] = {
 # The same. An empty remedy means: the one in `ADVICE`, or none.
 _OUTCOMES: Mapping[OutcomeReason, tuple[str, str]] = {
     _O.QUEUED: ("queued by the provider", ""),
+    _O.OTHER_DESTINATION: ("accepted, but the answer has another number than was sent", ""),
+    _O.OTHER_ENCODING: ("accepted, but the answer has another encoding than was sent", ""),
     _O.RECONCILED: ("no answer, but found in the provider's log", ""),
     _O.RECEIPT: ("no answer, but a delivery receipt arrived", ""),
     _O.REJECTED_BY_PROVIDER: ("refused by the provider",
@@ -111,15 +113,19 @@ STATUS_WORDS = {
 
 
 def reasons(counts: ResultCounts, hide: Callable[[str], str]) -> list[tuple[Share, list[dict[str, Any]]]]:
-    """The reasons of all rows that aren't accepted, by status, the most frequent first, for the page's template.
+    """The reasons of all rows that need attention, by status, the most frequent first, for the page's template.
 
-    `hide` masks phone numbers.
+    Of accepted rows, these are the ones whose answer differs from the request. `hide` masks phone numbers.
     """
     found = []
     for part in shares_of(counts.totals.by_status, STATUS_COLOURS, counts.totals.rows):
-        if part.name == Status.ACCEPTED:
+        of_status = [
+            (reason, count)
+            for (status, reason), count in counts.by_reason.items()
+            if status == part.name and (status != Status.ACCEPTED or reason in DIFFERING)
+        ]
+        if not of_status:
             continue
-        of_status = [(reason, count) for (status, reason), count in counts.by_reason.items() if status == part.name]
         of_status.sort(key=lambda item: (-item[1], item[0] or ""))
         listed = [
             {

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from runner.base.events import Event, EventKind
 from runner.base.outcomes import Status
 from runner.base.wording import counted, moment, per_time, rate_in_words, seconds_in_words
+from runner.ledger.sessions import Session
 from runner.report.layout import (
     ACROSS,
     STATUS_COLOURS,
@@ -43,13 +44,17 @@ _LATENCY_HEIGHT = 220
 
 
 def sending(
-    sent: Throughput | None, settings: RunSettings | None, events: Sequence[Event], hide: Callable[[str], str]
+    sent: Throughput | None,
+    settings: RunSettings | None,
+    events: Sequence[Event],
+    sessions: Sequence[Session],
+    hide: Callable[[str], str],
 ) -> PageSection:
     """Messages over time compared with the rate, and the provider's response times."""
     section = PageSection("sending", "Sending")
-    moments = _moments(events, hide)
+    moments = [*_sessions(sessions), *_moments(events, hide)]
     if sent is None:
-        section.words = "No requests were sent, so there are no rates or response times."
+        section.words = "No messages were sent, so there are no rates or response times."
         section.tables += moments
         return section
     per_second = settings.per_second if settings and settings.per_second > 0 else None
@@ -90,6 +95,24 @@ def _latency(sent: Throughput) -> Figure:
         return Figure(title, (), words)
     below = f"{words} The chart shows these percentiles (p50, p95, p99) over time."
     return figure(latency(sent), "latency", title, words, below=below, widths=ACROSS)
+
+
+def _sessions(sessions: Sequence[Session]) -> list[Markup]:
+    """The sessions as a table; no table for a single one."""
+    if len(sessions) < 2:
+        return []
+    rows = [
+        [
+            moment(each.started_at),
+            moment(each.ended_at) if each.ended_at is not None else "–",
+            each.state.value.replace("_", " ") + (f": {each.reason.replace('_', ' ')}" if each.reason else ""),
+            f"{each.sent:,}" if each.sent is not None else "not known",
+        ]
+        for each in sessions
+    ]
+    more = f" (latest {MOST_MOMENTS} of {len(rows):,})" if len(rows) > MOST_MOMENTS else ""
+    labels = ["started", "ended", "state", "messages sent"]
+    return [table("sessions", f"Sessions{more}", labels, rows[-MOST_MOMENTS:], texts=("ended", "state"))]
 
 
 def _moments(events: Sequence[Event], hide: Callable[[str], str]) -> list[Markup]:

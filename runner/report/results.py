@@ -6,7 +6,7 @@ They are streamed from the plan that was sent and the ledger, in file order. The
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -17,7 +17,7 @@ from runner.base.conversions import Conversion
 from runner.base.delivery import Receipt
 from runner.base.exclusions import ExclusionReason
 from runner.base.files import replacing
-from runner.base.outcomes import OutcomeReason
+from runner.base.outcomes import OutcomeReason, Status
 from runner.base.result_columns import RESULT_COLUMNS, Masking
 from runner.base.text import defused_column
 from runner.ledger.ledger import MessageRecord
@@ -55,10 +55,14 @@ Lookup = Callable[[Sequence[str]], LedgerEntries]
 
 @dataclass(frozen=True, slots=True)
 class WhyUnsent:
-    """The reason for all messages that were not sent: why the run stopped, or that it didn't reach them."""
+    """The reason for all messages that were not sent: why the run stopped, or that it didn't reach them.
+
+    `stopped_by` has the facts about the message whose answer stopped the run, as fields of `MessageRecord`.
+    """
 
     reason: OutcomeReason
     detail: str
+    stopped_by: Mapping[str, Any] = field(default_factory=dict)
 
 
 def write_results(
@@ -114,8 +118,24 @@ def _frames(
         # Sorted, because neighbours share a page of the ledger; each message is looked up once.
         entries = lookup(sorted({message_id for message_id in message_ids if message_id}))
         message_ids = _without_unsent(message_ids, planned, entries, repeats)
+        entries = _with_stop(entries, planned, message_ids, unsent)
         carried = planned.select(name for name in schema if name not in _OUR_NAMES)
         yield result_rows(planned, message_ids, entries, unsent).hstack(carried)
+
+
+def _with_stop(
+    entries: LedgerEntries, planned: pl.DataFrame, message_ids: Sequence[str | None], unsent: WhyUnsent
+) -> LedgerEntries:
+    """The entries with the message whose answer stopped the run, if it is one of these rows and still unsent."""
+    message_id = unsent.stopped_by.get("message_id")
+    if message_id is None or message_id not in message_ids or message_id in entries.records:
+        return entries
+    row = planned.row(message_ids.index(message_id), named=True)
+    facts: dict[str, Any] = dict.fromkeys(MessageRecord._fields)
+    facts |= {name: row[name] for name in ("country", "encoding", "segments")}
+    facts |= {"destination": row["destination"] or "", "status": Status.UNSENT.value}
+    facts |= {"reason": unsent.reason.value, "detail": unsent.detail, **unsent.stopped_by}
+    return replace(entries, records={**entries.records, message_id: MessageRecord(**facts)})
 
 
 def result_rows(

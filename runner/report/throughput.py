@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from runner.base.outcomes import Status
 from runner.report.result_counts import Durations, bucket_of, durations, grouped
 
 # The most bins of a chart: at least three pixels each on a phone.
@@ -82,9 +83,10 @@ class Throughput:
 
 def throughput(results: Sequence[pl.LazyFrame], per_second: float | None) -> Throughput | None:
     """The throughput of a run's results; None if nothing was sent. With a rate, a bin has at least ten messages."""
+    # The message whose answer stopped the run had a request too, but wasn't sent.
+    was_sent = pl.col("sent_at").is_not_null() & (pl.col("status") != Status.UNSENT.value)
     parts = [
-        part.filter(pl.col("sent_at").is_not_null()).select("status", "latency_ms", at=pl.col("sent_at").dt.epoch("us"))
-        for part in results
+        part.filter(was_sent).select("status", "latency_ms", at=pl.col("sent_at").dt.epoch("us")) for part in results
     ]
     ends = [part.select(first=pl.min("at"), last=pl.max("at"), requests=pl.len()).collect() for part in parts]
     shown = Stretch(*pl.concat(ends).select(pl.min("first"), pl.max("last"), pl.sum("requests")).row(0))

@@ -11,7 +11,7 @@ from runner.run.account import ProviderAccount, account_for
 from runner.run.approval import Approved, approval_for, approve, plan_to_approve, refuse_stale
 from runner.run.open import RecordedRun, Run, open_run
 from runner.run.paths import SANDBOX_RUN, RunOptions
-from runner.run.plan import Remaining, changes, make_plan, remaining_of
+from runner.run.plan import Remaining, changes, is_done, make_plan, note_report_settings, remaining_of
 from runner.run.prices import check_balance
 from runner.run.report import RunReport, write_report
 from runner.run.review import Review, review
@@ -89,14 +89,18 @@ def execute(
                 approve(run, _how(decisions), remaining.left, approval)
             if decisions.ignored_fuses:
                 run.overrides["--ignore-fuse"] = sorted(decisions.ignored_fuses)
+            stop: Stop | None = None
             progress = Progress()
-            stop = send(
-                run,
-                account,
-                progress,
-                show=lambda: view.show_progress(progress, remaining.left),
-                ignored_fuses=decisions.ignored_fuses,
-            )
+            if is_done(run, remaining):
+                note_report_settings(run)
+            else:
+                stop = send(
+                    run,
+                    account,
+                    progress,
+                    show=lambda: view.show_progress(progress, remaining.left),
+                    ignored_fuses=decisions.ignored_fuses,
+                )
         # The sandbox has ended, so all its receipts are in the ledger.
         try:
             report = write_report(run.ledger, run.ledger.runs(run.name, run.run)[0], run.paths)

@@ -3,7 +3,7 @@
 import shutil
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib.metadata import version
@@ -116,6 +116,23 @@ def remaining_of(run: Run) -> Remaining:
         remaining.settled.update(record.status for record in records.values())
     remaining.gone = sum(run.counts().values()) - remaining.settled.total()
     return remaining
+
+
+def is_done(run: Run, remaining: Remaining) -> bool:
+    """Whether the run is finished and its plan is the same, so that there is nothing to start."""
+    previous, paths = run.previous, run.paths
+    if remaining.left or previous is None or previous.ended_at is None or previous.stop_reason is not None:
+        return False
+    return is_readable(paths.sent_plan) and digest(paths.sent_plan) == digest(paths.plan)
+
+
+def note_report_settings(run: Run) -> None:
+    """Let the report of a finished run follow the campaign's `report` section; the other settings stay as sent."""
+    now, path = RunSettings.of(run.inputs, run.summary), run.paths.run_settings
+    before = RunSettings.read(path)
+    after = replace(before, mask=now.mask, formats=now.formats, example=now.example) if before else now
+    if after != before:
+        after.write(path)
 
 
 def begin(run: Run) -> tuple[RunRecord, str]:

@@ -13,12 +13,13 @@ from runner.base.clock import iso
 from runner.base.conversions import ConversionOutcome
 from runner.base.errors import InputError, RunLockedError
 from runner.base.files import part_of, remove, write_atomically
-from runner.base.outcomes import OutcomeReason, Status
+from runner.base.outcomes import DIFFERING, OutcomeReason, Status
 from runner.ledger.audit import trail
 from runner.ledger.ledger import Ledger, RunRecord
-from runner.ledger.lock import run_lock
+from runner.ledger.lock import is_locked, run_lock
 from runner.ledger.receipts import has_receipts, receipts_of, settle_by_receipts
 from runner.ledger.request_journal import cancelled_of, conversions_of, status_counts
+from runner.ledger.sessions import Session, sessions_of, stop_as_json
 from runner.ledger.tables import cancellations, feedback
 from runner.plan.message_ids import MessageIds
 from runner.plan.plan_file import is_readable
@@ -45,10 +46,13 @@ class RunReport:
     document: dict[str, Any]
 
 
-def write_report(ledger: Ledger, record: RunRecord, paths: RunPaths, *, unmask: bool = False) -> RunReport:
+def write_report(
+    ledger: Ledger, record: RunRecord, paths: RunPaths, *, unmask: bool = False, has_lock: bool = False
+) -> RunReport:
     """Write results.parquet, results.csv, report.html and summary.json of a run, and the campaign's optional files.
 
-    `unmask` shows whole numbers and a whole text on the page, unless the campaign forbids it.
+    `unmask` shows whole numbers and a whole text on the page, unless the campaign forbids it. `has_lock`: this process
+    holds the run's lock, so nobody is sending it.
 
     Raises InputError if the sent plan is missing, StoppedError if the disk is full.
     """
@@ -57,13 +61,13 @@ def write_report(ledger: Ledger, record: RunRecord, paths: RunPaths, *, unmask: 
     while True:
         try:
             with run_lock(ledger.path, record.name, f"{record.run}~report"):  # run IDs can't contain a tilde
-                return _write(ledger, record, paths, unmask=unmask)
+                return _write(ledger, record, paths, unmask=unmask, has_lock=has_lock)
         except RunLockedError:
             if time.monotonic() > end:
                 raise
 
 
-def _write(ledger: Ledger, record: RunRecord, paths: RunPaths, *, unmask: bool) -> RunReport:
+def _write(ledger: Ledger, record: RunRecord, paths: RunPaths, *, unmask: bool, has_lock: bool) -> RunReport:
     if not is_readable(paths.sent_plan):
         raise InputError.of(
             f"{paths.sent_plan} is missing or damaged, so the results can't be written",
@@ -75,9 +79,12 @@ def _write(ledger: Ledger, record: RunRecord, paths: RunPaths, *, unmask: bool) 
     settings = RunSettings.read(paths.run_settings)
     mask = asks_to_mask(settings, paths.run_settings)
     events = ledger.events(record.id)
+    is_sending = record.ended_at is None and not has_lock and is_locked(ledger.path, record.name, record.run)
+    sessions = sessions_of(ledger, record, is_sending=is_sending)
     if mask:  # the provider's messages may quote numbers
         record = replace(record, stop_detail=record.stop_detail and masked_detail(record.stop_detail, None))
         events = [replace(event, detail=event.detail and masked_detail(event.detail, None)) for event in events]
+        sessions = [replace(each, detail=each.detail and masked_detail(each.detail, None)) for each in sessions]
     with_xlsx = settings is not None and "xlsx" in settings.formats
 
     write_results(
@@ -104,13 +111,14 @@ def _write(ledger: Ledger, record: RunRecord, paths: RunPaths, *, unmask: bool) 
         counts=counts,
         settings=settings,
         events=events,
+        sessions=sessions,
         results=paths.results_parquet,
         version=VERSION,
         trail=list(trail(ledger, record.name, record.run)),
         unmask=unmask and not mask,
     )
     write_page(paths.page, page)
-    document = _as_json(record, counts, paths)
+    document = _as_json(record, sessions, counts, paths)
     write_atomically(paths.summary, orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     return RunReport(record, counts, document)
 
@@ -142,10 +150,23 @@ def _why_unsent(record: RunRecord) -> WhyUnsent:
         return WhyUnsent(OutcomeReason.NOT_REACHED, "the run did not get to this message")
     if record.stop_reason == OutcomeReason.OPTED_OUT:  # the stop detail counts all of them; a row is one person
         return WhyUnsent(OutcomeReason.OPTED_OUT, "opted out before the message was sent")
-    return WhyUnsent(OutcomeReason(record.stop_reason), record.stop_detail or "")
+    names = ("message_id", "attempts", "http_status", "error_code", "error_id", "sent_at", "answered_at")
+    stopped_by = {name: getattr(record, f"stop_{name}") for name in names} if record.stop_message_id else {}
+    return WhyUnsent(OutcomeReason(record.stop_reason), record.stop_detail or "", stopped_by)
 
 
-def _as_json(record: RunRecord, counts: ResultCounts, paths: RunPaths) -> dict[str, Any]:
+def _session_as_json(session: Session) -> dict[str, Any]:
+    return {
+        "started_at": iso(session.started_at),
+        "ended_at": iso(session.ended_at),
+        "state": session.state.value,
+        "reason": session.reason,
+        "detail": session.detail,
+        "sent": session.sent,
+    }
+
+
+def _as_json(record: RunRecord, sessions: Sequence[Session], counts: ResultCounts, paths: RunPaths) -> dict[str, Any]:
     """The content of summary.json: a run's figures for programs. Times are ISO 8601 in UTC, amounts decimal text."""
     totals, reasons = counts.totals, dict[str, dict[str, int]]()
     for (status, reason), count in sorted(counts.by_reason.items()):
@@ -172,12 +193,16 @@ def _as_json(record: RunRecord, counts: ResultCounts, paths: RunPaths) -> dict[s
         "fingerprint": record.fingerprint,
         "version": VERSION,
         "created_at": iso(record.created_at),
-        "started_at": iso(record.started_at),
+        "started_at": iso(record.created_at),
         "ended_at": iso(record.ended_at),
-        "stopped": {"reason": record.stop_reason, "detail": record.stop_detail} if record.stop_reason else None,
+        "sessions": list(map(_session_as_json, sessions)),
+        "stopped": stop_as_json(record),
         "rows": totals.rows,
         "status": {status.value: totals.by_status[status] for status in Status},
         "reasons": reasons,
+        "warnings": {
+            reason: count for reason, count in reasons.get(Status.ACCEPTED, {}).items() if reason in DIFFERING
+        },
         "error_codes": {str(code): count for code, count in sorted(counts.by_error_code.items())},
         "segments_accepted": totals.segments_accepted,
         "delivered": totals.delivered,

@@ -80,10 +80,12 @@ def send(
                 now=now,
                 stop_reason=stop.reason.value if stop else None,
                 stop_detail=stop.detail if stop else None,
+                answer=stop.fatal if stop else None,
                 audited=[_audited_end(run, stop, progress, is_over=is_over)],
             )
             kind = EventKind.ENDED if is_over else EventKind.STOPPED
-            _note(run, record, *progress.events, Event(kind, now, detail=stop.detail if stop else None))
+            detail, reason = (stop.detail, stop.reason.value) if stop else (None, None)
+            _note(run, record, *progress.events, Event(kind, now, detail=detail, reason=reason))
     return stop
 
 
@@ -123,7 +125,7 @@ async def _send(
     async def send_one(claim: Claim, departure: Departure) -> Outcome:
         message, now = claim.message, datetime.now(UTC)
         scheduled = gate.schedule_at(message, now) if gate else None
-        return await client.send(payload.build(message, now, scheduled), message.message_id, departure)
+        return await client.send(payload.build(message, now, scheduled), message, departure)
 
     def interrupt(why: str | LedgerError) -> None:
         dispatcher.stop(Stop(OutcomeReason.INTERRUPTED, str(why)))

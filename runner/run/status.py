@@ -13,6 +13,7 @@ from runner.base.outcomes import OutcomeReason
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger
 from runner.ledger.lock import is_locked
 from runner.ledger.optouts import count_optouts
+from runner.ledger.sessions import stop_as_json
 from runner.report.counts import count_progress, with_delivery
 from runner.run.paths import SANDBOX_RUN, RunOptions, ledger_url, paths_of, reports_folder
 
@@ -115,7 +116,7 @@ def _status(ledger: Ledger, record: RunRecord, now: int, *, quick: bool = False)
         "eta": None,
         "started_at": iso(record.started_at),
         "ended_at": iso(record.ended_at),
-        "stopped": {"reason": record.stop_reason, "detail": record.stop_detail} if record.stop_reason else None,
+        "stopped": stop_as_json(record),
     }
     if state == "sending" and rate:
         with contextlib.suppress(OverflowError, ValueError):  # ten million at 1/h end after the year 9999

@@ -102,7 +102,7 @@ def send_test_messages(
 
     async def main() -> Stop | None:
         async def send_one(message: Message, departure: Departure) -> Outcome:
-            return await client.send(payload.build(message, datetime.now(UTC)), message.message_id, departure)
+            return await client.send(payload.build(message, datetime.now(UTC)), message, departure)
 
         def on_signal(words: str) -> None:
             dispatcher.stop(Stop(OutcomeReason.INTERRUPTED, words))

@@ -60,6 +60,8 @@ class FaultName(StrEnum):
     BROKEN_JSON = "broken_json"
     MISSING_UMID = "missing_umid"
     WRONG_CLIENT_MESSAGE_ID = "wrong_client_message_id"
+    OTHER_DESTINATION = "other_destination"
+    OTHER_ENCODING = "other_encoding"
     WRONG_CONTENT_TYPE = "wrong_content_type"
     WRONG_ENCODING = "wrong_encoding"
     # booked, but the connection breaks
@@ -270,11 +272,22 @@ def spoiled(response: web.Response, fault: Fault) -> web.Response:
             response.body = orjson.dumps(fields)
         case FaultName.WRONG_CLIENT_MESSAGE_ID:
             response.body = orjson.dumps(orjson.loads(response.body) | {"clientMessageId": OTHER_MESSAGE_ID})
+        case FaultName.OTHER_DESTINATION:
+            _change(response, "destination", lambda number: number[:-1] + str((int(number[-1]) + 1) % 10))
+        case FaultName.OTHER_ENCODING:
+            _change(response, "encoding", lambda encoding: "UCS2" if encoding == "GSM7" else "GSM7")
         case FaultName.WRONG_CONTENT_TYPE:
             response.content_type = "text/html"
         case FaultName.WRONG_ENCODING:
             response.headers[hdrs.CONTENT_ENCODING] = "gzip"
     return response
+
+
+def _change(response: web.Response, name: str, change: Callable[[str], str]) -> None:
+    """Change a field of the answer's JSON. An error body doesn't have it, and stays as it is."""
+    fields = orjson.loads(response.body)  # type: ignore[arg-type]
+    if name in fields:
+        response.body = orjson.dumps(fields | {name: change(fields[name])})
 
 
 def _retry_after(fault: Fault, now: datetime) -> Mapping[str, str]:

@@ -150,6 +150,99 @@ def test_a_fatal_answer_stops_everything_at_once(campaign: Workplace, provider: 
     assert_nobody_twice(provider)
 
 
+def test_a_fatal_answer_leaves_what_support_asks_for(campaign: Workplace, provider: Provider) -> None:
+    def script(request: Request) -> Reply:
+        return error(403, 1201, "Not allowed for +6581230004") if request.before >= 3 else queued(request)
+
+    provider.script = script
+    campaign.write(people(6), SLOW)
+    done = campaign(*RUN, "--json")
+
+    [fatal, *_] = provider.requests[3:]
+    summary = campaign.summary()
+    assert summary == done.document
+    stopped = summary["stopped"]
+    assert {
+        "reason": "forbidden", "detail": "Not allowed for +6581230004", "http_status": 403, "error_code": 1201,
+        "error_message": "Not allowed for +6581230004", "error_id": "error-1201", "message_id": fatal.message_id,
+    }.items() <= stopped.items()  # fmt: skip
+    assert {"1201": 1} == summary["error_codes"]
+    rows = {row["client_message_id"]: row for row in campaign.results()}
+    row = rows.pop(fatal.message_id)
+    assert ("unsent", "forbidden", 1, 403, 1201, "error-1201") == tuple(
+        row[name] for name in ("status", "reason", "attempts", "http_status", "error_code", "error_id")
+    )
+    assert row["sent_at"] <= row["answered_at"]
+    assert f"{row['answered_at']:%Y-%m-%dT%H:%M:%S}" == stopped["at"].partition(".")[0]
+    assert {("accepted", 1), ("unsent", 0)} == {(other["status"], other["attempts"]) for other in rows.values()}
+    assert (fatal.message_id,) not in campaign.ledger("SELECT message_id FROM messages")
+    assert "quote error ID error-1201 to the provider's support" in done.stderr
+    page = campaign.path("report.html").read_text(encoding="utf-8")
+    assert "HTTP 403, error code 1201" in page
+    assert "Quote error ID error-1201" in page
+    assert "81230004" not in page
+    [status] = campaign("status", "hello", "--json").document["runs"]
+    assert stopped == status["stopped"]
+
+    provider.script = queued
+    assert 0 == campaign(*RUN).exit_code
+    assert campaign.summary()["stopped"] is None
+    assert {("accepted", 1)} == {(row["status"], row["attempts"]) for row in campaign.results()}
+    assert {1: 5, 2: 1} == Counter(provider.message_ids.values())
+
+
+def test_starting_a_finished_run_again_changes_nothing(campaign: Workplace, provider: Provider) -> None:
+    """Neither figures nor times nor files, and the page's rate stays the one it was sent at."""
+    campaign.write(people(5))
+    first = campaign(*RUN, "--json")
+    before = {path.name: path.read_bytes() for path in campaign.path("").iterdir() if not path.name.startswith("plan.")}
+    ledger = campaign.ledger("SELECT * FROM events"), campaign.ledger("SELECT * FROM messages")
+    assert {"summary.json", "run.json", "report.html", "results.csv", "results.parquet"} <= before.keys()
+
+    campaign.write(people(5), FAST.replace("200/s", "1/h"))
+    again = campaign(*RUN, "--json")
+
+    assert (0, first.document) == (again.exit_code, again.document)
+    assert before == {name: campaign.path(name).read_bytes() for name in before}
+    assert ledger == (campaign.ledger("SELECT * FROM events"), campaign.ledger("SELECT * FROM messages"))
+    assert 5 == len(provider.requests)
+
+    campaign.write(people(6), FAST)
+    assert 3 != campaign(*RUN, "--accept-changes").exit_code
+    sessions = campaign.summary()["sessions"]
+    assert [("finished", 5), ("finished", 1)] == [(each["state"], each["sent"]) for each in sessions]
+    assert [first.document[name] for name in ("started_at", "created_at")] == [sessions[0]["started_at"]] * 2
+
+
+def test_every_session_is_in_the_summary(campaign: Workplace, provider: Provider) -> None:
+    stopped_with_three_of(campaign, provider, 40, signal.SIGKILL)
+    killed = campaign("report", "hello", "--json").document
+    [session] = killed["sessions"]
+    assert ("killed", None, None) == (session["state"], session["ended_at"], killed["ended_at"])
+    claimed = session["sent"]
+
+    provider.hold(after=len(provider.requests) + 2)
+    with campaign.started(*RUN) as process:
+        provider.wait_for(len(provider.requests) + 3)
+        sending = campaign("report", "hello", "--json").document["sessions"][-1]
+        process.send_signal(signal.SIGINT)
+        provider.release()
+        assert 3 == ended(process).exit_code
+    campaign.write(people(40), FAST)
+    campaign(*RUN)
+
+    summary = campaign.summary()
+    first, second, third = summary["sessions"]
+    assert "sending" == sending["state"]
+    assert session == first
+    assert ("stopped", "interrupted", "stopped by Ctrl-C") == (second["state"], second["reason"], second["detail"])
+    assert ("finished", None, None) == (third["state"], third["reason"], third["detail"])
+    assert [claimed, 40 - claimed] == [first["sent"], second["sent"] + third["sent"]]
+    assert first["started_at"] == summary["started_at"] == summary["created_at"] < second["started_at"]
+    assert second["ended_at"] <= third["started_at"] <= third["ended_at"] == summary["ended_at"]
+    assert "Sessions" in campaign.path("report.html").read_text(encoding="utf-8")
+
+
 def test_a_rate_limit_is_waited_for(campaign: Workplace, provider: Provider) -> None:
     def script(request: Request) -> Reply:
         return error(429, 1429, "Too many requests", {"Retry-After": "1"}) if request.before == 3 else queued(request)

@@ -91,6 +91,28 @@ def test_a_fatal_answer_stops_everything_and_costs_nothing(tmp_path: Path) -> No
     assert {} == stage.statuses
 
 
+def test_of_several_fatal_answers_the_first_counts_with_its_message(tmp_path: Path) -> None:
+    """Three are in flight; the second one is answered first, after it was throttled once."""
+    throttled = outcome(Status.UNSENT, OutcomeReason.THROTTLED, Then.PAUSE, retry_after_s=0.0, sent_at=1)
+    answered: list[int] = []
+
+    async def script(stage: Stage, message: Message) -> Outcome:
+        if len(stage.departed) == 2:
+            return throttled
+        while len(stage.departed) < 4 or (message.row != 1 and not answered):  # noqa: ASYNC110 (nothing tells of it)
+            await asyncio.sleep(0.001)
+        answered.append(message.row)
+        return outcome(Status.UNSENT, OutcomeReason.FORBIDDEN, Then.STOP, error_id=f"e-{message.row}", sent_at=1)
+
+    stage = Stage(tmp_path, script)
+    stop = stage.run(3)
+
+    assert stop is not None
+    assert stop.fatal is not None
+    assert ("a.b.1", 2, "e-1") == (stop.fatal.message_id, stop.fatal.attempts, stop.fatal.outcome.error_id)
+    assert {} == stage.statuses
+
+
 def test_without_a_connection_it_tries_one_at_a_time_until_one_gets_through(tmp_path: Path) -> None:
     refused = outcome(Status.UNSENT, OutcomeReason.NO_CONNECTION, Then.BACK_OFF)
     stage = Stage(tmp_path, answering(*[refused] * 60), backoff=Backoff(Quick()))

@@ -1,13 +1,13 @@
 """Each fuse blows when it should, and not before; it says what it saw."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pytest
 
 from runner.base.messages import Encoding, Message
 from runner.base.options import FuseLimits
 from runner.base.outcomes import Outcome, OutcomeReason, Status
-from runner.dispatch.fuse import RECENT, SAMPLE, FuseName, Fuses
+from runner.dispatch.fuse import DIFFERING_SAMPLE, RECENT, SAMPLE, FuseName, Fuses
 
 A, R, U = Status.ACCEPTED, Status.REJECTED, Status.UNKNOWN
 REASONS = {A: OutcomeReason.QUEUED, R: OutcomeReason.INVALID_SOURCE, U: OutcomeReason.TIMEOUT}
@@ -57,6 +57,46 @@ def test_an_ignored_fuse_does_not_blow_and_the_others_do() -> None:
     found = fed(Fuses(FuseLimits(), ignored=["unknownInARow"]), [U] * 500)
     assert found is not None
     assert (SAMPLE, FuseName.UNKNOWN_SHARE) == (found[0], found[1].partition(":")[0])
+
+
+def answers(*reasons: OutcomeReason, ignored: Sequence[str] = ()) -> tuple[int, str] | None:
+    """How many accepted messages it took, and what blew."""
+    fuses = Fuses(FuseLimits(), ignored=ignored)
+    for number, reason in enumerate(reasons, 1):
+        message = Message(number, f"C-{number}", "+12025550142", "US", "Hi", Encoding.GSM7, 1, f"a.b.{number}")
+        if blown := fuses.add(message, Outcome(A, reason, "because")):
+            return number, blown
+    return None
+
+
+SAME, NUMBER, ENCODING = OutcomeReason.QUEUED, OutcomeReason.OTHER_DESTINATION, OutcomeReason.OTHER_ENCODING
+
+
+@pytest.mark.parametrize("reasons", [[NUMBER] * 60, [ENCODING] * 60, [NUMBER, ENCODING] * 30])
+def test_answers_that_all_differ_from_what_was_sent(reasons: list[OutcomeReason]) -> None:
+    found = answers(*reasons)
+    assert found is not None
+    assert DIFFERING_SAMPLE == found[0]
+    words = "differingAnswers: all 20 accepted messages have another number or encoding in the provider's answer"
+    assert found[1].startswith(f"{words}; for example row 18: {reasons[17]} (because); row 19: ")
+
+
+@pytest.mark.parametrize(
+    "reasons",
+    [
+        pytest.param([NUMBER] * (DIFFERING_SAMPLE - 1), id="too few"),
+        pytest.param([SAME, *[NUMBER] * 500], id="the first one agrees"),
+        pytest.param(
+            [*[ENCODING] * (DIFFERING_SAMPLE - 1), SAME, *[ENCODING] * 500], id="the last of the sample agrees"
+        ),
+    ],
+)
+def test_answers_of_which_some_agree(reasons: list[OutcomeReason]) -> None:
+    assert answers(*reasons) is None
+
+
+def test_differing_answers_can_be_ignored() -> None:
+    assert answers(*[NUMBER] * 500, ignored=["differingAnswers"]) is None
 
 
 def test_limits_of_the_campaign() -> None:

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -99,16 +100,16 @@ def test_a_transaction_that_fails_leaves_no_entry(ledger: Ledger) -> None:
 
 
 def test_a_session_begins_and_ends_with_its_entry_or_not_at_all(ledger: Ledger) -> None:
-    values = {"sub_account_id": "acme", "options": "{}", "fingerprint": "f", "rows": 1, "to_send": 1}
-    about = {"audited": [AuditEntry(AuditAction.STARTED, "sale/a")]}
-    record = ledger.begin_run(name="sale", run="a", now=1, **values, **about)
+    values: dict[str, Any] = {"sub_account_id": "acme", "options": "{}", "fingerprint": "f", "rows": 1, "to_send": 1}
+    audited = [AuditEntry(AuditAction.STARTED, "sale/a")]
+    record = ledger.begin_run(name="sale", run="a", now=1, audited=audited, **values)
     with ledger.writing() as connection:
         connection.exec_driver_sql("CREATE TRIGGER no BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no'); END")
 
     with pytest.raises(LedgerError):
-        ledger.begin_run(name="sale", run="b", now=2, **values, **about)
+        ledger.begin_run(name="sale", run="b", now=2, audited=audited, **values)
     with pytest.raises(LedgerError):
-        ledger.end_run(record.id, now=3, stop_reason=None, stop_detail=None, **about)
+        ledger.end_run(record.id, now=3, stop_reason=None, stop_detail=None, audited=audited)
 
     assert [("a", None)] == [(run.run, run.ended_at) for run in ledger.runs()]
     assert ["started"] == [entry.action for entry in trail(ledger)]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from runner.base.errors import LedgerError
-from runner.base.outcomes import OutcomeReason, Status
+from runner.base.outcomes import DIFFERING, OutcomeReason, Status
 from runner.ledger.reconciliation import Unknowns, accepted_ids, apply, unknown_ids, unknowns
 from runner.ledger.transitions import Proof
 from tests.ledger.filled import Filled
@@ -62,6 +62,16 @@ def test_the_log_must_have_the_newest_answers_since_the_first_unknown_message(tm
         assert {first, second, third} == found(20, 9)
         assert {second, third} == found(20, 2)
         assert {first, second, third, late} == found(21, 9)
+
+
+@pytest.mark.parametrize("reason", DIFFERING)
+def test_an_answer_that_differs_from_the_request_is_an_answer(tmp_path: Path, reason: OutcomeReason) -> None:
+    """Without these, an export would have to hold nothing, and could prove that people were not texted."""
+    with Filled(tmp_path / "l.sqlite3") as filled:
+        run_id = filled.run()
+        filled.messages(run_id, status=Status.UNKNOWN, claimed_at=10)
+        found = filled.messages(run_id, 2, reason=reason.value, claimed_at=10, answered_at=11)
+        assert set(found) == accepted_ids(filled.ledger, run_id, answered_before=20, limit=9)
 
 
 def test_what_is_not_unknown_any_more_changes_nothing(tmp_path: Path) -> None:

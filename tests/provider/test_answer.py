@@ -5,9 +5,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from runner.base.messages import Encoding, Message
 from runner.base.outcomes import OutcomeReason, Status, Then
 from runner.provider.answer import DEFAULT_RETRY_AFTER_S, amount_of, classify, exact_json
 
+MESSAGE = Message(1, "C-1", "+12025550142", "US", "Hi", Encoding.GSM7, 1, "a.b.c")
 NOW = datetime(2026, 12, 1, 2, 0, tzinfo=UTC)
 UMID = "bda3d56d-1424-e711-813c-06ed3428fe67"
 
@@ -30,10 +32,28 @@ def error(code: int, words: str = "no") -> bytes:
 ACCEPTED, REJECTED, UNKNOWN, UNSENT = Status.ACCEPTED, Status.REJECTED, Status.UNKNOWN, Status.UNSENT
 R = OutcomeReason
 
+DIFFERENCES: list[tuple[str, dict[str, object], OutcomeReason]] = [
+    ("as it was sent", {"destination": "+12025550142"}, R.QUEUED),
+    ("with spaces", {"destination": "+1 (202) 555-0142"}, R.QUEUED),
+    ("with an international prefix", {"destination": "0012025550142"}, R.QUEUED),
+    ("in lower case", {"encoding": "gsm7"}, R.QUEUED),
+    ("without details", {"destination": None, "encoding": None}, R.QUEUED),
+    ("with nothing to compare", {"destination": "1202•••0142", "encoding": "AUTO"}, R.QUEUED),
+    ("with other types", {"destination": 12025550199, "encoding": ["UCS2"]}, R.QUEUED),
+    ("for another number", {"destination": "12025550143"}, R.OTHER_DESTINATION),
+    ("for a shorter number", {"destination": "2025550142"}, R.OTHER_DESTINATION),
+    ("in another encoding", {"encoding": "UCS2"}, R.OTHER_ENCODING),
+    ("in another encoding, small", {"encoding": "ucs2"}, R.OTHER_ENCODING),
+    ("both", {"destination": "12025550143", "encoding": "UCS2"}, R.OTHER_DESTINATION),
+]
 CASES = [
     # label, HTTP status, body, outcome, reason, then
     ("taken", 200, taken(), ACCEPTED, R.QUEUED, Then.GO_ON),
     ("taken without an echo", 200, taken(clientMessageId=None), ACCEPTED, R.QUEUED, Then.GO_ON),
+    *[(f"taken, {label}", 200, taken(**changes), ACCEPTED, reason, Then.GO_ON)
+      for label, changes, reason in DIFFERENCES],
+    ("another number, but refused", 200, taken(destination="12025550143", status={"code": "REJECTED"}), REJECTED,
+     R.REJECTED_BY_PROVIDER, Then.GO_ON),
     ("a 200 that refuses", 200, taken(status={"code": "REJECTED", "description": "Invalid MSISDN"}), REJECTED,
      R.REJECTED_BY_PROVIDER, Then.GO_ON),
     ("a refusal without umid", 200, taken(umid=None, status={"code": "REJECTED"}), REJECTED, R.REJECTED_BY_PROVIDER,
@@ -76,17 +96,26 @@ CASES = [
     ("status", "body", "outcome", "reason", "then"), [c[1:] for c in CASES], ids=[c[0] for c in CASES]
 )
 def test_outcome(status: int, body: bytes, outcome: Status, reason: OutcomeReason, then: Then) -> None:
-    found = classify(status, {}, body, message_id="a.b.c", now=NOW)
+    found = classify(status, {}, body, message=MESSAGE, now=NOW)
 
     assert (outcome, reason, then, status) == (found.status, found.reason, found.then, found.http_status)
 
 
 def test_the_facts_are_kept() -> None:
-    accepted = classify(200, {}, taken(), message_id="a.b.c", now=NOW)
-    rejected = classify(400, {}, error(1002, "Invalid MSISDN format"), message_id="a.b.c", now=NOW)
+    accepted = classify(200, {}, taken(), message=MESSAGE, now=NOW)
+    rejected = classify(400, {}, error(1002, "Invalid MSISDN format"), message=MESSAGE, now=NOW)
 
     assert UMID == accepted.umid
     assert (1002, "e-1", "Invalid MSISDN format") == (rejected.error_code, rejected.error_id, rejected.detail)
+
+
+def test_what_differs_is_said() -> None:
+    differing = taken(destination="12025550143", encoding="UCS2")
+    found = classify(200, {}, differing, message=MESSAGE, now=NOW)
+
+    assert (UMID, "accepted, but the answer has the number +12025550143 and the encoding UCS2, not GSM7") == (
+        found.umid, found.detail
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("code", [2**64 - 1, 2**31, -1, True, 1e300, "1002"])
@@ -94,7 +123,7 @@ def test_a_code_that_is_none_is_left_out(code: object) -> None:
     """It would break a column of the ledger or of the results."""
     body = json.dumps({"code": code, "message": "no"}).encode()
 
-    assert classify(400, {}, body, message_id="a.b.c", now=NOW).error_code is None
+    assert classify(400, {}, body, message=MESSAGE, now=NOW).error_code is None
 
 
 @pytest.mark.parametrize(
@@ -114,7 +143,7 @@ def test_a_code_that_is_none_is_left_out(code: object) -> None:
     ],
 )
 def test_a_body_that_is_no_error_document_is_quoted(body: bytes, expected: str) -> None:
-    assert expected == classify(502, {}, body, message_id="a.b.c", now=NOW, secret="SECRET").detail
+    assert expected == classify(502, {}, body, message=MESSAGE, now=NOW, secret="SECRET").detail
 
 
 @pytest.mark.parametrize(
@@ -127,18 +156,18 @@ def test_a_body_that_is_no_error_document_is_quoted(body: bytes, expected: str) 
     ],
 )
 def test_what_is_wrong_with_a_200_is_said(body: bytes, words: str) -> None:
-    assert words == classify(200, {}, body, message_id="a.b.c", now=NOW).detail
+    assert words == classify(200, {}, body, message=MESSAGE, now=NOW).detail
 
 
 @pytest.mark.parametrize("code", [0, 2**31 - 1])
 def test_any_other_code_is_kept(code: int) -> None:
-    assert code == classify(400, {}, error(code), message_id="a.b.c", now=NOW).error_code
+    assert code == classify(400, {}, error(code), message=MESSAGE, now=NOW).error_code
 
 
 def test_ids_are_cut_to_what_the_ledger_holds() -> None:
     body = json.dumps({"code": 1002, "message": "no", "errorId": "e" * 65}).encode()
-    refused = classify(400, {}, body, message_id="a.b.c", now=NOW)
-    accepted = classify(200, {}, taken(umid="u" * 65), message_id="a.b.c", now=NOW)
+    refused = classify(400, {}, body, message=MESSAGE, now=NOW)
+    accepted = classify(200, {}, taken(umid="u" * 65), message=MESSAGE, now=NOW)
 
     assert ("e" * 63 + "…", "u" * 63 + "…") == (refused.error_id, accepted.umid)
 
@@ -161,7 +190,7 @@ def test_ids_are_cut_to_what_the_ledger_holds() -> None:
 def test_retry_after(value: str | None, seconds: float) -> None:
     headers = {} if value is None else {"retry-after": value}
 
-    assert seconds == classify(429, headers, b"", message_id="a.b.c", now=NOW).retry_after_s
+    assert seconds == classify(429, headers, b"", message=MESSAGE, now=NOW).retry_after_s
 
 
 @pytest.mark.parametrize(

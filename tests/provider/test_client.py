@@ -11,13 +11,14 @@ import pytest
 import trustme
 
 from runner.base.errors import InputError
+from runner.base.messages import Encoding, Message
 from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
 from runner.provider import client as client_module
 from runner.provider.client import Client, HeldBackError
 from runner.provider.endpoint import Endpoint
 from tests.deadline import DEADLINE_S
 
-ID = "a.b.c"
+MESSAGE = Message(1, "C-1", "+12025550142", "US", "Hi", Encoding.GSM7, 1, "a.b.c")
 BODY = b'{"destination": "+12025550142"}'
 TAKEN = b'{"umid": "u-1", "clientMessageId": "a.b.c", "status": {"code": "QUEUED", "description": "ok"}}'
 
@@ -89,7 +90,7 @@ async def at_once() -> None:
 
 async def post(base_url: str, departure: Callable[[], Awaitable[None]] = at_once, key: str = "secret-key") -> Outcome:
     async with Client(Endpoint(base_url, "acme"), key, limit=4) as client:
-        return await client.send(BODY, ID, departure)
+        return await client.send(BODY, MESSAGE, departure)
 
 
 def test_a_request_as_the_provider_wants_it() -> None:
@@ -146,8 +147,8 @@ def test_a_dropped_keep_alive_connection_is_not_tried_again() -> None:
             serving((http(TAKEN), "keep"), (b"", "reset"), (http(TAKEN), "keep")) as server,
             Client(Endpoint(server.base_url, "acme"), "key", limit=1) as client,
         ):
-            first = await client.send(BODY, ID, at_once)
-            second = await client.send(BODY, ID, at_once)
+            first = await client.send(BODY, MESSAGE, at_once)
+            second = await client.send(BODY, MESSAGE, at_once)
 
             assert (Status.ACCEPTED, Status.UNKNOWN) == (first.status, second.status)
             assert 2 == len(server.requests)
@@ -226,7 +227,7 @@ def test_a_connection_that_closes_while_its_request_waits_for_departure() -> Non
                 await until(lambda: not client._wire._all)
 
             async with Client(Endpoint(server.base_url, "acme"), "secret-key", limit=1) as client:
-                outcome = await client.send(BODY, ID, wait_until_it_closes)
+                outcome = await client.send(BODY, MESSAGE, wait_until_it_closes)
 
         assert (Status.UNSENT, OutcomeReason.HELD_BACK, None) == (outcome.status, outcome.reason, outcome.sent_at)
         assert [] == server.requests
@@ -244,7 +245,7 @@ def test_a_connection_that_was_held_back_is_used_again() -> None:
             Client(Endpoint(server.base_url, "acme"), "key", limit=1) as client,
         ):
             for departure in (at_once, hold, hold, at_once):
-                await client.send(BODY, ID, departure)
+                await client.send(BODY, MESSAGE, departure)
 
             assert (2, 1) == (len(server.requests), server.connections)
 

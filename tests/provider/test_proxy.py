@@ -23,7 +23,7 @@ from runner.provider.exports import LogExports
 from runner.provider.message_actions import MessageActions
 from runner.provider.prices import fetch_balance, fetch_price_list
 from runner.provider.proxy import Proxy, proxy_for
-from tests.provider.test_client import BODY, ID, TAKEN, Server, at_once, http, serving
+from tests.provider.test_client import BODY, MESSAGE, TAKEN, Server, at_once, http, serving
 
 PROVIDER = "https://sms.8x8.com"
 EXAMPLE = Proxy("HTTPS_PROXY", "http", "proxy.example", 3128)
@@ -202,7 +202,7 @@ def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
 
 async def send(endpoint: Endpoint) -> object:
     async with Client(endpoint, "key", limit=1) as client:
-        return await client.send(BODY, ID, at_once)
+        return await client.send(BODY, MESSAGE, at_once)
 
 
 async def cancel(endpoint: Endpoint) -> object:

@@ -16,6 +16,7 @@ from runner.base.errors import StoppedError
 from runner.base.events import Event, EventKind
 from runner.base.exclusions import ExclusionReason
 from runner.base.outcomes import OutcomeReason, Status
+from runner.ledger.sessions import Session, SessionState
 from runner.provider.delivery import ADVICE, CODES, Verdict
 from runner.report.page import Page, page_of, write_page
 from runner.report.page_reasons import EXCLUSIONS, OUTCOMES, advice_for
@@ -84,9 +85,13 @@ def hostile_page(folder: Path) -> Page:
     events = [Event(kind, START_US + 1, 1.0, surrogate) for kind in EventKind]
     named = record(
         name=surrogate, run=surrogate, sub_account_id=surrogate, fingerprint=surrogate, stop_reason="fuse",
-        stop_detail=surrogate, created_at=2**62,
+        stop_detail=surrogate, created_at=2**62, stop_message_id=surrogate, stop_error_id=surrogate,
+        stop_answered_at=2**62,
     )  # fmt: skip
-    return page_for(folder, rows, settings=settings, events=events, record=named, version=surrogate, unmask=True)
+    sessions = [Session(2**62, SessionState.STOPPED, 2**62, surrogate, surrogate)] * 2
+    return page_for(
+        folder, rows, settings=settings, events=events, sessions=sessions, record=named, version=surrogate, unmask=True
+    )
 
 
 def test_says_what_became_of_every_row(tmp_path: Path) -> None:
@@ -136,6 +141,45 @@ def test_one_line_says_how_it_ended(
     rows: list[dict[str, Any]], values: dict[str, Any], words: str, tmp_path: Path
 ) -> None:
     assert words in said(page_of(page_for(tmp_path, rows, record=record(**values))))
+
+
+def test_the_answer_that_stopped_it_with_the_id_that_support_asks_for(tmp_path: Path) -> None:
+    stopped = record(
+        stop_reason="unauthorized", stop_detail="Invalid credentials", stop_message_id="a.b.c", stop_http_status=401,
+        stop_error_code=1200, stop_error_id="e-1", stop_answered_at=START_US,
+    )  # fmt: skip
+    rows = [{"row": 1, "status": "unsent", "reason": "unauthorized", "sent_at": START, "latency_ms": 1.0}]
+    words = said(page_of(page_for(tmp_path, rows, record=stopped)))
+    answer = "The provider answered HTTP 401, error code 1200 at 25 Nov 2026, 09:00:00."
+    assert f"{answer} Quote error ID e-1 to the provider's support." in words
+    assert "No messages were sent" in words
+
+
+def test_accepted_messages_whose_answers_differ_are_warnings(tmp_path: Path) -> None:
+    detail = "accepted, but the answer has the number +447700912345"
+    rows = [accepted(1), *(accepted(n, reason="other_destination", detail=detail) for n in (2, 3))]
+    page = page_for(tmp_path, [*rows, accepted(4, reason="other_encoding")])
+    html = page_of(page)
+    words = said(html)
+    assert 'class="verdict look"' in html
+    assert "All 4 messages are accepted." in words
+    assert "Warning: 2 messages accepted, but the answer has another number than was sent." in words
+    assert "Warning: 1 message accepted, but the answer has another encoding than was sent." in words
+    assert "row 2, key +4477••••••02: accepted, but the answer has the number +4477••••••45" in words
+    assert "queued by the provider" not in words
+
+
+def test_sessions_are_listed_if_there_are_several(tmp_path: Path) -> None:
+    first = Session(START_US, SessionState.NOT_KNOWN)
+    rest = [Session(START_US, SessionState.STOPPED, START_US + 1_000_000, "interrupted", "Ctrl-C", 1_204),
+            Session(START_US, SessionState.KILLED, sent=3)]  # fmt: skip
+    words = said(page_of(page_for(tmp_path, [accepted(1)], sessions=[first, *rest])))
+    at = "25 Nov 2026, 09:00:0"
+    assert (
+        f"Sessions started ended state messages sent {at}0 – not known not known "
+        f"{at}0 {at}1 stopped: interrupted 1,204 {at}0 – killed 3"
+    ) in words
+    assert "Sessions" not in said(page_of(page_for(tmp_path, [accepted(1)], sessions=rest[:1])))
 
 
 def test_each_reason_comes_with_what_to_do_and_examples(tmp_path: Path) -> None:

@@ -98,6 +98,34 @@ def rows_of(folder: Path) -> list[dict[str, Any]]:
     return pl.read_parquet(folder / "results.parquet").to_dicts()
 
 
+def test_the_message_whose_answer_stopped_the_run(tmp_path: Path) -> None:
+    planned(write_folder(tmp_path, PEOPLE, campaign=CARRYING))
+    stopped_by = {
+        "message_id": IDS.of("5"), "attempts": 2, "http_status": 401, "error_code": 1200, "error_id": "e-2",
+        "sent_at": SENT_AT, "answered_at": SENT_AT + 7_000,
+    }  # fmt: skip
+    why = WhyUnsent(OutcomeReason.UNAUTHORIZED, "Invalid credentials", stopped_by)
+
+    def fifth(found: Lookup) -> dict[str, Any]:
+        plan, (parquet, table, _) = tmp_path / "plan.parquet", (tmp_path / name for name in FILES)
+        write_results(plan, IDS, found, why, parquet=parquet, csv=table)
+        return rows_of(tmp_path)[4]
+
+    row = fifth(lookup)
+    expected = stopped_by | {
+        "status": "unsent", "reason": "unauthorized", "detail": "Invalid credentials", "latency_ms": 7.0, "umid": None,
+        "destination": "+6581234565", "country": "SG", "encoding": "GSM7", "segments": 1, "city": "c5",
+        "sent_at": SENT, "answered_at": SENT + timedelta(milliseconds=7),
+    }  # fmt: skip
+    expected["client_message_id"] = expected.pop("message_id")
+    assert expected == {name: row[name] for name in expected}
+
+    # A receipt has proved since that it was sent.
+    adopted = record("5", "accepted", "receipt", umid="u-5")
+    row = fifth(lambda ids: LedgerEntries({IDS.of("5"): adopted} if IDS.of("5") in ids else {}))
+    assert ("accepted", "receipt", None, 1) == tuple(row[name] for name in ("status", "reason", "error_id", "attempts"))
+
+
 def test_each_status(tmp_path: Path) -> None:
     written(tmp_path)
     rows = pl.read_parquet(tmp_path / "results.parquet").to_dicts()

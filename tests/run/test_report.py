@@ -10,6 +10,7 @@ import subprocess
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -30,6 +31,7 @@ from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.lock import run_lock
 from runner.ledger.receipts import save_receipts
 from runner.ledger.request_journal import CancelStatus, Settled, note_cancellations, note_conversions
+from runner.ledger.sessions import stop_as_json
 from runner.run import report as module
 from runner.run.open import recorded_run
 from runner.run.paths import RunOptions, RunPaths
@@ -277,8 +279,9 @@ def test_why_it_stopped_is_masked_too(campaign: Workplace) -> None:
         ledger.end_run(record.id, now=AT, stop_reason="unexpected_answer", stop_detail='+6581230001 got "Hi N1"')
     document = report(campaign)
     assert '+6581••••01 got "•••"' == document["stopped"]["detail"]
-    assert b"81230001" not in campaign.path("report.html").read_bytes()
-    assert b"Hi N1" not in campaign.path("report.html").read_bytes()
+    for name in ("report.html", "summary.json"):
+        assert b"81230001" not in campaign.path(name).read_bytes()
+        assert b"Hi N1" not in campaign.path(name).read_bytes()
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]"])
@@ -493,8 +496,14 @@ def test_another_report_that_never_ends_is_not_waited_for_for_ever(
 def test_the_summary_is_described_whole(campaign: Workplace) -> None:
     campaign(*RUN)
     guide = (Path(__file__).parents[2] / "docs/reference/files.md").read_text(encoding="utf-8")
-    table = guide.partition("## summary.json")[2].partition("\n## ")[0]
-    described = {
-        key for cell in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for key in re.findall("`(.+?)`", cell)
-    }
-    assert campaign.summary().keys() == described
+
+    def described(heading: str) -> set[str]:
+        table = guide.partition(f"## {heading}\n")[2].partition("\n##")[0]
+        cells = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
+        return {key for cell in cells for key in re.findall("`(.+?)`", cell)}
+
+    summary = campaign.summary()
+    assert described("summary.json") == summary.keys()
+    assert described("sessions") == summary["sessions"][0].keys()
+    with opened(campaign) as (_, record, _):
+        assert described("stopped") == (stop_as_json(replace(record, stop_reason="fuse")) or {}).keys()

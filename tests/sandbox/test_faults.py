@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.base.errors import InputError
-from runner.sandbox.faults import COUNTS, TAIL_LIMIT, Fault, FaultName, FaultSchedule, read_faults
+from runner.sandbox.answers import json_response
+from runner.sandbox.faults import COUNTS, TAIL_LIMIT, Fault, FaultName, FaultSchedule, read_faults, spoiled
 from tests.sandbox.client import faults_in
 
 
@@ -94,6 +95,27 @@ def test_messages_and_exports_are_counted_apart() -> None:
 def test_a_fixed_latency_and_other_faults_take_no_time() -> None:
     faults = [Fault(name=FaultName.LATENCY, seconds=0.25), Fault(name=FaultName.THROTTLE, seconds=5)]
     assert [0.25, 0] == [FaultSchedule().delay_s(fault, 1) for fault in faults]
+
+
+TAKEN = {"umid": "u", "destination": "12025550149", "encoding": "GSM7", "status": {"code": "QUEUED"}}
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        (FaultName.OTHER_DESTINATION, {"destination": "12025550140"}),
+        (FaultName.OTHER_ENCODING, {"encoding": "UCS2"}),
+    ],
+)
+def test_an_answer_with_another_number_or_encoding(name: FaultName, changes: dict[str, str]) -> None:
+    def told(document: dict[str, Any]) -> Any:  # noqa: ANN401 (JSON)
+        body = spoiled(json_response(document), Fault(name=name)).body
+        assert isinstance(body, bytes)
+        return orjson.loads(body)
+
+    assert TAKEN | changes == told(TAKEN)
+    refused = {"code": 1002, "message": "no"}
+    assert refused == told(refused)
 
 
 def test_a_long_tail() -> None:
