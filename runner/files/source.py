@@ -27,7 +27,7 @@ Cells = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class UnreadableRow:
-    """A row that can't be read as cells. `words` names what it has, and what to do; the number of the row stands before it."""
+    """A row that can't be read as cells. `words`, which are shown after the row's number, say why and what to do."""
 
     words: str
 

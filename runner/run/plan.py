@@ -132,6 +132,7 @@ def begin(run: Run) -> tuple[RunRecord, str]:
         paths.sent_plan.hardlink_to(paths.plan)
     except OSError:  # the file system has no hard links
         shutil.copy2(paths.plan, paths.sent_plan)
+    shutil.rmtree(paths.earlier_sandbox, ignore_errors=True)
     RunSettings.of(run.inputs, run.summary).write(paths.run_settings)
     sent_digest = digest(paths.sent_plan)
     record = run.ledger.begin_run(

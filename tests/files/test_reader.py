@@ -115,9 +115,8 @@ def test_ragged_rows_are_left_out_one_by_one(tmp_path: Path) -> None:
 
 
 def test_a_cell_under_no_name(tmp_path: Path) -> None:
-    words = (
-        "text in column 4, but the header has no name for it (line 3 of the file); add a name to the header, or clear the cell"
-    )
+    place = "text in column 4, but the header has no name for it (line 3 of the file)"
+    words = f"{place}; add a name to the header, or clear the cell"
     path = written(tmp_path, "a.csv", "phone,name,,\n1,Ann,,\n2,Bob,,x\n")
     assert [("1", "Ann"), UnreadableRow(words)] == rows(path)
 
