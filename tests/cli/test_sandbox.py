@@ -1,8 +1,7 @@
 """`--sandbox`: the whole job with a stand-in for the provider, that leaves everything real alone."""
 
+import re
 import shutil
-import subprocess
-from contextlib import ExitStack
 from pathlib import Path
 
 import orjson
@@ -111,12 +110,10 @@ def test_every_example_can_be_checked_planned_and_tried(offline: Workplace) -> N
     assert len(files) >= 3
     checked = offline("check", *map(str, files))
     assert 0 == checked.exit_code, checked.stderr
-    with ExitStack() as stack:  # they take a few seconds at their rates: all at once
-        running: list[subprocess.Popen[str]] = [
-            stack.enter_context(offline.started("run", str(file), "--sandbox", "--yes", "--json")) for file in files
-        ]
-        done = [ended(process) for process in running]
-    for one in done:
+    for file in files:
+        path = offline.folder / file
+        path.write_text(re.sub(r"^rate: \d+/s", "rate: 500/s", path.read_text(), flags=re.MULTILINE))
+        one = offline("run", str(file), "--sandbox", "--yes", "--json")
         assert 0 == one.exit_code, one.stderr
         plan = pl.read_parquet(offline.folder / one.document["files"]["plan"])
         assert one.document["status"]["accepted"] == plan["reason"].null_count() > 0
