@@ -1,5 +1,6 @@
 """What every test gets: no way out to the network, and no settings of the developer's own."""
 
+import gc
 import os
 import signal
 import socket
@@ -12,9 +13,19 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A busy machine draws and runs examples slowly, and that is no failure.
 settings.register_profile(
-    "no clock decides", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+    "no clock decides", deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("no clock decides")
+
+# Modules and collected tests live until the end. Looking through them for garbage again and again takes long.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.set_threshold(10_000)
+    gc.enable()
+
 
 LOOPBACK = ("127.", "::1", "localhost")
 Address = tuple[str, int] | str

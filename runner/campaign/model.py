@@ -209,7 +209,7 @@ class Campaign(Section):
         "When a run stops automatically. Absent: the defaults apply.", {"rejectedShare": "30%"}, StopWhenSection()
     )
     give_up_after: fields.Duration = setting(
-        "How long to retry while the provider is unreachable or overloaded, before the run stops.",
+        "How long to retry while the provider or a proxy is unreachable or overloaded, before the run stops.",
         "10min",
         timedelta(minutes=10),
     )

@@ -172,7 +172,7 @@ def _characters(review: "Review") -> Iterator[Line]:
     for kind, words in (
         (RemarkKind.REPLACED, f"smart encoding saved {saved} by replacing:"),
         (RemarkKind.REPLACEABLE, f"smartEncoding: true would save {saved} by replacing:"),
-        (RemarkKind.FORCES_UCS2, "still forces UCS-2:"),
+        (RemarkKind.FORCES_UCS2, "characters that still force UCS-2:"),
     ):
         if remarks := summary.remarks_of(kind):
             yield Line("", "", words, is_part=True)

@@ -124,7 +124,7 @@ def _show_remaining(console: Console, run: "Run", remaining: "Remaining") -> Non
 
 def _confirm_sending(messages: int, account: "ProviderAccount") -> None:
     what = f"{counted(messages, 'message')} from {account.endpoint.sub_account_id}"
-    confirm(f"Send {what} through {account.endpoint.base_url}?", no="nothing was sent this time")
+    confirm(f"Send {what} through {account.endpoint.base_url}?", no="nothing was sent")
 
 
 def _show_ending(console: Console, stop: "Stop | None", counts: Mapping[str, int]) -> None:

@@ -130,6 +130,12 @@ class Dispatcher(Generic[T]):
         if self._interrupt:
             self._interrupt()
 
+    def stop_by_signal(self, words: str) -> None:
+        """Stop because of a signal. If the provider can't be reached, the reason says why."""
+        unreachable = self._retry.unreachable
+        words += f" while waiting for {unreachable}" if unreachable else ""
+        self.stop(Stop(OutcomeReason.INTERRUPTED, words))
+
     def abandon(self) -> None:
         """Stop waiting for the answers in flight. The outcome of those messages is `unknown`."""
         for request in self._requests:

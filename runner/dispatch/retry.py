@@ -69,13 +69,15 @@ class Retry:
     until: float = 0.0
     # Set after a failed connection, until a request gets through.
     one_at_a_time: bool = False
+    # What sending waits for and why, in words, until a request gets through.
+    unreachable: str = ""
 
     def after(self, answer: Outcome, now: float) -> Stop | None:
         """Apply the rule to an answer that came at `now` (the event loop's time). Returns why to stop, or None."""
         if answer.then is Then.BACK_OFF:
             return self._back_off(answer, now)
         if answer.http_status or answer.sent_at:
-            self.one_at_a_time = False
+            self.one_at_a_time, self.unreachable = False, ""
             self.backoff.reached()
         if answer.then is Then.PAUSE:
             self._pause(now, answer.retry_after_s or 0.0)
@@ -100,6 +102,7 @@ class Retry:
         if wait_s is None:
             return Stop(answer.reason, f"gave up after {limit}: {answer.detail}", answer)
         what = "a connection" if answer.http_status is None else "the provider"
+        self.unreachable = f"{what} ({answer.detail})"
         self.progress.waiting_for = f"{what} for up to {limit} ({answer.detail})"
         self.progress.note_pause(EventKind.UNREACHABLE, self.wall(), wait_s, answer.detail)
         self.until = now + wait_s

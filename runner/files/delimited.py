@@ -71,8 +71,7 @@ def _parsed(path: Path, file: Iterator[str], remarks: list[str]) -> Iterator[Num
                 yield line, tuple(header)
             elif has_nul:
                 fitting += 1
-                words = f"line {line} has a NUL byte; export the file again"
-                yield line, UnreadableRow(words)
+                yield line, UnreadableRow(f"a NUL byte ({_place(line)}); export the file again")
             elif len(cells) == width or (len(cells) > width and not any(map(str.strip, cells[width:]))):
                 fitting += 1
                 yield line, tuple(map(str.strip, cells[:width]))
@@ -113,12 +112,17 @@ def _ragged(line: int, cells: list[str], width: int, full: int) -> UnreadableRow
     count = len(cells)
     if width < count <= full:
         place = next(place for place, cell in enumerate(cells, 1) if place > width and cell.strip())
-        words = f"line {line} has text in column {place}, but the header has no name for it"
+        words = f"text in column {place}, but the header has no name for it ({_place(line)})"
         return UnreadableRow(f"{words}; add a name to the header, or clear the cell")
-    words = f"line {line} has {counted(count, 'cell')}, but the header has {counted(width, 'column')}"
+    words = f"{counted(count, 'cell')}, but the header has {counted(width, 'column')} ({_place(line)})"
     if count > width:
         return UnreadableRow(f"{words}; put cells that contain the delimiter in double quotes")
     return UnreadableRow(f"{words}; add the missing cells (they may be empty)")
+
+
+def _place(line: int) -> str:
+    """In parentheses, because people read the number of the data row before it."""
+    return f"line {line} of the file"
 
 
 def _misfit(path: Path, line: int, count: int, width: int, delimiter: str) -> Problem:

@@ -27,7 +27,7 @@ Cells = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class UnreadableRow:
-    """A row that can't be read as cells. `words` is a clause that says why, and what to do."""
+    """A row that can't be read as cells. `words`, which are shown after the row's number, say why and what to do."""
 
     words: str
 

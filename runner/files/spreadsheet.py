@@ -84,7 +84,7 @@ def _records(
             width = len(header)
             yield number, tuple(header)
         elif 0 < column <= width:
-            what = f'row {number} of the sheet has {words} in the column "{header[column - 1]}"'
+            what = f'{words} in the column "{header[column - 1]}" (row {number} of the sheet)'
             yield number, UnreadableRow(f"{what}; correct or clear the cell")
         elif any(cells[:width]):  # else there is only a note beside the table
             yield number, tuple(cells[:width])

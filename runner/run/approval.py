@@ -27,7 +27,7 @@ from runner.run.plan import as_text, described_options
 # What the fingerprint covers, in the order in which it is hashed and shown.
 PARTS = ("run", "account", "rate", "times", "limits", "options", "messages", "ledger")
 
-_NOTHING = "nothing was sent this time"
+_NOTHING = "nothing was sent"
 _REVIEW = "review it with `campaign plan`, then approve the new fingerprint"
 _SEPARATOR = "; "
 # The options that are in the parts `account` and `times`.

@@ -63,7 +63,7 @@ def execute(
         ) as account:
             if words := refusal(run.campaign, run.now):
                 remedy = "run it in time, or change the key in the campaign file"
-                raise InputError.of(f"nothing was sent this time: {words}", remedy)
+                raise InputError.of(f"nothing was sent: {words}", remedy)
             approval = _plan(run, decisions, view)
             if decisions.reconcile and run.previous:
                 claimed = sum(run.counts().values())

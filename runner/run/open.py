@@ -102,7 +102,7 @@ class Run:
 def open_run(
     path: Path, options: RunOptions, *, warn: Warn | None = None, fresh_sandbox: bool = False
 ) -> Iterator[Run]:
-    """Open the run of the campaign file at `path`. `fresh_sandbox` removes the files of an earlier sandbox run.
+    """Open the run of the campaign file at `path`. `fresh_sandbox` replaces the last sandbox run when sending begins.
 
     `warn` is called before anything else is shown. Raises InputError with every problem of the inputs, RunLockedError
     if another process has the run.
@@ -117,9 +117,8 @@ def open_run(
     may_make = is_sandbox or may_make_ledger(paths.ledger, options, warn=warn)
     ledger_path = Path(parse_url(paths.ledger).database or "")
     with run_lock(ledger_path, name, run):
-        if fresh_sandbox:
-            _empty(paths.folder)
-        with open_ledger(paths.ledger, create=may_make) as ledger:
+        earlier = _set_aside(paths) if fresh_sandbox else contextlib.nullcontext()
+        with earlier, open_ledger(paths.ledger, create=may_make) as ledger:
             overrides: dict[str, list[str]] = {}
             if not is_sandbox:
                 overrides |= _refuse_another_ledger(ledger, name, run, paths, options)
@@ -247,9 +246,38 @@ def _run_id(campaign: Campaign, options: RunOptions, now: datetime) -> str:
     return options.run
 
 
+@contextlib.contextmanager
+def _set_aside(paths: RunPaths) -> Iterator[None]:
+    """Set the files of an earlier sandbox run aside. If no new run begins, because its plan is refused, restore them.
+
+    Not the lock files, which are in a folder: this process holds one of them.
+    """
+    aside = paths.earlier_sandbox
+
+    def restore() -> None:
+        if (aside / paths.sent_plan.name).exists() and not paths.sent_plan.exists():
+            _empty(paths.folder)
+            _move_files(aside, paths.folder)
+        shutil.rmtree(aside, ignore_errors=True)
+
+    restore()  # if the last process was killed before its run began
+    _move_files(paths.folder, aside)
+    _empty(paths.folder)
+    try:
+        yield
+    finally:
+        restore()
+
+
+def _move_files(source: Path, target: Path) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    for path in source.iterdir():
+        if path.is_file():
+            path.replace(target / path.name)
+
+
 def _empty(folder: Path) -> None:
-    """Remove the files of an earlier sandbox run, but not its lock files: this process holds one of them."""
-    for path in folder.iterdir() if folder.exists() else ():
+    for path in folder.iterdir():
         if path.is_file():
             path.unlink()
         elif path.name.endswith(".part"):  # a killed process was writing a spreadsheet

@@ -79,6 +79,8 @@ class RunPaths:
     removals = _InFolder("numbers-to-remove.csv")
     # The rows that `campaign feedback` could not report.
     unmatched = _InFolder("feedback-unmatched.csv")
+    # The files of the last sandbox run, until the next one begins to send.
+    earlier_sandbox = _InFolder(".earlier")
     # The messages that a sandbox received.
     sandbox_book = _InFolder("book.jsonl")
 

@@ -147,6 +147,7 @@ def begin(run: Run) -> tuple[RunRecord, str]:
         paths.sent_plan.hardlink_to(paths.plan)
     except OSError:  # the file system has no hard links
         shutil.copy2(paths.plan, paths.sent_plan)
+    shutil.rmtree(paths.earlier_sandbox, ignore_errors=True)
     RunSettings.of(run.inputs, run.summary).write(paths.run_settings)
     sent_digest = digest(paths.sent_plan)
     name, started = f"{run.name}/{run.run}", {"fingerprint": run.fingerprint, "to_send": run.summary.to_send}

@@ -114,12 +114,12 @@ def check_balance(campaign: Campaign, account: ProviderAccount, left: Costs, *, 
         balance = asyncio.run(fetch_balance(account.endpoint, campaign.account.account_id, account.api_key))
     except StoppedError as error:
         if not accept:
-            words = f"{error}; nothing was sent this time. Try again, or add --accept-balance to skip this check"
+            words = f"{error}; nothing was sent. Try again, or add --accept-balance to skip this check"
             raise StoppedError(words) from error
         return BalanceProblem(str(error), refuses=True)
     found = balance_problem(balance, left) if balance else None
     if found and found.refuses and not accept:
-        raise InputError.of(f"nothing was sent this time: {found.words}", "or add --accept-balance to send anyway")
+        raise InputError.of(f"nothing was sent: {found.words}", "or add --accept-balance to send anyway")
     return found
 
 

@@ -122,7 +122,7 @@ def send_requests(
             is_over = asyncio.Event()
             writing = asyncio.ensure_future(write_and_show(is_over))
             writing.add_done_callback(lambda _: stop("the ledger can't be written"))
-            with stopping_on_signals(stop, dispatcher.abandon):
+            with stopping_on_signals(dispatcher.stop_by_signal, dispatcher.abandon):
                 try:
                     return await dispatcher.run()
                 finally:

@@ -127,7 +127,7 @@ async def _send(
         scheduled = gate.schedule_at(message, now) if gate else None
         return await client.send(payload.build(message, now, scheduled), message, departure)
 
-    def interrupt(why: str | LedgerError) -> None:
+    def interrupt(why: LedgerError) -> None:
         dispatcher.stop(Stop(OutcomeReason.INTERRUPTED, str(why)))
 
     def on_rest(words: str | None) -> None:
@@ -168,7 +168,7 @@ async def _send(
         )
         showing = asyncio.ensure_future(show())
         try:
-            with stopping_on_signals(interrupt, dispatcher.abandon):
+            with stopping_on_signals(dispatcher.stop_by_signal, dispatcher.abandon):
                 return await dispatcher.run()
         finally:
             showing.cancel()

@@ -20,7 +20,7 @@ def judged(folder: Path, content: str, **spec: Any) -> list[Row]:  # noqa: ANN40
 
 def test_a_row_that_cannot_be_read_is_left_out_by_itself(tmp_path: Path) -> None:
     row = judged(tmp_path, CONTENT, key="id")[1]
-    words = "line 3 has 2 cells, but the header has 3 columns; add the missing cells (they may be empty)"
+    words = "2 cells, but the header has 3 columns (line 3 of the file); add the missing cells (they may be empty)"
     exclusion = Exclusion(ExclusionReason.UNREADABLE_ROW, words)
     assert Row(2, exclusion=exclusion) == row
 

@@ -260,7 +260,7 @@ JUNK = [
     ("id,phone\nC-1,n/a\n", ':2:1: "n/a" is not a number; {remedy}', "id", "a key beside a number that isn't one"),
     (
         "name,phone\nAnn,+6591234567,x\nBob,+6581234567\n",
-        ":2:1: line 2 has 3 cells, but the header has 2 columns; "
+        ":2:1: 3 cells, but the header has 2 columns (line 2 of the file); "
         "put cells that contain the delimiter in double quotes; {in_doubt}",
         None,
         "a row that can't be read",

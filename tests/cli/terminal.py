@@ -1,6 +1,7 @@
 """The command at a terminal: a pseudo-terminal of 80 columns, as a person sits before one."""
 
 import fcntl
+import io
 import os
 import pty
 import re
@@ -10,11 +11,29 @@ import subprocess
 import termios
 import time
 from typing import Self
+from unittest.mock import patch
 
-from tests.cli.workplace import COMMAND, Workplace
+from tests.cli.workplace import COMMAND, Done, Workplace
 from tests.deadline import DEADLINE_S
 
 _STYLES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+class Screen(io.StringIO):
+    """Text that is kept, and says it goes to a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def answered(workplace: Workplace, answer: str, *arguments: str) -> Done:
+    """Run the command in this process, with `answer` typed at a pseudo-terminal. `Terminal` is for what it shows."""
+    end, other = pty.openpty()
+    with os.fdopen(other) as typed, patch("sys.stdin", typed), patch("tests.cli.workplace.io.StringIO", Screen):
+        os.write(end, answer.encode())
+        done = workplace.here(*arguments, **workplace.environment)
+    os.close(end)
+    return done
 
 
 class Terminal:

@@ -11,7 +11,7 @@ from sqlalchemy import insert
 from runner.ledger.ledger import open_ledger
 from runner.ledger.lock import run_lock
 from runner.ledger.tables import receipts
-from tests.cli.terminal import Terminal
+from tests.cli.terminal import answered
 from tests.cli.workplace import KEY, MINIMAL, Done, Workplace, people
 from tests.deadline import DEADLINE_S
 from tests.run.sent import CANCELLED, NAME, NOT_THERE, Provider, Says, listening, sent_run, umid_of
@@ -146,19 +146,17 @@ def test_a_sandbox_that_is_gone(place: Place) -> None:
 
 def test_without_a_terminal_nobody_can_be_asked(place: Place) -> None:
     sent_run(place.ledger, KEYS, options=SOON)
-    with place.workplace.started("cancel", NAME) as process:
-        _, stderr = process.communicate(timeout=DEADLINE_S)
-    assert (2, []) == (process.returncode, place.provider.asked)
-    assert "--yes" in stderr
+    done = place.workplace("cancel", NAME)
+    assert (2, []) == (done.exit_code, place.provider.asked)
+    assert "--yes" in done.stderr
 
 
 @pytest.mark.parametrize(("answer", "exit_code", "asked"), [("y\n", 0, 3), ("n\n", 3, 0)])
 def test_it_asks_first(place: Place, answer: str, exit_code: int, asked: int) -> None:
     sent_run(place.ledger, KEYS, options=SOON)
-    with Terminal(place.workplace, "cancel", NAME) as terminal:
-        terminal.read_until("Cancel 3 messages of welcome/main at the provider? [y/N]")
-        terminal.type(answer)
-        assert (exit_code, asked) == (terminal.wait(), len(place.provider.asked))
+    done = answered(place.workplace, answer, "cancel", NAME)
+    assert "Cancel 3 messages of welcome/main at the provider? [y/N]" in done.stderr
+    assert (exit_code, asked) == (done.exit_code, len(place.provider.asked))
 
 
 def test_a_run_that_is_being_sent_is_left_alone(place: Place) -> None:

@@ -194,22 +194,28 @@ def test_preview_at_a_terminal_has_styles_and_the_whole_text(offline: Workplace)
 def test_a_terminal_of_another_encoding_ends_nothing(offline: Workplace) -> None:
     encoding = "ascii"
     offline.write(person(1, "O’Neil") + person(2, "李小龙"))
-    sent = offline.apart("run", "hello.yaml", "--sandbox", "--yes", PYTHONIOENCODING=encoding)
+    sent, preview, as_json, markdown = offline.apart(
+        ("run", "hello.yaml", "--sandbox", "--yes"),
+        ("preview", "hello.yaml"),
+        ("preview", "hello.yaml", "--json"),
+        ("plan", "hello.yaml", "--format", "markdown"),
+        PYTHONIOENCODING=encoding,
+    )
     assert (0, "") == (sent.exit_code, sent.stderr)
-    preview = offline.apart("preview", "hello.yaml", PYTHONIOENCODING=encoding)
     assert 0 == preview.exit_code
     assert "O\\u2019Neil" in preview.stdout
     # What programs and files get is UTF-8 all the same.
-    (first, _) = offline.apart("preview", "hello.yaml", "--json", PYTHONIOENCODING=encoding).document["messages"]
+    (first, _) = as_json.document["messages"]
     assert "Hi O’Neil" == first["text"]
-    markdown = offline.apart("plan", "hello.yaml", "--format", "markdown", PYTHONIOENCODING=encoding)
     assert "\nHi 李小龙\n" in markdown.stdout
 
 
 def test_a_file_whose_name_is_not_utf8_is_no_bug(offline: Workplace) -> None:
-    done = offline.apart("check", "caf\udce9.yaml", "--json")
-    assert "caf?.yaml" == done.document["files"][0]["file"]
-    assert (2, False) == (done.exit_code, done.document["files"][0]["ok"])
     (offline.folder / "caf\udce9.yaml").write_text(MINIMAL)
-    for form in ("text", "markdown", "json"):
-        assert 0 == offline.apart("plan", "caf\udce9.yaml", "--format", form).exit_code
+    missing, *plans = offline.apart(
+        ("check", "th\udce9.yaml", "--json"),
+        *(("plan", "caf\udce9.yaml", "--format", form) for form in ("text", "markdown", "json")),
+    )
+    assert "th?.yaml" == missing.document["files"][0]["file"]
+    assert (2, False) == (missing.exit_code, missing.document["files"][0]["ok"])
+    assert [0, 0, 0] == [plan.exit_code for plan in plans]

@@ -341,13 +341,20 @@ def test_following_a_file_ends_with_a_signal(place: Place, number: signal.Signal
     assert "stopped by" in done.document["stopped"]
     assert [("ann", "success", "told"), ("bob", "failure", "told")] == place.journal()
 
-    with place.following("events.jsonl") as process:  # nothing of it is news
-        with path.open("ab") as file:
-            say(file, key="cat", outcome="failure")
+
+def test_following_a_file_tells_what_is_new_in_it(place: Place) -> None:
+    place.write("key,outcome\nann,success\nbob,failure\n")
+    assert 0 == place.feed("told.csv").exit_code
+    place.write(
+        '{"key": "ann", "outcome": "success"}\n{"key": "bob", "outcome": "failure"}\n'
+        '{"key": "cat", "outcome": "failure"}\n',
+        "events.jsonl",
+    )
+    with place.following("events.jsonl") as process:
         place.provider.wait_for(3)
-        process.send_signal(number)
+        process.send_signal(signal.SIGINT)
         assert 0 == end(process).exit_code
-    assert ["ann", "bob", "cat"] == [key for key, _ in place.provider.told]
+    assert ["ann", "bob", "cat"] == sorted(key for key, _ in place.provider.told)
 
 
 def test_lines_are_noted_while_the_provider_does_not_answer(place: Place) -> None:

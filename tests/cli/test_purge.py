@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.provider import Provider, error, queued
-from tests.cli.terminal import Terminal
+from tests.cli.terminal import answered
 from tests.cli.workplace import MINIMAL, Workplace, people
 
 RUN = ("run", "hello.yaml", "--yes")
@@ -107,10 +107,9 @@ def test_mistakes_change_nothing(sent: Workplace, arguments: tuple[str, ...], wo
 @pytest.mark.skipif(os.name == "nt", reason="a pseudo-terminal")
 @pytest.mark.parametrize(("answer", "exit_code"), [("n", 3), ("y", 0)])
 def test_it_asks_first(sent: Workplace, answer: str, exit_code: int) -> None:
-    with Terminal(sent, "purge", "hello/main") as terminal:
-        terminal.read_until("Purge hello/main? This can't be undone. [y/N]")
-        terminal.type(f"{answer}\n")
-        assert exit_code == terminal.wait()
+    done = answered(sent, f"{answer}\n", "purge", "hello/main")
+    assert "Purge hello/main? This can't be undone. [y/N]" in done.stderr
+    assert exit_code == done.exit_code
     assert (exit_code == 0) == (not found(sent.folder))
 
 

@@ -15,14 +15,14 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
-import orjson
 import pytest
 
 from runner.receipts.optout_words import BUILT_IN_FILE
 from tests.cli.provider import Provider, Request, error, queued
 from tests.cli.provider import Reply as Answer
-from tests.cli.workplace import COMMAND, Workplace, ended, people
+from tests.cli.workplace import Workplace, ended, people
 from tests.deadline import DEADLINE_S
 from tests.receipts.events import OTHER, kept, opted, receipt, reply
 
@@ -197,9 +197,9 @@ def test_options_that_cannot_be_followed(offline: Workplace, options: tuple[str,
 
 
 def test_a_port_that_is_taken_is_named(offline: Workplace) -> None:
-    with serving(offline) as server:
-        port = server.url.rpartition(":")[2]
-        done = offline("receipts", "--port", port)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = offline("receipts", "--port", str(port))
     assert 2 == done.exit_code
     assert f"can't listen on 127.0.0.1 port {port}: Address already in use; choose another" in done.stderr
 
@@ -221,26 +221,17 @@ def test_a_file_is_loaded_and_its_bad_lines_named(offline: Workplace) -> None:
 
 
 def test_standard_input_is_loaded_and_counts_come_as_json(offline: Workplace) -> None:
-    environment = offline.environment | {"CAMPAIGN_LEDGER": "other.sqlite3"}
     (offline.folder / "events.jsonl").write_bytes(receipt("u1") + b"\n" + OTHER + b"\n")
-    with (offline.folder / "events.jsonl").open("rb") as events:
-        done = subprocess.run(
-            [COMMAND, "receipts", "--load", "-", "--json"],
-            cwd=offline.folder,
-            env=environment,
-            stdin=events,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    assert 0 == done.returncode
+    with (offline.folder / "events.jsonl").open() as events, patch("sys.stdin", events):
+        done = offline.here("receipts", "--load", "-", "--json", CAMPAIGN_LEDGER="other.sqlite3")
+    assert 0 == done.exit_code
     assert {
         "lines": 2,
         "taken": {"receipt": 1, "opt_out": 0, "opt_in": 0, "reply": 0, "unusable": 0, "ignored": 1},
         "settled": 0,
         "bad": 0,
         "bad_examples": [],
-    } == orjson.loads(done.stdout)
+    } == done.document
     assert {"u1"} == set(kept(offline.folder / "other.sqlite3"))
 
 

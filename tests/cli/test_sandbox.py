@@ -1,8 +1,7 @@
 """`--sandbox`: the whole job with a stand-in for the provider, that leaves everything real alone."""
 
+import re
 import shutil
-import subprocess
-from contextlib import ExitStack
 from pathlib import Path
 
 import orjson
@@ -48,6 +47,32 @@ def test_the_book_agrees_with_the_results_and_nothing_real_is_touched(offline: W
     assert 0 == offline("report", "hello/sandbox").exit_code
 
 
+def test_a_refused_plan_leaves_the_last_run(offline: Workplace) -> None:
+    def files() -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+    folder = offline.path("", "sandbox")
+    assert 0 == offline(*RUN).exit_code
+    last = files()
+    assert 2 == offline(*RUN[:3], "--approve", "0" * 12).exit_code
+    assert last == files()
+    offline.write(people(2) + 'k3,"+6581230003,Cat\n')  # the quote isn't closed
+    assert 2 == offline(*RUN).exit_code
+    assert last == files()
+
+    aside = folder / ".earlier"
+    aside.mkdir()
+    for name in last:  # as if a process was killed while it made its plan
+        (folder / name).rename(aside / name)
+    (folder / "plan.parquet").write_bytes(b"PAR1")
+    assert 2 == offline(*RUN).exit_code
+    assert (last, False) == (files(), aside.exists())
+
+    offline.write(people(2))
+    assert 0 == offline(*RUN).exit_code
+    assert (2, False) == (len(offline.results("sandbox")), aside.exists())
+
+
 def test_the_sandbox_on_its_own_sends_receipts_until_it_is_told_to_end(offline: Workplace) -> None:
     options = ("--port", "0", "--latency-ms", "0", "--receipt-delay-s", "3600", "--receipt-auth-header-env", "HOOK")
     with (
@@ -85,12 +110,10 @@ def test_every_example_can_be_checked_planned_and_tried(offline: Workplace) -> N
     assert len(files) >= 3
     checked = offline("check", *map(str, files))
     assert 0 == checked.exit_code, checked.stderr
-    with ExitStack() as stack:  # they take a few seconds at their rates: all at once
-        running: list[subprocess.Popen[str]] = [
-            stack.enter_context(offline.started("run", str(file), "--sandbox", "--yes", "--json")) for file in files
-        ]
-        done = [ended(process) for process in running]
-    for one in done:
+    for file in files:
+        path = offline.folder / file
+        path.write_text(re.sub(r"^rate: \d+/s", "rate: 500/s", path.read_text(), flags=re.MULTILINE))
+        one = offline("run", str(file), "--sandbox", "--yes", "--json")
         assert 0 == one.exit_code, one.stderr
         plan = pl.read_parquet(offline.folder / one.document["files"]["plan"])
         assert one.document["status"]["accepted"] == plan["reason"].null_count() > 0

@@ -291,6 +291,9 @@ def test_a_dead_provider_is_waited_for_and_costs_nothing(campaign: Workplace) ->
         assert 3 == terminal.wait()
     assert {("unsent", "interrupted"): 5} == campaign.statuses()
     assert [] == campaign.ledger("SELECT * FROM messages")
+    why = f"stopped by Ctrl-C while waiting for a connection (can't connect to {url[7:]}: connection refused)"
+    assert {why} == {row["detail"] for row in campaign.results()}
+    assert why in " ".join(campaign("status").stdout.split())
 
 
 def test_the_ledger_alone_keeps_people_from_being_texted_twice(campaign: Workplace, provider: Provider) -> None:

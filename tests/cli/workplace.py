@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from copy import copy
 from dataclasses import dataclass
@@ -23,6 +23,21 @@ from tests.deadline import DEADLINE_S
 COMMAND = str(Path(sys.executable).with_name("campaign"))
 KEY = "sk-9f8e7d6c5b4a39281706-secret"
 HEADER = "id,mobile,name\n"
+# No command prints it.
+SEPARATOR = "\x1e"
+# The installed command, once for each argument after the separator. Ends what each printed with its exit code.
+APART = """
+import sys
+from runner.cli.main import main
+separator, *commands = sys.argv[1:]
+for command in commands:
+    sys.argv[1:] = command.split(separator)
+    try:
+        main()
+    except SystemExit as ended:
+        print(f"{ended.code:03}", end=separator, flush=True)
+        print(end=separator, file=sys.stderr, flush=True)
+"""
 MINIMAL = """\
 name: hello
 subAccountId: acme_hq
@@ -88,10 +103,22 @@ class Workplace:
         ):
             return self.here(*arguments)
 
-    def apart(self, *arguments: str, **environment: str | None) -> Done:
-        """The same in a process of its own, for what depends on its encoding."""
-        with self.started(*arguments, **environment) as process:
-            return ended(process)
+    def apart(self, *commands: Sequence[str], **environment: str | None) -> list[Done]:
+        """The same in one other process, command after command, for what depends on its encoding."""
+        one = subprocess.run(
+            [sys.executable, "-c", APART, SEPARATOR, *(SEPARATOR.join(command) for command in commands)],
+            cwd=self.folder,
+            env=self._environment(environment),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=DEADLINE_S,
+            check=True,
+        )
+        said = zip(one.stdout.split(SEPARATOR)[:-1], one.stderr.split(SEPARATOR)[:-1], strict=True)
+        done = [Done(int(stdout[-3:]), stdout[:-3], stderr) for stdout, stderr in said]
+        assert len(commands) == len(done)
+        return done
 
     @contextmanager
     def started(self, *arguments: str, **changes: str | None) -> Iterator[subprocess.Popen[str]]:

@@ -99,6 +99,7 @@ def test_what_an_answer_means_for_all_others(
     assert stop == retry.after(answer, NOW)
     assert (until, one_at_a_time) == (retry.until, retry.one_at_a_time)
     assert (throttled, waiting_for) == (pace.throttled, progress.waiting_for)
+    assert one_at_a_time == bool(retry.unreachable)
 
 
 def test_without_any_answer_for_long_all_stops() -> None:

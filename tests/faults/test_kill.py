@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 from tests.cli.workplace import COMMAND, KEY, MINIMAL, people
 from tests.faults.arena import Arena, arena
 
-KILLS = 10
+KILLS = 7
 RECIPIENTS = 1000
 RATE = 400
 LATENCY_S = 0.02

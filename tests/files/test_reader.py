@@ -108,16 +108,15 @@ def test_ragged_rows_are_left_out_one_by_one(tmp_path: Path) -> None:
     names = "but the header has 2 columns"
     assert [
         ("1", "a\nb"),
-        UnreadableRow(f"line 5 has 1 cell, {names}; add the missing cells (they may be empty)"),
-        UnreadableRow(f"line 6 has 3 cells, {names}; put cells that contain the delimiter in double quotes"),
+        UnreadableRow(f"1 cell, {names} (line 5 of the file); add the missing cells (they may be empty)"),
+        UnreadableRow(f"3 cells, {names} (line 6 of the file); put cells that contain the delimiter in double quotes"),
         ("4", "e"),
     ] == rows(written(tmp_path, "a.csv", RAGGED))
 
 
 def test_a_cell_under_no_name(tmp_path: Path) -> None:
-    words = (
-        "line 3 has text in column 4, but the header has no name for it; add a name to the header, or clear the cell"
-    )
+    place = "text in column 4, but the header has no name for it (line 3 of the file)"
+    words = f"{place}; add a name to the header, or clear the cell"
     path = written(tmp_path, "a.csv", "phone,name,,\n1,Ann,,\n2,Bob,,x\n")
     assert [("1", "Ann"), UnreadableRow(words)] == rows(path)
 
@@ -128,9 +127,9 @@ NUL = b'phone,name\n1,A\0nn\n2,Bob\n3,"a\n\0"\n'
 def test_rows_with_nul_bytes_are_left_out(tmp_path: Path) -> None:
     words = "export the file again"
     assert [
-        UnreadableRow(f"line 2 has a NUL byte; {words}"),
+        UnreadableRow(f"a NUL byte (line 2 of the file); {words}"),
         ("2", "Bob"),
-        UnreadableRow(f"line 4 has a NUL byte; {words}"),
+        UnreadableRow(f"a NUL byte (line 4 of the file); {words}"),
     ] == rows(written(tmp_path, "a.csv", NUL))
 
 

@@ -70,7 +70,7 @@ def test_cells_without_a_value_make_the_row_unreadable(tmp_path: Path, cell: str
         tmp_path / "a.xlsx", {"One": [["phone", "name"], ["1", "Ann"], [], ["2", cell], ["3", "Bob"]]}
     )
     what = "the error value #N/A" if cell == workbook.ERROR else "a formula without a value"
-    words = f'row 4 of the sheet has {what} in the column "name"; correct or clear the cell'
+    words = f'{what} in the column "name" (row 4 of the sheet); correct or clear the cell'
     assert [("1", "Ann"), UnreadableRow(words), ("3", "Bob")] == rows(Source(path))
 
 

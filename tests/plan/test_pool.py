@@ -1,6 +1,7 @@
 """Other processes that judge and compose: in order, with every end that one of them or the whole plan can come to."""
 
 import contextlib
+import functools
 import multiprocessing
 import os
 import signal
@@ -123,8 +124,11 @@ def started_composers(plan: "subprocess.Popen[str]") -> list[int]:
     return found
 
 
-# Far more than are planned before the plan is broken off.
-MANY = 300_000
+@functools.cache
+def many_people() -> str:
+    """Far more than are planned before the plan is broken off."""
+    return people(300_000)
+
 
 linux_with_cores = pytest.mark.skipif(
     sys.platform != "linux" or processes_wanted() == 0, reason="looks for processes in /proc"
@@ -146,7 +150,7 @@ def test_a_plan_that_is_broken_off_leaves_nothing(
 ) -> None:
     """`all` get what a terminal sends for Ctrl-C."""
     place = Workplace(tmp_path, None)
-    place.write(people(MANY))
+    place.write(many_people())
     with place.started("plan", "hello.yaml") as plan:
         found = started_composers(plan)
         for pid in {"composer": found[:1], "plan": [plan.pid], "all": [*found, plan.pid]}[whom]:
@@ -162,7 +166,7 @@ def test_a_plan_that_is_broken_off_leaves_nothing(
 @linux_with_cores
 def test_none_outlives_a_plan_that_is_killed(tmp_path: Path) -> None:
     place = Workplace(tmp_path, None)
-    place.write(people(MANY))
+    place.write(many_people())
     with place.started("plan", "hello.yaml") as plan:
         found = started_composers(plan)
         plan.kill()

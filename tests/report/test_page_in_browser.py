@@ -1,8 +1,6 @@
 """report.html in a real browser: at the sizes, in the colours and on the paper that people look at it with."""
 
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser
 
+from docs.picture import take
 from runner.report.page import write_page
 from tests.report.browser import CONTRASTS, chromium, needs_chromium, opened
 from tests.report.sample import lively, page_for
@@ -156,8 +155,7 @@ def test_it_needs_no_script(browser: Browser, report: Path) -> None:
         assert "Status of every row" in tab.page.inner_text("body")
 
 
-def test_the_picture_for_the_readme_is_taken(report: Path, tmp_path: Path) -> None:
-    root = Path(__file__).parents[2]
+def test_the_picture_for_the_readme_is_taken(browser: Browser, report: Path, tmp_path: Path) -> None:
     picture = tmp_path / "report.png"
-    subprocess.run([sys.executable, "-m", "docs.picture", report, picture], cwd=root, check=True)
+    take(browser, report, picture)
     assert picture.read_bytes().startswith(b"\x89PNG")

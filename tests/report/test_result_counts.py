@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.report.result_counts import EXAMPLES, ResultCounts, count_results, parts_of
@@ -90,11 +90,11 @@ def test_money_is_added_exactly_and_by_currency() -> None:
     assert (10, 10) == (counts.accepted.billed_segments, counts.totals.billed_segments)
 
 
-def test_a_million_of_the_dearest_messages_are_still_exact(tmp_path: Path) -> None:
+def test_many_of_the_dearest_messages_are_still_exact(tmp_path: Path) -> None:
     dearest = Decimal("999999999999.999999")
     row = pl.DataFrame([accepted(1, billed_price=dearest, billed_currency="EUR")], schema=SCHEMA, orient="row")
-    row.select(pl.all().repeat_by(1_000_000).explode()).write_parquet(tmp_path / "results.parquet")
-    assert dearest * 1_000_000 == count_results(tmp_path / "results.parquet").totals.bills["EUR"]
+    row.select(pl.all().repeat_by(100_000).explode()).write_parquet(tmp_path / "results.parquet")
+    assert dearest * 100_000 == count_results(tmp_path / "results.parquet").totals.bills["EUR"]
 
 
 def test_states_are_of_accepted_messages_only() -> None:
@@ -112,6 +112,7 @@ def test_what_is_in_flight_counts_as_unknown() -> None:
     assert (2, 1) == (counted(*rows).totals.unknown, counted(*rows).totals.in_flight)
 
 
+@settings(max_examples=15)
 @given(st.lists(st.sampled_from(lively(300)), max_size=60))
 def test_every_row_counts_once(rows: list[dict[str, Any]]) -> None:
     counts = counted(*rows)

@@ -473,12 +473,12 @@ def test_several_reports_at_once_are_written_one_after_another(campaign: Workpla
     report(campaign)
     before = {name: data for name, data in contents(campaign.path("")) if not name.startswith(".")}
     context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=_report_often, args=(campaign.folder, 2)) for _ in range(3)]
+    writers = [context.Process(target=_report_often, args=(campaign.folder, 2)) for _ in range(2)]
     for writer in writers:
         writer.start()
     for writer in writers:
         writer.join(DEADLINE_S)
-    assert [0, 0, 0] == [writer.exitcode for writer in writers]
+    assert [0, 0] == [writer.exitcode for writer in writers]
     assert before == {name: data for name, data in contents(campaign.path("")) if not name.startswith(".")}
     assert not list(campaign.path("").glob(".*.part"))
 

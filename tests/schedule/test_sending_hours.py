@@ -209,7 +209,7 @@ anywhen = st.datetimes(datetime(2020, 1, 1), datetime(2037, 1, 1), timezones=st.
 moments = st.one_of(near_changes, anywhen)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(windows, zone_sets, st.lists(moments, min_size=1, max_size=8))
 def test_it_is_inside_when_the_wall_clocks_say_so(
     window: SendingHours, zones: tuple[str, ...], times: list[datetime]
