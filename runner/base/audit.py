@@ -1,6 +1,5 @@
 """Entries of the audit trail, and who acts."""
 
-import functools
 import getpass
 import os
 import socket
@@ -67,7 +66,6 @@ def current_actor() -> Actor:
     return Actor(sanitized(named or _user())[:_LENGTH], socket.gethostname()[:_LENGTH], _version())
 
 
-@functools.cache
 def _version() -> str:
     return version("campaign-runner")
 

@@ -235,7 +235,7 @@ def test_a_killed_run_is_continued_with_its_approval(campaign: Workplace, provid
 
 
 def test_a_file_is_an_approval_with_names(campaign: Workplace, provider: Provider) -> None:
-    made = campaign.apart("plan", "hello.yaml", "--out-approval", "ci/a.json", CAMPAIGN_ACTOR="anna")
+    made = campaign("plan", "hello.yaml", "--out-approval", "ci/a.json", CAMPAIGN_ACTOR="anna")
     assert "\napproval  ci/a.json\n" in made.stdout
     path = campaign.folder / "ci/a.json"
     document = json.loads(path.read_bytes())
@@ -245,7 +245,7 @@ def test_a_file_is_an_approval_with_names(campaign: Workplace, provider: Provide
     assert 0 == path.stat().st_mode & 0o077
     assert not any(word in path.read_text() for word in ("8123", "N1", "Hi "))
 
-    done = campaign.apart(*RUN, "--approve", "ci/a.json", CAMPAIGN_ACTOR="bob")
+    done = campaign(*RUN, "--approve", "ci/a.json", CAMPAIGN_ACTOR="bob")
     assert (0, 5) == (done.exit_code, len(provider.requests))
     (entry,) = trail(campaign, "approved")
     assert {"actor": "bob", "planned_by": "anna", "how": "file", "messages": 5}.items() <= entry.items()
