@@ -64,7 +64,7 @@ def test_the_log_must_have_the_newest_answers_since_the_first_unknown_message(tm
         assert {first, second, third, late} == found(21, 9)
 
 
-@pytest.mark.parametrize("reason", DIFFERING)
+@pytest.mark.parametrize("reason", sorted(DIFFERING))
 def test_an_answer_that_differs_from_the_request_is_an_answer(tmp_path: Path, reason: OutcomeReason) -> None:
     """Without these, an export would have to hold nothing, and could prove that people were not texted."""
     with Filled(tmp_path / "l.sqlite3") as filled:
