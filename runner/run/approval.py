@@ -5,6 +5,7 @@ with it; then only the part `ledger` may differ, and only if the newest session 
 """
 
 import json
+import os
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from runner.base.audit import current_actor
 from runner.base.clock import iso, now_us
 from runner.base.errors import InputError
 from runner.base.files import write_atomically
+from runner.base.text import quoted
 from runner.campaign import Campaign
 from runner.ledger.approvals import Approval, find_approval, note_approval
 from runner.plan.summary import Fingerprint
@@ -109,14 +111,13 @@ class Approved:
 
 def read_approved(value: str) -> Approved:
     """Read the value of `--approve`: an approval file, or else 12 to 64 hex digits. Raises InputError."""
-    path = Path(value)
-    if path.is_file():
-        plan = _read_file(path)
+    if os.path.isfile(value):  # noqa: PTH113 (Path.is_file raises if the value is too long for a name)
+        plan = _read_file(Path(value))
         return Approved(plan.fingerprint, plan)
     digits = value.strip().lower()
     if not re.fullmatch(r"[0-9a-f]{12,64}", digits):
         raise InputError.of(
-            f"--approve: {value!r} is neither a fingerprint nor a file",
+            f"--approve: {quoted(value, 80)} is neither a fingerprint nor a file",
             "copy the 12 to 64 digits that `campaign plan` shows, or name a file that `campaign plan --out-approval` "
             "wrote",
         )

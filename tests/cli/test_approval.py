@@ -281,6 +281,8 @@ def test_a_changed_file_approves_nothing(campaign: Workplace, provider: Provider
     ("value", "words"),
     [
         ("0123456789a", "is neither a fingerprint nor a file"),
+        ('{"parts": 1}' * 50, "is neither a fingerprint nor a file"),
+        ("", "is neither a fingerprint nor a file"),
         ("nowhere.json", "is neither a fingerprint nor a file"),
         ("reports", "is neither a fingerprint nor a file"),
         ("people.csv", "is not an approval file"),
