@@ -40,7 +40,7 @@ def parts_of(run: Run) -> dict[str, str]:
     """Everything that decides who gets what, when and how fast, as text by part. The plan has been made."""
     campaign = run.campaign
     options = described_options(campaign)
-    parts = {
+    return {
         "run": f"{run.name}/{run.run}",
         "account": f"{campaign.account.sub_account_id}, {campaign.account.region}",
         "rate": str(campaign.rate),
@@ -50,7 +50,6 @@ def parts_of(run: Run) -> dict[str, str]:
         "messages": run.summary.messages_digest,
         "ledger": run.ledger_state,
     }
-    return {part: parts[part] for part in PARTS}
 
 
 def fingerprint_of(parts: Mapping[str, str]) -> str:
@@ -83,11 +82,11 @@ def _limits(run: Run) -> dict[str, object]:
         "limits.messages": limits.messages,
         "limits.segments": limits.segments,
         "limits.cost": " ".join(map(str, limits.cost)) if limits.cost else None,
-        "cooldown": f"{cooldown.messages} in {cooldown.per.total_seconds():g} s" if cooldown else None,
+        "cooldown": f"{cooldown.messages} in {int(cooldown.per.total_seconds())} s" if cooldown else None,
         "stopWhen.unknownInARow": fuses.unknown_in_a_row,
         "stopWhen.unknownShare": fuses.unknown_share,
         "stopWhen.rejectedShare": fuses.rejected_share,
-        "giveUpAfter": f"{campaign.give_up_after.total_seconds():g} s",
+        "giveUpAfter": f"{int(campaign.give_up_after.total_seconds())} s",
     }
     return {key: value for key, value in found.items() if value is not None}
 
