@@ -5,6 +5,7 @@ with it; then only the part `ledger` may differ, and only if the newest session 
 """
 
 import json
+import os
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from runner.base.audit import current_actor
 from runner.base.clock import iso, now_us
 from runner.base.errors import InputError
 from runner.base.files import write_atomically
+from runner.base.text import quoted
 from runner.campaign import Campaign
 from runner.ledger.approvals import Approval, find_approval, note_approval
 from runner.plan.summary import Fingerprint
@@ -38,7 +40,7 @@ def parts_of(run: Run) -> dict[str, str]:
     """Everything that decides who gets what, when and how fast, as text by part. The plan has been made."""
     campaign = run.campaign
     options = described_options(campaign)
-    parts = {
+    return {
         "run": f"{run.name}/{run.run}",
         "account": f"{campaign.account.sub_account_id}, {campaign.account.region}",
         "rate": str(campaign.rate),
@@ -48,7 +50,6 @@ def parts_of(run: Run) -> dict[str, str]:
         "messages": run.summary.messages_digest,
         "ledger": run.ledger_state,
     }
-    return {part: parts[part] for part in PARTS}
 
 
 def fingerprint_of(parts: Mapping[str, str]) -> str:
@@ -81,11 +82,11 @@ def _limits(run: Run) -> dict[str, object]:
         "limits.messages": limits.messages,
         "limits.segments": limits.segments,
         "limits.cost": " ".join(map(str, limits.cost)) if limits.cost else None,
-        "cooldown": f"{cooldown.messages} in {cooldown.per.total_seconds():g} s" if cooldown else None,
+        "cooldown": f"{cooldown.messages} in {int(cooldown.per.total_seconds())} s" if cooldown else None,
         "stopWhen.unknownInARow": fuses.unknown_in_a_row,
         "stopWhen.unknownShare": fuses.unknown_share,
         "stopWhen.rejectedShare": fuses.rejected_share,
-        "giveUpAfter": f"{campaign.give_up_after.total_seconds():g} s",
+        "giveUpAfter": f"{int(campaign.give_up_after.total_seconds())} s",
     }
     return {key: value for key, value in found.items() if value is not None}
 
@@ -109,14 +110,13 @@ class Approved:
 
 def read_approved(value: str) -> Approved:
     """Read the value of `--approve`: an approval file, or else 12 to 64 hex digits. Raises InputError."""
-    path = Path(value)
-    if path.is_file():
-        plan = _read_file(path)
+    if os.path.isfile(value):  # noqa: PTH113 (Path.is_file raises if the value is too long for a name)
+        plan = _read_file(Path(value))
         return Approved(plan.fingerprint, plan)
     digits = value.strip().lower()
     if not re.fullmatch(r"[0-9a-f]{12,64}", digits):
         raise InputError.of(
-            f"--approve: {value!r} is neither a fingerprint nor a file",
+            f"--approve: {quoted(value, 80)} is neither a fingerprint nor a file",
             "copy the 12 to 64 digits that `campaign plan` shows, or name a file that `campaign plan --out-approval` "
             "wrote",
         )

@@ -101,7 +101,7 @@ def test_the_plan_shows_what_its_fingerprint_covers(campaign: Workplace) -> None
             "limits: approved stopWhen.rejectedShare 0.5, now stopWhen.rejectedShare 0.9",
         ),
         ("rate:", "giveUpAfter: 2h\nrate:", (), "limits: approved giveUpAfter 600 s, now giveUpAfter 7200 s"),
-        ("country: SG", "country: SG, cooldown: {messages: 9, per: 7d}", (), "now cooldown 9 in 604800 s"),
+        ("country: SG", "country: SG, cooldown: {messages: 9, per: 16667min}", (), "now cooldown 9 in 1000020 s"),
         ("{text", '{source: "A;B", text', (), 'options: approved not set, now message.source "A;B"'),
         ("{text", "{expiry: 4h, text", (), "options: approved not set, now message.expiry 14400 s after the send"),
         ("Hi {{", "Ho {{", (), "messages: approved "),
@@ -281,6 +281,8 @@ def test_a_changed_file_approves_nothing(campaign: Workplace, provider: Provider
     ("value", "words"),
     [
         ("0123456789a", "is neither a fingerprint nor a file"),
+        ('{"parts": 1}' * 50, "is neither a fingerprint nor a file"),
+        ("", "is neither a fingerprint nor a file"),
         ("nowhere.json", "is neither a fingerprint nor a file"),
         ("reports", "is neither a fingerprint nor a file"),
         ("people.csv", "is not an approval file"),

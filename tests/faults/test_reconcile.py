@@ -1,12 +1,14 @@
 """`campaign reconcile` and an export that goes wrong: clear words, and nothing changed."""
 
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.faults.arena import arena, quick
+from tests.cli.workplace import KEY, Done
+from tests.faults.arena import MESSAGES, arena, quick
 
 __all__ = ["quick"]
 
@@ -54,6 +56,32 @@ def test_found_ones_are_accepted_and_missing_ones_go_again(tmp_path: Path) -> No
         assert all(row["umid"] for row in run.results() if row["reason"] == "reconciled")
         assert 0 == run.run().exit_code
         run.check_truth()
+
+
+@pytest.mark.usefixtures("quick")
+def test_what_reconcile_gives_back_needs_a_new_approval(tmp_path: Path) -> None:
+    gone = {"fault": "reset_before_reading", "requests": [9]}
+    with arena(tmp_path, faults=[gone]) as run:
+        environment = {"EIGHTXEIGHT_BASE_URL": run.base_url, "EIGHTXEIGHT_API_KEY": KEY}
+
+        def planned() -> str:
+            return str(run.place.here("plan", "hello.yaml", "--json").document["fingerprint"])
+
+        def approved(fingerprint: str) -> Done:
+            return run.place.here("run", "hello.yaml", "--approve", fingerprint, **environment)
+
+        fingerprint = planned()
+        assert 1 == approved(fingerprint).exit_code
+        assert 0 == run.reconcile().exit_code
+        before = run.received()
+
+        refused = approved(fingerprint)
+
+        assert (2, before) == (refused.exit_code, run.received())
+        assert "this approval was used up on" in refused.stderr
+        assert 0 == approved(planned()).exit_code
+        assert Counter(dict.fromkeys(run.received(), 1)) == run.received()
+        assert MESSAGES == len(run.received())
 
 
 @pytest.mark.usefixtures("quick")
