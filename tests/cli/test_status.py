@@ -163,6 +163,6 @@ def test_watching_in_a_log(campaign: Workplace, provider: Provider) -> None:
             provider.release()
             done = ended(watch)
         ended(run)
-    assert re.fullmatch(r"hello/main: 2 of 5 \(40%\) · [\d.,]+/(s|min) · accepted 2, sending 3\n", line)
+    assert re.fullmatch(r"hello/main: 2 of 5 \(40%\) · [\d.,]+/(s|min|h) · accepted 2, sending 3\n", line)
     assert 0 == done.exit_code
     assert ["hello/main", "finished", "5", "5"] == done.stdout.splitlines()[-1].split()
