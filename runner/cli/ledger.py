@@ -156,6 +156,7 @@ def rebuild(
     }
     rebuilt = rebuild_run(
         file or campaign_file(name),
+        name,
         run,
         options,
         since=parse_since(since),
@@ -166,7 +167,7 @@ def rebuild(
     return 1 if rebuilt.complete_from else 0, {
         "campaign": name,
         "run": run,
-        "path": str(rebuilt.ledger),
+        "path": str(rebuilt.run.ledger.path),
         "found": rebuilt.found,
         "added": rebuilt.added,
         "without_number": rebuilt.nameless,
@@ -185,7 +186,7 @@ def _path(options: RunOptions) -> Path:
 def _show_rebuilt(console: Console, target: str, rebuilt: "Rebuilt") -> None:
     """Show what was found, what it means, and what to do before the run is sent again."""
     console.print(f"\n{target}: {counted(rebuilt.found, 'message')} in the provider's log", style="bold")
-    console.wrap(f"{rebuilt.added:,} added to {rebuilt.ledger}; the run doesn't send them again")
+    console.wrap(f"{rebuilt.added:,} added to {rebuilt.run.ledger.path}; the run doesn't send them again")
     if rebuilt.nameless:
         console.warn(
             f"{counted(rebuilt.nameless, 'message is', 'messages are')} in no plan of this campaign, so the ledger has "
@@ -202,7 +203,7 @@ def _show_rebuilt(console: Console, target: str, rebuilt: "Rebuilt") -> None:
         left = counted(rebuilt.left, "message is", "messages are")
         console.warn(
             f"{left} not in the log, so `campaign run` sends them; first check that the run started after --since, and "
-            f"with the account {rebuilt.account}"
+            f"with the account {rebuilt.record.sub_account_id}"
         )
     if not rebuilt.optouts:
         console.warn("this ledger has no opt-outs, and the log doesn't have them: `campaign optouts add` adds yours")
