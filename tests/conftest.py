@@ -55,7 +55,7 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """A developer's own key, ledger, proxy or suppression list has no say in a test."""
-    names = {name for name in os.environ if name.startswith(("EIGHTXEIGHT_", "CAMPAIGN_"))} | {"SSL_CERT_FILE"}
+    names = {name for name in os.environ if name.startswith(("EIGHTXEIGHT_", "CAMPAIGN_"))} | {"SSL_CERT_FILE", "CI"}
     proxies = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
     for name in (*names, *proxies, *map(str.upper, proxies)):
         monkeypatch.delenv(name, raising=False)

@@ -11,7 +11,7 @@ from runner.base.errors import BlockedError, InputError, LedgerError
 from runner.base.wording import counted, listed_counts
 from runner.cli.console import LEFT, Console, print_error
 from runner.cli.options import LedgerOptions, parse_target, parse_value, with_shared_options
-from runner.run.paths import SANDBOX_RUN, ledger_url
+from runner.run.paths import SANDBOX_RUN, RunOptions, ledger_url
 
 if TYPE_CHECKING:
     from runner.run.rebuild import Rebuilt
@@ -33,15 +33,13 @@ def show_help(context: typer.Context) -> None:
 @with_shared_options
 def init(options: LedgerOptions, console: Console) -> tuple[int, dict[str, Any]]:
     """Make a new, empty ledger."""
-    from runner.ledger.database import parse_url
     from runner.ledger.ledger import open_ledger
     from runner.ledger.upkeep import figures
 
-    url = ledger_url(options)
-    path = Path(parse_url(url).database or "")
+    path = _path(options)
     if path.exists() and path.stat().st_size:
         raise InputError.of(f"there is a ledger at {path} already", "`campaign ledger info` shows what is in it")
-    with open_ledger(url, create=True) as ledger:
+    with open_ledger(str(path), create=True) as ledger:
         found = figures(ledger)
     console.print(f"made an empty ledger: {path}")
     return 0, found
@@ -76,13 +74,13 @@ def info(options: LedgerOptions, console: Console) -> tuple[int, dict[str, Any]]
 @app.command("verify")
 @with_shared_options
 def verify(options: LedgerOptions, console: Console) -> tuple[int, dict[str, Any]]:
-    """Check that the ledger is intact: its file, its entries and the audit trail."""
+    """Check the ledger's file, its entries and the audit trail."""
     from runner.ledger.ledger import open_ledger
     from runner.ledger.upkeep import damage, is_damage
 
-    url = ledger_url(options)
+    path = _path(options)
     try:
-        with open_ledger(url, create=False) as ledger:
+        with open_ledger(str(path), create=False) as ledger:
             wrong = damage(ledger)
     except LedgerError as error:
         if not is_damage(error):
@@ -91,10 +89,11 @@ def verify(options: LedgerOptions, console: Console) -> tuple[int, dict[str, Any
     if wrong:
         for words in wrong:
             print_error(BlockedError(words))
-        console.wrap(f"{url} is damaged: restore it from a backup, and add what was sent since with `ledger rebuild`")
+        then = "add what was sent since then with `campaign ledger rebuild`"
+        console.wrap(f"{path} is not intact: restore it from a backup, and {then}")
     else:
-        console.print(f"{url} is intact")
-    return BlockedError.exit_code if wrong else 0, {"path": url, "ok": not wrong, "problems": wrong}
+        console.print(f"{path} is intact")
+    return BlockedError.exit_code if wrong else 0, {"path": str(path), "ok": not wrong, "problems": wrong}
 
 
 @app.command("backup")
@@ -157,6 +156,7 @@ def rebuild(
     }
     rebuilt = rebuild_run(
         file or campaign_file(name),
+        name,
         run,
         options,
         since=parse_since(since),
@@ -167,7 +167,7 @@ def rebuild(
     return 1 if rebuilt.complete_from else 0, {
         "campaign": name,
         "run": run,
-        "path": str(rebuilt.ledger),
+        "path": str(rebuilt.run.ledger.path),
         "found": rebuilt.found,
         "added": rebuilt.added,
         "without_number": rebuilt.nameless,
@@ -177,10 +177,16 @@ def rebuild(
     }
 
 
+def _path(options: RunOptions) -> Path:
+    from runner.ledger.database import parse_url
+
+    return Path(parse_url(ledger_url(options)).database or "")
+
+
 def _show_rebuilt(console: Console, target: str, rebuilt: "Rebuilt") -> None:
     """Show what was found, what it means, and what to do before the run is sent again."""
     console.print(f"\n{target}: {counted(rebuilt.found, 'message')} in the provider's log", style="bold")
-    console.wrap(f"{rebuilt.added:,} added to {rebuilt.ledger}; the run doesn't send them again")
+    console.wrap(f"{rebuilt.added:,} added to {rebuilt.run.ledger.path}; the run doesn't send them again")
     if rebuilt.nameless:
         console.warn(
             f"{counted(rebuilt.nameless, 'message is', 'messages are')} in no plan of this campaign, so the ledger has "
@@ -197,7 +203,7 @@ def _show_rebuilt(console: Console, target: str, rebuilt: "Rebuilt") -> None:
         left = counted(rebuilt.left, "message is", "messages are")
         console.warn(
             f"{left} not in the log, so `campaign run` sends them; first check that the run started after --since, and "
-            f"with the account {rebuilt.account}"
+            f"with the account {rebuilt.record.sub_account_id}"
         )
     if not rebuilt.optouts:
         console.warn("this ledger has no opt-outs, and the log doesn't have them: `campaign optouts add` adds yours")

@@ -44,8 +44,8 @@ def adopt_lines(ledger: Ledger, run_id: int, lines: Sequence[LogLine], now: int)
         return connection.execute(insert(messages).on_conflict_do_nothing(), rows).rowcount if rows else 0
 
 
-def describe(ledger: Ledger, run_id: int, planned: Sequence[Message]) -> int:
-    """Fill in key, number and size of added messages from a plan. Returns how many of the run's messages it has."""
+def describe(ledger: Ledger, run_id: int, planned: Sequence[Message]) -> None:
+    """Fill in key, number and size of added messages from a plan. Raises LedgerError."""
     known = ledger.records(run_id, [message.message_id for message in planned])
     rows = [
         {
@@ -63,7 +63,6 @@ def describe(ledger: Ledger, run_id: int, planned: Sequence[Message]) -> int:
     if rows:
         with ledger.writing() as connection:
             connection.execute(_DESCRIBE, rows)
-    return len(known)
 
 
 def nameless(ledger: Ledger, run_id: int) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, func, inspect, select
 from sqlalchemy.pool import NullPool
 
-from runner.base.errors import InputError, LedgerError, StoppedError
+from runner.base.errors import BlockedError, InputError, LedgerError
 from runner.base.files import part_of, replacing
 from runner.base.outcomes import Status
 from runner.ledger.audit import broken_link
@@ -77,7 +77,7 @@ def back_up(ledger: Ledger, file: Path) -> dict[str, Any]:
 
     Copying the ledger's file alone would lose what is still in its -wal file. The copy is the state of one moment, and
     has no -wal file. It is checked before it appears under its name. Raises InputError if the file exists, StoppedError
-    if it can't be written or is damaged.
+    if it can't be written, BlockedError if it is damaged.
     """
     if file.exists():
         raise InputError.of(f"{file} exists already", "name a new file; a backup never replaces one")
@@ -91,7 +91,7 @@ def back_up(ledger: Ledger, file: Path) -> dict[str, Any]:
                 target.execute("PRAGMA journal_mode=DELETE")
         with closing(Ledger(_plain_engine(part), part)) as copy:
             if wrong := damage(copy):
-                raise StoppedError(
+                raise BlockedError(
                     f"the copy is damaged, so it was not kept: {wrong[0]}; check this ledger with `campaign ledger "
                     "verify`"
                 )

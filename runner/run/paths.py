@@ -12,6 +12,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from runner.base.errors import InputError
+
 # The run ID that `--sandbox` uses; campaigns can't use it.
 SANDBOX_RUN = "sandbox"
 
@@ -87,7 +89,8 @@ class RunPaths:
 
 def project_of(file: Path) -> Path:
     """The project of a campaign file: its folder, as `shown`."""
-    folder = file.resolve().parent
+    # Unlike `Path.resolve`, this doesn't fail on a link that leads to itself. Reading the file reports that.
+    folder = Path(os.path.realpath(file)).parent
     in_campaigns = (above.parent for above in _at_or_above(folder) if above.name == CAMPAIGNS)
     return shown(_with_project_file(folder) or next(in_campaigns, folder))
 
@@ -96,7 +99,7 @@ def current_project() -> Path:
     """The project around the current folder, as `shown`: the nearest with a project file, else the nearest with
     campaigns or a ledger, else the current folder.
     """
-    folder = Path.cwd()
+    folder = current_folder()
     found = (each for each in _at_or_above(folder) if (each / CAMPAIGNS).is_dir() or (each / DEFAULT_LEDGER).exists())
     return shown(_with_project_file(folder) or next(found, folder))
 
@@ -108,9 +111,17 @@ def is_another_project(folder: Path, project: Path) -> bool:
     return is_project and folder != project.resolve()
 
 
+def current_folder() -> Path:
+    """The folder in which the command was started. Raises InputError if it was deleted meanwhile."""
+    try:
+        return Path.cwd()
+    except OSError:
+        raise InputError.of("the current folder no longer exists", "change to another folder") from None
+
+
 def shown(path: Path) -> Path:
     """The absolute path as people read it: relative to the current folder if it is in there."""
-    here = Path.cwd()
+    here = current_folder()
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 

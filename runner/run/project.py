@@ -17,6 +17,7 @@ from runner.run.paths import (
     DEFAULT_LEDGER,
     PROJECT_FILE,
     RunOptions,
+    current_folder,
     current_project,
     is_another_project,
     ledger_url,
@@ -68,7 +69,7 @@ def refuse_forgotten_ledger(file: Path, name: str, options: RunOptions) -> None:
         old = shown(folder / DEFAULT_LEDGER)
         if not old.exists() or (ledger.exists() and old.samefile(ledger)):
             continue
-        is_here = folder == Path.cwd()
+        is_here = folder == current_folder()
         if is_here and is_another_project(folder, options.project) and not _knows(old, name):
             continue
         if ledger.exists():
@@ -89,9 +90,9 @@ def refuse_forgotten_ledger(file: Path, name: str, options: RunOptions) -> None:
 
 def _earlier_folders(file: Path, project: Path) -> Iterator[Path]:
     """The folders in which the command was probably started: the current one, and those from the campaign file up."""
-    here, top = Path.cwd(), project.resolve()
+    here, top = current_folder(), project.resolve()
     yield here
-    for folder in file.resolve().parents:
+    for folder in Path(os.path.realpath(file)).parents:
         if folder == top:
             return
         if folder != here:

@@ -22,7 +22,7 @@ from runner.base.messages import Encoding
 from runner.campaign import check_run_id, read
 from runner.ledger.audit import note
 from runner.ledger.database import parse_url
-from runner.ledger.ledger import open_ledger
+from runner.ledger.ledger import RunRecord, open_ledger
 from runner.ledger.lock import run_lock
 from runner.ledger.optouts import count_optouts
 from runner.ledger.purge import purged_at
@@ -42,17 +42,16 @@ LINES_AT_A_TIME = 2_000
 
 @dataclass(slots=True)
 class Rebuilt:
-    """What a rebuild did.
+    """What a rebuild did to the run.
 
-    `found` messages of the run are in the log of the account; `added` of them were missing in the ledger. `nameless`
+    `found` messages of the run are in the account's log; `added` of them were missing in the ledger. `nameless`
     messages are in no plan, so their number and key aren't known. `left` is what the next run would send. `newest` is
     when the provider received the newest message (microseconds since the epoch). `complete_from` is when the log has
     every message, if it may lack some now. `problems` are why the campaign can't be planned. `optouts` counts those of
     the ledger.
     """
 
-    ledger: Path
-    account: str
+    run: Run
     found: int = 0
     added: int = 0
     nameless: int = 0
@@ -61,6 +60,11 @@ class Rebuilt:
     complete_from: datetime | None = None
     problems: Sequence[str] = ()
     optouts: int = 0
+
+    @property
+    def record(self) -> RunRecord:
+        assert self.run.previous is not None  # `_lost_run` begins a run that the ledger doesn't have
+        return self.run.previous
 
 
 def campaign_file(name: str) -> Path:
@@ -76,12 +80,13 @@ def campaign_file(name: str) -> Path:
         return found[0]
     what = f"several campaign files are called {name}: {', '.join(map(str, found))}"
     if not found:
-        what = f"no campaign file in {(project / CAMPAIGNS).absolute()} is called {name}"
+        what = f"no campaign file in the project {project.absolute()} is called {name}"
     raise InputError.of(what, "name the file with --file")
 
 
 def rebuild(
     file: Path,
+    name: str,
     run_id: str,
     options: RunOptions,
     *,
@@ -90,7 +95,7 @@ def rebuild(
     deadline: timedelta,
     say: Say,
 ) -> Rebuilt:
-    """Add the messages of the campaign's run that the provider's log has since `since` (aware) to the ledger.
+    """Add the messages of NAME/RUN that the provider's log has since `since` (aware) to the ledger.
 
     Makes the ledger if there is none. The log is complete `settle` after a request; the export may take until the
     `deadline`. Nothing is changed before the export is ready. If a rebuild is interrupted, the run can't be sent until
@@ -98,7 +103,8 @@ def rebuild(
     """
     options = replace(options, project=project_of(file))
     inputs = load_inputs(file)
-    name = inputs.campaign.name
+    if inputs.campaign.name != name:
+        raise InputError.of(f"{file} is called {inputs.campaign.name}, not {name}", "name another file with --file")
     if trouble := check_run_id(run_id):
         raise InputError.of(f"{name}/{run_id}: {trouble}")
     refuse_forgotten_ledger(file, name, options)
@@ -111,22 +117,31 @@ def rebuild(
         def open_run() -> Run:
             return stack.enter_context(_lost_run(inputs, run_id, paths))
 
-        run, rebuilt = asyncio.run(_adopt_log(f"{name}/{run_id}", account, since, deadline, say, open_run))
-        _complete(run, rebuilt, settle)
+        rebuilt = asyncio.run(_adopt_log(f"{name}/{run_id}", account, since, deadline, say, open_run))
+        _complete(rebuilt, settle)
         detail = {"since": iso(int(since.timestamp() * 1e6)), "found": rebuilt.found, "added": rebuilt.added}
-        note(run.ledger, AuditEntry(AuditAction.LEDGER_REBUILT, f"{name}/{run_id}", detail))
-        write_atomically(paths.ledger_id, run.ledger.id.encode())
+        note(rebuilt.run.ledger, AuditEntry(AuditAction.LEDGER_REBUILT, f"{name}/{run_id}", detail))
+        write_atomically(paths.ledger_id, rebuilt.run.ledger.id.encode())
         return rebuilt
 
 
 @contextlib.contextmanager
 def _lost_run(inputs: Inputs, run_id: str, paths: RunPaths) -> Iterator[Run]:
     """The run, in the ledger even if it is new there. Raises InputError if the ledger has it with another account."""
-    campaign, now = inputs.campaign, datetime.now(UTC)
+    campaign, account = inputs.campaign, inputs.campaign.account.sub_account_id
     with open_ledger(paths.ledger, create=True) as ledger:
-        run = Run(inputs, campaign.name, run_id, paths, ledger, None, now)
+        run = Run(inputs, campaign.name, run_id, paths, ledger, None, datetime.now(UTC))
         try:
-            account = campaign.account.sub_account_id
+            if run.previous and purged_at(ledger, run.previous.id):
+                raise InputError.of(_purged(f"{run.name}/{run_id}"))
+            if run.previous and run.previous.sub_account_id != account:
+                raise InputError.of(
+                    f"the ledger has {run.name}/{run_id} with the account {run.previous.sub_account_id}, but the "
+                    f"campaign file has {account}",
+                    "use the account that the run was started with",
+                )
+            # No ledger has this id. So the run can't be sent while a part of its messages is missing.
+            write_atomically(paths.ledger_id, b"being rebuilt\n")
             if run.previous is None:
                 run.previous = ledger.begin_run(
                     name=run.name,
@@ -139,14 +154,6 @@ def _lost_run(inputs: Inputs, run_id: str, paths: RunPaths) -> Iterator[Run]:
                     to_send=0,
                 )
                 run.take_over(run.previous.id)
-            if purged_at(ledger, run.previous.id):
-                raise InputError.of(_purged(f"{run.name}/{run_id}"))
-            if run.previous.sub_account_id != account:
-                raise InputError.of(
-                    f"the ledger has {run.name}/{run_id} with the account {run.previous.sub_account_id}, but the "
-                    f"campaign file has {account}",
-                    "use the account that the run was started with",
-                )
             yield run
         finally:
             if run.lease:
@@ -160,9 +167,9 @@ async def _adopt_log(
     deadline: timedelta,
     say: Say,
     open_run: Callable[[], Run],
-) -> tuple[Run, Rebuilt]:
+) -> Rebuilt:
     """Add the log's messages of NAME/RUN to the ledger. The run is opened when the first of them is there."""
-    run, rebuilt = None, None
+    rebuilt: Rebuilt | None = None
     async with LogExports(account.endpoint, account.api_key) as exports:
         say(f"requesting the provider's log since {since:%Y-%m-%d %H:%M:%S} UTC")
         links = await links_of(exports, await exports.start(since - MARGIN, datetime.now(UTC) + AHEAD), deadline, say)
@@ -170,21 +177,17 @@ async def _adopt_log(
             say(f"reading file {number} of {len(links)}")
             async with contextlib.aclosing(_batches(exports.entries(link), name.replace("/", "."))) as batches:
                 async for batch in batches:
-                    if run is None or rebuilt is None:
-                        run = open_run()
-                        rebuilt = Rebuilt(run.ledger.path, account.endpoint.sub_account_id)
-                        # No ledger has this id. So the run can't be sent while a part of its messages is missing.
-                        write_atomically(run.paths.ledger_id, b"being rebuilt\n")
-                    assert run.previous is not None
+                    if rebuilt is None:
+                        rebuilt = Rebuilt(open_run())
                     rebuilt.found += len(batch)
-                    rebuilt.added += adopt_lines(run.ledger, run.previous.id, batch, now_us())
+                    rebuilt.added += adopt_lines(rebuilt.run.ledger, rebuilt.record.id, batch, now_us())
                     rebuilt.newest = max(rebuilt.newest, *(line.at for line in batch))
-    if run is None or rebuilt is None:
+    if rebuilt is None:
         raise InputError.of(
             f"the provider's log has no message of {name} since {since:%Y-%m-%d %H:%M} UTC; nothing was changed",
             "check the name, --since, and the account in the campaign file",
         )
-    return run, rebuilt
+    return rebuilt
 
 
 async def _batches(rows: AsyncIterator[dict[str, str]], prefix: str) -> AsyncGenerator[list[LogLine], None]:
@@ -215,11 +218,10 @@ def _line(row: Mapping[str, str]) -> LogLine:
     )
 
 
-def _complete(run: Run, rebuilt: Rebuilt, settle: timedelta) -> None:
+def _complete(rebuilt: Rebuilt, settle: timedelta) -> None:
     """Plan the run, to know the keys and numbers of its messages and what is left, and record it as rebuilt."""
+    run, run_id = rebuilt.run, rebuilt.record.id
     ledger, paths = run.ledger, run.paths
-    assert run.previous is not None
-    run_id = run.previous.id
     try:
         make_plan(run)
     except InputError as error:
@@ -241,7 +243,7 @@ def _complete(run: Run, rebuilt: Rebuilt, settle: timedelta) -> None:
         values = {"rows": run.summary.rows, "to_send": run.summary.to_send}
         values |= {"messages_digest": run.summary.messages_digest} if is_same else {}
         rebuilt.left = remaining_of(run).left
-    if not run.previous.fingerprint:  # of a run that this ledger knew, its own sessions say more
+    if not rebuilt.record.fingerprint:  # of a run that this ledger knew, its own sessions say more
         note_rebuilt(ledger, run_id, **values)
     complete_from = datetime.fromtimestamp(rebuilt.newest / 1e6, UTC) + settle
     if (rebuilt.left or rebuilt.problems) and datetime.now(UTC) < complete_from:

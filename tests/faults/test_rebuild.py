@@ -179,6 +179,8 @@ def test_what_is_refused(run: Arena) -> None:
     assert "is not NAME/RUN" in refusal("hello", "--since", "1d")
     assert "a sandbox run can't be rebuilt" in refusal("hello/sandbox", "--since", "1d")
     assert "is called other; name the file with --file" in refusal("other/main", "--since", "1d")
+    named = refusal("other/main", "--since", "1d", "--file", "hello.yaml")
+    assert "hello.yaml is called hello, not other; name another file with --file" in named
     assert "the provider's log has no message of hello/main since" in refusal("hello/main", "--since", "1d")
     assert not (run.place.folder / "reports").exists() or not [*(run.place.folder / "reports").glob("*.sqlite3")]
 

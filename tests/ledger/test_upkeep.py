@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.base.audit import AuditAction, AuditEntry
-from runner.base.errors import InputError, StoppedError
+from runner.base.errors import BlockedError, InputError, StoppedError
 from runner.base.messages import Encoding, Message
 from runner.base.outcomes import Outcome, OutcomeReason, Status
 from runner.ledger.audit import note, trail
@@ -130,7 +130,7 @@ def test_a_backup_never_replaces_a_file(ledger: Ledger, tmp_path: Path) -> None:
 
 def test_a_damaged_copy_is_not_kept(ledger: Ledger, tmp_path: Path) -> None:
     change(ledger, "UPDATE messages SET status = 'lost'")
-    with pytest.raises(StoppedError, match="the copy is damaged, so it was not kept: sale/main: 1,000 messages"):
+    with pytest.raises(BlockedError, match="the copy is damaged, so it was not kept: sale/main: 1,000 messages"):
         back_up(ledger, tmp_path / "backup")
     assert ["ledger.sqlite3"] == [path.name for path in tmp_path.iterdir() if path.suffix == ".sqlite3"]
     assert not any(path.name.endswith(".part") for path in tmp_path.iterdir())
