@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -98,8 +99,8 @@ def test_a_transaction_that_fails_leaves_no_entry(ledger: Ledger) -> None:
 
 
 def test_a_session_begins_and_ends_with_its_entry_or_not_at_all(ledger: Ledger) -> None:
-    values = {"sub_account_id": "acme", "options": "{}", "fingerprint": "f", "rows": 1, "to_send": 1}
-    about = {"audited": [AuditEntry(AuditAction.STARTED, "sale/a")]}
+    values: dict[str, Any] = {"sub_account_id": "acme", "options": "{}", "fingerprint": "f", "rows": 1, "to_send": 1}
+    about: dict[str, Any] = {"audited": [AuditEntry(AuditAction.STARTED, "sale/a")]}
     record = ledger.begin_run(name="sale", run="a", now=1, **values, **about)
     with ledger.writing() as connection:
         connection.exec_driver_sql("CREATE TRIGGER no BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no'); END")
