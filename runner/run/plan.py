@@ -141,7 +141,6 @@ def begin(run: Run) -> tuple[RunRecord, str]:
     Returns the run's record and the digest of the plan file.
     """
     paths = run.paths
-    write_atomically(paths.ledger_id, run.ledger.id.encode())
     paths.sent_plan.unlink(missing_ok=True)
     try:
         paths.sent_plan.hardlink_to(paths.plan)
@@ -167,6 +166,8 @@ def begin(run: Run) -> tuple[RunRecord, str]:
         to_send=run.summary.to_send,
         audited=[*audited, AuditEntry(AuditAction.STARTED, name, started)],
     )
+    # Only now: until the override is on record, another ledger must be refused again.
+    write_atomically(paths.ledger_id, run.ledger.id.encode())
     run.take_over(record.id)
     return record, sent_digest
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,18 @@ def test_a_start_that_cant_be_recorded_sends_nothing(campaign: Workplace, provid
     assert "no entries" in done.stderr
     assert [] == provider.requests
     assert [(0,)] == campaign.ledger("SELECT count(*) FROM runs"), "the start is written with its entry, or not at all"
+
+
+def test_an_override_that_cant_be_recorded_is_needed_again(campaign: Workplace, provider: Provider) -> None:
+    campaign(*RUN)
+    campaign(*RUN, "--reports", "elsewhere")
+    shutil.copy(campaign.folder / "elsewhere/ledger.sqlite3", campaign.folder / "reports/ledger.sqlite3")
+    change_ledger(campaign, NO_ENTRIES)
+    assert campaign(*RUN, "--accept-ledger").exit_code in (3, 5)
+    change_ledger(campaign, "DROP TRIGGER no_entries")
+
+    assert 2 == campaign(*RUN).exit_code
+    assert {} == overrides(campaign)
 
 
 def test_sending_goes_on_when_entries_cant_be_written(campaign: Workplace, provider: Provider) -> None:

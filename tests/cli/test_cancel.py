@@ -61,6 +61,10 @@ def test_all_that_waits_is_cancelled_and_stays_accepted(place: Place) -> None:
     assert {"DELETE"} == {one.method for one in place.provider.asked}
     assert [(key, "accepted", "cancelled") for key in KEYS] == place.statuses()
 
+    entry = place.workplace.here("audit", NAME, "--json").document["entries"][-1]
+    assert ("cancelled", f"{NAME}/main") == (entry["action"], entry["run"])
+    assert {"wanted": 3, "cancelled": 3, "refused": 0} == entry["detail"]
+
     again = place.cancel("--yes")
     assert (0, 3) == (again.exit_code, len(place.provider.asked))
     assert "nothing to cancel" in again.stdout

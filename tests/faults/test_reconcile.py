@@ -54,6 +54,11 @@ def test_found_ones_are_accepted_and_missing_ones_go_again(tmp_path: Path) -> No
         reasons = [row["reason"] for row in run.results()]
         assert (2, 1) == (reasons.count("reconciled"), reasons.count("not_reached"))
         assert all(row["umid"] for row in run.results() if row["reason"] == "reconciled")
+        reconciled = run.place.here("audit", "hello/main", "--json").document["entries"][-1]
+        assert "reconciled" == reconciled["action"]
+        expected = {"unknown": 3, "accepted": 2, "unsent": 1, "settle_s": 0.0}
+        assert expected.items() <= reconciled["detail"].items()
+        assert reconciled["detail"]["since"] < reconciled["at"]
         assert 0 == run.run().exit_code
         run.check_truth()
 

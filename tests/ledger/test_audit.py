@@ -112,7 +112,7 @@ def test_a_session_begins_and_ends_with_its_entry_or_not_at_all(ledger: Ledger) 
         ledger.end_run(record.id, now=3, stop_reason=None, stop_detail=None, audited=audited)
 
     assert [("a", None)] == [(run.run, run.ended_at) for run in ledger.runs()]
-    assert ["started"] == [entry.action for entry in trail(ledger)]
+    assert ["started"] == [entry.action for entry in trail(ledger, "sale")]
 
 
 def test_the_newest_start_is_known_until_it_has_an_end(ledger: Ledger) -> None:

@@ -132,7 +132,7 @@ def test_the_audit_trail_stays_without_numbers(tmp_path: Path, ledger: Ledger) -
     compact(ledger)
 
     assert b"2025550001" not in written(tmp_path)
-    kept = [(entry.action, entry.run, entry.destination) for entry in trail(ledger)]
+    kept = [(entry.action, entry.run, entry.destination) for entry in trail(ledger, "sale")]
     assert [("overrode", "sale/a", None), ("overrode", "sale/b", "+12125550002"), ("purged", "sale/a", None)] == kept
     assert broken_link(ledger) is None
 

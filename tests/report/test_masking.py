@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from runner.base.exclusions import Exclusion
 from runner.base.text import quoted
 from runner.numbers.phone import normalise
-from runner.report.masking import masked, masked_cell, masked_detail
+from runner.report.masking import masked, masked_cell, masked_detail, without_numbers
 
 
 @pytest.mark.parametrize(
@@ -99,3 +99,17 @@ def test_no_word_of_a_quoted_cell_is_left(cell: str) -> None:
         said = re.search('"(.*)"', hidden)
         assert said is None or not any(map(str.isalpha, said[1]))
     assert f'key "{cell[:0]}•••" is listed' == masked_detail(f"key {quoted(cell)} is listed", "suppressed")
+
+
+@pytest.mark.parametrize(
+    ("detail", "expected"),
+    [
+        ("no access for +1 (202) 555-0142, try later", "no access for +•••, try later"),
+        ("+12025550142 and 2025550143", "+••• and •••"),
+        ("2 of 93; for example row 12025: timeout", "2 of 93; for example row 12025: timeout"),
+        ("name: \"Ann\" isn't 'Bob'", "name: ••• isn't •••"),
+        ("after 2026-12-01 10:00 UTC", "after 2026-12-01 10:00 UTC"),
+    ],
+)
+def test_nothing_of_a_number_is_left(detail: str, expected: str) -> None:
+    assert expected == without_numbers(detail)

@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
+from runner.base.audit import Actor, AuditAction
 from runner.base.errors import StoppedError
 from runner.base.events import Event, EventKind
 from runner.base.exclusions import ExclusionReason
 from runner.base.outcomes import OutcomeReason, Status
+from runner.ledger.audit import RecordedEntry
 from runner.ledger.sessions import Session, SessionState
 from runner.provider.delivery import ADVICE, CODES, Verdict
 from runner.report.page import Page, page_of, write_page
@@ -88,9 +90,20 @@ def hostile_page(folder: Path) -> Page:
         stop_detail=surrogate, created_at=2**62, stop_message_id=surrogate, stop_error_id=surrogate,
         stop_answered_at=2**62,
     )  # fmt: skip
+    actor = Actor(surrogate, surrogate, surrogate)
+    detail = {surrogate: surrogate, "reason": surrogate, "detail": [surrogate], "fingerprint": surrogate}
+    trail = [RecordedEntry(1, START_US, action, surrogate, actor, detail, "", surrogate, "") for action in AuditAction]
     sessions = [Session(2**62, SessionState.STOPPED, 2**62, surrogate, surrogate)] * 2
     return page_for(
-        folder, rows, settings=settings, events=events, sessions=sessions, record=named, version=surrogate, unmask=True
+        folder,
+        rows,
+        settings=settings,
+        events=events,
+        sessions=sessions,
+        record=named,
+        version=surrogate,
+        unmask=True,
+        trail=trail,
     )
 
 
@@ -206,6 +219,23 @@ def test_the_same_ledger_gives_the_same_bytes(tmp_path: Path) -> None:
     write_page(tmp_path / "two.html", page)
     assert (tmp_path / "one.html").read_bytes() == (tmp_path / "two.html").read_bytes()
     assert 0o600 == stat.S_IMODE((tmp_path / "one.html").stat().st_mode)
+
+
+def test_the_newest_entries_of_the_trail_are_shown_without_numbers(tmp_path: Path) -> None:
+    actor = Actor("Ana", "build-7", "0.1.0")
+    entries = [
+        RecordedEntry(1, START_US, AuditAction.PLANNED, "a/b", actor, {"fingerprint": "ab" * 32}, None, None, "c"),
+        RecordedEntry(2, START_US, AuditAction.OVERRODE, "a/b", actor,
+                      {"option": "--ignore-fuse", "let_through": ["rejectedShare"]}, "d", "+447700900123", "c"),
+    ]  # fmt: skip
+    html = page_of(page_for(tmp_path, [accepted(1)], trail=entries * 15))
+
+    words = said(html)
+    assert "Latest 20 of 30 entries" in words
+    assert 10 == words.count("overrode Ana@build-7 •••, --ignore-fuse: rejectedShare")
+    assert 10 == words.count("planned Ana@build-7 fingerprint abababababab")
+    assert "900123" not in html
+    assert "Audit trail" not in page_of(page_for(tmp_path, [accepted(1)]))
 
 
 def test_a_page_that_cant_be_written_says_where(tmp_path: Path) -> None:
