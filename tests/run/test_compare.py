@@ -1,5 +1,6 @@
 """Which runs are compared, from real ledgers, and what is written and told of them."""
 
+import re
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from sqlalchemy import create_engine, text
 from runner.base.errors import InputError
 from runner.cli.console import Console
 from runner.cli.report import show_comparison
+from runner.ledger.migrations import MIGRATIONS
 from runner.report.compare import SCHEMA
 from runner.run.compare import Comparison, compare, parse_since
 from runner.run.paths import RunOptions
@@ -125,10 +127,11 @@ def test_nothing_to_compare(reports: Path) -> None:
 
 def test_a_ledger_of_the_version_before(reports: Path) -> None:
     engine = create_engine(f"sqlite:///{reports / 'ledger.sqlite3'}")
+    migrations = " ".join(statement for statements in MIGRATIONS.values() for statement in statements)
     with engine.begin() as connection:
-        for table in ("receipts", "optouts", "feedback", "cancellations", "events"):
-            connection.execute(text(f"DROP TABLE {table}"))
-        for column in ("resume_plan", "resume_row"):
+        for table in re.findall(r"CREATE TABLE (\w+)", migrations):
+            connection.execute(text(f"DROP TABLE IF EXISTS {table}"))
+        for column in re.findall(r"ALTER TABLE runs ADD COLUMN (\w+)", migrations):
             connection.execute(text(f"ALTER TABLE runs DROP COLUMN {column}"))
         connection.execute(text("UPDATE meta SET value = '1' WHERE name = 'schema_version'"))
     engine.dispose()
