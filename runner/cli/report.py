@@ -12,7 +12,6 @@ from runner.base.wording import counted, listed_counts
 from runner.cli.console import FOLD, LEFT, RIGHT, Console
 from runner.cli.options import RecordedRunOptions, parse_target, with_shared_options
 from runner.prices.costs import plain
-from runner.provider.answer import ADVICE
 from runner.provider.delivery import code_of
 
 if TYPE_CHECKING:
@@ -92,6 +91,8 @@ def command(
 
 def show_report(console: Console, report: "RunReport") -> None:
     """Show counts by status and reason, with examples."""
+    from runner.provider.answer import ADVICE
+
     counts = report.counts
     console.print(f"\n{report.record.name}/{report.record.run}", style="bold")
     rows = [*_outcomes(counts), *_what_came_back(counts)]

@@ -150,8 +150,15 @@ def _why_unsent(record: RunRecord) -> WhyUnsent:
         return WhyUnsent(OutcomeReason.NOT_REACHED, "the run did not get to this message")
     if record.stop_reason == OutcomeReason.OPTED_OUT:  # the stop detail counts all of them; a row is one person
         return WhyUnsent(OutcomeReason.OPTED_OUT, "opted out before the message was sent")
-    names = ("message_id", "attempts", "http_status", "error_code", "error_id", "sent_at", "answered_at")
-    stopped_by = {name: getattr(record, f"stop_{name}") for name in names} if record.stop_message_id else {}
+    stopped_by = {
+        "message_id": record.stop_message_id,
+        "attempts": record.stop_attempts,
+        "http_status": record.stop_http_status,
+        "error_code": record.stop_error_code,
+        "error_id": record.stop_error_id,
+        "sent_at": record.stop_sent_at,
+        "answered_at": record.stop_answered_at,
+    }
     return WhyUnsent(OutcomeReason(record.stop_reason), record.stop_detail or "", stopped_by)
 
 

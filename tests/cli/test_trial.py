@@ -70,6 +70,19 @@ def test_each_chosen_row_goes_to_each_number_once(campaign: Workplace, provider:
     assert "hello" == done.document["campaign"]
 
 
+def test_an_answer_that_names_another_number_is_shown(campaign: Workplace, provider: Provider) -> None:
+    def script(request: Request) -> Reply:
+        reply = queued(request)
+        return Reply(200, {**reply.body, "destination": "12025550143", "encoding": "GSM7"})
+
+    provider.script = script
+    done = campaign(*TEST, "--to", MINE)
+    assert 0 == done.exit_code
+    told = " ".join(done.stdout.split())
+    assert "umid-0 (accepted, but the answer has the number +12025550143)" in told
+    assert "other_destination: compare the numbers" in told
+
+
 EVERY_OPTION = """\
 name: hello
 subAccountId: acme_hq

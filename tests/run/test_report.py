@@ -493,6 +493,22 @@ def test_another_report_that_never_ends_is_not_waited_for_for_ever(
         report(campaign)
 
 
+def test_a_session_without_an_end_was_killed_unless_another_process_has_the_run(campaign: Workplace) -> None:
+    campaign(*RUN)
+    with opened(campaign) as (ledger, record, paths):
+        columns = ("sub_account_id", "options", "fingerprint", "rows", "to_send")
+        values = {name: getattr(record, name) for name in columns}
+        killed = ledger.begin_run(name="hello", run="main", now=record.started_at + 1, **values)
+
+        def state(*, has_lock: bool = False) -> object:
+            return write_report(ledger, killed, paths, has_lock=has_lock).document["sessions"][-1]["state"]
+
+        assert "killed" == state()
+        with run_lock(ledger.path, "hello", "main"):
+            assert "sending" == state()
+            assert "killed" == state(has_lock=True)
+
+
 def test_the_summary_is_described_whole(campaign: Workplace) -> None:
     campaign(*RUN)
     guide = (Path(__file__).parents[2] / "docs/reference/files.md").read_text(encoding="utf-8")
