@@ -39,7 +39,8 @@ _COMMAND = re.compile(r"`([^`]+)`")
 class Page:
     """The content of a page. `results` is the run's results.parquet, `counts` its counts, `version` this program's.
 
-    `unmask` shows full phone numbers and a full text.
+    `unmask` shows full phone numbers and a full text. `notice` says that the messages were not sent to the provider: a
+    keyword, a colon, and words; or it is empty.
     """
 
     record: RunRecord
@@ -49,6 +50,7 @@ class Page:
     results: Path
     version: str
     unmask: bool = False
+    notice: str = ""
 
 
 def write_page(path: Path, content: Page) -> None:
@@ -90,6 +92,7 @@ def page_of(content: Page) -> str:
         message=_message_example(settings, unmask=content.unmask),
         about=_about(record, settings, version),
         masked=not content.unmask,
+        notice=content.notice.partition(": "),
     )
 
 

@@ -76,7 +76,7 @@ def execute(
                 accept = decisions.accept_balance
                 if warning := check_balance(run.campaign, account, run.summary.left, accept=accept):
                     view.warn(warning)
-                if not decisions.yes and decisions.approved is None:
+                if not decisions.yes and decisions.approved is None and run.run != SANDBOX_RUN:
                     view.confirm_sending(remaining.left, account)
             progress = Progress()
             stop = send(

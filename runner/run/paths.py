@@ -57,6 +57,8 @@ class RunPaths:
     removals = _InFolder("numbers-to-remove.csv")
     # The rows that `campaign feedback` could not report.
     unmatched = _InFolder("feedback-unmatched.csv")
+    # Says that nothing in the folder of a sandbox run reached a phone.
+    sandbox_notice = _InFolder("SANDBOX.txt")
     # The messages that a sandbox received.
     sandbox_book = _InFolder("book.jsonl")
 

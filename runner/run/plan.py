@@ -120,8 +120,10 @@ def remaining_of(run: Run) -> Remaining:
     return remaining
 
 
-def begin(run: Run) -> tuple[RunRecord, str]:
+def begin(run: Run, sent_to: str | None = None) -> tuple[RunRecord, str]:
     """Make the newest plan the one to send, and record the start in the ledger.
+
+    `sent_to` is the URL of a server on this computer that stands in for the provider, or None.
 
     Returns the run's record and the digest of the plan file.
     """
@@ -132,7 +134,10 @@ def begin(run: Run) -> tuple[RunRecord, str]:
         paths.sent_plan.hardlink_to(paths.plan)
     except OSError:  # the file system has no hard links
         shutil.copy2(paths.plan, paths.sent_plan)
-    RunSettings.of(run.inputs, run.summary).write(paths.run_settings)
+    before = RunSettings.read(paths.run_settings) if run.previous else None
+    # An earlier session's messages are in the report too.
+    sent_to = sent_to or (before.sent_to if before else None)
+    RunSettings.of(run.inputs, run.summary, sent_to).write(paths.run_settings)
     sent_digest = digest(paths.sent_plan)
     record = run.ledger.begin_run(
         name=run.name,

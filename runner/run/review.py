@@ -13,6 +13,7 @@ from runner.base.wording import counted
 from runner.campaign import CampaignKind
 from runner.prices.costs import over_limits
 from runner.run.open import Run
+from runner.run.paths import SANDBOX_RUN
 from runner.schedule.timetable import Slot, deadline, due_of, end_of, local, refusal, span_problems, timetable
 
 # What is wrong with a link, and what to do about it.
@@ -52,6 +53,7 @@ class Review:
         return {
             "campaign": run.name,
             "run": run.run,
+            "sandbox": run.run == SANDBOX_RUN,
             **summary.as_json(),
             "rate": str(run.campaign.rate),
             "seconds": round(summary.seconds_at(run.campaign.rate), 3),
