@@ -8,16 +8,18 @@ import typer
 
 from runner.base.errors import InputError
 from runner.cli.console import print_error, print_json, print_stderr
-from runner.cli.options import Json
+from runner.cli.options import Json, Unmask, campaign_masks, decide_masking
 
 
 def command(
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="The campaign files (YAML).")],
     as_json: Json = False,
+    unmask: Unmask = False,
 ) -> int:
     """Check campaign files and show every error; read no recipients."""
     from runner.plan.inputs import load_inputs
 
+    decide_masking(unmask, lambda: any(map(campaign_masks, files)))
     problems: dict[Path, list[str]] = {}
     for path in files:
         problems[path] = []
