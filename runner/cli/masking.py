@@ -14,6 +14,7 @@ from typing import IO, Any
 HINT = "numbers are masked; --unmask shows them"
 
 _SUFFIXES = "csv|tsv|txt|xlsx|parquet|ya?ml|j2|gz|zst|jsonl?|sqlite3|html|md|part"
+_IP = r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)"
 # What is never a number, wherever it stands.
 _KEPT = "|".join((
     r"(?<!\d)(?:19|20)\d\d-[01]\d-[0-3]\d(?!\d)(?:[ T]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?)?",  # dates and times
@@ -22,13 +23,14 @@ _KEPT = "|".join((
     r"\b(?:[0-9a-f]{64}|(?=[0-9]*[a-f])[0-9a-f]{12,63})\b",  # fingerprints, also their first digits
     r"(?<=  plan )[0-9a-f]{12}\b",  # and if those are decimal
     r"(?<=--approve )\S+|(?<=--run )\S+|(?<=--limit )\d+",  # commands to copy
-    r"(?<=://)(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?|(?<![\w.+-])(?:\d{1,3}\.){3}\d{1,3}:\d+",  # IP addresses
-    r"\b[A-Za-z][\w.-]{0,64}[-_/]20\d\d[01]\d[0-3]\d(?!\d)",  # names with a date: hello/20261201
-    rf"(?<![^\s\"'(=`])[\w./\\~-]{{0,255}}\.(?:{_SUFFIXES})(?::\d+){{0,2}}\b(?![\w@])",  # files, with a place in them
+    rf"(?<=://){_IP}(?::\d+)?|(?<![\w.+-]){_IP}:\d{{2,5}}\b",
+    # names with a date: hello/20261201
+    r"(?<![\w./:@-])[A-Za-z][\w.-]{0,64}[-_/]20\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])(?!\d)",
+    rf"(?<![^\s\"'(=`])[\w./\\~-]{{0,255}}\.(?:{_SUFFIXES})(?:, line \d+|(?::\d+){{0,2}})\b(?![\w@])",  # files
 ))  # fmt: skip
 # What is not a number in words, but could be one in a cell.
 _KEPT_IN_WORDS = "|".join((  # noqa: FLY002 (each with its comment)
-    r"\b(?:rows?|line|limit) \d{1,8}(?:, \d{1,8})*\b",
+    r"\b(?:rows?|limit) \d{1,8}(?:, \d{1,8})*\b",
     r"(?<![\w.,+-])\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d|,\d)",  # counts
     r"(?<![\w.,+-])(?:\d{1,3}(?:,\d{3})*\.\d+(?= [A-Z]{3}\b)|0\.\d+(?![\d.]))",  # amounts
     r"(?<![\d:])[0-2]?\d:[0-5]\d(?::[0-5]\d(?:[.,]\d+)?)?(?![\d:])",  # times of day

@@ -23,7 +23,7 @@ ELSEWHERE = {"main.py": 2, "optouts.py": 1, "sandbox.py": 1}
 CONTEXTS = (
     "{}", "to {}", "row 3 (key {}): no answer", "Hi Ann, call {} now.", "destination={} is not valid", "tel:{}",
     "https://wa.me/{}", "({})", "12 of 34 to {}", "accepted 1,234, {} rejected", "plan {}", "run/{}",
-    "2026-11-26T21:25:44Z {}", "call me/{}", "a.b.{}", "\n{}\n",
+    "our line {}", "2026-11-26T21:25:44Z {}", "call me/{}", "a.b.{}", "\n{}\n",
 )  # fmt: skip
 AS_WRITTEN = sorted({str(case[0]) for case in (*READ, *NOTED, *NOTED_AS_INVISIBLE, *REFUSED)})
 
@@ -97,6 +97,7 @@ def test_what_is_no_number_stays(kind: str, data: st.DataObject) -> None:
     [
         "people/20261201.csv:3:1234: rate: must be a number",
         "events.jsonl:12345678: not an event",
+        "the suppression list out.csv, line 1234567",
         "  campaign run hello.yaml --run 20261201 --limit 1000000 --approve 694094260712",
         "hello/20261201: 3 accepted",
         "31.12.2026 at 09:30:15, 12/31/2026",
