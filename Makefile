@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 .PHONY: demo test check format bench docs picture constraints clean
 
 demo: $(READY)  ## send a campaign to the sandbox and report conversions; ends with the path of the report
-	$(BIN)/campaign run campaigns/autumn-fair.yaml --sandbox --yes
+	$(BIN)/campaign run campaigns/autumn-fair.yaml --sandbox
 	$(BIN)/campaign feedback autumn-fair campaigns/recipients/autumn-fair-conversions.csv --sandbox --rate 100/s
 	$(BIN)/campaign report autumn-fair --sandbox
 

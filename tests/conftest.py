@@ -8,6 +8,8 @@ import socket
 import pytest
 from hypothesis import HealthCheck, settings
 
+from runner.cli.masking import masking
+
 # A shell that starts the tests in the background lets them ignore Ctrl-C, and so would the commands that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -50,6 +52,12 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket.socket, "connect", guarded_connect)
     monkeypatch.setattr(socket.socket, "connect_ex", guarded_connect_ex)
+
+
+@pytest.fixture(autouse=True)
+def no_command_before() -> None:
+    """An option of a test before says nothing about which numbers this one may print."""
+    masking.reset()
 
 
 @pytest.fixture(autouse=True)

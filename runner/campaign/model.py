@@ -88,7 +88,8 @@ class ReportSection(Section):
         "Additional file formats of the results: xlsx. parquet and csv are always written.", ["xlsx"], ()
     )
     mask: StrictBool = setting(
-        "Mask phone numbers and omit texts in all report files. report.html always does so.",
+        "Mask phone numbers and omit texts in all report files. report.html always does so. On terminals, mask "
+        "numbers too, unless --unmask is given.",
         True,
         False,
     )

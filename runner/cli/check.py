@@ -8,18 +8,20 @@ import typer
 
 from runner.base.errors import InputError, Problem
 from runner.cli.console import print_error, print_json, print_stderr
-from runner.cli.options import Json
+from runner.cli.options import Json, Unmask, campaign_masks, decide_masking
 
 
 def command(
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="The campaign files (YAML).")],
     as_json: Json = False,
+    unmask: Unmask = False,
 ) -> int:
     """Check campaign files and their project, and show every error; read no recipients."""
     from runner.campaign.project import read_project
     from runner.plan.inputs import load_inputs
     from runner.run.paths import PROJECT_FILE, project_of
 
+    decide_masking(unmask, lambda: any(map(campaign_masks, files)))
     problems: dict[Path, list[str]] = {}
     for path in files:
         found: list[Problem] = []

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from runner.base.errors import CampaignError, InputError, Problem, StoppedError
+from runner.cli.masking import shown, shown_document
 
 # Column options for rich tables.
 LEFT: Mapping[str, Any] = {"no_wrap": True}
@@ -24,32 +25,38 @@ class NotConfirmedError(StoppedError):
 
 
 class Console:
-    """Prints text for people to standard output, or to standard error when a document goes to standard output.
-
-    Every text is passed through `clean`.
-    """
+    """Prints text for people to standard output, or to standard error when a document goes to standard output."""
 
     def __init__(self, *, as_json: bool = False) -> None:
         from rich.console import Console as RichConsole
 
         self.rich = RichConsole(stderr=as_json, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
+    def shown(self, text: str) -> str:
+        """The text as it may be printed here: without control characters, and with numbers masked if necessary."""
+        return shown(clean(text), self.rich.file)
+
     def print(self, text: str = "", style: str | None = None) -> None:
         """Print one line without wrapping."""
-        self.rich.print(clean(text), style=style)
+        self.rich.print(self.shown(text), style=style)
 
     def wrap(self, text: str, style: str | None = None) -> None:
         """Wrap the text between words, to the width of the terminal; indent all lines but the first."""
         depth = len(text) - len(text.lstrip())
         # A word that is longer than a line is a path or a link; it must stay whole to be copied.
         lines = textwrap.wrap(
-            clean(text),
+            self.shown(text),
             max(self.rich.width, 40),
             subsequent_indent=" " * (depth + 2),
             break_long_words=False,
             break_on_hyphens=False,
         )
         self.rich.print("\n".join(lines), style=style)
+
+    def notice(self, text: str) -> None:
+        """Print a line that nobody may miss, if there is one: as the first and the last of a command."""
+        if text:
+            self.wrap(text, "bold yellow")
 
     def warn(self, text: str) -> None:
         """Print a warning."""
@@ -69,15 +76,19 @@ class Console:
         *,
         header: bool = True,
     ) -> None:
-        """Print a table without borders. `columns` are rich's options by label; `styles` has one style per row."""
+        """Print a table without borders. `columns` are rich's options by label; `styles` has one style per row.
+
+        Columns that are aligned to the right contain counts and amounts.
+        """
         from rich.table import Table
 
         vertical: Any = "bottom" if any("\n" in label for label in columns) else "top"
         table = Table(box=None, show_header=header, pad_edge=False, padding=(0, 2, 0, 0))
         for label, column in columns.items():
             table.add_column(label, vertical=vertical, **column)
+        shows = [clean if column.get("justify") == "right" else self.shown for column in columns.values()]
         for row, style in zip(rows, styles, strict=False):
-            table.add_row(*map(clean, row), style=style)
+            table.add_row(*(show(cell) for show, cell in zip(shows, row, strict=True)), style=style)
         if table.row_count:
             self.rich.print(table)
 
@@ -93,11 +104,11 @@ def clean(text: str) -> str:
 
 def print_json(document: Any) -> None:  # noqa: ANN401 (any JSON)
     """Print the document of `--json`. A file name that isn't UTF-8 is shown with question marks."""
-    print_document(f"{json.dumps(document, indent=2, ensure_ascii=False)}\n")
+    print_document(f"{json.dumps(shown_document(document, sys.stdout), indent=2, ensure_ascii=False)}\n")
 
 
 def print_document(text: str) -> None:
-    """Print output for a program or a file: always in UTF-8, as JSON must be (RFC 8259)."""
+    """Print output for a program or a file: unchanged, and always in UTF-8, as JSON must be (RFC 8259)."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", errors="replace")
     sys.stdout.write(text)
@@ -105,7 +116,7 @@ def print_document(text: str) -> None:
 
 def print_stderr(text: str) -> None:
     """Print one line for people on standard error."""
-    sys.stderr.write(f"{clean(text)}\n")
+    sys.stderr.write(f"{shown(clean(text), sys.stderr)}\n")
 
 
 def print_error(error: Problem | CampaignError) -> None:
@@ -123,7 +134,7 @@ def confirm(question: str, *, no: str) -> None:
         raise InputError.of(f"{no}: confirmation needs a terminal", "add --yes to skip it")
     # Polars replaces Python's handler; with its handler, Ctrl-C has no effect until the next Enter.
     signal.signal(signal.SIGINT, signal.getsignal(signal.SIGINT))
-    sys.stderr.write(f"\n{question} [y/N] ")
+    sys.stderr.write(f"\n{shown(clean(question), sys.stderr)} [y/N] ")
     sys.stderr.flush()
     try:
         # Waiting in short turns: a Ctrl-C in the moment before a blocking read has no effect until the next Enter.

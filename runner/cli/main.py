@@ -20,6 +20,7 @@ from typer.exceptions import TyperException
 
 from runner.base.errors import CampaignError, InputError, StoppedError
 from runner.cli.console import print_error, print_json, print_stderr
+from runner.cli.masking import masking
 
 BUG = 70
 # Typer returns this after a Ctrl-C.
@@ -94,6 +95,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
 def run_command(arguments: list[str]) -> int:
     """Run the command line `arguments` and return the exit code. Errors go to standard error."""
     as_json = _wants_json(arguments)
+    masking.reset()
     try:
         result = app_for(arguments)(args=arguments, prog_name="campaign", standalone_mode=False)
     except CampaignError as error:
@@ -114,7 +116,7 @@ def run_command(arguments: list[str]) -> int:
         sys.stderr.close()
         return 1
     except Exception:
-        traceback.print_exc()
+        print_stderr(traceback.format_exc().rstrip())
         words = "this is a bug in campaign-runner; the ledger has what was sent, so nothing is sent twice"
         print_stderr(f"error: {words}")
         return _failed(BUG, [words], as_json=as_json)

@@ -2,7 +2,9 @@
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable
+from glob import escape
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -10,13 +12,15 @@ import typer
 
 from runner.base.errors import InputError
 from runner.cli.console import Console, print_json, print_stderr
-from runner.run.paths import RunOptions
+from runner.cli.masking import masking
+from runner.run.paths import RunOptions, reports_folder
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The campaign file (YAML).")]
 Target = Annotated[str, typer.Argument(metavar="NAME[/RUN]", help="The run; NAME alone means its newest run.")]
 Rows = Annotated[list[int] | None, typer.Option("--row", metavar="N", min=1, help="Show this data row; repeatable.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 Sandbox = Annotated[bool, typer.Option("--sandbox", help="Use the sandbox: nothing reaches a phone.")]
+Unmask = Annotated[bool, typer.Option("--unmask", help="Print whole phone numbers, even to a file or a log.")]
 
 # The options that set fields of `RunOptions`, by field.
 _RUN_OPTIONS = {
@@ -62,20 +66,27 @@ def with_shared_options(command: Callable[..., tuple[int, Any]]) -> Callable[...
     """Add an option to the command for each field that the annotation of its parameter `options` names.
 
     A command returns its exit code and the document for `--json` (None if it has none, or has printed it). A command
-    with a parameter `console` gets `--json`; a parameter `as_json` receives its value.
+    with a parameter `console` gets `--json`; a parameter `as_json` receives its value. If it is about a campaign or a
+    ledger, it also gets `--unmask`, and a parameter `unmask` receives its value.
     """
     parameters = inspect.signature(command).parameters
-    shared = [name for name in ("options", "console", "as_json") if name in parameters]
+    shared = [name for name in ("options", "console", "as_json", "unmask") if name in parameters]
     fields = parameters["options"].annotation.__metadata__ if "options" in shared else ()
+    has_file = "file" in parameters and parameters["file"].annotation is File
 
     @functools.wraps(command)
-    def with_values(*, as_json: bool = False, **values: Any) -> int:  # noqa: ANN401 (each option has its own type)
+    def with_values(*, as_json: bool = False, unmask: bool = False, **values: Any) -> int:  # noqa: ANN401 (each option has its own type)
         given: dict[str, Any] = {
             "options": RunOptions(**{name: values.pop(name) for name in fields if name in values}),
             "as_json": as_json,
+            "unmask": unmask,
             "console": Console(as_json=as_json) if "console" in shared else None,
         }
         options = given["options"]
+        if has_file:
+            decide_masking(unmask, lambda: campaign_masks(values["file"]))
+        else:
+            decide_masking(unmask, lambda: "target" in parameters and runs_mask(values["target"], options))
         if options.sandbox and options.run:
             print_stderr(f"warning: --run {options.run} has no effect: a run with --sandbox is always called sandbox")
         exit_code, document = command(**values, **{name: given[name] for name in shared})
@@ -90,6 +101,8 @@ def with_shared_options(command: Callable[..., tuple[int, Any]]) -> Callable[...
     own += [option(name, _RUN_OPTIONS[name], getattr(RunOptions(), name)) for name in fields]
     if {"console", "as_json"} & set(shared):
         own.append(option("as_json", Json, False))
+        if has_file or "options" in shared:
+            own.append(option("unmask", Unmask, False))
     with_values.__signature__ = inspect.Signature(own)  # type: ignore[attr-defined]
     return with_values
 
@@ -98,6 +111,29 @@ def parse_target(target: str) -> tuple[str, str | None]:
     """Split `NAME/RUN` or `NAME`."""
     name, _, run = target.strip("/").partition("/")
     return name, run or None
+
+
+def decide_masking(unmask: bool, by_campaign: Callable[[], bool]) -> None:
+    """Decide which numbers this command may print. `by_campaign` reads files, so it is only called for a terminal."""
+    masking.unmask = unmask
+    masking.by_campaign = not unmask and (sys.stdout.isatty() or sys.stderr.isatty()) and by_campaign()
+
+
+def campaign_masks(file: Path) -> bool:
+    """Whether the campaign file sets `report.mask`, even if it has mistakes elsewhere."""
+    from runner.campaign import read
+
+    found, _ = read(file)
+    return found is not None and found.campaign.report.mask
+
+
+def runs_mask(target: str | None, options: RunOptions) -> bool:
+    """Whether a run that NAME or NAME/RUN may mean (None: any run) was started with `report.mask`."""
+    from runner.report.run_settings import RunSettings, asks_to_mask
+
+    name, run = parse_target(target) if target else ("", None)
+    paths = reports_folder(options).glob(f"{escape(name) or '*'}/{escape(run) if run else '*'}/run.json")
+    return any(asks_to_mask(RunSettings.read(path), path) for path in paths)
 
 
 def parse_value(option: str, text: str, parse: Callable[[str], T]) -> T:

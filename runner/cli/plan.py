@@ -1,12 +1,12 @@
 """`campaign plan`: who would get what, in how many segments, and who is excluded and why. Sends nothing.
 
 `--format markdown` shows the plan for a pull request. Many people read it, so phone numbers are masked, except those in
-the template. Cells are untrusted: nothing in them may format, link or notify.
+the template, unless --unmask is given. Cells are untrusted: nothing in them may format, link or notify.
 """
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,9 +16,9 @@ import typer
 from runner.base.errors import InputError
 from runner.base.wording import counted
 from runner.cli.console import Console, clean, print_document, print_error, print_json
+from runner.cli.masking import masked_output, masking
 from runner.cli.options import AllRunOptions, File, with_shared_options
 from runner.cli.plan_view import lines_of, show_parts, show_plan, show_remaining
-from runner.report.masking import masked
 from runner.run.paths import RunOptions
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class OutputFormat(StrEnum):
 def command(
     options: AllRunOptions,
     as_json: bool,
+    unmask: bool,
     file: File,
     output_format: Annotated[
         OutputFormat,
@@ -55,6 +56,7 @@ def command(
     """Show who would get what, and who is excluded and why. Sends nothing."""
     from runner.ledger.approvals import note_plan
     from runner.run.approval import write_approval
+    from runner.run.notice import notice_here
     from runner.run.open import open_run
     from runner.run.plan import changes, make_plan, remaining_of
     from runner.run.review import review
@@ -67,7 +69,10 @@ def command(
         first.append(words)
         console.warn(words)
 
+    notice = notice_here(sandbox=options.sandbox)
+    console.notice(notice)
     with open_run(file, options, warn=warn) as run:
+        masking.template = run.inputs.composer.template.origins.own_text
         make_plan(run)
         reviewed, changed = review(run), changes(run)
         note_plan(run.ledger, reviewed.plan)
@@ -89,9 +94,11 @@ def command(
             document = reviewed.as_json()
             print_json(document | {"changes": changed, "warnings": [*first, *document["warnings"]]})
         elif output_format is OutputFormat.MARKDOWN:
-            print_document(_markdown(reviewed, _run_command(file, options), changed, first))
+            front = [*([notice] if notice else []), *(f"warning: {words}" for words in first)]
+            print_document(_markdown(reviewed, _run_command(file, options), changed, front, unmask=unmask))
         for problem in reviewed.problems:
             print_error(problem)
+        console.notice(notice)
         return InputError.exit_code if reviewed.problems else 0, None
 
 
@@ -105,32 +112,32 @@ def _run_command(file: Path, options: RunOptions) -> str:
     return shlex.join(words)
 
 
-def _markdown(review: "Review", command: str, changes: Sequence[str], first: Sequence[str]) -> str:
+def _markdown(review: "Review", command: str, changes: Sequence[str], front: Sequence[str], *, unmask: bool) -> str:
     """The plan as Markdown. `command` runs the campaign; with the fingerprint added, it sends exactly this plan.
 
-    `first` are warnings that come in front of everything else.
+    `front` comes in front of everything else.
     """
     from runner.message.segments import measure
 
+    hide: Callable[[str], str] = str if unmask else masked_output
     run, summary = review.run, review.run.summary
-    text = [line for warning in first for line in (f"**warning: {escaped(warning)}**", "")]
+    text = [line for words in front for line in (f"**{escaped(words)}**", "")]
     text += [f"### {escaped(f'{run.name}/{run.run}')}", "", f"fingerprint `{review.plan.fingerprint}`", ""]
     text += ["| | | |", "|---|---:|---|"]
     for line in lines_of(review):
         label = f"&nbsp;&nbsp;{escaped(line.label)}" if line.is_part else f"**{escaped(line.label)}**"
-        words = escaped(line.words + masked(line.detail))
+        words = escaped(line.words + hide(line.detail))
         text.append(f"| {label if line.label else ''} | {escaped(line.number)} | {words} |")
-    text += _listed("This plan can't be sent:", [str(problem) for problem in review.problems])
-    text += _listed(_CHANGED, changes)
-    text += _listed("Warnings:", review.warnings)
+    text += _listed("This plan can't be sent:", (hide(str(problem)) for problem in review.problems))
+    text += _listed(_CHANGED, map(hide, changes))
+    text += _listed("Warnings:", map(hide, review.warnings))
     if summary.samples:
         text += ["", "**The first messages:**"]
-    own_text = run.inputs.composer.template.origins.own_text
     for row, destination, sample in summary.samples:
         left = measure(sample.text, sample.encoding).left
         size = f"{sample.encoding.value}, {counted(sample.segments, 'segment')}, {left} left"
-        text += ["", f"row {row}, {escaped(masked(destination))}, {size}", ""]
-        text += _fenced(masked(sample.text, besides=own_text), "text")
+        text += ["", f"row {row}, {escaped(hide(destination))}, {size}", ""]
+        text += _fenced(hide(sample.text), "text")
     if summary.to_send and not review.problems:
         parts = [f"- {part}: {escaped(words)}" for part, words in review.plan.parts.items()]
         text += ["", "**The fingerprint covers:**", "", *parts]
@@ -138,8 +145,9 @@ def _markdown(review: "Review", command: str, changes: Sequence[str], first: Seq
     return "\n".join(text) + "\n"
 
 
-def _listed(title: str, points: Sequence[str]) -> list[str]:
-    return ["", f"**{escaped(title)}**", "", *(f"- {escaped(masked(point))}" for point in points)] if points else []
+def _listed(title: str, points: Iterable[str]) -> list[str]:
+    listed = [f"- {escaped(point)}" for point in points]
+    return ["", f"**{escaped(title)}**", "", *listed] if listed else []
 
 
 def _fenced(content: str, kind: str = "") -> list[str]:

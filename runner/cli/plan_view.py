@@ -9,6 +9,7 @@ from runner.base.messages import RemarkKind
 from runner.base.options import Outside
 from runner.base.wording import counted, listed_counts, seconds_in_words
 from runner.cli.console import FOLD, LEFT, RIGHT, Console
+from runner.cli.masking import masking
 from runner.run.paths import SANDBOX_RUN
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Line:
 def show_plan(console: Console, review: "Review") -> None:
     """Show a plan's figures and its warnings."""
     run = review.run
+    masking.template = run.inputs.composer.template.origins.own_text
     console.print(f"\n{run.name}/{run.run}  plan {review.plan.fingerprint[:12]}", style="bold")
     rows = [
         (f"  {line.label}" if line.is_part and line.label else line.label, line.number, line.words + line.detail)

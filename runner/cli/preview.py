@@ -1,6 +1,7 @@
 """`campaign preview`: messages as on a phone, and what forces UCS-2."""
 
 import itertools
+import sys
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -12,7 +13,8 @@ from runner.base.errors import InputError
 from runner.base.exclusions import Exclusion
 from runner.base.messages import MAX_SEGMENTS, Encoding, RemarkKind, Text
 from runner.base.wording import counted
-from runner.cli.console import Console, clean, print_stderr
+from runner.cli.console import Console, print_stderr
+from runner.cli.masking import HINT, masking
 from runner.cli.options import File, Rows, with_shared_options
 from runner.message.segments import Measure, described, measure
 from runner.prices.costs import Prices, exact, plain
@@ -47,6 +49,7 @@ def command(
     from runner.plan.planner import rows_to_show
 
     inputs, rows = load_inputs(file), rows or []
+    masking.template = inputs.composer.template.origins.own_text
     path = inputs.audience.source.path
     chosen = _chosen(rows_to_show(inputs, sampled=not rows and to is None), rows, to, count)
     absent = set(rows) - {batch.first + index for batch, index in chosen}
@@ -61,6 +64,8 @@ def command(
         print_stderr(f"warning: {no_row}")
     for batch, index in chosen:
         _show(console, batch, index, inputs.prices)
+    if masking.applies_to(console.rich.file) or masking.applies_to(sys.stdout):
+        console.print(f"\n{HINT}")
     return 0, {"messages": [_as_json(batch, index, inputs.prices) for batch, index in chosen]}
 
 
@@ -115,7 +120,7 @@ def _show(console: Console, batch: "RowBatch", index: int, prices: Prices | None
         console.wrap(f"not sent: {verdict.reason.value}: {verdict.detail}", style="yellow")
         return
     found = measure(verdict.text, verdict.encoding)
-    bubble = Styled(clean(verdict.text))
+    bubble = Styled(console.shown(verdict.text))
     for place, _ in found.forcing:
         bubble.stylize("reverse bold", place, place + 1)
     console.rich.print(Panel(bubble, width=PHONE_WIDTH, box=box.ROUNDED), soft_wrap=False)
@@ -151,11 +156,12 @@ def _show_forcing(console: Console, text: Text, found: Measure) -> None:
     if not found.forcing:
         return
     console.print("outside GSM-7:", style="bold")
+    shown = console.shown(text.text)  # before it is cut, because a part of a number doesn't look like one
     places: dict[str, list[int]] = {}
     for index, character in found.forcing:
         places.setdefault(character, []).append(index)
     for character, (first, *others) in itertools.islice(places.items(), MOST_CHARACTERS):
-        before, after = text.text[max(first - CONTEXT, 0) : first], text.text[first + 1 : first + 1 + CONTEXT]
+        before, after = shown[max(first - CONTEXT, 0) : first], shown[first + 1 : first + 1 + CONTEXT]
         name = unicodedata.name(character, "unnamed").lower()
         times = f" ({1 + len(others)} times)" if others else ""
         where = " ".join(f"{before}⟦{character}⟧{after}".split())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from runner.base.outcomes import OutcomeReason, Status
 from runner.base.wording import counted, listed_counts
-from runner.cli.console import Console, clean
+from runner.cli.console import Console
 
 if TYPE_CHECKING:
     from runner.dispatch.progress import Progress, Stop
@@ -47,7 +47,7 @@ def _bar(console: Console, progress: "Progress", total: int) -> Iterator[Callabl
                 console.print(words)  # too long for the line of the bar at 80 columns
             words = "waiting"
         asleep_until = progress.sleeps_until
-        bar.update(task, completed=progress.settled.total(), description=clean(words))
+        bar.update(task, completed=progress.settled.total(), description=console.shown(words))
 
     columns = (BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
     with Bar(*columns, console=console.rich, transient=False, refresh_per_second=10) as bar:

@@ -47,6 +47,7 @@ _FILES = {
 def command(
     options: RecordedRunOptions,
     console: Console,
+    unmask: bool,
     target: Annotated[
         str | None, typer.Argument(metavar="NAME[/RUN]", help="The run; NAME alone means its newest run.")
     ] = None,
@@ -56,13 +57,11 @@ def command(
     campaign: Annotated[
         str | None, typer.Option(metavar="GLOB", help="Compare runs of these campaigns: 'spring-*'.")
     ] = None,
-    unmask: Annotated[
-        bool, typer.Option("--unmask", help="Show whole numbers and a whole text in report.html.")
-    ] = False,
 ) -> tuple[int, dict[str, Any]]:
     """Write the results and report of a run again, or compare runs.
 
-    To compare runs, leave out NAME and use --since or --campaign.
+    To compare runs, leave out NAME and use --since or --campaign. --unmask also shows whole numbers and a whole text in
+    report.html, unless the campaign sets report.mask.
     """
     compares = since is not None or campaign is not None
     if compares and target is not None:
@@ -79,13 +78,22 @@ def command(
     if target is None:
         remedy = "name a run (NAME or NAME/RUN), or compare runs with --since or --campaign"
         raise InputError.of("no run given", remedy)
+    from runner.report.run_settings import RunSettings, asks_to_mask
+    from runner.run.notice import notice_of
     from runner.run.open import recorded_run
     from runner.run.report import write_report
 
     with recorded_run(*parse_target(target), options) as run:
         report = write_report(run.ledger, run.record, run.paths, unmask=unmask)
+        settings_path = run.paths.run_settings
+        stays_masked = unmask and asks_to_mask(RunSettings.read(settings_path), settings_path)
+    notice = notice_of(report.record.run, report.document["sent_to"])
+    console.notice(notice)
     show_report(console, report)
     show_files(console, report)
+    if stays_masked:
+        console.wrap("the results and report.html stay masked, because the campaign sets report.mask")
+    console.notice(notice)
     return 0, report.document
 
 

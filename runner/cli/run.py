@@ -66,6 +66,7 @@ def command(
     """Plan, confirm, send and report. Run it again to continue."""
     from runner.run.approval import read_approved
     from runner.run.execute import Decisions, RunView, execute
+    from runner.run.notice import notice_here
 
     decisions = Decisions(
         yes=yes,
@@ -83,6 +84,8 @@ def command(
         confirm_sending=_confirm_sending,
         show_progress=partial(show_progress, console),
     )
+    notice = notice_here(sandbox=options.sandbox)
+    console.notice(notice)
     stop, report, progress = execute(file, options, decisions, view)
     counts = report.counts.totals.by_status
     show_report(console, report)
@@ -97,6 +100,7 @@ def command(
         unsent = counted(counts[Status.UNSENT], "message")
         console.wrap(f"{unsent} not sent. To continue, {_FIRST.get(stop.reason, '')}run it again:")
         console.show_command_again()
+    console.notice(notice)
     exit_code = 1 if counts[Status.REJECTED] or counts[Status.UNKNOWN] else 0
     if (stop or counts[Status.UNSENT]) and not is_over:
         exit_code = StoppedError.exit_code

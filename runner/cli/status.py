@@ -13,6 +13,8 @@ from runner.base.errors import InputError
 from runner.base.wording import counted, seconds_in_words, share
 from runner.cli.console import FOLD, LEFT, RIGHT, Console, clean
 from runner.cli.options import RecordedRunOptions, parse_target, with_shared_options
+from runner.run.notice import notice_of
+from runner.run.paths import SANDBOX_RUN
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -54,6 +56,7 @@ def command(
     name, run = parse_target(target) if target else (None, None)
     reader = StatusReader(name, run, options)
     if watch:
+        console.notice(notice_of(SANDBOX_RUN if options.sandbox else run or "", None))
         _watch(console, reader)
         return 0, None
     snapshot = reader.read(now_us())
@@ -67,6 +70,8 @@ def show_status(console: Console, snapshot: "StatusSnapshot") -> None:
     if not snapshot.runs:
         console.print("no runs yet; start one with `campaign run FILE`")
         return
+    notice = _notice(snapshot.runs)
+    console.notice(notice)
     _show_table(console, snapshot.runs, _progress(snapshot.runs))
     # A watch that was interrupted has no delivery figures, because counting them takes long.
     if known := [run for run in snapshot.runs if run.get("delivery") or any(run.get("conversions", {}).values())]:
@@ -78,6 +83,12 @@ def show_status(console: Console, snapshot: "StatusSnapshot") -> None:
             console.wrap(f"{_name(run)}: {words}")
     if snapshot.optouts:
         console.print(f"{counted(snapshot.optouts, 'number')} opted out; see `campaign optouts list`")
+    console.notice(notice)
+
+
+def _notice(runs: Sequence[Document]) -> str:
+    """The notice for runs that the sandbox got: they have a ledger without other runs."""
+    return notice_of(runs[0]["run"], None) if runs else ""
 
 
 def _progress(runs: Sequence[Document]) -> Columns:
@@ -135,6 +146,8 @@ def _reasons(run: Document) -> Iterator[str]:
         yield f"waiting for {run['waiting_for']}"
     if run["held_up_by"]:
         yield f"slow: {_HELD_UP[run['held_up_by']]}"
+    if run["sent_to"]:
+        yield notice_of(run["run"], run["sent_to"])
     if run["stopped"]:
         state, detail = run["state"], run["stopped"]["detail"]
         yield detail if detail.startswith(state) else f"{state}: {detail}"
@@ -188,7 +201,7 @@ def _live_view(console: Console) -> Iterator[Callable[["StatusSnapshot"], None]]
 
     def show(snapshot: "StatusSnapshot") -> None:
         watched.update(_name(run) for run in snapshot.active)
-        parts = [part for run in snapshot.runs if _name(run) in watched for part in _live(run)]
+        parts = [part for run in snapshot.runs if _name(run) in watched for part in _live(console, run)]
         live.update(Group(*parts), refresh=True)
 
     # Redrawn four times a second, because the terminal may be resized; the ledger is read less often.
@@ -196,7 +209,7 @@ def _live_view(console: Console) -> Iterator[Callable[["StatusSnapshot"], None]]
         yield show
 
 
-def _live(run: Document) -> Iterator["RenderableType"]:
+def _live(console: Console, run: Document) -> Iterator["RenderableType"]:
     from rich.progress_bar import ProgressBar
     from rich.table import Table
     from rich.text import Text
@@ -210,7 +223,7 @@ def _live(run: Document) -> Iterator["RenderableType"]:
     line.add_row(bar, _how_far(run))
     yield line
     for words in _details(run):
-        yield Text(clean(words), overflow="fold", no_wrap=False)
+        yield Text(console.shown(words), overflow="fold", no_wrap=False)
 
 
 def _how_far(run: Document) -> str:

@@ -11,6 +11,7 @@ from runner.base.messages import Message
 from runner.base.outcomes import DIFFERING, Outcome, OutcomeReason, Status
 from runner.base.wording import counted, seconds_in_words
 from runner.cli.console import FOLD, LEFT, Console, confirm, print_stderr
+from runner.cli.masking import masking
 from runner.cli.options import File, Sandbox, with_shared_options
 from runner.cli.report import STYLES
 
@@ -39,16 +40,20 @@ def command(
     """Send sample messages to your own phones. Recipients get nothing."""
     from runner.plan.inputs import load_inputs
     from runner.run.account import account_for
+    from runner.run.notice import notice_here
     from runner.run.send import send_options
     from runner.run.test_messages import make_test_messages, make_test_options, send_test_messages
 
     inputs = load_inputs(file)
     campaign = inputs.campaign
+    masking.template = inputs.composer.template.origins.own_text
     messages = make_test_messages(inputs, to, rows or [])
     options, left_out = make_test_options(send_options(campaign), datetime.now(UTC))
+    notice = notice_here(sandbox=sandbox)
+    console.notice(notice)
     with account_for(campaign.account, sandbox=sandbox) as account:
         _show_messages(console, messages, left_out)
-        if not yes:
+        if not yes and not sandbox:
             what = f"{counted(len(messages), 'test message')} from {account.endpoint.sub_account_id}"
             seconds = (len(messages) - 1) / campaign.rate.per_second
             takes = f" at {campaign.rate}, which takes {seconds_in_words(seconds)}" if seconds > SILENT_S else ""
@@ -58,6 +63,7 @@ def command(
         )
     answers = list(zip(messages, outcomes, strict=True))
     _show_answers(console, answers)
+    console.notice(notice)
     statuses = {outcome.status for outcome in outcomes}
     exit_code = 1 if statuses & {Status.REJECTED, Status.UNKNOWN} else 0
     if Status.UNSENT in statuses:

@@ -69,6 +69,12 @@ def is_safe(url: str) -> bool:
     return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))
 
 
+def is_local(url: str) -> bool:
+    """Whether a URL leads to this computer, and so not to the provider."""
+    parts = _split(url)
+    return parts is not None and is_loopback(parts.hostname)
+
+
 def tls_context() -> ssl.SSLContext:
     """Verifies certificates against the system's store or SSL_CERT_FILE. Requires TLS 1.3, as Singapore does."""
     context = ssl.create_default_context()

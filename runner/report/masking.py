@@ -23,14 +23,14 @@ _ALSO_QUOTED = re.compile(r"(?<!\w)'.*'(?!\w)|‘.*’|“.*”|«.*»|`.*`", re
 _WHY = "cannot be rendered: "
 
 
-def masked(text: str, *, besides: str = "") -> str:
-    """The text with the middle digits of possible phone numbers hidden: `+1202•••••42`. Parts of `besides` stay."""
+def masked(text: str) -> str:
+    """The text with the middle digits of possible phone numbers hidden: `+1202•••••42`."""
     if len(text) < _SHORTEST:
         return text
 
     def mask(match: re.Match[str]) -> str:
         found = match.group()
-        return found if match["harmless"] or (besides and found in besides) else _without_middle(found)
+        return found if match["harmless"] else without_middle(found)
 
     return _NUMBER.sub(mask, text)
 
@@ -39,10 +39,11 @@ def masked_cell(cell: str) -> str:
     """The same for a cell of the recipient file, with any separators between the digits."""
     if len(cell) < _SHORTEST:
         return cell
-    return _IN_CELL.sub(lambda match: match.group() if match["harmless"] else _without_middle(match.group()), cell)
+    return _IN_CELL.sub(lambda match: match.group() if match["harmless"] else without_middle(match.group()), cell)
 
 
-def _without_middle(text: str) -> str:
+def without_middle(text: str) -> str:
+    """A text of seven digits or more with the middle ones hidden. The same digits are always hidden."""
     digits = [index for index, character in enumerate(text) if character.isdecimal()]
     first = min(_SHOWN_FIRST, len(digits) - _MASKED - _SHOWN_LAST)
     hidden = set(digits[first:-_SHOWN_LAST])
@@ -73,7 +74,7 @@ def masked_detail(detail: str, reason: str | None) -> str:
         if reason != ExclusionReason.INVALID_NUMBER or any(map(str.isalpha, cell)):
             return f'"{REDACTED}"'
         # With any separators, such as a comma between two numbers in one cell.
-        return f'"{_without_middle(cell) if sum(map(str.isdecimal, cell)) >= _SHORTEST else cell}"'
+        return f'"{without_middle(cell) if sum(map(str.isdecimal, cell)) >= _SHORTEST else cell}"'
 
     hidden = _QUOTED.sub(hide, detail)
     if reason != ExclusionReason.INVALID_NUMBER:

@@ -46,7 +46,8 @@ _COMMAND = re.compile(r"`([^`]+)`")
 class Page:
     """The content of a page. `results` is the run's results.parquet, `counts` its counts, `version` this program's.
 
-    `trail` has the run's entries in the audit trail. `unmask` shows full phone numbers and a full text.
+    `trail` has the run's entries in the audit trail. `unmask` shows full phone numbers and a full text. `notice` says
+    that the messages were not sent to the provider: a keyword, a colon, and words; or it is empty.
     """
 
     record: RunRecord
@@ -58,6 +59,7 @@ class Page:
     sessions: Sequence[Session] = ()
     trail: Sequence[RecordedEntry] = ()
     unmask: bool = False
+    notice: str = ""
 
 
 def write_page(path: Path, content: Page) -> None:
@@ -102,6 +104,7 @@ def page_of(content: Page) -> str:
         message=_message_example(settings, unmask=content.unmask),
         about=_about(record, settings, version),
         masked=not content.unmask,
+        notice=content.notice.partition(": "),
     )
 
 

@@ -5,13 +5,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import UnionType
-from typing import Any, Self, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Self, get_origin, get_type_hints
 
 from runner.base.files import write_atomically
 from runner.message.redact import redact
-from runner.plan.inputs import Inputs
-from runner.plan.summary import PlanSummary
 from runner.prices.costs import plain
+
+if TYPE_CHECKING:
+    from runner.plan.inputs import Inputs
+    from runner.plan.summary import PlanSummary
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,8 @@ class RunSettings:
     `rate` is the campaign file's (`200/s`), `per_second` the same as a number. `template` is the template's source;
     `example` is the first text, and `example_masked` the same with all characters redacted that aren't from the
     template. `prices` has decimal texts by country (alpha-2): the highest operator price of one segment, in `currency`.
-    `with_receipts`: delivery receipts are expected. `mask`: no report file may show a number or a text.
+    `with_receipts`: delivery receipts are expected. `mask`: no report file may show a number or a text. `sent_to`: the
+    URL of a server on this computer that some or all messages were sent to, instead of the provider.
     """
 
     file: str
@@ -39,9 +42,10 @@ class RunSettings:
     with_receipts: bool = False
     mask: bool = False
     formats: tuple[str, ...] = ()
+    sent_to: str | None = None
 
     @classmethod
-    def of(cls, inputs: Inputs, summary: PlanSummary) -> Self:
+    def of(cls, inputs: "Inputs", summary: "PlanSummary", sent_to: str | None = None) -> Self:
         """The campaign's settings, with the first text of its plan."""
         campaign, message = inputs.campaign, inputs.campaign.message
         text = summary.samples[0][2].text if summary.samples else None
@@ -63,6 +67,7 @@ class RunSettings:
             with_receipts=campaign.awaits_receipts,
             mask=campaign.report.mask,
             formats=tuple(kind.value for kind in campaign.report.formats),
+            sent_to=sent_to,
         )
 
     @classmethod

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from runner.base.errors import InputError
 from runner.campaign import AccountSection
-from runner.provider.endpoint import Endpoint, resolve
+from runner.provider.endpoint import Endpoint, is_local, resolve
 from runner.sandbox.options import SandboxOptions
 from runner.sandbox.process import start
 
@@ -27,6 +27,12 @@ class ProviderAccount:
     endpoint: Endpoint
     api_key: str = field(repr=False)
     receipts_url: str | None = None
+
+    @property
+    def stand_in(self) -> str | None:
+        """The URL of a server on this computer that stands in for the provider, except the sandbox of `--sandbox`."""
+        url = self.endpoint.base_url
+        return url if is_local(url) and not self.endpoint.is_direct else None
 
 
 def provider_account(section: AccountSection) -> ProviderAccount:

@@ -84,9 +84,9 @@ def execute(
                     view.warn(problem.words)
                     if problem.refuses:
                         run.overrides["--accept-balance"] = [problem.words]
-                if not decisions.yes and approval is None:
+                if not decisions.yes and approval is None and run.run != SANDBOX_RUN:
                     view.confirm_sending(remaining.left, account)
-                approve(run, _how(decisions), remaining.left, approval)
+                approve(run, _how(run, decisions), remaining.left, approval)
             if decisions.ignored_fuses:
                 run.overrides["--ignore-fuse"] = sorted(decisions.ignored_fuses)
             stop: Stop | None = None
@@ -110,8 +110,10 @@ def execute(
         return stop, report, progress
 
 
-def _how(decisions: Decisions) -> str:
+def _how(run: Run, decisions: Decisions) -> str:
     """How the run was approved, for the audit trail."""
+    if run.run == SANDBOX_RUN:
+        return SANDBOX_RUN  # it needs no approval
     if decisions.approved:
         return "file" if decisions.approved.plan else "fingerprint"
     return "yes" if decisions.yes else "asked"

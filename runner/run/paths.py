@@ -83,6 +83,8 @@ class RunPaths:
     unmatched = _InFolder("feedback-unmatched.csv")
     # The files of the last sandbox run, until the next one begins to send.
     earlier_sandbox = _InFolder(".earlier")
+    # Says that nothing in the folder of a sandbox run reached a phone.
+    sandbox_notice = _InFolder("SANDBOX.txt")
     # The messages that a sandbox received.
     sandbox_book = _InFolder("book.jsonl")
 

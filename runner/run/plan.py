@@ -135,8 +135,10 @@ def note_report_settings(run: Run) -> None:
         after.write(path)
 
 
-def begin(run: Run) -> tuple[RunRecord, str]:
+def begin(run: Run, sent_to: str | None = None) -> tuple[RunRecord, str]:
     """Make the newest plan the one to send, and record the start in the ledger, with what was overridden for it.
+
+    `sent_to` is the URL of a server on this computer that stands in for the provider, or None.
 
     Returns the run's record and the digest of the plan file.
     """
@@ -147,7 +149,10 @@ def begin(run: Run) -> tuple[RunRecord, str]:
     except OSError:  # the file system has no hard links
         shutil.copy2(paths.plan, paths.sent_plan)
     shutil.rmtree(paths.earlier_sandbox, ignore_errors=True)
-    RunSettings.of(run.inputs, run.summary).write(paths.run_settings)
+    before = RunSettings.read(paths.run_settings) if run.previous else None
+    # An earlier session's messages are in the report too.
+    sent_to = sent_to or (before.sent_to if before else None)
+    RunSettings.of(run.inputs, run.summary, sent_to).write(paths.run_settings)
     sent_digest = digest(paths.sent_plan)
     name, started = f"{run.name}/{run.run}", {"fingerprint": run.fingerprint, "to_send": run.summary.to_send}
     audited = [

@@ -68,6 +68,7 @@ def _remove_files(ledger: Ledger, paths: RunPaths) -> list[Path]:
     made = {paths.results_parquet, paths.results_csv, paths.results_xlsx, paths.page, paths.removals}
     made |= {paths.unmatched, paths.sandbox_book, paths.plan_cache}
     stays = {paths.plan, paths.sent_plan, paths.run_settings, paths.summary, paths.ledger_id}
+    stays |= {paths.sandbox_notice}
     real_ledger, left = ledger.path.resolve(), []
     for path in sorted(paths.folder.iterdir()) if paths.folder.is_dir() else ():
         # The ledger of a sandbox run, with its lock files, is in the run's folder.

@@ -29,7 +29,8 @@ from runner.report.masking import masked_detail
 from runner.report.result_counts import ResultCounts, count_results
 from runner.report.results import LedgerEntries, Lookup, WhyUnsent, scratch_of, write_results
 from runner.report.run_settings import RunSettings, asks_to_mask
-from runner.run.paths import RunPaths
+from runner.run.notice import SANDBOX, notice_of
+from runner.run.paths import SANDBOX_RUN, RunPaths
 
 VERSION = version("campaign-runner")
 
@@ -116,9 +117,12 @@ def _write(ledger: Ledger, record: RunRecord, paths: RunPaths, *, unmask: bool, 
         version=VERSION,
         trail=list(trail(ledger, record.name, record.run)),
         unmask=unmask and not mask,
+        notice=notice_of(record.run, settings.sent_to if settings else None),
     )
     write_page(paths.page, page)
-    document = _as_json(record, sessions, counts, paths)
+    if record.run == SANDBOX_RUN:
+        write_atomically(paths.sandbox_notice, f"{SANDBOX}\n".encode())
+    document = _as_json(record, sessions, counts, paths, settings)
     write_atomically(paths.summary, orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     return RunReport(record, counts, document)
 
@@ -173,7 +177,13 @@ def _session_as_json(session: Session) -> dict[str, Any]:
     }
 
 
-def _as_json(record: RunRecord, sessions: Sequence[Session], counts: ResultCounts, paths: RunPaths) -> dict[str, Any]:
+def _as_json(
+    record: RunRecord,
+    sessions: Sequence[Session],
+    counts: ResultCounts,
+    paths: RunPaths,
+    settings: RunSettings | None,
+) -> dict[str, Any]:
     """The content of summary.json: a run's figures for programs. Times are ISO 8601 in UTC, amounts decimal text."""
     totals, reasons = counts.totals, dict[str, dict[str, int]]()
     for (status, reason), count in sorted(counts.by_reason.items()):
@@ -196,6 +206,8 @@ def _as_json(record: RunRecord, sessions: Sequence[Session], counts: ResultCount
     return {
         "campaign": record.name,
         "run": record.run,
+        "sandbox": record.run == SANDBOX_RUN,
+        "sent_to": settings.sent_to if settings else None,
         "sub_account_id": record.sub_account_id,
         "fingerprint": record.fingerprint,
         "version": VERSION,

@@ -15,6 +15,7 @@ from runner.ledger.approvals import Approval
 from runner.prices.costs import over_limits
 from runner.run.approval import plan_to_approve
 from runner.run.open import Run
+from runner.run.paths import SANDBOX_RUN
 from runner.schedule.timetable import Slot, deadline, due_of, end_of, local, refusal, span_problems, timetable
 
 # What is wrong with a link, and what to do about it.
@@ -57,6 +58,7 @@ class Review:
             "run": run.run,
             "fingerprint": self.plan.fingerprint,
             "fingerprint_parts": dict(self.plan.parts),
+            "sandbox": run.run == SANDBOX_RUN,
             **summary.as_json(),
             "rate": str(run.campaign.rate),
             "seconds": round(summary.seconds_at(run.campaign.rate), 3),

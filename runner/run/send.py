@@ -61,7 +61,7 @@ def send(
     `show` is a coroutine that displays `progress` while messages are sent; it is cancelled at the end. The first Ctrl-C
     or SIGTERM waits for the answers in flight, the second one doesn't.
     """
-    record, sent_digest = begin(run)
+    record, sent_digest = begin(run, account.stand_in)
     _note(run, record, Event(EventKind.STARTED, record.started_at))
     stop: Stop | None = Stop(OutcomeReason.INTERRUPTED, "the run ended unexpectedly")
     try:

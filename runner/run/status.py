@@ -15,6 +15,7 @@ from runner.ledger.lock import is_locked
 from runner.ledger.optouts import count_optouts
 from runner.ledger.sessions import stop_as_json
 from runner.report.counts import count_progress, with_delivery
+from runner.report.run_settings import RunSettings
 from runner.run.paths import SANDBOX_RUN, RunOptions, ledger_url, paths_of, reports_folder
 
 # The states of a run that a process is sending.
@@ -59,7 +60,7 @@ class StatusReader:
     """
 
     def __init__(self, name: str | None, run: str | None, options: RunOptions) -> None:
-        self._name, self._run = name, run
+        self._name, self._run, self._options = name, run, options
         self._urls = ledger_urls(options, name, run)
         self._newest: dict[tuple[str, RunRecord], dict[str, Any]] = {}
 
@@ -74,11 +75,17 @@ class StatusReader:
             with open_ledger(url, create=False) as ledger:
                 optouts += count_optouts(ledger)
                 status_of = self._quickly if quick else _status
-                found += [status_of(ledger, record, now) for record in ledger.runs(self._name, self._run)]
+                runs = ledger.runs(self._name, self._run)
+                found += [status_of(ledger, record, now) | self._where(record) for record in runs]
         if self._name and not found:
             name = f"{self._name}/{self._run}" if self._run else self._name
             raise InputError.of(f"the ledger {self._urls[0]} has no run {name}", "`campaign status` lists all runs")
         return StatusSnapshot(found, optouts)
+
+    def _where(self, record: RunRecord) -> dict[str, Any]:
+        """Whether a run was sent to the provider."""
+        settings = RunSettings.read(paths_of(record.name, record.run, self._options).run_settings)
+        return {"sandbox": record.run == SANDBOX_RUN, "sent_to": settings.sent_to if settings else None}
 
     def _quickly(self, ledger: Ledger, record: RunRecord, now: int) -> dict[str, Any]:
         place = (str(ledger.path), record)

@@ -43,7 +43,7 @@ def test_help_of_each_command_loads_nothing_heavy(tmp_path: Path) -> None:
     for name, (_, said) in zip(COMMANDS, helps[1:], strict=True):
         assert f"Usage: campaign {name} " in said
         assert f"  {name} " in helps[0][1]
-    for option in ("--run", "--sandbox", "--yes", "--limit", "--ledger", "--reports", "--json", "--accept-changes"):
+    for option in ("--run", "--sandbox", "--yes", "--limit", "--ledger", "--reports", "--json", "--unmask"):
         assert option in helps[COMMANDS.index("run") + 1][1]
 
 
@@ -129,7 +129,7 @@ def test_the_plan_s_document_is_described_whole(offline: Workplace) -> None:
 def test_preview_shows_the_whole_text_and_what_forces_ucs2(offline: Workplace) -> None:
     long = "a name that is longer than one line of a phone"
     offline.write(person(1) + person(2, f"Zoë {long} ✓✓") + "k3,12,Ben\n")
-    done = offline("preview", "hello.yaml", "--row", "2", "--row", "3", NO_COLOR="1")
+    done = offline("preview", "hello.yaml", "--row", "2", "--row", "3", "--unmask", NO_COLOR="1")
     assert (0, "") == (done.exit_code, done.stderr)
     bubble = [line.strip("│ ") for line in done.stdout.splitlines() if line.startswith("│")]
     assert f"Hi Zoë {long} ✓✓" == " ".join(bubble)
@@ -138,7 +138,8 @@ def test_preview_shows_the_whole_text_and_what_forces_ucs2(offline: Workplace) -
         assert words in done.stdout
     assert "\x1b" not in done.stdout
 
-    first, last = offline.here("preview", "hello.yaml", "--row", "2", "--row", "3", "--json").document["messages"]
+    done = offline.here("preview", "hello.yaml", "--row", "2", "--row", "3", "--json", "--unmask")
+    first, last = done.document["messages"]
     assert {
         "row": 2, "key": "k2", "destination": "+6581230002", "text": f"Hi Zoë {long} ✓✓", "encoding": "UCS2",
         "segments": 1, "characters_left": 14, "next_segments": 2, "currency": None, "at_most": None,
@@ -195,7 +196,7 @@ def test_a_terminal_of_another_encoding_ends_nothing(offline: Workplace) -> None
     encoding = "ascii"
     offline.write(person(1, "O’Neil") + person(2, "李小龙"))
     sent, preview, as_json, markdown = offline.apart(
-        ("run", "hello.yaml", "--sandbox", "--yes"),
+        ("run", "hello.yaml", "--sandbox"),
         ("preview", "hello.yaml"),
         ("preview", "hello.yaml", "--json"),
         ("plan", "hello.yaml", "--format", "markdown"),

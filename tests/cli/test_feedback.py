@@ -429,7 +429,7 @@ def test_what_was_told_stands_in_the_results(place: Place) -> None:
     """The whole way, in a sandbox: a run, what it brought, the results."""
     at = datetime.now(UTC) + timedelta(seconds=5)  # after the send, as far as clocks may differ
     place.workplace.write(people(3))
-    assert 0 == place.workplace("run", "hello.yaml", "--sandbox", "--yes").exit_code
+    assert 0 == place.workplace("run", "hello.yaml", "--sandbox").exit_code
     place.write(f"key,outcome,timestamp\nk1,success,{at.isoformat()}\nk2,failure,\n")
     done = place.workplace.here("feedback", "hello", "told.csv", "--sandbox", "--json")
     assert (0, 2) == (done.exit_code, done.document["told"]), done.stderr

@@ -15,7 +15,7 @@ from tests.cli.workplace import Workplace
 DOCS = Path(__file__).parents[2] / "docs/how-to"
 PAGES = ("report-conversions.md", "cancel-scheduled-messages.md")
 GUIDE = "\n".join((DOCS / page).read_text(encoding="utf-8") for page in PAGES)
-SHARED = {"--help", "--ledger", "--reports", "--json", "--sandbox"}
+SHARED = {"--help", "--ledger", "--reports", "--json", "--sandbox", "--unmask"}
 
 
 def test_every_option_is_in_the_guide() -> None:

@@ -36,12 +36,12 @@ def test_from_added_to_removed(offline: Workplace) -> None:
     again = offline.here("optouts", "add", FIRST, "+6581230003")
     assert "1 number opted out; 1 number was already opted out (reports/ledger.sqlite3)\n" == again.stdout
 
-    shown = offline.here("optouts", "list").stdout.splitlines()
+    shown = offline.here("optouts", "list", "--unmask").stdout.splitlines()
     assert [FIRST, "+6581230003", SECOND] == [line.split()[0] for line in shown[1:4]], "the newest first"
     assert "campaign optouts add" in shown[1]
     assert "3 numbers opted out" == shown[-1]
 
-    removed = offline.here("optouts", "remove", FIRST, "+6581230009")
+    removed = offline.here("optouts", "remove", FIRST, "+6581230009", "--unmask")
     assert (0, "+6581230009 was not opted out\n") == (removed.exit_code, removed.stderr)
     assert "1 number no longer opted out; suppression lists still apply" in removed.stdout
     assert 2 == offline.here("optouts", "list", "--json").document["opted_out"]

@@ -45,11 +45,11 @@ def test_the_command_was_found() -> None:
 
 
 def test_the_demo(there: Workplace) -> None:
-    """With a higher rate: what it prints is the same."""
+    """With a higher rate: what it prints is the same. Numbers are shown, as on a terminal."""
     (expected,) = re.findall(r"^```console\n(welcome/sandbox\n(?:.*\n)+?)```$", README, re.MULTILINE)
     path = there.folder / "campaigns/welcome.yaml"
     path.write_text(path.read_text().replace("10/s", "1000/s"))
-    done = there("run", "campaigns/welcome.yaml", "--sandbox", "--yes", COLUMNS="80")
+    done = there("run", "campaigns/welcome.yaml", "--sandbox", "--unmask", COLUMNS="80")
     assert 0 == done.exit_code
     lines = [line.rstrip() for line in done.stdout.splitlines()]
     assert "\n".join(lines).endswith(expected.rstrip())

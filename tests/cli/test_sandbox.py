@@ -12,7 +12,8 @@ from tests.sandbox.client import post
 from tests.sandbox.receiver import receiving_in_thread
 
 ROOT = Path(__file__).parents[2]
-RUN = ("run", "hello.yaml", "--sandbox", "--yes")
+RUN = ("run", "hello.yaml", "--sandbox")
+SANDBOX = "SANDBOX: a simulation; nothing reaches a phone"
 
 
 def book(workplace: Workplace) -> dict[str, tuple[str, str]]:
@@ -73,6 +74,66 @@ def test_a_refused_plan_leaves_the_last_run(offline: Workplace) -> None:
     assert (2, False) == (len(offline.results("sandbox")), aside.exists())
 
 
+def ends(text: str) -> tuple[str, str]:
+    """The first and the last line."""
+    lines = text.strip().splitlines()
+    return lines[0], lines[-1]
+
+
+def test_a_sandbox_run_says_so_everywhere(offline: Workplace) -> None:
+    """It doesn't ask either: there is no terminal to ask on."""
+    done = offline(*RUN)
+    assert (0, (SANDBOX, SANDBOX)) == (done.exit_code, ends(done.stdout))
+    assert offline.summary("sandbox")["sandbox"] is True
+    assert f"{SANDBOX}\n" == offline.path("SANDBOX.txt", "sandbox").read_text()
+    page = offline.path("report.html", "sandbox").read_text()
+    assert "<title>SANDBOX · hello/sandbox: " in page
+    assert "<b>SANDBOX</b> a simulation; nothing reaches a phone</p>\n<header>" in page
+
+    for command in (
+        ("status", "--sandbox"),
+        ("status", "hello/sandbox"),
+        ("report", "hello/sandbox"),
+        ("plan", "hello.yaml", "--sandbox"),
+        ("test", "hello.yaml", "--to", "+6581230001", "--sandbox"),
+    ):
+        assert (SANDBOX, SANDBOX) == ends(offline(*command).stdout), command
+    for command in (RUN, ("plan", "hello.yaml", "--sandbox"), ("report", "hello/sandbox")):
+        done = offline(*command, "--json")
+        assert done.document["sandbox"] is True
+        assert (SANDBOX, SANDBOX) == ends(done.stderr)
+    assert "**SANDBOX: a simulation" in offline("plan", "hello.yaml", "--sandbox", "--format", "markdown").stdout
+    assert 0 == offline("purge", "hello/sandbox", "--yes", "--reports", "reports").exit_code
+    assert offline.path("SANDBOX.txt", "sandbox").exists()
+
+
+def test_a_run_to_another_server_says_so_too(campaign: Workplace) -> None:
+    url = campaign.environment["EIGHTXEIGHT_BASE_URL"]
+    words = f"NOT 8x8: sent to {url}, not to 8x8"
+    done = campaign("run", "hello.yaml", "--yes")
+    assert (0, (words, words)) == (done.exit_code, ends(done.stdout))
+    assert (False, url) == (campaign.summary()["sandbox"], campaign.summary()["sent_to"])
+    assert not campaign.path("SANDBOX.txt").exists()
+
+    # What was sent there was sent there, whatever comes later.
+    for command in (("run", "hello.yaml", "--yes"), ("report", "hello")):
+        done = campaign(*command, EIGHTXEIGHT_BASE_URL=None)
+        assert 0 == done.exit_code
+        assert url == campaign.summary()["sent_to"]
+        page = campaign.path("report.html").read_text()
+        assert "<title>NOT 8x8 · hello/main: " in page
+        assert f"<b>NOT 8x8</b> sent to {url}, not to 8x8</p>" in page
+    assert (words, words) == ends(done.stdout)
+    assert f"hello/main: {words}" in " ".join(campaign("status").stdout.split())
+
+
+def test_the_provider_s_own_address_needs_no_words(offline: Workplace) -> None:
+    for url in ("https://sms.8x8.com", "https://gateway.example/8x8", None):
+        done = offline("plan", "hello.yaml", EIGHTXEIGHT_BASE_URL=url)
+        assert "8x8" not in done.stdout + done.stderr
+        assert "SANDBOX" not in done.stdout + done.stderr
+
+
 def test_the_sandbox_on_its_own_sends_receipts_until_it_is_told_to_end(offline: Workplace) -> None:
     options = ("--port", "0", "--latency-ms", "0", "--receipt-delay-s", "3600", "--receipt-auth-header-env", "HOOK")
     with (
@@ -113,7 +174,7 @@ def test_every_example_can_be_checked_planned_and_tried(offline: Workplace) -> N
     for file in files:
         path = offline.folder / file
         path.write_text(re.sub(r"^rate: \d+/s", "rate: 500/s", path.read_text(), flags=re.MULTILINE))
-        one = offline("run", str(file), "--sandbox", "--yes", "--json")
+        one = offline("run", str(file), "--sandbox", "--json")
         assert 0 == one.exit_code, one.stderr
         plan = pl.read_parquet(offline.folder / one.document["files"]["plan"])
         assert one.document["status"]["accepted"] == plan["reason"].null_count() > 0

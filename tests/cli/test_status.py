@@ -66,7 +66,7 @@ def test_ten_million_in_eighty_columns(offline: Workplace) -> None:
     run = {
         "campaign": "x" * 64, "run": "y" * 64, "state": "finished", "to_send": count, "accepted": count,
         "rejected": count, "unknown": 0, "sending": 0, "unsent": 0, "waiting_for": None, "held_up_by": None,
-        "stopped": None, "delivery": dict.fromkeys(states, count), "delivered_share": 0.999999,
+        "stopped": None, "sent_to": None, "delivery": dict.fromkeys(states, count), "delivered_share": 0.999999,
         "conversions": {"success": count, "failure": count},
     }  # fmt: skip
     console = Console()
@@ -130,7 +130,7 @@ def test_watching_a_run_until_it_ends(campaign: Workplace, provider: Provider) -
             provider.release()
             assert 0 == terminal.wait()
             assert "finished" in terminal.seen
-            last = terminal.seen.splitlines()[-1]
+            last = terminal.seen.splitlines()[-2]  # before the line about the server
         ended(run)
     assert ["hello/main", "finished", "40", "40"] == last.split()
 
@@ -144,7 +144,7 @@ def test_ctrl_c_ends_the_watch_and_not_the_run(campaign: Workplace, provider: Pr
             terminal.read_until("2 of 5 (40%)")
             terminal.press_ctrl_c()
             assert 0 == terminal.wait()
-            assert ["hello/main", "sending", "5", "2", "3"] == terminal.seen.splitlines()[-1].split()[:5]
+            assert ["hello/main", "sending", "5", "2", "3"] == terminal.seen.splitlines()[-2].split()[:5]
             assert "Traceback" not in terminal.seen
             assert "\x1b[?25h" in terminal._raw.decode().rpartition("\x1b[?25l")[2]  # the cursor is there again
         assert None is run.poll()
@@ -163,6 +163,8 @@ def test_watching_in_a_log(campaign: Workplace, provider: Provider) -> None:
             provider.release()
             done = ended(watch)
         ended(run)
-    assert re.fullmatch(r"hello/main: 2 of 5 \(40%\) · [\d.,]+/(s|min|h) · accepted 2, sending 3\n", line)
+    assert re.fullmatch(
+        r"hello/main: 2 of 5 \(40%\) · [\d.,]+/(?:s|min|h) · accepted 2, sending 3 · NOT 8x8: sent to .*\n", line
+    )
     assert 0 == done.exit_code
-    assert ["hello/main", "finished", "5", "5"] == done.stdout.splitlines()[-1].split()
+    assert ["hello/main", "finished", "5", "5"] == done.stdout.splitlines()[-2].split()

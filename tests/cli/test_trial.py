@@ -12,7 +12,7 @@ from tests.cli.workplace import KEY, MINIMAL, Done, Workplace, ended, people, pe
 
 MINE = "+12025550142"
 OTHER = "+447700900001"
-TEST = ("test", "hello.yaml", "--yes")
+TEST = ("test", "hello.yaml", "--yes", "--unmask")
 
 
 def files(campaign: Workplace) -> dict[str, str]:

@@ -1,6 +1,8 @@
 """report.html in a real browser: at the sizes, in the colours and on the paper that people look at it with."""
 
+import contextlib
 import re
+import zlib
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +13,7 @@ from playwright.sync_api import Browser
 
 from docs.picture import take
 from runner.report.page import write_page
+from runner.run.notice import SANDBOX
 from tests.report.browser import CONTRASTS, chromium, needs_chromium, opened
 from tests.report.sample import lively, page_for
 from tests.report.test_page import hostile_page
@@ -29,6 +32,13 @@ def browser() -> Iterator[Browser]:
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
     write_page(folder / "report.html", page_for(folder, lively()))
+    return folder / "report.html"
+
+
+@pytest.fixture(scope="module")
+def sandbox_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sandbox")
+    write_page(folder / "report.html", page_for(folder, lively(), notice=SANDBOX))
     return folder / "report.html"
 
 
@@ -126,6 +136,47 @@ def test_print_gives_light_pages(browser: Browser, report: Path) -> None:
         tab.page.emulate_media(media="print")
         assert "rgb(255, 255, 255)" == tab.page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert [] == [text for contrast, text in tab.page.evaluate(CONTRASTS) if contrast < 4.5]
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+@pytest.mark.parametrize("width", [375, 1280])
+def test_nobody_misses_that_it_was_a_sandbox(
+    browser: Browser, sandbox_report: Path, colours: Literal["light", "dark"], width: int
+) -> None:
+    with opened(browser, sandbox_report, width=width, colours=colours) as tab:
+        assert tab.page.title().startswith("SANDBOX · ")
+        for _ in range(2):  # on top, and at the very end
+            box = tab.page.locator(".notice").bounding_box()
+            assert box is not None
+            assert (0, True) == (box["y"], box["height"] < 100)
+            assert "SANDBOX a simulation; nothing reaches a phone" == tab.page.inner_text(".notice")
+            tab.page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+        assert width >= tab.width()
+        assert [] == [text for contrast, text in tab.page.evaluate(CONTRASTS) if contrast < 4.5]
+
+
+def test_nor_on_any_sheet_of_paper(browser: Browser, sandbox_report: Path, report: Path) -> None:
+    """The word across each sheet is the only text that is turned, but not by a right angle."""
+    for path, wanted in ((sandbox_report, True), (report, False)):
+        with opened(browser, path) as tab:
+            pdf = tab.page.pdf(format="A4", prefer_css_page_size=True)
+        found = list(map(is_turned, drawings(pdf)))
+        assert len(found) >= 3
+        assert {wanted} == set(found)
+
+
+def drawings(pdf: bytes) -> Iterator[bytes]:
+    """What is drawn on each sheet that has text."""
+    for start in re.finditer(rb"stream\r?\n", pdf):
+        with contextlib.suppress(zlib.error):
+            drawing = zlib.decompress(pdf[start.end() : pdf.find(b"endstream", start.end())])
+            if re.search(rb"^BT$", drawing, re.MULTILINE):
+                yield drawing
+
+
+def is_turned(drawing: bytes) -> bool:
+    matrices = [line.split() for line in re.findall(rb"^((?:[-.\d]+ ){6})cm$", drawing, re.MULTILINE)]
+    return any(float(matrix[0]) and float(matrix[1]) for matrix in matrices)
 
 
 def test_a_screen_reader_finds_its_way(browser: Browser, report: Path) -> None:

@@ -69,6 +69,8 @@ def test_every_figure(ledger: Path) -> None:
     assert {
         "campaign": "welcome",
         "run": "main",
+        "sandbox": False,
+        "sent_to": None,
         "state": "stopped",
         "waiting_for": None,
         "rows": 12,
