@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from runner.base.errors import BlockedError, StoppedError
+
 
 class Status(StrEnum):
     """The final status of a row of the recipient file."""
@@ -56,6 +58,28 @@ class OutcomeReason(StrEnum):
     UPGRADE_REQUIRED = "upgrade_required"
     UNSUPPORTED = "unsupported"
     UNEXPECTED_ANSWER = "unexpected_answer"
+
+
+# Reasons to stop that a person must do something about: exit code 5. After every other reason, the same command may
+# succeed later: exit code 3.
+_NEEDS_PERSON = frozenset(
+    {
+        OutcomeReason.FUSE,
+        OutcomeReason.LIMIT_REACHED,
+        OutcomeReason.TOO_LATE,
+        OutcomeReason.UNAUTHORIZED,
+        OutcomeReason.FORBIDDEN,
+        OutcomeReason.NOT_FOUND,
+        OutcomeReason.UPGRADE_REQUIRED,
+        OutcomeReason.UNSUPPORTED,
+        OutcomeReason.UNEXPECTED_ANSWER,
+    }
+)
+
+
+def stop_exit_code(reason: OutcomeReason) -> int:
+    """The exit code of a command that stopped for this reason."""
+    return (BlockedError if reason in _NEEDS_PERSON else StoppedError).exit_code
 
 
 class Then(StrEnum):

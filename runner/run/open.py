@@ -11,6 +11,7 @@ import orjson
 
 from runner.base.clock import iso, now_us
 from runner.base.errors import InputError, LedgerError, RunLockedError
+from runner.base.files import remove
 from runner.campaign import AccountSection, Campaign, check_run_id
 from runner.campaign.fields import Region
 from runner.ledger.database import parse_url
@@ -214,7 +215,7 @@ def _empty(folder: Path) -> None:
     """Remove the files of an earlier sandbox run, but not its lock files: this process holds one of them."""
     for path in folder.iterdir() if folder.exists() else ():
         if path.is_file():
-            path.unlink()
+            remove(path)
         elif path.name.endswith(".part"):  # a killed process was writing a spreadsheet
             shutil.rmtree(path)
 

@@ -13,7 +13,7 @@ import orjson
 from runner.base.clock import now_us
 from runner.base.errors import InputError
 from runner.base.exclusions import Exclusion
-from runner.base.files import write_atomically
+from runner.base.files import remove, replacing, write_atomically
 from runner.base.options import Cooldown, Limits
 from runner.base.wording import counted
 from runner.campaign import Campaign, Missing
@@ -35,7 +35,7 @@ from runner.run.optouts import exclusion_of
 _PLANNERS = ("campaign-runner", "phonenumbers", "jinja2", "babel", "charset-normalizer", "python-calamine", "polars")
 
 # Keys that can change between two sessions of a run without changing its plan.
-_NOT_OF_THE_PLAN = {"rate", "not_before", "not_after", "stop_when", "give_up_after"}
+_NOT_OF_THE_PLAN = {"rate", "not_before", "not_after", "stop_when", "thresholds", "give_up_after"}
 
 
 @dataclass(slots=True)
@@ -58,7 +58,7 @@ def make_plan(run: Run) -> PlanSummary:
     if cache_key and (summary := _cached(run, cache_key)):
         run.summary = summary
         return summary
-    run.paths.plan_cache.unlink(missing_ok=True)
+    remove(run.paths.plan_cache)
     planner = Planner(
         run.inputs.audience,
         run.inputs.composer,
@@ -127,11 +127,12 @@ def begin(run: Run) -> tuple[RunRecord, str]:
     """
     paths = run.paths
     write_atomically(paths.ledger_id, run.ledger.id.encode())
-    paths.sent_plan.unlink(missing_ok=True)
+    remove(paths.sent_plan)
     try:
         paths.sent_plan.hardlink_to(paths.plan)
     except OSError:  # the file system has no hard links
-        shutil.copy2(paths.plan, paths.sent_plan)
+        with replacing(paths.sent_plan) as copy, paths.plan.open("rb") as plan:
+            shutil.copyfileobj(plan, copy)
     RunSettings.of(run.inputs, run.summary).write(paths.run_settings)
     sent_digest = digest(paths.sent_plan)
     record = run.ledger.begin_run(
