@@ -85,8 +85,9 @@ def command(
     with recorded_run(*parse_target(target), options) as run:
         report = write_report(run.ledger, run.record, run.paths, unmask=unmask)
     show_report(console, report)
+    show_thresholds(console, report)
     show_files(console, report)
-    return 0, report.document
+    return int(report.is_failed), report.document
 
 
 def show_report(console: Console, report: "RunReport") -> None:
@@ -98,6 +99,15 @@ def show_report(console: Console, report: "RunReport") -> None:
     console.show_table({"": LEFT, "number": RIGHT, "words": FOLD}, rows, styles, header=False)
     if codes := counts.by_error_code:
         console.wrap(f"provider error codes: {listed_counts(codes.most_common())}")
+
+
+def show_thresholds(console: Console, report: "RunReport") -> None:
+    """Show the thresholds with figures, if one is crossed or the campaign file sets one."""
+    from runner.report.thresholds import has_news
+
+    for judged in report.thresholds if has_news(report.thresholds) else ():
+        words = f"threshold {judged.name}: {judged.figures}, limit {judged.limit}: {judged.words}"
+        console.wrap(words, "bold red" if judged.crossed else None)
 
 
 def _outcomes(counts: "ResultCounts") -> Iterator[tuple[str, str, str]]:

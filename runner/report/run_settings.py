@@ -8,10 +8,14 @@ from types import UnionType
 from typing import Any, Self, get_origin, get_type_hints
 
 from runner.base.files import write_atomically
+from runner.campaign.values import threshold
 from runner.message.redact import redact
 from runner.plan.inputs import Inputs
 from runner.plan.summary import PlanSummary
 from runner.prices.costs import plain
+
+# What a finished run may have, if its settings aren't known.
+DEFAULT_THRESHOLDS = {"rejected": "0", "unknown": "0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +25,8 @@ class RunSettings:
     `rate` is the campaign file's (`200/s`), `per_second` the same as a number. `template` is the template's source;
     `example` is the first text, and `example_masked` the same with all characters redacted that aren't from the
     template. `prices` has decimal texts by country (alpha-2): the highest operator price of one segment, in `currency`.
-    `with_receipts`: delivery receipts are expected. `mask`: no report file may show a number or a text.
+    `with_receipts`: delivery receipts are expected. `mask`: no report file may show a number or a text. `thresholds`:
+    limits as text, `2%` or `10`, by name: rejected, unknown, undelivered.
     """
 
     file: str
@@ -39,6 +44,7 @@ class RunSettings:
     with_receipts: bool = False
     mask: bool = False
     formats: tuple[str, ...] = ()
+    thresholds: Mapping[str, str] = field(default_factory=DEFAULT_THRESHOLDS.copy)
 
     @classmethod
     def of(cls, inputs: Inputs, summary: PlanSummary) -> Self:
@@ -63,6 +69,7 @@ class RunSettings:
             with_receipts=campaign.awaits_receipts,
             mask=campaign.report.mask,
             formats=tuple(kind.value for kind in campaign.report.formats),
+            thresholds=campaign.thresholds.as_texts(),
         )
 
     @classmethod
@@ -73,6 +80,8 @@ class RunSettings:
             settings = replace(settings, formats=tuple(settings.formats))
             is_right = all(isinstance(getattr(settings, name), kind) for name, kind in _kinds().items())
             texts = (*settings.formats, *settings.prices.values())
+            for text in settings.thresholds.values():
+                threshold(text)
         except (OSError, ValueError, TypeError, AttributeError):
             return None
         return settings if is_right and all(isinstance(text, str) for text in texts) else None

@@ -160,7 +160,8 @@ def test_summary_is_what_json_prints(campaign: Workplace, provider: Provider) ->
     assert "hello/main" in done.stderr
     assert set(done.document) == {
         "campaign", "run", "sub_account_id", "fingerprint", "version", "created_at", "started_at", "ended_at",
-        "stopped", "rows", "status", "reasons", "error_codes", "segments_accepted", "delivered", "delivery",
+        "stopped", "rows", "status", "reasons", "thresholds", "error_codes", "segments_accepted", "delivered",
+        "delivery",
         "countries", "delivery_errors", "segments_billed", "billed", "conversions", "files",
     }  # fmt: skip
     readable = [
