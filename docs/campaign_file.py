@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from runner.base.text import joined
-from runner.campaign.fields import TextRule, WholeNumberRule
+from runner.campaign.fields import TextRule, ThresholdRule, WholeNumberRule
 from runner.campaign.normalize import SECTIONS, SHORTHANDS
 from runner.campaign.yaml_document import KeyPath, shown_path
 
@@ -156,7 +156,7 @@ def _accepted(kind: Any) -> tuple[str, str]:  # noqa: ANN401 - a type as it is a
     if get_origin(kind) is Annotated:
         kind, *rules = get_args(kind)
     for rule in rules:
-        if isinstance(rule, TextRule | WholeNumberRule):
+        if isinstance(rule, TextRule | ThresholdRule | WholeNumberRule):
             return rule.singular, rule.plural
     if get_origin(kind) in (Union, UnionType):
         forms = [_accepted(form) for form in get_args(kind) if form is not NoneType]

@@ -21,7 +21,7 @@ from collections import defaultdict
 from hashlib import blake2b
 from typing import IO
 
-from runner.base.errors import StoppedError
+from runner.base.errors import BlockedError
 
 _DIGEST_BYTES = 16
 
@@ -46,7 +46,7 @@ _Found = tuple[bytes, int, _Leaf, int, tuple[int, int, int, int] | None]
 class KeyIndex:
     """Stores keys and the rows that have them.
 
-    All methods raise StoppedError if there is no space for temporary files.
+    All methods raise BlockedError if there is no space for temporary files.
     """
 
     def __init__(self) -> None:
@@ -120,7 +120,7 @@ def _close(records: IO[bytes]) -> None:
         records.close()
 
 
-def _no_room(error: OSError) -> StoppedError:
+def _no_room(error: OSError) -> BlockedError:
     """Reads can fail too, because they flush the buffer first."""
     remedy = "free space in the folder for temporary files, or set TMPDIR to another folder"
-    return StoppedError(f"can't write a temporary file: {error.strerror or error}; {remedy}")
+    return BlockedError(f"can't write a temporary file: {error.strerror or error}; {remedy}")

@@ -2,12 +2,13 @@
 
 Exceptions stop a run. A problem with a single recipient is a value instead (an `Exclusion` or an `Outcome`).
 
-    CampaignError               the base of all expected errors; any other exception is a bug (exit 70)
-    ├── InputError          2   the campaign, template, recipients or options are wrong; nothing was sent
-    ├── StoppedError        3   stopped early; run the same command again to continue
-    │   └── LedgerError     3   the ledger can't be read or written
-    ├── RunLockedError      4   another process is sending the same run
-    └── BlockedError        5   stopped, and a person must fix something first
+    CampaignError                   the base of all expected errors; any other exception is a bug (exit 70)
+    ├── InputError              2   the campaign, template, recipients or options are wrong; nothing was sent
+    ├── StoppedError            3   stopped early; the same command may succeed later
+    │   ├── LedgerError         3   the ledger can't be read or written now, for example because it is locked
+    │   └── BlockedError        5   stopped, and a person must fix something first
+    │       └── BrokenLedgerError 5 also a LedgerError: the ledger is damaged, read-only or on a full disk
+    └── RunLockedError          4   another process is sending the same run
 
 The number is the exit code of the command.
 """
@@ -78,16 +79,20 @@ class LedgerError(StoppedError):
     """The ledger can't be read or written, so nothing may be sent."""
 
 
-class RunLockedError(CampaignError):
-    """Another process is sending the same run."""
-
-    exit_code = 4
-
-
-class BlockedError(CampaignError):
+class BlockedError(StoppedError):
     """Stopped, and a person must fix something before the same command can continue: a wrong key, a full disk, a fuse.
 
     Nothing is lost.
     """
 
     exit_code = 5
+
+
+class BrokenLedgerError(LedgerError, BlockedError):
+    """The ledger can't be read or written until a person fixes something: damage, permissions, a full disk."""
+
+
+class RunLockedError(CampaignError):
+    """Another process is sending the same run."""
+
+    exit_code = 4

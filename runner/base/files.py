@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from runner.base.errors import StoppedError
+from runner.base.errors import BlockedError
 
 
 @contextlib.contextmanager
@@ -15,7 +15,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     """A new file, readable by its owner only, that replaces `path` when the block ends without an error.
 
     Until then, `path` doesn't change. The new content is on the disk (`fsync`) before the file is renamed.
-    Raises StoppedError if the file can't be written. Other exceptions of the block are raised unchanged.
+    Raises BlockedError if the file can't be written. Other exceptions of the block are raised unchanged.
     """
     part = part_of(path)
     try:
@@ -28,14 +28,14 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         part.replace(path)
     except OSError as error:
         remedy = "; free some disk space, then run the command again" if error.errno == errno.ENOSPC else ""
-        raise StoppedError(f"{path} could not be written: {error.strerror or error}{remedy}") from error
+        raise BlockedError(f"{path} could not be written: {error.strerror or error}{remedy}") from error
     finally:
         with contextlib.suppress(OSError):  # the real error is already being raised, and this one would hide it
             part.unlink(missing_ok=True)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Replace `path` with a file with this content, as `replacing` does. Raises StoppedError."""
+    """Replace `path` with a file with this content, as `replacing` does. Raises BlockedError."""
     with replacing(path) as file:
         file.write(content)
 
@@ -46,8 +46,8 @@ def part_of(path: Path) -> Path:
 
 
 def remove(path: Path) -> None:
-    """Delete a file, if it exists. Raises StoppedError if that fails."""
+    """Delete a file, if it exists. Raises BlockedError if that fails."""
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
-        raise StoppedError(f"{path} could not be deleted: {error.strerror}") from error
+        raise BlockedError(f"{path} could not be deleted: {error.strerror}") from error

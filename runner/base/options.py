@@ -47,6 +47,21 @@ class Cooldown:
 
 
 @dataclass(frozen=True, slots=True)
+class Threshold:
+    """The most of something that a finished run may have: a number of messages, or a percentage of some messages."""
+
+    number: Decimal
+    is_share: bool = False
+
+    def is_crossed(self, count: int, of: int) -> bool:
+        """Whether `count` of `of` messages are too many. Exact: 29% of 100 messages allows 29."""
+        return count * 100 > self.number * of if self.is_share else count > self.number
+
+    def __str__(self) -> str:
+        return f"{self.number}%" if self.is_share else f"{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
 class Rate:
     """At most `count` requests start in any window of `period_s` seconds."""
 

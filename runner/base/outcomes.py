@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from runner.base.errors import BlockedError, StoppedError
+
 
 class Status(StrEnum):
     """The final status of a row of the recipient file."""
@@ -63,6 +65,26 @@ class OutcomeReason(StrEnum):
 
 # The provider accepted the message, but its answer has another number or encoding than the request.
 DIFFERING = frozenset({OutcomeReason.OTHER_DESTINATION, OutcomeReason.OTHER_ENCODING})
+# Reasons to stop that a person must do something about: exit code 5. After every other reason, the same command may
+# succeed later: exit code 3.
+_NEEDS_PERSON = frozenset(
+    {
+        OutcomeReason.FUSE,
+        OutcomeReason.LIMIT_REACHED,
+        OutcomeReason.TOO_LATE,
+        OutcomeReason.UNAUTHORIZED,
+        OutcomeReason.FORBIDDEN,
+        OutcomeReason.NOT_FOUND,
+        OutcomeReason.UPGRADE_REQUIRED,
+        OutcomeReason.UNSUPPORTED,
+        OutcomeReason.UNEXPECTED_ANSWER,
+    }
+)
+
+
+def stop_exit_code(reason: OutcomeReason) -> int:
+    """The exit code of a command that stopped for this reason."""
+    return (BlockedError if reason in _NEEDS_PERSON else StoppedError).exit_code
 
 
 class Then(StrEnum):

@@ -44,6 +44,15 @@ def seconds_in_words(seconds: float) -> str:
     return f"{whole} s"
 
 
+def clock_time(seconds: float, now: float) -> str:
+    """`07:16:03 UTC`; on another day than `now`, `2026-11-25 07:16 UTC`. Both are seconds since the Unix epoch."""
+    try:
+        at, today = (datetime.fromtimestamp(each, UTC) for each in (seconds, now))
+    except (OverflowError, OSError, ValueError):
+        return "an invalid time"
+    return f"{at:%H:%M:%S} UTC" if at.date() == today.date() else f"{at:%Y-%m-%d %H:%M} UTC"
+
+
 def moment(microseconds: int) -> str:
     """`25 Nov 2026, 07:16:03`, UTC."""
     try:

@@ -17,6 +17,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 from runner.base.messages import MAX_SEGMENTS
+from runner.base.options import Threshold
 from runner.base.text import closest, joined, quoted
 from runner.campaign import times, values
 from runner.campaign.values import COUNTRIES, InvalidValue
@@ -137,6 +138,30 @@ class WholeNumberRule:
         return number
 
 
+class ThresholdRule:
+    """The rule for a percentage or a whole number of at least 0."""
+
+    singular = "a percentage, or a whole number, 0 or more"
+    plural = "percentages or whole numbers"
+
+    def __get_pydantic_core_schema__(self, _source: object, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._validate)
+
+    def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: object) -> dict[str, Any]:
+        return {"anyOf": [{"type": "string", "pattern": values.SHARE_PATTERN}, {"type": "integer", "minimum": 0}]}
+
+    def _validate(self, value: object) -> Threshold:
+        if isinstance(value, Threshold):
+            return value
+        if isinstance(value, str):
+            if value.isdecimal():
+                raise InvalidValue(f"{quoted(value)} is text", f"write {value} without quotes, or {value}%")
+            return values.threshold(value)
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+            return Threshold(Decimal(value))
+        raise InvalidValue("must be a percentage or a whole number", "write a value such as 2% or 10")
+
+
 def pattern(parse: Callable[[str], object], regex: str, singular: str, *parsed: type) -> TextRule:
     """Text that matches a pattern."""
     return TextRule(parse, {"pattern": regex}, singular, parsed=parsed)
@@ -197,6 +222,7 @@ Deadline = Annotated[datetime | time, _or_moment(times.deadline, times.TIME_PATT
 OpeningTime = Annotated[int, pattern(times.opening_minute, times.TIME_PATTERN, _TIME_OF_DAY)]
 ClosingTime = Annotated[int, pattern(times.minute_of_day, times.CLOSING_PATTERN, _TIME_OF_DAY)]
 Share = Annotated[float, pattern(values.share, *_SHARE, float)]
+ThresholdValue = Annotated[Threshold, ThresholdRule()]
 PositiveShare = Annotated[float, pattern(values.positive_share, *_SHARE, float)]
 _AMOUNT = "an amount and a three-letter currency code"
 Cost = Annotated[tuple[Decimal, str], pattern(values.cost, values.COST_PATTERN, _AMOUNT, tuple)]

@@ -6,12 +6,13 @@ The sections `recipients` and `message` have their own modules.
 """
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Annotated, Any, Final, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import StrictBool, model_validator
 
-from runner.base.options import FuseLimits, Limits, Outside, Rate, SendingHours
+from runner.base.options import FuseLimits, Limits, Outside, Rate, SendingHours, Threshold
 from runner.campaign import fields, times, values
 from runner.campaign.fields import NOT_EMPTY, UNIQUE, Section, TextRule, choice, optional, pattern, setting
 from runner.campaign.message_section import SENT_KEYS, MessageSection
@@ -55,13 +56,41 @@ class StopWhenSection(Section):
         _FUSES.unknown_share,
     )
     rejected_share: fields.Share = setting(
-        "Stop the run if a larger share of the session's messages is rejected. Checked from the 50th outcome on.",
+        "Stop the run if a larger share of the session's messages is rejected. Checked from the 50th outcome on, and "
+        "only if the share is significant: the lower bound of its 95% confidence interval (Wilson) must be above this "
+        "limit.",
         "50%",
         _FUSES.rejected_share,
     )
 
     def limits(self) -> FuseLimits:
         return FuseLimits(self.unknown_in_a_row, self.unknown_share, self.rejected_share)
+
+
+class ThresholdsSection(Section):
+    """What makes a finished run fail, with exit code 1. The defaults allow no rejected and no unknown message."""
+
+    rejected: fields.ThresholdValue = setting(
+        "The most rejected messages: a percentage of the messages sent (accepted, rejected and unknown), or a whole "
+        "number.",
+        "2%",
+        Threshold(Decimal(0)),
+    )
+    unknown: fields.ThresholdValue = setting(
+        "The most messages with an unknown outcome: a percentage of the messages sent, or a whole number.",
+        10,
+        Threshold(Decimal(0)),
+    )
+    undelivered: fields.ThresholdValue | None = optional(
+        "The most messages that a delivery receipt reports as failed: a percentage of the accepted messages, or a "
+        "whole number. Receipts arrive after the run, so `campaign report` judges it later. Absent: not judged.",
+        "10%",
+    )
+
+    def as_texts(self) -> dict[str, str]:
+        """The thresholds that are judged, as text."""
+        found = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: str(threshold) for name, threshold in found.items() if threshold is not None}
 
 
 class LimitsSection(Section):
@@ -209,8 +238,14 @@ class Campaign(Section):
     stop_when: StopWhenSection = setting(
         "When a run stops automatically. Absent: the defaults apply.", {"rejectedShare": "30%"}, StopWhenSection()
     )
+    thresholds: ThresholdsSection = setting(
+        "When a finished run fails, with exit code 1. Absent: if a message is rejected or unknown.",
+        {"rejected": "2%", "unknown": 0},
+        ThresholdsSection(),
+    )
     give_up_after: fields.Duration = setting(
-        "How long to retry while the provider or a proxy is unreachable or overloaded, before the run stops.",
+        "How long to retry while the provider or a proxy is unreachable, or every request is throttled, before the run "
+        "stops.",
         "10min",
         timedelta(minutes=10),
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from runner.base.options import Rate
+from runner.base.options import Rate, Threshold
 from runner.base.text import quoted
 
 
@@ -198,6 +198,14 @@ def share(text: str) -> float:
     if not match or float(match[1]) > 100:
         raise InvalidValue.of(text, "a percentage", "write 0% to 100%, such as 20%")
     return float(match[1]) / 100
+
+
+def threshold(text: str) -> Threshold:
+    """A percentage, `2%`, or a whole number."""
+    if re.fullmatch("[0-9]{1,9}", text):
+        return Threshold(Decimal(text))
+    share(text)
+    return Threshold(Decimal(text.removesuffix("%")), is_share=True)
 
 
 def positive_share(text: str) -> float:

@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from runner.base.clock import now_us
-from runner.base.errors import StoppedError
 from runner.base.wording import counted, seconds_in_words
 from runner.cli.console import Console, confirm
 from runner.cli.options import RecordedRunOptions, Target, parse_target, parse_value, with_shared_options
-from runner.cli.progress import ProgressLines, show_stop
+from runner.cli.progress import ProgressLines, run_it_again, show_stop
 
 if TYPE_CHECKING:
     from runner.base.options import Rate
@@ -53,7 +52,7 @@ def command(
         "stopped": progress.stop.detail if progress.stop else None,
     }
     if progress.stop:
-        return StoppedError.exit_code, document
+        return progress.stop.exit_code, document
     return 1 if progress.refused or progress.unknown else 0, document
 
 
@@ -96,5 +95,5 @@ def _show(console: Console, progress: "Cancellation", refused: list[tuple[str, s
         )
     if progress.stop:
         show_stop(console, progress.stop)
-        console.print("to continue, run it again:")
+        console.wrap(f"to continue, {run_it_again(progress.stop)}:")
         console.show_command_again()

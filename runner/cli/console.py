@@ -5,12 +5,12 @@ import itertools
 import json
 import select
 import shlex
-import signal
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from runner.base import interrupts
 from runner.base.errors import CampaignError, InputError, Problem, StoppedError
 from runner.cli.masking import shown, shown_document
 
@@ -132,17 +132,16 @@ def confirm(question: str, *, no: str) -> None:
     """
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise InputError.of(f"{no}: confirmation needs a terminal", "add --yes to skip it")
-    # Polars replaces Python's handler; with its handler, Ctrl-C has no effect until the next Enter.
-    signal.signal(signal.SIGINT, signal.getsignal(signal.SIGINT))
-    sys.stderr.write(f"\n{shown(clean(question), sys.stderr)} [y/N] ")
-    sys.stderr.flush()
-    try:
-        # Waiting in short turns: a Ctrl-C in the moment before a blocking read has no effect until the next Enter.
-        while sys.platform != "win32" and not select.select([sys.stdin], [], [], 0.2)[0]:
-            pass
-        answer = sys.stdin.readline().strip().lower()
-    except KeyboardInterrupt:
-        sys.stderr.write("\n")
-        raise
+    with interrupts.keeping_stderr():
+        sys.stderr.write(f"\n{shown(clean(question), sys.stderr)} [y/N] ")
+        sys.stderr.flush()
+        try:
+            # Waiting in short turns: a Ctrl-C in the moment before a blocking read has no effect until the next Enter.
+            while sys.platform != "win32" and not select.select([sys.stdin], [], [], 0.2)[0]:
+                pass
+            answer = sys.stdin.readline().strip().lower()
+        except KeyboardInterrupt:
+            sys.stderr.write("\n")
+            raise
     if answer not in ("y", "yes"):
         raise NotConfirmedError(f"not confirmed: {no}")

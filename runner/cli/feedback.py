@@ -10,7 +10,7 @@ from runner.base.outcomes import OutcomeReason
 from runner.base.wording import counted
 from runner.cli.console import Console
 from runner.cli.options import RecordedRunOptions, Target, parse_target, parse_value, with_shared_options
-from runner.cli.progress import ProgressLines, show_stop
+from runner.cli.progress import ProgressLines, run_it_again, show_stop
 
 if TYPE_CHECKING:
     from runner.run.feedback import Feedback
@@ -61,7 +61,7 @@ def command(
     _show(console, progress, unit, is_resumed=file is None)
     exit_code = 1 if read.unmatched_rows or progress.refused else 0
     if progress.pending or stop:
-        exit_code = StoppedError.exit_code
+        exit_code = stop.exit_code if stop else StoppedError.exit_code
     elif not follow and not progress.reported and read.unmatched_rows == read.rows > 0:
         exit_code = InputError.exit_code
     return exit_code, _document(progress)
@@ -106,7 +106,8 @@ def _show(console: Console, progress: "Feedback", unit: str, *, is_resumed: bool
         examples = [f"{message_id}: {detail}" for message_id, detail in progress.refusals]
         console.show_examples(f"the provider refused {counted(progress.refused, 'conversion')}", examples)
     if progress.pending:
-        console.print(f"{counted(progress.pending, 'conversion')} not reported yet; to continue, run it again:")
+        pending = counted(progress.pending, "conversion")
+        console.wrap(f"{pending} not reported yet; to continue, {run_it_again(progress.stop)}:")
         console.show_command_again()
     if progress.reported:
         console.wrap(f"to add them to the results, run `campaign report {name}`")

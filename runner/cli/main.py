@@ -1,28 +1,27 @@
 """The command `campaign`: one module per command. Errors become exit codes here and nowhere else.
 
-Exit codes: 0 all messages accepted, or nothing to do; 1 finished, some messages rejected or unknown; 2 wrong input,
-nothing was sent; 3 stopped early, run it again to continue; 4 another process is sending the same run; 70 a bug.
+Exit codes: 0 all messages accepted, or nothing to do; 1 finished, a threshold was crossed (by default: some messages
+rejected or unknown); 2 wrong input, nothing was sent; 3 stopped early, the same command may succeed later; 4 another
+process is sending the same run; 5 stopped, a person must fix something first; 70 a bug.
 """
 
+import errno
 import gc
 import io
-import signal
 import sys
-import traceback
-from collections.abc import Sequence
-from importlib import import_module
-from itertools import pairwise
-from types import FrameType
-from typing import NoReturn
 
-import typer
-from typer.exceptions import TyperException
+from runner.base import interrupts
 
-from runner.base.errors import CampaignError, InputError, StoppedError
-from runner.cli.console import print_error, print_json, print_stderr
-from runner.cli.masking import masking
+# Everything else is imported late, even typing, so that a Ctrl-C is handled as early as possible.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import typer
 
 BUG = 70
+# A person must fix the permissions, the path or the disk.
+NO_ACCESS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EISDIR, errno.ENOTDIR}
 # Typer returns this after a Ctrl-C.
 INTERRUPTED = 130
 
@@ -33,11 +32,27 @@ COMMANDS = (
 )  # fmt: skip
 
 
-def app_for(arguments: Sequence[str]) -> typer.Typer:
+def app_for(arguments: "Sequence[str]") -> "typer.Typer":
     """The command line with only the command that `arguments` name, because preparing all options takes time.
 
     If they name no command, it has all commands, for the help and for suggestions.
     """
+    from importlib import import_module
+
+    import typer
+
+    def show_version_or_help(
+        context: typer.Context,
+        version: bool = typer.Option(False, "--version", help="Show the version and exit."),
+    ) -> None:
+        if version:
+            from importlib import metadata
+
+            typer.echo(f"campaign-runner {metadata.version('campaign-runner')}")
+            raise typer.Exit
+        if context.invoked_subcommand is None:
+            typer.echo(context.get_help())
+
     app = typer.Typer(
         help="Send bulk SMS campaigns from YAML files through the 8x8 SMS API. Nobody is texted twice.",
         add_completion=False,
@@ -55,49 +70,59 @@ def app_for(arguments: Sequence[str]) -> typer.Typer:
     return app
 
 
-def show_version_or_help(
-    context: typer.Context,
-    version: bool = typer.Option(False, "--version", help="Show the version and exit."),
-) -> None:
-    if version:
-        from importlib import metadata
-
-        typer.echo(f"campaign-runner {metadata.version('campaign-runner')}")
-        raise typer.Exit
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
-
-
 def main() -> None:
     """The installed command."""
-    # A character that the terminal's encoding lacks is shown as its code; it must not crash a run.
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-    # Closing the terminal or cancelling the job has the same effect as Ctrl-C: same message, same exit code.
-    for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _interrupt)
-    # Objects made at startup live until the end. Checking them for garbage every 700 allocations, and once more at
-    # exit, took a quarter of `campaign check`. Above 10,000, a report of a million rows keeps 80 MB of garbage.
-    gc.set_threshold(10_000)
     try:
+        interrupts.install()
+        # A character that the terminal's encoding lacks is shown as its code; it must not crash a run.
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
+        # Objects made at startup live until the end. Checking them for garbage every 700 allocations, and once more at
+        # exit, took a quarter of `campaign check`. Above 10,000, a report of a million rows keeps 80 MB of garbage.
+        gc.set_threshold(10_000)
         exit_code = run_command(sys.argv[1:])
-    finally:
-        gc.freeze()
+    except KeyboardInterrupt:  # between two statements of this file
+        interrupts.say(interrupts.WORDS)
+        exit_code = interrupts.EXIT_CODE
+    interrupts.end()
+    gc.freeze()
     sys.exit(exit_code)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 def run_command(arguments: list[str]) -> int:
     """Run the command line `arguments` and return the exit code. Errors go to standard error."""
+    from runner.cli.masking import masking
+
     as_json = _wants_json(arguments)
     masking.reset()
     try:
-        result = app_for(arguments)(args=arguments, prog_name="campaign", standalone_mode=False)
+        result = _result_of(arguments, as_json=as_json)
+    except KeyboardInterrupt:
+        result = INTERRUPTED
+    if result == INTERRUPTED:
+        interrupts.end()  # another signal must not print the line again
+        interrupts.say(interrupts.WORDS)
+        return _failed(interrupts.EXIT_CODE, [interrupts.WORDS], as_json=as_json)
+    return result if isinstance(result, int) else 0
+
+
+def _result_of(arguments: list[str], *, as_json: bool) -> object:
+    """What the command returned. Prints errors, and returns their exit code."""
+    import traceback
+
+    from typer import Abort
+    from typer.exceptions import TyperException
+
+    from runner.base.errors import BlockedError, CampaignError, InputError
+    from runner.cli.console import print_error, print_stderr
+
+    try:
+        try:
+            return app_for(arguments)(args=arguments, prog_name="campaign", standalone_mode=False)
+        except BaseException:
+            interrupts.check()  # whatever a library made of the interrupt
+            raise
     except CampaignError as error:
         problems = error.problems if isinstance(error, InputError) else [error]
         for problem in problems:
@@ -110,30 +135,33 @@ def run_command(arguments: list[str]) -> int:
         words = f"{command}: {what[:1].lower()}{what[1:]}; see `{command} --help`"
         print_stderr(words)
         return _failed(InputError.exit_code, [words], as_json=as_json)
-    except (KeyboardInterrupt, typer.Abort):
-        result = INTERRUPTED
+    except Abort:
+        return INTERRUPTED
     except BrokenPipeError:  # `campaign … | head`
         sys.stderr.close()
         return 1
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in NO_ACCESS:
+            blocked = BlockedError(f"{error.filename or 'a file'}: {error.strerror}; check the path and the disk")
+            print_error(blocked)
+            return _failed(blocked.exit_code, [str(blocked)], as_json=as_json)
         print_stderr(traceback.format_exc().rstrip())
         words = "this is a bug in campaign-runner; the ledger has what was sent, so nothing is sent twice"
         print_stderr(f"error: {words}")
         return _failed(BUG, [words], as_json=as_json)
-    if result == INTERRUPTED:
-        words = "interrupted; run it again to continue"
-        print_stderr(words)
-        return _failed(StoppedError.exit_code, [words], as_json=as_json)
-    return result if isinstance(result, int) else 0
 
 
 def _wants_json(arguments: list[str]) -> bool:
     """Whether standard output must get a JSON document, even if the options can't be parsed."""
+    from itertools import pairwise
+
     return "--json" in arguments or "--format=json" in arguments or ("--format", "json") in pairwise(arguments)
 
 
 def _failed(exit_code: int, errors: list[str], *, as_json: bool) -> int:
     """Return the exit code of a failed command; with --json, print its errors as a document."""
     if as_json:
+        from runner.cli.console import print_json
+
         print_json({"exit_code": exit_code, "errors": errors})
     return exit_code

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from runner.base.errors import BlockedError
 from runner.base.outcomes import OutcomeReason, Status
 from runner.base.wording import counted, listed_counts
 from runner.cli.console import Console
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_S = 0.1
 LINE_EVERY_S = 5.0
+# What to do first, where the message doesn't say it.
+_FIRST = {
+    OutcomeReason.LIMIT_REACHED: "raise the limit in the campaign file",
+    OutcomeReason.TOO_LATE: "set a later time in the campaign file, if the message is still useful",
+}
 # Waiting all night for sending hours must not fill a job's log, but the job must not look dead either.
 SAME_LINE_EVERY_S = 600.0
 
@@ -124,6 +130,13 @@ def _speed_of(progress: "Progress") -> Callable[[], str]:
         return f"{per_second:,.1f}/s · {progress.in_flight} in flight"
 
     return words
+
+
+def run_it_again(stop: "Stop | None") -> str:
+    """What to do to continue after a stop."""
+    if stop is None or stop.exit_code != BlockedError.exit_code:
+        return "run it again"
+    return f"{_FIRST.get(stop.reason, 'fix this')}, then run it again"
 
 
 def show_stop(console: Console, stop: "Stop") -> None:

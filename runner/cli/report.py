@@ -90,11 +90,12 @@ def command(
     notice = notice_of(report.record.run, report.document["sent_to"])
     console.notice(notice)
     show_report(console, report)
+    show_thresholds(console, report)
     show_files(console, report)
     if stays_masked:
         console.wrap("the results and report.html stay masked, because the campaign sets report.mask")
     console.notice(notice)
-    return 0, report.document
+    return int(report.is_failed), report.document
 
 
 def show_report(console: Console, report: "RunReport") -> None:
@@ -112,6 +113,15 @@ def show_report(console: Console, report: "RunReport") -> None:
         console.warn(f"the provider's answer has another {what} for {messages} ({reason}): {ADVICE[reason]}")
     if codes := counts.by_error_code:
         console.wrap(f"provider error codes: {listed_counts(codes.most_common())}")
+
+
+def show_thresholds(console: Console, report: "RunReport") -> None:
+    """Show the thresholds with figures, if one is crossed or the campaign file sets one."""
+    from runner.report.thresholds import has_news
+
+    for judged in report.thresholds if has_news(report.thresholds) else ():
+        words = f"threshold {judged.name}: {judged.figures}, limit {judged.limit}: {judged.words}"
+        console.wrap(words, "bold red" if judged.crossed else None)
 
 
 def _outcomes(counts: "ResultCounts") -> Iterator[tuple[str, str, str]]:

@@ -13,10 +13,10 @@ from runner.base.wording import counted
 from runner.cli.console import Console, confirm
 from runner.cli.options import AllRunOptions, File, with_shared_options
 from runner.cli.plan_view import show_plan, show_remaining
-from runner.cli.progress import show_progress
+from runner.cli.progress import run_it_again, show_progress
 from runner.cli.reconcile import DEADLINE, SETTLE
 from runner.cli.reconcile import reconcile as reconcile_run
-from runner.cli.report import show_files, show_report
+from runner.cli.report import show_files, show_report, show_thresholds
 from runner.dispatch.fuse import FuseName
 from runner.run.paths import SANDBOX_RUN
 
@@ -25,12 +25,6 @@ if TYPE_CHECKING:
     from runner.run.account import ProviderAccount
     from runner.run.open import Run
     from runner.run.plan import Remaining
-
-# What to do before running the command again; otherwise it stops immediately.
-_FIRST = {
-    OutcomeReason.LIMIT_REACHED: "raise the limit in the campaign file, then ",
-    OutcomeReason.TOO_LATE: "set a later time in the campaign file, if the message is still useful, then ",
-}
 
 
 @with_shared_options
@@ -92,17 +86,17 @@ def command(
     if held_up_s := progress.throttled_s:
         console.print(f"the provider's rate limit paused sending for {held_up_s:.0f} s")
     _show_ending(console, stop, counts)
+    show_thresholds(console, report)
     show_files(console, report)
     # Only people who opted out during the run are unsent: there is nothing to continue.
     is_over = stop is not None and stop.reason is OutcomeReason.OPTED_OUT
+    exit_code = int(report.is_failed)
     if stop and not is_over:
+        exit_code = stop.exit_code
         console.print()
-        unsent = counted(counts[Status.UNSENT], "message")
-        console.wrap(f"{unsent} not sent. To continue, {_FIRST.get(stop.reason, '')}run it again:")
+        console.wrap(f"{counted(counts[Status.UNSENT], 'message')} not sent. To continue, {run_it_again(stop)}:")
         console.show_command_again()
-    console.notice(notice)
-    exit_code = 1 if counts[Status.REJECTED] or counts[Status.UNKNOWN] else 0
-    if (stop or counts[Status.UNSENT]) and not is_over:
+    elif counts[Status.UNSENT] and not is_over:
         exit_code = StoppedError.exit_code
     return exit_code, report.document
 

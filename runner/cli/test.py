@@ -6,9 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from runner.base.errors import StoppedError
 from runner.base.messages import Message
-from runner.base.outcomes import DIFFERING, Outcome, OutcomeReason, Status
+from runner.base.outcomes import DIFFERING, Outcome, OutcomeReason, Status, stop_exit_code
 from runner.base.wording import counted, seconds_in_words
 from runner.cli.console import FOLD, LEFT, Console, confirm, print_stderr
 from runner.cli.masking import masking
@@ -67,7 +66,7 @@ def command(
     statuses = {outcome.status for outcome in outcomes}
     exit_code = 1 if statuses & {Status.REJECTED, Status.UNKNOWN} else 0
     if Status.UNSENT in statuses:
-        exit_code = StoppedError.exit_code
+        exit_code = max(stop_exit_code(outcome.reason) for outcome in outcomes if outcome.status is Status.UNSENT)
     return exit_code, {"campaign": campaign.name, "messages": [_as_json(*answer) for answer in answers]}
 
 

@@ -21,7 +21,7 @@ from runner.base.events import EventKind
 from runner.base.outcomes import Outcome, OutcomeReason
 from runner.dispatch.pace import Pace
 from runner.dispatch.progress import Progress, Stop
-from runner.dispatch.retry import Backoff, Retry
+from runner.dispatch.retry import LONG_S, Backoff, Retry
 from runner.ledger.lock import Lease
 from runner.provider.client import HeldBackError
 
@@ -96,8 +96,8 @@ class Dispatcher(Generic[T]):
     :param lease: allows this process to send; renewed if it has expired.
     :param not_after: nothing leaves from then on (seconds since the Unix epoch). `not_after_key` names the campaign key
         for the error message.
-    :param resting: called in another thread when sending pauses until sending hours begin, with a text that says what
-        it waits for, and with None when sending continues.
+    :param resting: called in another thread when sending pauses (until sending hours begin, or for long because of the
+        provider), with a text that says what it waits for, and with None when sending continues.
     :param wall: the time of day, in seconds since the Unix epoch.
     """
 
@@ -121,6 +121,7 @@ class Dispatcher(Generic[T]):
         self._interrupt: Callable[[], object] | None = None
         self._stop: Stop | None = None
         self._bug: BaseException | None = None
+        self._resting = False  # `resting` was called with a text
 
     def stop(self, stop: Stop) -> None:
         """Send nothing more, but wait for the answers in flight. The first reason given is kept."""
@@ -179,13 +180,17 @@ class Dispatcher(Generic[T]):
     async def _turn(self) -> None:
         """Wait until one more request may start: no pause, not too many in flight, and a turn of the pace.
 
-        Waits no longer than `not_after`.
+        Waits no longer than `not_after`, and not after sending is given up.
         """
         while not self._is_over():
             if len(self._requests) >= (1 if self._retry.one_at_a_time else self.in_flight_limit):
                 await self._until_one_ended()
             elif (wait_s := self._retry.until - asyncio.get_running_loop().time()) > 0:
+                if wait_s >= LONG_S:
+                    self.progress.sleeps_until = self.wall() + wait_s
+                    await self._tell_resting(self.progress.waiting_for)
                 await self._interruptible(asyncio.sleep(wait_s), self.not_after - self.wall())
+                self.progress.sleeps_until = None
             elif self.lease and not self.lease.is_valid():
                 # The machine was suspended, or the ledger was slow: continue only if no other process took the run.
                 if not await asyncio.to_thread(self.lease.renew):
@@ -193,7 +198,10 @@ class Dispatcher(Generic[T]):
                     self.stop(Stop(OutcomeReason.LEASE_LOST, words))
             else:
                 self.progress.waiting_for = ""
-                if await self._interruptible(self.pace.turn(), self.not_after - self.wall()):
+                if self._resting:
+                    await self._tell_resting(None)
+                patience_s = self._retry.patience_s(asyncio.get_running_loop().time())
+                if await self._interruptible(self.pace.turn(), min(self.not_after - self.wall(), patience_s)):
                     return
 
     async def _rest(self, opening: Opening) -> None:
@@ -204,7 +212,7 @@ class Dispatcher(Generic[T]):
             return
         self.progress.waiting_for, self.progress.sleeps_until = opening.words, opening.at
         began = now = self.wall()
-        await asyncio.to_thread(self.resting, opening.words)
+        await self._tell_resting(opening.words)
         while not self._stop and now < opening.at:
             await self._interruptible(asyncio.sleep(min(opening.at - now, LOOK_AGAIN_S)))
             before, now = now, self.wall()
@@ -212,13 +220,19 @@ class Dispatcher(Generic[T]):
                 break  # the clock was set back: find out again what opens first
         self.progress.waiting_for, self.progress.sleeps_until = "", None
         self.progress.note_pause(EventKind.RESTED, began, max(self.wall() - began, 0.0), opening.words)
-        await asyncio.to_thread(self.resting, None)
+        await self._tell_resting(None)
         self.backoff.reached()  # no request was tried, so this time doesn't count as unreachable
 
+    async def _tell_resting(self, words: str | None) -> None:
+        self._resting = words is not None
+        await asyncio.to_thread(self.resting, words)
+
     def _is_over(self) -> bool:
-        """Whether nothing more may leave, also because `not_after` has passed."""
+        """Whether nothing more may leave, also because `not_after` has passed or the provider took nothing for long."""
         if not self._stop and self.wall() >= self.not_after:
             self._stop_late("it is past")
+        if not self._stop and (stop := self._retry.given_up(asyncio.get_running_loop().time())):
+            self.stop(stop)
         return self._stop is not None
 
     def _stop_late(self, words: str) -> None:

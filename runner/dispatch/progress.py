@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from runner.base.events import Event, EventKind
-from runner.base.outcomes import FatalAnswer, Outcome, OutcomeReason, Status
+from runner.base.outcomes import FatalAnswer, Outcome, OutcomeReason, Status, stop_exit_code
 
 # Two pauses of the same kind that are at most this far apart become one event: a throttled run pauses every second.
 JOINED_S = 5.0
@@ -24,6 +24,11 @@ class Stop:
     detail: str
     outcome: Outcome | None = None
     fatal: FatalAnswer | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the command."""
+        return stop_exit_code(self.reason)
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ import polars as pl
 
 from runner.base.clock import now_us
 from runner.base.conversions import Conversion
-from runner.base.errors import StoppedError
+from runner.base.errors import BlockedError
 from runner.base.files import replacing
 from runner.base.text import defused
 from runner.feedback.conversion_rows import Matched, Matcher, Unmatched, find_columns, read_object, read_row
@@ -253,4 +253,4 @@ def _writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StoppedError(f"{path} could not be written: {error.strerror or error}") from error
+        raise BlockedError(f"{path} could not be written: {error.strerror or error}") from error

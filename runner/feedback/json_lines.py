@@ -11,7 +11,7 @@ from typing import IO, Any
 
 import orjson
 
-from runner.base.errors import InputError, StoppedError
+from runner.base.errors import BlockedError, InputError
 
 LOOK_EVERY_S = 0.25
 MOST_AT_ONCE = 1_000
@@ -96,7 +96,7 @@ def _reading(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StoppedError(f"{path} could not be read: {error.strerror}") from error
+        raise BlockedError(f"{path} could not be read: {error.strerror}") from error
 
 
 def _is_another(file: IO[bytes], path: Path) -> bool:

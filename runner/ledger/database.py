@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Select, create_engine,
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from runner.base.errors import InputError, LedgerError
+from runner.base.errors import BrokenLedgerError, InputError, LedgerError
 
 # How long a write waits for another process to finish writing, in seconds. Readers such as `campaign status` don't
 # block writes.
@@ -18,6 +18,9 @@ BUSY_TIMEOUT_S = 10
 
 # The most values in one query. They are bound parameters, and databases limit how many a query may have.
 IDS_AT_A_TIME = 2_000
+
+# SQLite's errors that pass by themselves: another process is using the ledger. All others need a person.
+_TEMPORARY = {"database is locked", "database table is locked", "locking protocol"}
 
 # For SQLite's error texts: what they mean, and what to do.
 _EXPLANATIONS = {
@@ -47,7 +50,8 @@ def ledger_errors(doing: str) -> Iterator[None]:
         original = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
         what, remedy = _EXPLANATIONS.get(original, ("", ""))
         words = f"{what} ({original}); {remedy}" if what else original
-        raise LedgerError(f"the ledger could not be {doing}: {words}") from error
+        kind = LedgerError if original in _TEMPORARY else BrokenLedgerError
+        raise kind(f"the ledger could not be {doing}: {words}") from error
 
 
 def rows_among(
@@ -101,7 +105,7 @@ def make_private(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(0o600)
     except OSError as error:
-        raise LedgerError(
+        raise BrokenLedgerError(
             f"the ledger {path} could not be created: {error.strerror}; check the path and its permissions"
         ) from error
 

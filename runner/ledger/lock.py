@@ -24,7 +24,7 @@ from typing import IO
 
 from sqlalchemy import Engine, select, update
 
-from runner.base.errors import LedgerError, RunLockedError
+from runner.base.errors import BrokenLedgerError, LedgerError, RunLockedError
 from runner.ledger.database import ledger_errors
 from runner.ledger.tables import runs
 
@@ -87,7 +87,7 @@ def _lock_file(path: Path) -> IO[str]:
         # Opened for appending: truncating before we hold the lock would erase the holder's name.
         return path.open("a+", encoding="utf-8")
     except OSError as error:
-        raise LedgerError(
+        raise BrokenLedgerError(
             f"the lock file {path} could not be opened: {error.strerror}; check the permissions of its folder"
         ) from error
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.dml import UpdateBase
 
-from runner.base.errors import LedgerError
+from runner.base.errors import BrokenLedgerError
 from runner.base.messages import Message
 from runner.base.outcomes import Outcome, OutcomeReason, Status
 from runner.ledger.tables import SENDING, abbreviated, messages, runs
@@ -99,7 +99,7 @@ def settle(connection: Connection, run_id: int, settlements: Sequence[tuple[str,
     changed = connection.exec_driver_sql(_SETTLE, settled).rowcount if settled else 0
     changed += release(connection, run_id, [each for each, outcome in settlements if outcome.status is Status.UNSENT])
     if gone := len(settlements) - changed:
-        raise LedgerError(
+        raise BrokenLedgerError(
             f"another program changed the ledger: {gone} of this process's claims are missing; make sure that only "
             "campaign-runner writes to it"
         )

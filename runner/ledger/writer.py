@@ -18,7 +18,7 @@ from typing import NamedTuple, Self
 import orjson
 from sqlalchemy import Connection, Engine, select
 
-from runner.base.errors import LedgerError
+from runner.base.errors import BrokenLedgerError, LedgerError
 from runner.base.messages import Message
 from runner.base.options import Cooldown
 from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
@@ -161,7 +161,7 @@ class LedgerWriter:
                 self.spill.write(settlements)
         except OSError as spill_error:
             words = f"{self.error}; the answers to {len(settlements)} requests are lost too ({spill_error.strerror})"
-            self.error = LedgerError(words)
+            self.error = type(self.error)(words)
         return self.error
 
 
@@ -185,7 +185,7 @@ class Spill:
                 os.fsync(room.fileno())
             self._file = path.open("r+b", buffering=0)
         except OSError as error:
-            raise LedgerError(
+            raise BrokenLedgerError(
                 f"can't reserve {SPILL_BYTES // 1024} kB next to the ledger, in {path}: {error.strerror}; free some "
                 "disk space, and check the folder's permissions"
             ) from error

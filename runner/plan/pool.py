@@ -18,6 +18,7 @@ from functools import partial
 
 from runner.audience.row_batch import RowBatch, Work
 from runner.audience.spec import AudienceSpec
+from runner.base import interrupts
 from runner.base.errors import StoppedError
 from runner.files.source import UnreadableRow
 from runner.message.compose import Composer
@@ -100,13 +101,15 @@ def _started(composer: RowComposer, processes: int) -> ProcessPoolExecutor | Non
         executor = ProcessPoolExecutor(processes, context, initializer=_begin, initargs=(composer,))
         try:
             # Each of the first jobs starts a process, which inherits the blocked signals. A signal that interrupted the
-            # start would leave a process with incomplete data, and it would print an error.
-            blocked = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, *_ENDING))
-            try:
-                for _ in range(processes):
-                    executor.submit(int)
-            finally:
-                signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+            # start would leave a process with incomplete data, and it would print an error. Blocking isn't enough for
+            # that: another thread of this process may get the signal.
+            with interrupts.held():
+                blocked = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, *_ENDING))
+                try:
+                    for _ in range(processes):
+                        executor.submit(int)
+                finally:
+                    signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         except BaseException:
             executor.shutdown()
             raise

@@ -23,7 +23,8 @@ from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
 # The pause after a 429 without a Retry-After header. The provider's limits are per second.
 DEFAULT_RETRY_AFTER_S = 1.0
 
-_MAX_RETRY_AFTER_S = 86_400.0
+# The longest Retry-After, a year. No run waits that long (`giveUpAfter`), but a time in the year 10000 can't be shown.
+_MAX_RETRY_AFTER_S = 365 * 86_400.0
 _MESSAGE_LENGTH = 300
 
 # The most digits of an amount, before and after the point. Larger exponents than Decimal allows become infinity, which

@@ -15,9 +15,9 @@ from urllib.parse import quote, urljoin
 import orjson
 from yarl import URL
 
-from runner.base.errors import StoppedError
+from runner.base.errors import BlockedError, StoppedError
 from runner.base.text import sanitized
-from runner.provider.answer import REDIRECTS, http_date
+from runner.provider.answer import REDIRECTS, http_date, status_text
 from runner.provider.endpoint import Endpoint, is_safe
 from runner.provider.http import NETWORK_ERRORS, HttpClient
 
@@ -78,20 +78,23 @@ class LogExports(HttpClient):
     async def _ask(self, method: str, url: str, body: bytes | None = None) -> Mapping[str, Any]:
         answer = await self.ask(method, url, body=body)
         _check_clock(answer.headers.get("Date"))
+        if method == "GET" and answer.status == 404:  # the next command starts another export
+            words = f"the provider no longer has the log export: {status_text(404)}"
+            raise StoppedError(f"{words}; nothing was changed; run the command again")
         document = self.demand(answer).document
         if not document:
             what = "the provider's answer about the log export is not a JSON object"
-            raise StoppedError(f"{what}; check account.region and EIGHTXEIGHT_BASE_URL")
+            raise BlockedError(f"{what}; check account.region and EIGHTXEIGHT_BASE_URL")
         return document
 
     async def _download(self, link: str, file: IO[bytes], redirects: int = MAX_REDIRECTS) -> None:
         try:
             url, is_followed = URL(link, encoded=True), is_safe(link)  # unchanged, because it may be signed
         except ValueError:
-            raise StoppedError("the download link of the log export is not a URL") from None
+            raise BlockedError("the download link of the log export is not a URL") from None
         if not is_followed:
             words = f"the download link of the log export leads to {url.host or link!r} without encryption"
-            raise StoppedError(f"{words}, so nothing was downloaded")
+            raise BlockedError(f"{words}, so nothing was downloaded")
         headers = self._key if url.origin() == self._origin else {}
         try:
             async with self.session(url).get(url, headers=headers, allow_redirects=False) as response:
@@ -126,7 +129,7 @@ def _check_clock(date: str | None) -> None:
     """The clocks must agree: the export's time span uses this computer's clock, the provider's log the provider's."""
     ours, theirs = datetime.now(UTC), http_date(date)
     if theirs is not None and abs((ours - theirs).total_seconds()) > CLOCK_TOLERANCE_S:
-        raise StoppedError(
+        raise BlockedError(
             f"this computer's clock says {ours:%Y-%m-%d %H:%M:%S} UTC, but the provider's clock says "
             f"{theirs:%Y-%m-%d %H:%M:%S} UTC, so the wrong part of its log would be searched; nothing was changed; set "
             "this computer's clock"
@@ -139,7 +142,7 @@ def _rows(text: IO[str]) -> Iterator[dict[str, str]]:
     try:
         header = [name.strip().lower() for name in next(reader, [])]
         if missing := NEEDED_COLUMNS - set(header):
-            raise StoppedError(f"columns are missing in the log export: {', '.join(sorted(missing))}")
+            raise BlockedError(f"columns are missing in the log export: {', '.join(sorted(missing))}")
         for cells in reader:
             if len(cells) != len(header):
                 raise StoppedError(f"the log export is damaged in line {reader.line_num}; run the command again")

@@ -12,7 +12,7 @@ import aiohttp
 from aiohttp_socks import ProxyConnectionError, ProxyConnector, ProxyError, ProxyTimeoutError, ProxyType
 from yarl import URL
 
-from runner.base.errors import StoppedError
+from runner.base.errors import BlockedError, StoppedError
 from runner.base.outcomes import OutcomeReason, Then
 from runner.provider.answer import ADVICE, Answer, read_answer, status_text
 from runner.provider.endpoint import CONNECT_TIMEOUT_S, Endpoint, header_safe, tls_context
@@ -93,7 +93,7 @@ class HttpClient:
     ) -> Answer:
         """Make one request. Returns the answer, also if it is a refusal. `body` is JSON.
 
-        Raises UnreachableError if no answer comes, StoppedError for a success larger than `max_answer_bytes`.
+        Raises UnreachableError if no answer comes, BlockedError for a success larger than `max_answer_bytes`.
         """
         headers = self._key | {"Accept": "application/json"}
         if body is not None:
@@ -115,7 +115,7 @@ class HttpClient:
                             break  # for example a proxy's page: its status says enough
                         size = f"more than {self.max_answer_bytes // 1024:,} kB"
                         advice = self._advice[OutcomeReason.UNEXPECTED_ANSWER]
-                        raise StoppedError(f"the answer about the {self._subject} is too large ({size}); {advice}")
+                        raise BlockedError(f"the answer about the {self._subject} is too large ({size}); {advice}")
         except NETWORK_ERRORS as error:
             why = self.error_text(error, url)
             raise UnreachableError(f"the request for the {self._subject} failed: {why}", why) from error
@@ -143,7 +143,7 @@ class HttpClient:
         return no_connection_text(f"{url.host}:{url.port}", self._endpoint.proxy(str(url)), why)
 
     def demand(self, answer: Answer) -> Answer:
-        """The answer, if it is a success. Raises UnreachableError for a temporary failure, else StoppedError."""
+        """The answer, if it is a success. Raises UnreachableError for a temporary failure, else BlockedError."""
         if answer.reason is None:
             return answer
         what = status_text(answer.status)
@@ -154,7 +154,7 @@ class HttpClient:
             raise UnreachableError(words, f"{what}{message}")
         is_for_all = answer.then is Then.STOP
         advice = f"; {self._advice[answer.reason]}" if is_for_all and answer.reason in self._advice else ""
-        raise StoppedError(f"the provider refused the {self._subject}: {what}{message}{advice}")
+        raise BlockedError(f"the provider refused the {self._subject}: {what}{message}{advice}")
 
 
 def _connector(proxy: Proxy | None, limit: int) -> aiohttp.TCPConnector:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from runner.base.errors import StoppedError
+from runner.base.errors import BlockedError
 from runner.base.outcomes import OutcomeReason
 from runner.provider.answer import amount_of, exact_json
 from runner.provider.endpoint import Endpoint
@@ -110,7 +110,7 @@ def read_balance(content: bytes) -> Balance:
     document = _json_object(content, "balance")
     amount, currency = _money(document.get("balance"), document.get("currency"))
     if amount is None or currency is None:
-        raise StoppedError("the provider's answer about the balance has no amount or no currency")
+        raise BlockedError("the provider's answer about the balance has no amount or no currency")
     return Balance(amount, currency)
 
 
@@ -135,7 +135,7 @@ def _objects(items: object, name: str) -> list[dict[str, Any]]:
     """The objects of a list, which may be missing."""
     items = [] if items is None else items
     if not isinstance(items, list) or not all(isinstance(item, dict | None) for item in items):
-        raise StoppedError(f"the provider's price list has an unexpected format at {name!r}; upgrade campaign-runner")
+        raise BlockedError(f"the provider's price list has an unexpected format at {name!r}; upgrade campaign-runner")
     return [item for item in items if item is not None]
 
 
@@ -152,5 +152,5 @@ def _json_object(content: bytes, subject: str) -> dict[str, Any]:
         document = None
     if not isinstance(document, dict):
         what = f"the provider's answer about the {subject} is not a JSON object"
-        raise StoppedError(f"{what}; check the region and EIGHTXEIGHT_BASE_URL")
+        raise BlockedError(f"{what}; check the region and EIGHTXEIGHT_BASE_URL")
     return document

@@ -31,6 +31,7 @@ from runner.report.page_reasons import STATUS_WORDS, advice_for, reasons
 from runner.report.page_sending import sending
 from runner.report.result_counts import ResultCounts, parts_of
 from runner.report.run_settings import RunSettings
+from runner.report.thresholds import Judged, has_news
 from runner.report.throughput import Throughput, throughput
 
 # The most characters shown of the template and of the example.
@@ -56,6 +57,7 @@ class Page:
     events: Sequence[Event]
     results: Path
     version: str
+    thresholds: Sequence[Judged] = ()
     sessions: Sequence[Session] = ()
     trail: Sequence[RecordedEntry] = ()
     unmask: bool = False
@@ -78,6 +80,7 @@ def page_of(content: Page) -> str:
     until = f" to {moment(record.ended_at)}" if record.ended_at is not None else ""
     version = f"campaign-runner {content.version}"
     sections = [
+        _thresholds(content.thresholds),
         sending(sent, settings, content.events, content.sessions, hide),
         delivery(counts, settings),
         conversion(counts, settings, name),
@@ -204,6 +207,15 @@ def _key_figures(counts: Counts, sent: Throughput | None, costs: Sequence[KeyFig
         first, *rest = totals
         found.append(KeyFigure(first.what, first.figure, ", ".join(f"{cost.figure} {cost.what}" for cost in rest)))
     return found
+
+
+def _thresholds(judged: Sequence[Judged]) -> PageSection | None:
+    """What makes the run fail, with figures; None if nothing does, and the campaign file sets no threshold."""
+    if not has_news(judged):
+        return None
+    rows = [[each.name, each.limit, each.figures, each.words] for each in judged]
+    made = table("thresholds-table", "Limits for a finished run", ["messages", "limit", "value", "result"], rows)
+    return PageSection("thresholds", "Thresholds", tables=[made])
 
 
 def _about(record: RunRecord, settings: RunSettings | None, version: str) -> list[tuple[str, str]]:

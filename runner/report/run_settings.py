@@ -8,12 +8,15 @@ from types import UnionType
 from typing import TYPE_CHECKING, Any, Self, get_origin, get_type_hints
 
 from runner.base.files import write_atomically
+from runner.campaign.values import threshold
 from runner.message.redact import redact
 from runner.prices.costs import plain
 
 if TYPE_CHECKING:
     from runner.plan.inputs import Inputs
     from runner.plan.summary import PlanSummary
+# What a finished run may have, if its settings aren't known.
+DEFAULT_THRESHOLDS = {"rejected": "0", "unknown": "0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,8 @@ class RunSettings:
     `example` is the first text, and `example_masked` the same with all characters redacted that aren't from the
     template. `prices` has decimal texts by country (alpha-2): the highest operator price of one segment, in `currency`.
     `with_receipts`: delivery receipts are expected. `mask`: no report file may show a number or a text. `sent_to`: the
-    URL of a server on this computer that some or all messages were sent to, instead of the provider.
+    URL of a server on this computer that some or all messages were sent to, instead of the provider. `thresholds`:
+    limits as text, `2%` or `10`, by name: rejected, unknown, undelivered.
     """
 
     file: str
@@ -43,6 +47,7 @@ class RunSettings:
     mask: bool = False
     formats: tuple[str, ...] = ()
     sent_to: str | None = None
+    thresholds: Mapping[str, str] = field(default_factory=DEFAULT_THRESHOLDS.copy)
 
     @classmethod
     def of(cls, inputs: "Inputs", summary: "PlanSummary", sent_to: str | None = None) -> Self:
@@ -68,6 +73,7 @@ class RunSettings:
             mask=campaign.report.mask,
             formats=tuple(kind.value for kind in campaign.report.formats),
             sent_to=sent_to,
+            thresholds=campaign.thresholds.as_texts(),
         )
 
     @classmethod
@@ -78,6 +84,8 @@ class RunSettings:
             settings = replace(settings, formats=tuple(settings.formats))
             is_right = all(isinstance(getattr(settings, name), kind) for name, kind in _kinds().items())
             texts = (*settings.formats, *settings.prices.values())
+            for text in settings.thresholds.values():
+                threshold(text)
         except (OSError, ValueError, TypeError, AttributeError):
             return None
         return settings if is_right and all(isinstance(text, str) for text in texts) else None

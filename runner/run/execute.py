@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.base.errors import InputError, StoppedError
+from runner.base.errors import BlockedError, InputError, StoppedError
 from runner.dispatch.progress import Progress, Stop
 from runner.ledger.approvals import Approval
 from runner.run.account import ProviderAccount, account_for
@@ -106,7 +106,8 @@ def execute(
             report = write_report(run.ledger, run.ledger.runs(run.name, run.run)[0], run.paths)
         except StoppedError as error:
             later = f"write the results later with `campaign report {run.name}/{run.run}`"
-            raise StoppedError(f"{error}; the ledger has everything that was sent: {later}") from error
+            kind = BlockedError if isinstance(error, BlockedError) else StoppedError
+            raise kind(f"{error}; the ledger has everything that was sent: {later}") from error
         return stop, report, progress
 
 

@@ -12,6 +12,7 @@ import orjson
 from runner.base.audit import AuditAction, AuditEntry
 from runner.base.clock import iso, now_us
 from runner.base.errors import InputError, LedgerError, RunLockedError
+from runner.base.files import remove
 from runner.base.outcomes import OutcomeReason
 from runner.campaign import AccountSection, Campaign, check_run_id
 from runner.campaign.fields import Region
@@ -279,7 +280,7 @@ def _move_files(source: Path, target: Path) -> None:
 def _empty(folder: Path) -> None:
     for path in folder.iterdir():
         if path.is_file():
-            path.unlink()
+            remove(path)
         elif path.name.endswith(".part"):  # a killed process was writing a spreadsheet
             shutil.rmtree(path)
 

@@ -14,7 +14,7 @@ from runner.base.audit import AuditAction, AuditEntry
 from runner.base.clock import now_us
 from runner.base.errors import InputError
 from runner.base.exclusions import Exclusion
-from runner.base.files import write_atomically
+from runner.base.files import remove, replacing, write_atomically
 from runner.base.options import Cooldown, Limits
 from runner.base.text import sanitized
 from runner.base.wording import counted
@@ -37,7 +37,7 @@ from runner.run.optouts import exclusion_of
 _PLANNERS = ("campaign-runner", "phonenumbers", "jinja2", "babel", "charset-normalizer", "python-calamine", "polars")
 
 # Keys that can change between two sessions of a run without changing its plan.
-_NOT_OF_THE_PLAN = {"rate", "not_before", "not_after", "stop_when", "give_up_after"}
+_NOT_OF_THE_PLAN = {"rate", "not_before", "not_after", "stop_when", "thresholds", "give_up_after"}
 
 
 @dataclass(slots=True)
@@ -60,7 +60,7 @@ def make_plan(run: Run) -> PlanSummary:
     if cache_key and (summary := _cached(run, cache_key)):
         run.summary = summary
         return summary
-    run.paths.plan_cache.unlink(missing_ok=True)
+    remove(run.paths.plan_cache)
     planner = Planner(run.inputs.audience, run.inputs.composer, rules=_rules(run))
     run.summary = planner.write(run.paths.plan)
     # Recipients whom this run has already texted stay in the plan, even if a rule excludes them now. Such a plan is
@@ -143,11 +143,14 @@ def begin(run: Run, sent_to: str | None = None) -> tuple[RunRecord, str]:
     Returns the run's record and the digest of the plan file.
     """
     paths = run.paths
-    paths.sent_plan.unlink(missing_ok=True)
+    write_atomically(paths.ledger_id, run.ledger.id.encode())
+    remove(paths.sent_plan)
     try:
         paths.sent_plan.hardlink_to(paths.plan)
     except OSError:  # the file system has no hard links
-        shutil.copy2(paths.plan, paths.sent_plan)
+        with replacing(paths.sent_plan) as copy, paths.plan.open("rb") as plan:
+            shutil.copyfileobj(plan, copy)
+    shutil.copy2(paths.plan, paths.sent_plan)
     shutil.rmtree(paths.earlier_sandbox, ignore_errors=True)
     before = RunSettings.read(paths.run_settings) if run.previous else None
     # An earlier session's messages are in the report too.

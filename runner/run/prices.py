@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from runner.base.errors import InputError, StoppedError
+from runner.base.errors import BlockedError, InputError, StoppedError
 from runner.base.files import write_atomically
 from runner.base.text import defused
 from runner.campaign import AccountSection, Campaign
@@ -115,7 +115,8 @@ def check_balance(campaign: Campaign, account: ProviderAccount, left: Costs, *, 
     except StoppedError as error:
         if not accept:
             words = f"{error}; nothing was sent. Try again, or add --accept-balance to skip this check"
-            raise StoppedError(words) from error
+            kind = BlockedError if isinstance(error, BlockedError) else StoppedError
+            raise kind(words) from error
         return BalanceProblem(str(error), refuses=True)
     found = balance_problem(balance, left) if balance else None
     if found and found.refuses and not accept:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from runner.base.clock import now_us
-from runner.base.errors import RunLockedError, StoppedError
+from runner.base.errors import BlockedError, RunLockedError
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.lock import is_locked
 from runner.ledger.purge import compact, note_purge, purge_messages
@@ -87,6 +87,6 @@ def _remove(path: Path) -> None:
         else:
             path.unlink(missing_ok=True)
     except OSError as error:
-        raise StoppedError(
+        raise BlockedError(
             f"{path} can't be deleted: {error.strerror}; close the program that uses it, then purge again"
         ) from error

@@ -28,7 +28,8 @@ from runner.report.dead_numbers import write_dead_numbers
 from runner.report.masking import masked_detail
 from runner.report.result_counts import ResultCounts, count_results
 from runner.report.results import LedgerEntries, Lookup, WhyUnsent, scratch_of, write_results
-from runner.report.run_settings import RunSettings, asks_to_mask
+from runner.report.run_settings import DEFAULT_THRESHOLDS, RunSettings, asks_to_mask
+from runner.report.thresholds import Judged, judge
 from runner.run.notice import SANDBOX, notice_of
 from runner.run.paths import SANDBOX_RUN, RunPaths
 
@@ -40,11 +41,17 @@ PATIENCE_S = 900.0
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """A written report: its counts, and the content of summary.json as `document`."""
+    """A written report: its counts, its judged thresholds, and the content of summary.json as `document`."""
 
     record: RunRecord
     counts: ResultCounts
+    thresholds: Sequence[Judged]
     document: dict[str, Any]
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether a threshold is crossed: exit code 1."""
+        return any(each.crossed for each in self.thresholds)
 
 
 def write_report(
@@ -107,9 +114,11 @@ def _write(ledger: Ledger, record: RunRecord, paths: RunPaths, *, unmask: bool, 
     counts = count_results(paths.results_parquet)
     from runner.report.page import Page, write_page
 
+    thresholds = judge(settings.thresholds if settings else DEFAULT_THRESHOLDS, counts.totals)
     page = Page(
         record=record,
         counts=counts,
+        thresholds=thresholds,
         settings=settings,
         events=events,
         sessions=sessions,
@@ -122,9 +131,11 @@ def _write(ledger: Ledger, record: RunRecord, paths: RunPaths, *, unmask: bool, 
     write_page(paths.page, page)
     if record.run == SANDBOX_RUN:
         write_atomically(paths.sandbox_notice, f"{SANDBOX}\n".encode())
-    document = _as_json(record, sessions, counts, paths, settings)
+    document = _as_json(record, sessions, counts, paths, settings) | {
+        "thresholds": [each.as_json() for each in thresholds]
+    }
     write_atomically(paths.summary, orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-    return RunReport(record, counts, document)
+    return RunReport(record, counts, thresholds, document)
 
 
 def _lookup_in(ledger: Ledger, run_id: int) -> Lookup:

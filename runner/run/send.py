@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from runner.base import interrupts
 from runner.base.audit import AuditAction, AuditEntry
 from runner.base.clock import now_us
 from runner.base.errors import LedgerError
@@ -61,6 +62,7 @@ def send(
     `show` is a coroutine that displays `progress` while messages are sent; it is cancelled at the end. The first Ctrl-C
     or SIGTERM waits for the answers in flight, the second one doesn't.
     """
+    interrupts.check()
     record, sent_digest = begin(run, account.stand_in)
     _note(run, record, Event(EventKind.STARTED, record.started_at))
     stop: Stop | None = Stop(OutcomeReason.INTERRUPTED, "the run ended unexpectedly")
@@ -70,9 +72,9 @@ def send(
     except LedgerError as error:
         stop = Stop(OutcomeReason.INTERRUPTED, str(error))
         words = f"{error}; nothing was sent after that. Fix it, then run the same command again to continue"
-        raise LedgerError(words) from error
+        raise type(error)(words) from error
     finally:
-        with contextlib.suppress(LedgerError):  # a ledger failure has already been reported
+        with interrupts.held(), contextlib.suppress(LedgerError):  # a ledger failure has already been reported
             now = now_us()
             is_over = stop is None or stop.reason is OutcomeReason.OPTED_OUT
             run.ledger.end_run(

@@ -158,7 +158,7 @@ ONE_MISTAKE = {
     "a comma in a number": ("rate:", "limits: {messages: 50,000}\nrate:", "5:23: limits.000: YAML doesn't read the key \"000\" as text; write numbers without commas, such as 50000"),
     "a singular at the top is not a plural": ("rate:", "limit: 5\nrate:", '5:1: limit: unknown key; write "limit" under recipients:'),
     "unknown key": ("rate:", "colour: red\nrate:", "5:1: colour: unknown key; the keys at the top level are name, run, kind, timezone, account, recipients, "
-        "message, rate, window, notBefore, notAfter, prices, limits, stopWhen, giveUpAfter, receipts, report, subAccountId, template"),
+        "message, rate, window, notBefore, notAfter, prices, limits, stopWhen, thresholds, giveUpAfter, receipts, report, subAccountId, template"),
     "key that is a number": ("rate:", "1: red\nrate:", "5:1: 1: YAML doesn't read the key \"1\" as text; correct the key; `campaign schema` lists all keys"),
     "merge key": ("rate:", "<<: {a: b}\nrate:", "5:1: <<: merge keys (<<) are not supported; write the keys themselves"),
     "recipients are a list": ("recipients: recipients/welcome.csv", "recipients: [a.csv]", '3:13: recipients: must be a section with keys, not a list; write "recipients: recipients/welcome.csv"'),

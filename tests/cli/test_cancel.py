@@ -182,7 +182,7 @@ def test_a_rate_that_is_too_slow_is_told(place: Place) -> None:
     sent_run(place.ledger, KEYS, options={"message.scheduled": soon})
     place.provider.script = lambda _: Says(401)
     done = place.cancel("--yes", "--rate", "1/h")
-    assert 3 == done.exit_code
+    assert 5 == done.exit_code
     assert "use a higher --rate" in " ".join(done.stdout.split())
 
 
@@ -191,8 +191,8 @@ def test_a_fatal_answer_stops_it_and_it_goes_on(place: Place, status: int) -> No
     sent_run(place.ledger, KEYS, options=SOON)
     place.provider.script = lambda _: Says(status, {"code": 1200, "message": KEY})
     done = place.cancel("--yes")
-    assert 3 == done.exit_code
-    assert "to continue, run it again" in done.stdout
+    assert 5 == done.exit_code
+    assert "to continue, fix this, then run it again" in done.stdout
     assert KEY not in done.stdout
     assert [] == place.statuses()
     place.provider.script = lambda _: CANCELLED

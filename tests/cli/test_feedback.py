@@ -271,7 +271,7 @@ def test_a_fatal_answer_stops_it_and_the_next_start_goes_on_without_the_file(pla
     place.provider.script = lambda _: Says(401, {"code": 1200, "message": f"unknown key {KEY}"})
     path = place.write("key,outcome\nann,success\nbob,failure\n")
     done = place.feed("told.csv")
-    assert 3 == done.exit_code
+    assert 5 == done.exit_code
     assert "check that EIGHTXEIGHT_API_KEY" in " ".join(done.stdout.split())
     assert "2 conversions not reported yet" in done.stdout
     assert KEY not in done.stdout

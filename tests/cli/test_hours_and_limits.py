@@ -128,7 +128,7 @@ def test_nothing_leaves_after_not_after(campaign: Workplace, provider: Provider)
     campaign.write(people(5), MINIMAL + f"notAfter: {moment(hours=1).isoformat()}\n")
     with clock_set_ahead(lambda progress: progress.started > 0):
         done = campaign(*RUN)
-    assert (3, 1) == (done.exit_code, len(provider.requests))
+    assert (5, 1) == (done.exit_code, len(provider.requests))
     assert {("accepted", "queued"): 1, ("unsent", "too_late"): 4} == campaign.statuses()
     assert "set a later time in the campaign file" in done.stdout
 
@@ -166,7 +166,7 @@ def test_a_provider_that_is_slow_makes_nobody_lose_a_message(campaign: Workplace
     provider.script = script
     with clock_set_ahead(lambda _: slow_down.is_set()):
         done = campaign(*RUN)
-    assert 3 == done.exit_code, done.stderr
+    assert 5 == done.exit_code, done.stderr
     assert {("accepted", "queued"): 2, ("unsent", "too_late"): 3} == campaign.statuses()
     assert f"it is past message.{key} ({end:%Y-%m-%d %H:%M} UTC)" in done.stdout
 
@@ -181,7 +181,7 @@ def test_a_limit_holds_over_all_starts_of_a_run(campaign: Workplace, provider: P
     campaign.write(people(5, first=11), MINIMAL + "limits: {messages: 6}\n")  # four are gone, five are new
     for _ in range(2):
         stopped = campaign(*RUN)
-        assert (3, 6) == (stopped.exit_code, len(provider.requests))
+        assert (5, 6) == (stopped.exit_code, len(provider.requests))
         assert {("accepted", "queued"): 2, ("unsent", "limit_reached"): 3} == campaign.statuses()
         assert "To continue, raise the limit in the campaign file" in stopped.stdout
         said = " ".join(stopped.stdout.split())

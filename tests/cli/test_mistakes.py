@@ -108,7 +108,7 @@ def test_the_key_is_never_told(campaign: Workplace, provider: Provider) -> None:
     campaign.write(people(9))
     provider.script = echoing
     done = campaign(*RUN)
-    assert (3, 9) == (done.exit_code, len(provider.requests))  # the last answer is a redirection, which stops all
+    assert (5, 9) == (done.exit_code, len(provider.requests))  # the last answer is a redirection, which stops all
     beginning = KEY[:10]  # of which nothing may be left, either, where words were cut
     assert [] == [row["row"] for row in campaign.results() if beginning in str(row)]  # Parquet is compressed
     assert beginning not in done.stdout + done.stderr
@@ -129,8 +129,8 @@ def test_what_a_file_or_the_provider_says_cannot_drive_the_terminal(campaign: Wo
 def test_a_ledger_that_cannot_be_written(campaign: Workplace, provider: Provider, tmp_path: Path) -> None:
     (tmp_path / "reports").write_text("a file where the folder should be")
     done = campaign(*RUN, "--json")
-    assert (3, []) == (done.exit_code, provider.requests)
-    assert 3 == done.document["exit_code"]
+    assert (5, []) == (done.exit_code, provider.requests)
+    assert 5 == done.document["exit_code"]
     assert "Traceback" not in done.stderr
 
 

@@ -75,7 +75,7 @@ def test_a_report_can_still_be_written(sent: Workplace) -> None:
     before = sent.summary()
     sent.path("results.csv").unlink()
 
-    assert 0 == sent.here("report", "hello/main").exit_code
+    assert 1 == sent.here("report", "hello/main").exit_code  # one is rejected
     assert before == sent.summary()
     assert [] == found(sent.folder)
 

@@ -135,7 +135,7 @@ def test_a_fatal_answer_stops_everything_at_once(campaign: Workplace, provider: 
     campaign.write(people(400), FAST)  # which would take two seconds
     provider.script = lambda _: error(401, 1200, "Invalid credentials")
     done = campaign(*RUN)
-    assert 3 == done.exit_code
+    assert 5 == done.exit_code
     assert len(provider.requests) < 400
     assert {("unsent", "unauthorized"): 400} == campaign.statuses()
     for words in ("EIGHTXEIGHT_API_KEY", "error-1200", "unauthorized", "campaign run hello.yaml --yes"):
@@ -259,7 +259,7 @@ def test_a_rate_limit_is_waited_for(campaign: Workplace, provider: Provider) -> 
     assert again.at - throttled.at >= 1
 
 
-@pytest.mark.parametrize(("count", "exit_code", "reason"), [(3, 1, None), (60, 3, "fuse")])
+@pytest.mark.parametrize(("count", "exit_code", "reason"), [(3, 1, None), (60, 5, "fuse")])
 def test_server_errors_are_unknown_and_never_sent_again(
     campaign: Workplace, provider: Provider, count: int, exit_code: int, reason: str | None
 ) -> None:

@@ -181,18 +181,18 @@ def test_rejected_answers(campaign: Workplace, provider: Provider) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "reason", "words"),
+    ("answer", "exit_code", "reason", "words"),
     [
-        (error(401, 1200, "Unauthorized"), "unauthorized", "check that EIGHTXEIGHT_API_KEY"),
-        (error(429, 0, "Too many", {"Retry-After": "7"}), "throttled", "the provider asks you to wait 7 s"),
+        (error(401, 1200, "Unauthorized"), 5, "unauthorized", "check that EIGHTXEIGHT_API_KEY"),
+        (error(429, 0, "Too many", {"Retry-After": "7"}), 3, "throttled", "the provider asks you to wait 7 s"),
     ],
 )
 def test_what_would_stop_or_pause_a_run_ends_the_test(
-    campaign: Workplace, provider: Provider, answer: Reply, reason: str, words: str
+    campaign: Workplace, provider: Provider, answer: Reply, exit_code: int, reason: str, words: str
 ) -> None:
     provider.script = lambda _: answer
     done = campaign(*TEST, "--to", f"{MINE},{OTHER}", "--row", "1", "--row", "2", "--json")
-    assert (3, 1) == (done.exit_code, len(provider.requests))
+    assert (exit_code, 1) == (done.exit_code, len(provider.requests))
     assert [("unsent", reason)] + 3 * [("unsent", "not_reached")] == statuses(done)
     assert words in done.stderr
     assert KEY not in done.stdout + done.stderr

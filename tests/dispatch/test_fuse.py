@@ -1,13 +1,15 @@
 """Each fuse blows when it should, and not before; it says what it saw."""
 
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
 from runner.base.messages import Encoding, Message
 from runner.base.options import FuseLimits
 from runner.base.outcomes import Outcome, OutcomeReason, Status
-from runner.dispatch.fuse import DIFFERING_SAMPLE, RECENT, SAMPLE, FuseName, Fuses
+from runner.dispatch.fuse import DIFFERING_SAMPLE, RECENT, SAMPLE, FuseName, Fuses, wilson_lower
 
 A, R, U = Status.ACCEPTED, Status.REJECTED, Status.UNKNOWN
 REASONS = {A: OutcomeReason.QUEUED, R: OutcomeReason.INVALID_SOURCE, U: OutcomeReason.TIMEOUT}
@@ -106,3 +108,56 @@ def test_limits_of_the_campaign() -> None:
     found = fed(fuses, [A] * RECENT + [R])
     assert found is not None
     assert found[1].startswith(f"{FuseName.REJECTED_SHARE}: ")
+
+
+def is_significant(count: int, of: int, limit: Fraction) -> bool:
+    """By the test that the interval inverts: the share is more than 1.96 standard errors of the limit above it."""
+    share = Fraction(count, of)
+    return share > limit and (share - limit) ** 2 > Fraction("1.96") ** 2 * limit * (1 - limit) / of
+
+
+@pytest.mark.parametrize(
+    ("count", "of", "limit", "expected"),
+    [
+        pytest.param(2, 93, "1%", False, id="two of 93 are no proof of more than 1%"),
+        pytest.param(3, 93, "1%", True, id="three are"),
+        pytest.param(59, 100, "50%", False, id="59 of 100"),
+        pytest.param(60, 100, "50%", True, id="60 of 100"),
+        pytest.param(1, 50, "0%", True, id="one is more than none"),
+        pytest.param(50, 50, "100%", False, id="all are not more than all"),
+    ],
+)
+def test_a_share_of_rejections_counts_if_it_is_significant(count: int, of: int, limit: str, expected: bool) -> None:
+    as_share = Fraction(limit.removesuffix("%")) / 100
+    fuses = Fuses(FuseLimits(rejected_share=float(as_share)))
+
+    assert expected == is_significant(count, of, as_share)
+    assert expected == (fed(fuses, [*[A] * (of - count), *[R] * count]) is not None)
+
+
+def test_the_bound_is_that_of_the_test_which_it_inverts() -> None:
+    for of in (1, 50, 93, 100, 1_000, 12_345):
+        for count in {0, 1, of // 3, of // 2, of - 1, of}:
+            lower = Fraction(wilson_lower(count, of))
+            near = Fraction(1, 10**9)
+            assert not count or is_significant(count, of, lower - near) or lower < near
+            assert not is_significant(count, of, lower + near)
+
+
+def test_the_table_of_the_guarantees() -> None:
+    """How many rejections stop a run, by the limit and the number of messages."""
+    guarantees = Path("docs/explanation/guarantees.md").read_text(encoding="utf-8")
+    header, _, *rows = guarantees.partition("| `rejectedShare` |")[2].partition("\n\n")[0].splitlines()
+    sizes = [int(cell.split()[1].replace(",", "")) for cell in header.strip("| ").split(" | ")]
+
+    found = {}
+    for row in rows:
+        limit, *counts = row.strip("| ").split(" | ")
+        found[limit] = [int(count.replace(",", "")) for count in counts]
+
+    def fewest(of: int, limit: Fraction) -> int:
+        return next(count for count in range(of + 1) if is_significant(count, of, limit))
+
+    expected = {limit: [fewest(of, Fraction(limit.removesuffix("%")) / 100) for of in sizes] for limit in found}
+    assert ["1%", "5%", "20%", "50%"] == list(found)
+    assert expected == found

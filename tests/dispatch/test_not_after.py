@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import random
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from runner.base.options import Outside, Rate, SendingHours
 from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
 from runner.dispatch.pace import JITTER_S
 from runner.dispatch.progress import Stop
+from runner.dispatch.retry import Backoff
 from runner.schedule.sending_hours import SendingHoursGate
 from tests.dispatch import virtual
 from tests.dispatch.stage import OK, Stage, answering, at, outcome, people
@@ -85,7 +87,8 @@ def test_a_pause_is_not_waited_for_any_longer(tmp_path: Path) -> None:
     throttled = outcome(
         Status.UNSENT, OutcomeReason.THROTTLED, Then.PAUSE, retry_after_s=7200.0, sent_at=1, http_status=429
     )
-    stage = Timed(tmp_path, answering(throttled), Rate(1, 1), begin=NOON, not_after=HALF_PAST)
+    patient = Backoff(random.Random(1), give_up_after_s=10_000)
+    stage = Timed(tmp_path, answering(throttled), Rate(1, 1), begin=NOON, not_after=HALF_PAST, backoff=patient)
 
     assert stage.run_virtually(people(3)) == LATE
     assert 1800 == pytest.approx(stage.took_s, abs=1)

@@ -1,7 +1,10 @@
 """What is noted of pauses: few entries for any run, with their whole length."""
 
+import pytest
+
 from runner.base.events import Event, EventKind
-from runner.dispatch.progress import MOST_EVENTS, Progress
+from runner.base.outcomes import OutcomeReason
+from runner.dispatch.progress import MOST_EVENTS, Progress, Stop
 
 
 def test_pauses_of_one_kind_that_follow_each_other_are_one() -> None:
@@ -44,3 +47,14 @@ def test_a_run_of_many_troubles_keeps_a_bounded_number() -> None:
 
     assert MOST_EVENTS == len(progress.events)
     assert 100.0 * (2 * MOST_EVENTS - 1) + 1.0 == progress.events[-1].at / 1e6 + (progress.events[-1].seconds or 0.0)
+
+
+FOR_A_PERSON = {
+    "fuse", "limit_reached", "too_late", "unauthorized", "forbidden", "not_found", "upgrade_required", "unsupported",
+    "unexpected_answer",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("reason", OutcomeReason)
+def test_the_exit_code_of_each_reason_to_stop(reason: OutcomeReason) -> None:
+    assert (5 if reason.value in FOR_A_PERSON else 3) == Stop(reason, "because").exit_code

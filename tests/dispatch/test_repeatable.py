@@ -220,12 +220,31 @@ def test_it_gives_up_when_nobody_answers() -> None:
     virtual.run(main())
 
 
-def test_a_rate_limit_is_an_answer_and_no_reason_to_give_up() -> None:
+@pytest.mark.parametrize(
+    ("retry_after_s", "ends", "words"),
+    [
+        (0.0, 60.0, "gave up after 1 min"),
+        (1.0, 60.0, "a pause of 1 s"),
+        (40.0, 40.0, "a pause of 40 s"),
+        (3600.0, 0.0, "a pause of 1 h"),
+    ],
+)
+def test_it_gives_up_when_the_provider_throttles_for_ever(retry_after_s: float, ends: float, words: str) -> None:
     async def main() -> None:
-        stage = Stage(
-            answers(BUSY, *[throttled(40.0)] * 5, BUSY, DONE),
-            give_up_after_s=60,
-        )
+        stage = Stage(answers(throttled(retry_after_s)), give_up_after_s=60)
+        stop = await stage.run(each(range(5)))
+        assert stop is not None
+        assert words in stop
+        assert ends == pytest.approx(stage.now, abs=3)
+        assert stage.now <= 60.2
+        assert {} == stage.ended
+
+    virtual.run(main())
+
+
+def test_a_rate_limit_that_ends_in_time_is_no_reason_to_give_up() -> None:
+    async def main() -> None:
+        stage = Stage(answers(BUSY, *[throttled(10.0)] * 4, BUSY, DONE), give_up_after_s=60)
         assert await stage.run(each([1])) is None
         assert {1: DONE} == stage.ended
 
@@ -279,11 +298,11 @@ def test_those_that_go_again_and_new_ones_take_turns() -> None:
         async def ask(thing: int) -> Outcome:
             return throttled(0.5) if stage.now < 1_000 else DONE
 
-        stage = Stage(ask)
+        stage = Stage(ask, give_up_after_s=2_000)
         assert await stage.run(each(range(5))) is None
         assert 5 == len({thing for _, thing in stage.asked[:10]})
 
-        stage = Stage(ask)
+        stage = Stage(ask, give_up_after_s=2_000)
         running = asyncio.ensure_future(stage.run(things()))
         await asyncio.sleep(900)
         assert len(read) <= 2 * IN_FLIGHT_LIMIT + 1
@@ -311,7 +330,7 @@ def test_a_stop_waits_for_answers_and_ends_pauses() -> None:
     async def main() -> None:
         async def ask(thing: int) -> Outcome:
             await asyncio.sleep(5)
-            return DONE if thing else throttled(86_400.0)
+            return DONE if thing else throttled(500.0)
 
         stage = Stage(ask, rate=Rate(1, 1))
         running = asyncio.ensure_future(stage.run(each(range(100))))
@@ -417,7 +436,7 @@ def test_a_source_that_fails_does_not_wait_for_a_provider_that_is_not_there() ->
             await asyncio.sleep(1.0)
             raise ZeroDivisionError
 
-        for answer in (BUSY, throttled(600.0)):
+        for answer in (BUSY, throttled(500.0)):
             stage = Stage(answers(answer))
             with pytest.raises(ZeroDivisionError):
                 await stage.run(things())

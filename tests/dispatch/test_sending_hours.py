@@ -148,7 +148,14 @@ def test_what_was_claimed_before_the_end_does_not_leave_after_it(tmp_path: Path)
     ids=["a pause", "a pause past the morning", "no network"],
 )
 def test_what_came_back_waits_for_the_morning(tmp_path: Path, answer: Outcome) -> None:
-    stage = Stage(tmp_path, answering(answer), EVERY_SECOND, begin="2026-11-25T19:59:59.5+08:00", hours=nine_to_eight())
+    stage = Stage(
+        tmp_path,
+        answering(answer),
+        EVERY_SECOND,
+        begin="2026-11-25T19:59:59.5+08:00",
+        hours=nine_to_eight(),
+        backoff=Backoff(random.Random(1), give_up_after_s=86_400),
+    )
 
     assert stage.run_virtually(people(5)) is None
     assert [0, 0, 1, 2, 3, 4] == stage.departed

@@ -26,7 +26,7 @@ def test_a_full_disk_stops_the_run_and_costs_nobody(tmp_path: Path) -> None:
             check=False,
         )
 
-        assert 3 == full.returncode, full.stdout + full.stderr
+        assert 5 == full.returncode, full.stdout + full.stderr
         assert "the ledger could not be written" in full.stderr
         sent_before = len(run.received())
         assert 0 < sent_before < RECIPIENTS

@@ -210,7 +210,7 @@ write_all(Path({str(tmp_path)!r}))
     unmeasured = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
     done = subprocess.run([sys.executable, "-c", script], env=unmeasured, capture_output=True, text=True, check=False)
     last = done.stderr.splitlines()[-1]
-    assert re.search(r"StoppedError: .*/results\.(parquet|csv|xlsx) could not be written: File too large", last), last
+    assert re.search(r"BlockedError: .*/results\.(parquet|csv|xlsx) could not be written: File too large", last), last
     assert before == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
 

@@ -413,7 +413,7 @@ def test_a_run_of_an_earlier_version_still_gets_its_report(campaign: Workplace, 
 
     done = campaign("report", "hello/main")
 
-    assert 0 == done.exit_code, done.stderr
+    assert 1 == done.exit_code, done.stderr
     assert before == campaign.results()
     assert campaign.path("report.html").exists()
     assert {"accepted": 4, "rejected": 1} == {name: n for name, n in campaign.summary()["status"].items() if n}
@@ -432,7 +432,7 @@ def test_a_full_disk_names_the_file_and_leaves_the_old_report(campaign: Workplac
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000)),
         check=False,
     )
-    assert 3 == full.returncode, full.stdout + full.stderr
+    assert 5 == full.returncode, full.stdout + full.stderr
     assert re.search(
         r"reports/hello/main/results\.(parquet|csv|xlsx) could not be written: File too large", full.stderr
     )
