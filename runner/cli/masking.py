@@ -37,14 +37,14 @@ _KEPT_IN_WORDS = "|".join((  # noqa: FLY002 (each with its comment)
     r"(?<![\w.+-])[0-3]?\d(?P<parts>[./-])[0-3]?\d(?P=parts)(?:19|20)\d\d(?![\w-])",  # 31.12.2026
 ))  # fmt: skip
 # Seven digits or more, in any script, with the usual separators.
-_IN_WORDS = re.compile(
+_IN_WORDS = (
     rf"(?P<kept>{_KEPT}|{_KEPT_IN_WORDS})|\"(?P<cell>[^\"\n]*)\"|“(?P<also_cell>[^”\n]*)”"
     r"|\d(?:(?:_|[^\w+,;:\"'“”‘’]){0,3}\d|[,\"'“”‘’]\d){6,}"
 )
 # Digits that aren't decimal, such as ².
 _RAISED = "²³¹⁰-₉"
 # Any punctuation between digits may belong to a number: 9123,4567.
-_IN_CELL = re.compile(rf"(?P<kept>{_KEPT})|\d(?:[\W_{_RAISED}]{{0,3}}\d){{6,}}")
+_IN_CELL = rf"(?P<kept>{_KEPT})|\d(?:[\W_{_RAISED}]{{0,3}}\d){{6,}}"
 _SHORTEST = 7
 # Where a path may begin and end. Paths may contain spaces, so a few of these places are tried.
 _BEFORE, _AFTER, _TRIED = re.compile(r"[\s\"'`(=,:]"), re.compile(r"[\s\"'`),:;]|\.?$"), 6
@@ -109,8 +109,8 @@ def masked_output(text: str) -> str:
     """The text with the middle digits of possible phone numbers hidden. It keeps its length."""
     if len(text) < _SHORTEST:
         return text
-    # A text without any letter is a cell, such as a key.
-    return (_IN_WORDS if any(map(str.isalpha, text)) else _IN_CELL).sub(_mask, text)
+    # A text without any letter is a cell, such as a key. Compiling takes too long for `--help` and terminals.
+    return re.sub(_IN_WORDS if any(map(str.isalpha, text)) else _IN_CELL, _mask, text)
 
 
 def _mask(match: re.Match[str]) -> str:
@@ -121,7 +121,7 @@ def _mask(match: re.Match[str]) -> str:
         return found
     for name in ("cell", "also_cell"):
         if groups.get(name) is not None:
-            return f"{found[0]}{_IN_CELL.sub(_mask, groups[name])}{found[-1]}"
+            return f"{found[0]}{re.sub(_IN_CELL, _mask, groups[name])}{found[-1]}"
     of_path = _path_end(match.string, match.start()) - match.start()
     if of_path > 0:
         return found[:of_path] + masked_output(found[of_path:])
