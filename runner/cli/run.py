@@ -86,10 +86,11 @@ def command(
     if held_up_s := progress.throttled_s:
         console.print(f"the provider's rate limit paused sending for {held_up_s:.0f} s")
     _show_ending(console, stop, counts)
-    show_thresholds(console, report)
-    show_files(console, report)
     # Only people who opted out during the run are unsent: there is nothing to continue.
     is_over = stop is not None and stop.reason is OutcomeReason.OPTED_OUT
+    if stop is None or is_over:
+        show_thresholds(console, report)
+    show_files(console, report)
     exit_code = int(report.is_failed)
     if stop and not is_over:
         exit_code = stop.exit_code

@@ -214,7 +214,13 @@ def _thresholds(judged: Sequence[Judged]) -> PageSection | None:
     if not has_news(judged):
         return None
     rows = [[each.name, each.limit, each.figures, each.words] for each in judged]
-    made = table("thresholds-table", "Limits for a finished run", ["messages", "limit", "value", "result"], rows)
+    made = table(
+        "thresholds-table",
+        "Limits for a finished run",
+        ["messages", "limit", "value", "result"],
+        rows,
+        texts=["value", "result"],
+    )
     return PageSection("thresholds", "Thresholds", tables=[made])
 
 

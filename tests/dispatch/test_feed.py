@@ -1,6 +1,7 @@
 """What is claimed: never more than is allowed, and not what a cooldown refuses at the last moment."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from runner.base.optouts import OptOut, OptOutSource
 from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
 from runner.dispatch.feed import Feed
 from runner.dispatch.progress import Stop
+from runner.dispatch.retry import Backoff
 from runner.ledger.optouts import note_optouts
 from runner.schedule.sending_hours import SendingHoursGate
 from tests.dispatch.stage import FAST, OK, Script, Stage, answering, outcome, people
@@ -66,7 +68,8 @@ def slowly(script: Script) -> Script:
 def test_exactly_what_is_allowed_is_sent(tmp_path: Path, rate: Rate, answers: list[Outcome]) -> None:
     """The rest of a group that was refused is sent, and so is one more for each that came back unsent."""
     allowance = Ten()
-    stage = Stage(tmp_path, slowly(answering(*answers)), rate, budget=allowance)
+    patient = Backoff(random.Random(1), give_up_after_s=86_400)
+    stage = Stage(tmp_path, slowly(answering(*answers)), rate, budget=allowance, backoff=patient)
 
     assert stage.run_virtually(people(300)) == Stop(OutcomeReason.LIMIT_REACHED, FULL)
     assert {"accepted": 10} == stage.statuses

@@ -34,3 +34,25 @@ def test_database_errors_say_what_to_do(original: str, expected: str) -> None:
         raise OperationalError("insert", {}, sqlite3.OperationalError(original))
 
     assert f"the ledger could not be written: {expected}" == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("original", "exit_code"),
+    [
+        ("database is locked", 3),
+        ("database table is locked", 3),
+        ("locking protocol", 3),
+        ("database or disk is full", 5),
+        ("attempt to write a readonly database", 5),
+        ("unable to open database file", 5),
+        ("file is not a database", 5),
+        ("database disk image is malformed", 5),
+        ("disk I/O error", 5),
+        ("no such table: messages", 5),
+    ],
+)
+def test_only_a_locked_database_may_be_free_again_by_itself(original: str, exit_code: int) -> None:
+    with pytest.raises(LedgerError) as caught, ledger_errors("written"):
+        raise OperationalError("insert", {}, sqlite3.OperationalError(original))
+
+    assert exit_code == caught.value.exit_code
