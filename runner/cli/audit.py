@@ -1,7 +1,6 @@
 """`campaign audit`: the audit trail."""
 
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, Any
@@ -46,9 +45,7 @@ def show_trail(console: Console, entries: "Iterable[RecordedEntry]") -> None:
     for _, group in groupby(entries, key=_line_of):
         first, *others = group
         number += 1 + len(others)
-        words = (
-            f"{counted(1 + len(others), 'number')} by {OptOutSource.FILE}" if others else details(first, hide_number())
-        )
+        words = f"{counted(1 + len(others), 'number')} by {OptOutSource.FILE}" if others else details(first, str)
         place = f"{first.run}: " if first.run else ""
         at = datetime.fromtimestamp(first.at / 1e6, UTC)
         console.wrap(f"{at:%Y-%m-%d %H:%M:%S}  {who(first)}  {what(first)}  {place}{words}".rstrip(": "))
@@ -66,7 +63,7 @@ def as_document(entry: "RecordedEntry") -> dict[str, Any]:
         "machine": entry.actor.machine,
         "version": entry.actor.version,
         "detail": entry.detail,
-        "destination": hide_number()(entry.destination) if entry.destination else None,
+        "destination": entry.destination,
         "person": entry.person,
         "hash": entry.hash,
     }
@@ -77,10 +74,3 @@ def _line_of(entry: "RecordedEntry") -> tuple[object, ...]:
     if entry.detail.get("source") == OptOutSource.FILE:
         return entry.action, entry.actor
     return (entry.number,)
-
-
-def hide_number() -> Callable[[str], str]:
-    """Masks a number, unless standard output is a terminal."""
-    from runner.report.masking import masked
-
-    return str if sys.stdout.isatty() else masked

@@ -31,6 +31,7 @@ _KEPT = "|".join((
 # What is not a number in words, but could be one in a cell.
 _KEPT_IN_WORDS = "|".join((  # noqa: FLY002 (each with its comment)
     r"\b(?:rows?|limit) \d{1,8}(?:, \d{1,8})*\b",
+    r"(?<![\w.,+-])\d{1,9} s\b",  # durations
     r"(?<![\w.,+-])\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d|,\d)",  # counts
     r"(?<![\w.,+-])(?:\d{1,3}(?:,\d{3})*\.\d+(?= [A-Z]{3}\b)|0\.\d+(?![\d.]))",  # amounts
     r"(?<![\d:])[0-2]?\d:[0-5]\d(?::[0-5]\d(?:[.,]\d+)?)?(?![\d:])",  # times of day

@@ -10,7 +10,7 @@ import typer
 from runner.base.clock import iso
 from runner.base.errors import InputError
 from runner.base.wording import counted, moment
-from runner.cli.audit import as_document, hide_number, show_trail
+from runner.cli.audit import as_document, show_trail
 from runner.cli.console import FOLD, LEFT, Console, print_document, print_stderr
 from runner.cli.options import LedgerOptions, with_shared_options
 from runner.run.paths import SANDBOX_RUN, RunOptions, ledger_url, paths_of
@@ -87,13 +87,13 @@ def show(
         history = list(trail_of_number(ledger, destination))
     is_out = newest is not None and newest.is_out
     words = f"opted out since {moment(newest.at)} UTC" if newest and is_out else "not opted out"
-    console.print(f"{hide_number()(destination)} is {words}{f' ({how(newest)})' if newest and is_out else ''}")
+    console.print(f"{destination} is {words}{f' ({how(newest)})' if newest and is_out else ''}")
     if history:
         show_trail(console, history)
     elif newest:
         console.wrap("its history is not known: it was last changed before the ledger had an audit trail")
     return 0, {
-        "destination": hide_number()(destination),
+        "destination": destination,
         "opted_out": is_out,
         "since": iso(newest.at) if newest and is_out else None,
         "how": how(newest) if newest and is_out else None,

@@ -69,9 +69,9 @@ def command(
         first.append(words)
         console.warn(words)
 
-    notice = notice_here(sandbox=options.sandbox)
-    console.notice(notice)
     with open_run(file, options, warn=warn) as run:
+        notice = notice_here(sandbox=options.sandbox)
+        console.notice(notice)
         masking.template = run.inputs.composer.template.origins.own_text
         make_plan(run)
         reviewed, changed = review(run), changes(run)

@@ -70,7 +70,9 @@ def command(
         ignored_fuses=ignore_fuse or [],
         reconcile=reconcile,
     )
+    notice = notice_here(sandbox=options.sandbox)
     view = RunView(
+        begin=partial(console.notice, notice),
         show_plan=partial(show_plan, console),
         show_remaining=partial(_show_remaining, console),
         reconcile=partial(reconcile_run, console, yes=yes, settle=SETTLE, deadline=DEADLINE),
@@ -78,8 +80,6 @@ def command(
         confirm_sending=_confirm_sending,
         show_progress=partial(show_progress, console),
     )
-    notice = notice_here(sandbox=options.sandbox)
-    console.notice(notice)
     stop, report, progress = execute(file, options, decisions, view)
     counts = report.counts.totals.by_status
     show_report(console, report)
@@ -99,6 +99,7 @@ def command(
         console.show_command_again()
     elif counts[Status.UNSENT] and not is_over:
         exit_code = StoppedError.exit_code
+    console.notice(notice)
     return exit_code, report.document
 
 

@@ -35,10 +35,11 @@ class Decisions:
 class RunView:
     """How a run prints and asks. A question raises StoppedError if the answer is no, InputError without a terminal.
 
-    `reconcile` settles unknown messages from the provider's log. `show_progress` gets the number of messages to send,
-    runs while they are sent, and is cancelled at the end.
+    `begin` is called when the run is open. `reconcile` settles unknown messages from the provider's log.
+    `show_progress` gets the number of messages to send, runs while they are sent, and is cancelled at the end.
     """
 
+    begin: Callable[[], object]
     show_plan: Callable[[Review], object]
     show_remaining: Callable[[Run, Remaining], object]
     reconcile: Callable[[RecordedRun, ProviderAccount], object]
@@ -55,6 +56,7 @@ def execute(
     Raises InputError if something must be corrected first, StoppedError if trying again may help.
     """
     with open_run(file, options, warn=view.warn, fresh_sandbox=options.sandbox) as run:
+        view.begin()
         with account_for(
             run.campaign.account,
             sandbox=run.run == SANDBOX_RUN,

@@ -143,14 +143,12 @@ def begin(run: Run, sent_to: str | None = None) -> tuple[RunRecord, str]:
     Returns the run's record and the digest of the plan file.
     """
     paths = run.paths
-    write_atomically(paths.ledger_id, run.ledger.id.encode())
     remove(paths.sent_plan)
     try:
         paths.sent_plan.hardlink_to(paths.plan)
     except OSError:  # the file system has no hard links
         with replacing(paths.sent_plan) as copy, paths.plan.open("rb") as plan:
             shutil.copyfileobj(plan, copy)
-    shutil.copy2(paths.plan, paths.sent_plan)
     shutil.rmtree(paths.earlier_sandbox, ignore_errors=True)
     before = RunSettings.read(paths.run_settings) if run.previous else None
     # An earlier session's messages are in the report too.

@@ -18,7 +18,7 @@ from tests.cli.terminal import Terminal
 from tests.cli.workplace import HEADER, MINIMAL, Workplace, people, person
 
 # What prints without the console: the version, helps, the sandbox's address. None of it is about a recipient.
-ELSEWHERE = {"main.py": 2, "optouts.py": 1, "sandbox.py": 1}
+ELSEWHERE = {"ledger.py": 1, "main.py": 2, "optouts.py": 1, "sandbox.py": 1}
 
 CONTEXTS = (
     "{}", "to {}", "row 3 (key {}): no answer", "Hi Ann, call {} now.", "destination={} is not valid", "tel:{}",

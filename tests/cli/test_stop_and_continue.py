@@ -156,7 +156,7 @@ def test_a_fatal_answer_leaves_what_support_asks_for(campaign: Workplace, provid
 
     provider.script = script
     campaign.write(people(6), SLOW)
-    done = campaign(*RUN, "--json")
+    done = campaign(*RUN, "--json", "--unmask")
 
     [fatal, *_] = provider.requests[3:]
     summary = campaign.summary()
