@@ -94,7 +94,7 @@ def command(
             document = reviewed.as_json()
             print_json(document | {"changes": changed, "warnings": [*first, *document["warnings"]]})
         elif output_format is OutputFormat.MARKDOWN:
-            front = [*([notice] if notice else []), *(f"warning: {words}" for words in first)]
+            front = [*(f"warning: {words}" for words in first), *([notice] if notice else [])]
             print_document(_markdown(reviewed, _run_command(file, options), changed, front, unmask=unmask))
         for problem in reviewed.problems:
             print_error(problem)

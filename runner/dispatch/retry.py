@@ -106,7 +106,7 @@ class Retry:
         return self._give_up(self._failure) if self._failure and self.patience_s(now) <= 0 else None
 
     def _pause(self, answer: Outcome, now: float) -> Stop | None:
-        self.one_at_a_time = False  # the connection works
+        self.one_at_a_time, self.unreachable = False, ""  # the connection works
         self.backoff.failures = 0
         self._failure, seconds = answer, answer.retry_after_s or 0.0
         left_s = self.backoff.note_failure(now)

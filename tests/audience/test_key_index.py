@@ -40,7 +40,7 @@ def test_no_room_for_more_is_no_bug() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert 1 == ended.returncode
-    assert "StoppedError: can't write a temporary file: File too large; free space in" in ended.stderr
+    assert "BlockedError: can't write a temporary file: File too large; free space in" in ended.stderr
 
 
 def test_keys_are_told_apart_exactly() -> None:

@@ -181,7 +181,7 @@ def test_a_fatal_answer_leaves_what_support_asks_for(campaign: Workplace, provid
     assert "HTTP 403, error code 1201" in page
     assert "Quote error ID error-1201" in page
     assert "81230004" not in page
-    [status] = campaign("status", "hello", "--json").document["runs"]
+    [status] = campaign("status", "hello", "--json", "--unmask").document["runs"]
     assert stopped == status["stopped"]
 
     provider.script = queued

@@ -87,7 +87,7 @@ def test_no_window_ever_holds_more_than_the_rate(rate: Rate, seed: int, late_s: 
 @example(Rate(5000, 1), 0)
 def test_the_rate_is_used(rate: Rate, seed: int) -> None:
     rng = random.Random(seed)
-    count = max(min(rate.count * 5, 5_000), 20)
+    count = max(min(rate.count * 5, 5_000), int(rate.per_second), 20)  # at least a second, so that 1 ms doesn't matter
 
     starts = starts_of(rate, count, lateness=lambda: rng.uniform(0, 0.001), connecting=lambda: 0.0)
 
