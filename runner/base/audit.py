@@ -1,5 +1,6 @@
 """Entries of the audit trail, and who acts."""
 
+import functools
 import getpass
 import os
 import socket
@@ -66,8 +67,9 @@ def current_actor() -> Actor:
     return Actor(sanitized(named or _user())[:_LENGTH], socket.gethostname()[:_LENGTH], _version())
 
 
+@functools.cache
 def _version() -> str:
-    return version("campaign-runner")
+    return version("campaign-runner")  # reads a file: a run appends several entries
 
 
 def _user() -> str:

@@ -4,6 +4,7 @@ The page has no scripts and loads nothing from the network. The same ledger alwa
 are masked by default. The page modules load the chart libraries, so import them late.
 """
 
+import functools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -113,6 +114,12 @@ def page_of(content: Page) -> str:
 
 def rendered(template: str, **values: object) -> str:
     """A page with its style sheet inlined. Unsafe characters in the values are replaced."""
+    style = Markup((Path(__file__).parent / "page.css").read_text(encoding="utf-8"))  # noqa: S704 (our own file)
+    return _environment().get_template(template).render(style=style, **values)
+
+
+@functools.cache
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("runner.report", "."),
         autoescape=True,
@@ -122,8 +129,7 @@ def rendered(template: str, **values: object) -> str:
         finalize=lambda value: sanitized(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
     )
     environment.filters["commands"] = _commands
-    style = Markup((Path(__file__).parent / "page.css").read_text(encoding="utf-8"))  # noqa: S704 (our own file)
-    return environment.get_template(template).render(style=style, **values)
+    return environment
 
 
 def _commands(words: str) -> Markup:
