@@ -82,7 +82,10 @@ def show_status(console: Console, snapshot: "StatusSnapshot") -> None:
         for words in _reasons(run):
             console.wrap(f"{_name(run)}: {words}")
     if snapshot.optouts:
-        console.print(f"{counted(snapshot.optouts, 'number')} opted out; see `campaign optouts list`")
+        # Each sandbox run has opt-outs of its own.
+        names = {run["campaign"] for run in snapshot.runs if run["sandbox"]}
+        chosen = f" --sandbox {names.pop() if len(names) == 1 else 'NAME'}" if names else ""
+        console.print(f"{counted(snapshot.optouts, 'number')} opted out; see `campaign optouts list{chosen}`")
     console.notice(notice)
 
 
