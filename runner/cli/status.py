@@ -152,8 +152,9 @@ def _reasons(run: Document) -> Iterator[str]:
     if run["sent_to"]:
         yield notice_of(run["run"], run["sent_to"])
     if run["stopped"]:
-        state, detail = run["state"], run["stopped"]["detail"]
-        yield detail if detail.startswith(state) else f"{state}: {detail}"
+        state, reason, detail = run["state"], run["stopped"]["reason"], run["stopped"]["detail"]
+        why = f"{reason}: " if state == "stopped" else ""
+        yield detail if detail.startswith(state) else f"{state}: {why}{detail}"
         if error_id := run["stopped"]["error_id"]:
             yield f"quote error ID {error_id} to the provider's support"
 

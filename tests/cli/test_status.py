@@ -55,6 +55,12 @@ def test_delivery_conversion_and_optouts(offline: Workplace) -> None:
     assert 80 >= max(map(len, done.stdout.splitlines()))
 
 
+def test_why_a_run_stopped(offline: Workplace) -> None:
+    with filled(offline) as ledger:
+        ledger.end(ledger.run(), reason="unauthorized", detail="The request has no valid API key")
+    assert "welcome/main: stopped: unauthorized: The request has no valid API key" in offline.here("status").stdout
+
+
 def test_optouts_of_sandbox_runs(offline: Workplace) -> None:
     """Each sandbox run has a ledger of its own, so the command that lists them needs the campaign's name."""
     for number, name in enumerate(("first", "second")):
