@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from runner.run.rebuild import Rebuilt
 
 app = typer.Typer(
-    help="Make, inspect, check, copy or rebuild the ledger, which knows who was texted.",
+    help="Make, inspect, check, copy or rebuild the ledger. It knows who was texted.",
     add_completion=False,
     rich_markup_mode=None,
 )
