@@ -69,6 +69,13 @@ def test_paths_in_the_source_are_there(page: Path) -> None:
     assert [] == [path for path in paths if not (ROOT / path).exists()]
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "campaign-file.md"], ids=named)
+def test_lines_are_short(page: Path) -> None:
+    """As in the code. A row of a table is one line, and the reference of the campaign file is generated."""
+    lines = without_blocks(TEXTS[page]).splitlines()
+    assert [] == [line for line in lines if len(line) > 120 and not line.startswith("|")]
+
+
 KEYS = {shown_path(path) for path in paths()}
 KEY = re.compile(r"`((?:account|recipients|message|window|limits|stopWhen|receipts|report)\.[A-Za-z][A-Za-z.]*)")
 

@@ -13,7 +13,7 @@ from typing import Any
 from runner.base.text import sanitized
 
 # Variables that name the person behind a command: our own, then those of GitHub, GitLab, Buildkite, CircleCI, Azure
-# Pipelines, Bitbucket, Jenkins (build user plugin) and Travis. Bitbucket has only the person's UUID.
+# Pipelines, Bitbucket and Jenkins (build user plugin). Bitbucket has only the person's UUID.
 _ACTOR_VARIABLES = (
     "CAMPAIGN_ACTOR", "GITHUB_ACTOR", "GITLAB_USER_LOGIN", "BUILDKITE_BUILD_CREATOR", "CIRCLE_USERNAME",
     "BUILD_REQUESTEDFOR", "BITBUCKET_STEP_TRIGGERER_UUID", "BUILD_USER_ID",

@@ -1,17 +1,17 @@
 """`campaign audit`: the audit trail."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from runner.base.clock import iso
+from runner.base.clock import iso, utc
 from runner.base.optouts import OptOutSource
 from runner.base.wording import counted
 from runner.cli.console import Console
 from runner.cli.options import RecordedRunOptions, parse_target, with_shared_options
+from runner.run.paths import SANDBOX_RUN
 
 if TYPE_CHECKING:
     from runner.ledger.audit import RecordedEntry
@@ -28,12 +28,16 @@ def command(
 ) -> tuple[int, dict[str, Any]]:
     """Show the audit trail: who did what, when, and on which machine."""
     from runner.run.audit import read_trail
+    from runner.run.notice import notice_of
 
     name, run = parse_target(target) if target else (None, None)
     entries = read_trail(name, run, options)
     if as_json:
         return 0, {"entries": [as_document(entry) for entry in entries]}
+    notice = notice_of(SANDBOX_RUN if options.sandbox else run or "", None)
+    console.notice(notice)
     show_trail(console, entries)
+    console.notice(notice)
     return 0, {}
 
 
@@ -47,8 +51,7 @@ def show_trail(console: Console, entries: "Iterable[RecordedEntry]") -> None:
         number += 1 + len(others)
         words = f"{counted(1 + len(others), 'number')} by {OptOutSource.FILE}" if others else details(first, str)
         place = f"{first.run}: " if first.run else ""
-        at = datetime.fromtimestamp(first.at / 1e6, UTC)
-        console.wrap(f"{at:%Y-%m-%d %H:%M:%S}  {who(first)}  {what(first)}  {place}{words}".rstrip(": "))
+        console.wrap(f"{utc(first.at):%Y-%m-%d %H:%M:%S}  {who(first)}  {what(first)}  {place}{words}".rstrip(": "))
     console.print(f"{counted(number, 'entry', 'entries')}; times are UTC" if number else "no entries yet")
 
 

@@ -9,6 +9,7 @@ from runner.base.wording import counted, seconds_in_words
 from runner.cli.console import Console, confirm
 from runner.cli.options import RecordedRunOptions, Target, parse_target, parse_value, with_shared_options
 from runner.cli.progress import ProgressLines, run_it_again, show_stop
+from runner.run.paths import SANDBOX_RUN
 
 if TYPE_CHECKING:
     from runner.base.options import Rate
@@ -30,10 +31,13 @@ def command(
     from runner.campaign.values import rate as parse_rate
     from runner.ledger.request_journal import refusals
     from runner.run.cancel import cancel, opened_for_cancelling
+    from runner.run.notice import notice_here
 
     at = parse_value("--rate", rate, parse_rate)
     with opened_for_cancelling(*parse_target(target), options) as progress:
         run = progress.run
+        notice = notice_here(sandbox=run.record.run == SANDBOX_RUN)
+        console.notice(notice)
         if progress.wanted:
             _warn_if_too_slow(console, progress, at)
             if not yes:
@@ -42,6 +46,7 @@ def command(
             cancel(progress, at, ProgressLines(console, progress.loop, lambda: _line(progress)))
         refused = refusals(run.ledger, run.record.id, limit=None if as_json else EXAMPLES) if progress.refused else []
     _show(console, progress, refused)
+    console.notice(notice)
     document = {
         "campaign": run.record.name,
         "run": run.record.run,

@@ -16,7 +16,7 @@ def command(
     as_json: Json = False,
     unmask: Unmask = False,
 ) -> int:
-    """Check campaign files and their project, and show every error; read no recipients."""
+    """Show every error in campaign files and their project. Reads no recipients."""
     from runner.campaign.project import read_project
     from runner.plan.inputs import load_inputs
     from runner.run.paths import PROJECT_FILE, project_of

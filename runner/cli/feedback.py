@@ -11,6 +11,7 @@ from runner.base.wording import counted
 from runner.cli.console import Console
 from runner.cli.options import RecordedRunOptions, Target, parse_target, parse_value, with_shared_options
 from runner.cli.progress import ProgressLines, run_it_again, show_stop
+from runner.run.paths import SANDBOX_RUN
 
 if TYPE_CHECKING:
     from runner.run.feedback import Feedback
@@ -38,6 +39,7 @@ def command(
     """Report conversions to the provider. Run it again to continue."""
     from runner.campaign.values import rate as parse_rate
     from runner.run.feedback import opened_for_feedback, report_file, report_lines
+    from runner.run.notice import notice_here
 
     is_standard_input = str(file) == "-"
     if follow and file is None:
@@ -46,6 +48,8 @@ def command(
         raise InputError.of("standard input needs --follow", "add --follow, or name a file")
     unit = "line" if follow else "row"
     with opened_for_feedback(*parse_target(target), options, parse_value("--rate", rate, parse_rate)) as progress:
+        notice = notice_here(sandbox=progress.run.record.run == SANDBOX_RUN)
+        console.notice(notice)
         show = ProgressLines(console, progress.loop, lambda: _line(progress, unit))
         if follow:
             console.print(f"reading {'standard input' if is_standard_input else file}; press Ctrl-C to stop")
@@ -59,6 +63,7 @@ def command(
     if stop:
         show_stop(console, stop)
     _show(console, progress, unit, is_resumed=file is None)
+    console.notice(notice)
     exit_code = 1 if read.unmatched_rows or progress.refused else 0
     if progress.pending or stop:
         exit_code = stop.exit_code if stop else StoppedError.exit_code

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from runner.base.clock import iso
+from runner.base.clock import iso, us_of
 from runner.base.errors import BlockedError, InputError, LedgerError
 from runner.base.wording import counted, listed_counts
 from runner.cli.console import LEFT, Console, print_error
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from runner.run.rebuild import Rebuilt
 
 app = typer.Typer(
-    help="Make, inspect, check, copy or rebuild the ledger, which knows who was texted.",
+    help="Make, inspect, check, copy or rebuild the ledger. It knows who was texted.",
     add_completion=False,
     rich_markup_mode=None,
 )
@@ -172,15 +172,15 @@ def rebuild(
         "added": rebuilt.added,
         "without_number": rebuilt.nameless,
         "left": rebuilt.left,
-        "complete_from": iso(int(rebuilt.complete_from.timestamp() * 1e6)) if rebuilt.complete_from else None,
+        "complete_from": iso(us_of(rebuilt.complete_from)) if rebuilt.complete_from else None,
         "problems": list(rebuilt.problems),
     }
 
 
 def _path(options: RunOptions) -> Path:
-    from runner.ledger.database import parse_url
+    from runner.ledger.database import ledger_path
 
-    return Path(parse_url(ledger_url(options)).database or "")
+    return ledger_path(ledger_url(options))
 
 
 def _show_rebuilt(console: Console, target: str, rebuilt: "Rebuilt") -> None:

@@ -1,15 +1,14 @@
 """`campaign optouts`: the opt-outs, which apply to every campaign of the ledger."""
 
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from runner.base.clock import iso
+from runner.base.clock import iso, utc
 from runner.base.errors import InputError
-from runner.base.wording import counted, moment
+from runner.base.wording import counted
 from runner.cli.audit import as_document, show_trail
 from runner.cli.console import FOLD, LEFT, Console, print_document, print_stderr
 from runner.cli.options import LedgerOptions, with_shared_options
@@ -55,10 +54,7 @@ def list_newest(
     if not total:
         console.print("nobody has opted out")
     elif not as_json:
-        rows = [
-            (each.destination, f"{datetime.fromtimestamp(each.at / 1e6, UTC):%Y-%m-%d %H:%M} UTC", how(each))
-            for each in listed
-        ]
+        rows = [(each.destination, f"{utc(each.at):%Y-%m-%d %H:%M} UTC", how(each)) for each in listed]
         console.show_table({"number": LEFT, "since": LEFT, "how": FOLD}, rows)
         rest = f" (showing the newest {len(listed):,}; --limit N shows more, `campaign optouts export` writes all)"
         console.print()
@@ -86,7 +82,7 @@ def show(
         newest = newest_by_number(ledger, [destination]).get(destination)
         history = list(trail_of_number(ledger, destination))
     is_out = newest is not None and newest.is_out
-    words = f"opted out since {moment(newest.at)} UTC" if newest and is_out else "not opted out"
+    words = f"opted out since {utc(newest.at):%Y-%m-%d %H:%M:%S} UTC" if newest and is_out else "not opted out"
     console.print(f"{destination} is {words}{f' ({how(newest)})' if newest and is_out else ''}")
     if history:
         show_trail(console, history)

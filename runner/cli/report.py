@@ -1,11 +1,11 @@
 """`campaign report`: write the results of a run again, or compare runs."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from runner.base.clock import utc
 from runner.base.errors import InputError
 from runner.base.outcomes import OutcomeReason, Status
 from runner.base.wording import counted, listed_counts
@@ -166,7 +166,7 @@ def show_comparison(console: Console, comparison: "Comparison") -> None:
 
     listed = comparison.runs[-MOST_RUNS:]
     columns = {
-        "started": [f"{datetime.fromtimestamp(run.record.started_at / 1e6, UTC):%Y-%m-%d}" for run in listed],
+        "started": [f"{utc(run.record.started_at):%Y-%m-%d}" for run in listed],
         "accepted": [f"{run.counts.accepted:,}" for run in listed],
         "rejected": [percent(run.counts.rejection_rate) for run in listed],
         "delivered": [percent(run.counts.delivery_rate) for run in listed],

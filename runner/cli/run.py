@@ -144,10 +144,12 @@ def _show_ending(console: Console, stop: "Stop | None", counts: Mapping[str, int
             console.print(f"the provider's answer: {told}")
         if answer.error_id:
             console.wrap(f"quote error ID {answer.error_id} to the provider's support")
-    if stop.reason in ADVICE:
+    fuse = stop.detail.partition(":")[0] if stop.reason is OutcomeReason.FUSE else None
+    # If all answers differ, the warning about them says what to do.
+    if stop.reason in ADVICE and fuse != FuseName.DIFFERING_ANSWERS:
         console.wrap(ADVICE[stop.reason])
-    if stop.reason is OutcomeReason.FUSE:
-        console.print(f"to continue anyway, add --ignore-fuse {stop.detail.partition(':')[0]}")
+    if fuse:
+        console.print(f"to continue anyway, add --ignore-fuse {fuse}")
 
 
 def _verdict(counts: Mapping[str, int]) -> str:

@@ -82,7 +82,10 @@ def show_status(console: Console, snapshot: "StatusSnapshot") -> None:
         for words in _reasons(run):
             console.wrap(f"{_name(run)}: {words}")
     if snapshot.optouts:
-        console.print(f"{counted(snapshot.optouts, 'number')} opted out; see `campaign optouts list`")
+        # Each sandbox run has opt-outs of its own.
+        names = {run["campaign"] for run in snapshot.runs if run["sandbox"]}
+        chosen = f" --sandbox {names.pop() if len(names) == 1 else 'NAME'}" if names else ""
+        console.print(f"{counted(snapshot.optouts, 'number')} opted out; see `campaign optouts list{chosen}`")
     console.notice(notice)
 
 
@@ -149,8 +152,9 @@ def _reasons(run: Document) -> Iterator[str]:
     if run["sent_to"]:
         yield notice_of(run["run"], run["sent_to"])
     if run["stopped"]:
-        state, detail = run["state"], run["stopped"]["detail"]
-        yield detail if detail.startswith(state) else f"{state}: {detail}"
+        state, reason, detail = run["state"], run["stopped"]["reason"], run["stopped"]["detail"]
+        why = f"{reason}: " if state == "stopped" else ""
+        yield detail if detail.startswith(state) else f"{state}: {why}{detail}"
         if error_id := run["stopped"]["error_id"]:
             yield f"quote error ID {error_id} to the provider's support"
 

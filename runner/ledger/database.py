@@ -89,6 +89,11 @@ def parse_url(url: str) -> URL:
     return parsed
 
 
+def ledger_path(url: str) -> Path:
+    """The file of the ledger at a database URL or path. Raises InputError if it isn't a SQLite ledger."""
+    return Path(parse_url(url).database or "")
+
+
 def engine_for(url: URL) -> Engine:
     """An engine whose connections are durable: committed data survives a power loss."""
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})

@@ -15,6 +15,7 @@ from runner.prices.costs import plain
 if TYPE_CHECKING:
     from runner.plan.inputs import Inputs
     from runner.plan.summary import PlanSummary
+
 # What a finished run may have, if its settings aren't known.
 DEFAULT_THRESHOLDS = {"rejected": "0", "unknown": "0"}
 

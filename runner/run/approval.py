@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from runner.base.audit import current_actor
-from runner.base.clock import iso, now_us
+from runner.base.clock import iso, now_us, us_of
 from runner.base.errors import InputError
 from runner.base.files import write_atomically
 from runner.base.text import quoted
@@ -160,7 +160,7 @@ def _parsed(document: Any) -> Approval:  # noqa: ANN401 (any JSON)
     if set(parts) != set(PARTS) or not all(isinstance(text, str) for text in (*texts, *parts.values())):
         raise ValueError
     name, run, fingerprint, planned_by = texts
-    return Approval(name, run, fingerprint, parts, int(planned_at.timestamp() * 1e6), planned_by)
+    return Approval(name, run, fingerprint, parts, us_of(planned_at), planned_by)
 
 
 def approval_for(run: Run, approved: Approved) -> Approval:

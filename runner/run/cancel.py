@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from runner.base.audit import AuditAction, AuditEntry
-from runner.base.clock import now_us
+from runner.base.clock import now_us, us_of
 from runner.base.errors import InputError, LedgerError
 from runner.base.options import Rate
 from runner.base.outcomes import Outcome, Status, Then
@@ -87,7 +87,7 @@ def schedule_of(run: RecordedRun, now: int) -> Schedule:
         )
     if delay := _DELAY.fullmatch(scheduled):
         return Schedule(delay_s=int(delay.group(1)))
-    moment = int(datetime.fromisoformat(scheduled).timestamp() * 1e6)
+    moment = us_of(datetime.fromisoformat(scheduled))
     if moment <= now:
         raise InputError.of(
             f"{run.name} was scheduled for {scheduled}, which has passed, so its messages are already sent",

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any
 
-from runner.base.clock import iso, now_us
+from runner.base.clock import iso, now_us, utc
 from runner.base.errors import InputError
 from runner.ledger.ledger import open_ledger
 from runner.prices.costs import plain
@@ -79,7 +79,7 @@ def parse_since(text: str, now: int | None = None) -> datetime:
         if found := re.fullmatch(r"([0-9]{1,6})(min|h|d|w)", text):
             unit = {"min": "minutes", "h": "hours", "d": "days", "w": "weeks"}[found[2]]
             now = now_us() if now is None else now
-            return datetime.fromtimestamp(now / 1e6, UTC) - timedelta(**{unit: int(found[1])})
+            return utc(now) - timedelta(**{unit: int(found[1])})
         if re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):  # Python takes 20261101 and 2026-W45 too
             at = datetime.fromisoformat(text)
             return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)

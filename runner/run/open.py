@@ -17,7 +17,7 @@ from runner.base.outcomes import OutcomeReason
 from runner.campaign import AccountSection, Campaign, check_run_id
 from runner.campaign.fields import Region
 from runner.ledger.audit import note, unended_start
-from runner.ledger.database import parse_url
+from runner.ledger.database import ledger_path
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger
 from runner.ledger.lock import Lease, run_lock
 from runner.ledger.purge import purged_at
@@ -116,8 +116,7 @@ def open_run(
     is_sandbox = run == SANDBOX_RUN
     refuse_forgotten_ledger(path, name, options)
     may_make = is_sandbox or may_make_ledger(paths.ledger, options, warn=warn)
-    ledger_path = Path(parse_url(paths.ledger).database or "")
-    with run_lock(ledger_path, name, run):
+    with run_lock(ledger_path(paths.ledger), name, run):
         earlier = _set_aside(paths) if fresh_sandbox else contextlib.nullcontext()
         with earlier, open_ledger(paths.ledger, create=may_make) as ledger:
             overrides: dict[str, list[str]] = {}

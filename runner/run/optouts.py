@@ -6,11 +6,10 @@ from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import chain, groupby, islice
 from pathlib import Path
 
-from runner.base.clock import iso, now_us
+from runner.base.clock import iso, now_us, utc
 from runner.base.errors import InputError, Problem
 from runner.base.exclusions import Exclusion, ExclusionReason
 from runner.base.optouts import OptOut, OptOutSource
@@ -42,8 +41,7 @@ def how(optout: OptOut) -> str:
 
 def exclusion_of(optout: OptOut) -> Exclusion:
     """Why a plan excludes this number."""
-    day = datetime.fromtimestamp(optout.at / 1e6, UTC)
-    return Exclusion(ExclusionReason.SUPPRESSED, f"opted out on {day:%Y-%m-%d} ({how(optout)})")
+    return Exclusion(ExclusionReason.SUPPRESSED, f"opted out on {utc(optout.at):%Y-%m-%d} ({how(optout)})")
 
 
 def read_numbers(written: Sequence[str], country: str | None) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from runner.base.errors import CampaignError, InputError
 from runner.campaign.project import LedgerRule, read_project
-from runner.ledger.database import parse_url
+from runner.ledger.database import ledger_path
 from runner.ledger.ledger import open_ledger
 from runner.run.paths import (
     DEFAULT_LEDGER,
@@ -35,7 +35,7 @@ def may_make_ledger(url: str, options: RunOptions, *, warn: Warn | None = None) 
     project_file = (options.project or current_project()) / PROJECT_FILE
     is_required_by_file = read_project(project_file).ledger is LedgerRule.REQUIRED
     is_required = options.require_ledger or is_required_by_file
-    path = Path(parse_url(url).database or "")
+    path = ledger_path(url)
     if path.exists() and path.stat().st_size:  # an empty file is left by a process that was killed while it made one
         return not is_required
     if is_required:

@@ -15,13 +15,13 @@ from pathlib import Path
 import orjson
 
 from runner.base.audit import AuditAction, AuditEntry
-from runner.base.clock import iso, now_us
+from runner.base.clock import iso, now_us, us_of, utc
 from runner.base.errors import InputError
 from runner.base.files import write_atomically
 from runner.base.messages import Encoding
 from runner.campaign import check_run_id, read
 from runner.ledger.audit import note
-from runner.ledger.database import parse_url
+from runner.ledger.database import ledger_path
 from runner.ledger.ledger import RunRecord, open_ledger
 from runner.ledger.lock import run_lock
 from runner.ledger.optouts import count_optouts
@@ -112,14 +112,14 @@ def rebuild(
     _refuse_purged_plan(f"{name}/{run_id}", paths.sent_plan)
     _refuse_late_start(paths.summary, since)
     account = provider_account(inputs.campaign.account)
-    with run_lock(Path(parse_url(paths.ledger).database or ""), name, run_id), contextlib.ExitStack() as stack:
+    with run_lock(ledger_path(paths.ledger), name, run_id), contextlib.ExitStack() as stack:
 
         def open_run() -> Run:
             return stack.enter_context(_lost_run(inputs, run_id, paths))
 
         rebuilt = asyncio.run(_adopt_log(f"{name}/{run_id}", account, since, deadline, say, open_run))
         _complete(rebuilt, settle)
-        detail = {"since": iso(int(since.timestamp() * 1e6)), "found": rebuilt.found, "added": rebuilt.added}
+        detail = {"since": iso(us_of(since)), "found": rebuilt.found, "added": rebuilt.added}
         note(rebuilt.run.ledger, AuditEntry(AuditAction.LEDGER_REBUILT, f"{name}/{run_id}", detail))
         write_atomically(paths.ledger_id, rebuilt.run.ledger.id.encode())
         return rebuilt
@@ -207,7 +207,7 @@ def _line(row: Mapping[str, str]) -> LogLine:
     at, country = now_us(), row.get("country", "").strip().upper()
     with contextlib.suppress(ValueError):
         moment = datetime.fromisoformat(row.get("createdat", "").strip())
-        at = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1e6)
+        at = us_of(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
     encoding = row.get("encoding", "").strip().upper()
     return LogLine(
         message_id=row["clientmessageid"],
@@ -245,7 +245,7 @@ def _complete(rebuilt: Rebuilt, settle: timedelta) -> None:
         rebuilt.left = remaining_of(run).left
     if not rebuilt.record.fingerprint:  # of a run that this ledger knew, its own sessions say more
         note_rebuilt(ledger, run_id, **values)
-    complete_from = datetime.fromtimestamp(rebuilt.newest / 1e6, UTC) + settle
+    complete_from = utc(rebuilt.newest) + settle
     if (rebuilt.left or rebuilt.problems) and datetime.now(UTC) < complete_from:
         rebuilt.complete_from = complete_from
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from runner.base.audit import AuditAction, AuditEntry
-from runner.base.clock import iso
+from runner.base.clock import iso, us_of, utc
 from runner.base.errors import StoppedError
 from runner.ledger.reconciliation import Unknowns, accepted_ids, apply, unknown_ids, unknowns
 from runner.ledger.transitions import Proof
@@ -73,7 +73,7 @@ def apply_finding(run: RecordedRun, finding: Finding) -> None:
         "unknown": finding.unknown.count,
         "accepted": len(finding.found),
         "unsent": len(finding.not_received),
-        "since": iso(int(finding.since.timestamp() * 1e6)),
+        "since": iso(us_of(finding.since)),
         "settle_s": finding.settle.total_seconds(),
     }
     apply(
@@ -94,8 +94,8 @@ async def _look_up(
         return None
     wanted = unknown_ids(ledger, run_id)
     now = datetime.now(UTC)
-    since = _moment(unknown.first_claimed_at) - MARGIN
-    witnesses = accepted_ids(ledger, run_id, answered_before=int((now - settle).timestamp() * 1e6), limit=WITNESSES)
+    since = utc(unknown.first_claimed_at) - MARGIN
+    witnesses = accepted_ids(ledger, run_id, answered_before=us_of(now - settle), limit=WITNESSES)
     entries: dict[str, Proof] = {}
     async with LogExports(account.endpoint, account.api_key) as exports:
         say(f"requesting the provider's log since {since:%Y-%m-%d %H:%M:%S} UTC")
@@ -114,7 +114,7 @@ async def _look_up(
         )
     # A message whose line has no umid stays unknown.
     found = {message_id: entries[message_id] for message_id in wanted & set(entries) if entries[message_id].umid}
-    certain_from = _moment(unknown.last_settled_at) + settle
+    certain_from = utc(unknown.last_settled_at) + settle
     again_at = certain_from if now < certain_from else None
     return Finding(unknown, since, settle, found, frozenset(wanted - set(entries)), again_at)
 
@@ -150,7 +150,3 @@ def proof_of(row: Mapping[str, str]) -> Proof:
         log_price=row.get("price_total", "").strip()[:24] or None,
         log_currency=row.get("price_currency", "").strip()[:3] or None,
     )
-
-
-def _moment(microseconds: int) -> datetime:
-    return datetime.fromtimestamp(microseconds / 1e6, UTC)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from runner.base.clock import iso
+from runner.base.clock import iso, us_of
 from runner.base.errors import Problem
 from runner.base.exclusions import ExclusionReason
 from runner.base.messages import RemarkKind
@@ -139,4 +139,4 @@ def _warnings(run: Run, slots: list[Slot]) -> list[str]:
 
 
 def _iso(moment: datetime | None) -> str | None:
-    return iso(int(moment.timestamp() * 1e6)) if moment else None
+    return iso(us_of(moment)) if moment else None

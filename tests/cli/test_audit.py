@@ -12,6 +12,7 @@ import pytest
 
 from runner.ledger.audit import broken_link
 from runner.ledger.ledger import open_ledger
+from runner.run.notice import SANDBOX
 from tests.cli.provider import Provider, Reply, Request, error, queued
 from tests.cli.terminal import Terminal
 from tests.cli.workplace import MINIMAL, Workplace, people
@@ -243,6 +244,9 @@ def test_a_sandbox_run_has_its_own(campaign: Workplace) -> None:
 
     assert ["started", "finished"] == actions(campaign, "hello", "--sandbox")
     assert actions(campaign, "hello/sandbox") == actions(campaign, "hello", "--sandbox")
+    for arguments in (("hello/sandbox",), ("hello", "--sandbox")):
+        lines = campaign.here("audit", *arguments).stdout.splitlines()
+        assert [SANDBOX] * 2 == [lines[0], lines[-1]]
     assert 2 == campaign.here("audit").exit_code
 
 

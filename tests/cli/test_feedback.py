@@ -16,6 +16,7 @@ import orjson
 import polars as pl
 import pytest
 
+from runner.run.notice import SANDBOX
 from tests.cli.workplace import COMMAND, KEY, Done, Workplace, people
 from tests.deadline import DEADLINE_S
 from tests.run.sent import IDS, NAME, NOT_THERE, Provider, Says, listening, sent_run, umid_of
@@ -445,6 +446,8 @@ def test_a_run_in_the_sandbox_is_told_to_a_sandbox(place: Place) -> None:
     for arguments in ((NAME, "told.csv", "--sandbox"), (f"{NAME}/sandbox", "told.csv")):
         done = place.workplace.here("feedback", *arguments)  # no key is needed
         assert 0 == done.exit_code, done.stderr
+        lines = done.stdout.splitlines()
+        assert [SANDBOX] * 2 == [lines[0], lines[-1]]
     assert [] == place.provider.asked
     assert [("success", "told")] == place.workplace.ledger(
         "SELECT outcome, status FROM feedback", f"reports/{NAME}/sandbox/ledger.sqlite3"

@@ -55,6 +55,24 @@ def test_delivery_conversion_and_optouts(offline: Workplace) -> None:
     assert 80 >= max(map(len, done.stdout.splitlines()))
 
 
+def test_why_a_run_stopped(offline: Workplace) -> None:
+    with filled(offline) as ledger:
+        ledger.end(ledger.run(), reason="unauthorized", detail="The request has no valid API key")
+    assert "welcome/main: stopped: unauthorized: The request has no valid API key" in offline.here("status").stdout
+
+
+def test_optouts_of_sandbox_runs(offline: Workplace) -> None:
+    """Each sandbox run has a ledger of its own, so the command that lists them needs the campaign's name."""
+    for number, name in enumerate(("first", "second")):
+        with Filled(offline.folder / f"reports/{name}/sandbox/ledger.sqlite3") as ledger:
+            ledger.end(ledger.run(name, "sandbox"))
+            ledger.opt_out(f"+1202555010{number}")
+    one, both = offline.here("status", "first", "--sandbox"), offline.here("status", "--sandbox")
+    assert "1 number opted out; see `campaign optouts list --sandbox first`" in one.stdout
+    assert "2 numbers opted out; see `campaign optouts list --sandbox NAME`" in both.stdout
+    assert "1 number opted out" in offline.here("optouts", "list", "--sandbox", "first").stdout
+
+
 def test_ten_million_in_eighty_columns(offline: Workplace) -> None:
     """No figure is ever cut: what doesn't fit side by side stands below."""
     from runner.cli.console import Console

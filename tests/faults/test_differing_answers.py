@@ -41,6 +41,7 @@ def test_if_all_differ_the_run_stops(tmp_path: Path, fault: str) -> None:
         assert stopped.exit_code not in (0, 1, 2)
         assert DIFFERING_SAMPLE <= sent < MESSAGES
         assert "add --ignore-fuse differingAnswers" in stopped.stdout
+        assert "does the provider have an outage" not in " ".join(stopped.stdout.split())
         assert "fuse" == run.place.summary()["stopped"]["reason"]
         run.check_truth()
 
