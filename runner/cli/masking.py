@@ -21,7 +21,7 @@ _KEPT = "|".join((
     r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b",  # UUIDs: umids, error IDs, accounts
     r"(?:[\w-]{1,64}[.:][\w.-]{1,64}[.:])?\b(?=[2-7]*[a-z])[a-z2-7]{24}\b",  # message IDs
     r"\b(?:[0-9a-f]{64}|(?=[0-9]*[a-f])[0-9a-f]{12,63})\b",  # fingerprints, also their first digits
-    r"(?<=  plan )[0-9a-f]{12}\b",  # and if those are decimal
+    r"(?<=  plan )[0-9a-f]{12}\b|(?<=, not )[0-9a-f]{12}\b",  # and if those are decimal
     r"(?<=--approve )\S+|(?<=--run )\S+|(?<=--limit )\d+",  # commands to copy
     rf"(?<=://){_IP}(?::\d+)?|(?<![\w.+-]){_IP}:\d{{2,5}}\b",
     # names with a date: hello/20261201
