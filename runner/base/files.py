@@ -17,6 +17,9 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     Until then, `path` doesn't change. The new content is on the disk (`fsync`) before the file is renamed.
     Raises BlockedError if the file can't be written. Other exceptions of the block are raised unchanged.
     """
+    # Renaming would replace /dev/null, say.
+    if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113 (these don't raise)
+        raise BlockedError(f"{path} could not be written: it is not a file")
     part = part_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,7 +45,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 def part_of(path: Path) -> Path:
     """The unfinished file next to `path`. A killed process leaves it behind."""
-    return path.with_name(f".{path.name}.part")
+    return path.parent / f".{path.name}.part"  # unlike `with_name`, also for a path without a name, such as `.`
 
 
 def remove(path: Path) -> None:

@@ -60,7 +60,7 @@ def as_document(entry: "RecordedEntry") -> dict[str, Any]:
     return {
         "number": entry.number,
         "at": iso(entry.at),
-        "action": entry.action.value,
+        "action": str(entry.action),
         "run": entry.run,
         "actor": entry.actor.name,
         "machine": entry.actor.machine,

@@ -197,7 +197,7 @@ def _show_rebuilt(console: Console, target: str, rebuilt: "Rebuilt") -> None:
     if rebuilt.complete_from:
         console.warn(
             "the log may lack the newest messages: run this command again after "
-            f"{rebuilt.complete_from:%Y-%m-%d %H:%M:%S} UTC, and send nothing before"
+            f"{rebuilt.complete_from:%Y-%m-%d %H:%M:%S} UTC; the run can't be sent before"
         )
     elif rebuilt.left:
         left = counted(rebuilt.left, "message is", "messages are")

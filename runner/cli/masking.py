@@ -23,6 +23,7 @@ _KEPT = "|".join((
     r"\b(?:[0-9a-f]{64}|(?=[0-9]*[a-f])[0-9a-f]{12,63})\b",  # fingerprints, also their first digits
     r"(?<=  plan )[0-9a-f]{12}\b|(?<=, not )[0-9a-f]{12}\b",  # and if those are decimal
     r"(?<=--approve )\S+|(?<=--run )\S+|(?<=--limit )\d+",  # commands to copy
+    r"(?<=quote error ID )\S+",  # in any form: support asks for it
     rf"(?<=://){_IP}(?::\d+)?|(?<![\w.+-]){_IP}:\d{{2,5}}\b",
     # names with a date: hello/20261201
     r"(?<![\w./:@-])[A-Za-z][\w.-]{0,64}[-_/]20\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])(?!\d)",
@@ -32,6 +33,8 @@ _KEPT = "|".join((
 _KEPT_IN_WORDS = "|".join((  # noqa: FLY002 (each with its comment)
     r"\b(?:rows?|limit) \d{1,8}(?:, \d{1,8})*\b",
     r"(?<![\w.,+-])\d{1,9} s\b",  # durations
+    r"\b(?:GSM7|UCS2)\b",  # otherwise, the count after it would seem longer
+    r"\bprovider error codes:(?:\s+\d{1,5}\s\d{1,3}(?:,\d{3})*(?:,|$))+",
     r"(?<![\w.,+-])\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d|,\d)",  # counts
     r"(?<![\w.,+-])(?:\d{1,3}(?:,\d{3})*\.\d+(?= [A-Z]{3}\b)|0\.\d+(?![\d.]))",  # amounts
     r"(?<![\d:])[0-2]?\d:[0-5]\d(?::[0-5]\d(?:[.,]\d+)?)?(?![\d:])",  # times of day

@@ -25,19 +25,22 @@ if TYPE_CHECKING:
 _HEAD = "audit_head"
 # How sessions begin and end.
 _SESSIONS = (AuditAction.STARTED.value, AuditAction.STOPPED.value, AuditAction.FINISHED.value)
+# The year 10000, in microseconds since the epoch.
+_END_OF_TIME_US = 253_402_300_800_000_000
 _HASHED = ("at", "action", "run", "actor", "machine", "version", "detail", "person")
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedEntry:
-    """An entry of the trail. `number` counts from 1; `at` is microseconds since the epoch.
+    """An entry of the trail. `number` counts from 1; `at` is microseconds since the epoch. `action` is an AuditAction,
+    unless a newer version wrote the entry or somebody changed it.
 
     `destination` is None if the entry is about nobody, or a purge has removed the number; `person` stays.
     """
 
     number: int
     at: int
-    action: AuditAction
+    action: str
     run: str | None
     actor: Actor
     detail: dict[str, Any]
@@ -128,13 +131,20 @@ def forget_persons(connection: Connection, run: str) -> None:
 
 
 def _recorded(row: Any) -> RecordedEntry:  # noqa: ANN401 (a row)
-    actor = Actor(row.actor, row.machine, row.version)
-    action, detail = AuditAction(row.action), orjson.loads(row.detail)
-    return RecordedEntry(row.id, row.at, action, row.run, actor, detail, row.person, row.destination, row.hash)
+    """The entry, as far as it can be read: damage is what `broken_link` reports, and the rest must stay readable."""
+    at = row.at if isinstance(row.at, int) and 0 <= row.at < _END_OF_TIME_US else 0
+    actor = Actor(str(row.actor), str(row.machine), str(row.version))
+    try:
+        detail = dict(orjson.loads(row.detail))
+    except (ValueError, TypeError):
+        detail = {"damaged": str(row.detail)}
+    action = next((known for known in AuditAction if known == row.action), str(row.action))
+    return RecordedEntry(row.id, at, action, row.run, actor, detail, row.person, row.destination, str(row.hash))
 
 
 def _hash(before: str, row: dict[str, Any]) -> str:
-    return _digest(orjson.dumps([before, *(row[name] for name in _HASHED)]).decode())
+    values = [before, *(row[name] for name in _HASHED)]
+    return _digest(orjson.dumps(values, default=repr).decode())  # only damaged values need `repr`
 
 
 def _digest(text: str) -> str:

@@ -4,6 +4,7 @@ An approval covers one send. It is spent when its run is complete. Until then, t
 with it; then only the part `ledger` may differ, and only if the newest session was sent under the same approval.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -124,7 +125,14 @@ def read_approved(value: str) -> Approved:
 
 
 def write_approval(path: Path, plan: Approval, figures: Mapping[str, Any]) -> None:
-    """Write an approval file, readable by its owner alone, with the plan's figures. Raises StoppedError."""
+    """Write an approval file, readable by its owner alone, with the plan's figures.
+
+    Raises InputError if the file exists and is something else, StoppedError if it can't be written.
+    """
+    if path.is_file() and path.stat().st_size and not _is_approval(path):
+        raise InputError.of(
+            f"--out-approval: {path} is not an approval file, so it was not replaced", "name another file"
+        )
     actor = current_actor()
     document = {
         "fingerprint": plan.fingerprint,
@@ -140,13 +148,20 @@ def write_approval(path: Path, plan: Approval, figures: Mapping[str, Any]) -> No
     write_atomically(path, orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 
+def _is_approval(path: Path) -> bool:
+    """Whether the file was written by `write_approval`, of any version."""
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        return {"fingerprint", "parts"} <= set(orjson.loads(path.read_bytes()))
+    return False
+
+
 def _read_file(path: Path) -> Approval:
     again = "write it again with `campaign plan --out-approval`"
     try:
         plan = _parsed(orjson.loads(path.read_bytes()))
     except OSError as error:
         raise InputError.of(f"--approve: {path} can't be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, OverflowError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise InputError.of(f"--approve: {path} is not an approval file of this version", again) from error
     if plan.fingerprint != fingerprint_of(plan.parts) or plan.parts["run"] != f"{plan.name}/{plan.run}":
         raise InputError.of(f"--approve: {path} was changed after it was written", again)
@@ -154,7 +169,7 @@ def _read_file(path: Path) -> Approval:
 
 
 def _parsed(document: Any) -> Approval:  # noqa: ANN401 (any JSON)
-    """Raises ValueError, KeyError, TypeError or OverflowError if it isn't the content of an approval file."""
+    """The approval in an approval file. Any other content raises one of the errors that `_read_file` catches."""
     parts, planned_at = document["parts"], datetime.fromisoformat(document["planned_at"])
     texts = [document[key] for key in ("campaign", "run", "fingerprint", "planned_by")]
     if set(parts) != set(PARTS) or not all(isinstance(text, str) for text in (*texts, *parts.values())):

@@ -98,8 +98,9 @@ def rebuild(
     """Add the messages of NAME/RUN that the provider's log has since `since` (aware) to the ledger.
 
     Makes the ledger if there is none. The log is complete `settle` after a request; the export may take until the
-    `deadline`. Nothing is changed before the export is ready. If a rebuild is interrupted, the run can't be sent until
-    another one completes it. Raises InputError, StoppedError, and RunLockedError if another process has the run.
+    `deadline`. Nothing is changed before the export is ready. If a rebuild is interrupted, or the log may still lack
+    messages, the run can't be sent until another one completes it. Raises InputError, StoppedError, and RunLockedError
+    if another process has the run.
     """
     options = replace(options, project=project_of(file))
     inputs = load_inputs(file)
@@ -121,7 +122,8 @@ def rebuild(
         _complete(rebuilt, settle)
         detail = {"since": iso(us_of(since)), "found": rebuilt.found, "added": rebuilt.added}
         note(rebuilt.run.ledger, AuditEntry(AuditAction.LEDGER_REBUILT, f"{name}/{run_id}", detail))
-        write_atomically(paths.ledger_id, rebuilt.run.ledger.id.encode())
+        if not rebuilt.complete_from:  # otherwise messages that are missing in the log could be sent again
+            write_atomically(paths.ledger_id, rebuilt.run.ledger.id.encode())
         return rebuilt
 
 

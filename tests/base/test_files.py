@@ -1,5 +1,6 @@
 """Files that are whole or not there."""
 
+import os
 import signal
 import stat
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.base.errors import StoppedError
+from runner.base.errors import BlockedError, StoppedError
 from runner.base.files import part_of, remove, replacing, write_atomically
 
 
@@ -56,6 +57,17 @@ with replacing(Path({str(path)!r})) as file:
     write_atomically(path, b"new")
     assert b"new" == path.read_bytes()
     assert not part_of(path).exists()
+
+
+def test_only_files_are_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    Path("link").symlink_to("pipe")
+    for path in (Path(), Path("/"), Path("pipe"), Path("link")):
+        with pytest.raises(BlockedError, match="could not be written: it is not a file"):
+            write_atomically(path, b"")
+    assert {"pipe", "link"} == {path.name for path in tmp_path.iterdir()}
+    assert stat.S_ISFIFO(Path("link").stat().st_mode)
 
 
 def test_what_cannot_be_written_or_removed_is_named(tmp_path: Path) -> None:

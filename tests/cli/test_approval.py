@@ -256,6 +256,16 @@ def test_a_file_is_an_approval_with_names(campaign: Workplace, provider: Provide
     assert ["anna"] == [entry["actor"] for entry in trail(campaign, "planned")]
 
 
+@pytest.mark.parametrize("name", ["hello.yaml", "people.csv", "reports/ledger.sqlite3"])
+def test_another_file_is_not_replaced_by_an_approval(campaign: Workplace, name: str) -> None:
+    planned(campaign, "--out-approval", "a.json")
+    planned(campaign, "--out-approval", "a.json")
+    before = (campaign.folder / name).read_bytes()
+    done = campaign("plan", "hello.yaml", "--out-approval", name)
+    assert (2, True) == (done.exit_code, "is not an approval file, so it was not replaced" in done.stderr)
+    assert name == "reports/ledger.sqlite3" or before == (campaign.folder / name).read_bytes()
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -266,6 +276,7 @@ def test_a_file_is_an_approval_with_names(campaign: Workplace, provider: Provide
         (lambda made: made["parts"].update(rate=7), "is not an approval file"),
         (lambda made: made.update(planned_at="yesterday"), "is not an approval file"),
         (lambda made: made.update(parts=[]), "is not an approval file"),
+        (lambda made: made.update(parts=list(made["parts"])), "is not an approval file"),
         (lambda made: made.clear(), "is not an approval file"),
     ],
 )

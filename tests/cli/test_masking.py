@@ -101,6 +101,10 @@ def test_what_is_no_number_stays(kind: str, data: st.DataObject) -> None:
         "  campaign run hello.yaml --run 20261201 --limit 1000000 --approve 694094260712",
         "hello/20261201: 3 accepted",
         "31.12.2026 at 09:30:15, 12/31/2026",
+        "segments  201  GSM7 201 · 201 with 1 segment",
+        "segments  1,234,567  GSM7 1,200,000 · UCS2 34,567 · 1,234,567 with 1 segment",
+        "provider error codes: 1002 300, 1003 1,234, 1008 4",
+        "quote error ID 20261201-00012345 to the provider's support",
     ],
 )
 def test_what_else_stays(text: str) -> None:

@@ -79,8 +79,13 @@ def test_a_log_that_may_not_be_complete_yet(run: Arena) -> None:
     early = rebuild(run, settle="15min")
     assert 1 == early.exit_code
     assert "the log may lack the newest messages: run this command again after" in " ".join(early.stdout.split())
+    refused = command(run, "run", "hello.yaml", "--yes")
+    assert (2, 20) == (refused.exit_code, len(run.received()))
+    assert "may not have all its messages" in refused.stderr
     again = rebuild(run, "--json")
     assert (0, 20, 0) == (again.exit_code, again.document["found"], again.document["added"])
+    assert 0 == command(run, "run", "hello.yaml", "--yes").exit_code
+    assert [1] * MESSAGES == [*run.received().values()]
 
 
 def test_a_whole_run_needs_no_waiting(run: Arena) -> None:

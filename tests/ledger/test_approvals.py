@@ -49,7 +49,7 @@ def test_planning_again_changes_no_approval(ledger: Ledger) -> None:
     session(ledger, "main", stop_reason=None)
     note_plan(ledger, again)
     assert replace(again, approved_at=7, spent_at=9) == find_approval(ledger, "welcome", "main", DIGITS)
-    entries = [(entry.action.value, entry.run, entry.detail) for entry in trail(ledger, "welcome")]
+    entries = [(entry.action, entry.run, entry.detail) for entry in trail(ledger, "welcome")]
     planned = ("planned", "welcome/main", {"fingerprint": PLAN.fingerprint})
     assert [planned, ("approved", "welcome/main", {"how": "fingerprint"}), planned, planned] == entries
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from runner.base.audit import AuditAction, AuditEntry, current_actor
+from runner.base.clock import iso
 from runner.base.errors import LedgerError
 from runner.ledger.audit import (
     append,
@@ -20,6 +21,7 @@ from runner.ledger.audit import (
     unended_start,
 )
 from runner.ledger.ledger import Ledger, open_ledger
+from runner.report.audit_words import details, what, who
 
 
 @pytest.fixture
@@ -66,6 +68,12 @@ def test_the_trail_of_a_campaign_or_a_run(ledger: Ledger) -> None:
         ("delete from audit where id = 2", "entry 2 is missing"),
         ("delete from audit where id = 4", "the entries after entry 3 are missing"),
         ("delete from audit", "the entries after entry 0 are missing"),
+        ("update audit set action = 'hidden' where id = 2", "entry 2 was changed"),
+        ("update audit set detail = 'none' where id = 2", "entry 2 was changed"),
+        ("update audit set detail = '[1]' where id = 2", "entry 2 was changed"),
+        ("update audit set detail = x'ff' where id = 2", "entry 2 was changed"),
+        ("update audit set at = 'noon', actor = x'ff', run = x'ff' where id = 2", "entry 2 was changed"),
+        ("update audit set at = 9000000000000000000 where id = 2", "entry 2 was changed"),
     ],
 )
 def test_a_later_change_is_found(ledger: Ledger, change: str, words: str) -> None:
@@ -75,6 +83,10 @@ def test_a_later_change_is_found(ledger: Ledger, change: str, words: str) -> Non
     connection.commit()
     connection.close()
     assert words in (broken_link(ledger) or "")
+    # Whatever was changed, the rest of the trail can be read, also by the page of a run.
+    for entry in trail(ledger):
+        shown = (iso(entry.at), who(entry), what(entry), details(entry, str))
+        assert all(isinstance(text, str) for text in shown)
 
 
 def test_numbers_can_be_removed(ledger: Ledger) -> None:
