@@ -23,6 +23,7 @@ def command(
 
     decide_masking(unmask, lambda: any(map(campaign_masks, files)))
     problems: dict[Path, list[str]] = {}
+    printed: set[Problem] = set()  # files of one project share the problems of its project file
     for path in files:
         found: list[Problem] = []
         try:
@@ -34,7 +35,9 @@ def command(
         except InputError as error:
             found += error.problems
         for problem in found:
-            print_error(problem)
+            if problem not in printed:
+                print_error(problem)
+        printed.update(found)
         if not found:
             columns, source = len(inputs.audience.header), inputs.audience.source.path
             print_stderr(f"{path}: ok ({columns} columns in {source}, {inputs.campaign.rate})")

@@ -10,7 +10,7 @@ from runner.base.clock import iso, us_of
 from runner.base.errors import BlockedError, InputError, LedgerError
 from runner.base.wording import counted, listed_counts
 from runner.cli.console import LEFT, Console, print_error
-from runner.cli.options import LedgerOptions, parse_target, parse_value, with_shared_options
+from runner.cli.options import Deadline, LedgerOptions, Settle, parse_target, parse_value, with_shared_options
 from runner.run.paths import SANDBOX_RUN, RunOptions, ledger_url
 
 if TYPE_CHECKING:
@@ -130,12 +130,8 @@ def rebuild(
         Path | None,
         typer.Option("--file", metavar="FILE", help="The campaign file; default: the one in the project's campaigns."),
     ] = None,
-    settle: Annotated[
-        str, typer.Option("--settle", metavar="TIME", help="How long after a request the log is complete.")
-    ] = "15min",
-    deadline: Annotated[
-        str, typer.Option("--deadline", metavar="TIME", help="How long the log export may take.")
-    ] = "30min",
+    settle: Settle = "15min",
+    deadline: Deadline = "30min",
 ) -> tuple[int, dict[str, Any]]:
     """Make a lost run's entries again from the provider's message log.
 

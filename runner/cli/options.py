@@ -20,6 +20,8 @@ Target = Annotated[str, typer.Argument(metavar="NAME[/RUN]", help="The run; NAME
 Rows = Annotated[list[int] | None, typer.Option("--row", metavar="N", min=1, help="Show this data row; repeatable.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 Sandbox = Annotated[bool, typer.Option("--sandbox", help="Use the sandbox: nothing reaches a phone.")]
+Settle = Annotated[str, typer.Option("--settle", metavar="TIME", help="How long after a request the log is complete.")]
+Deadline = Annotated[str, typer.Option("--deadline", metavar="TIME", help="How long the log export may take.")]
 Unmask = Annotated[bool, typer.Option("--unmask", help="Print whole phone numbers, even to a file or a log.")]
 
 # The options that set fields of `RunOptions`, by field.

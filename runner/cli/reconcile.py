@@ -8,7 +8,7 @@ import typer
 from runner.base.outcomes import Status
 from runner.base.wording import counted
 from runner.cli.console import Console, confirm
-from runner.cli.options import LedgerOptions, Target, parse_target, parse_value, with_shared_options
+from runner.cli.options import Deadline, LedgerOptions, Settle, Target, parse_target, parse_value, with_shared_options
 
 if TYPE_CHECKING:
     from runner.run.account import ProviderAccount
@@ -24,12 +24,8 @@ def command(
     options: LedgerOptions,
     console: Console,
     target: Target,
-    settle: Annotated[
-        str, typer.Option("--settle", metavar="TIME", help="How long after a request the log is complete.")
-    ] = "15min",
-    deadline: Annotated[
-        str, typer.Option("--deadline", metavar="TIME", help="How long the log export may take.")
-    ] = "30min",
+    settle: Settle = "15min",
+    deadline: Deadline = "30min",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Skip the confirmation.")] = False,
 ) -> tuple[int, dict[str, Any]]:
     """Settle unknown outcomes from the provider's message log."""
@@ -47,7 +43,7 @@ def command(
     if not unsettled:
         console.print(f"\nresults: {run.paths.results_csv}")
         if unsent := report.counts.totals.by_status[Status.UNSENT]:
-            console.print(f"{counted(unsent, 'message')} not sent; to send them, run the campaign again")
+            console.print(f"{counted(unsent, 'message')} not sent; run the campaign again to continue")
     return 1 if unsettled else 0, report.document | {"unsettled": unsettled}
 
 

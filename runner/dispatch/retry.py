@@ -113,14 +113,12 @@ class Retry:
         if left_s <= 0:
             return self._give_up(answer)
         if seconds >= left_s:
-            until = self._time_in(seconds)
-            limit = seconds_in_words(self.backoff.give_up_after_s)
-            words = f"the longest wait is {limit}"
-            if seconds < self.backoff.give_up_after_s:
-                passed = seconds_in_words(self.backoff.give_up_after_s - left_s)
-                words = f"{passed} of at most {limit} without success have passed"
-            pause = f"the provider asks for a pause of {seconds_in_words(seconds)}, until {until}"
-            return Stop(answer.reason, f"{pause}; {words}", answer)
+            limit_s = self.backoff.give_up_after_s
+            pause = f"a pause of {seconds_in_words(seconds)}, until {self._time_in(seconds)}"
+            words = f"the provider asks for {pause}; the longest wait is {seconds_in_words(limit_s)}"
+            if seconds < limit_s:
+                words = f"no request got through for {seconds_in_words(limit_s - left_s)}, and {words} in all"
+            return Stop(answer.reason, words, answer)
         # Many 429s at the same moment count as one. Otherwise the pace would drop to its minimum at once.
         if now >= self.until:
             self.pace.slow_down()

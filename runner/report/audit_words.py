@@ -10,6 +10,15 @@ from runner.ledger.audit import RecordedEntry
 # The digits of a fingerprint that are shown.
 _FINGERPRINT_DIGITS = 12
 
+# How a run was approved.
+_HOW = {
+    "yes": "with --yes",
+    "asked": "by answering yes",
+    "fingerprint": "by its fingerprint",
+    "file": "with an approval file",
+    "sandbox": "without a question",
+}
+
 
 def who(entry: RecordedEntry) -> str:
     """`ana@build-7`."""
@@ -28,6 +37,9 @@ def details(entry: RecordedEntry, hide: Callable[[str], str]) -> str:
         word = f' "{rest["word"]}"' if "word" in rest else ""
         return f"{hide(entry.destination or 'a number')} by {rest.get('source')}{word}"
     parts = [hide(entry.destination)] if entry.destination else []
+    if "how" in rest:
+        how = str(rest.pop("how"))
+        parts.append(_HOW.get(how, how))
     if "reason" in rest:
         parts.append(": ".join(str(rest.pop(name)) for name in ("reason", "detail") if name in rest))
     if "option" in rest:

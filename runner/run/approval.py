@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -85,11 +86,16 @@ def _limits(run: Run) -> dict[str, object]:
         "limits.cost": " ".join(map(str, limits.cost)) if limits.cost else None,
         "cooldown": f"{cooldown.messages} in {int(cooldown.per.total_seconds())} s" if cooldown else None,
         "stopWhen.unknownInARow": fuses.unknown_in_a_row,
-        "stopWhen.unknownShare": fuses.unknown_share,
-        "stopWhen.rejectedShare": fuses.rejected_share,
+        "stopWhen.unknownShare": _percent(fuses.unknown_share),
+        "stopWhen.rejectedShare": _percent(fuses.rejected_share),
         "giveUpAfter": f"{int(campaign.give_up_after.total_seconds())} s",
     }
     return {key: value for key, value in found.items() if value is not None}
+
+
+def _percent(share: float) -> str:
+    """`20%`, as in the campaign file. Exact, so that no change is hidden."""
+    return f"{(Decimal(repr(share)) * 100).normalize():f}%"
 
 
 def _listed(values: Mapping[str, object]) -> str:

@@ -15,7 +15,7 @@ def notice_of(run: str, sent_to: str | None) -> str:
     """
     if run == SANDBOX_RUN:
         return SANDBOX
-    return f"NOT 8x8: sent to {sent_to}, not to 8x8" if sent_to else ""
+    return f"NOT 8x8: messages go to {sent_to}" if sent_to else ""
 
 
 def notice_here(*, sandbox: bool) -> str:

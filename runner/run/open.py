@@ -33,6 +33,9 @@ from runner.run.project import Warn, may_make_ledger, refuse_forgotten_ledger
 # How far the clock may be behind the ledger: one hour allows for a missed daylight saving change.
 CLOCK_BEHIND_US = 3_600_000_000
 
+# In place of a ledger's id, in the run's folder, until a rebuild is complete. No ledger has this id.
+BEING_REBUILT = "being rebuilt"
+
 
 @dataclass(slots=True)
 class Run:
@@ -294,17 +297,22 @@ def _refuse_another_ledger(
     if not paths.ledger_id.exists():
         return {}
     is_known = bool(ledger.runs(name, run))
-    if is_known and paths.ledger_id.read_text(encoding="utf-8").strip() == ledger.id:
+    written = paths.ledger_id.read_text(encoding="utf-8").strip()
+    if is_known and written == ledger.id:
         return {}
     words = f"{paths.folder} has the files of a run that was started with another ledger; {ledger.path} "
     words += "may not have all its messages" if is_known else "has no such run"
+    remedy = "name the right ledger with --ledger, or start another run with --run ID; if the ledger is lost, make its "
+    remedy += f"entries again with `campaign ledger rebuild {name}/{run} --since TIME`"
+    if is_known and written == BEING_REBUILT:
+        words = f"{ledger.path} may lack messages of {name}/{run}, because the last `campaign ledger rebuild` was "
+        words += "interrupted, or the provider's log was not complete yet"
+        remedy = f"run `campaign ledger rebuild {name}/{run} --since TIME` again"
     if options.accept_ledger:
         return {"--accept-ledger": [words]}
     raise InputError.of(
         f"{words}, so people could be texted again",
-        "name the right ledger with --ledger, or start another run with --run ID; if the ledger is lost, make its "
-        f"entries again with `campaign ledger rebuild {name}/{run} --since TIME`; to continue anyway, add "
-        "--accept-ledger: this may text people again",
+        f"{remedy}; to continue anyway, add --accept-ledger: this may text people again",
     )
 
 

@@ -31,7 +31,7 @@ from runner.plan.inputs import Inputs, load_inputs
 from runner.plan.plan_file import changed_messages, is_purged, is_readable, numbers_under_new_keys, read_messages
 from runner.provider.exports import LogExports
 from runner.run.account import ProviderAccount, provider_account
-from runner.run.open import Run
+from runner.run.open import BEING_REBUILT, Run
 from runner.run.paths import CAMPAIGNS, PROJECT_FILE, RunOptions, RunPaths, current_project, paths_of, project_of
 from runner.run.plan import canonical, described_options, make_plan, remaining_of
 from runner.run.project import refuse_forgotten_ledger
@@ -142,8 +142,8 @@ def _lost_run(inputs: Inputs, run_id: str, paths: RunPaths) -> Iterator[Run]:
                     f"campaign file has {account}",
                     "use the account that the run was started with",
                 )
-            # No ledger has this id. So the run can't be sent while a part of its messages is missing.
-            write_atomically(paths.ledger_id, b"being rebuilt\n")
+            # So the run can't be sent while a part of its messages is missing.
+            write_atomically(paths.ledger_id, BEING_REBUILT.encode())
             if run.previous is None:
                 run.previous = ledger.begin_run(
                     name=run.name,

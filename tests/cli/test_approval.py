@@ -97,7 +97,7 @@ def test_the_plan_shows_what_its_fingerprint_covers(campaign: Workplace) -> None
             "rate:",
             "stopWhen: {rejectedShare: 90%}\nrate:",
             (),
-            "limits: approved stopWhen.rejectedShare 0.5, now stopWhen.rejectedShare 0.9",
+            "limits: approved stopWhen.rejectedShare 50%, now stopWhen.rejectedShare 90%",
         ),
         ("rate:", "giveUpAfter: 2h\nrate:", (), "limits: approved giveUpAfter 600 s, now giveUpAfter 7200 s"),
         ("country: SG", "country: SG, cooldown: {messages: 9, per: 16667min}", (), "now cooldown 9 in 1000020 s"),

@@ -62,6 +62,8 @@ def test_a_run_from_start_to_end(campaign: Workplace, provider: Provider) -> Non
     assert re.fullmatch("[0-9a-f]{64}", finished["hash"])
     assert {started["machine"], finished["machine"]} != {""}
     assert entries(campaign) == entries(campaign, "hello")
+    assert "Ana@" in (line := next(each for each in campaign("audit").stdout.splitlines() if "approved" in each))
+    assert "hello/main: with --yes" in line
     assert is_whole(campaign)
     assert 5 == len(provider.requests)
 

@@ -116,6 +116,8 @@ def test_check_reads_the_project_file_too(campaign: Workplace) -> None:
     assert 2 == done.exit_code
     assert 'project.yaml:1:1: leger: unknown key; did you mean "ledger"?' in done.stderr
     assert "hello.yaml:1:1: rate: is missing" in done.stderr
+    several = campaign("check", "hello.yaml", "hello.yaml", "--json")
+    assert 1 == several.stderr.count("leger: unknown key")
     campaign.write("")
     for words in (["plan", "hello.yaml"], ["optouts", "add", "+6581230001"]):
         assert 'project.yaml:1:1: leger: unknown key; did you mean "ledger"?' in campaign(*words).stderr

@@ -109,7 +109,7 @@ def test_a_sandbox_run_says_so_everywhere(offline: Workplace) -> None:
 
 def test_a_run_to_another_server_says_so_too(campaign: Workplace) -> None:
     url = campaign.environment["EIGHTXEIGHT_BASE_URL"]
-    words = f"NOT 8x8: sent to {url}, not to 8x8"
+    words = f"NOT 8x8: messages go to {url}"
     done = campaign("run", "hello.yaml", "--yes")
     assert (0, (words, words)) == (done.exit_code, ends(done.stdout))
     assert (False, url) == (campaign.summary()["sandbox"], campaign.summary()["sent_to"])
@@ -122,7 +122,7 @@ def test_a_run_to_another_server_says_so_too(campaign: Workplace) -> None:
         assert url == campaign.summary()["sent_to"]
         page = campaign.path("report.html").read_text()
         assert "<title>NOT 8x8 · hello/main: " in page
-        assert f"<b>NOT 8x8</b> sent to {url}, not to 8x8</p>" in page
+        assert f"<b>NOT 8x8</b> messages go to {url}</p>" in page
     assert (words, words) == ends(done.stdout)
     assert f"hello/main: {words}" in " ".join(campaign("status").stdout.split())
 

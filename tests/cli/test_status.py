@@ -182,7 +182,7 @@ def test_watching_in_a_log(campaign: Workplace, provider: Provider) -> None:
             done = ended(watch)
         ended(run)
     assert re.fullmatch(
-        r"hello/main: 2 of 5 \(40%\) · [\d.,]+/(?:s|min|h) · accepted 2, sending 3 · NOT 8x8: sent to .*\n", line
+        r"hello/main: 2 of 5 \(40%\) · [\d.,]+/(?:s|min|h) · accepted 2, sending 3 · NOT 8x8: messages go to .*\n", line
     )
     assert 0 == done.exit_code
     assert ["hello/main", "finished", "5", "5"] == done.stdout.splitlines()[-2].split()

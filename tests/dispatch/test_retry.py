@@ -183,6 +183,19 @@ def test_a_pause_that_is_too_long_stops_at_once_and_says_until_when(retry_after_
     assert Stop(OutcomeReason.THROTTLED, words, answer) == retry.after(answer, NOW)
 
 
+def test_it_also_says_how_long_nothing_got_through() -> None:
+    retry = Retry(Pace(Rate(10, 1), clock=lambda: NOW), Backoff(Longest()), Progress(), wall=lambda: 0.0)
+
+    assert retry.after(throttled(60.0), NOW) is None
+    stop = retry.after(throttled(540.0), NOW + 120)
+
+    assert stop is not None
+    assert (
+        "no request got through for 2 min, and the provider asks for a pause of 9 min, until 00:09:00 UTC; the longest "
+        "wait is 10 min in all" == stop.detail
+    )
+
+
 def test_a_connection_is_waited_for_no_longer_than_it_counts() -> None:
     retry = Retry(
         Pace(Rate(10, 1), clock=lambda: NOW), Backoff(Longest(), give_up_after_s=0.7), Progress(), wall=lambda: 0.0

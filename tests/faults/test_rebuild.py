@@ -81,7 +81,8 @@ def test_a_log_that_may_not_be_complete_yet(run: Arena) -> None:
     assert "the log may lack the newest messages: run this command again after" in " ".join(early.stdout.split())
     refused = command(run, "run", "hello.yaml", "--yes")
     assert (2, 20) == (refused.exit_code, len(run.received()))
-    assert "may not have all its messages" in refused.stderr
+    assert "may lack messages of hello/main" in refused.stderr
+    assert "run `campaign ledger rebuild hello/main --since TIME` again" in refused.stderr
     again = rebuild(run, "--json")
     assert (0, 20, 0) == (again.exit_code, again.document["found"], again.document["added"])
     assert 0 == command(run, "run", "hello.yaml", "--yes").exit_code
@@ -169,7 +170,7 @@ def test_an_interrupted_rebuild_keeps_the_run_from_being_sent(tmp_path: Path) ->
         assert 3 == rebuild(run).exit_code
         refused = command(run, "run", "hello.yaml", "--yes")
         assert 2 == refused.exit_code
-        assert "may not have all its messages" in refused.stderr
+        assert "may lack messages of hello/main" in refused.stderr
         assert 0 == rebuild(run).exit_code
         assert 0 == command(run, "run", "hello.yaml", "--yes").exit_code
         assert [1] * MESSAGES == [*run.received().values()]
