@@ -19,7 +19,7 @@ from tests.deadline import DEADLINE_S
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 WORDS = "interrupted; run it again to continue\n"
-MANY = 100_000
+MANY = 60_000  # enough for other processes to work on it
 
 Trigger = Callable[[int, Path], bool]
 
@@ -72,7 +72,7 @@ def came_true(process: "subprocess.Popen[str]", when: Trigger, folder: Path) -> 
                 return True
         except OSError:  # it is just ending
             continue
-        time.sleep(0.001)
+        time.sleep(0.005)
     return False
 
 
@@ -90,15 +90,12 @@ def environment(pid: int) -> str:
 
 MOMENTS: dict[str, tuple[Trigger, float]] = {
     "at once": (is_handled, 0.0),
-    "while it imports": (is_handled, 0.1),
-    "a little later": (is_handled, 0.4),
     "while polars is loaded": (loads("polars"), 0.0),
     "just after polars is loaded": (loads("polars"), 0.1),
     "as other processes start": (composes, 0.0),
-    "while other processes start": (composes, 0.15),
-    "while they work": (composes, 1.0),
+    "while they work": (composes, 0.5),
     "as the plan is written": (has(".plan.parquet.part"), 0.0),
-    "in the middle of the plan": (has(".plan.parquet.part"), 0.7),
+    "in the middle of the plan": (has(".plan.parquet.part"), 0.2),
     "once the plan is there": (has("plan.parquet"), 0.0),
 }
 SIGNALS = itertools.cycle([signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -114,7 +111,7 @@ def test_a_plan(tmp_path: Path, when: Trigger, after_s: float, number: signal.Si
 
 
 @pytest.mark.parametrize("kind", ["parquet", "xlsx"])
-@pytest.mark.parametrize("after_s", [0.0, 0.5])
+@pytest.mark.parametrize("after_s", [0.0, 0.1])
 def test_other_files(tmp_path: Path, kind: str, after_s: float) -> None:
     place = Workplace(tmp_path, None)
     place.write(people(MANY // 10), MINIMAL.replace("people.csv", f"people.{kind}"))
@@ -129,7 +126,7 @@ def test_other_files(tmp_path: Path, kind: str, after_s: float) -> None:
 
 
 @pytest.mark.parametrize("command", ["check", "preview"])
-@pytest.mark.parametrize("after_s", [0.0, 0.2, 0.6])
+@pytest.mark.parametrize("after_s", [0.0, 0.2, 0.5])
 def test_commands_that_read_the_file(tmp_path: Path, command: str, after_s: float) -> None:
     place = Workplace(tmp_path, None)
     place.write(people(MANY))

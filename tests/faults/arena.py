@@ -2,7 +2,9 @@
 
 import asyncio
 import queue
+import subprocess
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,6 +47,12 @@ class Arena:
         """How often each message was accepted by the provider."""
         lines = [orjson.loads(line) for line in self.book.read_bytes().splitlines()] if self.book.exists() else []
         return Counter(line["clientMessageId"] for line in lines if line["status"] == "QUEUED")
+
+    def wait_for(self, count: int, process: "subprocess.Popen[str]") -> None:
+        """Return when the provider has accepted so many messages of a run that is still going on."""
+        while len(self.received()) < count:
+            assert process.poll() is None
+            time.sleep(0.02)  # between looks: reading the book again and again would slow down the run
 
     def results(self) -> list[dict[str, Any]]:
         return self.place.results()

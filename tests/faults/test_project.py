@@ -127,8 +127,7 @@ def test_a_backup_while_a_run_is_sending(run: Arena) -> None:
     campaign.write_text(campaign.read_text().replace("200/s", "20/s"))
     with place.started("run", "campaigns/hello.yaml", "--yes", EIGHTXEIGHT_BASE_URL=run.base_url) as process:
         assert process.stdout is not None
-        while len(run.received()) < 20:
-            assert process.poll() is None
+        run.wait_for(20, process)
         before = set(run.received())
         assert 0 == place.here("ledger", "backup", "copy.sqlite3").exit_code
         assert process.poll() is None, "the run ended before the backup: make it longer"

@@ -44,8 +44,7 @@ def test_a_killed_run_without_its_ledger(run: Arena, what: str) -> None:
     campaign = run.place.folder / "hello.yaml"
     campaign.write_text(campaign.read_text().replace("200/s", "20/s"))
     with run.place.started("run", "hello.yaml", "--yes", EIGHTXEIGHT_BASE_URL=run.base_url) as process:
-        while len(run.received()) < 15:
-            assert process.poll() is None
+        run.wait_for(15, process)
         process.send_signal(signal.SIGKILL)
     lose_ledger(run, reports_too=what != "the ledger")
     received = len(run.received())

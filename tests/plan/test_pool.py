@@ -127,7 +127,7 @@ def started_composers(plan: "subprocess.Popen[str]") -> list[int]:
 @functools.cache
 def many_people() -> str:
     """Far more than are planned before the plan is broken off."""
-    return people(300_000)
+    return people(150_000)
 
 
 linux_with_cores = pytest.mark.skipif(
@@ -178,7 +178,8 @@ def test_none_outlives_a_plan_that_is_killed(tmp_path: Path) -> None:
 @linux_with_cores
 def test_nothing_is_imported_from_where_the_user_stands(tmp_path: Path) -> None:
     place = Workplace(tmp_path, None)
-    place.write("".join(person(number, "N" * 99) for number in range(10_000)))
+    # Few rows, but a file that is large enough for other processes.
+    place.write("".join(person(number, "N" * 999) for number in range(1_100)))
     for name in ("runner/__init__.py", "multiprocessing/__init__.py", "socket.py", "signal.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("raise SystemExit('imported')\n")
