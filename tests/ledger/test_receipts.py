@@ -20,10 +20,12 @@ from runner.ledger.ledger import open_ledger
 from runner.ledger.receipts import (
     adopt,
     has_receipts,
+    hold,
     receipts_by_message_id,
     receipts_of,
     save_receipts,
     settle_by_receipts,
+    unproved,
 )
 from runner.ledger.tables import SENDING
 from runner.provider.delivery import merge
@@ -277,3 +279,34 @@ def test_a_look_at_receipts_needs_no_lock(filled: Filled) -> None:
     with open_ledger(str(filled.path), create=False) as writing, writing.engine.connect() as connection:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         assert {"a.b.c"} == receipts_by_message_id(filled.ledger, ["a.b.c"]).keys()
+
+
+def test_a_receipt_without_authorization_proves_nothing(filled: Filled) -> None:
+    run = filled.run()
+    (message_id,) = filled.messages(run, status=Status.UNKNOWN)
+    assert 0 == save_receipts(filled.ledger, [receipt("forged", message_id)], now=5, authorized=False)
+    assert 0 == settle_by_receipts(filled.ledger, run)
+    assert {} == receipts_by_message_id(filled.ledger, [message_id])
+    assert {} == receipts_of(filled.ledger, filled.ledger.records(run, [message_id]))
+    assert {message_id: 5} == unproved(filled.ledger, [message_id])
+    assert 1 == save_receipts(filled.ledger, [receipt("true", message_id)], now=6, authorized=True)
+    assert [("accepted", "true")] == rows(filled, "status, umid")
+
+
+def test_a_receipt_without_authorization_never_changes_an_authorized_one(filled: Filled) -> None:
+    true, forged = receipt("u", "a.b.c", S.SENT, price="0.01"), receipt("u", "a.b.d", S.READ, 99, price="900")
+    save_receipts(filled.ledger, [forged], now=1, authorized=False)
+    save_receipts(filled.ledger, [true], now=2, authorized=True)
+    save_receipts(filled.ledger, [forged], now=3, authorized=False)
+    assert [("a.b.c", "sent", "0.01", 2, 1)] == rows(
+        filled, "message_id, state, price, received_at, is_authorized", "receipts"
+    )
+
+
+def test_a_message_is_held_from_before_its_request_can_have_left(filled: Filled) -> None:
+    run = filled.run()
+    message = Message(0, "C-0", "+12025550142", "US", "Hi", Encoding.GSM7, 2, "welcome.main.k0")
+    hold(filled.ledger, run, [message], 10**15)
+    [(status, reason, claimed_at)] = rows(filled, "status, reason, claimed_at")
+    assert ("unknown", "unproved_receipt") == (status, reason)
+    assert claimed_at <= 10**15 - 14 * 86_400 * 10**6

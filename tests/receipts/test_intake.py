@@ -46,7 +46,12 @@ NUMBERS = [
     ("0491570156", None, "national: the country isn't known"),
     ("", None, "nothing"),
     ("+", None, "nothing but a plus"),
-    ("١٢٠٢٥٥٥٠١٢٣", None, "digits of another script: no gateway writes them"),
+    ("١٢٠٢٥٥٥٠١٢٣", "+12025550123", "Arabic-Indic digits"),
+    ("+１２０２５５５０１２３", "+12025550123", "full-width digits"),
+    ("0065 9123 4567", "+6591234567", "with 00 instead of the plus"),
+    ("\u202a+65 9123 4567\u202c", "+6591234567", "with invisible marks"),
+    ("tel:+65-9123-4567", "+6591234567", "a link"),
+    ("01165912345678", None, "011 is a prefix in one country only"),
 ]
 
 
@@ -244,3 +249,15 @@ def test_counts_for_people_are_those_for_machines() -> None:
         "campaign_receipts_healthy 1.0",
     ):
         assert line in lines
+
+
+def test_without_authorization_stop_counts_and_start_does_not(tmp_path: Path) -> None:
+    path = tmp_path / "l.sqlite3"
+    stop, start = a_reply("STOP"), a_reply("START", at=AT_US + 1)
+    with open_ledger(str(path), create=True) as ledger:
+        now = AT_US + 10**10
+        kinds, _ = write_events(ledger, [stop, start], BUILT_IN, now, authorized=False)
+        assert [("opt_out", None), ("untrusted_opt_in", None)] == kinds
+        assert opted(path)["+12025550123"][0]
+        write_events(ledger, [start], BUILT_IN, now, authorized=True)
+        assert not opted(path)["+12025550123"][0]
