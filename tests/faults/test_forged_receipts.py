@@ -33,6 +33,8 @@ def statuses(run: Arena) -> list[str]:
 
 
 def test_forged_and_true_receipts(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
     with arena(tmp_path / "first") as run:
         assert run.run().exit_code == 0
         ids = [row["client_message_id"] for row in run.results()]
@@ -44,7 +46,7 @@ def test_forged_and_true_receipts(tmp_path: Path) -> None:
         post(run, lost)
         done = run.run()
         assert done.exit_code == 1
-        assert "5 messages are unknown and were not sent" in " ".join(done.stderr.split())
+        assert "5 messages are unknown and were not sent" in " ".join(done.stdout.split())
         assert FEW == statuses(run).count("unknown")
         run.check_truth()
         assert run.reconcile().exit_code == 0
