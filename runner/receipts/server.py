@@ -169,7 +169,8 @@ class _Connections:
         opened = [each for each in self._server.connections if each.transport is not None]
         self._written = {each: self._written[each] for each in opened if each in self._written}
         if (excess := len(opened) + 1 - self._most) > 0:
-            idle = sorted(set(opened) - self._writing, key=lambda each: self._written.get(each, 0.0))
+            idle = [each for each in opened if each not in self._writing]
+            idle.sort(key=lambda each: self._written.get(each, 0.0))  # stable: the oldest first
             for each in idle[:excess]:
                 each.force_close()
         return self._server()
