@@ -42,6 +42,7 @@ class OutcomeReason(StrEnum):
     PROCESS_DIED = "process_died"
     ABANDONED = "abandoned"
     IN_FLIGHT = "in_flight"
+    UNPROVED_RECEIPT = "unproved_receipt"
     # unsent: certainly not received
     NOT_REACHED = "not_reached"
     HELD_BACK = "held_back"

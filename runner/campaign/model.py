@@ -177,7 +177,8 @@ class ReceiptsSection(Section):
     )
     port: fields.Port = setting("The local port on which `campaign receipts` listens.", 8090, DEFAULT_PORT)
     auth_header_env: Annotated[str, pattern(values.variable, values.VARIABLE_PATTERN, _VARIABLE)] | None = optional(
-        "The environment variable with the Authorization header that the provider sends with receipts.",
+        "The environment variable with the Authorization header that the provider sends with receipts. If it is set, a "
+        "run also adds a secret path, derived from it, to `url`.",
         "RECEIPTS_AUTHORIZATION",
     )
 

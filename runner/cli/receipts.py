@@ -19,6 +19,7 @@ _KINDS = {
     "receipt": ("receipt", "receipts"),
     "opt_out": ("opted out", "opted out"),
     "opt_in": ("opted in again", "opted in again"),
+    "untrusted_opt_in": ("opt-in without authorization ignored", "opt-ins without authorization ignored"),
     "reply": ("other reply", "other replies"),
     "unusable": ("opt-out without a usable number", "opt-outs without a usable number"),
     "ignored": ("other event", "other events"),
@@ -64,7 +65,9 @@ def command(
         console.print(f"listening on {url} (ledger: {ledger_path})")
         if authorization is None:
             risk = "without --auth-header-env, anyone who can reach this port can post: every program on this computer"
-            console.warn(f"{risk}, and everyone a reverse proxy lets through")
+            console.warn(
+                f"{risk}, and everyone a reverse proxy lets through; so receipts settle nothing and START is ignored"
+            )
         console.print("press Ctrl-C to stop")
 
     def on_news(counts: Mapping[str, int], error: str | None) -> None:

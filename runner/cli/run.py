@@ -85,6 +85,13 @@ def command(
     show_report(console, report)
     if held_up_s := progress.throttled_s:
         console.print(f"the provider's rate limit paused sending for {held_up_s:.0f} s")
+    if progress.held:
+        held = counted(progress.held, "message is unknown and was not sent", "messages are unknown and were not sent")
+        console.warn(
+            f"{held}, because a delivery receipt without authorization came: either this ledger has lost that it was "
+            "sent, or somebody forged the receipt; `campaign reconcile` asks the provider's log, and `campaign "
+            "receipts --auth-header-env` keeps forgers out"
+        )
     _show_ending(console, stop, counts)
     # Only people who opted out during the run are unsent: there is nothing to continue.
     is_over = stop is not None and stop.reason is OutcomeReason.OPTED_OUT

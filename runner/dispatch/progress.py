@@ -42,6 +42,7 @@ class Progress:
 
     settled: Counter[Status] = field(default_factory=Counter)
     in_flight: int = 0
+    held: int = 0  # not sent, because a receipt without authorization says that they were sent before
     started: int = 0
     throttled_s: float = 0.0
     waiting_for: str = ""

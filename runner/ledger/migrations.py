@@ -93,6 +93,8 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
         )""",
         "CREATE INDEX ix_audit_run ON audit (run) WHERE run IS NOT NULL",
     ),
+    # Whether a receipt is proof. Of older receipts this isn't known, so they prove nothing.
+    6: ("ALTER TABLE receipts ADD COLUMN is_authorized BOOLEAN",),
 }
 
 # A ledger with a newer schema is refused, because this version doesn't know its rules.

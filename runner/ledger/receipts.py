@@ -1,12 +1,17 @@
-"""Delivery receipts: merged and saved per message. A receipt also proves that an unknown message was accepted."""
+"""Delivery receipts: merged and saved per message.
+
+An *authorized* receipt also proves that its message was accepted. A receipt without authorization proves nothing,
+because anybody who knows a campaign's keys can work out its message ids: it is kept apart until the umid, which only
+the provider knows, is found in an answer or in the provider's log.
+"""
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
 from runner.base.delivery import DeliveryState, Receipt
@@ -19,21 +24,29 @@ from runner.ledger.transitions import Proof, accept_unknown, claim, settle
 from runner.provider.delivery import merge, precedence
 
 _ALL = select(*(receipts.c[name] for name in Receipt.__slots__))
+_WITH_TRUST = _ALL.add_columns(receipts.c.is_authorized)
 _UPSERT = insert(receipts)
 _UPSERT = _UPSERT.on_conflict_do_update(
     index_elements=[receipts.c.umid],
     set_={column.name: _UPSERT.excluded[column.name] for column in receipts.c if column.name != "umid"},
 )
-# The `detail` of a message that was settled by a receipt.
+# The `detail` of a message that was settled by a receipt, and of one that is held back because of a receipt.
 _SETTLED = "no answer came, but a delivery receipt did"
+_HELD = "not sent: a delivery receipt without authorization says that it was sent before"
+_IS_AUTHORIZED = receipts.c.is_authorized.is_(True)
+_IS_UNPROVED = receipts.c.is_authorized.is_not(True)  # also of an older version's receipts, where it is null
+# The longest time from a request to a receipt: messages are scheduled up to 7 days ahead, and delivery is tried for up
+# to 7 days.
+_LONGEST_DELIVERY_US = 14 * 86_400 * 1_000_000
 
 
-def save_receipts(ledger: Ledger, received: Sequence[Receipt], *, now: int) -> int:
+def save_receipts(ledger: Ledger, received: Sequence[Receipt], *, now: int, authorized: bool) -> int:
     """Save receipts, all or none; they are durable when this returns. Raises LedgerError.
 
-    `now` is when they arrived (microseconds since the epoch). A receipt proves that its message was sent, so an unknown
-    message becomes accepted. A message in `sending` doesn't change: the process that sends it will settle it. Returns
-    how many unknown messages became accepted.
+    `now` is when they arrived (microseconds since the epoch). An authorized receipt proves that its message was sent,
+    so an unknown message becomes accepted. A message in `sending` doesn't change: the process that sends it will settle
+    it. Returns how many unknown messages became accepted. A receipt without authorization changes no message, and no
+    authorized receipt.
     """
     if not received:
         return 0
@@ -43,23 +56,31 @@ def save_receipts(ledger: Ledger, received: Sequence[Receipt], *, now: int) -> i
     with ledger.writing() as connection:
         # Lock before reading: otherwise two processes could overwrite each other's merged receipts.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
-        for row in rows_among(connection, _ALL, receipts.c.umid, list(merged)):
-            merged[row[0]] = merge(merged[row[0]], _receipt(row))
+        for *row, was_authorized in rows_among(connection, _WITH_TRUST, receipts.c.umid, list(merged)):
+            if bool(was_authorized) == authorized:
+                merged[row[0]] = merge(merged[row[0]], _receipt(row))
+            elif was_authorized:
+                del merged[row[0]]
+        if not merged:
+            return 0
         rows = [{name: getattr(receipt, name) for name in Receipt.__slots__} for receipt in merged.values()]
-        connection.execute(_UPSERT, [row | {"state": row["state"].value, "received_at": now} for row in rows])
+        common = {"received_at": now, "is_authorized": authorized}
+        connection.execute(_UPSERT, [row | common | {"state": row["state"].value} for row in rows])
+        if not authorized:
+            return 0
         proven = _proven(connection, merged.values())
         return accept_unknown(connection, proven, OutcomeReason.RECEIPT, _SETTLED, now)
 
 
 def settle_by_receipts(ledger: Ledger, run_id: int) -> int:
-    """Settle each unknown message of a run that has a receipt. Returns how many.
+    """Settle each unknown message of a run that has an authorized receipt. Returns how many.
 
     `save_receipts` misses a message whose receipt arrived while the run was still waiting for its answer.
     """
     query = (
         select(messages.c.message_id, receipts.c.umid)
         .join_from(messages, receipts, receipts.c.message_id == messages.c.message_id)
-        .where(messages.c.run_id == run_id, messages.c.status == Status.UNKNOWN.value)
+        .where(messages.c.run_id == run_id, messages.c.status == Status.UNKNOWN.value, _IS_AUTHORIZED)
     )
     proven = [(run_id, message_id, Proof(umid)) for message_id, umid in ledger.rows(query)]
     if not proven:
@@ -82,6 +103,33 @@ def adopt(ledger: Ledger, run_id: int, found: Sequence[tuple[Message, Receipt]])
         settle(connection, run_id, settlements)
 
 
+def hold(ledger: Ledger, run_id: int, found: Sequence[Message], received_at: int) -> None:
+    """Add messages that have a receipt without authorization, as unknown. Raises LedgerError.
+
+    Either this ledger lost them and they were sent, or somebody forged the receipts: only the provider's log can tell.
+    `received_at` is when the first of the receipts arrived (microseconds since the epoch).
+    """
+    outcome = Outcome(Status.UNKNOWN, OutcomeReason.UNPROVED_RECEIPT, detail=_HELD)
+    with ledger.writing() as connection:
+        # The ledger may also have lost when the run began, so the requests can have left long before it.
+        began = connection.execute(select(runs.c.created_at).where(runs.c.id == run_id)).scalar_one()
+        claim(connection, run_id, [(each, 1) for each in found], min(began, received_at) - _LONGEST_DELIVERY_US)
+        settle(connection, run_id, [(each.message_id, outcome) for each in found])
+
+
+def unproved(ledger: Ledger, message_ids: Sequence[str]) -> dict[str, int]:
+    """When a receipt without authorization last arrived for these message ids (microseconds since the epoch)."""
+    query = select(receipts.c.message_id, receipts.c.received_at).where(_IS_UNPROVED)
+    return dict(ledger.rows_among(query, receipts.c.message_id, message_ids))
+
+
+def forget_disproved(connection: Connection, message_ids: Collection[str]) -> None:
+    """Delete the receipts without authorization of messages that the provider's log proves not to have been sent."""
+    if message_ids:
+        is_forged = (receipts.c.message_id == bindparam("of_message"), _IS_UNPROVED)
+        connection.execute(delete(receipts).where(*is_forged), [{"of_message": each} for each in message_ids])
+
+
 def has_receipts(ledger: Ledger) -> bool:
     """Whether the ledger has a receipt of any run."""
     return ledger.scalar(select(receipts.c.umid).limit(1)) is not None
@@ -91,7 +139,7 @@ def receipts_of(ledger: Ledger, records: Mapping[str, MessageRecord]) -> dict[st
     """The receipts of these messages, by message id. Messages without a receipt are absent.
 
     A message that has a umid is looked up by it, because a receipt may lack the message id. Others are looked up by
-    message id.
+    message id, which only an authorized receipt may claim.
     """
     umids = {message_id: record.umid for message_id, record in records.items() if record.umid}
     rows = ledger.rows_among(_ALL, receipts.c.umid, list(set(umids.values())))
@@ -101,9 +149,9 @@ def receipts_of(ledger: Ledger, records: Mapping[str, MessageRecord]) -> dict[st
 
 
 def receipts_by_message_id(ledger: Ledger, message_ids: Sequence[str]) -> dict[str, Receipt]:
-    """The receipts with these message ids, by message id, even if no run of this ledger has the message."""
+    """The authorized receipts with these message ids, even if no run of this ledger has the message."""
     found: dict[str, Receipt] = {}
-    for row in ledger.rows_among(_ALL, receipts.c.message_id, message_ids):
+    for row in ledger.rows_among(_ALL.where(_IS_AUTHORIZED), receipts.c.message_id, message_ids):
         receipt = _receipt(row)
         assert receipt.message_id is not None
         # Two umids for one message: the provider accepted it twice. Keep the receipt that got further.

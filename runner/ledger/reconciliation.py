@@ -15,6 +15,7 @@ from runner.base.errors import LedgerError
 from runner.base.outcomes import DIFFERING, OutcomeReason, Status
 from runner.ledger.audit import append
 from runner.ledger.ledger import Ledger
+from runner.ledger.receipts import forget_disproved
 from runner.ledger.tables import messages, runs
 from runner.ledger.transitions import Proof, accept_unknown, release
 
@@ -83,6 +84,7 @@ def apply(
         changed += release(connection, run_id, not_received, Status.UNKNOWN.value)
         if changed != len(found) + len(not_received):
             raise LedgerError("the ledger changed during reconcile, so nothing was changed; run the command again")
+        forget_disproved(connection, not_received)  # otherwise the next start would hold them back again
         if not_received:
             # A run that had nothing left to send but opted-out numbers now has messages to send again.
             is_over = (runs.c.id == run_id, runs.c.stop_reason == OutcomeReason.OPTED_OUT.value)

@@ -8,8 +8,9 @@ How the status of a message changes (`messages.status`):
     sending   -> unknown    the request left, but no valid answer came; or the process died
     sending   -> (absent)   certainly not received: it may be claimed again
     unknown   -> accepted   reconcile found it in the provider's log
-    unknown   -> accepted   a delivery receipt came for it
-    (absent)  -> accepted   a delivery receipt came for a message that this ledger had lost
+    unknown   -> accepted   an authorized delivery receipt came for it
+    (absent)  -> accepted   an authorized delivery receipt came for a message that this ledger had lost
+    (absent)  -> unknown    the same, but the receipt came without authorization: it may be true or forged
     (absent)  -> accepted   a rebuild found it in the provider's log, after this ledger had lost it
     (absent)  -> unknown    the same, but the log has no umid for it
     unknown   -> (absent)   reconcile proved that it is not in the provider's log
@@ -157,6 +158,8 @@ receipts = Table(
     Column("price", String(24)),  # decimal text: money is not a float
     Column("currency", String(3)),
     Column("received_at", BigInteger, nullable=False),  # when the newest receipt arrived, by this computer's clock
+    # Whether the sender showed the authorization, so that the receipt is proof. Null: an older version received it.
+    Column("is_authorized", Boolean),
     sqlite_with_rowid=False,
 )
 

@@ -1,6 +1,7 @@
 """Writes events to the ledger: events posted to the server, and events in a file."""
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -67,7 +68,7 @@ class Metrics:
         self.healthy.set(True)
 
     def event(self, kind: str, state: str | None = None) -> None:
-        """Count an event: receipt (with its state), opt_out, opt_in, reply, unusable or ignored."""
+        """Count an event: receipt (with its state), opt_out, opt_in, untrusted_opt_in, reply, unusable or ignored."""
         self.counts[kind] += 1
         self._events.labels(kind).inc()
         if state is not None:
@@ -91,16 +92,22 @@ Event = Receipt | Inbound
 Kind = tuple[str, str | None]
 
 
-def write_events(ledger: Ledger, events: Sequence[Event], words: OptOutWords, now: int) -> tuple[list[Kind], int]:
+def write_events(
+    ledger: Ledger, events: Sequence[Event], words: OptOutWords, now: int, *, authorized: bool
+) -> tuple[list[Kind], int]:
     """Write receipts and opt-outs; returns the kind of each event, and the number of unknown messages settled.
 
+    `authorized`: the sender has shown that it is the provider. Otherwise receipts prove nothing, and a START may be
+    forged, so it doesn't reverse an opt-out; a STOP counts whoever posts it, because not texting somebody is safe.
     `now` is microseconds since the epoch. Other replies are private: they are counted, not stored. Raises LedgerError
     if the events aren't durable.
     """
     receipts = [event for event in events if isinstance(event, Receipt)]
     replies = [read_reply(event, words, now) for event in events if isinstance(event, Inbound)]
-    settled = save_receipts(ledger, receipts, now=now)
-    note_optouts(ledger, [optout for _, optout in replies if optout])
+    settled = save_receipts(ledger, receipts, now=now, authorized=authorized)
+    if not authorized:
+        replies = [("untrusted_opt_in" if kind == "opt_in" else kind, optout) for kind, optout in replies]
+    note_optouts(ledger, [optout for _, optout in replies if optout and (authorized or optout.is_out)])
     return [("receipt", receipt.state.value) for receipt in receipts] + [(kind, None) for kind, _ in replies], settled
 
 
@@ -117,9 +124,11 @@ def read_reply(reply: Inbound, words: OptOutWords, now: int) -> tuple[str, OptOu
 
 
 def e164(source: str) -> str | None:
-    """A number in the provider's form as E.164; None for anything else, such as a sender name."""
-    digits = re.sub(r"[^0-9]", "", source)
-    has_letters = any(character.isalpha() for character in source)
+    """A number as E.164, however it is written; None for anything else, such as a sender name."""
+    text = re.sub(r"\A\s*tel:", "", unicodedata.normalize("NFKC", source), flags=re.IGNORECASE)
+    digits = "".join(str(unicodedata.decimal(character)) for character in text if character.isdecimal())
+    digits = digits.removeprefix("00")  # no country code begins with a zero
+    has_letters = any(character.isalpha() for character in text)
     return f"+{digits}" if 7 <= len(digits) <= 15 and digits[0] != "0" and not has_letters else None
 
 
@@ -128,12 +137,13 @@ class Intake:
     """Writes events to one ledger in group commits. An async context manager: leaving it writes all waiting events.
 
     An event is answered only after its commit, because the provider doesn't repeat an event answered with 200. `error`
-    says why the last write failed; None if it succeeded.
+    says why the last write failed; None if it succeeded. `authorized`: every sender has shown that it is the provider.
     """
 
     ledger: Ledger
     words: OptOutWords
     metrics: Metrics
+    authorized: bool
 
     def __post_init__(self) -> None:
         self._file = _file_id(self.ledger.path)
@@ -187,7 +197,7 @@ class Intake:
         return [None] * len(events)
 
     def _write(self, events: Sequence[Event]) -> tuple[list[Kind], int]:
-        written = write_events(self.ledger, events, self.words, now_us())
+        written = write_events(self.ledger, events, self.words, now_us(), authorized=self.authorized)
         if gone := self.gone:  # checked after the write: no event is answered that went into a deleted file
             raise gone
         self.error = None
@@ -247,12 +257,13 @@ def lines_of(readline: Callable[[int], bytes]) -> Iterator[bytes]:
 def load(ledger: Ledger, lines: Iterable[bytes], words: OptOutWords) -> Loaded:
     """Write every event in JSON lines that another endpoint stored. Loading the same lines again changes nothing.
 
-    Blank lines are skipped. Raises LedgerError if the ledger can't be written; earlier events are then in it.
+    Whoever loads a file vouches for it, so its events count as authorized. Blank lines are skipped.
+    Raises LedgerError if the ledger can't be written; earlier events are then in it.
     """
     loaded, events = Loaded(), list[Event]()
 
     def write() -> None:
-        kinds, settled = write_events(ledger, events, words, now_us())
+        kinds, settled = write_events(ledger, events, words, now_us(), authorized=True)
         loaded.settled += settled
         loaded.counts.update(kind for kind, _ in kinds)
         events.clear()

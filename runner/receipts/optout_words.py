@@ -13,7 +13,7 @@ import csv
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -49,6 +49,9 @@ _SENTENCE_ENDS = re.compile(r"[.!?…。！？؟।\n\r;,、，:]+|\s[-–—]+\
 # Invisible characters: the combining dot of a lower-cased İ, variation selectors, keycaps, fillers, joiners. Category
 # Cf is removed too.
 _UNSEEN = re.compile("[\u0307\ufe00-\ufe0f\u20e3\u034f\u115f\u1160\u180b-\u180f\U000e0100-\U000e01ef]")
+# Letters that look like Latin ones: Cyrillic, Greek, Armenian, small capitals, and the zero.
+_LOOK_ALIKES = str.maketrans("аеорсухѕіјкмнтвԁԛԝαβεζηικμνορτυχտօꜱᴛᴏᴘ0", "aeopcyxsijkmhtbdqwabezhikmnoptyxsostopo")
+_CIRCLED = {0x1F150 + place: chr(ord("a") + place) for place in range(26)}  # white letters in black circles
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "ʼ": "'"})
 # The longest reply that can be an opt-out, in characters; no word with courtesies is longer.
 _LONGEST = 160
@@ -59,6 +62,16 @@ class OptOutWords:
     """The stop and start words, normalised: case, width and the form of accents don't matter."""
 
     meanings: Mapping[str, Meaning]
+    # The words by what they look like.
+    _seen: Mapping[str, str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        seen = {word.translate(_LOOK_ALIKES): word for word in self.meanings}
+        object.__setattr__(self, "_seen", seen)
+
+    def _known(self, words: str) -> str | None:
+        """The word of the list that these words are or look like."""
+        return words if words in self.meanings else self._seen.get(words.translate(_LOOK_ALIKES))
 
     def meaning(self, reply: str, sender: str = "") -> tuple[Meaning, str] | None:
         """The meaning of a reply, with the word found; None if it is neither, or could be both.
@@ -71,8 +84,8 @@ class OptOutWords:
         spelled = text.split()
         if len(spelled) > 2 and all(len(word) == 1 for word in spelled):  # "S.T.O.P."
             text = "".join(spelled)
-        if text in self.meanings:
-            return self.meanings[text], text
+        if (word := self._known(text)) is not None:
+            return self.meanings[word], word
         suffix = f" {normalised(sender)}"
         found: tuple[Meaning, str] | None = None
         for sentence in _SENTENCE_ENDS.split(_plain(reply)):
@@ -81,10 +94,10 @@ class OptOutWords:
                 continue
             if len(set(words.split())) == 1:  # "STOP STOP STOP"
                 words = words.split()[0]
-            meaning = self.meanings.get(words)
-            if meaning is None or (found and found[0] is not meaning):
+            word = self._known(words)
+            if word is None or (found and found[0] is not self.meanings[word]):
                 return None
-            found = found or (meaning, words)
+            found = found or (self.meanings[word], word)
         return found
 
 
@@ -98,7 +111,7 @@ def normalised(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    plain = unicodedata.normalize("NFKC", text).translate(_APOSTROPHES).casefold()
+    plain = unicodedata.normalize("NFKC", text).translate(_APOSTROPHES | _CIRCLED).casefold()
     plain = _UNSEEN.sub("", "".join(c for c in plain if unicodedata.category(c) != "Cf"))
     return unicodedata.normalize("NFKC", plain)
 

@@ -1,6 +1,6 @@
 """The webhook server for delivery receipts and replies. Events are durable before they are answered.
 
-    POST /…        an event, on any path: the address can have a path that nobody guesses
+    POST /…        an event, on any path: the address can have a secret path (`address.py`)
     GET /health    200 while the ledger can be written, else 503
     GET /metrics   counts for Prometheus
 
@@ -14,7 +14,7 @@ import contextlib
 import hmac
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import hdrs, web
@@ -23,6 +23,7 @@ from runner.base.errors import InputError, LedgerError
 from runner.base.net import is_loopback, listen_failure
 from runner.ledger.ledger import Ledger, open_ledger
 from runner.provider.webhooks import Ignored, NotAnEventError, read_event
+from runner.receipts.address import secret_path
 from runner.receipts.intake import EVENT_LIMIT_BYTES, FullError, Intake, Metrics
 from runner.receipts.optout_words import BUILT_IN, OptOutWords
 
@@ -38,6 +39,9 @@ LINGER_S = 5.0
 
 SHUTDOWN_S = 10.0
 BACKLOG = 1024
+
+# The most open connections. The provider's need a few milliseconds each.
+MOST_CONNECTIONS = 500
 
 log = logging.getLogger(__name__)
 
@@ -75,9 +79,10 @@ async def listening(
             "add --auth-header-env NAME, the environment variable with the provider's Authorization header; or remove "
             "--host and put a TLS proxy in front",
         )
-    async with Intake(ledger, words, Metrics()) as intake:
+    async with Intake(ledger, words, Metrics(), authorized=authorization is not None) as intake:
+        handlers = _Handlers(intake, authorization)
         runner = web.AppRunner(
-            _Handlers(intake, authorization).application(),
+            handlers.application(),
             access_log=None,
             logger=_silent,
             shutdown_timeout=SHUTDOWN_S,
@@ -85,18 +90,23 @@ async def listening(
             lingering_time=LINGER_S,
         )
         await runner.setup()
+        assert runner.server is not None
+        connections = handlers.connections = _Connections(runner.server, most_connections())
+        listener: asyncio.Server | None = None
         try:
-            site = web.TCPSite(runner, host, port, backlog=BACKLOG)
             try:
-                await site.start()
+                loop = asyncio.get_running_loop()
+                listener = await loop.create_server(connections.accept, host, port, backlog=BACKLOG)
             except OSError as error:
                 raise InputError.of(
                     f"can't listen on {host} port {port}: {listen_failure(error)}",
                     "choose another port with --port",
                 ) from error
             shown = f"[{host}]" if ":" in host else host
-            yield Listening(f"http://{shown}:{runner.addresses[0][1]}", intake)
+            yield Listening(f"http://{shown}:{listener.sockets[0].getsockname()[1]}", intake)
         finally:
+            if listener is not None:
+                listener.close()
             await runner.cleanup()
 
 
@@ -131,12 +141,58 @@ def receiving(ledger_url: str, *, authorization: str) -> Iterator[str]:
         ended.result()
 
 
-@dataclass(frozen=True)
+def most_connections() -> int:
+    """The most connections at a time: half of the files that this process may open, at most MOST_CONNECTIONS."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return MOST_CONNECTIONS
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return min(MOST_CONNECTIONS, soft // 2) if soft > 0 else MOST_CONNECTIONS
+
+
+class _Connections:
+    """Bounds the open connections, so that idle and slow ones can't keep the provider out.
+
+    When all are in use, a new connection closes the one whose last event is the oldest, if it had any. A connection
+    whose event is being written is never closed.
+    """
+
+    def __init__(self, server: web.Server, most: int) -> None:
+        self._server = server
+        self._most = most
+        self._writing = set[web.RequestHandler]()
+        self._written = dict[web.RequestHandler, float]()
+
+    def accept(self) -> web.RequestHandler:
+        """A protocol for a new connection."""
+        opened = [each for each in self._server.connections if each.transport is not None]
+        self._written = {each: self._written[each] for each in opened if each in self._written}
+        if (excess := len(opened) + 1 - self._most) > 0:
+            idle = [each for each in opened if each not in self._writing]
+            idle.sort(key=lambda each: self._written.get(each, 0.0))  # stable: the oldest first
+            for each in idle[:excess]:
+                each.force_close()
+        return self._server()
+
+    @contextlib.contextmanager
+    def writing(self, connection: web.RequestHandler) -> Iterator[None]:
+        """The connection's event is being written."""
+        self._writing.add(connection)
+        try:
+            yield
+        finally:
+            self._writing.discard(connection)
+            self._written[connection] = asyncio.get_running_loop().time()
+
+
+@dataclass
 class _Handlers:
     """The request handlers: events, health and metrics."""
 
     intake: Intake
     authorization: str | None
+    connections: _Connections = field(init=False)
 
     def application(self) -> web.Application:
         @web.middleware
@@ -162,9 +218,8 @@ class _Handlers:
     async def _event(self, request: web.Request) -> web.Response:
         if request.path in ("/health", "/metrics"):
             return self._refuse(405, "this path only supports GET; post events to another path")
-        header = request.headers.get(hdrs.AUTHORIZATION, "").encode("utf-8", "surrogateescape")
-        if self.authorization is not None and not hmac.compare_digest(header, self.authorization.encode()):
-            return self._refuse(401, "wrong Authorization header")
+        if not self._is_authorized(request):
+            return self._refuse(401, "wrong Authorization header, and no secret path")
         if request.content_type != "application/json":
             return self._refuse(415, "events must be application/json")
         try:
@@ -180,12 +235,22 @@ class _Handlers:
             self.intake.metrics.event("ignored")
             return web.Response()
         try:
-            await self.intake.take(found)
+            with self.connections.writing(request.protocol):
+                await self.intake.take(found)
         except FullError:
             return self._refuse(503, "too many events are waiting; try again", retry_after_s=5)
         except LedgerError:
             return self._refuse(503, "the ledger can't be written; try again", retry_after_s=10)
         return web.Response()
+
+    def _is_authorized(self, request: web.Request) -> bool:
+        """Whether the header or the secret path is right, or none is needed."""
+        if self.authorization is None:
+            return True
+        header = request.headers.get(hdrs.AUTHORIZATION, "").encode("utf-8", "surrogateescape")
+        path = request.path.rpartition("/")[2].encode("utf-8", "surrogateescape")
+        is_header = hmac.compare_digest(header, self.authorization.encode())
+        return is_header or hmac.compare_digest(path, secret_path(self.authorization).encode())
 
     async def _health(self, _request: web.Request) -> web.Response:
         if self.intake.error is not None:

@@ -70,6 +70,10 @@ _OUTCOMES: Mapping[OutcomeReason, tuple[str, str]] = {
     _O.INVALID_ANSWER: ("invalid answer", _RECONCILE),
     _O.PROCESS_DIED: ("process ended before the answer was recorded", _RECONCILE),
     _O.ABANDONED: ("run stopped before the answer", _RECONCILE),
+    _O.UNPROVED_RECEIPT: (
+        "held back: a receipt without authorization came for a message that this ledger never sent",
+        "run `campaign reconcile`",
+    ),
     _O.IN_FLIGHT: ("no answer yet", "wait if the run is still sending; otherwise start it again"),
     _O.NOT_REACHED: ("not reached by the run", _AGAIN),
     _O.HELD_BACK: ("held back before the request was sent", _AGAIN),

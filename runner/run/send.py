@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import math
+import os
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
@@ -28,11 +29,12 @@ from runner.dispatch.pace import Pace
 from runner.dispatch.progress import Progress, Stop
 from runner.dispatch.retry import Backoff
 from runner.ledger.ledger import RunRecord
-from runner.ledger.receipts import adopt, has_receipts, receipts_by_message_id
+from runner.ledger.receipts import adopt, has_receipts, hold, receipts_by_message_id, unproved
 from runner.ledger.writer import Claim, LedgerWriter, Spill, spill_path
 from runner.plan.plan_file import read_messages
 from runner.provider.client import Client
 from runner.provider.payload import PayloadBuilder, SendOptions
+from runner.receipts.address import with_secret_path
 from runner.report.masking import without_numbers
 from runner.run.account import ProviderAccount
 from runner.run.open import Run
@@ -45,6 +47,9 @@ from runner.schedule.timetable import last_departure
 def send_options(campaign: Campaign) -> SendOptions:
     """The options of every request. The section `message` marks which keys are sent to the provider."""
     options = campaign.provider_options()
+    receipts = campaign.receipts
+    if receipts and receipts.url and (secret := os.environ.get(receipts.auth_header_env or "", "").strip()):
+        options["dlr_callback_url"] = with_secret_path(receipts.url, secret)
     track = {True: "Outcome", False: "None", None: None}[options.pop("conversion_tracking")]
     return SendOptions(**options, track=track, send_country=campaign.recipients.country is not None)
 
@@ -148,7 +153,7 @@ async def _send(
         Client(account.endpoint, account.api_key, limit=IN_FLIGHT_LIMIT) as client,
     ):
         feed = Feed(
-            lambda: _left(run, record, sent_digest),
+            lambda: _left(run, record, sent_digest, progress),
             writer=writer,
             rate=campaign.rate,
             progress=progress,
@@ -178,7 +183,7 @@ async def _send(
                 await showing
 
 
-async def _left(run: Run, record: RunRecord, sent_digest: str) -> AsyncIterator[Message]:
+async def _left(run: Run, record: RunRecord, sent_digest: str, progress: Progress) -> AsyncIterator[Message]:
     """The plan's messages that are not in the ledger, read in a thread."""
     after = run.ledger.resume_row(record.id, sent_digest)
     batches = read_messages(run.paths.sent_plan, run.ids, after=after)
@@ -191,12 +196,18 @@ async def _left(run: Run, record: RunRecord, sent_digest: str) -> AsyncIterator[
         left = [message for message in batch if message.message_id not in claimed]
         if not has_receipts(run.ledger):
             return left
-        # A message with a receipt was sent, even if the ledger doesn't have it; it must not be sent again.
-        received = receipts_by_message_id(run.ledger, [message.message_id for message in left])
-        known = [(message, received[message.message_id]) for message in left if message.message_id in received]
-        if known:
+        # A message with a receipt was sent, even if the ledger doesn't have it; it must not be sent again. If the
+        # receipt came without authorization, it may also be forged: the message is neither accepted nor sent.
+        ids = [message.message_id for message in left]
+        received, doubtful = receipts_by_message_id(run.ledger, ids), unproved(run.ledger, ids)
+        if received:
+            known = [(message, received[message.message_id]) for message in left if message.message_id in received]
             adopt(run.ledger, record.id, known)
-        return [message for message in left if message.message_id not in received]
+        if doubtful := {each: at for each, at in doubtful.items() if each not in received}:
+            kept = [message for message in left if message.message_id in doubtful]
+            hold(run.ledger, record.id, kept, min(doubtful.values()))
+            progress.held += len(kept)
+        return [message for message in left if message.message_id not in received | doubtful]
 
     while (batch := await asyncio.to_thread(next_batch)) is not None:
         for message in batch:

@@ -182,7 +182,7 @@ def test_it_has_the_columns_and_indexes_of_a_new_one(older: Path, tmp_path: Path
 def test_an_upgraded_ledger_takes_receipts_for_its_messages(older: Path) -> None:
     with open_ledger(str(older), create=False) as ledger:
         told = [Receipt(f"u-{last}", f"welcome.main.{last}", DeliveryState.SENT, 1) for last in "abc"]
-        assert 1 == save_receipts(ledger, told, now=2)
+        assert 1 == save_receipts(ledger, told, now=2, authorized=True)
         assert {"accepted": 2, "sending": 1} == ledger.counts(1)
 
 

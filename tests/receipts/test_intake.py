@@ -46,7 +46,12 @@ NUMBERS = [
     ("0491570156", None, "national: the country isn't known"),
     ("", None, "nothing"),
     ("+", None, "nothing but a plus"),
-    ("١٢٠٢٥٥٥٠١٢٣", None, "digits of another script: no gateway writes them"),
+    ("١٢٠٢٥٥٥٠١٢٣", "+12025550123", "Arabic-Indic digits"),
+    ("+１２０２５５５０１２３", "+12025550123", "full-width digits"),
+    ("0065 9123 4567", "+6591234567", "with 00 instead of the plus"),
+    ("\u202a+65 9123 4567\u202c", "+6591234567", "with invisible marks"),
+    ("tel:+65-9123-4567", "+6591234567", "a link"),
+    ("01165912345678", None, "011 is a prefix in one country only"),
 ]
 
 
@@ -65,7 +70,7 @@ def test_events_are_written_and_counted(tmp_path: Path) -> None:
     replies = [a_reply("START", at=AT_US + 1), a_reply("who is this?"), a_reply("STOP", "ACME")]
     events: list[Receipt | Inbound] = [a_receipt("u"), a_reply("Stop. Thanks"), *replies]
     with open_ledger(str(tmp_path / "ledger.sqlite3"), create=True) as ledger:
-        kinds, _ = write_events(ledger, events, BUILT_IN, NOW)
+        kinds, _ = write_events(ledger, events, BUILT_IN, NOW, authorized=True)
     assert ["receipt", "opt_out", "opt_in", "reply", "unusable"] == [kind for kind, _ in kinds]
     assert {"u"} == set(kept(tmp_path / "ledger.sqlite3"))
     assert {"+12025550123"} == set(opted(tmp_path / "ledger.sqlite3"))
@@ -99,7 +104,7 @@ def test_a_clock_that_is_ahead_makes_no_opt_out_of_tomorrow() -> None:
 def test_what_waits_is_written_when_the_block_ends(tmp_path: Path) -> None:
     async def session() -> None:
         with open_ledger(str(tmp_path / "ledger.sqlite3"), create=True) as ledger:
-            async with Intake(ledger, BUILT_IN, Metrics()) as intake:
+            async with Intake(ledger, BUILT_IN, Metrics(), authorized=True) as intake:
                 takings = [asyncio.create_task(intake.take(a_receipt(f"u{index}"))) for index in range(5_000)]
                 await asyncio.wait(takings, return_when=asyncio.FIRST_COMPLETED)
             async with asyncio.timeout(DEADLINE_S):
@@ -112,7 +117,7 @@ def test_what_waits_is_written_when_the_block_ends(tmp_path: Path) -> None:
 def test_who_leaves_before_the_answer_takes_nothing_away(tmp_path: Path) -> None:
     async def session() -> None:
         with open_ledger(str(tmp_path / "ledger.sqlite3"), create=True) as ledger:
-            async with Intake(ledger, BUILT_IN, Metrics()) as intake:
+            async with Intake(ledger, BUILT_IN, Metrics(), authorized=True) as intake:
                 taking = asyncio.create_task(intake.take(a_receipt("u")))
                 await asyncio.sleep(0)
                 taking.cancel()
@@ -128,7 +133,7 @@ def test_too_many_that_wait_are_refused(tmp_path: Path, monkeypatch: pytest.Monk
 
     async def session() -> None:
         with open_ledger(str(tmp_path / "ledger.sqlite3"), create=True) as ledger:
-            intake = Intake(ledger, BUILT_IN, Metrics())
+            intake = Intake(ledger, BUILT_IN, Metrics(), authorized=True)
             # Its thread isn't there yet: nothing is written.
             takings = [asyncio.create_task(intake.take(a_receipt(f"u{index}"))) for index in range(3)]
             await asyncio.sleep(0)
@@ -151,7 +156,7 @@ def test_a_ledger_that_fails_is_tried_again_though_nobody_posts(
     async def session() -> None:
         with open_ledger(str(path), create=True) as ledger:
             metrics = Metrics()
-            async with Intake(ledger, BUILT_IN, metrics) as intake:
+            async with Intake(ledger, BUILT_IN, metrics, authorized=True) as intake:
                 with broken(path):
                     with pytest.raises(LedgerError):
                         await intake.take(a_receipt("u"))
@@ -171,7 +176,7 @@ def test_a_ledger_that_fails_does_not_hold_up_the_end(tmp_path: Path) -> None:
 
     async def session() -> None:
         with open_ledger(str(path), create=True) as ledger, broken(path):
-            async with asyncio.timeout(DEADLINE_S), Intake(ledger, BUILT_IN, Metrics()) as intake:
+            async with asyncio.timeout(DEADLINE_S), Intake(ledger, BUILT_IN, Metrics(), authorized=True) as intake:
                 with pytest.raises(LedgerError):
                     await intake.take(a_receipt("u"))
 
@@ -186,7 +191,7 @@ def test_nothing_is_taken_into_a_ledger_that_was_deleted(tmp_path: Path, *, is_r
 
     async def session() -> None:
         with open_ledger(str(path), create=True) as ledger:
-            async with asyncio.timeout(DEADLINE_S), Intake(ledger, BUILT_IN, Metrics()) as intake:
+            async with asyncio.timeout(DEADLINE_S), Intake(ledger, BUILT_IN, Metrics(), authorized=True) as intake:
                 await intake.take(a_receipt("u1"))
                 assert not is_gone(intake)
                 path.unlink()
@@ -205,7 +210,7 @@ def test_one_that_cannot_be_written_does_not_hold_up_the_others(tmp_path: Path) 
 
     async def session() -> None:
         with open_ledger(str(tmp_path / "ledger.sqlite3"), create=True) as ledger:
-            async with asyncio.timeout(DEADLINE_S), Intake(ledger, BUILT_IN, Metrics()) as intake:
+            async with asyncio.timeout(DEADLINE_S), Intake(ledger, BUILT_IN, Metrics(), authorized=True) as intake:
                 events: list[Receipt | Inbound] = [a_receipt("u1"), poison, a_receipt("u2"), a_reply("STOP")]
                 one, bad, *others = await asyncio.gather(*map(intake.take, events), return_exceptions=True)
                 assert [None, None, None] == [one, *others]
@@ -244,3 +249,15 @@ def test_counts_for_people_are_those_for_machines() -> None:
         "campaign_receipts_healthy 1.0",
     ):
         assert line in lines
+
+
+def test_without_authorization_stop_counts_and_start_does_not(tmp_path: Path) -> None:
+    path = tmp_path / "l.sqlite3"
+    stop, start = a_reply("STOP"), a_reply("START", at=AT_US + 1)
+    with open_ledger(str(path), create=True) as ledger:
+        now = AT_US + 10**10
+        kinds, _ = write_events(ledger, [stop, start], BUILT_IN, now, authorized=False)
+        assert [("opt_out", None), ("untrusted_opt_in", None)] == kinds
+        assert opted(path)["+12025550123"][0]
+        write_events(ledger, [start], BUILT_IN, now, authorized=True)
+        assert not opted(path)["+12025550123"][0]

@@ -267,3 +267,32 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_no_word_means_both() -> None:
     assert not {*map(normalised, WORDS_THAT_STOP)} & {*map(normalised, WORDS_THAT_START)}
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "ЅТОР",
+        "SТOP",
+        "ЅТОР please",
+        "SΤΟΡ",
+        "ꜱᴛᴏᴘ",
+        "🅢🅣🅞🅟",
+        "St0p",
+        "S\u200bT\u200bO\u200bP",
+        "ＳＴＯＰ！😡",
+    ],
+)
+def test_letters_that_look_like_a_word_are_that_word(reply: str) -> None:
+    assert (Meaning.STOP, "stop") == BUILT_IN.meaning(reply)
+
+
+def test_a_word_of_another_script_may_be_written_in_latin_letters() -> None:
+    assert (Meaning.STOP, "стоп") == BUILT_IN.meaning("CTOП")
+
+
+def test_no_two_words_with_different_meanings_look_alike() -> None:
+    for word, meaning in BUILT_IN.meanings.items():
+        assert (meaning, word) == BUILT_IN.meaning(word)
+        found = BUILT_IN.meaning(word.upper())
+        assert found is None or found[0] is meaning

@@ -2,8 +2,10 @@ import asyncio
 import contextlib
 import gzip
 import json
+import resource
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from runner.base.errors import InputError
 from runner.ledger.ledger import open_ledger
 from runner.receipts import server as server_module
+from runner.receipts.address import with_secret_path
 from runner.receipts.server import Listening, listening
 from tests.deadline import DEADLINE_S
 from tests.receipts.events import OTHER, broken, kept, opted, receipt, reply
@@ -381,3 +384,47 @@ def test_an_answer_says_why_in_json(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             assert {"error": "the body has no eventType"} == json.loads(await answer.read())
 
     asyncio.run(asyncio.wait_for(session(), DEADLINE_S))
+
+
+def test_the_secret_path_is_an_authorization(tmp_path: Path) -> None:
+    async def session() -> None:
+        async with desk(tmp_path / "l.sqlite3", KEY) as (_, client):
+            right = urlsplit(with_secret_path("https://example.com/receipts/?a=b", KEY))
+            assert "/receipts/" == right.path[:-32]
+            assert 200 == await post(client, receipt("u"), f"{right.path}?{right.query}")
+            for wrong in (f"{right.path}0", right.path[:-1], f"{right.path}/", f"/receipts?{right.path}", "/é"):
+                assert 401 == await post(client, receipt("v"), wrong), wrong
+
+    asyncio.run(session())
+
+
+@pytest.mark.parametrize("head", [b"", b"POST / HTTP/1.1\r\nX: ", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n"
+                                  b"Content-Type: application/json\r\n\r\n{"])  # fmt: skip
+def test_idle_connections_make_room(tmp_path: Path, head: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections that never end their request, more than the server keeps: the oldest are closed."""
+    monkeypatch.setattr(server_module, "MOST_CONNECTIONS", 10)
+
+    async def session() -> None:
+        async with desk(tmp_path / "l.sqlite3") as (server, client), asyncio.timeout(DEADLINE_S):
+            host, _, port = server.url.removeprefix("http://").rpartition(":")
+            opened = []
+            assert 200 == await post(client, receipt("first"))  # this connection is kept alive
+            for _ in range(30):
+                opened.append(await asyncio.open_connection(host, int(port)))
+                opened[-1][1].write(head)
+            assert 200 == await post(client, receipt("late"))
+            for reader, _ in opened[:10]:
+                with contextlib.suppress(ConnectionError):
+                    assert b"" == await reader.read()
+            for _, writer in opened:
+                writer.close()
+
+    asyncio.run(session())
+    assert {"first", "late"} == set(kept(tmp_path / "l.sqlite3"))
+
+
+def test_the_bound_leaves_half_of_the_files_that_may_be_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (64, 64))
+    assert 32 == server_module.most_connections()
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    assert server_module.MOST_CONNECTIONS == server_module.most_connections()
