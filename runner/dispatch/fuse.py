@@ -75,9 +75,7 @@ class Fuses:
         self._rejected = 0
         self._accepted = 0
         self._differing = 0
-        self._examples: dict[Status, deque[str]] = {
-            status: deque(maxlen=EXAMPLES) for status in _EXAMPLES_OF.values()
-        }
+        self._examples: dict[Status, deque[str]] = {status: deque(maxlen=EXAMPLES) for status in _EXAMPLES_OF.values()}
         self._unexpected = 0
         self._unexpected_at = 0  # when the newest unexpected answer that counts came
 

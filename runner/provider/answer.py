@@ -97,7 +97,6 @@ _BETWEEN_DIGITS = str.maketrans("", "", " +-./()\u00a0")
 _ENCODINGS = frozenset({Encoding.GSM7, Encoding.UCS2})
 
 
-
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The provider's answer to any request, and what happens next if the request is safe to repeat.

@@ -87,7 +87,7 @@ class Connection(asyncio.Protocol):
 
     async def read_all(self) -> None:
         """Let the event loop read what has arrived: the connection's end, or data that nobody asked for, closes it."""
-        while self.is_open and self._has_data():
+        while self.is_open and self._has_data():  # noqa: ASYNC110 (nothing tells of it)
             await asyncio.sleep(0)
 
     def exchange(self, request: bytes) -> asyncio.Future[Response]:

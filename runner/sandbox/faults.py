@@ -254,7 +254,9 @@ def early_response(fault: Fault, now: datetime) -> web.Response | None:
             return web.Response(status=fault.status)
         case FaultName.SERVER_ERROR if fault.status == 500:
             raise RefusedError(Code.INTERNAL_ERROR, ON_PURPOSE)
-        case FaultName.SERVER_ERROR | FaultName.WEB_PAGE:  # like a gateway in front of the provider, which answers with a web page
+        case (
+            FaultName.SERVER_ERROR | FaultName.WEB_PAGE
+        ):  # like a gateway in front of the provider, which answers with a web page
             page = PAGE.format(f"{fault.status} {HTTPStatus(fault.status).phrase}")
             return web.Response(body=page.encode(), status=fault.status, content_type="text/html")
     return None

@@ -38,7 +38,8 @@ ODD_VALUES = [
     *(b"9" * digits for digits in (10, 20, 400, 5_000)),
     *(b"-1", b"1e400", b"-1e400", b"1e-400", b"0.1e99999999999", b"1002.0", b"NaN", b"Infinity", b"true", b"null"),
     *(rb'"\ud800"', rb'"a\u0000b"', rb'"\u001b[2J"', b'"\xed\xa0\x80"', b'"\xff"', b'""', b'" "'),
-    *(b'"%s"' % (b"9" * 5_000), b'"2026-12-01T02:00:00Z"', b'"0001-01-01T00:00:00+23:59"', b'"9999-12-31T23:59:59-23:59"'),
+    *(b'"%s"' % (b"9" * 5_000), b'"2026-12-01T02:00:00Z"', b'"0001-01-01T00:00:00+23:59"'),
+    b'"9999-12-31T23:59:59-23:59"',
     *(b'"QUEUED"', b'"REJECTED"', b'"a.b.c"', b'"delivered"', b'"STOP"', b'"+12025550142"', b'"USD"', b'"sg"', b"1002"),
 ]  # fmt: skip
 KEYS = (
@@ -71,7 +72,8 @@ def document(*names: str) -> st.SearchStrategy[bytes]:
 
 STATUSES = st.sampled_from([200, 201, 202, 204, 206, 301, 304, 400, 401, 404, 408, 413, 422, 425, 429, 500, 501, 503])
 HEADER = (
-    st.sampled_from(["9" * 400, "1e400", "nan", "-inf", "Fri, 31 Dec 9999 23:59:59 -9999", "9" * 30 + " Dec 2026 1:0 Z"])
+    st.sampled_from(["9" * 400, "1e400", "nan", "-inf", "Fri, 31 Dec 9999 23:59:59 -9999"])
+    | st.just("9" * 30 + " Dec 2026 1:0 Z")
     | st.text(max_size=60)
     | st.datetimes().map(lambda moment: f"{moment:%a, %d %b %Y %H:%M:%S} GMT")
 )  # fmt: skip
