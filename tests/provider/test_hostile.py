@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from runner.base.delivery import Receipt
 from runner.base.errors import StoppedError
 from runner.base.messages import Encoding, Message
 from runner.base.optouts import OptOut
@@ -172,7 +173,7 @@ def test_receipts_and_replies(tmp_path: Path, kind: str) -> None:
                     continue
                 if isinstance(event, Ignored):
                     event.kind.encode()
-                elif kind == RECEIPT:
+                elif isinstance(event, Receipt):
                     save_receipts(ledger, [event], now=1)
                 else:
                     _, optout = read_reply(event, BUILT_IN, 1)
