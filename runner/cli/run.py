@@ -152,9 +152,10 @@ def _show_ending(console: Console, stop: "Stop | None", counts: Mapping[str, int
         if answer.error_id:
             console.wrap(f"quote error ID {answer.error_id} to the provider's support")
     fuse = stop.detail.partition(":")[0] if stop.reason is OutcomeReason.FUSE else None
+    reason_why = OutcomeReason.UNEXPECTED_ANSWER if fuse == FuseName.UNEXPECTED_ANSWERS else stop.reason
     # If all answers differ, the warning about them says what to do.
-    if stop.reason in ADVICE and fuse != FuseName.DIFFERING_ANSWERS:
-        console.wrap(ADVICE[stop.reason])
+    if reason_why in ADVICE and fuse != FuseName.DIFFERING_ANSWERS:
+        console.wrap(ADVICE[reason_why])
     if fuse:
         console.print(f"to continue anyway, add --ignore-fuse {fuse}")
 

@@ -144,8 +144,8 @@ class Feed(WorkSource[Claim]):
             if outcome.then is Then.STOP:
                 fatal = FatalAnswer(item.message.message_id, item.attempt, outcome)
                 return Stop(outcome.reason, outcome.detail, outcome, fatal)
-            return None
-        self.progress.settled[outcome.status] += 1
+        else:
+            self.progress.settled[outcome.status] += 1
         blown = self.fuses.add(item.message, outcome)
         return Stop(OutcomeReason.FUSE, blown) if blown else None
 

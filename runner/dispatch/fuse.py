@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from runner.base.messages import Message
 from runner.base.options import FuseLimits
-from runner.base.outcomes import DIFFERING, Outcome, Status
+from runner.base.outcomes import DIFFERING, Outcome, OutcomeReason, Status
 
 # The share of unknown outcomes is computed over this many recent ones.
 RECENT = 200
@@ -20,6 +20,10 @@ SAMPLE = 50
 
 # How many accepted messages must have an answer that differs from the request.
 DIFFERING_SAMPLE = 20
+
+# How many requests, one after the other, must get an answer that isn't the provider's.
+UNEXPECTED_IN_A_ROW = 10
+
 # The quantile of the normal distribution for the two-sided 95% confidence interval.
 Z_95 = 1.96
 
@@ -34,6 +38,7 @@ class FuseName(StrEnum):
     UNKNOWN_SHARE = "unknownShare"
     REJECTED_SHARE = "rejectedShare"
     DIFFERING_ANSWERS = "differingAnswers"
+    UNEXPECTED_ANSWERS = "unexpectedAnswers"
 
 
 # The status of the messages that a fuse shows as examples.
@@ -42,6 +47,7 @@ _EXAMPLES_OF = {
     FuseName.UNKNOWN_SHARE: Status.UNKNOWN,
     FuseName.REJECTED_SHARE: Status.REJECTED,
     FuseName.DIFFERING_ANSWERS: Status.ACCEPTED,
+    FuseName.UNEXPECTED_ANSWERS: Status.UNSENT,
 }
 
 
@@ -69,12 +75,16 @@ class Fuses:
         self._rejected = 0
         self._accepted = 0
         self._differing = 0
-        self._examples: dict[Status, deque[str]] = {
-            status: deque(maxlen=EXAMPLES) for status in (Status.UNKNOWN, Status.REJECTED, Status.ACCEPTED)
-        }
+        self._examples: dict[Status, deque[str]] = {status: deque(maxlen=EXAMPLES) for status in _EXAMPLES_OF.values()}
+        self._unexpected = 0
+        self._unexpected_at = 0  # when the newest unexpected answer that counts came
 
     def add(self, message: Message, outcome: Outcome) -> str | None:
-        """Count a final outcome. Returns the fuse that it trips, as `NAME: ` and what was counted, or None."""
+        """Count an outcome. Returns the fuse that it trips, as `NAME: ` and what was counted, or None."""
+        if outcome.status is Status.UNSENT:
+            return self._add_unsent(message, outcome)
+        if outcome.status is not Status.UNKNOWN:
+            self._unexpected = 0
         unknown = outcome.status is Status.UNKNOWN
         self._in_a_row = self._in_a_row + 1 if unknown else 0
         self._recent_unknown += unknown - (self._recent[0] if len(self._recent) == RECENT else 0)
@@ -85,11 +95,25 @@ class Fuses:
         self._accepted += outcome.status is Status.ACCEPTED
         self._differing += differs
         if outcome.status is not Status.ACCEPTED or differs:
-            code = f" {outcome.error_code}" if outcome.error_code else ""
-            words = f" ({outcome.detail})" if outcome.detail else ""
-            self._examples[outcome.status].append(f"row {message.row}: {outcome.reason.value}{code}{words}")
+            self._note_example(message, outcome)
         # Also checked after an accepted message: it may complete the sample, and from then on a share counts.
         return self._blown() if self._recent_unknown or self._rejected or differs else None
+
+    def _add_unsent(self, message: Message, outcome: Outcome) -> str | None:
+        """Count an answer that isn't the provider's. Answers to requests that were in flight together count once."""
+        if outcome.reason is not OutcomeReason.UNEXPECTED_ANSWER:
+            return None
+        self._note_example(message, outcome)
+        if (outcome.sent_at or 0) < self._unexpected_at:
+            return None
+        self._unexpected += 1
+        self._unexpected_at = outcome.answered_at or 0
+        return self._blown()
+
+    def _note_example(self, message: Message, outcome: Outcome) -> None:
+        code = f" {outcome.error_code}" if outcome.error_code else ""
+        words = f" ({outcome.detail})" if outcome.detail else ""
+        self._examples[outcome.status].append(f"row {message.row}: {outcome.reason.value}{code}{words}")
 
     def _blown(self) -> str | None:
         limits, unknown, recent = self._limits, self._recent_unknown, len(self._recent)
@@ -105,6 +129,9 @@ class Fuses:
         if self._differing >= DIFFERING_SAMPLE and self._differing == self._accepted:
             saw = f"all {self._accepted} accepted messages have another number or encoding in the provider's answer"
             tripped[FuseName.DIFFERING_ANSWERS] = saw
+        if self._unexpected >= UNEXPECTED_IN_A_ROW:
+            saw = f"{self._unexpected} requests in a row got an answer that is not from the SMS API"
+            tripped[FuseName.UNEXPECTED_ANSWERS] = f"{saw}; a proxy or load balancer may have answered instead"
         for name, saw in tripped.items():
             if name not in self._ignored:
                 return f"{name}: {saw}; for example {'; '.join(self._examples[_EXAMPLES_OF[name]])}"

@@ -19,6 +19,7 @@ import orjson
 
 from runner.base.messages import Encoding, Message
 from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
+from runner.base.text import sanitized
 
 # The pause after a 429 without a Retry-After header. The provider's limits are per second.
 DEFAULT_RETRY_AFTER_S = 1.0
@@ -61,6 +62,9 @@ _FATAL_STATUS = {
     426: _R.UPGRADE_REQUIRED,
 }
 
+# The lowest of the provider's codes. A lower one is a gateway's, which repeats the HTTP status in its JSON.
+_FIRST_CODE = 1000
+
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 # What to check, for reasons that a person can do something about.
@@ -91,9 +95,6 @@ _HTML_TAG = re.compile(r"<[^<>]*>")
 # A number in an answer may have these.
 _BETWEEN_DIGITS = str.maketrans("", "", " +-./()\u00a0")
 _ENCODINGS = frozenset({Encoding.GSM7, Encoding.UCS2})
-
-# After these, the provider may or may not have acted on the request.
-_NO_PROOF = frozenset({_R.SERVER_ERROR, _R.INVALID_ANSWER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,8 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes, *, now: da
     code = document.get("code")
     # A code outside this range isn't one, and it would not fit into the columns of the ledger and the results.
     code = code if isinstance(code, int) and not isinstance(code, bool) and 0 <= code < 2**31 else None
-    reason, then = _what_follows(status, code)
+    is_error = code is not None and code >= _FIRST_CODE and isinstance(document.get("message"), str)
+    reason, then = _what_follows(status, code if is_error else None)
     message = _line(document.get("message"), secret, _MESSAGE_LENGTH)
     if reason is _R.UNEXPECTED_ANSWER and status in REDIRECTS:
         location = _line(headers.get("location"), secret)
@@ -157,20 +159,26 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes, *, now: da
 
 
 def _what_follows(status: int, code: int | None) -> tuple[OutcomeReason | None, Then]:
-    """The table. The first row that matches counts."""
+    """The table. The first row that matches counts. `code` is None unless the body is the provider's error document.
+
+    A proxy or load balancer may answer in the provider's place. Its 4xx says that the request went no further, but
+    nothing about the message in it.
+    """
     if status == 429:
         return _R.THROTTLED, Then.PAUSE
-    if fatal := _FATAL.get(code) or _FATAL_STATUS.get(status):
-        return fatal, Then.STOP
     if 200 <= status < 300:
         return None, Then.GO_ON
-    if status in (400, 422):
-        return _REJECTED.get(code, _R.BAD_REQUEST), Then.GO_ON
     if status == 408:
         return _R.INVALID_ANSWER, Then.BACK_OFF
+    if status >= 400 and (fatal := _FATAL.get(code) or _FATAL_STATUS.get(status)):
+        return fatal, Then.STOP
     if status >= 500:
         return _R.SERVER_ERROR, Then.BACK_OFF
-    if status >= 400 or status in REDIRECTS:
+    if status >= 400:
+        if code is not None and status in (400, 422):
+            return _REJECTED.get(code, _R.BAD_REQUEST), Then.GO_ON
+        return _R.UNEXPECTED_ANSWER, Then.BACK_OFF
+    if status in REDIRECTS:
         return _R.UNEXPECTED_ANSWER, Then.STOP
     return _R.INVALID_ANSWER, Then.STOP
 
@@ -198,8 +206,10 @@ def classify(
     facts |= {"error_code": answer.code, "error_id": answer.error_id}
     # If there is no error document, quote the beginning of the body; if there is no body, name the status.
     detail = answer.message or _quoted_body(body, secret) or status_text(status)
+    if status >= 500:  # a server that fails may have taken the message, whatever its body says
+        return Outcome(Status.UNKNOWN, _R.SERVER_ERROR, detail, **facts)
     reason = answer.reason or _R.INVALID_ANSWER  # a 2xx that isn't in the provider's documentation
-    if reason in _NO_PROOF:
+    if reason is _R.INVALID_ANSWER:
         return Outcome(Status.UNKNOWN, reason, detail, **facts)
     if answer.then is Then.GO_ON:
         return Outcome(Status.REJECTED, reason, detail, **facts)
@@ -214,7 +224,7 @@ def _of_200(document: Mapping[str, Any], message: Message, secret: str, facts: M
     umid = _line(document.get("umid"), secret, 64) or None
     echoed = document.get("clientMessageId")
     if echoed is not None and echoed != message.message_id:
-        wrong = f"the answer is about another message ({_line(str(echoed), secret)})"
+        wrong = f"the answer is about another message ({_said(echoed, secret)})"
     elif code == "QUEUED" and umid:
         reason, differs = _difference(document, message)
         return Outcome(Status.ACCEPTED, reason, differs or description, umid=umid, **facts)
@@ -225,7 +235,7 @@ def _of_200(document: Mapping[str, Any], message: Message, secret: str, facts: M
     elif code == "QUEUED":
         wrong = "the answer has no umid"
     else:
-        wrong = f"the answer has an unknown status: {_line(str(code), secret)}"
+        wrong = f"the answer has an unknown status: {_said(code, secret)}"
     return Outcome(Status.UNKNOWN, _R.INVALID_ANSWER, wrong, **facts)
 
 
@@ -259,7 +269,7 @@ def http_date(value: str | None) -> datetime | None:
     """The aware time of an HTTP date (RFC 9110, 5.6.7), or None for anything else."""
     try:
         moment = parsedate_to_datetime(value or "")
-    except ValueError:
+    except (ValueError, OverflowError):  # OverflowError: a day or an offset with dozens of digits
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
@@ -313,11 +323,19 @@ def _quoted_body(body: bytes, secret: str) -> str:
 
 
 def _line(value: object, secret: str, length: int = 120) -> str:
-    """A text on one line, shortened; "" for other types. The secret is removed first, so that no part of it remains."""
+    """A text on one line, shortened; "" for other types. The secret is removed first, so that no part of it remains.
+
+    Characters that a terminal would obey, or that a database refuses, are replaced.
+    """
     if not isinstance(value, str):
         return ""
-    line = " ".join((value.replace(secret, "[API key]") if secret else value).split())
+    line = sanitized(" ".join((value.replace(secret, "[API key]") if secret else value).split()))
     return line if len(line) <= length else line[: length - 1] + "…"
+
+
+def _said(value: object, secret: str) -> str:
+    """A value of any type for an error message. Lists and objects are not shown: they can be nested very deeply."""
+    return "a list or an object" if isinstance(value, list | dict) else _line(str(value), secret)
 
 
 def _json_object(body: bytes) -> Mapping[str, Any]:

@@ -62,13 +62,14 @@ class Client:
             return Outcome(Status.UNSENT, OutcomeReason.NO_CONNECTION, str(error), then=Then.BACK_OFF)
         try:
             await departure()
+            await connection.read_all()
         except HeldBackError:
             self._wire.release(connection)
             return Outcome(Status.UNSENT, OutcomeReason.HELD_BACK)
         except BaseException:
             self._wire.release(connection)
             raise
-        if not connection.is_open:  # the other side closed it while the request waited for its departure
+        if not connection.is_open:  # the other side closed it, or wrote something, while the request waited
             return Outcome(Status.UNSENT, OutcomeReason.HELD_BACK)
         return await self._exchange(connection, body, message)
 

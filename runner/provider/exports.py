@@ -23,6 +23,10 @@ from runner.provider.http import NETWORK_ERRORS, HttpClient
 
 CLOCK_TOLERANCE_S = 60.0
 MAX_REDIRECTS = 3
+
+# The provider's job IDs are UUIDs. A much longer one would not fit into a request.
+MAX_JOB_ID_LENGTH = 200
+
 NEEDED_COLUMNS = frozenset({"umid", "clientmessageid"})
 
 
@@ -46,14 +50,16 @@ class LogExports(HttpClient):
         start, end = (f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for moment in (since, until))
         answer = await self._ask("POST", self._jobs, orjson.dumps({"from": start, "to": end, "limit": 0}))
         job_id = answer.get("jobId")
-        if not isinstance(job_id, str) or not job_id:
+        if not isinstance(job_id, str) or not 0 < len(job_id) <= MAX_JOB_ID_LENGTH:
             raise StoppedError("the provider's answer about the log export has no jobId; run the command again")
         return job_id
 
     async def look(self, job_id: str) -> ExportJob:
         """The state of the job. Raises StoppedError if the job has failed."""
-        answer = await self._ask("GET", f"{self._jobs}/{quote(job_id, safe='')}")
-        status, links = str(answer.get("status")).lower(), answer.get("data")
+        # Marked as encoded: otherwise yarl would resolve an id of `..` and leave the path.
+        answer = await self._ask("GET", URL(f"{self._jobs}/{quote(job_id, safe='')}", encoded=True))
+        status, links = answer.get("status"), answer.get("data")
+        status = status.lower() if isinstance(status, str) else "missing"
         if status in ("queued", "running"):
             return ExportJob(status)
         if status == "empty":
@@ -75,7 +81,7 @@ class LogExports(HttpClient):
                 for row in _rows(text):
                     yield row
 
-    async def _ask(self, method: str, url: str, body: bytes | None = None) -> Mapping[str, Any]:
+    async def _ask(self, method: str, url: str | URL, body: bytes | None = None) -> Mapping[str, Any]:
         answer = await self.ask(method, url, body=body)
         _check_clock(answer.headers.get("Date"))
         if method == "GET" and answer.status == 404:  # the next command starts another export
@@ -101,7 +107,11 @@ class LogExports(HttpClient):
                 location = response.headers.get("Location")
                 if response.status in REDIRECTS and location and redirects:
                     # One redirect at a time: each origin is checked before anything, above all the key, goes there.
-                    await self._download(urljoin(link, location), file, redirects - 1)
+                    try:
+                        target = urljoin(link, location)
+                    except ValueError:
+                        raise BlockedError("the download of the log export was redirected to an invalid URL") from None
+                    await self._download(target, file, redirects - 1)
                     return
                 if response.status != 200:
                     expired = "it may have expired; " if response.status in (401, 403, 404, 410) else ""

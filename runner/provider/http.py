@@ -14,6 +14,7 @@ from yarl import URL
 
 from runner.base.errors import BlockedError, StoppedError
 from runner.base.outcomes import OutcomeReason, Then
+from runner.base.wording import seconds_in_words
 from runner.provider.answer import ADVICE, Answer, read_answer, status_text
 from runner.provider.endpoint import CONNECT_TIMEOUT_S, Endpoint, header_safe, tls_context
 from runner.provider.network_errors import network_error_text, no_connection_text, one_line, proxy_error_text
@@ -95,7 +96,8 @@ class HttpClient:
 
         Raises UnreachableError if no answer comes, BlockedError for a success larger than `max_answer_bytes`.
         """
-        headers = self._key | {"Accept": "application/json"}
+        # Not compressed, because a few kilobytes could become gigabytes.
+        headers = self._key | {"Accept": "application/json", "Accept-Encoding": "identity"}
         if body is not None:
             headers["Content-Type"] = "application/json"
         content = bytearray()
@@ -104,7 +106,13 @@ class HttpClient:
             async with (
                 asyncio.timeout(self.answer_timeout_s),
                 self.session(url).request(
-                    method, url, data=body, params=query, headers=headers, allow_redirects=False
+                    method,
+                    url,
+                    data=body,
+                    params=query,
+                    headers=headers,
+                    allow_redirects=False,
+                    auto_decompress=False,
                 ) as response,
             ):
                 async for chunk in response.content.iter_any():
@@ -148,12 +156,13 @@ class HttpClient:
             return answer
         what = status_text(answer.status)
         message = f" ({answer.message})" if answer.message else ""
-        if answer.then in (Then.PAUSE, Then.BACK_OFF):
-            later = "" if answer.retry_after_s is None else f"; try again in {answer.retry_after_s:.0f} s"
-            words = f"the request for the {self._subject} failed: {what}{message}{later}"
-            raise UnreachableError(words, f"{what}{message}")
-        is_for_all = answer.then is Then.STOP
+        is_for_all = answer.then is not Then.GO_ON
         advice = f"; {self._advice[answer.reason]}" if is_for_all and answer.reason in self._advice else ""
+        if answer.then in (Then.PAUSE, Then.BACK_OFF):
+            wait_s = answer.retry_after_s
+            later = "" if wait_s is None else f"; try again in {seconds_in_words(wait_s)}"
+            words = f"the request for the {self._subject} failed: {what}{message}{advice}{later}"
+            raise UnreachableError(words, f"{what}{message}")
         raise BlockedError(f"the provider refused the {self._subject}: {what}{message}{advice}")
 
 

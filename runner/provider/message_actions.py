@@ -72,9 +72,12 @@ def feedback_body(conversion: Conversion) -> bytes:
 
 
 def feedback_ended(answer: Answer) -> Outcome:
-    """What an answer to feedback means. A 2xx with an empty body is a success, one with a web page isn't. Pure."""
-    is_page = answer.reason is None and answer.body.lstrip()[:1] == b"<"
-    return _not_the_api(answer) if is_page else _ended(answer)
+    """What an answer to feedback means. Pure.
+
+    A 2xx with an empty body is a success. One with a web page or an error document isn't.
+    """
+    is_other = answer.reason is None and (answer.body.lstrip()[:1] == b"<" or answer.code is not None)
+    return _not_the_api(answer) if is_other else _ended(answer)
 
 
 def cancel_ended(answer: Answer) -> Outcome:
@@ -98,7 +101,9 @@ def _ended(answer: Answer, *, no_such_message: str = "") -> Outcome:
     match answer.then:
         case Then.GO_ON:
             return _refused(answer, message or words)
-        case Then.STOP if answer.reason in (OutcomeReason.UNEXPECTED_ANSWER, OutcomeReason.INVALID_ANSWER):
+        case _ if answer.reason is OutcomeReason.UNEXPECTED_ANSWER:
+            return _not_the_api(answer)
+        case Then.STOP if answer.reason is OutcomeReason.INVALID_ANSWER:
             return _not_the_api(answer)
         case Then.STOP:
             words += f"; {ADVICE[answer.reason]}"

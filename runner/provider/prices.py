@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.base.errors import BlockedError
 from runner.base.outcomes import OutcomeReason
+from runner.base.text import sanitized
 from runner.provider.answer import amount_of, exact_json
 from runner.provider.endpoint import Endpoint
 
@@ -94,7 +95,7 @@ def read_price_list(content: bytes) -> PriceList:
     prices: list[ListedPrice] = []
     left_out: list[tuple[str, str]] = []
     for sub_account in _objects(document.get("subAccounts"), "subAccounts"):
-        name, outbound = str(sub_account.get("subAccountId") or ""), sub_account.get("outbound")
+        name, outbound = _name(sub_account.get("subAccountId")), sub_account.get("outbound")
         parts = _objects(outbound if isinstance(outbound, list) else [outbound], "outbound")
         for country in (country for part in parts for country in _objects(part.get("countries"), "countries")):
             found = _of_country(country, name)
@@ -116,12 +117,12 @@ def read_balance(content: bytes) -> Balance:
 
 def _of_country(country: dict[str, Any], sub_account: str) -> list[ListedPrice] | str:
     """The prices of a country's operators, or why the country is left out."""
-    code = str(country.get("alpha2Code") or "").strip().upper()
+    code = _name(country.get("alpha2Code")).upper()
     if not re.fullmatch("[A-Z]{2}", code):
-        return f"{str(country.get('countryName') or 'a country')[:60]} has no two-letter code"
+        return f"{_name(country.get('countryName'))[:60] or 'a country'} has no two-letter code"
     prices = []
     for operator in _objects(country.get("operators"), "operators"):
-        name = " ".join(str(operator.get("operatorName") or "").split())
+        name = _name(operator.get("operatorName"))
         price = operator.get("price")
         said = price if isinstance(price, dict) else {}
         amount, currency = _money(said.get("amount"), said.get("currency"))
@@ -129,6 +130,11 @@ def _of_country(country: dict[str, Any], sub_account: str) -> list[ListedPrice] 
             return f"{code} has an operator without a valid price ({name[:60] or 'unnamed'})"
         prices.append(ListedPrice(code, name, amount, currency, sub_account))
     return prices or f"{code} has no operators"
+
+
+def _name(value: object) -> str:
+    """A name on one line; "" if it isn't a text."""
+    return sanitized(" ".join(value.split())) if isinstance(value, str) else ""
 
 
 def _objects(items: object, name: str) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ more than twice the work per request (`python -m benchmarks.parts`).
 """
 
 import asyncio
+import select
 import ssl
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +30,10 @@ MAX_ANSWER_BYTES = 64 * 1024
 # when the server closes, its outcome is `unknown`, while a new connection costs only a tenth of a second.
 IDLE_S = 4.0
 
+# How long to wait whether another answer follows one that isn't a 200: as long as the slowest answer on this connection
+# took, but within these limits.
+LEAST_LINGER_S, MOST_LINGER_S = 0.05, 1.0
+
 # How many connections are opened at the same time. At 3,000/s and 100 ms per answer, 300 are needed, and opening one
 # takes 300 ms. The number is limited, because each needs a TLS handshake. The first connection that is free takes the
 # request that has waited longest.
@@ -42,6 +47,9 @@ HAPPY_EYEBALLS_DELAY_S = 0.25  # RFC 8305, 5
 
 class NotHttpError(Exception):
     """The data received is not an HTTP answer."""
+
+
+_TWO_ANSWERS = NotHttpError("another answer follows it, so one of them belongs to another request")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +67,28 @@ class Response:
 
 
 class Connection(asyncio.Protocol):
-    """One connection. `Wire.connection` returns one that is open and unused, which `exchange` needs."""
+    """One connection. `Wire.connection` returns one that is open and unused, which `exchange` needs.
+
+    HTTP/1.1 doesn't say which request an answer belongs to: the order decides. A server may send an answer that nobody
+    asked for, for example a 429 after a 200, and then each answer would count for the next request. So nothing is sent
+    on a connection with unread data (`read_all`). An answer that isn't a 200 proves that a message was not taken,
+    so on a connection that was used before, it counts only if no other answer follows: the real one would.
+    """
 
     def __init__(self, wire: "Wire") -> None:
         self._wire = wire
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport
         self._response: asyncio.Future[Response] | None = None
+        self._linger: asyncio.TimerHandle | None = None
+        self._slowest_s = 0.0  # of the answers on this connection; 0: there was none
         self.is_open = False
         self.idle_since = 0.0
+
+    async def read_all(self) -> None:
+        """Let the event loop read what has arrived: the connection's end, or data that nobody asked for, closes it."""
+        while self.is_open and self._has_data():  # noqa: ASYNC110 (nothing tells of it)
+            await asyncio.sleep(0)
 
     def exchange(self, request: bytes) -> asyncio.Future[Response]:
         """Send a whole request. Some of it may have left when this returns.
@@ -81,7 +102,8 @@ class Connection(asyncio.Protocol):
         self._headers: list[tuple[bytes, bytes]] = []
         self._body = b""
         self._status = self._head_bytes = 0
-        self._is_whole = self._is_cut = self._stays_open = False
+        self._is_whole = self._is_cut = self._is_followed = self._stays_open = False
+        self._left_at = self._loop.time()
         self._response = response = self._loop.create_future()
         self._transport.write(request)
         return response
@@ -96,11 +118,15 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's classes don't derive from it
+        self._file = transport.get_extra_info("socket").fileno()
         self.is_open = True
 
     def data_received(self, data: bytes) -> None:
         if self._response is None:
             self.abort()  # unexpected data: it would be taken for the answer to the next request
+            return
+        if self._linger:
+            self.abort(_TWO_ANSWERS)
             return
         trouble = None
         try:
@@ -110,7 +136,7 @@ class Connection(asyncio.Protocol):
         if self._head_bytes > MAX_ANSWER_BYTES:
             self.abort(NotHttpError("its headers are too long"))
         elif self._is_whole or self._is_cut:
-            self._deliver(reusable=self._stays_open and trouble is None)
+            self._end(goes_on=self._is_followed or trouble is not None)
         elif trouble:
             self.abort(trouble)
 
@@ -120,7 +146,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self.is_open = False
         self._wire.forget(self)
-        if self._response is not None and error is None and self._ends_with_connection():
+        if self._linger or (self._response is not None and error is None and self._ends_with_connection()):
             self._deliver(reusable=False)
         else:
             self._fail(error or ConnectionResetError("the connection was closed before the answer was complete"))
@@ -128,8 +154,7 @@ class Connection(asyncio.Protocol):
     # Called by the parser. Everything after a complete answer is ignored.
 
     def on_message_begin(self) -> None:
-        if self._is_whole:
-            self._stays_open = False
+        self._is_followed = self._is_whole
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._is_whole:
@@ -160,9 +185,29 @@ class Connection(asyncio.Protocol):
         names = {name.lower() for name, _ in self._headers}
         return self._status >= 200 and not names & {b"content-length", b"transfer-encoding"}
 
+    def _has_data(self) -> bool:
+        if hasattr(select, "poll"):
+            poll = select.poll()
+            poll.register(self._file, select.POLLIN)
+            return bool(poll.poll(0))
+        return bool(select.select([self._file], [], [], 0)[0])  # Windows
+
+    def _end(self, *, goes_on: bool) -> None:
+        """The answer is complete. `goes_on`: more data came with it."""
+        slowest_s, took_s = self._slowest_s, self._loop.time() - self._left_at
+        self._slowest_s = max(slowest_s, took_s)
+        if self._status == 200 or self._is_cut or not (goes_on or slowest_s):
+            self._deliver(reusable=self._stays_open and not goes_on)
+        elif goes_on:
+            self.abort(_TWO_ANSWERS)
+        else:
+            linger_s = min(max(slowest_s, LEAST_LINGER_S), MOST_LINGER_S)
+            self._linger = self._loop.call_later(linger_s, lambda: self._deliver(reusable=self._stays_open))
+
     def _deliver(self, *, reusable: bool) -> None:
         response, self._response = self._response, None
         assert response is not None
+        self._stop_lingering()
         if not response.done():
             response.set_result(Response(self._status, self._headers, self._body[:MAX_ANSWER_BYTES]))
         if reusable:
@@ -171,9 +216,15 @@ class Connection(asyncio.Protocol):
             self.abort()
 
     def _fail(self, error: Exception) -> None:
+        self._stop_lingering()
         response, self._response = self._response, None
         if response is not None and not response.done():
             response.set_exception(error)
+
+    def _stop_lingering(self) -> None:
+        if self._linger:
+            self._linger.cancel()
+            self._linger = None
 
 
 class Wire:

@@ -55,6 +55,7 @@ class FaultName(StrEnum):
     THROTTLE = "throttle"
     ERROR = "error"
     SERVER_ERROR = "server_error"
+    WEB_PAGE = "web_page"
     # booked, but the answer is damaged
     ACCEPTED_ERROR_500 = "accepted_error_500"
     BROKEN_JSON = "broken_json"
@@ -236,9 +237,10 @@ PARAMETERS: dict[FaultName, dict[str, Key]] = {
         "status": Key(_one_of(range(400, 600)), "an HTTP status from 400 to 599"),
     },
     FaultName.SERVER_ERROR: {"status": Key(_one_of((500, 502, 503, 504)), "500, 502, 503 or 504"), "body": SWITCH},
+    FaultName.WEB_PAGE: {"status": Key(_one_of((400, 404, 405, 413)), "400, 404, 405 or 413")},
     FaultName.EXPORT_LINK_EXPIRED: {"status": Key(_one_of((404, 410)), "404 or 410")},
 }
-DEFAULT_STATUSES = {FaultName.SERVER_ERROR: 500, FaultName.EXPORT_LINK_EXPIRED: 410}
+DEFAULT_STATUSES = {FaultName.SERVER_ERROR: 500, FaultName.WEB_PAGE: 400, FaultName.EXPORT_LINK_EXPIRED: 410}
 
 
 def early_response(fault: Fault, now: datetime) -> web.Response | None:
@@ -252,7 +254,9 @@ def early_response(fault: Fault, now: datetime) -> web.Response | None:
             return web.Response(status=fault.status)
         case FaultName.SERVER_ERROR if fault.status == 500:
             raise RefusedError(Code.INTERNAL_ERROR, ON_PURPOSE)
-        case FaultName.SERVER_ERROR:  # like a gateway in front of the provider, which answers with a web page
+        case (
+            FaultName.SERVER_ERROR | FaultName.WEB_PAGE
+        ):  # like a gateway in front of the provider, which answers with a web page
             page = PAGE.format(f"{fault.status} {HTTPStatus(fault.status).phrase}")
             return web.Response(body=page.encode(), status=fault.status, content_type="text/html")
     return None

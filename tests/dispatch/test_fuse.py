@@ -9,7 +9,7 @@ import pytest
 from runner.base.messages import Encoding, Message
 from runner.base.options import FuseLimits
 from runner.base.outcomes import Outcome, OutcomeReason, Status
-from runner.dispatch.fuse import DIFFERING_SAMPLE, RECENT, SAMPLE, FuseName, Fuses, wilson_lower
+from runner.dispatch.fuse import DIFFERING_SAMPLE, RECENT, SAMPLE, UNEXPECTED_IN_A_ROW, FuseName, Fuses, wilson_lower
 
 A, R, U = Status.ACCEPTED, Status.REJECTED, Status.UNKNOWN
 REASONS = {A: OutcomeReason.QUEUED, R: OutcomeReason.INVALID_SOURCE, U: OutcomeReason.TIMEOUT}
@@ -161,3 +161,37 @@ def test_the_table_of_the_guarantees() -> None:
     expected = {limit: [fewest(of, Fraction(limit.removesuffix("%")) / 100) for of in sizes] for limit in found}
     assert ["1%", "5%", "20%", "50%"] == list(found)
     assert expected == found
+
+
+def not_the_api(number: int, sent_at: int, answered_at: int) -> tuple[Message, Outcome]:
+    message = Message(number, f"C-{number}", "+12025550142", "US", "Hi", Encoding.GSM7, 1, f"a.b.{number}")
+    reason = OutcomeReason.UNEXPECTED_ANSWER
+    return message, Outcome(Status.UNSENT, reason, "a web page", sent_at=sent_at, answered_at=answered_at)
+
+
+def test_answers_in_the_providers_place_blow_if_they_come_one_after_the_other() -> None:
+    fuses = Fuses(FuseLimits())
+    found = [fuses.add(*not_the_api(n, n * 10, n * 10 + 9)) for n in range(1, UNEXPECTED_IN_A_ROW + 1)]
+
+    assert [None] * (UNEXPECTED_IN_A_ROW - 1) == found[:-1]
+    words = "unexpectedAnswers: 10 requests in a row got an answer that is not from the SMS API; a proxy or load "
+    assert (found[-1] or "").startswith(f"{words}balancer may have answered instead; for example row 8: unexpected")
+
+
+def test_answers_that_came_together_count_once() -> None:
+    fuses = Fuses(FuseLimits())
+    assert [None] * 500 == [fuses.add(*not_the_api(number, number, 1_000)) for number in range(500)]
+
+
+def test_an_answer_of_the_providers_own_begins_the_count_again() -> None:
+    fuses = Fuses(FuseLimits())
+    for n in range(1, 100):
+        if n % UNEXPECTED_IN_A_ROW == 0:
+            assert fed(fuses, [A]) is None
+        else:
+            assert fuses.add(*not_the_api(n, n * 10, n * 10 + 9)) is None
+
+
+def test_unexpected_answers_can_be_ignored() -> None:
+    fuses = Fuses(FuseLimits(), ignored=["unexpectedAnswers"])
+    assert [None] * 50 == [fuses.add(*not_the_api(n, n * 10, n * 10 + 9)) for n in range(1, 51)]

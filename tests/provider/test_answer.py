@@ -46,6 +46,17 @@ DIFFERENCES: list[tuple[str, dict[str, object], OutcomeReason]] = [
     ("in another encoding, small", {"encoding": "ucs2"}, R.OTHER_ENCODING),
     ("both", {"destination": "12025550143", "encoding": "UCS2"}, R.OTHER_DESTINATION),
 ]
+# Bodies of a 4xx that aren't the provider's error document.
+FOREIGN = [
+    b"<h1>Bad Request</h1>",
+    b"",
+    b'{"code": 1002}',
+    b'{"message": "no Route matched with those values"}',
+    b'{"code": 400, "message": "Bad Request"}',
+    b'{"code": "1002", "message": "no"}',
+    b'{"code": 1002, "message": null}',
+    b'[{"code": 1002, "message": "no"}]',
+]
 CASES = [
     # label, HTTP status, body, outcome, reason, then
     ("taken", 200, taken(), ACCEPTED, R.QUEUED, Then.GO_ON),
@@ -76,13 +87,20 @@ CASES = [
         (3002, R.INVALID_DESTINATION), (3003, R.INVALID_DESTINATION), (3005, R.INVALID_TEXT), (3006, R.INVALID_TEXT),
         (3009, R.INVALID_OPTION), (3011, R.INVALID_SOURCE), (3020, R.INVALID_OPTION), (9999, R.BAD_REQUEST)]],
     ("rejected with 422", 422, error(1002), REJECTED, R.INVALID_DESTINATION, Then.GO_ON),
-    ("a 400 of a proxy", 400, b"<h1>Bad Request</h1>", REJECTED, R.BAD_REQUEST, Then.GO_ON),
+    *[(f"not the provider's {status}: {body!r}", status, body, UNSENT, R.UNEXPECTED_ANSWER, Then.BACK_OFF)
+      for status in (400, 405, 407, 409, 413, 422, 431) for body in FOREIGN],
+    ("the provider's error document with an undocumented status", 409, error(1002), UNSENT, R.UNEXPECTED_ANSWER,
+     Then.BACK_OFF),
     *[(f"fatal code {code}", status, error(code), UNSENT, reason, Then.STOP) for status, code, reason in [
         (400, 1001, R.NOT_FOUND), (400, 1014, R.UPGRADE_REQUIRED), (400, 1200, R.UNAUTHORIZED),
-        (400, 1201, R.FORBIDDEN), (400, 2001, R.UNSUPPORTED), (400, 2002, R.UNSUPPORTED), (500, 2003, R.UNSUPPORTED)]],
+        (400, 1201, R.FORBIDDEN), (400, 2001, R.UNSUPPORTED), (400, 2002, R.UNSUPPORTED), (409, 2003, R.UNSUPPORTED)]],
+    *[(f"fatal code {code} with {status}", status, error(code), UNKNOWN, reason, Then.GO_ON)
+      for code in (1001, 1014, 1200, 1201, 2001, 2002, 2003)
+      for status, reason in [(500, R.SERVER_ERROR), (501, R.SERVER_ERROR), (503, R.SERVER_ERROR),
+                             (408, R.INVALID_ANSWER), (202, R.INVALID_ANSWER), (304, R.INVALID_ANSWER)]],
     *[(f"fatal HTTP {status}", status, b"", UNSENT, reason, Then.STOP) for status, reason in [
         (401, R.UNAUTHORIZED), (403, R.FORBIDDEN), (404, R.NOT_FOUND), (410, R.UNSUPPORTED),
-        (426, R.UPGRADE_REQUIRED), (405, R.UNEXPECTED_ANSWER), (407, R.UNEXPECTED_ANSWER),
+        (426, R.UPGRADE_REQUIRED),
         *[(redirect, R.UNEXPECTED_ANSWER) for redirect in (301, 302, 303, 307, 308)]]],
     ("too many", 429, error(429), UNSENT, R.THROTTLED, Then.PAUSE),
     ("the server timed out on us", 408, b"", UNKNOWN, R.INVALID_ANSWER, Then.GO_ON),
@@ -182,6 +200,11 @@ def test_ids_are_cut_to_what_the_ledger_holds() -> None:
         pytest.param("-5", 0.0, id="negative"),
         pytest.param("nan", 0.0, id="not a number"),
         pytest.param("999999999", 365 * 86_400.0, id="absurd"),
+        pytest.param("1" + "0" * 20, 365 * 86_400.0, id="ten to the power of 20"),
+        pytest.param("9" * 5_000, 365 * 86_400.0, id="5,000 digits"),
+        pytest.param("Fri, 31 Dec 9999 23:59:59 GMT", 365 * 86_400.0, id="a date in the year 9999"),
+        pytest.param("Tue, 01 Dec 2026 01:00:00 +" + "9" * 30, DEFAULT_RETRY_AFTER_S, id="an offset beyond an int"),
+        pytest.param("9" * 30 + " Dec 2026 01:00:00 GMT", DEFAULT_RETRY_AFTER_S, id="a day beyond an int"),
         pytest.param("soon", DEFAULT_RETRY_AFTER_S, id="words"),
         pytest.param("", DEFAULT_RETRY_AFTER_S, id="empty"),
         pytest.param(None, DEFAULT_RETRY_AFTER_S, id="absent"),

@@ -363,3 +363,54 @@ def test_who_gives_up_in_the_moment_of_a_failure_is_cancelled() -> None:
                 await waiting
 
     asyncio.run(scenario())
+
+
+NO = b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 2\r\n\r\nno"
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["together", "one after the other"])
+def test_an_error_that_nobody_asked_for_is_not_the_next_answer(late: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The 429 belongs to no request: it arrives when the second one has left, and the second one's answer follows."""
+    monkeypatch.setattr(wire_module, "LEAST_LINGER_S", DEADLINE_S)
+    monkeypatch.setattr(wire_module, "MOST_LINGER_S", DEADLINE_S)
+
+    async def scenario() -> None:
+        async with wired(lambda number: YES if number == 0 else NO if late else NO + YES) as (wire, server):
+            assert OK == await ask(wire)
+            second = asyncio.ensure_future(ask(wire))
+            if late:
+                connection = next(iter(wire._all))
+                async with asyncio.timeout(DEADLINE_S):
+                    while connection._linger is None:  # noqa: ASYNC110 (it tells nobody)
+                        await asyncio.sleep(0)
+                server.connections[0].write(YES)
+            with pytest.raises(NotHttpError, match="another answer follows"):
+                await second
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("ends", [False, True], ids=["it stays open", "it ends"])
+def test_an_error_that_nothing_follows_is_the_answer(ends: bool) -> None:
+    answer = NO.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n") if ends else NO
+
+    async def scenario() -> None:
+        async with wired(lambda number: YES if number == 0 else answer) as (wire, _):
+            assert OK == await ask(wire)
+            assert 429 == (await ask(wire)).status
+
+    asyncio.run(scenario())
+
+
+def test_nothing_leaves_on_a_connection_with_unread_data() -> None:
+    async def scenario() -> None:
+        async with wired() as (wire, server):
+            connection = await wire.connection()
+            assert OK == await connection.exchange(REQUEST)
+            connection = await wire.connection()
+            server.connections[0].get_extra_info("socket")._sock.send(NO)  # at once: the event loop has no turn
+            assert connection.is_open
+            await connection.read_all()
+            assert not connection.is_open
+
+    asyncio.run(scenario())
