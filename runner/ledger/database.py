@@ -109,6 +109,7 @@ def make_private(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(0o600)
+        path.chmod(0o600)  # at any umask
     except OSError as error:
         raise BrokenLedgerError(
             f"the ledger {path} could not be created: {error.strerror}; check the path and its permissions"

@@ -20,6 +20,7 @@ from runner.ledger.audit import append
 from runner.ledger.database import engine_for, in_parts, ledger_errors, make_private, parse_url, rows_among
 from runner.ledger.lock import creation_lock
 from runner.ledger.migrations import no_ledger, prepare_schema
+from runner.ledger.place import refuse_shared_file
 from runner.ledger.tables import SENDING, approvals, events, messages, meta, runs
 
 _STATUSES = (SENDING, Status.ACCEPTED.value, Status.REJECTED.value, Status.UNKNOWN.value)
@@ -290,14 +291,15 @@ class Ledger:
 def open_ledger(url: str, *, create: bool) -> Ledger:
     """Open the ledger at a database URL or file path, and upgrade it if it is older than this program.
 
-    Raises InputError for a wrong URL, a missing ledger (unless `create`), a file that isn't a ledger, or a ledger from
-    a newer version of this program; RunLockedError if an older version is sending one of its runs; LedgerError if it
+    Raises InputError for a wrong URL, a missing ledger (unless `create`), a file that isn't a ledger, is a mount of its
+    own or has two names, or a ledger from a newer version of this program; RunLockedError if an older version is sending one of its runs; LedgerError if it
     can't be read.
     """
     parsed = parse_url(url)
     path = Path(parsed.database or "")
     if not create and not path.exists():
         raise no_ledger(path)
+    refuse_shared_file(path)
     engine = engine_for(parsed)
     try:
         with creation_lock(path) if create else nullcontext(), ledger_errors(f"opened at {path}"):

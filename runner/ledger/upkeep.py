@@ -120,7 +120,8 @@ def _damaged_content(ledger: Ledger) -> Iterator[str]:
 
 
 def _files(ledger: Path) -> tuple[Path, ...]:
-    return ledger, ledger.with_name(f"{ledger.name}-wal")
+    real = ledger.resolve()  # SQLite follows links too
+    return real, real.with_name(f"{real.name}-wal")
 
 
 def _plain_engine(path: Path) -> Engine:
