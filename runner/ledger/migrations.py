@@ -93,6 +93,11 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
         )""",
         "CREATE INDEX ix_audit_run ON audit (run) WHERE run IS NOT NULL",
     ),
+    # Checksums, so that bits that changed by themselves are found.
+    6: (
+        "ALTER TABLE messages ADD COLUMN checksum INTEGER",
+        "ALTER TABLE runs ADD COLUMN resume_checksum INTEGER",
+    ),
 }
 
 # A ledger with a newer schema is refused, because this version doesn't know its rules.

@@ -1,6 +1,5 @@
 """A ledger's file that other processes could have beside other locks is refused."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -43,7 +42,7 @@ def test_a_file_that_is_a_mount_of_its_own(tmp_path: Path) -> None:
     done = subprocess.run([*command, str(tmp_path / "link.sqlite3")], capture_output=True, text=True, check=True)
     assert "is mounted as a single file" in done.stdout
     assert f"mount the ledger's folder instead, for example `-v /data/reports:{target.parent}`" in done.stdout
-    assert ["ledger.sqlite3"] == os.listdir(target.parent)
+    assert ["ledger.sqlite3"] == [path.name for path in target.parent.iterdir()]
     folder = subprocess.run(
         [unshare, "-rm", "sh", "-c", script, "sh", str(source.parent), str(target.parent), *command[8:], str(target)],
         capture_output=True,
