@@ -23,11 +23,8 @@ def refuse_shared_file(path: Path) -> None:
             "and people could be texted twice",
             f"mount the ledger's folder instead, for example `-v /data/reports:{Path(real).parent}`",
         )
-    try:
-        names = Path(real).stat().st_nlink
-    except OSError:  # it doesn't exist yet, or opening it reports the trouble
-        return
-    if names > 1:
+    # A folder in its place has several names too; opening it reports that.
+    if Path(real).is_file() and (names := Path(real).stat().st_nlink) > 1:
         raise InputError.of(
             f"the ledger {path} has {names} names (hard links), and each would have newest entries and locks of its "
             "own, so people could be texted twice",

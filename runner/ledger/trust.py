@@ -102,7 +102,7 @@ def _durable_frames(ledger: Path, page_size: int, salts: bytes) -> int:
 
 
 def _beside(ledger: Path, suffix: str, size: int) -> bytes:
-    """The first bytes of a file beside the ledger; none if it can't be read, because opening the ledger reports that."""
+    """The first bytes of a file beside the ledger; none if it can't be read: opening the ledger reports that."""
     try:
         with ledger.with_name(f"{ledger.name}{suffix}").open("rb") as file:
             return file.read(size)

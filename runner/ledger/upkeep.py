@@ -70,7 +70,8 @@ def damage(ledger: Ledger) -> list[str]:
 def is_damage(error: LedgerError) -> bool:
     """Whether the file itself is damaged. Otherwise it is locked, say, or the disk is full."""
     cause = getattr(error.__cause__, "orig", error.__cause__)
-    return isinstance(cause, sqlite3.DatabaseError) and not isinstance(cause, sqlite3.OperationalError)
+    is_of_file = isinstance(cause, sqlite3.DatabaseError) and not isinstance(cause, sqlite3.OperationalError)
+    return is_of_file or isinstance(cause, UnicodeDecodeError)
 
 
 def back_up(ledger: Ledger, file: Path) -> dict[str, Any]:

@@ -120,7 +120,7 @@ def test_a_changed_entry_is_found(killed: Path, old: bytes, new: bytes) -> None:
         ledger.refuse_damage(1)
     swapped(killed, old, new)
     with (
-        pytest.raises(BrokenLedgerError, match="damaged|decode"),
+        pytest.raises(BrokenLedgerError, match=r"damaged|decode"),
         open_ledger(str(killed), create=False) as ledger,
     ):
         ledger.refuse_damage(1)
