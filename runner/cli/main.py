@@ -148,9 +148,9 @@ def _result_of(arguments: list[str], *, as_json: bool) -> object:
             blocked = BlockedError(f"{error.filename or 'a file'}: {error.strerror}; check the path and the disk")
             print_error(blocked)
             return _failed(blocked.exit_code, [str(blocked)], as_json=as_json)
-        if words := limit_met(error):
-            print_error(BlockedError(words))
-            return _failed(BlockedError.exit_code, [words], as_json=as_json)
+        if met := limit_met(error):
+            print_error(BlockedError(met))
+            return _failed(BlockedError.exit_code, [met], as_json=as_json)
         print_stderr(traceback.format_exc().rstrip())
         words = "this is a bug in campaign-runner; the ledger has what was sent, so nothing is sent twice"
         print_stderr(f"error: {words}")

@@ -27,9 +27,10 @@ _SALTS = slice(16, 24)  # of the header of the -wal file
 _REMEDY = "restore it from a backup, then add what was sent since then with `campaign ledger rebuild`"
 
 
-def checksum(*values: object) -> int:
-    """A checksum of some values, as a signed number of 32 bits. It finds any single bit that changed."""
-    return (crc32("\0".join(map(str, values)).encode(errors="surrogatepass")) ^ 0x80000000) - 0x80000000
+def checksum(one: object, two: object, three: object) -> int:
+    """A checksum of three values, as a signed number of 32 bits. It finds any single bit that changed."""
+    # `python -m benchmarks.parts` measures it: this runs twice for every message.
+    return (crc32(f"{one}\0{two}\0{three}".encode(errors="surrogatepass")) ^ 0x80000000) - 0x80000000
 
 
 def refuse_damaged_log(ledger: Path) -> None:
