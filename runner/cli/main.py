@@ -116,9 +116,12 @@ def _result_of(arguments: list[str], *, as_json: bool) -> object:
 
     from runner.base.errors import BlockedError, CampaignError, InputError
     from runner.cli.console import print_error, print_stderr
+    from runner.cli.limits import limit_met, refuse_low_limits
 
     try:
         try:
+            if arguments[:1] == ["run"]:
+                refuse_low_limits()
             return app_for(arguments)(args=arguments, prog_name="campaign", standalone_mode=False)
         except BaseException:
             interrupts.check()  # whatever a library made of the interrupt
@@ -145,6 +148,9 @@ def _result_of(arguments: list[str], *, as_json: bool) -> object:
             blocked = BlockedError(f"{error.filename or 'a file'}: {error.strerror}; check the path and the disk")
             print_error(blocked)
             return _failed(blocked.exit_code, [str(blocked)], as_json=as_json)
+        if met := limit_met(error):
+            print_error(BlockedError(met))
+            return _failed(BlockedError.exit_code, [met], as_json=as_json)
         print_stderr(traceback.format_exc().rstrip())
         words = "this is a bug in campaign-runner; the ledger has what was sent, so nothing is sent twice"
         print_stderr(f"error: {words}")

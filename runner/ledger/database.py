@@ -45,6 +45,9 @@ def ledger_errors(doing: str) -> Iterator[None]:
     """
     try:
         yield
+    except UnicodeDecodeError as error:
+        words = f"the file is damaged, it has a text that is none ({error.reason}); restore it from a backup"
+        raise BrokenLedgerError(f"the ledger could not be {doing}: {words}") from error
     except (SQLAlchemyError, sqlite3.Error) as error:
         cause = getattr(error, "orig", None) or error
         original = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
@@ -109,6 +112,7 @@ def make_private(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(0o600)
+        path.chmod(0o600)  # at any umask
     except OSError as error:
         raise BrokenLedgerError(
             f"the ledger {path} could not be created: {error.strerror}; check the path and its permissions"

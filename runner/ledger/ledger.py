@@ -20,7 +20,10 @@ from runner.ledger.audit import append
 from runner.ledger.database import engine_for, in_parts, ledger_errors, make_private, parse_url, rows_among
 from runner.ledger.lock import creation_lock
 from runner.ledger.migrations import no_ledger, prepare_schema
+from runner.ledger.place import refuse_shared_file
 from runner.ledger.tables import SENDING, approvals, events, messages, meta, runs
+from runner.ledger.transitions import settle_dead
+from runner.ledger.trust import checksum, refuse_damage, refuse_damaged_log
 
 _STATUSES = (SENDING, Status.ACCEPTED.value, Status.REJECTED.value, Status.UNKNOWN.value)
 
@@ -226,7 +229,16 @@ class Ledger:
 
         `plan` is the SHA-256 of the plan file, because another plan has other rows.
         """
-        return int(self.scalar(select(runs.c.resume_row).where(runs.c.id == run_id, runs.c.resume_plan == plan)) or 0)
+        point = (runs.c.resume_row, runs.c.resume_checksum)
+        for row, written in self.rows(select(*point).where(runs.c.id == run_id, runs.c.resume_plan == plan)):
+            if written in (None, checksum(run_id, plan, row)):  # an older version wrote none
+                return row or 0
+        return 0
+
+    def refuse_damage(self, run_id: int) -> None:
+        """Raise BrokenLedgerError if the ledger's file, its list of runs or this run's messages are damaged."""
+        with self.reading() as connection:
+            refuse_damage(connection, self.path, run_id)
 
     def mark_dead_claims_unknown(self, run_id: int, *, died_by: int) -> int:
         """Turn messages that a dead process left in `sending` into `unknown`, because their requests may have left.
@@ -235,18 +247,8 @@ class Ledger:
         `died_by` is a time (microseconds since the epoch) by which the dead process had stopped sending. Returns how
         many messages changed.
         """
-        dead = (
-            update(messages)
-            .where(messages.c.run_id == run_id, messages.c.status == SENDING)
-            .values(
-                status=Status.UNKNOWN.value,
-                reason=OutcomeReason.PROCESS_DIED.value,
-                detail="the sending process ended before the answer was recorded",
-                settled_at=died_by,
-            )
-        )
         with self.writing() as connection:
-            return connection.execute(dead).rowcount
+            return settle_dead(connection, run_id, died_by)
 
     def counts(self, run_id: int) -> dict[str, int]:
         """Messages of a run by status, including `sending`. Unsent messages aren't in the ledger."""
@@ -290,19 +292,21 @@ class Ledger:
 def open_ledger(url: str, *, create: bool) -> Ledger:
     """Open the ledger at a database URL or file path, and upgrade it if it is older than this program.
 
-    Raises InputError for a wrong URL, a missing ledger (unless `create`), a file that isn't a ledger, or a ledger from
-    a newer version of this program; RunLockedError if an older version is sending one of its runs; LedgerError if it
-    can't be read.
+    Raises InputError for a wrong URL, a missing ledger (unless `create`), a file that isn't a ledger, is a mount of its
+    own or has two names, or a ledger from a newer version of this program; RunLockedError if an older version is
+    sending one of its runs; LedgerError if it can't be read; BrokenLedgerError if its -wal file is damaged.
     """
     parsed = parse_url(url)
     path = Path(parsed.database or "")
     if not create and not path.exists():
         raise no_ledger(path)
+    refuse_shared_file(path)
     engine = engine_for(parsed)
     try:
         with creation_lock(path) if create else nullcontext(), ledger_errors(f"opened at {path}"):
             if create and not path.exists():
                 make_private(path)
+            refuse_damaged_log(path)
             with engine.begin() as connection:
                 prepare_schema(connection, path, create=create)
     except BaseException:

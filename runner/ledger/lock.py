@@ -43,8 +43,11 @@ GRACE_S = 15.0
 
 @contextlib.contextmanager
 def run_lock(ledger: Path, name: str, run: str) -> Iterator[None]:
-    """Hold the lock of `name`/`run` in this ledger. If it is taken, raises RunLockedError, which names the holder."""
-    with _lock_file(_lock_path(ledger, name, run)) as file:
+    """Hold the lock of `name`/`run` in this ledger.
+
+    If it is taken, raises RunLockedError, which names the holder; BrokenLedgerError where no lock is possible.
+    """
+    with _lock_file(ledger, _lock_path(ledger, name, run)) as file:
         if not _lock_within(LOCK_TIMEOUT_S, file):
             file.seek(0)
             holder = file.read().strip() or "another process"
@@ -63,7 +66,7 @@ def creation_lock(ledger: Path) -> Iterator[None]:
     SQLite alone isn't enough: a second process could see only half the tables, or switch to write-ahead logging at the
     same moment as the first, and SQLite doesn't wait for that.
     """
-    with _lock_file(_locks_folder(ledger) / ".making.lock") as file:
+    with _lock_file(ledger, _locks_folder(ledger) / ".making.lock") as file:
         if not _lock_within(CREATION_TIMEOUT_S, file):
             raise LedgerError(
                 f"another process has been creating the ledger {ledger} for more than {CREATION_TIMEOUT_S:g} s; wait "
@@ -81,21 +84,39 @@ def is_locked(ledger: Path, name: str, run: str) -> bool:
         return False
 
 
-def _lock_file(path: Path) -> IO[str]:
+def _lock_file(ledger: Path, path: Path) -> IO[str]:
+    """An open lock file, its owner's alone at any umask, as are the folders of the ledger's locks."""
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ledger.resolve().parent.mkdir(parents=True, exist_ok=True)
+        for folder in (_locks_folder(ledger), path.parent):
+            folder.mkdir(exist_ok=True)
+            _make_private(folder, 0o700)
         # Opened for appending: truncating before we hold the lock would erase the holder's name.
-        return path.open("a+", encoding="utf-8")
+        file = path.open("a+", encoding="utf-8")
+        _make_private(path, 0o600)
     except OSError as error:
         raise BrokenLedgerError(
             f"the lock file {path} could not be opened: {error.strerror}; check the permissions of its folder"
         ) from error
+    return file
+
+
+def _make_private(path: Path, mode: int) -> None:
+    with contextlib.suppress(PermissionError):  # somebody else's, or on a file system without permissions
+        path.chmod(mode)
 
 
 def _lock_within(timeout_s: float, file: IO[str]) -> bool:
+    """Whether the file could be locked in time. Raises BrokenLedgerError if its file system has no locks."""
     end = time.monotonic() + timeout_s
-    while not (is_ours := _try_lock(file)) and time.monotonic() <= end:
-        time.sleep(0.01)
+    try:
+        while not (is_ours := _try_lock(file)) and time.monotonic() <= end:
+            time.sleep(0.01)
+    except OSError as error:  # for example ENOLCK, of a network drive
+        raise BrokenLedgerError(
+            f"{file.name} could not be locked: {error.strerror}; put the ledger on a file system with working locks, "
+            "such as a local disk"
+        ) from error
     return is_ours
 
 

@@ -93,8 +93,13 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
         )""",
         "CREATE INDEX ix_audit_run ON audit (run) WHERE run IS NOT NULL",
     ),
-    # Whether a receipt is proof. Of older receipts this isn't known, so they prove nothing.
-    6: ("ALTER TABLE receipts ADD COLUMN is_authorized BOOLEAN",),
+    # Whether a receipt is proof (not known of older receipts, so they prove nothing), and checksums, so that bits that
+    # changed by themselves are found.
+    6: (
+        "ALTER TABLE receipts ADD COLUMN is_authorized BOOLEAN",
+        "ALTER TABLE messages ADD COLUMN checksum INTEGER",
+        "ALTER TABLE runs ADD COLUMN resume_checksum INTEGER",
+    ),
 }
 
 # A ledger with a newer schema is refused, because this version doesn't know its rules.

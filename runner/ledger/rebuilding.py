@@ -11,6 +11,7 @@ from runner.base.outcomes import OutcomeReason, Status
 from runner.ledger.ledger import Ledger
 from runner.ledger.tables import messages, runs
 from runner.ledger.transitions import Proof, accept_unknown
+from runner.ledger.trust import checksum
 
 _FOUND = "found in the provider's log"
 # Without a umid, reconcile would not accept it either. But the provider has it, so it must not be sent again.
@@ -83,6 +84,7 @@ def note_rebuilt(ledger: Ledger, run_id: int, **values: Any) -> None:  # noqa: A
 
 def _row(run_id: int, line: LogLine, now: int) -> dict[str, Any]:
     is_accepted = bool(line.proof.umid)
+    status = (Status.ACCEPTED if is_accepted else Status.UNKNOWN).value
     return {
         **line.proof._asdict(),
         "run_id": run_id,
@@ -92,11 +94,12 @@ def _row(run_id: int, line: LogLine, now: int) -> dict[str, Any]:
         "country": line.country,
         "encoding": line.encoding,
         "segments": line.proof.log_segments or 1,
-        "status": (Status.ACCEPTED if is_accepted else Status.UNKNOWN).value,
+        "status": status,
         "reason": (OutcomeReason.RECONCILED if is_accepted else OutcomeReason.INVALID_ANSWER).value,
         "detail": _FOUND if is_accepted else _WITHOUT_UMID,
         "attempts": 1,
         "claimed_at": line.at,
         "settled_at": now,
         "umid": line.proof.umid or None,
+        "checksum": checksum(run_id, line.message_id, status),
     }

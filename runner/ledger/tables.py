@@ -107,6 +107,7 @@ runs = Table(
     Column("stop_error_id", String(64)),
     Column("stop_sent_at", BigInteger),
     Column("stop_answered_at", BigInteger),
+    Column("resume_checksum", Integer),  # of the resume point; null: an older version wrote it
     UniqueConstraint("name", "run"),
 )
 
@@ -138,6 +139,7 @@ messages = Table(
     Column("log_segments", Integer),
     Column("log_price", String(24)),  # decimal text: money is not a float
     Column("log_currency", String(3)),
+    Column("checksum", Integer),  # of run_id, message_id and status; null: an older version wrote the message
     sqlite_with_rowid=False,
 )
 

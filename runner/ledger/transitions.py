@@ -12,7 +12,7 @@ import time
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, insert, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.dml import UpdateBase
 
@@ -20,13 +20,15 @@ from runner.base.errors import BrokenLedgerError
 from runner.base.messages import Message
 from runner.base.outcomes import Outcome, OutcomeReason, Status
 from runner.ledger.tables import SENDING, abbreviated, messages, runs
+from runner.ledger.trust import checksum
 
 _CLAIMED = (
     "run_id", "message_id", "key", "destination", "country", "encoding", "segments", "status", "attempts", "claimed_at",
+    "checksum",
 )  # fmt: skip
 _SETTLED = (
     "status", "reason", "detail", "sent_at", "answered_at", "settled_at", "umid", "http_status", "error_code",
-    "error_id",
+    "error_id", "checksum",
 )  # fmt: skip
 _IN_STATUS = (
     messages.c.run_id == bindparam("of_run"),
@@ -66,7 +68,17 @@ _ACCEPT = (
     .where(*_IN_STATUS)
     .values(
         status=Status.ACCEPTED.value,
-        **{name: bindparam(name) for name in ("reason", "detail", "settled_at", *Proof._fields)},
+        **{name: bindparam(name) for name in ("reason", "detail", "settled_at", "checksum", *Proof._fields)},
+    )
+)
+_DEAD = (
+    update(messages)
+    .where(*_IN_STATUS)
+    .values(
+        status=Status.UNKNOWN.value,
+        reason=OutcomeReason.PROCESS_DIED.value,
+        detail="the sending process ended before the answer was recorded",
+        **{name: bindparam(name) for name in ("settled_at", "checksum")},
     )
 )
 
@@ -76,7 +88,7 @@ def claim(connection: Connection, run_id: int, claims: Sequence[tuple[Message, i
     rows = [
         (
             run_id, message.message_id, message.key, message.destination, message.country, message.encoding.value,
-            message.segments, SENDING, attempt, now,
+            message.segments, SENDING, attempt, now, checksum(run_id, message.message_id, SENDING),
         )
         for message, attempt in claims
     ]  # fmt: skip
@@ -91,6 +103,7 @@ def settle(connection: Connection, run_id: int, settlements: Sequence[tuple[str,
         (
             outcome.status.value, outcome.reason.value, abbreviated(outcome.detail or None), outcome.sent_at,
             outcome.answered_at, now, outcome.umid, outcome.http_status, outcome.error_code, outcome.error_id,
+            checksum(run_id, message_id, outcome.status.value),
             run_id, message_id, SENDING,
         )
         for message_id, outcome in settlements
@@ -120,10 +133,32 @@ def accept_unknown(
     """Settle unknown messages (run id, message id, proof) as accepted at `now`. Returns how many were unknown."""
     common = {"of_status": Status.UNKNOWN.value, "reason": reason.value, "detail": detail, "settled_at": now}
     rows = [
-        {"of_run": run_id, "of_message": message_id, **proof._asdict(), **common}
+        {
+            "of_run": run_id,
+            "of_message": message_id,
+            "checksum": checksum(run_id, message_id, Status.ACCEPTED.value),
+            **proof._asdict(),
+            **common,
+        }
         for run_id, message_id, proof in proven
     ]
     return connection.execute(_ACCEPT, rows).rowcount if rows else 0
+
+
+def settle_dead(connection: Connection, run_id: int, died_by: int) -> int:
+    """Settle every `sending` message of a run as unknown, since `died_by`. Returns how many there were."""
+    dead = select(messages.c.message_id).where(messages.c.run_id == run_id, messages.c.status == SENDING)
+    rows = [
+        {
+            "of_run": run_id,
+            "of_message": message_id,
+            "of_status": SENDING,
+            "settled_at": died_by,
+            "checksum": checksum(run_id, message_id, Status.UNKNOWN.value),
+        }
+        for message_id in connection.scalars(dead)
+    ]
+    return connection.execute(_DEAD, rows).rowcount if rows else 0
 
 
 def note_resume_point(connection: Connection, run_id: int, plan: str | None, row: int | None) -> None:
@@ -132,4 +167,5 @@ def note_resume_point(connection: Connection, run_id: int, plan: str | None, row
     Call this in the same transaction as the claims that make it true. `plan` is the SHA-256 of the plan file, `row` is
     1-based. If both are None, the resume point is not known.
     """
-    connection.execute(update(runs).where(runs.c.id == run_id).values(resume_plan=plan, resume_row=row))
+    values = {"resume_plan": plan, "resume_row": row, "resume_checksum": checksum(run_id, plan, row)}
+    connection.execute(update(runs).where(runs.c.id == run_id).values(values))

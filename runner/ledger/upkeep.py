@@ -17,6 +17,7 @@ from runner.ledger.database import ledger_errors
 from runner.ledger.ledger import Ledger
 from runner.ledger.optouts import count_optouts
 from runner.ledger.tables import SENDING, audit, messages, meta, metadata, runs
+from runner.ledger.trust import changed_messages
 
 # Damaged databases can have thousands of errors.
 MOST_ERRORS = 10
@@ -69,7 +70,8 @@ def damage(ledger: Ledger) -> list[str]:
 def is_damage(error: LedgerError) -> bool:
     """Whether the file itself is damaged. Otherwise it is locked, say, or the disk is full."""
     cause = getattr(error.__cause__, "orig", error.__cause__)
-    return isinstance(cause, sqlite3.DatabaseError) and not isinstance(cause, sqlite3.OperationalError)
+    is_of_file = isinstance(cause, sqlite3.DatabaseError) and not isinstance(cause, sqlite3.OperationalError)
+    return is_of_file or isinstance(cause, UnicodeDecodeError)
 
 
 def back_up(ledger: Ledger, file: Path) -> dict[str, Any]:
@@ -115,12 +117,16 @@ def _damaged_content(ledger: Ledger) -> Iterator[str]:
             )
             for name, run, count, first in connection.execute(wrong):
                 yield f"{name}/{run}: {count:,} messages {words}, such as {first}"
+        for run_id, name, run in connection.execute(select(runs.c.id, runs.c.name, runs.c.run)).all():
+            if changed := [*changed_messages(connection, run_id)]:
+                yield f"{name}/{run}: {len(changed):,} messages that changed by themselves, such as {changed[0]}"
     if broken := broken_link(ledger):
         yield f"the audit trail: {broken}"
 
 
 def _files(ledger: Path) -> tuple[Path, ...]:
-    return ledger, ledger.with_name(f"{ledger.name}-wal")
+    real = ledger.resolve()  # SQLite follows links too
+    return real, real.with_name(f"{real.name}-wal")
 
 
 def _plain_engine(path: Path) -> Engine:

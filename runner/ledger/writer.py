@@ -166,6 +166,7 @@ class LedgerWriter:
 
 
 def spill_path(ledger: Path, run_id: int) -> Path:
+    ledger = ledger.resolve()  # a link in another folder must find it too
     return ledger.with_name(f"{ledger.name}.spill-{run_id}")
 
 

@@ -1,8 +1,10 @@
 """The account that a run sends with: the provider's, or a new sandbox."""
 
 import contextlib
+import ctypes
 import os
 import secrets
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +17,9 @@ from runner.sandbox.process import start
 
 API_KEY_VARIABLE = "EIGHTXEIGHT_API_KEY"
 BASE_URL_VARIABLE = "EIGHTXEIGHT_BASE_URL"
+
+# From <linux/prctl.h>.
+_PR_SET_DUMPABLE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,18 @@ def provider_account(section: AccountSection) -> ProviderAccount:
             "without an account",
         )
     endpoint.proxy()  # report an invalid proxy address before anything starts
+    _keep_out_of_core_dumps()
     return ProviderAccount(endpoint, api_key)
+
+
+def _keep_out_of_core_dumps() -> None:
+    """Ask Linux for no core dump of this process, because it would have the API key.
+
+    Other processes of the same user can't read its memory either.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # a C library without it
+            ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 @contextlib.contextmanager

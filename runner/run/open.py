@@ -202,8 +202,9 @@ def _take_over(ledger: Ledger, run_id: int, previous: RunRecord | None) -> tuple
     """Take the run's lease, and settle the messages that a dead process was sending.
 
     `previous` is the record of earlier sessions, if there were any. Returns the lease and how many messages became
-    unknown. The caller holds the run's lock.
+    unknown. The caller holds the run's lock. Raises BrokenLedgerError if the ledger is damaged.
     """
+    ledger.refuse_damage(run_id)
     lease = Lease(ledger.engine, run_id)
     until = lease.acquire()
     try:

@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from runner.base.errors import LedgerError
+from runner.base.errors import BrokenLedgerError, LedgerError
 from runner.ledger.database import ledger_errors
 
 
@@ -56,3 +56,8 @@ def test_only_a_locked_database_may_be_free_again_by_itself(original: str, exit_
         raise OperationalError("insert", {}, sqlite3.OperationalError(original))
 
     assert exit_code == caught.value.exit_code
+
+
+def test_a_text_that_is_none_is_damage() -> None:
+    with pytest.raises(BrokenLedgerError, match="read: the file is damaged"), ledger_errors("read"):
+        b"\xcc ".decode()

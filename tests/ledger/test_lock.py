@@ -1,5 +1,6 @@
 """One process per run, with real processes."""
 
+import errno
 import os
 import re
 import signal
@@ -9,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.base.errors import RunLockedError
+from runner.base.errors import BrokenLedgerError, RunLockedError
+from runner.ledger.ledger import open_ledger
 from runner.ledger.lock import is_locked, run_lock
 
 HOLD = """
@@ -75,4 +77,30 @@ def test_a_link_to_the_ledger_is_no_way_around_its_lock(tmp_path: Path) -> None:
     link.symlink_to(ledger)
 
     with run_lock(ledger, "sale", "main"), pytest.raises(RunLockedError), run_lock(link, "sale", "main"):
+        pass
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o277])
+def test_locks_and_ledger_are_their_owners_alone(tmp_path: Path, umask: int) -> None:
+    ledger = tmp_path / "l.sqlite3"
+    before = os.umask(umask)
+    try:
+        with run_lock(ledger, "sale", "main"), open_ledger(str(ledger), create=True):
+            pass
+    finally:
+        os.umask(before)
+    made = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.rglob("*")}
+    private = {"l.sqlite3": 0o600, "l.sqlite3.locks": 0o700, ".making.lock": 0o600, "sale": 0o700, "main.lock": 0o600}
+    assert private == made
+
+
+def test_a_file_system_without_locks_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    with (
+        pytest.raises(BrokenLedgerError, match=r"main\.lock could not be locked: No locks available; put the ledger"),
+        run_lock(tmp_path / "l.sqlite3", "sale", "main"),
+    ):
         pass

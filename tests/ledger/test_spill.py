@@ -112,3 +112,16 @@ def test_a_damaged_line_is_like_a_torn_one(ledger: Ledger, line: bytes) -> None:
 
     assert 0 == merge_spill(ledger, 1)
     assert {"sending": 1} == ledger.counts(1)
+
+
+def test_a_spill_is_found_through_any_link(ledger: Ledger, tmp_path: Path) -> None:
+    claim(ledger, 1)
+    (tmp_path / "elsewhere").mkdir()
+    link = tmp_path / "elsewhere/link.sqlite3"
+    link.symlink_to(ledger.path)
+    spill = Spill(spill_path(link, 1))
+    spill.write([("a.b.0", ACCEPTED)])
+    spill.close()
+
+    assert 1 == merge_spill(ledger, 1)
+    assert {"accepted": 1} == ledger.counts(1)
