@@ -45,14 +45,15 @@ BOMBS = [
     "{% set a = 99999999 %}" + "{% set a = a * a %}" * 32 + "{{ a }}",
     "{% set l = (name * 3000)|list %}" + "{% for a in l %}" * 4 + "{% endfor %}" * 4,
     "{% macro m(n) %}{% if n %}{{ m(n - 1) }}{{ m(n - 1) }}{% endif %}{% endmacro %}{{ m(60) }}",
-    "{% set l = (name * 3000)|list %}{% set x %}{% for a in l %}{{ name * 5000 }}{% endfor %}{% endset %}{{ x|length }}",
+    "{% set l = (name * 3000)|list %}"
+    "{% set x %}{% for a in l %}{{ name * 5000 }}{% endfor %}{% endset %}{{ x|length }}",
 ]
 
 
 @pytest.mark.parametrize("source", BOMBS, ids=range(len(BOMBS)))
 def test_a_bomb_is_refused_with_its_line(source: str) -> None:
     template = compile_template(source, "t")
-    with pytest.raises(RenderError, match="^t:1: this line cannot be rendered: .*(too long|too often|not allowed)"):
+    with pytest.raises(RenderError, match=r"^t:1: this line cannot be rendered: .*(too long|too often|not allowed)"):
         template.render({"name": "Ann"})
 
 
@@ -102,7 +103,7 @@ def test_a_bomb_on_many_rows_stops_the_plan_and_on_few_excludes_them() -> None:
     composer = Composer(compile_template("{{ name.center(width|int) }}", "t"))
     composed = [composed_row(composer, {"name": "Ann", "width": width}) for width in ["5", *["3000000000"] * 20, "5"]]
     assert [Text, *[Exclusion] * 20, Text] == list(map(type, composed))
-    with pytest.raises(InputError, match="^the template fails on many rows: t:1: .*; correct the template$") as stopped:
+    with pytest.raises(InputError, match=r"^the template fails on many rows: t:1: .*; correct the") as stopped:
         composed_row(composer, {"name": "Ann", "width": "3000000000"})
     # A planning process hands the error to the command.
     assert stopped.value.problems == pickle.loads(pickle.dumps(stopped.value)).problems  # noqa: S301
