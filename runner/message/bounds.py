@@ -59,7 +59,7 @@ class BoundedCode(CodeGenerator):
     """Compiles what Jinja doesn't allow to intercept (`~`, lists, loops) to calls of the environment."""
 
     def visit_Concat(self, node: Concat, frame: Frame) -> None:  # noqa: N802 - Jinja's name
-        self.write("environment.concat((")
+        self.write("environment.bounded_concat((")
         for part in node.nodes:
             self.visit(part, frame)
             self.write(", ")

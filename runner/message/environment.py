@@ -87,7 +87,7 @@ class _Environment(ImmutableSandboxedEnvironment):
         check_operator(operator, left, right)
         return super().call_binop(context, operator, left, right)
 
-    def concat(self, values: Iterable[object]) -> object:
+    def bounded_concat(self, values: Iterable[object]) -> object:
         """What `~` makes."""
         return bounded("".join(map(str, values)), "~")
 
