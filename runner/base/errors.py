@@ -63,6 +63,10 @@ class InputError(CampaignError):
         self.problems: Sequence[Problem] = list(problems)
         super().__init__("\n".join(map(str, self.problems)))
 
+    def __reduce__(self) -> tuple[type["InputError"], tuple[Sequence[Problem]]]:
+        """A planning process raises the error, and another prints it."""
+        return InputError, (self.problems,)
+
     @classmethod
     def of(cls, what: str, remedy: str = "") -> "InputError":
         """An error with one problem that isn't in a file, such as a wrong option."""

@@ -19,6 +19,14 @@ def is_loopback(host: str | None) -> bool:
         return host.lower() == "localhost"
 
 
+def is_private(host: str | None) -> bool:
+    """Whether `host` is an address in a private network or of this computer, or the name `localhost`."""
+    try:
+        return not ipaddress.ip_address(host or "").is_global
+    except ValueError:
+        return is_loopback(host)
+
+
 def is_http_url(url: str) -> bool:
     """Whether `url` is an absolute URL: http or https, with a host."""
     try:

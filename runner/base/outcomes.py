@@ -49,6 +49,7 @@ class OutcomeReason(StrEnum):
     INTERRUPTED = "interrupted"
     THROTTLED = "throttled"
     NO_CONNECTION = "no_connection"
+    TLS_FAILED = "tls_failed"
     FUSE = "fuse"
     LIMIT_REACHED = "limit_reached"
     OUTSIDE_WINDOW = "outside_window"
@@ -77,6 +78,7 @@ _NEEDS_PERSON = frozenset(
         OutcomeReason.FORBIDDEN,
         OutcomeReason.NOT_FOUND,
         OutcomeReason.UPGRADE_REQUIRED,
+        OutcomeReason.TLS_FAILED,
         OutcomeReason.UNSUPPORTED,
         OutcomeReason.UNEXPECTED_ANSWER,
     }

@@ -52,10 +52,18 @@ _FORMULA = r"^\s*[=+\-@＝＋－＠\t\r]"
 _SIGNED_NUMBER = r"[+-]?\d+(\.\d+)?"
 
 
+# Control characters except line breaks and tabs: a terminal would run them (Escape) when somebody prints the file.
+_CONTROL = r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+
+
 def defused(cell: str) -> str:
-    """The cell for a CSV file. If a spreadsheet would run it as a formula, it gets a leading quote: `'=1+1`."""
+    """The cell for a CSV file. If a spreadsheet would run it as a formula, it gets a leading quote: `'=1+1`.
+
+    Control characters, which a terminal would run, become U+FFFD.
+    """
     is_formula = re.match(_FORMULA, cell) and not re.fullmatch(_SIGNED_NUMBER, cell)
-    return f"'{cell}" if is_formula else cell
+    safe = re.sub(_CONTROL, "\ufffd", cell.replace("\r\n", "\n"))
+    return f"'{safe}" if is_formula else safe
 
 
 def defused_column(name: str) -> "pl.Expr":
@@ -64,7 +72,8 @@ def defused_column(name: str) -> "pl.Expr":
 
     cell = pl.col(name)
     is_formula = cell.str.contains(_FORMULA) & ~cell.str.contains(f"^{_SIGNED_NUMBER}$")
-    return pl.when(is_formula).then(pl.lit("'") + cell).otherwise(cell).alias(name)
+    safe = cell.str.replace_all("\r\n", "\n", literal=True).str.replace_all(_CONTROL, "\ufffd")
+    return pl.when(is_formula).then(pl.lit("'") + safe).otherwise(safe).alias(name)
 
 
 # Characters that move or hide others: control characters except line breaks and tabs, marks that change the writing

@@ -8,18 +8,22 @@ import csv
 import io
 import re
 from collections.abc import Generator, Iterator
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
 from runner.base.errors import InputError, Position, Problem
 from runner.base.wording import counted
 from runner.files.columns import blank_rows_remark, without_blank_end
-from runner.files.encodings import find_codec
+from runner.files.encodings import LONGEST_LINE, find_codec, long_line
 from runner.files.formats import Format, open_bytes, readable
 from runner.files.source import Numbered, Source, UnreadableRow
 
 # More than any cell that a person fills in. A longer cell means an unclosed quote.
 _CELL_LIMIT = 1 << 20
+# As many as a spreadsheet can have.
+_MOST_COLUMNS = 16_384
+_MOST_BLANK = 1_000_000
 _QUOTED = re.compile(r'"[^"]*(?:"|$)')
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
 # Excel writes and reads a first line that names the delimiter; blank cells may follow it.
@@ -45,7 +49,7 @@ def read_records(
         yield from _parsed(path, file, remarks)
 
 
-def _parsed(path: Path, file: Iterator[str], remarks: list[str]) -> Iterator[Numbered]:
+def _parsed(path: Path, file: io.TextIOWrapper, remarks: list[str]) -> Iterator[Numbered]:
     csv.field_size_limit(_CELL_LIMIT)
     opening, skipped, delimiter = _opening(path, file)
     reader = csv.reader(chain(opening, file), delimiter=delimiter, strict=True)
@@ -56,9 +60,12 @@ def _parsed(path: Path, file: Iterator[str], remarks: list[str]) -> Iterator[Num
         for cells in reader:
             line, end = end + 1, skipped + reader.line_num
             if not any(map(str.strip, cells)):
-                pending += width > 0
+                pending += 1
+                if pending > _MOST_BLANK:
+                    what = f"{path} has more than {_MOST_BLANK:,} blank rows in a row"
+                    raise InputError.of(f"{what}, up to line {end:,}", "delete them, or create the file again")
                 continue
-            blank, pending = blank + pending, 0
+            blank, pending = blank + (pending if width else 0), 0
             has_nul = "\0" in "".join(cells)
             if not width:
                 if has_nul:
@@ -66,6 +73,9 @@ def _parsed(path: Path, file: Iterator[str], remarks: list[str]) -> Iterator[Num
                     raise InputError([Problem("the header has a NUL byte", remedy, where=where)])
                 header = without_blank_end(cells)
                 width, full = len(header), len(cells)
+                if width > _MOST_COLUMNS:
+                    what = f"the header has {counted(width, 'column')}; the maximum is {_MOST_COLUMNS:,}"
+                    raise InputError([Problem(what, "check the file", where=Position(str(path), line, 1))])
                 if delimiter != "," and not _is_tsv(path):
                     remarks.append(f"{path.name}: cells are separated by {_DELIMITERS[delimiter]}")
                 yield line, tuple(header)
@@ -89,15 +99,19 @@ def _is_tsv(path: Path) -> bool:
     return ".tsv" in (suffix.lower() for suffix in path.suffixes[-2:])
 
 
-def _opening(path: Path, file: Iterator[str]) -> tuple[list[str], int, str]:
+def _opening(path: Path, file: io.TextIOWrapper) -> tuple[list[str], int, str]:
     """The lines up to the header, the number of lines skipped before them, and the delimiter.
 
     The delimiter is the one that the file names, or tab for .tsv, or else the most frequent of comma, semicolon, tab
     and pipe in the header outside quotes. Rows aren't used, because a comma or semicolon there may be text.
     """
     opening: list[str] = []
-    quotes = 0
-    for line in file:
+    quotes = size = 0
+    # At most a piece of a line at a time: a file may be one line of 3 GB.
+    for line in iter(partial(file.readline, LONGEST_LINE), ""):
+        size += len(line)
+        if size >= LONGEST_LINE:
+            raise long_line(path)
         if named := _SEP.fullmatch(line):
             return [], len(opening) + 1, named[1]
         opening.append(line)

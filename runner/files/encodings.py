@@ -22,7 +22,7 @@ from runner.files.source import Source
 
 # Bytes per read; `campaign check` reads only the first chunk of a file.
 _CHUNK = 1 << 20
-_LONGEST_LINE = 1 << 24
+LONGEST_LINE = 1 << 24
 _SAVE = 'save it as "CSV UTF-8"'
 
 # Byte order marks, each with its codec and display name. UTF-32's marks start with the bytes of UTF-16's.
@@ -97,6 +97,13 @@ def find_codec(source: Source, file_format: Format, remarks: list[str], *, whole
     return codec
 
 
+def long_line(path: Path) -> InputError:
+    """The error for a line that is too long to keep in memory."""
+    return InputError.of(
+        f"{path} has a line of more than 16 MB", "check that it is a recipient file with one row per line"
+    )
+
+
 def _remedy(source: Source, encoding: str = " to its encoding") -> str:
     return _SAVE if source.encoding_key is None else f"{_SAVE}, or set {source.encoding_key}{encoding}"
 
@@ -127,9 +134,8 @@ class _Text:
         length = 0
         for piece in self._decoded(codecs.getincrementaldecoder(codec)()):
             length = 0 if "\n" in piece or "\r" in piece else length + len(piece)
-            if length > _LONGEST_LINE:
-                what = f"{self.path} has a line of more than 16 MB"
-                raise InputError.of(what, "check that it is a recipient file with one row per line")
+            if length > LONGEST_LINE:
+                raise long_line(self.path)
             yield piece
 
     def first_broken(self, codec: str) -> Position:

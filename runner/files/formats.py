@@ -74,6 +74,11 @@ _HEAD = 4_096
 
 # A zstd block has at least 4 bytes and unpacks to at most 128 kB, so this much input gives at most 32 MB.
 _ZSTD_INPUT = 1_024
+# A list of distinct numbers shrinks to a twentieth. What grows to two hundred times its size is no list, and 5 MB of
+# gzip can hold 5 GB of blank lines.
+_MOST_GROWTH = 200
+_SMALL_BYTES = 1 << 28
+
 # The default limit of zstd; `zstd --long=31` would need 2 GB.
 _ZSTD_WINDOW = 1 << 27
 
@@ -159,7 +164,10 @@ def _zip(path: Path) -> Format:
     try:
         with ZipFile(path) as archive:
             names = archive.namelist()
-            mimetype = archive.read("mimetype")[:80] if "mimetype" in names else b""
+            mimetype = b""
+            if "mimetype" in names:
+                with archive.open("mimetype") as file:
+                    mimetype = file.read(80)
     except (BadZipFile, OSError, NotImplementedError, RuntimeError, ValueError, EOFError):
         return Format.ZIP
     if any(re.fullmatch(r"xl/workbook\w*\.(?:xml|bin)", name) for name in names):
@@ -170,10 +178,32 @@ def _zip(path: Path) -> Format:
 def open_bytes(path: Path, file_format: Format) -> BinaryIO:
     """The unpacked bytes, to be read within `readable`. Memory doesn't grow with the file."""
     if file_format is Format.GZIP:
-        return cast("BinaryIO", gzip.open(path, "rb"))
+        return cast("BinaryIO", _GzipFile(path))
     if file_format is Format.ZSTD:
         return cast("BinaryIO", io.BufferedReader(_ZstdFile(path), 1 << 17))
     return path.open("rb")
+
+
+class _GzipFile(gzip.GzipFile):
+    """An unpacked archive that raises InputError if it grows too much."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "rb")
+        self._path = path
+
+    def read1(self, size: int = -1) -> bytes:
+        _check_growth(self._path, self.tell())
+        return super().read1(size)
+
+    def read(self, size: int | None = -1) -> bytes:
+        _check_growth(self._path, self.tell())
+        return super().read(size)
+
+
+def _check_growth(path: Path, unpacked: int) -> None:
+    if unpacked > _SMALL_BYTES and unpacked > _MOST_GROWTH * path.stat().st_size:
+        what = f"{path} is more than {_MOST_GROWTH} times as large when unpacked, so it is no list of recipients"
+        raise InputError.of(what, "create it again; if it is right, unpack it")
 
 
 class _DamagedError(Exception):
@@ -230,7 +260,7 @@ class _ZstdFile(io.RawIOBase):
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("rb")
-        self._pieces = _unpacked(self._file)
+        self._pieces = _unpacked(path, self._file)
         self._piece = memoryview(b"")
 
     def readable(self) -> bool:
@@ -247,16 +277,19 @@ class _ZstdFile(io.RawIOBase):
         super().close()
 
 
-def _unpacked(file: BinaryIO) -> Iterator[memoryview]:
+def _unpacked(path: Path, file: BinaryIO) -> Iterator[memoryview]:
     """The content in pieces. An archive may have several frames, as after `cat a.zst b.zst`."""
     import zstandard
 
     frame = None
+    total = 0
     try:
         while packed := file.read(_ZSTD_INPUT):
             while packed:
                 frame = frame or zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW).decompressobj()
                 if piece := frame.decompress(packed):
+                    total += len(piece)
+                    _check_growth(path, total)
                     yield memoryview(piece)
                 packed, frame = (frame.unused_data, None) if frame.eof else (b"", frame)
     except zstandard.ZstdError as error:

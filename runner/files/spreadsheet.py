@@ -34,12 +34,21 @@ _CHUNK = 1 << 20  # more than any cell: a cell has at most 32,767 characters
 _READ = 1 << 20
 # The XML of a sheet with a million rows and twenty columns has 1.3 GB; a larger one is no recipient list.
 _MOST_BYTES = 4 << 30
+# Text shrinks to a tenth. A part of 3 GB in 3 MB is no list.
+_MOST_GROWTH = 200
+_SMALL_BYTES = 1 << 26
+_MOST_CELL_BYTES = 1 << 24
+# Calamine needs 32 bytes for each cell between the first and the last, also for empty ones: 2 GB.
+_MOST_CELLS = 1 << 26
+_MOST_ROWS = 1 << 20
 _ERROR = re.compile(rb'<(?:\w+:)?c\s[^>]*?\bt="e"[^>]*>(?:(?!</(?:\w+:)?c>).)*?<(?:\w+:)?v>([^<]*)<', re.DOTALL)
 _NO_VALUE = re.compile(
     rb"(?:</(?:\w+:)?f>|<(?:\w+:)?f\b[^>]*/>)\s*(?:<(?:\w+:)?v>\s*</(?:\w+:)?v>|<(?:\w+:)?v\s*/>)?\s*</(?:\w+:)?c>"
 )
 _CELL = re.compile(rb'<(?:\w+:)?c\s[^>]*?\br="([A-Z]{1,3})([0-9]{1,7})"')
 _HIDDEN = re.compile(rb'<(?:\w+:)?row\s[^>]*?\bhidden="(?:1|true)"')
+_ADDRESS = re.compile(rb'r="([A-Z]{1,3})([0-9]{1,7})"')
+_WIDE = re.compile(rb'r="[A-Z][A-Z]')  # column 27 and later
 _WORKBOOK = re.compile(r"xl/workbook\w*\.xml")
 
 
@@ -51,15 +60,18 @@ def read_records(source: Source, remarks: list[str], *, header_only: bool) -> Ge
     """
     with readable(source.path), _book(source.path) as book:
         name = _sheet_name(source, book, remarks)
-        # Scanning looks at all rows, and `check` reads no rows.
-        lacking = {} if header_only else _scan(source.path, name, remarks)
+        # Also for `check`, which reads no rows: calamine loads the whole sheet, and the scan refuses a huge one.
+        lacking = _scan(source.path, name, [] if header_only else remarks)
         yield from _records(source.path, book.get_sheet_by_name(name), lacking, remarks)
 
 
 def filled_sheets(path: Path) -> list[str]:
     """The names of the visible sheets that aren't empty."""
     with readable(path), _book(path) as book:
-        return [name for name in _sheets(book, hidden=False) if book.get_sheet_by_name(name).start is not None]
+        names = _sheets(book, hidden=False)
+        for name in names:
+            _scan(path, name, [])
+        return [name for name in names if book.get_sheet_by_name(name).start is not None]
 
 
 def _records(
@@ -111,6 +123,7 @@ def _text(value: _Value) -> str:
 
 @contextmanager
 def _book(path: Path) -> Generator[CalamineWorkbook, None, None]:
+    _check_sizes(path)
     try:
         with closing(_opened(path)) as book:
             yield book
@@ -125,6 +138,21 @@ def _book(path: Path) -> Generator[CalamineWorkbook, None, None]:
         if type(error).__name__ != "PanicException":
             raise
         raise InputError.of(f"{path} is damaged or not a spreadsheet", 'save it as "CSV UTF-8"') from error
+
+
+def _check_sizes(path: Path) -> None:
+    """Raises InputError for an archive that is too large when unpacked: calamine unpacks whole parts."""
+    try:
+        with ZipFile(path) as archive:
+            parts = archive.infolist()
+    except (BadZipFile, NotImplementedError, ValueError):
+        return  # another format, or the reader reports the error
+    if sum(part.file_size for part in parts) > _MOST_BYTES:
+        raise InputError.of(f"{path} is larger than 4 GB when unpacked", 'save it as "CSV UTF-8"')
+    for part in parts:
+        if part.file_size > _SMALL_BYTES and part.file_size > _MOST_GROWTH * part.compress_size:
+            what = f"{path} is more than {_MOST_GROWTH} times as large when unpacked, so it is no list of recipients"
+            raise InputError.of(what, 'create it again; if it is right, save it as "CSV UTF-8"')
 
 
 def _opened(path: Path) -> CalamineWorkbook:
@@ -171,14 +199,23 @@ def _scan(path: Path, sheet: str, remarks: list[str]) -> dict[int, tuple[int, st
     try:
         with ZipFile(path) as archive:
             part = _part(archive, sheet)
-            if archive.getinfo(part).file_size > _MOST_BYTES:
-                raise InputError.of(f"{path} is larger than 4 GB when unpacked", 'save it as "CSV UTF-8"')
+            widest = 0
             with archive.open(part) as file:
-                for piece in _pieces(iter(lambda: file.read(_READ), b"")):
+                for piece in _pieces(path, iter(lambda: file.read(_READ), b"")):
+                    if _WIDE.search(piece):
+                        widest = max(widest, *(_column(letters) for letters, _ in _ADDRESS.findall(piece)))
                     hidden += len(_HIDDEN.findall(piece)) if b'hidden="' in piece else 0
                     for start, words in _without_value(piece):
                         row, column = _address(path, piece, start, words)
                         found[row] = min((column, words), found.get(row, (column, words)))
+            # A cell far from the others: calamine keeps every cell between them.
+            if widest * _MOST_ROWS > _MOST_CELLS:
+                with archive.open(part) as file:
+                    pieces = _pieces(path, iter(lambda: file.read(_READ), b""))
+                    rows = max(int(row) for piece in pieces for _, row in _ADDRESS.findall(piece))
+                if rows * widest > _MOST_CELLS:
+                    what = f'{path}: the sheet "{sheet}" reaches to row {rows:,} and column {widest:,}, too far to read'
+                    raise InputError.of(what, 'delete the cells far from the table, or save it as "CSV UTF-8"')
     except (BadZipFile, KeyError, ET.ParseError, NotImplementedError, EOFError):
         # The reader reports the error, or reads the file anyway.
         words = "in this format, error values such as #N/A are read as empty cells; save it as XLSX to detect them"
@@ -209,8 +246,8 @@ def _small(archive: ZipFile, name: str) -> ET.Element:
     return ET.fromstring(text)  # noqa: S314 - without entities, and at most a megabyte
 
 
-def _pieces(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The XML, split between cells."""
+def _pieces(path: Path, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The XML, split between cells. Raises InputError for a cell that is too large."""
     rest = b""
     for chunk in chunks:
         data = rest + chunk
@@ -218,7 +255,9 @@ def _pieces(chunks: Iterator[bytes]) -> Iterator[bytes]:
         start = max(data.rfind(b"<c "), data.rfind(b":c "), data.rfind(b"<row"), data.rfind(b":row"))
         cut = data.rfind(b"<", 0, start + 1)
         if cut <= 0:
-            rest = data[-_CHUNK:]
+            rest = data
+            if len(rest) > _MOST_CELL_BYTES:
+                raise InputError.of(f"{path} has a cell of more than 16 MB", "shorten it")
             continue
         rest = data[cut:]
         yield data[:cut]
@@ -242,7 +281,12 @@ def _address(path: Path, piece: bytes, start: int, words: str) -> tuple[int, int
     if cell is None:
         what = f"{path} has {words} in a cell without an address"
         raise InputError.of(what, "open it in a spreadsheet program, correct the cell and save it again")
+    return int(cell[2]), _column(cell[1])
+
+
+def _column(letters: bytes) -> int:
+    """The number of the column AB, from 1."""
     column = 0
-    for letter in cell[1]:
+    for letter in letters:
         column = column * 26 + letter - 64
-    return int(cell[2]), column
+    return column

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 
 from runner.base.errors import InputError, Problem
 from runner.base.exclusions import Exclusion, ExclusionReason
@@ -11,7 +11,7 @@ from runner.base.messages import MAX_SEGMENTS, Encoding, Remark, RemarkKind, Tex
 from runner.message.environment import MAX_LENGTH, EmptyFieldError
 from runner.message.links import link_remarks, link_spans, may_hold_link
 from runner.message.segments import GSM7, UNSENDABLE, described, is_gsm7, outside_gsm7, segments, septet_segments
-from runner.message.template import COMPUTED, RenderError, Template, TooLongError
+from runner.message.template import COMPUTED, RenderError, Template, TooLongError, TooMuchWorkError
 from runner.message.transliteration import has_visible, in_gsm7, likeness, replacements
 
 # Words with another meaning in Jinja; a template can't use them as column names.
@@ -19,6 +19,8 @@ _RESERVED = frozenset(
     ("and", "else", "false", "False", "if", "in", "is", "loop", "none", "None", "not", "or", "self", "super", "true",
      "True", "caller", "varargs", "kwargs"),
 )  # fmt: skip
+# How many rows may take too much memory or time before the plan stops. A few may have a hostile cell.
+_MOST_TOO_MUCH = 20
 # The maximum number of characters named in an exclusion.
 _MOST_NAMED = 5
 # A text with more different characters outside GSM-7 is in another script: it is UCS-2 on purpose, and a remark for
@@ -41,6 +43,7 @@ class Composer:
     _: KW_ONLY
     smart_encoding: bool = False
     require_text: Sequence[str] = ()
+    _too_much: int = field(default=0, init=False, compare=False)
 
     def __post_init__(self) -> None:
         self.max_segments = min(self.max_segments, MAX_SEGMENTS)
@@ -54,7 +57,10 @@ class Composer:
         return {name: known[name] for name, _ in self.template.variables}
 
     def compose(self, values: Mapping[str, str], columns: Mapping[str, str]) -> Text | Exclusion:
-        """The text for one row. `values` is by name in the template, `columns` is the result of `self.columns`."""
+        """The text for one row. `values` is by name in the template, `columns` is the result of `self.columns`.
+
+        Raises InputError if the template takes too much memory or time on many rows.
+        """
         try:
             text = self.template.render(values).strip()
         except EmptyFieldError as error:
@@ -64,6 +70,9 @@ class Composer:
             words = f"the text is longer than {MAX_LENGTH:,} characters"
             return Exclusion(ExclusionReason.TOO_MANY_SEGMENTS, words)
         except RenderError as error:
+            self._too_much += isinstance(error, TooMuchWorkError)
+            if self._too_much > _MOST_TOO_MUCH:  # the template is at fault, and each row takes long
+                raise InputError.of(f"the template fails on many rows: {error}", "correct the template") from error
             return Exclusion(ExclusionReason.TEMPLATE_ERROR, str(error))
         simple = None
         # Nearly every text is plain GSM-7 and needs no more checks.

@@ -4,16 +4,18 @@ Closed: no files, no Python internals, and a limit on the length of a text. Repe
 same text, because the plan shows what will be sent. So there is no `random`, no `lipsum`, no clock.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache, wraps
 from typing import NamedTuple
 
-from jinja2 import StrictUndefined, Undefined
-from jinja2.exceptions import SecurityError, UndefinedError
+from jinja2 import Environment, StrictUndefined, Undefined, pass_context
+from jinja2.exceptions import UndefinedError
+from jinja2.nodes import EvalContext
 from jinja2.runtime import Context, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from runner.message import filters
+from runner.message.bounds import BoundedCode, BoundedContext, bounded, check_call, check_operator
 from runner.message.filters import PhoneFormat, phone_filter
 
 # Ten segments have 1,530 characters. A much longer text is a mistake; the limit stops it before memory runs out.
@@ -75,19 +77,48 @@ class EmptyField(Undefined):  # noqa: PLW1641 - hashing is refused below
 
 
 class _Environment(ImmutableSandboxedEnvironment):
-    # The operators that can make a text very long; Jinja allows intercepting them.
-    intercepted_binops = frozenset({"*", "**"})
+    # The operators that can make a value larger; Jinja allows intercepting them.
+    intercepted_binops = frozenset({"*", "**", "+", "%"})
+    code_generator_class = BoundedCode
+    context_class = BoundedContext
+    bounded = staticmethod(bounded)
 
     def call_binop(self, context: Context, operator: str, left: object, right: object) -> object:
-        if operator == "**" or (operator == "*" and _length(left, right) > MAX_LENGTH):
-            raise SecurityError(f"{operator} makes a value that is too long for a text")
+        check_operator(operator, left, right)
         return super().call_binop(context, operator, left, right)
 
+    def bounded_concat(self, values: Iterable[object]) -> object:
+        """What `~` makes."""
+        return bounded("".join(map(str, values)), "~")
+
+    def looped(self, context: BoundedContext, items: Iterable[object]) -> Iterator[object]:
+        """The items of a loop, each a step of the rendering."""
+        for item in items:
+            context.charge(context.step)
+            yield item
+
     def call(self, context: Context, called: object, /, *args: object, **kwargs: object) -> object:
+        assert isinstance(context, BoundedContext)
+        context.charge(context.step)
         # Python's methods would raise TypeError. A macro may handle an empty field itself.
-        if not isinstance(called, Macro):
-            _refuse_empty(*args, *kwargs.values())
-        return super().call(context, called, *args, **kwargs)
+        if isinstance(called, Macro):
+            return bounded(super().call(context, called, *args, **kwargs))
+        _refuse_empty(*args, *kwargs.values())
+        if called == self.looped:
+            return super().call(context, called, *args, **kwargs)
+        method = getattr(called, "__wrapped__", called)  # the sandbox wraps `str.format`
+        name = getattr(method, "__name__", "a call")
+        check_call(name, getattr(method, "__self__", None), (*args, *kwargs.values()))
+        return bounded(super().call(context, called, *args, **kwargs), name)
+
+
+@pass_context
+def _finalize(context: BoundedContext, value: object) -> object:
+    """What an expression writes. It counts as work, because a block or a macro keeps it."""
+    if isinstance(value, str):
+        context.charge(len(value))
+        return value
+    return filters.only_text(value)
 
 
 def _refuse_empty(*values: object) -> None:
@@ -96,34 +127,32 @@ def _refuse_empty(*values: object) -> None:
             str(value)
 
 
-def _guarded(filtered: Callable[..., object]) -> Callable[..., object]:
-    """The filter, but refusing an empty field: some Jinja filters read it as an empty list, others raise TypeError."""
+def _guarded(name: str, filtered: Callable[..., object]) -> Callable[..., object]:
+    """The filter, but refusing an empty field and too large a result.
+
+    Some Jinja filters read an empty field as an empty list, others raise TypeError.
+    """
 
     @wraps(filtered)  # copies the attribute that makes Jinja pass the context
     def guarded(*args: object, **kwargs: object) -> object:
         _refuse_empty(*args, *kwargs.values())
-        return filtered(*args, **kwargs)
+        # Jinja passes the context or the environment before the value.
+        value, *given = args[1:] if isinstance(args[0], Context | EvalContext | Environment) else args
+        check_call(name, value, (*given, *kwargs.values()))
+        return bounded(filtered(*args, **kwargs), name)
 
     return guarded
-
-
-def _length(left: object, right: object) -> int:
-    """The length of a repeated text or list."""
-    for sequence, times in ((left, right), (right, left)):
-        if isinstance(sequence, str | list | tuple) and isinstance(times, int):
-            return len(sequence) * times
-    return 0
 
 
 @lru_cache(maxsize=8)
 def environment(phone_format: PhoneFormat | None = None) -> _Environment:
     """The environment; the filter `phone` uses `phone_format`. Created for the first template that needs it."""
-    jinja = _Environment(autoescape=False, undefined=StrictUndefined, finalize=filters.only_text, loader=None)
+    jinja = _Environment(autoescape=False, undefined=StrictUndefined, finalize=_finalize, loader=None)
     # range, dict, lipsum, cycler, joiner, namespace: not needed for one text to one person, and each name would hide a
     # missing column.
     jinja.globals.clear()
     allowed = {name: function for name, function in jinja.filters.items() if name not in _REFUSED_FILTERS}
     allowed |= {name: own.function for name, own in OWN_FILTERS.items()} | {"phone": phone_filter(phone_format)}
     for_empty = ("default", "d")
-    jinja.filters = {n: function if n in for_empty else _guarded(function) for n, function in allowed.items()}
+    jinja.filters = {n: function if n in for_empty else _guarded(n, function) for n, function in allowed.items()}
     return jinja

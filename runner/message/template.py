@@ -5,16 +5,21 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 
 from jinja2 import Template as JinjaTemplate
 from jinja2 import TemplateSyntaxError, nodes
 
 from runner.base.errors import InputError, Position, Problem
+from runner.message.bounds import BoundedContext, TooMuchError
 from runner.message.environment import MAX_LENGTH, EmptyField, EmptyFieldError, environment
 from runner.message.filters import PhoneFormat
 from runner.message.links import TemplateLink, template_links
 from runner.message.segments import outside_gsm7
-from runner.message.template_lint import Linter, Variables, explain
+from runner.message.template_lint import Linter, Variables, explain, too_complex
+
+# Characters of a template. The longest message has 1,530; a template may hold it in many languages.
+MAX_SOURCE = 100_000
 
 # The source of a character or link that is neither in the template nor in a column.
 COMPUTED = "an expression of the template"
@@ -26,6 +31,10 @@ class TooLongError(Exception):
 
 class RenderError(Exception):
     """The template fails on a row: `str()` has the file, the line and the reason."""
+
+
+class TooMuchWorkError(RenderError):
+    """The template would take too much memory or time on a row."""
 
 
 class Origins:
@@ -104,7 +113,8 @@ class Template:
         """The text for `values`, which has a value for each of `variables`; "" is an empty field.
 
         Raises EmptyFieldError if the text uses an empty field, TooLongError beyond `MAX_LENGTH`, and RenderError if
-        rendering fails with these values, such as an invalid amount or a division by zero.
+        rendering fails with these values, such as an invalid amount or a division by zero; TooMuchWorkError if it would
+        take too much memory or time.
         """
         if self.plain is not None:
             # Several times as fast (`python -m benchmarks.steps`). Jinja reports problems with fields.
@@ -115,11 +125,13 @@ class Template:
         fields_or_empty = {name: value or EmptyField(name) for name, value in values.items()}
         try:
             # Like Template.render, which would also collect endless output.
-            return _joined(self.compiled.root_render_func(self.compiled.new_context(fields_or_empty)))
+            context = cast("BoundedContext", self.compiled.new_context(fields_or_empty)).begin(self.source)
+            return _joined(self.compiled.root_render_func(context))
         except (EmptyFieldError, TooLongError):
             raise
         except Exception as error:  # any mistake in the template
-            raise RenderError(self._failure(error)) from error
+            kind = TooMuchWorkError if isinstance(error, TooMuchError) else RenderError
+            raise kind(self._failure(error)) from error
 
     def _failure(self, error: Exception) -> str:
         line, trace = 1, error.__traceback__
@@ -156,6 +168,9 @@ def compile_template(
     """
     # A byte order mark would be the first character of every text, and force UCS-2.
     source = re.sub(r"\r\n?", "\n", source.removeprefix("\ufeff"))
+    if len(source) > MAX_SOURCE:
+        what = f"the template has more than {MAX_SOURCE:,} characters"
+        raise InputError([Problem(what, "check that this is the template", where=Position(file, 1, 1))])
     if not source.strip():
         raise InputError([Problem("the template is empty", "write the text to send", where=Position(file, 1, 1))])
     jinja = environment(phone)
@@ -169,6 +184,8 @@ def compile_template(
         compiled = jinja.from_string(source)
     except TemplateSyntaxError as error:
         raise InputError([explain(error, source, file)]) from error
+    except (RecursionError, SyntaxError, MemoryError, ValueError, OverflowError) as error:
+        raise InputError([too_complex(error, source, file)]) from error
     return Template(source, file, variables, Origins(tree), compiled, _plain(tree, variables), phone)
 
 

@@ -76,6 +76,18 @@ def explain(error: TemplateSyntaxError, source: str, file: str) -> Problem:
     return Problem(what or "this is not a valid template", where=_error_position(error.lineno, "", [], source, file))
 
 
+def too_complex(error: Exception, source: str, file: str) -> Problem:
+    """The problem of a template that Jinja or Python can't compile; the place is the line with the most brackets."""
+    if isinstance(error, ValueError):
+        return Problem("a number has too many digits", "put it in quotes", where=Position(file, 1, 1))
+    lines = source.split("\n")
+    line = max(range(len(lines)), key=lambda index: sum(map(lines[index].count, "([{")))
+    what = "the template is nested too deeply"
+    return Problem(
+        what, "use fewer brackets, blocks and operators inside each other", where=Position(file, line + 1, 1)
+    )
+
+
 def _error_position(line: int, pattern: str, groups: list[str], source: str, file: str) -> Position:
     if pattern.startswith("Unexpected end"):  # Jinja names the last line, not the line of the innermost open block
         open_tags: list[int] = []
@@ -153,6 +165,10 @@ class Linter:
                 where = self._find(r"\{%[-+]?\s*", word, statement.lineno)
                 what = f"{word} is not allowed: it reads another file"
                 yield Problem(what, "write the whole text in this template", where=where)
+        for loop in self._tree.find_all(nodes.For):
+            if loop.recursive:
+                where = self._find(r"(?<![%+-]) ", "recursive", loop.lineno)
+                yield Problem("recursive loops are not allowed", "use a loop inside a loop", where=where)
         for choice in self._tree.find_all(nodes.CondExpr):
             if choice.expr2 is None:
                 where = self._find(r"(?<![%+-]) ", "if", choice.lineno)

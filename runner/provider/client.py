@@ -16,8 +16,8 @@ from runner.base.messages import Message
 from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
 from runner.provider.answer import classify
 from runner.provider.endpoint import Endpoint, header_safe, tls_context
-from runner.provider.network_errors import network_error_text
-from runner.provider.wire import Connection, NotHttpError, Wire
+from runner.provider.network_errors import is_lasting, network_error_text
+from runner.provider.wire import Connection, LastingTlsError, NotHttpError, Wire
 
 # From departure to the complete answer. This is long, because a message without an answer becomes `unknown`.
 ANSWER_TIMEOUT_S = 45.0
@@ -58,6 +58,8 @@ class Client:
         """
         try:
             connection = await self._wire.connection()
+        except LastingTlsError as error:
+            return Outcome(Status.UNSENT, OutcomeReason.TLS_FAILED, str(error), then=Then.STOP)
         except ConnectionError as error:
             return Outcome(Status.UNSENT, OutcomeReason.NO_CONNECTION, str(error), then=Then.BACK_OFF)
         try:
@@ -123,4 +125,5 @@ def _no_answer(error: Exception, sent_at: int) -> Outcome:
         reason, words = OutcomeReason.INVALID_ANSWER, f"the answer is not HTTP: {error}"
     else:
         reason, words = OutcomeReason.DISCONNECTED, network_error_text(error)
-    return Outcome(Status.UNKNOWN, reason, words, sent_at=sent_at)
+    then = Then.STOP if is_lasting(error) else Then.GO_ON
+    return Outcome(Status.UNKNOWN, reason, words, then, sent_at=sent_at)

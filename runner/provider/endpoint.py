@@ -1,6 +1,9 @@
 """The provider's address, or the one that replaces it, and what all connections to it have in common."""
 
+import os
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, urlsplit
 
@@ -76,10 +79,31 @@ def is_local(url: str) -> bool:
 
 
 def tls_context() -> ssl.SSLContext:
-    """Verifies certificates against the system's store or SSL_CERT_FILE. Requires TLS 1.3, as Singapore does."""
+    """Verifies certificates against the system's store or SSL_CERT_FILE. Requires TLS 1.3, as Singapore does.
+
+    Shows the client certificate in EIGHTXEIGHT_CLIENT_CERT, a PEM file with certificate and key, to a server that
+    demands one. Raises InputError if a file can't be used: OpenSSL would ignore it, and no certificate would be valid.
+    """
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_3
+    if authorities := os.environ.get("SSL_CERT_FILE"):
+        with _usable("SSL_CERT_FILE", authorities, "a PEM file with certificate authorities"):
+            context.load_verify_locations(authorities)
+    if certificate := os.environ.get("EIGHTXEIGHT_CLIENT_CERT"):
+        with _usable("EIGHTXEIGHT_CLIENT_CERT", certificate, "a PEM file with a certificate and its unencrypted key"):
+            context.load_cert_chain(certificate, password="")  # OpenSSL would ask for a missing password
     return context
+
+
+@contextmanager
+def _usable(variable: str, path: str, remedy: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:  # an ssl.SSLError is an OSError
+        why = "is not valid" if isinstance(error, ssl.SSLError | ValueError) else f"can't be read: {error.strerror}"
+        raise InputError.of(
+            f"the file in the environment variable {variable}, {path}, {why}", f"set it to {remedy}"
+        ) from None
 
 
 def header_safe(api_key: str) -> str:

@@ -4,6 +4,7 @@ An export is a job: start it, ask until it is done, then download its CSV files 
 key is sent only to the provider's own origin, because a link may lead to another company's storage service.
 """
 
+import asyncio
 import csv
 import io
 import tempfile
@@ -16,17 +17,20 @@ import orjson
 from yarl import URL
 
 from runner.base.errors import BlockedError, StoppedError
+from runner.base.net import is_private
 from runner.base.text import sanitized
 from runner.provider.answer import REDIRECTS, http_date, status_text
-from runner.provider.endpoint import Endpoint, is_safe
+from runner.provider.endpoint import Endpoint, is_local, is_safe
 from runner.provider.http import NETWORK_ERRORS, HttpClient
 
 CLOCK_TOLERANCE_S = 60.0
 MAX_REDIRECTS = 3
-
 # The provider's job IDs are UUIDs. A much longer one would not fit into a request.
 MAX_JOB_ID_LENGTH = 200
-
+# A million messages take about 300 MB.
+MAX_DOWNLOAD_BYTES = 8 << 30
+# For one file, because a download that arrives byte by byte might never end.
+DOWNLOAD_TIMEOUT_S = 3_600.0
 NEEDED_COLUMNS = frozenset({"umid", "clientmessageid"})
 
 
@@ -95,15 +99,23 @@ class LogExports(HttpClient):
 
     async def _download(self, link: str, file: IO[bytes], redirects: int = MAX_REDIRECTS) -> None:
         try:
-            url, is_followed = URL(link, encoded=True), is_safe(link)  # unchanged, because it may be signed
+            url = URL(link, encoded=True)  # unchanged, because it may be signed
+            is_followed = is_safe(link)
         except ValueError:
             raise BlockedError("the download link of the log export is not a URL") from None
         if not is_followed:
             words = f"the download link of the log export leads to {url.host or link!r} without encryption"
             raise BlockedError(f"{words}, so nothing was downloaded")
+        # A link must not reach services inside this network, which trust this computer.
+        if url.host != self._origin.host and not is_local(str(self._origin)) and is_private(url.host):
+            words = f"the download link of the log export leads to {url.host}, an address in a private network"
+            raise BlockedError(f"{words}, so nothing was downloaded")
         headers = self._key if url.origin() == self._origin else {}
         try:
-            async with self.session(url).get(url, headers=headers, allow_redirects=False) as response:
+            async with (
+                asyncio.timeout(DOWNLOAD_TIMEOUT_S),
+                self.session(url).get(url, headers=headers, allow_redirects=False) as response,
+            ):
                 location = response.headers.get("Location")
                 if response.status in REDIRECTS and location and redirects:
                     # One redirect at a time: each origin is checked before anything, above all the key, goes there.
@@ -121,6 +133,10 @@ class LogExports(HttpClient):
                 if response.content_length is None and encoding != "chunked":
                     raise StoppedError("the log export has no length, so it may be incomplete; run the command again")
                 async for chunk in response.content.iter_any():
+                    if file.tell() + len(chunk) > MAX_DOWNLOAD_BYTES:
+                        response.close()
+                        size = f"more than {MAX_DOWNLOAD_BYTES >> 30} GB"
+                        raise BlockedError(f"the log export is too large ({size}), so nothing was changed")
                     file.write(chunk)
         except NETWORK_ERRORS as error:
             why = self.error_text(error, url)

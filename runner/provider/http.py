@@ -17,7 +17,13 @@ from runner.base.outcomes import OutcomeReason, Then
 from runner.base.wording import seconds_in_words
 from runner.provider.answer import ADVICE, Answer, read_answer, status_text
 from runner.provider.endpoint import CONNECT_TIMEOUT_S, Endpoint, header_safe, tls_context
-from runner.provider.network_errors import network_error_text, no_connection_text, one_line, proxy_error_text
+from runner.provider.network_errors import (
+    is_lasting,
+    network_error_text,
+    no_connection_text,
+    one_line,
+    proxy_error_text,
+)
 from runner.provider.proxy import Proxy
 
 # How long to wait for the next byte of an answer.
@@ -126,6 +132,8 @@ class HttpClient:
                         raise BlockedError(f"the answer about the {self._subject} is too large ({size}); {advice}")
         except NETWORK_ERRORS as error:
             why = self.error_text(error, url)
+            if _is_lasting(error):
+                raise BlockedError(f"the request for the {self._subject} failed: {why}") from error
             raise UnreachableError(f"the request for the {self._subject} failed: {why}", why) from error
         now = datetime.now(UTC)
         return read_answer(response.status, response.headers, bytes(content), now=now, secret=self._api_key)
@@ -137,6 +145,8 @@ class HttpClient:
                 why = f"timed out after {CONNECT_TIMEOUT_S:g} s"
             case ProxyConnectionError(__cause__=Exception() as cause) | ProxyError(__cause__=Exception() as cause):
                 why = proxy_error_text(cause)
+            case aiohttp.ClientConnectorCertificateError():
+                why = network_error_text(error.certificate_error)
             case aiohttp.ClientConnectorError():
                 why = network_error_text(error.os_error)
             case TimeoutError():
@@ -164,6 +174,11 @@ class HttpClient:
             words = f"the request for the {self._subject} failed: {what}{message}{advice}{later}"
             raise UnreachableError(words, f"{what}{message}")
         raise BlockedError(f"the provider refused the {self._subject}: {what}{message}{advice}")
+
+
+def _is_lasting(error: Exception) -> bool:
+    cause = getattr(error, "certificate_error", None) or getattr(error, "os_error", None) or error.__cause__
+    return is_lasting(cause if isinstance(cause, BaseException) else error)
 
 
 def _connector(proxy: Proxy | None, limit: int) -> aiohttp.TCPConnector:

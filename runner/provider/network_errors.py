@@ -31,13 +31,26 @@ _BY_NUMBER = {
 
 # OpenSSL's verify codes for a certificate whose authority isn't trusted: self-signed, or an issuer that isn't known.
 _UNKNOWN_AUTHORITY = (18, 19, 20, 21)
+_EXPIRED = 10
+_WRONG_HOST = (62, 64)
 
-# By the name that OpenSSL gives the error.
+_NO_CLIENT_CERTIFICATE = "the other side demands a client certificate; set EIGHTXEIGHT_CLIENT_CERT"
+_WRONG_CLIENT_CERTIFICATE = "the other side refuses the client certificate; check EIGHTXEIGHT_CLIENT_CERT"
+
+# By the name that OpenSSL gives the error. Trying again changes none of these.
 _BY_TLS_REASON = {
     "WRONG_VERSION_NUMBER": "the other side does not speak TLS on this port",
     "HTTP_REQUEST": "the other side does not speak TLS on this port",
     "TLSV1_ALERT_PROTOCOL_VERSION": "the other side does not support TLS 1.3",
     "UNSUPPORTED_PROTOCOL": "the other side does not support TLS 1.3",
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": _NO_CLIENT_CERTIFICATE,
+    "SSLV3_ALERT_BAD_CERTIFICATE": _WRONG_CLIENT_CERTIFICATE,
+    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": _WRONG_CLIENT_CERTIFICATE,
+    "SSLV3_ALERT_CERTIFICATE_REVOKED": _WRONG_CLIENT_CERTIFICATE,
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED": _WRONG_CLIENT_CERTIFICATE,
+    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": _WRONG_CLIENT_CERTIFICATE,
+    "TLSV1_ALERT_UNKNOWN_CA": _WRONG_CLIENT_CERTIFICATE,
+    "TLSV1_ALERT_ACCESS_DENIED": _WRONG_CLIENT_CERTIFICATE,
 }
 
 
@@ -49,6 +62,10 @@ def network_error_text(error: BaseException) -> str:
         if getattr(error, "verify_code", 0) in _UNKNOWN_AUTHORITY:
             remedy = "if a proxy inspects TLS, set SSL_CERT_FILE to a file with its authority"
             return f"the TLS certificate is from an unknown authority ({message}); {remedy}"
+        if getattr(error, "verify_code", 0) == _EXPIRED:
+            return "the TLS certificate has expired; the provider must renew it, or this computer's clock is wrong"
+        if getattr(error, "verify_code", 0) in _WRONG_HOST:
+            return f"the TLS certificate is for another host ({message}); check EIGHTXEIGHT_BASE_URL"
         return f"the TLS certificate is not valid: {message}"
     if isinstance(error, ssl.SSLError):
         reason = getattr(error, "reason", "") or ""
@@ -63,6 +80,13 @@ def network_error_text(error: BaseException) -> str:
         number = error.errno or 0
         return _BY_NUMBER.get(number) or os.strerror(number)
     return one_line(str(error)) or type(error).__name__
+
+
+def is_lasting(error: BaseException | None) -> bool:
+    """Whether a connection failed for a reason in TLS that trying again doesn't change, such as a wrong certificate."""
+    if isinstance(error, ssl.SSLError):
+        return isinstance(error, ssl.SSLCertVerificationError) or error.reason in _BY_TLS_REASON
+    return False
 
 
 def proxy_error_text(error: Exception) -> str:

@@ -20,7 +20,7 @@ import aiohappyeyeballs
 import httptools
 
 from runner.provider.endpoint import CONNECT_TIMEOUT_S
-from runner.provider.network_errors import network_error_text, no_connection_text, proxy_error_text
+from runner.provider.network_errors import is_lasting, network_error_text, no_connection_text, proxy_error_text
 from runner.provider.proxy import Proxy
 
 # Real answers are smaller than 1 kB.
@@ -42,11 +42,19 @@ MOST_OPENING = 200
 # How long the addresses from a DNS look-up are reused.
 NAME_S = 10.0
 
+# How long the first connections wait at least for a server's refusal, because a loopback's round trip is shorter than a
+# busy server's reaction.
+LEAST_REFUSAL_S = 0.1
+
 HAPPY_EYEBALLS_DELAY_S = 0.25  # RFC 8305, 5
 
 
 class NotHttpError(Exception):
     """The data received is not an HTTP answer."""
+
+
+class LastingTlsError(ConnectionError):
+    """No connection, for a reason in TLS that trying again doesn't change."""
 
 
 _TWO_ANSWERS = NotHttpError("another answer follows it, so one of them belongs to another request")
@@ -84,6 +92,7 @@ class Connection(asyncio.Protocol):
         self._slowest_s = 0.0  # of the answers on this connection; 0: there was none
         self.is_open = False
         self.idle_since = 0.0
+        self.lost: asyncio.Future[Exception | None] = self._loop.create_future()
 
     async def read_all(self) -> None:
         """Let the event loop read what has arrived: the connection's end, or data that nobody asked for, closes it."""
@@ -145,6 +154,8 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self.is_open = False
+        if not self.lost.done():
+            self.lost.set_result(error)
         self._wire.forget(self)
         if self._linger or (self._response is not None and error is None and self._ends_with_connection()):
             self._deliver(reusable=False)
@@ -208,6 +219,7 @@ class Connection(asyncio.Protocol):
         response, self._response = self._response, None
         assert response is not None
         self._stop_lingering()
+        self._wire.is_proven = True
         if not response.done():
             response.set_result(Response(self._status, self._headers, self._body[:MAX_ANSWER_BYTES]))
         if reusable:
@@ -250,6 +262,8 @@ class Wire:
         self._opening: set[asyncio.Task[None]] = set()
         self._addresses: list[Any] = []
         self._addresses_until = 0.0
+        # Whether an answer came. Before, a server may still refuse this client's certificate; see `_refusal`.
+        self.is_proven = False
 
     def _take_idle(self) -> Connection | None:
         """An idle connection that can be used now, if there is one."""
@@ -337,20 +351,35 @@ class Wire:
 
     async def _opened_connection(self) -> Connection:
         """Open a new connection. Raises ConnectionError with a text for people."""
+        began = self._loop.time()
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 _, connection = await self._connect(lambda: Connection(self))
+                if self._tls and not self.is_proven:
+                    await self._refusal(connection, self._loop.time() - began)
         except TimeoutError as error:
             raise self._none(f"timed out after {CONNECT_TIMEOUT_S:g} s") from error
         except (OSError, UnicodeError) as error:  # UnicodeError: the host name has characters that DNS doesn't allow
-            raise self._none(network_error_text(error)) from error
+            kind = LastingTlsError if is_lasting(error) else ConnectionError
+            raise self._none(network_error_text(error), kind) from error
         if not connection.is_open:
             raise self._none("the other side closed it at once")
         self._all.add(connection)
         return connection
 
-    def _none(self, why: str) -> ConnectionError:
-        return ConnectionError(no_connection_text(f"{self._host}:{self._port}", self._proxy, why))
+    async def _refusal(self, connection: Connection, connecting_s: float) -> None:
+        """Wait until a server that demands a client certificate would have refused this one. Raises its error.
+
+        In TLS 1.3 a client is connected before the server has seen its certificate, so a request would leave and become
+        unknown. The refusal takes one round trip, and connecting took at least two. Once an answer has come, connecting
+        doesn't wait.
+        """
+        done, _ = await asyncio.wait([connection.lost], timeout=max(connecting_s, LEAST_REFUSAL_S))
+        if done and (error := connection.lost.result()):
+            raise error
+
+    def _none(self, why: str, kind: type[ConnectionError] = ConnectionError) -> ConnectionError:
+        return kind(no_connection_text(f"{self._host}:{self._port}", self._proxy, why))
 
     async def _connect(self, protocol: Callable[[], Connection]) -> tuple[asyncio.Transport, Connection]:
         sock = await (self._direct_socket() if self._proxy is None else self._socket_through(self._proxy))

@@ -1,8 +1,9 @@
 """How words that a user wrote are shown, and which one may have been meant."""
 
+import polars as pl
 import pytest
 
-from runner.base.text import closest, joined, quoted
+from runner.base.text import closest, defused, defused_column, joined, quoted
 
 QUOTED = [
     ("NO", '"NO"', "as it is"),
@@ -29,3 +30,10 @@ def test_closest(word: str, meant: str | None) -> None:
 @pytest.mark.parametrize(("words", "expected"), [(["a"], "a"), (["a", "b"], "a or b"), (["a", "b", "c"], "a, b or c")])
 def test_joined(words: list[str], expected: str) -> None:
     assert expected == joined(words, "or")
+
+
+def test_a_csv_file_has_no_control_characters() -> None:
+    cells = ["\x1b[2JAnn", "a\x9bb", "a\rb", "a\r\nb\tc", "=1\x07"]
+    expected = ["\ufffd[2JAnn", "a\ufffdb", "a\ufffdb", "a\nb\tc", "'=1\ufffd"]
+    assert expected == list(map(defused, cells))
+    assert expected == pl.DataFrame({"name": cells}).select(defused_column("name"))["name"].to_list()

@@ -51,7 +51,7 @@ def test_a_run_of_many_troubles_keeps_a_bounded_number() -> None:
 
 FOR_A_PERSON = {
     "fuse", "limit_reached", "too_late", "unauthorized", "forbidden", "not_found", "upgrade_required", "unsupported",
-    "unexpected_answer",
+    "unexpected_answer", "tls_failed",
 }  # fmt: skip
 
 

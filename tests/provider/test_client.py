@@ -5,6 +5,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from runner.base.messages import Encoding, Message
 from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
 from runner.provider import client as client_module
 from runner.provider.client import Client, HeldBackError
-from runner.provider.endpoint import Endpoint
+from runner.provider.endpoint import Endpoint, tls_context
 from tests.deadline import DEADLINE_S
 
 MESSAGE = Message(1, "C-1", "+12025550142", "US", "Hi", Encoding.GSM7, 1, "a.b.c")
@@ -319,3 +320,62 @@ def test_tls_is_verified_and_at_least_1_3(tmp_path: Path, monkeypatch: pytest.Mo
             assert status == outcome.status, outcome.detail
 
     asyncio.run(scenario())
+
+
+def test_a_server_that_demands_a_client_certificate_gets_no_request_without_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    authority.issue_cert("client.example").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "client.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    authority.configure_trust(tls)
+    tls.verify_mode = ssl.CERT_REQUIRED
+
+    async def outcome_and_requests() -> tuple[Outcome, int]:
+        async with serving((http(TAKEN), "keep"), tls=tls) as server:
+            return await post(server.base_url), len(server.requests)
+
+    # asyncio's server closes the connection without the alert that other servers send.
+    outcome, requests = asyncio.run(outcome_and_requests())
+    assert (Status.UNSENT, 0) == (outcome.status, requests)
+    monkeypatch.setenv("EIGHTXEIGHT_CLIENT_CERT", str(tmp_path / "client.pem"))
+    outcome, requests = asyncio.run(outcome_and_requests())
+    assert (Status.ACCEPTED, 1) == (outcome.status, requests)
+
+
+@pytest.mark.parametrize(
+    ("host", "days", "words"),
+    [
+        ("other.example", 9, "the TLS certificate is for another host"),
+        ("127.0.0.1", -1, "the TLS certificate has expired"),
+    ],
+)
+def test_tls_that_stays_wrong_is_not_retried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, days: int, words: str
+) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(host, not_after=datetime.now(UTC) + timedelta(days=days)).configure_cert(tls)
+
+    async def scenario() -> Outcome:
+        async with serving((http(TAKEN), "keep"), tls=tls) as server:
+            return await post(server.base_url)
+
+    outcome = asyncio.run(scenario())
+    assert (Status.UNSENT, OutcomeReason.TLS_FAILED, Then.STOP) == (outcome.status, outcome.reason, outcome.then)
+    assert words in outcome.detail
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "EIGHTXEIGHT_CLIENT_CERT"])
+def test_a_certificate_file_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.setenv(variable, str(tmp_path / "none.pem"))
+    with pytest.raises(InputError, match=f"the environment variable {variable}, .*none.pem, can't be read"):
+        tls_context()
+    (tmp_path / "none.pem").write_text("no certificate")
+    with pytest.raises(InputError, match=f"the environment variable {variable}, .*none.pem, is not valid"):
+        tls_context()

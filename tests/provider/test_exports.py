@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from runner.base.errors import StoppedError
+from runner.provider import exports as exports_module
 from runner.provider.endpoint import Endpoint
 from runner.provider.exports import LogExports
 from tests.provider.test_client import http, serving
@@ -204,3 +205,25 @@ def test_nothing_of_a_download_stays_on_the_disk(tmp_path: Path, monkeypatch: py
     rows_of((http(HEADER + b"u-1,a.b.c,delivered\r\n"), "keep"))
 
     assert [] == list(tmp_path.iterdir())
+
+
+def test_a_link_into_a_private_network_is_not_followed() -> None:
+    async def scenario() -> None:
+        async with LogExports(Endpoint("https://sms.8x8.com", "acme"), "secret-key") as exports:
+            for host in ("127.0.0.1", "localhost", "10.0.0.5", "169.254.169.254", "[::1]"):
+                with pytest.raises(StoppedError, match="an address in a private network, so nothing was downloaded"):
+                    await anext(exports.entries(f"https://{host}/file.csv"))
+
+    asyncio.run(scenario())
+
+
+def test_a_download_that_is_too_large_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exports_module, "MAX_DOWNLOAD_BYTES", 1_000)
+    with pytest.raises(StoppedError, match="the log export is too large"):
+        rows_of((http(HEADER + b"u-1,a.b.c,delivered\r\n" * 999), "keep"))
+
+
+def test_a_download_that_takes_too_long_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exports_module, "DOWNLOAD_TIMEOUT_S", 0.05)
+    with pytest.raises(StoppedError, match="the download of the log export failed: timed out"):
+        rows_of((http(HEADER, length=500), "keep"))

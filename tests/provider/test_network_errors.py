@@ -38,7 +38,10 @@ def tls_error(reason: str) -> ssl.SSLError:
             socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
             "the host name can't be found in DNS (Name or service not known)",
         ),
-        (certificate_error("certificate has expired"), "the TLS certificate is not valid: certificate has expired"),
+        (
+            certificate_error("certificate has expired"),
+            "the TLS certificate has expired; the provider must renew it, or this computer's clock is wrong",
+        ),
         (
             certificate_error("unable to get local issuer certificate", 20),
             "the TLS certificate is from an unknown authority (unable to get local issuer certificate); if a proxy "

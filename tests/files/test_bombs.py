@@ -1,0 +1,76 @@
+"""Small files that ask for more memory or time than any list needs."""
+
+import gzip
+from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
+
+import pytest
+
+from runner.base.errors import InputError
+from runner.files import formats, spreadsheet
+from runner.files.reader import read_header, read_rows
+from runner.files.source import Source
+from tests.files.workbook import write_workbook
+
+
+def read(path: Path) -> int:
+    return sum(len(batch.rows) for batch in read_rows(Source(path)))
+
+
+@pytest.mark.parametrize("cell", ['<c r="XFD1048576"><v>1</v></c>', '<c r="CZ900000"><v>1</v></c>'])
+def test_a_cell_far_from_the_table(tmp_path: Path, cell: str) -> None:
+    path = write_workbook(tmp_path / "a.xlsx", {"people": [["phone"], ["+6591234567", cell]]})
+    for reading in (lambda: read_header(Source(path)), lambda: read(path), lambda: spreadsheet.filled_sheets(path)):
+        with pytest.raises(InputError, match=r'the sheet "people" reaches to row .*, too far to read; delete'):
+            reading()
+
+
+def test_a_wide_sheet_is_read(tmp_path: Path) -> None:
+    path = write_workbook(tmp_path / "a.xlsx", {"people": [["phone"], ["+6591234567", '<c r="XFD2"><v>1</v></c>']]})
+    assert 1 == read(path)
+
+
+def test_a_part_that_grows_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spreadsheet, "_SMALL_BYTES", 1 << 16)
+    path = write_workbook(tmp_path / "a.xlsx", {"people": [["phone"], ["+6591234567"]]})
+    with ZipFile(path, "a", ZIP_DEFLATED) as archive:
+        archive.writestr("xl/sharedStrings.xml", b"<t>" + b"x" * (1 << 20))
+    with pytest.raises(InputError, match="more than 200 times as large when unpacked, so it is no list of recipients"):
+        read_header(Source(path))
+
+
+def test_a_cell_without_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spreadsheet, "_MOST_CELL_BYTES", 1 << 16)
+    monkeypatch.setattr(spreadsheet, "_READ", 1 << 12)
+    path = write_workbook(tmp_path / "a.xlsx", {"people": [["phone"], ["x" * (1 << 18)]]})
+    with pytest.raises(InputError, match="has a cell of more than 16 MB; shorten it"):
+        read(path)
+
+
+def test_an_archive_of_blank_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formats, "_SMALL_BYTES", 1 << 20)
+    path = tmp_path / "a.csv.gz"
+    path.write_bytes(gzip.compress(b"phone\n" + b"\n" * (1 << 22)))
+    with pytest.raises(InputError, match="more than 200 times as large when unpacked"):
+        read(path)
+
+
+def test_a_million_blank_lines(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"phone\n" + b"\n" * 1_000_002)
+    with pytest.raises(InputError, match="has more than 1,000,000 blank rows in a row, up to line"):
+        read(path)
+
+
+def test_one_endless_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"x" * (17 << 20))
+    with pytest.raises(InputError, match="has a line of more than 16 MB"):
+        read_header(Source(path))
+
+
+def test_a_header_with_too_many_columns(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(",".join(map(str, range(20_000))) + "\n")
+    with pytest.raises(InputError, match=r"a\.csv:1:1: the header has 20,000 columns; the maximum is 16,384"):
+        read_header(Source(path))
