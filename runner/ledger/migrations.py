@@ -93,6 +93,8 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
         )""",
         "CREATE INDEX ix_audit_run ON audit (run) WHERE run IS NOT NULL",
     ),
+    # Where the messages of a run were sent.
+    6: ("ALTER TABLE runs ADD COLUMN places VARCHAR",),
 }
 
 # A ledger with a newer schema is refused, because this version doesn't know its rules.

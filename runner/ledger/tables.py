@@ -106,6 +106,7 @@ runs = Table(
     Column("stop_error_id", String(64)),
     Column("stop_sent_at", BigInteger),
     Column("stop_answered_at", BigInteger),
+    Column("places", String),  # where messages were sent: base URLs, separated by spaces; null: not known
     UniqueConstraint("name", "run"),
 )
 
