@@ -178,8 +178,11 @@ def test_a_log_that_does_not_cover_the_unknown_ones(
 
 def test_a_clock_that_was_behind_while_sending(place: Workplace, server: Provider) -> None:
     """The log lacks the unknown ones, because it is not complete yet, though this computer's clock says it must be."""
-    for column in ("claimed_at", "sent_at", "answered_at", "settled_at"):
-        change(place, f"UPDATE messages SET {column} = {column} - 1200000000")
+    change(
+        place,
+        "UPDATE messages SET claimed_at = claimed_at - 1200000000, sent_at = sent_at - 1200000000, "
+        "answered_at = answered_at - 1200000000, settled_at = settled_at - 1200000000",
+    )
     server.take({"clientMessageId": "hello:test:x", "destination": "0"}, datetime.now(UTC) - timedelta(hours=1))
     server.exported = lambda lines: [line for line in lines if line not in lines[5:10]]
     done = reconcile(place, settle="15min")
@@ -193,8 +196,10 @@ def test_a_clock_that_was_behind_while_sending(place: Workplace, server: Provide
 @pytest.mark.parametrize("way", ["a test message", "--accept-absence"])
 def test_without_a_message_after_them_they_stay_unknown(place: Workplace, server: Provider, way: str) -> None:
     server.lines = [line for number, line in enumerate(server.lines) if number not in UNANSWERED]  # never received
-    newest = "(SELECT max(answered_at) FROM messages)"
-    change(place, f"UPDATE messages SET settled_at = {newest} + 1000 WHERE status = 'unknown'")
+    change(
+        place,
+        "UPDATE messages SET settled_at = (SELECT max(answered_at) FROM messages) + 1000 WHERE status = 'unknown'",
+    )
     before = reconcile(place)
     assert (1, len(UNANSWERED)) == (before.exit_code, unknown(place))
     assert "(`campaign test`)" in " ".join(before.stdout.split())
