@@ -27,7 +27,9 @@ class Unknown(NamedTuple):
 
 def unknowns(ledger: Ledger, run_id: int) -> dict[str, Unknown]:
     """The unknown messages by their ids. They fit into memory, because only a small part of a run can be unknown."""
-    query = select(messages.c.message_id, messages.c.claimed_at, messages.c.settled_at).where(*_unknown(run_id))
+    # A message is claimed some time before it leaves. A killed process didn't record when it left.
+    left = func.coalesce(messages.c.sent_at, messages.c.claimed_at)
+    query = select(messages.c.message_id, left, messages.c.settled_at).where(*_unknown(run_id))
     # A clock that was set back between the two must not make the span empty.
     return {name: Unknown(begin, max(begin, end or begin)) for name, begin, end in ledger.rows(query)}
 

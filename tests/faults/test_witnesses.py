@@ -196,6 +196,7 @@ def test_a_clock_that_was_behind_while_sending(place: Workplace, server: Provide
 @pytest.mark.parametrize("way", ["a test message", "--accept-absence"])
 def test_without_a_message_after_them_they_stay_unknown(place: Workplace, server: Provider, way: str) -> None:
     server.lines = [line for number, line in enumerate(server.lines) if number not in UNANSWERED]  # never received
+    server.take({"clientMessageId": "hello:test:x", "destination": "0"}, datetime.now(UTC) - timedelta(hours=1))
     change(
         place,
         "UPDATE messages SET settled_at = (SELECT max(answered_at) FROM messages) + 1000 WHERE status = 'unknown'",

@@ -40,7 +40,8 @@ def test_which_messages_are_unknown_and_when_their_requests_may_have_left(tmp_pa
 
         (first,) = filled.messages(run_id, status=Status.UNKNOWN, claimed_at=3, settled_at=5)
         (set_back,) = filled.messages(run_id, status=Status.UNKNOWN, claimed_at=7, settled_at=4)
-        assert {first: Unknown(3, 5), set_back: Unknown(7, 7)} == unknowns(filled.ledger, run_id)
+        (left,) = filled.messages(run_id, status=Status.UNKNOWN, claimed_at=7, sent_at=8, settled_at=9)
+        assert {first: Unknown(3, 5), set_back: Unknown(7, 7), left: Unknown(8, 9)} == unknowns(filled.ledger, run_id)
 
 
 @pytest.mark.parametrize("reason", [OutcomeReason.QUEUED, *sorted(DIFFERING)])
