@@ -23,7 +23,7 @@ def fill(campaign: Path, reports: Path, share: float) -> None:
     """Begin the campaign's run and record the first share (0 to 1) of its messages as accepted."""
     with open_run(campaign, RunOptions(reports=reports)) as run:
         count = int(make_plan(run).to_send * share)
-        record, sent_digest = begin(run)
+        record, sent_digest = begin(run, place="http://127.0.0.1")
         asyncio.run(_settle(run, record, sent_digest, count))
         words = "filled by a benchmark"
         run.ledger.end_run(record.id, now=_now_us(), stop_reason=OutcomeReason.INTERRUPTED.value, stop_detail=words)

@@ -26,6 +26,9 @@ def command(
     target: Target,
     settle: Settle = "15min",
     deadline: Deadline = "30min",
+    accept_absence: Annotated[
+        bool, typer.Option("--accept-absence", help="Send messages that the log lacks again, even without proof.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Skip the confirmation.")] = False,
 ) -> tuple[int, dict[str, Any]]:
     """Settle unknown outcomes from the provider's message log."""
@@ -38,7 +41,15 @@ def command(
     deadline_time = parse_value("--deadline", deadline, duration)
     with locked_run(*parse_target(target), options) as run:
         account = provider_account(run.account)
-        unsettled = reconcile(console, run, account, yes=yes, settle=settle_time, deadline=deadline_time)
+        unsettled = reconcile(
+            console,
+            run,
+            account,
+            yes=yes,
+            settle=settle_time,
+            deadline=deadline_time,
+            accept_absence=accept_absence,
+        )
         report = write_report(run.ledger, run.record, run.paths, has_lock=True)
     if not unsettled:
         console.print(f"\nresults: {run.paths.results_csv}")
@@ -55,31 +66,45 @@ def reconcile(
     yes: bool,
     settle: timedelta,
     deadline: timedelta,
+    accept_absence: bool = False,
 ) -> int:
     """Look up a run's unknown messages in the log, show the result, ask, and settle. Returns how many stay unknown.
 
     Raises StoppedError if the log isn't complete or the answer is no; then nothing is changed.
     """
-    from runner.run.reconcile import apply_finding, look_up
+    from runner.run.reconcile import Absence, apply_finding, look_up
 
     def say(words: str) -> None:
         console.print(words, style="dim")
 
-    finding = look_up(run, account, settle=settle, deadline=deadline, say=say)
+    finding = look_up(run, account, settle=settle, deadline=deadline, say=say, accept_absence=accept_absence)
     if finding is None:
         console.print(f"{run.name}: no unknown outcomes")
         return 0
-    console.print(f"\nunknown        {finding.unknown.count:,}")
+    absent = {kind: len(ids) for kind, ids in finding.absent.items()}
+    console.print(f"\nunknown        {finding.unknown:,}")
     console.print(f"in the log     {len(finding.found):,}  become accepted")
-    missing = f"not in the log {len(finding.missing):,}"
-    if finding.again_at is None:
-        console.print(f"{missing}  were not received: the next run sends them")
-    elif finding.missing:
-        when = f"{finding.again_at:%Y-%m-%d %H:%M:%S} UTC"
-        console.print(f"{missing}  stay unknown: the log may not be complete yet")
-        console.print(f"run this again after {when}")
-    if changed := len(finding.found) + len(finding.not_received):
+    missing = "not in the log"
+    if absent[Absence.PROVED] or not sum(absent.values()):
+        console.print(f"{missing} {absent[Absence.PROVED]:,}  were not received: the next run sends them")
+    if absent[Absence.ACCEPTED]:
+        words = "without proof that they were not received: the next run sends them"
+        console.wrap(f"{missing} {absent[Absence.ACCEPTED]:,}  {words}")
+    if finding.again_at:
+        console.print(f"{missing} {absent[Absence.EARLY]:,}  stay unknown: the log may not be complete yet")
+        console.print(f"run this again after {finding.again_at:%Y-%m-%d %H:%M:%S} UTC")
+    if absent[Absence.UNPROVED]:
+        console.print(
+            f"{missing} {absent[Absence.UNPROVED]:,}  stay unknown: nothing proves that they were not received"
+        )
+        console.wrap(
+            "An absence is proof only if the log has messages from before and after it, and every accepted message in "
+            "between. Send a test message as a witness (`campaign test`), or continue the run if it isn't finished, "
+            f"and run this again {settle.total_seconds() / 60:.0f} minutes later. If that doesn't help, "
+            "--accept-absence sends them again without proof: this may text people twice"
+        )
+    if finding.changed:
         if not yes:
-            confirm(f"Settle {counted(changed, 'message')} in the ledger?", no="nothing was changed")
+            confirm(f"Settle {counted(finding.changed, 'message')} in the ledger?", no="nothing was changed")
         apply_finding(run, finding)
-    return finding.unknown.count - changed
+    return finding.unknown - finding.changed

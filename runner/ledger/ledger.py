@@ -55,6 +55,7 @@ class RunRecord:
     holder: str | None
     lease_until: int | None
     messages_digest: str | None = None
+    places: str | None = None
 
 
 class MessageRecord(NamedTuple):
@@ -167,7 +168,8 @@ class Ledger:
     ) -> RunRecord:
         """Record that a session of this run starts and what it sends. Adds the run if it is new.
 
-        `values`: sub_account_id, options, fingerprint, messages_digest, rows, to_send. `audited`: for the audit trail.
+        `values`: sub_account_id, options, fingerprint, messages_digest, rows, to_send, places. `audited`: for the
+        audit trail.
         """
         values |= {**_STOP, "started_at": now, "ended_at": None}
         made = insert(runs).values(name=name, run=run, created_at=now, **values)

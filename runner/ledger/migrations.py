@@ -93,12 +93,13 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
         )""",
         "CREATE INDEX ix_audit_run ON audit (run) WHERE run IS NOT NULL",
     ),
-    # Whether a receipt is proof (not known of older receipts, so they prove nothing), and checksums, so that bits that
-    # changed by themselves are found.
+    # Whether a receipt is proof (not known of older receipts, so they prove nothing), checksums, so that bits that
+    # changed by themselves are found, and where the messages of a run were sent.
     6: (
         "ALTER TABLE receipts ADD COLUMN is_authorized BOOLEAN",
         "ALTER TABLE messages ADD COLUMN checksum INTEGER",
         "ALTER TABLE runs ADD COLUMN resume_checksum INTEGER",
+        "ALTER TABLE runs ADD COLUMN places VARCHAR",
     ),
 }
 

@@ -1,12 +1,11 @@
 """The unknown messages of a run, and how the provider's log settles them.
 
-A message leaves `unknown` only with proof: it is in the provider's log, or the log was exported late enough and doesn't
-contain it.
+A message leaves `unknown` only with proof: it is in the provider's log, or an export that covers its time lacks it.
 """
 
 import time
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, func, select, update
 
@@ -20,44 +19,46 @@ from runner.ledger.tables import messages, runs
 from runner.ledger.transitions import Proof, accept_unknown, release
 
 
-@dataclass(frozen=True, slots=True)
-class Unknowns:
-    """The unknown messages of a run: how many, and when their requests left.
+class Unknown(NamedTuple):
+    """When the request of an unknown message may have left, by this computer's clock (microseconds since the epoch)."""
 
-    All of them left between `first_claimed_at` and `last_settled_at` (microseconds since the epoch).
+    begin: int
+    end: int
+
+
+def unknowns(ledger: Ledger, run_id: int) -> dict[str, Unknown]:
+    """The unknown messages by their ids. They fit into memory, because only a small part of a run can be unknown."""
+    # A message is claimed some time before it leaves. A killed process didn't record when it left.
+    left = func.coalesce(messages.c.sent_at, messages.c.claimed_at)
+    query = select(messages.c.message_id, left, messages.c.settled_at).where(*_unknown(run_id))
+    # A clock that was set back between the two must not make the span empty.
+    return {name: Unknown(begin, max(begin, end or begin)) for name, begin, end in ledger.rows(query)}
+
+
+def accepted(ledger: Ledger, run_id: int, *, since: int) -> Iterator[tuple[str, int, int]]:
+    """The messages claimed since then that the provider accepted in an answer: id, sent at, answered at.
+
+    The log must have them.
     """
-
-    count: int
-    first_claimed_at: int
-    last_settled_at: int
-
-
-def unknowns(ledger: Ledger, run_id: int) -> Unknowns | None:
-    """The unknown messages of a run, or None if there are none."""
-    columns = (func.count(), func.min(messages.c.claimed_at), func.max(messages.c.settled_at))
-    [(count, first, last)] = ledger.rows(select(*columns).where(*_unknown(run_id)))
-    return Unknowns(count, first, last or first) if count else None
-
-
-def unknown_ids(ledger: Ledger, run_id: int) -> set[str]:
-    """The ids of the unknown messages. They fit into memory, because only a small part of a run can be unknown."""
-    return {row[0] for row in ledger.rows(select(messages.c.message_id).where(*_unknown(run_id)))}
-
-
-def accepted_ids(ledger: Ledger, run_id: int, *, answered_before: int, limit: int) -> set[str]:
-    """The newest messages that the provider had accepted, in an answer, by `answered_before`. The log must have them.
-
-    Finding them in an export shows that the export is complete up to that time.
-    """
-    # The export begins when the first unknown message was claimed, so older messages aren't in it.
-    first_unknown = select(func.min(messages.c.claimed_at)).where(*_unknown(run_id)).scalar_subquery()
-    query = select(messages.c.message_id).where(
+    query = select(messages.c.message_id, messages.c.sent_at, messages.c.answered_at).where(
         messages.c.run_id == run_id,
         messages.c.reason.in_([OutcomeReason.QUEUED.value, *DIFFERING]),
-        messages.c.answered_at <= answered_before,
-        messages.c.claimed_at >= first_unknown,
+        messages.c.sent_at.is_not(None),
+        messages.c.answered_at.is_not(None),
+        messages.c.claimed_at >= since,
     )
-    return {row[0] for row in ledger.rows(query.order_by(messages.c.answered_at.desc()).limit(limit))}
+    return ledger.rows(query)
+
+
+def has_accepted(ledger: Ledger, run_id: int, *, since: int, until: int) -> bool:
+    """Whether a message that was sent since then was accepted before `until`."""
+    query = select(func.count()).where(
+        messages.c.run_id == run_id,
+        messages.c.reason.in_([OutcomeReason.QUEUED.value, *DIFFERING]),
+        messages.c.sent_at >= since,
+        messages.c.answered_at < until,
+    )
+    return bool(ledger.scalar(query))
 
 
 def _unknown(run_id: int) -> tuple[ColumnElement[bool], ...]:

@@ -108,6 +108,7 @@ runs = Table(
     Column("stop_sent_at", BigInteger),
     Column("stop_answered_at", BigInteger),
     Column("resume_checksum", Integer),  # of the resume point; null: an older version wrote it
+    Column("places", String),  # where messages were sent: base URLs, separated by spaces; null: not known
     UniqueConstraint("name", "run"),
 )
 

@@ -18,6 +18,9 @@ REGIONS = {
     "indonesia": "https://sms.8x8.id",
 }
 
+# The place of every sandbox on this computer, except that of `--sandbox`.
+THIS_COMPUTER = "http://127.0.0.1"
+
 # How long connecting may take, including TLS.
 CONNECT_TIMEOUT_S = 10.0
 
@@ -36,6 +39,13 @@ class Endpoint:
     @property
     def messages_url(self) -> str:
         return f"{self.base_url}/api/v1/subaccounts/{quote(self.sub_account_id, safe='&')}/messages"
+
+    @property
+    def place(self) -> str:
+        """What identifies the provider's log: the base URL, or this computer, where a sandbox changes its port."""
+        if self.is_direct:
+            return "--sandbox"
+        return THIS_COMPUTER if is_local(self.base_url) else self.base_url
 
     @property
     def tls(self) -> bool:

@@ -42,18 +42,24 @@ class ExportJob(NamedTuple):
 
 
 class LogExports(HttpClient):
-    """Exports of one sub-account. An async context manager. All errors are StoppedError, with a text for people."""
+    """Exports of one sub-account. An async context manager. All errors are StoppedError, with a text for people.
+
+    `started_at` is when the newest export was started, by the provider's clock; None if its answer had no date.
+    """
 
     def __init__(self, endpoint: Endpoint, api_key: str) -> None:
         super().__init__(endpoint, api_key, "log export")
         self._origin = URL(endpoint.base_url).origin()
         self._jobs = f"{endpoint.messages_url}/exports"
+        self._answered_at: datetime | None = None
+        self.started_at: datetime | None = None
 
     async def start(self, since: datetime, until: datetime) -> str:
         """Start an export of all messages between two aware times. Returns its job id."""
         start, end = (f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for moment in (since, until))
         answer = await self._ask("POST", self._jobs, orjson.dumps({"from": start, "to": end, "limit": 0}))
         job_id = answer.get("jobId")
+        self.started_at = self._answered_at
         if not isinstance(job_id, str) or not 0 < len(job_id) <= MAX_JOB_ID_LENGTH:
             raise StoppedError("the provider's answer about the log export has no jobId; run the command again")
         return job_id
@@ -87,7 +93,7 @@ class LogExports(HttpClient):
 
     async def _ask(self, method: str, url: str | URL, body: bytes | None = None) -> Mapping[str, Any]:
         answer = await self.ask(method, url, body=body)
-        _check_clock(answer.headers.get("Date"))
+        self._answered_at = _check_clock(answer.headers.get("Date"))
         if method == "GET" and answer.status == 404:  # the next command starts another export
             words = f"the provider no longer has the log export: {status_text(404)}"
             raise StoppedError(f"{words}; nothing was changed; run the command again")
@@ -151,8 +157,11 @@ def _check_end(file: IO[bytes]) -> None:
         raise StoppedError("the log export is cut off or empty; nothing was changed; run the command again")
 
 
-def _check_clock(date: str | None) -> None:
-    """The clocks must agree: the export's time span uses this computer's clock, the provider's log the provider's."""
+def _check_clock(date: str | None) -> datetime | None:
+    """The provider's time, if its answer has one. It must agree with this computer's clock.
+
+    The export's time span uses this computer's clock, the provider's log the provider's.
+    """
     ours, theirs = datetime.now(UTC), http_date(date)
     if theirs is not None and abs((ours - theirs).total_seconds()) > CLOCK_TOLERANCE_S:
         raise BlockedError(
@@ -160,6 +169,7 @@ def _check_clock(date: str | None) -> None:
             f"{theirs:%Y-%m-%d %H:%M:%S} UTC, so the wrong part of its log would be searched; nothing was changed; set "
             "this computer's clock"
         )
+    return theirs
 
 
 def _rows(text: IO[str]) -> Iterator[dict[str, str]]:

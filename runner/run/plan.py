@@ -135,10 +135,11 @@ def note_report_settings(run: Run) -> None:
         after.write(path)
 
 
-def begin(run: Run, sent_to: str | None = None) -> tuple[RunRecord, str]:
+def begin(run: Run, sent_to: str | None = None, *, place: str) -> tuple[RunRecord, str]:
     """Make the newest plan the one to send, and record the start in the ledger, with what was overridden for it.
 
-    `sent_to` is the URL of a server on this computer that stands in for the provider, or None.
+    `sent_to` is the URL of a server on this computer that stands in for the provider, or None. `place` is where the
+    messages are sent.
 
     Returns the run's record and the digest of the plan file.
     """
@@ -170,12 +171,21 @@ def begin(run: Run, sent_to: str | None = None) -> tuple[RunRecord, str]:
         messages_digest=run.summary.messages_digest,
         rows=run.summary.rows,
         to_send=run.summary.to_send,
+        places=_places(run, place),
         audited=[*audited, AuditEntry(AuditAction.STARTED, name, started)],
     )
     # Only now: until the override is on record, another ledger must be refused again.
     write_atomically(paths.ledger_id, run.ledger.id.encode())
     run.take_over(record.id)
     return record, sent_digest
+
+
+def _places(run: Run, place: str) -> str | None:
+    """Where the run's messages have been sent and are sent now. None if an older ledger doesn't know."""
+    known = (run.previous.places or "").split() if run.previous else []
+    if not known and run.counts():
+        return None
+    return " ".join(dict.fromkeys([*known, place]))
 
 
 def cooldown_of(campaign: Campaign) -> Cooldown | None:

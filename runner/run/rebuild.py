@@ -35,7 +35,7 @@ from runner.run.open import BEING_REBUILT, Run
 from runner.run.paths import CAMPAIGNS, PROJECT_FILE, RunOptions, RunPaths, current_project, paths_of, project_of
 from runner.run.plan import canonical, described_options, make_plan, remaining_of
 from runner.run.project import refuse_forgotten_ledger
-from runner.run.reconcile import AHEAD, MARGIN, Say, links_of, proof_of
+from runner.run.reconcile import AHEAD, MARGIN, Say, links_of, logged_at, proof_of, refuse_another_place
 
 LINES_AT_A_TIME = 2_000
 
@@ -116,7 +116,7 @@ def rebuild(
     with run_lock(ledger_path(paths.ledger), name, run_id), contextlib.ExitStack() as stack:
 
         def open_run() -> Run:
-            return stack.enter_context(_lost_run(inputs, run_id, paths))
+            return stack.enter_context(_lost_run(inputs, run_id, paths, account))
 
         rebuilt = asyncio.run(_adopt_log(f"{name}/{run_id}", account, since, deadline, say, open_run))
         _complete(rebuilt, settle)
@@ -128,8 +128,11 @@ def rebuild(
 
 
 @contextlib.contextmanager
-def _lost_run(inputs: Inputs, run_id: str, paths: RunPaths) -> Iterator[Run]:
-    """The run, in the ledger even if it is new there. Raises InputError if the ledger has it with another account."""
+def _lost_run(inputs: Inputs, run_id: str, paths: RunPaths, provider: ProviderAccount) -> Iterator[Run]:
+    """The run, in the ledger even if it is new there.
+
+    Raises InputError if the ledger has it with another account or place.
+    """
     campaign, account = inputs.campaign, inputs.campaign.account.sub_account_id
     with open_ledger(paths.ledger, create=True) as ledger:
         run = Run(inputs, campaign.name, run_id, paths, ledger, None, datetime.now(UTC))
@@ -142,6 +145,8 @@ def _lost_run(inputs: Inputs, run_id: str, paths: RunPaths) -> Iterator[Run]:
                     f"campaign file has {account}",
                     "use the account that the run was started with",
                 )
+            if run.previous:
+                refuse_another_place(f"{run.name}/{run_id}", run.previous.places, provider)
             # So the run can't be sent while a part of its messages is missing.
             write_atomically(paths.ledger_id, BEING_REBUILT.encode())
             if run.previous is None:
@@ -154,6 +159,7 @@ def _lost_run(inputs: Inputs, run_id: str, paths: RunPaths) -> Iterator[Run]:
                     fingerprint="",
                     rows=0,
                     to_send=0,
+                    places=provider.endpoint.place,
                 )
                 run.take_over(run.previous.id)
             yield run
@@ -206,14 +212,11 @@ async def _batches(rows: AsyncIterator[dict[str, str]], prefix: str) -> AsyncGen
 
 
 def _line(row: Mapping[str, str]) -> LogLine:
-    at, country = now_us(), row.get("country", "").strip().upper()
-    with contextlib.suppress(ValueError):
-        moment = datetime.fromisoformat(row.get("createdat", "").strip())
-        at = us_of(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    at, country = logged_at(row), row.get("country", "").strip().upper()
     encoding = row.get("encoding", "").strip().upper()
     return LogLine(
         message_id=row["clientmessageid"],
-        at=at,
+        at=now_us() if at is None else at,
         encoding=encoding if encoding in list(Encoding) else Encoding.GSM7.value,
         country=country if len(country) == 2 else None,
         proof=proof_of(row),

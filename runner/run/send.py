@@ -68,7 +68,7 @@ def send(
     or SIGTERM waits for the answers in flight, the second one doesn't.
     """
     interrupts.check()
-    record, sent_digest = begin(run, account.stand_in)
+    record, sent_digest = begin(run, account.stand_in, place=account.endpoint.place)
     _note(run, record, Event(EventKind.STARTED, record.started_at))
     stop: Stop | None = Stop(OutcomeReason.INTERRUPTED, "the run ended unexpectedly")
     try:

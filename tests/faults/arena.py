@@ -40,13 +40,21 @@ class Arena:
     def reconcile(self, settle: str = "0s", deadline: str = "30min") -> Done:
         return self._here("reconcile", "hello", "--yes", "--settle", settle, "--deadline", deadline)
 
+    def witness(self) -> None:
+        """Send a test message, which shows that the log reaches this time."""
+        for _ in range(ROUNDS):  # the provider's faults don't spare it
+            if self._here("test", "hello.yaml", "--yes", "--to", "+6581239999").exit_code == 0:
+                return
+        raise AssertionError("no test message was accepted")
+
     def _here(self, *arguments: str) -> Done:
         return self.place.here(*arguments, EIGHTXEIGHT_BASE_URL=self.base_url, EIGHTXEIGHT_API_KEY=KEY)
 
     def received(self) -> Counter[str]:
         """How often each message was accepted by the provider."""
         lines = [orjson.loads(line) for line in self.book.read_bytes().splitlines()] if self.book.exists() else []
-        return Counter(line["clientMessageId"] for line in lines if line["status"] == "QUEUED")
+        ids = [line["clientMessageId"] for line in lines if line["status"] == "QUEUED"]
+        return Counter(message_id for message_id in ids if ":test:" not in message_id)
 
     def wait_for(self, count: int, process: "subprocess.Popen[str]") -> None:
         """Return when the provider has accepted so many messages of a run that is still going on."""
@@ -67,6 +75,7 @@ class Arena:
                 return
             assert done.exit_code in (1, 3, 5), done.stderr
             if any(row["status"] == "unknown" for row in self.results()):
+                self.witness()
                 reconciled = self.reconcile()
                 assert reconciled.exit_code == 0, reconciled.stderr + reconciled.stdout
                 self.check_truth()
@@ -89,6 +98,10 @@ def arena(folder: Path, *, faults: list[dict[str, Any]] | None = None, **options
     rules = folder / "faults.json"
     rules.write_bytes(orjson.dumps(faults or []))
     book = folder / "book.jsonl"
+    # A test message of an hour ago, so that the log reaches back to before the run.
+    earlier = {"time": time.time_ns() // 1000 - 3_600_000_000, "umid": "earlier", "status": "QUEUED", "text": "Hi"}
+    earlier |= {"subAccountId": "acme_hq", "destination": "6581239999", "clientMessageId": "hello:test:earlier"}
+    book.write_bytes(orjson.dumps(earlier, option=orjson.OPT_APPEND_NEWLINE))
     sandbox = SandboxOptions(book=book, faults=rules, api_key=KEY, sub_account_id="acme_hq", export_polls=1, **options)
     with serving(sandbox) as base_url:
         place = Workplace(folder, base_url)

@@ -46,6 +46,7 @@ def test_found_ones_are_accepted_and_missing_ones_go_again(tmp_path: Path) -> No
     with arena(tmp_path, faults=[LOST, GONE]) as run:
         run.run()
         assert 3 == sum(row["status"] == "unknown" for row in run.results())
+        run.witness()
 
         done = run.reconcile()
 
@@ -77,6 +78,7 @@ def test_what_reconcile_gives_back_needs_a_new_approval(tmp_path: Path) -> None:
 
         fingerprint = planned()
         assert 1 == approved(fingerprint).exit_code
+        run.witness()
         assert 0 == run.reconcile().exit_code
         before = run.received()
 
@@ -93,6 +95,7 @@ def test_what_reconcile_gives_back_needs_a_new_approval(tmp_path: Path) -> None:
 def test_too_early_stays_unknown_and_says_when(tmp_path: Path) -> None:
     with arena(tmp_path, faults=[GONE]) as run:
         run.run()
+        run.witness()
 
         early = run.reconcile(settle="15min")
 
@@ -121,6 +124,7 @@ def test_who_was_not_texted_after_all_is_held_against_the_limit_again(
     monkeypatch.setattr("runner.cli.run.SETTLE", timedelta())
     with arena(tmp_path, faults=[GONE]) as run:
         run.run()
+        run.witness()
 
         done = run.run("--reconcile", "--limit", "2")
 

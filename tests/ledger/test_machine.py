@@ -14,7 +14,7 @@ from runner.base.errors import LedgerError
 from runner.base.messages import Encoding, Message
 from runner.base.outcomes import Outcome, OutcomeReason, Status
 from runner.ledger.ledger import open_ledger
-from runner.ledger.reconciliation import apply, unknown_ids
+from runner.ledger.reconciliation import apply, unknowns
 from runner.ledger.transitions import Proof
 from runner.ledger.writer import Claim, LedgerWriter, Spill, merge_spill, spill_path
 
@@ -131,7 +131,7 @@ class LedgerMachine(RuleBasedStateMachine):
         ids = [message(key).message_id for key in range(6)]
         known = self.ledger.records(self.run, ids)
         assert {message(k).message_id: s for k, s in self.status.items()} == {i: r.status for i, r in known.items()}
-        assert {i for i, r in known.items() if r.status == "unknown"} == unknown_ids(self.ledger, self.run)
+        assert {i for i, r in known.items() if r.status == "unknown"} == unknowns(self.ledger, self.run).keys()
 
 
 LedgerMachine.TestCase.settings = settings(max_examples=15, stateful_step_count=25)

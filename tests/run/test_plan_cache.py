@@ -140,7 +140,7 @@ def test_a_purge_takes_it_along(place: Place) -> None:
     from runner.run.purge import purge
 
     def begin_and_purge(run: Run) -> None:
-        purge(RecordedRun(run.ledger, begin(run)[0], run.paths))
+        purge(RecordedRun(run.ledger, begin(run, place="http://127.0.0.1")[0], run.paths))
 
     place.plan(do=begin_and_purge)
 

@@ -11,10 +11,9 @@ from sqlalchemy import text
 from runner.base.errors import RunLockedError
 from runner.ledger.ledger import open_ledger
 from runner.ledger.lock import Lease
-from runner.ledger.reconciliation import Unknowns
 from runner.run.open import RecordedRun
 from runner.run.paths import RunOptions, paths_of
-from runner.run.reconcile import Finding, apply_finding
+from runner.run.reconcile import Absence, Finding, apply_finding
 from tests.cli.provider import Provider, serving
 from tests.cli.workplace import Workplace
 
@@ -85,7 +84,8 @@ def test_a_finding_is_worth_nothing_once_another_machine_has_the_run(tmp_path: P
         with ledger.engine.begin() as connection:
             connection.execute(text("UPDATE runs SET holder = 'process 1 on west (aa)'"))
 
-        finding = Finding(Unknowns(1, 1, 1), datetime.now(UTC), timedelta(), missing=frozenset({"a.b.1"}))
+        absent = {kind: {"a.b.1"} if kind is Absence.PROVED else set[str]() for kind in Absence}
+        finding = Finding(1, datetime.now(UTC), timedelta(), {}, absent)
         with pytest.raises(RunLockedError, match="nothing was changed"):
             apply_finding(run, finding)
         sleeper.release()
