@@ -92,9 +92,12 @@ class Console:
         if table.row_count:
             self.rich.print(table)
 
-    def show_command_again(self) -> None:
-        """Print the command as it was typed."""
-        self.print(f"  campaign {shlex.join(sys.argv[1:])}")
+    def show_command_again(self, *, run: str | None = None) -> None:
+        """Print the command as it was typed, but for this `run`, if it would mean another one at another time."""
+        typed = sys.argv[1:]
+        if run is not None:
+            typed = [*(word for word in typed if word != "--new-run"), "--run", run]
+        self.print(f"  campaign {shlex.join(typed)}")
 
 
 def clean(text: str) -> str:
@@ -125,13 +128,14 @@ def print_error(error: Problem | CampaignError) -> None:
     print_stderr(str(error) if has_place or isinstance(error, NotConfirmedError) else f"error: {error}")
 
 
-def confirm(question: str, *, no: str) -> None:
+def confirm(question: str, *, no: str, instead: str = "add --yes to skip it") -> None:
     """Ask for confirmation on standard error, because standard output may go to a file.
 
-    Raises NotConfirmedError if the answer isn't yes, and InputError without a terminal. `no` is the effect of a no.
+    Raises NotConfirmedError if the answer isn't yes, and InputError without a terminal. `no` is the effect of a no;
+    `instead` says what to do without a terminal.
     """
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise InputError.of(f"{no}: confirmation needs a terminal", "add --yes to skip it")
+        raise InputError.of(f"{no}: confirmation needs a terminal", instead)
     with interrupts.keeping_stderr():
         sys.stderr.write(f"\n{shown(clean(question), sys.stderr)} [y/N] ")
         sys.stderr.flush()

@@ -27,6 +27,10 @@ Unmask = Annotated[bool, typer.Option("--unmask", help="Print whole phone number
 # The options that set fields of `RunOptions`, by field.
 _RUN_OPTIONS = {
     "run": Annotated[str | None, typer.Option("--run", metavar="ID", help="The run's ID; overrides the file.")],
+    "new_run": Annotated[
+        bool,
+        typer.Option("--new-run", help="Begin the run that {date} names now, although an earlier one is unfinished."),
+    ],
     "sandbox": Sandbox,
     "limit": Annotated[
         int | None, typer.Option("--limit", metavar="N", min=1, help="Only send to the first N recipients.")
@@ -56,7 +60,16 @@ _RUN_OPTIONS = {
 
 # Types for a command's parameter `options`: each names the fields that the command has options for.
 AllRunOptions = Annotated[
-    RunOptions, "run", "sandbox", "limit", "ledger", "reports", "require_ledger", "accept_ledger", "accept_clock"
+    RunOptions,
+    "run",
+    "new_run",
+    "sandbox",
+    "limit",
+    "ledger",
+    "reports",
+    "require_ledger",
+    "accept_ledger",
+    "accept_clock",
 ]
 RecordedRunOptions = Annotated[RunOptions, "sandbox", "ledger", "reports"]
 LedgerOptions = Annotated[RunOptions, "ledger", "reports"]

@@ -7,6 +7,7 @@ the template, unless --unmask is given. Cells are untrusted: nothing in them may
 import re
 import shlex
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,6 +23,7 @@ from runner.cli.plan_view import lines_of, show_parts, show_plan, show_remaining
 from runner.run.paths import RunOptions
 
 if TYPE_CHECKING:
+    from runner.run.open import Run
     from runner.run.review import Review
 
 # The figures in an approval file: none that quotes a cell.
@@ -95,15 +97,22 @@ def command(
             print_json(document | {"changes": changed, "warnings": [*first, *document["warnings"]]})
         elif output_format is OutputFormat.MARKDOWN:
             front = [*(f"warning: {words}" for words in first), *([notice] if notice else [])]
-            print_document(_markdown(reviewed, _run_command(file, options), changed, front, unmask=unmask))
+            print_document(_markdown(reviewed, _run_command(file, options, run), changed, front, unmask=unmask))
         for problem in reviewed.problems:
             print_error(problem)
         console.notice(notice)
         return InputError.exit_code if reviewed.problems else 0, None
 
 
-def _run_command(file: Path, options: RunOptions) -> str:
-    """The shell command that runs this plan. It repeats the options that change a plan, such as --limit."""
+def _run_command(file: Path, options: RunOptions, run: "Run") -> str:
+    """The shell command that runs this plan. It repeats the options that change a plan, such as --limit.
+
+    It names a run that would be another one tomorrow.
+    """
+    from runner.run.naming import has_placeholder
+
+    if has_placeholder(run.campaign.run) and not options.sandbox:
+        options = replace(options, run=run.run)
     words = ["campaign", "run", str(file), *(["--sandbox"] if options.sandbox else [])]
     for name in ("run", "limit", "ledger", "reports"):
         value = getattr(options, name)

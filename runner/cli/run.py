@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -77,6 +78,7 @@ def command(
         show_remaining=partial(_show_remaining, console),
         reconcile=partial(reconcile_run, console, yes=yes, settle=SETTLE, deadline=DEADLINE),
         warn=console.warn,
+        confirm_new_run=partial(confirm, no="nothing was sent", instead="add --new-run to begin it"),
         confirm_sending=_confirm_sending,
         show_progress=partial(show_progress, console),
     )
@@ -103,7 +105,8 @@ def command(
         exit_code = stop.exit_code
         console.print()
         console.wrap(f"{counted(counts[Status.UNSENT], 'message')} not sent. To continue, {run_it_again(stop)}:")
-        console.show_command_again()
+        is_named_by_time = options.run is None and not options.sandbox and _names_runs_by_time(file)
+        console.show_command_again(run=report.document["run"] if is_named_by_time else None)
     elif counts[Status.UNSENT] and not is_over:
         exit_code = StoppedError.exit_code
     console.notice(notice)
@@ -127,6 +130,15 @@ def _show_remaining(console: Console, run: "Run", remaining: "Remaining") -> Non
             console.warn(f"the environment variable {header_variable} is not set; `campaign receipts` needs it")
     if not remaining.left:
         console.print(f"\n{'nothing left to send' if run.summary.to_send else 'every row of the file is excluded'}")
+
+
+def _names_runs_by_time(file: Path) -> bool:
+    """Whether the same command may mean another run tomorrow."""
+    from runner.campaign import read
+    from runner.run.naming import has_placeholder
+
+    found, _ = read(file)
+    return found is not None and has_placeholder(found.campaign.run)
 
 
 def _confirm_sending(messages: int, account: "ProviderAccount") -> None:

@@ -17,10 +17,14 @@ from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
 from runner.provider.answer import classify
 from runner.provider.endpoint import Endpoint, header_safe, tls_context
 from runner.provider.network_errors import is_lasting, network_error_text
-from runner.provider.wire import Connection, LastingTlsError, NotHttpError, Wire
+from runner.provider.wire import Connection, LastingTlsError, NotHttpError, Response, Wire
 
 # From departure to the complete answer. This is long, because a message without an answer becomes `unknown`.
 ANSWER_TIMEOUT_S = 45.0
+
+# After the deadline, what has already arrived is still read. A process that was frozen (Ctrl-Z, a paused machine) finds
+# its timers expired and its answers in the sockets, and uvloop runs timers before it reads.
+LAST_LOOK_S = 0.1
 
 
 class HeldBackError(Exception):
@@ -75,11 +79,15 @@ class Client:
             return Outcome(Status.UNSENT, OutcomeReason.HELD_BACK)
         return await self._exchange(connection, body, message)
 
+    def _look_once_more(self, connection: Connection, pending: asyncio.Future[Response]) -> None:
+        """The deadline has passed: give up once the event loop has read what is there."""
+        self._loop.call_later(LAST_LOOK_S, _give_up, connection, pending)
+
     async def _exchange(self, connection: Connection, body: bytes, message: Message) -> Outcome:
         """Send a message on a connection that is ready. Everything that happens from now on is an outcome."""
         sent_at = time.time_ns() // 1000
         pending = connection.exchange(b"%b%d\r\n\r\n%b" % (self._head, len(body), body))
-        deadline = self._loop.call_later(ANSWER_TIMEOUT_S, connection.abort, TimeoutError())
+        deadline = self._loop.call_later(ANSWER_TIMEOUT_S, self._look_once_more, connection, pending)
         try:
             response = await pending
         except asyncio.CancelledError:
@@ -115,6 +123,11 @@ def _head(url: str, api_key: str) -> bytes:
         "Content-Length: ",
     )
     return "\r\n".join(lines).encode("ascii")
+
+
+def _give_up(connection: Connection, pending: asyncio.Future[Response]) -> None:
+    if not pending.done():  # otherwise the connection may carry another request by now
+        connection.abort(TimeoutError())
 
 
 def _no_answer(error: Exception, sent_at: int) -> Outcome:

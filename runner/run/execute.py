@@ -44,6 +44,7 @@ class RunView:
     show_remaining: Callable[[Run, Remaining], object]
     reconcile: Callable[[RecordedRun, ProviderAccount], object]
     warn: Callable[[str], object]
+    confirm_new_run: Callable[[str], object]
     confirm_sending: Callable[[int, ProviderAccount], object]
     show_progress: Callable[[Progress, int], Awaitable[None]]
 
@@ -81,6 +82,7 @@ def execute(
             else:
                 if approval:
                     refuse_stale(run, approval)
+                _accept_new_run(run, options, decisions, view)
                 accept = decisions.accept_balance
                 if problem := check_balance(run.campaign, account, run.summary.left, accept=accept):
                     view.warn(problem.words)
@@ -111,6 +113,22 @@ def execute(
             kind = BlockedError if isinstance(error, BlockedError) else StoppedError
             raise kind(f"{error}; the ledger has everything that was sent: {later}") from error
         return stop, report, progress
+
+
+def _accept_new_run(run: Run, options: RunOptions, decisions: Decisions, view: RunView) -> None:
+    """Ask whether a new run may begin although an earlier one is unfinished, unless that was decided in advance."""
+    if run.unfinished is None:
+        return
+    earlier = f"{run.name}/{run.unfinished}"
+    if not options.new_run:
+        if decisions.yes or decisions.approved:
+            raise InputError.of(
+                f"nothing was sent: {earlier} is unfinished, and {run.name}/{run.run} is a new run, which texts the "
+                "same people again",
+                f"continue the earlier one with --run {run.unfinished}, or add --new-run",
+            )
+        view.confirm_new_run(f"Begin {run.name}/{run.run} although {earlier} is unfinished?")
+    run.overrides["--new-run"] = [f"{earlier} is unfinished"]
 
 
 def _how(run: Run, decisions: Decisions) -> str:

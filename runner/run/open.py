@@ -27,6 +27,7 @@ from runner.plan.inputs import Inputs, load_inputs
 from runner.plan.message_ids import MessageIds
 from runner.plan.summary import PlanSummary
 from runner.prices.costs import Costs
+from runner.run.naming import Named, has_placeholder, named_run
 from runner.run.paths import SANDBOX_RUN, RunOptions, RunPaths, ledger_url, paths_of, project_of
 from runner.run.project import Warn, may_make_ledger, refuse_forgotten_ledger
 
@@ -44,6 +45,7 @@ class Run:
     `previous` is the ledger's record of earlier sessions, None for a new run. `lease` is the right to send the run; it
     is taken as soon as the ledger has the run. `died` counts messages that a killed process left unknown. `summary`
     belongs to the newest plan. `overrides` are the options that let something through, each with descriptions of it.
+    `unfinished` is the ID of an earlier run, if a start of this one would leave messages of that one unsent.
     `settled` counts the sent messages by status, and is set only if the plan was made before the run sent anything, so
     that every sent message is in the plan. `ledger_state` is what the ledger had of this run when the run was opened,
     in words; `fingerprint` is that of the approval under which the run is sent.
@@ -61,6 +63,7 @@ class Run:
     died: int = 0
     summary: PlanSummary = field(default_factory=PlanSummary)
     overrides: dict[str, list[str]] = field(default_factory=dict)
+    unfinished: str | None = None
     settled: dict[str, int] | None = None
     fingerprint: str = ""
     ids: MessageIds = field(init=False)
@@ -114,10 +117,14 @@ def open_run(
     now = datetime.now(UTC)
     options = replace(options, project=project_of(path))
     inputs = load_inputs(path, now=now)
-    name, run = inputs.campaign.name, _run_id(inputs.campaign, options, now)
+    name = inputs.campaign.name
+    refuse_forgotten_ledger(path, name, options)
+    named = _named(inputs.campaign, options, now)
+    run = named.run
+    if named.why and warn:
+        warn(named.why)
     paths = paths_of(name, run, options)
     is_sandbox = run == SANDBOX_RUN
-    refuse_forgotten_ledger(path, name, options)
     may_make = is_sandbox or may_make_ledger(paths.ledger, options, warn=warn)
     with run_lock(ledger_path(paths.ledger), name, run):
         earlier = _set_aside(paths) if fresh_sandbox else contextlib.nullcontext()
@@ -126,7 +133,9 @@ def open_run(
             if not is_sandbox:
                 overrides |= _refuse_another_ledger(ledger, name, run, paths, options)
                 overrides |= _refuse_wrong_clock(ledger, options)
-            opened = Run(inputs, name, run, paths, ledger, options.limit, now, overrides=overrides)
+            opened = Run(
+                inputs, name, run, paths, ledger, options.limit, now, overrides=overrides, unfinished=named.unfinished
+            )
             try:
                 _refuse_purged(opened)
                 yield opened
@@ -240,14 +249,20 @@ def _unknown_run(ledger: Ledger, name: str, run: str | None, options: RunOptions
     return InputError.of(what, remedy)
 
 
-def _run_id(campaign: Campaign, options: RunOptions, now: datetime) -> str:
+def _named(campaign: Campaign, options: RunOptions, now: datetime) -> Named:
+    """The run that the options and the campaign file name."""
     if options.sandbox:
-        return SANDBOX_RUN
-    if options.run is None:
-        return campaign.run_id(now)
-    if trouble := check_run_id(options.run):
-        raise InputError.of(f"--run: {trouble}")
-    return options.run
+        return Named(SANDBOX_RUN)
+    if options.run is not None:
+        if trouble := check_run_id(options.run):
+            raise InputError.of(f"--run: {trouble}")
+        return Named(options.run)
+    run, url = campaign.run_id(now), ledger_url(options)
+    path = ledger_path(url)
+    if not has_placeholder(campaign.run) or not path.exists() or not path.stat().st_size:
+        return Named(run)
+    with open_ledger(url, create=False) as ledger:
+        return named_run(campaign, ledger, now, new_run=options.new_run)
 
 
 @contextlib.contextmanager

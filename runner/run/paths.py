@@ -35,6 +35,7 @@ class RunOptions:
     """
 
     run: str | None = None
+    new_run: bool = False
     sandbox: bool = False
     limit: int | None = None
     ledger: str | None = None

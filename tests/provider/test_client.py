@@ -1,6 +1,7 @@
 """The client against real sockets: what it says when the network and the server misbehave, and what it never does."""
 
 import asyncio
+import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -12,6 +13,7 @@ import pytest
 import trustme
 
 from runner.base.errors import InputError
+from runner.base.loops import loop_factory
 from runner.base.messages import Encoding, Message
 from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
 from runner.provider import client as client_module
@@ -167,6 +169,41 @@ def test_no_answer_in_time_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
         assert (Status.UNKNOWN, OutcomeReason.TIMEOUT) == (outcome.status, outcome.reason)
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("factory", [None, loop_factory()], ids=["asyncio", "the fastest loop"])
+def test_an_answer_that_arrived_while_the_process_was_frozen_counts(
+    monkeypatch: pytest.MonkeyPatch, factory: Callable[[], asyncio.AbstractEventLoop] | None
+) -> None:
+    """The deadline passes while nothing runs, and the answer lies in the socket."""
+    monkeypatch.setattr(client_module, "ANSWER_TIMEOUT_S", 0.01)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        async def scenario() -> Outcome:
+            loop = asyncio.get_running_loop()
+
+            def freeze() -> None:
+                loop.remove_reader(woken)
+                peer, _ = server.accept()
+                peers.append(peer)
+                peer.recv(65_536)
+                peer.sendall(http(TAKEN))
+                time.sleep(0.02)  # longer than the deadline: no callback of the loop runs meanwhile
+
+            async def departure() -> None:
+                # In a reader's turn: uvloop's timers come between it and the next look at the sockets.
+                loop.add_reader(woken, freeze)
+                waker.send(b"!")
+
+            return await post(f"http://127.0.0.1:{server.getsockname()[1]}", departure)
+
+        peers = [*socket.socketpair()]
+        woken, waker = peers
+        with asyncio.Runner(loop_factory=factory) as runner:
+            outcome = runner.run(scenario())
+        for peer in peers:
+            peer.close()
+    assert Status.ACCEPTED is outcome.status, outcome
 
 
 def test_a_refused_connection_is_unsent() -> None:
