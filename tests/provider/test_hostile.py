@@ -174,7 +174,7 @@ def test_receipts_and_replies(tmp_path: Path, kind: str) -> None:
                 if isinstance(event, Ignored):
                     event.kind.encode()
                 elif isinstance(event, Receipt):
-                    save_receipts(ledger, [event], now=1)
+                    save_receipts(ledger, [event], now=1, authorized=True)
                 else:
                     _, optout = read_reply(event, BUILT_IN, 1)
                     assert optout is None or isinstance(optout, OptOut)

@@ -120,6 +120,8 @@ MET: list[Row] = [
     ("server_error", {"status": 502}, False, 502, is_page("502 Bad Gateway")),
     ("server_error", {"status": 503}, False, 503, is_page("503 Service Unavailable")),
     ("server_error", {"status": 504}, False, 504, is_page("504 Gateway Timeout")),
+    ("web_page", {}, False, 400, is_page("400 Bad Request")),
+    ("web_page", {"status": 413}, False, 413, is_page("413 Request Entity Too Large")),
     ("accepted_error_500", {}, True, 500, has_code(2000)),
     ("broken_json", {}, True, 200, is_half),
     ("missing_umid", {}, True, 200,
