@@ -94,9 +94,8 @@ def test_ctrl_c_ends_it_too_and_counts_come_as_json(offline: Workplace) -> None:
         process.send_signal(signal.SIGINT)
         done = ended(process)
     assert 0 == done.exit_code
-    assert {"receipt": 0, "opt_out": 0, "opt_in": 0, "reply": 0, "unusable": 0, "ignored": 0, "refused": 0} == (
-        done.document
-    )
+    kinds = ("receipt", "opt_out", "opt_in", "untrusted_opt_in", "reply", "unusable", "ignored", "refused")
+    assert dict.fromkeys(kinds, 0) == done.document
     assert "stopped: nothing received\n" == done.stderr
 
 
@@ -227,7 +226,15 @@ def test_standard_input_is_loaded_and_counts_come_as_json(offline: Workplace) ->
     assert 0 == done.exit_code
     assert {
         "lines": 2,
-        "taken": {"receipt": 1, "opt_out": 0, "opt_in": 0, "reply": 0, "unusable": 0, "ignored": 1},
+        "taken": {
+            "receipt": 1,
+            "opt_out": 0,
+            "opt_in": 0,
+            "untrusted_opt_in": 0,
+            "reply": 0,
+            "unusable": 0,
+            "ignored": 1,
+        },
         "settled": 0,
         "bad": 0,
         "bad_examples": [],
@@ -251,11 +258,11 @@ def test_a_receipt_that_came_before_its_answer_settles_what_a_kill_left_open(
 ) -> None:
     campaign.write(people(20))
     provider.hold(after=2)
-    with serving(campaign) as server:
+    with serving(campaign, "--auth-header-env", "HOOK", HOOK=KEY) as server:
         with campaign.started("run", "hello.yaml", "--yes") as process:
             provider.wait_for(3)
             in_flight = provider.requests[2].message_id
-            assert 200 == server.post(receipt("its-umid", "sent", message_id=in_flight))
+            assert 200 == server.post(receipt("its-umid", "sent", message_id=in_flight), KEY)
             process.send_signal(signal.SIGKILL)
             ended(process)
         provider.release()
@@ -273,11 +280,11 @@ def test_a_receipt_that_came_before_its_answer_settles_what_a_kill_left_open(
 
 
 def test_a_receipt_that_came_before_a_useless_answer_settles_it_too(campaign: Workplace, provider: Provider) -> None:
-    with serving(campaign) as server:
+    with serving(campaign, "--auth-header-env", "HOOK", HOOK=KEY) as server:
 
         def told_and_failed(request: Request) -> Answer:
             if request.before == 2:
-                assert 200 == server.post(receipt("its-umid", message_id=request.message_id))
+                assert 200 == server.post(receipt("its-umid", message_id=request.message_id), KEY)
                 return error(500, 5000, "Internal")
             return queued(request)
 

@@ -37,8 +37,8 @@ class Arena:
     def run(self, *arguments: str) -> Done:
         return self._here("run", "hello.yaml", "--yes", *arguments)
 
-    def reconcile(self, settle: str = "0s", deadline: str = "30min") -> Done:
-        return self._here("reconcile", "hello", "--yes", "--settle", settle, "--deadline", deadline)
+    def reconcile(self, *options: str, settle: str = "0s", deadline: str = "30min") -> Done:
+        return self._here("reconcile", "hello", "--yes", "--settle", settle, "--deadline", deadline, *options)
 
     def witness(self) -> None:
         """Send a test message, which shows that the log reaches this time."""

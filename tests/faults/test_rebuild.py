@@ -108,7 +108,7 @@ def test_an_older_copy_gets_what_it_lacks(run: Arena) -> None:
     lose_ledger(run)
     copy.rename(ledger)
     with sqlite3.connect(ledger) as connection:
-        connection.execute("UPDATE messages SET status = 'unknown', umid = NULL WHERE key = 'k3'")
+        connection.execute("UPDATE messages SET status = 'unknown', umid = NULL, checksum = NULL WHERE key = 'k3'")
     connection.close()
 
     done = rebuild(run, "--json")
