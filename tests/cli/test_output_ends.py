@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.cli.provider import Provider
-from tests.cli.workplace import COMMAND, Workplace
+from tests.cli.workplace import COMMAND, Workplace, ended
 from tests.deadline import DEADLINE_S
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full")
@@ -119,4 +119,15 @@ def test_what_is_closed_at_the_start_is_not_the_ledger(campaign: Workplace, prov
     done = shell(campaign, '"$0" ledger verify 2>&- && "$0" feedback hello/main - --follow <&-')
     assert 2 == done.returncode
     assert "standard input is closed" in done.stderr
+    assert_everybody_was_texted_once(campaign, provider)
+
+
+def test_a_watch_ends_with_its_reader(campaign: Workplace, provider: Provider) -> None:
+    provider.hold(after=1)
+    with campaign.started("run", "hello.yaml", "--yes") as process:
+        provider.wait_for(2)
+        assert 0 == shell(campaign, '"$0" status --watch | true; exit ${PIPESTATUS[0]}').returncode
+        assert process.poll() is None
+        provider.release()
+        assert 0 == ended(process).exit_code
     assert_everybody_was_texted_once(campaign, provider)
