@@ -3,6 +3,7 @@
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -42,11 +43,9 @@ def assert_everybody_was_texted_once(place: Workplace, provider: Provider) -> No
     "script",
     [
         SHELL + "| head -1; exit ${PIPESTATUS[0]}",
-        SHELL + "2>&1 | true; exit ${PIPESTATUS[0]}",
-        SHELL + ">/dev/full",
         SHELL + ">/dev/full 2>&1",
         SHELL + "--json | true; exit ${PIPESTATUS[0]}",
-        "PYTHONUNBUFFERED=1 " + SHELL + "| true; exit ${PIPESTATUS[0]}",
+        "PYTHONUNBUFFERED=1 " + SHELL + "2>&1 | true; exit ${PIPESTATUS[0]}",
     ],
 )
 def test_a_run(campaign: Workplace, provider: Provider, script: str) -> None:
@@ -130,4 +129,26 @@ def test_a_watch_ends_with_its_reader(campaign: Workplace, provider: Provider) -
         assert process.poll() is None
         provider.release()
         assert 0 == ended(process).exit_code
+    assert_everybody_was_texted_once(campaign, provider)
+
+
+def test_a_terminal_that_is_closed_under_nohup(campaign: Workplace, provider: Provider) -> None:
+    provider.hold(after=1)
+    end, other = pty.openpty()
+    script = 'trap "" HUP; exec "$0" run hello.yaml --yes'
+    with subprocess.Popen(
+        ["bash", "-c", script, COMMAND],
+        cwd=campaign.folder,
+        env=campaign.environment,
+        stdin=other,
+        stdout=other,
+        stderr=other,
+        start_new_session=True,
+    ) as process:
+        os.close(other)
+        provider.wait_for(2)
+        os.close(end)
+        process.send_signal(signal.SIGHUP)
+        provider.release()
+        assert 0 == process.wait(DEADLINE_S)
     assert_everybody_was_texted_once(campaign, provider)
