@@ -7,9 +7,12 @@ process at once.
 """
 
 import contextlib
+import io
 import os
 import signal
 import sys
+
+from runner.base import output
 
 # Little is imported here, because until `install` is called, Python reacts to signals in its own way.
 TYPE_CHECKING = False
@@ -84,8 +87,7 @@ def say(words: str) -> None:
     if _State.stderr is None:
         sys.stderr.write(f"{words}\n")
     else:
-        with contextlib.suppress(OSError):  # a closed terminal
-            os.write(_State.stderr, f"{words}\n".encode())
+        output.Output(io.FileIO(_State.stderr, "w", closefd=False)).write(f"{words}\n".encode())
 
 
 def _on_signal(_number: int, _frame: "FrameType | None") -> None:
@@ -100,6 +102,7 @@ def _on_signal(_number: int, _frame: "FrameType | None") -> None:
 
 
 def _interrupt() -> None:
+    output.hurry()  # the end must not wait for a reader that doesn't read
     if not _State.keeps_stderr:
         _State.happened = True
         _silence()
@@ -108,8 +111,9 @@ def _interrupt() -> None:
 
 def _silence() -> None:
     """Send standard error to nowhere. Not only `sys.stderr`: polars and the interpreter write to the descriptor."""
-    with contextlib.suppress(OSError, ValueError):  # it may be closed
+    with contextlib.suppress(RuntimeError):  # the signal came while it was being written
         sys.stderr.flush()
+    with contextlib.suppress(OSError):
         copy = os.dup(2)
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 2)

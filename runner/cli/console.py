@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from runner.base import interrupts
+from runner.base import interrupts, output
 from runner.base.errors import CampaignError, InputError, Problem, StoppedError
 from runner.cli.masking import shown, shown_document
 
@@ -114,6 +114,7 @@ def print_document(text: str) -> None:
     """Print output for a program or a file: unchanged, and always in UTF-8, as JSON must be (RFC 8259)."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", errors="replace")
+    output.expect_all()
     sys.stdout.write(text)
 
 
@@ -134,7 +135,7 @@ def confirm(question: str, *, no: str, instead: str = "add --yes to skip it") ->
     Raises NotConfirmedError if the answer isn't yes, and InputError without a terminal. `no` is the effect of a no;
     `instead` says what to do without a terminal.
     """
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if sys.stdin is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise InputError.of(f"{no}: confirmation needs a terminal", instead)
     with interrupts.keeping_stderr():
         sys.stderr.write(f"\n{shown(clean(question), sys.stderr)} [y/N] ")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from runner.base import output
 from runner.base.errors import InputError, StoppedError
 from runner.base.outcomes import OutcomeReason
 from runner.base.wording import counted
@@ -41,6 +42,7 @@ def command(
     from runner.run.feedback import opened_for_feedback, report_file, report_lines
     from runner.run.notice import notice_here
 
+    output.hurry()
     is_standard_input = str(file) == "-"
     if follow and file is None:
         raise InputError.of("--follow needs a file", "name a file of JSON lines, or - for standard input")

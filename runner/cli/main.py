@@ -7,10 +7,9 @@ process is sending the same run; 5 stopped, a person must fix something first; 7
 
 import errno
 import gc
-import io
 import sys
 
-from runner.base import interrupts
+from runner.base import interrupts, output
 
 # Everything else is imported late, even typing, so that a Ctrl-C is handled as early as possible.
 TYPE_CHECKING = False
@@ -74,14 +73,11 @@ def main() -> None:
     """The installed command."""
     try:
         interrupts.install()
-        # A character that the terminal's encoding lacks is shown as its code; it must not crash a run.
-        for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(errors="backslashreplace")
+        output.install()
         # Objects made at startup live until the end. Checking them for garbage every 700 allocations, and once more at
         # exit, took a quarter of `campaign check`. Above 10,000, a report of a million rows keeps 80 MB of garbage.
         gc.set_threshold(10_000)
-        exit_code = run_command(sys.argv[1:])
+        exit_code = _printed(run_command(sys.argv[1:]))
     except KeyboardInterrupt:  # between two statements of this file
         interrupts.say(interrupts.WORDS)
         exit_code = interrupts.EXIT_CODE
@@ -140,9 +136,6 @@ def _result_of(arguments: list[str], *, as_json: bool) -> object:
         return _failed(InputError.exit_code, [words], as_json=as_json)
     except Abort:
         return INTERRUPTED
-    except BrokenPipeError:  # `campaign … | head`
-        sys.stderr.close()
-        return 1
     except Exception as error:
         if isinstance(error, OSError) and error.errno in NO_ACCESS:
             blocked = BlockedError(f"{error.filename or 'a file'}: {error.strerror}; check the path and the disk")
@@ -155,6 +148,20 @@ def _result_of(arguments: list[str], *, as_json: bool) -> object:
         words = "this is a bug in campaign-runner; the ledger has what was sent, so nothing is sent twice"
         print_stderr(f"error: {words}")
         return _failed(BUG, [words], as_json=as_json)
+
+
+def _printed(exit_code: int) -> int:
+    """Return the exit code once everything is printed. A document that is not whole must not look like a success."""
+    from runner.base.errors import BlockedError
+    from runner.cli.console import print_stderr
+
+    why, is_document = output.flushed()
+    if not why:
+        return exit_code
+    is_failed = is_document and exit_code == 0
+    words = f"standard output is incomplete: {why}; correct that, then run the same command again"
+    print_stderr(f"{'error' if is_failed else 'warning'}: {words}")
+    return BlockedError.exit_code if is_failed else exit_code
 
 
 def _wants_json(arguments: list[str]) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from runner.base import output
 from runner.base.errors import InputError
 from runner.base.wording import counted
 from runner.cli.console import Console, print_document, print_stderr
@@ -59,6 +60,7 @@ def command(
     if load is not None:
         loaded = load_file(options, None if str(load) == "-" else load, words=words)
         return 1 if loaded.bad else 0, _show_loaded(console, loaded, str(load))
+    output.hurry()
     authorization = authorization_in(auth_header_env)
 
     def on_ready(url: str, ledger_path: Path) -> None:

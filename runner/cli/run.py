@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from runner.base import output
 from runner.base.errors import StoppedError
 from runner.base.outcomes import OutcomeReason, Status
 from runner.base.wording import counted
@@ -63,6 +64,7 @@ def command(
     from runner.run.execute import Decisions, RunView, execute
     from runner.run.notice import notice_here
 
+    output.hurry()  # sending waits for nobody who reads
     decisions = Decisions(
         yes=yes,
         approved=read_approved(approve) if approve is not None else None,

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from runner.base import output
 from runner.cli.console import print_stderr
 from runner.sandbox.options import SandboxOptions, flag_of
 
@@ -20,6 +21,7 @@ def command(**given: Any) -> int:  # noqa: ANN401 (each flag has its own type)
         print_stderr(f"in another terminal:  export EIGHTXEIGHT_BASE_URL={base_url} EIGHTXEIGHT_API_KEY=any")
         print_stderr("press Ctrl-C to stop")
 
+    output.hurry()
     serve(SandboxOptions.from_flags(given), on_ready)
     return 0
 

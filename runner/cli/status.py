@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from runner.base import output
 from runner.base.clock import now_us
 from runner.base.errors import InputError
 from runner.base.wording import counted, seconds_in_words, share
@@ -160,7 +161,7 @@ def _reasons(run: Document) -> Iterator[str]:
 
 
 def _watch(console: Console, reader: "StatusReader") -> None:
-    """Show active runs until they end, or until Ctrl-C; then show all matching runs as `campaign status` does."""
+    """Show active runs until they end, or nobody sees it any more, or until Ctrl-C; then show all matching runs."""
     newest = None
     is_live = console.rich.is_terminal and not console.rich.is_dumb_terminal
     try:
@@ -169,7 +170,7 @@ def _watch(console: Console, reader: "StatusReader") -> None:
                 before = time.monotonic()
                 newest = reader.read(now_us(), quick=True)
                 took_s = time.monotonic() - before
-                if not newest.active:
+                if not newest.active or output.has_ended():
                     break
                 show(newest)
                 time.sleep(max(READ_EVERY_S, took_s * (1 / READING_SHARE - 1)))

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from runner.base import output
 from runner.base.messages import Message
 from runner.base.outcomes import DIFFERING, Outcome, OutcomeReason, Status, stop_exit_code
 from runner.base.wording import counted, seconds_in_words
@@ -43,6 +44,7 @@ def command(
     from runner.run.send import send_options
     from runner.run.test_messages import make_test_messages, make_test_options, send_test_messages
 
+    output.hurry()
     inputs = load_inputs(file)
     campaign = inputs.campaign
     masking.template = inputs.composer.template.origins.own_text

@@ -88,6 +88,8 @@ def load_file(options: RunOptions, file: Path | None, *, words: Path | None) -> 
 
     Raises InputError if the file can't be read.
     """
+    if file is None and sys.stdin is None:  # None if it was closed before the start, as with `<&-`
+        raise InputError.of("--load: standard input is closed", "pipe JSON lines into the command, or name a file")
     optout_words = read_words(words) if words else BUILT_IN
     url = ledger_url(options)
     try:

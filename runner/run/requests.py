@@ -27,13 +27,18 @@ R = TypeVar("R")
 
 @contextlib.contextmanager
 def handling_signals(handle: Callable[[int], object]) -> Iterator[None]:
-    """Call `handle` in the event loop with the signal number of a Ctrl-C, SIGTERM or SIGHUP (a closed terminal)."""
+    """Call `handle` in the event loop with the signal number of a Ctrl-C, SIGTERM or SIGHUP (a closed terminal).
+
+    A SIGHUP that this process was started to ignore (`nohup`) stays ignored.
+    """
     loop = asyncio.get_running_loop()
 
     def on_windows(number: int, _frame: FrameType | None) -> None:
         loop.call_soon_threadsafe(handle, number)
 
-    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
     before = {number: signal.getsignal(number) for number in numbers}
     for number in numbers:
         if sys.platform == "win32":

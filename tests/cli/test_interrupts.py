@@ -145,7 +145,7 @@ def test_a_report_that_is_being_written(campaign: Workplace, provider: Provider,
 def test_json_is_one_document(tmp_path: Path) -> None:
     place = Workplace(tmp_path, None)
     place.write(people(MANY))
-    done = interrupted(place, ["plan", "hello.yaml", "--json"], composes, 0.1, signal.SIGTERM)
+    done = interrupted(place, ["plan", "hello.yaml", "--json"], loads("polars"), 0.1, signal.SIGTERM)
     assert done is not None
     assert 3 == done.exit_code
     assert {"exit_code": 3, "errors": [WORDS.strip()]} == done.document
