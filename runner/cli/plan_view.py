@@ -83,7 +83,7 @@ def show_remaining(console: Console, run: "Run", remaining: "Remaining") -> None
 
 def lines_of(review: "Review") -> Iterator[Line]:
     """A plan's figures, from top to bottom."""
-    summary, rate = review.run.summary, review.run.campaign.rate
+    summary, rate = review.run.summary, review.run.rate
     yield Line("rows", f"{summary.rows:,}", str(review.run.inputs.audience.source.path))
     for words in summary.reading:
         yield Line("", "", words, is_part=True)
@@ -100,7 +100,8 @@ def lines_of(review: "Review") -> Iterator[Line]:
         yield Line("segments", f"{summary.segments:,}", f"{encodings} · {sizes}")
         yield from _characters(review)
         seconds = summary.seconds_at(rate)
-        yield Line("duration", seconds_in_words(seconds) if seconds >= 1 else "under 1 s", f"at {rate}")
+        whose = "" if rate == review.run.campaign.rate else ", the sub-account's rate"
+        yield Line("duration", seconds_in_words(seconds) if seconds >= 1 else "under 1 s", f"at {rate}{whose}")
         yield from _hours(review)
         yield from _costs(summary.costs)
     yield Line("excluded", f"{summary.excluded.total():,}")

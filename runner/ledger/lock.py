@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from sqlalchemy import Engine, select, update
 
@@ -81,6 +81,55 @@ def is_locked(ledger: Path, name: str, run: str) -> bool:
         return False
 
 
+@contextlib.contextmanager
+def open_starts_file(ledger: Path, name: str, empty: bytes) -> Iterator[IO[bytes]]:
+    """The file in which all processes note the starts of a run or an account. A new one gets the content `empty`.
+
+    Its space is reserved at once, so that a full disk can't stop a process that writes to it through memory.
+    """
+    path = _locks_folder(ledger) / f"{name}.starts"
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = os.fdopen(os.open(path, os.O_CREAT | os.O_RDWR, 0o600), "r+b", buffering=0)
+    except OSError as error:
+        raise BrokenLedgerError(
+            f"the file {path} could not be opened: {error.strerror}; check the permissions of its folder"
+        ) from error
+    with file:
+        with waiting_lock(file):
+            if os.fstat(file.fileno()).st_size != len(empty):
+                try:
+                    file.truncate(0)
+                    file.write(empty)
+                except OSError as error:
+                    raise BrokenLedgerError(
+                        f"{path} could not be written: {error.strerror}; free some space"
+                    ) from error
+        yield file
+
+
+@contextlib.contextmanager
+def briefly_locked(file: IO[bytes]) -> Iterator[bool]:
+    """Hold an open file's lock while the block runs. False: another process has it right now."""
+    is_ours = _try_lock(file)
+    try:
+        yield is_ours
+    finally:
+        if is_ours:
+            _unlock(file)
+
+
+@contextlib.contextmanager
+def waiting_lock(file: IO[bytes]) -> Iterator[None]:
+    """Hold the lock of an open file of starts. Raises LedgerError if another process keeps it, which is then frozen."""
+    if not _lock_within(CREATION_TIMEOUT_S, file):
+        raise LedgerError(f"another process has kept {file.name} locked for {CREATION_TIMEOUT_S:g} s; stop it")
+    try:
+        yield
+    finally:
+        _unlock(file)
+
+
 def _lock_file(path: Path) -> IO[str]:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -92,7 +141,7 @@ def _lock_file(path: Path) -> IO[str]:
         ) from error
 
 
-def _lock_within(timeout_s: float, file: IO[str]) -> bool:
+def _lock_within(timeout_s: float, file: IO[Any]) -> bool:
     end = time.monotonic() + timeout_s
     while not (is_ours := _try_lock(file)) and time.monotonic() <= end:
         time.sleep(0.01)
@@ -113,22 +162,29 @@ def _locks_folder(ledger: Path) -> Path:
 if sys.platform == "win32":
     import msvcrt
 
-    def _try_lock(file: IO[str]) -> bool:
+    def _try_lock(file: IO[Any]) -> bool:
         file.seek(1 << 20)  # Windows makes locked bytes unreadable, so lock one far behind the holder's name
         try:
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         except OSError:
             return False
         return True
+
+    def _unlock(file: IO[Any]) -> None:
+        file.seek(1 << 20)
+        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
 else:
     import fcntl
 
-    def _try_lock(file: IO[str]) -> bool:
+    def _try_lock(file: IO[Any]) -> bool:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True
+
+    def _unlock(file: IO[Any]) -> None:
+        fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _since_boot() -> float:

@@ -13,6 +13,7 @@ from runner.base.audit import AuditAction, AuditEntry
 from runner.base.clock import iso, now_us
 from runner.base.errors import InputError, LedgerError, RunLockedError
 from runner.base.files import remove
+from runner.base.options import Rate
 from runner.base.outcomes import OutcomeReason
 from runner.campaign import AccountSection, Campaign, check_run_id
 from runner.campaign.fields import Region
@@ -28,7 +29,7 @@ from runner.plan.message_ids import MessageIds
 from runner.plan.summary import PlanSummary
 from runner.prices.costs import Costs
 from runner.run.paths import SANDBOX_RUN, RunOptions, RunPaths, ledger_url, paths_of, project_of
-from runner.run.project import Warn, may_make_ledger, refuse_forgotten_ledger
+from runner.run.project import Warn, account_rate, may_make_ledger, refuse_forgotten_ledger
 
 # How far the clock may be behind the ledger: one hour allows for a missed daylight saving change.
 CLOCK_BEHIND_US = 3_600_000_000
@@ -46,7 +47,8 @@ class Run:
     belongs to the newest plan. `overrides` are the options that let something through, each with descriptions of it.
     `settled` counts the sent messages by status, and is set only if the plan was made before the run sent anything, so
     that every sent message is in the plan. `ledger_state` is what the ledger had of this run when the run was opened,
-    in words; `fingerprint` is that of the approval under which the run is sent.
+    in words; `fingerprint` is that of the approval under which the run is sent. `account_rate` is the project's rate
+    for the sub-account, over all its runs.
     """
 
     inputs: Inputs
@@ -63,6 +65,7 @@ class Run:
     overrides: dict[str, list[str]] = field(default_factory=dict)
     settled: dict[str, int] | None = None
     fingerprint: str = ""
+    account_rate: Rate | None = None
     ids: MessageIds = field(init=False)
     ledger_state: str = field(init=False)
 
@@ -76,6 +79,12 @@ class Run:
     @property
     def campaign(self) -> Campaign:
         return self.inputs.campaign
+
+    @property
+    def rate(self) -> Rate:
+        """The rate that counts: the campaign's, or the sub-account's if that is lower."""
+        rates = (self.campaign.rate, self.account_rate or self.campaign.rate)
+        return min(rates, key=lambda rate: rate.per_second)
 
     def take_over(self, run_id: int) -> None:
         """Take the lease, unless this process already has it."""
@@ -127,6 +136,7 @@ def open_run(
                 overrides |= _refuse_another_ledger(ledger, name, run, paths, options)
                 overrides |= _refuse_wrong_clock(ledger, options)
             opened = Run(inputs, name, run, paths, ledger, options.limit, now, overrides=overrides)
+            opened.account_rate = account_rate(path)
             try:
                 _refuse_purged(opened)
                 yield opened
