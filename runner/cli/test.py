@@ -41,7 +41,7 @@ def command(
     from runner.run.account import account_for
     from runner.run.notice import notice_here
     from runner.run.send import send_options
-    from runner.run.test_messages import make_test_messages, make_test_options, send_test_messages
+    from runner.run.test_messages import make_test_messages, make_test_options, send_test_messages, starts_window
 
     inputs = load_inputs(file)
     campaign = inputs.campaign
@@ -58,7 +58,12 @@ def command(
             takes = f" at {campaign.rate}, which takes {seconds_in_words(seconds)}" if seconds > SILENT_S else ""
             confirm(f"Send {what} through {account.endpoint.base_url}{takes}?", no="nothing was sent")
         outcomes = send_test_messages(
-            account, messages, options, campaign.rate, on_waiting=lambda: print_stderr(WAITING)
+            account,
+            messages,
+            options,
+            campaign.rate,
+            on_waiting=lambda: print_stderr(WAITING),
+            window=starts_window(file, campaign, sandbox=sandbox),
         )
     answers = list(zip(messages, outcomes, strict=True))
     _show_answers(console, answers)

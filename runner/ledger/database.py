@@ -25,7 +25,7 @@ _TEMPORARY = {"database is locked", "database table is locked", "locking protoco
 # For SQLite's error texts: what they mean, and what to do.
 _EXPLANATIONS = {
     "database is locked": (
-        f"another process kept it locked for more than {BUSY_TIMEOUT_S} s",
+        f"another process kept it locked for more than {BUSY_TIMEOUT_S} s; it may be upgrading a large ledger",
         "wait until that process ends, then run the command again",
     ),
     "database or disk is full": ("the disk is full", "free some space, then run the command again"),

@@ -93,6 +93,11 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
         )""",
         "CREATE INDEX ix_audit_run ON audit (run) WHERE run IS NOT NULL",
     ),
+    # Earlier versions made these indexes when a run first needed them, and so locked the ledger while others sent.
+    6: (
+        "CREATE INDEX IF NOT EXISTS messages_by_destination ON messages (destination, claimed_at)",
+        "CREATE INDEX IF NOT EXISTS messages_by_umid ON messages (umid)",
+    ),
 }
 
 # A ledger with a newer schema is refused, because this version doesn't know its rules.
