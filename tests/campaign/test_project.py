@@ -28,7 +28,7 @@ def test_all_keys_are_optional(tmp_path: Path, content: str, ledger: LedgerRule 
         (
             "rate: 10/s\nledger: [required]\n",
             [
-                "1:1: rate: unknown key; the keys at the top level are ledger, account",
+                '1:1: rate: unknown key; write "rate" under account:',
                 "2:9: ledger: must be text, not a list; write required without brackets",
             ],
         ),
