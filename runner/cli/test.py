@@ -63,6 +63,7 @@ def command(
             options,
             campaign.rate,
             on_waiting=lambda: print_stderr(WAITING),
+            on_pause=_show_pause,
             window=starts_window(file, campaign, sandbox=sandbox),
         )
     answers = list(zip(messages, outcomes, strict=True))
@@ -73,6 +74,11 @@ def command(
     if Status.UNSENT in statuses:
         exit_code = max(stop_exit_code(outcome.reason) for outcome in outcomes if outcome.status is Status.UNSENT)
     return exit_code, {"campaign": campaign.name, "messages": [_as_json(*answer) for answer in answers]}
+
+
+def _show_pause(words: str | None) -> None:
+    if words:
+        print_stderr(f"waiting for {words}")
 
 
 def _show_messages(console: Console, messages: Sequence[Message], left_out: Sequence[str]) -> None:

@@ -180,6 +180,10 @@ class Pace:
         """Whether the pace is below the campaign's rate for now."""
         return self._share < 1.0
 
+    def full_for_s(self) -> float:
+        """Seconds until the window has a place; 0 or less: it has one."""
+        return self._window.free_at() - self._clock()
+
     async def turn(self) -> None:
         """Wait until the next request is due. Only one caller may wait at a time."""
         self._recover()
@@ -190,7 +194,7 @@ class Pace:
         # At a few requests per hour, the window may be full for long. Wait here, before a connection is taken.
         # Another process may take the place meanwhile. So wait behind those that have a connection, to keep them few.
         async with self._at_the_window:
-            while (wait_s := self._window.free_at() - self._clock()) > 0:  # noqa: ASYNC110 (a time, not an event)
+            while (wait_s := self.full_for_s()) > 0:  # noqa: ASYNC110 (a time, not an event)
                 await asyncio.sleep(wait_s)
 
     async def start(self) -> None:

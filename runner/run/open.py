@@ -20,7 +20,7 @@ from runner.campaign.fields import Region
 from runner.ledger.audit import note, unended_start
 from runner.ledger.database import ledger_path
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger
-from runner.ledger.lock import Lease, run_lock
+from runner.ledger.lock import Lease, is_locked, run_lock
 from runner.ledger.purge import purged_at
 from runner.ledger.receipts import settle_by_receipts
 from runner.ledger.writer import merge_spill
@@ -85,6 +85,17 @@ class Run:
         """The rate that counts: the campaign's, or the sub-account's if that is lower."""
         rates = (self.campaign.rate, self.account_rate or self.campaign.rate)
         return min(rates, key=lambda rate: rate.per_second)
+
+    def sharing_the_rate(self) -> list[str]:
+        """The other runs that are sending from the same sub-account, as NAME/RUN."""
+        return [
+            f"{other.name}/{other.run}"
+            for other in self.ledger.runs()
+            if other.ended_at is None
+            and other.sub_account_id == self.campaign.account.sub_account_id
+            and (other.name, other.run) != (self.name, self.run)
+            and is_locked(self.ledger.path, other.name, other.run)
+        ]
 
     def take_over(self, run_id: int) -> None:
         """Take the lease, unless this process already has it."""

@@ -98,12 +98,14 @@ def send_test_messages(
     rate: Rate,
     *,
     on_waiting: Callable[[], None],
+    on_pause: Callable[[str | None], object],
     window: contextlib.AbstractContextManager[SharedWindow | None],
 ) -> list[Outcome]:
     """Send the messages one by one at `rate` and within the account's `window`. Returns an outcome for each.
 
     No message is sent twice. Anything that would pause or stop a run (a fatal answer, a 429, no connection) ends the
-    test. The first Ctrl-C calls `on_waiting` and waits for the answer in flight; the second one doesn't wait.
+    test. `on_pause` gets what a long pause waits for, and None at its end. The first Ctrl-C calls `on_waiting` and
+    waits for the answer in flight; the second one doesn't wait.
     """
     source, payload, progress = _TestMessages(messages), PayloadBuilder(options), Progress()
 
@@ -118,7 +120,9 @@ def send_test_messages(
 
         async with Client(account.endpoint, account.api_key, limit=1) as client:
             pace = Pace(rate, clock=time.monotonic, window=starts)
-            dispatcher = Dispatcher(source, send=send_one, pace=pace, progress=progress, in_flight_limit=1)
+            dispatcher = Dispatcher(
+                source, send=send_one, pace=pace, progress=progress, in_flight_limit=1, resting=on_pause
+            )
             with stopping_on_signals(on_signal, dispatcher.abandon):
                 return await dispatcher.run()
 
