@@ -47,6 +47,9 @@ WINDOW_PLACES = 4096
 # N, T and the number of starts come before the places of a window.
 HEADER = 3
 
+# Floats are exact up to here.
+_MOST = 2.0**53
+
 # How long to wait while another process notes a start in a shared window, which takes microseconds.
 BUSY_S = 0.0005
 
@@ -104,6 +107,16 @@ class SlidingWindow:
     def clear(self, rate: Rate) -> None:
         """Begin at this rate, without any start."""
         self._lay_out(rate, [])
+
+    def fill(self, rate: Rate, now: float) -> None:
+        """Begin at this rate as if as many as it allows had started `now`."""
+        self._lay_out(rate, [now] * (rate.count // math.ceil(rate.count / WINDOW_PLACES)))
+
+    def is_sound(self) -> bool:
+        """Whether the memory can be that of a window: False if it was damaged."""
+        header, places = self._memory[:HEADER], self._memory[HEADER:]
+        are_counts = all(0 <= value <= _MOST and value == int(value) for value in header)
+        return are_counts and min(header[:2]) >= 1 and not any(map(math.isnan, places))
 
     def clamp(self, now: float) -> None:
         """Count starts in the future as of `now`: they are from before the computer's clock began again."""

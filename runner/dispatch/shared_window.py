@@ -9,12 +9,13 @@ the request leaves. They are mapped into memory, so what a killed process noted 
 begins again when the computer starts. A time in the future is from before that, and counts as now; any other old time
 looks newer than it is. So the rate is never exceeded, and a run waits no longer than one window.
 
+**Damage.** A damaged file counts as a full window, because what it said is lost.
+
 **The sub-account's rate.** If the project file has none, it is the highest rate of the runs that send at the same time.
 """
 
 import contextlib
 import math
-import mmap
 import time
 from array import array
 from collections.abc import Iterator, Sequence
@@ -64,12 +65,13 @@ def shared_window(
         if run:
             places.append((run, rate))
         for place, fixed in places:
-            file = stack.enter_context(open_starts_file(ledger, place, _EMPTY))
+            file, memory = stack.enter_context(open_starts_file(ledger, place, _EMPTY))
             with waiting_lock(file):
-                window = SlidingWindow(None, memoryview(mmap.mmap(file.fileno(), len(_EMPTY))).cast("d"))
-                now = time.monotonic()
+                window, now = SlidingWindow(None, memoryview(memory).cast("d")), time.monotonic()
                 window.clamp(now)
-                if fixed:
+                if memory[:] != _EMPTY and not window.is_sound():
+                    window.fill(fixed or rate, now)
+                elif fixed:
                     window.set_rate(fixed)
                 elif window.is_idle(now):
                     window.clear(rate)

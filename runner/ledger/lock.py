@@ -10,6 +10,8 @@ suspended past the end of its lease asks the ledger before it sends: it continue
 """
 
 import contextlib
+import errno
+import mmap
 import os
 import secrets
 import socket
@@ -82,30 +84,43 @@ def is_locked(ledger: Path, name: str, run: str) -> bool:
 
 
 @contextlib.contextmanager
-def open_starts_file(ledger: Path, name: str, empty: bytes) -> Iterator[IO[bytes]]:
-    """The file in which all processes note the starts of a run or an account. A new one gets the content `empty`.
+def open_starts_file(ledger: Path, name: str, empty: bytes) -> Iterator[tuple[IO[bytes], mmap.mmap]]:
+    """The file in which all processes note the starts of a run or an account, and its content as shared memory.
 
-    Its space is reserved at once, so that a full disk can't stop a process that writes to it through memory.
+    A new file gets the content `empty`. One of another size is damaged; it gets zeros. The space is reserved at once,
+    so that a full disk can't stop a process that writes to the memory. Raises LedgerError.
     """
     path = _locks_folder(ledger) / f"{name}.starts"
+    with contextlib.ExitStack() as stack:
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+            file = stack.enter_context(os.fdopen(descriptor, "r+b", buffering=0))
+            with waiting_lock(file):
+                size = os.fstat(file.fileno()).st_size
+                if size != len(empty):
+                    _write_all(file, bytes(len(empty)) if size else empty)
+                memory = mmap.mmap(file.fileno(), len(empty))
+        except OSError as error:
+            remedy = "free some space" if error.errno == errno.ENOSPC else "check its permissions and its folder's"
+            raise BrokenLedgerError(
+                f"the file {path}, which keeps the rate, could not be opened: {error.strerror or error}; {remedy}"
+            ) from error
+        yield file, memory
+
+
+def _write_all(file: IO[bytes], content: bytes) -> None:
+    """Replace an open file's content. If the disk is full, the file stays empty."""
+    file.truncate(0)
+    file.seek(0)
+    written = 0
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = os.fdopen(os.open(path, os.O_CREAT | os.O_RDWR, 0o600), "r+b", buffering=0)
-    except OSError as error:
-        raise BrokenLedgerError(
-            f"the file {path} could not be opened: {error.strerror}; check the permissions of its folder"
-        ) from error
-    with file:
-        with waiting_lock(file):
-            if os.fstat(file.fileno()).st_size != len(empty):
-                try:
-                    file.truncate(0)
-                    file.write(empty)
-                except OSError as error:
-                    raise BrokenLedgerError(
-                        f"{path} could not be written: {error.strerror}; free some space"
-                    ) from error
-        yield file
+        written = file.write(content)
+    finally:
+        if written < len(content):
+            file.truncate(0)
+    if written < len(content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @contextlib.contextmanager
