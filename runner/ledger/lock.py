@@ -33,8 +33,11 @@ from runner.ledger.tables import runs
 # How long to try to get a run's lock. One attempt isn't enough, because `is_locked` holds the lock for a moment.
 LOCK_TIMEOUT_S = 0.5
 
-# How long to wait while another process creates the ledger.
-CREATION_TIMEOUT_S = 10.0
+# How long to wait while another process creates or upgrades the ledger.
+MAKING_TIMEOUT_S = 3600.0
+
+# How long to wait while another process opens a file of starts.
+STARTS_TIMEOUT_S = 10.0
 
 # How long a lease lasts, how often it is renewed, and how long another machine waits after it expires. Clocks may
 # differ by up to `GRACE_S`.
@@ -59,18 +62,21 @@ def run_lock(ledger: Path, name: str, run: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def creation_lock(ledger: Path) -> Iterator[None]:
-    """Hold the lock that keeps two processes from creating this ledger at the same time.
+def making_lock(ledger: Path) -> Iterator[None]:
+    """Hold the lock that keeps two processes from creating or upgrading this ledger at the same time.
 
     SQLite alone isn't enough: a second process could see only half the tables, or switch to write-ahead logging at the
-    same moment as the first, and SQLite doesn't wait for that.
+    same moment as the first, and SQLite doesn't wait for that. And upgrading a large ledger takes minutes, which is
+    longer than SQLite waits. So a long wait is announced on standard error.
     """
     with _lock_file(_locks_folder(ledger) / ".making.lock") as file:
-        if not _lock_within(CREATION_TIMEOUT_S, file):
-            raise LedgerError(
-                f"another process has been creating the ledger {ledger} for more than {CREATION_TIMEOUT_S:g} s; wait "
-                "until it ends, or stop it"
-            )
+        if not _lock_within(LOCK_TIMEOUT_S, file):
+            sys.stderr.write(f"waiting for another process that is creating or upgrading the ledger {ledger}\n")
+            if not _lock_within(MAKING_TIMEOUT_S, file):
+                raise LedgerError(
+                    f"another process has been creating or upgrading the ledger {ledger} for more than "
+                    f"{MAKING_TIMEOUT_S / 3600:g} h; wait until it ends, or stop it"
+                )
         yield
 
 
@@ -137,8 +143,8 @@ def briefly_locked(file: IO[bytes]) -> Iterator[bool]:
 @contextlib.contextmanager
 def waiting_lock(file: IO[bytes]) -> Iterator[None]:
     """Hold the lock of an open file of starts. Raises LedgerError if another process keeps it, which is then frozen."""
-    if not _lock_within(CREATION_TIMEOUT_S, file):
-        raise LedgerError(f"another process has kept {file.name} locked for {CREATION_TIMEOUT_S:g} s; stop it")
+    if not _lock_within(STARTS_TIMEOUT_S, file):
+        raise LedgerError(f"another process has kept {file.name} locked for {STARTS_TIMEOUT_S:g} s; stop it")
     try:
         yield
     finally:
