@@ -126,7 +126,11 @@ class _Normalizer:
         """The section with its known keys; `at` is its path in the file."""
         known = keys_of(section, self.sections)
         if not section:
-            known += [short for short, long in SHORTHANDS.items() if long[:-1] in self.sections]
+            known += [
+                short
+                for short, (around, key) in SHORTHANDS.items()
+                if (around,) in self.sections and key in keys_of((around,), self.sections)
+            ]
         result: dict[str, Any] = {}
         for word, value in tree.items():
             in_file = (*at, word)

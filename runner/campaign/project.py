@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 from runner.base.errors import InputError, Problem
-from runner.campaign.fields import Section, choice, optional
+from runner.base.options import Rate
+from runner.campaign import values
+from runner.campaign.fields import Section, choice, optional, pattern, setting
 from runner.campaign.load import content_of
 from runner.campaign.normalize import normalize, sections_of
 from runner.campaign.validate import validate
@@ -19,6 +21,18 @@ class LedgerRule(StrEnum):
     REQUIRED = "required"  # no command makes a new ledger, except `campaign ledger`
 
 
+class ProjectAccountSection(Section):
+    """What holds for each sub-account of the project."""
+
+    rate: Annotated[Rate, pattern(values.rate, values.RATE_PATTERN, "a whole number per s, min or h", Rate)] | None = (
+        optional(
+            "The maximum number of requests of a sub-account per second (s), minute (min) or hour (h), over all runs "
+            "of the ledger. Absent: the highest rate of the runs that send at the same time.",
+            "200/s",
+        )
+    )
+
+
 class Project(Section):
     """The settings of a project."""
 
@@ -26,6 +40,9 @@ class Project(Section):
         "required: a command refuses to make a new ledger; `campaign ledger init` makes it. Absent: the first run "
         "makes the ledger.",
         "required",
+    )
+    account: ProjectAccountSection = setting(
+        "What holds for each sub-account.", {"rate": "200/s"}, ProjectAccountSection()
     )
 
 

@@ -61,9 +61,18 @@ def show_parts(console: Console, review: "Review") -> None:
 
 
 def show_remaining(console: Console, run: "Run", remaining: "Remaining") -> None:
-    """Show the progress of a run that was started before; warn if the ledger is new."""
+    """Show the progress of a run that was started before, and with which runs it shares the rate.
+
+    Warns if the ledger is new.
+    """
     if run.run != SANDBOX_RUN and not run.ledger.runs():  # a sandbox run always has a new one
         console.warn(f"this is a new ledger with no send history: {run.ledger.path}")
+    if others := run.sharing_the_rate():
+        whose = f" ({run.account_rate})" if run.account_rate else ""
+        are = "is" if len(others) == 1 else "are"
+        console.wrap(
+            f"{', '.join(others)} {are} using {run.campaign.account.sub_account_id} too; they share its rate{whose}"
+        )
     if run.died:
         several = counted(run.died, "message was being sent", "messages were being sent")
         console.warn(
@@ -83,7 +92,7 @@ def show_remaining(console: Console, run: "Run", remaining: "Remaining") -> None
 
 def lines_of(review: "Review") -> Iterator[Line]:
     """A plan's figures, from top to bottom."""
-    summary, rate = review.run.summary, review.run.campaign.rate
+    summary, rate = review.run.summary, review.run.rate
     yield Line("rows", f"{summary.rows:,}", str(review.run.inputs.audience.source.path))
     for words in summary.reading:
         yield Line("", "", words, is_part=True)
@@ -100,7 +109,8 @@ def lines_of(review: "Review") -> Iterator[Line]:
         yield Line("segments", f"{summary.segments:,}", f"{encodings} · {sizes}")
         yield from _characters(review)
         seconds = summary.seconds_at(rate)
-        yield Line("duration", seconds_in_words(seconds) if seconds >= 1 else "under 1 s", f"at {rate}")
+        whose = "" if rate == review.run.campaign.rate else ", the sub-account's rate"
+        yield Line("duration", seconds_in_words(seconds) if seconds >= 1 else "under 1 s", f"at {rate}{whose}")
         yield from _hours(review)
         yield from _costs(summary.costs)
     yield Line("excluded", f"{summary.excluded.total():,}")

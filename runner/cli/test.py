@@ -42,7 +42,7 @@ def command(
     from runner.run.account import account_for
     from runner.run.notice import notice_here
     from runner.run.send import send_options
-    from runner.run.test_messages import make_test_messages, make_test_options, send_test_messages
+    from runner.run.test_messages import make_test_messages, make_test_options, send_test_messages, starts_window
 
     output.hurry()
     inputs = load_inputs(file)
@@ -60,7 +60,13 @@ def command(
             takes = f" at {campaign.rate}, which takes {seconds_in_words(seconds)}" if seconds > SILENT_S else ""
             confirm(f"Send {what} through {account.endpoint.base_url}{takes}?", no="nothing was sent")
         outcomes = send_test_messages(
-            account, messages, options, campaign.rate, on_waiting=lambda: print_stderr(WAITING)
+            account,
+            messages,
+            options,
+            campaign.rate,
+            on_waiting=lambda: print_stderr(WAITING),
+            on_pause=_show_pause,
+            window=starts_window(file, campaign, sandbox=sandbox),
         )
     answers = list(zip(messages, outcomes, strict=True))
     _show_answers(console, answers)
@@ -70,6 +76,11 @@ def command(
     if Status.UNSENT in statuses:
         exit_code = max(stop_exit_code(outcome.reason) for outcome in outcomes if outcome.status is Status.UNSENT)
     return exit_code, {"campaign": campaign.name, "messages": [_as_json(*answer) for answer in answers]}
+
+
+def _show_pause(words: str | None) -> None:
+    if words:
+        print_stderr(f"waiting for {words}")
 
 
 def _show_messages(console: Console, messages: Sequence[Message], left_out: Sequence[str]) -> None:

@@ -19,6 +19,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from runner.base.events import EventKind
 from runner.base.outcomes import Outcome, OutcomeReason
+from runner.base.wording import clock_time
 from runner.dispatch.pace import Pace
 from runner.dispatch.progress import Progress, Stop
 from runner.dispatch.retry import LONG_S, Backoff, Retry
@@ -96,8 +97,8 @@ class Dispatcher(Generic[T]):
     :param lease: allows this process to send; renewed if it has expired.
     :param not_after: nothing leaves from then on (seconds since the Unix epoch). `not_after_key` names the campaign key
         for the error message.
-    :param resting: called in another thread when sending pauses (until sending hours begin, or for long because of the
-        provider), with a text that says what it waits for, and with None when sending continues.
+    :param resting: called in another thread when sending pauses for long (until sending hours begin, because of the
+        provider, or for the rate), with a text that says what it waits for, and with None when sending continues.
     :param wall: the time of day, in seconds since the Unix epoch.
     """
 
@@ -186,23 +187,35 @@ class Dispatcher(Generic[T]):
             if len(self._requests) >= (1 if self._retry.one_at_a_time else self.in_flight_limit):
                 await self._until_one_ended()
             elif (wait_s := self._retry.until - asyncio.get_running_loop().time()) > 0:
-                if wait_s >= LONG_S:
-                    self.progress.sleeps_until = self.wall() + wait_s
-                    await self._tell_resting(self.progress.waiting_for)
-                await self._interruptible(asyncio.sleep(wait_s), self.not_after - self.wall())
-                self.progress.sleeps_until = None
+                await self._pause(wait_s, self.progress.waiting_for)
             elif self.lease and not self.lease.is_valid():
                 # The machine was suspended, or the ledger was slow: continue only if no other process took the run.
                 if not await asyncio.to_thread(self.lease.renew):
                     words = "another process took over the run while this one was suspended; nothing has left since"
                     self.stop(Stop(OutcomeReason.LEASE_LOST, words))
+            elif (wait_s := self.pace.full_for_s()) >= LONG_S:
+                # Another run of the sub-account may take the place meanwhile; then the next time is shown.
+                at = clock_time(self.wall() + wait_s, self.wall())
+                await self._pause(wait_s, f"the next start within the rate, at {at}")
             else:
                 self.progress.waiting_for = ""
                 if self._resting:
                     await self._tell_resting(None)
-                patience_s = self._retry.patience_s(asyncio.get_running_loop().time())
-                if await self._interruptible(self.pace.turn(), min(self.not_after - self.wall(), patience_s)):
+                if await self._interruptible(self.pace.turn(), self._longest_wait_s()):
                     return
+
+    async def _pause(self, wait_s: float, words: str) -> None:
+        """Start nothing for so long. A long pause is shown, with what it waits for."""
+        if wait_s >= LONG_S:
+            self.progress.waiting_for, self.progress.sleeps_until = words, self.wall() + wait_s
+            await self._tell_resting(words)
+        if not self._stop:
+            await self._interruptible(asyncio.sleep(wait_s), self._longest_wait_s())
+        self.progress.sleeps_until = None
+
+    def _longest_wait_s(self) -> float:
+        """Until it is too late to send, or sending is given up."""
+        return min(self.not_after - self.wall(), self._retry.patience_s(asyncio.get_running_loop().time()))
 
     async def _rest(self, opening: Opening) -> None:
         """Sleep until sending hours begin. Everything is settled and written first, so that a new pass may begin."""

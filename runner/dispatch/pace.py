@@ -21,9 +21,11 @@ start in any half-open window of length `T`. A late timer delays each place of t
 """
 
 import asyncio
+import contextlib
 import math
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from aiolimiter import AsyncLimiter
 
@@ -42,6 +44,15 @@ JITTER_S = 0.002
 # The most start times to remember. A larger window remembers only every second, third, … one.
 WINDOW_PLACES = 4096
 
+# N, T and the number of starts come before the places of a window.
+HEADER = 3
+
+# Floats are exact up to here.
+_MOST = 2.0**53
+
+# How long to wait while another process notes a start in a shared window, which takes microseconds.
+BUSY_S = 0.0005
+
 # A throttled pace is never slower than this share of the campaign's rate.
 SLOWEST_SHARE = 0.05
 
@@ -57,24 +68,106 @@ class SlidingWindow:
     Remembering every start of a large window would waste memory. So starts are grouped into strides of `s`, and a
     stride may begin `T` after the end of the stride that is `N // s` strides back. This is exact for `s = 1`; for
     larger `s`, it lowers the rate by less than `1 / WINDOW_PLACES`.
+
+    :param rate: None: the memory has it already, or `set_rate` or `clear` follows.
+    :param memory: `HEADER + WINDOW_PLACES` floats, perhaps shared with other processes: N, T, the number of starts, and
+        the ends of the strides. None: its own.
     """
 
-    def __init__(self, rate: Rate) -> None:
-        self._period_s = rate.period_s + JITTER_S
-        self._stride = math.ceil(rate.count / WINDOW_PLACES)
-        self._ends = array("d", [-math.inf]) * (rate.count // self._stride)
-        self._count = 0
+    def __init__(self, rate: Rate | None, memory: "memoryview[float] | None" = None) -> None:
+        size = HEADER + WINDOW_PLACES
+        self._memory = memoryview(bytearray(8 * size)).cast("d") if memory is None else memory
+        if rate:
+            self.clear(rate)
+
+    @property
+    def rate(self) -> Rate:
+        return Rate(int(self._memory[0]), int(self._memory[1]))
+
+    def held(self) -> contextlib.AbstractContextManager[bool]:
+        """Keep others from noting a start while the block runs. False: not possible now."""
+        return contextlib.nullcontext(True)
 
     def free_at(self) -> float:
         """The earliest time at which one more may start."""
-        stride, begun = divmod(self._count, self._stride)
+        size, places = self._layout()
+        stride, begun = divmod(int(self._memory[2]), size)
         if begun:
             return -math.inf
-        return self._ends[stride % len(self._ends)] + self._period_s
+        # Longer by JITTER_S: see there.
+        return self._memory[HEADER + stride % places] + self._memory[1] + JITTER_S
 
     def note_start(self, at: float) -> None:
-        self._ends[self._count // self._stride % len(self._ends)] = at
-        self._count += 1
+        size, places = self._layout()
+        count = int(self._memory[2])
+        # In this order: if the process is killed in between, a place is lost for one window, but no start is forgotten.
+        self._memory[HEADER + count // size % places] = at
+        self._memory[2] = count + 1
+
+    def clear(self, rate: Rate) -> None:
+        """Begin at this rate, without any start."""
+        self._lay_out(rate, [])
+
+    def fill(self, rate: Rate, now: float) -> None:
+        """Begin at this rate as if as many as it allows had started `now`."""
+        self._lay_out(rate, [now] * (rate.count // math.ceil(rate.count / WINDOW_PLACES)))
+
+    def is_sound(self) -> bool:
+        """Whether the memory can be that of a window: False if it was damaged."""
+        header, places = self._memory[:HEADER], self._memory[HEADER:]
+        are_counts = all(0 <= value <= _MOST and value == int(value) for value in header)
+        return are_counts and min(header[:2]) >= 1 and not any(map(math.isnan, places))
+
+    def clamp(self, now: float) -> None:
+        """Count starts in the future as of `now`: they are from before the computer's clock began again."""
+        for place in range(HEADER, HEADER + WINDOW_PLACES):
+            self._memory[place] = min(self._memory[place], now)
+
+    def is_idle(self, now: float) -> bool:
+        """Whether nothing started within the last window."""
+        return not self._memory[0] or self._newest_ends()[0] + self._memory[1] + JITTER_S <= now
+
+    def set_rate(self, rate: Rate) -> None:
+        """Change the rate, and keep the starts. Starts that are not remembered count as old as the oldest one."""
+        if not self._memory[0]:
+            self.clear(rate)
+        elif rate != self.rate:
+            size, places = self._layout()
+            ends = self._newest_ends()
+            if len(ends) < places or rate.period_s <= self._memory[1]:
+                ends += [-math.inf]  # older starts: there are none, or they are out of the window
+            new_size = math.ceil(rate.count / WINDOW_PLACES)
+            kept = [ends[min(n * new_size // size, len(ends) - 1)] for n in range(rate.count // new_size)]
+            self._lay_out(rate, kept[::-1])
+
+    def _layout(self) -> tuple[int, int]:
+        """The size of a stride, and the number of strides to remember."""
+        count = int(self._memory[0])
+        size = -(-count // WINDOW_PLACES)
+        return size, count // size
+
+    def _newest_ends(self) -> list[float]:
+        """The ends of the strides that are remembered, newest first; one that has only begun counts as whole."""
+        size, places = self._layout()
+        strides = -(-int(self._memory[2]) // size)
+        ends = [self._memory[HEADER + n % places] for n in range(strides - 1, max(strides - places, 0) - 1, -1)]
+        return ends or [-math.inf]
+
+    def _lay_out(self, rate: Rate, ends: Sequence[float]) -> None:
+        """Begin at this rate with full strides that have these ends, oldest first."""
+        places = [*ends, *[-math.inf] * (WINDOW_PLACES - len(ends))]
+        size = math.ceil(rate.count / WINDOW_PLACES)
+        self._memory[:] = memoryview(array("d", [rate.count, rate.period_s, len(ends) * size, *places]))
+
+
+class Window(Protocol):
+    """A window as the pace needs it: a `SlidingWindow`, or several that other processes share."""
+
+    def held(self) -> contextlib.AbstractContextManager[bool]: ...
+
+    def free_at(self) -> float: ...
+
+    def note_start(self, at: float) -> None: ...
 
 
 class Pace:
@@ -82,12 +175,13 @@ class Pace:
 
     :param clock: the clock for the window; by default the event loop's. A real run passes `time.monotonic`, because the
         clock of uvloop has a resolution of only one millisecond.
+    :param window: the window, if other processes share it; its times are those of `time.monotonic`.
     """
 
-    def __init__(self, rate: Rate, *, clock: Callable[[], float] | None = None) -> None:
+    def __init__(self, rate: Rate, *, clock: Callable[[], float] | None = None, window: Window | None = None) -> None:
         self._rate = rate
         self._clock = clock or asyncio.get_running_loop().time
-        self._window = SlidingWindow(rate)
+        self._window = window or SlidingWindow(rate)
         self._at_the_window = asyncio.Lock()
         self._share = 1.0
         self._share_since = 0.0
@@ -99,6 +193,10 @@ class Pace:
         """Whether the pace is below the campaign's rate for now."""
         return self._share < 1.0
 
+    def full_for_s(self) -> float:
+        """Seconds until the window has a place; 0 or less: it has one."""
+        return self._window.free_at() - self._clock()
+
     async def turn(self) -> None:
         """Wait until the next request is due. Only one caller may wait at a time."""
         self._recover()
@@ -107,15 +205,22 @@ class Pace:
             await asyncio.sleep(TICK_S)
         await bucket.acquire()
         # At a few requests per hour, the window may be full for long. Wait here, before a connection is taken.
-        if (wait_s := self._window.free_at() - self._clock()) > 0:
-            await asyncio.sleep(wait_s)
+        # Another process may take the place meanwhile. So wait behind those that have a connection, to keep them few.
+        async with self._at_the_window:
+            while (wait_s := self.full_for_s()) > 0:  # noqa: ASYNC110 (a time, not an event)
+                await asyncio.sleep(wait_s)
 
     async def start(self) -> None:
         """Wait until the rate allows the request to start, and record the start. Call this with a connection ready."""
         async with self._at_the_window:  # first come, first served
-            while (wait_s := self._window.free_at() - self._clock()) > 0:  # noqa: ASYNC110 (a time, not an event)
+            while True:
+                with self._window.held() as is_held:
+                    now = self._clock()
+                    wait_s = self._window.free_at() - now if is_held else BUSY_S
+                    if wait_s <= 0:
+                        self._window.note_start(now)
+                        return
                 await asyncio.sleep(wait_s)
-            self._window.note_start(self._clock())
 
     def slow_down(self) -> None:
         """Halve the pace, because the provider reported too many requests. The pace recovers step by step."""

@@ -13,7 +13,7 @@ from runner.base.conversions import Conversion, ConversionOutcome
 from runner.base.errors import InputError
 from runner.base.outcomes import Status
 from runner.ledger.ledger import Ledger, MessageRecord, RunRecord
-from runner.ledger.request_journal import prepare_umids, records_by_umid
+from runner.ledger.request_journal import records_by_umid
 from runner.plan.message_ids import MessageIds
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -135,7 +135,6 @@ class Matcher:
         self._ledger = ledger
         self._run_id = record.id
         self._ids = MessageIds(record.name, record.run)
-        self._by_umid = False
 
     def match(self, rows: Sequence[ConversionRow | Unmatched], *, now: int) -> Matched:
         """Find the messages of the rows; `now` is microseconds since the epoch."""
@@ -156,9 +155,6 @@ class Matcher:
     def _messages(self, rows: Sequence[ConversionRow]) -> dict[tuple[str, str], MessageRecord]:
         """The messages by (column, name)."""
         umids = sorted({row.name for row in rows if row.named_by == "umid"})
-        if umids and not self._by_umid:
-            prepare_umids(self._ledger)
-            self._by_umid = True
         by_umid = records_by_umid(self._ledger, self._run_id, umids)
         found = {("umid", umid): message for umid, message in by_umid.items()}
         ids = {("clientmessageid", row.name): row.name for row in rows if row.named_by == "clientmessageid"}

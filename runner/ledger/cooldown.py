@@ -7,7 +7,7 @@ because every message has a claim before its request leaves.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, Select, func, select, text
+from sqlalchemy import Connection, Select, func, select
 
 from runner.base.messages import Message
 from runner.base.options import Cooldown
@@ -15,15 +15,6 @@ from runner.base.outcomes import Status
 from runner.ledger.database import rows_among
 from runner.ledger.ledger import Ledger
 from runner.ledger.tables import SENDING, messages
-
-# Not in `tables.py`: an index slows down every claim, so only ledgers that need the cap get it.
-_INDEX = text("CREATE INDEX IF NOT EXISTS messages_by_destination ON messages (destination, claimed_at)")
-
-
-def prepare(ledger: Ledger) -> None:
-    """Create the index for look-ups by number, unless the ledger has it already."""
-    with ledger.writing() as connection:
-        connection.execute(_INDEX)
 
 
 def recent(ledger: Ledger, destinations: Sequence[str], *, since: int) -> Mapping[str, int]:

@@ -1,6 +1,7 @@
 """The ledger's database: its URL, its connections and its error messages."""
 
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,10 @@ from runner.base.errors import BrokenLedgerError, InputError, LedgerError
 # block writes.
 BUSY_TIMEOUT_S = 10
 
+# How long a job of many transactions leaves the ledger to others between two of them. A process that waits for the
+# lock tries every 0.1 s.
+GIVE_WAY_S = 0.12
+
 # The most values in one query. They are bound parameters, and databases limit how many a query may have.
 IDS_AT_A_TIME = 2_000
 
@@ -25,7 +30,7 @@ _TEMPORARY = {"database is locked", "database table is locked", "locking protoco
 # For SQLite's error texts: what they mean, and what to do.
 _EXPLANATIONS = {
     "database is locked": (
-        f"another process kept it locked for more than {BUSY_TIMEOUT_S} s",
+        f"another process kept it locked for more than {BUSY_TIMEOUT_S} s; it may be upgrading a large ledger",
         "wait until that process ends, then run the command again",
     ),
     "database or disk is full": ("the disk is full", "free some space, then run the command again"),
@@ -69,6 +74,11 @@ def in_parts(values: Sequence[str]) -> Iterator[Sequence[str]]:
     """The values, split into lists that fit into one query."""
     for first in range(0, len(values), IDS_AT_A_TIME):
         yield values[first : first + IDS_AT_A_TIME]
+
+
+def give_way() -> None:
+    """Call this between the transactions of a long job, so that a run's claims and receipts don't wait for its end."""
+    time.sleep(GIVE_WAY_S)
 
 
 def parse_url(url: str) -> URL:

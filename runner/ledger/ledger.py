@@ -18,7 +18,7 @@ from runner.base.events import Event, EventKind
 from runner.base.outcomes import FatalAnswer, OutcomeReason, Status
 from runner.ledger.audit import append
 from runner.ledger.database import engine_for, in_parts, ledger_errors, make_private, parse_url, rows_among
-from runner.ledger.lock import creation_lock
+from runner.ledger.lock import making_lock
 from runner.ledger.migrations import no_ledger, prepare_schema
 from runner.ledger.place import refuse_shared_file
 from runner.ledger.tables import SENDING, approvals, events, messages, meta, runs
@@ -305,13 +305,20 @@ def open_ledger(url: str, *, create: bool) -> Ledger:
     refuse_shared_file(path)
     engine = engine_for(parsed)
     try:
-        with creation_lock(path) if create else nullcontext(), ledger_errors(f"opened at {path}"):
-            if create and not path.exists():
-                make_private(path)
-            refuse_damaged_log(path)
-            with engine.begin() as connection:
-                prepare_schema(connection, path, create=create)
+        # Only processes that change the schema wait for each other.
+        if not _prepare(engine, path, create=create, locked=create):
+            _prepare(engine, path, create=create, locked=True)
     except BaseException:
         engine.dispose()
         raise
     return Ledger(engine, path)
+
+
+def _prepare(engine: Engine, path: Path, *, create: bool, locked: bool) -> bool:
+    """Create or upgrade the tables. Returns False if they must be upgraded, which needs the lock."""
+    with making_lock(path) if locked else nullcontext(), ledger_errors(f"opened at {path}"):
+        if create and not path.exists():
+            make_private(path)
+        refuse_damaged_log(path)
+        with engine.begin() as connection:
+            return prepare_schema(connection, path, create=create, upgrade=locked)

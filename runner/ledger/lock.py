@@ -10,6 +10,8 @@ suspended past the end of its lease asks the ledger before it sends: it continue
 """
 
 import contextlib
+import errno
+import mmap
 import os
 import secrets
 import socket
@@ -20,7 +22,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from sqlalchemy import Engine, select, update
 
@@ -31,8 +33,11 @@ from runner.ledger.tables import runs
 # How long to try to get a run's lock. One attempt isn't enough, because `is_locked` holds the lock for a moment.
 LOCK_TIMEOUT_S = 0.5
 
-# How long to wait while another process creates the ledger.
-CREATION_TIMEOUT_S = 10.0
+# How long to wait while another process creates or upgrades the ledger.
+MAKING_TIMEOUT_S = 3600.0
+
+# How long to wait while another process opens a file of starts.
+STARTS_TIMEOUT_S = 10.0
 
 # How long a lease lasts, how often it is renewed, and how long another machine waits after it expires. Clocks may
 # differ by up to `GRACE_S`.
@@ -60,18 +65,21 @@ def run_lock(ledger: Path, name: str, run: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def creation_lock(ledger: Path) -> Iterator[None]:
-    """Hold the lock that keeps two processes from creating this ledger at the same time.
+def making_lock(ledger: Path) -> Iterator[None]:
+    """Hold the lock that keeps two processes from creating or upgrading this ledger at the same time.
 
     SQLite alone isn't enough: a second process could see only half the tables, or switch to write-ahead logging at the
-    same moment as the first, and SQLite doesn't wait for that.
+    same moment as the first, and SQLite doesn't wait for that. And upgrading a large ledger takes minutes, which is
+    longer than SQLite waits. So a long wait is announced on standard error.
     """
     with _lock_file(ledger, _locks_folder(ledger) / ".making.lock") as file:
-        if not _lock_within(CREATION_TIMEOUT_S, file):
-            raise LedgerError(
-                f"another process has been creating the ledger {ledger} for more than {CREATION_TIMEOUT_S:g} s; wait "
-                "until it ends, or stop it"
-            )
+        if not _lock_within(LOCK_TIMEOUT_S, file):
+            sys.stderr.write(f"waiting for another process that is creating or upgrading the ledger {ledger}\n")
+            if not _lock_within(MAKING_TIMEOUT_S, file):
+                raise LedgerError(
+                    f"another process has been creating or upgrading the ledger {ledger} for more than "
+                    f"{MAKING_TIMEOUT_S / 3600:g} h; wait until it ends, or stop it"
+                )
         yield
 
 
@@ -84,13 +92,73 @@ def is_locked(ledger: Path, name: str, run: str) -> bool:
         return False
 
 
+@contextlib.contextmanager
+def open_starts_file(ledger: Path, name: str, empty: bytes) -> Iterator[tuple[IO[bytes], mmap.mmap]]:
+    """The file in which all processes note the starts of a run or an account, and its content as shared memory.
+
+    A new file gets the content `empty`. One of another size is damaged; it gets zeros. The space is reserved at once,
+    so that a full disk can't stop a process that writes to the memory. Raises LedgerError.
+    """
+    path = _locks_folder(ledger) / f"{name}.starts"
+    with contextlib.ExitStack() as stack:
+        try:
+            _make_private_folder(ledger, path.parent)
+            descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+            _make_private(path, 0o600)
+            file = stack.enter_context(os.fdopen(descriptor, "r+b", buffering=0))
+            with waiting_lock(file):
+                size = os.fstat(file.fileno()).st_size
+                if size != len(empty):
+                    _write_all(file, bytes(len(empty)) if size else empty)
+                memory = mmap.mmap(file.fileno(), len(empty))
+        except OSError as error:
+            remedy = "free some space" if error.errno == errno.ENOSPC else "check its permissions and its folder's"
+            raise BrokenLedgerError(
+                f"the file {path}, which keeps the rate, could not be opened: {error.strerror or error}; {remedy}"
+            ) from error
+        yield file, memory
+
+
+def _write_all(file: IO[bytes], content: bytes) -> None:
+    """Replace an open file's content. If the disk is full, the file stays empty."""
+    file.truncate(0)
+    file.seek(0)
+    written = 0
+    try:
+        written = file.write(content)
+    finally:
+        if written < len(content):
+            file.truncate(0)
+    if written < len(content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@contextlib.contextmanager
+def briefly_locked(file: IO[bytes]) -> Iterator[bool]:
+    """Hold an open file's lock while the block runs. False: another process has it right now."""
+    is_ours = _try_lock(file)
+    try:
+        yield is_ours
+    finally:
+        if is_ours:
+            _unlock(file)
+
+
+@contextlib.contextmanager
+def waiting_lock(file: IO[bytes]) -> Iterator[None]:
+    """Hold the lock of an open file of starts. Raises LedgerError if another process keeps it, which is then frozen."""
+    if not _lock_within(STARTS_TIMEOUT_S, file):
+        raise LedgerError(f"another process has kept {file.name} locked for {STARTS_TIMEOUT_S:g} s; stop it")
+    try:
+        yield
+    finally:
+        _unlock(file)
+
+
 def _lock_file(ledger: Path, path: Path) -> IO[str]:
     """An open lock file, its owner's alone at any umask, as are the folders of the ledger's locks."""
     try:
-        ledger.resolve().parent.mkdir(parents=True, exist_ok=True)
-        for folder in (_locks_folder(ledger), path.parent):
-            folder.mkdir(exist_ok=True)
-            _make_private(folder, 0o700)
+        _make_private_folder(ledger, path.parent)
         # Opened for appending: truncating before we hold the lock would erase the holder's name.
         file = path.open("a+", encoding="utf-8")
         _make_private(path, 0o600)
@@ -101,12 +169,20 @@ def _lock_file(ledger: Path, path: Path) -> IO[str]:
     return file
 
 
+def _make_private_folder(ledger: Path, folder: Path) -> None:
+    """Make a folder for the ledger's locks, in the folder of all its locks."""
+    ledger.resolve().parent.mkdir(parents=True, exist_ok=True)
+    for each in (_locks_folder(ledger), folder):
+        each.mkdir(exist_ok=True)
+        _make_private(each, 0o700)
+
+
 def _make_private(path: Path, mode: int) -> None:
     with contextlib.suppress(PermissionError):  # somebody else's, or on a file system without permissions
         path.chmod(mode)
 
 
-def _lock_within(timeout_s: float, file: IO[str]) -> bool:
+def _lock_within(timeout_s: float, file: IO[Any]) -> bool:
     """Whether the file could be locked in time. Raises BrokenLedgerError if its file system has no locks."""
     end = time.monotonic() + timeout_s
     try:
@@ -134,22 +210,29 @@ def _locks_folder(ledger: Path) -> Path:
 if sys.platform == "win32":
     import msvcrt
 
-    def _try_lock(file: IO[str]) -> bool:
+    def _try_lock(file: IO[Any]) -> bool:
         file.seek(1 << 20)  # Windows makes locked bytes unreadable, so lock one far behind the holder's name
         try:
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         except OSError:
             return False
         return True
+
+    def _unlock(file: IO[Any]) -> None:
+        file.seek(1 << 20)
+        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
 else:
     import fcntl
 
-    def _try_lock(file: IO[str]) -> bool:
+    def _try_lock(file: IO[Any]) -> bool:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True
+
+    def _unlock(file: IO[Any]) -> None:
+        fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _since_boot() -> float:

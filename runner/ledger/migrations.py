@@ -9,6 +9,7 @@ must be read again under the write lock. And a linear list of versions doesn't n
 """
 
 import secrets
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -94,14 +95,20 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
         "CREATE INDEX ix_audit_run ON audit (run) WHERE run IS NOT NULL",
     ),
     # Whether a receipt is proof (not known of older receipts, so they prove nothing), checksums, so that bits that
-    # changed by themselves are found, and where the messages of a run were sent.
+    # changed by themselves are found, and where the messages of a run were sent. Earlier versions made the indexes when
+    # a run first needed them, and so locked the ledger while others sent.
     6: (
         "ALTER TABLE receipts ADD COLUMN is_authorized BOOLEAN",
         "ALTER TABLE messages ADD COLUMN checksum INTEGER",
         "ALTER TABLE runs ADD COLUMN resume_checksum INTEGER",
         "ALTER TABLE runs ADD COLUMN places VARCHAR",
+        "CREATE INDEX IF NOT EXISTS messages_by_destination ON messages (destination, claimed_at)",
+        "CREATE INDEX IF NOT EXISTS messages_by_umid ON messages (umid)",
     ),
 }
+
+# Upgrading a ledger that is larger than this (in bytes) may take more than a few seconds.
+_LARGE = 200_000_000
 
 # A ledger with a newer schema is refused, because this version doesn't know its rules.
 SCHEMA_VERSION = max(MIGRATIONS)
@@ -112,8 +119,11 @@ def no_ledger(path: Path) -> InputError:
     return InputError.of(f"there is no ledger at {path}", remedy)
 
 
-def prepare_schema(connection: Connection, path: Path, *, create: bool) -> None:
+def prepare_schema(connection: Connection, path: Path, *, create: bool, upgrade: bool = True) -> bool:
     """Create the tables of a new ledger, or upgrade an older one, in the connection's transaction.
+
+    Returns False if it is an older one and `upgrade` is False. An upgrade that may take long is announced on standard
+    error.
 
     Raises InputError if there is no ledger (unless `create`), if the database belongs to another program, or if a newer
     version of this program wrote it; RunLockedError if an older version is sending one of its runs.
@@ -123,11 +133,15 @@ def prepare_schema(connection: Connection, path: Path, *, create: bool) -> None:
         if not create:  # another process is creating it right now
             raise no_ledger(path)
         _create(connection, path)
-        return
+        return True
     version = _version(connection) if "meta" in names else None
     if version is None:
         raise InputError.of(f"{path} is not a campaign-runner ledger", "name another file with --ledger")
+    if version < SCHEMA_VERSION and not upgrade:
+        return False
     if version < SCHEMA_VERSION:
+        if path.stat().st_size > _LARGE:
+            sys.stderr.write(f"upgrading the ledger {path} for this version; this may take minutes\n")
         version = _upgrade(connection)
     if version > SCHEMA_VERSION:
         raise InputError.of(
@@ -135,6 +149,7 @@ def prepare_schema(connection: Connection, path: Path, *, create: bool) -> None:
             f"{SCHEMA_VERSION})",
             "upgrade campaign-runner",
         )
+    return True
 
 
 def _create(connection: Connection, path: Path) -> None:

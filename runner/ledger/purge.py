@@ -12,7 +12,7 @@ from runner.base.audit import AuditAction, AuditEntry
 from runner.base.errors import StoppedError
 from runner.base.events import EventKind
 from runner.ledger.audit import append, forget_persons
-from runner.ledger.database import ledger_errors
+from runner.ledger.database import give_way, ledger_errors
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.tables import cancellations, events, feedback, messages, receipts, runs
 
@@ -22,14 +22,26 @@ AT_A_TIME = 10_000
 _REST = (messages.c.run_id == bindparam("of_run"), messages.c.message_id > bindparam("after"))
 _PART = select(messages.c.message_id).where(*_REST).order_by(messages.c.message_id).limit(AT_A_TIME).subquery()
 _END_OF_PART = select(func.max(_PART.c.message_id))
+_IN_PART = (*_REST, messages.c.message_id <= bindparam("upto"))
 _DELETE_PERSONS = (
     update(messages)
     .where(
-        *_REST,
-        messages.c.message_id <= bindparam("upto"),
+        *_IN_PART,
         or_(messages.c.key != "", messages.c.destination != "", messages.c.detail.is_not(None)),
     )
     .values(key="", destination="", detail=None)
+)
+# What the receipts of these messages quote.
+_DELETE_WORDS = (
+    update(receipts)
+    .where(
+        receipts.c.error_message.is_not(None),
+        or_(
+            receipts.c.umid.in_(select(messages.c.umid).where(*_IN_PART)),
+            receipts.c.message_id.in_(select(messages.c.message_id).where(*_IN_PART)),
+        ),
+    )
+    .values(error_message=None)
 )
 
 
@@ -55,13 +67,7 @@ def purge_messages(ledger: Ledger, record: RunRecord) -> int:
     Numbers and keys become empty. Texts from the provider and stop reasons become null. The audit trail keeps the
     entries about the run, without numbers.
     """
-    run_id = record.id
-    is_of_run = messages.c.run_id == run_id
-    is_receipt_of_run = or_(
-        receipts.c.umid.in_(select(messages.c.umid).where(is_of_run)),
-        receipts.c.message_id.in_(select(messages.c.message_id).where(is_of_run)),
-    )
-    changed = 0
+    run_id, changed = record.id, 0
     with ledger_errors("written"), ledger.engine.connect() as connection:
         # SQLite overwrites deleted bytes at once, in case `compact` fails afterwards.
         connection.exec_driver_sql("PRAGMA secure_delete=ON")
@@ -69,10 +75,10 @@ def purge_messages(ledger: Ledger, record: RunRecord) -> int:
         while upto := connection.scalar(_END_OF_PART, {"of_run": run_id, "after": after}):
             values = {"of_run": run_id, "after": after, "upto": upto}
             changed += connection.execute(_DELETE_PERSONS, values).rowcount
+            connection.execute(_DELETE_WORDS, values)
             connection.commit()
             after = upto
-        has_words = receipts.c.error_message.is_not(None)
-        connection.execute(update(receipts).where(has_words, is_receipt_of_run).values(error_message=None))
+            give_way()
         for table in (feedback, cancellations, events):
             connection.execute(update(table).where(table.c.run_id == run_id).values(detail=None))
         connection.execute(update(runs).where(runs.c.id == run_id).values(stop_detail=None))

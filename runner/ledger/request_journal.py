@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Boolean, Executable, Table, and_, bindparam, func, or_, select, text, update
+from sqlalchemy import Boolean, Executable, Table, and_, bindparam, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from runner.base.conversions import Conversion, ConversionOutcome
@@ -84,18 +84,9 @@ def _write(ledger: Ledger, statement: Executable, rows: Sequence[Mapping[str, An
 
 # Finding messages by umid.
 
-# Not in `tables.py`: an index slows down every settlement, so only ledgers with conversions by umid get it.
-_UMID_INDEX = text("CREATE INDEX IF NOT EXISTS messages_by_umid ON messages (umid)")
-
-
-def prepare_umids(ledger: Ledger) -> None:
-    """Create the index for look-ups by umid, unless the ledger has it already."""
-    with ledger.writing() as connection:
-        connection.execute(_UMID_INDEX)
-
 
 def records_by_umid(ledger: Ledger, run_id: int, umids: Sequence[str]) -> dict[str, MessageRecord]:
-    """The records of a run's messages with these umids, by umid. Call `prepare_umids` first, to make it fast."""
+    """The records of a run's messages with these umids, by umid."""
     # The query doesn't name the run: SQLite would then scan all messages of the run instead of using the index.
     query = select(messages.c.run_id, *(messages.c[name] for name in MessageRecord._fields))
     found = ledger.rows_among(query, messages.c.umid, umids)

@@ -144,6 +144,11 @@ messages = Table(
     sqlite_with_rowid=False,
 )
 
+# For the frequency cap and for conversions by umid. Making an index of millions of messages locks the ledger for long,
+# so they are never made while others send.
+Index("messages_by_destination", messages.c.destination, messages.c.claimed_at)
+Index("messages_by_umid", messages.c.umid)
+
 # One row per message that has receipts, with all its receipts merged. The ledger may not know the message: a receipt
 # can arrive before the answer, or be about a message of another ledger.
 receipts = Table(

@@ -45,7 +45,7 @@ def parts_of(run: Run) -> dict[str, str]:
     return {
         "run": f"{run.name}/{run.run}",
         "account": f"{campaign.account.sub_account_id}, {campaign.account.region}",
-        "rate": str(campaign.rate),
+        "rate": f"{campaign.rate}" + (f", sub-account {run.account_rate}" if run.account_rate else ""),
         "times": _listed(_times(campaign)) or "any time",
         "limits": _listed(_limits(run)),
         "options": _listed({path: value for path, value in options.items() if path not in _ELSEWHERE}),

@@ -13,13 +13,14 @@ from runner.base.audit import AuditAction, AuditEntry
 from runner.base.clock import iso, now_us
 from runner.base.errors import InputError, LedgerError, RunLockedError
 from runner.base.files import remove
+from runner.base.options import Rate
 from runner.base.outcomes import OutcomeReason
 from runner.campaign import AccountSection, Campaign, check_run_id
 from runner.campaign.fields import Region
 from runner.ledger.audit import note, unended_start
 from runner.ledger.database import ledger_path
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger
-from runner.ledger.lock import Lease, run_lock
+from runner.ledger.lock import Lease, is_locked, run_lock
 from runner.ledger.purge import purged_at
 from runner.ledger.receipts import settle_by_receipts
 from runner.ledger.writer import merge_spill
@@ -29,7 +30,7 @@ from runner.plan.summary import PlanSummary
 from runner.prices.costs import Costs
 from runner.run.naming import Named, has_placeholder, named_run
 from runner.run.paths import SANDBOX_RUN, RunOptions, RunPaths, ledger_url, paths_of, project_of
-from runner.run.project import Warn, may_make_ledger, refuse_forgotten_ledger
+from runner.run.project import Warn, account_rate, may_make_ledger, refuse_forgotten_ledger
 
 # How far the clock may be behind the ledger: one hour allows for a missed daylight saving change.
 CLOCK_BEHIND_US = 3_600_000_000
@@ -48,7 +49,8 @@ class Run:
     `unfinished` is the ID of an earlier run, if a start of this one would leave messages of that one unsent.
     `settled` counts the sent messages by status, and is set only if the plan was made before the run sent anything, so
     that every sent message is in the plan. `ledger_state` is what the ledger had of this run when the run was opened,
-    in words; `fingerprint` is that of the approval under which the run is sent.
+    in words; `fingerprint` is that of the approval under which the run is sent. `account_rate` is the project's rate
+    for the sub-account, over all its runs.
     """
 
     inputs: Inputs
@@ -66,6 +68,7 @@ class Run:
     unfinished: str | None = None
     settled: dict[str, int] | None = None
     fingerprint: str = ""
+    account_rate: Rate | None = None
     ids: MessageIds = field(init=False)
     ledger_state: str = field(init=False)
 
@@ -79,6 +82,23 @@ class Run:
     @property
     def campaign(self) -> Campaign:
         return self.inputs.campaign
+
+    @property
+    def rate(self) -> Rate:
+        """The rate that counts: the campaign's, or the sub-account's if that is lower."""
+        rates = (self.campaign.rate, self.account_rate or self.campaign.rate)
+        return min(rates, key=lambda rate: rate.per_second)
+
+    def sharing_the_rate(self) -> list[str]:
+        """The other runs that are sending from the same sub-account, as NAME/RUN."""
+        return [
+            f"{other.name}/{other.run}"
+            for other in self.ledger.runs()
+            if other.ended_at is None
+            and other.sub_account_id == self.campaign.account.sub_account_id
+            and (other.name, other.run) != (self.name, self.run)
+            and is_locked(self.ledger.path, other.name, other.run)
+        ]
 
     def take_over(self, run_id: int) -> None:
         """Take the lease, unless this process already has it."""
@@ -136,6 +156,7 @@ def open_run(
             opened = Run(
                 inputs, name, run, paths, ledger, options.limit, now, overrides=overrides, unfinished=named.unfinished
             )
+            opened.account_rate = account_rate(path)
             try:
                 _refuse_purged(opened)
                 yield opened

@@ -13,6 +13,7 @@ from runner.base.clock import iso, now_us, utc
 from runner.base.errors import InputError, Problem
 from runner.base.exclusions import Exclusion, ExclusionReason
 from runner.base.optouts import OptOut, OptOutSource
+from runner.ledger.database import give_way
 from runner.ledger.ledger import Ledger
 from runner.ledger.optouts import all_optouts, newest_by_number, note_optouts
 
@@ -82,6 +83,7 @@ def add(ledger: Ledger, numbers: Sequence[str], listed: Sequence[int] = ()) -> t
     """
     changed = len(_note(ledger, numbers, OptOutSource.COMMAND, is_out=True))
     for first in range(0, len(listed), AT_A_TIME):
+        give_way()
         part = [f"+{number}" for number in listed[first : first + AT_A_TIME]]
         changed += len(_note(ledger, part, OptOutSource.FILE, is_out=True))
     arguments = {int(number[1:]) for number in numbers}

@@ -20,7 +20,7 @@ from runner.base.text import sanitized
 from runner.base.wording import counted
 from runner.campaign import Campaign, Missing
 from runner.campaign.message_section import SENT_KEYS
-from runner.ledger.cooldown import prepare, recent
+from runner.ledger.cooldown import recent
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.optouts import has_optouts, opted_out, optouts_state
 from runner.plan.plan_cache import cached_summary, digest, save_plan_cache
@@ -281,7 +281,6 @@ def _rules(run: Run) -> Rules:
     recipients = campaign.recipients
     cooldown = cooldown_of(campaign)
     if cooldown:
-        prepare(ledger)
         since = int((now.timestamp() - cooldown.per_s) * 1e6)
     limits = {"--limit": run.limit, "recipients.limit": recipients.limit}
     return Rules(

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from runner.base.errors import CampaignError, InputError
+from runner.base.options import Rate
 from runner.campaign.project import LedgerRule, read_project
 from runner.ledger.database import ledger_path
 from runner.ledger.ledger import open_ledger
@@ -21,6 +22,7 @@ from runner.run.paths import (
     current_project,
     is_another_project,
     ledger_url,
+    project_of,
     shown,
 )
 
@@ -53,6 +55,11 @@ def may_make_ledger(url: str, options: RunOptions, *, warn: Warn | None = None) 
             f"{project_file}"
         )
     return True
+
+
+def account_rate(file: Path) -> Rate | None:
+    """The rate of each sub-account in the project of a campaign file; None: the project sets none."""
+    return read_project(project_of(file) / PROJECT_FILE).account.rate
 
 
 def refuse_forgotten_ledger(file: Path, name: str, options: RunOptions) -> None:

@@ -60,8 +60,8 @@ class Review:
             "fingerprint_parts": dict(self.plan.parts),
             "sandbox": run.run == SANDBOX_RUN,
             **summary.as_json(),
-            "rate": str(run.campaign.rate),
-            "seconds": round(summary.seconds_at(run.campaign.rate), 3),
+            "rate": str(run.rate),
+            "seconds": round(summary.seconds_at(run.rate), 3),
             "ends_at": _iso(self.ends),
             "timetable": [
                 {
@@ -83,7 +83,7 @@ def review(run: Run) -> Review:
     """Review the plan of a run. The plan has already been made."""
     campaign, summary, file = run.campaign, run.summary, run.inputs.file
     window = campaign.window.hours(campaign.timezone) if campaign.window else None
-    slots = timetable(window, summary.by_zones, campaign.rate, run.now)
+    slots = timetable(window, summary.by_zones, run.rate, run.now)
     problems = span_problems(file, due_of(slots, run.now), run.now)
     for problem in over_limits(campaign.limits.of_run(), summary.costs):
         problems.append(file.problem(tuple(problem.path.split(".")), problem.what, problem.remedy))

@@ -28,6 +28,7 @@ from runner.dispatch.fuse import Fuses
 from runner.dispatch.pace import Pace
 from runner.dispatch.progress import Progress, Stop
 from runner.dispatch.retry import Backoff
+from runner.dispatch.shared_window import SharedWindow, shared_window
 from runner.ledger.ledger import RunRecord
 from runner.ledger.receipts import adopt, has_receipts, hold, receipts_by_message_id, unproved
 from runner.ledger.writer import Claim, LedgerWriter, Spill, spill_path
@@ -38,6 +39,7 @@ from runner.receipts.address import with_secret_path
 from runner.report.masking import without_numbers
 from runner.run.account import ProviderAccount
 from runner.run.open import Run
+from runner.run.paths import SANDBOX_RUN
 from runner.run.plan import begin, cooldown_of
 from runner.run.requests import stopping_on_signals
 from runner.schedule.sending_hours import SendingHoursGate
@@ -72,8 +74,8 @@ def send(
     _note(run, record, Event(EventKind.STARTED, record.started_at))
     stop: Stop | None = Stop(OutcomeReason.INTERRUPTED, "the run ended unexpectedly")
     try:
-        with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            stop = runner.run(_send(run, record, sent_digest, account, progress, show, ignored_fuses))
+        with _window(run) as window, asyncio.Runner(loop_factory=loop_factory()) as runner:
+            stop = runner.run(_send(run, record, sent_digest, account, window, progress, show, ignored_fuses))
     except LedgerError as error:
         stop = Stop(OutcomeReason.INTERRUPTED, str(error))
         words = f"{error}; nothing was sent after that. Fix it, then run the same command again to continue"
@@ -96,6 +98,14 @@ def send(
     return stop
 
 
+def _window(run: Run) -> contextlib.AbstractContextManager[SharedWindow | None]:
+    """The starts of the run and of its sub-account. A sandbox is a new account each time, so it begins with none."""
+    if run.run == SANDBOX_RUN:
+        return contextlib.nullcontext()
+    sub_account_id, name = run.campaign.account.sub_account_id, f"{run.name}/{run.run}"
+    return shared_window(run.ledger.path, sub_account_id, run.account_rate, run.campaign.rate, name)
+
+
 def _audited_end(run: Run, stop: Stop | None, progress: Progress, *, is_over: bool) -> AuditEntry:
     """How the session ended, and what it sent. The provider's texts may quote numbers, so they are hidden."""
     detail: dict[str, str | int] = {status.value: count for status, count in sorted(progress.settled.items())}
@@ -115,6 +125,7 @@ async def _send(
     record: RunRecord,
     sent_digest: str,
     account: ProviderAccount,
+    window: SharedWindow | None,
     progress: Progress,
     show: Callable[[], Awaitable[None]],
     ignored_fuses: Collection[str],
@@ -155,7 +166,7 @@ async def _send(
         feed = Feed(
             lambda: _left(run, record, sent_digest, progress),
             writer=writer,
-            rate=campaign.rate,
+            rate=run.rate,
             progress=progress,
             fuses=Fuses(campaign.stop_when.limits(), ignored=ignored_fuses),
             hours=gate,
@@ -165,7 +176,7 @@ async def _send(
         dispatcher = Dispatcher(
             feed,
             send=send_one,
-            pace=Pace(campaign.rate, clock=time.monotonic),
+            pace=Pace(run.rate, clock=time.monotonic, window=window),
             progress=progress,
             backoff=Backoff(random.Random(), give_up_after_s=campaign.give_up_after.total_seconds()),  # noqa: S311
             lease=run.lease,

@@ -12,15 +12,19 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from runner.base.errors import InputError, Problem
 from runner.base.exclusions import Exclusion
 from runner.base.messages import Message, Text
 from runner.base.options import Rate
 from runner.base.outcomes import Outcome, OutcomeReason, Status, Then
+from runner.campaign import Campaign
 from runner.dispatch.dispatcher import Departure, Dispatcher, WorkSource
 from runner.dispatch.pace import Pace
 from runner.dispatch.progress import Progress, Stop
+from runner.dispatch.shared_window import SharedWindow, shared_window
+from runner.ledger.database import ledger_path
 from runner.numbers.phone import Number, normalise
 from runner.numbers.ranges import KIND_LABELS
 from runner.plan.inputs import Inputs
@@ -29,6 +33,8 @@ from runner.plan.planner import rows_to_show
 from runner.provider.client import Client
 from runner.provider.payload import PayloadBuilder, SendOptions
 from runner.run.account import ProviderAccount
+from runner.run.paths import RunOptions, ledger_url, project_of
+from runner.run.project import account_rate
 from runner.run.requests import stopping_on_signals
 
 # A test goes to a few phones; more is a campaign.
@@ -92,11 +98,14 @@ def send_test_messages(
     rate: Rate,
     *,
     on_waiting: Callable[[], None],
+    on_pause: Callable[[str | None], object],
+    window: contextlib.AbstractContextManager[SharedWindow | None],
 ) -> list[Outcome]:
-    """Send the messages one by one at `rate`. Returns an outcome for each.
+    """Send the messages one by one at `rate` and within the account's `window`. Returns an outcome for each.
 
     No message is sent twice. Anything that would pause or stop a run (a fatal answer, a 429, no connection) ends the
-    test. The first Ctrl-C calls `on_waiting` and waits for the answer in flight; the second one doesn't wait.
+    test. `on_pause` gets what a long pause waits for, and None at its end. The first Ctrl-C calls `on_waiting` and
+    waits for the answer in flight; the second one doesn't wait.
     """
     source, payload, progress = _TestMessages(messages), PayloadBuilder(options), Progress()
 
@@ -110,16 +119,31 @@ def send_test_messages(
                 on_waiting()
 
         async with Client(account.endpoint, account.api_key, limit=1) as client:
-            pace = Pace(rate, clock=time.monotonic)
-            dispatcher = Dispatcher(source, send=send_one, pace=pace, progress=progress, in_flight_limit=1)
+            pace = Pace(rate, clock=time.monotonic, window=starts)
+            dispatcher = Dispatcher(
+                source, send=send_one, pace=pace, progress=progress, in_flight_limit=1, resting=on_pause
+            )
             with stopping_on_signals(on_signal, dispatcher.abandon):
                 return await dispatcher.run()
 
     stop: Stop | None = None
-    with contextlib.suppress(KeyboardInterrupt):
+    with contextlib.suppress(KeyboardInterrupt), window as starts:
         stop = asyncio.run(main())
     reason = OutcomeReason.INTERRUPTED if stop and stop.outcome is None else OutcomeReason.NOT_REACHED
     return source.outcomes + [Outcome(Status.UNSENT, reason)] * len(source.left)
+
+
+def starts_window(
+    file: Path, campaign: Campaign, *, sandbox: bool
+) -> contextlib.AbstractContextManager[SharedWindow | None]:
+    """The starts of the sub-account, with those of its runs. A sandbox is an account of its own.
+
+    Without a ledger there is no run to share the rate with, and none is made.
+    """
+    ledger = ledger_path(ledger_url(RunOptions(project=project_of(file))))
+    if sandbox or not ledger.exists():
+        return contextlib.nullcontext()
+    return shared_window(ledger, campaign.account.sub_account_id, account_rate(file), campaign.rate, None)
 
 
 class _TestMessages(WorkSource[Message]):

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from runner.base.errors import InputError
+from runner.base.options import Rate
 from runner.campaign.project import LedgerRule, read_project
 
 
@@ -27,11 +28,11 @@ def test_all_keys_are_optional(tmp_path: Path, content: str, ledger: LedgerRule 
         (
             "rate: 10/s\nledger: [required]\n",
             [
-                "1:1: rate: unknown key; the keys at the top level are ledger",
+                '1:1: rate: unknown key; write "rate" under account:',
                 "2:9: ledger: must be text, not a list; write required without brackets",
             ],
         ),
-        ("from: ACME\n", ["1:1: from: unknown key; the keys at the top level are ledger"]),
+        ("from: ACME\n", ["1:1: from: unknown key; the keys at the top level are ledger, account"]),
         ("ledger: required\nledger: required\n", ["2:1: ledger: duplicate key, already on line 1; remove one of them"]),
         (
             "apiKey: x\n",
@@ -59,4 +60,14 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     file.unlink()
     file.mkdir()
     with pytest.raises(InputError, match="is a folder"):
+        read_project(file)
+
+
+def test_the_rate_of_each_sub_account(tmp_path: Path) -> None:
+    file = tmp_path / "project.yaml"
+    assert read_project(file).account.rate is None
+    file.write_text("account: {rate: 200/s}\n")
+    assert read_project(file).account.rate == Rate(200, 1)
+    file.write_text("account: {rate: fast}\n")
+    with pytest.raises(InputError, match=r"1:17: account\.rate: .*rate such as 10/s"):
         read_project(file)

@@ -198,3 +198,29 @@ def test_at_a_few_per_hour_the_wait_is_before_the_connection() -> None:
     virtual.run(scenario())
 
     assert max(held) < 0.001
+
+
+@settings(max_examples=30)
+@given(rates, rates, st.integers(0, 60), st.floats(0.01, 4000))
+def test_another_rate_keeps_the_starts(before: Rate, after: Rate, count: int, gap_s: float) -> None:
+    """A start of the new rate leaves no more than that in its window, the starts at the old rate included."""
+    window = SlidingWindow(before)
+    starts: list[float] = []
+    for rate in (before, after):
+        window.set_rate(rate)
+        for _ in range(count):
+            starts.append(max(starts[-1] + gap_s / count if starts else 0.0, window.free_at()))
+            window.note_start(starts[-1])
+            if rate is after:
+                began = [start for start in starts if start > starts[-1] - rate.period_s]
+                assert len(began) <= rate.count
+
+
+def test_starts_before_the_computer_started_again_count_as_now() -> None:
+    window = SlidingWindow(Rate(2, 3600))
+    for at in (90_000.0, 90_001.0):
+        window.note_start(at)
+
+    window.clamp(10.0)
+
+    assert 10.0 + 3600 + JITTER_S == window.free_at()

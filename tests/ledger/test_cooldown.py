@@ -11,7 +11,7 @@ from sqlalchemy import text
 from runner.base.messages import Encoding, Message
 from runner.base.options import Cooldown
 from runner.base.outcomes import Outcome, OutcomeReason, Status
-from runner.ledger.cooldown import prepare, recent
+from runner.ledger.cooldown import recent
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger
 from runner.ledger.writer import Claim, LedgerWriter, Spill, spill_path
 
@@ -31,9 +31,7 @@ def message(run: str, number: int, destination: str) -> Message:
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
-    opened = open_ledger(str(tmp_path / "l.sqlite3"), create=True)
-    prepare(opened)
-    return opened
+    return open_ledger(str(tmp_path / "l.sqlite3"), create=True)
 
 
 def begin(ledger: Ledger, run: str) -> RunRecord:

@@ -14,8 +14,8 @@ from runner.ledger.database import ledger_errors
     [
         (
             "database is locked",
-            "another process kept it locked for more than 10 s (database is locked); wait until that process ends, "
-            "then run the command again",
+            "another process kept it locked for more than 10 s; it may be upgrading a large ledger "
+            "(database is locked); wait until that process ends, then run the command again",
         ),
         (
             "database or disk is full",

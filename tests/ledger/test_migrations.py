@@ -5,7 +5,9 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import Queue
 from typing import IO, Any
 from unittest.mock import Mock
 
@@ -14,8 +16,11 @@ from sqlalchemy import Connection
 
 from runner.base.delivery import DeliveryState, Receipt
 from runner.base.errors import InputError, LedgerError, RunLockedError
+from runner.ledger import lock
 from runner.ledger import migrations as module
+from runner.ledger.database import engine_for, parse_url
 from runner.ledger.ledger import open_ledger
+from runner.ledger.lock import making_lock
 from runner.ledger.migrations import MIGRATIONS, SCHEMA_VERSION
 from runner.ledger.receipts import save_receipts
 from runner.ledger.tables import metadata
@@ -350,14 +355,48 @@ def test_what_another_process_upgraded_first_is_opened_although_it_sends_already
     upgrade = module._upgrade
 
     def late(connection: Connection) -> int:
-        monkeypatch.setattr(module, "_upgrade", upgrade)
-        open_ledger(str(older), create=False).close()
+        other = engine_for(parse_url(str(older)))
+        with other.begin() as its_connection:
+            upgrade(its_connection)
+        other.dispose()
         lease(older, 30)
         return upgrade(connection)
 
     monkeypatch.setattr(module, "_upgrade", late)
     open_ledger(str(older), create=False).close()
     assert SCHEMA_VERSION == version(older)
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_others_wait_for_an_upgrade_and_say_so(older: Path, monkeypatch: pytest.MonkeyPatch, *, create: bool) -> None:
+    said: Queue[str] = Queue()
+    monkeypatch.setattr(lock, "LOCK_TIMEOUT_S", 0)
+    monkeypatch.setattr(sys, "stderr", Mock(write=said.put))
+    with ThreadPoolExecutor() as pool:
+        with making_lock(older):
+            opening = pool.submit(open_ledger, str(older), create=create)
+            assert f"waiting for another process that is creating or upgrading the ledger {older}\n" == said.get(
+                timeout=DEADLINE_S
+            )
+            assert version(older) < SCHEMA_VERSION
+        opening.result().close()
+    assert SCHEMA_VERSION == version(older)
+
+
+def test_a_wait_for_an_upgrade_ends(older: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "LOCK_TIMEOUT_S", 0)
+    monkeypatch.setattr(lock, "MAKING_TIMEOUT_S", 0)
+    with making_lock(older), pytest.raises(LedgerError, match="has been creating or upgrading the ledger"):
+        open_ledger(str(older), create=False)
+
+
+def test_a_long_upgrade_is_announced(
+    older: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(module, "_LARGE", 0)
+    for _ in range(2):
+        open_ledger(str(older), create=False).close()
+    assert f"upgrading the ledger {older} for this version; this may take minutes\n" == capsys.readouterr().err
 
 
 def test_a_ledger_that_cannot_be_written_says_so(older: Path) -> None:

@@ -19,7 +19,6 @@ from runner.base.options import Cooldown
 from runner.base.optouts import OptOut, OptOutSource
 from runner.base.outcomes import Outcome, OutcomeReason, Status
 from runner.ledger.audit import broken_link, trail, trail_of_number
-from runner.ledger.cooldown import prepare
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger
 from runner.ledger.optouts import (
     all_optouts,
@@ -269,7 +268,6 @@ def test_a_whole_group_may_be_refused(ledger: Ledger) -> None:
 
 def test_an_opt_out_comes_before_a_cooldown_and_uses_none_of_it(ledger: Ledger) -> None:
     """Two to a number that may get one, and one to somebody who is out: each is refused for its own reason."""
-    prepare(ledger)
     record = begin(ledger)
     note_optouts(ledger, [stop(BEN)])
 

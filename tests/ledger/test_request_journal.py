@@ -24,7 +24,6 @@ from runner.ledger.request_journal import (
     pending_after,
     pending_among,
     pending_count,
-    prepare_umids,
     records_by_umid,
     refusals,
     scheduled_after,
@@ -145,8 +144,6 @@ def test_runs_do_not_see_each_other(filled: Filled) -> None:
     assert {} == status_counts(filled.ledger, second, feedback)
     assert {} == conversions_of(filled.ledger, second, [one])
     assert [] == pending_after(filled.ledger, second, "", limit=9)
-    prepare_umids(filled.ledger)
-    prepare_umids(filled.ledger)
     assert {"umid-1"} == set(records_by_umid(filled.ledger, first, ["umid-1", "umid-2", "umid-3"]))
     assert {other} == set(filled.ledger.records(second, [one, other]))
 
@@ -323,7 +320,6 @@ def test_a_umid_is_found_by_its_index(filled: Filled) -> None:
     """And not by going through all messages of the run for each part of a file."""
     run = filled.run()
     filled.messages(run, 3)
-    prepare_umids(filled.ledger)
     steps = steps_of(filled, lambda: records_by_umid(filled.ledger, run, ["umid-1", "umid-2"]))
 
     assert "messages_by_umid" in " ".join(steps)

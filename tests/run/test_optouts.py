@@ -1,5 +1,8 @@
 """Opt-outs by hand and from files, and the list that goes out and comes back in."""
 
+import sqlite3
+from array import array
+from contextlib import closing
 from pathlib import Path
 
 import polars as pl
@@ -13,6 +16,7 @@ from runner.base.exclusions import ExclusionReason
 from runner.base.optouts import OptOut, OptOutSource
 from runner.ledger.ledger import Ledger, open_ledger
 from runner.ledger.optouts import all_optouts, newest_by_number, note_optouts, opted_out
+from runner.run import optouts as module
 from runner.run.optouts import (
     AT_A_TIME,
     add,
@@ -229,3 +233,16 @@ def test_a_large_export_comes_in_parts(ledger: Ledger) -> None:
 
     assert len(parts) > 1
     assert ["destination", *numbers] == [line.partition(",")[0] for line in "".join(parts).splitlines()]
+
+
+def test_others_can_write_while_a_long_list_is_added(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    came = []
+
+    def other_writes() -> None:
+        with closing(sqlite3.connect(ledger.path, timeout=0)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            came.append(len(list(all_optouts(ledger))))
+
+    monkeypatch.setattr(module, "give_way", other_writes)
+    add(ledger, [], array("Q", range(12025550000, 12025550000 + 2 * AT_A_TIME + 1)))
+    assert [0, AT_A_TIME, 2 * AT_A_TIME] == came
