@@ -113,12 +113,16 @@ def _result_of(arguments: list[str], *, as_json: bool) -> object:
     from runner.base.errors import BlockedError, CampaignError, InputError
     from runner.cli.console import print_error, print_stderr
     from runner.cli.limits import limit_met, refuse_low_limits
+    from runner.cli.memory import with_limit
+
+    def chosen() -> object:
+        return app_for(arguments)(args=arguments, prog_name="campaign", standalone_mode=False)
 
     try:
         try:
             if arguments[:1] == ["run"]:
                 refuse_low_limits()
-            return app_for(arguments)(args=arguments, prog_name="campaign", standalone_mode=False)
+            return with_limit(arguments, chosen)
         except BaseException:
             interrupts.check()  # whatever a library made of the interrupt
             raise

@@ -12,6 +12,10 @@ from runner.files.condition import Condition
 from runner.files.source import Batch, Cells, UnreadableRow
 
 _PART_ROWS = 50_000
+# A dictionary has each value once, so a file of a few kilobytes can hold a terabyte of text, and a billion rows.
+_MOST_BATCH_BYTES = 1 << 26
+_SMALL_ROWS = 10_000_000
+_MOST_ROWS_PER_BYTE = 200
 _REMEDY = "export it again, or use CSV"
 
 # Integers are exact in a float only up to its mantissa. A phone number stored in 32 bits has lost its last digits and
@@ -53,13 +57,25 @@ class Table:
         texts = [_as_text(name, dtype) for name, dtype in self.types.items()]
         row = 1
         with _parquet(self._path):
-            for first in range(0, self._frame.select(pl.len()).collect().item(), _PART_ROWS):
+            for first in range(0, self._row_count(), _PART_ROWS):
                 part = self._frame.select(self._columns).slice(first, _PART_ROWS).collect()
                 for batch in part.iter_slices(batch_size):
+                    written = batch.select(texts)
+                    if sum(written.select(pl.all().str.len_bytes().cast(pl.Int64).sum()).row(0)) > _MOST_BATCH_BYTES:
+                        what = f"{self._path}: the cells of the rows {row:,} to {row + len(batch) - 1:,}"
+                        raise InputError.of(f"{what} have more than 64 MB", "shorten them")
                     rows: list[Cells | UnreadableRow]
-                    rows = [tuple(map(str.strip, cells)) for cells in batch.select(texts).iter_rows()]
+                    rows = [tuple(map(str.strip, cells)) for cells in written.iter_rows()]
                     yield Batch(rows, self._condition.match(batch, row) if self._condition else None)
                     row += len(rows)
+
+    def _row_count(self) -> int:
+        """The number of rows, which the file states. Raises InputError if it is no list's."""
+        rows: int = self._frame.select(pl.len()).collect().item()
+        if rows > _SMALL_ROWS and rows > _MOST_ROWS_PER_BYTE * self._path.stat().st_size:
+            what = f"{self._path} has {rows:,} rows that are almost all the same, so it is no list of recipients"
+            raise InputError.of(what, "export it again")
+        return rows
 
 
 @contextmanager

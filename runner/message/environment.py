@@ -15,7 +15,7 @@ from jinja2.runtime import Context, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from runner.message import filters
-from runner.message.bounds import BoundedCode, BoundedContext, bounded, check_call, check_operator
+from runner.message.bounds import GROWING, MAX_VALUE, BoundedCode, BoundedContext, bounded, check_call, check_operator
 from runner.message.filters import PhoneFormat, phone_filter
 
 # Ten segments have 1,530 characters. A much longer text is a mistake; the limit stops it before memory runs out.
@@ -116,7 +116,9 @@ class _Environment(ImmutableSandboxedEnvironment):
 def _finalize(context: BoundedContext, value: object) -> object:
     """What an expression writes. It counts as work, because a block or a macro keeps it."""
     if isinstance(value, str):
-        context.charge(len(value))
+        context.work -= len(value)  # like `charge`, in half the time
+        if context.work < 0:
+            context.charge(0)
         return value
     return filters.only_text(value)
 
@@ -133,13 +135,17 @@ def _guarded(name: str, filtered: Callable[..., object]) -> Callable[..., object
     Some Jinja filters read an empty field as an empty list, others raise TypeError.
     """
 
+    grows = name in GROWING
+
     @wraps(filtered)  # copies the attribute that makes Jinja pass the context
     def guarded(*args: object, **kwargs: object) -> object:
         _refuse_empty(*args, *kwargs.values())
-        # Jinja passes the context or the environment before the value.
-        value, *given = args[1:] if isinstance(args[0], Context | EvalContext | Environment) else args
-        check_call(name, value, (*given, *kwargs.values()))
-        return bounded(filtered(*args, **kwargs), name)
+        if grows:
+            # Jinja passes the context or the environment before the value.
+            value, *given = args[1:] if isinstance(args[0], Context | EvalContext | Environment) else args
+            check_call(name, value, (*given, *kwargs.values()))
+        result = filtered(*args, **kwargs)
+        return result if type(result) is str and len(result) <= MAX_VALUE else bounded(result, name)
 
     return guarded
 

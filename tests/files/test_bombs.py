@@ -4,10 +4,11 @@ import gzip
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
+import polars as pl
 import pytest
 
 from runner.base.errors import InputError
-from runner.files import formats, spreadsheet
+from runner.files import formats, parquet, spreadsheet
 from runner.files.reader import read_header, read_rows
 from runner.files.source import Source
 from tests.files.workbook import write_workbook
@@ -74,3 +75,19 @@ def test_a_header_with_too_many_columns(tmp_path: Path) -> None:
     path.write_text(",".join(map(str, range(20_000))) + "\n")
     with pytest.raises(InputError, match=r"a\.csv:1:1: the header has 20,000 columns; the maximum is 16,384"):
         read_header(Source(path))
+
+
+def test_parquet_rows_that_share_one_long_cell(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pl.DataFrame({"phone": range(100_000)}).with_columns(name=pl.lit("x" * 20_000)).write_parquet(path)
+    assert path.stat().st_size < 1_000_000
+    with pytest.raises(InputError, match=r"a\.parquet: the cells of the rows 1 to 5,000 have more than 64 MB; shorten"):
+        read(path)
+
+
+def test_a_parquet_file_with_a_huge_number_of_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "_SMALL_ROWS", 100_000)
+    path = tmp_path / "a.parquet"
+    pl.DataFrame({"phone": ["+6591234567"] * 400_000}).write_parquet(path)
+    with pytest.raises(InputError, match="has 400,000 rows that are almost all the same, so it is no list"):
+        read(path)
