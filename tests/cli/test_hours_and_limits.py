@@ -140,10 +140,10 @@ def test_nothing_leaves_after_not_after(campaign: Workplace, provider: Provider)
 
 def test_a_run_is_continued_when_the_rest_is_in_time(campaign: Workplace, provider: Provider) -> None:
     """At its rate the whole plan would not be over before `scheduled`; the one message that is left is."""
-    slow = MINIMAL.replace("200/s", "6/h").replace("{text:", f"{{scheduled: {moment(hours=1).isoformat()}, text:")
+    slow = MINIMAL.replace("200/s", "10/h").replace("{text:", f"{{scheduled: {moment(minutes=30).isoformat()}, text:")
     campaign.write(people(10), slow)
     assert 2 == campaign(*RUN).exit_code
-    campaign.write(people(10), slow.replace("6/h", "200/s"))
+    campaign.write(people(10), slow.replace("10/h", "200/s"))
     assert 0 == campaign(*RUN, "--limit", "9").exit_code
     campaign.write(people(10), slow)
     done = campaign(*RUN)
