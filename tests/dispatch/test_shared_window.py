@@ -108,7 +108,7 @@ def a_folder(tmp_path: Path) -> None:
     (tmp_path / "l.locks/.accounts/acme.starts").mkdir(parents=True)
 
 
-@pytest.mark.parametrize(("prepare", "words"), [(in_the_way, "Not a directory"), (a_folder, "Is a directory")])
+@pytest.mark.parametrize(("prepare", "words"), [(in_the_way, "File exists"), (a_folder, "Is a directory")])
 def test_a_file_that_cannot_be_opened(tmp_path: Path, prepare: Callable[[Path], None], words: str) -> None:
     prepare(tmp_path)
     with (
