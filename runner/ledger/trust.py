@@ -2,29 +2,41 @@
 
 SQLite finds damage to the structure of its file, but not a changed value, and it drops the newest commits without a
 word if a bit of the -wal file has changed. So each message has a checksum of what keeps it from being sent again, and
-the -wal file is compared with what SQLite can read of it.
+the checksums of the -wal file are computed here too.
+
+Neither the ledger nor its -shm file is ever opened here: closing it would take SQLite's locks away from this process.
 """
 
-import sqlite3
 import struct
+import time
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 
 from sqlalchemy import Connection
 
 from runner.base.errors import BrokenLedgerError
 
-# SQLite's formats: https://www.sqlite.org/fileformat2.html#the_write_ahead_log and https://www.sqlite.org/walformat.html
-_WAL_HEADER = struct.Struct(">8I")  # magic number, version, page size, checkpoint, two salts, two checksums
-_FRAME_HEADER = struct.Struct(">6I")  # page, database size (0: doesn't end a commit), two salts, two checksums
+# SQLite's format: https://www.sqlite.org/fileformat2.html#the_write_ahead_log
+_HEADER = struct.Struct(">8I")  # magic number, version, page size, checkpoint, two salts, two checksums
+_FRAME = struct.Struct(">6I")  # page, database size (0: doesn't end a commit), two salts, two checksums
 _MAGIC = 0x377F0682
-_INDEX_HEADER = struct.Struct("=4I I 3I 8s 8x")  # of the -shm file: the frames that SQLite can read, the salts
-_SALTS = slice(16, 24)  # of the header of the -wal file
+_SALTS = slice(16, 24)  # of the header
+
+# How often to look, and how long to wait in between: a process that is writing to the file never leaves the same twice.
+_LOOKS = 3
+_BETWEEN_S = 0.02
 
 _REMEDY = "restore it from a backup, then add what was sent since then with `campaign ledger rebuild`"
+
+
+class _Log(NamedTuple):
+    """A -wal file: its header, how many of its pages SQLite can read, and how many belong to commits that were made."""
+
+    header: bytes
+    readable: int
+    durable: int
 
 
 def checksum(one: object, two: object, three: object) -> int:
@@ -36,30 +48,22 @@ def checksum(one: object, two: object, three: object) -> int:
 def refuse_damaged_log(ledger: Path) -> None:
     """Raise BrokenLedgerError if SQLite can't read all commits in the -wal file.
 
-    Call this before the ledger is opened for writing, because that removes what SQLite can't read.
+    Call this before the ledger is opened, because SQLite removes what it can't read.
     """
     real = ledger.resolve()
-    log = _beside(real, "-wal", _WAL_HEADER.size)
-    if len(log) < _WAL_HEADER.size:
-        return
-    magic, _, page_size, *_, sum_1, sum_2 = _WAL_HEADER.unpack(log)
-    if magic & ~1 != _MAGIC or (sum_1, sum_2) != _sums(log[:24], "<>"[magic & 1]):
+    file = real.with_name(f"{real.name}-wal")
+    seen = set[_Log]()
+    for look in range(_LOOKS):
+        if look:
+            time.sleep(_BETWEEN_S)
+        log = _read(file)
+        seen.add(log)
+        if log.readable >= log.durable or len(seen) > 1:
+            return
+    if log.readable < 0:
         raise damaged(ledger, "the header of its -wal file has changed by itself")
-    try:
-        frames = _durable_frames(real, page_size, log[_SALTS])
-    except FileNotFoundError:  # the last process that used it has just ended, and has copied everything to the ledger
-        return
-    # A read-only connection leaves the -wal file as it is when it ends.
-    with closing(sqlite3.connect(f"{real.as_uri()}?mode=ro", uri=True)) as connection:
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
-        index = _beside(real, "-shm", 2 * _INDEX_HEADER.size)
-    one, two = index[: _INDEX_HEADER.size], index[_INDEX_HEADER.size :]
-    if one != two or not two:
-        return  # another process is writing to it, so it could be read
-    *_, read, _, _, _, salts = _INDEX_HEADER.unpack(one)
-    # With other salts, another process began the file anew, after everything in it was copied to the ledger.
-    if salts == log[_SALTS] and read < frames:
-        raise damaged(ledger, f"its -wal file has changed by itself, and {frames - read:,} of its pages are lost")
+    lost = log.durable - log.readable
+    raise damaged(ledger, f"its -wal file has changed by itself, and {lost:,} of its pages are lost")
 
 
 def refuse_damage(connection: Connection, ledger: Path, run_id: int) -> None:
@@ -85,35 +89,40 @@ def damaged(ledger: Path, what: str) -> BrokenLedgerError:
     return BrokenLedgerError(f"the ledger {ledger} is damaged: {what}; {_REMEDY}")
 
 
-def _durable_frames(ledger: Path, page_size: int, salts: bytes) -> int:
-    """How many frames of the -wal file belong to commits that reached the disk.
+def _read(file: Path) -> _Log:
+    """What the file has. Without a whole header it has nothing; with a wrong one, `readable` is -1.
 
-    The newest commit doesn't count: a process that is killed, or a power loss, may leave it half written.
+    The newest commit doesn't count as made: a process that is killed, or a power loss, may leave it half written.
     """
-    last_but_one = last = number = 0
-    with ledger.with_name(f"{ledger.name}-wal").open("rb") as file:
-        file.seek(_WAL_HEADER.size)
-        while len(header := file.read(_FRAME_HEADER.size)) == _FRAME_HEADER.size:
-            number += 1
-            ends_commit = header[4:8] != bytes(4)
-            if ends_commit and header[8:16] == salts:
-                last_but_one, last = last, number
-            file.seek(page_size, 1)
-    return last_but_one
-
-
-def _beside(ledger: Path, suffix: str, size: int) -> bytes:
-    """The first bytes of a file beside the ledger; none if it can't be read: opening the ledger reports that."""
     try:
-        with ledger.with_name(f"{ledger.name}{suffix}").open("rb") as file:
-            return file.read(size)
-    except OSError:
-        return b""
+        log = file.open("rb")
+    except OSError:  # there is none, or opening the ledger reports why
+        return _Log(b"", 0, 0)
+    with log:
+        header = log.read(_HEADER.size)
+        if len(header) < _HEADER.size:
+            return _Log(header, 0, 0)
+        magic, _, page_size, *_, one, two = _HEADER.unpack(header)
+        order = "<>"[magic & 1]
+        if magic & ~1 != _MAGIC or (one, two) != _sums(header[:24], order):
+            return _Log(header, -1, 0)
+        made_before = made = readable = number = 0
+        is_whole = True
+        while len(frame := log.read(_FRAME.size + page_size)) == _FRAME.size + page_size:
+            number += 1
+            _, size, *_, frame_one, frame_two = _FRAME.unpack_from(frame)
+            is_current = frame[8:16] == header[_SALTS]
+            if is_whole:
+                one, two = _sums(frame[:8] + frame[_FRAME.size :], order, one, two)
+                is_whole = is_current and (one, two) == (frame_one, frame_two)
+                readable += is_whole
+            if size and is_current:
+                made_before, made = made, number
+    return _Log(header, readable, made_before)
 
 
-def _sums(data: bytes, order: str) -> tuple[int, int]:
-    """SQLite's checksum of some words of 32 bits."""
-    one = two = 0
+def _sums(data: bytes, order: str, one: int = 0, two: int = 0) -> tuple[int, int]:
+    """SQLite's checksum of some words of 32 bits, which goes on from another one."""
     for first, second in struct.iter_unpack(f"{order}2I", data):
         one = (one + first + two) & 0xFFFFFFFF
         two = (two + second + one) & 0xFFFFFFFF

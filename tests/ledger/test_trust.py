@@ -3,6 +3,8 @@
 import random
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -95,6 +97,20 @@ def test_a_process_may_use_the_ledger_meanwhile(tmp_path: Path, killed: Path) ->
         with closing(sqlite3.connect(live)) as plain:
             plain.execute(f"PRAGMA wal_checkpoint({checkpoint})").fetchall()
     assert killed.exists()
+
+
+def test_looking_at_its_files_takes_no_lock_away(tmp_path: Path) -> None:
+    """POSIX takes all of a process's locks on a file when the process closes that file, however often it has it open.
+
+    SQLite's locks are on the ledger and its -shm file.
+    """
+    path = tmp_path / "l.sqlite3"
+    writes = f"import sqlite3; sqlite3.connect({str(path)!r}, timeout=0).execute('BEGIN IMMEDIATE')"
+    with open_ledger(str(path), create=True) as ledger, ledger.writing() as connection:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        open_ledger(str(path), create=False).close()
+        other = subprocess.run([sys.executable, "-c", writes], capture_output=True, text=True, check=False)
+    assert "database is locked" in other.stderr
 
 
 def swapped(ledger: Path, old: bytes, new: bytes) -> None:
