@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from runner.base.clock import iso, us_of
+from runner.base.clock import iso, us_of, utc
 from runner.base.errors import BlockedError, InputError, LedgerError
 from runner.base.wording import counted, listed_counts
 from runner.cli.console import LEFT, Console, print_error
@@ -198,8 +198,10 @@ def _show_rebuilt(console: Console, target: str, rebuilt: "Rebuilt") -> None:
     elif rebuilt.left:
         left = counted(rebuilt.left, "message is", "messages are")
         console.warn(
-            f"{left} not in the log, so `campaign run` sends them; first check that the run started after --since, and "
-            f"with the account {rebuilt.record.sub_account_id}"
+            f"{left} not in the log, so `campaign run` sends them; first check that the run started after --since, "
+            f"with the account {rebuilt.record.sub_account_id}, and that it sent nothing after "
+            f"{utc(rebuilt.newest):%Y-%m-%d %H:%M:%S} UTC, the time of the newest message in the log: otherwise the "
+            "log is cut off, and people would be texted twice"
         )
     if not rebuilt.optouts:
         console.warn("this ledger has no opt-outs, and the log doesn't have them: `campaign optouts add` adds yours")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from runner.base.outcomes import Status
-from runner.base.wording import counted
+from runner.base.wording import counted, seconds_in_words
 from runner.cli.console import Console, confirm
 from runner.cli.options import Deadline, LedgerOptions, Settle, Target, parse_target, parse_value, with_shared_options
 
@@ -97,11 +97,12 @@ def reconcile(
         console.print(
             f"{missing} {absent[Absence.UNPROVED]:,}  stay unknown: nothing proves that they were not received"
         )
+        wait = f"wait {seconds_in_words(settle.total_seconds())}, and " if settle else ""
         console.wrap(
             "An absence is proof only if the log has messages from before and after it, and every accepted message in "
-            "between. Send a test message as a witness (`campaign test`), or continue the run if it isn't finished, "
-            f"and run this again {settle.total_seconds() / 60:.0f} minutes later. If that doesn't help, "
-            "--accept-absence sends them again without proof: this may text people twice"
+            "between. Continue the run if it isn't finished, or send a test message (`campaign test`); then "
+            f"{wait}run this again. If the log has no message from before, that can't help: ask the provider about "
+            "these messages. --accept-absence sends them again without proof: this may text people twice"
         )
     if finding.changed:
         if not yes:

@@ -140,6 +140,8 @@ class Template:
                 line = self.compiled.get_corresponding_lineno(trace.tb_lineno)
             trace = trace.tb_next
         reason = str(error).partition("\n")[0] or type(error).__name__
+        if isinstance(error, RecursionError):
+            reason = "macros call each other without end, or the values are nested too deeply"
         return f"{self.file}:{line}: this line cannot be rendered: {reason[:300]}"
 
 

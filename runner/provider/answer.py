@@ -76,7 +76,6 @@ ADVICE: dict[OutcomeReason, str] = {
     _R.UPGRADE_REQUIRED: "the provider requires TLS 1.3; check for a proxy or an old OpenSSL that doesn't support it",
     _R.UNSUPPORTED: "the provider no longer supports this request; upgrade campaign-runner",
     _R.UNEXPECTED_ANSWER: "the answer is not from the SMS API; check account.region and EIGHTXEIGHT_BASE_URL",
-    _R.TLS_FAILED: "correct the certificate, SSL_CERT_FILE or EIGHTXEIGHT_CLIENT_CERT, as the detail says",
     _R.NO_CONNECTION: "check this computer's network, DNS, proxy and firewall",
     _R.FUSE: "check the examples: are the file, the sender ID and the text right? does the provider have an outage?",
     _R.OTHER_DESTINATION: "compare the numbers in the results; ask the provider's support where these messages went "

@@ -34,15 +34,17 @@ _UNKNOWN_AUTHORITY = (18, 19, 20, 21)
 _EXPIRED = 10
 _WRONG_HOST = (62, 64)
 
+_NO_TLS = "the other side does not speak TLS on this port; check EIGHTXEIGHT_BASE_URL"
+_NO_TLS_1_3 = "the other side does not support TLS 1.3, which 8x8 requires; check EIGHTXEIGHT_BASE_URL and the proxy"
 _NO_CLIENT_CERTIFICATE = "the other side demands a client certificate; set EIGHTXEIGHT_CLIENT_CERT"
 _WRONG_CLIENT_CERTIFICATE = "the other side refuses the client certificate; check EIGHTXEIGHT_CLIENT_CERT"
 
 # By the name that OpenSSL gives the error. Trying again changes none of these.
 _BY_TLS_REASON = {
-    "WRONG_VERSION_NUMBER": "the other side does not speak TLS on this port",
-    "HTTP_REQUEST": "the other side does not speak TLS on this port",
-    "TLSV1_ALERT_PROTOCOL_VERSION": "the other side does not support TLS 1.3",
-    "UNSUPPORTED_PROTOCOL": "the other side does not support TLS 1.3",
+    "WRONG_VERSION_NUMBER": _NO_TLS,
+    "HTTP_REQUEST": _NO_TLS,
+    "TLSV1_ALERT_PROTOCOL_VERSION": _NO_TLS_1_3,
+    "UNSUPPORTED_PROTOCOL": _NO_TLS_1_3,
     "TLSV13_ALERT_CERTIFICATE_REQUIRED": _NO_CLIENT_CERTIFICATE,
     "SSLV3_ALERT_BAD_CERTIFICATE": _WRONG_CLIENT_CERTIFICATE,
     "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": _WRONG_CLIENT_CERTIFICATE,

@@ -90,7 +90,7 @@ _OUTCOMES: Mapping[OutcomeReason, tuple[str, str]] = {
     _O.UNAUTHORIZED: ("API key refused", ""),
     _O.FORBIDDEN: ("API key lacks permission", ""),
     _O.NOT_FOUND: ("sub-account not found", ""),
-    _O.TLS_FAILED: ("no valid TLS connection to the provider", ""),
+    _O.TLS_FAILED: ("no valid TLS connection to the provider", "do what the detail says"),
     _O.UPGRADE_REQUIRED: ("provider requires a newer protocol", ""),
     _O.UNSUPPORTED: ("request not supported by the provider", ""),
     _O.UNEXPECTED_ANSWER: ("answer is not from the SMS API", ""),

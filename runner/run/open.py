@@ -154,9 +154,17 @@ def open_run(
                 overrides |= _refuse_another_ledger(ledger, name, run, paths, options)
                 overrides |= _refuse_wrong_clock(ledger, options)
             opened = Run(
-                inputs, name, run, paths, ledger, options.limit, now, overrides=overrides, unfinished=named.unfinished
+                inputs,
+                name,
+                run,
+                paths,
+                ledger,
+                options.limit,
+                now,
+                overrides=overrides,
+                unfinished=named.unfinished,
+                account_rate=account_rate(path),
             )
-            opened.account_rate = account_rate(path)
             try:
                 _refuse_purged(opened)
                 yield opened

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -30,8 +30,9 @@ def message(run: str, number: int, destination: str) -> Message:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return open_ledger(str(tmp_path / "l.sqlite3"), create=True)
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with open_ledger(str(tmp_path / "l.sqlite3"), create=True) as ledger:
+        yield ledger
 
 
 def begin(ledger: Ledger, run: str) -> RunRecord:

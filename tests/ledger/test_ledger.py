@@ -7,9 +7,10 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from unittest.mock import Mock
+from unittest.mock import Mock, patch
 
 import pytest
+from sqlalchemy import Engine
 
 from runner.base.errors import InputError, LedgerError
 from runner.base.messages import Encoding, Message
@@ -232,17 +233,17 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
         open_ledger(str(path), create=True)
 
 
-def test_a_ledger_that_is_refused_is_not_held_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ledger_that_is_refused_is_not_held_open(tmp_path: Path) -> None:
     path = tmp_path / "l.sqlite3"
     with open_ledger(str(path), create=True) as ledger, ledger.engine.begin() as connection:
         connection.exec_driver_sql("delete from meta")
-    dispose = Mock()
-    monkeypatch.setattr("sqlalchemy.Engine.dispose", dispose)
-
-    with pytest.raises(InputError, match="is not a campaign-runner ledger"):
+    with (
+        patch.object(Engine, "dispose", autospec=True, side_effect=Engine.dispose) as dispose,
+        pytest.raises(InputError, match="is not a campaign-runner ledger"),
+    ):
         open_ledger(str(path), create=False)
 
-    dispose.assert_called_once_with()
+    dispose.assert_called_once()
 
 
 def test_a_missing_ledger_is_not_made_by_reading(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise, permutations
 from pathlib import Path
@@ -46,8 +46,9 @@ def start(destination: str, at: int = 10) -> OptOut:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return open_ledger(str(tmp_path / "l.sqlite3"), create=True)
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with open_ledger(str(tmp_path / "l.sqlite3"), create=True) as ledger:
+        yield ledger
 
 
 def begin(ledger: Ledger, run: str = "a") -> RunRecord:
@@ -174,8 +175,9 @@ WORDS = st.builds(
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
-    return open_ledger(str(tmp_path_factory.mktemp("shared") / "l.sqlite3"), create=True)
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
+    with open_ledger(str(tmp_path_factory.mktemp("shared") / "l.sqlite3"), create=True) as ledger:
+        yield ledger
 
 
 @settings(max_examples=30)  # each example waits for the disk

@@ -1,5 +1,6 @@
 """A ledger without a run's people: every byte of its files is looked at."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -76,8 +77,9 @@ def written(folder: Path) -> bytes:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return open_ledger(str(tmp_path / "l.sqlite3"), create=True)
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with open_ledger(str(tmp_path / "l.sqlite3"), create=True) as ledger:
+        yield ledger
 
 
 def test_no_byte_of_anybody_is_left_while_the_counts_stay(tmp_path: Path, ledger: Ledger) -> None:

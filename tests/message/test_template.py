@@ -120,7 +120,7 @@ WRONG = [
     ("{{ 'x' * 9999999 }}", "t:1: this line cannot be rendered: * makes a value that is too long for a text"),
     (
         "{% macro m() %}{{ m() }}{% endmacro %}\n{{ m() }}",
-        "t:1: this line cannot be rendered: maximum recursion depth exceeded",
+        "t:1: this line cannot be rendered: macros call each other without end, or the values are nested too deeply",
     ),
 ]
 

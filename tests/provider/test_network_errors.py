@@ -48,7 +48,10 @@ def tls_error(reason: str) -> ssl.SSLError:
             "inspects TLS, set SSL_CERT_FILE to a file with its authority",
         ),
         (ssl.SSLCertVerificationError(1, "no match"), "the TLS certificate is not valid: no match"),
-        (tls_error("WRONG_VERSION_NUMBER"), "the other side does not speak TLS on this port"),
+        (
+            tls_error("WRONG_VERSION_NUMBER"),
+            "the other side does not speak TLS on this port; check EIGHTXEIGHT_BASE_URL",
+        ),
         (tls_error("TLSV1_ALERT_INTERNAL_ERROR"), "TLS failed: tlsv1 alert internal error"),
         (UnicodeError("label empty or too long"), "the host name is not valid"),
         (ConnectionResetError("the connection was closed\n early"), "the connection was closed early"),

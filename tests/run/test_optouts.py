@@ -2,6 +2,7 @@
 
 import sqlite3
 from array import array
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -33,8 +34,9 @@ DAY_US = 86_400_000_000
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return open_ledger(str(tmp_path / "l.sqlite3"), create=True)
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with open_ledger(str(tmp_path / "l.sqlite3"), create=True) as ledger:
+        yield ledger
 
 
 def reply(destination: str, at: int, word: str | None = "STOP", *, is_out: bool = True) -> OptOut:
