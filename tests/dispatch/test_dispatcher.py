@@ -237,6 +237,7 @@ def test_the_last_message_is_the_end(tmp_path: Path) -> None:
     stage = Stage(tmp_path, answering(), Rate(1, 3600))
 
     assert asyncio.run(asyncio.wait_for(stage.send(people(1)), timeout=DEADLINE_S)) is None
+    stage.close()
     assert [0] == stage.departed
 
 

@@ -2,6 +2,7 @@ import contextlib
 import io
 import sqlite3
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ def test_loading_twice_changes_nothing(ledger: Ledger, path: Path) -> None:
     content = b"\n".join([receipt("u1"), reply("STOP"), reply("START", at="2026-11-25T09:00:00Z"), receipt("u2")])
 
     def rows() -> list[list[object]]:
-        with sqlite3.connect(path) as database:
+        with closing(sqlite3.connect(path)) as database, database:
             columns = "umid, message_id, state, at, delivered_at, segments"
             return [
                 database.execute(f"SELECT {columns} FROM receipts ORDER BY umid").fetchall(),  # noqa: S608
