@@ -20,8 +20,7 @@ def test_changed_bits_text_nobody_twice(tmp_path: Path) -> None:
         with run.place.started(
             "run", "hello.yaml", "--yes", EIGHTXEIGHT_BASE_URL=run.base_url, EIGHTXEIGHT_API_KEY=KEY
         ) as process:
-            while process.poll() is None and len(run.received()) < SENT:
-                pass
+            run.wait_for(SENT, process)
             process.kill()
             process.wait()
         reports, kept = tmp_path / "reports", tmp_path / "kept"
