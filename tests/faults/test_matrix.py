@@ -9,42 +9,56 @@ from tests.faults.arena import MESSAGES, arena, quick
 
 __all__ = ["quick"]
 
-SOME = {"requests": [2, 7, 8, 30, 41]}
 EARLY = {"from": 1, "to": 8}
 
+
+def spread(*faults: dict[str, Any]) -> list[dict[str, Any]]:
+    """Each fault happens to three requests of its own, two of them in a row; between them all is well."""
+    return [{**fault, "requests": [8 * n + 2, 8 * n + 3, 8 * n + 6]} for n, fault in enumerate(faults)]
+
+
+# Faults of one kind share a run.
 MATRIX: dict[str, list[dict[str, Any]]] = {
-    "nothing": [],
-    "slow answers": [{"fault": "latency", "seconds": 0.3, **SOME}],
-    "a long tail": [{"fault": "latency", "seconds": 0.005, "tail": True, "share": 0.5}],
-    "429 with seconds": [{"fault": "throttle", "retry_after": "seconds", "seconds": 1, **SOME}],
-    "429 with a date": [{"fault": "throttle", "retry_after": "date", "seconds": 1, "requests": [3, 20]}],
-    "429 without Retry-After": [{"fault": "throttle", "retry_after": "absent", "requests": [3, 20]}],
-    "429 with a Retry-After that is none": [{"fault": "throttle", "retry_after": "garbage", "requests": [3, 20]}],
-    "500": [{"fault": "server_error", "status": 500, **SOME}],
-    "500 without a body": [{"fault": "server_error", "status": 500, "body": False, **SOME}],
-    "502, an HTML page": [{"fault": "server_error", "status": 502, **SOME}],
-    "503, an HTML page": [{"fault": "server_error", "status": 503, **SOME}],
-    "504, an HTML page": [{"fault": "server_error", "status": 504, **SOME}],
-    "400, an HTML page": [{"fault": "web_page", **SOME}],
-    "404, an HTML page": [{"fault": "web_page", "status": 404, "requests": [5]}],
-    "413, an HTML page": [{"fault": "web_page", "status": 413, **SOME}],
-    "500 with a fatal code": [{"fault": "error", "code": 2001, "status": 500, **SOME}],
-    "accepted, and a 500": [{"fault": "accepted_error_500", **SOME}],
-    "broken JSON": [{"fault": "broken_json", **SOME}],
-    "no umid": [{"fault": "missing_umid", **SOME}],
-    "another message's id": [{"fault": "wrong_client_message_id", **SOME}],
-    "another content type": [{"fault": "wrong_content_type", **SOME}],
-    "an encoding that it isn't": [{"fault": "wrong_encoding", **SOME}],
-    "accepted, then reset": [{"fault": "accepted_then_reset", **SOME}],
-    "reset before reading": [{"fault": "reset_before_reading", **SOME}],
-    "half an answer": [{"fault": "half_response", **SOME}],
-    "no answer, accepted": [{"fault": "never_answer", **SOME}],
-    "no answer, not accepted": [{"fault": "never_answer_unbooked", **SOME}],
+    "slow answers, and a long tail": [
+        {"fault": "latency", "seconds": 0.3, "requests": [2, 7, 8, 30, 41]},
+        {"fault": "latency", "seconds": 0.005, "tail": True, "share": 0.5},
+    ],
+    "429 with seconds, a date, a Retry-After that is none, and without one": [
+        {"fault": "throttle", "retry_after": "seconds", "seconds": 1, "requests": [2, 7, 8]},
+        {"fault": "throttle", "retry_after": "date", "seconds": 1, "requests": [20]},
+        {"fault": "throttle", "retry_after": "garbage", "requests": [3, 40]},
+        {"fault": "throttle", "retry_after": "absent", "requests": [12, 50]},
+    ],
+    "5xx with and without a body, as an HTML page, and with a fatal code": spread(
+        {"fault": "server_error", "status": 500},
+        {"fault": "server_error", "status": 500, "body": False},
+        {"fault": "server_error", "status": 502},
+        {"fault": "server_error", "status": 503},
+        {"fault": "server_error", "status": 504},
+        {"fault": "error", "code": 2001, "status": 500},
+        {"fault": "accepted_error_500"},
+    ),
+    "4xx, an HTML page": spread(
+        {"fault": "web_page"}, {"fault": "web_page", "status": 404}, {"fault": "web_page", "status": 413}
+    ),
+    "accepted, and an answer that can't be read": spread(
+        {"fault": "broken_json"},
+        {"fault": "missing_umid"},
+        {"fault": "wrong_client_message_id"},
+        {"fault": "wrong_content_type"},
+        {"fault": "wrong_encoding"},
+    ),
+    "broken connections": spread(
+        {"fault": "accepted_then_reset"}, {"fault": "reset_before_reading"}, {"fault": "half_response"}
+    ),
+    "no answer, accepted or not": spread({"fault": "never_answer"}, {"fault": "never_answer_unbooked"}),
     "idle connections closed": [{"fault": "close_idle", "share": 0.5}],
     "silence from the start": [{"fault": "never_answer_unbooked", **EARLY}],
-    "the key is refused": [{"fault": "error", "code": 1200, "status": 401, "requests": [5]}],
-    "the sub-account is gone": [{"fault": "error", "code": 1001, "status": 404, "requests": [9]}],
-    "TLS is too old": [{"fault": "error", "code": 1014, "status": 426, "requests": [1]}],
+    "TLS is too old, the key is refused, the sub-account is gone": [
+        {"fault": "error", "code": 1014, "status": 426, "requests": [1]},
+        {"fault": "error", "code": 1200, "status": 401, "requests": [20]},
+        {"fault": "error", "code": 1001, "status": 404, "requests": [45]},
+    ],
     "everything at once": [
         {"fault": "accepted_then_reset", "share": 0.05},
         {"fault": "server_error", "status": 500, "share": 0.05},

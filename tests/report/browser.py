@@ -45,6 +45,10 @@ CONTRASTS = """() => {
 """The contrast of each text with what is behind it (WCAG 2), and the text."""
 
 
+Colours = Literal["light", "dark"]
+COLOURS: tuple[Colours, ...] = ("light", "dark")
+
+
 @dataclass
 class Tab:
     """An open page, what its console said and what it asked for beside itself."""
@@ -56,6 +60,20 @@ class Tab:
     def width(self) -> int:
         """Of what there is to scroll, in CSS pixels."""
         return int(self.page.evaluate("document.scrollingElement.scrollWidth"))
+
+    def screens(self) -> Iterator[tuple[int, Colours]]:
+        """Show the page on a small and on a large screen in both colour schemes; yields width and scheme."""
+        for width in (375, 1280):
+            self.page.set_viewport_size({"width": width, "height": 800})
+            for colours in COLOURS:
+                self.page.emulate_media(color_scheme=colours)
+                yield width, colours
+
+    def widths(self) -> Iterator[int]:
+        """Show the page at the widths of a phone, a tablet and a desk."""
+        for width in (375, 768, 1280):
+            self.page.set_viewport_size({"width": width, "height": 800})
+            yield width
 
 
 @contextlib.contextmanager
@@ -73,7 +91,7 @@ def opened(
     path: Path,
     *,
     width: int = 1280,
-    colours: Literal["light", "dark"] = "light",
+    colours: Colours = "light",
     scripts: bool = True,
 ) -> Iterator[Tab]:
     """The file in a tab of its own. `scripts`: whether the page could run any."""

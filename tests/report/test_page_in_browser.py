@@ -6,7 +6,6 @@ import zlib
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser
@@ -19,7 +18,6 @@ from tests.report.sample import lively, page_for
 from tests.report.test_page import hostile_page
 
 pytestmark = needs_chromium
-SIZES = (375, 768, 1280)
 
 
 @pytest.fixture(scope="module")
@@ -67,31 +65,30 @@ def test_what_hostile_cells_hold_is_text(browser: Browser, hostile_report: Path)
         assert 1 == tab.page.locator("style").count()
 
 
-@pytest.mark.parametrize("width", SIZES)
 @pytest.mark.parametrize("which", ["report", "hostile_report"])
-def test_it_fits_the_screen(browser: Browser, which: str, width: int, request: pytest.FixtureRequest) -> None:
-    with opened(browser, request.getfixturevalue(which), width=width) as tab:
-        assert width >= tab.width()
+def test_it_fits_the_screen(browser: Browser, which: str, request: pytest.FixtureRequest) -> None:
+    with opened(browser, request.getfixturevalue(which)) as tab:
+        assert [] == [(width, tab.width()) for width in tab.widths() if tab.width() > width]
 
 
-@pytest.mark.parametrize("width", SIZES)
-def test_charts_are_seen_whole(browser: Browser, report: Path, width: int) -> None:
-    with opened(browser, report, width=width) as tab:
-        shown = [svg for svg in tab.page.locator("svg.drawing").all() if svg.is_visible()]
-        assert ["sends", "latency", "reach", "to-delivery", "to-conversion", "sizes"] == [
-            re.sub("-(wide|narrow|half)-title.*", "", str(svg.get_attribute("aria-labelledby"))) for svg in shown
-        ]
-        for svg in shown:
-            box = svg.bounding_box()
-            assert box is not None
-            assert box["width"] > 250
-            assert box["height"] > 50
-            # Its text stays within the window, also where the font is wider than the one that it was laid out with.
-            outer = svg.evaluate(
-                "svg => [...svg.querySelectorAll('text')].map(text => text.getBoundingClientRect())"
-                ".map(box => [box.left, box.right])"
-            )
-            assert [] == [sides for sides in outer if sides[0] < 0 or sides[1] > width]
+def test_charts_are_seen_whole(browser: Browser, report: Path) -> None:
+    with opened(browser, report) as tab:
+        for width in tab.widths():
+            shown = [svg for svg in tab.page.locator("svg.drawing").all() if svg.is_visible()]
+            assert ["sends", "latency", "reach", "to-delivery", "to-conversion", "sizes"] == [
+                re.sub("-(wide|narrow|half)-title.*", "", str(svg.get_attribute("aria-labelledby"))) for svg in shown
+            ]
+            for svg in shown:
+                box = svg.bounding_box()
+                assert box is not None
+                assert box["width"] > 250
+                assert box["height"] > 50
+                # Its text stays within the window, also where the font is wider than the one it was laid out with.
+                outer = svg.evaluate(
+                    "svg => [...svg.querySelectorAll('text')].map(text => text.getBoundingClientRect())"
+                    ".map(box => [box.left, box.right])"
+                )
+                assert [] == [sides for sides in outer if sides[0] < 0 or sides[1] > width]
 
 
 def test_a_charts_text_can_be_read_on_a_phone(browser: Browser, report: Path) -> None:
@@ -109,23 +106,19 @@ def test_a_charts_text_can_be_read_on_a_phone(browser: Browser, report: Path) ->
         assert 13 * min(scales) > 10  # CSS pixels
 
 
-@pytest.mark.parametrize("colours", ["light", "dark"])
-@pytest.mark.parametrize("width", [375, 1280])
-def test_text_stands_out_in_both_colour_schemes(
-    browser: Browser, report: Path, colours: Literal["light", "dark"], width: int
-) -> None:
-    with opened(browser, report, width=width, colours=colours) as tab:
-        found = tab.page.evaluate(CONTRASTS)
-        assert len(found) > 100
-        assert [] == [(contrast, text) for contrast, text in found if contrast < 4.5]
+def test_text_stands_out_in_both_colour_schemes(browser: Browser, report: Path) -> None:
+    with opened(browser, report) as tab:
+        for screen in tab.screens():
+            found = tab.page.evaluate(CONTRASTS)
+            assert len(found) > 100
+            assert [] == [(screen, contrast, text) for contrast, text in found if contrast < 4.5]
 
 
 def test_dark_is_dark(browser: Browser, report: Path) -> None:
-    seen = []
-    for scheme in ("light", "dark"):
-        with opened(browser, report, colours="dark" if scheme == "dark" else "light") as tab:
-            seen.append(tab.page.evaluate("getComputedStyle(document.body).backgroundColor"))
-    assert ["rgb(255, 255, 255)", "rgb(20, 23, 27)"] == seen
+    expected = {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 23, 27)"}
+    with opened(browser, report) as tab:
+        for _, colours in tab.screens():
+            assert expected[colours] == tab.page.evaluate("getComputedStyle(document.body).backgroundColor")
 
 
 def test_print_gives_light_pages(browser: Browser, report: Path) -> None:
@@ -138,21 +131,18 @@ def test_print_gives_light_pages(browser: Browser, report: Path) -> None:
         assert [] == [text for contrast, text in tab.page.evaluate(CONTRASTS) if contrast < 4.5]
 
 
-@pytest.mark.parametrize("colours", ["light", "dark"])
-@pytest.mark.parametrize("width", [375, 1280])
-def test_nobody_misses_that_it_was_a_sandbox(
-    browser: Browser, sandbox_report: Path, colours: Literal["light", "dark"], width: int
-) -> None:
-    with opened(browser, sandbox_report, width=width, colours=colours) as tab:
+def test_nobody_misses_that_it_was_a_sandbox(browser: Browser, sandbox_report: Path) -> None:
+    with opened(browser, sandbox_report) as tab:
         assert tab.page.title().startswith("SANDBOX · ")
-        for _ in range(2):  # on top, and at the very end
-            box = tab.page.locator(".notice").bounding_box()
-            assert box is not None
-            assert (0, True) == (box["y"], box["height"] < 100)
-            assert "SANDBOX a simulation; nothing reaches a phone" == tab.page.inner_text(".notice")
-            tab.page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
-        assert width >= tab.width()
-        assert [] == [text for contrast, text in tab.page.evaluate(CONTRASTS) if contrast < 4.5]
+        for width, _ in tab.screens():
+            for place in ("0", "document.body.scrollHeight"):  # on top, and at the very end
+                tab.page.evaluate(f"window.scrollTo(0, {place})")
+                box = tab.page.locator(".notice").bounding_box()
+                assert box is not None
+                assert (0, True) == (box["y"], box["height"] < 100)
+                assert "SANDBOX a simulation; nothing reaches a phone" == tab.page.inner_text(".notice")
+            assert width >= tab.width()
+            assert [] == [text for contrast, text in tab.page.evaluate(CONTRASTS) if contrast < 4.5]
 
 
 def test_nor_on_any_sheet_of_paper(browser: Browser, sandbox_report: Path, report: Path) -> None:

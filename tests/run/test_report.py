@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
@@ -461,10 +462,11 @@ def test_what_a_killed_report_left_is_gone_after_the_next(campaign: Workplace, t
     assert before == {path.name for path in campaign.path("").iterdir()}
 
 
-def _report_often(folder: Path, times: int) -> None:
+def _report_twice(folder: Path, started: Event) -> None:
     place = Workplace.__new__(Workplace)
     place.folder = folder
-    for _ in range(times):
+    started.set()
+    for _ in range(2):
         report(place)
 
 
@@ -474,12 +476,14 @@ def test_several_reports_at_once_are_written_one_after_another(campaign: Workpla
     report(campaign)
     before = {name: data for name, data in contents(campaign.path("")) if not name.startswith(".")}
     context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=_report_often, args=(campaign.folder, 2)) for _ in range(2)]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join(DEADLINE_S)
-    assert [0, 0] == [writer.exitcode for writer in writers]
+    started = context.Event()
+    writer = context.Process(target=_report_twice, args=(campaign.folder, started))
+    writer.start()
+    assert started.wait(DEADLINE_S)
+    for _ in range(2):
+        report(campaign)
+    writer.join(DEADLINE_S)
+    assert 0 == writer.exitcode
     assert before == {name: data for name, data in contents(campaign.path("")) if not name.startswith(".")}
     assert not list(campaign.path("").glob(".*.part"))
 
