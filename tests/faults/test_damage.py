@@ -10,7 +10,7 @@ from tests.ledger.test_trust import log_of
 
 RECIPIENTS = 300
 SENT = 120
-BITS = 8
+BITS = 4
 
 
 def test_changed_bits_text_nobody_twice(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 from tests.cli.workplace import COMMAND, KEY, MINIMAL, people
 from tests.faults.arena import arena
 
-RECIPIENTS = 2500
-LARGEST_FILE = 700 * 1024
-"""No file may grow beyond it, as on a full disk. The ledger's log does so after about a thousand messages."""
+RECIPIENTS = 1700
+LARGEST_FILE = 560 * 1024
+"""No file may grow beyond it, as on a full disk. The ledger's log does so after about eight hundred messages."""
 
 
 def test_a_full_disk_stops_the_run_and_costs_nobody(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from sqlalchemy.exc import OperationalError
 from tests.cli.workplace import COMMAND, KEY, MINIMAL, people
 from tests.faults.arena import Arena, arena
 
-KILLS = 7
-RECIPIENTS = 1000
+KILLS = 5
+RECIPIENTS = 600
 RATE = 400
 LATENCY_S = 0.02
 

@@ -19,7 +19,7 @@ import pytest
 from runner.audience.row_batch import RowBatch
 from runner.base.errors import StoppedError
 from runner.plan.pool import AHEAD, RowComposer, composing, processes_wanted
-from tests.cli.workplace import Workplace, people, person
+from tests.cli.workplace import MINIMAL, Workplace, people, person
 from tests.deadline import DEADLINE_S
 from tests.plan.doing import Doing
 
@@ -178,8 +178,9 @@ def test_none_outlives_a_plan_that_is_killed(tmp_path: Path) -> None:
 @linux_with_cores
 def test_nothing_is_imported_from_where_the_user_stands(tmp_path: Path) -> None:
     place = Workplace(tmp_path, None)
-    # Few rows, but a file that is large enough for other processes.
-    place.write("".join(person(number, "N" * 999) for number in range(1_100)))
+    # Few rows and short texts, but a file that is large enough for other processes.
+    rows = "".join(person(number, "N" * 999) for number in range(1_100))
+    place.write(rows, MINIMAL.replace("{{ name }}", "you"))
     for name in ("runner/__init__.py", "multiprocessing/__init__.py", "socket.py", "signal.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("raise SystemExit('imported')\n")
