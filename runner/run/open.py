@@ -203,7 +203,7 @@ class RecordedRun:
     def renew_lease(self) -> None:
         """Raises RunLockedError if another machine took over the run, because it may have sent more messages."""
         if self.lease is None or not self.lease.renew():
-            raise RunLockedError("another process has taken over this run; nothing was changed, run the command again")
+            raise RunLockedError("another process has taken over this run; run the command again")
 
 
 @contextlib.contextmanager

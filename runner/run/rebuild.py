@@ -21,7 +21,7 @@ from runner.base.files import write_atomically
 from runner.base.messages import Encoding
 from runner.campaign import check_run_id, read
 from runner.ledger.audit import note
-from runner.ledger.database import ledger_path
+from runner.ledger.database import give_way, ledger_path
 from runner.ledger.ledger import RunRecord, open_ledger
 from runner.ledger.lock import run_lock
 from runner.ledger.optouts import count_optouts
@@ -187,6 +187,8 @@ async def _adopt_log(
                 async for batch in batches:
                     if rebuilt is None:
                         rebuilt = Rebuilt(open_run())
+                    else:
+                        give_way()
                     rebuilt.found += len(batch)
                     rebuilt.added += adopt_lines(rebuilt.run.ledger, rebuilt.record.id, batch, now_us())
                     rebuilt.newest = max(rebuilt.newest, *(line.at for line in batch))
@@ -234,7 +236,8 @@ def _complete(rebuilt: Rebuilt, settle: timedelta) -> None:
     has_sent_plan = is_readable(paths.sent_plan)
     for plan in (paths.plan, paths.sent_plan):
         for batch in read_messages(plan, run.ids) if is_readable(plan) else ():
-            describe(ledger, run_id, batch)
+            if describe(ledger, run_id, batch):
+                give_way()
     rebuilt.nameless, rebuilt.optouts = nameless(ledger, run_id), count_optouts(ledger)
     if rebuilt.problems:
         values: dict[str, int | str] = {"rows": rebuilt.found, "to_send": rebuilt.found}

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 
+from runner.base.errors import StoppedError
 from tests.cli.workplace import MINIMAL, Done, Workplace, people
 from tests.faults.arena import quick
 
@@ -214,4 +215,30 @@ def test_without_a_message_after_them_they_stay_unknown(place: Workplace, server
     overrides = [json.loads(row[0]) for row in place.ledger("SELECT detail FROM audit WHERE action = 'overrode'")]
     assert [{"option": way, "let_through": [words]}] * len(options) == overrides
     assert 0 == place("run", "hello.yaml", "--yes").exit_code
+    nobody_twice(place, server)
+
+
+def test_a_reconcile_that_ends_between_two_batches_is_continued(
+    place: Workplace, server: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No transaction is longer than a batch, so that other runs can write. The audit trail has each of them."""
+
+    def killed() -> None:
+        raise StoppedError("killed")
+
+    def audited() -> list[tuple[int, int, int]]:
+        rows = place.ledger("SELECT detail FROM audit WHERE action = 'reconciled' ORDER BY id")
+        details = [json.loads(row[0]) for row in rows]
+        return [(detail["unknown"], detail["accepted"], detail["unsent"]) for detail in details]
+
+    server.lines.pop(UNANSWERED[0])  # never received
+    server.take({"clientMessageId": "hello:test:x", "destination": "0"})
+    monkeypatch.setattr("runner.run.reconcile.AT_A_TIME", 2)
+    monkeypatch.setattr("runner.run.reconcile.give_way", killed)
+    assert 3 == reconcile(place).exit_code
+    assert ([(5, 2, 0)], 3) == (audited(), unknown(place))
+
+    monkeypatch.setattr("runner.run.reconcile.give_way", lambda: None)
+    assert 0 == reconcile(place).exit_code
+    assert ([(5, 2, 0), (3, 2, 0), (1, 0, 1)], 0) == (audited(), unknown(place))
     nobody_twice(place, server)
