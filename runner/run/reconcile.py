@@ -170,7 +170,7 @@ async def _look_up(
             async with contextlib.aclosing(exports.entries(link)) as rows:
                 async for row in rows:
                     message_id = row["clientmessageid"]
-                    is_ours = _is_of(account, row)
+                    is_ours = is_of(account, row)
                     if message_id in unknown:
                         seen.add(message_id)
                         if is_ours and row["umid"]:  # without a umid, it stays unknown
@@ -237,7 +237,7 @@ def _own_runs(run: RecordedRun, account: ProviderAccount) -> set[str]:
     return {f"{record.name}.{record.run}" for record in [run.record, *records]}
 
 
-def _is_of(account: ProviderAccount, row: Mapping[str, str]) -> bool:
+def is_of(account: ProviderAccount, row: Mapping[str, str]) -> bool:
     """Whether a line belongs to the sub-account, as far as it says so."""
     written = row.get("subaccountid", "").strip()
     return not written or written.casefold() == account.endpoint.sub_account_id.casefold()
