@@ -132,6 +132,9 @@ def rebuild(
     ] = None,
     settle: Settle = "15min",
     deadline: Deadline = "30min",
+    accept_absence: Annotated[
+        bool, typer.Option("--accept-absence", help="Send what the log lacks, even if the log is cut off.")
+    ] = False,
 ) -> tuple[int, dict[str, Any]]:
     """Make a lost run's entries again from the provider's message log.
 
@@ -157,10 +160,11 @@ def rebuild(
         options,
         since=parse_since(since),
         say=lambda words: console.print(words, style="dim"),
+        accept_absence=accept_absence,
         **times,
     )
     _show_rebuilt(console, target, rebuilt)
-    return 1 if rebuilt.complete_from else 0, {
+    return 0 if rebuilt.is_complete else 1, {
         "campaign": name,
         "run": run,
         "path": str(rebuilt.run.ledger.path),
@@ -169,6 +173,8 @@ def rebuild(
         "without_number": rebuilt.nameless,
         "left": rebuilt.left,
         "complete_from": iso(us_of(rebuilt.complete_from)) if rebuilt.complete_from else None,
+        "cut_off": list(rebuilt.cut_off),
+        "goes_on": rebuilt.goes_on,
         "problems": list(rebuilt.problems),
     }
 
@@ -195,13 +201,26 @@ def _show_rebuilt(console: Console, target: str, rebuilt: "Rebuilt") -> None:
             "the log may lack the newest messages: run this command again after "
             f"{rebuilt.complete_from:%Y-%m-%d %H:%M:%S} UTC; the run can't be sent before"
         )
-    elif rebuilt.left:
+    if rebuilt.cut_off:
+        console.warn(
+            f"the log is cut off: {'; '.join(rebuilt.cut_off)}. So the run can't be sent. Check --since, the account "
+            f"{rebuilt.record.sub_account_id} and EIGHTXEIGHT_BASE_URL, then run this command again. If the provider "
+            "says that the rest was not received, add --accept-absence: this may text people twice"
+        )
+    elif rebuilt.left and not rebuilt.complete_from:
         left = counted(rebuilt.left, "message is", "messages are")
+        newest = f"{utc(rebuilt.newest):%Y-%m-%d %H:%M:%S} UTC"
         console.warn(
             f"{left} not in the log, so `campaign run` sends them; first check that the run started after --since, "
-            f"with the account {rebuilt.record.sub_account_id}, and that it sent nothing after "
-            f"{utc(rebuilt.newest):%Y-%m-%d %H:%M:%S} UTC, the time of the newest message in the log: otherwise the "
-            "log is cut off, and people would be texted twice"
+            f"with the account {rebuilt.record.sub_account_id}"
         )
+        if rebuilt.goes_on:
+            console.wrap(f"The log goes on after {newest}, the time of the run's newest message in it.")
+        else:
+            console.warn(
+                f"the log ends at {newest}. If the run sent something after that, the log is cut off, and people would "
+                "be texted twice. To find out, send a test message (`campaign test`), wait 15 minutes, and run this "
+                "command again: this warning must be gone"
+            )
     if not rebuilt.optouts:
         console.warn("this ledger has no opt-outs, and the log doesn't have them: `campaign optouts add` adds yours")

@@ -5,13 +5,15 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from runner.base.errors import BrokenLedgerError, InputError, LedgerError
+
+T = TypeVar("T")
 
 # How long a write waits for another process to finish writing, in seconds. Readers such as `campaign status` don't
 # block writes.
@@ -70,8 +72,8 @@ def rows_among(
         yield from connection.execute(query.where(column.in_(part)))
 
 
-def in_parts(values: Sequence[str]) -> Iterator[Sequence[str]]:
-    """The values, split into lists that fit into one query."""
+def in_parts(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """The values, split into lists that fit into one query or a short transaction."""
     for first in range(0, len(values), IDS_AT_A_TIME):
         yield values[first : first + IDS_AT_A_TIME]
 

@@ -45,8 +45,8 @@ def adopt_lines(ledger: Ledger, run_id: int, lines: Sequence[LogLine], now: int)
         return connection.execute(insert(messages).on_conflict_do_nothing(), rows).rowcount if rows else 0
 
 
-def describe(ledger: Ledger, run_id: int, planned: Sequence[Message]) -> None:
-    """Fill in key, number and size of added messages from a plan. Raises LedgerError."""
+def describe(ledger: Ledger, run_id: int, planned: Sequence[Message]) -> int:
+    """Fill in key, number and size of added messages from a plan. Returns of how many. Raises LedgerError."""
     known = ledger.records(run_id, [message.message_id for message in planned])
     rows = [
         {
@@ -64,6 +64,7 @@ def describe(ledger: Ledger, run_id: int, planned: Sequence[Message]) -> None:
     if rows:
         with ledger.writing() as connection:
             connection.execute(_DESCRIBE, rows)
+    return len(rows)
 
 
 def nameless(ledger: Ledger, run_id: int) -> int:

@@ -17,7 +17,7 @@ from sqlalchemy.dialects.sqlite import insert
 from runner.base.delivery import DeliveryState, Receipt
 from runner.base.messages import Message
 from runner.base.outcomes import Outcome, OutcomeReason, Status
-from runner.ledger.database import rows_among
+from runner.ledger.database import give_way, in_parts, rows_among
 from runner.ledger.ledger import Ledger, MessageRecord
 from runner.ledger.tables import messages, receipts, runs
 from runner.ledger.transitions import Proof, accept_unknown, claim, settle
@@ -83,10 +83,13 @@ def settle_by_receipts(ledger: Ledger, run_id: int) -> int:
         .where(messages.c.run_id == run_id, messages.c.status == Status.UNKNOWN.value, _IS_AUTHORIZED)
     )
     proven = [(run_id, message_id, Proof(umid)) for message_id, umid in ledger.rows(query)]
-    if not proven:
-        return 0
-    with ledger.writing() as connection:
-        return accept_unknown(connection, proven, OutcomeReason.RECEIPT, _SETTLED, time.time_ns() // 1000)
+    settled = 0
+    for number, part in enumerate(in_parts(proven)):
+        if number:
+            give_way()
+        with ledger.writing() as connection:
+            settled += accept_unknown(connection, part, OutcomeReason.RECEIPT, _SETTLED, time.time_ns() // 1000)
+    return settled
 
 
 def adopt(ledger: Ledger, run_id: int, found: Sequence[tuple[Message, Receipt]]) -> None:

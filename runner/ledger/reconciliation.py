@@ -84,7 +84,7 @@ def apply(
         changed = accept_unknown(connection, proven, OutcomeReason.RECONCILED, detail, time.time_ns() // 1000)
         changed += release(connection, run_id, not_received, Status.UNKNOWN.value)
         if changed != len(found) + len(not_received):
-            raise LedgerError("the ledger changed during reconcile, so nothing was changed; run the command again")
+            raise LedgerError("the ledger changed during reconcile; the rest stays unknown, run the command again")
         forget_disproved(connection, not_received)  # otherwise the next start would hold them back again
         if not_received:
             # A run that had nothing left to send but opted-out numbers now has messages to send again.

@@ -78,9 +78,9 @@ class Connection(asyncio.Protocol):
     """One connection. `Wire.connection` returns one that is open and unused, which `exchange` needs.
 
     HTTP/1.1 doesn't say which request an answer belongs to: the order decides. A server may send an answer that nobody
-    asked for, for example a 429 after a 200, and then each answer would count for the next request. So nothing is sent
-    on a connection with unread data (`read_all`). An answer that isn't a 200 proves that a message was not taken,
-    so on a connection that was used before, it counts only if no other answer follows: the real one would.
+    asked for, for example a 429 before a 200, and then each answer would count for the next request. So nothing is sent
+    on a connection with unread data (`read_all`). An answer that isn't a 200 proves that a message was not taken, so it
+    counts only if it is whole and no other answer follows: the real one would.
     """
 
     def __init__(self, wire: "Wire") -> None:
@@ -89,7 +89,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._response: asyncio.Future[Response] | None = None
         self._linger: asyncio.TimerHandle | None = None
-        self._slowest_s = 0.0  # of the answers on this connection; 0: there was none
+        self._slowest_s = 0.0  # of the answers on this connection
         self.is_open = False
         self.idle_since = 0.0
         self.lost: asyncio.Future[Exception | None] = self._loop.create_future()
@@ -111,7 +111,7 @@ class Connection(asyncio.Protocol):
         self._headers: list[tuple[bytes, bytes]] = []
         self._body = b""
         self._status = self._head_bytes = 0
-        self._is_whole = self._is_cut = self._is_followed = self._stays_open = False
+        self._is_whole = self._is_followed = self._stays_open = False
         self._left_at = self._loop.time()
         self._response = response = self._loop.create_future()
         self._transport.write(request)
@@ -144,7 +144,7 @@ class Connection(asyncio.Protocol):
             trouble = NotHttpError(" ".join(str(error).split()))
         if self._head_bytes > MAX_ANSWER_BYTES:
             self.abort(NotHttpError("its headers are too long"))
-        elif self._is_whole or self._is_cut:
+        elif self._is_whole or (self._status == 200 and len(self._body) > MAX_ANSWER_BYTES):
             self._end(goes_on=self._is_followed or trouble is not None)
         elif trouble:
             self.abort(trouble)
@@ -178,9 +178,8 @@ class Connection(asyncio.Protocol):
         self._status = self._parser.get_status_code()
 
     def on_body(self, data: bytes) -> None:
-        if not self._is_whole:
+        if not self._is_whole and len(self._body) <= MAX_ANSWER_BYTES:
             self._body += data
-        self._is_cut = len(self._body) > MAX_ANSWER_BYTES
 
     def on_message_complete(self) -> None:
         if self._is_whole:
@@ -205,14 +204,13 @@ class Connection(asyncio.Protocol):
 
     def _end(self, *, goes_on: bool) -> None:
         """The answer is complete. `goes_on`: more data came with it."""
-        slowest_s, took_s = self._slowest_s, self._loop.time() - self._left_at
-        self._slowest_s = max(slowest_s, took_s)
-        if self._status == 200 or self._is_cut or not (goes_on or slowest_s):
+        self._slowest_s = max(self._slowest_s, self._loop.time() - self._left_at)
+        if self._status == 200:
             self._deliver(reusable=self._stays_open and not goes_on)
         elif goes_on:
             self.abort(_TWO_ANSWERS)
         else:
-            linger_s = min(max(slowest_s, LEAST_LINGER_S), MOST_LINGER_S)
+            linger_s = min(max(self._slowest_s, LEAST_LINGER_S), MOST_LINGER_S)
             self._linger = self._loop.call_later(linger_s, lambda: self._deliver(reusable=self._stays_open))
 
     def _deliver(self, *, reusable: bool) -> None:

@@ -203,7 +203,7 @@ class RecordedRun:
     def renew_lease(self) -> None:
         """Raises RunLockedError if another machine took over the run, because it may have sent more messages."""
         if self.lease is None or not self.lease.renew():
-            raise RunLockedError("another process has taken over this run; nothing was changed, run the command again")
+            raise RunLockedError("another process has taken over this run; run the command again")
 
 
 @contextlib.contextmanager
@@ -351,7 +351,7 @@ def _refuse_another_ledger(
     remedy += f"entries again with `campaign ledger rebuild {name}/{run} --since TIME`"
     if is_known and written == BEING_REBUILT:
         words = f"{ledger.path} may lack messages of {name}/{run}, because the last `campaign ledger rebuild` was "
-        words += "interrupted, or the provider's log was not complete yet"
+        words += "interrupted, or the provider's log was not complete"
         remedy = f"run `campaign ledger rebuild {name}/{run} --since TIME` again"
     if options.accept_ledger:
         return {"--accept-ledger": [words]}

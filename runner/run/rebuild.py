@@ -2,13 +2,14 @@
 
 A message ID is derived from the campaign's name, the run and the recipient's key alone. So a message that the log has
 is recognized by the next run, which doesn't send it again. A message that the log lacks is not in the ledger, and the
-next run sends it: the log must be complete.
+next run sends it: the log must be complete. If the log is seen to be cut off, the run can't be sent: it lacks messages
+that were accepted, or many in a row before one that it has.
 """
 
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,14 +20,17 @@ from runner.base.clock import iso, now_us, us_of, utc
 from runner.base.errors import InputError
 from runner.base.files import write_atomically
 from runner.base.messages import Encoding
+from runner.base.outcomes import Status
+from runner.base.wording import counted
 from runner.campaign import check_run_id, read
 from runner.ledger.audit import note
-from runner.ledger.database import ledger_path
+from runner.ledger.database import give_way, ledger_path
 from runner.ledger.ledger import RunRecord, open_ledger
 from runner.ledger.lock import run_lock
 from runner.ledger.optouts import count_optouts
 from runner.ledger.purge import purged_at
 from runner.ledger.rebuilding import LogLine, adopt_lines, describe, nameless, note_rebuilt
+from runner.ledger.reconciliation import accepted
 from runner.plan.inputs import Inputs, load_inputs
 from runner.plan.plan_file import changed_messages, is_purged, is_readable, numbers_under_new_keys, read_messages
 from runner.provider.exports import LogExports
@@ -35,9 +39,13 @@ from runner.run.open import BEING_REBUILT, Run
 from runner.run.paths import CAMPAIGNS, PROJECT_FILE, RunOptions, RunPaths, current_project, paths_of, project_of
 from runner.run.plan import canonical, described_options, make_plan, remaining_of
 from runner.run.project import refuse_forgotten_ledger
-from runner.run.reconcile import AHEAD, MARGIN, Say, links_of, logged_at, proof_of, refuse_another_place
+from runner.run.reconcile import AHEAD, MARGIN, Say, is_of, links_of, logged_at, proof_of, refuse_another_place
 
 LINES_AT_A_TIME = 2_000
+
+# A run sends in the order of its plan. The log may lack some messages before one that it has: they were rejected, or in
+# flight when the run was killed. So many in a row show that the log is cut off.
+LONGEST_GAP = 200
 
 
 @dataclass(slots=True)
@@ -48,7 +56,8 @@ class Rebuilt:
     messages are in no plan, so their number and key aren't known. `left` is what the next run would send. `newest` is
     when the provider received the newest message (microseconds since the epoch). `complete_from` is when the log has
     every message, if it may lack some now. `problems` are why the campaign can't be planned. `optouts` counts those of
-    the ledger.
+    the ledger. `cut_off` is what shows that the log is cut off, in words, unless the user accepts it. `goes_on`: the
+    log has a message of the account that is newer than the run's newest one.
     """
 
     run: Run
@@ -60,6 +69,14 @@ class Rebuilt:
     complete_from: datetime | None = None
     problems: Sequence[str] = ()
     optouts: int = 0
+    cut_off: Sequence[str] = ()
+    goes_on: bool = False
+    seen: set[str] = field(default_factory=set)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the run can be sent."""
+        return not (self.complete_from or self.cut_off)
 
     @property
     def record(self) -> RunRecord:
@@ -94,13 +111,14 @@ def rebuild(
     settle: timedelta,
     deadline: timedelta,
     say: Say,
+    accept_absence: bool = False,
 ) -> Rebuilt:
     """Add the messages of NAME/RUN that the provider's log has since `since` (aware) to the ledger.
 
     Makes the ledger if there is none. The log is complete `settle` after a request; the export may take until the
     `deadline`. Nothing is changed before the export is ready. If a rebuild is interrupted, or the log may still lack
-    messages, the run can't be sent until another one completes it. Raises InputError, StoppedError, and RunLockedError
-    if another process has the run.
+    messages or is cut off, the run can't be sent until another one completes it. With `accept_absence`, a log that is
+    cut off counts as complete. Raises InputError, StoppedError, and RunLockedError if another process has the run.
     """
     options = replace(options, project=project_of(file))
     inputs = load_inputs(file)
@@ -119,10 +137,16 @@ def rebuild(
             return stack.enter_context(_lost_run(inputs, run_id, paths, account))
 
         rebuilt = asyncio.run(_adopt_log(f"{name}/{run_id}", account, since, deadline, say, open_run))
-        _complete(rebuilt, settle)
+        _complete(rebuilt, since, settle)
         detail = {"since": iso(us_of(since)), "found": rebuilt.found, "added": rebuilt.added}
-        note(rebuilt.run.ledger, AuditEntry(AuditAction.LEDGER_REBUILT, f"{name}/{run_id}", detail))
-        if not rebuilt.complete_from:  # otherwise messages that are missing in the log could be sent again
+        audited = [AuditEntry(AuditAction.LEDGER_REBUILT, f"{name}/{run_id}", detail)]
+        if rebuilt.cut_off and accept_absence:
+            words = [f"the provider's log is cut off: {words}" for words in rebuilt.cut_off]
+            override = {"option": "--accept-absence", "let_through": words}
+            audited.insert(0, AuditEntry(AuditAction.OVERRODE, f"{name}/{run_id}", override))
+            rebuilt.cut_off = ()
+        note(rebuilt.run.ledger, *audited)
+        if rebuilt.is_complete:  # otherwise messages that are missing in the log could be sent again
             write_atomically(paths.ledger_id, rebuilt.run.ledger.id.encode())
         return rebuilt
 
@@ -178,28 +202,45 @@ async def _adopt_log(
 ) -> Rebuilt:
     """Add the log's messages of NAME/RUN to the ledger. The run is opened when the first of them is there."""
     rebuilt: Rebuilt | None = None
+    newest_other = 0
+
+    def note_other(row: Mapping[str, str]) -> None:
+        nonlocal newest_other
+        if is_of(account, row):
+            newest_other = max(newest_other, logged_at(row) or 0)
+
     async with LogExports(account.endpoint, account.api_key) as exports:
         say(f"requesting the provider's log since {since:%Y-%m-%d %H:%M:%S} UTC")
         links = await links_of(exports, await exports.start(since - MARGIN, datetime.now(UTC) + AHEAD), deadline, say)
         for number, link in enumerate(links, 1):
             say(f"reading file {number} of {len(links)}")
-            async with contextlib.aclosing(_batches(exports.entries(link), name.replace("/", "."))) as batches:
+            async with contextlib.aclosing(
+                _batches(exports.entries(link), name.replace("/", "."), note_other)
+            ) as batches:
                 async for batch in batches:
                     if rebuilt is None:
                         rebuilt = Rebuilt(open_run())
+                    else:
+                        give_way()
                     rebuilt.found += len(batch)
                     rebuilt.added += adopt_lines(rebuilt.run.ledger, rebuilt.record.id, batch, now_us())
+                    rebuilt.seen.update(line.message_id for line in batch)
                     rebuilt.newest = max(rebuilt.newest, *(line.at for line in batch))
     if rebuilt is None:
         raise InputError.of(
             f"the provider's log has no message of {name} since {since:%Y-%m-%d %H:%M} UTC; nothing was changed",
             "check the name, --since, and the account in the campaign file",
         )
+    rebuilt.goes_on = newest_other > rebuilt.newest
     return rebuilt
 
 
-async def _batches(rows: AsyncIterator[dict[str, str]], prefix: str) -> AsyncGenerator[list[LogLine], None]:
-    """The log's messages whose ID is `prefix`, a dot and a token, in batches; none is empty."""
+async def _batches(
+    rows: AsyncIterator[dict[str, str]], prefix: str, note_other: Callable[[Mapping[str, str]], None]
+) -> AsyncGenerator[list[LogLine], None]:
+    """The log's messages whose ID is `prefix`, a dot and a token, in batches; none is empty. `note_other` gets the
+    other lines.
+    """
     batch: list[LogLine] = []
     async for row in rows:
         if row["clientmessageid"].rpartition(".")[0] == prefix:
@@ -207,6 +248,8 @@ async def _batches(rows: AsyncIterator[dict[str, str]], prefix: str) -> AsyncGen
             if len(batch) == LINES_AT_A_TIME:
                 yield batch
                 batch = []
+        else:
+            note_other(row)
     if batch:
         yield batch
 
@@ -223,7 +266,7 @@ def _line(row: Mapping[str, str]) -> LogLine:
     )
 
 
-def _complete(rebuilt: Rebuilt, settle: timedelta) -> None:
+def _complete(rebuilt: Rebuilt, since: datetime, settle: timedelta) -> None:
     """Plan the run, to know the keys and numbers of its messages and what is left, and record it as rebuilt."""
     run, run_id = rebuilt.run, rebuilt.record.id
     ledger, paths = run.ledger, run.paths
@@ -234,7 +277,8 @@ def _complete(rebuilt: Rebuilt, settle: timedelta) -> None:
     has_sent_plan = is_readable(paths.sent_plan)
     for plan in (paths.plan, paths.sent_plan):
         for batch in read_messages(plan, run.ids) if is_readable(plan) else ():
-            describe(ledger, run_id, batch)
+            if describe(ledger, run_id, batch):
+                give_way()
     rebuilt.nameless, rebuilt.optouts = nameless(ledger, run_id), count_optouts(ledger)
     if rebuilt.problems:
         values: dict[str, int | str] = {"rows": rebuilt.found, "to_send": rebuilt.found}
@@ -250,9 +294,55 @@ def _complete(rebuilt: Rebuilt, settle: timedelta) -> None:
         rebuilt.left = remaining_of(run).left
     if not rebuilt.record.fingerprint:  # of a run that this ledger knew, its own sessions say more
         note_rebuilt(ledger, run_id, **values)
-    complete_from = utc(rebuilt.newest) + settle
-    if (rebuilt.left or rebuilt.problems) and datetime.now(UTC) < complete_from:
-        rebuilt.complete_from = complete_from
+    if rebuilt.left or rebuilt.problems:
+        complete_from = utc(rebuilt.newest) + settle
+        if datetime.now(UTC) < complete_from:
+            rebuilt.complete_from = complete_from
+        rebuilt.cut_off = [*_signs_of_a_cut(rebuilt, since)]
+
+
+def _signs_of_a_cut(rebuilt: Rebuilt, since: datetime) -> Iterator[str]:
+    """What shows that the log doesn't have all of the run's messages, in words."""
+    if lacking := _lacking(rebuilt, since):
+        yield f"it lacks {counted(lacking, 'message')} that the provider accepted"
+    if (gap := _longest_gap(rebuilt)) > LONGEST_GAP:
+        yield f"it lacks {gap:,} messages in a row, but has a message that comes after them in the plan"
+
+
+def _longest_gap(rebuilt: Rebuilt) -> int:
+    """How many messages in a row the ledger lacks before one that it has, at most.
+
+    0 if the campaign has sending hours, because then messages aren't sent in the order of the plan.
+    """
+    paths, longest, gap = rebuilt.run.paths, 0, 0
+    plan = next(filter(is_readable, (paths.sent_plan, paths.plan)), None)
+    for batch in read_messages(plan, rebuilt.run.ids) if plan else ():
+        known = rebuilt.run.ledger.claimed(rebuilt.record.id, [message.message_id for message in batch])
+        for message in batch:
+            if message.zones:
+                return 0
+            if message.message_id in known:
+                longest, gap = max(longest, gap), 0
+            else:
+                gap += 1
+    return longest
+
+
+def _lacking(rebuilt: Rebuilt, since: datetime) -> int:
+    """How many accepted messages the log lacks, as the ledger and the files of the run show."""
+    import polars as pl
+
+    paths = rebuilt.run.paths
+    known = {message_id for message_id, *_ in accepted(rebuilt.run.ledger, rebuilt.record.id, since=us_of(since))}
+    with contextlib.suppress(OSError, pl.exceptions.PolarsError):
+        is_accepted = pl.col("status") == Status.ACCEPTED.value
+        results = pl.scan_parquet(paths.results_parquet, glob=False).filter(is_accepted)
+        known.update(results.select("client_message_id").collect().to_series())
+    lacking = len(known - rebuilt.seen)
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        counts = orjson.loads(paths.summary.read_bytes())["status"]
+        lacking = max(lacking, counts[Status.ACCEPTED.value] - len(rebuilt.seen))
+    return lacking
 
 
 def _refuse_purged_plan(name: str, plan: Path) -> None:

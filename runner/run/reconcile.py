@@ -11,6 +11,7 @@ from runner.base.audit import AuditAction, AuditEntry
 from runner.base.clock import iso, us_of, utc
 from runner.base.errors import InputError, StoppedError
 from runner.base.wording import counted
+from runner.ledger.database import give_way
 from runner.ledger.reconciliation import Unknown, accepted, apply, has_accepted, unknowns
 from runner.ledger.transitions import Proof
 from runner.provider.exports import LogExports
@@ -29,6 +30,9 @@ AHEAD = timedelta(minutes=2)
 
 FIRST_LOOK_S = 1.0
 SLOWEST_LOOK_S = 30.0
+
+# Messages per transaction; small, so that a running campaign hardly waits to claim messages.
+AT_A_TIME = 2_000
 
 # If the run has no accepted message before the first unknown one, a test message or another run may have.
 EARLIER = timedelta(days=7)
@@ -100,29 +104,38 @@ def refuse_another_place(name: str, places: str | None, account: ProviderAccount
 
 
 def apply_finding(run: RecordedRun, finding: Finding) -> None:
-    """Settle what the log proves, in one transaction.
+    """Settle what the log proves, in batches, each with its audit entry. If a batch fails, the ones before it stay.
 
     Raises RunLockedError if another machine took over the run while this one waited for the log or for confirmation,
-    because it may have sent these messages again.
+    because it may have sent these messages again; LedgerError if a message is no longer unknown.
     """
-    run.renew_lease()
     accepted_absence = finding.absent[Absence.ACCEPTED]
-    unsent = {*finding.absent[Absence.PROVED], *accepted_absence}
-    detail = {
-        "unknown": finding.unknown,
-        "accepted": len(finding.found),
-        "unsent": len(unsent),
-        "since": iso(us_of(finding.since)),
-        "settle_s": finding.settle.total_seconds(),
-    }
-    audited = [AuditEntry(AuditAction.RECONCILED, run.name, detail)]
+    audited = []
     if accepted_absence:
         words = [
             f"the log lacks {counted(len(accepted_absence), 'message')}, but doesn't show that it covers their time"
         ]
         override = {"option": "--accept-absence", "let_through": words}
-        audited.insert(0, AuditEntry(AuditAction.OVERRODE, run.name, override))
-    apply(run.ledger, run.record.id, found=finding.found, not_received=unsent, audited=audited)
+        audited = [AuditEntry(AuditAction.OVERRODE, run.name, override)]
+    settled: list[tuple[str, Proof | None]] = [*finding.found.items()]
+    settled += [(message_id, None) for message_id in (*finding.absent[Absence.PROVED], *accepted_absence)]
+    for first in range(0, len(settled), AT_A_TIME):
+        if first:
+            give_way()
+        run.renew_lease()
+        part = settled[first : first + AT_A_TIME]
+        found = {message_id: proof for message_id, proof in part if proof}
+        unsent = [message_id for message_id, proof in part if not proof]
+        detail = {
+            "unknown": finding.unknown - first,
+            "accepted": len(found),
+            "unsent": len(unsent),
+            "since": iso(us_of(finding.since)),
+            "settle_s": finding.settle.total_seconds(),
+        }
+        audited.append(AuditEntry(AuditAction.RECONCILED, run.name, detail))
+        apply(run.ledger, run.record.id, found=found, not_received=unsent, audited=audited)
+        audited = []
 
 
 async def _look_up(
@@ -157,7 +170,7 @@ async def _look_up(
             async with contextlib.aclosing(exports.entries(link)) as rows:
                 async for row in rows:
                     message_id = row["clientmessageid"]
-                    is_ours = _is_of(account, row)
+                    is_ours = is_of(account, row)
                     if message_id in unknown:
                         seen.add(message_id)
                         if is_ours and row["umid"]:  # without a umid, it stays unknown
@@ -224,7 +237,7 @@ def _own_runs(run: RecordedRun, account: ProviderAccount) -> set[str]:
     return {f"{record.name}.{record.run}" for record in [run.record, *records]}
 
 
-def _is_of(account: ProviderAccount, row: Mapping[str, str]) -> bool:
+def is_of(account: ProviderAccount, row: Mapping[str, str]) -> bool:
     """Whether a line belongs to the sub-account, as far as it says so."""
     written = row.get("subaccountid", "").strip()
     return not written or written.casefold() == account.endpoint.sub_account_id.casefold()

@@ -1,6 +1,7 @@
 """Exports that prove nothing, at a server that shares no code with the runner and counts whom it texted."""
 
 import json
+import shutil
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 
+from runner.base.errors import StoppedError
 from tests.cli.workplace import MINIMAL, Done, Workplace, people
 from tests.faults.arena import quick
 
@@ -212,4 +214,97 @@ def test_without_a_message_after_them_they_stay_unknown(place: Workplace, server
     overrides = [json.loads(row[0]) for row in place.ledger("SELECT detail FROM audit WHERE action = 'overrode'")]
     assert [{"option": way, "let_through": [words]}] * len(options) == overrides
     assert 0 == place("run", "hello.yaml", "--yes").exit_code
+    nobody_twice(place, server)
+
+
+def test_a_reconcile_that_ends_between_two_batches_is_continued(
+    place: Workplace, server: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No transaction is longer than a batch, so that other runs can write. The audit trail has each of them."""
+
+    def killed() -> None:
+        raise StoppedError("killed")
+
+    def audited() -> list[tuple[int, int, int]]:
+        rows = place.ledger("SELECT detail FROM audit WHERE action = 'reconciled' ORDER BY id")
+        details = [json.loads(row[0]) for row in rows]
+        return [(detail["unknown"], detail["accepted"], detail["unsent"]) for detail in details]
+
+    server.lines.pop(UNANSWERED[0])  # never received
+    server.take({"clientMessageId": "hello:test:x", "destination": "0"})
+    monkeypatch.setattr("runner.run.reconcile.AT_A_TIME", 2)
+    monkeypatch.setattr("runner.run.reconcile.give_way", killed)
+    assert 3 == reconcile(place).exit_code
+    assert ([(5, 2, 0)], 3) == (audited(), unknown(place))
+
+    monkeypatch.setattr("runner.run.reconcile.give_way", lambda: None)
+    assert 0 == reconcile(place).exit_code
+    assert ([(5, 2, 0), (3, 2, 0), (1, 0, 1)], 0) == (audited(), unknown(place))
+    nobody_twice(place, server)
+
+
+def rebuild(place: Workplace, *options: str) -> Done:
+    return place("ledger", "rebuild", "hello/main", "--since", "1d", "--settle", "0s", *options)
+
+
+def lose_ledger(place: Workplace, *, files_too: bool) -> None:
+    for path in (place.folder / "reports").glob("ledger.sqlite3*"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if files_too:
+        shutil.rmtree(place.folder / "reports/hello")
+
+
+@pytest.mark.parametrize("kept", ["results.parquet", "summary.json"])
+def test_a_rebuild_from_a_part_of_the_log_holds_the_run_back(place: Workplace, server: Provider, kept: str) -> None:
+    """The run's files say how many messages were accepted; the log has only the first ones."""
+    for name in {"results.parquet", "summary.json"} - {kept}:
+        place.path(name).unlink()
+    lose_ledger(place, files_too=False)
+    server.exported = lambda lines: lines[:30]
+    done = rebuild(place, "--json")
+
+    assert (1, 30, False) == (done.exit_code, done.document["found"], done.document["goes_on"])
+    assert f"it lacks {COUNT - 30 - (0 if kept == 'results.parquet' else len(UNANSWERED))} messages" in done.stderr
+    refused = place("run", "hello.yaml", "--yes")
+    assert (2, COUNT) == (refused.exit_code, server.texted().total())
+    assert "may lack messages of hello/main" in refused.stderr
+
+    server.exported = lambda lines: lines
+    assert 0 == rebuild(place).exit_code
+    nobody_twice(place, server)
+
+
+def test_a_rebuild_from_the_newest_messages_holds_the_run_back(
+    place: Workplace, server: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is left of the run, but messages are sent in the order of the plan."""
+    monkeypatch.setattr("runner.run.rebuild.LONGEST_GAP", 19)
+    lose_ledger(place, files_too=True)
+    server.exported = lambda lines: lines[-40:]
+    done = rebuild(place, "--json")
+
+    sign = "it lacks 20 messages in a row, but has a message that comes after them in the plan"
+    assert (1, [sign]) == (done.exit_code, done.document["cut_off"])
+    assert 2 == place("run", "hello.yaml", "--yes").exit_code
+    assert 0 == rebuild(place, "--accept-absence").exit_code
+    [(detail,)] = place.ledger("SELECT detail FROM audit WHERE action = 'overrode'")
+    words = [f"the provider's log is cut off: {sign}"]
+    assert {"option": "--accept-absence", "let_through": words} == json.loads(detail)
+
+    server.exported = lambda lines: lines
+    assert 0 == rebuild(place).exit_code
+    nobody_twice(place, server)
+
+
+def test_a_test_message_shows_whether_the_log_goes_on(place: Workplace, server: Provider) -> None:
+    lose_ledger(place, files_too=True)
+    server.lines = server.lines[:30]  # the run was killed
+    before = rebuild(place, "--json")
+    assert (0, False) == (before.exit_code, before.document["goes_on"])
+    assert "send a test message (`campaign test`)" in " ".join(before.stderr.split())
+
+    assert 0 == place("test", "hello.yaml", "--yes", "--to", "+6581239999").exit_code
+    after = rebuild(place, "--json")
+    assert (0, True) == (after.exit_code, after.document["goes_on"])
+    assert "The log goes on after" in after.stderr
     nobody_twice(place, server)

@@ -69,7 +69,7 @@ def test_what_is_not_unknown_any_more_changes_nothing(tmp_path: Path) -> None:
         (unknown,) = filled.messages(run_id, status=Status.UNKNOWN)
         (accepted,) = filled.messages(run_id)
 
-        with pytest.raises(LedgerError, match="nothing was changed"):
+        with pytest.raises(LedgerError, match="the rest stays unknown"):
             apply(filled.ledger, run_id, found={accepted: Proof("u-9")}, not_received=[unknown])
 
         assert {"accepted": 1, "unknown": 1} == filled.ledger.counts(run_id)

@@ -368,24 +368,43 @@ def test_who_gives_up_in_the_moment_of_a_failure_is_cancelled() -> None:
 NO = b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 2\r\n\r\nno"
 
 
+@pytest.mark.parametrize("used", [True, False], ids=["a used connection", "a fresh connection"])
 @pytest.mark.parametrize("late", [False, True], ids=["together", "one after the other"])
-def test_an_error_that_nobody_asked_for_is_not_the_next_answer(late: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The 429 belongs to no request: it arrives when the second one has left, and the second one's answer follows."""
+def test_an_error_that_another_answer_follows_proves_nothing(
+    late: bool, used: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The 429 belongs to no request: it arrives when the request has left, and the request's own answer follows."""
     monkeypatch.setattr(wire_module, "LEAST_LINGER_S", DEADLINE_S)
     monkeypatch.setattr(wire_module, "MOST_LINGER_S", DEADLINE_S)
 
     async def scenario() -> None:
-        async with wired(lambda number: YES if number == 0 else NO if late else NO + YES) as (wire, server):
-            assert OK == await ask(wire)
-            second = asyncio.ensure_future(ask(wire))
+        async with wired(lambda number: YES if used and number == 0 else NO if late else NO + YES) as (wire, server):
+            if used:
+                assert OK == await ask(wire)
+            connection = await wire.connection()
+            response = connection.exchange(REQUEST)
             if late:
-                connection = next(iter(wire._all))
                 async with asyncio.timeout(DEADLINE_S):
                     while connection._linger is None:  # noqa: ASYNC110 (it tells nobody)
                         await asyncio.sleep(0)
                 server.connections[0].write(YES)
             with pytest.raises(NotHttpError, match="another answer follows"):
-                await second
+                await response
+
+    asyncio.run(scenario())
+
+
+def test_a_long_error_counts_when_it_is_whole() -> None:
+    """Otherwise the answer that follows it would not be seen."""
+    page = b" " * (4 * MAX_ANSWER_BYTES)
+    long_no = b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: %d\r\n\r\n%s" % (len(page), page)
+
+    async def scenario() -> None:
+        async with wired(lambda number: long_no if number == 0 else long_no + YES) as (wire, _):
+            answer = await ask(wire)
+            assert (429, MAX_ANSWER_BYTES) == (answer.status, len(answer.body))
+            with pytest.raises(NotHttpError, match="another answer follows"):
+                await ask(wire)
 
     asyncio.run(scenario())
 
