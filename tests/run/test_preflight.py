@@ -86,6 +86,6 @@ def test_a_finding_is_worth_nothing_once_another_machine_has_the_run(tmp_path: P
 
         absent = {kind: {"a.b.1"} if kind is Absence.PROVED else set[str]() for kind in Absence}
         finding = Finding(1, datetime.now(UTC), timedelta(), {}, absent)
-        with pytest.raises(RunLockedError, match="nothing was changed"):
+        with pytest.raises(RunLockedError, match="has taken over this run"):
             apply_finding(run, finding)
         sleeper.release()
