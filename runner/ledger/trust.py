@@ -28,6 +28,12 @@ _SALTS = slice(16, 24)  # of the header
 _LOOKS = 3
 _BETWEEN_S = 0.02
 
+# What a frequency cap counts. Read without and with an index, which has numbers and times a second time.
+_COUNTED = (
+    "SELECT count(*), sum(CAST(destination AS INTEGER) % 1000000007), sum(claimed_at % 1000000007) "
+    "FROM messages {} WHERE claimed_at >= ? AND status <> 'rejected'"
+)
+
 _REMEDY = "restore it from a backup, then add what was sent since then with `campaign ledger rebuild`"
 
 
@@ -73,6 +79,25 @@ def refuse_damage(connection: Connection, ledger: Path, run_id: int) -> None:
             raise damaged(ledger, f"SQLite: {found}")
     for message_id in changed_messages(connection, run_id):
         raise damaged(ledger, f"the entry of message {message_id} has changed by itself")
+
+
+def refuse_uncounted(connection: Connection, ledger: Path, since: int, checked: int | None) -> None:
+    """Raise BrokenLedgerError if a frequency cap can't trust the numbers, times and states of messages since `since`.
+
+    The index by number has each number and time a second time, so the two must agree. `PRAGMA integrity_check` would
+    compare all indexes, in several times the time. `checked` is the run that `refuse_damage` has checked, if there is
+    one.
+    """
+    table, index = (
+        connection.exec_driver_sql(_COUNTED.format(way), (since,)).one()
+        for way in ("NOT INDEXED", "INDEXED BY messages_by_destination")
+    )
+    if table != index:
+        raise damaged(ledger, "its index by number differs from its messages")
+    recent = "SELECT id FROM runs WHERE (ended_at IS NULL OR ended_at >= ?) AND id IS NOT ?"
+    for run_id in connection.exec_driver_sql(recent, (since, checked)).scalars().all():
+        for message_id in changed_messages(connection, run_id):
+            raise damaged(ledger, f"the entry of message {message_id} has changed by itself")
 
 
 def changed_messages(connection: Connection, run_id: int) -> Iterator[str]:

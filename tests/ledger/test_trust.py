@@ -144,6 +144,24 @@ def test_a_changed_entry_is_found(killed: Path, old: bytes, new: bytes) -> None:
         assert damage(ledger)
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"+12025550142sale.main.00007", b"+12025550102sale.main.00007"),  # the number in the index
+        (b"+12025550142sale.main.00007", b"+12025550142sale.main.0000w"),  # which message has it
+        (b"sale.main.00007+12025550142", b"sale.main.00007+12025550102"),  # the number in the message
+        (b"accepted", b"acceptee"),
+    ],
+)
+def test_what_a_frequency_cap_would_miss_is_found(killed: Path, old: bytes, new: bytes) -> None:
+    with open_ledger(str(killed), create=False) as ledger:
+        ledger.refuse_uncounted(since=1)
+        ledger.refuse_uncounted(since=2)
+    swapped(killed, old, new)
+    with open_ledger(str(killed), create=False) as ledger, pytest.raises(BrokenLedgerError, match="is damaged"):
+        ledger.refuse_uncounted(since=1)
+
+
 def test_a_changed_resume_point_is_not_known(killed: Path) -> None:
     with open_ledger(str(killed), create=False) as ledger, ledger.writing() as connection:
         connection.exec_driver_sql("UPDATE runs SET resume_row = 39")
