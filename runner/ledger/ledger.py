@@ -238,7 +238,7 @@ class Ledger:
         return 0
 
     def refuse_damage(self, run_id: int) -> None:
-        """Raise BrokenLedgerError if the ledger's file, its list of runs or this run's messages are damaged."""
+        """Raise BrokenLedgerError if the ledger's file, its runs, its opt-outs or this run's messages are damaged."""
         with self.reading() as connection:
             refuse_damage(connection, self.path, run_id)
 

@@ -73,10 +73,12 @@ def refuse_damaged_log(ledger: Path) -> None:
 
 
 def refuse_damage(connection: Connection, ledger: Path, run_id: int) -> None:
-    """Raise BrokenLedgerError if the ledger's file, its list of runs or this run's messages are damaged."""
+    """Raise BrokenLedgerError if the ledger's file, its runs, its opt-outs or this run's messages are damaged."""
     for check in ("quick_check(1)", "integrity_check(runs)"):
         if (found := str(connection.exec_driver_sql(f"PRAGMA {check}").scalar())) != "ok":
             raise damaged(ledger, f"SQLite: {found}")
+    if changed := changed_optouts(connection):
+        raise damaged(ledger, f"opt-outs that changed by themselves: {changed:,}")
     for message_id in changed_messages(connection, run_id):
         raise damaged(ledger, f"the entry of message {message_id} has changed by itself")
 
@@ -108,6 +110,12 @@ def changed_messages(connection: Connection, run_id: int) -> Iterator[str]:
     for message_id, status, written in driver.execute(query, (run_id,)):
         if written != checksum(run_id, message_id, status):
             yield str(message_id)
+
+
+def changed_optouts(connection: Connection) -> int:
+    """How many opt-outs have a wrong checksum. Those that an older version wrote have none."""
+    query = "SELECT destination, is_out, at, checksum FROM optouts WHERE checksum IS NOT NULL"
+    return sum(written != checksum(*optout) for *optout, written in connection.exec_driver_sql(query))
 
 
 def damaged(ledger: Path, what: str) -> BrokenLedgerError:
