@@ -25,6 +25,7 @@ import contextlib
 import math
 from array import array
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from typing import Protocol
 
 from aiolimiter import AsyncLimiter
@@ -139,6 +140,16 @@ class SlidingWindow:
             new_size = math.ceil(rate.count / WINDOW_PLACES)
             kept = [ends[min(n * new_size // size, len(ends) - 1)] for n in range(rate.count // new_size)]
             self._lay_out(rate, kept[::-1])
+
+    def include(self, starts: Sequence[float]) -> None:
+        """Count these starts too, newest first. Which of them the window has already isn't known.
+
+        So the n-th newest start is the later one of the window's and of these: neither list is exceeded.
+        """
+        if starts:
+            size, places = self._layout()
+            both = zip_longest(self._newest_ends(), starts[::size], fillvalue=-math.inf)
+            self._lay_out(self.rate, [max(pair) for pair in both][:places][::-1])
 
     def _layout(self) -> tuple[int, int]:
         """The size of a stride, and the number of strides to remember."""

@@ -9,13 +9,18 @@ the request leaves. They are mapped into memory, so what a killed process noted 
 begins again when the computer starts. A time in the future is from before that, and counts as now; any other old time
 looks newer than it is. So the rate is never exceeded, and a run waits no longer than one window.
 
-**Damage.** A damaged file counts as a full window, because what it said is lost.
+**Other computers.** The files belong to one computer, and they may be deleted. So a run begins with the newest claims
+of the ledger too. These lack the requests that came back unsent.
+
+**Damage.** A damaged file counts as a full window, because what it said is lost. So does one that another program makes
+shorter while it is mapped.
 
 **The sub-account's rate.** If the project file has none, it is the highest rate of the runs that send at the same time.
 """
 
 import contextlib
 import math
+import os
 import time
 from array import array
 from collections.abc import Iterator, Sequence
@@ -24,6 +29,7 @@ from typing import IO
 
 from runner.base.options import Rate
 from runner.dispatch.pace import HEADER, WINDOW_PLACES, SlidingWindow
+from runner.ledger.ledger import Ledger
 from runner.ledger.lock import briefly_locked, open_starts_file, waiting_lock
 
 _EMPTY = array("d", [0.0] * HEADER + [-math.inf] * WINDOW_PLACES).tobytes()
@@ -35,29 +41,49 @@ class SharedWindow:
     def __init__(self, files: Sequence[IO[bytes]], windows: Sequence[SlidingWindow]) -> None:
         self._files = files
         self._windows = windows
+        self._rates = [window.rate for window in windows]
 
     @contextlib.contextmanager
     def held(self) -> Iterator[bool]:
         """Keep other processes from noting a start. False: one of them is doing so right now; try again."""
         with contextlib.ExitStack() as stack:
-            yield all(stack.enter_context(briefly_locked(file)) for file in self._files)
+            is_held = all(stack.enter_context(briefly_locked(file)) for file in self._files)
+            if is_held and not self._are_whole():
+                self._mend()
+            yield is_held
 
     def free_at(self) -> float:
+        if not self._are_whole():
+            return -math.inf  # `held` mends them
         return max(window.free_at() for window in self._windows)
 
     def note_start(self, at: float) -> None:
         for window in self._windows:
             window.note_start(at)
 
+    def _are_whole(self) -> bool:
+        """Whether all memory can be used: to touch what was cut off from a file would kill this process (SIGBUS)."""
+        return all(os.fstat(file.fileno()).st_size == len(_EMPTY) for file in self._files)
+
+    def _mend(self) -> None:
+        for file, window, rate in zip(self._files, self._windows, self._rates, strict=True):
+            os.ftruncate(file.fileno(), len(_EMPTY))
+            window.fill(rate, time.monotonic())
+
 
 @contextlib.contextmanager
 def shared_window(
-    ledger: Path, sub_account_id: str, account_rate: Rate | None, rate: Rate, run: str | None
+    ledger: Path,
+    sub_account_id: str,
+    account_rate: Rate | None,
+    rate: Rate,
+    run: str | None,
+    claims: Ledger | None = None,
 ) -> Iterator[SharedWindow]:
     """The window of the sub-account and, unless `run` (NAME/RUN) is None, that of the run at its own `rate`.
 
     `account_rate` is the project's rate for the sub-account, None: the highest rate of the runs that send at the same
-    time. Raises LedgerError if a file can't be written.
+    time. `claims` is the open ledger whose claims count too. Raises LedgerError if a file can't be written.
     """
     with contextlib.ExitStack() as stack:
         files, windows = [], []
@@ -77,6 +103,15 @@ def shared_window(
                     window.clear(rate)
                 elif window.rate.per_second < rate.per_second:
                     window.set_rate(rate)
+                if claims:
+                    window.include(_claimed(claims, window.rate, sub_account_id, run if place == run else None))
             files.append(file)
             windows.append(window)
         yield SharedWindow(files, windows)
+
+
+def _claimed(ledger: Ledger, rate: Rate, sub_account_id: str, run: str | None) -> list[float]:
+    """When the messages of the last window started or, without an answer, were claimed, newest first."""
+    now, now_us = time.monotonic(), time.time_ns() // 1000
+    found = ledger.newest_starts(sub_account_id, run, since=now_us - rate.period_s * 1_000_000, most=rate.count)
+    return [now - max(now_us - at, 0) / 1e6 for at in found]

@@ -23,7 +23,7 @@ from runner.ledger.migrations import no_ledger, prepare_schema
 from runner.ledger.place import refuse_shared_file
 from runner.ledger.tables import SENDING, approvals, events, messages, meta, runs
 from runner.ledger.transitions import settle_dead
-from runner.ledger.trust import checksum, refuse_damage, refuse_damaged_log
+from runner.ledger.trust import checksum, refuse_damage, refuse_damaged_log, refuse_uncounted
 
 _STATUSES = (SENDING, Status.ACCEPTED.value, Status.REJECTED.value, Status.UNKNOWN.value)
 
@@ -238,9 +238,17 @@ class Ledger:
         return 0
 
     def refuse_damage(self, run_id: int) -> None:
-        """Raise BrokenLedgerError if the ledger's file, its list of runs or this run's messages are damaged."""
+        """Raise BrokenLedgerError if the ledger's file, its runs, its opt-outs or this run's messages are damaged."""
         with self.reading() as connection:
             refuse_damage(connection, self.path, run_id)
+
+    def refuse_uncounted(self, *, since: int, checked: int | None = None) -> None:
+        """Raise BrokenLedgerError if a frequency cap would miss messages claimed since `since` because of damage.
+
+        `checked` is the run that `refuse_damage` has checked.
+        """
+        with self.reading() as connection:
+            refuse_uncounted(connection, self.path, since, checked)
 
     def mark_dead_claims_unknown(self, run_id: int, *, died_by: int) -> int:
         """Turn messages that a dead process left in `sending` into `unknown`, because their requests may have left.
@@ -269,6 +277,18 @@ class Ledger:
         [found] = self.rows(query)
         by_status = dict(zip(_STATUSES, found, strict=False))
         return {status: count for status, count in by_status.items() if count}, list(found[len(_STATUSES) :])
+
+    def newest_starts(self, sub_account_id: str, run: str | None, *, since: int, most: int) -> list[int]:
+        """When the newest messages of a sub-account or, unless `run` (NAME/RUN) is None, of one run started.
+
+        Newest first, at most `most`, none before `since`. A message without an answer counts from its claim. Only the
+        runs whose newest session may have sent since then are read.
+        """
+        at = func.coalesce(messages.c.sent_at, messages.c.claimed_at)
+        is_wanted = runs.c.name + "/" + runs.c.run == run if run else runs.c.sub_account_id == sub_account_id
+        recent = select(runs.c.id).where(is_wanted, func.coalesce(runs.c.ended_at, since) >= since)
+        query = select(at).where(messages.c.run_id.in_(recent), at >= since).order_by(at.desc()).limit(most)
+        return [started for (started,) in self.rows(query)]
 
     def sizes(self, run_id: int) -> list[tuple[str | None, int, int]]:
         """The messages of a run, in any status, as (country, segments, count). Unsent messages aren't in the ledger."""

@@ -100,6 +100,7 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
     6: (
         "ALTER TABLE receipts ADD COLUMN is_authorized BOOLEAN",
         "ALTER TABLE messages ADD COLUMN checksum INTEGER",
+        "ALTER TABLE optouts ADD COLUMN checksum INTEGER",
         "ALTER TABLE runs ADD COLUMN resume_checksum INTEGER",
         "ALTER TABLE runs ADD COLUMN places VARCHAR",
         "CREATE INDEX IF NOT EXISTS messages_by_destination ON messages (destination, claimed_at)",

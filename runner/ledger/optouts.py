@@ -17,6 +17,7 @@ from runner.ledger.audit import append
 from runner.ledger.database import IDS_AT_A_TIME, rows_among
 from runner.ledger.ledger import Ledger
 from runner.ledger.tables import optouts
+from runner.ledger.trust import checksum
 
 _ALL = select(*(optouts.c[name] for name in OptOut.__slots__))
 _IS_OUT = optouts.c.is_out.is_(True)
@@ -25,7 +26,7 @@ _NOTE = insert(optouts)
 # The newest change counts. If two have the same time, the opt-out counts.
 _NOTE = _NOTE.on_conflict_do_update(
     index_elements=[optouts.c.destination],
-    set_={name: _NOTE.excluded[name] for name in ("is_out", "at", "source", "word")},
+    set_={name: _NOTE.excluded[name] for name in ("is_out", "at", "source", "word", "checksum")},
     where=tuple_(_NOTE.excluded.at, _NOTE.excluded.is_out) > tuple_(optouts.c.at, optouts.c.is_out),
 )
 _WORD_LENGTH = 40
@@ -50,6 +51,7 @@ def note_optouts(ledger: Ledger, changes: Sequence[OptOut]) -> int:
             "at": each.at,
             "source": each.source.value,
             "word": each.word[:_WORD_LENGTH] if each.word else None,
+            "checksum": checksum(each.destination, int(each.is_out), each.at),
         }
         for each in newest.values()
     ]

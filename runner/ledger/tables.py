@@ -180,6 +180,7 @@ optouts = Table(
     Column("at", BigInteger, nullable=False),  # the newest change counts, in whatever order changes arrive
     Column("source", String(16), nullable=False),
     Column("word", String(40)),
+    Column("checksum", Integer),  # of destination, is_out and at; null: an older version wrote the opt-out
     sqlite_with_rowid=False,
 )
 

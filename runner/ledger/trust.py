@@ -28,6 +28,12 @@ _SALTS = slice(16, 24)  # of the header
 _LOOKS = 3
 _BETWEEN_S = 0.02
 
+# What a frequency cap counts. Read without and with an index, which has numbers and times a second time.
+_COUNTED = (
+    "SELECT count(*), sum(CAST(destination AS INTEGER) % 1000000007), sum(claimed_at % 1000000007) "
+    "FROM messages {} WHERE claimed_at >= ? AND status <> 'rejected'"
+)
+
 _REMEDY = "restore it from a backup, then add what was sent since then with `campaign ledger rebuild`"
 
 
@@ -67,12 +73,33 @@ def refuse_damaged_log(ledger: Path) -> None:
 
 
 def refuse_damage(connection: Connection, ledger: Path, run_id: int) -> None:
-    """Raise BrokenLedgerError if the ledger's file, its list of runs or this run's messages are damaged."""
+    """Raise BrokenLedgerError if the ledger's file, its runs, its opt-outs or this run's messages are damaged."""
     for check in ("quick_check(1)", "integrity_check(runs)"):
         if (found := str(connection.exec_driver_sql(f"PRAGMA {check}").scalar())) != "ok":
             raise damaged(ledger, f"SQLite: {found}")
+    if changed := changed_optouts(connection):
+        raise damaged(ledger, f"opt-outs that changed by themselves: {changed:,}")
     for message_id in changed_messages(connection, run_id):
         raise damaged(ledger, f"the entry of message {message_id} has changed by itself")
+
+
+def refuse_uncounted(connection: Connection, ledger: Path, since: int, checked: int | None) -> None:
+    """Raise BrokenLedgerError if a frequency cap can't trust the numbers, times and states of messages since `since`.
+
+    The index by number has each number and time a second time, so the two must agree. `PRAGMA integrity_check` would
+    compare all indexes, in several times the time. `checked` is the run that `refuse_damage` has checked, if there is
+    one.
+    """
+    table, index = (
+        connection.exec_driver_sql(_COUNTED.format(way), (since,)).one()
+        for way in ("NOT INDEXED", "INDEXED BY messages_by_destination")
+    )
+    if table != index:
+        raise damaged(ledger, "its index by number differs from its messages")
+    recent = "SELECT id FROM runs WHERE (ended_at IS NULL OR ended_at >= ?) AND id IS NOT ?"
+    for run_id in connection.exec_driver_sql(recent, (since, checked)).scalars().all():
+        for message_id in changed_messages(connection, run_id):
+            raise damaged(ledger, f"the entry of message {message_id} has changed by itself")
 
 
 def changed_messages(connection: Connection, run_id: int) -> Iterator[str]:
@@ -83,6 +110,12 @@ def changed_messages(connection: Connection, run_id: int) -> Iterator[str]:
     for message_id, status, written in driver.execute(query, (run_id,)):
         if written != checksum(run_id, message_id, status):
             yield str(message_id)
+
+
+def changed_optouts(connection: Connection) -> int:
+    """How many opt-outs have a wrong checksum. Those that an older version wrote have none."""
+    query = "SELECT destination, is_out, at, checksum FROM optouts WHERE checksum IS NOT NULL"
+    return sum(written != checksum(*optout) for *optout, written in connection.exec_driver_sql(query))
 
 
 def damaged(ledger: Path, what: str) -> BrokenLedgerError:

@@ -17,7 +17,7 @@ from runner.ledger.database import ledger_errors
 from runner.ledger.ledger import Ledger
 from runner.ledger.optouts import count_optouts
 from runner.ledger.tables import SENDING, audit, messages, meta, metadata, runs
-from runner.ledger.trust import changed_messages
+from runner.ledger.trust import changed_messages, changed_optouts
 
 # Damaged databases can have thousands of errors.
 MOST_ERRORS = 10
@@ -117,6 +117,8 @@ def _damaged_content(ledger: Ledger) -> Iterator[str]:
             )
             for name, run, count, first in connection.execute(wrong):
                 yield f"{name}/{run}: {count:,} messages {words}, such as {first}"
+        if changed_numbers := changed_optouts(connection):
+            yield f"opt-outs that changed by themselves: {changed_numbers:,}"
         for run_id, name, run in connection.execute(select(runs.c.id, runs.c.name, runs.c.run)).all():
             if changed := [*changed_messages(connection, run_id)]:
                 yield f"{name}/{run}: {len(changed):,} messages that changed by themselves, such as {changed[0]}"

@@ -70,6 +70,9 @@ def send(
     or SIGTERM waits for the answers in flight, the second one doesn't.
     """
     interrupts.check()
+    if cooldown := cooldown_of(run.campaign):
+        checked = run.previous.id if run.previous else None
+        run.ledger.refuse_uncounted(since=now_us() - cooldown.per_s * 1_000_000, checked=checked)
     record, sent_digest = begin(run, account.stand_in, place=account.endpoint.place)
     _note(run, record, Event(EventKind.STARTED, record.started_at))
     stop: Stop | None = Stop(OutcomeReason.INTERRUPTED, "the run ended unexpectedly")
@@ -103,7 +106,7 @@ def _window(run: Run) -> contextlib.AbstractContextManager[SharedWindow | None]:
     if run.run == SANDBOX_RUN:
         return contextlib.nullcontext()
     sub_account_id, name = run.campaign.account.sub_account_id, f"{run.name}/{run.run}"
-    return shared_window(run.ledger.path, sub_account_id, run.account_rate, run.campaign.rate, name)
+    return shared_window(run.ledger.path, sub_account_id, run.account_rate, run.campaign.rate, name, run.ledger)
 
 
 def _audited_end(run: Run, stop: Stop | None, progress: Progress, *, is_over: bool) -> AuditEntry:

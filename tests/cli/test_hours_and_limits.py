@@ -20,6 +20,7 @@ from runner.ledger.writer import Claim
 from tests.cli.provider import Provider, Reply, Request, error, queued
 from tests.cli.terminal import Terminal
 from tests.cli.workplace import MINIMAL, Workplace, ended, people, person
+from tests.ledger.test_trust import swapped
 
 RUN = ("run", "hello.yaml", "--yes")
 HERE, FAR = "UTC", "Etc/GMT-8"
@@ -226,6 +227,17 @@ def test_what_others_send_later_doesnt_take_a_message_back(campaign: Workplace, 
     assert 0 == campaign(*RUN).exit_code
     assert {("accepted", "queued"): 3, ("excluded", "cooldown"): 2} == campaign.statuses()
     assert 8 == len(provider.requests)
+
+
+def test_a_changed_bit_lets_nobody_exceed_the_cooldown(campaign: Workplace, provider: Provider) -> None:
+    campaign.write(people(3), recipients(MINIMAL, "cooldown: {messages: 1, per: 7d}"))
+    (campaign.folder / "other.yaml").write_text(MINIMAL.replace("name: hello", "name: other"))
+    assert 0 == campaign("run", "other.yaml", "--yes").exit_code
+    in_index = b"+6581230001\0\6"  # the time of the claim follows
+    swapped(campaign.folder / "reports/ledger.sqlite3", in_index, in_index.replace(b"0001", b"000q"))
+    done = campaign(*RUN)
+    assert (5, True) == (done.exit_code, "its index by number differs from its messages" in done.stderr)
+    assert 3 == len(provider.requests)
 
 
 def test_a_number_that_this_run_has_had_is_cooled_under_a_new_key_too(campaign: Workplace, provider: Provider) -> None:

@@ -12,10 +12,13 @@ from pathlib import Path
 import pytest
 
 from runner.base.errors import BrokenLedgerError
+from runner.base.messages import Encoding, Message
 from runner.base.options import Rate
-from runner.dispatch.pace import HEADER, WINDOW_PLACES
+from runner.dispatch.pace import HEADER, WINDOW_PLACES, SlidingWindow
 from runner.dispatch.shared_window import SharedWindow, shared_window
+from runner.ledger.ledger import open_ledger
 from runner.ledger.lock import briefly_locked
+from runner.ledger.transitions import claim
 
 # So slow that no place becomes free during a test.
 SLOW, SLOWER = Rate(4, 3600), Rate(3, 3600)
@@ -156,3 +159,41 @@ def test_several_make_the_file_at_once(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert 4 == sum(pool.map(session, range(8)))
+
+
+def test_a_file_that_is_cut_off_while_it_is_used(tmp_path: Path) -> None:
+    """To touch memory without a file behind it would kill the process."""
+    with shared_window(tmp_path / "l", "acme", None, SLOW, "sale/main") as window:
+        (tmp_path / "l.locks/sale/main.starts").write_bytes(b"")
+        assert window.free_at() < 0
+        assert 0 == started(window)
+
+
+@pytest.mark.parametrize(("minutes_ago", "counts"), [(1, [1, 1, 4]), (59, [1, 1, 4]), (61, [4, 1, 4])])
+def test_a_run_without_its_files_begins_with_the_claims_of_the_ledger(
+    tmp_path: Path, minutes_ago: int, counts: list[int]
+) -> None:
+    """As one that continues on another computer."""
+    with open_ledger(str(tmp_path / "l"), create=True) as ledger:
+        ledger.begin_run(
+            name="sale", run="main", now=1, sub_account_id="acme", options="{}", fingerprint="f", rows=9, to_send=9
+        )
+        sent = [Message(n, str(n), "+12025550142", "US", "", Encoding.GSM7, 1, str(n)) for n in range(3)]
+        with ledger.writing() as connection:
+            claim(connection, 1, [(message, 1) for message in sent], time.time_ns() // 1000 - minutes_ago * 60_000_000)
+        found = []
+        for name, account in (("sale/main", "acme"), ("news/main", "acme"), ("other/main", "other")):
+            with shared_window(ledger.path, account, Rate(5, 3600), SLOW, name, ledger) as window:
+                found.append(started(window))
+        assert counts == found
+
+
+def test_starts_that_the_window_has_already_count_once() -> None:
+    window = SlidingWindow(SLOW)
+    for at in (5, 7):
+        window.note_start(at)
+    window.include([8, 6])
+    assert -math.inf == window.free_at()
+    for at in (9, 9):
+        window.note_start(at)
+    assert 6 + SLOW.period_s <= window.free_at() < 7 + SLOW.period_s

@@ -13,8 +13,10 @@ import pytest
 
 from runner.base.errors import BrokenLedgerError
 from runner.base.messages import Encoding, Message
+from runner.base.optouts import OptOut, OptOutSource
 from runner.base.outcomes import Outcome, OutcomeReason, Status
 from runner.ledger.ledger import Ledger, open_ledger
+from runner.ledger.optouts import note_optouts
 from runner.ledger.transitions import claim, note_resume_point, settle
 from runner.ledger.trust import checksum
 from runner.ledger.upkeep import damage
@@ -142,6 +144,40 @@ def test_a_changed_entry_is_found(killed: Path, old: bytes, new: bytes) -> None:
         ledger.refuse_damage(1)
     with open_ledger(str(killed), create=False) as ledger:
         assert damage(ledger)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"+12025550142sale.main.00007", b"+12025550102sale.main.00007"),  # the number in the index
+        (b"+12025550142sale.main.00007", b"+12025550142sale.main.0000w"),  # which message has it
+        (b"sale.main.00007+12025550142", b"sale.main.00007+12025550102"),  # the number in the message
+        (b"accepted", b"acceptee"),
+    ],
+)
+def test_what_a_frequency_cap_would_miss_is_found(killed: Path, old: bytes, new: bytes) -> None:
+    with open_ledger(str(killed), create=False) as ledger:
+        ledger.refuse_uncounted(since=1)
+        ledger.refuse_uncounted(since=2)
+    swapped(killed, old, new)
+    with open_ledger(str(killed), create=False) as ledger, pytest.raises(BrokenLedgerError, match="is damaged"):
+        ledger.refuse_uncounted(since=1)
+
+
+@pytest.mark.parametrize("row", [(3, 1, 7), (2, 0, 7), (2, 1, 5)])
+def test_a_changed_optout_is_found(killed: Path, row: tuple[int, int, int]) -> None:
+    with open_ledger(str(killed), create=False) as ledger:
+        for at, is_out in ((6, False), (7, True)):
+            note_optouts(ledger, [OptOut("+12025550102", is_out, at, OptOutSource.REPLY)])
+        ledger.refuse_damage(1)
+        with ledger.writing() as connection:
+            connection.exec_driver_sql("UPDATE optouts SET destination = '+1202555010' || ?, is_out = ?, at = ?", row)
+        with pytest.raises(BrokenLedgerError, match="opt-outs that changed by themselves: 1"):
+            ledger.refuse_damage(1)
+        assert ["opt-outs that changed by themselves: 1"] == damage(ledger)
+        with ledger.writing() as connection:
+            connection.exec_driver_sql("UPDATE optouts SET checksum = NULL")  # as of an older version
+        ledger.refuse_damage(1)
 
 
 def test_a_changed_resume_point_is_not_known(killed: Path) -> None:
