@@ -3,7 +3,7 @@
 All times are microseconds since the epoch, UTC.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -164,17 +164,19 @@ class Ledger:
         run: str,
         now: int,
         audited: Sequence[AuditEntry] = (),
+        check: Callable[[], None] = lambda: None,
         **values: Any,  # noqa: ANN401 (columns)
     ) -> RunRecord:
         """Record that a session of this run starts and what it sends. Adds the run if it is new.
 
         `values`: sub_account_id, options, fingerprint, messages_digest, rows, to_send, places. `audited`: for the
-        audit trail.
+        audit trail. `check` may refuse the start by raising; until it has returned, no other run can begin.
         """
         values |= {**_STOP, "started_at": now, "ended_at": None}
         made = insert(runs).values(name=name, run=run, created_at=now, **values)
         with self.writing() as connection:
             connection.execute(made.on_conflict_do_update(index_elements=[runs.c.name, runs.c.run], set_=values))
+            check()  # after the first write, which locks the ledger
             append(connection, audited)
         return self.runs(name, run)[0]
 

@@ -39,6 +39,9 @@ MAKING_TIMEOUT_S = 3600.0
 # How long to wait while another process opens a file of starts.
 STARTS_TIMEOUT_S = 10.0
 
+# The runs that this process has locked, by their lock files.
+_ours: set[Path] = set()
+
 # How long a lease lasts, how often it is renewed, and how long another machine waits after it expires. Clocks may
 # differ by up to `GRACE_S`.
 LEASE_S = 30.0
@@ -52,7 +55,8 @@ def run_lock(ledger: Path, name: str, run: str) -> Iterator[None]:
 
     If it is taken, raises RunLockedError, which names the holder; BrokenLedgerError where no lock is possible.
     """
-    with _lock_file(ledger, _lock_path(ledger, name, run)) as file:
+    path = _lock_path(ledger, name, run)
+    with _lock_file(ledger, path) as file:
         if not _lock_within(LOCK_TIMEOUT_S, file):
             file.seek(0)
             holder = file.read().strip() or "another process"
@@ -61,7 +65,11 @@ def run_lock(ledger: Path, name: str, run: str) -> Iterator[None]:
         file.truncate()
         file.write(f"process {os.getpid()} on {socket.gethostname()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n")
         file.flush()
-        yield
+        _ours.add(path)
+        try:
+            yield
+        finally:
+            _ours.discard(path)
 
 
 @contextlib.contextmanager
@@ -90,6 +98,16 @@ def is_locked(ledger: Path, name: str, run: str) -> bool:
             return not _try_lock(file)
     except OSError:  # never locked, or not readable for this user
         return False
+
+
+def is_dead(ledger: Path, name: str, run: str, holder: str) -> bool:
+    """Whether a process of this machine that has the lease of `name`/`run` has ended: it doesn't have the lock."""
+    path = _lock_path(ledger, name, run)
+    return (
+        not _is_elsewhere(holder, socket.gethostname())
+        and path.exists()
+        and (path in _ours or not is_locked(ledger, name, run))
+    )
 
 
 @contextlib.contextmanager
@@ -235,6 +253,10 @@ else:
         fcntl.flock(file, fcntl.LOCK_UN)
 
 
+def _is_elsewhere(holder: str, host: str) -> bool:
+    return f" on {host} (" not in holder
+
+
 def _since_boot() -> float:
     """Seconds of a clock that keeps running while the machine is suspended, if the system has one."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
@@ -274,7 +296,7 @@ class Lease:
         with ledger_errors("written"), self.engine.begin() as connection:
             holder, until_us = connection.execute(select(runs.c.holder, runs.c.lease_until).where(self._run)).one()
             until = until_us / 1e6 if until_us is not None else None
-            is_elsewhere = holder is not None and f" on {self.host} (" not in holder
+            is_elsewhere = holder is not None and _is_elsewhere(holder, self.host)
             if is_elsewhere and until is not None and wall < until + GRACE_S:
                 raise RunLockedError(
                     f"this run is being sent by {holder.rpartition(' (')[0]}; wait until it ends; if that machine is "

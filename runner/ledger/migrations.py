@@ -19,7 +19,7 @@ from sqlalchemy import Connection, insert, inspect, select, update
 from runner.base.audit import AuditAction, AuditEntry
 from runner.base.errors import InputError, RunLockedError
 from runner.ledger.audit import append
-from runner.ledger.lock import GRACE_S
+from runner.ledger.lock import GRACE_S, is_dead
 from runner.ledger.tables import meta, metadata, runs
 
 # The statements that upgrade to each schema from the one before. Schema 1 had meta, runs and messages. The statements
@@ -100,12 +100,13 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
     6: (
         "ALTER TABLE receipts ADD COLUMN is_authorized BOOLEAN",
         "ALTER TABLE messages ADD COLUMN checksum INTEGER",
-        "ALTER TABLE optouts ADD COLUMN checksum INTEGER",
         "ALTER TABLE runs ADD COLUMN resume_checksum INTEGER",
         "ALTER TABLE runs ADD COLUMN places VARCHAR",
         "CREATE INDEX IF NOT EXISTS messages_by_destination ON messages (destination, claimed_at)",
         "CREATE INDEX IF NOT EXISTS messages_by_umid ON messages (umid)",
     ),
+    # So that an opt-out that changed by itself is found.
+    7: ("ALTER TABLE optouts ADD COLUMN checksum INTEGER",),
 }
 
 # Upgrading a ledger that is larger than this (in bytes) may take more than a few seconds.
@@ -190,9 +191,12 @@ def _refuse_while_sending(connection: Connection) -> None:
     now = time.time()
     sending = (runs.c.holder.is_not(None), runs.c.lease_until > int((now - GRACE_S) * 1e6))
     query = select(runs.c.name, runs.c.run, runs.c.holder, runs.c.lease_until).where(*sending)
-    for name, run, holder, lease_until in connection.execute(query.limit(1)):
+    ledger = Path(connection.engine.url.database or "")
+    for name, run, holder, lease_until in connection.execute(query):
+        if is_dead(ledger, name, run, holder):
+            continue
         raise RunLockedError(
             f"the ledger can't be upgraded now: an older campaign-runner is sending {name}/{run} "
             f"({holder.rpartition(' (')[0]}); wait until it ends; if it was killed, its lease expires in "
-            f"{lease_until / 1e6 + GRACE_S - now:.0f} s"
+            f"{lease_until / 1e6 + GRACE_S - now:.0f} s; then run the same command again"
         )

@@ -7,6 +7,7 @@ key is sent only to the provider's own origin, because a link may lead to anothe
 import asyncio
 import csv
 import io
+import itertools
 import tempfile
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -29,6 +30,10 @@ MAX_REDIRECTS = 3
 MAX_JOB_ID_LENGTH = 200
 # A million messages take about 300 MB.
 MAX_DOWNLOAD_BYTES = 8 << 30
+# One file has all messages, or a part of them.
+MAX_LINKS = 1_000
+# A line of the log has a few hundred bytes. A file without line breaks must not fill the memory.
+MAX_LINE_LENGTH = 1 << 20
 # For one file, because a download that arrives byte by byte might never end.
 DOWNLOAD_TIMEOUT_S = 3_600.0
 NEEDED_COLUMNS = frozenset({"umid", "clientmessageid"})
@@ -79,6 +84,8 @@ class LogExports(HttpClient):
             raise StoppedError(f"{words}; nothing was changed; run the command again")
         if not isinstance(links, list) or not links or not all(isinstance(link, str) for link in links):
             raise StoppedError("the log export succeeded but has no download links; run the command again")
+        if len(links) > MAX_LINKS:
+            raise BlockedError(f"the log export has {len(links):,} files; the maximum is {MAX_LINKS:,}")
         return ExportJob(status, links)
 
     async def entries(self, link: str) -> AsyncGenerator[dict[str, str], None]:
@@ -172,9 +179,19 @@ def _check_clock(date: str | None) -> datetime | None:
     return theirs
 
 
+def _lines(text: IO[str]) -> Iterator[str]:
+    for number in itertools.count(1):
+        line = text.readline(MAX_LINE_LENGTH)
+        if len(line) == MAX_LINE_LENGTH:
+            raise StoppedError(f"the log export is damaged in line {number} (it is too long); run the command again")
+        if not line:
+            return
+        yield line
+
+
 def _rows(text: IO[str]) -> Iterator[dict[str, str]]:
     """The rows of a CSV file. Raises StoppedError if a needed column is missing or a row is incomplete."""
-    reader = csv.reader(text, strict=True)
+    reader = csv.reader(_lines(text), strict=True)
     try:
         header = [name.strip().lower() for name in next(reader, [])]
         if missing := NEEDED_COLUMNS - set(header):

@@ -26,6 +26,9 @@ from runner.provider.proxy import Proxy
 # Real answers are smaller than 1 kB.
 MAX_ANSWER_BYTES = 64 * 1024
 
+# The most bytes of an answer, with what isn't kept: a header, trailer or chunk line of any length, or 1xx answers.
+MAX_RECEIVED_BYTES = 1024 * 1024
+
 # How long an idle connection may be reused. Servers close idle connections after 5 s or more. If a request leaves just
 # when the server closes, its outcome is `unknown`, while a new connection costs only a tenth of a second.
 IDLE_S = 4.0
@@ -110,7 +113,7 @@ class Connection(asyncio.Protocol):
         self._parser: Any = httptools.HttpResponseParser(self)
         self._headers: list[tuple[bytes, bytes]] = []
         self._body = b""
-        self._status = self._head_bytes = 0
+        self._status = self._head_bytes = self._received_bytes = 0
         self._is_whole = self._is_followed = self._stays_open = False
         self._left_at = self._loop.time()
         self._response = response = self._loop.create_future()
@@ -138,6 +141,7 @@ class Connection(asyncio.Protocol):
             self.abort(_TWO_ANSWERS)
             return
         trouble = None
+        self._received_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
@@ -148,6 +152,8 @@ class Connection(asyncio.Protocol):
             self._end(goes_on=self._is_followed or trouble is not None)
         elif trouble:
             self.abort(trouble)
+        elif self._received_bytes > MAX_RECEIVED_BYTES:
+            self.abort(NotHttpError("it is too long"))
 
     def eof_received(self) -> None:
         self.is_open = False  # the connection is closing; a request written now would be lost

@@ -2,9 +2,10 @@
 
 import contextlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -50,7 +51,8 @@ class Run:
     `settled` counts the sent messages by status, and is set only if the plan was made before the run sent anything, so
     that every sent message is in the plan. `ledger_state` is what the ledger had of this run when the run was opened,
     in words; `fingerprint` is that of the approval under which the run is sent. `account_rate` is the project's rate
-    for the sub-account, over all its runs.
+    for the sub-account, over all its runs. `named_again` names the run once more, by the runs that the ledger has now;
+    None if nothing but the start decides which run it is.
     """
 
     inputs: Inputs
@@ -69,6 +71,7 @@ class Run:
     settled: dict[str, int] | None = None
     fingerprint: str = ""
     account_rate: Rate | None = None
+    named_again: Callable[[], Named] | None = None
     ids: MessageIds = field(init=False)
     ledger_state: str = field(init=False)
 
@@ -165,6 +168,8 @@ def open_run(
                 unfinished=named.unfinished,
                 account_rate=account_rate(path),
             )
+            if options.run is None and not options.new_run and has_placeholder(inputs.campaign.run) and not is_sandbox:
+                opened.named_again = partial(named_run, inputs.campaign, ledger, now)
             try:
                 _refuse_purged(opened)
                 yield opened

@@ -13,7 +13,7 @@ import orjson
 
 from runner.base.audit import AuditAction, AuditEntry
 from runner.base.clock import now_us
-from runner.base.errors import InputError
+from runner.base.errors import InputError, StoppedError
 from runner.base.exclusions import Exclusion
 from runner.base.files import remove, replacing, write_atomically
 from runner.base.options import Cooldown, Limits
@@ -31,6 +31,7 @@ from runner.plan.restrictions import FrequencyCap, Limit, Sample, outside_hours
 from runner.plan.summary import Fingerprint, PlanSummary
 from runner.prices.costs import Costs
 from runner.report.run_settings import RunSettings
+from runner.run.naming import Named
 from runner.run.open import Run
 from runner.run.optouts import exclusion_of
 
@@ -174,11 +175,24 @@ def begin(run: Run, sent_to: str | None = None, *, place: str) -> tuple[RunRecor
         to_send=run.summary.to_send,
         places=_places(run, place),
         audited=[*audited, AuditEntry(AuditAction.STARTED, name, started)],
+        check=partial(_refuse_run_since, run),
     )
     # Only now: until the override is on record, another ledger must be refused again.
     write_atomically(paths.ledger_id, run.ledger.id.encode())
     run.take_over(record.id)
     return record, sent_digest
+
+
+def _refuse_run_since(run: Run) -> None:
+    """Refuse to begin a run if another one of its form has begun while this start planned or asked.
+
+    Two starts around midnight name two runs, and neither finds the other in the ledger.
+    """
+    named = run.named_again() if run.named_again and run.previous is None else Named(run.run)
+    other = named.unfinished if named.run == run.run else named.run
+    if other not in (None, run.unfinished):
+        words = f"nothing was sent: {run.name}/{other} began while {run.name}/{run.run} was being planned"
+        raise StoppedError(f"{words}; run the same command again, which continues {run.name}/{other}")
 
 
 def _places(run: Run, place: str) -> str | None:

@@ -1,20 +1,28 @@
 """Which run a start means when `run:` has a placeholder: midnight doesn't text anybody again."""
 
+import os
+import subprocess
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import create_engine, text
 
+from tests.cli.clock import at, set_clock
 from tests.cli.provider import Provider, Reply, Request, Script, error, queued
+from tests.cli.terminal import answered
 from tests.cli.workplace import MINIMAL, Workplace, people
 
 RUN = ("run", "hello.yaml", "--yes")
 DAILY = f'{MINIMAL}run: "{{date}}"\n'
-TODAY, YESTERDAY = (f"{datetime.now(UTC) - timedelta(days=days):%Y-%m-%d}" for days in (0, 1))
+# The commands' clock is set to it, because midnight may pass while the tests run.
+NOW = datetime(2026, 12, 2, 0, 30, tzinfo=UTC)
+TODAY, YESTERDAY = "2026-12-02", "2026-12-01"
 
 
 @pytest.fixture(autouse=True)
-def daily(campaign: Workplace) -> None:
+def daily(campaign: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_clock(NOW, monkeypatch)
     campaign.write(people(5), DAILY)
 
 
@@ -26,7 +34,7 @@ def key_expires_after(count: int) -> Script:
 
 
 def began_hours_ago(campaign: Workplace, run: str, hours: float) -> None:
-    began = int((datetime.now(UTC) - timedelta(hours=hours)).timestamp() * 1e6)
+    began = int((NOW - timedelta(hours=hours)).timestamp() * 1e6)
     engine = create_engine(f"sqlite:///{campaign.folder / 'reports/ledger.sqlite3'}")
     with engine.begin() as connection:
         connection.execute(text("UPDATE runs SET created_at = :began WHERE run = :run"), {"began": began, "run": run})
@@ -118,3 +126,84 @@ def test_other_periods(campaign: Workplace, provider: Provider, pattern: str, ru
     provider.script = queued
     assert 0 == campaign(*RUN).exit_code
     assert {("accepted", "queued"): 5} == campaign.statuses(run)
+
+
+def started(campaign: Workplace, now: datetime) -> subprocess.Popen[bytes]:
+    environment, quiet = campaign.environment, subprocess.DEVNULL
+    return subprocess.Popen(at(now, *RUN), cwd=campaign.folder, env=environment, stdin=quiet, stdout=quiet)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
+def test_killed_before_midnight_and_started_twice_after_it(campaign: Workplace, provider: Provider) -> None:
+    campaign.write(people(20), DAILY.replace("200/s", "20/s"))
+    provider.hold(2)
+    with started(campaign, NOW - timedelta(hours=1)) as killed:
+        provider.wait_for(4)
+        killed.kill()
+    provider.release()
+    before = len(provider.requests)
+    provider.hold(before)
+    with started(campaign, NOW) as first, started(campaign, NOW) as second:
+        provider.wait_for(before + 1)
+        while (early := [process for process in (first, second) if process.poll() is not None]) == []:
+            time.sleep(0.02)  # between looks
+        assert [4] == [process.returncode for process in early]
+        provider.release()
+
+    assert {1, 4} == {first.returncode, second.returncode}  # 1: those in flight at the kill are unknown
+    assert {1} == set(provider.sent.values())
+    assert [(YESTERDAY,)] == campaign.ledger("SELECT run FROM runs")
+    statuses = campaign.statuses(YESTERDAY)
+    assert 20 == sum(statuses.values())
+    assert {("accepted", "queued"), ("unknown", "process_died")} == set(statuses)
+    assert 20 - statuses["unknown", "process_died"] == statuses["accepted", "queued"] >= 10
+
+
+def test_an_approval_over_midnight(campaign: Workplace, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_clock(NOW - timedelta(hours=1), monkeypatch)
+    approve = ("--approve", str(campaign("plan", "hello.yaml", "--json").document["fingerprint"]))
+
+    set_clock(NOW, monkeypatch)
+
+    refused = campaign("run", "hello.yaml", *approve)
+    assert (2, 0) == (refused.exit_code, len(provider.requests))
+
+    assert 0 == campaign("run", "hello.yaml", "--run", YESTERDAY, *approve).exit_code
+    assert [1] * 5 == list(provider.sent.values())
+    assert {("accepted", "queued"): 5} == campaign.statuses(YESTERDAY)
+
+
+def test_a_run_that_began_while_another_was_planned_is_not_repeated(
+    campaign: Workplace, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A start before midnight and one after it, and neither found the other in the ledger."""
+
+    def answer_late(*_: object) -> None:
+        set_clock(NOW, monkeypatch)
+        provider.script = key_expires_after(2)
+        began.append(campaign(*RUN).exit_code)
+        provider.script = queued
+
+    began: list[int] = []
+    set_clock(NOW - timedelta(hours=1), monkeypatch)
+    monkeypatch.setattr("runner.cli.run._confirm_sending", answer_late)
+    refused = campaign("run", "hello.yaml")
+
+    assert ([5], 3) == (began, refused.exit_code)
+    words = f"nothing was sent: hello/{TODAY} began while hello/{YESTERDAY} was being planned; run the same command "
+    assert f"{words}again, which continues hello/{TODAY}" in refused.stderr
+    assert [(TODAY,)] == campaign.ledger("SELECT run FROM runs")
+    assert 0 == campaign(*RUN).exit_code
+    assert {("accepted", "queued"): 5} == campaign.statuses(TODAY)
+
+
+@pytest.mark.parametrize(("typed", "exit_code", "sent"), [("n\n", 3, 0), ("y\ny\n", 0, 5)])
+def test_at_a_terminal_a_new_run_is_a_question(
+    campaign: Workplace, provider: Provider, typed: str, exit_code: int, sent: int
+) -> None:
+    stopped_yesterday(campaign, provider, hours=25.1)
+    done = answered(campaign, typed, "run", "hello.yaml")
+    assert (exit_code, sent) == (done.exit_code, len(provider.requests))
+    assert f"Begin hello/{TODAY} although hello/{YESTERDAY} is unfinished?" in " ".join(
+        (done.stdout + done.stderr).split()
+    )

@@ -1,6 +1,7 @@
 """A ledger of an older version: its rows stay, whoever opens it first, and however many at once."""
 
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from runner.ledger import lock
 from runner.ledger import migrations as module
 from runner.ledger.database import engine_for, parse_url
 from runner.ledger.ledger import open_ledger
-from runner.ledger.lock import making_lock
+from runner.ledger.lock import making_lock, run_lock
 from runner.ledger.migrations import MIGRATIONS, SCHEMA_VERSION
 from runner.ledger.receipts import save_receipts
 from runner.ledger.tables import metadata
@@ -267,10 +268,10 @@ def test_what_an_older_process_takes_out_after_all_is_not_lost(newest_but_one: P
 NOW = 1_800_000_000.0
 
 
-def lease(path: Path, until_s: int) -> None:
-    """Let another process hold the run's lease until so long after `NOW`."""
+def lease(path: Path, until_s: int, host: str = "far") -> None:
+    """Let another process on this host hold the run's lease until so long after `NOW`."""
     connection = sqlite3.connect(path)
-    values = ("process 7 on far (ab12)", int((NOW + until_s) * 1e6))
+    values = (f"process 7 on {host} (ab12)", int((NOW + until_s) * 1e6))
     connection.execute("update runs set holder = ?, lease_until = ? where id = 1", values)
     connection.commit()
     connection.close()
@@ -292,6 +293,30 @@ def test_it_waits_until_an_older_version_has_ended(
     else:
         open_ledger(str(older), create=False).close()
         assert SCHEMA_VERSION == version(older)
+
+
+def test_it_does_not_wait_for_a_killed_process_of_this_computer(older: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "time", Mock(time=lambda: NOW))
+    lease(older, 30, socket.gethostname())
+    with pytest.raises(RunLockedError):  # no lock file: it may have the ledger under another path
+        open_ledger(str(older), create=False)
+    path = older.with_name(f"{older.name}.locks") / "welcome" / "main.lock"
+    with run_lock(older, "welcome", "main"):
+        monkeypatch.setattr(lock, "_ours", set())  # as if another process had it
+        with pytest.raises(RunLockedError):
+            open_ledger(str(older), create=False)
+        monkeypatch.setattr(lock, "_ours", {path})
+        open_ledger(str(older), create=False).close()
+    assert SCHEMA_VERSION == version(older)
+
+
+def test_it_does_not_wait_if_nobody_has_the_lock(older: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "time", Mock(time=lambda: NOW))
+    with run_lock(older, "welcome", "main"):
+        pass  # as the process that was killed
+    lease(older, 30, socket.gethostname())
+    open_ledger(str(older), create=False).close()
+    assert SCHEMA_VERSION == version(older)
 
 
 KILLED = """

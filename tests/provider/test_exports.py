@@ -59,6 +59,11 @@ def test_the_key_goes_to_the_providers_own_origin_alone() -> None:
             id="a portal page",
         ),
         pytest.param((http(HEADER + b"u-1,a.b.c,deliv"), "keep"), "cut off or empty", id="half a cell"),
+        pytest.param(
+            (http(HEADER + b"u-1," * (1 << 18) + b"\n"), "keep"),
+            r"damaged in line 2 \(it is too long\)",
+            id="no line ends",
+        ),
         pytest.param((http(b""), "keep"), "cut off or empty", id="nothing at all"),
         *[
             pytest.param((http(b"", status), "keep"), "may have expired", id=f"an expired link, {status}")
@@ -169,6 +174,8 @@ def test_states_of_a_job(body: bytes, status: str, links: list[str] | None) -> N
         (b'{"status": "succeeded"}', "has no download links"),
         (b'{"status": "succeeded", "data": []}', "has no download links"),
         (b'{"status": "succeeded", "data": ["https://a.example/1", 2]}', "has no download links"),
+        (b'{"status": "succeeded", "data": ["a"%s]}' % (b', "a"' * 1_000), "has 1,001 files; the maximum is 1,000"),
+        (b'{"status": ["succeeded"], "data": ["https://a.example/1"]}', "ended with the status missing"),
         (b'{"status": "failed", "data": ["https://a.example/1"]}', "ended with the status failed"),
         (b"{}", "not a JSON object"),
         (b"[]", "not a JSON object"),

@@ -9,11 +9,21 @@ from typing import Any
 import pytest
 
 from runner.provider import wire as wire_module
-from runner.provider.wire import MAX_ANSWER_BYTES, MOST_OPENING, Connection, NotHttpError, Response, Wire
+from runner.provider.wire import (
+    MAX_ANSWER_BYTES,
+    MAX_RECEIVED_BYTES,
+    MOST_OPENING,
+    Connection,
+    NotHttpError,
+    Response,
+    Wire,
+)
 from tests.deadline import DEADLINE_S
 
 REQUEST = b"POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n"
 YES = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+ENDLESS = 2 * MAX_RECEIVED_BYTES
 OK = Response(200, [(b"Content-Length", b"2")], b"ok")
 
 
@@ -173,6 +183,10 @@ def test_the_next_request_has_another_connection(answer: bytes, body: bytes) -> 
         (b"", ConnectionResetError),
         (b"220 mail.example ESMTP\r\n", NotHttpError),
         (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 40_000 + b"\r\n", NotHttpError),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"y" * ENDLESS, NotHttpError),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" * (ENDLESS // 25), NotHttpError),
+        (CHUNKED + b"2;" + b"x" * ENDLESS, NotHttpError),
+        (CHUNKED + b"0\r\nX: " + b"y" * ENDLESS, NotHttpError),
         (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n", NotHttpError),
     ],
 )
