@@ -10,8 +10,11 @@ from hypothesis import HealthCheck, settings
 
 from runner.cli.masking import masking
 
-# A shell that starts the tests in the background lets them ignore Ctrl-C, and so would the commands that they start.
+# A shell that starts the tests in the background lets them ignore Ctrl-C, nohup a closed terminal, and so would the
+# commands that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # A busy machine draws and runs examples slowly, and that is no failure.
 settings.register_profile(
