@@ -16,7 +16,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from types import FrameType
-    from typing import NoReturn
 
 COMMANDS = ("check", "plan", "preview")
 VARIABLE = "CAMPAIGN_MEMORY_LIMIT"
@@ -62,7 +61,7 @@ def try_within_limit(read: "Callable[[], object]") -> None:
             raise MemoryError
 
 
-def _end_after(read: "Callable[[], object]", limit: int) -> "NoReturn":
+def _end_after(read: "Callable[[], object]", limit: int) -> None:
     """Call `read` and end this child process: with 1 if memory ran out, by a signal, or with 0."""
     exit_code = 1
     try:
