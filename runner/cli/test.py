@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -38,12 +39,14 @@ def command(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Skip the confirmation.")] = False,
 ) -> tuple[int, dict[str, Any]]:
     """Send sample messages to your own phones. Recipients get nothing."""
-    from runner.plan.inputs import load_inputs
+    from runner.cli.memory import try_within_limit
+    from runner.plan.inputs import load_inputs, read_all
     from runner.run.account import account_for
     from runner.run.notice import notice_here
     from runner.run.send import send_options
     from runner.run.test_messages import make_test_messages, make_test_options, send_test_messages, starts_window
 
+    try_within_limit(partial(read_all, file))
     output.hurry()
     inputs = load_inputs(file)
     campaign = inputs.campaign

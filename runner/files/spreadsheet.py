@@ -8,12 +8,13 @@ is unpacked, without building a tree.
 import datetime as dt
 import posixpath
 import re
+import zlib
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 from xml.etree import ElementTree as ET
-from zipfile import BadZipFile, ZipFile
+from zipfile import BadZipFile, ZipFile, ZipInfo
 
 import python_calamine as calamine
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError
@@ -37,6 +38,8 @@ _MOST_BYTES = 4 << 30
 # Text shrinks to a tenth. A part of 3 GB in 3 MB is no list.
 _MOST_GROWTH = 200
 _SMALL_BYTES = 1 << 26
+# A byte of Deflate is at most 1,032 bytes when unpacked.
+_DEFLATE_GROWTH = 1032
 _MOST_CELL_BYTES = 1 << 24
 # Calamine needs 32 bytes for each cell between the first and the last, also for empty ones: 2 GB.
 _MOST_CELLS = 1 << 26
@@ -49,7 +52,9 @@ _CELL = re.compile(rb'<(?:\w+:)?c\s[^>]*?\br="([A-Z]{1,3})([0-9]{1,7})"')
 _HIDDEN = re.compile(rb'<(?:\w+:)?row\s[^>]*?\bhidden="(?:1|true)"')
 _ADDRESS = re.compile(rb'r="([A-Z]{1,3})([0-9]{1,7})"')
 _WIDE = re.compile(rb'r="[A-Z][A-Z]')  # column 27 and later
+_SHEET = re.compile(r"xl/worksheets/[^/]*\.xml")
 _WORKBOOK = re.compile(r"xl/workbook\w*\.xml")
+_FAR = 'delete the cells far from the table, or save it as "CSV UTF-8"'
 
 
 def read_records(source: Source, remarks: list[str], *, header_only: bool) -> Generator[Numbered, None, None]:
@@ -131,6 +136,9 @@ def _book(path: Path) -> Generator[CalamineWorkbook, None, None]:
         remedy = 'save it without a password, or as "CSV UTF-8"'
         raise InputError([Problem(f"{path} is protected by a password", remedy)]) from error
     except CalamineError as error:
+        if str(error).startswith("Cell limit exceeded"):  # also for cells that an ODS file repeats
+            what = f"{path}: a sheet reaches over more than 100 million cells, too far to read"
+            raise InputError.of(what, _FAR) from error
         what = f"{path} is damaged or not a spreadsheet: {(str(error) or 'unreadable').splitlines()[0]}"
         raise InputError([Problem(what, 'open it and save it again, or save it as "CSV UTF-8"')]) from error
     except BaseException as error:
@@ -145,14 +153,34 @@ def _check_sizes(path: Path) -> None:
     try:
         with ZipFile(path) as archive:
             parts = archive.infolist()
-    except (BadZipFile, NotImplementedError, ValueError):
+            if sum(part.file_size for part in parts) > _MOST_BYTES:
+                raise InputError.of(f"{path} is larger than 4 GB when unpacked", 'save it as "CSV UTF-8"')
+            for part in parts:
+                _check_growth(path, part, part.file_size)
+                # `_scan` unpacks the sheet.
+                if part.compress_size * _DEFLATE_GROWTH > _SMALL_BYTES and not _SHEET.fullmatch(part.filename):
+                    for _ in _unpacked(path, archive, part):
+                        pass
+    except (BadZipFile, NotImplementedError, ValueError, EOFError, zlib.error):
         return  # another format, or the reader reports the error
-    if sum(part.file_size for part in parts) > _MOST_BYTES:
-        raise InputError.of(f"{path} is larger than 4 GB when unpacked", 'save it as "CSV UTF-8"')
-    for part in parts:
-        if part.file_size > _SMALL_BYTES and part.file_size > _MOST_GROWTH * part.compress_size:
-            what = f"{path} is more than {_MOST_GROWTH} times as large when unpacked, so it is no list of recipients"
-            raise InputError.of(what, 'create it again; if it is right, save it as "CSV UTF-8"')
+
+
+def _check_growth(path: Path, part: ZipInfo, size: int) -> None:
+    """Raises InputError if so many bytes can't be those of a list."""
+    if size > _SMALL_BYTES and size > _MOST_GROWTH * part.compress_size:
+        what = f"{path} is more than {_MOST_GROWTH} times as large when unpacked, so it is no list of recipients"
+        raise InputError.of(what, 'create it again; if it is right, save it as "CSV UTF-8"')
+
+
+def _unpacked(path: Path, archive: ZipFile, part: ZipInfo) -> Iterator[bytes]:
+    """All bytes of a part, even if the archive states another size. Raises InputError like `_check_sizes`."""
+    part.file_size = _MOST_BYTES  # `archive` would stop at the stated size, but calamine doesn't
+    size = 0
+    with archive.open(part) as file:
+        while chunk := file.read(_READ):
+            size += len(chunk)
+            _check_growth(path, part, size)
+            yield chunk
 
 
 def _opened(path: Path) -> CalamineWorkbook:
@@ -198,24 +226,22 @@ def _scan(path: Path, sheet: str, remarks: list[str]) -> dict[int, tuple[int, st
     hidden = 0
     try:
         with ZipFile(path) as archive:
-            part = _part(archive, sheet)
+            part = archive.getinfo(_part(archive, sheet))
             widest = 0
-            with archive.open(part) as file:
-                for piece in _pieces(path, iter(lambda: file.read(_READ), b"")):
-                    if _WIDE.search(piece):
-                        widest = max(widest, *(_column(letters) for letters, _ in _ADDRESS.findall(piece)))
-                    hidden += len(_HIDDEN.findall(piece)) if b'hidden="' in piece else 0
-                    for start, words in _without_value(piece):
-                        row, column = _address(path, piece, start, words)
-                        found[row] = min((column, words), found.get(row, (column, words)))
+            for piece in _pieces(path, _unpacked(path, archive, part)):
+                if _WIDE.search(piece):
+                    widest = max(widest, *(_column(letters) for letters, _ in _ADDRESS.findall(piece)))
+                hidden += len(_HIDDEN.findall(piece)) if b'hidden="' in piece else 0
+                for start, words in _without_value(piece):
+                    row, column = _address(path, piece, start, words)
+                    found[row] = min((column, words), found.get(row, (column, words)))
             # A cell far from the others: calamine keeps every cell between them.
             if widest * _MOST_ROWS > _MOST_CELLS:
-                with archive.open(part) as file:
-                    pieces = _pieces(path, iter(lambda: file.read(_READ), b""))
-                    rows = max(int(row) for piece in pieces for _, row in _ADDRESS.findall(piece))
+                pieces = _pieces(path, _unpacked(path, archive, part))
+                rows = max(int(row) for piece in pieces for _, row in _ADDRESS.findall(piece))
                 if rows * widest > _MOST_CELLS:
                     what = f'{path}: the sheet "{sheet}" reaches to row {rows:,} and column {widest:,}, too far to read'
-                    raise InputError.of(what, 'delete the cells far from the table, or save it as "CSV UTF-8"')
+                    raise InputError.of(what, _FAR)
     except (BadZipFile, KeyError, ET.ParseError, NotImplementedError, EOFError):
         # The reader reports the error, or reads the file anyway.
         words = "in this format, error values such as #N/A are read as empty cells; save it as XLSX to detect them"

@@ -17,7 +17,7 @@ from runner.base.result_columns import RESULT_COLUMNS
 from runner.base.text import closest
 from runner.campaign import Campaign, CampaignFile, CountryColumn, SuppressionFile, read
 from runner.files.columns import find_column, find_phone_column, no_single_column
-from runner.files.reader import check_where, read_header
+from runner.files.reader import check_where, read_header, read_numbered, read_rows
 from runner.files.source import Source
 from runner.message.compose import Composer, field_names
 from runner.message.template import Template, compile_template
@@ -93,6 +93,16 @@ def load_inputs(path: Path, *, now: datetime | None = None) -> Inputs:
         require_text=message.require_text,
     )
     return Inputs(file, audience, composer, prices)
+
+
+def read_all(path: Path) -> None:
+    """Read every row of the files that the campaign file at `path` names. Raises InputError like `load_inputs`."""
+    audience = load_inputs(path).audience
+    for _ in read_rows(audience.source):
+        pass
+    for suppression in audience.suppress:
+        for _ in read_numbered(Source(suppression.path, encoding_key=None)):
+            pass
 
 
 def _place(problem: Problem, path: Path) -> tuple[bool, str, int, int]:

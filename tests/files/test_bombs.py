@@ -1,6 +1,7 @@
 """Small files that ask for more memory or time than any list needs."""
 
 import gzip
+import struct
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
@@ -37,6 +38,39 @@ def test_a_part_that_grows_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with ZipFile(path, "a", ZIP_DEFLATED) as archive:
         archive.writestr("xl/sharedStrings.xml", b"<t>" + b"x" * (1 << 20))
     with pytest.raises(InputError, match="more than 200 times as large when unpacked, so it is no list of recipients"):
+        read_header(Source(path))
+
+
+@pytest.mark.parametrize("part", ["xl/sharedStrings.xml", "xl/worksheets/sheet1.xml"])
+def test_an_archive_that_states_a_wrong_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
+    monkeypatch.setattr(spreadsheet, "_SMALL_BYTES", 1 << 16)
+    honest = write_workbook(tmp_path / "honest.xlsx", {"people": [["phone"], ["+6591234567"]]})
+    path = tmp_path / "a.xlsx"
+    size = 1 << 20
+    with ZipFile(honest) as old, ZipFile(path, "w", ZIP_DEFLATED) as archive:
+        for name in {*old.namelist()} - {part}:
+            archive.writestr(name, old.read(name))
+        archive.writestr(part, b"<row/>" + b" " * (size - 6))
+    path.write_bytes(path.read_bytes().replace(struct.pack("<I", size), struct.pack("<I", 60_000)))
+    with pytest.raises(InputError, match="more than 200 times as large when unpacked, so it is no list of recipients"):
+        read_header(Source(path))
+
+
+def test_an_ods_file_that_repeats_cells(tmp_path: Path) -> None:
+    path = tmp_path / "a.ods"
+    office = "urn:oasis:names:tc:opendocument:xmlns"
+    with ZipFile(path, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("META-INF/manifest.xml", f'<m:manifest xmlns:m="{office}:manifest:1.0"/>')
+        archive.writestr(
+            "content.xml",
+            f'<office:document-content xmlns:office="{office}:office:1.0" xmlns:table="{office}:table:1.0" '
+            f'xmlns:text="{office}:text:1.0"><office:body><office:spreadsheet><table:table table:name="people">'
+            '<table:table-row table:number-rows-repeated="1048576"><table:table-cell office:value-type="string" '
+            'table:number-columns-repeated="16384"><text:p>phone</text:p></table:table-cell></table:table-row>'
+            "</table:table></office:spreadsheet></office:body></office:document-content>",
+        )
+    with pytest.raises(InputError, match="a sheet reaches over more than 100 million cells, too far to read; delete"):
         read_header(Source(path))
 
 
