@@ -115,9 +115,12 @@ class SlidingWindow:
 
     def is_sound(self) -> bool:
         """Whether the memory can be that of a window: False if it was damaged."""
-        header, places = self._memory[:HEADER], self._memory[HEADER:]
-        are_counts = all(0 <= value <= _MOST and value == int(value) for value in header)
-        return are_counts and min(header[:2]) >= 1 and not any(map(math.isnan, places))
+        return self.has_sound_header() and not any(map(math.isnan, self._memory[HEADER:]))
+
+    def has_sound_header(self) -> bool:
+        """The same, as far as the rate and the number of starts show it."""
+        header = self._memory[:HEADER]
+        return all(0 <= value <= _MOST and value == int(value) for value in header) and min(header[:2]) >= 1
 
     def clamp(self, now: float) -> None:
         """Count starts in the future as of `now`: they are from before the computer's clock began again."""

@@ -62,8 +62,9 @@ class SharedWindow:
             window.note_start(at)
 
     def _are_whole(self) -> bool:
-        """Whether all memory can be used: to touch what was cut off from a file would kill this process (SIGBUS)."""
-        return all(os.fstat(file.fileno()).st_size == len(_EMPTY) for file in self._files)
+        """Whether no other program has cut off the files, which would kill this process (SIGBUS), or overwritten them."""
+        are_long = all(os.fstat(file.fileno()).st_size == len(_EMPTY) for file in self._files)
+        return are_long and all(window.has_sound_header() for window in self._windows)
 
     def _mend(self) -> None:
         for file, window, rate in zip(self._files, self._windows, self._rates, strict=True):

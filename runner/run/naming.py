@@ -42,7 +42,7 @@ def named_run(campaign: Campaign, ledger: Ledger, now: datetime, *, new_run: boo
     begins in any case.
     """
     run = campaign.run_id(now)
-    earlier = [record for record in ledger.runs(campaign.name) if _is_of(campaign.run, record.run)]
+    earlier = [record for record in ledger.runs(campaign.name) if is_name_of(campaign.run, record.run)]
     if not earlier or run in (record.run for record in earlier):
         return Named(run)
     newest = max(earlier, key=lambda record: record.created_at)
@@ -70,7 +70,7 @@ def has_placeholder(pattern: str) -> bool:
     return any(placeholder in pattern for placeholder in _PLACEHOLDERS)
 
 
-def _is_of(pattern: str, run: str) -> bool:
+def is_name_of(pattern: str, run: str) -> bool:
     """Whether the placeholders of `run:` can become this ID."""
     found = re.escape(pattern)
     for placeholder, (shape, _) in _PLACEHOLDERS.items():

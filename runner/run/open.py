@@ -29,7 +29,7 @@ from runner.plan.inputs import Inputs, load_inputs
 from runner.plan.message_ids import MessageIds
 from runner.plan.summary import PlanSummary
 from runner.prices.costs import Costs
-from runner.run.naming import Named, has_placeholder, named_run
+from runner.run.naming import Named, has_placeholder, is_name_of, named_run
 from runner.run.paths import SANDBOX_RUN, RunOptions, RunPaths, ledger_url, paths_of, project_of
 from runner.run.project import Warn, account_rate, may_make_ledger, refuse_forgotten_ledger
 
@@ -148,6 +148,7 @@ def open_run(
         warn(named.why)
     paths = paths_of(name, run, options)
     is_sandbox = run == SANDBOX_RUN
+    is_named_by_time = not is_sandbox and options.run is None and has_placeholder(inputs.campaign.run)
     may_make = is_sandbox or may_make_ledger(paths.ledger, options, warn=warn)
     with run_lock(ledger_path(paths.ledger), name, run):
         earlier = _set_aside(paths) if fresh_sandbox else contextlib.nullcontext()
@@ -156,6 +157,8 @@ def open_run(
             if not is_sandbox:
                 overrides |= _refuse_another_ledger(ledger, name, run, paths, options)
                 overrides |= _refuse_wrong_clock(ledger, options)
+            if is_named_by_time and not options.new_run and (earlier_run := _newest_run(paths, inputs.campaign.run)):
+                overrides |= _refuse_another_ledger(ledger, name, earlier_run.folder.name, earlier_run, options)
             opened = Run(
                 inputs,
                 name,
@@ -168,7 +171,7 @@ def open_run(
                 unfinished=named.unfinished,
                 account_rate=account_rate(path),
             )
-            if options.run is None and not options.new_run and has_placeholder(inputs.campaign.run) and not is_sandbox:
+            if is_named_by_time and not options.new_run:
                 opened.named_again = partial(named_run, inputs.campaign, ledger, now)
             try:
                 _refuse_purged(opened)
@@ -295,7 +298,8 @@ def _named(campaign: Campaign, options: RunOptions, now: datetime) -> Named:
     path = ledger_path(url)
     if not has_placeholder(campaign.run) or not path.exists() or not path.stat().st_size:
         return Named(run)
-    with open_ledger(url, create=False) as ledger:
+    # A process that was killed while it made the ledger leaves a file without tables.
+    with open_ledger(url, create=may_make_ledger(url, options)) as ledger:
         return named_run(campaign, ledger, now, new_run=options.new_run)
 
 
@@ -364,6 +368,18 @@ def _refuse_another_ledger(
         f"{words}, so people could be texted again",
         f"{remedy}; to continue anyway, add --accept-ledger: this may text people again",
     )
+
+
+def _newest_run(paths: RunPaths, pattern: str) -> RunPaths | None:
+    """The newest run that `run:` has named, by its files, unless it is finished: the ledger must know it."""
+    folders = paths.folder.parent.iterdir() if paths.folder.parent.is_dir() else ()
+    runs = [replace(paths, folder=folder) for folder in folders if is_name_of(pattern, folder.name)]
+    newest = max((run for run in runs if run.ledger_id.exists()), key=lambda run: run.folder.name, default=None)
+    if newest:
+        with contextlib.suppress(OSError, ValueError, LookupError, TypeError):  # a killed run may have no summary
+            if orjson.loads(newest.summary.read_bytes())["sessions"][-1]["state"] == "finished":
+                return None
+    return newest
 
 
 def _refuse_wrong_clock(ledger: Ledger, options: RunOptions) -> dict[str, list[str]]:

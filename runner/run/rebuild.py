@@ -20,7 +20,7 @@ from runner.base.clock import iso, now_us, us_of, utc
 from runner.base.errors import InputError
 from runner.base.files import write_atomically
 from runner.base.messages import Encoding
-from runner.base.outcomes import Status
+from runner.base.outcomes import OutcomeReason, Status
 from runner.base.wording import counted
 from runner.campaign import check_run_id, read
 from runner.ledger.audit import note
@@ -292,6 +292,8 @@ def _complete(rebuilt: Rebuilt, since: datetime, settle: timedelta) -> None:
         values = {"rows": run.summary.rows, "to_send": run.summary.to_send}
         values |= {"messages_digest": run.summary.messages_digest} if is_same else {}
         rebuilt.left = remaining_of(run).left
+    if rebuilt.left or rebuilt.problems:  # so that the next start continues it, even if `run:` names another one then
+        values |= {"stop_reason": OutcomeReason.INTERRUPTED.value, "stop_detail": "its ledger was lost and rebuilt"}
     if not rebuilt.record.fingerprint:  # of a run that this ledger knew, its own sessions say more
         note_rebuilt(ledger, run_id, **values)
     if rebuilt.left or rebuilt.problems:

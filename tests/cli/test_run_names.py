@@ -1,6 +1,7 @@
 """Which run a start means when `run:` has a placeholder: midnight doesn't text anybody again."""
 
 import os
+import sqlite3
 import subprocess
 import time
 from datetime import UTC, datetime, timedelta
@@ -207,3 +208,26 @@ def test_at_a_terminal_a_new_run_is_a_question(
     assert f"Begin hello/{TODAY} although hello/{YESTERDAY} is unfinished?" in " ".join(
         (done.stdout + done.stderr).split()
     )
+
+
+def test_a_lost_ledger_begins_no_new_run_beside_an_unfinished_one(campaign: Workplace, provider: Provider) -> None:
+    stopped_yesterday(campaign, provider, hours=1)
+    for path in (campaign.folder / "reports").glob("ledger.sqlite3*"):
+        if path.is_file():
+            path.unlink()
+
+    refused = campaign(*RUN)
+    assert (2, []) == (refused.exit_code, provider.requests)
+    assert f"`campaign ledger rebuild hello/{YESTERDAY} --since TIME`" in " ".join(refused.stderr.split())
+    assert 0 == campaign(*RUN, "--new-run").exit_code
+    provider.forget()
+    assert (0, []) == (campaign(*RUN).exit_code, provider.requests)  # today's run is the newest
+
+
+def test_a_ledger_that_a_kill_left_without_tables(campaign: Workplace, provider: Provider) -> None:
+    (campaign.folder / "reports").mkdir(exist_ok=True)
+    connection = sqlite3.connect(campaign.folder / "reports/ledger.sqlite3")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.close()
+    assert 0 == campaign(*RUN).exit_code
+    assert 5 == len(provider.requests)

@@ -161,10 +161,12 @@ def test_several_make_the_file_at_once(tmp_path: Path) -> None:
         assert 4 == sum(pool.map(session, range(8)))
 
 
-def test_a_file_that_is_cut_off_while_it_is_used(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"", b"\0", b"\1"])
+def test_a_file_that_is_overwritten_while_it_is_used(tmp_path: Path, content: bytes) -> None:
     """To touch memory without a file behind it would kill the process."""
     with shared_window(tmp_path / "l", "acme", None, SLOW, "sale/main") as window:
-        (tmp_path / "l.locks/sale/main.starts").write_bytes(b"")
+        path = tmp_path / "l.locks/sale/main.starts"
+        path.write_bytes(content * path.stat().st_size)
         assert window.free_at() < 0
         assert 0 == started(window)
 

@@ -58,6 +58,7 @@ def test_a_killed_run_without_its_ledger(run: Arena) -> None:
     assert (0, expected) == (done.exit_code, {name: done.document[name] for name in expected})
     assert f"{MESSAGES - received} messages are not in the log" in " ".join(done.stderr.split())
     assert [] == run.place.ledger("SELECT 1 FROM messages WHERE key = '' OR destination = '' OR umid IS NULL")
+    assert [("interrupted",)] == run.place.ledger("SELECT stop_reason FROM runs")  # so a start after midnight continues
 
     campaign.write_text(MINIMAL)
     assert 0 == command(run, "run", "hello.yaml", "--yes").exit_code
