@@ -62,7 +62,7 @@ class SharedWindow:
             window.note_start(at)
 
     def _are_whole(self) -> bool:
-        """Whether no other program has cut off the files, which would kill this process (SIGBUS), or overwritten them."""
+        """Whether no other program has overwritten the files or cut them off, which would kill this process."""
         are_long = all(os.fstat(file.fileno()).st_size == len(_EMPTY) for file in self._files)
         return are_long and all(window.has_sound_header() for window in self._windows)
 
