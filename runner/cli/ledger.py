@@ -220,7 +220,7 @@ def _show_rebuilt(console: Console, target: str, rebuilt: "Rebuilt") -> None:
             console.warn(
                 f"the log ends at {newest}. If the run sent something after that, the log is cut off, and people would "
                 "be texted twice. To find out, send a test message (`campaign test`), wait 15 minutes, and run this "
-                "command again: this warning must be gone"
+                "command again; if it still warns, don't send the run, and ask the provider"
             )
     if not rebuilt.optouts:
         console.warn("this ledger has no opt-outs, and the log doesn't have them: `campaign optouts add` adds yours")

@@ -62,11 +62,13 @@ def command(
     """Plan, confirm, send and report. Run it again to continue."""
     from runner.cli.memory import try_within_limit
     from runner.plan.inputs import read_all
+
+    try_within_limit(partial(read_all, file))  # before the imports below start threads
+
     from runner.run.approval import read_approved
     from runner.run.execute import Decisions, RunView, execute
     from runner.run.notice import notice_here
 
-    try_within_limit(partial(read_all, file))
     output.hurry()  # sending waits for nobody who reads
     decisions = Decisions(
         yes=yes,

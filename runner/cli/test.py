@@ -40,13 +40,16 @@ def command(
 ) -> tuple[int, dict[str, Any]]:
     """Send sample messages to your own phones. Recipients get nothing."""
     from runner.cli.memory import try_within_limit
-    from runner.plan.inputs import load_inputs, read_all
+    from runner.plan.inputs import read_all
+
+    try_within_limit(partial(read_all, file))  # before the imports below start threads
+
+    from runner.plan.inputs import load_inputs
     from runner.run.account import account_for
     from runner.run.notice import notice_here
     from runner.run.send import send_options
     from runner.run.test_messages import make_test_messages, make_test_options, send_test_messages, starts_window
 
-    try_within_limit(partial(read_all, file))
     output.hurry()
     inputs = load_inputs(file)
     campaign = inputs.campaign

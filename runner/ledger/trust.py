@@ -17,6 +17,7 @@ from zlib import crc32
 from sqlalchemy import Connection
 
 from runner.base.errors import BrokenLedgerError
+from runner.base.wording import counted
 
 # SQLite's format: https://www.sqlite.org/fileformat2.html#the_write_ahead_log
 _HEADER = struct.Struct(">8I")  # magic number, version, page size, checkpoint, two salts, two checksums
@@ -78,9 +79,8 @@ def refuse_damage(connection: Connection, ledger: Path, run_id: int) -> None:
         if (found := str(connection.exec_driver_sql(f"PRAGMA {check}").scalar())) != "ok":
             raise damaged(ledger, f"SQLite: {found}")
     if changed := changed_optouts(connection):
-        raise damaged(ledger, f"opt-outs that changed by themselves: {changed:,}")
-    for message_id in changed_messages(connection, run_id):
-        raise damaged(ledger, f"the entry of message {message_id} has changed by itself")
+        raise damaged(ledger, f"{counted(changed, 'opt-out has', 'opt-outs have')} a wrong checksum")
+    _refuse_changed(connection, ledger, run_id)
 
 
 def refuse_uncounted(connection: Connection, ledger: Path, since: int, checked: int | None) -> None:
@@ -95,11 +95,15 @@ def refuse_uncounted(connection: Connection, ledger: Path, since: int, checked: 
         for way in ("NOT INDEXED", "INDEXED BY messages_by_destination")
     )
     if table != index:
-        raise damaged(ledger, "its index by number differs from its messages")
+        raise damaged(ledger, "its index of phone numbers doesn't match its messages")
     recent = "SELECT id FROM runs WHERE (ended_at IS NULL OR ended_at >= ?) AND id IS NOT ?"
     for run_id in connection.exec_driver_sql(recent, (since, checked)).scalars().all():
-        for message_id in changed_messages(connection, run_id):
-            raise damaged(ledger, f"the entry of message {message_id} has changed by itself")
+        _refuse_changed(connection, ledger, run_id)
+
+
+def _refuse_changed(connection: Connection, ledger: Path, run_id: int) -> None:
+    for message_id in changed_messages(connection, run_id):
+        raise damaged(ledger, f"the entry of message {message_id} has changed by itself")
 
 
 def changed_messages(connection: Connection, run_id: int) -> Iterator[str]:

@@ -12,6 +12,7 @@ from sqlalchemy.pool import NullPool
 from runner.base.errors import BlockedError, InputError, LedgerError
 from runner.base.files import part_of, replacing
 from runner.base.outcomes import Status
+from runner.base.wording import counted
 from runner.ledger.audit import broken_link
 from runner.ledger.database import ledger_errors
 from runner.ledger.ledger import Ledger
@@ -117,8 +118,8 @@ def _damaged_content(ledger: Ledger) -> Iterator[str]:
             )
             for name, run, count, first in connection.execute(wrong):
                 yield f"{name}/{run}: {count:,} messages {words}, such as {first}"
-        if changed_numbers := changed_optouts(connection):
-            yield f"opt-outs that changed by themselves: {changed_numbers:,}"
+        if changed_rows := changed_optouts(connection):
+            yield f"{counted(changed_rows, 'opt-out has', 'opt-outs have')} a wrong checksum"
         for run_id, name, run in connection.execute(select(runs.c.id, runs.c.name, runs.c.run)).all():
             if changed := [*changed_messages(connection, run_id)]:
                 yield f"{name}/{run}: {len(changed):,} messages that changed by themselves, such as {changed[0]}"

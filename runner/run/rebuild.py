@@ -293,9 +293,13 @@ def _complete(rebuilt: Rebuilt, since: datetime, settle: timedelta) -> None:
         values |= {"messages_digest": run.summary.messages_digest} if is_same else {}
         rebuilt.left = remaining_of(run).left
     if rebuilt.left or rebuilt.problems:  # so that the next start continues it, even if `run:` names another one then
-        values |= {"stop_reason": OutcomeReason.INTERRUPTED.value, "stop_detail": "its ledger was lost and rebuilt"}
+        stop: dict[str, str | None] = {
+            "stop_reason": OutcomeReason.INTERRUPTED.value, "stop_detail": "its ledger was lost and rebuilt",
+        }  # fmt: skip
+    else:
+        stop = {"stop_reason": None, "stop_detail": None}
     if not rebuilt.record.fingerprint:  # of a run that this ledger knew, its own sessions say more
-        note_rebuilt(ledger, run_id, **values)
+        note_rebuilt(ledger, run_id, **values, **stop)
     if rebuilt.left or rebuilt.problems:
         complete_from = utc(rebuilt.newest) + settle
         if datetime.now(UTC) < complete_from:

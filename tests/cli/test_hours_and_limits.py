@@ -236,7 +236,7 @@ def test_a_changed_bit_lets_nobody_exceed_the_cooldown(campaign: Workplace, prov
     in_index = b"+6581230001\0\6"  # the time of the claim follows
     swapped(campaign.folder / "reports/ledger.sqlite3", in_index, in_index.replace(b"0001", b"000q"))
     done = campaign(*RUN)
-    assert (5, True) == (done.exit_code, "its index by number differs from its messages" in done.stderr)
+    assert (5, True) == (done.exit_code, "its index of phone numbers doesn't match its messages" in done.stderr)
     assert 3 == len(provider.requests)
 
 

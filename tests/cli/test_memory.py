@@ -85,6 +85,31 @@ def test_a_limit_that_can_not_be_used(offline: Workplace, command: str, given: s
     assert (2, True) == (done.exit_code, done.stderr.startswith(f"error: {words}")), done.stderr
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
+def test_no_thread_runs_when_a_process_is_forked(offline: Workplace) -> None:
+    """A thread's locks would stay locked in the new process."""
+    code = """
+import os
+from runner.cli import main
+
+def fork():
+    print(len(os.listdir("/proc/self/task")), flush=True)
+    raise InterruptedError
+
+os.fork = fork
+for arguments in (["check", "hello.yaml"], ["run", "hello.yaml"], ["test", "hello.yaml", "--to", "+6591234567"]):
+    try:
+        main.run_command(arguments)
+    except InterruptedError:
+        pass
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=offline.folder, env=offline.environment | {"CAMPAIGN_MEMORY_LIMIT": "4GB"},
+        check=False, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert ["1", "1", "1"] == [line for line in result.stdout.splitlines() if line.isdecimal()], result
+
+
 def test_every_file_is_read_within_the_limit(offline: Workplace, tmp_path: Path) -> None:
     campaign, stop = tmp_path / "hello.yaml", tmp_path / "stop.csv"
     stop.write_text("phone\n+6591234567\n")

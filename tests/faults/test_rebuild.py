@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.clock import set_clock
 from tests.cli.workplace import MINIMAL, Done, person
 from tests.faults.arena import MESSAGES, Arena, arena, quick
 
@@ -70,6 +71,21 @@ def test_a_killed_run_without_its_ledger(run: Arena) -> None:
     actions = [row[0] for row in run.place.ledger("SELECT action FROM audit WHERE action LIKE 'ledger%'")]
     assert ["ledger_made", "ledger_rebuilt"] == actions
     assert 0 == command(run, "ledger", "verify").exit_code
+
+
+def test_a_daily_run_goes_on_after_midnight(run: Arena, monkeypatch: pytest.MonkeyPatch) -> None:
+    (run.place.folder / "hello.yaml").write_text(f'{MINIMAL}run: "{{date}}"\n')
+    assert 0 == command(run, "run", "hello.yaml", "--yes", "--limit", "20").exit_code
+    began = run.place.ledger("SELECT run FROM runs")
+    lose_ledger(run, reports_too=True)
+    target = f"hello/{began[0][0]}"
+    assert 0 == command(run, "ledger", "rebuild", target, "--since", "1d", "--settle", "0s").exit_code
+
+    tomorrow = datetime.fromisoformat(began[0][0]).replace(tzinfo=UTC) + timedelta(days=1)
+    set_clock(tomorrow, monkeypatch)
+    assert 0 == command(run, "run", "hello.yaml", "--yes").exit_code
+    assert began == run.place.ledger("SELECT run FROM runs")
+    assert [1] * MESSAGES == [*run.received().values()]
 
 
 def test_a_log_that_may_not_be_complete_yet(run: Arena) -> None:
