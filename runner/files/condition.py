@@ -70,9 +70,11 @@ class Condition:
         self._check_columns()
         self._check_types()
 
-    def match_texts(self, rows: Sequence[Cells | UnreadableRow], header: Sequence[str], first: int = 1) -> list[bool]:
-        """For each row, from row number `first` on, whether the condition is true; True for an unreadable row."""
-        numbered = [(number, row) for number, row in enumerate(rows, first) if not isinstance(row, UnreadableRow)]
+    def match_texts(
+        self, rows: Sequence[Cells | UnreadableRow], header: Sequence[str], numbers: Sequence[int]
+    ) -> list[bool]:
+        """For each row, whether the condition is true; True for an unreadable row. Errors name a row by its number."""
+        numbered = [(n, row) for n, row in zip(numbers, rows, strict=True) if not isinstance(row, UnreadableRow)]
         places = {name: header.index(name) for name in self._columns}
         texts = {name: [row[place] or None for _, row in numbered] for name, place in places.items()}
         answers = iter(self._answers(pl.DataFrame(texts, dict.fromkeys(texts, pl.String)), [n for n, _ in numbered]))

@@ -32,8 +32,9 @@ _SEP = re.compile(r'"?sep=([,;\t|])"?[,;\t|]*\s*', re.IGNORECASE)
 
 def read_records(
     source: Source, file_format: Format, remarks: list[str], *, header_only: bool
-) -> Generator[Numbered, None, None]:
-    """Every record with the line on which it starts: first the header as written, then each row.
+) -> Generator[tuple[int, *Numbered], None, None]:
+    """Every record with the line on which it starts, and the number that a spreadsheet program shows for it: first the
+    header as written, then each row.
 
     Blank lines and rows with only empty cells are skipped. With `header_only`, only the encoding of the first megabyte
     is checked, and the caller reads only the header. Raises InputError for an encoding error or an unclosed quote, and
@@ -49,7 +50,7 @@ def read_records(
         yield from _parsed(path, file, remarks)
 
 
-def _parsed(path: Path, file: io.TextIOWrapper, remarks: list[str]) -> Iterator[Numbered]:
+def _parsed(path: Path, file: io.TextIOWrapper, remarks: list[str]) -> Iterator[tuple[int, *Numbered]]:
     csv.field_size_limit(_CELL_LIMIT)
     opening, skipped, delimiter = _opening(path, file)
     reader = csv.reader(chain(opening, file), delimiter=delimiter, strict=True)
@@ -57,7 +58,7 @@ def _parsed(path: Path, file: io.TextIOWrapper, remarks: list[str]) -> Iterator[
     misfit: Problem | None = None
     end = skipped
     try:
-        for cells in reader:
+        for number, cells in enumerate(reader, 1):
             line, end = end + 1, skipped + reader.line_num
             if not any(map(str.strip, cells)):
                 pending += 1
@@ -78,16 +79,16 @@ def _parsed(path: Path, file: io.TextIOWrapper, remarks: list[str]) -> Iterator[
                     raise InputError([Problem(what, "check the file", where=Position(str(path), line, 1))])
                 if delimiter != "," and not _is_tsv(path):
                     remarks.append(f"{path.name}: cells are separated by {_DELIMITERS[delimiter]}")
-                yield line, tuple(header)
+                yield line, number, tuple(header)
             elif has_nul:
                 fitting += 1
-                yield line, UnreadableRow(f"a NUL byte ({_place(line)}); export the file again")
+                yield line, number, UnreadableRow(f"a NUL byte ({_place(line)}); export the file again")
             elif len(cells) == width or (len(cells) > width and not any(map(str.strip, cells[width:]))):
                 fitting += 1
-                yield line, tuple(map(str.strip, cells[:width]))
+                yield line, number, tuple(map(str.strip, cells[:width]))
             else:
                 misfit = misfit or _misfit(path, line, len(cells), width, delimiter)
-                yield line, _ragged(line, cells, width, full)
+                yield line, number, _ragged(line, cells, width, full)
     except csv.Error as error:
         raise InputError([_broken(Position(str(path), end + 1, 1), error)]) from error
     if misfit is not None and not fitting:

@@ -18,6 +18,7 @@ from runner.base.errors import InputError, Problem
 from runner.files import delimited
 from runner.files.columns import name_columns, naming_remarks
 from runner.files.formats import Format, identify, unchanged
+from runner.files.sheet_rows import SheetRows
 from runner.files.source import Batch, Cells, Numbered, Source
 
 if TYPE_CHECKING:
@@ -43,12 +44,16 @@ def read_header(source: Source) -> list[str]:
 
 
 def read_rows(
-    source: Source, *, batch_size: int = BATCH_SIZE, remarks: list[str] | None = None
+    source: Source,
+    *,
+    batch_size: int = BATCH_SIZE,
+    remarks: list[str] | None = None,
+    sheet_rows: SheetRows | None = None,
 ) -> Generator[Batch, None, None]:
     """Data rows in batches of at most `batch_size`; each readable row has as many cells as the header.
 
-    Adds sentences on how the file is read to `remarks`. Close the iterator (or exhaust it) to close the file. Raises
-    InputError like `read_header`, and for later errors: an invalid character, an unclosed quote, a file that changes
+    Adds sentences on how the file is read to `remarks`, and the rows' numbers in the sheet to `sheet_rows`. Close the
+    iterator (or exhaust it) to close the file. Raises InputError like `read_header`, and for later errors: an invalid character, an unclosed quote, a file that changes
     while it is read, a condition that fails on a row.
     """
     remarks = remarks if remarks is not None else []
@@ -59,7 +64,7 @@ def read_rows(
             remarks += table.remarks
             yield from table.read(batch_size)
         else:
-            yield from _batches(source, found, batch_size, remarks)
+            yield from _batches(source, found, batch_size, remarks, sheet_rows or SheetRows())
 
 
 def read_numbered(source: Source) -> Generator[Numbered, None, None]:
@@ -74,7 +79,7 @@ def read_numbered(source: Source) -> Generator[Numbered, None, None]:
         if found is Format.PARQUET:
             yield from enumerate((row for batch in _table(source.path).read(BATCH_SIZE) for row in batch.rows), 1)
         else:
-            yield from _records(source, found, [])
+            yield from ((place, cells) for place, _, cells in _records(source, found, []))
 
 
 def filled_sheets(source: Source) -> list[str]:
@@ -121,7 +126,9 @@ def _identified(source: Source) -> Format:
     return found
 
 
-def _batches(source: Source, found: Format, size: int, remarks: list[str]) -> Generator[Batch, None, None]:
+def _batches(
+    source: Source, found: Format, size: int, remarks: list[str], sheet_rows: SheetRows
+) -> Generator[Batch, None, None]:
     with closing(_records(source, found, remarks)) as records:
         written = _header(source, found, records)
         header = name_columns(written)
@@ -132,14 +139,16 @@ def _batches(source: Source, found: Format, size: int, remarks: list[str]) -> Ge
 
             condition = Condition(source.where, dict.fromkeys(header))
         number = 1
-        while rows := [row for _, row in islice(records, size)]:
-            yield Batch(rows, condition.match_texts(rows, header, number) if condition else None)
+        while batch := list(islice(records, size)):
+            rows, numbers = [row for _, _, row in batch], [shown for _, shown, _ in batch]
+            sheet_rows.add(number, numbers)
+            yield Batch(rows, condition.match_texts(rows, header, numbers) if condition else None)
             number += len(rows)
 
 
-def _header(source: Source, found: Format, records: Iterator[Numbered]) -> Cells:
+def _header(source: Source, found: Format, records: Iterator[tuple[int, *Numbered]]) -> Cells:
     """The first record: the names as written, trimmed, without blank names at the end."""
-    _, names = next(records, (0, None))
+    _, _, names = next(records, (0, 0, None))
     if not isinstance(names, tuple):
         first = "row" if found.is_spreadsheet else "line"
         raise InputError.of(f"{source.path} is empty", f"write the column names in the first {first}")
@@ -148,9 +157,12 @@ def _header(source: Source, found: Format, records: Iterator[Numbered]) -> Cells
 
 def _records(
     source: Source, found: Format, remarks: list[str], *, header_only: bool = False
-) -> Generator[Numbered, None, None]:
+) -> Generator[tuple[int, *Numbered], None, None]:
+    """Each record with its place (see `read_numbered`) and its row in the sheet."""
     if found.is_spreadsheet:
         from runner.files import spreadsheet
 
-        return spreadsheet.read_records(source, remarks, header_only=header_only)
-    return delimited.read_records(source, found, remarks, header_only=header_only)
+        with closing(spreadsheet.read_records(source, remarks, header_only=header_only)) as records:
+            yield from ((number, number, row) for number, row in records)
+    else:
+        yield from delimited.read_records(source, found, remarks, header_only=header_only)
