@@ -16,6 +16,7 @@ from runner.base.exclusions import Duplicates, Exclusion, ExclusionReason
 from runner.base.text import quoted
 from runner.files import reader
 from runner.files.formats import changed, unchanged
+from runner.files.sheet_rows import SheetRows
 
 if TYPE_CHECKING:
     from runner.audience.suppression import Suppression
@@ -25,10 +26,15 @@ _AFTER_SUPPRESSION = (ExclusionReason.MISSING_FIELD, ExclusionReason.UNKNOWN_ZON
 
 
 def read_audience(
-    spec: AudienceSpec, work: Work, *, batch_size: int = reader.BATCH_SIZE, remarks: list[str] | None = None
+    spec: AudienceSpec,
+    work: Work,
+    *,
+    batch_size: int = reader.BATCH_SIZE,
+    remarks: list[str] | None = None,
+    sheet_rows: SheetRows | None = None,
 ) -> Generator[RowBatch, None, None]:
     """Every row of the file, in order, in batches. Close the iterator to close the files. Adds sentences on how the
-    file is read to `remarks`.
+    file is read to `remarks`, and the rows' numbers in the sheet to `sheet_rows`.
 
     A row is excluded for the first reason that applies: a reason from `work` (see `judge.Judge`), suppression, or a
     duplicate of another row without a reason. But suppression comes before an empty key and an unknown time zone.
@@ -40,21 +46,21 @@ def read_audience(
     lists = Suppression(
         spec.suppress, country=spec.country, key=spec.key, country_column=spec.country_column, remarks=remarks
     )
-    seen = KeyIndex()
+    seen, sheet_rows = KeyIndex(), sheet_rows or SheetRows()
     with _placed(spec.places), unchanged(spec.source.path):
         if tuple(reader.read_header(spec.source)) != spec.header:
             raise changed(spec.source.path)
         if spec.duplicates is Duplicates.REJECT:
             # Only the last row shows whether the first one is a duplicate, so read the file twice.
-            with closing(_read(spec, batch_size, None)) as batches:
+            with closing(_read(spec, batch_size, None, SheetRows())) as batches:
                 for batch in work(batches, False):
                     _suppress(batch, lists, spec)
                     for key, row in _sightings(batch):
                         seen.add(key, row)
-        with closing(_read(spec, batch_size, remarks)) as batches:
+        with closing(_read(spec, batch_size, remarks, sheet_rows)) as batches:
             for batch in work(batches, True):
                 _suppress(batch, lists, spec)
-                _compare(batch, seen, spec.duplicates)
+                _compare(batch, seen, spec.duplicates, sheet_rows)
                 yield batch
 
 
@@ -68,9 +74,12 @@ def _placed(places: Mapping[str, Position]) -> Generator[None, None, None]:
         raise InputError(placed) from error
 
 
-def _read(spec: AudienceSpec, batch_size: int, remarks: list[str] | None) -> Generator[RowBatch, None, None]:
+def _read(
+    spec: AudienceSpec, batch_size: int, remarks: list[str] | None, sheet_rows: SheetRows
+) -> Generator[RowBatch, None, None]:
     number = 0
-    with closing(reader.read_rows(spec.source, batch_size=batch_size, remarks=remarks)) as batches:
+    read = reader.read_rows(spec.source, batch_size=batch_size, remarks=remarks, sheet_rows=sheet_rows)
+    with closing(read) as batches:
         for batch in batches:
             yield RowBatch(number + 1, batch.rows, batch.matches)
             number += len(batch.rows)
@@ -101,7 +110,7 @@ def _sightings(batch: RowBatch) -> list[tuple[str, int]]:
     return [(key, batch.first + index) for index, key in enumerate(batch.keys) if key is not None and index not in out]
 
 
-def _compare(batch: RowBatch, seen: KeyIndex, duplicates: Duplicates) -> None:
+def _compare(batch: RowBatch, seen: KeyIndex, duplicates: Duplicates, sheet_rows: SheetRows) -> None:
     """Exclude duplicates, or with `all` give each row a separate key."""
     for key, row in _sightings(batch):
         index = row - batch.first
@@ -109,7 +118,7 @@ def _compare(batch: RowBatch, seen: KeyIndex, duplicates: Duplicates) -> None:
             batch.keys[index] = numbered(key, seen.add(key, row))
         elif (duplicates is Duplicates.REJECT or seen.add(key, row)) and (other := seen.other_row(key, row)):
             same = "same number" if key == batch.destinations[index] else f'same key "{key}"'
-            batch.exclusions[index] = Exclusion(ExclusionReason.DUPLICATE, f"{same} as row {other}")
+            batch.exclusions[index] = Exclusion(ExclusionReason.DUPLICATE, f"{same} as row {sheet_rows.of(other)}")
 
 
 def numbered(key: str, before: int) -> str:

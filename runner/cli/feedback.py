@@ -105,7 +105,8 @@ def _show(console: Console, progress: "Feedback", unit: str, *, is_resumed: bool
             console.warn(f"{words}. All of them happened later than that")
     if read.unmatched_rows:
         examples = [
-            f"{unit} {row.place}{f' ({row.name[:60]})' if row.name else ''}: {row.why}" for row in read.unmatched
+            f"{unit} {read.sheet_rows.of(row.place)}{f' ({row.name[:60]})' if row.name else ''}: {row.why}"
+            for row in read.unmatched
         ]
         what = f"{counted(read.unmatched_rows, unit)} could not be reported"
         console.show_examples(what, examples, f"all of them: {progress.run.paths.unmatched}")
@@ -135,7 +136,10 @@ def _document(progress: "Feedback") -> dict[str, Any]:
         "refused_examples": [{"message_id": message_id, "why": why} for message_id, why in progress.refusals],
         "pending": progress.pending,
         "unmatched": read.unmatched_rows,
-        "unmatched_examples": [{"row": row.place, "message": row.name, "why": row.why} for row in read.unmatched],
+        "unmatched_examples": [
+            {"row": row.place, "sheet_row": read.sheet_rows.of(row.place), "message": row.name, "why": row.why}
+            for row in read.unmatched
+        ],
         "unmatched_file": str(run.paths.unmatched) if read.unmatched_rows else None,
         "stopped": progress.stop.detail if progress.stop else None,
     }

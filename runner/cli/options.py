@@ -17,7 +17,9 @@ from runner.run.paths import RunOptions, reports_folder
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The campaign file (YAML).")]
 Target = Annotated[str, typer.Argument(metavar="NAME[/RUN]", help="The run; NAME alone means its newest run.")]
-Rows = Annotated[list[int] | None, typer.Option("--row", metavar="N", min=1, help="Show this data row; repeatable.")]
+Rows = Annotated[
+    list[int] | None, typer.Option("--row", metavar="N", min=1, help="Show this row of the sheet; repeatable.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 Sandbox = Annotated[bool, typer.Option("--sandbox", help="Use the sandbox: nothing reaches a phone.")]
 Settle = Annotated[str, typer.Option("--settle", metavar="TIME", help="How long after a request the log is complete.")]

@@ -145,7 +145,7 @@ def _markdown(review: "Review", command: str, changes: Sequence[str], front: Seq
     for row, destination, sample in summary.samples:
         left = measure(sample.text, sample.encoding).left
         size = f"{sample.encoding.value}, {counted(sample.segments, 'segment')}, {left} left"
-        text += ["", f"row {row}, {escaped(hide(destination))}, {size}", ""]
+        text += ["", f"row {summary.sheet_rows.of(row)}, {escaped(hide(destination))}, {size}", ""]
         text += _fenced(hide(sample.text), "text")
     if summary.to_send and not review.problems:
         parts = [f"- {part}: {escaped(words)}" for part, words in review.plan.parts.items()]

@@ -118,7 +118,7 @@ def lines_of(review: "Review") -> Iterator[Line]:
         label, number = reason.value, f"{count:,}"
         examples = summary.examples[reason]
         for detail, alike in itertools.groupby(examples, lambda example: example[1]):
-            rows = [str(row) for row, _ in alike]
+            rows = [str(summary.sheet_rows.of(row)) for row, _ in alike]
             more = ", …" if len(rows) == len(examples) < count else ""
             words = f"row{'s' if len(rows) > 1 else ''} {', '.join(rows)}{more}: "
             yield Line(label, number, words, is_part=True, detail=detail)
@@ -189,7 +189,9 @@ def _characters(review: "Review") -> Iterator[Line]:
         if remarks := summary.remarks_of(kind):
             yield Line("", "", words, is_part=True)
         for subject, source, noted in remarks[:MOST_CHARACTERS]:
-            rows = ", ".join(map(str, noted.examples)) + (", …" if noted.rows > len(noted.examples) else "")
+            rows = ", ".join(str(summary.sheet_rows.of(row)) for row in noted.examples) + (
+                ", …" if noted.rows > len(noted.examples) else ""
+            )
             origin = f" from {source}" if source else ""
             words_of_one = f"{subject} in {counted(noted.rows, 'row')}{origin}: row {rows}"
             yield Line("", f"{noted.times:,}", words_of_one, is_part=True)

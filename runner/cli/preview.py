@@ -21,6 +21,7 @@ from runner.prices.costs import Prices, exact, plain
 
 if TYPE_CHECKING:
     from runner.audience.row_batch import RowBatch
+    from runner.files.sheet_rows import SheetRows
 
 # The width of a message bubble with its frame, in characters; about that of a phone.
 PHONE_WIDTH = 36
@@ -28,48 +29,75 @@ PHONE_WIDTH = 36
 CONTEXT = 12
 # How many characters outside GSM-7 to show; a text in another script has dozens.
 MOST_CHARACTERS = 8
+# How many messages to this number to show.
+DEFAULT_COUNT = 3
 
 
 @with_shared_options
 def command(
     console: Console,
     file: File,
-    count: Annotated[int, typer.Option("-n", min=1, metavar="N", help="How many messages to show.")] = 3,
+    count: Annotated[int | None, typer.Option("-n", min=1, metavar="N", help="Show the first N messages.")] = None,
     rows: Rows = None,
     to: Annotated[str | None, typer.Option("--to", metavar="NUMBER", help="Show the messages to this number.")] = None,
 ) -> tuple[int, dict[str, Any]]:
-    """Show messages as on a phone, and what forces UCS-2."""
+    """Show messages as on a phone: those worth a look, or those that an option chooses."""
+    from runner.files.sheet_rows import SheetRows
     from runner.plan.inputs import load_inputs
+    from runner.plan.notable import notable_messages
     from runner.plan.planner import rows_to_show
 
-    inputs, rows = load_inputs(file), rows or []
+    inputs, rows, sheet_rows = load_inputs(file), rows or [], SheetRows()
     masking.template = inputs.composer.template.origins.own_text
     path = inputs.audience.source.path
-    chosen = _chosen(rows_to_show(inputs, sampled=not rows and to is None), rows, to, count)
-    absent = set(rows) - {batch.first + index for batch, index in chosen}
-    no_row = f"--row: {path} has no data row {', '.join(map(str, sorted(absent)))}"
+    reasons: list[list[str]] = []
+    unused: list[str] = []
+    if rows or to is not None or count is not None:
+        shown = rows_to_show(inputs, sheet_rows, sampled=not rows and to is None)
+        chosen = _chosen(shown, sheet_rows, rows, to, count or DEFAULT_COUNT)
+    else:
+        notable, unused = notable_messages(inputs, sheet_rows)
+        chosen, reasons = [row for row, _ in notable], [why for _, why in notable]
+    first = sheet_rows.of(1)
+    absent = sheet_rows.below_header(rows) - {sheet_rows.of(batch.first + index) for batch, index in chosen}
+    no_row = f"--row: {path} has no data in row {', '.join(map(str, sorted(absent)))}"
     if rows and not chosen:
-        raise InputError.of(no_row, "the first row below the header is row 1")
+        raise InputError.of(no_row, f"the first row below the header is row {first}")
     if to is not None and not chosen:
         raise InputError.of(f"--to: no row of {path} has the number {to}", "write the number or its last digits")
     if not chosen:
         raise InputError.of(f"every row of {path} is excluded", "run `campaign plan` to see why")
     if absent:
         print_stderr(f"warning: {no_row}")
-    for batch, index in chosen:
-        _show(console, batch, index, inputs.prices)
+    if rows and min(rows) < first:
+        print_stderr(f"warning: row {min(rows)} is not below the header; showing the first row below it, row {first}")
+    messages = []
+    for (batch, index), why in itertools.zip_longest(chosen, reasons):
+        number = sheet_rows.of(batch.first + index)
+        _show(console, batch, index, number, why, inputs.prices)
+        messages.append(_as_json(batch, index, number, why, inputs.prices))
+    if unused:
+        console.print()
+    for name in unused:
+        console.wrap(f"no message takes this branch of the template: {name}")
     if masking.applies_to(console.rich.file) or masking.applies_to(sys.stdout):
         console.print(f"\n{HINT}")
-    return 0, {"messages": [_as_json(batch, index, inputs.prices) for batch, index in chosen]}
+    return 0, {"messages": messages, "branches_not_taken": unused}
 
 
 def _chosen(
-    shown: "Iterator[tuple[RowBatch, int]]", rows: list[int], to: str | None, count: int
+    shown: "Iterator[tuple[RowBatch, int]]", sheet_rows: "SheetRows", rows: list[int], to: str | None, count: int
 ) -> "list[tuple[RowBatch, int]]":
     """The requested rows, or the first messages that would be sent."""
     if rows:
-        upto = itertools.takewhile(lambda row: row[0].first + row[1] <= max(rows), shown)
-        return [(batch, index) for batch, index in upto if batch.first + index in rows]
+        found = []
+        for batch, index in shown:
+            number, asked = sheet_rows.of(batch.first + index), sheet_rows.below_header(rows)
+            if number > max(asked):
+                break
+            if number in asked:
+                found.append((batch, index))
+        return found
     if to is None:
         wanted = ((batch, index) for batch, index in shown if index not in batch.exclusions)
     else:
@@ -79,9 +107,12 @@ def _chosen(
     return list(itertools.islice(wanted, count))
 
 
-def _as_json(batch: "RowBatch", index: int, prices: Prices | None = None) -> dict[str, Any]:
+def _as_json(
+    batch: "RowBatch", index: int, number: int, why: list[str] | None, prices: Prices | None
+) -> dict[str, Any]:
     key, destination, verdict = batch.keys[index], batch.destinations[index], batch.verdict(index)
-    document: dict[str, Any] = {"row": batch.first + index, "key": key, "destination": destination}
+    document: dict[str, Any] = {"row": batch.first + index, "sheet_row": number, "key": key, "destination": destination}
+    document |= {"why": why or []}
     if isinstance(verdict, Exclusion):
         return document | {"reason": verdict.reason.value, "detail": verdict.detail}
     found = measure(verdict.text, verdict.encoding)
@@ -102,14 +133,19 @@ def _as_json(batch: "RowBatch", index: int, prices: Prices | None = None) -> dic
     }
 
 
-def _show(console: Console, batch: "RowBatch", index: int, prices: Prices | None = None) -> None:
+def _show(
+    console: Console, batch: "RowBatch", index: int, number: int, why: list[str] | None, prices: Prices | None
+) -> None:
+    """Show a row's message. `number` is its row in the sheet, `why` the reasons to show it."""
     from rich import box
     from rich.panel import Panel
     from rich.text import Text as Styled
 
     key, destination, verdict = batch.keys[index], batch.destinations[index], batch.verdict(index)
     shown_key = f" · key {key}" if key and key != destination else ""
-    console.print(f"\nrow {batch.first + index} · {destination or 'no number'}{shown_key}", style="bold")
+    console.print(f"\nrow {number} · {destination or 'no number'}{shown_key}", style="bold")
+    if why:
+        console.wrap(f"why: {'; '.join(why)}")
     if isinstance(verdict, Exclusion):
         console.wrap(f"not sent: {verdict.reason.value}: {verdict.detail}", style="yellow")
         return

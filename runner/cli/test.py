@@ -15,6 +15,7 @@ from runner.cli.console import FOLD, LEFT, Console, confirm, print_stderr
 from runner.cli.masking import masking
 from runner.cli.options import File, Sandbox, with_shared_options
 from runner.cli.report import STYLES
+from runner.files.sheet_rows import SheetRows
 
 # If a test takes longer than this, the confirmation says how long.
 SILENT_S = 10
@@ -33,7 +34,7 @@ def command(
     ],
     rows: Annotated[
         list[int] | None,
-        typer.Option("--row", metavar="N", min=1, help="Use this data row's message; repeatable; default: the first."),
+        typer.Option("--row", metavar="N", min=1, help="Use this row's message; repeatable; default: the first."),
     ] = None,
     sandbox: Sandbox = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Skip the confirmation.")] = False,
@@ -54,12 +55,13 @@ def command(
     inputs = load_inputs(file)
     campaign = inputs.campaign
     masking.template = inputs.composer.template.origins.own_text
-    messages = make_test_messages(inputs, to, rows or [])
+    sheet_rows = SheetRows()
+    messages = make_test_messages(inputs, to, rows or [], sheet_rows)
     options, left_out = make_test_options(send_options(campaign), datetime.now(UTC))
     notice = notice_here(sandbox=sandbox)
     console.notice(notice)
     with account_for(campaign.account, sandbox=sandbox) as account:
-        _show_messages(console, messages, left_out)
+        _show_messages(console, messages, left_out, sheet_rows)
         if not yes and not sandbox:
             what = f"{counted(len(messages), 'test message')} from {account.endpoint.sub_account_id}"
             seconds = (len(messages) - 1) / campaign.rate.per_second
@@ -75,13 +77,13 @@ def command(
             window=starts_window(file, campaign, sandbox=sandbox),
         )
     answers = list(zip(messages, outcomes, strict=True))
-    _show_answers(console, answers)
+    _show_answers(console, answers, sheet_rows)
     console.notice(notice)
     statuses = {outcome.status for outcome in outcomes}
     exit_code = 1 if statuses & {Status.REJECTED, Status.UNKNOWN} else 0
     if Status.UNSENT in statuses:
         exit_code = max(stop_exit_code(outcome.reason) for outcome in outcomes if outcome.status is Status.UNSENT)
-    return exit_code, {"campaign": campaign.name, "messages": [_as_json(*answer) for answer in answers]}
+    return exit_code, {"campaign": campaign.name, "messages": [_as_json(*answer, sheet_rows) for answer in answers]}
 
 
 def _show_pause(words: str | None) -> None:
@@ -89,22 +91,27 @@ def _show_pause(words: str | None) -> None:
         print_stderr(f"waiting for {words}")
 
 
-def _show_messages(console: Console, messages: Sequence[Message], left_out: Sequence[str]) -> None:
+def _show_messages(
+    console: Console, messages: Sequence[Message], left_out: Sequence[str], sheet_rows: SheetRows
+) -> None:
     """Show each text once, the numbers, and what differs from a run."""
     for message in {message.row: message for message in messages}.values():
         segments = counted(message.segments, "segment")
-        console.print(f"\nrow {message.row} · {message.encoding.value} · {segments}", style="bold")
+        console.print(f"\nrow {sheet_rows.of(message.row)} · {message.encoding.value} · {segments}", style="bold")
         console.print(message.text)
     console.print(f"\nto {', '.join(dict.fromkeys(message.destination for message in messages))}")
     for words in left_out:
         console.print(words)
 
 
-def _show_answers(console: Console, answers: Answers) -> None:
+def _show_answers(console: Console, answers: Answers, sheet_rows: SheetRows) -> None:
     """Show the outcome of each message, and what to do if it isn't accepted."""
     from runner.provider.answer import ADVICE
 
-    rows = [(str(message.row), message.destination, outcome.status, _words(outcome)) for message, outcome in answers]
+    rows = [
+        (str(sheet_rows.of(message.row)), message.destination, outcome.status, _words(outcome))
+        for message, outcome in answers
+    ]
     columns = {"row": LEFT, "to": LEFT, "status": LEFT, "umid or reason": FOLD}
     console.print()
     console.show_table(columns, rows, [STYLES[outcome.status] for _, outcome in answers])
@@ -126,9 +133,10 @@ def _words(outcome: Outcome) -> str:
     return f"{outcome.reason.value}{code}{detail}{quote}"
 
 
-def _as_json(message: Message, outcome: Outcome) -> dict[str, Any]:
+def _as_json(message: Message, outcome: Outcome, sheet_rows: SheetRows) -> dict[str, Any]:
     return {
         "row": message.row,
+        "sheet_row": sheet_rows.of(message.row),
         "to": message.destination,
         "text": message.text,
         "client_message_id": message.message_id,

@@ -11,6 +11,7 @@ from enum import StrEnum
 from runner.base.messages import Message
 from runner.base.options import FuseLimits
 from runner.base.outcomes import DIFFERING, Outcome, OutcomeReason, Status
+from runner.files.sheet_rows import SheetRows
 
 # The share of unknown outcomes is computed over this many recent ones.
 RECENT = 200
@@ -63,11 +64,17 @@ def wilson_lower(count: int, of: int) -> float:
 
 
 class Fuses:
-    """Watches the outcomes of one session. Call `add` for each, in the order they are settled."""
+    """Watches the outcomes of one session. Call `add` for each, in the order they are settled.
 
-    def __init__(self, limits: FuseLimits, *, ignored: Collection[str] = ()) -> None:
+    `sheet_rows` has the row numbers that people read.
+    """
+
+    def __init__(
+        self, limits: FuseLimits, *, ignored: Collection[str] = (), sheet_rows: SheetRows | None = None
+    ) -> None:
         self._limits = limits
         self._ignored = frozenset(ignored)
+        self._sheet_rows = sheet_rows or SheetRows()
         self._in_a_row = 0
         self._recent: deque[bool] = deque(maxlen=RECENT)
         self._recent_unknown = 0
@@ -113,7 +120,8 @@ class Fuses:
     def _note_example(self, message: Message, outcome: Outcome) -> None:
         code = f" {outcome.error_code}" if outcome.error_code else ""
         words = f" ({outcome.detail})" if outcome.detail else ""
-        self._examples[outcome.status].append(f"row {message.row}: {outcome.reason.value}{code}{words}")
+        row = self._sheet_rows.of(message.row)
+        self._examples[outcome.status].append(f"row {row}: {outcome.reason.value}{code}{words}")
 
     def _blown(self) -> str | None:
         limits, unknown, recent = self._limits, self._recent_unknown, len(self._recent)

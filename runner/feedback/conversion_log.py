@@ -22,6 +22,7 @@ from runner.feedback.conversion_rows import Matched, Matcher, Unmatched, find_co
 from runner.feedback.json_lines import Line
 from runner.feedback.newest_conversions import conversions_in, frame_of, newest_of
 from runner.files.reader import read_header, read_rows
+from runner.files.sheet_rows import SheetRows
 from runner.files.source import Source, UnreadableRow
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.request_journal import Pending, note_conversions, pending_after, pending_among
@@ -44,7 +45,8 @@ class ReadCounts:
     """Counts of the rows read so far.
 
     `messages` counts messages with a conversion, by outcome. `repeated` counts rows about the same message as another
-    row, `known` the conversions recorded before. `unmatched` has the first few of the `unmatched_rows`.
+    row, `known` the conversions recorded before. `unmatched` has the first few of the `unmatched_rows`;
+    `sheet_rows` the row numbers that people see, empty for lines.
     """
 
     rows: int = 0
@@ -53,6 +55,7 @@ class ReadCounts:
     known: int = 0
     unmatched_rows: int = 0
     unmatched: list[Unmatched] = field(default_factory=list)
+    sheet_rows: SheetRows = field(default_factory=SheetRows)
 
     def add(self, matched: Matched) -> None:
         self.rows += len(matched.conversions) + len(matched.unmatched)
@@ -74,7 +77,7 @@ def note_file(
     parts: list[pl.DataFrame] = []
     with (
         unmatched_file(unmatched, source=file) as add_unmatched,
-        contextlib.closing(read_rows(source, batch_size=BATCH)) as batches,
+        contextlib.closing(read_rows(source, batch_size=BATCH, sheet_rows=counts.sheet_rows)) as batches,
     ):
         for batch in batches:
             rows = [

@@ -53,8 +53,8 @@ def read_rows(
     """Data rows in batches of at most `batch_size`; each readable row has as many cells as the header.
 
     Adds sentences on how the file is read to `remarks`, and the rows' numbers in the sheet to `sheet_rows`. Close the
-    iterator (or exhaust it) to close the file. Raises InputError like `read_header`, and for later errors: an invalid character, an unclosed quote, a file that changes
-    while it is read, a condition that fails on a row.
+    iterator (or exhaust it) to close the file. Raises InputError like `read_header`, and for later errors:
+    an invalid character, an unclosed quote, a file that changes while it is read, a condition that fails on a row.
     """
     remarks = remarks if remarks is not None else []
     found = _identified(source)

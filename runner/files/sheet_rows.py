@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 
@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 class SheetRows:
     """Turns data rows (the first below the header is 1) into the row numbers that a spreadsheet program shows.
 
-    The sheet counts the header, lines above the header and blank rows, but no line breaks inside a quoted cell. `starts`
-    are the pairs (data row, row of the sheet) from which rows follow each other without a gap. Without any, rows keep
-    their numbers: a Parquet file has no sheet.
+    A sheet counts the header, the rows above it and blank rows, but no line breaks inside a quoted cell. `starts` are
+    the pairs (data row, row of the sheet) from which rows follow each other without a gap. Without any, rows keep their
+    numbers: a Parquet file has no sheet.
     """
 
     starts: list[tuple[int, int]] = field(default_factory=list)
@@ -23,6 +23,10 @@ class SheetRows:
         for row, number in enumerate(numbers if has_gap else numbers[:1], first):
             if not self.starts or self.of(row) != number:
                 self.starts.append((row, number))
+
+    def below_header(self, rows: Iterable[int]) -> set[int]:
+        """Rows of the sheet that a user names. A row above the data means the first row below the header."""
+        return {max(row, self.of(1)) for row in rows}
 
     def of(self, row: int) -> int:
         """The number that a spreadsheet program shows for a data row."""

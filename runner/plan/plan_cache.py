@@ -15,6 +15,7 @@ import orjson
 from runner.base.exclusions import ExclusionReason
 from runner.base.files import write_atomically
 from runner.base.messages import Encoding, Remark, RemarkKind, Text
+from runner.files.sheet_rows import SheetRows
 from runner.plan.summary import Noted, PlanSummary
 from runner.prices.costs import Costs, Prices
 
@@ -71,6 +72,7 @@ def _load(found: dict[str, Any], prices: Prices | None) -> PlanSummary:
         "left": Costs(prices, sizes.copy()),
         "remarks": {(RemarkKind(kind), *texts): Noted(**noted) for (kind, *texts), noted in found["remarks"]},
         "shared": Noted(**found["shared"]),
+        "sheet_rows": SheetRows([(row, number) for row, number in found["sheet_rows"]["starts"]]),
         "samples": [(row, destination, _text(text)) for row, destination, text in found["samples"]],
     }
     return PlanSummary(**found | counters | restored)

@@ -13,6 +13,7 @@ from runner.audience.spec import AudienceSpec
 from runner.base.errors import InputError, Problem
 from runner.base.exclusions import Duplicates, Exclusion, ExclusionReason
 from runner.base.files import replacing
+from runner.files.sheet_rows import SheetRows
 from runner.message.compose import Composer
 from runner.plan.inputs import Inputs
 from runner.plan.parquet import write_frames
@@ -78,7 +79,7 @@ class Planner:
         """
         with replacing(path) as file:
             with (
-                composing(RowComposer(self._audience, self._composer), self._processes()) as work,
+                composing(RowComposer(self._audience, self._composer), self.processes()) as work,
                 closing(self._frames(work)) as frames,
             ):
                 write_frames(file, _schema(self._rules), frames)
@@ -88,7 +89,9 @@ class Planner:
 
     def batches(self, work: Work) -> Generator[RowBatch, None, None]:
         """Every batch, with each row either a message or in `exclusions`, and counted. Close the iterator after use."""
-        with closing(read_audience(self._audience, work, remarks=self.summary.reading)) as batches:
+        summary = self.summary
+        read = read_audience(self._audience, work, remarks=summary.reading, sheet_rows=summary.sheet_rows)
+        with closing(read) as batches:
             for batch in batches:
                 sent = self._sent(batch)
                 self._leave_out(batch, sent)
@@ -152,7 +155,8 @@ class Planner:
                 if self._numbers.add(batch.destinations[index] or "", batch.first + index):
                     self.summary.shared.add(batch.first + index, 1)
 
-    def _processes(self) -> int:
+    def processes(self) -> int:
+        """How many other processes the size of the file is worth."""
         try:
             size = self._audience.source.path.stat().st_size
         except OSError:
@@ -160,9 +164,9 @@ class Planner:
         return processes_wanted() if size >= SMALL_BYTES else 0
 
     def _refuse_failures(self) -> None:
-        file = self._audience.source.path
+        file, sheet_row = self._audience.source.path, self.summary.sheet_rows.of
         if self._failed:
-            shown = [f"{file}: row {row}: {detail}" for row, detail in self._failures]
+            shown = [f"{file}: row {sheet_row(row)}: {detail}" for row, detail in self._failures]
             more = self._failed - len(shown)
             shown += [f"{file}: {more:,} more rows have an empty field that the text needs"] if more else []
             remedy = "fill in the field, or set message.missing: exclude to exclude such rows"
@@ -170,7 +174,9 @@ class Planner:
         failures = self.summary.excluded[ExclusionReason.TEMPLATE_ERROR]
         if failures and failures == self._composed:
             row, detail = self.summary.examples[ExclusionReason.TEMPLATE_ERROR][0]
-            raise InputError.of(f"the template fails on every row: {detail} (row {row})", "correct the template")
+            raise InputError.of(
+                f"the template fails on every row: {detail} (row {sheet_row(row)})", "correct the template"
+            )
 
     def _frames(self, work: Work) -> Generator["pl.DataFrame", None, None]:
         import polars as pl
@@ -206,17 +212,24 @@ def _schema(rules: Rules) -> dict[str, Any]:
     return {column: numbers.get(column, pl.String) for column in (*COLUMNS, *rules.carried, *zones)}
 
 
-def rows_to_show(inputs: Inputs, *, sampled: bool) -> Iterator[tuple[RowBatch, int]]:
+def rows_to_show(
+    inputs: Inputs, sheet_rows: SheetRows, *, sampled: bool, is_whole: bool = False
+) -> Iterator[tuple[RowBatch, int]]:
     """Every row of the file as in a plan, as a batch and an index, but without ledger, sending hours and limits.
+    Adds the rows' numbers in the sheet to `sheet_rows`.
 
     `sampled`: rows outside `recipients.sample` are excluded, as in a run. A user who asks for a row by its number wants
-    to see its text in any case.
+    to see its text in any case. `is_whole`: the caller wants every row, so other processes may help.
     """
     share = inputs.campaign.recipients.sample if sampled else None
     rules = Rules(sample=Sample(inputs.campaign.name, share)) if share else None
     planner = Planner(inputs.audience, inputs.composer, rules=rules)
+    planner.summary.sheet_rows = sheet_rows
     with (
-        composing(RowComposer(inputs.audience, inputs.composer), 0) as work,
+        composing(
+            RowComposer(inputs.audience, inputs.composer),
+            planner.processes() if is_whole else 0,
+        ) as work,
         closing(planner.batches(work)) as batches,
     ):
         for batch in batches:

@@ -10,6 +10,7 @@ from runner.audience.row_batch import RowBatch
 from runner.base.exclusions import ExclusionReason
 from runner.base.messages import RemarkKind, Text
 from runner.base.options import Rate
+from runner.files.sheet_rows import SheetRows
 from runner.prices.costs import Costs
 
 # Example rows per reason.
@@ -38,7 +39,8 @@ class Noted:
 
 @dataclass(slots=True)
 class PlanSummary:
-    """Counts of a plan; `messages_digest` is set when the plan is complete. `examples` are (data row, detail).
+    """Counts of a plan; `messages_digest` is set when the plan is complete. `examples` are (data row, detail);
+    `sheet_rows` has the row numbers that people see.
 
     `remarks` are by (kind, subject, source); `remarked` counts the messages with a remark of each kind. `saved` is the
     number of segments that smart encoding saved or would save. `by_zones` counts the remaining messages by time zones;
@@ -64,6 +66,7 @@ class PlanSummary:
     remarked: Counter[RemarkKind] = field(default_factory=Counter)
     shared: Noted = field(default_factory=Noted)
     reading: list[str] = field(default_factory=list)
+    sheet_rows: SheetRows = field(default_factory=SheetRows)
     samples: list[tuple[int, str, Text]] = field(default_factory=list)
     messages_digest: str = ""
 

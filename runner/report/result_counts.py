@@ -15,6 +15,7 @@ import polars as pl
 
 from runner.base.conversions import ConversionOutcome
 from runner.base.outcomes import OutcomeReason, Status
+from runner.files.sheet_rows import SheetRows
 from runner.ledger.counts import MessageGroup
 from runner.report.counts import FAILED_STATES, Counts, delivery_key
 
@@ -50,7 +51,7 @@ def bucket_of(milliseconds: pl.Expr) -> pl.Expr:
 class ResultCounts:
     """The counts of a run: `totals`, the counts of `accepted` messages, and details that only the results have.
 
-    `examples` (data row, key, detail) and `by_reason` are by status and reason, in file order. `error_codes` is by
+    `examples` (sheet row, key, detail) and `by_reason` are by status and reason, in file order. `error_codes` is by
     reason and the answer's error code. `countries` (alpha-2; None: unknown) has the countries that messages were sent
     to; the country with the most accepted messages is first. `billed_messages` is by currency, like `Counts.bills`.
     """
@@ -96,8 +97,8 @@ def _since_sending(parts: Iterable[pl.LazyFrame], rows: pl.Expr, until: str) -> 
     return durations((part.filter(rows) for part in parts), (pl.col(until) - pl.col("sent_at")).dt.total_milliseconds())
 
 
-def count_results(results: Path) -> ResultCounts:
-    """Count a run's results.parquet."""
+def count_results(results: Path, sheet_rows: SheetRows | None = None) -> ResultCounts:
+    """Count a run's results.parquet. `sheet_rows` has the row numbers that the examples show."""
     parts = parts_of(results)
     price = pl.col("billed_price")
     groups = grouped(
@@ -124,7 +125,7 @@ def count_results(results: Path) -> ResultCounts:
             if row["outcome"] is not None:
                 counts.conversions[row["outcome"]] += group.count
     sent_to = [(country, counts) for country, counts in countries.items() if counts.sent]
-    examples, by_reason = _examples(parts), _tally(groups, "status", "reason")
+    examples, by_reason = _examples(parts, sheet_rows or SheetRows()), _tally(groups, "status", "reason")
     totals.in_flight = by_reason[Status.UNKNOWN, OutcomeReason.IN_FLIGHT]
     with_error = groups.drop_nulls("error_code")
     of_accepted = groups.filter(pl.col("status") == Status.ACCEPTED.value)
@@ -153,7 +154,9 @@ def _tally(groups: pl.DataFrame, *columns: str) -> Counter[Any]:
     return Counter(dict(zip(keys, sums["count"], strict=True)))
 
 
-def _examples(parts: Sequence[pl.LazyFrame]) -> dict[tuple[str, str], list[tuple[int, str | None, str]]]:
+def _examples(
+    parts: Sequence[pl.LazyFrame], sheet_rows: SheetRows
+) -> dict[tuple[str, str], list[tuple[int, str | None, str]]]:
     """The first rows of each status and reason, in file order."""
     found: dict[tuple[str, str], list[tuple[int, str | None, str]]] = {}
     for part in parts:
@@ -162,6 +165,6 @@ def _examples(parts: Sequence[pl.LazyFrame]) -> dict[tuple[str, str], list[tuple
         )
         for status, reason, *columns in firsts.collect(engine="streaming").iter_rows():
             of_reason = found.setdefault((status, reason), [])
-            rows = [(row, key, detail or "") for row, key, detail in zip(*columns, strict=True)]
+            rows = [(sheet_rows.of(row), key, detail or "") for row, key, detail in zip(*columns, strict=True)]
             of_reason += rows[: EXAMPLES - len(of_reason)]
     return found

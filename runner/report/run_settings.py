@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, get_origin, get_type_hints
 
 from runner.base.files import write_atomically
 from runner.campaign.values import threshold
+from runner.files.sheet_rows import SheetRows
 from runner.message.redact import redact
 from runner.prices.costs import plain
 
@@ -29,7 +30,8 @@ class RunSettings:
     template. `prices` has decimal texts by country (alpha-2): the highest operator price of one segment, in `currency`.
     `with_receipts`: delivery receipts are expected. `mask`: no report file may show a number or a text. `sent_to`: the
     URL of a server on this computer that some or all messages were sent to, instead of the provider. `thresholds`:
-    limits as text, `2%` or `10`, by name: rejected, unknown, undelivered.
+    limits as text, `2%` or `10`, by name: rejected, unknown, undelivered. `sheet_rows`: the row numbers that people
+    see.
     """
 
     file: str
@@ -49,6 +51,7 @@ class RunSettings:
     formats: tuple[str, ...] = ()
     sent_to: str | None = None
     thresholds: Mapping[str, str] = field(default_factory=DEFAULT_THRESHOLDS.copy)
+    sheet_rows: SheetRows = field(default_factory=SheetRows)
 
     @classmethod
     def of(cls, inputs: "Inputs", summary: "PlanSummary", sent_to: str | None = None) -> Self:
@@ -75,13 +78,16 @@ class RunSettings:
             formats=tuple(kind.value for kind in campaign.report.formats),
             sent_to=sent_to,
             thresholds=campaign.thresholds.as_texts(),
+            sheet_rows=summary.sheet_rows,
         )
 
     @classmethod
     def read(cls, path: Path) -> Self | None:
         """The settings in a file. None if it is missing or invalid: the report is made without them."""
         try:
-            settings = cls(**json.loads(path.read_bytes()))
+            found = json.loads(path.read_bytes())
+            starts = [(int(row), int(number)) for row, number in found.get("sheet_rows", {}).get("starts", ())]
+            settings = cls(**found | {"sheet_rows": SheetRows(starts)})
             settings = replace(settings, formats=tuple(settings.formats))
             is_right = all(isinstance(getattr(settings, name), kind) for name, kind in _kinds().items())
             texts = (*settings.formats, *settings.prices.values())

@@ -98,7 +98,8 @@ def changes(run: Run) -> list[str]:
         (numbers_under_new_keys(sent_plan, plan), "with a new key but the same number: THEY WOULD BE TEXTED AGAIN"),
     ):
         if count:
-            shown = ", ".join(f"row {row} (key {key})" for row, key in examples)
+            sheet_row = run.summary.sheet_rows.of
+            shown = ", ".join(f"row {sheet_row(row)} (key {key})" for row, key in examples)
             more = ", …" if count > len(examples) else ""
             found.append(f"{counted(count, 'recipient')} {words}: {shown}{more}")
     return found

@@ -111,7 +111,7 @@ def _write(ledger: Ledger, record: RunRecord, paths: RunPaths, *, unmask: bool, 
         remove(part_of(paths.results_xlsx))
         shutil.rmtree(scratch_of(paths.results_xlsx), ignore_errors=True)
     write_dead_numbers(paths.results_parquet, paths.removals, mask=mask)
-    counts = count_results(paths.results_parquet)
+    counts = count_results(paths.results_parquet, settings.sheet_rows if settings else None)
     from runner.report.page import Page, write_page
 
     thresholds = judge(settings.thresholds if settings else DEFAULT_THRESHOLDS, counts.totals)

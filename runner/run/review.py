@@ -114,7 +114,7 @@ def _warnings(run: Run, slots: list[Slot]) -> list[str]:
         messages = counted(late, "message")
         found.append(f"about {messages} can't be sent before the sending hours end (window.outside: skip)")
     if shared := summary.shared.rows:
-        rows = ", ".join(map(str, summary.shared.examples))
+        rows = ", ".join(str(summary.sheet_rows.of(row)) for row in summary.shared.examples)
         several = counted(shared, "message goes to a number", "messages go to numbers")
         found.append(f"{several} that an earlier row has under another key (row {rows}): is it the same person?")
     if campaign.kind is CampaignKind.MARKETING and not campaign.message.require_text:
@@ -137,7 +137,9 @@ def _about_texts(summary: PlanSummary, kind: RemarkKind) -> str | None:
     what, advice = WARNINGS[kind]
     shown = []
     for subject, source, noted in remarks[:_MOST_SUBJECTS]:
-        rows = f"row{'s' if noted.rows > 1 else ''} {', '.join(map(str, noted.examples))}"
+        rows = (
+            f"row{'s' if noted.rows > 1 else ''} {', '.join(str(summary.sheet_rows.of(row)) for row in noted.examples)}"
+        )
         rows += ", …" if noted.rows > len(noted.examples) else ""
         shown.append(f"{subject} (from {source}; {rows})" if source else f"{subject} ({rows})")
     more = f" and {len(remarks) - _MOST_SUBJECTS:,} more" if len(remarks) > _MOST_SUBJECTS else ""

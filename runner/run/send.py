@@ -171,7 +171,7 @@ async def _send(
             writer=writer,
             rate=run.rate,
             progress=progress,
-            fuses=Fuses(campaign.stop_when.limits(), ignored=ignored_fuses),
+            fuses=Fuses(campaign.stop_when.limits(), ignored=ignored_fuses, sheet_rows=run.summary.sheet_rows),
             hours=gate,
             skip=hours is not None and hours.outside is Outside.SKIP,
             budget=Budget(campaign.limits.of_run(), run.spent()),

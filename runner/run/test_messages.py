@@ -24,6 +24,7 @@ from runner.dispatch.dispatcher import Departure, Dispatcher, WorkSource
 from runner.dispatch.pace import Pace
 from runner.dispatch.progress import Progress, Stop
 from runner.dispatch.shared_window import SharedWindow, shared_window
+from runner.files.sheet_rows import SheetRows
 from runner.ledger.database import ledger_path
 from runner.numbers.phone import Number, normalise
 from runner.numbers.ranges import KIND_LABELS
@@ -46,8 +47,10 @@ def make_test_id(name: str) -> str:
     return f"{name}:test:{token(secrets.token_bytes(TOKEN_BYTES))}"
 
 
-def make_test_messages(inputs: Inputs, to: Sequence[str], rows: Sequence[int]) -> list[Message]:
-    """The message of each of `rows` (1-based data rows) to each number of `to`, in row order.
+def make_test_messages(inputs: Inputs, to: Sequence[str], rows: Sequence[int], sheet_rows: SheetRows) -> list[Message]:
+    """The message of each of `rows` (rows of the sheet) to each number of `to`, in row order.
+
+    Adds the rows' numbers in the sheet to `sheet_rows`.
 
     Without `rows`, it is the first row that would be sent. A repeated number counts once. Suppression lists don't
     apply, because the numbers belong to the user.
@@ -60,7 +63,7 @@ def make_test_messages(inputs: Inputs, to: Sequence[str], rows: Sequence[int]) -
         what = f"too many test messages: {len(numbers)} numbers × {row_count} rows = {count}"
         remedy = f"send at most {MAX_MESSAGES}, or use `campaign run --limit`"
         raise InputError([*problems, Problem(what, remedy)])
-    texts, missing = _texts(inputs, set(rows))
+    texts, missing = _texts(inputs, set(rows), sheet_rows)
     if problems := [*problems, *missing]:
         raise InputError(problems)
     return [
@@ -187,25 +190,29 @@ def _numbers(to: Sequence[str], inputs: Inputs) -> tuple[list[Number], list[Prob
     return list(found.values()), problems
 
 
-def _texts(inputs: Inputs, rows: set[int]) -> tuple[list[tuple[int, str, Text]], list[Problem]]:
+def _texts(inputs: Inputs, rows: set[int], sheet_rows: SheetRows) -> tuple[list[tuple[int, str, Text]], list[Problem]]:
     """(data row, key, text) of each of `rows`, or of the first row that would be sent; and problems of the others."""
     texts, problems, missing = [], [], set(rows)
     try:
-        for batch, index in rows_to_show(inputs, sampled=not rows):
+        for batch, index in rows_to_show(inputs, sheet_rows, sampled=not rows):
             row, exclusion = batch.first + index, batch.exclusions.get(index)
-            if exclusion is None and (not rows or row in rows):
+            number = sheet_rows.of(row)
+            if row == 1:
+                rows = sheet_rows.below_header(rows)
+                missing = set(rows)
+            if exclusion is None and (not rows or number in rows):
                 texts.append((row, batch.keys[index] or "", batch.text(index)))
-            elif exclusion is not None and row in rows:
-                what = f"--row: row {row} is excluded: {exclusion.reason.value}: {exclusion.detail}"
+            elif exclusion is not None and number in rows:
+                what = f"--row: row {number} is excluded: {exclusion.reason.value}: {exclusion.detail}"
                 problems.append(Problem(what, "choose another row"))
-            missing.discard(row)
+            missing.discard(number)
             if not missing and (rows or texts):
                 break
     except InputError as error:
         return [], list(error.problems)
     file = inputs.audience.source.path
-    remedy = "the first row below the header is row 1"
-    problems += [Problem(f"--row: {file} has no data row {row}", remedy) for row in sorted(missing)]
+    remedy = f"the first row below the header is row {sheet_rows.of(1)}"
+    problems += [Problem(f"--row: {file} has no data in row {row}", remedy) for row in sorted(missing)]
     if not texts and not rows:
         problems.append(Problem(f"every row of {file} is excluded", "run `campaign plan` to see why"))
     return texts, problems

@@ -77,7 +77,7 @@ def test_each_reason_in_words(tmp_path: Path) -> None:
         ("e", "suppressed: mobile: +6590000001 is on the suppression list opted-out.txt"),
         (None, "missing_field: id is empty, but it is the key (recipients.key)"),
         ("g", ""),
-        ("g", 'duplicate: same key "g" as row 8'),
+        ("g", 'duplicate: same key "g" as row 9'),
     ] == verdicts(rows)
 
 
@@ -191,19 +191,19 @@ def test_duplicates_first(tmp_path: Path) -> None:
     assert [
         ("+6590000001", ""),
         ("+6590000002", ""),
-        ("+6590000001", "duplicate: same number as row 1"),
+        ("+6590000001", "duplicate: same number as row 2"),
         (None, 'invalid_number: mobile: "junk" is not a number'),
-        ("+6590000001", "duplicate: same number as row 1"),
+        ("+6590000001", "duplicate: same number as row 2"),
     ] == verdicts(judged(tmp_path, TWINS))
 
 
 def test_duplicates_reject(tmp_path: Path) -> None:
     assert [
-        ("+6590000001", "duplicate: same number as row 3"),
+        ("+6590000001", "duplicate: same number as row 4"),
         ("+6590000002", ""),
-        ("+6590000001", "duplicate: same number as row 1"),
+        ("+6590000001", "duplicate: same number as row 2"),
         (None, 'invalid_number: mobile: "junk" is not a number'),
-        ("+6590000001", "duplicate: same number as row 1"),
+        ("+6590000001", "duplicate: same number as row 2"),
     ] == verdicts(judged(tmp_path, TWINS, duplicates=Duplicates.REJECT))
 
 

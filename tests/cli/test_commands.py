@@ -112,7 +112,7 @@ def test_plan(offline: Workplace) -> None:
         "invalid_number"
     ][0]
     assert 300 == figures["cost"]["by_country"]["SG"]["messages"]
-    for words in ("hello/main", "401", "row 401: ", done.document["fingerprint"][:12], "200/s"):
+    for words in ("hello/main", "401", "row 402: ", done.document["fingerprint"][:12], "200/s"):
         assert words in done.stderr
     assert max(map(len, done.stderr.splitlines())) <= 80
 
@@ -129,19 +129,19 @@ def test_the_plan_s_document_is_described_whole(offline: Workplace) -> None:
 def test_preview_shows_the_whole_text_and_what_forces_ucs2(offline: Workplace) -> None:
     long = "a name that is longer than one line of a phone"
     offline.write(person(1) + person(2, f"Zoë {long} ✓✓") + "k3,12,Ben\n")
-    done = offline("preview", "hello.yaml", "--row", "2", "--row", "3", "--unmask", NO_COLOR="1")
+    done = offline("preview", "hello.yaml", "--row", "3", "--row", "4", "--unmask", NO_COLOR="1")
     assert (0, "") == (done.exit_code, done.stderr)
     bubble = [line.strip("│ ") for line in done.stdout.splitlines() if line.startswith("│")]
     assert f"Hi Zoë {long} ✓✓" == " ".join(bubble)
     for words in ("+6581230002", "UCS2 · 1 segment", "⟦ë⟧", "U+00EB latin small letter e with diaeresis",
-                  "⟦✓⟧", "U+2713 check mark (2 times)", "row 3", "not sent: invalid_number"):  # fmt: skip
+                  "⟦✓⟧", "U+2713 check mark (2 times)", "row 4", "not sent: invalid_number"):  # fmt: skip
         assert words in done.stdout
     assert "\x1b" not in done.stdout
 
-    done = offline.here("preview", "hello.yaml", "--row", "2", "--row", "3", "--json", "--unmask")
+    done = offline.here("preview", "hello.yaml", "--row", "3", "--row", "4", "--json", "--unmask")
     first, last = done.document["messages"]
     assert {
-        "row": 2, "key": "k2", "destination": "+6581230002", "text": f"Hi Zoë {long} ✓✓", "encoding": "UCS2",
+        "row": 2, "sheet_row": 3, "why": [], "key": "k2", "destination": "+6581230002", "text": f"Hi Zoë {long} ✓✓", "encoding": "UCS2",
         "segments": 1, "characters_left": 14, "next_segments": 2, "currency": None, "at_most": None,
         "next_at_most": None, "saved": 0, "note": None,
         "remarks": [
@@ -154,7 +154,7 @@ def test_preview_shows_the_whole_text_and_what_forces_ucs2(offline: Workplace) -
 
 
 @pytest.mark.parametrize(
-    ("arguments", "rows"), [((), [1, 2, 3]), (("-n", "1"), [1]), (("--to", "30004"), [4]), (("--row", "5"), [5])]
+    ("arguments", "rows"), [(("-n", "1"), [1]), (("--to", "30004"), [4]), (("--row", "5"), [4]), (("--row", "1"), [1])]
 )
 def test_preview_chooses(offline: Workplace, arguments: tuple[str, ...], rows: list[int]) -> None:
     done = offline.here("preview", "hello.yaml", "--json", *arguments)
@@ -163,14 +163,14 @@ def test_preview_chooses(offline: Workplace, arguments: tuple[str, ...], rows: l
 
 def test_preview_tells_of_rows_that_are_not_there(offline: Workplace) -> None:
     done = offline.here("preview", "hello.yaml", "--row", "5", "--row", "9", "--json")
-    assert (0, "warning: --row: people.csv has no data row 9") == (done.exit_code, done.stderr.splitlines()[0])
+    assert (0, "warning: --row: people.csv has no data in row 9") == (done.exit_code, done.stderr.splitlines()[0])
 
 
 def test_preview_leaves_out_whom_a_run_leaves_out(offline: Workplace) -> None:
     (offline.folder / "all.txt").write_text("+6581230001\n")
-    shown = offline.here("preview", "hello.yaml", "--json", CAMPAIGN_SUPPRESS="all.txt").document["messages"]
+    shown = offline.here("preview", "hello.yaml", "-n", "3", "--json", CAMPAIGN_SUPPRESS="all.txt").document["messages"]
     assert [2, 3, 4] == [message["row"] for message in shown]
-    (one,) = offline.here("preview", "hello.yaml", "--row", "1", "--json", CAMPAIGN_SUPPRESS="all.txt").document[
+    (one,) = offline.here("preview", "hello.yaml", "--row", "2", "--json", CAMPAIGN_SUPPRESS="all.txt").document[
         "messages"
     ]
     assert "suppressed" == one["reason"]
@@ -181,7 +181,7 @@ def test_preview_shows_those_of_the_sample(offline: Workplace) -> None:
     shown = offline.here("preview", "hello.yaml", "-n", "99", "--json").document["messages"]
     assert offline.here("plan", "hello.yaml", "--json").document["to_send"] == len(shown)
     outside = next(row for row in range(1, 200) if row not in {message["row"] for message in shown})
-    (one,) = offline.here("preview", "hello.yaml", "--row", str(outside), "--json").document["messages"]
+    (one,) = offline.here("preview", "hello.yaml", "--row", str(outside + 1), "--json").document["messages"]
     assert f"Hi N{outside}" == one["text"], "who asks for a row wants to see it"
 
 

@@ -106,7 +106,7 @@ def test_the_document(offline: Workplace) -> None:
     assert "8123 00" in document, "six digits are no number"
     assert not re.search(r"8123000[12]", document)
     assert "\nHi N1 (+6581••••01), call 1800 555 0100\n" in document
-    assert "row 1, \\+6581••••01, GSM7, 1 segment, 121 left" in document
+    assert "row 2, \\+6581••••01, GSM7, 1 segment, 121 left" in document
     assert "\n````text\nHi ```@team (+6581••••02), call 1800 555 0100\n````\n" in document
     rows = [line for line in document.splitlines() if line.startswith("|")]
     assert {3} == {len(re.findall(r"(?<!\\)\|", line)) - 1 for line in rows}

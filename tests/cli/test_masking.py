@@ -148,7 +148,7 @@ def printed_numbers(text: str) -> list[str]:
 COMMANDS = [
     ("check", "hello.yaml"),
     ("preview", "hello.yaml"),
-    ("preview", "hello.yaml", "--row", "2"),
+    ("preview", "hello.yaml", "--row", "3"),
     ("preview", "hello.yaml", "--to", "81230001"),
     ("preview", "hello.yaml", "--to", "81230009"),
     ("plan", "hello.yaml"),

@@ -79,7 +79,7 @@ def test_rows_that_are_left_out_in_the_same_words_share_a_line(offline: Workplac
     words = " ".join(offline.here("plan", "hello.yaml", "--json").stderr.split())
     assert "missing_field 4 rows 6, 7, 8, …: name is empty, but the text needs it" in words
     assert (
-        'invalid_number 3 rows 3, 4: mobile is empty row 5: mobile: "12" is too short for a phone number in SG' in words
+        'invalid_number 3 rows 4, 5: mobile is empty row 6: mobile: "12" is too short for a phone number in SG' in words
     )
 
 

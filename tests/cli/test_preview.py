@@ -38,7 +38,7 @@ def shown(verdict: Text | Exclusion, prices: Prices | None = None) -> str:
     """All that is printed, without the bubble."""
     console, output = Console(), io.StringIO()
     console.rich = RichConsole(file=output, width=80, highlight=False, soft_wrap=True, markup=False, emoji=False)
-    preview._show(console, row(verdict), 0, prices)
+    preview._show(console, row(verdict), 0, 2, None, prices)
     lines = output.getvalue().splitlines()
     assert all(len(line) <= 80 for line in lines)
     return "\n".join(line for line in lines if line[:1] not in "╭│╰" or not line).strip()
@@ -129,9 +129,11 @@ def test_cells_dont_steer_the_terminal() -> None:
 
 
 def test_for_programs() -> None:
-    document = preview._as_json(row(composed("It’s http://{{ a }}", smart=True, a="x.example")), 0, PRICES)
+    told = row(composed("It’s http://{{ a }}", smart=True, a="x.example"))
+    document = preview._as_json(told, 0, 2, ["the first message"], PRICES)
     assert document == {
-        "row": 1, "key": "k1", "destination": "+12025550142", "text": "It's http://x.example", "encoding": "GSM7",
+        "row": 1, "sheet_row": 2, "why": ["the first message"],
+        "key": "k1", "destination": "+12025550142", "text": "It's http://x.example", "encoding": "GSM7",
         "segments": 1, "characters_left": 139, "next_segments": 2, "currency": "USD", "at_most": "0.0421",
         "next_at_most": "0.0842", "saved": 0, "note": "1 character replaced: ’ by '",
         "remarks": [

@@ -45,7 +45,7 @@ def test_the_first_row_s_text_reaches_my_phone(campaign: Workplace, provider: Pr
 
 
 def test_each_chosen_row_goes_to_each_number_once(campaign: Workplace, provider: Provider) -> None:
-    arguments = ("--row", "4", "--row", "2", "--row", "4", "--to", f"{MINE}, {OTHER},", "--to", "+1 (202) 555-0142")
+    arguments = ("--row", "5", "--row", "3", "--row", "5", "--to", f"{MINE}, {OTHER},", "--to", "+1 (202) 555-0142")
     done = campaign(*TEST, *arguments, "--json")
     assert 0 == done.exit_code
     expected = [(MINE, "Hi N2"), (OTHER, "Hi N2"), (MINE, "Hi N4"), (OTHER, "Hi N4")]
@@ -54,6 +54,7 @@ def test_each_chosen_row_goes_to_each_number_once(campaign: Workplace, provider:
     assert [
         {
             "row": row,
+            "sheet_row": row + 1,
             "to": to,
             "text": f"Hi N{row}",
             "client_message_id": request.message_id,
@@ -136,7 +137,7 @@ def test_no_run_and_no_recipient_is_touched(campaign: Workplace, provider: Provi
     assert 0 == done.exit_code
     before = files(campaign)
     provider.forget()
-    assert 0 == campaign(*TEST, "--to", MINE, "--row", "1", "--row", "3").exit_code
+    assert 0 == campaign(*TEST, "--to", MINE, "--row", "2", "--row", "4").exit_code
     assert before == files(campaign)
     assert ["Hi N1", "Hi Me"] == [request.body["text"] for request in provider.requests]
 
@@ -168,7 +169,7 @@ def test_rejected_answers(campaign: Workplace, provider: Provider) -> None:
         return queued(request)
 
     provider.script = script
-    done = campaign(*TEST, "--to", MINE, "--row", "1", "--row", "2", "--row", "3")
+    done = campaign(*TEST, "--to", MINE, "--row", "2", "--row", "3", "--row", "4")
     assert (1, 3) == (done.exit_code, len(provider.requests))
     said = " ".join(done.stdout.split())
     for words in (
@@ -191,7 +192,7 @@ def test_what_would_stop_or_pause_a_run_ends_the_test(
     campaign: Workplace, provider: Provider, answer: Reply, exit_code: int, reason: str, words: str
 ) -> None:
     provider.script = lambda _: answer
-    done = campaign(*TEST, "--to", f"{MINE},{OTHER}", "--row", "1", "--row", "2", "--json")
+    done = campaign(*TEST, "--to", f"{MINE},{OTHER}", "--row", "2", "--row", "3", "--json")
     assert (exit_code, 1) == (done.exit_code, len(provider.requests))
     assert [("unsent", reason)] + 3 * [("unsent", "not_reached")] == statuses(done)
     assert words in done.stderr
@@ -216,7 +217,7 @@ def test_without_a_connection(campaign: Workplace) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_waits_for_the_answer_under_way(campaign: Workplace, provider: Provider, number: int) -> None:
     provider.hold(after=1)
-    rows = ("--row", "1", "--row", "2", "--row", "3")
+    rows = ("--row", "2", "--row", "3", "--row", "4")
     with campaign.started(*TEST, "--to", MINE, *rows, "--json") as process:
         provider.wait_for(2)
         process.send_signal(number)
@@ -304,12 +305,12 @@ MISTAKES = {
     "nothing": (("--to", " , "), ["--to: no number given; write your own number"]),
     "a fixed line": (("--to", "+442079460000"), ["--to: +442079460000 is a fixed-line number", "recipients.types"]),
     "every wrong one of several": (("--to", f"{MINE},+120", "--to", "me"), ['--to: "+120"', '--to: "me"']),
-    "a row beyond the file": (("--to", MINE, "--row", "9"), ["--row: people.csv has no data row 9"]),
+    "a row beyond the file": (("--to", MINE, "--row", "9"), ["--row: people.csv has no data in row 9"]),
     "rows that would not be sent": (
-        ("--to", MINE, "--row", "2", "--row", "3"),
-        ["row 2 is excluded: invalid_number: ", "row 3 is excluded: missing_field: "],
+        ("--to", MINE, "--row", "3", "--row", "4"),
+        ["row 3 is excluded: invalid_number: ", "row 4 is excluded: missing_field: "],
     ),
-    "numbers and rows": (("--to", "me", "--row", "9"), ['--to: "me"', "no data row 9"]),
+    "numbers and rows": (("--to", "me", "--row", "9"), ['--to: "me"', "no data in row 9"]),
     "more than a test": (
         ("--to", ",".join(f"+1202555{number:04}" for number in range(100, 151))),
         ["too many test messages: 51 numbers × 1 rows = 51", "send at most 50"],

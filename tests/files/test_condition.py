@@ -164,7 +164,7 @@ def test_a_cast_that_fails_names_the_row_and_the_remedy(tmp_path: Path, batch_si
     with pytest.raises(InputError) as error:
         kept(source, batch_size)
     assert (
-        'recipients.where: can\'t convert "x" in the column "amount" on row 4; '
+        'recipients.where: can\'t convert "x" in the column "amount" on row 5; '
         "correct the cell, or use TRY_CAST to read it as NULL"
     ) == str(error.value)
 
@@ -177,7 +177,7 @@ def test_dates_are_read_as_they_are_said_to_be_written(tmp_path: Path) -> None:
     assert [2] == kept(source)
     wrong = Source(path, where="DATE(since, '%m/%d/%Y') >= DATE '2026-03-01'")
     assert check_where(wrong) is None
-    with pytest.raises(InputError, match=r"13/02/2026.* on row 1; correct the cell, or the format in the condition"):
+    with pytest.raises(InputError, match=r"13/02/2026.* on row 2; correct the cell, or the format in the condition"):
         kept(wrong)
 
 

@@ -12,6 +12,7 @@ from runner.base.exclusions import Exclusion, ExclusionReason
 from runner.base.messages import Encoding, Message
 from runner.base.result_columns import RESULT_COLUMNS
 from runner.campaign.fields import NumberType
+from runner.files.sheet_rows import SheetRows
 from runner.numbers.ranges import KIND_LABELS
 from runner.plan.inputs import RESERVED_COLUMNS, load_inputs
 from runner.plan.message_ids import MessageIds
@@ -59,7 +60,7 @@ def test_every_row_with_its_text_or_why_it_gets_none(tmp_path: Path) -> None:
         (4, "4", "+6581111111", sg, None, None, None, "suppressed", "mobile: +6581111111 is on the suppression list "
          "stop.txt",
          "", "+6581111111"),
-        (5, "1", "+6581234567", sg, None, None, None, "duplicate", 'same key "1" as row 1', "", "+6581234567"),
+        (5, "1", "+6581234567", sg, None, None, None, "duplicate", 'same key "1" as row 2', "", "+6581234567"),
         (6, "6", "+6582222222", sg, None, None, None, "missing_field", "name is empty, but the text needs it",
          "Bedok", "+6582222222"),
         (7, "7", "+6583333333", sg, None, None, None, "empty_message", "the text is empty", "nothing", "+6583333333"),
@@ -155,7 +156,7 @@ def test_missing_fields_can_fail_the_plan_and_are_named_all_at_once(tmp_path: Pa
     problems = [str(problem) for problem in caught.value.problems]
     assert 11 == len(problems)
     assert problems[0].startswith(
-        f"{tmp_path}/people.csv: row 2: name is empty, but the text needs it; fill in the field"
+        f"{tmp_path}/people.csv: row 3: name is empty, but the text needs it; fill in the field"
     )
     assert "2 more rows have an empty field" in problems[-1]
 
@@ -210,7 +211,7 @@ def test_who_has_opted_out_is_left_out_before_a_text_is_made(tmp_path: Path) -> 
 
 def test_rows_to_show_have_the_plans_verdicts(tmp_path: Path) -> None:
     file = write_folder(tmp_path, ANN + "2,12,Ben,\n")
-    shown = [batch.verdict(index) for batch, index in rows_to_show(load_inputs(file), sampled=True)]
+    shown = [batch.verdict(index) for batch, index in rows_to_show(load_inputs(file), SheetRows(), sampled=True)]
     texts = [getattr(verdict, "text", None) for verdict in shown]
     assert ["Hi Ann", None] == texts
     assert texts == [row["text"] for row in planned(file)[0]]
