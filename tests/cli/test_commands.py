@@ -141,7 +141,8 @@ def test_preview_shows_the_whole_text_and_what_forces_ucs2(offline: Workplace) -
     done = offline.here("preview", "hello.yaml", "--row", "3", "--row", "4", "--json", "--unmask")
     first, last = done.document["messages"]
     assert {
-        "row": 2, "sheet_row": 3, "why": [], "key": "k2", "destination": "+6581230002", "text": f"Hi Zoë {long} ✓✓", "encoding": "UCS2",
+        "row": 2, "sheet_row": 3, "why": [],
+        "key": "k2", "destination": "+6581230002", "text": f"Hi Zoë {long} ✓✓", "encoding": "UCS2",
         "segments": 1, "characters_left": 14, "next_segments": 2, "currency": None, "at_most": None,
         "next_at_most": None, "saved": 0, "note": None,
         "remarks": [

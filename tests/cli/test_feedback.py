@@ -172,12 +172,12 @@ def test_what_cannot_be_fed_back_is_listed(place: Place) -> None:
     unmatched = place.folder / f"reports/{NAME}/spring/feedback-unmatched.csv"
     for words in (
         "17 rows could not be reported",
-        "row 2 (gus): the message was rejected",
-        "row 3 (hal): no message with this key in this run",
+        "row 3 (gus): the message was rejected",
+        "row 4 (hal): no message with this key in this run",
         'row 4 (fay): the outcome "perhaps"',
-        "row 5: no key, umid or clientMessageId",
-        "row 7 (fay): the timestamp is in the future",
-        "row 8 (fay): the timestamp is before the message was sent",
+        "row 6: no key, umid or clientMessageId",
+        "row 8 (fay): the timestamp is in the future",
+        "row 9 (fay): the timestamp is before the message was sent",
     ):
         assert words in done.stdout
     assert "nobody9" not in done.stdout

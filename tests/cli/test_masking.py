@@ -213,7 +213,7 @@ def test_an_exported_list_is_whole(there: Workplace) -> None:
 
 
 def preview_on_a_terminal(place: Workplace, *options: str) -> str:
-    with Terminal(place, "preview", "hello.yaml", *options) as terminal:
+    with Terminal(place, "preview", "hello.yaml", "-n", "3", *options) as terminal:
         assert 0 == terminal.wait()
         return terminal.seen
 

@@ -66,7 +66,7 @@ def test_warnings_break_at_80_columns_between_words(offline: Workplace) -> None:
     done = offline.here("plan", "hello.yaml", "--json")
     (marketing, links) = done.document["warnings"]
     site = "http://a-rather-long-name-of-a-site.exam…"
-    words = f"3 texts have an unencrypted link: {site} (from the template, line 1; rows 1, 2, 3); use"
+    words = f"3 texts have an unencrypted link: {site} (from the template, line 1; rows 2, 3, 4); use"
     assert links.startswith(words), "each text counts once"
     lines = done.stderr.splitlines()
     assert max(map(len, lines)) <= 80
@@ -77,7 +77,7 @@ def test_rows_that_are_left_out_in_the_same_words_share_a_line(offline: Workplac
     rows = people(2) + "x1,,N\nx2,,N\nx3,12,N\ny1,+6581239001,\ny2,+6581239002,\ny3,+6581239003,\ny4,+6581239004,\n"
     offline.write(rows)
     words = " ".join(offline.here("plan", "hello.yaml", "--json").stderr.split())
-    assert "missing_field 4 rows 6, 7, 8, …: name is empty, but the text needs it" in words
+    assert "missing_field 4 rows 7, 8, 9, …: name is empty, but the text needs it" in words
     assert (
         'invalid_number 3 rows 4, 5: mobile is empty row 6: mobile: "12" is too short for a phone number in SG' in words
     )

@@ -46,7 +46,7 @@ def shown(verdict: Text | Exclusion, prices: Prices | None = None) -> str:
 
 def test_what_is_left_and_the_price_of_going_over() -> None:
     expected = """\
-row 1 · +1202•••••42 · key k1
+row 2 · +1202•••••42 · key k1
 GSM7 · 2 segments · 303 characters
 3 more characters fit; a longer message needs 3 segments"""
     assert expected == shown(composed("{{ a }}", a="x" * 303))
