@@ -62,6 +62,22 @@ class Threshold:
 
 
 @dataclass(frozen=True, slots=True)
+class RowRange:
+    """How many rows a file may have. None: any number more."""
+
+    least: int
+    most: int | None = None
+
+    def __contains__(self, count: int) -> bool:
+        return self.least <= count and (self.most is None or count <= self.most)
+
+    @property
+    def in_words(self) -> str:
+        """`at least 1,000`, `1,000 to 5,000`."""
+        return f"at least {self.least:,}" if self.most is None else f"{self.least:,} to {self.most:,}"
+
+
+@dataclass(frozen=True, slots=True)
 class Rate:
     """At most `count` requests start in any window of `period_s` seconds."""
 

@@ -17,7 +17,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 from runner.base.messages import MAX_SEGMENTS
-from runner.base.options import Threshold
+from runner.base.options import RowRange, Threshold
 from runner.base.text import closest, joined, quoted
 from runner.campaign import times, values
 from runner.campaign.values import COUNTRIES, InvalidValue
@@ -224,6 +224,9 @@ ClosingTime = Annotated[int, pattern(times.minute_of_day, times.CLOSING_PATTERN,
 Share = Annotated[float, pattern(values.share, *_SHARE, float)]
 ThresholdValue = Annotated[Threshold, ThresholdRule()]
 PositiveShare = Annotated[float, pattern(values.positive_share, *_SHARE, float)]
+RowCount = Annotated[RowRange, pattern(values.row_range, values.ROWS_PATTERN, "a range of numbers", RowRange)]
+_AT_MOST = "`<=` and a percentage or a whole number, in quotes"
+AtMost = Annotated[Threshold, pattern(values.at_most, values.AT_MOST_PATTERN, _AT_MOST, Threshold)]
 _AMOUNT = "an amount and a three-letter currency code"
 Cost = Annotated[tuple[Decimal, str], pattern(values.cost, values.COST_PATTERN, _AMOUNT, tuple)]
 _CUT_OFF = f"write 1 to {MAX_SEGMENTS}; the provider truncates longer messages"

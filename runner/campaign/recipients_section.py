@@ -45,6 +45,41 @@ class CooldownSection(Section):
     per: fields.PositiveDuration = setting("The period before now, over all campaigns in the ledger.", "7d")
 
 
+class FreshColumn(Section):
+    """A column with times, and how old the newest one may be."""
+
+    column: fields.Column = setting(
+        "The column with dates or times, such as 2026-12-01 or 2026-12-01 10:00. Without an offset, they are in the "
+        "campaign's timezone.",
+        "updated_at",
+    )
+    within: fields.PositiveDuration = setting("How old the newest of them may be.", "2d")
+
+
+Freshness = Annotated[Annotated[fields.PositiveDuration, Tag(_SHORT)] | Annotated[FreshColumn, Tag(_MAPPING)], _BY_FORM]
+Columns = Annotated[tuple[fields.Column, ...], UNIQUE, NOT_EMPTY]
+
+
+class ExpectSection(Section):
+    """What is usual for the recipient file. A plan that breaks an expectation is refused, with the figures."""
+
+    rows: fields.RowCount | None = optional(
+        "How many rows the file has, excluded ones too. 1000.. means at least 1000, ..5000 at most 5000.", "1000..5000"
+    )
+    excluded: fields.AtMost | None = optional(
+        "How many rows may be excluded: a share of all rows, or a number. Rows outside recipients.sample and above a "
+        "limit don't count.",
+        "<= 10%",
+    )
+    unique: Columns | None = optional("Columns in which no value may occur twice. Empty cells don't count.", ["email"])
+    not_null: Columns | None = optional("Columns in which no cell may be empty.", ["first_name", "city"])
+    fresh_within: Freshness | None = optional(
+        "How old the file may be, by the time at which it was last changed; or with {column, within}, by the newest "
+        "time in a column. A run that has sent messages continues in any case.",
+        {"column": "updated_at", "within": "2d"},
+    )
+
+
 class RecipientsSection(Section):
     """Who gets a message."""
 
@@ -117,6 +152,10 @@ class RecipientsSection(Section):
         "1%",
     )
     limit: fields.Maximum | None = optional("Send only to the first N recipients, like --limit N.", 100)
+    expect: ExpectSection | None = optional(
+        "What is usual for the recipient file. A plan that breaks an expectation is refused.",
+        {"rows": "1000..5000", "excluded": "<= 10%"},
+    )
 
     @model_validator(mode="after")
     def _countries_agree(self) -> Self:

@@ -35,6 +35,8 @@ _STAND_INS: Final[dict[KeyPath, Any]] = {
     ("account", "subAccountId"): "unknown",
     ("recipients", "country", "column"): "unknown",
     ("recipients", "suppress", "file"): "unknown",
+    ("recipients", "expect", "freshWithin", "column"): "unknown",
+    ("recipients", "expect", "freshWithin", "within"): "1d",
     ("recipients", "cooldown", "messages"): 1,
     ("recipients", "cooldown", "per"): "1d",
     ("window", "from"): "00:00",

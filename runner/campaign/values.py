@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from runner.base.options import Rate, Threshold
+from runner.base.options import Rate, RowRange, Threshold
 from runner.base.text import quoted
 
 
@@ -38,6 +38,8 @@ SUB_ACCOUNT_PATTERN: Final = r"^[A-Za-z0-9\-._&]{3,50}$"
 SOURCE_PATTERN: Final = r"^(\+[0-9]{1,15}|[0-9]{1,16}|[!-_a-~]|[!-_a-~][ -_a-~]{0,9}[!-_a-~])$"
 RATE_PATTERN: Final = r"^[1-9][0-9]{0,8}/(s|min|h)$"
 SHARE_PATTERN: Final = r"^([0-9]{1,3}(?:\.[0-9]{1,3})?)%$"
+AT_MOST_PATTERN: Final = r"^<= ?([0-9]{1,9}(?:\.[0-9]{1,3}(?=%))?)(%?)$"
+ROWS_PATTERN: Final = r"^([0-9]{1,9})?\.\.([0-9]{1,9})?$"
 COST_PATTERN: Final = r"^[0-9]{1,12}(\.[0-9]{1,6})? [A-Z]{3}$"
 UUID_PATTERN: Final = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 VARIABLE_PATTERN: Final = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
@@ -206,6 +208,25 @@ def threshold(text: str) -> Threshold:
         return Threshold(Decimal(text))
     share(text)
     return Threshold(Decimal(text.removesuffix("%")), is_share=True)
+
+
+def at_most(text: str) -> Threshold:
+    """The most of something: `<= 10%`, or a number of rows such as `<= 50`."""
+    match = re.fullmatch(AT_MOST_PATTERN, text)
+    if not match or float(match[1]) > (100 if match[2] else 1e9):
+        raise InvalidValue.of(text, "a maximum", 'write "<= 10%", or a number of rows such as "<= 50"')
+    return Threshold(Decimal(match[1]), is_share=bool(match[2]))
+
+
+def row_range(text: str) -> RowRange:
+    """A number of rows: `1000..5000`, `1000..` (at least), `..5000` (at most)."""
+    match = re.fullmatch(ROWS_PATTERN, text)
+    if not match or text == "..":
+        raise InvalidValue.of(text, "a range of rows", "write a range such as 100..500, 100.. or ..500")
+    least, most = int(match[1] or 0), int(match[2]) if match[2] else None
+    if most is not None and most < least:
+        raise InvalidValue("the range ends before it begins", "write the smaller number first")
+    return RowRange(least, most)
 
 
 def positive_share(text: str) -> float:

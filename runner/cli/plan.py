@@ -96,7 +96,8 @@ def command(
             document = reviewed.as_json()
             print_json(document | {"changes": changed, "warnings": [*first, *document["warnings"]]})
         elif output_format is OutputFormat.MARKDOWN:
-            front = [*(f"warning: {words}" for words in first), *([notice] if notice else [])]
+            warnings = [*first, *([reviewed.emptiness] if reviewed.emptiness else [])]
+            front = [*(f"warning: {words}" for words in warnings), *([notice] if notice else [])]
             print_document(_markdown(reviewed, _run_command(file, options, run), changed, front, unmask=unmask))
         for problem in reviewed.problems:
             print_error(problem)
@@ -139,7 +140,7 @@ def _markdown(review: "Review", command: str, changes: Sequence[str], front: Seq
         text.append(f"| {label if line.label else ''} | {escaped(line.number)} | {words} |")
     text += _listed("This plan can't be sent:", (hide(str(problem)) for problem in review.problems))
     text += _listed(_CHANGED, map(hide, changes))
-    text += _listed("Warnings:", map(hide, review.warnings))
+    text += _listed("Warnings:", map(hide, review.warnings[bool(review.emptiness) :]))
     if summary.samples:
         text += ["", "**The first messages:**"]
     for row, destination, sample in summary.samples:

@@ -39,16 +39,19 @@ class Line:
 
 
 def show_plan(console: Console, review: "Review") -> None:
-    """Show a plan's figures and its warnings."""
-    run = review.run
+    """Show a plan's figures and its warnings; first of all, that it seems empty by mistake."""
+    run, warnings = review.run, review.warnings
     masking.template = run.inputs.composer.template.origins.own_text
+    if review.emptiness:
+        console.warn(review.emptiness)
+        warnings = warnings[1:]
     console.print(f"\n{run.name}/{run.run}  plan {review.plan.fingerprint[:12]}", style="bold")
     rows = [
         (f"  {line.label}" if line.is_part and line.label else line.label, line.number, line.words + line.detail)
         for line in lines_of(review)
     ]
     console.show_table({"": LEFT, "number": RIGHT, "words": FOLD}, rows, header=False)
-    for warning in review.warnings:
+    for warning in warnings:
         console.warn(warning)
 
 

@@ -42,6 +42,12 @@ def command(
             help="Skip the confirmation, but only send the plan with this fingerprint, or the one in an approval file.",
         ),
     ] = None,
+    allow_empty: Annotated[
+        bool,
+        typer.Option(
+            "--allow-empty", help="With --yes: continue although nothing, or less than half of the rows, is left."
+        ),
+    ] = False,
     accept_changes: Annotated[
         bool,
         typer.Option(
@@ -72,6 +78,7 @@ def command(
     output.hurry()  # sending waits for nobody who reads
     decisions = Decisions(
         yes=yes,
+        allow_empty=allow_empty,
         approved=read_approved(approve) if approve is not None else None,
         accept_changes=accept_changes,
         accept_balance=accept_balance,

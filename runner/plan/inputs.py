@@ -16,6 +16,7 @@ from runner.base.errors import InputError, Position, Problem
 from runner.base.result_columns import RESULT_COLUMNS
 from runner.base.text import closest
 from runner.campaign import Campaign, CampaignFile, CountryColumn, SuppressionFile, read
+from runner.campaign.recipients_section import ExpectSection, FreshColumn
 from runner.files.columns import find_column, find_phone_column, no_single_column
 from runner.files.reader import check_where, read_header, read_numbered, read_rows
 from runner.files.source import Source
@@ -204,6 +205,17 @@ class _Findings:
         country_column = named(by_column, "recipients", "country", "column")
         key = named(recipients.key, "recipients", "key")
         zone = named(recipients.zone, "recipients", "zone")
+        expect = recipients.expect or ExpectSection()
+        expected = {
+            name: tuple(
+                column
+                for number, wanted in enumerate(wanted_columns or ())
+                if (column := named(wanted, "recipients", "expect", name, number))
+            )
+            for name, wanted_columns in (("unique", expect.unique), ("notNull", expect.not_null))
+        }
+        fresh = expect.fresh_within
+        by_times = fresh.column if isinstance(fresh, FreshColumn) else None
         for number, column in enumerate(self._campaign.report.columns):
             path = ("report", "columns", number)
             named(column, *path)
@@ -226,6 +238,9 @@ class _Findings:
             deny_countries=frozenset(recipients.deny_countries),
             types=frozenset(kind.value for kind in recipients.types),
             wants_zones=window is not None and window.hours(self._campaign.timezone).zone is None,
+            unique=expected["unique"],
+            not_null=expected["notNull"],
+            fresh_column=named(by_times, "recipients", "expect", "freshWithin", "column"),
             zone_column=zone or (ZONE_NAME if ZONE_NAME in header else None),
             places={"recipients.where": self._file.position("recipients", "where")},
         )

@@ -72,6 +72,7 @@ def _load(found: dict[str, Any], prices: Prices | None) -> PlanSummary:
         "left": Costs(prices, sizes.copy()),
         "remarks": {(RemarkKind(kind), *texts): Noted(**noted) for (kind, *texts), noted in found["remarks"]},
         "shared": Noted(**found["shared"]),
+        **{name: {column: Noted(**noted) for column, noted in found[name]} for name in ("repeated", "empty")},
         "sheet_rows": SheetRows([(row, number) for row, number in found["sheet_rows"]["starts"]]),
         "samples": [(row, destination, _text(text)) for row, destination, text in found["samples"]],
     }

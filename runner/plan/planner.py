@@ -15,6 +15,7 @@ from runner.base.exclusions import Duplicates, Exclusion, ExclusionReason
 from runner.base.files import replacing
 from runner.files.sheet_rows import SheetRows
 from runner.message.compose import Composer
+from runner.plan.expectations import Expectations
 from runner.plan.inputs import Inputs
 from runner.plan.parquet import write_frames
 from runner.plan.plan_file import COLUMNS, ZONES
@@ -91,8 +92,10 @@ class Planner:
         """Every batch, with each row either a message or in `exclusions`, and counted. Close the iterator after use."""
         summary = self.summary
         read = read_audience(self._audience, work, remarks=summary.reading, sheet_rows=summary.sheet_rows)
+        expectations = Expectations(self._audience, summary)
         with closing(read) as batches:
             for batch in batches:
+                expectations.measure(batch)
                 sent = self._sent(batch)
                 self._leave_out(batch, sent)
                 self._restrict(batch, sent)

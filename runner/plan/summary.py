@@ -48,6 +48,9 @@ class PlanSummary:
     the cost of those that no session has sent. `shared` are messages whose number is also in an earlier row, with
     another key. `reading` describes how the recipient file was read. `samples` are the first messages as (data row,
     number, text).
+
+    For `recipients.expect`: by column, the rows with a value of an earlier row (`repeated`) and those without a value
+    (`empty`); and the newest time of a column, ISO 8601: one without and one with an offset.
     """
 
     rows: int = 0
@@ -65,6 +68,9 @@ class PlanSummary:
     remarks: dict[tuple[RemarkKind, str, str], Noted] = field(default_factory=dict)
     remarked: Counter[RemarkKind] = field(default_factory=Counter)
     shared: Noted = field(default_factory=Noted)
+    repeated: dict[str, Noted] = field(default_factory=dict)
+    empty: dict[str, Noted] = field(default_factory=dict)
+    newest: list[str] = field(default_factory=list)
     reading: list[str] = field(default_factory=list)
     sheet_rows: SheetRows = field(default_factory=SheetRows)
     samples: list[tuple[int, str, Text]] = field(default_factory=list)

@@ -24,6 +24,7 @@ class Decisions:
     """What the user decided in advance."""
 
     yes: bool = False
+    allow_empty: bool = False
     approved: Approved | None = None
     accept_changes: bool = False
     accept_balance: bool = False
@@ -151,6 +152,15 @@ def _plan(run: Run, decisions: Decisions, view: RunView) -> Approval | None:
     if reviewed.problems:
         raise InputError(reviewed.problems)
     approval = approval_for(run, decisions.approved) if decisions.approved else None
+    # A person who approves or confirms the plan has seen the warning. A run that has begun was let through.
+    if reviewed.emptiness and decisions.yes and approval is None and not run.counts():
+        if not decisions.allow_empty:
+            raise InputError.of(
+                f"nothing was sent: {reviewed.emptiness}",
+                "check the list; if this is right, add --allow-empty, or write what is usual in "
+                "recipients.expect.excluded",
+            )
+        run.overrides["--allow-empty"] = [reviewed.emptiness]
     changed = changes(run)
     if changed and not decisions.accept_changes:
         words = "".join(f"\n  {change}" for change in changed)

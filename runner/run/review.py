@@ -1,16 +1,18 @@
 """The review of a plan before it is sent: timetable, warnings, and problems that forbid sending."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from runner.base.clock import iso, us_of
 from runner.base.errors import Problem
 from runner.base.exclusions import ExclusionReason
 from runner.base.messages import WARNINGS, RemarkKind
 from runner.base.options import Limits
-from runner.base.wording import counted
+from runner.base.wording import counted, listed_counts, seconds_in_words, share
 from runner.campaign import CampaignKind
+from runner.campaign.recipients_section import FreshColumn
 from runner.ledger.approvals import Approval
 from runner.plan.summary import PlanSummary
 from runner.prices.costs import over_limits
@@ -32,15 +34,23 @@ _AFTER_REQUIRED_TEXT = (
 )
 
 
+# Reasons that a user chose together with a number: `sample: 1%` leaves out 99% on purpose.
+_CHOSEN = (ExclusionReason.NOT_SAMPLED, ExclusionReason.OVER_LIMIT)
+
+
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A plan for review. `problems` forbid sending it; `warnings` don't. `plan` has the fingerprint to approve it."""
+    """A plan for review. `problems` forbid sending it; `warnings` don't. `plan` has the fingerprint to approve it.
+
+    `emptiness` is the first of the warnings if the plan lacks more rows than anybody expects: `--yes` doesn't send it.
+    """
 
     run: Run
     plan: Approval
     slots: list[Slot]
     warnings: list[str]
     problems: list[Problem]
+    emptiness: str | None
 
     @property
     def ends(self) -> datetime | None:
@@ -90,7 +100,78 @@ def review(run: Run) -> Review:
     if summary.excluded[ExclusionReason.REQUIRED_TEXT] and not passed:
         what, remedy = "no message contains the required text", "add it to the template, or correct this key"
         problems.append(file.problem(("message", "requireText"), what, remedy))
-    return Review(run, plan_to_approve(run), slots, _warnings(run, slots), problems)
+    problems += _broken_expectations(run)
+    empty = _emptiness(run)
+    warnings = [*([empty] if empty else []), *_warnings(run, slots)]
+    return Review(run, plan_to_approve(run), slots, warnings, problems, empty)
+
+
+def _emptiness(run: Run) -> str | None:
+    """Why the plan looks empty by mistake: every row is excluded, or more than half for one reason. None: it doesn't.
+
+    Only the campaign file can say that it is usual, with `recipients.expect.excluded`. A condition or a list of
+    countries doesn't: it doesn't say how many rows it leaves out, and a typing error in it leaves out most.
+    """
+    summary, expect = run.summary, run.campaign.recipients.expect
+    if expect and expect.excluded:
+        return None
+    if not summary.to_send:
+        reasons = listed_counts(summary.excluded.most_common())
+        return f"nothing is left to send: every row of {run.inputs.audience.source.path} is excluded ({reasons})"
+    for reason, count in summary.excluded.items():
+        if count * 2 > summary.rows and reason not in _CHOSEN:
+            of_all = f"{count:,} of {summary.rows:,} ({share(count, summary.rows)})"
+            return f"more than half of the rows are excluded for one reason: {of_all} are {reason}"
+    return None
+
+
+def _broken_expectations(run: Run) -> list[Problem]:
+    """What in the recipient file isn't as `recipients.expect` says, with the figures."""
+    summary, expect, source = run.summary, run.campaign.recipients.expect, run.inputs.audience.source
+    if expect is None:
+        return []
+    found: list[tuple[str, str]] = []
+    if expect.rows and summary.rows not in expect.rows:
+        found.append(("rows", f"{source.path} has {counted(summary.rows, 'row')}, expected {expect.rows.in_words}"))
+    excluded = summary.excluded.total() - sum(summary.excluded[reason] for reason in _CHOSEN)
+    if expect.excluded and expect.excluded.is_crossed(excluded, summary.rows):
+        figures = f"{excluded:,} of {counted(summary.rows, 'row')} are excluded ({share(excluded, summary.rows)})"
+        found.append(("excluded", f"{figures}, expected at most {expect.excluded}"))
+    for key, by_column, what in (
+        ("unique", summary.repeated, "a value that an earlier row has"),
+        ("notNull", summary.empty, "no value"),
+    ):
+        for column, noted in by_column.items():
+            rows = ", ".join(str(summary.sheet_rows.of(row)) for row in noted.examples)
+            more = ", …" if noted.rows > len(noted.examples) else ""
+            of_all = f'{counted(noted.rows, "row has", "rows have")} {what} in the column "{column}" (row {rows}{more})'
+            found.append((key, of_all))
+    # A run that has begun continues, however long it takes.
+    if expect.fresh_within and not run.counts() and (stale := _stale(run, expect.fresh_within)):
+        found.append(("freshWithin", stale))
+    remedy = "correct the file, or this expectation"
+    return [run.inputs.file.problem(("recipients", "expect", key), what, remedy) for key, what in found]
+
+
+def _stale(run: Run, fresh: timedelta | FreshColumn) -> str | None:
+    """Why the recipient file is too old; None: it isn't."""
+    path, zone = run.inputs.audience.source.path, ZoneInfo(run.campaign.timezone)
+    if isinstance(fresh, timedelta):
+        within, newest = fresh, datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        what = f"{path} was last changed"
+    else:
+        times = [datetime.fromisoformat(text) for text in run.summary.newest]
+        if not times:
+            return f'no cell of the column "{fresh.column}" is a date or time such as 2026-12-01'
+        within, newest = fresh.within, max(at if at.tzinfo else at.replace(tzinfo=zone) for at in times)
+        what = f'the newest time in the column "{fresh.column}" is'
+    age = run.now - newest
+    if age < -timedelta(days=1):
+        return f"{what} {local(newest, run.campaign.timezone)}, which is in the future"
+    if age <= within:
+        return None
+    ago = f"{seconds_in_words(age.total_seconds())} ago"
+    return f"{what} {local(newest, run.campaign.timezone)}, {ago}, expected at most {seconds_in_words(within.total_seconds())}"
 
 
 def _warnings(run: Run, slots: list[Slot]) -> list[str]:
