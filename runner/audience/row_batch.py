@@ -73,6 +73,12 @@ class RowBatch:
         told = tuple(Remark(RemarkKind(kind), subject, source, times) for kind, subject, source, times in remarks)
         return Text(text, Encoding(self.encodings[index] or ""), self.segments[index] or 0, saved, note, told)
 
+    def warnings(self, index: int) -> str | None:
+        """The warnings about the text of a row; None if there are none."""
+        if index not in self.extras or index in self.exclusions:
+            return None
+        return "; ".join(remark.warning for remark in self.text(index).remarks if remark.warning) or None
+
     def verdict(self, index: int) -> Text | Exclusion:
         """The text of a row, or its exclusion."""
         return self.exclusions.get(index) or self.text(index)

@@ -30,11 +30,16 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:
-        remedy = "; free some disk space, then run the command again" if error.errno == errno.ENOSPC else ""
-        raise BlockedError(f"{path} could not be written: {error.strerror or error}{remedy}") from error
+        raise unwritable(path, error) from error
     finally:
         with contextlib.suppress(OSError):  # the real error is already being raised, and this one would hide it
             part.unlink(missing_ok=True)
+
+
+def unwritable(path: Path, error: OSError) -> BlockedError:
+    """The error for a file that can't be written."""
+    remedy = "; free some disk space, then run the command again" if error.errno == errno.ENOSPC else ""
+    return BlockedError(f"{path} could not be written: {error.strerror or error}{remedy}")
 
 
 def write_atomically(path: Path, content: bytes) -> None:

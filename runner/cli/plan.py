@@ -50,6 +50,12 @@ def command(
         OutputFormat,
         typer.Option("--format", help="markdown is for a pull request comment, with masked numbers."),
     ] = OutputFormat.TEXT,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="FILE", help="Also write every row for people to a .csv, .xlsx or .parquet file."
+        ),
+    ] = None,
     out_approval: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Also write an approval file: the fingerprint, its parts, and who planned."),
@@ -60,9 +66,13 @@ def command(
     from runner.run.approval import write_approval
     from runner.run.notice import notice_here
     from runner.run.open import open_run
-    from runner.run.plan import changes, make_plan, remaining_of
+    from runner.run.plan import changes, make_plan, refuse_input, remaining_of
     from runner.run.review import review
 
+    if out:
+        from runner.report.plan_table import check_format, plan_table
+
+        check_format(out)
     output_format = OutputFormat.JSON if as_json else output_format
     console = Console(as_json=output_format is not OutputFormat.TEXT)
     first: list[str] = []  # warnings in front of everything else, also in a pull request comment
@@ -75,7 +85,12 @@ def command(
         notice = notice_here(sandbox=options.sandbox)
         console.notice(notice)
         masking.template = run.inputs.composer.template.origins.own_text
-        make_plan(run)
+        if out:
+            refuse_input(run, out)
+            with plan_table(out, mask=run.campaign.report.mask and not unmask) as also:
+                make_plan(run, also)
+        else:
+            make_plan(run)
         reviewed, changed = review(run), changes(run)
         note_plan(run.ledger, reviewed.plan)
         if output_format is not OutputFormat.MARKDOWN:
@@ -88,6 +103,8 @@ def command(
                 console.print(f"  {change}")
         show_parts(console, reviewed)
         console.print(f"\nplan  {run.paths.plan}")
+        if out:
+            console.print(f"table  {out}")
         if out_approval and not reviewed.problems:
             figures = reviewed.as_json()
             write_approval(out_approval, reviewed.plan, {name: figures[name] for name in _FIGURES})

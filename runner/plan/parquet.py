@@ -1,6 +1,7 @@
 """Write Parquet as a stream, and read it in batches, with only a few batches in memory."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from queue import Queue
 from threading import Thread
@@ -13,11 +14,23 @@ ROW_GROUP_ROWS = 50_000
 BATCH_ROWS = 2_000
 
 
-def write_frames(file: IO[bytes], schema: dict[str, Any], frames: Iterator["pl.DataFrame"]) -> None:
+def write_frames(file: IO[bytes], schema: dict[str, Any], frames: Iterable["pl.DataFrame"]) -> None:
     """Write data frames of `schema` (column name to polars type) to an open file, in order.
 
-    Exceptions from `frames` are raised unchanged; a full disk is an OSError. The calling thread makes the frames,
-    because Python delivers signals only to the main thread: otherwise a SIGTERM would wait for the last frame.
+    Exceptions from `frames` are raised unchanged; a full disk is an OSError.
+    """
+    with frame_writer(file, schema) as add:
+        for frame in frames:
+            add(frame)
+
+
+@contextmanager
+def frame_writer(file: IO[bytes], schema: dict[str, Any]) -> Iterator[Callable[["pl.DataFrame"], None]]:
+    """A function that adds a data frame to an open file, which is complete when the block ends. A full disk is an
+    OSError.
+
+    The calling thread makes the frames, because Python delivers signals only to the main thread: otherwise a SIGTERM
+    would wait for the last frame.
     """
     import polars as pl
     from polars.io.plugins import register_io_source
@@ -39,22 +52,25 @@ def write_frames(file: IO[bytes], schema: dict[str, Any], frames: Iterator["pl.D
             while made.get() is not None:  # unblock the thread that makes frames
                 pass
 
+    def refuse_failure() -> None:
+        for error in failures:
+            if isinstance(error, pl.exceptions.ComputeError) and "os error" in str(error):
+                # Polars wraps the operating system's error; `replacing` adds the file name.
+                raise OSError(str(error).rpartition(": ")[2]) from error
+            raise error
+
+    def add(frame: pl.DataFrame) -> None:
+        refuse_failure()
+        made.put(frame)
+
     writer = Thread(target=write, daemon=True)
     writer.start()
     try:
-        for frame in frames:
-            if failures:
-                break
-            made.put(frame)
+        yield add
     finally:
         made.put(None)
         writer.join()
-    if failures:
-        [error] = failures
-        if isinstance(error, pl.exceptions.ComputeError) and "os error" in str(error):
-            # Polars wraps the operating system's error; `replacing` adds the file name.
-            raise OSError(str(error).rpartition(": ")[2]) from error
-        raise error
+    refuse_failure()
 
 
 def read_frames(

@@ -1,6 +1,6 @@
 """Audience × message → plan: every row of the recipient file with its exact text or its exclusion."""
 
-from collections.abc import Collection, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,9 @@ SMALL_BYTES = 1 << 20
 MAX_FAILURES = 10
 
 
+Also = Callable[["pl.DataFrame", Sequence[int], Sequence[str | None]], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """The rules that exclude recipients after audience and texts, and other options of a plan.
@@ -57,12 +60,19 @@ class Rules:
 
 
 class Planner:
-    """Makes one plan. `summary` grows while the plan is written, and is complete afterwards."""
+    """Makes one plan. `summary` grows while the plan is written, and is complete afterwards.
 
-    def __init__(self, audience: AudienceSpec, composer: Composer, *, rules: Rules | None = None) -> None:
+    `also` gets all rows of the plan too: frames with the plan's columns, the rows' numbers in the sheet, and the warnings
+    about their texts.
+    """
+
+    def __init__(
+        self, audience: AudienceSpec, composer: Composer, *, rules: Rules | None = None, also: Also | None = None
+    ) -> None:
         self._audience = audience
         self._composer = composer
         self._rules = rules or Rules()
+        self._also = also
         # With a key column, two keys may share a number: two people, or one person who is in the file twice.
         has_shared_numbers = audience.key is not None and audience.duplicates is not Duplicates.ALL
         self._numbers = KeyIndex() if has_shared_numbers else None
@@ -187,7 +197,11 @@ class Planner:
         schema = _schema(self._rules)
         with closing(self.batches(work)) as batches:
             for batch in batches:
-                yield pl.DataFrame(self._values(batch), schema=schema)
+                frame = pl.DataFrame(self._values(batch), schema=schema)
+                if self._also:
+                    numbers = [self.summary.sheet_rows.of(batch.first + index) for index in range(len(batch))]
+                    self._also(frame, numbers, [batch.warnings(index) for index in range(len(batch))])
+                yield frame
 
     def _values(self, batch: RowBatch) -> dict[str, Any]:
         """The plan's columns. `detail` is the reason for an exclusion, or else the changes of number and text."""

@@ -92,7 +92,7 @@ def write_results(
 
         def frames() -> Iterator[pl.DataFrame]:
             for frame in _frames(plan, schema, ids, lookup, unsent):
-                shown = _masked(frame) if mask else frame
+                shown = masked_rows(frame) if mask else frame
                 _for_csv(shown).write_csv(csv_file, include_header=False, datetime_format=_CSV_TIME, float_precision=3)
                 if sheets:
                     sheets.add(shown)
@@ -217,7 +217,7 @@ def _without_unsent(
     ]
 
 
-def _masked(rows: pl.DataFrame) -> pl.DataFrame:
+def masked_rows(rows: pl.DataFrame) -> pl.DataFrame:
     """The rows with phone numbers masked, in carried columns too."""
     masking = {column.name: column.masking for column in RESULT_COLUMNS}
     columns = {}

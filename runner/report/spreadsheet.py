@@ -24,7 +24,7 @@ MOST_OF_CELL = 32_767
 
 CUT = "… (cut)"
 
-_WIDTHS = {column.name: column.width for column in RESULT_COLUMNS}
+_WIDTHS = {column.name: column.width for column in RESULT_COLUMNS} | {"number": 16, "text": 60, "warnings": 40}
 _CARRIED_WIDTH = 14
 # Characters that XML 1.0 can't represent, and lone surrogates, which UTF-8 can't encode.
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -37,8 +37,9 @@ _CREATED = datetime(2000, 1, 1, tzinfo=UTC)
 class Spreadsheet:
     """Receives frames of one schema. Created by `spreadsheet`."""
 
-    def __init__(self, book: Any, schema: Mapping[str, Any]) -> None:  # noqa: ANN401 (the library has no types)
+    def __init__(self, book: Any, schema: Mapping[str, Any], title: str) -> None:  # noqa: ANN401 (the library has no types)
         self._book = book
+        self._title = title
         self._schema = schema
         self._header = book.add_format({"bold": True, "bottom": 1})
         self._begin_sheet()
@@ -54,7 +55,7 @@ class Spreadsheet:
 
     def _begin_sheet(self) -> None:
         sheets = len(self._book.worksheets())
-        self._sheet = self._book.add_worksheet(f"results {sheets + 1}" if sheets else "results")
+        self._sheet = self._book.add_worksheet(f"{self._title} {sheets + 1}" if sheets else self._title)
         self._row = 0
         self._sheet.freeze_panes(1, 1)
         for column, (name, kind) in enumerate(self._schema.items()):
@@ -68,8 +69,10 @@ class Spreadsheet:
 
 
 @contextmanager
-def spreadsheet(file: IO[bytes], schema: Mapping[str, Any], scratch: Path) -> Iterator[Spreadsheet]:
-    """A spreadsheet that is written to an open file when the block ends without an error.
+def spreadsheet(
+    file: IO[bytes], schema: Mapping[str, Any], scratch: Path, *, title: str = "results"
+) -> Iterator[Spreadsheet]:
+    """A spreadsheet that is written to an open file when the block ends without an error. `title` names its sheets.
 
     `scratch` is a temporary folder, readable by its owner alone, that exists during the block. It takes about eight
     times the space of the CSV (a million rows: 2.7 GB). Raises OSError if the disk is full.
@@ -93,9 +96,9 @@ def spreadsheet(file: IO[bytes], schema: Mapping[str, Any], scratch: Path) -> It
     whole = scratch / "results.xlsx"
     try:
         book = xlsxwriter.Workbook(str(whole), options)
-        book.set_properties({"title": "results", "created": _CREATED})
+        book.set_properties({"title": title, "created": _CREATED})
         try:
-            sheets = Spreadsheet(book, schema)
+            sheets = Spreadsheet(book, schema, title)
             yield sheets
             sheets.end_sheet()
             book.close()

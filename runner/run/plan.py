@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 
 import orjson
 
@@ -22,11 +23,12 @@ from runner.base.wording import counted
 from runner.campaign import Campaign, Missing
 from runner.campaign.message_section import SENT_KEYS
 from runner.ledger.cooldown import recent
+from runner.ledger.database import ledger_path
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.optouts import has_optouts, opted_out, optouts_state
 from runner.plan.plan_cache import cached_summary, digest, save_plan_cache
 from runner.plan.plan_file import changed_messages, is_readable, numbers_under_new_keys, read_messages
-from runner.plan.planner import Planner, Rules
+from runner.plan.planner import Also, Planner, Rules
 from runner.plan.restrictions import FrequencyCap, Limit, Sample, outside_hours
 from runner.plan.summary import Fingerprint, PlanSummary
 from runner.prices.costs import Costs
@@ -55,15 +57,28 @@ class Remaining:
     gone: int = 0
 
 
-def make_plan(run: Run) -> PlanSummary:
-    """Write plan.parquet as of the run's `now`, or reuse the existing plan if it is still valid."""
+def refuse_input(run: Run, path: Path) -> None:
+    """Raise InputError if `--out` would replace a file of the campaign or of the run."""
+    inputs, campaign = run.inputs, run.campaign
+    read = [inputs.file.path, inputs.audience.source.path, *(listed.path for listed in inputs.audience.suppress)]
+    read += [one for one in (campaign.message.template, campaign.prices, ledger_path(run.paths.ledger)) if one]
+    is_own = path.resolve().parent == run.paths.folder.resolve()
+    if is_own or any(path.exists() and path.samefile(one) for one in read if one.exists()):
+        raise InputError.of(f"--out: {path} belongs to the campaign or the run", "name another file")
+
+
+def make_plan(run: Run, also: Also | None = None) -> PlanSummary:
+    """Write plan.parquet as of the run's `now`, or reuse the existing plan if it is still valid.
+
+    `also` gets all rows too; then the plan is always made.
+    """
     run.settled = None
     cache_key = _cache_key(run)
-    if cache_key and (summary := _cached(run, cache_key)):
+    if cache_key and also is None and (summary := _cached(run, cache_key)):
         run.summary = summary
         return summary
     remove(run.paths.plan_cache)
-    planner = Planner(run.inputs.audience, run.inputs.composer, rules=_rules(run))
+    planner = Planner(run.inputs.audience, run.inputs.composer, rules=_rules(run), also=also)
     run.summary = planner.write(run.paths.plan)
     # Recipients whom this run has already texted stay in the plan, even if a rule excludes them now. Such a plan is
     # valid for this session only.

@@ -1,0 +1,64 @@
+"""The plan as a table for people, from `campaign plan --out`: CSV, spreadsheet or Parquet."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import polars as pl
+
+from runner.base.errors import InputError
+from runner.base.files import replacing, unwritable
+from runner.base.text import defused_column
+from runner.plan.parquet import frame_writer
+from runner.plan.planner import Also
+from runner.report.results import masked_rows, scratch_of
+from runner.report.spreadsheet import spreadsheet
+
+# `row` is the row that a spreadsheet program shows. The other columns are the plan's, except for the warnings.
+SCHEMA = {
+    "row": pl.Int64, "key": pl.String, "number": pl.String, "text": pl.String, "segments": pl.Int8,
+    "reason": pl.String, "detail": pl.String, "warnings": pl.String,
+}  # fmt: skip
+_FORMATS = (".csv", ".xlsx", ".parquet")
+
+
+def check_format(path: Path) -> None:
+    """Raise InputError if the name doesn't end in a format that can be written."""
+    if path.suffix.lower() not in _FORMATS:
+        what = f"--out: {path} doesn't end in .csv, .xlsx or .parquet"
+        raise InputError.of(what, "choose the format with the ending, such as plan.csv")
+
+
+@contextmanager
+def plan_table(path: Path, *, mask: bool) -> Iterator[Also]:
+    """Write the table to `path` when the block ends without an error, readable by its owner alone.
+
+    `mask` hides the middle digits of phone numbers, and the cells that `detail` quotes. Cells that a spreadsheet would
+    run as formulas are defused in CSV; Parquet has them as they are. Raises BlockedError if the disk is full.
+    """
+    with ExitStack() as stack:
+        file = stack.enter_context(replacing(path))
+        match path.suffix.lower():
+            case ".csv":
+                file.write((",".join(SCHEMA) + "\n").encode())
+
+                def write(frame: pl.DataFrame) -> None:
+                    texts = frame.select(pl.col(pl.String)).columns
+                    frame.with_columns(map(defused_column, texts)).write_csv(file, include_header=False)
+
+            case ".xlsx":
+                write = stack.enter_context(spreadsheet(file, SCHEMA, scratch_of(path), title="plan")).add
+            case _:
+                write = stack.enter_context(frame_writer(file, SCHEMA))
+
+        def add(planned: pl.DataFrame, numbers: Sequence[int], warnings: Sequence[str | None]) -> None:
+            rows = planned.rename({"destination": "number"}).with_columns(
+                row=pl.Series(numbers, dtype=pl.Int64), warnings=pl.Series(warnings, dtype=pl.String)
+            )
+            rows = rows.select(*SCHEMA)
+            try:
+                write(masked_rows(rows) if mask else rows)
+            except OSError as error:  # else the plan file would be said to be unwritable
+                raise unwritable(path, error) from error
+
+        yield add
