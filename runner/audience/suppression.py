@@ -16,7 +16,7 @@ from pathlib import Path
 from runner.audience.key_index import KeyIndex
 from runner.audience.spec import SuppressionList
 from runner.base.errors import InputError, Position, Problem
-from runner.base.text import joined, quoted, quoted_names
+from runner.base.text import folded, joined, quoted, quoted_names
 from runner.files import reader
 from runner.files.columns import PHONE_NAMES, bare, find_column
 from runner.files.formats import Format, identify, unchanged
@@ -108,7 +108,9 @@ def read_list(
             raise InputError.of(what, f"save each sheet as a separate file; {_IN_DOUBT}")
         file_format = identify(path)
         junk, entries = _Junk(path, file_format.is_text), 0
-        with closing(reader.read_numbered(source)) as rows:
+        places = (columns.phone, columns.key, columns.country)
+        used = frozenset(header[place] for place in places if place is not None)
+        with closing(reader.read_numbered(replace(source, used=used))) as rows:
             names = (0, tuple(header))
             first = names if file_format is Format.PARQUET else next(rows, names)
             for place, cells in rows if columns.has_header else chain([first], rows):
@@ -150,8 +152,8 @@ def _read_entry(cells: Cells, columns: _Columns, country: str | None) -> tuple[s
     if written:
         number = normalise(written, own_country or country)
         return (number.destination, key or None) if isinstance(number, Number) else number.detail
-    if key or not any(cells):
-        return None, key or None
+    if key:
+        return None, key
     if columns.key is None:
         return "the number is missing"
     return "the key is missing" if columns.phone is None else "number and key are missing"
@@ -208,7 +210,7 @@ def _find_columns(
     else:
         phone = _place(file, header, listed.phone, "phone", PHONE_NAMES, problems)
         keys = _place(file, header, listed.key, "key", [key] if key else [], problems)
-        countries = header.index(country_column) if country_column in header else None
+        countries = next((i for i, name in enumerate(header) if folded(name) == folded(country_column or "")), None)
         columns = _Columns(phone, None if keys == phone else keys, countries)
     if columns.phone is None and columns.key is None and not problems:
         remedy = f"the first row is {quoted_names(header)}; add a row with the column names above it"
@@ -226,12 +228,12 @@ def _lone_column(file: str, name: str, key: str | None, country: str | None, pro
     """A single column has numbers, whatever its name, unless it may have keys."""
     if _LIKE_A_NUMBER.fullmatch(name) or isinstance(normalise(name, country), Number):
         return _Columns(phone=0, has_header=False)
-    if name.casefold() in PHONE_NAMES:
+    if folded(name) in PHONE_NAMES:
         return _Columns(phone=0)
     if key is None:
         digits = sum(map(str.isdecimal, name))
         return _Columns(phone=0, has_header=digits <= _MOST_DIGITS_OF_A_NAME, is_named=False)
-    if name.casefold() != key.casefold():
+    if folded(name) != folded(key):
         remedy = f'rename it to phone or {key}, or write {{file: {file}, phone: "{name}"}}'
         problems.append(Problem(f'the only column, "{name}", may have phone numbers or values of {key}', remedy))
     return _Columns(key=0)
@@ -247,8 +249,8 @@ def _place(
             return header.index(found)
         problems.append(found)
         return None
-    folded = [name.casefold() for name in names]
-    places = [place for place, name in enumerate(header) if bare(name).casefold() in folded]
+    wanted_names = {folded(name) for name in names}
+    places = [place for place, name in enumerate(header) if folded(bare(name)) in wanted_names]
     if len(places) > 1:
         first, shown = header[places[0]], quoted_names([header[place] for place in places])
         what = f"several columns could have the {'phone numbers' if option == 'phone' else 'keys'}: {shown}"

@@ -48,6 +48,11 @@ class Problem:
         return ": ".join(str(part) for part in (self.where, self.path, words) if part)
 
 
+def is_panic(error: BaseException | None) -> bool:
+    """Whether the exception is a panic in a library's Rust code. Its class can't be imported, and is no `Exception`."""
+    return type(error).__name__ == "PanicException"
+
+
 class CampaignError(Exception):
     """The base of all expected errors. `exit_code` is the exit code of the command."""
 

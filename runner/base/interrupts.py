@@ -29,7 +29,7 @@ _NUMBERS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP
 
 
 class _State:
-    """`happened`: a signal has arrived. `stderr` is a copy of the real standard error once it is silent, else None."""
+    """`happened`: a signal has arrived. `stderr` is a copy of the real standard error while it is silent, else None."""
 
     happened = False
     is_held = False
@@ -82,6 +82,21 @@ def keeping_stderr() -> "Iterator[None]":
         _State.keeps_stderr = False
 
 
+@contextlib.contextmanager
+def quiet() -> "Iterator[None]":
+    """Show nothing that is printed on standard error in the block: Rust code prints a panic before it raises it."""
+    with held():
+        copy = _silence()
+    try:
+        yield
+    finally:
+        with held():
+            if copy is not None and not _State.happened:
+                os.dup2(copy, 2)
+                os.close(copy)
+                _State.stderr = None
+
+
 def say(words: str) -> None:
     """Print a line on standard error, also while it is silent."""
     if _State.stderr is None:
@@ -95,7 +110,7 @@ def _on_signal(_number: int, _frame: "FrameType | None") -> None:
         return
     if _State.is_held:
         _State.is_waiting = True
-    elif _State.stderr is not None:
+    elif _State.happened:
         _exit_now()
     else:
         _interrupt()
@@ -109,16 +124,21 @@ def _interrupt() -> None:
     raise KeyboardInterrupt
 
 
-def _silence() -> None:
-    """Send standard error to nowhere. Not only `sys.stderr`: polars and the interpreter write to the descriptor."""
+def _silence() -> int | None:
+    """Send standard error to nowhere. Not only `sys.stderr`: polars and the interpreter write to the descriptor.
+
+    Returns a copy of the real one, or None if it was silent before.
+    """
+    if _State.stderr is not None:
+        return None
     with contextlib.suppress(RuntimeError):  # the signal came while it was being written
         sys.stderr.flush()
     with contextlib.suppress(OSError):
-        copy = os.dup(2)
         nowhere = os.open(os.devnull, os.O_WRONLY)
+        _State.stderr = os.dup(2)
         os.dup2(nowhere, 2)
         os.close(nowhere)
-        _State.stderr = copy
+    return _State.stderr
 
 
 def _exit_now() -> None:

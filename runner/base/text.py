@@ -33,6 +33,11 @@ def joined(words: Iterable[str], last: str = "and") -> str:
     return f"{', '.join(init)} {last} {end}" if init else end
 
 
+def folded(name: str) -> str:
+    """The form in which names are compared: letter case, blanks around the name and Unicode's forms don't matter."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name.strip()).casefold())
+
+
 def closest(wanted: str, names: Iterable[str], cutoff: float = 0.6) -> str | None:
     """The name that was probably meant, ignoring case; None if no name is similar."""
     by_folded = {name.casefold(): name for name in names}

@@ -1,6 +1,7 @@
 """Read a campaign file: the entry point of this room."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,8 +13,12 @@ from runner.base.errors import Position, Problem
 from runner.base.text import closest, quoted
 from runner.campaign.model import Campaign
 from runner.campaign.normalize import SourceMap, normalize
+from runner.campaign.recipients_section import ONE_FILE
 from runner.campaign.validate import validate
 from runner.campaign.yaml_document import MAX_BYTES, KeyPath, parse
+
+# A pattern such as *.csv, or several names in one text.
+_SEVERAL = re.compile(r"[*?{\[]|\.\w+\s*[,;]\s*\S")
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,9 @@ def read(path: Path) -> tuple[CampaignFile | None, list[Problem]]:
     for key, name in files:
         trouble = _unreadable(Path(normpath(path.parent / name)), written=name, folder=path.parent)
         if trouble and key not in wrong:
-            wrong[key] = source_map.problem(key, *trouble)
+            means_several = trouble[0].endswith(" is a folder") or _SEVERAL.search(name)
+            remedy = ONE_FILE if means_several and key == ("recipients", "file") else trouble[1]
+            wrong[key] = source_map.problem(key, trouble[0], remedy)
     everything = [*document.problems, *problems, *wrong.values()]
     everything.sort(key=lambda problem: (problem.where.line, problem.where.column) if problem.where else (0, 0))
     return CampaignFile(path, campaign, source_map) if campaign else None, everything

@@ -9,6 +9,9 @@ from runner.campaign import fields, values
 from runner.campaign.fields import NOT_EMPTY, UNIQUE, Section, TextRule, choice, optional, setting
 from runner.campaign.values import InvalidValue
 
+# What to do about a list, a folder or a pattern where the recipient file should be.
+ONE_FILE: Final = "write the path of a file; until a later version reads several files, merge them into one"
+
 
 class CountryColumn(Section):
     """A column with the country of each row."""

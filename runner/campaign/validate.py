@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails
 from runner.base.errors import Problem
 from runner.base.text import quoted
 from runner.campaign.normalize import SECTIONS, SHORTHANDS, Sections, SourceMap, section_of
-from runner.campaign.recipients_section import FORM_TAGS
+from runner.campaign.recipients_section import FORM_TAGS, ONE_FILE
 from runner.campaign.values import InvalidValue
 from runner.campaign.yaml_document import TRUE, KeyPath, Location, YamlKind, shown_path
 
@@ -170,6 +170,8 @@ def _wrong_type(wanted: str, path: KeyPath, location: Location, sections: Sectio
             return _Mistake(path, "must be a list, not a mapping", write)
         corrected_list = [text] if kind is YamlKind.TEXT else None
         return _Mistake(path, f"{shown} is not a list", f"write [{_cut(text)}]", correction=corrected_list)
+    if path == ("recipients",) and kind is YamlKind.LIST:
+        write = ONE_FILE
     return _Mistake(path, f"must be a section with keys, not {shown}", write)
 
 
@@ -177,6 +179,8 @@ def _not_text(path: KeyPath, location: Location, write: str) -> _Mistake:
     text, kind = location.text, location.kind
     if kind not in (YamlKind.LIST, YamlKind.MAPPING):
         return _Mistake(path, _trap(location), f"write {quoted(text)} in quotes", correction=text)
+    if kind is YamlKind.LIST and path == ("recipients", "file") and ("," in text or not text):
+        return _Mistake(path, "must be one file, not a list", ONE_FILE)
     if kind is YamlKind.LIST and text and "," not in text:
         return _Mistake(path, "must be text, not a list", f"write {_cut(text[1:-1])} without brackets")
     if text:  # probably text that starts with a brace, such as {date}

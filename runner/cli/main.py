@@ -110,7 +110,7 @@ def _result_of(arguments: list[str], *, as_json: bool) -> object:
     from typer import Abort
     from typer.exceptions import TyperException
 
-    from runner.base.errors import BlockedError, CampaignError, InputError
+    from runner.base.errors import BlockedError, CampaignError, InputError, is_panic
     from runner.cli.console import print_error, print_stderr
     from runner.cli.limits import limit_met, refuse_low_limits
     from runner.cli.memory import with_limit
@@ -140,12 +140,14 @@ def _result_of(arguments: list[str], *, as_json: bool) -> object:
         return _failed(InputError.exit_code, [words], as_json=as_json)
     except Abort:
         return INTERRUPTED
-    except Exception as error:
+    except BaseException as error:
+        if not isinstance(error, Exception) and not is_panic(error):
+            raise
         if isinstance(error, OSError) and error.errno in NO_ACCESS:
             blocked = BlockedError(f"{error.filename or 'a file'}: {error.strerror}; check the path and the disk")
             print_error(blocked)
             return _failed(blocked.exit_code, [str(blocked)], as_json=as_json)
-        if met := limit_met(error):
+        if isinstance(error, Exception) and (met := limit_met(error)):
             print_error(BlockedError(met))
             return _failed(BlockedError.exit_code, [met], as_json=as_json)
         print_stderr(traceback.format_exc().rstrip())

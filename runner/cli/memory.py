@@ -10,7 +10,7 @@ import signal
 import sys
 from contextlib import contextmanager
 
-from runner.base.errors import InputError
+from runner.base.errors import InputError, is_panic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _words(name: str) -> "Generator[None, None, None]":
 
 
 def _is_lack_of_memory(error: BaseException) -> bool:
-    return isinstance(error, MemoryError) or type(error).__name__ == "PanicException"  # polars' panic
+    return isinstance(error, MemoryError) or is_panic(error)
 
 
 def _limit() -> "tuple[int, str] | None":

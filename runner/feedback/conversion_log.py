@@ -7,7 +7,7 @@ import io
 import os
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
@@ -71,7 +71,9 @@ def note_file(
     Raises InputError if the file can't be read, StoppedError if nothing can be recorded.
     """
     source = Source(file, encoding_key=None)
-    columns = find_columns(read_header(source), str(file))
+    header = read_header(source)
+    columns = find_columns(header, str(file))
+    source = replace(source, used=frozenset(header[place] for place in columns.values()))
     matcher = Matcher(ledger, record)
     place = 1
     parts: list[pl.DataFrame] = []

@@ -12,6 +12,8 @@ from decimal import Decimal
 from runner.base.conversions import Conversion, ConversionOutcome
 from runner.base.errors import InputError
 from runner.base.outcomes import Status
+from runner.base.text import folded, quoted_names
+from runner.files.columns import bare, no_header_remedy
 from runner.ledger.ledger import Ledger, MessageRecord, RunRecord
 from runner.ledger.request_journal import records_by_umid
 from runner.plan.message_ids import MessageIds
@@ -26,6 +28,8 @@ TOLERANCE_US = 60_000_000
 
 # The columns that can identify a message, the most precise first. Case and underscores don't matter.
 NAMES = ("clientmessageid", "umid", "key")
+
+_COLUMNS = (*NAMES, "outcome", "timestamp")
 
 _OUTCOMES = {
     **dict.fromkeys(("success", "true", "yes", "1"), ConversionOutcome.SUCCESS),
@@ -65,17 +69,23 @@ def find_columns(header: Sequence[str], file: str) -> dict[str, int]:
 
     Raises InputError if no column identifies messages, or there is no outcome.
     """
-    places = {_plain(name): index for index, name in reversed(list(enumerate(header)))}
-    has = ", ".join(f'"{name}"' for name in header[:20])
+    places: dict[str, int] = {}
+    for index, name in enumerate(header):
+        plain = _plain(bare(name))
+        if places.setdefault(plain, index) != index and plain in _COLUMNS:
+            what = f'{file} has two columns named "{plain}" (columns {places[plain] + 1} and {index + 1})'
+            raise InputError.of(what, "rename one of them")
+    has = quoted_names(header)
+    no_header = no_header_remedy(header, list(ConversionOutcome))
     if not any(name in places for name in NAMES):
         raise InputError.of(
             f"{file} has no column that identifies the message",
-            f"name a column key, umid or clientMessageId; the file has {has}",
+            no_header or f"name a column key, umid or clientMessageId; the file has {has}",
         )
     if "outcome" not in places:
-        remedy = f"add one with the values success or failure; the file has {has}"
+        remedy = no_header or f"add one with the values success or failure; the file has {has}"
         raise InputError.of(f'{file} has no column "outcome"', remedy)
-    return {name: places[name] for name in (*NAMES, "outcome", "timestamp") if name in places}
+    return {name: places[name] for name in _COLUMNS if name in places}
 
 
 def read_row(place: int, cells: Sequence[str], columns: Mapping[str, int]) -> ConversionRow | Unmatched:
@@ -125,7 +135,7 @@ def _moment(text: str) -> int | None:
 
 
 def _plain(name: str) -> str:
-    return name.strip().casefold().replace("_", "")
+    return folded(name).replace("_", "")
 
 
 class Matcher:

@@ -6,16 +6,23 @@ and adds them with `dataclasses.replace`.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from runner.base.errors import Problem
-from runner.base.text import closest, joined, quoted_names
+from runner.base.text import closest, folded, joined, quoted_names
 from runner.base.wording import counted
 
 PHONE_NAMES = ("phone", "mobile", "msisdn", "destination", "to")
 
 _NUMBERED = re.compile(r"(?P<name>.+) \(column (?P<place>[0-9]+)\)'*", re.DOTALL)
+
+
+# No name of a column: a number of at least seven digits or a date, an email address, a UUID.
+_DATA = re.compile(
+    r"['\"]?[+(]*(?:[0-9][ ().:+T-]*){7,}Z?['\"]?|[^@\s]+@[^@\s]+\.[^@\s]+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+    re.IGNORECASE,
+)
 
 
 class Header(list[str]):
@@ -33,22 +40,22 @@ def bare(name: str) -> str:
 
 
 def name_columns(written: Sequence[str]) -> tuple[str, ...]:
-    """The names, trimmed and unique.
+    """The names, trimmed and unique, also when folded.
 
     A duplicate name becomes `name (column 2)` in each of its columns, and a blank name becomes `column 3`. So a
     template can't use one of two columns with the same name by accident.
     """
     trimmed = [name.strip() for name in written]
-    times = Counter(trimmed)
+    times = Counter(map(folded, trimmed))
     taken = {name for name, count in times.items() if count == 1}
     names: list[str] = []
     for place, name in enumerate(trimmed, 1):
         unique = name
-        if not name or times[name] > 1:
+        if not name or times[folded(name)] > 1:
             unique = f"{name} (column {place})" if name else f"column {place}"
-            while unique in taken:
+            while folded(unique) in taken:
                 unique += "'"
-            taken.add(unique)
+            taken.add(folded(unique))
         names.append(unique)
     return tuple(names)
 
@@ -64,15 +71,17 @@ def without_blank_end(written: Sequence[str]) -> list[str]:
 def naming_remarks(file: str, written: Sequence[str], names: Sequence[str]) -> list[str]:
     """Remarks on names that differ from the file."""
     remarks = []
-    trimmed = [name.strip() for name in written]
-    for name in dict.fromkeys(trimmed):
-        places = [place for place, other in enumerate(trimmed) if other == name]
+    places_by_name: dict[str, list[int]] = {}
+    for place, name in enumerate(map(folded, written)):
+        places_by_name.setdefault(name, []).append(place)
+    for name, places in places_by_name.items():
         called = joined([f'"{names[place]}"' for place in places])
         if not name:
             which = f"column {places[0] + 1} has" if len(places) == 1 else f"{len(places)} columns have"
             remarks.append(f"{file}: {which} no name; use {called}")
         elif len(places) > 1:
-            remarks.append(f'{file}: {len(places)} columns are named "{name}"; use {called}')
+            spelled = joined(dict.fromkeys(f'"{written[place].strip()}"' for place in places), "or")
+            remarks.append(f"{file}: {len(places)} columns are named {spelled}; use {called}")
     return remarks
 
 
@@ -86,41 +95,48 @@ def find_phone_column(header: Sequence[str], wanted: str | None = None) -> str |
     """The column with the phone numbers: `wanted`, or else the only column with a name in `PHONE_NAMES`."""
     if wanted is not None:
         return find_column(header, wanted)
-    found = [column for column in header if bare(column).casefold() in PHONE_NAMES]
+    found = [column for column in header if folded(bare(column)) in PHONE_NAMES]
     if len(found) == 1:
         return found[0]
     if found:
         return Problem(
             f"several columns could have the phone numbers: {quoted_names(found)}", "choose one with recipients.phone"
         )
-    return Problem(
-        f"no column is named {joined(PHONE_NAMES, 'or')}",
-        f"name the column with the phone numbers in recipients.phone; the columns are {quoted_names(header)}",
-    )
+    remedy = f"name the column with the phone numbers in recipients.phone; the columns are {quoted_names(header)}"
+    return Problem(f"no column is named {joined(PHONE_NAMES, 'or')}", no_header_remedy(header) or remedy)
 
 
 def find_column(header: Sequence[str], wanted: str) -> str | Problem:
-    """The column named exactly `wanted`; a name in another case is suggested, never used.
+    """The column named `wanted`, as `folded` compares names.
 
     A duplicate name is not accepted; see `name_columns` for the unique names.
     """
-    if wanted in header:
-        return wanted
-    if found := no_single_column(header, wanted):
-        return found
+    if found := [name for name in header if folded(name) == folded(wanted)]:
+        return found[0]
+    if problem := no_single_column(header, wanted):
+        return problem
     meant = closest(wanted, header)
     hint = f'did you mean "{meant}"? ' if meant else ""
-    return Problem(f'there is no column "{wanted}"', f"{hint}the columns are {quoted_names(header)}")
+    remedy = no_header_remedy(header) or f"{hint}the columns are {quoted_names(header)}"
+    return Problem(f'there is no column "{wanted}"', remedy)
 
 
 def no_single_column(header: Sequence[str], wanted: str) -> Problem | None:
     """Why a name in the file can't be used: several columns have it, or the column has no single values."""
-    if isinstance(header, Header) and wanted in header.left_out:
-        what = f'the column "{wanted}" has values of the unsupported type {header.left_out[wanted]}'
+    left_out = header.left_out if isinstance(header, Header) else {}
+    if kind := next((kind for name, kind in left_out.items() if folded(name) == folded(wanted)), None):
+        what = f'the column "{wanted}" has values of the unsupported type {kind}'
         return Problem(what, "use another column, or export it as text")
-    same = [name for name in header if (found := _NUMBERED.fullmatch(name)) and found["name"] == wanted]
+    same = [name for name in header if name != bare(name) and folded(bare(name)) == folded(wanted)]
     if len(same) > 1:
         places = joined([str(header.index(name) + 1) for name in same])
         what = f'there are {len(same)} columns named "{wanted}" (columns {places})'
         return Problem(what, f'rename all but one, or write "{same[0]}"')
     return None
+
+
+def no_header_remedy(header: Sequence[str], data: Collection[str] = ()) -> str | None:
+    """What to do if the names are data: one looks like a number, a date, a UUID or an address, or is in `data`."""
+    if not any(_DATA.fullmatch(name) or folded(name) in data for name in header):
+        return None
+    return f"the first row has data, not column names: {quoted_names(header)}; add a row with the column names above it"

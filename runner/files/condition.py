@@ -6,12 +6,15 @@ that read other files, the clock or random numbers. A condition that is NULL is 
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 
 import polars as pl
 
-from runner.base.errors import InputError, Problem
-from runner.base.text import closest, quoted
+from runner.base import interrupts
+from runner.base.errors import InputError, Problem, is_panic
+from runner.base.text import closest, folded, quoted
+from runner.files.columns import Header, find_column, no_single_column
 from runner.files.source import Cells, UnreadableRow
 
 _PLACE = re.compile(r"Line: (\d+), Column: (\d+)")
@@ -52,37 +55,52 @@ _QUOTED_OR_MARK = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|[(),]"
 class Condition:
     """A condition that is valid for the columns. `types` are their polars types, None for text.
 
+    Names are found as in `find_column`. `left_out` are columns that can't be used (see `Header`).
+
     Raises InputError, for `recipients.where`, if the condition isn't SQL, names an unknown column, isn't true or
     false, or compares incompatible types.
     """
 
-    def __init__(self, condition: str, types: Mapping[str, pl.DataType | None]) -> None:
-        self._types = types
+    def __init__(
+        self, condition: str, types: Mapping[str, pl.DataType | None], left_out: Mapping[str, str] | None = None
+    ) -> None:
         _check_words(condition)
         try:
-            self._expression = pl.sql_expr(condition)
+            with interrupts.quiet():
+                self._expression = pl.sql_expr(condition)
         except BaseException as error:
-            # A panic in the library's Rust code; its class can't be imported.
-            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            if not isinstance(error, Exception) and not is_panic(error):
                 raise
             raise _wrong(*_syntax(condition, str(error))) from error
-        self._columns: list[str] = list(dict.fromkeys(self._expression.meta.root_names()))
-        self._check_columns()
+        # By their names in the condition.
+        self._columns = {name: _column(name, Header(types, left_out)) for name in self._expression.meta.root_names()}
+        if not self._columns:
+            raise _wrong("the condition uses no column", "write a condition such as consent = 'yes'")
+        self._types = {name: types[column] for name, column in self._columns.items()}
         self._check_types()
+
+    @property
+    def _first(self) -> str:
+        return next(iter(self._columns))
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns in the file."""
+        return list(self._columns.values())
 
     def match_texts(
         self, rows: Sequence[Cells | UnreadableRow], header: Sequence[str], numbers: Sequence[int]
     ) -> list[bool]:
         """For each row, whether the condition is true; True for an unreadable row. Errors name a row by its number."""
         numbered = [(n, row) for n, row in zip(numbers, rows, strict=True) if not isinstance(row, UnreadableRow)]
-        places = {name: header.index(name) for name in self._columns}
+        places = {name: header.index(column) for name, column in self._columns.items()}
         texts = {name: [row[place] or None for _, row in numbered] for name, place in places.items()}
         answers = iter(self._answers(pl.DataFrame(texts, dict.fromkeys(texts, pl.String)), [n for n, _ in numbered]))
         return [True if isinstance(row, UnreadableRow) else next(answers) for row in rows]
 
     def match(self, frame: pl.DataFrame, first: int = 1) -> list[bool]:
         """For each row of a frame with typed columns, whether the condition is true."""
-        typed = frame.select(_typed(name, self._types[name]) for name in self._columns)
+        typed = frame.select(_typed(column, self._types[name]).alias(name) for name, column in self._columns.items())
         return self._answers(typed, range(first, first + frame.height))
 
     def _answers(self, frame: pl.DataFrame, numbers: Sequence[int]) -> list[bool]:
@@ -96,28 +114,15 @@ class Condition:
                     raise _wrong(*_failed(str(single), f" on row {number}")) from error
             raise _wrong(*_failed(str(error), "")) from error
 
-    def _check_columns(self) -> None:
-        if not self._columns:
-            raise _wrong("the condition uses no column", "write a condition such as consent = 'yes'")
-        name = next((name for name in self._columns if name not in self._types), None)
-        if name is None:
-            return
-        hint = f"put text in single quotes: '{name}'"
-        if field := next((column for column in self._types if column.startswith(f"{name}.")), None):
-            hint = f'put a name with a dot in double quotes: "{field}"'
-        elif meant := closest(name, self._types, cutoff=0.75):
-            written = meant if _BARE.fullmatch(meant) else f'"{meant}" in double quotes'
-            hint = f"did you mean {written}? {hint}"
-        raise _wrong(f'there is no column "{name}"', hint)
-
     def _check_types(self) -> None:
         """Evaluate with an empty row, and with the text "1": polars rejects some casts only then."""
         schema = {name: _schema_type(self._types[name]) for name in self._columns}
         empty = pl.DataFrame(schema=schema)
         try:
-            answer = empty.select(self._expression.alias(_ANSWER)).schema[_ANSWER]
+            with _polars_errors():
+                answer = empty.select(self._expression.alias(_ANSWER)).schema[_ANSWER]
             if answer != pl.Boolean:
-                remedy = f"write a comparison such as {self._columns[0]} = 'yes', or {self._columns[0]} IS NOT NULL"
+                remedy = f"write a comparison such as {self._first} = 'yes', or {self._first} IS NOT NULL"
                 raise _wrong("the expression is not true or false", remedy)
             _evaluate(pl.DataFrame({name: [None] for name in schema}, schema), self._expression)
             text = {name: ["1" if dtype == pl.String else None] for name, dtype in schema.items()}
@@ -132,7 +137,7 @@ class Condition:
 
     def _mismatch(self, error: str) -> tuple[str, str]:
         """Explain a comparison or function that doesn't fit a column's type."""
-        name = next((name for name in _COLUMN_OF_ERROR.findall(error) if name in self._types), self._columns[0])
+        name = next((name for name in _COLUMN_OF_ERROR.findall(error) if name in self._types), self._first)
         kind = _in_words(self._types[name])
         column = name if _BARE.fullmatch(name) else f'"{name}"'
         if "regex" in error:
@@ -155,7 +160,36 @@ class Condition:
 
 
 def _evaluate(frame: pl.DataFrame, expression: pl.Expr) -> list[bool]:
-    return frame.with_columns(expression.fill_null(value=False).alias(_ANSWER))[_ANSWER].to_list()
+    with _polars_errors():
+        return frame.with_columns(expression.fill_null(value=False).alias(_ANSWER))[_ANSWER].to_list()
+
+
+@contextmanager
+def _polars_errors() -> Generator[None, None, None]:
+    """Turn a panic into a PolarsError: an infinite date makes some functions panic."""
+    try:
+        with interrupts.quiet():
+            yield
+    except BaseException as error:
+        if not is_panic(error):
+            raise
+        raise pl.exceptions.ComputeError(str(error)) from error
+
+
+def _column(name: str, header: Header) -> str:
+    """The column that the condition names. Raises InputError if there is none."""
+    found = find_column(header, name)
+    if isinstance(found, str):
+        return found
+    if no_single_column(header, name):
+        raise _wrong(found.what, found.remedy)
+    hint = f"put text in single quotes: '{name}'"
+    if field := next((column for column in header if folded(column).startswith(f"{folded(name)}.")), None):
+        hint = f'put a name with a dot in double quotes: "{field}"'
+    elif meant := closest(name, header, cutoff=0.75):
+        written = meant if _BARE.fullmatch(meant) else f'"{meant}" in double quotes'
+        hint = f"did you mean {written}? {hint}"
+    raise _wrong(found.what, hint)
 
 
 def _syntax(condition: str, error: str) -> tuple[str, str]:

@@ -1,7 +1,8 @@
 """A strict reader for CSV and TSV: errors are reported with their line; nothing is guessed.
 
-An unclosed quote can swallow a thousand rows, so it stops the plan. A row with more or fewer cells than the header is
-excluded. The reader uses the standard csv module because it keeps line numbers.
+An unclosed quote can swallow a thousand rows, so it stops the plan. A row with more cells than the header is excluded,
+and one with fewer gets empty cells, as in a spreadsheet program. The reader uses the standard csv module because it
+keeps line numbers.
 """
 
 import csv
@@ -17,7 +18,7 @@ from runner.base.wording import counted
 from runner.files.columns import blank_rows_remark, without_blank_end
 from runner.files.encodings import LONGEST_LINE, find_codec, long_line
 from runner.files.formats import Format, open_bytes, readable
-from runner.files.source import Numbered, Source, UnreadableRow
+from runner.files.source import Cells, Numbered, Source, UnreadableRow
 
 # More than any cell that a person fills in. A longer cell means an unclosed quote.
 _CELL_LIMIT = 1 << 20
@@ -54,7 +55,7 @@ def _parsed(path: Path, file: io.TextIOWrapper, remarks: list[str]) -> Iterator[
     csv.field_size_limit(_CELL_LIMIT)
     opening, skipped, delimiter = _opening(path, file)
     reader = csv.reader(chain(opening, file), delimiter=delimiter, strict=True)
-    width = full = fitting = blank = pending = 0
+    width = full = fitting = blank = pending = short = first_short = 0
     misfit: Problem | None = None
     end = skipped
     try:
@@ -67,25 +68,22 @@ def _parsed(path: Path, file: io.TextIOWrapper, remarks: list[str]) -> Iterator[
                     raise InputError.of(f"{what}, up to line {end:,}", "delete them, or create the file again")
                 continue
             blank, pending = blank + (pending if width else 0), 0
-            has_nul = "\0" in "".join(cells)
             if not width:
-                if has_nul:
-                    where, remedy = Position(str(path), line, 1), 'save the file as "CSV UTF-8" again'
-                    raise InputError([Problem("the header has a NUL byte", remedy, where=where)])
-                header = without_blank_end(cells)
+                header = _header(Position(str(path), line, 1), cells)
                 width, full = len(header), len(cells)
-                if width > _MOST_COLUMNS:
-                    what = f"the header has {counted(width, 'column')}; the maximum is {_MOST_COLUMNS:,}"
-                    raise InputError([Problem(what, "check the file", where=Position(str(path), line, 1))])
                 if delimiter != "," and not _is_tsv(path):
                     remarks.append(f"{path.name}: cells are separated by {_DELIMITERS[delimiter]}")
-                yield line, number, tuple(header)
-            elif has_nul:
+                yield line, number, header
+            elif "\0" in "".join(cells):
                 fitting += 1
                 yield line, number, UnreadableRow(f"a NUL byte ({_place(line)}); export the file again")
             elif len(cells) == width or (len(cells) > width and not any(map(str.strip, cells[width:]))):
                 fitting += 1
                 yield line, number, tuple(map(str.strip, cells[:width]))
+            elif len(cells) < width and not _has_other_delimiter(cells, delimiter):
+                fitting += 1
+                short, first_short = short + 1, first_short or line
+                yield line, number, tuple(map(str.strip, cells)) + ("",) * (width - len(cells))
             else:
                 misfit = misfit or _misfit(path, line, len(cells), width, delimiter)
                 yield line, number, _ragged(line, cells, width, full)
@@ -94,6 +92,25 @@ def _parsed(path: Path, file: io.TextIOWrapper, remarks: list[str]) -> Iterator[
     if misfit is not None and not fitting:
         raise InputError([misfit])
     blank_rows_remark(path, blank, remarks)
+    if short:
+        rows = f"{counted(short, 'row has', 'rows have')} fewer cells than the header"
+        remarks.append(f"{path.name}: {rows}, first on {_place(first_short)}; the missing cells are read as empty")
+
+
+def _header(where: Position, cells: list[str]) -> Cells:
+    """The names, without blank ones at the end. Raises InputError for names that no list has."""
+    if "\0" in "".join(cells):
+        raise InputError([Problem("the header has a NUL byte", 'save the file as "CSV UTF-8" again', where=where)])
+    header = without_blank_end(cells)
+    if len(header) > _MOST_COLUMNS:
+        what = f"the header has {counted(len(header), 'column')}; the maximum is {_MOST_COLUMNS:,}"
+        raise InputError([Problem(what, "check the file", where=where)])
+    return tuple(header)
+
+
+def _has_other_delimiter(cells: list[str], delimiter: str) -> bool:
+    """Whether the row may be separated by something else than the header."""
+    return len(cells) == 1 and any(other in cells[0] for other in _DELIMITERS if other != delimiter)
 
 
 def _is_tsv(path: Path) -> bool:
@@ -132,7 +149,7 @@ def _ragged(line: int, cells: list[str], width: int, full: int) -> UnreadableRow
     words = f"{counted(count, 'cell')}, but the header has {counted(width, 'column')} ({_place(line)})"
     if count > width:
         return UnreadableRow(f"{words}; put cells that contain the delimiter in double quotes")
-    return UnreadableRow(f"{words}; add the missing cells (they may be empty)")
+    return UnreadableRow(f"{words}; separate the cells as in the header")
 
 
 def _place(line: int) -> str:

@@ -1,15 +1,18 @@
 """Parquet as rows of strings. Imported only for Parquet files, because polars is slow to load."""
 
+import re
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import UUID
 
 import polars as pl
 
-from runner.base.errors import InputError, Problem
+from runner.base import interrupts
+from runner.base.errors import InputError, Problem, is_panic
 from runner.files.columns import Header, name_columns, naming_remarks
 from runner.files.condition import Condition
-from runner.files.source import Batch, Cells, UnreadableRow
+from runner.files.source import Batch, Cells, Source, UnreadableRow
 
 _PART_ROWS = 50_000
 # A dictionary has each value once, so a file of a few kilobytes can hold a terabyte of text, and a billion rows.
@@ -22,15 +25,33 @@ _REMEDY = "export it again, or use CSV"
 # must not be used. Written as "≈6591234600" it is excluded with a reason.
 _EXACT = {"Float32": 2**24, "Float64": 2**53}
 
+# The days from 1970 to the first of year 1 and the last of year 9999. PostgreSQL's infinite dates are beyond, and
+# polars panics when it writes them.
+_DAYS = (-719_162, 2_932_896)
+_PER_DAY = {None: 1, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
+# What polars makes of an INT96 timestamp that 64 bits can't hold, such as Spark's of the year 9999.
+_TOO_FAR = 2**63 - 1
+
+# polars panics on a file with the type INTERVAL, unless it may take it for a struct.
+pl.Config.load('{"environment": {"POLARS_IMPORT_INTERVAL_AS_STRUCT": "1"}}')
+_INTERVAL = pl.Struct({"months": pl.Int32, "days": pl.Int32, "nanoseconds": pl.Duration("ns")})
+_SINGLE = (pl.String, pl.Binary, pl.Boolean, pl.Date, pl.Datetime, pl.Time, pl.Categorical, pl.Enum, pl.Null)
+_MOST_DIGITS = 38
+
+_UUID_BYTES = 16
+# A text of fixed length is filled up with NULs. Other control characters show that bytes aren't text.
+_NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
 
 class Table:
-    """A Parquet file's columns and rows. `where` is an SQL condition on the columns with their types.
+    """A Parquet file's columns and rows. `types` are polars' types by column; bytes are read as text.
 
-    Raises InputError for a file that isn't Parquet, and for an invalid condition.
+    Raises InputError for a file that isn't Parquet.
     """
 
-    def __init__(self, path: Path, where: str | None = None) -> None:
-        self._path = path
+    def __init__(self, source: Source) -> None:
+        self._source, self._path = source, source.path
+        path = source.path
         left_out: dict[str, str] = {}
         with _parquet(path):
             # No glob and no hive: a path is literal, and a folder named "city=Penang" adds no column.
@@ -41,37 +62,98 @@ class Table:
             raise InputError([Problem(f"{path} has no column with single values", _REMEDY)])
         written = [name for name, _, _ in columns]
         self.names = Header(name_columns(written), left_out)
-        self.types = {name: dtype for name, (_, _, dtype) in zip(self.names, columns, strict=True)}
-        self._columns = [column.alias(name) for name, (_, column, _) in zip(self.names, columns, strict=True)]
+        self._columns = {name: column.alias(name) for name, (_, column, _) in zip(self.names, columns, strict=True)}
+        types = {name: dtype for name, (_, _, dtype) in zip(self.names, columns, strict=True)}
+        self._bytes = [name for name, dtype in types.items() if dtype == pl.Binary]
+        self.types = types | dict.fromkeys(self._bytes, pl.String())
         self.remarks = naming_remarks(path.name, written, self.names)
         if left_out:
-            which = ", ".join(f'"{name}"' for name in left_out)
-            self.remarks.append(f"{path.name}: columns with lists or bytes are ignored: {which}")
-        self._condition = Condition(where, self.types) if where is not None else None
+            which = ", ".join(f'"{name}" ({kind})' for name, kind in left_out.items())
+            self.remarks.append(f"{path.name}: columns of types that can't be used are ignored: {which}")
+        self._used = [name for name in self.names if source.used is None or name in source.used]
 
     def read(self, batch_size: int) -> Generator[Batch, None, None]:
         """Rows in file order, cells as trimmed text, nulls as "", and for each row whether the condition is true.
 
-        Read in parts, because polars' own batches have no back-pressure: it reads a whole file ahead of a slow reader.
+        Cells of columns that aren't used are "". Read in parts, because polars' own batches have no back-pressure: it
+        reads a whole file ahead of a slow reader. Raises InputError for an invalid condition.
         """
-        texts = [_as_text(name, dtype) for name, dtype in self.types.items()]
-        row = 1
+        condition = (
+            Condition(self._source.where, self.types, self.names.left_out) if self._source.where is not None else None
+        )
+        wanted = list(dict.fromkeys([*self._used, *(condition.columns if condition else ())]))
+        uuids = [name for name in self._bytes if name in wanted and self._has_uuids(name)]
+        for first in range(0, self._row_count(), _PART_ROWS):
+            part, unreadable = self._part(first, wanted, uuids)
+            for start in range(0, len(part), batch_size):
+                batch = part.slice(start, batch_size)
+                rows = self._rows(batch, first + start + 1)
+                for index in unreadable.keys() & range(start, start + len(rows)):
+                    rows[index - start] = UnreadableRow(unreadable[index])
+                yield Batch(rows, condition.match(batch, first + start + 1) if condition else None)
+
+    def _part(self, first: int, wanted: list[str], uuids: list[str]) -> tuple[pl.DataFrame, dict[int, str]]:
+        """Rows from `first` on, with bytes as text; and by index, why a row has a used cell that can't be read."""
+        unreadable: dict[int, str] = {}
+        part = self._collected(wanted, first)
+        for name in self._bytes:
+            if name in wanted:
+                texts = [_decoded(value, is_uuid=name in uuids) for value in part[name]]
+                lost = part[name].is_not_null() & pl.Series(text is None for text in texts)
+                words = f'bytes that are not text in the column "{name}"; export it as text'
+                unreadable |= dict.fromkeys(lost.arg_true() if name in self._used else (), words)
+                part = part.with_columns(pl.Series(name, texts, pl.String))
+        for name in self._used:
+            if (endless := _endless(name, self.types[name])) is not None:
+                kind = "number" if self.types[name].is_float() else "or very distant date"
+                words = f'an infinite {kind} in the column "{name}"; correct it, or export the column as text'
+                unreadable |= dict.fromkeys(part.select(pl.arg_where(endless)).to_series(), words)
+        return part, unreadable
+
+    def _collected(self, wanted: list[str], first: int, rows: int = _PART_ROWS) -> pl.DataFrame:
+        """The `wanted` columns of the rows from `first` on. Raises InputError that names a column if it is at fault."""
+
+        def collected(names: list[str]) -> pl.DataFrame:
+            return self._frame.select([self._columns[name] for name in names]).slice(first, rows).collect()
+
+        try:
+            with _parquet(self._path):
+                return collected(wanted)
+        except InputError:
+            for name in wanted:
+                with _parquet(self._path, name):
+                    collected([name])
+            raise
+
+    def _rows(self, batch: pl.DataFrame, row: int) -> list[Cells | UnreadableRow]:
+        """The cells of rows from row number `row` on. Raises InputError if they are too much for memory."""
+        texts = [
+            _as_text(name, self.types[name]) if name in self._used else pl.lit("").alias(name) for name in self.names
+        ]
         with _parquet(self._path):
-            for first in range(0, self._row_count(), _PART_ROWS):
-                part = self._frame.select(self._columns).slice(first, _PART_ROWS).collect()
-                for batch in part.iter_slices(batch_size):
-                    written = batch.select(texts)
-                    if sum(written.select(pl.all().str.len_bytes().cast(pl.Int64).sum()).row(0)) > _MOST_BATCH_BYTES:
-                        what = f"{self._path}: the cells of the rows {row:,} to {row + len(batch) - 1:,}"
-                        raise InputError.of(f"{what} have more than 64 MB", "shorten them")
-                    rows: list[Cells | UnreadableRow]
-                    rows = [tuple(map(str.strip, cells)) for cells in written.iter_rows()]
-                    yield Batch(rows, self._condition.match(batch, row) if self._condition else None)
-                    row += len(rows)
+            written = batch.select(texts)
+            size = sum(written.select(pl.all().str.len_bytes().cast(pl.Int64).sum()).row(0))
+        if size > _MOST_BATCH_BYTES:
+            what = f"{self._path}: the cells of the rows {row:,} to {row + len(batch) - 1:,}"
+            raise InputError.of(f"{what} have more than 64 MB", "shorten them")
+        return [tuple(map(str.strip, cells)) for cells in written.iter_rows()]
+
+    def _has_uuids(self, name: str) -> bool:
+        """Whether a column of bytes has UUIDs: all values have 16 bytes, and one is no text."""
+        with _parquet(self._path, name):
+            sizes = self._frame.select(self._columns[name].bin.size().unique()).collect().to_series().drop_nulls()
+        if sizes.to_list() != [_UUID_BYTES]:
+            return False
+        for first in range(0, self._row_count(), _PART_ROWS):
+            values = self._collected([name], first).to_series().drop_nulls()
+            if any(_decoded(value, is_uuid=False) is None for value in values):
+                return True
+        return False
 
     def _row_count(self) -> int:
         """The number of rows, which the file states. Raises InputError if it is no list's."""
-        rows: int = self._frame.select(pl.len()).collect().item()
+        with _parquet(self._path):
+            rows: int = self._frame.select(pl.len()).collect().item()
         if rows > _SMALL_ROWS and rows > _MOST_ROWS_PER_BYTE * self._path.stat().st_size:
             what = f"{self._path} has {rows:,} rows that are almost all the same, so it is no list of recipients"
             raise InputError.of(what, "export it again")
@@ -79,36 +161,69 @@ class Table:
 
 
 @contextmanager
-def _parquet(path: Path) -> Generator[None, None, None]:
-    """Raise InputError if polars can't read the file."""
+def _parquet(path: Path, column: str | None = None) -> Generator[None, None, None]:
+    """Raise InputError if polars can't read the file, or this column of it."""
     try:
-        yield
-    except (pl.exceptions.PolarsError, OSError) as error:
-        first_line = str(error).partition("\n")[0]
-        raise InputError([Problem(f"can't read {path} as Parquet: {first_line}", _REMEDY)]) from error
+        with interrupts.quiet():
+            yield
+    except BaseException as error:
+        if not isinstance(error, pl.exceptions.PolarsError | OSError) and not is_panic(error):
+            raise
+        what = f"can't read {path} as Parquet" if column is None else f'can\'t read the column "{column}" of {path}'
+        why = "it is damaged, or has values of an unknown kind" if is_panic(error) else str(error).partition("\n")[0]
+        raise InputError([Problem(f"{what}: {why}", _REMEDY)]) from error
 
 
 def _flattened(
     name: str, column: pl.Expr, dtype: pl.DataType, left_out: dict[str, str]
 ) -> Iterator[tuple[str, pl.Expr, pl.DataType]]:
     """Columns with single values, by name and type. A struct's fields become columns such as `home.city`."""
-    if isinstance(dtype, pl.Struct):
+    if isinstance(dtype, pl.Struct) and dtype != _INTERVAL:
         for field in dtype.fields:
             inner = field.dtype() if isinstance(field.dtype, type) else field.dtype
             yield from _flattened(f"{name}.{field.name}", column.struct.field(field.name), inner, left_out)
-    elif dtype.is_nested() or dtype in (pl.Binary, pl.Object):
-        left_out[name] = str(dtype)
-    else:
+    elif dtype in _SINGLE or (dtype.is_numeric() and (getattr(dtype, "precision", 0) or 0) <= _MOST_DIGITS):
         yield name, column, dtype
+    else:
+        left_out[name] = "Interval" if dtype == _INTERVAL else str(dtype)
+
+
+def _decoded(value: bytes | None, *, is_uuid: bool) -> str | None:
+    """Bytes as text, or as a UUID in its usual form; None if they are neither."""
+    if value is None:
+        return None
+    if is_uuid:
+        return str(UUID(bytes=value))
+    try:
+        text = value.decode().rstrip("\0")
+    except UnicodeDecodeError:
+        return None
+    return None if _NO_TEXT.search(text) else text
+
+
+def _endless(name: str, dtype: pl.DataType) -> pl.Expr | None:
+    """For each row, whether the value is infinite or outside of the years 1 to 9999; None if no value can be."""
+    column = pl.col(name)
+    if dtype.is_float():
+        return column.is_infinite()
+    if not dtype.is_temporal() or dtype == pl.Time:
+        return None
+    first, last = _DAYS
+    per_day = _PER_DAY[getattr(dtype, "time_unit", None)]
+    return ~column.to_physical().is_between(
+        max(first * per_day, -_TOO_FAR), min((last + 1) * per_day, _TOO_FAR), closed="left"
+    )
 
 
 def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:
     """The column as people write it: 6591234567 not 6591234567.0, 2026-12-01 10:00:00 not …000000."""
     column = pl.col(name)
+    if (endless := _endless(name, dtype)) is not None:
+        column = pl.when(~endless).then(column)
     if dtype.is_float():
         # pandas writes a missing number as NaN.
         text = column.fill_nan(None).cast(pl.String)
-        whole = column.is_finite() & (column == column.floor())
+        whole = column == column.floor()
         exact = column.abs() <= _EXACT.get(str(dtype), 0)
         digits = pl.when(whole & exact).then(column).cast(pl.Int64).cast(pl.String)
         rounded = pl.when(whole & ~exact).then(pl.lit("≈") + text.str.strip_suffix(".0"))
@@ -117,8 +232,6 @@ def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:
         text = column.dt.to_string("%Y-%m-%d %H:%M:%S%.f")
         if getattr(dtype, "time_zone", None):
             text = column.dt.to_string("%Y-%m-%d %H:%M:%S%.f%:z")
-    elif dtype == pl.Duration:
-        text = column.dt.to_string()
     else:
         text = column.cast(pl.String)
     return text.fill_null("").alias(name)

@@ -11,7 +11,6 @@ spreadsheets, which must be unpacked whole.
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.base.errors import InputError, Problem
@@ -38,7 +37,7 @@ def read_header(source: Source) -> list[str]:
     """
     found = _identified(source)
     if found is Format.PARQUET:
-        return _table(source.path).names
+        return _table(source).names
     with closing(_records(source, found, [], header_only=True)) as records:
         return list(name_columns(_header(source, found, records)))
 
@@ -60,7 +59,7 @@ def read_rows(
     found = _identified(source)
     with unchanged(source.path):
         if found is Format.PARQUET:
-            table = _table(source.path, source.where)
+            table = _table(source)
             remarks += table.remarks
             yield from table.read(batch_size)
         else:
@@ -77,7 +76,7 @@ def read_numbered(source: Source) -> Generator[Numbered, None, None]:
     found = _identified(source)
     with unchanged(source.path):
         if found is Format.PARQUET:
-            yield from enumerate((row for batch in _table(source.path).read(BATCH_SIZE) for row in batch.rows), 1)
+            yield from enumerate((row for batch in _table(source).read(BATCH_SIZE) for row in batch.rows), 1)
         else:
             yield from ((place, cells) for place, _, cells in _records(source, found, []))
 
@@ -102,20 +101,20 @@ def check_where(source: Source) -> Problem | None:
     from runner.files.condition import Condition
 
     is_parquet = identify(source.path) is Format.PARQUET
-    types: Mapping[str, pl.DataType | None]
-    types = _table(source.path).types if is_parquet else dict.fromkeys(read_header(source))
+    table = _table(source) if is_parquet else None
+    types: Mapping[str, pl.DataType | None] = table.types if table else dict.fromkeys(read_header(source))
     try:
-        Condition(source.where, types)
+        Condition(source.where, types, table.names.left_out if table else None)
     except InputError as error:
         found = error.problems[0]
         return Problem(found.what, found.remedy)
     return None
 
 
-def _table(path: Path, where: str | None = None) -> "Table":
+def _table(source: Source) -> "Table":
     from runner.files.parquet import Table
 
-    return Table(path, where)
+    return Table(source)
 
 
 def _identified(source: Source) -> Format:

@@ -19,7 +19,7 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 import python_calamine as calamine
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError
 
-from runner.base.errors import InputError, Problem
+from runner.base.errors import InputError, Problem, is_panic
 from runner.base.text import closest, quoted_names
 from runner.base.wording import counted
 from runner.files.columns import blank_rows_remark, without_blank_end
@@ -142,8 +142,7 @@ def _book(path: Path) -> Generator[CalamineWorkbook, None, None]:
         what = f"{path} is damaged or not a spreadsheet: {(str(error) or 'unreadable').splitlines()[0]}"
         raise InputError([Problem(what, 'open it and save it again, or save it as "CSV UTF-8"')]) from error
     except BaseException as error:
-        # A panic in the library's Rust code; its class can't be imported.
-        if type(error).__name__ != "PanicException":
+        if not is_panic(error):
             raise
         raise InputError.of(f"{path} is damaged or not a spreadsheet", 'save it as "CSV UTF-8"') from error
 

@@ -8,6 +8,7 @@ from dataclasses import KW_ONLY, dataclass, field, replace
 from runner.base.errors import InputError, Problem
 from runner.base.exclusions import Exclusion, ExclusionReason
 from runner.base.messages import MAX_SEGMENTS, Encoding, Remark, RemarkKind, Text
+from runner.base.text import folded
 from runner.message.environment import MAX_LENGTH, EmptyFieldError
 from runner.message.links import link_remarks, link_spans, may_hold_link
 from runner.message.segments import GSM7, UNSENDABLE, described, is_gsm7, outside_gsm7, segments, septet_segments
@@ -51,10 +52,11 @@ class Composer:
     def columns(self, header: Sequence[str]) -> dict[str, str]:
         """Name in the template → its column. Raises InputError for a missing column."""
         known = field_names(header)
-        unknown = [(name, where) for name, where in self.template.variables if name not in known]
+        columns = {name: column_of(name, known) for name, _ in self.template.variables}
+        unknown = [(name, where) for name, where in self.template.variables if columns[name] is None]
         if unknown:
             raise InputError(Problem(f'there is no column "{name}"', where=where) for name, where in unknown)
-        return {name: known[name] for name, _ in self.template.variables}
+        return {name: column for name, column in columns.items() if column is not None}
 
     def compose(self, values: Mapping[str, str], columns: Mapping[str, str]) -> Text | Exclusion:
         """The text for one row. `values` is by name in the template, `columns` is the result of `self.columns`.
@@ -199,6 +201,15 @@ def field_names(header: Sequence[str]) -> dict[str, str]:
         if len(columns) == 1 and alias not in names and _is_callable(alias):
             names[alias] = columns[0]
     return names
+
+
+def column_of(name: str, columns: Mapping[str, str]) -> str | None:
+    """The column that a template calls `name`; `columns` are those of `field_names`. Letter case doesn't matter.
+
+    None if there is none, or if several columns' names differ only in letter case.
+    """
+    found = {columns[name]} if name in columns else {columns[own] for own in columns if folded(own) == folded(name)}
+    return found.pop() if len(found) == 1 else None
 
 
 def _is_callable(name: str) -> bool:

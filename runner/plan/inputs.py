@@ -17,10 +17,10 @@ from runner.base.result_columns import RESULT_COLUMNS
 from runner.base.text import closest
 from runner.campaign import Campaign, CampaignFile, CountryColumn, SuppressionFile, read
 from runner.campaign.recipients_section import ExpectSection, FreshColumn
-from runner.files.columns import find_column, find_phone_column, no_single_column
+from runner.files.columns import find_column, find_phone_column, no_header_remedy, no_single_column
 from runner.files.reader import check_where, read_header, read_numbered, read_rows
 from runner.files.source import Source
-from runner.message.compose import Composer, field_names
+from runner.message.compose import Composer, column_of, field_names
 from runner.message.template import Template, compile_template
 from runner.message.template_lint import Variables
 from runner.plan.plan_file import COLUMNS as PLAN_COLUMNS
@@ -93,7 +93,16 @@ def load_inputs(path: Path, *, now: datetime | None = None) -> Inputs:
         smart_encoding=message.smart_encoding,
         require_text=message.require_text,
     )
-    return Inputs(file, audience, composer, prices)
+    return Inputs(file, _with_used_columns(audience, composer, file.campaign.report.columns), composer, prices)
+
+
+def _with_used_columns(audience: AudienceSpec, composer: Composer, carried: Sequence[str]) -> AudienceSpec:
+    """The specification whose source names the columns that the campaign uses."""
+    header = audience.header
+    named = (audience.phone, audience.country_column, audience.key, audience.zone_column)
+    columns = [*named, *(find_column(header, name) for name in carried), *composer.columns(header).values()]
+    used = frozenset(column for column in columns if isinstance(column, str))
+    return replace(audience, source=replace(audience.source, used=used))
 
 
 def read_all(path: Path) -> None:
@@ -174,7 +183,7 @@ class _Findings:
         names = field_names(header)
         problems = []
         for name, where in variables:
-            if name in names:
+            if column_of(name, names) is not None:
                 continue
             if found := no_single_column(header, name):
                 what, remedy = f"{found.what} in {file}", found.remedy
@@ -187,6 +196,7 @@ class _Findings:
                 hint = f'did you mean "{guess}"? ' if guess else ""
                 more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
                 remedy = f"{hint}the columns are {', '.join(list(names)[:_MOST_NAMES])}{more}"
+                remedy = no_header_remedy(header) or remedy
             problems.append(Problem(what, remedy, where=where))
         return problems
 

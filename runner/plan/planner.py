@@ -13,6 +13,7 @@ from runner.audience.spec import AudienceSpec
 from runner.base.errors import InputError, Problem
 from runner.base.exclusions import Duplicates, Exclusion, ExclusionReason
 from runner.base.files import replacing
+from runner.files.columns import find_column
 from runner.files.sheet_rows import SheetRows
 from runner.message.compose import Composer
 from runner.plan.expectations import Expectations
@@ -76,6 +77,11 @@ class Planner:
         # With a key column, two keys may share a number: two people, or one person who is in the file twice.
         has_shared_numbers = audience.key is not None and audience.duplicates is not Duplicates.ALL
         self._numbers = KeyIndex() if has_shared_numbers else None
+        # The place in the file of each carried column, by its name in the campaign.
+        found = {name: find_column(audience.header, name) for name in self._rules.carried}
+        self._places = {
+            name: audience.header.index(column) for name, column in found.items() if isinstance(column, str)
+        }
         self._messages = Fingerprint()
         self._composed = 0
         self._failed = 0
@@ -215,8 +221,7 @@ class Planner:
             reasons[index], details[index] = exclusion.reason.value, exclusion.detail
         identity = (range(batch.first, batch.first + len(batch)), batch.keys, batch.destinations)
         values = (*identity, batch.countries, texts, encodings, segments, reasons, details)
-        header = self._audience.header
-        carried = {column: batch.column(header.index(column)) for column in self._rules.carried}
+        carried = {name: batch.column(place) for name, place in self._places.items()}
         zones = {ZONES: [" ".join(zones) for zones in batch.zones]} if self._rules.timing else {}
         return {**dict(zip(COLUMNS, values, strict=True)), **carried, **zones}
 
