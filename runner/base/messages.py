@@ -1,5 +1,6 @@
 """A recipient's message: its text, encoding and segments, and remarks about it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -27,9 +28,17 @@ class RemarkKind(StrEnum):
     BROKEN_LINK = "broken_link"  # a link that a field's value breaks with a space
 
 
+# The kinds that are warnings: what the text has, and what to do about it.
+WARNINGS: Final[Mapping[RemarkKind, tuple[str, str]]] = {
+    RemarkKind.PLAIN_HTTP: ("an unencrypted link", "use https:// if the site supports it"),
+    RemarkKind.LONG_LINK: ("a long link", "use a shortened one to save characters"),
+    RemarkKind.BROKEN_LINK: ("a link cut off at a space", "use the filter urlencode in the template"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """A remark about a text. `subject` describes the character or link; `source` says where it comes from.
+    """A remark about a text. `subject` describes the character, link or cell; `source` says where it comes from.
 
     `source` is for example "the template, line 3" or "the column first_name".
     """
@@ -38,6 +47,14 @@ class Remark:
     subject: str
     source: str
     times: int = 1
+
+    @property
+    def warning(self) -> str | None:
+        """The remark about this one text in words, if its kind is a warning."""
+        if self.kind not in WARNINGS:
+            return None
+        what, advice = WARNINGS[self.kind]
+        return f"{what}: {self.subject} from {self.source}; {advice}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,12 +29,6 @@ CONTEXT = 12
 # How many characters outside GSM-7 to show; a text in another script has dozens.
 MOST_CHARACTERS = 8
 
-_LINKS = {
-    RemarkKind.PLAIN_HTTP: "{subject} (from {source}) is an unencrypted link; write https://",
-    RemarkKind.LONG_LINK: "{subject} (from {source}) is a long link; a shortened one needs 20 to 30 characters",
-    RemarkKind.BROKEN_LINK: "{subject} is cut off at a space from {source}; write {{{{ … | urlencode }}}}",
-}
-
 
 @with_shared_options
 def command(
@@ -130,8 +124,8 @@ def _show(console: Console, batch: "RowBatch", index: int, prices: Prices | None
         console.wrap(f"smart encoding: {verdict.note}{saves}")
     _show_forcing(console, verdict, found)
     for remark in verdict.remarks:
-        if words := _LINKS.get(remark.kind):
-            console.wrap(words.format(subject=remark.subject, source=remark.source), style="yellow")
+        if remark.warning:
+            console.wrap(remark.warning, style="yellow")
 
 
 def _show_size(console: Console, found: Measure, country: str | None, prices: Prices | None) -> None:

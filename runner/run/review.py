@@ -7,23 +7,20 @@ from typing import Any
 from runner.base.clock import iso, us_of
 from runner.base.errors import Problem
 from runner.base.exclusions import ExclusionReason
-from runner.base.messages import RemarkKind
+from runner.base.messages import WARNINGS, RemarkKind
 from runner.base.options import Limits
 from runner.base.wording import counted
 from runner.campaign import CampaignKind
 from runner.ledger.approvals import Approval
+from runner.plan.summary import PlanSummary
 from runner.prices.costs import over_limits
 from runner.run.approval import plan_to_approve
 from runner.run.open import Run
 from runner.run.paths import SANDBOX_RUN
 from runner.schedule.timetable import Slot, deadline, due_of, end_of, local, refusal, span_problems, timetable
 
-# What is wrong with a link, and what to do about it.
-_LINKS = {
-    RemarkKind.PLAIN_HTTP: ("an unencrypted link", "use https:// if the site supports it"),
-    RemarkKind.LONG_LINK: ("a long link", "use a shortened one to save characters"),
-    RemarkKind.BROKEN_LINK: ("a link cut off at a space", "use the filter urlencode in the template"),
-}
+# How many subjects a warning about texts names.
+_MOST_SUBJECTS = 3
 
 # Reasons to exclude a row after its text has passed `message.requireText`.
 _AFTER_REQUIRED_TEXT = (
@@ -129,13 +126,22 @@ def _warnings(run: Run, slots: list[Slot]) -> list[str]:
         found.append(f"{prices.path} has no prices for {sub_account}; using the prices of all sub-accounts")
     if prices and (unpriced := summary.costs.unpriced):
         found.append(f"{prices.path} has no price for {', '.join(unpriced[:8])}: the cost doesn't include them")
-    for kind, (what, advice) in _LINKS.items():
-        if remarks := summary.remarks_of(kind):  # the first of them is the example
-            subject, source, noted = remarks[0]
-            origin = f" from {source}" if source else ""
-            texts = counted(summary.remarked[kind], "text has", "texts have")
-            found.append(f"{texts} {what}, such as {subject}{origin} in row {noted.examples[0]}; {advice}")
-    return found
+    return found + [words for kind in WARNINGS if (words := _about_texts(summary, kind))]
+
+
+def _about_texts(summary: PlanSummary, kind: RemarkKind) -> str | None:
+    """The warning about all texts with a remark of this kind; None if there are none."""
+    remarks = summary.remarks_of(kind)
+    if not remarks:
+        return None
+    what, advice = WARNINGS[kind]
+    shown = []
+    for subject, source, noted in remarks[:_MOST_SUBJECTS]:
+        rows = f"row{'s' if noted.rows > 1 else ''} {', '.join(map(str, noted.examples))}"
+        rows += ", …" if noted.rows > len(noted.examples) else ""
+        shown.append(f"{subject} (from {source}; {rows})" if source else f"{subject} ({rows})")
+    more = f" and {len(remarks) - _MOST_SUBJECTS:,} more" if len(remarks) > _MOST_SUBJECTS else ""
+    return f"{counted(summary.remarked[kind], 'text has', 'texts have')} {what}: {', '.join(shown)}{more}; {advice}"
 
 
 def _iso(moment: datetime | None) -> str | None:

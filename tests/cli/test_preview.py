@@ -114,12 +114,12 @@ def test_ucs2_that_was_asked_for_needs_no_advice() -> None:
 
 def test_links() -> None:
     expected = """\
-http://shop.example/… (from the template, line 1) is an unencrypted link; write
-  https://
-http://shop.example/… (from the template, line 1) is a long link; a shortened
-  one needs 20 to 30 characters
-https://x.example/… is cut off at a space from the column b; write {{ … |
-  urlencode }}"""
+an unencrypted link: http://shop.example/… from the template, line 1; use
+  https:// if the site supports it
+a long link: http://shop.example/… from the template, line 1; use a shortened
+  one to save characters
+a link cut off at a space: https://x.example/… from the column b; use the filter
+  urlencode in the template"""
     source = "http://shop.example/{{ a }} https://x.example/{{ b }}"
     assert shown(composed(source, a="x" * 60, b="AB 12")).endswith(expected)
 
