@@ -4,8 +4,8 @@
     .xlsx, .xlsm, .xlsb, .xls, .ods      one sheet, read by calamine
     .parquet                             read by polars
 
-In every format, cells are trimmed text and empty cells are "". Memory doesn't grow with the number of rows, except for
-spreadsheets, which must be unpacked whole.
+In every format, cells are trimmed text. Empty cells and \\N (NULL in MySQL and PostgreSQL) are "". Memory doesn't grow
+with the number of rows, except for spreadsheets, which must be unpacked whole.
 """
 
 from collections.abc import Generator, Iterator, Mapping
@@ -18,7 +18,7 @@ from runner.base.errors import InputError, Problem
 from runner.files import delimited
 from runner.files.columns import name_columns, naming_remarks
 from runner.files.formats import Format, identify, unchanged
-from runner.files.source import Batch, Cells, Numbered, Source
+from runner.files.source import NULL, Batch, Cells, Numbered, Source
 
 if TYPE_CHECKING:
     import polars as pl
@@ -133,6 +133,7 @@ def _batches(source: Source, found: Format, size: int, remarks: list[str]) -> Ge
             condition = Condition(source.where, dict.fromkeys(header))
         number = 1
         while rows := [row for _, row in islice(records, size)]:
+            rows = condition.without_errors(rows, header) if condition else rows
             yield Batch(rows, condition.match_texts(rows, header, number) if condition else None)
             number += len(rows)
 
@@ -149,8 +150,16 @@ def _header(source: Source, found: Format, records: Iterator[Numbered]) -> Cells
 def _records(
     source: Source, found: Format, remarks: list[str], *, header_only: bool = False
 ) -> Generator[Numbered, None, None]:
+    records: Generator[Numbered, None, None]
     if found.is_spreadsheet:
         from runner.files import spreadsheet
 
-        return spreadsheet.read_records(source, remarks, header_only=header_only)
-    return delimited.read_records(source, found, remarks, header_only=header_only)
+        records = spreadsheet.read_records(source, remarks, header_only=header_only)
+    else:
+        records = delimited.read_records(source, found, remarks, header_only=header_only)
+    with closing(records):
+        for place, cells in records:
+            if isinstance(cells, tuple) and NULL in cells:
+                yield place, tuple("" if cell == NULL else cell for cell in cells)
+            else:
+                yield place, cells

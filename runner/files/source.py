@@ -21,6 +21,9 @@ class Source:
     encoding_key: str | None = "recipients.encoding"
 
 
+# What MySQL and PostgreSQL write for NULL.
+NULL = r"\N"
+
 # One per column, trimmed, "" if empty.
 Cells = tuple[str, ...]
 

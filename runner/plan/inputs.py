@@ -91,6 +91,7 @@ def load_inputs(path: Path, *, now: datetime | None = None) -> Inputs:
         message.max_segments,
         smart_encoding=message.smart_encoding,
         require_text=message.require_text,
+        repair=file.campaign.recipients.repair,
     )
     return Inputs(file, audience, composer, prices)
 
