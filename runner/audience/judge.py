@@ -5,6 +5,8 @@ from textwrap import shorten
 from runner.audience.row_batch import RowBatch
 from runner.audience.spec import AudienceSpec
 from runner.base.exclusions import Exclusion, ExclusionReason
+from runner.base.placeholders import NO_VALUES
+from runner.base.text import quoted
 from runner.base.time_zones import is_zone, not_a_zone
 from runner.files.source import Cells, UnreadableRow
 from runner.numbers.digits import why_no_key
@@ -107,6 +109,10 @@ class Judge:
             return None
         if key is None:
             words = f"{column} is empty, but it is the key (recipients.key)"
+            return Exclusion(ExclusionReason.MISSING_FIELD, words)
+        if key in NO_VALUES:
+            # All rows with this word would count as one person.
+            words = f"{column}: {quoted(key)} stands for a missing value, but the column is the key (recipients.key)"
             return Exclusion(ExclusionReason.MISSING_FIELD, words)
         why = why_no_key(key)
         return Exclusion(ExclusionReason.MISSING_FIELD, f"{column}: {why}") if why else None

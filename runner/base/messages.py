@@ -26,6 +26,10 @@ class RemarkKind(StrEnum):
     PLAIN_HTTP = "plain_http"  # a link without encryption
     LONG_LINK = "long_link"  # a link that takes up much of a segment
     BROKEN_LINK = "broken_link"  # a link that a field's value breaks with a space
+    NO_VALUE = "no_value"  # a cell such as NULL or N/A
+    GARBLED = "garbled"  # a cell with mojibake, HTML entities or escapes
+    LOST_CHARACTERS = "lost_characters"  # a cell with U+FFFD
+    MENDED = "mended"  # recipients.repair mended a garbled cell
 
 
 # The kinds that are warnings: what the text has, and what to do about it.
@@ -33,6 +37,9 @@ WARNINGS: Final[Mapping[RemarkKind, tuple[str, str]]] = {
     RemarkKind.PLAIN_HTTP: ("an unencrypted link", "use https:// if the site supports it"),
     RemarkKind.LONG_LINK: ("a long link", "use a shortened one to save characters"),
     RemarkKind.BROKEN_LINK: ("a link cut off at a space", "use the filter urlencode in the template"),
+    RemarkKind.NO_VALUE: ("a placeholder for a missing value", "clear such cells in the file"),
+    RemarkKind.GARBLED: ("garbled characters", "export the file as UTF-8, or mend them with recipients.repair: true"),
+    RemarkKind.LOST_CHARACTERS: ("characters that were lost", "export the file again as UTF-8"),
 }
 
 

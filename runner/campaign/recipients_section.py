@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, Discriminator, Tag, model_validator
+from pydantic import BaseModel, Discriminator, StrictBool, Tag, model_validator
 
 from runner.base.exclusions import Duplicates
 from runner.campaign import fields, values
@@ -103,6 +103,13 @@ class RecipientsSection(Section):
         "An SQL condition on the columns of the file; other rows are excluded. Columns of a CSV or XLSX are text, and "
         "an empty cell is NULL. Convert text to a date with DATE(column, '%Y-%m-%d').",
         "consent = 'yes' AND city = 'Penang'",
+    )
+    repair: StrictBool = setting(
+        "Mend garbled cells in the texts: characters that were read in a wrong encoding (SÃ©bastien), HTML entities "
+        "(O&#039;Brien) and escapes (Zo\\u00eb). The plan lists the changes. Numbers, keys and conditions use the "
+        "cells as they are.",
+        True,
+        False,
     )
     phone: fields.Column | None = optional(
         "The column with the phone numbers. Absent: the column named phone, mobile, msisdn, destination or to.",

@@ -181,10 +181,11 @@ def _hours(review: "Review") -> Iterator[Line]:
 
 
 def _characters(review: "Review") -> Iterator[Line]:
-    """What smart encoding replaced or would replace, and what still forces UCS-2."""
+    """Which cells were mended, what smart encoding replaced or would replace, and what still forces UCS-2."""
     summary = review.run.summary
     saved = counted(summary.saved, "segment") if summary.saved else "no segment"
     for kind, words in (
+        (RemarkKind.MENDED, "recipients.repair mended:"),
         (RemarkKind.REPLACED, f"smart encoding saved {saved} by replacing:"),
         (RemarkKind.REPLACEABLE, f"smartEncoding: true would save {saved} by replacing:"),
         (RemarkKind.FORCES_UCS2, "characters that still force UCS-2:"),

@@ -158,6 +158,9 @@ def _show(
     if verdict.note:
         saves = f"; saves {counted(verdict.saved, 'segment')}" if verdict.saved else ""
         console.wrap(f"smart encoding: {verdict.note}{saves}")
+    for remark in verdict.remarks:
+        if remark.kind is RemarkKind.MENDED:
+            console.wrap(f"mended: {remark.subject} from {remark.source}")
     _show_forcing(console, verdict, found)
     for remark in verdict.remarks:
         if remark.warning:

@@ -13,9 +13,10 @@ import polars as pl
 
 from runner.base import interrupts
 from runner.base.errors import InputError, Problem, is_panic
+from runner.base.placeholders import error_in_words
 from runner.base.text import closest, folded, quoted
 from runner.files.columns import Header, find_column, no_single_column
-from runner.files.source import Cells, UnreadableRow
+from runner.files.source import NULL, Cells, UnreadableRow
 
 _PLACE = re.compile(r"Line: (\d+), Column: (\d+)")
 _COLUMN_OF_ERROR = re.compile(r'col\("((?:[^"\\]|\\.)*)"\)')
@@ -97,6 +98,19 @@ class Condition:
         texts = {name: [row[place] or None for _, row in numbered] for name, place in places.items()}
         answers = iter(self._answers(pl.DataFrame(texts, dict.fromkeys(texts, pl.String)), [n for n, _ in numbered]))
         return [True if isinstance(row, UnreadableRow) else next(answers) for row in rows]
+
+    def without_errors(self, rows: list[Cells | UnreadableRow], header: Sequence[str]) -> list[Cells | UnreadableRow]:
+        """The rows; those with an error value such as #N/A in a column of the condition are unreadable.
+
+        The value would differ from everything that it is compared with.
+        """
+        places = [(name, header.index(column)) for name, column in self._columns.items()]
+        checked: list[Cells | UnreadableRow] = []
+        for row in rows:
+            cells = [] if isinstance(row, UnreadableRow) else [(name, row[place]) for name, place in places]
+            error = next((f"{name} {words}" for name, cell in cells if (words := error_in_words(cell))), None)
+            checked.append(UnreadableRow(f"{error}; correct or clear the cell") if error else row)
+        return checked
 
     def match(self, frame: pl.DataFrame, first: int = 1) -> list[bool]:
         """For each row of a frame with typed columns, whether the condition is true."""
@@ -221,7 +235,7 @@ def _typed(name: str, dtype: pl.DataType | None) -> pl.Expr:
     if _schema_type(dtype) != pl.String:
         return column
     text = column.cast(pl.String).str.strip_chars()
-    return pl.when(text != "").then(text).alias(name)
+    return pl.when(~text.is_in(["", NULL])).then(text).alias(name)
 
 
 def _schema_type(dtype: pl.DataType | None) -> pl.DataType:

@@ -12,7 +12,7 @@ from runner.base import interrupts
 from runner.base.errors import InputError, Problem, is_panic
 from runner.files.columns import Header, name_columns, naming_remarks
 from runner.files.condition import Condition
-from runner.files.source import Batch, Cells, Source, UnreadableRow
+from runner.files.source import NULL, Batch, Cells, Source, UnreadableRow
 
 _PART_ROWS = 50_000
 # A dictionary has each value once, so a file of a few kilobytes can hold a terabyte of text, and a billion rows.
@@ -234,4 +234,5 @@ def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:
             text = column.dt.to_string("%Y-%m-%d %H:%M:%S%.f%:z")
     else:
         text = column.cast(pl.String)
+        text = pl.when(text != NULL).then(text)
     return text.fill_null("").alias(name)

@@ -4,11 +4,11 @@
     .xlsx, .xlsm, .xlsb, .xls, .ods      one sheet, read by calamine
     .parquet                             read by polars
 
-In every format, cells are trimmed text and empty cells are "". Memory doesn't grow with the number of rows, except for
-spreadsheets, which must be unpacked whole.
+In every format, cells are trimmed text. Empty cells and \\N (NULL in MySQL and PostgreSQL) are "". Memory doesn't grow
+with the number of rows, except for spreadsheets, which must be unpacked whole.
 """
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from runner.files import delimited
 from runner.files.columns import name_columns, naming_remarks
 from runner.files.formats import Format, identify, unchanged
 from runner.files.sheet_rows import SheetRows
-from runner.files.source import Batch, Cells, Numbered, Source
+from runner.files.source import NULL, Batch, Cells, Numbered, Source
 
 if TYPE_CHECKING:
     import polars as pl
@@ -141,6 +141,7 @@ def _batches(
         while batch := list(islice(records, size)):
             rows, numbers = [row for _, _, row in batch], [shown for _, shown, _ in batch]
             sheet_rows.add(number, numbers)
+            rows = condition.without_errors(rows, header) if condition else rows
             yield Batch(rows, condition.match_texts(rows, header, numbers) if condition else None)
             number += len(rows)
 
@@ -161,7 +162,17 @@ def _records(
     if found.is_spreadsheet:
         from runner.files import spreadsheet
 
-        with closing(spreadsheet.read_records(source, remarks, header_only=header_only)) as records:
-            yield from ((number, number, row) for number, row in records)
+        with closing(spreadsheet.read_records(source, remarks, header_only=header_only)) as in_sheet:
+            records = ((number, number, cells) for number, cells in in_sheet)
+            yield from _without_nulls(records)
     else:
-        yield from delimited.read_records(source, found, remarks, header_only=header_only)
+        with closing(delimited.read_records(source, found, remarks, header_only=header_only)) as in_text:
+            yield from _without_nulls(in_text)
+
+
+def _without_nulls(records: Iterable[tuple[int, *Numbered]]) -> Iterator[tuple[int, *Numbered]]:
+    for place, shown, cells in records:
+        if isinstance(cells, tuple) and NULL in cells:
+            yield place, shown, tuple("" if cell == NULL else cell for cell in cells)
+        else:
+            yield place, shown, cells

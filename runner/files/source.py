@@ -23,6 +23,9 @@ class Source:
     used: frozenset[str] | None = None
 
 
+# What MySQL and PostgreSQL write for NULL.
+NULL = r"\N"
+
 # One per column, trimmed, "" if empty.
 Cells = tuple[str, ...]
 

@@ -1,60 +1,32 @@
 """Spreadsheets as rows of strings. Imported only for spreadsheets.
 
 Calamine unpacks a whole sheet, so memory grows with its rows. It returns error values (#N/A) and formulas without a
-result as empty cells, and a template may have a default for those. So the XML of an XLSX is scanned for them while it
-is unpacked, without building a tree.
+result as empty cells, and numbers without their formats (42 for 00042). `sheet_xml` finds what is missing in an XLSX.
 """
 
 import datetime as dt
-import posixpath
-import re
-import zlib
-from collections.abc import Generator, Iterator, Mapping
+import tempfile
+from collections.abc import Generator
 from contextlib import closing, contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
-from xml.etree import ElementTree as ET
-from zipfile import BadZipFile, ZipFile, ZipInfo
 
 import python_calamine as calamine
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError
 
 from runner.base.errors import InputError, Problem, is_panic
+from runner.base.placeholders import error_in_words
 from runner.base.text import closest, quoted_names
 from runner.base.wording import counted
 from runner.files.columns import blank_rows_remark, without_blank_end
 from runner.files.formats import readable
-from runner.files.source import Numbered, Source, UnreadableRow
+from runner.files.sheet_xml import FAR, Scan, check_sizes, scan, trimmed
+from runner.files.source import Numbered, Source
 
 _Value = int | float | str | bool | dt.time | dt.date | dt.datetime | dt.timedelta
 
 # Excel keeps 15 digits; longer numbers are rounded.
 _EXACT = 10**15
-
-_CHUNK = 1 << 20  # more than any cell: a cell has at most 32,767 characters
-_READ = 1 << 20
-# The XML of a sheet with a million rows and twenty columns has 1.3 GB; a larger one is no recipient list.
-_MOST_BYTES = 4 << 30
-# Text shrinks to a tenth. A part of 3 GB in 3 MB is no list.
-_MOST_GROWTH = 200
-_SMALL_BYTES = 1 << 26
-# A byte of Deflate is at most 1,032 bytes when unpacked.
-_DEFLATE_GROWTH = 1032
-_MOST_CELL_BYTES = 1 << 24
-# Calamine needs 32 bytes for each cell between the first and the last, also for empty ones: 2 GB.
-_MOST_CELLS = 1 << 26
-_MOST_ROWS = 1 << 20
-_ERROR = re.compile(rb'<(?:\w+:)?c\s[^>]*?\bt="e"[^>]*>(?:(?!</(?:\w+:)?c>).)*?<(?:\w+:)?v>([^<]*)<', re.DOTALL)
-_NO_VALUE = re.compile(
-    rb"(?:</(?:\w+:)?f>|<(?:\w+:)?f\b[^>]*/>)\s*(?:<(?:\w+:)?v>\s*</(?:\w+:)?v>|<(?:\w+:)?v\s*/>)?\s*</(?:\w+:)?c>"
-)
-_CELL = re.compile(rb'<(?:\w+:)?c\s[^>]*?\br="([A-Z]{1,3})([0-9]{1,7})"')
-_HIDDEN = re.compile(rb'<(?:\w+:)?row\s[^>]*?\bhidden="(?:1|true)"')
-_ADDRESS = re.compile(rb'r="([A-Z]{1,3})([0-9]{1,7})"')
-_WIDE = re.compile(rb'r="[A-Z][A-Z]')  # column 27 and later
-_SHEET = re.compile(r"xl/worksheets/[^/]*\.xml")
-_WORKBOOK = re.compile(r"xl/workbook\w*\.xml")
-_FAR = 'delete the cells far from the table, or save it as "CSV UTF-8"'
 
 
 def read_records(source: Source, remarks: list[str], *, header_only: bool) -> Generator[Numbered, None, None]:
@@ -66,46 +38,86 @@ def read_records(source: Source, remarks: list[str], *, header_only: bool) -> Ge
     with readable(source.path), _book(source.path) as book:
         name = _sheet_name(source, book, remarks)
         # Also for `check`, which reads no rows: calamine loads the whole sheet, and the scan refuses a huge one.
-        lacking = _scan(source.path, name, [] if header_only else remarks)
-        yield from _records(source.path, book.get_sheet_by_name(name), lacking, remarks)
+        found = scan(source.path, name)
+        if found is None:
+            words = (
+                "in this format, error values such as #N/A are read as empty cells, and numbers without their formats"
+            )
+            remarks.append(f"{source.path.name}: {words}; save it as XLSX to keep both")
+        elif found.hidden and not header_only:
+            rows = counted(found.hidden, "hidden row")
+            remarks.append(f"{source.path.name}: includes {rows} (hidden by a filter or by hand)")
+        with _sheet(source.path, book, name, found) as sheet:
+            yield from _records(source.path, sheet, found, remarks)
 
 
 def filled_sheets(path: Path) -> list[str]:
     """The names of the visible sheets that aren't empty."""
+    filled = []
     with readable(path), _book(path) as book:
-        names = _sheets(book, hidden=False)
-        for name in names:
-            _scan(path, name, [])
-        return [name for name in names if book.get_sheet_by_name(name).start is not None]
+        for name in _sheets(book, hidden=False):
+            with _sheet(path, book, name, scan(path, name)) as sheet:
+                filled += [name] if sheet.start is not None else []
+    return filled
+
+
+@contextmanager
+def _sheet(path: Path, book: CalamineWorkbook, name: str, found: Scan | None) -> Generator[CalamineSheet, None, None]:
+    """The sheet; without stray cells, if it has any."""
+    if found is None or not found.is_sparse:
+        yield book.get_sheet_by_name(name)
+        return
+    with tempfile.TemporaryFile() as file:
+        trimmed(path, found, file)
+        file.seek(0)
+        with closing(CalamineWorkbook.from_filelike(file)) as copy:
+            yield copy.get_sheet_by_name(name)
 
 
 def _records(
-    path: Path, sheet: CalamineSheet, lacking: Mapping[int, tuple[int, str]], remarks: list[str]
+    path: Path, sheet: CalamineSheet, found: Scan | None, remarks: list[str]
 ) -> Generator[Numbered, None, None]:
-    """`lacking` are the cells found by `_scan`."""
-    width = blank = pending = 0
-    if sheet.start is None:
-        return
-    for number, values in enumerate(sheet.iter_rows(), 1):
-        column, words = lacking.get(number, (0, ""))
-        cells = [_text(value) for value in values]
-        if not any(cells) and not column:
-            pending += width > 0
+    header: list[str] = []
+    blank = pending = 0
+    amounts: dict[int, str] = {}
+    for number, cells in _rows(sheet, found, amounts):
+        if not any(cells):
+            pending += bool(header)
             continue
         blank, pending = blank + pending, 0
-        if not width:
-            if column:
-                what = f"{path}: the header (row {number}) has {words}"
+        if not header:
+            if words := next(filter(None, map(error_in_words, cells)), None):
+                what = f"{path}: a cell of the header (row {number}) {words}"
                 raise InputError.of(what, "write the column name into the cell")
             header = without_blank_end(cells)
-            width = len(header)
             yield number, tuple(header)
-        elif 0 < column <= width:
-            what = f'{words} in the column "{header[column - 1]}" (row {number} of the sheet)'
-            yield number, UnreadableRow(f"{what}; correct or clear the cell")
-        elif any(cells[:width]):  # else there is only a note beside the table
-            yield number, tuple(cells[:width])
+        elif any(cells[: len(header)]):  # else there is only a note beside the table
+            yield number, tuple(cells[: len(header)])
     blank_rows_remark(path, blank, remarks)
+    for column, words in sorted(amounts.items()):
+        if column <= len(header):
+            what = f'amounts in the column "{header[column - 1]}" are read without their currency ({words})'
+            remarks.append(f"{path.name}: {what}; write it in the text, or use the filter currency")
+
+
+def _rows(
+    sheet: CalamineSheet, found: Scan | None, amounts: dict[int, str]
+) -> Generator[tuple[int, list[str]], None, None]:
+    """Every row with its number. Fills `amounts` for each column that the sheet shows with a currency: an example."""
+    odd, formats = (found.odd, list(found.formats.items())) if found else ({}, [])
+    for number, values in enumerate(sheet.iter_rows() if sheet.start else (), 1):
+        cells = [_text(value) for value in values]
+        for column, error in odd.get(number, {}).items():
+            cells[column - 1] = error
+        for column, places in formats:
+            place = places[number] if number < len(places) and column <= len(cells) else 0
+            if found and place:
+                value, kind = values[column - 1], found.kinds[place - 1]
+                if (written := kind.text(value)) is not None:
+                    cells[column - 1] = written.strip()
+                    if kind.has_currency and column not in amounts:
+                        amounts[column] = f'{written}, shown as "{kind.shown(value)}"'
+        yield number, cells
 
 
 def _text(value: _Value) -> str:
@@ -128,7 +140,7 @@ def _text(value: _Value) -> str:
 
 @contextmanager
 def _book(path: Path) -> Generator[CalamineWorkbook, None, None]:
-    _check_sizes(path)
+    check_sizes(path)
     try:
         with closing(_opened(path)) as book:
             yield book
@@ -138,48 +150,13 @@ def _book(path: Path) -> Generator[CalamineWorkbook, None, None]:
     except CalamineError as error:
         if str(error).startswith("Cell limit exceeded"):  # also for cells that an ODS file repeats
             what = f"{path}: a sheet reaches over more than 100 million cells, too far to read"
-            raise InputError.of(what, _FAR) from error
+            raise InputError.of(what, FAR) from error
         what = f"{path} is damaged or not a spreadsheet: {(str(error) or 'unreadable').splitlines()[0]}"
         raise InputError([Problem(what, 'open it and save it again, or save it as "CSV UTF-8"')]) from error
     except BaseException as error:
         if not is_panic(error):
             raise
         raise InputError.of(f"{path} is damaged or not a spreadsheet", 'save it as "CSV UTF-8"') from error
-
-
-def _check_sizes(path: Path) -> None:
-    """Raises InputError for an archive that is too large when unpacked: calamine unpacks whole parts."""
-    try:
-        with ZipFile(path) as archive:
-            parts = archive.infolist()
-            if sum(part.file_size for part in parts) > _MOST_BYTES:
-                raise InputError.of(f"{path} is larger than 4 GB when unpacked", 'save it as "CSV UTF-8"')
-            for part in parts:
-                _check_growth(path, part, part.file_size)
-                # `_scan` unpacks the sheet.
-                if part.compress_size * _DEFLATE_GROWTH > _SMALL_BYTES and not _SHEET.fullmatch(part.filename):
-                    for _ in _unpacked(path, archive, part):
-                        pass
-    except (BadZipFile, NotImplementedError, ValueError, EOFError, zlib.error):
-        return  # another format, or the reader reports the error
-
-
-def _check_growth(path: Path, part: ZipInfo, size: int) -> None:
-    """Raises InputError if so many bytes can't be those of a list."""
-    if size > _SMALL_BYTES and size > _MOST_GROWTH * part.compress_size:
-        what = f"{path} is more than {_MOST_GROWTH} times as large when unpacked, so it is no list of recipients"
-        raise InputError.of(what, 'create it again; if it is right, save it as "CSV UTF-8"')
-
-
-def _unpacked(path: Path, archive: ZipFile, part: ZipInfo) -> Iterator[bytes]:
-    """All bytes of a part, even if the archive states another size. Raises InputError like `_check_sizes`."""
-    part.file_size = _MOST_BYTES  # `archive` would stop at the stated size, but calamine doesn't
-    size = 0
-    with archive.open(part) as file:
-        while chunk := file.read(_READ):
-            size += len(chunk)
-            _check_growth(path, part, size)
-            yield chunk
 
 
 def _opened(path: Path) -> CalamineWorkbook:
@@ -214,104 +191,3 @@ def _sheet_name(source: Source, book: CalamineWorkbook, remarks: list[str]) -> s
     if len(names) > 1:
         remarks.append(f'{source.path.name}: only the first of {len(names)} sheets, "{names[0]}", is read')
     return names[0]
-
-
-def _scan(path: Path, sheet: str, remarks: list[str]) -> dict[int, tuple[int, str]]:
-    """The cells without a value: row → the first such column (from 1), and a description of the cell.
-
-    Raises InputError for a sheet that is too large.
-    """
-    found: dict[int, tuple[int, str]] = {}
-    hidden = 0
-    try:
-        with ZipFile(path) as archive:
-            part = archive.getinfo(_part(archive, sheet))
-            widest = 0
-            for piece in _pieces(path, _unpacked(path, archive, part)):
-                if _WIDE.search(piece):
-                    widest = max(widest, *(_column(letters) for letters, _ in _ADDRESS.findall(piece)))
-                hidden += len(_HIDDEN.findall(piece)) if b'hidden="' in piece else 0
-                for start, words in _without_value(piece):
-                    row, column = _address(path, piece, start, words)
-                    found[row] = min((column, words), found.get(row, (column, words)))
-            # A cell far from the others: calamine keeps every cell between them.
-            if widest * _MOST_ROWS > _MOST_CELLS:
-                pieces = _pieces(path, _unpacked(path, archive, part))
-                rows = max(int(row) for piece in pieces for _, row in _ADDRESS.findall(piece))
-                if rows * widest > _MOST_CELLS:
-                    what = f'{path}: the sheet "{sheet}" reaches to row {rows:,} and column {widest:,}, too far to read'
-                    raise InputError.of(what, _FAR)
-    except (BadZipFile, KeyError, ET.ParseError, NotImplementedError, EOFError):
-        # The reader reports the error, or reads the file anyway.
-        words = "in this format, error values such as #N/A are read as empty cells; save it as XLSX to detect them"
-        remarks.append(f"{path.name}: {words}")
-        return found
-    if hidden:
-        remarks.append(f"{path.name}: includes {counted(hidden, 'hidden row')} (hidden by a filter or by hand)")
-    return found
-
-
-def _part(archive: ZipFile, sheet: str) -> str:
-    """The sheet's file in the archive. Raises KeyError if there is none."""
-    book = next(filter(_WORKBOOK.fullmatch, archive.namelist()), "")
-    relations = _small(archive, f"xl/_rels/{posixpath.basename(book)}.rels").iter()
-    targets = {entry.get("Id"): entry.get("Target", "") for entry in relations}
-    for entry in _small(archive, book).iter():
-        if entry.tag.endswith("}sheet") and entry.get("name") == sheet:
-            relation = next((value for name, value in entry.items() if name.endswith("}id")), "")
-            return posixpath.normpath(posixpath.join("/xl", targets[relation])).lstrip("/")
-    raise KeyError(sheet)
-
-
-def _small(archive: ZipFile, name: str) -> ET.Element:
-    with archive.open(name) as file:
-        text = file.read(_CHUNK)
-    if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
-        raise KeyError(name)  # no spreadsheet program writes entities, and XML bombs use them
-    return ET.fromstring(text)  # noqa: S314 - without entities, and at most a megabyte
-
-
-def _pieces(path: Path, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The XML, split between cells. Raises InputError for a cell that is too large."""
-    rest = b""
-    for chunk in chunks:
-        data = rest + chunk
-        # A cell with its content extends from one start to the next.
-        start = max(data.rfind(b"<c "), data.rfind(b":c "), data.rfind(b"<row"), data.rfind(b":row"))
-        cut = data.rfind(b"<", 0, start + 1)
-        if cut <= 0:
-            rest = data
-            if len(rest) > _MOST_CELL_BYTES:
-                raise InputError.of(f"{path} has a cell of more than 16 MB", "shorten it")
-            continue
-        rest = data[cut:]
-        yield data[:cut]
-    yield rest
-
-
-def _without_value(piece: bytes) -> Iterator[tuple[int, str]]:
-    """The start of each cell without a value in the XML, and a description of the cell."""
-    if b't="e"' in piece:
-        for match in _ERROR.finditer(piece):
-            yield match.start(), f"the error value {match[1].decode('ascii', 'replace')[:20]}"
-    if b"<f" in piece or b":f" in piece:
-        for match in _NO_VALUE.finditer(piece):
-            start = max(piece.rfind(b"<c ", 0, match.start()), piece.rfind(b":c ", 0, match.start()))
-            yield piece.rfind(b"<", 0, start + 1), "a formula without a value"
-
-
-def _address(path: Path, piece: bytes, start: int, words: str) -> tuple[int, int]:
-    """The row and column, from 1, of the cell that starts at `start`."""
-    cell = _CELL.match(piece, start)
-    if cell is None:
-        what = f"{path} has {words} in a cell without an address"
-        raise InputError.of(what, "open it in a spreadsheet program, correct the cell and save it again")
-    return int(cell[2]), _column(cell[1])
-
-
-def _column(letters: bytes) -> int:
-    """The number of the column AB, from 1."""
-    column = 0
-    for letter in letters:
-        column = column * 26 + letter - 64
-    return column

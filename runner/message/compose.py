@@ -8,8 +8,10 @@ from dataclasses import KW_ONLY, dataclass, field, replace
 from runner.base.errors import InputError, Problem
 from runner.base.exclusions import Exclusion, ExclusionReason
 from runner.base.messages import MAX_SEGMENTS, Encoding, Remark, RemarkKind, Text
-from runner.base.text import folded
+from runner.base.placeholders import NO_VALUES, SPREADSHEET_ERRORS, error_in_words
+from runner.base.text import folded, quoted
 from runner.message.environment import MAX_LENGTH, EmptyFieldError
+from runner.message.garbled import may_be_garbled, mended
 from runner.message.links import link_remarks, link_spans, may_hold_link
 from runner.message.segments import GSM7, UNSENDABLE, described, is_gsm7, outside_gsm7, segments, septet_segments
 from runner.message.template import COMPUTED, RenderError, Template, TooLongError, TooMuchWorkError
@@ -27,6 +29,10 @@ _MOST_NAMED = 5
 # A text with more different characters outside GSM-7 is in another script: it is UCS-2 on purpose, and a remark for
 # each letter would not help.
 _MOST_REMARKS = 10
+# One cheap check of a row's cells, so that nearly every row needs no more.
+_SUSPECTS = SPREADSHEET_ERRORS | NO_VALUES
+# What decoders write for bytes that are no character.
+_LOST = "\ufffd"
 
 
 @dataclass(slots=True)
@@ -35,7 +41,7 @@ class Composer:
 
     `max_segments` is at most 10: the provider would truncate longer texts silently. `smart_encoding` replaces
     typographic characters with GSM-7 ones if the whole text then fits. `require_text` are words such as STOP that each
-    text must contain, in upper or lower case.
+    text must contain, in upper or lower case. `repair` mends garbled cells (see `garbled`).
     """
 
     template: Template
@@ -44,6 +50,7 @@ class Composer:
     _: KW_ONLY
     smart_encoding: bool = False
     require_text: Sequence[str] = ()
+    repair: bool = False
     _too_much: int = field(default=0, init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -63,6 +70,12 @@ class Composer:
 
         Raises InputError if the template takes too much memory or time on many rows.
         """
+        mends = self._mend(values, columns) if self.repair else []
+        values = {**values, **{name: cell for name, cell, _ in mends}} if mends else values
+        is_suspect = not _SUSPECTS.isdisjoint(values.values())
+        for name, cell in values.items() if is_suspect else ():
+            if words := error_in_words(cell):
+                return Exclusion(ExclusionReason.UNREADABLE_ROW, f"{columns[name]} {words}; correct or clear the cell")
         try:
             text = self.template.render(values).strip()
         except EmptyFieldError as error:
@@ -76,20 +89,58 @@ class Composer:
             if self._too_much > _MOST_TOO_MUCH:  # the template is at fault, and each row takes long
                 raise InputError.of(f"the template fails on many rows: {error}", "correct the template") from error
             return Exclusion(ExclusionReason.TEMPLATE_ERROR, str(error))
+        remarks = [remark for _, _, remark in mends]
+        if is_suspect or may_be_garbled(text):
+            remarks += self._odd_cells(values, columns, text)
         simple = None
         # Nearly every text is plain GSM-7 and needs no more checks.
         count = None if self.encoding is Encoding.UCS2 or self.require_text else septet_segments(text)
         if count is not None and count <= self.max_segments:
             simple = Text(text, Encoding.GSM7, count)
-            if not may_hold_link(text):
+            if not remarks and not may_hold_link(text):
                 return simple
         fields = {column: values[name] for name, column in columns.items()}
         text = text.replace("\r\n", "\n").replace("\r", "\n")
         composed = simple or self._check(text, fields)
-        if isinstance(composed, Exclusion) or not may_hold_link(text):
+        if isinstance(composed, Exclusion):
             return composed
-        remarks = link_remarks(text, fields, self.template.origins.links, COMPUTED)
+        if may_hold_link(text):
+            remarks += link_remarks(text, fields, self.template.origins.links, COMPUTED)
         return replace(composed, remarks=(*composed.remarks, *remarks)) if remarks else composed
+
+    def _mend(self, values: Mapping[str, str], columns: Mapping[str, str]) -> list[tuple[str, str, Remark]]:
+        """The garbled fields that can be mended: name in the template, mended cell, remark."""
+        mends = []
+        for name, cell in values.items():
+            better = mended(cell)
+            if better != cell and _LOST not in better:
+                subject, source = f"{quoted(cell)} → {quoted(better)}", f"the column {columns[name]}"
+                mends.append((name, better, Remark(RemarkKind.MENDED, subject, source)))
+        return mends
+
+    def _odd_cells(self, values: Mapping[str, str], columns: Mapping[str, str], text: str) -> list[Remark]:
+        """Remarks on cells that look wrong in the text. A cell that the text doesn't show gets none."""
+        remarks = []
+        for name, cell in values.items():
+            better = mended(cell)
+            if cell in NO_VALUES and cell.casefold() in text.casefold():
+                kind, subject, better = RemarkKind.NO_VALUE, quoted(cell), ""
+            elif _LOST in better:
+                kind, subject, better = RemarkKind.LOST_CHARACTERS, quoted(cell), ""
+            elif better != cell:
+                kind, subject = RemarkKind.GARBLED, f"{quoted(cell)} → {quoted(better)}"
+            else:
+                continue
+            if self._differs(text, {**values, name: better}):
+                remarks.append(Remark(kind, subject, f"the column {columns[name]}"))
+        return remarks
+
+    def _differs(self, text: str, values: Mapping[str, str]) -> bool:
+        """Whether these values give another text, or none."""
+        try:
+            return self.template.render(values).strip() != text
+        except (EmptyFieldError, TooLongError, RenderError):
+            return True
 
     def _check(self, text: str, fields: Mapping[str, str]) -> Text | Exclusion:
         if not text:

@@ -8,6 +8,7 @@ import re
 import unicodedata
 from typing import NamedTuple
 
+from runner.base.placeholders import SPREADSHEET_ERRORS
 from runner.base.text import INVISIBLE, quoted
 
 
@@ -57,6 +58,7 @@ _DECIMAL = re.compile(r"[^.,]*[0-9] *[.,][ 0]+|\+?[0-9]{7,}[.,][0-9]{1,2}")
 _ROUNDED = "≈"
 _WHY_ROUNDED = "was stored with too few digits and is rounded; store the column as text and export it again"
 _TWO_RUNS = re.compile(r"[0-9]{7,}[^0-9]+[0-9]{7,}")
+_WHY_ERROR = "is a spreadsheet error; correct the cell there and export it again"
 _WHY_TWO = "seems to be two numbers; write each number in a separate row"
 _AS_TEXT = "format the column as text and export it again"
 _WHY_SHORTENED = f"was shortened by a spreadsheet, and digits are lost; {_AS_TEXT}"
@@ -66,7 +68,7 @@ _WHY_NOT = {
     rf"\A(?:{_DECIMAL.pattern})\Z": f"was saved as a decimal number; {_AS_TEXT}",
     rf"\A{_ROUNDED}": _WHY_ROUNDED,
     r"\A-": "starts with a minus sign",
-    r"\A#": "is a spreadsheet error; correct the cell there and export it again",
+    r"\A(?:#|Err:)": _WHY_ERROR,
     _TWO_RUNS.pattern: _WHY_TWO,
     r"; *(?!ext)[a-z-]+=": "has text after a semicolon; write only the whole number",
     r"[0-9 )](?:[x#;]|ext).*[0-9]": "has an extension; SMS can't be sent to extensions",
@@ -99,7 +101,9 @@ def read_digits(cell: str) -> WrittenNumber | str:
 
 
 def why_no_key(cell: str) -> str | None:
-    """Why a cell can't be a key: the last digits of its number are lost. None if it can."""
+    """Why a cell can't be a key: the last digits of its number are lost, or it is an error value. None if it can."""
+    if cell in SPREADSHEET_ERRORS:
+        return f"{quoted(cell)} {_WHY_ERROR}"
     return f"{quoted(cell)} {_WHY_ROUNDED}" if cell.startswith(_ROUNDED) else None
 
 

@@ -92,6 +92,7 @@ def load_inputs(path: Path, *, now: datetime | None = None) -> Inputs:
         message.max_segments,
         smart_encoding=message.smart_encoding,
         require_text=message.require_text,
+        repair=file.campaign.recipients.repair,
     )
     return Inputs(file, _with_used_columns(audience, composer, file.campaign.report.columns), composer, prices)
 

@@ -13,6 +13,7 @@ from runner.audience.spec import AudienceSpec
 from runner.base.errors import InputError, Problem
 from runner.base.exclusions import Duplicates, Exclusion, ExclusionReason
 from runner.base.files import replacing
+from runner.base.messages import RemarkKind
 from runner.files.columns import find_column
 from runner.files.sheet_rows import SheetRows
 from runner.message.compose import Composer
@@ -214,8 +215,11 @@ class Planner:
         texts, encodings, segments = list(batch.texts), list(batch.encodings), list(batch.segments)
         reasons: list[str | None] = [None] * len(batch)
         details = list(batch.notes)
-        for index, (_, note, _) in batch.extras.items():
-            details[index] = "; ".join(words for words in (details[index], note) if words) or None
+        for index, (_, note, remarks) in batch.extras.items():
+            mends = [
+                f"mended {subject} in {source}" for kind, subject, source, _ in remarks if kind == RemarkKind.MENDED
+            ]
+            details[index] = "; ".join(words for words in (details[index], *mends, note) if words) or None
         for index, exclusion in batch.exclusions.items():
             texts[index] = encodings[index] = segments[index] = None
             reasons[index], details[index] = exclusion.reason.value, exclusion.detail

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from runner.base.errors import InputError
-from runner.files import formats, parquet, spreadsheet
+from runner.files import formats, parquet, sheet_xml, spreadsheet
 from runner.files.reader import read_header, read_rows
 from runner.files.source import Source
 from tests.files.workbook import write_workbook
@@ -33,7 +33,7 @@ def test_a_wide_sheet_is_read(tmp_path: Path) -> None:
 
 
 def test_a_part_that_grows_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spreadsheet, "_SMALL_BYTES", 1 << 16)
+    monkeypatch.setattr(sheet_xml, "_SMALL_BYTES", 1 << 16)
     path = write_workbook(tmp_path / "a.xlsx", {"people": [["phone"], ["+6591234567"]]})
     with ZipFile(path, "a", ZIP_DEFLATED) as archive:
         archive.writestr("xl/sharedStrings.xml", b"<t>" + b"x" * (1 << 20))
@@ -43,7 +43,7 @@ def test_a_part_that_grows_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("part", ["xl/sharedStrings.xml", "xl/worksheets/sheet1.xml"])
 def test_an_archive_that_states_a_wrong_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
-    monkeypatch.setattr(spreadsheet, "_SMALL_BYTES", 1 << 16)
+    monkeypatch.setattr(sheet_xml, "_SMALL_BYTES", 1 << 16)
     honest = write_workbook(tmp_path / "honest.xlsx", {"people": [["phone"], ["+6591234567"]]})
     path = tmp_path / "a.xlsx"
     size = 1 << 20
@@ -75,8 +75,8 @@ def test_an_ods_file_that_repeats_cells(tmp_path: Path) -> None:
 
 
 def test_a_cell_without_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spreadsheet, "_MOST_CELL_BYTES", 1 << 16)
-    monkeypatch.setattr(spreadsheet, "_READ", 1 << 12)
+    monkeypatch.setattr(sheet_xml, "_MOST_CELL_BYTES", 1 << 16)
+    monkeypatch.setattr(sheet_xml, "_READ", 1 << 12)
     path = write_workbook(tmp_path / "a.xlsx", {"people": [["phone"], ["x" * (1 << 18)]]})
     with pytest.raises(InputError, match="has a cell of more than 16 MB; shorten it"):
         read(path)

@@ -6,7 +6,7 @@ from zipfile import ZipFile
 import pytest
 
 from runner.base.errors import InputError
-from runner.files import spreadsheet
+from runner.files import sheet_xml
 from runner.files.reader import read_header, read_numbered, read_rows
 from runner.files.source import Cells, Source, UnreadableRow
 from runner.numbers.phone import Number, normalise
@@ -115,8 +115,8 @@ def test_every_error_is_found_wherever_the_xml_is_cut(tmp_path: Path, monkeypatc
     table += [[str(number), workbook.ERROR if number % 7 == 0 else "Ann"] for number in range(1, 200)]
     path = write_workbook(tmp_path / "a.xlsx", {"One": table})
     for size in (50, 97, 1000):
-        monkeypatch.setattr(spreadsheet, "_CHUNK", 4096)
-        monkeypatch.setattr(spreadsheet, "_READ", size)
+        monkeypatch.setattr(sheet_xml, "_CHUNK", 4096)
+        monkeypatch.setattr(sheet_xml, "_READ", size)
         found = [number for number, row in enumerate(rows(Source(path)), 1) if isinstance(row, UnreadableRow)]
         assert list(range(7, 200, 7)) == found
 
