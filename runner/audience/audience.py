@@ -25,10 +25,15 @@ _AFTER_SUPPRESSION = (ExclusionReason.MISSING_FIELD, ExclusionReason.UNKNOWN_ZON
 
 
 def read_audience(
-    spec: AudienceSpec, work: Work, *, batch_size: int = reader.BATCH_SIZE, remarks: list[str] | None = None
+    spec: AudienceSpec,
+    work: Work,
+    *,
+    batch_size: int = reader.BATCH_SIZE,
+    remarks: list[str] | None = None,
+    warnings: list[str] | None = None,
 ) -> Generator[RowBatch, None, None]:
     """Every row of the file, in order, in batches. Close the iterator to close the files. Adds sentences on how the
-    file is read to `remarks`.
+    files are read to `remarks`, and on what may be wrong with them to `warnings`, when all rows have been read.
 
     A row is excluded for the first reason that applies: a reason from `work` (see `judge.Judge`), suppression, or a
     duplicate of another row without a reason. But suppression comes before an empty key and an unknown time zone.
@@ -79,20 +84,22 @@ def _read(spec: AudienceSpec, batch_size: int, remarks: list[str] | None) -> Gen
 
 
 def _suppress(batch: RowBatch, lists: "Suppression", spec: AudienceSpec) -> None:
-    """Exclude rows whose number or key is listed, even if they have no key or time zone."""
+    """Exclude rows of which a number or the key is listed, even if they have no key or time zone."""
     if not len(lists):
         return
-    for index, number in enumerate(batch.destinations):
+    for index, destination in enumerate(batch.destinations):
         known = batch.exclusions.get(index)
-        if number is None or (known is not None and known.reason not in _AFTER_SUPPRESSION):
+        if destination is None or (known is not None and known.reason not in _AFTER_SUPPRESSION):
             continue
-        if listed := lists.find_number(number):
-            words = f"{spec.phone}: {number} is on the suppression list {listed}"
-        elif spec.key and (key := batch.keys[index]) and (listed := lists.find_key(key)):
-            words = f"{spec.key}: {quoted(key)} is on the suppression list {listed}"
+        for column, number in batch.numbers.get(index, ((spec.phone, destination),)):
+            if listed := lists.find_number(number):
+                words = f"{column}: {number} is on the suppression list {listed}"
+                batch.exclusions[index] = Exclusion(ExclusionReason.SUPPRESSED, words)
+                break
         else:
-            continue
-        batch.exclusions[index] = Exclusion(ExclusionReason.SUPPRESSED, words)
+            if spec.key and (key := batch.keys[index]) and (listed := lists.find_key(key)):
+                words = f"{spec.key}: {quoted(key)} is on the suppression list {listed}"
+                batch.exclusions[index] = Exclusion(ExclusionReason.SUPPRESSED, words)
 
 
 def _sightings(batch: RowBatch) -> list[tuple[str, int]]:

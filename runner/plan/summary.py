@@ -40,11 +40,11 @@ class Noted:
 class PlanSummary:
     """Counts of a plan; `messages_digest` is set when the plan is complete. `examples` are (data row, detail).
 
-    `remarks` are by (kind, subject, source); `remarked` counts the messages with a remark of each kind. `saved` is the
+    `by_phone` counts the messages by the column of the number, if there are several such columns. `remarks` are by (kind, subject, source); `remarked` counts the messages with a remark of each kind. `saved` is the
     number of segments that smart encoding saved or would save. `by_zones` counts the remaining messages by time zones;
     a message must be within sending hours in all of its zones. `costs` is the cost of all messages by country, `left`
     the cost of those that no session has sent. `shared` are messages whose number is also in an earlier row, with
-    another key. `reading` describes how the recipient file was read. `samples` are the first messages as (data row,
+    another key. `reading` describes how the files were read, `warnings` what may be wrong with them. `samples` are the first messages as (data row,
     number, text).
     """
 
@@ -55,6 +55,7 @@ class PlanSummary:
     saved: int = 0
     excluded: Counter[ExclusionReason] = field(default_factory=Counter)
     examples: dict[ExclusionReason, list[tuple[int, str]]] = field(default_factory=dict)
+    by_phone: Counter[str] = field(default_factory=Counter)
     by_encoding: Counter[str] = field(default_factory=Counter)
     by_segments: Counter[int] = field(default_factory=Counter)
     costs: Costs = field(default_factory=Costs)
@@ -64,6 +65,7 @@ class PlanSummary:
     remarked: Counter[RemarkKind] = field(default_factory=Counter)
     shared: Noted = field(default_factory=Noted)
     reading: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     samples: list[tuple[int, str, Text]] = field(default_factory=list)
     messages_digest: str = ""
 
@@ -77,6 +79,8 @@ class PlanSummary:
         by_segments = Counter(batch.segments[index] or 0 for index in left)
         self.by_segments.update(by_segments)
         self.segments += sum(segments * times for segments, times in by_segments.items())
+        if batch.numbers:
+            self.by_phone.update(batch.numbers[index][0][0] for index in left)
         self.by_encoding.update(batch.encodings[index] or "" for index in left)
         self.by_zones.update(batch.zones[index] for index in unsent)
         self.repaired += sum(batch.notes[index] is not None for index in left)
@@ -120,6 +124,7 @@ class PlanSummary:
                 reason.value: [{"row": row, "detail": detail} for row, detail in shown]
                 for reason, shown in self.examples.items()
             },
+            "by_phone": dict(self.by_phone),
             "by_encoding": dict(sorted(self.by_encoding.items())),
             "by_segments": {str(segments): count for segments, count in sorted(self.by_segments.items())},
             "by_country": {row.country: row.messages for row in self.costs.rows()},

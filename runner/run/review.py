@@ -98,7 +98,7 @@ def review(run: Run) -> Review:
 
 def _warnings(run: Run, slots: list[Slot]) -> list[str]:
     campaign, summary = run.campaign, run.summary
-    found: list[str] = []
+    found = list(summary.warnings)
     if words := refusal(campaign, run.now):
         found.append(f"`campaign run` would not send now: {words}")
     end, last = end_of(slots, run.now), deadline(campaign.not_after, campaign, run.now)
