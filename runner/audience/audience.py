@@ -14,8 +14,10 @@ from runner.audience.spec import AudienceSpec
 from runner.base.errors import InputError, Position
 from runner.base.exclusions import Duplicates, Exclusion, ExclusionReason
 from runner.base.text import quoted
+from runner.base.wording import counted
 from runner.files import reader
 from runner.files.formats import changed, unchanged
+from runner.numbers.digits import folded_key
 
 if TYPE_CHECKING:
     from runner.audience.suppression import Suppression
@@ -45,7 +47,7 @@ def read_audience(
     lists = Suppression(
         spec.suppress, country=spec.country, key=spec.key, country_column=spec.country_column, remarks=remarks
     )
-    seen = KeyIndex()
+    seen = KeyIndex(folded_key if spec.key else None)
     with _placed(spec.places), unchanged(spec.source.path):
         if tuple(reader.read_header(spec.source)) != spec.header:
             raise changed(spec.source.path)
@@ -61,6 +63,23 @@ def read_audience(
                 _suppress(batch, lists, spec)
                 _compare(batch, seen, spec.duplicates)
                 yield batch
+    if remarks is not None:
+        remarks += lists.remarks()
+    if warnings is not None:
+        warnings += [*lists.warnings(spec.source.path.name), *_respelled(seen)]
+
+
+def _respelled(seen: KeyIndex) -> list[str]:
+    """A warning about keys that are one key for people."""
+    if not seen.respelled:
+        return []
+    rows = ", ".join(f"row {row} like row {other}" for row, other in seen.respelled_rows)
+    words = "row has the key of an earlier row", "rows have the key of an earlier row"
+    more = ", …" if seen.respelled > len(seen.respelled_rows) else ""
+    return [
+        f"{counted(seen.respelled, *words)} in another spelling, such as other letter case ({rows}{more}): is it the "
+        "same person? Each of them is a recipient"
+    ]
 
 
 @contextmanager
