@@ -14,9 +14,11 @@ from runner.audience.spec import AudienceSpec
 from runner.base.errors import InputError, Position
 from runner.base.exclusions import Duplicates, Exclusion, ExclusionReason
 from runner.base.text import quoted
+from runner.base.wording import counted
 from runner.files import reader
 from runner.files.formats import changed, unchanged
 from runner.files.sheet_rows import SheetRows
+from runner.numbers.digits import folded_key
 
 if TYPE_CHECKING:
     from runner.audience.suppression import Suppression
@@ -31,10 +33,12 @@ def read_audience(
     *,
     batch_size: int = reader.BATCH_SIZE,
     remarks: list[str] | None = None,
+    warnings: list[str] | None = None,
     sheet_rows: SheetRows | None = None,
 ) -> Generator[RowBatch, None, None]:
     """Every row of the file, in order, in batches. Close the iterator to close the files. Adds sentences on how the
-    file is read to `remarks`, and the rows' numbers in the sheet to `sheet_rows`.
+    files are read to `remarks`, and on what may be wrong with them to `warnings`, when all rows have been read; and the
+    rows' numbers in the sheet to `sheet_rows`.
 
     A row is excluded for the first reason that applies: a reason from `work` (see `judge.Judge`), suppression, or a
     duplicate of another row without a reason. But suppression comes before an empty key and an unknown time zone.
@@ -46,7 +50,7 @@ def read_audience(
     lists = Suppression(
         spec.suppress, country=spec.country, key=spec.key, country_column=spec.country_column, remarks=remarks
     )
-    seen, sheet_rows = KeyIndex(), sheet_rows or SheetRows()
+    seen, sheet_rows = KeyIndex(folded_key if spec.key else None), sheet_rows or SheetRows()
     with _placed(spec.places), unchanged(spec.source.path):
         if tuple(reader.read_header(spec.source)) != spec.header:
             raise changed(spec.source.path)
@@ -62,6 +66,23 @@ def read_audience(
                 _suppress(batch, lists, spec)
                 _compare(batch, seen, spec.duplicates, sheet_rows)
                 yield batch
+    if remarks is not None:
+        remarks += lists.remarks()
+    if warnings is not None:
+        warnings += [*lists.warnings(spec.source.path.name), *_respelled(seen, sheet_rows)]
+
+
+def _respelled(seen: KeyIndex, sheet_rows: SheetRows) -> list[str]:
+    """A warning about keys that are one key for people."""
+    if not seen.respelled:
+        return []
+    rows = ", ".join(f"row {sheet_rows.of(row)} like row {sheet_rows.of(other)}" for row, other in seen.respelled_rows)
+    words = "row has the key of an earlier row", "rows have the key of an earlier row"
+    more = ", …" if seen.respelled > len(seen.respelled_rows) else ""
+    return [
+        f"{counted(seen.respelled, *words)} in another spelling, such as other letter case ({rows}{more}): is it the "
+        "same person? Each of them is a recipient"
+    ]
 
 
 @contextmanager
@@ -88,20 +109,22 @@ def _read(
 
 
 def _suppress(batch: RowBatch, lists: "Suppression", spec: AudienceSpec) -> None:
-    """Exclude rows whose number or key is listed, even if they have no key or time zone."""
+    """Exclude rows of which a number or the key is listed, even if they have no key or time zone."""
     if not len(lists):
         return
-    for index, number in enumerate(batch.destinations):
+    for index, destination in enumerate(batch.destinations):
         known = batch.exclusions.get(index)
-        if number is None or (known is not None and known.reason not in _AFTER_SUPPRESSION):
+        if destination is None or (known is not None and known.reason not in _AFTER_SUPPRESSION):
             continue
-        if listed := lists.find_number(number):
-            words = f"{spec.phone}: {number} is on the suppression list {listed}"
-        elif spec.key and (key := batch.keys[index]) and (listed := lists.find_key(key)):
-            words = f"{spec.key}: {quoted(key)} is on the suppression list {listed}"
+        for column, number in batch.numbers.get(index, ((spec.phone, destination),)):
+            if listed := lists.find_number(number):
+                words = f"{column}: {number} is on the suppression list {listed}"
+                batch.exclusions[index] = Exclusion(ExclusionReason.SUPPRESSED, words)
+                break
         else:
-            continue
-        batch.exclusions[index] = Exclusion(ExclusionReason.SUPPRESSED, words)
+            if spec.key and (key := batch.keys[index]) and (listed := lists.find_key(key)):
+                words = f"{spec.key}: {quoted(key)} is on the suppression list {listed}"
+                batch.exclusions[index] = Exclusion(ExclusionReason.SUPPRESSED, words)
 
 
 def _sightings(batch: RowBatch) -> list[tuple[str, int]]:

@@ -18,15 +18,21 @@ import weakref
 from array import array
 from bisect import bisect_left
 from collections import defaultdict
+from collections.abc import Callable
 from hashlib import blake2b
 from typing import IO
 
 from runner.base.errors import BlockedError
 
 _DIGEST_BYTES = 16
+# Compared only among spellings of one key.
+_EXACT_BYTES = 8
+# Example rows of keys with several spellings.
+EXAMPLES = 3
 
-# A digest, the first and second row with the key (0: there is no second), and the number of rows so far.
-_RECORD = struct.Struct("<16sIII")
+# The digest of the folded key, a digest of the key itself, the first and second row with the key (0: there is no
+# second), and the number of rows so far.
+_RECORD = struct.Struct("<16s8sIII")
 
 # Records up to this size stay in memory: a campaign of a few thousand rows needs no file.
 _MEMORY_BYTES = 1 << 20
@@ -38,18 +44,25 @@ _BITS = struct.Struct("<HH")
 # The bits of the digests, sorted, and the numbers of their records in the same order.
 _Leaf = tuple["array[int]", "array[int]"]
 
-# A lookup result: digest and bits, the leaf and place of these bits (or where to insert them), and the record's number,
-# first row, second row and row count, if there is a record.
-_Found = tuple[bytes, int, _Leaf, int, tuple[int, int, int, int] | None]
+# A lookup result: the digests and bits, the leaf and place of these bits (or where to insert them), the first row of a
+# key with another spelling (0: there is none, or the key has a record), and the record's number, first row, second row
+# and row count, if there is a record.
+_Found = tuple[bytes, bytes, int, _Leaf, int, int, tuple[int, int, int, int] | None]
 
 
 class KeyIndex:
     """Stores keys and the rows that have them.
 
+    `fold` gives different spellings of a key the same form. They remain different keys, but `respelled` counts the keys
+    that were added after another spelling, and `respelled_rows` are examples: the key's row, and the row of the other.
+
     All methods raise BlockedError if there is no space for temporary files.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, fold: Callable[[str], str] | None = None) -> None:
+        self._fold = fold
+        self.respelled = 0
+        self.respelled_rows: list[tuple[int, int]] = []
         self._leaves: defaultdict[int, _Leaf] = defaultdict(lambda: (array("H"), array("I")))
         self._count = 0
         # If the system allows it, the file has no name, so that no keys of real people remain after the process ends.
@@ -59,14 +72,18 @@ class KeyIndex:
 
     def add(self, key: str, row: int) -> int:
         """Add a row (1 to 2^32 - 1) with a key. Returns the number of earlier rows with the key."""
-        digest, bits, leaf, place, record = self._look_up(key)
+        digest, exact, bits, leaf, place, respelled, record = self._look_up(key)
         if record is not None:
             number, first, second, times = record
-            self._write(number, _RECORD.pack(digest, first, second or row, times + 1))
+            self._write(number, _RECORD.pack(digest, exact, first, second or row, times + 1))
             return times
+        if respelled:
+            self.respelled += 1
+            if len(self.respelled_rows) < EXAMPLES:
+                self.respelled_rows.append((row, respelled))
         leaf[0].insert(place, bits)
         leaf[1].insert(place, self._count)
-        self._write(self._count, _RECORD.pack(digest, row, 0, 1))
+        self._write(self._count, _RECORD.pack(digest, exact, row, 0, 1))
         self._count += 1
         return 0
 
@@ -74,6 +91,11 @@ class KeyIndex:
         """The first row added with a key; None if there is none."""
         record = self._look_up(key)[-1]
         return record[1] if record else None
+
+    def similar_row(self, key: str) -> int | None:
+        """The first row added with a key or, if there is none, with another spelling of it; None if there is neither."""
+        *_, respelled, record = self._look_up(key)
+        return record[1] if record else respelled or None
 
     def other_row(self, key: str, row: int) -> int | None:
         """Another row with the key of `row`: the first, or for the first row the second. None if there is no other."""
@@ -85,17 +107,24 @@ class KeyIndex:
 
     def _look_up(self, key: str) -> _Found:
         """A single function for speed: it is called for every row of a plan."""
+        folded = self._fold(key) if self._fold else key
         # Parquet cells may contain halves of surrogate pairs, which plain UTF-8 rejects.
-        digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).digest()
+        digest = blake2b(folded.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).digest()
+        exact = digest[:_EXACT_BYTES]
+        if folded != key:
+            exact = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=_EXACT_BYTES).digest()
+        respelled = 0
         which, bits = _BITS.unpack_from(digest)
         leaf = hashes, numbers = self._leaves[which % _LEAVES]
         place = bisect_left(hashes, bits)
         while place < len(hashes) and hashes[place] == bits:
-            found, first, second, times = _RECORD.unpack(self._read(numbers[place]))
+            found, spelled, first, second, times = _RECORD.unpack(self._read(numbers[place]))
             if found == digest:
-                return digest, bits, leaf, place, (numbers[place], first, second, times)
+                if spelled == exact:
+                    return digest, exact, bits, leaf, place, 0, (numbers[place], first, second, times)
+                respelled = respelled or first
             place += 1
-        return digest, bits, leaf, place, None
+        return digest, exact, bits, leaf, place, respelled, None
 
     def _read(self, number: int) -> bytes:
         try:

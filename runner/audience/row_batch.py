@@ -20,7 +20,8 @@ class RowBatch:
 
     After judging: `keys`, `destinations` (E.164 with plus) and `countries` (ISO 3166-1 alpha-2), None if unknown;
     `notes` on repairs; `zones`, the IANA time zones in which the phone may be, sorted, empty if unknown or not needed.
-    A row that is not in `exclusions` (by index) is a recipient and has a key and a destination.
+    If the file has several columns of numbers, `numbers` are all valid ones of a row, by index, as (column, E.164); the
+    destination is the first. A row that is not in `exclusions` (by index) is a recipient and has a key and a destination.
 
     After composing: `texts`, `encodings` and `segments`, None for an excluded row; `refused`, by index, are the rows
     whose text can't be sent; `extras` are notes and remarks, for the few texts that have any.
@@ -33,6 +34,7 @@ class RowBatch:
     destinations: list[str | None] = field(default_factory=list)
     countries: list[str | None] = field(default_factory=list)
     notes: list[str | None] = field(default_factory=list)
+    numbers: dict[int, list[tuple[str, str]]] = field(default_factory=dict)
     zones: list[tuple[str, ...]] = field(default_factory=list)
     exclusions: dict[int, Exclusion] = field(default_factory=dict)
     texts: list[str | None] = field(default_factory=list)
@@ -47,6 +49,12 @@ class RowBatch:
     def recipients(self) -> list[int]:
         """The indexes of the rows that are not excluded."""
         return [index for index in range(len(self.cells)) if index not in self.exclusions]
+
+    def numbers_of(self, index: int) -> dict[str, str]:
+        """The numbers of a recipient, the destination first, each with its column; "" if there is only one column."""
+        destination = self.destinations[index]
+        assert destination is not None, "a recipient has a destination"
+        return {number: column for column, number in self.numbers.get(index, [("", destination)])}
 
     def column(self, place: int) -> list[str]:
         """The cells of one column of the file; "" in an unreadable row."""

@@ -14,10 +14,13 @@ DEFAULT_TYPES = frozenset({"mobile", "fixed-line-or-mobile", "voip"})
 
 @dataclass(frozen=True, slots=True)
 class SuppressionList:
-    """A file of people who must get no message. `phone` and `key` are its columns, if named in the campaign."""
+    """A file of people who must get no message. `phone` and `key` are its columns, if named in the campaign.
+
+    `phone` may be several columns: the numbers in all of them get no message.
+    """
 
     path: Path
-    phone: str | None = None
+    phone: str | tuple[str, ...] | None = None
     key: str | None = None
 
 
@@ -25,7 +28,8 @@ class SuppressionList:
 class AudienceSpec:
     """The campaign's rules for its recipients; every column exists in the file.
 
-    `phone`, `country_column`, `key` and `zone_column` are column names. `country` is the alpha-2 country of numbers
+    `phone`, `country_column`, `key` and `zone_column` are column names; `more_phones` are further columns of numbers, for
+    rows without a usable number in the columns before. `country` is the alpha-2 country of numbers
     without a plus; a filled `country_column` overrides it for its row. Without `key`, the number is the key. Empty
     `countries` allows all except `deny_countries`. `types` are the kinds of numbers to send to. `wants_zones`: find the
     time zones of each recipient, in `zone_column` if filled, else by the number. `unique`, `not_null` and `fresh_column`
@@ -38,6 +42,7 @@ class AudienceSpec:
     source: Source
     header: tuple[str, ...]
     phone: str
+    more_phones: tuple[str, ...] = ()
     country: str | None = None
     country_column: str | None = None
     key: str | None = None
@@ -52,3 +57,8 @@ class AudienceSpec:
     not_null: tuple[str, ...] = ()
     fresh_column: str | None = None
     places: Mapping[str, Position] = field(default_factory=dict)
+
+    @property
+    def phones(self) -> tuple[str, ...]:
+        """All columns of numbers."""
+        return (self.phone, *self.more_phones)

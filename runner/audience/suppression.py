@@ -17,11 +17,12 @@ from runner.audience.key_index import KeyIndex
 from runner.audience.spec import SuppressionList
 from runner.base.errors import InputError, Position, Problem
 from runner.base.text import folded, joined, quoted, quoted_names
+from runner.base.wording import counted
 from runner.files import reader
-from runner.files.columns import PHONE_NAMES, bare, find_column
+from runner.files.columns import PHONE_NAMES, bare, find_column, phone_columns
 from runner.files.formats import Format, identify, unchanged
 from runner.files.source import Cells, Source, UnreadableRow
-from runner.numbers.digits import why_no_key
+from runner.numbers.digits import folded_key, why_no_key
 from runner.numbers.phone import Number, normalise
 
 _EXAMPLES = 2
@@ -31,6 +32,10 @@ _IN_DOUBT = "nothing is sent until every suppression list is valid"
 _LIKE_A_NUMBER = re.compile(r"['\"]?[+(]*[0-9][0-9 ().-]*['\"]?")
 # "8123 4567 Ann" and 6.59E+09 are entries too; "opted out since 2019" is a header.
 _MOST_DIGITS_OF_A_NAME = 4
+# In some countries, a date has the digits of a phone number: 2026-12-01, 31.12.2026.
+_DATE = re.compile(r"(?:19|20)\d\d[-./]?[01]?\d[-./]?[0-3]?\d|[0-3]?\d[-./][0-3]?\d[-./](?:19|20)?\d\d")
+# The filled cells of a column that are tried as phone numbers.
+_MOST_LOOKED_AT = 100
 
 
 class Suppression:
@@ -49,53 +54,86 @@ class Suppression:
         remarks: list[str] | None = None,
     ) -> None:
         # The row of each entry is the 1-based index of its list in `_names`.
-        self._numbers, self._keys = KeyIndex(), KeyIndex()
+        self._numbers, self._keys = KeyIndex(), KeyIndex(folded_key)
         self._names: list[str] = []
-        self._entries = 0
+        self._entries: list[int] = []
+        # The lists with an entry of an earlier list, the lists that somebody is on, and the keys by list that are on it
+        # in another spelling.
+        self._overlapping: set[int] = set()
+        self._met: set[int] = set()
+        self._respelled: Counter[int] = Counter()
         problems: list[Problem] = []
-        counts: list[str] = []
-        for listed in lists:
-            before = len(self)
+        for number, listed in enumerate(lists, 1):
             self._names.append(listed.path.name)
+            self._entries.append(0)
             try:
                 for entry in read_list(listed, country=country, key=key, country_column=country_column):
                     for index, value in zip((self._numbers, self._keys), entry, strict=True):
                         if value is not None:
-                            index.add(value, len(self._names))
-                            self._entries += 1
+                            self._entries[-1] += 1
+                            if index.add(value, number) and index.first_row(value) != number:
+                                self._overlapping.add(number)
             except InputError as error:
                 problems += error.problems
-            counts.append(f"{listed.path.name} {len(self) - before:,}")
         if problems:
             raise InputError(problems)
-        if counts and remarks is not None:
+        if self._names and remarks is not None:
+            counts = (f"{name} {count:,}" for name, count in zip(self._names, self._entries, strict=True))
             remarks.append(f"entries of suppression lists: {', '.join(counts)}")
 
     def __len__(self) -> int:
         """The number of entries (numbers and keys), including duplicates."""
-        return self._entries
+        return sum(self._entries)
 
     def find_number(self, destination: str) -> str | None:
         """The name of the first list with the E.164 number, or None."""
-        place = self._numbers.first_row(destination)
-        return self._names[place - 1] if place else None
+        number = self._numbers.first_row(destination)
+        if number is None:
+            return None
+        self._met.add(number)
+        return self._names[number - 1]
 
     def find_key(self, key: str) -> str | None:
-        """The name of the first list with exactly this key, or None."""
-        place = self._keys.first_row(key)
-        return self._names[place - 1] if place else None
+        """The name of the first list with this key, or None. If the list has another spelling, words say so."""
+        number = self._keys.similar_row(key)
+        if number is None:
+            return None
+        self._met.add(number)
+        if self._keys.first_row(key):
+            return self._names[number - 1]
+        self._respelled[number] += 1
+        return f"{self._names[number - 1]}, in another spelling"
+
+    def remarks(self) -> list[str]:
+        """Which lists have keys in another spelling than the recipients found so far."""
+        return [
+            f"{self._names[number - 1]}: {counted(count, 'row')} excluded by a key in another spelling (letter case, "
+            "spaces, quotes or .0)"
+            for number, count in sorted(self._respelled.items())
+        ]
+
+    def warnings(self, file: str) -> list[str]:
+        """The lists without anybody found so far, of all recipients in `file`."""
+        # Keys and numbers that are on another list too are not written in a wrong way.
+        return [
+            f"no recipient in {file} is on the suppression list {name} ({counted(entries, 'entry', 'entries')}); check that "
+            "it is the right list, and that its keys or numbers are written like those of the recipients"
+            for number, (name, entries) in enumerate(zip(self._names, self._entries, strict=True), 1)
+            if entries and number not in self._met | self._overlapping
+        ]
 
 
 def read_list(
     listed: SuppressionList, *, country: str | None = None, key: str | None = None, country_column: str | None = None
-) -> Generator[tuple[str | None, str | None], None, None]:
+) -> Generator["_Entry", None, None]:
     """The (E.164 number, key) of each row of a list; a row may have either or both.
 
     `country` is the country of numbers without a plus, as in the campaign; a list's column `country_column` overrides
     it for each row. `key` is the campaign's key column: a list with a column of that name (in any case), or with a
-    column named as `listed.key`, suppresses by key too.
+    column named as `listed.key`, suppresses by key too. A row with several numbers is several entries.
 
-    Raises InputError for an unreadable list, and at its end for all its invalid rows.
+    Raises InputError for an unreadable list, and at its end for all its invalid rows, and if another column than the
+    one found by its name may have the numbers.
     """
     path, source = listed.path, Source(listed.path, encoding_key=None)
     with unchanged(path):
@@ -108,8 +146,9 @@ def read_list(
             raise InputError.of(what, f"save each sheet as a separate file; {_IN_DOUBT}")
         file_format = identify(path)
         junk, entries = _Junk(path, file_format.is_text), 0
-        places = (columns.phone, columns.key, columns.country)
+        places = (*columns.phones, columns.key, columns.country, *columns.unknown)
         used = frozenset(header[place] for place in places if place is not None)
+        unknown = _UnknownColumns(columns.unknown)
         with closing(reader.read_numbered(replace(source, used=used))) as rows:
             names = (0, tuple(header))
             first = names if file_format is Format.PARQUET else next(rows, names)
@@ -120,7 +159,12 @@ def read_list(
                 elif isinstance(entry := _read_entry(cells, columns, country), str):
                     junk.add(place, entry, f"correct or remove the entry; {_IN_DOUBT}", _kind(entry, cells))
                 else:
-                    yield entry
+                    unknown.look(cells, entry, country)
+                    yield from entry
+        if rivals := unknown.with_numbers():
+            names_of_all = [header[place] for place in sorted([*columns.phones, *rivals])]
+            problem = _several(path, names_of_all, "phone")
+            raise InputError([replace(problem, what=f"{path}: {problem.what}")])
         if junk.shown:
             raise InputError(junk.problems(entries))
         if not entries and not columns.is_named:
@@ -128,35 +172,66 @@ def read_list(
             raise InputError.of(what, f'if the list is empty on purpose, write one line with "phone"; {_IN_DOUBT}')
 
 
+# An entry's number and key.
+_Entry = tuple[str | None, str | None]
+
+
 @dataclass(frozen=True, slots=True)
 class _Columns:
     """The column indexes of a list. A list without a header starts with an entry.
 
-    `is_named`: the header has a known column name; otherwise it is any text above a single column.
+    `is_named`: the header has a known column name; otherwise it is any text above a single column. `unknown` are the
+    columns without a known meaning, if the column of numbers was found by its name.
     """
 
-    phone: int | None = None
+    phones: tuple[int, ...] = ()
     key: int | None = None
     country: int | None = None
     has_header: bool = True
     is_named: bool = True
+    unknown: tuple[int, ...] = ()
 
 
-def _read_entry(cells: Cells, columns: _Columns, country: str | None) -> tuple[str | None, str | None] | str:
-    """A row's number and key, or why the row is invalid."""
-    written, key, own_country = (
-        cells[place] if place is not None else "" for place in (columns.phone, columns.key, columns.country)
-    )
+def _read_entry(cells: Cells, columns: _Columns, country: str | None) -> list[_Entry] | str:
+    """A row's entries, or why the row is invalid."""
+    key, own_country = (cells[place] if place is not None else "" for place in (columns.key, columns.country))
     if key and (why := why_no_key(key)):
         return why
-    if written:
-        number = normalise(written, own_country or country)
-        return (number.destination, key or None) if isinstance(number, Number) else number.detail
+    numbers = []
+    for place in columns.phones:
+        if cells[place]:
+            number = normalise(cells[place], own_country or country)
+            if not isinstance(number, Number):
+                return number.detail
+            numbers.append(number.destination)
+    if numbers:
+        return [(numbers[0], key or None), *((number, None) for number in numbers[1:])]
     if key:
-        return None, key
+        return [(None, key)]
     if columns.key is None:
         return "the number is missing"
-    return "the key is missing" if columns.phone is None else "number and key are missing"
+    return "number and key are missing" if columns.phones else "the key is missing"
+
+
+class _UnknownColumns:
+    """Looks for phone numbers in columns without a known meaning: they may be those of the people who opted out."""
+
+    def __init__(self, places: Sequence[int]) -> None:
+        self._looked_at = dict.fromkeys(places, 0)
+        self._numbers = dict.fromkeys(places, 0)
+
+    def look(self, cells: Cells, entry: Sequence[_Entry], country: str | None) -> None:
+        for place, count in self._looked_at.items():
+            cell = cells[place]
+            if not cell or count >= _MOST_LOOKED_AT:
+                continue
+            self._looked_at[place] = count + 1
+            if not _DATE.fullmatch(cell) and isinstance(found := normalise(cell, country), Number):
+                self._numbers[place] += all(found.destination != number for number, _ in entry)
+
+    def with_numbers(self) -> list[int]:
+        """The columns of which at least half of the filled cells are other numbers than the row's."""
+        return [place for place, count in self._numbers.items() if count and 2 * count >= self._looked_at[place]]
 
 
 @dataclass(slots=True)
@@ -208,11 +283,17 @@ def _find_columns(
     if len(header) == 1 and listed.phone is None and listed.key is None:
         columns = _lone_column(file, header[0], key, country, problems)
     else:
-        phone = _place(file, header, listed.phone, "phone", PHONE_NAMES, problems)
-        keys = _place(file, header, listed.key, "key", [key] if key else [], problems)
+        wanted = (listed.phone,) if isinstance(listed.phone, str) else listed.phone or (None,)
+        found = [_place(listed.path, header, column, "phone", phone_columns(header), problems) for column in wanted]
+        phones = tuple(place for place in found if place is not None)
+        names = [name for name in header if key and folded(bare(name)) == folded(key)]
+        keys = _place(listed.path, header, listed.key, "key", names, problems)
+        keys = None if keys in phones else keys
         countries = next((i for i, name in enumerate(header) if folded(name) == folded(country_column or "")), None)
-        columns = _Columns(phone, None if keys == phone else keys, countries)
-    if columns.phone is None and columns.key is None and not problems:
+        known = {*phones, keys, countries}
+        unknown = range(len(header)) if phones and listed.phone is None else ()
+        columns = _Columns(phones, keys, countries, unknown=tuple(place for place in unknown if place not in known))
+    if not columns.phones and columns.key is None and not problems:
         remedy = f"the first row is {quoted_names(header)}; add a row with the column names above it"
         if not any(map(_LIKE_A_NUMBER.fullmatch, header)):
             example = f"{{file: {file}, phone: COLUMN}}"
@@ -227,12 +308,12 @@ def _find_columns(
 def _lone_column(file: str, name: str, key: str | None, country: str | None, problems: list[Problem]) -> _Columns:
     """A single column has numbers, whatever its name, unless it may have keys."""
     if _LIKE_A_NUMBER.fullmatch(name) or isinstance(normalise(name, country), Number):
-        return _Columns(phone=0, has_header=False)
+        return _Columns(phones=(0,), has_header=False)
     if folded(name) in PHONE_NAMES:
-        return _Columns(phone=0)
+        return _Columns(phones=(0,))
     if key is None:
         digits = sum(map(str.isdecimal, name))
-        return _Columns(phone=0, has_header=digits <= _MOST_DIGITS_OF_A_NAME, is_named=False)
+        return _Columns(phones=(0,), has_header=digits <= _MOST_DIGITS_OF_A_NAME, is_named=False)
     if folded(name) != folded(key):
         remedy = f'rename it to phone or {key}, or write {{file: {file}, phone: "{name}"}}'
         problems.append(Problem(f'the only column, "{name}", may have phone numbers or values of {key}', remedy))
@@ -240,19 +321,20 @@ def _lone_column(file: str, name: str, key: str | None, country: str | None, pro
 
 
 def _place(
-    file: str, header: Sequence[str], wanted: str | None, option: str, names: Sequence[str], problems: list[Problem]
+    path: Path, header: Sequence[str], wanted: str | None, option: str, found: Sequence[str], problems: list[Problem]
 ) -> int | None:
-    """The column `wanted`, or else the only column with one of the `names`, in any case."""
+    """The column `wanted`, or else the only one that was `found`."""
     if wanted is not None:
-        found = find_column(header, wanted)
-        if isinstance(found, str):
-            return header.index(found)
-        problems.append(found)
+        column = find_column(header, wanted)
+        if isinstance(column, str):
+            return header.index(column)
+        problems.append(column)
         return None
-    wanted_names = {folded(name) for name in names}
-    places = [place for place, name in enumerate(header) if folded(bare(name)) in wanted_names]
-    if len(places) > 1:
-        first, shown = header[places[0]], quoted_names([header[place] for place in places])
-        what = f"several columns could have the {'phone numbers' if option == 'phone' else 'keys'}: {shown}"
-        problems.append(Problem(what, f'choose one: {{file: {file}, {option}: "{first}"}}'))
-    return places[0] if len(places) == 1 else None
+    if len(found) > 1:
+        problems.append(_several(path, found, option))
+    return header.index(found[0]) if len(found) == 1 else None
+
+
+def _several(path: Path, columns: Sequence[str], option: str) -> Problem:
+    what = f"several columns could have the {'phone numbers' if option == 'phone' else 'keys'}: {quoted_names(columns)}"
+    return Problem(what, f'choose one: {{file: {path.name}, {option}: "{columns[0]}"}}')

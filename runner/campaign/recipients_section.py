@@ -16,14 +16,18 @@ ONE_FILE: Final = "write the path of a file; until a later version reads several
 class CountryColumn(Section):
     """A column with the country of each row."""
 
-    column: fields.Column = setting("The column with the two-letter country code of each row.", "country")
+    column: fields.Column = setting("The column with the country of each row, as a code or a name.", "country")
 
 
 # Pydantic uses these tags to choose between a short form and a mapping, and adds the tag to an error's location.
-_SHORT, _MAPPING = "<short>", "<mapping>"
-FORM_TAGS: Final = (_SHORT, _MAPPING)
-_BY_FORM: Final = Discriminator(lambda value: FORM_TAGS[isinstance(value, dict | BaseModel)])
+_SHORT, _MAPPING, _LIST = "<short>", "<mapping>", "<list>"
+FORM_TAGS: Final = (_SHORT, _MAPPING, _LIST)
+_BY_FORM: Final = Discriminator(lambda value: _MAPPING if isinstance(value, dict | BaseModel) else _SHORT)
+_ONE_OR_MORE: Final = Discriminator(lambda value: _LIST if isinstance(value, list | tuple) else _SHORT)
 Country = Annotated[Annotated[fields.CountryCode, Tag(_SHORT)] | Annotated[CountryColumn, Tag(_MAPPING)], _BY_FORM]
+
+_Columns = Annotated[tuple[fields.Column, ...], UNIQUE, NOT_EMPTY]
+Columns = Annotated[Annotated[fields.Column, Tag(_SHORT)] | Annotated[_Columns, Tag(_LIST)], _ONE_OR_MORE]
 
 
 class SuppressionFile(Section):
@@ -32,7 +36,7 @@ class SuppressionFile(Section):
     file: fields.FilePath = setting(
         "The list: CSV, TSV, Parquet, XLSX, or a text file with one number per line.", "recipients/opted-out.csv"
     )
-    phone: fields.Column | None = optional("The column with the numbers to suppress.", "msisdn")
+    phone: Columns | None = optional("The column with the numbers to suppress, or a list of such columns.", "msisdn")
     key: fields.Column | None = optional(
         "The column with the keys to suppress. They are compared with the column of recipients.key.", "member_id"
     )
@@ -111,13 +115,15 @@ class RecipientsSection(Section):
         True,
         False,
     )
-    phone: fields.Column | None = optional(
-        "The column with the phone numbers. Absent: the column named phone, mobile, msisdn, destination or to.",
+    phone: Columns | None = optional(
+        "The column with the phone numbers. A list of columns, such as [mobile, phone 2]: the first usable number of a "
+        "row counts, and if any of its numbers is suppressed or opted out, the row is excluded. Absent: the column "
+        "named phone, mobile, msisdn, destination or to.",
         "mobile",
     )
     country: Country | None = optional(
         "The country of numbers without an international prefix: a two-letter code, or {column: NAME} for a column "
-        "with the code of each row.",
+        "with the country of each row, as a code (SG, SGP) or a name (Singapore).",
         "SG",
     )
     key: fields.Column | None = optional(
@@ -136,7 +142,7 @@ class RecipientsSection(Section):
     )
     suppress: tuple[Suppression, ...] = setting(
         "Suppression lists: files of numbers that get no message. Use {file, phone, key} to name the columns. A column "
-        "with the name of recipients.key suppresses by key too. An empty file stops the plan; a list without entries "
+        "with the name of recipients.key suppresses by key too, whatever the letter case of the keys. An empty file stops the plan; a list without entries "
         "needs a header. CAMPAIGN_SUPPRESS adds lists for every campaign.",
         ["recipients/opted-out.csv", {"file": "recipients/left.csv", "key": "member_id"}],
         (),

@@ -103,6 +103,9 @@ def lines_of(review: "Review") -> Iterator[Line]:
     # Every country with its messages: a wrong one must stand out, and usually has the fewest. With prices, the
     # countries follow below.
     yield Line("to send", f"{summary.to_send:,}", "" if summary.costs.prices else listed_counts(countries))
+    if summary.by_phone:
+        words = listed_counts((column, summary.by_phone[column]) for column in review.run.inputs.audience.phones)
+        yield Line("", "", f"numbers from {words}", is_part=True)
     if summary.repaired:
         words = "with a repaired number; the column detail of the results says how"
         yield Line("", f"{summary.repaired:,}", words, is_part=True)

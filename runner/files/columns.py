@@ -15,6 +15,10 @@ from runner.base.wording import counted
 
 PHONE_NAMES = ("phone", "mobile", "msisdn", "destination", "to")
 
+# In a log of messages, `to` is the recipient of those that were sent, and the sender's own number in those received.
+_RECEIVER_NAMES = ("destination", "to")
+_SENDER_NAMES = ("from", "sender", "originator")
+
 _NUMBERED = re.compile(r"(?P<name>.+) \(column (?P<place>[0-9]+)\)'*", re.DOTALL)
 
 
@@ -91,11 +95,20 @@ def blank_rows_remark(path: Path, count: int, remarks: list[str]) -> None:
         remarks.append(f"{path.name}: {counted(count, 'blank row')} skipped")
 
 
+def phone_columns(header: Sequence[str]) -> list[str]:
+    """The columns that may have the phone numbers, by their names."""
+    names = [folded(bare(column)) for column in header]
+    wanted = PHONE_NAMES
+    if any(name in _RECEIVER_NAMES for name in names):
+        wanted += _SENDER_NAMES
+    return [column for column, name in zip(header, names, strict=True) if name in wanted]
+
+
 def find_phone_column(header: Sequence[str], wanted: str | None = None) -> str | Problem:
-    """The column with the phone numbers: `wanted`, or else the only column with a name in `PHONE_NAMES`."""
+    """The column with the phone numbers: `wanted`, or else the only one of the `phone_columns`."""
     if wanted is not None:
         return find_column(header, wanted)
-    found = [column for column in header if folded(bare(column)) in PHONE_NAMES]
+    found = phone_columns(header)
     if len(found) == 1:
         return found[0]
     if found:

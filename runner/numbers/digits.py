@@ -38,7 +38,12 @@ _QUOTES = "\"'`\u00b4\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00b
 _AROUND = f"{_QUOTES} \t\r\n"
 # How a CSV makes Excel show a number as text: ="6591234567"
 _FORMULA = re.compile(r'= *"([^"]*)"')
-_TEL = re.compile(r"\Atel: *", re.IGNORECASE)
+# What other programs write before a number: links, messaging platforms (whatsapp:+65…), exports of leads (p:+65…).
+LABEL = re.compile(r"\A\s*(?:(?:p|tel|sms|smsto|callto|whatsapp)\s*:\s*(?://\s*)?)+", re.IGNORECASE)
+# Several pluses, of which one counts, perhaps after a bracket.
+_PLUSES = re.compile(r"\A(\(? *)\+[ +]*\+")
+# At the end of a cell, these separate nothing. But three dots may stand for digits that were cut off.
+_TRAILING, _CUT_OFF = " .,-", "..."
 
 _PLAIN = re.compile(r"\+?[0-9]+")
 # One number in groups. With more digits it may be two numbers; with other or repeated marks, anything.
@@ -52,6 +57,9 @@ _DROP = dict.fromkeys(map(ord, _SEPARATORS))
 _TRUNK_ZERO = re.compile(r"(\(? *\+[ (]*|\(? *00 *|\( *)?([1-9][0-9]{0,2})[ ().-]*\( *0 *\)")
 
 _FLOAT = re.compile(r"\A(\+?[0-9]+)\.0\Z")
+_WHOLE = re.compile(r"\A(\+?[0-9]+)\.0+\Z")
+# 1.23457E+11: a long key in a spreadsheet.
+_SHORTENED = re.compile(r"[0-9](?:[.,][0-9]+)?[Ee]\+[0-9]{2}")
 # A separator before zeros only, or before one or two digits after a whole number: 91234567.00, 6591234567.5
 _DECIMAL = re.compile(r"[^.,]*[0-9] *[.,][ 0]+|\+?[0-9]{7,}[.,][0-9]{1,2}")
 # The readers put this before a number that the file stores inexactly, such as a 32-bit float.
@@ -104,7 +112,27 @@ def why_no_key(cell: str) -> str | None:
     """Why a cell can't be a key: the last digits of its number are lost, or it is an error value. None if it can."""
     if cell in SPREADSHEET_ERRORS:
         return f"{quoted(cell)} {_WHY_ERROR}"
-    return f"{quoted(cell)} {_WHY_ROUNDED}" if cell.startswith(_ROUNDED) else None
+    if cell.startswith(_ROUNDED):
+        return f"{quoted(cell)} {_WHY_ROUNDED}"
+    return f"{quoted(cell)} {_WHY_SHORTENED}" if "+" in cell and _SHORTENED.fullmatch(cell) else None
+
+
+def folded_key(key: str) -> str:
+    """The key without what people don't see, and what programs change: two keys with the same result are one for them.
+
+    Without letter case, Unicode form, invisible marks, blanks and quotes around, and the `.0` of a whole number; the
+    digits of all scripts are the same.
+    """
+    if not key.isascii():
+        key = unicodedata.normalize("NFKC", INVISIBLE.sub("", key)).translate(_ASCII)
+        # A Turkish computer makes İ of i, and ı of I.
+        key = unicodedata.normalize("NFKC", key.casefold()).replace("i\u0307", "i").replace("ı", "i")
+        key = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in key)
+    key = key.lower().strip()
+    if key.startswith("=") and (formula := _FORMULA.fullmatch(key)):
+        key = formula[1]
+    key = key.strip(_AROUND)
+    return _WHOLE.sub(r"\1", key) if key.endswith("0") else key
 
 
 def _without_noise(text: str) -> str:
@@ -115,7 +143,8 @@ def _without_noise(text: str) -> str:
     text = text.strip()
     if formula := _FORMULA.fullmatch(text):
         text = formula[1]
-    return _TEL.sub("", text.strip(_AROUND))
+    text = _PLUSES.sub(r"\1+", LABEL.sub("", text.strip(_AROUND)))
+    return text if text.endswith(_CUT_OFF) else text.rstrip(_TRAILING)
 
 
 def _why_not(text: str) -> str:

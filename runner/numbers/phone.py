@@ -15,8 +15,9 @@ from phonenumbers import NumberParseException, PhoneNumberFormat, ValidationResu
 
 from runner.base.exclusions import Exclusion, ExclusionReason
 from runner.base.text import INVISIBLE, quoted
+from runner.numbers.countries import country_code
 from runner.numbers.digits import WrittenNumber, read_digits
-from runner.numbers.ranges import FIXED_LINE, WORLD, find_range, split_international, split_national
+from runner.numbers.ranges import FIXED_LINE, WORLD, dialled_abroad, find_range, split_international, split_national
 
 
 class Number(NamedTuple):
@@ -55,37 +56,32 @@ _WRITE_PLUS = "write it with + and the country code"
 _STYLES = {"national": PhoneNumberFormat.NATIONAL, "international": PhoneNumberFormat.INTERNATIONAL}
 
 
-def is_country(code: str) -> bool:
-    """Whether `code` is an ISO 3166-1 alpha-2 code in capitals with known numbers."""
-    return code in phonenumbers.SUPPORTED_REGIONS
-
-
-def not_a_country(code: str) -> str:
-    """The error for a code that `is_country` doesn't know."""
-    hint = "write GB for the United Kingdom" if code.upper() == "UK" else "write two letters, such as SG"
-    return f"{quoted(code)} is not a country code; {hint}"
+def not_a_country(written: str) -> str:
+    """The error for what `country_code` doesn't know."""
+    return f"{quoted(written)} is not a country code; write two letters, such as SG"
 
 
 def normalise(raw: str, country: str | None = None) -> Number | Exclusion:
-    """Parse a cell. `country` (alpha-2, any case) is the country of numbers without a plus.
+    """Parse a cell. `country` is the country of numbers without a plus, as `country_code` reads it.
 
     A valid number is in a known number range; a right length is not enough. Any kind is accepted here. For anything
     else, the result is an `invalid_number` exclusion whose detail quotes the cell and gives the reason.
     """
-    if country is not None:
-        if not is_country(country.upper()):
-            return _excluded(not_a_country(country))
-        country = country.upper()
     if not raw:
         return _excluded("is empty")
     written = read_digits(raw)
     if isinstance(written, str):
         return _excluded(f"{quoted(raw)} {written}")
+    if country is not None and not written.digits.startswith("+"):
+        code = country_code(country)
+        if code is None:
+            return _excluded(not_a_country(country))
+        country = code
     found = _without_trunk_zero(written, country) if written.bare else _read(written.digits, country)
     if isinstance(found, str):
         return _excluded(f"{quoted(raw)} {found}")
     # Add a note only if digits were removed or added; a national prefix is neither.
-    if written.repaired or f"+{written.digits}" == found.destination or written.digits.startswith("00"):
+    if written.repaired or not _is_as_dialled(written.digits, found.destination):
         note = f"read {quoted(raw.strip())} as {found.destination}"
         return found._replace(note=f"{note}, without invisible marks" if INVISIBLE.search(raw) else note)
     return found
@@ -114,6 +110,8 @@ def _read(digits: str, country: str | None) -> Number | str:
         return _from_00(digits, country)
     if country is not None and (number := _national(digits, country)):
         return _with_own_code(number, digits, country)
+    if country is not None and (number := _from_abroad(digits, country)):
+        return number
     if _MIN_INTERNATIONAL <= len(digits) <= _MAX_DIGITS and (number := _international(f"+{digits}")):
         return number
     if country is None:
@@ -168,6 +166,21 @@ def _with_own_code(national: Number, digits: str, country: str) -> Number | str:
     return number if national.kind == FIXED_LINE else _ambiguous(national, number)
 
 
+def _from_abroad(digits: str, country: str) -> Number | None:
+    """A number dialled with the international prefix of `country`: 011 65 8123 4567 in America.
+
+    None for a short rest, because the number is probably national. None if the digits may be 00 and a number with a
+    typo: 004 is an international prefix in Singapore, but a number there that begins with 0049 is German. Only 001 is
+    so usual in Asia that it counts.
+    """
+    rest = dialled_abroad(digits, country)
+    if rest is None or len(rest) < _MIN_INTERNATIONAL:
+        return None
+    if digits.startswith("00") and not digits.startswith("001") and _is_possible(f"+{digits[2:]}"):
+        return None
+    return _international(f"+{rest}")
+
+
 def _from_00(digits: str, country: str | None) -> Number | str:
     """00 means the plus, unless the digits reach another number when dialled as written.
 
@@ -175,6 +188,8 @@ def _from_00(digits: str, country: str | None) -> Number | str:
     If the country is unknown, only 001 is ambiguous, because it is a common international prefix in Asia.
     """
     meant = _international(f"+{digits[2:]}")
+    if meant is None and country is not None and (number := _from_abroad(digits, country)):
+        return number
     if meant is None:
         return f"starts with 00, but the rest {_why_invalid(f'+{digits[2:]}', None)}; {_WRITE_PLUS}"
     dialled = None
@@ -200,6 +215,14 @@ def _ambiguous(first: Number, second: Number) -> str:
     return f"may be {first.destination} or {second.destination}; {_WRITE_PLUS}"
 
 
+def _is_possible(number: str) -> bool:
+    """Whether a number with a plus has a country code and the right number of digits."""
+    try:
+        return phonenumbers.is_possible_number(phonenumbers.parse(number))
+    except NumberParseException:
+        return False
+
+
 def _why_invalid(digits: str, country: str | None) -> str:
     """Why phonenumbers rejects a number."""
     if len(digits) > _MAX_DIGITS + 5:
@@ -213,6 +236,13 @@ def _why_invalid(digits: str, country: str | None) -> str:
     reason = _REASONS[phonenumbers.is_possible_number_with_reason(parsed)]
     home = country or phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(parsed.country_code or 0, ("",))[0]
     return reason if home in ("", WORLD) else f"{reason} in {home}"
+
+
+def _is_as_dialled(digits: str, destination: str) -> bool:
+    """Whether the digits are the number itself, or the number as dialled in its own country."""
+    if digits.startswith("+"):
+        return True
+    return not digits.startswith("00") and f"+{digits}" != destination and len(digits) < len(destination)
 
 
 def _excluded(detail: str) -> Exclusion:

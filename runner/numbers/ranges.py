@@ -95,6 +95,15 @@ def split_national(digits: str, country: str) -> tuple[int, str] | None:
     return (code, national) if len(national) in lengths and numbers.fullmatch(national) else None
 
 
+def dialled_abroad(digits: str, country: str) -> str | None:
+    """The rest of digits that start with the prefix for international calls from `country`; None if they don't.
+
+    None for a prefix of one or two digits, which is the national prefix of another country, or a plain 00.
+    """
+    found = _dialing_plan(country).abroad.match(digits)
+    return digits[found.end() :] if found and found.end() > 2 else None
+
+
 def find_range(code: int, national: str) -> tuple[str | None, str] | None:
     """The country (alpha-2; None: no country) and the kind of +`code` `national`.
 

@@ -211,7 +211,11 @@ class _Findings:
         def named(wanted: str | None, *path: str | int) -> str | None:
             return self._column(find_column(header, wanted), *path) if wanted else None
 
-        phone = self._column(find_phone_column(header, recipients.phone), "recipients", "phone")
+        if isinstance(recipients.phone, tuple):
+            found = [named(column, "recipients", "phone", place) for place, column in enumerate(recipients.phone)]
+        else:
+            found = [self._column(find_phone_column(header, recipients.phone), "recipients", "phone")]
+        phones = [column for column in found if column is not None]
         by_column = country.column if isinstance(country, CountryColumn) else None
         country_column = named(by_column, "recipients", "country", "column")
         key = named(recipients.key, "recipients", "key")
@@ -233,13 +237,14 @@ class _Findings:
             if column in RESERVED_COLUMNS:
                 what = f'the name "{column}" is reserved for a column of the results'
                 self.problems.append(self._file.problem(path, what, "remove it, or rename it in the recipient file"))
-        if phone is None:
+        if not phones:
             return None
         window = self._campaign.window
         return AudienceSpec(
             source=self._source,
             header=tuple(header),
-            phone=phone,
+            phone=phones[0],
+            more_phones=tuple(phones[1:]),
             country=country if isinstance(country, str) else None,
             country_column=country_column,
             key=key,
@@ -283,11 +288,16 @@ class _Findings:
         for number, item in enumerate(self._campaign.recipients.suppress):
             if not isinstance(item, SuppressionFile) or not item.file.is_file():
                 continue
-            for option, column in (("phone", item.phone), ("key", item.key)):
+            named: list[tuple[str | None, tuple[str | int, ...]]] = [(item.key, ("key",))]
+            if isinstance(item.phone, tuple):
+                named += [(column, ("phone", place)) for place, column in enumerate(item.phone)]
+            else:
+                named.append((item.phone, ("phone",)))
+            for column, option in named:
                 try:
                     if column is not None:
                         found = find_column(read_header(Source(item.file, encoding_key=None)), column)
-                        self._column(found, "recipients", "suppress", number, option, file=item.file)
+                        self._column(found, "recipients", "suppress", number, *option, file=item.file)
                 except InputError as error:
                     self.problems += error.problems
 

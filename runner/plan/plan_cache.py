@@ -49,6 +49,7 @@ def cached_summary(path: Path, *, key: str, plan: Path, prices: Prices | None) -
 # The types of the keys in the summary's counters; JSON has only text and lists.
 _COUNTERS = {
     "excluded": ExclusionReason,
+    "by_phone": str,
     "by_encoding": str,
     "by_segments": int,
     "by_zones": tuple,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,7 +108,13 @@ class Planner:
     def batches(self, work: Work) -> Generator[RowBatch, None, None]:
         """Every batch, with each row either a message or in `exclusions`, and counted. Close the iterator after use."""
         summary = self.summary
-        read = read_audience(self._audience, work, remarks=summary.reading, sheet_rows=summary.sheet_rows)
+        read = read_audience(
+            self._audience,
+            work,
+            remarks=summary.reading,
+            warnings=summary.warnings,
+            sheet_rows=summary.sheet_rows,
+        )
         expectations = Expectations(self._audience, summary)
         with closing(read) as batches:
             for batch in batches:
@@ -131,9 +137,12 @@ class Planner:
         """Exclude recipients who opted out, are not in the sample, or have no text."""
         rules, out = self._rules, batch.exclusions
         if rules.opted_out:
-            numbers = {index: batch.destinations[index] or "" for index in batch.recipients() if index not in sent}
-            opted_out = rules.opted_out(list(numbers.values()))
-            out |= {index: opted_out[number] for index, number in numbers.items() if number in opted_out}
+            numbers = {index: batch.numbers_of(index) for index in batch.recipients() if index not in sent}
+            opted_out = rules.opted_out([number for found in numbers.values() for number in found])
+            for index, found in numbers.items() if opted_out else ():
+                if number := next((number for number in found if number in opted_out), None):
+                    why, other = opted_out[number], number != batch.destinations[index]
+                    out[index] = replace(why, detail=f"{found[number]}: {number} {why.detail}") if other else why
         if rules.sample:
             for index in batch.recipients():
                 if index not in sent and not rules.sample.takes(batch.keys[index] or ""):
@@ -215,6 +224,9 @@ class Planner:
         texts, encodings, segments = list(batch.texts), list(batch.encodings), list(batch.segments)
         reasons: list[str | None] = [None] * len(batch)
         details = list(batch.notes)
+        for index, numbers in batch.numbers.items():
+            if numbers[0][0] != self._audience.phone:
+                details[index] = "; ".join(filter(None, (f"the number in {numbers[0][0]}", details[index])))
         for index, (_, note, remarks) in batch.extras.items():
             mends = [
                 f"mended {subject} in {source}" for kind, subject, source, _ in remarks if kind == RemarkKind.MENDED

@@ -42,11 +42,11 @@ class PlanSummary:
     """Counts of a plan; `messages_digest` is set when the plan is complete. `examples` are (data row, detail);
     `sheet_rows` has the row numbers that people see.
 
-    `remarks` are by (kind, subject, source); `remarked` counts the messages with a remark of each kind. `saved` is the
+    `by_phone` counts the messages by the column of the number, if there are several such columns. `remarks` are by (kind, subject, source); `remarked` counts the messages with a remark of each kind. `saved` is the
     number of segments that smart encoding saved or would save. `by_zones` counts the remaining messages by time zones;
     a message must be within sending hours in all of its zones. `costs` is the cost of all messages by country, `left`
     the cost of those that no session has sent. `shared` are messages whose number is also in an earlier row, with
-    another key. `reading` describes how the recipient file was read. `samples` are the first messages as (data row,
+    another key. `reading` describes how the files were read, `warnings` what may be wrong with them. `samples` are the first messages as (data row,
     number, text).
 
     For `recipients.expect`: by column, the rows with a value of an earlier row (`repeated`) and those without a value
@@ -60,6 +60,7 @@ class PlanSummary:
     saved: int = 0
     excluded: Counter[ExclusionReason] = field(default_factory=Counter)
     examples: dict[ExclusionReason, list[tuple[int, str]]] = field(default_factory=dict)
+    by_phone: Counter[str] = field(default_factory=Counter)
     by_encoding: Counter[str] = field(default_factory=Counter)
     by_segments: Counter[int] = field(default_factory=Counter)
     costs: Costs = field(default_factory=Costs)
@@ -73,6 +74,7 @@ class PlanSummary:
     newest: list[str] = field(default_factory=list)
     reading: list[str] = field(default_factory=list)
     sheet_rows: SheetRows = field(default_factory=SheetRows)
+    warnings: list[str] = field(default_factory=list)
     samples: list[tuple[int, str, Text]] = field(default_factory=list)
     messages_digest: str = ""
 
@@ -86,6 +88,8 @@ class PlanSummary:
         by_segments = Counter(batch.segments[index] or 0 for index in left)
         self.by_segments.update(by_segments)
         self.segments += sum(segments * times for segments, times in by_segments.items())
+        if batch.numbers:
+            self.by_phone.update(batch.numbers[index][0][0] for index in left)
         self.by_encoding.update(batch.encodings[index] or "" for index in left)
         self.by_zones.update(batch.zones[index] for index in unsent)
         self.repaired += sum(batch.notes[index] is not None for index in left)
@@ -129,6 +133,7 @@ class PlanSummary:
                 reason.value: [{"row": row, "detail": detail} for row, detail in shown]
                 for reason, shown in self.examples.items()
             },
+            "by_phone": dict(self.by_phone),
             "by_encoding": dict(sorted(self.by_encoding.items())),
             "by_segments": {str(segments): count for segments, count in sorted(self.by_segments.items())},
             "by_country": {row.country: row.messages for row in self.costs.rows()},

@@ -16,6 +16,7 @@ from runner.ledger.group_commit import GroupCommit
 from runner.ledger.ledger import Ledger
 from runner.ledger.optouts import note_optouts
 from runner.ledger.receipts import save_receipts
+from runner.numbers.digits import LABEL
 from runner.provider.webhooks import Ignored, NotAnEventError, read_event
 from runner.receipts.optout_words import Meaning, OptOutWords
 
@@ -125,7 +126,7 @@ def read_reply(reply: Inbound, words: OptOutWords, now: int) -> tuple[str, OptOu
 
 def e164(source: str) -> str | None:
     """A number as E.164, however it is written; None for anything else, such as a sender name."""
-    text = re.sub(r"\A\s*tel:", "", unicodedata.normalize("NFKC", source), flags=re.IGNORECASE)
+    text = LABEL.sub("", unicodedata.normalize("NFKC", source))
     digits = "".join(str(unicodedata.decimal(character)) for character in text if character.isdecimal())
     digits = digits.removeprefix("00")  # no country code begins with a zero
     has_letters = any(character.isalpha() for character in text)

@@ -50,9 +50,10 @@ def read_numbers(written: Sequence[str], country: str | None) -> list[str]:
 
     Raises InputError with every number that can't be read.
     """
-    from runner.numbers.phone import Number, is_country, normalise, not_a_country
+    from runner.numbers.countries import country_code
+    from runner.numbers.phone import Number, normalise, not_a_country
 
-    if country is not None and not is_country(country.upper()):
+    if country is not None and country_code(country) is None:
         raise InputError.of(f"--country: {not_a_country(country)}")
     found = [normalise(cell, country) for cell in written]
     if wrong := [number for number in found if not isinstance(number, Number)]:

@@ -176,7 +176,7 @@ def _stale(run: Run, fresh: timedelta | FreshColumn) -> str | None:
 
 def _warnings(run: Run, slots: list[Slot]) -> list[str]:
     campaign, summary = run.campaign, run.summary
-    found: list[str] = []
+    found = list(summary.warnings)
     if words := refusal(campaign, run.now):
         found.append(f"`campaign run` would not send now: {words}")
     end, last = end_of(slots, run.now), deadline(campaign.not_after, campaign, run.now)

@@ -36,11 +36,11 @@ def test_without_a_key_column_the_number_is_the_key() -> None:
 NUMBERS = [
     ("", "", "invalid_number: mobile is empty"),
     ("12345", "", 'invalid_number: mobile: "12345" is too short for a phone number in SG'),
-    ("91234567", "UK", 'invalid_number: country: "UK" is not a country code; write GB for the United Kingdom'),
+    ("91234567", "UK", 'invalid_number: mobile: "91234567" has no area code in GB'),
     (
         "91234567",
-        "Singapore",
-        'invalid_number: country: "Singapore" is not a country code; write two letters, such as SG',
+        "Narnia",
+        'invalid_number: country: "Narnia" is not a country code; write two letters, such as SG',
     ),
     (
         "91234567",

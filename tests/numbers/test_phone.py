@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from runner.base.exclusions import Exclusion, ExclusionReason
 from runner.base.text import quoted
-from runner.numbers.phone import Number, format_phone, is_country, normalise, not_a_country
+from runner.numbers.phone import Number, format_phone, normalise
 from runner.numbers.ranges import KIND_LABELS
 from tests.audience.dirty import NOTED, NOTED_AS_INVISIBLE, READ, REFUSED
 
@@ -60,13 +60,17 @@ def test_an_empty_cell() -> None:
     assert Exclusion(ExclusionReason.INVALID_NUMBER, "is empty") == normalise("")
 
 
-def test_knows_countries() -> None:
-    assert [True, False, False, False] == [is_country(code) for code in ("SG", "sg", "UK", "001")]
-    assert '"UK" is not a country code; write GB for the United Kingdom' == not_a_country("UK")
-    unknown = Exclusion(
-        ExclusionReason.INVALID_NUMBER, '"Singapore" is not a country code; write two letters, such as SG'
-    )
-    assert unknown == normalise("91234567", "Singapore")
+def test_a_country_by_name() -> None:
+    assert Number("+6591234567", "SG", "mobile") == normalise("91234567", "Singapore")
+    words = '"Narnia" is not a country code; write two letters, such as SG'
+    assert Exclusion(ExclusionReason.INVALID_NUMBER, words) == normalise("91234567", "Narnia")
+
+
+@pytest.mark.parametrize("raw", ["+6591234567", "tel:+65 9123 4567", "＋6591234567"])
+def test_a_number_with_a_plus_needs_no_country(raw: str) -> None:
+    found = normalise(raw, "Narnia")
+    assert isinstance(found, Number)
+    assert "+6591234567" == found.destination
 
 
 DIRTY = st.text(st.sampled_from("0123456789+-() ./xE,;\n'\"\u00a0\u200b٣①"), max_size=25) | st.text(max_size=30)

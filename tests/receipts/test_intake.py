@@ -51,6 +51,7 @@ NUMBERS = [
     ("0065 9123 4567", "+6591234567", "with 00 instead of the plus"),
     ("\u202a+65 9123 4567\u202c", "+6591234567", "with invisible marks"),
     ("tel:+65-9123-4567", "+6591234567", "a link"),
+    ("whatsapp:+6591234567", "+6591234567", "from another platform"),
     ("01165912345678", None, "011 is a prefix in one country only"),
 ]
 
