@@ -26,8 +26,8 @@ _BY_FORM: Final = Discriminator(lambda value: _MAPPING if isinstance(value, dict
 _ONE_OR_MORE: Final = Discriminator(lambda value: _LIST if isinstance(value, list | tuple) else _SHORT)
 Country = Annotated[Annotated[fields.CountryCode, Tag(_SHORT)] | Annotated[CountryColumn, Tag(_MAPPING)], _BY_FORM]
 
-_Columns = Annotated[tuple[fields.Column, ...], UNIQUE, NOT_EMPTY]
-Columns = Annotated[Annotated[fields.Column, Tag(_SHORT)] | Annotated[_Columns, Tag(_LIST)], _ONE_OR_MORE]
+Columns = Annotated[tuple[fields.Column, ...], UNIQUE, NOT_EMPTY]
+PhoneColumns = Annotated[Annotated[fields.Column, Tag(_SHORT)] | Annotated[Columns, Tag(_LIST)], _ONE_OR_MORE]
 
 
 class SuppressionFile(Section):
@@ -36,7 +36,7 @@ class SuppressionFile(Section):
     file: fields.FilePath = setting(
         "The list: CSV, TSV, Parquet, XLSX, or a text file with one number per line.", "recipients/opted-out.csv"
     )
-    phone: Columns | None = optional("The column with the numbers to suppress, or a list of such columns.", "msisdn")
+    phone: PhoneColumns | None = optional("The column with the numbers to suppress, or a list of such columns.", "msisdn")
     key: fields.Column | None = optional(
         "The column with the keys to suppress. They are compared with the column of recipients.key.", "member_id"
     )
@@ -64,7 +64,6 @@ class FreshColumn(Section):
 
 
 Freshness = Annotated[Annotated[fields.PositiveDuration, Tag(_SHORT)] | Annotated[FreshColumn, Tag(_MAPPING)], _BY_FORM]
-Columns = Annotated[tuple[fields.Column, ...], UNIQUE, NOT_EMPTY]
 
 
 class ExpectSection(Section):
@@ -115,7 +114,7 @@ class RecipientsSection(Section):
         True,
         False,
     )
-    phone: Columns | None = optional(
+    phone: PhoneColumns | None = optional(
         "The column with the phone numbers. A list of columns, such as [mobile, phone 2]: the first usable number of a "
         "row counts, and if any of its numbers is suppressed or opted out, the row is excluded. Absent: the column "
         "named phone, mobile, msisdn, destination or to.",
