@@ -14,11 +14,12 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite import insert
 
 from runner.base.audit import AuditEntry
+from runner.base.errors import StoppedError
 from runner.base.events import Event, EventKind
 from runner.base.outcomes import FatalAnswer, OutcomeReason, Status
 from runner.ledger.audit import append
 from runner.ledger.database import engine_for, in_parts, ledger_errors, make_private, parse_url, rows_among
-from runner.ledger.lock import making_lock
+from runner.ledger.lock import making_lock, on_another_computer
 from runner.ledger.migrations import no_ledger, prepare_schema
 from runner.ledger.place import refuse_shared_file
 from runner.ledger.tables import SENDING, approvals, events, messages, meta, runs
@@ -291,6 +292,14 @@ class Ledger:
         recent = select(runs.c.id).where(is_wanted, func.coalesce(runs.c.ended_at, since) >= since)
         query = select(at).where(messages.c.run_id.in_(recent), at >= since).order_by(at.desc()).limit(most)
         return [started for (started,) in self.rows(query)]
+
+    def refuse_other_computers(self, sub_account_id: str, name: str = "", run: str = "") -> None:
+        """Raise StoppedError if another computer is sending a run of this sub-account other than NAME/RUN."""
+        if other := on_another_computer(self.engine, sub_account_id, name, run):
+            raise StoppedError(
+                f"nothing was sent: another computer is sending {other} from {sub_account_id}, and two computers can't "
+                "share the sub-account's rate; run the same command again when that run has ended"
+            )
 
     def sizes(self, run_id: int) -> list[tuple[str | None, int, int]]:
         """The messages of a run, in any status, as (country, segments, count). Unsent messages aren't in the ledger."""

@@ -257,6 +257,29 @@ def _is_elsewhere(holder: str, host: str) -> bool:
     return f" on {host} (" not in holder
 
 
+def _boot() -> str:
+    """What the containers of a computer share, unlike its name; "" if the system doesn't say."""
+    with contextlib.suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")[:8]
+    return ""
+
+
+def on_another_computer(engine: Engine, sub_account_id: str, name: str, run: str) -> str | None:
+    """A run other than `name`/`run` that another computer is sending from this sub-account, and its process; else None.
+
+    The files of starts belong to one computer, so the two can't share a rate.
+    """
+    alive = (runs.c.ended_at.is_(None), runs.c.lease_until > int((time.time() - GRACE_S) * 1e6))
+    query = select(runs.c.name, runs.c.run, runs.c.holder).where(runs.c.sub_account_id == sub_account_id, *alive)
+    host, boot = socket.gethostname(), _boot()
+    with ledger_errors("read"), engine.connect() as connection:
+        for other_name, other, holder in connection.execute(query).all():
+            is_here = not _is_elsewhere(holder, host) or (boot and f"({boot}-" in holder)
+            if (other_name, other) != (name, run) and not is_here:
+                return f"{other_name}/{other} ({holder.rpartition(' (')[0]})"
+    return None
+
+
 def _since_boot() -> float:
     """Seconds of a clock that keeps running while the machine is suspended, if the system has one."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
@@ -279,7 +302,7 @@ class Lease:
 
     def __post_init__(self) -> None:
         self._run = runs.c.id == self.run_id
-        self._holder = f"process {os.getpid()} on {self.host} ({secrets.token_hex(4)})"
+        self._holder = f"process {os.getpid()} on {self.host} ({_boot()}-{secrets.token_hex(4)})"
         self._until = 0.0  # by the wall clock; 0: not held
         self._renewed_at = 0.0  # by the monotonic clock
         self._released = threading.Event()

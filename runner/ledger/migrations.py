@@ -107,6 +107,15 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
     ),
     # So that an opt-out that changed by itself is found.
     7: ("ALTER TABLE optouts ADD COLUMN checksum INTEGER",),
+    # So that what a program before checksums changes meanwhile doesn't look like damage.
+    8: (
+        """CREATE TRIGGER messages_of_older_versions AFTER UPDATE OF status ON messages
+        WHEN old.status = 'unknown' AND new.checksum IS old.checksum BEGIN
+        UPDATE messages SET checksum = NULL WHERE run_id = new.run_id AND message_id = new.message_id; END""",
+        """CREATE TRIGGER optouts_of_older_versions AFTER UPDATE OF is_out, at ON optouts
+        WHEN new.checksum IS old.checksum BEGIN
+        UPDATE optouts SET checksum = NULL WHERE destination = new.destination; END""",
+    ),
 }
 
 # Upgrading a ledger that is larger than this (in bytes) may take more than a few seconds.

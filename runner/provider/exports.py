@@ -7,7 +7,7 @@ key is sent only to the provider's own origin, because a link may lead to anothe
 import asyncio
 import csv
 import io
-import itertools
+import shutil
 import tempfile
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -32,8 +32,9 @@ MAX_JOB_ID_LENGTH = 200
 MAX_DOWNLOAD_BYTES = 8 << 30
 # One file has all messages, or a part of them.
 MAX_LINKS = 1_000
-# A line of the log has a few hundred bytes. A file without line breaks must not fill the memory.
-MAX_LINE_LENGTH = 1 << 20
+# A row of the log has a few hundred bytes. A file without line breaks, or with all of them in quotes, must not fill the
+# memory.
+MAX_ROW_LENGTH = 1 << 20
 # For one file, because a download that arrives byte by byte might never end.
 DOWNLOAD_TIMEOUT_S = 3_600.0
 NEEDED_COLUMNS = frozenset({"umid", "clientmessageid"})
@@ -123,7 +124,9 @@ class LogExports(HttpClient):
         if url.host != self._origin.host and not is_local(str(self._origin)) and is_private(url.host):
             words = f"the download link of the log export leads to {url.host}, an address in a private network"
             raise BlockedError(f"{words}, so nothing was downloaded")
-        headers = self._key if url.origin() == self._origin else {}
+        # Not compressed, because a few megabytes could become gigabytes. A server may compress all the same.
+        headers = {"Accept-Encoding": "identity"} | (self._key if url.origin() == self._origin else {})
+        half_of_the_disk = shutil.disk_usage(tempfile.gettempdir()).free // 2
         try:
             async with (
                 asyncio.timeout(DOWNLOAD_TIMEOUT_S),
@@ -146,10 +149,13 @@ class LogExports(HttpClient):
                 if response.content_length is None and encoding != "chunked":
                     raise StoppedError("the log export has no length, so it may be incomplete; run the command again")
                 async for chunk in response.content.iter_any():
-                    if file.tell() + len(chunk) > MAX_DOWNLOAD_BYTES:
+                    size = file.tell() + len(chunk)
+                    if size > min(MAX_DOWNLOAD_BYTES, half_of_the_disk):
                         response.close()
-                        size = f"more than {MAX_DOWNLOAD_BYTES >> 30} GB"
-                        raise BlockedError(f"the log export is too large ({size}), so nothing was changed")
+                        words = f"more than {MAX_DOWNLOAD_BYTES >> 30} GB"
+                        if size > half_of_the_disk:  # a run may be writing its ledger to the same one
+                            words = f"more than half of the free space in {tempfile.gettempdir()}"
+                        raise BlockedError(f"the log export is too large ({words}), so nothing was changed")
                     file.write(chunk)
         except NETWORK_ERRORS as error:
             why = self.error_text(error, url)
@@ -179,19 +185,20 @@ def _check_clock(date: str | None) -> datetime | None:
     return theirs
 
 
-def _lines(text: IO[str]) -> Iterator[str]:
-    for number in itertools.count(1):
-        line = text.readline(MAX_LINE_LENGTH)
-        if len(line) == MAX_LINE_LENGTH:
-            raise StoppedError(f"the log export is damaged in line {number} (it is too long); run the command again")
-        if not line:
-            return
-        yield line
-
-
 def _rows(text: IO[str]) -> Iterator[dict[str, str]]:
-    """The rows of a CSV file. Raises StoppedError if a needed column is missing or a row is incomplete."""
-    reader = csv.reader(_lines(text), strict=True)
+    """The rows of a CSV file. Raises StoppedError if a needed column is missing or a row is incomplete or too long."""
+    length = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal length
+        while line := text.readline(MAX_ROW_LENGTH):
+            length += len(line)
+            if length >= MAX_ROW_LENGTH:
+                words = f"the log export is damaged in line {reader.line_num + 1} (its row is too long)"
+                raise StoppedError(f"{words}; run the command again")
+            yield line
+
+    reader = csv.reader(lines(), strict=True)
     try:
         header = [name.strip().lower() for name in next(reader, [])]
         if missing := NEEDED_COLUMNS - set(header):
@@ -200,6 +207,7 @@ def _rows(text: IO[str]) -> Iterator[dict[str, str]]:
             if len(cells) != len(header):
                 raise StoppedError(f"the log export is damaged in line {reader.line_num}; run the command again")
             yield dict(zip(header, cells, strict=True))
+            length = 0
     except (csv.Error, UnicodeDecodeError) as error:
         words = f"the log export is damaged in line {reader.line_num} ({error})"
         raise StoppedError(f"{words}; run the command again") from error

@@ -83,6 +83,7 @@ def execute(
             else:
                 if approval:
                     refuse_stale(run, approval)
+                run.ledger.refuse_other_computers(run.campaign.account.sub_account_id, run.name, run.run)
                 _accept_new_run(run, options, decisions, view)
                 accept = decisions.accept_balance
                 if problem := check_balance(run.campaign, account, run.summary.left, accept=accept):

@@ -8,6 +8,7 @@ that were accepted, or many in a row before one that it has.
 
 import asyncio
 import contextlib
+import math
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from runner.base.clock import iso, now_us, us_of, utc
 from runner.base.errors import InputError
 from runner.base.files import write_atomically
 from runner.base.messages import Encoding
+from runner.base.options import FuseLimits, Rate
 from runner.base.outcomes import OutcomeReason, Status
 from runner.base.wording import counted
 from runner.campaign import check_run_id, read
@@ -43,9 +45,8 @@ from runner.run.reconcile import AHEAD, MARGIN, Say, is_of, links_of, logged_at,
 
 LINES_AT_A_TIME = 2_000
 
-# A run sends in the order of its plan. The log may lack some messages before one that it has: they were rejected, or in
-# flight when the run was killed. So many in a row show that the log is cut off.
-LONGEST_GAP = 200
+# While a new connection opens, later messages leave on open ones. That takes a round trip or three.
+OVERTAKEN_S = 0.1
 
 
 @dataclass(slots=True)
@@ -311,23 +312,34 @@ def _signs_of_a_cut(rebuilt: Rebuilt, since: datetime) -> Iterator[str]:
     """What shows that the log doesn't have all of the run's messages, in words."""
     if lacking := _lacking(rebuilt, since):
         yield f"it lacks {counted(lacking, 'message')} that the provider accepted"
-    if (gap := _longest_gap(rebuilt)) > LONGEST_GAP:
-        yield f"it lacks {gap:,} messages in a row, but has a message that comes after them in the plan"
+    if (gap := _longest_gap(rebuilt)) > longest_honest_gap(rebuilt.run.campaign.rate):
+        words = f"it lacks {gap:,} messages in a row, but has a message that comes after them in the plan"
+        yield f"{words} (it has no rejected messages either)"
+
+
+def longest_honest_gap(rate: Rate) -> int:
+    """How many messages in a row a complete log may lack before one that it has.
+
+    A run sends in the order of its plan. So they left, and never arrived: so many stop a run by default. Or they were
+    still waiting for a connection when the run was killed.
+    """
+    return FuseLimits().unknown_in_a_row + math.ceil(rate.per_second * OVERTAKEN_S)
 
 
 def _longest_gap(rebuilt: Rebuilt) -> int:
-    """How many messages in a row the ledger lacks before one that it has, at most.
+    """How many messages in a row neither the ledger nor the run's results have, before one that they have, at most.
 
     0 if the campaign has sending hours, because then messages aren't sent in the order of the plan.
     """
     paths, longest, gap = rebuilt.run.paths, 0, 0
     plan = next(filter(is_readable, (paths.sent_plan, paths.plan)), None)
+    not_accepted = _in_results(paths, Status.REJECTED, Status.UNKNOWN)
     for batch in read_messages(plan, rebuilt.run.ids) if plan else ():
         known = rebuilt.run.ledger.claimed(rebuilt.record.id, [message.message_id for message in batch])
         for message in batch:
             if message.zones:
                 return 0
-            if message.message_id in known:
+            if message.message_id in known or message.message_id in not_accepted:
                 longest, gap = max(longest, gap), 0
             else:
                 gap += 1
@@ -336,19 +348,23 @@ def _longest_gap(rebuilt: Rebuilt) -> int:
 
 def _lacking(rebuilt: Rebuilt, since: datetime) -> int:
     """How many accepted messages the log lacks, as the ledger and the files of the run show."""
-    import polars as pl
-
     paths = rebuilt.run.paths
     known = {message_id for message_id, *_ in accepted(rebuilt.run.ledger, rebuilt.record.id, since=us_of(since))}
-    with contextlib.suppress(OSError, pl.exceptions.PolarsError):
-        is_accepted = pl.col("status") == Status.ACCEPTED.value
-        results = pl.scan_parquet(paths.results_parquet, glob=False).filter(is_accepted)
-        known.update(results.select("client_message_id").collect().to_series())
-    lacking = len(known - rebuilt.seen)
+    lacking = len((known | _in_results(paths, Status.ACCEPTED)) - rebuilt.seen)
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         counts = orjson.loads(paths.summary.read_bytes())["status"]
         lacking = max(lacking, counts[Status.ACCEPTED.value] - len(rebuilt.seen))
     return lacking
+
+
+def _in_results(paths: RunPaths, *statuses: Status) -> set[str]:
+    """The IDs of the messages with these statuses in the run's results; none if they are lost."""
+    import polars as pl
+
+    with contextlib.suppress(OSError, pl.exceptions.PolarsError):
+        results = pl.scan_parquet(paths.results_parquet, glob=False).filter(pl.col("status").is_in(statuses))
+        return set(results.select("client_message_id").collect().to_series())
+    return set()
 
 
 def _refuse_purged_plan(name: str, plan: Path) -> None:

@@ -106,6 +106,8 @@ def _window(run: Run) -> contextlib.AbstractContextManager[SharedWindow | None]:
     if run.run == SANDBOX_RUN:
         return contextlib.nullcontext()
     sub_account_id, name = run.campaign.account.sub_account_id, f"{run.name}/{run.run}"
+    # Again, now that the lease shows this run to others: two computers may have begun at the same moment.
+    run.ledger.refuse_other_computers(sub_account_id, run.name, run.run)
     return shared_window(run.ledger.path, sub_account_id, run.account_rate, run.campaign.rate, name, run.ledger)
 
 

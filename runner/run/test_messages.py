@@ -9,7 +9,7 @@ import contextlib
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +26,7 @@ from runner.dispatch.progress import Progress, Stop
 from runner.dispatch.shared_window import SharedWindow, shared_window
 from runner.files.sheet_rows import SheetRows
 from runner.ledger.database import ledger_path
+from runner.ledger.ledger import open_ledger
 from runner.numbers.phone import Number, normalise
 from runner.numbers.ranges import KIND_LABELS
 from runner.plan.inputs import Inputs
@@ -136,17 +137,22 @@ def send_test_messages(
     return source.outcomes + [Outcome(Status.UNSENT, reason)] * len(source.left)
 
 
-def starts_window(
-    file: Path, campaign: Campaign, *, sandbox: bool
-) -> contextlib.AbstractContextManager[SharedWindow | None]:
+@contextlib.contextmanager
+def starts_window(file: Path, campaign: Campaign, *, sandbox: bool) -> Iterator[SharedWindow | None]:
     """The starts of the sub-account, with those of its runs. A sandbox is an account of its own.
 
-    Without a ledger there is no run to share the rate with, and none is made.
+    Without a ledger there is no run to share the rate with, and none is made. Raises StoppedError if another computer
+    is sending from the sub-account.
     """
-    ledger = ledger_path(ledger_url(RunOptions(project=project_of(file))))
-    if sandbox or not ledger.exists():
-        return contextlib.nullcontext()
-    return shared_window(ledger, campaign.account.sub_account_id, account_rate(file), campaign.rate, None)
+    url, account = ledger_url(RunOptions(project=project_of(file))), campaign.account.sub_account_id
+    path = ledger_path(url)
+    if sandbox or not path.exists() or not path.stat().st_size:
+        yield None
+        return
+    with open_ledger(url, create=False) as ledger:
+        ledger.refuse_other_computers(account)
+        with shared_window(path, account, account_rate(file), campaign.rate, None, ledger) as window:
+            yield window
 
 
 class _TestMessages(WorkSource[Message]):

@@ -17,12 +17,14 @@ from sqlalchemy import Connection
 
 from runner.base.delivery import DeliveryState, Receipt
 from runner.base.errors import InputError, LedgerError, RunLockedError
+from runner.base.optouts import OptOut, OptOutSource
 from runner.ledger import lock
 from runner.ledger import migrations as module
 from runner.ledger.database import engine_for, parse_url
 from runner.ledger.ledger import open_ledger
 from runner.ledger.lock import making_lock, run_lock
 from runner.ledger.migrations import MIGRATIONS, SCHEMA_VERSION
+from runner.ledger.optouts import note_optouts, opted_out
 from runner.ledger.receipts import save_receipts
 from runner.ledger.tables import metadata
 from tests.deadline import DEADLINE_S
@@ -251,6 +253,31 @@ def test_a_process_of_the_older_version_goes_on(older: Path) -> None:
         running.commit()
         assert {"accepted": 2, "unknown": 1} == ledger.counts(1)
     running.close()
+
+
+def test_what_it_changes_afterwards_is_no_damage(older: Path) -> None:
+    """`campaign receipts` of a version without checksums: a STOP for a number that has opted in, and a receipt."""
+    running = sqlite3.connect(older)
+    running.execute("select * from messages").fetchall()
+    with open_ledger(str(older), create=False) as ledger:
+        ledger.mark_dead_claims_unknown(1, died_by=50)
+        note_optouts(ledger, [OptOut("+12025550108", is_out=False, at=6, source=OptOutSource.COMMAND)])
+        running.execute(
+            "insert into optouts (destination, is_out, at, source) values ('+12025550108', 1, 7, 'reply') "
+            "on conflict (destination) do update set is_out = excluded.is_out, at = excluded.at"
+        )
+        running.execute("update messages set status = 'accepted', umid = 'u-3' where message_id = 'welcome.main.c'")
+        running.commit()
+        running.close()
+        ledger.refuse_damage(1)
+        assert {"accepted": 2, "unknown": 1} == ledger.counts(1)
+        assert ["+12025550108"] == [*opted_out(ledger, ["+12025550108"])]
+        note_optouts(ledger, [OptOut("+12025550108", is_out=True, at=8, source=OptOutSource.COMMAND)])
+    connection = sqlite3.connect(older)
+    assert [1] == [
+        row[0] for row in connection.execute("select checksum is not null from optouts where destination like '%08'")
+    ]
+    connection.close()
 
 
 def test_what_an_older_process_takes_out_after_all_is_not_lost(newest_but_one: Path) -> None:

@@ -1,8 +1,10 @@
 """The log export over real sockets: whose key goes where, and files that can't be trusted."""
 
 import asyncio
+import gzip
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -61,8 +63,13 @@ def test_the_key_goes_to_the_providers_own_origin_alone() -> None:
         pytest.param((http(HEADER + b"u-1,a.b.c,deliv"), "keep"), "cut off or empty", id="half a cell"),
         pytest.param(
             (http(HEADER + b"u-1," * (1 << 18) + b"\n"), "keep"),
-            r"damaged in line 2 \(it is too long\)",
+            r"damaged in line 2 \(its row is too long\)",
             id="no line ends",
+        ),
+        pytest.param(
+            (http(HEADER + b'"a\n",' * (1 << 18) + b"\n"), "keep"),
+            r"damaged in line \d+ \(its row is too long\)",
+            id="all line ends are in quotes",
         ),
         pytest.param((http(b""), "keep"), "cut off or empty", id="nothing at all"),
         *[
@@ -228,6 +235,14 @@ def test_a_download_that_is_too_large_ends(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(exports_module, "MAX_DOWNLOAD_BYTES", 1_000)
     with pytest.raises(StoppedError, match="the log export is too large"):
         rows_of((http(HEADER + b"u-1,a.b.c,delivered\r\n" * 999), "keep"))
+
+
+def test_a_download_leaves_half_of_the_disk_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kilobyte that unpacks to a megabyte: identity was asked for, but the server compresses all the same."""
+    monkeypatch.setattr("shutil.disk_usage", lambda _: Mock(free=1_000_000))
+    packed = gzip.compress(HEADER + b"u-1,a.b.c,delivered\r\n" * 50_000)
+    with pytest.raises(StoppedError, match="more than half of the free space"):
+        rows_of((http(packed, extra="Content-Encoding: gzip\r\n"), "keep"))
 
 
 def test_a_download_that_takes_too_long_ends(monkeypatch: pytest.MonkeyPatch) -> None:
