@@ -107,6 +107,14 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
     ),
     # So that an opt-out that changed by itself is found.
     7: ("ALTER TABLE optouts ADD COLUMN checksum INTEGER",),
+    # Replies that may be opt-outs, for a person to read.
+    8: (
+        """CREATE TABLE replies (
+            id INTEGER NOT NULL, digest VARCHAR(32) NOT NULL, destination VARCHAR(16) NOT NULL, at BIGINT NOT NULL,
+            text VARCHAR, word VARCHAR(40) NOT NULL, decision VARCHAR(10), decided_at BIGINT, PRIMARY KEY (id),
+            UNIQUE (digest)
+        )""",
+    ),
 }
 
 # Upgrading a ledger that is larger than this (in bytes) may take more than a few seconds.

@@ -50,11 +50,9 @@ _AMBIGUOUS = frozenset(
         "remover", "remova", "removam", "chega", "résilier", "ferma", "fermare", "basta", "cancella", "disdire",
         "ophouden", "stoppen", "koniec", "dość", "dosc", "usuń", "usun", "avsluta", "slutt", "peru", "lopeta", "dur",
         "ret", "iptal", "отмена", "отказ", "хватит", "отключить", "досить", "годі", "لغو", "الغاء", "إلغاء", "قف",
-        "להסיר", "למחוק", "לא לשלוח", "alisin", "tanggalin", "vendam", "epa",
+        "להסיר", "למחוק", "לא לשלוח", "alisin", "tanggalin", "vendam", "epa", "tc", "td", "די",
     }
 )  # fmt: skip
-# Words of one or two characters, such as 停, "T" and "1", are ambiguous too.
-_SHORT = 2
 
 
 class Meaning(StrEnum):
@@ -69,8 +67,9 @@ _SENTENCE_ENDS = re.compile(r"[.!?…。！？؟।\n\r;,、，:]+|\s[-–—]+\
 # Invisible characters: the combining dot of a lower-cased İ, variation selectors, keycaps, fillers, joiners. Category
 # Cf is removed too.
 _UNSEEN = re.compile("[\u0307\ufe00-\ufe0f\u20e3\u034f\u115f\u1160\u180b-\u180f\U000e0100-\U000e01ef]")
-# Letters that look like Latin ones: Cyrillic, Greek, Armenian, small capitals, and the zero.
-_LOOK_ALIKES = str.maketrans("аеорсухѕіјкмнтвԁԛԝαβεζηικμνορτυχտօꜱᴛᴏᴘ0", "aeopcyxsijkmhtbdqwabezhikmnoptyxsostopo")
+# Letters that look like Latin ones: Cyrillic, Greek, Armenian, small capitals, the zero,
+# and the Turkish i without a dot, whose capital is I.
+_LOOK_ALIKES = str.maketrans("аеорсухѕіјкмнтвԁԛԝαβεζηικμνορτυχտօꜱᴛᴏᴘ0ı", "aeopcyxsijkmhtbdqwabezhikmnoptyxsostopoi")
 _CIRCLED = {0x1F150 + place: chr(ord("a") + place) for place in range(26)}  # white letters in black circles
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "ʼ": "'"})
 # How phones report a reaction to one of our messages. They quote the message, and so its "Reply STOP to opt out".
@@ -154,7 +153,8 @@ def _seen(text: str) -> str:
 def _part(word: str, meaning: Meaning) -> Part:
     if meaning is Meaning.START:
         return Part.START
-    return Part.AMBIGUOUS if word in _AMBIGUOUS or len(word) <= _SHORT else Part.STOP
+    # A single character, such as 停, "T" or "1", is ambiguous too.
+    return Part.AMBIGUOUS if word in _AMBIGUOUS or len(word) == 1 else Part.STOP
 
 
 def read_words(path: Path) -> OptOutWords:

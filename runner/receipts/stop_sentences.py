@@ -216,7 +216,7 @@ _BOUNDARY = re.compile(rf"[{_UNSPACED}]|.(?=[ {_UNSPACED}]|$)")
 
 # A sentence that asks to opt out: with a stop word, or with what ends messages and messages.
 _ASKS = re.compile(
-    r"[wim]*s[swiomga]*|[wim]*a(?=.*[ms])[swiomga]*|w*n[wio]*m[wiomsnga]*|[wi]*u[wiog]*m[wiomsuga]*"
+    r"[wim]*s[swiomga]*|(?=.*[ms])[wim]*a[swiomga]*|w*n[wio]*m[wiomsnga]*|[wi]*u[wiog]*m[wiomsuga]*"
 )
 _ASKS_ALONE = re.compile("[wi]*a+")
 _OPPOSITE = re.compile(r"[nu][wi]*[sa]|k(?![om])")
