@@ -193,11 +193,7 @@ _PHRASES: Mapping[Part, tuple[str, ...]] = {
         "|verkeerd nummer|fel nummer|forkert nummer|feil nummer|väärä numero|λάθος αριθμός|не тот номер|ошиблись номером|yanlış numara"
         "|رقم خطأ|מספר שגוי|मैं नहीं|गलत नंबर|galat number",
     ),
-    Part.OTHER: (
-        "stop by|stopping by|stopped by|stop over|bus stop|pit stop|next stop|last stop|non stop|truck stop|one stop"
-        "|full stop|stop sign|the end of|end of|in the end|by the end|at the end|until the end|week end|बंद मत|band mat"
-        "|stop and shop",
-    ),
+    Part.OTHER: ("stop by|stopping by|stopped by|बंद मत|band mat",),
 }  # fmt: skip
 
 # The part of a phrase that is in the lists of two parts, in one language or in two.
