@@ -35,6 +35,7 @@ class AuditAction(StrEnum):
     PURGED = "purged"
     OPTED_OUT = "opted_out"
     OPTED_IN = "opted_in"
+    REPLY_DISMISSED = "reply_dismissed"  # a reply that might have been an opt-out is none
     LEDGER_MADE = "ledger_made"
     LEDGER_REBUILT = "ledger_rebuilt"
 

@@ -10,6 +10,7 @@ class OptOutSource(StrEnum):
     REPLY = "reply"  # an inbound message
     COMMAND = "command"  # `campaign optouts add` or `remove`
     FILE = "file"  # a list given to that command
+    REVIEW = "review"  # an inbound message that a person accepted as an opt-out
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +25,28 @@ class OptOut:
     at: int
     source: OptOutSource
     word: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DoubtfulReply:
+    """A reply that may be an opt-out, of a number (E.164). `word` is the part of it that may mean so.
+
+    `umid` is the provider's id of the reply, "" if it has none; `at` is microseconds since the epoch.
+    """
+
+    umid: str
+    destination: str
+    at: int
+    text: str
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingReply:
+    """A reply that waits for review. `text` is None after a purge."""
+
+    id: int
+    destination: str
+    at: int
+    text: str | None
+    word: str

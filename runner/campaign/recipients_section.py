@@ -36,7 +36,9 @@ class SuppressionFile(Section):
     file: fields.FilePath = setting(
         "The list: CSV, TSV, Parquet, XLSX, or a text file with one number per line.", "recipients/opted-out.csv"
     )
-    phone: PhoneColumns | None = optional("The column with the numbers to suppress, or a list of such columns.", "msisdn")
+    phone: PhoneColumns | None = optional(
+        "The column with the numbers to suppress, or a list of such columns.", "msisdn"
+    )
     key: fields.Column | None = optional(
         "The column with the keys to suppress. They are compared with the column of recipients.key.", "member_id"
     )

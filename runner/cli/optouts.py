@@ -8,9 +8,10 @@ import typer
 
 from runner.base.clock import iso, utc
 from runner.base.errors import InputError
+from runner.base.text import sanitized
 from runner.base.wording import counted
 from runner.cli.audit import as_document, show_trail
-from runner.cli.console import FOLD, LEFT, Console, print_document, print_stderr
+from runner.cli.console import FOLD, LEFT, RIGHT, Console, print_document, print_stderr
 from runner.cli.options import LedgerOptions, with_shared_options
 from runner.run.paths import SANDBOX_RUN, RunOptions, ledger_url, paths_of
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from runner.ledger.ledger import Ledger
 
 app = typer.Typer(
-    help="List, show, add, remove or export opt-outs. They apply to every campaign of the ledger.",
+    help="List, review, show, add, remove or export opt-outs. They apply to every campaign of the ledger.",
     add_completion=False,
     rich_markup_mode=None,
 )
@@ -61,6 +62,55 @@ def list_newest(
         console.wrap(f"{counted(total, 'number')} opted out{rest if total > len(listed) else ''}")
     shown = [{"destination": each.destination, "since": iso(each.at), "how": how(each)} for each in listed]
     return 0, {"opted_out": total, "newest": shown}
+
+
+@app.command("review")
+@with_shared_options
+def review(
+    options: LedgerOptions,
+    console: Console,
+    as_json: bool,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option("--accept", metavar="ID|all", help="Opt the sender of this reply out. Repeat it for several."),
+    ] = None,
+    dismiss: Annotated[
+        list[str] | None,
+        typer.Option("--dismiss", metavar="ID|all", help="This reply is no opt-out. Repeat it for several."),
+    ] = None,
+    sandbox: SandboxOf = None,
+) -> tuple[int, dict[str, Any]]:
+    """List replies that may be opt-outs, oldest first, and decide about them."""
+    from runner.ledger.replies import waiting_replies
+    from runner.run.optouts import review_replies
+
+    with _opened(sandbox, options) as ledger:
+        accepted, dismissed = review_replies(ledger, accept or [], dismiss or [])
+        waiting = waiting_replies(ledger)
+    if accepted:
+        whose = counted(len(accepted), "reply accepted: its sender is", "replies accepted: their senders are")
+        console.print(f"{whose} opted out")
+    if dismissed:
+        console.print(f"{counted(len(dismissed), 'reply', 'replies')} dismissed")
+    if not waiting:
+        console.print("no reply waits for review")
+    elif not as_json:
+        rows = [
+            (str(each.id), each.destination, f"{utc(each.at):%Y-%m-%d}", _on_one_line(each.text)) for each in waiting
+        ]
+        console.show_table({"id": RIGHT, "number": LEFT, "date": LEFT, "reply": FOLD}, rows)
+        console.print()
+        many = f"{counted(len(waiting), 'reply waits', 'replies wait')} for review"
+        console.wrap(f"{many}; --accept ID opts the sender out, --dismiss ID doesn't; all means each of them")
+    shown = [
+        {"id": each.id, "destination": each.destination, "at": iso(each.at), "text": each.text, "word": each.word}
+        for each in waiting
+    ]
+    return 0, {"accepted": accepted, "dismissed": dismissed, "waiting": shown}
+
+
+def _on_one_line(text: str | None) -> str:
+    return sanitized(" ".join(text.split())) if text is not None else "(deleted by a purge)"
 
 
 @app.command("show")

@@ -21,6 +21,7 @@ _KINDS = {
     "opt_out": ("opted out", "opted out"),
     "opt_in": ("opted in again", "opted in again"),
     "untrusted_opt_in": ("opt-in without authorization ignored", "opt-ins without authorization ignored"),
+    "review": ("reply kept for review", "replies kept for review"),
     "reply": ("other reply", "other replies"),
     "unusable": ("opt-out without a usable number", "opt-outs without a usable number"),
     "ignored": ("other event", "other events"),
@@ -89,6 +90,8 @@ def _show_loaded(console: Console, loaded: "Loaded", file: str) -> dict[str, Any
     if not loaded.lines:
         raise InputError.of(f"{file} is empty", "name a file of JSON lines, each an event as the provider posts it")
     console.print(f"{counted(loaded.lines, 'line')}: {_in_words(loaded.counts) or 'nothing usable'}")
+    if loaded.counts["review"]:
+        console.wrap("replies kept for review may be opt-outs: see `campaign optouts review`")
     if loaded.settled:
         found = counted(loaded.settled, "unknown message has a receipt", "unknown messages have a receipt")
         console.wrap(f"{found}, which proves that it was sent: now accepted")

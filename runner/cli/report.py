@@ -101,6 +101,7 @@ def command(
 def show_report(console: Console, report: "RunReport") -> None:
     """Show counts by status and reason, with examples."""
     from runner.provider.answer import ADVICE
+    from runner.run.optouts import review_words
 
     counts = report.counts
     console.print(f"\n{report.record.name}/{report.record.run}", style="bold")
@@ -111,6 +112,8 @@ def show_report(console: Console, report: "RunReport") -> None:
         what = {OutcomeReason.OTHER_DESTINATION: "number", OutcomeReason.OTHER_ENCODING: "encoding"}[reason]
         messages = counted(count, "accepted message")
         console.warn(f"the provider's answer has another {what} for {messages} ({reason}): {ADVICE[reason]}")
+    if to_review := review_words(report.document["replies_to_review"], report.record.name, report.record.run):
+        console.warn(to_review)
     if codes := counts.by_error_code:
         console.wrap(f"provider error codes: {listed_counts(codes.most_common())}")
 

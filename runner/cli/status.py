@@ -63,7 +63,7 @@ def command(
     snapshot = reader.read(now_us())
     if not as_json:
         show_status(console, snapshot)
-    return 0, {"runs": snapshot.runs, "optouts": snapshot.optouts}
+    return 0, {"runs": snapshot.runs, "optouts": snapshot.optouts, "replies_to_review": snapshot.to_review}
 
 
 def show_status(console: Console, snapshot: "StatusSnapshot") -> None:
@@ -82,11 +82,14 @@ def show_status(console: Console, snapshot: "StatusSnapshot") -> None:
     for run in snapshot.runs:
         for words in _reasons(run):
             console.wrap(f"{_name(run)}: {words}")
+    # Each sandbox run has opt-outs of its own.
+    names = {run["campaign"] for run in snapshot.runs if run["sandbox"]}
+    chosen = f" --sandbox {names.pop() if len(names) == 1 else 'NAME'}" if names else ""
     if snapshot.optouts:
-        # Each sandbox run has opt-outs of its own.
-        names = {run["campaign"] for run in snapshot.runs if run["sandbox"]}
-        chosen = f" --sandbox {names.pop() if len(names) == 1 else 'NAME'}" if names else ""
         console.print(f"{counted(snapshot.optouts, 'number')} opted out; see `campaign optouts list{chosen}`")
+    if snapshot.to_review:
+        many = counted(snapshot.to_review, "reply may be an opt-out", "replies may be opt-outs")
+        console.print(f"{many}; see `campaign optouts review{chosen}`")
     console.notice(notice)
 
 

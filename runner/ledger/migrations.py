@@ -107,7 +107,8 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
     ),
     # So that an opt-out that changed by itself is found.
     7: ("ALTER TABLE optouts ADD COLUMN checksum INTEGER",),
-    # So that what a program before checksums changes meanwhile doesn't look like damage.
+    # So that what a program before checksums changes meanwhile doesn't look like damage. Then replies that may be
+    # opt-outs, for a person to read.
     8: (
         """CREATE TRIGGER messages_of_older_versions AFTER UPDATE OF status ON messages
         WHEN old.status = 'unknown' AND new.checksum IS old.checksum BEGIN
@@ -115,6 +116,11 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
         """CREATE TRIGGER optouts_of_older_versions AFTER UPDATE OF is_out, at ON optouts
         WHEN new.checksum IS old.checksum BEGIN
         UPDATE optouts SET checksum = NULL WHERE destination = new.destination; END""",
+        """CREATE TABLE replies (
+            id INTEGER NOT NULL, digest VARCHAR(32) NOT NULL, destination VARCHAR(16) NOT NULL, at BIGINT NOT NULL,
+            text VARCHAR, word VARCHAR(40) NOT NULL, decision VARCHAR(10), decided_at BIGINT, PRIMARY KEY (id),
+            UNIQUE (digest)
+        )""",
     ),
 }
 

@@ -29,7 +29,7 @@ _NOTE = _NOTE.on_conflict_do_update(
     set_={name: _NOTE.excluded[name] for name in ("is_out", "at", "source", "word", "checksum")},
     where=tuple_(_NOTE.excluded.at, _NOTE.excluded.is_out) > tuple_(optouts.c.at, optouts.c.is_out),
 )
-_WORD_LENGTH = 40
+WORD_LENGTH = 40
 
 
 def note_optouts(ledger: Ledger, changes: Sequence[OptOut]) -> int:
@@ -37,6 +37,16 @@ def note_optouts(ledger: Ledger, changes: Sequence[OptOut]) -> int:
 
     The audit trail gets an entry for each number that is now opted out and wasn't before, or the other way round.
     """
+    if not changes:
+        return 0
+    with ledger.writing() as connection:
+        # Lock before reading: otherwise another process could change a number between the reading and the writing.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        return change_optouts(connection, changes)
+
+
+def change_optouts(connection: Connection, changes: Sequence[OptOut]) -> int:
+    """`note_optouts` in the caller's transaction, which has the write lock."""
     newest: dict[str, OptOut] = {}
     for change in changes:
         known = newest.get(change.destination, change)
@@ -50,20 +60,17 @@ def note_optouts(ledger: Ledger, changes: Sequence[OptOut]) -> int:
             "is_out": each.is_out,
             "at": each.at,
             "source": each.source.value,
-            "word": each.word[:_WORD_LENGTH] if each.word else None,
+            "word": each.word[:WORD_LENGTH] if each.word else None,
             "checksum": checksum(each.destination, int(each.is_out), each.at),
         }
         for each in newest.values()
     ]
-    with ledger.writing() as connection:
-        # Lock before reading: otherwise another process could change a number between the reading and the writing.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-        before = _newest_by_number(connection, list(newest))
-        changed = connection.execute(_NOTE, rows).rowcount
-        after = _newest_by_number(connection, list(newest))
-        differ = [number for number in newest if number not in before or before[number].is_out != after[number].is_out]
-        append(connection, [_audited(after[number]) for number in differ])
-        return changed
+    before = _newest_by_number(connection, list(newest))
+    changed = connection.execute(_NOTE, rows).rowcount
+    after = _newest_by_number(connection, list(newest))
+    differ = [number for number in newest if number not in before or before[number].is_out != after[number].is_out]
+    append(connection, [_audited(after[number]) for number in differ])
+    return changed
 
 
 def newest_by_number(ledger: Ledger, destinations: Sequence[str]) -> dict[str, OptOut]:

@@ -14,7 +14,7 @@ from runner.base.events import EventKind
 from runner.ledger.audit import append, forget_persons
 from runner.ledger.database import give_way, ledger_errors
 from runner.ledger.ledger import Ledger, RunRecord
-from runner.ledger.tables import cancellations, events, feedback, messages, receipts, runs
+from runner.ledger.tables import cancellations, events, feedback, messages, receipts, replies, runs
 
 # Messages per transaction. Between two transactions, receipts that arrive during the purge can be written.
 AT_A_TIME = 10_000
@@ -42,6 +42,15 @@ _DELETE_WORDS = (
         ),
     )
     .values(error_message=None)
+)
+# What these recipients replied. The number of a reply that waits for review stays, as the number of an opt-out does.
+_DELETE_REPLIES = (
+    update(replies)
+    .where(
+        replies.c.text.is_not(None),
+        replies.c.destination.in_(select(messages.c.destination).where(*_IN_PART, messages.c.destination != "")),
+    )
+    .values(text=None)
 )
 
 
@@ -74,6 +83,7 @@ def purge_messages(ledger: Ledger, record: RunRecord) -> int:
         after = ""
         while upto := connection.scalar(_END_OF_PART, {"of_run": run_id, "after": after}):
             values = {"of_run": run_id, "after": after, "upto": upto}
+            connection.execute(_DELETE_REPLIES, values)  # before the numbers that find them
             changed += connection.execute(_DELETE_PERSONS, values).rowcount
             connection.execute(_DELETE_WORDS, values)
             connection.commit()

@@ -208,6 +208,20 @@ event.listen(
     ),
 )
 
+# Replies that may be opt-outs. Each waits until a person has decided.
+replies = Table(
+    "replies",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("digest", String(32), nullable=False, unique=True),  # of the event, so that it isn't kept twice
+    Column("destination", String(16), nullable=False),  # who replied; empty after the decision
+    Column("at", BigInteger, nullable=False),
+    Column("text", String),  # null after the decision, or after a purge
+    Column("word", String(40), nullable=False),  # the part that may be an opt-out
+    Column("decision", String(10)),  # accepted or dismissed; null: it waits
+    Column("decided_at", BigInteger),
+)
+
 # How the status of a conversion changes (`feedback.status`):
 #
 #     (absent) -> pending   recorded before its request leaves

@@ -1,6 +1,5 @@
 """Writes events to the ledger: events posted to the server, and events in a file."""
 
-import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,11 +10,12 @@ from typing import Any, Self
 from runner.base.clock import now_us
 from runner.base.delivery import Inbound, Receipt
 from runner.base.errors import LedgerError
-from runner.base.optouts import OptOut, OptOutSource
+from runner.base.optouts import DoubtfulReply, OptOut, OptOutSource
 from runner.ledger.group_commit import GroupCommit
 from runner.ledger.ledger import Ledger
 from runner.ledger.optouts import note_optouts
 from runner.ledger.receipts import save_receipts
+from runner.ledger.replies import keep_replies
 from runner.numbers.digits import LABEL
 from runner.provider.webhooks import Ignored, NotAnEventError, read_event
 from runner.receipts.optout_words import Meaning, OptOutWords
@@ -69,7 +69,9 @@ class Metrics:
         self.healthy.set(True)
 
     def event(self, kind: str, state: str | None = None) -> None:
-        """Count an event: receipt (with its state), opt_out, opt_in, untrusted_opt_in, reply, unusable or ignored."""
+        """Count an event: receipt (with its state), opt_out, opt_in, untrusted_opt_in, review, reply, unusable or
+        ignored.
+        """
         self.counts[kind] += 1
         self._events.labels(kind).inc()
         if state is not None:
@@ -100,28 +102,31 @@ def write_events(
 
     `authorized`: the sender has shown that it is the provider. Otherwise receipts prove nothing, and a START may be
     forged, so it doesn't reverse an opt-out; a STOP counts whoever posts it, because not texting somebody is safe.
-    `now` is microseconds since the epoch. Other replies are private: they are counted, not stored. Raises LedgerError
-    if the events aren't durable.
+    `now` is microseconds since the epoch. A reply that may be an opt-out is kept for review. Other replies are private:
+    they are counted, not stored. Raises LedgerError if the events aren't durable.
     """
     receipts = [event for event in events if isinstance(event, Receipt)]
     replies = [read_reply(event, words, now) for event in events if isinstance(event, Inbound)]
     settled = save_receipts(ledger, receipts, now=now, authorized=authorized)
     if not authorized:
-        replies = [("untrusted_opt_in" if kind == "opt_in" else kind, optout) for kind, optout in replies]
-    note_optouts(ledger, [optout for _, optout in replies if optout and (authorized or optout.is_out)])
+        replies = [("untrusted_opt_in", None) if kind == "opt_in" else (kind, found) for kind, found in replies]
+    note_optouts(ledger, [found for _, found in replies if isinstance(found, OptOut)])
+    keep_replies(ledger, [found for _, found in replies if isinstance(found, DoubtfulReply)])
     return [("receipt", receipt.state.value) for receipt in receipts] + [(kind, None) for kind, _ in replies], settled
 
 
-def read_reply(reply: Inbound, words: OptOutWords, now: int) -> tuple[str, OptOut | None]:
-    """The kind of a reply (opt_out, opt_in, reply or unusable), and its opt-out or opt-in."""
+def read_reply(reply: Inbound, words: OptOutWords, now: int) -> tuple[str, OptOut | DoubtfulReply | None]:
+    """The kind of a reply (opt_out, opt_in, review, reply or unusable), and what is stored of it."""
     found, number = words.meaning(reply.body, reply.destination), e164(reply.source)
     if found is None or number is None:
-        return "unusable" if found else "reply", None
+        return "unusable" if found and found[0] is not Meaning.REVIEW else "reply", None
     meaning, word = found
-    is_out = meaning is Meaning.STOP
     # If the provider's clock is ahead, a later START must still be able to reverse the opt-out.
-    optout = OptOut(number, is_out, min(reply.at, now), OptOutSource.REPLY, word)
-    return "opt_out" if is_out else "opt_in", optout
+    at = min(reply.at, now)
+    if meaning is Meaning.REVIEW:
+        return "review", DoubtfulReply(reply.umid, number, at, reply.body, word)
+    is_out = meaning is Meaning.STOP
+    return "opt_out" if is_out else "opt_in", OptOut(number, is_out, at, OptOutSource.REPLY, word)
 
 
 def e164(source: str) -> str | None:

@@ -1,7 +1,8 @@
-"""Which replies are opt-outs, and which are opt-ins. Pure, except `read_words`.
+"""Which replies are opt-outs, which are opt-ins, and which a person has to read. Pure, except `read_words`.
 
-The whole reply must match, not a word in it: "don't stop" and "stop by tomorrow?" are not opt-outs. Punctuation, emoji
-and courtesies may surround the word: "Stop. Thank you", "please stop!". An ambiguous reply is neither.
+A reply is an opt-out if one of its sentences asks for it (`stop_sentences.py`), not if a word in it does: "don't stop"
+and "stop by tomorrow?" are not opt-outs. Other replies with a stop word are kept for review. Only a reply that says
+nothing else is an opt-in.
 
 Source of the English words: CTIA, "Short Code Monitoring Handbook" (STOP, END, CANCEL, UNSUBSCRIBE, QUIT), and words
 that large senders add (STOPALL, START, UNSTOP). Words that also answer other questions are not in the list: "yes" and
@@ -18,6 +19,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from runner.base.errors import InputError, Position, Problem
+from runner.receipts.stop_sentences import Part, Sentence, SentenceReader
 
 # The built-in words, in the same format as a user's file: language (BCP 47), meaning, word.
 BUILT_IN_FILE = Path(__file__).with_name("optout_words.csv")
@@ -38,23 +40,48 @@ COURTESIES = frozenset(
 )  # fmt: skip
 
 
+# Stop words that also answer other questions, such as one about an appointment. Beside a sentence about something else,
+# they are kept for review.
+_AMBIGUOUS = frozenset(
+    {
+        "end", "cancel", "quit", "remove", "revoke", "no more", "discontinue", "cease", "batal", "ยกเลิก", "เลิก",
+        "ขอยกเลิก", "hủy", "huy", "取消", "解除", "解約", "退会", "그만", "거부", "정지", "해지", "alto", "pare", "parar",
+        "paren", "baja", "cancelar", "cancele", "cancelen", "cancela", "cancelem", "detener", "salir", "sair",
+        "remover", "remova", "removam", "chega", "résilier", "ferma", "fermare", "basta", "cancella", "disdire",
+        "ophouden", "stoppen", "koniec", "dość", "dosc", "usuń", "usun", "avsluta", "slutt", "peru", "lopeta", "dur",
+        "ret", "iptal", "отмена", "отказ", "хватит", "отключить", "досить", "годі", "لغو", "الغاء", "إلغاء", "قف",
+        "להסיר", "למחוק", "לא לשלוח", "alisin", "tanggalin", "vendam", "epa", "tc", "td", "די",
+    }
+)  # fmt: skip
+
+
 class Meaning(StrEnum):
     """The meaning of a reply."""
 
     STOP = "stop"
     START = "start"
+    REVIEW = "review"  # it may be an opt-out: a person has to read it
 
 
 _SENTENCE_ENDS = re.compile(r"[.!?…。！？؟।\n\r;,、，:]+|\s[-–—]+\s")
 # Invisible characters: the combining dot of a lower-cased İ, variation selectors, keycaps, fillers, joiners. Category
 # Cf is removed too.
 _UNSEEN = re.compile("[\u0307\ufe00-\ufe0f\u20e3\u034f\u115f\u1160\u180b-\u180f\U000e0100-\U000e01ef]")
-# Letters that look like Latin ones: Cyrillic, Greek, Armenian, small capitals, and the zero.
-_LOOK_ALIKES = str.maketrans("аеорсухѕіјкмнтвԁԛԝαβεζηικμνορτυχտօꜱᴛᴏᴘ0", "aeopcyxsijkmhtbdqwabezhikmnoptyxsostopo")
+# Letters that look like Latin ones: Cyrillic, Greek, Armenian, small capitals, the zero,
+# and the Turkish i without a dot, whose capital is I.
+_LOOK_ALIKES = str.maketrans("аеорсухѕіјкмнтвԁԛԝαβεζηικμνορτυχտօꜱᴛᴏᴘ0ı", "aeopcyxsijkmhtbdqwabezhikmnoptyxsostopoi")
 _CIRCLED = {0x1F150 + place: chr(ord("a") + place) for place in range(26)}  # white letters in black circles
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "ʼ": "'"})
-# The longest reply that can be an opt-out, in characters; no word with courtesies is longer.
-_LONGEST = 160
+# How phones report a reaction to one of our messages. They quote the message, and so its "Reply STOP to opt out".
+_REACTION = re.compile(
+    r"\s*(?:(?:dis)?liked|loved|laughed at|emphasi[sz]ed|questioned|reacted .{1,40} to|removed an? .{1,40} from"
+    r"|me gusta|le gusta|me encanta|a aimé|a adoré|gefällt|ha messo mi piace a|.{1,12} to)\s*[“\"«„‘'].*",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+# What makes a reply worth reading, if it is neither an opt-out nor an opt-in.
+_DOUBTFUL = (Sentence.STOP, Sentence.STOP_ALONE, Sentence.IN_DOUBT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,41 +91,43 @@ class OptOutWords:
     meanings: Mapping[str, Meaning]
     # The words by what they look like.
     _seen: Mapping[str, str] = field(init=False, repr=False, compare=False)
+    _reader: SentenceReader = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        seen = {word.translate(_LOOK_ALIKES): word for word in self.meanings}
-        object.__setattr__(self, "_seen", seen)
-
-    def _known(self, words: str) -> str | None:
-        """The word of the list that these words are or look like."""
-        return words if words in self.meanings else self._seen.get(words.translate(_LOOK_ALIKES))
+        object.__setattr__(self, "_seen", {_seen(word): word for word in self.meanings})
+        words = dict.fromkeys(COURTESIES, Part.COURTESY)
+        words |= {word: _part(word, meaning) for word, meaning in self.meanings.items()}
+        object.__setattr__(self, "_reader", SentenceReader(words, _seen))
 
     def meaning(self, reply: str, sender: str = "") -> tuple[Meaning, str] | None:
-        """The meaning of a reply, with the word found; None if it is neither, or could be both.
+        """The meaning of a reply, with the word or phrase that decides; None if it has nothing to do with opting out.
 
-        `sender` is the sender id that the reply was sent to; it may follow the word: "STOP ACME".
+        `sender` is the sender id that the reply was sent to; a sentence may name it: "STOP ACME".
         """
-        if len(reply) > _LONGEST:
+        if _REACTION.fullmatch(reply):
             return None
         text = normalised(reply)
         spelled = text.split()
         if len(spelled) > 2 and all(len(word) == 1 for word in spelled):  # "S.T.O.P."
             text = "".join(spelled)
-        if (word := self._known(text)) is not None:
+        if (word := self._seen.get(_seen(text))) is not None:
             return self.meanings[word], word
-        suffix = f" {normalised(sender)}"
-        found: tuple[Meaning, str] | None = None
+        said: dict[Sentence, str] = {}
         for sentence in _SENTENCE_ENDS.split(_plain(reply)):
-            words = _COURTESIES_AROUND.sub("", normalised(sentence)).removesuffix(suffix)
-            if not words:
-                continue
-            if len(set(words.split())) == 1:  # "STOP STOP STOP"
-                words = words.split()[0]
-            word = self._known(words)
-            if word is None or (found and found[0] is not self.meanings[word]):
-                return None
-            found = found or (self.meanings[word], word)
-        return found
+            words = f" {normalised(sentence)} "
+            kind, phrase = self._reader.read(words.replace(f" {normalised(sender)} ", " ") if sender else words)
+            said.setdefault(kind, self._seen.get(phrase, phrase))
+        said.pop(Sentence.EMPTY, None)
+        kinds = said.keys()
+        if kinds & {Sentence.STOP} and not kinds & {Sentence.START, Sentence.OPPOSITE}:
+            return Meaning.STOP, said[Sentence.STOP]
+        if kinds == {Sentence.STOP_ALONE}:
+            return Meaning.STOP, said[Sentence.STOP_ALONE]
+        if kinds == {Sentence.START}:
+            return Meaning.START, said[Sentence.START]
+        if doubtful := [phrase for kind, phrase in said.items() if kind in _DOUBTFUL]:
+            return Meaning.REVIEW, doubtful[0]
+        return None
 
 
 def normalised(text: str) -> str:
@@ -116,10 +145,16 @@ def _plain(text: str) -> str:
     return unicodedata.normalize("NFKC", plain)
 
 
-# The longest first: otherwise "thank you" would match in "thank you very much", and the reply would have no meaning.
-_COURTESY = "|".join(sorted({re.escape(normalised(words)) for words in COURTESIES}, key=lambda one: (-len(one), one)))
-# Courtesies at the start and the end of a normalised sentence.
-_COURTESIES_AROUND = re.compile(rf"^(?:(?:{_COURTESY})(?: |$))+|(?: (?:{_COURTESY}))+$")
+def _seen(text: str) -> str:
+    """A normalised text as people see it: letters that look like Latin ones are Latin."""
+    return normalised(text).translate(_LOOK_ALIKES)
+
+
+def _part(word: str, meaning: Meaning) -> Part:
+    if meaning is Meaning.START:
+        return Part.START
+    # A single character, such as 停, "T" or "1", is ambiguous too.
+    return Part.AMBIGUOUS if word in _AMBIGUOUS or len(word) == 1 else Part.STOP
 
 
 def read_words(path: Path) -> OptOutWords:
@@ -147,7 +182,7 @@ def read_words(path: Path) -> OptOutWords:
             continue
         meaning, word = row["meaning"].strip().lower(), row["word"].strip()
         what, remedy = "", "remove one of the two lines"
-        if meaning not in tuple(Meaning):
+        if meaning not in (Meaning.STOP, Meaning.START):
             what, remedy = f'the meaning "{meaning}" is invalid', "write stop or start"
         elif not normalised(word):
             what, remedy = f'the word "{word}" contains no letters', "write a word, or remove the line"

@@ -49,7 +49,8 @@ class Page:
     """The content of a page. `results` is the run's results.parquet, `counts` its counts, `version` this program's.
 
     `trail` has the run's entries in the audit trail. `unmask` shows full phone numbers and a full text. `notice` says
-    that the messages were not sent to the provider: a keyword, a colon, and words; or it is empty.
+    that the messages were not sent to the provider: a keyword, a colon, and words; or it is empty. `to_review`
+    says that the run has replies that may be opt-outs, or is empty.
     """
 
     record: RunRecord
@@ -63,6 +64,7 @@ class Page:
     trail: Sequence[RecordedEntry] = ()
     unmask: bool = False
     notice: str = ""
+    to_review: str = ""
 
 
 def write_page(path: Path, content: Page) -> None:
@@ -90,7 +92,7 @@ def page_of(content: Page) -> str:
         _trail(content.trail),
     ]
     tone, headline = _headline(record, counts.totals, hide)
-    warnings = list(_warnings(counts))
+    warnings = [*_warnings(counts), *([f"Warning: {content.to_review}."] if content.to_review else [])]
     tone = "look" if warnings and tone == "good" else tone
     return rendered(
         "page.html.j2",

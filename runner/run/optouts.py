@@ -1,4 +1,4 @@
-"""The opt-outs of a ledger: describe, add, remove, and export them as a suppression list."""
+"""The opt-outs of a ledger: describe, add, remove, review, and export them as a suppression list."""
 
 import csv
 import io
@@ -13,9 +13,12 @@ from runner.base.clock import iso, now_us, utc
 from runner.base.errors import InputError, Problem
 from runner.base.exclusions import Exclusion, ExclusionReason
 from runner.base.optouts import OptOut, OptOutSource
+from runner.base.wording import counted
 from runner.ledger.database import give_way
 from runner.ledger.ledger import Ledger
 from runner.ledger.optouts import all_optouts, newest_by_number, note_optouts
+from runner.ledger.replies import decide, waiting_replies
+from runner.run.paths import SANDBOX_RUN
 
 # The columns of an exported list. `recipients.suppress` finds the first by its name, and ignores the others.
 COLUMNS = ("destination", "since", "how")
@@ -34,9 +37,11 @@ AT_A_TIME = 2_000
 
 
 def how(optout: OptOut) -> str:
-    """How the person opted out: `replied STOP`, `campaign optouts add`."""
+    """How the person opted out: `replied stop`, `campaign optouts add`."""
     if optout.source is OptOutSource.REPLY:
         return f"replied {' '.join((optout.word or '').split())}".rstrip()
+    if optout.source is OptOutSource.REVIEW:
+        return f"replied {optout.word}, accepted in a review"
     return "campaign optouts add --file" if optout.source is OptOutSource.FILE else "campaign optouts add"
 
 
@@ -107,6 +112,39 @@ def _note(ledger: Ledger, numbers: Sequence[str], source: OptOutSource, *, is_ou
     at = {number: max(now, before[number].at + 1) if number in before else now for number in noted}
     note_optouts(ledger, [OptOut(number, is_out, at[number], source) for number in noted])
     return changed
+
+
+def review_replies(ledger: Ledger, accept: Sequence[str], dismiss: Sequence[str]) -> tuple[list[int], list[int]]:
+    """Accept and dismiss replies that wait for review, each given by its id; "all" means all that wait.
+
+    Returns the ids of the accepted and of the dismissed replies. Raises InputError if a reply doesn't wait, or is in
+    both lists; then nothing is changed.
+    """
+    if not accept and not dismiss:
+        return [], []
+    waiting = {str(each.id): each.id for each in waiting_replies(ledger)}
+    chosen = [list(waiting) if "all" in given else list(dict.fromkeys(given)) for given in (accept, dismiss)]
+    options = ("--accept", "--dismiss")
+    remedy = "`campaign optouts review` lists the replies that wait"
+    problems = [
+        Problem(f"{option}: no reply {name} waits for review", remedy)
+        for option, names in zip(options, chosen, strict=True)
+        for name in names
+        if name not in waiting
+    ]
+    both = [name for name in chosen[0] if name in chosen[1]]
+    problems += [Problem(f"reply {name} is both accepted and dismissed", "choose one of them") for name in both]
+    if problems:
+        raise InputError(problems)
+    accepted, dismissed = ([waiting[name] for name in names] for names in chosen)
+    decide(ledger, accepted, dismissed, now_us())
+    return accepted, dismissed
+
+
+def review_words(count: int, name: str, run: str) -> str:
+    """That so many replies of a run NAME/RUN wait for review, and how to read them; "" if none does."""
+    command = "`campaign optouts review" + (f" --sandbox {name}`" if run == SANDBOX_RUN else "`")
+    return f"{counted(count, 'reply may be an opt-out', 'replies may be opt-outs')}; see {command}" if count else ""
 
 
 def as_csv(ledger: Ledger) -> Iterator[str]:

@@ -18,6 +18,7 @@ from runner.ledger.audit import trail
 from runner.ledger.ledger import Ledger, RunRecord
 from runner.ledger.lock import is_locked, run_lock
 from runner.ledger.receipts import has_receipts, receipts_of, settle_by_receipts
+from runner.ledger.replies import count_waiting_of
 from runner.ledger.request_journal import cancelled_of, conversions_of, status_counts
 from runner.ledger.sessions import Session, sessions_of, stop_as_json
 from runner.ledger.tables import cancellations, feedback
@@ -31,6 +32,7 @@ from runner.report.results import LedgerEntries, Lookup, WhyUnsent, scratch_of, 
 from runner.report.run_settings import DEFAULT_THRESHOLDS, RunSettings, asks_to_mask
 from runner.report.thresholds import Judged, judge
 from runner.run.notice import SANDBOX, notice_of
+from runner.run.optouts import review_words
 from runner.run.paths import SANDBOX_RUN, RunPaths
 
 VERSION = version("campaign-runner")
@@ -115,6 +117,7 @@ def _write(ledger: Ledger, record: RunRecord, paths: RunPaths, *, unmask: bool, 
     from runner.report.page import Page, write_page
 
     thresholds = judge(settings.thresholds if settings else DEFAULT_THRESHOLDS, counts.totals)
+    to_review = count_waiting_of(ledger, record.id)
     page = Page(
         record=record,
         counts=counts,
@@ -125,6 +128,7 @@ def _write(ledger: Ledger, record: RunRecord, paths: RunPaths, *, unmask: bool, 
         results=paths.results_parquet,
         version=VERSION,
         trail=list(trail(ledger, record.name, record.run)),
+        to_review=review_words(to_review, record.name, record.run),
         unmask=unmask and not mask,
         notice=notice_of(record.run, settings.sent_to if settings else None),
     )
@@ -132,7 +136,8 @@ def _write(ledger: Ledger, record: RunRecord, paths: RunPaths, *, unmask: bool, 
     if record.run == SANDBOX_RUN:
         write_atomically(paths.sandbox_notice, f"{SANDBOX}\n".encode())
     document = _as_json(record, sessions, counts, paths, settings) | {
-        "thresholds": [each.as_json() for each in thresholds]
+        "replies_to_review": to_review,
+        "thresholds": [each.as_json() for each in thresholds],
     }
     write_atomically(paths.summary, orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     return RunReport(record, counts, thresholds, document)

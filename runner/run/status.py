@@ -13,6 +13,7 @@ from runner.base.outcomes import OutcomeReason
 from runner.ledger.ledger import Ledger, RunRecord, open_ledger
 from runner.ledger.lock import is_locked
 from runner.ledger.optouts import count_optouts
+from runner.ledger.replies import count_waiting
 from runner.ledger.sessions import stop_as_json
 from runner.report.counts import count_progress, with_delivery
 from runner.report.run_settings import RunSettings
@@ -32,10 +33,13 @@ _HELD_UP_FOR_US = 10_000_000
 
 @dataclass(frozen=True, slots=True)
 class StatusSnapshot:
-    """The ledger's content at one moment: a document for each run, oldest first, and the number of opt-outs."""
+    """The ledger's content at one moment: a document for each run, oldest first, the number of opt-outs, and the number
+    of replies that wait for review.
+    """
 
     runs: list[dict[str, Any]]
     optouts: int
+    to_review: int
 
     @property
     def active(self) -> list[dict[str, Any]]:
@@ -70,17 +74,18 @@ class StatusReader:
         Raises InputError if there is no ledger, or no run with that name in it.
         """
         found: list[dict[str, Any]] = []
-        optouts = 0
+        optouts = to_review = 0
         for url in self._urls:
             with open_ledger(url, create=False) as ledger:
                 optouts += count_optouts(ledger)
+                to_review += count_waiting(ledger)
                 status_of = self._quickly if quick else _status
                 runs = ledger.runs(self._name, self._run)
                 found += [status_of(ledger, record, now) | self._where(record) for record in runs]
         if self._name and not found:
             name = f"{self._name}/{self._run}" if self._run else self._name
             raise InputError.of(f"the ledger {self._urls[0]} has no run {name}", "`campaign status` lists all runs")
-        return StatusSnapshot(found, optouts)
+        return StatusSnapshot(found, optouts, to_review)
 
     def _where(self, record: RunRecord) -> dict[str, Any]:
         """Whether a run was sent to the provider."""

@@ -84,8 +84,7 @@ def test_each_reason_in_words(tmp_path: Path) -> None:
 def test_the_countrys_column_comes_before_the_constant(tmp_path: Path) -> None:
     rows = judged(
         tmp_path,
-        "a,91234567,,\nb,07700900123,gb,\nc,91234567,Singapore,\nd,91234567,Narnia,\n"
-        "e,+6591234567,Narnia,\n",
+        "a,91234567,,\nb,07700900123,gb,\nc,91234567,Singapore,\nd,91234567,Narnia,\ne,+6591234567,Narnia,\n",
         country="SG",
         country_column="country",
         key="id",

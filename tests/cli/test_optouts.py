@@ -7,6 +7,7 @@ from runner.ledger.ledger import open_ledger
 from runner.ledger.optouts import note_optouts
 from tests.cli.provider import Provider, Reply, Request, queued
 from tests.cli.workplace import MINIMAL, Workplace, people, person
+from tests.receipts.events import reply
 
 RUN = ("run", "hello.yaml", "--yes")
 FIRST, SECOND = "+6581230001", "+6581230002"
@@ -16,7 +17,7 @@ def test_without_a_command_it_says_what_there_is(offline: Workplace) -> None:
     done = offline.here("optouts")
 
     assert 0 == done.exit_code
-    for command in ("list", "add", "remove", "export"):
+    for command in ("list", "review", "add", "remove", "export"):
         assert f"\n  {command} " in done.stdout
 
 
@@ -148,3 +149,74 @@ def test_who_opts_out_after_their_message_keeps_it_in_the_results(campaign: Work
 
     assert {("accepted", "queued"): 6} == campaign.statuses()
     assert [1] * 6 == list(provider.sent.values())
+
+
+def load(workplace: Workplace, *replies: bytes) -> str:
+    (workplace.folder / "events.jsonl").write_bytes(b"\n".join(replies) + b"\n")
+    return workplace.here("receipts", "--load", "events.jsonl").stdout
+
+
+def test_a_reply_in_doubt_is_listed_and_decided(offline: Workplace) -> None:
+    said = load(offline, reply("Please stop sending me texts", FIRST), reply("Where\tdoes it stop? Ring 81239999", SECOND),
+                reply("cancel my 3pm appointment", "+6581230003"), reply("don't stop", "+6581230004"))  # fmt: skip
+    assert "4 lines: 1 opted out, 2 replies kept for review, 1 other reply\n" in said
+
+    listed = offline.here("optouts", "review")
+    lines = listed.stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[1].split(maxsplit=3)[3].rstrip() == "Where does it stop? Ring 812•••99"
+    assert SECOND not in listed.stdout
+    assert "2 replies wait for review; --accept ID opts the sender out" in " ".join(listed.stdout.split())
+    assert {"waiting", "accepted", "dismissed"} == set(offline.here("optouts", "review", "--json").document)
+
+    decided = offline.here("optouts", "review", "--accept", "1", "--dismiss", "2", "--unmask", "--json").document
+    assert {"accepted": [1], "dismissed": [2], "waiting": []} == decided
+    assert "no reply waits for review\n" == offline.here("optouts", "review").stdout
+    load(offline, reply("cancel my 3pm appointment", "+6581230003"))
+    assert "no reply waits for review\n" == offline.here("optouts", "review").stdout
+
+    assert 2 == offline.here("optouts", "list", "--json").document["opted_out"]
+    assert "replied stop, accepted in a review" in offline.here("optouts", "show", SECOND).stdout
+    plan = offline.here("plan", "hello.yaml", "--json").document
+    assert {"suppressed": 2} == plan["excluded"]
+
+
+def test_all_that_wait_are_decided_at_once(offline: Workplace) -> None:
+    load(offline, reply("the end", FIRST), reply("cancel my 3pm", SECOND))
+
+    assert [1, 2] == offline.here("optouts", "review", "--accept", "all", "--json").document["accepted"]
+
+    assert 2 == offline.here("optouts", "list", "--json").document["opted_out"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--accept", "7"), "--accept: no reply 7 waits for review; `campaign optouts review` lists the replies"),
+        (("--dismiss", "x"), "--dismiss: no reply x waits for review"),
+        (("--accept", "all", "--dismiss", "1"), "reply 1 is both accepted and dismissed; choose one of them"),
+    ],
+)
+def test_mistakes_in_a_review_change_nothing(offline: Workplace, arguments: tuple[str, ...], words: str) -> None:
+    load(offline, reply("the end", FIRST))
+
+    done = offline.here("optouts", "review", *arguments)
+
+    assert (2, True) == (done.exit_code, words in done.stderr), done.stderr
+    assert 1 == len(offline.here("optouts", "review", "--json").document["waiting"])
+
+
+def test_the_run_counts_the_replies_to_its_messages(campaign: Workplace) -> None:
+    assert 0 == campaign(*RUN).exit_code
+    assert 0 == campaign.summary()["replies_to_review"]
+    load(campaign, reply("when does it stop?", FIRST, at="2099-01-01T00:00:00Z"), reply("the end", "+6599999999"))
+
+    report = campaign.here("report", "hello")
+
+    words = "1 reply may be an opt-out; see `campaign optouts review`"
+    assert f"warning: {words}" in " ".join(f"{report.stdout} {report.stderr}".split())
+    assert 1 == campaign.summary()["replies_to_review"]
+    page = campaign.path("report.html").read_text(encoding="utf-8")
+    assert "Warning: 1 reply may be an opt-out; see <code>campaign optouts review</code>." in page
+    assert "2 replies may be opt-outs; see `campaign optouts review`" in campaign.here("status").stdout
+    assert 2 == campaign.here("status", "--json").document["replies_to_review"]

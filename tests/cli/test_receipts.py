@@ -94,7 +94,7 @@ def test_ctrl_c_ends_it_too_and_counts_come_as_json(offline: Workplace) -> None:
         process.send_signal(signal.SIGINT)
         done = ended(process)
     assert 0 == done.exit_code
-    kinds = ("receipt", "opt_out", "opt_in", "untrusted_opt_in", "reply", "unusable", "ignored", "refused")
+    kinds = ("receipt", "opt_out", "opt_in", "untrusted_opt_in", "review", "reply", "unusable", "ignored", "refused")
     assert dict.fromkeys(kinds, 0) == done.document
     assert "stopped: nothing received\n" == done.stderr
 
@@ -231,6 +231,7 @@ def test_standard_input_is_loaded_and_counts_come_as_json(offline: Workplace) ->
             "opt_out": 0,
             "opt_in": 0,
             "untrusted_opt_in": 0,
+            "review": 0,
             "reply": 0,
             "unusable": 0,
             "ignored": 1,

@@ -84,12 +84,12 @@ def test_ten_million_in_eighty_columns(offline: Workplace) -> None:
     run = {
         "campaign": "x" * 64, "run": "y" * 64, "state": "finished", "to_send": count, "accepted": count,
         "rejected": count, "unknown": 0, "sending": 0, "unsent": 0, "waiting_for": None, "held_up_by": None,
-        "stopped": None, "sent_to": None, "delivery": dict.fromkeys(states, count), "delivered_share": 0.999999,
+        "stopped": None, "sent_to": None, "sandbox": False, "delivery": dict.fromkeys(states, count), "delivered_share": 0.999999,
         "conversions": {"success": count, "failure": count},
     }  # fmt: skip
     console = Console()
     with console.rich.capture() as capture:
-        show_status(console, StatusSnapshot([run], 0))
+        show_status(console, StatusSnapshot([run], optouts=0, to_review=0))
     shown = capture.get()
     assert 3 + 5 + 2 == shown.count("12,345,678")
     assert 80 >= max(map(len, shown.splitlines()))
@@ -114,7 +114,7 @@ def test_for_scripts(offline: Workplace) -> None:
         ledger.messages(ledger.run(), 1, receipt={"state": "delivered"})
     document = offline.here("status", "--json").document
     assert ({"delivered": 1}, 0) == (document["runs"][0]["delivery"], document["optouts"])
-    assert {"runs": [], "optouts": 0} == offline.here("status", "--sandbox", "--json").document
+    assert {"runs": [], "optouts": 0, "replies_to_review": 0} == offline.here("status", "--sandbox", "--json").document
 
 
 def test_one_document_is_not_watched(offline: Workplace) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from runner.base.delivery import DeliveryState, Inbound, Receipt
 from runner.base.errors import LedgerError
-from runner.base.optouts import OptOut, OptOutSource
+from runner.base.optouts import DoubtfulReply, OptOut, OptOutSource
 from runner.ledger.ledger import open_ledger
 from runner.receipts import intake as intake_module
 from runner.receipts.intake import FullError, Intake, Metrics, e164, read_reply, write_events
@@ -78,7 +78,7 @@ def test_events_are_written_and_counted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reply", "kind", "optout"),
+    ("reply", "kind", "stored"),
     [
         (a_reply("Stop. Thanks"), "opt_out", OptOut("+12025550123", True, AT_US, OptOutSource.REPLY, "stop")),
         (
@@ -90,16 +90,24 @@ def test_events_are_written_and_counted(tmp_path: Path) -> None:
         (a_reply("who is this?"), "reply", None),
         (a_reply("who is this?", "ACME"), "reply", None),
         (a_reply("STOP", "ACME"), "unusable", None),
+        (a_reply("stop?! or not"), "opt_out", OptOut("+12025550123", True, AT_US, OptOutSource.REPLY, "stop")),
+        (
+            a_reply("Is it the last bus to stop?"),
+            "review",
+            DoubtfulReply("in", "+12025550123", AT_US, "Is it the last bus to stop?", "stop"),
+        ),
+        (a_reply("Is it the last bus to stop?", "ACME"), "reply", None),
     ],
 )
-def test_replies(reply: Inbound, kind: str, optout: OptOut | None) -> None:
-    assert (kind, optout) == read_reply(reply, BUILT_IN, NOW)
+def test_replies(reply: Inbound, kind: str, stored: OptOut | DoubtfulReply | None) -> None:
+    assert (kind, stored) == read_reply(reply, BUILT_IN, NOW)
 
 
 def test_a_clock_that_is_ahead_makes_no_opt_out_of_tomorrow() -> None:
-    _, optout = read_reply(a_reply("STOP", at=NOW + 10**12), BUILT_IN, NOW)
-    assert optout is not None
-    assert NOW == optout.at
+    for body in ("STOP", "when does it stop?"):
+        _, stored = read_reply(a_reply(body, at=NOW + 10**12), BUILT_IN, NOW)
+        assert stored is not None
+        assert NOW == stored.at
 
 
 def test_what_waits_is_written_when_the_block_ends(tmp_path: Path) -> None:
