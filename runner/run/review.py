@@ -144,8 +144,8 @@ def _broken_expectations(run: Run) -> list[Problem]:
         for column, noted in by_column.items():
             rows = ", ".join(str(summary.sheet_rows.of(row)) for row in noted.examples)
             more = ", …" if noted.rows > len(noted.examples) else ""
-            of_all = f'{counted(noted.rows, "row has", "rows have")} {what} in the column "{column}" (row {rows}{more})'
-            found.append((key, of_all))
+            several = counted(noted.rows, "row has", "rows have")
+            found.append((key, f'{several} {what} in the column "{column}" (row {rows}{more})'))
     # A run that has begun continues, however long it takes.
     if expect.fresh_within and not run.counts() and (stale := _stale(run, expect.fresh_within)):
         found.append(("freshWithin", stale))
