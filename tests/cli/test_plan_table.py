@@ -21,9 +21,8 @@ ROWS = (
 )
 HEADER = ["row", "key", "number", "text", "segments", "reason", "detail", "warnings"]
 WARNING = "an unencrypted link: http://a.example/… from the column site; use https:// if the site supports it"
-REPAIRED = "number repaired: no country code"
 EXPECTED = [
-    (2, "k1", "+6581230001", "Hi Ann\nLee http://a.example/x", 1, None, REPAIRED, WARNING),
+    (2, "k1", "+6581230001", "Hi Ann\nLee http://a.example/x", 1, None, None, WARNING),
     (4, "=1+1", "+6581230002", "Hi =SUM(A1) -", 1, None, None, None),
     (5, "k3", None, None, None, "invalid_number", 'mobile: "12" is too short for a phone number in SG', None),
     (6, "k1", "+6581230004", None, None, "duplicate", 'same key "k1" as row 2', None),
@@ -78,12 +77,12 @@ def test_a_kept_plan_is_made_again(place: Workplace) -> None:
     assert first == place.here("plan", "hello.yaml", "--json").document["fingerprint"]
 
 
-def test_numbers_are_masked_if_the_campaign_asks_for_it(place: Workplace) -> None:
+def test_numbers_and_texts_are_hidden_if_the_campaign_asks_for_it(place: Workplace) -> None:
     (place.folder / "hello.yaml").write_text(CAMPAIGN + "report: {mask: true}\n")
-    frame = pl.read_parquet(written(place, "table.parquet"))
-    assert ["+6581••••01", "+6581••••02", None, "+6581••••04"] == frame["number"].to_list()
     frame = pl.read_parquet(written(place, "table.parquet", "--unmask"))
-    assert "+6581230001" == frame["number"][0]
+    assert ["+6581••••01", "+6581••••02", None, "+6581••••04"] == frame["number"].to_list()
+    assert [None] * 4 == frame["text"].to_list()
+    assert [WARNING, None, None, None] == frame["warnings"].to_list()
 
 
 def test_a_refused_plan_is_written_too(place: Workplace) -> None:
