@@ -73,8 +73,10 @@ class RowRange:
 
     @property
     def in_words(self) -> str:
-        """`at least 1,000`, `1,000 to 5,000`."""
-        return f"at least {self.least:,}" if self.most is None else f"{self.least:,} to {self.most:,}"
+        """`at least 1,000`, `at most 5,000`, `1,000 to 5,000`."""
+        if self.most is None:
+            return f"at least {self.least:,}"
+        return f"{self.least:,} to {self.most:,}" if self.least else f"at most {self.most:,}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,7 @@ def command(
         masking.template = run.inputs.composer.template.origins.own_text
         if out:
             refuse_input(run, out)
-            with plan_table(out, mask=run.campaign.report.mask and not unmask) as also:
+            with plan_table(out, mask=run.campaign.report.mask) as also:
                 make_plan(run, also)
         else:
             make_plan(run)

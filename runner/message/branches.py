@@ -62,7 +62,7 @@ class _Tracer(NodeTransformer):
             self._tags[tag.string.count("\n", 0, tag.start()) + 1].append(" ".join(tag[1].split()))
 
     def visit_If(self, node: nodes.If) -> nodes.If:  # noqa: N802 - Jinja's name
-        chain = [node, *node.elif_]
+        chain: list[nodes.If] = [node, *node.elif_]
         for one in chain:
             tags = self._tags[one.lineno]
             what = f"{{% {tags.popleft()} %}}" if tags else "the condition"
@@ -70,7 +70,7 @@ class _Tracer(NodeTransformer):
             no = ""
             if one is chain[-1]:
                 no = f"{where} false" if len(chain) == 1 else f"line {node.lineno}: none of its conditions is true"
-            one.test = self._decision(one.test, f"{where} true", no)
+            one.test = self._decision(cast("nodes.Expr", one.test), f"{where} true", no)
             one.body = self._visited(one.body)
         node.else_ = self._visited(node.else_)
         return node

@@ -64,8 +64,8 @@ class Rules:
 class Planner:
     """Makes one plan. `summary` grows while the plan is written, and is complete afterwards.
 
-    `also` gets all rows of the plan too: frames with the plan's columns, the rows' numbers in the sheet, and the warnings
-    about their texts.
+    `also` gets all rows of the plan too: frames with the plan's columns, the rows' numbers in the sheet, and the
+    warnings about their texts.
     """
 
     def __init__(

@@ -1,8 +1,10 @@
 """The plan as a table for people, from `campaign plan --out`: CSV, spreadsheet or Parquet."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
+from typing import IO
 
 import polars as pl
 
@@ -11,6 +13,7 @@ from runner.base.files import replacing, unwritable
 from runner.base.text import defused_column
 from runner.plan.parquet import frame_writer
 from runner.plan.planner import Also
+from runner.report.masking import masked_detail
 from runner.report.results import masked_rows, scratch_of
 from runner.report.spreadsheet import spreadsheet
 
@@ -33,19 +36,17 @@ def check_format(path: Path) -> None:
 def plan_table(path: Path, *, mask: bool) -> Iterator[Also]:
     """Write the table to `path` when the block ends without an error, readable by its owner alone.
 
-    `mask` hides the middle digits of phone numbers, and the cells that `detail` quotes. Cells that a spreadsheet would
-    run as formulas are defused in CSV; Parquet has them as they are. Raises BlockedError if the disk is full.
+    `mask` leaves the texts out, and hides the middle digits of phone numbers and the cells that `detail` and `warnings`
+    quote. Cells that a spreadsheet would run as formulas are defused in CSV; Parquet has them as they are. Raises
+    BlockedError if the disk is full.
     """
     with ExitStack() as stack:
         file = stack.enter_context(replacing(path))
+        write: Callable[[pl.DataFrame], None]
         match path.suffix.lower():
             case ".csv":
                 file.write((",".join(SCHEMA) + "\n").encode())
-
-                def write(frame: pl.DataFrame) -> None:
-                    texts = frame.select(pl.col(pl.String)).columns
-                    frame.with_columns(map(defused_column, texts)).write_csv(file, include_header=False)
-
+                write = partial(_write_csv, file)
             case ".xlsx":
                 write = stack.enter_context(spreadsheet(file, SCHEMA, scratch_of(path), title="plan")).add
             case _:
@@ -57,8 +58,19 @@ def plan_table(path: Path, *, mask: bool) -> Iterator[Also]:
             )
             rows = rows.select(*SCHEMA)
             try:
-                write(masked_rows(rows) if mask else rows)
+                write(_masked(rows) if mask else rows)
             except OSError as error:  # else the plan file would be said to be unwritable
                 raise unwritable(path, error) from error
 
         yield add
+
+
+def _masked(rows: pl.DataFrame) -> pl.DataFrame:
+    warnings = [words and masked_detail(words, None) for words in rows["warnings"]]
+    hidden = masked_rows(rows.with_columns(text=pl.lit(None, pl.String)))
+    return hidden.with_columns(warnings=pl.Series(warnings, dtype=pl.String))
+
+
+def _write_csv(file: IO[bytes], frame: pl.DataFrame) -> None:
+    texts = frame.select(pl.col(pl.String)).columns
+    frame.with_columns(map(defused_column, texts)).write_csv(file, include_header=False)

@@ -144,8 +144,8 @@ def _broken_expectations(run: Run) -> list[Problem]:
         for column, noted in by_column.items():
             rows = ", ".join(str(summary.sheet_rows.of(row)) for row in noted.examples)
             more = ", …" if noted.rows > len(noted.examples) else ""
-            of_all = f'{counted(noted.rows, "row has", "rows have")} {what} in the column "{column}" (row {rows}{more})'
-            found.append((key, of_all))
+            several = counted(noted.rows, "row has", "rows have")
+            found.append((key, f'{several} {what} in the column "{column}" (row {rows}{more})'))
     # A run that has begun continues, however long it takes.
     if expect.fresh_within and not run.counts() and (stale := _stale(run, expect.fresh_within)):
         found.append(("freshWithin", stale))
@@ -165,13 +165,13 @@ def _stale(run: Run, fresh: timedelta | FreshColumn) -> str | None:
             return f'no cell of the column "{fresh.column}" is a date or time such as 2026-12-01'
         within, newest = fresh.within, max(at if at.tzinfo else at.replace(tzinfo=zone) for at in times)
         what = f'the newest time in the column "{fresh.column}" is'
-    age = run.now - newest
+    age, what = run.now - newest, f"{what} {local(newest, run.campaign.timezone)}"
     if age < -timedelta(days=1):
-        return f"{what} {local(newest, run.campaign.timezone)}, which is in the future"
+        return f"{what}, which is in the future"
     if age <= within:
         return None
-    ago = f"{seconds_in_words(age.total_seconds())} ago"
-    return f"{what} {local(newest, run.campaign.timezone)}, {ago}, expected at most {seconds_in_words(within.total_seconds())}"
+    ago, most = (seconds_in_words(span.total_seconds()) for span in (age, within))
+    return f"{what}, {ago} ago, expected at most {most}"
 
 
 def _warnings(run: Run, slots: list[Slot]) -> list[str]:

@@ -24,7 +24,7 @@ def test_changed_texts_need_a_yes(campaign: Workplace, provider: Provider) -> No
     campaign.write(person(1) + person(2, "Bob") + people(4, first=3))
     refused = campaign(*RUN, "--json")
     assert (2, 2) == (refused.exit_code, len(provider.requests))
-    assert "row 2 (key k2)" in refused.stderr
+    assert "row 3 (key k2)" in refused.stderr
     assert "--accept-changes" in refused.stderr
     assert 2 == refused.document["exit_code"]
     plan = campaign("plan", "hello.yaml", "--json")
@@ -64,7 +64,7 @@ def test_a_changed_number_of_somebody_left_needs_a_yes(campaign: Workplace, prov
     campaign.write(people(5).replace("+6581230002", "+6581230099"))
     refused = campaign(*RUN)
     assert (2, 0) == (refused.exit_code, provider.sent["+6581230099"])
-    assert "row 2 (key k2)" in refused.stderr
+    assert "row 3 (key k2)" in refused.stderr
 
 
 def test_another_run_sends_again_to_everybody(campaign: Workplace, provider: Provider) -> None:
