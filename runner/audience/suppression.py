@@ -152,8 +152,8 @@ def _read_entry(cells: Cells, columns: _Columns, country: str | None) -> tuple[s
     if written:
         number = normalise(written, own_country or country)
         return (number.destination, key or None) if isinstance(number, Number) else number.detail
-    if key:
-        return None, key
+    if key or not any(cells):
+        return None, key or None
     if columns.key is None:
         return "the number is missing"
     return "the key is missing" if columns.phone is None else "number and key are missing"
