@@ -206,8 +206,8 @@ def _read_entry(cells: Cells, columns: _Columns, country: str | None) -> list[_E
             numbers.append(number.destination)
     if numbers:
         return [(numbers[0], key or None), *((number, None) for number in numbers[1:])]
-    if key:
-        return [(None, key)]
+    if key or not any(cells):
+        return [(None, key or None)]
     if columns.key is None:
         return "the number is missing"
     return "number and key are missing" if columns.phones else "the key is missing"

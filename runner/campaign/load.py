@@ -84,7 +84,7 @@ def _files_named(tree: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
         value: Any = tree
         for key in path:
             value = value.get(key) if isinstance(value, dict) else None
-        items = enumerate(value) if isinstance(value, list) else ()
+        items = enumerate(value) if isinstance(value, list) and path[-1] == "suppress" else ()
         for item_path, item in [(path, value), *(((*path, n), item) for n, item in items)]:
             if isinstance(item, str):
                 yield item_path, item

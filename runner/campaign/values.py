@@ -187,8 +187,9 @@ def text_encoding(text: str) -> str:
     """A text encoding that Python knows: utf-8, windows-1252, shift_jis."""
     try:
         name = codecs.lookup(text).name
-        # Rejects codecs that aren't text encodings, such as rot13. A UTF-32 character takes four bytes.
-        bytes(4).decode(name)
+        # Rejects codecs that aren't text encodings, such as rot13, or that can't replace invalid bytes, such as idna. A
+        # UTF-32 character takes four bytes.
+        bytes(4).decode(name, "replace")
     except (LookupError, ValueError):
         raise InvalidValue.of(text, "an encoding", "write an encoding such as utf-8, windows-1252 or utf-16") from None
     return name

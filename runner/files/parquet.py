@@ -1,7 +1,7 @@
 """Parquet as rows of strings. Imported only for Parquet files, because polars is slow to load."""
 
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
@@ -23,7 +23,7 @@ _REMEDY = "export it again, or use CSV"
 
 # Integers are exact in a float only up to its mantissa. A phone number stored in 32 bits has lost its last digits and
 # must not be used. Written as "≈6591234600" it is excluded with a reason.
-_EXACT = {"Float32": 2**24, "Float64": 2**53}
+_EXACT = {"Float16": 2**11, "Float32": 2**24, "Float64": 2**53}
 
 # The days from 1970 to the first of year 1 and the last of year 9999. PostgreSQL's infinite dates are beyond, and
 # polars panics when it writes them.
@@ -72,22 +72,24 @@ class Table:
             self.remarks.append(f"{path.name}: columns of types that can't be used are ignored: {which}")
         self._used = [name for name in self.names if source.used is None or name in source.used]
 
-    def read(self, batch_size: int) -> Generator[Batch, None, None]:
+    def read(self, batch_size: int, columns: Collection[str] | None = None) -> Generator[Batch, None, None]:
         """Rows in file order, cells as trimmed text, nulls as "", and for each row whether the condition is true.
 
-        Cells of columns that aren't used are "". Read in parts, because polars' own batches have no back-pressure: it
-        reads a whole file ahead of a slow reader. Raises InputError for an invalid condition.
+        `columns` are read (None: those that the source uses); the cells of others are "". Read in parts, because
+        polars' own batches have no back-pressure: it reads a whole file ahead of a slow reader. Raises InputError for
+        an invalid condition.
         """
-        condition = (
-            Condition(self._source.where, self.types, self.names.left_out) if self._source.where is not None else None
-        )
-        wanted = list(dict.fromkeys([*self._used, *(condition.columns if condition else ())]))
+        columns = self._used if columns is None else columns
+        where = self._source.where
+        condition = Condition(where, self.types, self.names.left_out) if where is not None else None
+        wanted = list(dict.fromkeys([*columns, *(condition.columns if condition else ())]))
+        texts = [_as_text(name, self.types[name]) if name in columns else pl.lit("").alias(name) for name in self.names]
         uuids = [name for name in self._bytes if name in wanted and self._has_uuids(name)]
         for first in range(0, self._row_count(), _PART_ROWS):
             part, unreadable = self._part(first, wanted, uuids)
             for start in range(0, len(part), batch_size):
                 batch = part.slice(start, batch_size)
-                rows = self._rows(batch, first + start + 1)
+                rows = self._rows(batch.lazy().select(texts), first + start + 1)
                 for index in unreadable.keys() & range(start, start + len(rows)):
                     rows[index - start] = UnreadableRow(unreadable[index])
                 yield Batch(rows, condition.match(batch, first + start + 1) if condition else None)
@@ -125,16 +127,13 @@ class Table:
                     collected([name])
             raise
 
-    def _rows(self, batch: pl.DataFrame, row: int) -> list[Cells | UnreadableRow]:
+    def _rows(self, texts: pl.LazyFrame, row: int) -> list[Cells | UnreadableRow]:
         """The cells of rows from row number `row` on. Raises InputError if they are too much for memory."""
-        texts = [
-            _as_text(name, self.types[name]) if name in self._used else pl.lit("").alias(name) for name in self.names
-        ]
         with _parquet(self._path):
-            written = batch.select(texts)
+            written = texts.collect()
             size = sum(written.select(pl.all().str.len_bytes().cast(pl.Int64).sum()).row(0))
         if size > _MOST_BATCH_BYTES:
-            what = f"{self._path}: the cells of the rows {row:,} to {row + len(batch) - 1:,}"
+            what = f"{self._path}: the cells of the rows {row:,} to {row + len(written) - 1:,}"
             raise InputError.of(f"{what} have more than 64 MB", "shorten them")
         return [tuple(map(str.strip, cells)) for cells in written.iter_rows()]
 
@@ -221,6 +220,7 @@ def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:
     if (endless := _endless(name, dtype)) is not None:
         column = pl.when(~endless).then(column)
     if dtype.is_float():
+        column = column.cast(pl.Float32) if dtype == pl.Float16 else column  # polars has no floor for it
         # pandas writes a missing number as NaN.
         text = column.fill_nan(None).cast(pl.String)
         whole = column == column.floor()

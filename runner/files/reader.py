@@ -76,7 +76,9 @@ def read_numbered(source: Source) -> Generator[Numbered, None, None]:
     found = _identified(source)
     with unchanged(source.path):
         if found is Format.PARQUET:
-            yield from enumerate((row for batch in _table(source).read(BATCH_SIZE) for row in batch.rows), 1)
+            table = _table(source)
+            batches = table.read(BATCH_SIZE, table.names)  # all columns, to tell a blank row from one without a number
+            yield from enumerate((row for batch in batches for row in batch.rows), 1)
         else:
             yield from ((place, cells) for place, _, cells in _records(source, found, []))
 

@@ -7,6 +7,7 @@ print statement", and need the column on a long line.
 import inspect
 import re
 from collections.abc import Iterator
+from itertools import chain
 
 from jinja2 import TemplateSyntaxError, nodes
 from jinja2.meta import find_undeclared_variables
@@ -117,7 +118,8 @@ class Linter:
 
     def problems(self) -> list[Problem]:
         """Characters that can't be sent, and mistakes that Jinja reports only at the first row or never."""
-        return [*self._unsendable(), *self._single_braces(), *self._filters_and_tests(), *self._statements()]
+        found = self._unsendable(), self._single_braces(), self._filters_and_tests(), self._statements()
+        return [*chain.from_iterable(found), *self._repeated()]
 
     def variables(self) -> Variables:
         """The names that must come from the row."""
@@ -173,6 +175,18 @@ class Linter:
             if choice.expr2 is None:
                 where = self._find(r"(?<![%+-]) ", "if", choice.lineno)
                 yield Problem('this "if" has no else', 'add else ""', where=where)
+
+    def _repeated(self) -> Iterator[Problem]:
+        """An argument or a macro's parameter that is given twice, which Python can't compile."""
+        kinds = (nodes.Filter, nodes.Test, nodes.Call, nodes.Macro, nodes.CallBlock)
+        for node in self._tree.find_all(kinds):
+            if isinstance(node, nodes.Macro | nodes.CallBlock):
+                names = [argument.name for argument in node.args]
+            else:
+                names = [pair.key for pair in node.kwargs]
+            for name in dict.fromkeys(name for name in names if names.count(name) > 1):
+                where = self._find(r"(?<![.|\w])", name, node.lineno)
+                yield Problem(f'"{name}" is given twice', "remove one of them", where=where)
 
     def _find(self, before: str, name: str, line: int) -> Position:
         """The first use of the name on `line`, after a match of `before`; Jinja gives only lines."""

@@ -11,7 +11,7 @@ from runner.base.exclusions import Duplicates, Exclusion, ExclusionReason
 from tests.audience.rows import Row, written
 from tests.audience.rows import judged as judged_source
 
-CONTENT = "id;phone;city\na;+6590000001;Penang\nb;+6590000002\nc;+6590000003;Ipoh\nd;12;Ipoh\n"
+CONTENT = "id;phone;city\na;+6590000001;Penang\nb;+6590000002;Penang;x\nc;+6590000003;Ipoh\nd;12;Ipoh\n"
 
 
 def judged(folder: Path, content: str, **spec: Any) -> list[Row]:  # noqa: ANN401 - the fields of AudienceSpec
@@ -20,7 +20,8 @@ def judged(folder: Path, content: str, **spec: Any) -> list[Row]:  # noqa: ANN40
 
 def test_a_row_that_cannot_be_read_is_left_out_by_itself(tmp_path: Path) -> None:
     row = judged(tmp_path, CONTENT, key="id")[1]
-    words = "2 cells, but the header has 3 columns (line 3 of the file); add the missing cells (they may be empty)"
+    place = "4 cells, but the header has 3 columns (line 3 of the file)"
+    words = f"{place}; put cells that contain the delimiter in double quotes"
     exclusion = Exclusion(ExclusionReason.UNREADABLE_ROW, words)
     assert Row(2, exclusion=exclusion) == row
 

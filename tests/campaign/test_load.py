@@ -23,6 +23,7 @@ from runner.campaign import (
 )
 from runner.campaign.fields import Region
 from runner.campaign.model import ReceiptsSection
+from runner.campaign.recipients_section import ONE_FILE
 
 from .conftest import FULL, MINIMAL, Reader
 
@@ -161,8 +162,11 @@ ONE_MISTAKE = {
         "message, rate, window, notBefore, notAfter, prices, limits, stopWhen, thresholds, giveUpAfter, receipts, report, subAccountId, template"),
     "key that is a number": ("rate:", "1: red\nrate:", "5:1: 1: YAML doesn't read the key \"1\" as text; correct the key; `campaign schema` lists all keys"),
     "merge key": ("rate:", "<<: {a: b}\nrate:", "5:1: <<: merge keys (<<) are not supported; write the keys themselves"),
-    "recipients are a list": ("recipients: recipients/welcome.csv", "recipients: [a.csv]", '3:13: recipients: must be a section with keys, not a list; write "recipients: recipients/welcome.csv"'),
-    "recipients are a folder": ("recipients/welcome.csv", "recipients", "3:13: recipients: campaigns/recipients is a folder; write the path of a file"),
+    "recipients are a list": ("recipients: recipients/welcome.csv", "recipients: [a.csv]", '3:13: recipients: must be a section with keys, not a list; ' + ONE_FILE),
+    "recipients are a folder": ("recipients/welcome.csv", "recipients", f"3:13: recipients: campaigns/recipients is a folder; {ONE_FILE}"),
+    "recipients are a pattern": ("recipients/welcome.csv", "recipients/*.csv", f"3:13: recipients: no such file: campaigns/recipients/*.csv; {ONE_FILE}"),
+    "recipients are several names": ("recipients/welcome.csv", "a.csv, b.csv", f"3:13: recipients: no such file: campaigns/a.csv, b.csv; {ONE_FILE}"),
+    "recipients.file is a list": ("recipients: recipients/welcome.csv", "recipients: {file: [a.csv, b.csv]}", f"3:20: recipients.file: must be one file, not a list; {ONE_FILE}"),
     "recipients with backslashes": ("recipients/welcome.csv", "recipients\\welcome.csv", '3:13: recipients: no such file: campaigns/recipients\\welcome.csv; write paths with /: "recipients/welcome.csv"'),
     "recipients in no folder": ("recipients/welcome.csv", "lists/welcome.csv", "3:13: recipients: no such file: campaigns/lists/welcome.csv; the folder campaigns/lists does not exist"),
     "recipients misspelt are still looked for": ("recipients: ", "recipient: ", '3:1: recipient: unknown key; did you mean "recipients"?'),

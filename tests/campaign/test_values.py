@@ -85,6 +85,7 @@ BAD: list[tuple[Callable[[str], object], str]] = [
     (values.message_text, " \n"),
     (values.text_encoding, "latin-99"),
     (values.text_encoding, "rot13"),
+    (values.text_encoding, "idna"),
     (values.text_encoding, ""),
 ]
 

@@ -1,11 +1,20 @@
 """Finding columns by name."""
 
+from uuid import UUID
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.base.errors import Problem
-from runner.files.columns import Header, find_column, find_phone_column, name_columns
+from runner.files.columns import (
+    Header,
+    find_column,
+    find_phone_column,
+    name_columns,
+    naming_remarks,
+    no_header_remedy,
+)
 
 
 @pytest.mark.parametrize("name", ["phone", "mobile", "msisdn", "destination", "to", "Phone", "MSISDN"])
@@ -32,12 +41,52 @@ def test_none_that_could_be_it_lists_the_columns() -> None:
     assert expected == find_phone_column(["id", "handset"])
 
 
-@pytest.mark.parametrize("wanted", ["custmer_id", "Customer_ID", " customer_id"])
-def test_suggests_a_near_miss_but_never_takes_it(wanted: str) -> None:
+def test_suggests_a_near_miss_but_never_takes_it() -> None:
     expected = Problem(
-        f'there is no column "{wanted}"', 'did you mean "customer_id"? the columns are "phone", "customer_id"'
+        'there is no column "custmer_id"', 'did you mean "customer_id"? the columns are "phone", "customer_id"'
     )
-    assert expected == find_column(["phone", "customer_id"], wanted)
+    assert expected == find_column(["phone", "customer_id"], "custmer_id")
+
+
+SPELLINGS = [
+    ("customer_id", "Customer_ID", "letter case"),
+    ("customer_id", " customer_id", "blanks"),
+    ("pr\u00e9nom", "pre\u0301nom", "Unicode's forms"),
+    ("pre\u0301nom", "PR\u00c9NOM", "both"),
+    ("stra\u00dfe", "STRASSE", "a letter that two capitals stand for"),
+]
+
+
+@pytest.mark.parametrize(("name", "wanted", "why"), SPELLINGS, ids=[row[-1] for row in SPELLINGS])
+def test_names_that_people_read_as_the_same(name: str, wanted: str, why: str) -> None:
+    assert name == find_column(["phone", name], wanted)
+
+
+def test_two_columns_that_people_read_as_the_same() -> None:
+    header = name_columns(["phone", "Name", "name"])
+    expected = Problem(
+        'there are 2 columns named "name" (columns 2 and 3)', 'rename all but one, or write "Name (column 2)"'
+    )
+    assert expected == find_column(header, "name")
+    remarks = naming_remarks("a.csv", ["phone", "Name", "name"], header)
+    assert ['a.csv: 2 columns are named "Name" or "name"; use "Name (column 2)" and "name (column 3)"'] == remarks
+
+
+DATA = ["+65 8123 4567", "81234567", "'+6581234567", "2026-12-01T10:00:00Z", "ann@example.com", str(UUID(int=7 << 64))]
+
+
+@pytest.mark.parametrize("cell", DATA)
+def test_a_first_line_of_data(cell: str) -> None:
+    remedy = f'the first row has data, not column names: "{cell}", "x"; add a row with the column names above it'
+    for wanted in (None, "mobile"):
+        found = find_phone_column([cell, "x"], wanted)
+        assert isinstance(found, Problem)
+        assert remedy == found.remedy
+
+
+@pytest.mark.parametrize("name", ["2026", "address_2", "opted out since 2019", "q1-2026", "@handle", "+1"])
+def test_a_name_that_is_no_data(name: str) -> None:
+    assert no_header_remedy([name]) is None
 
 
 def test_a_wide_file_is_not_listed_whole() -> None:
@@ -72,7 +121,7 @@ NAMES = [
     (["a", "", "a"], ("a (column 1)", "column 2", "a (column 3)"), "none is the one that was meant"),
     (["a", "a ", "a (column 1)"], ("a (column 1)'", "a (column 2)", "a (column 1)"), "a real name keeps its name"),
     (["", "column 1"], ("column 1'", "column 1"), "also next to a blank one"),
-    (["A", "a"], ("A", "a"), "case tells names apart"),
+    (["A", "a"], ("A (column 1)", "a (column 2)"), "case doesn't tell names apart"),
 ]
 
 

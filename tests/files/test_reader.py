@@ -103,15 +103,28 @@ def test_an_archive_that_asks_for_much_memory(tmp_path: Path) -> None:
 RAGGED = b'phone,name\n1,"a\nb"\n\n2\n3,c,d\n4,e\n'
 
 
-def test_ragged_rows_are_left_out_one_by_one(tmp_path: Path) -> None:
+def test_short_rows_are_filled_up_and_long_ones_left_out(tmp_path: Path) -> None:
     """Lines count newlines in cells and blank lines, rows don't."""
     names = "but the header has 2 columns"
+    remarks: list[str] = []
     assert [
         ("1", "a\nb"),
-        UnreadableRow(f"1 cell, {names} (line 5 of the file); add the missing cells (they may be empty)"),
+        ("2", ""),
         UnreadableRow(f"3 cells, {names} (line 6 of the file); put cells that contain the delimiter in double quotes"),
         ("4", "e"),
-    ] == rows(written(tmp_path, "a.csv", RAGGED))
+    ] == rows(written(tmp_path, "a.csv", RAGGED), remarks)
+    words = "1 row has fewer cells than the header, first on line 5 of the file; the missing cells are read as empty"
+    assert f"a.csv: {words}" in remarks
+
+
+def test_every_row_may_be_short(tmp_path: Path) -> None:
+    """A program that leaves out empty cells at the end writes such a file when a column is empty."""
+    assert [("1", "Ann", ""), ("2", "", "")] == rows(written(tmp_path, "a.csv", "phone,name,note\n1,Ann\n2\n"))
+
+
+def test_a_row_with_another_delimiter_is_not_short(tmp_path: Path) -> None:
+    words = "1 cell, but the header has 2 columns (line 2 of the file); separate the cells as in the header"
+    assert [UnreadableRow(words), ("2", "Bob")] == rows(written(tmp_path, "a.csv", "phone,name\n1;Ann\n2,Bob\n"))
 
 
 def test_a_cell_under_no_name(tmp_path: Path) -> None:

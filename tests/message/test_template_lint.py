@@ -48,6 +48,9 @@ SLIPS = [
     ),
     ("{{ a|uper }}", 't.j2:1:6: unknown filter "uper"; did you mean "upper"?'),
     ("{% if a is lowr %}{% endif %}", 't.j2:1:12: unknown test "lowr"; did you mean "lower"?'),
+    ("{{ a|default('b', boolean=true, boolean=false) }}", 't.j2:1:19: "boolean" is given twice; remove one of them'),
+    ("{{ a|currency('SGD', locale='en', locale='id') }}", 't.j2:1:22: "locale" is given twice; remove one of them'),
+    ("{% macro m(b, b) %}{% endmacro %}{{ a }}", 't.j2:1:12: "b" is given twice; remove one of them'),
     ("Hi {{ 'Dr' if a }}", 't.j2:1:12: this "if" has no else; add else ""'),
     (
         "a\n{% include 'b' %}",
