@@ -99,7 +99,7 @@ class NumberFormat:
         if isinstance(value, str):
             return _text(self._sections[-1], value) if len(self._sections) in (1, 4) else None
         if self._is_time:
-            return _time(self._sections[0].tokens, value)
+            return _time(self._sections[0], value)
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None
         number = Decimal(f"{value:.15g}")
@@ -111,8 +111,10 @@ class NumberFormat:
 
         A plain whole number stays whole, because columns of phone numbers and keys often are shown with two decimals.
         """
-        if self._is_time or isinstance(value, bool) or not isinstance(value, int | float) or abs(value) >= _EXACT:
-            return None if isinstance(value, int | float) else self.shown(value)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return self.shown(value)
+        if self._is_time or abs(value) >= _EXACT:
+            return None
         number = Decimal(f"{value:.15g}")
         section = self._section(number)
         if not self.has_currency and not section.is_plain:
@@ -225,7 +227,10 @@ def _whole(section: _Section, digits: str) -> list[str]:
     return written[::-1]
 
 
-def _time(tokens: list[_Token], value: object) -> str | None:
+def _time(section: _Section, value: object) -> str | None:
+    # 9.05 in Finland; a point with zeros after it shows parts of a second.
+    point = [_Token("text", ".")] if section.after and section.after[0].kind == "part" else []
+    tokens = [*section.before, *point, *(section.after or [])]
     if isinstance(value, dt.datetime):
         value = value.time()
     if isinstance(value, dt.time):
@@ -236,7 +241,6 @@ def _time(tokens: list[_Token], value: object) -> str | None:
         return None
     seconds = round(value.total_seconds())
     written = []
-    elapsed = {token.text[0] for token in tokens if token.kind == "elapsed"}
     has_half = any(token.kind == "half" for token in tokens)
     units = {"h": seconds // 3_600, "m": seconds // 60, "s": seconds}
     for token in tokens:
@@ -252,4 +256,4 @@ def _time(tokens: list[_Token], value: object) -> str | None:
             written.append(str(number).zfill(min(len(token.text), 2)))
         elif token.kind == "text":
             written.append(token.text)
-    return "".join(written).strip() if not elapsed or written else None
+    return "".join(written).strip()
