@@ -27,8 +27,7 @@ class RemarkKind(StrEnum):
     LONG_LINK = "long_link"  # a link that takes up much of a segment
     BROKEN_LINK = "broken_link"  # a link that a field's value breaks with a space
     NO_VALUE = "no_value"  # a cell such as NULL or N/A
-    GARBLED = "garbled"  # a cell with mojibake, HTML entities or escapes
-    LOST_CHARACTERS = "lost_characters"  # a cell with U+FFFD
+    GARBLED = "garbled"  # a cell that was read in a wrong encoding, or has HTML entities or escapes
     MENDED = "mended"  # recipients.repair mended a garbled cell
 
 
@@ -39,7 +38,6 @@ WARNINGS: Final[Mapping[RemarkKind, tuple[str, str]]] = {
     RemarkKind.BROKEN_LINK: ("a link cut off at a space", "use the filter urlencode in the template"),
     RemarkKind.NO_VALUE: ("a placeholder for a missing value", "clear such cells in the file"),
     RemarkKind.GARBLED: ("garbled characters", "export the file as UTF-8, or mend them with recipients.repair: true"),
-    RemarkKind.LOST_CHARACTERS: ("characters that were lost", "export the file again as UTF-8"),
 }
 
 

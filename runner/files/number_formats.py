@@ -8,7 +8,6 @@ import datetime as dt
 import operator
 import re
 import unicodedata
-from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from typing import NamedTuple
@@ -35,6 +34,9 @@ _CURRENCIES = frozenset(
      "THB", "VND", "INR", "AUD", "NZD", "HKD", "CNY", "JPY", "KRW", "TWD", "BRL", "MXN", "CAD", "CHF", "ZAR", "AED")
 )  # fmt: skip
 _DIGITS = frozenset("0#?")
+_TEXTS = frozenset(("text", "currency", "%"))
+# Excel keeps 15 digits; longer numbers are rounded.
+_EXACT = 10**15
 _MOST_DECIMALS = 30
 
 
@@ -45,80 +47,99 @@ class _Token(NamedTuple):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
 class _Section:
-    """A format for some numbers: `before` and `after` are its tokens before and after the point, if it has one."""
+    """A format for some numbers: `before` and `after` are its tokens before and after the point, if it has one.
 
-    before: tuple[_Token, ...]
-    after: tuple[_Token, ...] | None
-    condition: tuple[str, Decimal] | None
+    What each number needs is found once.
+    """
 
-    @property
-    def tokens(self) -> tuple[_Token, ...]:
-        return self.before + (self.after or ())
+    def __init__(
+        self, before: list[_Token], after: list[_Token] | None, condition: tuple[str, Decimal] | None, *, has_sign: bool
+    ) -> None:
+        self.before, self.after, self.condition = before, after, condition
+        self.tokens = before + (after or [])
+        # Whether the section has the sign of a negative number.
+        self.has_sign = has_sign
+        kinds = [token.kind for token in self.tokens]
+        places = [place for place, kind in enumerate(kinds) if kind in _DIGITS]
+        self.has_digits = bool(places)
+        self.is_whole = "general" in kinds or "@" in kinds
+        # Commas after the last digit divide by a thousand, and a percent sign multiplies by a hundred.
+        self.power = 2 * kinds.count("%") - 3 * (kinds[places[-1] :].count(",") if places else 0)
+        self.digits_before = [place for place, token in enumerate(before) if token.kind in _DIGITS]
+        self.is_grouped = any(token.kind == "," for token in before[: (self.digits_before or [0])[-1]])
+        self.least = max(1, sum(token.kind == "0" for token in before))
+        decimals = [token.kind for token in after or () if token.kind in _DIGITS][:_MOST_DECIMALS]
+        self.needed = max((place for place, kind in enumerate(decimals, 1) if kind == "0"), default=0)
+        self.unit = Decimal(1).scaleb(-len(decimals))
+        # Only a number, perhaps with commas.
+        texts = "".join(token.text for token in self.tokens if token.kind in ("text", "%", "currency"))
+        self.is_plain = self.has_digits and not self.is_whole and not texts.strip(" -()" if has_sign else " ")
 
-    def has(self, *kinds: str) -> bool:
-        return any(token.kind in kinds for token in self.tokens)
+    def parts(self, number: Decimal) -> tuple[str, str]:
+        """The digits of a positive number before and after the point, without leading zeros."""
+        scaled = number.scaleb(self.power) if self.power else number
+        whole, _, rest = format(scaled.quantize(self.unit, ROUND_HALF_UP), "f").partition(".")
+        return whole.lstrip("0"), rest[: max(self.needed, len(rest.rstrip("0")))]
 
 
-@dataclass(frozen=True, slots=True)
 class NumberFormat:
     """A format that changes how values are shown, from `number_format`.
 
     `has_currency`: an amount of money. Its currency would be in the way of the template filter `currency`.
     """
 
-    sections: tuple[_Section, ...]
-    is_time: bool
-    has_currency: bool
+    def __init__(self, sections: list[_Section], *, is_time: bool, has_currency: bool) -> None:
+        self._sections, self._is_time, self.has_currency = sections, is_time, has_currency
+        self._numbers = sections[:3]
+        self._has_conditions = any(section.condition for section in self._numbers)
 
     def shown(self, value: object) -> str | None:
         """The value as the sheet shows it; None if the format doesn't apply to it, or shows nothing."""
         if isinstance(value, str):
-            return _text(self.sections[-1], value) if len(self.sections) in (1, 4) else None
-        if self.is_time:
-            return _time(self.sections[0].tokens, value)
+            return _text(self._sections[-1], value) if len(self._sections) in (1, 4) else None
+        if self._is_time:
+            return _time(self._sections[0], value)
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None
         number = Decimal(f"{value:.15g}")
-        section, has_sign = self._section(number)
-        return _number(section, abs(number), "-" if number < 0 and not has_sign else "") or None
-
-    def digits(self, value: float) -> str:
-        """The number with the sheet's decimals, without a currency or commas."""
-        number = Decimal(f"{value:.15g}")
-        # Zero may be shown as a dash.
-        section = self._section(number)[0] if number else self.sections[0]
-        return _digits(section, abs(number), "-" if number < 0 else "")
+        section = self._section(number)
+        return _number(section, abs(number), "-" if number < 0 and not section.has_sign else "") or None
 
     def text(self, value: object) -> str | None:
-        """The value for a text: as in `shown`, but an amount of money or a plain number as in `digits`.
+        """The value for a text: as in `shown`, but an amount of money or a plain number without a currency and commas.
 
-        A whole number stays whole, because columns of phone numbers and keys often are shown with two decimals.
+        A plain whole number stays whole, because columns of phone numbers and keys often are shown with two decimals.
         """
-        shown = self.shown(value)
-        if shown is None or self.is_time or isinstance(value, bool) or not isinstance(value, int | float):
-            return shown
-        if self.has_currency:
-            return self.digits(value)
-        section, has_sign = self._section(Decimal(f"{value:.15g}"))
-        texts = "".join(token.text for token in section.tokens if token.kind in ("text", "%", "general", "@"))
-        if texts.strip(" -()" if has_sign else " ") or not section.has(*_DIGITS):
-            return shown
-        whole, _, rest = self.digits(value).partition(".")
-        return f"{whole}.{rest}" if rest.strip("0") else whole
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return self.shown(value)
+        if self._is_time or abs(value) >= _EXACT:
+            return None
+        number = Decimal(f"{value:.15g}")
+        section = self._section(number)
+        if not self.has_currency and not section.is_plain:
+            return self.shown(value)
+        # Zero may be shown as a dash.
+        section = section if number and section.has_digits else self._sections[0]
+        whole, rest = section.parts(abs(number))
+        if not self.has_currency and not rest.strip("0"):
+            rest = ""
+        sign = "-" if number < 0 and (whole or rest.strip("0")) else ""
+        return f"{sign}{whole.zfill(section.least)}.{rest}" if rest else f"{sign}{whole.zfill(section.least)}"
 
-    def _section(self, number: Decimal) -> tuple[_Section, bool]:
-        """The section for the number, and whether the section itself has the sign of a negative number."""
-        numbers = self.sections[:3]
+    def _section(self, number: Decimal) -> _Section:
+        """The section for the number."""
+        numbers = self._numbers
+        if len(numbers) == 1:
+            return numbers[0]
         for section in numbers:
             if section.condition and _COMPARE[section.condition[0]](number, section.condition[1]):
-                return section, False
-        if any(section.condition for section in numbers):
-            return next((section for section in numbers if not section.condition), numbers[-1]), False
-        if number < 0 and len(numbers) > 1:
-            return numbers[1], True
-        return numbers[2 if number == 0 and len(numbers) > 2 else 0], False
+                return section
+        if self._has_conditions:
+            return next((section for section in numbers if not section.condition), numbers[-1])
+        if number < 0:
+            return numbers[1]
+        return numbers[2 if number == 0 and len(numbers) > 2 else 0]
 
 
 @lru_cache(maxsize=1_024)
@@ -136,7 +157,9 @@ def number_format(number: int, code: str | None) -> NumberFormat | None:
         if kind == "bracket" and (found := _CONDITION.fullmatch(text)):
             condition = found[1], Decimal(found[2])
         elif text == ";" and kind == "code":
-            sections.append(_Section(tuple(before), None if after is None else tuple(after), condition))
+            # The second of several sections is for negative numbers, unless conditions choose.
+            has_sign = len(sections) == 1 and condition is None and sections[0].condition is None
+            sections.append(_Section(before, after, condition, has_sign=has_sign))
             before, after, condition = [], None, None
         elif text == "." and kind == "code" and after is None:
             after = []
@@ -147,9 +170,9 @@ def number_format(number: int, code: str | None) -> NumberFormat | None:
     times = [token for token in sections[0].tokens if token.kind in ("part", "elapsed")]
     if times and not any(token.kind == "elapsed" or token.text[0] != "m" for token in times):
         return None  # only months
-    is_code = sum(token.kind == "0" for token in sections[0].before) > 1
-    has_currency = any(token.kind == "currency" for section in sections for token in section.tokens)
-    return NumberFormat(tuple(sections), bool(times), has_currency and not is_code)
+    # Several leading zeros are a code, such as CAD000.
+    has_currency = sections[0].least == 1 and any(t.kind == "currency" for section in sections for t in section.tokens)
+    return NumberFormat(sections, is_time=bool(times), has_currency=has_currency)
 
 
 def _token(kind: str, text: str) -> _Token | None:
@@ -166,71 +189,48 @@ def _token(kind: str, text: str) -> _Token | None:
 
 
 def _text(section: _Section, value: str) -> str | None:
-    if not section.has("@"):
+    if not any(token.kind == "@" for token in section.tokens):
         return None
     return "".join(value if token.kind == "@" else token.text for token in section.tokens)
 
 
-def _scaled(section: _Section, number: Decimal) -> tuple[str, str]:
-    """The digits before and after the point, by the section's percent signs, commas and decimals."""
-    kinds = [token.kind for token in section.tokens]
-    last = max((place for place, kind in enumerate(kinds) if kind in _DIGITS), default=-1)
-    thousands = kinds[last + 1 :].count(",")
-    decimals = min(sum(token.kind in _DIGITS for token in section.after or ()), _MOST_DECIMALS)
-    number = number.scaleb(2 * kinds.count("%") - 3 * thousands)
-    whole, _, rest = format(number.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP), "f").partition(".")
-    return whole.lstrip("0"), rest
-
-
-def _decimals(section: _Section, rest: str) -> str:
-    """The digits after the point that the section shows."""
-    kinds = [token.kind for token in section.after or () if token.kind in _DIGITS][:_MOST_DECIMALS]
-    needed = max((place for place, kind in enumerate(kinds, 1) if kind == "0"), default=0)
-    return rest[: max(needed, len(rest.rstrip("0")))]
-
-
-def _digits(section: _Section, number: Decimal, sign: str) -> str:
-    whole, rest = _scaled(section, number)
-    rest = _decimals(section, rest)
-    whole = whole.zfill(max(1, sum(token.kind == "0" for token in section.before)))
-    written = f"{whole}.{rest}" if rest else whole
-    return f"{sign}{written}" if written.strip("0.") else written
-
-
 def _number(section: _Section, number: Decimal, sign: str) -> str:
-    if section.has("general", "@"):
-        plain = f"{sign}{format(number, 'f')}"
-        return "".join(plain if token.kind in ("general", "@") else token.text for token in section.tokens).strip()
-    if not section.has(*_DIGITS):
+    if section.is_whole:
+        digits = f"{sign}{number:f}"
+        return "".join(digits if token.kind in ("general", "@") else token.text for token in section.tokens).strip()
+    if not section.has_digits:
         return "".join(token.text for token in section.tokens if token.kind in ("text", "currency")).strip()
-    whole, rest = _scaled(section, number)
-    rest = _decimals(section, rest)
-    places = [place for place, token in enumerate(section.before) if token.kind in _DIGITS]
-    is_grouped = any(token.kind == "," for token in section.before[: places[-1] if places else 0])
-    written: list[str] = [] if places else [whole]
-    left, count = whole, 0
+    whole, rest = section.parts(number)
+    sign = sign if whole or rest.strip("0") else ""
+    written = _whole(section, whole)
+    if section.after is not None:
+        written.append(".")
+        for token in section.after:
+            written.append(rest[:1] if token.kind in _DIGITS else token.text if token.kind in _TEXTS else "")
+            rest = rest[1:] if token.kind in _DIGITS else rest
+    return sign + "".join(written).strip()
+
+
+def _whole(section: _Section, digits: str) -> list[str]:
+    """The digits before the point, from the right: each code takes one, and the first code takes the rest."""
+    places, left, count = section.digits_before, digits, 0
+    written = [] if places else [digits]
     for place, token in reversed([*enumerate(section.before)]):
-        if token.kind in ("text", "currency", "%"):
+        if token.kind in _TEXTS:
             written.append(token.text)
         elif token.kind in _DIGITS:
             taken, left = (left, "") if place == places[0] else (left[-1:], left[:-1])
             for digit in reversed(taken or ("0" if token.kind == "0" else "")):
-                written += [","] if is_grouped and count and count % 3 == 0 else []
+                written += [","] if section.is_grouped and count and count % 3 == 0 else []
                 written.append(digit)
                 count += 1
-    written.reverse()
-    if section.after is not None:
-        written.append(".")
-        for token in section.after:
-            if token.kind in ("text", "currency", "%"):
-                written.append(token.text)
-            elif token.kind in _DIGITS:
-                written.append(rest[:1])
-                rest = rest[1:]
-    return ("" if not (whole + rest).strip("0") and not whole else sign) + "".join(written).strip()
+    return written[::-1]
 
 
-def _time(tokens: tuple[_Token, ...], value: object) -> str | None:
+def _time(section: _Section, value: object) -> str | None:
+    # 9.05 in Finland; a point with zeros after it shows parts of a second.
+    point = [_Token("text", ".")] if section.after and section.after[0].kind == "part" else []
+    tokens = [*section.before, *point, *(section.after or [])]
     if isinstance(value, dt.datetime):
         value = value.time()
     if isinstance(value, dt.time):
@@ -241,7 +241,6 @@ def _time(tokens: tuple[_Token, ...], value: object) -> str | None:
         return None
     seconds = round(value.total_seconds())
     written = []
-    elapsed = {token.text[0] for token in tokens if token.kind == "elapsed"}
     has_half = any(token.kind == "half" for token in tokens)
     units = {"h": seconds // 3_600, "m": seconds // 60, "s": seconds}
     for token in tokens:
@@ -257,4 +256,4 @@ def _time(tokens: tuple[_Token, ...], value: object) -> str | None:
             written.append(str(number).zfill(min(len(token.text), 2)))
         elif token.kind == "text":
             written.append(token.text)
-    return "".join(written).strip() if not elapsed or written else None
+    return "".join(written).strip()

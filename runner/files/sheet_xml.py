@@ -30,8 +30,8 @@ _DEFLATE_GROWTH = 1032
 _MOST_CELL_BYTES = 1 << 24
 # Calamine needs 32 bytes for each cell between the first and the last, also for empty ones: 2 GB.
 _MOST_CELLS = 1 << 26
-# Smaller areas (128 MB) are read as they are. Of a larger one, a quarter must have cells.
-_SMALL_AREA = 1 << 22
+# Smaller areas (32 MB) are read as they are. Of a larger one, a quarter must have cells.
+_SMALL_AREA = 1 << 20
 _SPARSE = 4
 # A byte of the formats of a column is the place of a cell's format; 0 means that it has none.
 _MOST_FORMATS = 255
@@ -51,7 +51,6 @@ _SHARED = re.compile(rb"<(?P<prefix>(?:\w+:)?)si(?:\s[^>]*)?(?:/>|>(?P<content>.
 _TAG = re.compile(rb"<[^>]*>")
 _HIDDEN = re.compile(rb'<(?:\w+:)?row\s[^>]*?\bhidden="(?:1|true)"')
 _ADDRESS = re.compile(rb'r="([A-Z]{1,3})([0-9]{1,7})"')
-_WIDE = re.compile(rb'r="[A-Z][A-Z]')  # column 27 and later
 SHEET = re.compile(r"xl/worksheets/[^/]*\.xml")
 _WORKBOOK = re.compile(r"xl/workbook\w*\.xml")
 FAR = 'delete the cells far from the table, or save it as "CSV UTF-8"'
@@ -63,7 +62,7 @@ class Scan:
 
     `odd` are the cells that calamine reads as empty: row → column → the error value. `formats` has, for each column
     with formatted cells, a byte per row: the place of the cell's format in `kinds`, from 1. `widest` and `last` are the
-    last column (if it is after Z) and row with a cell, `cells` is the number of cells.
+    last column and row with a cell, `cells` is the number of cells.
     """
 
     part: str
@@ -71,7 +70,7 @@ class Scan:
     formats: dict[int, bytearray] = field(default_factory=dict)
     kinds: list[NumberFormat] = field(default_factory=list)
     hidden: int = 0
-    widest: int = 26
+    widest: int = 0
     last: int = 0
     cells: int = 0
 
@@ -90,11 +89,13 @@ def scan(path: Path, sheet: str) -> Scan | None:
     try:
         with ZipFile(path) as archive:
             found = Scan(_part(archive, sheet))
+            wider = _wider_than(0)
             formatted = _formatted(archive, found.kinds)
             for piece in _pieces(path, unpacked(path, archive, archive.getinfo(found.part))):
                 found.cells += piece.count(b"<c ") + piece.count(b":c ")
-                if _WIDE.search(piece):
+                if wider.search(piece):
                     found.widest = max(found.widest, *(_column(letters) for letters, _ in _ADDRESS.findall(piece)))
+                    wider = _wider_than(found.widest)
                 if address := _ADDRESS.search(piece, max(piece.rfind(b"<c "), piece.rfind(b":c "), 0)):
                     found.last = max(found.last, int(address[2]))
                 found.hidden += len(_HIDDEN.findall(piece)) if b'hidden="' in piece else 0
@@ -106,6 +107,12 @@ def scan(path: Path, sheet: str) -> Scan | None:
             return found
     except (BadZipFile, KeyError, ET.ParseError, NotImplementedError, EOFError):
         return None  # the reader reports the error, or reads the file anyway
+
+
+def _wider_than(column: int) -> re.Pattern[bytes]:
+    """A pattern for the address of a cell after this column; after Z, of any cell with two letters."""
+    letter = rb"[%c-Z][0-9]|" % (65 + column) if column < 26 else b""
+    return re.compile(rb'r="(?:%s[A-Z][A-Z])' % letter)
 
 
 def trimmed(path: Path, found: Scan, file: IO[bytes]) -> None:

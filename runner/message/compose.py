@@ -70,12 +70,12 @@ class Composer:
 
         Raises InputError if the template takes too much memory or time on many rows.
         """
-        mends = self._mend(values, columns) if self.repair else []
-        values = {**values, **{name: cell for name, cell, _ in mends}} if mends else values
+        remarks: list[Remark] = []
+        if self.repair:
+            values = self._mend(values, columns, remarks)
         is_suspect = not _SUSPECTS.isdisjoint(values.values())
-        for name, cell in values.items() if is_suspect else ():
-            if words := error_in_words(cell):
-                return Exclusion(ExclusionReason.UNREADABLE_ROW, f"{columns[name]} {words}; correct or clear the cell")
+        if is_suspect and (error := _error_value(values, columns)):
+            return error
         try:
             text = self.template.render(values).strip()
         except EmptyFieldError as error:
@@ -89,7 +89,6 @@ class Composer:
             if self._too_much > _MOST_TOO_MUCH:  # the template is at fault, and each row takes long
                 raise InputError.of(f"the template fails on many rows: {error}", "correct the template") from error
             return Exclusion(ExclusionReason.TEMPLATE_ERROR, str(error))
-        remarks = [remark for _, _, remark in mends]
         if is_suspect or may_be_garbled(text):
             remarks += self._odd_cells(values, columns, text)
         simple = None
@@ -108,15 +107,15 @@ class Composer:
             remarks += link_remarks(text, fields, self.template.origins.links, COMPUTED)
         return replace(composed, remarks=(*composed.remarks, *remarks)) if remarks else composed
 
-    def _mend(self, values: Mapping[str, str], columns: Mapping[str, str]) -> list[tuple[str, str, Remark]]:
-        """The garbled fields that can be mended: name in the template, mended cell, remark."""
-        mends = []
-        for name, cell in values.items():
-            better = mended(cell)
-            if better != cell and _LOST not in better:
-                subject, source = f"{quoted(cell)} → {quoted(better)}", f"the column {columns[name]}"
-                mends.append((name, better, Remark(RemarkKind.MENDED, subject, source)))
-        return mends
+    def _mend(self, values: Mapping[str, str], columns: Mapping[str, str], remarks: list[Remark]) -> Mapping[str, str]:
+        """The values without garbled cells, with a remark on each that was mended."""
+        better = {
+            name: found for name, cell in values.items() if (found := mended(cell)) != cell and _LOST not in found
+        }
+        for name, found in better.items():
+            subject = f"{quoted(values[name])} → {quoted(found)}"
+            remarks.append(Remark(RemarkKind.MENDED, subject, f"the column {columns[name]}"))
+        return {**values, **better} if better else values
 
     def _odd_cells(self, values: Mapping[str, str], columns: Mapping[str, str], text: str) -> list[Remark]:
         """Remarks on cells that look wrong in the text. A cell that the text doesn't show gets none."""
@@ -125,8 +124,6 @@ class Composer:
             better = mended(cell)
             if cell in NO_VALUES and cell.casefold() in text.casefold():
                 kind, subject, better = RemarkKind.NO_VALUE, quoted(cell), ""
-            elif _LOST in better:
-                kind, subject, better = RemarkKind.LOST_CHARACTERS, quoted(cell), ""
             elif better != cell:
                 kind, subject = RemarkKind.GARBLED, f"{quoted(cell)} → {quoted(better)}"
             else:
@@ -223,6 +220,13 @@ class Composer:
         if text.saved and not self.smart_encoding and text.segments - text.saved <= self.max_segments:
             return f"{words}; with message.smartEncoding: true it needs {text.segments - text.saved}"
         return words
+
+
+def _error_value(values: Mapping[str, str], columns: Mapping[str, str]) -> Exclusion | None:
+    for name, cell in values.items():
+        if words := error_in_words(cell):
+            return Exclusion(ExclusionReason.UNREADABLE_ROW, f"{columns[name]} {words}; correct or clear the cell")
+    return None
 
 
 def _not_gsm7(outside: list[tuple[int, str]], *, replaceable: bool) -> str:

@@ -33,6 +33,18 @@ def test_without_a_key_column_the_number_is_the_key() -> None:
     assert "+6591234567" == judged("C-1", "+6591234567").key
 
 
+@pytest.mark.parametrize("key", ["NULL", "nan", "N/A", "-"])
+def test_a_word_for_a_missing_value_is_no_key(key: str) -> None:
+    words = f'id: "{key}" stands for a missing value, but the column is the key (recipients.key)'
+    assert f"missing_field: {words}" == judged(key, "+6591234567", key="id").verdict
+    assert "" == judged(key, "+6591234567").verdict
+
+
+def test_an_error_value_is_no_key() -> None:
+    words = 'id: "#REF!" is a spreadsheet error; correct the cell there and export it again'
+    assert f"missing_field: {words}" == judged("#REF!", "+6591234567", key="id").verdict
+
+
 NUMBERS = [
     ("", "", "invalid_number: mobile is empty"),
     ("12345", "", 'invalid_number: mobile: "12345" is too short for a phone number in SG'),

@@ -1,7 +1,10 @@
 """Small files that ask for more memory or time than any list needs."""
 
 import gzip
+import re
 import struct
+import tempfile
+import tracemalloc
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
@@ -19,12 +22,52 @@ def read(path: Path) -> int:
     return sum(len(batch.rows) for batch in read_rows(Source(path)))
 
 
-@pytest.mark.parametrize("cell", ['<c r="XFD1048576"><v>1</v></c>', '<c r="CZ900000"><v>1</v></c>'])
-def test_a_cell_far_from_the_table(tmp_path: Path, cell: str) -> None:
-    path = write_workbook(tmp_path / "a.xlsx", {"people": [["phone"], ["+6591234567", cell]]})
-    for reading in (lambda: read_header(Source(path)), lambda: read(path), lambda: spreadsheet.filled_sheets(path)):
-        with pytest.raises(InputError, match=r'the sheet "people" reaches to row .*, too far to read; delete'):
-            reading()
+FAR = {
+    "a text in the last cell of all": '<c r="XFD1048576" t="inlineStr"><is><t>x</t></is></c>',
+    "a space in the last cell of the row": '<c r="XFD2" t="inlineStr"><is><t> </t></is></c>',
+    "a number far below and beside": '<c r="CZ900000"><v>1</v></c>',
+    "a format without a value in the last row": '<c r="A1048576" s="1"/>',
+    "a space in the last row": '<c r="A1048576" t="inlineStr"><is><t>&#160;</t></is></c>',
+}
+
+
+@pytest.mark.parametrize("cell", FAR.values(), ids=FAR)
+def test_a_stray_cell_far_from_the_table_costs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cell: str
+) -> None:
+    monkeypatch.setattr(sheet_xml, "_SMALL_AREA", 1 << 8)
+    table = [["phone", "name"], ["+6591234567", "Ann"], ["+6591234568", "Bob"]]
+    path = write_workbook(tmp_path / "a.xlsx", {"people": [*table, [cell]]})
+    tracemalloc.start()
+    assert ["phone", "name"] == read_header(Source(path))
+    assert table[1:] == [list(row) for batch in read_rows(Source(path)) for row in batch.rows if isinstance(row, tuple)]
+    assert ["people"] == spreadsheet.filled_sheets(path)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 23
+    tracemalloc.stop()
+
+
+def test_shared_spaces_are_no_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sheet_xml, "_SMALL_AREA", 1 << 8)
+    cells = [f'<c r="{column}" t="s"><v>{number}</v></c>' for column, number in (("A1", 1), ("XFD1", 0), ("A3", 2))]
+    cells += ['<c r="XFD9" t="s"><v>3</v></c>']
+    path = write_workbook(tmp_path / "a.xlsx", {"people": [[cells[0], cells[1]], [], [cells[2]], [cells[3]]]})
+    with ZipFile(path, "a") as archive:
+        shared = "".join(f"<si><t>{text}</t></si>" for text in (" ", "phone", "+6591234567", "\n"))
+        archive.writestr("xl/sharedStrings.xml", f"<sst>{shared}</sst>")
+    found = sheet_xml.scan(path, "people")
+    assert found is not None
+    assert found.is_sparse
+    with tempfile.TemporaryFile() as file:
+        sheet_xml.trimmed(path, found, file)
+        copy = ZipFile(file).read("xl/worksheets/sheet1.xml")
+    assert [b"A1", b"A3"] == re.findall(rb'<c r="(\w+)"', copy)
+
+
+def test_a_table_that_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sheet_xml, "_MOST_CELLS", 1 << 10)
+    path = write_workbook(tmp_path / "a.xlsx", {"people": [["phone"], ['<c r="A2000"><v>1</v></c>']]})
+    with pytest.raises(InputError, match="the sheet's table has 2,000 rows and 1 columns, too many to read; delete"):
+        read_header(Source(path))
 
 
 def test_a_wide_sheet_is_read(tmp_path: Path) -> None:

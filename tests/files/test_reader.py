@@ -5,6 +5,7 @@ import gzip
 import io
 from pathlib import Path
 
+import polars as pl
 import pytest
 import zstandard
 from hypothesis import HealthCheck, example, given, settings
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from runner.base.errors import InputError
 from runner.files.reader import read_header, read_numbered, read_rows
 from runner.files.source import Cells, Source, UnreadableRow
+from tests.files.workbook import write_workbook
 
 
 def rows(path: Path, remarks: list[str] | None = None) -> list[Cells | UnreadableRow]:
@@ -273,3 +275,25 @@ def test_whatever_the_text_is_rows_come_or_words(tmp_path: Path, text: str, endi
         return
     assert len(header) == len(set(header))
     assert {len(header)} >= {len(row) for row in found if not isinstance(row, UnreadableRow)}
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.xlsx", "a.parquet"])
+def test_null_of_databases_is_empty(tmp_path: Path, name: str) -> None:
+    table = [["phone", "name"], ["1", r"\N"], [r"\N", "Ann"], ["2", r"\Nope"]]
+    path = tmp_path / name
+    if name.endswith("xlsx"):
+        write_workbook(path, {"One": table})
+    elif name.endswith("parquet"):
+        pl.DataFrame(table[1:], table[0], orient="row").write_parquet(path)
+    else:
+        path.write_text("".join(("\t" if "tsv" in name else ",").join(row) + "\n" for row in table))
+    assert [("1", ""), ("", "Ann"), ("2", r"\Nope")] == rows(path)
+    nobody = Source(path, where="name IS NULL")
+    assert [[True, False, False]] == [batch.matches for batch in read_rows(nobody)]
+    assert [("1", ""), ("", "Ann"), ("2", r"\Nope")] == [cells for _, cells in read_numbered(Source(path))][-3:]
+
+
+def test_an_error_value_in_a_condition_is_no_answer(tmp_path: Path) -> None:
+    source = Source(written(tmp_path, "a.csv", "phone,city\n1,#N/A\n2,Ipoh\n"), where="city <> 'Penang'")
+    [batch] = read_rows(source)
+    assert [UnreadableRow("city has the error value #N/A; correct or clear the cell"), ("2", "Ipoh")] == batch.rows

@@ -6,6 +6,7 @@ from zipfile import ZipFile
 import pytest
 
 from runner.base.errors import InputError
+from runner.base.placeholders import SPREADSHEET_ERRORS
 from runner.files import sheet_xml
 from runner.files.reader import read_header, read_numbered, read_rows
 from runner.files.source import Cells, Source, UnreadableRow
@@ -30,8 +31,16 @@ VALUES = [
     (workbook.TRUE, "true", "a tick"),
     (workbook.DATE, "2025-12-09", "a date"),
     (workbook.MOMENT, "2025-12-09 12:00:00", "a date with its time"),
-    (workbook.TIME, "18:00:00", "a time"),
-    (workbook.DURATION, "36:00:00", "hours that go past midnight"),
+    (workbook.TIME, "18:00", "a time, as the sheet shows it"),
+    (workbook.DURATION, "36:00", "hours that go past midnight"),
+    (workbook.CODE, "V-000042", "a prefix and zeros"),
+    (workbook.ZIP, "02110", "zeros"),
+    (workbook.PERCENT, "15%", "percent"),
+    (workbook.MORNING, "9:30 AM", "half a day"),
+    (workbook.AMOUNT, "1234.50", "money: the template filter currency needs digits"),
+    (workbook.ROUNDED, "21.59", "two decimals of a calculated price"),
+    (workbook.TITLED, "Mr Tan", "a prefix before a text"),
+    (r"\N", "", "NULL, as databases write it"),
     (workbook.FORMULA, "2", "the value that a formula had when the file was saved"),
     (" Zoë\u00a0", "Zoë", "white space about text, NBSP too"),
     ("<b> & Co", "<b> & Co", "what XML escapes"),
@@ -65,13 +74,13 @@ def test_blank_rows_and_notes_are_no_rows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("cell", [workbook.ERROR, workbook.UNCALCULATED])
-def test_cells_without_a_value_make_the_row_unreadable(tmp_path: Path, cell: str) -> None:
+def test_cells_without_a_value_have_an_error_value(tmp_path: Path, cell: str) -> None:
     path = write_workbook(
         tmp_path / "a.xlsx", {"One": [["phone", "name"], ["1", "Ann"], [], ["2", cell], ["3", "Bob"]]}
     )
-    what = "the error value #N/A" if cell == workbook.ERROR else "a formula without a value"
-    words = f'{what} in the column "name" (row 4 of the sheet); correct or clear the cell'
-    assert [("1", "Ann"), UnreadableRow(words), ("3", "Bob")] == rows(Source(path))
+    error = "#N/A" if cell == workbook.ERROR else "#UNCALCULATED!"
+    assert error in SPREADSHEET_ERRORS
+    assert [("1", "Ann"), ("2", error), ("3", "Bob")] == rows(Source(path))
 
 
 def test_other_formats_do_not_tell_errors_from_empty_cells(tmp_path: Path) -> None:
@@ -95,18 +104,19 @@ def test_other_formats_do_not_tell_errors_from_empty_cells(tmp_path: Path) -> No
     remarks: list[str] = []
     assert [("1", "")] == rows(Source(path), remarks)
     assert [
-        "a.ods: in this format, error values such as #N/A are read as empty cells; save it as XLSX to detect them"
+        "a.ods: in this format, error values such as #N/A are read as empty cells, and numbers without their formats; "
+        "save it as XLSX to keep both"
     ] == remarks
 
 
 def test_a_row_of_nothing_but_an_error_is_a_row(tmp_path: Path) -> None:
     path = write_workbook(tmp_path / "a.xlsx", {"One": [["phone"], [workbook.ERROR], ["1"]]})
-    assert [UnreadableRow, tuple] == [type(row) for row in rows(Source(path))]
+    assert [("#N/A",), ("1",)] == rows(Source(path))
 
 
 def test_an_error_for_a_name(tmp_path: Path) -> None:
     path = write_workbook(tmp_path / "a.xlsx", {"One": [["phone", workbook.ERROR], ["1", "2"]]})
-    with pytest.raises(InputError, match=r"the header \(row 1\) has the error value #N/A; write"):
+    with pytest.raises(InputError, match=r"a cell of the header \(row 1\) has the error value #N/A; write"):
         rows(Source(path))
 
 
@@ -117,7 +127,7 @@ def test_every_error_is_found_wherever_the_xml_is_cut(tmp_path: Path, monkeypatc
     for size in (50, 97, 1000):
         monkeypatch.setattr(sheet_xml, "_CHUNK", 4096)
         monkeypatch.setattr(sheet_xml, "_READ", size)
-        found = [number for number, row in enumerate(rows(Source(path)), 1) if isinstance(row, UnreadableRow)]
+        found = [number for number, row in enumerate(rows(Source(path)), 1) if "#N/A" in str(row)]
         assert list(range(7, 200, 7)) == found
 
 
@@ -170,3 +180,20 @@ def test_an_old_workbook_that_is_none(tmp_path: Path) -> None:
 def test_a_workbook_with_the_ending_of_an_older_one(tmp_path: Path) -> None:
     path = write_workbook(tmp_path / "a.xls", {"One": [["phone"], ["1"]]})
     assert [("1",)] == rows(Source(path))
+
+
+def test_amounts_without_their_currency_are_said(tmp_path: Path) -> None:
+    table: list[list[workbook.Cell]] = [["phone", "due", "other"], ["1", workbook.AMOUNT, 5], ["2", workbook.AMOUNT, 6]]
+    remarks: list[str] = []
+    rows(Source(write_workbook(tmp_path / "a.xlsx", {"One": table})), remarks)
+    words = 'amounts in the column "due" are read without their currency (1234.50, shown as "RM 1,234.50")'
+    assert [f"a.xlsx: {words}; write it in the text, or use the filter currency"] == remarks
+
+
+def test_a_format_holds_for_its_cells_alone(tmp_path: Path) -> None:
+    column = [workbook.ZIP, 7, None, "x", workbook.ZIP, workbook.CODE]
+    table: list[list[workbook.Cell]] = [["phone", "zip"], *([str(row), cell] for row, cell in enumerate(column, 1))]
+    path = write_workbook(tmp_path / "a.xlsx", {"One": table})
+    assert ["02110", "7", "", "x", "02110", "V-000042"] == [
+        row[1] for row in rows(Source(path)) if isinstance(row, tuple)
+    ]

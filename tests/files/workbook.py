@@ -12,6 +12,13 @@ MOMENT = '<c r="@" s="2"><v>46000.5</v></c>'
 TIME = '<c r="@" s="3"><v>0.75</v></c>'
 DURATION = '<c r="@" s="4"><v>1.5</v></c>'
 SCIENTIFIC = '<c r="@" s="5"><v>6591234567</v></c>'
+CODE = '<c r="@" s="6"><v>42</v></c>'
+ZIP = '<c r="@" s="7"><v>2110</v></c>'
+PERCENT = '<c r="@" s="8"><v>0.15</v></c>'
+MORNING = '<c r="@" s="9"><v>0.3958333333333333</v></c>'
+AMOUNT = '<c r="@" s="10"><v>1234.5</v></c>'
+ROUNDED = '<c s="11" r="@"><v>21.5892</v></c>'
+TITLED = '<c r="@" s="12" t="inlineStr"><is><t>Tan</t></is></c>'
 FORMULA = '<c r="@"><f>1+1</f><v>2</v></c>'
 UNCALCULATED = '<c r="@"><f>1+1</f></c>'
 
@@ -22,8 +29,11 @@ _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 _STYLES = (
-    f'<styleSheet xmlns="{_MAIN}"><numFmts count="1"><numFmt numFmtId="164" formatCode="[h]:mm"/></numFmts><cellXfs>'
-    + "".join(f'<xf numFmtId="{number}"/>' for number in (0, 14, 22, 20, 164, 11))
+    f'<styleSheet xmlns="{_MAIN}"><numFmts count="5"><numFmt numFmtId="164" formatCode="[h]:mm"/>'
+    '<numFmt numFmtId="165" formatCode="&quot;V-&quot;000000"/><numFmt numFmtId="166" formatCode="00000"/>'
+    '<numFmt numFmtId="167" formatCode="[$RM-43E] #,##0.00"/><numFmt numFmtId="168" formatCode="&quot;Mr &quot;@"/>'
+    "</numFmts><cellXfs>"
+    + "".join(f'<xf numFmtId="{number}"/>' for number in (0, 14, 22, 20, 164, 11, 165, 166, 9, 18, 167, 2, 168))
     + "</cellXfs></styleSheet>"
 )
 

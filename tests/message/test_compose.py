@@ -38,6 +38,61 @@ def test_texts(source: str, name: str, expected: Text, why: str) -> None:
     assert expected == dataclasses.replace(found, remarks=())
 
 
+ERRORS = ["#N/A", "#REF!", "#DIV/0!", "#n/a", "#NV", "#¿NOMBRE?", "#ССЫЛКА!", "Err:502", "#########"]
+
+
+@pytest.mark.parametrize("cell", ERRORS)
+def test_an_error_value_in_any_field_of_the_template(cell: str) -> None:
+    expected = Exclusion(ExclusionReason.UNREADABLE_ROW, f"a has the error value {cell}; correct or clear the cell")
+    assert expected == composed("Hi {{ a }}", a=cell)
+    assert expected == composed("{% if a %}Hi{% endif %}", a=cell)
+    assert Text("Hi", GSM7, 1) == composed("Hi", a=cell)
+
+
+def remarks(source: str, *, repair: bool = False, **fields: str) -> list[tuple[str, str]]:
+    found = composed_row(Composer(compile_template(source, "t.j2"), repair=repair), fields)
+    assert isinstance(found, Text)
+    kinds = (RemarkKind.NO_VALUE, RemarkKind.GARBLED, RemarkKind.MENDED)
+    return [(one.kind, f"{one.subject} from {one.source}") for one in found.remarks if one.kind in kinds]
+
+
+@pytest.mark.parametrize("cell", ["NULL", "null", "NaN", "nan", "None", "N/A", "-", ".", "[object Object]", "—"])
+def test_words_for_a_missing_value_that_the_text_shows(cell: str) -> None:
+    expected = [("no_value", f'"{cell}" from the column a')]
+    assert expected == remarks("Hi {{ a }}!", a=cell)
+    assert expected == remarks("Hi {{ a | default('you') }}!", a=cell)
+    assert expected == remarks("Hi {% if b %}{{ a | upper }}{% endif %}!", a=cell, b="x")
+    assert [] == remarks("Hi {% if b %}{{ a }}{% endif %}!", a=cell, b="")
+    assert [] == remarks(f"Hi {{% if a != '{cell}' %}}{{{{ a }}}}{{% endif %}}!", a=cell)
+    assert [] == remarks("Hi {{ a }}!", a=f"x{cell}")
+
+
+@pytest.mark.parametrize("name", ["Nan", "Nil", "Nu", "Ann-", "Na Na", "Mr. None"])
+def test_real_names_are_no_placeholders(name: str) -> None:
+    assert [] == remarks("Hi {{ a }}!", a=name)
+
+
+def test_garbled_cells_that_the_text_shows() -> None:
+    expected = [("garbled", '"SÃ©bastien" → "Sébastien" from the column a'),
+                ("garbled", '"O&#039;Brien" → "O\'Brien" from the column b')]  # fmt: skip
+    assert expected == remarks("Hi {{ a | upper }} {{ b }}", a="SÃ©bastien", b="O&#039;Brien")
+    assert [] == remarks("Hi {{ a }} {% if b == 'x' %}{{ b }}{% endif %}", a="Zoë", b="O&#039;Brien")
+
+
+def test_repair_mends_the_text() -> None:
+    composer = Composer(compile_template("Hi {{ a }} {{ b }}", "t.j2"), repair=True)
+    found = composed_row(composer, {"a": "SÃ©bastien", "b": "&amp;"})
+    assert isinstance(found, Text)
+    assert ("Hi Sébastien &", GSM7) == (found.text, found.encoding)
+    expected = [
+        ("mended", '"SÃ©bastien" → "Sébastien" from the column a'),
+        ("mended", '"&amp;" → "&" from the column b'),
+    ]
+    assert expected == remarks("Hi {{ a }} {{ b }}", repair=True, a="SÃ©bastien", b="&amp;")
+    empty = composed_row(composer, {"a": "&nbsp;", "b": "x"})
+    assert Exclusion(ExclusionReason.MISSING_FIELD, "a is empty, but the text needs it") == empty
+
+
 def test_columns_are_called_by_alias_and_excluded_by_their_own_name() -> None:
     composer = Composer(compile_template("Hi {{ First_Name }}", "t"), AUTO, 1)
     assert Text("Hi Ann", GSM7, 1) == composed_row(composer, {"First Name": "Ann", "city": ""})
