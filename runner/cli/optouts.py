@@ -95,7 +95,9 @@ def review(
     if not waiting:
         console.print("no reply waits for review")
     elif not as_json:
-        rows = [(str(each.id), each.destination, f"{utc(each.at):%Y-%m-%d}", _on_one_line(each.text)) for each in waiting]
+        rows = [
+            (str(each.id), each.destination, f"{utc(each.at):%Y-%m-%d}", _on_one_line(each.text)) for each in waiting
+        ]
         console.show_table({"id": RIGHT, "number": LEFT, "date": LEFT, "reply": FOLD}, rows)
         console.print()
         many = f"{counted(len(waiting), 'reply waits', 'replies wait')} for review"

@@ -211,9 +211,7 @@ _WORD = re.compile(rf"[^ {_UNSPACED}]+|[{_UNSPACED}]")
 _BOUNDARY = re.compile(rf"[{_UNSPACED}]|.(?=[ {_UNSPACED}]|$)")
 
 # A sentence that asks to opt out: with a stop word, or with what ends messages and messages.
-_ASKS = re.compile(
-    r"[wim]*s[swiomga]*|(?=.*[ms])[wim]*a[swiomga]*|w*n[wio]*m[wiomsnga]*|[wi]*u[wiog]*m[wiomsuga]*"
-)
+_ASKS = re.compile(r"[wim]*s[swiomga]*|(?=.*[ms])[wim]*a[swiomga]*|w*n[wio]*m[wiomsnga]*|[wi]*u[wiog]*m[wiomsuga]*")
 _ASKS_ALONE = re.compile("[wi]*a+")
 _OPPOSITE = re.compile(r"[nu][wi]*[sa]|k(?![om])")
 _MAY_ASK = re.compile("[sahk]")

@@ -118,7 +118,9 @@ def test_a_purge_deletes_the_texts_of_its_run_and_keeps_the_question(ledger: Led
     purge_messages(ledger, record)
     compact(ledger)
 
-    assert [(ANN, None), (BEN, "end of the month")] == [(each.destination, each.text) for each in waiting_replies(ledger)]
+    assert [(ANN, None), (BEN, "end of the month")] == [
+        (each.destination, each.text) for each in waiting_replies(ledger)
+    ]
     assert TEXT.encode() not in written(ledger)
     assert 0 == count_waiting_of(ledger, run_id)
     decide(ledger, [1], [], 9)

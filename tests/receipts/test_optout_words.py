@@ -278,7 +278,7 @@ IN_DOUBT = [
     ("don't stop. STOP", "both, in other words"),
     ("stop or start?", "a question"),
     ("STOP OTHERBRAND", "the name of somebody else"),
-    ("not stop", "the opposite, or \"no, stop\""),
+    ("not stop", 'the opposite, or "no, stop"'),
     ("cancel my 3pm appointment", "another thing is to be cancelled"),
     ("Cancel. I'll come tomorrow instead", "the same, in two sentences"),
     ("Is the bus about to stop near you?", "another meaning, but a machine can't know"),
