@@ -1,7 +1,7 @@
 """Placeholders of other tools in a template's text: `{First Name}`, `*|FNAME|*`, `%first_name%`. Pure.
 
-They would be sent literally to everybody. Some forms are placeholders whatever is in them. Others are also ordinary text
-("[Sale]", "50% off"), so they count only around the name of a column.
+They would be sent literally to everybody. Some forms are placeholders whatever is in them. Others are also ordinary
+text ("[Sale]", "50% off"), so they count only around the name of a column.
 """
 
 import re

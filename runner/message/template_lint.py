@@ -53,6 +53,7 @@ _SYNTAX_ERRORS: tuple[tuple[str, str, str], ...] = (
     (r"Missing end of comment", "{{# is not closed", "write #}} at the end of the comment"),
 )  # fmt: skip
 
+_BEFORE_HEX = "\\uUx"
 # What to write instead of an escape of other formats.
 _ESCAPES = {
     "n": "start a new line there (in a campaign file, write `text: |` and the text on the next lines, or put the text "
@@ -202,7 +203,9 @@ def _in_jinja(written: str, name: str | None) -> str:
 
 def _unescaped(written: str) -> str:
     """How to write what an escape of another format stands for."""
-    what = _ESCAPES.get(written[1]) or f"write the character itself, {described(chr(int(written[2:], 16)))}"
+    what = _ESCAPES.get(written[1])
+    if what is None:  # \u20ac
+        what = f"write the character itself, {described(chr(int(written.lstrip(_BEFORE_HEX), 16)))}"
     return f"{what}; write {_as_text(written)} to send the backslash"
 
 

@@ -45,7 +45,8 @@ COURTESIES = frozenset(
 _AMBIGUOUS = frozenset(
     {
         "end", "cancel", "quit", "remove", "revoke", "no more", "discontinue", "cease", "batal", "ยกเลิก", "เลิก",
-        "ขอยกเลิก", "hủy", "huy", "取消", "解除", "解約", "退会", "그만", "거부", "정지", "해지", "alto", "pare", "parar",
+        "ขอยกเลิก", "hủy", "huy", "取消", "解除", "解約", "退会", "그만", "거부", "정지", "해지", "alto", "pare",
+        "parar",
         "paren", "baja", "cancelar", "cancele", "cancelen", "cancela", "cancelem", "detener", "salir", "sair",
         "remover", "remova", "removam", "chega", "résilier", "ferma", "fermare", "basta", "cancella", "disdire",
         "ophouden", "stoppen", "koniec", "dość", "dosc", "usuń", "usun", "avsluta", "slutt", "peru", "lopeta", "dur",

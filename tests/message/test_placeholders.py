@@ -155,7 +155,7 @@ Reply 1 {or 2, if you like} to choose
 Rate us 1..5 [5 = great]
 Win $$$ today! $$$
 a/b/c and/or \\o/ yay
-50 % off % for you""".split("\n")
+50 % off % for you""".splitlines()
 
 
 @pytest.mark.parametrize("text", ORDINARY)

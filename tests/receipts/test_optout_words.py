@@ -16,6 +16,7 @@ from runner.receipts.optout_words import (
     normalised,
     read_words,
 )
+from runner.receipts.stop_sentences import Part
 
 ROWS = list(csv.DictReader(BUILT_IN_FILE.read_text(encoding="utf-8").splitlines()))
 WORDS_THAT_STOP = sorted({row["word"] for row in ROWS if row["meaning"] == "stop"})
@@ -295,6 +296,7 @@ IN_DOUBT = [
     ("I unsubscribed last week", "the same"),
     ("Stop now or I will report you", "an opt-out with more in the same sentence"),
     ("don't text me at night", "a part of an opt-out"),
+    ("Do not send me messages at night", "the same, in other words"),
     ("how do I unsubscribe?", "a question that somebody has to answer"),
     ("reply stop to opt out", "a quoted text of ours, or an opt-out"),
     ("wrong number", "no stop word, but the person never agreed"),
@@ -493,3 +495,16 @@ def test_no_two_words_with_different_meanings_look_alike() -> None:
         assert (meaning, word) == BUILT_IN.meaning(word)
         found = BUILT_IN.meaning(word.upper())
         assert found is None or found[0] is meaning
+
+
+def test_the_phrase_that_decides_is_told() -> None:
+    assert (Meaning.STOP, "do not send") == BUILT_IN.meaning("Do not send me any more texts")
+    assert (Meaning.STOP, "stop") == BUILT_IN.meaning("I want to stop these texts")
+    assert (Meaning.REVIEW, "do not send") == BUILT_IN.meaning("Do not send me messages at night")
+
+
+def test_each_phrase_of_a_sentence_has_a_part() -> None:
+    lines = BUILT_IN_FILE.with_name("stop_phrases.csv").read_text(encoding="utf-8").splitlines()
+    for name, *phrases in csv.reader(lines):
+        assert Part[name.upper()] not in (Part.STOP, Part.START), name
+        assert all(normalised(phrase) for phrase in phrases), phrases
