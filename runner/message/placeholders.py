@@ -53,7 +53,7 @@ _SAME = (
 
 # A backslash and what it stands for in other formats, not in a Windows path.
 _ESCAPE = re.compile(
-    r"""(?P<path>\b[A-Za-z]:\\\S*|\\\\\w+\\\S*)|\\(?:r\\n|[nrt]|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}|['"])"""
+    r"""(?P<path>\b[A-Za-z]:\\\S*|\\\\\w+\\\S*)|\\(?:r\\n|[nrt]|u[0-9A-Fa-f]{4}(?:\\u[0-9A-Fa-f]{4})*|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}|['"])"""
 )
 
 

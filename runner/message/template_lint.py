@@ -53,7 +53,6 @@ _SYNTAX_ERRORS: tuple[tuple[str, str, str], ...] = (
     (r"Missing end of comment", "{{# is not closed", "write #}} at the end of the comment"),
 )  # fmt: skip
 
-_BEFORE_HEX = "\\uUx"
 # What to write instead of an escape of other formats.
 _ESCAPES = {
     "n": "start a new line there (in a campaign file, write `text: |` and the text on the next lines, or put the text "
@@ -203,10 +202,17 @@ def _in_jinja(written: str, name: str | None) -> str:
 
 def _unescaped(written: str) -> str:
     """How to write what an escape of another format stands for."""
-    what = _ESCAPES.get(written[1])
-    if what is None:  # \u20ac
-        what = f"write the character itself, {described(chr(int(written.lstrip(_BEFORE_HEX), 16)))}"
+    what = _ESCAPES.get(written[1]) or f"write the characters themselves{_decoded(written)}"
     return f"{what}; write {_as_text(written)} to send the backslash"
+
+
+def _decoded(written: str) -> str:
+    """`: €` for its escape; "" if the escape stands for no character. JSON writes an emoji as two escapes."""
+    try:
+        decoded = written.encode().decode("unicode_escape")
+        return f": {decoded.encode('utf-16', 'surrogatepass').decode('utf-16')}"
+    except UnicodeError:
+        return ""
 
 
 def _as_text(written: str) -> str:

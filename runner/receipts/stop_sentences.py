@@ -27,10 +27,9 @@ class Part(StrEnum):
     RECEIVING = "g"  # stands after a stop word, or after a wish to end
     NEVER = "n"  # ends messages ("don't text me"), or turns a stop word into its opposite ("don't stop")
     UNWANTED = "u"  # ends messages
-    NOT = "l"  # leaves open what is meant: "no stop"
     CANNOT_STOP = "k"  # "can't stop laughing", but also "can't stop these texts"
     HINT = "h"  # may be meant as an opt-out
-    OTHER = "?"
+    OTHER = "?"  # leaves open what is meant: "not", and every unknown word
 
 
 # The phrases of each part, a line for each language: the part's name, then the phrases. Texts in other languages hold
@@ -52,9 +51,13 @@ _WORD = re.compile(rf"[^ {_UNSPACED}]+|[{_UNSPACED}]")
 _BOUNDARY = re.compile(rf"[{_UNSPACED}]|.(?=[ {_UNSPACED}]|$)")
 
 # A sentence that asks to opt out: with a stop word, or with what ends messages and messages.
-_ASKS = re.compile(r"[wim]*s[swiomga]*|(?=.*[ms])[wim]*a[swiomga]*|w*n[wio]*m[wiomsnga]*|[wi]*u[wiog]*m[wiomsuga]*")
+_AROUND = f"{Part.WISH}{Part.PERSON}{Part.MESSAGES}"
+_AFTER = f"{_AROUND}{Part.REST}{Part.RECEIVING}{Part.STOP}{Part.AMBIGUOUS}"
+_ASKS = re.compile(
+    f"[{_AROUND}]*s[{_AFTER}]*|(?=.*[ms])[{_AROUND}]*a[{_AFTER}]*|w*n[wio]*m[{_AFTER}n]*|[wi]*u[wiog]*m[{_AFTER}u]*"
+)
 _ASKS_ALONE = re.compile("[wi]*a+")
-_OPPOSITE = re.compile(r"[nu][wi]*[sa]|k(?![om])")
+_OPPOSITE = re.compile(f"[nu][wi]*[sa]|{Part.CANNOT_STOP}(?![om])")
 _MAY_ASK = re.compile("[sahk]|[nu].*m")
 
 
