@@ -47,6 +47,7 @@ SHORT_FORMS
   editor with the YAML language server does the same while you type, because of the file's first line:
   `# yaml-language-server: $schema=campaign.schema.json` (`campaign schema` prints that file).
 - **Secrets** never go into the file: the API key is `EIGHTXEIGHT_API_KEY` in the environment.
+- **Variables** such as `${SENDER}` are refused, because nothing replaces them.
 - **Examples** below omit the keys of the smallest campaign. [spring-sale.yaml](../../campaigns/spring-sale.yaml) has
   every key in one file. See also [templates](templates.md) for the message text, and [files](files.md) for the reasons
   why rows are left out.
@@ -62,6 +63,7 @@ YAML converts or cuts some unquoted values. `campaign check` refuses those that 
 | `run: {date}` | a mapping | `run: "{date}"` |
 | `text: {{ name }}, hello` | an invalid mapping | `text: "{{ name }}, hello"` |
 | `text: Reply #1` | `Reply` and a comment | `text: "Reply #1"` |
+| `phone: Phone #` | `Phone` and a comment | `phone: "Phone #"` |
 """
 
 # A rule ties the key to another one, so that its example shows both.

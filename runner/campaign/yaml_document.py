@@ -82,6 +82,13 @@ TRUE: Final = {"yes", "true", "on"}
 _WHOLE_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _THOUSANDS: Final = re.compile(r"[0-9]{3}")
 _HALF_CHARACTER: Final = re.compile("[\ud800-\udfff\0]")
+# A variable of a shell or a CI system. Nothing in these files is replaced.
+_VARIABLE: Final = re.compile(r"\$\{\{?[^{}\n]*\}\}?|\A(?:\$[A-Z_][A-Z0-9_]*|%[A-Z_][A-Z0-9_]*%)\Z")
+# Keys with texts for people. A comment behind such a text is rather its rest: "Reply #1 to book".
+_TEXTS: Final = {"text", "requireText"}
+_COMMENT: Final = re.compile(r"[ \t]+#[^\n]*")
+# Elsewhere, what follows the # shows that it is no comment: "Phone #", "Order #1".
+_NUMBER_SIGN: Final = re.compile(r"[ \t]+#(?=\d|[ \t]*(?:\n|\Z))[^\n]*")
 
 
 def parse(content: bytes, file: str, *, may_be_empty: bool = False) -> YamlDocument:
@@ -178,6 +185,14 @@ class _TreeBuilder:
             if _HALF_CHARACTER.search(text):
                 what = "has an escape such as \\ud83d, which is only half of a character"
                 return self.refuse(path, where, what, "write the character itself")
+            is_text = bool(_TEXTS.intersection(path))
+            if node.style is None and (cut := (_COMMENT if is_text else _NUMBER_SIGN).match(self.text, _end(node))):
+                what = f"YAML reads {quoted(cut.group().strip())} as a comment, which cuts the text"
+                remedy = "on a line of its own" if is_text else "after # and a space"
+                self.complain(path, where, what, f"put the whole text in quotes, or write a comment {remedy}")
+            elif not is_text and (variable := _VARIABLE.search(text)):  # the template's check reports it in a text
+                what = f"{quoted(variable.group())} is not replaced: this file can't use variables"
+                return self.refuse(path, where, what, "write the value itself")
             return _scalar(text, kind)
         if id(node) in self.unfinished:
             return self.refuse(path, where, "this alias contains itself", "replace the alias with its values")
@@ -241,6 +256,11 @@ def _kind(node: yaml.Node) -> YamlKind | None:
     """None for a tag that isn't supported."""
     kinds = {yaml.ScalarNode: _SCALARS, yaml.MappingNode: {"map": YamlKind.MAPPING}}
     return kinds.get(type(node), {"seq": YamlKind.LIST}).get(node.tag.removeprefix(_TAG_PREFIX))
+
+
+def _end(node: yaml.Node) -> int:
+    assert node.end_mark is not None  # the composer marks every node
+    return node.end_mark.index
 
 
 def _scalar(text: str, kind: YamlKind) -> object:

@@ -21,6 +21,8 @@ from runner.message.template_lint import Linter, Variables, explain, too_complex
 # Characters of a template. The longest message has 1,530; a template may hold it in many languages.
 MAX_SOURCE = 100_000
 
+_NO_COLUMNS: Mapping[str, str] = {}
+
 # The source of a character or link that is neither in the template nor in a column.
 COMPUTED = "an expression of the template"
 
@@ -161,12 +163,15 @@ def compile_template(
     file: str,
     *,
     phone: PhoneFormat | None = None,
+    columns: Mapping[str, str] = _NO_COLUMNS,
     unknown_fields: Callable[[Variables], list[Problem]] = lambda _: [],
 ) -> Template:
     """Compile a template strictly. Errors call it `file`; `phone` is the function behind the filter `phone`.
+    `columns` is the name in the template → column, to recognise other tools' placeholders.
 
     Raises InputError with every problem that can be found without a row: syntax, unknown filters and tests, filter
-    arguments, use of other files, forbidden characters, and the problems from `unknown_fields`.
+    arguments, use of other files, forbidden characters, other tools' placeholders, and the problems from
+    `unknown_fields`.
     """
     # A byte order mark would be the first character of every text, and force UCS-2.
     source = re.sub(r"\r\n?", "\n", source.removeprefix("\ufeff"))
@@ -178,7 +183,7 @@ def compile_template(
     jinja = environment(phone)
     try:
         tree = jinja.parse(source)
-        linter = Linter(tree, source, file)
+        linter = Linter(tree, source, file, columns)
         problems = linter.problems()
         variables = linter.variables()  # changes the tree if a filter is unknown
         if problems := [*problems, *unknown_fields(variables)]:

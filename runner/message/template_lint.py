@@ -6,16 +6,17 @@ print statement", and need the column on a long line.
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain
 
 from jinja2 import TemplateSyntaxError, nodes
 from jinja2.meta import find_undeclared_variables
 
 from runner.base.errors import Position, Problem
-from runner.base.text import closest
+from runner.base.text import closest, quoted
 from runner.message.environment import OWN_FILTERS, environment
 from runner.message.filters import FilterError
+from runner.message.placeholders import escapes, placeholders
 from runner.message.segments import UNSENDABLE, described
 
 # The names that must come from the row, each with the position of its first use, in the template's order.
@@ -53,7 +54,15 @@ _SYNTAX_ERRORS: tuple[tuple[str, str, str], ...] = (
     (r"Missing end of comment", "{{# is not closed", "write #}} at the end of the comment"),
 )  # fmt: skip
 
-_ONE_BRACE = re.compile(r"\{\s*(\w+)\s*\}")
+# What to write instead of an escape of other formats.
+_ESCAPES = {
+    "n": "start a new line there (in a campaign file, write `text: |` and the text on the next lines, or put the text "
+    "in double quotes)",
+    "r": "start a new line there",
+    "t": "write a space",
+    "'": "remove the backslash",
+    '"': "remove the backslash",
+}
 _OTHER_FILES: dict[type[nodes.Stmt], str] = {
     nodes.Include: "include",
     nodes.Import: "import",
@@ -106,19 +115,23 @@ def _error_position(line: int, pattern: str, groups: list[str], source: str, fil
 
 
 class Linter:
-    """Checks a template that parses. `tree` is Jinja's tree of `source`, which has plain newlines."""
+    """Checks a template that parses. `tree` is Jinja's tree of `source`, which has plain newlines.
 
-    def __init__(self, tree: nodes.Template, source: str, file: str) -> None:
+    `columns` is the name in the template → column.
+    """
+
+    def __init__(self, tree: nodes.Template, source: str, file: str, columns: Mapping[str, str]) -> None:
         self._environment = environment()
         self._tree = tree
         self._source = source
         self._file = file
+        self._columns = columns
         # Text outside braces and quoted text inside them become spaces, so that names are found where they are used.
         self._code = re.sub(r"\{[{%].*?[%}]\}|.", _only_code, source, flags=re.DOTALL).split("\n")
 
     def problems(self) -> list[Problem]:
         """Characters that can't be sent, and mistakes that Jinja reports only at the first row or never."""
-        found = self._unsendable(), self._single_braces(), self._filters_and_tests(), self._statements()
+        found = self._unsendable(), self._literals(), self._filters_and_tests(), self._statements()
         return [*chain.from_iterable(found), *self._repeated()]
 
     def variables(self) -> Variables:
@@ -141,13 +154,14 @@ class Linter:
             what = f"the character {described(match.group())} can't be sent"
             yield Problem(what, "delete it", where=_position(self._source, match.start(), self._file))
 
-    def _single_braces(self) -> Iterator[Problem]:
-        """`Hi {first_name}`: valid for Jinja, but it would be sent literally to everybody."""
+    def _literals(self) -> Iterator[Problem]:
+        """`Hi {first_name}` and a backslash with an n: valid for Jinja, but everybody would get them literally."""
         for data in self._tree.find_all(nodes.TemplateData):
-            for match in _ONE_BRACE.finditer(data.data):
-                where = _position(self._source, max(self._source.find(match.group()), 0), self._file)
-                remedy = f'write {{{{ {match[1]} }}}}, or {{{{ "{match.group()}" }}}} to send the braces'
-                yield Problem(f'"{match.group()}" would be sent literally', remedy, where=where)
+            found = {written: _in_jinja(written, name) for written, name in placeholders(data.data, self._columns)}
+            found |= {written: _unescaped(written) for written in escapes(data.data)}
+            for written, remedy in found.items():
+                where = _position(self._source, max(self._source.find(written), 0), self._file)
+                yield Problem(f"{quoted(written)} would be sent literally", remedy, where=where)
 
     def _filters_and_tests(self) -> Iterator[Problem]:
         for node in [*self._tree.find_all(nodes.Filter), *self._tree.find_all(nodes.Test)]:
@@ -192,6 +206,33 @@ class Linter:
         """The first use of the name on `line`, after a match of `before`; Jinja gives only lines."""
         match = re.search(rf"{before}({re.escape(name)})\b", self._code[line - 1])
         return Position(self._file, line, match.start(1) + 1 if match else 1)
+
+
+def _in_jinja(written: str, name: str | None) -> str:
+    """How to write a placeholder of another tool; `name` is the field's name in the template, if it is known."""
+    name = name or (written[1:-1].strip() if re.fullmatch(r"\{\s*\w+\s*\}", written) else "column_name")
+    return f"write {{{{ {name} }}}}, or {_as_text(written)} to send the characters"
+
+
+def _unescaped(written: str) -> str:
+    """How to write what an escape of another format stands for."""
+    what = _ESCAPES.get(written[1]) or f"write the characters themselves{_decoded(written)}"
+    return f"{what}; write {_as_text(written)} to send the backslash"
+
+
+def _decoded(written: str) -> str:
+    """`: €` for its escape; "" if the escape stands for no character. JSON writes an emoji as two escapes."""
+    try:
+        decoded = written.encode().decode("unicode_escape")
+        return f": {decoded.encode('utf-16', 'surrogatepass').decode('utf-16')}"
+    except UnicodeError:
+        return ""
+
+
+def _as_text(written: str) -> str:
+    """Jinja that sends this text literally."""
+    quote = "'" if '"' in written else '"'
+    return "{{ " + quote + written.replace("\\", "\\\\") + quote + " }}"
 
 
 def _only_code(match: re.Match[str]) -> str:

@@ -164,7 +164,8 @@ class _Findings:
                 source, name = _read_text(message.template), str(message.template)
             else:
                 return None
-            return compile_template(source, name, phone=phone, unknown_fields=partial(self._unknown_fields, header))
+            columns, unknown = field_names(header or ()), partial(self._unknown_fields, header)
+            return compile_template(source, name, phone=phone, columns=columns, unknown_fields=unknown)
         except InputError as error:
             self.problems += [self._of_the_text(problem) for problem in error.problems]
             return None

@@ -45,7 +45,8 @@ COURTESIES = frozenset(
 _AMBIGUOUS = frozenset(
     {
         "end", "cancel", "quit", "remove", "revoke", "no more", "discontinue", "cease", "batal", "ยกเลิก", "เลิก",
-        "ขอยกเลิก", "hủy", "huy", "取消", "解除", "解約", "退会", "그만", "거부", "정지", "해지", "alto", "pare", "parar",
+        "ขอยกเลิก", "hủy", "huy", "取消", "解除", "解約", "退会", "그만", "거부", "정지", "해지", "alto", "pare",
+        "parar",
         "paren", "baja", "cancelar", "cancele", "cancelen", "cancela", "cancelem", "detener", "salir", "sair",
         "remover", "remova", "removam", "chega", "résilier", "ferma", "fermare", "basta", "cancella", "disdire",
         "ophouden", "stoppen", "koniec", "dość", "dosc", "usuń", "usun", "avsluta", "slutt", "peru", "lopeta", "dur",
@@ -63,7 +64,12 @@ class Meaning(StrEnum):
     REVIEW = "review"  # it may be an opt-out: a person has to read it
 
 
-_SENTENCE_ENDS = re.compile(r"[.!?…。！？؟।\n\r;,、，:]+|\s[-–—]+\s")
+# Ends of sentences, and places where people begin another without a mark: "wrong number please stop", "stop or I sue".
+_SENTENCE_ENDS = re.compile(
+    r"[.!?…。！？؟।\n\r;,、，:]+|\s[-–—]+\s|\b(?=(?:please|pls|plz|kindly)\b)|\b(?:or(?= i\b| else\b)|because)\b"
+)
+# A letter that is held down: "stooop", "STOPPP".
+_HELD = re.compile(r"([^\W\d])\1{2,}")
 # Invisible characters: the combining dot of a lower-cased İ, variation selectors, keycaps, fillers, joiners. Category
 # Cf is removed too.
 _UNSEEN = re.compile("[\u0307\ufe00-\ufe0f\u20e3\u034f\u115f\u1160\u180b-\u180f\U000e0100-\U000e01ef]")
@@ -146,8 +152,8 @@ def _plain(text: str) -> str:
 
 
 def _seen(text: str) -> str:
-    """A normalised text as people see it: letters that look like Latin ones are Latin."""
-    return normalised(text).translate(_LOOK_ALIKES)
+    """A normalised text as people see it: letters that look like Latin ones are Latin, and none is held down."""
+    return _HELD.sub(r"\1", normalised(text).translate(_LOOK_ALIKES))
 
 
 def _part(word: str, meaning: Meaning) -> Part:

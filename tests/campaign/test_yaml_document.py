@@ -94,3 +94,45 @@ def test_files_that_cannot_be_read(folder: Path) -> None:
         "a\0b": 'can\'t read "a\\u0000b": invalid file name; write the path of a file on this computer',
     }
     assert list(problems.values()) == [str(read(Path(path))[1][0]) for path in problems]
+
+
+CUT = {
+    "message": ("text: Hi Ann, reply #1 to book", '1:7: text: YAML reads "#1 to book" as a comment', "on a line of its own"),
+    "remark behind a message": ("text: Hi Ann # greeting", '1:7: text: YAML reads "# greeting" as a comment', "on a line of its own"),
+    "message on two lines": ("text: Hi\n  Ann #2 x", '1:7: text: YAML reads "#2 x" as a comment', "on a line of its own"),
+    "words that a text needs": ("requireText:\n  - STOP #1", '2:5: requireText: YAML reads "#1" as a comment', "on a line of its own"),
+    "column": ("phone: Phone #", '1:8: phone: YAML reads "#" as a comment', "after # and a space"),
+    "key column": ("key: Order #1", '1:6: key: YAML reads "#1" as a comment', "after # and a space"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "what", "comment"), CUT.values(), ids=CUT)
+def test_an_unquoted_text_that_is_cut(content: str, what: str, comment: str) -> None:
+    [problem] = parse(content.encode(), "c.yaml").problems
+    remedy = f"which cuts the text; put the whole text in quotes, or write a comment {comment}"
+    assert f"c.yaml:{what}, {remedy}" == str(problem)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["rate: 10/s # a comment", "rate: 10/s #a comment", "text: 'Hi #1' # a comment", 'text: "Hi" # a', "text: Hi#1",
+     "text: |  # a comment\n  Hi #1", "text:  # a comment\n  Hi", "a:\n  # a comment\n  b: c", "text: Hi\n# a comment"],
+)  # fmt: skip
+def test_comments_that_cut_nothing(content: str) -> None:
+    assert [] == parse(content.encode(), "c.yaml").problems
+
+
+@pytest.mark.parametrize("value", ["${SENDER}", "lists/${DAY}.csv", "$SENDER", "${{ vars.SENDER }}", "'%SENDER%'"])
+def test_variables_that_nothing_replaces(value: str) -> None:
+    document = parse(f"source: {value}".encode(), "c.yaml")
+    [problem] = document.problems
+    assert str(problem).startswith('c.yaml:1:9: source: "')
+    assert str(problem).endswith(" is not replaced: this file can't use variables; write the value itself")
+    assert {("source",)} == document.broken
+
+
+@pytest.mark.parametrize(
+    "content", ["where: price > 5 and name = '$x'", "a: US$", "text: You owe ${{ amount }}", "a: 50%"]
+)
+def test_dollars_and_percents_that_are_no_variables(content: str) -> None:
+    assert [] == parse(content.encode(), "c.yaml").problems

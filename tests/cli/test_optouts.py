@@ -157,8 +157,13 @@ def load(workplace: Workplace, *replies: bytes) -> str:
 
 
 def test_a_reply_in_doubt_is_listed_and_decided(offline: Workplace) -> None:
-    said = load(offline, reply("Please stop sending me texts", FIRST), reply("Where\tdoes it stop? Ring 81239999", SECOND),
-                reply("cancel my 3pm appointment", "+6581230003"), reply("don't stop", "+6581230004"))  # fmt: skip
+    said = load(
+        offline,
+        reply("Please stop sending me texts", FIRST),
+        reply("Where\tdoes it stop? Ring 81239999", SECOND),
+        reply("cancel my 3pm appointment", "+6581230003"),
+        reply("don't stop", "+6581230004"),
+    )
     assert "4 lines: 1 opted out, 2 replies kept for review, 1 other reply\n" in said
 
     listed = offline.here("optouts", "review")

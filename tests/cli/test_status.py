@@ -84,7 +84,8 @@ def test_ten_million_in_eighty_columns(offline: Workplace) -> None:
     run = {
         "campaign": "x" * 64, "run": "y" * 64, "state": "finished", "to_send": count, "accepted": count,
         "rejected": count, "unknown": 0, "sending": 0, "unsent": 0, "waiting_for": None, "held_up_by": None,
-        "stopped": None, "sent_to": None, "sandbox": False, "delivery": dict.fromkeys(states, count), "delivered_share": 0.999999,
+        "stopped": None, "sent_to": None, "sandbox": False,
+        "delivery": dict.fromkeys(states, count), "delivered_share": 0.999999,
         "conversions": {"success": count, "failure": count},
     }  # fmt: skip
     console = Console()

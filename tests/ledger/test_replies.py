@@ -102,7 +102,7 @@ def test_no_decision_without_its_entry(ledger: Ledger, monkeypatch: pytest.Monke
         raise OSError
 
     monkeypatch.setattr("runner.ledger.replies.append", failing)
-    with pytest.raises(OSError, match="^$"):
+    with pytest.raises(OSError, match=r"^$"):
         decide(ledger, [1], [2], 9)
 
     assert 2 == count_waiting(ledger)

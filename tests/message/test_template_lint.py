@@ -23,7 +23,7 @@ SLIPS = [
     ("Hi {{{ name }}}", "t.j2:1:4: there is one brace too many; write {{ name }}"),
     (
         "Hi {name}",
-        't.j2:1:4: "{name}" would be sent literally; write {{ name }}, or {{ "{name}" }} to send the braces',
+        't.j2:1:4: "{name}" would be sent literally; write {{ name }}, or {{ "{name}" }} to send the characters',
     ),
     ("{{ }}", "t.j2:1:1: the braces are empty; write a column name between them"),
     ("{{ a | }}", "t.j2:1:1: a name is missing here; add it, or remove the code before it"),

@@ -16,6 +16,7 @@ from runner.receipts.optout_words import (
     normalised,
     read_words,
 )
+from runner.receipts.stop_sentences import Part
 
 ROWS = list(csv.DictReader(BUILT_IN_FILE.read_text(encoding="utf-8").splitlines()))
 WORDS_THAT_STOP = sorted({row["word"] for row in ROWS if row["meaning"] == "stop"})
@@ -102,6 +103,10 @@ NEITHER = [
     ("dung", "Vietnamese without accents: correct, or stop"),
     ("text me", "no stop word"),
     ("can't stop laughing 😂", "they enjoy it"),
+    ("I cant stop thinking about it", "the same, without the apostrophe"),
+    ("we're the best, don't stop", "the opposite, in a second sentence"),
+    ("don't stop texting me deals please", "the opposite"),
+    ("will stop by later please keep it for me", "another meaning, before a request"),
     ("please don't stop sending these", "the opposite, politely"),
     ("Please don't unsubscribe me", "the opposite, with another word"),
     ("can I stop by the shop at 5?", "another meaning"),
@@ -268,6 +273,22 @@ SENTENCES = [
     "বার্তা পাঠানো বন্ধ করুন",
     "நிறுத்துங்கள்",
     "அனுப்ப வேண்டாம்",
+    "Stop now or I will report you",
+    "you have the wrong number please stop texting",
+    "Do not contact me again or I will report you",
+    "STOPPP",
+    "stooop",
+    "yes stop",
+    "Stop sending me this sh*t",
+    "I revoke my consent",
+    "please take my name off your list",
+    "un-subscribe",
+    "stop texting this number, it's not Ann's",
+    "Hi, please remove me from your SMS list. Best regards, Ann Tan, Director",
+    "不要再给我发短信",
+    "больше не пишите",
+    "proszę mnie wypisać",
+    "no quiero más mensajes",
 ]
 
 IN_DOUBT = [
@@ -293,8 +314,10 @@ IN_DOUBT = [
     ("You did not stop texting me", "the same"),
     ("I already opted out twice", "the same, in the past"),
     ("I unsubscribed last week", "the same"),
-    ("Stop now or I will report you", "an opt-out with more in the same sentence"),
+    ("no stop", "one or two sentences"),
+    ("Stop wasting my time", "an opt-out with more in the same sentence"),
     ("don't text me at night", "a part of an opt-out"),
+    ("Do not send me messages at night", "the same, in other words"),
     ("how do I unsubscribe?", "a question that somebody has to answer"),
     ("reply stop to opt out", "a quoted text of ours, or an opt-out"),
     ("wrong number", "no stop word, but the person never agreed"),
@@ -493,3 +516,16 @@ def test_no_two_words_with_different_meanings_look_alike() -> None:
         assert (meaning, word) == BUILT_IN.meaning(word)
         found = BUILT_IN.meaning(word.upper())
         assert found is None or found[0] is meaning
+
+
+def test_the_phrase_that_decides_is_told() -> None:
+    assert (Meaning.STOP, "do not send") == BUILT_IN.meaning("Do not send me any more texts")
+    assert (Meaning.STOP, "stop") == BUILT_IN.meaning("I want to stop these texts")
+    assert (Meaning.REVIEW, "do not send") == BUILT_IN.meaning("Do not send me messages at night")
+
+
+def test_each_phrase_of_a_sentence_has_a_part() -> None:
+    lines = BUILT_IN_FILE.with_name("stop_phrases.csv").read_text(encoding="utf-8").splitlines()
+    for name, *phrases in csv.reader(lines):
+        assert Part[name.upper()] not in (Part.STOP, Part.START), name
+        assert all(normalised(phrase) for phrase in phrases), phrases
