@@ -25,8 +25,9 @@ _KEPT = "|".join((
     r"(?<=--approve )\S+|(?<=--run )\S+|(?<=--limit )\d+",  # commands to copy
     r"(?<=quote error ID )\S+",  # in any form: support asks for it
     rf"(?<=://){_IP}(?::\d+)?|(?<![\w.+-]){_IP}:\d{{2,5}}\b",
-    # names with a date: hello/20261201
-    r"(?<![\w./:@-])[A-Za-z][\w.-]{0,64}[-_/]20\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])(?!\d)",
+    # names with a date, a week or a month: hello/20261201, sale8/2026-12-01, sale888/2026-W49, sale8/2026-12
+    r"(?<![\w./:@-])[A-Za-z][\w.-]{0,64}[-_/]20\d\d"
+    r"(?:(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])|-(?:0[1-9]|1[0-2])(?:-[0-3]\d)?|-W[0-5]\d)(?!\d)",
     rf"(?<![^\s\"'(=`])[\w./\\~-]{{0,255}}\.(?:{_SUFFIXES})(?:, line \d+|(?::\d+){{0,2}})\b(?![\w@])",  # files
 ))  # fmt: skip
 # What is not a number in words, but could be one in a cell.

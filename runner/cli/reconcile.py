@@ -54,7 +54,8 @@ def command(
     if not unsettled:
         console.print(f"\nresults: {run.paths.results_csv}")
         if unsent := report.counts.totals.by_status[Status.UNSENT]:
-            console.print(f"{counted(unsent, 'message')} not sent; run the campaign again to continue")
+            again = f"run the campaign again with --run {run.record.run}"
+            console.wrap(f"{counted(unsent, 'message')} not sent; to continue, {again}")
     return 1 if unsettled else 0, report.document | {"unsettled": unsettled}
 
 

@@ -100,6 +100,7 @@ def test_what_is_no_number_stays(kind: str, data: st.DataObject) -> None:
         "the suppression list out.csv, line 1234567",
         "  campaign run hello.yaml --run 20261201 --limit 1000000 --approve 694094260712",
         "hello/20261201: 3 accepted",
+        "continues f28/2026-12-01, not `f28/2026-12`; f2888/2026-W49 is unfinished; sale-7_2026-12-01",
         "31.12.2026 at 09:30:15, 12/31/2026",
         "segments  201  GSM7 201 · 201 with 1 segment",
         "segments  1,234,567  GSM7 1,200,000 · UCS2 34,567 · 1,234,567 with 1 segment",
