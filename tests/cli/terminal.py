@@ -7,12 +7,12 @@ import pty
 import re
 import select
 import struct
-import subprocess
 import termios
 import time
 from typing import Self
 from unittest.mock import patch
 
+from tests.cli.preloaded import Command
 from tests.cli.workplace import COMMAND, Done, Workplace
 from tests.deadline import DEADLINE_S
 
@@ -48,7 +48,7 @@ class Terminal:
     def __enter__(self) -> Self:
         self._end, other = pty.openpty()
         fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        self._process = subprocess.Popen(
+        self._process = Command(
             self._arguments,
             cwd=self._folder,
             env=self._environment,
@@ -57,7 +57,8 @@ class Terminal:
             stderr=other,
             # A session of its own, with this terminal: so that Ctrl-C reaches it as from a keyboard.
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 (no threads are touched in it)
+            # Where processes are forked, `Command` does this by itself.
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )
         os.close(other)
         return self

@@ -17,6 +17,7 @@ import polars as pl
 import pytest
 
 from runner.run.notice import SANDBOX
+from tests.cli.preloaded import Command
 from tests.cli.workplace import COMMAND, KEY, Done, Workplace, people
 from tests.deadline import DEADLINE_S
 from tests.run.sent import IDS, NAME, NOT_THERE, Provider, Says, listening, sent_run, umid_of
@@ -58,7 +59,7 @@ class Place:
     @contextmanager
     def following(self, file: str = "-", *more: str) -> Iterator["subprocess.Popen[bytes]"]:
         """The installed command, with a pipe as its standard input."""
-        with subprocess.Popen(
+        with Command(
             [COMMAND, "feedback", NAME, file, "--follow", "--rate", "1000/s", "--json", *more],
             cwd=self.folder,
             env=self.workplace.environment,

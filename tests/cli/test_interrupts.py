@@ -51,6 +51,7 @@ def interrupted(
 ) -> Done | None:
     """Send a signal `after_s` seconds after `when` is true. None if the command had ended by then."""
     mark = uuid.uuid4().hex
+    place.process = subprocess.Popen
     with place.started(*arguments, MARK=mark) as process:
         if not came_true(process, when, place.folder):
             return None

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.cli.preloaded import Command
 from tests.cli.provider import Provider
 from tests.cli.workplace import COMMAND, Workplace, ended
 from tests.deadline import DEADLINE_S
@@ -88,20 +89,19 @@ def test_a_reader_that_never_reads(
 ) -> None:
     reader, writer = full()
     try:
-        done = subprocess.run(
+        with Command(
             [COMMAND, "run", "hello.yaml", "--yes"],
             cwd=campaign.folder,
             env=campaign.environment,
             stdin=subprocess.DEVNULL,
             stdout=writer,
             stderr=writer,
-            timeout=DEADLINE_S,
-            check=False,
-        )
+        ) as process:
+            exit_code = process.wait(DEADLINE_S)
     finally:
         os.close(reader)
         os.close(writer)
-    assert 0 == done.returncode
+    assert 0 == exit_code
     assert_everybody_was_texted_once(campaign, provider)
 
 

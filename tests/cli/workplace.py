@@ -18,6 +18,7 @@ import polars as pl
 from sqlalchemy import create_engine, text
 
 from runner.cli.main import run_command
+from tests.cli.preloaded import Command
 from tests.deadline import DEADLINE_S
 
 COMMAND = str(Path(sys.executable).with_name("campaign"))
@@ -72,7 +73,12 @@ class Done:
 
 
 class Workplace:
-    """A folder, and the environment in which commands run there."""
+    """A folder, and the environment in which commands run there.
+
+    `process` is what `started` starts. It is `subprocess.Popen` in tests where a process has to load its libraries.
+    """
+
+    process: type[subprocess.Popen[Any]] = Command
 
     def __init__(self, folder: Path, base_url: str | None) -> None:
         self.folder = folder
@@ -122,7 +128,8 @@ class Workplace:
 
     @contextmanager
     def started(self, *arguments: str, **changes: str | None) -> Iterator[subprocess.Popen[str]]:
-        with subprocess.Popen(
+        """Start `campaign ARGUMENTS` as a process of its own, which is killed at the end."""
+        with self.process(
             [COMMAND, *arguments],
             cwd=self.folder,
             env=self._environment(changes),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import OperationalError
 
+from tests.cli.preloaded import Command
 from tests.cli.workplace import COMMAND, KEY, MINIMAL, people
 from tests.faults.arena import Arena, arena
 
@@ -21,7 +22,7 @@ def killed(run: Arena, moments: random.Random) -> None:
     """Start the real command and kill it at some moment after its first message left, or before."""
     environment = run.place.environment | {"EIGHTXEIGHT_BASE_URL": run.base_url, "EIGHTXEIGHT_API_KEY": KEY}
     size = run.book.stat().st_size if run.book.exists() else 0
-    with subprocess.Popen(
+    with Command(
         [COMMAND, "run", "hello.yaml", "--yes"],
         cwd=run.place.folder,
         env=environment,

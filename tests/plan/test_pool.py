@@ -150,6 +150,7 @@ def test_a_plan_that_is_broken_off_leaves_nothing(
 ) -> None:
     """`all` get what a terminal sends for Ctrl-C."""
     place = Workplace(tmp_path, None)
+    place.process = subprocess.Popen
     place.write(many_people())
     with place.started("plan", "hello.yaml") as plan:
         found = started_composers(plan)
@@ -166,6 +167,7 @@ def test_a_plan_that_is_broken_off_leaves_nothing(
 @linux_with_cores
 def test_none_outlives_a_plan_that_is_killed(tmp_path: Path) -> None:
     place = Workplace(tmp_path, None)
+    place.process = subprocess.Popen
     place.write(many_people())
     with place.started("plan", "hello.yaml") as plan:
         found = started_composers(plan)
@@ -178,6 +180,7 @@ def test_none_outlives_a_plan_that_is_killed(tmp_path: Path) -> None:
 @linux_with_cores
 def test_nothing_is_imported_from_where_the_user_stands(tmp_path: Path) -> None:
     place = Workplace(tmp_path, None)
+    place.process = subprocess.Popen
     # Few rows and short texts, but a file that is large enough for other processes.
     rows = "".join(person(number, "N" * 999) for number in range(1_100))
     place.write(rows, MINIMAL.replace("{{ name }}", "you"))

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import multiprocessing
 import re
 import resource
 import sqlite3
@@ -13,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +36,7 @@ from runner.run.open import recorded_run
 from runner.run.paths import RunOptions, RunPaths
 from runner.run.report import write_report
 from tests.cli.provider import Provider, Reply, Request, Script, error, queued, serving
-from tests.cli.workplace import COMMAND, MINIMAL, Workplace, people
-from tests.deadline import DEADLINE_S
+from tests.cli.workplace import COMMAND, MINIMAL, Workplace, ended, people
 from tests.ledger.test_migrations import SCHEMA_1
 from tests.report.test_page import ALLOWED, Seen, said
 
@@ -462,28 +459,16 @@ def test_what_a_killed_report_left_is_gone_after_the_next(campaign: Workplace, t
     assert before == {path.name for path in campaign.path("").iterdir()}
 
 
-def _report_twice(folder: Path, started: Event) -> None:
-    place = Workplace.__new__(Workplace)
-    place.folder = folder
-    started.set()
-    for _ in range(2):
-        report(place)
-
-
 def test_several_reports_at_once_are_written_one_after_another(campaign: Workplace) -> None:
     campaign.write(people(200), XLSX.replace("200/s", "1000/s"))
     campaign(*RUN)
     report(campaign)
     before = {name: data for name, data in contents(campaign.path("")) if not name.startswith(".")}
-    context = multiprocessing.get_context("spawn")
-    started = context.Event()
-    writer = context.Process(target=_report_twice, args=(campaign.folder, started))
-    writer.start()
-    assert started.wait(DEADLINE_S)
-    for _ in range(2):
-        report(campaign)
-    writer.join(DEADLINE_S)
-    assert 0 == writer.exitcode
+    command = ("report", "hello/main")
+    with campaign.started(*command) as first, campaign.started(*command) as second:
+        for _ in range(2):
+            report(campaign)
+        assert [0, 0] == [ended(first).exit_code, ended(second).exit_code]
     assert before == {name: data for name, data in contents(campaign.path("")) if not name.startswith(".")}
     assert not list(campaign.path("").glob(".*.part"))
 
