@@ -88,9 +88,7 @@ class Planner:
 
     def batches(self, work: Work) -> Generator[RowBatch, None, None]:
         """Every batch, with each row either a message or in `exclusions`, and counted. Close the iterator after use."""
-        batches_read = read_audience(
-            self._audience, work, remarks=self.summary.reading, warnings=self.summary.warnings
-        )
+        batches_read = read_audience(self._audience, work, remarks=self.summary.reading, warnings=self.summary.warnings)
         with closing(batches_read) as batches:
             for batch in batches:
                 sent = self._sent(batch)

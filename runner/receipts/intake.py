@@ -1,6 +1,5 @@
 """Writes events to the ledger: events posted to the server, and events in a file."""
 
-import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
