@@ -61,6 +61,7 @@ def read_audience(
                     _suppress(batch, lists, spec)
                     for key, row in _sightings(batch):
                         seen.add(key, row)
+            lists.forget()
         with closing(_read(spec, batch_size, remarks, sheet_rows)) as batches:
             for batch in work(batches, True):
                 _suppress(batch, lists, spec)

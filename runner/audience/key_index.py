@@ -25,14 +25,13 @@ from typing import IO
 from runner.base.errors import BlockedError
 
 _DIGEST_BYTES = 16
-# Compared only among spellings of one key.
-_EXACT_BYTES = 8
-# Example rows of keys with several spellings.
-EXAMPLES = 3
 
-# The digest of the folded key, a digest of the key itself, the first and second row with the key (0: there is no
-# second), and the number of rows so far.
-_RECORD = struct.Struct("<16s8sIII")
+# The maximum number of examples of keys with several spellings.
+_EXAMPLES = 3
+
+# The digest of the folded key, Python's hash of the key (compared only among the spellings of one key), the first and
+# second row with the key (0: there is no second), and the number of rows so far.
+_RECORD = struct.Struct("<16sqIII")
 
 # Records up to this size stay in memory: a campaign of a few thousand rows needs no file.
 _MEMORY_BYTES = 1 << 20
@@ -44,10 +43,10 @@ _BITS = struct.Struct("<HH")
 # The bits of the digests, sorted, and the numbers of their records in the same order.
 _Leaf = tuple["array[int]", "array[int]"]
 
-# A lookup result: the digests and bits, the leaf and place of these bits (or where to insert them), the first row of a
+# A lookup result: digest, hash and bits, the leaf and place of these bits (or where to insert them), the first row of a
 # key with another spelling (0: there is none, or the key has a record), and the record's number, first row, second row
 # and row count, if there is a record.
-_Found = tuple[bytes, bytes, int, _Leaf, int, int, tuple[int, int, int, int] | None]
+_Found = tuple[bytes, int, int, _Leaf, int, int, tuple[int, int, int, int] | None]
 
 
 class KeyIndex:
@@ -79,7 +78,7 @@ class KeyIndex:
             return times
         if respelled:
             self.respelled += 1
-            if len(self.respelled_rows) < EXAMPLES:
+            if len(self.respelled_rows) < _EXAMPLES:
                 self.respelled_rows.append((row, respelled))
         leaf[0].insert(place, bits)
         leaf[1].insert(place, self._count)
@@ -93,7 +92,7 @@ class KeyIndex:
         return record[1] if record else None
 
     def similar_row(self, key: str) -> int | None:
-        """The first row added with a key or, if there is none, with another spelling of it; None if there is neither."""
+        """The first row added with a key, or else with another spelling of it; None if there is neither."""
         *_, respelled, record = self._look_up(key)
         return record[1] if record else respelled or None
 
@@ -110,10 +109,7 @@ class KeyIndex:
         folded = self._fold(key) if self._fold else key
         # Parquet cells may contain halves of surrogate pairs, which plain UTF-8 rejects.
         digest = blake2b(folded.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).digest()
-        exact = digest[:_EXACT_BYTES]
-        if folded != key:
-            exact = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=_EXACT_BYTES).digest()
-        respelled = 0
+        exact, respelled = hash(key), 0
         which, bits = _BITS.unpack_from(digest)
         leaf = hashes, numbers = self._leaves[which % _LEAVES]
         place = bisect_left(hashes, bits)

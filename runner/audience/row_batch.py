@@ -21,7 +21,8 @@ class RowBatch:
     After judging: `keys`, `destinations` (E.164 with plus) and `countries` (ISO 3166-1 alpha-2), None if unknown;
     `notes` on repairs; `zones`, the IANA time zones in which the phone may be, sorted, empty if unknown or not needed.
     If the file has several columns of numbers, `numbers` are all valid ones of a row, by index, as (column, E.164); the
-    destination is the first. A row that is not in `exclusions` (by index) is a recipient and has a key and a destination.
+    destination is the first. A row that is not in `exclusions` (by index) is a recipient, and has a key and a
+    destination.
 
     After composing: `texts`, `encodings` and `segments`, None for an excluded row; `refused`, by index, are the rows
     whose text can't be sent; `extras` are notes and remarks, for the few texts that have any.
@@ -34,7 +35,6 @@ class RowBatch:
     destinations: list[str | None] = field(default_factory=list)
     countries: list[str | None] = field(default_factory=list)
     notes: list[str | None] = field(default_factory=list)
-    numbers: dict[int, list[tuple[str, str]]] = field(default_factory=dict)
     zones: list[tuple[str, ...]] = field(default_factory=list)
     exclusions: dict[int, Exclusion] = field(default_factory=dict)
     texts: list[str | None] = field(default_factory=list)
@@ -42,6 +42,7 @@ class RowBatch:
     segments: list[int | None] = field(default_factory=list)
     refused: dict[int, Exclusion] = field(default_factory=dict)
     extras: dict[int, Extras] = field(default_factory=dict)
+    numbers: dict[int, list[tuple[str, str]]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.cells)

@@ -28,12 +28,12 @@ class SuppressionList:
 class AudienceSpec:
     """The campaign's rules for its recipients; every column exists in the file.
 
-    `phone`, `country_column`, `key` and `zone_column` are column names; `more_phones` are further columns of numbers, for
-    rows without a usable number in the columns before. `country` is the alpha-2 country of numbers
-    without a plus; a filled `country_column` overrides it for its row. Without `key`, the number is the key. Empty
-    `countries` allows all except `deny_countries`. `types` are the kinds of numbers to send to. `wants_zones`: find the
-    time zones of each recipient, in `zone_column` if filled, else by the number. `unique`, `not_null` and
-    `fresh_column` are the columns of `recipients.expect`.
+    `phone`, `country_column`, `key` and `zone_column` are column names; `more_phones` are further columns of numbers,
+    for rows without a usable number in the columns before. `country` is the alpha-2 country of numbers without a plus;
+    a filled `country_column` overrides it for its row. Without `key`, the number is the key. Empty `countries` allows
+    all except `deny_countries`. `types` are the kinds of numbers to send to. `wants_zones`: find the time zones of each
+    recipient, in `zone_column` if filled, else by the number. `unique`, `not_null` and `fresh_column` are the columns
+    of `recipients.expect`.
 
     `header` is the header that the spec was checked against; reading fails if the file has another one. `places` has
     the positions of campaign keys that describe the source: `recipients.where` → its position.

@@ -143,8 +143,8 @@ class RecipientsSection(Section):
     )
     suppress: tuple[Suppression, ...] = setting(
         "Suppression lists: files of numbers that get no message. Use {file, phone, key} to name the columns. A column "
-        "with the name of recipients.key suppresses by key too, whatever the letter case of the keys. An empty file stops the plan; a list without entries "
-        "needs a header. CAMPAIGN_SUPPRESS adds lists for every campaign.",
+        "with the name of recipients.key suppresses by key too, whatever the letter case of the keys. An empty file "
+        "stops the plan; a list without entries needs a header. CAMPAIGN_SUPPRESS adds lists for every campaign.",
         ["recipients/opted-out.csv", {"file": "recipients/left.csv", "key": "member_id"}],
         (),
     )

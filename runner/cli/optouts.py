@@ -156,6 +156,9 @@ def add(
     file: Annotated[
         Path | None, typer.Option("--file", metavar="FILE", help="Also add numbers from this list (CSV, XLSX, …).")
     ] = None,
+    phone: Annotated[
+        str | None, typer.Option("--phone", metavar="COLUMN", help="The column of --file with the numbers.")
+    ] = None,
     country: Country = None,
     sandbox: SandboxOf = None,
 ) -> tuple[int, dict[str, Any]]:
@@ -166,7 +169,7 @@ def add(
     if not numbers and file is None:
         raise InputError.of("no number given", "give one or more numbers, or a list with --file")
     given = read_numbers(numbers or [], country)
-    listed = read_file(file, country) if file else ()
+    listed = read_file(file, country, phone) if file else ()
     with _opened(sandbox, options, create=True) as ledger:
         count, changed = add_numbers(ledger, given, listed)
     had = f"; {counted(count - changed, 'number was', 'numbers were')} already opted out" if count > changed else ""

@@ -98,9 +98,8 @@ def blank_rows_remark(path: Path, count: int, remarks: list[str]) -> None:
 def phone_columns(header: Sequence[str]) -> list[str]:
     """The columns that may have the phone numbers, by their names."""
     names = [folded(bare(column)) for column in header]
-    wanted = PHONE_NAMES
-    if any(name in _RECEIVER_NAMES for name in names):
-        wanted += _SENDER_NAMES
+    is_log = any(name in _RECEIVER_NAMES for name in names)
+    wanted = {*PHONE_NAMES, *(_SENDER_NAMES if is_log else ())}
     return [column for column, name in zip(header, names, strict=True) if name in wanted]
 
 

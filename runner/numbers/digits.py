@@ -36,6 +36,8 @@ _ASCII = (
 )
 _QUOTES = "\"'`\u00b4\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb\u2039\u203a\u2032\u2033\u02b9\u02bc"
 _AROUND = f"{_QUOTES} \t\r\n"
+# Also those of ="1001".
+_AROUND_KEY = f"{_AROUND}="
 # How a CSV makes Excel show a number as text: ="6591234567"
 _FORMULA = re.compile(r'= *"([^"]*)"')
 # What other programs write before a number: links, messaging platforms (whatsapp:+65…), exports of leads (p:+65…).
@@ -128,11 +130,8 @@ def folded_key(key: str) -> str:
         # A Turkish computer makes İ of i, and ı of I.
         key = unicodedata.normalize("NFKC", key.casefold()).replace("i\u0307", "i").replace("ı", "i")
         key = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in key)
-    key = key.lower().strip()
-    if key.startswith("=") and (formula := _FORMULA.fullmatch(key)):
-        key = formula[1]
-    key = key.strip(_AROUND)
-    return _WHOLE.sub(r"\1", key) if key.endswith("0") else key
+    key = key.lower().strip(_AROUND_KEY)
+    return _WHOLE.sub(r"\1", key) if key.endswith((".0", ".00")) else key
 
 
 def _without_noise(text: str) -> str:

@@ -72,16 +72,18 @@ def normalise(raw: str, country: str | None = None) -> Number | Exclusion:
     written = read_digits(raw)
     if isinstance(written, str):
         return _excluded(f"{quoted(raw)} {written}")
-    if country is not None and not written.digits.startswith("+"):
+    digits = written.digits
+    if country is not None and digits[0] != "+":
         code = country_code(country)
         if code is None:
             return _excluded(not_a_country(country))
         country = code
-    found = _without_trunk_zero(written, country) if written.bare else _read(written.digits, country)
+    found = _without_trunk_zero(written, country) if written.bare else _read(digits, country)
     if isinstance(found, str):
         return _excluded(f"{quoted(raw)} {found}")
     # Add a note only if digits were removed or added; a national prefix is neither.
-    if written.repaired or not _is_as_dialled(written.digits, found.destination):
+    is_longer = len(digits) >= len(found.destination) or f"+{digits}" == found.destination
+    if written.repaired or (is_longer and digits[0] != "+"):
         note = f"read {quoted(raw.strip())} as {found.destination}"
         return found._replace(note=f"{note}, without invisible marks" if INVISIBLE.search(raw) else note)
     return found
@@ -236,13 +238,6 @@ def _why_invalid(digits: str, country: str | None) -> str:
     reason = _REASONS[phonenumbers.is_possible_number_with_reason(parsed)]
     home = country or phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(parsed.country_code or 0, ("",))[0]
     return reason if home in ("", WORLD) else f"{reason} in {home}"
-
-
-def _is_as_dialled(digits: str, destination: str) -> bool:
-    """Whether the digits are the number itself, or the number as dialled in its own country."""
-    if digits.startswith("+"):
-        return True
-    return not digits.startswith("00") and f"+{digits}" != destination and len(digits) < len(destination)
 
 
 def _excluded(detail: str) -> Exclusion:

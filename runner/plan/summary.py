@@ -42,12 +42,13 @@ class PlanSummary:
     """Counts of a plan; `messages_digest` is set when the plan is complete. `examples` are (data row, detail);
     `sheet_rows` has the row numbers that people see.
 
-    `by_phone` counts the messages by the column of the number, if there are several such columns. `remarks` are by (kind, subject, source); `remarked` counts the messages with a remark of each kind. `saved` is the
-    number of segments that smart encoding saved or would save. `by_zones` counts the remaining messages by time zones;
-    a message must be within sending hours in all of its zones. `costs` is the cost of all messages by country, `left`
-    the cost of those that no session has sent. `shared` are messages whose number is also in an earlier row, with
-    another key. `reading` describes how the files were read, `warnings` what may be wrong with them. `samples` are the first messages as (data row,
-    number, text).
+    `by_phone` counts the messages by the column of their number, if there are several such columns. `remarks` are by
+    (kind, subject, source); `remarked` counts the messages with a remark of each kind. `saved` is the number of
+    segments that smart encoding saved or would save. `by_zones` counts the remaining messages by time zones; a message
+    must be within sending hours in all of its zones. `costs` is the cost of all messages by country, `left` the cost of
+    those that no session has sent. `shared` are messages whose number is also in an earlier row, with another key.
+    `reading` describes how the files were read, `warnings` what may be wrong with them. `samples` are the first
+    messages as (data row, number, text).
 
     For `recipients.expect`: by column, the rows with a value of an earlier row (`repeated`) and those without a value
     (`empty`); and the newest time of a column, ISO 8601: one without and one with an offset.

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -31,6 +32,9 @@ _COMMAND_WORDS = {
     "nothing is sent while a suppression list is in doubt": "nothing was changed",
     "nothing is sent until every suppression list is valid": "nothing was changed",
 }
+
+# How a campaign file names the column of numbers: `use {file: stops.csv, phone: From} in recipients.suppress`.
+_NAMED_COLUMN = re.compile(r"\{file: [^{}]*, phone: ([^{}]*)\}(?: in recipients\.suppress)?")
 
 # Numbers per transaction; small, so that a running campaign hardly waits to claim messages.
 AT_A_TIME = 2_000
@@ -66,16 +70,17 @@ def read_numbers(written: Sequence[str], country: str | None) -> list[str]:
     return list(dict.fromkeys(number.destination for number in found if isinstance(number, Number)))
 
 
-def read_file(path: Path, country: str | None) -> "array[int]":
+def read_file(path: Path, country: str | None, phone: str | None = None) -> "array[int]":
     """Read the numbers of a suppression list, sorted, without duplicates and without the plus: ten million take 80 MB.
 
-    Raises InputError with every entry that can't be read.
+    `phone` is the column with the numbers; None: find it by its name. Raises InputError with every entry that can't be
+    read.
     """
     from runner.audience.spec import SuppressionList
     from runner.audience.suppression import read_list
 
     try:
-        with closing(read_list(SuppressionList(path), country=country)) as entries:
+        with closing(read_list(SuppressionList(path, phone), country=country)) as entries:
             found = array("Q", (int(number[1:]) for number, _ in entries if number))
     except InputError as error:
         raise InputError(map(_for_the_command, error.problems)) from error
@@ -161,7 +166,7 @@ def as_csv(ledger: Ledger) -> Iterator[str]:
 
 def _for_the_command(problem: Problem) -> Problem:
     """Reword an error about a campaign file's list for a list given to a command."""
-    what, remedy = problem.what, problem.remedy
+    what, remedy = problem.what, _NAMED_COLUMN.sub(r"--phone \1", problem.remedy)
     for old, new in _COMMAND_WORDS.items():
         what, remedy = what.replace(old, new), remedy.replace(old, new)
     return replace(problem, what=what, remedy=remedy)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -264,3 +265,62 @@ def test_check_loads_nothing_heavy() -> None:
     unmeasured = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
     done = subprocess.run([sys.executable, "-c", code], env=unmeasured, capture_output=True, text=True, check=True)
     assert "[]\n" == done.stdout
+
+
+def test_any_number_of_a_row_suppresses_it(tmp_path: Path) -> None:
+    """Also one that isn't texted, such as a fixed line."""
+    stop = tmp_path / "stop.csv"
+    stop.write_text("phone\n+6591234567\n+6561234567\n")
+    people = written(
+        tmp_path,
+        "id,one,two\na,+6581234567,+6591234567\nb,+6591234567,\nc,+6561234567,+6582345678\nd,,+6581234567\n"
+        "e,+6581234567,+6583456789\n",
+    )
+    remarks: list[str] = []
+    rows = judged_source(people, "one", more_phones=("two",), suppress=(SuppressionList(stop),), remarks=remarks)
+    on = "is on the suppression list stop.csv"
+    assert [
+        ("+6581234567", f"suppressed: two: +6591234567 {on}"),
+        ("+6591234567", f"suppressed: one: +6591234567 {on}"),
+        ("+6582345678", f"suppressed: one: +6561234567 {on}"),
+        ("+6581234567", ""),
+        ("+6581234567", "duplicate: same number as row 4"),
+    ] == verdicts(rows)
+
+
+@pytest.mark.parametrize("duplicates", list(Duplicates))
+def test_keys_that_are_one_key_for_people_are_warned_about(tmp_path: Path, duplicates: Duplicates) -> None:
+    source = written(
+        tmp_path,
+        "id,phone\nann@example.com,+6590000001\nAnn@Example.com,+6590000002\n1001,+6590000003\n'1001,+6590000004\n",
+    )
+    spec, warnings, remarks = spec_of(source, key="id", duplicates=duplicates), list[str](), list[str]()
+    found = [
+        row for batch in read_audience(spec, judging(spec), remarks=remarks, warnings=warnings) for row in batch.keys
+    ]
+    assert ["ann@example.com", "Ann@Example.com", "1001", "'1001"] == found, "each remains a recipient"
+    assert [
+        "2 rows have the key of an earlier row in another spelling, such as other letter case (row 2 like row 1, "
+        "row 4 like row 3): is it the same person? Each of them is a recipient"
+    ] == warnings
+
+
+@pytest.mark.parametrize("duplicates", list(Duplicates))
+def test_a_list_in_another_spelling_suppresses_and_is_said(tmp_path: Path, duplicates: Duplicates) -> None:
+    left = tmp_path / "left.csv"
+    left.write_text("id\nANN@example.com\n1001.0\n")
+    source = written(tmp_path, "id,phone\nAnn@Example.com,+6590000001\n1001,+6590000002\n1002,+6590000003\n")
+    other = tmp_path / "other.csv"
+    other.write_text("id\n9\n")
+    suppress = (SuppressionList(left), SuppressionList(other))
+    spec = spec_of(source, key="id", suppress=suppress, duplicates=duplicates)
+    warnings, remarks = list[str](), list[str]()
+    [batch] = read_audience(spec, judging(spec), remarks=remarks, warnings=warnings)
+    assert [
+        'id: "Ann@Example.com" is on the suppression list left.csv, in another spelling',
+        'id: "1001" is on the suppression list left.csv, in another spelling',
+    ] == [exclusion.detail for exclusion in batch.exclusions.values()]
+    assert "left.csv: 2 rows excluded by a key in another spelling (letter case, spaces, quotes or .0)" in remarks
+    assert ["no recipient in people.csv is on the suppression list other.csv (1 entry)"] == [
+        words.partition(";")[0] for words in warnings
+    ]

@@ -166,3 +166,59 @@ def test_zones_without_a_column() -> None:
 def test_zones_are_not_looked_for_unless_asked() -> None:
     row = judged("C-1", "+6591234567", "", "nowhere", zone_column="zone")
     assert ((), "") == (row.zones, row.verdict)
+
+
+SEVERAL = [
+    # (first, second, country, destination, all numbers by column, verdict, why)
+    ("+6591234567", "+6581234567", "", "+6591234567", "mobile zone", "", "the first counts"),
+    ("+6561234567", "+6581234567", "", "+6581234567", "zone mobile", "", "a fixed line first"),
+    ("", "+6581234567", "", "+6581234567", "zone", "", "nothing first"),
+    ("soon", "+6581234567", "", "+6581234567", "zone", "", "no number first"),
+    ("+60123456789", "+6581234567", "", "+6581234567", "zone mobile", "", "a country first that is not allowed"),
+    ("+6591234567", "", "", "+6591234567", "mobile", "", "nothing behind it"),
+    ("011 65 8123 4567", "+6591234567", "US", "+6581234567", "mobile zone", "", "with the row's country"),
+    ("", "", "", None, "", "invalid_number: mobile and zone are empty", "nothing at all"),
+    (
+        "+6561234567",
+        "soon",
+        "",
+        "+6561234567",
+        "mobile",
+        "not_mobile: mobile: +6561234567 is a fixed-line number; to send to it, add fixed-line to recipients.types; "
+        'zone: "soon" is not a number',
+        "no usable one: the words of both, the reason of the first",
+    ),
+    (
+        "",
+        "+6561234567",
+        "",
+        "+6561234567",
+        "zone",
+        "not_mobile: zone: +6561234567 is a fixed-line number; to send to it, add fixed-line to recipients.types",
+        "the only one is not usable",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "country", "destination", "columns", "verdict", "why"),
+    SEVERAL,
+    ids=[row[-1] for row in SEVERAL],
+)
+def test_the_first_usable_number_counts(
+    first: str, second: str, country: str, destination: str | None, columns: str, verdict: str, why: str
+) -> None:
+    batch = RowBatch(7, [("C-1", first, country, second)])
+    spec = AudienceSpec(
+        Source(Path("people.csv")),
+        HEADER,
+        "mobile",
+        more_phones=("zone",),
+        country_column="country",
+        countries=frozenset({"SG"}),
+    )
+    Judge(spec).judge(batch)
+    [row] = rows([batch])
+    assert (destination, destination, verdict) == (row.destination, row.key, row.verdict)
+    assert columns.split() == [column for column, _ in batch.numbers.get(0, [])]
+    assert destination in (None, *[number for _, number in batch.numbers.get(0, [])][:1])

@@ -48,6 +48,15 @@ def test_keys_are_told_apart_exactly() -> None:
     assert [0] * len(keys) == added(KeyIndex(), keys)
 
 
+def test_spellings_are_told_apart_and_counted() -> None:
+    index = KeyIndex(str.casefold)
+    assert [0, 0, 1, 0, 0, 0, 1] == added(index, ["a", "A", "a", "b", "á", "Á", "A"])
+    assert (2, [(2, 1), (6, 5)]) == (index.respelled, index.respelled_rows)
+    assert [1, 2, 4, None] == [index.first_row(key) for key in ("a", "A", "b", "B")]
+    assert [1, 2, 4, 4, None] == [index.similar_row(key) for key in ("a", "A", "b", "B", "c")]
+    assert [3, 7] == [index.other_row("a", 1), index.other_row("A", 2)]
+
+
 def test_keys_whose_digests_begin_alike_are_told_apart() -> None:
     """What memory holds of two digests agrees, so only their records in the file tell the keys apart."""
     met: dict[int, str] = {}

@@ -174,6 +174,43 @@ def test_says_how_much_the_lists_hold(tmp_path: Path) -> None:
     assert ["entries of suppression lists: a.txt 2, b.csv 0"] == remarks
 
 
+def test_a_key_in_another_spelling_is_found_and_said(tmp_path: Path) -> None:
+    one = written(tmp_path, "one.csv", "customer_id\nann@example.com\nBEN@example.com\n1001.0\n")
+    found = loaded(one, written(tmp_path, "two.csv", "customer_id\nC-1\n"), key="customer_id")
+    other = "one.csv, in another spelling"
+    assert [other, other, other, "two.csv", None] == [
+        found.find_key(key) for key in ("Ann@Example.com", "ben@example.com", "1001", "C-1", "1002")
+    ]
+    assert ["one.csv: 3 rows excluded by a key in another spelling (letter case, spaces, quotes or .0)"] == (
+        found.remarks()
+    )
+
+
+def test_a_list_that_nobody_is_on_is_warned_about(tmp_path: Path) -> None:
+    """Its keys or numbers may be others than the recipients', so that somebody on it gets a text."""
+    contents = ["customer_id\n900001\n", "phone\n+6591234567\n", "phone\n", "phone\n+6591234567\n"]
+    paths = [written(tmp_path, f"{name}.csv", content) for name, content in zip("abcd", contents, strict=True)]
+    found = loaded(*paths, key="customer_id")
+    check = "check that it is the right list, and that its keys or numbers are written like those of the recipients"
+    lonely = [f"no recipient in r.csv is on the suppression list {name}.csv (1 entry); {check}" for name in "ab"]
+    assert (None, None) == (found.find_number("+6581234567"), found.find_key("C-1"))
+    assert lonely == found.warnings("r.csv"), "the number on d is on b too"
+    found.find_number("+6591234567")
+    found.find_key("900001")
+    assert [] == found.warnings("r.csv")
+
+
+def test_keys_that_lost_their_leading_zeros_are_warned_about(tmp_path: Path) -> None:
+    """They may be other people's, so nobody is left out for it; but it is said."""
+    found = loaded(written(tmp_path, "out.csv", "customer_id\n7\n0012\n100\n"), key="customer_id")
+    assert [None, None, "out.csv", None, None] == [found.find_key(key) for key in ("007", "12", "100", "10", "0070")]
+    [warning] = found.warnings("r.csv")
+    assert warning.startswith("the keys of 2 recipients are on the suppression list out.csv with other leading zeros ")
+    found.forget()
+    assert [None, "out.csv"] == [found.find_key(key) for key in ("8", "7")]
+    assert [] == found.warnings("r.csv")
+
+
 KEYS = [
     # (content, numbers found, keys found, why)
     ("customer_id\nC-1\nC-2\n", [], ["C-1", "C-2"], "a lone column named like the key"),
@@ -352,6 +389,33 @@ DOUBTS = [
         "two columns of one name, beside the keys",
     ),
     (
+        "From,To,Body\n+6591234567,+6581234567,STOP\n",
+        None,
+        None,
+        None,
+        ['several columns could have the phone numbers: "From", "To"; choose one: {file: out.csv, phone: "From"}'],
+        "a log of replies, in which our own number received them",
+    ),
+    (
+        "from,destination\nACME,+6581234567\n",
+        None,
+        None,
+        None,
+        [
+            'several columns could have the phone numbers: "from", "destination"; '
+            'choose one: {file: out.csv, phone: "from"}'
+        ],
+        "a log, whoever the senders are",
+    ),
+    (
+        "name,cell,phone\nAnn,9123 4567,+6561234567\nBen,,+6561234568\nCyd,9123 4568,+6561234569\n",
+        None,
+        None,
+        None,
+        ['several columns could have the phone numbers: "cell", "phone"; choose one: {file: out.csv, phone: "cell"}'],
+        "a column that has numbers, whatever its name",
+    ),
+    (
         "phone,name\n+6591234567,Ann\n",
         None,
         "name",
@@ -379,6 +443,41 @@ def test_columns_in_doubt(
 ) -> None:
     path = written(tmp_path, "out.csv", content)
     assert [f"{path}: {word}" for word in words] == problems(SuppressionList(path, phone, own), key=key, country="SG")
+
+
+ONE_COLUMN = [
+    # (header and rows, country, why)
+    ("phone,since\n20123456,2026-12-01\n20123457,31.12.2026\n", "DK", "dates have eight digits, as numbers there"),
+    ("phone,day\n20123456,20261201\n", "DK", "a date without separators"),
+    ("phone,key\n+6591234567,91234567\n", "SG", "the same number twice, as in our own results"),
+    ("phone,note\n+6591234567,\n+6591234568,call 91234568\n", "SG", "a note"),
+    ("phone,id\n" + "".join(f"+659123456{n},{(80000000, 12)[n > 1]}\n" for n in range(8)), "SG", "a few by chance"),
+    ("phone,customer_id\n+6591234567,81234567\n", "SG", "a column of keys"),
+    ("phone,land\n91234567,SG\n", "SG", "a column of countries"),
+]
+
+
+@pytest.mark.parametrize(("content", "country", "why"), ONE_COLUMN, ids=[row[-1] for row in ONE_COLUMN])
+def test_other_columns_cause_no_doubt(tmp_path: Path, content: str, country: str, why: str) -> None:
+    path = written(tmp_path, "out.csv", content)
+    assert len(Suppression([SuppressionList(path)], country=country, key="customer_id", country_column="land"))
+
+
+def test_several_columns_of_numbers(tmp_path: Path) -> None:
+    path = written(tmp_path, "out.csv", "id,one,two\nC-1,+6591234567,+6581234567\n,,+447700900123\nC-3,,\n")
+    found = Suppression([SuppressionList(path, phone=("one", "two"))], key="id")
+    assert ["out.csv"] * 3 == [found.find_number(number) for number in NUMBERS]
+    assert (5, "out.csv", "out.csv") == (len(found), found.find_key("C-1"), found.find_key("C-3"))
+    path.write_text("one,two\n+6591234567,soon\n")
+    assert [f'{path}:2:1: "soon" is not a number; {REMEDY}'] == problems(SuppressionList(path, phone=("one", "two")))
+
+
+def test_a_list_in_the_spellings_of_recipients(tmp_path: Path) -> None:
+    """Whoever opted out matches however the number is written."""
+    content = "phone,land\np:+6591234567,\n011 65 8123 4567,United States\n++44 7700 900123-,\n"
+    path = written(tmp_path, "out.csv", content)
+    found = Suppression([SuppressionList(path)], country_column="land")
+    assert ["out.csv"] * 3 == [found.find_number(number) for number in NUMBERS]
 
 
 def test_missing_and_ambiguous_lists_are_all_named(tmp_path: Path) -> None:

@@ -189,6 +189,10 @@ ONE_MISTAKE = {
 # In the spelled-out form: a line of `recipients:` or `message:`, and the problem of its line.
 RECIPIENTS = {
     "phone: on": 'phone: YAML reads on as true, not as text; write "on" in quotes',
+    "phone: [on, mobile]": 'phone: YAML reads on as true, not as text; write "on" in quotes',
+    "phone: [mobile, mobile]": 'phone: lists "mobile" twice; list each value once',
+    "phone: []": "phone: the list is empty; add at least one value, or remove the key",
+    "phone: {column: mobile}": 'phone: YAML reads {column: mobile} as a mapping; write "{column: mobile}" in quotes',
     "country: NO": 'country: YAML reads NO as false, not as text; write "NO" in quotes',
     "country: UK": 'country: "UK" is not a country code; write GB',
     "country: sg": 'country: "sg" is not a country code; write SG',

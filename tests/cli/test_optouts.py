@@ -225,3 +225,27 @@ def test_the_run_counts_the_replies_to_its_messages(campaign: Workplace) -> None
     assert "Warning: 1 reply may be an opt-out; see <code>campaign optouts review</code>." in page
     assert "2 replies may be opt-outs; see `campaign optouts review`" in campaign.here("status").stdout
     assert 2 == campaign.here("status", "--json").document["replies_to_review"]
+
+
+def test_nobody_who_opted_out_is_texted_however_it_is_written(campaign: Workplace, provider: Provider) -> None:
+    """Other letters, numbers with labels or dialled from abroad, and a second number; counted at the provider."""
+    (campaign.folder / "people.csv").write_text(
+        "id,mobile,second,name\n"
+        "Ann@Example.com,+6581230001,,Ann\nben,+6581230002,,Ben\ncyd,6123 4567,8123 0003,Cyd\n"
+        "dan,+6581230004,+6581230014,Dan\neve,+6581230005,+6581230015,Eve\nfay,+6561234568,p:+6581230006,Fay\n"
+    )
+    (campaign.folder / "keys.csv").write_text("id\n ann@EXAMPLE.com \n")
+    (campaign.folder / "log.csv").write_text(
+        "From,To\nwhatsapp:+65 8123 0002,+6581230006\n+65 6123 4567-,+6581230006\n"
+    )
+    suppress = "suppress: [keys.csv, {file: log.csv, phone: From}]"
+    text = MINIMAL.replace("key: id", f"key: id, phone: [mobile, second], {suppress}")
+    (campaign.folder / "hello.yaml").write_text(text)
+    assert 0 == campaign.here("optouts", "add", "001 65 8123 0014", "--country", "HK").exit_code
+
+    done = campaign(*RUN)
+
+    assert 0 == done.exit_code, done.stderr
+    assert {"+6581230005": 1, "+6581230006": 1} == provider.sent
+    assert "numbers from mobile 1, second 1" in " ".join(done.stdout.split())
+    assert "keys.csv: 1 row excluded by a key in another spelling" in " ".join(done.stdout.split())

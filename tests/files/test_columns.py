@@ -33,6 +33,13 @@ def test_two_that_could_be_it_are_ambiguous() -> None:
     assert expected == find_phone_column(["Phone", "id", "mobile"])
 
 
+def test_in_a_log_the_sender_could_be_it_too() -> None:
+    """In a log of replies, our own number is in `To`."""
+    expected = Problem('several columns could have the phone numbers: "From", "To"', "choose one with recipients.phone")
+    assert expected == find_phone_column(["Date", "From", "To", "Body"])
+    assert "phone" == find_phone_column(["phone", "from"]), "where somebody is from"
+
+
 def test_none_that_could_be_it_lists_the_columns() -> None:
     expected = Problem(
         "no column is named phone, mobile, msisdn, destination or to",

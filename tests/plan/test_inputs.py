@@ -245,6 +245,21 @@ def test_columns_of_suppression_lists(folder: Path) -> None:
     ] == problems(file)
 
 
+def test_several_columns_of_numbers(folder: Path) -> None:
+    campaign = CAMPAIGN.replace(
+        "{file: people.csv, key: id, country: SG}",
+        "\n  file: people.csv\n  phone: [mobile, hom]\n  suppress: [{file: out.csv, phone: [phone, wrk]}]",
+    )
+    file = write_folder(folder, campaign=campaign)
+    (folder / "out.csv").write_text("phone,work\n")
+    assert [
+        f'welcome.yaml:5:19: recipients.phone: there is no column "hom" in people.csv; the columns are {COLUMNS}',
+        'welcome.yaml:6:45: recipients.suppress.phone: there is no column "wrk" in out.csv; did you mean "work"? the columns are "phone", "work"',
+    ] == problems(file)
+    file.write_text(campaign.replace("hom]", "city]").replace("wrk", "work"))
+    assert ("mobile", "city") == load_inputs(file).audience.phones
+
+
 def test_a_header_that_changes_before_the_rows_are_read(folder: Path) -> None:
     audience = load_inputs(write_folder(folder)).audience
     (folder / "people.csv").write_text("id,phone,name\n1,+6591234567,Ann\n")

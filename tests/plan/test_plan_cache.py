@@ -8,7 +8,7 @@ import pytest
 from runner.plan.plan_cache import cached_summary, save_plan_cache
 from runner.plan.summary import PlanSummary
 from runner.prices.costs import Costs, Price, Prices
-from tests.plan.folder import ANN, planned, write_folder
+from tests.plan.folder import ANN, CAMPAIGN, planned, write_folder
 
 PRICES = Prices(Path("prices.csv"), "SGD", {"SG": Price(Decimal("0.04"), Decimal("0.05"))})
 MESSY = (
@@ -46,6 +46,20 @@ def test_its_summary_says_what_it_said(made: tuple[Path, PlanSummary]) -> None:
     assert again is not None
     assert everything(summary) == everything(again)
     assert summary.as_json() == again.as_json()
+
+
+def test_it_warns_as_it_did(tmp_path: Path) -> None:
+    campaign = CAMPAIGN.replace("key: id", "key: id, phone: [city, mobile], suppress: [out.csv]")
+    (tmp_path / "out.csv").write_text("phone\n+6591111111\n")
+    _, summary = planned(write_folder(tmp_path, f"{ANN}b,,Ben,+6581234567\nB,,Bo,+6581234568\n", campaign=campaign))
+    save_plan_cache(tmp_path / "kept.json", key="the same", plan=tmp_path / "plan.parquet", summary=summary)
+    assert 2 == len(summary.warnings)
+    assert {"mobile": 1, "city": 2} == summary.by_phone
+
+    again = found(tmp_path)
+
+    assert again is not None
+    assert everything(summary) == everything(again)
 
 
 def test_its_costs_have_the_prices_of_now(made: tuple[Path, PlanSummary]) -> None:

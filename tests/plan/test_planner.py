@@ -46,6 +46,26 @@ PEOPLE = (
 )
 
 
+def test_numbers_in_several_columns(tmp_path: Path) -> None:
+    """The plan says which number is used, and whoever opted out with another one is left out."""
+    campaign = CAMPAIGN.replace("country: SG", "country: SG, phone: [mobile, city]")
+    people = "1,+6591234567,Ann,+6581234567\n2,6123 4567,Ben,8223 4567\n3,+6583234567,Cyd,+6584234567\n"
+    inputs = load_inputs(write_folder(tmp_path, people, campaign=campaign))
+    rules = Rules(opted_out=lambda numbers: {n: OPTED_OUT for n in numbers if n in ("+6584234567", "+6561234567")})
+    summary = Planner(inputs.audience, inputs.composer, rules=rules).write(tmp_path / "plan.parquet")
+    rows = pl.read_parquet(tmp_path / "plan.parquet").select("destination", "reason", "detail").rows()
+    assert [
+        ("+6591234567", None, None),
+        ("+6582234567", "suppressed", "mobile: +6561234567 opted out on 2026-11-20 (replied STOP)"),
+        ("+6583234567", "suppressed", "city: +6584234567 opted out on 2026-11-20 (replied STOP)"),
+    ] == rows
+    assert {"mobile": 1} == summary.by_phone
+
+    planned_rows, summary = planned(tmp_path / "welcome.yaml")
+    assert [None, "the number in city", None] == [row["detail"] for row in planned_rows]
+    assert {"mobile": 2, "city": 1} == summary.by_phone
+
+
 def test_every_row_with_its_text_or_why_it_gets_none(tmp_path: Path) -> None:
     file = write_folder(tmp_path, "".join(PEOPLE), template=TEMPLATE, campaign=EVERY_KEY)
     (tmp_path / "stop.txt").write_text("+6581111111\n")

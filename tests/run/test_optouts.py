@@ -79,8 +79,8 @@ def test_every_number_that_cant_be_read_is_named() -> None:
 
 
 def test_a_country_that_is_none() -> None:
-    with pytest.raises(InputError, match='--country: "UK" is not a country code; write GB for the United Kingdom'):
-        read_numbers(["91234567"], "UK")
+    with pytest.raises(InputError, match='--country: "Narnia" is not a country code; write two letters'):
+        read_numbers(["91234567"], "Narnia")
 
 
 def test_added_ones_are_out_from_now_on(ledger: Ledger) -> None:
@@ -185,6 +185,18 @@ def test_a_list_in_doubt_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         read_file(Path("out.csv"), None)
     assert all(word in str(caught.value) for word in words), str(caught.value)
     assert "recipients.country" not in str(caught.value)
+
+
+def test_the_column_of_a_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log of replies: our own number is in `To`."""
+    monkeypatch.chdir(tmp_path)
+    Path("out.csv").write_text(f"From,To\n{ANN},{BEN}\n")
+
+    assert [int(ANN)] == list(read_file(Path("out.csv"), None, "From"))
+    with pytest.raises(InputError) as caught:
+        read_file(Path("out.csv"), None)
+    words = 'several columns could have the phone numbers: "From", "To"; choose one: --phone "From"'
+    assert f"out.csv: {words}" == str(caught.value)
 
 
 def test_a_list_that_isnt_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
