@@ -16,7 +16,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from runner.message import filters
 from runner.message.bounds import GROWING, MAX_VALUE, BoundedCode, BoundedContext, bounded, check_call, check_operator
-from runner.message.filters import PhoneFormat, phone_filter
+from runner.message.filters import PhoneFormat, date_filter, phone_filter
 
 # Ten segments have 1,530 characters. A much longer text is a mistake; the limit stops it before memory runs out.
 MAX_LENGTH = 20_000
@@ -36,7 +36,7 @@ class OwnFilter(NamedTuple):
 OWN_FILTERS: Mapping[str, OwnFilter] = {
     "title": OwnFilter(filters.title, "{{ first_name | title }}", ("ann",)),
     "currency": OwnFilter(filters.currency, '{{ amount | currency("SGD") }}', ("5", "SGD")),
-    "date": OwnFilter(filters.date, '{{ day | date("d MMM") }}', ("2026-12-01T18:30",)),
+    "date": OwnFilter(date_filter(None), '{{ day | date("d MMM") }}', ("2026-12-01T18:30",)),
     "phone": OwnFilter(phone_filter(lambda *_: ""), '{{ branch | phone("national") }}', ("+12025550142",)),
     "truncate_gsm": OwnFilter(filters.truncate_gsm, "{{ product | truncate_gsm(20) }}", ("x", 160)),
 }
@@ -151,14 +151,16 @@ def _guarded(name: str, filtered: Callable[..., object]) -> Callable[..., object
 
 
 @lru_cache(maxsize=8)
-def environment(phone_format: PhoneFormat | None = None) -> _Environment:
-    """The environment; the filter `phone` uses `phone_format`. Created for the first template that needs it."""
+def environment(phone_format: PhoneFormat | None = None, zone: str | None = None) -> _Environment:
+    """The environment; the filter `phone` uses `phone_format`, and `date` the time zone `zone`. Created for the first
+    template that needs it."""
     jinja = _Environment(autoescape=False, undefined=StrictUndefined, finalize=_finalize, loader=None)
     # range, dict, lipsum, cycler, joiner, namespace: not needed for one text to one person, and each name would hide a
     # missing column.
     jinja.globals.clear()
     allowed = {name: function for name, function in jinja.filters.items() if name not in _REFUSED_FILTERS}
-    allowed |= {name: own.function for name, own in OWN_FILTERS.items()} | {"phone": phone_filter(phone_format)}
+    allowed |= {name: own.function for name, own in OWN_FILTERS.items()}
+    allowed |= {"phone": phone_filter(phone_format), "date": date_filter(zone)}
     for_empty = ("default", "d")
     jinja.filters = {n: function if n in for_empty else _guarded(n, function) for n, function in allowed.items()}
     return jinja

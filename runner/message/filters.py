@@ -12,12 +12,14 @@ from decimal import ROUND_HALF_UP, Decimal
 from functools import cache, lru_cache
 from itertools import accumulate
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from jinja2 import Undefined
 from jinja2.exceptions import TemplateRuntimeError
 
 from runner.base.messages import Encoding
 from runner.base.text import joined, quoted
+from runner.base.time_zones import is_zone, not_a_zone
 from runner.message.segments import is_gsm7, units
 from runner.message.transliteration import in_gsm7, likeness
 
@@ -168,9 +170,10 @@ def phone_filter(phone_format: PhoneFormat | None) -> Callable[..., str]:
 
 
 _AMOUNT = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
+# PostgreSQL writes +08, BigQuery UTC. A date alone may have an offset of four digits.
 _ISO = re.compile(
-    r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
-    r"(?P<time>[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?)? ?(Z|[+-][0-9]{2}:?[0-9]{2})?"
+    r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})(?P<time>[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?)?"
+    r"( ?(?P<offset>Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{2}|(?(time)[+-][0-9]{2}|(?!))))?"
 )
 _STYLES = ("short", "medium", "long", "full")
 # CLDR's letters for parts of a date, and for parts of a time of day.
@@ -202,28 +205,46 @@ def currency(value: object, code: object, locale: object = "en", symbol: object 
     return _currency(written, capitals, _locale(text_of(locale).strip()), symbol)
 
 
-def date(value: object, pattern: object = "medium", locale: object = "en") -> str:
-    """The date, and the time of day if the pattern has it: 2026-12-01 becomes "Dec 1, 2026".
+def date_filter(own_zone: str | None) -> Callable[..., str]:
+    """The filter `date`; times with an offset are shown in `own_zone` (IANA), or as they are written for None."""
 
-    `value` is a date, or a date and time, in ISO 8601. Its offset is not applied: the text shows the time in the cell.
-    `pattern` is short, medium, long or full, or CLDR letters such as "EEE d MMM yyyy" or "h:mm a" (Unicode TS 35).
-    Raises FilterError for another date format, for misleading or unknown letters in the pattern, and if the pattern
-    needs a time of day that the value doesn't have.
-    """
-    written = text_of(value).strip()
-    shape = text_of(pattern)
-    if wrong := None if shape in _STYLES else _wrong_pattern(shape):
-        raise FilterError(wrong)
-    match = _ISO.fullmatch(written)
-    if not match:
-        raise FilterError(f"{quoted(written)} is not a date; write it like 2026-12-01 or 2026-12-01T18:30")
-    try:
-        moment = datetime.fromisoformat(match["date"] + (match["time"] or "").replace(",", "."))
-    except ValueError as error:
-        raise FilterError(f"{quoted(written)} is not a date: {error}") from error
-    if not match["time"] and _letters(shape) & _TIME_LETTERS and shape not in _STYLES:
-        raise FilterError(f"{quoted(written)} has no time of day; write MM for the month, or add a time to the cell")
-    return _date(moment, shape, _locale(text_of(locale).strip()))
+    def date(value: object, pattern: object = "medium", locale: object = "en", zone: object = own_zone) -> str:
+        """The date, and the time of day if the pattern has it: 2026-12-01 becomes "Dec 1, 2026".
+
+        `value` is a date, or a date and time, in ISO 8601. A time with an offset is converted to the time zone `zone`.
+        `pattern` is short, medium, long or full, or CLDR letters such as "EEE d MMM yyyy" or "h:mm a" (Unicode TS 35).
+        Raises FilterError for another date format, for misleading or unknown letters in the pattern, for an unknown
+        zone, and if the pattern needs a time of day that the value doesn't have.
+        """
+        written = text_of(value).strip()
+        shape = text_of(pattern)
+        if wrong := None if shape in _STYLES else _wrong_pattern(shape):
+            raise FilterError(wrong)
+        if zone is not None and not is_zone(text_of(zone)):
+            raise FilterError(not_a_zone(text_of(zone)))
+        match = _ISO.fullmatch(written)
+        if not match:
+            raise FilterError(f"{quoted(written)} is not a date; write it like 2026-12-01 or 2026-12-01T18:30")
+        if not match["time"] and _letters(shape) & _TIME_LETTERS and shape not in _STYLES:
+            words = "has no time of day; write MM for the month, or add a time to the cell"
+            raise FilterError(f"{quoted(written)} {words}")
+        try:
+            moment = _moment(match, None if zone is None else text_of(zone))
+        except (ValueError, OverflowError) as error:
+            raise FilterError(f"{quoted(written)} is not a date: {error}") from error
+        return _date(moment, shape, _locale(text_of(locale).strip()))
+
+    return date
+
+
+def _moment(match: re.Match[str], zone: str | None) -> datetime:
+    """The date and time of a match of `_ISO`, without an offset: a time with one is in the time zone `zone`."""
+    written = match["day"] + (match["time"] or "").replace(",", ".")
+    offset = match["offset"]
+    if offset is None or not match["time"]:
+        return datetime.fromisoformat(written)
+    moment = datetime.fromisoformat(written + ("Z" if offset in ("UTC", "GMT") else offset))
+    return (moment if zone is None else moment.astimezone(ZoneInfo(zone))).replace(tzinfo=None)
 
 
 @lru_cache(maxsize=1024)

@@ -94,7 +94,8 @@ class Template:
     """A valid template, created by `compile_template`.
 
     `variables` are the names that must come from the row. `plain` is set if the template has only text and fields: a
-    format for `%`, and the field names. `phone` is the function behind the filter `phone`.
+    format for `%`, and the field names. `phone` is the function behind the filter `phone`, and `zone` the time zone of the
+    filter `date`.
     """
 
     source: str
@@ -104,10 +105,11 @@ class Template:
     compiled: JinjaTemplate
     plain: tuple[str, tuple[str, ...]] | None
     phone: PhoneFormat | None
+    zone: str | None
 
     def __reduce__(self) -> tuple[Callable[..., "Template"], tuple[str, str]]:
         """Another process compiles it again: Jinja's result can't be pickled, but `phone` can."""
-        return partial(compile_template, phone=self.phone), (self.source, self.file)
+        return partial(compile_template, phone=self.phone, zone=self.zone), (self.source, self.file)
 
     def render(self, values: Mapping[str, str]) -> str:
         """The text for `values`, which has a value for each of `variables`; "" is an empty field.
@@ -161,9 +163,11 @@ def compile_template(
     file: str,
     *,
     phone: PhoneFormat | None = None,
+    zone: str | None = None,
     unknown_fields: Callable[[Variables], list[Problem]] = lambda _: [],
 ) -> Template:
-    """Compile a template strictly. Errors call it `file`; `phone` is the function behind the filter `phone`.
+    """Compile a template strictly. Errors call it `file`; `phone` is the function behind the filter `phone`; the filter `date` shows times with an
+    offset in `zone` (IANA), or as they are written for None.
 
     Raises InputError with every problem that can be found without a row: syntax, unknown filters and tests, filter
     arguments, use of other files, forbidden characters, and the problems from `unknown_fields`.
@@ -175,7 +179,7 @@ def compile_template(
         raise InputError([Problem(what, "check that this is the template", where=Position(file, 1, 1))])
     if not source.strip():
         raise InputError([Problem("the template is empty", "write the text to send", where=Position(file, 1, 1))])
-    jinja = environment(phone)
+    jinja = environment(phone, zone)
     try:
         tree = jinja.parse(source)
         linter = Linter(tree, source, file)
@@ -188,7 +192,7 @@ def compile_template(
         raise InputError([explain(error, source, file)]) from error
     except (RecursionError, SyntaxError, MemoryError, ValueError, OverflowError) as error:
         raise InputError([too_complex(error, source, file)]) from error
-    return Template(source, file, variables, Origins(tree), compiled, _plain(tree, variables), phone)
+    return Template(source, file, variables, Origins(tree), compiled, _plain(tree, variables), phone, zone)
 
 
 def _plain(tree: nodes.Template, variables: Variables) -> tuple[str, tuple[str, ...]] | None:

@@ -153,7 +153,10 @@ class _Findings:
                 source, name = _read_text(message.template), str(message.template)
             else:
                 return None
-            return compile_template(source, name, phone=phone, unknown_fields=partial(self._unknown_fields, header))
+            unknown_fields = partial(self._unknown_fields, header)
+            # Without a time zone of the campaign, a time is shown as the cell has it: UTC would be a guess.
+            zone = self._campaign.timezone if "timezone" in self._campaign.model_fields_set else None
+            return compile_template(source, name, phone=phone, zone=zone, unknown_fields=unknown_fields)
         except InputError as error:
             self.problems += [self._of_the_text(problem) for problem in error.problems]
             return None

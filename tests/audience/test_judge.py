@@ -138,7 +138,7 @@ ZONES = [
         "what the file says is never passed over",
     ),
     (
-        "+12025550142",
+        "+6591234567",
         "EST",
         (),
         'unknown_zone: zone: "EST" is not a time zone; use an area and a city, such as "America/New_York" or '
