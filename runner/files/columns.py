@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from runner.base.cells import Kind, Kinds
 from runner.base.errors import Problem
 from runner.base.text import closest, joined, quoted_names
 from runner.base.wording import counted
@@ -19,11 +20,23 @@ _NUMBERED = re.compile(r"(?P<name>.+) \(column (?P<place>[0-9]+)\)'*", re.DOTALL
 
 
 class Header(list[str]):
-    """Column names. `left_out` are the columns without single values, each with the type of its values."""
+    """Column names. `left_out` are the columns without single values, each with the type of its values.
 
-    def __init__(self, names: Iterable[str], left_out: Mapping[str, str] | None = None) -> None:
+    `kinds` are the kinds of the cells by column, without those of a spreadsheet. A column of lists is left out, but a
+    template can use it.
+    """
+
+    def __init__(
+        self, names: Iterable[str], left_out: Mapping[str, str] | None = None, kinds: Kinds | None = None
+    ) -> None:
         super().__init__(names)
         self.left_out: Mapping[str, str] = left_out or {}
+        self.kinds: Kinds = kinds or {}
+
+
+def is_list(header: Sequence[str], name: str) -> bool:
+    """Whether only a template can use the column, because it has lists."""
+    return isinstance(header, Header) and header.kinds.get(name) is Kind.LIST
 
 
 def bare(name: str) -> str:
@@ -86,7 +99,7 @@ def find_phone_column(header: Sequence[str], wanted: str | None = None) -> str |
     """The column with the phone numbers: `wanted`, or else the only column with a name in `PHONE_NAMES`."""
     if wanted is not None:
         return find_column(header, wanted)
-    found = [column for column in header if bare(column).casefold() in PHONE_NAMES]
+    found = [column for column in header if bare(column).casefold() in PHONE_NAMES and not is_list(header, column)]
     if len(found) == 1:
         return found[0]
     if found:
@@ -104,7 +117,7 @@ def find_column(header: Sequence[str], wanted: str) -> str | Problem:
 
     A duplicate name is not accepted; see `name_columns` for the unique names.
     """
-    if wanted in header:
+    if wanted in header and not is_list(header, wanted):
         return wanted
     if found := no_single_column(header, wanted):
         return found

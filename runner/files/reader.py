@@ -10,13 +10,14 @@ spreadsheets, which must be unpacked whole.
 
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.base.cells import Kind
 from runner.base.errors import InputError, Problem
 from runner.files import delimited
-from runner.files.columns import name_columns, naming_remarks
+from runner.files.columns import Header, name_columns, naming_remarks
 from runner.files.formats import Format, identify, unchanged
 from runner.files.source import Batch, Cells, Numbered, Source
 
@@ -29,17 +30,18 @@ if TYPE_CHECKING:
 BATCH_SIZE = 5_000
 
 
-def read_header(source: Source) -> list[str]:
-    """The column names, trimmed and unique (see `columns.name_columns`).
+def read_header(source: Source) -> Header:
+    """The column names, trimmed and unique (see `columns.name_columns`), and the kinds of their cells.
 
     Reads the first megabyte of a text file, or the footer of a Parquet file. Raises InputError for a file that is
     missing or empty, doesn't match its extension, or has an unknown encoding.
     """
     found = _identified(source)
     if found is Format.PARQUET:
-        return _table(source.path).names
+        return _table(source).names
     with closing(_records(source, found, [], header_only=True)) as records:
-        return list(name_columns(_header(source, found, records)))
+        names = name_columns(_header(source, found, records))
+        return Header(names, kinds={} if found.is_spreadsheet else dict.fromkeys(names, Kind.TEXT))
 
 
 def read_rows(
@@ -55,7 +57,7 @@ def read_rows(
     found = _identified(source)
     with unchanged(source.path):
         if found is Format.PARQUET:
-            table = _table(source.path, source.where)
+            table = _table(source)
             remarks += table.remarks
             yield from table.read(batch_size)
         else:
@@ -72,7 +74,7 @@ def read_numbered(source: Source) -> Generator[Numbered, None, None]:
     found = _identified(source)
     with unchanged(source.path):
         if found is Format.PARQUET:
-            yield from enumerate((row for batch in _table(source.path).read(BATCH_SIZE) for row in batch.rows), 1)
+            yield from enumerate((row for batch in _table(source).read(BATCH_SIZE) for row in batch.rows), 1)
         else:
             yield from _records(source, found, [])
 
@@ -98,7 +100,7 @@ def check_where(source: Source) -> Problem | None:
 
     is_parquet = identify(source.path) is Format.PARQUET
     types: Mapping[str, pl.DataType | None]
-    types = _table(source.path).types if is_parquet else dict.fromkeys(read_header(source))
+    types = _table(replace(source, where=None)).types if is_parquet else dict.fromkeys(read_header(source))
     try:
         Condition(source.where, types)
     except InputError as error:
@@ -107,10 +109,10 @@ def check_where(source: Source) -> Problem | None:
     return None
 
 
-def _table(path: Path, where: str | None = None) -> "Table":
+def _table(source: Source) -> "Table":
     from runner.files.parquet import Table
 
-    return Table(path, where)
+    return Table(source.path, source.where, source.lists)
 
 
 def _identified(source: Source) -> Format:

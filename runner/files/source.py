@@ -11,7 +11,7 @@ class Source:
 
     `sheet` is the name of a spreadsheet's sheet (None: the first). `encoding` is a text file's (None: UTF-8, or UTF-16
     if detected), `encoding_key` the campaign key for it (None: there is no key). `where` is an SQL condition on the
-    columns; rows for which it is false are marked.
+    columns; rows for which it is false are marked. `lists` are the columns with lists to read, as JSON; others are "".
     """
 
     path: Path
@@ -19,6 +19,7 @@ class Source:
     encoding: str | None = None
     where: str | None = None
     encoding_key: str | None = "recipients.encoding"
+    lists: frozenset[str] = frozenset()
 
 
 # One per column, trimmed, "" if empty.

@@ -19,6 +19,7 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 import python_calamine as calamine
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError
 
+from runner.base.cells import DIGITS, Kind, TypedText, written
 from runner.base.errors import InputError, Problem
 from runner.base.text import closest, quoted_names
 from runner.base.wording import counted
@@ -113,17 +114,15 @@ def _text(value: _Value) -> str:
     if isinstance(value, str):
         return value.strip()
     if isinstance(value, bool):
-        return "true" if value else "false"
+        return TypedText(written(value), Kind.BOOLEAN)
     if isinstance(value, int | float):
         if value == int(value):
-            return str(int(value)) if abs(value) < _EXACT else f"≈{int(value)}"
-        return format(Decimal(f"{value:.15g}"), "f")
+            return TypedText(str(int(value)), Kind.NUMBER) if abs(value) < _EXACT else f"≈{int(value)}"
+        return TypedText(format(Decimal(f"{value:.{DIGITS}g}"), "f"), Kind.NUMBER)
     if isinstance(value, dt.timedelta):
         minutes, seconds = divmod(round(value.total_seconds()), 60)
         return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
-    if isinstance(value, dt.datetime):
-        return value.isoformat(sep=" ")
-    return value.isoformat()
+    return value.isoformat() if isinstance(value, dt.time) else TypedText(written(value), Kind.DATE)
 
 
 @contextmanager

@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from jinja2 import TemplateSyntaxError, nodes
 from jinja2.meta import find_undeclared_variables
 
+from runner.base.cells import Kind, Kinds
 from runner.base.errors import Position, Problem
 from runner.base.text import closest
-from runner.message.environment import OWN_FILTERS, environment
+from runner.message.environment import NO_TESTS_OF_TEXT, OWN_FILTERS, environment
 from runner.message.filters import FilterError
+from runner.message.operators import ORDERS, why_no_order
 from runner.message.segments import UNSENDABLE, described
 
 # The names that must come from the row, each with the position of its first use, in the template's order.
@@ -117,7 +119,13 @@ class Linter:
 
     def problems(self) -> list[Problem]:
         """Characters that can't be sent, and mistakes that Jinja reports only at the first row or never."""
-        return [*self._unsendable(), *self._single_braces(), *self._filters_and_tests(), *self._statements()]
+        return [
+            *self._unsendable(),
+            *self._single_braces(),
+            *self._filters_and_tests(),
+            *self._statements(),
+            *self._truths(),
+        ]
 
     def variables(self) -> Variables:
         """The names that must come from the row."""
@@ -174,10 +182,94 @@ class Linter:
                 where = self._find(r"(?<![%+-]) ", "if", choice.lineno)
                 yield Problem('this "if" has no else', 'add else ""', where=where)
 
+    def _truths(self) -> Iterator[Problem]:
+        for output in self._tree.find_all(nodes.Output):
+            for node in output.nodes:
+                if _is_truth(node):
+                    what = "the text would have the word true or false here"
+                    remedy = "write {{ 'a text' if … else 'another' }}"
+                    yield Problem(what, remedy, where=self._find(r"\{\{[-+]?.*?", _first_name(node), node.lineno))
+
+    def comparisons(self, kinds: Kinds) -> Iterator[Problem]:
+        """Comparisons that mean nothing for fields of these kinds, by name: a text is never 1, nor a number "1"."""
+        for compare in self._tree.find_all(nodes.Compare):
+            left: nodes.Expr = compare.expr
+            for operand in compare.ops:
+                items = operand.expr.items if isinstance(operand.expr, nodes.List | nodes.Tuple) else [operand.expr]
+                for right in items:
+                    if wrong := _mismatch(left, operand.op, right, kinds):
+                        name = _first_name(left) or _first_name(right)
+                        yield Problem(*wrong, where=self._find(r"(?<![.|\w])", name, compare.lineno))
+                        break
+                left = operand.expr
+        for test in self._tree.find_all(nodes.Test):
+            if test.name in NO_TESTS_OF_TEXT and _kind(test.node, kinds) is Kind.TEXT:
+                name = _first_name(test.node)
+                remedy = f"write {name} | {'bool' if test.name in ('true', 'false', 'boolean') else 'int'}"
+                where = self._find(r"(?<![.|\w])", name, test.lineno)
+                yield Problem(f'{name} is text in this file, never "{test.name}"', remedy, where=where)
+
     def _find(self, before: str, name: str, line: int) -> Position:
         """The first use of the name on `line`, after a match of `before`; Jinja gives only lines."""
         match = re.search(rf"{before}({re.escape(name)})\b", self._code[line - 1])
         return Position(self._file, line, match.start(1) + 1 if match else 1)
+
+
+# Filters whose result is of a known kind.
+_KINDS_OF_FILTERS = {
+    **dict.fromkeys(("int", "float", "round", "abs", "length", "count", "wordcount"), Kind.NUMBER),
+    **dict.fromkeys(("lower", "upper", "trim", "title", "string", "capitalize", "replace", "date"), Kind.TEXT),
+    "bool": Kind.BOOLEAN,
+}
+
+
+def _kind(node: nodes.Node, kinds: Kinds) -> Kind | None:
+    """The kind of an expression's value, if it is known from the template and the kinds of fields."""
+    if isinstance(node, nodes.Name):
+        return kinds.get(node.name)
+    if isinstance(node, nodes.Filter) and node.node is not None:
+        return _kind(node.node, kinds) if node.name in ("default", "d") else _KINDS_OF_FILTERS.get(node.name)
+    value = node.value if isinstance(node, nodes.Const) else None
+    if _is_truth(node) or isinstance(value, bool):
+        return Kind.BOOLEAN
+    return Kind.TEXT if isinstance(value, str) else Kind.NUMBER if isinstance(value, int | float) else None
+
+
+def _mismatch(left: nodes.Expr, word: str, right: nodes.Expr, kinds: Kinds) -> tuple[str, str] | None:
+    """Why a comparison means nothing, and the remedy."""
+    if isinstance(left, nodes.Const) and isinstance(right, nodes.Const):
+        return None
+    sides = {_kind(left, kinds): left, _kind(right, kinds): right}
+    if isinstance(right, nodes.Const) and len(sides) == 1 and Kind.TEXT in sides:
+        if word in ORDERS and why_no_order(right.value, right.value):
+            what = (
+                f'{_first_name(left)} is text in this file, and the order of text is that of its letters: "9" > "100"'
+            )
+            return what, f"write {_first_name(left)} | int, and the number without quotes"
+        return None
+    text = sides.pop(Kind.TEXT, None)
+    kind, other = next(iter(sides.items()))
+    if text is None or kind not in (Kind.NUMBER, Kind.BOOLEAN):
+        return None
+    if isinstance(text, nodes.Const):
+        name = _first_name(other)
+        remedy = f"write {{% if {name} %}}" if kind is Kind.BOOLEAN else "write the number without quotes"
+        return f"{name} is {kind} in this file, and is compared with text", remedy
+    name = _first_name(text)
+    filter_name = "bool" if kind is Kind.BOOLEAN else "int"
+    return f"{name} is text in this file, and is compared with {kind}", f"write {name} | {filter_name}"
+
+
+def _is_truth(node: nodes.Node) -> bool:
+    """Whether the value is always true or false."""
+    if isinstance(node, nodes.And | nodes.Or):
+        return _is_truth(node.left) and _is_truth(node.right)
+    return isinstance(node, nodes.Compare | nodes.Test | nodes.Not)
+
+
+def _first_name(node: nodes.Node) -> str:
+    names = [node, *node.find_all(nodes.Name)]
+    return next((name.name for name in names if isinstance(name, nodes.Name)), "")
 
 
 def _only_code(match: re.Match[str]) -> str:
