@@ -14,6 +14,7 @@ from jinja2.compiler import CodeGenerator, Frame
 from jinja2.exceptions import SecurityError, TemplateRuntimeError
 from jinja2.nodes import (
     And,
+    BinExpr,
     Call,
     Compare,
     Concat,
@@ -34,6 +35,7 @@ from jinja2.nodes import (
     Template,
     Test,
     Tuple,
+    UnaryExpr,
 )
 from jinja2.runtime import Context
 
@@ -107,13 +109,13 @@ class BoundedCode(CodeGenerator):
             self.visit(operand.expr, frame)
         self.write(")")
 
-    def visit_And(self, node: And, frame: Frame) -> None:  # noqa: N802
+    def visit_And(self, node: BinExpr, frame: Frame) -> None:  # noqa: N802
         self._choice(node, frame)
 
-    def visit_Or(self, node: Or, frame: Frame) -> None:  # noqa: N802
+    def visit_Or(self, node: BinExpr, frame: Frame) -> None:  # noqa: N802
         self._choice(node, frame)
 
-    def _choice(self, node: And | Or, frame: Frame, *, is_tested: bool = False) -> None:
+    def _choice(self, node: BinExpr, frame: Frame, *, is_tested: bool = False) -> None:
         self.write("(")
         self._tested(node.left, frame)
         self.write(" and " if isinstance(node, And) else " or ")
@@ -123,7 +125,7 @@ class BoundedCode(CodeGenerator):
             self.visit(node.right, frame)
         self.write(")")
 
-    def visit_Not(self, node: Not, frame: Frame) -> None:  # noqa: N802
+    def visit_Not(self, node: UnaryExpr, frame: Frame) -> None:  # noqa: N802
         self.write("(not ")
         self._tested(node.node, frame)
         self.write(")")
@@ -177,8 +179,9 @@ class BoundedCode(CodeGenerator):
         return ")"
 
 
-def _truth(test: Expr) -> Expr:
+def _truth(test: Node) -> Expr:
     """A condition whose value `visit_Not` tests; Jinja has no node for that."""
+    assert isinstance(test, Expr)
     return test if isinstance(test, Compare | Test | Not) else Not(Not(test, lineno=test.lineno), lineno=test.lineno)
 
 

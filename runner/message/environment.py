@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache, partial, wraps
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, StrictUndefined, Undefined, pass_context
 from jinja2.exceptions import SecurityError, UndefinedError
@@ -28,6 +28,13 @@ MAX_LENGTH = 20_000
 # `random` isn't repeatable; the others produce Python or HTML code, which phones don't display.
 _REFUSED_FILTERS = ("random", "pprint", "xmlattr", "urlize", "tojson", "escape", "e", "forceescape", "safe")
 
+
+# Jinja's tests that compare: their names and the operators' names.
+_COMPARISONS = {
+    **dict.fromkeys(("eq", "==", "equalto"), "eq"), **dict.fromkeys(("ne", "!="), "ne"), "in": "in",
+    **dict.fromkeys(("gt", ">", "greaterthan"), "gt"), **dict.fromkeys(("ge", ">="), "gteq"),
+    **dict.fromkeys(("lt", "<", "lessthan"), "lt"), **dict.fromkeys(("le", "<="), "lteq"),
+}  # fmt: skip
 
 # Tests that text never passes.
 NO_TESTS_OF_TEXT = (
@@ -144,7 +151,7 @@ def _compares(compared: Callable[..., bool], word: str, left: object, right: obj
     return compared(left, word, right)
 
 
-def _tests_no_text(name: str, test: Callable[..., bool], value: object, *given: object) -> bool:
+def _no_text(name: str, test: Callable[..., object], value: object, *given: object) -> object:
     if isinstance(value, str):
         wanted = "bool" if name in ("true", "false", "boolean") else "int"
         raise filters.FilterError(f'{quoted(value)} is text, never "{name}"; write | {wanted}')
@@ -192,10 +199,8 @@ def environment(phone_format: PhoneFormat | None = None, zone: str | None = None
     for_empty = ("default", "d")
     jinja.filters = {n: function if n in for_empty else _guarded(n, function) for n, function in allowed.items()}
     jinja.compared = partial(compared, zone)
-    comparisons = {"==": "eq", "equalto": "eq", "!=": "ne", ">": "gt", "greaterthan": "gt", "ge": "gteq", ">=": "gteq",
-                   "<": "lt", "lessthan": "lt", "le": "lteq", "<=": "lteq"}  # fmt: skip
-    for name in (*comparisons, "eq", "ne", "gt", "lt", "in"):
-        jinja.tests[name] = partial(_compares, jinja.compared, comparisons.get(name, name))
-    for name in NO_TESTS_OF_TEXT:
-        jinja.tests[name] = partial(_tests_no_text, name, jinja.tests[name])
+    tests: dict[str, Any] = {**jinja.tests}
+    tests |= {name: partial(_no_text, name, tests[name]) for name in NO_TESTS_OF_TEXT}
+    tests |= {name: partial(_compares, jinja.compared, word) for name, word in _COMPARISONS.items()}
+    jinja.tests = tests
     return jinja

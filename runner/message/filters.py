@@ -87,9 +87,9 @@ def whole(value: object, default: object = None, base: object = 10) -> object:
 
     Raises FilterError for what isn't a number, if there is no default: Jinja's filter makes it 0.
     """
-    if isinstance(value, str) and base != 10:
-        with suppress(ValueError, TypeError):
-            return int(value, base)  # type: ignore[arg-type]
+    if isinstance(value, str) and isinstance(base, int) and base != 10:
+        with suppress(ValueError):
+            return int(value, base)
     found = _number(value)
     return int(found) if found is not None else _else(default, value, "a number such as 12")
 

@@ -10,6 +10,7 @@ import operator as op
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from typing import Any
 
 from jinja2 import Undefined
 
@@ -17,8 +18,8 @@ from runner.base.cells import DIGITS, written
 from runner.base.text import quoted
 from runner.message.filters import NO, FilterError, moment_of
 
-_OPERATORS: Mapping[str, Callable[[object, object], object]] = {
-    "eq": op.eq, "ne": op.ne, "lt": op.lt, "lteq": op.le, "gt": op.gt, "gteq": op.ge,
+_OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "eq": op.eq, "ne": op.ne, "lt": op.lt, "lteq": op.le, "gt": op.gt, "gteq": op.ge, "in": op.contains,
     "+": op.add, "-": op.sub, "*": op.mul, "/": op.truediv, "//": op.floordiv, "%": op.mod, "**": op.pow,
 }  # fmt: skip
 ORDERS = frozenset({"lt", "lteq", "gt", "gteq"})
@@ -78,7 +79,7 @@ def _is_in(zone: str | None, left: object, right: object) -> bool:
     if isinstance(left, Undefined) or not isinstance(right, list | tuple):
         if isinstance(right, str) and not isinstance(left, str | Undefined):
             raise FilterError(f"{_described(left)} can't be in a text; write the value | string")
-        return op.contains(right, left)  # type: ignore[arg-type] - Python refuses the rest
+        return bool(_OPERATORS["in"](right, left))
     return any(_compare(zone, "eq", left, item) for item in right)
 
 
@@ -134,9 +135,8 @@ def calculated(word: str, left: object, right: object) -> object:
     if isinstance(left, Decimal) or isinstance(right, Decimal):
         left, right = _exact(left), _exact(right)
     result = _OPERATORS[word](left, right)
-    if isinstance(result, Decimal) and word == "/" and result * right != left:  # type: ignore[operator]
-        return Decimal(f"{result:.{DIGITS}g}")
-    return result
+    # A third has 28 digits.
+    return Decimal(f"{result:.{DIGITS}g}") if isinstance(result, Decimal) and word == "/" else result
 
 
 def _described(value: object) -> str:
