@@ -53,7 +53,9 @@ class Table:
             for name, (_, column, _) in zip(names, columns, strict=True)
         ]
         self._texts = [
-            _as_text(pl.col(name), types[name]).fill_null("") if name in self.types or name in lists else pl.col(name)
+            _as_text(pl.col(name), types[name]).fill_null("").alias(name)
+            if name in self.types or name in lists
+            else pl.col(name)
             for name in names
         ]
         self.remarks = naming_remarks(path.name, written, self.names)

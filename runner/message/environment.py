@@ -20,7 +20,7 @@ from runner.base.text import quoted
 from runner.message import filters
 from runner.message.bounds import GROWING, MAX_VALUE, BoundedCode, BoundedContext, bounded, check_call, check_operator
 from runner.message.filters import PhoneFormat, date_filter, phone_filter
-from runner.message.operators import calculated, compared, tested
+from runner.message.operators import calculated, check_order, compared, tested
 
 # Ten segments have 1,530 characters. A much longer text is a mistake; the limit stops it before memory runs out.
 MAX_LENGTH = 20_000
@@ -171,6 +171,7 @@ def _guarded(name: str, filtered: Callable[..., object]) -> Callable[..., object
     """
 
     grows = name in GROWING
+    orders = name in ("max", "min", "sort")
 
     @wraps(filtered)  # copies the attribute that makes Jinja pass the context
     def guarded(*args: object, **kwargs: object) -> object:
@@ -179,6 +180,8 @@ def _guarded(name: str, filtered: Callable[..., object]) -> Callable[..., object
             # Jinja passes the context or the environment before the value.
             value, *given = args[1:] if isinstance(args[0], Context | EvalContext | Environment) else args
             check_call(name, value, (*given, *kwargs.values()))
+        if orders:
+            check_order(args[1])
         result = filtered(*args, **kwargs)
         return result if type(result) is str and len(result) <= MAX_VALUE else bounded(result, name)
 

@@ -10,6 +10,7 @@ import operator as op
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 from jinja2 import Undefined
@@ -88,8 +89,16 @@ def why_no_order(left: str, right: str) -> str | None:
     for text in (left, right):
         if _DIGITS_FIRST.match(text) and not (_ISO_DATE.match(left) and _ISO_DATE.match(right)):
             remedy = "write | int or | float" if _NUMBER.fullmatch(text) else "write dates like 2026-12-31"
-            return f"{quoted(text)} is text, and the order of text is that of its letters; {remedy}"
+            return f"{quoted(text)} is text, which is ordered by letters; {remedy}"
     return None
+
+
+def check_order(values: object) -> None:
+    """Raises FilterError for a list with texts whose order isn't that of what they mean."""
+    texts = [value for value in values if isinstance(value, str)] if isinstance(values, list | tuple) else []
+    for left, right in pairwise(texts):
+        if wrong := why_no_order(left, right):
+            raise FilterError(wrong)
 
 
 def _alike(zone: str | None, left: object, right: object) -> tuple[object, ...]:

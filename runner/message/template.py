@@ -200,7 +200,7 @@ def compile_template(
     fields.
 
     Raises InputError with every problem that can be found without a row: syntax, unknown filters and tests, filter
-    arguments, use of other files, forbidden characters, comparisons that no field of these `kinds` passes, and the
+    arguments, use of other files, forbidden characters, what means nothing for these `kinds`, and the
     problems from `unknown_fields`.
     """
     # A byte order mark would be the first character of every text, and force UCS-2.
@@ -216,7 +216,7 @@ def compile_template(
         linter = Linter(tree, source, file)
         problems = linter.problems()
         variables = linter.variables()  # changes the tree if a filter is unknown
-        problems += linter.comparisons({name: kind for name, _ in variables if (kind := (kinds or {}).get(name))})
+        problems += linter.misuses({name: kind for name, _ in variables if (kind := (kinds or {}).get(name))})
         if problems := [*problems, *unknown_fields(variables)]:
             raise InputError(problems)
         compiled = jinja.from_string(source)

@@ -190,13 +190,17 @@ class Linter:
                     remedy = "write {{ 'a text' if … else 'another' }}"
                     yield Problem(what, remedy, where=self._find(r"\{\{[-+]?.*?", _first_name(node), node.lineno))
 
-    def comparisons(self, kinds: Kinds) -> Iterator[Problem]:
-        """Comparisons that mean nothing for fields of these kinds, by name: a text is never 1, nor a number "1"."""
+    def misuses(self, kinds: Kinds) -> Iterator[Problem]:
+        """What means nothing for fields of these kinds, by name: a text is never 1, nor a number "1"."""
+        for output in self._tree.find_all(nodes.Output):
+            for node in output.nodes:
+                if isinstance(node, nodes.Name) and kinds.get(node.name) is Kind.LIST:
+                    where = self._find(r"(?<![.|\w])", node.name, node.lineno)
+                    yield Problem(f"{node.name} is a list", f'write {node.name} | join(", ")', where=where)
         for compare in self._tree.find_all(nodes.Compare):
             left: nodes.Expr = compare.expr
             for operand in compare.ops:
-                items = operand.expr.items if isinstance(operand.expr, nodes.List | nodes.Tuple) else [operand.expr]
-                for right in items:
+                for right in _items(operand.expr):
                     if wrong := _mismatch(left, operand.op, right, kinds):
                         name = _first_name(left) or _first_name(right)
                         yield Problem(*wrong, where=self._find(r"(?<![.|\w])", name, compare.lineno))
@@ -240,11 +244,10 @@ def _mismatch(left: nodes.Expr, word: str, right: nodes.Expr, kinds: Kinds) -> t
     if isinstance(left, nodes.Const) and isinstance(right, nodes.Const):
         return None
     sides = {_kind(left, kinds): left, _kind(right, kinds): right}
-    if isinstance(right, nodes.Const) and len(sides) == 1 and Kind.TEXT in sides:
-        if word in ORDERS and why_no_order(right.value, right.value):
-            what = (
-                f'{_first_name(left)} is text in this file, and the order of text is that of its letters: "9" > "100"'
-            )
+    if len(sides) == 1:
+        is_order = Kind.TEXT in sides and word in ORDERS
+        if is_order and isinstance(right, nodes.Const) and why_no_order(right.value, right.value):
+            what = f'{_first_name(left)} is text in this file, which is ordered by letters: "9" is after "100"'
             return what, f"write {_first_name(left)} | int, and the number without quotes"
         return None
     text = sides.pop(Kind.TEXT, None)
@@ -258,6 +261,13 @@ def _mismatch(left: nodes.Expr, word: str, right: nodes.Expr, kinds: Kinds) -> t
     name = _first_name(text)
     filter_name = "bool" if kind is Kind.BOOLEAN else "int"
     return f"{name} is text in this file, and is compared with {kind}", f"write {name} | {filter_name}"
+
+
+def _items(node: nodes.Expr) -> list[nodes.Expr]:
+    """The items of a list, or else the node itself."""
+    if isinstance(node, nodes.Const) and isinstance(node.value, list | tuple):  # Jinja folds constants
+        return [nodes.Const(value) for value in node.value]
+    return node.items if isinstance(node, nodes.List | nodes.Tuple) else [node]
 
 
 def _is_truth(node: nodes.Node) -> bool:
