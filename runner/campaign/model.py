@@ -200,7 +200,10 @@ class Campaign(Section):
         "marketing",
     )
     timezone: Annotated[str, TextRule(times.time_zone)] = setting(
-        "The IANA time zone of {date} and of sending hours.", "Asia/Singapore", "UTC"
+        "The IANA time zone of {date} and of sending hours: an area and a city. If it is set, the filter date shows "
+        "times with a UTC offset in it.",
+        "Asia/Singapore",
+        "UTC",
     )
     account: AccountSection = setting("The account that sends and pays.", {"subAccountId": "acme_hq"})
     recipients: RecipientsSection = setting(

@@ -18,7 +18,7 @@ def command(
 ) -> int:
     """Show every error in campaign files and their project. Reads no recipients."""
     from runner.campaign.project import read_project
-    from runner.plan.inputs import load_inputs
+    from runner.plan.inputs import check_first_rows, load_inputs
     from runner.run.paths import PROJECT_FILE, project_of
 
     decide_masking(unmask, lambda: any(map(campaign_masks, files)))
@@ -32,6 +32,7 @@ def command(
             found += error.problems
         try:
             inputs = load_inputs(path, now=datetime.now(UTC))
+            check_first_rows(inputs)
         except InputError as error:
             found += error.problems
         for problem in found:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from runner.base.cells import Kind, Kinds
 from runner.base.errors import Problem
 from runner.base.text import closest, folded, joined, quoted_names
 from runner.base.wording import counted
@@ -30,11 +31,23 @@ _DATA = re.compile(
 
 
 class Header(list[str]):
-    """Column names. `left_out` are the columns without single values, each with the type of its values."""
+    """Column names. `left_out` are the columns without single values, each with the type of its values.
 
-    def __init__(self, names: Iterable[str], left_out: Mapping[str, str] | None = None) -> None:
+    `kinds` are the kinds of the cells by column, without those of a spreadsheet. A column of lists is left out, but a
+    template can use it.
+    """
+
+    def __init__(
+        self, names: Iterable[str], left_out: Mapping[str, str] | None = None, kinds: Kinds | None = None
+    ) -> None:
         super().__init__(names)
         self.left_out: Mapping[str, str] = left_out or {}
+        self.kinds: Kinds = kinds or {}
+
+
+def is_list(header: Sequence[str], name: str) -> bool:
+    """Whether only a template can use the column, because it has lists."""
+    return isinstance(header, Header) and header.kinds.get(name) is Kind.LIST
 
 
 def bare(name: str) -> str:
@@ -107,7 +120,7 @@ def find_phone_column(header: Sequence[str], wanted: str | None = None) -> str |
     """The column with the phone numbers: `wanted`, or else the only one of the `phone_columns`."""
     if wanted is not None:
         return find_column(header, wanted)
-    found = phone_columns(header)
+    found = [column for column in phone_columns(header) if not is_list(header, column)]
     if len(found) == 1:
         return found[0]
     if found:
@@ -123,7 +136,7 @@ def find_column(header: Sequence[str], wanted: str) -> str | Problem:
 
     A duplicate name is not accepted; see `name_columns` for the unique names.
     """
-    if found := [name for name in header if folded(name) == folded(wanted)]:
+    if found := [name for name in header if folded(name) == folded(wanted) and not is_list(header, name)]:
         return found[0]
     if problem := no_single_column(header, wanted):
         return problem

@@ -6,7 +6,7 @@ that read other files, the clock or random numbers. A condition that is NULL is 
 """
 
 import re
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import polars as pl
@@ -51,6 +51,14 @@ _TOKEN = re.compile(
     r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|--[^\n]*|/\*.*?\*/|(?P<word>[A-Za-z_]\w*)(?P<call>\s*\()?", re.DOTALL
 )
 _QUOTED_OR_MARK = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|[(),]")
+# The parts of a condition that say what is compared with what.
+_OPERAND = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|[A-Za-z_]\w*|<>|[<>]=?|[^\s]""")
+_ORDER = frozenset({"<", ">", "<=", ">="})
+# The order of texts isn't that of the numbers in them (9 is after 100), nor that of dates other than in ISO 8601.
+_DIGITS_FIRST = re.compile(r"[-+]?[0-9]")
+_ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}")
+_NUMBER = re.compile(r"[-+]?[0-9][0-9.,]*")
+_QUOTED_OR_MARK = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|[(),]")
 
 
 class Condition:
@@ -65,6 +73,8 @@ class Condition:
     def __init__(
         self, condition: str, types: Mapping[str, pl.DataType | None], left_out: Mapping[str, str] | None = None
     ) -> None:
+        # Numbers in quotes would be compared as text.
+        self._has_order = any(_in_order(condition))
         _check_words(condition)
         try:
             with interrupts.quiet():
@@ -78,6 +88,7 @@ class Condition:
         if not self._columns:
             raise _wrong("the condition uses no column", "write a condition such as consent = 'yes'")
         self._types = {name: types[column] for name, column in self._columns.items()}
+        self._ordered = self._text_in_order(condition)
         self._check_types()
 
     @property
@@ -118,6 +129,14 @@ class Condition:
         return self._answers(typed, range(first, first + frame.height))
 
     def _answers(self, frame: pl.DataFrame, numbers: Sequence[int]) -> list[bool]:
+        for name in self._ordered:
+            cell = pl.col(name).str
+            odd = frame[name].filter(
+                frame.select(cell.contains(f"^{_DIGITS_FIRST.pattern}") & ~cell.contains(f"^{_ISO_DATE.pattern}"))[name]
+            )
+            if len(odd):
+                place = frame[name].index_of(odd[0]) or 0
+                raise _wrong(*_no_order(_sql_name(name), odd[0], f" on row {numbers[place]}"))
         try:
             return _evaluate(frame, self._expression)
         except pl.exceptions.PolarsError as error:
@@ -127,6 +146,22 @@ class Condition:
                 except pl.exceptions.PolarsError as single:
                     raise _wrong(*_failed(str(single), f" on row {number}")) from error
             raise _wrong(*_failed(str(error), "")) from error
+
+    def _text_in_order(self, condition: str) -> list[str]:
+        """The columns with text that <, > or BETWEEN compares with a date in quotes or another column.
+
+        Raises InputError for a quoted text that begins with a digit and isn't such a date: '9' is after '100'.
+        """
+        found: dict[str, None] = {}
+        for operands in _in_order(condition):
+            columns = [name for name in map(_unquoted, operands) if name in self._types]
+            is_text = bool(columns) and all(_in_words(self._types[name]) == "text" for name in columns)
+            for text in (operand[1:-1].strip() for operand in operands if operand[0] == "'"):
+                if is_text and _DIGITS_FIRST.match(text) and not _ISO_DATE.match(text):
+                    raise _wrong(*_no_order(_sql_name(columns[0]), text))
+            if is_text and not any(operand[0] == "'" and not _ISO_DATE.match(operand[1:]) for operand in operands):
+                found |= dict.fromkeys(columns)
+        return list(found)
 
     def _check_types(self) -> None:
         """Evaluate with an empty row, and with the text "1": polars rejects some casts only then."""
@@ -153,15 +188,18 @@ class Condition:
         """Explain a comparison or function that doesn't fit a column's type."""
         name = next((name for name in _COLUMN_OF_ERROR.findall(error) if name in self._types), self._first)
         kind = _in_words(self._types[name])
-        column = name if _BARE.fullmatch(name) else f'"{name}"'
+        column = _sql_name(name)
         if "regex" in error:
             return "the pattern is not a regular expression", "escape brackets with a backslash, or use LIKE"
         if "to a string value" in error and kind == "text":
-            return "the condition compares a date with text", f"{_WRITE_DATE}, or compare text: {column} > '2026-12-31'"
+            remedy = f"write DATE({column}, '%Y-%m-%d') > DATE '2026-12-31'"
+            return "the condition compares a date with text", remedy
         if "cannot compare string with numeric" in error:
             if kind != "text":
                 return f'the column "{name}" is {kind}, but is compared with text', "write the value without quotes"
-            remedy = f"write CAST({column} AS INT), or put the number in single quotes"
+            remedy = f"write CAST({column} AS INT)"
+            if not self._has_order:
+                remedy += ", or put the number in single quotes"
             return f'the column "{name}" is text, but is compared with a number', remedy
         remedy = "compare it with a value of the same type"
         if kind in ("a date", "a time"):
@@ -171,6 +209,40 @@ class Condition:
         elif kind == "text":
             remedy = f"write CAST({column} AS INT) for a number, DATE({column}, '%Y-%m-%d') for a date"
         return f'the column "{name}" is {kind}, but is used as another type', remedy
+
+
+def _in_order(condition: str) -> Iterator[list[str]]:
+    """The names and quoted texts around each <, > and BETWEEN; calls and calculations are left out."""
+    parts = ["", *_OPERAND.findall(condition), "", "", "", ""]
+    for place, part in enumerate(parts):
+        operands = []
+        if part in _ORDER:
+            operands = [parts[place - 1], parts[place + 1] if parts[place + 2] != "(" else ""]
+        elif part.upper() == "BETWEEN":
+            before = parts[place - 2] if parts[place - 1].upper() == "NOT" else parts[place - 1]
+            operands = [before, parts[place + 1], parts[place + 3]]
+        if operands:
+            yield [operand for operand in operands if operand[:1].isalpha() or operand[:1] in set("'\"`_")]
+
+
+def _unquoted(operand: str) -> str:
+    return operand[1:-1] if operand[0] in '"`' else operand
+
+
+def _sql_name(name: str) -> str:
+    return name if _BARE.fullmatch(name) else f'"{name}"'
+
+
+def _no_order(column: str, text: str, where: str = "") -> tuple[str, str]:
+    """Explain that the order of texts isn't that of the numbers or dates in them."""
+    if _NUMBER.fullmatch(text):
+        what = f"{column} is text, and <, > and BETWEEN order text by letters: '9' comes after '100'"
+        return (
+            f"{what} ({quoted(text)}{where})",
+            f"write CAST({column} AS INT), or AS DOUBLE, and numbers without quotes",
+        )
+    what = f"{quoted(text)}{where} is text that <, > and BETWEEN can't order"
+    return what, f"write DATE({column}, '%d/%m/%Y') > DATE '2026-12-31' for a date such as 31/12/2026"
 
 
 def _evaluate(frame: pl.DataFrame, expression: pl.Expr) -> list[bool]:

@@ -9,6 +9,7 @@ from uuid import UUID
 import polars as pl
 
 from runner.base import interrupts
+from runner.base.cells import DIGITS, Kind, written
 from runner.base.errors import InputError, Problem, is_panic
 from runner.files.columns import Header, name_columns, naming_remarks
 from runner.files.condition import Condition
@@ -46,6 +47,8 @@ _NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 class Table:
     """A Parquet file's columns and rows. `types` are polars' types by column; bytes are read as text.
 
+    A column of lists is read only if the source names it, because a list may be far larger than all other cells.
+
     Raises InputError for a file that isn't Parquet.
     """
 
@@ -58,19 +61,26 @@ class Table:
             self._frame = pl.scan_parquet(path, glob=False, hive_partitioning=False)
             schema = self._frame.collect_schema().items()
         columns = [column for name, dtype in schema for column in _flattened(name, pl.col(name), dtype, left_out)]
-        if not columns:
+        if all(isinstance(dtype, pl.List) for _, _, dtype in columns):
             raise InputError([Problem(f"{path} has no column with single values", _REMEDY)])
-        written = [name for name, _, _ in columns]
-        self.names = Header(name_columns(written), left_out)
-        self._columns = {name: column.alias(name) for name, (_, column, _) in zip(self.names, columns, strict=True)}
-        types = {name: dtype for name, (_, _, dtype) in zip(self.names, columns, strict=True)}
+        in_file = [name for name, _, _ in columns]
+        names = name_columns(in_file)
+        self._columns = {name: column.alias(name) for name, (_, column, _) in zip(names, columns, strict=True)}
+        types = {name: dtype for name, (_, _, dtype) in zip(names, columns, strict=True)}
         self._bytes = [name for name, dtype in types.items() if dtype == pl.Binary]
         self.types = types | dict.fromkeys(self._bytes, pl.String())
-        self.remarks = naming_remarks(path.name, written, self.names)
-        if left_out:
-            which = ", ".join(f'"{name}" ({kind})' for name, kind in left_out.items())
+        self.names = Header(names, left_out, {name: _kind(dtype) for name, dtype in types.items()})
+        self.remarks = naming_remarks(path.name, in_file, names)
+        used = {*self.single} if source.used is None else source.used
+        if ignored := {name: kind for name, kind in left_out.items() if name not in used}:
+            which = ", ".join(f'"{name}" ({kind})' for name, kind in ignored.items())
             self.remarks.append(f"{path.name}: columns of types that can't be used are ignored: {which}")
-        self._used = [name for name in self.names if source.used is None or name in source.used]
+        self._used = [name for name in names if name in used]
+
+    @property
+    def single(self) -> dict[str, pl.DataType]:
+        """The types of the columns with single values."""
+        return {name: dtype for name, dtype in self.types.items() if not isinstance(dtype, pl.List)}
 
     def read(self, batch_size: int, columns: Collection[str] | None = None) -> Generator[Batch, None, None]:
         """Rows in file order, cells as trimmed text, nulls as "", and for each row whether the condition is true.
@@ -81,9 +91,14 @@ class Table:
         """
         columns = self._used if columns is None else columns
         where = self._source.where
-        condition = Condition(where, self.types, self.names.left_out) if where is not None else None
+        condition = Condition(where, self.single, self.names.left_out) if where is not None else None
         wanted = list(dict.fromkeys([*columns, *(condition.columns if condition else ())]))
-        texts = [_as_text(name, self.types[name]) if name in columns else pl.lit("").alias(name) for name in self.names]
+        texts = [
+            _as_text(pl.col(name), self.types[name]).fill_null("").alias(name)
+            if name in columns
+            else pl.lit("").alias(name)
+            for name in self.names
+        ]
         uuids = [name for name in self._bytes if name in wanted and self._has_uuids(name)]
         for first in range(0, self._row_count(), _PART_ROWS):
             part, unreadable = self._part(first, wanted, uuids)
@@ -106,7 +121,7 @@ class Table:
                 unreadable |= dict.fromkeys(lost.arg_true() if name in self._used else (), words)
                 part = part.with_columns(pl.Series(name, texts, pl.String))
         for name in self._used:
-            if (endless := _endless(name, self.types[name])) is not None:
+            if (endless := _endless(pl.col(name), self.types[name])) is not None:
                 kind = "number" if self.types[name].is_float() else "or very distant date"
                 words = f'an infinite {kind} in the column "{name}"; correct it, or export the column as text'
                 unreadable |= dict.fromkeys(part.select(pl.arg_where(endless)).to_series(), words)
@@ -130,12 +145,12 @@ class Table:
     def _rows(self, texts: pl.LazyFrame, row: int) -> list[Cells | UnreadableRow]:
         """The cells of rows from row number `row` on. Raises InputError if they are too much for memory."""
         with _parquet(self._path):
-            written = texts.collect()
-            size = sum(written.select(pl.all().str.len_bytes().cast(pl.Int64).sum()).row(0))
+            frame = texts.collect()
+            size = sum(frame.select(pl.all().str.len_bytes().cast(pl.Int64).sum()).row(0))
         if size > _MOST_BATCH_BYTES:
-            what = f"{self._path}: the cells of the rows {row:,} to {row + len(written) - 1:,}"
+            what = f"{self._path}: the cells of the rows {row:,} to {row + len(frame) - 1:,}"
             raise InputError.of(f"{what} have more than 64 MB", "shorten them")
-        return [tuple(map(str.strip, cells)) for cells in written.iter_rows()]
+        return [tuple(map(str.strip, cells)) for cells in frame.iter_rows()]
 
     def _has_uuids(self, name: str) -> bool:
         """Whether a column of bytes has UUIDs: all values have 16 bytes, and one is no text."""
@@ -176,15 +191,34 @@ def _parquet(path: Path, column: str | None = None) -> Generator[None, None, Non
 def _flattened(
     name: str, column: pl.Expr, dtype: pl.DataType, left_out: dict[str, str]
 ) -> Iterator[tuple[str, pl.Expr, pl.DataType]]:
-    """Columns with single values, by name and type. A struct's fields become columns such as `home.city`."""
+    """Columns by name and type. A struct's fields become columns such as `home.city`. `left_out` gets those without
+    single values; lists are in both.
+    """
     if isinstance(dtype, pl.Struct) and dtype != _INTERVAL:
         for field in dtype.fields:
             inner = field.dtype() if isinstance(field.dtype, type) else field.dtype
             yield from _flattened(f"{name}.{field.name}", column.struct.field(field.name), inner, left_out)
-    elif dtype in _SINGLE or (dtype.is_numeric() and (getattr(dtype, "precision", 0) or 0) <= _MOST_DIGITS):
+    elif _is_single(dtype):
         yield name, column, dtype
     else:
         left_out[name] = "Interval" if dtype == _INTERVAL else str(dtype)
+        if isinstance(dtype, pl.List) and _inner(dtype) != pl.Binary and _is_single(_inner(dtype)):
+            yield name, column, dtype
+
+
+def _is_single(dtype: pl.DataType) -> bool:
+    return dtype in _SINGLE or (dtype.is_numeric() and (getattr(dtype, "precision", 0) or 0) <= _MOST_DIGITS)
+
+
+def _inner(dtype: pl.List) -> pl.DataType:
+    return dtype.inner() if isinstance(dtype.inner, type) else dtype.inner
+
+
+def _kind(dtype: pl.DataType) -> Kind:
+    if dtype.is_numeric():
+        return Kind.NUMBER
+    kinds = {pl.Boolean: Kind.BOOLEAN, pl.Date: Kind.DATE, pl.Datetime: Kind.DATE, pl.List: Kind.LIST}
+    return next((kind for other, kind in kinds.items() if dtype == other), Kind.TEXT)
 
 
 def _decoded(value: bytes | None, *, is_uuid: bool) -> str | None:
@@ -200,9 +234,8 @@ def _decoded(value: bytes | None, *, is_uuid: bool) -> str | None:
     return None if _NO_TEXT.search(text) else text
 
 
-def _endless(name: str, dtype: pl.DataType) -> pl.Expr | None:
+def _endless(column: pl.Expr, dtype: pl.DataType) -> pl.Expr | None:
     """For each row, whether the value is infinite or outside of the years 1 to 9999; None if no value can be."""
-    column = pl.col(name)
     if dtype.is_float():
         return column.is_infinite()
     if not dtype.is_temporal() or dtype == pl.Time:
@@ -214,25 +247,41 @@ def _endless(name: str, dtype: pl.DataType) -> pl.Expr | None:
     )
 
 
-def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:
-    """The column as people write it: 6591234567 not 6591234567.0, 2026-12-01 10:00:00 not …000000."""
-    column = pl.col(name)
-    if (endless := _endless(name, dtype)) is not None:
+def _as_text(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """The column as people write it: 6591234567 not 6591234567.0, 2026-12-01 10:00:00 not …000000; a list as JSON."""
+    if (endless := _endless(column, dtype)) is not None:
         column = pl.when(~endless).then(column)
     if dtype.is_float():
         column = column.cast(pl.Float32) if dtype == pl.Float16 else column  # polars has no floor for it
         # pandas writes a missing number as NaN.
-        text = column.fill_nan(None).cast(pl.String)
+        filled = column.fill_nan(None)
         whole = column == column.floor()
         exact = column.abs() <= _EXACT.get(str(dtype), 0)
         digits = pl.when(whole & exact).then(column).cast(pl.Int64).cast(pl.String)
-        rounded = pl.when(whole & ~exact).then(pl.lit("≈") + text.str.strip_suffix(".0"))
-        text = pl.coalesce(digits, rounded, text)
-    elif dtype == pl.Datetime:
-        text = column.dt.to_string("%Y-%m-%d %H:%M:%S%.f")
-        if getattr(dtype, "time_zone", None):
-            text = column.dt.to_string("%Y-%m-%d %H:%M:%S%.f%:z")
-    else:
-        text = column.cast(pl.String)
-        text = pl.when(text != NULL).then(text)
-    return text.fill_null("").alias(name)
+        rounded = pl.when(whole & ~exact).then(pl.lit("≈") + filled.cast(pl.String).str.strip_suffix(".0"))
+        return pl.coalesce(digits, rounded, filled.map_batches(_without_noise, pl.String))
+    if dtype == pl.Datetime:
+        zone = "%:z" if getattr(dtype, "time_zone", None) else ""
+        return column.dt.to_string(f"%Y-%m-%d %H:%M:%S%.f{zone}")
+    if isinstance(dtype, pl.List):
+        inner = _inner(dtype)
+        if not (inner.is_integer() or inner.is_float() or inner in (pl.Boolean, pl.String)):
+            column = column.list.eval(_as_text(pl.element(), inner))
+        as_json = pl.struct(column.alias("v")).struct.json_encode().str.strip_prefix('{"v":').str.strip_suffix("}")
+        return pl.when(column.list.len() > 0).then(as_json)
+    text = column.cast(pl.String)
+    if dtype.is_decimal():  # 19.900000000
+        return pl.when(text.str.contains(".", literal=True)).then(text.str.replace(r"\.?0+$", "")).otherwise(text)
+    return pl.when(text != NULL).then(text)
+
+
+def _without_noise(column: pl.Series) -> pl.Series:
+    """Floats as text with at most 15 digits and no exponent, as in a spreadsheet: 0.3 not 0.30000000000000004."""
+    text = column.cast(pl.String)
+    odd = (text.str.len_bytes() > DIGITS + 1) | text.str.contains("e", literal=True)
+    if not odd.any():
+        return text
+    return pl.Series(
+        [written(value) if is_odd else shown for value, shown, is_odd in zip(column, text, odd, strict=True)],
+        dtype=pl.String,
+    )

@@ -13,9 +13,10 @@ from contextlib import closing
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from runner.base.cells import Kind
 from runner.base.errors import InputError, Problem
 from runner.files import delimited
-from runner.files.columns import name_columns, naming_remarks
+from runner.files.columns import Header, name_columns, naming_remarks
 from runner.files.formats import Format, identify, unchanged
 from runner.files.sheet_rows import SheetRows
 from runner.files.source import NULL, Batch, Cells, Numbered, Source
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 BATCH_SIZE = 5_000
 
 
-def read_header(source: Source) -> list[str]:
-    """The column names, trimmed and unique (see `columns.name_columns`).
+def read_header(source: Source) -> Header:
+    """The column names, trimmed and unique (see `columns.name_columns`), and the kinds of their cells.
 
     Reads the first megabyte of a text file, or the footer of a Parquet file. Raises InputError for a file that is
     missing or empty, doesn't match its extension, or has an unknown encoding.
@@ -39,7 +40,8 @@ def read_header(source: Source) -> list[str]:
     if found is Format.PARQUET:
         return _table(source).names
     with closing(_records(source, found, [], header_only=True)) as records:
-        return list(name_columns(_header(source, found, records)))
+        names = name_columns(_header(source, found, records))
+        return Header(names, kinds={} if found.is_spreadsheet else dict.fromkeys(names, Kind.TEXT))
 
 
 def read_rows(
@@ -77,7 +79,7 @@ def read_numbered(source: Source) -> Generator[Numbered, None, None]:
     with unchanged(source.path):
         if found is Format.PARQUET:
             table = _table(source)
-            batches = table.read(BATCH_SIZE, table.names)  # all columns, to tell a blank row from one without a number
+            batches = table.read(BATCH_SIZE, table.single)  # all columns, to tell a blank row from one without a number
             yield from enumerate((row for batch in batches for row in batch.rows), 1)
         else:
             yield from ((place, cells) for place, _, cells in _records(source, found, []))
@@ -104,7 +106,7 @@ def check_where(source: Source) -> Problem | None:
 
     is_parquet = identify(source.path) is Format.PARQUET
     table = _table(source) if is_parquet else None
-    types: Mapping[str, pl.DataType | None] = table.types if table else dict.fromkeys(read_header(source))
+    types: Mapping[str, pl.DataType | None] = table.single if table else dict.fromkeys(read_header(source))
     try:
         Condition(source.where, types, table.names.left_out if table else None)
     except InputError as error:

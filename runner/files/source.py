@@ -12,7 +12,8 @@ class Source:
     `sheet` is the name of a spreadsheet's sheet (None: the first). `encoding` is a text file's (None: UTF-8, or UTF-16
     if detected), `encoding_key` the campaign key for it (None: there is no key). `where` is an SQL condition on the
     columns; rows for which it is false are marked. `used` are the columns whose cells matter (None: all): a value of
-    theirs that can't be read makes the row unreadable, and cells of other columns may be read as "".
+    theirs that can't be read makes the row unreadable, and cells of other columns may be read as "". Lists are read, as
+    JSON, only if they are named here.
     """
 
     path: Path

@@ -5,6 +5,7 @@ result as empty cells, and numbers without their formats (42 for 00042). `sheet_
 """
 
 import datetime as dt
+import re
 import tempfile
 from collections.abc import Generator
 from contextlib import closing, contextmanager, suppress
@@ -14,6 +15,7 @@ from pathlib import Path
 import python_calamine as calamine
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError
 
+from runner.base.cells import DIGITS, Kind, TypedText, written
 from runner.base.errors import InputError, Problem, is_panic
 from runner.base.placeholders import error_in_words
 from runner.base.text import closest, quoted_names
@@ -27,6 +29,9 @@ _Value = int | float | str | bool | dt.time | dt.date | dt.datetime | dt.timedel
 
 # Excel keeps 15 digits; longer numbers are rounded.
 _EXACT = 10**15
+
+# A formatted number that is still one. 007 and 15% are text.
+_PLAIN_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 
 
 def read_records(source: Source, remarks: list[str], *, header_only: bool) -> Generator[Numbered, None, None]:
@@ -113,10 +118,11 @@ def _rows(
             place = places[number] if number < len(places) and column <= len(cells) else 0
             if found and place:
                 value, kind = values[column - 1], found.kinds[place - 1]
-                if (written := kind.text(value)) is not None:
-                    cells[column - 1] = written.strip()
+                if (shown := kind.text(value)) is not None:
+                    text = shown.strip()
+                    cells[column - 1] = TypedText(text, Kind.NUMBER) if _PLAIN_NUMBER.fullmatch(text) else text
                     if kind.has_currency and column not in amounts:
-                        amounts[column] = f'{written}, shown as "{kind.shown(value)}"'
+                        amounts[column] = f'{shown}, shown as "{kind.shown(value)}"'
         yield number, cells
 
 
@@ -125,17 +131,15 @@ def _text(value: _Value) -> str:
     if isinstance(value, str):
         return value.strip()
     if isinstance(value, bool):
-        return "true" if value else "false"
+        return TypedText(written(value), Kind.BOOLEAN)
     if isinstance(value, int | float):
         if value == int(value):
-            return str(int(value)) if abs(value) < _EXACT else f"≈{int(value)}"
-        return format(Decimal(f"{value:.15g}"), "f")
+            return TypedText(str(int(value)), Kind.NUMBER) if abs(value) < _EXACT else f"≈{int(value)}"
+        return TypedText(format(Decimal(f"{value:.{DIGITS}g}"), "f"), Kind.NUMBER)
     if isinstance(value, dt.timedelta):
         minutes, seconds = divmod(round(value.total_seconds()), 60)
         return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
-    if isinstance(value, dt.datetime):
-        return value.isoformat(sep=" ")
-    return value.isoformat()
+    return value.isoformat() if isinstance(value, dt.time) else TypedText(written(value), Kind.DATE)
 
 
 @contextmanager

@@ -7,11 +7,36 @@ is called. Loops and calls use up a fixed amount of work.
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from decimal import Decimal
 
 from jinja2 import Undefined
 from jinja2.compiler import CodeGenerator, Frame
 from jinja2.exceptions import SecurityError, TemplateRuntimeError
-from jinja2.nodes import Call, Concat, Const, ContextReference, Dict, EnvironmentAttribute, Expr, For, List, Tuple
+from jinja2.nodes import (
+    And,
+    BinExpr,
+    Call,
+    Compare,
+    Concat,
+    CondExpr,
+    Const,
+    ContextReference,
+    Dict,
+    EnvironmentAttribute,
+    Expr,
+    For,
+    If,
+    List,
+    Name,
+    Node,
+    Not,
+    Or,
+    Output,
+    Template,
+    Test,
+    Tuple,
+    UnaryExpr,
+)
 from jinja2.runtime import Context
 
 from runner.message.filters import text_of
@@ -72,6 +97,60 @@ class BoundedCode(CodeGenerator):
             self.write(", ")
         self.write("))")
 
+    def visit_Template(self, node: Template, frame: Frame | None = None) -> None:  # noqa: N802
+        self._shown = frozenset(name for output in node.find_all(Output) for name in _shown(output))
+        super().visit_Template(node, frame)
+
+    def visit_Compare(self, node: Compare, frame: Frame) -> None:  # noqa: N802
+        self.write("environment.compared(")
+        self.visit(node.expr, frame)
+        for operand in node.ops:
+            self.write(f", {operand.op!r}, ")
+            self.visit(operand.expr, frame)
+        self.write(")")
+
+    def visit_And(self, node: BinExpr, frame: Frame) -> None:  # noqa: N802
+        self._choice(node, frame)
+
+    def visit_Or(self, node: BinExpr, frame: Frame) -> None:  # noqa: N802
+        self._choice(node, frame)
+
+    def _choice(self, node: BinExpr, frame: Frame, *, is_tested: bool = False) -> None:
+        self.write("(")
+        self._tested(node.left, frame)
+        self.write(" and " if isinstance(node, And) else " or ")
+        if is_tested:
+            self._tested(node.right, frame)
+        else:
+            self.visit(node.right, frame)
+        self.write(")")
+
+    def visit_Not(self, node: UnaryExpr, frame: Frame) -> None:  # noqa: N802
+        self.write("(not ")
+        self._tested(node.node, frame)
+        self.write(")")
+
+    def visit_If(self, node: If, frame: Frame) -> None:  # noqa: N802
+        for choice in (node, *node.elif_):
+            choice.test = _truth(choice.test)
+        super().visit_If(node, frame)
+
+    def visit_CondExpr(self, node: CondExpr, frame: Frame) -> None:  # noqa: N802
+        node.test = _truth(node.test)
+        super().visit_CondExpr(node, frame)
+
+    def _tested(self, node: Expr, frame: Frame) -> None:
+        if isinstance(node, Compare | Test | Not | Const):
+            self.visit(node, frame)
+            return
+        if isinstance(node, And | Or):
+            self._choice(node, frame, is_tested=True)
+            return
+        names = [name.name for name in _with_all(node) if isinstance(name, Name)]
+        self.write("environment.tested(")
+        self.visit(node, frame)
+        self.write(f", {next(iter(names), 'a value')!r}, {not self._shown.isdisjoint(names)})")
+
     def visit_List(self, node: List, frame: Frame) -> None:  # noqa: N802
         with_bound = self._open(node.items)
         super().visit_List(node, frame)
@@ -90,6 +169,7 @@ class BoundedCode(CodeGenerator):
     def visit_For(self, node: For, frame: Frame) -> None:  # noqa: N802
         looped = EnvironmentAttribute("looped", lineno=node.lineno)
         node.iter = Call(looped, [ContextReference(), node.iter], [], None, None, lineno=node.lineno)
+        node.test = _truth(node.test) if node.test is not None else None
         super().visit_For(node, frame)
 
     def _open(self, items: Sequence[Expr]) -> str:
@@ -97,6 +177,26 @@ class BoundedCode(CodeGenerator):
             return ""
         self.write("environment.bounded(")
         return ")"
+
+
+def _truth(test: Node) -> Expr:
+    """A condition whose value `visit_Not` tests; Jinja has no node for that."""
+    assert isinstance(test, Expr)
+    return test if isinstance(test, Compare | Test | Not) else Not(Not(test, lineno=test.lineno), lineno=test.lineno)
+
+
+def _with_all(node: Node) -> Iterator[Node]:
+    yield node
+    yield from node.find_all(Node)
+
+
+def _shown(node: Node) -> Iterator[str]:
+    """The names whose values are written, not only decided on."""
+    if isinstance(node, Name):
+        yield node.name
+    for child in node.iter_child_nodes(exclude=("test",)):
+        if not isinstance(child, Compare | Test | Not):
+            yield from _shown(child)
 
 
 def size(value: object) -> int:
@@ -111,6 +211,8 @@ def size(value: object) -> int:
             total += len(item)
         elif isinstance(item, int) and item.bit_length() > _MAX_BITS:
             return MAX_VALUE + 1
+        elif isinstance(item, Decimal):
+            total += abs(item.adjusted())  # what it has as text
         elif isinstance(item, Mapping):
             waiting += [*item.keys(), *item.values()]
         elif isinstance(item, Collection) and not isinstance(item, Undefined):

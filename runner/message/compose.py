@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 
+from runner.base.cells import Kinds
 from runner.base.errors import InputError, Problem
 from runner.base.exclusions import Exclusion, ExclusionReason
 from runner.base.messages import MAX_SEGMENTS, Encoding, Remark, RemarkKind, Text
@@ -41,7 +42,8 @@ class Composer:
 
     `max_segments` is at most 10: the provider would truncate longer texts silently. `smart_encoding` replaces
     typographic characters with GSM-7 ones if the whole text then fits. `require_text` are words such as STOP that each
-    text must contain, in upper or lower case. `repair` mends garbled cells (see `garbled`).
+    text must contain, in upper or lower case. `repair` mends garbled cells (see `garbled`). `kinds` are the kinds of
+    cells by name in the template, for `Template.render`.
     """
 
     template: Template
@@ -51,6 +53,7 @@ class Composer:
     smart_encoding: bool = False
     require_text: Sequence[str] = ()
     repair: bool = False
+    kinds: Kinds | None = None
     _too_much: int = field(default=0, init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -68,7 +71,8 @@ class Composer:
     def compose(self, values: Mapping[str, str], columns: Mapping[str, str]) -> Text | Exclusion:
         """The text for one row. `values` is by name in the template, `columns` is the result of `self.columns`.
 
-        Raises InputError if the template takes too much memory or time on many rows.
+        Raises InputError if the template takes too much memory or time on many rows, MistakeError like
+        `Template.render`.
         """
         remarks: list[Remark] = []
         if self.repair:
@@ -77,7 +81,7 @@ class Composer:
         if is_suspect and (error := _error_value(values, columns)):
             return error
         try:
-            text = self.template.render(values).strip()
+            text = self.template.render(values, self.kinds).strip()
         except EmptyFieldError as error:
             words = f"{columns[error.name]} is empty, but the text needs it"
             return Exclusion(ExclusionReason.MISSING_FIELD, words)

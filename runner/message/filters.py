@@ -1,23 +1,28 @@
-"""The template filters: `title`, `truncate_gsm`, `phone`, `currency` and `date`. Pure.
+"""The template filters: `title`, `truncate_gsm`, `phone`, `currency`, `date`, `int`, `float` and `bool`. Pure.
 
 docs/reference/templates.md describes each, with tested examples. `currency` and `date` use Babel's CLDR data. Babel is
 imported only if a template uses them, so that `campaign check` stays fast.
 """
 
+import datetime as dt
 import re
 import unicodedata
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache, lru_cache
 from itertools import accumulate
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from jinja2 import Undefined
 from jinja2.exceptions import TemplateRuntimeError
 
+from runner.base.cells import written
 from runner.base.messages import Encoding
 from runner.base.text import joined, quoted
+from runner.base.time_zones import is_zone, not_a_zone
 from runner.message.segments import is_gsm7, units
 from runner.message.transliteration import in_gsm7, likeness
 
@@ -37,6 +42,17 @@ _ENDINGS = frozenset({"s", "t", "ll", "re", "ve", "m", "d"})
 _MC = re.compile(r"Mc[^\W\d_]{3,}")
 _LAST_NUMERAL = re.compile(r"(?<=\s)(ii|iii|iv)$", re.IGNORECASE)
 
+# Words for false and true in files: English, one letter as PostgreSQL writes it, Excel's in other languages, and more.
+NO = frozenset({
+    "false", "no", "f", "n", "off", "0", "falsch", "nein", "faux", "non", "falso", "não", "nao", "onwaar", "nee",
+    "fałsz", "nie", "ложь", "нет", "salah", "tidak", "sai", "không", "否", "いいえ", "아니요", "เท็จ", "ไม่",
+})  # fmt: skip
+YES = frozenset({
+    "true", "yes", "t", "y", "on", "1", "wahr", "ja", "vrai", "oui", "verdadero", "vero", "sí", "si", "sì",
+    "verdadeiro", "sim", "waar", "prawda", "tak", "истина", "да", "benar", "ya", "đúng", "có", "是", "はい", "예",
+    "จริง", "ใช่",
+})  # fmt: skip
+
 _JOINER = "\u200d"
 _SKIN_TONES = frozenset(map(chr, range(0x1F3FB, 0x1F400)))
 _FLAG_LETTERS = frozenset(map(chr, range(0x1F1E6, 0x1F200)))
@@ -47,16 +63,60 @@ class FilterError(TemplateRuntimeError):
     """A filter got an invalid value or argument: `str()` is the error and the remedy."""
 
 
-def only_text(value: object, why_not: str = "can't be used in a text") -> object:
-    """The value, if it is a text or a number. Python's True, None or lists don't belong in a message."""
-    if isinstance(value, str | Undefined) or (isinstance(value, int | float) and not isinstance(value, bool)):
-        return value
-    raise FilterError(f"a value of the type {type(value).__name__} {why_not}")
+def only_text(value: object) -> str:
+    """What the text shows for a value. Lists and Python's None don't belong in a message: raises FilterError."""
+    if isinstance(value, str | Undefined):
+        return str(value)
+    if isinstance(value, int | float | Decimal | dt.date):
+        return written(value)
+    remedy = '; write | join(", ")' if isinstance(value, list) else ""
+    raise FilterError(f"a value of the type {type(value).__name__} can't be used in a text{remedy}")
 
 
 def text_of(value: object) -> str:
     """The text of a field or number. Raises FilterError for another type, UndefinedError for a missing value."""
-    return str(only_text(value, "is not text"))
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal | dt.date | Undefined):
+        raise FilterError(f"a value of the type {type(value).__name__} is not text")
+    return only_text(value)
+
+
+def whole(value: object, default: object = None, base: object = 10) -> object:
+    """The whole number in a text, or a number without its fraction. `default` is for what isn't a number.
+
+    Raises FilterError for what isn't a number, if there is no default: Jinja's filter makes it 0.
+    """
+    if isinstance(value, str) and isinstance(base, int) and base != 10:
+        with suppress(ValueError):
+            return int(value, base)
+    found = _number(value)
+    return int(found) if found is not None else _else(default, value, "a number such as 12")
+
+
+def decimal(value: object, default: object = None) -> object:
+    """The number in a text as a float; like `whole`."""
+    found = _number(value)
+    return float(found) if found is not None else _else(default, value, "a number such as 12.50")
+
+
+def truth(value: object, default: object = None) -> object:
+    """True for yes, true, 1 and their like; False for no, false, 0. Raises FilterError for another value."""
+    text = written(value).strip().casefold()
+    if text in YES or text in NO:
+        return text in YES
+    return _else(default, value, "true or false; write yes or no")
+
+
+def _number(value: object) -> Decimal | None:
+    text = written(value).strip()
+    return Decimal(text) if not isinstance(value, bool) and _NUMBER.fullmatch(text) else None
+
+
+def _else(default: object, value: object, noun: str) -> object:
+    if default is None:
+        raise FilterError(f"{quoted(written(value))} is not {noun}")
+    return default
 
 
 def title(value: object) -> str:
@@ -167,10 +227,12 @@ def phone_filter(phone_format: PhoneFormat | None) -> Callable[..., str]:
     return phone
 
 
+_NUMBER = re.compile(r"[-+]?[0-9]{1,30}(\.[0-9]{1,30})?")
 _AMOUNT = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
+# PostgreSQL writes +08, BigQuery UTC. A date alone may have an offset of four digits.
 _ISO = re.compile(
-    r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
-    r"(?P<time>[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?)? ?(Z|[+-][0-9]{2}:?[0-9]{2})?"
+    r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})(?P<time>[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?)?"
+    r"( ?(?P<offset>Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{2}|(?(time)[+-][0-9]{2}|(?!))))?"
 )
 _STYLES = ("short", "medium", "long", "full")
 # CLDR's letters for parts of a date, and for parts of a time of day.
@@ -202,28 +264,55 @@ def currency(value: object, code: object, locale: object = "en", symbol: object 
     return _currency(written, capitals, _locale(text_of(locale).strip()), symbol)
 
 
-def date(value: object, pattern: object = "medium", locale: object = "en") -> str:
-    """The date, and the time of day if the pattern has it: 2026-12-01 becomes "Dec 1, 2026".
+def date_filter(own_zone: str | None) -> Callable[..., str]:
+    """The filter `date`; times with an offset are shown in `own_zone` (IANA), or as they are written for None."""
 
-    `value` is a date, or a date and time, in ISO 8601. Its offset is not applied: the text shows the time in the cell.
-    `pattern` is short, medium, long or full, or CLDR letters such as "EEE d MMM yyyy" or "h:mm a" (Unicode TS 35).
-    Raises FilterError for another date format, for misleading or unknown letters in the pattern, and if the pattern
-    needs a time of day that the value doesn't have.
-    """
-    written = text_of(value).strip()
-    shape = text_of(pattern)
-    if wrong := None if shape in _STYLES else _wrong_pattern(shape):
-        raise FilterError(wrong)
-    match = _ISO.fullmatch(written)
-    if not match:
-        raise FilterError(f"{quoted(written)} is not a date; write it like 2026-12-01 or 2026-12-01T18:30")
+    def date(value: object, pattern: object = "medium", locale: object = "en", zone: object = own_zone) -> str:
+        """The date, and the time of day if the pattern has it: 2026-12-01 becomes "Dec 1, 2026".
+
+        `value` is a date, or a date and time, in ISO 8601. A time with an offset is converted to the time zone `zone`.
+        `pattern` is short, medium, long or full, or CLDR letters such as "EEE d MMM yyyy" or "h:mm a" (Unicode TS 35).
+        Raises FilterError for another date format, for misleading or unknown letters in the pattern, for an unknown
+        zone, and if the pattern needs a time of day that the value doesn't have.
+        """
+        written = text_of(value).strip()
+        shape = text_of(pattern)
+        if wrong := None if shape in _STYLES else _wrong_pattern(shape):
+            raise FilterError(wrong)
+        if zone is not None and not is_zone(text_of(zone)):
+            raise FilterError(not_a_zone(text_of(zone)))
+        match = _ISO.fullmatch(written)
+        if not match:
+            raise FilterError(f"{quoted(written)} is not a date; write it like 2026-12-01 or 2026-12-01T18:30")
+        if not match["time"] and _letters(shape) & _TIME_LETTERS and shape not in _STYLES:
+            words = "has no time of day; write MM for the month, or add a time to the cell"
+            raise FilterError(f"{quoted(written)} {words}")
+        try:
+            moment = _moment(match, None if zone is None else text_of(zone))
+        except (ValueError, OverflowError) as error:
+            raise FilterError(f"{quoted(written)} is not a date: {error}") from error
+        return _date(moment, shape, _locale(text_of(locale).strip()))
+
+    return date
+
+
+def moment_of(text: str, zone: str | None) -> datetime | None:
+    """The date and time that a text in ISO 8601 has in the time zone `zone`, without an offset; None for other text."""
+    match = _ISO.fullmatch(text.strip())
     try:
-        moment = datetime.fromisoformat(match["date"] + (match["time"] or "").replace(",", "."))
-    except ValueError as error:
-        raise FilterError(f"{quoted(written)} is not a date: {error}") from error
-    if not match["time"] and _letters(shape) & _TIME_LETTERS and shape not in _STYLES:
-        raise FilterError(f"{quoted(written)} has no time of day; write MM for the month, or add a time to the cell")
-    return _date(moment, shape, _locale(text_of(locale).strip()))
+        return _moment(match, zone) if match else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _moment(match: re.Match[str], zone: str | None) -> datetime:
+    """The date and time of a match of `_ISO`, without an offset: a time with one is in the time zone `zone`."""
+    written = match["day"] + (match["time"] or "").replace(",", ".")
+    offset = match["offset"]
+    if offset is None or not match["time"]:
+        return datetime.fromisoformat(written)
+    moment = datetime.fromisoformat(written + ("Z" if offset in ("UTC", "GMT") else offset))
+    return (moment if zone is None else moment.astimezone(ZoneInfo(zone))).replace(tzinfo=None)
 
 
 @lru_cache(maxsize=1024)

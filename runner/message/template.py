@@ -10,11 +10,13 @@ from typing import cast
 from jinja2 import Template as JinjaTemplate
 from jinja2 import TemplateSyntaxError, nodes
 
+from runner.base.cells import Kinds, value_of
 from runner.base.errors import InputError, Position, Problem
 from runner.message.bounds import BoundedContext, TooMuchError
 from runner.message.environment import MAX_LENGTH, EmptyField, EmptyFieldError, environment
 from runner.message.filters import PhoneFormat
 from runner.message.links import TemplateLink, template_links
+from runner.message.operators import TextAsTruthError
 from runner.message.segments import outside_gsm7
 from runner.message.template_lint import Linter, Variables, explain, too_complex
 
@@ -25,6 +27,17 @@ _NO_COLUMNS: Mapping[str, str] = {}
 
 # The source of a character or link that is neither in the template nor in a column.
 COMPUTED = "an expression of the template"
+
+
+class MistakeError(Exception):
+    """The template takes a text for what it isn't, on this row and probably on others."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(what)
+        self._remedy = remedy
+
+    def in_row(self, row: int) -> InputError:
+        return InputError.of(f"{self} (row {row})", self._remedy)
 
 
 class TooLongError(Exception):
@@ -96,7 +109,8 @@ class Template:
     """A valid template, created by `compile_template`.
 
     `variables` are the names that must come from the row. `plain` is set if the template has only text and fields: a
-    format for `%`, and the field names. `phone` is the function behind the filter `phone`.
+    format for `%`, and the field names. `phone` is the function behind the filter `phone`, and `zone` the time
+    zone of the filter `date`.
     """
 
     source: str
@@ -106,17 +120,20 @@ class Template:
     compiled: JinjaTemplate
     plain: tuple[str, tuple[str, ...]] | None
     phone: PhoneFormat | None
+    zone: str | None
 
     def __reduce__(self) -> tuple[Callable[..., "Template"], tuple[str, str]]:
         """Another process compiles it again: Jinja's result can't be pickled, but `phone` can."""
-        return partial(compile_template, phone=self.phone), (self.source, self.file)
+        return partial(compile_template, phone=self.phone, zone=self.zone), (self.source, self.file)
 
-    def render(self, values: Mapping[str, str]) -> str:
-        """The text for `values`, which has a value for each of `variables`; "" is an empty field.
+    def render(self, values: Mapping[str, str], kinds: Kinds | None = None) -> str:
+        """The text for `values`, which has the cell for each of `variables`; "" is an empty field.
 
-        Raises EmptyFieldError if the text uses an empty field, TooLongError beyond `MAX_LENGTH`, and RenderError if
-        rendering fails with these values, such as an invalid amount or a division by zero; TooMuchWorkError if it would
-        take too much memory or time.
+        `kinds` are the kinds of the cells by name; a missing one is the cell's own, and for None all cells are text.
+
+        Raises EmptyFieldError if the text uses an empty field, MistakeError if it decides on a text that means no as if
+        it were true, TooLongError beyond `MAX_LENGTH`, and RenderError if rendering fails with these values, such as an
+        invalid amount or a division by zero; TooMuchWorkError if it would take too much memory or time.
         """
         if self.plain is not None:
             # Several times as fast (`python -m benchmarks.steps`). Jinja reports problems with fields.
@@ -124,27 +141,40 @@ class Template:
             fields = tuple([values[name] for name in names])
             if all(fields) and len(text := text % fields) <= MAX_LENGTH:
                 return text
-        fields_or_empty = {name: value or EmptyField(name) for name, value in values.items()}
+        fields_or_empty: dict[str, object]
+        if kinds is None:
+            fields_or_empty = {name: value or EmptyField(name) for name, value in values.items()}
+        else:
+            fields_or_empty = {
+                name: value_of(value, kinds.get(name)) if value else EmptyField(name) for name, value in values.items()
+            }
         try:
             # Like Template.render, which would also collect endless output.
             context = cast("BoundedContext", self.compiled.new_context(fields_or_empty)).begin(self.source)
             return _joined(self.compiled.root_render_func(context))
         except (EmptyFieldError, TooLongError):
             raise
+        except TextAsTruthError as error:
+            raise MistakeError(f"{self.file}:{self._line(error)}: {error}", error.remedy) from error
         except Exception as error:  # any mistake in the template
             kind = TooMuchWorkError if isinstance(error, TooMuchError) else RenderError
             raise kind(self._failure(error)) from error
 
-    def _failure(self, error: Exception) -> str:
+    def _line(self, error: Exception) -> int:
         line, trace = 1, error.__traceback__
         while trace:
             if "__jinja_template__" in trace.tb_frame.f_globals:
                 line = self.compiled.get_corresponding_lineno(trace.tb_lineno)
             trace = trace.tb_next
+        return line
+
+    def _failure(self, error: Exception) -> str:
         reason = str(error).partition("\n")[0] or type(error).__name__
         if isinstance(error, RecursionError):
             reason = "macros call each other without end, or the values are nested too deeply"
-        return f"{self.file}:{line}: this line cannot be rendered: {reason[:300]}"
+        if isinstance(error, TypeError):  # Python's words don't say what to do
+            reason += "; write | int for a number, | string for a text"
+        return f"{self.file}:{self._line(error)}: this line cannot be rendered: {reason[:300]}"
 
 
 def _joined(pieces: Iterable[str]) -> str:
@@ -164,14 +194,17 @@ def compile_template(
     *,
     phone: PhoneFormat | None = None,
     columns: Mapping[str, str] = _NO_COLUMNS,
+    zone: str | None = None,
+    kinds: Kinds | None = None,
     unknown_fields: Callable[[Variables], list[Problem]] = lambda _: [],
 ) -> Template:
-    """Compile a template strictly. Errors call it `file`; `phone` is the function behind the filter `phone`.
-    `columns` is the name in the template → column, to recognise other tools' placeholders.
+    """Compile a template strictly. Errors call it `file`; `phone` is the function behind the filter `phone`. The filter
+    `date` shows times with an offset in `zone` (IANA), or as they are written for None. `columns` is the name in the
+    template → column, to recognise other tools' placeholders; `kinds` are the known kinds of fields.
 
     Raises InputError with every problem that can be found without a row: syntax, unknown filters and tests, filter
-    arguments, use of other files, forbidden characters, other tools' placeholders, and the problems from
-    `unknown_fields`.
+    arguments, use of other files, forbidden characters, other tools' placeholders, what means nothing for these
+    `kinds`, and the problems from `unknown_fields`.
     """
     # A byte order mark would be the first character of every text, and force UCS-2.
     source = re.sub(r"\r\n?", "\n", source.removeprefix("\ufeff"))
@@ -180,12 +213,13 @@ def compile_template(
         raise InputError([Problem(what, "check that this is the template", where=Position(file, 1, 1))])
     if not source.strip():
         raise InputError([Problem("the template is empty", "write the text to send", where=Position(file, 1, 1))])
-    jinja = environment(phone)
+    jinja = environment(phone, zone)
     try:
         tree = jinja.parse(source)
         linter = Linter(tree, source, file, columns)
         problems = linter.problems()
         variables = linter.variables()  # changes the tree if a filter is unknown
+        problems += linter.misuses({name: kind for name, _ in variables if (kind := (kinds or {}).get(name))})
         if problems := [*problems, *unknown_fields(variables)]:
             raise InputError(problems)
         compiled = jinja.from_string(source)
@@ -193,7 +227,7 @@ def compile_template(
         raise InputError([explain(error, source, file)]) from error
     except (RecursionError, SyntaxError, MemoryError, ValueError, OverflowError) as error:
         raise InputError([too_complex(error, source, file)]) from error
-    return Template(source, file, variables, Origins(tree), compiled, _plain(tree, variables), phone)
+    return Template(source, file, variables, Origins(tree), compiled, _plain(tree, variables), phone, zone)
 
 
 def _plain(tree: nodes.Template, variables: Variables) -> tuple[str, tuple[str, ...]] | None:

@@ -12,10 +12,12 @@ from itertools import chain
 from jinja2 import TemplateSyntaxError, nodes
 from jinja2.meta import find_undeclared_variables
 
+from runner.base.cells import Kind, Kinds
 from runner.base.errors import Position, Problem
 from runner.base.text import closest, quoted
-from runner.message.environment import OWN_FILTERS, environment
+from runner.message.environment import NO_TESTS_OF_TEXT, OWN_FILTERS, environment
 from runner.message.filters import FilterError
+from runner.message.operators import ORDERS, why_no_order
 from runner.message.placeholders import escapes, placeholders
 from runner.message.segments import UNSENDABLE, described
 
@@ -131,7 +133,7 @@ class Linter:
 
     def problems(self) -> list[Problem]:
         """Characters that can't be sent, and mistakes that Jinja reports only at the first row or never."""
-        found = self._unsendable(), self._literals(), self._filters_and_tests(), self._statements()
+        found = self._unsendable(), self._literals(), self._filters_and_tests(), self._statements(), self._truths()
         return [*chain.from_iterable(found), *self._repeated()]
 
     def variables(self) -> Variables:
@@ -202,6 +204,37 @@ class Linter:
                 where = self._find(r"(?<![.|\w])", name, node.lineno)
                 yield Problem(f'"{name}" is given twice', "remove one of them", where=where)
 
+    def _truths(self) -> Iterator[Problem]:
+        for output in self._tree.find_all(nodes.Output):
+            for node in output.nodes:
+                if _is_truth(node):
+                    what = "the text would have the word true or false here"
+                    remedy = "write {{ 'a text' if … else 'another' }}"
+                    yield Problem(what, remedy, where=self._find(r"\{\{[-+]?.*?", _first_name(node), node.lineno))
+
+    def misuses(self, kinds: Kinds) -> Iterator[Problem]:
+        """What means nothing for fields of these kinds, by name: a text is never 1, nor a number "1"."""
+        for output in self._tree.find_all(nodes.Output):
+            for node in output.nodes:
+                if isinstance(node, nodes.Name) and kinds.get(node.name) is Kind.LIST:
+                    where = self._find(r"(?<![.|\w])", node.name, node.lineno)
+                    yield Problem(f"{node.name} is a list", f'write {node.name} | join(", ")', where=where)
+        for compare in self._tree.find_all(nodes.Compare):
+            left: nodes.Expr = compare.expr
+            for operand in compare.ops:
+                for right in _items(operand.expr):
+                    if wrong := _mismatch(left, operand.op, right, kinds):
+                        name = _first_name(left) or _first_name(right)
+                        yield Problem(*wrong, where=self._find(r"(?<![.|\w])", name, compare.lineno))
+                        break
+                left = operand.expr
+        for test in self._tree.find_all(nodes.Test):
+            if test.name in NO_TESTS_OF_TEXT and _kind(test.node, kinds) is Kind.TEXT:
+                name = _first_name(test.node)
+                remedy = f"write {name} | {'bool' if test.name in ('true', 'false', 'boolean') else 'int'}"
+                where = self._find(r"(?<![.|\w])", name, test.lineno)
+                yield Problem(f'{name} is text in this file, never "{test.name}"', remedy, where=where)
+
     def _find(self, before: str, name: str, line: int) -> Position:
         """The first use of the name on `line`, after a match of `before`; Jinja gives only lines."""
         match = re.search(rf"{before}({re.escape(name)})\b", self._code[line - 1])
@@ -233,6 +266,69 @@ def _as_text(written: str) -> str:
     """Jinja that sends this text literally."""
     quote = "'" if '"' in written else '"'
     return "{{ " + quote + written.replace("\\", "\\\\") + quote + " }}"
+
+
+# Filters whose result is of a known kind.
+_KINDS_OF_FILTERS = {
+    **dict.fromkeys(("int", "float", "round", "abs", "length", "count", "wordcount"), Kind.NUMBER),
+    **dict.fromkeys(("lower", "upper", "trim", "title", "string", "capitalize", "replace", "date"), Kind.TEXT),
+    "bool": Kind.BOOLEAN,
+}
+
+
+def _kind(node: nodes.Node, kinds: Kinds) -> Kind | None:
+    """The kind of an expression's value, if it is known from the template and the kinds of fields."""
+    if isinstance(node, nodes.Name):
+        return kinds.get(node.name)
+    if isinstance(node, nodes.Filter) and node.node is not None:
+        return _kind(node.node, kinds) if node.name in ("default", "d") else _KINDS_OF_FILTERS.get(node.name)
+    value = node.value if isinstance(node, nodes.Const) else None
+    if _is_truth(node) or isinstance(value, bool):
+        return Kind.BOOLEAN
+    return Kind.TEXT if isinstance(value, str) else Kind.NUMBER if isinstance(value, int | float) else None
+
+
+def _mismatch(left: nodes.Expr, word: str, right: nodes.Expr, kinds: Kinds) -> tuple[str, str] | None:
+    """Why a comparison means nothing, and the remedy."""
+    if isinstance(left, nodes.Const) and isinstance(right, nodes.Const):
+        return None
+    sides = {_kind(left, kinds): left, _kind(right, kinds): right}
+    if len(sides) == 1:
+        is_order = Kind.TEXT in sides and word in ORDERS
+        if is_order and isinstance(right, nodes.Const) and why_no_order(right.value, right.value):
+            what = f'{_first_name(left)} is text in this file, which is ordered by letters: "9" is after "100"'
+            return what, f"write {_first_name(left)} | int, and the number without quotes"
+        return None
+    text = sides.pop(Kind.TEXT, None)
+    kind, other = next(iter(sides.items()))
+    if text is None or kind not in (Kind.NUMBER, Kind.BOOLEAN):
+        return None
+    if isinstance(text, nodes.Const):
+        name = _first_name(other)
+        remedy = f"write {{% if {name} %}}" if kind is Kind.BOOLEAN else "write the number without quotes"
+        return f"{name} is {kind} in this file, and is compared with text", remedy
+    name = _first_name(text)
+    filter_name = "bool" if kind is Kind.BOOLEAN else "int"
+    return f"{name} is text in this file, and is compared with {kind}", f"write {name} | {filter_name}"
+
+
+def _items(node: nodes.Expr) -> list[nodes.Expr]:
+    """The items of a list, or else the node itself."""
+    if isinstance(node, nodes.Const) and isinstance(node.value, list | tuple):  # Jinja folds constants
+        return [nodes.Const(value) for value in node.value]
+    return node.items if isinstance(node, nodes.List | nodes.Tuple) else [node]
+
+
+def _is_truth(node: nodes.Node) -> bool:
+    """Whether the value is always true or false."""
+    if isinstance(node, nodes.And | nodes.Or):
+        return _is_truth(node.left) and _is_truth(node.right)
+    return isinstance(node, nodes.Compare | nodes.Test | nodes.Not)
+
+
+def _first_name(node: nodes.Node) -> str:
+    names = [node, *node.find_all(nodes.Name)]
+    return next((name.name for name in names if isinstance(name, nodes.Name)), "")
 
 
 def _only_code(match: re.Match[str]) -> str:

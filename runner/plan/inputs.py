@@ -6,22 +6,32 @@ problems are reported together, each with its position.
 
 import os
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from runner.audience.spec import AudienceSpec, SuppressionList
+from runner.base.cells import Kind, Kinds
 from runner.base.errors import InputError, Position, Problem
+from runner.base.exclusions import Exclusion, ExclusionReason
 from runner.base.result_columns import RESULT_COLUMNS
 from runner.base.text import closest
 from runner.campaign import Campaign, CampaignFile, CountryColumn, SuppressionFile, read
 from runner.campaign.recipients_section import ExpectSection, FreshColumn
-from runner.files.columns import find_column, find_phone_column, no_header_remedy, no_single_column
+from runner.files.columns import (
+    Header,
+    find_column,
+    find_phone_column,
+    is_list,
+    no_header_remedy,
+    no_single_column,
+)
 from runner.files.reader import check_where, read_header, read_numbered, read_rows
-from runner.files.source import Source
+from runner.files.source import Batch, Source, UnreadableRow
 from runner.message.compose import Composer, column_of, field_names
-from runner.message.template import Template, compile_template
+from runner.message.template import MistakeError, Template, compile_template
 from runner.message.template_lint import Variables
 from runner.plan.plan_file import COLUMNS as PLAN_COLUMNS
 from runner.plan.plan_file import ZONES
@@ -35,6 +45,8 @@ RESERVED_COLUMNS = frozenset({*PLAN_COLUMNS, ZONES, "message_id", *(column.name 
 SUPPRESS_VARIABLE = "CAMPAIGN_SUPPRESS"
 
 _MOST_NAMES = 20
+# Composing them takes some 20 ms.
+_FIRST_ROWS = 1_000
 
 # The default name of the column with recipients' time zones.
 ZONE_NAME = "zone"
@@ -93,6 +105,7 @@ def load_inputs(path: Path, *, now: datetime | None = None) -> Inputs:
         smart_encoding=message.smart_encoding,
         require_text=message.require_text,
         repair=file.campaign.recipients.repair,
+        kinds=None if header is None else _value_kinds(header, template),
     )
     return Inputs(file, _with_used_columns(audience, composer, file.campaign.report.columns), composer, prices)
 
@@ -100,8 +113,9 @@ def load_inputs(path: Path, *, now: datetime | None = None) -> Inputs:
 def _with_used_columns(audience: AudienceSpec, composer: Composer, carried: Sequence[str]) -> AudienceSpec:
     """The specification whose source names the columns that the campaign uses."""
     header = audience.header
-    named = (audience.phone, audience.country_column, audience.key, audience.zone_column)
-    columns = [*named, *(find_column(header, name) for name in carried), *composer.columns(header).values()]
+    named = (audience.phone, *audience.more_phones, audience.country_column, audience.key, audience.zone_column)
+    expected = (*audience.unique, *audience.not_null, audience.fresh_column)
+    columns = [*named, *expected, *(find_column(header, name) for name in carried), *composer.columns(header).values()]
     used = frozenset(column for column in columns if isinstance(column, str))
     return replace(audience, source=replace(audience.source, used=used))
 
@@ -114,6 +128,32 @@ def read_all(path: Path) -> None:
     for suppression in audience.suppress:
         for _ in read_numbered(Source(suppression.path, encoding_key=None)):
             pass
+
+
+def check_first_rows(inputs: Inputs) -> None:
+    """Compose the texts of the first rows, if the template decides on fields or calculates with them.
+
+    Raises InputError if it takes text for true or false, or fails on every row. That isn't known without rows: "no" is
+    a text like others.
+    """
+    composer = inputs.composer
+    if composer.template.plain is not None:
+        return
+    columns = composer.columns(inputs.audience.header)
+    places = [(name, inputs.audience.header.index(column)) for name, column in columns.items()]
+    with closing(read_rows(inputs.audience.source, batch_size=_FIRST_ROWS)) as batches:
+        batch = next(batches, Batch([]))
+    found = []
+    for index, cells in enumerate(batch.rows):
+        if not isinstance(cells, UnreadableRow) and (batch.matches is None or batch.matches[index]):
+            try:
+                found.append(composer.compose({name: cells[place] for name, place in places}, columns))
+            except MistakeError as error:
+                raise error.in_row(index + 1) from error
+    failed = [one for one in found if isinstance(one, Exclusion) and one.reason is ExclusionReason.TEMPLATE_ERROR]
+    if failed and len(failed) == len(found):
+        words = f"the template fails on {'every row' if len(found) < _FIRST_ROWS else 'each of the first rows'}"
+        raise InputError.of(f"{words}: {failed[0].detail}", "correct the template")
 
 
 def _place(problem: Problem, path: Path) -> tuple[bool, str, int, int]:
@@ -133,7 +173,7 @@ class _Findings:
         self._source = Source(recipients.file, recipients.sheet, recipients.encoding, recipients.where)
         self.problems = list(problems)
 
-    def header(self) -> list[str] | None:
+    def header(self) -> Header | None:
         if not self._source.path.is_file():  # already reported by the campaign room
             return None
         try:
@@ -152,7 +192,7 @@ class _Findings:
             return problem
         return self._file.problem(tuple((problem.path or "recipients.file").split(".")), problem.what, problem.remedy)
 
-    def template(self, header: list[str] | None) -> Template | None:
+    def template(self, header: Header | None) -> Template | None:
         """The compiled template, if its syntax is valid and each field is a column."""
         message = self._campaign.message
         country = self._campaign.recipients.country
@@ -164,8 +204,17 @@ class _Findings:
                 source, name = _read_text(message.template), str(message.template)
             else:
                 return None
-            columns, unknown = field_names(header or ()), partial(self._unknown_fields, header)
-            return compile_template(source, name, phone=phone, columns=columns, unknown_fields=unknown)
+            # Without a time zone of the campaign, a time is shown as the cell has it: UTC would be a guess.
+            zone = self._campaign.timezone if "timezone" in self._campaign.model_fields_set else None
+            return compile_template(
+                source,
+                name,
+                phone=phone,
+                columns=field_names(header or ()),
+                zone=zone,
+                kinds=_kinds(header) if header is not None else None,
+                unknown_fields=partial(self._unknown_fields, header),
+            )
         except InputError as error:
             self.problems += [self._of_the_text(problem) for problem in error.problems]
             return None
@@ -178,7 +227,7 @@ class _Findings:
         line = f" (line {problem.where.line} of the text)" if problem.where and problem.where.line > 1 else ""
         return self._file.problem(("message", "text"), problem.what + line, problem.remedy)
 
-    def _unknown_fields(self, header: list[str] | None, variables: Variables) -> list[Problem]:
+    def _unknown_fields(self, header: Header | None, variables: Variables) -> list[Problem]:
         if header is None:
             return []
         file = self._campaign.recipients.file
@@ -202,7 +251,7 @@ class _Findings:
             problems.append(Problem(what, remedy, where=where))
         return problems
 
-    def audience(self, header: list[str] | None) -> AudienceSpec | None:
+    def audience(self, header: Header | None) -> AudienceSpec | None:
         """The audience's specification, if every column that the campaign names exists."""
         if header is None:
             return None
@@ -258,7 +307,7 @@ class _Findings:
             unique=expected["unique"],
             not_null=expected["notNull"],
             fresh_column=named(by_times, "recipients", "expect", "freshWithin", "column"),
-            zone_column=zone or (ZONE_NAME if ZONE_NAME in header else None),
+            zone_column=zone or (ZONE_NAME if ZONE_NAME in header and not is_list(header, ZONE_NAME) else None),
             places={"recipients.where": self._file.position("recipients", "where")},
         )
 
@@ -308,6 +357,17 @@ class _Findings:
         what = f"{found.what} in {file or self._campaign.recipients.file}"
         self.problems.append(self._file.problem(path, what, found.remedy))
         return None
+
+
+def _kinds(header: Header) -> Kinds:
+    """The kinds of cells by name in the template, without those of spreadsheets."""
+    return {name: header.kinds[column] for name, column in field_names(header).items() if column in header.kinds}
+
+
+def _value_kinds(header: Header, template: Template) -> Kinds | None:
+    """The kinds for `Composer`; None if all fields of the template are text."""
+    kinds = _kinds(header)
+    return kinds if any(kinds.get(name) is not Kind.TEXT for name, _ in template.variables) else None
 
 
 def _phone(own_country: str | None, written: str, style: str, country: str | None) -> str:

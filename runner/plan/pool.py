@@ -22,6 +22,7 @@ from runner.base import interrupts
 from runner.base.errors import StoppedError
 from runner.files.source import UnreadableRow
 from runner.message.compose import Composer
+from runner.message.template import MistakeError
 
 # More processes don't help: this process needs as long to read, find duplicates and write as two of them need.
 MOST_PROCESSES = 2
@@ -52,13 +53,16 @@ class RowComposer:
         self._places = [(name, spec.header.index(column)) for name, column in self._columns.items()]
 
     def __call__(self, batch: RowBatch, with_texts: bool) -> RowBatch:
-        """The same batch, with its columns filled in."""
+        """The same batch, with its columns filled in. Raises InputError if the template itself is wrong."""
         self._judge.judge(batch)
         for index, cells in enumerate(batch.cells if with_texts else ()):
             composed = None
             if index not in batch.exclusions and not isinstance(cells, UnreadableRow):
                 values = {name: cells[place] for name, place in self._places}
-                composed = self._composer.compose(values, self._columns)
+                try:
+                    composed = self._composer.compose(values, self._columns)
+                except MistakeError as error:
+                    raise error.in_row(batch.first + index) from error
             batch.add_text(composed)
         return batch
 

@@ -288,6 +288,7 @@ def _cache_key(run: Run) -> str | None:
         campaign.model_dump_json(exclude=_NOT_OF_THE_PLAN, warnings=False),
         canonical(described_options(campaign)),
         run.inputs.composer.template.source,
+        str(run.inputs.composer.template.zone),
         repr(run.inputs.prices),
         repr(run.limit),
         run.ledger.id,

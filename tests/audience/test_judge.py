@@ -149,6 +149,14 @@ ZONES = [
         'unknown_zone: zone: "Asia/singapore" is not a time zone; did you mean "Asia/Singapore"?',
         "what the file says is never passed over",
     ),
+    (
+        "+6591234567",
+        "EST",
+        (),
+        'unknown_zone: zone: "EST" is not a time zone; use an area and a city, such as "America/New_York" or '
+        '"America/Panama" (no summer time)',
+        "New York has summer time, EST doesn't: 21:30 would be taken for 20:30",
+    ),
 ]
 
 

@@ -53,6 +53,7 @@ BAD: list[tuple[Callable[[str], object], str]] = [
     (times.time_zone, ""),
     (times.time_zone, "../etc/passwd"),
     (times.time_zone, "+08:00"),
+    *((zone, name) for zone in (times.time_zone, times.window_zone) for name in ("EST", "Etc/GMT-8", "UTC+8")),
     (times.time_zone, "localtime"),
     (times.time_zone, "right/Asia/Singapore"),
     (values.country, "XK"),

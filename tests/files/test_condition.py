@@ -58,6 +58,8 @@ HOLDS = [
     ("LOWER(city) = 'penang' AND LENGTH(phone) BETWEEN 1 AND 2", [1], "functions of one row"),
     ("CASE WHEN city IS NULL THEN TRUE ELSE FALSE END", [2], "cases"),
     ("COALESCE(city, 'none') = 'none'", [2], "a default for what is empty"),
+    ("amount <> '9' AND phone != '4'", [1], "not equal is no order"),
+    ("city > 'J'", [1, 4], "the order of letters"),
     ("city = 'select over('", [], "words in quotes are text"),
 ]
 
@@ -67,6 +69,32 @@ def test_text(tmp_path: Path, where: str, expected: list[int], why: str) -> None
     source = text_file(tmp_path, where)
     assert check_where(source) is None
     assert expected == kept(source)
+
+
+ORDERS = [
+    ("joined > '2026-02'", "2026-01-31,2026-03-01,", "2026-02-01,,2026-02-02", [2], "dates in ISO 8601"),
+    ("joined < left_on", "2026-01-31,2026-03-01", "2026-02-01,2026-02-01", [1], "two columns of them"),
+    ("joined < left_on", "9,10", "10,9", "row 1", "numbers in two columns"),
+    ("joined > '2026-02-01'", "2026-03-01,01/12/2026", ",", "row 2", "dates in another order"),
+    ("joined BETWEEN '2026-02-01' AND '2026-03-01'", "2026-02-09,20260209", ",", "row 2", "dates without hyphens"),
+]
+
+
+@pytest.mark.parametrize(("where", "joined", "left", "expected", "why"), ORDERS, ids=[row[-1] for row in ORDERS])
+def test_text_in_order(tmp_path: Path, where: str, joined: str, left: str, expected: list[int] | str, why: str) -> None:
+    columns = {"joined": joined.split(","), "left_on": left.split(",")}
+    rows = zip(*columns.values(), strict=False)
+    (tmp_path / "a.csv").write_text("".join(f"{','.join(row)}\n" for row in [tuple(columns), *rows]))
+    pl.DataFrame([*zip(*columns.values(), strict=False)], [*columns], orient="row").write_parquet(
+        tmp_path / "a.parquet"
+    )
+    for name in ("a.csv", "a.parquet"):
+        source = Source(tmp_path / name, where=where)
+        if isinstance(expected, list):
+            assert expected == kept(source)
+        else:
+            with pytest.raises(InputError, match=expected):
+                kept(source)
 
 
 TYPED = [
@@ -101,8 +129,30 @@ WRONG_TEXT = [
     (
         "amount > 5",
         'the column "amount" is text, but is compared with a number',
+        "write CAST(amount AS INT)",
+    ),
+    (
+        "amount = 5",
+        'the column "amount" is text, but is compared with a number',
         "write CAST(amount AS INT), or put the number",
     ),
+    *(
+        (
+            where,
+            "amount is text, and <, > and BETWEEN order text by letters: '9' comes after '100' (\"5\")",
+            "write CAST",
+        )
+        for where in (
+            "amount > '5'",
+            "'5' <= amount",
+            "amount BETWEEN '5' AND '18'",
+            "city = 'a' OR (amount<'5')",
+            "\"amount\" >= '5'",
+            "NOT amount NOT BETWEEN '5' AND 'x'",
+        )
+    ),
+    ("amount BETWEEN 5 AND 18", '"amount" is text, but is compared with a number', "write CAST(amount AS INT)"),
+    ("city > '31/12/2026'", '"31/12/2026" is text that <, > and BETWEEN can\'t order', "DATE(city, '%d/%m/%Y') >"),
     ("city", "the expression is not true or false", "write a comparison such as city = 'yes', or city IS NOT NULL"),
     ("TRUE", "the condition uses no column", "write a condition such as consent = 'yes'"),
     ("NULL", "the condition uses no column", "write a condition such as consent = 'yes'"),
@@ -126,7 +176,7 @@ WRONG_TEXT = [
     (
         "DATE(city, '%Y-%m-%d') > '2026-01-01'",
         "the condition compares a date with text",
-        "write the date as DATE '2026-12-31'",
+        "write DATE(city, '%Y-%m-%d') > DATE '2026-12-31'",
     ),
     ("city ~ '(['", "the pattern is not a regular expression", "use LIKE"),
     ("city = 'a' ORDER BY phone", "not a valid SQL condition", "write a condition such as"),
