@@ -62,13 +62,15 @@ class Suppression:
         self._has_zeros = False
         # The lists that share an entry with an earlier list.
         self._overlapping: set[int] = set()
+        self._unused: list[str] = []
         self.forget()
         problems: list[Problem] = []
         for number, listed in enumerate(lists, 1):
             self._names.append(listed.path.name)
             self._entries.append(0)
             try:
-                for entry in read_list(listed, country=country, key=key, country_column=country_column):
+                options = {"country": country, "key": key, "country_column": country_column}
+                for entry in read_list(listed, **options, warnings=self._unused):
                     for index, value in zip((self._numbers, self._keys), entry, strict=True):
                         if value is not None:
                             self._entries[-1] += 1
@@ -129,8 +131,9 @@ class Suppression:
     def warnings(self, file: str) -> list[str]:
         """What may be wrong with the lists, after all recipients in `file` were looked up.
 
-        A list may have nobody on it, unless it shares an entry with another list, and so is written in the right way.
-        Or keys may differ only in leading zeros: that may be the same person, whose zeros a spreadsheet removed.
+        A column of numbers may be unused. A list may have nobody on it, unless it shares an entry with another list,
+        and so is written in the right way. Keys may differ only in leading zeros: that may be the same person, whose
+        zeros a spreadsheet removed.
         """
         zeros = [
             f"the keys of {counted(count, 'recipient')} are on the suppression list {self._names[number - 1]} with "
@@ -138,22 +141,29 @@ class Suppression:
             "people"
             for number, count in sorted(self._other_zeros.items())
         ]
-        return zeros + [
+        lonely = [
             f"no recipient in {file} is on the suppression list {name} ({counted(entries, 'entry', 'entries')}); check "
             "that it is the right list, and that its keys or numbers are written like those of the recipients"
             for number, (name, entries) in enumerate(zip(self._names, self._entries, strict=True), 1)
             if entries and number not in self._met | self._overlapping
         ]
+        return [*self._unused, *zeros, *lonely]
 
 
 def read_list(
-    listed: SuppressionList, *, country: str | None = None, key: str | None = None, country_column: str | None = None
+    listed: SuppressionList,
+    *,
+    country: str | None = None,
+    key: str | None = None,
+    country_column: str | None = None,
+    warnings: list[str] | None = None,
 ) -> Generator["_Entry", None, None]:
     """The (E.164 number, key) of each row of a list; a row may have either or both.
 
     `country` is the country of numbers without a plus, as in the campaign; a list's column `country_column` overrides
     it for each row. `key` is the campaign's key column: a list with a column of that name (in any case), or with a
-    column named as `listed.key`, suppresses by key too. A row with several numbers is several entries.
+    column named as `listed.key`, suppresses by key too. A row with several numbers is several entries. Adds a sentence
+    to `warnings` if only the keys of a list are used, and another column has numbers.
 
     Raises InputError for an unreadable list, and at its end for all its invalid rows, and if another column than the
     one found by its name may have the numbers.
@@ -184,12 +194,18 @@ def read_list(
                 else:
                     unknown.look(cells, entry, country)
                     yield from entry
-        if rivals := unknown.with_numbers():
+        rivals = unknown.with_numbers()
+        if rivals and columns.phones:
             names_of_all = [header[place] for place in sorted([*columns.phones, *rivals])]
             problem = _several(path, names_of_all, "phone")
             raise InputError([replace(problem, what=f"{path}: {problem.what}")])
         if junk.shown:
             raise InputError(junk.problems(entries))
+        if rivals and warnings is not None:
+            column = header[rivals[0]]
+            what = f'{path.name}: the column "{column}" seems to have phone numbers, but only the keys are used'
+            remedy = f'to suppress these numbers too, write {{file: {path.name}, phone: "{column}"}}'
+            warnings.append(f"{what}; {remedy}")
         if not entries and not columns.is_named:
             what = f"{path} has only {quoted(header[0])}, which is neither a phone number nor a known column name"
             raise InputError.of(what, f'if the list is empty on purpose, write one line with "phone"; {_IN_DOUBT}')
@@ -204,7 +220,7 @@ class _Columns:
     """The column indexes of a list. A list without a header starts with an entry.
 
     `is_named`: the header has a known column name; otherwise it is any text above a single column. `unknown` are the
-    columns without a known meaning, if the column of numbers was found by its name.
+    columns without a known meaning, if the others were found by their names.
     """
 
     phones: tuple[int, ...] = ()
@@ -314,8 +330,9 @@ def _find_columns(
         keys = None if keys in phones else keys
         countries = next((i for i, name in enumerate(header) if folded(name) == folded(country_column or "")), None)
         known = {*phones, keys, countries}
-        unknown = range(len(header)) if phones and listed.phone is None else ()
-        columns = _Columns(phones, keys, countries, unknown=tuple(place for place in unknown if place not in known))
+        is_guessed = listed.phone is None and (phones or listed.key is None)
+        unknown = [place for place in range(len(header)) if place not in known] if is_guessed else []
+        columns = _Columns(phones, keys, countries, unknown=tuple(unknown))
     if not columns.phones and columns.key is None and not problems:
         remedy = f"the first row is {quoted_names(header)}; add a row with the column names above it"
         if not any(map(_LIKE_A_NUMBER.fullmatch, header)):
@@ -360,4 +377,5 @@ def _place(
 
 def _several(path: Path, columns: Sequence[str], option: str) -> Problem:
     what = f"several columns could have the {'phone numbers' if option == 'phone' else 'keys'}: {quoted_names(columns)}"
-    return Problem(what, f'choose one: {{file: {path.name}, {option}: "{columns[0]}"}}')
+    example = f'{{file: {path.name}, {option}: "{columns[0]}"}}'
+    return Problem(what, f"choose one: {example}, or keep only one of them in the file")

@@ -373,7 +373,7 @@ DOUBTS = [
         None,
         [
             'several columns could have the phone numbers: "phone", "mobile"; '
-            'choose one: {file: out.csv, phone: "phone"}'
+            'choose one: {file: out.csv, phone: "phone"}, or keep only one of them in the file'
         ],
         "two columns of numbers",
     ),
@@ -384,7 +384,7 @@ DOUBTS = [
         "id",
         [
             'several columns could have the phone numbers: "phone (column 2)", "phone (column 3)"; '
-            'choose one: {file: out.csv, phone: "phone (column 2)"}'
+            'choose one: {file: out.csv, phone: "phone (column 2)"}, or keep only one of them in the file'
         ],
         "two columns of one name, beside the keys",
     ),
@@ -393,7 +393,10 @@ DOUBTS = [
         None,
         None,
         None,
-        ['several columns could have the phone numbers: "From", "To"; choose one: {file: out.csv, phone: "From"}'],
+        [
+            'several columns could have the phone numbers: "From", "To"; '
+            'choose one: {file: out.csv, phone: "From"}, or keep only one of them in the file'
+        ],
         "a log of replies, in which our own number received them",
     ),
     (
@@ -403,7 +406,7 @@ DOUBTS = [
         None,
         [
             'several columns could have the phone numbers: "from", "destination"; '
-            'choose one: {file: out.csv, phone: "from"}'
+            'choose one: {file: out.csv, phone: "from"}, or keep only one of them in the file'
         ],
         "a log, whoever the senders are",
     ),
@@ -412,7 +415,10 @@ DOUBTS = [
         None,
         None,
         None,
-        ['several columns could have the phone numbers: "cell", "phone"; choose one: {file: out.csv, phone: "cell"}'],
+        [
+            'several columns could have the phone numbers: "cell", "phone"; '
+            'choose one: {file: out.csv, phone: "cell"}, or keep only one of them in the file'
+        ],
         "a column that has numbers, whatever its name",
     ),
     (
@@ -461,6 +467,18 @@ ONE_COLUMN = [
 def test_other_columns_cause_no_doubt(tmp_path: Path, content: str, country: str, why: str) -> None:
     path = written(tmp_path, "out.csv", content)
     assert len(Suppression([SuppressionList(path)], country=country, key="customer_id", country_column="land"))
+
+
+def test_numbers_beside_keys_are_warned_about(tmp_path: Path) -> None:
+    path = written(tmp_path, "out.csv", "id,cell\nC-1,+6591234567\n")
+    found = Suppression([SuppressionList(path)], key="id")
+    assert ("out.csv", None) == (found.find_key("C-1"), found.find_number("+6591234567"))
+    assert [
+        'out.csv: the column "cell" seems to have phone numbers, but only the keys are used; '
+        'to suppress these numbers too, write {file: out.csv, phone: "cell"}'
+    ] == found.warnings("r.csv")
+    named = Suppression([SuppressionList(path, key="id")], key="id")
+    assert ("out.csv", []) == (named.find_key("C-1"), named.warnings("r.csv"))
 
 
 def test_several_columns_of_numbers(tmp_path: Path) -> None:

@@ -195,8 +195,8 @@ def test_the_column_of_a_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert [int(ANN)] == list(read_file(Path("out.csv"), None, "From"))
     with pytest.raises(InputError) as caught:
         read_file(Path("out.csv"), None)
-    words = 'several columns could have the phone numbers: "From", "To"; choose one: --phone "From"'
-    assert f"out.csv: {words}" == str(caught.value)
+    words = 'several columns could have the phone numbers: "From", "To"; choose one: --phone "From", '
+    assert f"out.csv: {words}or keep only one of them in the file" == str(caught.value)
 
 
 def test_a_list_that_isnt_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
