@@ -284,7 +284,7 @@ def test_any_number_of_a_row_suppresses_it(tmp_path: Path) -> None:
         ("+6591234567", f"suppressed: one: +6591234567 {on}"),
         ("+6582345678", f"suppressed: one: +6561234567 {on}"),
         ("+6581234567", ""),
-        ("+6581234567", "duplicate: same number as row 4"),
+        ("+6581234567", "duplicate: same number as row 5"),
     ] == verdicts(rows)
 
 
@@ -300,8 +300,8 @@ def test_keys_that_are_one_key_for_people_are_warned_about(tmp_path: Path, dupli
     ]
     assert ["ann@example.com", "Ann@Example.com", "1001", "'1001"] == found, "each remains a recipient"
     assert [
-        "2 rows have the key of an earlier row in another spelling, such as other letter case (row 2 like row 1, "
-        "row 4 like row 3): is it the same person? Each of them is a recipient"
+        "2 rows have the key of an earlier row in another spelling, such as other letter case (row 3 like row 2, "
+        "row 5 like row 4): is it the same person? Each of them is a recipient"
     ] == warnings
 
 

@@ -181,6 +181,7 @@ def test_nested_columns(folder: Path) -> None:
     what = 'the column "tags" has values of the unsupported type List(String) in people.parquet; use another column, or export it as text'
     assert [
         f"welcome.yaml:3:41: recipients.key: {what}",
+        'hello.j2:1:4: message.template: tags is a list; write tags | join(", ")',
         'hello.j2:1:15: message.template: "home" is not a column of people.parquet; did you mean "home_city"? the columns are mobile, tags, home_city',
     ] == problems(file)
 
