@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from types import FrameType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from runner.base.options import Rate
 from runner.base.outcomes import Outcome, OutcomeReason
@@ -15,8 +15,10 @@ from runner.dispatch.dispatcher import Dispatcher
 from runner.dispatch.pace import Pace
 from runner.dispatch.progress import Progress, Stop
 from runner.dispatch.repeatable import IN_FLIGHT_LIMIT, RepeatableRequests
-from runner.provider.message_actions import MessageActions
 from runner.run.account import ProviderAccount
+
+if TYPE_CHECKING:
+    from runner.provider.message_actions import MessageActions
 
 # How long an answer may wait to be written with others. If it is lost, its request is repeated, which does no harm.
 SETTLE_EVERY_S = 0.25
@@ -75,7 +77,7 @@ def send_requests(
     account: ProviderAccount,
     items: AsyncGenerator[T, None],
     *,
-    ask: Callable[[MessageActions, T], Awaitable[Outcome]],
+    ask: Callable[["MessageActions", T], Awaitable[Outcome]],
     answered: Callable[[T, Outcome], R],
     settle: Callable[[list[R]], None],
     rate: Rate,
@@ -88,6 +90,8 @@ def send_requests(
     `show` is called a few times a second. The first Ctrl-C or SIGTERM waits for answers, the second one doesn't. Raises
     what `items` and `settle` raise.
     """
+    from runner.provider.message_actions import MessageActions  # late: a run doesn't need aiohttp, which loads slowly
+
     records: list[R] = []
 
     async def write() -> None:
