@@ -211,8 +211,8 @@ def _show_rebuilt(console: Console, target: str, rebuilt: "Rebuilt") -> None:
         left = counted(rebuilt.left, "message is", "messages are")
         newest = f"{utc(rebuilt.newest):%Y-%m-%d %H:%M:%S} UTC"
         console.warn(
-            f"{left} not in the log, so `campaign run` with --run {rebuilt.record.run} sends them; first check that the "
-            f"run started after --since, with the account {rebuilt.record.sub_account_id}"
+            f"{left} not in the log, so `campaign run` with --run {rebuilt.record.run} sends them; first check that "
+            f"the run started after --since, with the account {rebuilt.record.sub_account_id}"
         )
         if rebuilt.goes_on:
             console.wrap(f"The log goes on after {newest}, the time of the run's newest message in it.")

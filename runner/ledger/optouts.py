@@ -11,6 +11,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from runner.base.audit import AuditAction, AuditEntry
 from runner.base.clock import iso
+from runner.base.errors import BrokenLedgerError
 from runner.base.messages import Message
 from runner.base.optouts import OptOut, OptOutSource
 from runner.ledger.audit import append
@@ -30,6 +31,7 @@ _NOTE = _NOTE.on_conflict_do_update(
     where=tuple_(_NOTE.excluded.at, _NOTE.excluded.is_out) > tuple_(optouts.c.at, optouts.c.is_out),
 )
 WORD_LENGTH = 40
+_SOURCES = frozenset(OptOutSource)
 
 
 def note_optouts(ledger: Ledger, changes: Sequence[OptOut]) -> int:
@@ -145,4 +147,7 @@ def opted_out_of(connection: Connection, claimed: Sequence[Message]) -> list[str
 
 
 def _optout(destination: str, is_out: bool, at: int, source: str, word: str | None) -> OptOut:
+    if source not in _SOURCES:
+        words = f"the ledger is damaged: an opt-out has an unknown source, {source!a}"
+        raise BrokenLedgerError(f"{words}; check it with `campaign ledger verify`, and restore a backup")
     return OptOut(destination, is_out, at, OptOutSource(source), word)

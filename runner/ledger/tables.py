@@ -156,7 +156,7 @@ Index("messages_by_umid", messages.c.umid)
 event.listen(
     messages,
     "after_create",
-    DDL(
+    DDL(  # type: ignore[no-untyped-call]
         "CREATE TRIGGER messages_of_older_versions AFTER UPDATE OF status ON messages "
         "WHEN old.status = 'unknown' AND new.checksum IS old.checksum BEGIN "
         "UPDATE messages SET checksum = NULL WHERE run_id = new.run_id AND message_id = new.message_id; END"
@@ -201,7 +201,7 @@ optouts = Table(
 event.listen(
     optouts,
     "after_create",
-    DDL(
+    DDL(  # type: ignore[no-untyped-call]
         "CREATE TRIGGER optouts_of_older_versions AFTER UPDATE OF is_out, at ON optouts "
         "WHEN new.checksum IS old.checksum BEGIN "
         "UPDATE optouts SET checksum = NULL WHERE destination = new.destination; END"

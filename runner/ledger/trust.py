@@ -14,9 +14,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from zlib import crc32
 
+import orjson
 from sqlalchemy import Connection
 
 from runner.base.errors import BrokenLedgerError
+from runner.base.events import EventKind
+from runner.base.optouts import OptOutSource
+from runner.base.outcomes import OutcomeReason
 from runner.base.wording import counted
 
 # SQLite's format: https://www.sqlite.org/fileformat2.html#the_write_ahead_log
@@ -79,7 +83,9 @@ def refuse_damage(connection: Connection, ledger: Path, run_id: int) -> None:
         if (found := str(connection.exec_driver_sql(f"PRAGMA {check}").scalar())) != "ok":
             raise damaged(ledger, f"SQLite: {found}")
     if changed := changed_optouts(connection):
-        raise damaged(ledger, f"{counted(changed, 'opt-out has', 'opt-outs have')} a wrong checksum")
+        raise damaged(ledger, f"{counted(changed, 'opt-out has', 'opt-outs have')} been changed")
+    for words in unreadable(connection, run_id):
+        raise damaged(ledger, words)
     _refuse_changed(connection, ledger, run_id)
 
 
@@ -117,9 +123,24 @@ def changed_messages(connection: Connection, run_id: int) -> Iterator[str]:
 
 
 def changed_optouts(connection: Connection) -> int:
-    """How many opt-outs have a wrong checksum. Those that an older version wrote have none."""
-    query = "SELECT destination, is_out, at, checksum FROM optouts WHERE checksum IS NOT NULL"
-    return sum(written != checksum(*optout) for *optout, written in connection.exec_driver_sql(query))
+    """How many opt-outs have a wrong checksum or an unknown source. Those that an older version wrote have none."""
+    sources = set(OptOutSource)
+    found = connection.exec_driver_sql("SELECT source, checksum, destination, is_out, at FROM optouts")
+    return sum(source not in sources or written not in (None, checksum(*rest)) for source, written, *rest in found)
+
+
+def unreadable(connection: Connection, run_id: int) -> Iterator[str]:
+    """What the run has that no version wrote, in words: no checksum covers it."""
+    for options, reason in connection.exec_driver_sql("SELECT options, stop_reason FROM runs WHERE id = ?", (run_id,)):
+        try:
+            orjson.loads(options)
+        except orjson.JSONDecodeError:
+            yield "the options of the run have changed by themselves"
+        if reason is not None and reason not in set(OutcomeReason):
+            yield f"the run has an unknown reason for its stop, {reason!a}"
+    kinds = connection.exec_driver_sql("SELECT DISTINCT kind FROM events WHERE run_id = ?", (run_id,))
+    for kind in set(kinds.scalars()) - set(EventKind):
+        yield f"an event of the run is of an unknown kind, {kind!a}"
 
 
 def damaged(ledger: Path, what: str) -> BrokenLedgerError:

@@ -18,7 +18,7 @@ from runner.ledger.database import ledger_errors
 from runner.ledger.ledger import Ledger
 from runner.ledger.optouts import count_optouts
 from runner.ledger.tables import SENDING, audit, messages, meta, metadata, runs
-from runner.ledger.trust import changed_messages, changed_optouts
+from runner.ledger.trust import changed_messages, changed_optouts, unreadable
 
 # Damaged databases can have thousands of errors.
 MOST_ERRORS = 10
@@ -119,8 +119,9 @@ def _damaged_content(ledger: Ledger) -> Iterator[str]:
             for name, run, count, first in connection.execute(wrong):
                 yield f"{name}/{run}: {count:,} messages {words}, such as {first}"
         if changed_rows := changed_optouts(connection):
-            yield f"{counted(changed_rows, 'opt-out has', 'opt-outs have')} a wrong checksum"
+            yield f"{counted(changed_rows, 'opt-out has', 'opt-outs have')} been changed"
         for run_id, name, run in connection.execute(select(runs.c.id, runs.c.name, runs.c.run)).all():
+            yield from (f"{name}/{run}: {words}" for words in unreadable(connection, run_id))
             if changed := [*changed_messages(connection, run_id)]:
                 yield f"{name}/{run}: {len(changed):,} messages that changed by themselves, such as {changed[0]}"
     if broken := broken_link(ledger):

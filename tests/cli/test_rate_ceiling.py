@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, text
 from runner.ledger import lock
 from runner.ledger.lock import GRACE_S
 from runner.plan.inputs import load_inputs
-from runner.run import send
+from runner.run.plan import begin
 from runner.run.test_messages import starts_window
 from tests.cli.provider import Provider
 from tests.cli.workplace import MINIMAL, Workplace, people
@@ -92,13 +92,12 @@ def test_two_computers_that_begin_at_the_same_moment(
     (campaign.folder / "news.yaml").write_text(MINIMAL.replace("name: hello", "name: news"))
     assert 0 == campaign("run", "news.yaml", "--yes").exit_code
     provider.forget()
-    begin = send.begin
 
     def begin_too(*given: Any, **options: Any) -> Any:  # noqa: ANN401
         sent_by(campaign, "process 7 on far (beef-0a)")
         return begin(*given, **options)
 
-    monkeypatch.setattr(send, "begin", begin_too)
+    monkeypatch.setattr("runner.run.send.begin", begin_too)
     assert (3, []) == (campaign("run", "hello.yaml", "--yes").exit_code, provider.requests)
 
 

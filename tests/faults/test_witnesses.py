@@ -244,7 +244,9 @@ def test_a_reconcile_that_ends_between_two_batches_is_continued(
     assert ([(5, 2, 0)], 3) == (audited(), unknown(place))
 
     monkeypatch.setattr("runner.run.reconcile.give_way", lambda: None)
-    assert 0 == reconcile(place).exit_code
+    done = reconcile(place)
+    assert 0 == done.exit_code
+    assert "1 message not sent; to continue, run the campaign again with --run main" in done.stdout
     assert ([(5, 2, 0), (3, 2, 0), (1, 0, 1)], 0) == (audited(), unknown(place))
     nobody_twice(place, server)
 

@@ -16,7 +16,7 @@ from runner.base.messages import Encoding, Message
 from runner.base.optouts import OptOut, OptOutSource
 from runner.base.outcomes import Outcome, OutcomeReason, Status
 from runner.ledger.ledger import Ledger, open_ledger
-from runner.ledger.optouts import note_optouts
+from runner.ledger.optouts import note_optouts, opted_out
 from runner.ledger.transitions import claim, note_resume_point, settle
 from runner.ledger.trust import checksum
 from runner.ledger.upkeep import damage
@@ -173,9 +173,9 @@ def test_a_changed_optout_is_found(killed: Path, row: tuple[int, int, int]) -> N
         with ledger.writing() as connection:
             connection.exec_driver_sql("DROP TRIGGER optouts_of_older_versions")  # damage runs none
             connection.exec_driver_sql("UPDATE optouts SET destination = '+1202555010' || ?, is_out = ?, at = ?", row)
-        with pytest.raises(BrokenLedgerError, match="1 opt-out has a wrong checksum"):
+        with pytest.raises(BrokenLedgerError, match="1 opt-out has been changed"):
             ledger.refuse_damage(1)
-        assert ["1 opt-out has a wrong checksum"] == damage(ledger)
+        assert ["1 opt-out has been changed"] == damage(ledger)
         with ledger.writing() as connection:
             connection.exec_driver_sql("UPDATE optouts SET checksum = NULL")  # as of an older version
         ledger.refuse_damage(1)
@@ -206,3 +206,25 @@ def test_any_changed_bit_changes_the_checksum() -> None:
         text[bit // 8] ^= 1 << bit % 8
     assert 1 + len(text) * 8 == len(found)
     assert all(-(2**31) <= each < 2**31 for each in found)
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("UPDATE runs SET options = '{$'", "the options of the run have changed"),
+        ("UPDATE runs SET stop_reason = 'intervupted'", "an unknown reason for its stop, 'intervupted'"),
+        ("INSERT INTO events (run_id, kind, at) VALUES (1, 'ctarted', 1)", "of an unknown kind, 'ctarted'"),
+        ("INSERT INTO optouts VALUES ('+12025550102', 1, 7, '#ommand', NULL, NULL)", "1 opt-out has been changed"),
+    ],
+)
+def test_what_no_version_wrote_is_damage(killed: Path, statement: str, words: str) -> None:
+    with open_ledger(str(killed), create=False) as ledger:
+        ledger.refuse_damage(1)
+        with ledger.writing() as connection:
+            connection.exec_driver_sql(statement)
+        with pytest.raises(BrokenLedgerError, match=words):
+            ledger.refuse_damage(1)
+        if "optouts" in statement:  # a new run is planned before the ledger is checked
+            with pytest.raises(BrokenLedgerError, match="an unknown source, '#ommand'"):
+                opted_out(ledger, ["+12025550102"])
+        assert words in "\n".join(damage(ledger))
