@@ -12,9 +12,11 @@ from runner.base.options import Limits
 from runner.base.wording import counted
 from runner.campaign import CampaignKind
 from runner.ledger.approvals import Approval
+from runner.ledger.replies import count_waiting
 from runner.prices.costs import over_limits
 from runner.run.approval import plan_to_approve
 from runner.run.open import Run
+from runner.run.optouts import review_words
 from runner.run.paths import SANDBOX_RUN
 from runner.schedule.timetable import Slot, deadline, due_of, end_of, local, refusal, span_problems, timetable
 
@@ -99,6 +101,8 @@ def review(run: Run) -> Review:
 def _warnings(run: Run, slots: list[Slot]) -> list[str]:
     campaign, summary = run.campaign, run.summary
     found: list[str] = []
+    if words := review_words(count_waiting(run.ledger), run.name, run.run):
+        found.append(f"{words}; until then, their numbers are texted")
     if words := refusal(campaign, run.now):
         found.append(f"`campaign run` would not send now: {words}")
     end, last = end_of(slots, run.now), deadline(campaign.not_after, campaign, run.now)

@@ -172,6 +172,10 @@ def test_a_reply_in_doubt_is_listed_and_decided(offline: Workplace) -> None:
     assert lines[1].split(maxsplit=3)[3].rstrip() == "Where does it stop? Ring 812•••99"
     assert SECOND not in listed.stdout
     assert "2 replies wait for review; --accept ID opts the sender out" in " ".join(listed.stdout.split())
+    assert (
+        "2 replies may be opt-outs; see `campaign optouts review`; until then, their numbers are texted"
+        in (offline.here("plan", "hello.yaml", "--json").document["warnings"])
+    )
     assert {"waiting", "accepted", "dismissed"} == set(offline.here("optouts", "review", "--json").document)
 
     decided = offline.here("optouts", "review", "--accept", "1", "--dismiss", "2", "--unmask", "--json").document
