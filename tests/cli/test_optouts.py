@@ -229,3 +229,9 @@ def test_the_run_counts_the_replies_to_its_messages(campaign: Workplace) -> None
     assert "Warning: 1 reply may be an opt-out; see <code>campaign optouts review</code>." in page
     assert "2 replies may be opt-outs; see `campaign optouts review`" in campaign.here("status").stdout
     assert 2 == campaign.here("status", "--json").document["replies_to_review"]
+
+    purged = campaign.here("purge", "hello/main", "--yes")
+    words = "1 reply waits for review and loses its text: use `campaign optouts review` first"
+    assert words in " ".join(f"{purged.stdout} {purged.stderr}".split())
+    texts = [each["text"] for each in campaign.here("optouts", "review", "--json").document["waiting"]]
+    assert {None, "the end"} == set(texts)
