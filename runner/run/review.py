@@ -101,8 +101,8 @@ def review(run: Run) -> Review:
 def _warnings(run: Run, slots: list[Slot]) -> list[str]:
     campaign, summary = run.campaign, run.summary
     found: list[str] = []
-    if words := review_words(count_waiting(run.ledger), run.name, run.run):
-        found.append(f"{words}; until then, their numbers are texted")
+    if to_review := review_words(count_waiting(run.ledger), run.name, run.run):
+        found.append(f"{to_review}; until then, their numbers are texted")
     if words := refusal(campaign, run.now):
         found.append(f"`campaign run` would not send now: {words}")
     end, last = end_of(slots, run.now), deadline(campaign.not_after, campaign, run.now)
