@@ -56,19 +56,24 @@ def command(
 
 
 def _show_scope(console: Console, run: "RecordedRun") -> None:
+    from runner.ledger.replies import count_waiting_of
+
     counts = run.ledger.counts(run.record.id)
     messages, unknown = sum(counts.values()), counts.get(Status.UNKNOWN, 0)
     console.print(f"\npurge {run.name}", style="bold")
     for words in (
         f"deleted for good: numbers, keys, texts and carried columns of {counted(messages, 'message')}, in the "
         "ledger, the plans and the results",
-        "kept: the counts, the message IDs (hashes of the keys), and opt-outs",
+        "kept: the counts, the message IDs (hashes of the keys), opt-outs, and the numbers of replies to review",
         "afterwards: the run can't be sent again, and frequency caps don't count its messages",
         "not changed: the recipient file, and copies of these files",
     ):
         console.wrap(words)
     if (unsent := run.record.to_send - messages) > 0:
         console.warn(f"{counted(unsent, 'message')} not sent yet; after the purge, they can't be sent")
+    if waiting := count_waiting_of(run.ledger, run.record.id):
+        words = counted(waiting, "reply waits for review and loses its", "replies wait for review and lose their")
+        console.warn(f"{words} text: use `campaign optouts review` first")
     if unknown:
         words = f"{counted(unknown, 'message has an', 'messages have an')} unknown outcome; `campaign reconcile` can"
         console.warn(f"{words} still settle the counts later, but messages that were not received can't be sent")

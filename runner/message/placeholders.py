@@ -51,6 +51,9 @@ _SAME = (
     {"birthday", "birthdate", "dateofbirth", "dob", "bday"},
 )
 
+# Names that no ordinary text has in such a form, whatever the columns are called.
+_UNMISTAKABLE = {"firstname", "fname", "givenname", "lastname", "lname", "familyname", "fullname", "customername"}
+
 # A backslash and what it stands for in other formats, not in a Windows path.
 _ESCAPE = re.compile(
     r"""(?P<path>\b[A-Za-z]:\\\S*|\\\\\w+\\\S*)|\\(?:r\\n|[nrt]|u[0-9A-Fa-f]{4}(?:\\u[0-9A-Fa-f]{4})*|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}|['"])"""
@@ -68,8 +71,9 @@ def placeholders(text: str, columns: Mapping[str, str]) -> Iterator[tuple[str, s
         if match.start() < end:  # inside of the one before
             continue
         place = next(number for number, held in enumerate(match.groups()[1:]) if held is not None)
-        name = next((known[each] for each in _names_in(match.groups()[place + 1]) if each in known), None)
-        if name is not None or place < _MOST_CERTAIN:
+        names = list(_names_in(match.groups()[place + 1]))
+        name = next((known[each] for each in names if each in known), None)
+        if name is not None or place < _MOST_CERTAIN or _UNMISTAKABLE.intersection(names):
             end = match.start() + len(match["whole"])
             yield match["whole"], name
 

@@ -46,12 +46,11 @@ _AMBIGUOUS = frozenset(
     {
         "end", "cancel", "quit", "remove", "revoke", "no more", "discontinue", "cease", "batal", "ยกเลิก", "เลิก",
         "ขอยกเลิก", "hủy", "huy", "取消", "解除", "解約", "退会", "그만", "거부", "정지", "해지", "alto", "pare",
-        "parar",
-        "paren", "baja", "cancelar", "cancele", "cancelen", "cancela", "cancelem", "detener", "salir", "sair",
+        "parar", "paren", "baja", "cancelar", "cancele", "cancelen", "cancela", "cancelem", "detener", "salir", "sair",
         "remover", "remova", "removam", "chega", "résilier", "ferma", "fermare", "basta", "cancella", "disdire",
         "ophouden", "stoppen", "koniec", "dość", "dosc", "usuń", "usun", "avsluta", "slutt", "peru", "lopeta", "dur",
         "ret", "iptal", "отмена", "отказ", "хватит", "отключить", "досить", "годі", "لغو", "الغاء", "إلغاء", "قف",
-        "להסיר", "למחוק", "לא לשלוח", "alisin", "tanggalin", "vendam", "epa", "tc", "td", "די",
+        "להסיר", "למחוק", "לא לשלוח", "alisin", "tanggalin", "tc", "td", "די",
     }
 )  # fmt: skip
 

@@ -26,7 +26,8 @@ class Part(StrEnum):
     COURTESY = "c"  # stands anywhere
     RECEIVING = "g"  # stands after a stop word, or after a wish to end
     NEVER = "n"  # ends messages ("don't text me"), or turns a stop word into its opposite ("don't stop")
-    UNWANTED = "u"  # ends messages
+    UNWANTED = "u"  # "I don't want": ends messages, or turns a stop word into its opposite
+    UNWANTED_LAST = "v"  # the same in languages in which it comes last
     CANNOT_STOP = "k"  # "can't stop laughing", but also "can't stop these texts"
     HINT = "h"  # may be meant as an opt-out
     OTHER = "?"  # leaves open what is meant: "not", and every unknown word
@@ -55,10 +56,11 @@ _AROUND = f"{Part.WISH}{Part.PERSON}{Part.MESSAGES}"
 _AFTER = f"{_AROUND}{Part.REST}{Part.RECEIVING}{Part.STOP}{Part.AMBIGUOUS}"
 _ASKS = re.compile(
     f"[{_AROUND}]*s[{_AFTER}]*|(?=.*[ms])[{_AROUND}]*a[{_AFTER}]*|w*n[wio]*m[{_AFTER}n]*|[wi]*u[wiog]*m[{_AFTER}u]*"
+    f"|[wio]*m[wiom]*{Part.UNWANTED_LAST}[{_AFTER}]*"
 )
-_ASKS_ALONE = re.compile("[wi]*a+")
-_OPPOSITE = re.compile(f"[nu][wi]*[sa]|{Part.CANNOT_STOP}(?![om])")
-_MAY_ASK = re.compile("[sahk]|[nu].*m")
+_ASKS_ALONE = re.compile("[wi]*(?:a+|v)")
+_OPPOSITE = re.compile(f"[nu][wi]*[sa]|[sa][wio]*v|{Part.CANNOT_STOP}(?![om])")
+_MAY_ASK = re.compile("[sahkv]|[nu].*m|^[wio]*u[wiog]*$")
 
 
 class Sentence(StrEnum):
@@ -99,12 +101,12 @@ class SentenceReader:
         if not letters.strip("t"):
             return (Sentence.START, parts[0][1]) if letters else (Sentence.EMPTY, "")
         if _ASKS.fullmatch(letters):
-            return Sentence.STOP, _deciding(parts, "sanu")
+            return Sentence.STOP, _deciding(parts, "sanuv")
         if _ASKS_ALONE.fullmatch(letters):
-            return Sentence.STOP_ALONE, _deciding(parts, "a")
+            return Sentence.STOP_ALONE, _deciding(parts, "av")
         without = _OPPOSITE.sub("", letters)
         if _MAY_ASK.search(without):
-            return Sentence.IN_DOUBT, _deciding(parts, "sahknu")
+            return Sentence.IN_DOUBT, _deciding(parts, "sahkvnu")
         return (Sentence.OTHER if without == letters else Sentence.OPPOSITE), ""
 
     def _parts(self, text: str) -> Iterator[tuple[Part, str]]:

@@ -147,7 +147,7 @@ def review_replies(ledger: Ledger, accept: Sequence[str], dismiss: Sequence[str]
 
 
 def review_words(count: int, name: str, run: str) -> str:
-    """That so many replies of a run NAME/RUN wait for review, and how to read them; "" if none does."""
+    """That so many replies in the ledger of NAME/RUN wait for review, and how to read them; "" if none does."""
     command = "`campaign optouts review" + (f" --sandbox {name}`" if run == SANDBOX_RUN else "`")
     return f"{counted(count, 'reply may be an opt-out', 'replies may be opt-outs')}; see {command}" if count else ""
 

@@ -14,10 +14,12 @@ from runner.base.wording import counted, listed_counts, seconds_in_words, share
 from runner.campaign import CampaignKind
 from runner.campaign.recipients_section import FreshColumn
 from runner.ledger.approvals import Approval
+from runner.ledger.replies import count_waiting
 from runner.plan.summary import PlanSummary
 from runner.prices.costs import over_limits
 from runner.run.approval import plan_to_approve
 from runner.run.open import Run
+from runner.run.optouts import review_words
 from runner.run.paths import SANDBOX_RUN
 from runner.schedule.timetable import Slot, deadline, due_of, end_of, local, refusal, span_problems, timetable
 
@@ -177,6 +179,8 @@ def _stale(run: Run, fresh: timedelta | FreshColumn) -> str | None:
 def _warnings(run: Run, slots: list[Slot]) -> list[str]:
     campaign, summary = run.campaign, run.summary
     found = list(summary.warnings)
+    if to_review := review_words(count_waiting(run.ledger), run.name, run.run):
+        found.append(f"{to_review}; until then, their numbers are texted")
     if words := refusal(campaign, run.now):
         found.append(f"`campaign run` would not send now: {words}")
     end, last = end_of(slots, run.now), deadline(campaign.not_after, campaign, run.now)

@@ -172,6 +172,10 @@ def test_a_reply_in_doubt_is_listed_and_decided(offline: Workplace) -> None:
     assert lines[1].split(maxsplit=3)[3].rstrip() == "Where does it stop? Ring 812•••99"
     assert SECOND not in listed.stdout
     assert "2 replies wait for review; --accept ID opts the sender out" in " ".join(listed.stdout.split())
+    assert (
+        "2 replies may be opt-outs; see `campaign optouts review`; until then, their numbers are texted"
+        in (offline.here("plan", "hello.yaml", "--json").document["warnings"])
+    )
     assert {"waiting", "accepted", "dismissed"} == set(offline.here("optouts", "review", "--json").document)
 
     decided = offline.here("optouts", "review", "--accept", "1", "--dismiss", "2", "--unmask", "--json").document
@@ -225,6 +229,12 @@ def test_the_run_counts_the_replies_to_its_messages(campaign: Workplace) -> None
     assert "Warning: 1 reply may be an opt-out; see <code>campaign optouts review</code>." in page
     assert "2 replies may be opt-outs; see `campaign optouts review`" in campaign.here("status").stdout
     assert 2 == campaign.here("status", "--json").document["replies_to_review"]
+
+    purged = campaign.here("purge", "hello/main", "--yes")
+    words = "1 reply waits for review and loses its text: use `campaign optouts review` first"
+    assert words in " ".join(f"{purged.stdout} {purged.stderr}".split())
+    texts = [each["text"] for each in campaign.here("optouts", "review", "--json").document["waiting"]]
+    assert {None, "the end"} == set(texts)
 
 
 def test_nobody_who_opted_out_is_texted_however_it_is_written(campaign: Workplace, provider: Provider) -> None:

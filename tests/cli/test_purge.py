@@ -58,7 +58,7 @@ def test_it_says_what_it_means(sent: Workplace) -> None:
 
     for words in (
         "numbers, keys, texts and carried columns of 5 messages",
-        "the message IDs (hashes of the keys), and opt-outs",
+        "the message IDs (hashes of the keys), opt-outs, and the numbers of replies to review",
         "the run can't be sent again, and frequency caps don't count its messages",
         "not changed: the recipient file",
         "purged: deleted the personal data of 5 messages",

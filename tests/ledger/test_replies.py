@@ -67,21 +67,21 @@ def test_a_dismissed_one_is_not_listed_again(ledger: Ledger) -> None:
 
     assert [] == waiting_replies(ledger)
     assert {} == newest_by_number(ledger, [ANN])
-    [entry] = trail_of_number(ledger, ANN)
-    assert (AuditAction.REPLY_DISMISSED, {"reply": 1, "word": "stop", "since": "1970-01-01T00:00:00.000Z"}) == (
-        entry.action,
-        entry.detail,
-    )
+    *_, entry = trail(ledger)
+    detail = {"reply": 1, "word": "stop", "at": "1970-01-01T00:00:00.000Z"}
+    assert (AuditAction.REPLY_DISMISSED, detail) == (entry.action, entry.detail)
 
 
-def test_a_decision_leaves_no_word_of_the_reply(ledger: Ledger) -> None:
+def test_a_decision_leaves_no_word_of_the_reply_and_no_number_of_a_dismissed_one(ledger: Ledger) -> None:
     keep_replies(ledger, [reply(), reply(BEN, text="the last stop of the bus")])
     assert b"bus" in written(ledger)
+    assert BEN.encode() in written(ledger)
 
     decide(ledger, [1], [2], 9)
     compact(ledger)
 
     assert b"bus" not in written(ledger)
+    assert BEN.encode() not in written(ledger)
 
 
 @pytest.mark.parametrize("is_out", [True, False])

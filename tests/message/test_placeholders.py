@@ -68,9 +68,21 @@ def test_a_column_in_the_form_of_another_tool_is_refused(written: str, name: str
 
 
 @pytest.mark.parametrize(
-    "written", ["{x}", "{1}", "{user.nickname}", "${nickname}", "*|NICK|*", "{!nick}", "<%= nick %>"]
+    "written",
+    [
+        "{x}",
+        "{1}",
+        "{user.nickname}",
+        "${nickname}",
+        "*|NICK|*",
+        "{!nick}",
+        "<%= nick %>",
+        "[Full Name]",
+        "{Customer Name}",
+        "%fullname%",
+    ],
 )
-def test_some_forms_are_placeholders_without_a_column(written: str) -> None:
+def test_some_forms_and_names_are_placeholders_without_a_column(written: str) -> None:
     [problem] = wrong(f"Hi {written}")
     assert f'"{written}" would be sent literally; write {{{{ ' in problem
     assert wrong(f"Hi {written}", []) != []

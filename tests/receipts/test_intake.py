@@ -9,6 +9,7 @@ from runner.base.delivery import DeliveryState, Inbound, Receipt
 from runner.base.errors import LedgerError
 from runner.base.optouts import DoubtfulReply, OptOut, OptOutSource
 from runner.ledger.ledger import open_ledger
+from runner.ledger.replies import waiting_replies
 from runner.receipts import intake as intake_module
 from runner.receipts.intake import FullError, Intake, Metrics, e164, read_reply, write_events
 from runner.receipts.optout_words import BUILT_IN
@@ -270,3 +271,18 @@ def test_without_authorization_stop_counts_and_start_does_not(tmp_path: Path) ->
         assert opted(path)["+12025550123"][0]
         write_events(ledger, [start], BUILT_IN, now, authorized=True)
         assert not opted(path)["+12025550123"][0]
+
+
+@pytest.mark.parametrize("authorized", [True, False])
+def test_a_reply_in_doubt_is_kept_or_not_taken(tmp_path: Path, *, authorized: bool) -> None:
+    """The provider posts it again, as long as it got no 200."""
+    path = tmp_path / "ledger.sqlite3"
+    events = [a_reply("when does it stop?"), a_reply("please stop texting me", "12025550124")]
+    with open_ledger(str(path), create=True) as ledger:
+        with broken(path, "replies"), pytest.raises(LedgerError):
+            write_events(ledger, events, BUILT_IN, NOW, authorized=authorized)
+        for _ in range(2):
+            kinds, _settled = write_events(ledger, events, BUILT_IN, NOW, authorized=authorized)
+            assert [("review", None), ("opt_out", None)] == kinds
+        assert ["+12025550123"] == [each.destination for each in waiting_replies(ledger)]
+    assert {"+12025550124"} == set(opted(path))

@@ -106,6 +106,11 @@ NEITHER = [
     ("I cant stop thinking about it", "the same, without the apostrophe"),
     ("we're the best, don't stop", "the opposite, in a second sentence"),
     ("don't stop texting me deals please", "the opposite"),
+    ("I don't want to unsubscribe", "the opposite, with a wish"),
+    ("ya no quiero cancelar", "the opposite, in Spanish"),
+    ("لا أريد إلغاء الاشتراك", "the opposite, in Arabic"),
+    ("iptal etmek istemiyorum", "the opposite, in Turkish, where it comes last"),
+    ("बंद मत करो", "the opposite, in Hindi"),
     ("will stop by later please keep it for me", "another meaning, before a request"),
     ("please don't stop sending these", "the opposite, politely"),
     ("Please don't unsubscribe me", "the opposite, with another word"),
@@ -289,6 +294,9 @@ SENTENCES = [
     "больше не пишите",
     "proszę mnie wypisać",
     "no quiero más mensajes",
+    "मैसेज नहीं चाहिए",
+    "வேண்டாம்",
+    "Jag vill inte ha fler sms",
 ]
 
 IN_DOUBT = [
@@ -320,6 +328,9 @@ IN_DOUBT = [
     ("Do not send me messages at night", "the same, in other words"),
     ("how do I unsubscribe?", "a question that somebody has to answer"),
     ("reply stop to opt out", "a quoted text of ours, or an opt-out"),
+    ("不要停止", "the opposite, in Chinese"),
+    ("I don't want this", "no stop word"),
+    ("no quiero", "no stop word"),
     ("wrong number", "no stop word, but the person never agreed"),
     ("I am not interested", "no stop word"),
     ("This is harassment", "no stop word"),
