@@ -19,7 +19,7 @@ from runner.files import delimited
 from runner.files.columns import name_columns, naming_remarks
 from runner.files.formats import Format, identify, unchanged
 from runner.files.sheet_rows import SheetRows
-from runner.files.source import Batch, Cells, Numbered, Source
+from runner.files.source import Batch, Cells, Numbered, Source, UnreadableRow
 
 if TYPE_CHECKING:
     import polars as pl
@@ -139,8 +139,14 @@ def _batches(
 
             condition = Condition(source.where, dict.fromkeys(header))
         number = 1
-        while batch := list(islice(records, size)):
-            rows, numbers = [row for _, _, row in batch], [shown for _, shown, _ in batch]
+        while True:
+            numbers: list[int] = []
+            rows: list[Cells | UnreadableRow] = []
+            for _, shown, row in islice(records, size):
+                numbers.append(shown)
+                rows.append(row)
+            if not rows:
+                return
             sheet_rows.add(number, numbers)
             yield Batch(rows, condition.match_texts(rows, header, numbers) if condition else None)
             number += len(rows)
@@ -162,7 +168,6 @@ def _records(
     if found.is_spreadsheet:
         from runner.files import spreadsheet
 
-        with closing(spreadsheet.read_records(source, remarks, header_only=header_only)) as records:
-            yield from ((number, number, row) for number, row in records)
-    else:
-        yield from delimited.read_records(source, found, remarks, header_only=header_only)
+        records = spreadsheet.read_records(source, remarks, header_only=header_only)
+        return ((number, number, row) for number, row in records)
+    return delimited.read_records(source, found, remarks, header_only=header_only)
