@@ -2,6 +2,7 @@
 
 import pytest
 
+from runner.base.errors import InputError
 from runner.message.branches import Branches
 from runner.message.template import compile_template
 
@@ -63,3 +64,26 @@ def test_a_template_without_branches_has_none() -> None:
 def test_a_row_on_which_the_template_fails_takes_what_it_reached() -> None:
     source = "{{ name or 'you' }}{{ 1 / (amount | int) }}{{ city or 'here' }}"
     assert ["line 1: name is filled"] == taken(source, name="Ann", amount="0", city="X")
+
+
+def test_many_fallbacks_take_no_longer() -> None:
+    names = [f"f{number}" for number in range(60)]
+    source = f"{{{{ {' or '.join(names)} or 'x' }}}}{{{{ {' | default('.join(names)}{')' * (len(names) - 1)} }}}}"
+    fields = dict.fromkeys(names, "") | {"f59": "1"}
+    assert 119 == len(taken(source, **fields))
+
+
+def test_a_template_at_the_limit_of_its_depth() -> None:
+    """It compiles, but not with a filter around each condition."""
+    for depth in range(20, 120, 4):
+        source = "{% if a %}" * depth + "x" + "{% endif %}" * depth
+        try:
+            template = compile_template(source, "hello.j2")
+        except InputError:
+            return
+        assert Branches(template).taken({"a": "1"}) <= set(Branches(template).names)
+
+
+def test_a_branch_that_a_filter_of_constants_decides() -> None:
+    """Jinja computes constants when it compiles, and must not take that for a row."""
+    assert ["line 1: {% if 'a' | upper == 'B' %} is false"] == taken("{% if 'a' | upper == 'B' %}x{% endif %}")
