@@ -2,7 +2,6 @@
 
 import pytest
 
-from runner.base.errors import InputError
 from runner.message.branches import Branches
 from runner.message.template import compile_template
 
@@ -71,17 +70,6 @@ def test_many_fallbacks_take_no_longer() -> None:
     source = f"{{{{ {' or '.join(names)} or 'x' }}}}{{{{ {' | default('.join(names)}{')' * (len(names) - 1)} }}}}"
     fields = dict.fromkeys(names, "") | {"f59": "1"}
     assert 119 == len(taken(source, **fields))
-
-
-def test_a_template_at_the_limit_of_its_depth() -> None:
-    """It compiles, but not with a filter around each condition."""
-    for depth in range(20, 120, 4):
-        source = "{% if a %}" * depth + "x" + "{% endif %}" * depth
-        try:
-            template = compile_template(source, "hello.j2")
-        except InputError:
-            return
-        assert Branches(template).taken({"a": "1"}) <= set(Branches(template).names)
 
 
 def test_a_branch_that_a_filter_of_constants_decides() -> None:
