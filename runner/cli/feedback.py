@@ -136,10 +136,7 @@ def _document(progress: "Feedback") -> dict[str, Any]:
         "refused_examples": [{"message_id": message_id, "why": why} for message_id, why in progress.refusals],
         "pending": progress.pending,
         "unmatched": read.unmatched_rows,
-        "unmatched_examples": [
-            {"row": row.place, "sheet_row": read.sheet_rows.of(row.place), "message": row.name, "why": row.why}
-            for row in read.unmatched
-        ],
+        "unmatched_examples": [{"row": row.place, "message": row.name, "why": row.why} for row in read.unmatched],
         "unmatched_file": str(run.paths.unmatched) if read.unmatched_rows else None,
         "stopped": progress.stop.detail if progress.stop else None,
     }

@@ -153,7 +153,7 @@ def _ragged(line: int, cells: list[str], width: int, full: int) -> UnreadableRow
 
 
 def _place(line: int) -> str:
-    """In parentheses, because people read the number of the data row before it."""
+    """In parentheses, because people read the number of the row before it."""
     return f"line {line} of the file"
 
 

@@ -8,7 +8,7 @@ In every format, cells are trimmed text. Empty cells and \\N (NULL in MySQL and 
 with the number of rows, except for spreadsheets, which must be unpacked whole.
 """
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from runner.files import delimited
 from runner.files.columns import Header, name_columns, naming_remarks
 from runner.files.formats import Format, identify, unchanged
 from runner.files.sheet_rows import SheetRows
-from runner.files.source import NULL, Batch, Cells, Numbered, Source
+from runner.files.source import NULL, Batch, Cells, Numbered, Source, UnreadableRow
 
 if TYPE_CHECKING:
     import polars as pl
@@ -82,7 +82,8 @@ def read_numbered(source: Source) -> Generator[Numbered, None, None]:
             batches = table.read(BATCH_SIZE, table.single)  # all columns, to tell a blank row from one without a number
             yield from enumerate((row for batch in batches for row in batch.rows), 1)
         else:
-            yield from ((place, cells) for place, _, cells in _records(source, found, []))
+            with closing(_records(source, found, [])) as records:
+                yield from ((place, _without_null(cells)) for place, _, cells in records)
 
 
 def filled_sheets(source: Source) -> list[str]:
@@ -142,8 +143,14 @@ def _batches(
 
             condition = Condition(source.where, dict.fromkeys(header))
         number = 1
-        while batch := list(islice(records, size)):
-            rows, numbers = [row for _, _, row in batch], [shown for _, shown, _ in batch]
+        while True:
+            numbers: list[int] = []
+            rows: list[Cells | UnreadableRow] = []
+            for _, shown, row in islice(records, size):
+                numbers.append(shown)
+                rows.append(_without_null(row))
+            if not rows:
+                return
             sheet_rows.add(number, numbers)
             rows = condition.without_errors(rows, header) if condition else rows
             yield Batch(rows, condition.match_texts(rows, header, numbers) if condition else None)
@@ -166,17 +173,12 @@ def _records(
     if found.is_spreadsheet:
         from runner.files import spreadsheet
 
-        with closing(spreadsheet.read_records(source, remarks, header_only=header_only)) as in_sheet:
-            records = ((number, number, cells) for number, cells in in_sheet)
-            yield from _without_nulls(records)
-    else:
-        with closing(delimited.read_records(source, found, remarks, header_only=header_only)) as in_text:
-            yield from _without_nulls(in_text)
+        records = spreadsheet.read_records(source, remarks, header_only=header_only)
+        return ((number, number, row) for number, row in records)
+    return delimited.read_records(source, found, remarks, header_only=header_only)
 
 
-def _without_nulls(records: Iterable[tuple[int, *Numbered]]) -> Iterator[tuple[int, *Numbered]]:
-    for place, shown, cells in records:
-        if isinstance(cells, tuple) and NULL in cells:
-            yield place, shown, tuple("" if cell == NULL else cell for cell in cells)
-        else:
-            yield place, shown, cells
+def _without_null(row: Cells | UnreadableRow) -> Cells | UnreadableRow:
+    if isinstance(row, UnreadableRow) or NULL not in row:
+        return row
+    return tuple("" if cell == NULL else cell for cell in row)

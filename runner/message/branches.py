@@ -6,19 +6,20 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import cast
 
-from jinja2 import nodes
+from jinja2 import Template as JinjaTemplate
+from jinja2 import nodes, pass_context
 from jinja2.visitor import NodeTransformer
 
 from runner.message.bounds import BoundedContext
 from runner.message.environment import EmptyField, environment
 from runner.message.template import Template
 
-# What the traced template calls with a branch's number and the value that decides. No column has this name.
+# The filter through which the traced template shows what decides. No other filter has this name.
 _DECIDES = "__decides__"
 _TAG = re.compile(r"\{%[-+]?\s*((?:el)?if\b.*?)\s*[-+]?%\}", re.DOTALL)
 _COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
 
-_TRUE, _FALSE, _NOTHING = nodes.Const(True), nodes.Const(False), nodes.Const("")
+_NOTHING = nodes.Const("")
 
 # The number of a decision, and how it is decided.
 Branch = tuple[int, bool]
@@ -28,31 +29,38 @@ class Branches:
     """The branches of a template. `names` describes each one that a row may take, in the template's order."""
 
     def __init__(self, template: Template) -> None:
-        jinja = environment(template.phone)
-        tracer = _Tracer(template.source)
-        traced = tracer.visit(jinja.parse(template.source))
-        self.names = tracer.names
+        self.names: Mapping[Branch, str] = {}
         self._source = template.source
-        self._compiled = jinja.from_string(traced) if self.names else None
+        self._compiled: JinjaTemplate | None = None
+        self._found: set[Branch] = set()
+        jinja = environment(template.phone).overlay()
+        jinja.filters = {**jinja.filters, _DECIDES: self._note}
+        tracer = _Tracer(template.source)
+        # A template that can just be compiled may be too deep with more filters.
+        with suppress(RecursionError, SyntaxError, MemoryError):
+            traced = tracer.visit(jinja.parse(template.source))
+            if tracer.names:
+                self._compiled, self.names = jinja.from_string(traced), tracer.names
 
     def taken(self, values: Mapping[str, str]) -> set[Branch]:
         """The branches that a row takes. `values` are its fields, by name in the template; "" is an empty field."""
-        found: set[Branch] = set()
-
-        def decides(number: int, value: object) -> bool:
-            found.add((number, bool(value)))
-            return bool(value)
-
+        self._found.clear()
         if self._compiled is not None:
             fields = {name: value or EmptyField(name) for name, value in values.items()}
-            context = cast("BoundedContext", self._compiled.new_context({**fields, _DECIDES: decides}))
+            context = cast("BoundedContext", self._compiled.new_context(fields)).begin(self._source)
             with suppress(Exception):  # the template's own rendering has reported it
-                deque(self._compiled.root_render_func(context.begin(self._source)), maxlen=0)
-        return found & self.names.keys()
+                deque(self._compiled.root_render_func(context), maxlen=0)
+        return self._found & self.names.keys()
+
+    @pass_context  # else Jinja would call it once for a constant, when it compiles
+    def _note(self, _context: object, value: object, number: int, outcome: bool | None = None) -> object:
+        """The value of a decision, unchanged. `outcome` None: whether it is true."""
+        self._found.add((number, bool(value) if outcome is None else outcome))
+        return value
 
 
 class _Tracer(NodeTransformer):
-    """Lets each decision of a template be seen. What the template writes then means nothing."""
+    """Lets each decision of a template be seen, by a filter around it that changes nothing."""
 
     def __init__(self, source: str) -> None:
         self.names: dict[Branch, str] = {}
@@ -78,46 +86,49 @@ class _Tracer(NodeTransformer):
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802
         if not node.else_:
             return self.generic_visit(node)
-        where = f"line {node.lineno}: the loop has"
-        some = self._decision(_TRUE, f"{where} items", f"{where} no items")
+        where, number = f"line {node.lineno}: the loop has", self._count
+        self._decision(_NOTHING, f"{where} items", f"{where} no items")
         self.generic_visit(node)
-        for body, call in ((node.body, some), (node.else_, _call(some.args[0], _FALSE))):
-            body.insert(0, nodes.Output([nodes.CondExpr(call, _NOTHING, _NOTHING)]))
+        for body, has_items in ((node.body, True), (node.else_, False)):
+            body.insert(0, nodes.Output([_seen(_NOTHING, number, nodes.Const(has_items))]))
         return node
 
-    def visit_CondExpr(self, node: nodes.CondExpr) -> nodes.Expr:  # noqa: N802
+    def visit_CondExpr(self, node: nodes.CondExpr) -> nodes.Node:  # noqa: N802
         where = f"line {node.lineno}: the condition of the inline if is"
-        test = self._decision(node.test, f"{where} true", f"{where} false")
-        return nodes.CondExpr(test, self.visit(node.expr1), node.expr2 and self.visit(node.expr2))
+        node.test = self._decision(node.test, f"{where} true", f"{where} false")
+        node.expr1, node.expr2 = self.visit(node.expr1), node.expr2 and self.visit(node.expr2)
+        return node
 
-    def visit_Or(self, node: nodes.Or) -> nodes.Expr:  # noqa: N802
+    def visit_Or(self, node: nodes.Or) -> nodes.Node:  # noqa: N802
+        name = _name_of(node.left)
         self.generic_visit(node)
-        return nodes.CondExpr(self._fallback(node.left, node), node.left, node.right)
+        node.left = self._decision(node.left, *_filled_or_not(name, node.lineno))
+        return node
 
-    def visit_Filter(self, node: nodes.Filter) -> nodes.Expr:  # noqa: N802
+    def visit_Filter(self, node: nodes.Filter) -> nodes.Node:  # noqa: N802
+        name = _name_of(node.node)
         self.generic_visit(node)
-        if node.name not in ("default", "d") or node.node is None:
-            return node
-        is_for_false = len(node.args) > 1 or any(pair.key == "boolean" for pair in node.kwargs)
-        is_filled = node.node if is_for_false else nodes.Test(node.node, "defined", [], [], None, None)
-        return nodes.CondExpr(self._fallback(is_filled, node, of=node.node), node, node)
+        if node.name in ("default", "d") and node.node is not None:
+            node.node = self._decision(node.node, *_filled_or_not(name, node.lineno))
+        return node
 
-    def _fallback(self, filled: nodes.Expr, node: nodes.Expr, of: nodes.Expr | None = None) -> nodes.Expr:
-        value = of or filled
-        name = value.name if isinstance(value, nodes.Name) else "the value"
-        where = f"line {node.lineno}: {name} is"
-        return self._decision(filled, f"{where} filled", f"{where} empty, so the fallback is used")
-
-    def _decision(self, test: nodes.Expr, yes: str, no: str = "") -> nodes.Call:
+    def _decision(self, test: nodes.Expr, yes: str, no: str = "") -> nodes.Filter:
         """The test, seen when it is evaluated. `yes` and `no` name the branches; "": it is another one's."""
         self.names |= {(self._count, outcome): name for outcome, name in ((True, yes), (False, no)) if name}
         self._count += 1
-        # An empty field can't be an argument.
-        return _call(nodes.Const(self._count - 1), nodes.Not(nodes.Not(test)))
+        return _seen(test, self._count - 1)
 
     def _visited(self, body: list[nodes.Node]) -> list[nodes.Node]:
         return [self.visit(node) for node in body]
 
 
-def _call(number: nodes.Expr, value: nodes.Expr) -> nodes.Call:
-    return nodes.Call(nodes.Name(_DECIDES, "load"), [number, value], [], None, None)
+def _seen(value: nodes.Expr, number: int, *outcome: nodes.Expr) -> nodes.Filter:
+    return nodes.Filter(value, _DECIDES, [nodes.Const(number), *outcome], [], None, None)
+
+
+def _name_of(node: nodes.Expr | None) -> str:
+    return node.name if isinstance(node, nodes.Name) else "the value"
+
+
+def _filled_or_not(name: str, line: int) -> tuple[str, str]:
+    return f"line {line}: {name} is filled", f"line {line}: {name} is empty, so the fallback is used"

@@ -1,7 +1,7 @@
 """Measures the recipient file for `recipients.expect`. `run/review.py` compares the figures with what is usual."""
 
 from contextlib import suppress
-from datetime import datetime
+from datetime import MAXYEAR, MINYEAR, datetime
 
 from runner.audience.key_index import KeyIndex
 from runner.audience.row_batch import RowBatch
@@ -37,5 +37,6 @@ class Expectations:
                 with suppress(ValueError):
                     at = datetime.fromisoformat(cell)
                     has_offset = at.tzinfo is not None
-                    self._newest[has_offset] = max(at, self._newest.get(has_offset, at))
+                    if MINYEAR < at.year < MAXYEAR:  # else it has no time in other zones
+                        self._newest[has_offset] = max(at, self._newest.get(has_offset, at))
             summary.newest = [at.isoformat() for at in self._newest.values()]

@@ -226,3 +226,16 @@ def test_a_file_whose_name_is_not_utf8_is_no_bug(offline: Workplace) -> None:
     assert "th?.yaml" == missing.document["files"][0]["file"]
     assert (2, False) == (missing.exit_code, missing.document["files"][0]["ok"])
     assert [0, 0, 0] == [plan.exit_code for plan in plans]
+
+
+def test_reports_name_rows_as_a_spreadsheet_does(campaign: Workplace) -> None:
+    """Also later, without the recipient file; the results keep the data row."""
+    campaign.write(f"\n{people(3)}\nk9,12,Ben\n")
+    done = campaign("run", "hello.yaml", "--yes")
+    assert 0 == done.exit_code
+    (campaign.folder / "people.csv").unlink()
+    again = campaign("report", "hello/main")
+    for printed in (done.stdout, again.stdout):
+        assert "row 7 (key k9)" in printed
+    assert "row 7, key k9" in campaign.path("report.html").read_text()
+    assert 4 == campaign.results()[-1]["row"]

@@ -105,6 +105,12 @@ def test_the_newest_time_in_a_column(offline: Workplace, newest: object, is_fres
     assert all(words.startswith('freshWithin: the newest time in the column "at" is 20') for words in found)
 
 
+@pytest.mark.parametrize("never", ["0001-01-01", "9999-12-31T23:00-08:00"])
+def test_a_placeholder_is_no_time(offline: Workplace, never: str) -> None:
+    write(offline, "freshWithin: {column: at, within: 9999d}", ROWS + f"k5,+6581230005,Eve,{never}\n")
+    assert [] == problems(offline)
+
+
 def test_a_column_without_times(offline: Workplace) -> None:
     write(offline, "freshWithin: {column: name, within: 2d}")
     assert [f'freshWithin: no cell of the column "name" is a date or time such as 2026-12-01{REMEDY}'] == problems(

@@ -175,7 +175,7 @@ def test_what_cannot_be_fed_back_is_listed(place: Place) -> None:
         "17 rows could not be reported",
         "row 3 (gus): the message was rejected",
         "row 4 (hal): no message with this key in this run",
-        'row 4 (fay): the outcome "perhaps"',
+        'row 5 (fay): the outcome "perhaps"',
         "row 6: no key, umid or clientMessageId",
         "row 8 (fay): the timestamp is in the future",
         "row 9 (fay): the timestamp is before the message was sent",

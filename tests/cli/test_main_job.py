@@ -138,7 +138,7 @@ def test_rejections_end_with_1_and_are_listed(campaign: Workplace, provider: Pro
     assert ("invalid_destination", "Invalid MSISDN format", 400, 1002, "error-1002") == tuple(second[n] for n in names)
     assert ("rejected_by_provider", "Blocked", 200, None, None) == tuple(fourth[n] for n in names)
     assert {"1002": 1} == campaign.summary()["error_codes"]
-    for words in ("1002", "invalid_destination", "row 2 (key k2)", "finished", "2 rejected"):
+    for words in ("1002", "invalid_destination", "row 3 (key k2)", "finished", "2 rejected"):
         assert words in done.stdout
     again = campaign("run", "hello.yaml", "--yes")
     assert (1, 5) == (again.exit_code, len(provider.requests))

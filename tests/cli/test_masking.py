@@ -191,11 +191,11 @@ def test_unmask_shows_them_in_a_run_and_its_report(there: Workplace, provider: P
 
 @pytest.mark.parametrize("more", [(), ("--json",)])
 def test_unmask_shows_them(there: Workplace, more: tuple[str, ...]) -> None:
-    hidden = there("preview", "hello.yaml", *more)
+    hidden = there("preview", "hello.yaml", "-n", "3", *more)
     assert "numbers are masked; --unmask shows them" in hidden.stdout + hidden.stderr
     assert "1800 555 0100" in hidden.stdout, "the template's own"
 
-    done = there("preview", "hello.yaml", "--unmask", *more)
+    done = there("preview", "hello.yaml", "-n", "3", "--unmask", *more)
     assert "masked" not in done.stdout + done.stderr
     assert ["81230001", "81230003", "81230009"] == printed_numbers(done.stdout)
 

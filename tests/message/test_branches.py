@@ -63,3 +63,15 @@ def test_a_template_without_branches_has_none() -> None:
 def test_a_row_on_which_the_template_fails_takes_what_it_reached() -> None:
     source = "{{ name or 'you' }}{{ 1 / (amount | int) }}{{ city or 'here' }}"
     assert ["line 1: name is filled"] == taken(source, name="Ann", amount="0", city="X")
+
+
+def test_many_fallbacks_take_no_longer() -> None:
+    names = [f"f{number}" for number in range(60)]
+    source = f"{{{{ {' or '.join(names)} or 'x' }}}}{{{{ {' | default('.join(names)}{')' * (len(names) - 1)} }}}}"
+    fields = dict.fromkeys(names, "") | {"f59": "1"}
+    assert 119 == len(taken(source, **fields))
+
+
+def test_a_branch_that_a_filter_of_constants_decides() -> None:
+    """Jinja computes constants when it compiles, and must not take that for a row."""
+    assert ["line 1: {% if 'a' | upper == 'B' %} is false"] == taken("{% if 'a' | upper == 'B' %}x{% endif %}")

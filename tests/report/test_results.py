@@ -426,7 +426,7 @@ def test_masked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [
         None,
         '+6581••••62 can\'t get "•••"',
-        'same key "•••" as row 2',
+        'same key "•••" as row 3',
         'mobile: "•••" has letters',
         f"{tmp_path / 'hello.j2'}:1: this line cannot be rendered: •••",
         "name is empty, but the text needs it",
