@@ -19,6 +19,7 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 import python_calamine as calamine
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError
 
+from runner.base import interrupts
 from runner.base.errors import InputError, Problem, is_panic
 from runner.base.text import closest, quoted_names
 from runner.base.wording import counted
@@ -67,7 +68,7 @@ def read_records(source: Source, remarks: list[str], *, header_only: bool) -> Ge
         name = _sheet_name(source, book, remarks)
         # Also for `check`, which reads no rows: calamine loads the whole sheet, and the scan refuses a huge one.
         lacking = _scan(source.path, name, [] if header_only else remarks)
-        yield from _records(source.path, book.get_sheet_by_name(name), lacking, remarks)
+        yield from _records(source.path, _sheet(book, name), lacking, remarks)
 
 
 def filled_sheets(path: Path) -> list[str]:
@@ -76,7 +77,7 @@ def filled_sheets(path: Path) -> list[str]:
         names = _sheets(book, hidden=False)
         for name in names:
             _scan(path, name, [])
-        return [name for name in names if book.get_sheet_by_name(name).start is not None]
+        return [name for name in names if _sheet(book, name).start is not None]
 
 
 def _records(
@@ -130,7 +131,9 @@ def _text(value: _Value) -> str:
 def _book(path: Path) -> Generator[CalamineWorkbook, None, None]:
     _check_sizes(path)
     try:
-        with closing(_opened(path)) as book:
+        with interrupts.quiet():
+            opened = _opened(path)
+        with closing(opened) as book:
             yield book
     except PasswordError as error:
         remedy = 'save it without a password, or as "CSV UTF-8"'
@@ -192,6 +195,11 @@ def _opened(path: Path) -> CalamineWorkbook:
         with suppress(CalamineError), path.open("rb") as file:
             return CalamineWorkbook.from_filelike(file)
         raise
+
+
+def _sheet(book: CalamineWorkbook, name: str) -> CalamineSheet:
+    with interrupts.quiet():
+        return book.get_sheet_by_name(name)
 
 
 def _sheets(book: CalamineWorkbook, *, hidden: bool) -> list[str]:
