@@ -100,7 +100,7 @@ class Table:
         part = self._collected(wanted, first)
         for name in self._bytes:
             if name in wanted:
-                self._refuse_much(part[name].bin.size().sum(), first + 1, len(part))
+                self._refuse_much(int(part[name].bin.size().sum()), first + 1, len(part))
                 texts = [_decoded(value, is_uuid=name in uuids) for value in part[name]]
                 lost = part[name].is_not_null() & pl.Series(text is None for text in texts)
                 words = f'bytes that are not text in the column "{name}"; export it as text'
@@ -114,7 +114,7 @@ class Table:
         return part, unreadable
 
     def _collected(self, wanted: list[str], first: int) -> pl.DataFrame:
-        """The `wanted` columns of a part, from index `first` on. Raises InputError that names a column if it is at fault."""
+        """The `wanted` columns of the part from index `first` on. Raises InputError, which names a broken column."""
 
         def collected(names: list[str]) -> pl.DataFrame:
             return self._frame.select([self._columns[name] for name in names]).slice(first, _PART_ROWS).collect()
