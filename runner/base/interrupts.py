@@ -134,8 +134,8 @@ def _silence() -> int | None:
     with contextlib.suppress(RuntimeError):  # the signal came while it was being written
         sys.stderr.flush()
     with contextlib.suppress(OSError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
         _State.stderr = os.dup(2)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 2)
         os.close(nowhere)
     return _State.stderr

@@ -115,6 +115,7 @@ class Table:
         part = self._collected(wanted, first)
         for name in self._bytes:
             if name in wanted:
+                self._refuse_much(int(part[name].bin.size().sum()), first + 1, len(part))
                 texts = [_decoded(value, is_uuid=name in uuids) for value in part[name]]
                 lost = part[name].is_not_null() & pl.Series(text is None for text in texts)
                 words = f'bytes that are not text in the column "{name}"; export it as text'
@@ -127,11 +128,11 @@ class Table:
                 unreadable |= dict.fromkeys(part.select(pl.arg_where(endless)).to_series(), words)
         return part, unreadable
 
-    def _collected(self, wanted: list[str], first: int, rows: int = _PART_ROWS) -> pl.DataFrame:
-        """The `wanted` columns of the rows from `first` on. Raises InputError that names a column if it is at fault."""
+    def _collected(self, wanted: list[str], first: int) -> pl.DataFrame:
+        """The `wanted` columns of the part from index `first` on. Raises InputError, which names a broken column."""
 
         def collected(names: list[str]) -> pl.DataFrame:
-            return self._frame.select([self._columns[name] for name in names]).slice(first, rows).collect()
+            return self._frame.select([self._columns[name] for name in names]).slice(first, _PART_ROWS).collect()
 
         try:
             with _parquet(self._path):
@@ -147,10 +148,14 @@ class Table:
         with _parquet(self._path):
             frame = texts.collect()
             size = sum(frame.select(pl.all().str.len_bytes().cast(pl.Int64).sum()).row(0))
-        if size > _MOST_BATCH_BYTES:
-            what = f"{self._path}: the cells of the rows {row:,} to {row + len(frame) - 1:,}"
-            raise InputError.of(f"{what} have more than 64 MB", "shorten them")
+        self._refuse_much(size, row, len(frame))
         return [tuple(map(str.strip, cells)) for cells in frame.iter_rows()]
+
+    def _refuse_much(self, size: int, row: int, rows: int) -> None:
+        """Raise InputError if the cells of so many rows, from row number `row` on, are too much for memory."""
+        if size > _MOST_BATCH_BYTES:
+            what = f"{self._path}: the cells of the rows {row:,} to {row + rows - 1:,} have more than 64 MB"
+            raise InputError.of(what, "shorten them")
 
     def _has_uuids(self, name: str) -> bool:
         """Whether a column of bytes has UUIDs: all values have 16 bytes, and one is no text."""

@@ -15,6 +15,7 @@ from pathlib import Path
 import python_calamine as calamine
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError
 
+from runner.base import interrupts
 from runner.base.cells import DIGITS, Kind, TypedText, written
 from runner.base.errors import InputError, Problem, is_panic
 from runner.base.placeholders import error_in_words
@@ -70,13 +71,13 @@ def filled_sheets(path: Path) -> list[str]:
 def _sheet(path: Path, book: CalamineWorkbook, name: str, found: Scan | None) -> Generator[CalamineSheet, None, None]:
     """The sheet; without stray cells, if it has any."""
     if found is None or not found.is_sparse:
-        yield book.get_sheet_by_name(name)
+        yield _by_name(book, name)
         return
     with tempfile.TemporaryFile() as file:
         trimmed(path, found, file)
         file.seek(0)
         with closing(CalamineWorkbook.from_filelike(file)) as copy:
-            yield copy.get_sheet_by_name(name)
+            yield _by_name(copy, name)
 
 
 def _records(
@@ -146,7 +147,9 @@ def _text(value: _Value) -> str:
 def _book(path: Path) -> Generator[CalamineWorkbook, None, None]:
     check_sizes(path)
     try:
-        with closing(_opened(path)) as book:
+        with interrupts.quiet():
+            opened = _opened(path)
+        with closing(opened) as book:
             yield book
     except PasswordError as error:
         remedy = 'save it without a password, or as "CSV UTF-8"'
@@ -173,6 +176,11 @@ def _opened(path: Path) -> CalamineWorkbook:
         with suppress(CalamineError), path.open("rb") as file:
             return CalamineWorkbook.from_filelike(file)
         raise
+
+
+def _by_name(book: CalamineWorkbook, name: str) -> CalamineSheet:
+    with interrupts.quiet():
+        return book.get_sheet_by_name(name)
 
 
 def _sheets(book: CalamineWorkbook, *, hidden: bool) -> list[str]:

@@ -194,14 +194,15 @@ class Linter:
 
     def _repeated(self) -> Iterator[Problem]:
         """An argument or a macro's parameter that is given twice, which Python can't compile."""
-        kinds = (nodes.Filter, nodes.Test, nodes.Call, nodes.Macro, nodes.CallBlock)
-        for node in self._tree.find_all(kinds):
-            if isinstance(node, nodes.Macro | nodes.CallBlock):
-                names = [argument.name for argument in node.args]
-            else:
-                names = [pair.key for pair in node.kwargs]
+        find = self._tree.find_all
+        calls: list[nodes.Filter | nodes.Test | nodes.Call]
+        calls = [*find(nodes.Filter), *find(nodes.Test), *find(nodes.Call)]
+        blocks: list[nodes.Macro | nodes.CallBlock] = [*find(nodes.Macro), *find(nodes.CallBlock)]
+        lists = [(call.lineno, [str(pair.key) for pair in call.kwargs]) for call in calls]
+        lists += [(block.lineno, [parameter.name for parameter in block.args]) for block in blocks]
+        for line, names in lists:
             for name in dict.fromkeys(name for name in names if names.count(name) > 1):
-                where = self._find(r"(?<![.|\w])", name, node.lineno)
+                where = self._find(r"(?<![.|\w])", name, line)
                 yield Problem(f'"{name}" is given twice', "remove one of them", where=where)
 
     def _truths(self) -> Iterator[Problem]:

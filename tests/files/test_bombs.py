@@ -158,7 +158,16 @@ def test_parquet_rows_that_share_one_long_cell(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     pl.DataFrame({"phone": range(100_000)}).with_columns(name=pl.lit("x" * 20_000)).write_parquet(path)
     assert path.stat().st_size < 1_000_000
-    with pytest.raises(InputError, match=r"a\.parquet: the cells of the rows 1 to 5,000 have more than 64 MB; shorten"):
+    with pytest.raises(InputError, match=r"a\.parquet: the cells of the rows 1 to 5,000 have more than 64 MB"):
+        read(path)
+
+
+def test_parquet_rows_that_share_long_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pl.DataFrame({"phone": range(50_000)}).with_columns(name=pl.lit(b"x" * 20_000)).write_parquet(path)
+    with pytest.raises(
+        InputError, match=r"a\.parquet: the cells of the rows 1 to 50,000 have more than 64 MB; shorten"
+    ):
         read(path)
 
 
