@@ -36,7 +36,16 @@ from runner.run.open import Run
 from runner.run.optouts import exclusion_of
 
 # A new version of one of these packages may plan differently.
-_PLANNERS = ("campaign-runner", "phonenumbers", "jinja2", "babel", "charset-normalizer", "python-calamine", "polars", "ftfy")
+_PLANNERS = (
+    "campaign-runner",
+    "phonenumbers",
+    "jinja2",
+    "babel",
+    "charset-normalizer",
+    "python-calamine",
+    "polars",
+    "ftfy",
+)
 
 # Keys that can change between two sessions of a run without changing its plan.
 _NOT_OF_THE_PLAN = {"rate", "not_before", "not_after", "stop_when", "thresholds", "give_up_after"}
