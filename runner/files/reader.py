@@ -18,7 +18,7 @@ from runner.base.errors import InputError, Problem
 from runner.files import delimited
 from runner.files.columns import name_columns, naming_remarks
 from runner.files.formats import Format, identify, unchanged
-from runner.files.source import NULL, Batch, Cells, Numbered, Source
+from runner.files.source import NULL, Batch, Cells, Numbered, Source, UnreadableRow
 
 if TYPE_CHECKING:
     import polars as pl
@@ -74,7 +74,8 @@ def read_numbered(source: Source) -> Generator[Numbered, None, None]:
         if found is Format.PARQUET:
             yield from enumerate((row for batch in _table(source.path).read(BATCH_SIZE) for row in batch.rows), 1)
         else:
-            yield from _records(source, found, [])
+            with closing(_records(source, found, [])) as records:
+                yield from ((place, _without_null(row)) for place, row in records)
 
 
 def filled_sheets(source: Source) -> list[str]:
@@ -132,7 +133,7 @@ def _batches(source: Source, found: Format, size: int, remarks: list[str]) -> Ge
 
             condition = Condition(source.where, dict.fromkeys(header))
         number = 1
-        while rows := [row for _, row in islice(records, size)]:
+        while rows := [_without_null(row) for _, row in islice(records, size)]:
             rows = condition.without_errors(rows, header) if condition else rows
             yield Batch(rows, condition.match_texts(rows, header, number) if condition else None)
             number += len(rows)
@@ -150,16 +151,14 @@ def _header(source: Source, found: Format, records: Iterator[Numbered]) -> Cells
 def _records(
     source: Source, found: Format, remarks: list[str], *, header_only: bool = False
 ) -> Generator[Numbered, None, None]:
-    records: Generator[Numbered, None, None]
     if found.is_spreadsheet:
         from runner.files import spreadsheet
 
-        records = spreadsheet.read_records(source, remarks, header_only=header_only)
-    else:
-        records = delimited.read_records(source, found, remarks, header_only=header_only)
-    with closing(records):
-        for place, cells in records:
-            if isinstance(cells, tuple) and NULL in cells:
-                yield place, tuple("" if cell == NULL else cell for cell in cells)
-            else:
-                yield place, cells
+        return spreadsheet.read_records(source, remarks, header_only=header_only)
+    return delimited.read_records(source, found, remarks, header_only=header_only)
+
+
+def _without_null(row: Cells | UnreadableRow) -> Cells | UnreadableRow:
+    if isinstance(row, UnreadableRow) or NULL not in row:
+        return row
+    return tuple("" if cell == NULL else cell for cell in row)

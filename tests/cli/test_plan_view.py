@@ -88,10 +88,10 @@ def test_placeholders_and_garbled_cells(offline: Workplace) -> None:
     assert {"unreadable_row": 1} == plan["excluded"]
     text = (offline.folder / "hello.yaml").read_text()
     (offline.folder / "hello.yaml").write_text(text.replace("country: SG", "country: SG, repair: true"))
-    plan = offline.here("plan", "hello.yaml", "--json")
-    assert [placeholders] == plan.document["warnings"]
-    assert "recipients.repair mended:" in plan.stderr
-    details = pl.read_parquet(offline.folder / plan.document["plan"])["detail"].to_list()
+    done = offline.here("plan", "hello.yaml", "--json")
+    assert [placeholders] == done.document["warnings"]
+    assert "recipients.repair mended:" in done.stderr
+    details = pl.read_parquet(offline.folder / done.document["plan"])["detail"].to_list()
     assert 'mended "O&#039;Brien" → "O\'Brien" in the column name' == details[3]
 
 
