@@ -37,7 +37,10 @@ WARNINGS: Final[Mapping[RemarkKind, tuple[str, str]]] = {
     RemarkKind.LONG_LINK: ("a long link", "use a shortened one to save characters"),
     RemarkKind.BROKEN_LINK: ("a link cut off at a space", "use the filter urlencode in the template"),
     RemarkKind.NO_VALUE: ("a placeholder for a missing value", "clear such cells in the file"),
-    RemarkKind.GARBLED: ("garbled characters", "export the file as UTF-8, or mend them with recipients.repair: true"),
+    RemarkKind.GARBLED: (
+        "garbled characters",
+        "save the file as UTF-8, or mend its cells with recipients.repair: true",
+    ),
 }
 
 

@@ -8,7 +8,7 @@ import datetime as dt
 import operator
 import re
 import unicodedata
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -38,6 +38,9 @@ _TEXTS = frozenset(("text", "currency", "%"))
 # Excel keeps 15 digits; longer numbers are rounded.
 _EXACT = 10**15
 _MOST_DECIMALS = 30
+# Percent signs and commas that nobody writes.
+_MOST_POWER = 30
+_CONTEXT = Context(prec=100)
 
 
 class _Token(NamedTuple):
@@ -79,7 +82,7 @@ class _Section:
     def parts(self, number: Decimal) -> tuple[str, str]:
         """The digits of a positive number before and after the point, without leading zeros."""
         scaled = number.scaleb(self.power) if self.power else number
-        whole, _, rest = format(scaled.quantize(self.unit, ROUND_HALF_UP), "f").partition(".")
+        whole, _, rest = format(scaled.quantize(self.unit, ROUND_HALF_UP, _CONTEXT), "f").partition(".")
         return whole.lstrip("0"), rest[: max(self.needed, len(rest.rstrip("0")))]
 
 
@@ -166,6 +169,8 @@ def number_format(number: int, code: str | None) -> NumberFormat | None:
         elif token := _token(kind, text):
             (before if after is None else after).append(token)
     if all(token.kind in ("general", "@") for section in sections for token in section.tokens):
+        return None
+    if any(abs(section.power) > _MOST_POWER for section in sections):
         return None
     times = [token for token in sections[0].tokens if token.kind in ("part", "elapsed")]
     if times and not any(token.kind == "elapsed" or token.text[0] != "m" for token in times):

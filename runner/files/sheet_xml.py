@@ -105,7 +105,7 @@ def scan(path: Path, sheet: str) -> Scan | None:
                 if formatted:
                     _note_formats(path, piece, *formatted, found.formats)
             return found
-    except (BadZipFile, KeyError, ET.ParseError, NotImplementedError, EOFError):
+    except (BadZipFile, KeyError, ValueError, ET.ParseError, NotImplementedError, EOFError):
         return None  # the reader reports the error, or reads the file anyway
 
 

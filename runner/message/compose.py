@@ -117,30 +117,33 @@ class Composer:
             name: found for name, cell in values.items() if (found := mended(cell)) != cell and _LOST not in found
         }
         for name, found in better.items():
-            subject = f"{quoted(values[name])} → {quoted(found)}"
-            remarks.append(Remark(RemarkKind.MENDED, subject, f"the column {columns[name]}"))
+            change = _change(values[name], found)
+            remarks.append(Remark(RemarkKind.MENDED, change, f"the column {columns[name]}"))
         return {**values, **better} if better else values
 
     def _odd_cells(self, values: Mapping[str, str], columns: Mapping[str, str], text: str) -> list[Remark]:
-        """Remarks on cells that look wrong in the text. A cell that the text doesn't show gets none."""
+        """Remarks on cells and words that look wrong in the text. A cell that the text doesn't show gets none."""
         remarks = []
         for name, cell in values.items():
             better = mended(cell)
             if cell in NO_VALUES and cell.casefold() in text.casefold():
                 kind, subject, better = RemarkKind.NO_VALUE, quoted(cell), ""
             elif better != cell:
-                kind, subject = RemarkKind.GARBLED, f"{quoted(cell)} → {quoted(better)}"
+                kind, subject = RemarkKind.GARBLED, _change(cell, better)
             else:
                 continue
             if self._differs(text, {**values, name: better}):
                 remarks.append(Remark(kind, subject, f"the column {columns[name]}"))
+        for word, line in self.template.origins.garbled:
+            if word in text:
+                remarks.append(Remark(RemarkKind.GARBLED, _change(word, mended(word)), f"the template, line {line}"))
         return remarks
 
     def _differs(self, text: str, values: Mapping[str, str]) -> bool:
         """Whether these values give another text, or none."""
         try:
             return self.template.render(values).strip() != text
-        except (EmptyFieldError, TooLongError, RenderError):
+        except Exception:  # no text, for whatever reason
             return True
 
     def _check(self, text: str, fields: Mapping[str, str]) -> Text | Exclusion:
@@ -224,6 +227,10 @@ class Composer:
         if text.saved and not self.smart_encoding and text.segments - text.saved <= self.max_segments:
             return f"{words}; with message.smartEncoding: true it needs {text.segments - text.saved}"
         return words
+
+
+def _change(cell: str, better: str) -> str:
+    return f"{quoted(cell)} → {quoted(better)}"
 
 
 def _error_value(values: Mapping[str, str], columns: Mapping[str, str]) -> Exclusion | None:

@@ -15,6 +15,7 @@ from runner.base.errors import InputError, Position, Problem
 from runner.message.bounds import BoundedContext, TooMuchError
 from runner.message.environment import MAX_LENGTH, EmptyField, EmptyFieldError, environment
 from runner.message.filters import PhoneFormat
+from runner.message.garbled import may_be_garbled, mended
 from runner.message.links import TemplateLink, template_links
 from runner.message.operators import TextAsTruthError
 from runner.message.segments import outside_gsm7
@@ -56,7 +57,7 @@ class Origins:
     """Finds the template line or column that a character comes from. Costs nothing for GSM-7 texts.
 
     `own_text` is the template's literal text; the rest of a message comes from a row. `links` are the links that start
-    in the template.
+    in the template, `garbled` its garbled words with their lines.
 
     Jinja doesn't track origins, so this counts occurrences: first in template text that is in every message, then in
     the columns, then in template text inside conditions, loops and expressions.
@@ -67,6 +68,7 @@ class Origins:
         self._certain: dict[str, Counter[str]] = {}
         self._possible: dict[str, Counter[str]] = {}
         links: list[TemplateLink] = []
+        self.garbled: list[tuple[str, int]] = []
         texts: list[str] = []
         # Text outside all blocks is in every message.
         top = {id(piece) for node in tree.body if isinstance(node, nodes.Output) for piece in node.nodes}
@@ -79,6 +81,9 @@ class Origins:
                 line = node.lineno + text.count("\n", 0, index)
                 counts.setdefault(character, Counter())[f"the template, line {line}"] += 1
             links += template_links(text, node.lineno)
+            if may_be_garbled(text):
+                lines = enumerate(text.split("\n"), node.lineno)
+                self.garbled += [(word, at) for at, line in lines for word in line.split() if mended(word) != word]
         self.links = tuple(links)
         self.own_text = "\n".join(texts)
 

@@ -115,9 +115,9 @@ class PlanSummary:
             self.remarks.setdefault(key, Noted()).add(row, remark.times)
 
     def remarks_of(self, wanted: RemarkKind) -> list[tuple[str, str, Noted]]:
-        """(subject, source, noted) for a kind, the most frequent first."""
+        """(subject, source, noted) for a kind, the most frequent first, and `OTHERS` last."""
         found = [(subject, source, noted) for (kind, subject, source), noted in self.remarks.items() if kind is wanted]
-        return sorted(found, key=lambda item: -item[2].rows)
+        return sorted(found, key=lambda item: (item[0] == OTHERS, -item[2].rows))
 
     def seconds_at(self, rate: Rate) -> float:
         """The minimum sending time in seconds; the first request starts immediately."""

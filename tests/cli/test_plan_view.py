@@ -1,6 +1,7 @@
 """The lines of a plan: nothing that is strange, and no group of recipients, is left out of them."""
 
 import phonenumbers
+import polars as pl
 import pytest
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
@@ -71,6 +72,27 @@ def test_warnings_break_at_80_columns_between_words(offline: Workplace) -> None:
     lines = done.stderr.splitlines()
     assert max(map(len, lines)) <= 80
     assert f"warning: {marketing} warning: {links}" in " ".join(" ".join(lines).split())
+
+
+def test_placeholders_and_garbled_cells(offline: Workplace) -> None:
+    offline.write(
+        people(1) + "a,+6581239001,NULL\nb,+6581239002,SÃ©bastien\nc,+6581239003,O&#039;Brien\nd,+6581239004,#N/A\n"
+    )
+    plan = offline.here("plan", "hello.yaml", "--json").document
+    placeholders, garbled = plan["warnings"]
+    words = 'has a placeholder for a missing value: "NULL" (from the column name; row 2); clear such cells in the file'
+    assert f"1 text {words}" == placeholders
+    assert garbled.startswith(
+        '2 texts have garbled characters: "SÃ©bastien" → "Sébastien" (from the column name; row 3)'
+    )
+    assert {"unreadable_row": 1} == plan["excluded"]
+    text = (offline.folder / "hello.yaml").read_text()
+    (offline.folder / "hello.yaml").write_text(text.replace("country: SG", "country: SG, repair: true"))
+    done = offline.here("plan", "hello.yaml", "--json")
+    assert [placeholders] == done.document["warnings"]
+    assert "recipients.repair mended:" in done.stderr
+    details = pl.read_parquet(offline.folder / done.document["plan"])["detail"].to_list()
+    assert 'mended "O&#039;Brien" → "O\'Brien" in the column name' == details[3]
 
 
 def test_rows_that_are_left_out_in_the_same_words_share_a_line(offline: Workplace) -> None:

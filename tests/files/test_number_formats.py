@@ -3,6 +3,8 @@
 import datetime as dt
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runner.files.number_formats import number_format
 
@@ -84,3 +86,11 @@ def test_what_a_format_is_not_for() -> None:
     zeros = number_format(200, "00000")
     assert zeros is not None
     assert [None, None, None, None] == [zeros.text(value) for value in ("x", True, dt.date(2026, 12, 1), 1e18)]
+
+
+@given(st.text('0#?.,%@;"\\[]$-+hmsAPM/ _*GeneralV€<=9', max_size=20), st.floats(-1e15, 1e15))
+def test_any_code_gives_a_text_or_none(code: str, value: float) -> None:
+    if found := number_format(200, code):
+        for one in (value, int(value), "x", dt.time(9, 30), dt.timedelta(hours=30), dt.datetime(2026, 12, 1, 9, 30)):  # noqa: DTZ001 - a cell
+            assert isinstance(found.text(one), str | None)
+            assert isinstance(found.shown(one), str | None)

@@ -191,7 +191,7 @@ def test_amounts_without_their_currency_are_said(tmp_path: Path) -> None:
 
 
 def test_a_format_holds_for_its_cells_alone(tmp_path: Path) -> None:
-    column = [workbook.ZIP, 7, None, "x", workbook.ZIP, workbook.CODE]
+    column: list[workbook.Cell] = [workbook.ZIP, 7, None, "x", workbook.ZIP, workbook.CODE]
     table: list[list[workbook.Cell]] = [["phone", "zip"], *([str(row), cell] for row, cell in enumerate(column, 1))]
     path = write_workbook(tmp_path / "a.xlsx", {"One": table})
     assert ["02110", "7", "", "x", "02110", "V-000042"] == [

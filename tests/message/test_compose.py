@@ -79,6 +79,15 @@ def test_garbled_cells_that_the_text_shows() -> None:
     assert [] == remarks("Hi {{ a }} {% if b == 'x' %}{{ b }}{% endif %}", a="Zoë", b="O&#039;Brien")
 
 
+def test_garbled_words_of_the_template() -> None:
+    source = "CafÃ© {{ a }}\n{% if b %}Tom &amp; Jerry{% endif %}"
+    first = ("garbled", '"CafÃ©" → "Café" from the template, line 1')
+    assert [first] == remarks(source, a="Ann", b="")
+    second = ("garbled", '"&amp;" → "&" from the template, line 2')
+    assert [first, second] == remarks(source, a="Ann", b="x")
+    assert [] == remarks("Café {{ a }} Q&A; https://x.example/?a=1&b=2 &c=3; C:\\users", a="Ann")
+
+
 def test_repair_mends_the_text() -> None:
     composer = Composer(compile_template("Hi {{ a }} {{ b }}", "t.j2"), repair=True)
     found = composed_row(composer, {"a": "SÃ©bastien", "b": "&amp;"})
