@@ -22,6 +22,7 @@ class Kind(StrEnum):
     BOOLEAN = "true or false"
     NUMBER = "a number"
     DATE = "a date"
+    INSTANT = "a time with a zone"
     LIST = "a list"
 
 
@@ -72,7 +73,7 @@ def value_of(text: str, kind: Kind | None) -> object:
                 return {"true": True, "false": False}.get(text, text)
             case Kind.NUMBER:
                 return int(text) if text.lstrip("-").isdecimal() else _exact(text)
-            case Kind.DATE:
+            case Kind.DATE | Kind.INSTANT:
                 return (dt.date if len(text) == len("2026-12-01") else dt.datetime).fromisoformat(text)
             case Kind.LIST:
                 return json.loads(text, parse_float=lambda digits: Decimal(written(float(digits))))

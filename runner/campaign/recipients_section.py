@@ -106,7 +106,8 @@ class RecipientsSection(Section):
     )
     where: Annotated[str, TextRule(values.condition)] | None = optional(
         "An SQL condition on the columns of the file; other rows are excluded. Columns of a CSV or XLSX are text, and "
-        "an empty cell is NULL. Convert text to a date with DATE(column, '%Y-%m-%d').",
+        "an empty cell is NULL. Convert text to a number with CAST(column AS INT) before comparing it with <, > or "
+        "BETWEEN, and to a date with DATE(column, '%Y-%m-%d').",
         "consent = 'yes' AND city = 'Penang'",
     )
     repair: StrictBool = setting(

@@ -222,6 +222,8 @@ def _inner(dtype: pl.List) -> pl.DataType:
 def _kind(dtype: pl.DataType) -> Kind:
     if dtype.is_numeric():
         return Kind.NUMBER
+    if getattr(dtype, "time_zone", None):
+        return Kind.INSTANT
     kinds = {pl.Boolean: Kind.BOOLEAN, pl.Date: Kind.DATE, pl.Datetime: Kind.DATE, pl.List: Kind.LIST}
     return next((kind for other, kind in kinds.items() if dtype == other), Kind.TEXT)
 

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 
-from runner.base.cells import Kinds
+from runner.base.cells import Kind, Kinds
 from runner.base.errors import InputError, Problem
 from runner.base.exclusions import Exclusion, ExclusionReason
 from runner.base.messages import MAX_SEGMENTS, Encoding, Remark, RemarkKind, Text
@@ -58,6 +58,14 @@ class Composer:
 
     def __post_init__(self) -> None:
         self.max_segments = min(self.max_segments, MAX_SEGMENTS)
+
+    def remarks(self) -> list[str]:
+        """Sentences on how fields are shown."""
+        if self.template.zone is not None or self.kinds is None:
+            return []
+        zoned = [name for name, _ in self.template.variables if self.kinds.get(name) is Kind.INSTANT]
+        words = "shown as in the file, perhaps in UTC; set the campaign's timezone to convert them with the filter date"
+        return [f"{name}: times with a zone are {words}" for name in zoned]
 
     def columns(self, header: Sequence[str]) -> dict[str, str]:
         """Name in the template → its column. Raises InputError for a missing column."""

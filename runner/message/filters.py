@@ -90,6 +90,8 @@ def whole(value: object, default: object = None, base: object = 10) -> object:
     if isinstance(value, str) and isinstance(base, int) and base != 10:
         with suppress(ValueError):
             return int(value, base)
+    if isinstance(value, str) and len(value) <= 30 and value.isascii() and value.isdigit():
+        return int(value)  # in a third of the time
     found = _number(value)
     return int(found) if found is not None else _else(default, value, "a number such as 12")
 

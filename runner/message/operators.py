@@ -28,6 +28,8 @@ _NUMBER = re.compile(r"\s*[-+]?[0-9][0-9.,]*\s*")
 _DIGITS_FIRST = re.compile(r"\s*[-+]?[0-9]")
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}")
 _ZERO = re.compile(r"[-+]?0+([.,]0+)?")
+# Most texts begin with another character.
+_BEGINS_NO = frozenset(character for word in (*NO, "+", "-", " ") for character in (word[0], word[0].upper()))
 
 
 class TextAsTruthError(Exception):
@@ -44,7 +46,7 @@ def tested(value: object, name: str, is_shown: bool) -> object:
 
     `name` is the field. A field that the text also shows may be a name such as No, so only 0 and false are refused.
     """
-    if isinstance(value, str) and len(value) < 16:
+    if isinstance(value, str) and value[:1] in _BEGINS_NO and len(value) < 16:
         text = value.strip().casefold()
         if text == "false" or _ZERO.fullmatch(text) or (text in NO and not is_shown):
             raise TextAsTruthError(name, value)
@@ -57,6 +59,8 @@ def compared(zone: str | None, left: object, *chain: object) -> bool:
     Times with an offset are compared as times in `zone`; for None, as written. Raises FilterError for values that can't
     be compared.
     """
+    if len(chain) == 2:  # nearly always
+        return bool(_compare(zone, str(chain[0]), left, chain[1]))
     for word, right in zip(chain[::2], chain[1::2], strict=True):
         if not _compare(zone, str(word), left, right):
             return False
@@ -65,6 +69,8 @@ def compared(zone: str | None, left: object, *chain: object) -> bool:
 
 
 def _compare(zone: str | None, word: str, left: object, right: object) -> object:
+    if type(left) is str and type(right) is str and word in ("eq", "ne"):  # faster than what follows
+        return (left == right) is (word == "eq")
     if word in ("in", "notin"):
         return _is_in(zone, left, right) is (word == "in")
     if isinstance(left, Undefined) or isinstance(right, Undefined):
@@ -134,6 +140,8 @@ def _exact(value: object) -> object:
 def calculated(word: str, left: object, right: object) -> object:
     """The result of an arithmetic operator. Raises FilterError for text with a number in it."""
     if isinstance(left, Undefined) or isinstance(right, Undefined):
+        return _OPERATORS[word](left, right)
+    if type(left) is int and type(right) is int:
         return _OPERATORS[word](left, right)
     texts = [value for value in (left, right) if isinstance(value, str)]
     if texts and (word not in "+*%" or any(_NUMBER.fullmatch(text) for text in texts)):

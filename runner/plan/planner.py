@@ -87,7 +87,8 @@ class Planner:
         self._composed = 0
         self._failed = 0
         self._failures: list[tuple[int, str]] = []
-        self.summary = PlanSummary(costs=Costs(self._rules.prices), left=Costs(self._rules.prices))
+        costs, left = Costs(self._rules.prices), Costs(self._rules.prices)
+        self.summary = PlanSummary(costs=costs, left=left, reading=composer.remarks())
 
     def write(self, path: Path) -> PlanSummary:
         """Write the plan to `path` as a stream. The file appears when it is complete.

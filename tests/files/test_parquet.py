@@ -273,7 +273,8 @@ def test_a_timestamp_that_64_bits_can_not_hold(tmp_path: Path) -> None:
     assert [("+6581234567", "")] == rows(path, used=frozenset({"phone"}))
 
 
-# Values of every type that polars writes, with the text of a cell (None: the column is left out; a list is read only if it is used).
+# Values of every type that polars writes, with the text of a cell. None: the column is left out; a list is read only
+# if it is used.
 TYPES = [
     (pl.Series([2**127 - 1], dtype=pl.Int128), "170141183460469231731687303715884105727"),
     (pl.Series([1.5], dtype=pl.Float32).cast(pl.Float16), "1.5"),

@@ -1,10 +1,12 @@
 """Spreadsheets: values as people write them, and nothing silently empty."""
 
+import pickle
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
 
+from runner.base.cells import Kind, TypedText
 from runner.base.errors import InputError
 from runner.base.placeholders import SPREADSHEET_ERRORS
 from runner.files import sheet_xml
@@ -51,6 +53,17 @@ VALUES = [
 def test_values(tmp_path: Path, value: str | float, expected: str, why: str) -> None:
     path = write_workbook(tmp_path / "a.xlsx", {"One": [["phone", "x"], ["1", value]]})
     assert [("1", expected)] == rows(Source(path))
+
+
+def test_kinds_of_cells(tmp_path: Path) -> None:
+    cells: list[workbook.Cell] = [workbook.TRUE, 12.5, 3, workbook.DATE, workbook.MOMENT, workbook.TIME, "12.5", "true", 1e20]
+    path = write_workbook(tmp_path / "a.xlsx", {"One": [[f"c{place}" for place in range(len(cells))], cells]})
+    expected = [Kind.BOOLEAN, Kind.NUMBER, Kind.NUMBER, Kind.DATE, Kind.DATE, None, None, None, None]
+    (row,) = rows(Source(path))
+    assert not isinstance(row, UnreadableRow)
+    assert expected == [cell.kind if isinstance(cell, TypedText) else None for cell in row]
+    assert expected == [getattr(cell, "kind", None) for cell in pickle.loads(pickle.dumps(row))]  # noqa: S301
+    assert {} == read_header(Source(path)).kinds
 
 
 def test_a_rounded_number_is_no_number() -> None:

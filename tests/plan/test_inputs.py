@@ -9,7 +9,7 @@ import pytest
 from runner.audience.audience import read_audience
 from runner.base.errors import InputError
 from runner.base.messages import Encoding
-from runner.plan.inputs import load_inputs
+from runner.plan.inputs import check_first_rows, load_inputs
 from tests.audience.rows import judging
 from tests.plan.folder import CAMPAIGN, write_folder
 
@@ -291,3 +291,43 @@ def test_names_that_a_template_cannot_write_have_aliases(folder: Path) -> None:
     file = write_folder(folder, template="Hi {{ First_Name }}")
     (folder / "people.csv").write_text("id,mobile,First Name\n")
     assert ("id", "mobile", "First Name") == load_inputs(file).audience.header
+
+
+FIRST_ROWS = [
+    ("{% if city %}VIP{% endif %}!", '"Bedok"', None),
+    ("{% if city %}VIP{% endif %}!", "no", 'city is the text "no", which a condition takes as true (row 1)'),
+    ("{% if city %}VIP{% endif %}!", "0", "; write city | int"),
+    (
+        "{{ city | bool }}",
+        "maybe",
+        'the template fails on every row: hello.j2:1: this line cannot be rendered: "maybe"',
+    ),
+    ("Hi {{ city }}", "no", None),
+]
+
+
+@pytest.mark.parametrize(("template", "cell", "words"), FIRST_ROWS, ids=[f"{row[0]} {row[1]}" for row in FIRST_ROWS])
+def test_the_first_rows_show_what_the_header_does_not(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, template: str, cell: str, words: str | None
+) -> None:
+    monkeypatch.chdir(folder)
+    inputs = load_inputs(write_folder(folder, f"1,+6591234567,Ann,{cell}\n", template=template))
+    if words is None:
+        check_first_rows(inputs)
+    else:
+        with pytest.raises(InputError) as error:
+            check_first_rows(inputs)
+        assert words in str(error.value)
+
+
+def test_lists_are_for_templates_only(folder: Path) -> None:
+    file = write_folder(
+        folder,
+        template='{{ tags | join(", ") }}',
+        campaign=CAMPAIGN.replace("people.csv, key: id, country: SG", "people.parquet") + "report: {columns: [tags]}\n",
+    )
+    pl.DataFrame({"mobile": ["+6591234567"], "tags": [["a", "b"]]}).write_parquet(folder / "people.parquet")
+    assert 1 == len(found := problems(file))
+    assert 'the column "tags" has values of the unsupported type List(String)' in found[0]
+    file.write_text(file.read_text().replace("report: {columns: [tags]}\n", ""))
+    assert frozenset({"mobile", "tags"}) == load_inputs(file).audience.source.used

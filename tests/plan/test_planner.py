@@ -1,5 +1,6 @@
 """From a campaign's folder to its plan file."""
 
+import datetime as dt
 import stat
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ from runner.plan.inputs import RESERVED_COLUMNS, load_inputs
 from runner.plan.message_ids import MessageIds
 from runner.plan.plan_file import COLUMNS, MESSAGE_ID, ZONES, changed_messages, read_messages
 from runner.plan.planner import Planner, Rules, rows_to_show
+from tests.files import workbook
+from tests.files.workbook import write_workbook
 from tests.plan.folder import ANN, BEN, CAMPAIGN, planned, write_folder
 
 EVERY_KEY = """\
@@ -279,3 +282,61 @@ def test_changed_messages_shows_the_first_few(tmp_path: Path) -> None:
     planned(write_folder(tmp_path / "new", people, template="Ho {{ name }}"))
     old, new = tmp_path / "old/plan.parquet", tmp_path / "new/plan.parquet"
     assert (5, [(1, "1"), (2, "2")]) == changed_messages(old, new, examples=2)
+
+
+TYPED = """\
+{% if vip %}VIP{% else %}Member{% endif %}: {{ n }} item{% if n != 1 %}s{% endif %}, {{ sum }} {{ at | date('H:mm') }}
+"""
+
+
+def typed_folder(folder: Path, name: str, timezone: str = "timezone: Asia/Singapore\n") -> Path:
+    campaign = CAMPAIGN.replace("people.csv, key: id, country: SG", name) + timezone
+    return write_folder(folder, template=TYPED, campaign=campaign)
+
+
+def parquet(folder: Path) -> None:
+    at = [dt.datetime(2026, 12, 1, 2, tzinfo=dt.UTC), dt.datetime(2026, 12, 1, 3, tzinfo=dt.UTC)]
+    columns = {"mobile": ["+6591234567", "+6581234567"], "vip": [True, False], "n": [2, 1], "sum": [0.1 + 0.2, 5.0]}
+    pl.DataFrame(columns | {"at": at}).write_parquet(folder / "people.parquet")
+
+
+@pytest.mark.parametrize("processes", [0, 1])
+def test_texts_decide_on_the_types_of_the_file(tmp_path: Path, processes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.plan.planner.Planner._processes", lambda _: processes)
+    file = typed_folder(tmp_path, "people.parquet")
+    parquet(tmp_path)
+    rows, _ = planned(file)
+    assert ["VIP: 2 items, 0.3 10:00", "Member: 1 item, 5 11:00"] == [row["text"] for row in rows]
+
+
+def test_texts_decide_on_the_types_of_cells(tmp_path: Path) -> None:
+    file = typed_folder(tmp_path, "people.xlsx")
+    false = workbook.TRUE.replace(">1<", ">0<")
+    rows_written: list[list[workbook.Cell]] = [
+        ["mobile", "vip", "n", "sum", "at"],
+        ["+6591234567", workbook.TRUE, 2, 0.1 + 0.2, workbook.MOMENT],
+        ["+6581234567", false, 1, 5, workbook.MOMENT],
+    ]
+    write_workbook(tmp_path / "people.xlsx", {"One": rows_written})
+    rows, _ = planned(file)
+    assert ["VIP: 2 items, 0.3 12:00", "Member: 1 item, 5 12:00"] == [row["text"] for row in rows]
+
+
+def test_times_that_cannot_be_converted_are_noted(tmp_path: Path) -> None:
+    file = typed_folder(tmp_path, "people.parquet", timezone="")
+    parquet(tmp_path)
+    rows, summary = planned(file)
+    assert "VIP: 2 items, 0.3 2:00" == rows[0]["text"]
+    assert [
+        "at: times with a zone are shown as in the file, perhaps in UTC; set the campaign's timezone to convert them "
+        "with the filter date"
+    ] == summary.reading
+
+
+@pytest.mark.parametrize("processes", [0, 1])
+def test_a_text_that_means_no_stops_the_plan(tmp_path: Path, processes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.plan.planner.Planner._processes", lambda _: processes)
+    file = write_folder(tmp_path, ANN + "2,+6581234567,Ben,no\n", template="{% if city %}VIP{% endif %}!")
+    with pytest.raises(InputError, match=r'hello.j2:1: city is the text "no", which .* \(row 2\); write city \| bool'):
+        planned(file)
+    assert not (tmp_path / "plan.parquet").exists()
