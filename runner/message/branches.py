@@ -10,9 +10,10 @@ from jinja2 import Template as JinjaTemplate
 from jinja2 import nodes, pass_context
 from jinja2.visitor import NodeTransformer
 
+from runner.base.cells import Kinds
 from runner.message.bounds import BoundedContext
-from runner.message.environment import EmptyField, environment
-from runner.message.template import Template
+from runner.message.environment import environment
+from runner.message.template import Template, fields_of
 
 # The filter through which the traced template shows what decides. No other filter has this name.
 _DECIDES = "__decides__"
@@ -26,14 +27,17 @@ Branch = tuple[int, bool]
 
 
 class Branches:
-    """The branches of a template. `names` describes each one that a row may take, in the template's order."""
+    """The branches of a template. `names` describes each one that a row may take, in the template's order. `kinds` are
+    those of `Template.render`.
+    """
 
-    def __init__(self, template: Template) -> None:
+    def __init__(self, template: Template, kinds: Kinds | None = None) -> None:
+        self._kinds = kinds
         self.names: Mapping[Branch, str] = {}
         self._source = template.source
         self._compiled: JinjaTemplate | None = None
         self._found: set[Branch] = set()
-        jinja = environment(template.phone).overlay()
+        jinja = environment(template.phone, template.zone).overlay()
         jinja.filters = {**jinja.filters, _DECIDES: self._note}
         tracer = _Tracer(template.source)
         # A template that can just be compiled may be too deep with more filters.
@@ -46,8 +50,9 @@ class Branches:
         """The branches that a row takes. `values` are its fields, by name in the template; "" is an empty field."""
         self._found.clear()
         if self._compiled is not None:
-            fields = {name: value or EmptyField(name) for name, value in values.items()}
-            context = cast("BoundedContext", self._compiled.new_context(fields)).begin(self._source)
+            context = cast("BoundedContext", self._compiled.new_context(fields_of(values, self._kinds))).begin(
+                self._source
+            )
             with suppress(Exception):  # the template's own rendering has reported it
                 deque(self._compiled.root_render_func(context), maxlen=0)
         return self._found & self.names.keys()

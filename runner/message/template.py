@@ -146,16 +146,9 @@ class Template:
             fields = tuple([values[name] for name in names])
             if all(fields) and len(text := text % fields) <= MAX_LENGTH:
                 return text
-        fields_or_empty: dict[str, object]
-        if kinds is None:
-            fields_or_empty = {name: value or EmptyField(name) for name, value in values.items()}
-        else:
-            fields_or_empty = {
-                name: value_of(value, kinds.get(name)) if value else EmptyField(name) for name, value in values.items()
-            }
         try:
             # Like Template.render, which would also collect endless output.
-            context = cast("BoundedContext", self.compiled.new_context(fields_or_empty)).begin(self.source)
+            context = cast("BoundedContext", self.compiled.new_context(fields_of(values, kinds))).begin(self.source)
             return _joined(self.compiled.root_render_func(context))
         except (EmptyFieldError, TooLongError):
             raise
@@ -180,6 +173,13 @@ class Template:
         if isinstance(error, TypeError):  # Python's words don't say what to do
             reason += "; write | int for a number, | string for a text"
         return f"{self.file}:{self._line(error)}: this line cannot be rendered: {reason[:300]}"
+
+
+def fields_of(values: Mapping[str, str], kinds: Kinds | None) -> dict[str, object]:
+    """The fields of a row as a template sees them; the arguments are those of `Template.render`."""
+    if kinds is None:
+        return {name: value or EmptyField(name) for name, value in values.items()}
+    return {name: value_of(value, kinds.get(name)) if value else EmptyField(name) for name, value in values.items()}
 
 
 def _joined(pieces: Iterable[str]) -> str:

@@ -27,7 +27,7 @@ def notable_messages(inputs: Inputs, sheet_rows: SheetRows) -> tuple[list[tuple[
 
     Reads the whole file. Adds the rows' numbers in the sheet to `sheet_rows`.
     """
-    branches = Branches(inputs.composer.template)
+    branches = Branches(inputs.composer.template, inputs.composer.kinds)
     fields = inputs.composer.columns(inputs.audience.header)
     places = [(name, inputs.audience.header.index(column)) for name, column in fields.items()]
     names = {**branches.names}  # of the branches that no message has taken so far
