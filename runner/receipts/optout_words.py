@@ -80,7 +80,7 @@ _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "ʼ":
 # How phones report a reaction to one of our messages. They quote the message, and so its "Reply STOP to opt out".
 _REACTION = re.compile(
     r"\s*(?:(?:dis)?liked|loved|laughed at|emphasi[sz]ed|questioned|reacted .{1,40} to|removed an? .{1,40} from"
-    r"|me gusta|le gusta|me encanta|a aimé|a adoré|gefällt|ha messo mi piace a|.{1,12} to)\s*[“\"«„‘'].*",
+    r"|me gusta|le gusta|me encanta|a aimé|a adoré|gefällt|ha messo mi piace a|\W{1,12}to)\s*[“\"«„‘'].*",
     re.IGNORECASE | re.DOTALL,
 )
 

@@ -323,6 +323,7 @@ IN_DOUBT = [
     ("I already opted out twice", "the same, in the past"),
     ("I unsubscribed last week", "the same"),
     ("no stop", "one or two sentences"),
+    ('say stop to "ACME"', "no reaction of a phone"),
     ("Stop wasting my time", "an opt-out with more in the same sentence"),
     ("don't text me at night", "a part of an opt-out"),
     ("Do not send me messages at night", "the same, in other words"),
