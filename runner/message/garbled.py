@@ -1,8 +1,8 @@
 """Find garbled cells, and mend them. Pure.
 
 A cell is garbled if it was read in another encoding than it was written in (SÃ©bastien), or has HTML entities
-(O&#039;Brien), escapes (Zo\\u00eb) or a formula around it (="00042"). ftfy recognizes wrong encodings. It takes 0.1 s to
-load, so it is loaded for the first cell with two characters side by side that a wrong encoding can produce.
+(O&#039;Brien), escapes (Zo\\u00eb) or a formula around it (="00042"). ftfy recognizes wrong encodings. It takes 0.1 s
+to load, so it is loaded for the first cell with two characters side by side that a wrong encoding can produce.
 """
 
 import html
