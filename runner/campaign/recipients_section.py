@@ -112,8 +112,8 @@ class RecipientsSection(Section):
     )
     repair: StrictBool = setting(
         "Mend garbled cells in the texts: characters that were read in a wrong encoding (SÃ©bastien), HTML entities "
-        "(O&#039;Brien) and escapes (Zo\\u00eb). The plan lists the changes. Numbers, keys and conditions use the "
-        "cells as they are.",
+        '(O&#039;Brien), escapes (Zo\\u00eb) and formulas around a value (="00042"). The plan lists the changes. '
+        "Numbers, keys and conditions use the cells as they are.",
         True,
         False,
     )

@@ -30,9 +30,9 @@ _DEFLATE_GROWTH = 1032
 _MOST_CELL_BYTES = 1 << 24
 # Calamine needs 32 bytes for each cell between the first and the last, also for empty ones: 2 GB.
 _MOST_CELLS = 1 << 26
-# Smaller areas (32 MB) are read as they are. Of a larger one, a quarter must have cells.
+# Smaller areas (32 MB) are read as they are. Of a larger one, an eighth must have cells, because a copy takes time.
 _SMALL_AREA = 1 << 20
-_SPARSE = 4
+_SPARSE = 8
 # A byte of the formats of a column is the place of a cell's format; 0 means that it has none.
 _MOST_FORMATS = 255
 _MOST_FORMATTED = 1 << 28

@@ -1,8 +1,8 @@
 """Find garbled cells, and mend them. Pure.
 
 A cell is garbled if it was read in another encoding than it was written in (SÃ©bastien), or has HTML entities
-(O&#039;Brien) or escapes (Zo\\u00eb). ftfy recognizes wrong encodings. It takes 0.1 s to load, so it is loaded for the
-first cell with two characters side by side that a wrong encoding can produce.
+(O&#039;Brien), escapes (Zo\\u00eb) or a formula around it (="00042"). ftfy recognizes wrong encodings. It takes 0.1 s
+to load, so it is loaded for the first cell with two characters side by side that a wrong encoding can produce.
 """
 
 import html
@@ -11,6 +11,8 @@ from functools import lru_cache
 
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _ESCAPE = re.compile(r"\\u(?:[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|[0-9a-fA-F]{4})")
+# Keeps the zeros of a CSV that Excel opens.
+_FORMULA = re.compile(r'="((?:[^"]|"")*)"')
 # A character that UTF-8 writes in several bytes becomes several characters of a Latin, Greek or Cyrillic encoding. The
 # last one may be a no-break space, which other programs turn into a space.
 _SIDE_BY_SIDE = re.compile(r"[\x80-\u052f\u2000-\u25ff\uf8ff\ufb01\ufb02]{2}|[ÃÂ](?: |$)")
@@ -26,7 +28,7 @@ _MOST_ROUNDS = 4
 
 def may_be_garbled(text: str) -> bool:
     """A cheap check, so that most texts need no more (`python -m benchmarks.steps`)."""
-    return not text.isascii() or "&" in text or "\\u" in text
+    return not text.isascii() or "&" in text or "\\u" in text or '="' in text
 
 
 @lru_cache(maxsize=4_096)
@@ -41,6 +43,8 @@ def mended(cell: str) -> str:
             text = _ENTITY.sub(lambda match: html.unescape(match[0]), text)
         if "\\u" in text:
             text = _ESCAPE.sub(lambda match: _unescaped(match[0]), text)
+        if formula := _FORMULA.fullmatch(text):
+            text = formula[1].replace('""', '"')
         if not text.isascii() and _SIDE_BY_SIDE.search(text):
             text = _read_again(text)
         if text == before:

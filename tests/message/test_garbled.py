@@ -37,6 +37,7 @@ GARBLED = {
     "&nbsp;": "",
     "https://x.example/?a=1&amp;b=2": "https://x.example/?a=1&b=2",
     "Zo\\u00eb": "Zoë",
+    '="00042"': "00042",
     "\\ud83d\\ude00": "😀",
 }
 
