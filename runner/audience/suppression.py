@@ -57,9 +57,6 @@ class Suppression:
         self._numbers, self._keys = KeyIndex(), KeyIndex(folded_key)
         self._names: list[str] = []
         self._entries: list[int] = []
-        # Keys of digits without their leading zeros, which spreadsheets remove.
-        self._without_zeros = KeyIndex()
-        self._has_zeros = False
         # The lists that share an entry with an earlier list.
         self._overlapping: set[int] = set()
         self._unused: list[str] = []
@@ -76,9 +73,6 @@ class Suppression:
                             self._entries[-1] += 1
                             if index.add(value, number) and index.first_row(value) != number:
                                 self._overlapping.add(number)
-                    if (listed_key := entry[1]) and listed_key.isdecimal():
-                        self._without_zeros.add(listed_key.lstrip("0"), number)
-                        self._has_zeros |= listed_key.startswith("0")
             except InputError as error:
                 problems += error.problems
         if problems:
@@ -89,10 +83,9 @@ class Suppression:
 
     def forget(self) -> None:
         """Forget who was found, because the recipients are read again."""
-        # The lists that somebody is on; by list, the rows with a key in another spelling, or with other leading zeros.
+        # The lists that somebody is on; by list, the rows with a key in another spelling.
         self._met: set[int] = set()
         self._respelled: Counter[int] = Counter()
-        self._other_zeros: Counter[int] = Counter()
 
     def __len__(self) -> int:
         """The number of entries (numbers and keys), including duplicates."""
@@ -110,9 +103,6 @@ class Suppression:
         """The name of the first list with this key, or None. If the list has another spelling, words say so."""
         number = self._keys.similar_row(key)
         if number is None:
-            may_differ = (self._has_zeros or key.startswith("0")) and key.isdecimal()
-            if may_differ and (other := self._without_zeros.first_row(key.lstrip("0"))):
-                self._other_zeros[other] += 1
             return None
         self._met.add(number)
         if self._keys.first_row(key):
@@ -124,7 +114,7 @@ class Suppression:
         """Which lists have keys in another spelling than the recipients found so far."""
         return [
             f"{self._names[number - 1]}: {counted(count, 'row')} excluded by a key in another spelling (letter case, "
-            "spaces, quotes or .0)"
+            "spaces, quotes, leading zeros or .0)"
             for number, count in sorted(self._respelled.items())
         ]
 
@@ -132,22 +122,15 @@ class Suppression:
         """What may be wrong with the lists, after all recipients in `file` were looked up.
 
         A column of numbers may be unused. A list may have nobody on it, unless it shares an entry with another list,
-        and so is written in the right way. Keys may differ only in leading zeros: that may be the same person, whose
-        zeros a spreadsheet removed.
+        and so is written in the right way.
         """
-        zeros = [
-            f"the keys of {counted(count, 'recipient')} are on the suppression list {self._names[number - 1]} with "
-            "other leading zeros (such as 7 and 007), so they are not excluded: correct the list if they are the same "
-            "people"
-            for number, count in sorted(self._other_zeros.items())
-        ]
         lonely = [
             f"no recipient in {file} is on the suppression list {name} ({counted(entries, 'entry', 'entries')}); check "
             "that it is the right list, and that its keys or numbers are written like those of the recipients"
             for number, (name, entries) in enumerate(zip(self._names, self._entries, strict=True), 1)
             if entries and number not in self._met | self._overlapping
         ]
-        return [*self._unused, *zeros, *lonely]
+        return [*self._unused, *lonely]
 
 
 def read_list(

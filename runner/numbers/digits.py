@@ -122,8 +122,8 @@ def why_no_key(cell: str) -> str | None:
 def folded_key(key: str) -> str:
     """The key without what people don't see, and what programs change: two keys with the same result are one for them.
 
-    Without letter case, Unicode form, invisible marks, blanks and quotes around, and the `.0` of a whole number; the
-    digits of all scripts are the same.
+    Without letter case, Unicode form, invisible marks, blanks and quotes around, and a number's leading zeros and `.0`;
+    the digits of all scripts are the same.
     """
     if not key.isascii():
         key = unicodedata.normalize("NFKC", INVISIBLE.sub("", key)).translate(_ASCII)
@@ -131,7 +131,8 @@ def folded_key(key: str) -> str:
         key = unicodedata.normalize("NFKC", key.casefold()).replace("i\u0307", "i").replace("ı", "i")
         key = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in key)
     key = key.lower().strip(_AROUND_KEY)
-    return _WHOLE.sub(r"\1", key) if key.endswith((".0", ".00")) else key
+    key = _WHOLE.sub(r"\1", key) if key.endswith((".0", ".00")) else key
+    return key.lstrip("0") or "0" if key.startswith("0") and key.isdecimal() else key
 
 
 def _without_noise(text: str) -> str:

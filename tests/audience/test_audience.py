@@ -320,7 +320,10 @@ def test_a_list_in_another_spelling_suppresses_and_is_said(tmp_path: Path, dupli
         'id: "Ann@Example.com" is on the suppression list left.csv, in another spelling',
         'id: "1001" is on the suppression list left.csv, in another spelling',
     ] == [exclusion.detail for exclusion in batch.exclusions.values()]
-    assert "left.csv: 2 rows excluded by a key in another spelling (letter case, spaces, quotes or .0)" in remarks
+    assert (
+        "left.csv: 2 rows excluded by a key in another spelling (letter case, spaces, quotes, leading zeros or .0)"
+        in remarks
+    )
     assert ["no recipient in people.csv is on the suppression list other.csv (1 entry)"] == [
         words.partition(";")[0] for words in warnings
     ]

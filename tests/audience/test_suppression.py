@@ -181,9 +181,9 @@ def test_a_key_in_another_spelling_is_found_and_said(tmp_path: Path) -> None:
     assert [other, other, other, "two.csv", None] == [
         found.find_key(key) for key in ("Ann@Example.com", "ben@example.com", "1001", "C-1", "1002")
     ]
-    assert ["one.csv: 3 rows excluded by a key in another spelling (letter case, spaces, quotes or .0)"] == (
-        found.remarks()
-    )
+    assert [
+        "one.csv: 3 rows excluded by a key in another spelling (letter case, spaces, quotes, leading zeros or .0)"
+    ] == (found.remarks())
 
 
 def test_a_list_that_nobody_is_on_is_warned_about(tmp_path: Path) -> None:
@@ -197,17 +197,6 @@ def test_a_list_that_nobody_is_on_is_warned_about(tmp_path: Path) -> None:
     assert lonely == found.warnings("r.csv"), "the number on d is on b too"
     found.find_number("+6591234567")
     found.find_key("900001")
-    assert [] == found.warnings("r.csv")
-
-
-def test_keys_that_lost_their_leading_zeros_are_warned_about(tmp_path: Path) -> None:
-    """They may be other people's, so nobody is left out for it; but it is said."""
-    found = loaded(written(tmp_path, "out.csv", "customer_id\n7\n0012\n100\n"), key="customer_id")
-    assert [None, None, "out.csv", None, None] == [found.find_key(key) for key in ("007", "12", "100", "10", "0070")]
-    [warning] = found.warnings("r.csv")
-    assert warning.startswith("the keys of 2 recipients are on the suppression list out.csv with other leading zeros ")
-    found.forget()
-    assert [None, "out.csv"] == [found.find_key(key) for key in ("8", "7")]
     assert [] == found.warnings("r.csv")
 
 
